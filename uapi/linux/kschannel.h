@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ((GPL-2.0-only WITH Linux-syscall-note) OR BSD-3-Clause) */
+/*
+ * kschannel: TLS as a service of the kernel's sockets.
+ *
+ * Socket options, at level SOL_KSCHANNEL, of a TCP socket that was created
+ * with IPPROTO_KSCHANNEL or given the ULP "kschannel". The enums that these
+ * share with the netlink family (roles, statuses, phases, verification) come
+ * from uapi/kschannel.yaml.
+ */
+#ifndef _UAPI_LINUX_KSCHANNEL_H
+#define _UAPI_LINUX_KSCHANNEL_H
+
+#include <linux/types.h>
+#include <linux/kschannel_netlink.h>
+
+/* socket(AF_INET or AF_INET6, SOCK_STREAM, IPPROTO_KSCHANNEL) */
+#define IPPROTO_KSCHANNEL	260
+
+/* setsockopt(fd, IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, sizeof(KSC_ULP_NAME)) */
+#define KSC_ULP_NAME		"kschannel"
+
+#define SOL_KSCHANNEL		0x4b53
+
+/*
+ * Options. Those marked (rw) are set before the handshake starts, EBUSY after;
+ * a listener's are taken by the connections it accepts from then on.
+ */
+/* (rw) int, enum ksc_role. Needed only on a socket already connected. */
+#define KSC_ROLE		1
+/* (rw) string without NUL, up to KSC_MAX_NAME bytes: SNI and name check. */
+#define KSC_SERVER_NAME		2
+/* (rw) ProtocolNameList of RFC 7301 without its outer length, up to KSC_MAX_ALPN bytes. */
+#define KSC_ALPN		3
+/* (rw) string without NUL, up to KSC_MAX_NAME bytes. */
+#define KSC_CREDENTIAL		4
+/* (rw) int, enum ksc_verify. */
+#define KSC_VERIFY		5
+/* (rw) unsigned int, milliseconds, 1 to 600000; default 30000. */
+#define KSC_HANDSHAKE_TIMEOUT	6
+/*
+ * set: int, ignored. Runs the handshake now and waits for its end;
+ * EINPROGRESS on a non-blocking socket. Any send, receive or poll on a
+ * connected socket starts it too.
+ */
+#define KSC_HANDSHAKE		7
+/* get: struct ksc_info. ENOTCONN before the handshake is done. */
+#define KSC_INFO		8
+/* get: struct ksc_error; status KSC_STATUS_OK when nothing has failed. */
+#define KSC_ERROR		9
+
+#define KSC_DEFAULT_HANDSHAKE_TIMEOUT	30000
+#define KSC_MAX_HANDSHAKE_TIMEOUT	600000
+
+#define KSC_INFO_F_RESUMED	(1U << 0)
+#define KSC_INFO_F_PEER_CERT	(1U << 1)	/* subject and fingerprint are valid */
+#define KSC_INFO_F_READ_CLOSED	(1U << 2)	/* close_notify received */
+#define KSC_INFO_F_WRITE_CLOSED	(1U << 3)	/* close_notify sent */
+
+/**
+ * struct ksc_info - what was negotiated (KSC_INFO)
+ * @version: as on the wire: 0x0303 TLS 1.2, 0x0304 TLS 1.3
+ * @cipher_suite: IANA number
+ * @role: enum ksc_role
+ * @phase: enum ksc_phase
+ * @flags: KSC_INFO_F_*
+ * @peer_fingerprint: SHA-256 of the peer's certificate
+ * @alpn: protocol chosen, NUL-terminated, empty if none
+ * @server_name: name the client asked for, NUL-terminated
+ * @peer_subject: RFC 4514 form, NUL-terminated
+ *
+ * Later versions may grow at the end; getsockopt() gives as much as fits and
+ * the length tells how much that is.
+ */
+struct ksc_info {
+	__u16	version;
+	__u16	cipher_suite;
+	__u32	role;
+	__u32	phase;
+	__u32	flags;
+	__u8	peer_fingerprint[32];
+	char	alpn[KSC_MAX_NAME + 1];
+	char	server_name[KSC_MAX_NAME + 1];
+	char	peer_subject[KSC_MAX_NAME + 1];
+};
+
+/**
+ * struct ksc_error - why a handshake or a connection failed (KSC_ERROR)
+ * @status: enum ksc_status; KSC_STATUS_OK when nothing has failed
+ * @error: the errno that calls return for it, positive
+ * @alert: number of the TLS alert, if @direction says there was one
+ * @direction: enum ksc_direction
+ * @pad: zero
+ * @text: one line of explanation, NUL-terminated
+ */
+struct ksc_error {
+	__u32	status;
+	__s32	error;
+	__u8	alert;
+	__u8	direction;
+	__u8	pad[2];
+	char	text[KSC_MAX_TEXT + 1];
+};
+
+#endif /* _UAPI_LINUX_KSCHANNEL_H */
