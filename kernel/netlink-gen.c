@@ -36,7 +36,7 @@ static const struct nla_policy ksc_register_do_nl_policy[2] = {
 static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_SESSION + 1] = {
 	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
 	[KSC_A_CONTEXT_SEQ] = { .type = NLA_U32, },
-	[KSC_A_CONTEXT_TOKEN] = { .type = NLA_BINARY, },
+	[KSC_A_CONTEXT_TOKEN] = { .type = NLA_BINARY, .len = 64000, },
 	[KSC_A_CONTEXT_STATUS] = NLA_POLICY_MAX(NLA_U32, 17),
 	[KSC_A_CONTEXT_CONSUMED] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_NEED] = { .type = NLA_U32, },

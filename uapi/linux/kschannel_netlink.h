@@ -6,8 +6,8 @@
 #define KSC_FAMILY_NAME		"kschannel"
 #define KSC_FAMILY_VERSION	1
 
-/* Most bytes of handshake token in one message, either way. */
-#define KSC_MAX_TOKEN		65536
+/* Most bytes of handshake token in one message, either way; an attribute holds less than 64 KiB. */
+#define KSC_MAX_TOKEN		64000
 /* Longest server name or credential name, in bytes, without the NUL. */
 #define KSC_MAX_NAME		255
 /* Longest ALPN ProtocolNameList (RFC 7301, without its outer length), in bytes. */
