@@ -35,7 +35,7 @@ enum ksc_role {
  * enum ksc_verify - What is asked of the peer's certificate.
  * @KSC_VERIFY_DEFAULT: What the credential says; a client's default is require,
  *   a server's none.
- * @KSC_VERIFY_NONE: Not checked (client)
+ * @KSC_VERIFY_NONE: Not checked (client), not asked for (server).
  * @KSC_VERIFY_REQUEST: Asked for; refused when present and not valid.
  * @KSC_VERIFY_REQUIRE: Must be present and valid.
  */
@@ -116,7 +116,7 @@ enum ksc_direction {
  * @KSC_PHASE_HANDSHAKE: Handshake records only.
  * @KSC_PHASE_VERIFY: Handshake done, verdict outstanding; no application byte
  *   moves.
- * @KSC_PHASE_ESTABLISHED: Application data
+ * @KSC_PHASE_ESTABLISHED: Application data, protected.
  * @KSC_PHASE_FAILED: Nothing moves any more.
  * @KSC_PHASE_CLOSED: Closed by the application.
  */
