@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kschannel: the sockets are protected before they connect and listen, and
+ * the daemon runs the handshake. The application does nothing else.
+ */
+#include <err.h>
+#include <errno.h>
+#include <linux/kschannel.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "kschannel.h"
+
+/**
+ * ksb_ksc_protect() - make a TCP socket a protected one
+ * @fd: the socket, not yet connected
+ *
+ * Return: 0, -EOPNOTSUPP without the module, or another negative errno.
+ */
+int ksb_ksc_protect(int fd)
+{
+	if (!setsockopt(fd, SOL_TCP, TCP_ULP, KSC_ULP_NAME,
+			sizeof(KSC_ULP_NAME)))
+		return 0;
+	return errno == ENOENT ? -EOPNOTSUPP : -errno;
+}
+
+/**
+ * ksb_ksc_listen() - a protected listener
+ * @suite: what its connections shall negotiate: the credential of that name
+ *	in the daemon's configuration allows nothing else
+ *
+ * Return: the socket or a negative errno.
+ */
+int ksb_ksc_listen(enum ksb_suite suite)
+{
+	const char *name = ksb_suite_names[suite];
+	int fd = ksb_listen(AF_INET);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = ksb_ksc_protect(fd);
+	if (!err && setsockopt(fd, SOL_KSCHANNEL, KSC_CREDENTIAL, name,
+			       (socklen_t)strlen(name)))
+		err = -errno;
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/**
+ * ksb_ksc_socket() - a protected socket to connect
+ *
+ * The peer's certificate is not checked: the libraries' are not either.
+ *
+ * Return: the socket or a negative errno.
+ */
+int ksb_ksc_socket(void)
+{
+	const int verify = KSC_VERIFY_NONE;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = ksb_ksc_protect(fd);
+	if (!err && setsockopt(fd, SOL_KSCHANNEL, KSC_VERIFY, &verify,
+			       sizeof(verify)))
+		err = -errno;
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/**
+ * ksb_ksc_explain() - say why a protected socket failed
+ * @fd: the socket
+ * @what: what failed
+ */
+void ksb_ksc_explain(int fd, const char *what)
+{
+	struct ksc_error e = { 0 };
+	socklen_t len = sizeof(e);
+
+	if (getsockopt(fd, SOL_KSCHANNEL, KSC_ERROR, &e, &len))
+		warn("kschannel: %s", what);
+	else
+		warnx("kschannel: %s: status %u, %s, alert %u: %s", what,
+		      e.status, strerror(e.error), e.alert, e.text);
+}
+
+/* A figure for another suite than it says would be worse than none. */
+static int check_suite(int fd, enum ksb_suite suite)
+{
+	static const unsigned int number[KSB_SUITES] = {
+		[KSB_AES128] = 0x1301,
+		[KSB_AES256] = 0x1302,
+		[KSB_CHACHA] = 0x1303,
+	};
+	struct ksc_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_KSCHANNEL, KSC_INFO, &info, &len)) {
+		ksb_ksc_explain(fd, "handshake");
+		return -EPROTO;
+	}
+	if (info.cipher_suite != number[suite]) {
+		warnx("kschannel: negotiated suite %#x, not %s",
+		      info.cipher_suite, ksb_suite_names[suite]);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+/**
+ * ksb_ksc_pair() - connect to a protected listener
+ * @p: gets both ends, the server's handshake perhaps not quite done
+ * @listener: from ksb_ksc_listen()
+ *
+ * Return: 0 or a negative errno.
+ */
+int ksb_ksc_pair(struct ksb_pair *p, int listener)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+
+	*p = (struct ksb_pair){ .client.fd = -1, .server.fd = -1 };
+	if (getsockname(listener, (struct sockaddr *)&addr, &len))
+		return -errno;
+	p->client.fd = ksb_ksc_socket();
+	if (p->client.fd < 0)
+		return p->client.fd;
+	if (connect(p->client.fd, (struct sockaddr *)&addr, len)) {
+		int err = -errno;
+
+		ksb_ksc_explain(p->client.fd, "connect");
+		ksb_pair_close(p);
+		return err;
+	}
+	p->server.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (p->server.fd < 0) {
+		int err = -errno;
+
+		warn("kschannel: accept");
+		ksb_pair_close(p);
+		return err;
+	}
+	return 0;
+}
+
+/**
+ * ksb_ksc_finish() - wait for the end of a handshake
+ * @fd: the socket, blocking
+ *
+ * Return: 0 or a negative errno.
+ */
+int ksb_ksc_finish(int fd)
+{
+	const int on = 1;
+	int err;
+
+	if (!setsockopt(fd, SOL_KSCHANNEL, KSC_HANDSHAKE, &on, sizeof(on)))
+		return 0;
+	err = -errno;
+	ksb_ksc_explain(fd, "handshake");
+	return err;
+}
+
+static int ksc_open(struct ksb_pair *p, enum ksb_suite suite)
+{
+	int listener = ksb_ksc_listen(suite);
+	int err;
+
+	if (listener < 0)
+		return listener;
+	err = ksb_ksc_pair(p, listener);
+	close(listener);
+	if (err)
+		return err;
+	err = ksb_ksc_finish(p->server.fd);
+	if (!err)
+		err = check_suite(p->client.fd, suite);
+	if (!err)
+		err = check_suite(p->server.fd, suite);
+	if (err)
+		ksb_pair_close(p);
+	return err;
+}
+
+const struct ksb_transport ksb_kschannel = {
+	.name		= "kschannel",
+	.open		= ksc_open,
+	.send		= ksb_sock_send,
+	.recv		= ksb_sock_recv,
+	.close		= ksb_pair_close,
+	.sendfile	= ksb_sock_sendfile,
+	.splices	= true,
+};

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Marks for the profiler outside the guest: calls of two functions that do
+ * nothing, whose addresses it is told. See profile/.
+ */
+#include "bench.h"
+
+/**
+ * ksb_mark_begin() - what is measured begins
+ */
+__attribute__((noinline)) void ksb_mark_begin(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
+/**
+ * ksb_mark_end() - what is measured ends
+ */
+__attribute__((noinline)) void ksb_mark_end(void)
+{
+	__asm__ volatile("" ::: "memory");
+}

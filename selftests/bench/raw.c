@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The AEAD alone, measured in the kernel by ksc-raw-aead.ko.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define PARAM "/sys/module/ksc_raw_aead/parameters/run"
+
+/**
+ * ksb_raw_aead() - what sealing and opening a record costs at the least
+ * @suite: the AEAD
+ * @record: bytes of plaintext in it
+ *
+ * Return: per byte, both ways together; negative without the module.
+ */
+double ksb_raw_aead(enum ksb_suite suite, size_t record)
+{
+	static const struct {
+		const char *name;
+		unsigned int key;
+	} aead[KSB_SUITES] = {
+		[KSB_AES128] = { "gcm(aes)", 16 },
+		[KSB_AES256] = { "gcm(aes)", 32 },
+		[KSB_CHACHA] = { "rfc7539(chacha20,poly1305)", 32 },
+	};
+	unsigned long long seal;
+	unsigned long long open_ns;
+	unsigned int count = record < 1024 ? 4096 : 512;
+	char buf[128];
+	ssize_t n;
+	int fd = open(PARAM, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	n = snprintf(buf, sizeof(buf), "%s %u %zu %u", aead[suite].name,
+		     aead[suite].key, record, count);
+	if (write(fd, buf, (size_t)n) != n) {
+		perror(PARAM);
+		close(fd);
+		return -1;
+	}
+	n = pread(fd, buf, sizeof(buf) - 1, 0);
+	close(fd);
+	if (n <= 0)
+		return -1;
+	buf[n] = '\0';
+	if (sscanf(buf, "%llu %llu", &seal, &open_ns) != 2)
+		return -1;
+	return (double)(seal + open_ns) / (double)count / (double)record;
+}

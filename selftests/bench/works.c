@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is measured: the rows of the result.
+ */
+#include "works.h"
+
+#define KIB 1024UL
+#define MIB (1024UL * 1024)
+
+const struct ksb_work ksb_works[] = {
+	{ "stream/64B", KSB_STREAM, 64, 64 * KIB, 512 * KIB,
+	  .unit = "byte" },
+	{ "stream/1KiB", KSB_STREAM, KIB, 64 * KIB, 4 * MIB,
+	  .unit = "byte" },
+	{ "stream/16KiB", KSB_STREAM, 16 * KIB, 64 * KIB, 16 * MIB,
+	  .unit = "byte" },
+	{ "stream/64KiB", KSB_STREAM, 64 * KIB, 64 * KIB, 16 * MIB,
+	  .unit = "byte" },
+	{ "stream-nagle/64B", KSB_STREAM, 64, 64 * KIB, 512 * KIB,
+	  .nagle = true, .unit = "byte" },
+	{ "read/1KiB", KSB_STREAM, 16 * KIB, KIB, 8 * MIB,
+	  .unit = "byte" },
+	{ "read/64KiB", KSB_STREAM, 16 * KIB, 64 * KIB, 8 * MIB,
+	  .unit = "byte" },
+	{ "sendfile/1MiB", KSB_SENDFILE, MIB, 64 * KIB, 32 * MIB,
+	  .unit = "byte" },
+	{ "splice/1MiB", KSB_SPLICE, MIB, 64 * KIB, 32 * MIB,
+	  .unit = "byte" },
+	{ "rr/64B", KSB_RR, 64, 64 * KIB, 4000,
+	  .unit = "round trip" },
+	{ "rr/1KiB", KSB_RR, KIB, 64 * KIB, 4000,
+	  .unit = "round trip" },
+};
+
+const unsigned int ksb_n_works = sizeof(ksb_works) / sizeof(ksb_works[0]);
