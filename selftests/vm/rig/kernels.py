@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Kernels: where each comes from, its headers, and the modules it needs."""
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import packages
+from .base import BUILD, RigError, TOP, call, lock, say, write_atomically
+
+KERNELS = BUILD / "kernels"
+
+# Debian's cloud flavour has every module that the tests use, in a third of
+# the download.
+DEBIAN = {
+    "6.1": r"linux-image-6\.1\.0-\d+-cloud-amd64-unsigned",
+    "6.12": r"linux-image-6\.12\.[\d.]+\+deb\d+(\.\d+)?-cloud-amd64-unsigned",
+}
+
+# What the guest may modprobe; dependencies follow by modules.dep.
+MODULES = """
+    aesni-intel ghash-clmulni-intel gcm ccm ctr cbc ecb cmac hmac seqiv
+    sha256_generic sha512_generic sha256-ssse3 sha512-ssse3 cryptd
+    chacha-x86_64 chacha_generic poly1305-x86_64 poly1305_generic
+    chacha20poly1305 authenc crypto_user tcrypt algif_aead af_alg
+    virtio_net virtio_blk virtio_console virtio_pci virtio_rng virtio_mmio
+    veth dummy bridge ipv6 tun ifb
+    sch_netem sch_tbf sch_fq sch_htb sch_prio sch_ingress cls_u32 cls_matchall
+    act_mirred act_gact act_police
+    tls tcp_diag inet_diag udp_diag raw_diag unix_diag netlink_diag
+    tcp_bbr tcp_dctcp
+    nf_tables nft_ct nft_chain_nat nft_reject_inet nft_limit nft_log
+    x_tables ip_tables iptable_filter ip6_tables ip6table_filter
+    xt_tcpudp xt_statistic xt_length xt_u32 xt_string ipt_REJECT xt_bpf
+    af_packet_diag vsock vsock_loopback overlay
+""".split()
+
+
+@dataclass
+class Kernel:
+    """A kernel that can be booted, and built against."""
+    name: str
+    release: str
+    image: Path
+    headers: Path
+    modules: Path
+
+
+def _fix_headers(root):
+    """The header Makefiles and links name places on an installed system."""
+    for makefile in root.glob("usr/src/linux-headers-*/Makefile"):
+        text = makefile.read_text(encoding="utf-8")
+        fixed = re.sub(r"(?<![\w/.-])/usr/src/", f"{root}/usr/src/", text)
+        if fixed != text:
+            makefile.write_text(fixed, encoding="utf-8")
+    for link in root.glob("usr/src/linux-headers-*/*"):
+        if link.is_symlink() and os.readlink(link).startswith("/"):
+            target = root / os.readlink(link).lstrip("/")
+            link.unlink()
+            link.symlink_to(target)
+
+
+def _debian(name):
+    """Get one of Debian's kernels; its release is settled at the first use."""
+    pinned = KERNELS / name / "package"
+    with lock(f"kernel-{name}"):
+        if pinned.exists():
+            package = pinned.read_text(encoding="ascii").strip()
+        else:
+            package = packages.newest(DEBIAN[name])
+        release = re.fullmatch(r"linux-image-(.*)-unsigned", package).group(1)
+        base = release.replace("-cloud-amd64", "")
+        kbuild = base if name != "6.1" else "6.1"
+        root = packages.unpack(
+            [package, f"linux-headers-{release}", f"linux-headers-{base}-common",
+             f"linux-kbuild-{kbuild}"], KERNELS / name / "root")
+        if not pinned.exists():
+            _fix_headers(root)
+            write_atomically(pinned, package + "\n")
+    tree = root / "lib" / "modules" / release
+    if not tree.exists():
+        tree = root / "usr" / "lib" / "modules" / release
+    if not (tree / "modules.dep").exists():
+        with lock(f"depmod-{name}"):
+            call(["depmod", "-b", tree.parents[2], release])
+    return Kernel(name, release, root / "boot" / f"vmlinuz-{release}",
+                  root / "usr" / "src" / f"linux-headers-{release}", tree)
+
+
+def _built(name):
+    """A kernel built elsewhere: build/kernels/NAME/{bzImage,modules,headers}."""
+    home = KERNELS / name
+    headers = home / "headers"
+    release = (headers / "include/config/kernel.release").read_text(
+        encoding="ascii").strip()
+    modules = home / "modules" / "lib" / "modules" / release
+    return Kernel(name, release, home / "bzImage", headers.resolve(), modules)
+
+
+def get(name):
+    """The kernel called NAME on the command line."""
+    if (KERNELS / name / "bzImage").exists():
+        return _built(name)
+    if name in DEBIAN:
+        return _debian(name)
+    raise RigError(f"unknown kernel '{name}': there is " +
+                   ", ".join(sorted(DEBIAN)) +
+                   ", and what is built into build/kernels/NAME")
+
+
+def build_module(kernel):
+    """Build kschannel.ko for KERNEL and return its path."""
+    if not (TOP / "Kbuild").exists():
+        raise RigError("there is no Kbuild file, hence no module to build; "
+                       "--no-module runs the command without it")
+    with lock(f"module-{kernel.release}"):
+        text = call(["make", "-C", TOP, "--no-print-directory", "modules",
+                     f"KDIR={kernel.headers}"])
+        if "[M]" in text or "CC" in text:
+            say(f"built kschannel.ko for {kernel.release}")
+    return BUILD / "modules" / kernel.release / "kschannel.ko"
+
+
+def _dependencies(tree):
+    """modules.dep as a mapping of file to files, and of module name to file."""
+    depends, by_name = {}, {}
+    for line in (tree / "modules.dep").read_text(encoding="ascii").splitlines():
+        file, _, rest = line.partition(":")
+        depends[file] = rest.split()
+        stem = Path(file).name.split(".ko")[0].replace("-", "_")
+        by_name[stem] = file
+    return depends, by_name
+
+
+def module_tree(kernel):
+    """A /lib/modules/RELEASE with what the guest may load, ready for modprobe."""
+    home = KERNELS / kernel.name / "guest-modules"
+    base = home / "lib" / "modules" / kernel.release
+    stamp = home / ".made"
+    wanted = " ".join(MODULES)
+    with lock(f"module-tree-{kernel.name}"):
+        if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+            return base
+        shutil.rmtree(home, ignore_errors=True)
+        depends, by_name = _dependencies(kernel.modules)
+        files = set()
+        for name in MODULES:
+            file = by_name.get(name.replace("-", "_"))
+            if file:
+                files.update([file, *depends[file]])
+        for file in files:
+            target = base / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(kernel.modules / file, target)
+            # Unpacked here and not in the guest, where it takes seconds.
+            if target.suffix == ".xz":
+                call(["xz", "-d", target])
+        for name in ("modules.order", "modules.builtin",
+                     "modules.builtin.modinfo"):
+            if (kernel.modules / name).exists():
+                shutil.copy(kernel.modules / name, base / name)
+        call(["depmod", "-b", home, kernel.release])
+        stamp.write_text(wanted, encoding="ascii")
+    return base

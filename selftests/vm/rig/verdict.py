@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Judges a guest by its console: whatever the kernel complained of is a failure."""
+
+import re
+
+# Lines begin with the kernel's own time stamp: what programs print on the
+# console does not look like that.
+STAMP = r"^\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? "
+
+COMPLAINTS = re.compile(STAMP + r""".*?(?:
+      WARNING:\ | BUG:\ | Oops: | Kernel\ panic | kernel\ BUG\ at
+    | KASAN: | KFENCE: | KCSAN: | UBSAN: | DEBUG_LOCKS_WARN_ON
+    | general\ protection\ fault | double\ fault | divide\ error:
+    | INFO:\ (?:possible|suspicious|inconsistent|trying|task|rcu|lockdep)
+    | possible\ (?:circular|recursive|irq)\ .*lock
+    | suspicious\ RCU\ usage | sleeping\ function\ called
+    | rcu:?\ .*(?:stall|starved) | soft\ lockup | hard\ LOCKUP
+    | blocked\ for\ more\ than
+    | unregister_netdevice:\ waiting | refcount_t: | list_(?:add|del)\ corruption
+    | kmemleak:\ .*\bnew\ suspected | bad\ page | page\ allocation\ failure
+    | slab\ .*corruption | Memory\ leak | ODEBUG: | Out\ of\ memory
+    | scheduling\ while\ atomic | unable\ to\ handle
+    | kschannel(?:d|ctl)\[\d+\]:?\ .*(?:segfault|general\ protection|trap\ )
+    )""", re.M | re.X)
+
+
+def complaints(text):
+    """The console's lines in which the kernel complains."""
+    return [text[m.start():text.find("\n", m.start())].strip()
+            for m in COMPLAINTS.finditer(text + "\n")]
+
+
+def tail(text, count=40):
+    """The console's last lines."""
+    lines = text.replace("\r", "").rstrip("\n").split("\n")
+    return "\n".join(lines[-count:])
