@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* kschannelctl: what its parts share. */
+#ifndef KSC_CTL_H
+#define KSC_CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <netlink/attr.h>
+
+#include <linux/kschannel.h>
+
+#define ARRAY_SIZE(x) (sizeof(x) / sizeof((x)[0]))
+
+/* names.c */
+const char *ctl_suite_name(uint16_t suite);
+const char *ctl_version_name(uint16_t version);
+const char *ctl_role_name(uint32_t role);
+const char *ctl_phase_name(uint32_t phase);
+const char *ctl_status_name(uint32_t status);
+const char *ctl_direction_name(uint32_t direction);
+const char *ctl_tcp_state_name(uint8_t state);
+
+/* text.c */
+char *ctl_escape(const char *text);
+char *ctl_utf8(const char *text);
+char *ctl_address(const struct nlattr *attr);
+char *ctl_hex(const void *data, size_t len);
+
+struct ctl_table;
+
+struct ctl_table *ctl_table_new(size_t columns);
+void ctl_table_free(struct ctl_table *table);
+void ctl_table_add(struct ctl_table *table, char *cell);
+void ctl_table_addf(struct ctl_table *table, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void ctl_table_note(struct ctl_table *table, char *note);
+void ctl_table_print(const struct ctl_table *table, const char *right_aligned);
+
+void *ctl_alloc(void *ptr);
+
+/* netlink.c */
+
+/**
+ * typedef ctl_reply_fn - takes one message of a reply
+ * @tb: its attributes, by type; those missing are NULL
+ * @arg: what was given to ctl_request()
+ */
+typedef void (*ctl_reply_fn)(struct nlattr **tb, void *arg);
+
+/**
+ * struct ctl_request - a command of the kschannel family
+ * @cmd: enum ksc_cmd
+ * @flags: more NLM_F_* than NLM_F_REQUEST
+ * @maxattr: highest attribute of the reply
+ * @policy: what its attributes look like
+ * @restart: called before the first message of an answer, and again before
+ *	each repetition of a dump that changed while it was read
+ * @reply: called for each message
+ * @arg: for the two
+ */
+struct ctl_request {
+	int cmd;
+	int flags;
+	int maxattr;
+	struct nla_policy *policy;
+	void (*restart)(void *arg);
+	ctl_reply_fn reply;
+	void *arg;
+};
+
+int ctl_request(const struct ctl_request *req);
+
+/* list.c, stats.c, run.c: the commands; argv[0] is what usage messages say */
+int ctl_list(int argc, char **argv);
+int ctl_stats(int argc, char **argv);
+int ctl_run(int argc, char **argv);
+
+/* output.c */
+bool ctl_parse_output(int argc, char **argv, const char *doc);
+struct json_object;
+int ctl_print_json(struct json_object *object);
+
+#endif /* KSC_CTL_H */

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0
+# kschannelctl and the library that its "run" preloads. Included by
+# daemon/Makefile; "make -f daemon/ctl/ctl.mk" works too.
+CTL_TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../..)
+CTL_OUT := $(CTL_TOP)/build/daemon
+LIBDIR ?= /usr/local/lib/kschannel
+
+CTL_BINARY := $(CTL_OUT)/kschannelctl
+PRELOAD_LIBRARY := $(CTL_OUT)/libkschannel-preload.so
+
+CTL_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-protector-strong \
+	-D_FORTIFY_SOURCE=2 -I$(CTL_TOP)/uapi -MMD -MP
+CTL_SOURCES := $(wildcard $(CTL_TOP)/daemon/ctl/*.c) $(CTL_TOP)/daemon/preload/env.c
+PRELOAD_SOURCES := $(wildcard $(CTL_TOP)/daemon/preload/*.c)
+CTL_OBJECTS := $(CTL_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o)
+PRELOAD_OBJECTS := $(PRELOAD_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.pic.o)
+
+CTL_PACKAGES := libnl-genl-3.0 json-c
+CTL_DEPENDS_CFLAGS := $(shell pkg-config --cflags $(CTL_PACKAGES))
+CTL_LIBS := $(shell pkg-config --libs $(CTL_PACKAGES))
+
+.PHONY: ctl preload ctl-tidy
+ctl: $(CTL_BINARY) $(PRELOAD_LIBRARY)
+preload: $(PRELOAD_LIBRARY)
+
+$(CTL_BINARY): $(CTL_OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(CTL_LIBS)
+
+$(PRELOAD_LIBRARY): $(PRELOAD_OBJECTS)
+	$(CC) $(LDFLAGS) -shared -Wl,-z,defs -Wl,-z,now -o $@ $^ -ldl -lpthread
+
+$(CTL_OUT)/obj/ctl/%.o: $(CTL_TOP)/daemon/ctl/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CTL_CFLAGS) $(CTL_DEPENDS_CFLAGS) -DKSC_LIBDIR='"$(LIBDIR)"' $(CFLAGS) -c -o $@ $<
+
+$(CTL_OUT)/obj/preload/%.o: $(CTL_TOP)/daemon/preload/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CTL_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(CTL_OUT)/obj/preload/%.pic.o: $(CTL_TOP)/daemon/preload/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CTL_CFLAGS) -fPIC -fvisibility=hidden $(CFLAGS) -c -o $@ $<
+
+ctl-tidy:
+	clang-tidy --quiet $(CTL_SOURCES) $(filter-out %/env.c,$(PRELOAD_SOURCES)) -- \
+		$(filter-out -MMD -MP,$(CTL_CFLAGS)) $(CTL_DEPENDS_CFLAGS)
+
+-include $(CTL_OBJECTS:.o=.d) $(PRELOAD_OBJECTS:.o=.d)

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kschannelctl: look at protected sockets, and run programs with theirs protected. */
+#include <argp.h>
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+#ifndef KSC_VERSION
+#define KSC_VERSION "unknown"
+#endif
+
+const char *argp_program_version = "kschannelctl " KSC_VERSION;
+
+static const char doc[] = "Look at protected sockets, and run programs with theirs protected."
+			  "\v"
+			  "Commands:\n"
+			  "  list [--json]     the protected sockets\n"
+			  "  stats [--json]    counters\n"
+			  "  run [OPTION...] -- CMD [ARG...]\n"
+			  "                    run CMD with its TCP connections protected\n"
+			  "\n"
+			  "\"kschannelctl COMMAND --help\" tells the options of a command.";
+
+/**
+ * struct command - a command
+ * @name: what it is called
+ * @run: runs it and returns the exit status
+ */
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+	{ "list", ctl_list },
+	{ "stats", ctl_stats },
+	{ "run", ctl_run },
+};
+
+/**
+ * struct choice - the command chosen
+ * @command: the command
+ * @index: where in argv it stands
+ */
+struct choice {
+	const struct command *command;
+	int index;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct choice *choice = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+			if (!strcmp(arg, commands[i].name))
+				choice->command = &commands[i];
+		}
+		if (!choice->command)
+			argp_error(state, "there is no command \"%s\"", arg);
+		choice->index = state->next - 1;
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_usage(state);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = { .parser = parse, .args_doc = "COMMAND", .doc = doc };
+	struct choice choice = { 0 };
+	char name[64];
+	int ret;
+
+	setlocale(LC_CTYPE, "");
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &choice);
+	snprintf(name, sizeof(name), "%s %s", program_invocation_short_name, choice.command->name);
+	argv[choice.index] = name;
+	ret = choice.command->run(argc - choice.index, argv + choice.index);
+	/* output that did not get through must not look like success */
+	if (fflush(stdout) || ferror(stdout))
+		return EXIT_FAILURE;
+	return ret;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Requests to the kernel module. */
+#include <err.h>
+#include <errno.h>
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/netlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <linux/netlink.h>
+
+#include "ctl.h"
+
+/* A dump is read again when it changed meanwhile; not for ever on a busy machine. */
+#define DUMP_TRIES 8
+
+/**
+ * struct exchange - a request under way
+ * @req: the request
+ * @error: negative errno that the kernel answered
+ * @text: its explanation, empty if there was none
+ */
+struct exchange {
+	const struct ctl_request *req;
+	int error;
+	char text[256];
+};
+
+static int on_valid(struct nl_msg *msg, void *arg)
+{
+	struct exchange *ex = arg;
+	struct nlattr **tb = ctl_alloc(calloc((size_t)ex->req->maxattr + 1, sizeof(*tb)));
+	int ret = genlmsg_parse(nlmsg_hdr(msg), 0, tb, ex->req->maxattr, ex->req->policy);
+
+	if (!ret)
+		ex->req->reply(tb, ex->req->arg);
+	free((void *)tb);
+	return ret < 0 ? ret : NL_OK;
+}
+
+/* Finds the kernel's text among what follows an error message. */
+static void extack_text(const struct nlmsgerr *nlerr, char *text, size_t size)
+{
+	/* the header that was kept in front of the error tells what there is */
+	const struct nlmsghdr *nlh = (const struct nlmsghdr *)((const char *)nlerr - NLMSG_HDRLEN);
+	size_t skip = sizeof(*nlerr);
+	struct nlattr *tb[NLMSGERR_ATTR_MAX + 1];
+	int left;
+
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+		skip += NLMSG_ALIGN(nlerr->msg.nlmsg_len) - NLMSG_HDRLEN;
+	left = (int)nlh->nlmsg_len - (int)NLMSG_HDRLEN - (int)skip;
+	if (left <= 0)
+		return;
+	if (nla_parse(tb, NLMSGERR_ATTR_MAX, (struct nlattr *)((char *)nlerr + skip), left, NULL))
+		return;
+	if (tb[NLMSGERR_ATTR_MSG])
+		nla_strlcpy(text, tb[NLMSGERR_ATTR_MSG], size);
+}
+
+static int on_error(struct sockaddr_nl *addr, struct nlmsgerr *nlerr, void *arg)
+{
+	struct exchange *ex = arg;
+
+	(void)addr;
+	ex->error = nlerr->error;
+	extack_text(nlerr, ex->text, sizeof(ex->text));
+	return NL_STOP;
+}
+
+static int exchange_once(struct nl_sock *sk, int family, struct exchange *ex, struct nl_cb *cb)
+{
+	const struct ctl_request *req = ex->req;
+	struct nl_msg *msg = ctl_alloc(nlmsg_alloc());
+	int ret;
+
+	if (req->restart)
+		req->restart(req->arg);
+	if (!genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, req->flags, (uint8_t)req->cmd,
+			 KSC_FAMILY_VERSION))
+		errx(EXIT_FAILURE, "out of memory");
+	ret = nl_send_auto(sk, msg);
+	nlmsg_free(msg);
+	if (ret < 0)
+		return ret;
+	do {
+		ret = nl_recvmsgs(sk, cb);
+	} while (ret == -NLE_INTR);
+	return ret;
+}
+
+/**
+ * ctl_request() - send a command and take the answer
+ * @req: the command
+ *
+ * Complaints go to standard error.
+ *
+ * Return: 0, or -1 if there was no answer or it was an error
+ */
+int ctl_request(const struct ctl_request *req)
+{
+	struct nl_sock *sk = ctl_alloc(nl_socket_alloc());
+	struct nl_cb *cb = ctl_alloc(nl_cb_alloc(NL_CB_DEFAULT));
+	struct exchange ex = { .req = req };
+	int one = 1, family, ret;
+
+	ret = genl_connect(sk);
+	if (ret < 0) {
+		warnx("cannot open a netlink socket: %s", nl_geterror(ret));
+		goto out;
+	}
+	setsockopt(nl_socket_get_fd(sk), SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
+	family = genl_ctrl_resolve(sk, KSC_FAMILY_NAME);
+	if (family < 0) {
+		ret = family;
+		warnx("the kernel has no \"%s\" netlink family; is the module loaded?",
+		      KSC_FAMILY_NAME);
+		goto out;
+	}
+	/* without an acknowledgement each request has exactly one end */
+	nl_socket_disable_auto_ack(sk);
+	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_valid, &ex);
+	nl_cb_err(cb, NL_CB_CUSTOM, on_error, &ex);
+	for (int i = 0; i < DUMP_TRIES; i++) {
+		ret = exchange_once(sk, family, &ex, cb);
+		if (ret != -NLE_DUMP_INTR)
+			break;
+	}
+	if (ex.error) {
+		ret = -1;
+		warnx("the kernel refused: %s%s%s", strerror(-ex.error), ex.text[0] ? ": " : "",
+		      ex.text);
+	} else if (ret == -NLE_DUMP_INTR) {
+		warnx("the sockets change too fast for a consistent list; this one has gaps");
+		ret = 0;
+	} else if (ret < 0) {
+		warnx("%s", nl_geterror(ret));
+	}
+out:
+	nl_cb_put(cb);
+	nl_socket_free(sk);
+	return ret < 0 ? -1 : 0;
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kschannelctl run: a program that knows nothing of TLS, with its connections protected. */
+#include <argp.h>
+#include <err.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "program.h"
+#include "../preload/env.h"
+
+#ifndef KSC_LIBDIR
+#define KSC_LIBDIR "/usr/local/lib/kschannel"
+#endif
+
+/* What shells return when a command cannot be run, and when there is none. */
+#define EXIT_CANNOT_RUN 126
+#define EXIT_NOT_FOUND 127
+
+/**
+ * struct options - what the command line says
+ * @client: protect what connects
+ * @server: protect what listens
+ * @server_name: name of the server, for a client; NULL: the name looked up
+ * @credential: name of a credential, or NULL
+ * @alpn: protocols in order of preference, with commas between, or NULL
+ * @verify: name of a verification mode, or NULL
+ * @command: the command and its arguments, NULL-terminated
+ */
+struct options {
+	bool client;
+	bool server;
+	const char *server_name;
+	const char *credential;
+	const char *alpn;
+	const char *verify;
+	char **command;
+};
+
+enum { OPT_CLIENT = 256, OPT_SERVER, OPT_VERIFY };
+
+static const struct argp_option run_options[] = {
+	{ "client", OPT_CLIENT, NULL, 0, "Protect only connections that CMD opens", 0 },
+	{ "server", OPT_SERVER, NULL, 0, "Protect only connections that CMD accepts", 0 },
+	{ "server-name", 'n', "NAME", 0,
+	  "Name to ask for and to find in the server's certificate (default: the host name that "
+	  "CMD "
+	  "looked the address up by)",
+	  0 },
+	{ "credential", 'c', "NAME", 0, "Credential to use", 0 },
+	{ "alpn", 'a', "PROTOCOL[,...]", 0, "Application protocols, in order of preference", 0 },
+	{ "verify", OPT_VERIFY, "none|request|require", 0,
+	  "What is asked of the peer's certificate (default: what the credential says)", 0 },
+	{ 0 },
+};
+
+static const char run_doc[] = "Run CMD with its TCP connections protected. CMD and the programs "
+			      "that it starts have to be "
+			      "dynamically linked. A connection that cannot be protected fails; it "
+			      "is never made without.";
+
+static bool alpn_valid(const char *alpn)
+{
+	uint8_t wire[KSC_MAX_ALPN];
+
+	return ksc_alpn_to_wire(alpn, wire, sizeof(wire)) > 0;
+}
+
+static bool verify_valid(const char *verify)
+{
+	return ksc_verify_value(verify) >= 0;
+}
+
+static error_t run_parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *opt = state->input;
+
+	switch (key) {
+	case OPT_CLIENT:
+		opt->client = true;
+		return 0;
+	case OPT_SERVER:
+		opt->server = true;
+		return 0;
+	case 'n':
+	case 'c':
+		if (!arg[0] || strlen(arg) > KSC_MAX_NAME)
+			argp_error(state, "a name has 1 to %d bytes", KSC_MAX_NAME);
+		if (key == 'n')
+			opt->server_name = arg;
+		else
+			opt->credential = arg;
+		return 0;
+	case 'a':
+		if (!alpn_valid(arg))
+			argp_error(state, "not a list of protocols: %s", arg);
+		opt->alpn = arg;
+		return 0;
+	case OPT_VERIFY:
+		if (!verify_valid(arg))
+			argp_error(state, "verification is none, request or require, not %s", arg);
+		opt->verify = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		opt->command = state->argv + state->next - 1;
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which command?");
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static bool readable(const char *dir, const char *sub, char *path)
+{
+	int len = snprintf(path, PATH_MAX, "%s/%s%s", dir, sub, KSC_PRELOAD_NAME);
+
+	return len < PATH_MAX && !access(path, R_OK);
+}
+
+/* The library is next to us in a build tree, in a directory of its own when installed. */
+static void find_library(char *path)
+{
+	char dir[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
+
+	if (len > 0) {
+		dir[len] = '\0';
+		*strrchr(dir, '/') = '\0';
+		if (readable(dir, "", path))
+			return;
+	}
+	if (!readable(KSC_LIBDIR, "", path))
+		errx(EXIT_CANNOT_RUN, "cannot find %s next to this program or in %s",
+		     KSC_PRELOAD_NAME, KSC_LIBDIR);
+	/* ld.so splits LD_PRELOAD there, and only warns when it then finds nothing */
+}
+
+static void set_env(const char *name, const char *value)
+{
+	if (value ? setenv(name, value, 1) : unsetenv(name))
+		err(EXIT_CANNOT_RUN, "cannot set %s", name);
+}
+
+static void prepare_environment(const struct options *opt)
+{
+	const char *others = getenv("LD_PRELOAD");
+	char library[PATH_MAX];
+	char *preload;
+
+	find_library(library);
+	if (strpbrk(library, " :"))
+		errx(EXIT_CANNOT_RUN, "a blank or colon in \"%s\" keeps it from being loaded",
+		     library);
+	if (asprintf(&preload, "%s%s%s", library, others ? ":" : "", others ? others : "") < 0)
+		errx(EXIT_CANNOT_RUN, "out of memory");
+	set_env("LD_PRELOAD", preload);
+	free(preload);
+	set_env(KSC_ENV_ROLE, opt->client == opt->server ? "both"
+			      : opt->client		 ? "client"
+							 : "server");
+	set_env(KSC_ENV_SERVER_NAME, opt->server_name);
+	set_env(KSC_ENV_CREDENTIAL, opt->credential);
+	set_env(KSC_ENV_ALPN, opt->alpn);
+	set_env(KSC_ENV_VERIFY, opt->verify);
+}
+
+/**
+ * ctl_run() - the command "run"
+ * @argc: number of arguments
+ * @argv: the arguments
+ * Return: exit status, when CMD could not be run
+ */
+int ctl_run(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = run_options,
+		.parser = run_parse,
+		.args_doc = "CMD [ARG...]",
+		.doc = run_doc,
+	};
+	struct options opt = { 0 };
+	char path[PATH_MAX];
+	const char *why;
+
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &opt);
+	if (ctl_find_program(opt.command[0], path)) {
+		warn("%s", opt.command[0]);
+		return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+	}
+	why = ctl_cannot_preload(path);
+	if (why) {
+		warnx("%s: %s, so its connections cannot be protected this way", path, why);
+		return EXIT_CANNOT_RUN;
+	}
+	prepare_environment(&opt);
+	execv(path, opt.command);
+	warn("%s", path);
+	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+}

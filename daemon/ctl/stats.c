@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kschannelctl stats: the counters. */
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <netlink/netlink.h>
+#include <stdlib.h>
+
+#include "ctl.h"
+
+/**
+ * struct counter - an attribute as it is shown
+ * @name: in JSON
+ * @label: for people
+ */
+struct counter {
+	const char *name;
+	const char *label;
+};
+
+static const struct counter counters[KSC_A_STATS_MAX + 1] = {
+	[KSC_A_STATS_DAEMON] = { "daemon", "daemon" },
+	[KSC_A_STATS_SOCKETS] = { "sockets", "protected sockets" },
+	[KSC_A_STATS_CONTEXTS] = { "contexts", "handshakes in progress" },
+	[KSC_A_STATS_HANDSHAKES_OK] = { "handshakes_ok", "handshakes completed" },
+	[KSC_A_STATS_HANDSHAKES_FAILED] = { "handshakes_failed", "handshakes failed" },
+	[KSC_A_STATS_HANDSHAKES_TIMED_OUT] = { "handshakes_timed_out", "  of these timed out" },
+	[KSC_A_STATS_STEPS] = { "steps", "steps by the daemon" },
+	[KSC_A_STATS_OFFERS_DEFERRED] = { "offers_deferred", "offers put off" },
+	[KSC_A_STATS_TX_BYTES] = { "tx_bytes", "bytes sent" },
+	[KSC_A_STATS_TX_RECORDS] = { "tx_records", "records sent" },
+	[KSC_A_STATS_RX_BYTES] = { "rx_bytes", "bytes received" },
+	[KSC_A_STATS_RX_RECORDS] = { "rx_records", "records received" },
+	[KSC_A_STATS_RX_BAD_RECORDS] = { "rx_bad_records", "bad records received" },
+	[KSC_A_STATS_RX_TRUNCATED] = { "rx_truncated", "ended without close_notify" },
+	[KSC_A_STATS_ALERTS_SENT] = { "alerts_sent", "fatal alerts sent" },
+	[KSC_A_STATS_ALERTS_RECEIVED] = { "alerts_received", "fatal alerts received" },
+	[KSC_A_STATS_TICKETS] = { "tickets", "session tickets received" },
+	[KSC_A_STATS_KEY_UPDATES_SENT] = { "key_updates_sent", "key updates sent" },
+	[KSC_A_STATS_KEY_UPDATES_RECEIVED] = { "key_updates_received", "key updates received" },
+};
+
+/**
+ * struct stats - what was answered
+ * @daemon: whether there is a daemon
+ * @values: the counters
+ */
+struct stats {
+	bool daemon;
+	uint64_t values[KSC_A_STATS_MAX + 1];
+};
+
+static void on_stats(struct nlattr **tb, void *arg)
+{
+	struct stats *stats = arg;
+
+	stats->daemon = tb[KSC_A_STATS_DAEMON];
+	for (int i = KSC_A_STATS_DAEMON + 1; i <= KSC_A_STATS_MAX; i++) {
+		if (tb[i])
+			stats->values[i] = nla_get_u64(tb[i]);
+	}
+}
+
+static int print_json(const struct stats *stats)
+{
+	struct json_object *object = ctl_alloc(json_object_new_object());
+
+	json_object_object_add(object, counters[KSC_A_STATS_DAEMON].name,
+			       json_object_new_boolean(stats->daemon));
+	for (int i = KSC_A_STATS_DAEMON + 1; i <= KSC_A_STATS_MAX; i++)
+		json_object_object_add(object, counters[i].name,
+				       json_object_new_uint64(stats->values[i]));
+	return ctl_print_json(object);
+}
+
+static void print_table(const struct stats *stats)
+{
+	struct ctl_table *table = ctl_table_new(2);
+
+	ctl_table_addf(table, "%s", counters[KSC_A_STATS_DAEMON].label);
+	ctl_table_addf(table, "%s", stats->daemon ? "yes" : "no");
+	for (int i = KSC_A_STATS_DAEMON + 1; i <= KSC_A_STATS_MAX; i++) {
+		ctl_table_addf(table, "%s", counters[i].label);
+		ctl_table_addf(table, "%" PRIu64, stats->values[i]);
+	}
+	ctl_table_print(table, "lr");
+	ctl_table_free(table);
+}
+
+/**
+ * ctl_stats() - the command "stats"
+ * @argc: number of arguments
+ * @argv: the arguments
+ * Return: exit status
+ */
+int ctl_stats(int argc, char **argv)
+{
+	bool json = ctl_parse_output(argc, argv, "Show the counters of this network namespace.");
+	struct nla_policy policy[KSC_A_STATS_MAX + 1] = {
+		[KSC_A_STATS_DAEMON] = { .type = NLA_FLAG },
+	};
+	struct stats stats = { 0 };
+	const struct ctl_request req = {
+		.cmd = KSC_CMD_STATS_GET,
+		.maxattr = KSC_A_STATS_MAX,
+		.policy = policy,
+		.reply = on_stats,
+		.arg = &stats,
+	};
+
+	for (int i = KSC_A_STATS_DAEMON + 1; i <= KSC_A_STATS_MAX; i++)
+		policy[i].type = NLA_U64;
+	if (ctl_request(&req))
+		return EXIT_FAILURE;
+	if (json)
+		return print_json(&stats);
+	print_table(&stats);
+	return EXIT_SUCCESS;
+}
