@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Preloaded into a program that knows nothing of TLS: gives its TCP sockets
+ * the ULP before they connect or listen.
+ *
+ * Whatever keeps a socket from being protected makes the call fail with that
+ * errno; no connection is ever made without.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/kschannel.h>
+
+#include "env.h"
+#include "names.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+#define EXPORT __attribute__((visibility("default")))
+
+/**
+ * struct config - what the environment says
+ * @error: errno if it makes no sense; nothing may connect then
+ * @client: protect what connects
+ * @server: protect what listens
+ * @server_name: or NULL
+ * @credential: or NULL
+ * @alpn: ProtocolNameList
+ * @alpn_len: 0 if there is none
+ * @verify: enum ksc_verify
+ */
+struct config {
+	int error;
+	bool client;
+	bool server;
+	const char *server_name;
+	const char *credential;
+	uint8_t alpn[KSC_MAX_ALPN];
+	int alpn_len;
+	int verify;
+};
+
+/**
+ * struct real - the functions that ours stand before
+ * @connect: and so on
+ */
+struct real {
+	__typeof__(&connect) connect;
+	__typeof__(&listen) listen;
+	__typeof__(&accept) accept;
+	__typeof__(&accept4) accept4;
+	__typeof__(&sendto) sendto;
+	__typeof__(&sendmsg) sendmsg;
+	__typeof__(&sendmmsg) sendmmsg;
+	__typeof__(&getaddrinfo) getaddrinfo;
+	__typeof__(&gethostbyname) gethostbyname;
+	__typeof__(&gethostbyname2) gethostbyname2;
+	__typeof__(&gethostbyname_r) gethostbyname_r;
+	__typeof__(&gethostbyname2_r) gethostbyname2_r;
+};
+
+static struct config config;
+static struct real real;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* The program may change its environment later on; the copies stay. */
+static const char *copy_env(const char *name, char *copy)
+{
+	const char *value = getenv(name);
+
+	if (!value)
+		return NULL;
+	if (!value[0] || strlen(value) > KSC_MAX_NAME) {
+		config.error = EINVAL;
+		return NULL;
+	}
+	return memcpy(copy, value, strlen(value) + 1);
+}
+
+static void read_environment(void)
+{
+	static char server_name[KSC_MAX_NAME + 1], credential[KSC_MAX_NAME + 1];
+	const char *role = getenv(KSC_ENV_ROLE);
+	const char *alpn = getenv(KSC_ENV_ALPN);
+	const char *verify = getenv(KSC_ENV_VERIFY);
+	bool both = !role || !strcmp(role, "both");
+
+	config.client = both || !strcmp(role, "client");
+	config.server = both || !strcmp(role, "server");
+	if (!config.client && !config.server) {
+		config.client = config.server = true;
+		config.error = EINVAL;
+	}
+	config.server_name = copy_env(KSC_ENV_SERVER_NAME, server_name);
+	config.credential = copy_env(KSC_ENV_CREDENTIAL, credential);
+	if (alpn) {
+		config.alpn_len = ksc_alpn_to_wire(alpn, config.alpn, sizeof(config.alpn));
+		if (config.alpn_len < 0)
+			config.error = EINVAL;
+	}
+	if (verify) {
+		config.verify = ksc_verify_value(verify);
+		if (config.verify < 0)
+			config.error = EINVAL;
+	}
+}
+
+#define FIND_REAL(name) (real.name = (__typeof__(real.name))dlsym(RTLD_NEXT, #name))
+
+static void init_once(void)
+{
+	FIND_REAL(connect);
+	FIND_REAL(listen);
+	FIND_REAL(accept);
+	FIND_REAL(accept4);
+	FIND_REAL(sendto);
+	FIND_REAL(sendmsg);
+	FIND_REAL(sendmmsg);
+	FIND_REAL(getaddrinfo);
+	FIND_REAL(gethostbyname);
+	FIND_REAL(gethostbyname2);
+	FIND_REAL(gethostbyname_r);
+	FIND_REAL(gethostbyname2_r);
+	read_environment();
+	names_init();
+}
+
+/* Another library's constructor may call us before our own has run. */
+static __attribute__((constructor)) void init(void)
+{
+	pthread_once(&once, init_once);
+}
+
+static int get_int(int fd, int option)
+{
+	socklen_t len = sizeof(int);
+	int value;
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &len) ? -1 : value;
+}
+
+/* MPTCP cannot carry the ULP, so that an attempt to protect it fails, as it should. */
+static bool is_tcp(int fd)
+{
+	int saved = errno, domain, protocol;
+	bool tcp;
+
+	domain = get_int(fd, SO_DOMAIN);
+	protocol = get_int(fd, SO_PROTOCOL);
+	tcp = (domain == AF_INET || domain == AF_INET6) && get_int(fd, SO_TYPE) == SOCK_STREAM &&
+	      (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+	errno = saved;
+	return tcp;
+}
+
+static bool is_protected(int fd)
+{
+	char name[16] = "";
+	socklen_t len = sizeof(name) - 1;
+	int saved = errno;
+	bool found;
+
+	found = !getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &len) && !strcmp(name, KSC_ULP_NAME);
+	errno = saved;
+	return found;
+}
+
+static int set_text(int fd, int option, const char *text)
+{
+	return text ? setsockopt(fd, SOL_KSCHANNEL, option, text, (socklen_t)strlen(text)) : 0;
+}
+
+static int set_int(int fd, int option, int value)
+{
+	return setsockopt(fd, SOL_KSCHANNEL, option, &value, sizeof(value));
+}
+
+/* Returns 0 if the socket is protected, or needs not be; else -1 and errno. */
+static int protect(int fd, int role, const char *server_name)
+{
+	if (!is_tcp(fd) || is_protected(fd))
+		return 0;
+	if (config.error) {
+		errno = config.error;
+		return -1;
+	}
+	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, sizeof(KSC_ULP_NAME)))
+		return -1;
+	if (set_int(fd, KSC_ROLE, role) || set_text(fd, KSC_SERVER_NAME, server_name) ||
+	    set_text(fd, KSC_CREDENTIAL, config.credential))
+		return -1;
+	if (config.verify != KSC_VERIFY_DEFAULT && set_int(fd, KSC_VERIFY, config.verify))
+		return -1;
+	if (config.alpn_len &&
+	    setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, config.alpn, (socklen_t)config.alpn_len))
+		return -1;
+	return 0;
+}
+
+EXPORT int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
+{
+	const struct sockaddr *sa = addr.__sockaddr__;
+	const char *server_name;
+	char name[KSC_MAX_NAME + 1];
+
+	init();
+	/* AF_UNSPEC disconnects; an address that is none is for the kernel to refuse */
+	if (!config.client || !sa || len < sizeof(sa->sa_family) ||
+	    (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
+		return real.connect(fd, addr, len);
+	server_name = config.server_name;
+	if (!server_name && names_find(sa, len, name, sizeof(name)))
+		server_name = name;
+	if (protect(fd, KSC_ROLE_CLIENT, server_name))
+		return -1;
+	return real.connect(fd, addr, len);
+}
+
+EXPORT int listen(int fd, int backlog)
+{
+	init();
+	if (config.server && protect(fd, KSC_ROLE_SERVER, NULL))
+		return -1;
+	return real.listen(fd, backlog);
+}
+
+/* The children of a listener that somebody else made for the program. */
+static int accepted(int fd)
+{
+	int error;
+
+	if (fd < 0 || !config.server || !protect(fd, KSC_ROLE_SERVER, NULL))
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+EXPORT int accept(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len)
+{
+	init();
+	return accepted(real.accept(fd, addr, len));
+}
+
+EXPORT int accept4(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len, int flags)
+{
+	init();
+	return accepted(real.accept4(fd, addr, len, flags));
+}
+
+/*
+ * MSG_FASTOPEN connects and puts data into the first segment, which cannot be
+ * protected. Programs that use it know how to do without.
+ */
+static bool fast_open_refused(int fd, int flags)
+{
+	if (!(flags & MSG_FASTOPEN) || !config.client || !is_tcp(fd))
+		return false;
+	errno = EOPNOTSUPP;
+	return true;
+}
+
+EXPORT ssize_t sendto(int fd, const void *buf, size_t size, int flags, __CONST_SOCKADDR_ARG addr,
+		      socklen_t len)
+{
+	init();
+	return fast_open_refused(fd, flags) ? -1 : real.sendto(fd, buf, size, flags, addr, len);
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	init();
+	return fast_open_refused(fd, flags) ? -1 : real.sendmsg(fd, msg, flags);
+}
+
+EXPORT int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
+{
+	init();
+	return fast_open_refused(fd, flags) ? -1 : real.sendmmsg(fd, msgs, count, flags);
+}
+
+EXPORT int getaddrinfo(const char *restrict node, const char *restrict service,
+		       const struct addrinfo *restrict hints, struct addrinfo **restrict result)
+{
+	int ret;
+
+	init();
+	ret = real.getaddrinfo(node, service, hints, result);
+	if (ret || !node)
+		return ret;
+	for (const struct addrinfo *ai = *result; ai; ai = ai->ai_next)
+		names_remember(node, ai->ai_addr);
+	return 0;
+}
+
+static void remember_hostent(const char *name, const struct hostent *host)
+{
+	if (!host)
+		return;
+	for (size_t i = 0; host->h_addr_list[i]; i++) {
+		struct sockaddr_in6 addr = { .sin6_family = (sa_family_t)host->h_addrtype };
+
+		if (host->h_addrtype == AF_INET)
+			memcpy(&((struct sockaddr_in *)&addr)->sin_addr, host->h_addr_list[i], 4);
+		else if (host->h_addrtype == AF_INET6)
+			memcpy(&addr.sin6_addr, host->h_addr_list[i], 16);
+		names_remember(name, (const struct sockaddr *)&addr);
+	}
+}
+
+EXPORT struct hostent *gethostbyname(const char *name)
+{
+	struct hostent *host;
+
+	init();
+	host = real.gethostbyname(name);
+	remember_hostent(name, host);
+	return host;
+}
+
+EXPORT struct hostent *gethostbyname2(const char *name, int af)
+{
+	struct hostent *host;
+
+	init();
+	host = real.gethostbyname2(name, af);
+	remember_hostent(name, host);
+	return host;
+}
+
+EXPORT int gethostbyname_r(const char *restrict name, struct hostent *restrict host,
+			   char *restrict buf, size_t size, struct hostent **restrict result,
+			   int *restrict error)
+{
+	int ret;
+
+	init();
+	ret = real.gethostbyname_r(name, host, buf, size, result, error);
+	if (!ret)
+		remember_hostent(name, *result);
+	return ret;
+}
+
+EXPORT int gethostbyname2_r(const char *restrict name, int af, struct hostent *restrict host,
+			    char *restrict buf, size_t size, struct hostent **restrict result,
+			    int *restrict error)
+{
+	int ret;
+
+	init();
+	ret = real.gethostbyname2_r(name, af, host, buf, size, result, error);
+	if (!ret)
+		remember_hostent(name, *result);
+	return ret;
+}
