@@ -20,6 +20,9 @@
 #define TAG_SIZE	16
 #define NONCE_SIZE	12
 #define RECORD_MAX	16384
+/* Before the header, so that the record itself is aligned. */
+#define PAD_SIZE	11
+#define HEAD_SIZE	(PAD_SIZE + AAD_SIZE)
 /* Sealed, then opened: enough of them to time at once. */
 #define BUFFERS		8
 
@@ -33,9 +36,8 @@ static u64 run_open_ns;
  * @tfm: the transform
  * @req: the only request
  * @wait: for a driver that answers later
- * @buf: the records, each with room for type byte and tag
- * @aad: the record header
- * @sg: @aad and the record
+ * @buf: the records, each with room for header, type byte and tag
+ * @sg: header and record
  * @nonce: nonce of the request
  * @len: plaintext and type byte
  * @seal_ns: spent sealing
@@ -46,8 +48,7 @@ struct raw_aead {
 	struct aead_request *req;
 	struct crypto_wait wait;
 	u8 *buf[BUFFERS];
-	u8 *aad;
-	struct scatterlist sg[2];
+	struct scatterlist sg;
 	u8 nonce[NONCE_SIZE];
 	unsigned int len;
 	u64 seal_ns;
@@ -60,8 +61,8 @@ static int raw_crypt(struct raw_aead *r, u8 *buf, u64 seq, bool seal)
 	__be64 be_seq = cpu_to_be64(seq);
 
 	memcpy(r->nonce + 4, &be_seq, sizeof(be_seq));
-	sg_set_buf(&r->sg[1], buf, r->len + TAG_SIZE);
-	aead_request_set_crypt(r->req, r->sg, r->sg, len, r->nonce);
+	sg_set_buf(&r->sg, buf + PAD_SIZE, AAD_SIZE + r->len + TAG_SIZE);
+	aead_request_set_crypt(r->req, &r->sg, &r->sg, len, r->nonce);
 	return crypto_wait_req(seal ? crypto_aead_encrypt(r->req) :
 				      crypto_aead_decrypt(r->req), &r->wait);
 }
@@ -110,7 +111,6 @@ static void raw_free(struct raw_aead *r)
 
 	for (i = 0; i < BUFFERS; i++)
 		kfree(r->buf[i]);
-	kfree(r->aad);
 	aead_request_free(r->req);
 	if (!IS_ERR_OR_NULL(r->tfm))
 		crypto_free_aead(r->tfm);
@@ -138,16 +138,14 @@ static int raw_alloc(struct raw_aead *r, const char *name, unsigned int keylen,
 		return err;
 	r->len = record + 1;
 	r->req = aead_request_alloc(r->tfm, GFP_KERNEL);
-	r->aad = kzalloc(AAD_SIZE, GFP_KERNEL);
-	if (!r->req || !r->aad)
+	if (!r->req)
 		return -ENOMEM;
 	for (i = 0; i < BUFFERS; i++) {
-		r->buf[i] = kzalloc(PAGE_ALIGN(r->len + TAG_SIZE), GFP_KERNEL);
+		r->buf[i] = kzalloc(PAGE_ALIGN(HEAD_SIZE + r->len + TAG_SIZE), GFP_KERNEL);
 		if (!r->buf[i])
 			return -ENOMEM;
 	}
-	sg_init_table(r->sg, 2);
-	sg_set_buf(&r->sg[0], r->aad, AAD_SIZE);
+	sg_init_table(&r->sg, 1);
 	crypto_init_wait(&r->wait);
 	aead_request_set_ad(r->req, AAD_SIZE);
 	aead_request_set_callback(r->req, CRYPTO_TFM_REQ_MAY_SLEEP |
