@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kschannelctl run: a program that knows nothing of TLS, with its connections protected. */
 #include <argp.h>
+#include <dlfcn.h>
 #include <err.h>
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,29 +119,43 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static bool readable(const char *dir, const char *sub, char *path)
+/* In a build tree the library is next to us. */
+static bool find_beside(char *path)
 {
-	int len = snprintf(path, PATH_MAX, "%s/%s%s", dir, sub, KSC_PRELOAD_NAME);
+	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - sizeof(KSC_PRELOAD_NAME));
 
-	return len < PATH_MAX && !access(path, R_OK);
+	if (len <= 0)
+		return false;
+	path[len] = '\0';
+	strcpy(strrchr(path, '/') + 1, KSC_PRELOAD_NAME);
+	return !access(path, R_OK);
 }
 
-/* The library is next to us in a build tree, in a directory of its own when installed. */
+/* Else where the dynamic linker looks by itself. */
+static bool find_installed(char *path)
+{
+	void *handle = dlopen(KSC_PRELOAD_NAME, RTLD_LAZY | RTLD_LOCAL);
+	struct link_map *map;
+	int len;
+
+	if (!handle || dlinfo(handle, RTLD_DI_LINKMAP, &map))
+		return false;
+	len = snprintf(path, PATH_MAX, "%s", map->l_name);
+	dlclose(handle);
+	return len > 0 && len < PATH_MAX;
+}
+
 static void find_library(char *path)
 {
-	char dir[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
+	int len;
 
-	if (len > 0) {
-		dir[len] = '\0';
-		*strrchr(dir, '/') = '\0';
-		if (readable(dir, "", path))
-			return;
-	}
-	if (!readable(KSC_LIBDIR, "", path))
-		errx(EXIT_CANNOT_RUN, "cannot find %s next to this program or in %s",
-		     KSC_PRELOAD_NAME, KSC_LIBDIR);
-	/* ld.so splits LD_PRELOAD there, and only warns when it then finds nothing */
+	if (find_beside(path))
+		return;
+	len = snprintf(path, PATH_MAX, "%s/%s", KSC_LIBDIR, KSC_PRELOAD_NAME);
+	if (len < PATH_MAX && !access(path, R_OK))
+		return;
+	if (!find_installed(path))
+		errx(EXIT_CANNOT_RUN, "cannot find %s", KSC_PRELOAD_NAME);
 }
 
 static void set_env(const char *name, const char *value)
@@ -155,6 +171,7 @@ static void prepare_environment(const struct options *opt)
 	char *preload;
 
 	find_library(library);
+	/* ld.so takes these as separators, and only warns when it then finds nothing */
 	if (strpbrk(library, " :"))
 		errx(EXIT_CANNOT_RUN, "a blank or colon in \"%s\" keeps it from being loaded",
 		     library);
