@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Named credentials, who may use them, and which one is used. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <gnutls/x509.h>
+
+#include "credential.h"
+
+/**
+ * ksc_credential_new() - start a credential
+ * @name: its name
+ * @roles: KSC_ROLE_BIT()s
+ *
+ * Return: the credential, to be completed by ksc_credential_finish(); NULL
+ * without memory
+ */
+struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles)
+{
+	struct ksc_credential *cred = calloc(1, sizeof(*cred));
+
+	if (!cred)
+		return NULL;
+	cred->roles = roles;
+	cred->verify = KSC_VERIFY_DEFAULT;
+	cred->min_version = GNUTLS_TLS1_2;
+	cred->max_version = GNUTLS_TLS1_3;
+	cred->name = strdup(name);
+	if (!cred->name ||
+	    gnutls_certificate_allocate_credentials(&cred->x509) < 0) {
+		ksc_credential_free(cred);
+		return NULL;
+	}
+	return cred;
+}
+
+/**
+ * ksc_credential_free() - forget a credential and its keys
+ * @cred: the credential, or NULL
+ */
+void ksc_credential_free(struct ksc_credential *cred)
+{
+	size_t i;
+
+	if (!cred)
+		return;
+	for (i = 0; i < cred->n_names; i++)
+		free(cred->names[i]);
+	free(cred->names);
+	free(cred->alpn);
+	free(cred->uids);
+	free(cred->gids);
+	free(cred->name);
+	if (cred->x509)
+		gnutls_certificate_free_credentials(cred->x509);
+	if (cred->priority)
+		gnutls_priority_deinit(cred->priority);
+	if (cred->ticket_key.data) {
+		gnutls_memset(cred->ticket_key.data, 0, cred->ticket_key.size);
+		gnutls_free(cred->ticket_key.data);
+	}
+	free(cred);
+}
+
+/**
+ * ksc_credential_set_cert() - give a credential its certificate and key
+ * @cred: the credential
+ * @cert: PEM file, the leaf first
+ * @key: PEM file of the leaf's key
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_credential_set_cert(struct ksc_credential *cred, const char *cert,
+			    const char *key)
+{
+	int rc;
+
+	rc = gnutls_certificate_set_x509_key_file2(cred->x509, cert, key,
+						   GNUTLS_X509_FMT_PEM, NULL, 0);
+	if (rc < 0)
+		return rc;
+	cred->has_cert = true;
+	return 0;
+}
+
+/**
+ * ksc_credential_set_trust() - say whose certificates are accepted
+ * @cred: the credential
+ * @file: PEM file of certificate authorities, or NULL for the system's
+ *
+ * Return: how many authorities that are, or a negative GnuTLS error
+ */
+int ksc_credential_set_trust(struct ksc_credential *cred, const char *file)
+{
+	if (!file)
+		return gnutls_certificate_set_x509_system_trust(cred->x509);
+	return gnutls_certificate_set_x509_trust_file(cred->x509, file,
+						      GNUTLS_X509_FMT_PEM);
+}
+
+static int grow(void **array, size_t n, size_t size)
+{
+	void *bigger = reallocarray(*array, n + 1, size);
+
+	if (!bigger)
+		return -ENOMEM;
+	*array = bigger;
+	return 0;
+}
+
+/**
+ * ksc_credential_add_name() - add a server name that it is chosen for
+ * @cred: the credential
+ * @name: a DNS name, its first label perhaps "*"
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_credential_add_name(struct ksc_credential *cred, const char *name)
+{
+	char *copy;
+
+	if (grow((void **)&cred->names, cred->n_names, sizeof(*cred->names)))
+		return -ENOMEM;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	cred->names[cred->n_names++] = copy;
+	return 0;
+}
+
+/**
+ * ksc_credential_add_alpn() - add an application protocol, the best first
+ * @cred: the credential
+ * @protocol: for instance "h2"
+ *
+ * Return: 0, -EINVAL when it is too long or one too many, or -ENOMEM
+ */
+int ksc_credential_add_alpn(struct ksc_credential *cred, const char *protocol)
+{
+	size_t len = strlen(protocol), at = 0, n = 0;
+	uint8_t *bigger;
+
+	while (at < cred->alpn_len) {
+		at += 1 + cred->alpn[at];
+		n++;
+	}
+	if (!len || len > KSC_MAX_ALPN_NAME || n == KSC_MAX_ALPN_NAMES)
+		return -EINVAL;
+	bigger = realloc(cred->alpn, cred->alpn_len + 1 + len);
+	if (!bigger)
+		return -ENOMEM;
+	bigger[cred->alpn_len] = (uint8_t)len;
+	memcpy(bigger + cred->alpn_len + 1, protocol, len);
+	cred->alpn = bigger;
+	cred->alpn_len += 1 + len;
+	return 0;
+}
+
+/**
+ * ksc_credential_allow_uid() - restrict a credential to certain sockets
+ * @cred: the credential
+ * @uid: an owner whose sockets may use it
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_credential_allow_uid(struct ksc_credential *cred, uid_t uid)
+{
+	cred->restricted = true;
+	if (grow((void **)&cred->uids, cred->n_uids, sizeof(*cred->uids)))
+		return -ENOMEM;
+	cred->uids[cred->n_uids++] = uid;
+	return 0;
+}
+
+/**
+ * ksc_credential_allow_gid() - restrict a credential to certain sockets
+ * @cred: the credential
+ * @gid: an owner's group whose sockets may use it
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_credential_allow_gid(struct ksc_credential *cred, gid_t gid)
+{
+	cred->restricted = true;
+	if (grow((void **)&cred->gids, cred->n_gids, sizeof(*cred->gids)))
+		return -ENOMEM;
+	cred->gids[cred->n_gids++] = gid;
+	return 0;
+}
+
+static int names_from_cert(struct ksc_credential *cred)
+{
+	gnutls_x509_crt_t *chain;
+	unsigned int n, i;
+	int rc;
+
+	rc = gnutls_certificate_get_x509_crt(cred->x509, 0, &chain, &n);
+	if (rc < 0)
+		return rc;
+	for (i = 0; n; i++) {
+		char name[KSC_MAX_NAME + 1];
+		size_t len = sizeof(name) - 1;
+
+		rc = gnutls_x509_crt_get_subject_alt_name(chain[0], i, name,
+							  &len, NULL);
+		if (rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			break;
+		if (rc != GNUTLS_SAN_DNSNAME || len >= sizeof(name))
+			continue;
+		name[len] = '\0';
+		if (ksc_credential_add_name(cred, name)) {
+			rc = GNUTLS_E_MEMORY_ERROR;
+			goto out;
+		}
+	}
+	rc = 0;
+out:
+	for (i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+	gnutls_free(chain);
+	return rc;
+}
+
+/*
+ * ECDHE alone, and AEADs alone, so that everything agreed upon has forward
+ * secrecy and fits the module. GnuTLS takes the parts in their order here as
+ * the order of preference.
+ */
+static int set_priority(struct ksc_credential *cred)
+{
+	char text[512] = "NORMAL:-VERS-ALL:-KX-ALL:-CIPHER-ALL:-MAC-ALL:-GROUP-ALL"
+		":+ECDHE-ECDSA:+ECDHE-RSA:+AEAD"
+		":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1"
+		":%SERVER_PRECEDENCE:%SAFE_RENEGOTIATION";
+	size_t i, at = strlen(text);
+
+	if (cred->max_version >= GNUTLS_TLS1_3)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, ":+VERS-TLS1.3");
+	if (cred->min_version <= GNUTLS_TLS1_2)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, ":+VERS-TLS1.2");
+	for (i = 0; i < cred->n_ciphers; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, ":+%s",
+				       cred->ciphers[i]->name);
+	return gnutls_priority_init(&cred->priority, text, NULL);
+}
+
+/**
+ * ksc_credential_finish() - complete a credential whose parts are all set
+ * @cred: the credential
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_credential_finish(struct ksc_credential *cred)
+{
+	int rc;
+
+	if (!cred->n_ciphers)
+		for (; cred->n_ciphers < KSC_N_CIPHERS; cred->n_ciphers++)
+			cred->ciphers[cred->n_ciphers] = &ksc_ciphers[cred->n_ciphers];
+	rc = set_priority(cred);
+	if (rc < 0)
+		return rc;
+	if (!(cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)))
+		return 0;
+	if (cred->has_cert && !cred->n_names) {
+		rc = names_from_cert(cred);
+		if (rc < 0)
+			return rc;
+	}
+	return gnutls_session_ticket_key_generate(&cred->ticket_key);
+}
+
+/**
+ * ksc_credentials_new() - start a generation of credentials
+ *
+ * Return: an empty one with one reference, or NULL without memory
+ */
+struct ksc_credentials *ksc_credentials_new(void)
+{
+	struct ksc_credentials *set = calloc(1, sizeof(*set));
+
+	if (set)
+		atomic_init(&set->refs, 1);
+	return set;
+}
+
+/**
+ * ksc_credentials_get() - take a reference
+ * @set: the generation
+ *
+ * Return: @set
+ */
+struct ksc_credentials *ksc_credentials_get(struct ksc_credentials *set)
+{
+	atomic_fetch_add(&set->refs, 1);
+	return set;
+}
+
+/**
+ * ksc_credentials_put() - drop a reference; the last frees
+ * @set: the generation, or NULL
+ */
+void ksc_credentials_put(struct ksc_credentials *set)
+{
+	size_t i;
+
+	if (!set || atomic_fetch_sub(&set->refs, 1) != 1)
+		return;
+	for (i = 0; i < set->n; i++)
+		ksc_credential_free(set->list[i]);
+	free(set->list);
+	free(set);
+}
+
+/**
+ * ksc_credentials_add() - add a finished credential
+ * @set: the generation, not yet in use
+ * @cred: the credential; @set owns it when this succeeds
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_credentials_add(struct ksc_credentials *set, struct ksc_credential *cred)
+{
+	if (grow((void **)&set->list, set->n, sizeof(struct ksc_credential *)))
+		return -ENOMEM;
+	set->list[set->n++] = cred;
+	return 0;
+}
+
+static bool may_use(const struct ksc_credential *cred, uid_t uid, gid_t gid)
+{
+	size_t i;
+
+	if (!cred->restricted)
+		return true;
+	for (i = 0; i < cred->n_uids; i++)
+		if (cred->uids[i] == uid)
+			return true;
+	for (i = 0; i < cred->n_gids; i++)
+		if (cred->gids[i] == gid)
+			return true;
+	return false;
+}
+
+/* 2: the name itself; 1: by a wildcard, which stands for one whole label. */
+static int name_fits(const struct ksc_credential *cred, const char *name)
+{
+	const char *rest = strchr(name, '.');
+	int best = 0;
+	size_t i;
+
+	for (i = 0; i < cred->n_names; i++) {
+		const char *have = cred->names[i];
+
+		if (!strcasecmp(have, name))
+			return 2;
+		if (have[0] == '*' && have[1] == '.' && rest && rest != name &&
+		    !strcasecmp(have + 1, rest))
+			best = 1;
+	}
+	return best;
+}
+
+static enum ksc_status choose_named(const struct ksc_credentials *set,
+				    const struct ksc_choice *choice,
+				    const struct ksc_credential **found)
+{
+	size_t i;
+
+	for (i = 0; i < set->n; i++) {
+		const struct ksc_credential *cred = set->list[i];
+
+		if (strcmp(cred->name, choice->name))
+			continue;
+		if (!(cred->roles & KSC_ROLE_BIT(choice->role)))
+			return KSC_STATUS_NO_CREDENTIALS;
+		if (!may_use(cred, choice->uid, choice->gid))
+			return KSC_STATUS_ACCESS_DENIED;
+		*found = cred;
+		return KSC_STATUS_OK;
+	}
+	return KSC_STATUS_NO_CREDENTIALS;
+}
+
+/**
+ * ksc_credentials_choose() - find the credential for a handshake
+ * @set: the generation to look in
+ * @choice: what is known
+ * @found: set to the credential
+ *
+ * A name asked for must be there, for this role and this caller. Otherwise a
+ * server takes the one whose names fit the client's wish best, among those
+ * that the caller may use, and whoever has found none takes the default.
+ *
+ * Return: KSC_STATUS_OK, KSC_STATUS_NO_CREDENTIALS or KSC_STATUS_ACCESS_DENIED
+ */
+enum ksc_status ksc_credentials_choose(const struct ksc_credentials *set,
+				       const struct ksc_choice *choice,
+				       const struct ksc_credential **found)
+{
+	const struct ksc_credential *best = NULL, *fallback = NULL;
+	bool denied = false;
+	int best_fit = 0;
+	size_t i;
+
+	*found = NULL;
+	if (choice->name && *choice->name)
+		return choose_named(set, choice, found);
+	for (i = 0; i < set->n; i++) {
+		const struct ksc_credential *cred = set->list[i];
+		int fit = 0;
+
+		if (!(cred->roles & KSC_ROLE_BIT(choice->role)))
+			continue;
+		if (choice->role == KSC_ROLE_SERVER && choice->server_name)
+			fit = name_fits(cred, choice->server_name);
+		if (!fit && !cred->is_default)
+			continue;
+		if (!may_use(cred, choice->uid, choice->gid)) {
+			denied = true;
+			continue;
+		}
+		if (cred->is_default)
+			fallback = cred;
+		if (fit > best_fit) {
+			best = cred;
+			best_fit = fit;
+		}
+	}
+	*found = best ? best : fallback;
+	if (*found)
+		return KSC_STATUS_OK;
+	return denied ? KSC_STATUS_ACCESS_DENIED : KSC_STATUS_NO_CREDENTIALS;
+}

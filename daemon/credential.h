@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* credential.c: named credentials, who may use them, and which one is used. */
+#ifndef KSC_CREDENTIAL_H
+#define KSC_CREDENTIAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <gnutls/gnutls.h>
+#include <linux/kschannel.h>
+
+#include "suite.h"
+
+/* In struct ksc_credential's roles. */
+#define KSC_ROLE_BIT(role)	(1U << (role))
+
+/* What GnuTLS takes in one handshake. */
+#define KSC_MAX_ALPN_NAMES	8
+#define KSC_MAX_ALPN_NAME	31
+
+/**
+ * struct ksc_credential - what one side of a handshake brings and asks for
+ * @name: its name in the configuration
+ * @roles: KSC_ROLE_BIT()s that it can play
+ * @is_default: used where no other is named or fits
+ * @verify: asked of the peer's certificate when the socket doesn't say
+ * @names: server names that it is chosen for
+ * @n_names: how many
+ * @alpn: ProtocolNameList, when the socket brings none
+ * @alpn_len: its bytes
+ * @restricted: only for those in @uids and @gids
+ * @uids: accounts that may use it
+ * @n_uids: how many
+ * @gids: groups that may use it
+ * @n_gids: how many
+ * @min_version: lowest protocol version
+ * @max_version: highest protocol version
+ * @ciphers: allowed, by preference
+ * @n_ciphers: how many
+ * @has_cert: there is a certificate with its key
+ * @x509: certificate, key and trust
+ * @priority: what is negotiated
+ * @ticket_key: seals the tickets that a server hands out
+ *
+ * Built by one thread, then never changed, so that any may read it.
+ */
+struct ksc_credential {
+	char *name;
+	unsigned int roles;
+	bool is_default;
+	enum ksc_verify verify;
+	char **names;
+	size_t n_names;
+	uint8_t *alpn;
+	size_t alpn_len;
+	bool restricted;
+	uid_t *uids;
+	size_t n_uids;
+	gid_t *gids;
+	size_t n_gids;
+	gnutls_protocol_t min_version;
+	gnutls_protocol_t max_version;
+	const struct ksc_cipher *ciphers[KSC_N_CIPHERS];
+	size_t n_ciphers;
+	bool has_cert;
+	gnutls_certificate_credentials_t x509;
+	gnutls_priority_t priority;
+	gnutls_datum_t ticket_key;
+};
+
+/**
+ * struct ksc_credentials - one generation of the configuration's credentials
+ * @refs: holders: the configuration, and each session begun with it
+ * @list: in the order of the file
+ * @n: how many
+ *
+ * A reload builds a new generation; sessions keep theirs.
+ */
+struct ksc_credentials {
+	atomic_uint refs;
+	struct ksc_credential **list;
+	size_t n;
+};
+
+/**
+ * struct ksc_choice - what a credential is looked up by
+ * @role: role to be played
+ * @name: the name asked for, or NULL
+ * @server_name: server: the name that the client asked for, or NULL
+ * @uid: owner of the socket
+ * @gid: owner's group
+ */
+struct ksc_choice {
+	enum ksc_role role;
+	const char *name;
+	const char *server_name;
+	uid_t uid;
+	gid_t gid;
+};
+
+struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles);
+void ksc_credential_free(struct ksc_credential *cred);
+int ksc_credential_set_cert(struct ksc_credential *cred, const char *cert,
+			    const char *key);
+int ksc_credential_set_trust(struct ksc_credential *cred, const char *file);
+int ksc_credential_add_name(struct ksc_credential *cred, const char *name);
+int ksc_credential_add_alpn(struct ksc_credential *cred, const char *protocol);
+int ksc_credential_allow_uid(struct ksc_credential *cred, uid_t uid);
+int ksc_credential_allow_gid(struct ksc_credential *cred, gid_t gid);
+int ksc_credential_finish(struct ksc_credential *cred);
+
+struct ksc_credentials *ksc_credentials_new(void);
+struct ksc_credentials *ksc_credentials_get(struct ksc_credentials *set);
+void ksc_credentials_put(struct ksc_credentials *set);
+int ksc_credentials_add(struct ksc_credentials *set, struct ksc_credential *cred);
+enum ksc_status ksc_credentials_choose(const struct ksc_credentials *set,
+				       const struct ksc_choice *choice,
+				       const struct ksc_credential **found);
+
+#endif

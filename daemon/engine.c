@@ -1,0 +1,790 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The handshake engine. GnuTLS believes that it talks over a transport; what
+ * it pulls are the bytes of the step's input, what it pushes is the step's
+ * token, and what it has not pulled when the handshake is over belongs to the
+ * record layer that takes the keys.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <gnutls/gnutls.h>
+
+#include "engine.h"
+#include "record.h"
+
+/* Of one handshake message; Schannel's own caps are 16 and 32 KiB. */
+#define MAX_HANDSHAKE_MESSAGE	KSC_MAX_TOKEN
+
+/**
+ * struct failure - why a session ended
+ * @status: KSC_STATUS_OK while nothing is wrong
+ * @has_alert: there is an alert to send
+ * @alert: which
+ * @text: one sentence
+ */
+struct failure {
+	enum ksc_status status;
+	bool has_alert;
+	uint8_t alert;
+	char text[KSC_MAX_TEXT + 1];
+};
+
+/**
+ * struct ksc_engine - a session
+ * @tls: GnuTLS's part; NULL until the first step
+ * @credentials: generation to choose from
+ * @cred: the choice, NULL until it is made
+ * @role: ours
+ * @verify: what is asked of the peer's certificate
+ * @server_name: client: what was set; server: what the client asked for
+ * @reference: client: what the certificate must be for
+ * @credential: name asked for
+ * @alpn: ProtocolNameList
+ * @alpn_len: its bytes
+ * @uid: owner of the socket
+ * @gid: owner's group
+ * @in: input of the step under way
+ * @in_len: its bytes in whole records
+ * @in_pos: those that GnuTLS has pulled
+ * @out: the token
+ * @out_len: its bytes
+ * @out_size: room
+ * @out_failed: a push failed, the token is not whole
+ * @started: the first step has been made
+ * @ended: no further step is possible
+ * @verified: the peer's certificate was judged and accepted
+ * @tx_secret: TLS 1.3 traffic secret for what we send
+ * @rx_secret: TLS 1.3 traffic secret for what we receive
+ * @secret_len: their bytes
+ * @failure: found in one of GnuTLS's callbacks, more telling than its error
+ */
+struct ksc_engine {
+	gnutls_session_t tls;
+	struct ksc_credentials *credentials;
+	const struct ksc_credential *cred;
+	enum ksc_role role;
+	enum ksc_verify verify;
+	char server_name[KSC_MAX_NAME + 1];
+	char reference[KSC_MAX_NAME + 1];
+	char credential[KSC_MAX_NAME + 1];
+	uint8_t alpn[KSC_MAX_ALPN];
+	size_t alpn_len;
+	uid_t uid;
+	gid_t gid;
+	const uint8_t *in;
+	size_t in_len;
+	size_t in_pos;
+	uint8_t *out;
+	size_t out_len;
+	size_t out_size;
+	bool out_failed;
+	bool started;
+	bool ended;
+	bool verified;
+	uint8_t tx_secret[KSC_MAX_SECRET];
+	uint8_t rx_secret[KSC_MAX_SECRET];
+	size_t secret_len;
+	struct failure failure;
+};
+
+/* The first reason given is the real one. */
+static void __attribute__((format(printf, 4, 5)))
+blame(struct ksc_engine *e, enum ksc_status status, int alert, const char *fmt, ...)
+{
+	struct failure *f = &e->failure;
+	va_list args;
+	char *p;
+
+	if (f->status != KSC_STATUS_OK)
+		return;
+	f->status = status;
+	f->has_alert = alert >= 0;
+	f->alert = alert >= 0 ? (uint8_t)alert : 0;
+	va_start(args, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, args);
+	va_end(args);
+	/* Names in it come from the peer. */
+	for (p = f->text; *p; p++)
+		if (!isprint((unsigned char)*p))
+			*p = '?';
+}
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
+{
+	struct ksc_engine *e = ptr;
+	size_t left = e->in_len - e->in_pos;
+
+	if (!left) {
+		gnutls_transport_set_errno(e->tls, EAGAIN);
+		return -1;
+	}
+	if (len > left)
+		len = left;
+	memcpy(buf, e->in + e->in_pos, len);
+	e->in_pos += len;
+	return (ssize_t)len;
+}
+
+static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned int ms)
+{
+	struct ksc_engine *e = ptr;
+
+	(void)ms;
+	return e->in_pos < e->in_len;
+}
+
+static ssize_t push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
+{
+	struct ksc_engine *e = ptr;
+	size_t size = e->out_size ? e->out_size : 4096;
+	uint8_t *bigger;
+
+	if (len > KSC_MAX_TOKEN - e->out_len) {
+		blame(e, KSC_STATUS_INTERNAL_ERROR, -1,
+		      "Our flight is larger than a token may be.");
+		goto failed;
+	}
+	while (size < e->out_len + len)
+		size *= 2;
+	if (size != e->out_size) {
+		bigger = realloc(e->out, size);
+		if (!bigger)
+			goto failed;
+		e->out = bigger;
+		e->out_size = size;
+	}
+	memcpy(e->out + e->out_len, buf, len);
+	e->out_len += len;
+	return (ssize_t)len;
+failed:
+	e->out_failed = true;
+	gnutls_transport_set_errno(e->tls, ENOMEM);
+	return -1;
+}
+
+static int on_secret(gnutls_session_t tls, gnutls_record_encryption_level_t level,
+		     const void *rx, const void *tx, size_t len)
+{
+	struct ksc_engine *e = gnutls_session_get_ptr(tls);
+
+	if (level != GNUTLS_ENCRYPTION_LEVEL_APPLICATION)
+		return 0;
+	if (len > KSC_MAX_SECRET)
+		return GNUTLS_E_INTERNAL_ERROR;
+	if (rx)
+		memcpy(e->rx_secret, rx, len);
+	if (tx)
+		memcpy(e->tx_secret, tx, len);
+	e->secret_len = len;
+	return 0;
+}
+
+static int on_verify(gnutls_session_t tls)
+{
+	struct ksc_engine *e = gnutls_session_get_ptr(tls);
+	struct ksc_verdict verdict;
+	unsigned int n = 0;
+	int rc;
+
+	if (!gnutls_certificate_get_peers(tls, &n) || !n) {
+		if (e->role == KSC_ROLE_SERVER && e->verify == KSC_VERIFY_REQUEST)
+			return 0;
+		return GNUTLS_E_NO_CERTIFICATE_FOUND;
+	}
+	if (e->role == KSC_ROLE_CLIENT && !*e->reference) {
+		blame(e, KSC_STATUS_PEER_REJECTED, GNUTLS_A_BAD_CERTIFICATE,
+		      "There is no server name to check the certificate against.");
+		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+	}
+	rc = ksc_verify_peer(tls, e->role,
+			     e->role == KSC_ROLE_CLIENT ? e->reference : NULL,
+			     &verdict);
+	if (rc < 0)
+		return rc;
+	if (!verdict.accepted) {
+		blame(e, KSC_STATUS_PEER_REJECTED, verdict.alert, "%s", verdict.text);
+		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+	}
+	e->verified = true;
+	return 0;
+}
+
+static int use_alpn(struct ksc_engine *e)
+{
+	const uint8_t *list = e->alpn_len ? e->alpn : e->cred->alpn;
+	size_t len = e->alpn_len ? e->alpn_len : e->cred->alpn_len;
+	gnutls_datum_t names[KSC_MAX_ALPN_NAMES];
+	unsigned int n = 0;
+	size_t at = 0;
+
+	while (at < len) {
+		size_t size = list[at];
+
+		if (!size || size > KSC_MAX_ALPN_NAME || size >= len - at ||
+		    n == KSC_MAX_ALPN_NAMES) {
+			blame(e, KSC_STATUS_INTERNAL_ERROR, GNUTLS_A_INTERNAL_ERROR,
+			      "The list of application protocols is malformed or too long.");
+			return GNUTLS_E_INVALID_REQUEST;
+		}
+		names[n].data = (unsigned char *)&list[at + 1];
+		names[n++].size = (unsigned int)size;
+		at += 1 + size;
+	}
+	if (!n)
+		return 0;
+	/* RFC 7301, 3.2: a server that knows none of the protocols says so. */
+	return gnutls_alpn_set_protocols(e->tls, names, n,
+					 e->role == KSC_ROLE_SERVER ?
+					 GNUTLS_ALPN_MANDATORY |
+					 GNUTLS_ALPN_SERVER_PRECEDENCE : 0);
+}
+
+/* The socket can ask for more than the credential, never for less. */
+static enum ksc_verify effective_verify(const struct ksc_engine *e)
+{
+	enum ksc_verify verify = e->verify;
+
+	if (e->cred->verify > verify)
+		verify = e->cred->verify;
+	if (verify == KSC_VERIFY_DEFAULT)
+		verify = e->role == KSC_ROLE_CLIENT ? KSC_VERIFY_REQUIRE : KSC_VERIFY_NONE;
+	return verify;
+}
+
+static int use_as_server(struct ksc_engine *e)
+{
+	int rc;
+
+	if (e->verify != KSC_VERIFY_NONE) {
+		gnutls_certificate_server_set_request(e->tls,
+						      e->verify == KSC_VERIFY_REQUIRE ?
+						      GNUTLS_CERT_REQUIRE :
+						      GNUTLS_CERT_REQUEST);
+		return 0;
+	}
+	/*
+	 * A resumed session would not have its client certificate judged again,
+	 * so tickets are for those who need none.
+	 */
+	rc = gnutls_session_ticket_enable_server(e->tls, &e->cred->ticket_key);
+	if (rc < 0)
+		return rc;
+	return 0;
+}
+
+static int use_as_client(struct ksc_engine *e)
+{
+	uint8_t addr[sizeof(struct in6_addr)];
+	size_t len = strlen(e->server_name);
+
+	/* RFC 6066, 3: an address is no server name. */
+	if (!len || inet_pton(AF_INET, e->server_name, addr) == 1 ||
+	    inet_pton(AF_INET6, e->server_name, addr) == 1)
+		return 0;
+	return gnutls_server_name_set(e->tls, GNUTLS_NAME_DNS, e->server_name, len);
+}
+
+/* Take up the credential for this caller, this name and this role. */
+static int use_credential(struct ksc_engine *e)
+{
+	const struct ksc_choice choice = {
+		.role = e->role,
+		.name = e->credential,
+		.server_name = *e->server_name ? e->server_name : NULL,
+		.uid = e->uid,
+		.gid = e->gid,
+	};
+	enum ksc_status status;
+	int rc;
+
+	status = ksc_credentials_choose(e->credentials, &choice, &e->cred);
+	if (status != KSC_STATUS_OK) {
+		blame(e, status, GNUTLS_A_HANDSHAKE_FAILURE, "%s: %.64s.",
+		      status == KSC_STATUS_ACCESS_DENIED ?
+		      "The credential is not for this caller" :
+		      "There is no such credential for this role",
+		      *e->credential ? e->credential : "(default)");
+		return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
+	}
+	if (e->role == KSC_ROLE_SERVER && !e->cred->has_cert) {
+		blame(e, KSC_STATUS_NO_CREDENTIALS, GNUTLS_A_HANDSHAKE_FAILURE,
+		      "The credential has no certificate: %.64s.", e->cred->name);
+		return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
+	}
+	e->verify = effective_verify(e);
+	rc = gnutls_priority_set(e->tls, e->cred->priority);
+	if (rc >= 0)
+		rc = gnutls_credentials_set(e->tls, GNUTLS_CRD_CERTIFICATE, e->cred->x509);
+	if (rc >= 0)
+		rc = use_alpn(e);
+	if (rc >= 0)
+		rc = e->role == KSC_ROLE_SERVER ? use_as_server(e) : use_as_client(e);
+	if (rc >= 0 && e->verify != KSC_VERIFY_NONE)
+		gnutls_session_set_verify_function(e->tls, on_verify);
+	return rc;
+}
+
+/* RFC 6066, 3: the host name in the server_name extension, if there is one. */
+static int on_extension(void *ptr, unsigned int id, const unsigned char *data,
+			unsigned int len)
+{
+	struct ksc_engine *e = ptr;
+	size_t name_len;
+
+	if (id != 0 || len < 5 || data[2] != 0)
+		return 0;
+	name_len = (size_t)data[3] << 8 | data[4];
+	if (!name_len || name_len > KSC_MAX_NAME || name_len > len - 5 ||
+	    memchr(data + 5, '\0', name_len))
+		return 0;
+	memcpy(e->server_name, data + 5, name_len);
+	e->server_name[name_len] = '\0';
+	return 0;
+}
+
+/*
+ * Server: the ClientHello is there, and not yet looked at by GnuTLS, so that
+ * everything still follows from the credential.
+ */
+static int on_client_hello(gnutls_session_t tls, unsigned int type, unsigned int when,
+			   unsigned int incoming, const gnutls_datum_t *msg)
+{
+	struct ksc_engine *e = gnutls_session_get_ptr(tls);
+
+	(void)when;
+	/* The second one, after HelloRetryRequest, has no say. */
+	if (type != GNUTLS_HANDSHAKE_CLIENT_HELLO || !incoming || e->cred)
+		return 0;
+	/* A malformed one is refused by GnuTLS's own parser, later. */
+	(void)gnutls_ext_raw_parse(e, on_extension, msg,
+				   GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	return use_credential(e);
+}
+
+static int start(struct ksc_engine *e)
+{
+	unsigned int flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_AUTO_REKEY;
+	int rc;
+
+	if (e->role == KSC_ROLE_SERVER)
+		flags |= GNUTLS_SERVER | GNUTLS_NO_TICKETS;
+	else
+		flags |= GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT;
+	rc = gnutls_init(&e->tls, flags);
+	if (rc < 0) {
+		e->tls = NULL;
+		return rc;
+	}
+	gnutls_session_set_ptr(e->tls, e);
+	gnutls_transport_set_ptr(e->tls, e);
+	gnutls_transport_set_pull_function(e->tls, pull);
+	gnutls_transport_set_push_function(e->tls, push);
+	gnutls_transport_set_pull_timeout_function(e->tls, pull_timeout);
+	gnutls_handshake_set_timeout(e->tls, 0);
+	gnutls_handshake_set_max_packet_length(e->tls, MAX_HANDSHAKE_MESSAGE);
+	gnutls_handshake_set_secret_function(e->tls, on_secret);
+	if (e->role == KSC_ROLE_CLIENT)
+		return use_credential(e);
+	gnutls_handshake_set_hook_function(e->tls, GNUTLS_HANDSHAKE_CLIENT_HELLO,
+					   GNUTLS_HOOK_PRE, on_client_hello);
+	/* Something has to be set before the ClientHello decides. */
+	if (e->credentials->n)
+		return gnutls_priority_set(e->tls, e->credentials->list[0]->priority);
+	return gnutls_set_default_priority(e->tls);
+}
+
+/* Put GnuTLS's error in the terms of the interface. */
+static void blame_gnutls(struct ksc_engine *e, int rc)
+{
+	enum ksc_status status = KSC_STATUS_PROTOCOL_ERROR;
+	int alert = gnutls_error_to_alert(rc, NULL);
+
+	switch (rc) {
+	case GNUTLS_E_MEMORY_ERROR:
+	case GNUTLS_E_INTERNAL_ERROR:
+	case GNUTLS_E_INVALID_REQUEST:
+	case GNUTLS_E_PUSH_ERROR:
+	case GNUTLS_E_RANDOM_FAILED:
+	case GNUTLS_E_PK_SIGN_FAILED:
+	case GNUTLS_E_LIB_IN_ERROR_STATE:
+		status = KSC_STATUS_INTERNAL_ERROR;
+		break;
+	case GNUTLS_E_NO_CERTIFICATE_FOUND:
+	case GNUTLS_E_CERTIFICATE_REQUIRED:
+		status = KSC_STATUS_PEER_REJECTED;
+		alert = gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3 ?
+			GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_HANDSHAKE_FAILURE;
+		break;
+	case GNUTLS_E_CERTIFICATE_ERROR:
+	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
+		status = KSC_STATUS_PEER_REJECTED;
+		break;
+	case GNUTLS_E_DECRYPTION_FAILED:
+		status = KSC_STATUS_BAD_RECORD;
+		break;
+	case GNUTLS_E_RECORD_OVERFLOW:
+	case GNUTLS_E_HANDSHAKE_TOO_LARGE:
+		status = KSC_STATUS_RECORD_OVERFLOW;
+		break;
+	case GNUTLS_E_GOT_APPLICATION_DATA:
+	case GNUTLS_E_REHANDSHAKE:
+		alert = GNUTLS_A_UNEXPECTED_MESSAGE;
+		break;
+	}
+	blame(e, status, alert, "%s", gnutls_strerror(rc));
+}
+
+/* Send the alert that the failure calls for, and say so. */
+static enum ksc_status fail(struct ksc_engine *e, struct ksc_step *step)
+{
+	const struct failure *f = &e->failure;
+
+	e->ended = true;
+	step->status = f->status;
+	memcpy(step->text, f->text, sizeof(step->text));
+	/* What has been made of a flight is better than nothing; half a record is not. */
+	if (e->out_failed)
+		e->out_len = 0;
+	/* A client that has not said anything has nobody to alert. */
+	if (f->has_alert && e->tls && !e->out_failed &&
+	    (e->started || e->role == KSC_ROLE_SERVER) &&
+	    gnutls_alert_send(e->tls, GNUTLS_AL_FATAL,
+			      (gnutls_alert_description_t)f->alert) == 0 &&
+	    !e->out_failed) {
+		step->alert = f->alert;
+		step->direction = KSC_DIRECTION_SENT;
+	}
+	if (e->out_failed)
+		e->out_len = 0;
+	step->token = e->out_len ? e->out : NULL;
+	step->token_len = e->out_len;
+	return step->status;
+}
+
+static enum ksc_status alert_received(struct ksc_engine *e, struct ksc_step *step)
+{
+	gnutls_alert_description_t alert = gnutls_alert_get(e->tls);
+	const char *name = gnutls_alert_get_name(alert);
+
+	blame(e, KSC_STATUS_ALERT_RECEIVED, -1, "The peer sent a fatal alert: %s (%d).",
+	      name ? name : "unknown", (int)alert);
+	step->alert = (uint8_t)alert;
+	step->direction = KSC_DIRECTION_RECEIVED;
+	return fail(e, step);
+}
+
+static int copy_key(const gnutls_datum_t *from, uint8_t *to, size_t *to_len, size_t size)
+{
+	if (from->size < size)
+		return GNUTLS_E_INTERNAL_ERROR;
+	memcpy(to, from->data, size);
+	*to_len = size;
+	return 0;
+}
+
+static int collect_key(struct ksc_engine *e, bool rx, const struct ksc_cipher *cipher,
+		       struct ksc_key *key)
+{
+	gnutls_datum_t mac, iv, cipher_key;
+	unsigned char seq[8];
+	unsigned int i;
+	int rc;
+
+	rc = gnutls_record_get_state(e->tls, rx, &mac, &iv, &cipher_key, seq);
+	if (rc < 0)
+		return rc;
+	for (i = 0; i < sizeof(seq); i++)
+		key->seq = key->seq << 8 | seq[i];
+	if (gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3) {
+		if (!e->secret_len)
+			return GNUTLS_E_INTERNAL_ERROR;
+		memcpy(key->secret, rx ? e->rx_secret : e->tx_secret, e->secret_len);
+		key->secret_len = e->secret_len;
+		return 0;
+	}
+	rc = copy_key(&cipher_key, key->key, &key->key_len, cipher->key_len);
+	if (rc < 0)
+		return rc;
+	return copy_key(&iv, key->iv, &key->iv_len, cipher->iv_len);
+}
+
+static int collect_keys(struct ksc_engine *e, struct ksc_keys *keys)
+{
+	const struct ksc_cipher *cipher = ksc_cipher_by_gnutls(gnutls_cipher_get(e->tls));
+	gnutls_protocol_t version = gnutls_protocol_get_version(e->tls);
+	int rc;
+
+	if (!cipher)
+		return GNUTLS_E_UNWANTED_ALGORITHM;
+	keys->version = version == GNUTLS_TLS1_3 ? 0x0304 : 0x0303;
+	keys->suite = ksc_suite_number(cipher, version, gnutls_kx_get(e->tls));
+	if (!keys->suite)
+		return GNUTLS_E_UNWANTED_ALGORITHM;
+	rc = collect_key(e, false, cipher, &keys->tx);
+	if (rc < 0)
+		return rc;
+	return collect_key(e, true, cipher, &keys->rx);
+}
+
+static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
+{
+	gnutls_datum_t alpn;
+	int rc;
+
+	memcpy(info->server_name, e->server_name, sizeof(info->server_name));
+	info->resumed = gnutls_session_is_resumed(e->tls) != 0;
+	if (gnutls_alpn_get_selected_protocol(e->tls, &alpn) >= 0 &&
+	    alpn.size < sizeof(info->alpn)) {
+		memcpy(info->alpn, alpn.data, alpn.size);
+		info->alpn[alpn.size] = '\0';
+	}
+	rc = ksc_describe_peer(e->tls, &info->peer);
+	if (rc < 0)
+		return rc;
+	/* Whatever way GnuTLS took through the handshake: no verdict, no session. */
+	if (e->verify != KSC_VERIFY_NONE && info->peer.present && !e->verified)
+		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+	if (e->verify == KSC_VERIFY_REQUIRE && !e->verified)
+		return GNUTLS_E_NO_CERTIFICATE_FOUND;
+	return 0;
+}
+
+static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
+{
+	int rc;
+
+	/* RFC 8449 and RFC 6066, 4: there is no way yet to tell the kernel. */
+	if (gnutls_record_get_max_size(e->tls) < 1 << 14) {
+		blame(e, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_HANDSHAKE_FAILURE,
+		      "The peer takes only records of up to %zu bytes.",
+		      gnutls_record_get_max_size(e->tls));
+		return fail(e, step);
+	}
+	rc = collect_info(e, &step->info);
+	if (rc >= 0)
+		rc = collect_keys(e, &step->keys);
+	if (rc < 0) {
+		gnutls_memset(&step->keys, 0, sizeof(step->keys));
+		memset(&step->info, 0, sizeof(step->info));
+		blame_gnutls(e, rc);
+		return fail(e, step);
+	}
+	e->ended = true;
+	step->status = KSC_STATUS_OK;
+	step->token = e->out_len ? e->out : NULL;
+	step->token_len = e->out_len;
+	return step->status;
+}
+
+static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
+{
+	size_t before;
+	int rc;
+
+	/* A warning is ignored, whatever it is, as RFC 5246, 7.2 allows. */
+	do {
+		before = e->in_pos;
+		rc = gnutls_handshake(e->tls);
+	} while (e->in_pos > before &&
+		 (rc == GNUTLS_E_INTERRUPTED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED));
+	step->consumed = e->in_pos;
+	e->started = true;
+	if (e->out_failed) {
+		blame(e, KSC_STATUS_INTERNAL_ERROR, -1, "Out of memory.");
+		return fail(e, step);
+	}
+	if (rc == 0)
+		return complete(e, step);
+	if (rc == GNUTLS_E_AGAIN && e->in_pos == e->in_len) {
+		step->status = KSC_STATUS_CONTINUE_NEEDED;
+		step->token = e->out_len ? e->out : NULL;
+		step->token_len = e->out_len;
+		return step->status;
+	}
+	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		return alert_received(e, step);
+	blame_gnutls(e, rc);
+	return fail(e, step);
+}
+
+/**
+ * ksc_engine_step() - make one step of a handshake
+ * @e: the session
+ * @in: bytes from the peer, from the first that no step has consumed
+ * @len: how many; a client's first step has none
+ * @step: filled in; to be wiped by ksc_step_wipe(), since it may carry keys
+ *
+ * Only whole records are taken. Without one, the session stays as it was.
+ *
+ * Return: @step->status
+ */
+enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t len,
+				struct ksc_step *step)
+{
+	struct ksc_records records;
+	int rc;
+
+	memset(step, 0, sizeof(*step));
+	if (e->ended) {
+		snprintf(step->text, sizeof(step->text), "The handshake is over.");
+		step->status = KSC_STATUS_INTERNAL_ERROR;
+		return step->status;
+	}
+	ksc_records_scan(in, len, &records);
+	if (!records.whole && !records.error &&
+	    (e->role == KSC_ROLE_SERVER || e->started || len)) {
+		step->need = records.need;
+		step->status = KSC_STATUS_INCOMPLETE_MESSAGE;
+		return step->status;
+	}
+	e->in = in;
+	e->in_len = records.whole;
+	e->in_pos = 0;
+	e->out_len = 0;
+	if (!e->tls) {
+		rc = start(e);
+		if (rc < 0) {
+			blame_gnutls(e, rc);
+			return fail(e, step);
+		}
+	}
+	/* What is whole before the fault may hold the reason for it: an alert. */
+	if (!records.whole && records.error) {
+		blame(e, records.alert == GNUTLS_A_RECORD_OVERFLOW ?
+		      KSC_STATUS_RECORD_OVERFLOW : KSC_STATUS_PROTOCOL_ERROR,
+		      records.alert, "%s", records.error);
+		return fail(e, step);
+	}
+	run(e, step);
+	e->in = NULL;
+	return step->status;
+}
+
+static int copy_name(char *to, const char *from)
+{
+	size_t len = from ? strlen(from) : 0;
+
+	if (len > KSC_MAX_NAME)
+		return -EINVAL;
+	if (len)
+		memcpy(to, from, len + 1);
+	return 0;
+}
+
+/**
+ * ksc_engine_new() - begin a session
+ * @params: what it is begun with; nothing of it is needed later but the
+ *	credentials, of which the session takes a reference
+ *
+ * Return: the session, or NULL with errno ENOMEM, or EINVAL when a name or
+ * list is too long or the role is none
+ */
+struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
+{
+	struct ksc_engine *e;
+
+	if (params->alpn_len > KSC_MAX_ALPN ||
+	    (params->role != KSC_ROLE_CLIENT && params->role != KSC_ROLE_SERVER)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	e = calloc(1, sizeof(*e));
+	if (!e) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	e->role = params->role;
+	e->verify = params->verify;
+	e->uid = params->uid;
+	e->gid = params->gid;
+	if (copy_name(e->credential, params->credential) ||
+	    (e->role == KSC_ROLE_CLIENT &&
+	     (copy_name(e->server_name, params->server_name) ||
+	      copy_name(e->reference, params->server_name && *params->server_name ?
+			params->server_name : params->peer_address)))) {
+		free(e);
+		errno = EINVAL;
+		return NULL;
+	}
+	if (params->alpn_len)
+		memcpy(e->alpn, params->alpn, params->alpn_len);
+	e->alpn_len = params->alpn_len;
+	e->credentials = ksc_credentials_get(params->credentials);
+	return e;
+}
+
+/**
+ * ksc_engine_free() - end a session and forget its secrets
+ * @e: the session, or NULL
+ */
+void ksc_engine_free(struct ksc_engine *e)
+{
+	if (!e)
+		return;
+	if (e->tls)
+		gnutls_deinit(e->tls);
+	ksc_credentials_put(e->credentials);
+	free(e->out);
+	gnutls_memset(e, 0, sizeof(*e));
+	free(e);
+}
+
+/**
+ * ksc_engine_credential() - which credential a session uses
+ * @e: the session
+ *
+ * Return: the credential, NULL before it is chosen; it lives as long as the
+ * session
+ */
+const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *e)
+{
+	return e->cred;
+}
+
+/**
+ * ksc_step_wipe() - forget a step, keys and all
+ * @step: the step
+ */
+void ksc_step_wipe(struct ksc_step *step)
+{
+	gnutls_memset(step, 0, sizeof(*step));
+}
+
+/**
+ * ksc_status_name() - a name for the log
+ * @status: the status
+ *
+ * Return: the name, as in the netlink specification
+ */
+const char *ksc_status_name(enum ksc_status status)
+{
+	static const char *const names[] = {
+		[KSC_STATUS_OK] = "ok",
+		[KSC_STATUS_CONTINUE_NEEDED] = "continue-needed",
+		[KSC_STATUS_INCOMPLETE_MESSAGE] = "incomplete-message",
+		[KSC_STATUS_INCOMPLETE_CREDENTIALS] = "incomplete-credentials",
+		[KSC_STATUS_VERIFY_NEEDED] = "verify-needed",
+		[KSC_STATUS_INTERNAL_ERROR] = "internal-error",
+		[KSC_STATUS_PROTOCOL_ERROR] = "protocol-error",
+		[KSC_STATUS_PEER_REJECTED] = "peer-rejected",
+		[KSC_STATUS_ALERT_RECEIVED] = "alert-received",
+		[KSC_STATUS_NO_CREDENTIALS] = "no-credentials",
+		[KSC_STATUS_ACCESS_DENIED] = "access-denied",
+		[KSC_STATUS_TIMED_OUT] = "timed-out",
+		[KSC_STATUS_NO_DAEMON] = "no-daemon",
+		[KSC_STATUS_CANCELLED] = "cancelled",
+		[KSC_STATUS_TRUNCATED] = "truncated",
+		[KSC_STATUS_BAD_RECORD] = "bad-record",
+		[KSC_STATUS_RECORD_OVERFLOW] = "record-overflow",
+		[KSC_STATUS_KEY_LIMIT] = "key-limit",
+	};
+
+	if ((size_t)status >= sizeof(names) / sizeof(names[0]))
+		return "?";
+	return names[status];
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * engine.c: the handshake engine. Bytes in, a step out; no input or output of
+ * its own, no clock but the one that certificates are judged by, and no state
+ * outside the session.
+ */
+#ifndef KSC_ENGINE_H
+#define KSC_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <linux/kschannel.h>
+
+#include "credential.h"
+#include "verify.h"
+
+/**
+ * struct ksc_engine_params - what a handshake is begun with
+ * @credentials: those to choose from; the session takes a reference
+ * @role: KSC_ROLE_CLIENT or KSC_ROLE_SERVER
+ * @server_name: client: the server's name, or NULL
+ * @peer_address: client: the server's address as text; it is what the
+ *	certificate must be for when there is no name
+ * @credential: the credential asked for by name, or NULL
+ * @alpn: ProtocolNameList without its outer length
+ * @alpn_len: its bytes, 0 for the credential's own list
+ * @verify: what is asked of the peer's certificate
+ * @uid: owner of the socket
+ * @gid: owner's group
+ */
+struct ksc_engine_params {
+	struct ksc_credentials *credentials;
+	enum ksc_role role;
+	const char *server_name;
+	const char *peer_address;
+	const char *credential;
+	const uint8_t *alpn;
+	size_t alpn_len;
+	enum ksc_verify verify;
+	uid_t uid;
+	gid_t gid;
+};
+
+/**
+ * struct ksc_key - what protects one direction's records
+ * @secret: TLS 1.3: the application traffic secret
+ * @secret_len: its bytes
+ * @key: TLS 1.2: the write key
+ * @key_len: its bytes
+ * @iv: TLS 1.2: the implicit part of the nonce
+ * @iv_len: its bytes
+ * @seq: sequence number of the next record
+ */
+struct ksc_key {
+	uint8_t secret[KSC_MAX_SECRET];
+	size_t secret_len;
+	uint8_t key[KSC_MAX_SECRET];
+	size_t key_len;
+	uint8_t iv[KSC_MAX_IV];
+	size_t iv_len;
+	uint64_t seq;
+};
+
+/**
+ * struct ksc_keys - both directions' keys
+ * @version: as on the wire
+ * @suite: IANA number
+ * @tx: for what we send
+ * @rx: for what we receive
+ */
+struct ksc_keys {
+	uint16_t version;
+	uint16_t suite;
+	struct ksc_key tx;
+	struct ksc_key rx;
+};
+
+/**
+ * struct ksc_session_info - what is known of an established session
+ * @alpn: the protocol chosen, or ""
+ * @server_name: what the client asked for, or ""
+ * @peer: the peer's certificate
+ * @resumed: it goes on with an earlier session
+ */
+struct ksc_session_info {
+	char alpn[KSC_MAX_NAME + 1];
+	char server_name[KSC_MAX_NAME + 1];
+	struct ksc_peer peer;
+	bool resumed;
+};
+
+/**
+ * struct ksc_step - what a step came to
+ * @status: the outcome
+ * @consumed: bytes of the input that were used up, from its start
+ * @need: with KSC_STATUS_INCOMPLETE_MESSAGE, how many more are wanted at least
+ * @token: bytes for the peer; valid until the next step or the session's end
+ * @token_len: how many, perhaps 0
+ * @alert: the alert, if @direction says that there was one
+ * @direction: which way it went
+ * @text: with a failure, why
+ * @keys: with KSC_STATUS_OK
+ * @info: with KSC_STATUS_OK
+ */
+struct ksc_step {
+	enum ksc_status status;
+	size_t consumed;
+	size_t need;
+	const uint8_t *token;
+	size_t token_len;
+	uint8_t alert;
+	enum ksc_direction direction;
+	char text[KSC_MAX_TEXT + 1];
+	struct ksc_keys keys;
+	struct ksc_session_info info;
+};
+
+struct ksc_engine;
+
+struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params);
+void ksc_engine_free(struct ksc_engine *engine);
+enum ksc_status ksc_engine_step(struct ksc_engine *engine, const uint8_t *in,
+				size_t len, struct ksc_step *step);
+const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *engine);
+void ksc_step_wipe(struct ksc_step *step);
+const char *ksc_status_name(enum ksc_status status);
+
+/**
+ * ksc_status_is_failure() - whether a status ends the context
+ * @status: the status
+ *
+ * Return: true when no further step is possible
+ */
+static inline bool ksc_status_is_failure(enum ksc_status status)
+{
+	return status >= KSC_STATUS_INTERNAL_ERROR;
+}
+
+#endif

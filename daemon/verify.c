@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The judgement of a peer's certificate, and a description of it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <gnutls/x509.h>
+
+#include "verify.h"
+
+/* The alert that says most; several faults may have been found. */
+static uint8_t alert_for(unsigned int faults)
+{
+	if (faults & GNUTLS_CERT_REVOKED)
+		return GNUTLS_A_CERTIFICATE_REVOKED;
+	if (faults & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED))
+		return GNUTLS_A_CERTIFICATE_EXPIRED;
+	if (faults & GNUTLS_CERT_PURPOSE_MISMATCH)
+		return GNUTLS_A_UNSUPPORTED_CERTIFICATE;
+	if (faults & (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA))
+		return GNUTLS_A_UNKNOWN_CA;
+	return GNUTLS_A_BAD_CERTIFICATE;
+}
+
+static void explain(gnutls_session_t session, unsigned int faults,
+		    const char *name, struct ksc_verdict *verdict)
+{
+	struct ksc_peer peer;
+	gnutls_datum_t why = { NULL, 0 };
+	int len;
+
+	if (ksc_describe_peer(session, &peer) || !peer.present)
+		strcpy(peer.subject, "?");
+	if (gnutls_certificate_verification_status_print(faults, GNUTLS_CRT_X509,
+							 &why, 0) < 0)
+		why.data = NULL;
+	/* The subject is the peer's to choose: it may not push out the reason. */
+	len = snprintf(verdict->text, sizeof(verdict->text), "%s (\"%.80s\"%s%.64s)",
+		       why.data ? (char *)why.data : "The certificate is not accepted.",
+		       peer.subject, name ? ", wanted: " : "", name ? name : "");
+	if (len >= (int)sizeof(verdict->text))
+		verdict->text[sizeof(verdict->text) - 1] = '\0';
+	gnutls_free(why.data);
+}
+
+/**
+ * ksc_verify_peer() - judge the chain that the peer has shown
+ * @session: the session, with a chain
+ * @role: our role
+ * @name: the name or address that the certificate must be for; NULL for any
+ * @verdict: filled in
+ *
+ * Return: 0, or a negative GnuTLS error when there is no verdict
+ */
+int ksc_verify_peer(gnutls_session_t session, enum ksc_role role,
+		    const char *name, struct ksc_verdict *verdict)
+{
+	gnutls_typed_vdata_st wanted[2] = { { .type = GNUTLS_DT_KEY_PURPOSE_OID } };
+	unsigned int n = 1, faults = 0;
+	int rc;
+
+	memset(verdict, 0, sizeof(*verdict));
+	wanted[0].data = (unsigned char *)(role == KSC_ROLE_CLIENT ?
+					   GNUTLS_KP_TLS_WWW_SERVER :
+					   GNUTLS_KP_TLS_WWW_CLIENT);
+	if (name) {
+		wanted[n].type = GNUTLS_DT_DNS_HOSTNAME;
+		wanted[n++].data = (unsigned char *)name;
+	}
+	rc = gnutls_certificate_verify_peers(session, wanted, n, &faults);
+	if (rc < 0)
+		return rc;
+	if (!faults) {
+		verdict->accepted = true;
+		return 0;
+	}
+	verdict->alert = alert_for(faults);
+	explain(session, faults, name, verdict);
+	return 0;
+}
+
+static int subject_of(const gnutls_datum_t *der, char *subject, size_t size)
+{
+	gnutls_datum_t text = { NULL, 0 };
+	gnutls_x509_crt_t crt;
+	int rc;
+
+	rc = gnutls_x509_crt_init(&crt);
+	if (rc < 0)
+		return rc;
+	rc = gnutls_x509_crt_import(crt, der, GNUTLS_X509_FMT_DER);
+	if (rc >= 0)
+		rc = gnutls_x509_crt_get_dn3(crt, &text, 0);
+	gnutls_x509_crt_deinit(crt);
+	if (rc < 0)
+		return rc;
+	snprintf(subject, size, "%s", text.data ? (char *)text.data : "");
+	gnutls_free(text.data);
+	return 0;
+}
+
+/**
+ * ksc_describe_peer() - say who the peer is
+ * @session: the session
+ * @peer: filled in
+ *
+ * Return: 0, also when the peer has shown no certificate, or a negative GnuTLS
+ * error
+ */
+int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer)
+{
+	const gnutls_datum_t *chain;
+	unsigned int n = 0;
+	size_t len = sizeof(peer->fingerprint);
+	int rc;
+
+	memset(peer, 0, sizeof(*peer));
+	chain = gnutls_certificate_get_peers(session, &n);
+	if (!chain || !n)
+		return 0;
+	rc = gnutls_fingerprint(GNUTLS_DIG_SHA256, &chain[0], peer->fingerprint, &len);
+	if (rc < 0)
+		return rc;
+	rc = subject_of(&chain[0], peer->subject, sizeof(peer->subject));
+	if (rc < 0)
+		return rc;
+	peer->present = true;
+	return 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* verify.c: the judgement of a peer's certificate, and a description of it. */
+#ifndef KSC_VERIFY_H
+#define KSC_VERIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <gnutls/gnutls.h>
+#include <linux/kschannel.h>
+
+#define KSC_FINGERPRINT_LEN 32
+
+/**
+ * struct ksc_verdict - what came of judging a certificate
+ * @accepted: it is good
+ * @alert: else the alert to send
+ * @text: else why, in words
+ */
+struct ksc_verdict {
+	bool accepted;
+	uint8_t alert;
+	char text[KSC_MAX_TEXT + 1];
+};
+
+/**
+ * struct ksc_peer - who the peer is
+ * @present: it showed a certificate
+ * @subject: RFC 4514 form, cut to fit
+ * @fingerprint: SHA-256 of the certificate
+ */
+struct ksc_peer {
+	bool present;
+	char subject[KSC_MAX_NAME + 1];
+	uint8_t fingerprint[KSC_FINGERPRINT_LEN];
+};
+
+int ksc_verify_peer(gnutls_session_t session, enum ksc_role role,
+		    const char *name, struct ksc_verdict *verdict);
+int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer);
+
+#endif

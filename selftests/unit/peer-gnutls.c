@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A peer played by GnuTLS, used as any program uses it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <gnutls/gnutls.h>
+
+#include "peer.h"
+
+struct tls {
+	gnutls_session_t session;
+	gnutls_certificate_credentials_t cred;
+	gnutls_datum_t ticket_key;
+};
+
+#define CHECK(call)							\
+	do {								\
+		int rc_ = (call);					\
+									\
+		if (rc_ < 0) {						\
+			fprintf(stderr, "gnutls peer: %s: %s\n", #call,	\
+				gnutls_strerror(rc_));			\
+			abort();					\
+		}							\
+	} while (0)
+
+/* So that a session begun with one peer can be resumed with another. */
+static gnutls_datum_t ticket_key;
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
+{
+	struct peer *peer = ptr;
+
+	if (!peer->in.len) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (len > peer->in.len)
+		len = peer->in.len;
+	memcpy(buf, peer->in.data, len);
+	wire_eat(&peer->in, len);
+	return (ssize_t)len;
+}
+
+static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned int ms)
+{
+	struct peer *peer = ptr;
+
+	(void)ms;
+	return peer->in.len > 0;
+}
+
+static ssize_t push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
+{
+	struct peer *peer = ptr;
+
+	wire_put(&peer->out, buf, len);
+	return (ssize_t)len;
+}
+
+static void gnutls_peer_start(struct peer *peer)
+{
+	const struct peer_options *opt = &peer->options;
+	struct tls *t = calloc(1, sizeof(*t));
+	char priority[256];
+
+	if (!t)
+		abort();
+	peer->priv = t;
+	CHECK(gnutls_init(&t->session, GNUTLS_NONBLOCK |
+			  (opt->server ? GNUTLS_SERVER : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT) |
+			  (opt->no_tickets ? GNUTLS_NO_TICKETS : 0)));
+	snprintf(priority, sizeof(priority), "NORMAL%s%s%s%s",
+		 opt->tls12 ? ":-VERS-ALL:+VERS-TLS1.2" : "",
+		 opt->tls13 ? ":-VERS-ALL:+VERS-TLS1.3" : "",
+		 opt->cipher ? ":-CIPHER-ALL:+" : "", opt->cipher ? opt->cipher : "");
+	CHECK(gnutls_priority_set_direct(t->session, priority, NULL));
+	CHECK(gnutls_certificate_allocate_credentials(&t->cred));
+	if (opt->cert)
+		CHECK(gnutls_certificate_set_x509_key_file(t->cred, cert_path(opt->cert, "pem"),
+							   cert_path(opt->cert, "key"),
+							   GNUTLS_X509_FMT_PEM));
+	if (opt->ca)
+		CHECK(gnutls_certificate_set_x509_trust_file(t->cred, cert_path(opt->ca, "pem"),
+							     GNUTLS_X509_FMT_PEM));
+	CHECK(gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, t->cred));
+	if (opt->ca && (!opt->server || opt->ask_cert))
+		gnutls_session_set_verify_cert(t->session, opt->server_name, 0);
+	if (opt->server && opt->ask_cert)
+		gnutls_certificate_server_set_request(t->session, GNUTLS_CERT_REQUIRE);
+	if (opt->server && !opt->no_tickets) {
+		if (!ticket_key.data)
+			CHECK(gnutls_session_ticket_key_generate(&ticket_key));
+		CHECK(gnutls_session_ticket_enable_server(t->session, &ticket_key));
+	}
+	if (opt->server_name)
+		CHECK(gnutls_server_name_set(t->session, GNUTLS_NAME_DNS, opt->server_name,
+					     strlen(opt->server_name)));
+	if (opt->alpn) {
+		gnutls_datum_t name = { (unsigned char *)opt->alpn,
+					(unsigned int)strlen(opt->alpn) };
+
+		CHECK(gnutls_alpn_set_protocols(t->session, &name, 1, GNUTLS_ALPN_MANDATORY));
+	}
+	if (opt->record_size_limit)
+		CHECK((int)gnutls_record_set_max_recv_size(t->session, opt->record_size_limit));
+	if (opt->resume) {
+		gnutls_datum_t *saved = opt->resume;
+
+		CHECK(gnutls_session_set_data(t->session, saved->data, saved->size));
+	}
+	gnutls_transport_set_ptr(t->session, peer);
+	gnutls_transport_set_pull_function(t->session, pull);
+	gnutls_transport_set_push_function(t->session, push);
+	gnutls_transport_set_pull_timeout_function(t->session, pull_timeout);
+}
+
+static int judge(struct peer *peer, int rc)
+{
+	if (!gnutls_error_is_fatal(rc))
+		return 0;
+	snprintf(peer->error, sizeof(peer->error), "%s", gnutls_strerror(rc));
+	return -1;
+}
+
+static int gnutls_peer_handshake(struct peer *peer)
+{
+	struct tls *t = peer->priv;
+	int rc;
+
+	do {
+		rc = gnutls_handshake(t->session);
+	} while (rc == GNUTLS_E_WARNING_ALERT_RECEIVED || rc == GNUTLS_E_INTERRUPTED);
+	if (!rc)
+		return PEER_DONE;
+	if (!judge(peer, rc))
+		return PEER_WANTS_MORE;
+	gnutls_alert_send_appropriate(t->session, rc);
+	return PEER_FAILED;
+}
+
+static void gnutls_peer_write(struct peer *peer, const void *data, size_t len)
+{
+	struct tls *t = peer->priv;
+
+	CHECK((int)gnutls_record_send(t->session, data, len));
+}
+
+static int gnutls_peer_read(struct peer *peer, void *data, size_t size)
+{
+	struct tls *t = peer->priv;
+	ssize_t rc = gnutls_record_recv(t->session, data, size);
+
+	return rc >= 0 ? (int)rc : judge(peer, (int)rc);
+}
+
+static void gnutls_peer_close_notify(struct peer *peer)
+{
+	struct tls *t = peer->priv;
+
+	CHECK(gnutls_bye(t->session, GNUTLS_SHUT_WR));
+}
+
+static void *gnutls_peer_save(struct peer *peer)
+{
+	struct tls *t = peer->priv;
+	gnutls_datum_t *saved = calloc(1, sizeof(*saved));
+
+	if (!saved)
+		abort();
+	CHECK(gnutls_session_get_data2(t->session, saved));
+	return saved;
+}
+
+static void gnutls_peer_forget(void *saved)
+{
+	gnutls_datum_t *data = saved;
+
+	if (data)
+		gnutls_free(data->data);
+	free(data);
+}
+
+static bool gnutls_peer_resumed(struct peer *peer)
+{
+	struct tls *t = peer->priv;
+
+	return gnutls_session_is_resumed(t->session);
+}
+
+static void gnutls_peer_end(struct peer *peer)
+{
+	struct tls *t = peer->priv;
+
+	gnutls_deinit(t->session);
+	gnutls_certificate_free_credentials(t->cred);
+	free(t);
+}
+
+const struct peer_type peer_gnutls = {
+	.name = "gnutls",
+	.start = gnutls_peer_start,
+	.handshake = gnutls_peer_handshake,
+	.write = gnutls_peer_write,
+	.read = gnutls_peer_read,
+	.close_notify = gnutls_peer_close_notify,
+	.save = gnutls_peer_save,
+	.forget = gnutls_peer_forget,
+	.resumed = gnutls_peer_resumed,
+	.end = gnutls_peer_end,
+};

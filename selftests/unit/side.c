@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Our side of a handshake: an engine, and what the kernel does for it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "side.h"
+
+struct ksc_credential *cred_new(const struct cred_options *opt)
+{
+	struct ksc_credential *cred;
+
+	cred = ksc_credential_new(opt->name ? opt->name : "default",
+				  opt->roles ? opt->roles : KSC_ROLE_BIT(KSC_ROLE_CLIENT) |
+							    KSC_ROLE_BIT(KSC_ROLE_SERVER));
+	assert_non_null(cred);
+	if (opt->cert)
+		assert_int_equal(ksc_credential_set_cert(cred, cert_path(opt->cert, "pem"),
+							 cert_path(opt->cert, "key")), 0);
+	if (opt->ca)
+		assert_true(ksc_credential_set_trust(cred, cert_path(opt->ca, "pem")) > 0);
+	cred->is_default = !opt->not_default;
+	cred->verify = opt->verify;
+	if (opt->alpn)
+		assert_int_equal(ksc_credential_add_alpn(cred, opt->alpn), 0);
+	if (opt->cipher)
+		cred->ciphers[cred->n_ciphers++] = ksc_cipher_by_name(opt->cipher);
+	if (opt->tls12)
+		cred->max_version = GNUTLS_TLS1_2;
+	if (opt->tls13)
+		cred->min_version = GNUTLS_TLS1_3;
+	if (opt->restricted)
+		assert_int_equal(ksc_credential_allow_uid(cred, opt->uid), 0);
+	assert_int_equal(ksc_credential_finish(cred), 0);
+	return cred;
+}
+
+struct ksc_credentials *creds_new(const struct cred_options *list, size_t n)
+{
+	struct ksc_credentials *set = ksc_credentials_new();
+	size_t i;
+
+	assert_non_null(set);
+	for (i = 0; i < n; i++)
+		assert_int_equal(ksc_credentials_add(set, cred_new(&list[i])), 0);
+	return set;
+}
+
+struct side *side_new(const struct ksc_engine_params *params)
+{
+	struct side *side = calloc(1, sizeof(*side));
+
+	assert_non_null(side);
+	side->engine = ksc_engine_new(params);
+	assert_non_null(side->engine);
+	return side;
+}
+
+void side_free(struct side *side)
+{
+	ksc_engine_free(side->engine);
+	free(side);
+}
+
+/*
+ * One step on the first @len bytes of what has come, checked against what every
+ * step has to keep to. The input is a copy of just that size, so that reading
+ * past it is found out.
+ */
+enum ksc_status side_step(struct side *side, size_t len)
+{
+	struct ksc_step *step = &side->step;
+	uint8_t *copy = malloc(len ? len : 1);
+
+	assert_non_null(copy);
+	if (len)
+		memcpy(copy, side->in.data, len);
+	ksc_engine_step(side->engine, copy, len, step);
+	free(copy);
+	side->steps++;
+	assert_true(step->consumed <= len);
+	if (step->status == KSC_STATUS_INCOMPLETE_MESSAGE) {
+		assert_int_equal(step->consumed, 0);
+		assert_int_equal(step->token_len, 0);
+		assert_true(step->need > 0);
+	}
+	if (ksc_status_is_failure(step->status))
+		assert_true(strlen(step->text) > 0);
+	else
+		assert_string_equal(step->text, "");
+	if (step->status != KSC_STATUS_OK)
+		assert_int_equal(step->keys.version, 0);
+	wire_eat(&side->in, step->consumed);
+	wire_put(&side->out, step->token, step->token_len);
+	/* The wire has it; the engine must not count on it any more. */
+	step->token = NULL;
+	return step->status;
+}
+
+static bool is_over(const struct side *side)
+{
+	return side->steps && (side->step.status == KSC_STATUS_OK ||
+			       ksc_status_is_failure(side->step.status));
+}
+
+/* Bytes come in, @chunk at a time, and each time a step is made on all there are. */
+enum ksc_status side_deliver(struct side *side, const uint8_t *data, size_t len, size_t chunk)
+{
+	while (len) {
+		size_t now = chunk < len ? chunk : len;
+		size_t needed = 0;
+
+		wire_put(&side->in, data, now);
+		data += now;
+		len -= now;
+		while (!is_over(side) && side->in.len) {
+			size_t before = side->in.len;
+
+			if (side_step(side, side->in.len) == KSC_STATUS_INCOMPLETE_MESSAGE) {
+				/* No more is asked for than the peer is going to send. */
+				needed = side->step.need;
+				assert_true(needed <= len);
+				break;
+			}
+			if (!is_over(side))
+				assert_true(side->in.len < before);
+		}
+	}
+	return side->step.status;
+}
+
+/* A whole handshake with a library's peer; @chunk bytes at a time reach us. */
+enum ksc_status shake(struct side *side, struct peer *peer, size_t chunk)
+{
+	int rc = PEER_WANTS_MORE, idle = 0;
+
+	if (!peer->options.server)
+		rc = peer->type->handshake(peer);
+	else
+		side_step(side, 0);
+	while (idle < 2) {
+		static uint8_t flight[sizeof(peer->out.data)];
+		size_t len = peer->out.len;
+
+		idle++;
+		if (len && !is_over(side)) {
+			memcpy(flight, peer->out.data, len);
+			peer->out.len = 0;
+			side_deliver(side, flight, len, chunk);
+			idle = 0;
+		} else if (len) {
+			/* Comes after our part is over: for the record layer. */
+			wire_put(&side->in, peer->out.data, len);
+			peer->out.len = 0;
+		}
+		if (side->out.len) {
+			wire_put(&peer->in, side->out.data, side->out.len);
+			side->out.len = 0;
+			if (rc == PEER_WANTS_MORE)
+				rc = peer->type->handshake(peer);
+			idle = 0;
+		}
+	}
+	if (rc == PEER_FAILED && side->step.status == KSC_STATUS_OK)
+		fail_msg("%s failed: %s", peer->type->name, peer->error);
+	if (side->step.status == KSC_STATUS_OK)
+		assert_int_equal(rc, PEER_DONE);
+	return side->step.status;
+}
+
+/* Two engines with each other; the client's last status. */
+enum ksc_status shake_sides(struct side *client, struct side *server)
+{
+	side_step(client, 0);
+	while (client->out.len || server->out.len) {
+		struct side *to = client->out.len ? server : client;
+		struct side *from = to == server ? client : server;
+
+		wire_put(&to->in, from->out.data, from->out.len);
+		from->out.len = 0;
+		while (!is_over(to) && to->in.len)
+			if (side_step(to, to->in.len) == KSC_STATUS_INCOMPLETE_MESSAGE)
+				break;
+	}
+	return client->step.status;
+}
+
+/* Records made by the peer's library open with our keys, and the other way round. */
+void prove_keys(struct side *side, struct peer *peer)
+{
+	static const char ours[] = "from our side", theirs[] = "from the peer";
+	struct ksc_keys *keys = &side->step.keys;
+	uint8_t buf[1 << 14], type;
+	int i, n;
+
+	for (i = 0; i < 3; i++) {
+		peer->type->write(peer, theirs, sizeof(theirs));
+		wire_put(&side->in, peer->out.data, peer->out.len);
+		peer->out.len = 0;
+		do {
+			n = record_open(keys, &keys->rx, &side->in, &type, buf, sizeof(buf));
+			assert_true(n >= 0);
+			/* Session tickets come before the data. */
+		} while (type == 22);
+		assert_int_equal(type, 23);
+		assert_int_equal(n, sizeof(theirs));
+		assert_memory_equal(buf, theirs, sizeof(theirs));
+		record_seal(keys, &keys->tx, 23, ours, sizeof(ours), &peer->in);
+		assert_int_equal(peer->type->read(peer, buf, sizeof(buf)), sizeof(ours));
+		assert_memory_equal(buf, ours, sizeof(ours));
+	}
+	assert_int_equal(side->in.len, 0);
+}

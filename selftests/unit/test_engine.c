@@ -1,0 +1,853 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The handshake engine against the libraries' peers and against itself. The
+ * numbers in the names are those of the behaviours that a context loop has to
+ * show, whoever implements it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "side.h"
+
+#define WHOLE	((size_t)-1)
+
+/**
+ * struct setup - a credential, both sides and what they are about
+ * @creds: ours
+ * @side: ours
+ * @peer: the other one
+ */
+struct setup {
+	struct ksc_credentials *creds;
+	struct side *side;
+	struct peer *peer;
+};
+
+/* The combinations that most cases have to hold in. */
+struct variant {
+	const struct peer_type *type;
+	bool we_serve;
+	bool tls12;
+	const char *cipher;
+};
+
+static struct variant variants[2 * 2 * 2 * KSC_N_CIPHERS];
+static size_t n_variants;
+
+static void make_variants(void)
+{
+	unsigned int bits;
+	size_t i;
+
+	for (i = 0; i < KSC_N_CIPHERS; i++)
+		for (bits = 0; bits < 8; bits++)
+			variants[n_variants++] = (struct variant) {
+				.type = bits & 1 ? &peer_openssl : &peer_gnutls,
+				.we_serve = bits & 2,
+				.tls12 = bits & 4,
+				.cipher = ksc_ciphers[i].name,
+			};
+}
+
+static void setup(struct setup *s, const struct peer_type *type, const struct cred_options *cred,
+		  struct ksc_engine_params params, struct peer_options peer)
+{
+	s->creds = creds_new(cred, 1);
+	params.credentials = s->creds;
+	s->side = side_new(&params);
+	s->peer = peer_new(type, &peer);
+}
+
+static void teardown(struct setup *s)
+{
+	side_free(s->side);
+	peer_free(s->peer);
+	ksc_credentials_put(s->creds);
+}
+
+static void setup_variant(struct setup *s, const struct variant *v, struct peer_options peer)
+{
+	const struct cred_options cred = {
+		.cert = v->we_serve ? "server" : NULL,
+		.ca = "ca",
+	};
+
+	peer.server = !v->we_serve;
+	peer.tls12 = v->tls12;
+	peer.cipher = v->cipher;
+	peer.cert = v->we_serve ? NULL : peer.cert ? peer.cert : "server";
+	peer.ca = v->we_serve ? "ca" : NULL;
+	peer.server_name = v->we_serve ? "server.test" : NULL;
+	setup(s, v->type, &cred, (struct ksc_engine_params) {
+		.role = v->we_serve ? KSC_ROLE_SERVER : KSC_ROLE_CLIENT,
+		.server_name = v->we_serve ? NULL : "server.test",
+	}, peer);
+}
+
+static void check_ok(struct setup *s, const struct variant *v)
+{
+	const struct ksc_step *step = &s->side->step;
+
+	if (step->status != KSC_STATUS_OK)
+		fail_msg("%s, we %s, %s, %s: %s: %s", v->type->name,
+			 v->we_serve ? "serve" : "connect", v->tls12 ? "1.2" : "1.3", v->cipher,
+			 ksc_status_name(step->status), step->text);
+	assert_int_equal(step->keys.version, v->tls12 ? 0x0303 : 0x0304);
+	assert_string_equal(ksc_suite_name(step->keys.suite), v->cipher);
+	assert_string_equal(step->info.server_name, "server.test");
+	assert_int_equal(step->info.peer.present, !v->we_serve);
+	if (!v->we_serve)
+		assert_non_null(strstr(step->info.peer.subject, "CN=server"));
+	assert_false(step->info.resumed);
+	assert_int_equal(step->keys.tx.secret_len == 0, v->tls12);
+	assert_int_equal(step->keys.tx.key_len == 0, !v->tls12);
+}
+
+/* Every library, role, version and suite comes to keys that work. */
+static void handshake_all(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < n_variants; i++) {
+		struct setup s;
+
+		setup_variant(&s, &variants[i], (struct peer_options) { 0 });
+		shake(s.side, s.peer, WHOLE);
+		check_ok(&s, &variants[i]);
+		prove_keys(s.side, s.peer);
+		teardown(&s);
+	}
+}
+
+/* Both ends are engines: what one sends with, the other receives with. */
+static void handshake_engines(void **state)
+{
+	size_t i;
+	int tls12;
+
+	(void)state;
+	for (i = 0; i < KSC_N_CIPHERS; i++)
+		for (tls12 = 0; tls12 < 2; tls12++) {
+			const struct cred_options cred = {
+				.cert = "server", .ca = "ca", .tls12 = tls12,
+				.cipher = ksc_ciphers[i].name,
+			};
+			struct ksc_engine_params params = {
+				.credentials = creds_new(&cred, 1),
+				.role = KSC_ROLE_CLIENT, .server_name = "server.test",
+			};
+			struct side *client = side_new(&params), *server;
+			const struct ksc_keys *ck, *sk;
+
+			params.role = KSC_ROLE_SERVER;
+			server = side_new(&params);
+			assert_int_equal(shake_sides(client, server), KSC_STATUS_OK);
+			assert_int_equal(server->step.status, KSC_STATUS_OK);
+			ck = &client->step.keys;
+			sk = &server->step.keys;
+			assert_int_equal(ck->suite, sk->suite);
+			assert_memory_equal(ck->tx.secret, sk->rx.secret, KSC_MAX_SECRET);
+			assert_memory_equal(ck->rx.secret, sk->tx.secret, KSC_MAX_SECRET);
+			assert_memory_equal(ck->tx.key, sk->rx.key, KSC_MAX_SECRET);
+			assert_memory_equal(ck->rx.key, sk->tx.key, KSC_MAX_SECRET);
+			assert_memory_equal(ck->tx.iv, sk->rx.iv, KSC_MAX_IV);
+			assert_memory_equal(ck->rx.iv, sk->tx.iv, KSC_MAX_IV);
+			assert_memory_not_equal(ck->tx.secret_len ? ck->tx.secret : ck->tx.key,
+						ck->rx.secret_len ? ck->rx.secret : ck->rx.key, 16);
+			assert_int_equal(ck->tx.seq, sk->rx.seq);
+			/* The server's tickets have gone out, and are not yet received. */
+			assert_true(ck->rx.seq <= sk->tx.seq);
+			side_free(client);
+			side_free(server);
+			ksc_credentials_put(params.credentials);
+		}
+}
+
+static void case_01_split_every_byte(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < n_variants; i++) {
+		struct setup s;
+
+		setup_variant(&s, &variants[i], (struct peer_options) { 0 });
+		shake(s.side, s.peer, 1);
+		check_ok(&s, &variants[i]);
+		prove_keys(s.side, s.peer);
+		teardown(&s);
+	}
+}
+
+/* The peer's @which flight comes in two parts, the first of @at bytes. False past its end. */
+static bool split_flight(const struct variant *v, unsigned int which, size_t at)
+{
+	struct setup s;
+	unsigned int flight = 0;
+	int rc = PEER_WANTS_MORE;
+	bool within = false;
+
+	setup_variant(&s, v, (struct peer_options) { .no_tickets = true });
+	if (v->we_serve)
+		rc = s.peer->type->handshake(s.peer);
+	else
+		side_step(s.side, 0);
+	while (s.side->step.status != KSC_STATUS_OK || !s.side->steps) {
+		struct wire *in = &s.peer->out;
+
+		if (s.side->out.len) {
+			wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+			s.side->out.len = 0;
+			rc = s.peer->type->handshake(s.peer);
+		}
+		assert_true(rc != PEER_FAILED);
+		assert_true(in->len > 0);
+		if (flight++ == which) {
+			within = at < in->len;
+			if (!within)
+				break;
+			side_deliver(s.side, in->data, at, WHOLE);
+			wire_eat(in, at);
+		}
+		side_deliver(s.side, in->data, in->len, WHOLE);
+		in->len = 0;
+		assert_false(ksc_status_is_failure(s.side->step.status));
+	}
+	teardown(&s);
+	return within;
+}
+
+static void case_01_split_in_two(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		unsigned int flight;
+
+		/* Nothing of the cipher here: one is enough. */
+		for (flight = 0; flight < 2; flight++) {
+			size_t at = 1;
+
+			while (split_flight(&variants[i], flight, at))
+				/* The header's bytes and those around each, then coarser. */
+				at += at < 16 || getenv("KSC_TEST_EVERY_SPLIT") ? 1 : 13;
+		}
+	}
+}
+
+static void case_02_empty_step(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		struct setup s;
+
+		setup_variant(&s, &variants[i], (struct peer_options) { 0 });
+		if (!variants[i].we_serve)
+			side_step(s.side, 0);
+		assert_int_equal(side_step(s.side, 0), KSC_STATUS_INCOMPLETE_MESSAGE);
+		assert_int_equal(s.side->step.need, 5);
+		/* It goes on as if nothing had been. */
+		if (variants[i].we_serve) {
+			shake(s.side, s.peer, WHOLE);
+			check_ok(&s, &variants[i]);
+		}
+		teardown(&s);
+	}
+}
+
+/* Two sessions, one of which is asked again and again, make the same of the same. */
+static void case_03_incomplete_changes_nothing(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < n_variants; i++) {
+		struct setup s;
+		unsigned int k;
+		int rc = PEER_WANTS_MORE;
+
+		setup_variant(&s, &variants[i], (struct peer_options) { 0 });
+		if (variants[i].we_serve)
+			rc = s.peer->type->handshake(s.peer);
+		else
+			side_step(s.side, 0);
+		while (!s.side->steps || s.side->step.status != KSC_STATUS_OK) {
+			size_t len = s.peer->out.len;
+
+			wire_put(&s.side->in, s.peer->out.data, len);
+			s.peer->out.len = 0;
+			for (k = 0; k < 64 && s.side->in.len; k++) {
+				size_t part = k % 8;
+				size_t need;
+
+				side_step(s.side, part);
+				assert_int_equal(s.side->step.status, KSC_STATUS_INCOMPLETE_MESSAGE);
+				need = s.side->step.need;
+				side_step(s.side, part);
+				assert_int_equal(s.side->step.need, need);
+				assert_int_equal(s.side->out.len, 0);
+			}
+			while (s.side->in.len && side_step(s.side, s.side->in.len) ==
+						 KSC_STATUS_CONTINUE_NEEDED)
+				;
+			assert_false(ksc_status_is_failure(s.side->step.status));
+			wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+			s.side->out.len = 0;
+			if (rc == PEER_WANTS_MORE)
+				rc = s.peer->type->handshake(s.peer);
+			assert_true(rc != PEER_FAILED);
+		}
+		assert_int_equal(rc, PEER_DONE);
+		wire_put(&s.side->in, s.peer->out.data, s.peer->out.len);
+		s.peer->out.len = 0;
+		check_ok(&s, &variants[i]);
+		prove_keys(s.side, s.peer);
+		teardown(&s);
+	}
+}
+
+/* Given exactly what it needs each time, a handshake goes on and never waits for too much. */
+static void case_04_need_is_exact(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < n_variants; i++) {
+		struct setup s;
+		size_t offered = 0;
+		int rc = PEER_WANTS_MORE;
+
+		setup_variant(&s, &variants[i], (struct peer_options) { 0 });
+		if (variants[i].we_serve)
+			rc = s.peer->type->handshake(s.peer);
+		else
+			side_step(s.side, 0);
+		do {
+			wire_put(&s.side->in, s.peer->out.data, s.peer->out.len);
+			s.peer->out.len = 0;
+			/* Runs out of input only where the peer waits for us. */
+			assert_true(offered <= s.side->in.len);
+			side_step(s.side, offered);
+			assert_false(ksc_status_is_failure(s.side->step.status));
+			if (s.side->step.status == KSC_STATUS_INCOMPLETE_MESSAGE)
+				offered += s.side->step.need;
+			else
+				offered = 0;
+			if (s.side->out.len) {
+				wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+				s.side->out.len = 0;
+				if (rc == PEER_WANTS_MORE)
+					rc = s.peer->type->handshake(s.peer);
+				assert_true(rc != PEER_FAILED);
+			}
+		} while (s.side->step.status != KSC_STATUS_OK);
+		assert_int_equal(rc, PEER_DONE);
+		teardown(&s);
+	}
+}
+
+/* ClientHello and, in TLS 1.2, what comes two flights later cannot be one; a whole flight can. */
+static void case_05_coalesced_flights(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < n_variants; i++) {
+		struct setup s;
+
+		setup_variant(&s, &variants[i], (struct peer_options) { 0 });
+		shake(s.side, s.peer, WHOLE);
+		check_ok(&s, &variants[i]);
+		/* One step for each flight, and a client's first. */
+		assert_int_equal(s.side->steps, variants[i].tls12 && !variants[i].we_serve ? 3 : 2);
+		teardown(&s);
+	}
+}
+
+static void case_06_messages_across_records(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < n_variants; i++) {
+		struct setup s;
+
+		if (variants[i].type != &peer_openssl || variants[i].we_serve)
+			continue;
+		setup_variant(&s, &variants[i], (struct peer_options) { .max_fragment = 512 });
+		shake(s.side, s.peer, 1);
+		check_ok(&s, &variants[i]);
+		prove_keys(s.side, s.peer);
+		teardown(&s);
+	}
+}
+
+/* A server's tickets right behind its Finished are not ours to consume. */
+static void case_07_tickets_behind_finished(void **state)
+{
+	const struct variant v = { &peer_openssl, false, false, "AES-256-GCM" };
+	struct ksc_keys *keys;
+	struct setup s;
+	struct wire late;
+	uint8_t buf[1 << 14], type;
+	unsigned int tickets = 0;
+
+	(void)state;
+	/* An engine serves, since OpenSSL keeps its tickets back till Finished. */
+	{
+		const struct cred_options cred = { .cert = "server", .ca = "ca" };
+		struct ksc_engine_params params = {
+			.credentials = creds_new(&cred, 1),
+			.role = KSC_ROLE_CLIENT, .server_name = "server.test",
+		};
+		struct side *client = side_new(&params), *server;
+
+		params.role = KSC_ROLE_SERVER;
+		server = side_new(&params);
+		assert_int_equal(shake_sides(client, server), KSC_STATUS_OK);
+		assert_true(client->in.len > 0);
+		keys = &client->step.keys;
+		while (client->in.len) {
+			assert_true(record_open(keys, &keys->rx, &client->in, &type, buf,
+						sizeof(buf)) > 0);
+			assert_int_equal(type, 22);
+			assert_int_equal(buf[0], 4);
+			tickets++;
+		}
+		assert_true(tickets > 0);
+		assert_int_equal(keys->rx.seq, server->step.keys.tx.seq);
+		side_free(client);
+		side_free(server);
+		ksc_credentials_put(params.credentials);
+	}
+	/* And OpenSSL's two, that come in answer to our Finished. */
+	tickets = 0;
+	setup_variant(&s, &v, (struct peer_options) { 0 });
+	shake(s.side, s.peer, WHOLE);
+	check_ok(&s, &v);
+	keys = &s.side->step.keys;
+	memcpy(&late, &s.side->in, sizeof(late));
+	while (late.len) {
+		assert_true(record_open(keys, &keys->rx, &late, &type, buf, sizeof(buf)) > 0);
+		assert_int_equal(type, 22);
+		tickets++;
+	}
+	assert_int_equal(tickets, 2);
+	teardown(&s);
+}
+
+/* Application data or an alert in one piece with the peer's last flight. */
+static void behind_finished(bool alert)
+{
+	size_t i;
+
+	for (i = 0; i < n_variants; i++) {
+		const struct variant *v = &variants[i];
+		struct ksc_keys *keys;
+		struct setup s;
+		uint8_t buf[1 << 14], type;
+		int rc = PEER_WANTS_MORE, n;
+
+		/* Whoever speaks last in the handshake can go on in the same breath. */
+		if (v->we_serve == v->tls12)
+			continue;
+		setup_variant(&s, v, (struct peer_options) { .no_tickets = v->tls12 });
+		if (v->we_serve)
+			rc = s.peer->type->handshake(s.peer);
+		else
+			side_step(s.side, 0);
+		while (rc == PEER_WANTS_MORE) {
+			side_deliver(s.side, s.peer->out.data, s.peer->out.len, WHOLE);
+			s.peer->out.len = 0;
+			wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+			s.side->out.len = 0;
+			rc = s.peer->type->handshake(s.peer);
+		}
+		assert_int_equal(rc, PEER_DONE);
+		assert_int_equal(s.side->step.status, KSC_STATUS_CONTINUE_NEEDED);
+		if (alert)
+			s.peer->type->close_notify(s.peer);
+		else
+			s.peer->type->write(s.peer, "early", 5);
+		/* shake() would hold it back; the wire does not. */
+		wire_put(&s.side->in, s.peer->out.data, s.peer->out.len);
+		s.peer->out.len = 0;
+		while (s.side->step.status == KSC_STATUS_CONTINUE_NEEDED)
+			side_step(s.side, s.side->in.len);
+		check_ok(&s, v);
+		keys = &s.side->step.keys;
+		n = record_open(keys, &keys->rx, &s.side->in, &type, buf, sizeof(buf));
+		if (alert) {
+			assert_int_equal(type, 21);
+			assert_int_equal(n, 2);
+			assert_int_equal(buf[1], 0);
+		} else {
+			assert_int_equal(type, 23);
+			assert_int_equal(n, 5);
+			assert_memory_equal(buf, "early", 5);
+		}
+		assert_int_equal(s.side->in.len, 0);
+		teardown(&s);
+	}
+}
+
+static void case_08_data_behind_finished(void **state)
+{
+	(void)state;
+	behind_finished(false);
+}
+
+static void case_09_alert_behind_finished(void **state)
+{
+	(void)state;
+	behind_finished(true);
+}
+
+/* The last step's token matters: without it the peer is not done. */
+static void case_10_ok_with_token(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < n_variants; i++) {
+		const struct variant *v = &variants[i];
+		struct setup s;
+		int rc;
+
+		if (v->we_serve != v->tls12)
+			continue;
+		setup_variant(&s, v, (struct peer_options) { 0 });
+		if (v->we_serve)
+			s.peer->type->handshake(s.peer);
+		else
+			side_step(s.side, 0);
+		for (;;) {
+			wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+			s.side->out.len = 0;
+			rc = s.peer->type->handshake(s.peer);
+			assert_int_equal(rc, PEER_WANTS_MORE);
+			side_deliver(s.side, s.peer->out.data, s.peer->out.len, WHOLE);
+			s.peer->out.len = 0;
+			if (s.side->step.status == KSC_STATUS_OK)
+				break;
+		}
+		assert_true(s.side->out.len > 0);
+		assert_int_equal(s.peer->type->handshake(s.peer), PEER_WANTS_MORE);
+		wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+		assert_int_equal(s.peer->type->handshake(s.peer), PEER_DONE);
+		teardown(&s);
+	}
+}
+
+/* A whole record with half a message: consumed, nothing to say yet. */
+static void case_11_continue_without_token(void **state)
+{
+	const struct variant v = { &peer_openssl, true, false, "AES-256-GCM" };
+	uint8_t first[5 + 60], second[1 << 12];
+	struct setup s;
+	size_t body;
+
+	(void)state;
+	setup_variant(&s, &v, (struct peer_options) { 0 });
+	s.peer->type->handshake(s.peer);
+	body = s.peer->out.len - 5;
+	assert_true(body > 60);
+	memcpy(first, s.peer->out.data, 5);
+	first[3] = 0;
+	first[4] = 60;
+	memcpy(first + 5, s.peer->out.data + 5, 60);
+	memcpy(second, s.peer->out.data, 5);
+	second[3] = (uint8_t)((body - 60) >> 8);
+	second[4] = (uint8_t)(body - 60);
+	memcpy(second + 5, s.peer->out.data + 65, body - 60);
+	s.peer->out.len = 0;
+	wire_put(&s.side->in, first, sizeof(first));
+	assert_int_equal(side_step(s.side, s.side->in.len), KSC_STATUS_CONTINUE_NEEDED);
+	assert_int_equal(s.side->step.consumed, sizeof(first));
+	assert_int_equal(s.side->out.len, 0);
+	side_deliver(s.side, second, 5 + body - 60, WHOLE);
+	assert_true(s.side->out.len > 0);
+	shake(s.side, s.peer, WHOLE);
+	teardown(&s);
+}
+
+/* No common cipher: the peer hears of it, and so does our caller. */
+static void case_12_failure_sends_alert(void **state)
+{
+	const struct cred_options cred = { .cert = "server", .ca = "ca", .cipher = "AES-128-GCM" };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		struct setup s;
+
+		setup(&s, i & 1 ? &peer_openssl : &peer_gnutls, &cred,
+		      (struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
+		      (struct peer_options) { .cipher = "AES-256-GCM", .tls12 = i & 2,
+					      .server_name = "server.test" });
+		assert_int_equal(shake(s.side, s.peer, WHOLE), KSC_STATUS_PROTOCOL_ERROR);
+		assert_int_equal(s.side->step.alert, GNUTLS_A_HANDSHAKE_FAILURE);
+		assert_int_equal(s.side->step.direction, KSC_DIRECTION_SENT);
+		assert_true(strlen(s.peer->error) > 0);
+		/* It is over for good. */
+		assert_int_equal(side_step(s.side, 0), KSC_STATUS_INTERNAL_ERROR);
+		teardown(&s);
+	}
+}
+
+/* The peer gives up: its alert is reported, and not answered with another. */
+static void case_12_alert_received(void **state)
+{
+	const struct cred_options cred = { .cert = "unknown" };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		struct setup s;
+
+		setup(&s, i & 1 ? &peer_openssl : &peer_gnutls, &cred,
+		      (struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
+		      (struct peer_options) { .ca = "ca", .tls12 = i & 2,
+					      .server_name = "server.test" });
+		assert_int_equal(shake(s.side, s.peer, WHOLE), KSC_STATUS_ALERT_RECEIVED);
+		assert_int_equal(s.side->step.direction, KSC_DIRECTION_RECEIVED);
+		assert_int_equal(s.side->step.alert, i & 1 ? GNUTLS_A_UNKNOWN_CA :
+							     GNUTLS_A_BAD_CERTIFICATE);
+		assert_int_equal(s.side->step.token_len, 0);
+		teardown(&s);
+	}
+}
+
+static void case_13_hello_retry_request(void **state)
+{
+	size_t i, chunk;
+
+	(void)state;
+	for (i = 0; i < n_variants; i++)
+		for (chunk = 1; chunk; chunk = chunk == 1 ? WHOLE : 0) {
+			const struct variant *v = &variants[i];
+			struct setup s;
+
+			if (v->type != &peer_openssl || v->tls12)
+				continue;
+			/* A share that we can't use; a group that we send no share of. */
+			setup_variant(&s, v, (struct peer_options) {
+				.groups = v->we_serve ? "X448:P-256" : "P-521",
+			});
+			shake(s.side, s.peer, chunk);
+			check_ok(&s, v);
+			assert_true(chunk == 1 || s.side->steps == 3);
+			prove_keys(s.side, s.peer);
+			teardown(&s);
+		}
+}
+
+/* With and without the change_cipher_spec that is there for middleboxes. */
+static void case_14_middlebox_ccs(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < n_variants; i++) {
+		const struct variant *v = &variants[i];
+		bool without;
+
+		if (v->type != &peer_openssl || v->tls12)
+			continue;
+		for (without = false; ; without = true) {
+			struct setup s;
+
+			setup_variant(&s, v, (struct peer_options) { .no_compat = without });
+			shake(s.side, s.peer, 1);
+			check_ok(&s, v);
+			prove_keys(s.side, s.peer);
+			teardown(&s);
+			if (without)
+				break;
+		}
+	}
+}
+
+/* What is not TLS is refused at once, and with an alert. */
+static void case_16_not_tls(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		enum ksc_status status;
+		uint8_t alert;
+	} bad[] = {
+		{ "GET / HTTP/1.1\r\n\r\n", 18, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE },
+		{ "G", 1, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE },
+		{ "\x16\x02", 2, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_PROTOCOL_VERSION },
+		{ "\x16\x03\x01\xff\xff", 5, KSC_STATUS_RECORD_OVERFLOW, GNUTLS_A_RECORD_OVERFLOW },
+		{ "\x80\x2e\x01\x03\x01", 5, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE },
+		{ "\x17\x03\x03\x00\x01x", 6, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE },
+		{ "\x16\x03\x01\x00\x04\x02\x00\x00\x00", 9, KSC_STATUS_PROTOCOL_ERROR,
+		  GNUTLS_A_UNEXPECTED_MESSAGE },
+	};
+	const struct cred_options cred = { .cert = "server", .ca = "ca" };
+	size_t i;
+	int serve;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		for (serve = 0; serve < 2; serve++) {
+			struct ksc_engine_params params = {
+				.credentials = creds_new(&cred, 1),
+				.role = serve ? KSC_ROLE_SERVER : KSC_ROLE_CLIENT,
+				.server_name = "server.test",
+			};
+			struct side *side = side_new(&params);
+
+			if (!serve)
+				side_step(side, 0);
+			side->out.len = 0;
+			wire_put(&side->in, bad[i].bytes, bad[i].len);
+			side_step(side, side->in.len);
+			assert_int_equal(side->step.status, bad[i].status);
+			assert_int_equal(side->step.alert, bad[i].alert);
+			assert_int_equal(side->step.direction, KSC_DIRECTION_SENT);
+			assert_int_equal(side->out.len, 7);
+			assert_int_equal(side->out.data[0], 21);
+			assert_int_equal(side->out.data[6], bad[i].alert);
+			side_free(side);
+			ksc_credentials_put(params.credentials);
+		}
+}
+
+/* One bit wrong anywhere in the server's first flight never ends well, nor in a hang. */
+static void case_15_bit_flips(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		const struct variant *v = &variants[i];
+		size_t at, len = 1;
+
+		if (v->we_serve)
+			continue;
+		for (at = 0; at < len; at += 11) {
+			struct setup s;
+
+			setup_variant(&s, v, (struct peer_options) { .no_tickets = true });
+			side_step(s.side, 0);
+			wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+			s.side->out.len = 0;
+			s.peer->type->handshake(s.peer);
+			len = s.peer->out.len;
+			s.peer->out.data[at] ^= 1 << (at % 8);
+			wire_put(&s.side->in, s.peer->out.data, len);
+			s.peer->out.len = 0;
+			while (s.side->in.len &&
+			       side_step(s.side, s.side->in.len) == KSC_STATUS_CONTINUE_NEEDED)
+				;
+			/* TLS 1.2 finds out only with Finished what it didn't like. */
+			if (!v->tls12)
+				assert_int_not_equal(s.side->step.status, KSC_STATUS_OK);
+			wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+			if (v->tls12 && s.side->step.status == KSC_STATUS_CONTINUE_NEEDED)
+				assert_int_not_equal(s.peer->type->handshake(s.peer), PEER_DONE);
+			teardown(&s);
+		}
+	}
+}
+
+/* A ticket of ours brings a peer back, and is worth nothing elsewhere. */
+static void resumption(void **state)
+{
+	static const struct cred_options list[] = {
+		{ .name = "one", .cert = "server", .roles = KSC_ROLE_BIT(KSC_ROLE_SERVER) },
+		{ .name = "two", .cert = "server", .roles = KSC_ROLE_BIT(KSC_ROLE_SERVER) },
+	};
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		const struct peer_type *type = i & 1 ? &peer_openssl : &peer_gnutls;
+		struct peer_options opt = {
+			.tls12 = i & 2, .ca = "ca", .server_name = "server.test",
+		};
+		struct ksc_engine_params params = {
+			.credentials = creds_new(list, 2), .role = KSC_ROLE_SERVER,
+		};
+		const char *const names[] = { "one", "one", "two" };
+		void *saved = NULL;
+		unsigned int k;
+
+		for (k = 0; k < 3; k++) {
+			struct side *side;
+			struct peer *peer;
+			uint8_t buf[16];
+
+			params.credential = names[k];
+			side = side_new(&params);
+			opt.resume = saved;
+			peer = peer_new(type, &opt);
+			assert_int_equal(shake(side, peer, WHOLE), KSC_STATUS_OK);
+			assert_int_equal(side->step.info.resumed, k == 1);
+			assert_int_equal(type->resumed(peer), k == 1);
+			prove_keys(side, peer);
+			type->read(peer, buf, sizeof(buf));
+			if (saved)
+				type->forget(saved);
+			saved = type->save(peer);
+			assert_non_null(saved);
+			side_free(side);
+			peer_free(peer);
+		}
+		type->forget(saved);
+		ksc_credentials_put(params.credentials);
+	}
+}
+
+/* A peer that takes less than TLS's records, as long as the kernel can't be told. */
+static void small_records_refused(void **state)
+{
+	const struct cred_options cred = { .cert = "server", .ca = "ca" };
+	struct setup s;
+
+	(void)state;
+	setup(&s, &peer_gnutls, &cred, (struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
+	      (struct peer_options) { .record_size_limit = 1024, .server_name = "server.test" });
+	assert_int_equal(shake(s.side, s.peer, WHOLE), KSC_STATUS_PROTOCOL_ERROR);
+	assert_non_null(strstr(s.side->step.text, "1024"));
+	teardown(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(handshake_all),
+		cmocka_unit_test(handshake_engines),
+		cmocka_unit_test(case_01_split_every_byte),
+		cmocka_unit_test(case_01_split_in_two),
+		cmocka_unit_test(case_02_empty_step),
+		cmocka_unit_test(case_03_incomplete_changes_nothing),
+		cmocka_unit_test(case_04_need_is_exact),
+		cmocka_unit_test(case_05_coalesced_flights),
+		cmocka_unit_test(case_06_messages_across_records),
+		cmocka_unit_test(case_07_tickets_behind_finished),
+		cmocka_unit_test(case_08_data_behind_finished),
+		cmocka_unit_test(case_09_alert_behind_finished),
+		cmocka_unit_test(case_10_ok_with_token),
+		cmocka_unit_test(case_11_continue_without_token),
+		cmocka_unit_test(case_12_failure_sends_alert),
+		cmocka_unit_test(case_12_alert_received),
+		cmocka_unit_test(case_13_hello_retry_request),
+		cmocka_unit_test(case_14_middlebox_ccs),
+		cmocka_unit_test(case_15_bit_flips),
+		cmocka_unit_test(case_16_not_tls),
+		cmocka_unit_test(resumption),
+		cmocka_unit_test(small_records_refused),
+	};
+
+	make_variants();
+	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
