@@ -98,8 +98,8 @@ struct ksb_transport {
  * struct ksb_cost - what a piece of work cost
  * @valid: it was measured
  * @total: per unit of work
- * @tx: of that, on the sending side
- * @rx: of that, on the receiving side
+ * @tx: of that, on the sending side; KSB_HANDSHAKE: the client's part
+ * @rx: of that, on the receiving side; KSB_HANDSHAKE: the server's part
  * @spread: (largest - smallest) / mean over the parts of the run
  * @stalls: times the work had to wait; they count the wait, not work
  */
@@ -155,12 +155,14 @@ struct ksb_work {
 /**
  * struct ksb_figure - a row of the result
  * @name: "stream/64KiB/aes-128-gcm"
+ * @split: show both directions below it
  * @unit: "instructions/byte"
  * @cost: by transport
  * @raw_aead: the AEAD alone, both ways, for the same work; negative: unknown
  */
 struct ksb_figure {
 	char name[64];
+	bool split;
 	char unit[32];
 	struct ksb_cost cost[KSB_TRANSPORTS];
 	double raw_aead;
@@ -173,10 +175,6 @@ struct ksb_figure {
  * @transports: bit set of enum ksb_transport_id
  * @suites: bit set of enum ksb_suite
  * @connections: KSB_MEMORY: how many
- * @daemon: kschanneld's command line, started once per suite; NULL: it runs
- * @server_name: KSC_SERVER_NAME of kschannel clients; NULL: none
- * @credential: KSC_CREDENTIAL of kschannel servers; NULL: none
- * @mark: tell a profiler where the measured part begins and ends
  */
 struct ksb_options {
 	bool wall;
@@ -184,10 +182,6 @@ struct ksb_options {
 	unsigned int transports;
 	unsigned int suites;
 	unsigned int connections;
-	const char *daemon;
-	const char *server_name;
-	const char *credential;
-	bool mark;
 };
 
 extern struct ksb_options ksb_opt;
@@ -213,7 +207,11 @@ static inline uint64_t ksb_now(void)
 /* pair.c */
 int ksb_listen(int family);
 int ksb_pair_connect(struct ksb_pair *p);
+int ksb_pair_connect_to(struct ksb_pair *p, int listener);
 int ksb_pair_nonblock(struct ksb_pair *p);
+int ksb_pair_nodelay(struct ksb_pair *p);
+int ksb_pair_delay(struct ksb_pair *p);
+int ksb_pair_block(struct ksb_pair *p);
 void ksb_pair_close(struct ksb_pair *p);
 int ksb_wait(int fd, short events, int timeout_ms);
 ssize_t ksb_sock_send(struct ksb_end *e, const void *buf, size_t len);
@@ -223,6 +221,14 @@ ssize_t ksb_sock_sendfile(struct ksb_end *e, int file, off_t off, size_t len);
 /* transfer.c */
 int ksb_measure_transfer(const struct ksb_transport *t, enum ksb_suite suite,
 			 const struct ksb_work *w, struct ksb_cost *cost);
+
+/* memory.c */
+int ksb_measure_memory(const struct ksb_transport *t, enum ksb_suite suite,
+		       struct ksb_cost *cost);
+
+/* handshake.c */
+int ksb_measure_handshake(enum ksb_transport_id id, enum ksb_suite suite,
+			  bool resume, struct ksb_cost *cost);
 
 /* mark.c */
 void ksb_mark_begin(void);

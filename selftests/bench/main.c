@@ -39,7 +39,7 @@ static const char *select_prefix = "";
 static const char *json_path;
 static struct ksb_figure figures[128];
 static size_t n_figures;
-static unsigned int missing;
+static unsigned int failed;
 
 static unsigned int parse_set(struct argp_state *state, const char *arg,
 			      const char *(*name)(int), int n)
@@ -143,7 +143,7 @@ static const struct argp argp = {
 			  "counts instructions.",
 };
 
-/* In the same process again and again, a figure must not be measured twice. */
+/* Plain TCP costs the same whatever the suite: the figure is taken over. */
 static const struct ksb_cost *plain_before(const struct ksb_work *w)
 {
 	size_t len = strlen(w->name);
@@ -154,6 +154,19 @@ static const struct ksb_cost *plain_before(const struct ksb_work *w)
 		    figures[i].name[len] == '/')
 			return &figures[i].cost[KSB_PLAIN];
 	return NULL;
+}
+
+static int measure_cost(const struct ksb_work *w, enum ksb_suite suite, int i,
+			struct ksb_cost *cost)
+{
+	switch (w->kind) {
+	case KSB_MEMORY:
+		return ksb_measure_memory(ksb_transports[i], suite, cost);
+	case KSB_HANDSHAKE:
+		return ksb_measure_handshake(i, suite, w->resume, cost);
+	default:
+		return ksb_measure_transfer(ksb_transports[i], suite, w, cost);
+	}
 }
 
 static void measure_one(const struct ksb_work *w, enum ksb_suite suite,
@@ -169,13 +182,13 @@ static void measure_one(const struct ksb_work *w, enum ksb_suite suite,
 			return;
 		}
 	}
-	err = ksb_measure_transfer(ksb_transports[i], suite, w, cost);
+	err = measure_cost(w, suite, i, cost);
 	if (!err)
 		return;
 	cost->valid = false;
 	if (err == -EOPNOTSUPP)
 		return;
-	missing++;
+	failed++;
 	fprintf(stderr, "ksc-bench: %s/%s over %s: %s\n", w->name,
 		ksb_suite_names[suite], ksb_transports[i]->name,
 		strerror(-err));
@@ -185,8 +198,11 @@ static void measure_one(const struct ksb_work *w, enum ksb_suite suite,
 static double raw_for(const struct ksb_work *w, enum ksb_suite suite)
 {
 	size_t record = w->write < KSB_RECORD ? w->write : KSB_RECORD;
-	double per_byte = ksb_raw_aead(suite, record);
+	double per_byte;
 
+	if (w->kind == KSB_MEMORY || w->kind == KSB_HANDSHAKE)
+		return -1;
+	per_byte = ksb_raw_aead(suite, record);
 	if (per_byte < 0)
 		return -1;
 	if (w->kind == KSB_RR)
@@ -194,25 +210,67 @@ static double raw_for(const struct ksb_work *w, enum ksb_suite suite)
 	return per_byte;
 }
 
+static void add_figure(const struct ksb_figure *f)
+{
+	if (n_figures == sizeof(figures) / sizeof(figures[0]))
+		errx(EXIT_FAILURE, "too many figures");
+	if (!n_figures)
+		ksb_report_head();
+	ksb_report_row(f);
+	figures[n_figures++] = *f;
+}
+
+/* The client's and the server's part as figures of their own. */
+static void add_sides(const struct ksb_figure *f)
+{
+	struct ksb_figure client = *f;
+	struct ksb_figure server = *f;
+	int i;
+
+	for (i = 0; i < KSB_TRANSPORTS; i++) {
+		const struct ksb_cost *c = &f->cost[i];
+		bool valid = c->valid && i != KSB_PLAIN;
+
+		client.cost[i] = (struct ksb_cost){ valid, .total = c->tx };
+		server.cost[i] = (struct ksb_cost){ valid, .total = c->rx };
+	}
+	snprintf(client.name, sizeof(client.name), "%.40s/client", f->name);
+	snprintf(server.name, sizeof(server.name), "%.40s/server", f->name);
+	add_figure(&client);
+	add_figure(&server);
+}
+
+static bool per_suite(const struct ksb_work *w)
+{
+	return w->kind != KSB_MEMORY && w->kind != KSB_HANDSHAKE;
+}
+
 static void measure(const struct ksb_work *w, enum ksb_suite suite)
 {
 	struct ksb_figure f = { 0 };
 	int i;
 
-	snprintf(f.name, sizeof(f.name), "%s/%s", w->name,
-		 ksb_suite_names[suite]);
+	/* Without a suite in their names: those of the first one. */
+	if (!per_suite(w) && suite)
+		return;
+	snprintf(f.name, sizeof(f.name), "%s%s%s", w->name,
+		 per_suite(w) ? "/" : "",
+		 per_suite(w) ? ksb_suite_names[suite] : "");
 	if (strncmp(f.name, select_prefix, strlen(select_prefix)))
 		return;
-	snprintf(f.unit, sizeof(f.unit), "%s/%s",
-		 ksb_opt.wall ? "ns" : "instructions", w->unit);
+	if (w->kind == KSB_MEMORY)
+		snprintf(f.unit, sizeof(f.unit), "%s", w->unit);
+	else
+		snprintf(f.unit, sizeof(f.unit), "%s/%s",
+			 ksb_opt.wall ? "ns" : "instructions", w->unit);
 	for (i = 0; i < KSB_TRANSPORTS; i++)
 		if (ksb_opt.transports & (1U << i))
 			measure_one(w, suite, i, &f.cost[i]);
 	f.raw_aead = raw_for(w, suite);
-	if (!n_figures)
-		ksb_report_head();
-	ksb_report_row(&f);
-	figures[n_figures++] = f;
+	f.split = per_suite(w);
+	add_figure(&f);
+	if (w->kind == KSB_HANDSHAKE)
+		add_sides(&f);
 }
 
 static void raise_limits(void)
@@ -245,5 +303,5 @@ int main(int argc, char **argv)
 		errx(EXIT_FAILURE, "nothing is called '%s...'", select_prefix);
 	if (json_path && ksb_report_json(figures, n_figures, json_path))
 		return EXIT_FAILURE;
-	return missing ? EXIT_FAILURE : EXIT_SUCCESS;
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

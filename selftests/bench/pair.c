@@ -47,24 +47,23 @@ int ksb_listen(int family)
 }
 
 /**
- * ksb_pair_connect() - a plain TCP connection, blocking
+ * ksb_pair_connect_to() - a plain TCP connection, blocking
  * @p: gets both ends
+ * @listener: from ksb_listen()
  *
  * Return: 0 or a negative errno.
  */
-int ksb_pair_connect(struct ksb_pair *p)
+int ksb_pair_connect_to(struct ksb_pair *p, int listener)
 {
 	struct sockaddr_storage addr;
 	socklen_t len = sizeof(addr);
-	int listener = ksb_listen(AF_INET);
 	int err = 0;
 
 	*p = (struct ksb_pair){ .client.fd = -1, .server.fd = -1 };
-	if (listener < 0)
-		return listener;
+	if (getsockname(listener, (struct sockaddr *)&addr, &len))
+		return -errno;
 	p->client.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (p->client.fd < 0 ||
-	    getsockname(listener, (struct sockaddr *)&addr, &len) ||
 	    connect(p->client.fd, (struct sockaddr *)&addr, len))
 		err = -errno;
 	if (!err) {
@@ -72,9 +71,27 @@ int ksb_pair_connect(struct ksb_pair *p)
 		if (p->server.fd < 0)
 			err = -errno;
 	}
-	close(listener);
 	if (err)
 		ksb_pair_close(p);
+	return err;
+}
+
+/**
+ * ksb_pair_connect() - the same with a listener of its own
+ * @p: gets both ends
+ *
+ * Return: 0 or a negative errno.
+ */
+int ksb_pair_connect(struct ksb_pair *p)
+{
+	int listener = ksb_listen(AF_INET);
+	int err;
+
+	*p = (struct ksb_pair){ .client.fd = -1, .server.fd = -1 };
+	if (listener < 0)
+		return listener;
+	err = ksb_pair_connect_to(p, listener);
+	close(listener);
 	return err;
 }
 
@@ -88,6 +105,51 @@ int ksb_pair_nonblock(struct ksb_pair *p)
 {
 	if (fcntl(p->client.fd, F_SETFL, O_NONBLOCK) ||
 	    fcntl(p->server.fd, F_SETFL, O_NONBLOCK))
+		return -errno;
+	return 0;
+}
+
+/**
+ * ksb_pair_block() - let both ends wait
+ * @p: the pair
+ *
+ * Return: 0 or a negative errno.
+ */
+int ksb_pair_block(struct ksb_pair *p)
+{
+	if (fcntl(p->client.fd, F_SETFL, 0) || fcntl(p->server.fd, F_SETFL, 0))
+		return -errno;
+	return 0;
+}
+
+/**
+ * ksb_pair_nodelay() - let both ends send small segments at once
+ * @p: the pair
+ *
+ * Return: 0 or a negative errno.
+ */
+int ksb_pair_nodelay(struct ksb_pair *p)
+{
+	const int on = 1;
+
+	if (setsockopt(p->client.fd, SOL_TCP, TCP_NODELAY, &on, sizeof(on)) ||
+	    setsockopt(p->server.fd, SOL_TCP, TCP_NODELAY, &on, sizeof(on)))
+		return -errno;
+	return 0;
+}
+
+/**
+ * ksb_pair_delay() - leave them to Nagle's algorithm, as sockets begin
+ * @p: the pair
+ *
+ * Return: 0 or a negative errno.
+ */
+int ksb_pair_delay(struct ksb_pair *p)
+{
+	const int off = 0;
+
+	if (setsockopt(p->client.fd, SOL_TCP, TCP_NODELAY, &off, sizeof(off)) ||
+	    setsockopt(p->server.fd, SOL_TCP, TCP_NODELAY, &off, sizeof(off)))
 		return -errno;
 	return 0;
 }

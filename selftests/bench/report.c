@@ -70,13 +70,8 @@ void ksb_report_head(void)
  */
 void ksb_report_row(const struct ksb_figure *f)
 {
-	bool split = false;
-	int i;
-
 	print_line(f->name, f, offsetof(struct ksb_cost, total), f->unit);
-	for (i = 0; i < KSB_TRANSPORTS; i++)
-		split |= f->cost[i].valid && f->cost[i].tx > 0;
-	if (split) {
+	if (f->split) {
 		print_line("  tx", f, offsetof(struct ksb_cost, tx), "");
 		print_line("  rx", f, offsetof(struct ksb_cost, rx), "");
 	}

@@ -3,9 +3,46 @@
  * Connections with a TLS library on both ends.
  */
 #include <errno.h>
-#include <poll.h>
 
 #include "tls.h"
+
+static int timed_step(const struct ksb_library *lib, struct ksb_end *e,
+		      uint64_t *spent)
+{
+	uint64_t t0 = ksb_now();
+	int err = lib->step(e);
+
+	*spent += ksb_now() - t0;
+	return err;
+}
+
+/**
+ * ksb_library_shake() - the handshake of both ends of a connection
+ * @lib: the library
+ * @p: the ends, with sessions started
+ * @client: the client's part is added to it
+ * @server: the server's part is added to it
+ *
+ * Return: 0 or a negative errno.
+ */
+int ksb_library_shake(const struct ksb_library *lib, struct ksb_pair *p,
+		      uint64_t *client, uint64_t *server)
+{
+	int c = -EAGAIN;
+	int s = -EAGAIN;
+
+	while (c || s) {
+		if (c)
+			c = timed_step(lib, &p->client, client);
+		if (c && c != -EAGAIN)
+			return c;
+		if (s)
+			s = timed_step(lib, &p->server, server);
+		if (s && s != -EAGAIN)
+			return s;
+	}
+	return 0;
+}
 
 /**
  * ksb_library_pair() - a connection with the handshake done
@@ -18,27 +55,20 @@
 int ksb_library_pair(const struct ksb_library *lib, struct ksb_pair *p,
 		     enum ksb_suite suite)
 {
-	int client = -EAGAIN;
-	int server = -EAGAIN;
+	uint64_t spent = 0;
 	int err = ksb_pair_connect(p);
 
 	if (err)
 		return err;
 	err = ksb_pair_nonblock(p);
 	if (!err)
+		err = ksb_pair_nodelay(p);
+	if (!err)
 		err = lib->start(&p->client, suite, false, false);
 	if (!err)
 		err = lib->start(&p->server, suite, true, false);
-	while (!err && (client || server)) {
-		if (client)
-			client = lib->step(&p->client);
-		if (client && client != -EAGAIN)
-			err = client;
-		if (!err && server)
-			server = lib->step(&p->server);
-		if (server && server != -EAGAIN)
-			err = server;
-	}
+	if (!err)
+		err = ksb_library_shake(lib, p, &spent, &spent);
 	if (err)
 		ksb_library_close(lib, p);
 	return err;

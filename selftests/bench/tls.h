@@ -37,6 +37,8 @@ const char *ksb_key_pem(size_t *len);
 /* tls-pair.c */
 int ksb_library_pair(const struct ksb_library *lib, struct ksb_pair *p,
 		     enum ksb_suite suite);
+int ksb_library_shake(const struct ksb_library *lib, struct ksb_pair *p,
+		      uint64_t *client, uint64_t *server);
 void ksb_library_close(const struct ksb_library *lib, struct ksb_pair *p);
 
 #endif /* KSB_TLS_H */

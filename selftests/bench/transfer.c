@@ -3,11 +3,8 @@
  * Work that moves data: batches small enough for the socket's buffers are
  * sent, then read back, and both halves counted apart.
  */
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,10 +96,10 @@ static ssize_t splice_in(struct job *j, size_t len)
 	return n;
 }
 
-/* What a server without sendfile() does. */
+/* What a server without sendfile() does: the libraries send a record a call. */
 static ssize_t copy_out(struct job *j, off_t off, size_t len)
 {
-	static uint8_t buf[65536] __attribute__((aligned(4096)));
+	static uint8_t buf[KSB_RECORD] __attribute__((aligned(4096)));
 	ssize_t n = pread(j->file, buf, min_size(len, sizeof(buf)), off);
 
 	if (n < 0)
@@ -340,18 +337,14 @@ static int job_init(struct job *j)
 
 static int job_connect(struct job *j, enum ksb_suite suite)
 {
-	const int on = 1;
 	int err = j->t->open(&j->pair, suite);
 
 	if (err)
 		return err;
 	err = ksb_pair_nonblock(&j->pair);
-	if (!err && !j->w->nagle &&
-	    (setsockopt(j->pair.client.fd, SOL_TCP, TCP_NODELAY, &on,
-			sizeof(on)) ||
-	     setsockopt(j->pair.server.fd, SOL_TCP, TCP_NODELAY, &on,
-			sizeof(on))))
-		err = -errno;
+	if (!err)
+		err = j->w->nagle ? ksb_pair_delay(&j->pair) :
+				    ksb_pair_nodelay(&j->pair);
 	if (err)
 		j->t->close(&j->pair);
 	return err;

@@ -30,6 +30,10 @@ const struct ksb_work ksb_works[] = {
 	  .unit = "round trip" },
 	{ "rr/1KiB", KSB_RR, KIB, 64 * KIB, 4000,
 	  .unit = "round trip" },
+	{ "memory/idle-connection", KSB_MEMORY, .unit = "bytes/endpoint" },
+	{ "handshake/full", KSB_HANDSHAKE, .unit = "connection" },
+	{ "handshake/resumed", KSB_HANDSHAKE, .resume = true,
+	  .unit = "connection" },
 };
 
 const unsigned int ksb_n_works = sizeof(ksb_works) / sizeof(ksb_works[0]);

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory of idle connections: how much less of the machine's is free with
+ * many of them than with few.
+ */
+#include <err.h>
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+/* Exchanged before a connection goes idle; real ones were used before. */
+#define MESSAGE 1024
+
+/**
+ * struct usage - bytes of memory in use
+ * @free: on no list but the allocator's
+ * @slab: in slabs, whole pages
+ * @user: this process's own
+ */
+struct usage {
+	double free;
+	double slab;
+	double user;
+};
+
+static double from_file(const char *path, const char *format)
+{
+	char line[256];
+	double sum = 0;
+	long v;
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		err(EXIT_FAILURE, "%s", path);
+	while (fgets(line, sizeof(line), f)) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		if (sscanf(line, format, &v) == 1)
+			sum += (double)v;
+#pragma GCC diagnostic pop
+	}
+	fclose(f);
+	return sum;
+}
+
+static void usage_now(struct usage *u)
+{
+	double page = (double)sysconf(_SC_PAGESIZE);
+
+	/* What waits for a grace period is not in use. */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	/* Pages on the CPUs' lists are as free as the others. */
+	u->free = page * (from_file("/proc/zoneinfo", " nr_free_pages %ld") +
+			  from_file("/proc/zoneinfo", " count: %ld"));
+	u->slab = 1024 * from_file("/proc/meminfo", "Slab: %ld");
+	u->user = 1024 * from_file("/proc/self/status", "RssAnon: %ld");
+}
+
+static int send_all(const struct ksb_transport *t, struct ksb_end *from,
+		    struct ksb_end *to)
+{
+	static uint8_t buf[2 * MESSAGE];
+	size_t done = 0;
+	ssize_t n = t->send(from, buf, MESSAGE);
+
+	if (n != MESSAGE)
+		return n < 0 ? (int)n : -EIO;
+	while (done < MESSAGE) {
+		n = t->recv(to, buf, sizeof(buf));
+		if (n == -EAGAIN)
+			n = ksb_wait(to->fd, POLLIN, 10000);
+		else if (!n)
+			n = -EPIPE;
+		if (n < 0)
+			return (int)n;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int open_one(const struct ksb_transport *t, enum ksb_suite suite,
+		    struct ksb_pair *p)
+{
+	int err = t->open(p, suite);
+
+	if (!err)
+		err = ksb_pair_nonblock(p);
+	if (!err)
+		err = send_all(t, &p->client, &p->server);
+	if (!err)
+		err = send_all(t, &p->server, &p->client);
+	return err;
+}
+
+/**
+ * ksb_measure_memory() - measure the memory of an idle endpoint
+ * @t: what carries the connections
+ * @suite: what protects them
+ * @cost: the result, bytes
+ *
+ * Return: 0, -EOPNOTSUPP if @t can't do it here, or another negative errno.
+ */
+int ksb_measure_memory(const struct ksb_transport *t, enum ksb_suite suite,
+		       struct ksb_cost *cost)
+{
+	unsigned int few = ksb_opt.connections / 5 + 1;
+	unsigned int many = few + ksb_opt.connections;
+	struct ksb_pair *pairs = calloc(many, sizeof(*pairs));
+	double ends = 2.0 * ksb_opt.connections;
+	struct usage before = { 0 };
+	struct usage after = { 0 };
+	unsigned int n = 0;
+	int err = 0;
+
+	if (!pairs)
+		return -ENOMEM;
+	memset(pairs, 0xff, many * sizeof(*pairs));
+	while (n < many && !err) {
+		if (n == few)
+			usage_now(&before);
+		err = open_one(t, suite, &pairs[n]);
+		if (!err)
+			n++;
+	}
+	if (!err) {
+		usage_now(&after);
+		*cost = (struct ksb_cost){
+			.valid = true,
+			.total = (before.free - after.free) / ends,
+		};
+		printf("  %s: %.0f bytes, slab %.0f, own memory %.0f\n",
+		       t->name, cost->total, (after.slab - before.slab) / ends,
+		       (after.user - before.user) / ends);
+	}
+	while (n)
+		t->close(&pairs[--n]);
+	free(pairs);
+	return err;
+}
