@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The top of the build. Each directory has its own Makefile; this one joins them.
+# Products go to build/.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KERNEL ?= 6.12
+BUILD := $(CURDIR)/build
+
+# The module is built in a directory of links, one for each kernel, so that
+# objects of different kernels never meet.
+RELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+MODULES = $(BUILD)/modules/$(RELEASE)
+
+help:
+	@echo 'Build'
+	@echo '  modules   kschannel.ko for the kernel whose headers are in KDIR (default:'
+	@echo '            the running one), in build/modules/RELEASE/'
+	@echo '  daemon    kschanneld, kschannelctl and libkschannel, in build/daemon/'
+	@echo '  clean     remove what was built; distclean removes downloads too'
+	@echo 'Try'
+	@echo '  demo      an unmodified server and client speak TLS, in a virtual machine'
+	@echo '  vm        a shell in a virtual machine with it all running (KERNEL=6.12)'
+	@echo 'Check'
+	@echo '  check     every test, on each kernel; ends with "N passed, N failed"'
+	@echo '  style     checkpatch, sparse, W=1, clang-tidy over everything'
+	@echo '  bench     instructions per byte, into build/bench.json'
+	@echo '  deps      install the Debian packages that these need (as root)'
+
+modules:
+	@test -n "$(RELEASE)" || { \
+		echo 'KDIR=$(KDIR) has no kernel headers'; exit 1; }
+	@mkdir -p $(MODULES)
+	@flock $(MODULES)/.lock $(MAKE) --no-print-directory modules-locked \
+		KDIR=$(KDIR)
+
+modules-locked:
+	@find Kbuild kernel uapi \( -name '*.[chS]' -o -name Kbuild \) | \
+	while read -r file; do \
+		[ -L $(MODULES)/$$file ] && continue; \
+		mkdir -p $(MODULES)/$$(dirname $$file) && \
+		ln -sf $(CURDIR)/$$file $(MODULES)/$$file; \
+	done
+	@find $(MODULES) -xtype l -delete
+	$(MAKE) -C $(KDIR) M=$(MODULES) modules
+
+daemon:
+	$(MAKE) -C daemon
+
+deps:
+	@selftests/vm/deps
+
+check: deps
+	@selftests/tap/harness selftests/suites
+
+demo: deps
+	@selftests/demo/run
+
+vm: deps
+	@selftests/vm/run --kernel $(KERNEL) --shell
+
+bench: deps
+	$(MAKE) -C selftests/bench bench
+
+style: deps
+	@selftests/style/run
+
+clean:
+	rm -rf $(BUILD)/modules $(BUILD)/daemon $(BUILD)/selftests \
+		$(BUILD)/check $(BUILD)/vm/runs $(BUILD)/vm/base-*.cpio
+
+distclean:
+	rm -rf $(BUILD)
+
+.PHONY: help modules modules-locked daemon deps check demo vm bench style \
+	clean distclean
