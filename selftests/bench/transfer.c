@@ -322,7 +322,8 @@ static int job_init(struct job *j)
 	if (j->w->kind == KSB_SENDFILE || j->w->kind == KSB_SPLICE)
 		j->batch = KSB_FILE;
 	else
-		j->batch = j->w->write < 1024 ? KSB_BATCH_SMALL : KSB_BATCH;
+		j->batch = j->w->write < 1024 && !j->w->nagle ?
+			   KSB_BATCH_SMALL : KSB_BATCH;
 	j->out = aligned_alloc(4096, j->batch);
 	j->in = aligned_alloc(4096, j->batch + j->w->read);
 	if (!j->out || !j->in)
