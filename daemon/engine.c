@@ -15,6 +15,7 @@
 #include <gnutls/gnutls.h>
 
 #include "engine.h"
+#include "hello.h"
 #include "record.h"
 
 /* Of one handshake message; Schannel's own caps are 16 and 32 KiB. */
@@ -41,6 +42,7 @@ struct failure {
  * @cred: the choice, NULL until it is made
  * @role: ours
  * @verify: what is asked of the peer's certificate
+ * @hello: the peer's
  * @server_name: client: what was set; server: what the client asked for
  * @reference: client: what the certificate must be for
  * @credential: name asked for
@@ -58,9 +60,7 @@ struct failure {
  * @started: the first step has been made
  * @ended: no further step is possible
  * @verified: the peer's certificate was judged and accepted
- * @tx_secret: TLS 1.3 traffic secret for what we send
- * @rx_secret: TLS 1.3 traffic secret for what we receive
- * @secret_len: their bytes
+ * @secrets: TLS 1.3's, of both directions
  * @failure: found in one of GnuTLS's callbacks, more telling than its error
  */
 struct ksc_engine {
@@ -69,6 +69,7 @@ struct ksc_engine {
 	const struct ksc_credential *cred;
 	enum ksc_role role;
 	enum ksc_verify verify;
+	struct ksc_hello hello;
 	char server_name[KSC_MAX_NAME + 1];
 	char reference[KSC_MAX_NAME + 1];
 	char credential[KSC_MAX_NAME + 1];
@@ -86,9 +87,7 @@ struct ksc_engine {
 	bool started;
 	bool ended;
 	bool verified;
-	uint8_t tx_secret[KSC_MAX_SECRET];
-	uint8_t rx_secret[KSC_MAX_SECRET];
-	size_t secret_len;
+	struct ksc_secrets secrets;
 	struct failure failure;
 };
 
@@ -177,10 +176,10 @@ static int on_secret(gnutls_session_t tls, gnutls_record_encryption_level_t leve
 	if (len > KSC_MAX_SECRET)
 		return GNUTLS_E_INTERNAL_ERROR;
 	if (rx)
-		memcpy(e->rx_secret, rx, len);
+		memcpy(e->secrets.rx, rx, len);
 	if (tx)
-		memcpy(e->tx_secret, tx, len);
-	e->secret_len = len;
+		memcpy(e->secrets.tx, tx, len);
+	e->secrets.len = len;
 	return 0;
 }
 
@@ -329,40 +328,23 @@ static int use_credential(struct ksc_engine *e)
 	return rc;
 }
 
-/* RFC 6066, 3: the host name in the server_name extension, if there is one. */
-static int on_extension(void *ptr, unsigned int id, const unsigned char *data,
-			unsigned int len)
-{
-	struct ksc_engine *e = ptr;
-	size_t name_len;
-
-	if (id != 0 || len < 5 || data[2] != 0)
-		return 0;
-	name_len = (size_t)data[3] << 8 | data[4];
-	if (!name_len || name_len > KSC_MAX_NAME || name_len > len - 5 ||
-	    memchr(data + 5, '\0', name_len))
-		return 0;
-	memcpy(e->server_name, data + 5, name_len);
-	e->server_name[name_len] = '\0';
-	return 0;
-}
-
 /*
- * Server: the ClientHello is there, and not yet looked at by GnuTLS, so that
- * everything still follows from the credential.
+ * A message has come, and GnuTLS has not looked at it yet, so that for a
+ * server everything still follows from the credential that the ClientHello
+ * selects. A second one, after HelloRetryRequest, has no say.
  */
-static int on_client_hello(gnutls_session_t tls, unsigned int type, unsigned int when,
-			   unsigned int incoming, const gnutls_datum_t *msg)
+static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when,
+		      unsigned int incoming, const gnutls_datum_t *msg)
 {
 	struct ksc_engine *e = gnutls_session_get_ptr(tls);
 
 	(void)when;
-	/* The second one, after HelloRetryRequest, has no say. */
-	if (type != GNUTLS_HANDSHAKE_CLIENT_HELLO || !incoming || e->cred)
+	if (!incoming || (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && e->cred))
 		return 0;
-	/* A malformed one is refused by GnuTLS's own parser, later. */
-	(void)gnutls_ext_raw_parse(e, on_extension, msg,
-				   GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	ksc_hello_read(type, msg, &e->hello);
+	if (type != GNUTLS_HANDSHAKE_CLIENT_HELLO || e->role != KSC_ROLE_SERVER)
+		return 0;
+	memcpy(e->server_name, e->hello.server_name, sizeof(e->server_name));
 	return use_credential(e);
 }
 
@@ -388,10 +370,10 @@ static int start(struct ksc_engine *e)
 	gnutls_handshake_set_timeout(e->tls, 0);
 	gnutls_handshake_set_max_packet_length(e->tls, MAX_HANDSHAKE_MESSAGE);
 	gnutls_handshake_set_secret_function(e->tls, on_secret);
+	gnutls_handshake_set_hook_function(e->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
+					   on_message);
 	if (e->role == KSC_ROLE_CLIENT)
 		return use_credential(e);
-	gnutls_handshake_set_hook_function(e->tls, GNUTLS_HANDSHAKE_CLIENT_HELLO,
-					   GNUTLS_HOOK_PRE, on_client_hello);
 	/* Something has to be set before the ClientHello decides. */
 	if (e->credentials->n)
 		return gnutls_priority_set(e->tls, e->credentials->list[0]->priority);
@@ -466,9 +448,27 @@ static enum ksc_status fail(struct ksc_engine *e, struct ksc_step *step)
 	return step->status;
 }
 
-static enum ksc_status alert_received(struct ksc_engine *e, struct ksc_step *step)
+/*
+ * A client that likes nothing of our flight may not have its keys in place
+ * yet, and send its alert in the clear (OpenSSL does): GnuTLS then fails to
+ * decrypt it. It ends the handshake either way; this is about telling why.
+ */
+static int plain_alert(const struct ksc_engine *e)
 {
-	gnutls_alert_description_t alert = gnutls_alert_get(e->tls);
+	const uint8_t *last;
+
+	if (e->in_pos < KSC_RECORD_HEADER + 2)
+		return -1;
+	last = e->in + e->in_pos - KSC_RECORD_HEADER - 2;
+	if (last[0] != 21 || last[1] != 3 || last[3] != 0 || last[4] != 2 ||
+	    last[5] != GNUTLS_AL_FATAL)
+		return -1;
+	return last[6];
+}
+
+static enum ksc_status alert_received(struct ksc_engine *e, int number, struct ksc_step *step)
+{
+	gnutls_alert_description_t alert = (gnutls_alert_description_t)number;
 	const char *name = gnutls_alert_get_name(alert);
 
 	blame(e, KSC_STATUS_ALERT_RECEIVED, -1, "The peer sent a fatal alert: %s (%d).",
@@ -476,59 +476,6 @@ static enum ksc_status alert_received(struct ksc_engine *e, struct ksc_step *ste
 	step->alert = (uint8_t)alert;
 	step->direction = KSC_DIRECTION_RECEIVED;
 	return fail(e, step);
-}
-
-static int copy_key(const gnutls_datum_t *from, uint8_t *to, size_t *to_len, size_t size)
-{
-	if (from->size < size)
-		return GNUTLS_E_INTERNAL_ERROR;
-	memcpy(to, from->data, size);
-	*to_len = size;
-	return 0;
-}
-
-static int collect_key(struct ksc_engine *e, bool rx, const struct ksc_cipher *cipher,
-		       struct ksc_key *key)
-{
-	gnutls_datum_t mac, iv, cipher_key;
-	unsigned char seq[8];
-	unsigned int i;
-	int rc;
-
-	rc = gnutls_record_get_state(e->tls, rx, &mac, &iv, &cipher_key, seq);
-	if (rc < 0)
-		return rc;
-	for (i = 0; i < sizeof(seq); i++)
-		key->seq = key->seq << 8 | seq[i];
-	if (gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3) {
-		if (!e->secret_len)
-			return GNUTLS_E_INTERNAL_ERROR;
-		memcpy(key->secret, rx ? e->rx_secret : e->tx_secret, e->secret_len);
-		key->secret_len = e->secret_len;
-		return 0;
-	}
-	rc = copy_key(&cipher_key, key->key, &key->key_len, cipher->key_len);
-	if (rc < 0)
-		return rc;
-	return copy_key(&iv, key->iv, &key->iv_len, cipher->iv_len);
-}
-
-static int collect_keys(struct ksc_engine *e, struct ksc_keys *keys)
-{
-	const struct ksc_cipher *cipher = ksc_cipher_by_gnutls(gnutls_cipher_get(e->tls));
-	gnutls_protocol_t version = gnutls_protocol_get_version(e->tls);
-	int rc;
-
-	if (!cipher)
-		return GNUTLS_E_UNWANTED_ALGORITHM;
-	keys->version = version == GNUTLS_TLS1_3 ? 0x0304 : 0x0303;
-	keys->suite = ksc_suite_number(cipher, version, gnutls_kx_get(e->tls));
-	if (!keys->suite)
-		return GNUTLS_E_UNWANTED_ALGORITHM;
-	rc = collect_key(e, false, cipher, &keys->tx);
-	if (rc < 0)
-		return rc;
-	return collect_key(e, true, cipher, &keys->rx);
 }
 
 static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
@@ -554,20 +501,29 @@ static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
 	return 0;
 }
 
+/* RFC 8449's limit counts TLS 1.3's type; RFC 6066's is all that GnuTLS tells of. */
+static size_t largest_record(const struct ksc_engine *e)
+{
+	size_t limit = e->hello.record_size_limit;
+
+	if (!limit)
+		return gnutls_record_get_max_size(e->tls);
+	return limit - (gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3);
+}
+
 static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 {
 	int rc;
 
-	/* RFC 8449 and RFC 6066, 4: there is no way yet to tell the kernel. */
-	if (gnutls_record_get_max_size(e->tls) < 1 << 14) {
+	/* The record layer has no smaller size: better no connection than a broken one. */
+	if (largest_record(e) < 1 << 14) {
 		blame(e, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_HANDSHAKE_FAILURE,
-		      "The peer takes only records of up to %zu bytes.",
-		      gnutls_record_get_max_size(e->tls));
+		      "The peer takes only records of up to %zu bytes.", largest_record(e));
 		return fail(e, step);
 	}
 	rc = collect_info(e, &step->info);
 	if (rc >= 0)
-		rc = collect_keys(e, &step->keys);
+		rc = ksc_keys_collect(e->tls, &e->secrets, &step->keys);
 	if (rc < 0) {
 		gnutls_memset(&step->keys, 0, sizeof(step->keys));
 		memset(&step->info, 0, sizeof(step->info));
@@ -607,7 +563,9 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 		return step->status;
 	}
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
-		return alert_received(e, step);
+		return alert_received(e, (int)gnutls_alert_get(e->tls), step);
+	if (rc == GNUTLS_E_DECRYPTION_FAILED && plain_alert(e) >= 0)
+		return alert_received(e, plain_alert(e), step);
 	blame_gnutls(e, rc);
 	return fail(e, step);
 }

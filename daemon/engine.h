@@ -14,6 +14,7 @@
 #include <linux/kschannel.h>
 
 #include "credential.h"
+#include "keys.h"
 #include "verify.h"
 
 /**
@@ -41,40 +42,6 @@ struct ksc_engine_params {
 	enum ksc_verify verify;
 	uid_t uid;
 	gid_t gid;
-};
-
-/**
- * struct ksc_key - what protects one direction's records
- * @secret: TLS 1.3: the application traffic secret
- * @secret_len: its bytes
- * @key: TLS 1.2: the write key
- * @key_len: its bytes
- * @iv: TLS 1.2: the implicit part of the nonce
- * @iv_len: its bytes
- * @seq: sequence number of the next record
- */
-struct ksc_key {
-	uint8_t secret[KSC_MAX_SECRET];
-	size_t secret_len;
-	uint8_t key[KSC_MAX_SECRET];
-	size_t key_len;
-	uint8_t iv[KSC_MAX_IV];
-	size_t iv_len;
-	uint64_t seq;
-};
-
-/**
- * struct ksc_keys - both directions' keys
- * @version: as on the wire
- * @suite: IANA number
- * @tx: for what we send
- * @rx: for what we receive
- */
-struct ksc_keys {
-	uint16_t version;
-	uint16_t suite;
-	struct ksc_key tx;
-	struct ksc_key rx;
 };
 
 /**

@@ -245,6 +245,8 @@ static void openssl_end(struct peer *peer)
 	struct ossl *o = peer->priv;
 
 	SSL_SESSION_free(o->session);
+	/* Else it takes the session for broken, and would not resume it. */
+	SSL_set_shutdown(o->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(o->ssl);
 	SSL_CTX_free(o->ctx);
 	free(o);

@@ -108,7 +108,6 @@ enum ksc_status side_deliver(struct side *side, const uint8_t *data, size_t len,
 {
 	while (len) {
 		size_t now = chunk < len ? chunk : len;
-		size_t needed = 0;
 
 		wire_put(&side->in, data, now);
 		data += now;
@@ -118,8 +117,8 @@ enum ksc_status side_deliver(struct side *side, const uint8_t *data, size_t len,
 
 			if (side_step(side, side->in.len) == KSC_STATUS_INCOMPLETE_MESSAGE) {
 				/* No more is asked for than the peer is going to send. */
-				needed = side->step.need;
-				assert_true(needed <= len);
+				if (chunk != WHOLE)
+					assert_true(side->step.need <= len);
 				break;
 			}
 			if (!is_over(side))
@@ -191,7 +190,7 @@ void prove_keys(struct side *side, struct peer *peer)
 	static const char ours[] = "from our side", theirs[] = "from the peer";
 	struct ksc_keys *keys = &side->step.keys;
 	uint8_t buf[1 << 14], type;
-	int i, n;
+	int i, n, tries;
 
 	for (i = 0; i < 3; i++) {
 		peer->type->write(peer, theirs, sizeof(theirs));
@@ -206,7 +205,10 @@ void prove_keys(struct side *side, struct peer *peer)
 		assert_int_equal(n, sizeof(theirs));
 		assert_memory_equal(buf, theirs, sizeof(theirs));
 		record_seal(keys, &keys->tx, 23, ours, sizeof(ours), &peer->in);
-		assert_int_equal(peer->type->read(peer, buf, sizeof(buf)), sizeof(ours));
+		/* A library may come back empty-handed after each session ticket. */
+		for (tries = 0, n = 0; !n && tries < 4; tries++)
+			n = peer->type->read(peer, buf, sizeof(buf));
+		assert_int_equal(n, sizeof(ours));
 		assert_memory_equal(buf, ours, sizeof(ours));
 	}
 	assert_int_equal(side->in.len, 0);

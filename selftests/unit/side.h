@@ -13,6 +13,9 @@
 #include "peer.h"
 #include "records.h"
 
+/* As a chunk: all that there is. */
+#define WHOLE	((size_t)-1)
+
 /**
  * struct side - our side of a handshake
  * @engine: the session

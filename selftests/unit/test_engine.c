@@ -10,8 +10,6 @@
 
 #include "side.h"
 
-#define WHOLE	((size_t)-1)
-
 /**
  * struct setup - a credential, both sides and what they are about
  * @creds: ours
@@ -233,7 +231,7 @@ static void case_01_split_in_two(void **state)
 
 			while (split_flight(&variants[i], flight, at))
 				/* The header's bytes and those around each, then coarser. */
-				at += at < 16 || getenv("KSC_TEST_EVERY_SPLIT") ? 1 : 13;
+				at += at < 16 || getenv("KSC_TEST_EVERY_BYTE") ? 1 : 13;
 		}
 	}
 }
@@ -282,7 +280,8 @@ static void case_03_incomplete_changes_nothing(void **state)
 			wire_put(&s.side->in, s.peer->out.data, len);
 			s.peer->out.len = 0;
 			for (k = 0; k < 64 && s.side->in.len; k++) {
-				size_t part = k % 8;
+				size_t part = k % 6;
+				/* The least whole record has six bytes: change_cipher_spec. */
 				size_t need;
 
 				side_step(s.side, part);
@@ -614,7 +613,9 @@ static void case_12_alert_received(void **state)
 		      (struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
 		      (struct peer_options) { .ca = "ca", .tls12 = i & 2,
 					      .server_name = "server.test" });
-		assert_int_equal(shake(s.side, s.peer, WHOLE), KSC_STATUS_ALERT_RECEIVED);
+		if (shake(s.side, s.peer, WHOLE) != KSC_STATUS_ALERT_RECEIVED)
+			fail_msg("%s, %s: %s: %s", s.peer->type->name, i & 2 ? "1.2" : "1.3",
+				 ksc_status_name(s.side->step.status), s.side->step.text);
 		assert_int_equal(s.side->step.direction, KSC_DIRECTION_RECEIVED);
 		assert_int_equal(s.side->step.alert, i & 1 ? GNUTLS_A_UNKNOWN_CA :
 							     GNUTLS_A_BAD_CERTIFICATE);
@@ -688,7 +689,7 @@ static void case_16_not_tls(void **state)
 		{ "\x16\x03\x01\xff\xff", 5, KSC_STATUS_RECORD_OVERFLOW, GNUTLS_A_RECORD_OVERFLOW },
 		{ "\x80\x2e\x01\x03\x01", 5, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE },
 		{ "\x17\x03\x03\x00\x01x", 6, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE },
-		{ "\x16\x03\x01\x00\x04\x02\x00\x00\x00", 9, KSC_STATUS_PROTOCOL_ERROR,
+		{ "\x16\x03\x01\x00\x04\x14\x00\x00\x00", 9, KSC_STATUS_PROTOCOL_ERROR,
 		  GNUTLS_A_UNEXPECTED_MESSAGE },
 	};
 	const struct cred_options cred = { .cert = "server", .ca = "ca" };
@@ -721,41 +722,62 @@ static void case_16_not_tls(void **state)
 		}
 }
 
-/* One bit wrong anywhere in the server's first flight never ends well, nor in a hang. */
+/* The second byte of a record's version is the only one that may be anything. */
+static bool is_ignored(const struct wire *wire, size_t at)
+{
+	size_t start = 0;
+
+	while (start + 5 <= wire->len) {
+		if (at == start + 2)
+			return true;
+		start += 5 + ((size_t)wire->data[start + 3] << 8 | wire->data[start + 4]);
+	}
+	return false;
+}
+
+/* The @at'th byte of the server's first flight is wrong in a bit; false past its end. */
+static bool flip_bit(const struct variant *v, size_t at)
+{
+	struct setup s;
+	bool ignored, within;
+
+	setup_variant(&s, v, (struct peer_options) { .no_tickets = true });
+	side_step(s.side, 0);
+	wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+	s.side->out.len = 0;
+	s.peer->type->handshake(s.peer);
+	within = at < s.peer->out.len;
+	if (!within)
+		goto out;
+	ignored = is_ignored(&s.peer->out, at);
+	s.peer->out.data[at] ^= (uint8_t)(1 << (at % 8));
+	wire_put(&s.side->in, s.peer->out.data, s.peer->out.len);
+	s.peer->out.len = 0;
+	while (s.side->in.len &&
+	       side_step(s.side, s.side->in.len) == KSC_STATUS_CONTINUE_NEEDED)
+		;
+	if (!v->tls12 && !ignored && s.side->step.status == KSC_STATUS_OK)
+		fail_msg("%s, byte %zu", v->type->name, at);
+	/* TLS 1.2 finds out only with Finished what it didn't like. */
+	wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+	if (v->tls12 && !ignored && s.side->step.status == KSC_STATUS_CONTINUE_NEEDED)
+		assert_int_not_equal(s.peer->type->handshake(s.peer), PEER_DONE);
+out:
+	teardown(&s);
+	return within;
+}
+
 static void case_15_bit_flips(void **state)
 {
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < 8; i++) {
-		const struct variant *v = &variants[i];
-		size_t at, len = 1;
+		size_t at = 0;
 
-		if (v->we_serve)
-			continue;
-		for (at = 0; at < len; at += 11) {
-			struct setup s;
-
-			setup_variant(&s, v, (struct peer_options) { .no_tickets = true });
-			side_step(s.side, 0);
-			wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
-			s.side->out.len = 0;
-			s.peer->type->handshake(s.peer);
-			len = s.peer->out.len;
-			s.peer->out.data[at] ^= 1 << (at % 8);
-			wire_put(&s.side->in, s.peer->out.data, len);
-			s.peer->out.len = 0;
-			while (s.side->in.len &&
-			       side_step(s.side, s.side->in.len) == KSC_STATUS_CONTINUE_NEEDED)
-				;
-			/* TLS 1.2 finds out only with Finished what it didn't like. */
-			if (!v->tls12)
-				assert_int_not_equal(s.side->step.status, KSC_STATUS_OK);
-			wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
-			if (v->tls12 && s.side->step.status == KSC_STATUS_CONTINUE_NEEDED)
-				assert_int_not_equal(s.peer->type->handshake(s.peer), PEER_DONE);
-			teardown(&s);
-		}
+		if (!variants[i].we_serve)
+			while (flip_bit(&variants[i], at))
+				at += getenv("KSC_TEST_EVERY_BYTE") ? 1 : 11;
 	}
 }
 
@@ -785,20 +807,26 @@ static void resumption(void **state)
 			struct side *side;
 			struct peer *peer;
 			uint8_t buf[16];
+			void *fresh;
 
 			params.credential = names[k];
 			side = side_new(&params);
 			opt.resume = saved;
 			peer = peer_new(type, &opt);
 			assert_int_equal(shake(side, peer, WHOLE), KSC_STATUS_OK);
-			assert_int_equal(side->step.info.resumed, k == 1);
+			if (side->step.info.resumed != (k == 1))
+				fail_msg("%s, %s, attempt %u", type->name,
+					 opt.tls12 ? "1.2" : "1.3", k);
 			assert_int_equal(type->resumed(peer), k == 1);
 			prove_keys(side, peer);
 			type->read(peer, buf, sizeof(buf));
-			if (saved)
+			fresh = type->save(peer);
+			/* TLS 1.2's may be used again, and then there is no new one. */
+			assert_true(fresh || saved);
+			if (fresh && saved)
 				type->forget(saved);
-			saved = type->save(peer);
-			assert_non_null(saved);
+			if (fresh)
+				saved = fresh;
 			side_free(side);
 			peer_free(peer);
 		}
@@ -848,6 +876,8 @@ int main(void)
 		cmocka_unit_test(small_records_refused),
 	};
 
+	if (getenv("KSC_TEST_FILTER"))
+		cmocka_set_test_filter(getenv("KSC_TEST_FILTER"));
 	make_variants();
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a finished handshake leaves to the record layer. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "keys.h"
+#include "suite.h"
+
+static int copy_key(const gnutls_datum_t *from, uint8_t *to, size_t *to_len, size_t size)
+{
+	if (from->size < size)
+		return GNUTLS_E_INTERNAL_ERROR;
+	memcpy(to, from->data, size);
+	*to_len = size;
+	return 0;
+}
+
+static int collect_key(gnutls_session_t tls, bool rx, const struct ksc_secrets *secrets,
+		       const struct ksc_cipher *cipher, struct ksc_key *key)
+{
+	gnutls_datum_t mac, iv, cipher_key;
+	unsigned char seq[8];
+	unsigned int i;
+	int rc;
+
+	rc = gnutls_record_get_state(tls, rx, &mac, &iv, &cipher_key, seq);
+	if (rc < 0)
+		return rc;
+	for (i = 0; i < sizeof(seq); i++)
+		key->seq = key->seq << 8 | seq[i];
+	if (gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3) {
+		if (!secrets->len)
+			return GNUTLS_E_INTERNAL_ERROR;
+		memcpy(key->secret, rx ? secrets->rx : secrets->tx, secrets->len);
+		key->secret_len = secrets->len;
+		return 0;
+	}
+	rc = copy_key(&cipher_key, key->key, &key->key_len, cipher->key_len);
+	if (rc < 0)
+		return rc;
+	return copy_key(&iv, key->iv, &key->iv_len, cipher->iv_len);
+}
+
+/**
+ * ksc_keys_collect() - take the keys of a finished handshake
+ * @tls: the session
+ * @secrets: what its secret function was told
+ * @keys: filled in; sequence numbers count what the handshake has used already,
+ *	a TLS 1.3 server's for its tickets
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_keys_collect(gnutls_session_t tls, const struct ksc_secrets *secrets,
+		     struct ksc_keys *keys)
+{
+	const struct ksc_cipher *cipher = ksc_cipher_by_gnutls(gnutls_cipher_get(tls));
+	gnutls_protocol_t version = gnutls_protocol_get_version(tls);
+	int rc;
+
+	if (!cipher)
+		return GNUTLS_E_UNWANTED_ALGORITHM;
+	keys->version = version == GNUTLS_TLS1_3 ? 0x0304 : 0x0303;
+	keys->suite = ksc_suite_number(cipher, version, gnutls_kx_get(tls));
+	if (!keys->suite)
+		return GNUTLS_E_UNWANTED_ALGORITHM;
+	rc = collect_key(tls, false, secrets, cipher, &keys->tx);
+	if (rc < 0)
+		return rc;
+	return collect_key(tls, true, secrets, cipher, &keys->rx);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* keys.c: what a finished handshake leaves to the record layer. */
+#ifndef KSC_KEYS_H
+#define KSC_KEYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <gnutls/gnutls.h>
+#include <linux/kschannel.h>
+
+/**
+ * struct ksc_key - what protects one direction's records
+ * @secret: TLS 1.3: the application traffic secret
+ * @secret_len: its bytes
+ * @key: TLS 1.2: the write key
+ * @key_len: its bytes
+ * @iv: TLS 1.2: the implicit part of the nonce
+ * @iv_len: its bytes
+ * @seq: sequence number of the next record
+ */
+struct ksc_key {
+	uint8_t secret[KSC_MAX_SECRET];
+	size_t secret_len;
+	uint8_t key[KSC_MAX_SECRET];
+	size_t key_len;
+	uint8_t iv[KSC_MAX_IV];
+	size_t iv_len;
+	uint64_t seq;
+};
+
+/**
+ * struct ksc_keys - both directions' keys
+ * @version: as on the wire
+ * @suite: IANA number
+ * @tx: for what we send
+ * @rx: for what we receive
+ */
+struct ksc_keys {
+	uint16_t version;
+	uint16_t suite;
+	struct ksc_key tx;
+	struct ksc_key rx;
+};
+
+/**
+ * struct ksc_secrets - TLS 1.3's application traffic secrets
+ * @tx: for what we send
+ * @rx: for what we receive
+ * @len: bytes of each, 0 before there are any
+ */
+struct ksc_secrets {
+	uint8_t tx[KSC_MAX_SECRET];
+	uint8_t rx[KSC_MAX_SECRET];
+	size_t len;
+};
+
+int ksc_keys_collect(gnutls_session_t tls, const struct ksc_secrets *secrets,
+		     struct ksc_keys *keys);
+
+#endif
