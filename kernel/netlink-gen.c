@@ -4,9 +4,9 @@
 
 /* nested: key */
 const struct nla_policy ksc_key_nl_policy[KSC_A_KEY_RECORD_SEQ + 1] = {
-	[KSC_A_KEY_SECRET] = NLA_POLICY_MAX_LEN(48),
-	[KSC_A_KEY_KEY] = NLA_POLICY_MAX_LEN(48),
-	[KSC_A_KEY_IV] = NLA_POLICY_MAX_LEN(12),
+	[KSC_A_KEY_SECRET] = { .type = NLA_BINARY, .len = 48, },
+	[KSC_A_KEY_KEY] = { .type = NLA_BINARY, .len = 48, },
+	[KSC_A_KEY_IV] = { .type = NLA_BINARY, .len = 12, },
 	[KSC_A_KEY_RECORD_SEQ] = { .type = NLA_U64, },
 };
 

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The only place that knows kernel versions: where 6.1, 6.12 and later differ,
+ * under one name each.
+ */
+#ifndef _KSC_COMPAT_H
+#define _KSC_COMPAT_H
+
+#include <linux/bvec.h>
+#include <linux/net.h>
+#include <linux/socket.h>
+#include <linux/uio.h>
+#include <linux/version.h>
+#include <net/tcp.h>
+
+/* 6.5 replaced sendpage by MSG_SPLICE_PAGES */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define KSC_HAVE_SENDPAGE	1
+#endif
+
+/* 6.10 wraps accept()'s arguments up */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define KSC_ACCEPT_ARGS		struct proto_accept_arg *arg
+#define KSC_ACCEPT_PASS		arg
+#else
+#define KSC_ACCEPT_ARGS		int flags, bool kern
+#define KSC_ACCEPT_PASS		flags, kern
+#endif
+
+/* 6.5 has the core copy an ioctl's int */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#define KSC_IOCTL_ARG		int *
+#else
+#define KSC_IOCTL_ARG		unsigned long
+#endif
+
+#ifndef ITER_DEST
+#define ITER_DEST		READ
+#define ITER_SOURCE		WRITE
+#endif
+
+/**
+ * ksc_compat_ioctl_put() - answer an ioctl that asks for an int
+ * @arg: the ioctl's argument
+ * @v: the answer
+ *
+ * Return: 0 or -EFAULT.
+ */
+static inline int ksc_compat_ioctl_put(KSC_IOCTL_ARG arg, int v)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	*arg = v;
+	return 0;
+#else
+	return put_user(v, (int __user *)arg);
+#endif
+}
+
+/**
+ * ksc_compat_push() - give page fragments to TCP without copying
+ * @sk: socket, locked and owned
+ * @bv: fragments that nobody writes to any more; TCP takes its own references
+ * @n: how many
+ * @flags: MSG_*
+ *
+ * Return: bytes taken, or an errno if none.
+ */
+static inline int ksc_compat_push(struct sock *sk, struct bio_vec *bv, int n,
+				  int flags)
+{
+#ifdef KSC_HAVE_SENDPAGE
+	int i, done = 0;
+
+	for (i = 0; i < n; i++) {
+		int got = do_tcp_sendpages(sk, bv[i].bv_page, bv[i].bv_offset,
+					   bv[i].bv_len, flags | MSG_NO_SHARED_FRAGS |
+					   (i < n - 1 ? MSG_SENDPAGE_NOTLAST | MSG_MORE : 0));
+
+		if (got < 0)
+			return done ?: got;
+		done += got;
+		if (got < bv[i].bv_len)
+			break;
+	}
+	return done;
+#else
+	struct msghdr msg = {
+		.msg_flags = flags | MSG_SPLICE_PAGES | MSG_NO_SHARED_FRAGS,
+	};
+	size_t size = 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		size += bv[i].bv_len;
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, n, size);
+	return tcp_sendmsg_locked(sk, &msg, size);
+#endif
+}
+
+#endif /* _KSC_COMPAT_H */

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The security context: the one state machine of a handshake. It knows
+ * nothing of how tokens travel; its owner offers them and applies the answers.
+ *
+ * At most one step is in flight. Everything that can end a context (an answer,
+ * the timer, the daemon's death, the owner) goes through @lock, so that exactly
+ * one of them wins; all but the owner's own doing is only noted here and the
+ * owner is kicked to look (ksc_context_news()).
+ */
+#include <linux/slab.h>
+
+#include "ksc.h"
+
+static void ksc_context_release(struct kref *ref)
+{
+	struct ksc_context *ctx = container_of(ref, struct ksc_context, ref);
+
+	ksc_step_free(ctx->step);
+	ksc_sock_put(ctx->owner);
+	kfree_rcu(ctx, rcu);
+}
+
+/**
+ * ksc_context_put() - drop a reference
+ * @ctx: the context
+ *
+ * Context: process.
+ */
+void ksc_context_put(struct ksc_context *ctx)
+{
+	kref_put(&ctx->ref, ksc_context_release);
+}
+
+static void ksc_context_timer(struct work_struct *work)
+{
+	struct ksc_context *ctx = container_of(to_delayed_work(work),
+					       struct ksc_context, timer);
+	bool dead;
+
+	spin_lock(&ctx->lock);
+	dead = ctx->state == KSC_CTX_DEAD;
+	ctx->expired = true;
+	spin_unlock(&ctx->lock);
+	if (!dead)
+		ctx->transport->kick(ctx->owner);
+	ksc_context_put(ctx);
+}
+
+/**
+ * ksc_context_new() - begin a handshake
+ * @kn: namespace
+ * @role: enum ksc_role
+ * @timeout: milliseconds
+ * @transport: how its tokens travel
+ * @owner: for @transport; a reference is taken
+ *
+ * Context: process. Return: the context with a reference for the caller, which
+ * ends it with ksc_context_end(), or NULL if there is no memory.
+ */
+struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
+				    const struct ksc_transport *transport,
+				    void *owner)
+{
+	struct ksc_context *ctx;
+
+	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL);
+	if (!ctx)
+		return NULL;
+	kref_init(&ctx->ref);
+	spin_lock_init(&ctx->lock);
+	ctx->kn = kn;
+	ctx->role = role;
+	ctx->transport = transport;
+	ctx->id = atomic64_inc_return(&kn->next_context);
+	ctx->deadline = jiffies + msecs_to_jiffies(timeout);
+	INIT_DELAYED_WORK(&ctx->timer, ksc_context_timer);
+
+	if (xa_err(xa_store(&kn->contexts, ctx->id, ctx, GFP_KERNEL))) {
+		kfree(ctx);
+		return NULL;
+	}
+	atomic_inc(&kn->nr_contexts);
+	ctx->owner = owner;
+	ksc_sock_get(owner);
+	kref_get(&ctx->ref);
+	queue_delayed_work(ksc_wq, &ctx->timer, msecs_to_jiffies(timeout));
+	return ctx;
+}
+
+/**
+ * ksc_context_get() - find a context
+ * @kn: namespace
+ * @id: its number
+ *
+ * Context: any. Return: the context with a reference, or NULL.
+ */
+struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id)
+{
+	struct ksc_context *ctx;
+
+	rcu_read_lock();
+	ctx = xa_load(&kn->contexts, id);
+	if (ctx && !kref_get_unless_zero(&ctx->ref))
+		ctx = NULL;
+	rcu_read_unlock();
+	return ctx;
+}
+
+/**
+ * ksc_context_end() - the handshake is over, well or ill
+ * @ctx: the context; the owner's reference goes
+ *
+ * The daemon is told to forget a session that it may still have.
+ *
+ * Context: process, the owner's lock.
+ */
+void ksc_context_end(struct ksc_context *ctx)
+{
+	u32 portid;
+
+	xa_erase(&ctx->kn->contexts, ctx->id);
+	atomic_dec(&ctx->kn->nr_contexts);
+
+	spin_lock(&ctx->lock);
+	ctx->state = KSC_CTX_DEAD;
+	portid = ctx->portid;
+	spin_unlock(&ctx->lock);
+
+	if (portid)
+		ksc_netlink_gone(ctx->kn, portid, ctx->id);
+	if (cancel_delayed_work(&ctx->timer))
+		ksc_context_put(ctx);
+	ksc_context_put(ctx);
+}
+
+/**
+ * ksc_context_offer() - a token goes to the daemon now
+ * @ctx: the context
+ * @portid: the daemon's
+ *
+ * To be called before the message is sent, as the answer may come at once.
+ *
+ * Return: false if a step is in flight or the session is with another daemon.
+ */
+bool ksc_context_offer(struct ksc_context *ctx, u32 portid)
+{
+	bool ok;
+
+	spin_lock(&ctx->lock);
+	ok = ctx->state == KSC_CTX_IDLE && !ctx->lost &&
+	     (!ctx->portid || ctx->portid == portid);
+	if (ok) {
+		ctx->state = KSC_CTX_OFFERED;
+		ctx->portid = portid;
+	}
+	spin_unlock(&ctx->lock);
+	return ok;
+}
+
+/**
+ * ksc_context_unoffer() - the token could not be sent after all
+ * @ctx: the context
+ */
+void ksc_context_unoffer(struct ksc_context *ctx)
+{
+	spin_lock(&ctx->lock);
+	if (ctx->state == KSC_CTX_OFFERED)
+		ctx->state = KSC_CTX_IDLE;
+	if (!ctx->seq)
+		ctx->portid = 0;
+	spin_unlock(&ctx->lock);
+}
+
+/**
+ * ksc_context_answer() - the daemon answers the offer under way
+ * @ctx: the context
+ * @portid: who says so
+ * @seq: which offer
+ * @step: the answer; the context's from now on, if taken
+ *
+ * Return: 0; -EPERM if the session is not that daemon's; -ESTALE if that is
+ * not the offer under way; the caller keeps @step then.
+ */
+int ksc_context_answer(struct ksc_context *ctx, u32 portid, u32 seq,
+		       struct ksc_step *step)
+{
+	int err = 0;
+
+	spin_lock(&ctx->lock);
+	if (ctx->portid != portid)
+		err = -EPERM;
+	else if (ctx->state != KSC_CTX_OFFERED || ctx->seq != seq)
+		err = -ESTALE;
+	if (!err) {
+		ctx->state = KSC_CTX_APPLYING;
+		ctx->step = step;
+	}
+	spin_unlock(&ctx->lock);
+	if (!err)
+		ctx->transport->kick(ctx->owner);
+	return err;
+}
+
+/**
+ * ksc_context_news() - what is there for the owner to do
+ * @ctx: the context
+ * @step: set with KSC_NEWS_STEP; the caller's to free
+ *
+ * Context: the owner's lock.
+ */
+enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step)
+{
+	enum ksc_news news = KSC_NEWS_NONE;
+
+	spin_lock(&ctx->lock);
+	if (ctx->state == KSC_CTX_APPLYING && ctx->step) {
+		*step = ctx->step;
+		ctx->step = NULL;
+		news = KSC_NEWS_STEP;
+	} else if (ctx->expired) {
+		news = KSC_NEWS_EXPIRED;
+	} else if (ctx->lost) {
+		news = KSC_NEWS_LOST;
+	} else if (ctx->state == KSC_CTX_IDLE) {
+		news = KSC_NEWS_IDLE;
+	}
+	spin_unlock(&ctx->lock);
+	return news;
+}
+
+/**
+ * ksc_context_next() - the answer was applied, another step may follow
+ * @ctx: the context
+ */
+void ksc_context_next(struct ksc_context *ctx)
+{
+	spin_lock(&ctx->lock);
+	ctx->state = KSC_CTX_IDLE;
+	ctx->seq++;
+	spin_unlock(&ctx->lock);
+}
+
+/**
+ * ksc_contexts_daemon_gone() - the daemon went away
+ * @kn: namespace
+ * @portid: the one that was registered
+ *
+ * A context of which no step was answered has lost nothing: it goes to the
+ * next daemon. One whose session began is lost with it.
+ *
+ * Context: process.
+ */
+void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 portid)
+{
+	struct ksc_context *ctx;
+	unsigned long id;
+
+	rcu_read_lock();
+	xa_for_each(&kn->contexts, id, ctx) {
+		bool mine;
+
+		spin_lock(&ctx->lock);
+		mine = ctx->portid == portid;
+		if (mine) {
+			ctx->portid = 0;
+			if (ctx->state == KSC_CTX_OFFERED)
+				ctx->state = KSC_CTX_IDLE;
+			/* an answer to step 0 that is being applied has begun it */
+			if (ctx->seq || ctx->state == KSC_CTX_APPLYING)
+				ctx->lost = true;
+		}
+		spin_unlock(&ctx->lock);
+		if (mine)
+			ctx->transport->kick(ctx->owner);
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * ksc_contexts_kick() - a daemon came: whoever waits for one may go on
+ * @kn: namespace
+ *
+ * Context: process.
+ */
+void ksc_contexts_kick(struct ksc_net *kn)
+{
+	struct ksc_context *ctx;
+	unsigned long id;
+
+	rcu_read_lock();
+	xa_for_each(&kn->contexts, id, ctx)
+		ctx->transport->kick(ctx->owner);
+	rcu_read_unlock();
+}

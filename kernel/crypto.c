@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Keys: suites, HKDF, the AEAD itself. Everything here runs in process
+ * context and is synchronous: an AEAD that the crypto API answers later is
+ * waited for, so nothing outlives a call.
+ */
+#include <crypto/hash.h>
+#include <linux/slab.h>
+
+#include "ksc.h"
+
+/*
+ * RFC 8446 5.5 lets AES-GCM protect 2^24.5 full records with one key; 2^24
+ * keeps a margin. ChaCha20-Poly1305's own limit is the sequence number's.
+ */
+#define KSC_GCM_LIMIT		(1ULL << 24)
+#define KSC_CHACHA_LIMIT	(1ULL << 62)
+
+#define GCM12(n, klen)								\
+	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "gcm(aes)",		\
+	  .key_len = klen, .salt_len = 4, .explicit_len = 8,			\
+	  .limit = KSC_GCM_LIMIT }
+#define CHACHA12(n)								\
+	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "rfc7539(chacha20,poly1305)", \
+	  .key_len = 32, .salt_len = 12, .limit = KSC_CHACHA_LIMIT }
+
+static const struct ksc_suite ksc_suites[] = {
+	{ .suite = 0x1301, .version = KSC_VERSION_1_3, .aead = "gcm(aes)",
+	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 16,
+	  .limit = KSC_GCM_LIMIT },
+	{ .suite = 0x1302, .version = KSC_VERSION_1_3, .aead = "gcm(aes)",
+	  .hmac = "hmac(sha384)", .hash_len = 48, .key_len = 32,
+	  .limit = KSC_GCM_LIMIT },
+	{ .suite = 0x1303, .version = KSC_VERSION_1_3,
+	  .aead = "rfc7539(chacha20,poly1305)",
+	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 32,
+	  .limit = KSC_CHACHA_LIMIT },
+	/* RFC 5289: ECDHE with ECDSA and RSA; RFC 5288: DHE with RSA */
+	GCM12(0xc02b, 16),
+	GCM12(0xc02f, 16),
+	GCM12(0x009e, 16),
+	GCM12(0xc02c, 32),
+	GCM12(0xc030, 32),
+	GCM12(0x009f, 32),
+	/* RFC 7905 */
+	CHACHA12(0xcca8),
+	CHACHA12(0xcca9),
+	CHACHA12(0xccaa),
+};
+
+/**
+ * ksc_suite_find() - look a suite up
+ * @version: as on the wire
+ * @suite: IANA number
+ *
+ * Return: the suite, or NULL if the record layer doesn't know it.
+ */
+const struct ksc_suite *ksc_suite_find(u16 version, u16 suite)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ksc_suites); i++)
+		if (ksc_suites[i].suite == suite && ksc_suites[i].version == version)
+			return &ksc_suites[i];
+	return NULL;
+}
+
+/*
+ * HKDF-Expand-Label(secret, label, "", len) of RFC 8446 7.1. Every length that
+ * TLS asks for fits one round of HKDF-Expand (RFC 5869 2.3).
+ */
+static int ksc_expand_label(struct crypto_shash *hmac, const char *label,
+			    u8 *out, u16 len)
+{
+	u8 info[32], t[KSC_MAX_SECRET];
+	size_t n = ksc_hkdf_label(info, sizeof(info) - 1, label, len);
+	int err;
+
+	if (WARN_ON_ONCE(!n || len > crypto_shash_digestsize(hmac)))
+		return -EINVAL;
+	info[n++] = 1;
+	err = crypto_shash_tfm_digest(hmac, info, n, t);
+	if (!err)
+		memcpy(out, t, len);
+	memzero_explicit(t, sizeof(t));
+	return err;
+}
+
+/* Key and iv from the traffic secret, RFC 8446 7.3 */
+static int ksc_cipher_derive(struct ksc_cipher *c)
+{
+	const struct ksc_suite *s = c->suite;
+	struct crypto_shash *hmac;
+	u8 key[32];
+	int err;
+
+	hmac = crypto_alloc_shash(s->hmac, 0, 0);
+	if (IS_ERR(hmac))
+		return PTR_ERR(hmac);
+	err = crypto_shash_setkey(hmac, c->secret, s->hash_len);
+	if (!err)
+		err = ksc_expand_label(hmac, "key", key, s->key_len);
+	if (!err)
+		err = ksc_expand_label(hmac, "iv", c->iv, sizeof(c->iv));
+	if (!err)
+		err = crypto_aead_setkey(c->tfm, key, s->key_len);
+	memzero_explicit(key, sizeof(key));
+	crypto_free_shash(hmac);
+	return err;
+}
+
+/**
+ * ksc_cipher_init() - take keys into use
+ * @c: all zero
+ * @suite: what for
+ * @key: the keys as the daemon gave them; the caller zeroises them
+ *
+ * Context: process, may sleep.
+ * Return: 0 or an errno; then @c holds nothing.
+ */
+int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
+		    const struct ksc_key *key)
+{
+	int err;
+
+	if (suite->version == KSC_VERSION_1_3) {
+		if (key->secret_len != suite->hash_len)
+			return -EINVAL;
+	} else if (key->key_len != suite->key_len || key->iv_len != suite->salt_len) {
+		return -EINVAL;
+	}
+
+	c->suite = suite;
+	c->seq = key->seq;
+	c->records = key->seq;
+	/*
+	 * The default transform: on kernels whose x86 AES-GCM is a wrapper
+	 * flagged ASYNC it still runs at once in process context, and masking
+	 * the flag out would get the slow generic code.
+	 */
+	c->tfm = crypto_alloc_aead(suite->aead, 0, 0);
+	if (IS_ERR(c->tfm)) {
+		err = PTR_ERR(c->tfm);
+		c->tfm = NULL;
+		goto fail;
+	}
+	err = crypto_aead_setauthsize(c->tfm, KSC_TAG_LEN);
+	if (err)
+		goto fail;
+	err = -ENOMEM;
+	c->req = aead_request_alloc(c->tfm, GFP_KERNEL);
+	if (!c->req)
+		goto fail;
+
+	if (suite->version == KSC_VERSION_1_3) {
+		memcpy(c->secret, key->secret, suite->hash_len);
+		err = ksc_cipher_derive(c);
+	} else {
+		memcpy(c->iv, key->iv, suite->salt_len);
+		err = crypto_aead_setkey(c->tfm, key->key, suite->key_len);
+	}
+	if (!err)
+		return 0;
+fail:
+	ksc_cipher_free(c);
+	return err;
+}
+
+/**
+ * ksc_cipher_update() - go on to the next traffic secret, RFC 8446 7.2
+ * @c: TLS 1.3 keys in use
+ *
+ * Context: process, may sleep; the socket's lock.
+ * Return: 0, or an errno; then @c must not be used any more.
+ */
+int ksc_cipher_update(struct ksc_cipher *c)
+{
+	struct crypto_shash *hmac;
+	int err;
+
+	hmac = crypto_alloc_shash(c->suite->hmac, 0, 0);
+	if (IS_ERR(hmac))
+		return PTR_ERR(hmac);
+	err = crypto_shash_setkey(hmac, c->secret, c->suite->hash_len);
+	if (!err)
+		err = ksc_expand_label(hmac, "traffic upd", c->secret,
+				       c->suite->hash_len);
+	crypto_free_shash(hmac);
+	if (err)
+		return err;
+	c->seq = 0;
+	c->records = 0;
+	return ksc_cipher_derive(c);
+}
+
+/**
+ * ksc_cipher_free() - give keys up and zeroise them
+ * @c: in any state; all zero afterwards
+ *
+ * Context: process.
+ */
+void ksc_cipher_free(struct ksc_cipher *c)
+{
+	aead_request_free(c->req);
+	if (c->tfm)
+		crypto_free_aead(c->tfm);
+	memzero_explicit(c, sizeof(*c));
+}
+
+/* The one way into the AEAD, and the only place that waits for it */
+static int ksc_cipher_crypt(struct ksc_cipher *c, struct scatterlist *src,
+			    struct scatterlist *dst, unsigned int assoclen,
+			    unsigned int len, bool seal)
+{
+	DECLARE_CRYPTO_WAIT(wait);
+
+	aead_request_set_tfm(c->req, c->tfm);
+	aead_request_set_callback(c->req, CRYPTO_TFM_REQ_MAY_SLEEP |
+				  CRYPTO_TFM_REQ_MAY_BACKLOG,
+				  crypto_req_done, &wait);
+	aead_request_set_ad(c->req, assoclen);
+	aead_request_set_crypt(c->req, src, dst, len, c->nonce);
+	return crypto_wait_req(seal ? crypto_aead_encrypt(c->req) :
+				      crypto_aead_decrypt(c->req), &wait);
+}
+
+/**
+ * ksc_cipher_seal() - encrypt a record in place
+ * @c: keys
+ * @sg: additional data, plaintext, room for the tag
+ * @assoclen: bytes of additional data
+ * @len: bytes of plaintext
+ *
+ * The nonce is @c->nonce, which is spent by the call.
+ *
+ * Context: process, may sleep; the socket's lock.
+ * Return: 0 or an errno.
+ */
+int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *sg,
+		    unsigned int assoclen, unsigned int len)
+{
+	return ksc_cipher_crypt(c, sg, sg, assoclen, len, true);
+}
+
+/**
+ * ksc_cipher_open() - decrypt and check a record
+ * @c: keys
+ * @src: additional data, ciphertext and tag; only read
+ * @dst: as many bytes of additional data, then room for the plaintext
+ * @assoclen: bytes of additional data
+ * @len: bytes of ciphertext and tag
+ *
+ * The nonce is @c->nonce, which is spent by the call.
+ *
+ * Context: process, may sleep; the socket's lock.
+ * Return: 0, -EBADMSG if it does not authenticate, or another errno.
+ */
+int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
+		    struct scatterlist *dst, unsigned int assoclen,
+		    unsigned int len)
+{
+	return ksc_cipher_crypt(c, src, dst, assoclen, len, false);
+}

@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kschannel: what the module's files share. Functions are listed by the file
+ * that owns them.
+ *
+ * Locking, outermost first:
+ *   lock_sock(sk)	everything in struct ksc_sock that says nothing else;
+ *			softirq callbacks of TCP run under the socket's
+ *			spinlock with nobody owning it, which is the same lock
+ *   ksc_sock.lock	options and ksc_sock.sk, for clone and dump
+ *   ksc_context.lock	the state of the one step in flight
+ *   ksc_net.lock	which daemon is registered
+ */
+#ifndef _KSC_H
+#define _KSC_H
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/bvec.h>
+#include <linux/percpu.h>
+#include <linux/refcount.h>
+#include <linux/scatterlist.h>
+#include <linux/spinlock.h>
+#include <linux/u64_stats_sync.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <net/sock.h>
+#include <net/inet_connection_sock.h>
+#include <crypto/aead.h>
+
+#include <linux/kschannel.h>
+
+#include "record.h"
+
+struct genl_info;
+struct ksc_context;
+
+/* Content of a handshake that a peer may make us carry, in bytes */
+#define KSC_MAX_HANDSHAKE	65536
+/* Fragments that one outgoing record may be made of */
+#define KSC_TX_FRAGS		8
+/* Pieces of a received record that are decrypted where they lie */
+#define KSC_RX_FRAGS		40
+
+/**
+ * enum ksc_counter - counters of a network namespace, see ksc_count()
+ */
+enum ksc_counter {
+	KSC_CNT_HANDSHAKES_OK,
+	KSC_CNT_HANDSHAKES_FAILED,
+	KSC_CNT_HANDSHAKES_TIMED_OUT,
+	KSC_CNT_STEPS,
+	KSC_CNT_OFFERS_DEFERRED,
+	KSC_CNT_TX_BYTES,
+	KSC_CNT_TX_RECORDS,
+	KSC_CNT_RX_BYTES,
+	KSC_CNT_RX_RECORDS,
+	KSC_CNT_RX_BAD_RECORDS,
+	KSC_CNT_RX_TRUNCATED,
+	KSC_CNT_ALERTS_SENT,
+	KSC_CNT_ALERTS_RECEIVED,
+	KSC_CNT_TICKETS,
+	KSC_CNT_KEY_UPDATES_SENT,
+	KSC_CNT_KEY_UPDATES_RECEIVED,
+	KSC_CNT_MAX
+};
+
+/**
+ * struct ksc_counters - one CPU's share of a namespace's counters
+ * @v: by enum ksc_counter
+ */
+struct ksc_counters {
+	unsigned long v[KSC_CNT_MAX];
+};
+
+/**
+ * struct ksc_net - what belongs to a network namespace
+ * @net: the namespace; it outlives every socket in it and so this
+ * @lock: @portid, @had_daemon
+ * @portid: netlink port of the registered daemon, 0 for none
+ * @had_daemon: there has been one: a handshake without one waits for the next
+ * @contexts: struct ksc_context by id
+ * @next_context: the next context's id; never used twice
+ * @socks: struct ksc_sock by id
+ * @next_sock: hint for the next socket's id
+ * @nr_socks: entries of @socks
+ * @nr_contexts: entries of @contexts
+ * @counters: see ksc_count()
+ */
+struct ksc_net {
+	struct net *net;
+	spinlock_t lock;
+	u32 portid;
+	bool had_daemon;
+	struct xarray contexts;
+	atomic64_t next_context;
+	struct xarray socks;
+	u32 next_sock;
+	atomic_t nr_socks;
+	atomic_t nr_contexts;
+	struct ksc_counters __percpu *counters;
+};
+
+/**
+ * struct ksc_blob - bytes shared by a listener and its children
+ * @ref: users
+ * @rcu: readers in clone and dump hold no reference
+ * @len: bytes in @data, not counting the NUL behind them
+ * @data: never changed once visible
+ */
+struct ksc_blob {
+	refcount_t ref;
+	struct rcu_head rcu;
+	u16 len;
+	u8 data[];
+};
+
+/**
+ * struct ksc_options - what the application asked for
+ * @server_name: KSC_SERVER_NAME or NULL
+ * @credential: KSC_CREDENTIAL or NULL
+ * @alpn: KSC_ALPN or NULL
+ * @timeout: KSC_HANDSHAKE_TIMEOUT, milliseconds
+ * @verify: enum ksc_verify
+ */
+struct ksc_options {
+	struct ksc_blob *server_name;
+	struct ksc_blob *credential;
+	struct ksc_blob *alpn;
+	u32 timeout;
+	u8 verify;
+};
+
+/**
+ * struct ksc_session - what is known of an established session
+ * @resumed: the handshake resumed an earlier one
+ * @has_peer: @peer_subject and @peer_fingerprint are valid
+ * @alpn: offset in @text of the protocol chosen
+ * @server_name: offset in @text
+ * @peer_subject: offset in @text
+ * @peer_fingerprint: SHA-256 of the peer's certificate
+ * @text: NUL-terminated strings
+ *
+ * Never changed once visible; freed with its owner after a grace period.
+ */
+struct ksc_session {
+	bool resumed;
+	bool has_peer;
+	u16 alpn;
+	u16 server_name;
+	u16 peer_subject;
+	u8 peer_fingerprint[32];
+	char text[];
+};
+
+/**
+ * struct ksc_failure - why a handshake or a connection failed
+ * @status: enum ksc_status
+ * @alert: the alert's number, if @direction says there was one
+ * @direction: enum ksc_direction
+ * @text: one line
+ *
+ * Never changed once visible; freed with its owner after a grace period.
+ */
+struct ksc_failure {
+	u32 status;
+	u8 alert;
+	u8 direction;
+	char text[KSC_MAX_TEXT + 1];
+};
+
+/**
+ * struct ksc_key - one direction's keys as the daemon gives them
+ * @secret: TLS 1.3 application traffic secret
+ * @key: TLS 1.2 write key
+ * @iv: TLS 1.2 implicit nonce
+ * @secret_len: bytes in @secret
+ * @key_len: bytes in @key
+ * @iv_len: bytes in @iv
+ * @seq: sequence number of the next record
+ */
+struct ksc_key {
+	u8 secret[KSC_MAX_SECRET];
+	u8 key[KSC_MAX_SECRET];
+	u8 iv[KSC_MAX_IV];
+	u8 secret_len;
+	u8 key_len;
+	u8 iv_len;
+	u64 seq;
+};
+
+/**
+ * struct ksc_step - a step's outcome
+ * @status: enum ksc_status
+ * @consumed: bytes of the offered token that were used up
+ * @need: with incomplete-message, how many more are wanted at least
+ * @token: bytes for the peer
+ * @token_len: bytes in @token
+ * @alert: the alert's number
+ * @direction: enum ksc_direction
+ * @text: explanation, may be empty
+ * @version: negotiated version, with ok
+ * @suite: negotiated suite, with ok
+ * @tx: with ok
+ * @rx: with ok
+ * @session: with ok; whoever applies the step takes it and clears it here
+ *
+ * Made by ksc_step_parse(), zeroised and freed by ksc_step_free().
+ */
+struct ksc_step {
+	u32 status;
+	u32 consumed;
+	u32 need;
+	u8 *token;
+	u32 token_len;
+	u8 alert;
+	u8 direction;
+	char text[KSC_MAX_TEXT + 1];
+	u16 version;
+	u16 suite;
+	struct ksc_key tx;
+	struct ksc_key rx;
+	struct ksc_session *session;
+};
+
+/**
+ * struct ksc_suite - a cipher suite that the record layer knows
+ * @suite: IANA number
+ * @version: the TLS version it belongs to
+ * @aead: the kernel's name of it
+ * @hmac: the kernel's name of HKDF's hash, TLS 1.3 only
+ * @hash_len: bytes of @hmac's digest
+ * @key_len: bytes of key
+ * @salt_len: bytes of implicit nonce, TLS 1.2
+ * @explicit_len: bytes of nonce in each record, TLS 1.2
+ * @limit: records that one key may protect (RFC 8446 5.5)
+ */
+struct ksc_suite {
+	u16 suite;
+	u16 version;
+	const char *aead;
+	const char *hmac;
+	u8 hash_len;
+	u8 key_len;
+	u8 salt_len;
+	u8 explicit_len;
+	u64 limit;
+};
+
+/**
+ * struct ksc_cipher - one direction's keys in use
+ * @tfm: keyed transform
+ * @req: its request, reused for every record
+ * @suite: what it does
+ * @iv: static iv (1.3, ChaCha20) or salt (1.2 GCM)
+ * @seq: sequence number of the next record
+ * @records: records protected with this key
+ * @nonce: of the record under way; here since a driver may map it
+ * @aad: additional data of the record under way, TLS 1.2; likewise
+ * @secret: traffic secret, for KeyUpdate; TLS 1.3
+ *
+ * Under the socket's lock; process context only, the AEAD may wait.
+ */
+struct ksc_cipher {
+	struct crypto_aead *tfm;
+	struct aead_request *req;
+	const struct ksc_suite *suite;
+	u8 iv[12];
+	u64 seq;
+	u64 records;
+	u8 nonce[16];
+	u8 aad[16];
+	u8 secret[KSC_MAX_SECRET];
+};
+
+/**
+ * struct ksc_tx - the sending half of a protected socket
+ * @cipher: keys
+ * @frag: the record under construction, or with @pending what is left of one
+ * @nfrags: entries of @frag, each of which holds a page reference
+ * @pending: @frag is ciphertext that TCP had no room for
+ * @more: the sender of @pending said MSG_MORE
+ * @closed: close_notify was sent
+ * @update_due: the peer asked for a KeyUpdate that was not sent yet
+ * @len: plaintext bytes in the record under construction
+ * @first: offset in @frag of what TCP gets next
+ * @bytes: application bytes sent
+ * @records: records sent
+ */
+struct ksc_tx {
+	struct ksc_cipher cipher;
+	struct bio_vec frag[KSC_TX_FRAGS];
+	u8 nfrags;
+	u8 first;
+	bool pending;
+	bool more;
+	bool closed;
+	bool update_due;
+	u16 len;
+	u64 bytes;
+	u64 records;
+};
+
+/**
+ * struct ksc_rx - the receiving half of a protected socket
+ * @cipher: keys
+ * @plain: struct ksc_rec, decrypted and not yet read
+ * @rec_len: length with header of the record at the queue's head, 0 unknown
+ * @bad: that record's header is refused with this alert
+ * @closed: close_notify was received
+ * @hs: follows post-handshake messages
+ * @stage: ciphertext of a record larger than the receive window
+ * @stage_len: bytes in @stage
+ * @bytes: application bytes received
+ * @records: records received
+ */
+struct ksc_rx {
+	struct ksc_cipher cipher;
+	struct list_head plain;
+	u32 rec_len;
+	u8 bad;
+	bool closed;
+	struct ksc_hs_parser hs;
+	u8 *stage;
+	u32 stage_len;
+	u64 bytes;
+	u64 records;
+};
+
+/**
+ * struct ksc_sock - a protected socket
+ * @sk: the socket, NULL once released; @lock
+ * @lock: options and @sk; taken with bottom halves off
+ * @ref: the socket's own, and each dump's
+ * @rcu: clone and dump look at it without a reference
+ * @id: key in ksc_net.socks
+ * @kn: namespace
+ * @opt: options; changed under lock_sock and @lock both
+ * @phase: enum ksc_phase; written under lock_sock, read anywhere
+ * @role: enum ksc_role
+ * @connect_told: connect() has reported the handshake's end
+ * @read_shut: the application shut its reading side
+ * @armed: TCP's callbacks are ours
+ * @version: negotiated version
+ * @suite: negotiated suite
+ * @uid: owner
+ * @gid: owner's group
+ * @context: the handshake in progress
+ * @session: set once
+ * @status: enum ksc_status, in phase failed
+ * @failure: set once, may be missing
+ * @data_ready: TCP's callback
+ * @write_space: TCP's callback
+ * @state_change: TCP's callback
+ * @pump: what needs process context
+ * @tx: sending half
+ * @rx: receiving half
+ *
+ * Owned by the socket: allocated in ULP init or clone, given up in ULP
+ * release, freed after a grace period.
+ */
+struct ksc_sock {
+	struct sock *sk;
+	spinlock_t lock;
+	struct kref ref;
+	struct rcu_head rcu;
+	u32 id;
+	struct ksc_net *kn;
+	struct ksc_options opt;
+	u8 phase;
+	u8 role;
+	bool connect_told;
+	bool read_shut;
+	bool armed;
+	u16 version;
+	u16 suite;
+	u32 status;
+	kuid_t uid;
+	kgid_t gid;
+	struct ksc_context *context;
+	struct ksc_session *session;
+	struct ksc_failure *failure;
+	void (*data_ready)(struct sock *sk);
+	void (*write_space)(struct sock *sk);
+	void (*state_change)(struct sock *sk);
+	struct delayed_work pump;
+	struct ksc_tx tx;
+	struct ksc_rx rx;
+};
+
+/**
+ * ksc_sk() - a socket's state
+ * @sk: socket with our ULP
+ *
+ * Stable under the socket's lock or in RCU. NULL when a child's could not be
+ * allocated, or after release: everything then fails closed.
+ */
+static inline struct ksc_sock *ksc_sk(const struct sock *sk)
+{
+	return (__force struct ksc_sock *)inet_csk(sk)->icsk_ulp_data;
+}
+
+static inline bool ksc_handshaking(const struct ksc_sock *ks)
+{
+	u8 phase = READ_ONCE(ks->phase);
+
+	return phase == KSC_PHASE_CONNECTING || phase == KSC_PHASE_HANDSHAKE ||
+	       phase == KSC_PHASE_VERIFY;
+}
+
+/* main.c */
+extern struct workqueue_struct *ksc_wq;
+struct ksc_net *ksc_net(const struct net *net);
+
+/* proto.c */
+int ksc_proto_init(void);
+void ksc_proto_exit(void);
+int ksc_ulp_attach(struct sock *sk);
+struct proto *ksc_base_proto(const struct sock *sk);
+const struct proto_ops *ksc_base_ops(const struct sock *sk);
+
+/* sock.c */
+int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int flags);
+void ksc_accepted(struct sock *sk);
+int ksc_shutdown_ops(struct socket *sock, int how);
+__poll_t ksc_poll_ops(struct file *file, struct socket *sock,
+		      struct poll_table_struct *wait);
+int ksc_disconnect(struct sock *sk, int flags);
+void ksc_close(struct sock *sk, long timeout);
+int ksc_inq(struct sock *sk);
+int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
+int ksc_error(const struct ksc_sock *ks);
+void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
+	      u8 direction, const char *text);
+void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
+		    const char *text);
+void ksc_established(struct sock *sk, struct ksc_sock *ks);
+void ksc_arm(struct sock *sk, struct ksc_sock *ks);
+
+/* ulp.c */
+int ksc_attach(struct sock *sk);
+int ksc_ulp_init(void);
+void ksc_ulp_exit(void);
+extern struct tcp_ulp_ops ksc_ulp_ops;
+struct sock *ksc_sock_hold(struct ksc_sock *ks);
+void ksc_sock_get(struct ksc_sock *ks);
+void ksc_sock_put(struct ksc_sock *ks);
+
+/* sockopt.c */
+int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		   unsigned int optlen);
+int ksc_getsockopt(struct sock *sk, int level, int optname,
+		   char __user *optval, int __user *optlen);
+void ksc_options_copy(struct ksc_options *to, const struct ksc_options *from);
+void ksc_options_free(struct ksc_options *opt);
+
+/* status.c */
+int ksc_status_errno(u32 status);
+const char *ksc_status_text(u32 status);
+
+/* context.c */
+
+/**
+ * struct ksc_transport - how a context's tokens travel
+ * @kick: there is news: a step came, the time is over, the daemon came or
+ *	went or has room again. Called in any context, with no lock held that
+ *	the owner would need; the owner looks at the context when it can.
+ */
+struct ksc_transport {
+	void (*kick)(void *owner);
+};
+
+/* enum ksc_context_state - where the one step in flight is */
+enum ksc_context_state {
+	KSC_CTX_IDLE,		/* nothing in flight; may be offered a token */
+	KSC_CTX_OFFERED,	/* the daemon has a token to answer */
+	KSC_CTX_APPLYING,	/* its answer is being applied */
+	KSC_CTX_DEAD,		/* over; whoever made it so cleans up */
+};
+
+/**
+ * struct ksc_context - a security context: a handshake in progress
+ * @ref: the owner's, the timer's, each user's
+ * @rcu: looked up without a lock
+ * @lock: @state, @lost, @expired, @portid, @step
+ * @state: enum ksc_context_state
+ * @lost: the daemon that had the session went away
+ * @expired: the time is over
+ * @role: enum ksc_role
+ * @seq: number of the step under way
+ * @portid: the daemon that has the session, 0 for none
+ * @step: the answer to the offer, in state applying
+ * @offered: bytes of the token under way
+ * @stuck: bytes that were offered and found too few
+ * @total: bytes of handshake that came from the peer so far
+ * @id: never used twice in a namespace
+ * @kn: namespace
+ * @transport: how tokens travel
+ * @owner: for @transport; the context holds a reference
+ * @deadline: jiffies
+ * @timer: runs at @deadline, holds a reference
+ *
+ * @offered, @stuck and @total belong to the owner, under its own lock.
+ */
+struct ksc_context {
+	struct kref ref;
+	struct rcu_head rcu;
+	spinlock_t lock;
+	u8 state;
+	bool lost;
+	bool expired;
+	u8 role;
+	u32 seq;
+	u32 portid;
+	struct ksc_step *step;
+	u32 offered;
+	u32 stuck;
+	u32 total;
+	u64 id;
+	struct ksc_net *kn;
+	const struct ksc_transport *transport;
+	void *owner;
+	unsigned long deadline;
+	struct delayed_work timer;
+};
+
+/* enum ksc_news - what ksc_context_news() found */
+enum ksc_news {
+	KSC_NEWS_NONE,		/* nothing to do, or an answer is awaited */
+	KSC_NEWS_IDLE,		/* a token may be offered */
+	KSC_NEWS_STEP,		/* an answer came */
+	KSC_NEWS_LOST,		/* the session died with its daemon */
+	KSC_NEWS_EXPIRED,	/* the time is over */
+};
+
+struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
+				    const struct ksc_transport *transport,
+				    void *owner);
+struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id);
+void ksc_context_put(struct ksc_context *ctx);
+void ksc_context_end(struct ksc_context *ctx);
+bool ksc_context_offer(struct ksc_context *ctx, u32 portid);
+void ksc_context_unoffer(struct ksc_context *ctx);
+int ksc_context_answer(struct ksc_context *ctx, u32 portid, u32 seq,
+		       struct ksc_step *step);
+enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step);
+void ksc_context_next(struct ksc_context *ctx);
+void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 portid);
+void ksc_contexts_kick(struct ksc_net *kn);
+bool ksc_daemon_present(struct ksc_net *kn);
+bool ksc_daemon_expected(struct ksc_net *kn);
+
+/* pump.c */
+void ksc_pump_init(struct ksc_sock *ks);
+void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay);
+void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks);
+
+/* netlink.c */
+int ksc_netlink_init(void);
+void ksc_netlink_exit(void);
+int ksc_netlink_offer(struct ksc_context *ctx, struct sock *sk,
+		      struct ksc_sock *ks, u32 len);
+void ksc_netlink_gone(struct ksc_net *kn, u32 portid, u64 id);
+
+/* step.c */
+struct ksc_step *ksc_step_parse(struct genl_info *info);
+void ksc_step_free(struct ksc_step *step);
+
+/* crypto.c */
+const struct ksc_suite *ksc_suite_find(u16 version, u16 suite);
+int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
+		    const struct ksc_key *key);
+int ksc_cipher_update(struct ksc_cipher *c);
+void ksc_cipher_free(struct ksc_cipher *c);
+int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *sg,
+		    unsigned int assoclen, unsigned int len);
+int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
+		    struct scatterlist *dst, unsigned int assoclen,
+		    unsigned int len);
+
+/* tx.c */
+int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+void ksc_splice_eof(struct socket *sock);
+int ksc_tx_raw(struct sock *sk, const void *data, size_t len);
+int ksc_tx_alert(struct sock *sk, struct ksc_sock *ks, u8 level, u8 alert);
+int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request);
+int ksc_tx_close(struct sock *sk, struct ksc_sock *ks);
+void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
+void ksc_tx_free(struct ksc_tx *tx);
+
+/* rx.c */
+int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+		int *addr_len);
+bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
+int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
+bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
+void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
+bool ksc_rx_has_plain(const struct ksc_rx *rx);
+int ksc_rx_plain_len(const struct ksc_rx *rx);
+void ksc_rx_free(struct ksc_rx *rx);
+void ksc_rx_exit(void);
+
+/* rxq.c */
+int ksc_rxq_copy(struct sock *sk, u32 offset, void *to, u32 len);
+int ksc_rxq_sg(struct sock *sk, u32 offset, u32 len, struct scatterlist *sg,
+	       int max);
+
+/* diag.c */
+static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
+				 unsigned long n)
+{
+	this_cpu_add(kn->counters->v[c], n);
+}
+
+static inline void ksc_count(struct ksc_net *kn, enum ksc_counter c)
+{
+	ksc_count_add(kn, c, 1);
+}
+
+u64 ksc_counter_sum(const struct ksc_net *kn, enum ksc_counter c);
+
+#endif /* _KSC_H */

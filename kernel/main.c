@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kschannel: TLS as a service of the kernel's sockets. Module and network
+ * namespaces.
+ */
+#include <linux/module.h>
+#include <linux/net.h>
+#include <net/genetlink.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <net/tcp.h>
+
+#include "ksc.h"
+
+struct workqueue_struct *ksc_wq;
+static unsigned int ksc_net_id __read_mostly;
+
+/**
+ * ksc_net() - what belongs to a network namespace
+ * @net: the namespace
+ *
+ * Context: any.
+ */
+struct ksc_net *ksc_net(const struct net *net)
+{
+	return net_generic(net, ksc_net_id);
+}
+
+static int __net_init ksc_net_init(struct net *net)
+{
+	struct ksc_net *kn = ksc_net(net);
+
+	kn->net = net;
+	spin_lock_init(&kn->lock);
+	xa_init(&kn->contexts);
+	/* sockets come in softirq, with their listeners' children */
+	xa_init_flags(&kn->socks, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
+	kn->counters = alloc_percpu(struct ksc_counters);
+	return kn->counters ? 0 : -ENOMEM;
+}
+
+static void __net_exit ksc_net_exit(struct net *net)
+{
+	struct ksc_net *kn = ksc_net(net);
+
+	/* every socket held the namespace, every context its socket */
+	WARN_ON_ONCE(!xa_empty(&kn->socks));
+	WARN_ON_ONCE(!xa_empty(&kn->contexts));
+	free_percpu(kn->counters);
+}
+
+static struct pernet_operations ksc_net_ops = {
+	.init	= ksc_net_init,
+	.exit	= ksc_net_exit,
+	.id	= &ksc_net_id,
+	.size	= sizeof(struct ksc_net),
+};
+
+static int __init ksc_init(void)
+{
+	int err;
+
+	ksc_wq = alloc_workqueue("kschannel", 0, 0);
+	if (!ksc_wq)
+		return -ENOMEM;
+	err = register_pernet_subsys(&ksc_net_ops);
+	if (err)
+		goto no_net;
+	err = ksc_netlink_init();
+	if (err)
+		goto no_netlink;
+	err = ksc_ulp_init();
+	if (err)
+		goto no_ulp;
+	err = ksc_proto_init();
+	if (err)
+		goto no_proto;
+	return 0;
+
+no_proto:
+	ksc_ulp_exit();
+no_ulp:
+	ksc_netlink_exit();
+no_netlink:
+	unregister_pernet_subsys(&ksc_net_ops);
+no_net:
+	destroy_workqueue(ksc_wq);
+	return err;
+}
+
+static void __exit ksc_exit(void)
+{
+	ksc_proto_exit();
+	ksc_ulp_exit();
+	ksc_netlink_exit();
+	/* no socket is left; its last work and its freeing may be */
+	destroy_workqueue(ksc_wq);
+	rcu_barrier();
+	unregister_pernet_subsys(&ksc_net_ops);
+	ksc_rx_exit();
+}
+
+module_init(ksc_init);
+module_exit(ksc_exit);
+
+MODULE_DESCRIPTION("TLS security contexts as a service of the kernel's sockets");
+MODULE_AUTHOR("The kschannel authors");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS_TCP_ULP(KSC_ULP_NAME);
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, 260, 1);
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET6, 260, 1);
+MODULE_ALIAS_GENL_FAMILY(KSC_FAMILY_NAME);

@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Generic netlink: the daemon's registration, offers to it and its answers,
+ * and what kschannelctl asks. Spec: uapi/kschannel.yaml.
+ */
+#include <linux/module.h>
+#include <linux/netlink.h>
+#include <linux/slab.h>
+#include <net/genetlink.h>
+#include <net/inet_sock.h>
+#include <net/tcp.h>
+
+#include "ksc.h"
+#include "netlink-gen.h"
+
+static struct genl_family ksc_nl_family __ro_after_init = {
+	.name		= KSC_FAMILY_NAME,
+	.version	= KSC_FAMILY_VERSION,
+	.netnsok	= true,
+	/* the module's own locks do; a handler that waits holds up nobody */
+	.parallel_ops	= true,
+	.module		= THIS_MODULE,
+	.ops		= ksc_nl_ops,
+	.n_ops		= ARRAY_SIZE(ksc_nl_ops),
+	.resv_start_op	= KSC_CMD_REGISTER,
+};
+
+/* ---- the daemon ---- */
+
+static u32 ksc_daemon(struct ksc_net *kn)
+{
+	return READ_ONCE(kn->portid);
+}
+
+/**
+ * ksc_daemon_present() - is a daemon registered?
+ * @kn: namespace
+ */
+bool ksc_daemon_present(struct ksc_net *kn)
+{
+	return ksc_daemon(kn);
+}
+
+/**
+ * ksc_daemon_expected() - is waiting for a daemon worth while?
+ * @kn: namespace
+ *
+ * Where there has been one it may be restarting; where there never was, a
+ * handshake fails at once.
+ */
+bool ksc_daemon_expected(struct ksc_net *kn)
+{
+	return READ_ONCE(kn->had_daemon);
+}
+
+/**
+ * ksc_nl_register_doit() - KSC_CMD_REGISTER
+ * @skb: request
+ * @info: its attributes
+ *
+ * Context: process, CAP_NET_ADMIN was checked. Return: 0 or an errno.
+ */
+int ksc_nl_register_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ksc_net *kn = ksc_net(genl_info_net(info));
+	int err = 0;
+
+	spin_lock(&kn->lock);
+	if (kn->portid) {
+		err = -EBUSY;
+	} else {
+		WRITE_ONCE(kn->portid, info->snd_portid);
+		WRITE_ONCE(kn->had_daemon, true);
+	}
+	spin_unlock(&kn->lock);
+	if (err)
+		NL_SET_ERR_MSG(info->extack,
+			       "a daemon is registered in this network namespace");
+	else
+		ksc_contexts_kick(kn);
+	return err;
+}
+
+static int ksc_nl_notify(struct notifier_block *nb, unsigned long event, void *p)
+{
+	struct netlink_notify *n = p;
+	struct ksc_net *kn;
+	bool gone;
+
+	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
+		return NOTIFY_DONE;
+	kn = ksc_net(n->net);
+	spin_lock(&kn->lock);
+	gone = kn->portid == n->portid;
+	if (gone)
+		WRITE_ONCE(kn->portid, 0);
+	spin_unlock(&kn->lock);
+	if (gone)
+		ksc_contexts_daemon_gone(kn, n->portid);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block ksc_nl_notifier = {
+	.notifier_call = ksc_nl_notify,
+};
+
+/* ---- offers ---- */
+
+static int ksc_put_addr(struct sk_buff *msg, int attr, const struct sock *sk,
+			bool peer)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6) {
+		struct sockaddr_in6 a = { .sin6_family = AF_INET6 };
+
+		a.sin6_port = peer ? inet->inet_dport : inet->inet_sport;
+		a.sin6_addr = peer ? sk->sk_v6_daddr : sk->sk_v6_rcv_saddr;
+		a.sin6_scope_id = sk->sk_bound_dev_if;
+		return nla_put(msg, attr, sizeof(a), &a);
+	}
+#endif
+	{
+		struct sockaddr_in a = { .sin_family = AF_INET };
+
+		a.sin_port = peer ? inet->inet_dport : inet->inet_sport;
+		a.sin_addr.s_addr = peer ? inet->inet_daddr : inet->inet_rcv_saddr;
+		return nla_put(msg, attr, sizeof(a), &a);
+	}
+}
+
+static int ksc_put_blob(struct sk_buff *msg, int attr, const struct ksc_blob *b)
+{
+	if (!b)
+		return 0;
+	/* the NUL behind it makes a name a netlink string */
+	return nla_put(msg, attr, b->len + (attr != KSC_A_CONTEXT_ALPN), b->data);
+}
+
+static int ksc_put_new(struct sk_buff *msg, const struct ksc_context *ctx,
+		       const struct sock *sk, const struct ksc_sock *ks)
+{
+	struct user_namespace *ns = sock_net(sk)->user_ns;
+	long left = ctx->deadline - jiffies;
+
+	if (nla_put_u32(msg, KSC_A_CONTEXT_ROLE, ctx->role) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, ks->opt.verify) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_UID, from_kuid_munged(ns, ks->uid)) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_GID, from_kgid_munged(ns, ks->gid)) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE,
+			left > 0 ? jiffies_to_msecs(left) : 0) ||
+	    ksc_put_blob(msg, KSC_A_CONTEXT_SERVER_NAME, ks->opt.server_name) ||
+	    ksc_put_blob(msg, KSC_A_CONTEXT_CREDENTIAL, ks->opt.credential) ||
+	    ksc_put_blob(msg, KSC_A_CONTEXT_ALPN, ks->opt.alpn) ||
+	    ksc_put_addr(msg, KSC_A_CONTEXT_LOCAL, sk, false) ||
+	    ksc_put_addr(msg, KSC_A_CONTEXT_PEER, sk, true))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/**
+ * ksc_netlink_offer() - offer the daemon a token
+ * @ctx: the context; its state goes from idle to offered
+ * @sk: socket, locked and owned, from whose queue the token is copied
+ * @ks: its state
+ * @len: bytes of token
+ *
+ * Context: process. Return: 0; -EBUSY if a step is in flight; -EHOSTDOWN if
+ * there is no daemon; -EAGAIN or -ENOBUFS if its queue is full.
+ */
+int ksc_netlink_offer(struct ksc_context *ctx, struct sock *sk,
+		      struct ksc_sock *ks, u32 len)
+{
+	u32 portid = ksc_daemon(ks->kn);
+	struct sk_buff *msg;
+	struct nlattr *a;
+	void *hdr;
+	int err;
+
+	if (!portid)
+		return -EHOSTDOWN;
+	/* 1 KiB holds all that context-new has besides the token */
+	msg = genlmsg_new(nla_total_size(len) + 2048, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put(msg, 0, 0, &ksc_nl_family, 0,
+			  ctx->seq ? KSC_CMD_TOKEN : KSC_CMD_CONTEXT_NEW);
+	err = -EMSGSIZE;
+	if (!hdr ||
+	    nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, ctx->id, 0) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_SEQ, ctx->seq) ||
+	    (!ctx->seq && ksc_put_new(msg, ctx, sk, ks)))
+		goto fail;
+	if (len) {
+		a = nla_reserve(msg, KSC_A_CONTEXT_TOKEN, len);
+		if (!a)
+			goto fail;
+		err = ksc_rxq_copy(sk, 0, nla_data(a), len);
+		if (err)
+			goto fail;
+	}
+	genlmsg_end(msg, hdr);
+
+	err = -EBUSY;
+	if (!ksc_context_offer(ctx, portid))
+		goto fail;
+	err = genlmsg_unicast(ks->kn->net, msg, portid);
+	if (err) {
+		ksc_context_unoffer(ctx);
+		/* it has just gone; the notifier follows */
+		if (err == -ECONNREFUSED)
+			err = -EHOSTDOWN;
+	}
+	return err;
+fail:
+	nlmsg_free(msg);
+	return err;
+}
+
+/**
+ * ksc_netlink_gone() - tell the daemon that a context is no more
+ * @kn: namespace
+ * @portid: the daemon's
+ * @id: the context's
+ *
+ * Context: process. Best effort: the daemon drops sessions at their deadline.
+ */
+void ksc_netlink_gone(struct ksc_net *kn, u32 portid, u64 id)
+{
+	struct sk_buff *msg = genlmsg_new(nla_total_size_64bit(sizeof(id)),
+					  GFP_KERNEL);
+	void *hdr;
+
+	if (!msg)
+		return;
+	hdr = genlmsg_put(msg, 0, 0, &ksc_nl_family, 0, KSC_CMD_CONTEXT_DEL);
+	if (!hdr || nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, id, 0)) {
+		nlmsg_free(msg);
+		return;
+	}
+	genlmsg_end(msg, hdr);
+	genlmsg_unicast(kn->net, msg, portid);
+}
+
+/**
+ * ksc_nl_step_doit() - KSC_CMD_STEP
+ * @skb: request
+ * @info: its attributes
+ *
+ * Only notes the answer; the socket's own work item applies it.
+ *
+ * Context: process, CAP_NET_ADMIN was checked. Return: 0 or an errno.
+ */
+int ksc_nl_step_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ksc_net *kn = ksc_net(genl_info_net(info));
+	struct ksc_context *ctx;
+	struct ksc_step *step;
+	int err;
+
+	if (info->snd_portid != ksc_daemon(kn)) {
+		NL_SET_ERR_MSG(info->extack, "not the registered daemon's socket");
+		return -EPERM;
+	}
+	if (GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_ID) ||
+	    GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_SEQ) ||
+	    GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_STATUS)) {
+		NL_SET_ERR_MSG(info->extack, "a step needs id, seq and status");
+		return -EINVAL;
+	}
+
+	step = ksc_step_parse(info);
+	if (IS_ERR(step))
+		return PTR_ERR(step);
+	ctx = ksc_context_get(kn, nla_get_u64(info->attrs[KSC_A_CONTEXT_ID]));
+	if (!ctx) {
+		NL_SET_ERR_MSG(info->extack, "no such context");
+		ksc_step_free(step);
+		return -ENOENT;
+	}
+	err = ksc_context_answer(ctx, info->snd_portid,
+				 nla_get_u32(info->attrs[KSC_A_CONTEXT_SEQ]), step);
+	if (err) {
+		if (err == -EPERM)
+			NL_SET_ERR_MSG(info->extack,
+				       "the context is another daemon's");
+		else
+			NL_SET_ERR_MSG(info->extack, "not the step under way");
+		ksc_step_free(step);
+	}
+	ksc_context_put(ctx);
+	return err;
+}
+
+/* ---- what kschannelctl asks ---- */
+
+static int ksc_put_failure(struct sk_buff *msg, const struct ksc_sock *ks)
+{
+	const struct ksc_failure *f = smp_load_acquire(&ks->failure);
+
+	if (!f)
+		return 0;
+	return nla_put_u32(msg, KSC_A_SOCK_STATUS, f->status) ?:
+	       nla_put_u8(msg, KSC_A_SOCK_ALERT, f->alert) ?:
+	       nla_put_u32(msg, KSC_A_SOCK_DIRECTION, f->direction) ?:
+	       nla_put_string(msg, KSC_A_SOCK_TEXT, f->text);
+}
+
+static int ksc_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
+{
+	const struct ksc_session *s = ks->session;
+
+	/* set before the phase that says so */
+	if (!s)
+		return 0;
+	if (nla_put_u16(msg, KSC_A_SOCK_VERSION, ks->version) ||
+	    nla_put_u16(msg, KSC_A_SOCK_SUITE, ks->suite) ||
+	    nla_put_string(msg, KSC_A_SOCK_ALPN, s->text + s->alpn) ||
+	    (s->resumed && nla_put_flag(msg, KSC_A_SOCK_RESUMED)))
+		return -EMSGSIZE;
+	if (s->has_peer &&
+	    (nla_put_string(msg, KSC_A_SOCK_PEER_SUBJECT, s->text + s->peer_subject) ||
+	     nla_put(msg, KSC_A_SOCK_PEER_FINGERPRINT,
+		     sizeof(s->peer_fingerprint), s->peer_fingerprint)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* Options may change under a listener: take them with the lock */
+static int ksc_put_options(struct sk_buff *msg, struct ksc_sock *ks)
+{
+	const struct ksc_session *s = ks->session;
+	int err = 0;
+
+	spin_lock_bh(&ks->lock);
+	if (ks->opt.credential)
+		err = nla_put_string(msg, KSC_A_SOCK_CREDENTIAL,
+				     ks->opt.credential->data);
+	if (!err && ks->opt.server_name)
+		err = nla_put_string(msg, KSC_A_SOCK_SERVER_NAME,
+				     ks->opt.server_name->data);
+	else if (!err && s)
+		err = nla_put_string(msg, KSC_A_SOCK_SERVER_NAME,
+				     s->text + s->server_name);
+	spin_unlock_bh(&ks->lock);
+	return err;
+}
+
+static int ksc_put_sock(struct sk_buff *msg, struct netlink_callback *cb,
+			struct sock *sk, struct ksc_sock *ks)
+{
+	u8 state = inet_sk_state_load(sk);
+	/* pairs with ksc_established() */
+	u8 phase = smp_load_acquire(&ks->phase);
+	void *hdr;
+
+	hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			  &ksc_nl_family, NLM_F_MULTI, KSC_CMD_SOCK_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (state == TCP_LISTEN && phase == KSC_PHASE_INIT)
+		phase = KSC_PHASE_LISTEN;
+	if (nla_put_u64_64bit(msg, KSC_A_SOCK_ID, ks->id, 0) ||
+	    ksc_put_addr(msg, KSC_A_SOCK_LOCAL, sk, false) ||
+	    ksc_put_addr(msg, KSC_A_SOCK_PEER, sk, true) ||
+	    nla_put_u32(msg, KSC_A_SOCK_ROLE, phase == KSC_PHASE_LISTEN ?
+			KSC_ROLE_SERVER : ks->role) ||
+	    nla_put_u32(msg, KSC_A_SOCK_PHASE, phase) ||
+	    nla_put_u8(msg, KSC_A_SOCK_TCP_STATE, state) ||
+	    nla_put_u32(msg, KSC_A_SOCK_UID,
+			from_kuid_munged(sk_user_ns(NETLINK_CB(cb->skb).sk), ks->uid)) ||
+	    nla_put_u64_64bit(msg, KSC_A_SOCK_INODE, sock_i_ino(sk), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_SOCK_TX_BYTES, READ_ONCE(ks->tx.bytes), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_SOCK_TX_RECORDS,
+			      READ_ONCE(ks->tx.records), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_SOCK_RX_BYTES, READ_ONCE(ks->rx.bytes), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_SOCK_RX_RECORDS,
+			      READ_ONCE(ks->rx.records), 0) ||
+	    (READ_ONCE(ks->rx.closed) && nla_put_flag(msg, KSC_A_SOCK_READ_CLOSED)) ||
+	    (READ_ONCE(ks->tx.closed) && nla_put_flag(msg, KSC_A_SOCK_WRITE_CLOSED)) ||
+	    ksc_put_session(msg, ks) || ksc_put_options(msg, ks) ||
+	    ksc_put_failure(msg, ks)) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+/**
+ * ksc_nl_sock_get_dumpit() - KSC_CMD_SOCK_GET
+ * @skb: answer
+ * @cb: args[0] is the id to go on with
+ *
+ * Context: process. Return: bytes in the answer or an errno.
+ */
+int ksc_nl_sock_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct net *net = sock_net(skb->sk);
+	struct ksc_net *kn = ksc_net(net);
+	bool all = netlink_ns_capable(cb->skb, net->user_ns, CAP_NET_ADMIN);
+	kuid_t uid = NETLINK_CREDS(cb->skb)->uid;
+	unsigned long id = cb->args[0];
+	struct ksc_sock *ks;
+	int err = 0;
+
+	rcu_read_lock();
+	xa_for_each_start(&kn->socks, id, ks, cb->args[0]) {
+		struct sock *sk;
+
+		if (!all && !uid_eq(uid, ks->uid))
+			continue;
+		if (!kref_get_unless_zero(&ks->ref))
+			continue;
+		sk = ksc_sock_hold(ks);
+		rcu_read_unlock();
+
+		if (sk) {
+			err = ksc_put_sock(skb, cb, sk, ks);
+			sock_put(sk);
+		}
+		ksc_sock_put(ks);
+		rcu_read_lock();
+		if (err)
+			break;
+	}
+	rcu_read_unlock();
+	cb->args[0] = err ? id : ULONG_MAX;
+	return skb->len;
+}
+
+static const struct {
+	u16 attr;
+	u16 counter;
+} ksc_nl_counters[] = {
+	{ KSC_A_STATS_HANDSHAKES_OK,		KSC_CNT_HANDSHAKES_OK },
+	{ KSC_A_STATS_HANDSHAKES_FAILED,	KSC_CNT_HANDSHAKES_FAILED },
+	{ KSC_A_STATS_HANDSHAKES_TIMED_OUT,	KSC_CNT_HANDSHAKES_TIMED_OUT },
+	{ KSC_A_STATS_STEPS,			KSC_CNT_STEPS },
+	{ KSC_A_STATS_OFFERS_DEFERRED,		KSC_CNT_OFFERS_DEFERRED },
+	{ KSC_A_STATS_TX_BYTES,			KSC_CNT_TX_BYTES },
+	{ KSC_A_STATS_TX_RECORDS,		KSC_CNT_TX_RECORDS },
+	{ KSC_A_STATS_RX_BYTES,			KSC_CNT_RX_BYTES },
+	{ KSC_A_STATS_RX_RECORDS,		KSC_CNT_RX_RECORDS },
+	{ KSC_A_STATS_RX_BAD_RECORDS,		KSC_CNT_RX_BAD_RECORDS },
+	{ KSC_A_STATS_RX_TRUNCATED,		KSC_CNT_RX_TRUNCATED },
+	{ KSC_A_STATS_ALERTS_SENT,		KSC_CNT_ALERTS_SENT },
+	{ KSC_A_STATS_ALERTS_RECEIVED,		KSC_CNT_ALERTS_RECEIVED },
+	{ KSC_A_STATS_TICKETS,			KSC_CNT_TICKETS },
+	{ KSC_A_STATS_KEY_UPDATES_SENT,		KSC_CNT_KEY_UPDATES_SENT },
+	{ KSC_A_STATS_KEY_UPDATES_RECEIVED,	KSC_CNT_KEY_UPDATES_RECEIVED },
+};
+
+/**
+ * ksc_nl_stats_get_doit() - KSC_CMD_STATS_GET
+ * @skb: request
+ * @info: its attributes
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ksc_net *kn = ksc_net(genl_info_net(info));
+	struct sk_buff *msg;
+	void *hdr;
+	int i;
+
+	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(msg, info, &ksc_nl_family, 0, KSC_CMD_STATS_GET);
+	if (!hdr)
+		goto full;
+	if ((ksc_daemon_present(kn) && nla_put_flag(msg, KSC_A_STATS_DAEMON)) ||
+	    nla_put_u64_64bit(msg, KSC_A_STATS_SOCKETS,
+			      atomic_read(&kn->nr_socks), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_STATS_CONTEXTS,
+			      atomic_read(&kn->nr_contexts), 0))
+		goto full;
+	for (i = 0; i < ARRAY_SIZE(ksc_nl_counters); i++)
+		if (nla_put_u64_64bit(msg, ksc_nl_counters[i].attr,
+				      ksc_counter_sum(kn, ksc_nl_counters[i].counter),
+				      0))
+			goto full;
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+full:
+	nlmsg_free(msg);
+	return -EMSGSIZE;
+}
+
+/**
+ * ksc_netlink_init() - register the family
+ *
+ * Return: 0 or an errno.
+ */
+int ksc_netlink_init(void)
+{
+	int err = genl_register_family(&ksc_nl_family);
+
+	if (!err)
+		netlink_register_notifier(&ksc_nl_notifier);
+	return err;
+}
+
+/**
+ * ksc_netlink_exit() - undo ksc_netlink_init()
+ */
+void ksc_netlink_exit(void)
+{
+	netlink_unregister_notifier(&ksc_nl_notifier);
+	genl_unregister_family(&ksc_nl_family);
+}

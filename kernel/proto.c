@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * TCP's operations with ours in their place, and the two ways a socket gets
+ * them: the ULP and IPPROTO_KSCHANNEL. Nothing of TCP's own is changed; every
+ * table here is a copy.
+ */
+#include <linux/module.h>
+#include <linux/net.h>
+#include <net/inet_common.h>
+#include <net/ipv6.h>
+#include <net/protocol.h>
+#include <net/tcp.h>
+#include <net/transp_v6.h>
+#include <asm/ioctls.h>
+
+#include "compat/compat.h"
+#include "ksc.h"
+
+enum { KSC_V4, KSC_V6, KSC_FAMILIES };
+
+/* not const: sk->sk_prot is not */
+static struct proto *const ksc_base_protos[KSC_FAMILIES] = {
+	&tcp_prot, &tcpv6_prot,
+};
+
+/* of the sockets; and of IPPROTO_KSCHANNEL while one is being created */
+static struct proto ksc_protos[KSC_FAMILIES], ksc_new_protos[KSC_FAMILIES];
+static const struct proto_ops *ksc_bases[KSC_FAMILIES];
+static struct proto_ops ksc_ops[KSC_FAMILIES];
+static bool ksc_registered[KSC_FAMILIES];
+
+/**
+ * ksc_base_proto() - TCP's own operations
+ * @sk: socket
+ */
+struct proto *ksc_base_proto(const struct sock *sk)
+{
+	return ksc_base_protos[sk->sk_family == AF_INET6];
+}
+
+/**
+ * ksc_base_ops() - the socket operations that ours stand before
+ * @sk: socket
+ */
+const struct proto_ops *ksc_base_ops(const struct sock *sk)
+{
+	return ksc_bases[sk->sk_family == AF_INET6];
+}
+
+static int ksc_accept_ops(struct socket *sock, struct socket *newsock,
+			  KSC_ACCEPT_ARGS)
+{
+	int err;
+
+	err = ksc_base_ops(sock->sk)->accept(sock, newsock, KSC_ACCEPT_PASS);
+	if (!err)
+		ksc_accepted(newsock->sk);
+	return err;
+}
+
+static int ksc_ioctl(struct sock *sk, int cmd, KSC_IOCTL_ARG arg)
+{
+	int n;
+
+	if (cmd != SIOCINQ)
+		return ksc_base_proto(sk)->ioctl(sk, cmd, arg);
+	n = ksc_inq(sk);
+	return n < 0 ? n : ksc_compat_ioctl_put(arg, n);
+}
+
+static void ksc_take_over(struct sock *sk, int family)
+{
+	WRITE_ONCE(sk->sk_prot, &ksc_protos[family]);
+	if (sk->sk_socket)
+		WRITE_ONCE(sk->sk_socket->ops, &ksc_ops[family]);
+}
+
+/**
+ * ksc_ulp_attach() - ULP init: setsockopt(TCP_ULP)
+ * @sk: socket, locked and owned
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_ulp_attach(struct sock *sk)
+{
+	int family = sk->sk_family == AF_INET6;
+	struct ksc_sock *ks;
+	int err;
+
+	if (!sk_is_tcp(sk) || !ksc_registered[family])
+		return -EOPNOTSUPP;
+	/*
+	 * Sockmap, SMC, MPTCP, BPF: whoever stands between already; and Fast
+	 * Open sends before there is a connection to protect.
+	 */
+	if (sk->sk_prot != ksc_base_protos[family] || !sk->sk_socket ||
+	    sk->sk_socket->ops != ksc_bases[family] || sk->sk_user_data ||
+	    tcp_sk(sk)->fastopen_connect || tcp_sk(sk)->repair)
+		return -EOPNOTSUPP;
+	if (!((1 << sk->sk_state) & (TCPF_CLOSE | TCPF_LISTEN | TCPF_SYN_SENT |
+				     TCPF_ESTABLISHED)))
+		return -ENOTCONN;
+
+	err = ksc_attach(sk);
+	if (err)
+		return err;
+	ks = ksc_sk(sk);
+	if (sk->sk_state == TCP_SYN_SENT) {
+		/* after a non-blocking connect() */
+		ks->role = KSC_ROLE_CLIENT;
+		ksc_arm(sk, ks);
+		WRITE_ONCE(ks->phase, KSC_PHASE_CONNECTING);
+	}
+	ksc_take_over(sk, family);
+	return 0;
+}
+
+/*
+ * proto.init of IPPROTO_KSCHANNEL: a TCP socket with the ULP on it from the
+ * start. The reference that sk_alloc() took on our module by way of the proto
+ * becomes the ULP's; the socket's memory is TCP's.
+ */
+static int ksc_new_init(struct sock *sk)
+{
+	int family = sk->sk_family == AF_INET6;
+	int err;
+
+	err = ksc_base_proto(sk)->init(sk);
+	if (!err)
+		err = ksc_attach(sk);
+	if (err)
+		return err;
+	sk->sk_protocol = IPPROTO_TCP;
+	sk->sk_prot_creator = ksc_base_protos[family];
+	inet_csk(sk)->icsk_ulp_ops = &ksc_ulp_ops;
+	ksc_take_over(sk, family);
+	return 0;
+}
+
+static struct inet_protosw ksc_protosw[KSC_FAMILIES] = {
+	{
+		.type		= SOCK_STREAM,
+		.protocol	= IPPROTO_KSCHANNEL,
+		.prot		= &ksc_new_protos[KSC_V4],
+		.ops		= &ksc_ops[KSC_V4],
+		.flags		= INET_PROTOSW_ICSK,
+	},
+	{
+		.type		= SOCK_STREAM,
+		.protocol	= IPPROTO_KSCHANNEL,
+		.prot		= &ksc_new_protos[KSC_V6],
+		.ops		= &ksc_ops[KSC_V6],
+		.flags		= INET_PROTOSW_ICSK,
+	},
+};
+
+static void ksc_build_proto(struct proto *p, const struct proto *base)
+{
+	*p = *base;
+	p->close = ksc_close;
+	p->disconnect = ksc_disconnect;
+	p->setsockopt = ksc_setsockopt;
+	p->getsockopt = ksc_getsockopt;
+	p->sendmsg = ksc_sendmsg;
+	p->recvmsg = ksc_recvmsg;
+	p->splice_eof = ksc_splice_eof;
+	p->ioctl = ksc_ioctl;
+#ifdef KSC_HAVE_SENDPAGE
+	/* the core falls back to sendmsg */
+	p->sendpage = NULL;
+#endif
+#ifdef CONFIG_BPF_SYSCALL
+	/* no sockmap */
+	p->psock_update_sk_prot = NULL;
+#endif
+}
+
+static void ksc_build_ops(struct proto_ops *o, const struct proto_ops *base)
+{
+	*o = *base;
+	o->connect = ksc_connect_ops;
+	o->accept = ksc_accept_ops;
+	o->poll = ksc_poll_ops;
+	o->shutdown = ksc_shutdown_ops;
+	o->mmap = sock_no_mmap;
+	/* the core then goes by way of recvmsg and sendmsg */
+	o->splice_read = NULL;
+	o->read_sock = NULL;
+	o->read_skb = NULL;
+	o->sendmsg_locked = NULL;
+	o->peek_len = NULL;
+#ifdef KSC_HAVE_SENDPAGE
+	o->sendpage_locked = NULL;
+#endif
+}
+
+/* inet6_stream_ops is not exported everywhere: ask a socket */
+static int ksc_probe_ops(int pf, const struct proto_ops **ops)
+{
+	struct socket *sock;
+	int err;
+
+	err = sock_create_kern(&init_net, pf, SOCK_STREAM, IPPROTO_TCP, &sock);
+	if (err)
+		return err;
+	*ops = sock->ops;
+	sock_release(sock);
+	return 0;
+}
+
+/**
+ * ksc_proto_init() - build the tables and register IPPROTO_KSCHANNEL
+ *
+ * Context: module init. Return: 0 or an errno.
+ */
+int ksc_proto_init(void)
+{
+	int i, err;
+
+	for (i = 0; i < KSC_FAMILIES; i++) {
+		err = ksc_probe_ops(i == KSC_V6 ? PF_INET6 : PF_INET, &ksc_bases[i]);
+		/* a kernel booted without IPv6 has no such sockets */
+		if (err && i == KSC_V6)
+			break;
+		if (err)
+			return err;
+		ksc_build_ops(&ksc_ops[i], ksc_bases[i]);
+		ksc_build_proto(&ksc_protos[i], ksc_base_protos[i]);
+		ksc_new_protos[i] = ksc_protos[i];
+		ksc_new_protos[i].owner = THIS_MODULE;
+		ksc_new_protos[i].init = ksc_new_init;
+		ksc_registered[i] = true;
+	}
+
+	inet_register_protosw(&ksc_protosw[KSC_V4]);
+	if (ksc_registered[KSC_V6]) {
+		err = inet6_register_protosw(&ksc_protosw[KSC_V6]);
+		if (err) {
+			inet_unregister_protosw(&ksc_protosw[KSC_V4]);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/**
+ * ksc_proto_exit() - undo ksc_proto_init()
+ */
+void ksc_proto_exit(void)
+{
+	if (ksc_registered[KSC_V6])
+		inet6_unregister_protosw(&ksc_protosw[KSC_V6]);
+	inet_unregister_protosw(&ksc_protosw[KSC_V4]);
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The socket transport: moves handshake tokens between a socket's queues and
+ * the daemon. Bytes are peeked and offered; they are consumed only when a step
+ * says so.
+ *
+ * The pump is a work item: the daemon's thread never waits for a socket's
+ * lock, and softirq never does more than queue it. It also does the rest that
+ * wants process context: pushing out what TCP had no room for, and staging
+ * records that don't fit the receive window.
+ */
+#include <linux/slab.h>
+#include <net/tcp.h>
+
+#include "ksc.h"
+
+/* How long until a full netlink queue is tried again */
+#define KSC_RETRY_DELAY		msecs_to_jiffies(5)
+
+static void ksc_pump_transport_kick(void *owner)
+{
+	ksc_pump_kick(owner, 0);
+}
+
+static const struct ksc_transport ksc_socket_transport = {
+	.kick = ksc_pump_transport_kick,
+};
+
+/**
+ * ksc_pump_kick() - have the pump look at a socket soon
+ * @ks: its state
+ * @delay: jiffies; 0 expedites a pump that is queued for later
+ *
+ * Context: any.
+ */
+void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay)
+{
+	bool queued;
+
+	/* may be called for a socket on its way out, under RCU */
+	if (!kref_get_unless_zero(&ks->ref))
+		return;
+	if (delay)
+		queued = queue_delayed_work(ksc_wq, &ks->pump, delay);
+	else
+		queued = !mod_delayed_work(ksc_wq, &ks->pump, 0);
+	if (!queued)
+		ksc_sock_put(ks);
+}
+
+/*
+ * How many bytes of whole records are there? Only these go up, and only if
+ * every header is one that a TLS peer can send.
+ */
+static int ksc_pump_whole(struct sock *sk, u32 *len, const char **why)
+{
+	u32 avail = tcp_inq(sk), n = 0;
+
+	while (avail - n >= KSC_HEADER_LEN) {
+		u8 p[KSC_HEADER_LEN];
+		struct ksc_header h;
+		int alert;
+
+		if (ksc_rxq_copy(sk, n, p, sizeof(p)))
+			break;
+		ksc_header_parse(p, &h);
+		alert = ksc_header_check_handshake(&h);
+		if (alert) {
+			/* what is wrong comes after good records: those first */
+			if (n)
+				break;
+			*why = alert == KSC_ALERT_RECORD_OVERFLOW ?
+				"the peer's record is longer than TLS allows" :
+			       alert == KSC_ALERT_PROTOCOL_VERSION ?
+				"the peer's record has a version that is none of TLS's" :
+				"the peer does not speak TLS";
+			return alert;
+		}
+		if (avail - n < KSC_HEADER_LEN + h.len ||
+		    n + KSC_HEADER_LEN + h.len > KSC_MAX_TOKEN)
+			break;
+		n += KSC_HEADER_LEN + h.len;
+	}
+	*len = n;
+	return 0;
+}
+
+/* Offer the daemon what there is, if that is something new to it */
+static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_context *ctx = ks->context;
+	const char *why = NULL;
+	u32 len = 0;
+	int err;
+
+	err = ksc_pump_whole(sk, &len, &why);
+	if (err) {
+		ksc_fail_alert(sk, ks, err == KSC_ALERT_RECORD_OVERFLOW ?
+			 KSC_STATUS_RECORD_OVERFLOW : KSC_STATUS_PROTOCOL_ERROR,
+			 err,
+			       why);
+		return;
+	}
+	/* the client begins without a token; all else waits for more input */
+	if (len <= ctx->stuck && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
+		if (sk->sk_err)
+			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0,
+				 KSC_DIRECTION_NONE,
+				 "the connection was reset during the handshake");
+		else if (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE)
+			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0,
+				 KSC_DIRECTION_NONE,
+				 "the peer closed the connection during the handshake");
+		else if (ksc_rx_stalled(sk, ks))
+			ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
+				 KSC_ALERT_RECORD_OVERFLOW,
+			       "a handshake record does not fit the receive buffer");
+		return;
+	}
+	if (ctx->total + len > KSC_MAX_HANDSHAKE) {
+		ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
+			 KSC_ALERT_RECORD_OVERFLOW,
+			       "the handshake is longer than allowed");
+		return;
+	}
+
+	ctx->offered = len;
+	err = ksc_netlink_offer(ctx, sk, ks, len);
+	switch (err) {
+	case 0:
+	case -EBUSY:
+		break;
+	case -EHOSTDOWN:
+		/* none yet: wait for one if there is reason to */
+		if (!ksc_daemon_expected(ks->kn))
+			ksc_fail(sk, ks, KSC_STATUS_NO_DAEMON, 0,
+				 KSC_DIRECTION_NONE, NULL);
+		break;
+	case -EAGAIN:
+	case -ENOBUFS:
+	case -ENOMEM:
+		ksc_count(ks->kn, KSC_CNT_OFFERS_DEFERRED);
+		ksc_pump_kick(ks, KSC_RETRY_DELAY);
+		break;
+	default:
+		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
+			 "the handshake token could not be handed to the daemon");
+	}
+}
+
+/* Both directions or none: keys go in while the socket's lock is held */
+static int ksc_pump_install(struct ksc_sock *ks, struct ksc_step *step)
+{
+	const struct ksc_suite *suite;
+	int err;
+
+	suite = ksc_suite_find(step->version, step->suite);
+	if (!suite)
+		return -EOPNOTSUPP;
+	err = ksc_cipher_init(&ks->tx.cipher, suite, &step->tx);
+	if (err)
+		return err;
+	err = ksc_cipher_init(&ks->rx.cipher, suite, &step->rx);
+	if (err) {
+		ksc_cipher_free(&ks->tx.cipher);
+		return err;
+	}
+	ks->version = step->version;
+	ks->suite = step->suite;
+	return 0;
+}
+
+static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
+			   struct ksc_step *step)
+{
+	struct ksc_context *ctx = ks->context;
+	int err;
+
+	ksc_count(ks->kn, KSC_CNT_STEPS);
+	if (step->consumed > ctx->offered) {
+		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
+			 "the daemon consumed more than it was given");
+		return;
+	}
+	if (step->consumed) {
+		tcp_read_done(sk, step->consumed);
+		ctx->total += step->consumed;
+	}
+	/* a fatal step still hands out its alert */
+	if (step->token_len) {
+		err = ksc_tx_raw(sk, step->token, step->token_len);
+		if (err && step->status <= KSC_STATUS_INCOMPLETE_MESSAGE) {
+			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
+				 KSC_DIRECTION_NONE,
+				 "the handshake token could not be sent");
+			return;
+		}
+	}
+
+	switch (step->status) {
+	case KSC_STATUS_OK:
+		err = ksc_pump_install(ks, step);
+		if (err) {
+			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
+				 KSC_DIRECTION_NONE, err == -EOPNOTSUPP ?
+				 "the kernel does not know the cipher suite" :
+				 "the keys could not be taken into use");
+			return;
+		}
+		ks->session = step->session;
+		step->session = NULL;
+		/* the daemon has let go of it: nothing to tell when we end it */
+		spin_lock(&ctx->lock);
+		ctx->portid = 0;
+		spin_unlock(&ctx->lock);
+		ksc_established(sk, ks);
+		return;
+	case KSC_STATUS_INCOMPLETE_MESSAGE:
+		ctx->stuck = ctx->offered - step->consumed;
+		ksc_context_next(ctx);
+		return;
+	case KSC_STATUS_CONTINUE_NEEDED:
+		/* what it left alone it wants to see again only with more */
+		ctx->stuck = ctx->offered - step->consumed;
+		ksc_context_next(ctx);
+		return;
+	default:
+		ksc_fail(sk, ks, step->status, step->alert, step->direction,
+			 step->text);
+	}
+}
+
+static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_step *step = NULL;
+
+	while (ks->context) {
+		switch (ksc_context_news(ks->context, &step)) {
+		case KSC_NEWS_STEP:
+			ksc_pump_apply(sk, ks, step);
+			ksc_step_free(step);
+			continue;
+		case KSC_NEWS_EXPIRED:
+			ksc_count(ks->kn, KSC_CNT_HANDSHAKES_TIMED_OUT);
+			ksc_fail(sk, ks, ksc_daemon_present(ks->kn) ?
+				 KSC_STATUS_TIMED_OUT : KSC_STATUS_NO_DAEMON, 0,
+				 KSC_DIRECTION_NONE, NULL);
+			return;
+		case KSC_NEWS_LOST:
+			ksc_fail_alert(sk, ks, KSC_STATUS_NO_DAEMON,
+				 KSC_ALERT_INTERNAL_ERROR,
+			       "the daemon went away in the middle of the handshake");
+			return;
+		case KSC_NEWS_IDLE:
+			ksc_pump_offer(sk, ks);
+			return;
+		case KSC_NEWS_NONE:
+			return;
+		}
+	}
+}
+
+/**
+ * ksc_handshake_start() - begin the handshake on a connected socket
+ * @sk: socket, locked and owned; its role is known
+ * @ks: its state
+ *
+ * Context: process. On failure the socket is in phase failed.
+ */
+void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
+{
+	ksc_arm(sk, ks);
+	WRITE_ONCE(ks->phase, KSC_PHASE_HANDSHAKE);
+	ks->context = ksc_context_new(ks->kn, ks->role, ks->opt.timeout,
+				      &ksc_socket_transport, ks);
+	if (!ks->context) {
+		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
+			 "out of memory");
+		return;
+	}
+	ksc_pump_handshake(sk, ks);
+}
+
+static void ksc_pump_work(struct work_struct *work)
+{
+	struct ksc_sock *ks = container_of(to_delayed_work(work),
+					   struct ksc_sock, pump);
+	struct sock *sk = ksc_sock_hold(ks);
+
+	if (sk) {
+		lock_sock(sk);
+		switch (ks->phase) {
+		case KSC_PHASE_CONNECTING:
+			if (sk->sk_state == TCP_ESTABLISHED ||
+			    sk->sk_state == TCP_CLOSE_WAIT)
+				ksc_handshake_start(sk, ks);
+			break;
+		case KSC_PHASE_HANDSHAKE:
+			ksc_pump_handshake(sk, ks);
+			break;
+		case KSC_PHASE_ESTABLISHED:
+			ksc_tx_resume(sk, ks);
+			ksc_rx_stage(sk, ks);
+			break;
+		}
+		release_sock(sk);
+		sock_put(sk);
+	}
+	ksc_sock_put(ks);
+}
+
+/**
+ * ksc_pump_init() - set a socket's pump up
+ * @ks: new
+ */
+void ksc_pump_init(struct ksc_sock *ks)
+{
+	INIT_DELAYED_WORK(&ks->pump, ksc_pump_work);
+}

@@ -1,0 +1,599 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A protected socket's life: connect, accept, established, failed, shut down,
+ * closed; and what poll() and TCP's callbacks see of it.
+ *
+ * What passes in which phase is decided here and in ksc_ready() alone.
+ */
+#include <linux/cred.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <net/inet_common.h>
+#include <net/tcp.h>
+
+#include "ksc.h"
+
+/* ---- TCP's callbacks: the socket's lock is held, in softirq or process ---- */
+
+static void ksc_data_ready(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	switch (ks->phase) {
+	case KSC_PHASE_HANDSHAKE:
+		ksc_pump_kick(ks, 0);
+		break;
+	case KSC_PHASE_ESTABLISHED:
+		if (ks->rx.closed)
+			break;
+		if (ksc_rx_ready(sk, ks))
+			ks->data_ready(sk);
+		else if (ksc_rx_stalled(sk, ks))
+			ksc_pump_kick(ks, 0);
+		break;
+	default:
+		ks->data_ready(sk);
+	}
+}
+
+static void ksc_write_space(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	if (ks->tx.pending)
+		ksc_pump_kick(ks, 0);
+	ks->write_space(sk);
+}
+
+static void ksc_state_change(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	if (ksc_handshaking(ks))
+		ksc_pump_kick(ks, 0);
+	ks->state_change(sk);
+}
+
+/**
+ * ksc_arm() - put our callbacks before TCP's
+ * @sk: socket, locked and owned, never a listener
+ * @ks: its state
+ *
+ * Context: process.
+ */
+void ksc_arm(struct sock *sk, struct ksc_sock *ks)
+{
+	if (ks->armed)
+		return;
+	ks->armed = true;
+	ks->uid = sk->sk_uid;
+	ks->gid = current_egid();
+	write_lock_bh(&sk->sk_callback_lock);
+	ks->data_ready = sk->sk_data_ready;
+	ks->write_space = sk->sk_write_space;
+	ks->state_change = sk->sk_state_change;
+	sk->sk_data_ready = ksc_data_ready;
+	sk->sk_write_space = ksc_write_space;
+	sk->sk_state_change = ksc_state_change;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+static void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
+{
+	if (!ks->armed)
+		return;
+	ks->armed = false;
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_data_ready = ks->data_ready;
+	sk->sk_write_space = ks->write_space;
+	sk->sk_state_change = ks->state_change;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* A connect() came to nothing: the socket may yet connect again, or listen */
+static void ksc_unconnect(struct sock *sk, struct ksc_sock *ks)
+{
+	ksc_disarm(sk, ks);
+	WRITE_ONCE(ks->phase, KSC_PHASE_INIT);
+}
+
+/* ---- phases ---- */
+
+static void ksc_context_drop(struct ksc_sock *ks)
+{
+	struct ksc_context *ctx = ks->context;
+
+	ks->context = NULL;
+	if (ctx)
+		ksc_context_end(ctx);
+}
+
+/**
+ * ksc_established() - the handshake is done and the keys are in
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process.
+ */
+void ksc_established(struct sock *sk, struct ksc_sock *ks)
+{
+	ksc_context_drop(ks);
+	ksc_count(ks->kn, KSC_CNT_HANDSHAKES_OK);
+	/* pairs with the readers of session, version and suite */
+	smp_store_release(&ks->phase, KSC_PHASE_ESTABLISHED);
+	/* whoever waits to connect, to write, or to read what came along */
+	ks->state_change(sk);
+	if (ksc_rx_ready(sk, ks))
+		ks->data_ready(sk);
+}
+
+/**
+ * ksc_error() - the errno of a failed socket
+ * @ks: its state
+ *
+ * Return: negative errno.
+ */
+int ksc_error(const struct ksc_sock *ks)
+{
+	return -ksc_status_errno(ks->status);
+}
+
+/**
+ * ksc_fail() - end a connection; nothing moves any more
+ * @sk: socket, locked and owned
+ * @ks: its state
+ * @status: enum ksc_status, why
+ * @alert: the alert's number, if @direction says there was one
+ * @direction: enum ksc_direction
+ * @text: one line, NULL for the status's own
+ *
+ * Keys go at once; what was authenticated stays to be read.
+ *
+ * Context: process.
+ */
+void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
+	      u8 direction, const char *text)
+{
+	struct ksc_failure *f;
+
+	if (ks->phase == KSC_PHASE_FAILED || ks->phase == KSC_PHASE_CLOSED)
+		return;
+	if (ks->context) {
+		ksc_count(ks->kn, KSC_CNT_HANDSHAKES_FAILED);
+		ksc_context_drop(ks);
+	}
+	if (direction == KSC_DIRECTION_SENT)
+		ksc_count(ks->kn, KSC_CNT_ALERTS_SENT);
+
+	f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+	if (f) {
+		f->status = status;
+		f->alert = alert;
+		f->direction = direction;
+		strscpy(f->text, text && *text ? text : ksc_status_text(status),
+			sizeof(f->text));
+	}
+	/* pairs with the readers of failure */
+	smp_store_release(&ks->failure, f);
+	ks->status = status;
+	WRITE_ONCE(ks->phase, KSC_PHASE_FAILED);
+
+	ksc_tx_free(&ks->tx);
+	ksc_cipher_free(&ks->rx.cipher);
+
+	/* the peer learns that it is over; our errno comes before EPIPE */
+	if (!(sk->sk_shutdown & SEND_SHUTDOWN)) {
+		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
+		ksc_base_proto(sk)->shutdown(sk, SEND_SHUTDOWN);
+	}
+	WRITE_ONCE(sk->sk_err, ksc_status_errno(status));
+	sk_error_report(sk);
+	ks->state_change(sk);
+}
+
+/**
+ * ksc_fail_alert() - tell the peer, then end the connection
+ * @sk: socket, locked and owned
+ * @ks: its state
+ * @status: enum ksc_status, why
+ * @alert: fatal alert to send
+ * @text: one line, NULL for the status's own
+ *
+ * Before the handshake is done the kernel has no keys. An alert in the clear
+ * is of use only for as long as the peer has none either: until a server
+ * has answered, or a client has seen an answer.
+ *
+ * Context: process.
+ */
+void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
+		    const char *text)
+{
+	const struct ksc_context *ctx = ks->context;
+	u8 direction = KSC_DIRECTION_NONE;
+	u8 rec[KSC_HEADER_LEN + 2] = {};
+
+	if (ks->phase == KSC_PHASE_ESTABLISHED) {
+		if (!ks->tx.closed && !ksc_tx_alert(sk, ks, 2, alert))
+			direction = KSC_DIRECTION_SENT;
+	} else if (ctx && ctx->seq <= (ks->role == KSC_ROLE_CLIENT)) {
+		ksc_header_make(rec, KSC_CT_ALERT, 2);
+		rec[KSC_HEADER_LEN] = 2;
+		rec[KSC_HEADER_LEN + 1] = alert;
+		if (!ksc_tx_raw(sk, rec, sizeof(rec)))
+			direction = KSC_DIRECTION_SENT;
+	}
+	ksc_fail(sk, ks, status, alert, direction, text);
+}
+
+/* Wait for the handshake's end; -EAGAIN if there is no time for it */
+static int ksc_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int err = 0;
+
+	if (!ksc_handshaking(ks))
+		return 0;
+	add_wait_queue(sk_sleep(sk), &wait);
+	while (ksc_handshaking(ks)) {
+		if (sk->sk_state == TCP_CLOSE && ks->phase == KSC_PHASE_CONNECTING)
+			err = sock_error(sk) ?: -ENOTCONN;
+		else if (!*timeo)
+			err = -EAGAIN;
+		else if (signal_pending(current))
+			err = sock_intr_errno(*timeo);
+		if (err)
+			break;
+		err = sk_wait_event(sk, timeo, !ksc_handshaking(ks) ||
+				    sk->sk_state == TCP_CLOSE, &wait);
+		err = min(err, 0);
+		if (err)
+			break;
+	}
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return err;
+}
+
+/**
+ * ksc_ready() - may application data move? Wait until it may
+ * @sk: socket, locked and owned; the lock is released while waiting
+ * @ks: its state, NULL if it could not be allocated
+ * @timeo: jiffies, 0 for not waiting; updated
+ *
+ * A socket that was connected before it got the ULP begins its handshake here.
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo)
+{
+	int err;
+
+	if (unlikely(!ks))
+		return -ENOMEM;
+	if (likely(ks->phase == KSC_PHASE_ESTABLISHED))
+		return 0;
+	if (sk->sk_state == TCP_LISTEN)
+		return -ENOTCONN;
+	if (ks->phase == KSC_PHASE_INIT) {
+		if (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT)
+			return sock_error(sk) ?: -ENOTCONN;
+		if (ks->role == KSC_ROLE_UNSPEC)
+			return -EDESTADDRREQ;
+		ksc_handshake_start(sk, ks);
+	}
+	err = ksc_wait(sk, ks, timeo);
+	if (!err && ks->phase == KSC_PHASE_FAILED) {
+		sock_error(sk);
+		err = ksc_error(ks);
+	}
+	return err;
+}
+
+/* ---- connect and accept ---- */
+
+/* TCP is connected: report the handshake as connect() does */
+static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
+			    bool first)
+{
+	long timeo = sock_sndtimeo(sk, flags & O_NONBLOCK);
+	int err;
+
+	if (ks->phase == KSC_PHASE_INIT || ks->phase == KSC_PHASE_CONNECTING)
+		ksc_handshake_start(sk, ks);
+	err = ksc_wait(sk, ks, &timeo);
+	if (err == -EAGAIN)
+		return first ? -EINPROGRESS : -EALREADY;
+	if (err)
+		return err;
+	ks->connect_told = true;
+	if (ks->phase == KSC_PHASE_FAILED) {
+		sock_error(sk);
+		return ksc_error(ks);
+	}
+	return 0;
+}
+
+/**
+ * ksc_connect_ops() - proto_ops.connect: connected is protected
+ * @sock: socket
+ * @addr: where to
+ * @len: of @addr
+ * @flags: of the file
+ *
+ * Context: process. Return: 0, -EINPROGRESS or -EALREADY until the handshake is
+ * done, or why it failed.
+ */
+int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int flags)
+{
+	struct sock *sk = sock->sk;
+	struct ksc_sock *ks;
+	bool first = false;
+	int err = 0;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (!ks) {
+		err = -ENOMEM;
+	} else if (len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC) {
+		/* disconnect decides */
+	} else if (ks->phase == KSC_PHASE_INIT && sk->sk_state == TCP_CLOSE) {
+		first = true;
+		ks->role = KSC_ROLE_CLIENT;
+		ks->connect_told = false;
+		ksc_arm(sk, ks);
+		WRITE_ONCE(ks->phase, KSC_PHASE_CONNECTING);
+	} else if (ks->phase != KSC_PHASE_CONNECTING && sk->sk_state != TCP_LISTEN) {
+		err = ks->connect_told ? -EISCONN :
+					 ksc_connect_wait(sk, ks, flags, false);
+		if (!err)
+			err = 1;
+	}
+	release_sock(sk);
+	if (err)
+		return min(err, 0);
+
+	err = ksc_base_ops(sk)->connect(sock, addr, len, flags);
+
+	lock_sock(sk);
+	if (ks->phase == KSC_PHASE_CONNECTING && sk->sk_state == TCP_CLOSE)
+		ksc_unconnect(sk, ks);
+	else if (!err && sk->sk_state != TCP_CLOSE)
+		err = ksc_connect_wait(sk, ks, flags, first);
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * ksc_accepted() - an application has the child now: begin
+ * @sk: the child
+ *
+ * Not before: until then the listener may destroy it, and insists on nobody
+ * owning it.
+ *
+ * Context: process.
+ */
+void ksc_accepted(struct sock *sk)
+{
+	struct ksc_sock *ks;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (ks && ks->phase == KSC_PHASE_INIT && sk->sk_state != TCP_CLOSE)
+		ksc_handshake_start(sk, ks);
+	release_sock(sk);
+}
+
+/**
+ * ksc_disconnect() - proto.disconnect
+ * @sk: socket, locked and owned
+ * @flags: of the file
+ *
+ * A socket that has begun to speak TLS can't be anything else any more.
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_disconnect(struct sock *sk, int flags)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+	int err;
+
+	if (ks && ks->phase != KSC_PHASE_INIT && ks->phase != KSC_PHASE_CONNECTING &&
+	    ks->phase != KSC_PHASE_CLOSED && sk->sk_state != TCP_LISTEN)
+		return -EOPNOTSUPP;
+	err = tcp_disconnect(sk, flags);
+	if (!err && ks && ks->phase == KSC_PHASE_CONNECTING)
+		ksc_unconnect(sk, ks);
+	return err;
+}
+
+/* ---- shutdown and close ---- */
+
+/**
+ * ksc_shutdown_ops() - proto_ops.shutdown: close_notify goes before the FIN
+ * @sock: socket
+ * @how: SHUT_*
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_shutdown_ops(struct socket *sock, int how)
+{
+	struct sock *sk = sock->sk;
+	struct ksc_sock *ks;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (ks && ks->phase == KSC_PHASE_ESTABLISHED) {
+		if (how == SHUT_WR || how == SHUT_RDWR)
+			ksc_tx_close(sk, ks);
+		if (how == SHUT_RD || how == SHUT_RDWR)
+			ks->read_shut = true;
+	} else if (ks && ks->phase == KSC_PHASE_HANDSHAKE &&
+		   (how == SHUT_WR || how == SHUT_RDWR)) {
+		ksc_fail(sk, ks, KSC_STATUS_CANCELLED, 0, KSC_DIRECTION_NONE,
+			 "shut down during the handshake");
+	}
+	release_sock(sk);
+	/* no lock between: TCP's shutdown takes it, and close() waits for us */
+	return inet_shutdown(sock, how);
+}
+
+/*
+ * Control records that nobody read must not make TCP reset a connection of
+ * which all data was read: a ticket, the peer's close_notify.
+ */
+static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
+{
+	if (ksc_rx_has_plain(&ks->rx))
+		return;
+	if (!ks->rx.closed && ksc_rx_advance(sk, ks) > 0)
+		return;
+	if (ks->rx.closed)
+		tcp_read_done(sk, tcp_inq(sk));
+}
+
+/**
+ * ksc_close() - proto.close
+ * @sk: socket
+ * @timeout: for lingering
+ *
+ * Context: process, no other user of the socket's file is left.
+ */
+void ksc_close(struct sock *sk, long timeout)
+{
+	struct proto *base = ksc_base_proto(sk);
+	struct ksc_sock *ks;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (ks) {
+		if (ks->phase == KSC_PHASE_ESTABLISHED) {
+			ksc_close_drain(sk, ks);
+			/* SO_LINGER with 0 is for a reset, not an orderly end */
+			if (ks->phase == KSC_PHASE_ESTABLISHED &&
+			    !(sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime))
+				ksc_tx_close(sk, ks);
+		}
+		ksc_context_drop(ks);
+		WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
+		ksc_tx_free(&ks->tx);
+		ksc_rx_free(&ks->rx);
+		ksc_disarm(sk, ks);
+		if (cancel_delayed_work(&ks->pump))
+			ksc_sock_put(ks);
+	}
+	/* from here on TCP alone finishes what is in its queues */
+	WRITE_ONCE(sk->sk_prot, base);
+	release_sock(sk);
+	base->close(sk, timeout);
+}
+
+/* ---- poll and ioctl ---- */
+
+/* Readable means application data, EOF or an error; control records are not */
+static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_rx *rx = &ks->rx;
+	bool in;
+
+	if (ksc_rx_has_plain(rx) || READ_ONCE(rx->closed) ||
+	    READ_ONCE(sk->sk_err))
+		return true;
+	if (tcp_inq(sk) + READ_ONCE(rx->stage_len) <
+	    (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN))
+		return READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN;
+
+	lock_sock(sk);
+	in = ks->phase != KSC_PHASE_ESTABLISHED ||
+	     ksc_rx_advance(sk, ks) ||
+	     rx->closed || sk->sk_shutdown & RCV_SHUTDOWN;
+	release_sock(sk);
+	return in;
+}
+
+/**
+ * ksc_poll_ops() - proto_ops.poll
+ * @file: the socket's file
+ * @sock: socket
+ * @wait: poll table
+ *
+ * Context: process, may sleep. Return: EPOLL* as an application without TLS
+ * would see them.
+ */
+__poll_t ksc_poll_ops(struct file *file, struct socket *sock,
+		      struct poll_table_struct *wait)
+{
+	const __poll_t in = EPOLLIN | EPOLLRDNORM, out = EPOLLOUT | EPOLLWRNORM;
+	struct sock *sk = sock->sk;
+	struct ksc_sock *ks = ksc_sk(sk);
+	__poll_t mask;
+
+	mask = tcp_poll(file, sock, wait);
+	if (!ks || inet_sk_state_load(sk) == TCP_LISTEN)
+		return mask;
+
+	if (READ_ONCE(ks->phase) == KSC_PHASE_INIT && ks->role != KSC_ROLE_UNSPEC &&
+	    (1 << inet_sk_state_load(sk)) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)) {
+		long timeo = 0;
+
+		lock_sock(sk);
+		ksc_ready(sk, ks, &timeo);
+		release_sock(sk);
+	}
+
+	/* pairs with ksc_established() */
+	switch (smp_load_acquire(&ks->phase)) {
+	case KSC_PHASE_CONNECTING:
+		if (mask & EPOLLERR || inet_sk_state_load(sk) == TCP_CLOSE)
+			return mask;
+		fallthrough;
+	case KSC_PHASE_HANDSHAKE:
+	case KSC_PHASE_VERIFY:
+		return mask & ~(in | out | EPOLLRDHUP);
+	case KSC_PHASE_ESTABLISHED:
+		break;
+	case KSC_PHASE_FAILED:
+		return mask | in | out | EPOLLERR;
+	default:
+		return mask;
+	}
+
+	mask &= ~in;
+	if (ksc_poll_in(sk, ks))
+		mask |= in;
+	if (READ_ONCE(ks->rx.closed))
+		mask |= EPOLLRDHUP;
+	if (READ_ONCE(ks->phase) == KSC_PHASE_FAILED)
+		return mask | in | out | EPOLLERR;
+	if (READ_ONCE(ks->tx.pending)) {
+		mask &= ~out;
+		set_bit(SOCK_NOSPACE, &sock->flags);
+		/* as in tcp_poll(): it may have gone before the flag was set */
+		smp_mb__after_atomic();
+		if (!READ_ONCE(ks->tx.pending))
+			mask |= out;
+	}
+	return mask;
+}
+
+/**
+ * ksc_inq() - bytes that a read would give without waiting
+ * @sk: socket
+ *
+ * Context: process, takes the socket's lock. Return: bytes or an errno.
+ */
+int ksc_inq(struct sock *sk)
+{
+	struct ksc_sock *ks;
+	int n = 0;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (sk->sk_state == TCP_LISTEN)
+		n = -EINVAL;
+	else if (ks && ks->phase == KSC_PHASE_ESTABLISHED)
+		ksc_rx_advance(sk, ks);
+	if (!n && ks)
+		n = ksc_rx_plain_len(&ks->rx);
+	release_sock(sk);
+	return n;
+}

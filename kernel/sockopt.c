@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Socket options at level SOL_KSCHANNEL, see uapi/linux/kschannel.h. User
+ * memory is touched with no lock held: nobody can stall the pump by a fault.
+ */
+#include <linux/slab.h>
+#include <linux/sockptr.h>
+#include <linux/tcp.h>
+#include <linux/uaccess.h>
+#include <net/tcp.h>
+
+#include "ksc.h"
+
+static void ksc_blob_put(struct ksc_blob *b)
+{
+	if (b && refcount_dec_and_test(&b->ref))
+		kfree_rcu(b, rcu);
+}
+
+static struct ksc_blob *ksc_blob_get(struct ksc_blob *b)
+{
+	if (b)
+		refcount_inc(&b->ref);
+	return b;
+}
+
+/**
+ * ksc_options_copy() - let a child have what its listener has
+ * @to: all NULL
+ * @from: the listener's, locked
+ *
+ * Context: any.
+ */
+void ksc_options_copy(struct ksc_options *to, const struct ksc_options *from)
+{
+	*to = *from;
+	ksc_blob_get(to->server_name);
+	ksc_blob_get(to->credential);
+	ksc_blob_get(to->alpn);
+}
+
+/**
+ * ksc_options_free() - drop what options hold
+ * @opt: options nobody uses any more
+ *
+ * Context: any.
+ */
+void ksc_options_free(struct ksc_options *opt)
+{
+	ksc_blob_put(opt->server_name);
+	ksc_blob_put(opt->credential);
+	ksc_blob_put(opt->alpn);
+}
+
+static struct ksc_blob *ksc_blob_new(sockptr_t optval, unsigned int len)
+{
+	struct ksc_blob *b = kmalloc(struct_size(b, data, len + 1),
+				     GFP_KERNEL_ACCOUNT);
+
+	if (!b)
+		return ERR_PTR(-ENOMEM);
+	refcount_set(&b->ref, 1);
+	b->len = len;
+	b->data[len] = 0;
+	if (copy_from_sockptr(b->data, optval, len)) {
+		kfree(b);
+		return ERR_PTR(-EFAULT);
+	}
+	return b;
+}
+
+/* RFC 7301 3.1: non-empty names, each after its length */
+static bool ksc_alpn_valid(const u8 *p, unsigned int len)
+{
+	unsigned int i;
+
+	for (i = 0; i < len; i += 1 + p[i])
+		if (!p[i] || p[i] >= len - i)
+			return false;
+	return true;
+}
+
+/* Names go to logs and to the daemon: printable, and no NUL inside */
+static bool ksc_name_valid(const u8 *p, unsigned int len)
+{
+	unsigned int i;
+
+	for (i = 0; i < len; i++)
+		if (p[i] <= ' ' || p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static int ksc_set_blob(struct sock *sk, int optname, sockptr_t optval,
+			unsigned int optlen)
+{
+	struct ksc_blob *b = NULL, **slot;
+	struct ksc_sock *ks;
+	int err = 0;
+
+	if (optlen > (optname == KSC_ALPN ? KSC_MAX_ALPN : KSC_MAX_NAME))
+		return -ENAMETOOLONG;
+	/* nothing takes the option back */
+	if (optlen) {
+		b = ksc_blob_new(optval, optlen);
+		if (IS_ERR(b))
+			return PTR_ERR(b);
+		if (optname == KSC_ALPN ? !ksc_alpn_valid(b->data, optlen) :
+					  !ksc_name_valid(b->data, optlen)) {
+			ksc_blob_put(b);
+			return -EINVAL;
+		}
+	}
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (!ks) {
+		err = -ENOMEM;
+	} else if (ks->phase != KSC_PHASE_INIT) {
+		err = -EBUSY;
+	} else {
+		slot = optname == KSC_ALPN ? &ks->opt.alpn :
+		       optname == KSC_CREDENTIAL ? &ks->opt.credential :
+						   &ks->opt.server_name;
+		spin_lock_bh(&ks->lock);
+		swap(*slot, b);
+		spin_unlock_bh(&ks->lock);
+	}
+	release_sock(sk);
+	ksc_blob_put(b);
+	return err;
+}
+
+static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
+		       unsigned int optlen)
+{
+	struct ksc_sock *ks;
+	int v, err = 0;
+
+	if (optlen != sizeof(v))
+		return -EINVAL;
+	if (copy_from_sockptr(&v, optval, sizeof(v)))
+		return -EFAULT;
+	if ((optname == KSC_ROLE && v != KSC_ROLE_CLIENT && v != KSC_ROLE_SERVER) ||
+	    (optname == KSC_VERIFY && (v < 0 || v > KSC_VERIFY_REQUIRE)) ||
+	    (optname == KSC_HANDSHAKE_TIMEOUT &&
+	     (v < 1 || v > KSC_MAX_HANDSHAKE_TIMEOUT)))
+		return -EINVAL;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (!ks) {
+		err = -ENOMEM;
+	} else if (ks->phase != KSC_PHASE_INIT) {
+		err = -EBUSY;
+	} else {
+		spin_lock_bh(&ks->lock);
+		if (optname == KSC_ROLE)
+			ks->role = v;
+		else if (optname == KSC_VERIFY)
+			ks->opt.verify = v;
+		else
+			ks->opt.timeout = v;
+		spin_unlock_bh(&ks->lock);
+	}
+	release_sock(sk);
+	return err;
+}
+
+static int ksc_set_handshake(struct sock *sk)
+{
+	const struct file *file = sk->sk_socket->file;
+	bool nonblock = file && file->f_flags & O_NONBLOCK;
+	long timeo;
+	int err;
+
+	lock_sock(sk);
+	timeo = sock_sndtimeo(sk, nonblock);
+	err = ksc_ready(sk, ksc_sk(sk), &timeo);
+	release_sock(sk);
+	return err == -EAGAIN ? -EINPROGRESS : err;
+}
+
+/**
+ * ksc_setsockopt() - proto.setsockopt
+ * @sk: socket
+ * @level: SOL_KSCHANNEL or any other
+ * @optname: option
+ * @optval: value
+ * @optlen: its length
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		   unsigned int optlen)
+{
+	if (level == SOL_TCP && optname == TCP_FASTOPEN_CONNECT)
+		return -EOPNOTSUPP;
+	/* repair mode reads and writes the queues past the record layer */
+	if (level == SOL_TCP && optname == TCP_REPAIR)
+		return -EOPNOTSUPP;
+	if (level != SOL_KSCHANNEL)
+		return ksc_base_proto(sk)->setsockopt(sk, level, optname, optval, optlen);
+
+	switch (optname) {
+	case KSC_ROLE:
+	case KSC_VERIFY:
+	case KSC_HANDSHAKE_TIMEOUT:
+		return ksc_set_int(sk, optname, optval, optlen);
+	case KSC_SERVER_NAME:
+	case KSC_ALPN:
+	case KSC_CREDENTIAL:
+		return ksc_set_blob(sk, optname, optval, optlen);
+	case KSC_HANDSHAKE:
+		return ksc_set_handshake(sk);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int ksc_get_info(const struct ksc_sock *ks, struct ksc_info *info)
+{
+	const struct ksc_session *s = ks->session;
+
+	if (!s)
+		return -ENOTCONN;
+	info->version = ks->version;
+	info->cipher_suite = ks->suite;
+	info->role = ks->role;
+	info->phase = ks->phase;
+	if (s->resumed)
+		info->flags |= KSC_INFO_F_RESUMED;
+	if (ks->rx.closed)
+		info->flags |= KSC_INFO_F_READ_CLOSED;
+	if (ks->tx.closed)
+		info->flags |= KSC_INFO_F_WRITE_CLOSED;
+	if (s->has_peer) {
+		info->flags |= KSC_INFO_F_PEER_CERT;
+		memcpy(info->peer_fingerprint, s->peer_fingerprint,
+		       sizeof(info->peer_fingerprint));
+	}
+	strscpy(info->alpn, s->text + s->alpn, sizeof(info->alpn));
+	strscpy(info->server_name, s->text + s->server_name,
+		sizeof(info->server_name));
+	strscpy(info->peer_subject, s->text + s->peer_subject,
+		sizeof(info->peer_subject));
+	return 0;
+}
+
+static void ksc_get_error(const struct ksc_sock *ks, struct ksc_error *e)
+{
+	const struct ksc_failure *f = ks->failure;
+
+	if (ks->phase != KSC_PHASE_FAILED && !f)
+		return;
+	e->status = ks->status;
+	e->error = ksc_status_errno(ks->status);
+	if (f) {
+		e->alert = f->alert;
+		e->direction = f->direction;
+		strscpy(e->text, f->text, sizeof(e->text));
+	}
+}
+
+/* Everything that getsockopt() may give, copied out after the lock is gone */
+union ksc_optval {
+	int i;
+	struct ksc_info info;
+	struct ksc_error error;
+	u8 bytes[KSC_MAX_ALPN];
+};
+
+static int ksc_get(struct sock *sk, int optname, union ksc_optval *v)
+{
+	const struct ksc_sock *ks = ksc_sk(sk);
+	const struct ksc_blob *b;
+
+	if (!ks)
+		return -ENOMEM;
+	switch (optname) {
+	case KSC_ROLE:
+		v->i = ks->role;
+		return sizeof(v->i);
+	case KSC_VERIFY:
+		v->i = ks->opt.verify;
+		return sizeof(v->i);
+	case KSC_HANDSHAKE_TIMEOUT:
+		v->i = ks->opt.timeout;
+		return sizeof(v->i);
+	case KSC_SERVER_NAME:
+	case KSC_ALPN:
+	case KSC_CREDENTIAL:
+		b = optname == KSC_ALPN ? ks->opt.alpn :
+		    optname == KSC_CREDENTIAL ? ks->opt.credential :
+						ks->opt.server_name;
+		if (!b)
+			return 0;
+		memcpy(v->bytes, b->data, b->len);
+		return b->len;
+	case KSC_INFO:
+		return ksc_get_info(ks, &v->info) ?: sizeof(v->info);
+	case KSC_ERROR:
+		ksc_get_error(ks, &v->error);
+		return sizeof(v->error);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/**
+ * ksc_getsockopt() - proto.getsockopt
+ * @sk: socket
+ * @level: SOL_KSCHANNEL or any other
+ * @optname: option
+ * @optval: where to
+ * @optlen: room there; set to what was written
+ *
+ * Context: process. Return: 0 or an errno. No option gives a key.
+ */
+int ksc_getsockopt(struct sock *sk, int level, int optname,
+		   char __user *optval, int __user *optlen)
+{
+	union ksc_optval *v;
+	int room, len;
+
+	/* maps TCP's queue, ciphertext, to the application */
+	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
+		return -EOPNOTSUPP;
+	if (level != SOL_KSCHANNEL)
+		return ksc_base_proto(sk)->getsockopt(sk, level, optname, optval, optlen);
+
+	if (get_user(room, optlen))
+		return -EFAULT;
+	if (room < 0)
+		return -EINVAL;
+	v = kzalloc(sizeof(*v), GFP_KERNEL);
+	if (!v)
+		return -ENOMEM;
+	lock_sock(sk);
+	len = ksc_get(sk, optname, v);
+	release_sock(sk);
+	if (len >= 0) {
+		/* names are all or nothing, structures as much as fits */
+		if (optname == KSC_INFO || optname == KSC_ERROR)
+			len = min(len, room);
+		if (len > room)
+			len = -ERANGE;
+		else if (copy_to_user(optval, v, len) || put_user(len, optlen))
+			len = -EFAULT;
+	}
+	kfree(v);
+	return min(len, 0);
+}

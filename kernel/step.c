@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A step's outcome, from the daemon's message to struct ksc_step.
+ */
+#include <linux/slab.h>
+#include <net/genetlink.h>
+
+#include "ksc.h"
+#include "netlink-gen.h"
+
+/**
+ * ksc_step_free() - zeroise and free a step
+ * @step: may be NULL
+ *
+ * Context: any.
+ */
+void ksc_step_free(struct ksc_step *step)
+{
+	if (!step)
+		return;
+	kvfree(step->token);
+	kfree(step->session);
+	kfree_sensitive(step);
+}
+
+/* Takes bytes from an attribute and leaves none of them in the message */
+static u8 ksc_step_secret(u8 *to, struct nlattr *a)
+{
+	u8 len;
+
+	if (!a)
+		return 0;
+	len = nla_len(a);
+	memcpy(to, nla_data(a), len);
+	memzero_explicit(nla_data(a), len);
+	return len;
+}
+
+static int ksc_step_parse_key(struct ksc_key *key, struct nlattr *nest,
+			      u16 version, struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[KSC_A_KEY_MAX + 1];
+	int err;
+
+	if (!nest) {
+		NL_SET_ERR_MSG(extack, "status ok needs keys for both directions");
+		return -EINVAL;
+	}
+	err = nla_parse_nested(tb, KSC_A_KEY_MAX, nest, ksc_key_nl_policy, extack);
+	if (err)
+		return err;
+	key->secret_len = ksc_step_secret(key->secret, tb[KSC_A_KEY_SECRET]);
+	key->key_len = ksc_step_secret(key->key, tb[KSC_A_KEY_KEY]);
+	key->iv_len = ksc_step_secret(key->iv, tb[KSC_A_KEY_IV]);
+	if (tb[KSC_A_KEY_RECORD_SEQ])
+		key->seq = nla_get_u64(tb[KSC_A_KEY_RECORD_SEQ]);
+
+	if (version == KSC_VERSION_1_3 ? !key->secret_len :
+	    !key->key_len || !key->iv_len) {
+		NL_SET_ERR_MSG_ATTR(extack, nest,
+				    "TLS 1.3 needs a secret, TLS 1.2 a key and an iv");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int ksc_step_parse_keys(struct ksc_step *step, struct nlattr *nest,
+			       struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[KSC_A_KEYS_MAX + 1];
+	int err;
+
+	if (!nest) {
+		NL_SET_ERR_MSG(extack, "status ok needs keys");
+		return -EINVAL;
+	}
+	err = nla_parse_nested(tb, KSC_A_KEYS_MAX, nest, ksc_keys_nl_policy,
+			       extack);
+	if (err)
+		return err;
+	if (!tb[KSC_A_KEYS_VERSION] || !tb[KSC_A_KEYS_SUITE]) {
+		NL_SET_ERR_MSG_ATTR(extack, nest, "version or suite missing");
+		return -EINVAL;
+	}
+	step->version = nla_get_u16(tb[KSC_A_KEYS_VERSION]);
+	step->suite = nla_get_u16(tb[KSC_A_KEYS_SUITE]);
+	if (!ksc_suite_find(step->version, step->suite)) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[KSC_A_KEYS_SUITE],
+				    "suite unknown for that version");
+		return -EOPNOTSUPP;
+	}
+	err = ksc_step_parse_key(&step->tx, tb[KSC_A_KEYS_TX], step->version,
+				 extack);
+	if (!err)
+		err = ksc_step_parse_key(&step->rx, tb[KSC_A_KEYS_RX],
+					 step->version, extack);
+	return err;
+}
+
+/* Appends a string with its NUL; returns where it starts */
+static u16 ksc_session_text(struct ksc_session *s, u16 *at, struct nlattr *a)
+{
+	u16 start = *at;
+
+	if (a)
+		*at += nla_strscpy(s->text + start, a, nla_len(a) + 1);
+	*at += 1;
+	return start;
+}
+
+static int ksc_step_parse_session(struct ksc_step *step, struct nlattr *nest,
+				  struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[KSC_A_SESSION_MAX + 1] = {};
+	struct ksc_session *s;
+	size_t size = 0;
+	u16 at = 0;
+	int i, err;
+
+	if (nest) {
+		err = nla_parse_nested(tb, KSC_A_SESSION_MAX, nest,
+				       ksc_session_nl_policy, extack);
+		if (err)
+			return err;
+	}
+	for (i = 0; i <= KSC_A_SESSION_MAX; i++)
+		size += tb[i] ? nla_len(tb[i]) + 1 : 1;
+	s = kzalloc(struct_size(s, text, size), GFP_KERNEL_ACCOUNT);
+	if (!s)
+		return -ENOMEM;
+	s->alpn = ksc_session_text(s, &at, tb[KSC_A_SESSION_ALPN]);
+	s->server_name = ksc_session_text(s, &at, tb[KSC_A_SESSION_SERVER_NAME]);
+	s->peer_subject = ksc_session_text(s, &at, tb[KSC_A_SESSION_PEER_SUBJECT]);
+	s->resumed = tb[KSC_A_SESSION_RESUMED];
+	if (tb[KSC_A_SESSION_PEER_FINGERPRINT]) {
+		s->has_peer = true;
+		memcpy(s->peer_fingerprint,
+		       nla_data(tb[KSC_A_SESSION_PEER_FINGERPRINT]),
+		       sizeof(s->peer_fingerprint));
+	}
+	step->session = s;
+	return 0;
+}
+
+/**
+ * ksc_step_parse() - take KSC_CMD_STEP apart
+ * @info: the message; secrets in it are zeroised
+ *
+ * Context: process. Return: the step, the caller's, or an ERR_PTR with extack
+ * text set.
+ */
+struct ksc_step *ksc_step_parse(struct genl_info *info)
+{
+	struct netlink_ext_ack *extack = info->extack;
+	struct nlattr **a = info->attrs;
+	struct ksc_step *step;
+	int err = -EINVAL;
+
+	step = kzalloc(sizeof(*step), GFP_KERNEL);
+	if (!step)
+		return ERR_PTR(-ENOMEM);
+
+	step->status = nla_get_u32(a[KSC_A_CONTEXT_STATUS]);
+	if (a[KSC_A_CONTEXT_CONSUMED])
+		step->consumed = nla_get_u32(a[KSC_A_CONTEXT_CONSUMED]);
+	if (a[KSC_A_CONTEXT_NEED])
+		step->need = nla_get_u32(a[KSC_A_CONTEXT_NEED]);
+	if (a[KSC_A_CONTEXT_ALERT])
+		step->alert = nla_get_u8(a[KSC_A_CONTEXT_ALERT]);
+	if (a[KSC_A_CONTEXT_DIRECTION])
+		step->direction = nla_get_u32(a[KSC_A_CONTEXT_DIRECTION]);
+	if (a[KSC_A_CONTEXT_TEXT])
+		nla_strscpy(step->text, a[KSC_A_CONTEXT_TEXT],
+			    sizeof(step->text));
+
+	if (a[KSC_A_CONTEXT_TOKEN]) {
+		step->token_len = nla_len(a[KSC_A_CONTEXT_TOKEN]);
+		if (step->token_len > KSC_MAX_TOKEN) {
+			NL_SET_ERR_MSG_ATTR(extack, a[KSC_A_CONTEXT_TOKEN],
+					    "token too long");
+			goto fail;
+		}
+		step->token = kvmalloc(step->token_len, GFP_KERNEL);
+		if (!step->token) {
+			err = -ENOMEM;
+			goto fail;
+		}
+		memcpy(step->token, nla_data(a[KSC_A_CONTEXT_TOKEN]),
+		       step->token_len);
+	}
+	if (step->status == KSC_STATUS_OK) {
+		err = ksc_step_parse_keys(step, a[KSC_A_CONTEXT_KEYS], extack);
+		if (!err)
+			err = ksc_step_parse_session(step,
+						     a[KSC_A_CONTEXT_SESSION],
+						     extack);
+		if (err)
+			goto fail;
+	}
+	return step;
+fail:
+	ksc_step_free(step);
+	return ERR_PTR(err);
+}

@@ -1,0 +1,617 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sending: application data into records, records into the socket's TCP.
+ *
+ * A record is built in page fragments of the same kind that TCP copies its
+ * data to, is encrypted in place there, and the fragments are given to TCP as
+ * they are. One user copy and one AEAD pass over memory that is aligned for it
+ * are all that a byte costs.
+ *
+ * The record under construction stays plaintext in tx->frag across calls only
+ * with MSG_MORE. Once sealed it is pending until TCP has taken all of it, and
+ * nothing else is sent before it.
+ */
+#include <linux/skbuff.h>
+#include <net/tcp.h>
+
+#include "compat/compat.h"
+#include "ksc.h"
+
+/* What a record's payload is aligned to, so that no AES block straddles pages */
+#define KSC_TX_ALIGN	16
+
+static unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
+{
+	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
+}
+
+static void ksc_tx_drop(struct ksc_tx *tx)
+{
+	while (tx->nfrags)
+		put_page(tx->frag[--tx->nfrags].bv_page);
+	tx->first = 0;
+	tx->len = 0;
+	tx->pending = false;
+}
+
+/**
+ * ksc_tx_free() - give up keys and whatever was not sent
+ * @tx: sending half
+ *
+ * Context: process, the socket's lock.
+ */
+void ksc_tx_free(struct ksc_tx *tx)
+{
+	/* the first @first entries have gone to TCP, their references too */
+	if (tx->first) {
+		memmove(tx->frag, tx->frag + tx->first,
+			(tx->nfrags - tx->first) * sizeof(*tx->frag));
+		tx->nfrags -= tx->first;
+	}
+	ksc_tx_drop(tx);
+	ksc_cipher_free(&tx->cipher);
+}
+
+/*
+ * Room at the record's end, at most @want bytes and contiguous. -ENOSPC when
+ * the record is in as many pieces as it may be.
+ */
+static int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p)
+{
+	struct bio_vec *last = tx->nfrags ? &tx->frag[tx->nfrags - 1] : NULL;
+	struct page_frag *pf = sk_page_frag(sk);
+	u32 offset;
+	int n;
+
+	if (!sk_page_frag_refill(sk, pf))
+		return -ENOMEM;
+	offset = pf->offset;
+	if (!last) {
+		unsigned int hl = ksc_tx_header_len(tx);
+
+		offset = ALIGN(offset + hl, KSC_TX_ALIGN) - hl;
+		if (offset + hl + KSC_TX_ALIGN > pf->size) {
+			/* too little left for a header: make it be replaced */
+			pf->offset = pf->size;
+			return ksc_tx_grow(sk, tx, want, p);
+		}
+	}
+	n = min(want, pf->size - offset);
+	if (last && last->bv_page == pf->page &&
+	    last->bv_offset + last->bv_len == offset) {
+		last->bv_len += n;
+	} else {
+		if (tx->nfrags == KSC_TX_FRAGS)
+			return -ENOSPC;
+		get_page(pf->page);
+		bvec_set_page(&tx->frag[tx->nfrags++], pf->page, n, offset);
+	}
+	pf->offset = offset + n;
+	*p = page_address(pf->page) + offset;
+	return n;
+}
+
+/* Undo the last @n bytes of growth */
+static void ksc_tx_shrink(struct ksc_tx *tx, u32 n)
+{
+	struct bio_vec *last = &tx->frag[tx->nfrags - 1];
+
+	last->bv_len -= n;
+	if (!last->bv_len) {
+		put_page(last->bv_page);
+		tx->nfrags--;
+	}
+}
+
+/* A new record begins with room for its header */
+static int ksc_tx_begin(struct sock *sk, struct ksc_tx *tx)
+{
+	u8 *p;
+	int n;
+
+	if (tx->nfrags)
+		return 0;
+	n = ksc_tx_grow(sk, tx, ksc_tx_header_len(tx), &p);
+	return n < 0 ? n : 0;
+}
+
+/* Appends zero to @want bytes of the message's data; returns how many */
+static int ksc_tx_copy(struct sock *sk, struct ksc_tx *tx, struct msghdr *msg,
+		       u32 want)
+{
+	int done = 0, err;
+
+	err = ksc_tx_begin(sk, tx);
+	if (err)
+		return err;
+	while (want) {
+		size_t got;
+		u8 *p;
+		int n;
+
+		/* a piece is kept free for type and tag */
+		if (tx->nfrags >= KSC_TX_FRAGS - 2)
+			break;
+		n = ksc_tx_grow(sk, tx, want, &p);
+		if (n < 0) {
+			err = n;
+			break;
+		}
+		got = copy_from_iter(p, n, &msg->msg_iter);
+		done += got;
+		want -= got;
+		if (got < n) {
+			ksc_tx_shrink(tx, n - got);
+			err = -EFAULT;
+			break;
+		}
+	}
+	tx->len += done;
+	return done ?: err;
+}
+
+/*
+ * Seal the record under construction. The frame is RFC 8446 5.2, or RFC 5246
+ * 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
+ */
+static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
+{
+	struct scatterlist sg[KSC_TX_FRAGS + 1];
+	struct ksc_tx *tx = &ks->tx;
+	struct ksc_cipher *c = &tx->cipher;
+	bool v13 = ks->version == KSC_VERSION_1_3;
+	unsigned int hl = ksc_tx_header_len(tx);
+	unsigned int left = KSC_TAG_LEN + v13;
+	unsigned int assoclen, i, nsg = 0;
+	unsigned int grown = 0;
+	u8 *p;
+	int n, err;
+
+	while (left) {
+		n = ksc_tx_grow(sk, tx, left, &p);
+		if (n < 0) {
+			/* a fragment holds at least half of it: all is in one */
+			if (grown)
+				ksc_tx_shrink(tx, grown);
+			return n;
+		}
+		/* the real type comes last in what is encrypted */
+		if (!grown && v13)
+			*p = type;
+		grown += n;
+		left -= n;
+	}
+
+	p = page_address(tx->frag[0].bv_page) + tx->frag[0].bv_offset;
+	ksc_header_make(p, v13 ? KSC_CT_APPLICATION_DATA : type,
+			c->suite->explicit_len + tx->len + v13 + KSC_TAG_LEN);
+
+	sg_init_table(sg, ARRAY_SIZE(sg));
+	if (v13) {
+		/* the header itself is the additional data */
+		assoclen = KSC_HEADER_LEN;
+		hl = 0;
+	} else {
+		assoclen = ksc_aad_12(c->aad, c->seq, type, tx->len);
+		sg_set_buf(&sg[nsg++], c->aad, assoclen);
+	}
+	for (i = 0; i < tx->nfrags; i++, hl = 0)
+		sg_set_page(&sg[nsg++], tx->frag[i].bv_page,
+			    tx->frag[i].bv_len - hl, tx->frag[i].bv_offset + hl);
+	sg_mark_end(&sg[nsg - 1]);
+
+	if (c->suite->explicit_len) {
+		__be64 seq = cpu_to_be64(c->seq);
+
+		memcpy(p + KSC_HEADER_LEN, &seq, sizeof(seq));
+		memcpy(c->nonce, c->iv, 4);
+		memcpy(c->nonce + 4, &seq, sizeof(seq));
+	} else {
+		ksc_nonce_xor(c->nonce, c->iv, c->seq);
+	}
+
+	err = ksc_cipher_seal(c, sg, assoclen, tx->len + v13);
+	if (err)
+		return err;
+	c->seq++;
+	c->records++;
+	tx->records++;
+	ksc_count(ks->kn, KSC_CNT_TX_RECORDS);
+	if (type == KSC_CT_APPLICATION_DATA) {
+		tx->bytes += tx->len;
+		ksc_count_add(ks->kn, KSC_CNT_TX_BYTES, tx->len);
+	}
+	tx->len = 0;
+	tx->pending = true;
+	return 0;
+}
+
+/* Give TCP what it has room for; 0 when nothing is pending any more */
+static int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
+{
+	while (tx->first < tx->nfrags) {
+		int n = ksc_compat_push(sk, tx->frag + tx->first,
+					tx->nfrags - tx->first,
+					flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0)
+			return n;
+		while (n) {
+			struct bio_vec *bv = &tx->frag[tx->first];
+			u32 used = min_t(u32, n, bv->bv_len);
+
+			n -= used;
+			bv->bv_offset += used;
+			bv->bv_len -= used;
+			if (!bv->bv_len) {
+				put_page(bv->bv_page);
+				tx->first++;
+			}
+		}
+	}
+	tx->first = 0;
+	tx->nfrags = 0;
+	tx->pending = false;
+	return 0;
+}
+
+/*
+ * Handshake tokens, control records and what is left at close can't wait for
+ * the peer to read: they may exceed the send buffer, by themselves alone.
+ */
+struct ksc_tx_lift {
+	int sndbuf;
+	u32 lowat;
+};
+
+static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
+{
+	l->sndbuf = sk->sk_sndbuf;
+	l->lowat = tcp_sk(sk)->notsent_lowat;
+	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
+	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, U32_MAX);
+}
+
+static void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l)
+{
+	WRITE_ONCE(sk->sk_sndbuf, l->sndbuf);
+	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, l->lowat);
+}
+
+/**
+ * ksc_tx_raw() - send bytes as they are
+ * @sk: socket, locked and owned
+ * @data: handshake token or alert record
+ * @len: how many
+ *
+ * Context: process. All or nothing as far as TCP's memory allows.
+ * Return: 0 or an errno.
+ */
+int ksc_tx_raw(struct sock *sk, const void *data, size_t len)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct kvec kv = { .iov_base = (void *)data, .iov_len = len };
+	struct ksc_tx_lift l;
+	int n;
+
+	if (!sk->sk_socket || sk->sk_shutdown & SEND_SHUTDOWN)
+		return -EPIPE;
+	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, len);
+	ksc_tx_lift(sk, &l);
+	n = tcp_sendmsg_locked(sk, &msg, len);
+	ksc_tx_unlift(sk, &l);
+	return n < 0 ? n : n == len ? 0 : -ENOBUFS;
+}
+
+/* Seal and push an open record, or push a pending one, whatever the buffer */
+static int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx_lift l;
+	int err = 0;
+
+	if (!tx->nfrags)
+		return 0;
+	if (!sk->sk_socket || sk->sk_shutdown & SEND_SHUTDOWN)
+		return -EPIPE;
+	if (!tx->pending)
+		err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
+	if (err)
+		return err;
+	ksc_tx_lift(sk, &l);
+	err = ksc_tx_push(sk, tx, 0);
+	ksc_tx_unlift(sk, &l);
+	return err;
+}
+
+/* A whole record of its own, behind everything that was written before */
+static int ksc_tx_record(struct sock *sk, struct ksc_sock *ks, u8 type,
+			 const void *data, u32 len)
+{
+	struct msghdr msg = {};
+	struct kvec kv = { .iov_base = (void *)data, .iov_len = len };
+	struct ksc_tx *tx = &ks->tx;
+	int err;
+
+	if (!tx->cipher.suite)
+		return -EPIPE;
+	err = ksc_tx_flush(sk, ks);
+	if (err)
+		return err;
+	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, len);
+	err = ksc_tx_copy(sk, tx, &msg, len);
+	if (err == len)
+		err = ksc_tx_seal(sk, ks, type);
+	else if (err >= 0)
+		err = -ENOMEM;
+	if (err) {
+		ksc_tx_drop(tx);
+		return err;
+	}
+	return ksc_tx_flush(sk, ks);
+}
+
+/**
+ * ksc_tx_alert() - send a protected alert
+ * @sk: socket, locked and owned
+ * @ks: its state, with keys
+ * @level: 1 warning, 2 fatal
+ * @alert: AlertDescription
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_tx_alert(struct sock *sk, struct ksc_sock *ks, u8 level, u8 alert)
+{
+	u8 body[2] = { level, alert };
+
+	return ksc_tx_record(sk, ks, KSC_CT_ALERT, body, sizeof(body));
+}
+
+/**
+ * ksc_tx_key_update() - go on to new sending keys, RFC 8446 4.6.3
+ * @sk: socket, locked and owned
+ * @ks: its state, TLS 1.3
+ * @request: ask the peer to do the same
+ *
+ * Context: process. Return: 0 or an errno; the connection can't go on then.
+ */
+int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request)
+{
+	u8 body[5] = { KSC_HT_KEY_UPDATE, 0, 0, 1, request };
+	int err;
+
+	err = ksc_tx_record(sk, ks, KSC_CT_HANDSHAKE, body, sizeof(body));
+	if (!err)
+		err = ksc_cipher_update(&ks->tx.cipher);
+	if (!err) {
+		ks->tx.update_due = false;
+		ksc_count(ks->kn, KSC_CNT_KEY_UPDATES_SENT);
+	}
+	return err;
+}
+
+/**
+ * ksc_tx_close() - send what is left and close_notify, once
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
+{
+	int err;
+
+	if (ks->tx.closed)
+		return 0;
+	err = ksc_tx_alert(sk, ks, 1, KSC_ALERT_CLOSE_NOTIFY);
+	ks->tx.closed = true;
+	return err;
+}
+
+/* Seal and push what was left open for want of memory or by MSG_MORE */
+static int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_tx *tx = &ks->tx;
+	int err;
+
+	if (tx->pending || !tx->len)
+		return 0;
+	tx->more = false;
+	err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
+	if (!err)
+		return ksc_tx_push(sk, tx, 0);
+	if (err == -ENOMEM)
+		ksc_pump_kick(ks, HZ / 10);
+	else
+		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
+			 "encryption failed");
+	return err;
+}
+
+/**
+ * ksc_tx_resume() - TCP has room again
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process, from the pump.
+ */
+void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_tx *tx = &ks->tx;
+
+	if (!tx->more)
+		ksc_tx_finish(sk, ks);
+	if (tx->pending && !ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0))
+		/* poll() reported no room while it was pending */
+		ks->write_space(sk);
+}
+
+/* May application data go out? */
+static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)
+{
+	if (ks->phase == KSC_PHASE_FAILED)
+		return ksc_error(ks);
+	if (ks->phase != KSC_PHASE_ESTABLISHED || ks->tx.closed ||
+	    sk->sk_shutdown & SEND_SHUTDOWN || sk->sk_err)
+		return -EPIPE;
+	return 0;
+}
+
+/* Keys have their limits, RFC 8446 5.5; and the peer may have asked for new ones */
+static int ksc_tx_rekey(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_tx *tx = &ks->tx;
+
+	if (likely(tx->cipher.records < tx->cipher.suite->limit && !tx->update_due))
+		return 0;
+	if (ks->version == KSC_VERSION_1_3) {
+		if (ksc_tx_key_update(sk, ks, false)) {
+			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
+				 KSC_DIRECTION_NONE, "KeyUpdate failed");
+			return ksc_error(ks);
+		}
+		return 0;
+	}
+	ksc_fail_alert(sk, ks, KSC_STATUS_KEY_LIMIT, KSC_ALERT_INTERNAL_ERROR,
+		       NULL);
+	return ksc_error(ks);
+}
+
+/* One record's worth of @msg; returns bytes taken or an errno */
+static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
+		       bool more)
+{
+	struct ksc_tx *tx = &ks->tx;
+	bool full;
+	int n, err;
+
+	err = ksc_tx_rekey(sk, ks);
+	if (err)
+		return err;
+	n = ksc_tx_copy(sk, tx, msg, min_t(size_t, msg_data_left(msg),
+					   KSC_MAX_PAYLOAD - tx->len));
+	if (n < 0) {
+		/* nothing but a header: no record yet */
+		if (!tx->len)
+			ksc_tx_drop(tx);
+		return n;
+	}
+	full = tx->len == KSC_MAX_PAYLOAD || tx->nfrags >= KSC_TX_FRAGS - 2;
+	tx->more = more || msg_data_left(msg);
+	if (!full && tx->more)
+		return n;
+
+	err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
+	if (err == -ENOMEM) {
+		/* stays open; the pump tries again */
+		ksc_pump_kick(ks, HZ / 10);
+		return n;
+	}
+	if (err) {
+		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
+			 "encryption failed");
+		return ksc_error(ks);
+	}
+	err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
+	/* what is pending has been taken: the bytes are ours */
+	return err && err != -EAGAIN ? err : n;
+}
+
+/* Wait until nothing is pending and TCP has room */
+static int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
+{
+	struct ksc_tx *tx = &ks->tx;
+	int err;
+
+	for (;;) {
+		err = ksc_tx_check(sk, ks);
+		if (err)
+			return err;
+		if (tx->pending) {
+			err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
+			if (err && err != -EAGAIN)
+				return err;
+		}
+		if (!tx->pending && sk_stream_memory_free(sk))
+			return 0;
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		err = sk_stream_wait_memory(sk, timeo);
+		if (err)
+			return err;
+	}
+}
+
+/**
+ * ksc_sendmsg() - proto.sendmsg
+ * @sk: socket
+ * @msg: message
+ * @size: its bytes
+ *
+ * Context: process. Return: bytes taken or an errno.
+ */
+int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+{
+	int flags = msg->msg_flags;
+	struct ksc_sock *ks;
+	size_t copied = 0;
+	long timeo;
+	int err;
+
+	if (flags & (MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN))
+		return -EOPNOTSUPP;
+
+	lock_sock(sk);
+	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
+	ks = ksc_sk(sk);
+	err = ksc_ready(sk, ks, &timeo);
+	if (err)
+		goto out;
+
+	while (msg_data_left(msg)) {
+		err = ksc_tx_wait(sk, ks, &timeo);
+		if (!err)
+			err = ksc_tx_some(sk, ks, msg, flags & MSG_MORE);
+		if (err == -ENOMEM) {
+			/* no page to be had: wait as TCP does */
+			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+			err = sk_stream_wait_memory(sk, &timeo);
+		}
+		if (err < 0)
+			break;
+		copied += err;
+		err = 0;
+	}
+	if (!size)
+		err = ksc_tx_check(sk, ks);
+	/* cut short by a fault or a signal: what was taken goes out */
+	if (err && copied && !(flags & MSG_MORE))
+		ksc_tx_finish(sk, ks);
+out:
+	if (copied)
+		err = copied;
+	else if (err == -EPIPE)
+		err = sk_stream_error(sk, flags, err);
+	else if (err && sk->sk_err)
+		/* told by this call; later ones tell it from the failure */
+		sock_error(sk);
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * ksc_splice_eof() - proto.splice_eof: nothing more comes to the open record
+ * @sock: socket
+ *
+ * Context: process.
+ */
+void ksc_splice_eof(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+	struct ksc_sock *ks;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (ks && !ksc_tx_check(sk, ks))
+		ksc_tx_finish(sk, ks);
+	release_sock(sk);
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ULP: gives a socket its struct ksc_sock and takes it back.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <net/tcp.h>
+
+#include "ksc.h"
+
+static void ksc_sock_free_rcu(struct rcu_head *rcu)
+{
+	struct ksc_sock *ks = container_of(rcu, struct ksc_sock, rcu);
+
+	ksc_options_free(&ks->opt);
+	kfree(ks->session);
+	kfree(ks->failure);
+	kfree(ks);
+}
+
+static void ksc_sock_release(struct kref *ref)
+{
+	struct ksc_sock *ks = container_of(ref, struct ksc_sock, ref);
+
+	/* clone and dump may still look at it */
+	call_rcu(&ks->rcu, ksc_sock_free_rcu);
+}
+
+/**
+ * ksc_sock_get() - take a reference
+ * @ks: state of which the caller knows that it has one
+ */
+void ksc_sock_get(struct ksc_sock *ks)
+{
+	kref_get(&ks->ref);
+}
+
+/**
+ * ksc_sock_put() - drop a reference
+ * @ks: state
+ *
+ * Context: any.
+ */
+void ksc_sock_put(struct ksc_sock *ks)
+{
+	kref_put(&ks->ref, ksc_sock_release);
+}
+
+/**
+ * ksc_sock_hold() - the socket of a state that may be on its way out
+ * @ks: state, referenced
+ *
+ * Context: any. Return: the socket, referenced, or NULL if it is gone.
+ */
+struct sock *ksc_sock_hold(struct ksc_sock *ks)
+{
+	struct sock *sk;
+
+	spin_lock_bh(&ks->lock);
+	sk = ks->sk;
+	if (sk && !refcount_inc_not_zero(&sk->sk_refcnt))
+		sk = NULL;
+	spin_unlock_bh(&ks->lock);
+	return sk;
+}
+
+static struct ksc_sock *ksc_sock_new(struct sock *sk, gfp_t gfp)
+{
+	struct ksc_net *kn = ksc_net(sock_net(sk));
+	struct ksc_sock *ks;
+	int err;
+
+	ks = kzalloc(sizeof(*ks), gfp);
+	if (!ks)
+		return NULL;
+	spin_lock_init(&ks->lock);
+	kref_init(&ks->ref);
+	INIT_LIST_HEAD(&ks->rx.plain);
+	ksc_pump_init(ks);
+	ks->sk = sk;
+	ks->kn = kn;
+	ks->opt.timeout = KSC_DEFAULT_HANDSHAKE_TIMEOUT;
+	err = xa_alloc_cyclic_bh(&kn->socks, &ks->id, ks, xa_limit_31b,
+				 &kn->next_sock, gfp);
+	if (err < 0) {
+		kfree(ks);
+		return NULL;
+	}
+	atomic_inc(&kn->nr_socks);
+	return ks;
+}
+
+/**
+ * ksc_attach() - give a socket its state
+ * @sk: socket, locked and owned or not yet visible
+ *
+ * The caller makes the socket's operations ours.
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_attach(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sock_new(sk, GFP_KERNEL_ACCOUNT);
+
+	if (!ks)
+		return -ENOMEM;
+	ks->uid = sk->sk_uid;
+	ks->gid = current_egid();
+	/* published before the operations that look for it */
+	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
+	return 0;
+}
+
+/* Softirq; the listener is not locked, but RCU keeps its state */
+static void ksc_ulp_clone(const struct request_sock *req, struct sock *newsk,
+			  const gfp_t priority)
+{
+	struct ksc_sock *parent = ksc_sk(newsk), *ks = NULL;
+
+	/* the core drops it when the child's ULP is released */
+	__module_get(THIS_MODULE);
+
+	if (parent)
+		ks = ksc_sock_new(newsk, priority);
+	if (ks) {
+		ks->role = KSC_ROLE_SERVER;
+		ks->uid = parent->uid;
+		ks->gid = parent->gid;
+		/* ksc_connect_ops(): accepted sockets are connected */
+		ks->connect_told = true;
+		spin_lock_bh(&parent->lock);
+		ksc_options_copy(&ks->opt, &parent->opt);
+		spin_unlock_bh(&parent->lock);
+	}
+	/* without state every operation on the child fails closed */
+	rcu_assign_pointer(inet_csk(newsk)->icsk_ulp_data, ks);
+	/* the child outlives our operations on it, in TIME_WAIT even the module */
+	newsk->sk_prot_creator = ksc_base_proto(newsk);
+}
+
+/* The socket is being destroyed; any context, nobody else uses it */
+static void ksc_ulp_release(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	if (!ks)
+		return;
+	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);
+	xa_erase_bh(&ks->kn->socks, ks->id);
+	atomic_dec(&ks->kn->nr_socks);
+	spin_lock_bh(&ks->lock);
+	ks->sk = NULL;
+	spin_unlock_bh(&ks->lock);
+	ksc_sock_put(ks);
+}
+
+struct tcp_ulp_ops ksc_ulp_ops = {
+	.name		= KSC_ULP_NAME,
+	.owner		= THIS_MODULE,
+	.init		= ksc_ulp_attach,
+	.clone		= ksc_ulp_clone,
+	.release	= ksc_ulp_release,
+};
+
+/**
+ * ksc_ulp_init() - make the ULP known to TCP
+ *
+ * Return: 0 or an errno.
+ */
+int ksc_ulp_init(void)
+{
+	return tcp_register_ulp(&ksc_ulp_ops);
+}
+
+/**
+ * ksc_ulp_exit() - undo ksc_ulp_init()
+ */
+void ksc_ulp_exit(void)
+{
+	tcp_unregister_ulp(&ksc_ulp_ops);
+}
