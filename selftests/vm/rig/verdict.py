@@ -5,7 +5,7 @@ import re
 
 # Lines begin with the kernel's own time stamp: what programs print on the
 # console does not look like that.
-STAMP = r"^\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? "
+STAMP = r"^\[\x20*\d+\.\d+\](?:\[\x20*[TC]\d+\])?\x20"
 
 COMPLAINTS = re.compile(STAMP + r""".*?(?:
       WARNING:\ | BUG:\ | Oops: | Kernel\ panic | kernel\ BUG\ at
@@ -31,6 +31,14 @@ def complaints(text):
 
 
 def tail(text, count=40):
-    """The console's last lines."""
-    lines = text.replace("\r", "").rstrip("\n").split("\n")
-    return "\n".join(lines[-count:])
+    """The console's last lines; more of them where the first complaint is."""
+    text = text.replace("\r", "").rstrip("\n")
+    lines = text.split("\n")
+    match = COMPLAINTS.search(text)
+    if not match:
+        return "\n".join(lines[-count:])
+    first = max(text.count("\n", 0, match.start()) - 3, 0)
+    if len(lines) - first <= 3 * count:
+        return "\n".join(lines[min(first, len(lines) - count):])
+    return "\n".join(lines[first:first + 2 * count] + ["[...]"] +
+                     lines[-count:])
