@@ -75,7 +75,7 @@ struct ksb_pair {
 /**
  * struct ksb_transport - how one of the columns moves bytes
  * @name: key in the result
- * @open: make a connection ready for data. -EOPNOTSUPP: not on this machine
+ * @open: make a connection ready for data. -ENOENT: not on this machine
  * @send: as send(2), with a negative errno for failures
  * @recv: as recv(2), with a negative errno for failures
  * @close: end the connection and free what @open made

@@ -305,7 +305,7 @@ static int measure_library(struct shake *s, struct ksb_cost *cost)
  * @resume: with the ticket of an earlier one
  * @cost: the result, for one connection
  *
- * Return: 0, -EOPNOTSUPP if it can't be done here, or another negative errno.
+ * Return: 0, -EOPNOTSUPP if @id can't do it, -ENOENT if it is not here, or another negative errno.
  */
 int ksb_measure_handshake(enum ksb_transport_id id, enum ksb_suite suite,
 			  bool resume, struct ksb_cost *cost)

@@ -19,14 +19,14 @@
  * ksb_ksc_protect() - make a TCP socket a protected one
  * @fd: the socket, not yet connected
  *
- * Return: 0, -EOPNOTSUPP without the module, or another negative errno.
+ * Return: 0, -ENOENT without the module, or another negative errno.
  */
 int ksb_ksc_protect(int fd)
 {
-	if (!setsockopt(fd, SOL_TCP, TCP_ULP, KSC_ULP_NAME,
-			sizeof(KSC_ULP_NAME)))
-		return 0;
-	return errno == ENOENT ? -EOPNOTSUPP : -errno;
+	if (setsockopt(fd, SOL_TCP, TCP_ULP, KSC_ULP_NAME,
+		       sizeof(KSC_ULP_NAME)))
+		return -errno;
+	return 0;
 }
 
 /**

@@ -53,7 +53,7 @@ static int ktls_keys(const struct ksb_end *e, enum ksb_suite suite, uint8_t tx,
 	socklen_t len = crypto_info(suite, tx, &ci);
 
 	if (setsockopt(e->fd, SOL_TCP, TCP_ULP, "tls", sizeof("tls")))
-		return errno == ENOENT ? -EOPNOTSUPP : -errno;
+		return -errno;
 	if (setsockopt(e->fd, SOL_TLS, TLS_TX, &ci, len))
 		return -errno;
 	len = crypto_info(suite, rx, &ci);
@@ -87,7 +87,7 @@ static int ktls_nopad_open(struct ksb_pair *p, enum ksb_suite suite)
 		       sizeof(on)) ||
 	    setsockopt(p->server.fd, SOL_TLS, TLS_RX_EXPECT_NO_PAD, &on,
 		       sizeof(on))) {
-		err = errno == ENOPROTOOPT ? -EOPNOTSUPP : -errno;
+		err = -errno;
 		ksb_pair_close(p);
 	}
 	return err;

@@ -40,6 +40,8 @@ static const char *json_path;
 static struct ksb_figure figures[128];
 static size_t n_figures;
 static unsigned int failed;
+/* Transports that this machine does not have. */
+static unsigned int lacking;
 
 static unsigned int parse_set(struct argp_state *state, const char *arg,
 			      const char *(*name)(int), int n)
@@ -188,6 +190,10 @@ static void measure_one(const struct ksb_work *w, enum ksb_suite suite,
 	cost->valid = false;
 	if (err == -EOPNOTSUPP)
 		return;
+	if (err == -ENOENT && ksb_opt.wall) {
+		lacking |= 1U << i;
+		return;
+	}
 	failed++;
 	fprintf(stderr, "ksc-bench: %s/%s over %s: %s\n", w->name,
 		ksb_suite_names[suite], ksb_transports[i]->name,
@@ -299,6 +305,9 @@ int main(int argc, char **argv)
 		for (i = 0; i < ksb_n_works; i++)
 			if (ksb_opt.suites & (1U << suite))
 				measure(&ksb_works[i], suite);
+	for (i = 0; i < KSB_TRANSPORTS; i++)
+		if (lacking & (1U << i))
+			warnx("this machine has no %s", transport_name((int)i));
 	if (!n_figures)
 		errx(EXIT_FAILURE, "nothing is called '%s...'", select_prefix);
 	if (json_path && ksb_report_json(figures, n_figures, json_path))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Marks for the profiler outside the guest: calls of two functions that do
- * nothing, whose addresses it is told. See profile/.
+ * Marks for the profiler outside the guest (profile/): calls of two functions
+ * that do nothing, at addresses that it is told.
  */
 #include "bench.h"
 

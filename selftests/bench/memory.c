@@ -106,7 +106,7 @@ static int open_one(const struct ksb_transport *t, enum ksb_suite suite,
  * @suite: what protects them
  * @cost: the result, bytes
  *
- * Return: 0, -EOPNOTSUPP if @t can't do it here, or another negative errno.
+ * Return: 0, -EOPNOTSUPP if @t can't do it, -ENOENT if it is not here, or another negative errno.
  */
 int ksb_measure_memory(const struct ksb_transport *t, enum ksb_suite suite,
 		       struct ksb_cost *cost)

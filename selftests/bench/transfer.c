@@ -260,6 +260,7 @@ static int run_parts(struct job *j, uint64_t units, struct ksb_cost *cost)
 	}
 	j->stalls = 0;
 	*cost = (struct ksb_cost){ .valid = true };
+	ksb_mark_begin();
 	for (part = 0; part < PARTS; part++) {
 		double total;
 
@@ -277,6 +278,7 @@ static int run_parts(struct job *j, uint64_t units, struct ksb_cost *cost)
 		low = part && low < total ? low : total;
 		high = part && high > total ? high : total;
 	}
+	ksb_mark_end();
 	cost->total = cost->tx + cost->rx;
 	cost->spread = (high - low) / cost->total;
 	cost->stalls = j->stalls;
@@ -358,7 +360,7 @@ static int job_connect(struct job *j, enum ksb_suite suite)
  * @w: the work
  * @cost: the result
  *
- * Return: 0, -EOPNOTSUPP if @t can't do it here, or another negative errno.
+ * Return: 0, -EOPNOTSUPP if @t can't do it, -ENOENT if it is not here, or another negative errno.
  */
 int ksb_measure_transfer(const struct ksb_transport *t, enum ksb_suite suite,
 			 const struct ksb_work *w, struct ksb_cost *cost)
@@ -379,9 +381,7 @@ int ksb_measure_transfer(const struct ksb_transport *t, enum ksb_suite suite,
 		goto out;
 	units = (uint64_t)((double)w->bytes * ksb_opt.scale / PARTS /
 			   (w->kind == KSB_RR ? 1 : (double)j.batch));
-	ksb_mark_begin();
 	err = run_parts(&j, units ? units : 1, cost);
-	ksb_mark_end();
 	t->close(&j.pair);
 out:
 	job_free(&j);
