@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The configuration file: what its settings mean. Everything that is wrong is
+ * complained about, not just the first thing.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "settings.h"
+
+#define CREDENTIAL_SECTION	"credential "
+#define MAX_LIST		64
+
+/* The credential of clients that name none, where the file has no other default. */
+#define SYSTEM_CREDENTIAL	"system"
+
+/**
+ * struct word - one of the words that a setting may have
+ * @text: the word
+ * @value: what it stands for
+ */
+struct word {
+	const char *text;
+	int value;
+};
+
+static const struct word levels[] = {
+	{ "error", KSC_LOG_ERROR }, { "warning", KSC_LOG_WARNING },
+	{ "info", KSC_LOG_INFO }, { "debug", KSC_LOG_DEBUG }, { NULL, 0 },
+};
+
+static const struct word roles[] = {
+	{ "client", KSC_ROLE_BIT(KSC_ROLE_CLIENT) },
+	{ "server", KSC_ROLE_BIT(KSC_ROLE_SERVER) },
+	{ "both", KSC_ROLE_BIT(KSC_ROLE_CLIENT) | KSC_ROLE_BIT(KSC_ROLE_SERVER) },
+	{ NULL, 0 },
+};
+
+static const struct word verifications[] = {
+	{ "none", KSC_VERIFY_NONE }, { "request", KSC_VERIFY_REQUEST },
+	{ "require", KSC_VERIFY_REQUIRE }, { NULL, 0 },
+};
+
+static const struct word versions[] = {
+	{ "1.2", GNUTLS_TLS1_2 }, { "1.3", GNUTLS_TLS1_3 }, { NULL, 0 },
+};
+
+static const struct word truths[] = {
+	{ "yes", 1 }, { "no", 0 }, { NULL, 0 },
+};
+
+static int take_word(struct ksc_settings *file, const struct ksc_setting *s,
+		     const struct word *words, int *value)
+{
+	const struct word *w;
+	char known[128] = "";
+
+	for (w = words; w->text; w++) {
+		if (!strcmp(w->text, s->value)) {
+			*value = w->value;
+			return 0;
+		}
+		strcat(strcat(known, w == words ? "" : ", "), w->text);
+	}
+	ksc_complain(file, s->line, "%s: \"%s\" is none of: %s", s->name, s->value, known);
+	return -1;
+}
+
+static void take_number(struct ksc_settings *file, const struct ksc_setting *s,
+			unsigned int min, unsigned int max, unsigned int *value)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(s->value, &end, 10);
+	if (!isdigit((unsigned char)s->value[0]) || *end || errno || n < min || n > max)
+		ksc_complain(file, s->line, "%s: \"%s\" is no number from %u to %u", s->name,
+			     s->value, min, max);
+	else
+		*value = (unsigned int)n;
+}
+
+/* Takes "a, b,c" apart, in place; the number of items, or -1. */
+static int take_list(struct ksc_settings *file, const struct ksc_setting *s, char **items)
+{
+	char *rest = s->value, *item;
+	int n = 0;
+
+	while ((item = strsep(&rest, ","))) {
+		char *end;
+
+		while (isspace((unsigned char)*item))
+			item++;
+		end = item + strlen(item);
+		while (end > item && isspace((unsigned char)end[-1]))
+			*--end = '\0';
+		if (!*item) {
+			ksc_complain(file, s->line, "%s: there is an empty item in the list", s->name);
+			return -1;
+		}
+		if (n == MAX_LIST) {
+			ksc_complain(file, s->line, "%s: the list is too long", s->name);
+			return -1;
+		}
+		items[n++] = item;
+	}
+	return n;
+}
+
+static void check_memory(struct ksc_settings *file, int rc)
+{
+	if (rc == -ENOMEM)
+		ksc_complain(file, 0, "out of memory");
+}
+
+/* Whether the file can be read at all; GnuTLS's own words for that are vague. */
+static int check_file(struct ksc_settings *file, const struct ksc_setting *s)
+{
+	if (s->value[0] != '/') {
+		ksc_complain(file, s->line, "%s: \"%s\" is not an absolute path", s->name, s->value);
+		return -1;
+	}
+	if (access(s->value, R_OK)) {
+		ksc_complain(file, s->line, "%s: %s: %s", s->name, s->value, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static void take_cert(struct ksc_settings *file, const struct ksc_section *section,
+		      struct ksc_credential *cred)
+{
+	const struct ksc_setting *cert = ksc_section_get(section, "cert");
+	const struct ksc_setting *key = ksc_section_get(section, "key");
+	int rc;
+
+	if (!cert && !key) {
+		if (cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER))
+			ksc_complain(file, section->line, "a server needs a certificate: cert = FILE");
+		return;
+	}
+	if (!cert || !key) {
+		ksc_complain(file, cert ? cert->line : key->line, "there is no %s to this %s",
+			     cert ? "key" : "cert", cert ? "cert" : "key");
+		return;
+	}
+	if (check_file(file, cert) | check_file(file, key))
+		return;
+	rc = ksc_credential_set_cert(cred, cert->value, key->value);
+	if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
+		ksc_complain(file, key->line, "key: %s is not the key of %s", key->value, cert->value);
+	else if (rc < 0)
+		ksc_complain(file, cert->line, "cert: %s with %s: %s", cert->value, key->value,
+			     gnutls_strerror(rc));
+}
+
+static void take_trust(struct ksc_settings *file, const struct ksc_section *section,
+		       struct ksc_credential *cred)
+{
+	const struct ksc_setting *trust = ksc_section_get(section, "trust");
+	int rc;
+
+	if (!trust && cred->roles == KSC_ROLE_BIT(KSC_ROLE_SERVER)) {
+		if (cred->verify > KSC_VERIFY_NONE)
+			ksc_complain(file, ksc_section_get(section, "verify")->line,
+				     "verify: whose clients are accepted? trust = FILE");
+		return;
+	}
+	if (!trust && cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)) {
+		ksc_complain(file, section->line, "with role = both, say whom to trust: trust = FILE");
+		return;
+	}
+	if (!trust || !strcmp(trust->value, "system")) {
+		rc = ksc_credential_set_trust(cred, NULL);
+		if (rc <= 0 && trust)
+			ksc_complain(file, trust->line, "trust: the system has no certificate authorities");
+		return;
+	}
+	if (check_file(file, trust))
+		return;
+	rc = ksc_credential_set_trust(cred, trust->value);
+	if (rc < 0)
+		ksc_complain(file, trust->line, "trust: %s: %s", trust->value, gnutls_strerror(rc));
+	else if (!rc)
+		ksc_complain(file, trust->line, "trust: %s: there is no certificate in it", trust->value);
+}
+
+static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
+		       struct ksc_credential *cred)
+{
+	char *items[MAX_LIST];
+	int i, n = take_list(file, s, items);
+
+	for (i = 0; i < n; i++) {
+		const char *star = strchr(items[i], '*');
+
+		if (strlen(items[i]) > KSC_MAX_NAME)
+			ksc_complain(file, s->line, "names: a name is too long");
+		else if (star && (star != items[i] || star[1] != '.' || strchr(star + 1, '*')))
+			ksc_complain(file, s->line, "names: \"%s\": a star stands for the first label",
+				     items[i]);
+		else
+			check_memory(file, ksc_credential_add_name(cred, items[i]));
+	}
+}
+
+static void take_alpn(struct ksc_settings *file, const struct ksc_setting *s,
+		      struct ksc_credential *cred)
+{
+	char *items[MAX_LIST];
+	int i, n = take_list(file, s, items);
+
+	for (i = 0; i < n; i++) {
+		int rc = ksc_credential_add_alpn(cred, items[i]);
+
+		check_memory(file, rc);
+		if (rc == -EINVAL) {
+			ksc_complain(file, s->line,
+				     "alpn: \"%s\": up to %d protocols of up to %d bytes, please",
+				     items[i], KSC_MAX_ALPN_NAMES, KSC_MAX_ALPN_NAME);
+			return;
+		}
+	}
+}
+
+static void take_suites(struct ksc_settings *file, const struct ksc_setting *s,
+			struct ksc_credential *cred)
+{
+	char *items[MAX_LIST];
+	int i, n = take_list(file, s, items);
+	size_t k;
+
+	for (i = 0; i < n; i++) {
+		const struct ksc_cipher *cipher = ksc_cipher_by_name(items[i]);
+
+		if (!cipher) {
+			ksc_complain(file, s->line, "suites: \"%s\" is not known", items[i]);
+			continue;
+		}
+		for (k = 0; k < cred->n_ciphers && cred->ciphers[k] != cipher; k++)
+			;
+		if (k < cred->n_ciphers)
+			ksc_complain(file, s->line, "suites: \"%s\" was said already", items[i]);
+		else
+			cred->ciphers[cred->n_ciphers++] = cipher;
+	}
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+static void take_users(struct ksc_settings *file, const struct ksc_setting *s,
+		       struct ksc_credential *cred)
+{
+	char *items[MAX_LIST];
+	int i, n = take_list(file, s, items);
+
+	for (i = 0; i < n; i++) {
+		const struct passwd *pw = is_number(items[i]) ? NULL : getpwnam(items[i]);
+
+		if (!pw && !is_number(items[i]))
+			ksc_complain(file, s->line, "users: there is no account \"%s\"", items[i]);
+		else
+			check_memory(file, ksc_credential_allow_uid(cred, pw ? pw->pw_uid :
+						(uid_t)strtoul(items[i], NULL, 10)));
+	}
+}
+
+/* Its members too: the kernel tells a socket's main group, not the others. */
+static void allow_group(struct ksc_settings *file, const struct group *gr,
+			struct ksc_credential *cred)
+{
+	char **member;
+
+	check_memory(file, ksc_credential_allow_gid(cred, gr->gr_gid));
+	for (member = gr->gr_mem; *member; member++) {
+		const struct passwd *pw = getpwnam(*member);
+
+		if (pw)
+			check_memory(file, ksc_credential_allow_uid(cred, pw->pw_uid));
+	}
+}
+
+static void take_groups(struct ksc_settings *file, const struct ksc_setting *s,
+			struct ksc_credential *cred)
+{
+	char *items[MAX_LIST];
+	int i, n = take_list(file, s, items);
+
+	for (i = 0; i < n; i++) {
+		const struct group *gr = is_number(items[i]) ?
+			getgrgid((gid_t)strtoul(items[i], NULL, 10)) : getgrnam(items[i]);
+
+		if (gr)
+			allow_group(file, gr, cred);
+		else if (is_number(items[i]))
+			check_memory(file, ksc_credential_allow_gid(cred,
+						(gid_t)strtoul(items[i], NULL, 10)));
+		else
+			ksc_complain(file, s->line, "groups: there is no group \"%s\"", items[i]);
+	}
+}
+
+static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
+			 struct ksc_credential *cred)
+{
+	int value = 0;
+
+	if (!strcmp(s->name, "verify")) {
+		if (!take_word(file, s, verifications, &value))
+			cred->verify = (enum ksc_verify)value;
+	} else if (!strcmp(s->name, "min-version")) {
+		if (!take_word(file, s, versions, &value))
+			cred->min_version = (gnutls_protocol_t)value;
+	} else if (!strcmp(s->name, "max-version")) {
+		if (!take_word(file, s, versions, &value))
+			cred->max_version = (gnutls_protocol_t)value;
+	} else if (!strcmp(s->name, "default")) {
+		if (!take_word(file, s, truths, &value))
+			cred->is_default = value;
+	} else if (!strcmp(s->name, "names")) {
+		take_names(file, s, cred);
+	} else if (!strcmp(s->name, "alpn")) {
+		take_alpn(file, s, cred);
+	} else if (!strcmp(s->name, "suites")) {
+		take_suites(file, s, cred);
+	} else if (!strcmp(s->name, "users")) {
+		take_users(file, s, cred);
+	} else if (!strcmp(s->name, "groups")) {
+		take_groups(file, s, cred);
+	} else if (strcmp(s->name, "role") && strcmp(s->name, "cert") && strcmp(s->name, "key") &&
+		   strcmp(s->name, "trust")) {
+		ksc_complain(file, s->line, "\"%s\" is no setting of a credential", s->name);
+	}
+}
+
+static void take_credential(struct ksc_settings *file, const struct ksc_section *section,
+			    struct ksc_credentials *set)
+{
+	const char *name = section->name + strlen(CREDENTIAL_SECTION);
+	const struct ksc_setting *role = ksc_section_get(section, "role");
+	unsigned int before = file->n_complaints;
+	struct ksc_credential *cred;
+	int bits = 0, rc;
+	size_t i;
+
+	if (!*name || strlen(name) > KSC_MAX_NAME) {
+		ksc_complain(file, section->line, "a credential's name has 1 to %d bytes", KSC_MAX_NAME);
+		return;
+	}
+	if (!role) {
+		ksc_complain(file, section->line, "there is no role: role = server, client or both");
+		return;
+	}
+	if (take_word(file, role, roles, &bits))
+		return;
+	cred = ksc_credential_new(name, (unsigned int)bits);
+	if (!cred) {
+		check_memory(file, -ENOMEM);
+		return;
+	}
+	for (i = 0; i < section->n; i++)
+		take_setting(file, &section->settings[i], cred);
+	if (cred->min_version > cred->max_version)
+		ksc_complain(file, section->line, "min-version is above max-version");
+	take_cert(file, section, cred);
+	take_trust(file, section, cred);
+	if (file->n_complaints == before) {
+		rc = ksc_credential_finish(cred);
+		if (rc < 0)
+			ksc_complain(file, section->line, "%s", gnutls_strerror(rc));
+		else if (!ksc_credentials_add(set, cred))
+			return;
+		else
+			check_memory(file, -ENOMEM);
+	}
+	ksc_credential_free(cred);
+}
+
+static void take_user(struct ksc_settings *file, const struct ksc_setting *s,
+		      struct ksc_config *config)
+{
+	const struct passwd *pw = getpwnam(s->value);
+
+	if (!pw) {
+		ksc_complain(file, s->line, "user: there is no account \"%s\"", s->value);
+		return;
+	}
+	config->has_user = true;
+	config->uid = pw->pw_uid;
+	config->gid = pw->pw_gid;
+}
+
+static void take_daemon(struct ksc_settings *file, const struct ksc_section *section,
+			struct ksc_config *config)
+{
+	size_t i;
+	int value = 0;
+
+	for (i = 0; i < section->n; i++) {
+		const struct ksc_setting *s = &section->settings[i];
+
+		if (!strcmp(s->name, "log-level")) {
+			if (!take_word(file, s, levels, &value))
+				config->log_level = (enum ksc_log_level)value;
+		} else if (!strcmp(s->name, "max-handshakes")) {
+			take_number(file, s, 1, 1000000, &config->max_handshakes);
+		} else if (!strcmp(s->name, "drain-time")) {
+			take_number(file, s, 0, 600000, &config->drain_ms);
+		} else if (!strcmp(s->name, "user")) {
+			take_user(file, s, config);
+		} else {
+			ksc_complain(file, s->line, "\"%s\" is no setting of the daemon", s->name);
+		}
+	}
+}
+
+static unsigned int line_of(const struct ksc_settings *file, const struct ksc_credential *cred)
+{
+	size_t i;
+
+	for (i = 0; i < file->n; i++)
+		if (!strncmp(file->sections[i].name, CREDENTIAL_SECTION, strlen(CREDENTIAL_SECTION)) &&
+		    !strcmp(file->sections[i].name + strlen(CREDENTIAL_SECTION), cred->name))
+			return file->sections[i].line;
+	return 0;
+}
+
+static struct ksc_credential *system_credential(void)
+{
+	struct ksc_credential *cred = ksc_credential_new(SYSTEM_CREDENTIAL,
+							 KSC_ROLE_BIT(KSC_ROLE_CLIENT));
+
+	if (!cred)
+		return NULL;
+	cred->is_default = true;
+	/* Without any authority it accepts no server, which is what it should do. */
+	(void)ksc_credential_set_trust(cred, NULL);
+	if (ksc_credential_finish(cred) < 0) {
+		ksc_credential_free(cred);
+		return NULL;
+	}
+	return cred;
+}
+
+/* At most one default for each role; one there is for clients, and for a server that is alone. */
+static void settle_defaults(struct ksc_settings *file, struct ksc_credentials *set)
+{
+	struct ksc_credential *fallback[3] = { NULL }, *only[3] = { NULL }, *cred;
+	unsigned int role, count[3] = { 0 };
+	bool named_system = false;
+	size_t i;
+
+	for (i = 0; i < set->n; i++) {
+		cred = set->list[i];
+		if (!strcmp(cred->name, SYSTEM_CREDENTIAL))
+			named_system = true;
+		for (role = KSC_ROLE_CLIENT; role <= KSC_ROLE_SERVER; role++) {
+			if (!(cred->roles & KSC_ROLE_BIT(role)))
+				continue;
+			count[role]++;
+			only[role] = cred;
+			if (!cred->is_default)
+				continue;
+			if (fallback[role])
+				ksc_complain(file, line_of(file, cred),
+					     "credential %s is a default for %ss already",
+					     fallback[role]->name,
+					     role == KSC_ROLE_CLIENT ? "client" : "server");
+			fallback[role] = cred;
+		}
+	}
+	if (!fallback[KSC_ROLE_SERVER] && count[KSC_ROLE_SERVER] == 1 &&
+	    only[KSC_ROLE_SERVER]->roles == KSC_ROLE_BIT(KSC_ROLE_SERVER))
+		only[KSC_ROLE_SERVER]->is_default = true;
+	if (fallback[KSC_ROLE_CLIENT])
+		return;
+	if (named_system) {
+		ksc_complain(file, 0, "the credential \"%s\" is the built-in one's namesake, "
+			     "and no other is the default for clients", SYSTEM_CREDENTIAL);
+		return;
+	}
+	cred = system_credential();
+	if (!cred || ksc_credentials_add(set, cred)) {
+		ksc_credential_free(cred);
+		check_memory(file, -ENOMEM);
+	}
+}
+
+/**
+ * ksc_config_load() - load a configuration file and all that it names
+ * @path: the file
+ * @complaints: where everything that is wrong is written, a line each
+ *
+ * Return: the configuration, or NULL after complaints
+ */
+struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
+{
+	struct ksc_config *config = calloc(1, sizeof(*config));
+	struct ksc_settings file;
+	unsigned int wrong;
+	size_t i;
+
+	if (!config)
+		goto no_memory;
+	config->log_level = KSC_LOG_INFO;
+	config->max_handshakes = 16384;
+	config->drain_ms = 2000;
+	config->credentials = ksc_credentials_new();
+	if (!config->credentials)
+		goto no_memory;
+	ksc_settings_read(&file, path, complaints);
+	for (i = 0; i < file.n; i++) {
+		const struct ksc_section *section = &file.sections[i];
+
+		if (!strcmp(section->name, "daemon"))
+			take_daemon(&file, section, config);
+		else if (!strncmp(section->name, CREDENTIAL_SECTION, strlen(CREDENTIAL_SECTION)))
+			take_credential(&file, section, config->credentials);
+		else
+			ksc_complain(&file, section->line,
+				     "[%s] is no section: [daemon] or [credential NAME]", section->name);
+	}
+	if (!file.n_complaints)
+		settle_defaults(&file, config->credentials);
+	wrong = file.n_complaints;
+	ksc_settings_free(&file);
+	if (!wrong)
+		return config;
+	ksc_config_free(config);
+	return NULL;
+no_memory:
+	fprintf(complaints, "%s: out of memory\n", path);
+	ksc_config_free(config);
+	return NULL;
+}
+
+/**
+ * ksc_config_free() - forget a configuration; sessions keep their credentials
+ * @config: the configuration, or NULL
+ */
+void ksc_config_free(struct ksc_config *config)
+{
+	if (!config)
+		return;
+	ksc_credentials_put(config->credentials);
+	free(config);
+}

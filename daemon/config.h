@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* config.c: the configuration file. Its grammar is in kschanneld.conf(5). */
+#ifndef KSC_CONFIG_H
+#define KSC_CONFIG_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "credential.h"
+#include "log.h"
+
+#define KSC_CONFIG_FILE	"/etc/kschannel/kschanneld.conf"
+
+/**
+ * struct ksc_config - what a configuration file says
+ * @log_level: least important lines that are logged
+ * @max_handshakes: sessions at once
+ * @drain_ms: how long a stopping daemon lets them finish
+ * @has_user: there is an account to run as
+ * @uid: that account
+ * @gid: its group
+ * @credentials: the named credentials; holds a reference
+ */
+struct ksc_config {
+	enum ksc_log_level log_level;
+	unsigned int max_handshakes;
+	unsigned int drain_ms;
+	bool has_user;
+	uid_t uid;
+	gid_t gid;
+	struct ksc_credentials *credentials;
+};
+
+struct ksc_config *ksc_config_load(const char *path, FILE *complaints);
+void ksc_config_free(struct ksc_config *config);
+
+#endif

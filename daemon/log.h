@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* log.c: lines for the journal. */
+#ifndef KSC_LOG_H
+#define KSC_LOG_H
+
+/* enum ksc_log_level - how much a line matters; the numbers are syslog's */
+enum ksc_log_level {
+	KSC_LOG_ERROR = 3,
+	KSC_LOG_WARNING = 4,
+	KSC_LOG_INFO = 6,
+	KSC_LOG_DEBUG = 7,
+};
+
+void ksc_log_set_level(enum ksc_log_level level);
+void ksc_log(enum ksc_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

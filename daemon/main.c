@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* kschanneld: runs the handshakes of the sockets that kschannel.ko protects. */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <gnutls/gnutls.h>
+
+#include "config.h"
+#include "log.h"
+#include "sandbox.h"
+#include "worker.h"
+
+#ifndef KSC_VERSION
+#define KSC_VERSION "0.1"
+#endif
+
+const char *argp_program_version = "kschanneld " KSC_VERSION;
+
+/**
+ * struct options - the command line
+ * @config: the configuration file
+ * @check: only look at it
+ * @ready_fd: told when we are registered, or -1
+ */
+struct options {
+	const char *config;
+	bool check;
+	int ready_fd;
+};
+
+/**
+ * struct daemon - all that signals have to do with
+ * @options: the command line
+ * @config: what the worker works by
+ * @worker: the worker
+ * @stopped: we were asked to stop
+ */
+struct daemon {
+	struct options options;
+	struct ksc_config *config;
+	struct ksc_worker *worker;
+	bool stopped;
+};
+
+enum { OPTION_CHECK = 256, OPTION_READY_FD, OPTION_FOREGROUND };
+
+static const struct argp_option option_table[] = {
+	{ "config", 'c', "FILE", 0, "The configuration; " KSC_CONFIG_FILE " by default", 0 },
+	{ "check-config", OPTION_CHECK, NULL, 0,
+	  "Check the configuration, or the FILE given, and exit", 0 },
+	{ "foreground", OPTION_FOREGROUND, NULL, 0, "Don't fork, which is what it does anyway", 0 },
+	{ "ready-fd", OPTION_READY_FD, "N", 0,
+	  "Write a newline to this descriptor when handshakes can begin", 0 },
+	{ 0 },
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+	char *end;
+
+	switch (key) {
+	case 'c':
+		options->config = arg;
+		return 0;
+	case OPTION_CHECK:
+		options->check = true;
+		return 0;
+	case OPTION_FOREGROUND:
+		return 0;
+	case OPTION_READY_FD:
+		options->ready_fd = (int)strtol(arg, &end, 10);
+		if (!*arg || *end || options->ready_fd < 0)
+			argp_error(state, "%s is no descriptor", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (!options->check || state->arg_num)
+			return ARGP_ERR_UNKNOWN;
+		options->config = arg;
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp parser = {
+	.options = option_table,
+	.parser = parse_option,
+	.args_doc = "[FILE]",
+	.doc = "Runs the TLS handshakes of the sockets that the kschannel module protects.",
+};
+
+/* Complaints go to the journal like everything else, line by line. */
+static struct ksc_config *load_config(const char *path)
+{
+	struct ksc_config *config;
+	char *text = NULL, *rest, *line;
+	size_t size;
+	FILE *complaints = open_memstream(&text, &size);
+
+	if (!complaints)
+		return NULL;
+	config = ksc_config_load(path, complaints);
+	fclose(complaints);
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			ksc_log(KSC_LOG_ERROR, "%s", line);
+	free(text);
+	return config;
+}
+
+static void on_stop(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	struct daemon *d = signal->data;
+
+	(void)loop;
+	(void)events;
+	d->stopped = true;
+	ksc_worker_drain(d->worker);
+}
+
+static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	struct daemon *d = signal->data;
+	struct ksc_config *config;
+
+	(void)loop;
+	(void)events;
+	config = load_config(d->options.config);
+	if (!config) {
+		ksc_log(KSC_LOG_ERROR, "the configuration stays as it was");
+		return;
+	}
+	ksc_worker_configure(d->worker, config);
+	ksc_config_free(d->config);
+	d->config = config;
+	ksc_log_set_level(config->log_level);
+	ksc_log(KSC_LOG_INFO, "the configuration was loaded again");
+}
+
+/* The protocol of sd_notify(3). */
+static void notify_manager(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	size_t len;
+	int fd;
+
+	if (!path || (*path != '/' && *path != '@') || !path[1])
+		return;
+	len = strlen(path);
+	if (len >= sizeof(addr.sun_path))
+		return;
+	memcpy(addr.sun_path, path, len);
+	if (*path == '@')
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+		ksc_log(KSC_LOG_DEBUG, "the service manager cannot be told: %s", strerror(errno));
+	close(fd);
+}
+
+static void tell_ready(const struct options *options)
+{
+	if (options->ready_fd >= 0) {
+		if (write(options->ready_fd, "\n", 1) != 1)
+			ksc_log(KSC_LOG_WARNING, "--ready-fd: %s", strerror(errno));
+		close(options->ready_fd);
+	}
+	notify_manager("READY=1\n");
+}
+
+static const char *start_problem(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return "the kschannel module is not loaded";
+	case EBUSY:
+		return "another daemon serves this network namespace";
+	case EPERM:
+		return "this needs CAP_NET_ADMIN";
+	}
+	return strerror(error);
+}
+
+static int serve(struct daemon *d, struct ev_loop *loop)
+{
+	ev_signal term, interrupt, hangup;
+	int rc;
+
+	ev_signal_init(&term, on_stop, SIGTERM);
+	ev_signal_init(&interrupt, on_stop, SIGINT);
+	ev_signal_init(&hangup, on_reload, SIGHUP);
+	term.data = interrupt.data = hangup.data = d;
+	ev_signal_start(loop, &term);
+	ev_signal_start(loop, &interrupt);
+	ev_signal_start(loop, &hangup);
+	rc = ksc_worker_start(d->worker);
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "cannot start: %s", start_problem(-rc));
+		return EXIT_FAILURE;
+	}
+	rc = ksc_sandbox_drop(d->config);
+	if (!rc) {
+		/* Telling the service manager takes a socket, which is not for later. */
+		tell_ready(&d->options);
+		rc = ksc_sandbox_seal();
+	}
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "cannot be confined: %s", strerror(-rc));
+		return EXIT_FAILURE;
+	}
+	ksc_log(KSC_LOG_INFO, "ready");
+	ev_run(loop, 0);
+	ksc_log(KSC_LOG_INFO, "stopped");
+	return d->stopped ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = { .options = { .config = KSC_CONFIG_FILE, .ready_fd = -1 } };
+	struct ev_loop *loop;
+	int rc = EXIT_FAILURE;
+
+	if (argp_parse(&parser, argc, argv, 0, NULL, &d.options))
+		return EXIT_FAILURE;
+	if (d.options.check) {
+		d.config = ksc_config_load(d.options.config, stderr);
+		rc = d.config ? EXIT_SUCCESS : EXIT_FAILURE;
+		ksc_config_free(d.config);
+		return rc;
+	}
+	d.config = load_config(d.options.config);
+	if (!d.config)
+		return EXIT_FAILURE;
+	ksc_log_set_level(d.config->log_level);
+	loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	if (!loop) {
+		ksc_log(KSC_LOG_ERROR, "there is no event loop");
+		ksc_config_free(d.config);
+		return EXIT_FAILURE;
+	}
+	d.worker = ksc_worker_new(loop, d.config);
+	if (d.worker)
+		rc = serve(&d, loop);
+	else
+		ksc_log(KSC_LOG_ERROR, "cannot start: %s", start_problem(errno));
+	ksc_worker_free(d.worker);
+	ksc_config_free(d.config);
+	return rc;
+}

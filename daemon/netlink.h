@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* netlink.c: the generic netlink family, as the daemon speaks it. */
+#ifndef KSC_NETLINK_H
+#define KSC_NETLINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <linux/kschannel.h>
+
+#include "engine.h"
+
+/**
+ * struct ksc_offer - what the kernel wants a step made on
+ * @id: the context
+ * @seq: number of the step
+ * @role: our role; this and what follows to @peer only comes with a new context
+ * @server_name: for SNI and the name check, or ""
+ * @credential: asked for by name, or ""
+ * @alpn: ProtocolNameList
+ * @alpn_len: its bytes
+ * @verify: what is asked of the peer's certificate
+ * @uid: owner of the socket
+ * @gid: owner's group
+ * @deadline_ms: that the handshake may still take
+ * @local: the socket's address
+ * @peer: the peer's
+ * @token: bytes from the peer
+ * @token_len: how many, perhaps 0
+ *
+ * Pointers are good while the offer is handled.
+ */
+struct ksc_offer {
+	uint64_t id;
+	uint32_t seq;
+	enum ksc_role role;
+	char server_name[KSC_MAX_NAME + 1];
+	char credential[KSC_MAX_NAME + 1];
+	const uint8_t *alpn;
+	size_t alpn_len;
+	enum ksc_verify verify;
+	uid_t uid;
+	gid_t gid;
+	uint32_t deadline_ms;
+	struct sockaddr_storage local;
+	struct sockaddr_storage peer;
+	const uint8_t *token;
+	size_t token_len;
+};
+
+/**
+ * struct ksc_netlink_ops - what to do about what the kernel sends
+ * @context_new: a context starts; its first step is wanted
+ * @token: the next step of a context is wanted
+ * @context_del: a context is gone
+ * @refused: the kernel refused the message with the number @msg
+ */
+struct ksc_netlink_ops {
+	void (*context_new)(void *ptr, const struct ksc_offer *offer);
+	void (*token)(void *ptr, const struct ksc_offer *offer);
+	void (*context_del)(void *ptr, uint64_t id);
+	void (*refused)(void *ptr, uint32_t msg, int error, const char *text);
+};
+
+struct ksc_netlink;
+
+struct ksc_netlink *ksc_netlink_open(const struct ksc_netlink_ops *ops, void *ptr);
+void ksc_netlink_close(struct ksc_netlink *nl);
+int ksc_netlink_fd(const struct ksc_netlink *nl);
+int ksc_netlink_register(struct ksc_netlink *nl);
+int ksc_netlink_receive(struct ksc_netlink *nl);
+int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
+		     const struct ksc_step *step, uint32_t *msg);
+
+#endif

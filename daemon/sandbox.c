@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the daemon gives up once it has everything it needs. It parses what any
+ * peer sends, and holds the keys: whoever gets into it shall find no way out.
+ */
+#include <cap-ng.h>
+#include <errno.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "log.h"
+#include "sandbox.h"
+
+/* For a loop over sockets that are open, for logging, and for reading files again. */
+static const int allowed[] = {
+	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev),
+	SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(sendto),
+	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname),
+	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6),
+	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
+	SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
+	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(close), SCMP_SYS(lseek), SCMP_SYS(fcntl),
+	SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx),
+	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink),
+	SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(ioctl),
+	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
+	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
+	SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(futex),
+	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(uname), SCMP_SYS(sysinfo),
+	SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(getrusage),
+	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sigaltstack), SCMP_SYS(tgkill), SCMP_SYS(restart_syscall),
+	SCMP_SYS(exit), SCMP_SYS(exit_group),
+};
+
+/* Nothing that is meant well asks for these. */
+static const int deadly[] = {
+	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
+	SCMP_SYS(process_vm_writev), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen),
+	SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(bpf), SCMP_SYS(keyctl),
+	SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(mount),
+};
+
+/**
+ * ksc_sandbox_drop() - give up privileges
+ * @config: says whom to run as
+ *
+ * CAP_NET_ADMIN stays, since every message to the kernel needs it.
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_sandbox_drop(const struct ksc_config *config)
+{
+	int rc;
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN))
+		return -EINVAL;
+	if (config->has_user)
+		rc = capng_change_id((int)config->uid, (int)config->gid,
+				     CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
+	else
+		rc = capng_apply(CAPNG_SELECT_BOTH);
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "capabilities cannot be dropped: %d", rc);
+		return -EPERM;
+	}
+	/* No core dumps and no debuggers: there are keys in here. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return 0;
+}
+
+static int add_rules(scmp_filter_ctx filter)
+{
+	const struct scmp_arg_cmp no_exec =
+		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, allowed[i], 0, NULL);
+	for (i = 0; !rc && i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0, NULL);
+	/* Memory, but none that could be run. */
+	if (!rc)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &no_exec);
+	if (!rc)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &no_exec);
+	return rc;
+}
+
+/**
+ * ksc_sandbox_seal() - leave only the system calls that are still needed
+ *
+ * Others fail with EPERM, so that what a library merely tries does no harm.
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_sandbox_seal(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int rc;
+
+	if (!filter)
+		return -ENOMEM;
+	rc = add_rules(filter);
+	if (!rc)
+		rc = seccomp_load(filter);
+	seccomp_release(filter);
+	return rc;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The settings of a file in INI form. inih takes lines apart; the reader below
+ * stands between it and the file, since it tells its caller neither numbers of
+ * lines, nor sections without settings, nor that it has cut something off.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "settings.h"
+
+/* inih cuts longer names off. */
+#define MAX_NAME	49
+#define MAX_LINE	4096
+
+/**
+ * struct reader - between inih and the file
+ * @file: what is read goes here
+ * @stream: the file
+ * @line: number of the line last read
+ * @failed: out of memory
+ */
+struct reader {
+	struct ksc_settings *file;
+	FILE *stream;
+	unsigned int line;
+	bool failed;
+};
+
+/**
+ * ksc_complain() - say what is wrong with a file, and where
+ * @file: the file
+ * @line: the line's number, 0 for the whole
+ * @fmt: what is wrong
+ */
+void ksc_complain(struct ksc_settings *file, unsigned int line, const char *fmt, ...)
+{
+	va_list args;
+
+	file->n_complaints++;
+	if (line)
+		fprintf(file->complaints, "%s:%u: ", file->path, line);
+	else
+		fprintf(file->complaints, "%s: ", file->path);
+	va_start(args, fmt);
+	vfprintf(file->complaints, fmt, args);
+	va_end(args);
+	fputc('\n', file->complaints);
+}
+
+static void begin_section(struct reader *r, const char *text)
+{
+	struct ksc_settings *file = r->file;
+	const char *end = strchr(text, ']'), *rest;
+	struct ksc_section *bigger, *section;
+	size_t i;
+
+	if (!end) {
+		ksc_complain(file, r->line, "a section's name ends with \"]\"");
+		return;
+	}
+	for (rest = end + 1; *rest; rest++)
+		if (!isspace((unsigned char)*rest)) {
+			ksc_complain(file, r->line, "nothing may follow a section's name");
+			return;
+		}
+	bigger = reallocarray(file->sections, file->n + 1, sizeof(*bigger));
+	if (!bigger) {
+		r->failed = true;
+		return;
+	}
+	file->sections = bigger;
+	section = &bigger[file->n];
+	memset(section, 0, sizeof(*section));
+	section->line = r->line;
+	section->name = strndup(text, (size_t)(end - text));
+	if (!section->name) {
+		r->failed = true;
+		return;
+	}
+	for (i = 0; i < file->n; i++)
+		if (!strcmp(file->sections[i].name, section->name))
+			ksc_complain(file, r->line, "there is a section [%s] already, at line %u",
+				     section->name, file->sections[i].line);
+	file->n++;
+}
+
+/* In fgets()'s place. */
+static char *read_line(char *buf, int size, void *stream)
+{
+	struct reader *r = stream;
+	size_t len;
+	char *p;
+
+	if (r->failed || !fgets(buf, size, r->stream))
+		return NULL;
+	r->line++;
+	len = strlen(buf);
+	if (len && buf[len - 1] != '\n' && !feof(r->stream)) {
+		ksc_complain(r->file, r->line, "the line is too long or has a NUL in it");
+		do {
+			if (!fgets(buf, size, r->stream))
+				break;
+			len = strlen(buf);
+		} while (!len || buf[len - 1] != '\n');
+		buf[0] = '\0';
+	}
+	for (p = buf; isspace((unsigned char)*p); p++)
+		;
+	if (*p == '[')
+		begin_section(r, p + 1);
+	else if (*p && !strchr("#;=:", *p) && strcspn(p, "=:") > MAX_NAME)
+		ksc_complain(r->file, r->line, "there is no \"=\" where it belongs");
+	return buf;
+}
+
+static int on_setting(void *user, const char *section_name, const char *name, const char *value)
+{
+	struct reader *r = user;
+	struct ksc_section *section;
+	struct ksc_setting *bigger, *setting;
+	const struct ksc_setting *earlier;
+
+	(void)section_name;
+	if (!r->file->n) {
+		ksc_complain(r->file, r->line, "\"%s\" stands in no section", name);
+		return 1;
+	}
+	section = &r->file->sections[r->file->n - 1];
+	earlier = ksc_section_get(section, name);
+	if (earlier)
+		ksc_complain(r->file, r->line, "\"%s\" was said already, at line %u", name,
+			     earlier->line);
+	bigger = reallocarray(section->settings, section->n + 1, sizeof(*bigger));
+	if (!bigger) {
+		r->failed = true;
+		return 0;
+	}
+	section->settings = bigger;
+	setting = &bigger[section->n];
+	setting->line = r->line;
+	setting->name = strdup(name);
+	setting->value = strdup(value);
+	section->n++;
+	if (!setting->name || !setting->value) {
+		r->failed = true;
+		return 0;
+	}
+	return 1;
+}
+
+/**
+ * ksc_settings_read() - read a file
+ * @file: filled in, complaints included; to be freed whatever comes of it
+ * @path: the file's name
+ * @complaints: where complaints go
+ */
+void ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complaints)
+{
+	struct reader r = { .file = file };
+	int rc;
+
+	memset(file, 0, sizeof(*file));
+	file->path = path;
+	file->complaints = complaints;
+	r.stream = fopen(path, "re");
+	if (!r.stream) {
+		ksc_complain(file, 0, "%s", strerror(errno));
+		return;
+	}
+	ini_allow_multiline = false;
+	ini_allow_inline_comments = false;
+	ini_use_stack = false;
+	ini_allow_realloc = false;
+	ini_max_line = MAX_LINE;
+	ini_initial_alloc = MAX_LINE;
+	rc = ini_parse_stream(read_line, &r, on_setting, &r);
+	if (ferror(r.stream))
+		ksc_complain(file, 0, "cannot be read");
+	fclose(r.stream);
+	if (r.failed || rc == -2)
+		ksc_complain(file, 0, "out of memory");
+	else if (rc && !file->n_complaints)
+		ksc_complain(file, (unsigned int)rc, "this is neither [section] nor name = value");
+}
+
+/**
+ * ksc_settings_free() - forget a file
+ * @file: the file
+ */
+void ksc_settings_free(struct ksc_settings *file)
+{
+	size_t i, k;
+
+	for (i = 0; i < file->n; i++) {
+		struct ksc_section *section = &file->sections[i];
+
+		for (k = 0; k < section->n; k++) {
+			free(section->settings[k].name);
+			free(section->settings[k].value);
+		}
+		free(section->settings);
+		free(section->name);
+	}
+	free(file->sections);
+	memset(file, 0, sizeof(*file));
+}
+
+/**
+ * ksc_section_get() - find a setting
+ * @section: the section
+ * @name: its name
+ *
+ * Return: the first of that name, or NULL
+ */
+const struct ksc_setting *ksc_section_get(const struct ksc_section *section, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < section->n; i++)
+		if (section->settings[i].name && !strcmp(section->settings[i].name, name))
+			return &section->settings[i];
+	return NULL;
+}

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A netlink socket, the sessions that came over it, and a loop. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+#include "log.h"
+#include "netlink.h"
+#include "worker.h"
+
+/* The kernel's own deadline comes first; ours is for what it never tells. */
+#define GRACE_MS	1000
+
+/**
+ * struct ksc_worker - a worker
+ * @loop: its loop
+ * @nl: its socket
+ * @io: watches the socket
+ * @drain: runs out when a stopping worker has waited long enough
+ * @config: what it works by; replaced by a reload
+ * @sessions: search.h's tree of struct session by their context's number
+ * @n: how many
+ * @draining: no new ones
+ */
+struct ksc_worker {
+	struct ev_loop *loop;
+	struct ksc_netlink *nl;
+	ev_io io;
+	ev_timer drain;
+	const struct ksc_config *config;
+	void *sessions;
+	unsigned int n;
+	bool draining;
+};
+
+/**
+ * struct session - a handshake under way
+ * @id: the kernel's number of its context; first, since it is the tree's key
+ * @worker: whose it is
+ * @engine: the handshake
+ * @deadline: when to give it up
+ * @role: ours
+ * @msg: number of the message that answered last
+ * @peer: address and port, for the log
+ * @started: when, for the log
+ */
+struct session {
+	uint64_t id;
+	struct ksc_worker *worker;
+	struct ksc_engine *engine;
+	ev_timer deadline;
+	enum ksc_role role;
+	uint32_t msg;
+	char peer[INET6_ADDRSTRLEN + 8];
+	ev_tstamp started;
+};
+
+static int by_id(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static struct session *find_session(struct ksc_worker *worker, uint64_t id)
+{
+	struct session **found = tfind(&id, &worker->sessions, by_id);
+
+	return found ? *found : NULL;
+}
+
+static void free_session(struct session *session)
+{
+	ev_timer_stop(session->worker->loop, &session->deadline);
+	ksc_engine_free(session->engine);
+	session->worker->n--;
+	free(session);
+}
+
+static void drop_session(struct session *session)
+{
+	struct ksc_worker *worker = session->worker;
+
+	tdelete(session, &worker->sessions, by_id);
+	free_session(session);
+	if (worker->draining && !worker->n)
+		ev_break(worker->loop, EVBREAK_ALL);
+}
+
+static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct session *session = timer->data;
+
+	(void)loop;
+	(void)events;
+	ksc_log(KSC_LOG_INFO, "%s %s: no end came in time",
+		session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
+	drop_session(session);
+}
+
+/* The address alone in @host, and with the port in @text. */
+static void print_address(const struct sockaddr_storage *addr, char *host, char *text, size_t size)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+
+	host[0] = '\0';
+	switch (addr->ss_family) {
+	case AF_INET:
+		inet_ntop(AF_INET, &in->sin_addr, host, INET6_ADDRSTRLEN);
+		snprintf(text, size, "%s:%u", host, ntohs(in->sin_port));
+		break;
+	case AF_INET6:
+		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+			inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, INET6_ADDRSTRLEN);
+		else
+			inet_ntop(AF_INET6, &in6->sin6_addr, host, INET6_ADDRSTRLEN);
+		snprintf(text, size, "[%s]:%u", host, ntohs(in6->sin6_port));
+		break;
+	default:
+		snprintf(text, size, "?");
+	}
+}
+
+static struct session *new_session(struct ksc_worker *worker, const struct ksc_offer *offer)
+{
+	struct session *session = calloc(1, sizeof(*session));
+	char host[INET6_ADDRSTRLEN];
+	const struct ksc_engine_params params = {
+		.credentials = worker->config->credentials,
+		.role = offer->role,
+		.server_name = offer->server_name,
+		.peer_address = host,
+		.credential = offer->credential,
+		.alpn = offer->alpn,
+		.alpn_len = offer->alpn_len,
+		.verify = offer->verify,
+		.uid = offer->uid,
+		.gid = offer->gid,
+	};
+
+	if (!session)
+		return NULL;
+	print_address(&offer->peer, host, session->peer, sizeof(session->peer));
+	session->id = offer->id;
+	session->worker = worker;
+	session->role = offer->role;
+	session->started = ev_now(worker->loop);
+	session->engine = ksc_engine_new(&params);
+	if (!session->engine || !tsearch(session, &worker->sessions, by_id)) {
+		ksc_engine_free(session->engine);
+		free(session);
+		return NULL;
+	}
+	worker->n++;
+	ev_timer_init(&session->deadline, on_deadline, (offer->deadline_ms + GRACE_MS) / 1e3, 0);
+	session->deadline.data = session;
+	ev_timer_start(worker->loop, &session->deadline);
+	return session;
+}
+
+static void log_ok(const struct session *session, const struct ksc_step *step)
+{
+	const struct ksc_session_info *info = &step->info;
+
+	ksc_log(KSC_LOG_INFO,
+		"%s %s%s%s: ok: TLS 1.%d, %s%s%s%s%s%s, credential %s, %.0f ms",
+		session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer,
+		*info->server_name ? " " : "", info->server_name,
+		step->keys.version == 0x0304 ? 3 : 2, ksc_suite_name(step->keys.suite),
+		*info->alpn ? ", " : "", info->alpn, info->peer.present ? ", peer " : "",
+		info->peer.subject, info->resumed ? ", resumed" : "",
+		ksc_engine_credential(session->engine)->name,
+		(ev_now(session->worker->loop) - session->started) * 1e3);
+}
+
+static void log_failure(const struct session *session, const struct ksc_step *step)
+{
+	char alert[48] = "";
+
+	if (step->direction == KSC_DIRECTION_SENT)
+		snprintf(alert, sizeof(alert), " (alert %u sent)", step->alert);
+	else if (step->direction == KSC_DIRECTION_RECEIVED)
+		snprintf(alert, sizeof(alert), " (alert %u received)", step->alert);
+	ksc_log(KSC_LOG_INFO, "%s %s: %s: %s%s",
+		session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer,
+		ksc_status_name(step->status), step->text, alert);
+}
+
+/* Step, answer, and let go of the session when that was its last. */
+static void make_step(struct session *session, const struct ksc_offer *offer)
+{
+	struct ksc_step step;
+	int rc;
+
+	ksc_engine_step(session->engine, offer->token, offer->token_len, &step);
+	rc = ksc_netlink_step(session->worker->nl, offer->id, offer->seq, &step, &session->msg);
+	if (rc)
+		ksc_log(KSC_LOG_ERROR, "%s: the kernel could not be answered: %s", session->peer,
+			strerror(-rc));
+	if (step.status == KSC_STATUS_OK)
+		log_ok(session, &step);
+	else if (ksc_status_is_failure(step.status))
+		log_failure(session, &step);
+	if (rc || step.status == KSC_STATUS_OK || ksc_status_is_failure(step.status))
+		drop_session(session);
+	ksc_step_wipe(&step);
+}
+
+/* There is no session that could fail. */
+static void refuse(struct ksc_worker *worker, const struct ksc_offer *offer, const char *why)
+{
+	struct ksc_step step = { .status = KSC_STATUS_INTERNAL_ERROR };
+	uint32_t msg;
+
+	snprintf(step.text, sizeof(step.text), "%s", why);
+	ksc_log(KSC_LOG_WARNING, "context %llu: %s", (unsigned long long)offer->id, why);
+	ksc_netlink_step(worker->nl, offer->id, offer->seq, &step, &msg);
+}
+
+static void on_context_new(void *ptr, const struct ksc_offer *offer)
+{
+	struct ksc_worker *worker = ptr;
+	struct session *session = find_session(worker, offer->id);
+
+	/* The kernel offers it again to whoever comes after us. */
+	if (worker->draining)
+		return;
+	/* An offer made again starts again. */
+	if (session)
+		drop_session(session);
+	if (worker->n >= worker->config->max_handshakes) {
+		refuse(worker, offer, "There are too many handshakes under way.");
+		return;
+	}
+	session = new_session(worker, offer);
+	if (session)
+		make_step(session, offer);
+	else
+		refuse(worker, offer, "The handshake could not be begun.");
+}
+
+static void on_token(void *ptr, const struct ksc_offer *offer)
+{
+	struct ksc_worker *worker = ptr;
+	struct session *session = find_session(worker, offer->id);
+
+	if (session)
+		make_step(session, offer);
+	else
+		refuse(worker, offer, "Its handshake was begun by another daemon.");
+}
+
+static void on_context_del(void *ptr, uint64_t id)
+{
+	struct session *session = find_session(ptr, id);
+
+	if (!session)
+		return;
+	ksc_log(KSC_LOG_DEBUG, "%s %s: cancelled",
+		session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
+	drop_session(session);
+}
+
+/**
+ * struct by_message - a search for the session that sent a message
+ * @msg: the message's number
+ * @found: the session, or NULL
+ */
+struct by_message {
+	uint32_t msg;
+	struct session *found;
+};
+
+static void check_message(const void *node, VISIT which, void *closure)
+{
+	struct session *session = *(struct session *const *)node;
+	struct by_message *search = closure;
+
+	if ((which == postorder || which == leaf) && session->msg == search->msg)
+		search->found = session;
+}
+
+static void on_refused(void *ptr, uint32_t msg, int error, const char *text)
+{
+	struct ksc_worker *worker = ptr;
+	struct by_message search = { .msg = msg };
+
+	/* The context is gone, or has gone on: nothing unusual. */
+	ksc_log(error == ENOENT || error == ESTALE ? KSC_LOG_DEBUG : KSC_LOG_WARNING,
+		"the kernel refused a step: %s%s%s", strerror(error), *text ? ": " : "", text);
+	twalk_r(worker->sessions, check_message, &search);
+	if (search.found)
+		drop_session(search.found);
+}
+
+static const struct ksc_netlink_ops ops = {
+	.context_new = on_context_new,
+	.token = on_token,
+	.context_del = on_context_del,
+	.refused = on_refused,
+};
+
+static void on_readable(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct ksc_worker *worker = io->data;
+
+	(void)events;
+	if (ksc_netlink_receive(worker->nl))
+		ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_drained(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct ksc_worker *worker = timer->data;
+
+	(void)events;
+	ksc_log(KSC_LOG_WARNING, "%u handshakes were not done in time", worker->n);
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/**
+ * ksc_worker_new() - make a worker
+ * @loop: its loop
+ * @config: what it works by; stays the caller's
+ *
+ * Return: the worker, or NULL with errno ENOENT when the module is not there,
+ * or whatever else was wrong
+ */
+struct ksc_worker *ksc_worker_new(struct ev_loop *loop, const struct ksc_config *config)
+{
+	struct ksc_worker *worker = calloc(1, sizeof(*worker));
+
+	if (!worker)
+		return NULL;
+	worker->loop = loop;
+	worker->config = config;
+	worker->nl = ksc_netlink_open(&ops, worker);
+	if (!worker->nl) {
+		free(worker);
+		return NULL;
+	}
+	ev_io_init(&worker->io, on_readable, ksc_netlink_fd(worker->nl), EV_READ);
+	worker->io.data = worker;
+	return worker;
+}
+
+/**
+ * ksc_worker_start() - register with the kernel and take work
+ * @worker: the worker
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_worker_start(struct ksc_worker *worker)
+{
+	int rc = ksc_netlink_register(worker->nl);
+
+	if (!rc)
+		ev_io_start(worker->loop, &worker->io);
+	return rc;
+}
+
+/**
+ * ksc_worker_configure() - work by another configuration from now on
+ * @worker: the worker
+ * @config: the configuration; sessions under way keep their credentials
+ */
+void ksc_worker_configure(struct ksc_worker *worker, const struct ksc_config *config)
+{
+	worker->config = config;
+}
+
+/**
+ * ksc_worker_drain() - take nothing new, and break the loop when all is done
+ * @worker: the worker
+ */
+void ksc_worker_drain(struct ksc_worker *worker)
+{
+	if (worker->draining)
+		return;
+	worker->draining = true;
+	if (!worker->n) {
+		ev_break(worker->loop, EVBREAK_ALL);
+		return;
+	}
+	ev_timer_init(&worker->drain, on_drained, worker->config->drain_ms / 1e3, 0);
+	worker->drain.data = worker;
+	ev_timer_start(worker->loop, &worker->drain);
+}
+
+static void free_node(void *node)
+{
+	free_session(node);
+}
+
+/**
+ * ksc_worker_free() - end a worker, its registration and its sessions
+ * @worker: the worker, or NULL
+ */
+void ksc_worker_free(struct ksc_worker *worker)
+{
+	if (!worker)
+		return;
+	ev_io_stop(worker->loop, &worker->io);
+	ev_timer_stop(worker->loop, &worker->drain);
+	tdestroy(worker->sessions, free_node);
+	ksc_netlink_close(worker->nl);
+	free(worker);
+}

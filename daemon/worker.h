@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* worker.c: a netlink socket, the sessions that came over it, and a loop. */
+#ifndef KSC_WORKER_H
+#define KSC_WORKER_H
+
+#include <ev.h>
+
+#include "config.h"
+
+struct ksc_worker;
+
+struct ksc_worker *ksc_worker_new(struct ev_loop *loop, const struct ksc_config *config);
+int ksc_worker_start(struct ksc_worker *worker);
+void ksc_worker_configure(struct ksc_worker *worker, const struct ksc_config *config);
+void ksc_worker_drain(struct ksc_worker *worker);
+void ksc_worker_free(struct ksc_worker *worker);
+
+#endif
