@@ -114,8 +114,8 @@ static char *read_line(char *buf, int size, void *stream)
 		;
 	if (*p == '[')
 		begin_section(r, p + 1);
-	else if (*p && !strchr("#;=:", *p) && strcspn(p, "=:") > MAX_NAME)
-		ksc_complain(r->file, r->line, "there is no \"=\" where it belongs");
+	else if (*p && !strchr("#;", *p) && (!strpbrk(p, "=:") || strcspn(p, "=:") > MAX_NAME))
+		ksc_complain(r->file, r->line, "this is neither [section] nor name = value");
 	return buf;
 }
 
@@ -185,8 +185,9 @@ void ksc_settings_read(struct ksc_settings *file, const char *path, FILE *compla
 	fclose(r.stream);
 	if (r.failed || rc == -2)
 		ksc_complain(file, 0, "out of memory");
+	/* It returns a line that it couldn't take apart: the reader has seen that one too. */
 	else if (rc && !file->n_complaints)
-		ksc_complain(file, (unsigned int)rc, "this is neither [section] nor name = value");
+		ksc_complain(file, (unsigned int)rc, "cannot be understood");
 }
 
 /**
