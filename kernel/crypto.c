@@ -13,8 +13,8 @@
  * RFC 8446 5.5 lets AES-GCM protect 2^24.5 full records with one key; 2^24
  * keeps a margin. ChaCha20-Poly1305's own limit is the sequence number's.
  */
-#define KSC_GCM_LIMIT		(1ULL << 24)
-#define KSC_CHACHA_LIMIT	(1ULL << 62)
+#define KSC_GCM_LIMIT		BIT_ULL(24)
+#define KSC_CHACHA_LIMIT	BIT_ULL(62)
 
 #define GCM12(n, klen)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "gcm(aes)",		\

@@ -89,7 +89,7 @@ struct ksc_counters {
  */
 struct ksc_net {
 	struct net *net;
-	spinlock_t lock;
+	spinlock_t lock;	/* portid, had_daemon */
 	u32 portid;
 	bool had_daemon;
 	struct xarray contexts;
@@ -361,7 +361,7 @@ struct ksc_rx {
  */
 struct ksc_sock {
 	struct sock *sk;
-	spinlock_t lock;
+	spinlock_t lock;	/* sk, opt */
 	struct kref ref;
 	struct rcu_head rcu;
 	u32 id;
@@ -505,7 +505,7 @@ enum ksc_context_state {
 struct ksc_context {
 	struct kref ref;
 	struct rcu_head rcu;
-	spinlock_t lock;
+	spinlock_t lock;	/* state, lost, expired, portid, step */
 	u8 state;
 	bool lost;
 	bool expired;

@@ -297,6 +297,7 @@ int ksc_nl_step_doit(struct sk_buff *skb, struct genl_info *info)
 
 static int ksc_put_failure(struct sk_buff *msg, const struct ksc_sock *ks)
 {
+	/* pairs with ksc_fail() */
 	const struct ksc_failure *f = smp_load_acquire(&ks->failure);
 
 	if (!f)

@@ -47,16 +47,8 @@ const struct proto_ops *ksc_base_ops(const struct sock *sk)
 	return ksc_bases[sk->sk_family == AF_INET6];
 }
 
-static int ksc_accept_ops(struct socket *sock, struct socket *newsock,
-			  KSC_ACCEPT_ARGS)
-{
-	int err;
-
-	err = ksc_base_ops(sock->sk)->accept(sock, newsock, KSC_ACCEPT_PASS);
-	if (!err)
-		ksc_accepted(newsock->sk);
-	return err;
-}
+/* proto_ops.accept; with the child in hand, its handshake begins */
+KSC_DEFINE_ACCEPT(ksc_accept_ops, ksc_base_ops(sock->sk))
 
 static int ksc_ioctl(struct sock *sk, int cmd, KSC_IOCTL_ARG arg)
 {

@@ -96,9 +96,8 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 	err = ksc_pump_whole(sk, &len, &why);
 	if (err) {
 		ksc_fail_alert(sk, ks, err == KSC_ALERT_RECORD_OVERFLOW ?
-			 KSC_STATUS_RECORD_OVERFLOW : KSC_STATUS_PROTOCOL_ERROR,
-			 err,
-			       why);
+			       KSC_STATUS_RECORD_OVERFLOW :
+			       KSC_STATUS_PROTOCOL_ERROR, err, why);
 		return;
 	}
 	/* the client begins without a token; all else waits for more input */
@@ -113,13 +112,13 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 				 "the peer closed the connection during the handshake");
 		else if (ksc_rx_stalled(sk, ks))
 			ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
-				 KSC_ALERT_RECORD_OVERFLOW,
-			       "a handshake record does not fit the receive buffer");
+				       KSC_ALERT_RECORD_OVERFLOW,
+				       "a handshake record does not fit the receive buffer");
 		return;
 	}
 	if (ctx->total + len > KSC_MAX_HANDSHAKE) {
 		ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
-			 KSC_ALERT_RECORD_OVERFLOW,
+			       KSC_ALERT_RECORD_OVERFLOW,
 			       "the handshake is longer than allowed");
 		return;
 	}
@@ -248,8 +247,8 @@ static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 			return;
 		case KSC_NEWS_LOST:
 			ksc_fail_alert(sk, ks, KSC_STATUS_NO_DAEMON,
-				 KSC_ALERT_INTERNAL_ERROR,
-			       "the daemon went away in the middle of the handshake");
+				       KSC_ALERT_INTERNAL_ERROR,
+				       "the daemon went away in the middle of the handshake");
 			return;
 		case KSC_NEWS_IDLE:
 			ksc_pump_offer(sk, ks);

@@ -462,13 +462,13 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 		rx->bytes += rec->len;
 		ksc_count_add(ks->kn, KSC_CNT_RX_BYTES, rec->len);
 		/* an application record inside a handshake message: RFC 8446 5.1 */
-		if (rx->hs.have || rx->hs.left)
+		if (rx->hs.have || rx->hs.left) {
 			type = 0;
-		else if (rec->len) {
+		} else {
+			if (!rec->len)
+				goto out;
 			list_add_tail(&rec->list, &rx->plain);
 			return 1;
-		} else {
-			goto out;
 		}
 	}
 
@@ -662,10 +662,13 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	target = sock_rcvlowat(sk, flags & MSG_WAITALL, len);
 
 	while (copied < len) {
-		if (flags & MSG_PEEK)
+		if (flags & MSG_PEEK) {
 			err = ksc_rx_peek(sk, ks, msg, len - copied, copied);
-		else if ((err = ksc_rx_advance(sk, ks)) > 0)
-			err = ksc_rx_read(&ks->rx, msg, len - copied, flags);
+		} else {
+			err = ksc_rx_advance(sk, ks);
+			if (err > 0)
+				err = ksc_rx_read(&ks->rx, msg, len - copied, flags);
+		}
 		if (err > 0) {
 			copied += err;
 			err = 0;

@@ -20,11 +20,27 @@
 
 /* 6.10 wraps accept()'s arguments up */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
-#define KSC_ACCEPT_ARGS		struct proto_accept_arg *arg
-#define KSC_ACCEPT_PASS		arg
+#define KSC_DEFINE_ACCEPT(name, call)					\
+static int name(struct socket *sock, struct socket *newsock,		\
+		struct proto_accept_arg *arg)				\
+{									\
+	int err = (call)->accept(sock, newsock, arg);			\
+									\
+	if (!err)							\
+		ksc_accepted(newsock->sk);				\
+	return err;							\
+}
 #else
-#define KSC_ACCEPT_ARGS		int flags, bool kern
-#define KSC_ACCEPT_PASS		flags, kern
+#define KSC_DEFINE_ACCEPT(name, call)					\
+static int name(struct socket *sock, struct socket *newsock,		\
+		int flags, bool kern)					\
+{									\
+	int err = (call)->accept(sock, newsock, flags, kern);		\
+									\
+	if (!err)							\
+		ksc_accepted(newsock->sk);				\
+	return err;							\
+}
 #endif
 
 /* 6.5 has the core copy an ioctl's int */
