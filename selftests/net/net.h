@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the tests share: protected sockets, and checks that name what failed. */
+#ifndef KSC_TEST_NET_H
+#define KSC_TEST_NET_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <cmocka.h>
+
+#include <linux/kschannel.h>
+
+#define ARRAY_SIZE(x) (sizeof(x) / sizeof((x)[0]))
+
+/* Where the rig puts the certificates. */
+#define PKI "/etc/kschannel/"
+
+/* A system call that has to succeed. */
+#define SYS(call) t_sys((call), #call, __FILE__, __LINE__)
+/* One that has to fail in a certain way. */
+#define FAILS(call, error) t_fails((call), error, #call, __FILE__, __LINE__)
+
+/* No test waits longer for anything; a hang is a failure. */
+#define PATIENCE_S 60
+
+/**
+ * struct t_addr - where to connect to
+ * @ss: the address
+ * @len: its length
+ */
+struct t_addr {
+	struct sockaddr_storage ss;
+	socklen_t len;
+};
+
+/**
+ * struct t_opts - how a protected socket is made
+ * @by_proto: by IPPROTO_KSCHANNEL, not by TCP_ULP
+ * @nonblock: O_NONBLOCK
+ * @server_name: KSC_SERVER_NAME
+ * @credential: KSC_CREDENTIAL
+ * @alpn: KSC_ALPN, protocols with commas between
+ * @verify: KSC_VERIFY
+ * @timeout: KSC_HANDSHAKE_TIMEOUT
+ */
+struct t_opts {
+	bool by_proto;
+	bool nonblock;
+	const char *server_name;
+	const char *credential;
+	const char *alpn;
+	int verify;
+	unsigned int timeout;
+};
+
+/* A client that knows the name of the test server. */
+extern const struct t_opts t_client;
+/* A server without any wishes. */
+extern const struct t_opts t_server;
+
+long t_sys(long ret, const char *what, const char *file, int line);
+void t_fails(long ret, int error, const char *what, const char *file, int line);
+
+int t_plain(int family);
+void t_attach(int fd);
+void t_set_opts(int fd, const struct t_opts *opts);
+int t_socket(int family, const struct t_opts *opts);
+int t_listen(int family, const struct t_opts *opts, struct t_addr *addr);
+int t_try_connect(const struct t_addr *addr, const struct t_opts *opts);
+int t_connect(const struct t_addr *addr, const struct t_opts *opts);
+int t_accept(int fd);
+void t_pair(int family, int fds[2]);
+void t_pair_opts(int family, const struct t_opts *client, const struct t_opts *server, int fds[2]);
+void t_nonblock(int fd, bool on);
+void t_wait(int fd, short events);
+int t_so_error(int fd);
+void t_reset(int fd);
+
+void t_send(int fd, const void *data, size_t len);
+void t_recv(int fd, void *data, size_t len);
+void t_expect(int fd, const char *text);
+void t_expect_eof(int fd);
+void t_exchange(int a, int b);
+
+struct ksc_info t_info(int fd);
+struct ksc_error t_error(int fd);
+void t_expect_error(int fd, enum ksc_status status, int error);
+
+void t_fill(void *data, size_t len, uint64_t seed);
+int64_t t_now_ms(void);
+
+void t_thread(pthread_t *thread, void *(*run)(void *), void *arg);
+void t_join(pthread_t thread);
+
+int t_setup(void **state);
+int t_run(const char *name, const struct CMUnitTest *tests, size_t count);
+
+#define T_RUN(tests) t_run(__FILE__, tests, ARRAY_SIZE(tests))
+
+#endif /* KSC_TEST_NET_H */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The netlink family, as tests use it: counters, sockets, and playing the daemon. */
+#ifndef KSC_TEST_NL_H
+#define KSC_TEST_NL_H
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+
+#include "net.h"
+
+/* More than a request with the largest token takes. */
+#define TNL_MSG_MAX 131072
+#define TNL_QUEUE_MAX 16
+
+/**
+ * typedef tnl_reply_fn - takes a message of a reply
+ * @msg: the message
+ * @arg: as given
+ */
+typedef void (*tnl_reply_fn)(struct nl_msg *msg, void *arg);
+
+/**
+ * struct tnl_conn - a netlink socket
+ * @sk: the socket
+ * @family: number of the family
+ * @done: the answer to the last request is complete
+ * @error: what the kernel answered to the last request, a negative errno or 0
+ * @text: the explanation that came with it
+ * @reply: takes replies, or NULL
+ * @arg: for @reply
+ * @queue: events that came meanwhile
+ * @queued: how many
+ */
+struct tnl_conn {
+	struct nl_sock *sk;
+	int family;
+	bool done;
+	int error;
+	char text[256];
+	tnl_reply_fn reply;
+	void *arg;
+	struct nl_msg *queue[TNL_QUEUE_MAX];
+	size_t queued;
+};
+
+/**
+ * struct tnl_event - an event for the daemon
+ * @cmd: enum ksc_cmd
+ * @attrs: its attributes
+ * @msg: what they lie in
+ */
+struct tnl_event {
+	int cmd;
+	struct nlattr *attrs[KSC_A_CONTEXT_MAX + 1];
+	struct nl_msg *msg;
+};
+
+bool tnl_open(struct tnl_conn *nl);
+void tnl_close(struct tnl_conn *nl);
+struct nl_msg *tnl_request(struct tnl_conn *nl, int cmd);
+int tnl_do(struct tnl_conn *nl, struct nl_msg *msg);
+int tnl_register(struct tnl_conn *nl);
+bool tnl_next_event(struct tnl_conn *nl, struct tnl_event *event);
+void tnl_expect_event(struct tnl_conn *nl, struct tnl_event *event, int cmd);
+void tnl_free_event(struct tnl_event *event);
+struct nl_msg *tnl_step(struct tnl_conn *nl, const struct tnl_event *event, uint32_t status);
+
+uint64_t tnl_counter(int attr);
+void tnl_await_counter(int attr, uint64_t value);
+unsigned int tnl_count_sockets(void);
+
+#endif /* KSC_TEST_NL_H */

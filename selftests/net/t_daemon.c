@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The daemon is absent, hangs, or dies. */
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "nl.h"
+#include "peer.h"
+
+/* The rig's script, or the suite's for its own configuration; see there. */
+static void daemon_do(const char *what)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "ksc-daemon %s", what);
+	assert_int_equal(system(command), 0);
+}
+
+static pid_t daemon_pid(void)
+{
+	FILE *file = fopen("/run/kschanneld.pid", "r");
+	int pid = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &pid), 1);
+	fclose(file);
+	return pid;
+}
+
+static void start_daemon(void)
+{
+	daemon_do("start");
+	assert_int_equal(tnl_counter(KSC_A_STATS_DAEMON), 1);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	/* the next test starts with a daemon, whatever became of this one */
+	if (!tnl_counter(KSC_A_STATS_DAEMON))
+		start_daemon();
+	return 0;
+}
+
+static void test_absent(void **state)
+{
+	const struct t_opts client = { .server_name = "server.test", .timeout = 500 };
+	const struct t_opts server = { .timeout = 500 };
+	struct t_addr addr;
+	int listener, fd, child;
+	int64_t start;
+	char c;
+
+	(void)state;
+	daemon_do("stop");
+	assert_int_equal(tnl_counter(KSC_A_STATS_DAEMON), 0);
+	listener = t_listen(AF_INET, &server, &addr);
+	start = t_now_ms();
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, EHOSTDOWN);
+	t_expect_error(fd, KSC_STATUS_NO_DAEMON, EHOSTDOWN);
+	assert_in_range(t_now_ms() - start, 0, 10000);
+	close(fd);
+	close(t_accept(listener));
+	/* the server's side: nothing has to come from the client to tell */
+	fd = t_connect(&addr, NULL);
+	child = t_accept(listener);
+	t_send(fd, "\x16\x03\x01\x00\x04\x01\x00\x00\x00", 9);
+	FAILS(recv(child, &c, 1, 0), EHOSTDOWN);
+	t_expect_error(child, KSC_STATUS_NO_DAEMON, EHOSTDOWN);
+	close(fd);
+	close(child);
+	close(listener);
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+}
+
+/* A handshake that begins without a daemon is done by the one that comes in time. */
+static void test_comes_later(void **state)
+{
+	const struct t_opts client = { .server_name = "server.test", .nonblock = true };
+	struct t_addr addr;
+	int listener, fd, child;
+
+	(void)state;
+	daemon_do("stop");
+	listener = t_listen(AF_INET, &t_server, &addr);
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, EINPROGRESS);
+	start_daemon();
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), 0);
+	child = t_accept(listener);
+	t_nonblock(fd, false);
+	t_exchange(fd, child);
+	close(fd);
+	close(child);
+	close(listener);
+}
+
+/* Case 42: killed with an offer unanswered; the same token goes to the next daemon. */
+static void test_killed_before_answering(void **state)
+{
+	const struct t_opts client = { .server_name = "server.test", .nonblock = true };
+	struct t_addr addr;
+	int listener, fd, child;
+
+	(void)state;
+	listener = t_listen(AF_INET, &t_server, &addr);
+	SYS(kill(daemon_pid(), SIGSTOP));
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, EINPROGRESS);
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 1);
+	daemon_do("kill");
+	start_daemon();
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), 0);
+	child = t_accept(listener);
+	t_nonblock(fd, false);
+	t_exchange(fd, child);
+	close(fd);
+	close(child);
+	close(listener);
+}
+
+/* The same for a server, whose ClientHello was offered in vain. */
+static void test_server_killed_before_answering(void **state)
+{
+	const struct peer_conf conf = { .library = PEER_OPENSSL };
+	struct peer peer = { 0 };
+	struct t_addr addr;
+	int listener, fd;
+
+	(void)state;
+	listener = t_listen(AF_INET, &t_server, &addr);
+	SYS(kill(daemon_pid(), SIGSTOP));
+	peer_connect(&peer, &conf, &addr, peer_greet);
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 1);
+	daemon_do("kill");
+	start_daemon();
+	fd = t_accept(listener);
+	t_expect(fd, "hello");
+	close(fd);
+	peer_join(&peer);
+	close(listener);
+}
+
+/* Killed with a session that it alone knew: the handshake cannot go on, and must not hang. */
+static void test_killed_in_between(void **state)
+{
+	const struct t_opts client = { .server_name = "server.test", .nonblock = true,
+				       .timeout = 3000 };
+	struct t_addr addr;
+	int listener, fd, peer, error;
+	char byte;
+
+	(void)state;
+	listener = t_listen(AF_INET, NULL, &addr);
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, EINPROGRESS);
+	peer = t_accept(listener);
+	/* the ClientHello is out, so the daemon has answered the first step */
+	t_recv(peer, &byte, 1);
+	daemon_do("kill");
+	start_daemon();
+	/* the rest of the handshake, as far as the client is concerned */
+	t_send(peer, "\x16\x03\x03\x00\x04\x02\x00\x00\x00", 9);
+	t_wait(fd, POLLOUT);
+	error = t_so_error(fd);
+	assert_true(error == EHOSTDOWN || error == EPROTO || error == ETIMEDOUT);
+	assert_true(t_error(fd).text[0]);
+	close(fd);
+	close(peer);
+	close(listener);
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+}
+
+/* Established connections need no daemon. */
+static void test_killed_after(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	t_pair(AF_INET, fds);
+	t_exchange(fds[0], fds[1]);
+	daemon_do("kill");
+	assert_int_equal(tnl_counter(KSC_A_STATS_DAEMON), 0);
+	for (int i = 0; i < 10; i++)
+		t_exchange(fds[0], fds[1]);
+	SYS(shutdown(fds[0], SHUT_WR));
+	t_expect_eof(fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* SIGTERM lets what is under way come to its end. */
+static void test_restart(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		t_pair(AF_INET, fds);
+		daemon_do("stop");
+		start_daemon();
+		t_exchange(fds[0], fds[1]);
+		close(fds[0]);
+		close(fds[1]);
+	}
+}
+
+static void test_second(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	assert_int_not_equal(system("timeout 20 kschanneld >/dev/null 2>&1"), 0);
+	assert_int_equal(tnl_counter(KSC_A_STATS_DAEMON), 1);
+	t_pair(AF_INET, fds);
+	t_exchange(fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_absent, teardown),
+		cmocka_unit_test_teardown(test_comes_later, teardown),
+		cmocka_unit_test_teardown(test_killed_before_answering, teardown),
+		cmocka_unit_test_teardown(test_server_killed_before_answering, teardown),
+		cmocka_unit_test_teardown(test_killed_in_between, teardown),
+		cmocka_unit_test_teardown(test_killed_after, teardown),
+		cmocka_unit_test_teardown(test_restart, teardown),
+		cmocka_unit_test_teardown(test_second, teardown),
+	};
+
+	return T_RUN(tests);
+}

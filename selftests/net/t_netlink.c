@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The netlink family: what it refuses, and a daemon that the test plays itself. */
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "nl.h"
+
+/* Expects a request to be refused with a text. */
+static void refused(struct tnl_conn *nl, struct nl_msg *msg, int error)
+{
+	int ret = tnl_do(nl, msg);
+
+	if (ret != -error)
+		fail_msg("%s (%s), not %s", strerror(-ret), nl->text, strerror(error));
+	if (!nl->text[0])
+		fail_msg("%s without an explanation", strerror(error));
+}
+
+static struct nl_msg *step_for(struct tnl_conn *nl, uint64_t id, uint32_t seq, uint32_t status)
+{
+	struct nl_msg *msg = tnl_request(nl, KSC_CMD_STEP);
+
+	nla_put_u64(msg, KSC_A_CONTEXT_ID, id);
+	nla_put_u32(msg, KSC_A_CONTEXT_SEQ, seq);
+	nla_put_u32(msg, KSC_A_CONTEXT_STATUS, status);
+	return msg;
+}
+
+static void test_second_daemon(void **state)
+{
+	struct tnl_conn nl;
+
+	(void)state;
+	assert_true(tnl_open(&nl));
+	refused(&nl, tnl_request(&nl, KSC_CMD_REGISTER), EBUSY);
+	tnl_close(&nl);
+}
+
+static void test_not_the_daemon(void **state)
+{
+	struct tnl_conn nl;
+
+	(void)state;
+	assert_true(tnl_open(&nl));
+	refused(&nl, step_for(&nl, 1, 0, KSC_STATUS_OK), EPERM);
+	tnl_close(&nl);
+}
+
+static int as_user(int cmd)
+{
+	struct tnl_conn nl;
+	int status;
+	pid_t pid = (pid_t)SYS(fork());
+
+	if (!pid) {
+		if (setgid(1000) || setuid(1000) || !tnl_open(&nl))
+			_exit(255);
+		_exit(-tnl_do(&nl, cmd == KSC_CMD_STEP ? step_for(&nl, 1, 0, KSC_STATUS_OK) :
+							 tnl_request(&nl, cmd)));
+	}
+	SYS(waitpid(pid, &status, 0));
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void test_unprivileged(void **state)
+{
+	(void)state;
+	assert_int_equal(as_user(KSC_CMD_REGISTER), EPERM);
+	assert_int_equal(as_user(KSC_CMD_STEP), EPERM);
+	assert_int_equal(as_user(KSC_CMD_STATS_GET), 0);
+}
+
+static void test_unprivileged_list(void **state)
+{
+	int fds[2], via[2], status;
+	unsigned int count = 0;
+	pid_t pid;
+
+	(void)state;
+	t_pair(AF_INET, fds);
+	assert_true(tnl_count_sockets() >= 2);
+	SYS(pipe(via));
+	pid = (pid_t)SYS(fork());
+	if (!pid) {
+		if (setgid(1000) || setuid(1000))
+			_exit(255);
+		/* one of its own */
+		int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_KSCHANNEL);
+
+		count = fd >= 0 ? tnl_count_sockets() : 99;
+		_exit(write(via[1], &count, sizeof(count)) != sizeof(count));
+	}
+	SYS(waitpid(pid, &status, 0));
+	assert_int_equal(status, 0);
+	assert_int_equal(SYS(read(via[0], &count, sizeof(count))), sizeof(count));
+	assert_int_equal(count, 1);
+	close(via[0]);
+	close(via[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_unknown_command(void **state)
+{
+	struct tnl_conn nl;
+
+	(void)state;
+	assert_true(tnl_open(&nl));
+	assert_int_equal(tnl_do(&nl, tnl_request(&nl, 99)), -EOPNOTSUPP);
+	/* events are not commands */
+	assert_int_equal(tnl_do(&nl, tnl_request(&nl, KSC_CMD_CONTEXT_NEW)), -EOPNOTSUPP);
+	tnl_close(&nl);
+}
+
+/* Case 45, as the registered daemon: nothing of this changes anything. */
+static void malformed(struct tnl_conn *nl, const struct tnl_event *event)
+{
+	uint64_t id = nla_get_u64(event->attrs[KSC_A_CONTEXT_ID]);
+	uint32_t seq = nla_get_u32(event->attrs[KSC_A_CONTEXT_SEQ]);
+	static uint8_t big[60000];
+	struct nlattr *keys, *tx;
+	struct nl_msg *msg;
+
+	/* attributes missing */
+	refused(nl, tnl_request(nl, KSC_CMD_STEP), EINVAL);
+	msg = tnl_request(nl, KSC_CMD_STEP);
+	nla_put_u64(msg, KSC_A_CONTEXT_ID, id);
+	refused(nl, msg, EINVAL);
+	msg = tnl_request(nl, KSC_CMD_STEP);
+	nla_put_u64(msg, KSC_A_CONTEXT_ID, id);
+	nla_put_u32(msg, KSC_A_CONTEXT_SEQ, seq);
+	refused(nl, msg, EINVAL);
+	/* of the wrong length */
+	msg = tnl_request(nl, KSC_CMD_STEP);
+	nla_put_u32(msg, KSC_A_CONTEXT_ID, 1);
+	refused(nl, msg, ERANGE);
+	/* out of range */
+	refused(nl, step_for(nl, id, seq, 99), ERANGE);
+	/* that the command does not have */
+	msg = step_for(nl, id, seq, KSC_STATUS_CONTINUE_NEEDED);
+	nla_put_u32(msg, KSC_A_CONTEXT_UID, 0);
+	refused(nl, msg, EINVAL);
+	msg = step_for(nl, id, seq, KSC_STATUS_CONTINUE_NEEDED);
+	nla_put_u32(msg, KSC_A_CONTEXT_MAX + 1, 0);
+	refused(nl, msg, EINVAL);
+	/* a text without an end */
+	msg = step_for(nl, id, seq, KSC_STATUS_PROTOCOL_ERROR);
+	nla_put(msg, KSC_A_CONTEXT_TEXT, 4, "text");
+	refused(nl, msg, EINVAL);
+	/* more used up than was offered */
+	msg = step_for(nl, id, seq, KSC_STATUS_CONTINUE_NEEDED);
+	nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED, 1000000);
+	refused(nl, msg, EINVAL);
+	/* success without keys */
+	refused(nl, step_for(nl, id, seq, KSC_STATUS_OK), EINVAL);
+	/* keys that are none */
+	msg = step_for(nl, id, seq, KSC_STATUS_OK);
+	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
+	nla_put_u16(msg, KSC_A_KEYS_VERSION, 0x0304);
+	nla_put_u16(msg, KSC_A_KEYS_SUITE, 0x9999);
+	nla_nest_end(msg, keys);
+	refused(nl, msg, EINVAL);
+	msg = step_for(nl, id, seq, KSC_STATUS_OK);
+	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
+	nla_put_u16(msg, KSC_A_KEYS_VERSION, 0x0304);
+	nla_put_u16(msg, KSC_A_KEYS_SUITE, 0x1301);
+	tx = nla_nest_start(msg, KSC_A_KEYS_TX);
+	nla_put(msg, KSC_A_KEY_SECRET, 31, big);
+	nla_put_u64(msg, KSC_A_KEY_RECORD_SEQ, 0);
+	nla_nest_end(msg, tx);
+	tx = nla_nest_start(msg, KSC_A_KEYS_RX);
+	nla_put(msg, KSC_A_KEY_SECRET, 31, big);
+	nla_put_u64(msg, KSC_A_KEY_RECORD_SEQ, 0);
+	nla_nest_end(msg, tx);
+	nla_nest_end(msg, keys);
+	refused(nl, msg, EINVAL);
+	msg = step_for(nl, id, seq, KSC_STATUS_OK);
+	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
+	tx = nla_nest_start(msg, KSC_A_KEYS_TX);
+	nla_put(msg, KSC_A_KEY_SECRET, KSC_MAX_SECRET + 1, big);
+	nla_nest_end(msg, tx);
+	nla_nest_end(msg, keys);
+	refused(nl, msg, ERANGE);
+	/* a step that is not under way */
+	refused(nl, step_for(nl, id, seq + 1, KSC_STATUS_CONTINUE_NEEDED), ESTALE);
+	/* a context that is not there */
+	refused(nl, step_for(nl, id + 1000, 0, KSC_STATUS_CONTINUE_NEEDED), ENOENT);
+}
+
+static const struct t_opts nonblock = { .server_name = "server.test", .credential = "wanted",
+					.alpn = "h2,http/1.1", .nonblock = true,
+					.verify = KSC_VERIFY_REQUIRE, .timeout = 20000 };
+
+/* The daemon that the test plays has to be the only one. */
+static void become_daemon(struct tnl_conn *nl)
+{
+	assert_int_equal(system("ksc-daemon stop"), 0);
+	assert_true(tnl_open(nl));
+	assert_int_equal(tnl_register(nl), 0);
+}
+
+static int restore_daemon(void **state)
+{
+	(void)state;
+	if (!tnl_counter(KSC_A_STATS_DAEMON))
+		return system("ksc-daemon start") ? -1 : 0;
+	return 0;
+}
+
+static void step(struct tnl_conn *nl, struct tnl_event *event, uint32_t status, const char *token)
+{
+	struct nl_msg *msg = tnl_step(nl, event, status);
+
+	if (event->attrs[KSC_A_CONTEXT_TOKEN])
+		nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED,
+			    (uint32_t)nla_len(event->attrs[KSC_A_CONTEXT_TOKEN]));
+	if (token)
+		nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)strlen(token), token);
+	if (tnl_do(nl, msg))
+		fail_msg("step: %s (%s)", strerror(-nl->error), nl->text);
+}
+
+static void test_play_daemon(void **state)
+{
+	struct tnl_conn nl;
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener, fd, peer;
+	struct nlattr **attrs = event.attrs;
+	struct nl_msg *msg;
+	char alert[7];
+
+	(void)state;
+	become_daemon(&nl);
+	listener = t_listen(AF_INET, NULL, &addr);
+	fd = t_try_connect(&addr, &nonblock);
+	assert_int_equal(errno, EINPROGRESS);
+	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+	assert_int_equal(nla_get_u32(attrs[KSC_A_CONTEXT_SEQ]), 0);
+	assert_int_equal(nla_get_u32(attrs[KSC_A_CONTEXT_ROLE]), KSC_ROLE_CLIENT);
+	assert_string_equal(nla_get_string(attrs[KSC_A_CONTEXT_SERVER_NAME]), "server.test");
+	assert_string_equal(nla_get_string(attrs[KSC_A_CONTEXT_CREDENTIAL]), "wanted");
+	assert_int_equal(nla_len(attrs[KSC_A_CONTEXT_ALPN]), 12);
+	assert_memory_equal(nla_data(attrs[KSC_A_CONTEXT_ALPN]), "\2h2\10http/1.1", 12);
+	assert_int_equal(nla_get_u32(attrs[KSC_A_CONTEXT_VERIFY]), KSC_VERIFY_REQUIRE);
+	assert_int_equal(nla_get_u32(attrs[KSC_A_CONTEXT_UID]), 0);
+	assert_in_range(nla_get_u32(attrs[KSC_A_CONTEXT_DEADLINE]), 1, 20000);
+	assert_true(nla_len(attrs[KSC_A_CONTEXT_PEER]) >= (int)sizeof(struct sockaddr_in));
+	assert_memory_equal(nla_data(attrs[KSC_A_CONTEXT_PEER]), &addr.ss, 8);
+	malformed(&nl, &event);
+	step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED, "token one");
+	tnl_free_event(&event);
+
+	peer = t_accept(listener);
+	t_expect(peer, "token one");
+	/* two records are one token */
+	t_send(peer, "\x16\x03\x03\x00\x02\x02\x01\x16\x03\x03\x00\x01!", 13);
+	tnl_expect_event(&nl, &event, KSC_CMD_TOKEN);
+	assert_int_equal(nla_get_u32(attrs[KSC_A_CONTEXT_SEQ]), 1);
+	msg = tnl_step(&nl, &event, KSC_STATUS_PEER_REJECTED);
+	nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED, 0);
+	nla_put_string(msg, KSC_A_CONTEXT_TEXT, "it is not to our taste");
+	nla_put_u8(msg, KSC_A_CONTEXT_ALERT, 42);
+	nla_put_u32(msg, KSC_A_CONTEXT_DIRECTION, KSC_DIRECTION_SENT);
+	nla_put(msg, KSC_A_CONTEXT_TOKEN, 7, "\x15\x03\x03\x00\x02\x02\x2a");
+	assert_int_equal(tnl_do(&nl, msg), 0);
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), EKEYREJECTED);
+	t_expect_error(fd, KSC_STATUS_PEER_REJECTED, EKEYREJECTED);
+	assert_string_equal(t_error(fd).text, "it is not to our taste");
+	assert_int_equal(t_error(fd).alert, 42);
+	assert_int_equal(t_error(fd).direction, KSC_DIRECTION_SENT);
+	/* the last step's token went out */
+	t_recv(peer, alert, sizeof(alert));
+	assert_memory_equal(alert, "\x15\x03\x03\x00\x02\x02\x2a", sizeof(alert));
+	/* its number is used up */
+	refused(&nl, tnl_step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED), ENOENT);
+	tnl_free_event(&event);
+	close(fd);
+	close(peer);
+	close(listener);
+	tnl_close(&nl);
+}
+
+/* Case 41: the socket is closed while the daemon thinks. */
+static void test_closed_in_step(void **state)
+{
+	struct tnl_conn nl;
+	struct tnl_event event, del;
+	struct t_addr addr;
+	int listener, fd;
+
+	(void)state;
+	become_daemon(&nl);
+	listener = t_listen(AF_INET, NULL, &addr);
+	fd = t_try_connect(&addr, &nonblock);
+	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+	close(fd);
+	tnl_expect_event(&nl, &del, KSC_CMD_CONTEXT_DEL);
+	assert_int_equal(nla_get_u64(del.attrs[KSC_A_CONTEXT_ID]),
+			 nla_get_u64(event.attrs[KSC_A_CONTEXT_ID]));
+	refused(&nl, tnl_step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED), ENOENT);
+	tnl_free_event(&event);
+	tnl_free_event(&del);
+	/* and between two steps */
+	fd = t_try_connect(&addr, &nonblock);
+	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+	step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED, "token one");
+	close(fd);
+	tnl_expect_event(&nl, &del, KSC_CMD_CONTEXT_DEL);
+	refused(&nl, tnl_step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED), ENOENT);
+	tnl_free_event(&event);
+	tnl_free_event(&del);
+	close(listener);
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+	tnl_close(&nl);
+}
+
+/* Cases 3 and 4: too little changes nothing, and more of the same token comes again. */
+static void test_incomplete(void **state)
+{
+	struct tnl_conn nl;
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener, fd, peer;
+
+	(void)state;
+	become_daemon(&nl);
+	listener = t_listen(AF_INET, &t_server, &addr);
+	peer = t_connect(&addr, NULL);
+	t_send(peer, "\x16\x03\x01\x00\x02\x01\x00", 7);
+	fd = t_accept(listener);
+	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+	assert_int_equal(nla_get_u32(event.attrs[KSC_A_CONTEXT_ROLE]), KSC_ROLE_SERVER);
+	assert_int_equal(nla_len(event.attrs[KSC_A_CONTEXT_TOKEN]), 7);
+	{
+		struct nl_msg *msg = tnl_step(&nl, &event, KSC_STATUS_INCOMPLETE_MESSAGE);
+
+		nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED, 0);
+		nla_put_u32(msg, KSC_A_CONTEXT_NEED, 1);
+		assert_int_equal(tnl_do(&nl, msg), 0);
+	}
+	tnl_free_event(&event);
+	/* half of the next record is not worth an offer */
+	t_send(peer, "\x16\x03\x01\x00\x02\x00", 6);
+	t_send(peer, "\x05", 1);
+	tnl_expect_event(&nl, &event, KSC_CMD_TOKEN);
+	assert_int_equal(nla_len(event.attrs[KSC_A_CONTEXT_TOKEN]), 14);
+	step(&nl, &event, KSC_STATUS_PROTOCOL_ERROR, NULL);
+	tnl_free_event(&event);
+	FAILS(recv(fd, (char[1]){ 0 }, 1, 0), EPROTO);
+	close(fd);
+	close(peer);
+	close(listener);
+	tnl_close(&nl);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_second_daemon),
+		cmocka_unit_test(test_not_the_daemon),
+		cmocka_unit_test(test_unprivileged),
+		cmocka_unit_test(test_unprivileged_list),
+		cmocka_unit_test(test_unknown_command),
+		cmocka_unit_test_teardown(test_play_daemon, restore_daemon),
+		cmocka_unit_test_teardown(test_closed_in_step, restore_daemon),
+		cmocka_unit_test_teardown(test_incomplete, restore_daemon),
+	};
+
+	return T_RUN(tests);
+}

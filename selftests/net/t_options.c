@@ -1,0 +1,621 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Socket options, and what they have to do with certificates, names and protocols. */
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+#include <openssl/pem.h>
+
+#include "net.h"
+#include "peer.h"
+
+#define SET(fd, option, value)                                                                     \
+	setsockopt(fd, SOL_KSCHANNEL, option, &(__typeof__(value)){ value }, sizeof(value))
+
+static void test_set_get(void **state)
+{
+	static const uint8_t alpn[] = "\x02h2\x08http/1.1";
+	int fd = t_socket(AF_INET, &t_server), value;
+	socklen_t len;
+	char buf[600];
+
+	(void)state;
+	SYS(SET(fd, KSC_ROLE, (int)KSC_ROLE_CLIENT));
+	len = sizeof(value);
+	SYS(getsockopt(fd, SOL_KSCHANNEL, KSC_ROLE, &value, &len));
+	assert_int_equal(value, KSC_ROLE_CLIENT);
+	SYS(SET(fd, KSC_VERIFY, (int)KSC_VERIFY_REQUEST));
+	len = sizeof(value);
+	SYS(getsockopt(fd, SOL_KSCHANNEL, KSC_VERIFY, &value, &len));
+	assert_int_equal(value, KSC_VERIFY_REQUEST);
+	len = sizeof(value);
+	SYS(getsockopt(fd, SOL_KSCHANNEL, KSC_HANDSHAKE_TIMEOUT, &value, &len));
+	assert_int_equal(value, KSC_DEFAULT_HANDSHAKE_TIMEOUT);
+	SYS(SET(fd, KSC_HANDSHAKE_TIMEOUT, 1U));
+	SYS(SET(fd, KSC_HANDSHAKE_TIMEOUT, (unsigned int)KSC_MAX_HANDSHAKE_TIMEOUT));
+	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, "a.test", 6));
+	len = sizeof(buf);
+	SYS(getsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, buf, &len));
+	assert_int_equal(len, 6);
+	assert_memory_equal(buf, "a.test", 6);
+	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_CREDENTIAL, "web", 3));
+	len = sizeof(buf);
+	SYS(getsockopt(fd, SOL_KSCHANNEL, KSC_CREDENTIAL, buf, &len));
+	assert_int_equal(len, 3);
+	assert_memory_equal(buf, "web", 3);
+	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, alpn, sizeof(alpn) - 1));
+	len = sizeof(buf);
+	SYS(getsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, buf, &len));
+	assert_int_equal(len, sizeof(alpn) - 1);
+	assert_memory_equal(buf, alpn, len);
+	close(fd);
+}
+
+static void test_bad_values(void **state)
+{
+	int fd = t_socket(AF_INET, &t_server);
+	char buf[4096];
+
+	(void)state;
+	memset(buf, 'a', sizeof(buf));
+	FAILS(SET(fd, KSC_ROLE, 3), EINVAL);
+	FAILS(SET(fd, KSC_ROLE, -1), EINVAL);
+	FAILS(SET(fd, KSC_VERIFY, 4), EINVAL);
+	FAILS(SET(fd, KSC_HANDSHAKE_TIMEOUT, 0U), EINVAL);
+	FAILS(SET(fd, KSC_HANDSHAKE_TIMEOUT, KSC_MAX_HANDSHAKE_TIMEOUT + 1U), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_ROLE, buf, 1), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, buf, KSC_MAX_NAME + 1), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_CREDENTIAL, buf, KSC_MAX_NAME + 1), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, "a\0b", 3), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, buf, 3), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, "\0", 1), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, "\2h2\5htt", 7), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, buf, sizeof(buf)), EINVAL);
+	FAILS(SET(fd, 99, 0), ENOPROTOOPT);
+	FAILS(SET(fd, KSC_INFO, 0), ENOPROTOOPT);
+	FAILS(getsockopt(fd, SOL_KSCHANNEL, 99, buf, &(socklen_t){ 4 }), ENOPROTOOPT);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, (void *)16, 4), EFAULT);
+	/* nothing of that changed anything */
+	t_expect_error(fd, KSC_STATUS_OK, 0);
+	close(fd);
+	fd = t_plain(AF_INET);
+	FAILS(SET(fd, KSC_ROLE, 1), ENOPROTOOPT);
+	close(fd);
+}
+
+static void test_not_yet(void **state)
+{
+	int fd = t_socket(AF_INET, &t_client);
+	struct ksc_info info;
+	socklen_t len = sizeof(info);
+	char c;
+
+	(void)state;
+	FAILS(getsockopt(fd, SOL_KSCHANNEL, KSC_INFO, &info, &len), ENOTCONN);
+	FAILS(SET(fd, KSC_HANDSHAKE, 1), ENOTCONN);
+	FAILS(recv(fd, &c, 1, 0), ENOTCONN);
+	FAILS(send(fd, &c, 1, MSG_NOSIGNAL), EPIPE);
+	close(fd);
+}
+
+static void test_too_late(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	t_pair(AF_INET, fds);
+	t_exchange(fds[0], fds[1]);
+	for (size_t i = 0; i < 2; i++) {
+		FAILS(setsockopt(fds[i], SOL_KSCHANNEL, KSC_SERVER_NAME, "x", 1), EBUSY);
+		FAILS(setsockopt(fds[i], SOL_KSCHANNEL, KSC_CREDENTIAL, "x", 1), EBUSY);
+		FAILS(setsockopt(fds[i], SOL_KSCHANNEL, KSC_ALPN, "\1x", 2), EBUSY);
+		FAILS(SET(fds[i], KSC_ROLE, 1), EBUSY);
+		FAILS(SET(fds[i], KSC_VERIFY, 1), EBUSY);
+		FAILS(SET(fds[i], KSC_HANDSHAKE_TIMEOUT, 1000U), EBUSY);
+		/* done already */
+		SYS(SET(fds[i], KSC_HANDSHAKE, 1));
+	}
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_lengths(void **state)
+{
+	struct ksc_info info;
+	socklen_t len = 4;
+	char more[sizeof(info) + 100];
+	int fds[2];
+
+	(void)state;
+	t_pair(AF_INET, fds);
+	memset(&info, 0xee, sizeof(info));
+	SYS(getsockopt(fds[0], SOL_KSCHANNEL, KSC_INFO, &info, &len));
+	assert_int_equal(len, 4);
+	assert_int_equal(info.version, 0x0304);
+	assert_int_equal(info.role, 0xeeeeeeee);
+	len = sizeof(more);
+	SYS(getsockopt(fds[0], SOL_KSCHANNEL, KSC_INFO, more, &len));
+	assert_int_equal(len, sizeof(info));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_ulp(void **state)
+{
+	const char name[] = KSC_ULP_NAME;
+	int fd = (int)SYS(socket(AF_INET, SOCK_DGRAM, 0));
+	struct t_addr addr;
+	int listener, client;
+
+	(void)state;
+	assert_true(setsockopt(fd, IPPROTO_TCP, TCP_ULP, name, sizeof(name)) < 0);
+	close(fd);
+	assert_true(socket(AF_INET, SOCK_DGRAM, IPPROTO_KSCHANNEL) < 0);
+	assert_true(socket(AF_UNIX, SOCK_STREAM, IPPROTO_KSCHANNEL) < 0);
+	fd = t_socket(AF_INET, &t_client);
+	FAILS(setsockopt(fd, IPPROTO_TCP, TCP_ULP, name, sizeof(name)), EEXIST);
+	close(fd);
+	/* what was connected with the ULP that another program wants */
+	listener = t_listen(AF_INET, NULL, &addr);
+	client = t_connect(&addr, NULL);
+	t_attach(client);
+	FAILS(SET(client, KSC_HANDSHAKE, 1), EINVAL);
+	SYS(SET(client, KSC_ROLE, (int)KSC_ROLE_CLIENT));
+	close(client);
+	close(listener);
+}
+
+/* A listener's options are its children's, each as it was when the connection came. */
+static void test_inherited(void **state)
+{
+	const struct t_opts server = { .credential = "other" };
+	const struct t_opts client = { .server_name = "other.test" };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &server, &addr), fds[2];
+
+	(void)state;
+	fds[0] = t_connect(&addr, &client);
+	fds[1] = t_accept(listener);
+	assert_string_equal(t_info(fds[0]).peer_subject, "CN=other.test");
+	close(fds[0]);
+	close(fds[1]);
+	SYS(setsockopt(listener, SOL_KSCHANNEL, KSC_CREDENTIAL, "server", 6));
+	fds[0] = t_connect(&addr, &t_client);
+	fds[1] = t_accept(listener);
+	assert_string_equal(t_info(fds[0]).peer_subject, "CN=server.test");
+	close(fds[0]);
+	close(fds[1]);
+	close(listener);
+}
+
+static void test_sni(void **state)
+{
+	const struct t_opts client = { .server_name = "other.test" };
+	int fds[2];
+
+	(void)state;
+	t_pair_opts(AF_INET, &client, &t_server, fds);
+	t_exchange(fds[0], fds[1]);
+	assert_string_equal(t_info(fds[0]).peer_subject, "CN=other.test");
+	assert_string_equal(t_info(fds[0]).server_name, "other.test");
+	assert_string_equal(t_info(fds[1]).server_name, "other.test");
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Without a name the address that was connected to is what the certificate has to be for. */
+static void test_by_address(void **state)
+{
+	const struct t_opts client = { 0 }, other = { .credential = "other" };
+	struct t_addr addr;
+	int fds[2], listener, fd;
+
+	(void)state;
+	t_pair_opts(AF_INET, &client, &t_server, fds);
+	t_exchange(fds[0], fds[1]);
+	assert_string_equal(t_info(fds[1]).server_name, "");
+	close(fds[0]);
+	close(fds[1]);
+	t_pair_opts(AF_INET6, &client, &t_server, fds);
+	t_exchange(fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+	listener = t_listen(AF_INET, &other, &addr);
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, EKEYREJECTED);
+	close(fd);
+	close(listener);
+}
+
+static void test_fingerprint(void **state)
+{
+	FILE *file = fopen(PKI "server.pem", "r");
+	unsigned char digest[32], *der = NULL;
+	X509 *cert = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+	int len = cert ? i2d_X509(cert, &der) : -1;
+	int fds[2];
+
+	(void)state;
+	assert_true(len > 0);
+	SHA256(der, (size_t)len, digest);
+	t_pair(AF_INET, fds);
+	assert_memory_equal(t_info(fds[0]).peer_fingerprint, digest, sizeof(digest));
+	close(fds[0]);
+	close(fds[1]);
+	OPENSSL_free(der);
+	X509_free(cert);
+	fclose(file);
+}
+
+static void alpn_case(const char *client_list, const char *server_list, const char *chosen)
+{
+	const struct t_opts client = { .server_name = "server.test", .alpn = client_list };
+	const struct t_opts server = { .alpn = server_list };
+	int fds[2];
+
+	t_pair_opts(AF_INET, &client, &server, fds);
+	t_exchange(fds[0], fds[1]);
+	assert_string_equal(t_info(fds[0]).alpn, chosen);
+	assert_string_equal(t_info(fds[1]).alpn, chosen);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_alpn(void **state)
+{
+	(void)state;
+	alpn_case("h2,http/1.1", "http/1.1", "http/1.1");
+	/* the server's preference counts */
+	alpn_case("h2,http/1.1", "http/1.1,h2", "http/1.1");
+	alpn_case("h2", NULL, "");
+	alpn_case(NULL, "h2", "");
+}
+
+static void test_alpn_mismatch(void **state)
+{
+	const struct t_opts client = { .server_name = "server.test", .alpn = "h2" };
+	const struct t_opts server = { .alpn = "http/1.1" };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &server, &addr), fd, child;
+	char c;
+
+	(void)state;
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, EPROTO);
+	t_expect_error(fd, KSC_STATUS_ALERT_RECEIVED, EPROTO);
+	assert_int_equal(t_error(fd).alert, 120);
+	child = t_accept(listener);
+	FAILS(recv(child, &c, 1, 0), EPROTO);
+	assert_int_equal(t_error(child).alert, 120);
+	assert_int_equal(t_error(child).direction, KSC_DIRECTION_SENT);
+	close(fd);
+	close(child);
+	close(listener);
+}
+
+/* With a peer of another make on either side. */
+static void test_alpn_peer(void **state)
+{
+	const struct t_opts ours = { .server_name = "server.test", .alpn = "h2,http/1.1" };
+	struct peer_conf conf = *(const struct peer_conf *)*state;
+	struct peer peer = { 0 };
+	struct t_addr addr;
+	int listener, fd;
+
+	conf.alpn = "http/1.1";
+	listener = t_listen(AF_INET, conf.server ? NULL : &ours, &addr);
+	if (conf.server) {
+		peer_accept(&peer, &conf, listener, peer_greet);
+		fd = t_connect(&addr, &ours);
+	} else {
+		peer_connect(&peer, &conf, &addr, peer_greet);
+		fd = t_accept(listener);
+	}
+	t_expect(fd, "hello");
+	assert_string_equal(t_info(fd).alpn, "http/1.1");
+	close(fd);
+	peer_join(&peer);
+	close(listener);
+}
+
+static void test_client_certificate(void **state)
+{
+	const struct t_opts client = { .server_name = "server.test", .credential = "client" };
+	const struct t_opts server = { .credential = "mutual" };
+	struct ksc_info info;
+	int fds[2];
+
+	(void)state;
+	t_pair_opts(AF_INET, &client, &server, fds);
+	t_exchange(fds[0], fds[1]);
+	info = t_info(fds[1]);
+	assert_true(info.flags & KSC_INFO_F_PEER_CERT);
+	assert_string_equal(info.peer_subject, "CN=client.test");
+	close(fds[0]);
+	close(fds[1]);
+	/* the option asks for one as well */
+	t_pair_opts(AF_INET, &client,
+		    &(const struct t_opts){ .verify = KSC_VERIFY_REQUEST, .credential = "trusting" },
+		    fds);
+	t_exchange(fds[0], fds[1]);
+	assert_true(t_info(fds[1]).flags & KSC_INFO_F_PEER_CERT);
+	close(fds[0]);
+	close(fds[1]);
+	/* and one that is asked for need not be there */
+	t_pair_opts(AF_INET, &t_client,
+		    &(const struct t_opts){ .verify = KSC_VERIFY_REQUEST, .credential = "trusting" },
+		    fds);
+	t_exchange(fds[0], fds[1]);
+	assert_false(t_info(fds[1]).flags & KSC_INFO_F_PEER_CERT);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* A TLS 1.3 client is done before the server refuses it. */
+static void test_client_certificate_refused(void **state)
+{
+	const struct t_opts server = { .credential = "mutual" };
+	const struct t_opts client = { .server_name = "server.test", .credential = *state };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &server, &addr), fd, child;
+	char c;
+
+	fd = t_connect(&addr, &client);
+	child = t_accept(listener);
+	FAILS(recv(child, &c, 1, 0), EKEYREJECTED);
+	t_expect_error(child, KSC_STATUS_PEER_REJECTED, EKEYREJECTED);
+	assert_int_equal(t_error(child).direction, KSC_DIRECTION_SENT);
+	FAILS(recv(fd, &c, 1, 0), EPROTO);
+	t_expect_error(fd, KSC_STATUS_ALERT_RECEIVED, EPROTO);
+	close(fd);
+	close(child);
+	close(listener);
+}
+
+
+/* To a server of another make. */
+static void test_client_certificate_peer(void **state)
+{
+	const struct t_opts client = { .server_name = "server.test", .credential = "client" };
+	struct peer_conf conf = *(const struct peer_conf *)*state;
+	struct peer peer = { 0 };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd;
+
+	conf.ask = true;
+	peer_accept(&peer, &conf, listener, peer_greet);
+	fd = t_connect(&addr, &client);
+	t_expect(fd, "hello");
+	close(fd);
+	peer_join(&peer);
+	close(listener);
+}
+
+static void only_handshake(struct peer *peer)
+{
+	if (!peer_handshake(peer))
+		peer_expect_close(peer);
+}
+
+/**
+ * struct wrong - a certificate that is not good enough
+ * @cert: the peer's
+ * @name: of the server
+ * @says: what the explanation has to say
+ */
+struct wrong {
+	const char *cert;
+	const char *name;
+	const char *says;
+};
+
+static const struct wrong expired = { "expired", "server.test", "expired" };
+static const struct wrong unknown = { "unknown", "server.test", "issuer" };
+static const struct wrong wrong_name = { "other", "server.test", "name" };
+static const struct wrong wrong_usage = { "client", "client.test", "purpose" };
+
+static void test_wrong_certificate(void **state)
+{
+	const struct wrong *wrong = *state;
+	const struct peer_conf conf = { .library = PEER_OPENSSL, .server = true,
+					.cert = wrong->cert };
+	const struct t_opts client = { .server_name = wrong->name };
+	struct peer peer = { 0 };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd;
+	struct ksc_error error;
+	char c;
+
+	peer_accept(&peer, &conf, listener, only_handshake);
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, EKEYREJECTED);
+	t_expect_error(fd, KSC_STATUS_PEER_REJECTED, EKEYREJECTED);
+	error = t_error(fd);
+	assert_int_equal(error.direction, KSC_DIRECTION_SENT);
+	if (!strcasestr(error.text, wrong->says))
+		fail_msg("\"%s\" does not say \"%s\"", error.text, wrong->says);
+	FAILS(recv(fd, &c, 1, 0), EKEYREJECTED);
+	FAILS(send(fd, &c, 1, MSG_NOSIGNAL), EKEYREJECTED);
+	/* the peer was told by an alert */
+	peer_join_failed(&peer, "alert");
+	close(fd);
+	close(listener);
+}
+
+/* Non-blocking: SO_ERROR tells, and KSC_ERROR why. */
+static void test_wrong_certificate_nonblocking(void **state)
+{
+	const struct t_opts server = { .credential = "unknown" };
+	const struct t_opts client = { .server_name = "server.test", .nonblock = true };
+	struct pollfd pfd = { .events = POLLOUT };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &server, &addr), fd;
+
+	(void)state;
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, EINPROGRESS);
+	FAILS(connect(fd, (struct sockaddr *)&addr.ss, addr.len), EALREADY);
+	pfd.fd = fd;
+	assert_int_equal(SYS(poll(&pfd, 1, PATIENCE_S * 1000)), 1);
+	assert_true(pfd.revents & POLLERR);
+	assert_int_equal(t_so_error(fd), EKEYREJECTED);
+	t_expect_error(fd, KSC_STATUS_PEER_REJECTED, EKEYREJECTED);
+	close(fd);
+	close(listener);
+}
+
+static void test_verify_none(void **state)
+{
+	const struct t_opts server = { .credential = *state };
+	const struct t_opts client = { .server_name = "server.test", .verify = KSC_VERIFY_NONE };
+	int fds[2];
+
+	t_pair_opts(AF_INET, &client, &server, fds);
+	t_exchange(fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_no_credential(void **state)
+{
+	const struct t_opts client = { .server_name = "server.test", .credential = "nonesuch" };
+	const struct t_opts server = { .credential = "nonesuch" };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &server, &addr), fd, child;
+	char c;
+
+	(void)state;
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, ENOKEY);
+	t_expect_error(fd, KSC_STATUS_NO_CREDENTIALS, ENOKEY);
+	close(fd);
+	child = t_accept(listener);
+	close(child);
+	fd = t_try_connect(&addr, &t_client);
+	assert_int_equal(errno, EPROTO);
+	child = t_accept(listener);
+	FAILS(recv(child, &c, 1, 0), ENOKEY);
+	t_expect_error(child, KSC_STATUS_NO_CREDENTIALS, ENOKEY);
+	close(fd);
+	close(child);
+	close(listener);
+}
+
+/* "restricted" is for the account "user", 1000; who made the socket is what counts. */
+static void test_access(void **state)
+{
+	const struct t_opts client = { .server_name = "server.test", .credential = "restricted" };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr), fd, status;
+	pid_t pid;
+
+	(void)state;
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, EACCES);
+	t_expect_error(fd, KSC_STATUS_ACCESS_DENIED, EACCES);
+	close(fd);
+	close(t_accept(listener));
+	pid = (pid_t)SYS(fork());
+	if (!pid) {
+		if (setgid(1000) || setuid(1000))
+			_exit(2);
+		fd = socket(AF_INET, SOCK_STREAM, IPPROTO_KSCHANNEL);
+		setsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, "server.test", 11);
+		setsockopt(fd, SOL_KSCHANNEL, KSC_CREDENTIAL, "restricted", 10);
+		_exit(connect(fd, (struct sockaddr *)&addr.ss, addr.len) ? errno : 0);
+	}
+	SYS(waitpid(pid, &status, 0));
+	assert_int_equal(status, 0);
+	close(listener);
+}
+
+static void test_nonblocking_connect(void **state)
+{
+	const struct t_opts client = { .server_name = "server.test", .nonblock = true };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd;
+	struct peer peer = { 0 };
+	struct pollfd pfd = { .events = POLLIN | POLLOUT };
+	char c;
+
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, EINPROGRESS);
+	/* the peer does not answer yet: not ready for anything */
+	pfd.fd = fd;
+	assert_int_equal(SYS(poll(&pfd, 1, 0)), 0);
+	FAILS(send(fd, "early", 5, 0), EAGAIN);
+	FAILS(recv(fd, &c, 1, 0), EAGAIN);
+	FAILS(connect(fd, (struct sockaddr *)&addr.ss, addr.len), EALREADY);
+	assert_int_equal(t_so_error(fd), 0);
+	peer_accept(&peer, *state, listener, peer_echo);
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), 0);
+	if (!connect(fd, (struct sockaddr *)&addr.ss, addr.len))
+		errno = EISCONN;
+	assert_int_equal(errno, EISCONN);
+	FAILS(connect(fd, (struct sockaddr *)&addr.ss, addr.len), EISCONN);
+	t_nonblock(fd, false);
+	t_send(fd, "late", 4);
+	t_expect(fd, "late");
+	close(fd);
+	peer_join(&peer);
+	close(listener);
+}
+
+#define TEST(name, test, arg)                                                                      \
+	{                                                                                          \
+		name, test, NULL, NULL, (void *)(arg)                                              \
+	}
+
+int main(void)
+{
+	static const struct peer_conf openssl_server = { .library = PEER_OPENSSL, .server = true };
+	static const struct peer_conf openssl_client = { .library = PEER_OPENSSL };
+	static const struct peer_conf gnutls_server = { .library = PEER_GNUTLS, .server = true };
+	static const struct peer_conf gnutls_client = { .library = PEER_GNUTLS };
+	static const struct peer_conf openssl_12 = { .library = PEER_OPENSSL, .server = true,
+						     .version = 0x0303 };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_set_get),
+		cmocka_unit_test(test_bad_values),
+		cmocka_unit_test(test_not_yet),
+		cmocka_unit_test(test_too_late),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_ulp),
+		cmocka_unit_test(test_inherited),
+		cmocka_unit_test(test_sni),
+		cmocka_unit_test(test_by_address),
+		cmocka_unit_test(test_fingerprint),
+		cmocka_unit_test(test_alpn),
+		cmocka_unit_test(test_alpn_mismatch),
+		TEST("ALPN, OpenSSL server", test_alpn_peer, &openssl_server),
+		TEST("ALPN, OpenSSL client", test_alpn_peer, &openssl_client),
+		TEST("ALPN, GnuTLS server", test_alpn_peer, &gnutls_server),
+		TEST("ALPN, GnuTLS client", test_alpn_peer, &gnutls_client),
+		cmocka_unit_test(test_client_certificate),
+		TEST("client without a certificate", test_client_certificate_refused, NULL),
+		TEST("client with an unknown certificate", test_client_certificate_refused,
+		     "unknown-client"),
+		TEST("client certificate, OpenSSL", test_client_certificate_peer, &openssl_server),
+		TEST("client certificate, OpenSSL TLS 1.2", test_client_certificate_peer,
+		     &openssl_12),
+		TEST("client certificate, GnuTLS", test_client_certificate_peer, &gnutls_server),
+		TEST("expired certificate", test_wrong_certificate, &expired),
+		TEST("unknown issuer", test_wrong_certificate, &unknown),
+		TEST("wrong name", test_wrong_certificate, &wrong_name),
+		TEST("wrong usage", test_wrong_certificate, &wrong_usage),
+		cmocka_unit_test(test_wrong_certificate_nonblocking),
+		TEST("unchecked: unknown issuer", test_verify_none, "unknown"),
+		TEST("unchecked: wrong name", test_verify_none, "other"),
+		cmocka_unit_test(test_no_credential),
+		cmocka_unit_test(test_access),
+		TEST("non-blocking connect, OpenSSL", test_nonblocking_connect, &openssl_server),
+		TEST("non-blocking connect, GnuTLS", test_nonblocking_connect, &gnutls_server),
+	};
+
+	return T_RUN(tests);
+}

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How connections end, and what becomes of them when they are given up on the way. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "nl.h"
+#include "peer.h"
+
+static const struct peer_conf openssl_server = { .library = PEER_OPENSSL, .server = true };
+static const struct peer_conf openssl_12_server = { .library = PEER_OPENSSL, .server = true,
+						    .version = 0x0303 };
+static const struct peer_conf gnutls_server = { .library = PEER_GNUTLS, .server = true };
+
+/* Sockets and handshakes that there were before a test. */
+static uint64_t sockets_before, contexts_before;
+
+static int setup(void **state)
+{
+	t_setup(state);
+	sockets_before = tnl_counter(KSC_A_STATS_SOCKETS);
+	contexts_before = tnl_counter(KSC_A_STATS_CONTEXTS);
+	return 0;
+}
+
+static void expect_nothing_left(void)
+{
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, contexts_before);
+	tnl_await_counter(KSC_A_STATS_SOCKETS, sockets_before);
+}
+
+/* Connects to a peer, whose listener may go at once. */
+static int connect_to(struct peer *peer, const struct peer_conf *conf, peer_fn run)
+{
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd;
+
+	peer_accept(peer, conf, listener, run);
+	fd = t_connect(&addr, &t_client);
+	close(listener);
+	return fd;
+}
+
+static void expect_close_and_echo(struct peer *peer)
+{
+	if (peer_handshake(peer) || peer_expect(peer, "bye") || peer_expect_close(peer))
+		return;
+	/* our side is still open */
+	if (!peer_write(peer, "still here", 10))
+		peer_close(peer);
+	peer_await_fin(peer);
+}
+
+static void test_half_close(void **state)
+{
+	struct peer peer = { 0 };
+	int fd = connect_to(&peer, *state, expect_close_and_echo);
+
+	t_send(fd, "bye", 3);
+	SYS(shutdown(fd, SHUT_WR));
+	t_expect(fd, "still here");
+	t_expect_eof(fd);
+	assert_true(t_info(fd).flags & KSC_INFO_F_READ_CLOSED);
+	assert_true(t_info(fd).flags & KSC_INFO_F_WRITE_CLOSED);
+	t_expect_error(fd, KSC_STATUS_OK, 0);
+	close(fd);
+	peer_join(&peer);
+	expect_nothing_left();
+}
+
+static void expect_close_only(struct peer *peer)
+{
+	if (!peer_handshake(peer) && !peer_expect(peer, "bye"))
+		peer_expect_close(peer);
+}
+
+/* close() says close_notify too. */
+static void test_close(void **state)
+{
+	struct peer peer = { 0 };
+	int fd = connect_to(&peer, *state, expect_close_only);
+
+	t_send(fd, "bye", 3);
+	SYS(close(fd));
+	peer_join(&peer);
+	expect_nothing_left();
+}
+
+static void close_then_read(struct peer *peer)
+{
+	if (peer_handshake(peer) || peer_close(peer))
+		return;
+	if (!peer_expect(peer, "reply"))
+		peer_expect_close(peer);
+}
+
+/* A TLS 1.2 peer may send no more after close_notify, a TLS 1.3 peer may read on. */
+static void test_peer_closes_first(void **state)
+{
+	struct peer peer = { 0 };
+	int fd = connect_to(&peer, *state, close_then_read);
+	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP };
+
+	t_expect_eof(fd);
+	t_expect_eof(fd);
+	assert_int_equal(SYS(poll(&pfd, 1, 0)), 1);
+	assert_int_equal(pfd.revents, POLLIN | POLLOUT | POLLRDHUP);
+	t_send(fd, "reply", 5);
+	SYS(shutdown(fd, SHUT_WR));
+	close(fd);
+	peer_join(&peer);
+	expect_nothing_left();
+}
+
+static void test_send_after_close(void **state)
+{
+	int fds[2], status;
+	pid_t pid;
+
+	(void)state;
+	t_pair(AF_INET, fds);
+	SYS(shutdown(fds[0], SHUT_WR));
+	FAILS(send(fds[0], "x", 1, MSG_NOSIGNAL), EPIPE);
+	FAILS(send(fds[0], "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT), EPIPE);
+	pid = (pid_t)SYS(fork());
+	if (!pid) {
+		signal(SIGPIPE, SIG_DFL);
+		_exit(send(fds[0], "x", 1, 0) < 0);
+	}
+	SYS(waitpid(pid, &status, 0));
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGPIPE);
+	t_expect_eof(fds[1]);
+	t_send(fds[1], "one way", 7);
+	t_expect(fds[0], "one way");
+	close(fds[0]);
+	close(fds[1]);
+	expect_nothing_left();
+}
+
+static void test_crossing(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	t_pair(AF_INET, fds);
+	t_send(fds[0], "a", 1);
+	t_send(fds[1], "b", 1);
+	SYS(shutdown(fds[0], SHUT_WR));
+	SYS(shutdown(fds[1], SHUT_WR));
+	t_expect(fds[0], "b");
+	t_expect(fds[1], "a");
+	t_expect_eof(fds[0]);
+	t_expect_eof(fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+	expect_nothing_left();
+}
+
+static void test_shut_read(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	t_pair(AF_INET, fds);
+	SYS(shutdown(fds[0], SHUT_RD));
+	t_expect_eof(fds[0]);
+	t_send(fds[0], "out", 3);
+	t_expect(fds[1], "out");
+	close(fds[0]);
+	close(fds[1]);
+	expect_nothing_left();
+}
+
+static void vanish(struct peer *peer)
+{
+	if (peer_handshake(peer) || peer_write(peer, "half of", 7))
+		return;
+	/* FIN without close_notify, everything else having been read */
+	if (peer_expect(peer, "more?"))
+		return;
+	close(peer->fd);
+	peer->fd = -1;
+}
+
+/* What was authenticated is delivered; that there is more missing is an error, not the end. */
+static void test_truncated(void **state)
+{
+	struct peer peer = { 0 };
+	int fd = connect_to(&peer, *state, vanish);
+	char c;
+
+	t_send(fd, "more?", 5);
+	peer_join(&peer);
+	t_expect(fd, "half of");
+	FAILS(recv(fd, &c, 1, 0), ECONNRESET);
+	FAILS(recv(fd, &c, 1, 0), ECONNRESET);
+	t_expect_error(fd, KSC_STATUS_TRUNCATED, ECONNRESET);
+	assert_true(send(fd, &c, 1, MSG_NOSIGNAL) < 0);
+	close(fd);
+	expect_nothing_left();
+}
+
+static void reset(struct peer *peer)
+{
+	const struct linger linger = { .l_onoff = 1 };
+
+	if (peer_handshake(peer) || peer_expect(peer, "more?"))
+		return;
+	setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	close(peer->fd);
+	peer->fd = -1;
+}
+
+static void test_reset(void **state)
+{
+	struct peer peer = { 0 };
+	int fd = connect_to(&peer, *state, reset);
+	char c;
+
+	t_send(fd, "more?", 5);
+	peer_join(&peer);
+	FAILS(recv(fd, &c, 1, 0), ECONNRESET);
+	close(fd);
+	expect_nothing_left();
+}
+
+static void garbage_after_close(struct peer *peer)
+{
+	if (peer_handshake(peer) || peer_write(peer, "end", 3) || peer_close(peer))
+		return;
+	if (send(peer->fd, "GET / HTTP/1.0\r\n\r\n", 18, MSG_NOSIGNAL) != 18)
+		peer_error(peer, "send: %s", strerror(errno));
+	peer_expect_close(peer);
+}
+
+/* What comes after close_notify is ignored. */
+static void test_data_after_close(void **state)
+{
+	struct peer peer = { 0 };
+	int fd = connect_to(&peer, *state, garbage_after_close);
+
+	t_expect(fd, "end");
+	t_expect_eof(fd);
+	SYS(shutdown(fd, SHUT_WR));
+	peer_join(&peer);
+	t_expect_eof(fd);
+	close(fd);
+	expect_nothing_left();
+}
+
+static void *receive_one(void *arg)
+{
+	char c;
+
+	return (void *)(intptr_t)recv(*(int *)arg, &c, 1, 0);
+}
+
+/* A thread that waits for data is woken when another shuts the socket down. */
+static void test_shutdown_wakes(void **state)
+{
+	pthread_t thread;
+	void *ret;
+	int fds[2];
+
+	(void)state;
+	t_pair(AF_INET, fds);
+	t_thread(&thread, receive_one, &fds[0]);
+	SYS(shutdown(fds[0], SHUT_RDWR));
+	assert_int_equal(pthread_join(thread, &ret), 0);
+	assert_int_equal((intptr_t)ret, 0);
+	t_expect_eof(fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+	expect_nothing_left();
+}
+
+/* Case 41: the socket goes away with the peer's first flight outstanding. */
+static void test_close_in_handshake(void **state)
+{
+	const struct t_opts opts = { .server_name = "server.test", .nonblock = true };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd, peer;
+	char byte;
+
+	(void)state;
+	fd = t_try_connect(&addr, &opts);
+	assert_int_equal(errno, EINPROGRESS);
+	peer = t_accept(listener);
+	/* the ClientHello has come */
+	t_recv(peer, &byte, 1);
+	assert_int_equal(byte, 22);
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, contexts_before + 1);
+	close(fd);
+	close(peer);
+	close(listener);
+	expect_nothing_left();
+}
+
+/* Both ends of a handshake that nobody waited for. */
+static void test_close_at_once(void **state)
+{
+	const struct t_opts opts = { .server_name = "server.test", .nonblock = true };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr);
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		int fd = t_try_connect(&addr, &opts), child;
+
+		assert_int_equal(errno, EINPROGRESS);
+		if (i % 2) {
+			close(fd);
+			child = t_accept(listener);
+		} else {
+			child = t_accept(listener);
+			close(fd);
+		}
+		close(child);
+	}
+	close(listener);
+	expect_nothing_left();
+}
+
+/* A listener that goes takes the children that nobody accepted with it. */
+static void test_close_listener(void **state)
+{
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr), fds[4], idle;
+	char c;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = t_connect(&addr, &t_client);
+	/* and one whose handshake has not begun */
+	idle = t_connect(&addr, NULL);
+	close(listener);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		assert_true(recv(fds[i], &c, 1, 0) <= 0);
+		close(fds[i]);
+	}
+	close(idle);
+	expect_nothing_left();
+}
+
+static void *connect_blocking(void *arg)
+{
+	const struct t_addr *addr = arg;
+	int fd = t_try_connect(addr, &t_client), error = errno;
+
+	close(fd);
+	return (void *)(intptr_t)error;
+}
+
+/* A connect() that waits for the handshake ends when the peer gives up. */
+static void test_peer_gives_up(void **state)
+{
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), peer;
+	pthread_t thread;
+	char byte;
+	void *ret;
+
+	(void)state;
+	t_thread(&thread, connect_blocking, &addr);
+	peer = t_accept(listener);
+	t_recv(peer, &byte, 1);
+	t_reset(peer);
+	assert_int_equal(pthread_join(thread, &ret), 0);
+	assert_int_equal((intptr_t)ret, ECONNRESET);
+	close(listener);
+	expect_nothing_left();
+}
+
+/* Closing with data that nobody read. */
+static void test_close_unread(void **state)
+{
+	static const char data[50000];
+	int fds[2];
+
+	(void)state;
+	t_pair(AF_INET, fds);
+	t_send(fds[0], data, sizeof(data));
+	t_wait(fds[1], POLLIN);
+	t_recv(fds[1], (char[1]){ 0 }, 1);
+	close(fds[1]);
+	close(fds[0]);
+	expect_nothing_left();
+}
+
+static void test_reuse_after_disconnect(void **state)
+{
+	struct sockaddr unspec = { .sa_family = AF_UNSPEC };
+	int fds[2];
+
+	(void)state;
+	t_pair(AF_INET, fds);
+	/* refused or done, but never a socket that sends plaintext */
+	if (!connect(fds[0], &unspec, sizeof(unspec)))
+		assert_true(send(fds[0], "x", 1, MSG_NOSIGNAL) < 0);
+	close(fds[0]);
+	close(fds[1]);
+	expect_nothing_left();
+}
+
+#define TEST(name, test, arg)                                                                      \
+	{                                                                                          \
+		name, test, setup, NULL, (void *)(arg)                                             \
+	}
+#define PEERS(name, test)                                                                          \
+	TEST(name ", OpenSSL TLS 1.3", test, &openssl_server),                                     \
+	TEST(name ", OpenSSL TLS 1.2", test, &openssl_12_server),                                  \
+	TEST(name ", GnuTLS", test, &gnutls_server)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEERS("half close", test_half_close),
+		PEERS("close", test_close),
+		TEST("peer closes first", test_peer_closes_first, &openssl_server),
+		TEST("send after close", test_send_after_close, NULL),
+		TEST("crossing", test_crossing, NULL),
+		TEST("SHUT_RD", test_shut_read, NULL),
+		PEERS("truncated", test_truncated),
+		TEST("reset", test_reset, &openssl_server),
+		TEST("data after close", test_data_after_close, &openssl_server),
+		TEST("shutdown wakes", test_shutdown_wakes, NULL),
+		TEST("close in the handshake", test_close_in_handshake, NULL),
+		TEST("close at once", test_close_at_once, NULL),
+		TEST("close of a listener", test_close_listener, NULL),
+		TEST("peer gives up", test_peer_gives_up, NULL),
+		TEST("close with unread data", test_close_unread, NULL),
+		TEST("disconnect", test_reuse_after_disconnect, NULL),
+	};
+
+	return T_RUN(tests);
+}
