@@ -11,7 +11,7 @@
 
 static char *kind = "none";
 module_param(kind, charp, 0);
-MODULE_PARM_DESC(kind, "none, warn, bug, oops, refcount or hang");
+MODULE_PARM_DESC(kind, "none, warn, oops, refcount or hang");
 
 static int __init fault_init(void)
 {
@@ -19,8 +19,6 @@ static int __init fault_init(void)
 
 	if (!strcmp(kind, "warn"))
 		WARN(1, "a warning as asked for\n");
-	else if (!strcmp(kind, "bug"))
-		BUG();
 	else if (!strcmp(kind, "oops"))
 		WRITE_ONCE(*(int *)8, 0);
 	else if (!strcmp(kind, "refcount"))
