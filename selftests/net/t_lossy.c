@@ -20,6 +20,12 @@ static void do_command(const char *command)
 		fail_msg("%s: status %d", command, ret);
 }
 
+static int remove_network(void **state)
+{
+	(void)state;
+	return system("{ ip netns del peer; ip link del veth0; } 2>/dev/null; true");
+}
+
 /*
  * Client and server have a namespace each; the daemon is in the first one, so
  * the server is of another make.
@@ -28,6 +34,8 @@ static int make_network(void **state)
 {
 	(void)state;
 	t_setup(state);
+	/* what a setup that failed left behind */
+	remove_network(state);
 	do_command("ip netns add peer");
 	do_command("ip link add veth0 type veth peer name veth1 netns peer");
 	do_command("ip addr add 10.9.0.1/24 dev veth0 && ip link set veth0 up");
@@ -35,12 +43,6 @@ static int make_network(void **state)
 	do_command("tc qdisc add dev veth0 root netem delay 20ms loss 1%");
 	do_command("tc -n peer qdisc add dev veth1 root netem delay 20ms loss 1%");
 	return 0;
-}
-
-static int remove_network(void **state)
-{
-	(void)state;
-	return system("ip netns del peer; ip link del veth0 2>/dev/null; true");
 }
 
 /**

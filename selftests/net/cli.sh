@@ -1,0 +1,238 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# shellcheck disable=SC2059,SC2086,SC2317
+#
+# Programs that know nothing of TLS, run by kschannelctl, and the tools of
+# OpenSSL, GnuTLS and curl at the other end.
+
+. "$(dirname "$0")/tap.sh"
+
+ca=/etc/kschannel/ca.pem
+dir=/tmp/www
+pids=
+
+# background COMMAND...: killed at the end of the test
+background()
+{
+	"$@" </dev/null >/tmp/background 2>&1 &
+	pids="$pids $!"
+}
+
+cleanup()
+{
+	# shellcheck disable=SC2086
+	[ -z "$pids" ] || kill $pids
+}
+
+serve()
+{
+	background kschannelctl run --server "$@" -- httpd -f -p "$port" -h $dir
+	await 10 listening "$port"
+}
+
+curl_fetches()
+{
+	port=7001
+	serve
+	curl -sS --cacert $ca "https://server.test:$port/page.html" >/tmp/got
+	cmp /tmp/got $dir/page.html
+	curl -sS --cacert $ca "https://server.test:$port/file" >/tmp/got
+	cmp /tmp/got $dir/file
+	curl -sS --cacert $ca --tls-max 1.2 "https://localhost:$port/file" >/tmp/got
+	cmp /tmp/got $dir/file
+	curl -sS --cacert $ca --http1.1 "https://server.test:$port/page.html" \
+		"https://server.test:$port/page.html" >/tmp/got
+	cat $dir/page.html $dir/page.html | cmp - /tmp/got
+	# the name counts
+	fails curl -sS --cacert $ca --connect-to "wrong.test:$port:127.0.0.1:$port" \
+		"https://wrong.test:$port/page.html"
+	# and so does the protection: without it there is no page
+	curl -sS -m 10 "http://server.test:$port/page.html" >/tmp/got || true
+	fails grep secret /tmp/got
+}
+
+request='GET /page.html HTTP/1.0\r\n\r\n'
+
+s_client_fetches()
+{
+	port=7002
+	serve
+	for version in -tls1_3 -tls1_2; do
+		printf "$request" | openssl s_client -quiet $version -CAfile $ca \
+			-verify_return_error -servername server.test \
+			-verify_hostname server.test -connect 127.0.0.1:$port >/tmp/got
+		sed '1,/^.$/d' /tmp/got | cmp - $dir/page.html
+	done
+}
+
+gnutls_cli_fetches()
+{
+	port=7003
+	serve
+	mkfifo /tmp/stdin
+	for version in 1.3 1.2; do
+		gnutls-cli --x509cafile $ca --logfile=/tmp/err -p $port \
+			--priority "NORMAL:-VERS-ALL:+VERS-TLS$version" \
+			server.test </tmp/stdin >/tmp/got &
+		client=$!
+		# at the end of its input it would not wait for the answer
+		exec 5>/tmp/stdin
+		printf "$request" >&5
+		wait $client
+		exec 5>&-
+		grep "$(cat $dir/page.html)" /tmp/got
+	done
+	rm /tmp/stdin
+}
+
+wget_from()
+{
+	# $@: options of run; the server is at $port
+	rm -f /tmp/got
+	kschannelctl run --client "$@" -- wget -q -O /tmp/got "http://$name:$port/page.html"
+}
+
+wget_from_openssl()
+{
+	port=7004
+	cd $dir
+	background openssl s_server -WWW -accept $port -cert /etc/kschannel/server.pem \
+		-key /etc/kschannel/server.key -quiet
+	await 10 listening $port
+	# the name is the one that wget looks up
+	name=server.test
+	wget_from
+	cmp /tmp/got page.html
+	wget_from --verify require --server-name localhost
+	cmp /tmp/got page.html
+	name=other.test
+	fails wget_from
+	[ ! -s /tmp/got ]
+	wget_from --server-name server.test
+	cmp /tmp/got page.html
+	wget_from --verify none
+	cmp /tmp/got page.html
+	fails wget_from --server-name wrong.test
+}
+
+wget_from_gnutls()
+{
+	port=7005
+	background gnutls-serv --http -p $port --x509certfile /etc/kschannel/server.pem \
+		--x509keyfile /etc/kschannel/server.key -q
+	await 10 listening $port
+	name=server.test
+	wget_from
+	grep -qi gnutls /tmp/got
+}
+
+ours_both()
+{
+	port=7006
+	serve --alpn http/1.1
+	name=server.test
+	wget_from --alpn h2,http/1.1
+	cmp /tmp/got $dir/page.html
+}
+
+# The listener is somebody else's, as with socket activation.
+inherited_listener()
+{
+	port=7007
+	background h_inherit listen $port kschannelctl run --server -- h_inherit serve
+	await 10 listening $port
+	mkfifo /tmp/stdin
+	openssl s_client -quiet -CAfile $ca -verify_return_error -no_ign_eof \
+		-connect 127.0.0.1:$port </tmp/stdin >/tmp/got &
+	client=$!
+	exec 5>/tmp/stdin
+	echo "an echo" >&5
+	await 10 grep "an echo" /tmp/got
+	exec 5>&-
+	wait $client
+	rm /tmp/stdin
+}
+
+listed()
+{
+	port=7008
+	mkfifo /tmp/hold
+	background kschannelctl run --server -- nc -l -p $port
+	await 10 listening $port
+	kschannelctl list | grep "listen.*:$port"
+	kschannelctl run --client --server-name server.test -- nc 127.0.0.1 $port </tmp/hold &
+	exec 5>/tmp/hold
+	echo hello >&5
+	await 10 has_bytes
+	kschannelctl list >/tmp/list
+	cat /tmp/list
+	head -n 1 /tmp/list | grep -q '^ROLE.*PEER.*SUITE'
+	grep -E "^client +established +127.0.0.1:[0-9]+ +127.0.0.1:$port +TLSv1.3 +TLS_" /tmp/list
+	grep -E "^server +established +127.0.0.1:$port +127.0.0.1:[0-9]+ +TLSv1.3 +TLS_" /tmp/list
+	grep "^client.*CN=server.test$" /tmp/list
+	kschannelctl list --json >/tmp/list
+	grep -q '"phase": *"established"' /tmp/list
+	grep -q "\"peer\": *\"127.0.0.1:$port\"" /tmp/list
+	grep -q '"peer_subject": *"CN=server.test"' /tmp/list
+	exec 5>&-
+	rm /tmp/hold
+}
+
+# both directions of a connection have counted the six bytes
+has_bytes()
+{
+	[ "$(kschannelctl list | grep -cE 'established.* 6 +[1-9]')" = 2 ]
+}
+
+counted()
+{
+	kschannelctl stats >/tmp/stats
+	cat /tmp/stats
+	grep -qE '^daemon +yes$' /tmp/stats
+	grep -qE '^handshakes completed +[1-9]' /tmp/stats
+	kschannelctl stats --json | grep -qE '"handshakes_ok": *[1-9]'
+}
+
+refused_programs()
+{
+	fails kschannelctl run -- /opt/net/nonesuch
+	# nothing that would run unprotected
+	cp "$(command -v kschannelctl)" /tmp/suid
+	chown nobody /tmp/suid
+	chmod u+s /tmp/suid
+	fails kschannelctl run -- /tmp/suid list 2>/tmp/err
+	cat /tmp/err
+	grep -q set-user-ID /tmp/err
+	fails kschannelctl run --alpn ,, -- true
+	fails kschannelctl run --verify perhaps -- true
+	kschannelctl run -- sh -c 'exit 7' || [ $? = 7 ]
+}
+
+# An application that cannot be protected does not connect at all.
+never_plain()
+{
+	port=7009
+	background nc -l -p $port
+	await 10 listening $port
+	fails kschannelctl run --client -- sh -c "echo secret | timeout 5 nc 127.0.0.1 $port"
+	fails grep secret /tmp/background
+}
+
+mkdir -p $dir
+echo "a secret page" >$dir/page.html
+dd if=/dev/urandom of=$dir/file bs=65536 count=40 2>/dev/null
+
+plan 11
+run "httpd, fetched by curl" curl_fetches
+run "httpd, fetched by openssl s_client" s_client_fetches
+run "httpd, fetched by gnutls-cli" gnutls_cli_fetches
+run "wget, from openssl s_server" wget_from_openssl
+run "wget, from gnutls-serv" wget_from_gnutls
+run "wget, from httpd" ours_both
+run "a server that runs programs" inherited_listener
+run "kschannelctl list" listed
+run "kschannelctl stats" counted
+run "programs that cannot be protected" refused_programs
+run "never without protection" never_plain
+finish

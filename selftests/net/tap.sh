@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# For test scripts: "plan N", then for each test "run NAME FUNCTION", which
+# passes if the function succeeds. What it prints shows if it does not.
+
+tap_number=0
+tap_failed=0
+
+plan()
+{
+	echo "1..$1"
+}
+
+# What a test wants done at its end, however it ends.
+cleanup()
+{
+	:
+}
+
+run()
+{
+	tap_number=$((tap_number + 1))
+	# not as a condition: the shell would not stop at the first failure there
+	(
+		trap cleanup EXIT
+		set -e
+		"$2"
+	) >/tmp/out.$$ 2>&1
+	tap_status=$?
+	if [ $tap_status = 0 ]; then
+		echo "ok $tap_number - $1"
+	else
+		tap_failed=$((tap_failed + 1))
+		sed 's/^/# /' /tmp/out.$$
+		echo "not ok $tap_number - $1"
+	fi
+}
+
+# Succeeds if the command fails; "!" would not stop the test.
+fails()
+{
+	if "$@"; then
+		echo "should have failed: $*"
+		return 1
+	fi
+}
+
+finish()
+{
+	rm -f /tmp/out.$$
+	exit $((tap_failed != 0))
+}
+
+# Waits until a condition holds that nothing tells of: await SECONDS COMMAND...
+await()
+{
+	tap_tries=$(($1 * 50))
+	shift
+	until "$@"; do
+		tap_tries=$((tap_tries - 1))
+		[ $tap_tries -gt 0 ] || { echo "in vain: $*"; return 1; }
+		usleep 20000
+	done
+}
+
+listening()
+{
+	ss -Hltn "sport = :$1" | grep -q .
+}
