@@ -509,6 +509,7 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 	struct ksc_config *config = calloc(1, sizeof(*config));
 	struct ksc_settings file;
 	unsigned int wrong;
+	bool readable;
 	size_t i;
 
 	if (!config)
@@ -519,8 +520,8 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 	config->credentials = ksc_credentials_new();
 	if (!config->credentials)
 		goto no_memory;
-	ksc_settings_read(&file, path, complaints);
-	for (i = 0; i < file.n; i++) {
+	readable = !ksc_settings_read(&file, path, complaints);
+	for (i = 0; readable && i < file.n; i++) {
 		const struct ksc_section *section = &file.sections[i];
 
 		if (!strcmp(section->name, "daemon"))

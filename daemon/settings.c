@@ -159,8 +159,10 @@ static int on_setting(void *user, const char *section_name, const char *name, co
  * @file: filled in, complaints included; to be freed whatever comes of it
  * @path: the file's name
  * @complaints: where complaints go
+ *
+ * Return: 0 when all that is right in the file has been read, else -1
  */
-void ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complaints)
+int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complaints)
 {
 	struct reader r = { .file = file };
 	int rc;
@@ -171,7 +173,7 @@ void ksc_settings_read(struct ksc_settings *file, const char *path, FILE *compla
 	r.stream = fopen(path, "re");
 	if (!r.stream) {
 		ksc_complain(file, 0, "%s", strerror(errno));
-		return;
+		return -1;
 	}
 	ini_allow_multiline = false;
 	ini_allow_inline_comments = false;
@@ -183,11 +185,14 @@ void ksc_settings_read(struct ksc_settings *file, const char *path, FILE *compla
 	if (ferror(r.stream))
 		ksc_complain(file, 0, "cannot be read");
 	fclose(r.stream);
-	if (r.failed || rc == -2)
+	if (r.failed || rc == -2) {
 		ksc_complain(file, 0, "out of memory");
+		return -1;
+	}
 	/* It returns a line that it couldn't take apart: the reader has seen that one too. */
-	else if (rc && !file->n_complaints)
+	if (rc && !file->n_complaints)
 		ksc_complain(file, (unsigned int)rc, "cannot be understood");
+	return 0;
 }
 
 /**

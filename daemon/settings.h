@@ -48,7 +48,7 @@ struct ksc_settings {
 	unsigned int n_complaints;
 };
 
-void ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complaints);
+int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complaints);
 void ksc_settings_free(struct ksc_settings *file);
 const struct ksc_setting *ksc_section_get(const struct ksc_section *section, const char *name);
 void ksc_complain(struct ksc_settings *file, unsigned int line, const char *fmt, ...)

@@ -43,6 +43,7 @@ struct peer {
 	struct wire in;		/* for the library to read */
 	struct wire out;	/* what it has written */
 	char error[256];
+	bool done;		/* content with the handshake */
 	void *priv;
 };
 

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Each of our allocations fails once: no crash, no leak, no success by mistake.
+ * (The libraries' own can't be refused: GMP aborts, and GnuTLS 3.7.9 crashes in
+ * gnutls_x509_dn_init().)
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "side.h"
+
+static unsigned int countdown;
+static bool armed;
+
+static bool refuse(void)
+{
+	if (!armed || !countdown)
+		return false;
+	return --countdown == 0;
+}
+
+/* The linker puts these in the place of our own objects' calls. */
+#define WRAP(type, name, params, args)				\
+	type __real_##name params;				\
+	type __wrap_##name params;				\
+	type __wrap_##name params				\
+	{							\
+		return refuse() ? NULL : __real_##name args;	\
+	}
+
+WRAP(void *, malloc, (size_t size), (size))
+WRAP(void *, calloc, (size_t n, size_t size), (n, size))
+WRAP(void *, realloc, (void *old, size_t size), (old, size))
+WRAP(void *, reallocarray, (void *old, size_t n, size_t size), (old, n, size))
+WRAP(char *, strdup, (const char *text), (text))
+WRAP(char *, strndup, (const char *text, size_t n), (text, n))
+
+static void arm(unsigned int at)
+{
+	countdown = at;
+	armed = true;
+}
+
+/* Whether the failure that was asked for came to pass. */
+static bool disarm(void)
+{
+	armed = false;
+	return countdown == 0;
+}
+
+/**
+ * struct half - one of two engines
+ * @engine: the session
+ * @step: the last step
+ * @in: what came from the other
+ * @over: no step is possible any more
+ */
+struct half {
+	struct ksc_engine *engine;
+	struct ksc_step step;
+	struct wire in;
+	bool over;
+};
+
+static void half_step(struct half *half, struct half *other)
+{
+	armed = countdown > 0;
+	ksc_engine_step(half->engine, half->in.data, half->in.len, &half->step);
+	armed = false;
+	assert_true(half->step.consumed <= half->in.len);
+	if (ksc_status_is_failure(half->step.status))
+		assert_true(strlen(half->step.text) > 0);
+	half->over = half->step.status == KSC_STATUS_OK ||
+		     ksc_status_is_failure(half->step.status);
+	wire_eat(&half->in, half->step.consumed);
+	wire_put(&other->in, half->step.token, half->step.token_len);
+}
+
+static bool idle(const struct half *half)
+{
+	return half->over || !half->in.len ||
+	       half->step.status == KSC_STATUS_INCOMPLETE_MESSAGE;
+}
+
+/* Two engines, with the @at'th allocation refused; true if there were that many. */
+static bool handshake_without(unsigned int at, struct ksc_credentials *creds, bool *ok)
+{
+	static struct half client, server;
+	struct ksc_engine_params params = {
+		.credentials = creds, .role = KSC_ROLE_CLIENT, .server_name = "server.test",
+	};
+	unsigned int rounds = 0;
+	bool failed;
+
+	memset(&client, 0, sizeof(client));
+	memset(&server, 0, sizeof(server));
+	arm(at);
+	client.engine = ksc_engine_new(&params);
+	params.role = KSC_ROLE_SERVER;
+	server.engine = ksc_engine_new(&params);
+	armed = false;
+	if (client.engine && server.engine) {
+		half_step(&client, &server);
+		while ((!idle(&client) || !idle(&server)) && rounds++ < 16) {
+			if (!idle(&server))
+				half_step(&server, &client);
+			if (!idle(&client))
+				half_step(&client, &server);
+		}
+	}
+	*ok = client.engine && server.engine && client.step.status == KSC_STATUS_OK &&
+	      server.step.status == KSC_STATUS_OK;
+	ksc_engine_free(client.engine);
+	ksc_engine_free(server.engine);
+	failed = disarm();
+	return failed;
+}
+
+static void handshake_with(struct cred_options cred)
+{
+	struct ksc_credentials *creds;
+	unsigned int at = 1;
+	bool ok;
+
+	cred.cert = "server";
+	cred.ca = "ca";
+	creds = creds_new(&cred, 1);
+	while (handshake_without(at, creds, &ok)) {
+		/* There are none that can be done without. */
+		assert_false(ok);
+		at++;
+	}
+	assert_true(ok);
+	assert_true(at > 4);
+	ksc_credentials_put(creds);
+}
+
+static void our_allocations(void **state)
+{
+	(void)state;
+	handshake_with((struct cred_options) { .tls12 = true });
+	handshake_with((struct cred_options) { .tls13 = true });
+}
+
+static const char configuration[] =
+	"[daemon]\nlog-level = debug\n[credential s]\nrole = server\n"
+	"cert = " KSC_TEST_CERTS "/server.pem\nkey = " KSC_TEST_CERTS "/server.key\n"
+	"names = a, b, *.c\nalpn = h2, x\nusers = root, 1\ngroups = 5\n"
+	"[credential c]\nrole = client\ntrust = " KSC_TEST_CERTS "/ca.pem\ndefault = yes\n";
+
+static void configuration_allocations(void **state)
+{
+	char path[] = "/tmp/ksc-alloc-XXXXXX";
+	int fd = mkstemp(path);
+	unsigned int at = 1;
+	bool failed;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, configuration, sizeof(configuration) - 1),
+			 sizeof(configuration) - 1);
+	close(fd);
+	do {
+		struct ksc_config *config;
+		char *text = NULL;
+		size_t size;
+		FILE *out = open_memstream(&text, &size);
+
+		assert_non_null(out);
+		arm(at++);
+		config = ksc_config_load(path, out);
+		failed = disarm();
+		fclose(out);
+		/* A file that was read in part is never taken for the whole. */
+		if (failed)
+			assert_null(config);
+		else
+			assert_non_null(config);
+		if (!config)
+			assert_true(size > 0);
+		ksc_config_free(config);
+		free(text);
+	} while (failed);
+	assert_true(at > 20);
+	unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(our_allocations),
+		cmocka_unit_test(configuration_allocations),
+	};
+
+	return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
+}

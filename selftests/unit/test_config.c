@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* config.c, settings.c: what files say, and what is said about bad ones. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "side.h"
+
+#define CERTS	KSC_TEST_CERTS
+
+static char path[64];
+
+static int make_path(void **state)
+{
+	int fd;
+
+	(void)state;
+	strcpy(path, "/tmp/ksc-config-XXXXXX");
+	fd = mkstemp(path);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+static int remove_path(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+/* Loads a file of these bytes; complaints are in @text, each as "LINE: what". */
+static struct ksc_config *load_bytes(const char *bytes, size_t len, char **text)
+{
+	struct ksc_config *config;
+	FILE *f = fopen(path, "w");
+	char *raw = NULL, *from, *to;
+	size_t size;
+	FILE *out = open_memstream(&raw, &size);
+
+	assert_non_null(f);
+	assert_non_null(out);
+	assert_int_equal(fwrite(bytes, 1, len, f), len);
+	fclose(f);
+	config = ksc_config_load(path, out);
+	fclose(out);
+	*text = calloc(1, size + 1);
+	assert_non_null(*text);
+	for (from = raw, to = *text; *from; ) {
+		if (!strncmp(from, path, strlen(path)) && from[strlen(path)] == ':')
+			from += strlen(path) + 1;
+		*to++ = *from++;
+	}
+	free(raw);
+	return config;
+}
+
+static struct ksc_config *load(const char *text, char **complaints)
+{
+	return load_bytes(text, strlen(text), complaints);
+}
+
+static void good(const char *text, struct ksc_config **config)
+{
+	char *complaints;
+
+	*config = load(text, &complaints);
+	if (!*config)
+		fail_msg("%s", complaints);
+	assert_string_equal(complaints, "");
+	free(complaints);
+}
+
+/* Nothing but this complaint. */
+static void bad(const char *text, const char *wanted)
+{
+	char *complaints;
+	struct ksc_config *config = load(text, &complaints);
+
+	assert_null(config);
+	if (strncmp(complaints, wanted, strlen(wanted)) ||
+	    strchr(complaints, '\n') != complaints + strlen(complaints) - 1)
+		fail_msg("wanted: %s\ngot: %s", wanted, complaints);
+	free(complaints);
+}
+
+static const struct ksc_credential *find(const struct ksc_config *config, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < config->credentials->n; i++)
+		if (!strcmp(config->credentials->list[i]->name, name))
+			return config->credentials->list[i];
+	return NULL;
+}
+
+static void empty_file(void **state)
+{
+	struct ksc_config *config;
+	const struct ksc_credential *cred;
+
+	(void)state;
+	good("", &config);
+	assert_int_equal(config->log_level, KSC_LOG_INFO);
+	assert_int_equal(config->max_handshakes, 16384);
+	assert_int_equal(config->drain_ms, 2000);
+	assert_int_equal(config->credentials->n, 1);
+	cred = find(config, "system");
+	assert_non_null(cred);
+	assert_int_equal(cred->roles, KSC_ROLE_BIT(KSC_ROLE_CLIENT));
+	assert_true(cred->is_default);
+	ksc_config_free(config);
+}
+
+static void everything(void **state)
+{
+	struct ksc_config *config;
+	const struct ksc_credential *cred;
+
+	(void)state;
+	good("# a comment\n"
+	     "; another\n"
+	     "[daemon]\n"
+	     "log-level = debug\n"
+	     "  max-handshakes=7\n"
+	     "drain-time = 0\n"
+	     "user = root\n"
+	     "\n"
+	     "[credential web site]\n"
+	     "role = server\n"
+	     "cert = " CERTS "/server.pem\n"
+	     "key = " CERTS "/server.key\n"
+	     "names = a.example , *.b.example\n"
+	     "alpn = h2, http/1.1\n"
+	     "trust = " CERTS "/ca.pem\n"
+	     "verify = request\n"
+	     "min-version = 1.3\n"
+	     "max-version = 1.3\n"
+	     "suites = chacha20-poly1305, AES-128-GCM\n"
+	     "users = root, 4711\n"
+	     "groups = 4712\n"
+	     "[credential us]\n"
+	     "role = client\n"
+	     "trust = " CERTS "/ca.pem\n"
+	     "default = yes\n", &config);
+	assert_int_equal(config->log_level, KSC_LOG_DEBUG);
+	assert_int_equal(config->max_handshakes, 7);
+	assert_int_equal(config->drain_ms, 0);
+	assert_true(config->has_user);
+	assert_int_equal(config->uid, 0);
+	assert_int_equal(config->credentials->n, 2);
+	cred = find(config, "web site");
+	assert_non_null(cred);
+	assert_true(cred->has_cert);
+	assert_int_equal(cred->n_names, 2);
+	assert_string_equal(cred->names[0], "a.example");
+	assert_string_equal(cred->names[1], "*.b.example");
+	assert_int_equal(cred->alpn_len, 12);
+	assert_memory_equal(cred->alpn, "\2h2\10http/1.1", 12);
+	assert_int_equal(cred->verify, KSC_VERIFY_REQUEST);
+	assert_int_equal(cred->min_version, GNUTLS_TLS1_3);
+	assert_int_equal(cred->n_ciphers, 2);
+	assert_string_equal(cred->ciphers[0]->name, "CHACHA20-POLY1305");
+	assert_int_equal(cred->n_uids, 2);
+	assert_int_equal(cred->uids[1], 4711);
+	assert_int_equal(cred->n_gids, 1);
+	/* The only server's credential is its role's default. */
+	assert_true(cred->is_default);
+	ksc_config_free(config);
+}
+
+#define SERVER	"[credential s]\nrole = server\ncert = " CERTS "/server.pem\n" \
+		"key = " CERTS "/server.key\n"
+
+static void names_of_the_certificate(void **state)
+{
+	struct ksc_config *config;
+	const struct ksc_credential *cred;
+
+	(void)state;
+	good(SERVER, &config);
+	cred = find(config, "s");
+	assert_non_null(cred);
+	assert_int_equal(cred->n_names, 2);
+	assert_string_equal(cred->names[0], "server.test");
+	assert_string_equal(cred->names[1], "*.wild.test");
+	ksc_config_free(config);
+}
+
+static void bad_lines(void **state)
+{
+	char long_line[5000];
+	char *complaints;
+
+	(void)state;
+	bad("x = 1\n", "1: \"x\" stands in no section");
+	bad("[daemon]\nnonsense\n", "2: this is neither");
+	bad("[daemon\n", "1: a section's name ends");
+	bad("[daemon] x\n", "1: nothing may follow");
+	bad("[demon]\n", "1: [demon] is no section");
+	bad("[credential]\n", "1: [credential] is no section");
+	bad("[credential ]\n", "1: a credential's name");
+	bad("[daemon]\n[daemon]\n", "2: there is a section [daemon] already, at line 1");
+	bad("[daemon]\nlog-level=info\n\nlog-level=info\n", "4: \"log-level\" was said already, at line 2");
+	memset(long_line, 'x', sizeof(long_line));
+	memcpy(long_line, "[daemon]\nuser =", 15);
+	memcpy(long_line + sizeof(long_line) - 12, "\n[nothing]\n", 12);
+	assert_null(load(long_line, &complaints));
+	assert_non_null(strstr(complaints, "2: the line is too long"));
+	assert_non_null(strstr(complaints, "3: [nothing] is no section"));
+	free(complaints);
+	assert_null(load_bytes("[daemon]\nuser = a\0b\n", 20, &complaints));
+	assert_non_null(strstr(complaints, "2: the line is too long or has a NUL"));
+	free(complaints);
+}
+
+static void bad_settings(void **state)
+{
+	(void)state;
+	bad("[daemon]\nlog-level = loud\n", "2: log-level: \"loud\" is none of: error, warning");
+	bad("[daemon]\nmax-handshakes = 0\n", "2: max-handshakes: \"0\" is no number from 1");
+	bad("[daemon]\nmax-handshakes = -1\n", "2: max-handshakes: \"-1\" is no number");
+	bad("[daemon]\ndrain-time = 5s\n", "2: drain-time: \"5s\" is no number");
+	bad("[daemon]\ndrain-time = 99999999999999999999\n", "2: drain-time");
+	bad("[daemon]\ndrain-time =\n", "2: drain-time: \"\" is no number");
+	bad("[daemon]\nuser = nobody-of-that-name\n", "2: user: there is no account");
+	bad("[daemon]\ncolour = red\n", "2: \"colour\" is no setting of the daemon");
+	bad(SERVER "colour = red\n", "5: \"colour\" is no setting of a credential");
+	bad(SERVER "verify = maybe\n", "5: verify: \"maybe\" is none of");
+	bad(SERVER "verify = require\n", "5: verify: whose clients are accepted");
+	bad(SERVER "min-version = 1.1\n", "5: min-version: \"1.1\" is none of: 1.2, 1.3");
+	bad(SERVER "min-version = 1.3\nmax-version = 1.2\n", "1: min-version is above");
+	bad(SERVER "suites = AES-128-CBC\n", "5: suites: \"AES-128-CBC\" is not known");
+	bad(SERVER "suites = AES-128-GCM, AES-128-GCM\n", "5: suites: \"AES-128-GCM\" was said");
+	bad(SERVER "alpn = h2,,h3\n", "5: alpn: there is an empty item");
+	bad(SERVER "alpn = a,b,c,d,e,f,g,h,i\n", "5: alpn: \"i\"");
+	bad(SERVER "names = a.*.example\n", "5: names: \"a.*.example\"");
+	bad(SERVER "names = *x.example\n", "5: names: \"*x.example\"");
+	bad(SERVER "users = nobody-of-that-name\n", "5: users: there is no account");
+	bad(SERVER "groups = nobody-of-that-name\n", "5: groups: there is no group");
+	bad(SERVER "default = maybe\n", "5: default: \"maybe\" is none of: yes, no");
+	bad("[credential s]\nrole = waiter\n", "2: role: \"waiter\" is none of");
+	bad("[credential s]\n", "1: there is no role");
+	bad("[credential s]\nrole = server\n", "1: a server needs a certificate");
+	bad("[credential s]\nrole = both\ncert = " CERTS "/server.pem\nkey = " CERTS "/server.key\n",
+	    "1: with role = both");
+}
+
+static void bad_files(void **state)
+{
+	char *complaints = NULL;
+	size_t size;
+	FILE *out = open_memstream(&complaints, &size);
+
+	(void)state;
+	assert_non_null(out);
+	assert_null(ksc_config_load("/nonexistent/kschanneld.conf", out));
+	fclose(out);
+	assert_string_equal(complaints,
+			    "/nonexistent/kschanneld.conf: No such file or directory\n");
+	free(complaints);
+#define S "[credential s]\nrole = server\n"
+	bad(S "cert = " CERTS "/server.pem\n", "3: there is no key to this cert");
+	bad(S "key = " CERTS "/server.key\n", "3: there is no cert to this key");
+	bad(S "cert = server.pem\nkey = " CERTS "/server.key\n", "3: cert: \"server.pem\" is not an absolute");
+	bad(S "cert = /nonexistent\nkey = " CERTS "/server.key\n", "3: cert: /nonexistent: No such file");
+	bad(S "cert = " CERTS "/server.pem\nkey = /nonexistent\n", "4: key: /nonexistent: No such file");
+	bad(S "cert = " CERTS "/server.pem\nkey = " CERTS "/client.key\n", "4: key: ");
+	bad(S "cert = " CERTS "/server.key\nkey = " CERTS "/server.key\n", "3: cert: ");
+	bad("[credential c]\nrole = client\ntrust = /nonexistent\n", "3: trust: /nonexistent: No such");
+	bad("[credential c]\nrole = client\ntrust = " CERTS "/ca.key\n", "3: trust: ");
+#undef S
+}
+
+static void defaults(void **state)
+{
+	struct ksc_config *config;
+
+	(void)state;
+	bad("[credential a]\nrole = client\ntrust = " CERTS "/ca.pem\ndefault = yes\n"
+	    "[credential b]\nrole = client\ntrust = " CERTS "/ca.pem\ndefault = yes\n",
+	    "5: credential a is a default for clients already");
+	/* Of two servers' none is taken at a guess. */
+	good(SERVER "[credential t]\nrole = server\ncert = " CERTS "/second.pem\n"
+	     "key = " CERTS "/second.key\n", &config);
+	assert_false(find(config, "s")->is_default);
+	assert_false(find(config, "t")->is_default);
+	/* The built-in one is there still, since no client's is the default. */
+	assert_non_null(find(config, "system"));
+	ksc_config_free(config);
+	bad("[credential system]\nrole = client\ntrust = " CERTS "/ca.pem\n", " the credential \"system\"");
+}
+
+/* All faults are told at once, in the order of their lines within each section. */
+static void many_faults(void **state)
+{
+	char *complaints;
+
+	(void)state;
+	assert_null(load("[daemon]\nlog-level = x\ndrain-time = y\n[foo]\n", &complaints));
+	assert_non_null(strstr(complaints, "2: log-level"));
+	assert_non_null(strstr(complaints, "3: drain-time"));
+	assert_non_null(strstr(complaints, "4: [foo]"));
+	free(complaints);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(empty_file),
+		cmocka_unit_test(everything),
+		cmocka_unit_test(names_of_the_certificate),
+		cmocka_unit_test(bad_lines),
+		cmocka_unit_test(bad_settings),
+		cmocka_unit_test(bad_files),
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(many_faults),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, make_path, remove_path);
+}
