@@ -19,6 +19,7 @@
 #include <linux/bvec.h>
 #include <linux/percpu.h>
 #include <linux/refcount.h>
+#include <linux/rwsem.h>
 #include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/u64_stats_sync.h>
@@ -328,6 +329,22 @@ struct ksc_rx {
 };
 
 /**
+ * struct ksc_gate - keeps a listener from being closed under its children
+ * @ref: the listener's and each child's
+ * @sem: read by whoever works on a child that was not accepted yet
+ * @closed: no such work any more
+ *
+ * The handshake of a child begins before accept(). But TCP destroys a closing
+ * listener's children without taking their locks, and insists that nobody has
+ * them.
+ */
+struct ksc_gate {
+	refcount_t ref;
+	struct rw_semaphore sem;
+	bool closed;
+};
+
+/**
  * struct ksc_sock - a protected socket
  * @sk: the socket, NULL once released; @lock
  * @lock: options and @sk; taken with bottom halves off
@@ -341,10 +358,12 @@ struct ksc_rx {
  * @connect_told: connect() has reported the handshake's end
  * @read_shut: the application shut its reading side
  * @armed: TCP's callbacks are ours
+ * @accepted: an application has it, or it is no child of a listener
  * @version: negotiated version
  * @suite: negotiated suite
  * @uid: owner
  * @gid: owner's group
+ * @gate: a listener's, and of its children; set once
  * @context: the handshake in progress
  * @session: set once
  * @status: enum ksc_status, in phase failed
@@ -372,11 +391,13 @@ struct ksc_sock {
 	bool connect_told;
 	bool read_shut;
 	bool armed;
+	bool accepted;
 	u16 version;
 	u16 suite;
 	u32 status;
 	kuid_t uid;
 	kgid_t gid;
+	struct ksc_gate *gate;
 	struct ksc_context *context;
 	struct ksc_session *session;
 	struct ksc_failure *failure;
@@ -422,6 +443,8 @@ const struct proto_ops *ksc_base_ops(const struct sock *sk);
 /* sock.c */
 int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int flags);
 void ksc_accepted(struct sock *sk);
+int ksc_listen_ops(struct socket *sock, int backlog);
+int ksc_diag_destroy(struct sock *sk, int err);
 int ksc_shutdown_ops(struct socket *sock, int how);
 __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		      struct poll_table_struct *wait);
@@ -436,9 +459,20 @@ void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 		    const char *text);
 void ksc_established(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
+void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
+void ksc_release_work(struct ksc_sock *ks);
+
+/* gate.c */
+int ksc_gate_new(struct sock *sk);
+void ksc_gate_get(struct ksc_gate *gate);
+void ksc_gate_put(struct ksc_gate *gate);
+void ksc_gate_close(struct ksc_gate *gate);
+bool ksc_gate_enter(struct ksc_sock *ks);
+void ksc_gate_leave(struct ksc_sock *ks);
 
 /* ulp.c */
 int ksc_attach(struct sock *sk);
+void ksc_detach(struct sock *sk);
 int ksc_ulp_init(void);
 void ksc_ulp_exit(void);
 extern struct tcp_ulp_ops ksc_ulp_ops;

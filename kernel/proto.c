@@ -96,7 +96,15 @@ int ksc_ulp_attach(struct sock *sk)
 	err = ksc_attach(sk);
 	if (err)
 		return err;
+
 	ks = ksc_sk(sk);
+	if (sk->sk_state == TCP_LISTEN) {
+		err = ksc_gate_new(sk);
+		if (err) {
+			ksc_detach(sk);
+			return err;
+		}
+	}
 	if (sk->sk_state == TCP_SYN_SENT) {
 		/* after a non-blocking connect() */
 		ks->role = KSC_ROLE_CLIENT;
@@ -151,6 +159,7 @@ static void ksc_build_proto(struct proto *p, const struct proto *base)
 	*p = *base;
 	p->close = ksc_close;
 	p->disconnect = ksc_disconnect;
+	p->diag_destroy = ksc_diag_destroy;
 	p->setsockopt = ksc_setsockopt;
 	p->getsockopt = ksc_getsockopt;
 	p->sendmsg = ksc_sendmsg;
@@ -171,6 +180,7 @@ static void ksc_build_ops(struct proto_ops *o, const struct proto_ops *base)
 {
 	*o = *base;
 	o->connect = ksc_connect_ops;
+	o->listen = ksc_listen_ops;
 	o->accept = ksc_accept_ops;
 	o->poll = ksc_poll_ops;
 	o->shutdown = ksc_shutdown_ops;

@@ -286,7 +286,10 @@ static void ksc_pump_work(struct work_struct *work)
 					   struct ksc_sock, pump);
 	struct sock *sk = ksc_sock_hold(ks);
 
-	if (sk) {
+	if (!sk) {
+		/* destroyed without a close(): nobody else is left */
+		ksc_release_work(ks);
+	} else if (ksc_gate_enter(ks)) {
 		lock_sock(sk);
 		switch (ks->phase) {
 		case KSC_PHASE_CONNECTING:
@@ -303,8 +306,10 @@ static void ksc_pump_work(struct work_struct *work)
 			break;
 		}
 		release_sock(sk);
-		sock_put(sk);
+		ksc_gate_leave(ks);
 	}
+	if (sk)
+		sock_put(sk);
 	ksc_sock_put(ks);
 }
 

@@ -21,6 +21,7 @@ static void ksc_data_ready(struct sock *sk)
 	struct ksc_sock *ks = ksc_sk(sk);
 
 	switch (ks->phase) {
+	case KSC_PHASE_CONNECTING:
 	case KSC_PHASE_HANDSHAKE:
 		ksc_pump_kick(ks, 0);
 		break;
@@ -77,6 +78,25 @@ void ksc_arm(struct sock *sk, struct ksc_sock *ks)
 	sk->sk_write_space = ksc_write_space;
 	sk->sk_state_change = ksc_state_change;
 	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/**
+ * ksc_arm_child() - ksc_arm() for a listener's child
+ * @sk: child that nobody else sees yet
+ * @ks: its state
+ *
+ * Context: softirq.
+ */
+void ksc_arm_child(struct sock *sk, struct ksc_sock *ks)
+{
+	ks->armed = true;
+	ks->data_ready = sk->sk_data_ready;
+	ks->write_space = sk->sk_write_space;
+	ks->state_change = sk->sk_state_change;
+	sk->sk_data_ready = ksc_data_ready;
+	sk->sk_write_space = ksc_write_space;
+	sk->sk_state_change = ksc_state_change;
+	ks->phase = KSC_PHASE_CONNECTING;
 }
 
 static void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
@@ -313,6 +333,18 @@ static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
 	return 0;
 }
 
+/*
+ * A listener is going to be closed. Not under its own lock, which is of the
+ * same class as the children's.
+ */
+static void ksc_unlisten(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	if (ks && inet_sk_state_load(sk) == TCP_LISTEN)
+		ksc_gate_close(ks->gate);
+}
+
 /**
  * ksc_connect_ops() - proto_ops.connect: connected is protected
  * @sock: socket
@@ -328,13 +360,16 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
 	bool first = false;
+	bool unspec = len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC;
 	int err = 0;
 
+	if (unspec)
+		ksc_unlisten(sk);
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	if (!ks) {
 		err = -ENOMEM;
-	} else if (len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC) {
+	} else if (unspec) {
 		/* disconnect decides */
 	} else if (ks->phase == KSC_PHASE_INIT && sk->sk_state == TCP_CLOSE) {
 		first = true;
@@ -364,11 +399,10 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 }
 
 /**
- * ksc_accepted() - an application has the child now: begin
+ * ksc_accepted() - an application has the child now
  * @sk: the child
  *
- * Not before: until then the listener may destroy it, and insists on nobody
- * owning it.
+ * Its handshake may be anywhere from not begun to done.
  *
  * Context: process.
  */
@@ -378,8 +412,14 @@ void ksc_accepted(struct sock *sk)
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
-	if (ks && ks->phase == KSC_PHASE_INIT && sk->sk_state != TCP_CLOSE)
-		ksc_handshake_start(sk, ks);
+	if (ks) {
+		WRITE_ONCE(ks->accepted, true);
+		ks->uid = sk->sk_uid;
+		ks->gid = current_egid();
+		/* the listener may have been closed before, and with it the gate */
+		if (ksc_handshaking(ks))
+			ksc_pump_kick(ks, 0);
+	}
 	release_sock(sk);
 }
 
@@ -397,6 +437,9 @@ int ksc_disconnect(struct sock *sk, int flags)
 	struct ksc_sock *ks = ksc_sk(sk);
 	int err;
 
+	/* a closing listener's child, in softirq; what it has goes on release */
+	if (!sk->sk_socket)
+		return tcp_disconnect(sk, flags);
 	if (ks && ks->phase != KSC_PHASE_INIT && ks->phase != KSC_PHASE_CONNECTING &&
 	    ks->phase != KSC_PHASE_CLOSED && sk->sk_state != TCP_LISTEN)
 		return -EOPNOTSUPP;
@@ -406,7 +449,51 @@ int ksc_disconnect(struct sock *sk, int flags)
 	return err;
 }
 
+/**
+ * ksc_listen_ops() - proto_ops.listen
+ * @sock: socket
+ * @backlog: as listen()'s
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_listen_ops(struct socket *sock, int backlog)
+{
+	struct sock *sk = sock->sk;
+	int err;
+
+	lock_sock(sk);
+	err = ksc_gate_new(sk);
+	release_sock(sk);
+	return err ?: inet_listen(sock, backlog);
+}
+
+/**
+ * ksc_diag_destroy() - proto.diag_destroy: an administrator ends the socket
+ * @sk: socket
+ * @err: errno for its user
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_diag_destroy(struct sock *sk, int err)
+{
+	ksc_unlisten(sk);
+	return tcp_abort(sk, err);
+}
+
 /* ---- shutdown and close ---- */
+
+/**
+ * ksc_release_work() - what release in softirq left to do
+ * @ks: state whose socket is gone
+ *
+ * Context: process, nobody else uses it.
+ */
+void ksc_release_work(struct ksc_sock *ks)
+{
+	ksc_context_drop(ks);
+	ksc_tx_free(&ks->tx);
+	ksc_rx_free(&ks->rx);
+}
 
 /**
  * ksc_shutdown_ops() - proto_ops.shutdown: close_notify goes before the FIN
@@ -420,6 +507,8 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
 
+	if (how == SHUT_RD || how == SHUT_RDWR)
+		ksc_unlisten(sk);
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	if (ks && ks->phase == KSC_PHASE_ESTABLISHED) {
@@ -463,6 +552,7 @@ void ksc_close(struct sock *sk, long timeout)
 	struct proto *base = ksc_base_proto(sk);
 	struct ksc_sock *ks;
 
+	ksc_unlisten(sk);
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	if (ks) {

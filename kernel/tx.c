@@ -262,18 +262,26 @@ static int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 struct ksc_tx_lift {
 	int sndbuf;
 	u32 lowat;
+	struct socket *sock;
 };
+
+/* What TCP notes the want of room in, for a child that was not accepted yet */
+static struct socket ksc_tx_socket;
 
 static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 {
 	l->sndbuf = sk->sk_sndbuf;
 	l->lowat = tcp_sk(sk)->notsent_lowat;
+	l->sock = sk->sk_socket;
+	if (!l->sock)
+		sk_set_socket(sk, &ksc_tx_socket);
 	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, U32_MAX);
 }
 
 static void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l)
 {
+	sk_set_socket(sk, l->sock);
 	WRITE_ONCE(sk->sk_sndbuf, l->sndbuf);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, l->lowat);
 }
@@ -294,7 +302,7 @@ int ksc_tx_raw(struct sock *sk, const void *data, size_t len)
 	struct ksc_tx_lift l;
 	int n;
 
-	if (!sk->sk_socket || sk->sk_shutdown & SEND_SHUTDOWN)
+	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return -EPIPE;
 	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, len);
 	ksc_tx_lift(sk, &l);
@@ -312,7 +320,7 @@ static int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
 
 	if (!tx->nfrags)
 		return 0;
-	if (!sk->sk_socket || sk->sk_shutdown & SEND_SHUTDOWN)
+	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return -EPIPE;
 	if (!tx->pending)
 		err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);

@@ -13,6 +13,7 @@ static void ksc_sock_free_rcu(struct rcu_head *rcu)
 	struct ksc_sock *ks = container_of(rcu, struct ksc_sock, rcu);
 
 	ksc_options_free(&ks->opt);
+	ksc_gate_put(ks->gate);
 	kfree(ks->session);
 	kfree(ks->failure);
 	kfree(ks);
@@ -106,6 +107,7 @@ int ksc_attach(struct sock *sk)
 		return -ENOMEM;
 	ks->uid = sk->sk_uid;
 	ks->gid = current_egid();
+	ks->accepted = true;
 	/* published before the operations that look for it */
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
 	return 0;
@@ -128,18 +130,28 @@ static void ksc_ulp_clone(const struct request_sock *req, struct sock *newsk,
 		ks->gid = parent->gid;
 		/* ksc_connect_ops(): accepted sockets are connected */
 		ks->connect_told = true;
+		/* pairs with ksc_gate_new() */
+		ks->gate = smp_load_acquire(&parent->gate);
+		ksc_gate_get(ks->gate);
 		spin_lock_bh(&parent->lock);
 		ksc_options_copy(&ks->opt, &parent->opt);
 		spin_unlock_bh(&parent->lock);
 	}
 	/* without state every operation on the child fails closed */
 	rcu_assign_pointer(inet_csk(newsk)->icsk_ulp_data, ks);
+	if (ks)
+		ksc_arm_child(newsk, ks);
 	/* the child outlives our operations on it, in TIME_WAIT even the module */
 	newsk->sk_prot_creator = ksc_base_proto(newsk);
 }
 
-/* The socket is being destroyed; any context, nobody else uses it */
-static void ksc_ulp_release(struct sock *sk)
+/**
+ * ksc_detach() - take a socket's state away
+ * @sk: socket that is being destroyed, or was never given our operations
+ *
+ * Context: any.
+ */
+void ksc_detach(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 
@@ -151,6 +163,9 @@ static void ksc_ulp_release(struct sock *sk)
 	spin_lock_bh(&ks->lock);
 	ks->sk = NULL;
 	spin_unlock_bh(&ks->lock);
+	/* a child that nobody accepted: what it has can't be freed in softirq */
+	if (ks->phase != KSC_PHASE_CLOSED && ks->phase != KSC_PHASE_INIT)
+		ksc_pump_kick(ks, 0);
 	ksc_sock_put(ks);
 }
 
@@ -159,7 +174,7 @@ struct tcp_ulp_ops ksc_ulp_ops = {
 	.owner		= THIS_MODULE,
 	.init		= ksc_ulp_attach,
 	.clone		= ksc_ulp_clone,
-	.release	= ksc_ulp_release,
+	.release	= ksc_detach,
 };
 
 /**
