@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0
+# Unit tests of the module's pure code. Included by selftests/unit/Makefile;
+# "make -f selftests/unit/kernel/kernel.mk check-kernel" works too.
+KERNEL_HERE := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
+KERNEL_TOP := $(abspath $(KERNEL_HERE)/../../..)
+KERNEL_OUT := $(KERNEL_TOP)/build/selftests/unit/kernel
+
+KERNEL_PACKAGES := cmocka gnutls
+# the directory stands in for the kernel's own include/
+KERNEL_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wconversion \
+	-fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-I$(KERNEL_HERE) $(shell pkg-config --cflags $(KERNEL_PACKAGES)) -MMD -MP
+KERNEL_LIBS := $(shell pkg-config --libs $(KERNEL_PACKAGES))
+KERNEL_TESTS := $(patsubst $(KERNEL_HERE)/%.c,$(KERNEL_OUT)/%,$(wildcard $(KERNEL_HERE)/test_*.c))
+
+# what the including Makefile's "check" runs
+TESTS += $(KERNEL_TESTS)
+
+.PHONY: check-kernel
+check-kernel: $(KERNEL_TESTS)
+	set -e; for t in $^; do CMOCKA_MESSAGE_OUTPUT=TAP $$t; done
+
+$(KERNEL_TESTS): %: %.o $(KERNEL_OUT)/record.o
+	$(CC) -fsanitize=address,undefined $(LDFLAGS) -o $@ $^ $(KERNEL_LIBS)
+
+$(KERNEL_OUT)/test_%.o: $(KERNEL_HERE)/test_%.c
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(KERNEL_OUT)/%.o: $(KERNEL_TOP)/kernel/%.c
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+-include $(wildcard $(KERNEL_OUT)/*.d)
