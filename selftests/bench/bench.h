@@ -14,7 +14,7 @@
 /* Sent and read back at a time: what fits the buffers of a fresh socket. */
 #define KSB_BATCH		65536
 #define KSB_BATCH_SMALL		4096
-#define KSB_FILE		(1024 * 1024)
+#define KSB_FILE		(1024UL * 1024)
 /* Longest plaintext of a TLS record. */
 #define KSB_RECORD		16384
 

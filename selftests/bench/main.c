@@ -291,11 +291,12 @@ static void raise_limits(void)
 
 int main(int argc, char **argv)
 {
+	const char *bench = getenv("BENCH");
 	unsigned int i;
 	int suite;
 
-	if (getenv("BENCH"))
-		select_prefix = getenv("BENCH");
+	if (bench)
+		select_prefix = bench;
 	ksb_opt.transports = (1U << KSB_TRANSPORTS) - 1;
 	ksb_opt.suites = (1U << KSB_SUITES) - 1;
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
