@@ -56,18 +56,28 @@ static const struct word truths[] = {
 	{ "yes", 1 }, { "no", 0 }, { NULL, 0 },
 };
 
+/* The name in "[credential NAME]"; NULL in another section. */
+static const char *credential_name(const struct ksc_section *section)
+{
+	size_t len = strlen(CREDENTIAL_SECTION);
+
+	return strncmp(section->name, CREDENTIAL_SECTION, len) ? NULL : section->name + len;
+}
+
 static int take_word(struct ksc_settings *file, const struct ksc_setting *s,
 		     const struct word *words, int *value)
 {
 	const struct word *w;
 	char known[128] = "";
+	size_t at = 0;
 
 	for (w = words; w->text; w++) {
 		if (!strcmp(w->text, s->value)) {
 			*value = w->value;
 			return 0;
 		}
-		strcat(strcat(known, w == words ? "" : ", "), w->text);
+		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s",
+				       w == words ? "" : ", ", w->text);
 	}
 	ksc_complain(file, s->line, "%s: \"%s\" is none of: %s", s->name, s->value, known);
 	return -1;
@@ -103,7 +113,8 @@ static int take_list(struct ksc_settings *file, const struct ksc_setting *s, cha
 		while (end > item && isspace((unsigned char)end[-1]))
 			*--end = '\0';
 		if (!*item) {
-			ksc_complain(file, s->line, "%s: there is an empty item in the list", s->name);
+			ksc_complain(file, s->line, "%s: there is an empty item in the list",
+				     s->name);
 			return -1;
 		}
 		if (n == MAX_LIST) {
@@ -125,7 +136,8 @@ static void check_memory(struct ksc_settings *file, int rc)
 static int check_file(struct ksc_settings *file, const struct ksc_setting *s)
 {
 	if (s->value[0] != '/') {
-		ksc_complain(file, s->line, "%s: \"%s\" is not an absolute path", s->name, s->value);
+		ksc_complain(file, s->line, "%s: \"%s\" is not an absolute path", s->name,
+			     s->value);
 		return -1;
 	}
 	if (access(s->value, R_OK)) {
@@ -144,7 +156,8 @@ static void take_cert(struct ksc_settings *file, const struct ksc_section *secti
 
 	if (!cert && !key) {
 		if (cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER))
-			ksc_complain(file, section->line, "a server needs a certificate: cert = FILE");
+			ksc_complain(file, section->line,
+				     "a server needs a certificate: cert = FILE");
 		return;
 	}
 	if (!cert || !key) {
@@ -156,7 +169,8 @@ static void take_cert(struct ksc_settings *file, const struct ksc_section *secti
 		return;
 	rc = ksc_credential_set_cert(cred, cert->value, key->value);
 	if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-		ksc_complain(file, key->line, "key: %s is not the key of %s", key->value, cert->value);
+		ksc_complain(file, key->line, "key: %s is not the key of %s", key->value,
+			     cert->value);
 	else if (rc < 0)
 		ksc_complain(file, cert->line, "cert: %s with %s: %s", cert->value, key->value,
 			     gnutls_strerror(rc));
@@ -175,13 +189,15 @@ static void take_trust(struct ksc_settings *file, const struct ksc_section *sect
 		return;
 	}
 	if (!trust && cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)) {
-		ksc_complain(file, section->line, "with role = both, say whom to trust: trust = FILE");
+		ksc_complain(file, section->line,
+			     "with role = both, say whom to trust: trust = FILE");
 		return;
 	}
 	if (!trust || !strcmp(trust->value, "system")) {
 		rc = ksc_credential_set_trust(cred, NULL);
 		if (rc <= 0 && trust)
-			ksc_complain(file, trust->line, "trust: the system has no certificate authorities");
+			ksc_complain(file, trust->line,
+				     "trust: the system has no certificate authorities");
 		return;
 	}
 	if (check_file(file, trust))
@@ -190,7 +206,8 @@ static void take_trust(struct ksc_settings *file, const struct ksc_section *sect
 	if (rc < 0)
 		ksc_complain(file, trust->line, "trust: %s: %s", trust->value, gnutls_strerror(rc));
 	else if (!rc)
-		ksc_complain(file, trust->line, "trust: %s: there is no certificate in it", trust->value);
+		ksc_complain(file, trust->line, "trust: %s: there is no certificate in it",
+			     trust->value);
 }
 
 static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
@@ -205,8 +222,8 @@ static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
 		if (strlen(items[i]) > KSC_MAX_NAME)
 			ksc_complain(file, s->line, "names: a name is too long");
 		else if (star && (star != items[i] || star[1] != '.' || strchr(star + 1, '*')))
-			ksc_complain(file, s->line, "names: \"%s\": a star stands for the first label",
-				     items[i]);
+			ksc_complain(file, s->line,
+				     "names: \"%s\": a star stands for the first label", items[i]);
 		else
 			check_memory(file, ksc_credential_add_name(cred, items[i]));
 	}
@@ -254,9 +271,17 @@ static void take_suites(struct ksc_settings *file, const struct ksc_setting *s,
 	}
 }
 
-static bool is_number(const char *text)
+/* An account or group by its number; 0xffffffff is nobody's. */
+static bool is_id(const char *text, uint32_t *id)
 {
-	return *text && strspn(text, "0123456789") == strlen(text);
+	unsigned long number;
+
+	if (!*text || strspn(text, "0123456789") != strlen(text))
+		return false;
+	errno = 0;
+	number = strtoul(text, NULL, 10);
+	*id = (uint32_t)number;
+	return !errno && number < UINT32_MAX;
 }
 
 static void take_users(struct ksc_settings *file, const struct ksc_setting *s,
@@ -264,15 +289,20 @@ static void take_users(struct ksc_settings *file, const struct ksc_setting *s,
 {
 	char *items[MAX_LIST];
 	int i, n = take_list(file, s, items);
+	uint32_t id;
 
 	for (i = 0; i < n; i++) {
-		const struct passwd *pw = is_number(items[i]) ? NULL : getpwnam(items[i]);
+		const struct passwd *pw;
 
-		if (!pw && !is_number(items[i]))
-			ksc_complain(file, s->line, "users: there is no account \"%s\"", items[i]);
+		if (is_id(items[i], &id)) {
+			check_memory(file, ksc_credential_allow_uid(cred, id));
+			continue;
+		}
+		pw = getpwnam(items[i]);
+		if (pw)
+			check_memory(file, ksc_credential_allow_uid(cred, pw->pw_uid));
 		else
-			check_memory(file, ksc_credential_allow_uid(cred, pw ? pw->pw_uid :
-						(uid_t)strtoul(items[i], NULL, 10)));
+			ksc_complain(file, s->line, "users: there is no account \"%s\"", items[i]);
 	}
 }
 
@@ -296,16 +326,16 @@ static void take_groups(struct ksc_settings *file, const struct ksc_setting *s,
 {
 	char *items[MAX_LIST];
 	int i, n = take_list(file, s, items);
+	uint32_t id = 0;
 
 	for (i = 0; i < n; i++) {
-		const struct group *gr = is_number(items[i]) ?
-			getgrgid((gid_t)strtoul(items[i], NULL, 10)) : getgrnam(items[i]);
+		bool number = is_id(items[i], &id);
+		const struct group *gr = number ? getgrgid(id) : getgrnam(items[i]);
 
 		if (gr)
 			allow_group(file, gr, cred);
-		else if (is_number(items[i]))
-			check_memory(file, ksc_credential_allow_gid(cred,
-						(gid_t)strtoul(items[i], NULL, 10)));
+		else if (number)
+			check_memory(file, ksc_credential_allow_gid(cred, id));
 		else
 			ksc_complain(file, s->line, "groups: there is no group \"%s\"", items[i]);
 	}
@@ -347,7 +377,7 @@ static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
 static void take_credential(struct ksc_settings *file, const struct ksc_section *section,
 			    struct ksc_credentials *set)
 {
-	const char *name = section->name + strlen(CREDENTIAL_SECTION);
+	const char *name = credential_name(section);
 	const struct ksc_setting *role = ksc_section_get(section, "role");
 	unsigned int before = file->n_complaints;
 	struct ksc_credential *cred;
@@ -355,11 +385,13 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 	size_t i;
 
 	if (!*name || strlen(name) > KSC_MAX_NAME) {
-		ksc_complain(file, section->line, "a credential's name has 1 to %d bytes", KSC_MAX_NAME);
+		ksc_complain(file, section->line, "a credential's name has 1 to %d bytes",
+			     KSC_MAX_NAME);
 		return;
 	}
 	if (!role) {
-		ksc_complain(file, section->line, "there is no role: role = server, client or both");
+		ksc_complain(file, section->line,
+			     "there is no role: role = server, client or both");
 		return;
 	}
 	if (take_word(file, role, roles, &bits))
@@ -379,10 +411,10 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 		rc = ksc_credential_finish(cred);
 		if (rc < 0)
 			ksc_complain(file, section->line, "%s", gnutls_strerror(rc));
-		else if (!ksc_credentials_add(set, cred))
-			return;
-		else
+		else if (ksc_credentials_add(set, cred))
 			check_memory(file, -ENOMEM);
+		else
+			cred = NULL;
 	}
 	ksc_credential_free(cred);
 }
@@ -429,10 +461,12 @@ static unsigned int line_of(const struct ksc_settings *file, const struct ksc_cr
 {
 	size_t i;
 
-	for (i = 0; i < file->n; i++)
-		if (!strncmp(file->sections[i].name, CREDENTIAL_SECTION, strlen(CREDENTIAL_SECTION)) &&
-		    !strcmp(file->sections[i].name + strlen(CREDENTIAL_SECTION), cred->name))
+	for (i = 0; i < file->n; i++) {
+		const char *name = credential_name(&file->sections[i]);
+
+		if (name && !strcmp(name, cred->name))
 			return file->sections[i].line;
+	}
 	return 0;
 }
 
@@ -526,11 +560,12 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 
 		if (!strcmp(section->name, "daemon"))
 			take_daemon(&file, section, config);
-		else if (!strncmp(section->name, CREDENTIAL_SECTION, strlen(CREDENTIAL_SECTION)))
+		else if (credential_name(section))
 			take_credential(&file, section, config->credentials);
 		else
 			ksc_complain(&file, section->line,
-				     "[%s] is no section: [daemon] or [credential NAME]", section->name);
+				     "[%s] is no section: [daemon] or [credential NAME]",
+				     section->name);
 	}
 	if (!file.n_complaints)
 		settle_defaults(&file, config->credentials);

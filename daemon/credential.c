@@ -152,7 +152,8 @@ int ksc_credential_add_alpn(struct ksc_credential *cred, const char *protocol)
 	if (!bigger)
 		return -ENOMEM;
 	bigger[cred->alpn_len] = (uint8_t)len;
-	memcpy(bigger + cred->alpn_len + 1, protocol, len);
+	/* Not a string: the length says where it ends. */
+	memcpy(bigger + cred->alpn_len + 1, protocol, bigger[cred->alpn_len]);
 	cred->alpn = bigger;
 	cred->alpn_len += 1 + len;
 	return 0;

@@ -200,7 +200,9 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	ev_signal_init(&term, on_stop, SIGTERM);
 	ev_signal_init(&interrupt, on_stop, SIGINT);
 	ev_signal_init(&hangup, on_reload, SIGHUP);
-	term.data = interrupt.data = hangup.data = d;
+	term.data = d;
+	interrupt.data = d;
+	hangup.data = d;
 	ev_signal_start(loop, &term);
 	ev_signal_start(loop, &interrupt);
 	ev_signal_start(loop, &hangup);

@@ -89,7 +89,8 @@ static int add_rules(scmp_filter_ctx filter)
 	if (!rc)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &no_exec);
 	if (!rc)
-		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &no_exec);
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+					    &no_exec);
 	return rc;
 }
 

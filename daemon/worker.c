@@ -115,10 +115,12 @@ static void print_address(const struct sockaddr_storage *addr, char *host, char 
 		snprintf(text, size, "%s:%u", host, ntohs(in->sin_port));
 		break;
 	case AF_INET6:
-		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
 			inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, INET6_ADDRSTRLEN);
-		else
-			inet_ntop(AF_INET6, &in6->sin6_addr, host, INET6_ADDRSTRLEN);
+			snprintf(text, size, "%s:%u", host, ntohs(in6->sin6_port));
+			break;
+		}
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, INET6_ADDRSTRLEN);
 		snprintf(text, size, "[%s]:%u", host, ntohs(in6->sin6_port));
 		break;
 	default:

@@ -84,14 +84,16 @@ static size_t make_aad(const struct state *s, uint8_t type, size_t plain, size_t
 {
 	if (s->tls13) {
 		aad[0] = 23;
-		aad[1] = aad[2] = 3;
+		aad[1] = 3;
+		aad[2] = 3;
 		aad[3] = (uint8_t)(sealed >> 8);
 		aad[4] = (uint8_t)sealed;
 		return 5;
 	}
 	memcpy(aad, s->seq, 8);
 	aad[8] = type;
-	aad[9] = aad[10] = 3;
+	aad[9] = 3;
+	aad[10] = 3;
 	aad[11] = (uint8_t)(plain >> 8);
 	aad[12] = (uint8_t)plain;
 	return 13;
@@ -115,7 +117,8 @@ void record_seal(const struct ksc_keys *keys, struct ksc_key *key, uint8_t type,
 				       sealed, &sealed_len) < 0)
 		abort();
 	head[0] = s.tls13 ? 23 : type;
-	head[1] = head[2] = 3;
+	head[1] = 3;
+	head[2] = 3;
 	head[3] = (uint8_t)(body >> 8);
 	head[4] = (uint8_t)body;
 	wire_put(wire, head, 5);

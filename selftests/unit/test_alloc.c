@@ -22,21 +22,49 @@ static bool refuse(void)
 	return --countdown == 0;
 }
 
-/* The linker puts these in the place of our own objects' calls. */
-#define WRAP(type, name, params, args)				\
-	type __real_##name params;				\
-	type __wrap_##name params;				\
-	type __wrap_##name params				\
-	{							\
-		return refuse() ? NULL : __real_##name args;	\
-	}
+/* The linker makes our own objects call the first of each pair, and that the second. */
+void *__wrap_malloc(size_t size);
+void *__real_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t n, size_t size);
+void *__real_reallocarray(void *old, size_t n, size_t size);
+char *__wrap_strdup(const char *text);
+char *__real_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t n);
+char *__real_strndup(const char *text, size_t n);
 
-WRAP(void *, malloc, (size_t size), (size))
-WRAP(void *, calloc, (size_t n, size_t size), (n, size))
-WRAP(void *, realloc, (void *old, size_t size), (old, size))
-WRAP(void *, reallocarray, (void *old, size_t n, size_t size), (old, n, size))
-WRAP(char *, strdup, (const char *text), (text))
-WRAP(char *, strndup, (const char *text, size_t n), (text, n))
+void *__wrap_malloc(size_t size)
+{
+	return refuse() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return refuse() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return refuse() ? NULL : __real_realloc(old, size);
+}
+
+void *__wrap_reallocarray(void *old, size_t n, size_t size)
+{
+	return refuse() ? NULL : __real_reallocarray(old, n, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return refuse() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t n)
+{
+	return refuse() ? NULL : __real_strndup(text, n);
+}
 
 static void arm(unsigned int at)
 {

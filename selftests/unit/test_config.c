@@ -203,10 +203,9 @@ static void bad_lines(void **state)
 	bad("[credential]\n", "1: [credential] is no section");
 	bad("[credential ]\n", "1: a credential's name");
 	bad("[daemon]\n[daemon]\n", "2: there is a section [daemon] already, at line 1");
-	bad("[daemon]\nlog-level=info\n\nlog-level=info\n", "4: \"log-level\" was said already, at line 2");
-	memset(long_line, 'x', sizeof(long_line));
-	memcpy(long_line, "[daemon]\nuser =", 15);
-	memcpy(long_line + sizeof(long_line) - 12, "\n[nothing]\n", 12);
+	bad("[daemon]\nlog-level=info\n\nlog-level=info\n",
+	    "4: \"log-level\" was said already, at line 2");
+	snprintf(long_line, sizeof(long_line), "[daemon]\nuser = %04900d\n[nothing]\n", 0);
 	assert_null(load(long_line, &complaints));
 	assert_non_null(strstr(complaints, "2: the line is too long"));
 	assert_non_null(strstr(complaints, "3: [nothing] is no section"));
@@ -244,7 +243,8 @@ static void bad_settings(void **state)
 	bad("[credential s]\nrole = waiter\n", "2: role: \"waiter\" is none of");
 	bad("[credential s]\n", "1: there is no role");
 	bad("[credential s]\nrole = server\n", "1: a server needs a certificate");
-	bad("[credential s]\nrole = both\ncert = " CERTS "/server.pem\nkey = " CERTS "/server.key\n",
+	bad("[credential s]\nrole = both\ncert = " CERTS "/server.pem\n"
+	    "key = " CERTS "/server.key\n",
 	    "1: with role = both");
 }
 
@@ -264,12 +264,16 @@ static void bad_files(void **state)
 #define S "[credential s]\nrole = server\n"
 	bad(S "cert = " CERTS "/server.pem\n", "3: there is no key to this cert");
 	bad(S "key = " CERTS "/server.key\n", "3: there is no cert to this key");
-	bad(S "cert = server.pem\nkey = " CERTS "/server.key\n", "3: cert: \"server.pem\" is not an absolute");
-	bad(S "cert = /nonexistent\nkey = " CERTS "/server.key\n", "3: cert: /nonexistent: No such file");
-	bad(S "cert = " CERTS "/server.pem\nkey = /nonexistent\n", "4: key: /nonexistent: No such file");
+	bad(S "cert = server.pem\nkey = " CERTS "/server.key\n",
+	    "3: cert: \"server.pem\" is not an absolute path");
+	bad(S "cert = /nonexistent\nkey = " CERTS "/server.key\n",
+	    "3: cert: /nonexistent: No such file");
+	bad(S "cert = " CERTS "/server.pem\nkey = /nonexistent\n",
+	    "4: key: /nonexistent: No such file");
 	bad(S "cert = " CERTS "/server.pem\nkey = " CERTS "/client.key\n", "4: key: ");
 	bad(S "cert = " CERTS "/server.key\nkey = " CERTS "/server.key\n", "3: cert: ");
-	bad("[credential c]\nrole = client\ntrust = /nonexistent\n", "3: trust: /nonexistent: No such");
+	bad("[credential c]\nrole = client\ntrust = /nonexistent\n",
+	    "3: trust: /nonexistent: No such file");
 	bad("[credential c]\nrole = client\ntrust = " CERTS "/ca.key\n", "3: trust: ");
 #undef S
 }
@@ -290,7 +294,8 @@ static void defaults(void **state)
 	/* The built-in one is there still, since no client's is the default. */
 	assert_non_null(find(config, "system"));
 	ksc_config_free(config);
-	bad("[credential system]\nrole = client\ntrust = " CERTS "/ca.pem\n", " the credential \"system\"");
+	bad("[credential system]\nrole = client\ntrust = " CERTS "/ca.pem\n",
+	    " the credential \"system\"");
 }
 
 /* All faults are told at once, in the order of their lines within each section. */

@@ -19,7 +19,7 @@ static enum ksc_status choose(const struct ksc_credentials *set, enum ksc_role r
 	const struct ksc_credential *cred;
 	enum ksc_status status = ksc_credentials_choose(set, &choice, &cred);
 
-	assert_int_equal(cred != NULL, status == KSC_STATUS_OK);
+	assert_int_equal(!cred, status != KSC_STATUS_OK);
 	*found = cred ? cred->name : "";
 	return status;
 }
@@ -48,8 +48,8 @@ static void choose__by_server_name(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(choose(set, KSC_ROLE_SERVER, NULL, cases[i].server_name, 0, &found),
-				 KSC_STATUS_OK);
+		assert_int_equal(choose(set, KSC_ROLE_SERVER, NULL, cases[i].server_name, 0,
+					&found), KSC_STATUS_OK);
 		assert_string_equal(found, cases[i].wanted);
 	}
 	/* A client's credential has nothing to do with the name. */
@@ -127,7 +127,8 @@ static void choose__by_owner(void **state)
 	/* Not even root's, unless it is listed. */
 	assert_int_equal(choose(set, KSC_ROLE_SERVER, "theirs", NULL, 0, &found),
 			 KSC_STATUS_ACCESS_DENIED);
-	assert_int_equal(choose(set, KSC_ROLE_SERVER, NULL, "second.test", 0, &found), KSC_STATUS_OK);
+	assert_int_equal(choose(set, KSC_ROLE_SERVER, NULL, "second.test", 0, &found),
+			 KSC_STATUS_OK);
 	assert_string_equal(found, "mine");
 	assert_int_equal(choose(set, KSC_ROLE_SERVER, NULL, "second.test", 7, &found),
 			 KSC_STATUS_ACCESS_DENIED);

@@ -8,99 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "side.h"
-
-/**
- * struct setup - a credential, both sides and what they are about
- * @creds: ours
- * @side: ours
- * @peer: the other one
- */
-struct setup {
-	struct ksc_credentials *creds;
-	struct side *side;
-	struct peer *peer;
-};
-
-/* The combinations that most cases have to hold in. */
-struct variant {
-	const struct peer_type *type;
-	bool we_serve;
-	bool tls12;
-	const char *cipher;
-};
-
-static struct variant variants[2 * 2 * 2 * KSC_N_CIPHERS];
-static size_t n_variants;
-
-static void make_variants(void)
-{
-	unsigned int bits;
-	size_t i;
-
-	for (i = 0; i < KSC_N_CIPHERS; i++)
-		for (bits = 0; bits < 8; bits++)
-			variants[n_variants++] = (struct variant) {
-				.type = bits & 1 ? &peer_openssl : &peer_gnutls,
-				.we_serve = bits & 2,
-				.tls12 = bits & 4,
-				.cipher = ksc_ciphers[i].name,
-			};
-}
-
-static void setup(struct setup *s, const struct peer_type *type, const struct cred_options *cred,
-		  struct ksc_engine_params params, struct peer_options peer)
-{
-	s->creds = creds_new(cred, 1);
-	params.credentials = s->creds;
-	s->side = side_new(&params);
-	s->peer = peer_new(type, &peer);
-}
-
-static void teardown(struct setup *s)
-{
-	side_free(s->side);
-	peer_free(s->peer);
-	ksc_credentials_put(s->creds);
-}
-
-static void setup_variant(struct setup *s, const struct variant *v, struct peer_options peer)
-{
-	const struct cred_options cred = {
-		.cert = v->we_serve ? "server" : NULL,
-		.ca = "ca",
-	};
-
-	peer.server = !v->we_serve;
-	peer.tls12 = v->tls12;
-	peer.cipher = v->cipher;
-	peer.cert = v->we_serve ? NULL : peer.cert ? peer.cert : "server";
-	peer.ca = v->we_serve ? "ca" : NULL;
-	peer.server_name = v->we_serve ? "server.test" : NULL;
-	setup(s, v->type, &cred, (struct ksc_engine_params) {
-		.role = v->we_serve ? KSC_ROLE_SERVER : KSC_ROLE_CLIENT,
-		.server_name = v->we_serve ? NULL : "server.test",
-	}, peer);
-}
-
-static void check_ok(struct setup *s, const struct variant *v)
-{
-	const struct ksc_step *step = &s->side->step;
-
-	if (step->status != KSC_STATUS_OK)
-		fail_msg("%s, we %s, %s, %s: %s: %s", v->type->name,
-			 v->we_serve ? "serve" : "connect", v->tls12 ? "1.2" : "1.3", v->cipher,
-			 ksc_status_name(step->status), step->text);
-	assert_int_equal(step->keys.version, v->tls12 ? 0x0303 : 0x0304);
-	assert_string_equal(ksc_suite_name(step->keys.suite), v->cipher);
-	assert_string_equal(step->info.server_name, "server.test");
-	assert_int_equal(step->info.peer.present, !v->we_serve);
-	if (!v->we_serve)
-		assert_non_null(strstr(step->info.peer.subject, "CN=server"));
-	assert_false(step->info.resumed);
-	assert_int_equal(step->keys.tx.secret_len == 0, v->tls12);
-	assert_int_equal(step->keys.tx.key_len == 0, !v->tls12);
-}
+#include "variant.h"
 
 /* Every library, role, version and suite comes to keys that work. */
 static void handshake_all(void **state)
@@ -108,7 +16,7 @@ static void handshake_all(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < n_variants; i++) {
+	for (i = 0; i < N_VARIANTS; i++) {
 		struct setup s;
 
 		setup_variant(&s, &variants[i], (struct peer_options) { 0 });
@@ -168,7 +76,7 @@ static void case_01_split_every_byte(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < n_variants; i++) {
+	for (i = 0; i < N_VARIANTS; i++) {
 		struct setup s;
 
 		setup_variant(&s, &variants[i], (struct peer_options) { 0 });
@@ -222,7 +130,7 @@ static void case_01_split_in_two(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < N_PLAIN_VARIANTS; i++) {
 		unsigned int flight;
 
 		/* Nothing of the cipher here: one is enough. */
@@ -241,7 +149,7 @@ static void case_02_empty_step(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < N_PLAIN_VARIANTS; i++) {
 		struct setup s;
 
 		setup_variant(&s, &variants[i], (struct peer_options) { 0 });
@@ -264,7 +172,7 @@ static void case_03_incomplete_changes_nothing(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < n_variants; i++) {
+	for (i = 0; i < N_VARIANTS; i++) {
 		struct setup s;
 		unsigned int k;
 		int rc = PEER_WANTS_MORE;
@@ -285,7 +193,8 @@ static void case_03_incomplete_changes_nothing(void **state)
 				size_t need;
 
 				side_step(s.side, part);
-				assert_int_equal(s.side->step.status, KSC_STATUS_INCOMPLETE_MESSAGE);
+				assert_int_equal(s.side->step.status,
+						 KSC_STATUS_INCOMPLETE_MESSAGE);
 				need = s.side->step.need;
 				side_step(s.side, part);
 				assert_int_equal(s.side->step.need, need);
@@ -316,7 +225,7 @@ static void case_04_need_is_exact(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < n_variants; i++) {
+	for (i = 0; i < N_VARIANTS; i++) {
 		struct setup s;
 		size_t offered = 0;
 		int rc = PEER_WANTS_MORE;
@@ -356,7 +265,7 @@ static void case_05_coalesced_flights(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < n_variants; i++) {
+	for (i = 0; i < N_VARIANTS; i++) {
 		struct setup s;
 
 		setup_variant(&s, &variants[i], (struct peer_options) { 0 });
@@ -373,7 +282,7 @@ static void case_06_messages_across_records(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < n_variants; i++) {
+	for (i = 0; i < N_VARIANTS; i++) {
 		struct setup s;
 
 		if (variants[i].type != &peer_openssl || variants[i].we_serve)
@@ -445,7 +354,7 @@ static void behind_finished(bool alert)
 {
 	size_t i;
 
-	for (i = 0; i < n_variants; i++) {
+	for (i = 0; i < N_VARIANTS; i++) {
 		const struct variant *v = &variants[i];
 		struct ksc_keys *keys;
 		struct setup s;
@@ -513,7 +422,7 @@ static void case_10_ok_with_token(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < n_variants; i++) {
+	for (i = 0; i < N_VARIANTS; i++) {
 		const struct variant *v = &variants[i];
 		struct setup s;
 		int rc;
@@ -629,7 +538,7 @@ static void case_13_hello_retry_request(void **state)
 	size_t i, chunk;
 
 	(void)state;
-	for (i = 0; i < n_variants; i++)
+	for (i = 0; i < N_VARIANTS; i++)
 		for (chunk = 1; chunk; chunk = chunk == 1 ? WHOLE : 0) {
 			const struct variant *v = &variants[i];
 			struct setup s;
@@ -654,7 +563,7 @@ static void case_14_middlebox_ccs(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < n_variants; i++) {
+	for (i = 0; i < N_VARIANTS; i++) {
 		const struct variant *v = &variants[i];
 		bool without;
 
@@ -672,181 +581,6 @@ static void case_14_middlebox_ccs(void **state)
 				break;
 		}
 	}
-}
-
-/* What is not TLS is refused at once, and with an alert. */
-static void case_16_not_tls(void **state)
-{
-	static const struct {
-		const char *bytes;
-		size_t len;
-		enum ksc_status status;
-		uint8_t alert;
-	} bad[] = {
-		{ "GET / HTTP/1.1\r\n\r\n", 18, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE },
-		{ "G", 1, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE },
-		{ "\x16\x02", 2, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_PROTOCOL_VERSION },
-		{ "\x16\x03\x01\xff\xff", 5, KSC_STATUS_RECORD_OVERFLOW, GNUTLS_A_RECORD_OVERFLOW },
-		{ "\x80\x2e\x01\x03\x01", 5, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE },
-		{ "\x17\x03\x03\x00\x01x", 6, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE },
-		{ "\x16\x03\x01\x00\x04\x14\x00\x00\x00", 9, KSC_STATUS_PROTOCOL_ERROR,
-		  GNUTLS_A_UNEXPECTED_MESSAGE },
-	};
-	const struct cred_options cred = { .cert = "server", .ca = "ca" };
-	size_t i;
-	int serve;
-
-	(void)state;
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		for (serve = 0; serve < 2; serve++) {
-			struct ksc_engine_params params = {
-				.credentials = creds_new(&cred, 1),
-				.role = serve ? KSC_ROLE_SERVER : KSC_ROLE_CLIENT,
-				.server_name = "server.test",
-			};
-			struct side *side = side_new(&params);
-
-			if (!serve)
-				side_step(side, 0);
-			side->out.len = 0;
-			wire_put(&side->in, bad[i].bytes, bad[i].len);
-			side_step(side, side->in.len);
-			assert_int_equal(side->step.status, bad[i].status);
-			assert_int_equal(side->step.alert, bad[i].alert);
-			assert_int_equal(side->step.direction, KSC_DIRECTION_SENT);
-			assert_int_equal(side->out.len, 7);
-			assert_int_equal(side->out.data[0], 21);
-			assert_int_equal(side->out.data[6], bad[i].alert);
-			side_free(side);
-			ksc_credentials_put(params.credentials);
-		}
-}
-
-/* The second byte of a record's version is the only one that may be anything. */
-static bool is_ignored(const struct wire *wire, size_t at)
-{
-	size_t start = 0;
-
-	while (start + 5 <= wire->len) {
-		if (at == start + 2)
-			return true;
-		start += 5 + ((size_t)wire->data[start + 3] << 8 | wire->data[start + 4]);
-	}
-	return false;
-}
-
-/* The @at'th byte of the server's first flight is wrong in a bit; false past its end. */
-static bool flip_bit(const struct variant *v, size_t at)
-{
-	struct setup s;
-	bool ignored, within;
-
-	setup_variant(&s, v, (struct peer_options) { .no_tickets = true });
-	side_step(s.side, 0);
-	wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
-	s.side->out.len = 0;
-	s.peer->type->handshake(s.peer);
-	within = at < s.peer->out.len;
-	if (!within)
-		goto out;
-	ignored = is_ignored(&s.peer->out, at);
-	s.peer->out.data[at] ^= (uint8_t)(1 << (at % 8));
-	wire_put(&s.side->in, s.peer->out.data, s.peer->out.len);
-	s.peer->out.len = 0;
-	while (s.side->in.len &&
-	       side_step(s.side, s.side->in.len) == KSC_STATUS_CONTINUE_NEEDED)
-		;
-	if (!v->tls12 && !ignored && s.side->step.status == KSC_STATUS_OK)
-		fail_msg("%s, byte %zu", v->type->name, at);
-	/* TLS 1.2 finds out only with Finished what it didn't like. */
-	wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
-	if (v->tls12 && !ignored && s.side->step.status == KSC_STATUS_CONTINUE_NEEDED)
-		assert_int_not_equal(s.peer->type->handshake(s.peer), PEER_DONE);
-out:
-	teardown(&s);
-	return within;
-}
-
-static void case_15_bit_flips(void **state)
-{
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < 8; i++) {
-		size_t at = 0;
-
-		if (!variants[i].we_serve)
-			while (flip_bit(&variants[i], at))
-				at += getenv("KSC_TEST_EVERY_BYTE") ? 1 : 11;
-	}
-}
-
-/* A ticket of ours brings a peer back, and is worth nothing elsewhere. */
-static void resumption(void **state)
-{
-	static const struct cred_options list[] = {
-		{ .name = "one", .cert = "server", .roles = KSC_ROLE_BIT(KSC_ROLE_SERVER) },
-		{ .name = "two", .cert = "server", .roles = KSC_ROLE_BIT(KSC_ROLE_SERVER) },
-	};
-	int i;
-
-	(void)state;
-	for (i = 0; i < 4; i++) {
-		const struct peer_type *type = i & 1 ? &peer_openssl : &peer_gnutls;
-		struct peer_options opt = {
-			.tls12 = i & 2, .ca = "ca", .server_name = "server.test",
-		};
-		struct ksc_engine_params params = {
-			.credentials = creds_new(list, 2), .role = KSC_ROLE_SERVER,
-		};
-		const char *const names[] = { "one", "one", "two" };
-		void *saved = NULL;
-		unsigned int k;
-
-		for (k = 0; k < 3; k++) {
-			struct side *side;
-			struct peer *peer;
-			uint8_t buf[16];
-			void *fresh;
-
-			params.credential = names[k];
-			side = side_new(&params);
-			opt.resume = saved;
-			peer = peer_new(type, &opt);
-			assert_int_equal(shake(side, peer, WHOLE), KSC_STATUS_OK);
-			if (side->step.info.resumed != (k == 1))
-				fail_msg("%s, %s, attempt %u", type->name,
-					 opt.tls12 ? "1.2" : "1.3", k);
-			assert_int_equal(type->resumed(peer), k == 1);
-			prove_keys(side, peer);
-			type->read(peer, buf, sizeof(buf));
-			fresh = type->save(peer);
-			/* TLS 1.2's may be used again, and then there is no new one. */
-			assert_true(fresh || saved);
-			if (fresh && saved)
-				type->forget(saved);
-			if (fresh)
-				saved = fresh;
-			side_free(side);
-			peer_free(peer);
-		}
-		type->forget(saved);
-		ksc_credentials_put(params.credentials);
-	}
-}
-
-/* A peer that takes less than TLS's records, as long as the kernel can't be told. */
-static void small_records_refused(void **state)
-{
-	const struct cred_options cred = { .cert = "server", .ca = "ca" };
-	struct setup s;
-
-	(void)state;
-	setup(&s, &peer_gnutls, &cred, (struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
-	      (struct peer_options) { .record_size_limit = 1024, .server_name = "server.test" });
-	assert_int_equal(shake(s.side, s.peer, WHOLE), KSC_STATUS_PROTOCOL_ERROR);
-	assert_non_null(strstr(s.side->step.text, "1024"));
-	teardown(&s);
 }
 
 int main(void)
@@ -870,10 +604,6 @@ int main(void)
 		cmocka_unit_test(case_12_alert_received),
 		cmocka_unit_test(case_13_hello_retry_request),
 		cmocka_unit_test(case_14_middlebox_ccs),
-		cmocka_unit_test(case_15_bit_flips),
-		cmocka_unit_test(case_16_not_tls),
-		cmocka_unit_test(resumption),
-		cmocka_unit_test(small_records_refused),
 	};
 
 	if (getenv("KSC_TEST_FILTER"))

@@ -121,8 +121,9 @@ static void case_24_names(void **state)
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct outcome o = connect_to("server", names[i].name, names[i].address,
 					      KSC_VERIFY_DEFAULT, false);
+		const bool accepted = o.status == KSC_STATUS_OK;
 
-		if ((o.status == KSC_STATUS_OK) != names[i].good)
+		if (accepted != names[i].good)
 			fail_msg("%s, %s: %s", names[i].name ? names[i].name : "-",
 				 names[i].address ? names[i].address : "-", o.text);
 		if (!names[i].good)
@@ -168,9 +169,10 @@ static void case_26_client_certificates(void **state)
 
 			if (i == 1 || (i == 0 && !require)) {
 				if (o.status != KSC_STATUS_OK)
-					fail_msg("%s, %u: %s", certs[i] ? certs[i] : "none", bits, o.text);
+					fail_msg("%s, %u: %s", certs[i] ? certs[i] : "none", bits,
+						 o.text);
 				assert_int_equal(o.info.peer.present, i == 1);
-				assert_int_equal(strstr(o.info.peer.subject, "CN=client") != NULL, i == 1);
+				assert_int_equal(!strstr(o.info.peer.subject, "CN=client"), i != 1);
 				assert_false(o.info.resumed);
 				continue;
 			}
@@ -239,7 +241,7 @@ static struct outcome serve_alpn(const char *cred_alpn, const char *socket_alpn,
 	if (socket_alpn) {
 		params.alpn_len = strlen(socket_alpn) + 1;
 		list[0] = (uint8_t)strlen(socket_alpn);
-		memcpy(list + 1, socket_alpn, strlen(socket_alpn));
+		memcpy(list + 1, socket_alpn, list[0]);
 		params.alpn = list;
 	}
 	return meet(&peer_openssl, &cred, 1, params, (struct peer_options) {
@@ -284,7 +286,7 @@ static void case_28_alpn_of_client(void **state)
 	struct outcome o;
 
 	(void)state;
-	for (;;) {
+	do {
 		opt.alpn = "h2";
 		o = meet(&peer_openssl, &cred, 1, params, opt);
 		assert_int_equal(o.status, KSC_STATUS_OK);
@@ -297,10 +299,8 @@ static void case_28_alpn_of_client(void **state)
 		o = meet(&peer_openssl, &cred, 1, params, opt);
 		assert_int_equal(o.status, KSC_STATUS_ALERT_RECEIVED);
 		assert_int_equal(o.alert, GNUTLS_A_NO_APPLICATION_PROTOCOL);
-		if (opt.tls12)
-			break;
-		opt.tls12 = true;
-	}
+		opt.tls12 = !opt.tls12;
+	} while (opt.tls12);
 }
 
 static void alpn_malformed(void **state)
@@ -368,7 +368,9 @@ static void case_28_sni(void **state)
 
 static void no_credential(void **state)
 {
-	static const struct cred_options mine = { .cert = "server", .restricted = true, .uid = 1000 };
+	static const struct cred_options mine = {
+		.cert = "server", .restricted = true, .uid = 1000,
+	};
 	struct outcome o;
 
 	(void)state;

@@ -61,15 +61,15 @@ static void scan__garbage_behind_records(void **state)
 static void scan__header_faults(void **state)
 {
 	static const struct {
-		uint8_t bytes[5];
 		size_t len;
+		uint8_t bytes[5];
 		uint8_t alert;
 	} faults[] = {
-		{ { 19 }, 1, GNUTLS_A_UNEXPECTED_MESSAGE },
-		{ { 24 }, 1, GNUTLS_A_UNEXPECTED_MESSAGE },
-		{ { 22, 2 }, 2, GNUTLS_A_PROTOCOL_VERSION },
-		{ { 22, 4 }, 2, GNUTLS_A_PROTOCOL_VERSION },
-		{ { 22, 3, 3, 0x48, 0x01 }, 5, GNUTLS_A_RECORD_OVERFLOW },
+		{ 1, { 19 }, GNUTLS_A_UNEXPECTED_MESSAGE },
+		{ 1, { 24 }, GNUTLS_A_UNEXPECTED_MESSAGE },
+		{ 2, { 22, 2 }, GNUTLS_A_PROTOCOL_VERSION },
+		{ 2, { 22, 4 }, GNUTLS_A_PROTOCOL_VERSION },
+		{ 5, { 22, 3, 3, 0x48, 0x01 }, GNUTLS_A_RECORD_OVERFLOW },
 	};
 	static const uint8_t largest[] = { 22, 3, 3, 0x48, 0x00 };
 	struct ksc_records r;
