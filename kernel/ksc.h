@@ -612,6 +612,11 @@ int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
 		    struct scatterlist *dst, unsigned int assoclen,
 		    unsigned int len);
 
+/* frag.c */
+int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
+		  gfp_t gfp, u8 **p);
+void ksc_frag_exit(void);
+
 /* tx.c */
 int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
 void ksc_splice_eof(struct socket *sock);
@@ -636,8 +641,9 @@ void ksc_rx_exit(void);
 
 /* rxq.c */
 int ksc_rxq_copy(struct sock *sk, u32 offset, void *to, u32 len);
+const u8 *ksc_rxq_peek(struct sock *sk, u32 len, u8 *buf);
 int ksc_rxq_sg(struct sock *sk, u32 offset, u32 len, struct scatterlist *sg,
-	       int max);
+	       int used, int max);
 
 /* diag.c */
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,

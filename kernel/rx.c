@@ -15,27 +15,30 @@
 
 #include "ksc.h"
 
-#define KSC_REC_ORDER	get_order(KSC_MAX_PAYLOAD)
+/*
+ * Room for a page's worth of phase, the additional data, a full content and
+ * TLS 1.3's type and padding.
+ */
+#define KSC_REC_AREA	ALIGN(PAGE_SIZE + 16 + KSC_MAX_PAYLOAD + \
+			      KSC_MAX_EXPANSION_13 + 1, PAGE_SIZE)
 
 /**
  * struct ksc_rec - a decrypted record, or the room for one
  * @list: in ksc_rx.plain
- * @page: KSC_MAX_PAYLOAD bytes, the content
+ * @area: KSC_REC_AREA bytes, contiguous
+ * @data: the content, somewhere in @area
  * @off: what was read already
  * @len: bytes of content
- * @aad: room for the additional data, which is not plaintext
- * @tail: TLS 1.3's type and padding behind a full content
- * @dst: @aad, @page, @tail
+ * @dst: in @area, the additional data and what is decrypted
  * @src: the record in TCP's queue
  */
 struct ksc_rec {
 	struct list_head list;
-	struct page *page;
+	u8 *area;
+	u8 *data;
 	u32 off;
 	u32 len;
-	u8 aad[16];
-	u8 tail[KSC_MAX_EXPANSION_13 + 1];
-	struct scatterlist dst[3];
+	struct scatterlist dst;
 	struct scatterlist src[KSC_RX_FRAGS + 1];
 };
 
@@ -45,7 +48,7 @@ static void ksc_rec_free(struct ksc_rec *rec)
 {
 	if (!rec)
 		return;
-	__free_pages(rec->page, KSC_REC_ORDER);
+	free_pages_exact(rec->area, KSC_REC_AREA);
 	kfree(rec);
 }
 
@@ -57,8 +60,8 @@ static struct ksc_rec *ksc_rec_get(void)
 		rec = kmalloc(sizeof(*rec), GFP_KERNEL);
 		if (!rec)
 			return NULL;
-		rec->page = alloc_pages(GFP_KERNEL, KSC_REC_ORDER);
-		if (!rec->page) {
+		rec->area = alloc_pages_exact(KSC_REC_AREA, GFP_KERNEL);
+		if (!rec->area) {
 			kfree(rec);
 			return NULL;
 		}
@@ -72,11 +75,6 @@ static void ksc_rec_put(struct ksc_rec *rec)
 {
 	if (this_cpu_cmpxchg(ksc_rec_slot, NULL, rec))
 		ksc_rec_free(rec);
-}
-
-static u8 *ksc_rec_data(const struct ksc_rec *rec)
-{
-	return page_address(rec->page);
 }
 
 /**
@@ -140,10 +138,14 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 
 	if (!rx->rec_len) {
 		const struct ksc_suite *suite = rx->cipher.suite;
-		u8 p[KSC_HEADER_LEN];
+		u8 buf[KSC_HEADER_LEN];
 		struct ksc_header h;
+		const u8 *p;
 
-		if (avail < KSC_HEADER_LEN || ksc_rxq_copy(sk, 0, p, sizeof(p)))
+		if (avail < KSC_HEADER_LEN)
+			return false;
+		p = ksc_rxq_peek(sk, sizeof(buf), buf);
+		if (!p)
 			return false;
 		ksc_header_parse(p, &h);
 		rx->bad = ksc_header_check_protected(&h, ks->version,
@@ -211,38 +213,47 @@ static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
 {
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	struct ksc_rx *rx = &ks->rx;
-	struct scatterlist *sg = rec->src;
+	/* TLS 1.3: the header is the additional data and lies before the rest */
 	u32 from = v13 ? 0 : skip;
 	int n;
 
-	sg_init_table(rec->src, ARRAY_SIZE(rec->src));
-	/* TLS 1.3: the header is the additional data and lies before the rest */
 	if (!v13)
-		sg_set_buf(sg++, rx->cipher.aad, 13);
-
+		sg_init_one(rec->src, rx->cipher.aad, 13);
 	if (!rx->stage_len) {
-		n = ksc_rxq_sg(sk, from, rx->rec_len - from, sg, KSC_RX_FRAGS);
+		n = ksc_rxq_sg(sk, from, rx->rec_len - from, rec->src, !v13,
+			       ARRAY_SIZE(rec->src));
 		if (n > 0)
 			return 0;
 		if (n != -EMSGSIZE)
 			return n;
-		sg_init_table(rec->src, ARRAY_SIZE(rec->src));
-		if (!v13)
-			sg_set_buf(rec->src, rx->cipher.aad, 13);
 	}
 	/* in too many pieces, or too long for the window: make it one */
 	n = ksc_rx_stage_some(sk, ks, rx->rec_len);
 	if (n)
 		return n;
-	sg_set_buf(sg, rx->stage + from, rx->rec_len - from);
-	sg_mark_end(sg);
+	sg_init_table(rec->src, 1 + !v13);
+	if (!v13)
+		sg_set_buf(rec->src, rx->cipher.aad, 13);
+	sg_set_buf(&rec->src[!v13], rx->stage + from, rx->rec_len - from);
 	return 0;
 }
 
-static u8 ksc_rec_byte(const struct ksc_rec *rec, u32 i)
+/*
+ * Where the content goes: to the same place in a page as where it comes from,
+ * so that source and destination cross pages together and the AEAD walks each
+ * once.
+ */
+static void ksc_rx_dest(struct ksc_rec *rec, bool v13, unsigned int assoclen,
+			unsigned int len)
 {
-	return i < KSC_MAX_PAYLOAD ? ksc_rec_data(rec)[i] :
-				     rec->tail[i - KSC_MAX_PAYLOAD];
+	u32 at = offset_in_page(rec->src[!v13].offset);
+
+	if (v13)
+		at += KSC_HEADER_LEN;
+	if (at < assoclen)
+		at += PAGE_SIZE;
+	rec->data = rec->area + at;
+	sg_init_one(&rec->dst, rec->data - assoclen, assoclen + len);
 }
 
 /* The record is used up */
@@ -271,17 +282,21 @@ static int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec
 	unsigned int explicit = c->suite->explicit_len;
 	unsigned int skip = KSC_HEADER_LEN + explicit;
 	bool v13 = ks->version == KSC_VERSION_1_3;
-	u8 p[KSC_HEADER_LEN + 8];
+	u8 buf[KSC_HEADER_LEN + 8];
 	unsigned int assoclen, len;
+	const u8 *p = buf;
 	int type, err;
 
-	if (rx->stage_len)
-		memcpy(p, rx->stage, min(skip, rx->stage_len));
-	else if (ksc_rxq_copy(sk, 0, p, skip))
-		return -EFAULT;
-	if (rx->stage_len && rx->stage_len < skip &&
-	    ksc_rxq_copy(sk, 0, p + rx->stage_len, skip - rx->stage_len))
-		return -EFAULT;
+	if (!rx->stage_len) {
+		p = ksc_rxq_peek(sk, skip, buf);
+		if (!p)
+			return -EFAULT;
+	} else {
+		memcpy(buf, rx->stage, min(skip, rx->stage_len));
+		if (rx->stage_len < skip &&
+		    ksc_rxq_copy(sk, 0, buf + rx->stage_len, skip - rx->stage_len))
+			return -EFAULT;
+	}
 
 	len = rx->rec_len - skip - KSC_TAG_LEN;
 	type = p[0];
@@ -299,12 +314,8 @@ static int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec
 	err = ksc_rx_source(sk, ks, rec, skip);
 	if (err)
 		return err;
-	sg_init_table(rec->dst, ARRAY_SIZE(rec->dst));
-	sg_set_buf(&rec->dst[0], rec->aad, assoclen);
-	sg_set_page(&rec->dst[1], rec->page, KSC_MAX_PAYLOAD, 0);
-	sg_set_buf(&rec->dst[2], rec->tail, sizeof(rec->tail));
-
-	err = ksc_cipher_open(c, rec->src, rec->dst, assoclen, len + KSC_TAG_LEN);
+	ksc_rx_dest(rec, v13, assoclen, len);
+	err = ksc_cipher_open(c, rec->src, &rec->dst, assoclen, len + KSC_TAG_LEN);
 	if (err)
 		return err;
 	c->seq++;
@@ -318,7 +329,7 @@ static int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec
 		do {
 			if (!len)
 				return 0;
-			type = ksc_rec_byte(rec, --len);
+			type = rec->data[--len];
 		} while (!type);
 	}
 	rec->len = len;
@@ -335,7 +346,7 @@ static void ksc_rx_refuse(struct sock *sk, struct ksc_sock *ks, u32 status,
 static int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks,
 			const struct ksc_rec *rec)
 {
-	const u8 *p = ksc_rec_data(rec);
+	const u8 *p = rec->data;
 
 	if (rec->len != 2) {
 		ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
@@ -394,7 +405,7 @@ static int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks,
 			    const struct ksc_rec *rec)
 {
 	bool v13 = ks->version == KSC_VERSION_1_3;
-	const u8 *p = ksc_rec_data(rec);
+	const u8 *p = rec->data;
 	u32 left = rec->len, body;
 	int err;
 	u8 type;
@@ -540,7 +551,7 @@ static int ksc_rx_read(struct ksc_rx *rx, struct msghdr *msg, size_t len,
 	u32 n = min_t(size_t, rec->len - rec->off, len);
 
 	if (!(flags & MSG_TRUNC)) {
-		n = copy_to_iter(ksc_rec_data(rec) + rec->off, n, &msg->msg_iter);
+		n = copy_to_iter(rec->data + rec->off, n, &msg->msg_iter);
 		if (!n)
 			return -EFAULT;
 	}
@@ -567,7 +578,7 @@ static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 				continue;
 			}
 			n = min_t(size_t, n - skip, len);
-			n = copy_to_iter(ksc_rec_data(rec) + rec->off + skip, n,
+			n = copy_to_iter(rec->data + rec->off + skip, n,
 					 &msg->msg_iter);
 			return n ?: -EFAULT;
 		}

@@ -56,11 +56,100 @@ int ksc_rxq_copy(struct sock *sk, u32 offset, void *to, u32 len)
 }
 
 /**
+ * ksc_rxq_peek() - look at the first unread bytes
+ * @sk: socket, locked
+ * @len: how many
+ * @buf: room for them
+ *
+ * Context: the socket's lock, owned or in softirq.
+ * Return: the bytes where they lie if they do so in one piece, else @buf with
+ * a copy of them; NULL if there are fewer.
+ */
+const u8 *ksc_rxq_peek(struct sock *sk, u32 len, u8 *buf)
+{
+	struct sk_buff *skb;
+	u32 off;
+
+	skb = ksc_rxq_first(sk, &off);
+	if (!skb)
+		return NULL;
+	if (off + len <= skb_headlen(skb))
+		return skb->data + off;
+	if (!skb_headlen(skb) && skb_shinfo(skb)->nr_frags) {
+		const skb_frag_t *frag = skb_shinfo(skb)->frags;
+		int i;
+
+		for (i = 0; i < skb_shinfo(skb)->nr_frags; i++, frag++) {
+			u32 size = skb_frag_size(frag);
+
+			if (off >= size) {
+				off -= size;
+				continue;
+			}
+			if (off + len > size || PageHighMem(skb_frag_page(frag)))
+				break;
+			return (u8 *)skb_frag_address(frag) + off;
+		}
+	}
+	return ksc_rxq_copy(sk, 0, buf, len) ? NULL : buf;
+}
+
+static void ksc_sg_add(struct scatterlist *sg, int *used, struct page *page,
+		       u32 len, u32 offset)
+{
+	/* one by one: the table is long, and few of its entries are used */
+	sg_init_table(&sg[*used], 1);
+	sg_set_page(&sg[*used], page, len, offset);
+	if (*used)
+		sg_unmark_end(&sg[*used - 1]);
+	(*used)++;
+}
+
+/* Bytes @off to @off + @len of an skb; the caller knows that they are there */
+static int ksc_rxq_sg_skb(const struct sk_buff *skb, u32 off, u32 len,
+			  struct scatterlist *sg, int *used, int max)
+{
+	u32 head = skb_headlen(skb);
+	int i;
+
+	if (off < head) {
+		const u8 *p = skb->data + off;
+		u32 n = min(len, head - off);
+
+		if (*used == max)
+			return -EMSGSIZE;
+		ksc_sg_add(sg, used, virt_to_page(p), n, offset_in_page(p));
+		off += n;
+		len -= n;
+	}
+	off -= head;
+	for (i = 0; len && i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+		u32 size = skb_frag_size(frag), n;
+
+		if (off >= size) {
+			off -= size;
+			continue;
+		}
+		if (*used == max)
+			return -EMSGSIZE;
+		n = min(len, size - off);
+		ksc_sg_add(sg, used, skb_frag_page(frag), n,
+			   skb_frag_off(frag) + off);
+		off = 0;
+		len -= n;
+	}
+	/* TCP's queue has no frag lists but what GRO left: rare */
+	return len ? -EMSGSIZE : 0;
+}
+
+/**
  * ksc_rxq_sg() - map unread bytes to a scatterlist
  * @sk: socket, locked
  * @offset: how many unread bytes to skip
  * @len: how many; there must be @offset + @len
- * @sg: initialised table
+ * @sg: table, need not be initialised
+ * @used: entries that are in use already; the last one is marked as the end
  * @max: its entries
  *
  * Context: the socket's lock; the table is void when it is released.
@@ -68,16 +157,15 @@ int ksc_rxq_copy(struct sock *sk, u32 offset, void *to, u32 len)
  * too few.
  */
 int ksc_rxq_sg(struct sock *sk, u32 offset, u32 len, struct scatterlist *sg,
-	       int max)
+	       int used, int max)
 {
 	struct sk_buff *skb;
-	int used = 0;
 	u32 off;
 
 	for (skb = ksc_rxq_first(sk, &off); skb && len;
 	     skb = ksc_rxq_next(sk, skb), off = 0) {
 		u32 n = skb->len - off;
-		int nsg;
+		int err;
 
 		if (offset >= n) {
 			offset -= n;
@@ -86,18 +174,10 @@ int ksc_rxq_sg(struct sock *sk, u32 offset, u32 len, struct scatterlist *sg,
 		off += offset;
 		n = min(n - offset, len);
 		offset = 0;
-		/* skb_to_sgvec() trusts the table to be long enough */
-		if (skb_shinfo(skb)->frag_list ||
-		    used + skb_shinfo(skb)->nr_frags + 1 > max)
-			return -EMSGSIZE;
-		nsg = skb_to_sgvec_nomark(skb, sg + used, off, n);
-		if (nsg < 0)
-			return nsg;
-		used += nsg;
+		err = ksc_rxq_sg_skb(skb, off, n, sg, &used, max);
+		if (err)
+			return err;
 		len -= n;
 	}
-	if (len)
-		return -EMSGSIZE;
-	sg_mark_end(&sg[used - 1]);
-	return used;
+	return len ? -EMSGSIZE : used;
 }

@@ -17,9 +17,6 @@
 #include "compat/compat.h"
 #include "ksc.h"
 
-/* What a record's payload is aligned to, so that no AES block straddles pages */
-#define KSC_TX_ALIGN	16
-
 static unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
 {
 	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
@@ -58,37 +55,8 @@ void ksc_tx_free(struct ksc_tx *tx)
  */
 static int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p)
 {
-	struct bio_vec *last = tx->nfrags ? &tx->frag[tx->nfrags - 1] : NULL;
-	struct page_frag *pf = sk_page_frag(sk);
-	u32 offset;
-	int n;
-
-	if (!sk_page_frag_refill(sk, pf))
-		return -ENOMEM;
-	offset = pf->offset;
-	if (!last) {
-		unsigned int hl = ksc_tx_header_len(tx);
-
-		offset = ALIGN(offset + hl, KSC_TX_ALIGN) - hl;
-		if (offset + hl + KSC_TX_ALIGN > pf->size) {
-			/* too little left for a header: make it be replaced */
-			pf->offset = pf->size;
-			return ksc_tx_grow(sk, tx, want, p);
-		}
-	}
-	n = min(want, pf->size - offset);
-	if (last && last->bv_page == pf->page &&
-	    last->bv_offset + last->bv_len == offset) {
-		last->bv_len += n;
-	} else {
-		if (tx->nfrags == KSC_TX_FRAGS)
-			return -ENOSPC;
-		get_page(pf->page);
-		bvec_set_page(&tx->frag[tx->nfrags++], pf->page, n, offset);
-	}
-	pf->offset = offset + n;
-	*p = page_address(pf->page) + offset;
-	return n;
+	return ksc_frag_take(tx->frag, &tx->nfrags, want, ksc_tx_header_len(tx),
+			     sk->sk_allocation, p);
 }
 
 /* Undo the last @n bytes of growth */
@@ -186,7 +154,7 @@ static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	ksc_header_make(p, v13 ? KSC_CT_APPLICATION_DATA : type,
 			c->suite->explicit_len + tx->len + v13 + KSC_TAG_LEN);
 
-	sg_init_table(sg, ARRAY_SIZE(sg));
+	sg_init_table(sg, tx->nfrags + !v13);
 	if (v13) {
 		/* the header itself is the additional data */
 		assoclen = KSC_HEADER_LEN;
