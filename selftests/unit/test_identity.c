@@ -353,16 +353,16 @@ static void case_28_sni(void **state)
 	(void)state;
 	for (bits = 0; bits < 4; bits++)
 		for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+			const char *asked = cases[i].name;
 			struct outcome o = meet(bits & 1 ? &peer_openssl : &peer_gnutls, list, 2,
 				(struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
 				(struct peer_options) {
-					.ca = "ca", .server_name = cases[i].name, .tls12 = bits & 2,
+					.ca = "ca", .server_name = asked, .tls12 = bits & 2,
 				});
 
 			assert_int_equal(o.status, cases[i].status);
 			if (o.status == KSC_STATUS_OK)
-				assert_string_equal(o.info.server_name,
-						    cases[i].name ? cases[i].name : "");
+				assert_string_equal(o.info.server_name, asked ? asked : "");
 		}
 }
 

@@ -27,7 +27,7 @@ struct variant {
 	const char *cipher;
 };
 
-#define N_VARIANTS	(2 * 2 * 2 * KSC_N_CIPHERS)
+#define N_VARIANTS	((size_t)2 * 2 * 2 * KSC_N_CIPHERS)
 /* The first ones differ in all but the cipher. */
 #define N_PLAIN_VARIANTS	8
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* target.c: an engine that does the same each time it is given the same. */
+#ifndef KSC_FUZZ_TARGET_H
+#define KSC_FUZZ_TARGET_H
+
+#include "engine.h"
+
+struct ksc_engine *target_new(enum ksc_role role);
+enum ksc_status target_step(struct ksc_engine *engine, const uint8_t *data, size_t len,
+			    struct ksc_step *step);
+
+#endif
