@@ -74,16 +74,20 @@ void ksc_gate_close(struct ksc_gate *gate)
 
 /**
  * ksc_gate_enter() - may the socket be locked by anyone but its application?
+ * @sk: socket
  * @ks: its state
+ *
+ * Any socket that an application has may be; a listener's child for as long
+ * as the listener is open.
  *
  * Context: process. Return: true; then ksc_gate_leave() must follow.
  */
-bool ksc_gate_enter(struct ksc_sock *ks)
+bool ksc_gate_enter(const struct sock *sk, struct ksc_sock *ks)
 {
 	if (!ks->gate)
-		return true;
+		return READ_ONCE(sk->sk_socket);
 	down_read(&ks->gate->sem);
-	if (!ks->gate->closed || READ_ONCE(ks->accepted))
+	if (!ks->gate->closed || READ_ONCE(sk->sk_socket))
 		return true;
 	up_read(&ks->gate->sem);
 	return false;

@@ -358,7 +358,6 @@ struct ksc_gate {
  * @connect_told: connect() has reported the handshake's end
  * @read_shut: the application shut its reading side
  * @armed: TCP's callbacks are ours
- * @accepted: an application has it, or it is no child of a listener
  * @version: negotiated version
  * @suite: negotiated suite
  * @uid: owner
@@ -391,7 +390,6 @@ struct ksc_sock {
 	bool connect_told;
 	bool read_shut;
 	bool armed;
-	bool accepted;
 	u16 version;
 	u16 suite;
 	u32 status;
@@ -467,7 +465,7 @@ int ksc_gate_new(struct sock *sk);
 void ksc_gate_get(struct ksc_gate *gate);
 void ksc_gate_put(struct ksc_gate *gate);
 void ksc_gate_close(struct ksc_gate *gate);
-bool ksc_gate_enter(struct ksc_sock *ks);
+bool ksc_gate_enter(const struct sock *sk, struct ksc_sock *ks);
 void ksc_gate_leave(struct ksc_sock *ks);
 
 /* ulp.c */

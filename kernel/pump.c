@@ -289,7 +289,7 @@ static void ksc_pump_work(struct work_struct *work)
 	if (!sk) {
 		/* destroyed without a close(): nobody else is left */
 		ksc_release_work(ks);
-	} else if (ksc_gate_enter(ks)) {
+	} else if (ksc_gate_enter(sk, ks)) {
 		lock_sock(sk);
 		switch (ks->phase) {
 		case KSC_PHASE_CONNECTING:

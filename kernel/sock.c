@@ -20,6 +20,9 @@ static void ksc_data_ready(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 
+	/* on its way out */
+	if (unlikely(!ks))
+		return;
 	switch (ks->phase) {
 	case KSC_PHASE_CONNECTING:
 	case KSC_PHASE_HANDSHAKE:
@@ -42,6 +45,8 @@ static void ksc_write_space(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 
+	if (unlikely(!ks))
+		return;
 	if (ks->tx.pending)
 		ksc_pump_kick(ks, 0);
 	ks->write_space(sk);
@@ -51,6 +56,8 @@ static void ksc_state_change(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 
+	if (unlikely(!ks))
+		return;
 	if (ksc_handshaking(ks))
 		ksc_pump_kick(ks, 0);
 	ks->state_change(sk);
@@ -413,7 +420,6 @@ void ksc_accepted(struct sock *sk)
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	if (ks) {
-		WRITE_ONCE(ks->accepted, true);
 		ks->uid = sk->sk_uid;
 		ks->gid = current_egid();
 		/* the listener may have been closed before, and with it the gate */

@@ -528,6 +528,7 @@ static int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 {
 	int flags = msg->msg_flags;
+	bool more = flags & KSC_COMPAT_MORE;
 	struct ksc_sock *ks;
 	size_t copied = 0;
 	long timeo;
@@ -546,7 +547,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	while (msg_data_left(msg)) {
 		err = ksc_tx_wait(sk, ks, &timeo);
 		if (!err)
-			err = ksc_tx_some(sk, ks, msg, flags & MSG_MORE);
+			err = ksc_tx_some(sk, ks, msg, more);
 		if (err == -ENOMEM) {
 			/* no page to be had: wait as TCP does */
 			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
@@ -560,8 +561,10 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	if (!size)
 		err = ksc_tx_check(sk, ks);
 	/* cut short by a fault or a signal: what was taken goes out */
-	if (err && copied && !(flags & MSG_MORE))
+	if (err && copied && !more) {
+		ks->tx.more = false;
 		ksc_tx_finish(sk, ks);
+	}
 out:
 	if (copied)
 		err = copied;

@@ -107,7 +107,6 @@ int ksc_attach(struct sock *sk)
 		return -ENOMEM;
 	ks->uid = sk->sk_uid;
 	ks->gid = current_egid();
-	ks->accepted = true;
 	/* published before the operations that look for it */
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
 	return 0;

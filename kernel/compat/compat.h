@@ -16,6 +16,10 @@
 /* 6.5 replaced sendpage by MSG_SPLICE_PAGES */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 #define KSC_HAVE_SENDPAGE	1
+/* what says that more of the same write follows */
+#define KSC_COMPAT_MORE		(MSG_MORE | MSG_SENDPAGE_NOTLAST)
+#else
+#define KSC_COMPAT_MORE		MSG_MORE
 #endif
 
 /* 6.10 wraps accept()'s arguments up */
