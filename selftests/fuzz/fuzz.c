@@ -15,12 +15,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct ksc_engine *engine = target_new(KSC_FUZZ_ROLE);
+	struct ksc_engine *engine = target_new();
 	struct ksc_step step = { .status = KSC_STATUS_CONTINUE_NEEDED };
 	uint8_t *pending = NULL;
 	size_t len = 0;
 
-	if (KSC_FUZZ_ROLE == KSC_ROLE_CLIENT)
+	if (target_role == KSC_ROLE_CLIENT)
 		target_step(engine, NULL, 0, &step);
 	while (size >= 2 && step.status != KSC_STATUS_OK &&
 	       !ksc_status_is_failure(step.status)) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "peer.h"
+#include "../unit/peer.h"
 #include "target.h"
 
 static FILE *open_seed(const char *dir, const char *name, const char *mode)
@@ -34,7 +34,7 @@ static void put_chunk(FILE *f, const uint8_t *data, size_t len)
 /* The recording fits another engine just as well, or it would not get a fuzzer anywhere. */
 static void replay(const char *dir, const char *name, enum ksc_status wanted)
 {
-	struct ksc_engine *engine = target_new(KSC_FUZZ_ROLE);
+	struct ksc_engine *engine = target_new();
 	struct ksc_step step = { .status = KSC_STATUS_CONTINUE_NEEDED };
 	struct wire *in = calloc(1, sizeof(*in));
 	FILE *f = open_seed(dir, name, "r");
@@ -42,7 +42,7 @@ static void replay(const char *dir, const char *name, enum ksc_status wanted)
 
 	if (!in)
 		abort();
-	if (KSC_FUZZ_ROLE == KSC_ROLE_CLIENT)
+	if (target_role == KSC_ROLE_CLIENT)
 		target_step(engine, NULL, 0, &step);
 	while ((high = fgetc(f)) != EOF && (low = fgetc(f)) != EOF) {
 		size_t len = (size_t)high << 8 | (size_t)low;
@@ -67,7 +67,7 @@ static void replay(const char *dir, const char *name, enum ksc_status wanted)
 static void record(const char *dir, const char *name, struct peer_options options, size_t chunk,
 		   enum ksc_status wanted)
 {
-	struct ksc_engine *engine = target_new(KSC_FUZZ_ROLE);
+	struct ksc_engine *engine = target_new();
 	struct peer *peer = peer_new(&peer_openssl, &options);
 	struct ksc_step step = { .status = KSC_STATUS_CONTINUE_NEEDED };
 	struct wire *in = calloc(1, sizeof(*in));
@@ -75,7 +75,7 @@ static void record(const char *dir, const char *name, struct peer_options option
 
 	if (!in)
 		abort();
-	if (KSC_FUZZ_ROLE == KSC_ROLE_CLIENT) {
+	if (target_role == KSC_ROLE_CLIENT) {
 		target_step(engine, NULL, 0, &step);
 		wire_put(&peer->in, step.token, step.token_len);
 	}
@@ -109,7 +109,7 @@ static void record(const char *dir, const char *name, struct peer_options option
 
 int main(int argc, char **argv)
 {
-	const bool serve = KSC_FUZZ_ROLE == KSC_ROLE_SERVER;
+	const bool serve = target_role == KSC_ROLE_SERVER;
 	const struct peer_options base = {
 		.server = !serve, .cert = serve ? "client" : "server",
 		.server_name = serve ? "server.test" : NULL, .ca = serve ? "ca" : NULL,

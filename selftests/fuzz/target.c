@@ -7,17 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <gnutls/crypto.h>
 
 #include "target.h"
 
-/* The day after the certificates were made. */
-#ifndef KSC_FUZZ_TIME
-#error the time that the certificates are judged at is missing
+#ifndef KSC_FUZZ_ROLE
+#define KSC_FUZZ_ROLE	KSC_ROLE_CLIENT
 #endif
 
+const enum ksc_role target_role = KSC_FUZZ_ROLE;
+
 static uint64_t generator;
+/* When the certificates were made; they are judged at that time. */
+static time_t standing_time;
 
 /* In the place of the library's, which calls it through its own table. */
 int gnutls_rnd(gnutls_rnd_level_t level, void *data, size_t len)
@@ -38,8 +42,8 @@ int gnutls_rnd(gnutls_rnd_level_t level, void *data, size_t len)
 static time_t standing_clock(time_t *at)
 {
 	if (at)
-		*at = KSC_FUZZ_TIME;
-	return KSC_FUZZ_TIME;
+		*at = standing_time;
+	return standing_time;
 }
 
 static void require(bool condition, const char *what)
@@ -52,14 +56,14 @@ static void require(bool condition, const char *what)
 
 #define REQUIRE(condition)	require(condition, #condition)
 
-static struct ksc_credential *credential(enum ksc_role role)
+static struct ksc_credential *credential(void)
 {
-	struct ksc_credential *cred = ksc_credential_new("fuzz", KSC_ROLE_BIT(role));
+	struct ksc_credential *cred = ksc_credential_new("fuzz", KSC_ROLE_BIT(target_role));
 
 	REQUIRE(cred);
 	cred->is_default = true;
 	REQUIRE(ksc_credential_set_trust(cred, KSC_TEST_CERTS "/ca.pem") > 0);
-	if (role == KSC_ROLE_SERVER) {
+	if (target_role == KSC_ROLE_SERVER) {
 		REQUIRE(!ksc_credential_set_cert(cred, KSC_TEST_CERTS "/server.pem",
 						 KSC_TEST_CERTS "/server.key"));
 		/* Asking for a certificate brings more code into play. */
@@ -71,21 +75,25 @@ static struct ksc_credential *credential(enum ksc_role role)
 }
 
 /* A session; the randomness starts anew with it. */
-struct ksc_engine *target_new(enum ksc_role role)
+struct ksc_engine *target_new(void)
 {
 	static struct ksc_credentials *set;
 	struct ksc_engine_params params = {
-		.role = role,
+		.role = target_role,
 		.server_name = "server.test",
 	};
 	struct ksc_engine *engine;
 
 	generator = 0x9e3779b97f4a7c15;
 	if (!set) {
+		struct stat made;
+
+		REQUIRE(!stat(KSC_TEST_CERTS "/ca.pem", &made));
+		standing_time = made.st_mtime;
 		gnutls_global_set_time_function(standing_clock);
 		set = ksc_credentials_new();
 		REQUIRE(set);
-		REQUIRE(!ksc_credentials_add(set, credential(role)));
+		REQUIRE(!ksc_credentials_add(set, credential()));
 		generator = 0x9e3779b97f4a7c15;
 	}
 	params.credentials = set;

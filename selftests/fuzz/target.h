@@ -5,7 +5,10 @@
 
 #include "engine.h"
 
-struct ksc_engine *target_new(enum ksc_role role);
+/* The role that the engine plays; the Makefile builds one program for each. */
+extern const enum ksc_role target_role;
+
+struct ksc_engine *target_new(void);
 enum ksc_status target_step(struct ksc_engine *engine, const uint8_t *data, size_t len,
 			    struct ksc_step *step);
 
