@@ -468,7 +468,13 @@ int64_t t_now_ms(void)
  */
 void t_thread(pthread_t *thread, void *(*run)(void *), void *arg)
 {
+	sigset_t all, old;
+
+	/* SIGCHLD, ignored or not, would interrupt its system calls */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
 	errno = pthread_create(thread, NULL, run, arg);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	SYS(errno ? -1 : 0);
 }
 
@@ -522,6 +528,9 @@ int t_run(const char *name, const struct CMUnitTest *tests, size_t count)
 	signal(SIGALRM, on_alarm);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
+	/* for people who look at one test */
+	if (getenv("TEST_FILTER"))
+		cmocka_set_test_filter(getenv("TEST_FILTER"));
 	for (size_t i = 0; i < count; i++) {
 		copy[i] = tests[i];
 		if (!copy[i].setup_func)

@@ -260,6 +260,20 @@ uint64_t tnl_counter(int attr)
 	return counter.value;
 }
 
+static void await_range(int attr, uint64_t least, uint64_t most)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_NS };
+	int64_t end = t_now_ms() + PATIENCE_S * 1000;
+	uint64_t got;
+
+	while ((got = tnl_counter(attr)) < least || got > most) {
+		if (t_now_ms() > end)
+			fail_msg("counter %d stays at %lu, not %lu", attr, (unsigned long)got,
+				 (unsigned long)least);
+		nanosleep(&pause, NULL);
+	}
+}
+
 /**
  * tnl_await_counter() - wait until a counter has a value
  * @attr: enum ksc_a_stats
@@ -267,16 +281,17 @@ uint64_t tnl_counter(int attr)
  */
 void tnl_await_counter(int attr, uint64_t value)
 {
-	const struct timespec pause = { .tv_nsec = LOOK_NS };
-	int64_t end = t_now_ms() + PATIENCE_S * 1000;
-	uint64_t got;
+	await_range(attr, value, value);
+}
 
-	while ((got = tnl_counter(attr)) != value) {
-		if (t_now_ms() > end)
-			fail_msg("counter %d stays at %lu, not %lu", attr, (unsigned long)got,
-				 (unsigned long)value);
-		nanosleep(&pause, NULL);
-	}
+/**
+ * tnl_await_at_least() - wait until a counter has a value, or a higher one
+ * @attr: enum ksc_a_stats
+ * @value: the value
+ */
+void tnl_await_at_least(int attr, uint64_t value)
+{
+	await_range(attr, value, UINT64_MAX);
 }
 
 static void on_socket(struct nl_msg *msg, void *arg)

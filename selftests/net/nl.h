@@ -68,6 +68,7 @@ struct nl_msg *tnl_step(struct tnl_conn *nl, const struct tnl_event *event, uint
 
 uint64_t tnl_counter(int attr);
 void tnl_await_counter(int attr, uint64_t value);
+void tnl_await_at_least(int attr, uint64_t value);
 unsigned int tnl_count_sockets(void);
 
 #endif /* KSC_TEST_NL_H */

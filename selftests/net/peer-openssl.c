@@ -27,8 +27,8 @@ static int ssl_error(struct peer *peer, const char *what, int ret)
 
 	if (error)
 		ERR_error_string_n(error, text, sizeof(text));
-	else if (code == SSL_ERROR_SYSCALL && ret < 0)
-		snprintf(text, sizeof(text), "%s", strerror(saved));
+	else if (ret < 0)
+		snprintf(text, sizeof(text), "%s (SSL_ERROR %d)", strerror(saved), code);
 	ERR_clear_error();
 	return peer_error(peer, "%s: %s", what, text);
 }
@@ -61,6 +61,22 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* Lines of the key log: a label, the client's random, the secret; in hexadecimal. */
+static void keep_secret(const SSL *ssl, const char *line)
+{
+	struct peer *peer = SSL_get_app_data(ssl);
+	const char *label = peer->conf.server ? "SERVER_TRAFFIC_SECRET_0 " :
+						"CLIENT_TRAFFIC_SECRET_0 ";
+	const char *hex = strrchr(line, ' ');
+
+	if (strncmp(line, label, strlen(label)) != 0 || !hex)
+		return;
+	for (size_t i = 0; i < sizeof(peer->secret); i++) {
+		if (sscanf(hex + 1 + 2 * i, "%2hhx", &peer->secret[i]) != 1)
+			break;
+	}
+}
+
 static int openssl_open(struct peer *peer)
 {
 	const struct peer_conf *conf = &peer->conf;
@@ -87,8 +103,16 @@ static int openssl_open(struct peer *peer)
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	if (conf->server && conf->alpn)
 		SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, peer);
+	if (ok && conf->no_tickets) {
+		SSL_CTX_set_num_tickets(ctx, 0);
+		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+	}
+	if (ok)
+		SSL_CTX_set_keylog_callback(ctx, keep_secret);
 	ssl = ok ? SSL_new(ctx) : NULL;
 	peer->session = ssl;
+	if (ssl)
+		SSL_set_app_data(ssl, peer);
 	ok = ssl && SSL_set_fd(ssl, peer->fd);
 	if (ok && !conf->server) {
 		ok = SSL_set_tlsext_host_name(ssl, conf->name) && SSL_set1_host(ssl, conf->name);

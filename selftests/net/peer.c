@@ -20,6 +20,8 @@ int peer_error(struct peer *peer, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(peer->error, sizeof(peer->error), fmt, ap);
 	va_end(ap);
+	/* for the reader of a test that fails before it looks */
+	fprintf(stderr, "# peer: %s\n", peer->error);
 	return -1;
 }
 

@@ -30,6 +30,7 @@ typedef void (*peer_fn)(struct peer *peer);
  * @ask: server: ask for a certificate, and insist on a valid one
  * @name: client: name of the server, default "server.test"
  * @alpn: the one protocol it speaks, or NULL
+ * @no_tickets: OpenSSL server: send no session tickets
  */
 struct peer_conf {
 	enum peer_library library;
@@ -40,6 +41,7 @@ struct peer_conf {
 	bool ask;
 	const char *name;
 	const char *alpn;
+	bool no_tickets;
 };
 
 /**
@@ -54,6 +56,7 @@ struct peer_conf {
  * @ops: its library
  * @session: the library's own
  * @context: the library's own
+ * @secret: OpenSSL, TLS 1.3: secret of what it sends
  * @error: the first failure, or empty
  */
 struct peer {
@@ -67,6 +70,7 @@ struct peer {
 	const struct peer_ops *ops;
 	void *session;
 	void *context;
+	uint8_t secret[64];
 	char error[256];
 };
 

@@ -88,19 +88,19 @@ static const struct nonsense bad_hello = {
 	.alert = -1,
 };
 
-/* A handshake message longer than any that we are ready to carry. */
-static const struct nonsense huge_message = {
-	BYTES("\x16\x03\x01\x00\x08\x01\xff\xff\xff\x03\x03\x00\x00"),
-	.status = KSC_STATUS_RECORD_OVERFLOW,
-	.error = EMSGSIZE,
-	.alert = -1,
-};
-
 static const struct nonsense alert_first = {
 	BYTES("\x15\x03\x03\x00\x02\x02\x28"),
 	.status = KSC_STATUS_ALERT_RECEIVED,
 	.error = EPROTO,
 	.alert = 40,
+};
+
+/* A client has nothing to complain about before its ClientHello. */
+static const struct nonsense alert_early = {
+	BYTES("\x15\x03\x03\x00\x02\x02\x28"),
+	.status = KSC_STATUS_PROTOCOL_ERROR,
+	.error = EPROTO,
+	.alert = -1,
 };
 
 /* Reads the end of what we are sent: returns the alert's number, -1 if there is none. */
@@ -281,7 +281,7 @@ static void test_server_reset(void **state)
 	(void)state;
 	fd = t_accept(listener);
 	t_send(peer, half_hello.data, half_hello.len);
-	tnl_await_counter(KSC_A_STATS_CONTEXTS, contexts_before + 1);
+	tnl_await_at_least(KSC_A_STATS_CONTEXTS, contexts_before + 1);
 	t_reset(peer);
 	FAILS(recv(fd, &c, 1, 0), ECONNRESET);
 	tnl_await_counter(KSC_A_STATS_CONTEXTS, contexts_before);
@@ -452,8 +452,7 @@ int main(void)
 		TEST("server: wrong type", test_server, &wrong_type),
 		TEST("server: empty record", test_server, &empty_record),
 		TEST("server: bad ClientHello", test_server, &bad_hello),
-		TEST("server: huge message", test_server, &huge_message),
-		TEST("server: alert", test_server, &alert_first),
+		TEST("server: alert", test_server, &alert_early),
 		TEST("server: silence", test_server_silence, NULL),
 		TEST("server: half a header", test_server_silence, &half_header),
 		TEST("server: half a ClientHello", test_server_silence, &half_hello),

@@ -9,15 +9,18 @@
 #include "nl.h"
 
 /* Expects a request to be refused with a text. */
-static void refused(struct tnl_conn *nl, struct nl_msg *msg, int error)
+static void refused_at(int line, struct tnl_conn *nl, struct nl_msg *msg, int error)
 {
 	int ret = tnl_do(nl, msg);
 
 	if (ret != -error)
-		fail_msg("%s (%s), not %s", strerror(-ret), nl->text, strerror(error));
+		fail_msg("line %d: %s (%s), not %s", line, strerror(-ret), nl->text,
+			 strerror(error));
 	if (!nl->text[0])
-		fail_msg("%s without an explanation", strerror(error));
+		fail_msg("line %d: %s without an explanation", line, strerror(error));
 }
+
+#define refused(nl, msg, error) refused_at(__LINE__, nl, msg, error)
 
 static struct nl_msg *step_for(struct tnl_conn *nl, uint64_t id, uint32_t seq, uint32_t status)
 {
@@ -137,7 +140,7 @@ static void malformed(struct tnl_conn *nl, const struct tnl_event *event)
 	/* of the wrong length */
 	msg = tnl_request(nl, KSC_CMD_STEP);
 	nla_put_u32(msg, KSC_A_CONTEXT_ID, 1);
-	refused(nl, msg, ERANGE);
+	refused(nl, msg, EINVAL);
 	/* out of range */
 	refused(nl, step_for(nl, id, seq, 99), ERANGE);
 	/* that the command does not have */
@@ -195,38 +198,37 @@ static const struct t_opts nonblock = { .server_name = "server.test", .credentia
 					.alpn = "h2,http/1.1", .nonblock = true,
 					.verify = KSC_VERIFY_REQUIRE, .timeout = 20000 };
 
-/* The daemon that the test plays has to be the only one. */
-static void become_daemon(struct tnl_conn *nl)
+/* The daemon that the test plays; it has to be the only one. */
+static struct tnl_conn nl;
+
+static int become_daemon(void **state)
 {
-	assert_int_equal(system("ksc-daemon stop"), 0);
-	assert_true(tnl_open(nl));
-	assert_int_equal(tnl_register(nl), 0);
+	t_setup(state);
+	return system("ksc-daemon stop") || !tnl_open(&nl) || tnl_register(&nl) ? -1 : 0;
 }
 
 static int restore_daemon(void **state)
 {
 	(void)state;
-	if (!tnl_counter(KSC_A_STATS_DAEMON))
-		return system("ksc-daemon start") ? -1 : 0;
-	return 0;
+	tnl_close(&nl);
+	return system("ksc-daemon start") ? -1 : 0;
 }
 
-static void step(struct tnl_conn *nl, struct tnl_event *event, uint32_t status, const char *token)
+static void step(struct tnl_event *event, uint32_t status, const char *token)
 {
-	struct nl_msg *msg = tnl_step(nl, event, status);
+	struct nl_msg *msg = tnl_step(&nl, event, status);
 
 	if (event->attrs[KSC_A_CONTEXT_TOKEN])
 		nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED,
 			    (uint32_t)nla_len(event->attrs[KSC_A_CONTEXT_TOKEN]));
 	if (token)
 		nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)strlen(token), token);
-	if (tnl_do(nl, msg))
-		fail_msg("step: %s (%s)", strerror(-nl->error), nl->text);
+	if (tnl_do(&nl, msg))
+		fail_msg("step: %s (%s)", strerror(-nl.error), nl.text);
 }
 
 static void test_play_daemon(void **state)
 {
-	struct tnl_conn nl;
 	struct tnl_event event;
 	struct t_addr addr;
 	int listener, fd, peer;
@@ -235,7 +237,6 @@ static void test_play_daemon(void **state)
 	char alert[7];
 
 	(void)state;
-	become_daemon(&nl);
 	listener = t_listen(AF_INET, NULL, &addr);
 	fd = t_try_connect(&addr, &nonblock);
 	assert_int_equal(errno, EINPROGRESS);
@@ -252,7 +253,7 @@ static void test_play_daemon(void **state)
 	assert_true(nla_len(attrs[KSC_A_CONTEXT_PEER]) >= (int)sizeof(struct sockaddr_in));
 	assert_memory_equal(nla_data(attrs[KSC_A_CONTEXT_PEER]), &addr.ss, 8);
 	malformed(&nl, &event);
-	step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED, "token one");
+	step(&event, KSC_STATUS_CONTINUE_NEEDED, "token one");
 	tnl_free_event(&event);
 
 	peer = t_accept(listener);
@@ -283,19 +284,16 @@ static void test_play_daemon(void **state)
 	close(fd);
 	close(peer);
 	close(listener);
-	tnl_close(&nl);
 }
 
 /* Case 41: the socket is closed while the daemon thinks. */
 static void test_closed_in_step(void **state)
 {
-	struct tnl_conn nl;
 	struct tnl_event event, del;
 	struct t_addr addr;
 	int listener, fd;
 
 	(void)state;
-	become_daemon(&nl);
 	listener = t_listen(AF_INET, NULL, &addr);
 	fd = t_try_connect(&addr, &nonblock);
 	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
@@ -309,7 +307,7 @@ static void test_closed_in_step(void **state)
 	/* and between two steps */
 	fd = t_try_connect(&addr, &nonblock);
 	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
-	step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED, "token one");
+	step(&event, KSC_STATUS_CONTINUE_NEEDED, "token one");
 	close(fd);
 	tnl_expect_event(&nl, &del, KSC_CMD_CONTEXT_DEL);
 	refused(&nl, tnl_step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED), ENOENT);
@@ -317,19 +315,16 @@ static void test_closed_in_step(void **state)
 	tnl_free_event(&del);
 	close(listener);
 	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
-	tnl_close(&nl);
 }
 
 /* Cases 3 and 4: too little changes nothing, and more of the same token comes again. */
 static void test_incomplete(void **state)
 {
-	struct tnl_conn nl;
 	struct tnl_event event;
 	struct t_addr addr;
 	int listener, fd, peer;
 
 	(void)state;
-	become_daemon(&nl);
 	listener = t_listen(AF_INET, &t_server, &addr);
 	peer = t_connect(&addr, NULL);
 	t_send(peer, "\x16\x03\x01\x00\x02\x01\x00", 7);
@@ -350,13 +345,12 @@ static void test_incomplete(void **state)
 	t_send(peer, "\x05", 1);
 	tnl_expect_event(&nl, &event, KSC_CMD_TOKEN);
 	assert_int_equal(nla_len(event.attrs[KSC_A_CONTEXT_TOKEN]), 14);
-	step(&nl, &event, KSC_STATUS_PROTOCOL_ERROR, NULL);
+	step(&event, KSC_STATUS_PROTOCOL_ERROR, NULL);
 	tnl_free_event(&event);
 	FAILS(recv(fd, (char[1]){ 0 }, 1, 0), EPROTO);
 	close(fd);
 	close(peer);
 	close(listener);
-	tnl_close(&nl);
 }
 
 int main(void)
@@ -367,9 +361,9 @@ int main(void)
 		cmocka_unit_test(test_unprivileged),
 		cmocka_unit_test(test_unprivileged_list),
 		cmocka_unit_test(test_unknown_command),
-		cmocka_unit_test_teardown(test_play_daemon, restore_daemon),
-		cmocka_unit_test_teardown(test_closed_in_step, restore_daemon),
-		cmocka_unit_test_teardown(test_incomplete, restore_daemon),
+		cmocka_unit_test_setup_teardown(test_play_daemon, become_daemon, restore_daemon),
+		cmocka_unit_test_setup_teardown(test_closed_in_step, become_daemon, restore_daemon),
+		cmocka_unit_test_setup_teardown(test_incomplete, become_daemon, restore_daemon),
 	};
 
 	return T_RUN(tests);

@@ -1,21 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Records: split, coalesced, empty, forged; and what can be seen of them on the wire. */
 #include <arpa/inet.h>
-#include <gnutls/gnutls.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include "craft.h"
 #include "net.h"
 #include "nl.h"
 #include "peer.h"
 #include "relay.h"
 
-#define ALERT 21
-#define HANDSHAKE 22
-#define DATA 23
+#define DATA CRAFT_DATA
+
+/**
+ * struct wrong - a record that is authentic and still wrong
+ * @type: its content type
+ * @data: its content
+ * @len: length of it
+ * @status: what it comes to
+ * @error: the errno of that
+ */
+struct wrong {
+	uint8_t type;
+	const char *data;
+	size_t len;
+	enum ksc_status status;
+	int error;
+};
+
+static const struct wrong fatal_alert = { CRAFT_ALERT, "\2\120", 2, KSC_STATUS_ALERT_RECEIVED,
+					  EPROTO };
+static const struct wrong short_alert = { CRAFT_ALERT, "\2", 1, KSC_STATUS_PROTOCOL_ERROR,
+					  EPROTO };
+static const struct wrong unknown_type = { 99, "what?", 5, KSC_STATUS_PROTOCOL_ERROR, EPROTO };
+static const struct wrong late_ccs = { CRAFT_CCS, "\1", 1, KSC_STATUS_PROTOCOL_ERROR, EPROTO };
+static const struct wrong client_hello = { CRAFT_HANDSHAKE, "\1\0\0\0", 4,
+					   KSC_STATUS_PROTOCOL_ERROR, EPROTO };
+static const struct wrong empty_handshake = { CRAFT_HANDSHAKE, NULL, 0, KSC_STATUS_PROTOCOL_ERROR,
+					      EPROTO };
+static const struct wrong bad_update = { CRAFT_HANDSHAKE, "\30\0\0\1\2", 5,
+					 KSC_STATUS_PROTOCOL_ERROR, EPROTO };
 
 /**
  * struct relayed - two protected sockets with a relay between
@@ -135,43 +162,111 @@ static void test_coalesced_client(void **state)
 
 static void send_empty_records(struct peer *peer)
 {
-	if (peer_handshake(peer))
-		return;
-	for (int i = 0; i < 5; i++) {
-		ssize_t ret = gnutls_record_send(peer->session, "", 0);
+	struct craft craft;
 
-		if (ret < 0)
-			peer_error(peer, "empty record: %s", gnutls_strerror((int)ret));
-	}
-	if (peer_write(peer, "full", 4) || gnutls_record_send(peer->session, "", 0) < 0)
+	if (peer_handshake(peer) || craft_init(&craft, peer))
 		return;
+	for (int i = 0; i < 5; i++)
+		craft_send(&craft, CRAFT_DATA, NULL, 0, 0);
+	craft_send(&craft, CRAFT_DATA, "full", 4, 0);
+	craft_send(&craft, CRAFT_DATA, NULL, 0, peer->conf.version == 0x0304 ? 100 : 0);
 	/* nothing but empty records is under way now: tell that by other means */
-	if (peer_expect(peer, "go on") || gnutls_record_send(peer->session, "", 0) < 0)
+	if (peer_expect(peer, "go on"))
 		return;
-	if (!peer_write(peer, "again", 5) && !peer_close(peer))
-		peer_await_fin(peer);
+	craft_send(&craft, CRAFT_DATA, NULL, 0, 0);
+	craft_send(&craft, CRAFT_DATA, "again", 5, peer->conf.version == 0x0304 ? 1000 : 0);
+	craft_send(&craft, CRAFT_ALERT, "\1", 2, 0);
+	peer_await_fin(peer);
+}
+
+/* Starts a server that sends records of its own making. */
+static int connect_to_crafty(struct peer *peer, const struct peer_conf *conf, peer_fn run)
+{
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd;
+
+	peer_accept(peer, conf, listener, run);
+	fd = t_connect(&addr, &t_client);
+	close(listener);
+	return fd;
 }
 
 /* Case 37: empty records are not the end of the data, and not an empty read. */
 static void test_empty(void **state)
 {
 	struct peer peer = { 0 };
-	struct t_addr addr;
-	int listener = t_listen(AF_INET, NULL, &addr), fd;
+	int fd = connect_to_crafty(&peer, *state, send_empty_records);
 	char buf[8];
 
-	peer_accept(&peer, *state, listener, send_empty_records);
-	fd = t_connect(&addr, &t_client);
 	assert_int_equal(SYS(recv(fd, buf, sizeof(buf), 0)), 4);
 	assert_memory_equal(buf, "full", 4);
 	FAILS(recv(fd, buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
 	t_send(fd, "go on", 5);
-	assert_int_equal(SYS(recv(fd, buf, sizeof(buf), MSG_WAITALL)), 5);
+	assert_int_equal(SYS(recv(fd, buf, 5, MSG_WAITALL)), 5);
 	assert_memory_equal(buf, "again", 5);
 	t_expect_eof(fd);
 	close(fd);
 	peer_join(&peer);
-	close(listener);
+}
+
+static void send_key_updates(struct peer *peer)
+{
+	/* KeyUpdate: update_not_requested */
+	static const uint8_t update[] = { 24, 0, 0, 1, 0 };
+	struct craft craft;
+
+	if (peer_handshake(peer) || craft_init(&craft, peer))
+		return;
+	craft_send(&craft, CRAFT_DATA, "old ", 4, 0);
+	for (int i = 0; i < 3; i++) {
+		craft_send(&craft, CRAFT_HANDSHAKE, update, sizeof(update), 0);
+		craft_update(&craft);
+		craft_send(&craft, CRAFT_DATA, "new ", 4, 0);
+	}
+	craft_send(&craft, CRAFT_ALERT, "\1", 2, 0);
+	peer_await_fin(peer);
+}
+
+/* Case 31: a KeyUpdate between records loses none. */
+static void test_key_update(void **state)
+{
+	uint64_t updates = tnl_counter(KSC_A_STATS_KEY_UPDATES_RECEIVED);
+	struct peer peer = { 0 };
+	int fd = connect_to_crafty(&peer, *state, send_key_updates);
+
+	t_expect(fd, "old new new new ");
+	t_expect_eof(fd);
+	assert_int_equal(tnl_counter(KSC_A_STATS_KEY_UPDATES_RECEIVED), updates + 3);
+	close(fd);
+	peer_join(&peer);
+}
+
+static void send_wrong_record(struct peer *peer)
+{
+	const struct wrong *wrong = peer->arg;
+	struct craft craft;
+
+	if (peer_handshake(peer) || craft_init(&craft, peer))
+		return;
+	craft_send(&craft, CRAFT_DATA, "before", 6, 0);
+	craft_send(&craft, wrong->type, wrong->data, wrong->len, 0);
+	peer_await_fin(peer);
+}
+
+static void test_wrong_record(void **state)
+{
+	const struct wrong *wrong = *state;
+	struct peer peer = { .arg = *state };
+	const struct peer_conf conf = { .library = PEER_OPENSSL, .server = true, .version = 0x0304,
+					.cipher = PEER_AES128, .no_tickets = true };
+	int fd = connect_to_crafty(&peer, &conf, send_wrong_record);
+	char c;
+
+	t_expect(fd, "before");
+	FAILS(recv(fd, &c, 1, 0), wrong->error);
+	t_expect_error(fd, wrong->status, wrong->error);
+	close(fd);
+	peer_join(&peer);
 }
 
 /**
@@ -399,6 +494,11 @@ static void test_nothing_on_the_wire(void **state)
 	close(capture);
 }
 
+#define WRONG(record)                                                                              \
+	{                                                                                          \
+		"wrong record: " #record, test_wrong_record, NULL, NULL, (void *)&(record)         \
+	}
+
 int main(void)
 {
 	static const size_t tag = 0, body = 17, header = 20;
@@ -408,6 +508,12 @@ int main(void)
 					     .version = 0x0303 };
 	const struct peer_conf openssl_12 = { .library = PEER_OPENSSL, .server = true,
 					      .version = 0x0303 };
+	const struct peer_conf crafty_13 = { .library = PEER_OPENSSL, .server = true,
+					     .version = 0x0304, .cipher = PEER_AES128,
+					     .no_tickets = true };
+	const struct peer_conf crafty_12 = { .library = PEER_OPENSSL, .server = true,
+					     .version = 0x0303, .cipher = PEER_AES128,
+					     .no_tickets = true };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bytewise),
 		cmocka_unit_test(test_coalesced),
@@ -417,8 +523,16 @@ int main(void)
 		  (void *)&gnutls_12 },
 		{ "coalesced, GnuTLS TLS 1.3", test_coalesced_client, NULL, NULL,
 		  (void *)&gnutls_13 },
-		{ "empty records, TLS 1.3", test_empty, NULL, NULL, (void *)&gnutls_13 },
-		{ "empty records, TLS 1.2", test_empty, NULL, NULL, (void *)&gnutls_12 },
+		{ "empty records, TLS 1.3", test_empty, NULL, NULL, (void *)&crafty_13 },
+		{ "empty records, TLS 1.2", test_empty, NULL, NULL, (void *)&crafty_12 },
+		{ "KeyUpdate", test_key_update, NULL, NULL, (void *)&crafty_13 },
+		WRONG(fatal_alert),
+		WRONG(short_alert),
+		WRONG(unknown_type),
+		WRONG(late_ccs),
+		WRONG(client_hello),
+		WRONG(empty_handshake),
+		WRONG(bad_update),
 		{ "forged tag", test_bad_mac, NULL, NULL, (void *)&tag },
 		{ "forged type", test_bad_mac, NULL, NULL, (void *)&(const size_t){ 16 } },
 		{ "forged body", test_bad_mac, NULL, NULL, (void *)&body },
