@@ -307,6 +307,7 @@ struct ksc_tx {
  * @cipher: keys
  * @plain: struct ksc_rec, decrypted and not yet read
  * @rec_len: length with header of the record at the queue's head, 0 unknown
+ * @type: that record's outer content type
  * @bad: that record's header is refused with this alert
  * @closed: close_notify was received
  * @hs: follows post-handshake messages
@@ -319,6 +320,7 @@ struct ksc_rx {
 	struct ksc_cipher cipher;
 	struct list_head plain;
 	u32 rec_len;
+	u8 type;
 	u8 bad;
 	bool closed;
 	struct ksc_hs_parser hs;
@@ -624,6 +626,7 @@ int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request);
 int ksc_tx_close(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_free(struct ksc_tx *tx);
+void ksc_tx_exit(void);
 
 /* rx.c */
 int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,

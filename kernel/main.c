@@ -98,6 +98,7 @@ static void __exit ksc_exit(void)
 	rcu_barrier();
 	unregister_pernet_subsys(&ksc_net_ops);
 	ksc_rx_exit();
+	ksc_tx_exit();
 	ksc_frag_exit();
 }
 

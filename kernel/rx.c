@@ -148,6 +148,7 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 		if (!p)
 			return false;
 		ksc_header_parse(p, &h);
+		rx->type = h.type;
 		rx->bad = ksc_header_check_protected(&h, ks->version,
 						     suite->explicit_len +
 						     KSC_TAG_LEN);
@@ -256,6 +257,20 @@ static void ksc_rx_dest(struct ksc_rec *rec, bool v13, unsigned int assoclen,
 	sg_init_one(&rec->dst, rec->data - assoclen, assoclen + len);
 }
 
+/* The nonce that a TLS 1.2 record carries, part of which may be staged */
+static int ksc_rx_explicit(struct sock *sk, const struct ksc_rx *rx, u8 nonce[8])
+{
+	u8 buf[KSC_HEADER_LEN + 8];
+	u32 staged = min_t(u32, rx->stage_len, sizeof(buf));
+
+	if (staged)
+		memcpy(buf, rx->stage, staged);
+	if (ksc_rxq_copy(sk, 0, buf + staged, sizeof(buf) - staged))
+		return -EFAULT;
+	memcpy(nonce, buf + KSC_HEADER_LEN, 8);
+	return 0;
+}
+
 /* The record is used up */
 static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
 {
@@ -282,31 +297,20 @@ static int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec
 	unsigned int explicit = c->suite->explicit_len;
 	unsigned int skip = KSC_HEADER_LEN + explicit;
 	bool v13 = ks->version == KSC_VERSION_1_3;
-	u8 buf[KSC_HEADER_LEN + 8];
 	unsigned int assoclen, len;
-	const u8 *p = buf;
 	int type, err;
 
-	if (!rx->stage_len) {
-		p = ksc_rxq_peek(sk, skip, buf);
-		if (!p)
-			return -EFAULT;
-	} else {
-		memcpy(buf, rx->stage, min(skip, rx->stage_len));
-		if (rx->stage_len < skip &&
-		    ksc_rxq_copy(sk, 0, buf + rx->stage_len, skip - rx->stage_len))
-			return -EFAULT;
-	}
-
 	len = rx->rec_len - skip - KSC_TAG_LEN;
-	type = p[0];
+	type = rx->type;
 	if (v13)
 		assoclen = KSC_HEADER_LEN;
 	else
 		assoclen = ksc_aad_12(c->aad, c->seq, type, len);
 	if (explicit) {
+		err = ksc_rx_explicit(sk, rx, c->nonce + 4);
+		if (err)
+			return err;
 		memcpy(c->nonce, c->iv, 4);
-		memcpy(c->nonce + 4, p + KSC_HEADER_LEN, 8);
 	} else {
 		ksc_nonce_xor(c->nonce, c->iv, c->seq);
 	}

@@ -119,19 +119,55 @@ static int ksc_tx_copy(struct sock *sk, struct ksc_tx *tx, struct msghdr *msg,
 }
 
 /*
- * Seal the record under construction. The frame is RFC 8446 5.2, or RFC 5246
- * 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
+ * Write what stands before the payload and set the nonce up; @p is the header
+ * and @len the payload's length. The frame is RFC 8446 5.2, or RFC 5246 6.2.3.3
+ * with RFC 5288 3 and RFC 7905 2.
+ *
+ * Return: bytes of additional data; in TLS 1.3 that is the header itself, in
+ * TLS 1.2 it is in the cipher's aad.
  */
+static unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
+{
+	bool v13 = ks->version == KSC_VERSION_1_3;
+	struct ksc_cipher *c = &ks->tx.cipher;
+
+	ksc_header_make(p, v13 ? KSC_CT_APPLICATION_DATA : type,
+			c->suite->explicit_len + len + v13 + KSC_TAG_LEN);
+	if (c->suite->explicit_len) {
+		__be64 seq = cpu_to_be64(c->seq);
+
+		memcpy(p + KSC_HEADER_LEN, &seq, sizeof(seq));
+		memcpy(c->nonce, c->iv, 4);
+		memcpy(c->nonce + 4, &seq, sizeof(seq));
+	} else {
+		ksc_nonce_xor(c->nonce, c->iv, c->seq);
+	}
+	return v13 ? KSC_HEADER_LEN : ksc_aad_12(c->aad, c->seq, type, len);
+}
+
+/* A record was sealed */
+static void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
+{
+	struct ksc_tx *tx = &ks->tx;
+
+	tx->cipher.seq++;
+	tx->cipher.records++;
+	tx->records++;
+	ksc_count(ks->kn, KSC_CNT_TX_RECORDS);
+	if (type == KSC_CT_APPLICATION_DATA) {
+		tx->bytes += len;
+		ksc_count_add(ks->kn, KSC_CNT_TX_BYTES, len);
+	}
+}
+
+/* Seal the record under construction */
 static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 {
 	struct scatterlist sg[KSC_TX_FRAGS + 1];
-	struct ksc_tx *tx = &ks->tx;
-	struct ksc_cipher *c = &tx->cipher;
 	bool v13 = ks->version == KSC_VERSION_1_3;
-	unsigned int hl = ksc_tx_header_len(tx);
-	unsigned int left = KSC_TAG_LEN + v13;
-	unsigned int assoclen, i, nsg = 0;
-	unsigned int grown = 0;
+	struct ksc_tx *tx = &ks->tx;
+	unsigned int left = KSC_TAG_LEN + v13, grown = 0;
+	unsigned int assoclen, hl = 0, i, nsg = 0;
 	u8 *p;
 	int n, err;
 
@@ -151,44 +187,20 @@ static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	}
 
 	p = page_address(tx->frag[0].bv_page) + tx->frag[0].bv_offset;
-	ksc_header_make(p, v13 ? KSC_CT_APPLICATION_DATA : type,
-			c->suite->explicit_len + tx->len + v13 + KSC_TAG_LEN);
-
+	assoclen = ksc_tx_frame(ks, p, tx->len, type);
 	sg_init_table(sg, tx->nfrags + !v13);
-	if (v13) {
-		/* the header itself is the additional data */
-		assoclen = KSC_HEADER_LEN;
-		hl = 0;
-	} else {
-		assoclen = ksc_aad_12(c->aad, c->seq, type, tx->len);
-		sg_set_buf(&sg[nsg++], c->aad, assoclen);
+	if (!v13) {
+		sg_set_buf(&sg[nsg++], tx->cipher.aad, assoclen);
+		hl = ksc_tx_header_len(tx);
 	}
 	for (i = 0; i < tx->nfrags; i++, hl = 0)
 		sg_set_page(&sg[nsg++], tx->frag[i].bv_page,
 			    tx->frag[i].bv_len - hl, tx->frag[i].bv_offset + hl);
-	sg_mark_end(&sg[nsg - 1]);
 
-	if (c->suite->explicit_len) {
-		__be64 seq = cpu_to_be64(c->seq);
-
-		memcpy(p + KSC_HEADER_LEN, &seq, sizeof(seq));
-		memcpy(c->nonce, c->iv, 4);
-		memcpy(c->nonce + 4, &seq, sizeof(seq));
-	} else {
-		ksc_nonce_xor(c->nonce, c->iv, c->seq);
-	}
-
-	err = ksc_cipher_seal(c, sg, assoclen, tx->len + v13);
+	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, tx->len + v13);
 	if (err)
 		return err;
-	c->seq++;
-	c->records++;
-	tx->records++;
-	ksc_count(ks->kn, KSC_CNT_TX_RECORDS);
-	if (type == KSC_CT_APPLICATION_DATA) {
-		tx->bytes += tx->len;
-		ksc_count_add(ks->kn, KSC_CNT_TX_BYTES, tx->len);
-	}
+	ksc_tx_sealed(ks, tx->len, type);
 	tx->len = 0;
 	tx->pending = true;
 	return 0;
@@ -224,12 +236,121 @@ static int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 }
 
 /*
+ * A record this small is cheaper copied by TCP, next to the ones before it, than
+ * handed over as a page of its own.
+ */
+#define KSC_TX_SMALL		2048
+#define KSC_TX_SMALL_AT		16
+
+/* Each CPU's room for one; taken while in use, as user memory may fault */
+static DEFINE_PER_CPU(u8 *, ksc_tx_small);
+
+static u8 *ksc_tx_small_get(void)
+{
+	u8 *p = this_cpu_xchg(ksc_tx_small, NULL);
+
+	return p ?: (u8 *)__get_free_page(GFP_KERNEL);
+}
+
+static void ksc_tx_small_put(u8 *p)
+{
+	if (this_cpu_cmpxchg(ksc_tx_small, NULL, p))
+		free_page((unsigned long)p);
+}
+
+/**
+ * ksc_tx_exit() - give the CPUs' memory back
+ *
+ * Context: module exit, no socket left.
+ */
+void ksc_tx_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		free_page((unsigned long)per_cpu(ksc_tx_small, cpu));
+}
+
+/* What TCP had no room for becomes a pending record; the bytes are sealed */
+static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 len)
+{
+	while (len) {
+		u8 *p;
+		int n = ksc_tx_grow(sk, tx, len, &p);
+
+		if (n < 0)
+			return n;
+		memcpy(p, from, n);
+		from += n;
+		len -= n;
+	}
+	tx->pending = true;
+	return 0;
+}
+
+/* Build, seal and push a whole small record; nothing is open or pending */
+static int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
+			struct iov_iter *from, u32 len, int flags)
+{
+	struct msghdr msg = { .msg_flags = flags | MSG_DONTWAIT | MSG_NOSIGNAL };
+	bool v13 = ks->version == KSC_VERSION_1_3;
+	struct ksc_tx *tx = &ks->tx;
+	unsigned int assoclen, hl = ksc_tx_header_len(tx);
+	struct scatterlist sg[2];
+	struct kvec kv;
+	u8 *page, *p;
+	int n, err;
+
+	page = ksc_tx_small_get();
+	if (!page)
+		return -ENOMEM;
+	p = page + KSC_TX_SMALL_AT;
+	err = -EFAULT;
+	if (!copy_from_iter_full(p, len, from))
+		goto out;
+	if (v13)
+		p[len] = type;
+
+	assoclen = ksc_tx_frame(ks, p - hl, len, type);
+	if (v13) {
+		sg_init_one(sg, p - hl, hl + len + v13 + KSC_TAG_LEN);
+	} else {
+		sg_init_table(sg, 2);
+		sg_set_buf(&sg[0], tx->cipher.aad, assoclen);
+		sg_set_buf(&sg[1], p, len + KSC_TAG_LEN);
+	}
+	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, len + v13);
+	if (err)
+		goto out;
+	ksc_tx_sealed(ks, len, type);
+
+	kv.iov_base = p - hl;
+	kv.iov_len = hl + len + v13 + KSC_TAG_LEN;
+	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, kv.iov_len);
+	n = tcp_sendmsg_locked(sk, &msg, kv.iov_len);
+	if (n != kv.iov_len) {
+		if (n < 0 && n != -EAGAIN)
+			err = n;
+		else
+			err = ksc_tx_keep(sk, tx, kv.iov_base + max(n, 0),
+					  kv.iov_len - max(n, 0));
+		/* part of a record: the stream can't go on */
+		if (err == -ENOMEM || err == -ENOSPC)
+			err = -EIO;
+	}
+out:
+	ksc_tx_small_put(page);
+	return err;
+}
+
+/*
  * Handshake tokens, control records and what is left at close can't wait for
  * the peer to read: they may exceed the send buffer, by themselves alone.
  */
 struct ksc_tx_lift {
 	int sndbuf;
 	u32 lowat;
+	u8 nonagle;
 	struct socket *sock;
 };
 
@@ -245,11 +366,15 @@ static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 		sk_set_socket(sk, &ksc_tx_socket);
 	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, U32_MAX);
+	/* nor can they wait for an acknowledgment, or for a cork */
+	l->nonagle = tcp_sk(sk)->nonagle;
+	tcp_sk(sk)->nonagle = TCP_NAGLE_OFF;
 }
 
 static void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l)
 {
 	sk_set_socket(sk, l->sock);
+	tcp_sk(sk)->nonagle = l->nonagle;
 	WRITE_ONCE(sk->sk_sndbuf, l->sndbuf);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, l->lowat);
 }
@@ -300,31 +425,27 @@ static int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
 	return err;
 }
 
-/* A whole record of its own, behind everything that was written before */
+/* A small record of its own, behind everything that was written before */
 static int ksc_tx_record(struct sock *sk, struct ksc_sock *ks, u8 type,
 			 const void *data, u32 len)
 {
-	struct msghdr msg = {};
 	struct kvec kv = { .iov_base = (void *)data, .iov_len = len };
-	struct ksc_tx *tx = &ks->tx;
+	struct iov_iter from;
+	struct ksc_tx_lift l;
 	int err;
 
-	if (!tx->cipher.suite)
+	if (!ks->tx.cipher.suite)
 		return -EPIPE;
 	err = ksc_tx_flush(sk, ks);
 	if (err)
 		return err;
-	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, len);
-	err = ksc_tx_copy(sk, tx, &msg, len);
-	if (err == len)
-		err = ksc_tx_seal(sk, ks, type);
-	else if (err >= 0)
-		err = -ENOMEM;
-	if (err) {
-		ksc_tx_drop(tx);
-		return err;
-	}
-	return ksc_tx_flush(sk, ks);
+	if (sk->sk_shutdown & SEND_SHUTDOWN)
+		return -EPIPE;
+	iov_iter_kvec(&from, ITER_SOURCE, &kv, 1, len);
+	ksc_tx_lift(sk, &l);
+	err = ksc_tx_whole(sk, ks, type, &from, len, 0);
+	ksc_tx_unlift(sk, &l);
+	return err;
 }
 
 /**
@@ -384,6 +505,14 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
 	return err;
 }
 
+/* A record could not be sealed, or only part of it could be kept */
+static int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks)
+{
+	ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
+		 "a record could not be sent");
+	return ksc_error(ks);
+}
+
 /* Seal and push what was left open for want of memory or by MSG_MORE */
 static int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
 {
@@ -399,8 +528,7 @@ static int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
 	if (err == -ENOMEM)
 		ksc_pump_kick(ks, HZ / 10);
 	else
-		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
-			 "encryption failed");
+		ksc_tx_broken(sk, ks);
 	return err;
 }
 
@@ -464,6 +592,16 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	err = ksc_tx_rekey(sk, ks);
 	if (err)
 		return err;
+	if (!tx->nfrags && !more && msg_data_left(msg) <= KSC_TX_SMALL) {
+		n = msg_data_left(msg);
+		err = ksc_tx_whole(sk, ks, KSC_CT_APPLICATION_DATA,
+				   &msg->msg_iter, n, 0);
+		if (!err)
+			return n;
+		if (err != -EFAULT && err != -ENOMEM && err != -EPIPE)
+			return ksc_tx_broken(sk, ks);
+		return err;
+	}
 	n = ksc_tx_copy(sk, tx, msg, min_t(size_t, msg_data_left(msg),
 					   KSC_MAX_PAYLOAD - tx->len));
 	if (n < 0) {
@@ -483,11 +621,8 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		ksc_pump_kick(ks, HZ / 10);
 		return n;
 	}
-	if (err) {
-		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
-			 "encryption failed");
-		return ksc_error(ks);
-	}
+	if (err)
+		return ksc_tx_broken(sk, ks);
 	err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
 	/* what is pending has been taken: the bytes are ours */
 	return err && err != -EAGAIN ? err : n;
