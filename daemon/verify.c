@@ -33,6 +33,9 @@ static void explain(gnutls_session_t session, unsigned int faults,
 	if (gnutls_certificate_verification_status_print(faults, GNUTLS_CRT_X509,
 							 &why, 0) < 0)
 		why.data = NULL;
+	/* GnuTLS puts a space behind each sentence. */
+	for (len = (int)why.size; why.data && len && why.data[len - 1] <= ' '; len--)
+		why.data[len - 1] = '\0';
 	/* The subject is the peer's to choose: it may not push out the reason. */
 	len = snprintf(verdict->text, sizeof(verdict->text), "%s (\"%.80s\"%s%.64s)",
 		       why.data ? (char *)why.data : "The certificate is not accepted.",
