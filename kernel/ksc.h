@@ -303,8 +303,24 @@ struct ksc_tx {
 };
 
 /**
+ * struct ksc_rxq - a place in TCP's receive queue
+ * @done: bytes that are used up and that TCP has not been told of
+ * @skb: where the next one is, with @done; NULL at the queue's end
+ * @off: its offset there
+ *
+ * TCP is told once for many records (ksc_rxq_flush()), always before the
+ * socket's lock is released.
+ */
+struct ksc_rxq {
+	u32 done;
+	u32 off;
+	struct sk_buff *skb;
+};
+
+/**
  * struct ksc_rx - the receiving half of a protected socket
  * @cipher: keys
+ * @queue: where the record under work is
  * @plain: struct ksc_rec, decrypted and not yet read
  * @rec_len: length with header of the record at the queue's head, 0 unknown
  * @type: that record's outer content type
@@ -318,6 +334,7 @@ struct ksc_tx {
  */
 struct ksc_rx {
 	struct ksc_cipher cipher;
+	struct ksc_rxq queue;
 	struct list_head plain;
 	u32 rec_len;
 	u8 type;
@@ -641,10 +658,14 @@ void ksc_rx_free(struct ksc_rx *rx);
 void ksc_rx_exit(void);
 
 /* rxq.c */
-int ksc_rxq_copy(struct sock *sk, u32 offset, void *to, u32 len);
-const u8 *ksc_rxq_peek(struct sock *sk, u32 len, u8 *buf);
-int ksc_rxq_sg(struct sock *sk, u32 offset, u32 len, struct scatterlist *sg,
-	       int used, int max);
+int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q);
+void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len);
+void ksc_rxq_flush(struct sock *sk, struct ksc_rxq *q);
+int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
+		 u32 len);
+const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *buf);
+int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
+	       struct scatterlist *sg, int used, int max);
 
 /* diag.c */
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
@@ -656,6 +677,20 @@ static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
 static inline void ksc_count(struct ksc_net *kn, enum ksc_counter c)
 {
 	ksc_count_add(kn, c, 1);
+}
+
+/**
+ * ksc_sg_init() - sg_init_table() without a call, for tables of a few entries
+ * @sg: table
+ * @n: its entries
+ */
+static inline void ksc_sg_init(struct scatterlist *sg, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		sg[i] = (struct scatterlist){};
+	sg_init_marker(sg, n);
 }
 
 u64 ksc_counter_sum(const struct ksc_net *kn, enum ksc_counter c);

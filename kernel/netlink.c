@@ -196,7 +196,7 @@ int ksc_netlink_offer(struct ksc_context *ctx, struct sock *sk,
 		a = nla_reserve(msg, KSC_A_CONTEXT_TOKEN, len);
 		if (!a)
 			goto fail;
-		err = ksc_rxq_copy(sk, 0, nla_data(a), len);
+		err = ksc_rxq_copy(sk, &ks->rx.queue, 0, nla_data(a), len);
 		if (err)
 			goto fail;
 	}

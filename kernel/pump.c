@@ -54,6 +54,8 @@ void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay)
  */
 static int ksc_pump_whole(struct sock *sk, u32 *len, const char **why)
 {
+	/* nothing is used up but what a step says */
+	const struct ksc_rxq head = {};
 	u32 avail = tcp_inq(sk), n = 0;
 
 	while (avail - n >= KSC_HEADER_LEN) {
@@ -61,7 +63,7 @@ static int ksc_pump_whole(struct sock *sk, u32 *len, const char **why)
 		struct ksc_header h;
 		int alert;
 
-		if (ksc_rxq_copy(sk, n, p, sizeof(p)))
+		if (ksc_rxq_copy(sk, &head, n, p, sizeof(p)))
 			break;
 		ksc_header_parse(p, &h);
 		alert = ksc_header_check_handshake(&h);

@@ -42,6 +42,9 @@ struct ksc_rec {
 	struct scatterlist src[KSC_RX_FRAGS + 1];
 };
 
+/* How much is used up before TCP is told, so that it can open the window */
+#define KSC_RX_BATCH	65536
+
 static DEFINE_PER_CPU(struct ksc_rec *, ksc_rec_slot);
 
 static void ksc_rec_free(struct ksc_rec *rec)
@@ -134,7 +137,7 @@ void ksc_rx_free(struct ksc_rx *rx)
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->rx;
-	int avail = tcp_inq(sk) + rx->stage_len;
+	int avail = ksc_rxq_avail(sk, &rx->queue) + rx->stage_len;
 
 	if (!rx->rec_len) {
 		const struct ksc_suite *suite = rx->cipher.suite;
@@ -144,7 +147,7 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 
 		if (avail < KSC_HEADER_LEN)
 			return false;
-		p = ksc_rxq_peek(sk, sizeof(buf), buf);
+		p = ksc_rxq_peek(sk, &rx->queue, sizeof(buf), buf);
 		if (!p)
 			return false;
 		ksc_header_parse(p, &h);
@@ -173,7 +176,7 @@ bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks)
 static int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks, u32 max)
 {
 	struct ksc_rx *rx = &ks->rx;
-	u32 n = min_t(u32, tcp_inq(sk), max - rx->stage_len);
+	u32 n = min_t(u32, ksc_rxq_avail(sk, &rx->queue), max - rx->stage_len);
 	int err;
 
 	if (!rx->stage) {
@@ -181,10 +184,10 @@ static int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks, u32 max)
 		if (!rx->stage)
 			return -ENOMEM;
 	}
-	err = ksc_rxq_copy(sk, 0, rx->stage + rx->stage_len, n);
+	err = ksc_rxq_copy(sk, &rx->queue, 0, rx->stage + rx->stage_len, n);
 	if (err)
 		return err;
-	tcp_read_done(sk, n);
+	ksc_rxq_take(sk, &rx->queue, n);
 	rx->stage_len += n;
 	return 0;
 }
@@ -206,6 +209,7 @@ void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks)
 	    ksc_rx_ready(sk, ks) || !rx->rec_len || !ksc_rx_stalled(sk, ks))
 		return;
 	ksc_rx_stage_some(sk, ks, rx->rec_len);
+	ksc_rxq_flush(sk, &rx->queue);
 }
 
 /* Source of the AEAD: the record where it lies, or staged */
@@ -218,10 +222,12 @@ static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
 	u32 from = v13 ? 0 : skip;
 	int n;
 
-	if (!v13)
-		sg_init_one(rec->src, rx->cipher.aad, 13);
+	if (!v13) {
+		ksc_sg_init(rec->src, 1);
+		sg_set_buf(rec->src, rx->cipher.aad, 13);
+	}
 	if (!rx->stage_len) {
-		n = ksc_rxq_sg(sk, from, rx->rec_len - from, rec->src, !v13,
+		n = ksc_rxq_sg(sk, &rx->queue, from, rx->rec_len - from, rec->src, !v13,
 			       ARRAY_SIZE(rec->src));
 		if (n > 0)
 			return 0;
@@ -232,7 +238,7 @@ static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
 	n = ksc_rx_stage_some(sk, ks, rx->rec_len);
 	if (n)
 		return n;
-	sg_init_table(rec->src, 1 + !v13);
+	ksc_sg_init(rec->src, 1 + !v13);
 	if (!v13)
 		sg_set_buf(rec->src, rx->cipher.aad, 13);
 	sg_set_buf(&rec->src[!v13], rx->stage + from, rx->rec_len - from);
@@ -254,7 +260,8 @@ static void ksc_rx_dest(struct ksc_rec *rec, bool v13, unsigned int assoclen,
 	if (at < assoclen)
 		at += PAGE_SIZE;
 	rec->data = rec->area + at;
-	sg_init_one(&rec->dst, rec->data - assoclen, assoclen + len);
+	ksc_sg_init(&rec->dst, 1);
+	sg_set_buf(&rec->dst, rec->data - assoclen, assoclen + len);
 }
 
 /* The nonce that a TLS 1.2 record carries, part of which may be staged */
@@ -265,7 +272,7 @@ static int ksc_rx_explicit(struct sock *sk, const struct ksc_rx *rx, u8 nonce[8]
 
 	if (staged)
 		memcpy(buf, rx->stage, staged);
-	if (ksc_rxq_copy(sk, 0, buf + staged, sizeof(buf) - staged))
+	if (ksc_rxq_copy(sk, &rx->queue, 0, buf + staged, sizeof(buf) - staged))
 		return -EFAULT;
 	memcpy(nonce, buf + KSC_HEADER_LEN, 8);
 	return 0;
@@ -279,7 +286,10 @@ static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
 		rx->stage = NULL;
 		rx->stage_len = 0;
 	} else {
-		tcp_read_done(sk, rx->rec_len);
+		ksc_rxq_take(sk, &rx->queue, rx->rec_len);
+		/* one long read must not keep the sender waiting */
+		if (rx->queue.done >= KSC_RX_BATCH)
+			ksc_rxq_flush(sk, &rx->queue);
 	}
 	rx->rec_len = 0;
 }
@@ -544,7 +554,13 @@ static int ksc_rx_next(struct sock *sk, struct ksc_sock *ks)
  */
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks)
 {
-	return ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks);
+	int ret;
+
+	if (ksc_rx_has_plain(&ks->rx))
+		return 1;
+	ret = ksc_rx_next(sk, ks);
+	ksc_rxq_flush(sk, &ks->rx.queue);
+	return ret;
 }
 
 /* Copy to the application and, but for MSG_PEEK, drop what was read */
@@ -636,7 +652,8 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	/* the first look is without the lock: woken_wake keeps it safe */
 	ret = sk_wait_event(sk, timeo, ksc_rx_wakes(sk, ks) ||
-			    tcp_inq(sk) + READ_ONCE(ks->rx.stage_len) >=
+			    ksc_rxq_avail(sk, &ks->rx.queue) +
+			    READ_ONCE(ks->rx.stage_len) >=
 			    (READ_ONCE(ks->rx.rec_len) ?: KSC_HEADER_LEN), &wait);
 	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	remove_wait_queue(sk_sleep(sk), &wait);
@@ -680,7 +697,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		if (flags & MSG_PEEK) {
 			err = ksc_rx_peek(sk, ks, msg, len - copied, copied);
 		} else {
-			err = ksc_rx_advance(sk, ks);
+			err = ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks);
 			if (err > 0)
 				err = ksc_rx_read(&ks->rx, msg, len - copied, flags);
 		}
@@ -702,10 +719,12 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			err = min(err, 0);
 			break;
 		}
+		ksc_rxq_flush(sk, &ks->rx.queue);
 		err = ksc_rx_wait(sk, ks, &timeo);
 		if (err)
 			break;
 	}
+	ksc_rxq_flush(sk, &ks->rx.queue);
 out:
 	release_sock(sk);
 	return copied ?: err;

@@ -10,8 +10,13 @@
 #include "ksc.h"
 
 /* First skb with unread data and the offset of that; FIN carries none */
-static struct sk_buff *ksc_rxq_first(struct sock *sk, u32 *offset)
+static struct sk_buff *ksc_rxq_first(struct sock *sk, const struct ksc_rxq *q,
+				     u32 *offset)
 {
+	if (q->done) {
+		*offset = q->off;
+		return q->skb;
+	}
 	return tcp_recv_skb(sk, tcp_sk(sk)->copied_seq, offset);
 }
 
@@ -22,8 +27,63 @@ static struct sk_buff *ksc_rxq_next(struct sock *sk, struct sk_buff *skb)
 }
 
 /**
+ * ksc_rxq_avail() - how many bytes are unread
+ * @sk: socket, locked
+ * @q: place in its queue
+ *
+ * Context: the socket's lock; without it the answer may be old.
+ */
+int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q)
+{
+	return tcp_inq(sk) - READ_ONCE(q->done);
+}
+
+/**
+ * ksc_rxq_take() - bytes are used up
+ * @sk: socket, locked and owned
+ * @q: place in its queue
+ * @len: how many; there must be that many
+ *
+ * Context: process; ksc_rxq_flush() before the lock is released.
+ */
+void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len)
+{
+	struct sk_buff *skb;
+	u32 off;
+
+	skb = ksc_rxq_first(sk, q, &off);
+	q->done += len;
+	off += len;
+	while (skb && off >= skb->len) {
+		off -= skb->len;
+		skb = ksc_rxq_next(sk, skb);
+	}
+	q->skb = skb;
+	q->off = off;
+}
+
+/**
+ * ksc_rxq_flush() - tell TCP what was used up
+ * @sk: socket, locked and owned
+ * @q: place in its queue
+ *
+ * Context: process.
+ */
+void ksc_rxq_flush(struct sock *sk, struct ksc_rxq *q)
+{
+	u32 done = q->done;
+
+	if (!done)
+		return;
+	q->done = 0;
+	q->skb = NULL;
+	tcp_read_done(sk, done);
+}
+
+/**
  * ksc_rxq_copy() - copy unread bytes without consuming them
  * @sk: socket, locked
+ * @q: place in its queue
  * @offset: how many unread bytes to skip
  * @to: where to
  * @len: how many; there must be @offset + @len
@@ -31,12 +91,13 @@ static struct sk_buff *ksc_rxq_next(struct sock *sk, struct sk_buff *skb)
  * Context: the socket's lock, owned or in softirq.
  * Return: 0 or -EFAULT if there are fewer.
  */
-int ksc_rxq_copy(struct sock *sk, u32 offset, void *to, u32 len)
+int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
+		 u32 len)
 {
 	struct sk_buff *skb;
 	u32 off;
 
-	for (skb = ksc_rxq_first(sk, &off); skb && len;
+	for (skb = ksc_rxq_first(sk, q, &off); skb && len;
 	     skb = ksc_rxq_next(sk, skb), off = 0) {
 		u32 n = skb->len - off;
 
@@ -58,6 +119,7 @@ int ksc_rxq_copy(struct sock *sk, u32 offset, void *to, u32 len)
 /**
  * ksc_rxq_peek() - look at the first unread bytes
  * @sk: socket, locked
+ * @q: place in its queue
  * @len: how many
  * @buf: room for them
  *
@@ -65,12 +127,12 @@ int ksc_rxq_copy(struct sock *sk, u32 offset, void *to, u32 len)
  * Return: the bytes where they lie if they do so in one piece, else @buf with
  * a copy of them; NULL if there are fewer.
  */
-const u8 *ksc_rxq_peek(struct sock *sk, u32 len, u8 *buf)
+const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *buf)
 {
 	struct sk_buff *skb;
 	u32 off;
 
-	skb = ksc_rxq_first(sk, &off);
+	skb = ksc_rxq_first(sk, q, &off);
 	if (!skb)
 		return NULL;
 	if (off + len <= skb_headlen(skb))
@@ -91,14 +153,14 @@ const u8 *ksc_rxq_peek(struct sock *sk, u32 len, u8 *buf)
 			return (u8 *)skb_frag_address(frag) + off;
 		}
 	}
-	return ksc_rxq_copy(sk, 0, buf, len) ? NULL : buf;
+	return ksc_rxq_copy(sk, q, 0, buf, len) ? NULL : buf;
 }
 
 static void ksc_sg_add(struct scatterlist *sg, int *used, struct page *page,
 		       u32 len, u32 offset)
 {
 	/* one by one: the table is long, and few of its entries are used */
-	sg_init_table(&sg[*used], 1);
+	ksc_sg_init(&sg[*used], 1);
 	sg_set_page(&sg[*used], page, len, offset);
 	if (*used)
 		sg_unmark_end(&sg[*used - 1]);
@@ -146,6 +208,7 @@ static int ksc_rxq_sg_skb(const struct sk_buff *skb, u32 off, u32 len,
 /**
  * ksc_rxq_sg() - map unread bytes to a scatterlist
  * @sk: socket, locked
+ * @q: place in its queue
  * @offset: how many unread bytes to skip
  * @len: how many; there must be @offset + @len
  * @sg: table, need not be initialised
@@ -156,13 +219,13 @@ static int ksc_rxq_sg_skb(const struct sk_buff *skb, u32 off, u32 len,
  * Return: entries used with the last one marked, or -EMSGSIZE if there are
  * too few.
  */
-int ksc_rxq_sg(struct sock *sk, u32 offset, u32 len, struct scatterlist *sg,
-	       int used, int max)
+int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
+	       struct scatterlist *sg, int used, int max)
 {
 	struct sk_buff *skb;
 	u32 off;
 
-	for (skb = ksc_rxq_first(sk, &off); skb && len;
+	for (skb = ksc_rxq_first(sk, q, &off); skb && len;
 	     skb = ksc_rxq_next(sk, skb), off = 0) {
 		u32 n = skb->len - off;
 		int err;

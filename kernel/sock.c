@@ -594,7 +594,7 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 	if (ksc_rx_has_plain(rx) || READ_ONCE(rx->closed) ||
 	    READ_ONCE(sk->sk_err))
 		return true;
-	if (tcp_inq(sk) + READ_ONCE(rx->stage_len) <
+	if (ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) <
 	    (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN))
 		return READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN;
 

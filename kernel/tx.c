@@ -188,7 +188,7 @@ static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 
 	p = page_address(tx->frag[0].bv_page) + tx->frag[0].bv_offset;
 	assoclen = ksc_tx_frame(ks, p, tx->len, type);
-	sg_init_table(sg, tx->nfrags + !v13);
+	ksc_sg_init(sg, tx->nfrags + !v13);
 	if (!v13) {
 		sg_set_buf(&sg[nsg++], tx->cipher.aad, assoclen);
 		hl = ksc_tx_header_len(tx);
@@ -313,9 +313,10 @@ static int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 
 	assoclen = ksc_tx_frame(ks, p - hl, len, type);
 	if (v13) {
-		sg_init_one(sg, p - hl, hl + len + v13 + KSC_TAG_LEN);
+		ksc_sg_init(sg, 1);
+		sg_set_buf(sg, p - hl, hl + len + v13 + KSC_TAG_LEN);
 	} else {
-		sg_init_table(sg, 2);
+		ksc_sg_init(sg, 2);
 		sg_set_buf(&sg[0], tx->cipher.aad, assoclen);
 		sg_set_buf(&sg[1], p, len + KSC_TAG_LEN);
 	}
