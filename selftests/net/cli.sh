@@ -22,7 +22,7 @@ background()
 cleanup()
 {
 	# shellcheck disable=SC2086
-	[ -z "$pids" ] || kill $pids
+	[ -z "$pids" ] || kill $pids 2>/dev/null || true
 }
 
 serve()
@@ -157,32 +157,35 @@ inherited_listener()
 listed()
 {
 	port=7008
-	mkfifo /tmp/hold
-	background kschannelctl run --server -- nc -l -p $port
+	mkfifo /tmp/stdin /tmp/stdin2
+	# at the end of its input nc says so to the peer
+	kschannelctl run --server -- nc -l -p $port </tmp/stdin2 >/dev/null &
+	pids="$pids $!"
+	exec 6>/tmp/stdin2
 	await 10 listening $port
 	kschannelctl list | grep "listen.*:$port"
-	kschannelctl run --client --server-name server.test -- nc 127.0.0.1 $port </tmp/hold &
-	exec 5>/tmp/hold
+	kschannelctl run --client --server-name server.test -- nc 127.0.0.1 $port </tmp/stdin &
+	pids="$pids $!"
+	exec 5>/tmp/stdin
 	echo hello >&5
 	await 10 has_bytes
 	kschannelctl list >/tmp/list
 	cat /tmp/list
 	head -n 1 /tmp/list | grep -q '^ROLE.*PEER.*SUITE'
 	grep -E "^client +established +127.0.0.1:[0-9]+ +127.0.0.1:$port +TLSv1.3 +TLS_" /tmp/list
-	grep -E "^server +established +127.0.0.1:$port +127.0.0.1:[0-9]+ +TLSv1.3 +TLS_" /tmp/list
+	grep -E "^server +established .*127.0.0.1\]?:$port .*:[0-9]+ +TLSv1.3 +TLS_" /tmp/list
 	grep "^client.*CN=server.test$" /tmp/list
 	kschannelctl list --json >/tmp/list
 	grep -q '"phase": *"established"' /tmp/list
 	grep -q "\"peer\": *\"127.0.0.1:$port\"" /tmp/list
 	grep -q '"peer_subject": *"CN=server.test"' /tmp/list
-	exec 5>&-
-	rm /tmp/hold
+	rm /tmp/stdin /tmp/stdin2
 }
 
 # both directions of a connection have counted the six bytes
 has_bytes()
 {
-	[ "$(kschannelctl list | grep -cE 'established.* 6 +[1-9]')" = 2 ]
+	[ "$(kschannelctl list | grep -cE 'established.*:7008 .* 6 +1 ')" = 2 ]
 }
 
 counted()

@@ -122,8 +122,8 @@ static void *half_main(void *arg)
 
 static void *relay_main(void *arg)
 {
-	struct relay *relay = arg;
 	static _Thread_local struct half halves[2];
+	struct relay *relay = arg;
 	const int one = 1;
 	pthread_t thread;
 

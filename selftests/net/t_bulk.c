@@ -11,6 +11,9 @@
 #define BLOCK (1 << 20)
 #define CONNECTIONS 200
 #define MESSAGE 4096
+#define PATIENCE_TRANSFER_S 900
+/* all the handshakes are begun at once, and a busy machine has to do them */
+#define PATIENCE_MANY_MS 150000
 
 /**
  * struct stream - one direction of a transfer
@@ -132,12 +135,15 @@ static void test_transfer(void **state)
 	int64_t start;
 
 	(void)state;
+	/* how long it takes is for the benchmarks to judge */
+	alarm(PATIENCE_TRANSFER_S);
 	t_pair(AF_INET, fds);
 	start = t_now_ms();
 	for (size_t i = 0; i < 2; i++) {
 		out[i].fd = fds[i];
 		in[i].fd = fds[!i];
-		out[i].total = in[i].total = half;
+		in[i].total = half;
+		out[i].total = half;
 		t_thread(&threads[i], send_stream, &out[i]);
 		t_thread(&threads[2 + i], receive_stream, &in[i]);
 	}
@@ -261,7 +267,9 @@ static bool advance(struct conn *conn, const uint8_t *message)
 
 static void test_many(void **state)
 {
-	const struct t_opts opts = { .server_name = "server.test", .nonblock = true };
+	const struct t_opts opts = { .server_name = "server.test", .nonblock = true,
+				     .timeout = PATIENCE_MANY_MS };
+	const struct t_opts server = { .timeout = PATIENCE_MANY_MS };
 	uint64_t sockets = tnl_counter(KSC_A_STATS_SOCKETS);
 	static struct conn conns[CONNECTIONS];
 	static uint8_t messages[CONNECTIONS][MESSAGE];
@@ -272,7 +280,7 @@ static void test_many(void **state)
 	int ep = (int)SYS(epoll_create1(EPOLL_CLOEXEC)), left = CONNECTIONS;
 
 	(void)state;
-	echo.listener = t_listen(AF_INET, &t_server, &addr);
+	echo.listener = t_listen(AF_INET, &server, &addr);
 	t_nonblock(echo.listener, true);
 	/* all of them are there before the first is served */
 	for (uint64_t i = 0; i < CONNECTIONS; i++) {

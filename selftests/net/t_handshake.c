@@ -182,11 +182,14 @@ static void test_established(void **state)
 	int listener = t_listen(AF_INET, NULL, &addr);
 	int client = t_connect(&addr, NULL);
 	int server = t_accept(listener);
+	char c;
 
 	(void)state;
 	t_exchange(client, server);
 	attach_established(client, KSC_ROLE_CLIENT, &t_client);
 	attach_established(server, KSC_ROLE_SERVER, &t_server);
+	/* nobody waits for the server's: looking at the socket starts it */
+	FAILS(recv(server, &c, 1, MSG_DONTWAIT), EAGAIN);
 	SYS(setsockopt(client, SOL_KSCHANNEL, KSC_HANDSHAKE, &(int){ 1 }, sizeof(int)));
 	t_exchange(client, server);
 	assert_int_equal(t_info(client).role, KSC_ROLE_CLIENT);
@@ -253,6 +256,9 @@ static void test_handshake_nonblocking(void **state)
 	t_wait(fd, POLLOUT);
 	assert_int_equal(t_so_error(fd), 0);
 	assert_int_equal(t_info(fd).phase, KSC_PHASE_ESTABLISHED);
+	t_nonblock(fd, false);
+	t_send(fd, "done", 4);
+	t_expect(fd, "done");
 	close(fd);
 	peer_join(&peer);
 	close(listener);
