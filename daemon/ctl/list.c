@@ -292,12 +292,10 @@ static void set_policy(void)
  */
 int ctl_list(int argc, char **argv)
 {
-	struct listing list = {
-		.as_json = ctl_parse_output(
-			argc, argv,
-			"Show the protected sockets of this network namespace: all of them with "
-			"CAP_NET_ADMIN, else your own."),
-	};
+	static const char about[] =
+		"Show the protected sockets of this network namespace: all of them with "
+		"CAP_NET_ADMIN, else your own.";
+	struct listing list = { .as_json = ctl_parse_output(argc, argv, about) };
 	const struct ctl_request req = {
 		.cmd = KSC_CMD_SOCK_GET,
 		.flags = NLM_F_DUMP,

@@ -122,7 +122,7 @@ int ctl_request(const struct ctl_request *req)
 		      KSC_FAMILY_NAME);
 		goto out;
 	}
-	/* without an acknowledgement each request has exactly one end */
+	/* without an ACK each request has exactly one end */
 	nl_socket_disable_auto_ack(sk);
 	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_valid, &ex);
 	nl_cb_err(cb, NL_CB_CUSTOM, on_error, &ex);

@@ -211,12 +211,13 @@ void ctl_table_free(struct ctl_table *table)
 void ctl_table_add(struct ctl_table *table, char *cell)
 {
 	size_t row = table->count / table->columns;
+	void *larger;
 
-	table->cells = ctl_alloc(
-		reallocarray((void *)table->cells, table->count + 1, sizeof(*table->cells)));
+	larger = reallocarray((void *)table->cells, table->count + 1, sizeof(*table->cells));
+	table->cells = ctl_alloc(larger);
 	if (table->count % table->columns == 0) {
-		table->notes = ctl_alloc(
-			reallocarray((void *)table->notes, row + 1, sizeof(*table->notes)));
+		larger = reallocarray((void *)table->notes, row + 1, sizeof(*table->notes));
+		table->notes = ctl_alloc(larger);
 		table->notes[row] = NULL;
 	}
 	table->cells[table->count++] = cell;

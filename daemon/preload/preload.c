@@ -57,18 +57,18 @@ struct config {
  * @connect: and so on
  */
 struct real {
-	__typeof__(&connect) connect;
-	__typeof__(&listen) listen;
-	__typeof__(&accept) accept;
-	__typeof__(&accept4) accept4;
-	__typeof__(&sendto) sendto;
-	__typeof__(&sendmsg) sendmsg;
-	__typeof__(&sendmmsg) sendmmsg;
-	__typeof__(&getaddrinfo) getaddrinfo;
-	__typeof__(&gethostbyname) gethostbyname;
-	__typeof__(&gethostbyname2) gethostbyname2;
-	__typeof__(&gethostbyname_r) gethostbyname_r;
-	__typeof__(&gethostbyname2_r) gethostbyname2_r;
+	__typeof__(connect) *connect;
+	__typeof__(listen) *listen;
+	__typeof__(accept) *accept;
+	__typeof__(accept4) *accept4;
+	__typeof__(sendto) *sendto;
+	__typeof__(sendmsg) *sendmsg;
+	__typeof__(sendmmsg) *sendmmsg;
+	__typeof__(getaddrinfo) *getaddrinfo;
+	__typeof__(gethostbyname) *gethostbyname;
+	__typeof__(gethostbyname2) *gethostbyname2;
+	__typeof__(gethostbyname_r) *gethostbyname_r;
+	__typeof__(gethostbyname2_r) *gethostbyname2_r;
 };
 
 static struct config config;
@@ -100,7 +100,8 @@ static void read_environment(void)
 	config.client = both || !strcmp(role, "client");
 	config.server = both || !strcmp(role, "server");
 	if (!config.client && !config.server) {
-		config.client = config.server = true;
+		config.client = true;
+		config.server = true;
 		config.error = EINVAL;
 	}
 	config.server_name = copy_env(KSC_ENV_SERVER_NAME, server_name);
