@@ -570,6 +570,28 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	return fail(e, step);
 }
 
+static enum ksc_status take_records(struct ksc_engine *e, const struct ksc_records *records,
+				    struct ksc_step *step)
+{
+	int rc;
+
+	if (!e->tls) {
+		rc = start(e);
+		if (rc < 0) {
+			blame_gnutls(e, rc);
+			return fail(e, step);
+		}
+	}
+	/* What is whole before the fault may hold the reason for it: an alert. */
+	if (!records->whole && records->error) {
+		blame(e, records->alert == GNUTLS_A_RECORD_OVERFLOW ?
+		      KSC_STATUS_RECORD_OVERFLOW : KSC_STATUS_PROTOCOL_ERROR,
+		      records->alert, "%s", records->error);
+		return fail(e, step);
+	}
+	return run(e, step);
+}
+
 /**
  * ksc_engine_step() - make one step of a handshake
  * @e: the session
@@ -585,7 +607,6 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 				struct ksc_step *step)
 {
 	struct ksc_records records;
-	int rc;
 
 	memset(step, 0, sizeof(*step));
 	if (e->ended) {
@@ -604,22 +625,10 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 	e->in_len = records.whole;
 	e->in_pos = 0;
 	e->out_len = 0;
-	if (!e->tls) {
-		rc = start(e);
-		if (rc < 0) {
-			blame_gnutls(e, rc);
-			return fail(e, step);
-		}
-	}
-	/* What is whole before the fault may hold the reason for it: an alert. */
-	if (!records.whole && records.error) {
-		blame(e, records.alert == GNUTLS_A_RECORD_OVERFLOW ?
-		      KSC_STATUS_RECORD_OVERFLOW : KSC_STATUS_PROTOCOL_ERROR,
-		      records.alert, "%s", records.error);
-		return fail(e, step);
-	}
-	run(e, step);
+	take_records(e, &records, step);
 	e->in = NULL;
+	e->in_len = 0;
+	e->in_pos = 0;
 	return step->status;
 }
 
@@ -632,6 +641,15 @@ static int copy_name(char *to, const char *from)
 	if (len)
 		memcpy(to, from, len + 1);
 	return 0;
+}
+
+/* RFC 6066, 3: the name goes without the dot that makes it absolute. */
+static void drop_final_dot(char *name)
+{
+	size_t len = strlen(name);
+
+	if (len > 1 && name[len - 1] == '.')
+		name[len - 1] = '\0';
 }
 
 /**
@@ -669,6 +687,8 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 		errno = EINVAL;
 		return NULL;
 	}
+	drop_final_dot(e->server_name);
+	drop_final_dot(e->reference);
 	if (params->alpn_len)
 		memcpy(e->alpn, params->alpn, params->alpn_len);
 	e->alpn_len = params->alpn_len;

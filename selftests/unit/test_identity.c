@@ -100,6 +100,7 @@ static void case_24_names(void **state)
 	} names[] = {
 		{ "server.test", NULL, true },
 		{ "SERVER.test", NULL, true },
+		{ "server.test.", NULL, true },
 		{ "server.test", "203.0.113.9", true },
 		{ "a.wild.test", NULL, true },
 		{ "a.b.wild.test", NULL, false },
