@@ -74,7 +74,7 @@ static void test_bad_values(void **state)
 	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, buf, 3), EINVAL);
 	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, "\0", 1), EINVAL);
 	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, "\2h2\5htt", 7), EINVAL);
-	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, buf, sizeof(buf)), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, buf, sizeof(buf)), ENAMETOOLONG);
 	FAILS(SET(fd, 99, 0), ENOPROTOOPT);
 	FAILS(SET(fd, KSC_INFO, 0), ENOPROTOOPT);
 	FAILS(getsockopt(fd, SOL_KSCHANNEL, 99, buf, &(socklen_t){ 4 }), ENOPROTOOPT);
