@@ -24,6 +24,8 @@ help:
 	@echo '  vm        a shell in a virtual machine with it all running (KERNEL=6.12)'
 	@echo 'Check'
 	@echo '  check     every test, on each kernel; ends with "N passed, N failed"'
+	@echo '  check-debug  the tests in the virtual machine, on a kernel with sanitizers'
+	@echo '            that is built when it is first asked for (40 CPU minutes)'
 	@echo '  style     checkpatch, sparse, W=1, clang-tidy over everything'
 	@echo '  bench     instructions per byte, into build/bench.json'
 	@echo '  deps      install the Debian packages that these need (as root)'
@@ -54,6 +56,9 @@ deps:
 check: deps
 	@selftests/tap/harness selftests/suites
 
+check-debug: deps
+	@selftests/tap/harness selftests/suites-debug
+
 demo: deps
 	@selftests/demo/run
 
@@ -73,5 +78,5 @@ clean:
 distclean:
 	rm -rf $(BUILD)
 
-.PHONY: help modules modules-locked daemon deps check demo vm bench style \
-	clean distclean
+.PHONY: help modules modules-locked daemon deps check check-debug demo vm bench \
+	style clean distclean

@@ -12,6 +12,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[3]
 BUILD = TOP / "build"
 VM = BUILD / "vm"
+KERNELS = BUILD / "kernels"
 GUEST = TOP / "selftests" / "vm" / "guest"
 
 

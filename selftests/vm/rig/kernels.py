@@ -7,10 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import packages
-from .base import BUILD, RigError, TOP, call, lock, say, write_atomically
-
-KERNELS = BUILD / "kernels"
+from . import debug, packages
+from .base import BUILD, KERNELS, RigError, TOP, call, lock, say, \
+    write_atomically
 
 # Debian's cloud flavour has every module that the tests use, in a third of
 # the download.
@@ -18,6 +17,15 @@ DEBIAN = {
     "6.1": r"linux-image-6\.1\.0-\d+-cloud-amd64-unsigned",
     "6.12": r"linux-image-6\.12\.[\d.]+\+deb\d+(\.\d+)?-cloud-amd64-unsigned",
 }
+
+# For the debug kernel. KASAN would report but once otherwise; and what looks like
+# a lockup elsewhere may be an emulated machine with sanitizers at work.
+DEBUG_APPEND = (" kmemleak=on kasan_multi_shot"
+                " watchdog_thresh=60 workqueue.watchdog_thresh=120"
+                " sysctl.kernel.hung_task_timeout_secs=300")
+# How much longer things may take on it, and what memory it needs.
+DEBUG_SLOWER = 10
+DEBUG_MEMORY = "2G"
 
 # What the guest may modprobe; dependencies follow by modules.dep.
 MODULES = """
@@ -46,6 +54,11 @@ class Kernel:
     image: Path
     headers: Path
     modules: Path
+    append: str = ""
+    slower: int = 1
+    memory: str = "1G"
+    # Whether a run ends when the kernel complains, whatever else there is to do.
+    one_report: bool = False
 
 
 def _fix_headers(root):
@@ -100,15 +113,28 @@ def _built(name):
     return Kernel(name, release, home / "bzImage", headers.resolve(), modules)
 
 
+def _debug():
+    """The kernel with sanitizers."""
+    debug.make()
+    kernel = _built("debug")
+    kernel.append = DEBUG_APPEND
+    kernel.slower = DEBUG_SLOWER
+    kernel.memory = DEBUG_MEMORY
+    kernel.one_report = True
+    return kernel
+
+
 def get(name):
     """The kernel called NAME on the command line."""
+    if name == "debug":
+        return _debug()
     if (KERNELS / name / "bzImage").exists():
         return _built(name)
     if name in DEBIAN:
         return _debian(name)
     raise RigError(f"unknown kernel '{name}': there is " +
                    ", ".join(sorted(DEBIAN)) +
-                   ", and what is built into build/kernels/NAME")
+                   ", debug, and what is built into build/kernels/NAME")
 
 
 def build_module(kernel):

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import packages
+from . import packages, verdict
 from .base import RigError, VM, lock, say, write_atomically
 
 # Ports of the guest's virtio-serial device, and what comes out of each.
@@ -20,6 +20,8 @@ PORTS = ("out", "status", "daemon")
 APPEND = ("console=ttyS0 loglevel=7 printk.time=1 panic=-1 panic_on_warn=1 "
           "oops=panic nokaslr mitigations=off random.trust_cpu=on "
           "net.ifnames=0 rdinit=/init")
+# How often the console is looked at.
+LOOK_S = 3
 # A string instruction counts once per iteration, which would drown the rest.
 ICOUNT_CPU = "max,-erms,-fsrm,-fsrs,-fzrm,-fsrc,family=15,model=107,stepping=1"
 
@@ -70,11 +72,12 @@ def flags(options, accelerator):
             "-smp", str(options.smp)]
 
 
-def append(options):
+def append(kernel, options):
     """The kernel's command line."""
+    text = APPEND + kernel.append
     if options.icount:
-        return APPEND + " tsc=reliable clocksource=tsc"
-    return APPEND
+        text += " tsc=reliable clocksource=tsc"
+    return text
 
 
 def network(options):
@@ -107,17 +110,20 @@ class Guest:
         self.console = where / "console.log"
         self.errors = where / "qemu.log"
         self.daemon_log = where / "kschanneld.log"
+        self.impatient = kernel.one_report
         self.status = None
         self.faults = []
         self.done = False
+        self.complained = False
+        self.console_size = 0
         self.times = {}
         self.console.touch()
         self.start = time.monotonic()
         argv = [qemu.program, *qemu.firmware(), "-M", "q35", "-nodefaults",
                 "-no-user-config", "-no-reboot", "-display", "none",
-                "-m", options.mem, *flags(options, accelerator),
+                "-m", options.mem or kernel.memory, *flags(options, accelerator),
                 *network(options), "-kernel", kernel.image,
-                "-initrd", initrd, "-append", f"{append(options)} {extra}",
+                "-initrd", initrd, "-append", f"{append(kernel, options)} {extra}",
                 "-serial", f"file:{self.console}",
                 "-device", "virtio-serial-pci"]
         self.pipes = {}
@@ -153,9 +159,21 @@ class Guest:
         elif word == "done":
             self.done = True
 
+    def _has_complained(self):
+        """Whether a report of the kernel, complete, should end the run now."""
+        if not self.impatient or self.status is not None:
+            return False
+        size = self.console.stat().st_size
+        grown, self.console_size = size != self.console_size, size
+        if grown and not self.complained:
+            text = self.console.read_text(encoding="utf-8", errors="replace")
+            self.complained = bool(verdict.complaints(text))
+        return self.complained and not grown
+
     def wait(self, timeout, output):
         """Until the guest is off; True unless that took too long."""
         pending = b""
+        looked = self.start
         deadline = self.start + timeout if timeout else None
         selector = selectors.DefaultSelector()
         for pipe in self.pipes:
@@ -165,7 +183,14 @@ class Guest:
                 left = deadline - time.monotonic() if deadline else None
                 if left is not None and left <= 0:
                     return False
-                for key, _ in selector.select(left):
+                now = time.monotonic()
+                if now - looked >= LOOK_S:
+                    looked = now
+                    if self._has_complained():
+                        self.faults.append("stopped at the first report")
+                        return True
+                for key, _ in selector.select(
+                        LOOK_S if left is None else min(left, LOOK_S)):
                     data = os.read(key.fd, 65536)
                     port = self.pipes[key.fd]
                     if not data:
@@ -210,7 +235,7 @@ def accelerator(qemu, kernel, initrd, options, where):
             works = guest.wait(15, sys.stdout.buffer) and guest.status == 0
         finally:
             guest.kill()
-        verdict = "kvm" if works else "tcg"
-        say(f"using {verdict.upper()}")
-        write_atomically(known, verdict + "\n")
-        return verdict
+        name = "kvm" if works else "tcg"
+        say(f"using {name.upper()}")
+        write_atomically(known, name + "\n")
+        return name
