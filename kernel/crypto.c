@@ -18,6 +18,7 @@
 
 #define GCM12(n, klen)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "gcm(aes)",		\
+	  .internal = "__gcm(aes)",						\
 	  .key_len = klen, .salt_len = 4, .explicit_len = 8,			\
 	  .limit = KSC_GCM_LIMIT }
 #define CHACHA12(n)								\
@@ -25,10 +26,10 @@
 	  .key_len = 32, .salt_len = 12, .limit = KSC_CHACHA_LIMIT }
 
 static const struct ksc_suite ksc_suites[] = {
-	{ .suite = 0x1301, .version = KSC_VERSION_1_3, .aead = "gcm(aes)",
+	{ .suite = 0x1301, .version = KSC_VERSION_1_3, .aead = "gcm(aes)", .internal = "__gcm(aes)",
 	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 16,
 	  .limit = KSC_GCM_LIMIT },
-	{ .suite = 0x1302, .version = KSC_VERSION_1_3, .aead = "gcm(aes)",
+	{ .suite = 0x1302, .version = KSC_VERSION_1_3, .aead = "gcm(aes)", .internal = "__gcm(aes)",
 	  .hmac = "hmac(sha384)", .hash_len = 48, .key_len = 32,
 	  .limit = KSC_GCM_LIMIT },
 	{ .suite = 0x1303, .version = KSC_VERSION_1_3,
@@ -109,6 +110,31 @@ static int ksc_cipher_derive(struct ksc_cipher *c)
 	return err;
 }
 
+/*
+ * Up to 6.15 or so x86's AES-GCM is a wrapper around an internal algorithm: it
+ * hands the work to a thread where the FPU can't be used, is flagged ASYNC for
+ * that, and costs memory and instructions. We only ever run in process context,
+ * where the FPU can be used, so we take what is inside if there is such a thing.
+ * Elsewhere the default transform does, and ksc_cipher_crypt() waits for it.
+ */
+static struct crypto_aead *ksc_aead_alloc(const struct ksc_suite *suite)
+{
+	const u32 internal = CRYPTO_ALG_INTERNAL;
+	struct crypto_aead *tfm, *inner;
+
+	tfm = crypto_alloc_aead(suite->aead, 0, 0);
+	if (IS_ERR(tfm) || !suite->internal ||
+	    !(crypto_aead_alg(tfm)->base.cra_flags & CRYPTO_ALG_ASYNC))
+		return tfm;
+	/* without ASYNC, or it is the wrapper's thread again, under that name */
+	inner = crypto_alloc_aead(suite->internal, internal,
+				  internal | CRYPTO_ALG_ASYNC);
+	if (IS_ERR(inner))
+		return tfm;
+	crypto_free_aead(tfm);
+	return inner;
+}
+
 /**
  * ksc_cipher_init() - take keys into use
  * @c: all zero
@@ -133,12 +159,7 @@ int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
 	c->suite = suite;
 	c->seq = key->seq;
 	c->records = key->seq;
-	/*
-	 * The default transform: on kernels whose x86 AES-GCM is a wrapper
-	 * flagged ASYNC it still runs at once in process context, and masking
-	 * the flag out would get the slow generic code.
-	 */
-	c->tfm = crypto_alloc_aead(suite->aead, 0, 0);
+	c->tfm = ksc_aead_alloc(suite);
 	if (IS_ERR(c->tfm)) {
 		err = PTR_ERR(c->tfm);
 		c->tfm = NULL;

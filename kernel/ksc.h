@@ -229,6 +229,7 @@ struct ksc_step {
  * @suite: IANA number
  * @version: the TLS version it belongs to
  * @aead: the kernel's name of it
+ * @internal: what the kernel may wrap to make that, NULL for nothing
  * @hmac: the kernel's name of HKDF's hash, TLS 1.3 only
  * @hash_len: bytes of @hmac's digest
  * @key_len: bytes of key
@@ -240,6 +241,7 @@ struct ksc_suite {
 	u16 suite;
 	u16 version;
 	const char *aead;
+	const char *internal;
 	const char *hmac;
 	u8 hash_len;
 	u8 key_len;
@@ -492,6 +494,7 @@ int ksc_attach(struct sock *sk);
 void ksc_detach(struct sock *sk);
 int ksc_ulp_init(void);
 void ksc_ulp_exit(void);
+void ksc_ulp_free(void);
 extern struct tcp_ulp_ops ksc_ulp_ops;
 struct sock *ksc_sock_hold(struct ksc_sock *ks);
 void ksc_sock_get(struct ksc_sock *ks);

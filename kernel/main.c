@@ -79,6 +79,7 @@ static int __init ksc_init(void)
 
 no_proto:
 	ksc_ulp_exit();
+	ksc_ulp_free();
 no_ulp:
 	ksc_netlink_exit();
 no_netlink:
@@ -96,6 +97,7 @@ static void __exit ksc_exit(void)
 	/* no socket is left; its last work and its freeing may be */
 	destroy_workqueue(ksc_wq);
 	rcu_barrier();
+	ksc_ulp_free();
 	unregister_pernet_subsys(&ksc_net_ops);
 	ksc_rx_exit();
 	ksc_tx_exit();

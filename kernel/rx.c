@@ -617,6 +617,12 @@ static int ksc_rx_end(struct sock *sk, struct ksc_sock *ks)
 	}
 	if (ks->rx.closed || ks->read_shut)
 		return 1;
+	if (sk->sk_err == ECONNRESET) {
+		ksc_count(ks->kn, KSC_CNT_RX_TRUNCATED);
+		ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE,
+			 "the connection was reset");
+		return sock_error(sk);
+	}
 	if (sk->sk_err)
 		return sock_error(sk);
 	if (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE) {

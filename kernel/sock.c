@@ -538,12 +538,15 @@ int ksc_shutdown_ops(struct socket *sock, int how)
  */
 static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
 {
-	if (ksc_rx_has_plain(&ks->rx))
-		return;
-	if (!ks->rx.closed && ksc_rx_advance(sk, ks) > 0)
-		return;
-	if (ks->rx.closed)
+	if (!ks->rx.closed)
+		ksc_rx_advance(sk, ks);
+	if (ksc_rx_has_plain(&ks->rx)) {
+		/* TCP does not see that these are unread: have it reset all the same */
+		sock_set_flag(sk, SOCK_LINGER);
+		sk->sk_lingertime = 0;
+	} else if (ks->rx.closed) {
 		tcp_read_done(sk, tcp_inq(sk));
+	}
 }
 
 /**

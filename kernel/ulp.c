@@ -8,6 +8,9 @@
 
 #include "ksc.h"
 
+/* a cache of its own: kmalloc would round 0.8 KiB up to 1 */
+static struct kmem_cache *ksc_sock_cache;
+
 static void ksc_sock_free_rcu(struct rcu_head *rcu)
 {
 	struct ksc_sock *ks = container_of(rcu, struct ksc_sock, rcu);
@@ -16,7 +19,7 @@ static void ksc_sock_free_rcu(struct rcu_head *rcu)
 	ksc_gate_put(ks->gate);
 	kfree(ks->session);
 	kfree(ks->failure);
-	kfree(ks);
+	kmem_cache_free(ksc_sock_cache, ks);
 }
 
 static void ksc_sock_release(struct kref *ref)
@@ -71,7 +74,7 @@ static struct ksc_sock *ksc_sock_new(struct sock *sk, gfp_t gfp)
 	struct ksc_sock *ks;
 	int err;
 
-	ks = kzalloc(sizeof(*ks), gfp);
+	ks = kmem_cache_zalloc(ksc_sock_cache, gfp);
 	if (!ks)
 		return NULL;
 	spin_lock_init(&ks->lock);
@@ -84,7 +87,7 @@ static struct ksc_sock *ksc_sock_new(struct sock *sk, gfp_t gfp)
 	err = xa_alloc_cyclic_bh(&kn->socks, &ks->id, ks, xa_limit_31b,
 				 &kn->next_sock, gfp);
 	if (err < 0) {
-		kfree(ks);
+		kmem_cache_free(ksc_sock_cache, ks);
 		return NULL;
 	}
 	atomic_inc(&kn->nr_socks);
@@ -183,13 +186,29 @@ struct tcp_ulp_ops ksc_ulp_ops = {
  */
 int ksc_ulp_init(void)
 {
-	return tcp_register_ulp(&ksc_ulp_ops);
+	int err;
+
+	ksc_sock_cache = KMEM_CACHE(ksc_sock, SLAB_ACCOUNT);
+	if (!ksc_sock_cache)
+		return -ENOMEM;
+	err = tcp_register_ulp(&ksc_ulp_ops);
+	if (err)
+		kmem_cache_destroy(ksc_sock_cache);
+	return err;
 }
 
 /**
- * ksc_ulp_exit() - undo ksc_ulp_init()
+ * ksc_ulp_exit() - no socket gets the ULP any more
  */
 void ksc_ulp_exit(void)
 {
 	tcp_unregister_ulp(&ksc_ulp_ops);
+}
+
+/**
+ * ksc_ulp_free() - after the last socket's state was freed
+ */
+void ksc_ulp_free(void)
+{
+	kmem_cache_destroy(ksc_sock_cache);
 }
