@@ -423,7 +423,9 @@ static void only_handshake(struct peer *peer)
 
 static void test_old_version(void **state)
 {
-	const struct peer_conf conf = { .library = PEER_OPENSSL, .server = true, .version = 0x0302 };
+	const struct peer_conf conf = {
+		.library = PEER_OPENSSL, .server = true, .version = 0x0302
+	};
 	struct peer peer = { 0 };
 	struct t_addr addr;
 	int listener = t_listen(AF_INET, NULL, &addr), fd;

@@ -134,7 +134,6 @@ static void test_nonblocking(void **state)
 	close(listener);
 }
 
-
 /* Ten handshakes, so that a packet of one is lost at some time. */
 static void test_many_handshakes(void **state)
 {

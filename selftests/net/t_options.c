@@ -339,7 +339,8 @@ static void test_client_certificate(void **state)
 	close(fds[1]);
 	/* the option asks for one as well */
 	t_pair_opts(AF_INET, &client,
-		    &(const struct t_opts){ .verify = KSC_VERIFY_REQUEST, .credential = "trusting" },
+		    &(const struct t_opts){ .verify = KSC_VERIFY_REQUEST,
+					    .credential = "trusting" },
 		    fds);
 	t_exchange(fds[0], fds[1]);
 	assert_true(t_info(fds[1]).flags & KSC_INFO_F_PEER_CERT);
@@ -347,7 +348,8 @@ static void test_client_certificate(void **state)
 	close(fds[1]);
 	/* and one that is asked for need not be there */
 	t_pair_opts(AF_INET, &t_client,
-		    &(const struct t_opts){ .verify = KSC_VERIFY_REQUEST, .credential = "trusting" },
+		    &(const struct t_opts){ .verify = KSC_VERIFY_REQUEST,
+					    .credential = "trusting" },
 		    fds);
 	t_exchange(fds[0], fds[1]);
 	assert_false(t_info(fds[1]).flags & KSC_INFO_F_PEER_CERT);
@@ -375,7 +377,6 @@ static void test_client_certificate_refused(void **state)
 	close(child);
 	close(listener);
 }
-
 
 /* To a server of another make. */
 static void test_client_certificate_peer(void **state)
