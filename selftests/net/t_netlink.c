@@ -162,7 +162,7 @@ static void malformed(struct tnl_conn *nl, const struct tnl_event *event)
 	nla_put_u16(msg, KSC_A_KEYS_VERSION, 0x0304);
 	nla_put_u16(msg, KSC_A_KEYS_SUITE, 0x9999);
 	nla_nest_end(msg, keys);
-	refused(nl, msg, EINVAL);
+	refused(nl, msg, EOPNOTSUPP);
 	msg = step_for(nl, id, seq, KSC_STATUS_OK);
 	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
 	nla_put_u16(msg, KSC_A_KEYS_VERSION, 0x0304);
