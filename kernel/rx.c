@@ -635,16 +635,20 @@ static int ksc_rx_end(struct sock *sk, struct ksc_sock *ks)
 	return 0;
 }
 
-static bool ksc_rx_wakes(struct sock *sk, struct ksc_sock *ks)
+/* Will nothing more come? */
+static bool ksc_rx_over(struct sock *sk, struct ksc_sock *ks)
 {
-	return ksc_rx_has_plain(&ks->rx) || ks->phase != KSC_PHASE_ESTABLISHED ||
-	       ks->rx.closed || READ_ONCE(sk->sk_err) ||
+	return ks->phase != KSC_PHASE_ESTABLISHED || ks->rx.closed || READ_ONCE(sk->sk_err) ||
 	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
 	       sk->sk_state == TCP_CLOSE;
 }
 
-/* Sleep until a record is whole; the lock is released meanwhile */
-static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
+/*
+ * Sleep until a record is whole; the lock is released meanwhile. Another reader
+ * may have decrypted one for us, unless we @peek and know of it.
+ */
+static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo,
+		       bool peek)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	int ret;
@@ -657,7 +661,8 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 	add_wait_queue(sk_sleep(sk), &wait);
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	/* the first look is without the lock: woken_wake keeps it safe */
-	ret = sk_wait_event(sk, timeo, ksc_rx_wakes(sk, ks) ||
+	ret = sk_wait_event(sk, timeo, ksc_rx_over(sk, ks) ||
+			    (!peek && ksc_rx_has_plain(&ks->rx)) ||
 			    ksc_rxq_avail(sk, &ks->rx.queue) +
 			    READ_ONCE(ks->rx.stage_len) >=
 			    (READ_ONCE(ks->rx.rec_len) ?: KSC_HEADER_LEN), &wait);
@@ -714,11 +719,8 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		}
 		if (err == -EFAULT || err == -ENOMEM || copied >= target)
 			break;
-		/* waiting for more than was seen already is not for peeking */
-		if (copied && flags & MSG_PEEK)
-			break;
 		/* an error is for the next call if there is data for this one */
-		if (copied && (ksc_rx_wakes(sk, ks) || ks->read_shut))
+		if (copied && (ksc_rx_over(sk, ks) || ks->read_shut))
 			break;
 		err = ksc_rx_end(sk, ks);
 		if (err) {
@@ -726,7 +728,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			break;
 		}
 		ksc_rxq_flush(sk, &ks->rx.queue);
-		err = ksc_rx_wait(sk, ks, &timeo);
+		err = ksc_rx_wait(sk, ks, &timeo, flags & MSG_PEEK);
 		if (err)
 			break;
 	}
