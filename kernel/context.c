@@ -180,7 +180,8 @@ void ksc_context_unoffer(struct ksc_context *ctx)
  * @step: the answer; the context's from now on, if taken
  *
  * Return: 0; -EPERM if the session is not that daemon's; -ESTALE if that is
- * not the offer under way; the caller keeps @step then.
+ * not the offer under way; -EINVAL if it consumes more than was offered. The
+ * caller keeps @step then.
  */
 int ksc_context_answer(struct ksc_context *ctx, u32 portid, u32 seq,
 		       struct ksc_step *step)
@@ -192,6 +193,8 @@ int ksc_context_answer(struct ksc_context *ctx, u32 portid, u32 seq,
 		err = -EPERM;
 	else if (ctx->state != KSC_CTX_OFFERED || ctx->seq != seq)
 		err = -ESTALE;
+	else if (step->consumed > ctx->offered)
+		err = -EINVAL;
 	if (!err) {
 		ctx->state = KSC_CTX_APPLYING;
 		ctx->step = step;

@@ -139,7 +139,8 @@ static struct crypto_aead *ksc_aead_alloc(const struct ksc_suite *suite)
  * ksc_cipher_init() - take keys into use
  * @c: all zero
  * @suite: what for
- * @key: the keys as the daemon gave them; the caller zeroises them
+ * @key: the keys as the daemon gave them, of the suite's lengths; the caller
+ *	zeroises them
  *
  * Context: process, may sleep.
  * Return: 0 or an errno; then @c holds nothing.
@@ -148,13 +149,6 @@ int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
 		    const struct ksc_key *key)
 {
 	int err;
-
-	if (suite->version == KSC_VERSION_1_3) {
-		if (key->secret_len != suite->hash_len)
-			return -EINVAL;
-	} else if (key->key_len != suite->key_len || key->iv_len != suite->salt_len) {
-		return -EINVAL;
-	}
 
 	c->suite = suite;
 	c->seq = key->seq;

@@ -378,6 +378,7 @@ struct ksc_gate {
  * @role: enum ksc_role
  * @connect_told: connect() has reported the handshake's end
  * @read_shut: the application shut its reading side
+ * @write_shut: likewise, before the handshake was done
  * @armed: TCP's callbacks are ours
  * @version: negotiated version
  * @suite: negotiated suite
@@ -410,6 +411,7 @@ struct ksc_sock {
 	u8 role;
 	bool connect_told;
 	bool read_shut;
+	bool write_shut;
 	bool armed;
 	u16 version;
 	u16 suite;
@@ -554,7 +556,8 @@ enum ksc_context_state {
  * @deadline: jiffies
  * @timer: runs at @deadline, holds a reference
  *
- * @offered, @stuck and @total belong to the owner, under its own lock.
+ * @stuck and @total belong to the owner, under its own lock; so does @offered
+ * but in state offered, when nobody changes it.
  */
 struct ksc_context {
 	struct kref ref;

@@ -285,6 +285,10 @@ int ksc_nl_step_doit(struct sk_buff *skb, struct genl_info *info)
 		if (err == -EPERM)
 			NL_SET_ERR_MSG(info->extack,
 				       "the context is another daemon's");
+		else if (err == -EINVAL)
+			NL_SET_ERR_MSG_ATTR(info->extack,
+					    info->attrs[KSC_A_CONTEXT_CONSUMED],
+					    "more consumed than was offered");
 		else
 			NL_SET_ERR_MSG(info->extack, "not the step under way");
 		ksc_step_free(step);

@@ -178,11 +178,6 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 	int err;
 
 	ksc_count(ks->kn, KSC_CNT_STEPS);
-	if (step->consumed > ctx->offered) {
-		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
-			 "the daemon consumed more than it was given");
-		return;
-	}
 	if (step->consumed) {
 		tcp_read_done(sk, step->consumed);
 		ctx->total += step->consumed;

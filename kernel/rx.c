@@ -590,15 +590,16 @@ static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	struct ksc_rec *rec;
 
 	for (;;) {
+		size_t seen = 0;
+
 		list_for_each_entry(rec, &ks->rx.plain, list) {
 			u32 n = rec->len - rec->off;
 
-			if (skip >= n) {
-				skip -= n;
+			seen += n;
+			if (seen <= skip)
 				continue;
-			}
-			n = min_t(size_t, n - skip, len);
-			n = copy_to_iter(rec->data + rec->off + skip, n,
+			n = min_t(size_t, seen - skip, len);
+			n = copy_to_iter(rec->data + rec->len - (seen - skip), n,
 					 &msg->msg_iter);
 			return n ?: -EFAULT;
 		}

@@ -149,6 +149,14 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks)
 	ksc_count(ks->kn, KSC_CNT_HANDSHAKES_OK);
 	/* pairs with the readers of session, version and suite */
 	smp_store_release(&ks->phase, KSC_PHASE_ESTABLISHED);
+	/* what was shut meanwhile */
+	if (ks->read_shut)
+		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | RCV_SHUTDOWN);
+	if (ks->write_shut) {
+		ksc_tx_close(sk, ks);
+		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
+		ksc_base_proto(sk)->shutdown(sk, SEND_SHUTDOWN);
+	}
 	/* whoever waits to connect, to write, or to read what came along */
 	ks->state_change(sk);
 	if (ksc_rx_ready(sk, ks))
@@ -510,26 +518,33 @@ void ksc_release_work(struct ksc_sock *ks)
  */
 int ksc_shutdown_ops(struct socket *sock, int how)
 {
+	bool rd = how == SHUT_RD || how == SHUT_RDWR;
+	bool wr = how == SHUT_WR || how == SHUT_RDWR;
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
+	bool later = false;
 
-	if (how == SHUT_RD || how == SHUT_RDWR)
+	if (rd)
 		ksc_unlisten(sk);
 	lock_sock(sk);
 	ks = ksc_sk(sk);
-	if (ks && ks->phase == KSC_PHASE_ESTABLISHED) {
-		if (how == SHUT_WR || how == SHUT_RDWR)
+	if (ks && (rd || wr) && ksc_handshaking(ks) &&
+	    (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)) {
+		/*
+		 * It is about application data, of which there is none yet; the
+		 * handshake needs both directions. ksc_established() does it.
+		 */
+		ks->read_shut |= rd;
+		ks->write_shut |= wr;
+		later = true;
+	} else if (ks && ks->phase == KSC_PHASE_ESTABLISHED) {
+		if (wr)
 			ksc_tx_close(sk, ks);
-		if (how == SHUT_RD || how == SHUT_RDWR)
-			ks->read_shut = true;
-	} else if (ks && ks->phase == KSC_PHASE_HANDSHAKE &&
-		   (how == SHUT_WR || how == SHUT_RDWR)) {
-		ksc_fail(sk, ks, KSC_STATUS_CANCELLED, 0, KSC_DIRECTION_NONE,
-			 "shut down during the handshake");
+		ks->read_shut |= rd;
 	}
 	release_sock(sk);
 	/* no lock between: TCP's shutdown takes it, and close() waits for us */
-	return inet_shutdown(sock, how);
+	return later ? 0 : inet_shutdown(sock, how);
 }
 
 /*

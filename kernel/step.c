@@ -37,7 +37,8 @@ static u8 ksc_step_secret(u8 *to, struct nlattr *a)
 }
 
 static int ksc_step_parse_key(struct ksc_key *key, struct nlattr *nest,
-			      u16 version, struct netlink_ext_ack *extack)
+			      const struct ksc_suite *suite,
+			      struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[KSC_A_KEY_MAX + 1];
 	int err;
@@ -55,10 +56,17 @@ static int ksc_step_parse_key(struct ksc_key *key, struct nlattr *nest,
 	if (tb[KSC_A_KEY_RECORD_SEQ])
 		key->seq = nla_get_u64(tb[KSC_A_KEY_RECORD_SEQ]);
 
-	if (version == KSC_VERSION_1_3 ? !key->secret_len :
-	    !key->key_len || !key->iv_len) {
+	if (suite->version == KSC_VERSION_1_3 &&
+	    (key->secret_len != suite->hash_len || key->key_len || key->iv_len)) {
 		NL_SET_ERR_MSG_ATTR(extack, nest,
-				    "TLS 1.3 needs a secret, TLS 1.2 a key and an iv");
+				    "TLS 1.3 needs a secret as long as the suite's hash");
+		return -EINVAL;
+	}
+	if (suite->version == KSC_VERSION_1_2 &&
+	    (key->key_len != suite->key_len || key->iv_len != suite->salt_len ||
+	     key->secret_len)) {
+		NL_SET_ERR_MSG_ATTR(extack, nest,
+				    "TLS 1.2 needs a key and an iv as long as the suite's");
 		return -EINVAL;
 	}
 	return 0;
@@ -68,6 +76,7 @@ static int ksc_step_parse_keys(struct ksc_step *step, struct nlattr *nest,
 			       struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[KSC_A_KEYS_MAX + 1];
+	const struct ksc_suite *suite;
 	int err;
 
 	if (!nest) {
@@ -84,16 +93,16 @@ static int ksc_step_parse_keys(struct ksc_step *step, struct nlattr *nest,
 	}
 	step->version = nla_get_u16(tb[KSC_A_KEYS_VERSION]);
 	step->suite = nla_get_u16(tb[KSC_A_KEYS_SUITE]);
-	if (!ksc_suite_find(step->version, step->suite)) {
+	suite = ksc_suite_find(step->version, step->suite);
+	if (!suite) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[KSC_A_KEYS_SUITE],
 				    "suite unknown for that version");
 		return -EOPNOTSUPP;
 	}
-	err = ksc_step_parse_key(&step->tx, tb[KSC_A_KEYS_TX], step->version,
-				 extack);
+	err = ksc_step_parse_key(&step->tx, tb[KSC_A_KEYS_TX], suite, extack);
 	if (!err)
-		err = ksc_step_parse_key(&step->rx, tb[KSC_A_KEYS_RX],
-					 step->version, extack);
+		err = ksc_step_parse_key(&step->rx, tb[KSC_A_KEYS_RX], suite,
+					 extack);
 	return err;
 }
 
