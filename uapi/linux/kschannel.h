@@ -23,9 +23,15 @@
 
 /*
  * Options. Those marked (rw) are set before the handshake starts, EBUSY after;
- * a listener's are taken by the connections it accepts from then on.
+ * a listener's are taken by the connections it accepts from then on. An empty
+ * name or list takes the option back.
+ *
+ * Errors of setsockopt(): EBUSY as said; EINVAL for a value out of range, a
+ * malformed list, or a name with control characters or blanks; ENAMETOOLONG;
+ * ENOPROTOOPT for an unknown option. Of getsockopt(): ERANGE if a name or list
+ * does not fit; of a structure, as much as fits is given.
  */
-/* (rw) int, enum ksc_role. Needed only on a socket already connected. */
+/* (rw) int, enum ksc_role. Needed only on a socket that was connected before. */
 #define KSC_ROLE		1
 /* (rw) string without NUL, up to KSC_MAX_NAME bytes: SNI and name check. */
 #define KSC_SERVER_NAME		2
@@ -39,8 +45,9 @@
 #define KSC_HANDSHAKE_TIMEOUT	6
 /*
  * set: int, ignored. Runs the handshake now and waits for its end;
- * EINPROGRESS on a non-blocking socket. Any send, receive or poll on a
- * connected socket starts it too.
+ * EINPROGRESS on a non-blocking socket, EDESTADDRREQ without a role, ENOTCONN
+ * before connect(), else why the handshake failed. Any send, receive or poll on
+ * a connected socket starts it too.
  */
 #define KSC_HANDSHAKE		7
 /* get: struct ksc_info. ENOTCONN before the handshake is done. */
