@@ -119,6 +119,71 @@ static void test_unknown_command(void **state)
 	tnl_close(&nl);
 }
 
+/**
+ * struct lengths - keys by what does not fit their suite
+ * @version: TLS version
+ * @suite: suite
+ * @secret: length of the secret
+ * @key: length of the key
+ * @iv: length of the IV
+ * @tx_only: only the keys to send with are like that, those to receive with fit
+ */
+struct lengths {
+	uint16_t version;
+	uint16_t suite;
+	int secret;
+	int key;
+	int iv;
+	bool tx_only;
+};
+
+static const struct lengths unfit[] = {
+	{ 0x0304, 0x1301, .secret = 31 },
+	{ 0x0304, 0x1301, .secret = 48 },
+	{ 0x0304, 0x1302, .secret = 32 },
+	{ 0x0304, 0x1303, .secret = 33, .tx_only = true },
+	{ 0x0304, 0x1301, .key = 16, .iv = 12 },
+	{ 0x0304, 0x1301, .secret = 32, .key = 16, .iv = 12 },
+	{ 0x0303, 0xc02b, .secret = 32 },
+	{ 0x0303, 0xc02b, .key = 32, .iv = 4 },
+	{ 0x0303, 0xc02c, .key = 16, .iv = 4 },
+	{ 0x0303, 0xc02b, .key = 16, .iv = 12 },
+	{ 0x0303, 0xc02b, .key = 16 },
+	{ 0x0303, 0xcca9, .key = 32, .iv = 4 },
+};
+
+/* Lengths that fit, for the one direction that is all right. */
+static const struct lengths fit_1303 = { 0x0304, 0x1303, .secret = 32 };
+
+static void put_key(struct nl_msg *msg, int direction, const struct lengths *lengths)
+{
+	static const uint8_t bytes[KSC_MAX_SECRET];
+	struct nlattr *nest = nla_nest_start(msg, direction);
+
+	if (lengths->secret)
+		nla_put(msg, KSC_A_KEY_SECRET, lengths->secret, bytes);
+	if (lengths->key)
+		nla_put(msg, KSC_A_KEY_KEY, lengths->key, bytes);
+	if (lengths->iv)
+		nla_put(msg, KSC_A_KEY_IV, lengths->iv, bytes);
+	nla_put_u64(msg, KSC_A_KEY_RECORD_SEQ, 0);
+	nla_nest_end(msg, nest);
+}
+
+static struct nl_msg *step_with_keys(struct tnl_conn *nl, uint64_t id, uint32_t seq,
+				     const struct lengths *lengths)
+{
+	struct nl_msg *msg = step_for(nl, id, seq, KSC_STATUS_OK);
+	struct nlattr *keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
+
+	nla_put_u16(msg, KSC_A_KEYS_VERSION, lengths->version);
+	nla_put_u16(msg, KSC_A_KEYS_SUITE, lengths->suite);
+	put_key(msg, KSC_A_KEYS_TX, lengths);
+	put_key(msg, KSC_A_KEYS_RX, lengths->tx_only ? &fit_1303 : lengths);
+	nla_nest_end(msg, keys);
+	return msg;
+}
+
 /* Case 45, as the registered daemon: nothing of this changes anything. */
 static void malformed(struct tnl_conn *nl, const struct tnl_event *event)
 {
@@ -163,20 +228,8 @@ static void malformed(struct tnl_conn *nl, const struct tnl_event *event)
 	nla_put_u16(msg, KSC_A_KEYS_SUITE, 0x9999);
 	nla_nest_end(msg, keys);
 	refused(nl, msg, EOPNOTSUPP);
-	msg = step_for(nl, id, seq, KSC_STATUS_OK);
-	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
-	nla_put_u16(msg, KSC_A_KEYS_VERSION, 0x0304);
-	nla_put_u16(msg, KSC_A_KEYS_SUITE, 0x1301);
-	tx = nla_nest_start(msg, KSC_A_KEYS_TX);
-	nla_put(msg, KSC_A_KEY_SECRET, 31, big);
-	nla_put_u64(msg, KSC_A_KEY_RECORD_SEQ, 0);
-	nla_nest_end(msg, tx);
-	tx = nla_nest_start(msg, KSC_A_KEYS_RX);
-	nla_put(msg, KSC_A_KEY_SECRET, 31, big);
-	nla_put_u64(msg, KSC_A_KEY_RECORD_SEQ, 0);
-	nla_nest_end(msg, tx);
-	nla_nest_end(msg, keys);
-	refused(nl, msg, EINVAL);
+	for (size_t i = 0; i < ARRAY_SIZE(unfit); i++)
+		refused(nl, step_with_keys(nl, id, seq, &unfit[i]), EINVAL);
 	msg = step_for(nl, id, seq, KSC_STATUS_OK);
 	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
 	tx = nla_nest_start(msg, KSC_A_KEYS_TX);
@@ -282,26 +335,53 @@ static void test_play_daemon(void **state)
 	close(listener);
 }
 
-/* A daemon that used up more than it was offered cannot be believed any more. */
+static struct nl_msg *consume(const struct tnl_event *event, uint32_t status, uint32_t bytes)
+{
+	struct nl_msg *msg = tnl_step(&nl, event, status);
+
+	nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED, bytes);
+	return msg;
+}
+
+/* An answer that used up more than was offered changes nothing, so that a right one can follow. */
 static void test_too_much_consumed(void **state)
 {
 	struct tnl_event event;
 	struct t_addr addr;
 	struct nl_msg *msg;
-	int listener, fd;
+	int listener, fd, peer;
 
 	(void)state;
 	listener = t_listen(AF_INET, NULL, &addr);
 	fd = t_try_connect(&addr, &nonblock);
 	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
-	msg = tnl_step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED);
-	nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED, 1);
-	assert_int_equal(tnl_do(&nl, msg), 0);
+	msg = consume(&event, KSC_STATUS_CONTINUE_NEEDED, 1);
+	nla_put(msg, KSC_A_CONTEXT_TOKEN, 5, "wrong");
+	refused(&nl, msg, EINVAL);
+	step(&event, KSC_STATUS_CONTINUE_NEEDED, "right");
+	tnl_free_event(&event);
+	peer = t_accept(listener);
+	t_expect(peer, "right");
+
+	t_send(peer, "\x16\x03\x03\x00\x02\x02\x01", 7);
+	tnl_expect_event(&nl, &event, KSC_CMD_TOKEN);
+	refused(&nl, consume(&event, KSC_STATUS_CONTINUE_NEEDED, 8), EINVAL);
+	refused(&nl, consume(&event, KSC_STATUS_CONTINUE_NEEDED, UINT32_MAX), EINVAL);
+	/* not even the end of it all */
+	refused(&nl, consume(&event, KSC_STATUS_PROTOCOL_ERROR, 8), EINVAL);
+	step(&event, KSC_STATUS_CONTINUE_NEEDED, "again");
+	tnl_free_event(&event);
+	t_expect(peer, "again");
+	/* what was consumed at last is not offered again */
+	t_send(peer, "\x16\x03\x03\x00\x01!", 6);
+	tnl_expect_event(&nl, &event, KSC_CMD_TOKEN);
+	assert_int_equal(nla_len(event.attrs[KSC_A_CONTEXT_TOKEN]), 6);
+	step(&event, KSC_STATUS_PROTOCOL_ERROR, NULL);
 	tnl_free_event(&event);
 	t_wait(fd, POLLOUT);
-	assert_int_equal(t_so_error(fd), EIO);
-	t_expect_error(fd, KSC_STATUS_INTERNAL_ERROR, EIO);
+	assert_int_equal(t_so_error(fd), EPROTO);
 	close(fd);
+	close(peer);
 	close(listener);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* How connections end, and what becomes of them when they are given up on the way. */
 #include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -214,6 +215,12 @@ static void reset(struct peer *peer)
 	peer->fd = -1;
 }
 
+static void expect_reset_told(int fd)
+{
+	t_expect_error(fd, KSC_STATUS_TRUNCATED, ECONNRESET);
+	assert_string_equal(t_error(fd).text, "the connection was reset");
+}
+
 static void test_reset(void **state)
 {
 	struct peer peer = { 0 };
@@ -223,6 +230,8 @@ static void test_reset(void **state)
 	t_send(fd, "more?", 5);
 	peer_join(&peer);
 	FAILS(recv(fd, &c, 1, 0), ECONNRESET);
+	expect_reset_told(fd);
+	assert_true(send(fd, &c, 1, MSG_NOSIGNAL) < 0);
 	close(fd);
 	expect_nothing_left();
 }
@@ -374,18 +383,58 @@ static void test_peer_gives_up(void **state)
 	expect_nothing_left();
 }
 
-/* Closing with data that nobody read. */
+/**
+ * struct unread - data of which not all is read
+ * @sent: bytes sent
+ * @read: bytes read
+ * @ended: close_notify comes after them
+ */
+struct unread {
+	size_t sent;
+	size_t read;
+	bool ended;
+};
+
+/* Closing with data that nobody read resets the connection, as TCP does: their sender is told. */
 static void test_close_unread(void **state)
 {
-	static const char data[50000];
+	const struct unread *unread = *state;
+	static char data[50000];
+	int fds[2];
+	char c;
+
+	t_pair(AF_INET, fds);
+	t_send(fds[0], data, unread->sent);
+	if (unread->ended)
+		SYS(shutdown(fds[0], SHUT_WR));
+	t_wait(fds[1], POLLIN);
+	t_recv(fds[1], data, unread->read);
+	SYS(close(fds[1]));
+	FAILS(recv(fds[0], &c, 1, 0), ECONNRESET);
+	expect_reset_told(fds[0]);
+	assert_true(send(fds[0], &c, 1, MSG_NOSIGNAL) < 0);
+	close(fds[0]);
+	expect_nothing_left();
+}
+
+/* Nothing to read but records that are not data: an orderly end. */
+static void test_close_all_read(void **state)
+{
+	const struct unread *unread = *state;
+	static char data[50000];
 	int fds[2];
 
-	(void)state;
 	t_pair(AF_INET, fds);
-	t_send(fds[0], data, sizeof(data));
-	t_wait(fds[1], POLLIN);
-	t_recv(fds[1], (char[1]){ 0 }, 1);
-	close(fds[1]);
+	t_send(fds[0], data, unread->sent);
+	t_recv(fds[1], data, unread->sent);
+	if (unread->ended) {
+		SYS(shutdown(fds[0], SHUT_WR));
+		/* it is there, and nobody takes it */
+		t_wait(fds[1], POLLIN);
+	}
+	SYS(close(fds[1]));
+	t_expect_eof(fds[0]);
+	t_expect_error(fds[0], KSC_STATUS_OK, 0);
 	close(fds[0]);
 	expect_nothing_left();
 }
@@ -405,6 +454,123 @@ static void test_reuse_after_disconnect(void **state)
 	expect_nothing_left();
 }
 
+/**
+ * struct shut - a socket that is shut down before its handshake is done
+ * @conf: its peer
+ * @how: what is shut
+ * @begin: the peer may begin
+ */
+struct shut {
+	struct peer_conf conf;
+	int how;
+	sem_t begin;
+};
+
+static void wait_then_talk(struct peer *peer)
+{
+	struct shut *shut = peer->arg;
+
+	sem_wait(&shut->begin);
+	if (peer_handshake(peer))
+		return;
+	if (shut->how == SHUT_RD && peer_expect(peer, "out"))
+		return;
+	if (peer_expect_close(peer))
+		return;
+	/* what comes to a socket that is shut both ways is answered by a reset */
+	if (shut->how == SHUT_WR && !peer_write(peer, "still here", 10))
+		peer_close(peer);
+	peer_await_fin(peer);
+}
+
+static void expect_shut(int fd, int how)
+{
+	if (how == SHUT_WR)
+		t_expect(fd, "still here");
+	t_expect_eof(fd);
+	if (how == SHUT_RD) {
+		t_send(fd, "out", 3);
+	} else {
+		FAILS(send(fd, "x", 1, MSG_NOSIGNAL), EPIPE);
+		assert_true(t_info(fd).flags & KSC_INFO_F_WRITE_CLOSED);
+	}
+	t_expect_error(fd, KSC_STATUS_OK, 0);
+}
+
+/* A program that accepts and shuts at once what it does not use, before the peer's first byte. */
+static void test_server_shut(void **state)
+{
+	struct shut *shut = *state;
+	struct peer peer = { .arg = shut };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr), fd;
+	char c;
+
+	SYS(sem_init(&shut->begin, 0, 0));
+	peer_connect(&peer, &shut->conf, &addr, wait_then_talk);
+	fd = t_accept(listener);
+	SYS(shutdown(fd, shut->how));
+	if (shut->how == SHUT_WR)
+		FAILS(recv(fd, &c, 1, MSG_DONTWAIT), EAGAIN);
+	SYS(sem_post(&shut->begin));
+	expect_shut(fd, shut->how);
+	close(fd);
+	peer_join(&peer);
+	close(listener);
+	expect_nothing_left();
+}
+
+/* The same with the ClientHello sent, and no answer to it. */
+static void test_client_shut(void **state)
+{
+	const struct t_opts opts = { .server_name = "server.test", .nonblock = true };
+	struct shut *shut = *state;
+	struct peer peer = { .arg = shut };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd;
+
+	SYS(sem_init(&shut->begin, 0, 1));
+	fd = t_try_connect(&addr, &opts);
+	assert_int_equal(errno, EINPROGRESS);
+	/* TCP's own connection is there */
+	t_wait(listener, POLLIN);
+	tnl_await_at_least(KSC_A_STATS_CONTEXTS, contexts_before + 1);
+	SYS(shutdown(fd, shut->how));
+	peer_accept(&peer, &shut->conf, listener, wait_then_talk);
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), 0);
+	t_nonblock(fd, false);
+	expect_shut(fd, shut->how);
+	close(fd);
+	peer_join(&peer);
+	close(listener);
+	expect_nothing_left();
+}
+
+/* Both ends, as two programs that only wanted to see whether the other is there. */
+static void test_both_shut(void **state)
+{
+	const struct t_opts opts = { .server_name = "server.test", .nonblock = true };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr), fd, child;
+
+	(void)state;
+	fd = t_try_connect(&addr, &opts);
+	assert_int_equal(errno, EINPROGRESS);
+	child = t_accept(listener);
+	SYS(shutdown(child, SHUT_WR));
+	SYS(shutdown(fd, SHUT_WR));
+	t_nonblock(fd, false);
+	t_expect_eof(fd);
+	t_expect_eof(child);
+	FAILS(send(fd, "x", 1, MSG_NOSIGNAL), EPIPE);
+	FAILS(send(child, "x", 1, MSG_NOSIGNAL), EPIPE);
+	close(fd);
+	close(child);
+	close(listener);
+	expect_nothing_left();
+}
+
 #define TEST(name, test, arg)                                                                      \
 	{                                                                                          \
 		name, test, setup, NULL, (void *)(arg)                                             \
@@ -414,8 +580,26 @@ static void test_reuse_after_disconnect(void **state)
 	TEST(name ", OpenSSL TLS 1.2", test, &openssl_12_server),                                  \
 	TEST(name ", GnuTLS", test, &gnutls_server)
 
+#define SHUT_CASE(...) (&(struct shut){ __VA_ARGS__ })
+/* tickets would come to a socket that is shut both ways */
+#define SHUT_OPENSSL(name, test, is_server, what)                                                  \
+	TEST(name ", OpenSSL TLS 1.3", test,                                                       \
+	     SHUT_CASE({ .library = PEER_OPENSSL, .server = is_server, .version = 0x0304,          \
+			 .no_tickets = (what) == SHUT_RDWR }, .how = what)),                       \
+	TEST(name ", OpenSSL TLS 1.2", test,                                                       \
+	     SHUT_CASE({ .library = PEER_OPENSSL, .server = is_server, .version = 0x0303 },        \
+		       .how = what))
+#define SHUT_PEERS(name, test, is_server, what)                                                    \
+	SHUT_OPENSSL(name, test, is_server, what),                                                 \
+	TEST(name ", GnuTLS", test,                                                                \
+	     SHUT_CASE({ .library = PEER_GNUTLS, .server = is_server }, .how = what))
+
 int main(void)
 {
+	const struct unread undecrypted = { .sent = 10 }, decrypted = { .sent = 10, .read = 1 };
+	const struct unread much = { .sent = 50000, .read = 20000 };
+	const struct unread ended = { .sent = 10, .ended = true };
+	const struct unread none_sent = { .ended = true }, half_sent = { .sent = 50000 };
 	const struct CMUnitTest tests[] = {
 		PEERS("half close", test_half_close),
 		PEERS("close", test_close),
@@ -431,7 +615,19 @@ int main(void)
 		TEST("close at once", test_close_at_once, NULL),
 		TEST("close of a listener", test_close_listener, NULL),
 		TEST("peer gives up", test_peer_gives_up, NULL),
-		TEST("close with unread data", test_close_unread, NULL),
+		SHUT_PEERS("server: SHUT_WR in the handshake", test_server_shut, false, SHUT_WR),
+		SHUT_PEERS("server: SHUT_RD in the handshake", test_server_shut, false, SHUT_RD),
+		SHUT_PEERS("server: SHUT_RDWR in the handshake", test_server_shut, false, SHUT_RDWR),
+		SHUT_PEERS("client: SHUT_WR in the handshake", test_client_shut, true, SHUT_WR),
+		SHUT_PEERS("client: SHUT_RD in the handshake", test_client_shut, true, SHUT_RD),
+		SHUT_OPENSSL("client: SHUT_RDWR in the handshake", test_client_shut, true, SHUT_RDWR),
+		TEST("both: SHUT_WR in the handshake", test_both_shut, NULL),
+		TEST("close with unread data: a record", test_close_unread, &undecrypted),
+		TEST("close with unread data: part of a record", test_close_unread, &decrypted),
+		TEST("close with unread data: records", test_close_unread, &much),
+		TEST("close with unread data: to their end", test_close_unread, &ended),
+		TEST("close with all data read", test_close_all_read, &half_sent),
+		TEST("close with close_notify unread", test_close_all_read, &none_sent),
 		TEST("disconnect", test_reuse_after_disconnect, NULL),
 	};
 
