@@ -76,7 +76,7 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 	ctx->deadline = jiffies + msecs_to_jiffies(timeout);
 	INIT_DELAYED_WORK(&ctx->timer, ksc_context_timer);
 
-	if (xa_err(xa_store(&kn->contexts, ctx->id, ctx, GFP_KERNEL))) {
+	if (xa_err(xa_store_bh(&kn->contexts, ctx->id, ctx, GFP_KERNEL))) {
 		kfree(ctx);
 		return NULL;
 	}
@@ -119,7 +119,7 @@ void ksc_context_end(struct ksc_context *ctx)
 {
 	u32 portid;
 
-	xa_erase(&ctx->kn->contexts, ctx->id);
+	xa_erase_bh(&ctx->kn->contexts, ctx->id);
 	atomic_dec(&ctx->kn->nr_contexts);
 
 	spin_lock(&ctx->lock);

@@ -32,8 +32,11 @@ static int __net_init ksc_net_init(struct net *net)
 
 	kn->net = net;
 	spin_lock_init(&kn->lock);
-	xa_init(&kn->contexts);
-	/* sockets come in softirq, with their listeners' children */
+	/*
+	 * Sockets come in softirq, with their listeners' children. Contexts do
+	 * not, but both locks are of one class.
+	 */
+	xa_init_flags(&kn->contexts, XA_FLAGS_LOCK_BH);
 	xa_init_flags(&kn->socks, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
 	kn->counters = alloc_percpu(struct ksc_counters);
 	return kn->counters ? 0 : -ENOMEM;
