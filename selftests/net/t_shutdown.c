@@ -14,6 +14,12 @@ static const struct peer_conf openssl_server = { .library = PEER_OPENSSL, .serve
 static const struct peer_conf openssl_12_server = { .library = PEER_OPENSSL, .server = true,
 						    .version = 0x0303 };
 static const struct peer_conf gnutls_server = { .library = PEER_GNUTLS, .server = true };
+/* tickets that come to a socket which is shut both ways make TCP reset it */
+static const struct peer_conf no_tickets = { .library = PEER_OPENSSL, .server = true,
+					     .no_tickets = true };
+static const struct peer_conf openssl_client = { .library = PEER_OPENSSL };
+static const struct peer_conf openssl_12_client = { .library = PEER_OPENSSL, .version = 0x0303 };
+static const struct peer_conf gnutls_client = { .library = PEER_GNUTLS };
 
 /* Sockets and handshakes that there were before a test. */
 static uint64_t sockets_before, contexts_before;
@@ -458,19 +464,20 @@ static void test_reuse_after_disconnect(void **state)
  * struct shut - a socket that is shut down before its handshake is done
  * @conf: its peer
  * @how: what is shut
- * @begin: the peer may begin
  */
 struct shut {
-	struct peer_conf conf;
+	const struct peer_conf *conf;
 	int how;
-	sem_t begin;
 };
+
+/* The peer may begin. */
+static sem_t begin;
 
 static void wait_then_talk(struct peer *peer)
 {
-	struct shut *shut = peer->arg;
+	const struct shut *shut = peer->arg;
 
-	sem_wait(&shut->begin);
+	sem_wait(&begin);
 	if (peer_handshake(peer))
 		return;
 	if (shut->how == SHUT_RD && peer_expect(peer, "out"))
@@ -500,19 +507,18 @@ static void expect_shut(int fd, int how)
 /* A program that accepts and shuts at once what it does not use, before the peer's first byte. */
 static void test_server_shut(void **state)
 {
-	struct shut *shut = *state;
-	struct peer peer = { .arg = shut };
+	const struct shut *shut = *state;
+	struct peer peer = { .arg = *state };
 	struct t_addr addr;
 	int listener = t_listen(AF_INET, &t_server, &addr), fd;
-	char c;
 
-	SYS(sem_init(&shut->begin, 0, 0));
-	peer_connect(&peer, &shut->conf, &addr, wait_then_talk);
+	SYS(sem_init(&begin, 0, 0));
+	peer_connect(&peer, shut->conf, &addr, wait_then_talk);
 	fd = t_accept(listener);
 	SYS(shutdown(fd, shut->how));
 	if (shut->how == SHUT_WR)
-		FAILS(recv(fd, &c, 1, MSG_DONTWAIT), EAGAIN);
-	SYS(sem_post(&shut->begin));
+		FAILS(recv(fd, (char[1]){ 0 }, 1, MSG_DONTWAIT), EAGAIN);
+	SYS(sem_post(&begin));
 	expect_shut(fd, shut->how);
 	close(fd);
 	peer_join(&peer);
@@ -524,19 +530,19 @@ static void test_server_shut(void **state)
 static void test_client_shut(void **state)
 {
 	const struct t_opts opts = { .server_name = "server.test", .nonblock = true };
-	struct shut *shut = *state;
-	struct peer peer = { .arg = shut };
+	const struct shut *shut = *state;
+	struct peer peer = { .arg = *state };
 	struct t_addr addr;
 	int listener = t_listen(AF_INET, NULL, &addr), fd;
 
-	SYS(sem_init(&shut->begin, 0, 1));
+	SYS(sem_init(&begin, 0, 1));
 	fd = t_try_connect(&addr, &opts);
 	assert_int_equal(errno, EINPROGRESS);
 	/* TCP's own connection is there */
 	t_wait(listener, POLLIN);
 	tnl_await_at_least(KSC_A_STATS_CONTEXTS, contexts_before + 1);
 	SYS(shutdown(fd, shut->how));
-	peer_accept(&peer, &shut->conf, listener, wait_then_talk);
+	peer_accept(&peer, shut->conf, listener, wait_then_talk);
 	t_wait(fd, POLLOUT);
 	assert_int_equal(t_so_error(fd), 0);
 	t_nonblock(fd, false);
@@ -580,20 +586,6 @@ static void test_both_shut(void **state)
 	TEST(name ", OpenSSL TLS 1.2", test, &openssl_12_server),                                  \
 	TEST(name ", GnuTLS", test, &gnutls_server)
 
-#define SHUT_CASE(...) (&(struct shut){ __VA_ARGS__ })
-/* tickets would come to a socket that is shut both ways */
-#define SHUT_OPENSSL(name, test, is_server, what)                                                  \
-	TEST(name ", OpenSSL TLS 1.3", test,                                                       \
-	     SHUT_CASE({ .library = PEER_OPENSSL, .server = is_server, .version = 0x0304,          \
-			 .no_tickets = (what) == SHUT_RDWR }, .how = what)),                       \
-	TEST(name ", OpenSSL TLS 1.2", test,                                                       \
-	     SHUT_CASE({ .library = PEER_OPENSSL, .server = is_server, .version = 0x0303 },        \
-		       .how = what))
-#define SHUT_PEERS(name, test, is_server, what)                                                    \
-	SHUT_OPENSSL(name, test, is_server, what),                                                 \
-	TEST(name ", GnuTLS", test,                                                                \
-	     SHUT_CASE({ .library = PEER_GNUTLS, .server = is_server }, .how = what))
-
 int main(void)
 {
 	const struct unread undecrypted = { .sent = 10 }, decrypted = { .sent = 10, .read = 1 };
@@ -615,12 +607,40 @@ int main(void)
 		TEST("close at once", test_close_at_once, NULL),
 		TEST("close of a listener", test_close_listener, NULL),
 		TEST("peer gives up", test_peer_gives_up, NULL),
-		SHUT_PEERS("server: SHUT_WR in the handshake", test_server_shut, false, SHUT_WR),
-		SHUT_PEERS("server: SHUT_RD in the handshake", test_server_shut, false, SHUT_RD),
-		SHUT_PEERS("server: SHUT_RDWR in the handshake", test_server_shut, false, SHUT_RDWR),
-		SHUT_PEERS("client: SHUT_WR in the handshake", test_client_shut, true, SHUT_WR),
-		SHUT_PEERS("client: SHUT_RD in the handshake", test_client_shut, true, SHUT_RD),
-		SHUT_OPENSSL("client: SHUT_RDWR in the handshake", test_client_shut, true, SHUT_RDWR),
+		TEST("server: SHUT_WR in the handshake, OpenSSL TLS 1.3", test_server_shut,
+		     (&(const struct shut){ &openssl_client, SHUT_WR })),
+		TEST("server: SHUT_WR in the handshake, OpenSSL TLS 1.2", test_server_shut,
+		     (&(const struct shut){ &openssl_12_client, SHUT_WR })),
+		TEST("server: SHUT_WR in the handshake, GnuTLS", test_server_shut,
+		     (&(const struct shut){ &gnutls_client, SHUT_WR })),
+		TEST("server: SHUT_RD in the handshake, OpenSSL TLS 1.3", test_server_shut,
+		     (&(const struct shut){ &openssl_client, SHUT_RD })),
+		TEST("server: SHUT_RD in the handshake, OpenSSL TLS 1.2", test_server_shut,
+		     (&(const struct shut){ &openssl_12_client, SHUT_RD })),
+		TEST("server: SHUT_RD in the handshake, GnuTLS", test_server_shut,
+		     (&(const struct shut){ &gnutls_client, SHUT_RD })),
+		TEST("server: SHUT_RDWR in the handshake, OpenSSL TLS 1.3", test_server_shut,
+		     (&(const struct shut){ &openssl_client, SHUT_RDWR })),
+		TEST("server: SHUT_RDWR in the handshake, OpenSSL TLS 1.2", test_server_shut,
+		     (&(const struct shut){ &openssl_12_client, SHUT_RDWR })),
+		TEST("server: SHUT_RDWR in the handshake, GnuTLS", test_server_shut,
+		     (&(const struct shut){ &gnutls_client, SHUT_RDWR })),
+		TEST("client: SHUT_WR in the handshake, OpenSSL TLS 1.3", test_client_shut,
+		     (&(const struct shut){ &openssl_server, SHUT_WR })),
+		TEST("client: SHUT_WR in the handshake, OpenSSL TLS 1.2", test_client_shut,
+		     (&(const struct shut){ &openssl_12_server, SHUT_WR })),
+		TEST("client: SHUT_WR in the handshake, GnuTLS", test_client_shut,
+		     (&(const struct shut){ &gnutls_server, SHUT_WR })),
+		TEST("client: SHUT_RD in the handshake, OpenSSL TLS 1.3", test_client_shut,
+		     (&(const struct shut){ &openssl_server, SHUT_RD })),
+		TEST("client: SHUT_RD in the handshake, OpenSSL TLS 1.2", test_client_shut,
+		     (&(const struct shut){ &openssl_12_server, SHUT_RD })),
+		TEST("client: SHUT_RD in the handshake, GnuTLS", test_client_shut,
+		     (&(const struct shut){ &gnutls_server, SHUT_RD })),
+		TEST("client: SHUT_RDWR in the handshake, OpenSSL TLS 1.3", test_client_shut,
+		     (&(const struct shut){ &no_tickets, SHUT_RDWR })),
+		TEST("client: SHUT_RDWR in the handshake, OpenSSL TLS 1.2", test_client_shut,
+		     (&(const struct shut){ &openssl_12_server, SHUT_RDWR })),
 		TEST("both: SHUT_WR in the handshake", test_both_shut, NULL),
 		TEST("close with unread data: a record", test_close_unread, &undecrypted),
 		TEST("close with unread data: part of a record", test_close_unread, &decrypted),
