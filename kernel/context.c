@@ -76,14 +76,16 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 	ctx->deadline = jiffies + msecs_to_jiffies(timeout);
 	INIT_DELAYED_WORK(&ctx->timer, ksc_context_timer);
 
+	ctx->owner = owner;
+	ksc_sock_get(owner);
+	kref_get(&ctx->ref);
+	/* complete: from here on a daemon that registers may kick it */
 	if (xa_err(xa_store_bh(&kn->contexts, ctx->id, ctx, GFP_KERNEL))) {
+		ksc_sock_put(owner);
 		kfree(ctx);
 		return NULL;
 	}
 	atomic_inc(&kn->nr_contexts);
-	ctx->owner = owner;
-	ksc_sock_get(owner);
-	kref_get(&ctx->ref);
 	queue_delayed_work(ksc_wq, &ctx->timer, msecs_to_jiffies(timeout));
 	return ctx;
 }

@@ -249,12 +249,13 @@ static int ksc_cipher_crypt(struct ksc_cipher *c, struct scatterlist *src,
  * The nonce is @c->nonce, which is spent by the call.
  *
  * Context: process, may sleep; the socket's lock.
- * Return: 0 or an errno.
+ * Return: 0, or -EIO and the connection can't go on.
  */
 int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *sg,
 		    unsigned int assoclen, unsigned int len)
 {
-	return ksc_cipher_crypt(c, sg, sg, assoclen, len, true);
+	/* part of it may be encrypted now: no error is one to try again after */
+	return ksc_cipher_crypt(c, sg, sg, assoclen, len, true) ? -EIO : 0;
 }
 
 /**

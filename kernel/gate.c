@@ -20,7 +20,8 @@ int ksc_gate_new(struct sock *sk)
 
 	if (!ks)
 		return -ENOMEM;
-	if (ks->gate && !ks->gate->closed)
+	/* one that is being closed stays closed for as long as it listens */
+	if (ks->gate && (!ks->gate->closed || sk->sk_state == TCP_LISTEN))
 		return 0;
 	gate = kzalloc(sizeof(*gate), GFP_KERNEL_ACCOUNT);
 	if (!gate)
@@ -37,12 +38,13 @@ int ksc_gate_new(struct sock *sk)
 
 /**
  * ksc_gate_get() - take a reference
- * @gate: may be NULL
+ * @gate: may be NULL, or on its way out; found in RCU
+ *
+ * Return: @gate, or NULL.
  */
-void ksc_gate_get(struct ksc_gate *gate)
+struct ksc_gate *ksc_gate_get(struct ksc_gate *gate)
 {
-	if (gate)
-		refcount_inc(&gate->ref);
+	return gate && refcount_inc_not_zero(&gate->ref) ? gate : NULL;
 }
 
 /**
@@ -54,7 +56,7 @@ void ksc_gate_get(struct ksc_gate *gate)
 void ksc_gate_put(struct ksc_gate *gate)
 {
 	if (gate && refcount_dec_and_test(&gate->ref))
-		kfree(gate);
+		kfree_rcu(gate, rcu);
 }
 
 /**
@@ -73,32 +75,47 @@ void ksc_gate_close(struct ksc_gate *gate)
 }
 
 /**
+ * ksc_gate_closed() - is nobody at work on the children?
+ * @gate: may be NULL
+ *
+ * Context: the listener's lock, which keeps it from being opened.
+ */
+bool ksc_gate_closed(const struct ksc_gate *gate)
+{
+	return !gate || gate->closed;
+}
+
+/**
  * ksc_gate_enter() - may the socket be locked by anyone but its application?
  * @sk: socket
- * @ks: its state
+ * @gate: its gate; set to NULL if that need not be held
  *
  * Any socket that an application has may be; a listener's child for as long
  * as the listener is open.
  *
  * Context: process. Return: true; then ksc_gate_leave() must follow.
  */
-bool ksc_gate_enter(const struct sock *sk, struct ksc_sock *ks)
+bool ksc_gate_enter(const struct sock *sk, struct ksc_gate **gate)
 {
-	if (!ks->gate)
+	struct ksc_gate *g = *gate;
+
+	if (READ_ONCE(sk->sk_socket) || !g) {
+		*gate = NULL;
 		return READ_ONCE(sk->sk_socket);
-	down_read(&ks->gate->sem);
-	if (!ks->gate->closed || READ_ONCE(sk->sk_socket))
+	}
+	down_read(&g->sem);
+	if (!g->closed || READ_ONCE(sk->sk_socket))
 		return true;
-	up_read(&ks->gate->sem);
+	up_read(&g->sem);
 	return false;
 }
 
 /**
  * ksc_gate_leave() - after ksc_gate_enter(), the socket's lock released
- * @ks: its state
+ * @gate: what it left
  */
-void ksc_gate_leave(struct ksc_sock *ks)
+void ksc_gate_leave(struct ksc_gate *gate)
 {
-	if (ks->gate)
-		up_read(&ks->gate->sem);
+	if (gate)
+		up_read(&gate->sem);
 }

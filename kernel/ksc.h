@@ -324,6 +324,7 @@ struct ksc_rxq {
  * @cipher: keys
  * @queue: where the record under work is
  * @plain: struct ksc_rec, decrypted and not yet read
+ * @nplain: how many
  * @rec_len: length with header of the record at the queue's head, 0 unknown
  * @type: that record's outer content type
  * @bad: that record's header is refused with this alert
@@ -338,6 +339,7 @@ struct ksc_rx {
 	struct ksc_cipher cipher;
 	struct ksc_rxq queue;
 	struct list_head plain;
+	u32 nplain;
 	u32 rec_len;
 	u8 type;
 	u8 bad;
@@ -352,6 +354,7 @@ struct ksc_rx {
 /**
  * struct ksc_gate - keeps a listener from being closed under its children
  * @ref: the listener's and each child's
+ * @rcu: clone finds it without a lock
  * @sem: read by whoever works on a child that was not accepted yet
  * @closed: no such work any more
  *
@@ -361,6 +364,7 @@ struct ksc_rx {
  */
 struct ksc_gate {
 	refcount_t ref;
+	struct rcu_head rcu;
 	struct rw_semaphore sem;
 	bool closed;
 };
@@ -382,6 +386,7 @@ struct ksc_gate {
  * @armed: TCP's callbacks are ours
  * @version: negotiated version
  * @suite: negotiated suite
+ * @rcvlowat: SO_RCVLOWAT, bytes of application data
  * @uid: owner
  * @gid: owner's group
  * @gate: a listener's, and of its children; set once
@@ -416,6 +421,7 @@ struct ksc_sock {
 	u16 version;
 	u16 suite;
 	u32 status;
+	int rcvlowat;
 	kuid_t uid;
 	kgid_t gid;
 	struct ksc_gate *gate;
@@ -465,6 +471,7 @@ const struct proto_ops *ksc_base_ops(const struct sock *sk);
 int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int flags);
 void ksc_accepted(struct sock *sk);
 int ksc_listen_ops(struct socket *sock, int backlog);
+int ksc_set_rcvlowat(struct sock *sk, int val);
 int ksc_diag_destroy(struct sock *sk, int err);
 int ksc_shutdown_ops(struct socket *sock, int how);
 __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
@@ -485,15 +492,15 @@ void ksc_release_work(struct ksc_sock *ks);
 
 /* gate.c */
 int ksc_gate_new(struct sock *sk);
-void ksc_gate_get(struct ksc_gate *gate);
+struct ksc_gate *ksc_gate_get(struct ksc_gate *gate);
 void ksc_gate_put(struct ksc_gate *gate);
 void ksc_gate_close(struct ksc_gate *gate);
-bool ksc_gate_enter(const struct sock *sk, struct ksc_sock *ks);
-void ksc_gate_leave(struct ksc_sock *ks);
+bool ksc_gate_closed(const struct ksc_gate *gate);
+bool ksc_gate_enter(const struct sock *sk, struct ksc_gate **gate);
+void ksc_gate_leave(struct ksc_gate *gate);
 
 /* ulp.c */
 int ksc_attach(struct sock *sk);
-void ksc_detach(struct sock *sk);
 int ksc_ulp_init(void);
 void ksc_ulp_exit(void);
 void ksc_ulp_free(void);
@@ -657,6 +664,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
+bool ksc_rx_shut_window(const struct sock *sk);
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_has_plain(const struct ksc_rx *rx);
 int ksc_rx_plain_len(const struct ksc_rx *rx);

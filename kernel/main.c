@@ -46,6 +46,8 @@ static void __net_exit ksc_net_exit(struct net *net)
 {
 	struct ksc_net *kn = ksc_net(net);
 
+	/* a child that nobody accepted is cleaned up after its socket is gone */
+	flush_workqueue(ksc_wq);
 	/* every socket held the namespace, every context its socket */
 	WARN_ON_ONCE(!xa_empty(&kn->socks));
 	WARN_ON_ONCE(!xa_empty(&kn->contexts));

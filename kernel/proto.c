@@ -89,8 +89,8 @@ int ksc_ulp_attach(struct sock *sk)
 	    sk->sk_socket->ops != ksc_bases[family] || sk->sk_user_data ||
 	    tcp_sk(sk)->fastopen_connect || tcp_sk(sk)->repair)
 		return -EOPNOTSUPP;
-	if (!((1 << sk->sk_state) & (TCPF_CLOSE | TCPF_LISTEN | TCPF_SYN_SENT |
-				     TCPF_ESTABLISHED)))
+	/* a listener may have children already that nobody would protect */
+	if (!((1 << sk->sk_state) & (TCPF_CLOSE | TCPF_SYN_SENT | TCPF_ESTABLISHED)))
 		return -ENOTCONN;
 
 	err = ksc_attach(sk);
@@ -98,13 +98,6 @@ int ksc_ulp_attach(struct sock *sk)
 		return err;
 
 	ks = ksc_sk(sk);
-	if (sk->sk_state == TCP_LISTEN) {
-		err = ksc_gate_new(sk);
-		if (err) {
-			ksc_detach(sk);
-			return err;
-		}
-	}
 	if (sk->sk_state == TCP_SYN_SENT) {
 		/* after a non-blocking connect() */
 		ks->role = KSC_ROLE_CLIENT;
@@ -184,6 +177,7 @@ static void ksc_build_ops(struct proto_ops *o, const struct proto_ops *base)
 	o->accept = ksc_accept_ops;
 	o->poll = ksc_poll_ops;
 	o->shutdown = ksc_shutdown_ops;
+	o->set_rcvlowat = ksc_set_rcvlowat;
 	o->mmap = sock_no_mmap;
 	/* the core then goes by way of recvmsg and sendmsg */
 	o->splice_read = NULL;

@@ -104,15 +104,11 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 	}
 	/* the client begins without a token; all else waits for more input */
 	if (len <= ctx->stuck && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
-		if (sk->sk_err)
-			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0,
-				 KSC_DIRECTION_NONE,
-				 "the connection was reset during the handshake");
-		else if (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE)
+		if (sk->sk_shutdown & RCV_SHUTDOWN)
 			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0,
 				 KSC_DIRECTION_NONE,
 				 "the peer closed the connection during the handshake");
-		else if (ksc_rx_stalled(sk, ks))
+		else if (ksc_rx_shut_window(sk))
 			ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
 				       KSC_ALERT_RECORD_OVERFLOW,
 				       "a handshake record does not fit the receive buffer");
@@ -231,6 +227,11 @@ static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 	struct ksc_step *step = NULL;
 
 	while (ks->context) {
+		if (sk->sk_err || sk->sk_state == TCP_CLOSE) {
+			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE,
+				 "the connection was reset during the handshake");
+			return;
+		}
 		switch (ksc_context_news(ks->context, &step)) {
 		case KSC_NEWS_STEP:
 			ksc_pump_apply(sk, ks, step);
@@ -282,11 +283,15 @@ static void ksc_pump_work(struct work_struct *work)
 	struct ksc_sock *ks = container_of(to_delayed_work(work),
 					   struct ksc_sock, pump);
 	struct sock *sk = ksc_sock_hold(ks);
+	struct ksc_gate *gate = ks->gate;
 
 	if (!sk) {
 		/* destroyed without a close(): nobody else is left */
 		ksc_release_work(ks);
-	} else if (ksc_gate_enter(sk, ks)) {
+	} else if (sock_owned_by_user_nocheck(sk)) {
+		/* whoever owns it may sleep: that must not hold up other sockets */
+		ksc_pump_kick(ks, 1);
+	} else if (ksc_gate_enter(sk, &gate)) {
 		lock_sock(sk);
 		switch (ks->phase) {
 		case KSC_PHASE_CONNECTING:
@@ -303,7 +308,7 @@ static void ksc_pump_work(struct work_struct *work)
 			break;
 		}
 		release_sock(sk);
-		ksc_gate_leave(ks);
+		ksc_gate_leave(gate);
 	}
 	if (sk)
 		sock_put(sk);

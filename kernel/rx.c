@@ -45,6 +45,11 @@ struct ksc_rec {
 /* How much is used up before TCP is told, so that it can open the window */
 #define KSC_RX_BATCH	65536
 
+/* Records that peeking may have decrypted ahead, each in memory of its own */
+#define KSC_RX_PEEK	8
+/* Records without application data that are dealt with at once */
+#define KSC_RX_BUDGET	64
+
 static DEFINE_PER_CPU(struct ksc_rec *, ksc_rec_slot);
 
 static void ksc_rec_free(struct ksc_rec *rec)
@@ -121,6 +126,7 @@ void ksc_rx_free(struct ksc_rx *rx)
 		list_del(&rec->list);
 		ksc_rec_put(rec);
 	}
+	rx->nplain = 0;
 	kfree(rx->stage);
 	rx->stage = NULL;
 	rx->stage_len = 0;
@@ -172,6 +178,21 @@ bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks)
 	return tcp_epollin_ready(sk, INT_MAX);
 }
 
+/**
+ * ksc_rx_shut_window() - is the socket's own receive buffer full?
+ * @sk: socket, locked
+ *
+ * Unlike ksc_rx_stalled() this is not true for want of memory elsewhere.
+ *
+ * Context: the socket's lock.
+ */
+bool ksc_rx_shut_window(const struct sock *sk)
+{
+	return tcp_inq((struct sock *)sk) > 0 &&
+	       (atomic_read(&sk->sk_rmem_alloc) > sk->sk_rcvbuf - (sk->sk_rcvbuf >> 3) ||
+		tcp_receive_window(tcp_sk(sk)) <= inet_csk(sk)->icsk_ack.rcv_mss);
+}
+
 /* Move up to a record's missing bytes from TCP's queue to our own memory */
 static int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks, u32 max)
 {
@@ -208,7 +229,8 @@ void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks)
 	if (ks->phase != KSC_PHASE_ESTABLISHED || rx->closed ||
 	    ksc_rx_ready(sk, ks) || !rx->rec_len || !ksc_rx_stalled(sk, ks))
 		return;
-	ksc_rx_stage_some(sk, ks, rx->rec_len);
+	if (ksc_rx_stage_some(sk, ks, rx->rec_len))
+		ksc_pump_kick(ks, HZ / 10);
 	ksc_rxq_flush(sk, &rx->queue);
 }
 
@@ -281,17 +303,20 @@ static int ksc_rx_explicit(struct sock *sk, const struct ksc_rx *rx, u8 nonce[8]
 /* The record is used up */
 static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
 {
+	u32 len = rx->rec_len;
+
+	/* first: who looks without the lock must not miss the next record */
+	WRITE_ONCE(rx->rec_len, 0);
 	if (rx->stage_len) {
 		kfree(rx->stage);
 		rx->stage = NULL;
 		rx->stage_len = 0;
 	} else {
-		ksc_rxq_take(sk, &rx->queue, rx->rec_len);
+		ksc_rxq_take(sk, &rx->queue, len);
 		/* one long read must not keep the sender waiting */
 		if (rx->queue.done >= KSC_RX_BATCH)
 			ksc_rxq_flush(sk, &rx->queue);
 	}
-	rx->rec_len = 0;
 }
 
 /*
@@ -354,6 +379,8 @@ static void ksc_rx_refuse(struct sock *sk, struct ksc_sock *ks, u32 status,
 			  u8 alert, const char *text)
 {
 	ksc_count(ks->kn, KSC_CNT_RX_BAD_RECORDS);
+	/* sending may process the backlog, and that may move TCP's queue */
+	ksc_rxq_flush(sk, &ks->rx.queue);
 	ksc_fail_alert(sk, ks, status, alert, text);
 }
 
@@ -406,6 +433,7 @@ static int ksc_rx_key_update(struct sock *sk, struct ksc_sock *ks, u8 request,
 	 * peer that floods us and does not read gets one answer for all.
 	 */
 	tx->update_due = true;
+	ksc_rxq_flush(sk, &ks->rx.queue);
 	if (!tx->pending && sk_stream_memory_free(sk) &&
 	    ksc_tx_key_update(sk, ks, false)) {
 		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
@@ -447,9 +475,14 @@ static int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks,
 			    (type == KSC_HT_CLIENT_HELLO &&
 			     ks->role == KSC_ROLE_SERVER))) {
 			/* RFC 5246 7.2.2: refused, and the session goes on */
+			ksc_rxq_flush(sk, &ks->rx.queue);
 			if (!ks->tx.closed && !ks->tx.pending &&
-			    sk_stream_memory_free(sk))
-				ksc_tx_alert(sk, ks, 1, KSC_ALERT_NO_RENEGOTIATION);
+			    sk_stream_memory_free(sk) &&
+			    ksc_tx_alert(sk, ks, 1, KSC_ALERT_NO_RENEGOTIATION)) {
+				ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
+					 KSC_DIRECTION_NONE, "an alert could not be sent");
+				return ksc_error(ks);
+			}
 		} else {
 			goto unexpected;
 		}
@@ -493,6 +526,7 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 			if (!rec->len)
 				goto out;
 			list_add_tail(&rec->list, &rx->plain);
+			rx->nplain++;
 			return 1;
 		}
 	}
@@ -504,6 +538,7 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 	} else if (type < 0) {
 		err = type;
 		if (err != -ENOMEM) {
+			ksc_rxq_flush(sk, &rx->queue);
 			ksc_fail_alert(sk, ks, KSC_STATUS_INTERNAL_ERROR,
 				       KSC_ALERT_INTERNAL_ERROR,
 				       "decryption failed");
@@ -531,9 +566,9 @@ out:
 /* Open records until one has application data; 1 if so */
 static int ksc_rx_next(struct sock *sk, struct ksc_sock *ks)
 {
-	int err = 0;
+	int err = 0, budget = KSC_RX_BUDGET;
 
-	while (!err) {
+	while (!err && budget--) {
 		if (ks->phase != KSC_PHASE_ESTABLISHED || ks->rx.closed ||
 		    !ksc_rx_ready(sk, ks))
 			return 0;
@@ -578,6 +613,7 @@ static int ksc_rx_read(struct ksc_rx *rx, struct msghdr *msg, size_t len,
 	rec->off += n;
 	if (rec->off == rec->len) {
 		list_del(&rec->list);
+		rx->nplain--;
 		ksc_rec_put(rec);
 	}
 	return n;
@@ -604,7 +640,7 @@ static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 			return n ?: -EFAULT;
 		}
 		/* all that is decrypted was seen */
-		if (ksc_rx_next(sk, ks) <= 0)
+		if (ks->rx.nplain >= KSC_RX_PEEK || ksc_rx_next(sk, ks) <= 0)
 			return 0;
 	}
 }
@@ -654,11 +690,21 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo,
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	int ret;
 
+	ksc_rx_stage(sk, ks);
+	/* the budget was used up, not the records */
+	if (ks->phase == KSC_PHASE_ESTABLISHED && !ks->rx.closed && !peek &&
+	    ksc_rx_ready(sk, ks)) {
+		if (signal_pending(current))
+			return sock_intr_errno(*timeo);
+		release_sock(sk);
+		cond_resched();
+		lock_sock(sk);
+		return 0;
+	}
 	if (!*timeo)
 		return -EAGAIN;
 	if (signal_pending(current))
 		return sock_intr_errno(*timeo);
-	ksc_rx_stage(sk, ks);
 	add_wait_queue(sk_sleep(sk), &wait);
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	/* the first look is without the lock: woken_wake keeps it safe */
@@ -703,7 +749,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	if (err && !(ks && ksc_rx_has_plain(&ks->rx)))
 		goto out;
 	err = 0;
-	target = sock_rcvlowat(sk, flags & MSG_WAITALL, len);
+	target = flags & MSG_WAITALL ? len : min_t(size_t, len, ks->rcvlowat);
 
 	while (copied < len) {
 		if (flags & MSG_PEEK) {
@@ -721,7 +767,8 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		if (err == -EFAULT || err == -ENOMEM || copied >= target)
 			break;
 		/* an error is for the next call if there is data for this one */
-		if (copied && (ksc_rx_over(sk, ks) || ks->read_shut))
+		if (copied && (ksc_rx_over(sk, ks) || ks->read_shut ||
+			       ks->rx.nplain >= KSC_RX_PEEK))
 			break;
 		err = ksc_rx_end(sk, ks);
 		if (err) {

@@ -136,6 +136,15 @@ static void ksc_context_drop(struct ksc_sock *ks)
 		ksc_context_end(ctx);
 }
 
+/* No more is sent */
+static void ksc_fin(struct sock *sk)
+{
+	if (sk->sk_shutdown & SEND_SHUTDOWN)
+		return;
+	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
+	ksc_base_proto(sk)->shutdown(sk, SEND_SHUTDOWN);
+}
+
 /**
  * ksc_established() - the handshake is done and the keys are in
  * @sk: socket, locked and owned
@@ -154,13 +163,14 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks)
 		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | RCV_SHUTDOWN);
 	if (ks->write_shut) {
 		ksc_tx_close(sk, ks);
-		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
-		ksc_base_proto(sk)->shutdown(sk, SEND_SHUTDOWN);
+		ksc_fin(sk);
 	}
 	/* whoever waits to connect, to write, or to read what came along */
 	ks->state_change(sk);
 	if (ksc_rx_ready(sk, ks))
 		ks->data_ready(sk);
+	else if (ksc_rx_stalled(sk, ks))
+		ksc_pump_kick(ks, 0);
 }
 
 /**
@@ -217,11 +227,12 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	ksc_tx_free(&ks->tx);
 	ksc_cipher_free(&ks->rx.cipher);
 
-	/* the peer learns that it is over; our errno comes before EPIPE */
-	if (!(sk->sk_shutdown & SEND_SHUTDOWN)) {
-		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
-		ksc_base_proto(sk)->shutdown(sk, SEND_SHUTDOWN);
-	}
+	/*
+	 * The peer learns that it is over; our errno comes before EPIPE. Of a
+	 * child, accept() expects that its own side is open: ksc_accepted().
+	 */
+	if (sk->sk_socket)
+		ksc_fin(sk);
 	WRITE_ONCE(sk->sk_err, ksc_status_errno(status));
 	sk_error_report(sk);
 	ks->state_change(sk);
@@ -280,7 +291,8 @@ static int ksc_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 		if (err)
 			break;
 		err = sk_wait_event(sk, timeo, !ksc_handshaking(ks) ||
-				    sk->sk_state == TCP_CLOSE, &wait);
+				    (ks->phase == KSC_PHASE_CONNECTING &&
+				     sk->sk_state == TCP_CLOSE), &wait);
 		err = min(err, 0);
 		if (err)
 			break;
@@ -392,7 +404,7 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 		ks->connect_told = false;
 		ksc_arm(sk, ks);
 		WRITE_ONCE(ks->phase, KSC_PHASE_CONNECTING);
-	} else if (ks->phase != KSC_PHASE_CONNECTING && sk->sk_state != TCP_LISTEN) {
+	} else if (ks->phase != KSC_PHASE_INIT && ks->phase != KSC_PHASE_CONNECTING) {
 		err = ks->connect_told ? -EISCONN :
 					 ksc_connect_wait(sk, ks, flags, false);
 		if (!err)
@@ -405,10 +417,14 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 	err = ksc_base_ops(sk)->connect(sock, addr, len, flags);
 
 	lock_sock(sk);
-	if (ks->phase == KSC_PHASE_CONNECTING && sk->sk_state == TCP_CLOSE)
+	if (ks->phase == KSC_PHASE_CONNECTING && sk->sk_state == TCP_CLOSE) {
 		ksc_unconnect(sk, ks);
-	else if (!err && sk->sk_state != TCP_CLOSE)
+		/* connected, and reset before we looked */
+		if (!err)
+			err = sock_error(sk) ?: -ECONNRESET;
+	} else if (!err && !unspec) {
 		err = ksc_connect_wait(sk, ks, flags, first);
+	}
 	release_sock(sk);
 	return err;
 }
@@ -433,6 +449,8 @@ void ksc_accepted(struct sock *sk)
 		/* the listener may have been closed before, and with it the gate */
 		if (ksc_handshaking(ks))
 			ksc_pump_kick(ks, 0);
+		else if (ks->phase == KSC_PHASE_FAILED)
+			ksc_fin(sk);
 	}
 	release_sock(sk);
 }
@@ -454,6 +472,9 @@ int ksc_disconnect(struct sock *sk, int flags)
 	/* a closing listener's child, in softirq; what it has goes on release */
 	if (!sk->sk_socket)
 		return tcp_disconnect(sk, flags);
+	/* it began to listen again while we closed its gate */
+	if (ks && sk->sk_state == TCP_LISTEN && !ksc_gate_closed(ks->gate))
+		return -EBUSY;
 	if (ks && ks->phase != KSC_PHASE_INIT && ks->phase != KSC_PHASE_CONNECTING &&
 	    ks->phase != KSC_PHASE_CLOSED && sk->sk_state != TCP_LISTEN)
 		return -EOPNOTSUPP;
@@ -492,6 +513,25 @@ int ksc_diag_destroy(struct sock *sk, int err)
 {
 	ksc_unlisten(sk);
 	return tcp_abort(sk, err);
+}
+
+/**
+ * ksc_set_rcvlowat() - proto_ops.set_rcvlowat
+ * @sk: socket, locked and owned
+ * @val: bytes of application data
+ *
+ * TCP's own mark stays at one byte: what it counts is ciphertext, and the
+ * handshake's records are not to be waited for.
+ *
+ * Context: process. Return: 0.
+ */
+int ksc_set_rcvlowat(struct sock *sk, int val)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	if (ks)
+		ks->rcvlowat = val ?: 1;
+	return 0;
 }
 
 /* ---- shutdown and close ---- */
@@ -612,14 +652,20 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 	if (ksc_rx_has_plain(rx) || READ_ONCE(rx->closed) ||
 	    READ_ONCE(sk->sk_err))
 		return true;
-	if (ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) <
-	    (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN))
+	if (!READ_ONCE(rx->bad) &&
+	    ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) <
+	    (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN)) {
+		if (ksc_rx_stalled(sk, ks))
+			ksc_pump_kick(ks, 0);
 		return READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN;
+	}
 
 	lock_sock(sk);
 	in = ks->phase != KSC_PHASE_ESTABLISHED ||
-	     ksc_rx_advance(sk, ks) ||
-	     rx->closed || sk->sk_shutdown & RCV_SHUTDOWN;
+	     ksc_rx_advance(sk, ks) || rx->closed ||
+	     sk->sk_shutdown & RCV_SHUTDOWN ||
+	     /* more control records than are dealt with at once */
+	     (ks->phase == KSC_PHASE_ESTABLISHED && ksc_rx_ready(sk, ks));
 	release_sock(sk);
 	return in;
 }

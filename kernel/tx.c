@@ -278,8 +278,10 @@ static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 l
 		u8 *p;
 		int n = ksc_tx_grow(sk, tx, len, &p);
 
-		if (n < 0)
+		if (n < 0) {
+			ksc_tx_drop(tx);
 			return n;
+		}
 		memcpy(p, from, n);
 		from += n;
 		len -= n;
@@ -356,7 +358,7 @@ struct ksc_tx_lift {
 };
 
 /* What TCP notes the want of room in, for a child that was not accepted yet */
-static struct socket ksc_tx_socket;
+static struct socket_alloc ksc_tx_socket;
 
 static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 {
@@ -364,7 +366,7 @@ static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 	l->lowat = tcp_sk(sk)->notsent_lowat;
 	l->sock = sk->sk_socket;
 	if (!l->sock)
-		sk_set_socket(sk, &ksc_tx_socket);
+		sk_set_socket(sk, &ksc_tx_socket.socket);
 	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, U32_MAX);
 	/* nor can they wait for an acknowledgment, or for a cork */

@@ -84,6 +84,7 @@ static struct ksc_sock *ksc_sock_new(struct sock *sk, gfp_t gfp)
 	ks->sk = sk;
 	ks->kn = kn;
 	ks->opt.timeout = KSC_DEFAULT_HANDSHAKE_TIMEOUT;
+	ks->rcvlowat = 1;
 	err = xa_alloc_cyclic_bh(&kn->socks, &ks->id, ks, xa_limit_31b,
 				 &kn->next_sock, gfp);
 	if (err < 0) {
@@ -110,6 +111,8 @@ int ksc_attach(struct sock *sk)
 		return -ENOMEM;
 	ks->uid = sk->sk_uid;
 	ks->gid = current_egid();
+	ks->rcvlowat = sk->sk_rcvlowat;
+	WRITE_ONCE(sk->sk_rcvlowat, 1);
 	/* published before the operations that look for it */
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
 	return 0;
@@ -133,8 +136,8 @@ static void ksc_ulp_clone(const struct request_sock *req, struct sock *newsk,
 		/* ksc_connect_ops(): accepted sockets are connected */
 		ks->connect_told = true;
 		/* pairs with ksc_gate_new() */
-		ks->gate = smp_load_acquire(&parent->gate);
-		ksc_gate_get(ks->gate);
+		ks->gate = ksc_gate_get(smp_load_acquire(&parent->gate));
+		ks->rcvlowat = parent->rcvlowat;
 		spin_lock_bh(&parent->lock);
 		ksc_options_copy(&ks->opt, &parent->opt);
 		spin_unlock_bh(&parent->lock);
@@ -147,13 +150,8 @@ static void ksc_ulp_clone(const struct request_sock *req, struct sock *newsk,
 	newsk->sk_prot_creator = ksc_base_proto(newsk);
 }
 
-/**
- * ksc_detach() - take a socket's state away
- * @sk: socket that is being destroyed, or was never given our operations
- *
- * Context: any.
- */
-void ksc_detach(struct sock *sk)
+/* The socket is being destroyed; any context, nobody else uses it */
+static void ksc_ulp_release(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 
@@ -176,7 +174,7 @@ struct tcp_ulp_ops ksc_ulp_ops = {
 	.owner		= THIS_MODULE,
 	.init		= ksc_ulp_attach,
 	.clone		= ksc_ulp_clone,
-	.release	= ksc_detach,
+	.release	= ksc_ulp_release,
 };
 
 /**
