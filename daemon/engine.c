@@ -542,12 +542,17 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	size_t before;
 	int rc;
 
-	/* A warning is ignored, whatever it is, as RFC 5246, 7.2 allows. */
+	/*
+	 * A warning is ignored, whatever it is, as RFC 5246, 7.2 allows. And a
+	 * record that ends within a message is "again" to GnuTLS even if the
+	 * next one is there.
+	 */
 	do {
 		before = e->in_pos;
 		rc = gnutls_handshake(e->tls);
 	} while (e->in_pos > before &&
-		 (rc == GNUTLS_E_INTERRUPTED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED));
+		 (rc == GNUTLS_E_INTERRUPTED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED ||
+		  (rc == GNUTLS_E_AGAIN && e->in_pos < e->in_len)));
 	step->consumed = e->in_pos;
 	e->started = true;
 	if (e->out_failed) {
