@@ -23,9 +23,8 @@ DEBIAN = {
 DEBUG_APPEND = (" kmemleak=on kasan_multi_shot"
                 " watchdog_thresh=60 workqueue.watchdog_thresh=120"
                 " sysctl.kernel.hung_task_timeout_secs=300")
-# How much longer things may take on it, and what memory it needs.
+# How much longer things may take on it.
 DEBUG_SLOWER = 10
-DEBUG_MEMORY = "2G"
 
 # What the guest may modprobe; dependencies follow by modules.dep.
 MODULES = """
@@ -56,7 +55,6 @@ class Kernel:
     modules: Path
     append: str = ""
     slower: int = 1
-    memory: str = "1G"
     # Whether a run ends when the kernel complains, whatever else there is to do.
     one_report: bool = False
 
@@ -119,7 +117,6 @@ def _debug():
     kernel = _built("debug")
     kernel.append = DEBUG_APPEND
     kernel.slower = DEBUG_SLOWER
-    kernel.memory = DEBUG_MEMORY
     kernel.one_report = True
     return kernel
 

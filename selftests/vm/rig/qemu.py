@@ -121,7 +121,7 @@ class Guest:
         self.start = time.monotonic()
         argv = [qemu.program, *qemu.firmware(), "-M", "q35", "-nodefaults",
                 "-no-user-config", "-no-reboot", "-display", "none",
-                "-m", options.mem or kernel.memory, *flags(options, accelerator),
+                "-m", options.mem, *flags(options, accelerator),
                 *network(options), "-kernel", kernel.image,
                 "-initrd", initrd, "-append", f"{append(kernel, options)} {extra}",
                 "-serial", f"file:{self.console}",
