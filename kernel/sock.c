@@ -222,7 +222,9 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	/* pairs with the readers of failure */
 	smp_store_release(&ks->failure, f);
 	ks->status = status;
-	WRITE_ONCE(ks->phase, KSC_PHASE_FAILED);
+	/* before the phase: poll() must not tell of an error that is not there */
+	WRITE_ONCE(sk->sk_err, ksc_status_errno(status));
+	smp_store_release(&ks->phase, KSC_PHASE_FAILED);
 
 	ksc_tx_free(&ks->tx);
 	ksc_cipher_free(&ks->rx.cipher);
@@ -233,7 +235,6 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	 */
 	if (sk->sk_socket)
 		ksc_fin(sk);
-	WRITE_ONCE(sk->sk_err, ksc_status_errno(status));
 	sk_error_report(sk);
 	ks->state_change(sk);
 }
