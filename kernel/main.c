@@ -99,11 +99,12 @@ static void __exit ksc_exit(void)
 	ksc_proto_exit();
 	ksc_ulp_exit();
 	ksc_netlink_exit();
-	/* no socket is left; its last work and its freeing may be */
+	/* no socket is left; its last work may be, which this waits for */
+	unregister_pernet_subsys(&ksc_net_ops);
 	destroy_workqueue(ksc_wq);
+	/* and so may its freeing */
 	rcu_barrier();
 	ksc_ulp_free();
-	unregister_pernet_subsys(&ksc_net_ops);
 	ksc_rx_exit();
 	ksc_tx_exit();
 	ksc_frag_exit();
