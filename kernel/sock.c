@@ -224,6 +224,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	ks->status = status;
 	/* before the phase: poll() must not tell of an error that is not there */
 	WRITE_ONCE(sk->sk_err, ksc_status_errno(status));
+	/* pairs with poll's acquire */
 	smp_store_release(&ks->phase, KSC_PHASE_FAILED);
 
 	ksc_tx_free(&ks->tx);
