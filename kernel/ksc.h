@@ -648,8 +648,19 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
 void ksc_frag_exit(void);
 
 /* tx.c */
-int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
-void ksc_splice_eof(struct socket *sock);
+/*
+ * A record this small is cheaper copied by TCP, next to the ones before it, than
+ * handed over as a page of its own.
+ */
+#define KSC_TX_SMALL	2048
+void ksc_tx_drop(struct ksc_tx *tx);
+int ksc_tx_copy(struct sock *sk, struct ksc_tx *tx, struct msghdr *msg, u32 want);
+int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
+int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
+int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
+		 struct iov_iter *from, u32 len);
+int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks);
+int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_raw(struct sock *sk, const void *data, size_t len);
 int ksc_tx_alert(struct sock *sk, struct ksc_sock *ks, u8 level, u8 alert);
 int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request);
@@ -658,18 +669,26 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_free(struct ksc_tx *tx);
 void ksc_tx_exit(void);
 
-/* rx.c */
+/* send.c */
+int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+void ksc_splice_eof(struct socket *sock);
+
+/* recv.c */
 int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		int *addr_len);
+
+/* rx.c */
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
+void ksc_rx_free(struct ksc_rx *rx);
+
+/* rec.c, see rec.h too */
 bool ksc_rx_has_plain(const struct ksc_rx *rx);
 int ksc_rx_plain_len(const struct ksc_rx *rx);
-void ksc_rx_free(struct ksc_rx *rx);
-void ksc_rx_exit(void);
+void ksc_rec_exit(void);
 
 /* rxq.c */
 int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q);

@@ -22,7 +22,13 @@ static unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
 	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
 }
 
-static void ksc_tx_drop(struct ksc_tx *tx)
+/**
+ * ksc_tx_drop() - give the record under construction up
+ * @tx: sending half; nothing of the record was given to TCP
+ *
+ * Context: process, the socket's lock.
+ */
+void ksc_tx_drop(struct ksc_tx *tx)
 {
 	while (tx->nfrags)
 		put_page(tx->frag[--tx->nfrags].bv_page);
@@ -83,9 +89,16 @@ static int ksc_tx_begin(struct sock *sk, struct ksc_tx *tx)
 	return n < 0 ? n : 0;
 }
 
-/* Appends zero to @want bytes of the message's data; returns how many */
-static int ksc_tx_copy(struct sock *sk, struct ksc_tx *tx, struct msghdr *msg,
-		       u32 want)
+/**
+ * ksc_tx_copy() - append to the record under construction
+ * @sk: socket, locked and owned
+ * @tx: its sending half; nothing is pending
+ * @msg: where the data come from
+ * @want: bytes, at most
+ *
+ * Context: process. Return: bytes appended, or an errno.
+ */
+int ksc_tx_copy(struct sock *sk, struct ksc_tx *tx, struct msghdr *msg, u32 want)
 {
 	int done = 0, err;
 
@@ -160,8 +173,16 @@ static void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
 	}
 }
 
-/* Seal the record under construction */
-static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
+/**
+ * ksc_tx_seal() - protect the record under construction; it is pending then
+ * @sk: socket, locked and owned
+ * @ks: its state
+ * @type: content type
+ *
+ * Context: process. Return: 0; -ENOMEM, and it is as it was; or another errno, and
+ * the connection can't go on.
+ */
+int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 {
 	struct scatterlist sg[KSC_TX_FRAGS + 1];
 	bool v13 = ks->version == KSC_VERSION_1_3;
@@ -206,8 +227,16 @@ static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	return 0;
 }
 
-/* Give TCP what it has room for; 0 when nothing is pending any more */
-static int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
+/**
+ * ksc_tx_push() - give TCP what it has room for of the pending record
+ * @sk: socket, locked and owned
+ * @tx: its sending half
+ * @flags: MSG_MORE or 0
+ *
+ * Context: process. Return: 0 when nothing is pending any more, -EAGAIN, or why
+ * TCP takes no more.
+ */
+int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 {
 	while (tx->first < tx->nfrags) {
 		int n = ksc_compat_push(sk, tx->frag + tx->first,
@@ -235,11 +264,7 @@ static int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 	return 0;
 }
 
-/*
- * A record this small is cheaper copied by TCP, next to the ones before it, than
- * handed over as a page of its own.
- */
-#define KSC_TX_SMALL		2048
+/* Where the payload begins in the page that a small record is built in */
 #define KSC_TX_SMALL_AT		16
 
 /* Each CPU's room for one; taken while in use, as user memory may fault */
@@ -290,11 +315,22 @@ static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 l
 	return 0;
 }
 
-/* Build, seal and push a whole small record; nothing is open or pending */
-static int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
-			struct iov_iter *from, u32 len, int flags)
+/**
+ * ksc_tx_whole() - build, seal and push a whole small record
+ * @sk: socket, locked and owned
+ * @ks: its state; no record is open or pending
+ * @type: content type
+ * @from: the content
+ * @len: its bytes, at most KSC_TX_SMALL
+ *
+ * Context: process. Return: 0, what TCP has no room for is pending then; -EFAULT,
+ * -ENOMEM or -EPIPE, and nothing happened; or another errno, and the connection
+ * can't go on.
+ */
+int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
+		 struct iov_iter *from, u32 len)
 {
-	struct msghdr msg = { .msg_flags = flags | MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	struct ksc_tx *tx = &ks->tx;
 	unsigned int assoclen, hl = ksc_tx_header_len(tx);
@@ -446,7 +482,7 @@ static int ksc_tx_record(struct sock *sk, struct ksc_sock *ks, u8 type,
 		return -EPIPE;
 	iov_iter_kvec(&from, ITER_SOURCE, &kv, 1, len);
 	ksc_tx_lift(sk, &l);
-	err = ksc_tx_whole(sk, ks, type, &from, len, 0);
+	err = ksc_tx_whole(sk, ks, type, &from, len);
 	ksc_tx_unlift(sk, &l);
 	return err;
 }
@@ -508,16 +544,28 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
 	return err;
 }
 
-/* A record could not be sealed, or only part of it could be kept */
-static int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks)
+/**
+ * ksc_tx_broken() - a record could not be sealed, or only part of it kept
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process. Return: the errno of it; the connection is over.
+ */
+int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks)
 {
 	ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
 		 "a record could not be sent");
 	return ksc_error(ks);
 }
 
-/* Seal and push what was left open for want of memory or by MSG_MORE */
-static int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
+/**
+ * ksc_tx_finish() - seal and push what MSG_MORE or want of memory left open
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 	int err;
@@ -551,184 +599,4 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 	if (tx->pending && !ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0))
 		/* poll() reported no room while it was pending */
 		ks->write_space(sk);
-}
-
-/* May application data go out? */
-static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)
-{
-	if (ks->phase == KSC_PHASE_FAILED)
-		return ksc_error(ks);
-	if (ks->phase != KSC_PHASE_ESTABLISHED || ks->tx.closed ||
-	    sk->sk_shutdown & SEND_SHUTDOWN || sk->sk_err)
-		return -EPIPE;
-	return 0;
-}
-
-/* Keys have their limits, RFC 8446 5.5; and the peer may have asked for new ones */
-static int ksc_tx_rekey(struct sock *sk, struct ksc_sock *ks)
-{
-	struct ksc_tx *tx = &ks->tx;
-
-	if (likely(tx->cipher.records < tx->cipher.suite->limit && !tx->update_due))
-		return 0;
-	if (ks->version == KSC_VERSION_1_3) {
-		if (ksc_tx_key_update(sk, ks, false)) {
-			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
-				 KSC_DIRECTION_NONE, "KeyUpdate failed");
-			return ksc_error(ks);
-		}
-		return 0;
-	}
-	ksc_fail_alert(sk, ks, KSC_STATUS_KEY_LIMIT, KSC_ALERT_INTERNAL_ERROR,
-		       NULL);
-	return ksc_error(ks);
-}
-
-/* One record's worth of @msg; returns bytes taken or an errno */
-static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
-		       bool more)
-{
-	struct ksc_tx *tx = &ks->tx;
-	bool full;
-	int n, err;
-
-	err = ksc_tx_rekey(sk, ks);
-	if (err)
-		return err;
-	if (!tx->nfrags && !more && msg_data_left(msg) <= KSC_TX_SMALL) {
-		n = msg_data_left(msg);
-		err = ksc_tx_whole(sk, ks, KSC_CT_APPLICATION_DATA,
-				   &msg->msg_iter, n, 0);
-		if (!err)
-			return n;
-		if (err != -EFAULT && err != -ENOMEM && err != -EPIPE)
-			return ksc_tx_broken(sk, ks);
-		return err;
-	}
-	n = ksc_tx_copy(sk, tx, msg, min_t(size_t, msg_data_left(msg),
-					   KSC_MAX_PAYLOAD - tx->len));
-	if (n < 0) {
-		/* nothing but a header: no record yet */
-		if (!tx->len)
-			ksc_tx_drop(tx);
-		return n;
-	}
-	full = tx->len == KSC_MAX_PAYLOAD || tx->nfrags >= KSC_TX_FRAGS - 2;
-	tx->more = more || msg_data_left(msg);
-	if (!full && tx->more)
-		return n;
-
-	err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
-	if (err == -ENOMEM) {
-		/* stays open; the pump tries again */
-		ksc_pump_kick(ks, HZ / 10);
-		return n;
-	}
-	if (err)
-		return ksc_tx_broken(sk, ks);
-	err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
-	/* what is pending has been taken: the bytes are ours */
-	return err && err != -EAGAIN ? err : n;
-}
-
-/* Wait until nothing is pending and TCP has room */
-static int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
-{
-	struct ksc_tx *tx = &ks->tx;
-	int err;
-
-	for (;;) {
-		err = ksc_tx_check(sk, ks);
-		if (err)
-			return err;
-		if (tx->pending) {
-			err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
-			if (err && err != -EAGAIN)
-				return err;
-		}
-		if (!tx->pending && sk_stream_memory_free(sk))
-			return 0;
-		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-		err = sk_stream_wait_memory(sk, timeo);
-		if (err)
-			return err;
-	}
-}
-
-/**
- * ksc_sendmsg() - proto.sendmsg
- * @sk: socket
- * @msg: message
- * @size: its bytes
- *
- * Context: process. Return: bytes taken or an errno.
- */
-int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
-{
-	int flags = msg->msg_flags;
-	bool more = flags & KSC_COMPAT_MORE;
-	struct ksc_sock *ks;
-	size_t copied = 0;
-	long timeo;
-	int err;
-
-	if (flags & (MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN))
-		return -EOPNOTSUPP;
-
-	lock_sock(sk);
-	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
-	ks = ksc_sk(sk);
-	err = ksc_ready(sk, ks, &timeo);
-	if (err)
-		goto out;
-
-	while (msg_data_left(msg)) {
-		err = ksc_tx_wait(sk, ks, &timeo);
-		if (!err)
-			err = ksc_tx_some(sk, ks, msg, more);
-		if (err == -ENOMEM) {
-			/* no page to be had: wait as TCP does */
-			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-			err = sk_stream_wait_memory(sk, &timeo);
-		}
-		if (err < 0)
-			break;
-		copied += err;
-		err = 0;
-	}
-	if (!size)
-		err = ksc_tx_check(sk, ks);
-	/* cut short by a fault or a signal: what was taken goes out */
-	if (err && copied && !more) {
-		ks->tx.more = false;
-		ksc_tx_finish(sk, ks);
-	}
-out:
-	if (copied)
-		err = copied;
-	else if (err == -EPIPE)
-		err = sk_stream_error(sk, flags, err);
-	else if (err && sk->sk_err)
-		/* told by this call; later ones tell it from the failure */
-		sock_error(sk);
-	release_sock(sk);
-	return err;
-}
-
-/**
- * ksc_splice_eof() - proto.splice_eof: nothing more comes to the open record
- * @sock: socket
- *
- * Context: process.
- */
-void ksc_splice_eof(struct socket *sock)
-{
-	struct sock *sk = sock->sk;
-	struct ksc_sock *ks;
-
-	lock_sock(sk);
-	ks = ksc_sk(sk);
-	if (ks && !ksc_tx_check(sk, ks))
-		ksc_tx_finish(sk, ks);
-	release_sock(sk);
 }
