@@ -50,8 +50,11 @@ int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec
 	}
 	/* RFC 8446 6: in 1.3 the level says nothing, all others are fatal */
 	if (p[1] == KSC_ALERT_USER_CANCELED ||
-	    (ks->version != KSC_VERSION_1_3 && p[0] == 1))
+	    (ks->version != KSC_VERSION_1_3 && p[0] == 1)) {
+		ks->rx.warned = true;
+		ks->rx.warning = p[1];
 		return 0;
+	}
 	ksc_count(ks->kn, KSC_CNT_ALERTS_RECEIVED);
 	ksc_fail(sk, ks, KSC_STATUS_ALERT_RECEIVED, p[1],
 		 KSC_DIRECTION_RECEIVED, NULL);
@@ -62,8 +65,6 @@ int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec
 static int ksc_rx_key_update(struct sock *sk, struct ksc_sock *ks, u8 request,
 			     bool last)
 {
-	struct ksc_tx *tx = &ks->tx;
-
 	if (!last || request > 1) {
 		ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
 			      last ? 47 : KSC_ALERT_UNEXPECTED_MESSAGE,
@@ -76,21 +77,12 @@ static int ksc_rx_key_update(struct sock *sk, struct ksc_sock *ks, u8 request,
 		return ksc_error(ks);
 	}
 	ksc_count(ks->kn, KSC_CNT_KEY_UPDATES_RECEIVED);
-	if (!request || tx->closed)
+	ks->rx.updates++;
+	if (!request || ks->tx.closed)
 		return 0;
-	/*
-	 * Owed before the next application data. At once if there is room; a
-	 * peer that floods us and does not read gets one answer for all.
-	 */
-	tx->update_due = true;
+	/* sending may process the backlog, and that may move TCP's queue */
 	ksc_rxq_flush(sk, &ks->rx.queue);
-	if (!tx->pending && sk_stream_memory_free(sk) &&
-	    ksc_tx_key_update(sk, ks, false)) {
-		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
-			 "KeyUpdate failed");
-		return ksc_error(ks);
-	}
-	return 0;
+	return ksc_rekey_soon(sk, ks, KSC_UPDATE_OWN);
 }
 
 /**
@@ -113,8 +105,11 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 	if (!left)
 		goto unexpected;
 	while (left) {
+		bool inside = ks->rx.hs.left;
 		size_t n = ksc_hs_parse(&ks->rx.hs, p, left, &type, &body);
 
+		if (inside)
+			ksc_ticket_add(ks, p, n);
 		p += n;
 		left -= n;
 		if (body == U32_MAX)
@@ -122,6 +117,7 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 		if (v13 && type == KSC_HT_NEW_SESSION_TICKET &&
 		    ks->role == KSC_ROLE_CLIENT) {
 			ksc_count(ks->kn, KSC_CNT_TICKETS);
+			ksc_ticket_begin(ks, body);
 		} else if (v13 && type == KSC_HT_KEY_UPDATE && body == 1 && left) {
 			err = ksc_rx_key_update(sk, ks, *p, left == 1);
 			if (err)

@@ -233,6 +233,7 @@ static int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec
 	unsigned int skip = KSC_HEADER_LEN + explicit;
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	unsigned int assoclen, len;
+	u8 nonce[8];
 	int type, err;
 
 	len = rx->rec_len - skip - KSC_TAG_LEN;
@@ -242,13 +243,11 @@ static int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec
 	else
 		assoclen = ksc_aad_12(c->aad, c->seq, type, len);
 	if (explicit) {
-		err = ksc_rx_explicit(sk, rx, c->nonce + 4);
+		err = ksc_rx_explicit(sk, rx, nonce);
 		if (err)
 			return err;
-		memcpy(c->nonce, c->iv, 4);
-	} else {
-		ksc_nonce_xor(c->nonce, c->iv, c->seq);
 	}
+	ksc_cipher_nonce(c, explicit ? nonce : NULL);
 
 	err = ksc_rx_source(sk, ks, rec, skip);
 	if (err)
@@ -258,7 +257,6 @@ static int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec
 	if (err)
 		return err;
 	c->seq++;
-	c->records++;
 	rx->records++;
 	ksc_count(ks->kn, KSC_CNT_RX_RECORDS);
 	ksc_rx_consume(sk, rx);
@@ -294,6 +292,14 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 		return -ENOMEM;
 
 	type = ksc_rx_open(sk, ks, rec);
+	/* a peer that does not mind the AEAD's limit is asked to, once with each key */
+	if (unlikely(rx->cipher.seq == rx->cipher.limit + 1) && type >= 0 &&
+	    ks->version == KSC_VERSION_1_3) {
+		ksc_rxq_flush(sk, &rx->queue);
+		err = ksc_rekey_soon(sk, ks, KSC_UPDATE_BOTH);
+		if (err)
+			goto out;
+	}
 	if (type == KSC_CT_APPLICATION_DATA && rec->len <= KSC_MAX_PAYLOAD) {
 		rx->bytes += rec->len;
 		ksc_count_add(ks->kn, KSC_CNT_RX_BYTES, rec->len);
@@ -317,9 +323,10 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 		err = type;
 		if (err != -ENOMEM) {
 			ksc_rxq_flush(sk, &rx->queue);
-			ksc_fail_alert(sk, ks, KSC_STATUS_INTERNAL_ERROR,
+			ksc_fail_alert(sk, ks, err == -EKEYEXPIRED ?
+				       KSC_STATUS_KEY_LIMIT : KSC_STATUS_INTERNAL_ERROR,
 				       KSC_ALERT_INTERNAL_ERROR,
-				       "decryption failed");
+				       err == -EKEYEXPIRED ? NULL : "decryption failed");
 			err = ksc_error(ks);
 		}
 	} else if (rec->len > KSC_MAX_PAYLOAD) {

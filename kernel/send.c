@@ -18,24 +18,31 @@ static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)
 	return 0;
 }
 
-/* Keys have their limits, RFC 8446 5.5; and the peer may have asked for new ones */
-static int ksc_tx_rekey(struct sock *sk, struct ksc_sock *ks)
+/*
+ * Data after a pause find a closed congestion window at the peer's mercy: a record
+ * of 16 KiB that comes in several round trips is of no use before its end. So the
+ * first window's worth goes out in records of one segment each.
+ */
+static void ksc_tx_ramp(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_tx *tx = &ks->tx;
+	const struct tcp_sock *tp = tcp_sk(sk);
 
-	if (likely(tx->cipher.records < tx->cipher.suite->limit && !tx->update_due))
-		return 0;
-	if (ks->version == KSC_VERSION_1_3) {
-		if (ksc_tx_key_update(sk, ks, false)) {
-			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
-				 KSC_DIRECTION_NONE, "KeyUpdate failed");
-			return ksc_error(ks);
-		}
-		return 0;
-	}
-	ksc_fail_alert(sk, ks, KSC_STATUS_KEY_LIMIT, KSC_ALERT_INTERNAL_ERROR,
-		       NULL);
-	return ksc_error(ks);
+	if (tp->packets_out || tcp_jiffies32 - tp->lsndtime <= HZ ||
+	    ks->opt.sizing != KSC_SIZING_DYNAMIC)
+		return;
+	ks->tx.ramp = TCP_INIT_CWND * tp->mss_cache;
+}
+
+/* How much data the next record may carry */
+static u32 ksc_tx_most(const struct sock *sk, const struct ksc_sock *ks)
+{
+	const struct ksc_tx *tx = &ks->tx;
+	u32 overhead;
+
+	if (likely(!tx->ramp) || ks->opt.sizing != KSC_SIZING_DYNAMIC)
+		return tx->max;
+	overhead = KSC_HEADER_LEN + tx->cipher.suite->explicit_len + KSC_TAG_LEN + 1;
+	return clamp_t(u32, tcp_sk(sk)->mss_cache - overhead, KSC_MIN_PAYLOAD, tx->max);
 }
 
 /* One record's worth of @msg; returns bytes taken or an errno */
@@ -43,31 +50,38 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		       bool more)
 {
 	struct ksc_tx *tx = &ks->tx;
+	u32 most;
 	bool full;
 	int n, err;
 
-	err = ksc_tx_rekey(sk, ks);
+	err = ksc_rekey_before(sk, ks);
 	if (err)
 		return err;
-	if (!tx->nfrags && !more && msg_data_left(msg) <= KSC_TX_SMALL) {
+	most = ksc_tx_most(sk, ks);
+	if (!tx->nfrags && !more && msg_data_left(msg) <= min_t(u32, most, KSC_TX_SMALL) &&
+	    likely(ksc_tx_inner(ks, msg_data_left(msg)) <= KSC_TX_SMALL_INNER)) {
 		n = msg_data_left(msg);
 		err = ksc_tx_whole(sk, ks, KSC_CT_APPLICATION_DATA,
 				   &msg->msg_iter, n);
-		if (!err)
+		if (!err) {
+			tx->ramp -= min_t(u32, tx->ramp, n);
 			return n;
+		}
 		if (err != -EFAULT && err != -ENOMEM && err != -EPIPE)
 			return ksc_tx_broken(sk, ks);
 		return err;
 	}
-	n = ksc_tx_copy(sk, tx, msg, min_t(size_t, msg_data_left(msg),
-					   KSC_MAX_PAYLOAD - tx->len));
+	/* an open record may be longer than what is allowed by now */
+	most = max_t(u32, most, tx->len);
+	n = ksc_tx_copy(sk, ks, msg, min_t(size_t, msg_data_left(msg), most - tx->len));
 	if (n < 0) {
 		/* nothing but a header: no record yet */
 		if (!tx->len)
 			ksc_tx_drop(tx);
 		return n;
 	}
-	full = tx->len == KSC_MAX_PAYLOAD || tx->nfrags >= KSC_TX_FRAGS - 2;
+	full = tx->len == most || ksc_tx_crowded(ks);
+	tx->ramp -= min_t(u32, tx->ramp, n);
 	tx->more = more || msg_data_left(msg);
 	if (!full && tx->more)
 		return n;
@@ -85,8 +99,15 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	return err && err != -EAGAIN ? err : n;
 }
 
-/* Wait until nothing is pending and TCP has room */
-static int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
+/**
+ * ksc_tx_wait() - wait until nothing is pending and TCP has room
+ * @sk: socket, locked and owned; the lock is released while waiting
+ * @ks: its state
+ * @timeo: jiffies, 0 for not waiting; updated
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 {
 	struct ksc_tx *tx = &ks->tx;
 	int err;
@@ -136,6 +157,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	if (err)
 		goto out;
 
+	ksc_tx_ramp(sk, ks);
 	while (msg_data_left(msg)) {
 		err = ksc_tx_wait(sk, ks, &timeo);
 		if (!err)

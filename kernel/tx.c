@@ -68,13 +68,48 @@ static int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p)
 /* Undo the last @n bytes of growth */
 static void ksc_tx_shrink(struct ksc_tx *tx, u32 n)
 {
-	struct bio_vec *last = &tx->frag[tx->nfrags - 1];
+	while (n) {
+		struct bio_vec *last = &tx->frag[tx->nfrags - 1];
+		u32 cut = min(n, last->bv_len);
 
-	last->bv_len -= n;
-	if (!last->bv_len) {
-		put_page(last->bv_page);
-		tx->nfrags--;
+		n -= cut;
+		last->bv_len -= cut;
+		if (!last->bv_len) {
+			put_page(last->bv_page);
+			tx->nfrags--;
+		}
 	}
+}
+
+/**
+ * ksc_tx_crowded() - is the record in as many pieces as its content may be?
+ * @ks: state
+ *
+ * The rest is for type, padding and tag: padding to a full record may need five,
+ * if there are only single pages to be had.
+ */
+bool ksc_tx_crowded(const struct ksc_sock *ks)
+{
+	return ks->tx.nfrags >= (ks->opt.padding ? 2 : KSC_TX_FRAGS - 2);
+}
+
+/**
+ * ksc_tx_inner() - length of TLSInnerPlaintext with padding, RFC 8446 5.4
+ * @ks: state
+ * @len: bytes of content
+ *
+ * Return: bytes; TLS 1.2 has no such thing, there it is @len.
+ */
+u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len)
+{
+	u32 most = ks->tx.max_record ?: KSC_MAX_PAYLOAD + 1;
+
+	if (ks->version != KSC_VERSION_1_3)
+		return len;
+	len++;
+	if (likely(!ks->opt.padding))
+		return len;
+	return min_t(u32, roundup(len, ks->opt.padding), max(most, len));
 }
 
 /* A new record begins with room for its header */
@@ -92,14 +127,15 @@ static int ksc_tx_begin(struct sock *sk, struct ksc_tx *tx)
 /**
  * ksc_tx_copy() - append to the record under construction
  * @sk: socket, locked and owned
- * @tx: its sending half; nothing is pending
+ * @ks: its state; nothing is pending
  * @msg: where the data come from
  * @want: bytes, at most
  *
  * Context: process. Return: bytes appended, or an errno.
  */
-int ksc_tx_copy(struct sock *sk, struct ksc_tx *tx, struct msghdr *msg, u32 want)
+int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want)
 {
+	struct ksc_tx *tx = &ks->tx;
 	int done = 0, err;
 
 	err = ksc_tx_begin(sk, tx);
@@ -110,8 +146,7 @@ int ksc_tx_copy(struct sock *sk, struct ksc_tx *tx, struct msghdr *msg, u32 want
 		u8 *p;
 		int n;
 
-		/* a piece is kept free for type and tag */
-		if (tx->nfrags >= KSC_TX_FRAGS - 2)
+		if (ksc_tx_crowded(ks))
 			break;
 		n = ksc_tx_grow(sk, tx, want, &p);
 		if (n < 0) {
@@ -133,8 +168,8 @@ int ksc_tx_copy(struct sock *sk, struct ksc_tx *tx, struct msghdr *msg, u32 want
 
 /*
  * Write what stands before the payload and set the nonce up; @p is the header
- * and @len the payload's length. The frame is RFC 8446 5.2, or RFC 5246 6.2.3.3
- * with RFC 5288 3 and RFC 7905 2.
+ * and @len the length of what is encrypted. The frame is RFC 8446 5.2, or RFC 5246
+ * 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
  *
  * Return: bytes of additional data; in TLS 1.3 that is the header itself, in
  * TLS 1.2 it is in the cipher's aad.
@@ -145,15 +180,14 @@ static unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
 	struct ksc_cipher *c = &ks->tx.cipher;
 
 	ksc_header_make(p, v13 ? KSC_CT_APPLICATION_DATA : type,
-			c->suite->explicit_len + len + v13 + KSC_TAG_LEN);
+			c->suite->explicit_len + len + KSC_TAG_LEN);
 	if (c->suite->explicit_len) {
 		__be64 seq = cpu_to_be64(c->seq);
 
 		memcpy(p + KSC_HEADER_LEN, &seq, sizeof(seq));
-		memcpy(c->nonce, c->iv, 4);
-		memcpy(c->nonce + 4, &seq, sizeof(seq));
+		ksc_cipher_nonce(c, p + KSC_HEADER_LEN);
 	} else {
-		ksc_nonce_xor(c->nonce, c->iv, c->seq);
+		ksc_cipher_nonce(c, NULL);
 	}
 	return v13 ? KSC_HEADER_LEN : ksc_aad_12(c->aad, c->seq, type, len);
 }
@@ -164,7 +198,6 @@ static void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
 	struct ksc_tx *tx = &ks->tx;
 
 	tx->cipher.seq++;
-	tx->cipher.records++;
 	tx->records++;
 	ksc_count(ks->kn, KSC_CNT_TX_RECORDS);
 	if (type == KSC_CT_APPLICATION_DATA) {
@@ -187,7 +220,8 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	struct scatterlist sg[KSC_TX_FRAGS + 1];
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	struct ksc_tx *tx = &ks->tx;
-	unsigned int left = KSC_TAG_LEN + v13, grown = 0;
+	u32 inner = ksc_tx_inner(ks, tx->len), pad = inner - tx->len - v13;
+	unsigned int left = KSC_TAG_LEN + v13 + pad, grown = 0;
 	unsigned int assoclen, hl = 0, i, nsg = 0;
 	u8 *p;
 	int n, err;
@@ -195,12 +229,12 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	while (left) {
 		n = ksc_tx_grow(sk, tx, left, &p);
 		if (n < 0) {
-			/* a fragment holds at least half of it: all is in one */
-			if (grown)
-				ksc_tx_shrink(tx, grown);
+			ksc_tx_shrink(tx, grown);
 			return n;
 		}
-		/* the real type comes last in what is encrypted */
+		/* the real type comes behind the content, then padding */
+		if (unlikely(pad))
+			memset(p, 0, n);
 		if (!grown && v13)
 			*p = type;
 		grown += n;
@@ -208,7 +242,7 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	}
 
 	p = page_address(tx->frag[0].bv_page) + tx->frag[0].bv_offset;
-	assoclen = ksc_tx_frame(ks, p, tx->len, type);
+	assoclen = ksc_tx_frame(ks, p, inner, type);
 	ksc_sg_init(sg, tx->nfrags + !v13);
 	if (!v13) {
 		sg_set_buf(&sg[nsg++], tx->cipher.aad, assoclen);
@@ -218,7 +252,7 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 		sg_set_page(&sg[nsg++], tx->frag[i].bv_page,
 			    tx->frag[i].bv_len - hl, tx->frag[i].bv_offset + hl);
 
-	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, tx->len + v13);
+	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, inner);
 	if (err)
 		return err;
 	ksc_tx_sealed(ks, tx->len, type);
@@ -321,7 +355,7 @@ static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 l
  * @ks: its state; no record is open or pending
  * @type: content type
  * @from: the content
- * @len: its bytes, at most KSC_TX_SMALL
+ * @len: its bytes, at most KSC_TX_SMALL, and with padding KSC_TX_SMALL_INNER
  *
  * Context: process. Return: 0, what TCP has no room for is pending then; -EFAULT,
  * -ENOMEM or -EPIPE, and nothing happened; or another errno, and the connection
@@ -334,6 +368,7 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	struct ksc_tx *tx = &ks->tx;
 	unsigned int assoclen, hl = ksc_tx_header_len(tx);
+	u32 inner = ksc_tx_inner(ks, len);
 	struct scatterlist sg[2];
 	struct kvec kv;
 	u8 *page, *p;
@@ -348,23 +383,25 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		goto out;
 	if (v13)
 		p[len] = type;
+	if (unlikely(inner > len + v13))
+		memset(p + len + 1, 0, inner - len - 1);
 
-	assoclen = ksc_tx_frame(ks, p - hl, len, type);
+	assoclen = ksc_tx_frame(ks, p - hl, inner, type);
 	if (v13) {
 		ksc_sg_init(sg, 1);
-		sg_set_buf(sg, p - hl, hl + len + v13 + KSC_TAG_LEN);
+		sg_set_buf(sg, p - hl, hl + inner + KSC_TAG_LEN);
 	} else {
 		ksc_sg_init(sg, 2);
 		sg_set_buf(&sg[0], tx->cipher.aad, assoclen);
-		sg_set_buf(&sg[1], p, len + KSC_TAG_LEN);
+		sg_set_buf(&sg[1], p, inner + KSC_TAG_LEN);
 	}
-	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, len + v13);
+	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, inner);
 	if (err)
 		goto out;
 	ksc_tx_sealed(ks, len, type);
 
 	kv.iov_base = p - hl;
-	kv.iov_len = hl + len + v13 + KSC_TAG_LEN;
+	kv.iov_len = hl + inner + KSC_TAG_LEN;
 	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, kv.iov_len);
 	n = tcp_sendmsg_locked(sk, &msg, kv.iov_len);
 	if (n != kv.iov_len) {
@@ -464,12 +501,26 @@ static int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
 	return err;
 }
 
+/* A small record that padding makes a large one */
+static int ksc_tx_large(struct sock *sk, struct ksc_sock *ks, u8 type,
+			struct msghdr *msg, u32 len)
+{
+	int n = ksc_tx_copy(sk, ks, msg, len);
+	int err = n < 0 ? n : n < len ? -ENOMEM : ksc_tx_seal(sk, ks, type);
+
+	if (err) {
+		ksc_tx_drop(&ks->tx);
+		return err;
+	}
+	return ksc_tx_push(sk, &ks->tx, 0);
+}
+
 /* A small record of its own, behind everything that was written before */
 static int ksc_tx_record(struct sock *sk, struct ksc_sock *ks, u8 type,
 			 const void *data, u32 len)
 {
 	struct kvec kv = { .iov_base = (void *)data, .iov_len = len };
-	struct iov_iter from;
+	struct msghdr msg = {};
 	struct ksc_tx_lift l;
 	int err;
 
@@ -480,9 +531,12 @@ static int ksc_tx_record(struct sock *sk, struct ksc_sock *ks, u8 type,
 		return err;
 	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return -EPIPE;
-	iov_iter_kvec(&from, ITER_SOURCE, &kv, 1, len);
+	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, len);
 	ksc_tx_lift(sk, &l);
-	err = ksc_tx_whole(sk, ks, type, &from, len);
+	if (likely(ksc_tx_inner(ks, len) <= KSC_TX_SMALL_INNER))
+		err = ksc_tx_whole(sk, ks, type, &msg.msg_iter, len);
+	else
+		err = ksc_tx_large(sk, ks, type, &msg, len);
 	ksc_tx_unlift(sk, &l);
 	return err;
 }
@@ -517,13 +571,7 @@ int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request)
 	int err;
 
 	err = ksc_tx_record(sk, ks, KSC_CT_HANDSHAKE, body, sizeof(body));
-	if (!err)
-		err = ksc_cipher_update(&ks->tx.cipher);
-	if (!err) {
-		ks->tx.update_due = false;
-		ksc_count(ks->kn, KSC_CNT_KEY_UPDATES_SENT);
-	}
-	return err;
+	return err ?: ksc_cipher_update(&ks->tx.cipher);
 }
 
 /**
@@ -599,4 +647,5 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 	if (tx->pending && !ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0))
 		/* poll() reported no room while it was pending */
 		ks->write_space(sk);
+	ksc_rekey_try(sk, ks);
 }
