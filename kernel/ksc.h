@@ -21,17 +21,16 @@
 #include <linux/percpu.h>
 #include <linux/refcount.h>
 #include <linux/rwsem.h>
-#include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <net/sock.h>
 #include <net/inet_connection_sock.h>
-#include <crypto/aead.h>
 
 #include <linux/kschannel.h>
 
+#include "cipher.h"
 #include "record.h"
 
 struct genl_info;
@@ -181,26 +180,6 @@ struct ksc_failure {
 };
 
 /**
- * struct ksc_key - one direction's keys as the daemon gives them
- * @secret: TLS 1.3 application traffic secret
- * @key: TLS 1.2 write key
- * @iv: TLS 1.2 implicit nonce
- * @secret_len: bytes in @secret
- * @key_len: bytes in @key
- * @iv_len: bytes in @iv
- * @seq: sequence number of the next record
- */
-struct ksc_key {
-	u8 secret[KSC_MAX_SECRET];
-	u8 key[KSC_MAX_SECRET];
-	u8 iv[KSC_MAX_IV];
-	u8 secret_len;
-	u8 key_len;
-	u8 iv_len;
-	u64 seq;
-};
-
-/**
  * struct ksc_step - a step's outcome
  * @status: enum ksc_status
  * @consumed: bytes of the offered token that were used up
@@ -236,61 +215,6 @@ struct ksc_step {
 	struct ksc_key tx;
 	struct ksc_key rx;
 	struct ksc_session *session;
-};
-
-/**
- * struct ksc_suite - a cipher suite that the record layer knows
- * @suite: IANA number
- * @version: the TLS version it belongs to
- * @aead: the kernel's name of it
- * @internal: what the kernel may wrap to make that, NULL for nothing
- * @hmac: the kernel's name of HKDF's hash, TLS 1.3 only
- * @hash_len: bytes of @hmac's digest
- * @key_len: bytes of key
- * @salt_len: bytes of implicit nonce, TLS 1.2
- * @explicit_len: bytes of nonce in each record, TLS 1.2
- * @nonce_at: where the nonce begins in what the kernel's AEAD takes for it
- * @limit: records that one key may protect (RFC 8446 5.5)
- */
-struct ksc_suite {
-	u16 suite;
-	u16 version;
-	const char *aead;
-	const char *internal;
-	const char *hmac;
-	u8 hash_len;
-	u8 key_len;
-	u8 salt_len;
-	u8 explicit_len;
-	u8 nonce_at;
-	u64 limit;
-};
-
-/**
- * struct ksc_cipher - one direction's keys in use
- * @tfm: keyed transform
- * @req: its request, reused for every record
- * @suite: what it does
- * @iv: static iv (1.3, ChaCha20) or salt (1.2 GCM)
- * @seq: sequence number of the next record; starts at 0 with each key, so that it
- *	counts its records
- * @limit: how many it may protect
- * @nonce: of the record under way; here since a driver may map it
- * @aad: additional data of the record under way, TLS 1.2; likewise
- * @secret: traffic secret, for KeyUpdate; TLS 1.3
- *
- * Under the socket's lock; process context only, the AEAD may wait.
- */
-struct ksc_cipher {
-	struct crypto_aead *tfm;
-	struct aead_request *req;
-	const struct ksc_suite *suite;
-	u8 iv[12];
-	u64 seq;
-	u64 limit;
-	u8 nonce[16];
-	u8 aad[16];
-	u8 secret[KSC_MAX_SECRET];
 };
 
 /* enum ksc_update - a KeyUpdate that is to be sent when there is room for it */
@@ -681,20 +605,6 @@ void ksc_ticket_add(struct ksc_sock *ks, const u8 *p, u32 len);
 struct ksc_step *ksc_step_parse(struct genl_info *info);
 void ksc_step_free(struct ksc_step *step);
 
-/* crypto.c */
-const struct ksc_suite *ksc_suite_find(u16 version, u16 suite);
-int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
-		    const struct ksc_key *key);
-void ksc_cipher_limit(struct ksc_cipher *c, u32 records);
-int ksc_cipher_update(struct ksc_cipher *c);
-void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit);
-void ksc_cipher_free(struct ksc_cipher *c);
-int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *sg,
-		    unsigned int assoclen, unsigned int len);
-int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
-		    struct scatterlist *dst, unsigned int assoclen,
-		    unsigned int len);
-
 /* frag.c */
 int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
 		  gfp_t gfp, u8 **p);
@@ -780,20 +690,6 @@ static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
 static inline void ksc_count(struct ksc_net *kn, enum ksc_counter c)
 {
 	ksc_count_add(kn, c, 1);
-}
-
-/**
- * ksc_sg_init() - sg_init_table() without a call, for tables of a few entries
- * @sg: table
- * @n: its entries
- */
-static inline void ksc_sg_init(struct scatterlist *sg, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		sg[i] = (struct scatterlist){};
-	sg_init_marker(sg, n);
 }
 
 u64 ksc_counter_sum(const struct ksc_net *kn, enum ksc_counter c);
