@@ -47,7 +47,7 @@ static void ksc_write_space(struct sock *sk)
 
 	if (unlikely(!ks))
 		return;
-	if (ks->tx.pending)
+	if (ks->tx.pending || ks->tx.update)
 		ksc_pump_kick(ks, 0);
 	ks->write_space(sk);
 }
@@ -61,6 +61,24 @@ static void ksc_state_change(struct sock *sk)
 	if (ksc_handshaking(ks))
 		ksc_pump_kick(ks, 0);
 	ks->state_change(sk);
+}
+
+/**
+ * ksc_await_space() - have the pump look after what is pending
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * TCP tells us of room, unless an in-kernel user of the socket (KCM, NVMe) has put
+ * its own callback in our place: then the pump has to look by itself.
+ *
+ * Context: process.
+ */
+void ksc_await_space(struct sock *sk, struct ksc_sock *ks)
+{
+	if (sk->sk_socket)
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	if (unlikely(READ_ONCE(sk->sk_write_space) != ksc_write_space))
+		ksc_pump_kick(ks, HZ / 20);
 }
 
 /**
@@ -112,9 +130,13 @@ static void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
 		return;
 	ks->armed = false;
 	write_lock_bh(&sk->sk_callback_lock);
-	sk->sk_data_ready = ks->data_ready;
-	sk->sk_write_space = ks->write_space;
-	sk->sk_state_change = ks->state_change;
+	/* an in-kernel user may have put its own before ours */
+	if (sk->sk_data_ready == ksc_data_ready)
+		sk->sk_data_ready = ks->data_ready;
+	if (sk->sk_write_space == ksc_write_space)
+		sk->sk_write_space = ks->write_space;
+	if (sk->sk_state_change == ksc_state_change)
+		sk->sk_state_change = ks->state_change;
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
@@ -227,6 +249,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	/* pairs with poll's acquire */
 	smp_store_release(&ks->phase, KSC_PHASE_FAILED);
 
+	ksc_tickets_free(ks);
 	ksc_tx_free(&ks->tx);
 	ksc_cipher_free(&ks->rx.cipher);
 
@@ -547,6 +570,7 @@ int ksc_set_rcvlowat(struct sock *sk, int val)
 void ksc_release_work(struct ksc_sock *ks)
 {
 	ksc_context_drop(ks);
+	ksc_tickets_free(ks);
 	ksc_tx_free(&ks->tx);
 	ksc_rx_free(&ks->rx);
 }
@@ -631,6 +655,7 @@ void ksc_close(struct sock *sk, long timeout)
 		}
 		ksc_context_drop(ks);
 		WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
+		ksc_tickets_free(ks);
 		ksc_tx_free(&ks->tx);
 		ksc_rx_free(&ks->rx);
 		ksc_disarm(sk, ks);
