@@ -761,6 +761,7 @@ int ksc_rx_plain_len(const struct ksc_rx *rx);
 void ksc_rec_exit(void);
 
 /* rxq.c */
+u32 ksc_rxq_len(const struct sock *sk);
 int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q);
 void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len);
 void ksc_rxq_flush(struct sock *sk, struct ksc_rxq *q);

@@ -88,7 +88,7 @@ bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks)
  */
 bool ksc_rx_shut_window(const struct sock *sk)
 {
-	return tcp_inq((struct sock *)sk) > 0 &&
+	return ksc_rxq_len(sk) > 0 &&
 	       (atomic_read(&sk->sk_rmem_alloc) > sk->sk_rcvbuf - (sk->sk_rcvbuf >> 3) ||
 		tcp_receive_window(tcp_sk(sk)) <= inet_csk(sk)->icsk_ack.rcv_mss);
 }

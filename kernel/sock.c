@@ -95,6 +95,8 @@ void ksc_arm(struct sock *sk, struct ksc_sock *ks)
 	ks->armed = true;
 	ks->uid = sk->sk_uid;
 	ks->gid = current_egid();
+	/* else TCP may skip a byte that is urgent: ksc_rxq_len() */
+	sock_set_flag(sk, SOCK_URGINLINE);
 	write_lock_bh(&sk->sk_callback_lock);
 	ks->data_ready = sk->sk_data_ready;
 	ks->write_space = sk->sk_write_space;
@@ -115,6 +117,7 @@ void ksc_arm(struct sock *sk, struct ksc_sock *ks)
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks)
 {
 	ks->armed = true;
+	sock_set_flag(sk, SOCK_URGINLINE);
 	ks->data_ready = sk->sk_data_ready;
 	ks->write_space = sk->sk_write_space;
 	ks->state_change = sk->sk_state_change;
@@ -626,7 +629,7 @@ static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
 		sock_set_flag(sk, SOCK_LINGER);
 		sk->sk_lingertime = 0;
 	} else if (ks->rx.closed) {
-		tcp_read_done(sk, tcp_inq(sk));
+		tcp_read_done(sk, ksc_rxq_len(sk));
 	}
 }
 
@@ -714,7 +717,8 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 	struct ksc_sock *ks = ksc_sk(sk);
 	__poll_t mask;
 
-	mask = tcp_poll(file, sock, wait);
+	/* urgent data is none to us */
+	mask = tcp_poll(file, sock, wait) & ~EPOLLPRI;
 	if (!ks || inet_sk_state_load(sk) == TCP_LISTEN)
 		return mask;
 
