@@ -679,8 +679,8 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 	struct ksc_rx *rx = &ks->rx;
 	bool in;
 
-	if (ksc_rx_has_plain(rx) || READ_ONCE(rx->closed) ||
-	    READ_ONCE(sk->sk_err))
+	if ((ksc_rx_has_plain(rx) && READ_ONCE(ks->rcvlowat) <= 1) ||
+	    READ_ONCE(rx->closed) || READ_ONCE(sk->sk_err))
 		return true;
 	if (!READ_ONCE(rx->bad) &&
 	    ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) <
@@ -692,7 +692,7 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 
 	lock_sock(sk);
 	in = ks->phase != KSC_PHASE_ESTABLISHED ||
-	     ksc_rx_advance(sk, ks) || rx->closed ||
+	     ksc_rx_advance(sk, ks) < 0 || ksc_rx_enough(ks) || rx->closed ||
 	     sk->sk_shutdown & RCV_SHUTDOWN ||
 	     /* more control records than are dealt with at once */
 	     (ks->phase == KSC_PHASE_ESTABLISHED && ksc_rx_ready(sk, ks));
