@@ -687,7 +687,10 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 	    (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN)) {
 		if (ksc_rx_stalled(sk, ks))
 			ksc_pump_kick(ks, 0);
-		return READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN;
+		if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
+			return true;
+		if (!ksc_rx_has_plain(rx))
+			return false;
 	}
 
 	lock_sock(sk);
