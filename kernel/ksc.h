@@ -306,12 +306,14 @@ enum ksc_update {
  * @frag: the record under construction, or with @pending what is left of one
  * @nfrags: entries of @frag, each of which holds a page reference
  * @pending: @frag is ciphertext that TCP had no room for
- * @more: the sender of @pending said MSG_MORE
+ * @more: the sender of @pending, or of what is open, said MSG_MORE
+ * @held: what is open goes out at @deadline
  * @closed: close_notify was sent
  * @update: enum ksc_update, a KeyUpdate that is owed
  * @len: plaintext bytes in the record under construction
  * @max: most of them, by KSC_TX_MAX_PAYLOAD and the peer's limit
  * @max_record: the peer's RFC 8449 limit
+ * @deadline: jiffies
  * @ramp: bytes that are still to go out in records of a TCP segment's size
  * @first: offset in @frag of what TCP gets next
  * @bytes: application bytes sent
@@ -325,6 +327,7 @@ struct ksc_tx {
 	u8 first;
 	bool pending;
 	bool more;
+	bool held;
 	bool closed;
 	u8 update;
 	u16 len;
@@ -332,6 +335,7 @@ struct ksc_tx {
 	u16 max_record;
 	u32 ramp;
 	u32 updates;
+	unsigned long deadline;
 	u64 bytes;
 	u64 records;
 };
@@ -716,6 +720,7 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
 int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		 struct iov_iter *from, u32 len);
+void ksc_tx_hold(struct ksc_sock *ks);
 int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_raw(struct sock *sk, const void *data, size_t len);
@@ -738,6 +743,7 @@ void ksc_rekey_asked(struct sock *sk, struct ksc_sock *ks);
 /* send.c */
 int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+void ksc_uncork(struct sock *sk);
 void ksc_splice_eof(struct socket *sock);
 
 /* recv.c */
