@@ -525,6 +525,7 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 int ksc_disconnect(struct sock *sk, int flags);
 void ksc_close(struct sock *sk, long timeout);
 int ksc_inq(struct sock *sk);
+int ksc_outq(struct sock *sk, bool sent);
 int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_error(const struct ksc_sock *ks);
 void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,

@@ -791,3 +791,31 @@ int ksc_inq(struct sock *sk)
 	release_sock(sk);
 	return n;
 }
+
+/**
+ * ksc_outq() - bytes that are on their way
+ * @sk: socket
+ * @sent: count what was sent and not acknowledged, too
+ *
+ * Of what TCP has, and of a record that it had no room for or that MSG_MORE holds.
+ *
+ * Context: process, takes the socket's lock. Return: bytes or an errno.
+ */
+int ksc_outq(struct sock *sk, bool sent)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	struct ksc_sock *ks;
+	int n = 0, i;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (sk->sk_state == TCP_LISTEN)
+		n = -EINVAL;
+	else if (!((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV)))
+		n = tp->write_seq - (sent ? tp->snd_una : tp->snd_nxt);
+	if (n >= 0 && ks)
+		for (i = ks->tx.first; i < ks->tx.nfrags; i++)
+			n += ks->tx.frag[i].bv_len;
+	release_sock(sk);
+	return n;
+}
