@@ -15,6 +15,8 @@
  */
 #define KSC_GCM_LIMIT		BIT_ULL(24)
 #define KSC_CHACHA_LIMIT	BIT_ULL(62)
+/* RFC 8446 says nothing of CCM; RFC 9147 4.5.3 does */
+#define KSC_CCM_LIMIT		BIT_ULL(23)
 
 #define GCM12(n, klen)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "gcm(aes)",		\
@@ -24,6 +26,12 @@
 #define CHACHA12(n)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "rfc7539(chacha20,poly1305)", \
 	  .key_len = 32, .salt_len = 12, .limit = KSC_CHACHA_LIMIT }
+
+/* the kernel's nonce of CCM begins with a byte for the length field's size (RFC 3610 2.3) */
+#define CCM12(n)								\
+	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "ccm(aes)",		\
+	  .key_len = 16, .salt_len = 4, .explicit_len = 8, .nonce_at = 1,	\
+	  .limit = KSC_CCM_LIMIT }
 
 static const struct ksc_suite ksc_suites[] = {
 	{ .suite = 0x1301, .version = KSC_VERSION_1_3, .aead = "gcm(aes)", .internal = "__gcm(aes)",
@@ -36,6 +44,9 @@ static const struct ksc_suite ksc_suites[] = {
 	  .aead = "rfc7539(chacha20,poly1305)",
 	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 32,
 	  .limit = KSC_CHACHA_LIMIT },
+	{ .suite = 0x1304, .version = KSC_VERSION_1_3, .aead = "ccm(aes)",
+	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 16, .nonce_at = 1,
+	  .limit = KSC_CCM_LIMIT },
 	/* RFC 5289: ECDHE with ECDSA and RSA; RFC 5288: DHE with RSA */
 	GCM12(0xc02b, 16),
 	GCM12(0xc02f, 16),
@@ -47,6 +58,9 @@ static const struct ksc_suite ksc_suites[] = {
 	CHACHA12(0xcca8),
 	CHACHA12(0xcca9),
 	CHACHA12(0xccaa),
+	/* RFC 7251: ECDHE with ECDSA; RFC 6655: DHE with RSA */
+	CCM12(0xc0ac),
+	CCM12(0xc09e),
 };
 
 /**
@@ -152,7 +166,7 @@ int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
 
 	c->suite = suite;
 	c->seq = key->seq;
-	c->records = key->seq;
+	ksc_cipher_limit(c, 0);
 	c->tfm = ksc_aead_alloc(suite);
 	if (IS_ERR(c->tfm)) {
 		err = PTR_ERR(c->tfm);
@@ -182,6 +196,20 @@ fail:
 }
 
 /**
+ * ksc_cipher_limit() - how many records one key may protect
+ * @c: keys in use
+ * @records: 0 for as many as the AEAD allows; never more than that
+ *
+ * Context: the socket's lock.
+ */
+void ksc_cipher_limit(struct ksc_cipher *c, u32 records)
+{
+	c->limit = c->suite->limit;
+	if (records && records < c->limit)
+		c->limit = records;
+}
+
+/**
  * ksc_cipher_update() - go on to the next traffic secret, RFC 8446 7.2
  * @c: TLS 1.3 keys in use
  *
@@ -204,7 +232,6 @@ int ksc_cipher_update(struct ksc_cipher *c)
 	if (err)
 		return err;
 	c->seq = 0;
-	c->records = 0;
 	return ksc_cipher_derive(c);
 }
 
@@ -222,6 +249,33 @@ void ksc_cipher_free(struct ksc_cipher *c)
 	memzero_explicit(c, sizeof(*c));
 }
 
+/**
+ * ksc_cipher_nonce() - set the next record's nonce
+ * @c: keys
+ * @explicit: the part of it that the record carries, of the suite's explicit_len
+ *	bytes; NULL if it carries none
+ *
+ * RFC 8446 5.3 and RFC 7905 2; or RFC 5288 3 and RFC 6655 3.
+ *
+ * Context: the socket's lock.
+ */
+void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit)
+{
+	u8 *nonce = c->nonce + c->suite->nonce_at;
+
+	if (c->suite->nonce_at) {
+		/* the length field has three bytes; the counter begins at zero */
+		c->nonce[0] = 2;
+		memset(c->nonce + 13, 0, 3);
+	}
+	if (explicit) {
+		memcpy(nonce, c->iv, 4);
+		memcpy(nonce + 4, explicit, 8);
+	} else {
+		ksc_nonce_xor(nonce, c->iv, c->seq);
+	}
+}
+
 /* The one way into the AEAD, and the only place that waits for it */
 static int ksc_cipher_crypt(struct ksc_cipher *c, struct scatterlist *src,
 			    struct scatterlist *dst, unsigned int assoclen,
@@ -229,6 +283,9 @@ static int ksc_cipher_crypt(struct ksc_cipher *c, struct scatterlist *src,
 {
 	DECLARE_CRYPTO_WAIT(wait);
 
+	/* RFC 8446 5.3: sequence numbers must not wrap; the last one is not used */
+	if (unlikely(c->seq == U64_MAX))
+		return -EKEYEXPIRED;
 	aead_request_set_tfm(c->req, c->tfm);
 	aead_request_set_callback(c->req, CRYPTO_TFM_REQ_MAY_SLEEP |
 				  CRYPTO_TFM_REQ_MAY_BACKLOG,

@@ -7,7 +7,8 @@
  *   lock_sock(sk)	everything in struct ksc_sock that says nothing else;
  *			softirq callbacks of TCP run under the socket's
  *			spinlock with nobody owning it, which is the same lock
- *   ksc_sock.lock	options and ksc_sock.sk, for clone and dump
+ *   ksc_sock.lock	options and ksc_sock.sk, for clone and dump; what netlink
+ *			asks of a socket
  *   ksc_context.lock	the state of the one step in flight
  *   ksc_net.lock	which daemon is registered
  */
@@ -35,6 +36,7 @@
 
 struct genl_info;
 struct ksc_context;
+struct ksc_tickets;
 
 /* Content of a handshake that a peer may make us carry, in bytes */
 #define KSC_MAX_HANDSHAKE	65536
@@ -122,6 +124,10 @@ struct ksc_blob {
  * @credential: KSC_CREDENTIAL or NULL
  * @alpn: KSC_ALPN or NULL
  * @timeout: KSC_HANDSHAKE_TIMEOUT, milliseconds
+ * @rekey_after: KSC_REKEY_AFTER, records
+ * @padding: KSC_PADDING, bytes
+ * @max_payload: KSC_TX_MAX_PAYLOAD, bytes
+ * @sizing: enum ksc_record_sizing
  * @verify: enum ksc_verify
  */
 struct ksc_options {
@@ -129,6 +135,10 @@ struct ksc_options {
 	struct ksc_blob *credential;
 	struct ksc_blob *alpn;
 	u32 timeout;
+	u32 rekey_after;
+	u16 padding;
+	u16 max_payload;
+	u8 sizing;
 	u8 verify;
 };
 
@@ -202,6 +212,8 @@ struct ksc_key {
  * @text: explanation, may be empty
  * @version: negotiated version, with ok
  * @suite: negotiated suite, with ok
+ * @max_record: the peer's RFC 8449 limit, 0 for none, with ok
+ * @tickets: the daemon wants tickets, with ok
  * @tx: with ok
  * @rx: with ok
  * @session: with ok; whoever applies the step takes it and clears it here
@@ -219,6 +231,8 @@ struct ksc_step {
 	char text[KSC_MAX_TEXT + 1];
 	u16 version;
 	u16 suite;
+	u16 max_record;
+	bool tickets;
 	struct ksc_key tx;
 	struct ksc_key rx;
 	struct ksc_session *session;
@@ -235,6 +249,7 @@ struct ksc_step {
  * @key_len: bytes of key
  * @salt_len: bytes of implicit nonce, TLS 1.2
  * @explicit_len: bytes of nonce in each record, TLS 1.2
+ * @nonce_at: where the nonce begins in what the kernel's AEAD takes for it
  * @limit: records that one key may protect (RFC 8446 5.5)
  */
 struct ksc_suite {
@@ -247,6 +262,7 @@ struct ksc_suite {
 	u8 key_len;
 	u8 salt_len;
 	u8 explicit_len;
+	u8 nonce_at;
 	u64 limit;
 };
 
@@ -256,8 +272,9 @@ struct ksc_suite {
  * @req: its request, reused for every record
  * @suite: what it does
  * @iv: static iv (1.3, ChaCha20) or salt (1.2 GCM)
- * @seq: sequence number of the next record
- * @records: records protected with this key
+ * @seq: sequence number of the next record; starts at 0 with each key, so that it
+ *	counts its records
+ * @limit: how many it may protect
  * @nonce: of the record under way; here since a driver may map it
  * @aad: additional data of the record under way, TLS 1.2; likewise
  * @secret: traffic secret, for KeyUpdate; TLS 1.3
@@ -270,10 +287,17 @@ struct ksc_cipher {
 	const struct ksc_suite *suite;
 	u8 iv[12];
 	u64 seq;
-	u64 records;
+	u64 limit;
 	u8 nonce[16];
 	u8 aad[16];
 	u8 secret[KSC_MAX_SECRET];
+};
+
+/* enum ksc_update - a KeyUpdate that is to be sent when there is room for it */
+enum ksc_update {
+	KSC_UPDATE_NONE,
+	KSC_UPDATE_OWN,		/* update_not_requested */
+	KSC_UPDATE_BOTH,	/* update_requested: the peer's keys, too */
 };
 
 /**
@@ -284,11 +308,15 @@ struct ksc_cipher {
  * @pending: @frag is ciphertext that TCP had no room for
  * @more: the sender of @pending said MSG_MORE
  * @closed: close_notify was sent
- * @update_due: the peer asked for a KeyUpdate that was not sent yet
+ * @update: enum ksc_update, a KeyUpdate that is owed
  * @len: plaintext bytes in the record under construction
+ * @max: most of them, by KSC_TX_MAX_PAYLOAD and the peer's limit
+ * @max_record: the peer's RFC 8449 limit
+ * @ramp: bytes that are still to go out in records of a TCP segment's size
  * @first: offset in @frag of what TCP gets next
  * @bytes: application bytes sent
  * @records: records sent
+ * @updates: KeyUpdates sent
  */
 struct ksc_tx {
 	struct ksc_cipher cipher;
@@ -298,8 +326,12 @@ struct ksc_tx {
 	bool pending;
 	bool more;
 	bool closed;
-	bool update_due;
+	u8 update;
 	u16 len;
+	u16 max;
+	u16 max_record;
+	u32 ramp;
+	u32 updates;
 	u64 bytes;
 	u64 records;
 };
@@ -334,6 +366,9 @@ struct ksc_rxq {
  * @stage_len: bytes in @stage
  * @bytes: application bytes received
  * @records: records received
+ * @updates: KeyUpdates received
+ * @warned: a warning alert came
+ * @warning: its number, of the last one
  */
 struct ksc_rx {
 	struct ksc_cipher cipher;
@@ -347,6 +382,9 @@ struct ksc_rx {
 	struct ksc_hs_parser hs;
 	u8 *stage;
 	u32 stage_len;
+	u32 updates;
+	bool warned;
+	u8 warning;
 	u64 bytes;
 	u64 records;
 };
@@ -384,6 +422,7 @@ struct ksc_gate {
  * @read_shut: the application shut its reading side
  * @write_shut: likewise, before the handshake was done
  * @armed: TCP's callbacks are ours
+ * @rekey: enum ksc_update that netlink asks for; @lock
  * @version: negotiated version
  * @suite: negotiated suite
  * @rcvlowat: SO_RCVLOWAT, bytes of application data
@@ -394,6 +433,7 @@ struct ksc_gate {
  * @session: set once
  * @status: enum ksc_status, in phase failed
  * @failure: set once, may be missing
+ * @tickets: a client's, if the daemon is interested
  * @data_ready: TCP's callback
  * @write_space: TCP's callback
  * @state_change: TCP's callback
@@ -418,6 +458,7 @@ struct ksc_sock {
 	bool read_shut;
 	bool write_shut;
 	bool armed;
+	u8 rekey;
 	u16 version;
 	u16 suite;
 	u32 status;
@@ -428,6 +469,7 @@ struct ksc_sock {
 	struct ksc_context *context;
 	struct ksc_session *session;
 	struct ksc_failure *failure;
+	struct ksc_tickets *tickets;
 	void (*data_ready)(struct sock *sk);
 	void (*write_space)(struct sock *sk);
 	void (*state_change)(struct sock *sk);
@@ -625,6 +667,14 @@ void ksc_netlink_exit(void);
 int ksc_netlink_offer(struct ksc_context *ctx, struct sock *sk,
 		      struct ksc_sock *ks, u32 len);
 void ksc_netlink_gone(struct ksc_net *kn, u32 portid, u64 id);
+void ksc_netlink_ticket(struct ksc_net *kn, u32 portid, u64 id, const u8 *data,
+			u32 len);
+
+/* ticket.c */
+void ksc_tickets_new(struct ksc_sock *ks, u64 context, u32 portid);
+void ksc_tickets_free(struct ksc_sock *ks);
+void ksc_ticket_begin(struct ksc_sock *ks, u32 body);
+void ksc_ticket_add(struct ksc_sock *ks, const u8 *p, u32 len);
 
 /* step.c */
 struct ksc_step *ksc_step_parse(struct genl_info *info);
@@ -634,7 +684,9 @@ void ksc_step_free(struct ksc_step *step);
 const struct ksc_suite *ksc_suite_find(u16 version, u16 suite);
 int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
 		    const struct ksc_key *key);
+void ksc_cipher_limit(struct ksc_cipher *c, u32 records);
 int ksc_cipher_update(struct ksc_cipher *c);
+void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit);
 void ksc_cipher_free(struct ksc_cipher *c);
 int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *sg,
 		    unsigned int assoclen, unsigned int len);
@@ -648,8 +700,23 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
 void ksc_frag_exit(void);
 
 /* tx.c */
-int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
-void ksc_splice_eof(struct socket *sock);
+/*
+ * A record this small is cheaper copied by TCP, next to the ones before it, than
+ * handed over as a page of its own.
+ */
+#define KSC_TX_SMALL	2048
+/* Its content with type and padding, at most */
+#define KSC_TX_SMALL_INNER	3072
+void ksc_tx_drop(struct ksc_tx *tx);
+int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
+bool ksc_tx_crowded(const struct ksc_sock *ks);
+u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len);
+int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
+int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
+int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
+		 struct iov_iter *from, u32 len);
+int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks);
+int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_raw(struct sock *sk, const void *data, size_t len);
 int ksc_tx_alert(struct sock *sk, struct ksc_sock *ks, u8 level, u8 alert);
 int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request);
@@ -658,18 +725,36 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_free(struct ksc_tx *tx);
 void ksc_tx_exit(void);
 
-/* rx.c */
+/* rekey.c */
+void ksc_tune(struct ksc_sock *ks);
+int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks);
+int ksc_rekey_soon(struct sock *sk, struct ksc_sock *ks, enum ksc_update update);
+int ksc_rekey_try(struct sock *sk, struct ksc_sock *ks);
+int ksc_rekey_before(struct sock *sk, struct ksc_sock *ks);
+int ksc_rekey_ask(struct ksc_sock *ks, enum ksc_update update);
+void ksc_rekey_asked(struct sock *sk, struct ksc_sock *ks);
+
+/* send.c */
+int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo);
+int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+void ksc_splice_eof(struct socket *sock);
+
+/* recv.c */
 int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		int *addr_len);
+
+/* rx.c */
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
+void ksc_rx_free(struct ksc_rx *rx);
+
+/* rec.c, see rec.h too */
 bool ksc_rx_has_plain(const struct ksc_rx *rx);
 int ksc_rx_plain_len(const struct ksc_rx *rx);
-void ksc_rx_free(struct ksc_rx *rx);
-void ksc_rx_exit(void);
+void ksc_rec_exit(void);
 
 /* rxq.c */
 int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q);

@@ -105,7 +105,7 @@ static void __exit ksc_exit(void)
 	/* and so may its freeing */
 	rcu_barrier();
 	ksc_ulp_free();
-	ksc_rx_exit();
+	ksc_rec_exit();
 	ksc_tx_exit();
 	ksc_frag_exit();
 }

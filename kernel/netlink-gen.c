@@ -11,11 +11,12 @@ const struct nla_policy ksc_key_nl_policy[KSC_A_KEY_RECORD_SEQ + 1] = {
 };
 
 /* nested: keys */
-const struct nla_policy ksc_keys_nl_policy[KSC_A_KEYS_RX + 1] = {
+const struct nla_policy ksc_keys_nl_policy[KSC_A_KEYS_MAX_RECORD + 1] = {
 	[KSC_A_KEYS_VERSION] = { .type = NLA_U16, },
 	[KSC_A_KEYS_SUITE] = { .type = NLA_U16, },
 	[KSC_A_KEYS_TX] = NLA_POLICY_NESTED(ksc_key_nl_policy),
 	[KSC_A_KEYS_RX] = NLA_POLICY_NESTED(ksc_key_nl_policy),
+	[KSC_A_KEYS_MAX_RECORD] = NLA_POLICY_RANGE(NLA_U32, 64, 16385),
 };
 
 /* nested: session */
@@ -33,7 +34,7 @@ static const struct nla_policy ksc_register_do_nl_policy[2] = {
 };
 
 /* request of KSC_CMD_STEP */
-static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_SESSION + 1] = {
+static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_TICKETS + 1] = {
 	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
 	[KSC_A_CONTEXT_SEQ] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_TOKEN] = { .type = NLA_BINARY, .len = 64000, },
@@ -45,6 +46,7 @@ static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_SESSION + 1] 
 	[KSC_A_CONTEXT_TEXT] = { .type = NLA_NUL_STRING, .len = 255, },
 	[KSC_A_CONTEXT_KEYS] = NLA_POLICY_NESTED(ksc_keys_nl_policy),
 	[KSC_A_CONTEXT_SESSION] = NLA_POLICY_NESTED(ksc_session_nl_policy),
+	[KSC_A_CONTEXT_TICKETS] = { .type = NLA_FLAG, },
 };
 
 /* request of KSC_CMD_SOCK_GET */
@@ -52,12 +54,18 @@ static const struct nla_policy ksc_sock_get_dump_nl_policy[2] = {
 	[1] = { .type = NLA_REJECT, },
 };
 
+/* request of KSC_CMD_REKEY */
+static const struct nla_policy ksc_rekey_do_nl_policy[KSC_A_SOCK_REQUEST + 1] = {
+	[KSC_A_SOCK_ID] = { .type = NLA_U64, },
+	[KSC_A_SOCK_REQUEST] = { .type = NLA_FLAG, },
+};
+
 /* request of KSC_CMD_STATS_GET */
 static const struct nla_policy ksc_stats_get_do_nl_policy[2] = {
 	[1] = { .type = NLA_REJECT, },
 };
 
-const struct genl_ops ksc_nl_ops[4] = {
+const struct genl_ops ksc_nl_ops[5] = {
 	{
 		.cmd		= KSC_CMD_REGISTER,
 		.doit		= ksc_nl_register_doit,
@@ -77,6 +85,12 @@ const struct genl_ops ksc_nl_ops[4] = {
 		.dumpit		= ksc_nl_sock_get_dumpit,
 		.policy		= ksc_sock_get_dump_nl_policy,
 		.maxattr	= ARRAY_SIZE(ksc_sock_get_dump_nl_policy) - 1,
+	},
+	{
+		.cmd		= KSC_CMD_REKEY,
+		.doit		= ksc_nl_rekey_doit,
+		.policy		= ksc_rekey_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_rekey_do_nl_policy) - 1,
 	},
 	{
 		.cmd		= KSC_CMD_STATS_GET,

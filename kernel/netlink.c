@@ -244,6 +244,39 @@ void ksc_netlink_gone(struct ksc_net *kn, u32 portid, u64 id)
 }
 
 /**
+ * ksc_netlink_ticket() - hand a ticket to the daemon that ran the handshake
+ * @kn: namespace
+ * @portid: the daemon's, as it was then
+ * @id: the context's
+ * @data: NewSessionTicket
+ * @len: its bytes
+ *
+ * Context: process. Best effort: without it the next handshake is a full one.
+ */
+void ksc_netlink_ticket(struct ksc_net *kn, u32 portid, u64 id, const u8 *data,
+			u32 len)
+{
+	struct sk_buff *msg;
+	void *hdr;
+
+	/* the port may be another program's by now */
+	if (portid != ksc_daemon(kn))
+		return;
+	msg = genlmsg_new(nla_total_size_64bit(sizeof(id)) + nla_total_size(len),
+			  GFP_KERNEL);
+	if (!msg)
+		return;
+	hdr = genlmsg_put(msg, 0, 0, &ksc_nl_family, 0, KSC_CMD_TICKET);
+	if (!hdr || nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, id, 0) ||
+	    nla_put(msg, KSC_A_CONTEXT_TOKEN, len, data)) {
+		nlmsg_free(msg);
+		return;
+	}
+	genlmsg_end(msg, hdr);
+	genlmsg_unicast(kn->net, msg, portid);
+}
+
+/**
  * ksc_nl_step_doit() - KSC_CMD_STEP
  * @skb: request
  * @info: its attributes
@@ -382,6 +415,10 @@ static int ksc_put_sock(struct sk_buff *msg, struct netlink_callback *cb,
 	    nla_put_u64_64bit(msg, KSC_A_SOCK_RX_BYTES, READ_ONCE(ks->rx.bytes), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_SOCK_RX_RECORDS,
 			      READ_ONCE(ks->rx.records), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_SOCK_KEY_UPDATES_SENT,
+			      READ_ONCE(ks->tx.updates), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_SOCK_KEY_UPDATES_RECEIVED,
+			      READ_ONCE(ks->rx.updates), 0) ||
 	    (READ_ONCE(ks->rx.closed) && nla_put_flag(msg, KSC_A_SOCK_READ_CLOSED)) ||
 	    (READ_ONCE(ks->tx.closed) && nla_put_flag(msg, KSC_A_SOCK_WRITE_CLOSED)) ||
 	    ksc_put_session(msg, ks) || ksc_put_options(msg, ks) ||
@@ -433,6 +470,48 @@ int ksc_nl_sock_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	rcu_read_unlock();
 	cb->args[0] = err ? id : ULONG_MAX;
 	return skb->len;
+}
+
+/**
+ * ksc_nl_rekey_doit() - KSC_CMD_REKEY
+ * @skb: request
+ * @info: its attributes
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_nl_rekey_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct net *net = genl_info_net(info);
+	struct ksc_net *kn = ksc_net(net);
+	struct ksc_sock *ks;
+	int err = -ENOENT;
+
+	if (GENL_REQ_ATTR_CHECK(info, KSC_A_SOCK_ID)) {
+		NL_SET_ERR_MSG(info->extack, "which socket?");
+		return -EINVAL;
+	}
+	rcu_read_lock();
+	ks = xa_load(&kn->socks, nla_get_u64(info->attrs[KSC_A_SOCK_ID]));
+	if (ks && !kref_get_unless_zero(&ks->ref))
+		ks = NULL;
+	rcu_read_unlock();
+	/* whose sockets exist is not everybody's business */
+	if (ks && (uid_eq(NETLINK_CREDS(skb)->uid, ks->uid) ||
+		   netlink_ns_capable(skb, net->user_ns, CAP_NET_ADMIN)))
+		err = ksc_rekey_ask(ks, info->attrs[KSC_A_SOCK_REQUEST] ?
+				    KSC_UPDATE_BOTH : KSC_UPDATE_OWN);
+	if (ks)
+		ksc_sock_put(ks);
+
+	if (err == -ENOENT)
+		NL_SET_ERR_MSG(info->extack, "no such socket, or not yours");
+	else if (err == -EOPNOTSUPP)
+		NL_SET_ERR_MSG(info->extack, "only TLS 1.3 can update its keys");
+	else if (err == -ENOTCONN)
+		NL_SET_ERR_MSG(info->extack, "not in phase established");
+	else if (err == -EPIPE)
+		NL_SET_ERR_MSG(info->extack, "the sending side is closed");
+	return err;
 }
 
 static const struct {

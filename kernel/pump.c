@@ -164,6 +164,9 @@ static int ksc_pump_install(struct ksc_sock *ks, struct ksc_step *step)
 	}
 	ks->version = step->version;
 	ks->suite = step->suite;
+	ks->tx.max_record = step->max_record;
+	ks->tx.ramp = TCP_INIT_CWND * tcp_sk(ks->sk)->mss_cache;
+	ksc_tune(ks);
 	return 0;
 }
 
@@ -171,6 +174,7 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 			   struct ksc_step *step)
 {
 	struct ksc_context *ctx = ks->context;
+	u32 portid;
 	int err;
 
 	ksc_count(ks->kn, KSC_CNT_STEPS);
@@ -203,8 +207,12 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 		step->session = NULL;
 		/* the daemon has let go of it: nothing to tell when we end it */
 		spin_lock(&ctx->lock);
+		portid = ctx->portid;
 		ctx->portid = 0;
 		spin_unlock(&ctx->lock);
+		/* or it keeps the session, until we say that it may go */
+		if (step->tickets && portid)
+			ksc_tickets_new(ks, ctx->id, portid);
 		ksc_established(sk, ks);
 		return;
 	case KSC_STATUS_INCOMPLETE_MESSAGE:
@@ -303,6 +311,7 @@ static void ksc_pump_work(struct work_struct *work)
 			ksc_pump_handshake(sk, ks);
 			break;
 		case KSC_PHASE_ESTABLISHED:
+			ksc_rekey_asked(sk, ks);
 			ksc_tx_resume(sk, ks);
 			ksc_rx_stage(sk, ks);
 			break;

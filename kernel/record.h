@@ -14,6 +14,7 @@
 
 #define KSC_HEADER_LEN		5
 #define KSC_MAX_PAYLOAD		16384		/* RFC 8446 5.1 */
+#define KSC_MIN_PAYLOAD		64		/* RFC 8449 4 */
 #define KSC_MAX_EXPANSION_13	256		/* RFC 8446 5.2 */
 #define KSC_MAX_EXPANSION_12	2048		/* RFC 5246 6.2.3 */
 #define KSC_TAG_LEN		16

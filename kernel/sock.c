@@ -47,7 +47,7 @@ static void ksc_write_space(struct sock *sk)
 
 	if (unlikely(!ks))
 		return;
-	if (ks->tx.pending)
+	if (ks->tx.pending || ks->tx.update)
 		ksc_pump_kick(ks, 0);
 	ks->write_space(sk);
 }
@@ -227,6 +227,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	/* pairs with poll's acquire */
 	smp_store_release(&ks->phase, KSC_PHASE_FAILED);
 
+	ksc_tickets_free(ks);
 	ksc_tx_free(&ks->tx);
 	ksc_cipher_free(&ks->rx.cipher);
 
@@ -547,6 +548,7 @@ int ksc_set_rcvlowat(struct sock *sk, int val)
 void ksc_release_work(struct ksc_sock *ks)
 {
 	ksc_context_drop(ks);
+	ksc_tickets_free(ks);
 	ksc_tx_free(&ks->tx);
 	ksc_rx_free(&ks->rx);
 }
@@ -631,6 +633,7 @@ void ksc_close(struct sock *sk, long timeout)
 		}
 		ksc_context_drop(ks);
 		WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
+		ksc_tickets_free(ks);
 		ksc_tx_free(&ks->tx);
 		ksc_rx_free(&ks->rx);
 		ksc_disarm(sk, ks);

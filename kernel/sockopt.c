@@ -131,54 +131,132 @@ static int ksc_set_blob(struct sock *sk, int optname, sockptr_t optval,
 	return err;
 }
 
+/* Is the application's file non-blocking? */
+static bool ksc_nonblock(const struct sock *sk)
+{
+	const struct file *file = sk->sk_socket->file;
+
+	return file && file->f_flags & O_NONBLOCK;
+}
+
+static int ksc_set_handshake(struct sock *sk)
+{
+	long timeo;
+	int err;
+
+	lock_sock(sk);
+	timeo = sock_sndtimeo(sk, ksc_nonblock(sk));
+	err = ksc_ready(sk, ksc_sk(sk), &timeo);
+	release_sock(sk);
+	return err == -EAGAIN ? -EINPROGRESS : err;
+}
+
+static int ksc_set_rekey(struct sock *sk, bool request)
+{
+	struct ksc_sock *ks;
+	long timeo;
+	int err;
+
+	lock_sock(sk);
+	timeo = sock_sndtimeo(sk, ksc_nonblock(sk));
+	ks = ksc_sk(sk);
+	if (!ks)
+		err = -ENOMEM;
+	else if (ks->phase == KSC_PHASE_FAILED)
+		err = ksc_error(ks);
+	else if (ks->phase != KSC_PHASE_ESTABLISHED)
+		err = -ENOTCONN;
+	else if (ks->version != KSC_VERSION_1_3)
+		err = -EOPNOTSUPP;
+	else
+		err = ksc_tx_wait(sk, ks, &timeo);
+	if (!err)
+		err = ksc_rekey_soon(sk, ks, request ? KSC_UPDATE_BOTH : KSC_UPDATE_OWN);
+	release_sock(sk);
+	return err;
+}
+
+/* Ranges of the options that are an int */
+static const struct {
+	int optname;
+	int min;
+	int max;
+	bool any_time;
+} ksc_ints[] = {
+	{ KSC_ROLE, KSC_ROLE_CLIENT, KSC_ROLE_SERVER },
+	{ KSC_VERIFY, KSC_VERIFY_DEFAULT, KSC_VERIFY_REQUIRE },
+	{ KSC_HANDSHAKE_TIMEOUT, 1, KSC_MAX_HANDSHAKE_TIMEOUT },
+	{ KSC_REKEY_AFTER, INT_MIN, INT_MAX, true },
+	{ KSC_PADDING, 0, KSC_MAX_PAYLOAD, true },
+	{ KSC_TX_MAX_PAYLOAD, KSC_MIN_PAYLOAD, KSC_MAX_PAYLOAD, true },
+	{ KSC_RECORD_SIZING, KSC_SIZING_DYNAMIC, KSC_SIZING_FULL, true },
+	/* commands */
+	{ KSC_HANDSHAKE, INT_MIN, INT_MAX, true },
+	{ KSC_REKEY, 0, 1, true },
+};
+
+/* Context: the socket's lock and ksc_sock.lock */
+static void ksc_put_int(struct ksc_sock *ks, int optname, int v)
+{
+	switch (optname) {
+	case KSC_ROLE:
+		ks->role = v;
+		break;
+	case KSC_VERIFY:
+		ks->opt.verify = v;
+		break;
+	case KSC_HANDSHAKE_TIMEOUT:
+		ks->opt.timeout = v;
+		break;
+	case KSC_REKEY_AFTER:
+		ks->opt.rekey_after = v;
+		break;
+	case KSC_PADDING:
+		ks->opt.padding = v;
+		break;
+	case KSC_TX_MAX_PAYLOAD:
+		ks->opt.max_payload = v;
+		break;
+	case KSC_RECORD_SIZING:
+		ks->opt.sizing = v;
+		break;
+	}
+}
+
 static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
 		       unsigned int optlen)
 {
 	struct ksc_sock *ks;
-	int v, err = 0;
+	int v, i = 0, err = 0;
 
 	if (optlen != sizeof(v))
 		return -EINVAL;
 	if (copy_from_sockptr(&v, optval, sizeof(v)))
 		return -EFAULT;
-	if ((optname == KSC_ROLE && v != KSC_ROLE_CLIENT && v != KSC_ROLE_SERVER) ||
-	    (optname == KSC_VERIFY && (v < 0 || v > KSC_VERIFY_REQUIRE)) ||
-	    (optname == KSC_HANDSHAKE_TIMEOUT &&
-	     (v < 1 || v > KSC_MAX_HANDSHAKE_TIMEOUT)))
+	while (ksc_ints[i].optname != optname)
+		i++;
+	if (v < ksc_ints[i].min || v > ksc_ints[i].max)
 		return -EINVAL;
+	if (optname == KSC_HANDSHAKE)
+		return ksc_set_handshake(sk);
+	if (optname == KSC_REKEY)
+		return ksc_set_rekey(sk, v);
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	if (!ks) {
 		err = -ENOMEM;
-	} else if (ks->phase != KSC_PHASE_INIT) {
+	} else if (ks->phase != KSC_PHASE_INIT && !ksc_ints[i].any_time) {
 		err = -EBUSY;
 	} else {
 		spin_lock_bh(&ks->lock);
-		if (optname == KSC_ROLE)
-			ks->role = v;
-		else if (optname == KSC_VERIFY)
-			ks->opt.verify = v;
-		else
-			ks->opt.timeout = v;
+		ksc_put_int(ks, optname, v);
 		spin_unlock_bh(&ks->lock);
+		if (ks->phase == KSC_PHASE_ESTABLISHED)
+			ksc_tune(ks);
 	}
 	release_sock(sk);
 	return err;
-}
-
-static int ksc_set_handshake(struct sock *sk)
-{
-	const struct file *file = sk->sk_socket->file;
-	bool nonblock = file && file->f_flags & O_NONBLOCK;
-	long timeo;
-	int err;
-
-	lock_sock(sk);
-	timeo = sock_sndtimeo(sk, nonblock);
-	err = ksc_ready(sk, ksc_sk(sk), &timeo);
-	release_sock(sk);
-	return err == -EAGAIN ? -EINPROGRESS : err;
 }
 
 /**
@@ -206,13 +284,17 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	case KSC_ROLE:
 	case KSC_VERIFY:
 	case KSC_HANDSHAKE_TIMEOUT:
+	case KSC_HANDSHAKE:
+	case KSC_REKEY:
+	case KSC_REKEY_AFTER:
+	case KSC_PADDING:
+	case KSC_TX_MAX_PAYLOAD:
+	case KSC_RECORD_SIZING:
 		return ksc_set_int(sk, optname, optval, optlen);
 	case KSC_SERVER_NAME:
 	case KSC_ALPN:
 	case KSC_CREDENTIAL:
 		return ksc_set_blob(sk, optname, optval, optlen);
-	case KSC_HANDSHAKE:
-		return ksc_set_handshake(sk);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -251,8 +333,13 @@ static void ksc_get_error(const struct ksc_sock *ks, struct ksc_error *e)
 {
 	const struct ksc_failure *f = ks->failure;
 
-	if (ks->phase != KSC_PHASE_FAILED && !f)
+	if (ks->phase != KSC_PHASE_FAILED && !f) {
+		if (ks->rx.warned) {
+			e->alert = ks->rx.warning;
+			e->direction = KSC_DIRECTION_RECEIVED;
+		}
 		return;
+	}
 	e->status = ks->status;
 	e->error = ksc_status_errno(ks->status);
 	if (f) {
@@ -286,6 +373,18 @@ static int ksc_get(struct sock *sk, int optname, union ksc_optval *v)
 		return sizeof(v->i);
 	case KSC_HANDSHAKE_TIMEOUT:
 		v->i = ks->opt.timeout;
+		return sizeof(v->i);
+	case KSC_REKEY_AFTER:
+		v->i = ks->opt.rekey_after;
+		return sizeof(v->i);
+	case KSC_PADDING:
+		v->i = ks->opt.padding;
+		return sizeof(v->i);
+	case KSC_TX_MAX_PAYLOAD:
+		v->i = ks->opt.max_payload ?: KSC_MAX_PAYLOAD;
+		return sizeof(v->i);
+	case KSC_RECORD_SIZING:
+		v->i = ks->opt.sizing;
 		return sizeof(v->i);
 	case KSC_SERVER_NAME:
 	case KSC_ALPN:

@@ -93,6 +93,8 @@ static int ksc_step_parse_keys(struct ksc_step *step, struct nlattr *nest,
 	}
 	step->version = nla_get_u16(tb[KSC_A_KEYS_VERSION]);
 	step->suite = nla_get_u16(tb[KSC_A_KEYS_SUITE]);
+	if (tb[KSC_A_KEYS_MAX_RECORD])
+		step->max_record = nla_get_u32(tb[KSC_A_KEYS_MAX_RECORD]);
 	suite = ksc_suite_find(step->version, step->suite);
 	if (!suite) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[KSC_A_KEYS_SUITE],
@@ -197,6 +199,7 @@ struct ksc_step *ksc_step_parse(struct genl_info *info)
 		memcpy(step->token, nla_data(a[KSC_A_CONTEXT_TOKEN]),
 		       step->token_len);
 	}
+	step->tickets = a[KSC_A_CONTEXT_TICKETS];
 	if (step->status == KSC_STATUS_OK) {
 		err = ksc_step_parse_keys(step, a[KSC_A_CONTEXT_KEYS], extack);
 		if (!err)

@@ -22,7 +22,13 @@ static unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
 	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
 }
 
-static void ksc_tx_drop(struct ksc_tx *tx)
+/**
+ * ksc_tx_drop() - give the record under construction up
+ * @tx: sending half; nothing of the record was given to TCP
+ *
+ * Context: process, the socket's lock.
+ */
+void ksc_tx_drop(struct ksc_tx *tx)
 {
 	while (tx->nfrags)
 		put_page(tx->frag[--tx->nfrags].bv_page);
@@ -62,13 +68,48 @@ static int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p)
 /* Undo the last @n bytes of growth */
 static void ksc_tx_shrink(struct ksc_tx *tx, u32 n)
 {
-	struct bio_vec *last = &tx->frag[tx->nfrags - 1];
+	while (n) {
+		struct bio_vec *last = &tx->frag[tx->nfrags - 1];
+		u32 cut = min(n, last->bv_len);
 
-	last->bv_len -= n;
-	if (!last->bv_len) {
-		put_page(last->bv_page);
-		tx->nfrags--;
+		n -= cut;
+		last->bv_len -= cut;
+		if (!last->bv_len) {
+			put_page(last->bv_page);
+			tx->nfrags--;
+		}
 	}
+}
+
+/**
+ * ksc_tx_crowded() - is the record in as many pieces as its content may be?
+ * @ks: state
+ *
+ * The rest is for type, padding and tag: padding to a full record may need five,
+ * if there are only single pages to be had.
+ */
+bool ksc_tx_crowded(const struct ksc_sock *ks)
+{
+	return ks->tx.nfrags >= (ks->opt.padding ? 2 : KSC_TX_FRAGS - 2);
+}
+
+/**
+ * ksc_tx_inner() - length of TLSInnerPlaintext with padding, RFC 8446 5.4
+ * @ks: state
+ * @len: bytes of content
+ *
+ * Return: bytes; TLS 1.2 has no such thing, there it is @len.
+ */
+u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len)
+{
+	u32 most = ks->tx.max_record ?: KSC_MAX_PAYLOAD + 1;
+
+	if (ks->version != KSC_VERSION_1_3)
+		return len;
+	len++;
+	if (likely(!ks->opt.padding))
+		return len;
+	return min_t(u32, roundup(len, ks->opt.padding), max(most, len));
 }
 
 /* A new record begins with room for its header */
@@ -83,10 +124,18 @@ static int ksc_tx_begin(struct sock *sk, struct ksc_tx *tx)
 	return n < 0 ? n : 0;
 }
 
-/* Appends zero to @want bytes of the message's data; returns how many */
-static int ksc_tx_copy(struct sock *sk, struct ksc_tx *tx, struct msghdr *msg,
-		       u32 want)
+/**
+ * ksc_tx_copy() - append to the record under construction
+ * @sk: socket, locked and owned
+ * @ks: its state; nothing is pending
+ * @msg: where the data come from
+ * @want: bytes, at most
+ *
+ * Context: process. Return: bytes appended, or an errno.
+ */
+int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want)
 {
+	struct ksc_tx *tx = &ks->tx;
 	int done = 0, err;
 
 	err = ksc_tx_begin(sk, tx);
@@ -97,8 +146,7 @@ static int ksc_tx_copy(struct sock *sk, struct ksc_tx *tx, struct msghdr *msg,
 		u8 *p;
 		int n;
 
-		/* a piece is kept free for type and tag */
-		if (tx->nfrags >= KSC_TX_FRAGS - 2)
+		if (ksc_tx_crowded(ks))
 			break;
 		n = ksc_tx_grow(sk, tx, want, &p);
 		if (n < 0) {
@@ -120,8 +168,8 @@ static int ksc_tx_copy(struct sock *sk, struct ksc_tx *tx, struct msghdr *msg,
 
 /*
  * Write what stands before the payload and set the nonce up; @p is the header
- * and @len the payload's length. The frame is RFC 8446 5.2, or RFC 5246 6.2.3.3
- * with RFC 5288 3 and RFC 7905 2.
+ * and @len the length of what is encrypted. The frame is RFC 8446 5.2, or RFC 5246
+ * 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
  *
  * Return: bytes of additional data; in TLS 1.3 that is the header itself, in
  * TLS 1.2 it is in the cipher's aad.
@@ -132,15 +180,14 @@ static unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
 	struct ksc_cipher *c = &ks->tx.cipher;
 
 	ksc_header_make(p, v13 ? KSC_CT_APPLICATION_DATA : type,
-			c->suite->explicit_len + len + v13 + KSC_TAG_LEN);
+			c->suite->explicit_len + len + KSC_TAG_LEN);
 	if (c->suite->explicit_len) {
 		__be64 seq = cpu_to_be64(c->seq);
 
 		memcpy(p + KSC_HEADER_LEN, &seq, sizeof(seq));
-		memcpy(c->nonce, c->iv, 4);
-		memcpy(c->nonce + 4, &seq, sizeof(seq));
+		ksc_cipher_nonce(c, p + KSC_HEADER_LEN);
 	} else {
-		ksc_nonce_xor(c->nonce, c->iv, c->seq);
+		ksc_cipher_nonce(c, NULL);
 	}
 	return v13 ? KSC_HEADER_LEN : ksc_aad_12(c->aad, c->seq, type, len);
 }
@@ -151,7 +198,6 @@ static void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
 	struct ksc_tx *tx = &ks->tx;
 
 	tx->cipher.seq++;
-	tx->cipher.records++;
 	tx->records++;
 	ksc_count(ks->kn, KSC_CNT_TX_RECORDS);
 	if (type == KSC_CT_APPLICATION_DATA) {
@@ -160,13 +206,22 @@ static void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
 	}
 }
 
-/* Seal the record under construction */
-static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
+/**
+ * ksc_tx_seal() - protect the record under construction; it is pending then
+ * @sk: socket, locked and owned
+ * @ks: its state
+ * @type: content type
+ *
+ * Context: process. Return: 0; -ENOMEM, and it is as it was; or another errno, and
+ * the connection can't go on.
+ */
+int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 {
 	struct scatterlist sg[KSC_TX_FRAGS + 1];
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	struct ksc_tx *tx = &ks->tx;
-	unsigned int left = KSC_TAG_LEN + v13, grown = 0;
+	u32 inner = ksc_tx_inner(ks, tx->len), pad = inner - tx->len - v13;
+	unsigned int left = KSC_TAG_LEN + v13 + pad, grown = 0;
 	unsigned int assoclen, hl = 0, i, nsg = 0;
 	u8 *p;
 	int n, err;
@@ -174,12 +229,12 @@ static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	while (left) {
 		n = ksc_tx_grow(sk, tx, left, &p);
 		if (n < 0) {
-			/* a fragment holds at least half of it: all is in one */
-			if (grown)
-				ksc_tx_shrink(tx, grown);
+			ksc_tx_shrink(tx, grown);
 			return n;
 		}
-		/* the real type comes last in what is encrypted */
+		/* the real type comes behind the content, then padding */
+		if (unlikely(pad))
+			memset(p, 0, n);
 		if (!grown && v13)
 			*p = type;
 		grown += n;
@@ -187,7 +242,7 @@ static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	}
 
 	p = page_address(tx->frag[0].bv_page) + tx->frag[0].bv_offset;
-	assoclen = ksc_tx_frame(ks, p, tx->len, type);
+	assoclen = ksc_tx_frame(ks, p, inner, type);
 	ksc_sg_init(sg, tx->nfrags + !v13);
 	if (!v13) {
 		sg_set_buf(&sg[nsg++], tx->cipher.aad, assoclen);
@@ -197,7 +252,7 @@ static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 		sg_set_page(&sg[nsg++], tx->frag[i].bv_page,
 			    tx->frag[i].bv_len - hl, tx->frag[i].bv_offset + hl);
 
-	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, tx->len + v13);
+	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, inner);
 	if (err)
 		return err;
 	ksc_tx_sealed(ks, tx->len, type);
@@ -206,8 +261,16 @@ static int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	return 0;
 }
 
-/* Give TCP what it has room for; 0 when nothing is pending any more */
-static int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
+/**
+ * ksc_tx_push() - give TCP what it has room for of the pending record
+ * @sk: socket, locked and owned
+ * @tx: its sending half
+ * @flags: MSG_MORE or 0
+ *
+ * Context: process. Return: 0 when nothing is pending any more, -EAGAIN, or why
+ * TCP takes no more.
+ */
+int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 {
 	while (tx->first < tx->nfrags) {
 		int n = ksc_compat_push(sk, tx->frag + tx->first,
@@ -235,11 +298,7 @@ static int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 	return 0;
 }
 
-/*
- * A record this small is cheaper copied by TCP, next to the ones before it, than
- * handed over as a page of its own.
- */
-#define KSC_TX_SMALL		2048
+/* Where the payload begins in the page that a small record is built in */
 #define KSC_TX_SMALL_AT		16
 
 /* Each CPU's room for one; taken while in use, as user memory may fault */
@@ -290,14 +349,26 @@ static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 l
 	return 0;
 }
 
-/* Build, seal and push a whole small record; nothing is open or pending */
-static int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
-			struct iov_iter *from, u32 len, int flags)
+/**
+ * ksc_tx_whole() - build, seal and push a whole small record
+ * @sk: socket, locked and owned
+ * @ks: its state; no record is open or pending
+ * @type: content type
+ * @from: the content
+ * @len: its bytes, at most KSC_TX_SMALL, and with padding KSC_TX_SMALL_INNER
+ *
+ * Context: process. Return: 0, what TCP has no room for is pending then; -EFAULT,
+ * -ENOMEM or -EPIPE, and nothing happened; or another errno, and the connection
+ * can't go on.
+ */
+int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
+		 struct iov_iter *from, u32 len)
 {
-	struct msghdr msg = { .msg_flags = flags | MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	struct ksc_tx *tx = &ks->tx;
 	unsigned int assoclen, hl = ksc_tx_header_len(tx);
+	u32 inner = ksc_tx_inner(ks, len);
 	struct scatterlist sg[2];
 	struct kvec kv;
 	u8 *page, *p;
@@ -312,23 +383,25 @@ static int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		goto out;
 	if (v13)
 		p[len] = type;
+	if (unlikely(inner > len + v13))
+		memset(p + len + 1, 0, inner - len - 1);
 
-	assoclen = ksc_tx_frame(ks, p - hl, len, type);
+	assoclen = ksc_tx_frame(ks, p - hl, inner, type);
 	if (v13) {
 		ksc_sg_init(sg, 1);
-		sg_set_buf(sg, p - hl, hl + len + v13 + KSC_TAG_LEN);
+		sg_set_buf(sg, p - hl, hl + inner + KSC_TAG_LEN);
 	} else {
 		ksc_sg_init(sg, 2);
 		sg_set_buf(&sg[0], tx->cipher.aad, assoclen);
-		sg_set_buf(&sg[1], p, len + KSC_TAG_LEN);
+		sg_set_buf(&sg[1], p, inner + KSC_TAG_LEN);
 	}
-	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, len + v13);
+	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, inner);
 	if (err)
 		goto out;
 	ksc_tx_sealed(ks, len, type);
 
 	kv.iov_base = p - hl;
-	kv.iov_len = hl + len + v13 + KSC_TAG_LEN;
+	kv.iov_len = hl + inner + KSC_TAG_LEN;
 	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, kv.iov_len);
 	n = tcp_sendmsg_locked(sk, &msg, kv.iov_len);
 	if (n != kv.iov_len) {
@@ -428,12 +501,26 @@ static int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
 	return err;
 }
 
+/* A small record that padding makes a large one */
+static int ksc_tx_large(struct sock *sk, struct ksc_sock *ks, u8 type,
+			struct msghdr *msg, u32 len)
+{
+	int n = ksc_tx_copy(sk, ks, msg, len);
+	int err = n < 0 ? n : n < len ? -ENOMEM : ksc_tx_seal(sk, ks, type);
+
+	if (err) {
+		ksc_tx_drop(&ks->tx);
+		return err;
+	}
+	return ksc_tx_push(sk, &ks->tx, 0);
+}
+
 /* A small record of its own, behind everything that was written before */
 static int ksc_tx_record(struct sock *sk, struct ksc_sock *ks, u8 type,
 			 const void *data, u32 len)
 {
 	struct kvec kv = { .iov_base = (void *)data, .iov_len = len };
-	struct iov_iter from;
+	struct msghdr msg = {};
 	struct ksc_tx_lift l;
 	int err;
 
@@ -444,9 +531,12 @@ static int ksc_tx_record(struct sock *sk, struct ksc_sock *ks, u8 type,
 		return err;
 	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return -EPIPE;
-	iov_iter_kvec(&from, ITER_SOURCE, &kv, 1, len);
+	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, len);
 	ksc_tx_lift(sk, &l);
-	err = ksc_tx_whole(sk, ks, type, &from, len, 0);
+	if (likely(ksc_tx_inner(ks, len) <= KSC_TX_SMALL_INNER))
+		err = ksc_tx_whole(sk, ks, type, &msg.msg_iter, len);
+	else
+		err = ksc_tx_large(sk, ks, type, &msg, len);
 	ksc_tx_unlift(sk, &l);
 	return err;
 }
@@ -481,13 +571,7 @@ int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request)
 	int err;
 
 	err = ksc_tx_record(sk, ks, KSC_CT_HANDSHAKE, body, sizeof(body));
-	if (!err)
-		err = ksc_cipher_update(&ks->tx.cipher);
-	if (!err) {
-		ks->tx.update_due = false;
-		ksc_count(ks->kn, KSC_CNT_KEY_UPDATES_SENT);
-	}
-	return err;
+	return err ?: ksc_cipher_update(&ks->tx.cipher);
 }
 
 /**
@@ -508,16 +592,28 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
 	return err;
 }
 
-/* A record could not be sealed, or only part of it could be kept */
-static int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks)
+/**
+ * ksc_tx_broken() - a record could not be sealed, or only part of it kept
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process. Return: the errno of it; the connection is over.
+ */
+int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks)
 {
 	ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
 		 "a record could not be sent");
 	return ksc_error(ks);
 }
 
-/* Seal and push what was left open for want of memory or by MSG_MORE */
-static int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
+/**
+ * ksc_tx_finish() - seal and push what MSG_MORE or want of memory left open
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 	int err;
@@ -551,184 +647,5 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 	if (tx->pending && !ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0))
 		/* poll() reported no room while it was pending */
 		ks->write_space(sk);
-}
-
-/* May application data go out? */
-static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)
-{
-	if (ks->phase == KSC_PHASE_FAILED)
-		return ksc_error(ks);
-	if (ks->phase != KSC_PHASE_ESTABLISHED || ks->tx.closed ||
-	    sk->sk_shutdown & SEND_SHUTDOWN || sk->sk_err)
-		return -EPIPE;
-	return 0;
-}
-
-/* Keys have their limits, RFC 8446 5.5; and the peer may have asked for new ones */
-static int ksc_tx_rekey(struct sock *sk, struct ksc_sock *ks)
-{
-	struct ksc_tx *tx = &ks->tx;
-
-	if (likely(tx->cipher.records < tx->cipher.suite->limit && !tx->update_due))
-		return 0;
-	if (ks->version == KSC_VERSION_1_3) {
-		if (ksc_tx_key_update(sk, ks, false)) {
-			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
-				 KSC_DIRECTION_NONE, "KeyUpdate failed");
-			return ksc_error(ks);
-		}
-		return 0;
-	}
-	ksc_fail_alert(sk, ks, KSC_STATUS_KEY_LIMIT, KSC_ALERT_INTERNAL_ERROR,
-		       NULL);
-	return ksc_error(ks);
-}
-
-/* One record's worth of @msg; returns bytes taken or an errno */
-static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
-		       bool more)
-{
-	struct ksc_tx *tx = &ks->tx;
-	bool full;
-	int n, err;
-
-	err = ksc_tx_rekey(sk, ks);
-	if (err)
-		return err;
-	if (!tx->nfrags && !more && msg_data_left(msg) <= KSC_TX_SMALL) {
-		n = msg_data_left(msg);
-		err = ksc_tx_whole(sk, ks, KSC_CT_APPLICATION_DATA,
-				   &msg->msg_iter, n, 0);
-		if (!err)
-			return n;
-		if (err != -EFAULT && err != -ENOMEM && err != -EPIPE)
-			return ksc_tx_broken(sk, ks);
-		return err;
-	}
-	n = ksc_tx_copy(sk, tx, msg, min_t(size_t, msg_data_left(msg),
-					   KSC_MAX_PAYLOAD - tx->len));
-	if (n < 0) {
-		/* nothing but a header: no record yet */
-		if (!tx->len)
-			ksc_tx_drop(tx);
-		return n;
-	}
-	full = tx->len == KSC_MAX_PAYLOAD || tx->nfrags >= KSC_TX_FRAGS - 2;
-	tx->more = more || msg_data_left(msg);
-	if (!full && tx->more)
-		return n;
-
-	err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
-	if (err == -ENOMEM) {
-		/* stays open; the pump tries again */
-		ksc_pump_kick(ks, HZ / 10);
-		return n;
-	}
-	if (err)
-		return ksc_tx_broken(sk, ks);
-	err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
-	/* what is pending has been taken: the bytes are ours */
-	return err && err != -EAGAIN ? err : n;
-}
-
-/* Wait until nothing is pending and TCP has room */
-static int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
-{
-	struct ksc_tx *tx = &ks->tx;
-	int err;
-
-	for (;;) {
-		err = ksc_tx_check(sk, ks);
-		if (err)
-			return err;
-		if (tx->pending) {
-			err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
-			if (err && err != -EAGAIN)
-				return err;
-		}
-		if (!tx->pending && sk_stream_memory_free(sk))
-			return 0;
-		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-		err = sk_stream_wait_memory(sk, timeo);
-		if (err)
-			return err;
-	}
-}
-
-/**
- * ksc_sendmsg() - proto.sendmsg
- * @sk: socket
- * @msg: message
- * @size: its bytes
- *
- * Context: process. Return: bytes taken or an errno.
- */
-int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
-{
-	int flags = msg->msg_flags;
-	bool more = flags & KSC_COMPAT_MORE;
-	struct ksc_sock *ks;
-	size_t copied = 0;
-	long timeo;
-	int err;
-
-	if (flags & (MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN))
-		return -EOPNOTSUPP;
-
-	lock_sock(sk);
-	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
-	ks = ksc_sk(sk);
-	err = ksc_ready(sk, ks, &timeo);
-	if (err)
-		goto out;
-
-	while (msg_data_left(msg)) {
-		err = ksc_tx_wait(sk, ks, &timeo);
-		if (!err)
-			err = ksc_tx_some(sk, ks, msg, more);
-		if (err == -ENOMEM) {
-			/* no page to be had: wait as TCP does */
-			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-			err = sk_stream_wait_memory(sk, &timeo);
-		}
-		if (err < 0)
-			break;
-		copied += err;
-		err = 0;
-	}
-	if (!size)
-		err = ksc_tx_check(sk, ks);
-	/* cut short by a fault or a signal: what was taken goes out */
-	if (err && copied && !more) {
-		ks->tx.more = false;
-		ksc_tx_finish(sk, ks);
-	}
-out:
-	if (copied)
-		err = copied;
-	else if (err == -EPIPE)
-		err = sk_stream_error(sk, flags, err);
-	else if (err && sk->sk_err)
-		/* told by this call; later ones tell it from the failure */
-		sock_error(sk);
-	release_sock(sk);
-	return err;
-}
-
-/**
- * ksc_splice_eof() - proto.splice_eof: nothing more comes to the open record
- * @sock: socket
- *
- * Context: process.
- */
-void ksc_splice_eof(struct socket *sock)
-{
-	struct sock *sk = sock->sk;
-	struct ksc_sock *ks;
-
-	lock_sock(sk);
-	ks = ksc_sk(sk);
-	if (ks && !ksc_tx_check(sk, ks))
-		ksc_tx_finish(sk, ks);
-	release_sock(sk);
+	ksc_rekey_try(sk, ks);
 }

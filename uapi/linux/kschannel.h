@@ -19,6 +19,12 @@
 /* setsockopt(fd, IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, sizeof(KSC_ULP_NAME)) */
 #define KSC_ULP_NAME		"kschannel"
 
+/*
+ * The ULP of raw mode: as in-tree kTLS, the application runs the handshake and sets
+ * keys with linux/tls.h at level SOL_TLS; nothing at level SOL_KSCHANNEL.
+ */
+#define KSC_RAW_ULP_NAME	"kschannel-ktls"
+
 #define SOL_KSCHANNEL		0x4b53
 
 /*
@@ -52,8 +58,53 @@
 #define KSC_HANDSHAKE		7
 /* get: struct ksc_info. ENOTCONN before the handshake is done. */
 #define KSC_INFO		8
-/* get: struct ksc_error; status KSC_STATUS_OK when nothing has failed. */
+/*
+ * get: struct ksc_error; status KSC_STATUS_OK when nothing has failed. A warning
+ * alert, which ends nothing, is told of with KSC_STATUS_OK and its number.
+ */
 #define KSC_ERROR		9
+
+/*
+ * Records. These may be set at any time and hold from the next record on; a
+ * listener's are taken by the connections it accepts from then on.
+ */
+/*
+ * set: int. Goes on to new sending keys with a KeyUpdate (RFC 8446 4.6.3), behind
+ * all data written before; 1 asks the peer to do the same, 0 does not. ENOTCONN
+ * before the handshake is done, EPIPE after close_notify, EOPNOTSUPP with TLS 1.2,
+ * EAGAIN while the send buffer is full on a non-blocking socket.
+ */
+#define KSC_REKEY		10
+/*
+ * (any time) unsigned int, records that one key may protect; 0, the default, and
+ * anything above it is the AEAD's own limit (RFC 8446 5.5). TLS 1.3 updates its
+ * keys then, TLS 1.2 fails with EKEYEXPIRED.
+ */
+#define KSC_REKEY_AFTER		11
+/*
+ * (any time) unsigned int, bytes, 0 to 16384: TLS 1.3 records are padded to a multiple
+ * of it (RFC 8446 5.4). 0, the default, and 1 pad nothing. TLS 1.2 can't.
+ */
+#define KSC_PADDING		12
+/*
+ * (any time) unsigned int, bytes, 64 to 16384, the default: most application data in
+ * one record. The peer's RFC 8449 limit holds besides.
+ */
+#define KSC_TX_MAX_PAYLOAD	13
+/* (any time) int, enum ksc_record_sizing. */
+#define KSC_RECORD_SIZING	14
+
+/**
+ * enum ksc_record_sizing - how large records are that carry much data
+ * @KSC_SIZING_DYNAMIC: the default. A record fits a TCP segment as long as no more
+ *	than TCP's initial window was sent since the connection began or was idle
+ *	for a second, so that the peer can use what arrives first; then full size
+ * @KSC_SIZING_FULL: always full size
+ */
+enum ksc_record_sizing {
+	KSC_SIZING_DYNAMIC,
+	KSC_SIZING_FULL,
+};
 
 #define KSC_DEFAULT_HANDSHAKE_TIMEOUT	30000
 #define KSC_MAX_HANDSHAKE_TIMEOUT	600000

@@ -18,6 +18,8 @@
 #define KSC_MAX_SECRET		48
 /* Longest implicit nonce, in bytes. */
 #define KSC_MAX_IV		12
+/* Longest post-handshake message that goes up to the daemon, with its header, in bytes. */
+#define KSC_MAX_TICKET		8192
 
 /**
  * enum ksc_role - Which side of the handshake a context plays.
@@ -161,6 +163,8 @@ enum ksc_phase {
  * @KSC_A_CONTEXT_SESSION: (nest of ksc_a_session) With ok.
  * @KSC_A_CONTEXT_DEADLINE: (u32) Milliseconds that the handshake may still
  *   take.
+ * @KSC_A_CONTEXT_TICKETS: (flag) With ok, client: the session is kept and wants
+ *   the tickets that come.
  */
 enum ksc_a_context {
 	KSC_A_CONTEXT_ID = 1,
@@ -184,6 +188,7 @@ enum ksc_a_context {
 	KSC_A_CONTEXT_KEYS,
 	KSC_A_CONTEXT_SESSION,
 	KSC_A_CONTEXT_DEADLINE,
+	KSC_A_CONTEXT_TICKETS,
 
 	/* private: */
 	__KSC_A_CONTEXT_CNT,
@@ -197,12 +202,15 @@ enum ksc_a_context {
  * @KSC_A_KEYS_SUITE: (u16) The IANA number.
  * @KSC_A_KEYS_TX: (nest of ksc_a_key)
  * @KSC_A_KEYS_RX: (nest of ksc_a_key)
+ * @KSC_A_KEYS_MAX_RECORD: (u32) RFC 8449 RecordSizeLimit of the peer, in bytes;
+ *   in TLS 1.3 the type's byte and padding count.
  */
 enum ksc_a_keys {
 	KSC_A_KEYS_VERSION = 1,
 	KSC_A_KEYS_SUITE,
 	KSC_A_KEYS_TX,
 	KSC_A_KEYS_RX,
+	KSC_A_KEYS_MAX_RECORD,
 
 	/* private: */
 	__KSC_A_KEYS_CNT,
@@ -277,6 +285,11 @@ enum ksc_a_session {
  * @KSC_A_SOCK_ALERT: (u8)
  * @KSC_A_SOCK_DIRECTION: (u32, enum ksc_direction)
  * @KSC_A_SOCK_TEXT: (string)
+ * @KSC_A_SOCK_RAW: (flag) Keys were set by the application, as with in-tree
+ *   kTLS.
+ * @KSC_A_SOCK_REQUEST: (flag) rekey: ask the peer to update its keys too.
+ * @KSC_A_SOCK_KEY_UPDATES_SENT: (u64)
+ * @KSC_A_SOCK_KEY_UPDATES_RECEIVED: (u64)
  */
 enum ksc_a_sock {
 	KSC_A_SOCK_ID = 1,
@@ -305,6 +318,10 @@ enum ksc_a_sock {
 	KSC_A_SOCK_ALERT,
 	KSC_A_SOCK_DIRECTION,
 	KSC_A_SOCK_TEXT,
+	KSC_A_SOCK_RAW,
+	KSC_A_SOCK_REQUEST,
+	KSC_A_SOCK_KEY_UPDATES_SENT,
+	KSC_A_SOCK_KEY_UPDATES_RECEIVED,
 
 	/* private: */
 	__KSC_A_SOCK_CNT,
@@ -372,11 +389,18 @@ enum ksc_a_stats {
  *   step of the same number.
  * @KSC_CMD_CONTEXT_DEL: Event to the daemon: the context is gone; forget its
  *   session.
+ * @KSC_CMD_TICKET: Event to the daemon: a whole NewSessionTicket message that
+ *   came after the handshake of a context whose step said "tickets".
  * @KSC_CMD_STEP: The daemon's answer to context-new or token. ENOENT when the
  *   context is gone, ESTALE when the number is not that of the offer under way,
  *   EPERM from any other socket than the registered one.
  * @KSC_CMD_SOCK_GET: Protected sockets of the caller's network namespace: all
  *   of them with CAP_NET_ADMIN, else those of the caller's uid.
+ * @KSC_CMD_REKEY: Go on to new sending keys (TLS 1.3 KeyUpdate) on a socket of
+ *   the caller's network namespace: any with CAP_NET_ADMIN, else one of the
+ *   caller's uid. ENOENT when there is none, ENOTCONN before or after its
+ *   established phase, EPIPE when its sending side is closed, EOPNOTSUPP with
+ *   TLS 1.2 or keys set by the application.
  * @KSC_CMD_STATS_GET: Counters of the caller's network namespace.
  */
 enum ksc_cmd {
@@ -384,8 +408,10 @@ enum ksc_cmd {
 	KSC_CMD_CONTEXT_NEW,
 	KSC_CMD_TOKEN,
 	KSC_CMD_CONTEXT_DEL,
+	KSC_CMD_TICKET,
 	KSC_CMD_STEP,
 	KSC_CMD_SOCK_GET,
+	KSC_CMD_REKEY,
 	KSC_CMD_STATS_GET,
 
 	/* private: */

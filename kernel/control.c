@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What comes besides application data: alerts, KeyUpdate, tickets. It is dealt
+ * with here, and an application that reads sees none of it.
+ */
+#include <net/tcp.h>
+
+#include "ksc.h"
+#include "rec.h"
+
+/**
+ * ksc_rx_refuse() - the peer sent what it may not
+ * @sk: socket, locked and owned
+ * @ks: its state
+ * @status: enum ksc_status
+ * @alert: fatal alert to send
+ * @text: one line, NULL for the status's own
+ *
+ * Context: process. The connection is over.
+ */
+void ksc_rx_refuse(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
+		   const char *text)
+{
+	ksc_count(ks->kn, KSC_CNT_RX_BAD_RECORDS);
+	/* sending may process the backlog, and that may move TCP's queue */
+	ksc_rxq_flush(sk, &ks->rx.queue);
+	ksc_fail_alert(sk, ks, status, alert, text);
+}
+
+/**
+ * ksc_rx_alert() - act on an alert
+ * @sk: socket, locked and owned
+ * @ks: its state
+ * @rec: the record, application data of which there is none
+ *
+ * Context: process. Return: 0 or an errno; the connection is over then.
+ */
+int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec)
+{
+	const u8 *p = rec->data;
+
+	if (rec->len != 2) {
+		ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
+			      KSC_ALERT_DECODE_ERROR, "malformed alert");
+		return ksc_error(ks);
+	}
+	if (p[1] == KSC_ALERT_CLOSE_NOTIFY) {
+		WRITE_ONCE(ks->rx.closed, true);
+		return 0;
+	}
+	/* RFC 8446 6: in 1.3 the level says nothing, all others are fatal */
+	if (p[1] == KSC_ALERT_USER_CANCELED ||
+	    (ks->version != KSC_VERSION_1_3 && p[0] == 1)) {
+		ks->rx.warned = true;
+		ks->rx.warning = p[1];
+		return 0;
+	}
+	ksc_count(ks->kn, KSC_CNT_ALERTS_RECEIVED);
+	ksc_fail(sk, ks, KSC_STATUS_ALERT_RECEIVED, p[1],
+		 KSC_DIRECTION_RECEIVED, NULL);
+	return ksc_error(ks);
+}
+
+/* RFC 8446 4.6.3; the message must be the record's last (5.1) */
+static int ksc_rx_key_update(struct sock *sk, struct ksc_sock *ks, u8 request,
+			     bool last)
+{
+	if (!last || request > 1) {
+		ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
+			      last ? 47 : KSC_ALERT_UNEXPECTED_MESSAGE,
+			      "malformed KeyUpdate");
+		return ksc_error(ks);
+	}
+	if (ksc_cipher_update(&ks->rx.cipher)) {
+		ksc_fail_alert(sk, ks, KSC_STATUS_INTERNAL_ERROR,
+			       KSC_ALERT_INTERNAL_ERROR, "KeyUpdate failed");
+		return ksc_error(ks);
+	}
+	ksc_count(ks->kn, KSC_CNT_KEY_UPDATES_RECEIVED);
+	ks->rx.updates++;
+	if (!request || ks->tx.closed)
+		return 0;
+	/* sending may process the backlog, and that may move TCP's queue */
+	ksc_rxq_flush(sk, &ks->rx.queue);
+	return ksc_rekey_soon(sk, ks, KSC_UPDATE_OWN);
+}
+
+/**
+ * ksc_rx_handshake() - act on post-handshake messages
+ * @sk: socket, locked and owned
+ * @ks: its state
+ * @rec: record with a piece of them, whole messages or not
+ *
+ * Context: process. Return: 0 or an errno; the connection is over then.
+ */
+int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec)
+{
+	bool v13 = ks->version == KSC_VERSION_1_3;
+	const u8 *p = rec->data;
+	u32 left = rec->len, body;
+	int err;
+	u8 type;
+
+	/* RFC 8446 5.1: no empty handshake records */
+	if (!left)
+		goto unexpected;
+	while (left) {
+		bool inside = ks->rx.hs.left;
+		size_t n = ksc_hs_parse(&ks->rx.hs, p, left, &type, &body);
+
+		if (inside)
+			ksc_ticket_add(ks, p, n);
+		p += n;
+		left -= n;
+		if (body == U32_MAX)
+			continue;
+		if (v13 && type == KSC_HT_NEW_SESSION_TICKET &&
+		    ks->role == KSC_ROLE_CLIENT) {
+			ksc_count(ks->kn, KSC_CNT_TICKETS);
+			ksc_ticket_begin(ks, body);
+		} else if (v13 && type == KSC_HT_KEY_UPDATE && body == 1 && left) {
+			err = ksc_rx_key_update(sk, ks, *p, left == 1);
+			if (err)
+				return err;
+		} else if (!v13 &&
+			   ((type == KSC_HT_HELLO_REQUEST &&
+			     ks->role == KSC_ROLE_CLIENT) ||
+			    (type == KSC_HT_CLIENT_HELLO &&
+			     ks->role == KSC_ROLE_SERVER))) {
+			/* RFC 5246 7.2.2: refused, and the session goes on */
+			ksc_rxq_flush(sk, &ks->rx.queue);
+			if (!ks->tx.closed && !ks->tx.pending &&
+			    sk_stream_memory_free(sk) &&
+			    ksc_tx_alert(sk, ks, 1, KSC_ALERT_NO_RENEGOTIATION)) {
+				ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
+					 KSC_DIRECTION_NONE, "an alert could not be sent");
+				return ksc_error(ks);
+			}
+		} else {
+			goto unexpected;
+		}
+	}
+	return 0;
+
+unexpected:
+	ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
+		      KSC_ALERT_UNEXPECTED_MESSAGE,
+		      "handshake message that may not come now");
+	return ksc_error(ks);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Decrypted records: what the files of the receiving half share.
+ */
+#ifndef _KSC_REC_H
+#define _KSC_REC_H
+
+#include "ksc.h"
+
+/*
+ * Room for a page's worth of phase, the additional data, a full content and
+ * TLS 1.3's type and padding.
+ */
+#define KSC_REC_AREA	ALIGN(PAGE_SIZE + 16 + KSC_MAX_PAYLOAD + \
+			      KSC_MAX_EXPANSION_13 + 1, PAGE_SIZE)
+
+/**
+ * struct ksc_rec - a decrypted record, or the room for one
+ * @list: in ksc_rx.plain
+ * @area: KSC_REC_AREA bytes, contiguous
+ * @data: the content, somewhere in @area
+ * @off: what was read already
+ * @len: bytes of content
+ * @type: its content type
+ * @dst: in @area, the additional data and what is decrypted
+ * @src: the record in TCP's queue
+ */
+struct ksc_rec {
+	struct list_head list;
+	u8 *area;
+	u8 *data;
+	u32 off;
+	u32 len;
+	u8 type;
+	struct scatterlist dst;
+	struct scatterlist src[KSC_RX_FRAGS + 1];
+};
+
+/* Records that peeking may have decrypted ahead, each in memory of its own */
+#define KSC_RX_PEEK	8
+
+/* rec.c */
+struct ksc_rec *ksc_rec_get(void);
+void ksc_rec_put(struct ksc_rec *rec);
+void ksc_rec_drop_all(struct ksc_rx *rx);
+
+/* rx.c */
+int ksc_rx_next(struct sock *sk, struct ksc_sock *ks);
+
+/* control.c */
+void ksc_rx_refuse(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
+		   const char *text);
+int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec);
+int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec);
+
+#endif /* _KSC_REC_H */

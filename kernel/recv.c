@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading: decrypted records to the application.
+ */
+#include <linux/sched/signal.h>
+#include <net/inet_common.h>
+#include <net/tcp.h>
+
+#include "ksc.h"
+#include "rec.h"
+
+/* Copy to the application and, but for MSG_PEEK, drop what was read */
+static int ksc_rx_read(struct ksc_rx *rx, struct msghdr *msg, size_t len,
+		       int flags)
+{
+	struct ksc_rec *rec = list_first_entry(&rx->plain, struct ksc_rec, list);
+	u32 n = min_t(size_t, rec->len - rec->off, len);
+
+	if (!(flags & MSG_TRUNC)) {
+		n = copy_to_iter(rec->data + rec->off, n, &msg->msg_iter);
+		if (!n)
+			return -EFAULT;
+	}
+	rec->off += n;
+	if (rec->off == rec->len) {
+		list_del(&rec->list);
+		rx->nplain--;
+		ksc_rec_put(rec);
+	}
+	return n;
+}
+
+/* MSG_PEEK sees over record borders as far as whole records have come */
+static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
+		       size_t len, size_t skip)
+{
+	struct ksc_rec *rec;
+
+	for (;;) {
+		size_t seen = 0;
+
+		list_for_each_entry(rec, &ks->rx.plain, list) {
+			u32 n = rec->len - rec->off;
+
+			seen += n;
+			if (seen <= skip)
+				continue;
+			n = min_t(size_t, seen - skip, len);
+			n = copy_to_iter(rec->data + rec->len - (seen - skip), n,
+					 &msg->msg_iter);
+			return n ?: -EFAULT;
+		}
+		/* all that is decrypted was seen */
+		if (ks->rx.nplain >= KSC_RX_PEEK || ksc_rx_next(sk, ks) <= 0)
+			return 0;
+	}
+}
+
+/* Nothing to read: is that so for good? 1 for EOF, 0 to wait, or an errno */
+static int ksc_rx_end(struct sock *sk, struct ksc_sock *ks)
+{
+	if (ks->phase == KSC_PHASE_FAILED) {
+		sock_error(sk);
+		return ksc_error(ks);
+	}
+	if (ks->rx.closed || ks->read_shut)
+		return 1;
+	if (sk->sk_err == ECONNRESET) {
+		ksc_count(ks->kn, KSC_CNT_RX_TRUNCATED);
+		ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE,
+			 "the connection was reset");
+		return sock_error(sk);
+	}
+	if (sk->sk_err)
+		return sock_error(sk);
+	if (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE) {
+		/* RFC 8446 6.1: without close_notify it may be an attack */
+		ksc_count(ks->kn, KSC_CNT_RX_TRUNCATED);
+		ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE, NULL);
+		sock_error(sk);
+		return ksc_error(ks);
+	}
+	return 0;
+}
+
+/* Will nothing more come? */
+static bool ksc_rx_over(struct sock *sk, struct ksc_sock *ks)
+{
+	return ks->phase != KSC_PHASE_ESTABLISHED || ks->rx.closed || READ_ONCE(sk->sk_err) ||
+	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
+	       sk->sk_state == TCP_CLOSE;
+}
+
+/*
+ * Sleep until a record is whole; the lock is released meanwhile. Another reader
+ * may have decrypted one for us, unless we @peek and know of it.
+ */
+static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo,
+		       bool peek)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int ret;
+
+	ksc_rx_stage(sk, ks);
+	/* the budget was used up, not the records */
+	if (ks->phase == KSC_PHASE_ESTABLISHED && !ks->rx.closed && !peek &&
+	    ksc_rx_ready(sk, ks)) {
+		if (signal_pending(current))
+			return sock_intr_errno(*timeo);
+		release_sock(sk);
+		cond_resched();
+		lock_sock(sk);
+		return 0;
+	}
+	if (!*timeo)
+		return -EAGAIN;
+	if (signal_pending(current))
+		return sock_intr_errno(*timeo);
+	add_wait_queue(sk_sleep(sk), &wait);
+	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	/* the first look is without the lock: woken_wake keeps it safe */
+	ret = sk_wait_event(sk, timeo, ksc_rx_over(sk, ks) ||
+			    (!peek && ksc_rx_has_plain(&ks->rx)) ||
+			    ksc_rxq_avail(sk, &ks->rx.queue) +
+			    READ_ONCE(ks->rx.stage_len) >=
+			    (READ_ONCE(ks->rx.rec_len) ?: KSC_HEADER_LEN), &wait);
+	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return ret < 0 ? ret : 0;
+}
+
+/**
+ * ksc_recvmsg() - proto.recvmsg
+ * @sk: socket
+ * @msg: message
+ * @len: room in it
+ * @flags: MSG_*
+ * @addr_len: for MSG_ERRQUEUE
+ *
+ * Context: process. Return: bytes read, 0 after close_notify, or an errno.
+ */
+int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+		int *addr_len)
+{
+	size_t copied = 0, target;
+	struct ksc_sock *ks;
+	long timeo;
+	int err;
+
+	if (unlikely(flags & MSG_ERRQUEUE))
+		return inet_recv_error(sk, msg, len, addr_len);
+	if (flags & MSG_OOB)
+		return -EINVAL;
+
+	lock_sock(sk);
+	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
+	ks = ksc_sk(sk);
+	err = ksc_ready(sk, ks, &timeo);
+	/* what was authenticated before a failure is still to be had */
+	if (err && !(ks && ksc_rx_has_plain(&ks->rx)))
+		goto out;
+	err = 0;
+	target = flags & MSG_WAITALL ? len : min_t(size_t, len, ks->rcvlowat);
+
+	while (copied < len) {
+		if (flags & MSG_PEEK) {
+			err = ksc_rx_peek(sk, ks, msg, len - copied, copied);
+		} else {
+			err = ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks);
+			if (err > 0)
+				err = ksc_rx_read(&ks->rx, msg, len - copied, flags);
+		}
+		if (err > 0) {
+			copied += err;
+			err = 0;
+			continue;
+		}
+		if (err == -EFAULT || err == -ENOMEM || copied >= target)
+			break;
+		/* an error is for the next call if there is data for this one */
+		if (copied && (ksc_rx_over(sk, ks) || ks->read_shut ||
+			       ks->rx.nplain >= KSC_RX_PEEK))
+			break;
+		err = ksc_rx_end(sk, ks);
+		if (err) {
+			err = min(err, 0);
+			break;
+		}
+		ksc_rxq_flush(sk, &ks->rx.queue);
+		err = ksc_rx_wait(sk, ks, &timeo, flags & MSG_PEEK);
+		if (err)
+			break;
+	}
+	ksc_rxq_flush(sk, &ks->rx.queue);
+out:
+	release_sock(sk);
+	return copied ?: err;
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writing: the application's data into records.
+ */
+#include <net/tcp.h>
+
+#include "compat/compat.h"
+#include "ksc.h"
+
+/* May application data go out? */
+static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)
+{
+	if (ks->phase == KSC_PHASE_FAILED)
+		return ksc_error(ks);
+	if (ks->phase != KSC_PHASE_ESTABLISHED || ks->tx.closed ||
+	    sk->sk_shutdown & SEND_SHUTDOWN || sk->sk_err)
+		return -EPIPE;
+	return 0;
+}
+
+/*
+ * Data after a pause find a closed congestion window at the peer's mercy: a record
+ * of 16 KiB that comes in several round trips is of no use before its end. So the
+ * first window's worth goes out in records of one segment each.
+ */
+static void ksc_tx_ramp(struct sock *sk, struct ksc_sock *ks)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if (tp->packets_out || tcp_jiffies32 - tp->lsndtime <= HZ ||
+	    ks->opt.sizing != KSC_SIZING_DYNAMIC)
+		return;
+	ks->tx.ramp = TCP_INIT_CWND * tp->mss_cache;
+}
+
+/* How much data the next record may carry */
+static u32 ksc_tx_most(const struct sock *sk, const struct ksc_sock *ks)
+{
+	const struct ksc_tx *tx = &ks->tx;
+	u32 overhead;
+
+	if (likely(!tx->ramp) || ks->opt.sizing != KSC_SIZING_DYNAMIC)
+		return tx->max;
+	overhead = KSC_HEADER_LEN + tx->cipher.suite->explicit_len + KSC_TAG_LEN + 1;
+	return clamp_t(u32, tcp_sk(sk)->mss_cache - overhead, KSC_MIN_PAYLOAD, tx->max);
+}
+
+/* One record's worth of @msg; returns bytes taken or an errno */
+static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
+		       bool more)
+{
+	struct ksc_tx *tx = &ks->tx;
+	u32 most;
+	bool full;
+	int n, err;
+
+	err = ksc_rekey_before(sk, ks);
+	if (err)
+		return err;
+	most = ksc_tx_most(sk, ks);
+	if (!tx->nfrags && !more && msg_data_left(msg) <= min_t(u32, most, KSC_TX_SMALL) &&
+	    likely(ksc_tx_inner(ks, msg_data_left(msg)) <= KSC_TX_SMALL_INNER)) {
+		n = msg_data_left(msg);
+		err = ksc_tx_whole(sk, ks, KSC_CT_APPLICATION_DATA,
+				   &msg->msg_iter, n);
+		if (!err) {
+			tx->ramp -= min_t(u32, tx->ramp, n);
+			return n;
+		}
+		if (err != -EFAULT && err != -ENOMEM && err != -EPIPE)
+			return ksc_tx_broken(sk, ks);
+		return err;
+	}
+	/* an open record may be longer than what is allowed by now */
+	most = max_t(u32, most, tx->len);
+	n = ksc_tx_copy(sk, ks, msg, min_t(size_t, msg_data_left(msg), most - tx->len));
+	if (n < 0) {
+		/* nothing but a header: no record yet */
+		if (!tx->len)
+			ksc_tx_drop(tx);
+		return n;
+	}
+	full = tx->len == most || ksc_tx_crowded(ks);
+	tx->ramp -= min_t(u32, tx->ramp, n);
+	tx->more = more || msg_data_left(msg);
+	if (!full && tx->more)
+		return n;
+
+	err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
+	if (err == -ENOMEM) {
+		/* stays open; the pump tries again */
+		ksc_pump_kick(ks, HZ / 10);
+		return n;
+	}
+	if (err)
+		return ksc_tx_broken(sk, ks);
+	err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
+	/* what is pending has been taken: the bytes are ours */
+	return err && err != -EAGAIN ? err : n;
+}
+
+/**
+ * ksc_tx_wait() - wait until nothing is pending and TCP has room
+ * @sk: socket, locked and owned; the lock is released while waiting
+ * @ks: its state
+ * @timeo: jiffies, 0 for not waiting; updated
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
+{
+	struct ksc_tx *tx = &ks->tx;
+	int err;
+
+	for (;;) {
+		err = ksc_tx_check(sk, ks);
+		if (err)
+			return err;
+		if (tx->pending) {
+			err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
+			if (err && err != -EAGAIN)
+				return err;
+		}
+		if (!tx->pending && sk_stream_memory_free(sk))
+			return 0;
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		err = sk_stream_wait_memory(sk, timeo);
+		if (err)
+			return err;
+	}
+}
+
+/**
+ * ksc_sendmsg() - proto.sendmsg
+ * @sk: socket
+ * @msg: message
+ * @size: its bytes
+ *
+ * Context: process. Return: bytes taken or an errno.
+ */
+int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+{
+	int flags = msg->msg_flags;
+	bool more = flags & KSC_COMPAT_MORE;
+	struct ksc_sock *ks;
+	size_t copied = 0;
+	long timeo;
+	int err;
+
+	if (flags & (MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN))
+		return -EOPNOTSUPP;
+
+	lock_sock(sk);
+	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
+	ks = ksc_sk(sk);
+	err = ksc_ready(sk, ks, &timeo);
+	if (err)
+		goto out;
+
+	ksc_tx_ramp(sk, ks);
+	while (msg_data_left(msg)) {
+		err = ksc_tx_wait(sk, ks, &timeo);
+		if (!err)
+			err = ksc_tx_some(sk, ks, msg, more);
+		if (err == -ENOMEM) {
+			/* no page to be had: wait as TCP does */
+			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+			err = sk_stream_wait_memory(sk, &timeo);
+		}
+		if (err < 0)
+			break;
+		copied += err;
+		err = 0;
+	}
+	if (!size)
+		err = ksc_tx_check(sk, ks);
+	/* cut short by a fault or a signal: what was taken goes out */
+	if (err && copied && !more) {
+		ks->tx.more = false;
+		ksc_tx_finish(sk, ks);
+	}
+out:
+	if (copied)
+		err = copied;
+	else if (err == -EPIPE)
+		err = sk_stream_error(sk, flags, err);
+	else if (err && sk->sk_err)
+		/* told by this call; later ones tell it from the failure */
+		sock_error(sk);
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * ksc_splice_eof() - proto.splice_eof: nothing more comes to the open record
+ * @sock: socket
+ *
+ * Context: process.
+ */
+void ksc_splice_eof(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+	struct ksc_sock *ks;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (ks && !ksc_tx_check(sk, ks))
+		ksc_tx_finish(sk, ks);
+	release_sock(sk);
+}
