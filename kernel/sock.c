@@ -699,6 +699,9 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 	     sk->sk_shutdown & RCV_SHUTDOWN ||
 	     /* more control records than are dealt with at once */
 	     (ks->phase == KSC_PHASE_ESTABLISHED && ksc_rx_ready(sk, ks));
+	/* what comes after the records that were opened may not fit: nobody else looks */
+	if (!in)
+		ksc_rx_stage(sk, ks);
 	release_sock(sk);
 	return in;
 }
