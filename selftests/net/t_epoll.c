@@ -241,6 +241,7 @@ static void test_end_edges(void **state)
 
 	(void)state;
 	flow_pair(fds);
+	t_exchange(fds[0], fds[1]);
 	ep = epoll_on(fds[1], all);
 	assert_int_equal(wait_for(ep, 0), EPOLLOUT);
 	SYS(shutdown(fds[0], SHUT_WR));
@@ -258,6 +259,7 @@ static void test_end_edges(void **state)
 	flow_close(fds);
 
 	flow_pair(fds);
+	t_exchange(fds[0], fds[1]);
 	ep = epoll_on(fds[1], all);
 	assert_int_equal(wait_for(ep, 0), EPOLLOUT);
 	t_reset(fds[0]);
