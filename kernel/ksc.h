@@ -450,8 +450,6 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		      struct poll_table_struct *wait);
 int ksc_disconnect(struct sock *sk, int flags);
 void ksc_close(struct sock *sk, long timeout);
-int ksc_inq(struct sock *sk);
-int ksc_outq(struct sock *sk, bool sent);
 int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_error(const struct ksc_sock *ks);
 void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
@@ -463,6 +461,10 @@ void ksc_await_space(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
 void ksc_release_work(struct ksc_sock *ks);
+
+/* ioctl.c */
+int ksc_inq(struct sock *sk);
+int ksc_outq(struct sock *sk, bool sent);
 
 /* gate.c */
 int ksc_gate_new(struct sock *sk);
