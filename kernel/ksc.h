@@ -296,6 +296,7 @@ struct ksc_rxq {
  * @bytes: application bytes received
  * @records: records received
  * @updates: KeyUpdates received
+ * @asked: the peer was told to change its keys, which are at their limit
  * @warned: a warning alert came
  * @warning: its number, of the last one
  */
@@ -313,6 +314,7 @@ struct ksc_rx {
 	u8 *stage;
 	u32 stage_len;
 	u32 updates;
+	bool asked;
 	bool warned;
 	u8 warning;
 	u64 bytes;

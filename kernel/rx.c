@@ -295,9 +295,13 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 		return -ENOMEM;
 
 	type = ksc_rx_open(sk, ks, rec);
-	/* a peer that does not mind the AEAD's limit is asked to, once with each key */
-	if (unlikely(rx->cipher.seq == rx->cipher.limit + 1) && type >= 0 &&
-	    ks->version == KSC_VERSION_1_3) {
+	/*
+	 * A peer that does not mind the AEAD's limit is asked to, once with each key.
+	 * One that does has its KeyUpdate there, and is not to be asked for another.
+	 */
+	if (unlikely(rx->cipher.seq > rx->cipher.limit) && !rx->asked &&
+	    type == KSC_CT_APPLICATION_DATA && ks->version == KSC_VERSION_1_3) {
+		rx->asked = true;
 		ksc_rxq_flush(sk, &rx->queue);
 		err = ksc_rekey_soon(sk, ks, KSC_UPDATE_BOTH);
 		if (err)
