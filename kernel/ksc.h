@@ -528,6 +528,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 		    const char *text);
 void ksc_established(struct sock *sk, struct ksc_sock *ks);
+void ksc_await_space(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
 void ksc_release_work(struct ksc_sock *ks);
@@ -742,6 +743,9 @@ void ksc_splice_eof(struct socket *sock);
 /* recv.c */
 int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		int *addr_len);
+
+int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv_actor);
+int ksc_peek_len(struct socket *sock);
 
 /* rx.c */
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);

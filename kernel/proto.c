@@ -179,12 +179,12 @@ static void ksc_build_ops(struct proto_ops *o, const struct proto_ops *base)
 	o->shutdown = ksc_shutdown_ops;
 	o->set_rcvlowat = ksc_set_rcvlowat;
 	o->mmap = sock_no_mmap;
+	o->read_sock = ksc_read_sock;
+	o->peek_len = ksc_peek_len;
 	/* the core then goes by way of recvmsg and sendmsg */
 	o->splice_read = NULL;
-	o->read_sock = NULL;
 	o->read_skb = NULL;
 	o->sendmsg_locked = NULL;
-	o->peek_len = NULL;
 #ifdef KSC_HAVE_SENDPAGE
 	o->sendpage_locked = NULL;
 #endif

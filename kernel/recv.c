@@ -9,6 +9,14 @@
 #include "ksc.h"
 #include "rec.h"
 
+/* All of a record was read */
+static void ksc_rx_read_done(struct ksc_rx *rx, struct ksc_rec *rec)
+{
+	list_del(&rec->list);
+	rx->nplain--;
+	ksc_rec_put(rec);
+}
+
 /* Copy to the application and, but for MSG_PEEK, drop what was read */
 static int ksc_rx_read(struct ksc_rx *rx, struct msghdr *msg, size_t len,
 		       int flags)
@@ -22,11 +30,8 @@ static int ksc_rx_read(struct ksc_rx *rx, struct msghdr *msg, size_t len,
 			return -EFAULT;
 	}
 	rec->off += n;
-	if (rec->off == rec->len) {
-		list_del(&rec->list);
-		rx->nplain--;
-		ksc_rec_put(rec);
-	}
+	if (rec->off == rec->len)
+		ksc_rx_read_done(rx, rec);
 	return n;
 }
 
@@ -195,4 +200,91 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 out:
 	release_sock(sk);
 	return copied ?: err;
+}
+
+/* Decrypted data as the packet that in-kernel users expect; the room is our own */
+static struct sk_buff *ksc_rx_skb(const struct ksc_rec *rec)
+{
+	u32 len = rec->len - rec->off;
+	struct sk_buff *skb;
+	int err;
+
+	skb = alloc_skb_with_frags(0, len, PAGE_ALLOC_COSTLY_ORDER, &err, GFP_KERNEL);
+	if (!skb)
+		return NULL;
+	skb->data_len = len;
+	skb->len = len;
+	if (skb_store_bits(skb, 0, rec->data + rec->off, len)) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	return skb;
+}
+
+/**
+ * ksc_read_sock() - proto_ops.read_sock: kernel users that read by a callback
+ * @sk: socket, locked
+ * @desc: theirs; error is set
+ * @recv_actor: their callback
+ *
+ * Decryption wants process context. In softirq -ENOMEM has strparser, which is who
+ * asks there, try again from its work queue.
+ *
+ * Context: process with the socket's lock owned, or softirq, where it does nothing.
+ * Return: bytes used, 0 at EOF or if there is nothing, or an errno.
+ */
+int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv_actor)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+	int copied = 0, err = 0;
+
+	if (!ks || !sock_owned_by_user_nocheck(sk)) {
+		desc->error = -ENOMEM;
+		return -ENOMEM;
+	}
+	if (sk->sk_state == TCP_LISTEN || ks->phase == KSC_PHASE_INIT)
+		return -ENOTCONN;
+
+	while (desc->count) {
+		struct ksc_rec *rec;
+		struct sk_buff *skb;
+
+		err = ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks);
+		if (err <= 0)
+			break;
+		rec = list_first_entry(&ks->rx.plain, struct ksc_rec, list);
+		skb = ksc_rx_skb(rec);
+		err = skb ? recv_actor(desc, skb, 0, skb->len) : -ENOMEM;
+		consume_skb(skb);
+		if (err <= 0)
+			break;
+		copied += err;
+		rec->off += min_t(u32, err, rec->len - rec->off);
+		if (rec->off == rec->len)
+			ksc_rx_read_done(&ks->rx, rec);
+	}
+	ksc_rxq_flush(sk, &ks->rx.queue);
+	/* data_ready may be the user's own, who knows nothing of that */
+	ksc_rx_stage(sk, ks);
+	if (!copied && !err && ks->phase == KSC_PHASE_FAILED)
+		err = ksc_error(ks);
+	return copied ?: err;
+}
+
+/**
+ * ksc_peek_len() - proto_ops.peek_len: bytes that read_sock may have to give
+ * @sock: socket
+ *
+ * Context: any. Return: bytes, more rather than less: what is not decrypted counts
+ * with what protects it.
+ */
+int ksc_peek_len(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	if (!ks)
+		return 0;
+	return ksc_rxq_avail(sk, &ks->rx.queue) + READ_ONCE(ks->rx.stage_len) +
+	       (ksc_rx_has_plain(&ks->rx) ? KSC_MAX_PAYLOAD : 0);
 }

@@ -65,9 +65,7 @@ int ksc_rekey_try(struct sock *sk, struct ksc_sock *ks)
 		return 0;
 	if (!tx->pending && sk_stream_memory_free(sk))
 		return ksc_rekey_now(sk, ks);
-	/* write_space has the pump come back to it */
-	if (sk->sk_socket)
-		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	ksc_await_space(sk, ks);
 	return 0;
 }
 

@@ -272,6 +272,7 @@ static int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec
 	rec->len = len;
 	return type;
 }
+
 /* Open one record and act on it; 1 if it had application data, 0 if not */
 static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 {

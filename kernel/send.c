@@ -179,6 +179,8 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		ks->tx.more = false;
 		ksc_tx_finish(sk, ks);
 	}
+	if (unlikely(ks->tx.pending))
+		ksc_await_space(sk, ks);
 out:
 	if (copied)
 		err = copied;

@@ -64,6 +64,24 @@ static void ksc_state_change(struct sock *sk)
 }
 
 /**
+ * ksc_await_space() - have the pump look after what is pending
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * TCP tells us of room, unless an in-kernel user of the socket (KCM, NVMe) has put
+ * its own callback in our place: then the pump has to look by itself.
+ *
+ * Context: process.
+ */
+void ksc_await_space(struct sock *sk, struct ksc_sock *ks)
+{
+	if (sk->sk_socket)
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	if (unlikely(READ_ONCE(sk->sk_write_space) != ksc_write_space))
+		ksc_pump_kick(ks, HZ / 20);
+}
+
+/**
  * ksc_arm() - put our callbacks before TCP's
  * @sk: socket, locked and owned, never a listener
  * @ks: its state
@@ -112,9 +130,13 @@ static void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
 		return;
 	ks->armed = false;
 	write_lock_bh(&sk->sk_callback_lock);
-	sk->sk_data_ready = ks->data_ready;
-	sk->sk_write_space = ks->write_space;
-	sk->sk_state_change = ks->state_change;
+	/* an in-kernel user may have put its own before ours */
+	if (sk->sk_data_ready == ksc_data_ready)
+		sk->sk_data_ready = ks->data_ready;
+	if (sk->sk_write_space == ksc_write_space)
+		sk->sk_write_space = ks->write_space;
+	if (sk->sk_state_change == ksc_state_change)
+		sk->sk_state_change = ks->state_change;
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 

@@ -648,4 +648,6 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 		/* poll() reported no room while it was pending */
 		ks->write_space(sk);
 	ksc_rekey_try(sk, ks);
+	if (tx->pending)
+		ksc_await_space(sk, ks);
 }
