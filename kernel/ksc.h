@@ -181,10 +181,11 @@ struct ksc_failure {
 };
 
 /**
- * struct ksc_key - one direction's keys as the daemon gives them
+ * struct ksc_key - one direction's keys as the daemon gives them, or in raw mode the
+ *	application
  * @secret: TLS 1.3 application traffic secret
- * @key: TLS 1.2 write key
- * @iv: TLS 1.2 implicit nonce
+ * @key: TLS 1.2 write key; in raw mode TLS 1.3's, too
+ * @iv: TLS 1.2 implicit nonce; likewise
  * @secret_len: bytes in @secret
  * @key_len: bytes in @key
  * @iv_len: bytes in @iv
@@ -271,7 +272,8 @@ struct ksc_suite {
  * @tfm: keyed transform
  * @req: its request, reused for every record
  * @suite: what it does
- * @iv: static iv (1.3, ChaCha20) or salt (1.2 GCM)
+ * @iv: static iv (1.3, ChaCha20); or salt (1.2 GCM, CCM) and how far the explicit nonce
+ *	is ahead of @seq, which it is in raw mode only
  * @seq: sequence number of the next record; starts at 0 with each key, so that it
  *	counts its records
  * @limit: how many it may protect
@@ -422,6 +424,7 @@ struct ksc_gate {
  * @read_shut: the application shut its reading side
  * @write_shut: likewise, before the handshake was done
  * @armed: TCP's callbacks are ours
+ * @raw: it is a struct ksc_ktls
  * @rekey: enum ksc_update that netlink asks for; @lock
  * @version: negotiated version
  * @suite: negotiated suite
@@ -458,6 +461,7 @@ struct ksc_sock {
 	bool read_shut;
 	bool write_shut;
 	bool armed;
+	bool raw;
 	u8 rekey;
 	u16 version;
 	u16 suite;
@@ -506,6 +510,8 @@ struct ksc_net *ksc_net(const struct net *net);
 int ksc_proto_init(void);
 void ksc_proto_exit(void);
 int ksc_ulp_attach(struct sock *sk);
+bool ksc_pristine(const struct sock *sk);
+bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o);
 struct proto *ksc_base_proto(const struct sock *sk);
 const struct proto_ops *ksc_base_ops(const struct sock *sk);
 
@@ -544,6 +550,8 @@ void ksc_gate_leave(struct ksc_gate *gate);
 
 /* ulp.c */
 int ksc_attach(struct sock *sk);
+int ksc_attach_raw(struct sock *sk);
+void ksc_ulp_release(struct sock *sk);
 int ksc_ulp_init(void);
 void ksc_ulp_exit(void);
 void ksc_ulp_free(void);
@@ -714,6 +722,7 @@ bool ksc_tx_crowded(const struct ksc_sock *ks);
 u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len);
 int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
+int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		 struct iov_iter *from, u32 len);
 int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks);
@@ -751,6 +760,7 @@ int ksc_peek_len(struct socket *sock);
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
+int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
 void ksc_rx_free(struct ksc_rx *rx);
@@ -769,6 +779,10 @@ int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
 const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *buf);
 int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 	       struct scatterlist *sg, int used, int max);
+
+/* ktls.c, see ktls.h too */
+int ksc_ktls_init(void);
+void ksc_ktls_exit(void);
 
 /* diag.c */
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
