@@ -120,15 +120,15 @@ static bool ksc_ktls_poll_in(struct sock *sk, struct ksc_ktls *kt)
 		return true;
 	if (READ_ONCE(kt->rekey_pending) || READ_ONCE(kt->stopped))
 		return false;
-	if (ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) <
-	    (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN)) {
-		if (ksc_rx_stalled(sk, &kt->ks))
-			ksc_pump_kick(&kt->ks, 0);
-		return false;
+	in = ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) >=
+	     (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN);
+	if (in) {
+		lock_sock(sk);
+		in = ksc_ktls_ready(sk, kt);
+		release_sock(sk);
 	}
-	lock_sock(sk);
-	in = ksc_ktls_ready(sk, kt);
-	release_sock(sk);
+	if (!in && ksc_rx_stalled(sk, &kt->ks))
+		ksc_pump_kick(&kt->ks, 0);
 	return in;
 }
 
