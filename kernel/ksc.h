@@ -21,17 +21,16 @@
 #include <linux/percpu.h>
 #include <linux/refcount.h>
 #include <linux/rwsem.h>
-#include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <net/sock.h>
 #include <net/inet_connection_sock.h>
-#include <crypto/aead.h>
 
 #include <linux/kschannel.h>
 
+#include "cipher.h"
 #include "record.h"
 
 struct genl_info;
@@ -181,27 +180,6 @@ struct ksc_failure {
 };
 
 /**
- * struct ksc_key - one direction's keys as the daemon gives them, or in raw mode the
- *	application
- * @secret: TLS 1.3 application traffic secret
- * @key: TLS 1.2 write key; in raw mode TLS 1.3's, too
- * @iv: TLS 1.2 implicit nonce; likewise
- * @secret_len: bytes in @secret
- * @key_len: bytes in @key
- * @iv_len: bytes in @iv
- * @seq: sequence number of the next record
- */
-struct ksc_key {
-	u8 secret[KSC_MAX_SECRET];
-	u8 key[KSC_MAX_SECRET];
-	u8 iv[KSC_MAX_IV];
-	u8 secret_len;
-	u8 key_len;
-	u8 iv_len;
-	u64 seq;
-};
-
-/**
  * struct ksc_step - a step's outcome
  * @status: enum ksc_status
  * @consumed: bytes of the offered token that were used up
@@ -239,62 +217,6 @@ struct ksc_step {
 	struct ksc_session *session;
 };
 
-/**
- * struct ksc_suite - a cipher suite that the record layer knows
- * @suite: IANA number
- * @version: the TLS version it belongs to
- * @aead: the kernel's name of it
- * @internal: what the kernel may wrap to make that, NULL for nothing
- * @hmac: the kernel's name of HKDF's hash, TLS 1.3 only
- * @hash_len: bytes of @hmac's digest
- * @key_len: bytes of key
- * @salt_len: bytes of implicit nonce, TLS 1.2
- * @explicit_len: bytes of nonce in each record, TLS 1.2
- * @nonce_at: where the nonce begins in what the kernel's AEAD takes for it
- * @limit: records that one key may protect (RFC 8446 5.5)
- */
-struct ksc_suite {
-	u16 suite;
-	u16 version;
-	const char *aead;
-	const char *internal;
-	const char *hmac;
-	u8 hash_len;
-	u8 key_len;
-	u8 salt_len;
-	u8 explicit_len;
-	u8 nonce_at;
-	u64 limit;
-};
-
-/**
- * struct ksc_cipher - one direction's keys in use
- * @tfm: keyed transform
- * @req: its request, reused for every record
- * @suite: what it does
- * @iv: static iv (1.3, ChaCha20); or salt (1.2 GCM, CCM) and how far the explicit nonce
- *	is ahead of @seq, which it is in raw mode only
- * @seq: sequence number of the next record; starts at 0 with each key, so that it
- *	counts its records
- * @limit: how many it may protect
- * @nonce: of the record under way; here since a driver may map it
- * @aad: additional data of the record under way, TLS 1.2; likewise
- * @secret: traffic secret, for KeyUpdate; TLS 1.3
- *
- * Under the socket's lock; process context only, the AEAD may wait.
- */
-struct ksc_cipher {
-	struct crypto_aead *tfm;
-	struct aead_request *req;
-	const struct ksc_suite *suite;
-	u8 iv[12];
-	u64 seq;
-	u64 limit;
-	u8 nonce[16];
-	u8 aad[16];
-	u8 secret[KSC_MAX_SECRET];
-};
-
 /* enum ksc_update - a KeyUpdate that is to be sent when there is room for it */
 enum ksc_update {
 	KSC_UPDATE_NONE,
@@ -308,12 +230,14 @@ enum ksc_update {
  * @frag: the record under construction, or with @pending what is left of one
  * @nfrags: entries of @frag, each of which holds a page reference
  * @pending: @frag is ciphertext that TCP had no room for
- * @more: the sender of @pending said MSG_MORE
+ * @more: the sender of @pending, or of what is open, said MSG_MORE
+ * @held: what is open goes out at @deadline
  * @closed: close_notify was sent
  * @update: enum ksc_update, a KeyUpdate that is owed
  * @len: plaintext bytes in the record under construction
  * @max: most of them, by KSC_TX_MAX_PAYLOAD and the peer's limit
  * @max_record: the peer's RFC 8449 limit
+ * @deadline: jiffies
  * @ramp: bytes that are still to go out in records of a TCP segment's size
  * @first: offset in @frag of what TCP gets next
  * @bytes: application bytes sent
@@ -327,6 +251,7 @@ struct ksc_tx {
 	u8 first;
 	bool pending;
 	bool more;
+	bool held;
 	bool closed;
 	u8 update;
 	u16 len;
@@ -334,6 +259,7 @@ struct ksc_tx {
 	u16 max_record;
 	u32 ramp;
 	u32 updates;
+	unsigned long deadline;
 	u64 bytes;
 	u64 records;
 };
@@ -527,6 +453,7 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 int ksc_disconnect(struct sock *sk, int flags);
 void ksc_close(struct sock *sk, long timeout);
 int ksc_inq(struct sock *sk);
+int ksc_outq(struct sock *sk, bool sent);
 int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_error(const struct ksc_sock *ks);
 void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
@@ -689,20 +616,6 @@ void ksc_ticket_add(struct ksc_sock *ks, const u8 *p, u32 len);
 struct ksc_step *ksc_step_parse(struct genl_info *info);
 void ksc_step_free(struct ksc_step *step);
 
-/* crypto.c */
-const struct ksc_suite *ksc_suite_find(u16 version, u16 suite);
-int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
-		    const struct ksc_key *key);
-void ksc_cipher_limit(struct ksc_cipher *c, u32 records);
-int ksc_cipher_update(struct ksc_cipher *c);
-void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit);
-void ksc_cipher_free(struct ksc_cipher *c);
-int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *sg,
-		    unsigned int assoclen, unsigned int len);
-int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
-		    struct scatterlist *dst, unsigned int assoclen,
-		    unsigned int len);
-
 /* frag.c */
 int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
 		  gfp_t gfp, u8 **p);
@@ -725,6 +638,7 @@ int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
 int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		 struct iov_iter *from, u32 len);
+void ksc_tx_hold(struct ksc_sock *ks);
 int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_raw(struct sock *sk, const void *data, size_t len);
@@ -747,6 +661,7 @@ void ksc_rekey_asked(struct sock *sk, struct ksc_sock *ks);
 /* send.c */
 int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+void ksc_uncork(struct sock *sk);
 void ksc_splice_eof(struct socket *sock);
 
 /* recv.c */
@@ -758,6 +673,7 @@ int ksc_peek_len(struct socket *sock);
 
 /* rx.c */
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
+bool ksc_rx_enough(const struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks);
@@ -771,6 +687,7 @@ int ksc_rx_plain_len(const struct ksc_rx *rx);
 void ksc_rec_exit(void);
 
 /* rxq.c */
+u32 ksc_rxq_len(const struct sock *sk);
 int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q);
 void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len);
 void ksc_rxq_flush(struct sock *sk, struct ksc_rxq *q);
@@ -794,20 +711,6 @@ static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
 static inline void ksc_count(struct ksc_net *kn, enum ksc_counter c)
 {
 	ksc_count_add(kn, c, 1);
-}
-
-/**
- * ksc_sg_init() - sg_init_table() without a call, for tables of a few entries
- * @sg: table
- * @n: its entries
- */
-static inline void ksc_sg_init(struct scatterlist *sg, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		sg[i] = (struct scatterlist){};
-	sg_init_marker(sg, n);
 }
 
 u64 ksc_counter_sum(const struct ksc_net *kn, enum ksc_counter c);
