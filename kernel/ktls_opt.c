@@ -195,6 +195,8 @@ static int ksc_ktls_set_keys(struct sock *sk, bool tx, sockptr_t optval,
 		/* pairs with ksc_ktls_sendmsg() */
 		smp_store_release(&kt->tx_on, true);
 	} else {
+		/* else TCP may skip a byte that is urgent: ksc_rxq_len() */
+		sock_set_flag(sk, SOCK_URGINLINE);
 		WRITE_ONCE(kt->rekey_pending, false);
 		/* pairs with ksc_ktls_recvmsg() and others */
 		smp_store_release(&kt->rx_on, true);

@@ -51,6 +51,14 @@ static int ksc_ktls_tx_end(struct sock *sk, struct ksc_ktls *kt)
 	return err == -EAGAIN ? 0 : err;
 }
 
+/* Before the lock is released: the work item looks after what is pending */
+static void ksc_ktls_tx_await(struct sock *sk, struct ksc_ktls *kt)
+{
+	/* or TCP would not tell of room */
+	if (unlikely(kt->ks.tx.pending))
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+}
+
 /* What a record may be left as before another one begins: pending, or nothing */
 static int ksc_ktls_tx_close_record(struct sock *sk, struct ksc_ktls *kt)
 {
@@ -82,6 +90,8 @@ void ksc_ktls_resume(struct sock *sk, struct ksc_ktls *kt)
 	if (ks->tx.pending && !ksc_tx_push(sk, &ks->tx, ks->tx.more ? MSG_MORE : 0))
 		/* poll() reported no room while it was pending */
 		ks->write_space(sk);
+	if (sk->sk_socket)
+		ksc_ktls_tx_await(sk, kt);
 }
 
 /* Wait until no other record is in the way of one of this type and TCP has room */
@@ -205,6 +215,7 @@ static int ksc_ktls_tx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 	if (err && copied && !more)
 		ksc_ktls_tx_close_record(sk, kt);
 out:
+	ksc_ktls_tx_await(sk, kt);
 	return copied ?: sk_stream_error(sk, msg->msg_flags, err);
 }
 
@@ -247,7 +258,9 @@ void ksc_ktls_splice_eof(struct socket *sock)
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
-	if (ks && ksc_ktls(ks)->tx_on)
+	if (ks && ksc_ktls(ks)->tx_on) {
 		ksc_ktls_tx_close_record(sk, ksc_ktls(ks));
+		ksc_ktls_tx_await(sk, ksc_ktls(ks));
+	}
 	release_sock(sk);
 }
