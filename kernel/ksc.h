@@ -21,17 +21,16 @@
 #include <linux/percpu.h>
 #include <linux/refcount.h>
 #include <linux/rwsem.h>
-#include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <net/sock.h>
 #include <net/inet_connection_sock.h>
-#include <crypto/aead.h>
 
 #include <linux/kschannel.h>
 
+#include "cipher.h"
 #include "record.h"
 
 struct genl_info;
@@ -181,26 +180,6 @@ struct ksc_failure {
 };
 
 /**
- * struct ksc_key - one direction's keys as the daemon gives them
- * @secret: TLS 1.3 application traffic secret
- * @key: TLS 1.2 write key
- * @iv: TLS 1.2 implicit nonce
- * @secret_len: bytes in @secret
- * @key_len: bytes in @key
- * @iv_len: bytes in @iv
- * @seq: sequence number of the next record
- */
-struct ksc_key {
-	u8 secret[KSC_MAX_SECRET];
-	u8 key[KSC_MAX_SECRET];
-	u8 iv[KSC_MAX_IV];
-	u8 secret_len;
-	u8 key_len;
-	u8 iv_len;
-	u64 seq;
-};
-
-/**
  * struct ksc_step - a step's outcome
  * @status: enum ksc_status
  * @consumed: bytes of the offered token that were used up
@@ -236,61 +215,6 @@ struct ksc_step {
 	struct ksc_key tx;
 	struct ksc_key rx;
 	struct ksc_session *session;
-};
-
-/**
- * struct ksc_suite - a cipher suite that the record layer knows
- * @suite: IANA number
- * @version: the TLS version it belongs to
- * @aead: the kernel's name of it
- * @internal: what the kernel may wrap to make that, NULL for nothing
- * @hmac: the kernel's name of HKDF's hash, TLS 1.3 only
- * @hash_len: bytes of @hmac's digest
- * @key_len: bytes of key
- * @salt_len: bytes of implicit nonce, TLS 1.2
- * @explicit_len: bytes of nonce in each record, TLS 1.2
- * @nonce_at: where the nonce begins in what the kernel's AEAD takes for it
- * @limit: records that one key may protect (RFC 8446 5.5)
- */
-struct ksc_suite {
-	u16 suite;
-	u16 version;
-	const char *aead;
-	const char *internal;
-	const char *hmac;
-	u8 hash_len;
-	u8 key_len;
-	u8 salt_len;
-	u8 explicit_len;
-	u8 nonce_at;
-	u64 limit;
-};
-
-/**
- * struct ksc_cipher - one direction's keys in use
- * @tfm: keyed transform
- * @req: its request, reused for every record
- * @suite: what it does
- * @iv: static iv (1.3, ChaCha20) or salt (1.2 GCM)
- * @seq: sequence number of the next record; starts at 0 with each key, so that it
- *	counts its records
- * @limit: how many it may protect
- * @nonce: of the record under way; here since a driver may map it
- * @aad: additional data of the record under way, TLS 1.2; likewise
- * @secret: traffic secret, for KeyUpdate; TLS 1.3
- *
- * Under the socket's lock; process context only, the AEAD may wait.
- */
-struct ksc_cipher {
-	struct crypto_aead *tfm;
-	struct aead_request *req;
-	const struct ksc_suite *suite;
-	u8 iv[12];
-	u64 seq;
-	u64 limit;
-	u8 nonce[16];
-	u8 aad[16];
-	u8 secret[KSC_MAX_SECRET];
 };
 
 /* enum ksc_update - a KeyUpdate that is to be sent when there is room for it */
@@ -361,6 +285,7 @@ struct ksc_rxq {
  * @queue: where the record under work is
  * @plain: struct ksc_rec, decrypted and not yet read
  * @nplain: how many
+ * @charged: how many of them are charged to the socket, see ksc_rec_may_add()
  * @rec_len: length with header of the record at the queue's head, 0 unknown
  * @type: that record's outer content type
  * @bad: that record's header is refused with this alert
@@ -371,6 +296,7 @@ struct ksc_rxq {
  * @bytes: application bytes received
  * @records: records received
  * @updates: KeyUpdates received
+ * @asked: the peer was told to change its keys, which are at their limit
  * @warned: a warning alert came
  * @warning: its number, of the last one
  */
@@ -378,7 +304,8 @@ struct ksc_rx {
 	struct ksc_cipher cipher;
 	struct ksc_rxq queue;
 	struct list_head plain;
-	u32 nplain;
+	u8 nplain;
+	u8 charged;
 	u32 rec_len;
 	u8 type;
 	u8 bad;
@@ -387,6 +314,7 @@ struct ksc_rx {
 	u8 *stage;
 	u32 stage_len;
 	u32 updates;
+	bool asked;
 	bool warned;
 	u8 warning;
 	u64 bytes;
@@ -426,6 +354,7 @@ struct ksc_gate {
  * @read_shut: the application shut its reading side
  * @write_shut: likewise, before the handshake was done
  * @armed: TCP's callbacks are ours
+ * @raw: it is a struct ksc_ktls
  * @rekey: enum ksc_update that netlink asks for; @lock
  * @version: negotiated version
  * @suite: negotiated suite
@@ -462,6 +391,7 @@ struct ksc_sock {
 	bool read_shut;
 	bool write_shut;
 	bool armed;
+	bool raw;
 	u8 rekey;
 	u16 version;
 	u16 suite;
@@ -510,6 +440,8 @@ struct ksc_net *ksc_net(const struct net *net);
 int ksc_proto_init(void);
 void ksc_proto_exit(void);
 int ksc_ulp_attach(struct sock *sk);
+bool ksc_pristine(const struct sock *sk);
+bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o);
 struct proto *ksc_base_proto(const struct sock *sk);
 const struct proto_ops *ksc_base_ops(const struct sock *sk);
 
@@ -551,6 +483,8 @@ void ksc_gate_leave(struct ksc_gate *gate);
 
 /* ulp.c */
 int ksc_attach(struct sock *sk);
+int ksc_attach_raw(struct sock *sk);
+void ksc_ulp_release(struct sock *sk);
 int ksc_ulp_init(void);
 void ksc_ulp_exit(void);
 void ksc_ulp_free(void);
@@ -688,20 +622,6 @@ void ksc_ticket_add(struct ksc_sock *ks, const u8 *p, u32 len);
 struct ksc_step *ksc_step_parse(struct genl_info *info);
 void ksc_step_free(struct ksc_step *step);
 
-/* crypto.c */
-const struct ksc_suite *ksc_suite_find(u16 version, u16 suite);
-int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
-		    const struct ksc_key *key);
-void ksc_cipher_limit(struct ksc_cipher *c, u32 records);
-int ksc_cipher_update(struct ksc_cipher *c);
-void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit);
-void ksc_cipher_free(struct ksc_cipher *c);
-int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *sg,
-		    unsigned int assoclen, unsigned int len);
-int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
-		    struct scatterlist *dst, unsigned int assoclen,
-		    unsigned int len);
-
 /* frag.c */
 int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
 		  gfp_t gfp, u8 **p);
@@ -721,6 +641,7 @@ bool ksc_tx_crowded(const struct ksc_sock *ks);
 u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len);
 int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
+int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		 struct iov_iter *from, u32 len);
 void ksc_tx_hold(struct ksc_sock *ks);
@@ -758,12 +679,14 @@ int ksc_peek_len(struct socket *sock);
 
 /* rx.c */
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
-bool ksc_rx_enough(const struct ksc_sock *ks);
+bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks);
+bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
+int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
-void ksc_rx_free(struct ksc_rx *rx);
+void ksc_rx_free(struct sock *sk, struct ksc_rx *rx);
 
 /* rec.c, see rec.h too */
 bool ksc_rx_has_plain(const struct ksc_rx *rx);
@@ -781,6 +704,10 @@ const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *bu
 int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 	       struct scatterlist *sg, int used, int max);
 
+/* ktls.c, see ktls.h too */
+int ksc_ktls_init(void);
+void ksc_ktls_exit(void);
+
 /* diag.c */
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
 				 unsigned long n)
@@ -791,20 +718,6 @@ static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
 static inline void ksc_count(struct ksc_net *kn, enum ksc_counter c)
 {
 	ksc_count_add(kn, c, 1);
-}
-
-/**
- * ksc_sg_init() - sg_init_table() without a call, for tables of a few entries
- * @sg: table
- * @n: its entries
- */
-static inline void ksc_sg_init(struct scatterlist *sg, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		sg[i] = (struct scatterlist){};
-	sg_init_marker(sg, n);
 }
 
 u64 ksc_counter_sum(const struct ksc_net *kn, enum ksc_counter c);
