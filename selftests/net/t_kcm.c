@@ -31,7 +31,7 @@ static int length_filter(void)
 		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
 		.insns = (uintptr_t)program,
 		.insn_cnt = ARRAY_SIZE(program),
-		.license = (uintptr_t) "GPL",
+		.license = (uintptr_t)"GPL",
 	};
 
 	return (int)SYS(syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)));
@@ -100,7 +100,7 @@ struct sender {
 
 /*
  * A message begins with a record: the kernel has a program that looks for its length look
- * at the first bytes of a packet, whereever in it the message begins.
+ * at the first bytes of a packet, wherever in it the message begins.
  */
 static void *send_messages(void *arg)
 {
