@@ -332,7 +332,7 @@ int main(void)
 	static const struct queue collapsed = { .rcvbuf = 8192, .record = 3000, .segment = 100,
 						.pause = 3000, .counter = "TCPRcvCollapsed" };
 	static const struct queue collapsed_large = { .rcvbuf = 30000, .record = WIRE_MAX_PAYLOAD,
-						      .segment = 300, .pause = 3000,
+						      .segment = 40, .pause = 3000,
 						      .counter = "TCPRcvCollapsed" };
 	static const struct queue reordered = { .record = WIRE_MAX_PAYLOAD, .segment = 9000,
 						.netem = "delay 3ms 2ms reorder 30% duplicate 10%",
