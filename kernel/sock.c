@@ -708,6 +708,9 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 	if (!in)
 		ksc_rx_stage(sk, ks);
 	release_sock(sk);
+	/* its header was looked at only now: no callback has seen that it won't fit */
+	if (!in && ksc_rx_stalled(sk, ks))
+		ksc_pump_kick(ks, 0);
 	return in;
 }
 
