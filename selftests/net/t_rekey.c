@@ -227,8 +227,8 @@ static void test_bad_network(void **state)
 	/* how long it takes is the network's affair */
 	alarm(PATIENCE_TRANSFER_S);
 	t_pair(AF_INET, fds);
-	rekey_after(fds[0], getenv("TEST_EVERY") ? atoi(getenv("TEST_EVERY")) : EVERY);
-	rekey_after(fds[1], getenv("TEST_EVERY") ? atoi(getenv("TEST_EVERY")) : EVERY);
+	rekey_after(fds[0], EVERY);
+	rekey_after(fds[1], EVERY);
 	ms = stream_both_ways(fds, bytes);
 	for (size_t i = 0; i < 2; i++)
 		ends[i] = tnl_find_socket(fds[i]);
