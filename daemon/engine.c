@@ -20,6 +20,8 @@
 
 /* Of one handshake message; Schannel's own caps are 16 and 32 KiB. */
 #define MAX_HANDSHAKE_MESSAGE	KSC_MAX_TOKEN
+/* Of the server's group, with DHE-RSA. */
+#define MIN_DH_BITS		2048
 
 /**
  * struct failure - why a session ended
@@ -372,6 +374,8 @@ static int start(struct ksc_engine *e)
 	gnutls_handshake_set_secret_function(e->tls, on_secret);
 	gnutls_handshake_set_hook_function(e->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
 					   on_message);
+	/* What is above NORMAL's 1024 bits may be below what is safe (RFC 9325, 4.1). */
+	gnutls_dh_set_prime_bits(e->tls, MIN_DH_BITS);
 	if (e->role == KSC_ROLE_CLIENT)
 		return use_credential(e);
 	/* Something has to be set before the ClientHello decides. */
@@ -501,26 +505,25 @@ static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
 	return 0;
 }
 
-/* RFC 8449's limit counts TLS 1.3's type; RFC 6066's is all that GnuTLS tells of. */
-static size_t largest_record(const struct ksc_engine *e)
+/*
+ * The largest record that the peer takes, in RFC 8449's terms: TLS 1.3's type
+ * counts. RFC 6066's max_fragment_length, which a client may ask for instead
+ * and which has no such finesse, is known to GnuTLS alone.
+ */
+static uint32_t max_record(const struct ksc_engine *e)
 {
-	size_t limit = e->hello.record_size_limit;
+	const uint32_t type = gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3;
+	uint32_t limit = e->hello.record_size_limit;
 
 	if (!limit)
-		return gnutls_record_get_max_size(e->tls);
-	return limit - (gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3);
+		limit = (uint32_t)gnutls_record_get_max_size(e->tls) + type;
+	return limit < (1 << 14) + type ? limit : 0;
 }
 
 static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 {
 	int rc;
 
-	/* The record layer has no smaller size: better no connection than a broken one. */
-	if (largest_record(e) < 1 << 14) {
-		blame(e, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_HANDSHAKE_FAILURE,
-		      "The peer takes only records of up to %zu bytes.", largest_record(e));
-		return fail(e, step);
-	}
 	rc = collect_info(e, &step->info);
 	if (rc >= 0)
 		rc = ksc_keys_collect(e->tls, &e->secrets, &step->keys);
@@ -530,6 +533,7 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 		blame_gnutls(e, rc);
 		return fail(e, step);
 	}
+	step->keys.max_record = max_record(e);
 	e->ended = true;
 	step->status = KSC_STATUS_OK;
 	step->token = e->out_len ? e->out : NULL;

@@ -376,6 +376,8 @@ static int put_keys(struct nl_msg *msg, const struct ksc_keys *keys)
 	    nla_put_u16(msg, KSC_A_KEYS_SUITE, keys->suite) ||
 	    put_key(msg, KSC_A_KEYS_TX, &keys->tx) || put_key(msg, KSC_A_KEYS_RX, &keys->rx))
 		return -1;
+	if (keys->max_record && nla_put_u32(msg, KSC_A_KEYS_MAX_RECORD, keys->max_record))
+		return -1;
 	return nla_nest_end(msg, nest);
 }
 
