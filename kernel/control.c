@@ -108,8 +108,14 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 		bool inside = ks->rx.hs.left;
 		size_t n = ksc_hs_parse(&ks->rx.hs, p, left, &type, &body);
 
-		if (inside)
+		/* what is inside may have come in another record than its header */
+		if (inside && ks->rx.hs.hdr[0] == KSC_HT_KEY_UPDATE) {
+			err = ksc_rx_key_update(sk, ks, *p, left == 1);
+			if (err)
+				return err;
+		} else if (inside) {
 			ksc_ticket_add(ks, p, n);
+		}
 		p += n;
 		left -= n;
 		if (body == U32_MAX)
@@ -118,10 +124,8 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 		    ks->role == KSC_ROLE_CLIENT) {
 			ksc_count(ks->kn, KSC_CNT_TICKETS);
 			ksc_ticket_begin(ks, body);
-		} else if (v13 && type == KSC_HT_KEY_UPDATE && body == 1 && left) {
-			err = ksc_rx_key_update(sk, ks, *p, left == 1);
-			if (err)
-				return err;
+		} else if (v13 && type == KSC_HT_KEY_UPDATE && body == 1) {
+			continue;
 		} else if (!v13 &&
 			   ((type == KSC_HT_HELLO_REQUEST &&
 			     ks->role == KSC_ROLE_CLIENT) ||

@@ -230,12 +230,14 @@ enum ksc_update {
  * @frag: the record under construction, or with @pending what is left of one
  * @nfrags: entries of @frag, each of which holds a page reference
  * @pending: @frag is ciphertext that TCP had no room for
- * @more: the sender of @pending said MSG_MORE
+ * @more: the sender of @pending, or of what is open, said MSG_MORE
+ * @held: what is open goes out at @deadline
  * @closed: close_notify was sent
  * @update: enum ksc_update, a KeyUpdate that is owed
  * @len: plaintext bytes in the record under construction
  * @max: most of them, by KSC_TX_MAX_PAYLOAD and the peer's limit
  * @max_record: the peer's RFC 8449 limit
+ * @deadline: jiffies
  * @ramp: bytes that are still to go out in records of a TCP segment's size
  * @first: offset in @frag of what TCP gets next
  * @bytes: application bytes sent
@@ -249,6 +251,7 @@ struct ksc_tx {
 	u8 first;
 	bool pending;
 	bool more;
+	bool held;
 	bool closed;
 	u8 update;
 	u16 len;
@@ -256,6 +259,7 @@ struct ksc_tx {
 	u16 max_record;
 	u32 ramp;
 	u32 updates;
+	unsigned long deadline;
 	u64 bytes;
 	u64 records;
 };
@@ -445,6 +449,7 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 int ksc_disconnect(struct sock *sk, int flags);
 void ksc_close(struct sock *sk, long timeout);
 int ksc_inq(struct sock *sk);
+int ksc_outq(struct sock *sk, bool sent);
 int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_error(const struct ksc_sock *ks);
 void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
@@ -626,6 +631,7 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
 int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		 struct iov_iter *from, u32 len);
+void ksc_tx_hold(struct ksc_sock *ks);
 int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_raw(struct sock *sk, const void *data, size_t len);
@@ -648,6 +654,7 @@ void ksc_rekey_asked(struct sock *sk, struct ksc_sock *ks);
 /* send.c */
 int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+void ksc_uncork(struct sock *sk);
 void ksc_splice_eof(struct socket *sock);
 
 /* recv.c */
@@ -659,6 +666,7 @@ int ksc_peek_len(struct socket *sock);
 
 /* rx.c */
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
+bool ksc_rx_enough(const struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);
@@ -671,6 +679,7 @@ int ksc_rx_plain_len(const struct ksc_rx *rx);
 void ksc_rec_exit(void);
 
 /* rxq.c */
+u32 ksc_rxq_len(const struct sock *sk);
 int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q);
 void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len);
 void ksc_rxq_flush(struct sock *sk, struct ksc_rxq *q);

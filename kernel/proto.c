@@ -5,6 +5,7 @@
  * table here is a copy.
  */
 #include <linux/module.h>
+#include <linux/sockios.h>
 #include <linux/net.h>
 #include <net/inet_common.h>
 #include <net/ipv6.h>
@@ -54,9 +55,12 @@ static int ksc_ioctl(struct sock *sk, int cmd, KSC_IOCTL_ARG arg)
 {
 	int n;
 
-	if (cmd != SIOCINQ)
+	if (cmd == SIOCINQ)
+		n = ksc_inq(sk);
+	else if (cmd == SIOCOUTQ || cmd == SIOCOUTQNSD)
+		n = ksc_outq(sk, cmd == SIOCOUTQ);
+	else
 		return ksc_base_proto(sk)->ioctl(sk, cmd, arg);
-	n = ksc_inq(sk);
 	return n < 0 ? n : ksc_compat_ioctl_put(arg, n);
 }
 
@@ -184,6 +188,8 @@ static void ksc_build_ops(struct proto_ops *o, const struct proto_ops *base)
 	/* the core then goes by way of recvmsg and sendmsg */
 	o->splice_read = NULL;
 	o->read_skb = NULL;
+	/* an offset that we would not mind */
+	o->set_peek_off = NULL;
 	o->sendmsg_locked = NULL;
 #ifdef KSC_HAVE_SENDPAGE
 	o->sendpage_locked = NULL;

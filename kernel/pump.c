@@ -56,7 +56,7 @@ static int ksc_pump_whole(struct sock *sk, u32 *len, const char **why)
 {
 	/* nothing is used up but what a step says */
 	const struct ksc_rxq head = {};
-	u32 avail = tcp_inq(sk), n = 0;
+	u32 avail = ksc_rxq_len(sk), n = 0;
 
 	while (avail - n >= KSC_HEADER_LEN) {
 		u8 p[KSC_HEADER_LEN];

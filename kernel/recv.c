@@ -37,7 +37,7 @@ static int ksc_rx_read(struct ksc_rx *rx, struct msghdr *msg, size_t len,
 
 /* MSG_PEEK sees over record borders as far as whole records have come */
 static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
-		       size_t len, size_t skip)
+		       size_t len, size_t skip, int flags)
 {
 	struct ksc_rec *rec;
 
@@ -51,6 +51,8 @@ static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 			if (seen <= skip)
 				continue;
 			n = min_t(size_t, seen - skip, len);
+			if (flags & MSG_TRUNC)
+				return n;
 			n = copy_to_iter(rec->data + rec->len - (seen - skip), n,
 					 &msg->msg_iter);
 			return n ?: -EFAULT;
@@ -149,8 +151,8 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 {
 	size_t copied = 0, target;
 	struct ksc_sock *ks;
+	int err, inq = -1;
 	long timeo;
-	int err;
 
 	if (unlikely(flags & MSG_ERRQUEUE))
 		return inet_recv_error(sk, msg, len, addr_len);
@@ -169,7 +171,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 
 	while (copied < len) {
 		if (flags & MSG_PEEK) {
-			err = ksc_rx_peek(sk, ks, msg, len - copied, copied);
+			err = ksc_rx_peek(sk, ks, msg, len - copied, copied, flags);
 		} else {
 			err = ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks);
 			if (err > 0)
@@ -197,8 +199,12 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			break;
 	}
 	ksc_rxq_flush(sk, &ks->rx.queue);
+	if (unlikely(tcp_sk(sk)->recvmsg_inq))
+		inq = ksc_rx_plain_len(&ks->rx);
 out:
 	release_sock(sk);
+	if (unlikely(inq >= 0) && (copied || !err))
+		put_cmsg(msg, SOL_TCP, TCP_CM_INQ, sizeof(inq), &inq);
 	return copied ?: err;
 }
 

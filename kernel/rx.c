@@ -88,7 +88,7 @@ bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks)
  */
 bool ksc_rx_shut_window(const struct sock *sk)
 {
-	return tcp_inq((struct sock *)sk) > 0 &&
+	return ksc_rxq_len(sk) > 0 &&
 	       (atomic_read(&sk->sk_rmem_alloc) > sk->sk_rcvbuf - (sk->sk_rcvbuf >> 3) ||
 		tcp_receive_window(tcp_sk(sk)) <= inet_csk(sk)->icsk_ack.rcv_mss);
 }
@@ -373,6 +373,23 @@ int ksc_rx_next(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
+ * ksc_rx_enough() - is as much decrypted as a reader wants to be woken for?
+ * @ks: state
+ *
+ * That is SO_RCVLOWAT, or as many records as may be decrypted ahead.
+ *
+ * Context: the socket's lock.
+ */
+bool ksc_rx_enough(const struct ksc_sock *ks)
+{
+	const struct ksc_rx *rx = &ks->rx;
+
+	return ksc_rx_has_plain(rx) &&
+	       (ks->rcvlowat <= 1 || rx->nplain >= KSC_RX_PEEK ||
+		ksc_rx_plain_len(rx) >= ks->rcvlowat);
+}
+
+/**
  * ksc_rx_advance() - deal with control records until there is data to read
  * @sk: socket, locked and owned
  * @ks: its state
@@ -384,11 +401,10 @@ int ksc_rx_next(struct sock *sk, struct ksc_sock *ks)
  */
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks)
 {
-	int ret;
+	int ret = 1;
 
-	if (ksc_rx_has_plain(&ks->rx))
-		return 1;
-	ret = ksc_rx_next(sk, ks);
+	while (ret > 0 && !ksc_rx_enough(ks))
+		ret = ksc_rx_next(sk, ks);
 	ksc_rxq_flush(sk, &ks->rx.queue);
-	return ret;
+	return ret ?: ksc_rx_has_plain(&ks->rx);
 }

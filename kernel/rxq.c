@@ -27,6 +27,29 @@ static struct sk_buff *ksc_rxq_next(struct sock *sk, struct sk_buff *skb)
 }
 
 /**
+ * ksc_rxq_len() - how many bytes there are in TCP's queue
+ * @sk: socket, locked
+ *
+ * Like tcp_inq(), but that stops before a byte that is urgent. TLS knows of no
+ * such thing: as RFC 6093 has it, it is a byte like others.
+ *
+ * Context: the socket's lock; without it the answer may be old.
+ */
+u32 ksc_rxq_len(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 n;
+
+	if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
+		return 0;
+	n = READ_ONCE(tp->rcv_nxt) - READ_ONCE(tp->copied_seq);
+	/* the FIN has a number of its own */
+	if (n && sock_flag(sk, SOCK_DONE))
+		n--;
+	return n;
+}
+
+/**
  * ksc_rxq_avail() - how many bytes are unread
  * @sk: socket, locked
  * @q: place in its queue
@@ -35,7 +58,7 @@ static struct sk_buff *ksc_rxq_next(struct sock *sk, struct sk_buff *skb)
  */
 int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q)
 {
-	return tcp_inq(sk) - READ_ONCE(q->done);
+	return ksc_rxq_len(sk) - READ_ONCE(q->done);
 }
 
 /**

@@ -141,7 +141,8 @@ int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 {
 	int flags = msg->msg_flags;
-	bool more = flags & KSC_COMPAT_MORE;
+	/* a record ends where the application says so */
+	bool more = flags & KSC_COMPAT_MORE && !(flags & MSG_EOR);
 	struct ksc_sock *ks;
 	size_t copied = 0;
 	long timeo;
@@ -181,6 +182,8 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	}
 	if (unlikely(ks->tx.pending))
 		ksc_await_space(sk, ks);
+	else if (ks->tx.len)
+		ksc_tx_hold(ks);
 out:
 	if (copied)
 		err = copied;
@@ -191,6 +194,26 @@ out:
 		sock_error(sk);
 	release_sock(sk);
 	return err;
+}
+
+/**
+ * ksc_uncork() - send the open record unless TCP is to wait
+ * @sk: socket
+ *
+ * Context: process, takes the socket's lock.
+ */
+void ksc_uncork(struct sock *sk)
+{
+	struct ksc_sock *ks;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (ks && !(tcp_sk(sk)->nonagle & TCP_NAGLE_CORK) && !ksc_tx_check(sk, ks)) {
+		ksc_tx_finish(sk, ks);
+		if (unlikely(ks->tx.pending))
+			ksc_await_space(sk, ks);
+	}
+	release_sock(sk);
 }
 
 /**

@@ -95,6 +95,8 @@ void ksc_arm(struct sock *sk, struct ksc_sock *ks)
 	ks->armed = true;
 	ks->uid = sk->sk_uid;
 	ks->gid = current_egid();
+	/* else TCP may skip a byte that is urgent: ksc_rxq_len() */
+	sock_set_flag(sk, SOCK_URGINLINE);
 	write_lock_bh(&sk->sk_callback_lock);
 	ks->data_ready = sk->sk_data_ready;
 	ks->write_space = sk->sk_write_space;
@@ -115,6 +117,7 @@ void ksc_arm(struct sock *sk, struct ksc_sock *ks)
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks)
 {
 	ks->armed = true;
+	sock_set_flag(sk, SOCK_URGINLINE);
 	ks->data_ready = sk->sk_data_ready;
 	ks->write_space = sk->sk_write_space;
 	ks->state_change = sk->sk_state_change;
@@ -626,7 +629,7 @@ static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
 		sock_set_flag(sk, SOCK_LINGER);
 		sk->sk_lingertime = 0;
 	} else if (ks->rx.closed) {
-		tcp_read_done(sk, tcp_inq(sk));
+		tcp_read_done(sk, ksc_rxq_len(sk));
 	}
 }
 
@@ -676,20 +679,23 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 	struct ksc_rx *rx = &ks->rx;
 	bool in;
 
-	if (ksc_rx_has_plain(rx) || READ_ONCE(rx->closed) ||
-	    READ_ONCE(sk->sk_err))
+	if ((ksc_rx_has_plain(rx) && READ_ONCE(ks->rcvlowat) <= 1) ||
+	    READ_ONCE(rx->closed) || READ_ONCE(sk->sk_err))
 		return true;
 	if (!READ_ONCE(rx->bad) &&
 	    ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) <
 	    (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN)) {
 		if (ksc_rx_stalled(sk, ks))
 			ksc_pump_kick(ks, 0);
-		return READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN;
+		if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
+			return true;
+		if (!ksc_rx_has_plain(rx))
+			return false;
 	}
 
 	lock_sock(sk);
 	in = ks->phase != KSC_PHASE_ESTABLISHED ||
-	     ksc_rx_advance(sk, ks) || rx->closed ||
+	     ksc_rx_advance(sk, ks) < 0 || ksc_rx_enough(ks) || rx->closed ||
 	     sk->sk_shutdown & RCV_SHUTDOWN ||
 	     /* more control records than are dealt with at once */
 	     (ks->phase == KSC_PHASE_ESTABLISHED && ksc_rx_ready(sk, ks));
@@ -714,7 +720,8 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 	struct ksc_sock *ks = ksc_sk(sk);
 	__poll_t mask;
 
-	mask = tcp_poll(file, sock, wait);
+	/* urgent data is none to us */
+	mask = tcp_poll(file, sock, wait) & ~EPOLLPRI;
 	if (!ks || inet_sk_state_load(sk) == TCP_LISTEN)
 		return mask;
 
@@ -781,6 +788,34 @@ int ksc_inq(struct sock *sk)
 		ksc_rx_advance(sk, ks);
 	if (!n && ks)
 		n = ksc_rx_plain_len(&ks->rx);
+	release_sock(sk);
+	return n;
+}
+
+/**
+ * ksc_outq() - bytes that are on their way
+ * @sk: socket
+ * @sent: count what was sent and not acknowledged, too
+ *
+ * Of what TCP has, and of a record that it had no room for or that MSG_MORE holds.
+ *
+ * Context: process, takes the socket's lock. Return: bytes or an errno.
+ */
+int ksc_outq(struct sock *sk, bool sent)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	struct ksc_sock *ks;
+	int n = 0, i;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (sk->sk_state == TCP_LISTEN)
+		n = -EINVAL;
+	else if (!((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV)))
+		n = tp->write_seq - (sent ? tp->snd_una : tp->snd_nxt);
+	if (n >= 0 && ks)
+		for (i = ks->tx.first; i < ks->tx.nfrags; i++)
+			n += ks->tx.frag[i].bv_len;
 	release_sock(sk);
 	return n;
 }

@@ -277,8 +277,16 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	/* repair mode reads and writes the queues past the record layer */
 	if (level == SOL_TCP && optname == TCP_REPAIR)
 		return -EOPNOTSUPP;
-	if (level != SOL_KSCHANNEL)
-		return ksc_base_proto(sk)->setsockopt(sk, level, optname, optval, optlen);
+	if (level != SOL_KSCHANNEL) {
+		int err = ksc_base_proto(sk)->setsockopt(sk, level, optname, optval,
+							 optlen);
+
+		/* they also send at once what waits for more */
+		if (!err && level == SOL_TCP &&
+		    (optname == TCP_CORK || optname == TCP_NODELAY))
+			ksc_uncork(sk);
+		return err;
+	}
 
 	switch (optname) {
 	case KSC_ROLE:

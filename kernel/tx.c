@@ -35,6 +35,7 @@ void ksc_tx_drop(struct ksc_tx *tx)
 	tx->first = 0;
 	tx->len = 0;
 	tx->pending = false;
+	tx->held = false;
 }
 
 /**
@@ -258,6 +259,7 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	ksc_tx_sealed(ks, tx->len, type);
 	tx->len = 0;
 	tx->pending = true;
+	tx->held = false;
 	return 0;
 }
 
@@ -631,6 +633,41 @@ int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
 	return err;
 }
 
+/* TCP's own ceiling for what MSG_MORE or a cork holds back */
+#define KSC_TX_HOLD	(HZ / 5)
+
+/**
+ * ksc_tx_hold() - a record stays open, but not for good
+ * @ks: state
+ *
+ * The application may have nothing more to say before it is answered.
+ *
+ * Context: process, the socket's lock.
+ */
+void ksc_tx_hold(struct ksc_sock *ks)
+{
+	struct ksc_tx *tx = &ks->tx;
+
+	if (tx->held || tx->pending || !tx->len)
+		return;
+	tx->held = true;
+	tx->deadline = jiffies + KSC_TX_HOLD;
+	ksc_pump_kick(ks, KSC_TX_HOLD);
+}
+
+/* Is it time for what is open? If not, the pump comes back */
+static bool ksc_tx_held(struct ksc_sock *ks)
+{
+	struct ksc_tx *tx = &ks->tx;
+
+	if (!tx->held || tx->pending)
+		return tx->more;
+	if (time_after_eq(jiffies, tx->deadline))
+		return false;
+	ksc_pump_kick(ks, tx->deadline - jiffies);
+	return true;
+}
+
 /**
  * ksc_tx_resume() - TCP has room again
  * @sk: socket, locked and owned
@@ -642,7 +679,7 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 
-	if (!tx->more)
+	if (!ksc_tx_held(ks))
 		ksc_tx_finish(sk, ks);
 	if (tx->pending && !ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0))
 		/* poll() reported no room while it was pending */

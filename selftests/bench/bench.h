@@ -11,6 +11,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+/* Of a listener. */
+#define KSB_BACKLOG		128
 /* Sent and read back at a time: what fits the buffers of a fresh socket. */
 #define KSB_BATCH		65536
 #define KSB_BATCH_SMALL		4096
@@ -205,6 +207,7 @@ static inline uint64_t ksb_now(void)
 }
 
 /* pair.c */
+int ksb_bind(int family);
 int ksb_listen(int family);
 int ksb_pair_connect(struct ksb_pair *p);
 int ksb_pair_connect_to(struct ksb_pair *p, int listener);

@@ -39,7 +39,7 @@ int ksb_ksc_protect(int fd)
 int ksb_ksc_listen(enum ksb_suite suite)
 {
 	const char *name = ksb_suite_names[suite];
-	int fd = ksb_listen(AF_INET);
+	int fd = ksb_bind(AF_INET);
 	int err;
 
 	if (fd < 0)
@@ -47,6 +47,8 @@ int ksb_ksc_listen(enum ksb_suite suite)
 	err = ksb_ksc_protect(fd);
 	if (!err && setsockopt(fd, SOL_KSCHANNEL, KSC_CREDENTIAL, name,
 			       (socklen_t)strlen(name)))
+		err = -errno;
+	if (!err && listen(fd, KSB_BACKLOG))
 		err = -errno;
 	if (err) {
 		close(fd);

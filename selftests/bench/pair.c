@@ -16,12 +16,12 @@
 #include "bench.h"
 
 /**
- * ksb_listen() - listen on a loopback port of the kernel's choice
+ * ksb_bind() - a TCP socket on loopback, on a port of the kernel's choice
  * @family: AF_INET or AF_INET6
  *
  * Return: the socket or a negative errno.
  */
-int ksb_listen(int family)
+int ksb_bind(int family)
 {
 	struct sockaddr_in6 a6 = {
 		.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT,
@@ -38,8 +38,27 @@ int ksb_listen(int family)
 		err = bind(fd, (struct sockaddr *)&a6, sizeof(a6));
 	else
 		err = bind(fd, (struct sockaddr *)&a4, sizeof(a4));
-	if (err || listen(fd, 128)) {
+	if (err) {
 		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/**
+ * ksb_listen() - a plain TCP listener on loopback, on a port of the kernel's choice
+ * @family: AF_INET or AF_INET6
+ *
+ * Return: the socket or a negative errno.
+ */
+int ksb_listen(int family)
+{
+	int fd = ksb_bind(family);
+
+	if (fd >= 0 && listen(fd, KSB_BACKLOG)) {
+		int err = -errno;
+
 		close(fd);
 		return err;
 	}

@@ -1,0 +1,733 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KeyUpdate (RFC 8446 4.6.3), seen from the other end of the wire: when it comes,
+ * what it is behind, and what is refused.
+ */
+#include <linux/sockios.h>
+#include <netlink/genl/genl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "nl.h"
+#include "wire.h"
+
+#define UNEXPECTED_MESSAGE 10
+#define ILLEGAL_PARAMETER 47
+
+/* KeyUpdate: update_not_requested, update_requested */
+static const uint8_t update[5] = { 24, 0, 0, 1, 0 };
+static const uint8_t request[5] = { 24, 0, 0, 1, 1 };
+/* NewSessionTicket of little content: lifetime, age, no nonce, a ticket, no extensions */
+static const uint8_t ticket[] = { 4, 0, 0, 14, 0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 1, '!', 0, 0 };
+
+static void begin(struct wire *w, uint16_t version)
+{
+	wire_start(w, wire_suite(version, version == WIRE_13 ? 0x1301 : 0xc02b), version);
+}
+
+static void peer_updates(struct wire *w, const uint8_t *message)
+{
+	wire_send(w, WIRE_HANDSHAKE, message, 5, 0);
+	wire_update(&w->rx);
+}
+
+static void expect_update(struct wire *w, const uint8_t *message)
+{
+	wire_expect(w, WIRE_HANDSHAKE, message, 5);
+	wire_update(&w->tx);
+}
+
+static void peer_says(struct wire *w, const char *text)
+{
+	wire_send(w, WIRE_DATA, text, strlen(text), 0);
+}
+
+static void says(struct wire *w, const char *text)
+{
+	t_send(w->fd, text, strlen(text));
+	wire_expect(w, WIRE_DATA, text, strlen(text));
+}
+
+static bool readable(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	return SYS(poll(&pfd, 1, 0)) && pfd.revents & POLLIN;
+}
+
+static int rekey(int fd, int value)
+{
+	return setsockopt(fd, SOL_KSCHANNEL, KSC_REKEY, &value, sizeof(value));
+}
+
+/* Asked or not, before data, between and behind. */
+static void test_peer(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	begin(&w, WIRE_13);
+	peer_updates(&w, update);
+	peer_says(&w, "one");
+	peer_updates(&w, update);
+	peer_updates(&w, update);
+	peer_says(&w, "two");
+	peer_updates(&w, update);
+	t_expect(w.fd, "onetwo");
+	/* nobody asked for ours */
+	says(&w, "with old keys");
+	peer_updates(&w, request);
+	peer_says(&w, "three");
+	t_expect(w.fd, "three");
+	/* without a write of ours */
+	expect_update(&w, update);
+	says(&w, "with new keys");
+	peer_says(&w, "end");
+	t_expect(w.fd, "end");
+	wire_close(&w);
+}
+
+/* poll() tells of no data, and deals with it all the same. */
+static void test_poll(void **state)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	struct wire w;
+
+	(void)state;
+	begin(&w, WIRE_13);
+	pfd.fd = w.peer;
+	for (int i = 0; i < 5; i++) {
+		peer_updates(&w, request);
+		/* the answer is all there is to wait for */
+		while (!SYS(poll(&pfd, 1, 0)))
+			assert_false(readable(w.fd));
+		expect_update(&w, update);
+		assert_false(readable(w.fd));
+		FAILS(recv(w.fd, (char[1]){ 0 }, 1, MSG_DONTWAIT), EAGAIN);
+	}
+	peer_says(&w, "now");
+	t_wait(w.fd, POLLIN);
+	t_expect(w.fd, "now");
+	wire_close(&w);
+}
+
+/* Peeking looks ahead over changes of keys, and changes nothing. */
+static void test_peek(void **state)
+{
+	char buf[64];
+	struct wire w;
+
+	(void)state;
+	begin(&w, WIRE_13);
+	peer_says(&w, "one");
+	peer_updates(&w, request);
+	peer_says(&w, "two");
+	peer_updates(&w, update);
+	peer_says(&w, "three");
+	t_wait(w.fd, POLLIN);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(SYS(recv(w.fd, buf, sizeof(buf), MSG_PEEK)), 11);
+		assert_memory_equal(buf, "onetwothree", 11);
+	}
+	expect_update(&w, update);
+	assert_int_equal(SYS(recv(w.fd, buf, 4, 0)), 4);
+	assert_memory_equal(buf, "onet", 4);
+	peer_updates(&w, update);
+	peer_says(&w, "four");
+	t_expect(w.fd, "wothreefour");
+	says(&w, "once only");
+	wire_close(&w);
+}
+
+/* A message in pieces: RFC 8446 5.1 allows that for as long as nothing comes between. */
+static void test_split(void **state)
+{
+	(void)state;
+	for (size_t cut = 1; cut < 5; cut++) {
+		struct wire w;
+
+		begin(&w, WIRE_13);
+		wire_send(&w, WIRE_HANDSHAKE, request, cut, cut);
+		peer_says(&w, "");
+		/* the empty record is refused, too: it came between */
+		FAILS(recv(w.fd, (char[1]){ 0 }, 1, 0), EPROTO);
+		wire_close(&w);
+
+		begin(&w, WIRE_13);
+		wire_send(&w, WIRE_HANDSHAKE, request, cut, cut);
+		wire_send(&w, WIRE_HANDSHAKE, request + cut, 5 - cut, 0);
+		wire_update(&w.rx);
+		peer_says(&w, "ok");
+		t_expect(w.fd, "ok");
+		expect_update(&w, update);
+		wire_close(&w);
+	}
+	{
+		struct wire w;
+
+		begin(&w, WIRE_13);
+		for (size_t i = 0; i < 5; i++)
+			wire_send(&w, WIRE_HANDSHAKE, request + i, 1, 0);
+		wire_update(&w.rx);
+		peer_says(&w, "ok");
+		t_expect(w.fd, "ok");
+		expect_update(&w, update);
+		says(&w, "fine");
+		wire_close(&w);
+	}
+}
+
+/**
+ * struct refused - messages that are refused
+ * @name: why
+ * @len: how many bytes
+ * @bytes: the messages, in one record
+ * @alert: the alert for it
+ */
+struct refused {
+	const char *name;
+	size_t len;
+	uint8_t bytes[16];
+	uint8_t alert;
+};
+
+static const struct refused refused[] = {
+	{ "value 2", 5, { 24, 0, 0, 1, 2 }, ILLEGAL_PARAMETER },
+	{ "value 255", 5, { 24, 0, 0, 1, 255 }, ILLEGAL_PARAMETER },
+	{ "too short", 4, { 24, 0, 0, 0 }, UNEXPECTED_MESSAGE },
+	{ "too long", 6, { 24, 0, 0, 2, 0, 0 }, UNEXPECTED_MESSAGE },
+	{ "much too long", 5, { 24, 255, 255, 255, 0 }, UNEXPECTED_MESSAGE },
+	{ "two", 10, { 24, 0, 0, 1, 0, 24, 0, 0, 1, 0 }, UNEXPECTED_MESSAGE },
+	{ "something behind it", 6, { 24, 0, 0, 1, 0, 4 }, UNEXPECTED_MESSAGE },
+};
+
+static void test_refused(void **state)
+{
+	const struct refused *r = *state;
+	struct wire w;
+
+	begin(&w, WIRE_13);
+	peer_says(&w, "before");
+	wire_send(&w, WIRE_HANDSHAKE, r->bytes, r->len, 0);
+	t_expect(w.fd, "before");
+	wire_expect_refused(&w, KSC_STATUS_PROTOCOL_ERROR, EPROTO, r->alert);
+	wire_close(&w);
+}
+
+/* RFC 5246 has no such message. */
+static void test_refused_12(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	begin(&w, WIRE_12);
+	peer_says(&w, "before");
+	wire_send(&w, WIRE_HANDSHAKE, request, 5, 0);
+	t_expect(w.fd, "before");
+	wire_expect_refused(&w, KSC_STATUS_PROTOCOL_ERROR, EPROTO, UNEXPECTED_MESSAGE);
+	wire_close(&w);
+}
+
+/* Old keys after the peer said that it would use new ones; new ones before. */
+static void test_wrong_keys(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	begin(&w, WIRE_13);
+	wire_send(&w, WIRE_HANDSHAKE, update, 5, 0);
+	peer_says(&w, "old");
+	wire_expect_refused(&w, KSC_STATUS_BAD_RECORD, EBADMSG, 20);
+	wire_close(&w);
+	begin(&w, WIRE_13);
+	wire_update(&w.rx);
+	peer_says(&w, "new");
+	wire_expect_refused(&w, KSC_STATUS_BAD_RECORD, EBADMSG, 20);
+	wire_close(&w);
+}
+
+/* A ticket and a KeyUpdate in one record, which may stand in that order. */
+static void test_behind_ticket(void **state)
+{
+	uint8_t both[sizeof(ticket) + sizeof(update)];
+	struct wire w;
+
+	(void)state;
+	memcpy(both, ticket, sizeof(ticket));
+	memcpy(both + sizeof(ticket), update, sizeof(update));
+	begin(&w, WIRE_13);
+	wire_send(&w, WIRE_HANDSHAKE, both, sizeof(both), 0);
+	wire_update(&w.rx);
+	peer_says(&w, "ok");
+	t_expect(w.fd, "ok");
+	wire_close(&w);
+	/* and in the other order not */
+	memcpy(both, update, sizeof(update));
+	memcpy(both + sizeof(update), ticket, sizeof(ticket));
+	begin(&w, WIRE_13);
+	wire_send(&w, WIRE_HANDSHAKE, both, sizeof(both), 0);
+	wire_expect_refused(&w, KSC_STATUS_PROTOCOL_ERROR, EPROTO, UNEXPECTED_MESSAGE);
+	wire_close(&w);
+}
+
+/* With the end of one direction, the other one's keys may still change. */
+static void test_close(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	/* before the peer's close_notify */
+	begin(&w, WIRE_13);
+	peer_says(&w, "last");
+	peer_updates(&w, request);
+	wire_send(&w, WIRE_ALERT, "\1", 2, 0);
+	t_expect(w.fd, "last");
+	t_expect_eof(w.fd);
+	expect_update(&w, update);
+	says(&w, "half open");
+	/* behind it nothing is looked at */
+	peer_updates(&w, request);
+	t_expect_eof(w.fd);
+	says(&w, "still");
+	SYS(shutdown(w.fd, SHUT_WR));
+	wire_expect_alert(&w, 1, 0);
+	t_expect_eof(w.peer);
+	wire_close(&w);
+
+	/* behind our own: it can't be answered, but it is understood */
+	begin(&w, WIRE_13);
+	SYS(shutdown(w.fd, SHUT_WR));
+	wire_expect_alert(&w, 1, 0);
+	peer_updates(&w, request);
+	peer_says(&w, "new");
+	t_expect(w.fd, "new");
+	t_expect_eof(w.peer);
+	FAILS(rekey(w.fd, 0), EPIPE);
+	wire_send(&w, WIRE_ALERT, "\1", 2, 0);
+	t_expect_eof(w.fd);
+	wire_close(&w);
+}
+
+/* What MSG_MORE keeps open goes out first, under the keys that it began with. */
+static void test_more(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	begin(&w, WIRE_13);
+	assert_int_equal(SYS(send(w.fd, "open", 4, MSG_MORE)), 4);
+	peer_updates(&w, request);
+	assert_false(readable(w.fd));
+	t_wait(w.peer, POLLIN);
+	wire_expect(&w, WIRE_DATA, "open", 4);
+	expect_update(&w, update);
+	assert_int_equal(SYS(send(w.fd, "and ", 4, MSG_MORE)), 4);
+	t_send(w.fd, "shut", 4);
+	wire_expect(&w, WIRE_DATA, "and shut", 8);
+	/* on command, the same */
+	assert_int_equal(SYS(send(w.fd, "open", 4, MSG_MORE)), 4);
+	SYS(rekey(w.fd, 1));
+	wire_expect(&w, WIRE_DATA, "open", 4);
+	expect_update(&w, request);
+	says(&w, "new");
+	wire_close(&w);
+}
+
+static void test_command(void **state)
+{
+	struct wire w;
+	int one = 1;
+
+	(void)state;
+	begin(&w, WIRE_13);
+	SYS(rekey(w.fd, 0));
+	expect_update(&w, update);
+	says(&w, "one");
+	SYS(rekey(w.fd, 1));
+	expect_update(&w, request);
+	says(&w, "two");
+	peer_updates(&w, update);
+	peer_says(&w, "three");
+	t_expect(w.fd, "three");
+	/* each of them is its own */
+	for (int i = 0; i < 5; i++)
+		SYS(rekey(w.fd, i & 1));
+	for (int i = 0; i < 5; i++)
+		expect_update(&w, i & 1 ? request : update);
+	says(&w, "four");
+	FAILS(rekey(w.fd, 2), EINVAL);
+	FAILS(rekey(w.fd, -1), EINVAL);
+	FAILS(setsockopt(w.fd, SOL_KSCHANNEL, KSC_REKEY, &one, 2), EINVAL);
+	wire_close(&w);
+
+	begin(&w, WIRE_12);
+	FAILS(rekey(w.fd, 0), EOPNOTSUPP);
+	says(&w, "unharmed");
+	wire_close(&w);
+
+	w.fd = t_socket(AF_INET, &t_client);
+	FAILS(rekey(w.fd, 0), ENOTCONN);
+	close(w.fd);
+}
+
+/**
+ * struct sock_seen - a socket in the list
+ * @inode: which it is
+ * @id: its id
+ * @sent: how many KeyUpdates it sent
+ * @received: how many it received
+ * @found: whether it is there
+ */
+struct sock_seen {
+	uint64_t inode;
+	uint64_t id;
+	uint64_t sent;
+	uint64_t received;
+	bool found;
+};
+
+static void on_sock(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *tb[KSC_A_SOCK_MAX + 1];
+	struct sock_seen *seen = arg;
+
+	if (genlmsg_parse(nlmsg_hdr(msg), 0, tb, KSC_A_SOCK_MAX, NULL) || !tb[KSC_A_SOCK_INODE] ||
+	    nla_get_u64(tb[KSC_A_SOCK_INODE]) != seen->inode)
+		return;
+	seen->found = true;
+	seen->id = nla_get_u64(tb[KSC_A_SOCK_ID]);
+	seen->sent = nla_get_u64(tb[KSC_A_SOCK_KEY_UPDATES_SENT]);
+	seen->received = nla_get_u64(tb[KSC_A_SOCK_KEY_UPDATES_RECEIVED]);
+}
+
+static struct sock_seen look_up(struct tnl_conn *nl, int fd)
+{
+	struct sock_seen seen = { 0 };
+	struct nl_msg *msg = nlmsg_alloc();
+	struct stat st;
+
+	SYS(fstat(fd, &st));
+	seen.inode = st.st_ino;
+	nl->reply = on_sock;
+	nl->arg = &seen;
+	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0, NLM_F_DUMP, KSC_CMD_SOCK_GET,
+		    KSC_FAMILY_VERSION);
+	assert_int_equal(tnl_do(nl, msg), 0);
+	assert_true(seen.found);
+	return seen;
+}
+
+static int ask_rekey(struct tnl_conn *nl, uint64_t id, bool both)
+{
+	struct nl_msg *msg = tnl_request(nl, KSC_CMD_REKEY);
+
+	nla_put_u64(msg, KSC_A_SOCK_ID, id);
+	if (both)
+		nla_put_flag(msg, KSC_A_SOCK_REQUEST);
+	return tnl_do(nl, msg);
+}
+
+/* What another user than root gets for it, to whom the socket does not belong. */
+static int ask_as_user(uint64_t id)
+{
+	struct tnl_conn nl;
+	int status;
+	pid_t pid = (pid_t)SYS(fork());
+
+	if (!pid) {
+		if (setgid(1000) || setuid(1000) || !tnl_open(&nl))
+			_exit(255);
+		_exit(-ask_rekey(&nl, id, false));
+	}
+	SYS(waitpid(pid, &status, 0));
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void test_netlink(void **state)
+{
+	struct sock_seen seen;
+	struct tnl_conn nl;
+	struct wire w;
+	int fd;
+
+	(void)state;
+	assert_true(tnl_open(&nl));
+	begin(&w, WIRE_13);
+	seen = look_up(&nl, w.fd);
+	assert_int_equal(seen.sent + seen.received, 0);
+	assert_int_equal(ask_rekey(&nl, seen.id, false), 0);
+	expect_update(&w, update);
+	assert_int_equal(ask_rekey(&nl, seen.id, true), 0);
+	expect_update(&w, request);
+	peer_updates(&w, update);
+	peer_says(&w, "answer");
+	t_expect(w.fd, "answer");
+	says(&w, "all right");
+	seen = look_up(&nl, w.fd);
+	assert_int_equal(seen.sent, 2);
+	assert_int_equal(seen.received, 1);
+	/* none there, none said, and none of the caller's */
+	assert_int_equal(ask_rekey(&nl, seen.id + 100000, false), -ENOENT);
+	assert_int_equal(ask_rekey(&nl, UINT64_MAX, false), -ENOENT);
+	assert_int_equal(tnl_do(&nl, tnl_request(&nl, KSC_CMD_REKEY)), -EINVAL);
+	assert_int_equal(ask_as_user(seen.id), ENOENT);
+	says(&w, "with the same keys");
+	SYS(shutdown(w.fd, SHUT_WR));
+	assert_int_equal(ask_rekey(&nl, seen.id, false), -EPIPE);
+	wire_close(&w);
+
+	begin(&w, WIRE_12);
+	assert_int_equal(ask_rekey(&nl, look_up(&nl, w.fd).id, false), -EOPNOTSUPP);
+	says(&w, "unharmed");
+	wire_close(&w);
+	fd = t_socket(AF_INET, &t_client);
+	assert_int_equal(ask_rekey(&nl, look_up(&nl, fd).id, false), -ENOTCONN);
+	close(fd);
+	tnl_close(&nl);
+}
+
+/* ---- a send that is blocked ---- */
+
+#define BLOCKED (3 << 20)
+
+/**
+ * struct blocked - a send that waits for the peer to read
+ * @fd: the socket
+ * @data: BLOCKED bytes
+ * @error: errno
+ */
+struct blocked {
+	int fd;
+	const uint8_t *data;
+	int error;
+};
+
+static void *send_blocked(void *arg)
+{
+	struct blocked *b = arg;
+	ssize_t n = send(b->fd, b->data, BLOCKED, MSG_NOSIGNAL);
+
+	b->error = n == BLOCKED ? 0 : n < 0 ? errno : -1;
+	return NULL;
+}
+
+/* Returns once the socket takes no more. */
+static void await_full(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	int before = -1, now = -1;
+
+	/* nothing tells of it: the sender sleeps when its queue does not change */
+	do {
+		before = now;
+		nanosleep(&pause, NULL);
+		SYS(ioctl(fd, SIOCOUTQ, &now));
+	} while (SYS(poll(&pfd, 1, 0)) || now != before || !now);
+}
+
+/* Reads until all of the data is there; returns how often the keys changed. */
+static unsigned int drain(struct wire *w, const uint8_t *data, size_t len)
+{
+	static uint8_t plain[WIRE_MAX_RECORD];
+	unsigned int updates = 0;
+
+	for (size_t at = 0; at < len;) {
+		uint8_t type;
+		size_t n = wire_recv(w, &type, plain);
+
+		if (type == WIRE_HANDSHAKE) {
+			assert_int_equal(n, 5);
+			wire_update(&w->tx);
+			updates++;
+			continue;
+		}
+		assert_int_equal(type, WIRE_DATA);
+		assert_true(n <= len - at);
+		assert_memory_equal(plain, data + at, n);
+		at += n;
+	}
+	return updates;
+}
+
+/*
+ * Case 32: the buffers are full, and the peer does not read; then it asks for new
+ * keys, and so do the administrator and the peer again. Reading goes on meanwhile.
+ */
+static void test_blocked(void **state)
+{
+	static uint8_t data[BLOCKED];
+	struct tnl_conn nl;
+	struct wire w;
+	struct blocked b = { .data = data };
+	pthread_t thread;
+
+	(void)state;
+	assert_true(tnl_open(&nl));
+	begin(&w, WIRE_13);
+	t_fill(data, sizeof(data), 9);
+	b.fd = w.fd;
+	t_thread(&thread, send_blocked, &b);
+	await_full(w.fd);
+	peer_updates(&w, request);
+	peer_says(&w, "in between");
+	t_expect(w.fd, "in between");
+	assert_int_equal(ask_rekey(&nl, look_up(&nl, w.fd).id, false), 0);
+	peer_updates(&w, request);
+	peer_updates(&w, update);
+	peer_says(&w, "again");
+	t_expect(w.fd, "again");
+	/* all of that is owed, and one new generation of keys pays for it */
+	assert_int_equal(look_up(&nl, w.fd).sent, 0);
+	assert_int_equal(drain(&w, data, sizeof(data)), 1);
+	t_join(thread);
+	assert_int_equal(b.error, 0);
+	says(&w, "goes on");
+	wire_close(&w);
+	tnl_close(&nl);
+}
+
+/* A command that cannot be obeyed at once says so, or waits. */
+static void test_command_blocked(void **state)
+{
+	static uint8_t data[BLOCKED];
+	const struct timeval brief = { .tv_usec = 50000 };
+	struct wire w;
+	size_t sent = 0;
+	ssize_t n;
+
+	(void)state;
+	begin(&w, WIRE_13);
+	t_fill(data, sizeof(data), 10);
+	t_nonblock(w.fd, true);
+	while ((n = send(w.fd, data + sent, sizeof(data) - sent, MSG_NOSIGNAL)) > 0)
+		sent += (size_t)n;
+	assert_int_equal(errno, EAGAIN);
+	FAILS(rekey(w.fd, 0), EAGAIN);
+	t_nonblock(w.fd, false);
+	SYS(setsockopt(w.fd, SOL_SOCKET, SO_SNDTIMEO, &brief, sizeof(brief)));
+	FAILS(rekey(w.fd, 0), EAGAIN);
+	drain(&w, data, sent);
+	t_wait(w.fd, POLLOUT);
+	SYS(rekey(w.fd, 1));
+	expect_update(&w, request);
+	says(&w, "goes on");
+	wire_close(&w);
+}
+
+/* ---- a flood ---- */
+
+#define FLOOD 5000
+
+static int64_t cpu_ms(void)
+{
+	struct rusage usage;
+
+	SYS(getrusage(RUSAGE_SELF, &usage));
+	return usage.ru_utime.tv_sec * 1000 + usage.ru_utime.tv_usec / 1000 +
+	       usage.ru_stime.tv_sec * 1000 + usage.ru_stime.tv_usec / 1000;
+}
+
+/*
+ * Case 22: a peer that asks for new keys all the time, and never reads the answers.
+ * They are bounded by the send buffer, others get their turn, and what is owed at the
+ * end is paid.
+ */
+static void test_flood(void **state)
+{
+	int small = 4096, queued, most = 0;
+	socklen_t len = sizeof(int);
+	static uint8_t plain[WIRE_MAX_RECORD];
+	struct wire w, other;
+	unsigned int answers = 0;
+	struct tnl_conn nl;
+	uint64_t sent;
+	int64_t cpu, start;
+	int limit;
+
+	(void)state;
+	assert_true(tnl_open(&nl));
+	begin(&w, WIRE_13);
+	begin(&other, WIRE_13);
+	SYS(setsockopt(w.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)));
+	SYS(setsockopt(w.peer, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)));
+	SYS(getsockopt(w.fd, SOL_SOCKET, SO_SNDBUF, &limit, &len));
+	cpu = cpu_ms();
+	start = t_now_ms();
+	for (int i = 0; i < FLOOD; i++) {
+		peer_updates(&w, request);
+		if (i % 50)
+			continue;
+		FAILS(recv(w.fd, plain, 1, MSG_DONTWAIT), EAGAIN);
+		assert_false(readable(w.fd));
+		SYS(ioctl(w.fd, SIOCOUTQ, &queued));
+		most = queued > most ? queued : most;
+		if (i % 1000 == 0)
+			says(&other, "unharmed");
+	}
+	peer_says(&w, "end");
+	t_expect(w.fd, "end");
+	print_message("# %d KeyUpdates: %ld ms, %ld of CPU, at most %d bytes queued\n", FLOOD,
+		      (long)(t_now_ms() - start), (long)(cpu_ms() - cpu), most);
+	/* one record at most goes beyond what TCP lets in */
+	assert_true(most <= 2 * limit);
+	sent = look_up(&nl, w.fd).sent;
+	assert_int_equal(look_up(&nl, w.fd).received, FLOOD);
+	assert_in_range(sent, 1, FLOOD / 10);
+	/* the peer reads at last, and finds what there is to find */
+	t_nonblock(w.fd, true);
+	assert_true(send(w.fd, "late", 4, MSG_NOSIGNAL) == 4 || errno == EAGAIN);
+	t_nonblock(w.fd, false);
+	for (;;) {
+		uint8_t type;
+		size_t n = wire_recv(&w, &type, plain);
+
+		if (type == WIRE_DATA) {
+			assert_int_equal(n, 4);
+			break;
+		}
+		assert_int_equal(type, WIRE_HANDSHAKE);
+		assert_memory_equal(plain, update, 5);
+		wire_update(&w.tx);
+		if (++answers == sent + 1)
+			t_send(w.fd, "late", 4);
+	}
+	assert_in_range(answers, sent, sent + 1);
+	wire_close(&w);
+	wire_close(&other);
+	tnl_close(&nl);
+}
+
+#define TEST(name) { #name, test_##name, NULL, NULL, NULL }
+
+int main(void)
+{
+	static const struct CMUnitTest plain[] = {
+		TEST(peer),	   TEST(poll),	     TEST(peek),    TEST(split),
+		TEST(refused_12),  TEST(wrong_keys), TEST(behind_ticket), TEST(close),
+		TEST(more),	   TEST(command),    TEST(netlink), TEST(blocked),
+		TEST(command_blocked), TEST(flood),
+	};
+	static struct CMUnitTest tests[ARRAY_SIZE(plain) + ARRAY_SIZE(refused)];
+	static char names[ARRAY_SIZE(refused)][64];
+	size_t count = ARRAY_SIZE(plain);
+	int ret;
+
+	memcpy(tests, plain, sizeof(plain));
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++, count++) {
+		snprintf(names[i], sizeof(names[i]), "refused: %s", refused[i].name);
+		tests[count].name = names[i];
+		tests[count].test_func = test_refused;
+		tests[count].initial_state = (void *)&refused[i];
+	}
+	if (wire_begin())
+		return 1;
+	ret = t_run(__FILE__, tests, count);
+	return wire_end() ? 1 : ret;
+}
