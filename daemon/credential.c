@@ -27,6 +27,7 @@ struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles)
 	cred->verify = KSC_VERIFY_DEFAULT;
 	cred->min_version = GNUTLS_TLS1_2;
 	cred->max_version = GNUTLS_TLS1_3;
+	cred->resumption = true;
 	cred->name = strdup(name);
 	if (!cred->name ||
 	    gnutls_certificate_allocate_credentials(&cred->x509) < 0) {

@@ -17,6 +17,7 @@
 #include "engine.h"
 #include "hello.h"
 #include "record.h"
+#include "resume.h"
 
 /* Of one handshake message; Schannel's own caps are 16 and 32 KiB. */
 #define MAX_HANDSHAKE_MESSAGE	KSC_MAX_TOKEN
@@ -52,6 +53,8 @@ struct failure {
  * @alpn_len: its bytes
  * @uid: owner of the socket
  * @gid: owner's group
+ * @peer: client: the server's socket address
+ * @peer_len: its bytes
  * @in: input of the step under way
  * @in_len: its bytes in whole records
  * @in_pos: those that GnuTLS has pulled
@@ -63,6 +66,7 @@ struct failure {
  * @ended: no further step is possible
  * @verified: the peer's certificate was judged and accepted
  * @secrets: TLS 1.3's, of both directions
+ * @resume: client's part in resumption
  * @failure: found in one of GnuTLS's callbacks, more telling than its error
  */
 struct ksc_engine {
@@ -79,6 +83,8 @@ struct ksc_engine {
 	size_t alpn_len;
 	uid_t uid;
 	gid_t gid;
+	uint8_t peer[KSC_MAX_PEER];
+	size_t peer_len;
 	const uint8_t *in;
 	size_t in_len;
 	size_t in_pos;
@@ -90,6 +96,7 @@ struct ksc_engine {
 	bool ended;
 	bool verified;
 	struct ksc_secrets secrets;
+	struct ksc_resume resume;
 	struct failure failure;
 };
 
@@ -261,6 +268,8 @@ static int use_as_server(struct ksc_engine *e)
 {
 	int rc;
 
+	if (e->verify == KSC_VERIFY_NONE && !e->cred->resumption)
+		return 0;
 	if (e->verify != KSC_VERIFY_NONE) {
 		gnutls_certificate_server_set_request(e->tls,
 						      e->verify == KSC_VERIFY_REQUIRE ?
@@ -288,6 +297,25 @@ static int use_as_client(struct ksc_engine *e)
 	    inet_pton(AF_INET6, e->server_name, addr) == 1)
 		return 0;
 	return gnutls_server_name_set(e->tls, GNUTLS_NAME_DNS, e->server_name, len);
+}
+
+/* Offer to go on with an earlier session, if there is one that all of this led to. */
+static int resume(struct ksc_engine *e)
+{
+	const uint32_t numbers[] = { e->verify, e->uid, e->gid };
+	const struct ksc_resume_part parts[] = {
+		{ e->cred->name, strlen(e->cred->name) },
+		{ e->server_name, strlen(e->server_name) },
+		{ e->reference, strlen(e->reference) },
+		{ e->alpn_len ? e->alpn : e->cred->alpn,
+		  e->alpn_len ? e->alpn_len : e->cred->alpn_len },
+		{ numbers, sizeof(numbers) },
+		{ e->peer, e->peer_len },
+	};
+
+	if (!e->cred->resumption)
+		e->resume.cache = NULL;
+	return ksc_resume_begin(&e->resume, e->tls, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 /* Take up the credential for this caller, this name and this role. */
@@ -327,6 +355,8 @@ static int use_credential(struct ksc_engine *e)
 		rc = e->role == KSC_ROLE_SERVER ? use_as_server(e) : use_as_client(e);
 	if (rc >= 0 && e->verify != KSC_VERIFY_NONE)
 		gnutls_session_set_verify_function(e->tls, on_verify);
+	if (rc >= 0 && e->role == KSC_ROLE_CLIENT)
+		rc = resume(e);
 	return rc;
 }
 
@@ -522,9 +552,16 @@ static uint32_t max_record(const struct ksc_engine *e)
 
 static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 {
-	int rc;
+	int rc = 0;
 
-	rc = collect_info(e, &step->info);
+	/*
+	 * No certificate comes with a resumed session. The one that came with the
+	 * first is judged anew: it may have expired, and more may be asked now.
+	 */
+	if (e->verify != KSC_VERIFY_NONE && !e->verified && gnutls_session_is_resumed(e->tls))
+		rc = on_verify(e->tls);
+	if (rc >= 0)
+		rc = collect_info(e, &step->info);
 	if (rc >= 0)
 		rc = ksc_keys_collect(e->tls, &e->secrets, &step->keys);
 	if (rc < 0) {
@@ -534,6 +571,9 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 		return fail(e, step);
 	}
 	step->keys.max_record = max_record(e);
+	if (e->role == KSC_ROLE_CLIENT)
+		step->tickets = ksc_resume_done(&e->resume, e->tls,
+						e->verify != KSC_VERIFY_NONE);
 	e->ended = true;
 	step->status = KSC_STATUS_OK;
 	step->token = e->out_len ? e->out : NULL;
@@ -673,7 +713,7 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 {
 	struct ksc_engine *e;
 
-	if (params->alpn_len > KSC_MAX_ALPN ||
+	if (params->alpn_len > KSC_MAX_ALPN || params->peer_len > KSC_MAX_PEER ||
 	    (params->role != KSC_ROLE_CLIENT && params->role != KSC_ROLE_SERVER)) {
 		errno = EINVAL;
 		return NULL;
@@ -701,6 +741,11 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 	if (params->alpn_len)
 		memcpy(e->alpn, params->alpn, params->alpn_len);
 	e->alpn_len = params->alpn_len;
+	if (params->peer_len)
+		memcpy(e->peer, params->peer, params->peer_len);
+	e->peer_len = params->peer_len;
+	if (params->role == KSC_ROLE_CLIENT)
+		e->resume.cache = params->cache;
 	e->credentials = ksc_credentials_get(params->credentials);
 	return e;
 }
@@ -719,6 +764,21 @@ void ksc_engine_free(struct ksc_engine *e)
 	free(e->out);
 	gnutls_memset(e, 0, sizeof(*e));
 	free(e);
+}
+
+/**
+ * ksc_engine_ticket() - take a ticket that came after the handshake
+ * @e: client's session, whose last step said that it is worth while
+ * @msg: a whole NewSessionTicket with its header
+ * @len: its bytes
+ *
+ * The session goes to the cache, once more for each ticket.
+ *
+ * Return: 0, or a negative GnuTLS error: then no further ticket is of use
+ */
+int ksc_engine_ticket(struct ksc_engine *e, const uint8_t *msg, size_t len)
+{
+	return ksc_resume_ticket(&e->resume, e->tls, msg, len);
 }
 
 /**

@@ -105,8 +105,14 @@ static void openssl_start(struct peer *peer)
 	set_certs(o->ctx, opt);
 	if (opt->groups)
 		CHECK(SSL_CTX_set1_groups_list(o->ctx, opt->groups));
-	if (opt->server)
+	if (opt->server) {
+		/* The same for every peer, so that a session can be resumed with another. */
+		static unsigned char ticket_keys[80] = "keys";
+
 		SSL_CTX_set_dh_auto(o->ctx, 1);
+		CHECK(SSL_CTX_set_tlsext_ticket_keys(o->ctx, ticket_keys, sizeof(ticket_keys)));
+		CHECK(SSL_CTX_set_session_id_context(o->ctx, ticket_keys, 4));
+	}
 	if (opt->max_fragment_length)
 		CHECK(SSL_CTX_set_tlsext_max_fragment_length(o->ctx, opt->max_fragment_length));
 	if (opt->max_fragment)
