@@ -285,6 +285,7 @@ struct ksc_rxq {
  * @queue: where the record under work is
  * @plain: struct ksc_rec, decrypted and not yet read
  * @nplain: how many
+ * @charged: how many of them are charged to the socket, see ksc_rec_may_add()
  * @rec_len: length with header of the record at the queue's head, 0 unknown
  * @type: that record's outer content type
  * @bad: that record's header is refused with this alert
@@ -302,7 +303,8 @@ struct ksc_rx {
 	struct ksc_cipher cipher;
 	struct ksc_rxq queue;
 	struct list_head plain;
-	u32 nplain;
+	u8 nplain;
+	u8 charged;
 	u32 rec_len;
 	u8 type;
 	u8 bad;
@@ -666,12 +668,13 @@ int ksc_peek_len(struct socket *sock);
 
 /* rx.c */
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
-bool ksc_rx_enough(const struct ksc_sock *ks);
+bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks);
+bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
-void ksc_rx_free(struct ksc_rx *rx);
+void ksc_rx_free(struct sock *sk, struct ksc_rx *rx);
 
 /* rec.c, see rec.h too */
 bool ksc_rx_has_plain(const struct ksc_rx *rx);

@@ -33,7 +33,12 @@ static void ksc_data_ready(struct sock *sk)
 			break;
 		if (ksc_rx_ready(sk, ks))
 			ks->data_ready(sk);
-		else if (ksc_rx_stalled(sk, ks))
+		else if (!ksc_rx_stalled(sk, ks))
+			break;
+		/* it can't come before what is there was read; or it is staged */
+		else if (ksc_rx_has_plain(&ks->rx))
+			ks->data_ready(sk);
+		else
 			ksc_pump_kick(ks, 0);
 		break;
 	default:
@@ -575,7 +580,7 @@ void ksc_release_work(struct ksc_sock *ks)
 	ksc_context_drop(ks);
 	ksc_tickets_free(ks);
 	ksc_tx_free(&ks->tx);
-	ksc_rx_free(&ks->rx);
+	ksc_rx_free(NULL, &ks->rx);
 }
 
 /**
@@ -660,7 +665,7 @@ void ksc_close(struct sock *sk, long timeout)
 		WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
 		ksc_tickets_free(ks);
 		ksc_tx_free(&ks->tx);
-		ksc_rx_free(&ks->rx);
+		ksc_rx_free(sk, &ks->rx);
 		ksc_disarm(sk, ks);
 		if (cancel_delayed_work(&ks->pump))
 			ksc_sock_put(ks);
@@ -695,7 +700,7 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 
 	lock_sock(sk);
 	in = ks->phase != KSC_PHASE_ESTABLISHED ||
-	     ksc_rx_advance(sk, ks) < 0 || ksc_rx_enough(ks) || rx->closed ||
+	     ksc_rx_advance(sk, ks) < 0 || ksc_rx_enough(sk, ks) || rx->closed ||
 	     sk->sk_shutdown & RCV_SHUTDOWN ||
 	     /* more control records than are dealt with at once */
 	     (ks->phase == KSC_PHASE_ESTABLISHED && ksc_rx_ready(sk, ks));
