@@ -116,7 +116,7 @@ static bool is_key(const struct entry *entry, const struct ksc_cache_key *key)
 	return entry->used && !memcmp(&entry->key, key, sizeof(*key));
 }
 
-/* Where a session goes: in place of its key's oldest, in a free place, or in place of the oldest. */
+/* In place of the oldest of its key, in a free place, or in place of the oldest. */
 static struct entry *find_place(struct ksc_cache *cache, const struct ksc_cache_key *key,
 				time_t now)
 {

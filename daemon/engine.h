@@ -106,6 +106,8 @@ enum ksc_status ksc_engine_step(struct ksc_engine *engine, const uint8_t *in,
 				size_t len, struct ksc_step *step);
 const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *engine);
 int ksc_engine_ticket(struct ksc_engine *engine, const uint8_t *msg, size_t len);
+
+/* status.c */
 void ksc_step_wipe(struct ksc_step *step);
 const char *ksc_status_name(enum ksc_status status);
 

@@ -69,9 +69,11 @@ static const struct field fields[KSC_A_SOCK_MAX + 1] = {
 	[KSC_A_SOCK_KEY_UPDATES_RECEIVED] = { "key_updates_received", U64 },
 };
 
-static const char *const headings[] = { "ID",	   "ROLE",   "STATE",	 "LOCAL",  "PEER", "VERSION",
-					"SUITE",   "ALPN",   "TX-BYTES", "TX-REC", "TX-UPD",
-					"RX-BYTES", "RX-REC", "RX-UPD",	 "UID",	   "SUBJECT" };
+static const char *const headings[] = {
+	"ID",	"ROLE",	    "STATE",  "LOCAL",	"PEER",	    "VERSION", "SUITE",	 "ALPN",
+	"TX-BYTES", "TX-REC", "TX-UPD", "RX-BYTES", "RX-REC",  "RX-UPD", "UID",	 "SUBJECT"
+};
+
 static const char alignment[] = "rlllllllrrrrrrrl";
 
 static struct nla_policy policy[KSC_A_SOCK_MAX + 1];

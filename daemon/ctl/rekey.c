@@ -65,7 +65,7 @@ static error_t rekey_parse(int key, char *arg, struct argp_state *state)
 		add_id(rekey, id);
 		return 0;
 	case ARGP_KEY_END:
-		if (rekey->all == (rekey->count > 0))
+		if (rekey->all == !!rekey->count)
 			argp_error(state, "either IDs or --all, please");
 		return 0;
 	default:

@@ -54,26 +54,24 @@ static void test_others(void **state)
 {
 	const struct t_opts others[] = {
 		{ .server_name = "localhost" },
-		{ .server_name = "server.test", .credential = "restricted" },
 		{ .server_name = "server.test", .alpn = "h2" },
 		{ .server_name = "server.test", .verify = KSC_VERIFY_REQUEST },
 		{ .server_name = "server.test", .credential = "forgetful" },
 		{ .server_name = "server.test", .credential = "client" },
 	};
+	const struct t_opts forgetful = { .server_name = "server.test",
+					  .credential = "forgetful" };
 	const struct peer_conf *conf = *state;
 	struct t_addr addr, other;
 	int listener = t_listen(AF_INET, NULL, &addr), second = t_listen(AF_INET, NULL, &other);
 
 	assert_false(greeted(listener, &addr, conf, &t_client));
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-		/* "restricted" is not for us */
-		if (i == 1)
-			continue;
 		if (greeted(listener, &addr, conf, &others[i]))
 			fail_msg("number %zu was resumed", i);
 	}
-	assert_false(greeted(listener, &addr, conf, &(struct t_opts){
-		.server_name = "server.test", .credential = "forgetful" }));
+	/* it does not even keep what it could use itself */
+	assert_false(greeted(listener, &addr, conf, &forgetful));
 	/* another port is another server */
 	assert_false(greeted(second, &other, conf, &t_client));
 	assert_true(greeted(listener, &addr, conf, &t_client));
@@ -148,6 +146,11 @@ static void test_reload(void **state)
 	struct t_addr addr;
 	int listener = t_listen(AF_INET, NULL, &addr);
 
+	assert_false(greeted(listener, &addr, conf, &t_client));
+	assert_true(greeted(listener, &addr, conf, &t_client));
+	assert_int_equal(system("kill -HUP $(cat /run/kschanneld.pid) && "
+				"until grep -q 'loaded again' /run/daemon.log; "
+				"do usleep 20000; done"), 0);
 	assert_false(greeted(listener, &addr, conf, &t_client));
 	assert_true(greeted(listener, &addr, conf, &t_client));
 	assert_int_equal(system("ksc-daemon stop && ksc-daemon start"), 0);
