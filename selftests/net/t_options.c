@@ -193,6 +193,8 @@ static void test_rekey_errors(void **state)
 	      ENOPROTOOPT);
 	close(fd);
 	t_pair(AF_INET, fds);
+	/* the server is done then, too */
+	t_exchange(fds[0], fds[1]);
 	SYS(SET(fds[0], KSC_REKEY, 0));
 	SYS(SET(fds[1], KSC_REKEY, 1));
 	t_exchange(fds[0], fds[1]);
