@@ -11,10 +11,11 @@
 #include <linux/kschannel.h>
 
 /**
- * struct ksc_key - one direction's keys as the daemon gives them
+ * struct ksc_key - one direction's keys as the daemon gives them, or in raw mode the
+ *	application
  * @secret: TLS 1.3 application traffic secret
- * @key: TLS 1.2 write key
- * @iv: TLS 1.2 implicit nonce
+ * @key: TLS 1.2 write key; in raw mode TLS 1.3's, too
+ * @iv: TLS 1.2 implicit nonce; likewise
  * @secret_len: bytes in @secret
  * @key_len: bytes in @key
  * @iv_len: bytes in @iv
@@ -63,7 +64,8 @@ struct ksc_suite {
  * @tfm: keyed transform
  * @req: its request, reused for every record
  * @suite: what it does
- * @iv: static iv (1.3, ChaCha20) or salt (1.2 GCM)
+ * @iv: static iv (1.3, ChaCha20); or salt (1.2 GCM, CCM) and how far the explicit nonce
+ *	is ahead of @seq, which it is in raw mode only
  * @seq: sequence number of the next record; starts at 0 with each key, so that it
  *	counts its records
  * @limit: how many it may protect

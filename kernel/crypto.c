@@ -153,8 +153,8 @@ static struct crypto_aead *ksc_aead_alloc(const struct ksc_suite *suite)
  * ksc_cipher_init() - take keys into use
  * @c: all zero
  * @suite: what for
- * @key: the keys as the daemon gave them, of the suite's lengths; the caller
- *	zeroises them
+ * @key: of the suite's lengths; the caller zeroises them. TLS 1.3: a secret from the
+ *	daemon, or in raw mode key and iv
  *
  * Context: process, may sleep.
  * Return: 0 or an errno; then @c holds nothing.
@@ -181,11 +181,11 @@ int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
 	if (!c->req)
 		goto fail;
 
-	if (suite->version == KSC_VERSION_1_3) {
+	if (suite->version == KSC_VERSION_1_3 && key->secret_len) {
 		memcpy(c->secret, key->secret, suite->hash_len);
 		err = ksc_cipher_derive(c);
 	} else {
-		memcpy(c->iv, key->iv, suite->salt_len);
+		memcpy(c->iv, key->iv, key->iv_len);
 		err = crypto_aead_setkey(c->tfm, key->key, suite->key_len);
 	}
 	if (!err)

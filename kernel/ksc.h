@@ -296,6 +296,7 @@ struct ksc_rxq {
  * @bytes: application bytes received
  * @records: records received
  * @updates: KeyUpdates received
+ * @asked: the peer was told to change its keys, which are at their limit
  * @warned: a warning alert came
  * @warning: its number, of the last one
  */
@@ -313,6 +314,7 @@ struct ksc_rx {
 	u8 *stage;
 	u32 stage_len;
 	u32 updates;
+	bool asked;
 	bool warned;
 	u8 warning;
 	u64 bytes;
@@ -352,6 +354,7 @@ struct ksc_gate {
  * @read_shut: the application shut its reading side
  * @write_shut: likewise, before the handshake was done
  * @armed: TCP's callbacks are ours
+ * @raw: it is a struct ksc_ktls
  * @rekey: enum ksc_update that netlink asks for; @lock
  * @version: negotiated version
  * @suite: negotiated suite
@@ -388,6 +391,7 @@ struct ksc_sock {
 	bool read_shut;
 	bool write_shut;
 	bool armed;
+	bool raw;
 	u8 rekey;
 	u16 version;
 	u16 suite;
@@ -436,6 +440,8 @@ struct ksc_net *ksc_net(const struct net *net);
 int ksc_proto_init(void);
 void ksc_proto_exit(void);
 int ksc_ulp_attach(struct sock *sk);
+bool ksc_pristine(const struct sock *sk);
+bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o);
 struct proto *ksc_base_proto(const struct sock *sk);
 const struct proto_ops *ksc_base_ops(const struct sock *sk);
 
@@ -450,8 +456,6 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		      struct poll_table_struct *wait);
 int ksc_disconnect(struct sock *sk, int flags);
 void ksc_close(struct sock *sk, long timeout);
-int ksc_inq(struct sock *sk);
-int ksc_outq(struct sock *sk, bool sent);
 int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_error(const struct ksc_sock *ks);
 void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
@@ -464,6 +468,10 @@ void ksc_arm(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
 void ksc_release_work(struct ksc_sock *ks);
 
+/* ioctl.c */
+int ksc_inq(struct sock *sk);
+int ksc_outq(struct sock *sk, bool sent);
+
 /* gate.c */
 int ksc_gate_new(struct sock *sk);
 struct ksc_gate *ksc_gate_get(struct ksc_gate *gate);
@@ -475,6 +483,8 @@ void ksc_gate_leave(struct ksc_gate *gate);
 
 /* ulp.c */
 int ksc_attach(struct sock *sk);
+int ksc_attach_raw(struct sock *sk);
+void ksc_ulp_release(struct sock *sk);
 int ksc_ulp_init(void);
 void ksc_ulp_exit(void);
 void ksc_ulp_free(void);
@@ -631,6 +641,7 @@ bool ksc_tx_crowded(const struct ksc_sock *ks);
 u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len);
 int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
+int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		 struct iov_iter *from, u32 len);
 void ksc_tx_hold(struct ksc_sock *ks);
@@ -672,6 +683,7 @@ bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
+int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
 void ksc_rx_free(struct sock *sk, struct ksc_rx *rx);
@@ -691,6 +703,10 @@ int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
 const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *buf);
 int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 	       struct scatterlist *sg, int used, int max);
+
+/* ktls.c, see ktls.h too */
+int ksc_ktls_init(void);
+void ksc_ktls_exit(void);
 
 /* diag.c */
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,

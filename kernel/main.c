@@ -80,8 +80,13 @@ static int __init ksc_init(void)
 	err = ksc_proto_init();
 	if (err)
 		goto no_proto;
+	err = ksc_ktls_init();
+	if (err)
+		goto no_ktls;
 	return 0;
 
+no_ktls:
+	ksc_proto_exit();
 no_proto:
 	ksc_ulp_exit();
 	ksc_ulp_free();
@@ -96,6 +101,7 @@ no_net:
 
 static void __exit ksc_exit(void)
 {
+	ksc_ktls_exit();
 	ksc_proto_exit();
 	ksc_ulp_exit();
 	ksc_netlink_exit();
@@ -117,6 +123,7 @@ MODULE_DESCRIPTION("TLS security contexts as a service of the kernel's sockets")
 MODULE_AUTHOR("The kschannel authors");
 MODULE_LICENSE("GPL");
 MODULE_ALIAS_TCP_ULP(KSC_ULP_NAME);
+MODULE_ALIAS_TCP_ULP(KSC_RAW_ULP_NAME);
 MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, 260, 1);
 MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET6, 260, 1);
 MODULE_ALIAS_GENL_FAMILY(KSC_FAMILY_NAME);

@@ -72,6 +72,43 @@ static void ksc_take_over(struct sock *sk, int family)
 }
 
 /**
+ * ksc_pristine() - is this a TCP socket with nothing but TCP to it?
+ * @sk: socket, locked and owned
+ *
+ * Not with sockmap, SMC, MPTCP, BPF, whoever stands between already; nor with Fast
+ * Open, which sends before there is a connection to protect.
+ *
+ * Context: process.
+ */
+bool ksc_pristine(const struct sock *sk)
+{
+	int family = sk->sk_family == AF_INET6;
+
+	return sk_is_tcp(sk) && ksc_registered[family] &&
+	       sk->sk_prot == ksc_base_protos[family] && sk->sk_socket &&
+	       sk->sk_socket->ops == ksc_bases[family] && !sk->sk_user_data &&
+	       !tcp_sk(sk)->fastopen_connect && !tcp_sk(sk)->repair;
+}
+
+/**
+ * ksc_base_tables() - copy TCP's operations
+ * @v6: IPv6's
+ * @p: where to
+ * @o: where to
+ *
+ * Context: module init, after ksc_proto_init().
+ * Return: false if there are none, this being a kernel booted without IPv6.
+ */
+bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o)
+{
+	if (!ksc_registered[v6])
+		return false;
+	*p = *ksc_base_protos[v6];
+	*o = *ksc_bases[v6];
+	return true;
+}
+
+/**
  * ksc_ulp_attach() - ULP init: setsockopt(TCP_ULP)
  * @sk: socket, locked and owned
  *
@@ -83,15 +120,7 @@ int ksc_ulp_attach(struct sock *sk)
 	struct ksc_sock *ks;
 	int err;
 
-	if (!sk_is_tcp(sk) || !ksc_registered[family])
-		return -EOPNOTSUPP;
-	/*
-	 * Sockmap, SMC, MPTCP, BPF: whoever stands between already; and Fast
-	 * Open sends before there is a connection to protect.
-	 */
-	if (sk->sk_prot != ksc_base_protos[family] || !sk->sk_socket ||
-	    sk->sk_socket->ops != ksc_bases[family] || sk->sk_user_data ||
-	    tcp_sk(sk)->fastopen_connect || tcp_sk(sk)->repair)
+	if (!ksc_pristine(sk))
 		return -EOPNOTSUPP;
 	/* a listener may have children already that nobody would protect */
 	if (!((1 << sk->sk_state) & (TCPF_CLOSE | TCPF_SYN_SENT | TCPF_ESTABLISHED)))

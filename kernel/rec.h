@@ -47,6 +47,7 @@ void ksc_rec_done(struct sock *sk, struct ksc_rx *rx, struct ksc_rec *rec);
 void ksc_rec_drop_all(struct sock *sk, struct ksc_rx *rx);
 
 /* rx.c */
+int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec);
 int ksc_rx_next(struct sock *sk, struct ksc_sock *ks);
 
 /* control.c */

@@ -94,11 +94,19 @@ bool ksc_rx_shut_window(const struct sock *sk)
 		tcp_receive_window(tcp_sk(sk)) <= inet_csk(sk)->icsk_ack.rcv_mss);
 }
 
-/* Move up to a record's missing bytes from TCP's queue to our own memory */
-static int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks, u32 max)
+/**
+ * ksc_rx_stage_some() - move a record's bytes from TCP's queue to our own memory
+ * @sk: socket, locked and owned
+ * @ks: its state; the length of the record at the queue's head is known
+ *
+ * As many of the missing ones as have come.
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->rx;
-	u32 n = min_t(u32, ksc_rxq_avail(sk, &rx->queue), max - rx->stage_len);
+	u32 n = min_t(u32, ksc_rxq_avail(sk, &rx->queue), rx->rec_len - rx->stage_len);
 	int err;
 
 	if (!rx->stage) {
@@ -131,7 +139,7 @@ void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks)
 	if (ks->phase != KSC_PHASE_ESTABLISHED || rx->closed || ksc_rx_has_plain(rx) ||
 	    ksc_rx_ready(sk, ks) || !rx->rec_len || !ksc_rx_stalled(sk, ks))
 		return;
-	if (ksc_rx_stage_some(sk, ks, rx->rec_len))
+	if (ksc_rx_stage_some(sk, ks))
 		ksc_pump_kick(ks, HZ / 10);
 	ksc_rxq_flush(sk, &rx->queue);
 }
@@ -159,7 +167,7 @@ static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
 			return n;
 	}
 	/* in too many pieces, or too long for the window: make it one */
-	n = ksc_rx_stage_some(sk, ks, rx->rec_len);
+	n = ksc_rx_stage_some(sk, ks);
 	if (n)
 		return n;
 	ksc_sg_init(rec->src, 1 + !v13);
@@ -221,13 +229,18 @@ static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
 	}
 }
 
-/*
- * Decrypt the record at the head and consume it. The frame is RFC 8446 5.2, or
- * RFC 5246 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
+/**
+ * ksc_rx_open() - decrypt the record at the head and consume it
+ * @sk: socket, locked and owned
+ * @ks: its state; ksc_rx_ready() or the like was true
+ * @rec: where to; its type is not set
  *
- * Return: content type, or an errno; -EBADMSG if it doesn't authenticate.
+ * The frame is RFC 8446 5.2, or RFC 5246 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
+ *
+ * Context: process. Return: content type, 0 if there is none, or an errno and the
+ * record is as it was; -EBADMSG if it doesn't authenticate.
  */
-static int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec)
+int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec)
 {
 	struct ksc_rx *rx = &ks->rx;
 	struct ksc_cipher *c = &rx->cipher;
@@ -295,9 +308,13 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 		return -ENOMEM;
 
 	type = ksc_rx_open(sk, ks, rec);
-	/* a peer that does not mind the AEAD's limit is asked to, once with each key */
-	if (unlikely(rx->cipher.seq == rx->cipher.limit + 1) && type >= 0 &&
-	    ks->version == KSC_VERSION_1_3) {
+	/*
+	 * A peer that does not mind the AEAD's limit is asked to, once with each key.
+	 * One that does has its KeyUpdate there, and is not to be asked for another.
+	 */
+	if (unlikely(rx->cipher.seq > rx->cipher.limit) && !rx->asked &&
+	    type == KSC_CT_APPLICATION_DATA && ks->version == KSC_VERSION_1_3) {
+		rx->asked = true;
 		ksc_rxq_flush(sk, &rx->queue);
 		err = ksc_rekey_soon(sk, ks, KSC_UPDATE_BOTH);
 		if (err)

@@ -183,9 +183,11 @@ static unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
 	ksc_header_make(p, v13 ? KSC_CT_APPLICATION_DATA : type,
 			c->suite->explicit_len + len + KSC_TAG_LEN);
 	if (c->suite->explicit_len) {
-		__be64 seq = cpu_to_be64(c->seq);
+		__be64 n;
 
-		memcpy(p + KSC_HEADER_LEN, &seq, sizeof(seq));
+		memcpy(&n, c->iv + 4, sizeof(n));
+		n = cpu_to_be64(be64_to_cpu(n) + c->seq);
+		memcpy(p + KSC_HEADER_LEN, &n, sizeof(n));
 		ksc_cipher_nonce(c, p + KSC_HEADER_LEN);
 	} else {
 		ksc_cipher_nonce(c, NULL);
@@ -482,8 +484,16 @@ int ksc_tx_raw(struct sock *sk, const void *data, size_t len)
 	return n < 0 ? n : n == len ? 0 : -ENOBUFS;
 }
 
-/* Seal and push an open record, or push a pending one, whatever the buffer */
-static int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
+/**
+ * ksc_tx_flush() - seal and push an open record, or push a pending one
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Whatever the send buffer.
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 	struct ksc_tx_lift l;

@@ -7,9 +7,37 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
+#include "ktls.h"
 
-/* a cache of its own: kmalloc would round 0.8 KiB up to 1 */
-static struct kmem_cache *ksc_sock_cache;
+/* caches of their own: kmalloc would round 0.8 KiB up to 1 */
+static struct kmem_cache *ksc_sock_cache, *ksc_ktls_cache;
+
+static struct ksc_sock *ksc_sock_alloc(bool raw, gfp_t gfp)
+{
+	struct ksc_ktls *kt;
+
+	if (!raw)
+		return kmem_cache_zalloc(ksc_sock_cache, gfp);
+	kt = kmem_cache_zalloc(ksc_ktls_cache, gfp);
+	if (!kt)
+		return NULL;
+	kt->ks.raw = true;
+	return &kt->ks;
+}
+
+static void ksc_sock_free(struct ksc_sock *ks)
+{
+	struct ksc_ktls *kt;
+
+	if (!ks->raw) {
+		kmem_cache_free(ksc_sock_cache, ks);
+		return;
+	}
+	kt = ksc_ktls(ks);
+	memzero_explicit(&kt->tx_info, sizeof(kt->tx_info));
+	memzero_explicit(&kt->rx_info, sizeof(kt->rx_info));
+	kmem_cache_free(ksc_ktls_cache, kt);
+}
 
 static void ksc_sock_free_rcu(struct rcu_head *rcu)
 {
@@ -19,7 +47,7 @@ static void ksc_sock_free_rcu(struct rcu_head *rcu)
 	ksc_gate_put(ks->gate);
 	kfree(ks->session);
 	kfree(ks->failure);
-	kmem_cache_free(ksc_sock_cache, ks);
+	ksc_sock_free(ks);
 }
 
 static void ksc_sock_release(struct kref *ref)
@@ -68,13 +96,13 @@ struct sock *ksc_sock_hold(struct ksc_sock *ks)
 	return sk;
 }
 
-static struct ksc_sock *ksc_sock_new(struct sock *sk, gfp_t gfp)
+static struct ksc_sock *ksc_sock_new(struct sock *sk, bool raw, gfp_t gfp)
 {
 	struct ksc_net *kn = ksc_net(sock_net(sk));
 	struct ksc_sock *ks;
 	int err;
 
-	ks = kmem_cache_zalloc(ksc_sock_cache, gfp);
+	ks = ksc_sock_alloc(raw, gfp);
 	if (!ks)
 		return NULL;
 	spin_lock_init(&ks->lock);
@@ -88,7 +116,7 @@ static struct ksc_sock *ksc_sock_new(struct sock *sk, gfp_t gfp)
 	err = xa_alloc_cyclic_bh(&kn->socks, &ks->id, ks, xa_limit_31b,
 				 &kn->next_sock, gfp);
 	if (err < 0) {
-		kmem_cache_free(ksc_sock_cache, ks);
+		ksc_sock_free(ks);
 		return NULL;
 	}
 	atomic_inc(&kn->nr_socks);
@@ -105,7 +133,7 @@ static struct ksc_sock *ksc_sock_new(struct sock *sk, gfp_t gfp)
  */
 int ksc_attach(struct sock *sk)
 {
-	struct ksc_sock *ks = ksc_sock_new(sk, GFP_KERNEL_ACCOUNT);
+	struct ksc_sock *ks = ksc_sock_new(sk, false, GFP_KERNEL_ACCOUNT);
 
 	if (!ks)
 		return -ENOMEM;
@@ -113,6 +141,27 @@ int ksc_attach(struct sock *sk)
 	ks->gid = current_egid();
 	ks->rcvlowat = sk->sk_rcvlowat;
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
+	/* published before the operations that look for it */
+	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
+	return 0;
+}
+
+/**
+ * ksc_attach_raw() - give a socket the state of raw mode
+ * @sk: socket, locked and owned
+ *
+ * The caller makes the socket's operations those of raw mode.
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_attach_raw(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sock_new(sk, true, GFP_KERNEL_ACCOUNT);
+
+	if (!ks)
+		return -ENOMEM;
+	ks->uid = sk->sk_uid;
+	ks->gid = current_egid();
 	/* published before the operations that look for it */
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
 	return 0;
@@ -128,7 +177,7 @@ static void ksc_ulp_clone(const struct request_sock *req, struct sock *newsk,
 	__module_get(THIS_MODULE);
 
 	if (parent)
-		ks = ksc_sock_new(newsk, priority);
+		ks = ksc_sock_new(newsk, false, priority);
 	if (ks) {
 		ks->role = KSC_ROLE_SERVER;
 		ks->uid = parent->uid;
@@ -150,8 +199,13 @@ static void ksc_ulp_clone(const struct request_sock *req, struct sock *newsk,
 	newsk->sk_prot_creator = ksc_base_proto(newsk);
 }
 
-/* The socket is being destroyed; any context, nobody else uses it */
-static void ksc_ulp_release(struct sock *sk)
+/**
+ * ksc_ulp_release() - ULP release: the socket is being destroyed
+ * @sk: socket that nobody else uses
+ *
+ * Context: any.
+ */
+void ksc_ulp_release(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 
@@ -187,11 +241,12 @@ int ksc_ulp_init(void)
 	int err;
 
 	ksc_sock_cache = KMEM_CACHE(ksc_sock, SLAB_ACCOUNT);
-	if (!ksc_sock_cache)
-		return -ENOMEM;
-	err = tcp_register_ulp(&ksc_ulp_ops);
+	ksc_ktls_cache = KMEM_CACHE(ksc_ktls, SLAB_ACCOUNT);
+	err = -ENOMEM;
+	if (ksc_sock_cache && ksc_ktls_cache)
+		err = tcp_register_ulp(&ksc_ulp_ops);
 	if (err)
-		kmem_cache_destroy(ksc_sock_cache);
+		ksc_ulp_free();
 	return err;
 }
 
@@ -209,4 +264,5 @@ void ksc_ulp_exit(void)
 void ksc_ulp_free(void)
 {
 	kmem_cache_destroy(ksc_sock_cache);
+	kmem_cache_destroy(ksc_ktls_cache);
 }

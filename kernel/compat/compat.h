@@ -18,9 +18,14 @@
 #define KSC_HAVE_SENDPAGE	1
 /* what says that more of the same write follows */
 #define KSC_COMPAT_MORE		(MSG_MORE | MSG_SENDPAGE_NOTLAST)
+#define KSC_COMPAT_SPLICE	(MSG_SENDPAGE_NOTLAST | MSG_SENDPAGE_NOPOLICY)
 #else
 #define KSC_COMPAT_MORE		MSG_MORE
+#define KSC_COMPAT_SPLICE	(MSG_SPLICE_PAGES | MSG_SENDPAGE_NOPOLICY)
 #endif
+/* what kTLS's sendmsg takes */
+#define KSC_COMPAT_SEND_FLAGS	(MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR | \
+				 MSG_CMSG_COMPAT | KSC_COMPAT_SPLICE)
 
 /* 6.10 wraps accept()'s arguments up */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Raw mode: a ULP that does what in-tree kTLS does. Attaching, TCP's callbacks,
+ * poll() and close(). Each direction is plain TCP until it has keys; TCP's operations
+ * are called through as long as that is so.
+ */
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <net/inet_common.h>
+#include <net/tcp.h>
+
+#include "compat/compat.h"
+#include "ktls.h"
+
+enum { KSC_V4, KSC_V6, KSC_FAMILIES };
+
+static struct proto ksc_ktls_protos[KSC_FAMILIES];
+static struct proto_ops ksc_ktls_ops[KSC_FAMILIES];
+
+/**
+ * ksc_ktls_abort() - tell the socket's users of an error
+ * @sk: socket, locked
+ * @err: errno, negative
+ *
+ * Context: the socket's lock, owned or in softirq.
+ */
+void ksc_ktls_abort(struct sock *sk, int err)
+{
+	WRITE_ONCE(sk->sk_err, -err);
+	/* pairs with the barrier in tcp_poll() */
+	smp_wmb();
+	sk_error_report(sk);
+}
+
+/* ---- TCP's callbacks: the socket's lock is held, in softirq or process ---- */
+
+static void ksc_ktls_data_ready(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+	struct ksc_ktls *kt;
+
+	/* on its way out */
+	if (unlikely(!ks))
+		return;
+	kt = ksc_ktls(ks);
+	if (!kt->rx_on || ksc_ktls_ready(sk, kt))
+		ks->data_ready(sk);
+	else if (ksc_rx_stalled(sk, ks))
+		ksc_pump_kick(ks, 0);
+}
+
+static void ksc_ktls_write_space(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	if (unlikely(!ks))
+		return;
+	if (ks->tx.pending)
+		ksc_pump_kick(ks, 0);
+	ks->write_space(sk);
+}
+
+static void ksc_ktls_arm(struct sock *sk, struct ksc_sock *ks)
+{
+	write_lock_bh(&sk->sk_callback_lock);
+	ks->armed = true;
+	ks->data_ready = sk->sk_data_ready;
+	ks->write_space = sk->sk_write_space;
+	sk->sk_data_ready = ksc_ktls_data_ready;
+	sk->sk_write_space = ksc_ktls_write_space;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+static void ksc_ktls_disarm(struct sock *sk, struct ksc_sock *ks)
+{
+	write_lock_bh(&sk->sk_callback_lock);
+	ks->armed = false;
+	sk->sk_data_ready = ks->data_ready;
+	sk->sk_write_space = ks->write_space;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* ---- the work item: what wants process context ---- */
+
+static void ksc_ktls_work(struct work_struct *work)
+{
+	struct ksc_sock *ks = container_of(to_delayed_work(work),
+					   struct ksc_sock, pump);
+	struct sock *sk = ksc_sock_hold(ks);
+
+	if (!sk) {
+		/* destroyed without a close(): nobody else is left */
+		ksc_release_work(ks);
+	} else if (sock_owned_by_user_nocheck(sk)) {
+		/* whoever owns it may sleep: that must not hold up other sockets */
+		ksc_pump_kick(ks, 1);
+	} else {
+		lock_sock(sk);
+		if (ks->phase == KSC_PHASE_ESTABLISHED) {
+			ksc_ktls_resume(sk, ksc_ktls(ks));
+			ksc_ktls_stage(sk, ksc_ktls(ks));
+		}
+		release_sock(sk);
+	}
+	if (sk)
+		sock_put(sk);
+	ksc_sock_put(ks);
+}
+
+/* ---- poll, shutdown, close ---- */
+
+/* Readable means a record to read, data or not, or an error */
+static bool ksc_ktls_poll_in(struct sock *sk, struct ksc_ktls *kt)
+{
+	struct ksc_rx *rx = &kt->ks.rx;
+	bool in;
+
+	if (ksc_rx_has_plain(rx))
+		return true;
+	if (READ_ONCE(kt->rekey_pending) || READ_ONCE(kt->stopped))
+		return false;
+	in = ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) >=
+	     (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN);
+	if (in) {
+		lock_sock(sk);
+		in = ksc_ktls_ready(sk, kt);
+		release_sock(sk);
+	}
+	if (!in && ksc_rx_stalled(sk, &kt->ks))
+		ksc_pump_kick(&kt->ks, 0);
+	return in;
+}
+
+static __poll_t ksc_ktls_poll(struct file *file, struct socket *sock,
+			      struct poll_table_struct *wait)
+{
+	const __poll_t in = EPOLLIN | EPOLLRDNORM, out = EPOLLOUT | EPOLLWRNORM;
+	struct sock *sk = sock->sk;
+	struct ksc_sock *ks = ksc_sk(sk);
+	__poll_t mask = tcp_poll(file, sock, wait);
+
+	if (!ks)
+		return mask;
+	if (READ_ONCE(ks->tx.pending)) {
+		mask &= ~out;
+		set_bit(SOCK_NOSPACE, &sock->flags);
+		/* as in tcp_poll(): it may have gone before the flag was set */
+		smp_mb__after_atomic();
+		if (!READ_ONCE(ks->tx.pending))
+			mask |= out;
+	}
+	/* pairs with ksc_ktls_set_keys() */
+	if (!smp_load_acquire(&ksc_ktls(ks)->rx_on) ||
+	    READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
+		return mask;
+	mask &= ~in;
+	if (ksc_ktls_poll_in(sk, ksc_ktls(ks)))
+		mask |= in;
+	return mask;
+}
+
+/* What was sealed goes before the FIN; an open record does not */
+static int ksc_ktls_shutdown(struct socket *sock, int how)
+{
+	struct sock *sk = sock->sk;
+	struct ksc_sock *ks;
+
+	if (how == SHUT_WR || how == SHUT_RDWR) {
+		lock_sock(sk);
+		ks = ksc_sk(sk);
+		if (ks && ks->tx.pending)
+			ksc_tx_flush(sk, ks);
+		release_sock(sk);
+	}
+	return inet_shutdown(sock, how);
+}
+
+/* No close_notify: that is the application's, as with in-tree kTLS */
+static void ksc_ktls_close(struct sock *sk, long timeout)
+{
+	struct proto *base = ksc_base_proto(sk);
+	struct ksc_sock *ks;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (ks) {
+		if (ks->tx.pending)
+			ksc_tx_flush(sk, ks);
+		WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
+		ksc_tx_free(&ks->tx);
+		ksc_rx_free(sk, &ks->rx);
+		memzero_explicit(&ksc_ktls(ks)->tx_info, sizeof(union ksc_ktls_info));
+		memzero_explicit(&ksc_ktls(ks)->rx_info, sizeof(union ksc_ktls_info));
+		ksc_ktls_disarm(sk, ks);
+		if (cancel_delayed_work(&ks->pump))
+			ksc_sock_put(ks);
+	}
+	/* from here on TCP alone finishes what is in its queues */
+	WRITE_ONCE(sk->sk_prot, base);
+	release_sock(sk);
+	base->close(sk, timeout);
+}
+
+static int ksc_ktls_disconnect(struct sock *sk, int flags)
+{
+	return -EOPNOTSUPP;
+}
+
+/* ---- the ULP ---- */
+
+static int ksc_ktls_attach(struct sock *sk)
+{
+	int family = sk->sk_family == AF_INET6;
+	struct ksc_sock *ks;
+	int err;
+
+	if (sk->sk_state != TCP_ESTABLISHED)
+		return -ENOTCONN;
+	if (!ksc_pristine(sk))
+		return -EOPNOTSUPP;
+
+	err = ksc_attach_raw(sk);
+	if (err)
+		return err;
+	ks = ksc_sk(sk);
+	INIT_DELAYED_WORK(&ks->pump, ksc_ktls_work);
+	ks->tx.max = KSC_MAX_PAYLOAD;
+	WRITE_ONCE(ks->phase, KSC_PHASE_ESTABLISHED);
+	ksc_ktls_arm(sk, ks);
+	WRITE_ONCE(sk->sk_prot, &ksc_ktls_protos[family]);
+	WRITE_ONCE(sk->sk_socket->ops, &ksc_ktls_ops[family]);
+	return 0;
+}
+
+/* no clone: the core then refuses to let such a socket listen */
+static struct tcp_ulp_ops ksc_ktls_ulp_ops = {
+	.name		= KSC_RAW_ULP_NAME,
+	.owner		= THIS_MODULE,
+	.init		= ksc_ktls_attach,
+	.get_info	= ksc_ktls_get_info,
+	.get_info_size	= ksc_ktls_get_info_size,
+	.release	= ksc_ulp_release,
+};
+
+static void ksc_ktls_build(int family)
+{
+	struct proto_ops *o = &ksc_ktls_ops[family];
+	struct proto *p = &ksc_ktls_protos[family];
+
+	if (!ksc_base_tables(family, p, o))
+		return;
+	p->close = ksc_ktls_close;
+	p->disconnect = ksc_ktls_disconnect;
+	p->setsockopt = ksc_ktls_setsockopt;
+	p->getsockopt = ksc_ktls_getsockopt;
+	p->sendmsg = ksc_ktls_sendmsg;
+	p->recvmsg = ksc_ktls_recvmsg;
+	p->splice_eof = ksc_ktls_splice_eof;
+	o->poll = ksc_ktls_poll;
+	o->shutdown = ksc_ktls_shutdown;
+	o->splice_read = ksc_ktls_splice_read;
+	/* TCP's would take from the queue what is not plain */
+	o->read_sock = NULL;
+	o->read_skb = NULL;
+	o->sendmsg_locked = NULL;
+#ifdef KSC_HAVE_SENDPAGE
+	/* the core falls back to sendmsg */
+	p->sendpage = NULL;
+	o->sendpage_locked = NULL;
+#endif
+#ifdef CONFIG_BPF_SYSCALL
+	/* no sockmap */
+	p->psock_update_sk_prot = NULL;
+#endif
+}
+
+/**
+ * ksc_ktls_init() - make the ULP of raw mode known to TCP
+ *
+ * Context: module init, after ksc_proto_init(). Return: 0 or an errno.
+ */
+int ksc_ktls_init(void)
+{
+	int i;
+
+	for (i = 0; i < KSC_FAMILIES; i++)
+		ksc_ktls_build(i);
+	return tcp_register_ulp(&ksc_ktls_ulp_ops);
+}
+
+/**
+ * ksc_ktls_exit() - undo ksc_ktls_init()
+ */
+void ksc_ktls_exit(void)
+{
+	tcp_unregister_ulp(&ksc_ktls_ulp_ops);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Raw mode: the kTLS of linux/tls.h on our record layer. The application runs the
+ * handshake and sets the keys; nothing here is used by a managed socket.
+ */
+#ifndef _KSC_KTLS_H
+#define _KSC_KTLS_H
+
+#include <linux/tls.h>
+
+#include "ksc.h"
+
+struct poll_table_struct;
+
+/* newer kernels' */
+#ifndef TLS_TX_MAX_PAYLOAD_LEN
+#define TLS_TX_MAX_PAYLOAD_LEN	5
+#endif
+
+/**
+ * union ksc_ktls_info - keys as the application gives them
+ * @info: version and cipher
+ * @gcm_128: with AES-128-GCM, and so on
+ * @gcm_256: .
+ * @ccm_128: .
+ * @chacha: .
+ */
+union ksc_ktls_info {
+	struct tls_crypto_info info;
+	struct tls12_crypto_info_aes_gcm_128 gcm_128;
+	struct tls12_crypto_info_aes_gcm_256 gcm_256;
+	struct tls12_crypto_info_aes_ccm_128 ccm_128;
+	struct tls12_crypto_info_chacha20_poly1305 chacha;
+};
+
+/**
+ * struct ksc_ktls - a raw socket
+ * @ks: what it shares with a managed one; in phase established from the start
+ * @tx_info: sending keys; version 0 as long as there are none
+ * @rx_info: receiving keys; likewise
+ * @tx_on: there are sending keys; read without the lock
+ * @rx_on: there are receiving keys; likewise
+ * @rekey_pending: the peer's KeyUpdate was received and the keys to go with it were
+ *	not set yet
+ * @stopped: the peer sent a header that is none; nothing is read any more
+ * @zerocopy: TLS_TX_ZEROCOPY_RO, of no effect
+ * @no_pad: TLS_RX_EXPECT_NO_PAD, of no effect
+ * @type: content type of the record under construction
+ * @tx_err: errno of all further sending, positive
+ *
+ * Under the socket's lock.
+ */
+struct ksc_ktls {
+	struct ksc_sock ks;
+	union ksc_ktls_info tx_info;
+	union ksc_ktls_info rx_info;
+	bool tx_on;
+	bool rx_on;
+	bool rekey_pending;
+	bool stopped;
+	bool zerocopy;
+	bool no_pad;
+	u8 type;
+	u8 tx_err;
+};
+
+static inline struct ksc_ktls *ksc_ktls(struct ksc_sock *ks)
+{
+	return container_of(ks, struct ksc_ktls, ks);
+}
+
+/* ktls.c */
+void ksc_ktls_abort(struct sock *sk, int err);
+
+/* ktls_opt.c */
+int ksc_ktls_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+			unsigned int optlen);
+int ksc_ktls_getsockopt(struct sock *sk, int level, int optname,
+			char __user *optval, int __user *optlen);
+int ksc_ktls_get_info(struct sock *sk, struct sk_buff *skb);
+size_t ksc_ktls_get_info_size(const struct sock *sk);
+
+/* ktls_tx.c */
+int ksc_ktls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+void ksc_ktls_splice_eof(struct socket *sock);
+void ksc_ktls_resume(struct sock *sk, struct ksc_ktls *kt);
+
+/* ktls_rx.c */
+int ksc_ktls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+		     int *addr_len);
+ssize_t ksc_ktls_splice_read(struct socket *sock, loff_t *ppos,
+			     struct pipe_inode_info *pipe, size_t len,
+			     unsigned int flags);
+bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt);
+void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt);
+
+#endif /* _KSC_KTLS_H */

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Linked to the kernel's test: a case ends with _exit(), and what it printed
+ * before, that it goes on without TLS, must not be lost.
+ */
+#include <stdio.h>
+
+__attribute__((constructor)) static void unbuffered(void)
+{
+	setvbuf(stdout, NULL, _IONBF, 0);
+}

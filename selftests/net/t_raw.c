@@ -1,0 +1,870 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Raw mode: what in-tree kTLS does, by itself and with in-tree kTLS at the other end. */
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include "nl.h"
+#include "raw.h"
+
+#define OURS KSC_RAW_ULP_NAME
+/* HandshakeType key_update, length 1, update_not_requested */
+static const uint8_t key_update[5] = { 24, 0, 0, 1, 0 };
+
+/* ---- the ULP ---- */
+
+static void test_attach(void **state)
+{
+	struct sockaddr unspec = { .sa_family = AF_UNSPEC };
+	int fd = t_plain(AF_INET), fds[2], v = 0;
+	socklen_t len = sizeof(v);
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr);
+
+	(void)state;
+	FAILS(setsockopt(fd, IPPROTO_TCP, TCP_ULP, OURS, sizeof(OURS)), ENOTCONN);
+	FAILS(setsockopt(listener, IPPROTO_TCP, TCP_ULP, OURS, sizeof(OURS)), ENOTCONN);
+	close(fd);
+	close(listener);
+
+	raw_plain_pair(AF_INET6, fds);
+	raw_attach(fds[0], OURS);
+	FAILS(setsockopt(fds[0], IPPROTO_TCP, TCP_ULP, OURS, sizeof(OURS)), EEXIST);
+	FAILS(setsockopt(fds[0], IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, sizeof(KSC_ULP_NAME)),
+	      EEXIST);
+	/* nothing of managed mode here, nothing of raw mode there */
+	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ROLE, &v, sizeof(v)), ENOPROTOOPT);
+	FAILS(getsockopt(fds[0], SOL_KSCHANNEL, KSC_ERROR, &v, &len), ENOPROTOOPT);
+	t_attach(fds[1]);
+	FAILS(setsockopt(fds[1], SOL_TLS, TLS_TX, &v, sizeof(v)), ENOPROTOOPT);
+	FAILS(getsockopt(fds[1], SOL_TLS, TLS_TX, &v, &len), ENOPROTOOPT);
+	/* it can't become anything else */
+	FAILS(connect(fds[0], &unspec, sizeof(unspec)), EOPNOTSUPP);
+	SYS(shutdown(fds[0], SHUT_RDWR));
+	close(fds[1]);
+	FAILS(listen(fds[0], 1), EINVAL);
+	close(fds[0]);
+}
+
+/* Without keys it is plain TCP, and each direction is for as long as it has none. */
+static void test_directions(void **state)
+{
+	struct raw_keys keys = raw_keys(raw_13, 0, 0);
+	char buf[64];
+	int fds[2];
+
+	(void)state;
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[0], OURS);
+	t_exchange(fds[0], fds[1]);
+	/* sending keys alone: what comes is still plain */
+	raw_set(fds[0], TLS_TX, &keys);
+	t_send(fds[1], "plain", 5);
+	t_expect(fds[0], "plain");
+	t_send(fds[0], "secret", 6);
+	assert_int_equal(SYS(recv(fds[1], buf, sizeof(buf), 0)), 5 + 6 + 1 + 16);
+	assert_memory_equal(buf, "\x17\x03\x03\x00\x17", 5);
+	/* and what came before there are keys for it, is of the protected stream */
+	t_send(fds[0], "more", 4);
+	keys = raw_keys(raw_13, 0, 1);
+	raw_attach(fds[1], OURS);
+	raw_set(fds[1], TLS_RX, &keys);
+	t_expect(fds[1], "more");
+	raw_close(fds);
+}
+
+/* ---- keys ---- */
+
+static void test_wrong_keys(void **state)
+{
+	struct raw_keys keys = raw_keys(raw_12, 0, 0), wrong;
+	int fds[2], fd;
+	socklen_t len;
+
+	(void)state;
+	raw_plain_pair(AF_INET, fds);
+	fd = fds[0];
+	raw_attach(fd, OURS);
+	len = sizeof(keys.info);
+	FAILS(getsockopt(fd, SOL_TLS, TLS_TX, &wrong, &len), EBUSY);
+	FAILS(setsockopt(fd, SOL_TLS, TLS_TX, &keys, sizeof(keys.info) - 1), EINVAL);
+	FAILS(setsockopt(fd, SOL_TLS, TLS_TX, &keys, keys.len - 1), EINVAL);
+	FAILS(setsockopt(fd, SOL_TLS, TLS_TX, &keys, keys.len + 1), EINVAL);
+	FAILS(setsockopt(fd, SOL_TLS, TLS_TX, NULL, keys.len), EINVAL);
+	FAILS(setsockopt(fd, SOL_TLS, TLS_TX, (void *)8, keys.len), EFAULT);
+	FAILS(setsockopt(fd, SOL_TLS, 99, &keys, keys.len), ENOPROTOOPT);
+	FAILS(getsockopt(fd, SOL_TLS, 99, &wrong, &len), ENOPROTOOPT);
+	wrong = keys;
+	wrong.info.version = 0x0302;
+	FAILS(setsockopt(fd, SOL_TLS, TLS_TX, &wrong, wrong.len), EINVAL);
+	wrong.info.version = 0;
+	FAILS(setsockopt(fd, SOL_TLS, TLS_TX, &wrong, wrong.len), EINVAL);
+	wrong = keys;
+	wrong.info.cipher_type = 50;
+	FAILS(setsockopt(fd, SOL_TLS, TLS_TX, &wrong, wrong.len), EINVAL);
+	wrong.info.cipher_type = 59;
+	FAILS(setsockopt(fd, SOL_TLS, TLS_TX, &wrong, wrong.len), EINVAL);
+	/* none of that has changed anything */
+	t_exchange(fds[0], fds[1]);
+	raw_set(fd, TLS_TX, &keys);
+	FAILS(setsockopt(fd, SOL_TLS, TLS_TX, &keys, keys.len), EBUSY);
+	/* both directions are of one version and cipher */
+	wrong = raw_keys(raw_13, 0, 0);
+	FAILS(setsockopt(fd, SOL_TLS, TLS_RX, &wrong, wrong.len), EINVAL);
+	wrong = raw_keys(&raw_suites[2], 0, 0);
+	FAILS(setsockopt(fd, SOL_TLS, TLS_RX, &wrong, wrong.len), EINVAL);
+	raw_set(fd, TLS_RX, &keys);
+	raw_close(fds);
+}
+
+/* What can be read back is what was set, but for how far the records have come. */
+static void read_back(const struct raw_suite *suite, const char *ulp, struct raw_keys out[2])
+{
+	struct raw_keys keys = raw_keys(suite, 7, 1000), got;
+	int fds[2], i;
+	socklen_t len;
+
+	raw_plain_pair(AF_INET, fds);
+	for (i = 0; i < 2; i++) {
+		raw_attach(fds[i], ulp);
+		raw_set(fds[i], i ? TLS_RX : TLS_TX, &keys);
+		got = raw_get(fds[i], i ? TLS_RX : TLS_TX, keys.len);
+		assert_memory_equal(&got, &keys, keys.len);
+		got = raw_get(fds[i], i ? TLS_RX : TLS_TX, sizeof(got.info));
+		assert_memory_equal(&got, &keys, sizeof(got.info));
+		len = keys.len - 1;
+		FAILS(getsockopt(fds[i], SOL_TLS, i ? TLS_RX : TLS_TX, &got, &len), EINVAL);
+		len = sizeof(got.info) - 1;
+		FAILS(getsockopt(fds[i], SOL_TLS, i ? TLS_RX : TLS_TX, &got, &len), EINVAL);
+	}
+	for (i = 0; i < 3; i++) {
+		t_send(fds[0], "record", 6);
+		t_expect(fds[1], "record");
+	}
+	for (i = 0; i < 2; i++) {
+		out[i] = raw_get(fds[i], i ? TLS_RX : TLS_TX, keys.len);
+		assert_int_equal(raw_seq(&out[i]), 1003);
+	}
+	raw_close(fds);
+}
+
+static void test_read_back(void **state)
+{
+	bool in_tree = raw_have_in_tree();
+	struct raw_keys ours[2], theirs[2];
+	int i, j;
+
+	(void)state;
+	for (i = 0; i < RAW_SUITES; i++) {
+		read_back(&raw_suites[i], OURS, ours);
+		if (!in_tree)
+			continue;
+		read_back(&raw_suites[i], RAW_IN_TREE, theirs);
+		for (j = 0; j < 2; j++)
+			assert_memory_equal(&ours[j], &theirs[j], ours[j].len);
+	}
+}
+
+/* ---- data ---- */
+
+static void transfer(int from, int to)
+{
+	static uint8_t out[3 * RAW_MAX + 77], in[sizeof(out)];
+	static const size_t sizes[] = { 1, 15, 16, 17, 2000, 2048, 2049, RAW_MAX, sizeof(out) };
+	uint8_t type;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		t_fill(out, sizes[i], i + 1);
+		t_send(from, out, sizes[i]);
+		t_recv(to, in, sizes[i]);
+		assert_memory_equal(in, out, sizes[i]);
+		/* a record of another type in between */
+		assert_int_equal(SYS(raw_send(from, RAW_ALERT, out, 2, 0)), 2);
+		FAILS(recv(to, in, sizeof(in), 0), EIO);
+		assert_int_equal(SYS(raw_recv(to, &type, in, sizeof(in), 0)), 2);
+		assert_int_equal(type, RAW_ALERT);
+		assert_memory_equal(in, out, 2);
+	}
+}
+
+static void all_suites(const char *ulp, const char *other)
+{
+	int fds[2], i;
+
+	for (i = 0; i < RAW_SUITES; i++) {
+		raw_pair(&raw_suites[i], ulp, other, fds);
+		transfer(fds[0], fds[1]);
+		transfer(fds[1], fds[0]);
+		raw_close(fds);
+	}
+}
+
+static void test_suites(void **state)
+{
+	uint64_t tx = tnl_counter(KSC_A_STATS_TX_RECORDS), rx = tnl_counter(KSC_A_STATS_RX_RECORDS);
+
+	(void)state;
+	all_suites(OURS, OURS);
+	assert_true(tnl_counter(KSC_A_STATS_TX_RECORDS) >= tx + RAW_SUITES * 2 * 21);
+	assert_true(tnl_counter(KSC_A_STATS_RX_RECORDS) >= rx + RAW_SUITES * 2 * 21);
+}
+
+static void test_in_tree(void **state)
+{
+	(void)state;
+	if (!raw_have_in_tree())
+		skip();
+	all_suites(OURS, RAW_IN_TREE);
+}
+
+/* The explicit nonce goes on from what was given, whatever the sequence number is. */
+static void test_explicit_nonce(void **state)
+{
+	struct raw_keys keys = raw_keys(raw_12, 0, 5);
+	uint8_t buf[5 + 8 + 1 + 16];
+	int fds[2], i;
+
+	(void)state;
+	memcpy(keys.gcm_128.iv, "\x11\x22\x33\x44\x55\x66\x77\xfe", 8);
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[0], OURS);
+	raw_set(fds[0], TLS_TX, &keys);
+	for (i = 0; i < 3; i++) {
+		t_send(fds[0], "x", 1);
+		t_recv(fds[1], buf, sizeof(buf));
+		assert_memory_equal(buf + 5, "\x11\x22\x33\x44\x55\x66", 6);
+		assert_int_equal(buf[11] << 8 | buf[12], 0x77fe + i);
+	}
+	raw_close(fds);
+}
+
+static void test_types(void **state)
+{
+	char buf[64];
+	uint8_t type;
+	int fds[2], p[2];
+
+	(void)state;
+	raw_pair(raw_13, OURS, OURS, fds);
+	SYS(pipe(p));
+	/* each call gives records of one type */
+	t_send(fds[0], "one", 3);
+	t_send(fds[0], "two", 3);
+	SYS(raw_send(fds[0], 100, "ctl1", 4, 0));
+	SYS(raw_send(fds[0], 100, "ctl2", 4, 0));
+	t_send(fds[0], "end", 3);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, sizeof(buf), MSG_PEEK)), 6);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, sizeof(buf), 0)), 6);
+	assert_int_equal(type, RAW_DATA);
+	FAILS(recv(fds[1], buf, sizeof(buf), 0), EIO);
+	FAILS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), 0), EINVAL);
+	/* one that is no data alone, and its rest with the same type */
+	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, 2, 0)), 2);
+	assert_int_equal(type, 100);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, sizeof(buf), 0)), 2);
+	assert_int_equal(type, 100);
+	assert_memory_equal(buf, "l1", 2);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, sizeof(buf), MSG_WAITALL)), 4);
+	assert_memory_equal(buf, "ctl2", 4);
+	assert_int_equal(SYS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), 0)), 3);
+	/* a type closes what MSG_MORE left open */
+	SYS(send(fds[0], "open", 4, MSG_MORE));
+	FAILS(recv(fds[1], buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
+	SYS(raw_send(fds[0], RAW_ALERT, "al", 2, 0));
+	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, sizeof(buf), 0)), 4);
+	assert_int_equal(type, RAW_DATA);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, sizeof(buf), 0)), 2);
+	/* what sendmsg() does not take */
+	FAILS(raw_send(fds[0], 100, "x", 1, MSG_MORE), EINVAL);
+	FAILS(send(fds[0], "x", 1, MSG_MORE | MSG_EOR), EINVAL);
+	FAILS(send(fds[0], "x", 1, MSG_OOB), EOPNOTSUPP);
+	assert_int_equal(SYS(send(fds[0], "", 0, 0)), 0);
+	t_exchange(fds[0], fds[1]);
+	close(p[0]);
+	close(p[1]);
+	raw_close(fds);
+}
+
+/* A cmsg of this level that is not the known one, or is cut short. */
+static void test_bad_cmsg(void **state)
+{
+	char control[CMSG_SPACE(1)] __attribute__((aligned(8))) = { 0 };
+	struct iovec iov = { .iov_base = (void *)"x", .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg = (struct cmsghdr *)(void *)control;
+	int fds[2];
+
+	(void)state;
+	raw_pair(raw_13, OURS, OURS, fds);
+	cmsg->cmsg_level = SOL_TLS;
+	cmsg->cmsg_type = TLS_GET_RECORD_TYPE;
+	cmsg->cmsg_len = CMSG_LEN(1);
+	FAILS(sendmsg(fds[0], &msg, 0), EINVAL);
+	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
+	cmsg->cmsg_len = CMSG_LEN(0);
+	FAILS(sendmsg(fds[0], &msg, 0), EINVAL);
+	cmsg->cmsg_len = CMSG_LEN(1) + 100;
+	FAILS(sendmsg(fds[0], &msg, 0), EINVAL);
+	cmsg->cmsg_level = IPPROTO_UDP;
+	cmsg->cmsg_len = CMSG_LEN(1);
+	FAILS(sendmsg(fds[0], &msg, 0), EINVAL);
+	t_exchange(fds[0], fds[1]);
+	raw_close(fds);
+}
+
+/* Empty records, and padding, which is nobody's but the record layer's. */
+static void test_empty(void **state)
+{
+	struct raw_keys keys = raw_keys(raw_13, 0, 0);
+	uint8_t big[RAW_MAX], in[RAW_MAX], type;
+	int fds[2];
+
+	(void)state;
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[1], OURS);
+	raw_set(fds[1], TLS_RX, &keys);
+	raw_craft(fds[0], &keys, 0, RAW_DATA, NULL, 0, 0);
+	FAILS(recv(fds[1], in, sizeof(in), MSG_DONTWAIT), EAGAIN);
+	raw_craft(fds[0], &keys, 1, RAW_DATA, NULL, 0, 100);
+	raw_craft(fds[0], &keys, 2, RAW_DATA, "after", 5, 0);
+	t_expect(fds[1], "after");
+	/* an empty one is not the end, though what follows is of another type */
+	raw_craft(fds[0], &keys, 3, RAW_DATA, NULL, 0, 0);
+	raw_craft(fds[0], &keys, 4, RAW_ALERT, "al", 2, 300);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), MSG_PEEK)), 2);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), 0)), 2);
+	assert_int_equal(type, RAW_ALERT);
+	raw_craft(fds[0], &keys, 5, 99, NULL, 0, 0);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), 0)), 0);
+	assert_int_equal(type, 99);
+	/* as large as they may be */
+	t_fill(big, sizeof(big), 1);
+	raw_craft(fds[0], &keys, 6, RAW_DATA, big, sizeof(big), 0);
+	t_recv(fds[1], in, sizeof(in));
+	assert_memory_equal(in, big, sizeof(in));
+	raw_craft(fds[0], &keys, 7, RAW_DATA, big, 1000, RAW_MAX - 1000);
+	t_recv(fds[1], in, 1000);
+	assert_memory_equal(in, big, 1000);
+	/* no type at all */
+	raw_craft(fds[0], &keys, 8, 0, NULL, 0, 50);
+	FAILS(recv(fds[1], in, sizeof(in), 0), EBADMSG);
+	raw_close(fds);
+}
+
+/* ---- other keys ---- */
+
+static void test_rekey(void **state)
+{
+	struct raw_keys next = raw_keys(raw_13, 2, 0), wrong;
+	struct pollfd pfd = { .events = POLLIN };
+	char buf[64];
+	uint8_t type;
+	int fds[2], p[2];
+
+	(void)state;
+	raw_pair(raw_13, OURS, OURS, fds);
+	SYS(pipe(p));
+	pfd.fd = fds[1];
+	t_send(fds[0], "before", 6);
+	SYS(raw_send(fds[0], RAW_HANDSHAKE, key_update, sizeof(key_update), 0));
+	wrong = raw_keys(raw_12, 2, 0);
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX, &wrong, wrong.len), EINVAL);
+	wrong = raw_keys(&raw_suites[3], 2, 0);
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX, &wrong, wrong.len), EINVAL);
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX, &next, next.len - 1), EINVAL);
+	raw_set(fds[0], TLS_TX, &next);
+	t_send(fds[0], "after", 5);
+
+	assert_int_equal(SYS(recv(fds[1], buf, sizeof(buf), 0)), 6);
+	/* the update is there to be read, and readable */
+	assert_int_equal(SYS(poll(&pfd, 1, 0)), 1);
+	FAILS(recv(fds[1], buf, sizeof(buf), 0), EIO);
+	FAILS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), 0), EINVAL);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, sizeof(buf), 0)), sizeof(key_update));
+	assert_int_equal(type, RAW_HANDSHAKE);
+	/* and nothing behind it until there are keys */
+	FAILS(recv(fds[1], buf, sizeof(buf), 0), EKEYEXPIRED);
+	FAILS(recv(fds[1], buf, sizeof(buf), MSG_DONTWAIT | MSG_PEEK), EKEYEXPIRED);
+	FAILS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), 0), EKEYEXPIRED);
+	assert_int_equal(SYS(poll(&pfd, 1, 0)), 0);
+	raw_set(fds[1], TLS_RX, &next);
+	assert_int_equal(SYS(poll(&pfd, 1, 0)), 1);
+	t_expect(fds[1], "after");
+	/* the other direction has its old keys */
+	t_send(fds[1], "back", 4);
+	t_expect(fds[0], "back");
+	close(p[0]);
+	close(p[1]);
+	raw_close(fds);
+
+	/* TLS 1.2 has no such thing, and a message of this type stops nobody */
+	raw_pair(raw_12, OURS, OURS, fds);
+	SYS(raw_send(fds[0], RAW_HANDSHAKE, key_update, sizeof(key_update), 0));
+	next = raw_keys(raw_12, 2, 0);
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX, &next, next.len), EBUSY);
+	SYS(raw_recv(fds[1], &type, buf, sizeof(buf), 0));
+	t_exchange(fds[0], fds[1]);
+	raw_close(fds);
+}
+
+/* An open record is sealed with the keys that are there when it is closed. */
+static void test_rekey_open(void **state)
+{
+	struct raw_keys next = raw_keys(raw_13, 2, 0);
+	int fds[2];
+
+	(void)state;
+	raw_pair(raw_13, OURS, OURS, fds);
+	SYS(send(fds[0], "begun", 5, MSG_MORE));
+	raw_set(fds[0], TLS_TX, &next);
+	raw_set(fds[1], TLS_RX, &next);
+	SYS(send(fds[0], " and done", 9, 0));
+	t_expect(fds[1], "begun and done");
+	raw_close(fds);
+}
+
+static void set_last(int fds[2], const struct raw_suite *suite, uint64_t seq)
+{
+	struct raw_keys keys = raw_keys(suite, 0, seq);
+
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[0], OURS);
+	raw_attach(fds[1], OURS);
+	raw_set(fds[0], TLS_TX, &keys);
+	raw_set(fds[1], TLS_RX, &keys);
+}
+
+static void test_last_record(void **state)
+{
+	static uint8_t big[3 * RAW_MAX];
+	struct raw_keys keys;
+	char buf[64];
+	int fds[2], i;
+
+	(void)state;
+	for (i = 0; i < RAW_SUITES; i++) {
+		set_last(fds, &raw_suites[i], UINT64_MAX - 1);
+		t_send(fds[0], "last", 4);
+		t_expect(fds[1], "last");
+		FAILS(send(fds[0], "x", 1, 0), EBADMSG);
+		FAILS(send(fds[0], "x", 1, MSG_MORE), EBADMSG);
+		assert_int_equal(t_so_error(fds[0]), EBADMSG);
+		FAILS(send(fds[0], "x", 1, 0), EBADMSG);
+		keys = raw_get(fds[0], TLS_TX, raw_keys(&raw_suites[i], 0, 0).len);
+		assert_int_equal(raw_seq(&keys), UINT64_MAX);
+		raw_close(fds);
+	}
+	/* a write that is cut short by it has sent what it says */
+	set_last(fds, raw_13, UINT64_MAX - 2);
+	assert_int_equal(SYS(send(fds[0], big, sizeof(big), 0)), 2 * RAW_MAX);
+	t_recv(fds[1], big, 2 * RAW_MAX);
+	t_so_error(fds[0]);
+	/* new keys begin anew */
+	keys = raw_keys(raw_13, 3, 0);
+	raw_set(fds[0], TLS_TX, &keys);
+	raw_set(fds[1], TLS_RX, &keys);
+	t_send(fds[0], "go on", 5);
+	t_expect(fds[1], "go on");
+	raw_close(fds);
+	/* nor is a record with the last number received */
+	raw_plain_pair(AF_INET, fds);
+	keys = raw_keys(raw_13, 0, UINT64_MAX);
+	raw_attach(fds[1], OURS);
+	raw_set(fds[1], TLS_RX, &keys);
+	raw_craft(fds[0], &keys, UINT64_MAX, RAW_DATA, "x", 1, 0);
+	FAILS(recv(fds[1], buf, sizeof(buf), 0), EBADMSG);
+	raw_close(fds);
+}
+
+/* ---- options ---- */
+
+static void expect_records(int fd, const size_t *sizes, size_t count)
+{
+	uint8_t header[5], body[RAW_MAX + 256];
+	size_t i, n;
+
+	for (i = 0; i < count; i++) {
+		t_recv(fd, header, sizeof(header));
+		n = (size_t)(header[3] << 8 | header[4]);
+		assert_int_equal(n, sizes[i] + 1 + 16);
+		t_recv(fd, body, n);
+	}
+}
+
+static void test_max_payload(void **state)
+{
+	static const size_t sizes[] = { 1000, 1000, 500, 63, 37, 800, 200, RAW_MAX };
+	struct raw_keys keys = raw_keys(raw_13, 0, 0);
+	static uint8_t data[RAW_MAX];
+	int fds[2], wide = 0;
+	uint16_t v = 0;
+	socklen_t len = sizeof(wide);
+
+	(void)state;
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[0], OURS);
+	SYS(getsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, &len));
+	assert_int_equal(len, sizeof(v));
+	assert_int_equal(v, RAW_MAX);
+	len = 1;
+	FAILS(getsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, &len), EINVAL);
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &wide, sizeof(wide)), EINVAL);
+	/* RFC 8449's 64 bytes have the type's in TLS 1.3 */
+	v = 63;
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, sizeof(v)), EINVAL);
+	raw_set(fds[0], TLS_TX, &keys);
+	v = 62;
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, sizeof(v)), EINVAL);
+	v = RAW_MAX + 1;
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, sizeof(v)), EINVAL);
+	v = 1000;
+	SYS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, sizeof(v)));
+	t_send(fds[0], data, 2500);
+	v = 63;
+	SYS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, sizeof(v)));
+	t_send(fds[0], data, 100);
+	/* an open record counts */
+	v = 800;
+	SYS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, sizeof(v)));
+	SYS(send(fds[0], data, 700, MSG_MORE));
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, sizeof(v)), EBUSY);
+	SYS(send(fds[0], data, 300, 0));
+	v = RAW_MAX;
+	SYS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, sizeof(v)));
+	t_send(fds[0], data, sizeof(data));
+	expect_records(fds[1], sizes, ARRAY_SIZE(sizes));
+	raw_close(fds);
+}
+
+static void test_flags(void **state)
+{
+	int fds[2], v = 2, long_v[2] = { 1, 0 };
+	socklen_t len = sizeof(v);
+
+	(void)state;
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[0], OURS);
+	SYS(getsockopt(fds[0], SOL_TLS, TLS_TX_ZEROCOPY_RO, &v, &len));
+	assert_int_equal(v, 0);
+	v = 2;
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX_ZEROCOPY_RO, &v, sizeof(v)), EINVAL);
+	v = 1;
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX_ZEROCOPY_RO, &v, 1), EINVAL);
+	SYS(setsockopt(fds[0], SOL_TLS, TLS_TX_ZEROCOPY_RO, &v, sizeof(v)));
+	v = 0;
+	SYS(getsockopt(fds[0], SOL_TLS, TLS_TX_ZEROCOPY_RO, &v, &len));
+	assert_int_equal(v, 1);
+	/* only with receiving keys of TLS 1.3 */
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_RX_EXPECT_NO_PAD, &v, sizeof(v)), EINVAL);
+	FAILS(getsockopt(fds[0], SOL_TLS, TLS_RX_EXPECT_NO_PAD, &v, &len), EINVAL);
+	raw_close(fds);
+
+	raw_pair(raw_12, OURS, OURS, fds);
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_RX_EXPECT_NO_PAD, &v, sizeof(v)), EINVAL);
+	raw_close(fds);
+
+	raw_pair(raw_13, OURS, OURS, fds);
+	v = 2;
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_RX_EXPECT_NO_PAD, &v, sizeof(v)), EINVAL);
+	SYS(setsockopt(fds[0], SOL_TLS, TLS_RX_EXPECT_NO_PAD, long_v, sizeof(long_v)));
+	SYS(getsockopt(fds[0], SOL_TLS, TLS_RX_EXPECT_NO_PAD, &v, &len));
+	assert_int_equal(v, 1);
+	long_v[1] = 1;
+	FAILS(setsockopt(fds[0], SOL_TLS, TLS_RX_EXPECT_NO_PAD, long_v, sizeof(long_v)), EINVAL);
+	t_exchange(fds[0], fds[1]);
+	raw_close(fds);
+}
+
+/* ---- what a peer may do wrong ---- */
+
+static void expect_header_error(const void *header, int error)
+{
+	struct raw_keys keys = raw_keys(raw_13, 0, 0);
+	char buf[64];
+	int fds[2];
+
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[1], OURS);
+	raw_set(fds[1], TLS_RX, &keys);
+	raw_craft(fds[0], &keys, 0, RAW_DATA, "good", 4, 0);
+	t_send(fds[0], header, 5);
+	/* what was good before is still to be had */
+	t_expect(fds[1], "good");
+	FAILS(recv(fds[1], buf, sizeof(buf), 0), error);
+	FAILS(recv(fds[1], buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
+	raw_craft(fds[0], &keys, 1, RAW_DATA, "good", 4, 0);
+	FAILS(recv(fds[1], buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
+	raw_close(fds);
+}
+
+static void test_bad_header(void **state)
+{
+	(void)state;
+	expect_header_error("\x17\x03\x03\x40\x12", EMSGSIZE);
+	expect_header_error("\x17\x03\x03\xff\xff", EMSGSIZE);
+	expect_header_error("\x17\x03\x03\x00\x0f", EBADMSG);
+	expect_header_error("\x17\x03\x01\x00\x20", EINVAL);
+	expect_header_error("GET /", EINVAL);
+}
+
+static void test_bad_record(void **state)
+{
+	struct raw_keys keys = raw_keys(raw_13, 0, 0), next = raw_keys(raw_13, 1, 0);
+	char buf[64];
+	int fds[2], i;
+
+	(void)state;
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[1], OURS);
+	raw_set(fds[1], TLS_RX, &keys);
+	raw_craft(fds[0], &keys, 0, RAW_DATA, "good", 4, 0);
+	/* of the next keys: wrong as long as these are not there */
+	raw_craft(fds[0], &next, 0, RAW_DATA, "next", 4, 0);
+	assert_int_equal(SYS(recv(fds[1], buf, sizeof(buf), 0)), 4);
+	for (i = 0; i < 3; i++)
+		FAILS(recv(fds[1], buf, sizeof(buf), i ? 0 : MSG_PEEK), EBADMSG);
+	assert_int_equal(t_so_error(fds[1]), EBADMSG);
+	raw_set(fds[1], TLS_RX, &next);
+	t_expect(fds[1], "next");
+	raw_close(fds);
+}
+
+/* ---- buffers ---- */
+
+/* A pipe that has no room for a record gets what it has room for; nothing is lost. */
+static void test_splice(void **state)
+{
+	static uint8_t out[2 * RAW_MAX + 100], in[sizeof(out)];
+	size_t got = 0;
+	int fds[2], p[2];
+
+	(void)state;
+	raw_pair(raw_13, OURS, OURS, fds);
+	SYS(pipe(p));
+	SYS(fcntl(p[1], F_SETPIPE_SZ, 4096));
+	t_fill(out, sizeof(out), 5);
+	t_send(fds[0], out, sizeof(out));
+	SYS(shutdown(fds[0], SHUT_WR));
+	for (;;) {
+		ssize_t n = SYS(splice(fds[1], NULL, p[1], NULL, sizeof(out), 0));
+
+		if (!n)
+			break;
+		assert_true(n <= 4096);
+		while (n) {
+			ssize_t m = SYS(read(p[0], in + got, (size_t)n));
+
+			got += (size_t)m;
+			n -= m;
+		}
+	}
+	assert_int_equal(got, sizeof(out));
+	assert_memory_equal(in, out, sizeof(out));
+	close(p[0]);
+	close(p[1]);
+	raw_close(fds);
+}
+
+/* A record that the receive buffer is too small for arrives all the same. */
+static void test_small_buffer(void **state)
+{
+	static uint8_t out[8 * RAW_MAX], in[sizeof(out)];
+	struct raw_keys keys = raw_keys(raw_13, 0, 0);
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fds[2], v = 2048;
+	pid_t child;
+
+	(void)state;
+	SYS(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &v, sizeof(v)));
+	fds[0] = t_connect(&addr, NULL);
+	fds[1] = t_accept(listener);
+	close(listener);
+	raw_attach(fds[0], OURS);
+	raw_attach(fds[1], OURS);
+	raw_set(fds[0], TLS_TX, &keys);
+	raw_set(fds[1], TLS_RX, &keys);
+	t_fill(out, sizeof(out), 9);
+	child = (pid_t)SYS(fork());
+	if (!child) {
+		t_send(fds[0], out, sizeof(out));
+		_exit(0);
+	}
+	t_recv(fds[1], in, RAW_MAX);
+	/* by poll, too */
+	t_wait(fds[1], POLLIN);
+	t_recv(fds[1], in + RAW_MAX, sizeof(in) - RAW_MAX);
+	assert_memory_equal(in, out, sizeof(in));
+	raw_close(fds);
+}
+
+/* What was taken is sent, and as whole records, though nobody waits for it. */
+static void test_full_then_close(void **state)
+{
+	static uint8_t out[16 << 20], in[RAW_MAX];
+	size_t sent = 0, got = 0;
+	int fds[2];
+	ssize_t n;
+
+	(void)state;
+	raw_pair(raw_13, OURS, OURS, fds);
+	t_fill(out, sizeof(out), 3);
+	for (;;) {
+		n = send(fds[0], out + sent, 50000, MSG_DONTWAIT);
+		if (n < 0)
+			break;
+		sent += (size_t)n;
+		assert_true(sent < sizeof(out) - 50000);
+	}
+	assert_int_equal(errno, EAGAIN);
+	close(fds[0]);
+	while ((n = SYS(recv(fds[1], in, sizeof(in), 0)))) {
+		assert_memory_equal(in, out + got, (size_t)n);
+		got += (size_t)n;
+	}
+	assert_int_equal(got, sent);
+	close(fds[1]);
+}
+
+/* poll() does not tell of room that there is none of, and tells of it when there is. */
+static void test_full_poll(void **state)
+{
+	static uint8_t block[50000], in[sizeof(block)];
+	struct pollfd pfd = { .events = POLLOUT };
+	size_t sent = 0, got = 0;
+	int fds[2], round;
+	ssize_t n;
+
+	(void)state;
+	raw_pair(raw_12, OURS, OURS, fds);
+	t_nonblock(fds[0], true);
+	pfd.fd = fds[0];
+	for (round = 0; round < 20; round++) {
+		while ((n = send(fds[0], block, sizeof(block), 0)) > 0)
+			sent += (size_t)n;
+		assert_int_equal(errno, EAGAIN);
+		while (!SYS(poll(&pfd, 1, 0)))
+			got += (size_t)SYS(recv(fds[1], in, sizeof(in), 0));
+	}
+	SYS(shutdown(fds[0], SHUT_WR));
+	while ((n = SYS(recv(fds[1], in, sizeof(in), 0))))
+		got += (size_t)n;
+	assert_int_equal(got, sent);
+	raw_close(fds);
+}
+
+/* ---- what others see of it ---- */
+
+struct listed {
+	unsigned int raw;
+	unsigned int version_13;
+	uint64_t id;
+};
+
+static void on_socket(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *attrs[KSC_A_SOCK_MAX + 1];
+	struct listed *listed = arg;
+
+	nlmsg_parse(nlmsg_hdr(msg), GENL_HDRLEN, attrs, KSC_A_SOCK_MAX, NULL);
+	if (!attrs[KSC_A_SOCK_RAW])
+		return;
+	listed->raw++;
+	listed->id = nla_get_u64(attrs[KSC_A_SOCK_ID]);
+	assert_int_equal(nla_get_u32(attrs[KSC_A_SOCK_PHASE]), KSC_PHASE_ESTABLISHED);
+	if (attrs[KSC_A_SOCK_VERSION] && nla_get_u16(attrs[KSC_A_SOCK_VERSION]) == 0x0304) {
+		listed->version_13++;
+		assert_int_equal(nla_get_u16(attrs[KSC_A_SOCK_SUITE]), 0x1301);
+	}
+}
+
+static void test_list(void **state)
+{
+	struct tnl_conn nl;
+	struct listed listed = { 0 };
+	struct nl_msg *msg;
+	int fds[2], other[2];
+
+	(void)state;
+	raw_pair(raw_13, OURS, OURS, fds);
+	raw_plain_pair(AF_INET, other);
+	raw_attach(other[0], OURS);
+	assert_true(tnl_open(&nl));
+	nl.reply = on_socket;
+	nl.arg = &listed;
+	msg = tnl_request(&nl, KSC_CMD_SOCK_GET);
+	nlmsg_hdr(msg)->nlmsg_flags |= NLM_F_DUMP;
+	assert_int_equal(tnl_do(&nl, msg), 0);
+	assert_int_equal(listed.raw, 3);
+	assert_int_equal(listed.version_13, 2);
+	/* its keys are the application's */
+	nl.reply = NULL;
+	msg = tnl_request(&nl, KSC_CMD_REKEY);
+	nla_put_u64(msg, KSC_A_SOCK_ID, listed.id);
+	assert_int_equal(tnl_do(&nl, msg), -EOPNOTSUPP);
+	tnl_close(&nl);
+	t_exchange(fds[0], fds[1]);
+	raw_close(other);
+	raw_close(fds);
+}
+
+static void test_ss(void **state)
+{
+	char line[1024], all[8192] = "";
+	int fds[2];
+	FILE *ss;
+
+	(void)state;
+	raw_pair(raw_13, OURS, OURS, fds);
+	ss = popen("ss -Htni state established", "r");
+	assert_non_null(ss);
+	while (fgets(line, sizeof(line), ss))
+		if (strstr(line, "ulp"))
+			strncat(all, line, sizeof(all) - strlen(all) - 1);
+	assert_int_equal(pclose(ss), 0);
+	if (!strstr(all, "tcp-ulp-" OURS) || !strstr(all, "version: 1.3") ||
+	    !strstr(all, "cipher: aes-gcm-128") || !strstr(all, "rxconf: sw") ||
+	    !strstr(all, "txconf: sw")) {
+		print_error("ss says: %s\n", all);
+		fail();
+	}
+	raw_close(fds);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_attach),
+		cmocka_unit_test(test_directions),
+		cmocka_unit_test(test_wrong_keys),
+		cmocka_unit_test(test_read_back),
+		cmocka_unit_test(test_suites),
+		cmocka_unit_test(test_in_tree),
+		cmocka_unit_test(test_explicit_nonce),
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_bad_cmsg),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_rekey),
+		cmocka_unit_test(test_rekey_open),
+		cmocka_unit_test(test_last_record),
+		cmocka_unit_test(test_max_payload),
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_bad_header),
+		cmocka_unit_test(test_bad_record),
+		cmocka_unit_test(test_splice),
+		cmocka_unit_test(test_small_buffer),
+		cmocka_unit_test(test_full_then_close),
+		cmocka_unit_test(test_full_poll),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_ss),
+	};
+
+	return t_run("raw", tests, ARRAY_SIZE(tests));
+}
