@@ -78,6 +78,7 @@ static int ksc_rx_key_update(struct sock *sk, struct ksc_sock *ks, u8 request,
 	}
 	ksc_count(ks->kn, KSC_CNT_KEY_UPDATES_RECEIVED);
 	ks->rx.updates++;
+	ks->rx.asked = false;
 	if (!request || ks->tx.closed)
 		return 0;
 	/* sending may process the backlog, and that may move TCP's queue */

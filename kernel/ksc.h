@@ -285,6 +285,7 @@ struct ksc_rxq {
  * @queue: where the record under work is
  * @plain: struct ksc_rec, decrypted and not yet read
  * @nplain: how many
+ * @charged: how many of them are charged to the socket, see ksc_rec_may_add()
  * @rec_len: length with header of the record at the queue's head, 0 unknown
  * @type: that record's outer content type
  * @bad: that record's header is refused with this alert
@@ -295,6 +296,7 @@ struct ksc_rxq {
  * @bytes: application bytes received
  * @records: records received
  * @updates: KeyUpdates received
+ * @asked: the peer was told to change its keys, which are at their limit
  * @warned: a warning alert came
  * @warning: its number, of the last one
  */
@@ -302,7 +304,8 @@ struct ksc_rx {
 	struct ksc_cipher cipher;
 	struct ksc_rxq queue;
 	struct list_head plain;
-	u32 nplain;
+	u8 nplain;
+	u8 charged;
 	u32 rec_len;
 	u8 type;
 	u8 bad;
@@ -311,6 +314,7 @@ struct ksc_rx {
 	u8 *stage;
 	u32 stage_len;
 	u32 updates;
+	bool asked;
 	bool warned;
 	u8 warning;
 	u64 bytes;
@@ -452,8 +456,6 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		      struct poll_table_struct *wait);
 int ksc_disconnect(struct sock *sk, int flags);
 void ksc_close(struct sock *sk, long timeout);
-int ksc_inq(struct sock *sk);
-int ksc_outq(struct sock *sk, bool sent);
 int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_error(const struct ksc_sock *ks);
 void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
@@ -465,6 +467,10 @@ void ksc_await_space(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
 void ksc_release_work(struct ksc_sock *ks);
+
+/* ioctl.c */
+int ksc_inq(struct sock *sk);
+int ksc_outq(struct sock *sk, bool sent);
 
 /* gate.c */
 int ksc_gate_new(struct sock *sk);
@@ -673,13 +679,14 @@ int ksc_peek_len(struct socket *sock);
 
 /* rx.c */
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
-bool ksc_rx_enough(const struct ksc_sock *ks);
+bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks);
+bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
-void ksc_rx_free(struct ksc_rx *rx);
+void ksc_rx_free(struct sock *sk, struct ksc_rx *rx);
 
 /* rec.c, see rec.h too */
 bool ksc_rx_has_plain(const struct ksc_rx *rx);

@@ -189,7 +189,7 @@ static void ksc_ktls_close(struct sock *sk, long timeout)
 			ksc_tx_flush(sk, ks);
 		WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
 		ksc_tx_free(&ks->tx);
-		ksc_rx_free(&ks->rx);
+		ksc_rx_free(sk, &ks->rx);
 		memzero_explicit(&ksc_ktls(ks)->tx_info, sizeof(union ksc_ktls_info));
 		memzero_explicit(&ksc_ktls(ks)->rx_info, sizeof(union ksc_ktls_info));
 		ksc_ktls_disarm(sk, ks);

@@ -124,13 +124,6 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt)
 	return 0;
 }
 
-static void ksc_ktls_drop(struct ksc_rx *rx, struct ksc_rec *rec)
-{
-	list_del(&rec->list);
-	rx->nplain--;
-	ksc_rec_put(rec);
-}
-
 /*
  * Wait for a whole record; the lock is released meanwhile. 1 if there is one, or
  * another reader has decrypted one for us, unless we @peek and know of it; 0 at
@@ -213,8 +206,8 @@ static struct ksc_rec *ksc_ktls_find(struct ksc_rx *rx, size_t skip, u32 *off)
 }
 
 /* From decrypted records; 1 to go on with those still to be decrypted, 0 or an errno */
-static int ksc_ktls_rx_plain(struct ksc_rx *rx, struct msghdr *msg, size_t len,
-			     size_t *copied, u8 *type, bool peek)
+static int ksc_ktls_rx_plain(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,
+			     size_t len, size_t *copied, u8 *type, bool peek)
 {
 	struct ksc_rec *rec;
 	u32 off, n;
@@ -223,7 +216,7 @@ static int ksc_ktls_rx_plain(struct ksc_rx *rx, struct msghdr *msg, size_t len,
 	while ((rec = ksc_ktls_find(rx, peek ? *copied : 0, &off))) {
 		/* nothing to read, so its type is none that this call gives */
 		if (!rec->len && rec->type == KSC_CT_APPLICATION_DATA) {
-			ksc_ktls_drop(rx, rec);
+			ksc_rec_done(sk, rx, rec);
 			continue;
 		}
 		ret = ksc_ktls_tell_type(msg, rec, type);
@@ -243,7 +236,7 @@ static int ksc_ktls_rx_plain(struct ksc_rx *rx, struct msghdr *msg, size_t len,
 			msg->msg_flags |= MSG_EOR;
 		ret = *copied < len && rec->type == KSC_CT_APPLICATION_DATA;
 		if (!peek && off == rec->len)
-			ksc_ktls_drop(rx, rec);
+			ksc_rec_done(sk, rx, rec);
 		if (!ret)
 			return 0;
 	}
@@ -261,10 +254,10 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 	int err = 0;
 
 	while (len) {
-		err = ksc_ktls_rx_plain(rx, msg, len, &copied, &type, peek);
+		err = ksc_ktls_rx_plain(sk, rx, msg, len, &copied, &type, peek);
 		if (err <= 0)
 			break;
-		if (copied && peek && rx->nplain >= KSC_RX_PEEK)
+		if (copied && peek && !ksc_rec_may_add(sk, rx))
 			break;
 		if (copied >= target && !ksc_ktls_ready(sk, kt))
 			break;
@@ -367,7 +360,7 @@ static ssize_t ksc_ktls_splice_locked(struct sock *sk, struct ksc_ktls *kt,
 		if (rec && (rec->len || rec->type != KSC_CT_APPLICATION_DATA))
 			break;
 		if (rec) {
-			ksc_ktls_drop(rx, rec);
+			ksc_rec_done(sk, rx, rec);
 			continue;
 		}
 		n = ksc_ktls_rx_wait(sk, kt, &timeo, false, false);
@@ -386,7 +379,7 @@ static ssize_t ksc_ktls_splice_locked(struct sock *sk, struct ksc_ktls *kt,
 	if (n > 0) {
 		rec->off += n;
 		if (rec->off == rec->len)
-			ksc_ktls_drop(rx, rec);
+			ksc_rec_done(sk, rx, rec);
 	}
 	return n;
 }

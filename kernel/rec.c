@@ -82,20 +82,65 @@ int ksc_rx_plain_len(const struct ksc_rx *rx)
 }
 
 /**
- * ksc_rec_drop_all() - give up whatever was not read
- * @rx: receiving half
+ * ksc_rec_may_add() - may another record be decrypted ahead?
+ * @sk: socket, locked and owned
+ * @rx: its receiving half
  *
- * Context: process, the socket's lock.
+ * One may always be; more of them count as the socket's receive buffer does.
+ *
+ * Context: process. Return: true, and it is charged.
  */
-void ksc_rec_drop_all(struct ksc_rx *rx)
+bool ksc_rec_may_add(struct sock *sk, struct ksc_rx *rx)
+{
+	if (likely(!rx->nplain))
+		return true;
+	if (rx->nplain >= KSC_RX_PEEK ||
+	    atomic_read(&sk->sk_rmem_alloc) + KSC_REC_AREA > READ_ONCE(sk->sk_rcvbuf) ||
+	    (sk->sk_forward_alloc < KSC_REC_AREA &&
+	     !__sk_mem_schedule(sk, KSC_REC_AREA - max(sk->sk_forward_alloc, 0), SK_MEM_RECV)))
+		return false;
+	/* what was charged for one that did not come to hold data is used first */
+	if (rx->charged < rx->nplain) {
+		rx->charged++;
+		atomic_add(KSC_REC_AREA, &sk->sk_rmem_alloc);
+		sk_mem_charge(sk, KSC_REC_AREA);
+	}
+	return true;
+}
+
+/**
+ * ksc_rec_done() - all of a record was read
+ * @sk: socket, locked and owned
+ * @rx: its receiving half
+ * @rec: the record, in rx->plain
+ *
+ * Context: process.
+ */
+void ksc_rec_done(struct sock *sk, struct ksc_rx *rx, struct ksc_rec *rec)
+{
+	list_del(&rec->list);
+	rx->nplain--;
+	ksc_rec_put(rec);
+	if (unlikely(rx->charged)) {
+		rx->charged--;
+		atomic_sub(KSC_REC_AREA, &sk->sk_rmem_alloc);
+		sk_mem_uncharge(sk, KSC_REC_AREA);
+	}
+}
+
+/**
+ * ksc_rec_drop_all() - give up whatever was not read
+ * @sk: socket, locked and owned; NULL if nobody ever read from it
+ * @rx: its receiving half
+ *
+ * Context: process.
+ */
+void ksc_rec_drop_all(struct sock *sk, struct ksc_rx *rx)
 {
 	struct ksc_rec *rec, *next;
 
-	list_for_each_entry_safe(rec, next, &rx->plain, list) {
-		list_del(&rec->list);
-		ksc_rec_put(rec);
-	}
-	rx->nplain = 0;
+	list_for_each_entry_safe(rec, next, &rx->plain, list)
+		ksc_rec_done(sk, rx, rec);
 }
 
 /**

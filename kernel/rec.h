@@ -42,7 +42,9 @@ struct ksc_rec {
 /* rec.c */
 struct ksc_rec *ksc_rec_get(void);
 void ksc_rec_put(struct ksc_rec *rec);
-void ksc_rec_drop_all(struct ksc_rx *rx);
+bool ksc_rec_may_add(struct sock *sk, struct ksc_rx *rx);
+void ksc_rec_done(struct sock *sk, struct ksc_rx *rx, struct ksc_rec *rec);
+void ksc_rec_drop_all(struct sock *sk, struct ksc_rx *rx);
 
 /* rx.c */
 int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec);

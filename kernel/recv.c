@@ -9,17 +9,9 @@
 #include "ksc.h"
 #include "rec.h"
 
-/* All of a record was read */
-static void ksc_rx_read_done(struct ksc_rx *rx, struct ksc_rec *rec)
-{
-	list_del(&rec->list);
-	rx->nplain--;
-	ksc_rec_put(rec);
-}
-
 /* Copy to the application and, but for MSG_PEEK, drop what was read */
-static int ksc_rx_read(struct ksc_rx *rx, struct msghdr *msg, size_t len,
-		       int flags)
+static int ksc_rx_read(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,
+		       size_t len, int flags)
 {
 	struct ksc_rec *rec = list_first_entry(&rx->plain, struct ksc_rec, list);
 	u32 n = min_t(size_t, rec->len - rec->off, len);
@@ -31,7 +23,7 @@ static int ksc_rx_read(struct ksc_rx *rx, struct msghdr *msg, size_t len,
 	}
 	rec->off += n;
 	if (rec->off == rec->len)
-		ksc_rx_read_done(rx, rec);
+		ksc_rec_done(sk, rx, rec);
 	return n;
 }
 
@@ -58,7 +50,7 @@ static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 			return n ?: -EFAULT;
 		}
 		/* all that is decrypted was seen */
-		if (ks->rx.nplain >= KSC_RX_PEEK || ksc_rx_next(sk, ks) <= 0)
+		if (ksc_rx_next(sk, ks) <= 0)
 			return 0;
 	}
 }
@@ -175,7 +167,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		} else {
 			err = ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks);
 			if (err > 0)
-				err = ksc_rx_read(&ks->rx, msg, len - copied, flags);
+				err = ksc_rx_read(sk, &ks->rx, msg, len - copied, flags);
 		}
 		if (err > 0) {
 			copied += err;
@@ -186,7 +178,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			break;
 		/* an error is for the next call if there is data for this one */
 		if (copied && (ksc_rx_over(sk, ks) || ks->read_shut ||
-			       ks->rx.nplain >= KSC_RX_PEEK))
+			       ksc_rx_full(sk, ks)))
 			break;
 		err = ksc_rx_end(sk, ks);
 		if (err) {
@@ -267,7 +259,7 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 		copied += err;
 		rec->off += min_t(u32, err, rec->len - rec->off);
 		if (rec->off == rec->len)
-			ksc_rx_read_done(&ks->rx, rec);
+			ksc_rec_done(sk, &ks->rx, rec);
 	}
 	ksc_rxq_flush(sk, &ks->rx.queue);
 	/* data_ready may be the user's own, who knows nothing of that */

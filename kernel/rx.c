@@ -20,13 +20,14 @@
 
 /**
  * ksc_rx_free() - give up keys and whatever was not read
+ * @sk: socket, locked and owned; NULL if nobody ever read from it
  * @rx: receiving half
  *
  * Context: process, the socket's lock.
  */
-void ksc_rx_free(struct ksc_rx *rx)
+void ksc_rx_free(struct sock *sk, struct ksc_rx *rx)
 {
-	ksc_rec_drop_all(rx);
+	ksc_rec_drop_all(sk, rx);
 	kfree(rx->stage);
 	rx->stage = NULL;
 	rx->stage_len = 0;
@@ -126,7 +127,8 @@ int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks)
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * At most one record's bytes are held beyond the socket's receive buffer.
+ * At most one record's bytes are held beyond the socket's receive buffer: not
+ * before what is decrypted was read.
  *
  * Context: process.
  */
@@ -134,7 +136,7 @@ void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->rx;
 
-	if (ks->phase != KSC_PHASE_ESTABLISHED || rx->closed ||
+	if (ks->phase != KSC_PHASE_ESTABLISHED || rx->closed || ksc_rx_has_plain(rx) ||
 	    ksc_rx_ready(sk, ks) || !rx->rec_len || !ksc_rx_stalled(sk, ks))
 		return;
 	if (ksc_rx_stage_some(sk, ks))
@@ -306,9 +308,13 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 		return -ENOMEM;
 
 	type = ksc_rx_open(sk, ks, rec);
-	/* a peer that does not mind the AEAD's limit is asked to, once with each key */
-	if (unlikely(rx->cipher.seq == rx->cipher.limit + 1) && type >= 0 &&
-	    ks->version == KSC_VERSION_1_3) {
+	/*
+	 * A peer that does not mind the AEAD's limit is asked to, once with each key.
+	 * One that does has its KeyUpdate there, and is not to be asked for another.
+	 */
+	if (unlikely(rx->cipher.seq > rx->cipher.limit) && !rx->asked &&
+	    type == KSC_CT_APPLICATION_DATA && ks->version == KSC_VERSION_1_3) {
+		rx->asked = true;
 		ksc_rxq_flush(sk, &rx->queue);
 		err = ksc_rekey_soon(sk, ks, KSC_UPDATE_BOTH);
 		if (err)
@@ -376,6 +382,8 @@ int ksc_rx_next(struct sock *sk, struct ksc_sock *ks)
 {
 	int err = 0, budget = KSC_RX_BUDGET;
 
+	if (!ksc_rec_may_add(sk, &ks->rx))
+		return 0;
 	while (!err && budget--) {
 		if (ks->phase != KSC_PHASE_ESTABLISHED || ks->rx.closed ||
 		    !ksc_rx_ready(sk, ks))
@@ -386,20 +394,37 @@ int ksc_rx_next(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_enough() - is as much decrypted as a reader wants to be woken for?
- * @ks: state
+ * ksc_rx_full() - is as much decrypted as may be before some of it is read?
+ * @sk: socket, locked and owned
+ * @ks: its state
  *
- * That is SO_RCVLOWAT, or as many records as may be decrypted ahead.
+ * A record that can't come as a whole is staged only when nothing else is held.
+ *
+ * Context: process.
+ */
+bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks)
+{
+	return ksc_rx_has_plain(&ks->rx) &&
+	       (!ksc_rec_may_add(sk, &ks->rx) ||
+		(!ksc_rx_ready(sk, ks) && ksc_rx_stalled(sk, ks)));
+}
+
+/**
+ * ksc_rx_enough() - is as much decrypted as a reader wants to be woken for?
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * That is SO_RCVLOWAT, or as much as may be decrypted ahead.
  *
  * Context: the socket's lock.
  */
-bool ksc_rx_enough(const struct ksc_sock *ks)
+bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks)
 {
 	const struct ksc_rx *rx = &ks->rx;
 
 	return ksc_rx_has_plain(rx) &&
-	       (ks->rcvlowat <= 1 || rx->nplain >= KSC_RX_PEEK ||
-		ksc_rx_plain_len(rx) >= ks->rcvlowat);
+	       (ks->rcvlowat <= 1 || ksc_rx_plain_len(rx) >= ks->rcvlowat ||
+		ksc_rx_full(sk, ks));
 }
 
 /**
@@ -416,7 +441,7 @@ int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks)
 {
 	int ret = 1;
 
-	while (ret > 0 && !ksc_rx_enough(ks))
+	while (ret > 0 && !ksc_rx_enough(sk, ks))
 		ret = ksc_rx_next(sk, ks);
 	ksc_rxq_flush(sk, &ks->rx.queue);
 	return ret ?: ksc_rx_has_plain(&ks->rx);

@@ -33,7 +33,12 @@ static void ksc_data_ready(struct sock *sk)
 			break;
 		if (ksc_rx_ready(sk, ks))
 			ks->data_ready(sk);
-		else if (ksc_rx_stalled(sk, ks))
+		else if (!ksc_rx_stalled(sk, ks))
+			break;
+		/* it can't come before what is there was read; or it is staged */
+		else if (ksc_rx_has_plain(&ks->rx))
+			ks->data_ready(sk);
+		else
 			ksc_pump_kick(ks, 0);
 		break;
 	default:
@@ -575,7 +580,7 @@ void ksc_release_work(struct ksc_sock *ks)
 	ksc_context_drop(ks);
 	ksc_tickets_free(ks);
 	ksc_tx_free(&ks->tx);
-	ksc_rx_free(&ks->rx);
+	ksc_rx_free(NULL, &ks->rx);
 }
 
 /**
@@ -660,7 +665,7 @@ void ksc_close(struct sock *sk, long timeout)
 		WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
 		ksc_tickets_free(ks);
 		ksc_tx_free(&ks->tx);
-		ksc_rx_free(&ks->rx);
+		ksc_rx_free(sk, &ks->rx);
 		ksc_disarm(sk, ks);
 		if (cancel_delayed_work(&ks->pump))
 			ksc_sock_put(ks);
@@ -671,7 +676,7 @@ void ksc_close(struct sock *sk, long timeout)
 	base->close(sk, timeout);
 }
 
-/* ---- poll and ioctl ---- */
+/* ---- poll ---- */
 
 /* Readable means application data, EOF or an error; control records are not */
 static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
@@ -695,10 +700,13 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 
 	lock_sock(sk);
 	in = ks->phase != KSC_PHASE_ESTABLISHED ||
-	     ksc_rx_advance(sk, ks) < 0 || ksc_rx_enough(ks) || rx->closed ||
+	     ksc_rx_advance(sk, ks) < 0 || ksc_rx_enough(sk, ks) || rx->closed ||
 	     sk->sk_shutdown & RCV_SHUTDOWN ||
 	     /* more control records than are dealt with at once */
 	     (ks->phase == KSC_PHASE_ESTABLISHED && ksc_rx_ready(sk, ks));
+	/* what comes after the records that were opened may not fit: nobody else looks */
+	if (!in)
+		ksc_rx_stage(sk, ks);
 	release_sock(sk);
 	/* its header was looked at only now: no callback has seen that it won't fit */
 	if (!in && ksc_rx_stalled(sk, ks))
@@ -770,55 +778,4 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 			mask |= out;
 	}
 	return mask;
-}
-
-/**
- * ksc_inq() - bytes that a read would give without waiting
- * @sk: socket
- *
- * Context: process, takes the socket's lock. Return: bytes or an errno.
- */
-int ksc_inq(struct sock *sk)
-{
-	struct ksc_sock *ks;
-	int n = 0;
-
-	lock_sock(sk);
-	ks = ksc_sk(sk);
-	if (sk->sk_state == TCP_LISTEN)
-		n = -EINVAL;
-	else if (ks && ks->phase == KSC_PHASE_ESTABLISHED)
-		ksc_rx_advance(sk, ks);
-	if (!n && ks)
-		n = ksc_rx_plain_len(&ks->rx);
-	release_sock(sk);
-	return n;
-}
-
-/**
- * ksc_outq() - bytes that are on their way
- * @sk: socket
- * @sent: count what was sent and not acknowledged, too
- *
- * Of what TCP has, and of a record that it had no room for or that MSG_MORE holds.
- *
- * Context: process, takes the socket's lock. Return: bytes or an errno.
- */
-int ksc_outq(struct sock *sk, bool sent)
-{
-	const struct tcp_sock *tp = tcp_sk(sk);
-	struct ksc_sock *ks;
-	int n = 0, i;
-
-	lock_sock(sk);
-	ks = ksc_sk(sk);
-	if (sk->sk_state == TCP_LISTEN)
-		n = -EINVAL;
-	else if (!((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV)))
-		n = tp->write_seq - (sent ? tp->snd_una : tp->snd_nxt);
-	if (n >= 0 && ks)
-		for (i = ks->tx.first; i < ks->tx.nfrags; i++)
-			n += ks->tx.frag[i].bv_len;
-	release_sock(sk);
-	return n;
 }

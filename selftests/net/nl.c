@@ -3,6 +3,7 @@
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -294,6 +295,22 @@ void tnl_await_at_least(int attr, uint64_t value)
 	await_range(attr, value, UINT64_MAX);
 }
 
+/* Has each protected socket that the caller may see shown to a function. */
+static void list_sockets(tnl_reply_fn reply, void *arg)
+{
+	struct tnl_conn nl;
+	struct nl_msg *msg;
+
+	assert_true(tnl_open(&nl));
+	nl.reply = reply;
+	nl.arg = arg;
+	msg = nlmsg_alloc();
+	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl.family, 0, NLM_F_DUMP, KSC_CMD_SOCK_GET,
+		    KSC_FAMILY_VERSION);
+	assert_int_equal(tnl_do(&nl, msg), 0);
+	tnl_close(&nl);
+}
+
 static void on_socket(struct nl_msg *msg, void *arg)
 {
 	unsigned int *count = arg;
@@ -309,16 +326,42 @@ static void on_socket(struct nl_msg *msg, void *arg)
 unsigned int tnl_count_sockets(void)
 {
 	unsigned int count = 0;
-	struct tnl_conn nl;
-	struct nl_msg *msg;
 
-	assert_true(tnl_open(&nl));
-	nl.reply = on_socket;
-	nl.arg = &count;
-	msg = nlmsg_alloc();
-	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl.family, 0, NLM_F_DUMP, KSC_CMD_SOCK_GET,
-		    KSC_FAMILY_VERSION);
-	assert_int_equal(tnl_do(&nl, msg), 0);
-	tnl_close(&nl);
+	list_sockets(on_socket, &count);
 	return count;
+}
+
+static void on_sought(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *tb[KSC_A_SOCK_MAX + 1];
+	struct tnl_sock *sought = arg;
+
+	if (genlmsg_parse(nlmsg_hdr(msg), 0, tb, KSC_A_SOCK_MAX, NULL) || !tb[KSC_A_SOCK_INODE] ||
+	    nla_get_u64(tb[KSC_A_SOCK_INODE]) != sought->inode)
+		return;
+	sought->found = true;
+	sought->id = nla_get_u64(tb[KSC_A_SOCK_ID]);
+	/* there are none before the handshake is done */
+	if (!tb[KSC_A_SOCK_KEY_UPDATES_SENT])
+		return;
+	sought->tx_records = nla_get_u64(tb[KSC_A_SOCK_TX_RECORDS]);
+	sought->updates_sent = nla_get_u64(tb[KSC_A_SOCK_KEY_UPDATES_SENT]);
+	sought->updates_received = nla_get_u64(tb[KSC_A_SOCK_KEY_UPDATES_RECEIVED]);
+}
+
+/**
+ * tnl_find_socket() - look up a protected socket in the list
+ * @fd: the socket, which has to be there
+ * Return: what it says
+ */
+struct tnl_sock tnl_find_socket(int fd)
+{
+	struct tnl_sock sought = { 0 };
+	struct stat st;
+
+	SYS(fstat(fd, &st));
+	sought.inode = st.st_ino;
+	list_sockets(on_sought, &sought);
+	assert_true(sought.found);
+	return sought;
 }

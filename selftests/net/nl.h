@@ -56,6 +56,24 @@ struct tnl_event {
 	struct nl_msg *msg;
 };
 
+/**
+ * struct tnl_sock - what the list of sockets says of one
+ * @inode: which it is
+ * @id: its id
+ * @tx_records: records that it sent
+ * @updates_sent: KeyUpdates that it sent
+ * @updates_received: and received
+ * @found: whether it is there
+ */
+struct tnl_sock {
+	uint64_t inode;
+	uint64_t id;
+	uint64_t tx_records;
+	uint64_t updates_sent;
+	uint64_t updates_received;
+	bool found;
+};
+
 bool tnl_open(struct tnl_conn *nl);
 void tnl_close(struct tnl_conn *nl);
 struct nl_msg *tnl_request(struct tnl_conn *nl, int cmd);
@@ -70,5 +88,6 @@ uint64_t tnl_counter(int attr);
 void tnl_await_counter(int attr, uint64_t value);
 void tnl_await_at_least(int attr, uint64_t value);
 unsigned int tnl_count_sockets(void);
+struct tnl_sock tnl_find_socket(int fd);
 
 #endif /* KSC_TEST_NL_H */

@@ -1,161 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Much data, and many connections. */
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "net.h"
 #include "nl.h"
+#include "stream.h"
 
-#define BLOCK (1 << 20)
 #define CONNECTIONS 200
 #define MESSAGE 4096
 #define PATIENCE_TRANSFER_S 900
 /* all the handshakes are begun at once, and a busy machine has to do them */
 #define PATIENCE_MANY_MS 150000
 
-/**
- * struct stream - one direction of a transfer
- * @fd: the socket
- * @total: bytes to come or go, a multiple of BLOCK
- * @seed: of the sizes
- * @hash: of what came or went
- * @error: errno, or -1 for an early end
- */
-struct stream {
-	int fd;
-	uint64_t total;
-	uint64_t seed;
-	uint64_t hash;
-	int error;
-};
-
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
-
-/* Small, record-sized and large, none of them with a favourite. */
-static size_t random_size(uint64_t *seed)
-{
-	static const size_t most[] = { 100, 5000, 20000, 200000 };
-	uint64_t r = next_random(seed);
-
-	/* the smaller, the rarer, or most of the time goes into system calls */
-	return 1 + (r >> 8) % most[r % 64 < 2 ? 0 : r % 64 < 8 ? 1 : r % 64 < 32 ? 2 : 3];
-}
-
-static uint64_t hash_block(uint64_t hash, const uint8_t *data)
-{
-	for (size_t i = 0; i < BLOCK; i += 8) {
-		uint64_t word;
-
-		memcpy(&word, data + i, 8);
-		hash = (hash ^ word) * 0x9e3779b97f4a7c15U;
-		hash ^= hash >> 29;
-	}
-	return hash;
-}
-
-static void *send_stream(void *arg)
-{
-	struct stream *s = arg;
-	uint8_t *block = malloc(BLOCK);
-
-	s->error = block ? 0 : ENOMEM;
-	if (block)
-		t_fill(block, BLOCK, s->seed);
-	for (uint64_t done = 0; !s->error && done < s->total; done += BLOCK) {
-		/* no two blocks are the same, nor are two pages */
-		for (size_t i = 0; i < BLOCK; i += 4096)
-			memcpy(block + i, &(uint64_t){ done + i }, 8);
-		s->hash = hash_block(s->hash, block);
-		for (size_t at = 0; !s->error && at < BLOCK;) {
-			size_t size = random_size(&s->seed);
-			ssize_t n;
-
-			if (size > BLOCK - at)
-				size = BLOCK - at;
-			n = send(s->fd, block + at, size, MSG_NOSIGNAL);
-			if (n < 0)
-				s->error = errno;
-			else
-				at += (size_t)n;
-		}
-	}
-	free(block);
-	if (!s->error && shutdown(s->fd, SHUT_WR))
-		s->error = errno;
-	return NULL;
-}
-
-static void *receive_stream(void *arg)
-{
-	struct stream *s = arg;
-	uint8_t *block = malloc(BLOCK);
-	char c;
-
-	s->error = block ? 0 : ENOMEM;
-	for (uint64_t done = 0; !s->error && done < s->total; done += BLOCK) {
-		for (size_t at = 0; !s->error && at < BLOCK;) {
-			size_t size = random_size(&s->seed);
-			ssize_t n;
-
-			if (size > BLOCK - at)
-				size = BLOCK - at;
-			n = recv(s->fd, block + at, size, 0);
-			if (n <= 0)
-				s->error = n ? errno : -1;
-			else
-				at += (size_t)n;
-		}
-		if (!s->error)
-			s->hash = hash_block(s->hash, block);
-	}
-	free(block);
-	/* the end of the data is where it should be */
-	if (!s->error && recv(s->fd, &c, 1, 0))
-		s->error = -1;
-	return NULL;
-}
-
 /* $BULK_BYTES in all, half of it each way, at the same time. */
 static void test_transfer(void **state)
 {
-	const char *bytes = getenv("BULK_BYTES");
-	uint64_t half = (bytes ? strtoull(bytes, NULL, 0) : 1ULL << 30) / 2 / BLOCK * BLOCK;
-	struct stream out[2] = { { .seed = 11 }, { .seed = 22 } };
-	struct stream in[2] = { { .seed = 33 }, { .seed = 44 } };
-	pthread_t threads[4];
+	uint64_t half = stream_bytes("BULK_BYTES", 1ULL << 30) / 2;
+	int64_t ms;
 	int fds[2];
-	int64_t start;
 
 	(void)state;
+	half -= half % STREAM_BLOCK;
 	/* how long it takes is for the benchmarks to judge */
 	alarm(PATIENCE_TRANSFER_S);
 	t_pair(AF_INET, fds);
-	start = t_now_ms();
-	for (size_t i = 0; i < 2; i++) {
-		out[i].fd = fds[i];
-		in[i].fd = fds[!i];
-		in[i].total = half;
-		out[i].total = half;
-		t_thread(&threads[i], send_stream, &out[i]);
-		t_thread(&threads[2 + i], receive_stream, &in[i]);
-	}
-	for (size_t i = 0; i < 4; i++)
-		t_join(threads[i]);
-	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(out[i].error, 0);
-		assert_int_equal(in[i].error, 0);
-		assert_true(out[i].hash == in[i].hash);
-	}
-	start = t_now_ms() - start;
-	print_message("# %lu MiB in %ld ms\n", (unsigned long)(2 * half / BLOCK), (long)start);
+	ms = stream_both_ways(fds, half);
+	print_message("# %lu MiB in %ld ms\n", (unsigned long)(2 * half / STREAM_BLOCK), (long)ms);
 	close(fds[0]);
 	close(fds[1]);
 }

@@ -41,7 +41,7 @@ MODULES = """
     nf_tables nft_ct nft_chain_nat nft_reject_inet nft_limit nft_log
     x_tables ip_tables iptable_filter ip6_tables ip6table_filter
     xt_tcpudp xt_statistic xt_length xt_u32 xt_string ipt_REJECT xt_bpf
-    af_packet_diag vsock vsock_loopback overlay
+    af_packet_diag vsock vsock_loopback overlay kcm
 """.split()
 
 

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The kernel's own users of sockets: KCM, which cuts messages out of a protected stream. */
+#include <arpa/inet.h>
+#include <linux/bpf.h>
+#include <linux/kcm.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "flow.h"
+
+#define HEADER 4
+/* KCM takes no message that is longer than the receive buffer. */
+#define MESSAGE_MAX 40000
+#define MESSAGES 60
+
+/* A message is as long as its first four bytes say, which are not counted. */
+static int length_filter(void)
+{
+	static const struct bpf_insn program[] = {
+		/* r6 = the packet, which the load wants there */
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 6, .src_reg = 1 },
+		/* r0 = its first word */
+		{ .code = BPF_LD | BPF_ABS | BPF_W, .imm = 0 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 0, .imm = HEADER },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr attr = {
+		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+		.insns = (uintptr_t)program,
+		.insn_cnt = ARRAY_SIZE(program),
+		.license = (uintptr_t) "GPL",
+	};
+
+	return (int)SYS(syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)));
+}
+
+/* A KCM socket with one protected socket in it. */
+static int kcm_on(int fd)
+{
+	struct kcm_attach attach = { .fd = fd };
+	int kcm = socket(AF_KCM, SOCK_DGRAM, KCMPROTO_CONNECTED);
+	const struct timeval tv = { .tv_sec = PATIENCE_S };
+
+	if (kcm < 0 && errno == EAFNOSUPPORT) {
+		print_message("this kernel has no KCM\n");
+		return -1;
+	}
+	SYS(kcm);
+	SYS(setsockopt(kcm, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	SYS(setsockopt(kcm, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)));
+	attach.bpf_fd = length_filter();
+	SYS(ioctl(kcm, SIOCKCMATTACH, &attach));
+	close(attach.bpf_fd);
+	return kcm;
+}
+
+static size_t message_len(unsigned int number)
+{
+	return 1 + number * 15013 % MESSAGE_MAX;
+}
+
+static size_t message(uint8_t *to, unsigned int number)
+{
+	size_t len = message_len(number);
+	uint32_t header = htonl((uint32_t)len);
+
+	memcpy(to, &header, HEADER);
+	memcpy(to + HEADER, flow_data(0) + number, len);
+	return HEADER + len;
+}
+
+/* All of them, one behind the other. */
+static uint8_t *stream(size_t *len)
+{
+	uint8_t *all = malloc((size_t)MESSAGES * (HEADER + MESSAGE_MAX));
+
+	*len = 0;
+	assert_non_null(all);
+	for (unsigned int i = 0; i < MESSAGES; i++)
+		*len += message(all + *len, i);
+	return all;
+}
+
+static void expect_message(int kcm, unsigned int number)
+{
+	static uint8_t got[HEADER + MESSAGE_MAX], want[HEADER + MESSAGE_MAX];
+	size_t len = message(want, number);
+	ssize_t n = SYS(recv(kcm, got, sizeof(got), 0));
+
+	if (n != (ssize_t)len)
+		fail_msg("message %u has %zd bytes, not %zu", number, n, len);
+	assert_memory_equal(got, want, len);
+}
+
+/* Messages come whole, however they lie in records. */
+static void test_recv(void **state)
+{
+	struct flow out = { .step = (size_t)(uintptr_t)*state };
+	uint8_t *all;
+	int fds[2], kcm;
+
+	flow_pair(fds);
+	kcm = kcm_on(fds[1]);
+	if (kcm < 0) {
+		flow_close(fds);
+		skip();
+	}
+	all = stream(&out.len);
+	out.data = all;
+	out.fd = fds[0];
+	flow_send(&out);
+	for (unsigned int i = 0; i < MESSAGES; i++)
+		expect_message(kcm, i);
+	flow_join(&out);
+	close(kcm);
+	flow_close(fds);
+	free(all);
+}
+
+/* What had come, and was decrypted, before KCM took over. */
+static void test_late(void **state)
+{
+	uint8_t first[HEADER + MESSAGE_MAX], c;
+	int fds[2], kcm;
+
+	(void)state;
+	flow_pair(fds);
+	t_send(fds[0], first, message(first, 1));
+	t_wait(fds[1], POLLIN);
+	assert_int_equal(SYS(recv(fds[1], &c, 1, MSG_PEEK)), 1);
+	kcm = kcm_on(fds[1]);
+	if (kcm < 0) {
+		flow_close(fds);
+		skip();
+	}
+	expect_message(kcm, 1);
+	t_send(fds[0], first, message(first, 2));
+	expect_message(kcm, 2);
+	close(kcm);
+	flow_close(fds);
+}
+
+/* Messages go out as a stream, with a peer that is slower than KCM. */
+static void test_send(void **state)
+{
+	static uint8_t one[HEADER + MESSAGE_MAX];
+	struct flow in = { .step = 7000, .pause_ms = 1 };
+	uint8_t *all;
+	int fds[2], kcm;
+
+	flow_pair(fds);
+	if (*state)
+		flow_small_buffers(fds, (int)(intptr_t)*state);
+	kcm = kcm_on(fds[1]);
+	if (kcm < 0) {
+		flow_close(fds);
+		skip();
+	}
+	all = stream(&in.len);
+	in.data = all;
+	in.fd = fds[0];
+	flow_recv(&in);
+	for (unsigned int i = 0; i < MESSAGES; i++) {
+		size_t len = message(one, i);
+
+		assert_int_equal(SYS(send(kcm, one, len, 0)), len);
+	}
+	flow_join(&in);
+	close(kcm);
+	flow_close(fds);
+	free(all);
+}
+
+/* KCM lets go of the socket, which is as it was. */
+static void test_let_go(void **state)
+{
+	uint8_t one[HEADER + MESSAGE_MAX];
+	struct kcm_unattach unattach;
+	int fds[2], kcm;
+
+	(void)state;
+	flow_pair(fds);
+	kcm = kcm_on(fds[1]);
+	if (kcm < 0) {
+		flow_close(fds);
+		skip();
+	}
+	for (unsigned int i = 0; i < 5; i++) {
+		t_send(fds[0], one, message(one, i));
+		expect_message(kcm, i);
+	}
+	unattach.fd = fds[1];
+	SYS(ioctl(kcm, SIOCKCMUNATTACH, &unattach));
+	close(kcm);
+	t_exchange(fds[0], fds[1]);
+	SYS(shutdown(fds[0], SHUT_WR));
+	t_expect_eof(fds[1]);
+	t_send(fds[1], "end", 3);
+	t_expect(fds[0], "end");
+	flow_close(fds);
+}
+
+/* The peer ends the stream, or breaks it: KCM's reader is told, and nothing comes undone. */
+static void test_end(void **state)
+{
+	uint8_t one[HEADER + MESSAGE_MAX];
+	int fds[2], kcm;
+
+	flow_pair(fds);
+	kcm = kcm_on(fds[1]);
+	if (kcm < 0) {
+		flow_close(fds);
+		skip();
+	}
+	t_send(fds[0], one, message(one, 3));
+	expect_message(kcm, 3);
+	if (*state)
+		t_reset(fds[0]);
+	else
+		close(fds[0]);
+	close(fds[1]);
+	close(kcm);
+}
+
+#define TEST(name, test, arg)                                                                      \
+	{                                                                                          \
+		name, test, NULL, NULL, (void *)(arg)                                              \
+	}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST("messages in", test_recv, 0),
+		TEST("messages in, in small pieces", test_recv, 997),
+		TEST("messages in, in records of their own", test_recv, 16384),
+		cmocka_unit_test(test_late),
+		TEST("messages out", test_send, 0),
+		TEST("messages out, small buffers", test_send, 16384),
+		cmocka_unit_test(test_let_go),
+		TEST("the peer closes", test_end, 0),
+		TEST("the peer resets", test_end, 1),
+	};
+
+	return T_RUN(tests);
+}
