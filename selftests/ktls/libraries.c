@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../net/nl.h"
 #include "library.h"
-#include "nl.h"
 
 #define BYTES (1 << 20)
 #define BLOCK 30000
@@ -41,12 +41,12 @@ static const struct suite {
 static unsigned long in_tree_uses(void)
 {
 	FILE *stat = fopen("/proc/net/tls_stat", "r");
-	unsigned long sum = 0, v;
-	char name[64];
+	unsigned long sum = 0;
+	char line[128];
 
-	while (stat && fscanf(stat, "%63s %lu", name, &v) == 2)
-		if (!strncmp(name, "Tls", 3) && strstr(name, "Sw"))
-			sum += v;
+	while (stat && fgets(line, sizeof(line), stat))
+		if (!strncmp(line, "Tls", 3) && strstr(line, "Sw"))
+			sum += strtoul(line + strcspn(line, " \t"), NULL, 10);
 	if (stat)
 		fclose(stat);
 	return sum;

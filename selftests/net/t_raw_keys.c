@@ -229,8 +229,8 @@ static void test_last_record(void **state)
 	}
 	/* a write that is cut short by it has sent what it says */
 	set_last(fds, raw_13, UINT64_MAX - 2);
-	assert_int_equal(SYS(send(fds[0], big, sizeof(big), 0)), 2 * RAW_MAX);
-	t_recv(fds[1], big, 2 * RAW_MAX);
+	assert_int_equal(SYS(send(fds[0], big, sizeof(big), 0)), 2UL * RAW_MAX);
+	t_recv(fds[1], big, 2UL * RAW_MAX);
 	t_so_error(fds[0]);
 	/* new keys begin anew */
 	keys = raw_keys(raw_13, 3, 0);
