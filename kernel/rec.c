@@ -94,8 +94,10 @@ bool ksc_rec_may_add(struct sock *sk, struct ksc_rx *rx)
 {
 	if (likely(!rx->nplain))
 		return true;
+	/* what they came in does not count any more */
+	ksc_rxq_flush(sk, &rx->queue);
 	if (rx->nplain >= KSC_RX_PEEK ||
-	    atomic_read(&sk->sk_rmem_alloc) + KSC_REC_AREA > READ_ONCE(sk->sk_rcvbuf) ||
+	    atomic_read(&sk->sk_rmem_alloc) > READ_ONCE(sk->sk_rcvbuf) ||
 	    (sk->sk_forward_alloc < KSC_REC_AREA &&
 	     !__sk_mem_schedule(sk, KSC_REC_AREA - max(sk->sk_forward_alloc, 0), SK_MEM_RECV)))
 		return false;

@@ -12,10 +12,16 @@
  */
 const uint8_t *flow_data(uint64_t seed)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static uint8_t data[4][FLOW_MAX];
+	static bool filled[4];
 
-	if (!data[seed][0] && !data[seed][1])
+	/* the other end may want them at the same time */
+	pthread_mutex_lock(&lock);
+	if (!filled[seed])
 		t_fill(data[seed], FLOW_MAX, seed + 1);
+	filled[seed] = true;
+	pthread_mutex_unlock(&lock);
 	return data[seed];
 }
 

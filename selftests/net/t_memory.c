@@ -126,7 +126,8 @@ static void test_peek(void **state)
 			sent += (size_t)n;
 	}
 	n = SYS(recv(fds[1], buf, sizeof(buf), MSG_PEEK | MSG_WAITALL));
-	assert_int_equal(n, 8 * RECORD);
+	/* at least one record; more of them only where the buffer has room */
+	assert_in_range(n, RECORD, 8 * RECORD);
 	assert_in_range(sent, 1, 4 * size + 8 * RECORD + 65536 + PACKET + 2 * RECORD);
 	flow_expect(fds[1], flow_data(0), sent);
 	t_exchange(fds[0], fds[1]);
