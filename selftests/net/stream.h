@@ -5,7 +5,7 @@
 
 #include "net.h"
 
-#define STREAM_BLOCK (1 << 20)
+#define STREAM_BLOCK (1L << 20)
 
 uint64_t stream_bytes(const char *variable, uint64_t otherwise);
 int64_t stream_both_ways(const int fds[2], uint64_t bytes);

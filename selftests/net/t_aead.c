@@ -18,6 +18,15 @@
 
 static uint8_t record[WIRE_MAX_RECORD], data[2 * WIRE_MAX_PAYLOAD];
 
+static void put_header(size_t len)
+{
+	record[0] = WIRE_DATA;
+	record[1] = 3;
+	record[2] = 3;
+	record[3] = (uint8_t)(len >> 8);
+	record[4] = (uint8_t)len;
+}
+
 static bool is_13(const struct wire *w)
 {
 	return w->tx.suite->version == WIRE_13;
@@ -178,14 +187,16 @@ static void test_padding(void **state)
 	wire_start(&w, *state, 3);
 	t_fill(data, sizeof(data), 3);
 	for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
-		for (size_t padding = 0; padding <= 300; padding++) {
+		/* all of them once */
+		for (size_t padding = 0; padding <= 300; padding += i ? 37 : 1) {
 			uint8_t got[1000];
 
 			wire_send(&w, WIRE_DATA, data, lens[i], padding);
 			t_recv(w.fd, got, lens[i]);
 			assert_memory_equal(got, data, lens[i]);
 		}
-		for (size_t padding = 512; padding + lens[i] < WIRE_MAX_PAYLOAD; padding += 511) {
+		for (size_t padding = 512; padding + lens[i] < WIRE_MAX_PAYLOAD;
+		     padding += 1533) {
 			wire_send(&w, WIRE_DATA, "!", 1, padding);
 			t_expect(w.fd, "!");
 		}
@@ -220,13 +231,18 @@ static void test_largest(void **state)
 
 /* ---- what is not ---- */
 
-/* Every bit of the tag, and of all that the tag protects. */
+/*
+ * Every bit of the tag, and of all that the tag protects; one of each byte where the code
+ * has shown already what it does of each bit.
+ */
 static void test_every_bit(void **state)
 {
 	static const uint8_t text[] = "flip";
+	const struct wire_suite *suite = *state;
+	size_t step = suite->suite == 0x1301 || suite->suite == 0xc02b ? 1 : 9;
 	size_t len = 0, from = WIRE_HEADER;
 
-	for (size_t bit = 0; !bit || bit < (len - from) * 8; bit++) {
+	for (size_t bit = 0; !bit || bit < (len - from) * 8; bit += step) {
 		struct wire w;
 
 		begin(&w, *state, bit);
@@ -240,7 +256,7 @@ static void test_every_bit(void **state)
 /* A tag that lacks bytes, with a header that says so; and one with more of them. */
 static void test_tag_length(void **state)
 {
-	static const int differences[] = { -16, -15, -12, -8, -4, -1, 1, 2, 16, 100 };
+	static const ssize_t differences[] = { -16, -15, -12, -8, -4, -1, 1, 2, 16, 100 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(differences); i++) {
 		struct wire w;
@@ -249,9 +265,8 @@ static void test_tag_length(void **state)
 		begin(&w, *state, i);
 		len = wire_seal(&w.rx, record, WIRE_DATA, data, 100, 0);
 		memset(record + len, 0, 100);
-		len = (size_t)((int)len + differences[i]);
-		record[3] = (uint8_t)((len - WIRE_HEADER) >> 8);
-		record[4] = (uint8_t)(len - WIRE_HEADER);
+		len += (size_t)differences[i];
+		put_header(len - WIRE_HEADER);
 		t_send(w.peer, record, len);
 		expect_bad_mac(&w);
 	}
@@ -267,8 +282,7 @@ static void test_short(void **state)
 
 		begin(&w, suite, len);
 		memset(record, 0, sizeof(record));
-		memcpy(record, "\x17\3\3", 3);
-		record[4] = (uint8_t)len;
+		put_header(len);
 		t_send(w.peer, record, WIRE_HEADER + len);
 		expect_bad_mac(&w);
 	}
@@ -306,9 +320,7 @@ static void test_ciphertext_limit(void **state)
 
 	begin(&w, suite, 7);
 	most++;
-	memcpy(record, "\x17\3\3", 3);
-	record[3] = (uint8_t)(most >> 8);
-	record[4] = (uint8_t)most;
+	put_header(most);
 	/* nothing but the header: there is nothing to wait for */
 	t_send(w.peer, record, WIRE_HEADER);
 	t_expect(w.fd, "before");

@@ -17,7 +17,7 @@
 
 #define STREAM 600000
 /* records of any size, each with what it has besides */
-#define RECORDS (2 * STREAM)
+#define RECORDS (2L * STREAM)
 
 static uint8_t data[STREAM], got[STREAM], records[RECORDS];
 
@@ -251,7 +251,7 @@ static void test_empty_between(void **state)
 	}
 }
 
-#define PAGE 4096
+#define PAGE 4096L
 
 /*
  * Memory that ends in the middle of a record: nothing of it is lost, and nothing comes

@@ -17,9 +17,9 @@
 /* Records of these sizes, one behind the other. */
 static const size_t sizes[] = { 100, 4096, WIRE_MAX_PAYLOAD, 1, 5000, WIRE_MAX_PAYLOAD };
 
-#define TOTAL (100 + 4096 + 1 + 5000 + 2 * WIRE_MAX_PAYLOAD)
+#define TOTAL (100 + 4096 + 1 + 5000 + 2L * WIRE_MAX_PAYLOAD)
 /* The records, where they are in the file and what is around them. */
-#define AREA (64 * 1024)
+#define AREA (64L * 1024)
 
 /**
  * struct shared - a way for the ciphertext

@@ -69,7 +69,7 @@ static void expect_no_plaintext(int fd)
 	ssize_t n;
 
 	t_nonblock(fd, true);
-	connect(fd, (struct sockaddr *)&addr.ss, addr.len);
+	(void)connect(fd, (struct sockaddr *)&addr.ss, addr.len);
 	send(fd, SECRET, sizeof(SECRET), MSG_NOSIGNAL);
 	t_nonblock(listener, true);
 	peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -214,7 +214,7 @@ static void test_listen_on_protected(void **state)
 
 		in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 		disconnect(fds[i]);
-		bind(fds[i], (struct sockaddr *)&in, sizeof(in));
+		(void)bind(fds[i], (struct sockaddr *)&in, sizeof(in));
 		if (!listen(fds[i], 5) &&
 		    !getsockname(fds[i], (struct sockaddr *)&at.ss, &at.len)) {
 			fd = t_try_connect(&at, &nonblock);

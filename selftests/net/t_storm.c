@@ -387,7 +387,7 @@ static void *call_harmful(void *arg)
 			shutdown(fd, (int)(r >> 8) % 3);
 			break;
 		case 1:
-			connect(fd, &unspec, sizeof(unspec));
+			(void)connect(fd, &unspec, sizeof(unspec));
 			break;
 		case 2:
 			listen(fd, 5);
@@ -473,7 +473,7 @@ static void *race_connect(void *arg)
 	char c;
 
 	pthread_barrier_wait(&race->start);
-	connect(race->fd, (struct sockaddr *)&race->addr.ss, race->addr.len);
+	(void)connect(race->fd, (struct sockaddr *)&race->addr.ss, race->addr.len);
 	recv(race->fd, &c, 1, MSG_DONTWAIT);
 	return NULL;
 }
@@ -484,7 +484,7 @@ static void *race_disconnect(void *arg)
 	struct race *race = arg;
 
 	pthread_barrier_wait(&race->start);
-	connect(race->fd, &unspec, sizeof(unspec));
+	(void)connect(race->fd, &unspec, sizeof(unspec));
 	listen(race->fd, 3);
 	return NULL;
 }

@@ -447,7 +447,7 @@ static void test_netlink(void **state)
 
 /* ---- a send that is blocked ---- */
 
-#define BLOCKED (3 << 20)
+#define BLOCKED (3L << 20)
 
 /**
  * struct blocked - a send that waits for the peer to read
@@ -577,7 +577,7 @@ static void test_command_blocked(void **state)
 
 /* ---- a flood ---- */
 
-#define FLOOD 5000
+#define FLOOD 2000
 
 static int64_t cpu_ms(void)
 {
@@ -631,7 +631,7 @@ static void test_flood(void **state)
 	assert_true(most <= 2 * limit);
 	sent = tnl_find_socket(w.fd).updates_sent;
 	assert_int_equal(tnl_find_socket(w.fd).updates_received, FLOOD);
-	assert_in_range(sent, 1, FLOOD / 10);
+	assert_in_range(sent, 1, FLOOD / 4);
 	/* the peer reads at last, and finds what there is to find */
 	t_nonblock(w.fd, true);
 	assert_true(send(w.fd, "late", 4, MSG_NOSIGNAL) == 4 || errno == EAGAIN);

@@ -192,8 +192,8 @@ static void test_trace_server(void **state)
 
 /* ---- random traffic ---- */
 
-#define STREAM 400000
-#define ROUNDS 3
+#define STREAM 200000
+#define ROUNDS 2
 
 static uint64_t next_random(uint64_t *seed)
 {
@@ -291,7 +291,7 @@ static void check_sending(struct wire *w, uint64_t seed)
 }
 
 /* At worst many small records, which random_size() is far from. */
-#define RECORDS (4 * STREAM)
+#define RECORDS (4L * STREAM)
 
 /**
  * struct feeder - sends records to the protected socket

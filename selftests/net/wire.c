@@ -104,12 +104,13 @@ size_t wire_hex(uint8_t *out, size_t size, const char *hex)
 static void expand_label(const struct wire_dir *dir, const char *label, uint8_t *out, size_t len)
 {
 	const struct wire_suite *suite = dir->suite;
-	uint8_t info[64] = { 0, (uint8_t)len, (uint8_t)(6 + strlen(label)) }, secret[48];
+	uint8_t info[64] = { 0, (uint8_t)len, (uint8_t)(6 + strlen(label)) };
 	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)suite->digest, 0),
 		OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret, suite->secret_len),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)dir->secret,
+						  suite->secret_len),
 		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info,
 						  3 + 6 + strlen(label) + 1),
 		OSSL_PARAM_construct_end(),
@@ -117,9 +118,8 @@ static void expand_label(const struct wire_dir *dir, const char *label, uint8_t 
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
 
-	memcpy(secret, dir->secret, sizeof(secret));
-	memcpy(info + 3, "tls13 ", 6);
-	memcpy(info + 9, label, strlen(label));
+	/* what ends the string is the length of the context, none */
+	snprintf((char *)info + 3, sizeof(info) - 3, "tls13 %s", label);
 	assert_int_equal(EVP_KDF_derive(ctx, out, len, params), 1);
 	EVP_KDF_CTX_free(ctx);
 	EVP_KDF_free(kdf);
@@ -501,7 +501,7 @@ size_t wire_recv(struct wire *w, uint8_t *type, uint8_t *plain)
  */
 void wire_expect(struct wire *w, uint8_t type, const void *data, size_t len)
 {
-	uint8_t *plain = malloc(WIRE_MAX_RECORD), got;
+	uint8_t *plain = malloc(WIRE_MAX_RECORD), got = 0;
 	size_t n;
 
 	assert_non_null(plain);
