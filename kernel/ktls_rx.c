@@ -18,8 +18,9 @@ static int ksc_ktls_header_check(const struct ksc_header *h, const struct ksc_so
 {
 	const struct ksc_suite *suite = ks->rx.cipher.suite;
 	u32 overhead = suite->explicit_len + KSC_TAG_LEN;
+	bool v13 = ks->version == KSC_VERSION_1_3;
 
-	if (h->len > KSC_MAX_PAYLOAD + overhead + (ks->version == KSC_VERSION_1_3))
+	if (h->len > KSC_MAX_PAYLOAD + overhead + v13)
 		return -EMSGSIZE;
 	if (h->len < overhead)
 		return -EBADMSG;
