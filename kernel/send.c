@@ -57,6 +57,9 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	err = ksc_rekey_before(sk, ks);
 	if (err)
 		return err;
+	/* TCP had no memory for all of the KeyUpdate */
+	if (unlikely(tx->pending))
+		return 0;
 	most = ksc_tx_most(sk, ks);
 	if (!tx->nfrags && !more && msg_data_left(msg) <= min_t(u32, most, KSC_TX_SMALL) &&
 	    likely(ksc_tx_inner(ks, msg_data_left(msg)) <= KSC_TX_SMALL_INNER)) {

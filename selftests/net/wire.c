@@ -341,8 +341,13 @@ static void put_dir(struct nl_msg *msg, int attr, const struct wire_dir *dir)
 	nla_nest_end(msg, nest);
 }
 
-/* The handshake, in which nothing is said but by a client's one empty message. */
-static void answer(const struct wire *w)
+/**
+ * wire_answer() - answer what the protected socket asks the daemon, by keys
+ * @w: keys; its handshake is that for which there is an offer
+ *
+ * Nothing is said in the handshake but by a client's one empty message.
+ */
+void wire_answer(const struct wire *w)
 {
 	struct tnl_event event;
 	struct nlattr *keys;
@@ -385,13 +390,13 @@ void wire_connect(struct wire *w)
 		w->peer = t_connect(&addr, NULL);
 		t_send(w->peer, "\x16\x03\x01\x00\x01\x01", 6);
 		w->fd = t_accept(listener);
-		answer(w);
+		wire_answer(w);
 		t_wait(w->fd, POLLOUT);
 	} else {
 		listener = t_listen(AF_INET, NULL, &addr);
 		w->fd = t_try_connect(&addr, &client);
 		assert_int_equal(errno, EINPROGRESS);
-		answer(w);
+		wire_answer(w);
 		w->peer = t_accept(listener);
 		t_wait(w->fd, POLLOUT);
 		assert_int_equal(t_so_error(w->fd), 0);

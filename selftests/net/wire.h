@@ -101,6 +101,7 @@ ssize_t wire_open(struct wire_dir *dir, const uint8_t *record, size_t len, uint8
 
 int wire_begin(void);
 int wire_end(void);
+void wire_answer(const struct wire *w);
 void wire_connect(struct wire *w);
 void wire_start(struct wire *w, const struct wire_suite *suite, uint64_t seed);
 void wire_close(struct wire *w);
