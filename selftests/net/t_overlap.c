@@ -126,7 +126,8 @@ static void fake_connect(struct fake *fake, struct wire *w)
 	FAILS(connect(w->fd, (struct sockaddr *)&in, sizeof(in)), EINPROGRESS);
 	do {
 		SYS(recv(fake->capture, &syn, sizeof(syn), 0));
-	} while (syn.ip.version != 4 || syn.ip.protocol != IPPROTO_TCP || syn.tcp.dest != htons(PORT));
+	} while (syn.ip.version != 4 || syn.ip.protocol != IPPROTO_TCP ||
+		 syn.tcp.dest != htons(PORT));
 	assert_int_equal(syn.ip.ihl, 5);
 	fake->us = syn.tcp.source;
 	fake->ack = ntohl(syn.tcp.seq) + 1;

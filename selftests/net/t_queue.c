@@ -122,8 +122,8 @@ static uint64_t net_counter(const char *name)
 	assert_non_null(fgets(names, sizeof(names), file));
 	assert_non_null(fgets(values, sizeof(values), file));
 	fclose(file);
-	for (n = strtok_r(names, " \n", &np), v = strtok_r(values, " \n", &vp); n && v;
-	     n = strtok_r(NULL, " \n", &np), v = strtok_r(NULL, " \n", &vp)) {
+	for (n = strtok_r(names, "\n ", &np), v = strtok_r(values, "\n ", &vp); n && v;
+	     n = strtok_r(NULL, "\n ", &np), v = strtok_r(NULL, "\n ", &vp)) {
 		if (!strcmp(n, name))
 			value = strtoull(v, NULL, 10);
 	}

@@ -156,6 +156,10 @@ static void test_types(void **state)
 	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, sizeof(buf), MSG_WAITALL)), 4);
 	assert_memory_equal(buf, "ctl2", 4);
 	assert_int_equal(SYS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), 0)), 3);
+	FAILS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), SPLICE_F_NONBLOCK), EAGAIN);
+	t_nonblock(fds[1], true);
+	FAILS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), 0), EAGAIN);
+	t_nonblock(fds[1], false);
 	/* a type closes what MSG_MORE left open */
 	SYS(send(fds[0], "open", 4, MSG_MORE));
 	FAILS(recv(fds[1], buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);

@@ -123,6 +123,7 @@ static void test_disconnect(void **state)
 {
 	struct t_addr addr;
 	int listener = t_listen(AF_INET, NULL, &addr), fd, peer, fds[2];
+	char buf[5];
 
 	(void)state;
 	/* at the beginning */
@@ -137,7 +138,7 @@ static void test_disconnect(void **state)
 	/* during the handshake, with a peer that says nothing */
 	fd = t_try_connect(&addr, &nonblock);
 	peer = t_accept(listener);
-	t_recv(peer, (char[5]){ 0 }, 5);
+	t_recv(peer, buf, sizeof(buf));
 	if (disconnect(fd))
 		assert_int_equal(errno, EOPNOTSUPP);
 	close(peer);
@@ -251,6 +252,7 @@ static void test_attach(void **state)
 	const char name[] = KSC_ULP_NAME;
 	struct t_addr addr;
 	int listener = t_listen(AF_INET, NULL, &addr), fd, peer;
+	char buf[5];
 
 	(void)state;
 	/* its children might be there already, unprotected */
@@ -267,7 +269,7 @@ static void test_attach(void **state)
 	t_wait(fd, POLLIN);
 	t_attach(fd);
 	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_ROLE, &(int){ KSC_ROLE_CLIENT }, sizeof(int)));
-	FAILS(recv(fd, (char[5]){ 0 }, 5, 0), EPROTO);
+	FAILS(recv(fd, buf, sizeof(buf), 0), EPROTO);
 	close(fd);
 	close(peer);
 	/* to one that the peer has closed, or reset */
@@ -371,10 +373,11 @@ static int leave_handshakes_open(void)
 	for (int i = 0; i < 5; i++) {
 		/* one side of each waits for the daemon, and so does the other once asked */
 		fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, i & 1 ? IPPROTO_KSCHANNEL : 0);
-		if (fd < 0 || !connect(fd, (struct sockaddr *)&in, sizeof(in)) ||
-		    errno != EINPROGRESS)
-			if (fd < 0 || i & 1)
-				return 3;
+		if (fd < 0)
+			return 3;
+		/* a plain one may be connected at once */
+		if (connect(fd, (struct sockaddr *)&in, sizeof(in)) && errno != EINPROGRESS)
+			return 3;
 		if (!(i & 1))
 			send(fd, "\x16\x03\x01\x00\x01\x01", 6, 0);
 	}

@@ -470,10 +470,11 @@ static void *race_attach(void *arg)
 static void *race_connect(void *arg)
 {
 	struct race *race = arg;
+	char c;
 
 	pthread_barrier_wait(&race->start);
 	connect(race->fd, (struct sockaddr *)&race->addr.ss, race->addr.len);
-	recv(race->fd, (char[1]){ 0 }, 1, MSG_DONTWAIT);
+	recv(race->fd, &c, 1, MSG_DONTWAIT);
 	return NULL;
 }
 
