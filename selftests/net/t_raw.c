@@ -397,6 +397,23 @@ static void test_full_then_close(void **state)
 	close(fds[1]);
 }
 
+/* What TCP had no room for goes when it has, without another call. */
+static void test_pending(void **state)
+{
+	uint8_t out[RAW_MAX], in[sizeof(out)];
+	int fds[2], v = 1;
+
+	(void)state;
+	raw_pair(raw_13, OURS, OURS, fds);
+	SYS(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &v, sizeof(v)));
+	t_fill(out, sizeof(out), 8);
+	assert_int_equal(SYS(send(fds[0], out, sizeof(out), MSG_DONTWAIT)), sizeof(out));
+	FAILS(send(fds[0], out, 1, MSG_DONTWAIT), EAGAIN);
+	t_recv(fds[1], in, sizeof(in));
+	assert_memory_equal(in, out, sizeof(in));
+	raw_close(fds);
+}
+
 /* poll() does not tell of room that there is none of, and tells of it when there is. */
 static void test_full_poll(void **state)
 {
@@ -526,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_splice),
 		cmocka_unit_test(test_small_buffer),
 		cmocka_unit_test(test_full_then_close),
+		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_full_poll),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_ss),
