@@ -100,8 +100,7 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt)
 	rec = ksc_rec_get();
 	if (!rec)
 		return -ENOMEM;
-	/* RFC 8446 5.3: the one place where sequence numbers end */
-	type = likely(rx->cipher.seq != U64_MAX) ? ksc_rx_open(sk, ks, rec) : -EBADMSG;
+	type = ksc_rx_open(sk, ks, rec);
 	if (type <= 0) {
 		ksc_rec_put(rec);
 		if (type == -ENOMEM)
