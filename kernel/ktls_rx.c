@@ -100,8 +100,7 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt)
 	rec = ksc_rec_get();
 	if (!rec)
 		return -ENOMEM;
-	/* RFC 8446 5.3: the one place where sequence numbers end */
-	type = likely(rx->cipher.seq != U64_MAX) ? ksc_rx_open(sk, ks, rec) : -EBADMSG;
+	type = ksc_rx_open(sk, ks, rec);
 	if (type <= 0) {
 		ksc_rec_put(rec);
 		if (type == -ENOMEM)
@@ -349,9 +348,8 @@ static ssize_t ksc_ktls_to_pipe(struct pipe_inode_info *pipe, struct ksc_rec *re
 
 static ssize_t ksc_ktls_splice_locked(struct sock *sk, struct ksc_ktls *kt,
 				      struct pipe_inode_info *pipe, size_t len,
-				      unsigned int flags)
+				      long timeo)
 {
-	long timeo = sock_rcvtimeo(sk, flags & SPLICE_F_NONBLOCK);
 	struct ksc_rx *rx = &kt->ks.rx;
 	struct ksc_rec *rec;
 	ssize_t n;
@@ -401,13 +399,16 @@ ssize_t ksc_ktls_splice_read(struct socket *sock, loff_t *ppos,
 {
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks = ksc_sk(sk);
+	bool nonblock = flags & SPLICE_F_NONBLOCK ||
+			(sock->file && sock->file->f_flags & O_NONBLOCK);
 	ssize_t n;
 
 	/* pairs with ksc_ktls_set_keys() */
 	if (!ks || !smp_load_acquire(&ksc_ktls(ks)->rx_on))
 		return ksc_base_ops(sk)->splice_read(sock, ppos, pipe, len, flags);
 	lock_sock(sk);
-	n = ksc_ktls_splice_locked(sk, ksc_ktls(ks), pipe, len, flags);
+	n = ksc_ktls_splice_locked(sk, ksc_ktls(ks), pipe, len,
+				   sock_rcvtimeo(sk, nonblock));
 	ksc_rxq_flush(sk, &ks->rx.queue);
 	release_sock(sk);
 	return n;

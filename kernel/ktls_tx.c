@@ -26,7 +26,7 @@ static int ksc_ktls_tx_check(struct sock *sk, struct ksc_ktls *kt)
 		return -sk->sk_err;
 	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return -EPIPE;
-	/* RFC 8446 5.3: the one place where sequence numbers end */
+	/* the cipher refuses it, too, but then the record is lost */
 	if (unlikely(kt->ks.tx.cipher.seq == U64_MAX))
 		return ksc_ktls_tx_fail(sk, kt, -EBADMSG);
 	return 0;

@@ -156,6 +156,10 @@ static void test_types(void **state)
 	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, sizeof(buf), MSG_WAITALL)), 4);
 	assert_memory_equal(buf, "ctl2", 4);
 	assert_int_equal(SYS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), 0)), 3);
+	FAILS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), SPLICE_F_NONBLOCK), EAGAIN);
+	t_nonblock(fds[1], true);
+	FAILS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), 0), EAGAIN);
+	t_nonblock(fds[1], false);
 	/* a type closes what MSG_MORE left open */
 	SYS(send(fds[0], "open", 4, MSG_MORE));
 	FAILS(recv(fds[1], buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
@@ -365,32 +369,66 @@ static void test_small_buffer(void **state)
 	raw_close(fds);
 }
 
+/* Fill a connection, whose buffer is such that it is full within a record or not. */
+static size_t fill(int fds[2], int round, const uint8_t *out, size_t len)
+{
+	int v = 20000 + 3001 * round;
+	size_t sent = 0;
+	ssize_t n;
+
+	raw_pair(raw_13, OURS, OURS, fds);
+	SYS(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &v, sizeof(v)));
+	while ((n = send(fds[0], out + sent, 50000, MSG_DONTWAIT)) > 0) {
+		sent += (size_t)n;
+		assert_true(sent < len - 50000);
+	}
+	assert_int_equal(errno, EAGAIN);
+	return sent;
+}
+
 /* What was taken is sent, and as whole records, though nobody waits for it. */
 static void test_full_then_close(void **state)
 {
 	static uint8_t out[16 << 20], in[RAW_MAX];
-	size_t sent = 0, got = 0;
-	int fds[2];
+	int fds[2], round;
+	size_t sent, got;
 	ssize_t n;
 
 	(void)state;
-	raw_pair(raw_13, OURS, OURS, fds);
 	t_fill(out, sizeof(out), 3);
-	for (;;) {
-		n = send(fds[0], out + sent, 50000, MSG_DONTWAIT);
-		if (n < 0)
-			break;
-		sent += (size_t)n;
-		assert_true(sent < sizeof(out) - 50000);
+	for (round = 0; round < 12; round++) {
+		sent = fill(fds, round, out, sizeof(out));
+		got = 0;
+		if (round & 1)
+			close(fds[0]);
+		else
+			SYS(shutdown(fds[0], SHUT_WR));
+		while ((n = SYS(recv(fds[1], in, sizeof(in), 0)))) {
+			assert_memory_equal(in, out + got, (size_t)n);
+			got += (size_t)n;
+		}
+		assert_int_equal(got, sent);
+		if (!(round & 1))
+			close(fds[0]);
+		close(fds[1]);
 	}
-	assert_int_equal(errno, EAGAIN);
-	close(fds[0]);
-	while ((n = SYS(recv(fds[1], in, sizeof(in), 0)))) {
-		assert_memory_equal(in, out + got, (size_t)n);
-		got += (size_t)n;
+}
+
+/* What TCP had no room for goes when it has, without another call. */
+static void test_pending(void **state)
+{
+	static uint8_t out[16 << 20], in[sizeof(out)];
+	int fds[2], round;
+	size_t sent;
+
+	(void)state;
+	t_fill(out, sizeof(out), 4);
+	for (round = 0; round < 12; round++) {
+		sent = fill(fds, round, out, sizeof(out));
+		t_recv(fds[1], in, sent);
+		assert_memory_equal(in, out, sent);
+		raw_close(fds);
 	}
-	assert_int_equal(got, sent);
-	close(fds[1]);
 }
 
 /* poll() does not tell of room that there is none of, and tells of it when there is. */
@@ -522,6 +560,7 @@ int main(void)
 		cmocka_unit_test(test_splice),
 		cmocka_unit_test(test_small_buffer),
 		cmocka_unit_test(test_full_then_close),
+		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_full_poll),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_ss),

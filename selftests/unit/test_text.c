@@ -143,7 +143,7 @@ static void expect_name(const char *text, const char *wanted)
 	char name[256] = "";
 	bool found = names_find((struct sockaddr *)&addr, sizeof(addr), name, sizeof(name));
 
-	assert_int_equal(found, wanted != NULL);
+	assert_int_equal(found, !!wanted);
 	assert_string_equal(name, wanted ? wanted : "");
 }
 
