@@ -26,6 +26,8 @@ help:
 	@echo '  check     every test, on each kernel; ends with "N passed, N failed"'
 	@echo '  check-debug  the tests in the virtual machine, on a kernel with sanitizers'
 	@echo '            that is built when it is first asked for (40 CPU minutes)'
+	@echo '  check-ktls  the kernel'"'"'s whole test of kTLS with in-tree tls.ko and with ours,'
+	@echo '            on 6.12, compared case by case (an hour where it is emulated)'
 	@echo '  style     checkpatch, sparse, W=1, clang-tidy over everything'
 	@echo '  bench     instructions per byte, into build/bench.json'
 	@echo '  deps      install the Debian packages that these need (as root)'
@@ -59,6 +61,9 @@ check: deps
 check-debug: deps
 	@selftests/tap/harness selftests/suites-debug
 
+check-ktls: deps
+	@$(MAKE) -s -C selftests/ktls check
+
 demo: deps
 	@selftests/demo/run
 
@@ -78,5 +83,5 @@ clean:
 distclean:
 	rm -rf $(BUILD)
 
-.PHONY: help modules modules-locked daemon deps check check-debug demo vm bench \
+.PHONY: help modules modules-locked daemon deps check check-debug check-ktls demo vm bench \
 	style clean distclean

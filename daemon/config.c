@@ -358,6 +358,9 @@ static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
 	} else if (!strcmp(s->name, "default")) {
 		if (!take_word(file, s, truths, &value))
 			cred->is_default = value;
+	} else if (!strcmp(s->name, "resumption")) {
+		if (!take_word(file, s, truths, &value))
+			cred->resumption = value;
 	} else if (!strcmp(s->name, "names")) {
 		take_names(file, s, cred);
 	} else if (!strcmp(s->name, "alpn")) {

@@ -27,6 +27,7 @@ struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles)
 	cred->verify = KSC_VERIFY_DEFAULT;
 	cred->min_version = GNUTLS_TLS1_2;
 	cred->max_version = GNUTLS_TLS1_3;
+	cred->resumption = true;
 	cred->name = strdup(name);
 	if (!cred->name ||
 	    gnutls_certificate_allocate_credentials(&cred->x509) < 0) {
@@ -224,23 +225,38 @@ out:
 	return rc;
 }
 
+static bool has_ccm(const struct ksc_credential *cred)
+{
+	size_t i;
+
+	for (i = 0; i < cred->n_ciphers; i++)
+		if (!cred->ciphers[i]->ecdhe_rsa)
+			return true;
+	return false;
+}
+
 /*
- * ECDHE alone, and AEADs alone, so that everything agreed upon has forward
- * secrecy and fits the module. GnuTLS takes the parts in their order here as
- * the order of preference.
+ * Ephemeral keys alone, and AEADs alone, so that everything agreed upon has
+ * forward secrecy and fits the module. GnuTLS takes the parts in their order
+ * here as the order of preference. DHE-RSA, the slowest, is there because
+ * TLS 1.2 has AES-CCM with RSA certificates in no other way. Records of less
+ * than 512 bytes are what small devices ask for that speak it.
  */
 static int set_priority(struct ksc_credential *cred)
 {
-	char text[512] = "NORMAL:-VERS-ALL:-KX-ALL:-CIPHER-ALL:-MAC-ALL:-GROUP-ALL"
+	char text[640] = "NORMAL:-VERS-ALL:-KX-ALL:-CIPHER-ALL:-MAC-ALL:-GROUP-ALL"
 		":+ECDHE-ECDSA:+ECDHE-RSA:+AEAD"
 		":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1"
-		":%SERVER_PRECEDENCE:%SAFE_RENEGOTIATION";
+		":%SERVER_PRECEDENCE:%SAFE_RENEGOTIATION:%ALLOW_SMALL_RECORDS";
 	size_t i, at = strlen(text);
 
 	if (cred->max_version >= GNUTLS_TLS1_3)
 		at += (size_t)snprintf(text + at, sizeof(text) - at, ":+VERS-TLS1.3");
 	if (cred->min_version <= GNUTLS_TLS1_2)
 		at += (size_t)snprintf(text + at, sizeof(text) - at, ":+VERS-TLS1.2");
+	if (has_ccm(cred))
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+				       ":+DHE-RSA:+GROUP-FFDHE2048:+GROUP-FFDHE3072");
 	for (i = 0; i < cred->n_ciphers; i++)
 		at += (size_t)snprintf(text + at, sizeof(text) - at, ":+%s",
 				       cred->ciphers[i]->name);
@@ -270,6 +286,10 @@ int ksc_credential_finish(struct ksc_credential *cred)
 		if (rc < 0)
 			return rc;
 	}
+	/* For clients that know DHE without the groups of RFC 7919. */
+	rc = gnutls_certificate_set_known_dh_params(cred->x509, GNUTLS_SEC_PARAM_MEDIUM);
+	if (rc < 0)
+		return rc;
 	return gnutls_session_ticket_key_generate(&cred->ticket_key);
 }
 

@@ -42,7 +42,9 @@
  * @has_cert: there is a certificate with its key
  * @x509: certificate, key and trust
  * @priority: what is negotiated
- * @ticket_key: seals the tickets that a server hands out
+ * @resumption: sessions are resumed: a client uses tickets, a server hands them out
+ * @ticket_key: what the keys follow from, every few hours a new one, that seal a
+ *	server's tickets; lives as long as the credential
  *
  * Built by one thread, then never changed, so that any may read it.
  */
@@ -67,6 +69,7 @@ struct ksc_credential {
 	bool has_cert;
 	gnutls_certificate_credentials_t x509;
 	gnutls_priority_t priority;
+	bool resumption;
 	gnutls_datum_t ticket_key;
 };
 

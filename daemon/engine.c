@@ -17,9 +17,12 @@
 #include "engine.h"
 #include "hello.h"
 #include "record.h"
+#include "resume.h"
 
 /* Of one handshake message; Schannel's own caps are 16 and 32 KiB. */
 #define MAX_HANDSHAKE_MESSAGE	KSC_MAX_TOKEN
+/* Of the server's group, with DHE-RSA. */
+#define MIN_DH_BITS		2048
 
 /**
  * struct failure - why a session ended
@@ -50,6 +53,8 @@ struct failure {
  * @alpn_len: its bytes
  * @uid: owner of the socket
  * @gid: owner's group
+ * @peer: client: the server's socket address
+ * @peer_len: its bytes
  * @in: input of the step under way
  * @in_len: its bytes in whole records
  * @in_pos: those that GnuTLS has pulled
@@ -61,6 +66,7 @@ struct failure {
  * @ended: no further step is possible
  * @verified: the peer's certificate was judged and accepted
  * @secrets: TLS 1.3's, of both directions
+ * @resume: client's part in resumption
  * @failure: found in one of GnuTLS's callbacks, more telling than its error
  */
 struct ksc_engine {
@@ -77,6 +83,8 @@ struct ksc_engine {
 	size_t alpn_len;
 	uid_t uid;
 	gid_t gid;
+	uint8_t peer[KSC_MAX_PEER];
+	size_t peer_len;
 	const uint8_t *in;
 	size_t in_len;
 	size_t in_pos;
@@ -88,6 +96,7 @@ struct ksc_engine {
 	bool ended;
 	bool verified;
 	struct ksc_secrets secrets;
+	struct ksc_resume resume;
 	struct failure failure;
 };
 
@@ -259,6 +268,8 @@ static int use_as_server(struct ksc_engine *e)
 {
 	int rc;
 
+	if (e->verify == KSC_VERIFY_NONE && !e->cred->resumption)
+		return 0;
 	if (e->verify != KSC_VERIFY_NONE) {
 		gnutls_certificate_server_set_request(e->tls,
 						      e->verify == KSC_VERIFY_REQUIRE ?
@@ -286,6 +297,25 @@ static int use_as_client(struct ksc_engine *e)
 	    inet_pton(AF_INET6, e->server_name, addr) == 1)
 		return 0;
 	return gnutls_server_name_set(e->tls, GNUTLS_NAME_DNS, e->server_name, len);
+}
+
+/* Offer to go on with an earlier session, if there is one that all of this led to. */
+static int resume(struct ksc_engine *e)
+{
+	const uint32_t numbers[] = { e->verify, e->uid, e->gid };
+	const struct ksc_resume_part parts[] = {
+		{ e->cred->name, strlen(e->cred->name) },
+		{ e->server_name, strlen(e->server_name) },
+		{ e->reference, strlen(e->reference) },
+		{ e->alpn_len ? e->alpn : e->cred->alpn,
+		  e->alpn_len ? e->alpn_len : e->cred->alpn_len },
+		{ numbers, sizeof(numbers) },
+		{ e->peer, e->peer_len },
+	};
+
+	if (!e->cred->resumption)
+		e->resume.cache = NULL;
+	return ksc_resume_begin(&e->resume, e->tls, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 /* Take up the credential for this caller, this name and this role. */
@@ -325,6 +355,8 @@ static int use_credential(struct ksc_engine *e)
 		rc = e->role == KSC_ROLE_SERVER ? use_as_server(e) : use_as_client(e);
 	if (rc >= 0 && e->verify != KSC_VERIFY_NONE)
 		gnutls_session_set_verify_function(e->tls, on_verify);
+	if (rc >= 0 && e->role == KSC_ROLE_CLIENT)
+		rc = resume(e);
 	return rc;
 }
 
@@ -372,6 +404,8 @@ static int start(struct ksc_engine *e)
 	gnutls_handshake_set_secret_function(e->tls, on_secret);
 	gnutls_handshake_set_hook_function(e->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
 					   on_message);
+	/* What is above NORMAL's 1024 bits may be below what is safe (RFC 9325, 4.1). */
+	gnutls_dh_set_prime_bits(e->tls, MIN_DH_BITS);
 	if (e->role == KSC_ROLE_CLIENT)
 		return use_credential(e);
 	/* Something has to be set before the ClientHello decides. */
@@ -501,27 +535,33 @@ static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
 	return 0;
 }
 
-/* RFC 8449's limit counts TLS 1.3's type; RFC 6066's is all that GnuTLS tells of. */
-static size_t largest_record(const struct ksc_engine *e)
+/*
+ * The largest record that the peer takes, in RFC 8449's terms: TLS 1.3's type
+ * counts. RFC 6066's max_fragment_length, which a client may ask for instead
+ * and which has no such finesse, is known to GnuTLS alone.
+ */
+static uint32_t max_record(const struct ksc_engine *e)
 {
-	size_t limit = e->hello.record_size_limit;
+	const uint32_t type = gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3;
+	uint32_t limit = e->hello.record_size_limit;
 
 	if (!limit)
-		return gnutls_record_get_max_size(e->tls);
-	return limit - (gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3);
+		limit = (uint32_t)gnutls_record_get_max_size(e->tls) + type;
+	return limit < (1 << 14) + type ? limit : 0;
 }
 
 static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 {
-	int rc;
+	int rc = 0;
 
-	/* The record layer has no smaller size: better no connection than a broken one. */
-	if (largest_record(e) < 1 << 14) {
-		blame(e, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_HANDSHAKE_FAILURE,
-		      "The peer takes only records of up to %zu bytes.", largest_record(e));
-		return fail(e, step);
-	}
-	rc = collect_info(e, &step->info);
+	/*
+	 * No certificate comes with a resumed session. The one that came with the
+	 * first is judged anew: it may have expired, and more may be asked now.
+	 */
+	if (e->verify != KSC_VERIFY_NONE && !e->verified && gnutls_session_is_resumed(e->tls))
+		rc = on_verify(e->tls);
+	if (rc >= 0)
+		rc = collect_info(e, &step->info);
 	if (rc >= 0)
 		rc = ksc_keys_collect(e->tls, &e->secrets, &step->keys);
 	if (rc < 0) {
@@ -530,6 +570,10 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 		blame_gnutls(e, rc);
 		return fail(e, step);
 	}
+	step->keys.max_record = max_record(e);
+	if (e->role == KSC_ROLE_CLIENT)
+		step->tickets = ksc_resume_done(&e->resume, e->tls,
+						e->verify != KSC_VERIFY_NONE);
 	e->ended = true;
 	step->status = KSC_STATUS_OK;
 	step->token = e->out_len ? e->out : NULL;
@@ -669,7 +713,7 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 {
 	struct ksc_engine *e;
 
-	if (params->alpn_len > KSC_MAX_ALPN ||
+	if (params->alpn_len > KSC_MAX_ALPN || params->peer_len > KSC_MAX_PEER ||
 	    (params->role != KSC_ROLE_CLIENT && params->role != KSC_ROLE_SERVER)) {
 		errno = EINVAL;
 		return NULL;
@@ -697,6 +741,11 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 	if (params->alpn_len)
 		memcpy(e->alpn, params->alpn, params->alpn_len);
 	e->alpn_len = params->alpn_len;
+	if (params->peer_len)
+		memcpy(e->peer, params->peer, params->peer_len);
+	e->peer_len = params->peer_len;
+	if (params->role == KSC_ROLE_CLIENT)
+		e->resume.cache = params->cache;
 	e->credentials = ksc_credentials_get(params->credentials);
 	return e;
 }
@@ -718,6 +767,21 @@ void ksc_engine_free(struct ksc_engine *e)
 }
 
 /**
+ * ksc_engine_ticket() - take a ticket that came after the handshake
+ * @e: client's session, whose last step said that it is worth while
+ * @msg: a whole NewSessionTicket with its header
+ * @len: its bytes
+ *
+ * The session goes to the cache, once more for each ticket.
+ *
+ * Return: 0, or a negative GnuTLS error: then no further ticket is of use
+ */
+int ksc_engine_ticket(struct ksc_engine *e, const uint8_t *msg, size_t len)
+{
+	return ksc_resume_ticket(&e->resume, e->tls, msg, len);
+}
+
+/**
  * ksc_engine_credential() - which credential a session uses
  * @e: the session
  *
@@ -727,47 +791,4 @@ void ksc_engine_free(struct ksc_engine *e)
 const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *e)
 {
 	return e->cred;
-}
-
-/**
- * ksc_step_wipe() - forget a step, keys and all
- * @step: the step
- */
-void ksc_step_wipe(struct ksc_step *step)
-{
-	gnutls_memset(step, 0, sizeof(*step));
-}
-
-/**
- * ksc_status_name() - a name for the log
- * @status: the status
- *
- * Return: the name, as in the netlink specification
- */
-const char *ksc_status_name(enum ksc_status status)
-{
-	static const char *const names[] = {
-		[KSC_STATUS_OK] = "ok",
-		[KSC_STATUS_CONTINUE_NEEDED] = "continue-needed",
-		[KSC_STATUS_INCOMPLETE_MESSAGE] = "incomplete-message",
-		[KSC_STATUS_INCOMPLETE_CREDENTIALS] = "incomplete-credentials",
-		[KSC_STATUS_VERIFY_NEEDED] = "verify-needed",
-		[KSC_STATUS_INTERNAL_ERROR] = "internal-error",
-		[KSC_STATUS_PROTOCOL_ERROR] = "protocol-error",
-		[KSC_STATUS_PEER_REJECTED] = "peer-rejected",
-		[KSC_STATUS_ALERT_RECEIVED] = "alert-received",
-		[KSC_STATUS_NO_CREDENTIALS] = "no-credentials",
-		[KSC_STATUS_ACCESS_DENIED] = "access-denied",
-		[KSC_STATUS_TIMED_OUT] = "timed-out",
-		[KSC_STATUS_NO_DAEMON] = "no-daemon",
-		[KSC_STATUS_CANCELLED] = "cancelled",
-		[KSC_STATUS_TRUNCATED] = "truncated",
-		[KSC_STATUS_BAD_RECORD] = "bad-record",
-		[KSC_STATUS_RECORD_OVERFLOW] = "record-overflow",
-		[KSC_STATUS_KEY_LIMIT] = "key-limit",
-	};
-
-	if ((size_t)status >= sizeof(names) / sizeof(names[0]))
-		return "?";
-	return names[status];
 }

@@ -13,9 +13,13 @@
 #include <sys/types.h>
 #include <linux/kschannel.h>
 
+#include "cache.h"
 #include "credential.h"
 #include "keys.h"
 #include "verify.h"
+
+/* struct sockaddr_in6 */
+#define KSC_MAX_PEER	28
 
 /**
  * struct ksc_engine_params - what a handshake is begun with
@@ -30,6 +34,11 @@
  * @verify: what is asked of the peer's certificate
  * @uid: owner of the socket
  * @gid: owner's group
+ * @peer: client: the server's socket address, up to KSC_MAX_PEER bytes; sessions
+ *	are resumed with the same only
+ * @peer_len: its bytes
+ * @cache: client: where sessions come from and go to, or NULL; has to outlive
+ *	the session
  */
 struct ksc_engine_params {
 	struct ksc_credentials *credentials;
@@ -42,6 +51,9 @@ struct ksc_engine_params {
 	enum ksc_verify verify;
 	uid_t uid;
 	gid_t gid;
+	const void *peer;
+	size_t peer_len;
+	struct ksc_cache *cache;
 };
 
 /**
@@ -70,6 +82,7 @@ struct ksc_session_info {
  * @text: with a failure, why
  * @keys: with KSC_STATUS_OK
  * @info: with KSC_STATUS_OK
+ * @tickets: with KSC_STATUS_OK: ksc_engine_ticket() is worth while
  */
 struct ksc_step {
 	enum ksc_status status;
@@ -82,6 +95,7 @@ struct ksc_step {
 	char text[KSC_MAX_TEXT + 1];
 	struct ksc_keys keys;
 	struct ksc_session_info info;
+	bool tickets;
 };
 
 struct ksc_engine;
@@ -91,6 +105,9 @@ void ksc_engine_free(struct ksc_engine *engine);
 enum ksc_status ksc_engine_step(struct ksc_engine *engine, const uint8_t *in,
 				size_t len, struct ksc_step *step);
 const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *engine);
+int ksc_engine_ticket(struct ksc_engine *engine, const uint8_t *msg, size_t len);
+
+/* status.c */
 void ksc_step_wipe(struct ksc_step *step);
 const char *ksc_status_name(enum ksc_status status);
 

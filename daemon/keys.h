@@ -34,12 +34,15 @@ struct ksc_key {
  * @suite: IANA number
  * @tx: for what we send
  * @rx: for what we receive
+ * @max_record: most bytes that the peer takes in a record, as RFC 8449 counts
+ *	them; 0 for TLS's own limit
  */
 struct ksc_keys {
 	uint16_t version;
 	uint16_t suite;
 	struct ksc_key tx;
 	struct ksc_key rx;
+	uint32_t max_record;
 };
 
 /**

@@ -132,6 +132,10 @@ static int on_message(struct nl_msg *msg, void *ptr)
 		read_offer(attrs, &offer);
 		nl->ops->token(nl->ptr, &offer);
 		break;
+	case KSC_CMD_TICKET:
+		read_offer(attrs, &offer);
+		nl->ops->ticket(nl->ptr, offer.id, offer.token, offer.token_len);
+		break;
 	case KSC_CMD_CONTEXT_DEL:
 		nl->ops->context_del(nl->ptr, nla_get_u64(attrs[KSC_A_CONTEXT_ID]));
 		break;
@@ -376,6 +380,8 @@ static int put_keys(struct nl_msg *msg, const struct ksc_keys *keys)
 	    nla_put_u16(msg, KSC_A_KEYS_SUITE, keys->suite) ||
 	    put_key(msg, KSC_A_KEYS_TX, &keys->tx) || put_key(msg, KSC_A_KEYS_RX, &keys->rx))
 		return -1;
+	if (keys->max_record && nla_put_u32(msg, KSC_A_KEYS_MAX_RECORD, keys->max_record))
+		return -1;
 	return nla_nest_end(msg, nest);
 }
 
@@ -413,7 +419,8 @@ static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct 
 	    nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)step->token_len, step->token))
 		return -1;
 	if (step->status == KSC_STATUS_OK)
-		return put_keys(msg, &step->keys) || put_session(msg, &step->info) ? -1 : 0;
+		return put_keys(msg, &step->keys) || put_session(msg, &step->info) ||
+		       (step->tickets && nla_put_flag(msg, KSC_A_CONTEXT_TICKETS)) ? -1 : 0;
 	if (!ksc_status_is_failure(step->status))
 		return 0;
 	if (step->direction != KSC_DIRECTION_NONE &&

@@ -53,12 +53,14 @@ struct ksc_offer {
  * struct ksc_netlink_ops - what to do about what the kernel sends
  * @context_new: a context starts; its first step is wanted
  * @token: the next step of a context is wanted
- * @context_del: a context is gone
+ * @ticket: a NewSessionTicket came after the handshake of a context
+ * @context_del: a context is gone, or there will be no more tickets
  * @refused: the kernel refused the message with the number @msg
  */
 struct ksc_netlink_ops {
 	void (*context_new)(void *ptr, const struct ksc_offer *offer);
 	void (*token)(void *ptr, const struct ksc_offer *offer);
+	void (*ticket)(void *ptr, uint64_t id, const uint8_t *msg, size_t len);
 	void (*context_del)(void *ptr, uint64_t id);
 	void (*refused)(void *ptr, uint32_t msg, int error, const char *text);
 };

@@ -8,9 +8,12 @@
 #include "suite.h"
 
 const struct ksc_cipher ksc_ciphers[KSC_N_CIPHERS] = {
-	{ "AES-256-GCM", GNUTLS_CIPHER_AES_256_GCM, 32, 4, 0x1302, 0xc02c, 0xc030 },
-	{ "CHACHA20-POLY1305", GNUTLS_CIPHER_CHACHA20_POLY1305, 32, 12, 0x1303, 0xcca9, 0xcca8 },
-	{ "AES-128-GCM", GNUTLS_CIPHER_AES_128_GCM, 16, 4, 0x1301, 0xc02b, 0xc02f },
+	{ "AES-256-GCM", GNUTLS_CIPHER_AES_256_GCM, 32, 4, 0x1302, 0xc02c, 0xc030, 0x009f },
+	{ "CHACHA20-POLY1305", GNUTLS_CIPHER_CHACHA20_POLY1305, 32, 12, 0x1303, 0xcca9, 0xcca8,
+	  0xccaa },
+	{ "AES-128-GCM", GNUTLS_CIPHER_AES_128_GCM, 16, 4, 0x1301, 0xc02b, 0xc02f, 0x009e },
+	/* RFC 6655, RFC 7251: nobody has defined it with ECDHE-RSA. */
+	{ "AES-128-CCM", GNUTLS_CIPHER_AES_128_CCM, 16, 4, 0x1304, 0xc0ac, 0, 0xc09e },
 };
 
 /**
@@ -65,7 +68,26 @@ uint16_t ksc_suite_number(const struct ksc_cipher *cipher,
 		return cipher->ecdhe_ecdsa;
 	if (kx == GNUTLS_KX_ECDHE_RSA)
 		return cipher->ecdhe_rsa;
+	if (kx == GNUTLS_KX_DHE_RSA)
+		return cipher->dhe_rsa;
 	return 0;
+}
+
+/**
+ * ksc_cipher_by_suite() - look a cipher up by the suite that it is part of
+ * @number: the suite's IANA number
+ *
+ * Return: the cipher, or NULL
+ */
+const struct ksc_cipher *ksc_cipher_by_suite(uint16_t number)
+{
+	size_t i;
+
+	for (i = 0; number && i < KSC_N_CIPHERS; i++)
+		if (ksc_ciphers[i].tls13 == number || ksc_ciphers[i].ecdhe_ecdsa == number ||
+		    ksc_ciphers[i].ecdhe_rsa == number || ksc_ciphers[i].dhe_rsa == number)
+			return &ksc_ciphers[i];
+	return NULL;
 }
 
 /**
@@ -76,12 +98,7 @@ uint16_t ksc_suite_number(const struct ksc_cipher *cipher,
  */
 const char *ksc_suite_name(uint16_t number)
 {
-	size_t i;
+	const struct ksc_cipher *cipher = ksc_cipher_by_suite(number);
 
-	for (i = 0; i < KSC_N_CIPHERS; i++)
-		if (ksc_ciphers[i].tls13 == number ||
-		    ksc_ciphers[i].ecdhe_ecdsa == number ||
-		    ksc_ciphers[i].ecdhe_rsa == number)
-			return ksc_ciphers[i].name;
-	return "?";
+	return cipher ? cipher->name : "?";
 }

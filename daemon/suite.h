@@ -15,7 +15,8 @@
  * @iv_len: bytes of the nonce's implicit part in TLS 1.2
  * @tls13: IANA number of the TLS 1.3 suite
  * @ecdhe_ecdsa: IANA number with TLS 1.2 and ECDHE-ECDSA
- * @ecdhe_rsa: IANA number with TLS 1.2 and ECDHE-RSA
+ * @ecdhe_rsa: IANA number with TLS 1.2 and ECDHE-RSA, 0 when there is none
+ * @dhe_rsa: IANA number with TLS 1.2 and DHE-RSA
  */
 struct ksc_cipher {
 	const char *name;
@@ -25,15 +26,17 @@ struct ksc_cipher {
 	uint16_t tls13;
 	uint16_t ecdhe_ecdsa;
 	uint16_t ecdhe_rsa;
+	uint16_t dhe_rsa;
 };
 
-#define KSC_N_CIPHERS 3
+#define KSC_N_CIPHERS 4
 
 /* By preference. */
 extern const struct ksc_cipher ksc_ciphers[KSC_N_CIPHERS];
 
 const struct ksc_cipher *ksc_cipher_by_name(const char *name);
 const struct ksc_cipher *ksc_cipher_by_gnutls(gnutls_cipher_algorithm_t cipher);
+const struct ksc_cipher *ksc_cipher_by_suite(uint16_t number);
 uint16_t ksc_suite_number(const struct ksc_cipher *cipher,
 			  gnutls_protocol_t version,
 			  gnutls_kx_algorithm_t kx);

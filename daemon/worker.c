@@ -15,6 +15,14 @@
 /* The kernel's own deadline comes first; ours is for what it never tells. */
 #define GRACE_MS	1000
 
+/*
+ * Clients' sessions that wait for tickets after the handshake. Servers send
+ * theirs with the first data or before. A session that waits takes 17 KiB,
+ * most of them GnuTLS's; measured with a chain of one certificate.
+ */
+#define MAX_KEPT	1000
+#define KEPT_S		60
+
 /**
  * struct ksc_worker - a worker
  * @loop: its loop
@@ -23,7 +31,9 @@
  * @drain: runs out when a stopping worker has waited long enough
  * @config: what it works by; replaced by a reload
  * @sessions: search.h's tree of struct session by their context's number
- * @n: how many
+ * @n: how many of these are handshakes under way
+ * @kept: how many only wait for tickets
+ * @cache: clients' sessions that can be resumed
  * @draining: no new ones
  */
 struct ksc_worker {
@@ -34,16 +44,19 @@ struct ksc_worker {
 	const struct ksc_config *config;
 	void *sessions;
 	unsigned int n;
+	unsigned int kept;
+	struct ksc_cache *cache;
 	bool draining;
 };
 
 /**
- * struct session - a handshake under way
+ * struct session - a handshake under way, or a client that waits for tickets
  * @id: the kernel's number of its context; first, since it is the tree's key
  * @worker: whose it is
  * @engine: the handshake
  * @deadline: when to give it up
  * @role: ours
+ * @kept: the handshake is done
  * @msg: number of the message that answered last
  * @peer: address and port, for the log
  * @started: when, for the log
@@ -54,6 +67,7 @@ struct session {
 	struct ksc_engine *engine;
 	ev_timer deadline;
 	enum ksc_role role;
+	bool kept;
 	uint32_t msg;
 	char peer[INET6_ADDRSTRLEN + 8];
 	ev_tstamp started;
@@ -77,7 +91,10 @@ static void free_session(struct session *session)
 {
 	ev_timer_stop(session->worker->loop, &session->deadline);
 	ksc_engine_free(session->engine);
-	session->worker->n--;
+	if (session->kept)
+		session->worker->kept--;
+	else
+		session->worker->n--;
 	free(session);
 }
 
@@ -97,9 +114,23 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	ksc_log(KSC_LOG_INFO, "%s %s: no end came in time",
-		session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
+	if (!session->kept)
+		ksc_log(KSC_LOG_INFO, "%s %s: no end came in time",
+			session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
 	drop_session(session);
+}
+
+/* The handshake is done; tickets may come. */
+static void keep_session(struct session *session)
+{
+	struct ksc_worker *worker = session->worker;
+
+	session->kept = true;
+	worker->n--;
+	worker->kept++;
+	ev_timer_stop(worker->loop, &session->deadline);
+	ev_timer_set(&session->deadline, KEPT_S, 0);
+	ev_timer_start(worker->loop, &session->deadline);
 }
 
 /* The address alone in @host, and with the port in @text. */
@@ -143,6 +174,10 @@ static struct session *new_session(struct ksc_worker *worker, const struct ksc_o
 		.verify = offer->verify,
 		.uid = offer->uid,
 		.gid = offer->gid,
+		.peer = &offer->peer,
+		.peer_len = offer->peer.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+								sizeof(struct sockaddr_in),
+		.cache = worker->cache,
 	};
 
 	if (!session)
@@ -196,11 +231,14 @@ static void log_failure(const struct session *session, const struct ksc_step *st
 /* Step, answer, and let go of the session when that was its last. */
 static void make_step(struct session *session, const struct ksc_offer *offer)
 {
+	struct ksc_worker *worker = session->worker;
 	struct ksc_step step;
 	int rc;
 
 	ksc_engine_step(session->engine, offer->token, offer->token_len, &step);
-	rc = ksc_netlink_step(session->worker->nl, offer->id, offer->seq, &step, &session->msg);
+	if (worker->draining || worker->kept >= MAX_KEPT)
+		step.tickets = false;
+	rc = ksc_netlink_step(worker->nl, offer->id, offer->seq, &step, &session->msg);
 	if (rc)
 		ksc_log(KSC_LOG_ERROR, "%s: the kernel could not be answered: %s", session->peer,
 			strerror(-rc));
@@ -208,7 +246,9 @@ static void make_step(struct session *session, const struct ksc_offer *offer)
 		log_ok(session, &step);
 	else if (ksc_status_is_failure(step.status))
 		log_failure(session, &step);
-	if (rc || step.status == KSC_STATUS_OK || ksc_status_is_failure(step.status))
+	if (!rc && step.tickets)
+		keep_session(session);
+	else if (rc || step.status == KSC_STATUS_OK || ksc_status_is_failure(step.status))
 		drop_session(session);
 	ksc_step_wipe(&step);
 }
@@ -251,10 +291,24 @@ static void on_token(void *ptr, const struct ksc_offer *offer)
 	struct ksc_worker *worker = ptr;
 	struct session *session = find_session(worker, offer->id);
 
-	if (session)
+	if (session && !session->kept)
 		make_step(session, offer);
 	else
 		refuse(worker, offer, "Its handshake was begun by another daemon.");
+}
+
+static void on_ticket(void *ptr, uint64_t id, const uint8_t *msg, size_t len)
+{
+	struct session *session = find_session(ptr, id);
+	int rc;
+
+	if (!session || !session->kept)
+		return;
+	rc = ksc_engine_ticket(session->engine, msg, len);
+	ksc_log(KSC_LOG_DEBUG, "client %s: ticket: %s", session->peer,
+		rc ? gnutls_strerror(rc) : "kept");
+	if (rc)
+		drop_session(session);
 }
 
 static void on_context_del(void *ptr, uint64_t id)
@@ -263,8 +317,9 @@ static void on_context_del(void *ptr, uint64_t id)
 
 	if (!session)
 		return;
-	ksc_log(KSC_LOG_DEBUG, "%s %s: cancelled",
-		session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
+	if (!session->kept)
+		ksc_log(KSC_LOG_DEBUG, "%s %s: cancelled",
+			session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
 	drop_session(session);
 }
 
@@ -303,6 +358,7 @@ static void on_refused(void *ptr, uint32_t msg, int error, const char *text)
 static const struct ksc_netlink_ops ops = {
 	.context_new = on_context_new,
 	.token = on_token,
+	.ticket = on_ticket,
 	.context_del = on_context_del,
 	.refused = on_refused,
 };
@@ -341,8 +397,15 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, const struct ksc_config 
 		return NULL;
 	worker->loop = loop;
 	worker->config = config;
+	worker->cache = ksc_cache_new();
+	if (!worker->cache) {
+		free(worker);
+		errno = ENOMEM;
+		return NULL;
+	}
 	worker->nl = ksc_netlink_open(&ops, worker);
 	if (!worker->nl) {
+		ksc_cache_free(worker->cache);
 		free(worker);
 		return NULL;
 	}
@@ -369,11 +432,13 @@ int ksc_worker_start(struct ksc_worker *worker)
 /**
  * ksc_worker_configure() - work by another configuration from now on
  * @worker: the worker
- * @config: the configuration; sessions under way keep their credentials
+ * @config: the configuration; sessions under way keep their credentials, and
+ *	none that rests on the old one is resumed
  */
 void ksc_worker_configure(struct ksc_worker *worker, const struct ksc_config *config)
 {
 	worker->config = config;
+	ksc_cache_flush(worker->cache);
 }
 
 /**
@@ -410,6 +475,7 @@ void ksc_worker_free(struct ksc_worker *worker)
 	ev_io_stop(worker->loop, &worker->io);
 	ev_timer_stop(worker->loop, &worker->drain);
 	tdestroy(worker->sessions, free_node);
+	ksc_cache_free(worker->cache);
 	ksc_netlink_close(worker->nl);
 	free(worker);
 }

@@ -76,8 +76,11 @@ static void ksc_ktls_disarm(struct sock *sk, struct ksc_sock *ks)
 {
 	write_lock_bh(&sk->sk_callback_lock);
 	ks->armed = false;
-	sk->sk_data_ready = ks->data_ready;
-	sk->sk_write_space = ks->write_space;
+	/* an in-kernel user of the socket may have put its own in our place */
+	if (sk->sk_data_ready == ksc_ktls_data_ready)
+		sk->sk_data_ready = ks->data_ready;
+	if (sk->sk_write_space == ksc_ktls_write_space)
+		sk->sk_write_space = ks->write_space;
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 

@@ -18,8 +18,9 @@ static int ksc_ktls_header_check(const struct ksc_header *h, const struct ksc_so
 {
 	const struct ksc_suite *suite = ks->rx.cipher.suite;
 	u32 overhead = suite->explicit_len + KSC_TAG_LEN;
+	bool v13 = ks->version == KSC_VERSION_1_3;
 
-	if (h->len > KSC_MAX_PAYLOAD + overhead + (ks->version == KSC_VERSION_1_3))
+	if (h->len > KSC_MAX_PAYLOAD + overhead + v13)
 		return -EMSGSIZE;
 	if (h->len < overhead)
 		return -EBADMSG;
@@ -348,9 +349,8 @@ static ssize_t ksc_ktls_to_pipe(struct pipe_inode_info *pipe, struct ksc_rec *re
 
 static ssize_t ksc_ktls_splice_locked(struct sock *sk, struct ksc_ktls *kt,
 				      struct pipe_inode_info *pipe, size_t len,
-				      unsigned int flags)
+				      long timeo)
 {
-	long timeo = sock_rcvtimeo(sk, flags & SPLICE_F_NONBLOCK);
 	struct ksc_rx *rx = &kt->ks.rx;
 	struct ksc_rec *rec;
 	ssize_t n;
@@ -400,13 +400,16 @@ ssize_t ksc_ktls_splice_read(struct socket *sock, loff_t *ppos,
 {
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks = ksc_sk(sk);
+	bool nonblock = flags & SPLICE_F_NONBLOCK ||
+			(sock->file && sock->file->f_flags & O_NONBLOCK);
 	ssize_t n;
 
 	/* pairs with ksc_ktls_set_keys() */
 	if (!ks || !smp_load_acquire(&ksc_ktls(ks)->rx_on))
 		return ksc_base_ops(sk)->splice_read(sock, ppos, pipe, len, flags);
 	lock_sock(sk);
-	n = ksc_ktls_splice_locked(sk, ksc_ktls(ks), pipe, len, flags);
+	n = ksc_ktls_splice_locked(sk, ksc_ktls(ks), pipe, len,
+				   sock_rcvtimeo(sk, nonblock));
 	ksc_rxq_flush(sk, &ks->rx.queue);
 	release_sock(sk);
 	return n;

@@ -283,6 +283,9 @@ int ksc_peek_len(struct socket *sock)
 
 	if (!ks)
 		return 0;
+	/* who waits for more waits in vain: it does not fit before this was read */
+	if (ksc_rx_stalled(sk, ks))
+		return INT_MAX;
 	return ksc_rxq_avail(sk, &ks->rx.queue) + READ_ONCE(ks->rx.stage_len) +
 	       (ksc_rx_has_plain(&ks->rx) ? KSC_MAX_PAYLOAD : 0);
 }

@@ -20,10 +20,24 @@ static struct sk_buff *ksc_rxq_first(struct sock *sk, const struct ksc_rxq *q,
 	return tcp_recv_skb(sk, tcp_sk(sk)->copied_seq, offset);
 }
 
-static struct sk_buff *ksc_rxq_next(struct sock *sk, struct sk_buff *skb)
+/*
+ * The next skb and where in it the stream goes on: segments that were cut anew when
+ * they were sent again overlap, and TCP queues them as they come.
+ */
+static struct sk_buff *ksc_rxq_next(struct sock *sk, struct sk_buff *skb, u32 *offset)
 {
-	return skb_queue_is_last(&sk->sk_receive_queue, skb) ? NULL :
-	       skb_queue_next(&sk->sk_receive_queue, skb);
+	u32 end = TCP_SKB_CB(skb)->seq + skb->len;
+
+	/* Fast Open; the SYN has a number of its own */
+	if (unlikely(TCP_SKB_CB(skb)->tcp_flags & TCPHDR_SYN))
+		end++;
+	do {
+		if (skb_queue_is_last(&sk->sk_receive_queue, skb))
+			return NULL;
+		skb = skb_queue_next(&sk->sk_receive_queue, skb);
+		*offset = end - TCP_SKB_CB(skb)->seq;
+	} while (*offset >= skb->len);
+	return skb;
 }
 
 /**
@@ -76,11 +90,11 @@ void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len)
 
 	skb = ksc_rxq_first(sk, q, &off);
 	q->done += len;
-	off += len;
-	while (skb && off >= skb->len) {
-		off -= skb->len;
-		skb = ksc_rxq_next(sk, skb);
+	while (skb && len >= skb->len - off) {
+		len -= skb->len - off;
+		skb = ksc_rxq_next(sk, skb, &off);
 	}
+	off += len;
 	q->skb = skb;
 	q->off = off;
 }
@@ -121,7 +135,7 @@ int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
 	u32 off;
 
 	for (skb = ksc_rxq_first(sk, q, &off); skb && len;
-	     skb = ksc_rxq_next(sk, skb), off = 0) {
+	     skb = ksc_rxq_next(sk, skb, &off)) {
 		u32 n = skb->len - off;
 
 		if (offset >= n) {
@@ -249,7 +263,7 @@ int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 	u32 off;
 
 	for (skb = ksc_rxq_first(sk, q, &off); skb && len;
-	     skb = ksc_rxq_next(sk, skb), off = 0) {
+	     skb = ksc_rxq_next(sk, skb, &off)) {
 		u32 n = skb->len - off;
 		int err;
 

@@ -81,6 +81,9 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	err = ksc_rekey_before(sk, ks);
 	if (err)
 		return err;
+	/* TCP had no memory for all of the KeyUpdate */
+	if (unlikely(tx->pending))
+		return 0;
 	most = ksc_tx_most(sk, ks);
 	nagle = !more && !(flags & MSG_EOR) && msg_data_left(msg) <= KSC_TX_SMALL &&
 		ksc_tx_nagle(sk, ks, msg_data_left(msg)) && ksc_hears_of_space(sk);

@@ -27,6 +27,7 @@ char *ctl_escape(const char *text);
 char *ctl_utf8(const char *text);
 char *ctl_address(const struct nlattr *attr);
 char *ctl_hex(const void *data, size_t len);
+bool ctl_parse_id(const char *text, uint64_t *id);
 
 struct ctl_table;
 
@@ -49,20 +50,36 @@ void *ctl_alloc(void *ptr);
  */
 typedef void (*ctl_reply_fn)(struct nlattr **tb, void *arg);
 
+struct nl_msg;
+
+/**
+ * typedef ctl_fill_fn - puts the attributes of a request
+ * @msg: the request
+ * @arg: what was given to ctl_request()
+ * Return: 0, or less if there is no room
+ */
+typedef int (*ctl_fill_fn)(struct nl_msg *msg, void *arg);
+
 /**
  * struct ctl_request - a command of the kschannel family
  * @cmd: enum ksc_cmd
- * @flags: more NLM_F_* than NLM_F_REQUEST
+ * @flags: more NLM_F_* than NLM_F_REQUEST; NLM_F_ACK if there is no reply
+ * @fill: puts the request's attributes, or NULL
+ * @subject: what a complaint begins with, or NULL
+ * @forgiven: errnos, ended by 0, that are no failure; or NULL
  * @maxattr: highest attribute of the reply
  * @policy: what its attributes look like
  * @restart: called before the first message of an answer, and again before
  *	each repetition of a dump that changed while it was read
  * @reply: called for each message
- * @arg: for the two
+ * @arg: for these
  */
 struct ctl_request {
 	int cmd;
 	int flags;
+	ctl_fill_fn fill;
+	const char *subject;
+	const int *forgiven;
 	int maxattr;
 	struct nla_policy *policy;
 	void (*restart)(void *arg);
@@ -72,8 +89,9 @@ struct ctl_request {
 
 int ctl_request(const struct ctl_request *req);
 
-/* list.c, stats.c, run.c: the commands; argv[0] is what usage messages say */
+/* list.c, rekey.c, stats.c, run.c: the commands; argv[0] is what usage messages say */
 int ctl_list(int argc, char **argv);
+int ctl_rekey(int argc, char **argv);
 int ctl_stats(int argc, char **argv);
 int ctl_run(int argc, char **argv);
 

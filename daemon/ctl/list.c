@@ -64,12 +64,17 @@ static const struct field fields[KSC_A_SOCK_MAX + 1] = {
 	[KSC_A_SOCK_ALERT] = { "alert", U8 },
 	[KSC_A_SOCK_DIRECTION] = { "alert_direction", DIRECTION },
 	[KSC_A_SOCK_TEXT] = { "text", TEXT },
+	[KSC_A_SOCK_RAW] = { "raw", FLAG },
+	[KSC_A_SOCK_KEY_UPDATES_SENT] = { "key_updates_sent", U64 },
+	[KSC_A_SOCK_KEY_UPDATES_RECEIVED] = { "key_updates_received", U64 },
 };
 
-static const char *const headings[] = { "ROLE",	  "STATE", "LOCAL",    "PEER",	 "VERSION",
-					"SUITE",  "ALPN",  "TX-BYTES", "TX-REC", "RX-BYTES",
-					"RX-REC", "UID",   "SUBJECT" };
-static const char alignment[] = "lllllllrrrrrl";
+static const char *const headings[] = {
+	"ID",	"ROLE",	    "STATE",  "LOCAL",	"PEER",	    "VERSION", "SUITE",	 "ALPN",
+	"TX-BYTES", "TX-REC", "TX-UPD", "RX-BYTES", "RX-REC",  "RX-UPD", "UID",	 "SUBJECT"
+};
+
+static const char alignment[] = "rlllllllrrrrrrrl";
 
 static struct nla_policy policy[KSC_A_SOCK_MAX + 1];
 
@@ -161,6 +166,9 @@ static void add_json(struct json_object *array, struct nlattr **tb)
 	struct json_object *object = ctl_alloc(json_object_new_object());
 
 	for (int i = 1; i <= KSC_A_SOCK_MAX; i++) {
+		/* some are for requests only */
+		if (!fields[i].name)
+			continue;
 		if (tb[i])
 			json_object_object_add(object, fields[i].name,
 					       json_value(fields[i].kind, tb[i]));
@@ -227,7 +235,9 @@ static void add_row(struct ctl_table *table, struct nlattr **tb)
 	struct nlattr *version = tb[KSC_A_SOCK_VERSION], *suite = tb[KSC_A_SOCK_SUITE];
 	const char *peer = get_text(tb, KSC_A_SOCK_PEER_SUBJECT);
 
-	ctl_table_addf(table, "%s", ctl_role_name(get_u32(tb, KSC_A_SOCK_ROLE)));
+	ctl_table_addf(table, "%" PRIu64, get_u64(tb, KSC_A_SOCK_ID));
+	ctl_table_addf(table, "%s", tb[KSC_A_SOCK_RAW] ? "raw" :
+				    ctl_role_name(get_u32(tb, KSC_A_SOCK_ROLE)));
 	ctl_table_addf(table, "%s", state_name(tb));
 	ctl_table_add(table, ctl_address(tb[KSC_A_SOCK_LOCAL]));
 	ctl_table_add(table, ctl_address(tb[KSC_A_SOCK_PEER]));
@@ -236,8 +246,10 @@ static void add_row(struct ctl_table *table, struct nlattr **tb)
 	add_or_dash(table, get_text(tb, KSC_A_SOCK_ALPN));
 	ctl_table_addf(table, "%" PRIu64, get_u64(tb, KSC_A_SOCK_TX_BYTES));
 	ctl_table_addf(table, "%" PRIu64, get_u64(tb, KSC_A_SOCK_TX_RECORDS));
+	ctl_table_addf(table, "%" PRIu64, get_u64(tb, KSC_A_SOCK_KEY_UPDATES_SENT));
 	ctl_table_addf(table, "%" PRIu64, get_u64(tb, KSC_A_SOCK_RX_BYTES));
 	ctl_table_addf(table, "%" PRIu64, get_u64(tb, KSC_A_SOCK_RX_RECORDS));
+	ctl_table_addf(table, "%" PRIu64, get_u64(tb, KSC_A_SOCK_KEY_UPDATES_RECEIVED));
 	ctl_table_addf(table, "%" PRIu32, get_u32(tb, KSC_A_SOCK_UID));
 	add_or_dash(table, peer);
 	if (get_u32(tb, KSC_A_SOCK_STATUS) != KSC_STATUS_OK)
@@ -280,8 +292,10 @@ static void set_policy(void)
 		[STATE] = NLA_U8,	[VERSION] = NLA_U16,	 [SUITE] = NLA_U16,
 	};
 
-	for (int i = 1; i <= KSC_A_SOCK_MAX; i++)
-		policy[i].type = types[fields[i].kind];
+	for (int i = 1; i <= KSC_A_SOCK_MAX; i++) {
+		if (fields[i].name)
+			policy[i].type = types[fields[i].kind];
+	}
 }
 
 /**

@@ -19,6 +19,8 @@ static const char doc[] = "Look at protected sockets, and run programs with thei
 			  "\v"
 			  "Commands:\n"
 			  "  list [--json]     the protected sockets\n"
+			  "  rekey [--request] ID...\n"
+			  "                    new sending keys for connections\n"
 			  "  stats [--json]    counters\n"
 			  "  run [OPTION...] -- CMD [ARG...]\n"
 			  "                    run CMD with its TCP connections protected\n"
@@ -37,6 +39,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "list", ctl_list },
+	{ "rekey", ctl_rekey },
 	{ "stats", ctl_stats },
 	{ "run", ctl_run },
 };

@@ -84,6 +84,8 @@ static int exchange_once(struct nl_sock *sk, int family, struct exchange *ex, st
 	if (!genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, req->flags, (uint8_t)req->cmd,
 			 KSC_FAMILY_VERSION))
 		errx(EXIT_FAILURE, "out of memory");
+	if (req->fill && req->fill(msg, req->arg))
+		errx(EXIT_FAILURE, "out of memory");
 	ret = nl_send_auto(sk, msg);
 	nlmsg_free(msg);
 	if (ret < 0)
@@ -92,6 +94,15 @@ static int exchange_once(struct nl_sock *sk, int family, struct exchange *ex, st
 		ret = nl_recvmsgs(sk, cb);
 	} while (ret == -NLE_INTR);
 	return ret;
+}
+
+static bool is_forgiven(const struct ctl_request *req, int error)
+{
+	for (const int *e = req->forgiven; e && *e; e++) {
+		if (*e == error)
+			return true;
+	}
+	return false;
 }
 
 /**
@@ -132,9 +143,11 @@ int ctl_request(const struct ctl_request *req)
 			break;
 	}
 	if (ex.error) {
-		ret = -1;
-		warnx("the kernel refused: %s%s%s", strerror(-ex.error), ex.text[0] ? ": " : "",
-		      ex.text);
+		ret = is_forgiven(req, -ex.error) ? 0 : -1;
+		if (ret)
+			warnx("%s%sthe kernel refused: %s%s%s", req->subject ? req->subject : "",
+			      req->subject ? ": " : "", strerror(-ex.error),
+			      ex.text[0] ? ": " : "", ex.text);
 	} else if (ret == -NLE_DUMP_INTR) {
 		warnx("the sockets change too fast for a consistent list; this one has gaps");
 		ret = 0;

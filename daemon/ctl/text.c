@@ -2,6 +2,7 @@
 /* Text for people: escaping, addresses, tables. */
 #include <arpa/inet.h>
 #include <err.h>
+#include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -157,6 +158,23 @@ char *ctl_hex(const void *data, size_t len)
 	for (size_t i = 0; i < len; i++)
 		sprintf(out + 2 * i, "%02x", ((const unsigned char *)data)[i]);
 	return out;
+}
+
+/**
+ * ctl_parse_id() - read a socket's ID
+ * @text: a decimal number
+ * @id: where to put it
+ * Return: whether it is one
+ */
+bool ctl_parse_id(const char *text, uint64_t *id)
+{
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	*id = strtoull(text, &end, 10);
+	return !*end && !errno;
 }
 
 /**

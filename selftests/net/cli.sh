@@ -163,7 +163,11 @@ listed()
 	pids="$pids $!"
 	exec 6>/tmp/stdin2
 	await 10 listening $port
-	kschannelctl list | grep "listen.*:$port"
+	kschannelctl list >/tmp/list
+	grep "listen.*:$port" /tmp/list
+	id=$(awk -v port=":$port" '$3 == "listen" && index($4, port) { print $1 }' /tmp/list)
+	fails kschannelctl rekey "$id" 2>/tmp/err
+	grep 'not connected: .*established' /tmp/err
 	kschannelctl run --client --server-name server.test -- nc 127.0.0.1 $port </tmp/stdin &
 	pids="$pids $!"
 	exec 5>/tmp/stdin
@@ -171,10 +175,24 @@ listed()
 	await 10 has_bytes
 	kschannelctl list >/tmp/list
 	cat /tmp/list
-	head -n 1 /tmp/list | grep -q '^ROLE.*PEER.*SUITE'
-	grep -E "^client +established +127.0.0.1:[0-9]+ +127.0.0.1:$port +TLSv1.3 +TLS_" /tmp/list
-	grep -E "^server +established .*127.0.0.1\]?:$port .*:[0-9]+ +TLSv1.3 +TLS_" /tmp/list
-	grep "^client.*CN=server.test$" /tmp/list
+	head -n 1 /tmp/list | grep -q '^ *ID *ROLE.*PEER.*SUITE'
+	grep -E "^ *[0-9]+ +client +established +127.0.0.1:[0-9]+ +127.0.0.1:$port +TLSv1.3 +TLS_" /tmp/list
+	grep -E "^ *[0-9]+ +server +established .*127.0.0.1\]?:$port .*:[0-9]+ +TLSv1.3 +TLS_" /tmp/list
+	grep "client.*CN=server.test$" /tmp/list
+	# what the first column says is good for rekey
+	id=$(awk -v peer="127.0.0.1:$port" '$2 == "client" && $5 == peer { print $1 }' /tmp/list)
+	kschannelctl rekey "$id"
+	await 10 updated 1 0
+	kschannelctl rekey --request "$id"
+	await 10 updated 2 1
+	kschannelctl rekey --all --request
+	await 10 updated_at_least 3
+	fails kschannelctl rekey 999999999 2>/tmp/err
+	grep '999999999: .*no such socket' /tmp/err
+	fails kschannelctl rekey
+	fails kschannelctl rekey --all "$id"
+	fails kschannelctl rekey -- -1
+	fails kschannelctl rekey "${id}x"
 	kschannelctl list --json >/tmp/list
 	grep -q '"phase": *"established"' /tmp/list
 	grep -q "\"peer\": *\"127.0.0.1:$port\"" /tmp/list
@@ -182,10 +200,23 @@ listed()
 	rm /tmp/stdin /tmp/stdin2
 }
 
+# updated SENT RECEIVED: the client's KeyUpdates
+updated()
+{
+	[ "$(kschannelctl list | awk -v peer="127.0.0.1:$port" \
+		'$2 == "client" && $5 == peer { print $11, $14 }')" = "$1 $2" ]
+}
+
+updated_at_least()
+{
+	[ "$(kschannelctl list | awk -v peer="127.0.0.1:$port" \
+		'$2 == "client" && $5 == peer { print $11 }')" -ge "$1" ]
+}
+
 # both directions of a connection have counted the six bytes
 has_bytes()
 {
-	[ "$(kschannelctl list | grep -cE 'established.*:7008 .* 6 +1 ')" = 2 ]
+	[ "$(kschannelctl list | grep -cE 'established.*:7008 .* 6 +1 +0 ')" = 2 ]
 }
 
 counted()

@@ -12,6 +12,7 @@ static const char *const ciphers[] = {
 	[PEER_AES128] = ":-CIPHER-ALL:+AES-128-GCM",
 	[PEER_AES256] = ":-CIPHER-ALL:+AES-256-GCM",
 	[PEER_CHACHA] = ":-CIPHER-ALL:+CHACHA20-POLY1305",
+	[PEER_CCM] = ":-CIPHER-ALL:+AES-128-CCM",
 };
 
 static const char *version_priority(int version)
@@ -57,6 +58,15 @@ static int set_credentials(struct peer *peer)
 	return ret;
 }
 
+/* With the key of all peers: a session of one can be resumed with another. */
+static int send_tickets(gnutls_session_t session)
+{
+	static gnutls_datum_t key;
+	int ret = key.data ? 0 : gnutls_session_ticket_key_generate(&key);
+
+	return ret < 0 ? ret : gnutls_session_ticket_enable_server(session, &key);
+}
+
 static int gt_open(struct peer *peer)
 {
 	const struct peer_conf *conf = &peer->conf;
@@ -64,8 +74,8 @@ static int gt_open(struct peer *peer)
 	char priority[128];
 	int ret;
 
-	snprintf(priority, sizeof(priority), "NORMAL%s%s", version_priority(conf->version),
-		 ciphers[conf->cipher]);
+	snprintf(priority, sizeof(priority), "NORMAL:%%ALLOW_SMALL_RECORDS%s%s",
+		 version_priority(conf->version), ciphers[conf->cipher]);
 	ret = gnutls_init(&session, conf->server ? GNUTLS_SERVER : GNUTLS_CLIENT);
 	if (ret)
 		return gt_failed(peer, "init", ret);
@@ -88,6 +98,10 @@ static int gt_open(struct peer *peer)
 		gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
 		gnutls_session_set_verify_cert(session, NULL, 0);
 	}
+	if (ret >= 0 && conf->tickets)
+		ret = send_tickets(session);
+	if (ret >= 0 && conf->record_size)
+		ret = (int)gnutls_record_set_max_recv_size(session, conf->record_size);
 	gnutls_transport_set_int(session, peer->fd);
 	return ret < 0 ? gt_failed(peer, "setup", ret) : 0;
 }

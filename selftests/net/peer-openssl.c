@@ -10,6 +10,7 @@ static const char *const names_12[] = {
 	[PEER_AES128] = "ECDHE-ECDSA-AES128-GCM-SHA256",
 	[PEER_AES256] = "ECDHE-ECDSA-AES256-GCM-SHA384",
 	[PEER_CHACHA] = "ECDHE-ECDSA-CHACHA20-POLY1305",
+	[PEER_CCM] = "ECDHE-ECDSA-AES128-CCM",
 };
 
 static const char *const names_13[] = {
@@ -17,7 +18,10 @@ static const char *const names_13[] = {
 	[PEER_AES128] = "TLS_AES_128_GCM_SHA256",
 	[PEER_AES256] = "TLS_AES_256_GCM_SHA384",
 	[PEER_CHACHA] = "TLS_CHACHA20_POLY1305_SHA256",
+	[PEER_CCM] = "TLS_AES_128_CCM_SHA256",
 };
+
+static unsigned char ticket_keys[80] = "the tests'";
 
 static int ssl_error(struct peer *peer, const char *what, int ret)
 {
@@ -103,6 +107,12 @@ static int openssl_open(struct peer *peer)
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	if (conf->server && conf->alpn)
 		SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, peer);
+	/* a session of one peer can be resumed with another */
+	if (ok && conf->server)
+		ok = SSL_CTX_set_tlsext_ticket_keys(ctx, ticket_keys, sizeof(ticket_keys)) &&
+		     SSL_CTX_set_session_id_context(ctx, ticket_keys, 4);
+	if (ok && conf->max_fragment)
+		ok = SSL_CTX_set_tlsext_max_fragment_length(ctx, conf->max_fragment);
 	if (ok && conf->no_tickets) {
 		SSL_CTX_set_num_tickets(ctx, 0);
 		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);

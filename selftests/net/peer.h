@@ -7,7 +7,7 @@
 
 enum peer_library { PEER_OPENSSL, PEER_GNUTLS };
 
-enum peer_cipher { PEER_ANY, PEER_AES128, PEER_AES256, PEER_CHACHA };
+enum peer_cipher { PEER_ANY, PEER_AES128, PEER_AES256, PEER_CHACHA, PEER_CCM };
 
 struct peer;
 
@@ -31,6 +31,9 @@ typedef void (*peer_fn)(struct peer *peer);
  * @name: client: name of the server, default "server.test"
  * @alpn: the one protocol it speaks, or NULL
  * @no_tickets: OpenSSL server: send no session tickets
+ * @tickets: GnuTLS server: send session tickets
+ * @record_size: GnuTLS: the largest record it takes, RFC 8449
+ * @max_fragment: OpenSSL client: RFC 6066's max_fragment_length, its code
  */
 struct peer_conf {
 	enum peer_library library;
@@ -42,6 +45,9 @@ struct peer_conf {
 	const char *name;
 	const char *alpn;
 	bool no_tickets;
+	bool tickets;
+	unsigned int record_size;
+	uint8_t max_fragment;
 };
 
 /**

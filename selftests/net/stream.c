@@ -149,6 +149,10 @@ int64_t stream_both_ways(const int fds[2], uint64_t bytes)
 	for (size_t i = 0; i < 4; i++)
 		t_join(threads[i]);
 	for (size_t i = 0; i < 2; i++) {
+		if (out[i].error || in[i].error)
+			print_error("%s\n", t_error(fds[i]).text);
+	}
+	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(out[i].error, 0);
 		assert_int_equal(in[i].error, 0);
 		assert_true(out[i].hash == in[i].hash);

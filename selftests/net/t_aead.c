@@ -116,7 +116,13 @@ static void test_constant_nonces(void **state)
 		if (suite->version == WIRE_12 && !suite->explicit_len)
 			assert_true(w.rx.seq == 0);
 		wire_connect(&w);
-		both_ways(&w, "one and only", 12);
+		if (suite->version == WIRE_12) {
+			both_ways(&w, "one and only", 12);
+		} else {
+			/* so far that the peer is to change its keys: that is another test's */
+			wire_send(&w, WIRE_DATA, "one and only", 12, 0);
+			t_expect(w.fd, "one and only");
+		}
 		wire_close(&w);
 	}
 }

@@ -398,7 +398,6 @@ static void test_linger_none(void **state)
 	close(fds[1]);
 }
 
-
 /* With time to linger close() waits until the peer's TCP has all, if that time is enough. */
 static void test_linger(void **state)
 {

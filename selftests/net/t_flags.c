@@ -12,7 +12,6 @@
 #include "flow.h"
 #include "peer.h"
 
-
 static void set_int(int fd, int level, int option, int value)
 {
 	SYS(setsockopt(fd, level, option, &value, sizeof(value)));

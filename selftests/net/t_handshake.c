@@ -280,9 +280,11 @@ static void test_handshake_nonblocking(void **state)
 	CASE(who " TLS 1.2 AES-128-GCM", lib, is_server, 0x0303, PEER_AES128, 0xc02b),             \
 	CASE(who " TLS 1.2 AES-256-GCM", lib, is_server, 0x0303, PEER_AES256, 0xc02c),             \
 	CASE(who " TLS 1.2 ChaCha20", lib, is_server, 0x0303, PEER_CHACHA, 0xcca9),                \
+	CASE(who " TLS 1.2 AES-128-CCM", lib, is_server, 0x0303, PEER_CCM, 0xc0ac),                \
 	CASE(who " TLS 1.3 AES-128-GCM", lib, is_server, 0x0304, PEER_AES128, 0x1301),             \
 	CASE(who " TLS 1.3 AES-256-GCM", lib, is_server, 0x0304, PEER_AES256, 0x1302),             \
-	CASE(who " TLS 1.3 ChaCha20", lib, is_server, 0x0304, PEER_CHACHA, 0x1303)
+	CASE(who " TLS 1.3 ChaCha20", lib, is_server, 0x0304, PEER_CHACHA, 0x1303),                \
+	CASE(who " TLS 1.3 AES-128-CCM", lib, is_server, 0x0304, PEER_CCM, 0x1304)
 
 int main(void)
 {

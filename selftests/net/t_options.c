@@ -87,6 +87,136 @@ static void test_bad_values(void **state)
 	close(fd);
 }
 
+/**
+ * struct tunable - an option that may be set at any time
+ * @option: the option
+ * @initial: its default
+ * @good: values that it takes
+ * @bad: values that it does not, up to a 0
+ */
+struct tunable {
+	int option;
+	int initial;
+	int good[3];
+	int bad[2];
+};
+
+static const struct tunable tunables[] = {
+	{ KSC_REKEY_AFTER, 0, { 1, 1000, -1 }, { 0 } },
+	{ KSC_PADDING, 0, { 1, 100, 16384 }, { -1, 16385 } },
+	{ KSC_TX_MAX_PAYLOAD, 16384, { 64, 1000, 16384 }, { 63, 16385 } },
+	{ KSC_RECORD_SIZING, KSC_SIZING_DYNAMIC,
+	  { KSC_SIZING_FULL, KSC_SIZING_DYNAMIC, KSC_SIZING_FULL }, { -1, 2 } },
+};
+
+static int get_int(int fd, int option)
+{
+	int value = -2;
+	socklen_t len = sizeof(value);
+
+	SYS(getsockopt(fd, SOL_KSCHANNEL, option, &value, &len));
+	assert_int_equal(len, sizeof(value));
+	return value;
+}
+
+static void try_tunable(int fd, const struct tunable *t)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(t->good); i++) {
+		SYS(SET(fd, t->option, t->good[i]));
+		assert_int_equal(get_int(fd, t->option), t->good[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(t->bad) && t->bad[i]; i++)
+		FAILS(SET(fd, t->option, t->bad[i]), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, t->option, &t->good[0], 1), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, t->option, &t->good[0], 8), EINVAL);
+	FAILS(setsockopt(fd, SOL_KSCHANNEL, t->option, (void *)16, 4), EFAULT);
+	assert_int_equal(get_int(fd, t->option), t->good[2]);
+	SYS(SET(fd, t->option, t->initial));
+}
+
+/* Before the connection and while it is used, on both sides. */
+static void test_tunables(void **state)
+{
+	int fd = t_socket(AF_INET, &t_client), fds[2];
+
+	(void)state;
+	t_pair(AF_INET, fds);
+	for (size_t i = 0; i < ARRAY_SIZE(tunables); i++) {
+		assert_int_equal(get_int(fd, tunables[i].option), tunables[i].initial);
+		try_tunable(fd, &tunables[i]);
+		try_tunable(fds[0], &tunables[i]);
+		try_tunable(fds[1], &tunables[i]);
+		t_exchange(fds[0], fds[1]);
+	}
+	close(fd);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* What a listener has when a connection comes is that connection's. */
+static void test_tunables_inherited(void **state)
+{
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr), fd, child;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(tunables); i++)
+		SYS(SET(listener, tunables[i].option, tunables[i].good[1]));
+	fd = t_connect(&addr, &t_client);
+	for (size_t i = 0; i < ARRAY_SIZE(tunables); i++)
+		SYS(SET(listener, tunables[i].option, tunables[i].good[0]));
+	child = t_accept(listener);
+	t_exchange(fd, child);
+	for (size_t i = 0; i < ARRAY_SIZE(tunables); i++) {
+		assert_int_equal(get_int(child, tunables[i].option), tunables[i].good[1]);
+		assert_int_equal(get_int(listener, tunables[i].option), tunables[i].good[0]);
+		assert_int_equal(get_int(fd, tunables[i].option), tunables[i].initial);
+	}
+	close(fd);
+	close(child);
+	close(listener);
+}
+
+static void test_rekey_errors(void **state)
+{
+	const struct peer_conf conf = { .library = PEER_OPENSSL, .server = true,
+					.version = 0x0303 };
+	int fd = t_socket(AF_INET, &t_client), listener, fds[2], value;
+	struct peer peer = { 0 };
+	struct t_addr addr;
+
+	(void)state;
+	FAILS(SET(fd, KSC_REKEY, 0), ENOTCONN);
+	FAILS(SET(fd, KSC_REKEY, 2), EINVAL);
+	FAILS(SET(fd, KSC_REKEY, -1), EINVAL);
+	FAILS(getsockopt(fd, SOL_KSCHANNEL, KSC_REKEY, &value, &(socklen_t){ sizeof(value) }),
+	      ENOPROTOOPT);
+	close(fd);
+	t_pair(AF_INET, fds);
+	/* the server is done then, too */
+	t_exchange(fds[0], fds[1]);
+	SYS(SET(fds[0], KSC_REKEY, 0));
+	SYS(SET(fds[1], KSC_REKEY, 1));
+	t_exchange(fds[0], fds[1]);
+	SYS(shutdown(fds[0], SHUT_WR));
+	FAILS(SET(fds[0], KSC_REKEY, 0), EPIPE);
+	t_expect_eof(fds[1]);
+	/* our side is open still */
+	SYS(SET(fds[1], KSC_REKEY, 0));
+	t_send(fds[1], "bye", 3);
+	t_expect(fds[0], "bye");
+	close(fds[0]);
+	close(fds[1]);
+	listener = t_listen(AF_INET, NULL, &addr);
+	peer_accept(&peer, &conf, listener, peer_greet);
+	fd = t_connect(&addr, &t_client);
+	FAILS(SET(fd, KSC_REKEY, 0), EOPNOTSUPP);
+	t_expect(fd, "hello");
+	close(fd);
+	peer_join(&peer);
+	close(listener);
+}
+
 static void test_not_yet(void **state)
 {
 	int fd = t_socket(AF_INET, &t_client);
@@ -583,6 +713,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_set_get),
 		cmocka_unit_test(test_bad_values),
+		cmocka_unit_test(test_tunables),
+		cmocka_unit_test(test_tunables_inherited),
+		cmocka_unit_test(test_rekey_errors),
 		cmocka_unit_test(test_not_yet),
 		cmocka_unit_test(test_too_late),
 		cmocka_unit_test(test_lengths),

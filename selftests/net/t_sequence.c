@@ -208,6 +208,7 @@ static void test_no_wrap(void **state)
 {
 	const struct wire_suite *suite = *state;
 	struct wire w;
+	char c;
 
 	start_at(&w, suite, 0, UINT64_MAX - 2);
 	wire_send(&w, WIRE_DATA, "last", 4, 0);
@@ -215,7 +216,7 @@ static void test_no_wrap(void **state)
 	t_expect(w.fd, "lastones");
 	/* number 2^64 - 1, behind which only 0 could come */
 	wire_send(&w, WIRE_DATA, "over", 4, 0);
-	FAILS(recv(w.fd, (char[1]){ 0 }, 1, 0), EKEYEXPIRED);
+	FAILS(recv(w.fd, &c, 1, 0), EKEYEXPIRED);
 	t_expect_error(w.fd, KSC_STATUS_KEY_LIMIT, EKEYEXPIRED);
 	wire_close(&w);
 

@@ -49,8 +49,8 @@ static const struct trace trace_3 = {
 	.client = {
 		.secret = "9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5",
 		.records = {
-			{ WIRE_DATA, "1703030043a23f7054b62c94d0affafe8228ba55cbefacea42f914aa66bc"
-				     "ab3f2b9819a8a5b46b395bd54a9a20441e2b62974e1f5a6292a2977014bd"
+			{ WIRE_DATA, "1703030043a23f7054b62c94d0affafe8228ba55cbefacea42f914aa66bc "
+				     "ab3f2b9819a8a5b46b395bd54a9a20441e2b62974e1f5a6292a2977014bd "
 				     "1e3deae63aeebb21694915e4" },
 			{ WIRE_ALERT, "1703030013c9872760655666b74d7ff1153efd6db6d0b0e3" },
 		},
@@ -60,15 +60,15 @@ static const struct trace trace_3 = {
 		.records = {
 			/* NewSessionTicket */
 			{ WIRE_HANDSHAKE,
-			  "17030300de3a6b8f90414a97d6959c3487680de5134a2b240e6cffac116e95d41d6af8"
-			  "f6b580dcf3d11d63c758db289a015940252f55713e061dc13e078891a38efbcf5753ad"
-			  "8ef170ad3c7353d16d9da773b9ca7f2b9fa1b6c0d4a3d03f75e09c30ba1e62972ac46f"
-			  "75f7b981be63439b2999ce13064615139891d5e4c5b406f16e3fc181a77ca475840025"
-			  "db2f0a77f81b5ab05b94c01346755f69232c86519d86cbeeac87aac347d143f9605d64"
-			  "f650db4d023e70e952ca49fe5137121c74bc2697687e248746d6df353005f3bce18696"
+			  "17030300de3a6b8f90414a97d6959c3487680de5134a2b240e6cffac116e95d41d6af8 "
+			  "f6b580dcf3d11d63c758db289a015940252f55713e061dc13e078891a38efbcf5753ad "
+			  "8ef170ad3c7353d16d9da773b9ca7f2b9fa1b6c0d4a3d03f75e09c30ba1e62972ac46f "
+			  "75f7b981be63439b2999ce13064615139891d5e4c5b406f16e3fc181a77ca475840025 "
+			  "db2f0a77f81b5ab05b94c01346755f69232c86519d86cbeeac87aac347d143f9605d64 "
+			  "f650db4d023e70e952ca49fe5137121c74bc2697687e248746d6df353005f3bce18696 "
 			  "129c8153556b3b6c6779b37bf15985684f" },
-			{ WIRE_DATA, "17030300432e937e11ef4ac740e538ad36005fc4a46932fc3225d05f82aa"
-				     "1b36e30efaf97d90e6dffc602dcb501a59a8fcc49c4bf2e5f0a21c0047c2"
+			{ WIRE_DATA, "17030300432e937e11ef4ac740e538ad36005fc4a46932fc3225d05f82aa "
+				     "1b36e30efaf97d90e6dffc602dcb501a59a8fcc49c4bf2e5f0a21c0047c2 "
 				     "abf332540dd032e167c2955d" },
 			{ WIRE_ALERT, "1703030013b58fd67166ebf599d24720cfbe7efa7a8864a9" },
 		},
@@ -80,8 +80,8 @@ static const struct trace trace_4 = {
 	.client = {
 		.secret = "2abbf2b8e381d23dbebe1dd2a7d16a8bf484cb4950d23fb7fb7fa8547062d9a1",
 		.records = {
-			{ WIRE_DATA, "1703030043b1cebce242aa201be9ae5e1cb2a9aa4b33d4e866af1edb0689"
-				     "19237741aa031d7a74d491c99b9d4e232b74206bc6fbaa04fe78be44a9b4"
+			{ WIRE_DATA, "1703030043b1cebce242aa201be9ae5e1cb2a9aa4b33d4e866af1edb0689 "
+				     "19237741aa031d7a74d491c99b9d4e232b74206bc6fbaa04fe78be44a9b4 "
 				     "f54320a17eb76992afac3103" },
 			{ WIRE_ALERT, "17030300130facce3246bdfc6369838d6a82ae6de5d422dc" },
 		},
@@ -89,8 +89,8 @@ static const struct trace trace_4 = {
 	.server = {
 		.secret = "cc21f1bf8feb7dd5fa505bd9c4b468a9984d554a993dc49e6d285598fb672691",
 		.records = {
-			{ WIRE_DATA, "1703030043275e9f20acff57bc000657d3867df039cccf79047884cf7577"
-				     "1746f740b5a83f462a0954c3581393a203a25a7dd14141ef1a37900cdb62"
+			{ WIRE_DATA, "1703030043275e9f20acff57bc000657d3867df039cccf79047884cf7577 "
+				     "1746f740b5a83f462a0954c3581393a203a25a7dd14141ef1a37900cdb62 "
 				     "ff62dee1ba39ab2590cbf194" },
 			{ WIRE_ALERT, "17030300135b18af444e8e1eec7158fb62d8f2577d37ba5d" },
 		},
@@ -116,21 +116,13 @@ static const struct trace trace_5 = {
 	},
 };
 
-static size_t trace_bytes(uint8_t *out, const char *hex)
-{
-	size_t len = strlen(hex) / 2;
-
-	wire_hex(out, len, hex);
-	return len;
-}
-
 /* What the socket sends, as the trace's @ours, is the trace's records. */
 static void sends(struct wire *w, const struct trace_side *ours, const uint8_t *data)
 {
 	uint8_t want[512], got[WIRE_MAX_RECORD];
 
 	for (const struct trace_record *r = ours->records; r->hex; r++) {
-		size_t len = trace_bytes(want, r->hex);
+		size_t len = wire_hex(want, sizeof(want), r->hex);
 
 		if (r->type == WIRE_HANDSHAKE)
 			continue;
@@ -150,7 +142,7 @@ static void receives(struct wire *w, const struct trace_side *theirs, const uint
 	uint8_t record[512], got[TRACE_DATA + 1];
 
 	for (const struct trace_record *r = theirs->records; r->hex; r++)
-		t_send(w->peer, record, trace_bytes(record, r->hex));
+		t_send(w->peer, record, wire_hex(record, sizeof(record), r->hex));
 	for (const struct trace_record *r = theirs->records; r->hex; r++) {
 		if (r->type != WIRE_DATA)
 			continue;
@@ -173,9 +165,9 @@ static void follow_trace(const struct trace *trace, int role)
 
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)i;
-	wire_hex(material, suite->secret_len, ours->secret);
+	assert_int_equal(wire_hex(material, sizeof(material), ours->secret), suite->secret_len);
 	wire_keys(&w.tx, suite, material);
-	wire_hex(material, suite->secret_len, theirs->secret);
+	assert_int_equal(wire_hex(material, sizeof(material), theirs->secret), suite->secret_len);
 	wire_keys(&w.rx, suite, material);
 	/* a server's ticket, when it sends one, is the daemon's last token */
 	if (ours->records[0].type == WIRE_HANDSHAKE)
@@ -407,17 +399,18 @@ static void test_random(void **state)
 	}
 }
 
-#define TRACE(section)                                                                             \
-	{ "RFC 8448 section " #section ", as the client", test_trace_client, NULL, NULL,           \
-	  (void *)&trace_##section },                                                              \
+#define TRACE(role, section)                                                                       \
 	{                                                                                          \
-		"RFC 8448 section " #section ", as the server", test_trace_server, NULL, NULL,     \
+		"RFC 8448 section " #section ", as the " #role, test_trace_##role, NULL, NULL,     \
 			(void *)&trace_##section                                                   \
 	}
 
 int main(void)
 {
-	static const struct CMUnitTest traces[] = { TRACE(3), TRACE(4), TRACE(5) };
+	static const struct CMUnitTest traces[] = {
+		TRACE(client, 3), TRACE(server, 3), TRACE(client, 4),
+		TRACE(server, 4), TRACE(client, 5), TRACE(server, 5),
+	};
 	struct CMUnitTest tests[ARRAY_SIZE(traces) + 32] = { 0 };
 	size_t count = ARRAY_SIZE(traces);
 	int ret;

@@ -75,23 +75,27 @@ const struct wire_suite *wire_suite(uint16_t version, uint16_t suite)
 /**
  * wire_hex() - read hexadecimal digits
  * @out: gets the bytes
- * @len: how many there have to be
- * @hex: the digits, with blanks between where one likes
+ * @size: how many fit
+ * @hex: the digits, with blanks between bytes where one likes
+ * Return: how many there are
  */
-void wire_hex(uint8_t *out, size_t len, const char *hex)
+size_t wire_hex(uint8_t *out, size_t size, const char *hex)
 {
 	size_t n = 0;
 
 	while (*hex) {
+		char digits[3] = { hex[0], hex[1] }, *end;
+
 		if (*hex == ' ') {
 			hex++;
 			continue;
 		}
-		assert_true(n < len);
-		assert_int_equal(sscanf(hex, "%2hhx", &out[n++]), 1);
+		assert_true(n < size);
+		out[n++] = (uint8_t)strtoul(digits, &end, 16);
+		assert_ptr_equal(end, digits + 2);
 		hex += 2;
 	}
-	assert_int_equal(n, len);
+	return n;
 }
 
 /* ---- keys ---- */
@@ -341,8 +345,13 @@ static void put_dir(struct nl_msg *msg, int attr, const struct wire_dir *dir)
 	nla_nest_end(msg, nest);
 }
 
-/* The handshake, in which nothing is said but by a client's one empty message. */
-static void answer(const struct wire *w)
+/**
+ * wire_answer() - answer what the protected socket asks the daemon, by keys
+ * @w: keys; its handshake is that for which there is an offer
+ *
+ * Nothing is said in the handshake but by a client's one empty message.
+ */
+void wire_answer(const struct wire *w)
 {
 	struct tnl_event event;
 	struct nlattr *keys;
@@ -385,13 +394,13 @@ void wire_connect(struct wire *w)
 		w->peer = t_connect(&addr, NULL);
 		t_send(w->peer, "\x16\x03\x01\x00\x01\x01", 6);
 		w->fd = t_accept(listener);
-		answer(w);
+		wire_answer(w);
 		t_wait(w->fd, POLLOUT);
 	} else {
 		listener = t_listen(AF_INET, NULL, &addr);
 		w->fd = t_try_connect(&addr, &client);
 		assert_int_equal(errno, EINPROGRESS);
-		answer(w);
+		wire_answer(w);
 		w->peer = t_accept(listener);
 		t_wait(w->fd, POLLOUT);
 		assert_int_equal(t_so_error(w->fd), 0);

@@ -90,7 +90,7 @@ extern const struct wire_suite wire_suites[];
 extern const size_t wire_suite_count;
 
 const struct wire_suite *wire_suite(uint16_t version, uint16_t suite);
-void wire_hex(uint8_t *out, size_t len, const char *hex);
+size_t wire_hex(uint8_t *out, size_t size, const char *hex);
 
 void wire_keys(struct wire_dir *dir, const struct wire_suite *suite, const uint8_t *material);
 void wire_update(struct wire_dir *dir);
@@ -101,6 +101,7 @@ ssize_t wire_open(struct wire_dir *dir, const uint8_t *record, size_t len, uint8
 
 int wire_begin(void);
 int wire_end(void);
+void wire_answer(const struct wire *w);
 void wire_connect(struct wire *w);
 void wire_start(struct wire *w, const struct wire_suite *suite, uint64_t seed);
 void wire_close(struct wire *w);

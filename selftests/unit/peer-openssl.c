@@ -59,6 +59,8 @@ static void set_cipher(SSL_CTX *ctx, const char *cipher)
 		  "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384" },
 		{ "CHACHA20-POLY1305", "TLS_CHACHA20_POLY1305_SHA256",
 		  "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305" },
+		{ "AES-128-CCM", "TLS_AES_128_CCM_SHA256",
+		  "ECDHE-ECDSA-AES128-CCM:DHE-RSA-AES128-CCM" },
 		{ "AES-128-CBC", "TLS_AES_128_CCM_8_SHA256", "ECDHE-ECDSA-AES128-SHA" },
 	};
 	size_t i;
@@ -103,6 +105,16 @@ static void openssl_start(struct peer *peer)
 	set_certs(o->ctx, opt);
 	if (opt->groups)
 		CHECK(SSL_CTX_set1_groups_list(o->ctx, opt->groups));
+	if (opt->server) {
+		/* The same for every peer, so that a session can be resumed with another. */
+		static unsigned char ticket_keys[80] = "keys";
+
+		SSL_CTX_set_dh_auto(o->ctx, 1);
+		CHECK(SSL_CTX_set_tlsext_ticket_keys(o->ctx, ticket_keys, sizeof(ticket_keys)));
+		CHECK(SSL_CTX_set_session_id_context(o->ctx, ticket_keys, 4));
+	}
+	if (opt->max_fragment_length)
+		CHECK(SSL_CTX_set_tlsext_max_fragment_length(o->ctx, opt->max_fragment_length));
 	if (opt->max_fragment)
 		CHECK(SSL_CTX_set_max_send_fragment(o->ctx, opt->max_fragment));
 	if (opt->no_tickets) {

@@ -33,7 +33,8 @@ struct peer_options {
 	unsigned int max_fragment;	/* splits handshake messages; OpenSSL */
 	bool no_tickets;
 	bool no_compat;		/* no middlebox compatibility; OpenSSL */
-	unsigned int record_size_limit;	/* GnuTLS */
+	unsigned int record_size_limit;	/* RFC 8449; GnuTLS */
+	uint8_t max_fragment_length;	/* RFC 6066's code; OpenSSL */
 	void *resume;		/* client: what peer->save gave */
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A record layer for the tests, made of a step's keys and nothing else, as the
- * kernel's is: RFC 8446, 5.2 and 7.3; RFC 5288, 3; RFC 7905, 2.
+ * kernel's is: RFC 8446, 5.2 and 7.3; RFC 5288, 3; RFC 6655, 3;
+ * RFC 7905, 2.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,14 +16,11 @@
 
 static const struct ksc_cipher *cipher_of(const struct ksc_keys *keys)
 {
-	size_t i;
+	const struct ksc_cipher *cipher = ksc_cipher_by_suite(keys->suite);
 
-	for (i = 0; i < KSC_N_CIPHERS; i++)
-		if (ksc_ciphers[i].tls13 == keys->suite ||
-		    ksc_ciphers[i].ecdhe_ecdsa == keys->suite ||
-		    ksc_ciphers[i].ecdhe_rsa == keys->suite)
-			return &ksc_ciphers[i];
-	abort();
+	if (!cipher)
+		abort();
+	return cipher;
 }
 
 /* RFC 8446, 7.1, with an empty context. */

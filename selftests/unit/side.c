@@ -29,6 +29,7 @@ struct ksc_credential *cred_new(const struct cred_options *opt)
 		cred->max_version = GNUTLS_TLS1_2;
 	if (opt->tls13)
 		cred->min_version = GNUTLS_TLS1_3;
+	cred->resumption = !opt->no_resumption;
 	if (opt->restricted)
 		assert_int_equal(ksc_credential_allow_uid(cred, opt->uid), 0);
 	assert_int_equal(ksc_credential_finish(cred), 0);

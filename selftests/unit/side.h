@@ -44,6 +44,7 @@ struct cred_options {
 	const char *cipher;
 	bool tls12;
 	bool tls13;
+	bool no_resumption;
 	bool restricted;
 	uid_t uid;
 };

@@ -139,6 +139,7 @@ static void everything(void **state)
 	     "min-version = 1.3\n"
 	     "max-version = 1.3\n"
 	     "suites = chacha20-poly1305, AES-128-GCM\n"
+	     "resumption = no\n"
 	     "users = root, 4711\n"
 	     "groups = 4712\n"
 	     "[credential us]\n"
@@ -162,6 +163,7 @@ static void everything(void **state)
 	assert_int_equal(cred->verify, KSC_VERIFY_REQUEST);
 	assert_int_equal(cred->min_version, GNUTLS_TLS1_3);
 	assert_int_equal(cred->n_ciphers, 2);
+	assert_false(cred->resumption);
 	assert_string_equal(cred->ciphers[0]->name, "CHACHA20-POLY1305");
 	assert_int_equal(cred->n_uids, 2);
 	assert_int_equal(cred->uids[1], 4711);

@@ -174,27 +174,12 @@ static void resumption(void **state)
 	}
 }
 
-/* A peer that takes less than TLS's records, as long as the kernel can't be told. */
-static void small_records_refused(void **state)
-{
-	const struct cred_options cred = { .cert = "server", .ca = "ca" };
-	struct setup s;
-
-	(void)state;
-	setup(&s, &peer_gnutls, &cred, (struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
-	      (struct peer_options) { .record_size_limit = 1024, .server_name = "server.test" });
-	assert_int_equal(shake(s.side, s.peer, WHOLE), KSC_STATUS_PROTOCOL_ERROR);
-	assert_non_null(strstr(s.side->step.text, "1024"));
-	teardown(&s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(case_15_bit_flips),
 		cmocka_unit_test(case_16_not_tls),
 		cmocka_unit_test(resumption),
-		cmocka_unit_test(small_records_refused),
 	};
 
 	if (getenv("KSC_TEST_FILTER"))

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the command and the preloaded library do with text: escaping, the values
+ * in the environment, and which name an address was looked up by.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <arpa/inet.h>
+#include <locale.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "ctl/ctl.h"
+#include "preload/env.h"
+#include "preload/names.h"
+
+static void expect_escaped(const char *text, const char *wanted)
+{
+	char *got = ctl_escape(text);
+
+	assert_string_equal(got, wanted);
+	free(got);
+}
+
+/* Nothing that a peer chose moves the cursor, colours the screen or hides. */
+static void escape(void **state)
+{
+	(void)state;
+	expect_escaped("", "");
+	expect_escaped("CN=server.test, O=\"A b\"", "CN=server.test, O=\"A b\"");
+	expect_escaped("\x1b[31mred\x1b]0;title\a", "\\x1b[31mred\\x1b]0;title\\x07");
+	expect_escaped("a\nb\rc\td\x7f", "a\\x0ab\\x0dc\\x09d\\x7f");
+	/* Else nobody could tell an escape from a name that looks like one. */
+	expect_escaped("\\x41", "\\x5cx41");
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		skip();
+	expect_escaped("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f");
+	/* Written from the right to the left, of no width, and a C1 control. */
+	expect_escaped("a\xe2\x80\xae" "b", "a\\xe2\\x80\\xae" "b");
+	expect_escaped("a\xe2\x80\x8b" "b", "a\\xe2\\x80\\x8b" "b");
+	expect_escaped("\xc2\x9b" "31m", "\\xc2\\x9b" "31m");
+	/* No UTF-8: overlong, a half, a surrogate, a lone byte. */
+	expect_escaped("\xc0\xaf", "\\xc0\\xaf");
+	expect_escaped("a\xe2\x82", "a\\xe2\\x82");
+	expect_escaped("\xed\xa0\x80", "\\xed\\xa0\\x80");
+	expect_escaped("\xff" "a", "\\xff" "a");
+	setlocale(LC_CTYPE, "C");
+	expect_escaped("gr\xc3\xbc", "gr\\xc3\\xbc");
+}
+
+static void expect_utf8(const char *text, const char *wanted)
+{
+	char *got = ctl_utf8(text);
+
+	assert_string_equal(got, wanted);
+	free(got);
+}
+
+static void utf8(void **state)
+{
+	(void)state;
+	expect_utf8("a\xc3\xbc\xf0\x9f\x94\x92", "a\xc3\xbc\xf0\x9f\x94\x92");
+	expect_utf8("\xff" "a", "\xef\xbf\xbd" "a");
+	expect_utf8("\xc3", "\xef\xbf\xbd");
+	expect_utf8("\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd");
+	expect_utf8("\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	expect_utf8("\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+}
+
+static void ids(void **state)
+{
+	static const char *const bad[] = { "", "x", "-1", "+1", " 1", "1 ", "1x", "0x10",
+					   "18446744073709551616" };
+	uint64_t id = 0;
+	size_t i;
+
+	(void)state;
+	assert_true(ctl_parse_id("7", &id));
+	assert_int_equal(id, 7);
+	assert_true(ctl_parse_id("18446744073709551615", &id));
+	assert_true(id == UINT64_MAX);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(ctl_parse_id(bad[i], &id));
+}
+
+static void alpn_lists(void **state)
+{
+	char longest[257];
+	uint8_t wire[256];
+
+	(void)state;
+	assert_int_equal(ksc_alpn_to_wire("h2,http/1.1", wire, sizeof(wire)), 12);
+	assert_memory_equal(wire, "\2h2\10http/1.1", 12);
+	/* It just fits, or does not. */
+	assert_int_equal(ksc_alpn_to_wire("h2", wire, 3), 3);
+	assert_int_equal(ksc_alpn_to_wire("h2", wire, 2), -1);
+	assert_int_equal(ksc_alpn_to_wire("h2,x", wire, 4), -1);
+	assert_int_equal(ksc_alpn_to_wire("", wire, sizeof(wire)), -1);
+	assert_int_equal(ksc_alpn_to_wire(",", wire, sizeof(wire)), -1);
+	assert_int_equal(ksc_alpn_to_wire("h2,", wire, sizeof(wire)), -1);
+	assert_int_equal(ksc_alpn_to_wire("a,,b", wire, sizeof(wire)), -1);
+	memset(longest, 'a', sizeof(longest));
+	longest[255] = '\0';
+	assert_int_equal(ksc_alpn_to_wire(longest, wire, sizeof(wire)), 256);
+	longest[255] = 'a';
+	longest[256] = '\0';
+	assert_int_equal(ksc_alpn_to_wire(longest, wire, sizeof(wire)), -1);
+}
+
+static void verify_values(void **state)
+{
+	(void)state;
+	assert_int_equal(ksc_verify_value("none"), KSC_VERIFY_NONE);
+	assert_int_equal(ksc_verify_value("request"), KSC_VERIFY_REQUEST);
+	assert_int_equal(ksc_verify_value("require"), KSC_VERIFY_REQUIRE);
+	assert_int_equal(ksc_verify_value("Require"), -1);
+	assert_int_equal(ksc_verify_value(""), -1);
+}
+
+static struct sockaddr_in v4(const char *text)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+
+	assert_int_equal(inet_pton(AF_INET, text, &addr.sin_addr), 1);
+	return addr;
+}
+
+static void remember(const char *name, const char *text)
+{
+	struct sockaddr_in addr = v4(text);
+
+	names_remember(name, (struct sockaddr *)&addr);
+}
+
+static void expect_name(const char *text, const char *wanted)
+{
+	struct sockaddr_in addr = v4(text);
+	char name[256] = "";
+	bool found = names_find((struct sockaddr *)&addr, sizeof(addr), name, sizeof(name));
+
+	assert_int_equal(found, !!wanted);
+	assert_string_equal(name, wanted ? wanted : "");
+}
+
+static void *remember_elsewhere(void *arg)
+{
+	remember(arg, "192.0.2.7");
+	return NULL;
+}
+
+static void names(void **state)
+{
+	struct sockaddr_in6 mapped = { .sin6_family = AF_INET6 };
+	struct sockaddr_in addr = v4("192.0.2.1");
+	char name[256], long_name[300];
+	pthread_t thread;
+	unsigned int i;
+
+	(void)state;
+	names_init();
+	expect_name("192.0.2.1", NULL);
+	remember("a.test", "192.0.2.1");
+	remember("b.test.", "192.0.2.2");
+	expect_name("192.0.2.1", "a.test");
+	expect_name("192.0.2.2", "b.test");
+	/* The newer counts more. */
+	remember("c.test", "192.0.2.1");
+	expect_name("192.0.2.1", "c.test");
+	/* Another family, the same address. */
+	inet_pton(AF_INET6, "::ffff:192.0.2.1", &mapped.sin6_addr);
+	assert_true(names_find((struct sockaddr *)&mapped, sizeof(mapped), name, sizeof(name)));
+	assert_string_equal(name, "c.test");
+	/* Cut short, it is none. */
+	assert_false(names_find((struct sockaddr *)&addr, sizeof(addr) - 1, name, sizeof(name)));
+	memset(long_name, 'a', sizeof(long_name));
+	long_name[256] = '\0';
+	remember(long_name, "192.0.2.3");
+	remember("", "192.0.2.3");
+	expect_name("192.0.2.3", NULL);
+	/* A thread's own counts more than another's, though older. */
+	remember("mine.test", "192.0.2.7");
+	assert_int_equal(pthread_create(&thread, NULL, remember_elsewhere, "other.test"), 0);
+	pthread_join(thread, NULL);
+	expect_name("192.0.2.7", "mine.test");
+	/* The oldest are forgotten, and not before. */
+	for (i = 0; i < 127; i++)
+		remember("filler.test", "192.0.2.9");
+	expect_name("192.0.2.1", NULL);
+	expect_name("192.0.2.7", "other.test");
+	remember("filler.test", "192.0.2.9");
+	expect_name("192.0.2.7", NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(escape),
+		cmocka_unit_test(utf8),
+		cmocka_unit_test(ids),
+		cmocka_unit_test(alpn_lists),
+		cmocka_unit_test(verify_values),
+		cmocka_unit_test(names),
+	};
+
+	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
+}
