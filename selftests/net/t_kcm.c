@@ -3,9 +3,9 @@
 #include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <linux/kcm.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
