@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <linux/kcm.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -142,6 +143,7 @@ static void expect_message(int kcm, unsigned int number)
 static void test_recv(void **state)
 {
 	struct sender sender = { .step = (size_t)(uintptr_t)*state };
+	const int on = 1;
 	int fds[2], kcm;
 
 	flow_pair(fds);
@@ -150,6 +152,8 @@ static void test_recv(void **state)
 		flow_close(fds);
 		skip();
 	}
+	/* a message begins where a record does */
+	SYS(setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 	sender.fd = fds[0];
 	t_thread(&sender.thread, send_messages, &sender);
 	for (unsigned int i = 0; i < MESSAGES; i++)
