@@ -454,8 +454,6 @@ int ksc_listen_ops(struct socket *sock, int backlog);
 int ksc_set_rcvlowat(struct sock *sk, int val);
 int ksc_diag_destroy(struct sock *sk, int err);
 int ksc_shutdown_ops(struct socket *sock, int how);
-__poll_t ksc_poll_ops(struct file *file, struct socket *sock,
-		      struct poll_table_struct *wait);
 int ksc_disconnect(struct sock *sk, int flags);
 void ksc_close(struct sock *sk, long timeout);
 int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
@@ -474,6 +472,10 @@ void ksc_release_work(struct ksc_sock *ks);
 /* ioctl.c */
 int ksc_inq(struct sock *sk);
 int ksc_outq(struct sock *sk, bool sent);
+
+/* poll.c */
+__poll_t ksc_poll_ops(struct file *file, struct socket *sock,
+		      struct poll_table_struct *wait);
 
 /* gate.c */
 int ksc_gate_new(struct sock *sk);

@@ -87,7 +87,8 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	most = ksc_tx_most(sk, ks);
 	nagle = !more && !(flags & MSG_EOR) && msg_data_left(msg) <= KSC_TX_SMALL &&
 		ksc_tx_nagle(sk, ks, msg_data_left(msg)) && ksc_hears_of_space(sk);
-	if (!tx->nfrags && !more && !nagle && msg_data_left(msg) <= min_t(u32, most, KSC_TX_SMALL) &&
+	if (!tx->nfrags && !more && !nagle &&
+	    msg_data_left(msg) <= min_t(u32, most, KSC_TX_SMALL) &&
 	    likely(ksc_tx_inner(ks, msg_data_left(msg)) <= KSC_TX_SMALL_INNER)) {
 		n = msg_data_left(msg);
 		err = ksc_tx_whole(sk, ks, KSC_CT_APPLICATION_DATA,
