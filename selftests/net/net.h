@@ -31,6 +31,8 @@
 
 /* No test waits longer for anything; a hang is a failure. */
 #define PATIENCE_S 60
+/* What is long, not stuck, may take this much all together. */
+#define PATIENCE_LONG_S 600
 
 /**
  * struct t_addr - where to connect to
