@@ -184,6 +184,7 @@ static void test_padding(void **state)
 	static const size_t lens[] = { 1, 16, 1000 };
 	struct wire w;
 
+	alarm(PATIENCE_LONG_S);
 	wire_start(&w, *state, 3);
 	t_fill(data, sizeof(data), 3);
 	for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
@@ -242,6 +243,7 @@ static void test_every_bit(void **state)
 	size_t step = suite->suite == 0x1301 || suite->suite == 0xc02b ? 1 : 9;
 	size_t len = 0, from = WIRE_HEADER;
 
+	alarm(PATIENCE_LONG_S);
 	for (size_t bit = 0; !bit || bit < (len - from) * 8; bit += step) {
 		struct wire w;
 

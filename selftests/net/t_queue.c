@@ -15,7 +15,7 @@
 
 #include "wire.h"
 
-#define STREAM 600000
+#define STREAM 150000
 /* records of any size, each with what it has besides */
 #define RECORDS (2L * STREAM)
 
@@ -172,6 +172,8 @@ static void test_queue(void **state)
 {
 	const struct queue *q = *state;
 	uint64_t before = net_counter(q->counter);
+
+	alarm(PATIENCE_LONG_S);
 
 	for (uint64_t seed = 1; seed <= 2; seed++) {
 		struct onlooker onlooker = { 0 };

@@ -182,6 +182,7 @@ static void test_both_at_once(void **state)
 	int fds[2];
 
 	(void)state;
+	alarm(PATIENCE_LONG_S);
 	t_pair(AF_INET, fds);
 	rekey_after(fds[0], 3);
 	rekey_after(fds[1], 5);

@@ -122,6 +122,7 @@ static void test_close_in_flight(void **state)
 	static struct traffic t;
 
 	(void)state;
+	alarm(PATIENCE_LONG_S);
 	for (int round = 0; round < ROUNDS; round++) {
 		pthread_t threads[ARRAY_SIZE(users)];
 		int copy;
@@ -170,6 +171,7 @@ static void test_kill(void **state)
 	static struct traffic t;
 
 	(void)state;
+	alarm(PATIENCE_LONG_S);
 	for (int round = 0; round < ROUNDS / 2; round++) {
 		int status;
 		pid_t pid;
@@ -351,6 +353,7 @@ static void test_all_calls(void **state)
 	int64_t ms;
 
 	(void)state;
+	alarm(PATIENCE_LONG_S);
 	t_pair(AF_INET, fds);
 	t_exchange(fds[0], fds[1]);
 	for (size_t i = 0; i < ARRAY_SIZE(callers); i++) {
@@ -416,6 +419,7 @@ static void test_harmful_calls(void **state)
 	uint64_t sockets = tnl_counter(KSC_A_STATS_SOCKETS);
 
 	(void)state;
+	alarm(PATIENCE_LONG_S);
 	for (uint64_t round = 0; round < 15; round++) {
 		const struct timespec pause = { .tv_nsec = 100000000 };
 		struct caller callers[CALLERS + 1] = { 0 };
@@ -510,6 +514,7 @@ static void test_attach_race(void **state)
 	int listener = t_listen(AF_INET, NULL, &race.addr);
 
 	(void)state;
+	alarm(PATIENCE_LONG_S);
 	t_nonblock(listener, true);
 	for (int round = 0; round < 200; round++) {
 		/* with more and more of them; the first two are in each */

@@ -523,6 +523,7 @@ static void test_blocked(void **state)
 	pthread_t thread;
 
 	(void)state;
+	alarm(PATIENCE_LONG_S);
 	assert_true(tnl_open(&nl));
 	begin(&w, WIRE_13);
 	t_fill(data, sizeof(data), 9);
@@ -557,6 +558,7 @@ static void test_command_blocked(void **state)
 	ssize_t n;
 
 	(void)state;
+	alarm(PATIENCE_LONG_S);
 	begin(&w, WIRE_13);
 	t_fill(data, sizeof(data), 10);
 	t_nonblock(w.fd, true);
@@ -605,6 +607,7 @@ static void test_flood(void **state)
 	int limit;
 
 	(void)state;
+	alarm(PATIENCE_LONG_S);
 	begin(&w, WIRE_13);
 	begin(&other, WIRE_13);
 	SYS(setsockopt(w.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)));

@@ -381,6 +381,7 @@ static void test_random(void **state)
 {
 	const struct wire_suite *suite = *state;
 
+	alarm(PATIENCE_LONG_S);
 	for (uint64_t round = 1; round <= ROUNDS; round++) {
 		uint64_t seed = round * 1000 + suite->suite;
 		uint8_t material[2][WIRE_MATERIAL];
