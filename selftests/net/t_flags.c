@@ -377,7 +377,7 @@ static void test_inq(void **state)
 
 static void await_outq(int fd, int want)
 {
-	int64_t end = t_now_ms() + PATIENCE_S * 1000;
+	int64_t end = t_now_ms() + PATIENCE_S * INT64_C(1000);
 	int n;
 
 	while ((n = get_ioctl(fd, SIOCOUTQ)) != want) {

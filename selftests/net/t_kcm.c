@@ -23,9 +23,10 @@ static int length_filter(void)
 	static const struct bpf_insn program[] = {
 		/* r6 = the packet, which the load wants there */
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 6, .src_reg = 1 },
-		/* r0 = its first word */
-		{ .code = BPF_LD | BPF_ABS | BPF_W, .imm = 0 },
-		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 0, .imm = HEADER },
+		/* r0 = its first word: BPF_LD, which is 0 */
+		{ .code = BPF_ABS | BPF_W, .imm = 0 },
+		/* and the header: BPF_ADD is 0, too */
+		{ .code = BPF_ALU64 | BPF_K, .dst_reg = 0, .imm = HEADER },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	union bpf_attr attr = {

@@ -54,13 +54,16 @@ static int64_t system_memory(const char *what)
 static int64_t free_memory(void)
 {
 	FILE *file = fopen("/proc/zoneinfo", "re");
-	int64_t pages = 0, n;
+	int64_t pages = 0;
 	char line[128];
 
 	assert_non_null(file);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, " count: %ld", &n) == 1)
-			pages += n;
+	while (fgets(line, sizeof(line), file)) {
+		const char *count = strstr(line, " count: ");
+
+		if (count)
+			pages += strtoll(count + 8, NULL, 10);
+	}
 	fclose(file);
 	return system_memory("MemFree") + pages * getpagesize();
 }
@@ -176,7 +179,7 @@ static void send_part(struct peer *peer)
 
 static void await_all_in(const int *fds)
 {
-	int64_t end = t_now_ms() + PATIENCE_S * 1000;
+	int64_t end = t_now_ms() + PATIENCE_S * INT64_C(1000);
 
 	for (int i = 0; i < PEERS; i++) {
 		struct pollfd pfd = { .fd = fds[i], .events = POLLRDHUP };
