@@ -545,6 +545,8 @@ enum ksc_context_state {
  * @offered: bytes of the token under way
  * @stuck: bytes that were offered and found too few
  * @total: bytes of handshake that came from the peer so far
+ * @full: bytes in TCP's queue when the receive buffer was found full
+ * @full_since: jiffies, when that was
  * @id: never used twice in a namespace
  * @kn: namespace
  * @transport: how tokens travel
@@ -552,7 +554,7 @@ enum ksc_context_state {
  * @deadline: jiffies
  * @timer: runs at @deadline, holds a reference
  *
- * @stuck and @total belong to the owner, under its own lock; so does @offered
+ * @stuck, @total and @full belong to the owner, under its own lock; so does @offered
  * but in state offered, when nobody changes it.
  */
 struct ksc_context {
@@ -569,6 +571,8 @@ struct ksc_context {
 	u32 offered;
 	u32 stuck;
 	u32 total;
+	u32 full;
+	unsigned long full_since;
 	u64 id;
 	struct ksc_net *kn;
 	const struct ksc_transport *transport;

@@ -16,6 +16,8 @@
 
 /* How long until a full netlink queue is tried again */
 #define KSC_RETRY_DELAY		msecs_to_jiffies(5)
+/* How long a full receive buffer is waited for; TCP's first probe comes sooner */
+#define KSC_STUCK_DELAY		msecs_to_jiffies(500)
 
 static void ksc_pump_transport_kick(void *owner)
 {
@@ -87,6 +89,25 @@ static int ksc_pump_whole(struct sock *sk, u32 *len, const char **why)
 	return 0;
 }
 
+/*
+ * The receive buffer is full and the record not whole. TCP may yet make room, by
+ * putting small segments together: only when nothing has come for a while is it over.
+ */
+static bool ksc_pump_stuck(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_context *ctx = ks->context;
+	u32 len = ksc_rxq_len(sk);
+
+	if (ctx->full != len) {
+		ctx->full = len;
+		ctx->full_since = jiffies;
+	} else if (time_after_eq(jiffies, ctx->full_since + KSC_STUCK_DELAY)) {
+		return true;
+	}
+	ksc_pump_kick(ks, KSC_STUCK_DELAY);
+	return false;
+}
+
 /* Offer the daemon what there is, if that is something new to it */
 static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 {
@@ -108,7 +129,7 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0,
 				 KSC_DIRECTION_NONE,
 				 "the peer closed the connection during the handshake");
-		else if (ksc_rx_shut_window(sk))
+		else if (ksc_rx_shut_window(sk) && ksc_pump_stuck(sk, ks))
 			ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
 				       KSC_ALERT_RECORD_OVERFLOW,
 				       "a handshake record does not fit the receive buffer");
