@@ -461,6 +461,23 @@ int64_t t_now_ms(void)
 }
 
 /**
+ * t_kasan() - is this a kernel with KASAN?
+ * Return: whether it is; freed memory is not free there, and not as it was
+ */
+bool t_kasan(void)
+{
+	FILE *file = fopen("/proc/kallsyms", "re");
+	bool found = false;
+	char line[256];
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, " __asan_load8\n");
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/**
  * t_thread() - start a thread
  * @thread: gets its id
  * @run: what it does; it must not use cmocka's checks

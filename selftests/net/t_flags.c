@@ -145,13 +145,16 @@ static unsigned int segments_of_small_writes(int fds[2])
 /* Small writes: each on its own way with TCP_NODELAY, together with TCP_CORK. */
 static void test_small_writes(void **state)
 {
-	unsigned int corked = 20;
+	unsigned int corked = 20, alone = 0;
 	int fds[2];
 
 	(void)state;
 	flow_pair(fds);
 	set_int(fds[0], IPPROTO_TCP, TCP_NODELAY, 1);
-	assert_true(segments_of_small_writes(fds) >= 20);
+	/* TCP's autocorking merges what finds the link busy */
+	for (int i = 0; i < TRIES && alone < 20; i++)
+		alone = segments_of_small_writes(fds);
+	assert_true(alone >= 20);
 	set_int(fds[0], IPPROTO_TCP, TCP_NODELAY, 0);
 	for (int i = 0; i < TRIES && corked >= 10; i++) {
 		set_int(fds[0], IPPROTO_TCP, TCP_CORK, 1);
@@ -227,6 +230,8 @@ static void test_peek(void **state)
 	assert_int_equal(SYS(recv(fds[1], buf, 40000, MSG_PEEK)), 24000);
 	assert_memory_equal(buf, data + 16000, 24000);
 	flow_expect(fds[1], data + 16000, 24000);
+	/* each in a record of its own */
+	set_int(fds[0], IPPROTO_TCP, TCP_NODELAY, 1);
 	for (int i = 0; i < 20; i++)
 		t_send(fds[0], data + i, 1);
 	/* with no way to see more it does not wait */
@@ -372,7 +377,7 @@ static void test_inq(void **state)
 
 static void await_outq(int fd, int want)
 {
-	int64_t end = t_now_ms() + PATIENCE_S * 1000;
+	int64_t end = t_now_ms() + PATIENCE_S * INT64_C(1000);
 	int n;
 
 	while ((n = get_ioctl(fd, SIOCOUTQ)) != want) {

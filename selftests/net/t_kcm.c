@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <linux/kcm.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -22,9 +23,10 @@ static int length_filter(void)
 	static const struct bpf_insn program[] = {
 		/* r6 = the packet, which the load wants there */
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 6, .src_reg = 1 },
-		/* r0 = its first word */
-		{ .code = BPF_LD | BPF_ABS | BPF_W, .imm = 0 },
-		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 0, .imm = HEADER },
+		/* r0 = its first word: BPF_LD, which is 0 */
+		{ .code = BPF_ABS | BPF_W, .imm = 0 },
+		/* and the header: BPF_ADD is 0, too */
+		{ .code = BPF_ALU64 | BPF_K, .dst_reg = 0, .imm = HEADER },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	union bpf_attr attr = {
@@ -142,6 +144,7 @@ static void expect_message(int kcm, unsigned int number)
 static void test_recv(void **state)
 {
 	struct sender sender = { .step = (size_t)(uintptr_t)*state };
+	const int on = 1;
 	int fds[2], kcm;
 
 	flow_pair(fds);
@@ -150,6 +153,8 @@ static void test_recv(void **state)
 		flow_close(fds);
 		skip();
 	}
+	/* a message begins where a record does */
+	SYS(setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 	sender.fd = fds[0];
 	t_thread(&sender.thread, send_messages, &sender);
 	for (unsigned int i = 0; i < MESSAGES; i++)

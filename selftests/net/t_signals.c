@@ -453,7 +453,7 @@ static void test_close(void **state)
 
 static void set_ms(int fd, int option, int ms)
 {
-	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L };
 
 	SYS(setsockopt(fd, SOL_SOCKET, option, &tv, sizeof(tv)));
 }

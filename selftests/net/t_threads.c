@@ -244,18 +244,18 @@ static void test_peeker(void **state)
 
 /**
  * struct waiter - a thread that waits in a system call
- * @fd: the socket
  * @call: the call
  * @ret: what it returned
- * @error: errno then
  * @thread: the thread
+ * @fd: the socket
+ * @error: errno then
  */
 struct waiter {
-	int fd;
 	long (*call)(int fd);
 	long ret;
-	int error;
 	pthread_t thread;
+	int fd;
+	int error;
 };
 
 static void *wait_in_call(void *arg)

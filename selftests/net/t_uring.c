@@ -430,23 +430,6 @@ static void test_connect(void **state)
 		name, test, NULL, NULL, (void *)(arg)                                         \
 	}
 
-/*
- * io_uring of 6.12 keeps what it allocated for a request, and takes KASAN's note in it for a
- * pointer when it uses it again.
- */
-static bool kasan(void)
-{
-	FILE *file = fopen("/proc/kallsyms", "re");
-	char line[256];
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = strstr(line, " __asan_load8\n");
-	if (file)
-		fclose(file);
-	return found;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,7 +446,11 @@ int main(void)
 		TEST("connect", test_connect, 0),
 	};
 
-	if (kasan()) {
+	/*
+	 * io_uring of 6.12 keeps what it allocated for a request, and takes KASAN's note in it
+	 * for a pointer when it uses it again.
+	 */
+	if (t_kasan()) {
 		printf("1..%zu\n", ARRAY_SIZE(tests));
 		for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 			printf("ok %zu - %s # SKIP io_uring does not stand KASAN\n", i + 1,

@@ -17,8 +17,10 @@ from .base import RigError, VM, lock, say, write_atomically
 # Ports of the guest's virtio-serial device, and what comes out of each.
 PORTS = ("out", "status", "daemon")
 
+# On a busy host the guest's timer may come too late for the kernel's check of it,
+# which panics then.
 APPEND = ("console=ttyS0 loglevel=7 printk.time=1 panic=-1 panic_on_warn=1 "
-          "oops=panic nokaslr mitigations=off random.trust_cpu=on "
+          "oops=panic nokaslr no_timer_check mitigations=off random.trust_cpu=on "
           "net.ifnames=0 rdinit=/init")
 # How often the console is looked at.
 LOOK_S = 3
