@@ -715,6 +715,7 @@ int ksc_ktls_init(void);
 void ksc_ktls_exit(void);
 
 /* diag.c */
+void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks);
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
 				 unsigned long n)
 {

@@ -84,31 +84,17 @@ static void ksc_ktls_disarm(struct sock *sk, struct ksc_sock *ks)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
-/* ---- the work item: what wants process context ---- */
-
-static void ksc_ktls_work(struct work_struct *work)
+/**
+ * ksc_ktls_pump() - what wants process context
+ * @sk: raw socket, locked and owned
+ * @ks: its state, not closed
+ *
+ * Context: process, from the pump.
+ */
+void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_sock *ks = container_of(to_delayed_work(work),
-					   struct ksc_sock, pump);
-	struct sock *sk = ksc_sock_hold(ks);
-
-	if (!sk) {
-		/* destroyed without a close(): nobody else is left */
-		ksc_release_work(ks);
-	} else if (sock_owned_by_user_nocheck(sk)) {
-		/* whoever owns it may sleep: that must not hold up other sockets */
-		ksc_pump_kick(ks, 1);
-	} else {
-		lock_sock(sk);
-		if (ks->phase == KSC_PHASE_ESTABLISHED) {
-			ksc_ktls_resume(sk, ksc_ktls(ks));
-			ksc_ktls_stage(sk, ksc_ktls(ks));
-		}
-		release_sock(sk);
-	}
-	if (sk)
-		sock_put(sk);
-	ksc_sock_put(ks);
+	ksc_ktls_resume(sk, ksc_ktls(ks));
+	ksc_ktls_stage(sk, ksc_ktls(ks));
 }
 
 /* ---- poll, shutdown, close ---- */
@@ -227,7 +213,6 @@ static int ksc_ktls_attach(struct sock *sk)
 	if (err)
 		return err;
 	ks = ksc_sk(sk);
-	INIT_DELAYED_WORK(&ks->pump, ksc_ktls_work);
 	ks->tx.max = KSC_MAX_PAYLOAD;
 	WRITE_ONCE(ks->phase, KSC_PHASE_ESTABLISHED);
 	ksc_ktls_arm(sk, ks);
@@ -263,19 +248,6 @@ static void ksc_ktls_build(int family)
 	o->poll = ksc_ktls_poll;
 	o->shutdown = ksc_ktls_shutdown;
 	o->splice_read = ksc_ktls_splice_read;
-	/* TCP's would take from the queue what is not plain */
-	o->read_sock = NULL;
-	o->read_skb = NULL;
-	o->sendmsg_locked = NULL;
-#ifdef KSC_HAVE_SENDPAGE
-	/* the core falls back to sendmsg */
-	p->sendpage = NULL;
-	o->sendpage_locked = NULL;
-#endif
-#ifdef CONFIG_BPF_SYSCALL
-	/* no sockmap */
-	p->psock_update_sk_prot = NULL;
-#endif
 }
 
 /**

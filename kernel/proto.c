@@ -91,20 +91,34 @@ bool ksc_pristine(const struct sock *sk)
 }
 
 /**
- * ksc_base_tables() - copy TCP's operations
+ * ksc_base_tables() - copy TCP's operations, but for those that pass a record layer by
  * @v6: IPv6's
  * @p: where to
  * @o: where to
  *
- * Context: module init, after ksc_proto_init().
+ * The core falls back on sendmsg and recvmsg, or refuses.
+ *
+ * Context: module init, after ksc_proto_init() has found TCP's.
  * Return: false if there are none, this being a kernel booted without IPv6.
  */
 bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o)
 {
-	if (!ksc_registered[v6])
+	if (!ksc_bases[v6])
 		return false;
 	*p = *ksc_base_protos[v6];
 	*o = *ksc_bases[v6];
+	o->read_sock = NULL;
+	o->read_skb = NULL;
+	o->splice_read = NULL;
+	o->sendmsg_locked = NULL;
+#ifdef KSC_HAVE_SENDPAGE
+	p->sendpage = NULL;
+	o->sendpage_locked = NULL;
+#endif
+#ifdef CONFIG_BPF_SYSCALL
+	/* no sockmap */
+	p->psock_update_sk_prot = NULL;
+#endif
 	return true;
 }
 
@@ -180,9 +194,12 @@ static struct inet_protosw ksc_protosw[KSC_FAMILIES] = {
 	},
 };
 
-static void ksc_build_proto(struct proto *p, const struct proto *base)
+static void ksc_build(int family)
 {
-	*p = *base;
+	struct proto *p = &ksc_protos[family];
+	struct proto_ops *o = &ksc_ops[family];
+
+	ksc_base_tables(family, p, o);
 	p->close = ksc_close;
 	p->disconnect = ksc_disconnect;
 	p->diag_destroy = ksc_diag_destroy;
@@ -192,19 +209,6 @@ static void ksc_build_proto(struct proto *p, const struct proto *base)
 	p->recvmsg = ksc_recvmsg;
 	p->splice_eof = ksc_splice_eof;
 	p->ioctl = ksc_ioctl;
-#ifdef KSC_HAVE_SENDPAGE
-	/* the core falls back to sendmsg */
-	p->sendpage = NULL;
-#endif
-#ifdef CONFIG_BPF_SYSCALL
-	/* no sockmap */
-	p->psock_update_sk_prot = NULL;
-#endif
-}
-
-static void ksc_build_ops(struct proto_ops *o, const struct proto_ops *base)
-{
-	*o = *base;
 	o->connect = ksc_connect_ops;
 	o->listen = ksc_listen_ops;
 	o->accept = ksc_accept_ops;
@@ -214,15 +218,8 @@ static void ksc_build_ops(struct proto_ops *o, const struct proto_ops *base)
 	o->mmap = sock_no_mmap;
 	o->read_sock = ksc_read_sock;
 	o->peek_len = ksc_peek_len;
-	/* the core then goes by way of recvmsg and sendmsg */
-	o->splice_read = NULL;
-	o->read_skb = NULL;
 	/* an offset that we would not mind */
 	o->set_peek_off = NULL;
-	o->sendmsg_locked = NULL;
-#ifdef KSC_HAVE_SENDPAGE
-	o->sendpage_locked = NULL;
-#endif
 }
 
 /* inet6_stream_ops is not exported everywhere: ask a socket */
@@ -255,8 +252,7 @@ int ksc_proto_init(void)
 			break;
 		if (err)
 			return err;
-		ksc_build_ops(&ksc_ops[i], ksc_bases[i]);
-		ksc_build_proto(&ksc_protos[i], ksc_base_protos[i]);
+		ksc_build(i);
 		ksc_new_protos[i] = ksc_protos[i];
 		ksc_new_protos[i].owner = THIS_MODULE;
 		ksc_new_protos[i].init = ksc_new_init;

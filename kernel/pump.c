@@ -332,6 +332,10 @@ static void ksc_pump_work(struct work_struct *work)
 			ksc_pump_handshake(sk, ks);
 			break;
 		case KSC_PHASE_ESTABLISHED:
+			if (ks->raw) {
+				ksc_ktls_pump(sk, ks);
+				break;
+			}
 			ksc_rekey_asked(sk, ks);
 			ksc_tx_resume(sk, ks);
 			ksc_rx_stage(sk, ks);
