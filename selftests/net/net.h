@@ -107,6 +107,12 @@ void t_join(pthread_t thread);
 int t_setup(void **state);
 int t_run(const char *name, const struct CMUnitTest *tests, size_t count);
 
+/* A test with an argument */
+#define T_CASE(name, test, arg)                                                                    \
+	{                                                                                          \
+		name, test, NULL, NULL, (void *)(arg)                                              \
+	}
+
 #define T_RUN(tests) t_run(__FILE__, tests, ARRAY_SIZE(tests))
 
 #endif /* KSC_TEST_NET_H */

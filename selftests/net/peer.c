@@ -100,6 +100,24 @@ void peer_connect(struct peer *peer, const struct peer_conf *conf, const struct 
 }
 
 /**
+ * peer_serve() - start a server for one connection, and connect to it
+ * @peer: the peer; zeroed, but for what @run wants in arg
+ * @conf: how it is set up
+ * @run: what it does
+ * Return: a protected socket, its handshake done
+ */
+int peer_serve(struct peer *peer, const struct peer_conf *conf, peer_fn run)
+{
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd;
+
+	peer_accept(peer, conf, listener, run);
+	fd = t_connect(&addr, &t_client);
+	close(listener);
+	return fd;
+}
+
+/**
  * peer_join() - wait for a peer's end and insist on its success
  * @peer: the peer
  */

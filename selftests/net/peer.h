@@ -105,6 +105,7 @@ extern const struct peer_ops peer_gnutls_ops;
 void peer_accept(struct peer *peer, const struct peer_conf *conf, int listener, peer_fn run);
 void peer_connect(struct peer *peer, const struct peer_conf *conf, const struct t_addr *addr,
 		  peer_fn run);
+int peer_serve(struct peer *peer, const struct peer_conf *conf, peer_fn run);
 void peer_join(struct peer *peer);
 void peer_join_failed(struct peer *peer, const char *part_of_error);
 

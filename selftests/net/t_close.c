@@ -19,17 +19,6 @@ static const struct peer_conf crafty_12 = { .library = PEER_OPENSSL, .server = t
 /* More than the buffers on the way hold. */
 #define MUCH FLOW_MAX
 
-static int connect_to(struct peer *peer, const struct peer_conf *conf, peer_fn run)
-{
-	struct t_addr addr;
-	int listener = t_listen(AF_INET, NULL, &addr), fd;
-
-	peer_accept(peer, conf, listener, run);
-	fd = t_connect(&addr, &t_client);
-	close(listener);
-	return fd;
-}
-
 static void close_then_take_much(struct peer *peer)
 {
 	static uint8_t buf[MUCH];
@@ -45,7 +34,7 @@ static void close_then_take_much(struct peer *peer)
 static void test_send_after_theirs(void **state)
 {
 	struct peer peer = { 0 };
-	int fd = connect_to(&peer, *state, close_then_take_much);
+	int fd = peer_serve(&peer, *state, close_then_take_much);
 
 	t_expect_eof(fd);
 	t_send(fd, flow_data(0), MUCH);
@@ -67,7 +56,7 @@ static void take_close_then_send_much(struct peer *peer)
 static void test_recv_after_ours(void **state)
 {
 	struct peer peer = { 0 };
-	int fd = connect_to(&peer, *state, take_close_then_send_much);
+	int fd = peer_serve(&peer, *state, take_close_then_send_much);
 
 	SYS(shutdown(fd, SHUT_WR));
 	flow_expect(fd, flow_data(1), MUCH);
@@ -276,7 +265,7 @@ static void test_bad_end(void **state)
 
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(ways); i++) {
 		struct peer peer = { .arg = *state };
-		int fd = connect_to(&peer, i % 2 ? &crafty_12 : &crafty_13, end_badly);
+		int fd = peer_serve(&peer, i % 2 ? &crafty_12 : &crafty_13, end_badly);
 
 		expect_bad_end(fd, bad, ways[i / 2]);
 		close(fd);
@@ -310,7 +299,7 @@ static void test_warning(void **state)
 {
 	const struct warning *warning = *state;
 	struct peer peer = { .arg = *state };
-	int fd = connect_to(&peer, warning->conf, warn);
+	int fd = peer_serve(&peer, warning->conf, warn);
 
 	t_expect(fd, "one");
 	t_expect_error(fd, KSC_STATUS_OK, 0);

@@ -697,11 +697,6 @@ static void test_nonblocking_connect(void **state)
 	close(listener);
 }
 
-#define TEST(name, test, arg)                                                                      \
-	{                                                                                          \
-		name, test, NULL, NULL, (void *)(arg)                                              \
-	}
-
 int main(void)
 {
 	static const struct peer_conf openssl_server = { .library = PEER_OPENSSL, .server = true };
@@ -726,29 +721,29 @@ int main(void)
 		cmocka_unit_test(test_fingerprint),
 		cmocka_unit_test(test_alpn),
 		cmocka_unit_test(test_alpn_mismatch),
-		TEST("ALPN, OpenSSL server", test_alpn_peer, &openssl_server),
-		TEST("ALPN, OpenSSL client", test_alpn_peer, &openssl_client),
-		TEST("ALPN, GnuTLS server", test_alpn_peer, &gnutls_server),
-		TEST("ALPN, GnuTLS client", test_alpn_peer, &gnutls_client),
+		T_CASE("ALPN, OpenSSL server", test_alpn_peer, &openssl_server),
+		T_CASE("ALPN, OpenSSL client", test_alpn_peer, &openssl_client),
+		T_CASE("ALPN, GnuTLS server", test_alpn_peer, &gnutls_server),
+		T_CASE("ALPN, GnuTLS client", test_alpn_peer, &gnutls_client),
 		cmocka_unit_test(test_client_certificate),
-		TEST("client without a certificate", test_client_certificate_refused, NULL),
-		TEST("client with an unknown certificate", test_client_certificate_refused,
+		T_CASE("client without a certificate", test_client_certificate_refused, NULL),
+		T_CASE("client with an unknown certificate", test_client_certificate_refused,
 		     "unknown-client"),
-		TEST("client certificate, OpenSSL", test_client_certificate_peer, &openssl_server),
-		TEST("client certificate, OpenSSL TLS 1.2", test_client_certificate_peer,
+		T_CASE("client certificate, OpenSSL", test_client_certificate_peer, &openssl_server),
+		T_CASE("client certificate, OpenSSL TLS 1.2", test_client_certificate_peer,
 		     &openssl_12),
-		TEST("client certificate, GnuTLS", test_client_certificate_peer, &gnutls_server),
-		TEST("expired certificate", test_wrong_certificate, &expired),
-		TEST("unknown issuer", test_wrong_certificate, &unknown),
-		TEST("wrong name", test_wrong_certificate, &wrong_name),
-		TEST("wrong usage", test_wrong_certificate, &wrong_usage),
+		T_CASE("client certificate, GnuTLS", test_client_certificate_peer, &gnutls_server),
+		T_CASE("expired certificate", test_wrong_certificate, &expired),
+		T_CASE("unknown issuer", test_wrong_certificate, &unknown),
+		T_CASE("wrong name", test_wrong_certificate, &wrong_name),
+		T_CASE("wrong usage", test_wrong_certificate, &wrong_usage),
 		cmocka_unit_test(test_wrong_certificate_nonblocking),
-		TEST("unchecked: unknown issuer", test_verify_none, "unknown"),
-		TEST("unchecked: wrong name", test_verify_none, "other"),
+		T_CASE("unchecked: unknown issuer", test_verify_none, "unknown"),
+		T_CASE("unchecked: wrong name", test_verify_none, "other"),
 		cmocka_unit_test(test_no_credential),
 		cmocka_unit_test(test_access),
-		TEST("non-blocking connect, OpenSSL", test_nonblocking_connect, &openssl_server),
-		TEST("non-blocking connect, GnuTLS", test_nonblocking_connect, &gnutls_server),
+		T_CASE("non-blocking connect, OpenSSL", test_nonblocking_connect, &openssl_server),
+		T_CASE("non-blocking connect, GnuTLS", test_nonblocking_connect, &gnutls_server),
 	};
 
 	return T_RUN(tests);

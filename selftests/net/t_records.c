@@ -179,23 +179,11 @@ static void send_empty_records(struct peer *peer)
 	peer_await_fin(peer);
 }
 
-/* Starts a server that sends records of its own making. */
-static int connect_to_crafty(struct peer *peer, const struct peer_conf *conf, peer_fn run)
-{
-	struct t_addr addr;
-	int listener = t_listen(AF_INET, NULL, &addr), fd;
-
-	peer_accept(peer, conf, listener, run);
-	fd = t_connect(&addr, &t_client);
-	close(listener);
-	return fd;
-}
-
 /* Case 37: empty records are not the end of the data, and not an empty read. */
 static void test_empty(void **state)
 {
 	struct peer peer = { 0 };
-	int fd = connect_to_crafty(&peer, *state, send_empty_records);
+	int fd = peer_serve(&peer, *state, send_empty_records);
 	char buf[8];
 
 	assert_int_equal(SYS(recv(fd, buf, sizeof(buf), 0)), 4);
@@ -232,7 +220,7 @@ static void test_key_update(void **state)
 {
 	uint64_t updates = tnl_counter(KSC_A_STATS_KEY_UPDATES_RECEIVED);
 	struct peer peer = { 0 };
-	int fd = connect_to_crafty(&peer, *state, send_key_updates);
+	int fd = peer_serve(&peer, *state, send_key_updates);
 
 	t_expect(fd, "old new new new ");
 	t_expect_eof(fd);
@@ -259,7 +247,7 @@ static void test_wrong_record(void **state)
 	struct peer peer = { .arg = *state };
 	const struct peer_conf conf = { .library = PEER_OPENSSL, .server = true, .version = 0x0304,
 					.cipher = PEER_AES128, .no_tickets = true };
-	int fd = connect_to_crafty(&peer, &conf, send_wrong_record);
+	int fd = peer_serve(&peer, &conf, send_wrong_record);
 	char c;
 
 	t_expect(fd, "before");

@@ -64,17 +64,6 @@ static void update_and_talk(struct peer *peer)
 		peer_await_fin(peer);
 }
 
-static int connect_to(struct peer *peer, const struct peer_conf *conf, peer_fn run)
-{
-	struct t_addr addr;
-	int listener = t_listen(AF_INET, NULL, &addr), fd;
-
-	peer_accept(peer, conf, listener, run);
-	fd = t_connect(&addr, &t_client);
-	close(listener);
-	return fd;
-}
-
 static void finish(struct peer *peer, int fd)
 {
 	SYS(shutdown(fd, SHUT_WR));
@@ -89,7 +78,7 @@ static void test_peer_updates(void **state)
 	uint64_t sent = tnl_counter(KSC_A_STATS_KEY_UPDATES_SENT);
 	uint64_t received = tnl_counter(KSC_A_STATS_KEY_UPDATES_RECEIVED);
 	struct peer peer = { 0 };
-	int fd = connect_to(&peer, *state, update_and_talk);
+	int fd = peer_serve(&peer, *state, update_and_talk);
 
 	for (int i = 0; i < updates_of(&peer); i++) {
 		t_expect(fd, "beforebehind");
@@ -109,7 +98,7 @@ static void test_our_updates(void **state)
 	uint64_t sent = tnl_counter(KSC_A_STATS_KEY_UPDATES_SENT);
 	uint64_t received = tnl_counter(KSC_A_STATS_KEY_UPDATES_RECEIVED);
 	struct peer peer = { 0 };
-	int fd = connect_to(&peer, *state, peer_echo);
+	int fd = peer_serve(&peer, *state, peer_echo);
 
 	for (int i = 0; i < updates_of(&peer); i++) {
 		t_send(fd, "before", 6);
@@ -130,7 +119,7 @@ static void test_by_count(void **state)
 	static uint8_t out[400000], in[400000];
 	uint64_t sent = tnl_counter(KSC_A_STATS_KEY_UPDATES_SENT);
 	struct peer peer = { 0 };
-	int fd = connect_to(&peer, *state, peer_echo);
+	int fd = peer_serve(&peer, *state, peer_echo);
 
 	/* full records, of which there are 25 at least */
 	rekey_after(fd, peer.conf.library == PEER_OPENSSL ? 1 : 10);

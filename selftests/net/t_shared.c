@@ -105,20 +105,25 @@ static void expect_file(int fd, const void *data, size_t len)
 	munmap(map, len);
 }
 
+static void send_file(int fd, int file, size_t offset, size_t len)
+{
+	off_t at = (off_t)offset;
+
+	while ((size_t)at < offset + len)
+		SYS(sendfile(fd, file, &at, offset + len - (size_t)at));
+}
+
 static void test_sendfile(void **state)
 {
 	const struct shared *shared = *state;
 	struct wire w;
 	size_t len;
-	off_t at;
 	int file;
 
 	begin(&w, shared);
 	len = make_records(&w, shared->offset);
 	file = make_file(area, AREA);
-	at = (off_t)shared->offset;
-	while ((size_t)at < shared->offset + len)
-		SYS(sendfile(w.peer, file, &at, shared->offset + len - (size_t)at));
+	send_file(w.peer, file, shared->offset, len);
 	read_all(&w);
 	expect_file(file, copy, AREA);
 	close(file);
@@ -221,7 +226,6 @@ static void test_refused(void **state)
 	const struct shared *shared = *state;
 	struct wire w;
 	size_t len;
-	off_t at;
 	int file;
 
 	begin(&w, shared);
@@ -229,9 +233,7 @@ static void test_refused(void **state)
 	area[shared->offset + len - 1] ^= 1;
 	memcpy(copy, area, sizeof(area));
 	file = make_file(area, AREA);
-	at = (off_t)shared->offset;
-	while ((size_t)at < shared->offset + len)
-		SYS(sendfile(w.peer, file, &at, shared->offset + len - (size_t)at));
+	send_file(w.peer, file, shared->offset, len);
 	t_recv(w.fd, area, TOTAL - WIRE_MAX_PAYLOAD);
 	FAILS(recv(w.fd, area, 1, 0), EBADMSG);
 	expect_file(file, copy, AREA);

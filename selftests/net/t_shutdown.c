@@ -38,18 +38,6 @@ static void expect_nothing_left(void)
 	tnl_await_counter(KSC_A_STATS_SOCKETS, sockets_before);
 }
 
-/* Connects to a peer, whose listener may go at once. */
-static int connect_to(struct peer *peer, const struct peer_conf *conf, peer_fn run)
-{
-	struct t_addr addr;
-	int listener = t_listen(AF_INET, NULL, &addr), fd;
-
-	peer_accept(peer, conf, listener, run);
-	fd = t_connect(&addr, &t_client);
-	close(listener);
-	return fd;
-}
-
 static void expect_close_and_echo(struct peer *peer)
 {
 	if (peer_handshake(peer) || peer_expect(peer, "bye") || peer_expect_close(peer))
@@ -63,7 +51,7 @@ static void expect_close_and_echo(struct peer *peer)
 static void test_half_close(void **state)
 {
 	struct peer peer = { 0 };
-	int fd = connect_to(&peer, *state, expect_close_and_echo);
+	int fd = peer_serve(&peer, *state, expect_close_and_echo);
 
 	t_send(fd, "bye", 3);
 	SYS(shutdown(fd, SHUT_WR));
@@ -87,7 +75,7 @@ static void expect_close_only(struct peer *peer)
 static void test_close(void **state)
 {
 	struct peer peer = { 0 };
-	int fd = connect_to(&peer, *state, expect_close_only);
+	int fd = peer_serve(&peer, *state, expect_close_only);
 
 	t_send(fd, "bye", 3);
 	SYS(close(fd));
@@ -107,7 +95,7 @@ static void close_then_read(struct peer *peer)
 static void test_peer_closes_first(void **state)
 {
 	struct peer peer = { 0 };
-	int fd = connect_to(&peer, *state, close_then_read);
+	int fd = peer_serve(&peer, *state, close_then_read);
 	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP };
 
 	t_expect_eof(fd);
@@ -196,7 +184,7 @@ static void vanish(struct peer *peer)
 static void test_truncated(void **state)
 {
 	struct peer peer = { 0 };
-	int fd = connect_to(&peer, *state, vanish);
+	int fd = peer_serve(&peer, *state, vanish);
 	char c;
 
 	t_send(fd, "more?", 5);
@@ -230,7 +218,7 @@ static void expect_reset_told(int fd)
 static void test_reset(void **state)
 {
 	struct peer peer = { 0 };
-	int fd = connect_to(&peer, *state, reset);
+	int fd = peer_serve(&peer, *state, reset);
 	char c;
 
 	t_send(fd, "more?", 5);
@@ -255,7 +243,7 @@ static void garbage_after_close(struct peer *peer)
 static void test_data_after_close(void **state)
 {
 	struct peer peer = { 0 };
-	int fd = connect_to(&peer, *state, garbage_after_close);
+	int fd = peer_serve(&peer, *state, garbage_after_close);
 
 	t_expect(fd, "end");
 	t_expect_eof(fd);

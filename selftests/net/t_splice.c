@@ -573,28 +573,23 @@ static void test_sendfile_changed(void **state)
 	flow_close(fds);
 }
 
-#define TEST(name, test, arg)                                                                      \
-	{                                                                                          \
-		name, test, NULL, NULL, (void *)(arg)                                              \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sendfile),
 		cmocka_unit_test(test_sendfile_small),
 		cmocka_unit_test(test_sendfile_beyond),
-		TEST("sendfile, non-blocking", test_sendfile_nonblock, 100000),
-		TEST("sendfile, non-blocking, small buffers", test_sendfile_nonblock, 8192),
+		T_CASE("sendfile, non-blocking", test_sendfile_nonblock, 100000),
+		T_CASE("sendfile, non-blocking, small buffers", test_sendfile_nonblock, 8192),
 		cmocka_unit_test(test_from_pipe),
 		cmocka_unit_test(test_more),
 		cmocka_unit_test(test_full_pipe),
 		cmocka_unit_test(test_nothing),
-		TEST("relay", test_relay, 0),
-		TEST("relay, small buffers", test_relay, 8192),
+		T_CASE("relay", test_relay, 0),
+		T_CASE("relay, small buffers", test_relay, 8192),
 		cmocka_unit_test(test_to_file),
-		TEST("vmsplice", test_vmsplice, 0),
-		TEST("vmsplice, SPLICE_F_GIFT", test_vmsplice, SPLICE_F_GIFT),
+		T_CASE("vmsplice", test_vmsplice, 0),
+		T_CASE("vmsplice, SPLICE_F_GIFT", test_vmsplice, SPLICE_F_GIFT),
 		cmocka_unit_test(test_vmsplice_changed),
 		cmocka_unit_test(test_sendfile_changed),
 	};

@@ -491,22 +491,17 @@ static void test_onlookers(void **state)
 	flow_close(fds);
 }
 
-#define TEST(name, test, arg)                                                                      \
-	{                                                                                          \
-		name, test, NULL, NULL, (void *)(arg)                                              \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST("both ways", test_both_ways, 0),
-		TEST("both ways, small buffers", test_both_ways, 8192),
-		TEST("writers", test_writers, 0),
-		TEST("writers, small buffers", test_writers, 8192),
+		T_CASE("both ways", test_both_ways, 0),
+		T_CASE("both ways, small buffers", test_both_ways, 8192),
+		T_CASE("writers", test_writers, 0),
+		T_CASE("writers, small buffers", test_writers, 8192),
 		cmocka_unit_test(test_readers),
 		cmocka_unit_test(test_peeker),
-		TEST("SHUT_RD while others read", test_shutdown_readers, 0),
-		TEST("the peer's end while others read", test_shutdown_readers, 1),
+		T_CASE("SHUT_RD while others read", test_shutdown_readers, 0),
+		T_CASE("the peer's end while others read", test_shutdown_readers, 1),
 		cmocka_unit_test(test_shutdown_writers),
 		cmocka_unit_test(test_reset_waiters),
 		cmocka_unit_test(test_close_by_other),

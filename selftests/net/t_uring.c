@@ -425,25 +425,20 @@ static void test_connect(void **state)
 	close(listener);
 }
 
-#define TEST(name, test, arg)                                                                      \
-	{                                                                                          \
-		name, test, NULL, NULL, (void *)(arg)                                         \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST("both ways", test_both, 0),
-		TEST("both ways, IORING_RECVSEND_POLL_FIRST", test_both,
+		T_CASE("both ways", test_both, 0),
+		T_CASE("both ways, IORING_RECVSEND_POLL_FIRST", test_both,
 		     IORING_RECVSEND_POLL_FIRST),
-		TEST("MSG_WAITALL", test_waitall, 0),
-		TEST("messages", test_messages, 0),
-		TEST("IORING_OP_SEND_ZC", test_zero_copy, 0),
-		TEST("multishot", test_multishot, 0),
-		TEST("cancel", test_cancel, 0),
-		TEST("linked", test_linked, 0),
-		TEST("splice", test_splice, 0),
-		TEST("connect", test_connect, 0),
+		T_CASE("MSG_WAITALL", test_waitall, 0),
+		T_CASE("messages", test_messages, 0),
+		T_CASE("IORING_OP_SEND_ZC", test_zero_copy, 0),
+		T_CASE("multishot", test_multishot, 0),
+		T_CASE("cancel", test_cancel, 0),
+		T_CASE("linked", test_linked, 0),
+		T_CASE("splice", test_splice, 0),
+		T_CASE("connect", test_connect, 0),
 	};
 
 	/*
