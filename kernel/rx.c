@@ -288,6 +288,22 @@ int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec)
 	return type;
 }
 
+/*
+ * A peer that does not mind the AEAD's limit is asked to, once with each key. One
+ * that does has its KeyUpdate there, and is not to be asked for another.
+ */
+static int ksc_rx_ask(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_rx *rx = &ks->rx;
+
+	if (likely(rx->cipher.seq <= rx->cipher.limit) || rx->asked ||
+	    ks->version != KSC_VERSION_1_3)
+		return 0;
+	rx->asked = true;
+	ksc_rxq_flush(sk, &rx->queue);
+	return ksc_rekey_soon(sk, ks, KSC_UPDATE_BOTH);
+}
+
 /* Open one record and act on it; 1 if it had application data, 0 if not */
 static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 {
@@ -308,30 +324,21 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 		return -ENOMEM;
 
 	type = ksc_rx_open(sk, ks, rec);
-	/*
-	 * A peer that does not mind the AEAD's limit is asked to, once with each key.
-	 * One that does has its KeyUpdate there, and is not to be asked for another.
-	 */
-	if (unlikely(rx->cipher.seq > rx->cipher.limit) && !rx->asked &&
-	    type == KSC_CT_APPLICATION_DATA && ks->version == KSC_VERSION_1_3) {
-		rx->asked = true;
-		ksc_rxq_flush(sk, &rx->queue);
-		err = ksc_rekey_soon(sk, ks, KSC_UPDATE_BOTH);
-		if (err)
-			goto out;
-	}
 	if (type == KSC_CT_APPLICATION_DATA && rec->len <= KSC_MAX_PAYLOAD) {
 		rx->bytes += rec->len;
 		ksc_count_add(ks->kn, KSC_CNT_RX_BYTES, rec->len);
 		/* an application record inside a handshake message: RFC 8446 5.1 */
 		if (rx->hs.have || rx->hs.left) {
 			type = 0;
-		} else {
-			if (!rec->len)
-				goto out;
+		} else if (rec->len) {
 			list_add_tail(&rec->list, &rx->plain);
 			rx->nplain++;
+			/* what is authentic is delivered, whatever comes of that */
+			ksc_rx_ask(sk, ks);
 			return 1;
+		} else {
+			err = ksc_rx_ask(sk, ks);
+			goto out;
 		}
 	}
 
@@ -368,7 +375,6 @@ out:
 	return err;
 }
 
-/* Open records until one has application data; 1 if so */
 /**
  * ksc_rx_next() - open records until one has application data
  * @sk: socket, locked and owned
