@@ -461,6 +461,9 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 		    const char *text);
 void ksc_established(struct sock *sk, struct ksc_sock *ks);
+void ksc_wake_reader(struct sock *sk, struct ksc_sock *ks);
+void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks);
+void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks);
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
@@ -712,10 +715,10 @@ int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 
 /* ktls.c, see ktls.h too */
 int ksc_ktls_init(void);
+void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks);
 void ksc_ktls_exit(void);
 
 /* diag.c */
-void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks);
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
 				 unsigned long n)
 {

@@ -226,7 +226,8 @@ static struct sk_buff *ksc_rx_skb(const struct ksc_rec *rec)
  * @recv_actor: their callback
  *
  * Decryption wants process context. In softirq -ENOMEM has strparser, which is who
- * asks there, try again from its work queue.
+ * asks there, try again from its work queue. Its callback may stand in the place of
+ * ours, so a handshake goes on from here, and the pump reminds it of what is left.
  *
  * Context: process with the socket's lock owned, or softirq, where it does nothing.
  * Return: bytes used, 0 at EOF or if there is nothing, or an errno.
@@ -242,6 +243,8 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 	}
 	if (sk->sk_state == TCP_LISTEN || ks->phase == KSC_PHASE_INIT)
 		return -ENOTCONN;
+	if (ksc_handshaking(ks))
+		ksc_pump_kick(ks, 0);
 
 	while (desc->count) {
 		struct ksc_rec *rec;
@@ -264,6 +267,13 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 	ksc_rxq_flush(sk, &ks->rx.queue);
 	/* data_ready may be the user's own, who knows nothing of that */
 	ksc_rx_stage(sk, ks);
+	/* the budget was used up, not the records */
+	if (!err && ks->phase == KSC_PHASE_ESTABLISHED && !ks->rx.closed && desc->count &&
+	    ksc_rx_ready(sk, ks))
+		ksc_pump_kick(ks, 0);
+	/* strparser tries that again */
+	if (err == -ENOMEM)
+		desc->error = err;
 	if (!copied && !err && ks->phase == KSC_PHASE_FAILED)
 		err = ksc_error(ks);
 	return copied ?: err;

@@ -68,12 +68,56 @@ static void ksc_state_change(struct sock *sk)
 }
 
 /**
+ * ksc_wake_reader() - tell whoever reads that there is something to read
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * An in-kernel user of the socket (KCM, NVMe) has its own callback in our place.
+ *
+ * Context: process.
+ */
+void ksc_wake_reader(struct sock *sk, struct ksc_sock *ks)
+{
+	void (*ready)(struct sock *sk) = READ_ONCE(sk->sk_data_ready);
+
+	(likely(ready == ksc_data_ready) ? ks->data_ready : ready)(sk);
+}
+
+/**
+ * ksc_wake_writer() - tell whoever writes that there is room
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process.
+ */
+void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks)
+{
+	void (*space)(struct sock *sk) = READ_ONCE(sk->sk_write_space);
+
+	(likely(space == ksc_write_space) ? ks->write_space : space)(sk);
+}
+
+/**
+ * ksc_remind_reader() - an in-kernel user of the socket left off, see ksc_read_sock()
+ * @sk: socket, locked and owned
+ * @ks: its state, established
+ *
+ * Context: process, from the pump.
+ */
+void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks)
+{
+	if (unlikely(READ_ONCE(sk->sk_data_ready) != ksc_data_ready) &&
+	    ks->phase == KSC_PHASE_ESTABLISHED && !ks->rx.closed && ksc_rx_ready(sk, ks))
+		ksc_wake_reader(sk, ks);
+}
+
+/**
  * ksc_await_space() - have the pump look after what is pending
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * TCP tells us of room, unless an in-kernel user of the socket (KCM, NVMe) has put
- * its own callback in our place: then the pump has to look by itself.
+ * TCP tells us of room, unless an in-kernel user has its own callback in our place:
+ * then the pump has to look by itself.
  *
  * Context: process.
  */
@@ -197,7 +241,7 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks)
 	/* whoever waits to connect, to write, or to read what came along */
 	ks->state_change(sk);
 	if (ksc_rx_ready(sk, ks))
-		ks->data_ready(sk);
+		ksc_wake_reader(sk, ks);
 	else if (ksc_rx_stalled(sk, ks))
 		ksc_pump_kick(ks, 0);
 }

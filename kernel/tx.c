@@ -693,7 +693,7 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 		ksc_tx_finish(sk, ks);
 	if (tx->pending && !ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0))
 		/* poll() reported no room while it was pending */
-		ks->write_space(sk);
+		ksc_wake_writer(sk, ks);
 	ksc_rekey_try(sk, ks);
 	if (tx->pending)
 		ksc_await_space(sk, ks);

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "flow.h"
+#include "peer.h"
+#include "wire.h"
 
 #define HEADER 4
 /* KCM takes no message that is longer than the receive buffer. */
@@ -188,6 +190,72 @@ static void test_late(void **state)
 	flow_close(fds);
 }
 
+static const struct peer_conf client_13 = { .library = PEER_OPENSSL, .name = "server.test" };
+static const struct peer_conf client_12 = { .library = PEER_OPENSSL, .name = "server.test",
+					    .version = WIRE_12 };
+
+static void greet_when_told(struct peer *peer)
+{
+	uint8_t one[HEADER + MESSAGE_MAX];
+	char c;
+
+	if (read(*(int *)peer->arg, &c, 1) != 1 || peer_handshake(peer) ||
+	    peer_write(peer, one, message(one, 1)))
+		return;
+	peer_await_fin(peer);
+}
+
+/* KCM took over before the handshake began: what it replaced no longer hears of tokens. */
+static void test_handshake(void **state)
+{
+	struct peer peer = { 0 };
+	int listener, told[2], fd, kcm;
+	struct t_addr addr;
+
+	SYS(pipe(told));
+	peer.arg = &told[0];
+	listener = t_listen(AF_INET, &t_server, &addr);
+	peer_connect(&peer, *state, &addr, greet_when_told);
+	fd = t_accept(listener);
+	close(listener);
+	kcm = kcm_on(fd);
+	assert_int_equal(SYS(write(told[1], "", 1)), 1);
+	if (kcm >= 0)
+		expect_message(kcm, 1);
+	close(fd);
+	if (kcm >= 0)
+		close(kcm);
+	peer_join(&peer);
+	close(told[0]);
+	close(told[1]);
+	if (kcm < 0)
+		skip();
+}
+
+/* More records without data than are dealt with at once: no other event brings the rest. */
+static void test_empty(void **state)
+{
+	uint8_t one[HEADER + MESSAGE_MAX];
+	struct wire w = { .role = KSC_ROLE_CLIENT };
+	int kcm;
+
+	(void)state;
+	assert_int_equal(wire_begin(), 0);
+	wire_start(&w, &wire_suites[0], 1);
+	for (int i = 0; i < 500; i++)
+		wire_send(&w, WIRE_DATA, NULL, 0, 0);
+	wire_send(&w, WIRE_DATA, one, message(one, 0), 0);
+	kcm = kcm_on(w.fd);
+	if (kcm >= 0) {
+		expect_message(kcm, 0);
+		close(kcm);
+	}
+	wire_close(&w);
+	assert_int_equal(wire_end(), 0);
+	if (kcm < 0)
+		skip();
+}
+
 /* Messages go out as a stream, with a peer that is slower than KCM. */
 static void test_send(void **state)
 {
@@ -223,6 +291,7 @@ static void test_send(void **state)
 static void test_let_go(void **state)
 {
 	uint8_t one[HEADER + MESSAGE_MAX];
+	const int on = 1;
 	struct kcm_unattach unattach;
 	int fds[2], kcm;
 
@@ -233,6 +302,8 @@ static void test_let_go(void **state)
 		flow_close(fds);
 		skip();
 	}
+	/* a message begins where a record does */
+	SYS(setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 	for (unsigned int i = 0; i < 5; i++) {
 		t_send(fds[0], one, message(one, i));
 		expect_message(kcm, i);
@@ -270,23 +341,21 @@ static void test_end(void **state)
 	close(kcm);
 }
 
-#define TEST(name, test, arg)                                                                      \
-	{                                                                                          \
-		name, test, NULL, NULL, (void *)(arg)                                              \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST("messages in", test_recv, 0),
-		TEST("messages in, in small pieces", test_recv, 997),
-		TEST("messages in, in pieces", test_recv, 10000),
+		T_CASE("messages in", test_recv, 0),
+		T_CASE("messages in, in small pieces", test_recv, 997),
+		T_CASE("messages in, in pieces", test_recv, 10000),
 		cmocka_unit_test(test_late),
-		TEST("messages out", test_send, 0),
-		TEST("messages out, small buffers", test_send, 16384),
+		T_CASE("attached during the handshake", test_handshake, &client_13),
+		T_CASE("attached during the handshake, TLS 1.2", test_handshake, &client_12),
+		T_CASE("messages out", test_send, 0),
+		T_CASE("messages out, small buffers", test_send, 16384),
 		cmocka_unit_test(test_let_go),
-		TEST("the peer closes", test_end, 0),
-		TEST("the peer resets", test_end, 1),
+		T_CASE("the peer closes", test_end, 0),
+		T_CASE("the peer resets", test_end, 1),
+		cmocka_unit_test(test_empty),
 	};
 
 	return T_RUN(tests);
