@@ -36,6 +36,7 @@ void ksc_tx_drop(struct ksc_tx *tx)
 	tx->len = 0;
 	tx->pending = false;
 	tx->held = false;
+	tx->nagle = false;
 }
 
 /**
@@ -262,6 +263,7 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	tx->len = 0;
 	tx->pending = true;
 	tx->held = false;
+	tx->nagle = false;
 	return 0;
 }
 
@@ -648,16 +650,23 @@ int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
 
 /**
  * ksc_tx_hold() - a record stays open, but not for good
- * @ks: state
+ * @sk: socket, locked and owned
+ * @ks: its state
  *
- * The application may have nothing more to say before it is answered.
+ * The application may have nothing more to say before it is answered. Where TCP
+ * would wait for an acknowledgment, so does the pump.
  *
  * Context: process, the socket's lock.
  */
-void ksc_tx_hold(struct ksc_sock *ks)
+void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 
+	if (tx->nagle) {
+		/* write_space is called for each acknowledgment then */
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		return;
+	}
 	if (tx->held || tx->pending || !tx->len)
 		return;
 	tx->held = true;
@@ -666,10 +675,16 @@ void ksc_tx_hold(struct ksc_sock *ks)
 }
 
 /* Is it time for what is open? If not, the pump comes back */
-static bool ksc_tx_held(struct ksc_sock *ks)
+static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 
+	if (tx->nagle && !tx->pending) {
+		tx->nagle = ksc_tx_nagle(sk, ks, 0) && sk->sk_socket;
+		if (tx->nagle)
+			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		return tx->nagle;
+	}
 	if (!tx->held || tx->pending)
 		return tx->more;
 	if (time_after_eq(jiffies, tx->deadline))
@@ -689,7 +704,7 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 
-	if (!ksc_tx_held(ks))
+	if (!ksc_tx_held(sk, ks))
 		ksc_tx_finish(sk, ks);
 	if (tx->pending && !ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0))
 		/* poll() reported no room while it was pending */
