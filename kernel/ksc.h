@@ -293,7 +293,7 @@ struct ksc_rxq {
  * @bad: that record's header is refused with this alert
  * @closed: close_notify was received
  * @hs: follows post-handshake messages
- * @stage: ciphertext of a record larger than the receive window
+ * @stage: what has come of a record that the receive buffer has no room for
  * @stage_len: bytes in @stage
  * @bytes: application bytes received
  * @records: records received
@@ -693,6 +693,7 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 int ksc_peek_len(struct socket *sock);
 
 /* rx.c */
+const u8 *ksc_rx_header(struct sock *sk, const struct ksc_rx *rx, u8 *buf);
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks);

@@ -42,19 +42,17 @@ static int ksc_ktls_header_check(const struct ksc_header *h, const struct ksc_so
 bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt)
 {
 	struct ksc_rx *rx = &kt->ks.rx;
-	int avail = ksc_rxq_avail(sk, &rx->queue) + rx->stage_len;
 	u8 buf[KSC_HEADER_LEN];
 	struct ksc_header h;
 	const u8 *p;
-	int err;
+	int avail, err;
 
 	if (unlikely(kt->stopped))
 		return false;
+	avail = ksc_rxq_avail(sk, &rx->queue) + rx->stage_len;
 	if (rx->rec_len)
 		return avail >= rx->rec_len;
-	if (avail < KSC_HEADER_LEN)
-		return false;
-	p = ksc_rxq_peek(sk, &rx->queue, sizeof(buf), buf);
+	p = ksc_rx_header(sk, rx, buf);
 	if (!p)
 		return false;
 	ksc_header_parse(p, &h);
@@ -81,7 +79,7 @@ void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
 {
 	struct ksc_sock *ks = &kt->ks;
 
-	if (!kt->rx_on || ksc_ktls_ready(sk, kt) || kt->stopped || !ks->rx.rec_len ||
+	if (!kt->rx_on || ksc_ktls_ready(sk, kt) || kt->stopped ||
 	    !ksc_rx_stalled(sk, ks))
 		return;
 	if (ksc_rx_stage_some(sk, ks))
