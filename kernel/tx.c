@@ -662,11 +662,9 @@ void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 
-	if (tx->nagle) {
-		/* write_space is called for each acknowledgment then */
+	/* then write_space is called for each acknowledgment */
+	if (tx->nagle)
 		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-		return;
-	}
 	if (tx->held || tx->pending || !tx->len)
 		return;
 	tx->held = true;
@@ -679,13 +677,17 @@ static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 
-	if (tx->nagle && !tx->pending) {
-		tx->nagle = ksc_tx_nagle(sk, ks, 0) && sk->sk_socket;
-		if (tx->nagle)
-			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-		return tx->nagle;
+	if (tx->pending)
+		return tx->more;
+	if (tx->nagle) {
+		/* nobody may tell us any more: an in-kernel user took our place */
+		if (!ksc_hears_of_space(sk) || !ksc_tx_nagle(sk, ks, 0))
+			return false;
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		ksc_pump_kick(ks, KSC_TX_HOLD);
+		return true;
 	}
-	if (!tx->held || tx->pending)
+	if (!tx->held)
 		return tx->more;
 	if (time_after_eq(jiffies, tx->deadline))
 		return false;
