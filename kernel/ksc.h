@@ -635,8 +635,8 @@ struct ksc_step *ksc_step_parse(struct genl_info *info);
 void ksc_step_free(struct ksc_step *step);
 
 /* frag.c */
-int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
-		  gfp_t gfp, u8 **p);
+int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
+		  u32 min, gfp_t gfp, u8 **p);
 void ksc_frag_exit(void);
 
 /* tx.c */
@@ -651,6 +651,14 @@ void ksc_tx_drop(struct ksc_tx *tx);
 int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
 bool ksc_tx_crowded(const struct ksc_sock *ks);
 u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len);
+static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
+{
+	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
+}
+
+int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at);
+int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
+		   u32 inner);
 int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
 int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks);
@@ -666,6 +674,9 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_free(struct ksc_tx *tx);
 void ksc_tx_exit(void);
+
+/* splice.c */
+int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len);
 
 /* rekey.c */
 void ksc_tune(struct ksc_sock *ks);

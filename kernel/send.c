@@ -93,13 +93,20 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		n = msg_data_left(msg);
 		err = ksc_tx_whole(sk, ks, KSC_CT_APPLICATION_DATA,
 				   &msg->msg_iter, n);
-		if (!err) {
-			tx->ramp -= min_t(u32, tx->ramp, n);
+		if (!err)
 			return n;
-		}
 		if (err != -EFAULT && err != -ENOMEM && err != -EPIPE)
 			return ksc_tx_broken(sk, ks);
 		return err;
+	}
+	if (flags & KSC_COMPAT_PAGES && !tx->nfrags && !nagle) {
+		n = min_t(size_t, msg_data_left(msg), most);
+		err = n > KSC_TX_SMALL && (n == most || !more) ?
+		      ksc_tx_splice(sk, ks, msg, n) : -EAGAIN;
+		if (!err)
+			goto sealed;
+		if (err != -EAGAIN)
+			return ksc_tx_broken(sk, ks);
 	}
 	/* an open record may be longer than what is allowed by now */
 	most = max_t(u32, most, tx->len);
@@ -111,7 +118,6 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		return n;
 	}
 	full = tx->len == most || ksc_tx_crowded(ks);
-	tx->ramp -= min_t(u32, tx->ramp, n);
 	tx->more = more || msg_data_left(msg);
 	tx->nagle = nagle && !full;
 	if (!full && (tx->more || nagle))
@@ -125,6 +131,8 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	}
 	if (err)
 		return ksc_tx_broken(sk, ks);
+sealed:
+	tx->more = more || msg_data_left(msg);
 	err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
 	/* what is pending has been taken: the bytes are ours */
 	return err && err != -EAGAIN ? err : n;
@@ -199,6 +207,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		}
 		if (err < 0)
 			break;
+		ks->tx.ramp -= min_t(u32, ks->tx.ramp, err);
 		copied += err;
 		err = 0;
 	}
