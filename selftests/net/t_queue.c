@@ -231,9 +231,10 @@ static void test_pieces(void **state)
  */
 static void test_part_of_header(void **state)
 {
-	const size_t part = (size_t)(uintptr_t)*state;
+	const size_t part = 3;
 	uint64_t seed = part;
 
+	(void)state;
 	t_fill(data, WIRE_MAX_PAYLOAD, seed);
 	for (int rcvbuf = 4096; rcvbuf <= 8192; rcvbuf *= 2) {
 		size_t len, sent = 0;
@@ -380,8 +381,7 @@ int main(void)
 		QUEUE(reordered),
 		QUEUE(lost),
 		cmocka_unit_test(test_pieces),
-		T_CASE("1 byte of a header", test_part_of_header, 1),
-		T_CASE("3 bytes of a header", test_part_of_header, 3),
+		cmocka_unit_test(test_part_of_header),
 		cmocka_unit_test(test_empty_between),
 		{ "fault, TLS 1.3", test_fault, NULL, NULL, (void *)wire_suite(WIRE_13, 0x1302) },
 		{ "fault, TLS 1.2", test_fault, NULL, NULL, (void *)wire_suite(WIRE_12, 0xcca9) },
