@@ -440,8 +440,7 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		return -ENOMEM;
 	p = page + KSC_TX_SMALL_AT;
 	err = -EFAULT;
-	/* a page's range is known to be good; of other memory it is looked up */
-	if (copy_page_from_iter(virt_to_page(page), KSC_TX_SMALL_AT, len, from) != len)
+	if (!copy_from_iter_full(p, len, from))
 		goto out;
 	if (v13)
 		p[len] = type;
