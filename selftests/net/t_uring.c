@@ -430,7 +430,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T_CASE("both ways", test_both, 0),
 		T_CASE("both ways, IORING_RECVSEND_POLL_FIRST", test_both,
-		     IORING_RECVSEND_POLL_FIRST),
+		       IORING_RECVSEND_POLL_FIRST),
 		T_CASE("MSG_WAITALL", test_waitall, 0),
 		T_CASE("messages", test_messages, 0),
 		T_CASE("IORING_OP_SEND_ZC", test_zero_copy, 0),
