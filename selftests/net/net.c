@@ -589,3 +589,18 @@ int t_run(const char *name, const struct CMUnitTest *tests, size_t count)
 	free(copy);
 	return ret ? 1 : 0;
 }
+
+/**
+ * t_skip() - tell that the tests of a program can't run here
+ * @tests: the tests
+ * @count: how many
+ * @why: the reason
+ * Return: exit status
+ */
+int t_skip(const struct CMUnitTest *tests, size_t count, const char *why)
+{
+	printf("1..%zu\n", count);
+	for (size_t i = 0; i < count; i++)
+		printf("ok %zu - %s # SKIP %s\n", i + 1, tests[i].name, why);
+	return 0;
+}

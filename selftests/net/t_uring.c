@@ -445,13 +445,8 @@ int main(void)
 	 * io_uring of 6.12 keeps what it allocated for a request, and takes KASAN's note in it
 	 * for a pointer when it uses it again.
 	 */
-	if (t_kasan()) {
-		printf("1..%zu\n", ARRAY_SIZE(tests));
-		for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
-			printf("ok %zu - %s # SKIP io_uring does not stand KASAN\n", i + 1,
-			       tests[i].name);
-		return 0;
-	}
+	if (t_kasan())
+		return T_SKIP(tests, "io_uring does not stand KASAN");
 	if (open_ring())
 		return 1;
 	return T_RUN(tests);
