@@ -232,6 +232,7 @@ enum ksc_update {
  * @pending: @frag is ciphertext that TCP had no room for
  * @more: the sender of @pending, or of what is open, said MSG_MORE
  * @held: what is open goes out at @deadline
+ * @nagle: what is open goes out when TCP would send it
  * @closed: close_notify was sent
  * @update: enum ksc_update, a KeyUpdate that is owed
  * @len: plaintext bytes in the record under construction
@@ -252,6 +253,7 @@ struct ksc_tx {
 	bool pending;
 	bool more;
 	bool held;
+	bool nagle;
 	bool closed;
 	u8 update;
 	u16 len;
@@ -464,6 +466,7 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks);
 void ksc_wake_reader(struct sock *sk, struct ksc_sock *ks);
 void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks);
 void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks);
+bool ksc_hears_of_space(const struct sock *sk);
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
@@ -632,8 +635,8 @@ struct ksc_step *ksc_step_parse(struct genl_info *info);
 void ksc_step_free(struct ksc_step *step);
 
 /* frag.c */
-int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
-		  gfp_t gfp, u8 **p);
+int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
+		  u32 min, gfp_t gfp, u8 **p);
 void ksc_frag_exit(void);
 
 /* tx.c */
@@ -648,12 +651,20 @@ void ksc_tx_drop(struct ksc_tx *tx);
 int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
 bool ksc_tx_crowded(const struct ksc_sock *ks);
 u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len);
+static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
+{
+	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
+}
+
+int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at);
+int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
+		   u32 inner);
 int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
 int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		 struct iov_iter *from, u32 len);
-void ksc_tx_hold(struct ksc_sock *ks);
+void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_raw(struct sock *sk, const void *data, size_t len);
@@ -663,6 +674,9 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_free(struct ksc_tx *tx);
 void ksc_tx_exit(void);
+
+/* splice.c */
+int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len);
 
 /* rekey.c */
 void ksc_tune(struct ksc_sock *ks);
@@ -674,6 +688,9 @@ int ksc_rekey_ask(struct ksc_sock *ks, enum ksc_update update);
 void ksc_rekey_asked(struct sock *sk, struct ksc_sock *ks);
 
 /* send.c */
+/* Most that a record adds to its content, without padding */
+#define KSC_TX_OVERHEAD	(KSC_HEADER_LEN + 8 + 1 + KSC_TAG_LEN)
+bool ksc_tx_nagle(const struct sock *sk, const struct ksc_sock *ks, u32 len);
 int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
 void ksc_uncork(struct sock *sk);

@@ -9,6 +9,14 @@
 #include "ksc.h"
 #include "rec.h"
 
+/* Of a page it is known that its range is good; of other memory that is looked up */
+static size_t ksc_rx_copy(u8 *p, size_t len, struct iov_iter *to)
+{
+	if (offset_in_page(p) + len <= PAGE_SIZE)
+		return copy_page_to_iter(virt_to_page(p), offset_in_page(p), len, to);
+	return copy_to_iter(p, len, to);
+}
+
 /* Copy to the application and, but for MSG_PEEK, drop what was read */
 static int ksc_rx_read(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,
 		       size_t len, int flags)
@@ -17,7 +25,7 @@ static int ksc_rx_read(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,
 	u32 n = min_t(size_t, rec->len - rec->off, len);
 
 	if (!(flags & MSG_TRUNC)) {
-		n = copy_to_iter(rec->data + rec->off, n, &msg->msg_iter);
+		n = ksc_rx_copy(rec->data + rec->off, n, &msg->msg_iter);
 		if (!n)
 			return -EFAULT;
 	}
@@ -45,8 +53,8 @@ static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 			n = min_t(size_t, seen - skip, len);
 			if (flags & MSG_TRUNC)
 				return n;
-			n = copy_to_iter(rec->data + rec->len - (seen - skip), n,
-					 &msg->msg_iter);
+			n = ksc_rx_copy(rec->data + rec->len - (seen - skip), n,
+					&msg->msg_iter);
 			return n ?: -EFAULT;
 		}
 		/* all that is decrypted was seen */

@@ -209,10 +209,13 @@ static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
 static void ksc_rx_dest(struct ksc_rec *rec, bool v13, unsigned int assoclen,
 			unsigned int len)
 {
-	u32 at = offset_in_page(rec->src[!v13].offset);
+	u32 at = rec->src[!v13].offset;
 
+	/* the header may be in a piece of its own */
 	if (v13)
-		at += KSC_HEADER_LEN;
+		at = rec->src[0].length > KSC_HEADER_LEN || sg_is_last(rec->src) ?
+		     at + KSC_HEADER_LEN : rec->src[1].offset;
+	at = offset_in_page(at);
 	if (at < assoclen)
 		at += PAGE_SIZE;
 	rec->data = rec->area + at;

@@ -146,17 +146,23 @@ static void expect_message(int kcm, unsigned int number)
 	assert_memory_equal(got, want, len);
 }
 
+/* What is sent at once is a record of its own: a message begins where a record does. */
+static void kcm_pair(int fds[2])
+{
+	const int on = 1;
+
+	flow_pair(fds);
+	SYS(setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
+}
+
 /* Messages come whole, of however many records they are. */
 static void test_recv(void **state)
 {
 	struct sender sender = { .step = (size_t)(uintptr_t)*state };
-	const int on = 1;
 	int fds[2], kcm;
 
-	flow_pair(fds);
+	kcm_pair(fds);
 	kcm = kcm_on(fds[1]);
-	/* a message begins where a record does */
-	SYS(setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 	sender.fd = fds[0];
 	t_thread(&sender.thread, send_messages, &sender);
 	for (unsigned int i = 0; i < MESSAGES; i++)
@@ -174,7 +180,7 @@ static void test_late(void **state)
 	int fds[2], kcm;
 
 	(void)state;
-	flow_pair(fds);
+	kcm_pair(fds);
 	t_send(fds[0], first, message(first, 1));
 	t_wait(fds[1], POLLIN);
 	assert_int_equal(SYS(recv(fds[1], &c, 1, MSG_PEEK)), 1);
@@ -252,7 +258,7 @@ static void test_send(void **state)
 	uint8_t *all;
 	int fds[2], kcm;
 
-	flow_pair(fds);
+	kcm_pair(fds);
 	if (*state)
 		flow_small_buffers(fds, (int)(intptr_t)*state);
 	kcm = kcm_on(fds[1]);
@@ -275,15 +281,12 @@ static void test_send(void **state)
 static void test_let_go(void **state)
 {
 	uint8_t one[HEADER + MESSAGE_MAX];
-	const int on = 1;
 	struct kcm_unattach unattach;
 	int fds[2], kcm;
 
 	(void)state;
-	flow_pair(fds);
+	kcm_pair(fds);
 	kcm = kcm_on(fds[1]);
-	/* a message begins where a record does */
-	SYS(setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 	for (unsigned int i = 0; i < 5; i++) {
 		t_send(fds[0], one, message(one, i));
 		expect_message(kcm, i);
@@ -305,7 +308,7 @@ static void test_end(void **state)
 	uint8_t one[HEADER + MESSAGE_MAX];
 	int fds[2], kcm;
 
-	flow_pair(fds);
+	kcm_pair(fds);
 	kcm = kcm_on(fds[1]);
 	t_send(fds[0], one, message(one, 3));
 	expect_message(kcm, 3);
