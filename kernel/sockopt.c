@@ -91,26 +91,43 @@ static bool ksc_name_valid(const u8 *p, unsigned int len)
 	return true;
 }
 
+/**
+ * ksc_blob_make() - take a name or a list over
+ * @list: it is a ProtocolNameList
+ * @from: its bytes
+ * @len: how many
+ *
+ * Context: process. Return: it, NULL if @len is 0, or an ERR_PTR.
+ */
+struct ksc_blob *ksc_blob_make(bool list, sockptr_t from, unsigned int len)
+{
+	struct ksc_blob *b;
+
+	if (len > (list ? KSC_MAX_ALPN : KSC_MAX_NAME))
+		return ERR_PTR(-ENAMETOOLONG);
+	if (!len)
+		return NULL;
+	b = ksc_blob_new(from, len);
+	if (IS_ERR(b))
+		return b;
+	if (list ? !ksc_alpn_valid(b->data, len) : !ksc_name_valid(b->data, len)) {
+		ksc_blob_put(b);
+		return ERR_PTR(-EINVAL);
+	}
+	return b;
+}
+
 static int ksc_set_blob(struct sock *sk, int optname, sockptr_t optval,
 			unsigned int optlen)
 {
-	struct ksc_blob *b = NULL, **slot;
+	struct ksc_blob *b, **slot;
 	struct ksc_sock *ks;
 	int err = 0;
 
-	if (optlen > (optname == KSC_ALPN ? KSC_MAX_ALPN : KSC_MAX_NAME))
-		return -ENAMETOOLONG;
 	/* nothing takes the option back */
-	if (optlen) {
-		b = ksc_blob_new(optval, optlen);
-		if (IS_ERR(b))
-			return PTR_ERR(b);
-		if (optname == KSC_ALPN ? !ksc_alpn_valid(b->data, optlen) :
-					  !ksc_name_valid(b->data, optlen)) {
-			ksc_blob_put(b);
-			return -EINVAL;
-		}
-	}
+	b = ksc_blob_make(optname == KSC_ALPN, optval, optlen);
+	if (IS_ERR(b))
+		return PTR_ERR(b);
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);

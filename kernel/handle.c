@@ -1,0 +1,768 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The netlink transport: contexts whose tokens an application carries itself. It
+ * opens one over its netlink socket, offers tokens and is told what came of each;
+ * keys stay here until the context is attached to a TCP socket.
+ *
+ * A handle belongs to the netlink socket that opened it and goes with it.
+ */
+#include <linux/module.h>
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <net/genetlink.h>
+
+#include "ksc.h"
+#include "handle.h"
+#include "netlink-gen.h"
+
+/* How long until a full netlink queue is tried again */
+#define KSC_RETRY_DELAY		msecs_to_jiffies(5)
+
+static unsigned int ksc_max_contexts = 4096;
+module_param_named(max_contexts, ksc_max_contexts, uint, 0644);
+MODULE_PARM_DESC(max_contexts, "contexts that the applications of one user may have");
+
+static unsigned int ksc_max_handshake = KSC_MAX_HANDSHAKE;
+module_param_named(max_handshake, ksc_max_handshake, uint, 0644);
+MODULE_PARM_DESC(max_handshake, "bytes of handshake that an application may offer one context");
+
+/* enum ksc_handle_state - what may be done with a handle */
+enum ksc_handle_state {
+	KSC_HANDLE_IDLE,	/* a token may be offered */
+	KSC_HANDLE_BUSY,	/* the daemon has one */
+	KSC_HANDLE_OK,		/* the keys are here */
+	KSC_HANDLE_TAKEN,	/* a socket is getting them */
+	KSC_HANDLE_FAILED,
+	KSC_HANDLE_GONE,
+};
+
+/**
+ * struct ksc_handle - a context that an application has
+ * @ref: the socket's, the context's, the work item's, each user's
+ * @rcu: kicked without a reference
+ * @lock: all that says nothing else; outside of any socket's lock
+ * @node: in ksc_net.handles; ksc_net.lock
+ * @owner: the netlink socket that it belongs to, referenced
+ * @portid: its port
+ * @kn: namespace
+ * @ctx: the context, NULL once gone
+ * @opt: what the application asked for
+ * @uid: whose socket it is
+ * @gid: and that one's group
+ * @state: enum ksc_handle_state
+ * @told: the application has @step
+ * @seq: number of the request that is under way
+ * @daemon: port of a daemon that wants the session's tickets
+ * @token: bytes under way
+ * @len: how many
+ * @step: the last step's outcome, with its keys if that was ok
+ * @work: looks for news of the context
+ */
+struct ksc_handle {
+	struct kref ref;
+	struct rcu_head rcu;
+	struct mutex lock;	/* all that says nothing else */
+	struct hlist_node node;
+	struct sock *owner;
+	u32 portid;
+	struct ksc_net *kn;
+	struct ksc_context *ctx;
+	struct ksc_options opt;
+	kuid_t uid;
+	kgid_t gid;
+	u8 state;
+	bool told;
+	u32 seq;
+	u32 daemon;
+	u8 *token;
+	u32 len;
+	struct ksc_step *step;
+	struct delayed_work work;
+};
+
+/* ---- how many a user has ---- */
+
+/* by uid, of all namespaces: making one more must not help */
+static DEFINE_XARRAY(ksc_quotas);
+
+static int ksc_quota_add(kuid_t uid, long n)
+{
+	unsigned long i = __kuid_val(uid);
+	unsigned long have;
+	int err = 0;
+
+	xa_lock(&ksc_quotas);
+	have = xa_to_value(xa_load(&ksc_quotas, i) ?: xa_mk_value(0)) + n;
+	if (n > 0 && have > READ_ONCE(ksc_max_contexts))
+		err = -EDQUOT;
+	else if (have)
+		err = xa_err(__xa_store(&ksc_quotas, i, xa_mk_value(have), GFP_ATOMIC));
+	else
+		__xa_erase(&ksc_quotas, i);
+	xa_unlock(&ksc_quotas);
+	return err;
+}
+
+/* ---- lifetime ---- */
+
+static void ksc_handle_free(struct kref *ref)
+{
+	struct ksc_handle *h = container_of(ref, struct ksc_handle, ref);
+
+	ksc_options_free(&h->opt);
+	mutex_destroy(&h->lock);
+	/* whoever kicks all contexts may still look at it */
+	kfree_rcu(h, rcu);
+}
+
+/**
+ * ksc_handle_put() - drop a reference
+ * @h: the handle
+ *
+ * Context: process.
+ */
+void ksc_handle_put(struct ksc_handle *h)
+{
+	kref_put(&h->ref, ksc_handle_free);
+}
+
+/* Have the work look soon */
+static void ksc_handle_queue(struct ksc_handle *h, unsigned long delay)
+{
+	/* may be called for one on its way out, under RCU */
+	if (!kref_get_unless_zero(&h->ref))
+		return;
+	if (mod_delayed_work(ksc_wq, &h->work, delay))
+		ksc_handle_put(h);
+}
+
+static void ksc_handle_kick(void *owner)
+{
+	ksc_handle_queue(owner, 0);
+}
+
+static void ksc_handle_transport_get(void *owner)
+{
+	struct ksc_handle *h = owner;
+
+	kref_get(&h->ref);
+}
+
+static void ksc_handle_transport_put(void *owner)
+{
+	ksc_handle_put(owner);
+}
+
+static int ksc_handle_describe(struct sk_buff *msg, void *owner)
+{
+	const struct ksc_handle *h = owner;
+
+	return ksc_netlink_put_caller(msg, h->kn, &h->opt, h->uid, h->gid);
+}
+
+static int ksc_handle_copy(void *owner, void *to, u32 len)
+{
+	const struct ksc_handle *h = owner;
+
+	memcpy(to, h->token, len);
+	return 0;
+}
+
+static const struct ksc_transport ksc_handle_transport = {
+	.kick		= ksc_handle_kick,
+	.get		= ksc_handle_transport_get,
+	.put		= ksc_handle_transport_put,
+	.describe	= ksc_handle_describe,
+	.copy		= ksc_handle_copy,
+};
+
+static void ksc_handle_drop_token(struct ksc_handle *h)
+{
+	kvfree(h->token);
+	h->token = NULL;
+	h->len = 0;
+}
+
+/**
+ * ksc_handle_end() - a handle is no more
+ * @h: the handle; the caller's reference stays
+ *
+ * Whoever comes first does it: the command, the socket's close, or the attachment.
+ *
+ * Context: process.
+ */
+void ksc_handle_end(struct ksc_handle *h)
+{
+	struct ksc_context *ctx;
+
+	mutex_lock(&h->lock);
+	ctx = h->ctx;
+	h->ctx = NULL;
+	h->state = KSC_HANDLE_GONE;
+	ksc_handle_drop_token(h);
+	ksc_step_free(h->step);
+	h->step = NULL;
+	if (h->daemon)
+		ksc_netlink_gone(h->kn, h->daemon, ctx->id);
+	h->daemon = 0;
+	mutex_unlock(&h->lock);
+	if (!ctx)
+		return;
+
+	spin_lock(&h->kn->lock);
+	hlist_del(&h->node);
+	spin_unlock(&h->kn->lock);
+	ksc_context_end(ctx);
+	if (cancel_delayed_work(&h->work))
+		ksc_handle_put(h);
+	ksc_quota_add(h->uid, -1);
+	sock_put(h->owner);
+	ksc_handle_put(h);
+	module_put(THIS_MODULE);
+}
+
+/**
+ * ksc_handles_gone() - a netlink socket was closed
+ * @kn: namespace
+ * @portid: its port, which may be another's by now
+ *
+ * Context: process.
+ */
+void ksc_handles_gone(struct ksc_net *kn, u32 portid)
+{
+	struct ksc_handle *h;
+	bool found;
+
+	do {
+		found = false;
+		spin_lock(&kn->lock);
+		hash_for_each_possible(kn->handles, h, node, portid) {
+			if (h->portid == portid && sock_flag(h->owner, SOCK_DEAD)) {
+				kref_get(&h->ref);
+				found = true;
+				break;
+			}
+		}
+		spin_unlock(&kn->lock);
+		if (found) {
+			ksc_handle_end(h);
+			ksc_handle_put(h);
+		}
+	} while (found);
+}
+
+/* ---- what a step came to ---- */
+
+static int ksc_handle_put_session(struct sk_buff *msg, const struct ksc_step *step)
+{
+	const struct ksc_session *s = step->session;
+	struct nlattr *nest;
+
+	if (!s)
+		return 0;
+	if (nla_put_u16(msg, KSC_A_CONTEXT_VERSION, step->version) ||
+	    nla_put_u16(msg, KSC_A_CONTEXT_SUITE, step->suite))
+		return -EMSGSIZE;
+	nest = nla_nest_start(msg, KSC_A_CONTEXT_SESSION);
+	if (!nest ||
+	    nla_put_string(msg, KSC_A_SESSION_ALPN, s->text + s->alpn) ||
+	    nla_put_string(msg, KSC_A_SESSION_SERVER_NAME, s->text + s->server_name) ||
+	    (s->resumed && nla_put_flag(msg, KSC_A_SESSION_RESUMED)))
+		return -EMSGSIZE;
+	if (s->has_peer &&
+	    (nla_put_string(msg, KSC_A_SESSION_PEER_SUBJECT, s->text + s->peer_subject) ||
+	     nla_put(msg, KSC_A_SESSION_PEER_FINGERPRINT,
+		     sizeof(s->peer_fingerprint), s->peer_fingerprint)))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+static int ksc_handle_put_step(struct sk_buff *msg, const struct ksc_step *step)
+{
+	if (nla_put_u32(msg, KSC_A_CONTEXT_STATUS, step->status) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED, step->consumed) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_NEED, step->need) ||
+	    nla_put_u8(msg, KSC_A_CONTEXT_ALERT, step->alert) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_DIRECTION, step->direction) ||
+	    nla_put_string(msg, KSC_A_CONTEXT_TEXT, step->text) ||
+	    (step->token_len &&
+	     nla_put(msg, KSC_A_CONTEXT_TOKEN, step->token_len, step->token)))
+		return -EMSGSIZE;
+	return ksc_handle_put_session(msg, step);
+}
+
+static struct sk_buff *ksc_handle_msg(const struct ksc_step *step)
+{
+	/* 2 KiB hold all that there is besides the token */
+	return genlmsg_new((step ? nla_total_size(step->token_len) : 0) + 2048, GFP_KERNEL);
+}
+
+/* Context: the handle's lock. The application is told of its last step */
+static void ksc_handle_tell(struct ksc_handle *h)
+{
+	struct ksc_step *step = h->step;
+	struct sk_buff *msg;
+	void *hdr;
+
+	h->told = false;
+	if (!step || sock_flag(h->owner, SOCK_DEAD))
+		return;
+	msg = ksc_handle_msg(step);
+	if (!msg)
+		return;
+	hdr = genlmsg_put(msg, h->portid, h->seq, &ksc_nl_family, 0, KSC_CMD_CONTEXT_RESULT);
+	if (!hdr || nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, h->ctx->id, 0) ||
+	    ksc_handle_put_step(msg, step)) {
+		nlmsg_free(msg);
+		return;
+	}
+	genlmsg_end(msg, hdr);
+	/* a full queue makes the socket err with ENOBUFS: context-get is for that */
+	h->told = !genlmsg_unicast(h->kn->net, msg, h->portid);
+}
+
+/* Context: the handle's lock */
+static void ksc_handle_settle(struct ksc_handle *h, u8 state, struct ksc_step *step, bool tell)
+{
+	ksc_handle_drop_token(h);
+	ksc_step_free(h->step);
+	h->step = step;
+	h->state = state;
+	if (tell)
+		ksc_handle_tell(h);
+}
+
+static void ksc_handle_fail(struct ksc_handle *h, u32 status, const char *text)
+{
+	bool waiting = h->state == KSC_HANDLE_BUSY;
+	struct ksc_step *step = kzalloc(sizeof(*step), GFP_KERNEL);
+
+	ksc_count(h->kn, KSC_CNT_HANDSHAKES_FAILED);
+	if (step) {
+		step->status = status;
+		strscpy(step->text, text ?: ksc_status_text(status), sizeof(step->text));
+	}
+	ksc_handle_settle(h, KSC_HANDLE_FAILED, step, waiting);
+}
+
+static void ksc_handle_apply(struct ksc_handle *h, struct ksc_step *step)
+{
+	u32 portid;
+
+	ksc_count(h->kn, KSC_CNT_STEPS);
+	h->ctx->total += step->consumed;
+	if (step->status == KSC_STATUS_OK) {
+		ksc_count(h->kn, KSC_CNT_HANDSHAKES_OK);
+		portid = ksc_context_settled(h->ctx);
+		h->daemon = step->tickets ? portid : 0;
+		ksc_handle_settle(h, KSC_HANDLE_OK, step, true);
+	} else if (step->status <= KSC_STATUS_VERIFY_NEEDED) {
+		ksc_context_next(h->ctx);
+		ksc_handle_settle(h, KSC_HANDLE_IDLE, step, true);
+	} else {
+		ksc_count(h->kn, KSC_CNT_HANDSHAKES_FAILED);
+		if (step->direction == KSC_DIRECTION_SENT)
+			ksc_count(h->kn, KSC_CNT_ALERTS_SENT);
+		ksc_context_settled(h->ctx);
+		ksc_handle_settle(h, KSC_HANDLE_FAILED, step, true);
+	}
+}
+
+static void ksc_handle_offer(struct ksc_handle *h)
+{
+	int err;
+
+	h->ctx->offered = h->len;
+	err = ksc_netlink_offer(h->ctx, h->len);
+	switch (err) {
+	case 0:
+	case -EBUSY:
+	/* the next daemon has it offered again */
+	case -EHOSTDOWN:
+		break;
+	case -EAGAIN:
+	case -ENOBUFS:
+	case -ENOMEM:
+		ksc_count(h->kn, KSC_CNT_OFFERS_DEFERRED);
+		ksc_handle_queue(h, KSC_RETRY_DELAY);
+		break;
+	default:
+		ksc_handle_fail(h, KSC_STATUS_INTERNAL_ERROR,
+				"the token could not be handed to the daemon");
+	}
+}
+
+/* Context: the handle's lock */
+static void ksc_handle_look(struct ksc_handle *h)
+{
+	struct ksc_step *step = NULL;
+
+	if (h->state > KSC_HANDLE_BUSY)
+		return;
+	switch (ksc_context_news(h->ctx, &step)) {
+	case KSC_NEWS_STEP:
+		ksc_handle_apply(h, step);
+		break;
+	case KSC_NEWS_EXPIRED:
+		ksc_count(h->kn, KSC_CNT_HANDSHAKES_TIMED_OUT);
+		ksc_handle_fail(h, ksc_daemon_present(h->kn) ? KSC_STATUS_TIMED_OUT :
+							       KSC_STATUS_NO_DAEMON, NULL);
+		break;
+	case KSC_NEWS_LOST:
+		ksc_handle_fail(h, KSC_STATUS_NO_DAEMON,
+				"the daemon went away in the middle of the handshake");
+		break;
+	case KSC_NEWS_IDLE:
+		if (h->state == KSC_HANDLE_BUSY)
+			ksc_handle_offer(h);
+		break;
+	case KSC_NEWS_NONE:
+		break;
+	}
+}
+
+static void ksc_handle_work(struct work_struct *work)
+{
+	struct ksc_handle *h = container_of(to_delayed_work(work), struct ksc_handle, work);
+
+	mutex_lock(&h->lock);
+	ksc_handle_look(h);
+	mutex_unlock(&h->lock);
+	ksc_handle_put(h);
+}
+
+/* ---- commands ---- */
+
+/**
+ * ksc_handle_get() - find a handle
+ * @kn: namespace
+ * @id: the context's
+ * @owner: netlink socket that says it has it
+ * @extack: gets an explanation, or NULL
+ *
+ * Context: process. Return: the handle with a reference; or an ERR_PTR of -EPERM if
+ * it is another's, -ESTALE if it was deleted, -ENOENT if it never was.
+ */
+struct ksc_handle *ksc_handle_get(struct ksc_net *kn, u64 id, const struct sock *owner,
+				  struct netlink_ext_ack *extack)
+{
+	struct ksc_context *ctx = ksc_context_get(kn, id);
+	struct ksc_handle *h;
+
+	if (!ctx) {
+		if (id && id <= atomic64_read(&kn->next_context)) {
+			NL_SET_ERR_MSG(extack, "the context was deleted");
+			return ERR_PTR(-ESTALE);
+		}
+		NL_SET_ERR_MSG(extack, "no such context");
+		return ERR_PTR(-ENOENT);
+	}
+	h = ctx->transport == &ksc_handle_transport ? ctx->owner : NULL;
+	if (!h || h->owner != owner) {
+		NL_SET_ERR_MSG(extack, "the context is another socket's");
+		h = ERR_PTR(-EPERM);
+	} else {
+		kref_get(&h->ref);
+	}
+	ksc_context_put(ctx);
+	return h;
+}
+
+static struct ksc_handle *ksc_handle_asked(struct sk_buff *skb, struct genl_info *info)
+{
+	if (GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_ID)) {
+		NL_SET_ERR_MSG(info->extack, "which context?");
+		return ERR_PTR(-EINVAL);
+	}
+	return ksc_handle_get(ksc_net(genl_info_net(info)),
+			      nla_get_u64(info->attrs[KSC_A_CONTEXT_ID]), NETLINK_CB(skb).sk,
+			      info->extack);
+}
+
+static int ksc_handle_name(struct genl_info *info, int attr, struct ksc_blob **b)
+{
+	struct nlattr *a = info->attrs[attr];
+	bool list = attr == KSC_A_CONTEXT_ALPN;
+
+	if (!a)
+		return 0;
+	*b = ksc_blob_make(list, KERNEL_SOCKPTR(nla_data(a)),
+			   list ? nla_len(a) : strnlen(nla_data(a), nla_len(a)));
+	if (!IS_ERR(*b))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, a, "malformed");
+	return PTR_ERR_OR_ZERO(xchg(b, NULL));
+}
+
+static int ksc_handle_options(struct ksc_handle *h, struct genl_info *info)
+{
+	struct nlattr **a = info->attrs;
+
+	h->opt.timeout = KSC_DEFAULT_HANDSHAKE_TIMEOUT;
+	if (a[KSC_A_CONTEXT_DEADLINE])
+		h->opt.timeout = nla_get_u32(a[KSC_A_CONTEXT_DEADLINE]);
+	if (!h->opt.timeout || h->opt.timeout > KSC_MAX_HANDSHAKE_TIMEOUT) {
+		NL_SET_ERR_MSG_ATTR(info->extack, a[KSC_A_CONTEXT_DEADLINE], "out of range");
+		return -EINVAL;
+	}
+	if (a[KSC_A_CONTEXT_VERIFY])
+		h->opt.verify = nla_get_u32(a[KSC_A_CONTEXT_VERIFY]);
+	return ksc_handle_name(info, KSC_A_CONTEXT_SERVER_NAME, &h->opt.server_name) ?:
+	       ksc_handle_name(info, KSC_A_CONTEXT_CREDENTIAL, &h->opt.credential) ?:
+	       ksc_handle_name(info, KSC_A_CONTEXT_ALPN, &h->opt.alpn);
+}
+
+static int ksc_handle_reply_id(struct genl_info *info, u64 id)
+{
+	struct sk_buff *msg = genlmsg_new(nla_total_size_64bit(sizeof(id)), GFP_KERNEL);
+	void *hdr;
+
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(msg, info, &ksc_nl_family, 0, KSC_CMD_CONTEXT_OPEN);
+	if (!hdr || nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, id, 0)) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+/* Makes the context and the handle visible; on failure the caller frees the handle */
+static int ksc_handle_publish(struct ksc_handle *h, u8 role)
+{
+	mutex_lock(&h->lock);
+	h->ctx = ksc_context_new(h->kn, role, h->opt.timeout, &ksc_handle_transport, h);
+	if (h->ctx) {
+		sock_hold(h->owner);
+		__module_get(THIS_MODULE);
+		spin_lock(&h->kn->lock);
+		hash_add(h->kn->handles, &h->node, h->portid);
+		spin_unlock(&h->kn->lock);
+	}
+	mutex_unlock(&h->lock);
+	return h->ctx ? 0 : -ENOMEM;
+}
+
+/**
+ * ksc_nl_context_open_doit() - KSC_CMD_CONTEXT_OPEN
+ * @skb: request
+ * @info: its attributes
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_nl_context_open_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *role = info->attrs[KSC_A_CONTEXT_ROLE];
+	struct ksc_handle *h;
+	int err;
+
+	if (!role || nla_get_u32(role) == KSC_ROLE_UNSPEC) {
+		NL_SET_ERR_MSG(info->extack, "client or server?");
+		return -EINVAL;
+	}
+	h = kzalloc(sizeof(*h), GFP_KERNEL_ACCOUNT);
+	if (!h)
+		return -ENOMEM;
+	kref_init(&h->ref);
+	mutex_init(&h->lock);
+	INIT_DELAYED_WORK(&h->work, ksc_handle_work);
+	h->kn = ksc_net(genl_info_net(info));
+	h->owner = NETLINK_CB(skb).sk;
+	h->portid = info->snd_portid;
+	h->uid = NETLINK_CREDS(skb)->uid;
+	h->gid = NETLINK_CREDS(skb)->gid;
+
+	err = ksc_handle_options(h, info);
+	if (err)
+		goto free;
+	err = ksc_quota_add(h->uid, 1);
+	if (err) {
+		if (err == -EDQUOT)
+			NL_SET_ERR_MSG(info->extack, "the user has too many contexts");
+		goto free;
+	}
+	err = ksc_handle_publish(h, nla_get_u32(role));
+	if (err) {
+		ksc_quota_add(h->uid, -1);
+		goto free;
+	}
+	/* nobody else knows the id yet, but for one who guesses: it is still there */
+	kref_get(&h->ref);
+	err = ksc_handle_reply_id(info, h->ctx->id);
+	if (err)
+		ksc_handle_end(h);
+free:
+	ksc_handle_put(h);
+	return err;
+}
+
+/* Context: the handle's lock. May a token be offered now? */
+static int ksc_handle_may_step(const struct ksc_handle *h, struct netlink_ext_ack *extack)
+{
+	switch (h->state) {
+	case KSC_HANDLE_IDLE:
+		if (ksc_daemon_expected(h->kn))
+			return 0;
+		NL_SET_ERR_MSG(extack, "there is no daemon");
+		return -EHOSTDOWN;
+	case KSC_HANDLE_BUSY:
+		NL_SET_ERR_MSG(extack, "a step is under way");
+		return -EBUSY;
+	case KSC_HANDLE_OK:
+	case KSC_HANDLE_TAKEN:
+		NL_SET_ERR_MSG(extack, "the handshake is done");
+		return -EISCONN;
+	case KSC_HANDLE_FAILED:
+		if (h->step && h->step->status == KSC_STATUS_TIMED_OUT) {
+			NL_SET_ERR_MSG(extack, "the handshake took too long");
+			return -ETIMEDOUT;
+		}
+		NL_SET_ERR_MSG(extack, "the handshake has failed");
+		return -ECONNABORTED;
+	default:
+		NL_SET_ERR_MSG(extack, "the context was deleted");
+		return -ESTALE;
+	}
+}
+
+static int ksc_handle_step(struct ksc_handle *h, struct genl_info *info)
+{
+	struct nlattr *role = info->attrs[KSC_A_CONTEXT_ROLE];
+	struct nlattr *token = info->attrs[KSC_A_CONTEXT_TOKEN];
+	u32 len = token ? nla_len(token) : 0;
+	int err;
+
+	err = ksc_handle_may_step(h, info->extack);
+	if (err)
+		return err;
+	if (role && nla_get_u32(role) != h->ctx->role) {
+		NL_SET_ERR_MSG_ATTR(info->extack, role, "the context has the other role");
+		return -EPROTOTYPE;
+	}
+	if (len > READ_ONCE(ksc_max_handshake) ||
+	    h->ctx->total > READ_ONCE(ksc_max_handshake) - len) {
+		NL_SET_ERR_MSG_ATTR(info->extack, token, "more than a handshake may have");
+		return -EMSGSIZE;
+	}
+	if (len) {
+		h->token = kvmalloc(len, GFP_KERNEL_ACCOUNT);
+		if (!h->token)
+			return -ENOMEM;
+		memcpy(h->token, nla_data(token), len);
+	}
+	h->len = len;
+	h->seq = info->snd_seq;
+	h->state = KSC_HANDLE_BUSY;
+	ksc_handle_look(h);
+	return 0;
+}
+
+/**
+ * ksc_nl_context_step_doit() - KSC_CMD_CONTEXT_STEP
+ * @skb: request
+ * @info: its attributes
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_nl_context_step_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ksc_handle *h = ksc_handle_asked(skb, info);
+	int err;
+
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	mutex_lock(&h->lock);
+	err = ksc_handle_step(h, info);
+	mutex_unlock(&h->lock);
+	ksc_handle_put(h);
+	return err;
+}
+
+/* Context: the handle's lock */
+static int ksc_handle_put_all(struct sk_buff *msg, const struct ksc_handle *h)
+{
+	if (nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, h->ctx->id, 0) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_ROLE, h->ctx->role))
+		return -EMSGSIZE;
+	if (h->state == KSC_HANDLE_BUSY)
+		return nla_put_flag(msg, KSC_A_CONTEXT_BUSY);
+	if (h->step)
+		return ksc_handle_put_step(msg, h->step);
+	/* before the first step; or there was no memory for what there is to say */
+	return nla_put_u32(msg, KSC_A_CONTEXT_STATUS, h->state == KSC_HANDLE_FAILED ?
+			   KSC_STATUS_INTERNAL_ERROR : KSC_STATUS_CONTINUE_NEEDED);
+}
+
+static struct sk_buff *ksc_handle_info(struct ksc_handle *h, struct genl_info *info)
+{
+	struct sk_buff *msg;
+	void *hdr;
+
+	if (h->state == KSC_HANDLE_GONE) {
+		NL_SET_ERR_MSG(info->extack, "the context was deleted");
+		return ERR_PTR(-ESTALE);
+	}
+	/* what was delivered is not said twice */
+	if (h->step && h->told) {
+		kvfree(h->step->token);
+		h->step->token = NULL;
+		h->step->token_len = 0;
+	}
+	msg = ksc_handle_msg(h->step);
+	if (!msg)
+		return ERR_PTR(-ENOMEM);
+	hdr = genlmsg_put_reply(msg, info, &ksc_nl_family, 0, KSC_CMD_CONTEXT_GET);
+	if (!hdr || ksc_handle_put_all(msg, h)) {
+		nlmsg_free(msg);
+		return ERR_PTR(-EMSGSIZE);
+	}
+	genlmsg_end(msg, hdr);
+	return msg;
+}
+
+/**
+ * ksc_nl_context_get_doit() - KSC_CMD_CONTEXT_GET
+ * @skb: request
+ * @info: its attributes
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_nl_context_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ksc_handle *h = ksc_handle_asked(skb, info);
+	struct sk_buff *msg;
+	int err;
+
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	mutex_lock(&h->lock);
+	msg = ksc_handle_info(h, info);
+	err = PTR_ERR_OR_ZERO(msg);
+	if (!err)
+		err = genlmsg_reply(msg, info);
+	if (!err && h->state != KSC_HANDLE_BUSY)
+		h->told = true;
+	mutex_unlock(&h->lock);
+	ksc_handle_put(h);
+	return err;
+}
+
+/**
+ * ksc_nl_context_close_doit() - KSC_CMD_CONTEXT_CLOSE
+ * @skb: request
+ * @info: its attributes
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_nl_context_close_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ksc_handle *h = ksc_handle_asked(skb, info);
+
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	ksc_handle_end(h);
+	ksc_handle_put(h);
+	return 0;
+}
