@@ -295,8 +295,11 @@ struct ksc_rxq {
  * @bad: that record's header is refused with this alert
  * @closed: close_notify was received
  * @hs: follows post-handshake messages
- * @stage: ciphertext of a record larger than the receive window
- * @stage_len: bytes in @stage
+ * @stage: ciphertext before that in TCP's queue: of a record larger than the receive
+ *	window, or what an application had read before it attached a context
+ * @stage_off: bytes of @stage that are used up
+ * @stage_room: size of @stage
+ * @stage_len: bytes in @stage from @stage_off
  * @bytes: application bytes received
  * @records: records received
  * @updates: KeyUpdates received
@@ -316,6 +319,8 @@ struct ksc_rx {
 	bool closed;
 	struct ksc_hs_parser hs;
 	u8 *stage;
+	u32 stage_off;
+	u32 stage_room;
 	u32 stage_len;
 	u32 updates;
 	bool asked;
@@ -445,6 +450,7 @@ int ksc_proto_init(void);
 void ksc_proto_exit(void);
 int ksc_ulp_attach(struct sock *sk);
 bool ksc_pristine(const struct sock *sk);
+void ksc_give_back(struct sock *sk);
 bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o);
 struct proto *ksc_base_proto(const struct sock *sk);
 const struct proto_ops *ksc_base_ops(const struct sock *sk);
@@ -470,6 +476,7 @@ void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks);
 void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks);
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
+void ksc_disarm(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
 void ksc_release_work(struct ksc_sock *ks);
 
@@ -716,6 +723,10 @@ int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
 void ksc_rx_free(struct sock *sk, struct ksc_rx *rx);
+
+/* attach.c */
+int ksc_set_attach(struct sock *sk, sockptr_t optval, unsigned int optlen);
+int ksc_get_detach(struct sock *sk, char __user *optval, int __user *optlen);
 
 /* rec.c, see rec.h too */
 bool ksc_rx_has_plain(const struct ksc_rx *rx);
