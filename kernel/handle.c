@@ -766,3 +766,100 @@ int ksc_nl_context_close_doit(struct sk_buff *skb, struct genl_info *info)
 	ksc_handle_put(h);
 	return 0;
 }
+
+/* ---- a socket gets the keys ---- */
+
+/* Context: the handle's lock. What of a handle goes to a socket */
+static int ksc_handle_grant(struct ksc_handle *h, struct ksc_grant *g)
+{
+	switch (h->state) {
+	case KSC_HANDLE_OK:
+		break;
+	case KSC_HANDLE_IDLE:
+	case KSC_HANDLE_BUSY:
+		return -EINPROGRESS;
+	case KSC_HANDLE_TAKEN:
+		return -EBUSY;
+	case KSC_HANDLE_FAILED:
+		return -ECONNABORTED;
+	default:
+		return -ESTALE;
+	}
+	h->state = KSC_HANDLE_TAKEN;
+	g->handle = h;
+	g->id = h->ctx->id;
+	g->role = h->ctx->role;
+	g->step = h->step;
+	h->step = NULL;
+	g->daemon = h->daemon;
+	h->daemon = 0;
+	ksc_options_copy(&g->opt, &h->opt);
+	return 0;
+}
+
+/**
+ * ksc_handle_take() - take from a handle what a socket needs
+ * @net: the socket's namespace
+ * @fd: the netlink socket that has the context
+ * @id: the context's number
+ * @g: filled in; ksc_handle_give() follows
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_handle_take(struct net *net, int fd, u64 id, struct ksc_grant *g)
+{
+	struct ksc_handle *h;
+	struct socket *sock;
+	struct sock *owner;
+	int err;
+
+	sock = sockfd_lookup(fd, &err);
+	if (!sock)
+		return err;
+	owner = sock->sk;
+	if (owner->sk_family != AF_NETLINK || owner->sk_protocol != NETLINK_GENERIC ||
+	    !net_eq(sock_net(owner), net)) {
+		sockfd_put(sock);
+		return -EINVAL;
+	}
+	h = ksc_handle_get(ksc_net(net), id, owner, NULL);
+	sockfd_put(sock);
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	mutex_lock(&h->lock);
+	err = ksc_handle_grant(h, g);
+	mutex_unlock(&h->lock);
+	if (err)
+		ksc_handle_put(h);
+	return err;
+}
+
+/**
+ * ksc_handle_give() - be done with what was taken
+ * @g: what ksc_handle_take() filled in
+ * @err: 0 if a socket has it, and the handle goes; else it is as before
+ *
+ * Context: process.
+ */
+void ksc_handle_give(struct ksc_grant *g, int err)
+{
+	struct ksc_handle *h = g->handle;
+
+	if (err) {
+		mutex_lock(&h->lock);
+		if (h->state == KSC_HANDLE_TAKEN) {
+			h->state = KSC_HANDLE_OK;
+			swap(h->step, g->step);
+			swap(h->daemon, g->daemon);
+		}
+		mutex_unlock(&h->lock);
+		/* it was deleted meanwhile */
+		if (g->daemon)
+			ksc_netlink_gone(h->kn, g->daemon, g->id);
+	} else {
+		ksc_handle_end(h);
+	}
+	ksc_step_free(g->step);
+	ksc_options_free(&g->opt);
+	ksc_handle_put(h);
+}

@@ -295,11 +295,9 @@ struct ksc_rxq {
  * @bad: that record's header is refused with this alert
  * @closed: close_notify was received
  * @hs: follows post-handshake messages
- * @stage: ciphertext before that in TCP's queue: of a record larger than the receive
- *	window, or what an application had read before it attached a context
- * @stage_off: bytes of @stage that are used up
- * @stage_room: size of @stage
- * @stage_len: bytes in @stage from @stage_off
+ * @stage: what has come of a record that the receive buffer has no room for; or what
+ *	an application had read before it attached a context
+ * @stage_len: bytes in @stage
  * @bytes: application bytes received
  * @records: records received
  * @updates: KeyUpdates received
@@ -319,8 +317,6 @@ struct ksc_rx {
 	bool closed;
 	struct ksc_hs_parser hs;
 	u8 *stage;
-	u32 stage_off;
-	u32 stage_room;
 	u32 stage_len;
 	u32 updates;
 	bool asked;
@@ -714,6 +710,7 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 int ksc_peek_len(struct socket *sock);
 
 /* rx.c */
+const u8 *ksc_rx_header(struct sock *sk, const struct ksc_rx *rx, u8 *buf);
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks);
@@ -727,6 +724,7 @@ void ksc_rx_free(struct sock *sk, struct ksc_rx *rx);
 /* attach.c */
 int ksc_set_attach(struct sock *sk, sockptr_t optval, unsigned int optlen);
 int ksc_get_detach(struct sock *sk, char __user *optval, int __user *optlen);
+int ksc_set_close_notify(struct sock *sk);
 
 /* rec.c, see rec.h too */
 bool ksc_rx_has_plain(const struct ksc_rx *rx);

@@ -42,19 +42,17 @@ static int ksc_ktls_header_check(const struct ksc_header *h, const struct ksc_so
 bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt)
 {
 	struct ksc_rx *rx = &kt->ks.rx;
-	int avail = ksc_rxq_avail(sk, &rx->queue) + rx->stage_len;
 	u8 buf[KSC_HEADER_LEN];
 	struct ksc_header h;
 	const u8 *p;
-	int err;
+	int avail, err;
 
 	if (unlikely(kt->stopped))
 		return false;
+	avail = ksc_rxq_avail(sk, &rx->queue) + rx->stage_len;
 	if (rx->rec_len)
 		return avail >= rx->rec_len;
-	if (avail < KSC_HEADER_LEN)
-		return false;
-	p = ksc_rxq_peek(sk, &rx->queue, sizeof(buf), buf);
+	p = ksc_rx_header(sk, rx, buf);
 	if (!p)
 		return false;
 	ksc_header_parse(p, &h);
@@ -75,14 +73,16 @@ bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt)
  * @sk: socket, locked and owned
  * @kt: its state
  *
+ * Not before what is decrypted was read.
+ *
  * Context: process.
  */
 void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
 {
 	struct ksc_sock *ks = &kt->ks;
 
-	if (!kt->rx_on || ksc_ktls_ready(sk, kt) || kt->stopped || !ks->rx.rec_len ||
-	    !ksc_rx_stalled(sk, ks))
+	if (!kt->rx_on || ksc_rx_has_plain(&ks->rx) || ksc_ktls_ready(sk, kt) ||
+	    kt->stopped || !ksc_rx_stalled(sk, ks))
 		return;
 	if (ksc_rx_stage_some(sk, ks))
 		ksc_pump_kick(ks, HZ / 10);
@@ -142,6 +142,9 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt, long *timeo,
 		if (sk->sk_err)
 			return copied ? -sk->sk_err : sock_error(sk);
 		if (sk->sk_shutdown & RCV_SHUTDOWN || sock_flag(sk, SOCK_DONE))
+			return 0;
+		/* no more comes before what was seen is read */
+		if (peek && copied && ksc_rx_stalled(sk, &kt->ks))
 			return 0;
 		if (!*timeo)
 			return -EAGAIN;

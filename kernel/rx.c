@@ -35,6 +35,30 @@ void ksc_rx_free(struct sock *sk, struct ksc_rx *rx)
 }
 
 /**
+ * ksc_rx_header() - the header of the record at the head
+ * @sk: socket, locked
+ * @rx: its receiving half; the record's length is not known
+ * @buf: room for KSC_HEADER_LEN bytes
+ *
+ * Context: the socket's lock, owned or in softirq.
+ * Return: the header, perhaps in @buf; NULL if it has not come as a whole.
+ */
+const u8 *ksc_rx_header(struct sock *sk, const struct ksc_rx *rx, u8 *buf)
+{
+	u32 staged = rx->stage_len;
+
+	if (ksc_rxq_avail(sk, &rx->queue) + staged < KSC_HEADER_LEN)
+		return NULL;
+	if (likely(!staged))
+		return ksc_rxq_peek(sk, &rx->queue, KSC_HEADER_LEN, buf);
+	if (staged >= KSC_HEADER_LEN)
+		return rx->stage;
+	memcpy(buf, rx->stage, staged);
+	return ksc_rxq_copy(sk, &rx->queue, 0, buf + staged, KSC_HEADER_LEN - staged) ?
+	       NULL : buf;
+}
+
+/**
  * ksc_rx_ready() - is there a whole record, or one that must be refused?
  * @sk: socket, locked
  * @ks: its state, with keys
@@ -44,7 +68,6 @@ void ksc_rx_free(struct sock *sk, struct ksc_rx *rx)
 bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->rx;
-	int avail = ksc_rxq_avail(sk, &rx->queue) + rx->stage_len;
 
 	if (!rx->rec_len) {
 		const struct ksc_suite *suite = rx->cipher.suite;
@@ -52,9 +75,7 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 		struct ksc_header h;
 		const u8 *p;
 
-		if (avail < KSC_HEADER_LEN)
-			return false;
-		p = ksc_rxq_peek(sk, &rx->queue, sizeof(buf), buf);
+		p = ksc_rx_header(sk, rx, buf);
 		if (!p)
 			return false;
 		ksc_header_parse(p, &h);
@@ -64,7 +85,7 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 						     KSC_TAG_LEN);
 		rx->rec_len = KSC_HEADER_LEN + h.len;
 	}
-	return rx->bad || avail >= rx->rec_len;
+	return rx->bad || ksc_rxq_avail(sk, &rx->queue) + rx->stage_len >= rx->rec_len;
 }
 
 /**
@@ -97,23 +118,31 @@ bool ksc_rx_shut_window(const struct sock *sk)
 /**
  * ksc_rx_stage_some() - move a record's bytes from TCP's queue to our own memory
  * @sk: socket, locked and owned
- * @ks: its state; the length of the record at the queue's head is known
+ * @ks: its state
  *
- * As many of the missing ones as have come.
+ * As many of the missing ones as have come; of the header, as long as it is not known
+ * how many there are. Few as these are, they may lie in a packet that fills the
+ * receive buffer by itself.
  *
  * Context: process. Return: 0 or an errno.
  */
 int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->rx;
-	u32 n = min_t(u32, ksc_rxq_avail(sk, &rx->queue), rx->rec_len - rx->stage_len);
+	u32 size = rx->rec_len ?: KSC_HEADER_LEN;
+	u8 *stage;
+	u32 n;
 	int err;
 
-	if (!rx->stage) {
-		rx->stage = kmalloc(rx->rec_len, GFP_KERNEL);
-		if (!rx->stage)
-			return -ENOMEM;
-	}
+	/* whole, and perhaps not the only one: ksc_set_attach() */
+	if (rx->stage_len >= size)
+		return 0;
+	n = min_t(u32, ksc_rxq_avail(sk, &rx->queue), size - rx->stage_len);
+	/* does nothing once there is room */
+	stage = krealloc(rx->stage, size, GFP_KERNEL);
+	if (!stage)
+		return -ENOMEM;
+	rx->stage = stage;
 	err = ksc_rxq_copy(sk, &rx->queue, 0, rx->stage + rx->stage_len, n);
 	if (err)
 		return err;
@@ -137,7 +166,7 @@ void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks)
 	struct ksc_rx *rx = &ks->rx;
 
 	if (ks->phase != KSC_PHASE_ESTABLISHED || rx->closed || ksc_rx_has_plain(rx) ||
-	    ksc_rx_ready(sk, ks) || !rx->rec_len || !ksc_rx_stalled(sk, ks))
+	    ksc_rx_ready(sk, ks) || !ksc_rx_stalled(sk, ks))
 		return;
 	if (ksc_rx_stage_some(sk, ks))
 		ksc_pump_kick(ks, HZ / 10);
@@ -217,7 +246,10 @@ static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
 
 	/* first: who looks without the lock must not miss the next record */
 	WRITE_ONCE(rx->rec_len, 0);
-	if (rx->stage_len) {
+	if (rx->stage_len > len) {
+		rx->stage_len -= len;
+		memmove(rx->stage, rx->stage + len, rx->stage_len);
+	} else if (rx->stage_len) {
 		kfree(rx->stage);
 		rx->stage = NULL;
 		rx->stage_len = 0;

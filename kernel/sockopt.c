@@ -210,6 +210,7 @@ static const struct {
 	/* commands */
 	{ KSC_HANDSHAKE, INT_MIN, INT_MAX, true },
 	{ KSC_REKEY, 0, 1, true },
+	{ KSC_CLOSE_NOTIFY, INT_MIN, INT_MAX, true },
 };
 
 /* Context: the socket's lock and ksc_sock.lock */
@@ -258,6 +259,8 @@ static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
 		return ksc_set_handshake(sk);
 	if (optname == KSC_REKEY)
 		return ksc_set_rekey(sk, v);
+	if (optname == KSC_CLOSE_NOTIFY)
+		return ksc_set_close_notify(sk);
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
@@ -315,7 +318,10 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	case KSC_PADDING:
 	case KSC_TX_MAX_PAYLOAD:
 	case KSC_RECORD_SIZING:
+	case KSC_CLOSE_NOTIFY:
 		return ksc_set_int(sk, optname, optval, optlen);
+	case KSC_ATTACH:
+		return ksc_set_attach(sk, optval, optlen);
 	case KSC_SERVER_NAME:
 	case KSC_ALPN:
 	case KSC_CREDENTIAL:
@@ -452,6 +458,9 @@ int ksc_getsockopt(struct sock *sk, int level, int optname,
 		return -EOPNOTSUPP;
 	if (level != SOL_KSCHANNEL)
 		return ksc_base_proto(sk)->getsockopt(sk, level, optname, optval, optlen);
+
+	if (optname == KSC_DETACH)
+		return ksc_get_detach(sk, optval, optlen);
 
 	if (get_user(room, optlen))
 		return -EFAULT;

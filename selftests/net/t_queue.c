@@ -225,6 +225,39 @@ static void test_pieces(void **state)
 	wire_close(&w);
 }
 
+/*
+ * A header's first bytes come with the record before it, in a packet that fills the
+ * receive buffer for as long as they are in it: nothing more can come then.
+ */
+static void test_part_of_header(void **state)
+{
+	const size_t part = 3;
+	uint64_t seed = part;
+
+	(void)state;
+	t_fill(data, WIRE_MAX_PAYLOAD, seed);
+	for (int rcvbuf = 4096; rcvbuf <= 8192; rcvbuf *= 2) {
+		size_t len, sent = 0;
+		struct wire w;
+
+		wire_start(&w, wire_suite(WIRE_13, 0x1301), seed);
+		SYS(setsockopt(w.fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf)));
+		SYS(setsockopt(w.peer, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)));
+		for (int i = 0; i < 100; i++) {
+			size_t size = 1 + next_random(&seed) % (2 * (size_t)rcvbuf);
+
+			/* behind what is there of it already: its header is always the same */
+			len = wire_seal(&w.rx, records, WIRE_DATA, data, size, 0);
+			memcpy(records + len, "\x17\x03\x03", part);
+			t_send(w.peer, records + sent, len - sent + part);
+			sent = part;
+			t_recv(w.fd, got, size);
+			assert_memory_equal(got, data, size);
+		}
+		wire_close(&w);
+	}
+}
+
 /* CVE-2025-39682: nothing in between, at every place of a read. */
 static void test_empty_between(void **state)
 {
@@ -348,6 +381,7 @@ int main(void)
 		QUEUE(reordered),
 		QUEUE(lost),
 		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_part_of_header),
 		cmocka_unit_test(test_empty_between),
 		{ "fault, TLS 1.3", test_fault, NULL, NULL, (void *)wire_suite(WIRE_13, 0x1302) },
 		{ "fault, TLS 1.2", test_fault, NULL, NULL, (void *)wire_suite(WIRE_12, 0xcca9) },
