@@ -227,3 +227,62 @@ void ctx_handshake(struct ctx *client, struct ctx *server)
 		to->in_len += from->last.token_len;
 	}
 }
+
+/**
+ * ctx_run() - run a context's handshake over a socket
+ * @ctx: one that was not stepped yet
+ * @fd: the connected socket, which is not protected
+ * @chunk: how much is read at once, or 0 for what is said to be needed
+ *
+ * What was read and not used up is left in the context.
+ */
+void ctx_run(struct ctx *ctx, int fd, size_t chunk)
+{
+	uint8_t buf[KSC_MAX_TOKEN];
+	size_t len = 0, want;
+
+	for (;;) {
+		if (ctx->role == KSC_ROLE_CLIENT || len)
+			ctx_feed(ctx, buf, len);
+		t_send(fd, ctx->last.token, ctx->last.token_len);
+		if ((ctx->role == KSC_ROLE_CLIENT || len) && !goes_on(ctx))
+			break;
+		if (chunk)
+			want = chunk;
+		else
+			/* a record's header tells the rest */
+			want = ctx->last.status == KSC_STATUS_INCOMPLETE_MESSAGE ?
+			       ctx->last.need : 5;
+		len = (size_t)SYS(recv(fd, buf, want, 0));
+		if (!len)
+			fail_msg("end of file in the handshake");
+	}
+}
+
+/**
+ * ctx_try_attach() - give a context to a socket, perhaps in vain
+ * @ctx: the context
+ * @fd: the socket, which has the ULP
+ * Return: what setsockopt() returned
+ */
+int ctx_try_attach(struct ctx *ctx, int fd)
+{
+	static uint8_t room[sizeof(struct ksc_attach) + sizeof(ctx->in)];
+	const struct ksc_attach a = { .context = ctx->id, .fd = nl_socket_get_fd(ctx->nl->sk) };
+
+	memcpy(room, &a, sizeof(a));
+	memcpy(room + sizeof(a), ctx->in, ctx->in_len);
+	return setsockopt(fd, SOL_KSCHANNEL, KSC_ATTACH, room,
+			  (socklen_t)(sizeof(a) + ctx->in_len));
+}
+
+/**
+ * ctx_attach() - give a context to a socket
+ * @ctx: the context
+ * @fd: the socket, which gets the ULP
+ */
+void ctx_attach(struct ctx *ctx, int fd)
+{
+	t_attach(fd);
+	SYS(ctx_try_attach(ctx, fd));
+}

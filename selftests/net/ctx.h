@@ -46,5 +46,8 @@ void ctx_step(struct ctx *ctx, const void *token, size_t len);
 void ctx_feed(struct ctx *ctx, const void *data, size_t len);
 void ctx_close(struct ctx *ctx);
 void ctx_handshake(struct ctx *client, struct ctx *server);
+void ctx_run(struct ctx *ctx, int fd, size_t chunk);
+int ctx_try_attach(struct ctx *ctx, int fd);
+void ctx_attach(struct ctx *ctx, int fd);
 
 #endif /* KSC_TEST_CTX_H */
