@@ -22,64 +22,6 @@ static unsigned int ksc_max_contexts = 4096;
 module_param_named(max_contexts, ksc_max_contexts, uint, 0644);
 MODULE_PARM_DESC(max_contexts, "contexts that the applications of one user may have");
 
-static unsigned int ksc_max_handshake = KSC_MAX_HANDSHAKE;
-module_param_named(max_handshake, ksc_max_handshake, uint, 0644);
-MODULE_PARM_DESC(max_handshake, "bytes of handshake that an application may offer one context");
-
-/* enum ksc_handle_state - what may be done with a handle */
-enum ksc_handle_state {
-	KSC_HANDLE_IDLE,	/* a token may be offered */
-	KSC_HANDLE_BUSY,	/* the daemon has one */
-	KSC_HANDLE_OK,		/* the keys are here */
-	KSC_HANDLE_TAKEN,	/* a socket is getting them */
-	KSC_HANDLE_FAILED,
-	KSC_HANDLE_GONE,
-};
-
-/**
- * struct ksc_handle - a context that an application has
- * @ref: the socket's, the context's, the work item's, each user's
- * @rcu: kicked without a reference
- * @lock: all that says nothing else; outside of any socket's lock
- * @node: in ksc_net.handles; ksc_net.lock
- * @owner: the netlink socket that it belongs to, referenced
- * @portid: its port
- * @kn: namespace
- * @ctx: the context, NULL once gone
- * @opt: what the application asked for
- * @uid: whose socket it is
- * @gid: and that one's group
- * @state: enum ksc_handle_state
- * @told: the application has @step
- * @seq: number of the request that is under way
- * @daemon: port of a daemon that wants the session's tickets
- * @token: bytes under way
- * @len: how many
- * @step: the last step's outcome, with its keys if that was ok
- * @work: looks for news of the context
- */
-struct ksc_handle {
-	struct kref ref;
-	struct rcu_head rcu;
-	struct mutex lock;	/* all that says nothing else */
-	struct hlist_node node;
-	struct sock *owner;
-	u32 portid;
-	struct ksc_net *kn;
-	struct ksc_context *ctx;
-	struct ksc_options opt;
-	kuid_t uid;
-	kgid_t gid;
-	u8 state;
-	bool told;
-	u32 seq;
-	u32 daemon;
-	u8 *token;
-	u32 len;
-	struct ksc_step *step;
-	struct delayed_work work;
-};
-
 /* ---- how many a user has ---- */
 
 /* by uid, of all namespaces: making one more must not help */
@@ -278,7 +220,14 @@ static int ksc_handle_put_session(struct sk_buff *msg, const struct ksc_step *st
 	return 0;
 }
 
-static int ksc_handle_put_step(struct sk_buff *msg, const struct ksc_step *step)
+/**
+ * ksc_handle_put_step() - say what a step came to
+ * @msg: message to an application
+ * @step: the step; its keys stay here
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int ksc_handle_put_step(struct sk_buff *msg, const struct ksc_step *step)
 {
 	if (nla_put_u32(msg, KSC_A_CONTEXT_STATUS, step->status) ||
 	    nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED, step->consumed) ||
@@ -292,7 +241,13 @@ static int ksc_handle_put_step(struct sk_buff *msg, const struct ksc_step *step)
 	return ksc_handle_put_session(msg, step);
 }
 
-static struct sk_buff *ksc_handle_msg(const struct ksc_step *step)
+/**
+ * ksc_handle_msg() - make a message to an application
+ * @step: what it is to tell of, or NULL
+ *
+ * Context: process. Return: the message or NULL.
+ */
+struct sk_buff *ksc_handle_msg(const struct ksc_step *step)
 {
 	/* 2 KiB hold all that there is besides the token */
 	return genlmsg_new((step ? nla_total_size(step->token_len) : 0) + 2048, GFP_KERNEL);
@@ -393,8 +348,13 @@ static void ksc_handle_offer(struct ksc_handle *h)
 	}
 }
 
-/* Context: the handle's lock */
-static void ksc_handle_look(struct ksc_handle *h)
+/**
+ * ksc_handle_look() - see what there is to do
+ * @h: the handle
+ *
+ * Context: process, the handle's lock.
+ */
+void ksc_handle_look(struct ksc_handle *h)
 {
 	struct ksc_step *step = NULL;
 
@@ -432,7 +392,67 @@ static void ksc_handle_work(struct work_struct *work)
 	ksc_handle_put(h);
 }
 
-/* ---- commands ---- */
+/**
+ * ksc_handle_new() - make a handle
+ * @kn: namespace
+ * @owner: the netlink socket that it is for
+ * @portid: its port
+ * @uid: whose request it is
+ * @gid: and of which group
+ *
+ * Context: process. Return: the handle, of which nobody else knows, or NULL.
+ */
+struct ksc_handle *ksc_handle_new(struct ksc_net *kn, struct sock *owner, u32 portid,
+				  kuid_t uid, kgid_t gid)
+{
+	struct ksc_handle *h = kzalloc(sizeof(*h), GFP_KERNEL_ACCOUNT);
+
+	if (!h)
+		return NULL;
+	kref_init(&h->ref);
+	mutex_init(&h->lock);
+	INIT_DELAYED_WORK(&h->work, ksc_handle_work);
+	h->kn = kn;
+	h->owner = owner;
+	h->portid = portid;
+	h->uid = uid;
+	h->gid = gid;
+	return h;
+}
+
+/**
+ * ksc_handle_publish() - make a handle and its context visible
+ * @h: new
+ * @role: enum ksc_role
+ * @id: gets the context's number; it may be gone by then, others may guess it
+ *
+ * Context: process. Return: 0, and ksc_handle_end() is needed from then on; -EDQUOT if
+ * the user has as many as may be; or -ENOMEM.
+ */
+int ksc_handle_publish(struct ksc_handle *h, u8 role, u64 *id)
+{
+	int err = ksc_quota_add(h->uid, 1);
+
+	if (err)
+		return err;
+	mutex_lock(&h->lock);
+	h->ctx = ksc_context_new(h->kn, role, h->opt.timeout, &ksc_handle_transport, h);
+	if (h->ctx) {
+		*id = h->ctx->id;
+		sock_hold(h->owner);
+		__module_get(THIS_MODULE);
+		/* ksc_handle_end() drops one of its own */
+		kref_get(&h->ref);
+		spin_lock(&h->kn->lock);
+		hash_add(h->kn->handles, &h->node, h->portid);
+		spin_unlock(&h->kn->lock);
+	} else {
+		ksc_quota_add(h->uid, -1);
+		err = -ENOMEM;
+	}
+	mutex_unlock(&h->lock);
+	return err;
+}
 
 /**
  * ksc_handle_get() - find a handle
@@ -467,304 +487,6 @@ struct ksc_handle *ksc_handle_get(struct ksc_net *kn, u64 id, const struct sock 
 	}
 	ksc_context_put(ctx);
 	return h;
-}
-
-static struct ksc_handle *ksc_handle_asked(struct sk_buff *skb, struct genl_info *info)
-{
-	if (GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_ID)) {
-		NL_SET_ERR_MSG(info->extack, "which context?");
-		return ERR_PTR(-EINVAL);
-	}
-	return ksc_handle_get(ksc_net(genl_info_net(info)),
-			      nla_get_u64(info->attrs[KSC_A_CONTEXT_ID]), NETLINK_CB(skb).sk,
-			      info->extack);
-}
-
-static int ksc_handle_name(struct genl_info *info, int attr, struct ksc_blob **b)
-{
-	struct nlattr *a = info->attrs[attr];
-	bool list = attr == KSC_A_CONTEXT_ALPN;
-
-	if (!a)
-		return 0;
-	*b = ksc_blob_make(list, KERNEL_SOCKPTR(nla_data(a)),
-			   list ? nla_len(a) : strnlen(nla_data(a), nla_len(a)));
-	if (!IS_ERR(*b))
-		return 0;
-	NL_SET_ERR_MSG_ATTR(info->extack, a, "malformed");
-	return PTR_ERR_OR_ZERO(xchg(b, NULL));
-}
-
-static int ksc_handle_options(struct ksc_handle *h, struct genl_info *info)
-{
-	struct nlattr **a = info->attrs;
-
-	h->opt.timeout = KSC_DEFAULT_HANDSHAKE_TIMEOUT;
-	if (a[KSC_A_CONTEXT_DEADLINE])
-		h->opt.timeout = nla_get_u32(a[KSC_A_CONTEXT_DEADLINE]);
-	if (!h->opt.timeout || h->opt.timeout > KSC_MAX_HANDSHAKE_TIMEOUT) {
-		NL_SET_ERR_MSG_ATTR(info->extack, a[KSC_A_CONTEXT_DEADLINE], "out of range");
-		return -EINVAL;
-	}
-	if (a[KSC_A_CONTEXT_VERIFY])
-		h->opt.verify = nla_get_u32(a[KSC_A_CONTEXT_VERIFY]);
-	return ksc_handle_name(info, KSC_A_CONTEXT_SERVER_NAME, &h->opt.server_name) ?:
-	       ksc_handle_name(info, KSC_A_CONTEXT_CREDENTIAL, &h->opt.credential) ?:
-	       ksc_handle_name(info, KSC_A_CONTEXT_ALPN, &h->opt.alpn);
-}
-
-static int ksc_handle_reply_id(struct genl_info *info, u64 id)
-{
-	struct sk_buff *msg = genlmsg_new(nla_total_size_64bit(sizeof(id)), GFP_KERNEL);
-	void *hdr;
-
-	if (!msg)
-		return -ENOMEM;
-	hdr = genlmsg_put_reply(msg, info, &ksc_nl_family, 0, KSC_CMD_CONTEXT_OPEN);
-	if (!hdr || nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, id, 0)) {
-		nlmsg_free(msg);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(msg, hdr);
-	return genlmsg_reply(msg, info);
-}
-
-/* Makes the context and the handle visible; on failure the caller frees the handle */
-static int ksc_handle_publish(struct ksc_handle *h, u8 role)
-{
-	mutex_lock(&h->lock);
-	h->ctx = ksc_context_new(h->kn, role, h->opt.timeout, &ksc_handle_transport, h);
-	if (h->ctx) {
-		sock_hold(h->owner);
-		__module_get(THIS_MODULE);
-		spin_lock(&h->kn->lock);
-		hash_add(h->kn->handles, &h->node, h->portid);
-		spin_unlock(&h->kn->lock);
-	}
-	mutex_unlock(&h->lock);
-	return h->ctx ? 0 : -ENOMEM;
-}
-
-/**
- * ksc_nl_context_open_doit() - KSC_CMD_CONTEXT_OPEN
- * @skb: request
- * @info: its attributes
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_nl_context_open_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct nlattr *role = info->attrs[KSC_A_CONTEXT_ROLE];
-	struct ksc_handle *h;
-	int err;
-
-	if (!role || nla_get_u32(role) == KSC_ROLE_UNSPEC) {
-		NL_SET_ERR_MSG(info->extack, "client or server?");
-		return -EINVAL;
-	}
-	h = kzalloc(sizeof(*h), GFP_KERNEL_ACCOUNT);
-	if (!h)
-		return -ENOMEM;
-	kref_init(&h->ref);
-	mutex_init(&h->lock);
-	INIT_DELAYED_WORK(&h->work, ksc_handle_work);
-	h->kn = ksc_net(genl_info_net(info));
-	h->owner = NETLINK_CB(skb).sk;
-	h->portid = info->snd_portid;
-	h->uid = NETLINK_CREDS(skb)->uid;
-	h->gid = NETLINK_CREDS(skb)->gid;
-
-	err = ksc_handle_options(h, info);
-	if (err)
-		goto free;
-	err = ksc_quota_add(h->uid, 1);
-	if (err) {
-		if (err == -EDQUOT)
-			NL_SET_ERR_MSG(info->extack, "the user has too many contexts");
-		goto free;
-	}
-	err = ksc_handle_publish(h, nla_get_u32(role));
-	if (err) {
-		ksc_quota_add(h->uid, -1);
-		goto free;
-	}
-	/* nobody else knows the id yet, but for one who guesses: it is still there */
-	kref_get(&h->ref);
-	err = ksc_handle_reply_id(info, h->ctx->id);
-	if (err)
-		ksc_handle_end(h);
-free:
-	ksc_handle_put(h);
-	return err;
-}
-
-/* Context: the handle's lock. May a token be offered now? */
-static int ksc_handle_may_step(const struct ksc_handle *h, struct netlink_ext_ack *extack)
-{
-	switch (h->state) {
-	case KSC_HANDLE_IDLE:
-		if (ksc_daemon_expected(h->kn))
-			return 0;
-		NL_SET_ERR_MSG(extack, "there is no daemon");
-		return -EHOSTDOWN;
-	case KSC_HANDLE_BUSY:
-		NL_SET_ERR_MSG(extack, "a step is under way");
-		return -EBUSY;
-	case KSC_HANDLE_OK:
-	case KSC_HANDLE_TAKEN:
-		NL_SET_ERR_MSG(extack, "the handshake is done");
-		return -EISCONN;
-	case KSC_HANDLE_FAILED:
-		if (h->step && h->step->status == KSC_STATUS_TIMED_OUT) {
-			NL_SET_ERR_MSG(extack, "the handshake took too long");
-			return -ETIMEDOUT;
-		}
-		NL_SET_ERR_MSG(extack, "the handshake has failed");
-		return -ECONNABORTED;
-	default:
-		NL_SET_ERR_MSG(extack, "the context was deleted");
-		return -ESTALE;
-	}
-}
-
-static int ksc_handle_step(struct ksc_handle *h, struct genl_info *info)
-{
-	struct nlattr *role = info->attrs[KSC_A_CONTEXT_ROLE];
-	struct nlattr *token = info->attrs[KSC_A_CONTEXT_TOKEN];
-	u32 len = token ? nla_len(token) : 0;
-	int err;
-
-	err = ksc_handle_may_step(h, info->extack);
-	if (err)
-		return err;
-	if (role && nla_get_u32(role) != h->ctx->role) {
-		NL_SET_ERR_MSG_ATTR(info->extack, role, "the context has the other role");
-		return -EPROTOTYPE;
-	}
-	if (len > READ_ONCE(ksc_max_handshake) ||
-	    h->ctx->total > READ_ONCE(ksc_max_handshake) - len) {
-		NL_SET_ERR_MSG_ATTR(info->extack, token, "more than a handshake may have");
-		return -EMSGSIZE;
-	}
-	if (len) {
-		h->token = kvmalloc(len, GFP_KERNEL_ACCOUNT);
-		if (!h->token)
-			return -ENOMEM;
-		memcpy(h->token, nla_data(token), len);
-	}
-	h->len = len;
-	h->seq = info->snd_seq;
-	h->state = KSC_HANDLE_BUSY;
-	ksc_handle_look(h);
-	return 0;
-}
-
-/**
- * ksc_nl_context_step_doit() - KSC_CMD_CONTEXT_STEP
- * @skb: request
- * @info: its attributes
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_nl_context_step_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct ksc_handle *h = ksc_handle_asked(skb, info);
-	int err;
-
-	if (IS_ERR(h))
-		return PTR_ERR(h);
-	mutex_lock(&h->lock);
-	err = ksc_handle_step(h, info);
-	mutex_unlock(&h->lock);
-	ksc_handle_put(h);
-	return err;
-}
-
-/* Context: the handle's lock */
-static int ksc_handle_put_all(struct sk_buff *msg, const struct ksc_handle *h)
-{
-	if (nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, h->ctx->id, 0) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_ROLE, h->ctx->role))
-		return -EMSGSIZE;
-	if (h->state == KSC_HANDLE_BUSY)
-		return nla_put_flag(msg, KSC_A_CONTEXT_BUSY);
-	if (h->step)
-		return ksc_handle_put_step(msg, h->step);
-	/* before the first step; or there was no memory for what there is to say */
-	return nla_put_u32(msg, KSC_A_CONTEXT_STATUS, h->state == KSC_HANDLE_FAILED ?
-			   KSC_STATUS_INTERNAL_ERROR : KSC_STATUS_CONTINUE_NEEDED);
-}
-
-static struct sk_buff *ksc_handle_info(struct ksc_handle *h, struct genl_info *info)
-{
-	struct sk_buff *msg;
-	void *hdr;
-
-	if (h->state == KSC_HANDLE_GONE) {
-		NL_SET_ERR_MSG(info->extack, "the context was deleted");
-		return ERR_PTR(-ESTALE);
-	}
-	/* what was delivered is not said twice */
-	if (h->step && h->told) {
-		kvfree(h->step->token);
-		h->step->token = NULL;
-		h->step->token_len = 0;
-	}
-	msg = ksc_handle_msg(h->step);
-	if (!msg)
-		return ERR_PTR(-ENOMEM);
-	hdr = genlmsg_put_reply(msg, info, &ksc_nl_family, 0, KSC_CMD_CONTEXT_GET);
-	if (!hdr || ksc_handle_put_all(msg, h)) {
-		nlmsg_free(msg);
-		return ERR_PTR(-EMSGSIZE);
-	}
-	genlmsg_end(msg, hdr);
-	return msg;
-}
-
-/**
- * ksc_nl_context_get_doit() - KSC_CMD_CONTEXT_GET
- * @skb: request
- * @info: its attributes
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_nl_context_get_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct ksc_handle *h = ksc_handle_asked(skb, info);
-	struct sk_buff *msg;
-	int err;
-
-	if (IS_ERR(h))
-		return PTR_ERR(h);
-	mutex_lock(&h->lock);
-	msg = ksc_handle_info(h, info);
-	err = PTR_ERR_OR_ZERO(msg);
-	if (!err)
-		err = genlmsg_reply(msg, info);
-	if (!err && h->state != KSC_HANDLE_BUSY)
-		h->told = true;
-	mutex_unlock(&h->lock);
-	ksc_handle_put(h);
-	return err;
-}
-
-/**
- * ksc_nl_context_close_doit() - KSC_CMD_CONTEXT_CLOSE
- * @skb: request
- * @info: its attributes
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_nl_context_close_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct ksc_handle *h = ksc_handle_asked(skb, info);
-
-	if (IS_ERR(h))
-		return PTR_ERR(h);
-	ksc_handle_end(h);
-	ksc_handle_put(h);
-	return 0;
 }
 
 /* ---- a socket gets the keys ---- */

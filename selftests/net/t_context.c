@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "ctx.h"
+#include "daemon.h"
 
 static struct tnl_conn nl;
 static struct ctx client, server;
@@ -143,6 +144,7 @@ static void test_need(void **state)
 /* Cases 5 and 8: what follows the end of the handshake is left alone. */
 static void test_extra(void **state)
 {
+	static const uint8_t record[] = { 23, 3, 3, 0, 32, 'e', 'x', 't', 'r', 'a' };
 	uint8_t flight[KSC_MAX_TOKEN];
 	size_t len;
 
@@ -155,8 +157,8 @@ static void test_extra(void **state)
 	len = client.last.token_len;
 	memcpy(flight, client.last.token, len);
 	/* it might be a record, of which the handshake has no notion */
-	memcpy(flight + len, "\x17\x03\x03\x00\x20" "extra", 10);
-	ctx_step(&server, flight, len + 10);
+	memcpy(flight + len, record, sizeof(record));
+	ctx_step(&server, flight, len + sizeof(record));
 	assert_int_equal(server.last.status, KSC_STATUS_OK);
 	assert_int_equal(server.last.consumed, len);
 }
@@ -302,17 +304,6 @@ static void test_too_long(void **state)
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 }
 
-static pid_t daemon_pid(void)
-{
-	FILE *file = fopen("/run/kschanneld.pid", "r");
-	int pid = 0;
-
-	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%d", &pid), 1);
-	fclose(file);
-	return pid;
-}
-
 /* Cases 41 and 43: the second step is EBUSY; deletion comes at any time. */
 static void test_busy(void **state)
 {
@@ -344,8 +335,8 @@ static void test_daemon_dies(void **state)
 	ctx_open(&server, &nl, KSC_ROLE_SERVER, &t_server);
 	SYS(kill(daemon_pid(), SIGSTOP));
 	assert_int_equal(ctx_try_offer(&server, 0, client.last.token, client.last.token_len), 0);
-	assert_int_equal(system("ksc-daemon kill"), 0);
-	assert_int_equal(system("ksc-daemon start"), 0);
+	daemon_do("kill");
+	daemon_do("start");
 	ctx_await(&server);
 	assert_int_equal(server.last.status, KSC_STATUS_CONTINUE_NEEDED);
 	/* the client's session went with its daemon */

@@ -8,10 +8,14 @@
 #include <unistd.h>
 
 #include "lib/kschannel.h"
+#include "daemon.h"
 #include "nl.h"
 
 /* Where the server of the manual listens. */
 #define EXAMPLE_PORT "4433"
+#define AWAIT_SERVER                                                          \
+	"for i in $(seq 1000); do ss -Hltn 'sport = :" EXAMPLE_PORT           \
+	"' | grep -q . && exit 0; usleep 20000; done; exit 1"
 
 /**
  * struct side - one of two that talk
@@ -185,17 +189,6 @@ static void test_misuse(void **state)
 			 -EPROTOTYPE);
 }
 
-static pid_t daemon_pid(void)
-{
-	FILE *file = fopen("/run/kschanneld.pid", "r");
-	int pid = 0;
-
-	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%d", &pid), 1);
-	fclose(file);
-	return pid;
-}
-
 static void test_nonblock(void **state)
 {
 	struct pollfd p = { .events = POLLIN };
@@ -217,7 +210,7 @@ static void test_nonblock(void **state)
 	assert_true(step.token_len);
 }
 
-static pid_t start(char *const argv[], int out)
+static pid_t start(const char *const argv[], int out)
 {
 	posix_spawn_file_actions_t actions;
 	pid_t pid = -1;
@@ -225,7 +218,8 @@ static pid_t start(char *const argv[], int out)
 	posix_spawn_file_actions_init(&actions);
 	if (out >= 0)
 		posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	assert_int_equal(posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ), 0);
+	assert_int_equal(posix_spawnp(&pid, argv[0], &actions, NULL, (char **)argv, environ),
+			 0);
 	posix_spawn_file_actions_destroy(&actions);
 	return pid;
 }
@@ -241,15 +235,15 @@ static void expect_success(pid_t pid)
 /* As the manual has them, in processes of their own */
 static void test_examples(void **state)
 {
-	char *serve[] = { "library-server", EXAMPLE_PORT, NULL };
-	char *fetch[] = { "library-client", "::1", EXAMPLE_PORT, "server.test", NULL };
+	const char *const serve[] = { "library-server", EXAMPLE_PORT, NULL };
+	const char *const await[] = { "sh", "-c", AWAIT_SERVER, NULL };
+	const char *const fetch[] = { "library-client", "::1", EXAMPLE_PORT, "server.test", NULL };
 	int out[2];
 	pid_t pid;
 
 	(void)state;
 	pid = start(serve, -1);
-	assert_int_equal(system("for i in $(seq 500); do ss -Hltn 'sport = :" EXAMPLE_PORT
-				"' | grep -q . && exit 0; usleep 20000; done; exit 1"), 0);
+	expect_success(start(await, -1));
 	SYS(pipe(out));
 	expect_success(start(fetch, out[1]));
 	close(out[1]);
