@@ -13,13 +13,11 @@
  */
 void daemon_do(const char *what)
 {
-	char name[] = "ksc-daemon", arg[16];
-	char *argv[] = { name, arg, NULL };
+	const char *const argv[] = { "ksc-daemon", what, NULL };
 	int status;
 	pid_t pid;
 
-	snprintf(arg, sizeof(arg), "%s", what);
-	assert_int_equal(posix_spawnp(&pid, name, NULL, NULL, argv, environ), 0);
+	assert_int_equal(posix_spawnp(&pid, argv[0], NULL, NULL, (char **)argv, environ), 0);
 	SYS(waitpid(pid, &status, 0));
 	assert_int_equal(status, 0);
 }
