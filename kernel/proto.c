@@ -209,12 +209,9 @@ static struct inet_protosw ksc_protosw[KSC_FAMILIES] = {
 	},
 };
 
-static void ksc_build(int family)
+static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
 {
-	struct proto *p = &ksc_protos[family];
-	struct proto_ops *o = &ksc_ops[family];
-
-	ksc_base_tables(family, p, o);
+	ksc_base_tables(v6, p, o);
 	p->close = ksc_close;
 	p->disconnect = ksc_disconnect;
 	p->diag_destroy = ksc_diag_destroy;
@@ -267,7 +264,7 @@ int ksc_proto_init(void)
 			break;
 		if (err)
 			return err;
-		ksc_build(i);
+		ksc_build(i, &ksc_protos[i], &ksc_ops[i]);
 		ksc_new_protos[i] = ksc_protos[i];
 		ksc_new_protos[i].owner = THIS_MODULE;
 		ksc_new_protos[i].init = ksc_new_init;

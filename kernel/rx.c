@@ -341,7 +341,7 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->rx;
 	struct ksc_rec *rec;
-	int type, err = 0;
+	int type, err;
 
 	if (rx->bad) {
 		ksc_rx_refuse(sk, ks, rx->bad == KSC_ALERT_RECORD_OVERFLOW ?
@@ -356,22 +356,22 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 		return -ENOMEM;
 
 	type = ksc_rx_open(sk, ks, rec);
-	if (type == KSC_CT_APPLICATION_DATA && rec->len <= KSC_MAX_PAYLOAD) {
+	/* not inside a handshake message: RFC 8446 5.1 */
+	if (type == KSC_CT_APPLICATION_DATA && rec->len <= KSC_MAX_PAYLOAD &&
+	    !rx->hs.have && !rx->hs.left) {
+		bool data = rec->len;
+
 		rx->bytes += rec->len;
 		ksc_count_add(ks->kn, KSC_CNT_RX_BYTES, rec->len);
-		/* an application record inside a handshake message: RFC 8446 5.1 */
-		if (rx->hs.have || rx->hs.left) {
-			type = 0;
-		} else if (rec->len) {
+		if (data) {
 			list_add_tail(&rec->list, &rx->plain);
 			rx->nplain++;
-			/* what is authentic is delivered, whatever comes of that */
-			ksc_rx_ask(sk, ks);
-			return 1;
 		} else {
-			err = ksc_rx_ask(sk, ks);
-			goto out;
+			ksc_rec_put(rec);
 		}
+		err = ksc_rx_ask(sk, ks);
+		/* what is authentic is delivered, whatever comes of that */
+		return data ? 1 : err;
 	}
 
 	if (type == -EBADMSG) {
@@ -402,7 +402,6 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 			      "record of a type that may not come now");
 		err = ksc_error(ks);
 	}
-out:
 	ksc_rec_put(rec);
 	return err;
 }
