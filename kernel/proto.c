@@ -152,7 +152,8 @@ int ksc_ulp_attach(struct sock *sk)
 	if (!ksc_pristine(sk))
 		return -EOPNOTSUPP;
 	/* a listener may have children already that nobody would protect */
-	if (!((1 << sk->sk_state) & (TCPF_CLOSE | TCPF_SYN_SENT | TCPF_ESTABLISHED)))
+	if (!((1 << sk->sk_state) &
+	      (TCPF_CLOSE | TCPF_SYN_SENT | TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
 		return -ENOTCONN;
 
 	err = ksc_attach(sk);

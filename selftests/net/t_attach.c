@@ -194,6 +194,29 @@ static void test_split(void **state)
 	split_at(*(int *)*state, SIZE_MAX);
 }
 
+/* The peer has said all, and closed its side, before the socket gets its keys. */
+static void test_half_closed(void **state)
+{
+	struct pollfd p = { .events = POLLRDHUP };
+	int fds[2];
+
+	(void)state;
+	handshake();
+	plain_pair(fds);
+	ctx_attach(&client, fds[0]);
+	t_send(fds[0], "early", 5);
+	SYS(shutdown(fds[0], SHUT_WR));
+	p.fd = fds[1];
+	assert_int_equal(SYS(poll(&p, 1, PATIENCE_S * 1000)), 1);
+	ctx_attach(&server, fds[1]);
+	t_expect(fds[1], "early");
+	t_expect_eof(fds[1]);
+	t_send(fds[1], "late", 4);
+	t_expect(fds[0], "late");
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* poll() knows of what came with the context. */
 static void test_poll(void **state)
 {
@@ -401,6 +424,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_peers, setup, teardown),
 		{ "test_split_12", test_split, setup, teardown, &v12 },
 		{ "test_split_13", test_split, setup, teardown, &v13 },
+		cmocka_unit_test_setup_teardown(test_half_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_poll, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_detach, setup, teardown),
