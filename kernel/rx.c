@@ -51,6 +51,8 @@ const u8 *ksc_rx_header(struct sock *sk, const struct ksc_rx *rx, u8 *buf)
 		return NULL;
 	if (likely(!staged))
 		return ksc_rxq_peek(sk, &rx->queue, KSC_HEADER_LEN, buf);
+	if (staged >= KSC_HEADER_LEN)
+		return rx->stage;
 	memcpy(buf, rx->stage, staged);
 	return ksc_rxq_copy(sk, &rx->queue, 0, buf + staged, KSC_HEADER_LEN - staged) ?
 	       NULL : buf;
@@ -128,16 +130,19 @@ int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->rx;
 	u32 size = rx->rec_len ?: KSC_HEADER_LEN;
-	u32 n = min_t(u32, ksc_rxq_avail(sk, &rx->queue), size - rx->stage_len);
+	u8 *stage;
+	u32 n;
 	int err;
 
-	if (rx->stage_len < KSC_HEADER_LEN) {
-		u8 *stage = krealloc(rx->stage, size, GFP_KERNEL);
-
-		if (!stage)
-			return -ENOMEM;
-		rx->stage = stage;
-	}
+	/* whole, and perhaps not the only one: ksc_set_attach() */
+	if (rx->stage_len >= size)
+		return 0;
+	n = min_t(u32, ksc_rxq_avail(sk, &rx->queue), size - rx->stage_len);
+	/* does nothing once there is room */
+	stage = krealloc(rx->stage, size, GFP_KERNEL);
+	if (!stage)
+		return -ENOMEM;
+	rx->stage = stage;
 	err = ksc_rxq_copy(sk, &rx->queue, 0, rx->stage + rx->stage_len, n);
 	if (err)
 		return err;
@@ -244,7 +249,10 @@ static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
 
 	/* first: who looks without the lock must not miss the next record */
 	WRITE_ONCE(rx->rec_len, 0);
-	if (rx->stage_len) {
+	if (rx->stage_len > len) {
+		rx->stage_len -= len;
+		memmove(rx->stage, rx->stage + len, rx->stage_len);
+	} else if (rx->stage_len) {
 		kfree(rx->stage);
 		rx->stage = NULL;
 		rx->stage_len = 0;
