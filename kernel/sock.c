@@ -198,7 +198,14 @@ void ksc_arm_child(struct sock *sk, struct ksc_sock *ks)
 	ks->phase = KSC_PHASE_CONNECTING;
 }
 
-static void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
+/**
+ * ksc_disarm() - undo ksc_arm()
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process.
+ */
+void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
 {
 	if (!ks->armed)
 		return;
@@ -250,8 +257,10 @@ static void ksc_fin(struct sock *sk)
  */
 void ksc_established(struct sock *sk, struct ksc_sock *ks)
 {
+	/* one that an application carried was counted when it was done */
+	if (ks->context)
+		ksc_count(ks->kn, KSC_CNT_HANDSHAKES_OK);
 	ksc_context_drop(ks);
-	ksc_count(ks->kn, KSC_CNT_HANDSHAKES_OK);
 	/* pairs with the readers of session, version and suite */
 	smp_store_release(&ks->phase, KSC_PHASE_ESTABLISHED);
 	/* what was shut meanwhile */
@@ -432,6 +441,9 @@ int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo)
 		sock_error(sk);
 		err = ksc_error(ks);
 	}
+	/* given back to TCP while the caller was on its way here */
+	if (!err && ks->phase == KSC_PHASE_CLOSED)
+		err = -ENOTCONN;
 	return err;
 }
 
