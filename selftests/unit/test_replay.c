@@ -59,6 +59,72 @@ static void deliver(struct setup *s, const struct wire *flight)
 	side_deliver(s->side, flight->data, flight->len, WHOLE);
 }
 
+/*
+ * What GnuTLS does not look at: types and versions in headers, and what a
+ * change_cipher_spec says. With these the handshake goes on as if nothing had been.
+ */
+static bool may_flip(const struct wire *flight, size_t at)
+{
+	size_t start = 0;
+
+	while (at >= start + HEADER + ((size_t)flight->data[start + 3] << 8 |
+				       flight->data[start + 4]))
+		start += HEADER + ((size_t)flight->data[start + 3] << 8 | flight->data[start + 4]);
+	return at - start <= 2 || flight->data[start] == CCS;
+}
+
+/* A client's @which flight comes with a bit of its @at'th byte wrong. */
+static bool flip_bit(const struct variant *v, unsigned int which, size_t at)
+{
+	static struct wire flight;
+	unsigned int number = 0;
+	bool ignored = false;
+	struct setup s;
+
+	setup_variant(&s, v, (struct peer_options) { .no_tickets = true });
+	do {
+		if (number && number > which && s.peer->out.len == 0) {
+			/* The client finds out that its ClientHello was another one. */
+			wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+			s.side->out.len = 0;
+			if (s.peer->type->handshake(s.peer) == PEER_FAILED)
+				break;
+			flight = s.peer->out;
+			s.peer->out.len = 0;
+		} else {
+			next_flight(&s, &flight);
+		}
+		if (number++ == which) {
+			if (at >= flight.len) {
+				teardown(&s);
+				return false;
+			}
+			ignored = may_flip(&flight, at);
+			flight.data[at] ^= (uint8_t)(1 << (at % 8));
+		}
+		deliver(&s, &flight);
+		assert_int_not_equal(s.side->step.status, KSC_STATUS_INTERNAL_ERROR);
+	} while (s.side->step.status == KSC_STATUS_CONTINUE_NEEDED && flight.len);
+	if (s.side->step.status == KSC_STATUS_OK && !ignored)
+		fail_msg("%s, %s, flight %u, byte %zu", v->type->name, v->tls12 ? "1.2" : "1.3",
+			 which, at);
+	teardown(&s);
+	return true;
+}
+
+static void case_15_bit_flips_of_clients(void **state)
+{
+	const size_t step = getenv("KSC_TEST_EVERY_BYTE") ? 1 : 7;
+	unsigned int flight;
+	size_t i, at;
+
+	(void)state;
+	for (i = 0; i < N_PLAIN_VARIANTS; i++)
+		for (flight = 0; variants[i].we_serve && flight < 2; flight++)
+			for (at = 0; flip_bit(&variants[i], flight, at); )
+				at += step;
+}
+
 /* Two handshakes at once, and one gets what is for the other. */
 static void case_16_wrong_context(void **state)
 {
@@ -346,6 +412,7 @@ static void case_21_downgrade_is_marked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(case_15_bit_flips_of_clients),
 		cmocka_unit_test(case_16_wrong_context),
 		cmocka_unit_test(case_17_replayed_flights),
 		cmocka_unit_test(case_17_reordered_and_truncated),
