@@ -41,7 +41,7 @@ static void protected_pair(int fds[2])
 	ctx_attach(&server, fds[1]);
 }
 
-/* The tokens went another way than the records do. */
+/* Case 44: the tokens went another way than the records do. */
 static void test_both(void **state)
 {
 	struct ksc_info info;
@@ -94,7 +94,7 @@ static void echo_with(const struct peer_conf *conf, size_t chunk)
 	peer_join(&peer);
 }
 
-/* Peers of either make, either role and version; what is read at once is little, or all. */
+/* Case 44: peers of either make, role and version; what is read at once is little, or all. */
 static void test_peers(void **state)
 {
 	static const size_t chunks[] = { 0, 100, KSC_MAX_TOKEN };
@@ -375,6 +375,7 @@ static void *delete_it(void *arg)
 	return NULL;
 }
 
+/* Cases 41 and 44: deleted while a socket is getting it. */
 static void test_race(void **state)
 {
 	(void)state;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The security context as applications have it: steps over netlink, by hand. */
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -237,25 +236,12 @@ static void test_bad_options(void **state)
 	assert_int_equal(tnl_counter(KSC_A_STATS_CONTEXTS), 0);
 }
 
-/* Writes a module parameter. */
-static void set_parameter(const char *name, unsigned int value)
-{
-	char path[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/module/kschannel/parameters/%s", name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	fprintf(file, "%u", value);
-	assert_int_equal(fclose(file), 0);
-}
-
 static void test_quota(void **state)
 {
 	struct ctx some[4];
 
 	(void)state;
-	set_parameter("max_contexts", 3);
+	ctx_set_parameter("max_contexts", 3);
 	for (int i = 0; i < 3; i++)
 		ctx_open(&some[i], &ctx_nl, KSC_ROLE_CLIENT, &t_client);
 	assert_int_equal(ctx_try_open(&some[3], &ctx_nl, KSC_ROLE_CLIENT, &t_client), -EDQUOT);
@@ -263,7 +249,7 @@ static void test_quota(void **state)
 	/* one less is one more */
 	ctx_close(&some[0]);
 	ctx_open(&some[3], &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	set_parameter("max_contexts", 4096);
+	ctx_set_parameter("max_contexts", 4096);
 }
 
 /* Case 18: the cap is on all that is offered together. */
@@ -277,13 +263,13 @@ static void test_too_long(void **state)
 	len = (unsigned int)client.last.token_len;
 	memcpy(hello, client.last.token, len);
 	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
-	set_parameter("max_handshake", len);
+	ctx_set_parameter("max_handshake", len);
 	assert_int_equal(ctx_try_offer(&server, 0, hello, len + 1), -EMSGSIZE);
 	assert_true(ctx_nl.text[0]);
 	ctx_step(&server, hello, len);
 	assert_int_equal(server.last.status, KSC_STATUS_CONTINUE_NEEDED);
 	assert_int_equal(ctx_try_offer(&server, 0, "x", 1), -EMSGSIZE);
-	set_parameter("max_handshake", 65536);
+	ctx_set_parameter("max_handshake", 65536);
 	ctx_step(&client, server.last.token, server.last.token_len);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 }

@@ -69,6 +69,7 @@ static int as_user(int cmd)
 	return WEXITSTATUS(status);
 }
 
+/* Case 45: not for everybody. */
 static void test_unprivileged(void **state)
 {
 	(void)state;
@@ -107,6 +108,7 @@ static void test_unprivileged_list(void **state)
 	close(fds[1]);
 }
 
+/* Case 45: what is no command. */
 static void test_unknown_command(void **state)
 {
 	struct tnl_conn nl;

@@ -322,6 +322,7 @@ static void test_inherited(void **state)
 	close(listener);
 }
 
+/* Case 28: the name that the client asks for chooses. */
 static void test_sni(void **state)
 {
 	const struct t_opts client = { .server_name = "other.test" };
@@ -395,6 +396,7 @@ static void alpn_case(const char *client_list, const char *server_list, const ch
 	close(fds[1]);
 }
 
+/* Case 28: a protocol that both have. */
 static void test_alpn(void **state)
 {
 	(void)state;
@@ -405,6 +407,7 @@ static void test_alpn(void **state)
 	alpn_case(NULL, "h2", "");
 }
 
+/* Case 28: and none. */
 static void test_alpn_mismatch(void **state)
 {
 	const struct t_opts client = { .server_name = "server.test", .alpn = "h2" };
@@ -452,6 +455,7 @@ static void test_alpn_peer(void **state)
 	close(listener);
 }
 
+/* Case 26: asked for, and right. */
 static void test_client_certificate(void **state)
 {
 	const struct t_opts client = { .server_name = "server.test", .credential = "client" };
@@ -487,7 +491,7 @@ static void test_client_certificate(void **state)
 	close(fds[1]);
 }
 
-/* A TLS 1.3 client is done before the server refuses it. */
+/* Case 26: a TLS 1.3 client is done before the server refuses it. */
 static void test_client_certificate_refused(void **state)
 {
 	const struct t_opts server = { .credential = "mutual" };
@@ -549,6 +553,7 @@ static const struct wrong unknown = { "unknown", "server.test", "issuer" };
 static const struct wrong wrong_name = { "other", "server.test", "name" };
 static const struct wrong wrong_usage = { "client", "client.test", "purpose" };
 
+/* Cases 23 and 24: each is told apart. */
 static void test_wrong_certificate(void **state)
 {
 	const struct wrong *wrong = *state;
