@@ -13,12 +13,11 @@
 
 static struct ctx client, server, other;
 
-/* The step fails with this status, says so to the peer, and is the last. */
-static void expect_refused(struct ctx *ctx, const void *token, size_t len, uint32_t status)
+/* The step fails by the peer's fault, says so to the peer, and is the last. */
+static void expect_refused(struct ctx *ctx, const void *token, size_t len)
 {
 	ctx_step(ctx, token, len);
-	if (ctx->last.status != status)
-		fail_msg("status %u, not %u: %s", ctx->last.status, status, ctx->last.text);
+	assert_in_range(ctx->last.status, KSC_STATUS_INTERNAL_ERROR + 1, KSC_STATUS_KEY_LIMIT);
 	assert_int_equal(ctx->last.direction, KSC_DIRECTION_SENT);
 	assert_true(ctx->last.token_len);
 	assert_true(ctx->last.text[0]);
@@ -35,8 +34,7 @@ static void case_16_wrong_context(void **state)
 	ctx_step(&client, NULL, 0);
 	ctx_step(&other, NULL, 0);
 	ctx_step(&server, client.last.token, client.last.token_len);
-	expect_refused(&other, server.last.token, server.last.token_len,
-		       KSC_STATUS_PROTOCOL_ERROR);
+	expect_refused(&other, server.last.token, server.last.token_len);
 	/* whom it was for has not lost anything */
 	ctx_step(&client, server.last.token, server.last.token_len);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
@@ -60,9 +58,7 @@ static void case_17_replayed_hello(void **state)
 	assert_int_equal(other.last.status, KSC_STATUS_CONTINUE_NEEDED);
 	assert_true(other.last.token_len != server.last.token_len ||
 		    memcmp(other.last.token, server.last.token, other.last.token_len) != 0);
-	ctx_step(&other, hello, len);
-	assert_in_range(other.last.status, KSC_STATUS_INTERNAL_ERROR + 1, KSC_STATUS_KEY_LIMIT);
-	assert_true(other.last.text[0]);
+	expect_refused(&other, hello, len);
 	/* the client that said it first goes on with the first that was told */
 	ctx_step(&client, server.last.token, server.last.token_len);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
@@ -106,7 +102,7 @@ static void test_distinct(void **state)
 	assert_int_equal(errors[n - 1], -ETIMEDOUT);
 
 	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
-	expect_refused(&server, "GET / HTTP/1.0\r\n\r\n", 18, KSC_STATUS_PROTOCOL_ERROR);
+	expect_refused(&server, "GET / HTTP/1.0\r\n\r\n", 18);
 	errors[n++] = -ECONNABORTED;
 
 	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
@@ -211,6 +207,9 @@ static bool open_many(int role, const void *token, size_t len)
 		if (ctx_try_offer(&ctx, 0, token, len))
 			return false;
 		n++;
+		/* what they come to is of no interest */
+		while (ctx_nl.queued)
+			nlmsg_free(ctx_nl.queue[--ctx_nl.queued]);
 	}
 	return rc == -EDQUOT && n == FLOOD;
 }
