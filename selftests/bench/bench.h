@@ -122,6 +122,8 @@ struct ksb_cost {
  * @KSB_SPLICE: the same through pipes, on both sides
  * @KSB_MEMORY: memory of an idle endpoint
  * @KSB_HANDSHAKE: connections made
+ * @KSB_CONTEXT: handshakes whose tokens the program carries
+ * @KSB_CONTEXT_MEMORY: memory of such a context, in kernel and daemon
  */
 enum ksb_kind {
 	KSB_STREAM,
@@ -130,6 +132,8 @@ enum ksb_kind {
 	KSB_SPLICE,
 	KSB_MEMORY,
 	KSB_HANDSHAKE,
+	KSB_CONTEXT,
+	KSB_CONTEXT_MEMORY,
 };
 
 /**
@@ -228,10 +232,16 @@ int ksb_measure_transfer(const struct ksb_transport *t, enum ksb_suite suite,
 /* memory.c */
 int ksb_measure_memory(const struct ksb_transport *t, enum ksb_suite suite,
 		       struct ksb_cost *cost);
+double ksb_memory_used(double *own);
 
 /* handshake.c */
 int ksb_measure_handshake(enum ksb_transport_id id, enum ksb_suite suite,
 			  bool resume, struct ksb_cost *cost);
+
+/* context.c */
+int ksb_measure_context(enum ksb_transport_id id, enum ksb_suite suite, struct ksb_cost *cost);
+int ksb_measure_context_memory(enum ksb_transport_id id, enum ksb_suite suite,
+			       struct ksb_cost *cost);
 
 /* mark.c */
 void ksb_mark_begin(void);

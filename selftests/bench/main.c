@@ -166,6 +166,10 @@ static int measure_cost(const struct ksb_work *w, enum ksb_suite suite, int i,
 		return ksb_measure_memory(ksb_transports[i], suite, cost);
 	case KSB_HANDSHAKE:
 		return ksb_measure_handshake(i, suite, w->resume, cost);
+	case KSB_CONTEXT:
+		return ksb_measure_context(i, suite, cost);
+	case KSB_CONTEXT_MEMORY:
+		return ksb_measure_context_memory(i, suite, cost);
 	default:
 		return ksb_measure_transfer(ksb_transports[i], suite, w, cost);
 	}
@@ -200,13 +204,19 @@ static void measure_one(const struct ksb_work *w, enum ksb_suite suite,
 		strerror(-err));
 }
 
+static bool per_suite(const struct ksb_work *w)
+{
+	return w->kind != KSB_MEMORY && w->kind != KSB_HANDSHAKE && w->kind != KSB_CONTEXT &&
+	       w->kind != KSB_CONTEXT_MEMORY;
+}
+
 /* What sealing and opening would cost the work if nothing else did. */
 static double raw_for(const struct ksb_work *w, enum ksb_suite suite)
 {
 	size_t record = w->write < KSB_RECORD ? w->write : KSB_RECORD;
 	double per_byte;
 
-	if (w->kind == KSB_MEMORY || w->kind == KSB_HANDSHAKE)
+	if (!per_suite(w))
 		return -1;
 	per_byte = ksb_raw_aead(suite, record);
 	if (per_byte < 0)
@@ -246,11 +256,6 @@ static void add_sides(const struct ksb_figure *f)
 	add_figure(&server);
 }
 
-static bool per_suite(const struct ksb_work *w)
-{
-	return w->kind != KSB_MEMORY && w->kind != KSB_HANDSHAKE;
-}
-
 static void measure(const struct ksb_work *w, enum ksb_suite suite)
 {
 	struct ksb_figure f = { 0 };
@@ -264,7 +269,7 @@ static void measure(const struct ksb_work *w, enum ksb_suite suite)
 		 per_suite(w) ? ksb_suite_names[suite] : "");
 	if (strncmp(f.name, select_prefix, strlen(select_prefix)))
 		return;
-	if (w->kind == KSB_MEMORY)
+	if (w->kind == KSB_MEMORY || w->kind == KSB_CONTEXT_MEMORY)
 		snprintf(f.unit, sizeof(f.unit), "%s", w->unit);
 	else
 		snprintf(f.unit, sizeof(f.unit), "%s/%s",

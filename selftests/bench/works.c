@@ -34,6 +34,8 @@ const struct ksb_work ksb_works[] = {
 	{ "handshake/full", KSB_HANDSHAKE, .unit = "connection" },
 	{ "handshake/resumed", KSB_HANDSHAKE, .resume = true,
 	  .unit = "connection" },
+	{ "context/handshake", KSB_CONTEXT, .unit = "handshake" },
+	{ "context/memory", KSB_CONTEXT_MEMORY, .unit = "bytes/context" },
 };
 
 const unsigned int ksb_n_works = sizeof(ksb_works) / sizeof(ksb_works[0]);

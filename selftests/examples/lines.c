@@ -94,7 +94,7 @@ int go_protected(struct lines *l, enum ksc_role role, const char *target)
 		return -1;
 	}
 	if (handshake(&s, &t)) {
-		kschannel_delete_context(s.context);
+		give_up(&s, l->fd);
 		return -1;
 	}
 	return protect(&s, l->fd);

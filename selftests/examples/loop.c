@@ -119,6 +119,24 @@ int protect(struct session *s, int fd)
 }
 
 /**
+ * give_up() - end a connection whose handshake has failed
+ * @s: the handshake
+ * @fd: the socket, which stays open
+ *
+ * Closed with bytes unread, it would be reset, and the alert might not arrive.
+ */
+void give_up(struct session *s, int fd)
+{
+	char rest[512];
+
+	kschannel_delete_context(s->context);
+	s->context = NULL;
+	shutdown(fd, SHUT_WR);
+	while (recv(fd, rest, sizeof(rest), 0) > 0)
+		;
+}
+
+/**
  * send_all() - write all of it
  * @fd: the socket
  * @data: what is to be sent

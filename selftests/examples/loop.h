@@ -40,6 +40,7 @@ struct session {
 
 int handshake(struct session *s, const struct transport *t);
 int protect(struct session *s, int fd);
+void give_up(struct session *s, int fd);
 int send_all(int fd, const void *data, size_t len);
 int listen_once(const char *port);
 int connect_to(const char *host, const char *port);

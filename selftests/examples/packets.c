@@ -107,7 +107,7 @@ int packets_handshake(struct session *s, int fd)
 		rc = s->role == KSC_ROLE_SERVER ? send_packet(fd, OVER, NULL, 0) :
 						  receive_rest(s, fd);
 	if (rc) {
-		kschannel_delete_context(s->context);
+		give_up(s, fd);
 		return -1;
 	}
 	return protect(s, fd);

@@ -3,7 +3,6 @@
  * What applications may get wrong with contexts, or do on purpose: each has an error
  * of its own, leaves nothing behind, and is nobody else's concern.
  */
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
