@@ -194,6 +194,18 @@ struct flood {
 	int end;
 };
 
+/* What the steps of a flood come to is of no interest. */
+static void drop_results(void)
+{
+	char part[16];
+
+	while (ctx_nl.queued)
+		nlmsg_free(ctx_nl.queue[--ctx_nl.queued]);
+	while (recv(nl_socket_get_fd(ctx_nl.sk), part, sizeof(part), MSG_DONTWAIT) >= 0 ||
+	       errno == ENOBUFS)
+		;
+}
+
 /* Of another user; each context has made, or got, a token. */
 static bool open_many(int role, const void *token, size_t len)
 {
@@ -206,9 +218,7 @@ static bool open_many(int role, const void *token, size_t len)
 		if (ctx_try_offer(&ctx, 0, token, len))
 			return false;
 		n++;
-		/* what they come to is of no interest */
-		while (ctx_nl.queued)
-			nlmsg_free(ctx_nl.queue[--ctx_nl.queued]);
+		drop_results();
 	}
 	return rc == -EDQUOT && n == FLOOD;
 }
