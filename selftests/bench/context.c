@@ -369,8 +369,8 @@ int ksb_measure_context_memory(enum ksb_transport_id id, enum ksb_suite suite,
 		.valid = !err, .total = (held[0] + held[1]) / 2, .tx = held[0], .rx = held[1],
 	};
 	if (!err)
-		printf("  %u contexts: a client's holds %.0f bytes, a server's %.0f\n", all, held[0],
-		       held[1]);
+		printf("  %u contexts: a client's holds %.0f bytes, a server's %.0f\n",
+		       all, held[0], held[1]);
 	for (i = 0; list && i < all; i++)
 		kschannel_delete_context(list[i]);
 	for (i = 0; i < 2; i++) {

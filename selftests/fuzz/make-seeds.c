@@ -170,28 +170,25 @@ static void record_with(const char *dir, const struct recording *r, struct other
 	replay(dir, r->name, r->wanted);
 }
 
-static void record(const char *dir, struct recording r, struct peer_options options)
+/* With a peer of OpenSSL's, or without options of its, an engine of ours. */
+static void record(const char *dir, const char *name, unsigned int options, size_t chunk,
+		   enum ksc_status wanted, const struct peer_options *peer)
 {
+	const struct recording r = {
+		.name = name, .options = options, .chunk = chunk, .wanted = wanted,
+	};
 	struct other *o = calloc(1, sizeof(*o));
 
 	if (!o)
 		abort();
-	o->peer = peer_new(&peer_openssl, &options);
-	record_with(dir, &r, o);
-	peer_free(o->peer);
-	free(o);
-}
-
-/* The other end is an engine, which has a ticket or takes one. */
-static void record_resumed(const char *dir, struct recording r)
-{
-	struct other *o = calloc(1, sizeof(*o));
-
-	if (!o)
-		abort();
-	o->engine = target_partner(r.options);
+	if (peer)
+		o->peer = peer_new(&peer_openssl, peer);
+	else
+		o->engine = target_partner(options);
 	o->step.status = KSC_STATUS_CONTINUE_NEEDED;
 	record_with(dir, &r, o);
+	if (o->peer)
+		peer_free(o->peer);
 	ksc_step_wipe(&o->step);
 	ksc_engine_free(o->engine);
 	free(o);
@@ -205,39 +202,40 @@ int main(int argc, char **argv)
 		.server_name = serve ? "server.test" : NULL, .ca = serve ? "ca" : NULL,
 		.alpn = "h2",
 	};
+	const enum ksc_status no_protocol = serve ? KSC_STATUS_PROTOCOL_ERROR :
+						    KSC_STATUS_ALERT_RECEIVED;
 	const char *dir = argv[1];
 	struct peer_options o;
 
 	if (argc != 2)
 		return EXIT_FAILURE;
 	o = base;
-	record(dir, (struct recording) { "tls13", 0, SIZE_MAX, KSC_STATUS_OK }, o);
-	record(dir, (struct recording) { "tls13-in-parts", 0, 100, KSC_STATUS_OK }, o);
-	record(dir, (struct recording) { "tls13-bytes", 0, 1, KSC_STATUS_OK }, o);
+	record(dir, "tls13", 0, SIZE_MAX, KSC_STATUS_OK, &o);
+	record(dir, "tls13-in-parts", 0, 100, KSC_STATUS_OK, &o);
+	record(dir, "tls13-bytes", 0, 1, KSC_STATUS_OK, &o);
 	o.groups = serve ? "X448:P-256" : "P-521";
-	record(dir, (struct recording) { "tls13-retry", 0, SIZE_MAX, KSC_STATUS_OK }, o);
+	record(dir, "tls13-retry", 0, SIZE_MAX, KSC_STATUS_OK, &o);
 	o = base;
 	o.tls12 = true;
-	record(dir, (struct recording) { "tls12", 0, SIZE_MAX, KSC_STATUS_OK }, o);
+	record(dir, "tls12", 0, SIZE_MAX, KSC_STATUS_OK, &o);
 	o.max_fragment = 512;
-	record(dir, (struct recording) { "tls12-in-parts", 0, 100, KSC_STATUS_OK }, o);
+	record(dir, "tls12-in-parts", 0, 100, KSC_STATUS_OK, &o);
 	o = base;
-	record(dir, (struct recording) { "tls12-only", TARGET_TLS12, SIZE_MAX, KSC_STATUS_OK }, o);
+	record(dir, "tls12-only", TARGET_TLS12, SIZE_MAX, KSC_STATUS_OK, &o);
 	o.alpn = "smtp";
-	record(dir, (struct recording) { .name = "no-protocol", .chunk = SIZE_MAX,
-		.wanted = serve ? KSC_STATUS_PROTOCOL_ERROR : KSC_STATUS_ALERT_RECEIVED }, o);
+	record(dir, "no-protocol", 0, SIZE_MAX, no_protocol, &o);
 	o = base;
 	o.cert = serve ? "client-unknown" : "unknown";
-	record(dir, (struct recording) { .name = "unknown-ca", .chunk = SIZE_MAX,
-		.wanted = KSC_STATUS_PEER_REJECTED }, o);
+	record(dir, "unknown-ca", 0, SIZE_MAX, KSC_STATUS_PEER_REJECTED, &o);
 	/* The server insists on a certificate; ours, or the peer, has one. */
 	o = base;
 	o.ask_cert = !serve;
 	o.ca = "ca";
-	record(dir, (struct recording) { "certificate", TARGET_CERT, SIZE_MAX, KSC_STATUS_OK }, o);
+	record(dir, "certificate", TARGET_CERT, SIZE_MAX, KSC_STATUS_OK, &o);
 	o.tls12 = true;
-	record(dir, (struct recording) { "certificate12", TARGET_CERT, SIZE_MAX, KSC_STATUS_OK }, o);
-	record_resumed(dir, (struct recording) { "resumed", TARGET_RESUME, SIZE_MAX, KSC_STATUS_OK });
-	record_resumed(dir, (struct recording) { "resumed-in-parts", TARGET_RESUME, 100, KSC_STATUS_OK });
+	record(dir, "certificate12", TARGET_CERT, SIZE_MAX, KSC_STATUS_OK, &o);
+	/* The other end is an engine, which has a ticket or takes one. */
+	record(dir, "resumed", TARGET_RESUME, SIZE_MAX, KSC_STATUS_OK, NULL);
+	record(dir, "resumed-in-parts", TARGET_RESUME, 100, KSC_STATUS_OK, NULL);
 	return EXIT_SUCCESS;
 }
