@@ -50,7 +50,7 @@ static void test_handshake(void **state)
 }
 
 /* Cases 2 and 3: too little changes nothing, however often. */
-static void test_incomplete(void **state)
+static void case_02_03_incomplete(void **state)
 {
 	uint8_t hello[KSC_MAX_TOKEN];
 	size_t len;
@@ -103,7 +103,7 @@ static size_t feed_as_needed(struct ctx *to, const uint8_t *flight, size_t len, 
 }
 
 /* Case 4: as many bytes as are said to be needed bring it to its end. */
-static void test_need(void **state)
+static void case_04_need(void **state)
 {
 	static uint8_t flights[2][KSC_MAX_TOKEN];
 	struct ctx *to = &server, *from = &client;
@@ -125,7 +125,7 @@ static void test_need(void **state)
 }
 
 /* Cases 5 and 8: what follows the end of the handshake is left alone. */
-static void test_extra(void **state)
+static void case_05_08_extra(void **state)
 {
 	static const uint8_t record[] = { 23, 3, 3, 0, 32, 'e', 'x', 't', 'r', 'a' };
 	uint8_t flight[KSC_MAX_TOKEN];
@@ -147,7 +147,7 @@ static void test_extra(void **state)
 }
 
 /* Case 12: what fails says so to the peer, and to its caller. */
-static void test_failure(void **state)
+static void case_12_failure(void **state)
 {
 	const struct t_opts wrong = { .server_name = "wrong.test" };
 
@@ -170,7 +170,7 @@ static void test_failure(void **state)
 }
 
 /* Case 16: what is no token at all. */
-static void test_http(void **state)
+static void case_16_http(void **state)
 {
 	(void)state;
 	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
@@ -180,7 +180,7 @@ static void test_http(void **state)
 }
 
 /* Case 16: the wrong role, in words and in deeds. */
-static void test_wrong_role(void **state)
+static void case_16_wrong_role(void **state)
 {
 	struct ctx other;
 
@@ -253,7 +253,7 @@ static void test_quota(void **state)
 }
 
 /* Case 18: the cap is on all that is offered together. */
-static void test_too_long(void **state)
+static void case_18_too_long(void **state)
 {
 	uint8_t hello[KSC_MAX_TOKEN];
 	unsigned int len;
@@ -275,7 +275,7 @@ static void test_too_long(void **state)
 }
 
 /* Cases 41 and 43: the second step is EBUSY; deletion comes at any time. */
-static void test_busy(void **state)
+static void case_41_43_busy(void **state)
 {
 	pid_t pid = daemon_pid();
 
@@ -298,7 +298,7 @@ static void test_busy(void **state)
 }
 
 /* Case 42: with the daemon gone before it answered, the next one gets the token. */
-static void test_daemon_dies(void **state)
+static void case_42_daemon_dies(void **state)
 {
 	(void)state;
 	make_hello(&client);
@@ -401,18 +401,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_handshake, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_incomplete, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_need, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_extra, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_failure, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_http, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_wrong_role, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_02_03_incomplete, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_04_need, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_05_08_extra, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_12_failure, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_16_http, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_16_wrong_role, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_no_context, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_bad_options, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_quota, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_too_long, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_busy, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_daemon_dies, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_18_too_long, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_41_43_busy, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_42_daemon_dies, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_timeout, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_no_room, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_unprivileged, ctx_setup, ctx_teardown),

@@ -323,7 +323,7 @@ static void test_inherited(void **state)
 }
 
 /* Case 28: the name that the client asks for chooses. */
-static void test_sni(void **state)
+static void case_28_sni(void **state)
 {
 	const struct t_opts client = { .server_name = "other.test" };
 	int fds[2];
@@ -397,7 +397,7 @@ static void alpn_case(const char *client_list, const char *server_list, const ch
 }
 
 /* Case 28: a protocol that both have. */
-static void test_alpn(void **state)
+static void case_28_alpn(void **state)
 {
 	(void)state;
 	alpn_case("h2,http/1.1", "http/1.1", "http/1.1");
@@ -408,7 +408,7 @@ static void test_alpn(void **state)
 }
 
 /* Case 28: and none. */
-static void test_alpn_mismatch(void **state)
+static void case_28_alpn_mismatch(void **state)
 {
 	const struct t_opts client = { .server_name = "server.test", .alpn = "h2" };
 	const struct t_opts server = { .alpn = "http/1.1" };
@@ -456,7 +456,7 @@ static void test_alpn_peer(void **state)
 }
 
 /* Case 26: asked for, and right. */
-static void test_client_certificate(void **state)
+static void case_26_client_certificate(void **state)
 {
 	const struct t_opts client = { .server_name = "server.test", .credential = "client" };
 	const struct t_opts server = { .credential = "mutual" };
@@ -721,16 +721,16 @@ int main(void)
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_ulp),
 		cmocka_unit_test(test_inherited),
-		cmocka_unit_test(test_sni),
+		cmocka_unit_test(case_28_sni),
 		cmocka_unit_test(test_by_address),
 		cmocka_unit_test(test_fingerprint),
-		cmocka_unit_test(test_alpn),
-		cmocka_unit_test(test_alpn_mismatch),
+		cmocka_unit_test(case_28_alpn),
+		cmocka_unit_test(case_28_alpn_mismatch),
 		T_CASE("ALPN, OpenSSL server", test_alpn_peer, &openssl_server),
 		T_CASE("ALPN, OpenSSL client", test_alpn_peer, &openssl_client),
 		T_CASE("ALPN, GnuTLS server", test_alpn_peer, &gnutls_server),
 		T_CASE("ALPN, GnuTLS client", test_alpn_peer, &gnutls_client),
-		cmocka_unit_test(test_client_certificate),
+		cmocka_unit_test(case_26_client_certificate),
 		T_CASE("client without a certificate", test_client_certificate_refused, NULL),
 		T_CASE("client with an unknown certificate", test_client_certificate_refused,
 		       "unknown-client"),
