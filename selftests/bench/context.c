@@ -39,7 +39,8 @@ static void add(struct flight *f, const void *data, size_t len)
 {
 	if (len > sizeof(f->data) - f->len)
 		errx(EXIT_FAILURE, "a flight of more than %zu bytes", sizeof(f->data));
-	memcpy(f->data + f->len, data, len);
+	if (len)
+		memcpy(f->data + f->len, data, len);
 	f->len += len;
 }
 
@@ -306,8 +307,13 @@ static int allow_contexts(unsigned int n)
 	return err;
 }
 
+/* One of many contexts */
+struct slot {
+	struct kschannel_context *ctx;
+};
+
 /* @n contexts that have made their first step, and how many bytes each holds; or less than 0 */
-static double fill(struct context *end, struct kschannel_context **list, unsigned int n)
+static double fill(struct context *end, struct slot *list, unsigned int n)
 {
 	double own = 0;
 	double used = 0;
@@ -321,7 +327,7 @@ static double fill(struct context *end, struct kschannel_context **list, unsigne
 			used = ksb_memory_used(&own);
 		end->ctx = NULL;
 		err = step(end);
-		list[i] = end->ctx;
+		list[i].ctx = end->ctx;
 		/* all servers hear the same */
 		end->in = hello;
 		if (err)
@@ -346,7 +352,7 @@ int ksb_measure_context_memory(enum ksb_transport_id id, enum ksb_suite suite,
 {
 	const unsigned int half = PER_CONNECTION * ksb_opt.connections / 2;
 	const unsigned int all = 2 * (half + FEW);
-	struct kschannel_context **list;
+	struct slot *list;
 	double held[2] = { 0, 0 };
 	unsigned int i;
 	int err;
@@ -372,7 +378,7 @@ int ksb_measure_context_memory(enum ksb_transport_id id, enum ksb_suite suite,
 		printf("  %u contexts: a client's holds %.0f bytes, a server's %.0f\n",
 		       all, held[0], held[1]);
 	for (i = 0; list && i < all; i++)
-		kschannel_delete_context(list[i]);
+		kschannel_delete_context(list[i].ctx);
 	for (i = 0; i < 2; i++) {
 		ends[i].ctx = NULL;
 		ends[i].in.len = 0;

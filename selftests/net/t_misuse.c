@@ -294,7 +294,7 @@ static void flood(int role, const void *token, size_t len)
 			first = last;
 	}
 	ctx_set_parameter("max_contexts", 4096);
-	if (last > first + FLOOD * 1024)
+	if (last > first + (size_t)FLOOD * 1024)
 		fail_msg("the daemon has grown from %zu to %zu bytes", first, last);
 }
 

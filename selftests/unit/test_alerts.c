@@ -288,7 +288,7 @@ static void case_18_empty_records(void **state)
 /* A few warnings are passed over; as many as a handshake may have bytes are its end. */
 static void case_22_warning_flood(void **state)
 {
-	static const size_t most[] = { 16 * ALERT_LEN, KSC_MAX_TOKEN };
+	static const size_t most[] = { (size_t)16 * ALERT_LEN, KSC_MAX_TOKEN };
 	static struct wire flight;
 	size_t k, i;
 
