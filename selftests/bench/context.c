@@ -312,11 +312,19 @@ struct slot {
 	struct kschannel_context *ctx;
 };
 
+/* Memory in use, without this process's own */
+static double held_by_others(void)
+{
+	double own;
+	double used = ksb_memory_used(&own);
+
+	return used - own;
+}
+
 /* @n contexts that have made their first step, and how many bytes each holds; or less than 0 */
 static double fill(struct context *end, struct slot *list, unsigned int n)
 {
-	double own = 0;
-	double used = 0;
+	double before = 0;
 	unsigned int i;
 
 	for (i = 0; i < n + FEW; i++) {
@@ -324,7 +332,7 @@ static double fill(struct context *end, struct slot *list, unsigned int n)
 		int err;
 
 		if (i == FEW)
-			used = ksb_memory_used(&own);
+			before = held_by_others();
 		end->ctx = NULL;
 		err = step(end);
 		list[i].ctx = end->ctx;
@@ -333,9 +341,7 @@ static double fill(struct context *end, struct slot *list, unsigned int n)
 		if (err)
 			return err;
 	}
-	used -= own;
-	used = ksb_memory_used(&own) - own - used;
-	return used / n;
+	return (held_by_others() - before) / n;
 }
 
 /**
