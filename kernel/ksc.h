@@ -64,6 +64,7 @@ enum ksc_counter {
 	KSC_CNT_TICKETS,
 	KSC_CNT_KEY_UPDATES_SENT,
 	KSC_CNT_KEY_UPDATES_RECEIVED,
+	KSC_CNT_CIPHERS_PARKED,
 	KSC_CNT_MAX
 };
 
@@ -87,6 +88,9 @@ struct ksc_counters {
  * @next_sock: hint for the next socket's id
  * @nr_socks: entries of @socks
  * @nr_contexts: entries of @contexts
+ * @idle: looks for idle connections while there are any in use, see idle.c
+ * @idle_at: id that @idle goes on with, 0 between rounds
+ * @in_use: a record was protected, or is thought to be soon, since the round began
  * @counters: see ksc_count()
  */
 struct ksc_net {
@@ -100,6 +104,9 @@ struct ksc_net {
 	u32 next_sock;
 	atomic_t nr_socks;
 	atomic_t nr_contexts;
+	struct delayed_work idle;
+	unsigned long idle_at;
+	bool in_use;
 	struct ksc_counters __percpu *counters;
 };
 
@@ -663,6 +670,24 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_free(struct ksc_tx *tx);
 void ksc_tx_exit(void);
+
+/* idle.c */
+void ksc_idle_init(struct ksc_net *kn);
+void ksc_idle_exit(struct ksc_net *kn);
+int ksc_wake(struct ksc_sock *ks, struct ksc_cipher *c);
+
+/**
+ * ksc_awake() - before a record, see to it that there is what it needs
+ * @ks: state
+ * @c: its keys for the direction
+ *
+ * Context: process, the socket's lock owned.
+ * Return: 0; -ENOMEM, and it may be tried again; or -EIO.
+ */
+static inline int ksc_awake(struct ksc_sock *ks, struct ksc_cipher *c)
+{
+	return likely(c->aead) ? 0 : ksc_wake(ks, c);
+}
 
 /* rekey.c */
 void ksc_tune(struct ksc_sock *ks);

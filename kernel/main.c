@@ -38,6 +38,7 @@ static int __net_init ksc_net_init(struct net *net)
 	 */
 	xa_init_flags(&kn->contexts, XA_FLAGS_LOCK_BH);
 	xa_init_flags(&kn->socks, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
+	ksc_idle_init(kn);
 	kn->counters = alloc_percpu(struct ksc_counters);
 	return kn->counters ? 0 : -ENOMEM;
 }
@@ -46,6 +47,7 @@ static void __net_exit ksc_net_exit(struct net *net)
 {
 	struct ksc_net *kn = ksc_net(net);
 
+	ksc_idle_exit(kn);
 	/* a child that nobody accepted is cleaned up after its socket is gone */
 	flush_workqueue(ksc_wq);
 	/* every socket held the namespace, every context its socket */

@@ -173,7 +173,7 @@ int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 wa
  * 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
  *
  * Return: bytes of additional data; in TLS 1.3 that is the header itself, in
- * TLS 1.2 it is in the cipher's aad.
+ * TLS 1.2 it is in the cipher's aead.
  */
 static unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
 {
@@ -192,7 +192,7 @@ static unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
 	} else {
 		ksc_cipher_nonce(c, NULL);
 	}
-	return v13 ? KSC_HEADER_LEN : ksc_aad_12(c->aad, c->seq, type, len);
+	return v13 ? KSC_HEADER_LEN : ksc_aad_12(c->aead->aad, c->seq, type, len);
 }
 
 /* A record was sealed */
@@ -229,6 +229,9 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	u8 *p;
 	int n, err;
 
+	err = ksc_awake(ks, &tx->cipher);
+	if (err)
+		return err;
 	while (left) {
 		n = ksc_tx_grow(sk, tx, left, &p);
 		if (n < 0) {
@@ -248,7 +251,7 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	assoclen = ksc_tx_frame(ks, p, inner, type);
 	ksc_sg_init(sg, tx->nfrags + !v13);
 	if (!v13) {
-		sg_set_buf(&sg[nsg++], tx->cipher.aad, assoclen);
+		sg_set_buf(&sg[nsg++], tx->cipher.aead->aad, assoclen);
 		hl = ksc_tx_header_len(tx);
 	}
 	for (i = 0; i < tx->nfrags; i++, hl = 0)
@@ -378,6 +381,9 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 	u8 *page, *p;
 	int n, err;
 
+	err = ksc_awake(ks, &tx->cipher);
+	if (err)
+		return err;
 	page = ksc_tx_small_get();
 	if (!page)
 		return -ENOMEM;
@@ -396,7 +402,7 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		sg_set_buf(sg, p - hl, hl + inner + KSC_TAG_LEN);
 	} else {
 		ksc_sg_init(sg, 2);
-		sg_set_buf(&sg[0], tx->cipher.aad, assoclen);
+		sg_set_buf(&sg[0], tx->cipher.aead->aad, assoclen);
 		sg_set_buf(&sg[1], p, inner + KSC_TAG_LEN);
 	}
 	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, inner);
@@ -575,7 +581,8 @@ int ksc_tx_alert(struct sock *sk, struct ksc_sock *ks, u8 level, u8 alert)
  * @ks: its state, TLS 1.3
  * @request: ask the peer to do the same
  *
- * Context: process. Return: 0 or an errno; the connection can't go on then.
+ * Context: process. Return: 0; -ENOMEM, and nothing was sent; or another errno, and
+ * the connection can't go on.
  */
 int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request)
 {
@@ -583,7 +590,9 @@ int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request)
 	int err;
 
 	err = ksc_tx_record(sk, ks, KSC_CT_HANDSHAKE, body, sizeof(body));
-	return err ?: ksc_cipher_update(&ks->tx.cipher);
+	if (!err)
+		ksc_cipher_update(&ks->tx.cipher);
+	return err;
 }
 
 /**
