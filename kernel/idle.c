@@ -15,11 +15,13 @@
 
 /* Sockets that are looked at in one go */
 #define KSC_IDLE_STEP	64
+/* Between two looks, in seconds */
+#define KSC_IDLE_SECONDS	10
 #define KSC_IDLE_MAX	86400U
 
-static unsigned int idle_seconds = 10;
+static unsigned int idle_seconds = KSC_IDLE_SECONDS;
 module_param(idle_seconds, uint, 0644);
-MODULE_PARM_DESC(idle_seconds, "free the cipher of a direction without records for so long, or up to twice that (0: never; default 10)");
+MODULE_PARM_DESC(idle_seconds, "free the cipher of a direction without records for this long, or up to twice that (0: never; default 10)");
 
 /* Is it one that memory may be written out by, so that it must not wait for that? */
 static bool ksc_idle_noio(const struct sock *sk)
@@ -27,13 +29,12 @@ static bool ksc_idle_noio(const struct sock *sk)
 	return ~sk->sk_allocation & GFP_KERNEL;
 }
 
-/* The next round, unless there is one */
+/* The next round, unless there is one; what looks again if the parameter says never */
 static void ksc_idle_again(struct ksc_net *kn)
 {
-	unsigned int s = min(READ_ONCE(idle_seconds), KSC_IDLE_MAX);
+	unsigned int s = min(READ_ONCE(idle_seconds) ?: KSC_IDLE_SECONDS, KSC_IDLE_MAX);
 
-	if (s)
-		queue_delayed_work(ksc_wq, &kn->idle, round_jiffies_relative(s * HZ));
+	queue_delayed_work(ksc_wq, &kn->idle, round_jiffies_relative(s * HZ));
 }
 
 /**
@@ -144,6 +145,10 @@ static void ksc_idle_work(struct work_struct *work)
 	struct ksc_net *kn = container_of(to_delayed_work(work), struct ksc_net, idle);
 	unsigned int i;
 
+	if (!kn->idle_at && !READ_ONCE(idle_seconds)) {
+		ksc_idle_again(kn);
+		return;
+	}
 	if (!kn->idle_at)
 		WRITE_ONCE(kn->in_use, false);
 	for (i = 0; i < KSC_IDLE_STEP; i++, kn->idle_at++) {
