@@ -83,6 +83,9 @@ struct ksb_pair {
  * @close: end the connection and free what @open made
  * @sendfile: as sendfile(2) from @off; NULL: read() and @send
  * @splices: splice(2) works on the socket
+ * @idle: let go of what idle connections don't need. False: not from now on; true:
+ *	wait until so many connections have, on which a record went either way since.
+ *	NULL: nothing is ever let go of
  *
  * The transports that use the socket as it is have ksb_sock_* here.
  */
@@ -94,13 +97,15 @@ struct ksb_transport {
 	void (*close)(struct ksb_pair *p);
 	ssize_t (*sendfile)(struct ksb_end *e, int file, off_t off, size_t len);
 	bool splices;
+	int (*idle)(bool on, unsigned int connections);
 };
 
 /**
  * struct ksb_cost - what a piece of work cost
  * @valid: it was measured
  * @total: per unit of work
- * @tx: of that, on the sending side; KSB_HANDSHAKE: the client's part
+ * @tx: of that, on the sending side; KSB_HANDSHAKE: the client's part; KSB_MEMORY:
+ *	just after use
  * @rx: of that, on the receiving side; KSB_HANDSHAKE: the server's part
  * @spread: (largest - smallest) / mean over the parts of the run
  * @stalls: times the work had to wait; they count the wait, not work
@@ -122,6 +127,7 @@ struct ksb_cost {
  * @KSB_SPLICE: the same through pipes, on both sides
  * @KSB_MEMORY: memory of an idle endpoint
  * @KSB_HANDSHAKE: connections made
+ * @KSB_GROWTH: records over many connections in turn
  */
 enum ksb_kind {
 	KSB_STREAM,
@@ -130,6 +136,7 @@ enum ksb_kind {
 	KSB_SPLICE,
 	KSB_MEMORY,
 	KSB_HANDSHAKE,
+	KSB_GROWTH,
 };
 
 /**
@@ -141,6 +148,7 @@ enum ksb_kind {
  * @bytes: how many bytes (round trips: KSB_RR) to measure
  * @nagle: leave TCP_NODELAY off
  * @resume: KSB_HANDSHAKE: with a ticket of an earlier connection
+ * @connections: KSB_GROWTH: how many
  * @unit: of the figures, without what is counted
  */
 struct ksb_work {
@@ -151,6 +159,7 @@ struct ksb_work {
 	size_t bytes;
 	bool nagle;
 	bool resume;
+	unsigned int connections;
 	const char *unit;
 };
 
@@ -228,6 +237,11 @@ int ksb_measure_transfer(const struct ksb_transport *t, enum ksb_suite suite,
 /* memory.c */
 int ksb_measure_memory(const struct ksb_transport *t, enum ksb_suite suite,
 		       struct ksb_cost *cost);
+
+/* growth.c */
+int ksb_measure_growth(enum ksb_transport_id id, enum ksb_suite suite,
+		       const struct ksb_work *w, struct ksb_cost *cost);
+void ksb_growth_end(void);
 
 /* handshake.c */
 int ksb_measure_handshake(enum ksb_transport_id id, enum ksb_suite suite,

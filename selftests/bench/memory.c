@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory of idle connections: how much less of the machine's is free with
- * many of them than with few.
+ * Memory of connections: how much less of the machine's is free with many of them
+ * than with few, just after they were used and when they have been idle for a while.
  */
 #include <err.h>
 #include <errno.h>
@@ -101,10 +101,10 @@ static int open_one(const struct ksb_transport *t, enum ksb_suite suite,
 }
 
 /**
- * ksb_measure_memory() - measure the memory of an idle endpoint
+ * ksb_measure_memory() - measure the memory of an endpoint
  * @t: what carries the connections
  * @suite: what protects them
- * @cost: the result, bytes
+ * @cost: the result, bytes: the total when idle, and tx just after use
  *
  * Return: 0, -EOPNOTSUPP if @t can't do it, -ENOENT if it is not here, or another negative errno.
  */
@@ -117,12 +117,15 @@ int ksb_measure_memory(const struct ksb_transport *t, enum ksb_suite suite,
 	double ends = 2.0 * ksb_opt.connections;
 	struct usage before = { 0 };
 	struct usage after = { 0 };
+	struct usage idle = { 0 };
 	unsigned int n = 0;
 	int err = 0;
 
 	if (!pairs)
 		return -ENOMEM;
 	memset(pairs, 0xff, many * sizeof(*pairs));
+	if (t->idle)
+		err = t->idle(false, 0);
 	while (n < many && !err) {
 		if (n == few)
 			usage_now(&before);
@@ -134,11 +137,19 @@ int ksb_measure_memory(const struct ksb_transport *t, enum ksb_suite suite,
 		usage_now(&after);
 		*cost = (struct ksb_cost){
 			.valid = true,
-			.total = (before.free - after.free) / ends,
+			.tx = (before.free - after.free) / ends,
 		};
+		cost->total = cost->tx;
 		printf("  %s: %.0f bytes, slab %.0f, own memory %.0f\n",
-		       t->name, cost->total, (after.slab - before.slab) / ends,
+		       t->name, cost->tx, (after.slab - before.slab) / ends,
 		       (after.user - before.user) / ends);
+	}
+	if (!err && t->idle)
+		err = t->idle(true, many);
+	if (!err && t->idle) {
+		usage_now(&idle);
+		/* of all, the first few of them too */
+		cost->total -= (idle.free - after.free) / (2.0 * many);
 	}
 	while (n)
 		t->close(&pairs[--n]);
