@@ -43,6 +43,7 @@ struct ksc_key {
  * @salt_len: bytes of implicit nonce, TLS 1.2
  * @explicit_len: bytes of nonce in each record, TLS 1.2
  * @nonce_at: where the nonce begins in what the kernel's AEAD takes for it
+ * @rereads: sealing reads the plaintext more than once, so it must not change
  * @limit: records that one key may protect (RFC 8446 5.5)
  */
 struct ksc_suite {
@@ -56,6 +57,7 @@ struct ksc_suite {
 	u8 salt_len;
 	u8 explicit_len;
 	u8 nonce_at;
+	bool rereads;
 	u64 limit;
 };
 
@@ -124,8 +126,9 @@ void ksc_cipher_update(struct ksc_cipher *c);
 void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit);
 void ksc_cipher_free(struct ksc_cipher *c);
 void ksc_aead_free(struct ksc_aead *aead);
-int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *sg,
-		    unsigned int assoclen, unsigned int len);
+int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *src,
+		    struct scatterlist *dst, unsigned int assoclen,
+		    unsigned int len);
 int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
 		    struct scatterlist *dst, unsigned int assoclen,
 		    unsigned int len);

@@ -17,7 +17,7 @@ static void ksc_context_release(struct kref *ref)
 	struct ksc_context *ctx = container_of(ref, struct ksc_context, ref);
 
 	ksc_step_free(ctx->step);
-	ksc_sock_put(ctx->owner);
+	ctx->transport->put(ctx->owner);
 	kfree_rcu(ctx, rcu);
 }
 
@@ -77,11 +77,11 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 	INIT_DELAYED_WORK(&ctx->timer, ksc_context_timer);
 
 	ctx->owner = owner;
-	ksc_sock_get(owner);
+	transport->get(owner);
 	kref_get(&ctx->ref);
 	/* complete: from here on a daemon that registers may kick it */
 	if (xa_err(xa_store_bh(&kn->contexts, ctx->id, ctx, GFP_KERNEL))) {
-		ksc_sock_put(owner);
+		transport->put(owner);
 		kfree(ctx);
 		return NULL;
 	}
@@ -244,6 +244,25 @@ void ksc_context_next(struct ksc_context *ctx)
 	ctx->state = KSC_CTX_IDLE;
 	ctx->seq++;
 	spin_unlock(&ctx->lock);
+}
+
+/**
+ * ksc_context_settled() - the answer ended the handshake
+ * @ctx: the context
+ *
+ * The daemon has let go of it: there is nothing to tell it when the context ends.
+ *
+ * Return: the daemon's port, 0 if it has gone.
+ */
+u32 ksc_context_settled(struct ksc_context *ctx)
+{
+	u32 portid;
+
+	spin_lock(&ctx->lock);
+	portid = ctx->portid;
+	ctx->portid = 0;
+	spin_unlock(&ctx->lock);
+	return portid;
 }
 
 /**

@@ -31,6 +31,7 @@
 #define CCM12(n)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "ccm(aes)",		\
 	  .key_len = 16, .salt_len = 4, .explicit_len = 8, .nonce_at = 1,	\
+	  .rereads = true,							\
 	  .limit = KSC_CCM_LIMIT }
 
 static const struct ksc_suite ksc_suites[] = {
@@ -46,7 +47,7 @@ static const struct ksc_suite ksc_suites[] = {
 	  .limit = KSC_CHACHA_LIMIT },
 	{ .suite = 0x1304, .version = KSC_VERSION_1_3, .aead = "ccm(aes)",
 	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 16, .nonce_at = 1,
-	  .limit = KSC_CCM_LIMIT },
+	  .rereads = true, .limit = KSC_CCM_LIMIT },
 	/* RFC 5289: ECDHE with ECDSA and RSA; RFC 5288: DHE with RSA */
 	GCM12(0xc02b, 16),
 	GCM12(0xc02f, 16),
@@ -369,9 +370,11 @@ static int ksc_cipher_crypt(struct ksc_cipher *c, struct scatterlist *src,
 }
 
 /**
- * ksc_cipher_seal() - encrypt a record in place
+ * ksc_cipher_seal() - encrypt a record
  * @c: keys with what a record needs
- * @sg: additional data, plaintext, room for the tag
+ * @src: additional data and plaintext
+ * @dst: as many bytes of additional data, then room for the ciphertext and the tag;
+ *	the same as @src if it is to be done in place
  * @assoclen: bytes of additional data
  * @len: bytes of plaintext
  *
@@ -380,11 +383,12 @@ static int ksc_cipher_crypt(struct ksc_cipher *c, struct scatterlist *src,
  * Context: process, may sleep; the socket's lock.
  * Return: 0, or -EIO and the connection can't go on.
  */
-int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *sg,
-		    unsigned int assoclen, unsigned int len)
+int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *src,
+		    struct scatterlist *dst, unsigned int assoclen,
+		    unsigned int len)
 {
 	/* part of it may be encrypted now: no error is one to try again after */
-	return ksc_cipher_crypt(c, sg, sg, assoclen, len, true) ? -EIO : 0;
+	return ksc_cipher_crypt(c, src, dst, assoclen, len, true) ? -EIO : 0;
 }
 
 /**

@@ -14,11 +14,9 @@
 
 #include "ksc.h"
 
-/* 256 KiB for each CPU that sends: what is in flight on a fast, short path */
-#define KSC_FRAG_SLOTS	8
+/* 1 MiB of a kind for each CPU that sends: what is in flight on a fast, short path */
+#define KSC_FRAG_SLOTS	32
 #define KSC_FRAG_ORDER	get_order(32768)
-/* AES's block */
-#define KSC_FRAG_ALIGN	16
 
 /**
  * struct ksc_frags - a CPU's pages
@@ -34,7 +32,19 @@ struct ksc_frags {
 	u32 offset;
 };
 
-static DEFINE_PER_CPU(struct ksc_frags, ksc_frags);
+/*
+ * What is in phase with the pages it comes from has pages of its own: it fills them,
+ * as no header or tag comes between.
+ */
+enum { KSC_FRAGS_ANY, KSC_FRAGS_PHASE, KSC_FRAGS_KINDS };
+static DEFINE_PER_CPU(struct ksc_frags [KSC_FRAGS_KINDS], ksc_frags);
+
+static struct ksc_frags *ksc_frags_lock(u32 align)
+{
+	preempt_disable();
+	return this_cpu_ptr(ksc_frags) +
+	       (align == PAGE_SIZE ? KSC_FRAGS_PHASE : KSC_FRAGS_ANY);
+}
 
 /* A page that nobody else reads; the one used last, if there is a choice */
 static bool ksc_frags_recycle(struct ksc_frags *f)
@@ -68,20 +78,21 @@ static struct page *ksc_frags_alloc(gfp_t gfp)
  *	longer, or there is one more with a page reference of its own
  * @nfrags: how many
  * @want: bytes; fewer may be had
- * @skip: of the record's first piece this byte, at which the payload begins, is
- *	aligned so that no AES block straddles pages; the piece is longer
+ * @phase: the piece begins at an offset of which this is the remainder when divided
+ *	by @align
+ * @align: a power of two, one page at most; 1 for right behind what was taken last
+ * @min: bytes that are to be had at least
  * @gfp: for a new page
  * @p: set to the first byte
  *
  * Context: process. Return: bytes taken, -ENOMEM, or -ENOSPC if the record
  * would be in too many pieces.
  */
-int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
-		  gfp_t gfp, u8 **p)
+int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
+		  u32 min, gfp_t gfp, u8 **p)
 {
 	struct bio_vec *last = *nfrags ? &frag[*nfrags - 1] : NULL;
-	u32 min = last ? 1 : skip + KSC_FRAG_ALIGN;
-	struct ksc_frags *f = get_cpu_ptr(&ksc_frags);
+	struct ksc_frags *f = ksc_frags_lock(align);
 	struct page *page = f->page[f->cur], *fresh;
 	u32 offset, slot;
 	int n;
@@ -93,17 +104,16 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
 				f->offset = 0;
 			}
 			offset = f->offset;
-			if (!last)
-				offset = ALIGN(offset + skip, KSC_FRAG_ALIGN) - skip;
+			offset += (phase - offset) & (align - 1);
 			if (offset + min <= page_size(page))
 				break;
 		}
 		if (!ksc_frags_recycle(f)) {
-			put_cpu_ptr(&ksc_frags);
+			preempt_enable();
 			fresh = ksc_frags_alloc(gfp);
 			if (!fresh)
 				return -ENOMEM;
-			f = get_cpu_ptr(&ksc_frags);
+			f = ksc_frags_lock(align);
 			/* slots fill up first; then whoever reads it frees it */
 			slot = (f->cur + 1) % KSC_FRAG_SLOTS;
 			if (f->page[slot])
@@ -126,7 +136,7 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
 	}
 	if (n > 0)
 		f->offset = offset + n;
-	put_cpu_ptr(&ksc_frags);
+	preempt_enable();
 	*p = page_address(page) + offset;
 	return n;
 }
@@ -141,10 +151,13 @@ void ksc_frag_exit(void)
 	int cpu, i;
 
 	for_each_possible_cpu(cpu) {
-		struct ksc_frags *f = per_cpu_ptr(&ksc_frags, cpu);
+		struct ksc_frags *f = per_cpu(ksc_frags, cpu);
 
-		for (i = 0; i < KSC_FRAG_SLOTS; i++)
-			if (f->page[i])
-				put_page(f->page[i]);
+		for (i = 0; i < KSC_FRAG_SLOTS * KSC_FRAGS_KINDS; i++) {
+			struct page *page = f[i / KSC_FRAG_SLOTS].page[i % KSC_FRAG_SLOTS];
+
+			if (page)
+				put_page(page);
+		}
 	}
 }

@@ -4,17 +4,19 @@
  * that owns them.
  *
  * Locking, outermost first:
+ *   ksc_handle.lock	a context that an application has
  *   lock_sock(sk)	everything in struct ksc_sock that says nothing else;
  *			softirq callbacks of TCP run under the socket's
  *			spinlock with nobody owning it, which is the same lock
  *   ksc_sock.lock	options and ksc_sock.sk, for clone and dump; what netlink
  *			asks of a socket
  *   ksc_context.lock	the state of the one step in flight
- *   ksc_net.lock	which daemon is registered
+ *   ksc_net.lock	which daemon is registered; the applications' contexts
  */
 #ifndef _KSC_H
 #define _KSC_H
 
+#include <linux/hashtable.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/bvec.h>
@@ -79,11 +81,12 @@ struct ksc_counters {
 /**
  * struct ksc_net - what belongs to a network namespace
  * @net: the namespace; it outlives every socket in it and so this
- * @lock: @portid, @had_daemon
+ * @lock: @portid, @had_daemon, @handles
  * @portid: netlink port of the registered daemon, 0 for none
  * @had_daemon: there has been one: a handshake without one waits for the next
  * @contexts: struct ksc_context by id
- * @next_context: the next context's id; never used twice
+ * @next_context: the last context's id; none is used twice
+ * @handles: contexts that applications have, by their netlink socket's port
  * @socks: struct ksc_sock by id
  * @next_sock: hint for the next socket's id
  * @nr_socks: entries of @socks
@@ -95,11 +98,12 @@ struct ksc_counters {
  */
 struct ksc_net {
 	struct net *net;
-	spinlock_t lock;	/* portid, had_daemon */
+	spinlock_t lock;	/* portid, had_daemon, handles */
 	u32 portid;
 	bool had_daemon;
 	struct xarray contexts;
 	atomic64_t next_context;
+	DECLARE_HASHTABLE(handles, 8);
 	struct xarray socks;
 	u32 next_sock;
 	atomic_t nr_socks;
@@ -239,6 +243,7 @@ enum ksc_update {
  * @pending: @frag is ciphertext that TCP had no room for
  * @more: the sender of @pending, or of what is open, said MSG_MORE
  * @held: what is open goes out at @deadline
+ * @nagle: what is open goes out when TCP would send it
  * @closed: close_notify was sent
  * @update: enum ksc_update, a KeyUpdate that is owed
  * @len: plaintext bytes in the record under construction
@@ -259,6 +264,7 @@ struct ksc_tx {
 	bool pending;
 	bool more;
 	bool held;
+	bool nagle;
 	bool closed;
 	u8 update;
 	u16 len;
@@ -298,7 +304,8 @@ struct ksc_rxq {
  * @bad: that record's header is refused with this alert
  * @closed: close_notify was received
  * @hs: follows post-handshake messages
- * @stage: what has come of a record that the receive buffer has no room for
+ * @stage: what has come of a record that the receive buffer has no room for; or what
+ *	an application had read before it attached a context
  * @stage_len: bytes in @stage
  * @bytes: application bytes received
  * @records: records received
@@ -448,6 +455,7 @@ int ksc_proto_init(void);
 void ksc_proto_exit(void);
 int ksc_ulp_attach(struct sock *sk);
 bool ksc_pristine(const struct sock *sk);
+void ksc_give_back(struct sock *sk);
 bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o);
 struct proto *ksc_base_proto(const struct sock *sk);
 const struct proto_ops *ksc_base_ops(const struct sock *sk);
@@ -471,8 +479,10 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks);
 void ksc_wake_reader(struct sock *sk, struct ksc_sock *ks);
 void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks);
 void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks);
+bool ksc_hears_of_space(const struct sock *sk);
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
+void ksc_disarm(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
 void ksc_release_work(struct ksc_sock *ks);
 
@@ -510,6 +520,7 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		   unsigned int optlen);
 int ksc_getsockopt(struct sock *sk, int level, int optname,
 		   char __user *optval, int __user *optlen);
+struct ksc_blob *ksc_blob_make(bool list, sockptr_t from, unsigned int len);
 void ksc_options_copy(struct ksc_options *to, const struct ksc_options *from);
 void ksc_options_free(struct ksc_options *opt);
 
@@ -524,9 +535,19 @@ const char *ksc_status_text(u32 status);
  * @kick: there is news: a step came, the time is over, the daemon came or
  *	went or has room again. Called in any context, with no lock held that
  *	the owner would need; the owner looks at the context when it can.
+ * @get: takes a reference on the owner
+ * @put: drops it
+ * @describe: tells the daemon who begins, and what it wants
+ * @copy: copies the first bytes of the token under way
+ *
+ * @describe and @copy are called with the owner's lock.
  */
 struct ksc_transport {
 	void (*kick)(void *owner);
+	void (*get)(void *owner);
+	void (*put)(void *owner);
+	int (*describe)(struct sk_buff *msg, void *owner);
+	int (*copy)(void *owner, void *to, u32 len);
 };
 
 /* enum ksc_context_state - where the one step in flight is */
@@ -609,6 +630,7 @@ int ksc_context_answer(struct ksc_context *ctx, u32 portid, u32 seq,
 		       struct ksc_step *step);
 enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step);
 void ksc_context_next(struct ksc_context *ctx);
+u32 ksc_context_settled(struct ksc_context *ctx);
 void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 portid);
 void ksc_contexts_kick(struct ksc_net *kn);
 bool ksc_daemon_present(struct ksc_net *kn);
@@ -618,12 +640,16 @@ bool ksc_daemon_expected(struct ksc_net *kn);
 void ksc_pump_init(struct ksc_sock *ks);
 void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay);
 void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks);
+int ksc_install(struct ksc_sock *ks, struct ksc_step *step);
 
 /* netlink.c */
+extern struct genl_family ksc_nl_family;
 int ksc_netlink_init(void);
 void ksc_netlink_exit(void);
-int ksc_netlink_offer(struct ksc_context *ctx, struct sock *sk,
-		      struct ksc_sock *ks, u32 len);
+int ksc_netlink_put_caller(struct sk_buff *msg, const struct ksc_net *kn,
+			   const struct ksc_options *opt, kuid_t uid, kgid_t gid);
+int ksc_netlink_put_ends(struct sk_buff *msg, const struct sock *sk);
+int ksc_netlink_offer(struct ksc_context *ctx, u32 len);
 void ksc_netlink_gone(struct ksc_net *kn, u32 portid, u64 id);
 void ksc_netlink_ticket(struct ksc_net *kn, u32 portid, u64 id, const u8 *data,
 			u32 len);
@@ -639,8 +665,8 @@ struct ksc_step *ksc_step_parse(struct genl_info *info);
 void ksc_step_free(struct ksc_step *step);
 
 /* frag.c */
-int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 skip,
-		  gfp_t gfp, u8 **p);
+int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
+		  u32 min, gfp_t gfp, u8 **p);
 void ksc_frag_exit(void);
 
 /* tx.c */
@@ -655,12 +681,20 @@ void ksc_tx_drop(struct ksc_tx *tx);
 int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
 bool ksc_tx_crowded(const struct ksc_sock *ks);
 u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len);
+static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
+{
+	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
+}
+
+int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at);
+int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
+		   u32 inner);
 int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
 int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		 struct iov_iter *from, u32 len);
-void ksc_tx_hold(struct ksc_sock *ks);
+void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_raw(struct sock *sk, const void *data, size_t len);
@@ -689,6 +723,9 @@ static inline int ksc_awake(struct ksc_sock *ks, struct ksc_cipher *c)
 	return likely(c->aead) ? 0 : ksc_wake(ks, c);
 }
 
+/* splice.c */
+int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len);
+
 /* rekey.c */
 void ksc_tune(struct ksc_sock *ks);
 int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks);
@@ -699,6 +736,9 @@ int ksc_rekey_ask(struct ksc_sock *ks, enum ksc_update update);
 void ksc_rekey_asked(struct sock *sk, struct ksc_sock *ks);
 
 /* send.c */
+/* Most that a record adds to its content, without padding */
+#define KSC_TX_OVERHEAD	(KSC_HEADER_LEN + 8 + 1 + KSC_TAG_LEN)
+bool ksc_tx_nagle(const struct sock *sk, const struct ksc_sock *ks, u32 len);
 int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
 void ksc_uncork(struct sock *sk);
@@ -722,6 +762,11 @@ int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
 void ksc_rx_free(struct sock *sk, struct ksc_rx *rx);
+
+/* attach.c */
+int ksc_set_attach(struct sock *sk, sockptr_t optval, unsigned int optlen);
+int ksc_get_detach(struct sock *sk, char __user *optval, int __user *optlen);
+int ksc_set_close_notify(struct sock *sk);
 
 /* rec.c, see rec.h too */
 bool ksc_rx_has_plain(const struct ksc_rx *rx);

@@ -46,7 +46,12 @@ static void ksc_ktls_data_ready(struct sock *sk)
 	kt = ksc_ktls(ks);
 	if (!kt->rx_on || ksc_ktls_ready(sk, kt))
 		ks->data_ready(sk);
-	else if (ksc_rx_stalled(sk, ks))
+	else if (!ksc_rx_stalled(sk, ks))
+		return;
+	/* it can't come before what is there was read; or it is staged */
+	else if (ksc_rx_has_plain(&ks->rx))
+		ks->data_ready(sk);
+	else
 		ksc_pump_kick(ks, 0);
 }
 

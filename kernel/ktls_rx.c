@@ -73,14 +73,16 @@ bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt)
  * @sk: socket, locked and owned
  * @kt: its state
  *
+ * Not before what is decrypted was read.
+ *
  * Context: process.
  */
 void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
 {
 	struct ksc_sock *ks = &kt->ks;
 
-	if (!kt->rx_on || ksc_ktls_ready(sk, kt) || kt->stopped ||
-	    !ksc_rx_stalled(sk, ks))
+	if (!kt->rx_on || ksc_rx_has_plain(&ks->rx) || ksc_ktls_ready(sk, kt) ||
+	    kt->stopped || !ksc_rx_stalled(sk, ks))
 		return;
 	if (ksc_rx_stage_some(sk, ks))
 		ksc_pump_kick(ks, HZ / 10);
@@ -140,6 +142,9 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt, long *timeo,
 		if (sk->sk_err)
 			return copied ? -sk->sk_err : sock_error(sk);
 		if (sk->sk_shutdown & RCV_SHUTDOWN || sock_flag(sk, SOCK_DONE))
+			return 0;
+		/* no more comes before what was seen is read */
+		if (peek && copied && ksc_rx_stalled(sk, &kt->ks))
 			return 0;
 		if (!*timeo)
 			return -EAGAIN;

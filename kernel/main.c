@@ -32,6 +32,7 @@ static int __net_init ksc_net_init(struct net *net)
 
 	kn->net = net;
 	spin_lock_init(&kn->lock);
+	hash_init(kn->handles);
 	/*
 	 * Sockets come in softirq, with their listeners' children. Contexts do
 	 * not, but both locks are of one class.

@@ -65,7 +65,34 @@ static const struct nla_policy ksc_stats_get_do_nl_policy[2] = {
 	[1] = { .type = NLA_REJECT, },
 };
 
-const struct genl_ops ksc_nl_ops[5] = {
+/* request of KSC_CMD_CONTEXT_OPEN */
+static const struct nla_policy ksc_context_open_do_nl_policy[KSC_A_CONTEXT_DEADLINE + 1] = {
+	[KSC_A_CONTEXT_ROLE] = NLA_POLICY_MAX(NLA_U32, 2),
+	[KSC_A_CONTEXT_SERVER_NAME] = { .type = NLA_NUL_STRING, .len = 255, },
+	[KSC_A_CONTEXT_CREDENTIAL] = { .type = NLA_NUL_STRING, .len = 255, },
+	[KSC_A_CONTEXT_ALPN] = { .type = NLA_BINARY, .len = 512, },
+	[KSC_A_CONTEXT_VERIFY] = NLA_POLICY_MAX(NLA_U32, 3),
+	[KSC_A_CONTEXT_DEADLINE] = { .type = NLA_U32, },
+};
+
+/* request of KSC_CMD_CONTEXT_STEP */
+static const struct nla_policy ksc_context_step_do_nl_policy[KSC_A_CONTEXT_TOKEN + 1] = {
+	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
+	[KSC_A_CONTEXT_ROLE] = NLA_POLICY_MAX(NLA_U32, 2),
+	[KSC_A_CONTEXT_TOKEN] = { .type = NLA_BINARY, .len = 64000, },
+};
+
+/* request of KSC_CMD_CONTEXT_GET */
+static const struct nla_policy ksc_context_get_do_nl_policy[KSC_A_CONTEXT_ID + 1] = {
+	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
+};
+
+/* request of KSC_CMD_CONTEXT_CLOSE */
+static const struct nla_policy ksc_context_close_do_nl_policy[KSC_A_CONTEXT_ID + 1] = {
+	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
+};
+
+const struct genl_ops ksc_nl_ops[9] = {
 	{
 		.cmd		= KSC_CMD_REGISTER,
 		.doit		= ksc_nl_register_doit,
@@ -97,5 +124,29 @@ const struct genl_ops ksc_nl_ops[5] = {
 		.doit		= ksc_nl_stats_get_doit,
 		.policy		= ksc_stats_get_do_nl_policy,
 		.maxattr	= ARRAY_SIZE(ksc_stats_get_do_nl_policy) - 1,
+	},
+	{
+		.cmd		= KSC_CMD_CONTEXT_OPEN,
+		.doit		= ksc_nl_context_open_doit,
+		.policy		= ksc_context_open_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_context_open_do_nl_policy) - 1,
+	},
+	{
+		.cmd		= KSC_CMD_CONTEXT_STEP,
+		.doit		= ksc_nl_context_step_doit,
+		.policy		= ksc_context_step_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_context_step_do_nl_policy) - 1,
+	},
+	{
+		.cmd		= KSC_CMD_CONTEXT_GET,
+		.doit		= ksc_nl_context_get_doit,
+		.policy		= ksc_context_get_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_context_get_do_nl_policy) - 1,
+	},
+	{
+		.cmd		= KSC_CMD_CONTEXT_CLOSE,
+		.doit		= ksc_nl_context_close_doit,
+		.policy		= ksc_context_close_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_context_close_do_nl_policy) - 1,
 	},
 };

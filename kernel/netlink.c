@@ -11,9 +11,10 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
+#include "handle.h"
 #include "netlink-gen.h"
 
-static struct genl_family ksc_nl_family __ro_after_init = {
+struct genl_family ksc_nl_family __ro_after_init = {
 	.name		= KSC_FAMILY_NAME,
 	.version	= KSC_FAMILY_VERSION,
 	.netnsok	= true,
@@ -97,6 +98,7 @@ static int ksc_nl_notify(struct notifier_block *nb, unsigned long event, void *p
 	spin_unlock(&kn->lock);
 	if (gone)
 		ksc_contexts_daemon_gone(kn, n->portid);
+	ksc_handles_gone(kn, n->portid);
 	return NOTIFY_DONE;
 }
 
@@ -138,41 +140,66 @@ static int ksc_put_blob(struct sk_buff *msg, int attr, const struct ksc_blob *b)
 	return nla_put(msg, attr, b->len + (attr != KSC_A_CONTEXT_ALPN), b->data);
 }
 
-static int ksc_put_new(struct sk_buff *msg, const struct ksc_context *ctx,
-		       const struct sock *sk, const struct ksc_sock *ks)
+/**
+ * ksc_netlink_put_caller() - tell the daemon who begins a context
+ * @msg: context-new
+ * @kn: namespace
+ * @opt: what is wanted
+ * @uid: who wants it
+ * @gid: and as which group
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int ksc_netlink_put_caller(struct sk_buff *msg, const struct ksc_net *kn,
+			   const struct ksc_options *opt, kuid_t uid, kgid_t gid)
 {
-	struct user_namespace *ns = sock_net(sk)->user_ns;
-	long left = ctx->deadline - jiffies;
+	struct user_namespace *ns = kn->net->user_ns;
 
-	if (nla_put_u32(msg, KSC_A_CONTEXT_ROLE, ctx->role) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, ks->opt.verify) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_UID, from_kuid_munged(ns, ks->uid)) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_GID, from_kgid_munged(ns, ks->gid)) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE,
-			left > 0 ? jiffies_to_msecs(left) : 0) ||
-	    ksc_put_blob(msg, KSC_A_CONTEXT_SERVER_NAME, ks->opt.server_name) ||
-	    ksc_put_blob(msg, KSC_A_CONTEXT_CREDENTIAL, ks->opt.credential) ||
-	    ksc_put_blob(msg, KSC_A_CONTEXT_ALPN, ks->opt.alpn) ||
-	    ksc_put_addr(msg, KSC_A_CONTEXT_LOCAL, sk, false) ||
-	    ksc_put_addr(msg, KSC_A_CONTEXT_PEER, sk, true))
+	if (nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, opt->verify) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_UID, from_kuid_munged(ns, uid)) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_GID, from_kgid_munged(ns, gid)) ||
+	    ksc_put_blob(msg, KSC_A_CONTEXT_SERVER_NAME, opt->server_name) ||
+	    ksc_put_blob(msg, KSC_A_CONTEXT_CREDENTIAL, opt->credential) ||
+	    ksc_put_blob(msg, KSC_A_CONTEXT_ALPN, opt->alpn))
 		return -EMSGSIZE;
 	return 0;
 }
 
 /**
+ * ksc_netlink_put_ends() - tell the daemon between whom the connection is
+ * @msg: context-new
+ * @sk: socket
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int ksc_netlink_put_ends(struct sk_buff *msg, const struct sock *sk)
+{
+	return ksc_put_addr(msg, KSC_A_CONTEXT_LOCAL, sk, false) ?:
+	       ksc_put_addr(msg, KSC_A_CONTEXT_PEER, sk, true);
+}
+
+static int ksc_put_new(struct sk_buff *msg, const struct ksc_context *ctx)
+{
+	long left = ctx->deadline - jiffies;
+
+	if (nla_put_u32(msg, KSC_A_CONTEXT_ROLE, ctx->role) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE,
+			left > 0 ? jiffies_to_msecs(left) : 0))
+		return -EMSGSIZE;
+	return ctx->transport->describe(msg, ctx->owner);
+}
+
+/**
  * ksc_netlink_offer() - offer the daemon a token
  * @ctx: the context; its state goes from idle to offered
- * @sk: socket, locked and owned, from whose queue the token is copied
- * @ks: its state
- * @len: bytes of token
+ * @len: bytes of token, which the transport copies
  *
- * Context: process. Return: 0; -EBUSY if a step is in flight; -EHOSTDOWN if
- * there is no daemon; -EAGAIN or -ENOBUFS if its queue is full.
+ * Context: process, the owner's lock. Return: 0; -EBUSY if a step is in flight;
+ * -EHOSTDOWN if there is no daemon; -EAGAIN or -ENOBUFS if its queue is full.
  */
-int ksc_netlink_offer(struct ksc_context *ctx, struct sock *sk,
-		      struct ksc_sock *ks, u32 len)
+int ksc_netlink_offer(struct ksc_context *ctx, u32 len)
 {
-	u32 portid = ksc_daemon(ks->kn);
+	u32 portid = ksc_daemon(ctx->kn);
 	struct sk_buff *msg;
 	struct nlattr *a;
 	void *hdr;
@@ -190,13 +217,13 @@ int ksc_netlink_offer(struct ksc_context *ctx, struct sock *sk,
 	if (!hdr ||
 	    nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, ctx->id, 0) ||
 	    nla_put_u32(msg, KSC_A_CONTEXT_SEQ, ctx->seq) ||
-	    (!ctx->seq && ksc_put_new(msg, ctx, sk, ks)))
+	    (!ctx->seq && ksc_put_new(msg, ctx)))
 		goto fail;
 	if (len) {
 		a = nla_reserve(msg, KSC_A_CONTEXT_TOKEN, len);
 		if (!a)
 			goto fail;
-		err = ksc_rxq_copy(sk, &ks->rx.queue, 0, nla_data(a), len);
+		err = ctx->transport->copy(ctx->owner, nla_data(a), len);
 		if (err)
 			goto fail;
 	}
@@ -205,7 +232,7 @@ int ksc_netlink_offer(struct ksc_context *ctx, struct sock *sk,
 	err = -EBUSY;
 	if (!ksc_context_offer(ctx, portid))
 		goto fail;
-	err = genlmsg_unicast(ks->kn->net, msg, portid);
+	err = genlmsg_unicast(ctx->kn->net, msg, portid);
 	if (err) {
 		ksc_context_unoffer(ctx);
 		/* it has just gone; the notifier follows */

@@ -72,6 +72,21 @@ static void ksc_take_over(struct sock *sk, int family)
 }
 
 /**
+ * ksc_give_back() - TCP's operations in place of ours
+ * @sk: socket, locked and owned
+ *
+ * Others may still be in one of ours: the ULP, which holds the module, stays.
+ *
+ * Context: process.
+ */
+void ksc_give_back(struct sock *sk)
+{
+	WRITE_ONCE(sk->sk_prot, ksc_base_proto(sk));
+	if (sk->sk_socket)
+		WRITE_ONCE(sk->sk_socket->ops, ksc_base_ops(sk));
+}
+
+/**
  * ksc_pristine() - is this a TCP socket with nothing but TCP to it?
  * @sk: socket, locked and owned
  *
@@ -137,7 +152,8 @@ int ksc_ulp_attach(struct sock *sk)
 	if (!ksc_pristine(sk))
 		return -EOPNOTSUPP;
 	/* a listener may have children already that nobody would protect */
-	if (!((1 << sk->sk_state) & (TCPF_CLOSE | TCPF_SYN_SENT | TCPF_ESTABLISHED)))
+	if (!((1 << sk->sk_state) &
+	      (TCPF_CLOSE | TCPF_SYN_SENT | TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
 		return -ENOTCONN;
 
 	err = ksc_attach(sk);
@@ -194,12 +210,9 @@ static struct inet_protosw ksc_protosw[KSC_FAMILIES] = {
 	},
 };
 
-static void ksc_build(int family)
+static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
 {
-	struct proto *p = &ksc_protos[family];
-	struct proto_ops *o = &ksc_ops[family];
-
-	ksc_base_tables(family, p, o);
+	ksc_base_tables(v6, p, o);
 	p->close = ksc_close;
 	p->disconnect = ksc_disconnect;
 	p->diag_destroy = ksc_diag_destroy;
@@ -252,7 +265,7 @@ int ksc_proto_init(void)
 			break;
 		if (err)
 			return err;
-		ksc_build(i);
+		ksc_build(i, &ksc_protos[i], &ksc_ops[i]);
 		ksc_new_protos[i] = ksc_protos[i];
 		ksc_new_protos[i].owner = THIS_MODULE;
 		ksc_new_protos[i].init = ksc_new_init;

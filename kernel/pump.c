@@ -24,8 +24,37 @@ static void ksc_pump_transport_kick(void *owner)
 	ksc_pump_kick(owner, 0);
 }
 
+static void ksc_pump_transport_get(void *owner)
+{
+	ksc_sock_get(owner);
+}
+
+static void ksc_pump_transport_put(void *owner)
+{
+	ksc_sock_put(owner);
+}
+
+static int ksc_pump_describe(struct sk_buff *msg, void *owner)
+{
+	const struct ksc_sock *ks = owner;
+
+	return ksc_netlink_put_caller(msg, ks->kn, &ks->opt, ks->uid, ks->gid) ?:
+	       ksc_netlink_put_ends(msg, ks->sk);
+}
+
+static int ksc_pump_copy(void *owner, void *to, u32 len)
+{
+	const struct ksc_sock *ks = owner;
+
+	return ksc_rxq_copy(ks->sk, &ks->rx.queue, 0, to, len);
+}
+
 static const struct ksc_transport ksc_socket_transport = {
-	.kick = ksc_pump_transport_kick,
+	.kick		= ksc_pump_transport_kick,
+	.get		= ksc_pump_transport_get,
+	.put		= ksc_pump_transport_put,
+	.describe	= ksc_pump_describe,
+	.copy		= ksc_pump_copy,
 };
 
 /**
@@ -143,7 +172,7 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 	}
 
 	ctx->offered = len;
-	err = ksc_netlink_offer(ctx, sk, ks, len);
+	err = ksc_netlink_offer(ctx, len);
 	switch (err) {
 	case 0:
 	case -EBUSY:
@@ -166,8 +195,16 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 	}
 }
 
-/* Both directions or none: keys go in while the socket's lock is held */
-static int ksc_pump_install(struct ksc_sock *ks, struct ksc_step *step)
+/**
+ * ksc_install() - give a socket the keys of a handshake
+ * @ks: its state
+ * @step: the handshake's last, which was ok
+ *
+ * Both directions or none.
+ *
+ * Context: process, the socket's lock. Return: 0 or an errno.
+ */
+int ksc_install(struct ksc_sock *ks, struct ksc_step *step)
 {
 	const struct ksc_suite *suite;
 	int err;
@@ -216,7 +253,7 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 
 	switch (step->status) {
 	case KSC_STATUS_OK:
-		err = ksc_pump_install(ks, step);
+		err = ksc_install(ks, step);
 		if (err) {
 			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
 				 KSC_DIRECTION_NONE, err == -EOPNOTSUPP ?
@@ -226,11 +263,7 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 		}
 		ks->session = step->session;
 		step->session = NULL;
-		/* the daemon has let go of it: nothing to tell when we end it */
-		spin_lock(&ctx->lock);
-		portid = ctx->portid;
-		ctx->portid = 0;
-		spin_unlock(&ctx->lock);
+		portid = ksc_context_settled(ctx);
 		/* or it keeps the session, until we say that it may go */
 		if (step->tickets && portid)
 			ksc_tickets_new(ks, ctx->id, portid);

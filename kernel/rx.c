@@ -51,6 +51,8 @@ const u8 *ksc_rx_header(struct sock *sk, const struct ksc_rx *rx, u8 *buf)
 		return NULL;
 	if (likely(!staged))
 		return ksc_rxq_peek(sk, &rx->queue, KSC_HEADER_LEN, buf);
+	if (staged >= KSC_HEADER_LEN)
+		return rx->stage;
 	memcpy(buf, rx->stage, staged);
 	return ksc_rxq_copy(sk, &rx->queue, 0, buf + staged, KSC_HEADER_LEN - staged) ?
 	       NULL : buf;
@@ -128,16 +130,19 @@ int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->rx;
 	u32 size = rx->rec_len ?: KSC_HEADER_LEN;
-	u32 n = min_t(u32, ksc_rxq_avail(sk, &rx->queue), size - rx->stage_len);
+	u8 *stage;
+	u32 n;
 	int err;
 
-	if (rx->stage_len < KSC_HEADER_LEN) {
-		u8 *stage = krealloc(rx->stage, size, GFP_KERNEL);
-
-		if (!stage)
-			return -ENOMEM;
-		rx->stage = stage;
-	}
+	/* whole, and perhaps not the only one: ksc_set_attach() */
+	if (rx->stage_len >= size)
+		return 0;
+	n = min_t(u32, ksc_rxq_avail(sk, &rx->queue), size - rx->stage_len);
+	/* does nothing once there is room */
+	stage = krealloc(rx->stage, size, GFP_KERNEL);
+	if (!stage)
+		return -ENOMEM;
+	rx->stage = stage;
 	err = ksc_rxq_copy(sk, &rx->queue, 0, rx->stage + rx->stage_len, n);
 	if (err)
 		return err;
@@ -209,10 +214,13 @@ static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
 static void ksc_rx_dest(struct ksc_rec *rec, bool v13, unsigned int assoclen,
 			unsigned int len)
 {
-	u32 at = offset_in_page(rec->src[!v13].offset);
+	u32 at = rec->src[!v13].offset;
 
+	/* the header may be in a piece of its own */
 	if (v13)
-		at += KSC_HEADER_LEN;
+		at = rec->src[0].length > KSC_HEADER_LEN || sg_is_last(rec->src) ?
+		     at + KSC_HEADER_LEN : rec->src[1].offset;
+	at = offset_in_page(at);
 	if (at < assoclen)
 		at += PAGE_SIZE;
 	rec->data = rec->area + at;
@@ -241,7 +249,10 @@ static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
 
 	/* first: who looks without the lock must not miss the next record */
 	WRITE_ONCE(rx->rec_len, 0);
-	if (rx->stage_len) {
+	if (rx->stage_len > len) {
+		rx->stage_len -= len;
+		memmove(rx->stage, rx->stage + len, rx->stage_len);
+	} else if (rx->stage_len) {
 		kfree(rx->stage);
 		rx->stage = NULL;
 		rx->stage_len = 0;
@@ -336,7 +347,7 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->rx;
 	struct ksc_rec *rec;
-	int type, err = 0;
+	int type, err;
 
 	if (rx->bad) {
 		ksc_rx_refuse(sk, ks, rx->bad == KSC_ALERT_RECORD_OVERFLOW ?
@@ -351,22 +362,22 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 		return -ENOMEM;
 
 	type = ksc_rx_open(sk, ks, rec);
-	if (type == KSC_CT_APPLICATION_DATA && rec->len <= KSC_MAX_PAYLOAD) {
+	/* not inside a handshake message: RFC 8446 5.1 */
+	if (type == KSC_CT_APPLICATION_DATA && rec->len <= KSC_MAX_PAYLOAD &&
+	    !rx->hs.have && !rx->hs.left) {
+		bool data = rec->len;
+
 		rx->bytes += rec->len;
 		ksc_count_add(ks->kn, KSC_CNT_RX_BYTES, rec->len);
-		/* an application record inside a handshake message: RFC 8446 5.1 */
-		if (rx->hs.have || rx->hs.left) {
-			type = 0;
-		} else if (rec->len) {
+		if (data) {
 			list_add_tail(&rec->list, &rx->plain);
 			rx->nplain++;
-			/* what is authentic is delivered, whatever comes of that */
-			ksc_rx_ask(sk, ks);
-			return 1;
 		} else {
-			err = ksc_rx_ask(sk, ks);
-			goto out;
+			ksc_rec_put(rec);
 		}
+		err = ksc_rx_ask(sk, ks);
+		/* what is authentic is delivered, whatever comes of that */
+		return data ? 1 : err;
 	}
 
 	if (type == -EBADMSG) {
@@ -397,7 +408,6 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 			      "record of a type that may not come now");
 		err = ksc_error(ks);
 	}
-out:
 	ksc_rec_put(rec);
 	return err;
 }

@@ -19,9 +19,9 @@ static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)
 }
 
 /*
- * Data after a pause find a closed congestion window at the peer's mercy: a record
- * of 16 KiB that comes in several round trips is of no use before its end. So the
- * first window's worth goes out in records of one segment each.
+ * After a pause the congestion window is small, and a record of 16 KiB that takes
+ * several round trips is of no use to the peer before its end. So the first window's
+ * worth goes out in records of one segment each.
  */
 static void ksc_tx_ramp(struct sock *sk, struct ksc_sock *ks)
 {
@@ -45,13 +45,37 @@ static u32 ksc_tx_most(const struct sock *sk, const struct ksc_sock *ks)
 	return clamp_t(u32, tcp_sk(sk)->mss_cache - overhead, KSC_MIN_PAYLOAD, tx->max);
 }
 
+/**
+ * ksc_tx_nagle() - would TCP keep a small write back, to merge it with what follows?
+ * @sk: socket, locked
+ * @ks: its state
+ * @len: bytes of the write
+ *
+ * Then the record stays open, and what TCP would merge into a segment shares a record:
+ * RFC 896 with the rule that only a small segment in flight has others wait, as
+ * tcp_nagle_check() does it. A full segment is never kept back.
+ *
+ * Context: the socket's lock, owned or in softirq.
+ */
+bool ksc_tx_nagle(const struct sock *sk, const struct ksc_sock *ks, u32 len)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return !tp->nonagle && tp->packets_out && after(tp->snd_sml, tp->snd_una) &&
+	       !after(tp->snd_sml, tp->snd_nxt) &&
+	       tp->write_seq - tp->snd_nxt + ks->tx.len + len + KSC_TX_OVERHEAD <
+	       tp->mss_cache;
+}
+
 /* One record's worth of @msg; returns bytes taken or an errno */
 static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
-		       bool more)
+		       int flags)
 {
+	/* a record ends where the application says so */
+	bool more = flags & KSC_COMPAT_MORE && !(flags & MSG_EOR);
 	struct ksc_tx *tx = &ks->tx;
+	bool full, nagle;
 	u32 most;
-	bool full;
 	int n, err;
 
 	err = ksc_rekey_before(sk, ks);
@@ -61,19 +85,28 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	if (unlikely(tx->pending))
 		return 0;
 	most = ksc_tx_most(sk, ks);
-	if (!tx->nfrags && !more &&
+	nagle = !more && !(flags & MSG_EOR) && msg_data_left(msg) <= KSC_TX_SMALL &&
+		ksc_tx_nagle(sk, ks, msg_data_left(msg)) && ksc_hears_of_space(sk);
+	if (!tx->nfrags && !more && !nagle &&
 	    msg_data_left(msg) <= min_t(u32, most, KSC_TX_SMALL) &&
 	    likely(ksc_tx_inner(ks, msg_data_left(msg)) <= KSC_TX_SMALL_INNER)) {
 		n = msg_data_left(msg);
 		err = ksc_tx_whole(sk, ks, KSC_CT_APPLICATION_DATA,
 				   &msg->msg_iter, n);
-		if (!err) {
-			tx->ramp -= min_t(u32, tx->ramp, n);
+		if (!err)
 			return n;
-		}
 		if (err != -EFAULT && err != -ENOMEM && err != -EPIPE)
 			return ksc_tx_broken(sk, ks);
 		return err;
+	}
+	if (flags & KSC_COMPAT_PAGES && !tx->nfrags && !nagle) {
+		n = min_t(size_t, msg_data_left(msg), most);
+		err = n > KSC_TX_SMALL && (n == most || !more) ?
+		      ksc_tx_splice(sk, ks, msg, n) : -EAGAIN;
+		if (!err)
+			goto sealed;
+		if (err != -EAGAIN)
+			return ksc_tx_broken(sk, ks);
 	}
 	/* an open record may be longer than what is allowed by now */
 	most = max_t(u32, most, tx->len);
@@ -85,9 +118,9 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		return n;
 	}
 	full = tx->len == most || ksc_tx_crowded(ks);
-	tx->ramp -= min_t(u32, tx->ramp, n);
 	tx->more = more || msg_data_left(msg);
-	if (!full && tx->more)
+	tx->nagle = nagle && !full;
+	if (!full && (tx->more || nagle))
 		return n;
 
 	err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
@@ -98,6 +131,8 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	}
 	if (err)
 		return ksc_tx_broken(sk, ks);
+sealed:
+	tx->more = more || msg_data_left(msg);
 	err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
 	/* what is pending has been taken: the bytes are ours */
 	return err && err != -EAGAIN ? err : n;
@@ -145,8 +180,6 @@ int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 {
 	int flags = msg->msg_flags;
-	/* a record ends where the application says so */
-	bool more = flags & KSC_COMPAT_MORE && !(flags & MSG_EOR);
 	struct ksc_sock *ks;
 	size_t copied = 0;
 	long timeo;
@@ -166,7 +199,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	while (msg_data_left(msg)) {
 		err = ksc_tx_wait(sk, ks, &timeo);
 		if (!err)
-			err = ksc_tx_some(sk, ks, msg, more);
+			err = ksc_tx_some(sk, ks, msg, flags);
 		if (err == -ENOMEM) {
 			/* no page to be had: wait as TCP does */
 			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
@@ -174,20 +207,21 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		}
 		if (err < 0)
 			break;
+		ks->tx.ramp -= min_t(u32, ks->tx.ramp, err);
 		copied += err;
 		err = 0;
 	}
 	if (!size)
 		err = ksc_tx_check(sk, ks);
 	/* cut short by a fault or a signal: what was taken goes out */
-	if (err && copied && !more) {
+	if (err && copied && !(flags & KSC_COMPAT_MORE)) {
 		ks->tx.more = false;
 		ksc_tx_finish(sk, ks);
 	}
 	if (unlikely(ks->tx.pending))
 		ksc_await_space(sk, ks);
 	else if (ks->tx.len)
-		ksc_tx_hold(ks);
+		ksc_tx_hold(sk, ks);
 out:
 	if (copied)
 		err = copied;

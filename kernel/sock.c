@@ -51,9 +51,21 @@ static void ksc_write_space(struct sock *sk)
 
 	if (unlikely(!ks))
 		return;
-	if (ks->tx.pending || ks->tx.update)
+	if (ks->tx.pending || ks->tx.update) {
 		ksc_pump_kick(ks, 0);
-	ks->write_space(sk);
+		ks->write_space(sk);
+	} else if (ks->tx.nagle) {
+		bool waits = ksc_tx_nagle(sk, ks, 0);
+
+		ks->write_space(sk);
+		/* which may have cleared it */
+		if (waits && sk->sk_socket)
+			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		else
+			ksc_pump_kick(ks, 0);
+	} else {
+		ks->write_space(sk);
+	}
 }
 
 static void ksc_state_change(struct sock *sk)
@@ -112,6 +124,17 @@ void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
+ * ksc_hears_of_space() - does TCP tell us, and not somebody else, of room?
+ * @sk: socket, locked and owned
+ *
+ * Context: process.
+ */
+bool ksc_hears_of_space(const struct sock *sk)
+{
+	return sk->sk_socket && READ_ONCE(sk->sk_write_space) == ksc_write_space;
+}
+
+/**
  * ksc_await_space() - have the pump look after what is pending
  * @sk: socket, locked and owned
  * @ks: its state
@@ -125,7 +148,7 @@ void ksc_await_space(struct sock *sk, struct ksc_sock *ks)
 {
 	if (sk->sk_socket)
 		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	if (unlikely(READ_ONCE(sk->sk_write_space) != ksc_write_space))
+	if (unlikely(!ksc_hears_of_space(sk)))
 		ksc_pump_kick(ks, HZ / 20);
 }
 
@@ -175,7 +198,14 @@ void ksc_arm_child(struct sock *sk, struct ksc_sock *ks)
 	ks->phase = KSC_PHASE_CONNECTING;
 }
 
-static void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
+/**
+ * ksc_disarm() - undo ksc_arm()
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process.
+ */
+void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
 {
 	if (!ks->armed)
 		return;
@@ -227,8 +257,10 @@ static void ksc_fin(struct sock *sk)
  */
 void ksc_established(struct sock *sk, struct ksc_sock *ks)
 {
+	/* one that an application carried was counted when it was done */
+	if (ks->context)
+		ksc_count(ks->kn, KSC_CNT_HANDSHAKES_OK);
 	ksc_context_drop(ks);
-	ksc_count(ks->kn, KSC_CNT_HANDSHAKES_OK);
 	/* pairs with the readers of session, version and suite */
 	smp_store_release(&ks->phase, KSC_PHASE_ESTABLISHED);
 	/* what was shut meanwhile */
@@ -409,6 +441,9 @@ int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo)
 		sock_error(sk);
 		err = ksc_error(ks);
 	}
+	/* given back to TCP while the caller was on its way here */
+	if (!err && ks->phase == KSC_PHASE_CLOSED)
+		err = -ENOTCONN;
 	return err;
 }
 

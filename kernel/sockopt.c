@@ -91,26 +91,43 @@ static bool ksc_name_valid(const u8 *p, unsigned int len)
 	return true;
 }
 
+/**
+ * ksc_blob_make() - take a name or a list over
+ * @list: it is a ProtocolNameList
+ * @from: its bytes
+ * @len: how many
+ *
+ * Context: process. Return: it, NULL if @len is 0, or an ERR_PTR.
+ */
+struct ksc_blob *ksc_blob_make(bool list, sockptr_t from, unsigned int len)
+{
+	struct ksc_blob *b;
+
+	if (len > (list ? KSC_MAX_ALPN : KSC_MAX_NAME))
+		return ERR_PTR(-ENAMETOOLONG);
+	if (!len)
+		return NULL;
+	b = ksc_blob_new(from, len);
+	if (IS_ERR(b))
+		return b;
+	if (list ? !ksc_alpn_valid(b->data, len) : !ksc_name_valid(b->data, len)) {
+		ksc_blob_put(b);
+		return ERR_PTR(-EINVAL);
+	}
+	return b;
+}
+
 static int ksc_set_blob(struct sock *sk, int optname, sockptr_t optval,
 			unsigned int optlen)
 {
-	struct ksc_blob *b = NULL, **slot;
+	struct ksc_blob *b, **slot;
 	struct ksc_sock *ks;
 	int err = 0;
 
-	if (optlen > (optname == KSC_ALPN ? KSC_MAX_ALPN : KSC_MAX_NAME))
-		return -ENAMETOOLONG;
 	/* nothing takes the option back */
-	if (optlen) {
-		b = ksc_blob_new(optval, optlen);
-		if (IS_ERR(b))
-			return PTR_ERR(b);
-		if (optname == KSC_ALPN ? !ksc_alpn_valid(b->data, optlen) :
-					  !ksc_name_valid(b->data, optlen)) {
-			ksc_blob_put(b);
-			return -EINVAL;
-		}
-	}
+	b = ksc_blob_make(optname == KSC_ALPN, optval, optlen);
+	if (IS_ERR(b))
+		return PTR_ERR(b);
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
@@ -193,6 +210,7 @@ static const struct {
 	/* commands */
 	{ KSC_HANDSHAKE, INT_MIN, INT_MAX, true },
 	{ KSC_REKEY, 0, 1, true },
+	{ KSC_CLOSE_NOTIFY, INT_MIN, INT_MAX, true },
 };
 
 /* Context: the socket's lock and ksc_sock.lock */
@@ -241,6 +259,8 @@ static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
 		return ksc_set_handshake(sk);
 	if (optname == KSC_REKEY)
 		return ksc_set_rekey(sk, v);
+	if (optname == KSC_CLOSE_NOTIFY)
+		return ksc_set_close_notify(sk);
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
@@ -298,7 +318,10 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	case KSC_PADDING:
 	case KSC_TX_MAX_PAYLOAD:
 	case KSC_RECORD_SIZING:
+	case KSC_CLOSE_NOTIFY:
 		return ksc_set_int(sk, optname, optval, optlen);
+	case KSC_ATTACH:
+		return ksc_set_attach(sk, optval, optlen);
 	case KSC_SERVER_NAME:
 	case KSC_ALPN:
 	case KSC_CREDENTIAL:
@@ -435,6 +458,9 @@ int ksc_getsockopt(struct sock *sk, int level, int optname,
 		return -EOPNOTSUPP;
 	if (level != SOL_KSCHANNEL)
 		return ksc_base_proto(sk)->getsockopt(sk, level, optname, optval, optlen);
+
+	if (optname == KSC_DETACH)
+		return ksc_get_detach(sk, optval, optlen);
 
 	if (get_user(room, optlen))
 		return -EFAULT;

@@ -17,11 +17,6 @@
 #include "compat/compat.h"
 #include "ksc.h"
 
-static unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
-{
-	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
-}
-
 /**
  * ksc_tx_drop() - give the record under construction up
  * @tx: sending half; nothing of the record was given to TCP
@@ -36,6 +31,7 @@ void ksc_tx_drop(struct ksc_tx *tx)
 	tx->len = 0;
 	tx->pending = false;
 	tx->held = false;
+	tx->nagle = false;
 }
 
 /**
@@ -56,14 +52,21 @@ void ksc_tx_free(struct ksc_tx *tx)
 	ksc_cipher_free(&tx->cipher);
 }
 
+/* AES's block */
+#define KSC_TX_ALIGN		16
+
 /*
  * Room at the record's end, at most @want bytes and contiguous. -ENOSPC when
  * the record is in as many pieces as it may be.
  */
 static int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p)
 {
-	return ksc_frag_take(tx->frag, &tx->nfrags, want, ksc_tx_header_len(tx),
-			     sk->sk_allocation, p);
+	/* the record's begin is aligned so that no AES block straddles pages */
+	u32 skip = ksc_tx_header_len(tx);
+	bool begin = !tx->nfrags;
+
+	return ksc_frag_take(tx->frag, &tx->nfrags, want, -skip, begin ? KSC_TX_ALIGN : 1,
+			     begin ? skip + KSC_TX_ALIGN : 1, sk->sk_allocation, p);
 }
 
 /* Undo the last @n bytes of growth */
@@ -210,6 +213,95 @@ static void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
 }
 
 /**
+ * ksc_tx_tail() - room behind the content for its type, padding and the tag
+ * @sk: socket, locked and owned
+ * @ks: its state; a record is open
+ * @type: content type; it and the padding are written
+ * @pad: bytes of padding
+ * @at: set to the first byte
+ *
+ * Context: process. Return: 0 or an errno, and the record is as it was.
+ */
+int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at)
+{
+	bool v13 = ks->version == KSC_VERSION_1_3;
+	unsigned int left = KSC_TAG_LEN + v13 + pad, grown = 0;
+	u8 *p;
+	int n;
+
+	while (left) {
+		n = ksc_tx_grow(sk, &ks->tx, left, &p);
+		if (n < 0) {
+			ksc_tx_shrink(&ks->tx, grown);
+			return n;
+		}
+		/* the real type comes behind the content, then padding */
+		if (unlikely(pad))
+			memset(p, 0, n);
+		if (!grown) {
+			*at = p;
+			if (v13)
+				*p = type;
+		}
+		grown += n;
+		left -= n;
+	}
+	return 0;
+}
+
+/**
+ * ksc_tx_encrypt() - encrypt the record in tx->frag; it is pending then
+ * @ks: state
+ * @src: the plaintext from its second entry on, the first one is for the additional
+ *	data; NULL: in place
+ * @type: content type
+ * @len: bytes of content
+ * @inner: what is encrypted, ksc_tx_inner() of it
+ *
+ * Context: process, the socket's lock. Return: 0, or an errno and the connection
+ * can't go on.
+ */
+int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
+		   u32 inner)
+{
+	struct scatterlist sg[KSC_TX_FRAGS + 1];
+	bool v13 = ks->version == KSC_VERSION_1_3;
+	struct ksc_tx *tx = &ks->tx;
+	unsigned int assoclen, hl = 0, i, nsg = 0;
+	u8 *p;
+	int err;
+
+	p = page_address(tx->frag[0].bv_page) + tx->frag[0].bv_offset;
+	assoclen = ksc_tx_frame(ks, p, inner, type);
+	if (!v13) {
+		p = tx->cipher.aead->aad;
+		hl = ksc_tx_header_len(tx);
+	}
+	/* the first one may be nothing but the header */
+	i = tx->frag[0].bv_len == hl;
+	ksc_sg_init(sg, tx->nfrags - i + !v13);
+	if (!v13)
+		sg_set_buf(&sg[nsg++], p, assoclen);
+	if (i)
+		hl = 0;
+	for (; i < tx->nfrags; i++, hl = 0)
+		sg_set_page(&sg[nsg++], tx->frag[i].bv_page,
+			    tx->frag[i].bv_len - hl, tx->frag[i].bv_offset + hl);
+	if (src)
+		sg_set_buf(src, p, assoclen);
+
+	err = ksc_cipher_seal(&tx->cipher, src ?: sg, sg, assoclen, inner);
+	if (err)
+		return err;
+	ksc_tx_sealed(ks, len, type);
+	tx->len = 0;
+	tx->pending = true;
+	tx->held = false;
+	tx->nagle = false;
+	return 0;
+}
+
+/**
  * ksc_tx_seal() - protect the record under construction; it is pending then
  * @sk: socket, locked and owned
  * @ks: its state
@@ -220,52 +312,16 @@ static void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
  */
 int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 {
-	struct scatterlist sg[KSC_TX_FRAGS + 1];
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	struct ksc_tx *tx = &ks->tx;
-	u32 inner = ksc_tx_inner(ks, tx->len), pad = inner - tx->len - v13;
-	unsigned int left = KSC_TAG_LEN + v13 + pad, grown = 0;
-	unsigned int assoclen, hl = 0, i, nsg = 0;
+	u32 inner = ksc_tx_inner(ks, tx->len);
 	u8 *p;
-	int n, err;
+	int err;
 
 	err = ksc_awake(ks, &tx->cipher);
-	if (err)
-		return err;
-	while (left) {
-		n = ksc_tx_grow(sk, tx, left, &p);
-		if (n < 0) {
-			ksc_tx_shrink(tx, grown);
-			return n;
-		}
-		/* the real type comes behind the content, then padding */
-		if (unlikely(pad))
-			memset(p, 0, n);
-		if (!grown && v13)
-			*p = type;
-		grown += n;
-		left -= n;
-	}
-
-	p = page_address(tx->frag[0].bv_page) + tx->frag[0].bv_offset;
-	assoclen = ksc_tx_frame(ks, p, inner, type);
-	ksc_sg_init(sg, tx->nfrags + !v13);
-	if (!v13) {
-		sg_set_buf(&sg[nsg++], tx->cipher.aead->aad, assoclen);
-		hl = ksc_tx_header_len(tx);
-	}
-	for (i = 0; i < tx->nfrags; i++, hl = 0)
-		sg_set_page(&sg[nsg++], tx->frag[i].bv_page,
-			    tx->frag[i].bv_len - hl, tx->frag[i].bv_offset + hl);
-
-	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, inner);
-	if (err)
-		return err;
-	ksc_tx_sealed(ks, tx->len, type);
-	tx->len = 0;
-	tx->pending = true;
-	tx->held = false;
-	return 0;
+	if (!err)
+		err = ksc_tx_tail(sk, ks, type, inner - tx->len - v13, &p);
+	return err ?: ksc_tx_encrypt(ks, NULL, type, tx->len, inner);
 }
 
 /**
@@ -405,7 +461,7 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		sg_set_buf(&sg[0], tx->cipher.aead->aad, assoclen);
 		sg_set_buf(&sg[1], p, inner + KSC_TAG_LEN);
 	}
-	err = ksc_cipher_seal(&tx->cipher, sg, assoclen, inner);
+	err = ksc_cipher_seal(&tx->cipher, sg, sg, assoclen, inner);
 	if (err)
 		goto out;
 	ksc_tx_sealed(ks, len, type);
@@ -657,16 +713,21 @@ int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
 
 /**
  * ksc_tx_hold() - a record stays open, but not for good
- * @ks: state
+ * @sk: socket, locked and owned
+ * @ks: its state
  *
- * The application may have nothing more to say before it is answered.
+ * The application may have nothing more to say before it is answered. Where TCP
+ * would wait for an acknowledgment, so does the pump.
  *
  * Context: process, the socket's lock.
  */
-void ksc_tx_hold(struct ksc_sock *ks)
+void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 
+	/* then write_space is called for each acknowledgment */
+	if (tx->nagle)
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	if (tx->held || tx->pending || !tx->len)
 		return;
 	tx->held = true;
@@ -675,11 +736,21 @@ void ksc_tx_hold(struct ksc_sock *ks)
 }
 
 /* Is it time for what is open? If not, the pump comes back */
-static bool ksc_tx_held(struct ksc_sock *ks)
+static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 
-	if (!tx->held || tx->pending)
+	if (tx->pending)
+		return tx->more;
+	if (tx->nagle) {
+		/* nobody may tell us any more: an in-kernel user took our place */
+		if (!ksc_hears_of_space(sk) || !ksc_tx_nagle(sk, ks, 0))
+			return false;
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		ksc_pump_kick(ks, KSC_TX_HOLD);
+		return true;
+	}
+	if (!tx->held)
 		return tx->more;
 	if (time_after_eq(jiffies, tx->deadline))
 		return false;
@@ -698,7 +769,7 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 
-	if (!ksc_tx_held(ks))
+	if (!ksc_tx_held(sk, ks))
 		ksc_tx_finish(sk, ks);
 	if (tx->pending && !ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0))
 		/* poll() reported no room while it was pending */

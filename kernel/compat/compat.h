@@ -8,6 +8,7 @@
 
 #include <linux/bvec.h>
 #include <linux/net.h>
+#include <linux/scatterlist.h>
 #include <linux/socket.h>
 #include <linux/uio.h>
 #include <linux/version.h>
@@ -19,9 +20,12 @@
 /* what says that more of the same write follows */
 #define KSC_COMPAT_MORE		(MSG_MORE | MSG_SENDPAGE_NOTLAST)
 #define KSC_COMPAT_SPLICE	(MSG_SENDPAGE_NOTLAST | MSG_SENDPAGE_NOPOLICY)
+/* what says that the data are pages; here they are always copied */
+#define KSC_COMPAT_PAGES	0
 #else
 #define KSC_COMPAT_MORE		MSG_MORE
 #define KSC_COMPAT_SPLICE	(MSG_SPLICE_PAGES | MSG_SENDPAGE_NOPOLICY)
+#define KSC_COMPAT_PAGES	MSG_SPLICE_PAGES
 #endif
 /* what kTLS's sendmsg takes */
 #define KSC_COMPAT_SEND_FLAGS	(MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR | \
@@ -119,6 +123,34 @@ static inline int ksc_compat_push(struct sock *sk, struct bio_vec *bv, int n,
 		size += bv[i].bv_len;
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, n, size);
 	return tcp_sendmsg_locked(sk, &msg, size);
+#endif
+}
+
+/**
+ * ksc_compat_splice_sg() - the pages of a message with KSC_COMPAT_PAGES
+ * @iter: where they are; advanced
+ * @len: bytes, there are that many
+ * @sg: table, initialised
+ * @max: its entries
+ *
+ * Return: entries used, without references; or an errno, and @iter may have been
+ * advanced.
+ */
+static inline int ksc_compat_splice_sg(struct iov_iter *iter, size_t len,
+				       struct scatterlist *sg, unsigned int max)
+{
+#ifdef KSC_HAVE_SENDPAGE
+	return -EOPNOTSUPP;
+#else
+	struct sg_table table = { .sgl = sg };
+	ssize_t n;
+
+	if (!iov_iter_is_bvec(iter))
+		return -EOPNOTSUPP;
+	n = extract_iter_to_sg(iter, len, &table, max, 0);
+	if (n < 0)
+		return n;
+	return n == len ? table.nents : -EMSGSIZE;
 #endif
 }
 

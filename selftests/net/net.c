@@ -379,6 +379,38 @@ void t_exchange(int a, int b)
 }
 
 /**
+ * t_net_counter() - a counter of the network stack
+ * @file: its file in /proc/net: snmp or netstat
+ * @group: the group's name, without the colon
+ * @name: its name
+ * Return: the value
+ */
+uint64_t t_net_counter(const char *file, const char *group, const char *name)
+{
+	char path[32], *n, *v, *np = NULL, *vp = NULL;
+	static char names[8192], values[8192];
+	const size_t len = strlen(group);
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/net/%s", file);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	/* a line of names, and one of values */
+	do {
+		assert_non_null(fgets(names, sizeof(names), f));
+		assert_non_null(fgets(values, sizeof(values), f));
+	} while (strncmp(names, group, len) != 0 || names[len] != ':');
+	fclose(f);
+	for (n = strtok_r(names, "\n ", &np), v = strtok_r(values, "\n ", &vp); n && v;
+	     n = strtok_r(NULL, "\n ", &np), v = strtok_r(NULL, "\n ", &vp)) {
+		if (!strcmp(n, name))
+			return strtoull(v, NULL, 10);
+	}
+	fail_msg("no counter %s of %s in %s", name, group, path);
+	return 0;
+}
+
+/**
  * t_info() - what was negotiated
  * @fd: the socket
  * Return: KSC_INFO
@@ -556,4 +588,19 @@ int t_run(const char *name, const struct CMUnitTest *tests, size_t count)
 	ret = _cmocka_run_group_tests(name, copy, count, NULL, NULL);
 	free(copy);
 	return ret ? 1 : 0;
+}
+
+/**
+ * t_skip() - tell that the tests of a program can't run here
+ * @tests: the tests
+ * @count: how many
+ * @why: the reason
+ * Return: exit status
+ */
+int t_skip(const struct CMUnitTest *tests, size_t count, const char *why)
+{
+	printf("1..%zu\n", count);
+	for (size_t i = 0; i < count; i++)
+		printf("ok %zu - %s # SKIP %s\n", i + 1, tests[i].name, why);
+	return 0;
 }

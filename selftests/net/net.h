@@ -93,6 +93,7 @@ void t_expect(int fd, const char *text);
 void t_expect_eof(int fd);
 void t_exchange(int a, int b);
 
+uint64_t t_net_counter(const char *file, const char *group, const char *name);
 struct ksc_info t_info(int fd);
 struct ksc_error t_error(int fd);
 void t_expect_error(int fd, enum ksc_status status, int error);
@@ -106,6 +107,7 @@ void t_join(pthread_t thread);
 
 int t_setup(void **state);
 int t_run(const char *name, const struct CMUnitTest *tests, size_t count);
+int t_skip(const struct CMUnitTest *tests, size_t count, const char *why);
 
 /* A test with an argument */
 #define T_CASE(name, test, arg)                                                                    \
@@ -113,6 +115,7 @@ int t_run(const char *name, const struct CMUnitTest *tests, size_t count);
 		name, test, NULL, NULL, (void *)(arg)                                              \
 	}
 
+#define T_SKIP(tests, why) t_skip(tests, ARRAY_SIZE(tests), why)
 #define T_RUN(tests) t_run(__FILE__, tests, ARRAY_SIZE(tests))
 
 #endif /* KSC_TEST_NET_H */

@@ -43,7 +43,8 @@ static bool take_message(struct tnl_conn *nl, struct nlmsghdr *nlh)
 	if (!msg || nlh->nlmsg_type != nl->family)
 		return false;
 	cmd = genlmsg_hdr(nlh)->cmd;
-	if (cmd == KSC_CMD_STATS_GET || cmd == KSC_CMD_SOCK_GET) {
+	if (cmd == KSC_CMD_STATS_GET || cmd == KSC_CMD_SOCK_GET || cmd == KSC_CMD_CONTEXT_OPEN ||
+	    cmd == KSC_CMD_CONTEXT_GET) {
 		if (nl->reply)
 			nl->reply(msg, nl->arg);
 		nlmsg_free(msg);

@@ -5,29 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon.h"
 #include "net.h"
 #include "nl.h"
 #include "peer.h"
-
-/* The rig's script, or the suite's for its own configuration; see there. */
-static void daemon_do(const char *what)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "ksc-daemon %s", what);
-	assert_int_equal(system(command), 0);
-}
-
-static pid_t daemon_pid(void)
-{
-	FILE *file = fopen("/run/kschanneld.pid", "r");
-	int pid = 0;
-
-	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%d", &pid), 1);
-	fclose(file);
-	return pid;
-}
 
 static void start_daemon(void)
 {

@@ -4,6 +4,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -60,6 +61,7 @@ struct relayed {
 
 static void relayed_open(struct relayed *r, relay_fn judge, void *arg, bool bytewise)
 {
+	const int on = 1;
 	struct t_addr addr;
 
 	memset(r, 0, sizeof(*r));
@@ -70,6 +72,8 @@ static void relayed_open(struct relayed *r, relay_fn judge, void *arg, bool byte
 	relay_start(&r->relay, &addr);
 	r->client = t_connect(&r->relay.addr, &t_client);
 	r->server = t_accept(r->listener);
+	/* each write makes a record of its own */
+	SYS(setsockopt(r->client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 }
 
 static void relayed_close(struct relayed *r)

@@ -430,7 +430,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T_CASE("both ways", test_both, 0),
 		T_CASE("both ways, IORING_RECVSEND_POLL_FIRST", test_both,
-		     IORING_RECVSEND_POLL_FIRST),
+		       IORING_RECVSEND_POLL_FIRST),
 		T_CASE("MSG_WAITALL", test_waitall, 0),
 		T_CASE("messages", test_messages, 0),
 		T_CASE("IORING_OP_SEND_ZC", test_zero_copy, 0),
@@ -445,13 +445,8 @@ int main(void)
 	 * io_uring of 6.12 keeps what it allocated for a request, and takes KASAN's note in it
 	 * for a pointer when it uses it again.
 	 */
-	if (t_kasan()) {
-		printf("1..%zu\n", ARRAY_SIZE(tests));
-		for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
-			printf("ok %zu - %s # SKIP io_uring does not stand KASAN\n", i + 1,
-			       tests[i].name);
-		return 0;
-	}
+	if (t_kasan())
+		return T_SKIP(tests, "io_uring does not stand KASAN");
 	if (open_ring())
 		return 1;
 	return T_RUN(tests);

@@ -6,6 +6,7 @@
  * What protects and opens records here is OpenSSL, and nothing is shared with the
  * kernel's own code.
  */
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -386,6 +387,7 @@ void wire_answer(const struct wire *w)
 void wire_connect(struct wire *w)
 {
 	static const struct t_opts client = { .server_name = "server.test", .nonblock = true };
+	const int on = 1;
 	struct t_addr addr;
 	int listener;
 
@@ -406,6 +408,8 @@ void wire_connect(struct wire *w)
 		assert_int_equal(t_so_error(w->fd), 0);
 		t_nonblock(w->fd, false);
 	}
+	/* each write makes a record of its own */
+	SYS(setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 	close(listener);
 }
 

@@ -94,6 +94,48 @@
 /* (any time) int, enum ksc_record_sizing. */
 #define KSC_RECORD_SIZING	14
 
+/*
+ * set: struct ksc_attach. A context whose handshake the application carried itself
+ * (KSC_CMD_CONTEXT_OPEN) gives its keys to this socket, which is then as after a
+ * handshake of its own; the context is no more. To be set on a connected socket
+ * right after the ULP. EBADF, ENOTSOCK and EINVAL for what is not a netlink socket;
+ * EPERM when the context is not its; ESTALE when it was deleted, ENOENT when there
+ * never was one; EINPROGRESS before its handshake is done, ECONNABORTED when that
+ * failed; EBUSY when this socket has begun a handshake, or another is getting the
+ * context; ENOTCONN before connect(); EMSGSIZE for more than KSC_MAX_TOKEN bytes.
+ * After an error both are as they were.
+ */
+#define KSC_ATTACH		15
+/*
+ * set: int, ignored. Sends close_notify, behind all data written before, and no FIN:
+ * the other direction goes on, and KSC_DETACH may follow. ENOTCONN before the
+ * handshake is done.
+ */
+#define KSC_CLOSE_NOTIFY	16
+/*
+ * get: bytes, mostly none. After close_notify was sent and received, and all data
+ * read, the socket goes on as a plain TCP socket. What the peer sent behind its
+ * close_notify, and came with KSC_ATTACH, is handed out. ENOTCONN before the
+ * handshake is done, EBUSY before all that, EAGAIN while our close_notify waits for
+ * room in the send buffer, ERANGE when the bytes do not fit.
+ */
+#define KSC_DETACH		17
+
+/**
+ * struct ksc_attach - a context for a socket (KSC_ATTACH)
+ * @context: its number
+ * @fd: the netlink socket that has it
+ * @pad: zero
+ * @extra: bytes from the peer that the application has read and no step has used
+ *	up: they come before those that are still in the socket
+ */
+struct ksc_attach {
+	__u64	context;
+	__s32	fd;
+	__u32	pad;
+	__u8	extra[];
+};
+
 /**
  * enum ksc_record_sizing - how large records are that carry much data
  * @KSC_SIZING_DYNAMIC: the default. A record fits a TCP segment as long as no more

@@ -165,6 +165,9 @@ enum ksc_phase {
  *   take.
  * @KSC_A_CONTEXT_TICKETS: (flag) With ok, client: the session is kept and wants
  *   the tickets that come.
+ * @KSC_A_CONTEXT_VERSION: (u16) With ok, to an application: as on the wire.
+ * @KSC_A_CONTEXT_SUITE: (u16) With ok, to an application: the IANA number.
+ * @KSC_A_CONTEXT_BUSY: (flag) A step is under way.
  */
 enum ksc_a_context {
 	KSC_A_CONTEXT_ID = 1,
@@ -189,6 +192,9 @@ enum ksc_a_context {
 	KSC_A_CONTEXT_SESSION,
 	KSC_A_CONTEXT_DEADLINE,
 	KSC_A_CONTEXT_TICKETS,
+	KSC_A_CONTEXT_VERSION,
+	KSC_A_CONTEXT_SUITE,
+	KSC_A_CONTEXT_BUSY,
 
 	/* private: */
 	__KSC_A_CONTEXT_CNT,
@@ -333,7 +339,8 @@ enum ksc_a_sock {
  * loaded.
  * @KSC_A_STATS_DAEMON: (flag) A daemon is registered.
  * @KSC_A_STATS_SOCKETS: (u64) Protected sockets now.
- * @KSC_A_STATS_CONTEXTS: (u64) Handshakes in progress now.
+ * @KSC_A_STATS_CONTEXTS: (u64) Handshakes in progress now, and contexts that
+ *   applications have.
  * @KSC_A_STATS_HANDSHAKES_OK: (u64)
  * @KSC_A_STATS_HANDSHAKES_FAILED: (u64)
  * @KSC_A_STATS_HANDSHAKES_TIMED_OUT: (u64) Counted in handshakes-failed too.
@@ -405,6 +412,29 @@ enum ksc_a_stats {
  *   established phase, EPIPE when its sending side is closed, EOPNOTSUPP with
  *   TLS 1.2 or keys set by the application.
  * @KSC_CMD_STATS_GET: Counters of the caller's network namespace.
+ * @KSC_CMD_CONTEXT_OPEN: An application begins a context whose tokens it
+ *   carries itself, over whatever it likes. The context is the netlink
+ *   socket's: its close deletes it. The id comes back. EDQUOT when the caller's
+ *   user has as many as may be, EINVAL for a name or list that is malformed or
+ *   a role that is none.
+ * @KSC_CMD_CONTEXT_STEP: Offers a token from the peer to a context, or nothing
+ *   to have a client begin. The outcome comes as context-result with the number
+ *   of this request. EBUSY while a step is under way, EISCONN when the
+ *   handshake is done, ECONNABORTED when it has failed, ETIMEDOUT when its time
+ *   is over, EMSGSIZE for more than a handshake may have, EHOSTDOWN without a
+ *   daemon, EPROTOTYPE when the context has not the role that is named, EPERM
+ *   when it is another socket's, ESTALE when it was deleted, ENOENT when there
+ *   never was one. None of these changes the context.
+ * @KSC_CMD_CONTEXT_RESULT: Event to the socket that has the context: what its
+ *   step came to. When it can't be delivered, the socket's queue being full,
+ *   context-get gives it.
+ * @KSC_CMD_CONTEXT_GET: What is known of a context. Busy while a step is under
+ *   way; else the status is that of the last step, continue-needed before the
+ *   first, and the token is there if it was not delivered yet. Errors as
+ *   context-step's: EPERM, ESTALE, ENOENT.
+ * @KSC_CMD_CONTEXT_CLOSE: Deletes a context, whatever it is about; an answer
+ *   that is under way is dropped. Errors as context-step's: EPERM, ESTALE,
+ *   ENOENT.
  */
 enum ksc_cmd {
 	KSC_CMD_REGISTER = 1,
@@ -416,6 +446,11 @@ enum ksc_cmd {
 	KSC_CMD_SOCK_GET,
 	KSC_CMD_REKEY,
 	KSC_CMD_STATS_GET,
+	KSC_CMD_CONTEXT_OPEN,
+	KSC_CMD_CONTEXT_STEP,
+	KSC_CMD_CONTEXT_RESULT,
+	KSC_CMD_CONTEXT_GET,
+	KSC_CMD_CONTEXT_CLOSE,
 
 	/* private: */
 	__KSC_CMD_CNT,

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Credentials and contexts, and the sockets that they are attached to. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "internal.h"
+
+/**
+ * kschannel_acquire_credential() - say what contexts are to be begun with
+ * @credential: gets it; kschannel_free_credential() frees it, contexts that were begun
+ *	with it do not mind
+ * @params: what it is to be
+ *
+ * Whether the daemon has it, and has it for this user, the first step tells.
+ *
+ * Return: 0, -EINVAL for a role that is none, -ENAMETOOLONG, or -ENOMEM
+ */
+int kschannel_acquire_credential(struct kschannel_credential **credential,
+				 const struct kschannel_params *params)
+{
+	struct kschannel_credential *cred;
+
+	if (params->role != KSC_ROLE_CLIENT && params->role != KSC_ROLE_SERVER)
+		return -EINVAL;
+	if ((params->name && strlen(params->name) > KSC_MAX_NAME) ||
+	    params->alpn_len > KSC_MAX_ALPN)
+		return -ENAMETOOLONG;
+	cred = calloc(1, sizeof(*cred));
+	if (!cred)
+		return -ENOMEM;
+	cred->role = params->role;
+	cred->verify = params->verify;
+	cred->timeout = params->timeout;
+	if (params->name)
+		memcpy(cred->name, params->name, strlen(params->name));
+	if (params->alpn_len)
+		memcpy(cred->alpn, params->alpn, params->alpn_len);
+	cred->alpn_len = params->alpn_len;
+	*credential = cred;
+	return 0;
+}
+
+/**
+ * kschannel_free_credential() - be done with a credential
+ * @credential: the credential, or NULL
+ */
+void kschannel_free_credential(struct kschannel_credential *credential)
+{
+	free(credential);
+}
+
+static int make_step(struct kschannel_context **context, const struct kschannel_credential *cred,
+		     const char *target, unsigned int flags, const void *token, size_t len,
+		     struct kschannel_step *step)
+{
+	struct kschannel_context *c = *context;
+	int rc;
+
+	if (flags & ~KSCHANNEL_NONBLOCK)
+		return -EINVAL;
+	if (!c) {
+		c = calloc(1, sizeof(*c));
+		if (!c)
+			return -ENOMEM;
+		rc = kschannel_msg_open(c, cred, target);
+		if (rc) {
+			kschannel_delete_context(c);
+			return rc;
+		}
+		*context = c;
+	} else if (c->role != cred->role) {
+		return -EPROTOTYPE;
+	} else if (c->pending) {
+		return -EBUSY;
+	}
+	rc = kschannel_msg_step(c, token, len);
+	if (!rc)
+		rc = kschannel_msg_await(c, !(flags & KSCHANNEL_NONBLOCK));
+	if (!rc)
+		*step = c->step;
+	return rc;
+}
+
+/**
+ * kschannel_initialize_context() - make a client's step
+ * @context: the context; NULL has one made
+ * @credential: a client's, the same at each step
+ * @target: name of the server, for SNI and the name check
+ * @flags: KSCHANNEL_NONBLOCK
+ * @token: bytes from the peer that no step has used up
+ * @len: how many; the first step has none, and 64000 are taken at most
+ * @step: gets the outcome
+ *
+ * Return: 0; -EAGAIN or -EINTR when kschannel_result() has to tell the outcome; or
+ * another negative errno, and the context is as it was: -EBUSY while a step is under
+ * way, -EISCONN when it is done, -ECONNABORTED or -ETIMEDOUT when it has failed,
+ * -EMSGSIZE for more than a handshake may have, -EDQUOT for more contexts than the
+ * user may have, -EPROTOTYPE for a server's, -EHOSTDOWN without a daemon, -ENOENT
+ * without the module
+ */
+int kschannel_initialize_context(struct kschannel_context **context,
+				 const struct kschannel_credential *credential,
+				 const char *target, unsigned int flags, const void *token,
+				 size_t len, struct kschannel_step *step)
+{
+	if (credential->role != KSC_ROLE_CLIENT)
+		return -EPROTOTYPE;
+	return make_step(context, credential, target, flags, token, len, step);
+}
+
+/**
+ * kschannel_accept_context() - make a server's step
+ * @context: the context; NULL has one made
+ * @credential: a server's, the same at each step
+ * @flags: KSCHANNEL_NONBLOCK
+ * @token: bytes from the peer that no step has used up
+ * @len: how many
+ * @step: gets the outcome
+ *
+ * Return: as kschannel_initialize_context()
+ */
+int kschannel_accept_context(struct kschannel_context **context,
+			     const struct kschannel_credential *credential, unsigned int flags,
+			     const void *token, size_t len, struct kschannel_step *step)
+{
+	if (credential->role != KSC_ROLE_SERVER)
+		return -EPROTOTYPE;
+	return make_step(context, credential, NULL, flags, token, len, step);
+}
+
+/**
+ * kschannel_result() - take the outcome of a step that was not waited for
+ * @context: the context
+ * @step: gets the outcome
+ *
+ * Return: 0, or -EAGAIN if it is not there yet
+ */
+int kschannel_result(struct kschannel_context *context, struct kschannel_step *step)
+{
+	int rc = kschannel_msg_await(context, false);
+
+	if (!rc)
+		*step = context->step;
+	return rc;
+}
+
+/**
+ * kschannel_fd() - what to poll for a step's outcome
+ * @context: the context
+ *
+ * Return: a file descriptor that is readable then; not to be read, or closed
+ */
+int kschannel_fd(const struct kschannel_context *context)
+{
+	return nl_socket_get_fd(context->sock);
+}
+
+/**
+ * kschannel_delete_context() - be done with a context, whatever it is about
+ * @context: the context, or NULL
+ *
+ * A socket that it is attached to stays as it is.
+ */
+void kschannel_delete_context(struct kschannel_context *context)
+{
+	if (!context)
+		return;
+	/* the context goes with the socket that has it */
+	nl_socket_free(context->sock);
+	free(context->token);
+	free(context);
+}
+
+/**
+ * kschannel_query_info() - what was negotiated
+ * @context: the context
+ * @info: filled in
+ *
+ * Return: 0, or -ENOTCONN before the handshake is done
+ */
+int kschannel_query_info(const struct kschannel_context *context, struct ksc_info *info)
+{
+	if (!context->info.version)
+		return -ENOTCONN;
+	*info = context->info;
+	info->role = context->role;
+	info->phase = KSC_PHASE_ESTABLISHED;
+	return 0;
+}
+
+/**
+ * kschannel_query_sizes() - what records will add to the data
+ * @context: the context
+ * @sizes: filled in
+ *
+ * Return: 0, or -ENOTCONN before the handshake is done
+ */
+int kschannel_query_sizes(const struct kschannel_context *context,
+			  struct kschannel_sizes *sizes)
+{
+	const bool v13 = context->info.version == 0x0304;
+	/* RFC 7905 2: there is no explicit nonce */
+	const bool chacha = (context->info.cipher_suite & 0xff00) == 0xcc00;
+
+	if (!context->info.version)
+		return -ENOTCONN;
+	/* RFC 8446 5.2; RFC 5246 6.2.3.3 with RFC 5288 3 */
+	sizes->header = v13 || chacha ? 5 : 5 + 8;
+	sizes->trailer = v13 ? 1 + 16 : 16;
+	sizes->max_message = 1 << 14;
+	return 0;
+}
+
+/**
+ * kschannel_attach() - give a context's keys to a socket
+ * @context: the context, whose handshake is done
+ * @fd: a connected TCP socket; it gets the ULP "kschannel", unless it has it
+ * @extra: bytes from the peer that the last step did not use up
+ * @len: how many, 64000 at most
+ *
+ * The last token has to be sent before. The socket is then as after a handshake of
+ * its own, and the context only good for queries, and to be deleted.
+ *
+ * Return: 0 or a negative errno: those of KSC_ATTACH and TCP_ULP
+ */
+int kschannel_attach(struct kschannel_context *context, int fd, const void *extra, size_t len)
+{
+	struct ksc_attach *a;
+	int rc = 0;
+
+	if (len > KSC_MAX_TOKEN)
+		return -EMSGSIZE;
+	a = calloc(1, sizeof(*a) + len);
+	if (!a)
+		return -ENOMEM;
+	a->context = context->id;
+	a->fd = nl_socket_get_fd(context->sock);
+	if (len)
+		memcpy(a->extra, extra, len);
+	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, sizeof(KSC_ULP_NAME)) &&
+	    errno != EEXIST)
+		rc = -errno;
+	if (!rc && setsockopt(fd, SOL_KSCHANNEL, KSC_ATTACH, a, (socklen_t)(sizeof(*a) + len)))
+		rc = -errno;
+	free(a);
+	return rc;
+}
+
+/**
+ * kschannel_shutdown() - send close_notify on an attached socket, and no FIN
+ * @fd: the socket
+ *
+ * Return: 0 or a negative errno
+ */
+int kschannel_shutdown(int fd)
+{
+	const int on = 1;
+
+	return setsockopt(fd, SOL_KSCHANNEL, KSC_CLOSE_NOTIFY, &on, sizeof(on)) ? -errno : 0;
+}
+
+/**
+ * kschannel_detach() - have a socket go on in the clear
+ * @fd: the socket; close_notify was sent and received and all data read
+ * @rest: for what was attached and follows the peer's close_notify
+ * @len: room there; set to how much it is, mostly 0
+ *
+ * Return: 0 or a negative errno: those of KSC_DETACH
+ */
+int kschannel_detach(int fd, void *rest, size_t *len)
+{
+	socklen_t room = *len > KSC_MAX_TOKEN ? KSC_MAX_TOKEN : (socklen_t)*len;
+
+	if (getsockopt(fd, SOL_KSCHANNEL, KSC_DETACH, rest, &room))
+		return -errno;
+	*len = room;
+	return 0;
+}

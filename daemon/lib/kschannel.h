@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * libkschannel: the security context for programs that carry its tokens themselves;
+ * see libkschannel(3). Keys never come here: they stay in the kernel, until a
+ * context is attached to a connected TCP socket.
+ *
+ * Functions that return int return 0, or a negative errno. One context is for one
+ * thread at a time; different ones, and credentials, are for any.
+ */
+#ifndef KSCHANNEL_H
+#define KSCHANNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/kschannel.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Don't wait for the daemon: -EAGAIN, then poll kschannel_fd() and kschannel_result() */
+#define KSCHANNEL_NONBLOCK (1U << 0)
+
+struct kschannel_credential;
+struct kschannel_context;
+
+/**
+ * struct kschannel_params - what a credential is to be
+ * @role: KSC_ROLE_CLIENT or KSC_ROLE_SERVER; one credential can't be both
+ * @name: its name in kschanneld.conf(5), up to KSC_MAX_NAME bytes, or NULL for
+ *	the default
+ * @alpn: ProtocolNameList without its outer length, or NULL
+ * @alpn_len: its bytes, up to KSC_MAX_ALPN
+ * @verify: what is asked of the peer's certificate
+ * @timeout: milliseconds that a handshake may take, up to KSC_MAX_HANDSHAKE_TIMEOUT,
+ *	or 0 for KSC_DEFAULT_HANDSHAKE_TIMEOUT
+ */
+struct kschannel_params {
+	enum ksc_role role;
+	const char *name;
+	const void *alpn;
+	size_t alpn_len;
+	enum ksc_verify verify;
+	unsigned int timeout;
+};
+
+/**
+ * struct kschannel_step - what a step came to
+ * @status: KSC_STATUS_OK: done; send the token if there is one, then attach.
+ *	KSC_STATUS_CONTINUE_NEEDED: send the token if there is one; step again with
+ *	what is left of the input, if anything, else wait for more.
+ *	KSC_STATUS_INCOMPLETE_MESSAGE: nothing happened; step again with more.
+ *	Any other: it has failed; send the token, which is an alert, and delete it
+ * @consumed: bytes of the input that were used up, from its start; with
+ *	KSC_STATUS_OK the rest goes to kschannel_attach()
+ * @need: with KSC_STATUS_INCOMPLETE_MESSAGE, how many more bytes are wanted at least
+ * @token: bytes for the peer, valid until the context's next step or deletion
+ * @token_len: how many, perhaps 0
+ * @alert: the TLS alert, if @direction says that there was one
+ * @direction: which way it went
+ * @text: with a failure, one line that explains it, else empty
+ */
+struct kschannel_step {
+	enum ksc_status status;
+	size_t consumed;
+	size_t need;
+	const void *token;
+	size_t token_len;
+	uint8_t alert;
+	enum ksc_direction direction;
+	char text[KSC_MAX_TEXT + 1];
+};
+
+/**
+ * struct kschannel_sizes - what records add, in bytes
+ * @header: before the data
+ * @trailer: behind it, at most
+ * @max_message: most data in one record
+ */
+struct kschannel_sizes {
+	size_t header;
+	size_t trailer;
+	size_t max_message;
+};
+
+int kschannel_acquire_credential(struct kschannel_credential **credential,
+				 const struct kschannel_params *params);
+void kschannel_free_credential(struct kschannel_credential *credential);
+
+int kschannel_initialize_context(struct kschannel_context **context,
+				 const struct kschannel_credential *credential,
+				 const char *target, unsigned int flags, const void *token,
+				 size_t len, struct kschannel_step *step);
+int kschannel_accept_context(struct kschannel_context **context,
+			     const struct kschannel_credential *credential, unsigned int flags,
+			     const void *token, size_t len, struct kschannel_step *step);
+int kschannel_result(struct kschannel_context *context, struct kschannel_step *step);
+int kschannel_fd(const struct kschannel_context *context);
+void kschannel_delete_context(struct kschannel_context *context);
+
+int kschannel_query_info(const struct kschannel_context *context, struct ksc_info *info);
+int kschannel_query_sizes(const struct kschannel_context *context,
+			  struct kschannel_sizes *sizes);
+
+int kschannel_attach(struct kschannel_context *context, int fd, const void *extra, size_t len);
+int kschannel_shutdown(int fd);
+int kschannel_detach(int fd, void *rest, size_t *len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# libkschannel, shared and static. Included by daemon/Makefile; "make -f
+# daemon/lib/lib.mk" works too.
+LIB_TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../..)
+LIB_OUT := $(LIB_TOP)/build/daemon
+LIB_VERSION := 0.1
+LIB_PREFIX ?= /usr/local
+
+LIB_SHARED := $(LIB_OUT)/libkschannel.so
+LIB_STATIC := $(LIB_OUT)/libkschannel.a
+LIB_CONFIG := $(LIB_OUT)/libkschannel.pc
+LIB_MAP := $(LIB_TOP)/daemon/lib/libkschannel.map
+
+LIB_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-protector-strong \
+	-D_FORTIFY_SOURCE=2 -fPIC -I$(LIB_TOP)/uapi -MMD -MP
+LIB_SOURCES := $(wildcard $(LIB_TOP)/daemon/lib/*.c)
+LIB_OBJECTS := $(LIB_SOURCES:$(LIB_TOP)/daemon/%.c=$(LIB_OUT)/obj/%.o)
+LIB_NL_CFLAGS := $(shell pkg-config --cflags libnl-genl-3.0)
+LIB_NL_LIBS := $(shell pkg-config --libs libnl-genl-3.0)
+
+.PHONY: lib
+lib: $(LIB_SHARED) $(LIB_STATIC) $(LIB_CONFIG)
+
+$(LIB_SHARED).1: $(LIB_OBJECTS) $(LIB_MAP)
+	$(CC) $(LDFLAGS) -shared -Wl,-z,defs -Wl,-z,now -Wl,-soname,libkschannel.so.1 \
+		-Wl,--version-script=$(LIB_MAP) -o $@ $(LIB_OBJECTS) $(LIB_NL_LIBS)
+
+$(LIB_SHARED): $(LIB_SHARED).1
+	ln -sf $(notdir $<) $@
+
+$(LIB_STATIC): $(LIB_OBJECTS)
+	$(AR) rcs $@ $^
+
+$(LIB_CONFIG): $(LIB_TOP)/daemon/lib/libkschannel.pc.in
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(LIB_PREFIX)|; s|@VERSION@|$(LIB_VERSION)|' $< >$@
+
+$(LIB_OUT)/obj/lib/%.o: $(LIB_TOP)/daemon/lib/%.c
+	@mkdir -p $(@D)
+	$(CC) $(LIB_CFLAGS) $(LIB_NL_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+-include $(LIB_OBJECTS:.o=.d)

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The daemon that the suite runs, as tests treat it. */
+#ifndef KSC_TEST_DAEMON_H
+#define KSC_TEST_DAEMON_H
+
+#include <sys/types.h>
+
+void daemon_do(const char *what);
+pid_t daemon_pid(void);
+
+#endif /* KSC_TEST_DAEMON_H */

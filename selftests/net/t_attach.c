@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A context meets a socket, and a socket goes on in the clear. */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ctx.h"
+#include "peer.h"
+
+#define RECORD_LEN 40
+#define RECORDS 3
+
+static struct tnl_conn nl;
+static struct ctx client, server;
+
+static int setup(void **state)
+{
+	(void)state;
+	return !tnl_open(&nl);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	tnl_close(&nl);
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+	return 0;
+}
+
+/* Two plain sockets; the contexts have been through their handshake, on these or not */
+static void plain_pair(int fds[2])
+{
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr);
+
+	fds[0] = t_connect(&addr, NULL);
+	fds[1] = t_accept(listener);
+	close(listener);
+}
+
+static void handshake(void)
+{
+	ctx_open(&client, &nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&server, &nl, KSC_ROLE_SERVER, &t_server);
+	ctx_handshake(&client, &server);
+	assert_int_equal(client.last.status, KSC_STATUS_OK);
+	assert_int_equal(server.last.status, KSC_STATUS_OK);
+}
+
+static void protected_pair(int fds[2])
+{
+	handshake();
+	plain_pair(fds);
+	ctx_attach(&client, fds[0]);
+	ctx_attach(&server, fds[1]);
+}
+
+/* The tokens went another way than the records do. */
+static void test_both(void **state)
+{
+	struct ksc_info info;
+	int fds[2];
+
+	(void)state;
+	protected_pair(fds);
+	t_exchange(fds[0], fds[1]);
+	info = t_info(fds[0]);
+	assert_int_equal(info.version, 0x0304);
+	assert_int_equal(info.role, KSC_ROLE_CLIENT);
+	assert_int_equal(info.cipher_suite, client.last.suite);
+	assert_string_equal(info.server_name, "server.test");
+	assert_int_equal(t_info(fds[1]).role, KSC_ROLE_SERVER);
+	SYS(shutdown(fds[0], SHUT_WR));
+	t_expect_eof(fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+	/* it was the socket's from then on */
+	assert_int_equal(ctx_ask(&client, KSC_CMD_CONTEXT_GET), -ESTALE);
+}
+
+static void echo_with(const struct peer_conf *conf, size_t chunk)
+{
+	static uint8_t sent[100000], got[sizeof(sent)];
+	struct peer peer = { 0 };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd;
+
+	if (conf->server) {
+		peer_accept(&peer, conf, listener, peer_echo);
+		fd = t_connect(&addr, NULL);
+		ctx_open(&client, &nl, KSC_ROLE_CLIENT, &t_client);
+	} else {
+		peer_connect(&peer, conf, &addr, peer_echo);
+		fd = t_accept(listener);
+		ctx_open(&client, &nl, KSC_ROLE_SERVER, &t_server);
+	}
+	ctx_run(&client, fd, chunk);
+	close(listener);
+	assert_int_equal(client.last.status, KSC_STATUS_OK);
+	ctx_attach(&client, fd);
+	t_fill(sent, sizeof(sent), chunk);
+	t_send(fd, sent, sizeof(sent) / 4);
+	t_recv(fd, got, sizeof(sent) / 4);
+	assert_memory_equal(sent, got, sizeof(sent) / 4);
+	SYS(shutdown(fd, SHUT_WR));
+	t_expect_eof(fd);
+	close(fd);
+	peer_join(&peer);
+}
+
+/* Peers of either make, either role and version; what is read at once is little, or all. */
+static void test_peers(void **state)
+{
+	static const size_t chunks[] = { 0, 100, KSC_MAX_TOKEN };
+	static const int versions[] = { 0x0303, 0x0304 };
+
+	(void)state;
+	for (size_t i = 0; i < 24; i++) {
+		const struct peer_conf conf = {
+			.library = i & 1 ? PEER_GNUTLS : PEER_OPENSSL,
+			.server = i & 2,
+			.version = versions[i >> 2 & 1],
+		};
+
+		echo_with(&conf, chunks[i >> 3]);
+	}
+}
+
+/* Data right behind the Finished, and then the end */
+static void send_records(struct peer *peer)
+{
+	uint8_t record[RECORD_LEN];
+
+	if (peer_handshake(peer))
+		return;
+	for (int i = 0; i < RECORDS; i++) {
+		memset(record, 'a' + i, sizeof(record));
+		if (peer_write(peer, record, sizeof(record)))
+			return;
+	}
+	if (!peer_close(peer))
+		peer_await_fin(peer);
+}
+
+static void expect_records(int fd)
+{
+	uint8_t got[RECORD_LEN * RECORDS];
+
+	t_recv(fd, got, sizeof(got));
+	for (size_t i = 0; i < sizeof(got); i++)
+		assert_int_equal(got[i], 'a' + i / RECORD_LEN);
+	t_expect_eof(fd);
+}
+
+/* Cases 8 and 44: so many bytes come with the context, the rest is still in the socket. */
+static size_t split_at(int version, size_t extra)
+{
+	const struct peer_conf conf = { .library = PEER_OPENSSL, .version = version };
+	struct peer peer = { 0 };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd;
+	size_t all;
+
+	peer_connect(&peer, &conf, &addr, send_records);
+	fd = t_accept(listener);
+	close(listener);
+	ctx_open(&server, &nl, KSC_ROLE_SERVER, &t_server);
+	ctx_run(&server, fd, 0);
+	assert_int_equal(server.last.status, KSC_STATUS_OK);
+	assert_int_equal(server.in_len, 0);
+	all = RECORDS * (RECORD_LEN + 5 + (version == 0x0304 ? 17 : 24)) +
+	      (version == 0x0304 ? 24 : 31);
+	if (extra > all)
+		extra = all;
+	if (extra)
+		t_recv(fd, server.in, extra);
+	server.in_len = extra;
+	ctx_attach(&server, fd);
+	expect_records(fd);
+	SYS(shutdown(fd, SHUT_WR));
+	close(fd);
+	peer_join(&peer);
+	return all;
+}
+
+static void test_split(void **state)
+{
+	size_t all = split_at(*(int *)*state, 0);
+
+	/* around the first record's edges, and in between */
+	for (size_t at = 1; at < all; at += at < 6 || (at > 60 && at < 72) ? 1 : 9)
+		split_at(*(int *)*state, at);
+	split_at(*(int *)*state, SIZE_MAX);
+}
+
+/* The peer has said all, and closed its side, before the socket gets its keys. */
+static void test_half_closed(void **state)
+{
+	struct pollfd p = { .events = POLLRDHUP };
+	int fds[2];
+
+	(void)state;
+	handshake();
+	plain_pair(fds);
+	ctx_attach(&client, fds[0]);
+	t_send(fds[0], "early", 5);
+	SYS(shutdown(fds[0], SHUT_WR));
+	p.fd = fds[1];
+	assert_int_equal(SYS(poll(&p, 1, PATIENCE_S * 1000)), 1);
+	ctx_attach(&server, fds[1]);
+	t_expect(fds[1], "early");
+	t_expect_eof(fds[1]);
+	t_send(fds[1], "late", 4);
+	t_expect(fds[0], "late");
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* poll() knows of what came with the context. */
+static void test_poll(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	handshake();
+	plain_pair(fds);
+	ctx_attach(&client, fds[0]);
+	t_send(fds[0], "early", 5);
+	server.in_len = (size_t)SYS(recv(fds[1], server.in, sizeof(server.in), 0));
+	ctx_attach(&server, fds[1]);
+	t_wait(fds[1], POLLIN);
+	t_expect(fds[1], "early");
+	t_exchange(fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_refused(void **state)
+{
+	const size_t size = sizeof(struct ksc_attach);
+	struct ksc_attach a = { 0 };
+	struct tnl_conn foreign;
+	int fds[2], other[2], null, unconnected;
+
+	(void)state;
+	plain_pair(fds);
+	t_attach(fds[0]);
+	t_attach(fds[1]);
+	ctx_open(&client, &nl, KSC_ROLE_CLIENT, &t_client);
+	FAILS(ctx_try_attach(&client, fds[0]), EINPROGRESS);
+	handshake();
+	a.context = client.id;
+	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size - 1), EINVAL);
+	a.fd = -1;
+	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), EBADF);
+	null = (int)SYS(open("/dev/null", O_RDONLY | O_CLOEXEC));
+	a.fd = null;
+	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), ENOTSOCK);
+	close(null);
+	a.fd = fds[1];
+	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), EINVAL);
+	assert_true(tnl_open(&foreign));
+	a.fd = nl_socket_get_fd(foreign.sk);
+	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), EPERM);
+	tnl_close(&foreign);
+	a.fd = nl_socket_get_fd(nl.sk);
+	a.pad = 1;
+	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), EINVAL);
+	a.pad = 0;
+	a.context += 1000;
+	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), ENOENT);
+	unconnected = t_plain(AF_INET);
+	t_attach(unconnected);
+	FAILS(ctx_try_attach(&client, unconnected), ENOTCONN);
+	close(unconnected);
+	t_pair(AF_INET, other);
+	FAILS(ctx_try_attach(&client, other[0]), EBUSY);
+	t_exchange(other[0], other[1]);
+	close(other[0]);
+	close(other[1]);
+	/* none of that did any harm */
+	SYS(ctx_try_attach(&client, fds[0]));
+	SYS(ctx_try_attach(&server, fds[1]));
+	t_exchange(fds[0], fds[1]);
+	FAILS(ctx_try_attach(&client, fds[0]), ESTALE);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void close_notify(int fd)
+{
+	int one = 1;
+
+	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_CLOSE_NOTIFY, &one, sizeof(one)));
+}
+
+static int try_detach(int fd, void *data, socklen_t *len)
+{
+	return getsockopt(fd, SOL_KSCHANNEL, KSC_DETACH, data, len);
+}
+
+static void detach(int fd)
+{
+	socklen_t len = 0;
+
+	SYS(try_detach(fd, NULL, &len));
+	assert_int_equal(len, 0);
+}
+
+static void test_detach(void **state)
+{
+	char text[64];
+	socklen_t len = sizeof(text);
+	int fds[2];
+
+	(void)state;
+	plain_pair(fds);
+	t_attach(fds[0]);
+	FAILS(try_detach(fds[0], text, &len), ENOTCONN);
+	t_attach(fds[1]);
+	handshake();
+	SYS(ctx_try_attach(&client, fds[0]));
+	SYS(ctx_try_attach(&server, fds[1]));
+	t_exchange(fds[0], fds[1]);
+	FAILS(try_detach(fds[0], text, &len), EBUSY);
+	t_send(fds[0], "last words", 10);
+	close_notify(fds[0]);
+	FAILS(send(fds[0], "x", 1, MSG_NOSIGNAL), EPIPE);
+	FAILS(try_detach(fds[0], text, &len), EBUSY);
+	/* the other direction still goes on */
+	t_send(fds[1], "not mine", 8);
+	close_notify(fds[1]);
+	FAILS(try_detach(fds[1], text, &len), EBUSY);
+	t_expect(fds[1], "last words");
+	t_expect_eof(fds[1]);
+	t_expect(fds[0], "not mine");
+	detach(fds[0]);
+	/* in the clear, while the other end has yet to follow */
+	t_send(fds[0], "plain", 5);
+	detach(fds[1]);
+	t_expect(fds[1], "plain");
+	t_exchange(fds[0], fds[1]);
+	FAILS(try_detach(fds[0], text, &len), EOPNOTSUPP);
+	SYS(shutdown(fds[0], SHUT_WR));
+	t_expect_eof(fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* The whole of a short session was read along with the handshake. */
+static void test_detach_rest(void **state)
+{
+	char text[64];
+	socklen_t len = 3;
+	int fds[2];
+
+	(void)state;
+	plain_pair(fds);
+	handshake();
+	ctx_attach(&client, fds[0]);
+	t_send(fds[0], "quick", 5);
+	close_notify(fds[0]);
+	server.in_len = (size_t)SYS(recv(fds[1], server.in, sizeof(server.in), 0));
+	/* the client's end has no say in what stands behind its close_notify */
+	memcpy(server.in + server.in_len, "plain", 5);
+	server.in_len += 5;
+	ctx_attach(&server, fds[1]);
+	t_expect(fds[1], "quick");
+	t_expect_eof(fds[1]);
+	close_notify(fds[1]);
+	FAILS(try_detach(fds[1], text, &len), ERANGE);
+	len = sizeof(text);
+	SYS(try_detach(fds[1], text, &len));
+	assert_int_equal(len, 5);
+	assert_memory_equal(text, "plain", 5);
+	t_expect_eof(fds[0]);
+	detach(fds[0]);
+	t_exchange(fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* A context that goes while a socket is given it, from another thread. */
+static void *delete_it(void *arg)
+{
+	struct ctx *ctx = arg;
+
+	ctx_ask(ctx, KSC_CMD_CONTEXT_CLOSE);
+	return NULL;
+}
+
+static void test_race(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		struct tnl_conn own = { 0 };
+		pthread_t thread;
+		int fds[2], ret;
+
+		handshake();
+		plain_pair(fds);
+		t_attach(fds[0]);
+		/* a connection of its own on the same socket */
+		own = nl;
+		server = client;
+		server.nl = &own;
+		t_thread(&thread, delete_it, &server);
+		ret = ctx_try_attach(&client, fds[0]);
+		if (ret)
+			assert_int_equal(errno, ESTALE);
+		t_join(thread);
+		close(fds[0]);
+		close(fds[1]);
+		nl.queued = 0;
+	}
+}
+
+int main(void)
+{
+	static int v12 = 0x0303, v13 = 0x0304;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_both, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_peers, setup, teardown),
+		{ "test_split_12", test_split, setup, teardown, &v12 },
+		{ "test_split_13", test_split, setup, teardown, &v13 },
+		cmocka_unit_test_setup_teardown(test_half_closed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_poll, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_detach, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_detach_rest, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_race, setup, teardown),
+	};
+
+	return T_RUN(tests);
+}

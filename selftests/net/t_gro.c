@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Packets that were merged before TCP saw them, as a network card's driver has it (GRO): what
+ * is in TCP's queue then has more fragments than a sender makes.
+ */
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "far.h"
+#include "flow.h"
+#include "peer.h"
+
+#define ROUNDS 4
+
+/* An offload of a device in the namespace that a socket is in. */
+static void set_offload(int fd, const char *device, uint32_t command, bool on)
+{
+	struct ethtool_value value = { .cmd = command, .data = on };
+	struct ifreq ifr = { .ifr_data = (char *)&value };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", device);
+	SYS(ioctl(fd, SIOCETHTOOL, &ifr));
+}
+
+/* Packets that came to veth0. */
+static uint64_t received(void)
+{
+	FILE *file = fopen("/sys/class/net/veth0/statistics/rx_packets", "re");
+	unsigned long long value;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%llu", &value), 1); /* NOLINT(cert-err34-c) */
+	fclose(file);
+	return value;
+}
+
+static int make_network(void **state)
+{
+	t_setup(state);
+	far_make();
+	return 0;
+}
+
+/* In pieces that no packet ends with. */
+static void send_much(struct peer *peer)
+{
+	if (peer_handshake(peer))
+		return;
+	for (int i = 0; i < ROUNDS; i++) {
+		for (size_t at = 0, n; at < FLOW_MAX; at += n) {
+			n = 1 + (at * 7 + 3) % 30000;
+			if (n > FLOW_MAX - at)
+				n = FLOW_MAX - at;
+			if (peer_write(peer, flow_data(0) + at, n))
+				return;
+		}
+	}
+	peer_close(peer);
+	peer_await_fin(peer);
+}
+
+static void test_merged(void **state)
+{
+	struct peer peer = { 0 };
+	uint64_t segments, packets;
+	struct t_addr addr;
+	int listener = far_listener(&addr), fd;
+
+	/* the sender's packets are as small as on a wire, the receiver's card merges them */
+	set_offload(listener, "veth1", ETHTOOL_STSO, false);
+	set_offload(listener, "veth1", ETHTOOL_SGSO, false);
+	peer_accept(&peer, *state, listener, send_much);
+	fd = t_connect(&addr, &t_client);
+	set_offload(fd, "veth0", ETHTOOL_SGRO, true);
+	segments = received();
+	packets = t_net_counter("snmp", "Ip", "InReceives");
+	for (int i = 0; i < ROUNDS; i++)
+		flow_expect(fd, flow_data(0), FLOW_MAX);
+	t_expect_eof(fd);
+	segments = received() - segments;
+	packets = t_net_counter("snmp", "Ip", "InReceives") - packets;
+	print_message("%llu segments in %llu packets\n", (unsigned long long)segments,
+		      (unsigned long long)packets);
+	/* or the test would have shown nothing */
+	assert_true(segments > 2 * packets);
+	close(fd);
+	peer_join(&peer);
+	close(listener);
+}
+
+#define TEST(name, arg)                                                                            \
+	{                                                                                          \
+		name, test_merged, make_network, far_remove, (void *)(arg)                         \
+	}
+
+int main(void)
+{
+	static const struct peer_conf tls_13 = { .library = PEER_OPENSSL, .server = true };
+	static const struct peer_conf tls_12 = { .library = PEER_OPENSSL, .server = true,
+						 .version = 0x0303 };
+	static const struct peer_conf chacha = { .library = PEER_OPENSSL, .server = true,
+						 .cipher = PEER_CHACHA };
+	const struct CMUnitTest tests[] = {
+		TEST("TLS 1.3", &tls_13),
+		TEST("TLS 1.2", &tls_12),
+		TEST("ChaCha20-Poly1305", &chacha),
+	};
+
+	return T_RUN(tests);
+}

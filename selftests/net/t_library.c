@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0
+/* libkschannel: the same steps as a program makes them, and the manual's examples. */
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/kschannel.h"
+#include "daemon.h"
+#include "nl.h"
+
+/* Where the server of the manual listens. */
+#define EXAMPLE_PORT "4433"
+#define AWAIT_SERVER                                                          \
+	"for i in $(seq 1000); do ss -Hltn 'sport = :" EXAMPLE_PORT           \
+	"' | grep -q . && exit 0; usleep 20000; done; exit 1"
+
+/**
+ * struct side - one of two that talk
+ * @cred: its credential
+ * @ctx: its context
+ * @step: the last step
+ * @in: bytes that no step has used up
+ * @len: how many
+ */
+struct side {
+	struct kschannel_credential *cred;
+	struct kschannel_context *ctx;
+	struct kschannel_step step;
+	uint8_t in[KSC_MAX_TOKEN];
+	size_t len;
+};
+
+static const char *target = "server.test";
+static struct side client, server;
+
+static int side_step(struct side *side, unsigned int flags)
+{
+	int rc = side == &client ?
+		 kschannel_initialize_context(&side->ctx, side->cred, target, flags, side->in,
+					      side->len, &side->step) :
+		 kschannel_accept_context(&side->ctx, side->cred, flags, side->in, side->len,
+					  &side->step);
+
+	if (!rc) {
+		side->len -= side->step.consumed;
+		memmove(side->in, side->in + side->step.consumed, side->len);
+	}
+	return rc;
+}
+
+static void side_take(struct side *side, const struct kschannel_step *step)
+{
+	assert_in_range(side->len + step->token_len, 0, sizeof(side->in));
+	memcpy(side->in + side->len, step->token, step->token_len);
+	side->len += step->token_len;
+}
+
+static int setup(void **state)
+{
+	struct kschannel_params params = { .role = KSC_ROLE_CLIENT };
+
+	(void)state;
+	memset(&client, 0, sizeof(client));
+	memset(&server, 0, sizeof(server));
+	target = "server.test";
+	if (kschannel_acquire_credential(&client.cred, &params))
+		return -1;
+	params.role = KSC_ROLE_SERVER;
+	return kschannel_acquire_credential(&server.cred, &params);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	kschannel_delete_context(client.ctx);
+	kschannel_delete_context(server.ctx);
+	kschannel_free_credential(client.cred);
+	kschannel_free_credential(server.cred);
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+	return 0;
+}
+
+/* Until neither goes on */
+static void handshake(void)
+{
+	struct side *from = &client, *to = &server;
+
+	assert_int_equal(side_step(from, 0), 0);
+	while (from->step.token_len) {
+		side_take(to, &from->step);
+		if (to->ctx && to->step.status == KSC_STATUS_OK)
+			break;
+		assert_int_equal(side_step(to, 0), 0);
+		to = from;
+		from = to == &client ? &server : &client;
+	}
+}
+
+static void test_loop(void **state)
+{
+	struct kschannel_sizes sizes;
+	struct ksc_info info;
+	struct t_addr addr;
+	int listener, fds[2];
+	size_t len = 0;
+	char rest;
+
+	(void)state;
+	handshake();
+	assert_int_equal(client.step.status, KSC_STATUS_OK);
+	assert_int_equal(server.step.status, KSC_STATUS_OK);
+	assert_int_equal(side_step(&client, 0), -EISCONN);
+	assert_int_equal(kschannel_query_sizes(client.ctx, &sizes), 0);
+	assert_int_equal(sizes.header, 5);
+	assert_int_equal(sizes.max_message, 16384);
+
+	listener = t_listen(AF_INET, NULL, &addr);
+	fds[0] = t_connect(&addr, NULL);
+	fds[1] = t_accept(listener);
+	close(listener);
+	assert_int_equal(kschannel_attach(client.ctx, -1, NULL, 0), -EBADF);
+	assert_int_equal(kschannel_attach(client.ctx, fds[0], client.in, client.len), 0);
+	assert_int_equal(kschannel_attach(server.ctx, fds[1], server.in, server.len), 0);
+	assert_int_equal(kschannel_attach(server.ctx, fds[1], NULL, 0), -ESTALE);
+	assert_int_equal(kschannel_query_info(client.ctx, &info), 0);
+	assert_int_equal(info.version, t_info(fds[0]).version);
+	assert_int_equal(info.cipher_suite, t_info(fds[0]).cipher_suite);
+	assert_memory_equal(info.peer_fingerprint, t_info(fds[0]).peer_fingerprint, 32);
+	assert_string_equal(info.peer_subject, "CN=server.test");
+	t_exchange(fds[0], fds[1]);
+
+	assert_int_equal(kschannel_detach(fds[0], &rest, &len), -EBUSY);
+	assert_int_equal(kschannel_shutdown(fds[0]), 0);
+	t_expect_eof(fds[1]);
+	assert_int_equal(kschannel_shutdown(fds[1]), 0);
+	t_expect_eof(fds[0]);
+	for (int i = 0; i < 2; i++) {
+		len = sizeof(rest);
+		assert_int_equal(kschannel_detach(fds[i], &rest, &len), 0);
+		assert_int_equal(len, 0);
+	}
+	t_exchange(fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_failure(void **state)
+{
+	struct ksc_info info;
+
+	(void)state;
+	target = "wrong.test";
+	handshake();
+	assert_int_equal(client.step.status, KSC_STATUS_PEER_REJECTED);
+	assert_int_equal(client.step.direction, KSC_DIRECTION_SENT);
+	assert_true(client.step.token_len);
+	assert_non_null(strstr(client.step.text, "wrong.test"));
+	assert_int_equal(server.step.status, KSC_STATUS_ALERT_RECEIVED);
+	assert_int_equal(server.step.alert, client.step.alert);
+	assert_int_equal(side_step(&client, 0), -ECONNABORTED);
+	assert_int_equal(kschannel_query_info(client.ctx, &info), -ENOTCONN);
+}
+
+static void test_misuse(void **state)
+{
+	struct kschannel_params params = { .role = KSC_ROLE_UNSPEC };
+	struct kschannel_credential *none = NULL;
+	struct kschannel_context *ctx = NULL;
+	struct kschannel_step step;
+
+	(void)state;
+	assert_int_equal(kschannel_acquire_credential(&none, &params), -EINVAL);
+	params.role = KSC_ROLE_CLIENT;
+	params.alpn_len = KSC_MAX_ALPN + 1;
+	assert_int_equal(kschannel_acquire_credential(&none, &params), -ENAMETOOLONG);
+	assert_null(none);
+	assert_int_equal(kschannel_accept_context(&ctx, client.cred, 0, NULL, 0, &step),
+			 -EPROTOTYPE);
+	assert_int_equal(kschannel_initialize_context(&ctx, client.cred, "a b", 0, NULL, 0, &step),
+			 -EINVAL);
+	assert_int_equal(kschannel_initialize_context(&ctx, client.cred, NULL, 64, NULL, 0, &step),
+			 -EINVAL);
+	assert_null(ctx);
+	assert_int_equal(side_step(&client, 0), 0);
+	assert_int_equal(kschannel_accept_context(&client.ctx, server.cred, 0, NULL, 0, &step),
+			 -EPROTOTYPE);
+}
+
+static void test_nonblock(void **state)
+{
+	struct pollfd p = { .events = POLLIN };
+	struct kschannel_step step;
+	pid_t pid = daemon_pid();
+
+	(void)state;
+	SYS(kill(pid, SIGSTOP));
+	assert_int_equal(side_step(&client, KSCHANNEL_NONBLOCK), -EAGAIN);
+	assert_non_null(client.ctx);
+	assert_int_equal(side_step(&client, KSCHANNEL_NONBLOCK), -EBUSY);
+	assert_int_equal(kschannel_result(client.ctx, &step), -EAGAIN);
+	p.fd = kschannel_fd(client.ctx);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	SYS(kill(pid, SIGCONT));
+	assert_int_equal(SYS(poll(&p, 1, PATIENCE_S * 1000)), 1);
+	assert_int_equal(kschannel_result(client.ctx, &step), 0);
+	assert_int_equal(step.status, KSC_STATUS_CONTINUE_NEEDED);
+	assert_true(step.token_len);
+}
+
+static pid_t start(const char *const argv[], int out)
+{
+	posix_spawn_file_actions_t actions;
+	pid_t pid = -1;
+
+	posix_spawn_file_actions_init(&actions);
+	if (out >= 0)
+		posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	assert_int_equal(posix_spawnp(&pid, argv[0], &actions, NULL, (char **)argv, environ),
+			 0);
+	posix_spawn_file_actions_destroy(&actions);
+	return pid;
+}
+
+static void expect_success(pid_t pid)
+{
+	int status;
+
+	SYS(waitpid(pid, &status, 0));
+	assert_int_equal(status, 0);
+}
+
+/* As the manual has them, in processes of their own */
+static void test_examples(void **state)
+{
+	const char *const serve[] = { "library-server", EXAMPLE_PORT, NULL };
+	const char *const await[] = { "sh", "-c", AWAIT_SERVER, NULL };
+	const char *const fetch[] = { "library-client", "::1", EXAMPLE_PORT, "server.test", NULL };
+	int out[2];
+	pid_t pid;
+
+	(void)state;
+	pid = start(serve, -1);
+	expect_success(start(await, -1));
+	SYS(pipe(out));
+	expect_success(start(fetch, out[1]));
+	close(out[1]);
+	{
+		char got[16] = "";
+
+		assert_int_equal(SYS(read(out[0], got, sizeof(got) - 1)), 6);
+		assert_string_equal(got, "hello\n");
+	}
+	close(out[0]);
+	expect_success(pid);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_loop, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_misuse, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nonblock, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_examples, setup, teardown),
+	};
+
+	return T_RUN(tests);
+}
