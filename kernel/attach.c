@@ -101,12 +101,10 @@ free:
 /* Context: the socket's lock. Is everything said, and heard, that TLS had to say? */
 static int ksc_detach_check(struct sock *sk, struct ksc_sock *ks)
 {
-	if (!ks)
-		return -ENOMEM;
-	if (ks->phase == KSC_PHASE_FAILED)
-		return ksc_error(ks);
-	if (ks->phase != KSC_PHASE_ESTABLISHED)
-		return -ENOTCONN;
+	int err = ksc_usable(ks);
+
+	if (err)
+		return err;
 	if (!ks->rx.closed)
 		ksc_rx_advance(sk, ks);
 	if (ks->phase == KSC_PHASE_FAILED)
@@ -126,13 +124,7 @@ static u8 *ksc_detach(struct sock *sk, struct ksc_sock *ks, u32 *len)
 	*len = ks->rx.stage_len;
 	ks->rx.stage = NULL;
 	ks->rx.stage_len = 0;
-	WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
-	ksc_tickets_free(ks);
-	ksc_tx_free(&ks->tx);
-	ksc_rx_free(sk, &ks->rx);
-	ksc_disarm(sk, ks);
-	if (cancel_delayed_work(&ks->pump))
-		ksc_sock_put(ks);
+	ksc_retire(sk, ks);
 	WRITE_ONCE(sk->sk_rcvlowat, ks->rcvlowat);
 	ksc_give_back(sk);
 	return rest;
@@ -185,13 +177,8 @@ int ksc_set_close_notify(struct sock *sk)
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
-	if (!ks)
-		err = -ENOMEM;
-	else if (ks->phase == KSC_PHASE_FAILED)
-		err = ksc_error(ks);
-	else if (ks->phase != KSC_PHASE_ESTABLISHED)
-		err = -ENOTCONN;
-	else
+	err = ksc_usable(ks);
+	if (!err)
 		err = ksc_tx_close(sk, ks);
 	if (!err && ks->tx.pending)
 		ksc_await_space(sk, ks);

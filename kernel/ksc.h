@@ -471,6 +471,7 @@ int ksc_disconnect(struct sock *sk, int flags);
 void ksc_close(struct sock *sk, long timeout);
 int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_error(const struct ksc_sock *ks);
+int ksc_usable(const struct ksc_sock *ks);
 void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	      u8 direction, const char *text);
 void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
@@ -482,7 +483,7 @@ void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks);
 bool ksc_hears_of_space(const struct sock *sk);
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
-void ksc_disarm(struct sock *sk, struct ksc_sock *ks);
+void ksc_retire(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
 void ksc_release_work(struct ksc_sock *ks);
 

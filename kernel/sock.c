@@ -198,14 +198,8 @@ void ksc_arm_child(struct sock *sk, struct ksc_sock *ks)
 	ks->phase = KSC_PHASE_CONNECTING;
 }
 
-/**
- * ksc_disarm() - undo ksc_arm()
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * Context: process.
- */
-void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
+/* Undo ksc_arm() */
+static void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
 {
 	if (!ks->armed)
 		return;
@@ -287,6 +281,21 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks)
 int ksc_error(const struct ksc_sock *ks)
 {
 	return -ksc_status_errno(ks->status);
+}
+
+/**
+ * ksc_usable() - is the handshake done, and the connection whole?
+ * @ks: its state, or NULL
+ *
+ * Context: the socket's lock. Return: 0 or an errno.
+ */
+int ksc_usable(const struct ksc_sock *ks)
+{
+	if (!ks)
+		return -ENOMEM;
+	if (ks->phase == KSC_PHASE_FAILED)
+		return ksc_error(ks);
+	return ks->phase == KSC_PHASE_ESTABLISHED ? 0 : -ENOTCONN;
 }
 
 /**
@@ -717,6 +726,26 @@ static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
+ * ksc_retire() - a protected socket is one no more
+ * @sk: socket, locked and owned
+ * @ks: its state, without a context
+ *
+ * Keys and what was not read go; the state itself stays for as long as the socket.
+ *
+ * Context: process.
+ */
+void ksc_retire(struct sock *sk, struct ksc_sock *ks)
+{
+	WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
+	ksc_tickets_free(ks);
+	ksc_tx_free(&ks->tx);
+	ksc_rx_free(sk, &ks->rx);
+	ksc_disarm(sk, ks);
+	if (cancel_delayed_work(&ks->pump))
+		ksc_sock_put(ks);
+}
+
+/**
  * ksc_close() - proto.close
  * @sk: socket
  * @timeout: for lingering
@@ -740,13 +769,7 @@ void ksc_close(struct sock *sk, long timeout)
 				ksc_tx_close(sk, ks);
 		}
 		ksc_context_drop(ks);
-		WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
-		ksc_tickets_free(ks);
-		ksc_tx_free(&ks->tx);
-		ksc_rx_free(sk, &ks->rx);
-		ksc_disarm(sk, ks);
-		if (cancel_delayed_work(&ks->pump))
-			ksc_sock_put(ks);
+		ksc_retire(sk, ks);
 	}
 	/* from here on TCP alone finishes what is in its queues */
 	WRITE_ONCE(sk->sk_prot, base);

@@ -177,15 +177,10 @@ static int ksc_set_rekey(struct sock *sk, bool request)
 	lock_sock(sk);
 	timeo = sock_sndtimeo(sk, ksc_nonblock(sk));
 	ks = ksc_sk(sk);
-	if (!ks)
-		err = -ENOMEM;
-	else if (ks->phase == KSC_PHASE_FAILED)
-		err = ksc_error(ks);
-	else if (ks->phase != KSC_PHASE_ESTABLISHED)
-		err = -ENOTCONN;
-	else if (ks->version != KSC_VERSION_1_3)
+	err = ksc_usable(ks);
+	if (!err && ks->version != KSC_VERSION_1_3)
 		err = -EOPNOTSUPP;
-	else
+	if (!err)
 		err = ksc_tx_wait(sk, ks, &timeo);
 	if (!err)
 		err = ksc_rekey_soon(sk, ks, request ? KSC_UPDATE_BOTH : KSC_UPDATE_OWN);

@@ -4,6 +4,33 @@
 
 #include "ctx.h"
 
+/* The netlink socket that the tests' contexts belong to. */
+struct tnl_conn ctx_nl;
+
+/**
+ * ctx_setup() - open the tests' netlink socket
+ * @state: cmocka's
+ * Return: 0, or not
+ */
+int ctx_setup(void **state)
+{
+	t_setup(state);
+	return !tnl_open(&ctx_nl);
+}
+
+/**
+ * ctx_teardown() - close it, which deletes what it has
+ * @state: cmocka's
+ * Return: 0
+ */
+int ctx_teardown(void **state)
+{
+	(void)state;
+	tnl_close(&ctx_nl);
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+	return 0;
+}
+
 static uint32_t number(const struct nlattr *attr)
 {
 	return attr ? nla_get_u32(attr) : 0;

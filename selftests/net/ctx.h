@@ -37,6 +37,11 @@ struct ctx {
 	} last;
 };
 
+extern struct tnl_conn ctx_nl;
+
+int ctx_setup(void **state);
+int ctx_teardown(void **state);
+
 int ctx_try_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_opts *opts);
 void ctx_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_opts *opts);
 int ctx_ask(struct ctx *ctx, int cmd);

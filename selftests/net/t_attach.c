@@ -11,22 +11,7 @@
 #define RECORD_LEN 40
 #define RECORDS 3
 
-static struct tnl_conn nl;
 static struct ctx client, server;
-
-static int setup(void **state)
-{
-	(void)state;
-	return !tnl_open(&nl);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tnl_close(&nl);
-	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
-	return 0;
-}
 
 /* Two plain sockets; the contexts have been through their handshake, on these or not */
 static void plain_pair(int fds[2])
@@ -41,8 +26,8 @@ static void plain_pair(int fds[2])
 
 static void handshake(void)
 {
-	ctx_open(&client, &nl, KSC_ROLE_CLIENT, &t_client);
-	ctx_open(&server, &nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	ctx_handshake(&client, &server);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 	assert_int_equal(server.last.status, KSC_STATUS_OK);
@@ -89,11 +74,11 @@ static void echo_with(const struct peer_conf *conf, size_t chunk)
 	if (conf->server) {
 		peer_accept(&peer, conf, listener, peer_echo);
 		fd = t_connect(&addr, NULL);
-		ctx_open(&client, &nl, KSC_ROLE_CLIENT, &t_client);
+		ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
 	} else {
 		peer_connect(&peer, conf, &addr, peer_echo);
 		fd = t_accept(listener);
-		ctx_open(&client, &nl, KSC_ROLE_SERVER, &t_server);
+		ctx_open(&client, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	}
 	ctx_run(&client, fd, chunk);
 	close(listener);
@@ -165,7 +150,7 @@ static size_t split_at(int version, size_t extra)
 	peer_connect(&peer, &conf, &addr, send_records);
 	fd = t_accept(listener);
 	close(listener);
-	ctx_open(&server, &nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	ctx_run(&server, fd, 0);
 	assert_int_equal(server.last.status, KSC_STATUS_OK);
 	assert_int_equal(server.in_len, 0);
@@ -247,7 +232,7 @@ static void test_refused(void **state)
 	plain_pair(fds);
 	t_attach(fds[0]);
 	t_attach(fds[1]);
-	ctx_open(&client, &nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
 	FAILS(ctx_try_attach(&client, fds[0]), EINPROGRESS);
 	handshake();
 	a.context = client.id;
@@ -264,7 +249,7 @@ static void test_refused(void **state)
 	a.fd = nl_socket_get_fd(foreign.sk);
 	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), EPERM);
 	tnl_close(&foreign);
-	a.fd = nl_socket_get_fd(nl.sk);
+	a.fd = nl_socket_get_fd(ctx_nl.sk);
 	a.pad = 1;
 	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), EINVAL);
 	a.pad = 0;
@@ -402,7 +387,7 @@ static void test_race(void **state)
 		plain_pair(fds);
 		t_attach(fds[0]);
 		/* a connection of its own on the same socket */
-		own = nl;
+		own = ctx_nl;
 		server = client;
 		server.nl = &own;
 		t_thread(&thread, delete_it, &server);
@@ -412,7 +397,7 @@ static void test_race(void **state)
 		t_join(thread);
 		close(fds[0]);
 		close(fds[1]);
-		nl.queued = 0;
+		ctx_nl.queued = 0;
 	}
 }
 
@@ -420,16 +405,16 @@ int main(void)
 {
 	static int v12 = 0x0303, v13 = 0x0304;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_both, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_peers, setup, teardown),
-		{ "test_split_12", test_split, setup, teardown, &v12 },
-		{ "test_split_13", test_split, setup, teardown, &v13 },
-		cmocka_unit_test_setup_teardown(test_half_closed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_poll, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_detach, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_detach_rest, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_race, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_both, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_peers, ctx_setup, ctx_teardown),
+		{ "test_split_12", test_split, ctx_setup, ctx_teardown, &v12 },
+		{ "test_split_13", test_split, ctx_setup, ctx_teardown, &v13 },
+		cmocka_unit_test_setup_teardown(test_half_closed, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_poll, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_refused, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_detach, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_detach_rest, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_race, ctx_setup, ctx_teardown),
 	};
 
 	return T_RUN(tests);

@@ -8,34 +8,18 @@
 #include "ctx.h"
 #include "daemon.h"
 
-static struct tnl_conn nl;
 static struct ctx client, server;
-
-static int setup(void **state)
-{
-	(void)state;
-	return !tnl_open(&nl);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tnl_close(&nl);
-	/* the socket's close has deleted what it had */
-	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
-	return 0;
-}
 
 static void open_both(void)
 {
-	ctx_open(&client, &nl, KSC_ROLE_CLIENT, &t_client);
-	ctx_open(&server, &nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 }
 
 /* A ClientHello as a token */
 static void make_hello(struct ctx *ctx)
 {
-	ctx_open(ctx, &nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(ctx, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
 	ctx_step(ctx, NULL, 0);
 	assert_int_equal(ctx->last.status, KSC_STATUS_CONTINUE_NEEDED);
 	assert_true(ctx->last.token_len);
@@ -46,8 +30,8 @@ static void test_handshake(void **state)
 	const struct t_opts alpn = { .server_name = "server.test", .alpn = "h2" };
 
 	(void)state;
-	ctx_open(&client, &nl, KSC_ROLE_CLIENT, &alpn);
-	ctx_open(&server, &nl, KSC_ROLE_SERVER, &alpn);
+	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &alpn);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &alpn);
 	ctx_handshake(&client, &server);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 	assert_int_equal(server.last.status, KSC_STATUS_OK);
@@ -76,7 +60,7 @@ static void test_incomplete(void **state)
 	make_hello(&client);
 	len = client.last.token_len;
 	memcpy(hello, client.last.token, len);
-	ctx_open(&server, &nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	for (int i = 0; i < 3; i++) {
 		ctx_step(&server, NULL, 0);
 		assert_int_equal(server.last.status, KSC_STATUS_INCOMPLETE_MESSAGE);
@@ -169,8 +153,8 @@ static void test_failure(void **state)
 	const struct t_opts wrong = { .server_name = "wrong.test" };
 
 	(void)state;
-	ctx_open(&client, &nl, KSC_ROLE_CLIENT, &wrong);
-	ctx_open(&server, &nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &wrong);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	ctx_handshake(&client, &server);
 	assert_int_equal(client.last.status, KSC_STATUS_PEER_REJECTED);
 	assert_int_equal(client.last.direction, KSC_DIRECTION_SENT);
@@ -190,7 +174,7 @@ static void test_failure(void **state)
 static void test_http(void **state)
 {
 	(void)state;
-	ctx_open(&server, &nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	ctx_step(&server, "GET / HTTP/1.0\r\n\r\n", 18);
 	assert_int_equal(server.last.status, KSC_STATUS_PROTOCOL_ERROR);
 	assert_true(server.last.text[0]);
@@ -204,7 +188,7 @@ static void test_wrong_role(void **state)
 	(void)state;
 	make_hello(&client);
 	assert_int_equal(ctx_try_offer(&client, KSC_ROLE_SERVER, "x", 1), -EPROTOTYPE);
-	assert_true(nl.text[0]);
+	assert_true(ctx_nl.text[0]);
 	make_hello(&other);
 	/* a ClientHello is none of a server's flights */
 	ctx_step(&client, other.last.token, other.last.token_len);
@@ -236,7 +220,7 @@ static void test_no_context(void **state)
 	assert_int_equal(ctx_try_offer(&client, 0, "x", 1), -ENOENT);
 	client.id = 0;
 	assert_int_equal(ctx_try_offer(&client, 0, "x", 1), -ENOENT);
-	assert_int_equal(tnl_do(&nl, tnl_request(&nl, KSC_CMD_CONTEXT_STEP)), -EINVAL);
+	assert_int_equal(tnl_do(&ctx_nl, tnl_request(&ctx_nl, KSC_CMD_CONTEXT_STEP)), -EINVAL);
 }
 
 static void test_bad_options(void **state)
@@ -246,10 +230,10 @@ static void test_bad_options(void **state)
 	const struct t_opts timeout = { .timeout = KSC_MAX_HANDSHAKE_TIMEOUT + 1 };
 
 	(void)state;
-	assert_int_equal(ctx_try_open(&client, &nl, KSC_ROLE_UNSPEC, &t_client), -EINVAL);
-	assert_int_equal(ctx_try_open(&client, &nl, KSC_ROLE_CLIENT, &name), -EINVAL);
-	assert_int_equal(ctx_try_open(&client, &nl, KSC_ROLE_CLIENT, &alpn), -EINVAL);
-	assert_int_equal(ctx_try_open(&client, &nl, KSC_ROLE_CLIENT, &timeout), -EINVAL);
+	assert_int_equal(ctx_try_open(&client, &ctx_nl, KSC_ROLE_UNSPEC, &t_client), -EINVAL);
+	assert_int_equal(ctx_try_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &name), -EINVAL);
+	assert_int_equal(ctx_try_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &alpn), -EINVAL);
+	assert_int_equal(ctx_try_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &timeout), -EINVAL);
 	assert_int_equal(tnl_counter(KSC_A_STATS_CONTEXTS), 0);
 }
 
@@ -273,12 +257,12 @@ static void test_quota(void **state)
 	(void)state;
 	set_parameter("max_contexts", 3);
 	for (int i = 0; i < 3; i++)
-		ctx_open(&some[i], &nl, KSC_ROLE_CLIENT, &t_client);
-	assert_int_equal(ctx_try_open(&some[3], &nl, KSC_ROLE_CLIENT, &t_client), -EDQUOT);
-	assert_true(nl.text[0]);
+		ctx_open(&some[i], &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	assert_int_equal(ctx_try_open(&some[3], &ctx_nl, KSC_ROLE_CLIENT, &t_client), -EDQUOT);
+	assert_true(ctx_nl.text[0]);
 	/* one less is one more */
 	ctx_close(&some[0]);
-	ctx_open(&some[3], &nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&some[3], &ctx_nl, KSC_ROLE_CLIENT, &t_client);
 	set_parameter("max_contexts", 4096);
 }
 
@@ -292,10 +276,10 @@ static void test_too_long(void **state)
 	make_hello(&client);
 	len = (unsigned int)client.last.token_len;
 	memcpy(hello, client.last.token, len);
-	ctx_open(&server, &nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	set_parameter("max_handshake", len);
 	assert_int_equal(ctx_try_offer(&server, 0, hello, len + 1), -EMSGSIZE);
-	assert_true(nl.text[0]);
+	assert_true(ctx_nl.text[0]);
 	ctx_step(&server, hello, len);
 	assert_int_equal(server.last.status, KSC_STATUS_CONTINUE_NEEDED);
 	assert_int_equal(ctx_try_offer(&server, 0, "x", 1), -EMSGSIZE);
@@ -310,12 +294,12 @@ static void test_busy(void **state)
 	pid_t pid = daemon_pid();
 
 	(void)state;
-	ctx_open(&client, &nl, KSC_ROLE_CLIENT, &t_client);
-	ctx_open(&server, &nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
 	SYS(kill(pid, SIGSTOP));
 	assert_int_equal(ctx_try_offer(&client, 0, NULL, 0), 0);
 	assert_int_equal(ctx_try_offer(&client, 0, NULL, 0), -EBUSY);
-	assert_true(nl.text[0]);
+	assert_true(ctx_nl.text[0]);
 	assert_int_equal(ctx_ask(&client, KSC_CMD_CONTEXT_GET), 0);
 	assert_true(client.last.busy);
 	assert_int_equal(ctx_try_offer(&server, 0, NULL, 0), 0);
@@ -324,7 +308,7 @@ static void test_busy(void **state)
 	/* of the one that was deleted nothing comes */
 	ctx_await(&client);
 	assert_int_equal(client.last.status, KSC_STATUS_CONTINUE_NEEDED);
-	assert_int_equal(nl.queued, 0);
+	assert_int_equal(ctx_nl.queued, 0);
 }
 
 /* Case 42: with the daemon gone before it answered, the next one gets the token. */
@@ -332,7 +316,7 @@ static void test_daemon_dies(void **state)
 {
 	(void)state;
 	make_hello(&client);
-	ctx_open(&server, &nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	SYS(kill(daemon_pid(), SIGSTOP));
 	assert_int_equal(ctx_try_offer(&server, 0, client.last.token, client.last.token_len), 0);
 	daemon_do("kill");
@@ -351,7 +335,7 @@ static void test_timeout(void **state)
 	const struct t_opts opts = { .timeout = 200 };
 
 	(void)state;
-	ctx_open(&server, &nl, KSC_ROLE_SERVER, &opts);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &opts);
 	tnl_await_at_least(KSC_A_STATS_HANDSHAKES_TIMED_OUT,
 			   tnl_counter(KSC_A_STATS_HANDSHAKES_TIMED_OUT) + 1);
 	assert_int_equal(ctx_try_offer(&server, 0, "x", 1), -ETIMEDOUT);
@@ -381,9 +365,9 @@ static void test_no_room(void **state)
 	int found = 0;
 
 	(void)state;
-	ctx_open(&ctx, &nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&ctx, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	make_hello(&client);
-	SYS(setsockopt(nl_socket_get_fd(nl.sk), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)));
+	SYS(setsockopt(nl_socket_get_fd(ctx_nl.sk), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)));
 	/* answers that nobody takes fill the queue */
 	for (int i = 0; i < 16; i++)
 		send_only(&ctx, KSC_CMD_CONTEXT_GET, NULL, 0);
@@ -393,11 +377,11 @@ static void test_no_room(void **state)
 	/* waits for whoever is still about the step */
 	send_only(&ctx, KSC_CMD_CONTEXT_GET, NULL, 0);
 	/* all that is there goes, and the error that tells of what was lost */
-	while (recv(nl_socket_get_fd(nl.sk), text, sizeof(text), MSG_DONTWAIT) >= 0 ||
+	while (recv(nl_socket_get_fd(ctx_nl.sk), text, sizeof(text), MSG_DONTWAIT) >= 0 ||
 	       errno == ENOBUFS)
 		found += errno == ENOBUFS;
 	assert_true(found);
-	SYS(setsockopt(nl_socket_get_fd(nl.sk), SOL_SOCKET, SO_RCVBUF, &large, sizeof(large)));
+	SYS(setsockopt(nl_socket_get_fd(ctx_nl.sk), SOL_SOCKET, SO_RCVBUF, &large, sizeof(large)));
 	assert_int_equal(ctx_ask(&ctx, KSC_CMD_CONTEXT_GET), 0);
 	assert_false(ctx.last.busy);
 	assert_int_equal(ctx.last.status, KSC_STATUS_CONTINUE_NEEDED);
@@ -417,8 +401,8 @@ static void test_unprivileged(void **state)
 	(void)state;
 	assert_true(pid >= 0);
 	if (!pid) {
-		bool ok = !setgid(65534) && !setuid(65534) && tnl_open(&nl) &&
-			  !ctx_try_open(&client, &nl, KSC_ROLE_CLIENT, &t_client) &&
+		bool ok = !setgid(65534) && !setuid(65534) && tnl_open(&ctx_nl) &&
+			  !ctx_try_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client) &&
 			  !ctx_try_offer(&client, 0, NULL, 0);
 
 		_exit(ok ? 0 : 1);
@@ -430,22 +414,22 @@ static void test_unprivileged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_handshake, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_incomplete, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_need, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_extra, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_http, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_wrong_role, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_context, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bad_options, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_quota, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_daemon_dies, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_timeout, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unprivileged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_handshake, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_incomplete, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_need, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_extra, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_failure, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_http, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_wrong_role, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_no_context, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_bad_options, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_quota, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_too_long, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_busy, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_daemon_dies, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_timeout, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_no_room, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_unprivileged, ctx_setup, ctx_teardown),
 	};
 
 	return T_RUN(tests);

@@ -272,12 +272,14 @@ static void test_attach(void **state)
 	FAILS(recv(fd, buf, sizeof(buf), 0), EPROTO);
 	close(fd);
 	close(peer);
-	/* to one that the peer has closed, or reset */
+	/* to one that the peer has closed, or reset: no handshake comes of it */
 	fd = t_connect(&addr, NULL);
 	peer = t_accept(listener);
 	close(peer);
 	t_wait(fd, POLLIN);
-	assert_true(setsockopt(fd, IPPROTO_TCP, TCP_ULP, name, sizeof(name)) < 0);
+	t_attach(fd);
+	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_ROLE, &(int){ KSC_ROLE_CLIENT }, sizeof(int)));
+	assert_true(send(fd, SECRET, sizeof(SECRET), MSG_NOSIGNAL) < 0);
 	close(fd);
 	fd = t_connect(&addr, NULL);
 	peer = t_accept(listener);
