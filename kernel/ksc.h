@@ -668,6 +668,7 @@ void ksc_step_free(struct ksc_step *step);
 /* frag.c */
 int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
 		  u32 min, gfp_t gfp, u8 **p);
+void ksc_frag_init(void);
 void ksc_frag_exit(void);
 
 /* tx.c */
@@ -707,6 +708,8 @@ void ksc_tx_free(struct ksc_tx *tx);
 void ksc_tx_exit(void);
 
 /* idle.c */
+unsigned long ksc_idle_delay(void);
+bool ksc_idle_frees(void);
 void ksc_idle_init(struct ksc_net *kn);
 void ksc_idle_exit(struct ksc_net *kn);
 int ksc_wake(struct ksc_sock *ks, struct ksc_cipher *c);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Connections whose ciphers were given up because they were idle: nobody notices, and
- * everything goes on as it would have.
+ * Connections whose ciphers were given up because they were idle, and CPUs that gave
+ * up pages: nobody notices, and everything goes on as it would have.
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "flow.h"
@@ -15,6 +18,7 @@
 
 #define OURS KSC_RAW_ULP_NAME
 #define IDLE_SECONDS "/sys/module/kschannel/parameters/idle_seconds"
+#define KEPT_PAGES "/sys/module/kschannel/parameters/kept_pages"
 #define FAIL_NTH "/proc/thread-self/fail-nth"
 #define IGNORE_WAIT "/sys/kernel/debug/failslab/ignore-gfp-wait"
 
@@ -332,6 +336,87 @@ static void test_many(void **state)
 	}
 }
 
+/* ---- pages that records are built in ---- */
+
+static unsigned int kept_pages(void)
+{
+	char text[16] = "";
+	int fd = (int)SYS(open(KEPT_PAGES, O_RDONLY | O_CLOEXEC));
+
+	SYS(read(fd, text, sizeof(text) - 1));
+	close(fd);
+	return (unsigned int)strtoul(text, NULL, 10);
+}
+
+/* A CPU that has nothing to do is not woken for it, so each is given something. */
+static void await_no_pages(void)
+{
+	const struct timespec pause = { .tv_nsec = 2000000 };
+	int64_t end = t_now_ms() + 30000;
+	cpu_set_t all, one;
+
+	SYS(sched_getaffinity(0, sizeof(all), &all));
+	while (kept_pages()) {
+		if (t_now_ms() > end)
+			fail_msg("%u pages are kept", kept_pages());
+		for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+			if (!CPU_ISSET(cpu, &all))
+				continue;
+			CPU_ZERO(&one);
+			CPU_SET(cpu, &one);
+			SYS(sched_setaffinity(0, sizeof(one), &one));
+			nanosleep(&pause, NULL);
+		}
+	}
+	SYS(sched_setaffinity(0, sizeof(all), &all));
+}
+
+/* The CPUs give them back, those too that are not read yet; and take others. */
+static void test_pages(void **state)
+{
+	const uint8_t *data = flow_data(2);
+	uint8_t *plain = malloc(WIRE_MAX_RECORD), type;
+	int fds[2], file = (int)SYS(memfd_create("t_idle", MFD_CLOEXEC));
+	struct wire w;
+	size_t sent;
+
+	(void)state;
+	assert_non_null(plain);
+	raw_pair(raw_13, OURS, OURS, fds);
+	for (int round = 0; round < 2; round++) {
+		sent = flow_fill(fds[0], data);
+		/* half a MiB on the way, in pages of 32 KiB or less */
+		assert_true(sent > 1 << 19);
+		assert_in_range(kept_pages(), 16, 1000);
+		await_no_pages();
+		for (size_t n; sent; sent -= n) {
+			n = sent < FLOW_MAX ? sent : FLOW_MAX;
+			flow_expect(fds[1], data, n);
+		}
+	}
+	raw_close(fds);
+
+	/* those of the other kind */
+	assert_int_equal(SYS(write(file, data, 100000)), 100000);
+	wire_start(&w, wire_suite(WIRE_13, 0x1301), 6);
+	for (int round = 0; round < 2; round++) {
+		off_t at = 0;
+
+		assert_int_equal(SYS(sendfile(w.fd, file, &at, 100000)), 100000);
+		for (size_t done = 0, n; done < 100000; done += n) {
+			n = wire_recv(&w, &type, plain);
+			assert_int_equal(type, WIRE_DATA);
+			assert_in_range(n, 1, 100000 - done);
+			assert_memory_equal(plain, data + done, n);
+		}
+		assert_in_range(kept_pages(), 1, 1000);
+		await_no_pages();
+	}
+	wire_close(&w);
+	close(file);
+	free(plain);
+}
+
 /* ---- no memory ---- */
 
 /* Have this thread's Nth allocation fail; 0: none */
@@ -468,6 +553,7 @@ int main(void)
 		T_CASE("raw, 1.2", test_raw, raw_12),
 		T_CASE("raw, 1.2 ChaCha20-Poly1305", test_raw, &raw_suites[6]),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_pages),
 		T_CASE("no memory, 1.3", test_memory, aes_13),
 		T_CASE("no memory, 1.2", test_memory, aes_12),
 		cmocka_unit_test(test_memory_update),
