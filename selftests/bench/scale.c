@@ -51,25 +51,31 @@ static int work_done(int status)
 	return -WEXITSTATUS(status);
 }
 
-/* One that gives up must not keep the others waiting for it. */
-static int wait_for_all(const pid_t *pids, unsigned int n)
+static void kill_all(const pid_t *pids)
 {
 	unsigned int i;
-	unsigned int left = n;
+
+	for (i = 0; i < KSB_PROCESSES; i++)
+		if (pids[i] > 0)
+			kill(pids[i], SIGKILL);
+}
+
+/* One that gives up must not keep the others waiting for it. */
+static int wait_for_all(pid_t *pids)
+{
+	unsigned int i;
 	int err = 0;
 	int status;
 	pid_t pid;
 
-	while (left--) {
-		pid = waitpid(-1, &status, 0);
-		if (pid < 0)
-			return -errno;
-		if (err || !work_done(status))
-			continue;
-		err = work_done(status);
-		for (i = 0; i < n; i++)
-			if (pids[i] != pid)
-				kill(pids[i], SIGKILL);
+	while ((pid = waitpid(-1, &status, 0)) > 0) {
+		for (i = 0; i < KSB_PROCESSES; i++)
+			if (pids[i] == pid)
+				pids[i] = 0;
+		if (!err && work_done(status)) {
+			err = work_done(status);
+			kill_all(pids);
+		}
 	}
 	return err;
 }
@@ -86,11 +92,14 @@ static int wait_for_all(const pid_t *pids, unsigned int n)
 int ksb_measure_scale(const struct ksb_transport *t, enum ksb_suite suite,
 		      const struct ksb_work *w, struct ksb_cost *cost)
 {
-	pid_t pids[KSB_PROCESSES];
+	unsigned int n = w->connections < KSB_PROCESSES ? w->connections :
+							  KSB_PROCESSES;
+	pid_t pids[KSB_PROCESSES] = { 0 };
 	pthread_barrierattr_t attr;
 	struct team *team;
 	unsigned int i;
 	int err = 0;
+	int done;
 
 	team = mmap(NULL, sizeof(*team), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -98,8 +107,8 @@ int ksb_measure_scale(const struct ksb_transport *t, enum ksb_suite suite,
 		return -errno;
 	pthread_barrierattr_init(&attr);
 	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-	pthread_barrier_init(&team->start, &attr, w->connections);
-	for (i = 0; i < w->connections; i++) {
+	pthread_barrier_init(&team->start, &attr, n);
+	for (i = 0; i < n; i++) {
 		pids[i] = fork();
 		if (!pids[i])
 			_exit(-work_on(i, t, suite, w, team));
@@ -109,20 +118,19 @@ int ksb_measure_scale(const struct ksb_transport *t, enum ksb_suite suite,
 		}
 	}
 	if (err)
-		while (i)
-			kill(pids[--i], SIGKILL);
-	else
-		err = wait_for_all(pids, w->connections);
+		kill_all(pids);
+	done = wait_for_all(pids);
+	err = err ?: done;
 	*cost = team->cost[0];
-	for (i = 1; i < w->connections; i++) {
+	for (i = 1; i < n; i++) {
 		cost->total += team->cost[i].total;
 		cost->tx += team->cost[i].tx;
 		cost->rx += team->cost[i].rx;
 		cost->stalls += team->cost[i].stalls;
 	}
-	cost->total /= w->connections;
-	cost->tx /= w->connections;
-	cost->rx /= w->connections;
+	cost->total /= n;
+	cost->tx /= n;
+	cost->rx /= n;
 	munmap(team, sizeof(*team));
 	return err;
 }

@@ -8,9 +8,11 @@
 #define MIB (1024UL * 1024)
 
 #define GROWTH(size, write, n)							\
-	{ "growth/connections/" size "/" #n, KSB_GROWTH, write, .connections = n, .unit = "record" }
+	{ "growth/connections/" size "/" #n, KSB_GROWTH, write,			\
+	  .connections = (n), .unit = "record" }
 #define SCALE(size, write, bytes, n)						\
-	{ "scale/" size "/" #n, KSB_SCALE, write, 64 * KIB, bytes, .connections = n, .unit = "byte" }
+	{ "scale/" size "/" #n, KSB_SCALE, write, 64 * KIB, bytes,		\
+	  .connections = (n), .unit = "byte" }
 
 const struct ksb_work ksb_works[] = {
 	{ "stream/64B", KSB_STREAM, 64, 64 * KIB, 512 * KIB,

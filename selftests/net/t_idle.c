@@ -309,7 +309,7 @@ static void test_raw(void **state)
 	raw_close(fds);
 }
 
-#define MANY 80
+#define MANY 80UL
 
 /* More than are looked at in one go; some are closed while that is under way. */
 static void test_many(void **state)
@@ -318,17 +318,17 @@ static void test_many(void **state)
 	uint64_t count = parked();
 
 	(void)state;
-	for (int i = 0; i < MANY; i++) {
+	for (size_t i = 0; i < MANY; i++) {
 		raw_pair(raw_13, OURS, OURS, fds[i]);
 		t_send(fds[i][0], "x", 1);
 		t_expect(fds[i][1], "x");
 	}
 	tnl_await_at_least(KSC_A_STATS_CIPHERS_PARKED, count + 1);
-	for (int i = 0; i < MANY; i += 4)
+	for (size_t i = 0; i < MANY; i += 4)
 		raw_close(fds[i]);
 	/* those may or may not have been */
 	tnl_await_at_least(KSC_A_STATS_CIPHERS_PARKED, count + MANY * 2 / 4 * 3);
-	for (int i = 1; i < MANY; i++) {
+	for (size_t i = 1; i < MANY; i++) {
 		if (i % 4 == 0)
 			continue;
 		both_ways(fds[i]);
