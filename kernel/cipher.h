@@ -62,31 +62,45 @@ struct ksc_suite {
 };
 
 /**
- * struct ksc_cipher - one direction's keys in use
+ * struct ksc_aead - what protects one direction's records
  * @tfm: keyed transform
- * @req: its request, reused for every record
+ * @nonce: of the record under way; here since a driver may map it
+ * @aad: additional data of the record under way, TLS 1.2; likewise
+ * @req: request of @tfm, reused for every record
+ */
+struct ksc_aead {
+	struct crypto_aead *tfm;
+	u8 nonce[16];
+	u8 aad[16];
+	struct aead_request req;
+};
+
+/**
+ * struct ksc_cipher - one direction's keys in use
+ * @aead: what they are used with; NULL when not in use, see idle.c
  * @suite: what it does
  * @iv: static iv (1.3, ChaCha20); or salt (1.2 GCM, CCM) and how far the explicit nonce
- *	is ahead of @seq, which it is in raw mode only
+ *	is ahead of @seq, which it is in raw mode only. TLS 1.3's is valid with @aead only
+ * @seen: low bits of @seq when idle.c last came by; its own
  * @seq: sequence number of the next record; starts at 0 with each key, so that it
  *	counts its records
  * @limit: how many it may protect
- * @nonce: of the record under way; here since a driver may map it
- * @aad: additional data of the record under way, TLS 1.2; likewise
- * @secret: traffic secret, for KeyUpdate; TLS 1.3
+ * @secret: traffic secret, TLS 1.3; the key where there is none
+ * @derives: it is a traffic secret
+ * @due: the next one is to be derived from it first
  *
  * Under the socket's lock; process context only, the AEAD may wait.
  */
 struct ksc_cipher {
-	struct crypto_aead *tfm;
-	struct aead_request *req;
+	struct ksc_aead *aead;
 	const struct ksc_suite *suite;
 	u8 iv[12];
+	u32 seen;
 	u64 seq;
 	u64 limit;
-	u8 nonce[16];
-	u8 aad[16];
 	u8 secret[KSC_MAX_SECRET];
+	bool derives;
+	bool due;
 };
 
 /**
@@ -107,9 +121,11 @@ const struct ksc_suite *ksc_suite_find(u16 version, u16 suite);
 int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
 		    const struct ksc_key *key);
 void ksc_cipher_limit(struct ksc_cipher *c, u32 records);
-int ksc_cipher_update(struct ksc_cipher *c);
+int ksc_cipher_make(struct ksc_cipher *c);
+void ksc_cipher_update(struct ksc_cipher *c);
 void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit);
 void ksc_cipher_free(struct ksc_cipher *c);
+void ksc_aead_free(struct ksc_aead *aead);
 int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *src,
 		    struct scatterlist *dst, unsigned int assoclen,
 		    unsigned int len);

@@ -71,11 +71,7 @@ static int ksc_rx_key_update(struct sock *sk, struct ksc_sock *ks, u8 request,
 			      "malformed KeyUpdate");
 		return ksc_error(ks);
 	}
-	if (ksc_cipher_update(&ks->rx.cipher)) {
-		ksc_fail_alert(sk, ks, KSC_STATUS_INTERNAL_ERROR,
-			       KSC_ALERT_INTERNAL_ERROR, "KeyUpdate failed");
-		return ksc_error(ks);
-	}
+	ksc_cipher_update(&ks->rx.cipher);
 	ksc_count(ks->kn, KSC_CNT_KEY_UPDATES_RECEIVED);
 	ks->rx.updates++;
 	ks->rx.asked = false;

@@ -102,8 +102,24 @@ static int ksc_expand_label(struct crypto_shash *hmac, const char *label,
 	return err;
 }
 
+/* The traffic secret that is due, RFC 8446 7.2 */
+static int ksc_cipher_next(struct ksc_cipher *c, struct crypto_shash *hmac)
+{
+	u8 len = c->suite->hash_len;
+	int err;
+
+	if (!c->due)
+		return 0;
+	err = crypto_shash_setkey(hmac, c->secret, len);
+	if (!err)
+		err = ksc_expand_label(hmac, "traffic upd", c->secret, len);
+	if (!err)
+		c->due = false;
+	return err;
+}
+
 /* Key and iv from the traffic secret, RFC 8446 7.3 */
-static int ksc_cipher_derive(struct ksc_cipher *c)
+static int ksc_cipher_derive(struct ksc_cipher *c, struct crypto_aead *tfm)
 {
 	const struct ksc_suite *s = c->suite;
 	struct crypto_shash *hmac;
@@ -113,13 +129,15 @@ static int ksc_cipher_derive(struct ksc_cipher *c)
 	hmac = crypto_alloc_shash(s->hmac, 0, 0);
 	if (IS_ERR(hmac))
 		return PTR_ERR(hmac);
-	err = crypto_shash_setkey(hmac, c->secret, s->hash_len);
+	err = ksc_cipher_next(c, hmac);
+	if (!err)
+		err = crypto_shash_setkey(hmac, c->secret, s->hash_len);
 	if (!err)
 		err = ksc_expand_label(hmac, "key", key, s->key_len);
 	if (!err)
 		err = ksc_expand_label(hmac, "iv", c->iv, sizeof(c->iv));
 	if (!err)
-		err = crypto_aead_setkey(c->tfm, key, s->key_len);
+		err = crypto_aead_setkey(tfm, key, s->key_len);
 	memzero_explicit(key, sizeof(key));
 	crypto_free_shash(hmac);
 	return err;
@@ -132,7 +150,7 @@ static int ksc_cipher_derive(struct ksc_cipher *c)
  * where the FPU can be used, so we take what is inside if there is such a thing.
  * Elsewhere the default transform does, and ksc_cipher_crypt() waits for it.
  */
-static struct crypto_aead *ksc_aead_alloc(const struct ksc_suite *suite)
+static struct crypto_aead *ksc_tfm_alloc(const struct ksc_suite *suite)
 {
 	const u32 internal = CRYPTO_ALG_INTERNAL;
 	struct crypto_aead *tfm, *inner;
@@ -151,11 +169,83 @@ static struct crypto_aead *ksc_aead_alloc(const struct ksc_suite *suite)
 }
 
 /**
+ * ksc_aead_free() - give a transform up; what it knew of the key is zeroised
+ * @aead: may be NULL
+ *
+ * Context: process.
+ */
+void ksc_aead_free(struct ksc_aead *aead)
+{
+	if (!aead)
+		return;
+	crypto_free_aead(aead->tfm);
+	kfree_sensitive(aead);
+}
+
+/* A transform without a key and what goes with it */
+static struct ksc_aead *ksc_aead_alloc(const struct ksc_suite *suite)
+{
+	struct crypto_aead *tfm = ksc_tfm_alloc(suite);
+	struct ksc_aead *aead;
+	int err;
+
+	if (IS_ERR(tfm))
+		return ERR_CAST(tfm);
+	aead = kmalloc(sizeof(*aead) + crypto_aead_reqsize(tfm), GFP_KERNEL);
+	if (!aead) {
+		crypto_free_aead(tfm);
+		return ERR_PTR(-ENOMEM);
+	}
+	aead->tfm = tfm;
+	aead_request_set_tfm(&aead->req, tfm);
+	err = crypto_aead_setauthsize(tfm, KSC_TAG_LEN);
+	if (err) {
+		ksc_aead_free(aead);
+		return ERR_PTR(err);
+	}
+	return aead;
+}
+
+/**
+ * ksc_cipher_make() - make what a record needs
+ * @c: keys whose aead is missing
+ *
+ * Context: process, may sleep; the socket's lock.
+ * Return: 0; -ENOMEM, and it may be tried again; or -EIO.
+ */
+int ksc_cipher_make(struct ksc_cipher *c)
+{
+	struct ksc_aead *aead = ksc_aead_alloc(c->suite);
+	int err = PTR_ERR_OR_ZERO(aead);
+
+	if (!err) {
+		err = c->derives ? ksc_cipher_derive(c, aead->tfm) :
+		      crypto_aead_setkey(aead->tfm, c->secret, c->suite->key_len);
+		if (!err) {
+			WRITE_ONCE(c->aead, aead);
+			return 0;
+		}
+		ksc_aead_free(aead);
+	}
+	switch (err) {
+	case -EAGAIN:
+	case -EINTR:
+	case -ENOMEM:
+	case -ETIMEDOUT:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+/**
  * ksc_cipher_init() - take keys into use
  * @c: all zero
  * @suite: what for
  * @key: of the suite's lengths; the caller zeroises them. TLS 1.3: a secret from the
  *	daemon, or in raw mode key and iv
+ *
+ * What they need comes with the first record: ksc_cipher_make().
  *
  * Context: process, may sleep.
  * Return: 0 or an errno; then @c holds nothing.
@@ -163,37 +253,23 @@ static struct crypto_aead *ksc_aead_alloc(const struct ksc_suite *suite)
 int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
 		    const struct ksc_key *key)
 {
-	int err;
+	bool derives = suite->version == KSC_VERSION_1_3 && key->secret_len;
 
+	if (!crypto_has_alg(suite->aead, CRYPTO_ALG_TYPE_AEAD, CRYPTO_ALG_TYPE_MASK) ||
+	    (derives &&
+	     !crypto_has_alg(suite->hmac, CRYPTO_ALG_TYPE_SHASH, CRYPTO_ALG_TYPE_MASK)))
+		return -ENOENT;
 	c->suite = suite;
 	c->seq = key->seq;
+	c->derives = derives;
 	ksc_cipher_limit(c, 0);
-	c->tfm = ksc_aead_alloc(suite);
-	if (IS_ERR(c->tfm)) {
-		err = PTR_ERR(c->tfm);
-		c->tfm = NULL;
-		goto fail;
-	}
-	err = crypto_aead_setauthsize(c->tfm, KSC_TAG_LEN);
-	if (err)
-		goto fail;
-	err = -ENOMEM;
-	c->req = aead_request_alloc(c->tfm, GFP_KERNEL);
-	if (!c->req)
-		goto fail;
-
-	if (suite->version == KSC_VERSION_1_3 && key->secret_len) {
+	if (derives) {
 		memcpy(c->secret, key->secret, suite->hash_len);
-		err = ksc_cipher_derive(c);
 	} else {
+		memcpy(c->secret, key->key, suite->key_len);
 		memcpy(c->iv, key->iv, key->iv_len);
-		err = crypto_aead_setkey(c->tfm, key->key, suite->key_len);
 	}
-	if (!err)
-		return 0;
-fail:
-	ksc_cipher_free(c);
-	return err;
+	return 0;
 }
 
 /**
@@ -214,26 +290,24 @@ void ksc_cipher_limit(struct ksc_cipher *c, u32 records)
  * ksc_cipher_update() - go on to the next traffic secret, RFC 8446 7.2
  * @c: TLS 1.3 keys in use
  *
+ * The old secret goes at once, if there is the memory to derive the next; else with
+ * the next record.
+ *
  * Context: process, may sleep; the socket's lock.
- * Return: 0, or an errno; then @c must not be used any more.
  */
-int ksc_cipher_update(struct ksc_cipher *c)
+void ksc_cipher_update(struct ksc_cipher *c)
 {
 	struct crypto_shash *hmac;
-	int err;
 
+	ksc_aead_free(c->aead);
+	WRITE_ONCE(c->aead, NULL);
+	c->seq = 0;
+	c->due = true;
 	hmac = crypto_alloc_shash(c->suite->hmac, 0, 0);
 	if (IS_ERR(hmac))
-		return PTR_ERR(hmac);
-	err = crypto_shash_setkey(hmac, c->secret, c->suite->hash_len);
-	if (!err)
-		err = ksc_expand_label(hmac, "traffic upd", c->secret,
-				       c->suite->hash_len);
+		return;
+	ksc_cipher_next(c, hmac);
 	crypto_free_shash(hmac);
-	if (err)
-		return err;
-	c->seq = 0;
-	return ksc_cipher_derive(c);
 }
 
 /**
@@ -244,15 +318,13 @@ int ksc_cipher_update(struct ksc_cipher *c)
  */
 void ksc_cipher_free(struct ksc_cipher *c)
 {
-	aead_request_free(c->req);
-	if (c->tfm)
-		crypto_free_aead(c->tfm);
+	ksc_aead_free(c->aead);
 	memzero_explicit(c, sizeof(*c));
 }
 
 /**
  * ksc_cipher_nonce() - set the next record's nonce
- * @c: keys
+ * @c: keys with what a record needs
  * @explicit: the part of it that the record carries, of the suite's explicit_len
  *	bytes; NULL if it carries none
  *
@@ -262,12 +334,12 @@ void ksc_cipher_free(struct ksc_cipher *c)
  */
 void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit)
 {
-	u8 *nonce = c->nonce + c->suite->nonce_at;
+	u8 *nonce = c->aead->nonce + c->suite->nonce_at;
 
 	if (c->suite->nonce_at) {
 		/* the length field has three bytes; the counter begins at zero */
-		c->nonce[0] = 2;
-		memset(c->nonce + 13, 0, 3);
+		c->aead->nonce[0] = 2;
+		memset(c->aead->nonce + 13, 0, 3);
 	}
 	if (explicit) {
 		memcpy(nonce, c->iv, 4);
@@ -282,31 +354,31 @@ static int ksc_cipher_crypt(struct ksc_cipher *c, struct scatterlist *src,
 			    struct scatterlist *dst, unsigned int assoclen,
 			    unsigned int len, bool seal)
 {
+	struct aead_request *req = &c->aead->req;
 	DECLARE_CRYPTO_WAIT(wait);
 
 	/* RFC 8446 5.3: sequence numbers must not wrap; the last one is not used */
 	if (unlikely(c->seq == U64_MAX))
 		return -EKEYEXPIRED;
-	aead_request_set_tfm(c->req, c->tfm);
-	aead_request_set_callback(c->req, CRYPTO_TFM_REQ_MAY_SLEEP |
+	aead_request_set_callback(req, CRYPTO_TFM_REQ_MAY_SLEEP |
 				  CRYPTO_TFM_REQ_MAY_BACKLOG,
 				  crypto_req_done, &wait);
-	aead_request_set_ad(c->req, assoclen);
-	aead_request_set_crypt(c->req, src, dst, len, c->nonce);
-	return crypto_wait_req(seal ? crypto_aead_encrypt(c->req) :
-				      crypto_aead_decrypt(c->req), &wait);
+	aead_request_set_ad(req, assoclen);
+	aead_request_set_crypt(req, src, dst, len, c->aead->nonce);
+	return crypto_wait_req(seal ? crypto_aead_encrypt(req) :
+				      crypto_aead_decrypt(req), &wait);
 }
 
 /**
  * ksc_cipher_seal() - encrypt a record
- * @c: keys
+ * @c: keys with what a record needs
  * @src: additional data and plaintext
  * @dst: as many bytes of additional data, then room for the ciphertext and the tag;
  *	the same as @src if it is to be done in place
  * @assoclen: bytes of additional data
  * @len: bytes of plaintext
  *
- * The nonce is @c->nonce, which is spent by the call.
+ * The nonce is that of @c->aead, which is spent by the call.
  *
  * Context: process, may sleep; the socket's lock.
  * Return: 0, or -EIO and the connection can't go on.
@@ -321,13 +393,13 @@ int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *src,
 
 /**
  * ksc_cipher_open() - decrypt and check a record
- * @c: keys
+ * @c: keys with what a record needs
  * @src: additional data, ciphertext and tag; only read
  * @dst: as many bytes of additional data, then room for the plaintext
  * @assoclen: bytes of additional data
  * @len: bytes of ciphertext and tag
  *
- * The nonce is @c->nonce, which is spent by the call.
+ * The nonce is that of @c->aead, which is spent by the call.
  *
  * Context: process, may sleep; the socket's lock.
  * Return: 0, -EBADMSG if it does not authenticate, or another errno.

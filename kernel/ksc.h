@@ -33,6 +33,7 @@
 #include <linux/kschannel.h>
 
 #include "cipher.h"
+#include "idle.h"
 #include "record.h"
 
 struct genl_info;
@@ -66,6 +67,7 @@ enum ksc_counter {
 	KSC_CNT_TICKETS,
 	KSC_CNT_KEY_UPDATES_SENT,
 	KSC_CNT_KEY_UPDATES_RECEIVED,
+	KSC_CNT_CIPHERS_PARKED,
 	KSC_CNT_MAX
 };
 
@@ -90,6 +92,9 @@ struct ksc_counters {
  * @next_sock: hint for the next socket's id
  * @nr_socks: entries of @socks
  * @nr_contexts: entries of @contexts
+ * @idle: looks for idle connections while there are any in use, see idle.c
+ * @idle_at: id that @idle goes on with, 0 between rounds
+ * @in_use: a record was protected, or is thought to be soon, since the round began
  * @counters: see ksc_count()
  */
 struct ksc_net {
@@ -104,6 +109,9 @@ struct ksc_net {
 	u32 next_sock;
 	atomic_t nr_socks;
 	atomic_t nr_contexts;
+	struct delayed_work idle;
+	unsigned long idle_at;
+	bool in_use;
 	struct ksc_counters __percpu *counters;
 };
 
@@ -661,6 +669,7 @@ void ksc_step_free(struct ksc_step *step);
 /* frag.c */
 int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
 		  u32 min, gfp_t gfp, u8 **p);
+void ksc_frag_init(void);
 void ksc_frag_exit(void);
 
 /* tx.c */

@@ -39,6 +39,7 @@ static int __net_init ksc_net_init(struct net *net)
 	 */
 	xa_init_flags(&kn->contexts, XA_FLAGS_LOCK_BH);
 	xa_init_flags(&kn->socks, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
+	ksc_idle_init(kn);
 	kn->counters = alloc_percpu(struct ksc_counters);
 	return kn->counters ? 0 : -ENOMEM;
 }
@@ -47,6 +48,7 @@ static void __net_exit ksc_net_exit(struct net *net)
 {
 	struct ksc_net *kn = ksc_net(net);
 
+	ksc_idle_exit(kn);
 	/* a child that nobody accepted is cleaned up after its socket is gone */
 	flush_workqueue(ksc_wq);
 	/* every socket held the namespace, every context its socket */
@@ -66,6 +68,7 @@ static int __init ksc_init(void)
 {
 	int err;
 
+	ksc_frag_init();
 	ksc_wq = alloc_workqueue("kschannel", 0, 0);
 	if (!ksc_wq)
 		return -ENOMEM;

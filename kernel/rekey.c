@@ -32,13 +32,17 @@ void ksc_tune(struct ksc_sock *ks)
  * @sk: socket, locked and owned
  * @ks: its state, TLS 1.3
  *
- * Context: process. Return: 0 or an errno; the connection is over then.
+ * Context: process. Return: 0; -ENOMEM, and they are still due; or another errno, and
+ * the connection is over.
  */
 int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks)
 {
 	bool request = ks->tx.update == KSC_UPDATE_BOTH;
+	int err = ksc_tx_key_update(sk, ks, request);
 
-	if (ksc_tx_key_update(sk, ks, request)) {
+	if (err == -ENOMEM)
+		return err;
+	if (err) {
 		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
 			 "KeyUpdate failed");
 		return ksc_error(ks);
@@ -59,12 +63,18 @@ int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks)
 int ksc_rekey_try(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
+	int err;
 
 	if (likely(!tx->update) || tx->closed || ks->phase != KSC_PHASE_ESTABLISHED ||
 	    sk->sk_shutdown & SEND_SHUTDOWN)
 		return 0;
-	if (!tx->pending && sk_stream_memory_free(sk))
-		return ksc_rekey_now(sk, ks);
+	if (!tx->pending && sk_stream_memory_free(sk)) {
+		err = ksc_rekey_now(sk, ks);
+		if (err != -ENOMEM)
+			return err;
+		ksc_pump_kick(ks, HZ / 10);
+		return 0;
+	}
 	ksc_await_space(sk, ks);
 	return 0;
 }
@@ -94,7 +104,8 @@ int ksc_rekey_soon(struct sock *sk, struct ksc_sock *ks, enum ksc_update update)
  *
  * TLS 1.3 gets new ones if not; TLS 1.2 has none, and fails closed.
  *
- * Context: process. Return: 0 or an errno; the connection is over then.
+ * Context: process. Return: 0; -ENOMEM, and it may be tried again; or another errno,
+ * and the connection is over.
  */
 int ksc_rekey_before(struct sock *sk, struct ksc_sock *ks)
 {

@@ -185,7 +185,7 @@ static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
 
 	if (!v13) {
 		ksc_sg_init(rec->src, 1);
-		sg_set_buf(rec->src, rx->cipher.aad, 13);
+		sg_set_buf(rec->src, rx->cipher.aead->aad, 13);
 	}
 	if (!rx->stage_len) {
 		n = ksc_rxq_sg(sk, &rx->queue, from, rx->rec_len - from, rec->src, !v13,
@@ -201,7 +201,7 @@ static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
 		return n;
 	ksc_sg_init(rec->src, 1 + !v13);
 	if (!v13)
-		sg_set_buf(rec->src, rx->cipher.aad, 13);
+		sg_set_buf(rec->src, rx->cipher.aead->aad, 13);
 	sg_set_buf(&rec->src[!v13], rx->stage + from, rx->rec_len - from);
 	return 0;
 }
@@ -286,12 +286,15 @@ int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec)
 	u8 nonce[8];
 	int type, err;
 
+	err = ksc_awake(ks, c);
+	if (err)
+		return err;
 	len = rx->rec_len - skip - KSC_TAG_LEN;
 	type = rx->type;
 	if (v13)
 		assoclen = KSC_HEADER_LEN;
 	else
-		assoclen = ksc_aad_12(c->aad, c->seq, type, len);
+		assoclen = ksc_aad_12(c->aead->aad, c->seq, type, len);
 	if (explicit) {
 		err = ksc_rx_explicit(sk, rx, nonce);
 		if (err)

@@ -35,7 +35,8 @@ int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 
 	int n, nsg;
 	u8 *p;
 
-	if (tx->cipher.suite->rereads || inner > len + v13)
+	if (tx->cipher.suite->rereads || inner > len + v13 ||
+	    ksc_awake(ks, &tx->cipher))
 		return -EAGAIN;
 	ksc_sg_init(sg, ARRAY_SIZE(sg));
 	nsg = ksc_compat_splice_sg(&rest, len, sg + 1, KSC_TX_SPLICE);

@@ -176,7 +176,7 @@ int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 wa
  * 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
  *
  * Return: bytes of additional data; in TLS 1.3 that is the header itself, in
- * TLS 1.2 it is in the cipher's aad.
+ * TLS 1.2 it is in the cipher's aead.
  */
 static unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
 {
@@ -195,7 +195,7 @@ static unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
 	} else {
 		ksc_cipher_nonce(c, NULL);
 	}
-	return v13 ? KSC_HEADER_LEN : ksc_aad_12(c->aad, c->seq, type, len);
+	return v13 ? KSC_HEADER_LEN : ksc_aad_12(c->aead->aad, c->seq, type, len);
 }
 
 /* A record was sealed */
@@ -274,7 +274,7 @@ int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 le
 	p = page_address(tx->frag[0].bv_page) + tx->frag[0].bv_offset;
 	assoclen = ksc_tx_frame(ks, p, inner, type);
 	if (!v13) {
-		p = tx->cipher.aad;
+		p = tx->cipher.aead->aad;
 		hl = ksc_tx_header_len(tx);
 	}
 	/* the first one may be nothing but the header */
@@ -318,7 +318,9 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
 	u8 *p;
 	int err;
 
-	err = ksc_tx_tail(sk, ks, type, inner - tx->len - v13, &p);
+	err = ksc_awake(ks, &tx->cipher);
+	if (!err)
+		err = ksc_tx_tail(sk, ks, type, inner - tx->len - v13, &p);
 	return err ?: ksc_tx_encrypt(ks, NULL, type, tx->len, inner);
 }
 
@@ -435,6 +437,9 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 	u8 *page, *p;
 	int n, err;
 
+	err = ksc_awake(ks, &tx->cipher);
+	if (err)
+		return err;
 	page = ksc_tx_small_get();
 	if (!page)
 		return -ENOMEM;
@@ -453,7 +458,7 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		sg_set_buf(sg, p - hl, hl + inner + KSC_TAG_LEN);
 	} else {
 		ksc_sg_init(sg, 2);
-		sg_set_buf(&sg[0], tx->cipher.aad, assoclen);
+		sg_set_buf(&sg[0], tx->cipher.aead->aad, assoclen);
 		sg_set_buf(&sg[1], p, inner + KSC_TAG_LEN);
 	}
 	err = ksc_cipher_seal(&tx->cipher, sg, sg, assoclen, inner);
@@ -632,7 +637,8 @@ int ksc_tx_alert(struct sock *sk, struct ksc_sock *ks, u8 level, u8 alert)
  * @ks: its state, TLS 1.3
  * @request: ask the peer to do the same
  *
- * Context: process. Return: 0 or an errno; the connection can't go on then.
+ * Context: process. Return: 0; -ENOMEM, and nothing was sent; or another errno, and
+ * the connection can't go on.
  */
 int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request)
 {
@@ -640,7 +646,9 @@ int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request)
 	int err;
 
 	err = ksc_tx_record(sk, ks, KSC_CT_HANDSHAKE, body, sizeof(body));
-	return err ?: ksc_cipher_update(&ks->tx.cipher);
+	if (!err)
+		ksc_cipher_update(&ks->tx.cipher);
+	return err;
 }
 
 /**

@@ -37,6 +37,7 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_TICKETS] = { "tickets", "session tickets received" },
 	[KSC_A_STATS_KEY_UPDATES_SENT] = { "key_updates_sent", "key updates sent" },
 	[KSC_A_STATS_KEY_UPDATES_RECEIVED] = { "key_updates_received", "key updates received" },
+	[KSC_A_STATS_CIPHERS_PARKED] = { "ciphers_parked", "ciphers of idle connections given up" },
 };
 
 /**

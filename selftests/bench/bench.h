@@ -5,6 +5,7 @@
 #ifndef KSB_BENCH_H
 #define KSB_BENCH_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,8 @@
 #define KSB_FILE		(1024UL * 1024)
 /* Longest plaintext of a TLS record. */
 #define KSB_RECORD		16384
+/* That run at the same time, at most. */
+#define KSB_PROCESSES		2
 
 /**
  * enum ksb_suite - the cipher suites measured, all of TLS 1.3
@@ -83,6 +86,9 @@ struct ksb_pair {
  * @close: end the connection and free what @open made
  * @sendfile: as sendfile(2) from @off; NULL: read() and @send
  * @splices: splice(2) works on the socket
+ * @idle: let go of what idle connections don't need. False: not from now on; true:
+ *	wait until so many connections have, on which a record went either way since.
+ *	NULL: nothing is ever let go of
  *
  * The transports that use the socket as it is have ksb_sock_* here.
  */
@@ -94,13 +100,15 @@ struct ksb_transport {
 	void (*close)(struct ksb_pair *p);
 	ssize_t (*sendfile)(struct ksb_end *e, int file, off_t off, size_t len);
 	bool splices;
+	int (*idle)(bool on, unsigned int connections);
 };
 
 /**
  * struct ksb_cost - what a piece of work cost
  * @valid: it was measured
  * @total: per unit of work
- * @tx: of that, on the sending side; KSB_HANDSHAKE: the client's part
+ * @tx: of that, on the sending side; KSB_HANDSHAKE: the client's part; KSB_MEMORY:
+ *	just after use
  * @rx: of that, on the receiving side; KSB_HANDSHAKE: the server's part
  * @spread: (largest - smallest) / mean over the parts of the run
  * @stalls: times the work had to wait; they count the wait, not work
@@ -122,6 +130,8 @@ struct ksb_cost {
  * @KSB_SPLICE: the same through pipes, on both sides
  * @KSB_MEMORY: memory of an idle endpoint
  * @KSB_HANDSHAKE: connections made
+ * @KSB_GROWTH: records over many connections in turn
+ * @KSB_SCALE: write()s one way, by several processes at the same time
  * @KSB_CONTEXT: handshakes whose tokens the program carries
  * @KSB_CONTEXT_MEMORY: memory of such a context, in kernel and daemon
  */
@@ -132,6 +142,8 @@ enum ksb_kind {
 	KSB_SPLICE,
 	KSB_MEMORY,
 	KSB_HANDSHAKE,
+	KSB_GROWTH,
+	KSB_SCALE,
 	KSB_CONTEXT,
 	KSB_CONTEXT_MEMORY,
 };
@@ -145,6 +157,7 @@ enum ksb_kind {
  * @bytes: how many bytes (round trips: KSB_RR) to measure
  * @nagle: leave TCP_NODELAY off
  * @resume: KSB_HANDSHAKE: with a ticket of an earlier connection
+ * @connections: KSB_GROWTH: how many; KSB_SCALE: of as many processes
  * @unit: of the figures, without what is counted
  */
 struct ksb_work {
@@ -155,6 +168,7 @@ struct ksb_work {
 	size_t bytes;
 	bool nagle;
 	bool resume;
+	unsigned int connections;
 	const char *unit;
 };
 
@@ -181,6 +195,7 @@ struct ksb_figure {
  * @transports: bit set of enum ksb_transport_id
  * @suites: bit set of enum ksb_suite
  * @connections: KSB_MEMORY: how many
+ * @start: where processes wait for each other before they begin; may be NULL
  */
 struct ksb_options {
 	bool wall;
@@ -188,6 +203,7 @@ struct ksb_options {
 	unsigned int transports;
 	unsigned int suites;
 	unsigned int connections;
+	pthread_barrier_t *start;
 };
 
 extern struct ksb_options ksb_opt;
@@ -233,6 +249,15 @@ int ksb_measure_transfer(const struct ksb_transport *t, enum ksb_suite suite,
 int ksb_measure_memory(const struct ksb_transport *t, enum ksb_suite suite,
 		       struct ksb_cost *cost);
 double ksb_memory_used(double *own);
+
+/* growth.c */
+int ksb_measure_growth(enum ksb_transport_id id, enum ksb_suite suite,
+		       const struct ksb_work *w, struct ksb_cost *cost);
+void ksb_growth_end(void);
+
+/* scale.c */
+int ksb_measure_scale(const struct ksb_transport *t, enum ksb_suite suite,
+		      const struct ksb_work *w, struct ksb_cost *cost);
 
 /* handshake.c */
 int ksb_measure_handshake(enum ksb_transport_id id, enum ksb_suite suite,

@@ -5,9 +5,12 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <json-c/json.h>
 #include <linux/kschannel.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -59,13 +62,15 @@ int ksb_ksc_listen(enum ksb_suite suite)
 
 /**
  * ksb_ksc_socket() - a protected socket to connect
+ * @resume: with the credential that keeps tickets
  *
  * The peer's certificate is not checked: the libraries' are not either.
  *
  * Return: the socket or a negative errno.
  */
-int ksb_ksc_socket(void)
+int ksb_ksc_socket(bool resume)
 {
+	static const char resuming[] = "resuming";
 	const int verify = KSC_VERIFY_NONE;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int err;
@@ -75,6 +80,9 @@ int ksb_ksc_socket(void)
 	err = ksb_ksc_protect(fd);
 	if (!err && setsockopt(fd, SOL_KSCHANNEL, KSC_VERIFY, &verify,
 			       sizeof(verify)))
+		err = -errno;
+	if (!err && resume && setsockopt(fd, SOL_KSCHANNEL, KSC_CREDENTIAL,
+					 resuming, strlen(resuming)))
 		err = -errno;
 	if (err) {
 		close(fd);
@@ -127,10 +135,11 @@ static int check_suite(int fd, enum ksb_suite suite)
  * ksb_ksc_pair() - connect to a protected listener
  * @p: gets both ends, the server's handshake perhaps not quite done
  * @listener: from ksb_ksc_listen()
+ * @resume: with a ticket of an earlier connection, if there is one
  *
  * Return: 0 or a negative errno.
  */
-int ksb_ksc_pair(struct ksb_pair *p, int listener)
+int ksb_ksc_pair(struct ksb_pair *p, int listener, bool resume)
 {
 	struct sockaddr_storage addr;
 	socklen_t len = sizeof(addr);
@@ -138,7 +147,7 @@ int ksb_ksc_pair(struct ksb_pair *p, int listener)
 	*p = (struct ksb_pair){ .client.fd = -1, .server.fd = -1 };
 	if (getsockname(listener, (struct sockaddr *)&addr, &len))
 		return -errno;
-	p->client.fd = ksb_ksc_socket();
+	p->client.fd = ksb_ksc_socket(resume);
 	if (p->client.fd < 0)
 		return p->client.fd;
 	if (connect(p->client.fd, (struct sockaddr *)&addr, len)) {
@@ -184,7 +193,7 @@ static int ksc_open(struct ksb_pair *p, enum ksb_suite suite)
 
 	if (listener < 0)
 		return listener;
-	err = ksb_ksc_pair(p, listener);
+	err = ksb_ksc_pair(p, listener, false);
 	close(listener);
 	if (err)
 		return err;
@@ -198,6 +207,67 @@ static int ksc_open(struct ksb_pair *p, enum ksb_suite suite)
 	return err;
 }
 
+#define IDLE_SECONDS "/sys/module/kschannel/parameters/idle_seconds"
+/* Between two looks at the counter, which tells of no event. */
+#define LOOK_US 100000
+#define LOOKS 600
+
+static int set_idle(const char *seconds)
+{
+	FILE *f = fopen(IDLE_SECONDS, "we");
+	int err;
+
+	if (!f)
+		return -errno;
+	err = fputs(seconds, f) < 0 ? -EIO : 0;
+	if (fclose(f))
+		err = -errno;
+	return err;
+}
+
+/* Ciphers of idle connections that were given up so far */
+static int64_t count_parked(void)
+{
+	struct json_object *stats;
+	struct json_object *count;
+	char text[8192];
+	int64_t parked = -1;
+	FILE *f = popen("kschannelctl stats --json", "re");
+	size_t n;
+
+	if (!f)
+		return -1;
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	if (pclose(f))
+		return -1;
+	stats = json_tokener_parse(text);
+	if (json_object_object_get_ex(stats, "ciphers_parked", &count))
+		parked = json_object_get_int64(count);
+	json_object_put(stats);
+	return parked;
+}
+
+static int ksc_idle(bool on, unsigned int connections)
+{
+	static int64_t before;
+	int i;
+	int err = 0;
+
+	if (!on) {
+		before = count_parked();
+		return before < 0 ? -EIO : set_idle("0");
+	}
+	err = set_idle("1");
+	/* Both directions of both ends */
+	for (i = 0; !err && count_parked() < before + 4L * connections; i++) {
+		if (i == LOOKS)
+			err = -ETIMEDOUT;
+		usleep(LOOK_US);
+	}
+	return set_idle("10") ?: err;
+}
+
 const struct ksb_transport ksb_kschannel = {
 	.name		= "kschannel",
 	.open		= ksc_open,
@@ -206,4 +276,5 @@ const struct ksb_transport ksb_kschannel = {
 	.close		= ksb_pair_close,
 	.sendfile	= ksb_sock_sendfile,
 	.splices	= true,
+	.idle		= ksc_idle,
 };

@@ -9,8 +9,8 @@
 
 int ksb_ksc_protect(int fd);
 int ksb_ksc_listen(enum ksb_suite suite);
-int ksb_ksc_socket(void);
-int ksb_ksc_pair(struct ksb_pair *p, int listener);
+int ksb_ksc_socket(bool resume);
+int ksb_ksc_pair(struct ksb_pair *p, int listener, bool resume);
 int ksb_ksc_finish(int fd);
 void ksb_ksc_explain(int fd, const char *what);
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "works.h"
@@ -166,6 +167,10 @@ static int measure_cost(const struct ksb_work *w, enum ksb_suite suite, int i,
 		return ksb_measure_memory(ksb_transports[i], suite, cost);
 	case KSB_HANDSHAKE:
 		return ksb_measure_handshake(i, suite, w->resume, cost);
+	case KSB_GROWTH:
+		return ksb_measure_growth(i, suite, w, cost);
+	case KSB_SCALE:
+		return ksb_measure_scale(ksb_transports[i], suite, w, cost);
 	case KSB_CONTEXT:
 		return ksb_measure_context(i, suite, cost);
 	case KSB_CONTEXT_MEMORY:
@@ -206,8 +211,9 @@ static void measure_one(const struct ksb_work *w, enum ksb_suite suite,
 
 static bool per_suite(const struct ksb_work *w)
 {
-	return w->kind != KSB_MEMORY && w->kind != KSB_HANDSHAKE && w->kind != KSB_CONTEXT &&
-	       w->kind != KSB_CONTEXT_MEMORY;
+	return w->kind != KSB_MEMORY && w->kind != KSB_HANDSHAKE &&
+	       w->kind != KSB_GROWTH && w->kind != KSB_SCALE &&
+	       w->kind != KSB_CONTEXT && w->kind != KSB_CONTEXT_MEMORY;
 }
 
 /* What sealing and opening would cost the work if nothing else did. */
@@ -256,6 +262,21 @@ static void add_sides(const struct ksb_figure *f)
 	add_figure(&server);
 }
 
+/* What an endpoint takes just after it was used, as a figure of its own. */
+static void add_used(struct ksb_figure *f)
+{
+	struct ksb_figure used = *f;
+	int i;
+
+	for (i = 0; i < KSB_TRANSPORTS; i++) {
+		used.cost[i] = (struct ksb_cost){ f->cost[i].valid,
+						  .total = f->cost[i].tx };
+		f->cost[i].tx = 0;
+	}
+	snprintf(used.name, sizeof(used.name), "memory/used-connection");
+	add_figure(&used);
+}
+
 static void measure(const struct ksb_work *w, enum ksb_suite suite)
 {
 	struct ksb_figure f = { 0 };
@@ -263,6 +284,10 @@ static void measure(const struct ksb_work *w, enum ksb_suite suite)
 
 	/* Without a suite in their names: those of the first one. */
 	if (!per_suite(w) && suite)
+		return;
+	/* Counting instructions takes a machine with one CPU. */
+	if (w->kind == KSB_SCALE &&
+	    sysconf(_SC_NPROCESSORS_ONLN) < KSB_PROCESSES)
 		return;
 	snprintf(f.name, sizeof(f.name), "%s%s%s", w->name,
 		 per_suite(w) ? "/" : "",
@@ -279,6 +304,8 @@ static void measure(const struct ksb_work *w, enum ksb_suite suite)
 			measure_one(w, suite, i, &f.cost[i]);
 	f.raw_aead = raw_for(w, suite);
 	f.split = per_suite(w);
+	if (w->kind == KSB_MEMORY)
+		add_used(&f);
 	add_figure(&f);
 	if (w->kind == KSB_HANDSHAKE)
 		add_sides(&f);
@@ -288,7 +315,13 @@ static void raise_limits(void)
 {
 	struct rlimit lim;
 
+	const rlim_t wanted = 100000;
+
 	if (getrlimit(RLIMIT_NOFILE, &lim))
+		return;
+	/* Root may have more than that. */
+	if (lim.rlim_max < wanted &&
+	    !setrlimit(RLIMIT_NOFILE, &(struct rlimit){ wanted, wanted }))
 		return;
 	lim.rlim_cur = lim.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &lim);
@@ -311,6 +344,7 @@ int main(int argc, char **argv)
 		for (i = 0; i < ksb_n_works; i++)
 			if (ksb_opt.suites & (1U << suite))
 				measure(&ksb_works[i], suite);
+	ksb_growth_end();
 	for (i = 0; i < KSB_TRANSPORTS; i++)
 		if (lacking & (1U << i))
 			warnx("this machine has no %s", transport_name((int)i));

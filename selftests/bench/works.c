@@ -7,6 +7,13 @@
 #define KIB 1024UL
 #define MIB (1024UL * 1024)
 
+#define GROWTH(size, write, n)							\
+	{ "growth/connections/" size "/" #n, KSB_GROWTH, write,			\
+	  .connections = (n), .unit = "record" }
+#define SCALE(size, write, bytes, n)						\
+	{ "scale/" size "/" #n, KSB_SCALE, write, 64 * KIB, bytes,		\
+	  .connections = (n), .unit = "byte" }
+
 const struct ksb_work ksb_works[] = {
 	{ "stream/64B", KSB_STREAM, 64, 64 * KIB, 512 * KIB,
 	  .unit = "byte" },
@@ -34,6 +41,18 @@ const struct ksb_work ksb_works[] = {
 	{ "handshake/full", KSB_HANDSHAKE, .unit = "connection" },
 	{ "handshake/resumed", KSB_HANDSHAKE, .resume = true,
 	  .unit = "connection" },
+	GROWTH("64B", 64, 1),
+	GROWTH("16KiB", 16 * KIB, 1),
+	GROWTH("64B", 64, 100),
+	GROWTH("16KiB", 16 * KIB, 100),
+	GROWTH("64B", 64, 1000),
+	GROWTH("16KiB", 16 * KIB, 1000),
+	GROWTH("64B", 64, 10000),
+	GROWTH("16KiB", 16 * KIB, 10000),
+	SCALE("64B", 64, 64 * KIB, 1),
+	SCALE("64B", 64, 64 * KIB, 2),
+	SCALE("16KiB", 16 * KIB, 8 * MIB, 1),
+	SCALE("16KiB", 16 * KIB, 8 * MIB, 2),
 	{ "context/handshake", KSB_CONTEXT, .unit = "handshake" },
 	{ "context/memory", KSB_CONTEXT_MEMORY, .unit = "bytes/context" },
 };

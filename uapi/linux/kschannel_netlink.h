@@ -359,6 +359,8 @@ enum ksc_a_sock {
  * @KSC_A_STATS_TICKETS: (u64) Session tickets received.
  * @KSC_A_STATS_KEY_UPDATES_SENT: (u64)
  * @KSC_A_STATS_KEY_UPDATES_RECEIVED: (u64)
+ * @KSC_A_STATS_CIPHERS_PARKED: (u64) Times an idle connection's cipher was
+ *   given up, by direction.
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -380,6 +382,7 @@ enum ksc_a_stats {
 	KSC_A_STATS_TICKETS,
 	KSC_A_STATS_KEY_UPDATES_SENT,
 	KSC_A_STATS_KEY_UPDATES_RECEIVED,
+	KSC_A_STATS_CIPHERS_PARKED,
 
 	/* private: */
 	__KSC_A_STATS_CNT,

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Idle connections: a transform takes a kilobyte and more for each direction, and
+ * most connections of a busy server are idle. So it is made with a direction's first
+ * record, given up when there was none for a while, and made again with the next.
+ *
+ * A work item goes round the namespace's sockets as long as there are transforms, and
+ * compares sequence numbers with those of its last round: the data path has nothing
+ * to do for it. It never waits for a socket, whoever owns one has a use for it.
+ */
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+
+#include "ksc.h"
+
+/* Sockets that are looked at in one go */
+#define KSC_IDLE_STEP	64
+/* Between two looks, in seconds */
+#define KSC_IDLE_SECONDS	10
+#define KSC_IDLE_MAX	86400U
+
+static unsigned int idle_seconds = KSC_IDLE_SECONDS;
+module_param(idle_seconds, uint, 0644);
+MODULE_PARM_DESC(idle_seconds, "free the cipher of a direction without records for this long, or up to twice that (0: never; default 10)");
+
+/* Is it one that memory may be written out by, so that it must not wait for that? */
+static bool ksc_idle_noio(const struct sock *sk)
+{
+	return ~sk->sk_allocation & GFP_KERNEL;
+}
+
+/**
+ * ksc_idle_delay() - how long until somebody looks again for what is not used
+ *
+ * Even if the parameter says never: it may be changed.
+ *
+ * Return: jiffies.
+ */
+unsigned long ksc_idle_delay(void)
+{
+	unsigned int s = min(READ_ONCE(idle_seconds) ?: KSC_IDLE_SECONDS, KSC_IDLE_MAX);
+
+	return round_jiffies_relative(s * HZ);
+}
+
+/**
+ * ksc_idle_frees() - is anything to be freed for not being used?
+ *
+ * Return: false if the parameter says never.
+ */
+bool ksc_idle_frees(void)
+{
+	return READ_ONCE(idle_seconds);
+}
+
+/* The next round, unless there is one */
+static void ksc_idle_again(struct ksc_net *kn)
+{
+	queue_delayed_work(ksc_wq, &kn->idle, ksc_idle_delay());
+}
+
+/**
+ * ksc_wake() - make what a direction's first record needs, or the first for a while
+ * @ks: state
+ * @c: its keys for the direction
+ *
+ * Context: process, may sleep; the socket's lock owned.
+ * Return: 0; -ENOMEM, and it may be tried again; or -EIO.
+ */
+int ksc_wake(struct ksc_sock *ks, struct ksc_cipher *c)
+{
+	bool noio = ksc_idle_noio(ks->sk);
+	unsigned int flags = 0;
+	int err;
+
+	/* the crypto API does not ask the socket */
+	if (unlikely(noio))
+		flags = memalloc_noio_save();
+	err = ksc_cipher_make(c);
+	if (unlikely(noio))
+		memalloc_noio_restore(flags);
+	if (err)
+		return err;
+	/* before the work is queued: it looks after it has begun its last round */
+	WRITE_ONCE(ks->kn->in_use, true);
+	ksc_idle_again(ks->kn);
+	return 0;
+}
+
+/* Is a direction in use? Whether it was since the last round goes to @idle */
+static bool ksc_idle_look(struct ksc_cipher *c, bool *idle)
+{
+	u32 seq = (u32)READ_ONCE(c->seq);
+
+	if (!READ_ONCE(c->aead))
+		return false;
+	if (c->seen == seq)
+		*idle = true;
+	else
+		c->seen = seq;
+	return true;
+}
+
+/* Take what an idle direction has away; the socket's lock is held */
+static struct ksc_aead *ksc_idle_take(struct ksc_sock *ks, struct ksc_cipher *c)
+{
+	struct ksc_aead *aead = c->aead;
+
+	if (!aead || c->seen != (u32)c->seq)
+		return NULL;
+	WRITE_ONCE(c->aead, NULL);
+	ksc_count(ks->kn, KSC_CNT_CIPHERS_PARKED);
+	return aead;
+}
+
+/* What can be freed of a socket goes to @spent. Returns whether another look is due */
+static bool ksc_idle_visit(struct ksc_sock *ks, struct ksc_aead *spent[2])
+{
+	bool idle = false, used;
+	struct sock *sk;
+
+	if (READ_ONCE(ks->phase) != KSC_PHASE_ESTABLISHED)
+		return false;
+	used = ksc_idle_look(&ks->tx.cipher, &idle);
+	used |= ksc_idle_look(&ks->rx.cipher, &idle);
+	if (!idle)
+		return used;
+	sk = ksc_sock_hold(ks);
+	if (!sk)
+		return false;
+	if (ksc_idle_noio(sk)) {
+		used = false;
+		goto out;
+	}
+	spin_lock_bh(&sk->sk_lock.slock);
+	if (!sock_owned_by_user(sk) && ksc_sk(sk) == ks &&
+	    ks->phase == KSC_PHASE_ESTABLISHED) {
+		spent[0] = ksc_idle_take(ks, &ks->tx.cipher);
+		spent[1] = ksc_idle_take(ks, &ks->rx.cipher);
+		used = ks->tx.cipher.aead || ks->rx.cipher.aead;
+	}
+	spin_unlock_bh(&sk->sk_lock.slock);
+out:
+	sock_put(sk);
+	return used;
+}
+
+/* Look at the first socket from @at on; returns whether there is one */
+static bool ksc_idle_next(struct ksc_net *kn, unsigned long *at)
+{
+	struct ksc_aead *spent[2] = {};
+	struct ksc_sock *ks;
+
+	/* RCU keeps it, see ksc_sock_release() */
+	rcu_read_lock();
+	ks = xa_find(&kn->socks, at, ULONG_MAX, XA_PRESENT);
+	if (ks && ksc_idle_visit(ks, spent))
+		WRITE_ONCE(kn->in_use, true);
+	rcu_read_unlock();
+	ksc_aead_free(spent[0]);
+	ksc_aead_free(spent[1]);
+	return ks;
+}
+
+static void ksc_idle_work(struct work_struct *work)
+{
+	struct ksc_net *kn = container_of(to_delayed_work(work), struct ksc_net, idle);
+	unsigned int i;
+
+	if (!kn->idle_at && !ksc_idle_frees()) {
+		if (!xa_empty(&kn->socks))
+			ksc_idle_again(kn);
+		return;
+	}
+	if (!kn->idle_at)
+		WRITE_ONCE(kn->in_use, false);
+	for (i = 0; i < KSC_IDLE_STEP; i++, kn->idle_at++) {
+		if (ksc_idle_next(kn, &kn->idle_at))
+			continue;
+		kn->idle_at = 0;
+		if (READ_ONCE(kn->in_use))
+			ksc_idle_again(kn);
+		return;
+	}
+	mod_delayed_work(ksc_wq, &kn->idle, 0);
+}
+
+/**
+ * ksc_idle_init() - set the search for idle connections up
+ * @kn: new
+ */
+void ksc_idle_init(struct ksc_net *kn)
+{
+	INIT_DELAYED_WORK(&kn->idle, ksc_idle_work);
+}
+
+/**
+ * ksc_idle_exit() - end it
+ * @kn: namespace without sockets
+ *
+ * Context: process.
+ */
+void ksc_idle_exit(struct ksc_net *kn)
+{
+	cancel_delayed_work_sync(&kn->idle);
+}
