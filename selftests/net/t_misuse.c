@@ -39,6 +39,15 @@ static void case_16_wrong_context(void **state)
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 }
 
+/* What the client says first: its length */
+static size_t make_hello(uint8_t *hello)
+{
+	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_step(&client, NULL, 0);
+	memcpy(hello, client.last.token, client.last.token_len);
+	return client.last.token_len;
+}
+
 /* A ClientHello again to the same context, and to a new one. */
 static void case_17_replayed_hello(void **state)
 {
@@ -46,10 +55,7 @@ static void case_17_replayed_hello(void **state)
 	size_t len;
 
 	(void)state;
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	ctx_step(&client, NULL, 0);
-	len = client.last.token_len;
-	memcpy(hello, client.last.token, len);
+	len = make_hello(hello);
 	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	ctx_open(&other, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	ctx_step(&server, hello, len);
@@ -307,10 +313,7 @@ static void test_flood_of_servers(void **state)
 	size_t len;
 
 	(void)state;
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	ctx_step(&client, NULL, 0);
-	len = client.last.token_len;
-	memcpy(hello, client.last.token, len);
+	len = make_hello(hello);
 	ctx_close(&client);
 	flood(KSC_ROLE_SERVER, hello, len);
 }
