@@ -195,6 +195,7 @@ struct ksb_figure {
  * @transports: bit set of enum ksb_transport_id
  * @suites: bit set of enum ksb_suite
  * @connections: KSB_MEMORY: how many
+ * @most: KSB_GROWTH: figures of more connections are left out
  * @start: where processes wait for each other before they begin; may be NULL
  */
 struct ksb_options {
@@ -203,6 +204,7 @@ struct ksb_options {
 	unsigned int transports;
 	unsigned int suites;
 	unsigned int connections;
+	unsigned int most;
 	pthread_barrier_t *start;
 };
 

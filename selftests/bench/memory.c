@@ -59,8 +59,12 @@ static void usage_now(struct usage *u)
 {
 	double page = (double)sysconf(_SC_PAGESIZE);
 
-	/* What waits for a grace period is not in use. */
+	/*
+	 * What waits for a grace period is not in use. That it is over does not mean
+	 * that all was freed: that goes on in small portions, and nothing tells.
+	 */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	usleep(1000000);
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	/* Pages on the CPUs' lists are as free as the others. */
 	u->free = page * (from_file("/proc/zoneinfo", " nr_free_pages %ld") +
