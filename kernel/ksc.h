@@ -280,8 +280,10 @@ struct ksc_tx {
 /**
  * struct ksc_rxq - a place in TCP's receive queue
  * @done: bytes that are used up and that TCP has not been told of
- * @skb: where the next one is, with @done; NULL at the queue's end
- * @off: its offset there
+ * @off: where the next one is in @skb, with @done; the rest likewise
+ * @end: where in @skb the piece with @off ends: the head, or a page fragment
+ * @frag: number of page fragments before @end, 0 if that is the head's
+ * @skb: NULL at the queue's end
  *
  * TCP is told once for many records (ksc_rxq_flush()), always before the
  * socket's lock is released.
@@ -289,6 +291,8 @@ struct ksc_tx {
 struct ksc_rxq {
 	u32 done;
 	u32 off;
+	u32 end;
+	u32 frag;
 	struct sk_buff *skb;
 };
 

@@ -47,8 +47,6 @@ const u8 *ksc_rx_header(struct sock *sk, const struct ksc_rx *rx, u8 *buf)
 {
 	u32 staged = rx->stage_len;
 
-	if (ksc_rxq_avail(sk, &rx->queue) + staged < KSC_HEADER_LEN)
-		return NULL;
 	if (likely(!staged))
 		return ksc_rxq_peek(sk, &rx->queue, KSC_HEADER_LEN, buf);
 	if (staged >= KSC_HEADER_LEN)
