@@ -432,7 +432,7 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 	struct ksc_tx *tx = &ks->tx;
 	unsigned int assoclen, hl = ksc_tx_header_len(tx);
 	u32 inner = ksc_tx_inner(ks, len);
-	struct scatterlist sg[2];
+	struct scatterlist sg[3];
 	struct kvec kv;
 	u8 *page, *p;
 	int n, err;
@@ -456,10 +456,12 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 	if (v13) {
 		ksc_sg_init(sg, 1);
 		sg_set_buf(sg, p - hl, hl + inner + KSC_TAG_LEN);
+		ksc_sg_tag(sg);
 	} else {
 		ksc_sg_init(sg, 2);
 		sg_set_buf(&sg[0], tx->cipher.aead->aad, assoclen);
 		sg_set_buf(&sg[1], p, inner + KSC_TAG_LEN);
+		ksc_sg_tag(&sg[1]);
 	}
 	err = ksc_cipher_seal(&tx->cipher, sg, sg, assoclen, inner);
 	if (err)
