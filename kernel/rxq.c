@@ -81,8 +81,21 @@ static void ksc_rxq_advance(struct sock *sk, struct ksc_rxq *at, u32 len)
 	ksc_rxq_seek(at);
 }
 
+/* Past the piece at @at */
+static void ksc_rxq_step(struct sock *sk, struct ksc_rxq *at)
+{
+	const struct skb_shared_info *shinfo = skb_shinfo(at->skb);
+
+	if (unlikely(at->frag == shinfo->nr_frags)) {
+		ksc_rxq_advance(sk, at, at->end - at->off);
+		return;
+	}
+	at->off = at->end;
+	at->end += skb_frag_size(&shinfo->frags[at->frag++]);
+}
+
 /* What lies together at @at: how many bytes, 0 if only skb_copy_bits() gets at it */
-static u32 ksc_rxq_piece(const struct ksc_rxq *at, struct page **page, u32 *offset)
+static __always_inline u32 ksc_rxq_piece(const struct ksc_rxq *at, struct page **page, u32 *offset)
 {
 	u32 n = at->end - at->off;
 
@@ -258,15 +271,15 @@ int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 	at = *ksc_rxq_begin(sk, q, &at);
 	for (ksc_rxq_advance(sk, &at, offset); at.skb;) {
 		struct page *page;
-		u32 from, n = min(ksc_rxq_piece(&at, &page, &from), len);
+		u32 from, n = ksc_rxq_piece(&at, &page, &from);
 
 		if (!n || used == max)
 			return -EMSGSIZE;
-		ksc_sg_add(sg, &used, page, n, from);
-		len -= n;
-		if (!len)
+		ksc_sg_add(sg, &used, page, min(n, len), from);
+		if (n >= len)
 			return used;
-		ksc_rxq_advance(sk, &at, n);
+		len -= n;
+		ksc_rxq_step(sk, &at);
 	}
 	return -EMSGSIZE;
 }
