@@ -245,6 +245,7 @@ enum ksc_update {
  * @held: what is open goes out at @deadline
  * @nagle: what is open goes out when TCP would send it
  * @closed: close_notify was sent
+ * @tailed: @frag has room for the record's type and tag, behind what is in @len
  * @update: enum ksc_update, a KeyUpdate that is owed
  * @len: plaintext bytes in the record under construction
  * @max: most of them, by KSC_TX_MAX_PAYLOAD and the peer's limit
@@ -266,6 +267,7 @@ struct ksc_tx {
 	bool held;
 	bool nagle;
 	bool closed;
+	bool tailed;
 	u8 update;
 	u16 len;
 	u16 max;
@@ -683,7 +685,8 @@ void ksc_frag_exit(void);
 /* Its content with type and padding, at most */
 #define KSC_TX_SMALL_INNER	3072
 void ksc_tx_drop(struct ksc_tx *tx);
-int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
+int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want,
+		bool last);
 bool ksc_tx_crowded(const struct ksc_sock *ks);
 u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len);
 static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
