@@ -7,9 +7,13 @@
  * A page is free when the slot's reference is the only one left. Until then TCP,
  * a clone of its packet or the receiver on loopback may read it, and it is not
  * written to.
+ *
+ * What a CPU has not used for a while it gives back, see ksc_frags_tidy().
  */
+#include <linux/cpu.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/percpu.h>
 
 #include "ksc.h"
@@ -23,6 +27,7 @@
  * @page: each with one reference; NULL until it is first wanted
  * @cur: the slot in use
  * @offset: the first byte of that page that was not taken
+ * @used: the slots that were taken into use since they were last tidied
  *
  * Its CPU's, with preemption off.
  */
@@ -30,7 +35,10 @@ struct ksc_frags {
 	struct page *page[KSC_FRAG_SLOTS];
 	u32 cur;
 	u32 offset;
+	u32 used;
 };
+
+static_assert(KSC_FRAG_SLOTS <= BITS_PER_TYPE(u32));
 
 /*
  * What is in phase with the pages it comes from has pages of its own: it fills them,
@@ -38,12 +46,88 @@ struct ksc_frags {
  */
 enum { KSC_FRAGS_ANY, KSC_FRAGS_PHASE, KSC_FRAGS_KINDS };
 static DEFINE_PER_CPU(struct ksc_frags [KSC_FRAGS_KINDS], ksc_frags);
+/* Queued as long as its CPU has pages */
+static DEFINE_PER_CPU(struct delayed_work, ksc_frags_work);
 
 static struct ksc_frags *ksc_frags_lock(u32 align)
 {
 	preempt_disable();
 	return this_cpu_ptr(ksc_frags) +
 	       (align == PAGE_SIZE ? KSC_FRAGS_PHASE : KSC_FRAGS_ANY);
+}
+
+static void ksc_frags_watch(int cpu)
+{
+	schedule_delayed_work_on(cpu, per_cpu_ptr(&ksc_frags_work, cpu), ksc_idle_delay());
+}
+
+/*
+ * Give back what was not used since the last time. Of the slot in use that shows in
+ * @offset alone: it is left as if all of the page were taken, and whoever takes some
+ * begins anew. Returns whether anything is left.
+ */
+static bool ksc_frags_tidy(struct ksc_frags *f)
+{
+	bool left = false;
+	u32 i;
+
+	if (f->page[f->cur]) {
+		u32 size = page_size(f->page[f->cur]);
+
+		if (f->offset < size)
+			f->used |= BIT(f->cur);
+		f->offset = size;
+	}
+	for (i = 0; i < KSC_FRAG_SLOTS; i++) {
+		if (!f->page[i])
+			continue;
+		if (f->used & BIT(i)) {
+			left = true;
+			continue;
+		}
+		/* whoever still reads it frees it */
+		put_page(f->page[i]);
+		WRITE_ONCE(f->page[i], NULL);
+	}
+	f->used = 0;
+	return left;
+}
+
+static bool ksc_frags_tidy_all(struct ksc_frags *f)
+{
+	bool left = false;
+	int i;
+
+	for (i = 0; i < KSC_FRAGS_KINDS; i++)
+		left |= ksc_frags_tidy(&f[i]);
+	return left;
+}
+
+static void ksc_frags_look(struct work_struct *work)
+{
+	struct delayed_work *dwork = to_delayed_work(work);
+	struct ksc_frags *f;
+	bool left = true;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (dwork == per_cpu_ptr(&ksc_frags_work, cpu))
+			break;
+	f = per_cpu(ksc_frags, cpu);
+	/* a CPU that went away leaves its work to others, and pages that nobody uses */
+	cpus_read_lock();
+	preempt_disable();
+	if (cpu_is_offline(cpu)) {
+		while (ksc_frags_tidy_all(f))
+			;
+		left = false;
+	} else if (ksc_idle_frees() && cpu == smp_processor_id()) {
+		left = ksc_frags_tidy_all(f);
+	}
+	preempt_enable();
+	cpus_read_unlock();
+	if (left)
+		ksc_frags_watch(cpu);
 }
 
 /* A page that nobody else reads; the one used last, if there is a choice */
@@ -58,9 +142,26 @@ static bool ksc_frags_recycle(struct ksc_frags *f)
 		smp_acquire__after_ctrl_dep();
 		f->cur = i;
 		f->offset = 0;
+		f->used |= BIT(i);
 		return true;
 	}
 	return false;
+}
+
+/* Take a page into use, in an empty slot if there is one. The last reader frees the other */
+static void ksc_frags_add(struct ksc_frags *f, struct page *page)
+{
+	u32 slot = (f->cur + 1) % KSC_FRAG_SLOTS, i;
+
+	for (i = 0; i < KSC_FRAG_SLOTS && f->page[slot]; i++)
+		slot = (slot + 1) % KSC_FRAG_SLOTS;
+	if (f->page[slot])
+		put_page(f->page[slot]);
+	WRITE_ONCE(f->page[slot], page);
+	f->cur = slot;
+	f->offset = 0;
+	f->used |= BIT(slot);
+	ksc_frags_watch(smp_processor_id());
 }
 
 static struct page *ksc_frags_alloc(gfp_t gfp)
@@ -94,7 +195,7 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 	struct bio_vec *last = *nfrags ? &frag[*nfrags - 1] : NULL;
 	struct ksc_frags *f = ksc_frags_lock(align);
 	struct page *page = f->page[f->cur], *fresh;
-	u32 offset, slot;
+	u32 offset;
 	int n;
 
 	for (;;) {
@@ -114,13 +215,7 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 			if (!fresh)
 				return -ENOMEM;
 			f = ksc_frags_lock(align);
-			/* slots fill up first; then whoever reads it frees it */
-			slot = (f->cur + 1) % KSC_FRAG_SLOTS;
-			if (f->page[slot])
-				put_page(f->page[slot]);
-			f->page[slot] = fresh;
-			f->cur = slot;
-			f->offset = 0;
+			ksc_frags_add(f, fresh);
 		}
 		page = f->page[f->cur];
 	}
@@ -141,6 +236,45 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 	return n;
 }
 
+/* Anybody may look, the answer is old at once */
+static int ksc_frags_get_kept(char *buf, const struct kernel_param *kp)
+{
+	unsigned int n = 0;
+	int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		const struct ksc_frags *f = per_cpu(ksc_frags, cpu);
+
+		for (i = 0; i < KSC_FRAG_SLOTS * KSC_FRAGS_KINDS; i++)
+			n += !!READ_ONCE(f[i / KSC_FRAG_SLOTS].page[i % KSC_FRAG_SLOTS]);
+	}
+	return sysfs_emit(buf, "%u\n", n);
+}
+
+static int ksc_frags_set_kept(const char *val, const struct kernel_param *kp)
+{
+	return -EPERM;
+}
+
+static const struct kernel_param_ops ksc_frags_kept_ops = {
+	.get	= ksc_frags_get_kept,
+	.set	= ksc_frags_set_kept,
+};
+
+module_param_cb(kept_pages, &ksc_frags_kept_ops, NULL, 0444);
+MODULE_PARM_DESC(kept_pages, "how many pages, of 32 KiB as a rule, CPUs keep for records to send (read only)");
+
+/**
+ * ksc_frag_init() - before the first record
+ */
+void ksc_frag_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		INIT_DEFERRABLE_WORK(per_cpu_ptr(&ksc_frags_work, cpu), ksc_frags_look);
+}
+
 /**
  * ksc_frag_exit() - give the CPUs' pages back
  *
@@ -153,6 +287,7 @@ void ksc_frag_exit(void)
 	for_each_possible_cpu(cpu) {
 		struct ksc_frags *f = per_cpu(ksc_frags, cpu);
 
+		cancel_delayed_work_sync(per_cpu_ptr(&ksc_frags_work, cpu));
 		for (i = 0; i < KSC_FRAG_SLOTS * KSC_FRAGS_KINDS; i++) {
 			struct page *page = f[i / KSC_FRAG_SLOTS].page[i % KSC_FRAG_SLOTS];
 

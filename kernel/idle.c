@@ -29,12 +29,34 @@ static bool ksc_idle_noio(const struct sock *sk)
 	return ~sk->sk_allocation & GFP_KERNEL;
 }
 
-/* The next round, unless there is one; what looks again if the parameter says never */
-static void ksc_idle_again(struct ksc_net *kn)
+/**
+ * ksc_idle_delay() - how long until somebody looks again for what is not used
+ *
+ * Even if the parameter says never: it may be changed.
+ *
+ * Return: jiffies.
+ */
+unsigned long ksc_idle_delay(void)
 {
 	unsigned int s = min(READ_ONCE(idle_seconds) ?: KSC_IDLE_SECONDS, KSC_IDLE_MAX);
 
-	queue_delayed_work(ksc_wq, &kn->idle, round_jiffies_relative(s * HZ));
+	return round_jiffies_relative(s * HZ);
+}
+
+/**
+ * ksc_idle_frees() - is anything to be freed for not being used?
+ *
+ * Return: false if the parameter says never.
+ */
+bool ksc_idle_frees(void)
+{
+	return READ_ONCE(idle_seconds);
+}
+
+/* The next round, unless there is one */
+static void ksc_idle_again(struct ksc_net *kn)
+{
+	queue_delayed_work(ksc_wq, &kn->idle, ksc_idle_delay());
 }
 
 /**
@@ -145,8 +167,9 @@ static void ksc_idle_work(struct work_struct *work)
 	struct ksc_net *kn = container_of(to_delayed_work(work), struct ksc_net, idle);
 	unsigned int i;
 
-	if (!kn->idle_at && !READ_ONCE(idle_seconds)) {
-		ksc_idle_again(kn);
+	if (!kn->idle_at && !ksc_idle_frees()) {
+		if (!xa_empty(&kn->socks))
+			ksc_idle_again(kn);
 		return;
 	}
 	if (!kn->idle_at)

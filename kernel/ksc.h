@@ -33,6 +33,7 @@
 #include <linux/kschannel.h>
 
 #include "cipher.h"
+#include "idle.h"
 #include "record.h"
 
 struct genl_info;
@@ -674,6 +675,7 @@ void ksc_step_free(struct ksc_step *step);
 /* frag.c */
 int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
 		  u32 min, gfp_t gfp, u8 **p);
+void ksc_frag_init(void);
 void ksc_frag_exit(void);
 
 /* tx.c */
@@ -712,24 +714,6 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_free(struct ksc_tx *tx);
 void ksc_tx_exit(void);
-
-/* idle.c */
-void ksc_idle_init(struct ksc_net *kn);
-void ksc_idle_exit(struct ksc_net *kn);
-int ksc_wake(struct ksc_sock *ks, struct ksc_cipher *c);
-
-/**
- * ksc_awake() - before a record, see to it that there is what it needs
- * @ks: state
- * @c: its keys for the direction
- *
- * Context: process, the socket's lock owned.
- * Return: 0; -ENOMEM, and it may be tried again; or -EIO.
- */
-static inline int ksc_awake(struct ksc_sock *ks, struct ksc_cipher *c)
-{
-	return likely(c->aead) ? 0 : ksc_wake(ks, c);
-}
 
 /* splice.c */
 int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len);

@@ -68,6 +68,7 @@ static int __init ksc_init(void)
 {
 	int err;
 
+	ksc_frag_init();
 	ksc_wq = alloc_workqueue("kschannel", 0, 0);
 	if (!ksc_wq)
 		return -ENOMEM;

@@ -5,6 +5,7 @@
 #ifndef KSB_BENCH_H
 #define KSB_BENCH_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,8 @@
 #define KSB_FILE		(1024UL * 1024)
 /* Longest plaintext of a TLS record. */
 #define KSB_RECORD		16384
+/* That run at the same time, at most. */
+#define KSB_PROCESSES		2
 
 /**
  * enum ksb_suite - the cipher suites measured, all of TLS 1.3
@@ -128,6 +131,7 @@ struct ksb_cost {
  * @KSB_MEMORY: memory of an idle endpoint
  * @KSB_HANDSHAKE: connections made
  * @KSB_GROWTH: records over many connections in turn
+ * @KSB_SCALE: write()s one way, by several processes at the same time
  */
 enum ksb_kind {
 	KSB_STREAM,
@@ -137,6 +141,7 @@ enum ksb_kind {
 	KSB_MEMORY,
 	KSB_HANDSHAKE,
 	KSB_GROWTH,
+	KSB_SCALE,
 };
 
 /**
@@ -148,7 +153,7 @@ enum ksb_kind {
  * @bytes: how many bytes (round trips: KSB_RR) to measure
  * @nagle: leave TCP_NODELAY off
  * @resume: KSB_HANDSHAKE: with a ticket of an earlier connection
- * @connections: KSB_GROWTH: how many
+ * @connections: KSB_GROWTH: how many; KSB_SCALE: of as many processes
  * @unit: of the figures, without what is counted
  */
 struct ksb_work {
@@ -186,6 +191,7 @@ struct ksb_figure {
  * @transports: bit set of enum ksb_transport_id
  * @suites: bit set of enum ksb_suite
  * @connections: KSB_MEMORY: how many
+ * @start: where processes wait for each other before they begin; may be NULL
  */
 struct ksb_options {
 	bool wall;
@@ -193,6 +199,7 @@ struct ksb_options {
 	unsigned int transports;
 	unsigned int suites;
 	unsigned int connections;
+	pthread_barrier_t *start;
 };
 
 extern struct ksb_options ksb_opt;
@@ -242,6 +249,10 @@ int ksb_measure_memory(const struct ksb_transport *t, enum ksb_suite suite,
 int ksb_measure_growth(enum ksb_transport_id id, enum ksb_suite suite,
 		       const struct ksb_work *w, struct ksb_cost *cost);
 void ksb_growth_end(void);
+
+/* scale.c */
+int ksb_measure_scale(const struct ksb_transport *t, enum ksb_suite suite,
+		      const struct ksb_work *w, struct ksb_cost *cost);
 
 /* handshake.c */
 int ksb_measure_handshake(enum ksb_transport_id id, enum ksb_suite suite,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "works.h"
@@ -168,6 +169,8 @@ static int measure_cost(const struct ksb_work *w, enum ksb_suite suite, int i,
 		return ksb_measure_handshake(i, suite, w->resume, cost);
 	case KSB_GROWTH:
 		return ksb_measure_growth(i, suite, w, cost);
+	case KSB_SCALE:
+		return ksb_measure_scale(ksb_transports[i], suite, w, cost);
 	default:
 		return ksb_measure_transfer(ksb_transports[i], suite, w, cost);
 	}
@@ -205,7 +208,7 @@ static void measure_one(const struct ksb_work *w, enum ksb_suite suite,
 static bool per_suite(const struct ksb_work *w)
 {
 	return w->kind != KSB_MEMORY && w->kind != KSB_HANDSHAKE &&
-	       w->kind != KSB_GROWTH;
+	       w->kind != KSB_GROWTH && w->kind != KSB_SCALE;
 }
 
 /* What sealing and opening would cost the work if nothing else did. */
@@ -276,6 +279,10 @@ static void measure(const struct ksb_work *w, enum ksb_suite suite)
 
 	/* Without a suite in their names: those of the first one. */
 	if (!per_suite(w) && suite)
+		return;
+	/* Counting instructions takes a machine with one CPU. */
+	if (w->kind == KSB_SCALE &&
+	    sysconf(_SC_NPROCESSORS_ONLN) < KSB_PROCESSES)
 		return;
 	snprintf(f.name, sizeof(f.name), "%s%s%s", w->name,
 		 per_suite(w) ? "/" : "",

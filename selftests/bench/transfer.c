@@ -260,6 +260,8 @@ static int run_parts(struct job *j, uint64_t units, struct ksb_cost *cost)
 	}
 	j->stalls = 0;
 	*cost = (struct ksb_cost){ .valid = true };
+	if (ksb_opt.start)
+		pthread_barrier_wait(ksb_opt.start);
 	ksb_mark_begin();
 	for (part = 0; part < PARTS; part++) {
 		double total;

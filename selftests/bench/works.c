@@ -8,7 +8,11 @@
 #define MIB (1024UL * 1024)
 
 #define GROWTH(size, write, n)							\
-	{ "growth/connections/" size "/" #n, KSB_GROWTH, write, .connections = n, .unit = "record" }
+	{ "growth/connections/" size "/" #n, KSB_GROWTH, write,			\
+	  .connections = (n), .unit = "record" }
+#define SCALE(size, write, bytes, n)						\
+	{ "scale/" size "/" #n, KSB_SCALE, write, 64 * KIB, bytes,		\
+	  .connections = (n), .unit = "byte" }
 
 const struct ksb_work ksb_works[] = {
 	{ "stream/64B", KSB_STREAM, 64, 64 * KIB, 512 * KIB,
@@ -45,6 +49,10 @@ const struct ksb_work ksb_works[] = {
 	GROWTH("16KiB", 16 * KIB, 1000),
 	GROWTH("64B", 64, 10000),
 	GROWTH("16KiB", 16 * KIB, 10000),
+	SCALE("64B", 64, 64 * KIB, 1),
+	SCALE("64B", 64, 64 * KIB, 2),
+	SCALE("16KiB", 16 * KIB, 8 * MIB, 1),
+	SCALE("16KiB", 16 * KIB, 8 * MIB, 2),
 };
 
 const unsigned int ksb_n_works = sizeof(ksb_works) / sizeof(ksb_works[0]);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Connections whose ciphers were given up because they were idle: nobody notices, and
- * everything goes on as it would have.
+ * Connections whose ciphers were given up because they were idle, and CPUs that gave
+ * up pages: nobody notices, and everything goes on as it would have.
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "flow.h"
@@ -15,6 +18,7 @@
 
 #define OURS KSC_RAW_ULP_NAME
 #define IDLE_SECONDS "/sys/module/kschannel/parameters/idle_seconds"
+#define KEPT_PAGES "/sys/module/kschannel/parameters/kept_pages"
 #define FAIL_NTH "/proc/thread-self/fail-nth"
 #define IGNORE_WAIT "/sys/kernel/debug/failslab/ignore-gfp-wait"
 
@@ -305,7 +309,7 @@ static void test_raw(void **state)
 	raw_close(fds);
 }
 
-#define MANY 80
+#define MANY 80UL
 
 /* More than are looked at in one go; some are closed while that is under way. */
 static void test_many(void **state)
@@ -314,17 +318,17 @@ static void test_many(void **state)
 	uint64_t count = parked();
 
 	(void)state;
-	for (int i = 0; i < MANY; i++) {
+	for (size_t i = 0; i < MANY; i++) {
 		raw_pair(raw_13, OURS, OURS, fds[i]);
 		t_send(fds[i][0], "x", 1);
 		t_expect(fds[i][1], "x");
 	}
 	tnl_await_at_least(KSC_A_STATS_CIPHERS_PARKED, count + 1);
-	for (int i = 0; i < MANY; i += 4)
+	for (size_t i = 0; i < MANY; i += 4)
 		raw_close(fds[i]);
 	/* those may or may not have been */
 	tnl_await_at_least(KSC_A_STATS_CIPHERS_PARKED, count + MANY * 2 / 4 * 3);
-	for (int i = 1; i < MANY; i++) {
+	for (size_t i = 1; i < MANY; i++) {
 		if (i % 4 == 0)
 			continue;
 		both_ways(fds[i]);
@@ -332,32 +336,127 @@ static void test_many(void **state)
 	}
 }
 
-/* ---- no memory ---- */
+/* ---- pages that records are built in ---- */
 
-/* Have this thread's Nth allocation fail; 0: none */
-static void fail_nth(unsigned int n)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", n);
-	assert_true(write_file(FAIL_NTH, text));
-}
-
-/* Did it? Nothing fails any more */
-static bool failed(void)
+static unsigned int kept_pages(void)
 {
 	char text[16] = "";
-	int fd = (int)SYS(open(FAIL_NTH, O_RDONLY | O_CLOEXEC));
+	int fd = (int)SYS(open(KEPT_PAGES, O_RDONLY | O_CLOEXEC));
 
 	SYS(read(fd, text, sizeof(text) - 1));
 	close(fd);
+	return (unsigned int)strtoul(text, NULL, 10);
+}
+
+/* A CPU that has nothing to do is not woken for it, so each is given something. */
+static void await_no_pages(void)
+{
+	const struct timespec pause = { .tv_nsec = 2000000 };
+	int64_t end = t_now_ms() + 30000;
+	cpu_set_t all, one;
+
+	SYS(sched_getaffinity(0, sizeof(all), &all));
+	while (kept_pages()) {
+		if (t_now_ms() > end)
+			fail_msg("%u pages are kept", kept_pages());
+		for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+			if (!CPU_ISSET(cpu, &all))
+				continue;
+			CPU_ZERO(&one);
+			CPU_SET(cpu, &one);
+			SYS(sched_setaffinity(0, sizeof(one), &one));
+			nanosleep(&pause, NULL);
+		}
+	}
+	SYS(sched_setaffinity(0, sizeof(all), &all));
+}
+
+/* The CPUs give them back, those too that are not read yet; and take others. */
+static void test_pages(void **state)
+{
+	const uint8_t *data = flow_data(2);
+	uint8_t *plain = malloc(WIRE_MAX_RECORD), type;
+	int fds[2], file = (int)SYS(memfd_create("t_idle", MFD_CLOEXEC));
+	struct wire w;
+	size_t sent;
+
+	(void)state;
+	assert_non_null(plain);
+	raw_pair(raw_13, OURS, OURS, fds);
+	for (int round = 0; round < 2; round++) {
+		sent = flow_fill(fds[0], data);
+		/* half a MiB on the way, in pages of 32 KiB or less */
+		assert_true(sent > 1 << 19);
+		assert_in_range(kept_pages(), 16, 1000);
+		await_no_pages();
+		for (size_t n; sent; sent -= n) {
+			n = sent < FLOW_MAX ? sent : FLOW_MAX;
+			flow_expect(fds[1], data, n);
+		}
+	}
+	raw_close(fds);
+
+	/* those of the other kind */
+	assert_int_equal(SYS(write(file, data, 100000)), 100000);
+	wire_start(&w, wire_suite(WIRE_13, 0x1301), 6);
+	for (int round = 0; round < 2; round++) {
+		off_t at = 0;
+
+		assert_int_equal(SYS(sendfile(w.fd, file, &at, 100000)), 100000);
+		for (size_t done = 0, n; done < 100000; done += n) {
+			n = wire_recv(&w, &type, plain);
+			assert_int_equal(type, WIRE_DATA);
+			assert_in_range(n, 1, 100000 - done);
+			assert_memory_equal(plain, data + done, n);
+		}
+		assert_in_range(kept_pages(), 1, 1000);
+		await_no_pages();
+	}
+	wire_close(&w);
+	close(file);
+	free(plain);
+}
+
+/* ---- no memory ---- */
+
+static int fail_fd = -1;
+
+/* Have this thread's Nth allocation, or copy to or from user memory, fail; 0: none */
+static void fail_nth(unsigned int n)
+{
+	char text[16];
+	ssize_t len = snprintf(text, sizeof(text), "%u", n);
+
+	/* what is still to fail may be the copy of this */
+	while (pwrite(fail_fd, text, (size_t)len, 0) != len)
+		assert_int_equal(errno, EFAULT);
+}
+
+/* Did it? Nothing fails any more; errno is as it was */
+static bool failed(void)
+{
+	int error = errno;
+	char text[16] = "";
+	bool all = pread(fail_fd, text, sizeof(text) - 1, 0) > 0 && strtoul(text, NULL, 10) == 0;
+
 	fail_nth(0);
-	return strtoul(text, NULL, 10) == 0;
+	errno = error;
+	return all;
+}
+
+/* A call failed, and by our doing: for want of memory, which is @error, or of a copy */
+static bool refused(bool fault, unsigned int n, int error)
+{
+	if (!fault || (errno != error && errno != EFAULT))
+		fail_msg("%u %s: %s", n, fault ? "failed" : "did not fail", strerror(errno));
+	return errno == error;
 }
 
 static void need_faults(void)
 {
-	if (write_file(IGNORE_WAIT, "N") && !access(FAIL_NTH, W_OK))
+	if (fail_fd < 0 && write_file(IGNORE_WAIT, "N"))
+		fail_fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+	if (fail_fd >= 0)
 		return;
 	print_message("this kernel can't have an allocation fail\n");
 	skip();
@@ -384,8 +483,7 @@ static void test_memory(void **state)
 		fault = failed();
 		if (got >= 0)
 			break;
-		assert_true(fault && errno == ENOMEM);
-		refusals++;
+		refusals += refused(fault, n, ENOMEM);
 		t_wait(w.fd, POLLIN);
 	}
 	assert_int_equal(got, 5);
@@ -400,8 +498,7 @@ static void test_memory(void **state)
 		fault = failed();
 		if (got >= 0)
 			break;
-		assert_true(fault && errno == EAGAIN);
-		refusals++;
+		refusals += refused(fault, n, EAGAIN);
 		t_wait(w.fd, POLLOUT);
 	}
 	assert_int_equal(got, 4);
@@ -411,6 +508,7 @@ static void test_memory(void **state)
 	peer_says(&w, "six");
 
 	/* one that waits gets it done all the same */
+	count = parked();
 	await_idle(&count, 2);
 	fail_nth(1);
 	got = send(w.fd, "seven", 5, 0);
@@ -435,7 +533,11 @@ static void test_memory_update(void **state)
 		fail_nth(n);
 		ret = setsockopt(w.fd, SOL_KSCHANNEL, KSC_REKEY, &both, sizeof(both));
 		fault = failed();
-		assert_int_equal(ret, 0);
+		if (ret) {
+			/* the option's value could not be copied */
+			refused(fault, n, EFAULT);
+			continue;
+		}
 		wire_expect(&w, WIRE_HANDSHAKE, update, 5);
 		wire_update(&w.tx);
 	}
@@ -468,6 +570,7 @@ int main(void)
 		T_CASE("raw, 1.2", test_raw, raw_12),
 		T_CASE("raw, 1.2 ChaCha20-Poly1305", test_raw, &raw_suites[6]),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_pages),
 		T_CASE("no memory, 1.3", test_memory, aes_13),
 		T_CASE("no memory, 1.2", test_memory, aes_12),
 		cmocka_unit_test(test_memory_update),

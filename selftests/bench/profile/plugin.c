@@ -5,12 +5,14 @@
  *
  *	-plugin libprofile.so,begin=ADDRESS,end=ADDRESS,out=FILE
  *
- * @begin and @end are addresses of functions in the guest. Each line of FILE
- * has the address of a block of code and how many instructions were executed
- * in it. Debian packages no header for plugins, so what is used of the
- * documented interface is declared here.
+ * @begin and @end are addresses of functions in the guest. What several processes
+ * do at the same time counts from the first one's begin to the last one's end, as
+ * one period. Each line of FILE has the period's number, the CPU's, the address of a
+ * block of code and how many instructions were executed in it. Debian packages no
+ * header for plugins, so what is used of the documented interface is declared here.
  */
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +46,10 @@ uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 int qemu_plugin_install(plugin_id id, const struct qemu_info_t *info, int argc,
 			char **argv);
 
+/* Counted apart; what comes later counts with the last of them. */
+#define PERIODS 16
+#define CPUS 2
+
 /* The interface's version; all of the above is at least as old. */
 EXPORT int qemu_plugin_version = 2;
 
@@ -52,42 +58,44 @@ EXPORT int qemu_plugin_version = 2;
  * @next: translated before it
  * @address: of its first instruction
  * @instructions: in it
- * @runs: between the marks
+ * @runs: between the marks, each CPU's its own, so that none is lost
  */
 struct block {
 	struct block *next;
 	uint64_t address;
 	uint64_t instructions;
-	uint64_t runs;
+	uint64_t runs[PERIODS][CPUS];
 };
 
-static struct block *blocks;
+static struct block *_Atomic blocks;
 static uint64_t begin_address;
 static uint64_t end_address;
 static const char *out_path;
-static bool active;
+/* Marks that were passed and not ended yet */
+static atomic_int active;
+static atomic_uint period;
 
 static void on_begin(unsigned int cpu, void *data)
 {
 	(void)cpu;
 	(void)data;
-	active = true;
+	atomic_fetch_add(&active, 1);
 }
 
 static void on_end(unsigned int cpu, void *data)
 {
 	(void)cpu;
 	(void)data;
-	active = false;
+	if (atomic_fetch_sub(&active, 1) == 1 && atomic_load(&period) < PERIODS - 1)
+		atomic_fetch_add(&period, 1);
 }
 
 static void on_run(unsigned int cpu, void *data)
 {
 	struct block *b = data;
 
-	(void)cpu;
-	if (active)
-		b->runs++;
+	if (atomic_load_explicit(&active, memory_order_relaxed) > 0)
+		b->runs[atomic_load_explicit(&period, memory_order_relaxed)][cpu % CPUS]++;
 }
 
 static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
@@ -100,8 +108,9 @@ static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
 		abort();
 	b->address = address;
 	b->instructions = qemu_plugin_tb_n_insns(tb);
-	b->next = blocks;
-	blocks = b;
+	b->next = atomic_load(&blocks);
+	while (!atomic_compare_exchange_weak(&blocks, &b->next, b))
+		;
 	if (address == begin_address)
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, on_begin,
 						     PLUGIN_CB_NO_REGS, NULL);
@@ -115,6 +124,8 @@ static void on_quit(plugin_id id, void *data)
 {
 	FILE *f = fopen(out_path, "w");
 	struct block *b;
+	unsigned int i;
+	unsigned int cpu;
 
 	(void)id;
 	(void)data;
@@ -122,10 +133,13 @@ static void on_quit(plugin_id id, void *data)
 		perror(out_path);
 		return;
 	}
-	for (b = blocks; b; b = b->next)
-		if (b->runs)
-			fprintf(f, "%" PRIx64 " %" PRIu64 "\n", b->address,
-				b->runs * b->instructions);
+	for (b = atomic_load(&blocks); b; b = b->next)
+		for (i = 0; i < PERIODS; i++)
+			for (cpu = 0; cpu < CPUS; cpu++)
+				if (b->runs[i][cpu])
+					fprintf(f, "%u %u %" PRIx64 " %" PRIu64 "\n",
+						i, cpu, b->address,
+						b->runs[i][cpu] * b->instructions);
 	if (fclose(f))
 		perror(out_path);
 }

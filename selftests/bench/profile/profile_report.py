@@ -33,6 +33,10 @@ PARTS = (
     ("memcpy", r"memcpy|memmove"),
 )
 
+# What a CPU does that has nothing to do, and what it does for want of a lock.
+IDLE = r"idle|safe_halt|^menu_|^cpuidle|^haltpoll|^sched_ttwu_pending|^flush_smp_call"
+SPIN = r"lock_slowpath|^osq_|rwsem_spin|mutex_spin|optimistic|^delay_tsc|^smp_call_function"
+
 
 def symbols_of(lines):
     """Addresses, sorted, and beside each the symbol and its module."""
@@ -57,24 +61,55 @@ def part_of(symbol, module):
     return "other"
 
 
+def read(counts, kallsyms):
+    """What was counted: period, CPU, symbol, module, instructions."""
+    addresses, symbols = symbols_of(kallsyms)
+    with open(counts, encoding="ascii") as file:
+        for line in file:
+            period, cpu, word, count = line.split()
+            address = int(word, 16)
+            symbol, module = "[user]", ""
+            if address >= KERNEL:
+                at = bisect.bisect_right(addresses, address) - 1
+                _, symbol, module = symbols[at]
+            yield int(period), int(cpu), symbol, module, int(count)
+
+
+def show_scale(counts, kallsyms, figures):
+    """Print what each figure's processes took together, and by itself the work of one;
+    idle and spinning CPUs apart."""
+    runs = [(f["name"], t, int(f["name"].rsplit("/", 1)[1]))
+            for f in figures for t in COLUMNS if f.get(t) is not None]
+    by_run = {}
+    for period, cpu, symbol, _, count in read(counts, kallsyms):
+        kind = "idle" if re.search(IDLE, symbol) else \
+            "spin" if re.search(SPIN, symbol) else f"CPU {cpu}"
+        by_run.setdefault(period, Counter())[kind] += count
+    if len(runs) != len(by_run):
+        raise SystemExit(f"bench: {len(by_run)} periods are counted of {len(runs)} figures")
+    alone = {}
+    print(f"\n{'million instructions':36s}{'CPU 0':>9s}{'CPU 1':>9s}{'idle':>9s}"
+          f"{'spin':>9s}{'a process':>11s}")
+    for (name, transport, processes), period in zip(runs, sorted(by_run)):
+        run = by_run[period]
+        # the other CPU has its clock's work all the same
+        each = (run["CPU 0"] + run["CPU 1"] + run["spin"]) / processes
+        work = (name.rsplit("/", 1)[0], transport)
+        alone.setdefault(work, each)
+        print(f"{name + ' ' + transport:36s}" +
+              "".join(f"{run[k] / 1e6:9.2f}" for k in ("CPU 0", "CPU 1", "idle", "spin")) +
+              f"{each / 1e6:11.2f}{100 * each / alone[work]:7.1f} %")
+
+
 def show(counts, kallsyms, figure, lines=45):
     """Print the parts, then the symbols that cost most, in the unit of the
     figure that was measured at the same time."""
-    addresses, symbols = symbols_of(kallsyms)
     by_symbol = Counter()
     by_part = Counter()
-    with open(counts, encoding="ascii") as file:
-        for line in file:
-            word, count = line.split()
-            address = int(word, 16)
-            if address < KERNEL:
-                symbol, module, part = "[user]", "", "user"
-            else:
-                at = bisect.bisect_right(addresses, address) - 1
-                _, symbol, module = symbols[at]
-                part = part_of(symbol, module)
-            by_symbol[(symbol, module, part)] += int(count)
-            by_part[part] += int(count)
+    for _, _, symbol, module, count in read(counts, kallsyms):
+        part = "user" if symbol == "[user]" else part_of(symbol, module)
+        by_symbol[(symbol, module, part)] += count
+        by_part[part] += count
     total = sum(by_part.values())
     if not total:
         raise SystemExit("bench: nothing ran between the marks")

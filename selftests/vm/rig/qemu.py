@@ -221,7 +221,8 @@ class Guest:
 
 def accelerator(qemu, kernel, initrd, options, where):
     """"kvm" where a guest boots with it, else "tcg"; tried once per boot."""
-    if options.icount or not os.access("/dev/kvm", os.R_OK | os.W_OK):
+    if options.icount or options.tcg or \
+            not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         boot = file.read().strip()
