@@ -696,6 +696,12 @@ static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
 	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
 }
 
+/* Type and tag */
+static inline u32 ksc_tx_tail_len(const struct ksc_sock *ks)
+{
+	return KSC_TAG_LEN + (ks->version == KSC_VERSION_1_3);
+}
+
 int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at);
 int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
 		   u32 inner);

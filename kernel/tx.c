@@ -117,12 +117,6 @@ u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len)
 	return min_t(u32, roundup(len, ks->opt.padding), max(most, len));
 }
 
-/* Type and tag */
-static u32 ksc_tx_tail_len(const struct ksc_sock *ks)
-{
-	return KSC_TAG_LEN + (ks->version == KSC_VERSION_1_3);
-}
-
 /**
  * ksc_tx_copy() - append to the record under construction
  * @sk: socket, locked and owned
