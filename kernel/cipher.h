@@ -10,6 +10,8 @@
 
 #include <linux/kschannel.h>
 
+#include "record.h"
+
 /**
  * struct ksc_key - one direction's keys as the daemon gives them, or in raw mode the
  *	application
@@ -64,12 +66,14 @@ struct ksc_suite {
 /**
  * struct ksc_aead - what protects one direction's records
  * @tfm: keyed transform
+ * @async: it may answer later
  * @nonce: of the record under way; here since a driver may map it
  * @aad: additional data of the record under way, TLS 1.2; likewise
  * @req: request of @tfm, reused for every record
  */
 struct ksc_aead {
 	struct crypto_aead *tfm;
+	bool async;
 	u8 nonce[16];
 	u8 aad[16];
 	struct aead_request req;
@@ -115,6 +119,22 @@ static inline void ksc_sg_init(struct scatterlist *sg, unsigned int n)
 	for (i = 0; i < n; i++)
 		sg[i] = (struct scatterlist){};
 	sg_init_marker(sg, n);
+}
+
+/**
+ * ksc_sg_tag() - the tag, at the end of a table, in an entry of its own
+ * @last: the last entry; one more of the table is free behind it
+ *
+ * What looks for the tag finds the entry, instead of making a table for it.
+ */
+static inline void ksc_sg_tag(struct scatterlist *last)
+{
+	if (last->length <= KSC_TAG_LEN)
+		return;
+	last->length -= KSC_TAG_LEN;
+	sg_unmark_end(last);
+	ksc_sg_init(&last[1], 1);
+	sg_set_page(&last[1], sg_page(last), KSC_TAG_LEN, last->offset + last->length);
 }
 
 const struct ksc_suite *ksc_suite_find(u16 version, u16 suite);

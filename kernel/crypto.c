@@ -197,7 +197,9 @@ static struct ksc_aead *ksc_aead_alloc(const struct ksc_suite *suite)
 		return ERR_PTR(-ENOMEM);
 	}
 	aead->tfm = tfm;
+	aead->async = crypto_aead_alg(tfm)->base.cra_flags & CRYPTO_ALG_ASYNC;
 	aead_request_set_tfm(&aead->req, tfm);
+	aead_request_set_callback(&aead->req, CRYPTO_TFM_REQ_MAY_SLEEP, NULL, NULL);
 	err = crypto_aead_setauthsize(tfm, KSC_TAG_LEN);
 	if (err) {
 		ksc_aead_free(aead);
@@ -349,24 +351,33 @@ void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit)
 	}
 }
 
-/* The one way into the AEAD, and the only place that waits for it */
-static int ksc_cipher_crypt(struct ksc_cipher *c, struct scatterlist *src,
-			    struct scatterlist *dst, unsigned int assoclen,
-			    unsigned int len, bool seal)
+/* A transform that may answer later; the only place that waits for it */
+static int ksc_cipher_await(struct aead_request *req, bool seal)
+{
+	DECLARE_CRYPTO_WAIT(wait);
+
+	aead_request_set_callback(req, CRYPTO_TFM_REQ_MAY_SLEEP |
+				  CRYPTO_TFM_REQ_MAY_BACKLOG,
+				  crypto_req_done, &wait);
+	return crypto_wait_req(seal ? crypto_aead_encrypt(req) :
+				      crypto_aead_decrypt(req), &wait);
+}
+
+/* The one way into the AEAD */
+static __always_inline int ksc_cipher_crypt(struct ksc_cipher *c, struct scatterlist *src,
+					    struct scatterlist *dst, unsigned int assoclen,
+					    unsigned int len, bool seal)
 {
 	struct aead_request *req = &c->aead->req;
-	DECLARE_CRYPTO_WAIT(wait);
 
 	/* RFC 8446 5.3: sequence numbers must not wrap; the last one is not used */
 	if (unlikely(c->seq == U64_MAX))
 		return -EKEYEXPIRED;
-	aead_request_set_callback(req, CRYPTO_TFM_REQ_MAY_SLEEP |
-				  CRYPTO_TFM_REQ_MAY_BACKLOG,
-				  crypto_req_done, &wait);
 	aead_request_set_ad(req, assoclen);
 	aead_request_set_crypt(req, src, dst, len, c->aead->nonce);
-	return crypto_wait_req(seal ? crypto_aead_encrypt(req) :
-				      crypto_aead_decrypt(req), &wait);
+	if (unlikely(c->aead->async))
+		return ksc_cipher_await(req, seal);
+	return seal ? crypto_aead_encrypt(req) : crypto_aead_decrypt(req);
 }
 
 /**

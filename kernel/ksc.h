@@ -246,6 +246,7 @@ enum ksc_update {
  * @held: what is open goes out at @deadline
  * @nagle: what is open goes out when TCP would send it
  * @closed: close_notify was sent
+ * @tailed: @frag has room for the record's type and tag, behind what is in @len
  * @update: enum ksc_update, a KeyUpdate that is owed
  * @len: plaintext bytes in the record under construction
  * @max: most of them, by KSC_TX_MAX_PAYLOAD and the peer's limit
@@ -267,6 +268,7 @@ struct ksc_tx {
 	bool held;
 	bool nagle;
 	bool closed;
+	bool tailed;
 	u8 update;
 	u16 len;
 	u16 max;
@@ -281,8 +283,10 @@ struct ksc_tx {
 /**
  * struct ksc_rxq - a place in TCP's receive queue
  * @done: bytes that are used up and that TCP has not been told of
- * @skb: where the next one is, with @done; NULL at the queue's end
- * @off: its offset there
+ * @off: where the next one is in @skb, with @done; the rest likewise
+ * @end: where in @skb the piece with @off ends: the head, or a page fragment
+ * @frag: number of page fragments before @end, 0 if that is the head's
+ * @skb: NULL at the queue's end
  *
  * TCP is told once for many records (ksc_rxq_flush()), always before the
  * socket's lock is released.
@@ -290,6 +294,8 @@ struct ksc_tx {
 struct ksc_rxq {
 	u32 done;
 	u32 off;
+	u32 end;
+	u32 frag;
 	struct sk_buff *skb;
 };
 
@@ -681,12 +687,19 @@ void ksc_frag_exit(void);
 /* Its content with type and padding, at most */
 #define KSC_TX_SMALL_INNER	3072
 void ksc_tx_drop(struct ksc_tx *tx);
-int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
+int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want,
+		bool last);
 bool ksc_tx_crowded(const struct ksc_sock *ks);
 u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len);
 static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
 {
 	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
+}
+
+/* Type and tag */
+static inline u32 ksc_tx_tail_len(const struct ksc_sock *ks)
+{
+	return KSC_TAG_LEN + (ks->version == KSC_VERSION_1_3);
 }
 
 int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at);

@@ -143,7 +143,7 @@ static int ksc_ktls_tx_some(struct sock *sk, struct ksc_ktls *kt, struct msghdr 
 			kt->tx_err = -err;
 		return err;
 	}
-	n = ksc_tx_copy(sk, ks, msg, min_t(size_t, left, most - tx->len));
+	n = ksc_tx_copy(sk, ks, msg, min_t(size_t, left, most - tx->len), false);
 	if (n < 0) {
 		/* nothing but a header: no record yet */
 		if (!tx->len)

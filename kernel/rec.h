@@ -33,7 +33,7 @@ struct ksc_rec {
 	u32 len;
 	u8 type;
 	struct scatterlist dst;
-	struct scatterlist src[KSC_RX_FRAGS + 1];
+	struct scatterlist src[KSC_RX_FRAGS + 2];
 };
 
 /* Records that peeking may have decrypted ahead, each in memory of its own */

@@ -17,12 +17,19 @@ static void put_u16(u8 *p, u16 v)
 	p[1] = (u8)v;
 }
 
+static void put_u32(u8 *p, u32 v)
+{
+	p[0] = (u8)(v >> 24);
+	p[1] = (u8)(v >> 16);
+	p[2] = (u8)(v >> 8);
+	p[3] = (u8)v;
+}
+
+/* no loop: compilers make one instruction or two of it as it stands */
 static void put_u64(u8 *p, u64 v)
 {
-	int i;
-
-	for (i = 7; i >= 0; i--, v >>= 8)
-		p[i] = (u8)v;
+	put_u32(p, (u32)(v >> 32));
+	put_u32(p + 4, (u32)v);
 }
 
 /**
@@ -120,11 +127,14 @@ int ksc_header_check_protected(const struct ksc_header *h, u16 version,
  */
 void ksc_nonce_xor(u8 nonce[12], const u8 iv[12], u64 seq)
 {
-	int i;
+	u64 low, number;
 
-	memcpy(nonce, iv, 12);
-	for (i = 11; i >= 4; i--, seq >>= 8)
-		nonce[i] ^= (u8)seq;
+	/* not byte by byte: it is done for each record */
+	put_u64((u8 *)&number, seq);
+	memcpy(&low, iv + 4, sizeof(low));
+	low ^= number;
+	memcpy(nonce, iv, 4);
+	memcpy(nonce + 4, &low, sizeof(low));
 }
 
 /**

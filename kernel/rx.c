@@ -47,8 +47,6 @@ const u8 *ksc_rx_header(struct sock *sk, const struct ksc_rx *rx, u8 *buf)
 {
 	u32 staged = rx->stage_len;
 
-	if (ksc_rxq_avail(sk, &rx->queue) + staged < KSC_HEADER_LEN)
-		return NULL;
 	if (likely(!staged))
 		return ksc_rxq_peek(sk, &rx->queue, KSC_HEADER_LEN, buf);
 	if (staged >= KSC_HEADER_LEN)
@@ -189,9 +187,11 @@ static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
 	}
 	if (!rx->stage_len) {
 		n = ksc_rxq_sg(sk, &rx->queue, from, rx->rec_len - from, rec->src, !v13,
-			       ARRAY_SIZE(rec->src));
-		if (n > 0)
+			       ARRAY_SIZE(rec->src) - 1);
+		if (n > 0) {
+			ksc_sg_tag(&rec->src[n - 1]);
 			return 0;
+		}
 		if (n != -EMSGSIZE)
 			return n;
 	}

@@ -9,17 +9,6 @@
 
 #include "ksc.h"
 
-/* First skb with unread data and the offset of that; FIN carries none */
-static struct sk_buff *ksc_rxq_first(struct sock *sk, const struct ksc_rxq *q,
-				     u32 *offset)
-{
-	if (q->done) {
-		*offset = q->off;
-		return q->skb;
-	}
-	return tcp_recv_skb(sk, tcp_sk(sk)->copied_seq, offset);
-}
-
 /*
  * The next skb and where in it the stream goes on: segments that were cut anew when
  * they were sent again overlap, and TCP queues them as they come.
@@ -38,6 +27,92 @@ static struct sk_buff *ksc_rxq_next(struct sock *sk, struct sk_buff *skb, u32 *o
 		*offset = end - TCP_SKB_CB(skb)->seq;
 	} while (*offset >= skb->len);
 	return skb;
+}
+
+/* Go to the piece that has @at->off; there is none in what GRO has left as a frag list */
+static void ksc_rxq_seek(struct ksc_rxq *at)
+{
+	const struct skb_shared_info *shinfo = skb_shinfo(at->skb);
+
+	while (at->off >= at->end && at->frag < shinfo->nr_frags)
+		at->end += skb_frag_size(&shinfo->frags[at->frag++]);
+}
+
+/* At an skb, to which @at->off belongs */
+static void ksc_rxq_enter(struct ksc_rxq *at, struct sk_buff *skb)
+{
+	at->skb = skb;
+	if (!skb)
+		return;
+	at->end = skb_headlen(skb);
+	at->frag = 0;
+	ksc_rxq_seek(at);
+}
+
+/* Where unread data begin; perhaps in @tmp. FIN carries none */
+static const struct ksc_rxq *ksc_rxq_begin(struct sock *sk, const struct ksc_rxq *q,
+					   struct ksc_rxq *tmp)
+{
+	if (likely(q->done))
+		return q;
+	tmp->off = 0;
+	ksc_rxq_enter(tmp, tcp_recv_skb(sk, tcp_sk(sk)->copied_seq, &tmp->off));
+	return tmp;
+}
+
+/* @len bytes further, and past what is empty */
+static void ksc_rxq_advance(struct sock *sk, struct ksc_rxq *at, u32 len)
+{
+	if (!at->skb)
+		return;
+	at->off += len;
+	if (likely(at->off < at->end))
+		return;
+	while (at->off >= at->skb->len) {
+		struct sk_buff *skb;
+		u32 more = at->off - at->skb->len;
+
+		skb = ksc_rxq_next(sk, at->skb, &at->off);
+		at->off += more;
+		ksc_rxq_enter(at, skb);
+		if (!skb)
+			return;
+	}
+	ksc_rxq_seek(at);
+}
+
+/* Past the piece at @at */
+static void ksc_rxq_step(struct sock *sk, struct ksc_rxq *at)
+{
+	const struct skb_shared_info *shinfo = skb_shinfo(at->skb);
+
+	if (unlikely(at->frag == shinfo->nr_frags)) {
+		ksc_rxq_advance(sk, at, at->end - at->off);
+		return;
+	}
+	at->off = at->end;
+	at->end += skb_frag_size(&shinfo->frags[at->frag++]);
+}
+
+/* What lies together at @at: how many bytes, 0 if only skb_copy_bits() gets at it */
+static __always_inline u32 ksc_rxq_piece(const struct ksc_rxq *at, struct page **page, u32 *offset)
+{
+	u32 n = at->end - at->off;
+
+	if (unlikely(at->off >= at->end))
+		return 0;
+	if (likely(at->frag)) {
+		const skb_frag_t *frag = &skb_shinfo(at->skb)->frags[at->frag - 1];
+
+		*page = skb_frag_page(frag);
+		*offset = skb_frag_off(frag) + skb_frag_size(frag) - n;
+	} else {
+		const u8 *p = at->skb->data + at->off;
+
+		*page = virt_to_page(p);
+		*offset = offset_in_page(p);
+	}
+	return n;
 }
 
 /**
@@ -85,18 +160,9 @@ int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q)
  */
 void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len)
 {
-	struct sk_buff *skb;
-	u32 off;
-
-	skb = ksc_rxq_first(sk, q, &off);
+	ksc_rxq_begin(sk, q, q);
 	q->done += len;
-	while (skb && len >= skb->len - off) {
-		len -= skb->len - off;
-		skb = ksc_rxq_next(sk, skb, &off);
-	}
-	off += len;
-	q->skb = skb;
-	q->off = off;
+	ksc_rxq_advance(sk, q, len);
 }
 
 /**
@@ -131,24 +197,17 @@ void ksc_rxq_flush(struct sock *sk, struct ksc_rxq *q)
 int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
 		 u32 len)
 {
-	struct sk_buff *skb;
-	u32 off;
+	struct ksc_rxq at;
 
-	for (skb = ksc_rxq_first(sk, q, &off); skb && len;
-	     skb = ksc_rxq_next(sk, skb, &off)) {
-		u32 n = skb->len - off;
+	at = *ksc_rxq_begin(sk, q, &at);
+	for (ksc_rxq_advance(sk, &at, offset); at.skb && len;) {
+		u32 n = min(at.skb->len - at.off, len);
 
-		if (offset >= n) {
-			offset -= n;
-			continue;
-		}
-		off += offset;
-		n = min(n - offset, len);
-		offset = 0;
-		if (skb_copy_bits(skb, off, to, n))
+		if (skb_copy_bits(at.skb, at.off, to, n))
 			return -EFAULT;
 		to += n;
 		len -= n;
+		ksc_rxq_advance(sk, &at, n);
 	}
 	return len ? -EFAULT : 0;
 }
@@ -166,30 +225,16 @@ int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
  */
 const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *buf)
 {
-	struct sk_buff *skb;
-	u32 off;
+	const struct ksc_rxq *at;
+	struct ksc_rxq tmp;
+	struct page *page;
+	u32 offset;
 
-	skb = ksc_rxq_first(sk, q, &off);
-	if (!skb)
+	at = ksc_rxq_begin(sk, q, &tmp);
+	if (!at->skb)
 		return NULL;
-	if (off + len <= skb_headlen(skb))
-		return skb->data + off;
-	if (!skb_headlen(skb) && skb_shinfo(skb)->nr_frags) {
-		const skb_frag_t *frag = skb_shinfo(skb)->frags;
-		int i;
-
-		for (i = 0; i < skb_shinfo(skb)->nr_frags; i++, frag++) {
-			u32 size = skb_frag_size(frag);
-
-			if (off >= size) {
-				off -= size;
-				continue;
-			}
-			if (off + len > size || PageHighMem(skb_frag_page(frag)))
-				break;
-			return (u8 *)skb_frag_address(frag) + off;
-		}
-	}
+	if (likely(ksc_rxq_piece(at, &page, &offset) >= len && !PageHighMem(page)))
+		return (u8 *)page_address(page) + offset;
 	return ksc_rxq_copy(sk, q, 0, buf, len) ? NULL : buf;
 }
 
@@ -202,44 +247,6 @@ static void ksc_sg_add(struct scatterlist *sg, int *used, struct page *page,
 	if (*used)
 		sg_unmark_end(&sg[*used - 1]);
 	(*used)++;
-}
-
-/* Bytes @off to @off + @len of an skb; the caller knows that they are there */
-static int ksc_rxq_sg_skb(const struct sk_buff *skb, u32 off, u32 len,
-			  struct scatterlist *sg, int *used, int max)
-{
-	u32 head = skb_headlen(skb);
-	int i;
-
-	if (off < head) {
-		const u8 *p = skb->data + off;
-		u32 n = min(len, head - off);
-
-		if (*used == max)
-			return -EMSGSIZE;
-		ksc_sg_add(sg, used, virt_to_page(p), n, offset_in_page(p));
-		off += n;
-		len -= n;
-	}
-	off -= head;
-	for (i = 0; len && i < skb_shinfo(skb)->nr_frags; i++) {
-		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
-		u32 size = skb_frag_size(frag), n;
-
-		if (off >= size) {
-			off -= size;
-			continue;
-		}
-		if (*used == max)
-			return -EMSGSIZE;
-		n = min(len, size - off);
-		ksc_sg_add(sg, used, skb_frag_page(frag), n,
-			   skb_frag_off(frag) + off);
-		off = 0;
-		len -= n;
-	}
-	/* TCP's queue has no frag lists but what GRO left: rare */
-	return len ? -EMSGSIZE : 0;
 }
 
 /**
@@ -259,25 +266,20 @@ static int ksc_rxq_sg_skb(const struct sk_buff *skb, u32 off, u32 len,
 int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 	       struct scatterlist *sg, int used, int max)
 {
-	struct sk_buff *skb;
-	u32 off;
+	struct ksc_rxq at;
 
-	for (skb = ksc_rxq_first(sk, q, &off); skb && len;
-	     skb = ksc_rxq_next(sk, skb, &off)) {
-		u32 n = skb->len - off;
-		int err;
+	at = *ksc_rxq_begin(sk, q, &at);
+	for (ksc_rxq_advance(sk, &at, offset); at.skb;) {
+		struct page *page;
+		u32 from, n = ksc_rxq_piece(&at, &page, &from);
 
-		if (offset >= n) {
-			offset -= n;
-			continue;
-		}
-		off += offset;
-		n = min(n - offset, len);
-		offset = 0;
-		err = ksc_rxq_sg_skb(skb, off, n, sg, &used, max);
-		if (err)
-			return err;
+		if (!n || used == max)
+			return -EMSGSIZE;
+		ksc_sg_add(sg, &used, page, min(n, len), from);
+		if (n >= len)
+			return used;
 		len -= n;
+		ksc_rxq_step(sk, &at);
 	}
-	return len ? -EMSGSIZE : used;
+	return -EMSGSIZE;
 }

@@ -110,7 +110,8 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	}
 	/* an open record may be longer than what is allowed by now */
 	most = max_t(u32, most, tx->len);
-	n = ksc_tx_copy(sk, ks, msg, min_t(size_t, msg_data_left(msg), most - tx->len));
+	n = min_t(size_t, msg_data_left(msg), most - tx->len);
+	n = ksc_tx_copy(sk, ks, msg, n, tx->len + n == most || (!more && !nagle));
 	if (n < 0) {
 		/* nothing but a header: no record yet */
 		if (!tx->len)

@@ -27,7 +27,7 @@
  */
 int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len)
 {
-	struct scatterlist sg[KSC_TX_SPLICE + 2];
+	struct scatterlist sg[KSC_TX_SPLICE + 2] __uninitialized;
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	struct ksc_tx *tx = &ks->tx;
 	u32 inner = ksc_tx_inner(ks, len), at, done;

@@ -32,6 +32,7 @@ void ksc_tx_drop(struct ksc_tx *tx)
 	tx->pending = false;
 	tx->held = false;
 	tx->nagle = false;
+	tx->tailed = false;
 }
 
 /**
@@ -116,55 +117,57 @@ u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len)
 	return min_t(u32, roundup(len, ks->opt.padding), max(most, len));
 }
 
-/* A new record begins with room for its header */
-static int ksc_tx_begin(struct sock *sk, struct ksc_tx *tx)
-{
-	u8 *p;
-	int n;
-
-	if (tx->nfrags)
-		return 0;
-	n = ksc_tx_grow(sk, tx, ksc_tx_header_len(tx), &p);
-	return n < 0 ? n : 0;
-}
-
 /**
  * ksc_tx_copy() - append to the record under construction
  * @sk: socket, locked and owned
  * @ks: its state; nothing is pending
  * @msg: where the data come from
  * @want: bytes, at most
+ * @last: the record is sealed next, so room for its tail may be taken along
  *
  * Context: process. Return: bytes appended, or an errno.
  */
-int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want)
+int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want,
+		bool last)
 {
 	struct ksc_tx *tx = &ks->tx;
-	int done = 0, err;
+	u32 tail = last && !ks->opt.padding ? ksc_tx_tail_len(ks) : 0;
+	/* a new record begins with room for its header */
+	u32 lead = tx->nfrags ? 0 : ksc_tx_header_len(tx);
+	int done = 0, err = 0;
 
-	err = ksc_tx_begin(sk, tx);
-	if (err)
-		return err;
-	while (want) {
+	/* it could not be sealed */
+	if (unlikely(tx->tailed)) {
+		ksc_tx_shrink(tx, ksc_tx_tail_len(ks));
+		tx->tailed = false;
+	}
+	while (want + lead) {
 		size_t got;
 		u8 *p;
 		int n;
 
 		if (ksc_tx_crowded(ks))
 			break;
-		n = ksc_tx_grow(sk, tx, want, &p);
+		n = ksc_tx_grow(sk, tx, lead + want + tail, &p);
 		if (n < 0) {
 			err = n;
 			break;
 		}
-		got = copy_from_iter(p, n, &msg->msg_iter);
+		p += lead;
+		n -= lead;
+		lead = 0;
+		got = copy_from_iter(p, min_t(u32, n, want), &msg->msg_iter);
 		done += got;
-		want -= got;
-		if (got < n) {
+		if (got == want && tail && n == want + tail) {
+			tx->tailed = true;
+		} else if (got < n) {
 			ksc_tx_shrink(tx, n - got);
-			err = -EFAULT;
-			break;
+			if (got < want)
+				err = -EFAULT;
 		}
+		want -= got;
+		if (err)
+			break;
 	}
 	tx->len += done;
 	return done ?: err;
@@ -225,10 +228,23 @@ static void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
 int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at)
 {
 	bool v13 = ks->version == KSC_VERSION_1_3;
-	unsigned int left = KSC_TAG_LEN + v13 + pad, grown = 0;
+	unsigned int left = ksc_tx_tail_len(ks) + pad, grown = 0;
 	u8 *p;
 	int n;
 
+	if (likely(ks->tx.tailed)) {
+		const struct bio_vec *last = &ks->tx.frag[ks->tx.nfrags - 1];
+
+		ks->tx.tailed = false;
+		if (likely(!pad)) {
+			p = page_address(last->bv_page) + last->bv_offset + last->bv_len - left;
+			if (v13)
+				*p = type;
+			*at = p;
+			return 0;
+		}
+		ksc_tx_shrink(&ks->tx, left - pad);
+	}
 	while (left) {
 		n = ksc_tx_grow(sk, &ks->tx, left, &p);
 		if (n < 0) {
@@ -264,7 +280,7 @@ int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at)
 int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
 		   u32 inner)
 {
-	struct scatterlist sg[KSC_TX_FRAGS + 1];
+	struct scatterlist sg[KSC_TX_FRAGS + 1] __uninitialized;
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	struct ksc_tx *tx = &ks->tx;
 	unsigned int assoclen, hl = 0, i, nsg = 0;
@@ -432,7 +448,7 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 	struct ksc_tx *tx = &ks->tx;
 	unsigned int assoclen, hl = ksc_tx_header_len(tx);
 	u32 inner = ksc_tx_inner(ks, len);
-	struct scatterlist sg[2];
+	struct scatterlist sg[3] __uninitialized;
 	struct kvec kv;
 	u8 *page, *p;
 	int n, err;
@@ -456,10 +472,12 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 	if (v13) {
 		ksc_sg_init(sg, 1);
 		sg_set_buf(sg, p - hl, hl + inner + KSC_TAG_LEN);
+		ksc_sg_tag(sg);
 	} else {
 		ksc_sg_init(sg, 2);
 		sg_set_buf(&sg[0], tx->cipher.aead->aad, assoclen);
 		sg_set_buf(&sg[1], p, inner + KSC_TAG_LEN);
+		ksc_sg_tag(&sg[1]);
 	}
 	err = ksc_cipher_seal(&tx->cipher, sg, sg, assoclen, inner);
 	if (err)
@@ -579,7 +597,7 @@ int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
 static int ksc_tx_large(struct sock *sk, struct ksc_sock *ks, u8 type,
 			struct msghdr *msg, u32 len)
 {
-	int n = ksc_tx_copy(sk, ks, msg, len);
+	int n = ksc_tx_copy(sk, ks, msg, len, false);
 	int err = n < 0 ? n : n < len ? -ENOMEM : ksc_tx_seal(sk, ks, type);
 
 	if (err) {

@@ -27,6 +27,11 @@
 #define KSC_COMPAT_SPLICE	(MSG_SPLICE_PAGES | MSG_SENDPAGE_NOPOLICY)
 #define KSC_COMPAT_PAGES	MSG_SPLICE_PAGES
 #endif
+/* 6.12: a variable that need not be cleared where the stack is */
+#ifndef __uninitialized
+#define __uninitialized
+#endif
+
 /* what kTLS's sendmsg takes */
 #define KSC_COMPAT_SEND_FLAGS	(MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR | \
 				 MSG_CMSG_COMPAT | KSC_COMPAT_SPLICE)
