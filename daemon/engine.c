@@ -16,6 +16,7 @@
 
 #include "engine.h"
 #include "hello.h"
+#include "manual.h"
 #include "record.h"
 #include "resume.h"
 
@@ -65,6 +66,7 @@ struct failure {
  * @started: the first step has been made
  * @ended: no further step is possible
  * @verified: the peer's certificate was judged and accepted
+ * @manual: the caller's part in that
  * @secrets: TLS 1.3's, of both directions
  * @resume: client's part in resumption
  * @failure: found in one of GnuTLS's callbacks, more telling than its error
@@ -95,6 +97,7 @@ struct ksc_engine {
 	bool started;
 	bool ended;
 	bool verified;
+	struct ksc_manual manual;
 	struct ksc_secrets secrets;
 	struct ksc_resume resume;
 	struct failure failure;
@@ -192,32 +195,49 @@ static int on_secret(gnutls_session_t tls, gnutls_record_encryption_level_t leve
 	return 0;
 }
 
+static int judge(const struct ksc_engine *e, struct ksc_judgement *judgement)
+{
+	if (e->role == KSC_ROLE_SERVER)
+		return ksc_verify_peer(e->tls, e->role, NULL, judgement);
+	return ksc_verify_peer(e->tls, e->role, e->reference, judgement);
+}
+
+/* What the configuration demands holds for a caller that judges by itself, too. */
+static bool tolerates(const struct ksc_engine *e, uint32_t faults)
+{
+	if (e->verify == KSC_VERIFY_MANUAL)
+		return true;
+	return !faults || (faults == KSC_FAULT_NO_CERTIFICATE &&
+			   e->role == KSC_ROLE_SERVER && e->verify == KSC_VERIFY_REQUEST);
+}
+
 static int on_verify(gnutls_session_t tls)
 {
 	struct ksc_engine *e = gnutls_session_get_ptr(tls);
-	struct ksc_verdict verdict;
-	unsigned int n = 0;
+	struct ksc_judgement judgement;
 	int rc;
 
-	if (!gnutls_certificate_get_peers(tls, &n) || !n) {
-		if (e->role == KSC_ROLE_SERVER && e->verify == KSC_VERIFY_REQUEST)
+	/* GnuTLS comes here again when the handshake goes on. */
+	if (!e->manual.asked) {
+		rc = judge(e, &judgement);
+		if (rc < 0)
+			return rc;
+		if (!tolerates(e, judgement.faults)) {
+			if (judgement.faults == KSC_FAULT_NO_CERTIFICATE)
+				return GNUTLS_E_NO_CERTIFICATE_FOUND;
+			blame(e, KSC_STATUS_PEER_REJECTED, judgement.alert, "%s", judgement.text);
+			return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+		}
+		if (!e->manual.wanted) {
+			e->verified = !judgement.faults;
 			return 0;
-		return GNUTLS_E_NO_CERTIFICATE_FOUND;
+		}
+		rc = ksc_manual_ask(&e->manual, tls, &judgement);
+		if (rc < 0)
+			return rc;
 	}
-	if (e->role == KSC_ROLE_CLIENT && !*e->reference) {
-		blame(e, KSC_STATUS_PEER_REJECTED, GNUTLS_A_BAD_CERTIFICATE,
-		      "There is no server name to check the certificate against.");
-		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
-	}
-	rc = ksc_verify_peer(tls, e->role,
-			     e->role == KSC_ROLE_CLIENT ? e->reference : NULL,
-			     &verdict);
-	if (rc < 0)
-		return rc;
-	if (!verdict.accepted) {
-		blame(e, KSC_STATUS_PEER_REJECTED, verdict.alert, "%s", verdict.text);
-		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
-	}
+	if (e->manual.verdict != KSC_VERDICT_ACCEPT)
+		return GNUTLS_E_AGAIN;
 	e->verified = true;
 	return 0;
 }
@@ -257,6 +277,8 @@ static enum ksc_verify effective_verify(const struct ksc_engine *e)
 {
 	enum ksc_verify verify = e->verify;
 
+	if (verify == KSC_VERIFY_MANUAL)
+		return e->cred->verify > KSC_VERIFY_NONE ? e->cred->verify : verify;
 	if (e->cred->verify > verify)
 		verify = e->cred->verify;
 	if (verify == KSC_VERIFY_DEFAULT)
@@ -313,7 +335,8 @@ static int resume(struct ksc_engine *e)
 		{ e->peer, e->peer_len },
 	};
 
-	if (!e->cred->resumption)
+	/* Who judges by hand is shown what the server shows now. */
+	if (!e->cred->resumption || e->manual.wanted)
 		e->resume.cache = NULL;
 	return ksc_resume_begin(&e->resume, e->tls, parts, sizeof(parts) / sizeof(parts[0]));
 }
@@ -345,6 +368,7 @@ static int use_credential(struct ksc_engine *e)
 		      "The credential has no certificate: %.64s.", e->cred->name);
 		return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
 	}
+	e->manual.wanted = e->verify == KSC_VERIFY_MANUAL;
 	e->verify = effective_verify(e);
 	rc = gnutls_priority_set(e->tls, e->cred->priority);
 	if (rc >= 0)
@@ -417,41 +441,9 @@ static int start(struct ksc_engine *e)
 /* Put GnuTLS's error in the terms of the interface. */
 static void blame_gnutls(struct ksc_engine *e, int rc)
 {
-	enum ksc_status status = KSC_STATUS_PROTOCOL_ERROR;
-	int alert = gnutls_error_to_alert(rc, NULL);
+	int alert;
+	enum ksc_status status = ksc_status_of(e->tls, rc, &alert);
 
-	switch (rc) {
-	case GNUTLS_E_MEMORY_ERROR:
-	case GNUTLS_E_INTERNAL_ERROR:
-	case GNUTLS_E_INVALID_REQUEST:
-	case GNUTLS_E_PUSH_ERROR:
-	case GNUTLS_E_RANDOM_FAILED:
-	case GNUTLS_E_PK_SIGN_FAILED:
-	case GNUTLS_E_LIB_IN_ERROR_STATE:
-		status = KSC_STATUS_INTERNAL_ERROR;
-		break;
-	case GNUTLS_E_NO_CERTIFICATE_FOUND:
-	case GNUTLS_E_CERTIFICATE_REQUIRED:
-		status = KSC_STATUS_PEER_REJECTED;
-		alert = gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3 ?
-			GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_HANDSHAKE_FAILURE;
-		break;
-	case GNUTLS_E_CERTIFICATE_ERROR:
-	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
-		status = KSC_STATUS_PEER_REJECTED;
-		break;
-	case GNUTLS_E_DECRYPTION_FAILED:
-		status = KSC_STATUS_BAD_RECORD;
-		break;
-	case GNUTLS_E_RECORD_OVERFLOW:
-	case GNUTLS_E_HANDSHAKE_TOO_LARGE:
-		status = KSC_STATUS_RECORD_OVERFLOW;
-		break;
-	case GNUTLS_E_GOT_APPLICATION_DATA:
-	case GNUTLS_E_REHANDSHAKE:
-		alert = GNUTLS_A_UNEXPECTED_MESSAGE;
-		break;
-	}
 	blame(e, status, alert, "%s", gnutls_strerror(rc));
 }
 
@@ -480,24 +472,6 @@ static enum ksc_status fail(struct ksc_engine *e, struct ksc_step *step)
 	step->token = e->out_len ? e->out : NULL;
 	step->token_len = e->out_len;
 	return step->status;
-}
-
-/*
- * A client that likes nothing of our flight may not have its keys in place
- * yet, and send its alert in the clear (OpenSSL does): GnuTLS then fails to
- * decrypt it. It ends the handshake either way; this is about telling why.
- */
-static int plain_alert(const struct ksc_engine *e)
-{
-	const uint8_t *last;
-
-	if (e->in_pos < KSC_RECORD_HEADER + 2)
-		return -1;
-	last = e->in + e->in_pos - KSC_RECORD_HEADER - 2;
-	if (last[0] != 21 || last[1] != 3 || last[3] != 0 || last[4] != 2 ||
-	    last[5] != GNUTLS_AL_FATAL)
-		return -1;
-	return last[6];
 }
 
 static enum ksc_status alert_received(struct ksc_engine *e, int number, struct ksc_step *step)
@@ -530,24 +504,9 @@ static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
 	/* Whatever way GnuTLS took through the handshake: no verdict, no session. */
 	if (e->verify != KSC_VERIFY_NONE && info->peer.present && !e->verified)
 		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
-	if (e->verify == KSC_VERIFY_REQUIRE && !e->verified)
+	if ((e->verify == KSC_VERIFY_REQUIRE || e->manual.wanted) && !e->verified)
 		return GNUTLS_E_NO_CERTIFICATE_FOUND;
 	return 0;
-}
-
-/*
- * The largest record that the peer takes, in RFC 8449's terms: TLS 1.3's type
- * counts. RFC 6066's max_fragment_length, which a client may ask for instead
- * and which has no such finesse, is known to GnuTLS alone.
- */
-static uint32_t max_record(const struct ksc_engine *e)
-{
-	const uint32_t type = gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3;
-	uint32_t limit = e->hello.record_size_limit;
-
-	if (!limit)
-		limit = (uint32_t)gnutls_record_get_max_size(e->tls) + type;
-	return limit < (1 << 14) + type ? limit : 0;
 }
 
 static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
@@ -570,12 +529,27 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 		blame_gnutls(e, rc);
 		return fail(e, step);
 	}
-	step->keys.max_record = max_record(e);
+	step->keys.max_record = ksc_hello_max_record(&e->hello, e->tls);
 	if (e->role == KSC_ROLE_CLIENT)
 		step->tickets = ksc_resume_done(&e->resume, e->tls,
 						e->verify != KSC_VERIFY_NONE);
 	e->ended = true;
 	step->status = KSC_STATUS_OK;
+	step->token = e->out_len ? e->out : NULL;
+	step->token_len = e->out_len;
+	return step->status;
+}
+
+/* The caller has to say how to go on. */
+static enum ksc_status ask(const struct ksc_engine *e, struct ksc_step *step)
+{
+	const struct ksc_manual *manual = &e->manual;
+
+	step->status = KSC_STATUS_VERIFY_NEEDED;
+	step->faults = manual->judgement.faults;
+	memcpy(step->text, manual->judgement.text, sizeof(step->text));
+	step->chain = manual->chain;
+	step->chain_len = manual->chain_len;
 	step->token = e->out_len ? e->out : NULL;
 	step->token_len = e->out_len;
 	return step->status;
@@ -594,7 +568,7 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	do {
 		before = e->in_pos;
 		rc = gnutls_handshake(e->tls);
-	} while (e->in_pos > before &&
+	} while (e->in_pos > before && !ksc_manual_waits(&e->manual) &&
 		 (rc == GNUTLS_E_INTERRUPTED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED ||
 		  (rc == GNUTLS_E_AGAIN && e->in_pos < e->in_len)));
 	step->consumed = e->in_pos;
@@ -605,6 +579,8 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	}
 	if (rc == 0)
 		return complete(e, step);
+	if (rc == GNUTLS_E_AGAIN && ksc_manual_waits(&e->manual))
+		return ask(e, step);
 	if (rc == GNUTLS_E_AGAIN && e->in_pos == e->in_len) {
 		step->status = KSC_STATUS_CONTINUE_NEEDED;
 		step->token = e->out_len ? e->out : NULL;
@@ -613,8 +589,13 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	}
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return alert_received(e, (int)gnutls_alert_get(e->tls), step);
-	if (rc == GNUTLS_E_DECRYPTION_FAILED && plain_alert(e) >= 0)
-		return alert_received(e, plain_alert(e), step);
+	/*
+	 * A client that likes nothing of our flight may not have its keys in place
+	 * yet, and send its alert in the clear (OpenSSL does): GnuTLS then fails to
+	 * decrypt it. It ends the handshake either way; this is about telling why.
+	 */
+	if (rc == GNUTLS_E_DECRYPTION_FAILED && ksc_records_alert(e->in, e->in_pos) >= 0)
+		return alert_received(e, ksc_records_alert(e->in, e->in_pos), step);
 	blame_gnutls(e, rc);
 	return fail(e, step);
 }
@@ -630,6 +611,12 @@ static enum ksc_status take_records(struct ksc_engine *e, const struct ksc_recor
 			blame_gnutls(e, rc);
 			return fail(e, step);
 		}
+	}
+	if (e->manual.verdict == KSC_VERDICT_REJECT) {
+		blame(e, KSC_STATUS_PEER_REJECTED, e->manual.alert,
+		      "The application did not accept the peer's certificate. %s",
+		      e->manual.judgement.text);
+		return fail(e, step);
 	}
 	/* What is whole before the fault may hold the reason for it: an alert. */
 	if (!records->whole && records->error) {
@@ -663,8 +650,11 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 		step->status = KSC_STATUS_INTERNAL_ERROR;
 		return step->status;
 	}
+	e->out_len = 0;
+	if (ksc_manual_waits(&e->manual))
+		return ask(e, step);
 	ksc_records_scan(in, len, &records);
-	if (!records.whole && !records.error &&
+	if (!records.whole && !records.error && !ksc_manual_answered(&e->manual) &&
 	    (e->role == KSC_ROLE_SERVER || e->started || len)) {
 		step->need = records.need;
 		step->status = KSC_STATUS_INCOMPLETE_MESSAGE;
@@ -673,7 +663,6 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 	e->in = in;
 	e->in_len = records.whole;
 	e->in_pos = 0;
-	e->out_len = 0;
 	take_records(e, &records, step);
 	e->in = NULL;
 	e->in_len = 0;
@@ -762,8 +751,23 @@ void ksc_engine_free(struct ksc_engine *e)
 		gnutls_deinit(e->tls);
 	ksc_credentials_put(e->credentials);
 	free(e->out);
+	free(e->manual.chain);
 	gnutls_memset(e, 0, sizeof(*e));
 	free(e);
+}
+
+/**
+ * ksc_engine_decide() - say what is to be done after KSC_STATUS_VERIFY_NEEDED
+ * @e: the session
+ * @verdict: the caller's
+ * @alert: to reject: which alert to send, 0 for bad_certificate
+ *
+ * The next step, which needs no input, goes by it. Nothing happens when no verdict
+ * is awaited.
+ */
+void ksc_engine_decide(struct ksc_engine *e, enum ksc_verdict verdict, uint8_t alert)
+{
+	ksc_manual_decide(&e->manual, verdict, alert);
 }
 
 /**

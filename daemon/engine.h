@@ -83,6 +83,10 @@ struct ksc_session_info {
  * @keys: with KSC_STATUS_OK
  * @info: with KSC_STATUS_OK
  * @tickets: with KSC_STATUS_OK: ksc_engine_ticket() is worth while
+ * @faults: with KSC_STATUS_VERIFY_NEEDED: enum ksc_fault; @text has them in words
+ * @chain: with KSC_STATUS_VERIFY_NEEDED: the peer's certificates, each after its
+ *	length in three bytes; valid until the session's end
+ * @chain_len: its bytes
  */
 struct ksc_step {
 	enum ksc_status status;
@@ -96,6 +100,9 @@ struct ksc_step {
 	struct ksc_keys keys;
 	struct ksc_session_info info;
 	bool tickets;
+	uint32_t faults;
+	const uint8_t *chain;
+	size_t chain_len;
 };
 
 struct ksc_engine;
@@ -105,10 +112,12 @@ void ksc_engine_free(struct ksc_engine *engine);
 enum ksc_status ksc_engine_step(struct ksc_engine *engine, const uint8_t *in,
 				size_t len, struct ksc_step *step);
 const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *engine);
+void ksc_engine_decide(struct ksc_engine *engine, enum ksc_verdict verdict, uint8_t alert);
 int ksc_engine_ticket(struct ksc_engine *engine, const uint8_t *msg, size_t len);
 
 /* status.c */
 void ksc_step_wipe(struct ksc_step *step);
+enum ksc_status ksc_status_of(gnutls_session_t tls, int rc, int *alert);
 const char *ksc_status_name(enum ksc_status status);
 
 /**
