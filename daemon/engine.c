@@ -642,6 +642,7 @@ static enum ksc_status take_records(struct ksc_engine *e, const struct ksc_recor
 enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t len,
 				struct ksc_step *step)
 {
+	const bool answered = ksc_manual_answered(&e->manual);
 	struct ksc_records records;
 
 	memset(step, 0, sizeof(*step));
@@ -654,7 +655,7 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 	if (ksc_manual_waits(&e->manual))
 		return ask(e, step);
 	ksc_records_scan(in, len, &records);
-	if (!records.whole && !records.error && !ksc_manual_answered(&e->manual) &&
+	if (!records.whole && !records.error && !answered &&
 	    (e->role == KSC_ROLE_SERVER || e->started || len)) {
 		step->need = records.need;
 		step->status = KSC_STATUS_INCOMPLETE_MESSAGE;

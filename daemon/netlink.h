@@ -28,6 +28,8 @@
  * @peer: the peer's
  * @token: bytes from the peer
  * @token_len: how many, perhaps 0
+ * @verdict: on the peer's certificate, if one was asked for
+ * @alert: to reject: which to send, or 0
  *
  * Pointers are good while the offer is handled.
  */
@@ -47,6 +49,8 @@ struct ksc_offer {
 	struct sockaddr_storage peer;
 	const uint8_t *token;
 	size_t token_len;
+	enum ksc_verdict verdict;
+	uint8_t alert;
 };
 
 /**

@@ -235,6 +235,8 @@ static void make_step(struct session *session, const struct ksc_offer *offer)
 	struct ksc_step step;
 	int rc;
 
+	if (offer->verdict != KSC_VERDICT_NONE)
+		ksc_engine_decide(session->engine, offer->verdict, offer->alert);
 	ksc_engine_step(session->engine, offer->token, offer->token_len, &step);
 	if (worker->draining || worker->kept >= MAX_KEPT)
 		step.tickets = false;
