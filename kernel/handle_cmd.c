@@ -8,6 +8,7 @@
 
 #include "ksc.h"
 #include "handle.h"
+#include "verify.h"
 #include "netlink-gen.h"
 
 static unsigned int ksc_max_handshake = KSC_MAX_HANDSHAKE;
@@ -158,6 +159,9 @@ static int ksc_handle_step(struct ksc_handle *h, struct genl_info *info)
 		NL_SET_ERR_MSG_ATTR(info->extack, token, "more than a handshake may have");
 		return -EMSGSIZE;
 	}
+	err = ksc_verify_answer(h->ctx, h->step, info);
+	if (err)
+		return err;
 	if (len) {
 		h->token = kvmalloc(len, GFP_KERNEL_ACCOUNT);
 		if (!h->token)

@@ -53,6 +53,21 @@ void kschannel_free_credential(struct kschannel_credential *credential)
 	free(credential);
 }
 
+static int step_on(struct kschannel_context *c, enum ksc_verdict verdict, uint8_t alert,
+		   unsigned int flags, const void *token, size_t len, struct kschannel_step *step)
+{
+	int rc;
+
+	if (c->pending)
+		return -EBUSY;
+	rc = kschannel_msg_step(c, verdict, alert, token, len);
+	if (!rc)
+		rc = kschannel_msg_await(c, !(flags & KSCHANNEL_NONBLOCK));
+	if (!rc)
+		*step = c->step;
+	return rc;
+}
+
 static int make_step(struct kschannel_context **context, const struct kschannel_credential *cred,
 		     const char *target, unsigned int flags, const void *token, size_t len,
 		     struct kschannel_step *step)
@@ -74,15 +89,8 @@ static int make_step(struct kschannel_context **context, const struct kschannel_
 		*context = c;
 	} else if (c->role != cred->role) {
 		return -EPROTOTYPE;
-	} else if (c->pending) {
-		return -EBUSY;
 	}
-	rc = kschannel_msg_step(c, token, len);
-	if (!rc)
-		rc = kschannel_msg_await(c, !(flags & KSCHANNEL_NONBLOCK));
-	if (!rc)
-		*step = c->step;
-	return rc;
+	return step_on(c, KSC_VERDICT_NONE, 0, flags, token, len, step);
 }
 
 /**
@@ -133,6 +141,28 @@ int kschannel_accept_context(struct kschannel_context **context,
 }
 
 /**
+ * kschannel_judge_peer() - make the step that follows KSC_STATUS_VERIFY_NEEDED
+ * @context: the context
+ * @verdict: KSC_VERDICT_ACCEPT or KSC_VERDICT_REJECT
+ * @alert: to reject: number of the alert that tells the peer, or 0 for bad_certificate
+ * @flags: KSCHANNEL_NONBLOCK
+ * @token: bytes from the peer that no step has used up
+ * @len: how many, perhaps 0
+ * @step: gets the outcome; of a rejection, KSC_STATUS_PEER_REJECTED
+ *
+ * Return: as kschannel_initialize_context(); -ENODATA when no verdict is awaited
+ */
+int kschannel_judge_peer(struct kschannel_context *context, enum ksc_verdict verdict,
+			 uint8_t alert, unsigned int flags, const void *token, size_t len,
+			 struct kschannel_step *step)
+{
+	if ((flags & ~KSCHANNEL_NONBLOCK) ||
+	    (verdict != KSC_VERDICT_ACCEPT && verdict != KSC_VERDICT_REJECT))
+		return -EINVAL;
+	return step_on(context, verdict, alert, flags, token, len, step);
+}
+
+/**
  * kschannel_result() - take the outcome of a step that was not waited for
  * @context: the context
  * @step: gets the outcome
@@ -172,6 +202,7 @@ void kschannel_delete_context(struct kschannel_context *context)
 	/* the context goes with the socket that has it */
 	nl_socket_free(context->sock);
 	free(context->token);
+	free(context->chain);
 	free(context);
 }
 

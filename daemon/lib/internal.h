@@ -40,6 +40,7 @@ struct kschannel_credential {
  * @step: the last step's outcome
  * @token: bytes for the peer
  * @token_size: room there
+ * @chain: what is to be judged
  * @info: with KSC_STATUS_OK
  */
 struct kschannel_context {
@@ -55,12 +56,14 @@ struct kschannel_context {
 	struct kschannel_step step;
 	uint8_t *token;
 	size_t token_size;
+	uint8_t *chain;
 	struct ksc_info info;
 };
 
 int kschannel_msg_open(struct kschannel_context *context,
 		       const struct kschannel_credential *credential, const char *target);
-int kschannel_msg_step(struct kschannel_context *context, const void *token, size_t len);
+int kschannel_msg_step(struct kschannel_context *context, enum ksc_verdict verdict, uint8_t alert,
+		       const void *token, size_t len);
 int kschannel_msg_await(struct kschannel_context *context, bool wait);
 
 #endif
