@@ -17,6 +17,8 @@
 #include "engine.h"
 #include "hello.h"
 #include "manual.h"
+#include "name.h"
+#include "pick.h"
 #include "record.h"
 #include "resume.h"
 
@@ -67,6 +69,7 @@ struct failure {
  * @ended: no further step is possible
  * @verified: the peer's certificate was judged and accepted
  * @manual: the caller's part in that
+ * @pick: the caller's part in the choice of our certificate
  * @secrets: TLS 1.3's, of both directions
  * @resume: client's part in resumption
  * @failure: found in one of GnuTLS's callbacks, more telling than its error
@@ -98,6 +101,7 @@ struct ksc_engine {
 	bool ended;
 	bool verified;
 	struct ksc_manual manual;
+	struct ksc_pick pick;
 	struct ksc_secrets secrets;
 	struct ksc_resume resume;
 	struct failure failure;
@@ -246,30 +250,12 @@ static int use_alpn(struct ksc_engine *e)
 {
 	const uint8_t *list = e->alpn_len ? e->alpn : e->cred->alpn;
 	size_t len = e->alpn_len ? e->alpn_len : e->cred->alpn_len;
-	gnutls_datum_t names[KSC_MAX_ALPN_NAMES];
-	unsigned int n = 0;
-	size_t at = 0;
+	int rc = ksc_alpn_set(e->tls, e->role, list, len);
 
-	while (at < len) {
-		size_t size = list[at];
-
-		if (!size || size > KSC_MAX_ALPN_NAME || size >= len - at ||
-		    n == KSC_MAX_ALPN_NAMES) {
-			blame(e, KSC_STATUS_INTERNAL_ERROR, GNUTLS_A_INTERNAL_ERROR,
-			      "The list of application protocols is malformed or too long.");
-			return GNUTLS_E_INVALID_REQUEST;
-		}
-		names[n].data = (unsigned char *)&list[at + 1];
-		names[n++].size = (unsigned int)size;
-		at += 1 + size;
-	}
-	if (!n)
-		return 0;
-	/* RFC 7301, 3.2: a server that knows none of the protocols says so. */
-	return gnutls_alpn_set_protocols(e->tls, names, n,
-					 e->role == KSC_ROLE_SERVER ?
-					 GNUTLS_ALPN_MANDATORY |
-					 GNUTLS_ALPN_SERVER_PRECEDENCE : 0);
+	if (rc == GNUTLS_E_INVALID_REQUEST)
+		blame(e, KSC_STATUS_INTERNAL_ERROR, GNUTLS_A_INTERNAL_ERROR,
+		      "The list of application protocols is malformed or too long.");
+	return rc;
 }
 
 /* The socket can ask for more than the credential, never for less. */
@@ -335,10 +321,18 @@ static int resume(struct ksc_engine *e)
 		{ e->peer, e->peer_len },
 	};
 
-	/* Who judges by hand is shown what the server shows now. */
-	if (!e->cred->resumption || e->manual.wanted)
+	/* Who judges or picks by hand is shown what the server shows now. */
+	if (!e->cred->resumption || e->manual.wanted || e->pick.wanted)
 		e->resume.cache = NULL;
 	return ksc_resume_begin(&e->resume, e->tls, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+static void blame_choice(struct ksc_engine *e, enum ksc_status status, const char *name)
+{
+	blame(e, status, GNUTLS_A_HANDSHAKE_FAILURE, "%s: %.64s.",
+	      status == KSC_STATUS_ACCESS_DENIED ? "The credential is not for this caller" :
+						   "There is no such credential for this role",
+	      *name ? name : "(default)");
 }
 
 /* Take up the credential for this caller, this name and this role. */
@@ -356,11 +350,7 @@ static int use_credential(struct ksc_engine *e)
 
 	status = ksc_credentials_choose(e->credentials, &choice, &e->cred);
 	if (status != KSC_STATUS_OK) {
-		blame(e, status, GNUTLS_A_HANDSHAKE_FAILURE, "%s: %.64s.",
-		      status == KSC_STATUS_ACCESS_DENIED ?
-		      "The credential is not for this caller" :
-		      "There is no such credential for this role",
-		      *e->credential ? e->credential : "(default)");
+		blame_choice(e, status, e->credential);
 		return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
 	}
 	if (e->role == KSC_ROLE_SERVER && !e->cred->has_cert) {
@@ -379,9 +369,11 @@ static int use_credential(struct ksc_engine *e)
 		rc = e->role == KSC_ROLE_SERVER ? use_as_server(e) : use_as_client(e);
 	if (rc >= 0 && e->verify != KSC_VERIFY_NONE)
 		gnutls_session_set_verify_function(e->tls, on_verify);
-	if (rc >= 0 && e->role == KSC_ROLE_CLIENT)
-		rc = resume(e);
-	return rc;
+	if (rc < 0 || e->role == KSC_ROLE_SERVER)
+		return rc;
+	e->pick.wanted = e->pick.wanted && !e->cred->has_cert;
+	rc = ksc_pick_begin(&e->pick);
+	return rc < 0 ? rc : resume(e);
 }
 
 /*
@@ -419,6 +411,7 @@ static int start(struct ksc_engine *e)
 		return rc;
 	}
 	gnutls_session_set_ptr(e->tls, e);
+	gnutls_db_set_ptr(e->tls, &e->pick);
 	gnutls_transport_set_ptr(e->tls, e);
 	gnutls_transport_set_pull_function(e->tls, pull);
 	gnutls_transport_set_push_function(e->tls, push);
@@ -540,16 +533,25 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 	return step->status;
 }
 
-/* The caller has to say how to go on. */
+/* Whether the caller has to say how to go on. */
+static bool waits(const struct ksc_engine *e)
+{
+	return e->pick.asked || ksc_manual_waits(&e->manual);
+}
+
 static enum ksc_status ask(const struct ksc_engine *e, struct ksc_step *step)
 {
-	const struct ksc_manual *manual = &e->manual;
-
-	step->status = KSC_STATUS_VERIFY_NEEDED;
-	step->faults = manual->judgement.faults;
-	memcpy(step->text, manual->judgement.text, sizeof(step->text));
-	step->chain = manual->chain;
-	step->chain_len = manual->chain_len;
+	if (e->pick.asked) {
+		step->status = KSC_STATUS_INCOMPLETE_CREDENTIALS;
+		step->issuers = e->pick.issuers;
+		step->issuers_len = e->pick.issuers_len;
+	} else {
+		step->status = KSC_STATUS_VERIFY_NEEDED;
+		step->faults = e->manual.judgement.faults;
+		memcpy(step->text, e->manual.judgement.text, sizeof(step->text));
+		step->chain = e->manual.chain;
+		step->chain_len = e->manual.chain_len;
+	}
 	step->token = e->out_len ? e->out : NULL;
 	step->token_len = e->out_len;
 	return step->status;
@@ -567,8 +569,8 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	 */
 	do {
 		before = e->in_pos;
-		rc = gnutls_handshake(e->tls);
-	} while (e->in_pos > before && !ksc_manual_waits(&e->manual) &&
+		rc = ksc_pick_handshake(&e->pick, e->tls);
+	} while (e->in_pos > before && !waits(e) &&
 		 (rc == GNUTLS_E_INTERRUPTED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED ||
 		  (rc == GNUTLS_E_AGAIN && e->in_pos < e->in_len)));
 	step->consumed = e->in_pos;
@@ -579,7 +581,7 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	}
 	if (rc == 0)
 		return complete(e, step);
-	if (rc == GNUTLS_E_AGAIN && ksc_manual_waits(&e->manual))
+	if (rc == GNUTLS_E_AGAIN && waits(e))
 		return ask(e, step);
 	if (rc == GNUTLS_E_AGAIN && e->in_pos == e->in_len) {
 		step->status = KSC_STATUS_CONTINUE_NEEDED;
@@ -612,12 +614,9 @@ static enum ksc_status take_records(struct ksc_engine *e, const struct ksc_recor
 			return fail(e, step);
 		}
 	}
-	if (e->manual.verdict == KSC_VERDICT_REJECT) {
-		blame(e, KSC_STATUS_PEER_REJECTED, e->manual.alert,
-		      "The application did not accept the peer's certificate. %s",
-		      e->manual.judgement.text);
+	/* The caller's answer was none to go on with. */
+	if (e->failure.status != KSC_STATUS_OK)
 		return fail(e, step);
-	}
 	/* What is whole before the fault may hold the reason for it: an alert. */
 	if (!records->whole && records->error) {
 		blame(e, records->alert == GNUTLS_A_RECORD_OVERFLOW ?
@@ -642,7 +641,8 @@ static enum ksc_status take_records(struct ksc_engine *e, const struct ksc_recor
 enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t len,
 				struct ksc_step *step)
 {
-	const bool answered = ksc_manual_answered(&e->manual);
+	const bool judged = ksc_manual_answered(&e->manual);
+	const bool picked = ksc_pick_answered(&e->pick);
 	struct ksc_records records;
 
 	memset(step, 0, sizeof(*step));
@@ -652,10 +652,10 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 		return step->status;
 	}
 	e->out_len = 0;
-	if (ksc_manual_waits(&e->manual))
+	if (waits(e))
 		return ask(e, step);
 	ksc_records_scan(in, len, &records);
-	if (!records.whole && !records.error && !answered &&
+	if (!records.whole && !records.error && !judged && !picked &&
 	    (e->role == KSC_ROLE_SERVER || e->started || len)) {
 		step->need = records.need;
 		step->status = KSC_STATUS_INCOMPLETE_MESSAGE;
@@ -669,26 +669,6 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 	e->in_len = 0;
 	e->in_pos = 0;
 	return step->status;
-}
-
-static int copy_name(char *to, const char *from)
-{
-	size_t len = from ? strlen(from) : 0;
-
-	if (len > KSC_MAX_NAME)
-		return -EINVAL;
-	if (len)
-		memcpy(to, from, len + 1);
-	return 0;
-}
-
-/* RFC 6066, 3: the name goes without the dot that makes it absolute. */
-static void drop_final_dot(char *name)
-{
-	size_t len = strlen(name);
-
-	if (len > 1 && name[len - 1] == '.')
-		name[len - 1] = '\0';
 }
 
 /**
@@ -717,17 +697,18 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 	e->verify = params->verify;
 	e->uid = params->uid;
 	e->gid = params->gid;
-	if (copy_name(e->credential, params->credential) ||
+	e->pick.wanted = params->pick && e->role == KSC_ROLE_CLIENT;
+	if (ksc_name_copy(e->credential, params->credential) ||
 	    (e->role == KSC_ROLE_CLIENT &&
-	     (copy_name(e->server_name, params->server_name) ||
-	      copy_name(e->reference, params->server_name && *params->server_name ?
+	     (ksc_name_copy(e->server_name, params->server_name) ||
+	      ksc_name_copy(e->reference, params->server_name && *params->server_name ?
 			params->server_name : params->peer_address)))) {
 		free(e);
 		errno = EINVAL;
 		return NULL;
 	}
-	drop_final_dot(e->server_name);
-	drop_final_dot(e->reference);
+	ksc_name_drop_dot(e->server_name);
+	ksc_name_drop_dot(e->reference);
 	if (params->alpn_len)
 		memcpy(e->alpn, params->alpn, params->alpn_len);
 	e->alpn_len = params->alpn_len;
@@ -748,6 +729,7 @@ void ksc_engine_free(struct ksc_engine *e)
 {
 	if (!e)
 		return;
+	ksc_pick_end(&e->pick);
 	if (e->tls)
 		gnutls_deinit(e->tls);
 	ksc_credentials_put(e->credentials);
@@ -768,7 +750,39 @@ void ksc_engine_free(struct ksc_engine *e)
  */
 void ksc_engine_decide(struct ksc_engine *e, enum ksc_verdict verdict, uint8_t alert)
 {
+	if (!ksc_manual_waits(&e->manual))
+		return;
 	ksc_manual_decide(&e->manual, verdict, alert);
+	if (verdict == KSC_VERDICT_REJECT)
+		blame(e, KSC_STATUS_PEER_REJECTED, e->manual.alert,
+		      "The application did not accept the peer's certificate. %s",
+		      e->manual.judgement.text);
+}
+
+/**
+ * ksc_engine_pick() - say how to go on after KSC_STATUS_INCOMPLETE_CREDENTIALS
+ * @e: the session
+ * @credential: name of the credential whose certificate is to be shown; NULL or "" for none
+ *
+ * The next step, which needs no input, goes by it. Nothing happens when nothing was asked.
+ */
+void ksc_engine_pick(struct ksc_engine *e, const char *credential)
+{
+	const struct ksc_choice choice = {
+		.role = KSC_ROLE_CLIENT, .name = credential, .uid = e->uid, .gid = e->gid,
+	};
+	const struct ksc_credential *cred = NULL;
+	enum ksc_status status = KSC_STATUS_OK;
+
+	if (!e->pick.asked)
+		return;
+	if (credential && *credential)
+		status = ksc_credentials_choose(e->credentials, &choice, &cred);
+	if (status == KSC_STATUS_OK && cred && !cred->has_cert)
+		status = KSC_STATUS_NO_CREDENTIALS;
+	if (status != KSC_STATUS_OK)
+		blame_choice(e, status, credential);
+	ksc_pick_answer(&e->pick, status == KSC_STATUS_OK ? cred : NULL);
 }
 
 /**

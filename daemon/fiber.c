@@ -113,6 +113,17 @@ bool ksc_fiber_run(struct ksc_fiber *fiber, int (*fn)(void *arg), void *arg, int
 }
 
 /**
+ * ksc_fiber_paused() - whether there is a function to go on with
+ * @fiber: the fiber
+ *
+ * Return: true when it was left
+ */
+bool ksc_fiber_paused(const struct ksc_fiber *fiber)
+{
+	return fiber->begun;
+}
+
+/**
  * ksc_fiber_pause() - leave the function, from within, until it is gone on with
  * @fiber: the fiber
  */

@@ -10,6 +10,7 @@ struct ksc_fiber;
 struct ksc_fiber *ksc_fiber_new(void);
 void ksc_fiber_free(struct ksc_fiber *fiber);
 bool ksc_fiber_run(struct ksc_fiber *fiber, int (*fn)(void *arg), void *arg, int *result);
+bool ksc_fiber_paused(const struct ksc_fiber *fiber);
 void ksc_fiber_pause(struct ksc_fiber *fiber);
 
 #endif

@@ -145,6 +145,8 @@ enum ksc_status side_deliver(struct side *side, const uint8_t *data, size_t len,
 					assert_true(side->step.need <= len);
 				break;
 			}
+			if (side->step.status == KSC_STATUS_INCOMPLETE_CREDENTIALS)
+				break;
 			if (side->step.status == KSC_STATUS_VERIFY_NEEDED) {
 				if (side->verdict == KSC_VERDICT_NONE)
 					break;
