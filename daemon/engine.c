@@ -21,6 +21,7 @@
 #include "pick.h"
 #include "record.h"
 #include "resume.h"
+#include "token.h"
 
 /* Of one handshake message; Schannel's own caps are 16 and 32 KiB. */
 #define MAX_HANDSHAKE_MESSAGE	KSC_MAX_TOKEN
@@ -62,9 +63,6 @@ struct failure {
  * @in_len: its bytes in whole records
  * @in_pos: those that GnuTLS has pulled
  * @out: the token
- * @out_len: its bytes
- * @out_size: room
- * @out_failed: a push failed, the token is not whole
  * @started: the first step has been made
  * @ended: no further step is possible
  * @verified: the peer's certificate was judged and accepted
@@ -93,10 +91,7 @@ struct ksc_engine {
 	const uint8_t *in;
 	size_t in_len;
 	size_t in_pos;
-	uint8_t *out;
-	size_t out_len;
-	size_t out_size;
-	bool out_failed;
+	struct ksc_token out;
 	bool started;
 	bool ended;
 	bool verified;
@@ -156,28 +151,13 @@ static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned int ms)
 static ssize_t push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
 {
 	struct ksc_engine *e = ptr;
-	size_t size = e->out_size ? e->out_size : 4096;
-	uint8_t *bigger;
+	int rc = ksc_token_put(&e->out, buf, len);
 
-	if (len > KSC_MAX_TOKEN - e->out_len) {
+	if (!rc)
+		return (ssize_t)len;
+	if (rc == -EMSGSIZE)
 		blame(e, KSC_STATUS_INTERNAL_ERROR, -1,
 		      "Our flight is larger than a token may be.");
-		goto failed;
-	}
-	while (size < e->out_len + len)
-		size *= 2;
-	if (size != e->out_size) {
-		bigger = realloc(e->out, size);
-		if (!bigger)
-			goto failed;
-		e->out = bigger;
-		e->out_size = size;
-	}
-	memcpy(e->out + e->out_len, buf, len);
-	e->out_len += len;
-	return (ssize_t)len;
-failed:
-	e->out_failed = true;
 	gnutls_transport_set_errno(e->tls, ENOMEM);
 	return -1;
 }
@@ -189,14 +169,7 @@ static int on_secret(gnutls_session_t tls, gnutls_record_encryption_level_t leve
 
 	if (level != GNUTLS_ENCRYPTION_LEVEL_APPLICATION)
 		return 0;
-	if (len > KSC_MAX_SECRET)
-		return GNUTLS_E_INTERNAL_ERROR;
-	if (rx)
-		memcpy(e->secrets.rx, rx, len);
-	if (tx)
-		memcpy(e->secrets.tx, tx, len);
-	e->secrets.len = len;
-	return 0;
+	return ksc_keys_note(&e->secrets, rx, tx, len);
 }
 
 static int judge(const struct ksc_engine *e, struct ksc_judgement *judgement)
@@ -440,6 +413,13 @@ static void blame_gnutls(struct ksc_engine *e, int rc)
 	blame(e, status, alert, "%s", gnutls_strerror(rc));
 }
 
+static enum ksc_status hand_out(const struct ksc_engine *e, struct ksc_step *step)
+{
+	step->token = e->out.len ? e->out.data : NULL;
+	step->token_len = e->out.len;
+	return step->status;
+}
+
 /* Send the alert that the failure calls for, and say so. */
 static enum ksc_status fail(struct ksc_engine *e, struct ksc_step *step)
 {
@@ -449,22 +429,20 @@ static enum ksc_status fail(struct ksc_engine *e, struct ksc_step *step)
 	step->status = f->status;
 	memcpy(step->text, f->text, sizeof(step->text));
 	/* What has been made of a flight is better than nothing; half a record is not. */
-	if (e->out_failed)
-		e->out_len = 0;
+	if (e->out.failed)
+		e->out.len = 0;
 	/* A client that has not said anything has nobody to alert. */
-	if (f->has_alert && e->tls && !e->out_failed &&
+	if (f->has_alert && e->tls && !e->out.failed &&
 	    (e->started || e->role == KSC_ROLE_SERVER) &&
 	    gnutls_alert_send(e->tls, GNUTLS_AL_FATAL,
 			      (gnutls_alert_description_t)f->alert) == 0 &&
-	    !e->out_failed) {
+	    !e->out.failed) {
 		step->alert = f->alert;
 		step->direction = KSC_DIRECTION_SENT;
 	}
-	if (e->out_failed)
-		e->out_len = 0;
-	step->token = e->out_len ? e->out : NULL;
-	step->token_len = e->out_len;
-	return step->status;
+	if (e->out.failed)
+		e->out.len = 0;
+	return hand_out(e, step);
 }
 
 static enum ksc_status alert_received(struct ksc_engine *e, int number, struct ksc_step *step)
@@ -528,9 +506,7 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 						e->verify != KSC_VERIFY_NONE);
 	e->ended = true;
 	step->status = KSC_STATUS_OK;
-	step->token = e->out_len ? e->out : NULL;
-	step->token_len = e->out_len;
-	return step->status;
+	return hand_out(e, step);
 }
 
 /* Whether the caller has to say how to go on. */
@@ -552,9 +528,7 @@ static enum ksc_status ask(const struct ksc_engine *e, struct ksc_step *step)
 		step->chain = e->manual.chain;
 		step->chain_len = e->manual.chain_len;
 	}
-	step->token = e->out_len ? e->out : NULL;
-	step->token_len = e->out_len;
-	return step->status;
+	return hand_out(e, step);
 }
 
 static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
@@ -575,7 +549,7 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 		  (rc == GNUTLS_E_AGAIN && e->in_pos < e->in_len)));
 	step->consumed = e->in_pos;
 	e->started = true;
-	if (e->out_failed) {
+	if (e->out.failed) {
 		blame(e, KSC_STATUS_INTERNAL_ERROR, -1, "Out of memory.");
 		return fail(e, step);
 	}
@@ -585,9 +559,7 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 		return ask(e, step);
 	if (rc == GNUTLS_E_AGAIN && e->in_pos == e->in_len) {
 		step->status = KSC_STATUS_CONTINUE_NEEDED;
-		step->token = e->out_len ? e->out : NULL;
-		step->token_len = e->out_len;
-		return step->status;
+		return hand_out(e, step);
 	}
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return alert_received(e, (int)gnutls_alert_get(e->tls), step);
@@ -651,7 +623,7 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 		step->status = KSC_STATUS_INTERNAL_ERROR;
 		return step->status;
 	}
-	e->out_len = 0;
+	e->out.len = 0;
 	if (waits(e))
 		return ask(e, step);
 	ksc_records_scan(in, len, &records);
@@ -733,7 +705,7 @@ void ksc_engine_free(struct ksc_engine *e)
 	if (e->tls)
 		gnutls_deinit(e->tls);
 	ksc_credentials_put(e->credentials);
-	free(e->out);
+	free(e->out.data);
 	free(e->manual.chain);
 	gnutls_memset(e, 0, sizeof(*e));
 	free(e);

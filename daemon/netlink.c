@@ -113,6 +113,7 @@ static void read_offer(struct nlattr **attrs, struct ksc_offer *offer)
 						      KSC_VERDICT_NONE);
 	if (attrs[KSC_A_CONTEXT_ALERT])
 		offer->alert = nla_get_u8(attrs[KSC_A_CONTEXT_ALERT]);
+	offer->pick = attrs[KSC_A_CONTEXT_PICK];
 }
 
 static int on_message(struct nl_msg *msg, void *ptr)
@@ -432,6 +433,9 @@ static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct 
 	     nla_put(msg, KSC_A_CONTEXT_CHAIN, (int)step->chain_len, step->chain) ||
 	     put_name(msg, KSC_A_CONTEXT_TEXT, step->text)))
 		return -1;
+	if (step->status == KSC_STATUS_INCOMPLETE_CREDENTIALS &&
+	    nla_put(msg, KSC_A_CONTEXT_ISSUERS, (int)step->issuers_len, step->issuers))
+		return -1;
 	if (!ksc_status_is_failure(step->status))
 		return 0;
 	if (step->direction != KSC_DIRECTION_NONE &&
@@ -454,7 +458,8 @@ static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct 
 int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 		     const struct ksc_step *step, uint32_t *number)
 {
-	struct nl_msg *msg = nlmsg_alloc_size(step->token_len + step->chain_len + MESSAGE_REST);
+	struct nl_msg *msg = nlmsg_alloc_size(step->token_len + step->chain_len + step->issuers_len +
+					     MESSAGE_REST);
 
 	if (!msg)
 		return -ENOMEM;

@@ -100,6 +100,8 @@ static int ksc_handle_describe(struct sk_buff *msg, void *owner)
 {
 	const struct ksc_handle *h = owner;
 
+	if (h->pick && nla_put_flag(msg, KSC_A_CONTEXT_PICK))
+		return -EMSGSIZE;
 	return ksc_netlink_put_caller(msg, h->kn, &h->opt, h->uid, h->gid);
 }
 

@@ -201,7 +201,7 @@ struct ksc_failure {
  * @tx: with ok
  * @rx: with ok
  * @session: with ok; whoever applies the step takes it and clears it here
- * @question: with verify-needed; likewise
+ * @question: with verify-needed and incomplete-credentials; likewise
  *
  * Made by ksc_step_parse(), zeroised and freed by ksc_step_free().
  */
@@ -518,6 +518,7 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 int ksc_getsockopt(struct sock *sk, int level, int optname,
 		   char __user *optval, int __user *optlen);
 struct ksc_blob *ksc_blob_make(bool list, sockptr_t from, unsigned int len);
+void ksc_blob_put(struct ksc_blob *b);
 void ksc_options_copy(struct ksc_options *to, const struct ksc_options *from);
 void ksc_options_free(struct ksc_options *opt);
 
@@ -575,6 +576,7 @@ enum ksc_context_state {
  * @question: what a socket's application is to judge
  * @verdict: enum ksc_verdict, goes to the daemon with the next offer
  * @alert: to reject: the alert's number, or 0
+ * @credential: goes likewise; the owner's, or NULL
  * @id: never used twice in a namespace
  * @kn: namespace
  * @transport: how tokens travel
@@ -604,6 +606,7 @@ struct ksc_context {
 	struct ksc_question *question;
 	u8 verdict;
 	u8 alert;
+	const struct ksc_blob *credential;
 	u64 id;
 	struct ksc_net *kn;
 	const struct ksc_transport *transport;

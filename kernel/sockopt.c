@@ -12,7 +12,13 @@
 #include "ksc.h"
 #include "verify.h"
 
-static void ksc_blob_put(struct ksc_blob *b)
+/**
+ * ksc_blob_put() - drop a reference
+ * @b: may be NULL
+ *
+ * Context: any.
+ */
+void ksc_blob_put(struct ksc_blob *b)
 {
 	if (b && refcount_dec_and_test(&b->ref))
 		kfree_rcu(b, rcu);

@@ -211,7 +211,8 @@ struct ksc_step *ksc_step_parse(struct genl_info *info)
 		if (err)
 			goto fail;
 	}
-	if (step->status == KSC_STATUS_VERIFY_NEEDED) {
+	if (step->status == KSC_STATUS_VERIFY_NEEDED ||
+	    step->status == KSC_STATUS_INCOMPLETE_CREDENTIALS) {
 		err = ksc_question_parse(step, a);
 		if (err)
 			goto fail;

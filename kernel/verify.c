@@ -13,7 +13,7 @@
 #include "verify.h"
 
 /**
- * ksc_question_parse() - take what is to be judged from the daemon's message
+ * ksc_question_parse() - take what is asked of the application from the daemon's message
  * @step: the step; gets it
  * @a: the message's attributes
  *
@@ -21,26 +21,28 @@
  */
 int ksc_question_parse(struct ksc_step *step, struct nlattr **a)
 {
-	struct nlattr *chain = a[KSC_A_CONTEXT_CHAIN];
-	u32 len = chain ? nla_len(chain) : 0;
+	bool judge = step->status == KSC_STATUS_VERIFY_NEEDED;
+	int attr = judge ? KSC_A_CONTEXT_CHAIN : KSC_A_CONTEXT_ISSUERS;
+	u32 len = a[attr] ? nla_len(a[attr]) : 0;
 	struct ksc_question *q;
 
-	q = kvmalloc(struct_size(q, chain, len), GFP_KERNEL_ACCOUNT);
+	q = kvmalloc(struct_size(q, list, len), GFP_KERNEL_ACCOUNT);
 	if (!q)
 		return -ENOMEM;
+	q->attr = attr;
 	/* what is not told is not good */
 	q->faults = a[KSC_A_CONTEXT_FAULTS] ? nla_get_u32(a[KSC_A_CONTEXT_FAULTS]) :
 					      KSC_FAULT_INVALID;
 	q->len = len;
 	if (len)
-		memcpy(q->chain, nla_data(chain), len);
+		memcpy(q->list, nla_data(a[attr]), len);
 	strscpy(q->text, step->text, sizeof(q->text));
 	step->question = q;
 	return 0;
 }
 
 /**
- * ksc_question_free() - free what was to be judged
+ * ksc_question_free() - free what was asked
  * @q: may be NULL
  *
  * Context: process.
@@ -62,7 +64,7 @@ size_t ksc_question_size(const struct ksc_question *q)
 }
 
 /**
- * ksc_question_put() - tell an application what it is to judge
+ * ksc_question_put() - ask an application
  * @msg: message to it
  * @q: may be NULL
  *
@@ -72,8 +74,10 @@ int ksc_question_put(struct sk_buff *msg, const struct ksc_question *q)
 {
 	if (!q)
 		return 0;
-	return nla_put_u32(msg, KSC_A_CONTEXT_FAULTS, q->faults) ?:
-	       nla_put(msg, KSC_A_CONTEXT_CHAIN, q->len, q->chain);
+	if (q->attr == KSC_A_CONTEXT_CHAIN &&
+	    nla_put_u32(msg, KSC_A_CONTEXT_FAULTS, q->faults))
+		return -EMSGSIZE;
+	return nla_put(msg, q->attr, q->len, q->list);
 }
 
 /**
@@ -220,7 +224,7 @@ int ksc_get_chain(struct sock *sk, char __user *optval, int __user *optlen)
 	q = ctx->question;
 	if (q->len > room)
 		err = -ERANGE;
-	else if (copy_to_user(optval, q->chain, q->len) || put_user(q->len, optlen))
+	else if (copy_to_user(optval, q->list, q->len) || put_user(q->len, optlen))
 		err = -EFAULT;
 	ksc_context_put(ctx);
 	return err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Applications that judge the peer's certificate: what verify.c and its users share.
+ * Questions to applications: what verify.c and its users share.
  */
 #ifndef _KSC_VERIFY_H
 #define _KSC_VERIFY_H
@@ -8,19 +8,21 @@
 #include "ksc.h"
 
 /**
- * struct ksc_question - what an application is to judge
- * @faults: enum ksc_fault
- * @len: bytes in @chain
+ * struct ksc_question - what an application is to judge, or to pick by
+ * @attr: KSC_A_CONTEXT_CHAIN or KSC_A_CONTEXT_ISSUERS
+ * @faults: enum ksc_fault, with a chain
+ * @len: bytes in @list
  * @text: one line
- * @chain: the peer's certificates, as KSC_A_CONTEXT_CHAIN has them
+ * @list: certificates or names, as @attr has them
  *
  * Never changed once visible; goes with the step, then with the context.
  */
 struct ksc_question {
+	int attr;
 	u32 faults;
 	u32 len;
 	char text[KSC_MAX_TEXT + 1];
-	u8 chain[];
+	u8 list[];
 };
 
 /* verify.c */

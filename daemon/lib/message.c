@@ -67,20 +67,28 @@ static int take_token(struct kschannel_context *c, const struct nlattr *attr)
 	return 0;
 }
 
-static int take_chain(struct kschannel_context *c, const struct nlattr *attr)
+/* There is a chain, or a list of issuers, or neither. */
+static int take_list(struct kschannel_context *c, struct nlattr **tb)
 {
+	const struct nlattr *chain = tb[KSC_A_CONTEXT_CHAIN];
+	const struct nlattr *attr = chain ? chain : tb[KSC_A_CONTEXT_ISSUERS];
 	size_t len = attr ? (size_t)nla_len(attr) : 0;
 
-	free(c->chain);
-	c->chain = NULL;
-	if (len) {
-		c->chain = malloc(len);
-		if (!c->chain)
-			return -ENOMEM;
-		memcpy(c->chain, nla_data(attr), len);
+	free(c->list);
+	c->list = NULL;
+	if (!len)
+		return 0;
+	c->list = malloc(len);
+	if (!c->list)
+		return -ENOMEM;
+	memcpy(c->list, nla_data(attr), len);
+	if (chain) {
+		c->step.chain = c->list;
+		c->step.chain_len = len;
+	} else {
+		c->step.issuers = c->list;
+		c->step.issuers_len = len;
 	}
-	c->step.chain = c->chain;
-	c->step.chain_len = len;
 	return 0;
 }
 
@@ -103,7 +111,7 @@ static int take_step(struct kschannel_context *c, struct nlattr **tb)
 	}
 	step->faults = number(tb[KSC_A_CONTEXT_FAULTS]);
 	c->pending = false;
-	return take_chain(c, tb[KSC_A_CONTEXT_CHAIN]) ?: take_token(c, tb[KSC_A_CONTEXT_TOKEN]);
+	return take_list(c, tb) ?: take_token(c, tb[KSC_A_CONTEXT_TOKEN]);
 }
 
 static int take_message(struct kschannel_context *c, struct nlmsghdr *head)
@@ -194,6 +202,7 @@ static int put_params(struct nl_msg *msg, const struct kschannel_credential *cre
 {
 	if (nla_put_u32(msg, KSC_A_CONTEXT_ROLE, cred->role) ||
 	    nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, cred->verify) ||
+	    (cred->pick && nla_put_flag(msg, KSC_A_CONTEXT_PICK)) ||
 	    (cred->timeout && nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE, cred->timeout)) ||
 	    (target && *target && nla_put_string(msg, KSC_A_CONTEXT_SERVER_NAME, target)) ||
 	    (*cred->name && nla_put_string(msg, KSC_A_CONTEXT_CREDENTIAL, cred->name)) ||
@@ -240,14 +249,13 @@ int kschannel_msg_open(struct kschannel_context *c, const struct kschannel_crede
 /**
  * kschannel_msg_step() - offer a token
  * @c: the context
- * @verdict: after KSC_STATUS_VERIFY_NEEDED, else KSC_VERDICT_NONE
- * @alert: to reject: which to send, or 0
+ * @answer: what goes with it
  * @token: the token
  * @len: its bytes; no more than KSC_MAX_TOKEN are offered at once
  *
  * Return: 0 or a negative errno
  */
-int kschannel_msg_step(struct kschannel_context *c, enum ksc_verdict verdict, uint8_t alert,
+int kschannel_msg_step(struct kschannel_context *c, const struct kschannel_answer *answer,
 		       const void *token, size_t len)
 {
 	struct nl_msg *msg;
@@ -260,8 +268,11 @@ int kschannel_msg_step(struct kschannel_context *c, enum ksc_verdict verdict, ui
 		return -ENOMEM;
 	if (nla_put_u64(msg, KSC_A_CONTEXT_ID, c->id) ||
 	    nla_put_u32(msg, KSC_A_CONTEXT_ROLE, c->role) ||
-	    (verdict != KSC_VERDICT_NONE && nla_put_u32(msg, KSC_A_CONTEXT_VERDICT, verdict)) ||
-	    (alert && nla_put_u8(msg, KSC_A_CONTEXT_ALERT, alert)) ||
+	    (answer->verdict != KSC_VERDICT_NONE &&
+	     nla_put_u32(msg, KSC_A_CONTEXT_VERDICT, answer->verdict)) ||
+	    (answer->alert && nla_put_u8(msg, KSC_A_CONTEXT_ALERT, answer->alert)) ||
+	    (answer->credential &&
+	     nla_put_string(msg, KSC_A_CONTEXT_CREDENTIAL, answer->credential)) ||
 	    (len && nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)len, token))) {
 		nlmsg_free(msg);
 		return -ENOMEM;

@@ -69,6 +69,9 @@ static void take_result(struct ctx_result *r, struct nlattr **tb)
 		nla_strlcpy(r->text, tb[KSC_A_CONTEXT_TEXT], sizeof(r->text));
 	take_session(r, tb[KSC_A_CONTEXT_SESSION]);
 	r->faults = number(tb[KSC_A_CONTEXT_FAULTS]);
+	r->has_issuers = tb[KSC_A_CONTEXT_ISSUERS];
+	if (r->has_issuers)
+		r->issuers_len = (size_t)nla_len(tb[KSC_A_CONTEXT_ISSUERS]);
 	if (chain) {
 		r->chain_len = (size_t)nla_len(chain);
 		memcpy(r->chain, nla_data(chain), r->chain_len);
@@ -126,6 +129,8 @@ int ctx_try_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_
 	}
 	if (opts->verify)
 		nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, (uint32_t)opts->verify);
+	if (opts->pick)
+		nla_put_flag(msg, KSC_A_CONTEXT_PICK);
 	if (opts->timeout)
 		nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE, opts->timeout);
 	return do_request(ctx, msg);
@@ -215,6 +220,36 @@ static void eat(struct ctx *ctx)
 void ctx_judge(struct ctx *ctx, enum ksc_verdict verdict, uint8_t alert)
 {
 	assert_int_equal(ctx_try_judge(ctx, verdict, alert), 0);
+	ctx_await(ctx);
+	eat(ctx);
+}
+
+/**
+ * ctx_try_pick() - say how to go on after incomplete-credentials, perhaps in vain
+ * @ctx: the context; what has come goes along
+ * @credential: its name, or NULL for none
+ * Return: the negative errno, or 0
+ */
+int ctx_try_pick(struct ctx *ctx, const char *credential)
+{
+	struct nl_msg *msg = tnl_request(ctx->nl, KSC_CMD_CONTEXT_STEP);
+
+	nla_put_u64(msg, KSC_A_CONTEXT_ID, ctx->id);
+	if (credential)
+		nla_put_string(msg, KSC_A_CONTEXT_CREDENTIAL, credential);
+	if (ctx->in_len)
+		nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)ctx->in_len, ctx->in);
+	return do_request(ctx, msg);
+}
+
+/**
+ * ctx_pick() - say how to go on after incomplete-credentials, and wait for what comes of it
+ * @ctx: the context; what has come goes along
+ * @credential: its name, or NULL for none
+ */
+void ctx_pick(struct ctx *ctx, const char *credential)
+{
+	assert_int_equal(ctx_try_pick(ctx, credential), 0);
 	ctx_await(ctx);
 	eat(ctx);
 }

@@ -33,6 +33,8 @@ struct ctx {
 		bool busy;
 		uint32_t faults;
 		size_t chain_len;
+		bool has_issuers;
+		size_t issuers_len;
 		size_t token_len;
 		char text[KSC_MAX_TEXT + 1];
 		char alpn[KSC_MAX_NAME + 1];
@@ -53,6 +55,8 @@ int ctx_ask(struct ctx *ctx, int cmd);
 int ctx_try_offer(struct ctx *ctx, int role, const void *token, size_t len);
 int ctx_try_judge(struct ctx *ctx, int verdict, uint8_t alert);
 void ctx_judge(struct ctx *ctx, enum ksc_verdict verdict, uint8_t alert);
+int ctx_try_pick(struct ctx *ctx, const char *credential);
+void ctx_pick(struct ctx *ctx, const char *credential);
 void ctx_await(struct ctx *ctx);
 void ctx_step(struct ctx *ctx, const void *token, size_t len);
 void ctx_feed(struct ctx *ctx, const void *data, size_t len);

@@ -226,6 +226,32 @@ static void test_manual_reject(void **state)
 	assert_int_equal(judge(KSC_VERDICT_ACCEPT, 0), -ECONNABORTED);
 }
 
+static void test_pick(void **state)
+{
+	struct kschannel_params params = { .role = KSC_ROLE_CLIENT, .flags = KSCHANNEL_PICK };
+
+	(void)state;
+	kschannel_free_credential(client.cred);
+	kschannel_free_credential(server.cred);
+	assert_int_equal(kschannel_acquire_credential(&client.cred, &params), 0);
+	params = (struct kschannel_params) { .role = KSC_ROLE_SERVER, .name = "mutual" };
+	assert_int_equal(kschannel_acquire_credential(&server.cred, &params), 0);
+	handshake();
+	assert_int_equal(client.step.status, KSC_STATUS_INCOMPLETE_CREDENTIALS);
+	assert_true(client.step.issuers_len > 2);
+	assert_int_equal(((const uint8_t *)client.step.issuers)[2], 0x30);
+	assert_int_equal(judge(KSC_VERDICT_ACCEPT, 0), -ENODATA);
+	assert_int_equal(kschannel_pick_credential(server.ctx, NULL, 0, NULL, 0, &server.step),
+			 -ENODATA);
+	assert_int_equal(kschannel_pick_credential(client.ctx, "client", 0, client.in, client.len,
+						   &client.step), 0);
+	assert_int_equal(client.step.status, KSC_STATUS_OK);
+	assert_int_equal(client.step.issuers_len, 0);
+	side_take(&server, &client.step);
+	assert_int_equal(side_step(&server, 0), 0);
+	assert_int_equal(server.step.status, KSC_STATUS_OK);
+}
+
 static void test_misuse(void **state)
 {
 	struct kschannel_params params = { .role = KSC_ROLE_UNSPEC };
@@ -326,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_manual, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_manual_reject, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pick, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_misuse, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nonblock, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_examples, setup, teardown),

@@ -93,7 +93,7 @@ struct half {
 	bool over;
 };
 
-/* A verdict that is asked for is given at once. */
+/* What is asked is answered at once. */
 static void half_step(struct half *half, struct half *other)
 {
 	armed = countdown > 0;
@@ -106,9 +106,12 @@ static void half_step(struct half *half, struct half *other)
 		     ksc_status_is_failure(half->step.status);
 	wire_eat(&half->in, half->step.consumed);
 	wire_put(&other->in, half->step.token, half->step.token_len);
-	if (half->step.status != KSC_STATUS_VERIFY_NEEDED)
+	if (half->step.status == KSC_STATUS_VERIFY_NEEDED)
+		ksc_engine_decide(half->engine, KSC_VERDICT_ACCEPT, 0);
+	else if (half->step.status == KSC_STATUS_INCOMPLETE_CREDENTIALS)
+		ksc_engine_pick(half->engine, NULL);
+	else
 		return;
-	ksc_engine_decide(half->engine, KSC_VERDICT_ACCEPT, 0);
 	half_step(half, other);
 }
 
@@ -125,7 +128,7 @@ static bool handshake_without(unsigned int at, struct ksc_credentials *creds,
 	static struct half client, server;
 	struct ksc_engine_params params = {
 		.credentials = creds, .role = KSC_ROLE_CLIENT, .server_name = "server.test",
-		.verify = verify,
+		.verify = verify, .pick = true,
 	};
 	unsigned int rounds = 0;
 	bool failed;
@@ -156,13 +159,20 @@ static bool handshake_without(unsigned int at, struct ksc_credentials *creds,
 
 static void handshake_with(struct cred_options cred, enum ksc_verify verify)
 {
+	struct cred_options both[] = { cred, cred };
 	struct ksc_credentials *creds;
 	unsigned int at = 1;
 	bool ok;
 
-	cred.cert = "server";
-	cred.ca = "ca";
-	creds = creds_new(&cred, 1);
+	/* A client without a certificate, and a server that asks for one. */
+	both[0].roles = KSC_ROLE_BIT(KSC_ROLE_CLIENT);
+	both[0].ca = "ca";
+	both[1].name = "server";
+	both[1].roles = KSC_ROLE_BIT(KSC_ROLE_SERVER);
+	both[1].cert = "server";
+	both[1].ca = "ca";
+	both[1].verify = verify == KSC_VERIFY_MANUAL ? KSC_VERIFY_REQUEST : KSC_VERIFY_DEFAULT;
+	creds = creds_new(both, 2);
 	while (handshake_without(at, creds, verify, &ok)) {
 		/* There are none that can be done without. */
 		assert_false(ok);

@@ -20,7 +20,7 @@
 #define KSC_MAX_IV		12
 /* Longest post-handshake message that goes up to the daemon, with its header, in bytes. */
 #define KSC_MAX_TICKET		8192
-/* Longest chain of certificates that an application is asked to judge, in bytes. */
+/* Longest chain of certificates that an application is asked to judge, and list of issuers to pick one by, in bytes. */
 #define KSC_MAX_CHAIN		32768
 
 /**
@@ -225,6 +225,11 @@ enum ksc_phase {
  *   first (RFC 5246 7.4.2).
  * @KSC_A_CONTEXT_VERDICT: (u32, enum ksc_verdict) What the caller says to
  *   verify-needed; to reject, alert may say how.
+ * @KSC_A_CONTEXT_PICK: (flag) Client: have steps come to
+ *   incomplete-credentials.
+ * @KSC_A_CONTEXT_ISSUERS: (binary) With incomplete-credentials: DER names of
+ *   the issuers that the server accepts, each after its length in two bytes,
+ *   the highest first (RFC 5246 7.4.4), as many as fit; none says nothing.
  */
 enum ksc_a_context {
 	KSC_A_CONTEXT_ID = 1,
@@ -255,6 +260,8 @@ enum ksc_a_context {
 	KSC_A_CONTEXT_FAULTS,
 	KSC_A_CONTEXT_CHAIN,
 	KSC_A_CONTEXT_VERDICT,
+	KSC_A_CONTEXT_PICK,
+	KSC_A_CONTEXT_ISSUERS,
 
 	/* private: */
 	__KSC_A_CONTEXT_CNT,
@@ -483,8 +490,9 @@ enum ksc_a_stats {
  *   when it is another socket's, ESTALE when it was deleted, ENOENT when there
  *   never was one. After verify-needed the step has to bring the verdict,
  *   perhaps with an alert's number, and may bring a token: EINVAL without, and
- *   ENODATA for a verdict that was not asked for. None of these changes the
- *   context.
+ *   ENODATA for a verdict that was not asked for. After incomplete-credentials
+ *   it may name the credential whose certificate is shown, ENODATA at any other
+ *   time; without, none is shown. None of these changes the context.
  * @KSC_CMD_CONTEXT_RESULT: Event to the socket that has the context: what its
  *   step came to. When it can't be delivered, the socket's queue being full,
  *   context-get gives it.
