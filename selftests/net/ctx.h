@@ -66,4 +66,11 @@ void ctx_run(struct ctx *ctx, int fd, size_t chunk);
 int ctx_try_attach(struct ctx *ctx, int fd);
 void ctx_attach(struct ctx *ctx, int fd);
 
+/* A test of contexts, and one with an argument */
+#define CTX_TEST(test) cmocka_unit_test_setup_teardown(test, ctx_setup, ctx_teardown)
+#define CTX_CASE(name, test, arg)                                                                  \
+	{                                                                                          \
+		name, test, ctx_setup, ctx_teardown, (void *)(arg)                                 \
+	}
+
 #endif /* KSC_TEST_CTX_H */

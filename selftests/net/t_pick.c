@@ -190,9 +190,6 @@ static const struct peer_conf servers[] = {
 	{ .library = PEER_GNUTLS, .server = true, .version = 0x0303, .ask = true },
 };
 
-#define CTX_TEST(test) cmocka_unit_test_setup_teardown(test, ctx_setup, ctx_teardown)
-#define CTX_CASE(name, test, arg) { name, test, ctx_setup, ctx_teardown, (void *)(arg) }
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

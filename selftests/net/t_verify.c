@@ -641,8 +641,6 @@ static void test_context_daemon_dies(void **state)
 	assert_int_equal(client.last.status, KSC_STATUS_NO_DAEMON);
 }
 
-#define CTX_TEST(test) cmocka_unit_test_setup_teardown(test, ctx_setup, ctx_teardown)
-#define CTX_CASE(name, test, arg) { name, test, ctx_setup, ctx_teardown, (void *)(arg) }
 #define CASES(test)                                                                                \
 	T_CASE(#test " client openssl 1.3", test, &variants[0]),                                   \
 	T_CASE(#test " client openssl 1.2", test, &variants[1]),                                   \
