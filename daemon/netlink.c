@@ -458,8 +458,8 @@ static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct 
 int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 		     const struct ksc_step *step, uint32_t *number)
 {
-	struct nl_msg *msg = nlmsg_alloc_size(step->token_len + step->chain_len + step->issuers_len +
-					     MESSAGE_REST);
+	size_t size = step->token_len + step->chain_len + step->issuers_len;
+	struct nl_msg *msg = nlmsg_alloc_size(size + MESSAGE_REST);
 
 	if (!msg)
 		return -ENOMEM;

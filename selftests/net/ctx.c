@@ -320,6 +320,21 @@ void ctx_step(struct ctx *ctx, const void *token, size_t len)
 	ctx_await(ctx);
 }
 
+/* The question may have come with a change_cipher_spec (RFC 8446 D.4): it goes first */
+static void judge_at_once(struct ctx *ctx)
+{
+	size_t len = ctx->last.token_len;
+	uint8_t first[64];
+
+	assert_in_range(len, 0, sizeof(first));
+	memcpy(first, ctx->last.token, len);
+	ctx_judge(ctx, ctx->verdict, 0);
+	assert_in_range(ctx->last.token_len, 0, sizeof(ctx->last.token) - len);
+	memmove(ctx->last.token + len, ctx->last.token, ctx->last.token_len);
+	memcpy(ctx->last.token, first, len);
+	ctx->last.token_len += len;
+}
+
 /**
  * ctx_feed() - bytes have come: step with all that there are
  * @ctx: the context
@@ -334,10 +349,8 @@ void ctx_feed(struct ctx *ctx, const void *data, size_t len)
 	ctx->in_len += len;
 	ctx_step(ctx, ctx->in, ctx->in_len);
 	eat(ctx);
-	if (ctx->last.status != KSC_STATUS_VERIFY_NEEDED || ctx->verdict == KSC_VERDICT_NONE)
-		return;
-	assert_int_equal(ctx->last.token_len, 0);
-	ctx_judge(ctx, ctx->verdict, 0);
+	if (ctx->last.status == KSC_STATUS_VERIFY_NEEDED && ctx->verdict != KSC_VERDICT_NONE)
+		judge_at_once(ctx);
 }
 
 /**

@@ -20,10 +20,12 @@ static void open_asked(const struct t_opts *opts)
 	ctx_feed(&server, client.last.token, client.last.token_len);
 	ctx_feed(&client, server.last.token, server.last.token_len);
 	assert_int_equal(client.last.status, KSC_STATUS_INCOMPLETE_CREDENTIALS);
-	assert_int_equal(client.last.token_len, 0);
 	assert_true(client.last.has_issuers);
 	/* the test's authority */
 	assert_true(client.last.issuers_len > 2);
+	/* a change_cipher_spec (RFC 8446 D.4) */
+	if (client.last.token_len)
+		ctx_feed(&server, client.last.token, client.last.token_len);
 }
 
 static void test_one(void **state)

@@ -20,7 +20,7 @@
 #define KSC_MAX_IV		12
 /* Longest post-handshake message that goes up to the daemon, with its header, in bytes. */
 #define KSC_MAX_TICKET		8192
-/* Longest chain of certificates that an application is asked to judge, and list of issuers to pick one by, in bytes. */
+/* Longest chain of certificates to judge, and list of issuers to pick one by, in bytes. */
 #define KSC_MAX_CHAIN		32768
 
 /**
