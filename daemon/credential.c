@@ -8,6 +8,7 @@
 #include <gnutls/x509.h>
 
 #include "credential.h"
+#include "pick.h"
 
 /**
  * ksc_credential_new() - start a credential
@@ -279,6 +280,8 @@ int ksc_credential_finish(struct ksc_credential *cred)
 	rc = set_priority(cred);
 	if (rc < 0)
 		return rc;
+	if (!cred->has_cert)
+		gnutls_certificate_set_retrieve_function3(cred->x509, ksc_pick_retrieve);
 	if (!(cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)))
 		return 0;
 	if (cred->has_cert && !cred->n_names) {

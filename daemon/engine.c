@@ -16,8 +16,12 @@
 
 #include "engine.h"
 #include "hello.h"
+#include "manual.h"
+#include "name.h"
+#include "pick.h"
 #include "record.h"
 #include "resume.h"
+#include "token.h"
 
 /* Of one handshake message; Schannel's own caps are 16 and 32 KiB. */
 #define MAX_HANDSHAKE_MESSAGE	KSC_MAX_TOKEN
@@ -59,12 +63,11 @@ struct failure {
  * @in_len: its bytes in whole records
  * @in_pos: those that GnuTLS has pulled
  * @out: the token
- * @out_len: its bytes
- * @out_size: room
- * @out_failed: a push failed, the token is not whole
  * @started: the first step has been made
  * @ended: no further step is possible
  * @verified: the peer's certificate was judged and accepted
+ * @manual: the caller's part in that
+ * @pick: the caller's part in the choice of our certificate
  * @secrets: TLS 1.3's, of both directions
  * @resume: client's part in resumption
  * @failure: found in one of GnuTLS's callbacks, more telling than its error
@@ -88,13 +91,12 @@ struct ksc_engine {
 	const uint8_t *in;
 	size_t in_len;
 	size_t in_pos;
-	uint8_t *out;
-	size_t out_len;
-	size_t out_size;
-	bool out_failed;
+	struct ksc_token out;
 	bool started;
 	bool ended;
 	bool verified;
+	struct ksc_manual manual;
+	struct ksc_pick pick;
 	struct ksc_secrets secrets;
 	struct ksc_resume resume;
 	struct failure failure;
@@ -149,28 +151,13 @@ static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned int ms)
 static ssize_t push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
 {
 	struct ksc_engine *e = ptr;
-	size_t size = e->out_size ? e->out_size : 4096;
-	uint8_t *bigger;
+	int rc = ksc_token_put(&e->out, buf, len);
 
-	if (len > KSC_MAX_TOKEN - e->out_len) {
+	if (!rc)
+		return (ssize_t)len;
+	if (rc == -EMSGSIZE)
 		blame(e, KSC_STATUS_INTERNAL_ERROR, -1,
 		      "Our flight is larger than a token may be.");
-		goto failed;
-	}
-	while (size < e->out_len + len)
-		size *= 2;
-	if (size != e->out_size) {
-		bigger = realloc(e->out, size);
-		if (!bigger)
-			goto failed;
-		e->out = bigger;
-		e->out_size = size;
-	}
-	memcpy(e->out + e->out_len, buf, len);
-	e->out_len += len;
-	return (ssize_t)len;
-failed:
-	e->out_failed = true;
 	gnutls_transport_set_errno(e->tls, ENOMEM);
 	return -1;
 }
@@ -182,42 +169,52 @@ static int on_secret(gnutls_session_t tls, gnutls_record_encryption_level_t leve
 
 	if (level != GNUTLS_ENCRYPTION_LEVEL_APPLICATION)
 		return 0;
-	if (len > KSC_MAX_SECRET)
-		return GNUTLS_E_INTERNAL_ERROR;
-	if (rx)
-		memcpy(e->secrets.rx, rx, len);
-	if (tx)
-		memcpy(e->secrets.tx, tx, len);
-	e->secrets.len = len;
-	return 0;
+	return ksc_keys_note(&e->secrets, rx, tx, len);
+}
+
+static int judge(const struct ksc_engine *e, struct ksc_judgement *judgement)
+{
+	if (e->role == KSC_ROLE_SERVER)
+		return ksc_verify_peer(e->tls, e->role, NULL, judgement);
+	return ksc_verify_peer(e->tls, e->role, e->reference, judgement);
+}
+
+/* What the configuration demands holds for a caller that judges by itself, too. */
+static bool tolerates(const struct ksc_engine *e, uint32_t faults)
+{
+	if (e->verify == KSC_VERIFY_MANUAL)
+		return true;
+	return !faults || (faults == KSC_FAULT_NO_CERTIFICATE &&
+			   e->role == KSC_ROLE_SERVER && e->verify == KSC_VERIFY_REQUEST);
 }
 
 static int on_verify(gnutls_session_t tls)
 {
 	struct ksc_engine *e = gnutls_session_get_ptr(tls);
-	struct ksc_verdict verdict;
-	unsigned int n = 0;
+	struct ksc_judgement judgement;
 	int rc;
 
-	if (!gnutls_certificate_get_peers(tls, &n) || !n) {
-		if (e->role == KSC_ROLE_SERVER && e->verify == KSC_VERIFY_REQUEST)
+	/* GnuTLS comes here again when the handshake goes on. */
+	if (!e->manual.asked) {
+		rc = judge(e, &judgement);
+		if (rc < 0)
+			return rc;
+		if (!tolerates(e, judgement.faults)) {
+			if (judgement.faults == KSC_FAULT_NO_CERTIFICATE)
+				return GNUTLS_E_NO_CERTIFICATE_FOUND;
+			blame(e, KSC_STATUS_PEER_REJECTED, judgement.alert, "%s", judgement.text);
+			return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+		}
+		if (!e->manual.wanted) {
+			e->verified = !judgement.faults;
 			return 0;
-		return GNUTLS_E_NO_CERTIFICATE_FOUND;
+		}
+		rc = ksc_manual_ask(&e->manual, tls, &judgement);
+		if (rc < 0)
+			return rc;
 	}
-	if (e->role == KSC_ROLE_CLIENT && !*e->reference) {
-		blame(e, KSC_STATUS_PEER_REJECTED, GNUTLS_A_BAD_CERTIFICATE,
-		      "There is no server name to check the certificate against.");
-		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
-	}
-	rc = ksc_verify_peer(tls, e->role,
-			     e->role == KSC_ROLE_CLIENT ? e->reference : NULL,
-			     &verdict);
-	if (rc < 0)
-		return rc;
-	if (!verdict.accepted) {
-		blame(e, KSC_STATUS_PEER_REJECTED, verdict.alert, "%s", verdict.text);
-		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
-	}
+	if (e->manual.verdict != KSC_VERDICT_ACCEPT)
+		return GNUTLS_E_AGAIN;
 	e->verified = true;
 	return 0;
 }
@@ -226,30 +223,12 @@ static int use_alpn(struct ksc_engine *e)
 {
 	const uint8_t *list = e->alpn_len ? e->alpn : e->cred->alpn;
 	size_t len = e->alpn_len ? e->alpn_len : e->cred->alpn_len;
-	gnutls_datum_t names[KSC_MAX_ALPN_NAMES];
-	unsigned int n = 0;
-	size_t at = 0;
+	int rc = ksc_alpn_set(e->tls, e->role, list, len);
 
-	while (at < len) {
-		size_t size = list[at];
-
-		if (!size || size > KSC_MAX_ALPN_NAME || size >= len - at ||
-		    n == KSC_MAX_ALPN_NAMES) {
-			blame(e, KSC_STATUS_INTERNAL_ERROR, GNUTLS_A_INTERNAL_ERROR,
-			      "The list of application protocols is malformed or too long.");
-			return GNUTLS_E_INVALID_REQUEST;
-		}
-		names[n].data = (unsigned char *)&list[at + 1];
-		names[n++].size = (unsigned int)size;
-		at += 1 + size;
-	}
-	if (!n)
-		return 0;
-	/* RFC 7301, 3.2: a server that knows none of the protocols says so. */
-	return gnutls_alpn_set_protocols(e->tls, names, n,
-					 e->role == KSC_ROLE_SERVER ?
-					 GNUTLS_ALPN_MANDATORY |
-					 GNUTLS_ALPN_SERVER_PRECEDENCE : 0);
+	if (rc == GNUTLS_E_INVALID_REQUEST)
+		blame(e, KSC_STATUS_INTERNAL_ERROR, GNUTLS_A_INTERNAL_ERROR,
+		      "The list of application protocols is malformed or too long.");
+	return rc;
 }
 
 /* The socket can ask for more than the credential, never for less. */
@@ -257,6 +236,8 @@ static enum ksc_verify effective_verify(const struct ksc_engine *e)
 {
 	enum ksc_verify verify = e->verify;
 
+	if (verify == KSC_VERIFY_MANUAL)
+		return e->cred->verify > KSC_VERIFY_NONE ? e->cred->verify : verify;
 	if (e->cred->verify > verify)
 		verify = e->cred->verify;
 	if (verify == KSC_VERIFY_DEFAULT)
@@ -313,9 +294,18 @@ static int resume(struct ksc_engine *e)
 		{ e->peer, e->peer_len },
 	};
 
-	if (!e->cred->resumption)
+	/* Who judges or picks by hand is shown what the server shows now. */
+	if (!e->cred->resumption || e->manual.wanted || e->pick.wanted)
 		e->resume.cache = NULL;
 	return ksc_resume_begin(&e->resume, e->tls, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+static void blame_choice(struct ksc_engine *e, enum ksc_status status, const char *name)
+{
+	blame(e, status, GNUTLS_A_HANDSHAKE_FAILURE, "%s: %.64s.",
+	      status == KSC_STATUS_ACCESS_DENIED ? "The credential is not for this caller" :
+						   "There is no such credential for this role",
+	      *name ? name : "(default)");
 }
 
 /* Take up the credential for this caller, this name and this role. */
@@ -333,11 +323,7 @@ static int use_credential(struct ksc_engine *e)
 
 	status = ksc_credentials_choose(e->credentials, &choice, &e->cred);
 	if (status != KSC_STATUS_OK) {
-		blame(e, status, GNUTLS_A_HANDSHAKE_FAILURE, "%s: %.64s.",
-		      status == KSC_STATUS_ACCESS_DENIED ?
-		      "The credential is not for this caller" :
-		      "There is no such credential for this role",
-		      *e->credential ? e->credential : "(default)");
+		blame_choice(e, status, e->credential);
 		return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
 	}
 	if (e->role == KSC_ROLE_SERVER && !e->cred->has_cert) {
@@ -345,6 +331,7 @@ static int use_credential(struct ksc_engine *e)
 		      "The credential has no certificate: %.64s.", e->cred->name);
 		return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
 	}
+	e->manual.wanted = e->verify == KSC_VERIFY_MANUAL;
 	e->verify = effective_verify(e);
 	rc = gnutls_priority_set(e->tls, e->cred->priority);
 	if (rc >= 0)
@@ -355,9 +342,11 @@ static int use_credential(struct ksc_engine *e)
 		rc = e->role == KSC_ROLE_SERVER ? use_as_server(e) : use_as_client(e);
 	if (rc >= 0 && e->verify != KSC_VERIFY_NONE)
 		gnutls_session_set_verify_function(e->tls, on_verify);
-	if (rc >= 0 && e->role == KSC_ROLE_CLIENT)
-		rc = resume(e);
-	return rc;
+	if (rc < 0 || e->role == KSC_ROLE_SERVER)
+		return rc;
+	e->pick.wanted = e->pick.wanted && !e->cred->has_cert;
+	rc = ksc_pick_begin(&e->pick);
+	return rc < 0 ? rc : resume(e);
 }
 
 /*
@@ -395,6 +384,7 @@ static int start(struct ksc_engine *e)
 		return rc;
 	}
 	gnutls_session_set_ptr(e->tls, e);
+	gnutls_db_set_ptr(e->tls, &e->pick);
 	gnutls_transport_set_ptr(e->tls, e);
 	gnutls_transport_set_pull_function(e->tls, pull);
 	gnutls_transport_set_push_function(e->tls, push);
@@ -417,42 +407,17 @@ static int start(struct ksc_engine *e)
 /* Put GnuTLS's error in the terms of the interface. */
 static void blame_gnutls(struct ksc_engine *e, int rc)
 {
-	enum ksc_status status = KSC_STATUS_PROTOCOL_ERROR;
-	int alert = gnutls_error_to_alert(rc, NULL);
+	int alert;
+	enum ksc_status status = ksc_status_of(e->tls, rc, &alert);
 
-	switch (rc) {
-	case GNUTLS_E_MEMORY_ERROR:
-	case GNUTLS_E_INTERNAL_ERROR:
-	case GNUTLS_E_INVALID_REQUEST:
-	case GNUTLS_E_PUSH_ERROR:
-	case GNUTLS_E_RANDOM_FAILED:
-	case GNUTLS_E_PK_SIGN_FAILED:
-	case GNUTLS_E_LIB_IN_ERROR_STATE:
-		status = KSC_STATUS_INTERNAL_ERROR;
-		break;
-	case GNUTLS_E_NO_CERTIFICATE_FOUND:
-	case GNUTLS_E_CERTIFICATE_REQUIRED:
-		status = KSC_STATUS_PEER_REJECTED;
-		alert = gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3 ?
-			GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_HANDSHAKE_FAILURE;
-		break;
-	case GNUTLS_E_CERTIFICATE_ERROR:
-	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
-		status = KSC_STATUS_PEER_REJECTED;
-		break;
-	case GNUTLS_E_DECRYPTION_FAILED:
-		status = KSC_STATUS_BAD_RECORD;
-		break;
-	case GNUTLS_E_RECORD_OVERFLOW:
-	case GNUTLS_E_HANDSHAKE_TOO_LARGE:
-		status = KSC_STATUS_RECORD_OVERFLOW;
-		break;
-	case GNUTLS_E_GOT_APPLICATION_DATA:
-	case GNUTLS_E_REHANDSHAKE:
-		alert = GNUTLS_A_UNEXPECTED_MESSAGE;
-		break;
-	}
 	blame(e, status, alert, "%s", gnutls_strerror(rc));
+}
+
+static enum ksc_status hand_out(const struct ksc_engine *e, struct ksc_step *step)
+{
+	step->token = e->out.len ? e->out.data : NULL;
+	step->token_len = e->out.len;
+	return step->status;
 }
 
 /* Send the alert that the failure calls for, and say so. */
@@ -464,40 +429,20 @@ static enum ksc_status fail(struct ksc_engine *e, struct ksc_step *step)
 	step->status = f->status;
 	memcpy(step->text, f->text, sizeof(step->text));
 	/* What has been made of a flight is better than nothing; half a record is not. */
-	if (e->out_failed)
-		e->out_len = 0;
+	if (e->out.failed)
+		e->out.len = 0;
 	/* A client that has not said anything has nobody to alert. */
-	if (f->has_alert && e->tls && !e->out_failed &&
+	if (f->has_alert && e->tls && !e->out.failed &&
 	    (e->started || e->role == KSC_ROLE_SERVER) &&
 	    gnutls_alert_send(e->tls, GNUTLS_AL_FATAL,
 			      (gnutls_alert_description_t)f->alert) == 0 &&
-	    !e->out_failed) {
+	    !e->out.failed) {
 		step->alert = f->alert;
 		step->direction = KSC_DIRECTION_SENT;
 	}
-	if (e->out_failed)
-		e->out_len = 0;
-	step->token = e->out_len ? e->out : NULL;
-	step->token_len = e->out_len;
-	return step->status;
-}
-
-/*
- * A client that likes nothing of our flight may not have its keys in place
- * yet, and send its alert in the clear (OpenSSL does): GnuTLS then fails to
- * decrypt it. It ends the handshake either way; this is about telling why.
- */
-static int plain_alert(const struct ksc_engine *e)
-{
-	const uint8_t *last;
-
-	if (e->in_pos < KSC_RECORD_HEADER + 2)
-		return -1;
-	last = e->in + e->in_pos - KSC_RECORD_HEADER - 2;
-	if (last[0] != 21 || last[1] != 3 || last[3] != 0 || last[4] != 2 ||
-	    last[5] != GNUTLS_AL_FATAL)
-		return -1;
-	return last[6];
+	if (e->out.failed)
+		e->out.len = 0;
+	return hand_out(e, step);
 }
 
 static enum ksc_status alert_received(struct ksc_engine *e, int number, struct ksc_step *step)
@@ -530,24 +475,9 @@ static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
 	/* Whatever way GnuTLS took through the handshake: no verdict, no session. */
 	if (e->verify != KSC_VERIFY_NONE && info->peer.present && !e->verified)
 		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
-	if (e->verify == KSC_VERIFY_REQUIRE && !e->verified)
+	if ((e->verify == KSC_VERIFY_REQUIRE || e->manual.wanted) && !e->verified)
 		return GNUTLS_E_NO_CERTIFICATE_FOUND;
 	return 0;
-}
-
-/*
- * The largest record that the peer takes, in RFC 8449's terms: TLS 1.3's type
- * counts. RFC 6066's max_fragment_length, which a client may ask for instead
- * and which has no such finesse, is known to GnuTLS alone.
- */
-static uint32_t max_record(const struct ksc_engine *e)
-{
-	const uint32_t type = gnutls_protocol_get_version(e->tls) == GNUTLS_TLS1_3;
-	uint32_t limit = e->hello.record_size_limit;
-
-	if (!limit)
-		limit = (uint32_t)gnutls_record_get_max_size(e->tls) + type;
-	return limit < (1 << 14) + type ? limit : 0;
 }
 
 static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
@@ -570,15 +500,35 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 		blame_gnutls(e, rc);
 		return fail(e, step);
 	}
-	step->keys.max_record = max_record(e);
+	step->keys.max_record = ksc_hello_max_record(&e->hello, e->tls);
 	if (e->role == KSC_ROLE_CLIENT)
 		step->tickets = ksc_resume_done(&e->resume, e->tls,
 						e->verify != KSC_VERIFY_NONE);
 	e->ended = true;
 	step->status = KSC_STATUS_OK;
-	step->token = e->out_len ? e->out : NULL;
-	step->token_len = e->out_len;
-	return step->status;
+	return hand_out(e, step);
+}
+
+/* Whether the caller has to say how to go on. */
+static bool waits(const struct ksc_engine *e)
+{
+	return e->pick.asked || ksc_manual_waits(&e->manual);
+}
+
+static enum ksc_status ask(const struct ksc_engine *e, struct ksc_step *step)
+{
+	if (e->pick.asked) {
+		step->status = KSC_STATUS_INCOMPLETE_CREDENTIALS;
+		step->issuers = e->pick.issuers;
+		step->issuers_len = e->pick.issuers_len;
+	} else {
+		step->status = KSC_STATUS_VERIFY_NEEDED;
+		step->faults = e->manual.judgement.faults;
+		memcpy(step->text, e->manual.judgement.text, sizeof(step->text));
+		step->chain = e->manual.chain;
+		step->chain_len = e->manual.chain_len;
+	}
+	return hand_out(e, step);
 }
 
 static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
@@ -593,28 +543,33 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	 */
 	do {
 		before = e->in_pos;
-		rc = gnutls_handshake(e->tls);
-	} while (e->in_pos > before &&
+		rc = ksc_pick_handshake(&e->pick, e->tls);
+	} while (e->in_pos > before && !waits(e) &&
 		 (rc == GNUTLS_E_INTERRUPTED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED ||
 		  (rc == GNUTLS_E_AGAIN && e->in_pos < e->in_len)));
 	step->consumed = e->in_pos;
 	e->started = true;
-	if (e->out_failed) {
+	if (e->out.failed) {
 		blame(e, KSC_STATUS_INTERNAL_ERROR, -1, "Out of memory.");
 		return fail(e, step);
 	}
 	if (rc == 0)
 		return complete(e, step);
+	if (rc == GNUTLS_E_AGAIN && waits(e))
+		return ask(e, step);
 	if (rc == GNUTLS_E_AGAIN && e->in_pos == e->in_len) {
 		step->status = KSC_STATUS_CONTINUE_NEEDED;
-		step->token = e->out_len ? e->out : NULL;
-		step->token_len = e->out_len;
-		return step->status;
+		return hand_out(e, step);
 	}
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return alert_received(e, (int)gnutls_alert_get(e->tls), step);
-	if (rc == GNUTLS_E_DECRYPTION_FAILED && plain_alert(e) >= 0)
-		return alert_received(e, plain_alert(e), step);
+	/*
+	 * A client that likes nothing of our flight may not have its keys in place
+	 * yet, and send its alert in the clear (OpenSSL does): GnuTLS then fails to
+	 * decrypt it. It ends the handshake either way; this is about telling why.
+	 */
+	if (rc == GNUTLS_E_DECRYPTION_FAILED && ksc_records_alert(e->in, e->in_pos) >= 0)
+		return alert_received(e, ksc_records_alert(e->in, e->in_pos), step);
 	blame_gnutls(e, rc);
 	return fail(e, step);
 }
@@ -631,6 +586,9 @@ static enum ksc_status take_records(struct ksc_engine *e, const struct ksc_recor
 			return fail(e, step);
 		}
 	}
+	/* The caller's answer was none to go on with. */
+	if (e->failure.status != KSC_STATUS_OK)
+		return fail(e, step);
 	/* What is whole before the fault may hold the reason for it: an alert. */
 	if (!records->whole && records->error) {
 		blame(e, records->alert == GNUTLS_A_RECORD_OVERFLOW ?
@@ -655,6 +613,8 @@ static enum ksc_status take_records(struct ksc_engine *e, const struct ksc_recor
 enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t len,
 				struct ksc_step *step)
 {
+	const bool judged = ksc_manual_answered(&e->manual);
+	const bool picked = ksc_pick_answered(&e->pick);
 	struct ksc_records records;
 
 	memset(step, 0, sizeof(*step));
@@ -663,8 +623,11 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 		step->status = KSC_STATUS_INTERNAL_ERROR;
 		return step->status;
 	}
+	e->out.len = 0;
+	if (waits(e))
+		return ask(e, step);
 	ksc_records_scan(in, len, &records);
-	if (!records.whole && !records.error &&
+	if (!records.whole && !records.error && !judged && !picked &&
 	    (e->role == KSC_ROLE_SERVER || e->started || len)) {
 		step->need = records.need;
 		step->status = KSC_STATUS_INCOMPLETE_MESSAGE;
@@ -673,32 +636,11 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 	e->in = in;
 	e->in_len = records.whole;
 	e->in_pos = 0;
-	e->out_len = 0;
 	take_records(e, &records, step);
 	e->in = NULL;
 	e->in_len = 0;
 	e->in_pos = 0;
 	return step->status;
-}
-
-static int copy_name(char *to, const char *from)
-{
-	size_t len = from ? strlen(from) : 0;
-
-	if (len > KSC_MAX_NAME)
-		return -EINVAL;
-	if (len)
-		memcpy(to, from, len + 1);
-	return 0;
-}
-
-/* RFC 6066, 3: the name goes without the dot that makes it absolute. */
-static void drop_final_dot(char *name)
-{
-	size_t len = strlen(name);
-
-	if (len > 1 && name[len - 1] == '.')
-		name[len - 1] = '\0';
 }
 
 /**
@@ -727,17 +669,18 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 	e->verify = params->verify;
 	e->uid = params->uid;
 	e->gid = params->gid;
-	if (copy_name(e->credential, params->credential) ||
+	e->pick.wanted = params->pick && e->role == KSC_ROLE_CLIENT;
+	if (ksc_name_copy(e->credential, params->credential) ||
 	    (e->role == KSC_ROLE_CLIENT &&
-	     (copy_name(e->server_name, params->server_name) ||
-	      copy_name(e->reference, params->server_name && *params->server_name ?
+	     (ksc_name_copy(e->server_name, params->server_name) ||
+	      ksc_name_copy(e->reference, params->server_name && *params->server_name ?
 			params->server_name : params->peer_address)))) {
 		free(e);
 		errno = EINVAL;
 		return NULL;
 	}
-	drop_final_dot(e->server_name);
-	drop_final_dot(e->reference);
+	ksc_name_drop_dot(e->server_name);
+	ksc_name_drop_dot(e->reference);
 	if (params->alpn_len)
 		memcpy(e->alpn, params->alpn, params->alpn_len);
 	e->alpn_len = params->alpn_len;
@@ -758,12 +701,60 @@ void ksc_engine_free(struct ksc_engine *e)
 {
 	if (!e)
 		return;
+	ksc_pick_end(&e->pick);
 	if (e->tls)
 		gnutls_deinit(e->tls);
 	ksc_credentials_put(e->credentials);
-	free(e->out);
+	free(e->out.data);
+	free(e->manual.chain);
 	gnutls_memset(e, 0, sizeof(*e));
 	free(e);
+}
+
+/**
+ * ksc_engine_decide() - say what is to be done after KSC_STATUS_VERIFY_NEEDED
+ * @e: the session
+ * @verdict: the caller's
+ * @alert: to reject: which alert to send, 0 for bad_certificate
+ *
+ * The next step, which needs no input, goes by it. Nothing happens when no verdict
+ * is awaited.
+ */
+void ksc_engine_decide(struct ksc_engine *e, enum ksc_verdict verdict, uint8_t alert)
+{
+	if (!ksc_manual_waits(&e->manual))
+		return;
+	ksc_manual_decide(&e->manual, verdict, alert);
+	if (verdict == KSC_VERDICT_REJECT)
+		blame(e, KSC_STATUS_PEER_REJECTED, e->manual.alert,
+		      "The application did not accept the peer's certificate. %s",
+		      e->manual.judgement.text);
+}
+
+/**
+ * ksc_engine_pick() - say how to go on after KSC_STATUS_INCOMPLETE_CREDENTIALS
+ * @e: the session
+ * @credential: name of the credential whose certificate is to be shown; NULL or "" for none
+ *
+ * The next step, which needs no input, goes by it. Nothing happens when nothing was asked.
+ */
+void ksc_engine_pick(struct ksc_engine *e, const char *credential)
+{
+	const struct ksc_choice choice = {
+		.role = KSC_ROLE_CLIENT, .name = credential, .uid = e->uid, .gid = e->gid,
+	};
+	const struct ksc_credential *cred = NULL;
+	enum ksc_status status = KSC_STATUS_OK;
+
+	if (!e->pick.asked)
+		return;
+	if (credential && *credential)
+		status = ksc_credentials_choose(e->credentials, &choice, &cred);
+	if (status == KSC_STATUS_OK && cred && !cred->has_cert)
+		status = KSC_STATUS_NO_CREDENTIALS;
+	if (status != KSC_STATUS_OK)
+		blame_choice(e, status, credential);
+	ksc_pick_answer(&e->pick, status == KSC_STATUS_OK ? cred : NULL);
 }
 
 /**

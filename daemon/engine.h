@@ -37,6 +37,7 @@
  * @peer: client: the server's socket address, up to KSC_MAX_PEER bytes; sessions
  *	are resumed with the same only
  * @peer_len: its bytes
+ * @pick: client: tell when the server asks for a certificate and the credential has none
  * @cache: client: where sessions come from and go to, or NULL; has to outlive
  *	the session
  */
@@ -53,6 +54,7 @@ struct ksc_engine_params {
 	gid_t gid;
 	const void *peer;
 	size_t peer_len;
+	bool pick;
 	struct ksc_cache *cache;
 };
 
@@ -83,6 +85,14 @@ struct ksc_session_info {
  * @keys: with KSC_STATUS_OK
  * @info: with KSC_STATUS_OK
  * @tickets: with KSC_STATUS_OK: ksc_engine_ticket() is worth while
+ * @faults: with KSC_STATUS_VERIFY_NEEDED: enum ksc_fault; @text has them in words
+ * @chain: with KSC_STATUS_VERIFY_NEEDED: the peer's certificates, each after its
+ *	length in three bytes; valid until the session's end
+ * @chain_len: its bytes
+ * @issuers: with KSC_STATUS_INCOMPLETE_CREDENTIALS: the names that the server accepts, each
+ *	after its length in two bytes, as many as fit into KSC_MAX_CHAIN bytes; valid until
+ *	the session's end
+ * @issuers_len: its bytes
  */
 struct ksc_step {
 	enum ksc_status status;
@@ -96,6 +106,11 @@ struct ksc_step {
 	struct ksc_keys keys;
 	struct ksc_session_info info;
 	bool tickets;
+	uint32_t faults;
+	const uint8_t *chain;
+	size_t chain_len;
+	const uint8_t *issuers;
+	size_t issuers_len;
 };
 
 struct ksc_engine;
@@ -105,10 +120,13 @@ void ksc_engine_free(struct ksc_engine *engine);
 enum ksc_status ksc_engine_step(struct ksc_engine *engine, const uint8_t *in,
 				size_t len, struct ksc_step *step);
 const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *engine);
+void ksc_engine_decide(struct ksc_engine *engine, enum ksc_verdict verdict, uint8_t alert);
+void ksc_engine_pick(struct ksc_engine *engine, const char *credential);
 int ksc_engine_ticket(struct ksc_engine *engine, const uint8_t *msg, size_t len);
 
 /* status.c */
 void ksc_step_wipe(struct ksc_step *step);
+enum ksc_status ksc_status_of(gnutls_session_t tls, int rc, int *alert);
 const char *ksc_status_name(enum ksc_status status);
 
 /**

@@ -73,3 +73,24 @@ void ksc_hello_read(unsigned int type, const gnutls_datum_t *msg, struct ksc_hel
 		break;
 	}
 }
+
+/**
+ * ksc_hello_max_record() - the largest record that the peer takes
+ * @hello: the peer's hello
+ * @tls: the session
+ *
+ * In RFC 8449's terms: TLS 1.3's type counts. RFC 6066's max_fragment_length, which
+ * a client may ask for instead and which has no such finesse, is known to GnuTLS
+ * alone.
+ *
+ * Return: bytes, 0 for no limit but TLS's own
+ */
+uint32_t ksc_hello_max_record(const struct ksc_hello *hello, gnutls_session_t tls)
+{
+	const uint32_t type = gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3;
+	uint32_t limit = hello->record_size_limit;
+
+	if (!limit)
+		limit = (uint32_t)gnutls_record_get_max_size(tls) + type;
+	return limit < (1 << 14) + type ? limit : 0;
+}

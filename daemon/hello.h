@@ -17,5 +17,6 @@ struct ksc_hello {
 };
 
 void ksc_hello_read(unsigned int type, const gnutls_datum_t *msg, struct ksc_hello *hello);
+uint32_t ksc_hello_max_record(const struct ksc_hello *hello, gnutls_session_t tls);
 
 #endif

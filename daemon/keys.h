@@ -57,6 +57,7 @@ struct ksc_secrets {
 	size_t len;
 };
 
+int ksc_keys_note(struct ksc_secrets *secrets, const void *rx, const void *tx, size_t len);
 int ksc_keys_collect(gnutls_session_t tls, const struct ksc_secrets *secrets,
 		     struct ksc_keys *keys);
 

@@ -55,6 +55,8 @@ static struct nla_policy policy[KSC_A_CONTEXT_MAX + 1] = {
 	[KSC_A_CONTEXT_GID] = { .type = NLA_U32 },
 	[KSC_A_CONTEXT_TOKEN] = { .maxlen = KSC_MAX_TOKEN },
 	[KSC_A_CONTEXT_DEADLINE] = { .type = NLA_U32 },
+	[KSC_A_CONTEXT_VERDICT] = { .type = NLA_U32 },
+	[KSC_A_CONTEXT_ALERT] = { .type = NLA_U8 },
 };
 
 static void get_name(const struct nlattr *attr, char *name)
@@ -107,6 +109,11 @@ static void read_offer(struct nlattr **attrs, struct ksc_offer *offer)
 	get_address(attrs[KSC_A_CONTEXT_LOCAL], &offer->local);
 	get_address(attrs[KSC_A_CONTEXT_PEER], &offer->peer);
 	get_bytes(attrs[KSC_A_CONTEXT_TOKEN], &offer->token, &offer->token_len);
+	offer->verdict = (enum ksc_verdict)get_number(attrs[KSC_A_CONTEXT_VERDICT],
+						      KSC_VERDICT_NONE);
+	if (attrs[KSC_A_CONTEXT_ALERT])
+		offer->alert = nla_get_u8(attrs[KSC_A_CONTEXT_ALERT]);
+	offer->pick = attrs[KSC_A_CONTEXT_PICK];
 }
 
 static int on_message(struct nl_msg *msg, void *ptr)
@@ -421,6 +428,14 @@ static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct 
 	if (step->status == KSC_STATUS_OK)
 		return put_keys(msg, &step->keys) || put_session(msg, &step->info) ||
 		       (step->tickets && nla_put_flag(msg, KSC_A_CONTEXT_TICKETS)) ? -1 : 0;
+	if (step->status == KSC_STATUS_VERIFY_NEEDED &&
+	    (nla_put_u32(msg, KSC_A_CONTEXT_FAULTS, step->faults) ||
+	     nla_put(msg, KSC_A_CONTEXT_CHAIN, (int)step->chain_len, step->chain) ||
+	     put_name(msg, KSC_A_CONTEXT_TEXT, step->text)))
+		return -1;
+	if (step->status == KSC_STATUS_INCOMPLETE_CREDENTIALS &&
+	    nla_put(msg, KSC_A_CONTEXT_ISSUERS, (int)step->issuers_len, step->issuers))
+		return -1;
 	if (!ksc_status_is_failure(step->status))
 		return 0;
 	if (step->direction != KSC_DIRECTION_NONE &&
@@ -443,7 +458,8 @@ static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct 
 int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 		     const struct ksc_step *step, uint32_t *number)
 {
-	struct nl_msg *msg = nlmsg_alloc_size(step->token_len + MESSAGE_REST);
+	size_t size = step->token_len + step->chain_len + step->issuers_len;
+	struct nl_msg *msg = nlmsg_alloc_size(size + MESSAGE_REST);
 
 	if (!msg)
 		return -ENOMEM;

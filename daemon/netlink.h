@@ -3,6 +3,7 @@
 #ifndef KSC_NETLINK_H
 #define KSC_NETLINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -17,7 +18,8 @@
  * @seq: number of the step
  * @role: our role; this and what follows to @peer only comes with a new context
  * @server_name: for SNI and the name check, or ""
- * @credential: asked for by name, or ""
+ * @credential: asked for by name, or ""; also comes with a token, as the answer to
+ *	KSC_STATUS_INCOMPLETE_CREDENTIALS
  * @alpn: ProtocolNameList
  * @alpn_len: its bytes
  * @verify: what is asked of the peer's certificate
@@ -28,6 +30,9 @@
  * @peer: the peer's
  * @token: bytes from the peer
  * @token_len: how many, perhaps 0
+ * @verdict: on the peer's certificate, if one was asked for
+ * @alert: to reject: which to send, or 0
+ * @pick: client: it wants to be asked for a credential; only comes with a new context
  *
  * Pointers are good while the offer is handled.
  */
@@ -47,6 +52,9 @@ struct ksc_offer {
 	struct sockaddr_storage peer;
 	const uint8_t *token;
 	size_t token_len;
+	enum ksc_verdict verdict;
+	uint8_t alert;
+	bool pick;
 };
 
 /**

@@ -33,6 +33,26 @@ static int header_fault(const uint8_t *in, size_t len, struct ksc_records *recor
 }
 
 /**
+ * ksc_records_alert() - find a fatal alert in the clear at the end of records
+ * @in: the records
+ * @len: their bytes
+ *
+ * Return: the alert's number, -1 when there is none
+ */
+int ksc_records_alert(const uint8_t *in, size_t len)
+{
+	const uint8_t *last;
+
+	if (len < KSC_RECORD_HEADER + 2)
+		return -1;
+	last = in + len - KSC_RECORD_HEADER - 2;
+	if (last[0] != 21 || last[1] != 3 || last[3] != 0 || last[4] != 2 ||
+	    last[5] != GNUTLS_AL_FATAL)
+		return -1;
+	return last[6];
+}
+
+/**
  * ksc_records_scan() - find the whole records at the start of a buffer
  * @in: the buffer
  * @len: its bytes

@@ -23,5 +23,6 @@ struct ksc_records {
 };
 
 void ksc_records_scan(const uint8_t *in, size_t len, struct ksc_records *records);
+int ksc_records_alert(const uint8_t *in, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a step came to: its name for the log, and an end to its secrets. */
+/* What a step came to: its name for the log, GnuTLS's errors, and an end to its secrets. */
 #include <gnutls/gnutls.h>
 
 #include "engine.h"
@@ -11,6 +11,47 @@
 void ksc_step_wipe(struct ksc_step *step)
 {
 	gnutls_memset(step, 0, sizeof(*step));
+}
+
+/**
+ * ksc_status_of() - put GnuTLS's error in the terms of the interface
+ * @tls: the session, or NULL
+ * @rc: what a function returned
+ * @alert: set to the alert that tells the peer, or a negative number
+ *
+ * Return: the status
+ */
+enum ksc_status ksc_status_of(gnutls_session_t tls, int rc, int *alert)
+{
+	*alert = gnutls_error_to_alert(rc, NULL);
+	switch (rc) {
+	case GNUTLS_E_MEMORY_ERROR:
+	case GNUTLS_E_INTERNAL_ERROR:
+	case GNUTLS_E_INVALID_REQUEST:
+	case GNUTLS_E_PUSH_ERROR:
+	case GNUTLS_E_RANDOM_FAILED:
+	case GNUTLS_E_PK_SIGN_FAILED:
+	case GNUTLS_E_LIB_IN_ERROR_STATE:
+		return KSC_STATUS_INTERNAL_ERROR;
+	case GNUTLS_E_NO_CERTIFICATE_FOUND:
+	case GNUTLS_E_CERTIFICATE_REQUIRED:
+		*alert = gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3 ?
+			 GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_HANDSHAKE_FAILURE;
+		return KSC_STATUS_PEER_REJECTED;
+	case GNUTLS_E_CERTIFICATE_ERROR:
+	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
+		return KSC_STATUS_PEER_REJECTED;
+	case GNUTLS_E_DECRYPTION_FAILED:
+		return KSC_STATUS_BAD_RECORD;
+	case GNUTLS_E_RECORD_OVERFLOW:
+	case GNUTLS_E_HANDSHAKE_TOO_LARGE:
+		return KSC_STATUS_RECORD_OVERFLOW;
+	case GNUTLS_E_GOT_APPLICATION_DATA:
+	case GNUTLS_E_REHANDSHAKE:
+		*alert = GNUTLS_A_UNEXPECTED_MESSAGE;
+		break;
+	}
+	return KSC_STATUS_PROTOCOL_ERROR;
 }
 
 /**

@@ -21,8 +21,42 @@ static uint8_t alert_for(unsigned int faults)
 	return GNUTLS_A_BAD_CERTIFICATE;
 }
 
+/* GnuTLS's faults in our terms; what has none there is just invalid. */
+static uint32_t faults_for(unsigned int faults)
+{
+	static const struct {
+		unsigned int theirs;
+		enum ksc_fault ours;
+	} table[] = {
+		{ GNUTLS_CERT_SIGNER_NOT_FOUND, KSC_FAULT_UNKNOWN_ISSUER },
+		{ GNUTLS_CERT_EXPIRED, KSC_FAULT_EXPIRED },
+		{ GNUTLS_CERT_NOT_ACTIVATED, KSC_FAULT_NOT_YET_VALID },
+		{ GNUTLS_CERT_REVOKED, KSC_FAULT_REVOKED },
+		{ GNUTLS_CERT_UNEXPECTED_OWNER, KSC_FAULT_WRONG_NAME },
+		{ GNUTLS_CERT_PURPOSE_MISMATCH, KSC_FAULT_WRONG_PURPOSE },
+		{ GNUTLS_CERT_SIGNER_NOT_CA, KSC_FAULT_BAD_ISSUER },
+		{ GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, KSC_FAULT_BAD_ISSUER },
+		{ GNUTLS_CERT_SIGNATURE_FAILURE, KSC_FAULT_BAD_SIGNATURE },
+		{ GNUTLS_CERT_INSECURE_ALGORITHM, KSC_FAULT_WEAK },
+		{ GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, KSC_FAULT_REVOCATION_UNKNOWN },
+		{ GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE, KSC_FAULT_REVOCATION_UNKNOWN },
+		{ GNUTLS_CERT_MISSING_OCSP_STATUS, KSC_FAULT_REVOCATION_UNKNOWN },
+		{ GNUTLS_CERT_INVALID_OCSP_STATUS, KSC_FAULT_REVOCATION_UNKNOWN },
+	};
+	unsigned int known = GNUTLS_CERT_INVALID;
+	uint32_t ours = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		known |= table[i].theirs;
+		if (faults & table[i].theirs)
+			ours |= table[i].ours;
+	}
+	return !ours || faults & ~known ? ours | KSC_FAULT_INVALID : ours;
+}
+
 static void explain(gnutls_session_t session, unsigned int faults,
-		    const char *name, struct ksc_verdict *verdict)
+		    const char *name, struct ksc_judgement *judgement)
 {
 	struct ksc_peer peer;
 	gnutls_datum_t why = { NULL, 0 };
@@ -37,47 +71,58 @@ static void explain(gnutls_session_t session, unsigned int faults,
 	for (len = (int)why.size; why.data && len && why.data[len - 1] <= ' '; len--)
 		why.data[len - 1] = '\0';
 	/* The subject is the peer's to choose: it may not push out the reason. */
-	len = snprintf(verdict->text, sizeof(verdict->text), "%s (\"%.80s\"%s%.64s)",
+	len = snprintf(judgement->text, sizeof(judgement->text), "%s (\"%.80s\"%s%.64s)",
 		       why.data ? (char *)why.data : "The certificate is not accepted.",
 		       peer.subject, name ? ", wanted: " : "", name ? name : "");
-	if (len >= (int)sizeof(verdict->text))
-		verdict->text[sizeof(verdict->text) - 1] = '\0';
+	if (len >= (int)sizeof(judgement->text))
+		judgement->text[sizeof(judgement->text) - 1] = '\0';
 	gnutls_free(why.data);
 }
 
 /**
  * ksc_verify_peer() - judge the chain that the peer has shown
- * @session: the session, with a chain
+ * @session: the session
  * @role: our role
- * @name: the name or address that the certificate must be for; NULL for any
- * @verdict: filled in
+ * @name: the name or address that the certificate must be for; NULL for any, and
+ *	without one it is for none
+ * @judgement: filled in
  *
- * Return: 0, or a negative GnuTLS error when there is no verdict
+ * Return: 0, or a negative GnuTLS error when there is no judgement
  */
 int ksc_verify_peer(gnutls_session_t session, enum ksc_role role,
-		    const char *name, struct ksc_verdict *verdict)
+		    const char *name, struct ksc_judgement *judgement)
 {
 	gnutls_typed_vdata_st wanted[2] = { { .type = GNUTLS_DT_KEY_PURPOSE_OID } };
-	unsigned int n = 1, faults = 0;
+	unsigned int n = 1, shown = 0, faults = 0;
 	int rc;
 
-	memset(verdict, 0, sizeof(*verdict));
+	memset(judgement, 0, sizeof(*judgement));
+	if (!gnutls_certificate_get_peers(session, &shown) || !shown) {
+		judgement->faults = KSC_FAULT_NO_CERTIFICATE;
+		strcpy(judgement->text, "The peer has shown no certificate.");
+		return 0;
+	}
 	wanted[0].data = (unsigned char *)(role == KSC_ROLE_CLIENT ?
 					   GNUTLS_KP_TLS_WWW_SERVER :
 					   GNUTLS_KP_TLS_WWW_CLIENT);
-	if (name) {
+	if (name && *name) {
 		wanted[n].type = GNUTLS_DT_DNS_HOSTNAME;
 		wanted[n++].data = (unsigned char *)name;
 	}
 	rc = gnutls_certificate_verify_peers(session, wanted, n, &faults);
 	if (rc < 0)
 		return rc;
-	if (!faults) {
-		verdict->accepted = true;
-		return 0;
+	if (name && !*name) {
+		judgement->faults = KSC_FAULT_WRONG_NAME;
+		judgement->alert = GNUTLS_A_BAD_CERTIFICATE;
+		strcpy(judgement->text,
+		       "There is no server name to check the certificate against.");
 	}
-	verdict->alert = alert_for(faults);
-	explain(session, faults, name, verdict);
+	if (!faults)
+		return 0;
+	judgement->faults |= faults_for(faults);
+	judgement->alert = alert_for(faults);
+	explain(session, faults, name, judgement);
 	return 0;
 }
 

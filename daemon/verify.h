@@ -11,13 +11,13 @@
 #define KSC_FINGERPRINT_LEN 32
 
 /**
- * struct ksc_verdict - what came of judging a certificate
- * @accepted: it is good
- * @alert: else the alert to send
- * @text: else why, in words
+ * struct ksc_judgement - what came of judging a certificate
+ * @faults: enum ksc_fault, 0 for a good one
+ * @alert: with faults, the alert to send
+ * @text: with faults, what they are, in words
  */
-struct ksc_verdict {
-	bool accepted;
+struct ksc_judgement {
+	uint32_t faults;
 	uint8_t alert;
 	char text[KSC_MAX_TEXT + 1];
 };
@@ -35,7 +35,7 @@ struct ksc_peer {
 };
 
 int ksc_verify_peer(gnutls_session_t session, enum ksc_role role,
-		    const char *name, struct ksc_verdict *verdict);
+		    const char *name, struct ksc_judgement *judgement);
 int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer);
 
 #endif

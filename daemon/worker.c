@@ -172,6 +172,7 @@ static struct session *new_session(struct ksc_worker *worker, const struct ksc_o
 		.alpn = offer->alpn,
 		.alpn_len = offer->alpn_len,
 		.verify = offer->verify,
+		.pick = offer->pick,
 		.uid = offer->uid,
 		.gid = offer->gid,
 		.peer = &offer->peer,
@@ -235,6 +236,10 @@ static void make_step(struct session *session, const struct ksc_offer *offer)
 	struct ksc_step step;
 	int rc;
 
+	/* Answers, if there was a question. */
+	ksc_engine_pick(session->engine, offer->credential);
+	if (offer->verdict != KSC_VERDICT_NONE)
+		ksc_engine_decide(session->engine, offer->verdict, offer->alert);
 	ksc_engine_step(session->engine, offer->token, offer->token_len, &step);
 	if (worker->draining || worker->kept >= MAX_KEPT)
 		step.tickets = false;

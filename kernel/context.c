@@ -11,12 +11,14 @@
 #include <linux/slab.h>
 
 #include "ksc.h"
+#include "verify.h"
 
 static void ksc_context_release(struct kref *ref)
 {
 	struct ksc_context *ctx = container_of(ref, struct ksc_context, ref);
 
 	ksc_step_free(ctx->step);
+	ksc_question_free(ctx->question);
 	ctx->transport->put(ctx->owner);
 	kfree_rcu(ctx, rcu);
 }
@@ -237,9 +239,13 @@ enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step)
 /**
  * ksc_context_next() - the answer was applied, another step may follow
  * @ctx: the context
+ *
+ * Context: the owner's lock.
  */
 void ksc_context_next(struct ksc_context *ctx)
 {
+	ctx->verdict = KSC_VERDICT_NONE;
+	ctx->credential = NULL;
 	spin_lock(&ctx->lock);
 	ctx->state = KSC_CTX_IDLE;
 	ctx->seq++;

@@ -14,6 +14,7 @@
 #include "ksc.h"
 #include "handle.h"
 #include "netlink-gen.h"
+#include "verify.h"
 
 /* How long until a full netlink queue is tried again */
 #define KSC_RETRY_DELAY		msecs_to_jiffies(5)
@@ -99,6 +100,8 @@ static int ksc_handle_describe(struct sk_buff *msg, void *owner)
 {
 	const struct ksc_handle *h = owner;
 
+	if (h->pick && nla_put_flag(msg, KSC_A_CONTEXT_PICK))
+		return -EMSGSIZE;
 	return ksc_netlink_put_caller(msg, h->kn, &h->opt, h->uid, h->gid);
 }
 
@@ -238,7 +241,7 @@ int ksc_handle_put_step(struct sk_buff *msg, const struct ksc_step *step)
 	    (step->token_len &&
 	     nla_put(msg, KSC_A_CONTEXT_TOKEN, step->token_len, step->token)))
 		return -EMSGSIZE;
-	return ksc_handle_put_session(msg, step);
+	return ksc_question_put(msg, step->question) ?: ksc_handle_put_session(msg, step);
 }
 
 /**
@@ -249,8 +252,10 @@ int ksc_handle_put_step(struct sk_buff *msg, const struct ksc_step *step)
  */
 struct sk_buff *ksc_handle_msg(const struct ksc_step *step)
 {
-	/* 2 KiB hold all that there is besides the token */
-	return genlmsg_new((step ? nla_total_size(step->token_len) : 0) + 2048, GFP_KERNEL);
+	/* 2 KiB hold all that there is besides the token and what is to be judged */
+	size_t len = step ? nla_total_size(step->token_len) + ksc_question_size(step->question) : 0;
+
+	return genlmsg_new(len + 2048, GFP_KERNEL);
 }
 
 /* Context: the handle's lock. The application is told of its last step */

@@ -36,6 +36,7 @@ enum ksc_handle_state {
  * @gid: and that one's group
  * @state: enum ksc_handle_state
  * @told: the application has @step
+ * @pick: it wants to be asked for a credential
  * @seq: number of the request that is under way
  * @daemon: port of a daemon that wants the session's tickets
  * @token: bytes under way
@@ -57,6 +58,7 @@ struct ksc_handle {
 	kgid_t gid;
 	u8 state;
 	bool told;
+	bool pick;
 	u32 seq;
 	u32 daemon;
 	u8 *token;

@@ -8,6 +8,7 @@
 
 #include "ksc.h"
 #include "handle.h"
+#include "verify.h"
 #include "netlink-gen.h"
 
 static unsigned int ksc_max_handshake = KSC_MAX_HANDSHAKE;
@@ -53,6 +54,7 @@ static int ksc_handle_options(struct ksc_handle *h, struct genl_info *info)
 	}
 	if (a[KSC_A_CONTEXT_VERIFY])
 		h->opt.verify = nla_get_u32(a[KSC_A_CONTEXT_VERIFY]);
+	h->pick = a[KSC_A_CONTEXT_PICK];
 	return ksc_handle_name(info, KSC_A_CONTEXT_SERVER_NAME, &h->opt.server_name) ?:
 	       ksc_handle_name(info, KSC_A_CONTEXT_CREDENTIAL, &h->opt.credential) ?:
 	       ksc_handle_name(info, KSC_A_CONTEXT_ALPN, &h->opt.alpn);
@@ -139,6 +141,28 @@ static int ksc_handle_may_step(const struct ksc_handle *h, struct netlink_ext_ac
 	}
 }
 
+/* Context: the handle's lock. Takes the credential that was picked, if one was */
+static int ksc_handle_pick(struct ksc_handle *h, struct genl_info *info)
+{
+	struct nlattr *a = info->attrs[KSC_A_CONTEXT_CREDENTIAL];
+	struct ksc_blob *b = NULL;
+	int err;
+
+	if (!a)
+		return 0;
+	if (!h->step || h->step->status != KSC_STATUS_INCOMPLETE_CREDENTIALS) {
+		NL_SET_ERR_MSG_ATTR(info->extack, a, "no credential was asked for");
+		return -ENODATA;
+	}
+	err = ksc_handle_name(info, KSC_A_CONTEXT_CREDENTIAL, &b);
+	if (err)
+		return err;
+	swap(h->opt.credential, b);
+	h->ctx->credential = h->opt.credential;
+	ksc_blob_put(b);
+	return 0;
+}
+
 static int ksc_handle_step(struct ksc_handle *h, struct genl_info *info)
 {
 	struct nlattr *role = info->attrs[KSC_A_CONTEXT_ROLE];
@@ -158,6 +182,9 @@ static int ksc_handle_step(struct ksc_handle *h, struct genl_info *info)
 		NL_SET_ERR_MSG_ATTR(info->extack, token, "more than a handshake may have");
 		return -EMSGSIZE;
 	}
+	err = ksc_verify_answer(h->ctx, h->step, info) ?: ksc_handle_pick(h, info);
+	if (err)
+		return err;
 	if (len) {
 		h->token = kvmalloc(len, GFP_KERNEL_ACCOUNT);
 		if (!h->token)

@@ -38,6 +38,7 @@
 
 struct genl_info;
 struct ksc_context;
+struct ksc_question;
 struct ksc_tickets;
 
 /* Content of a handshake that a peer may make us carry, in bytes */
@@ -208,6 +209,7 @@ struct ksc_failure {
  * @tx: with ok
  * @rx: with ok
  * @session: with ok; whoever applies the step takes it and clears it here
+ * @question: with verify-needed and incomplete-credentials; likewise
  *
  * Made by ksc_step_parse(), zeroised and freed by ksc_step_free().
  */
@@ -227,6 +229,7 @@ struct ksc_step {
 	struct ksc_key tx;
 	struct ksc_key rx;
 	struct ksc_session *session;
+	struct ksc_question *question;
 };
 
 /* enum ksc_update - a KeyUpdate that is to be sent when there is room for it */
@@ -529,6 +532,7 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 int ksc_getsockopt(struct sock *sk, int level, int optname,
 		   char __user *optval, int __user *optlen);
 struct ksc_blob *ksc_blob_make(bool list, sockptr_t from, unsigned int len);
+void ksc_blob_put(struct ksc_blob *b);
 void ksc_options_copy(struct ksc_options *to, const struct ksc_options *from);
 void ksc_options_free(struct ksc_options *opt);
 
@@ -583,6 +587,10 @@ enum ksc_context_state {
  * @total: bytes of handshake that came from the peer so far
  * @full: bytes in TCP's queue when the receive buffer was found full
  * @full_since: jiffies, when that was
+ * @question: what a socket's application is to judge
+ * @verdict: enum ksc_verdict, goes to the daemon with the next offer
+ * @alert: to reject: the alert's number, or 0
+ * @credential: goes likewise; the owner's, or NULL
  * @id: never used twice in a namespace
  * @kn: namespace
  * @transport: how tokens travel
@@ -590,8 +598,8 @@ enum ksc_context_state {
  * @deadline: jiffies
  * @timer: runs at @deadline, holds a reference
  *
- * @stuck, @total and @full belong to the owner, under its own lock; so does @offered
- * but in state offered, when nobody changes it.
+ * @stuck, @total, @full, @question and @verdict belong to the owner, under its own
+ * lock; so does @offered but in state offered, when nobody changes it.
  */
 struct ksc_context {
 	struct kref ref;
@@ -609,6 +617,10 @@ struct ksc_context {
 	u32 total;
 	u32 full;
 	unsigned long full_since;
+	struct ksc_question *question;
+	u8 verdict;
+	u8 alert;
+	const struct ksc_blob *credential;
 	u64 id;
 	struct ksc_net *kn;
 	const struct ksc_transport *transport;

@@ -34,7 +34,7 @@ static const struct nla_policy ksc_register_do_nl_policy[2] = {
 };
 
 /* request of KSC_CMD_STEP */
-static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_TICKETS + 1] = {
+static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_ISSUERS + 1] = {
 	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
 	[KSC_A_CONTEXT_SEQ] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_TOKEN] = { .type = NLA_BINARY, .len = 64000, },
@@ -47,6 +47,9 @@ static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_TICKETS + 1] 
 	[KSC_A_CONTEXT_KEYS] = NLA_POLICY_NESTED(ksc_keys_nl_policy),
 	[KSC_A_CONTEXT_SESSION] = NLA_POLICY_NESTED(ksc_session_nl_policy),
 	[KSC_A_CONTEXT_TICKETS] = { .type = NLA_FLAG, },
+	[KSC_A_CONTEXT_FAULTS] = { .type = NLA_U32, },
+	[KSC_A_CONTEXT_CHAIN] = { .type = NLA_BINARY, .len = 32768, },
+	[KSC_A_CONTEXT_ISSUERS] = { .type = NLA_BINARY, .len = 32768, },
 };
 
 /* request of KSC_CMD_SOCK_GET */
@@ -66,20 +69,24 @@ static const struct nla_policy ksc_stats_get_do_nl_policy[2] = {
 };
 
 /* request of KSC_CMD_CONTEXT_OPEN */
-static const struct nla_policy ksc_context_open_do_nl_policy[KSC_A_CONTEXT_DEADLINE + 1] = {
+static const struct nla_policy ksc_context_open_do_nl_policy[KSC_A_CONTEXT_PICK + 1] = {
 	[KSC_A_CONTEXT_ROLE] = NLA_POLICY_MAX(NLA_U32, 2),
 	[KSC_A_CONTEXT_SERVER_NAME] = { .type = NLA_NUL_STRING, .len = 255, },
 	[KSC_A_CONTEXT_CREDENTIAL] = { .type = NLA_NUL_STRING, .len = 255, },
 	[KSC_A_CONTEXT_ALPN] = { .type = NLA_BINARY, .len = 512, },
-	[KSC_A_CONTEXT_VERIFY] = NLA_POLICY_MAX(NLA_U32, 3),
+	[KSC_A_CONTEXT_VERIFY] = NLA_POLICY_MAX(NLA_U32, 4),
 	[KSC_A_CONTEXT_DEADLINE] = { .type = NLA_U32, },
+	[KSC_A_CONTEXT_PICK] = { .type = NLA_FLAG, },
 };
 
 /* request of KSC_CMD_CONTEXT_STEP */
-static const struct nla_policy ksc_context_step_do_nl_policy[KSC_A_CONTEXT_TOKEN + 1] = {
+static const struct nla_policy ksc_context_step_do_nl_policy[KSC_A_CONTEXT_VERDICT + 1] = {
 	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
 	[KSC_A_CONTEXT_ROLE] = NLA_POLICY_MAX(NLA_U32, 2),
+	[KSC_A_CONTEXT_CREDENTIAL] = { .type = NLA_NUL_STRING, .len = 255, },
 	[KSC_A_CONTEXT_TOKEN] = { .type = NLA_BINARY, .len = 64000, },
+	[KSC_A_CONTEXT_ALERT] = { .type = NLA_U8, },
+	[KSC_A_CONTEXT_VERDICT] = NLA_POLICY_MAX(NLA_U32, 2),
 };
 
 /* request of KSC_CMD_CONTEXT_GET */

@@ -81,8 +81,9 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 			return mask;
 		fallthrough;
 	case KSC_PHASE_HANDSHAKE:
-	case KSC_PHASE_VERIFY:
 		return mask & ~(in | out | EPOLLRDHUP);
+	case KSC_PHASE_VERIFY:
+		return (mask & ~(in | out | EPOLLRDHUP)) | EPOLLPRI;
 	case KSC_PHASE_ESTABLISHED:
 		break;
 	case KSC_PHASE_FAILED:

@@ -13,6 +13,7 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
+#include "verify.h"
 
 /* How long until a full netlink queue is tried again */
 #define KSC_RETRY_DELAY		msecs_to_jiffies(5)
@@ -152,8 +153,8 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 			       KSC_STATUS_PROTOCOL_ERROR, err, why);
 		return;
 	}
-	/* the client begins without a token; all else waits for more input */
-	if (len <= ctx->stuck && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
+	/* the client begins without a token, and so goes a verdict; all else waits for more */
+	if (len <= ctx->stuck && !ctx->verdict && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
 		if (sk->sk_shutdown & RCV_SHUTDOWN)
 			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0,
 				 KSC_DIRECTION_NONE,
@@ -243,7 +244,7 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 	/* a fatal step still hands out its alert */
 	if (step->token_len) {
 		err = ksc_tx_raw(sk, step->token, step->token_len);
-		if (err && step->status <= KSC_STATUS_INCOMPLETE_MESSAGE) {
+		if (err && step->status <= KSC_STATUS_VERIFY_NEEDED) {
 			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
 				 KSC_DIRECTION_NONE,
 				 "the handshake token could not be sent");
@@ -278,6 +279,9 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 		ctx->stuck = ctx->offered - step->consumed;
 		ksc_context_next(ctx);
 		return;
+	case KSC_STATUS_VERIFY_NEEDED:
+		ksc_verify_begin(sk, ks, step);
+		return;
 	default:
 		ksc_fail(sk, ks, step->status, step->alert, step->direction,
 			 step->text);
@@ -311,7 +315,8 @@ static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 				       "the daemon went away in the middle of the handshake");
 			return;
 		case KSC_NEWS_IDLE:
-			ksc_pump_offer(sk, ks);
+			if (ks->phase != KSC_PHASE_VERIFY)
+				ksc_pump_offer(sk, ks);
 			return;
 		case KSC_NEWS_NONE:
 			return;
@@ -362,6 +367,7 @@ static void ksc_pump_work(struct work_struct *work)
 				ksc_handshake_start(sk, ks);
 			break;
 		case KSC_PHASE_HANDSHAKE:
+		case KSC_PHASE_VERIFY:
 			ksc_pump_handshake(sk, ks);
 			break;
 		case KSC_PHASE_ESTABLISHED:

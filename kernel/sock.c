@@ -27,6 +27,9 @@ static void ksc_data_ready(struct sock *sk)
 	case KSC_PHASE_HANDSHAKE:
 		ksc_pump_kick(ks, 0);
 		break;
+	/* it stays where it is until there is a verdict */
+	case KSC_PHASE_VERIFY:
+		break;
 	case KSC_PHASE_ESTABLISHED:
 		if (ks->rx.closed)
 			break;

@@ -10,8 +10,15 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
+#include "verify.h"
 
-static void ksc_blob_put(struct ksc_blob *b)
+/**
+ * ksc_blob_put() - drop a reference
+ * @b: may be NULL
+ *
+ * Context: any.
+ */
+void ksc_blob_put(struct ksc_blob *b)
 {
 	if (b && refcount_dec_and_test(&b->ref))
 		kfree_rcu(b, rcu);
@@ -196,7 +203,7 @@ static const struct {
 	bool any_time;
 } ksc_ints[] = {
 	{ KSC_ROLE, KSC_ROLE_CLIENT, KSC_ROLE_SERVER },
-	{ KSC_VERIFY, KSC_VERIFY_DEFAULT, KSC_VERIFY_REQUIRE },
+	{ KSC_VERIFY, KSC_VERIFY_DEFAULT, KSC_VERIFY_MANUAL },
 	{ KSC_HANDSHAKE_TIMEOUT, 1, KSC_MAX_HANDSHAKE_TIMEOUT },
 	{ KSC_REKEY_AFTER, INT_MIN, INT_MAX, true },
 	{ KSC_PADDING, 0, KSC_MAX_PAYLOAD, true },
@@ -206,6 +213,7 @@ static const struct {
 	{ KSC_HANDSHAKE, INT_MIN, INT_MAX, true },
 	{ KSC_REKEY, 0, 1, true },
 	{ KSC_CLOSE_NOTIFY, INT_MIN, INT_MAX, true },
+	{ KSC_VERDICT, KSC_VERDICT_ACCEPT, KSC_REJECT_WITH(U8_MAX), true },
 };
 
 /* Context: the socket's lock and ksc_sock.lock */
@@ -256,6 +264,8 @@ static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
 		return ksc_set_rekey(sk, v);
 	if (optname == KSC_CLOSE_NOTIFY)
 		return ksc_set_close_notify(sk);
+	if (optname == KSC_VERDICT)
+		return ksc_set_verdict(sk, v);
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
@@ -314,6 +324,7 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	case KSC_TX_MAX_PAYLOAD:
 	case KSC_RECORD_SIZING:
 	case KSC_CLOSE_NOTIFY:
+	case KSC_VERDICT:
 		return ksc_set_int(sk, optname, optval, optlen);
 	case KSC_ATTACH:
 		return ksc_set_attach(sk, optval, optlen);
@@ -380,6 +391,7 @@ union ksc_optval {
 	int i;
 	struct ksc_info info;
 	struct ksc_error error;
+	struct ksc_verification verification;
 	u8 bytes[KSC_MAX_ALPN];
 };
 
@@ -427,6 +439,9 @@ static int ksc_get(struct sock *sk, int optname, union ksc_optval *v)
 	case KSC_ERROR:
 		ksc_get_error(ks, &v->error);
 		return sizeof(v->error);
+	case KSC_VERIFICATION:
+		return ksc_get_verification(ks, &v->verification) ?:
+		       sizeof(v->verification);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -456,6 +471,8 @@ int ksc_getsockopt(struct sock *sk, int level, int optname,
 
 	if (optname == KSC_DETACH)
 		return ksc_get_detach(sk, optval, optlen);
+	if (optname == KSC_PEER_CHAIN)
+		return ksc_get_chain(sk, optval, optlen);
 
 	if (get_user(room, optlen))
 		return -EFAULT;
@@ -469,7 +486,8 @@ int ksc_getsockopt(struct sock *sk, int level, int optname,
 	release_sock(sk);
 	if (len >= 0) {
 		/* names are all or nothing, structures as much as fits */
-		if (optname == KSC_INFO || optname == KSC_ERROR)
+		if (optname == KSC_INFO || optname == KSC_ERROR ||
+		    optname == KSC_VERIFICATION)
 			len = min(len, room);
 		if (len > room)
 			len = -ERANGE;

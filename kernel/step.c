@@ -7,6 +7,7 @@
 
 #include "ksc.h"
 #include "netlink-gen.h"
+#include "verify.h"
 
 /**
  * ksc_step_free() - zeroise and free a step
@@ -20,6 +21,7 @@ void ksc_step_free(struct ksc_step *step)
 		return;
 	kvfree(step->token);
 	kfree(step->session);
+	ksc_question_free(step->question);
 	kfree_sensitive(step);
 }
 
@@ -206,6 +208,12 @@ struct ksc_step *ksc_step_parse(struct genl_info *info)
 			err = ksc_step_parse_session(step,
 						     a[KSC_A_CONTEXT_SESSION],
 						     extack);
+		if (err)
+			goto fail;
+	}
+	if (step->status == KSC_STATUS_VERIFY_NEEDED ||
+	    step->status == KSC_STATUS_INCOMPLETE_CREDENTIALS) {
+		err = ksc_question_parse(step, a);
 		if (err)
 			goto fail;
 	}

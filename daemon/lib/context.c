@@ -17,14 +17,15 @@
  *
  * Whether the daemon has it, and has it for this user, the first step tells.
  *
- * Return: 0, -EINVAL for a role that is none, -ENAMETOOLONG, or -ENOMEM
+ * Return: 0, -EINVAL for a role or a flag that is none, -ENAMETOOLONG, or -ENOMEM
  */
 int kschannel_acquire_credential(struct kschannel_credential **credential,
 				 const struct kschannel_params *params)
 {
 	struct kschannel_credential *cred;
 
-	if (params->role != KSC_ROLE_CLIENT && params->role != KSC_ROLE_SERVER)
+	if ((params->role != KSC_ROLE_CLIENT && params->role != KSC_ROLE_SERVER) ||
+	    (params->flags & ~KSCHANNEL_PICK))
 		return -EINVAL;
 	if ((params->name && strlen(params->name) > KSC_MAX_NAME) ||
 	    params->alpn_len > KSC_MAX_ALPN)
@@ -35,6 +36,7 @@ int kschannel_acquire_credential(struct kschannel_credential **credential,
 	cred->role = params->role;
 	cred->verify = params->verify;
 	cred->timeout = params->timeout;
+	cred->pick = params->flags & KSCHANNEL_PICK;
 	if (params->name)
 		memcpy(cred->name, params->name, strlen(params->name));
 	if (params->alpn_len)
@@ -51,6 +53,21 @@ int kschannel_acquire_credential(struct kschannel_credential **credential,
 void kschannel_free_credential(struct kschannel_credential *credential)
 {
 	free(credential);
+}
+
+static int step_on(struct kschannel_context *c, const struct kschannel_answer *answer,
+		   unsigned int flags, const void *token, size_t len, struct kschannel_step *step)
+{
+	int rc;
+
+	if (c->pending)
+		return -EBUSY;
+	rc = kschannel_msg_step(c, answer, token, len);
+	if (!rc)
+		rc = kschannel_msg_await(c, !(flags & KSCHANNEL_NONBLOCK));
+	if (!rc)
+		*step = c->step;
+	return rc;
 }
 
 static int make_step(struct kschannel_context **context, const struct kschannel_credential *cred,
@@ -74,15 +91,8 @@ static int make_step(struct kschannel_context **context, const struct kschannel_
 		*context = c;
 	} else if (c->role != cred->role) {
 		return -EPROTOTYPE;
-	} else if (c->pending) {
-		return -EBUSY;
 	}
-	rc = kschannel_msg_step(c, token, len);
-	if (!rc)
-		rc = kschannel_msg_await(c, !(flags & KSCHANNEL_NONBLOCK));
-	if (!rc)
-		*step = c->step;
-	return rc;
+	return step_on(c, &(struct kschannel_answer) { 0 }, flags, token, len, step);
 }
 
 /**
@@ -133,6 +143,59 @@ int kschannel_accept_context(struct kschannel_context **context,
 }
 
 /**
+ * kschannel_judge_peer() - make the step that follows KSC_STATUS_VERIFY_NEEDED
+ * @context: the context
+ * @verdict: KSC_VERDICT_ACCEPT or KSC_VERDICT_REJECT
+ * @alert: to reject: number of the alert that tells the peer, or 0 for bad_certificate
+ * @flags: KSCHANNEL_NONBLOCK
+ * @token: bytes from the peer that no step has used up
+ * @len: how many, perhaps 0
+ * @step: gets the outcome; of a rejection, KSC_STATUS_PEER_REJECTED
+ *
+ * Return: as kschannel_initialize_context(); -ENODATA when no verdict is awaited
+ */
+int kschannel_judge_peer(struct kschannel_context *context, enum ksc_verdict verdict,
+			 uint8_t alert, unsigned int flags, const void *token, size_t len,
+			 struct kschannel_step *step)
+{
+	const struct kschannel_answer answer = { .verdict = verdict, .alert = alert };
+
+	if ((flags & ~KSCHANNEL_NONBLOCK) ||
+	    (verdict != KSC_VERDICT_ACCEPT && verdict != KSC_VERDICT_REJECT))
+		return -EINVAL;
+	return step_on(context, &answer, flags, token, len, step);
+}
+
+/**
+ * kschannel_pick_credential() - make the step that follows KSC_STATUS_INCOMPLETE_CREDENTIALS
+ * @context: the context
+ * @name: name in kschanneld.conf(5) of the credential whose certificate is to be shown, or
+ *	NULL for none, on purpose
+ * @flags: KSCHANNEL_NONBLOCK
+ * @token: bytes from the peer that no step has used up
+ * @len: how many, perhaps 0
+ * @step: gets the outcome; KSC_STATUS_NO_CREDENTIALS where there is none of that name with
+ *	a certificate, KSC_STATUS_ACCESS_DENIED when it is not for this user
+ *
+ * Return: as kschannel_initialize_context(); -ENODATA when none was asked for, and
+ * -ENAMETOOLONG
+ */
+int kschannel_pick_credential(struct kschannel_context *context, const char *name,
+			      unsigned int flags, const void *token, size_t len,
+			      struct kschannel_step *step)
+{
+	const struct kschannel_answer answer = { .credential = name };
+
+	if (flags & ~KSCHANNEL_NONBLOCK)
+		return -EINVAL;
+	if (name && strlen(name) > KSC_MAX_NAME)
+		return -ENAMETOOLONG;
+	if (!context->pending && context->step.status != KSC_STATUS_INCOMPLETE_CREDENTIALS)
+		return -ENODATA;
+	return step_on(context, &answer, flags, token, len, step);
+}
+
+/**
  * kschannel_result() - take the outcome of a step that was not waited for
  * @context: the context
  * @step: gets the outcome
@@ -172,6 +235,7 @@ void kschannel_delete_context(struct kschannel_context *context)
 	/* the context goes with the socket that has it */
 	nl_socket_free(context->sock);
 	free(context->token);
+	free(context->list);
 	free(context);
 }
 

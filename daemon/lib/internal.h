@@ -16,6 +16,7 @@
  * @alpn_len: its bytes
  * @verify: what is asked of the peer's certificate
  * @timeout: milliseconds
+ * @pick: it wants to be asked for another
  */
 struct kschannel_credential {
 	enum ksc_role role;
@@ -24,6 +25,19 @@ struct kschannel_credential {
 	size_t alpn_len;
 	enum ksc_verify verify;
 	unsigned int timeout;
+	bool pick;
+};
+
+/**
+ * struct kschannel_answer - what a step brings besides the token
+ * @verdict: after KSC_STATUS_VERIFY_NEEDED, else KSC_VERDICT_NONE
+ * @alert: to reject: which to send, or 0
+ * @credential: after KSC_STATUS_INCOMPLETE_CREDENTIALS, a name, else NULL
+ */
+struct kschannel_answer {
+	enum ksc_verdict verdict;
+	uint8_t alert;
+	const char *credential;
 };
 
 /**
@@ -40,6 +54,7 @@ struct kschannel_credential {
  * @step: the last step's outcome
  * @token: bytes for the peer
  * @token_size: room there
+ * @list: what is to be judged, or to pick by
  * @info: with KSC_STATUS_OK
  */
 struct kschannel_context {
@@ -55,12 +70,14 @@ struct kschannel_context {
 	struct kschannel_step step;
 	uint8_t *token;
 	size_t token_size;
+	uint8_t *list;
 	struct ksc_info info;
 };
 
 int kschannel_msg_open(struct kschannel_context *context,
 		       const struct kschannel_credential *credential, const char *target);
-int kschannel_msg_step(struct kschannel_context *context, const void *token, size_t len);
+int kschannel_msg_step(struct kschannel_context *context, const struct kschannel_answer *answer,
+		       const void *token, size_t len);
 int kschannel_msg_await(struct kschannel_context *context, bool wait);
 
 #endif

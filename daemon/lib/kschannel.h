@@ -21,6 +21,9 @@ extern "C" {
 /* Don't wait for the daemon: -EAGAIN, then poll kschannel_fd() and kschannel_result() */
 #define KSCHANNEL_NONBLOCK (1U << 0)
 
+/* Have steps come to KSC_STATUS_INCOMPLETE_CREDENTIALS */
+#define KSCHANNEL_PICK (1U << 1)
+
 struct kschannel_credential;
 struct kschannel_context;
 
@@ -34,6 +37,7 @@ struct kschannel_context;
  * @verify: what is asked of the peer's certificate
  * @timeout: milliseconds that a handshake may take, up to KSC_MAX_HANDSHAKE_TIMEOUT,
  *	or 0 for KSC_DEFAULT_HANDSHAKE_TIMEOUT
+ * @flags: KSCHANNEL_PICK, for a client's that has no certificate, or 0
  */
 struct kschannel_params {
 	enum ksc_role role;
@@ -42,6 +46,7 @@ struct kschannel_params {
 	size_t alpn_len;
 	enum ksc_verify verify;
 	unsigned int timeout;
+	unsigned int flags;
 };
 
 /**
@@ -50,6 +55,10 @@ struct kschannel_params {
  *	KSC_STATUS_CONTINUE_NEEDED: send the token if there is one; step again with
  *	what is left of the input, if anything, else wait for more.
  *	KSC_STATUS_INCOMPLETE_MESSAGE: nothing happened; step again with more.
+ *	KSC_STATUS_VERIFY_NEEDED, with KSC_VERIFY_MANUAL alone: send the token if there
+ *	is one, judge the peer and go on by kschannel_judge_peer().
+ *	KSC_STATUS_INCOMPLETE_CREDENTIALS, with KSCHANNEL_PICK alone: send the token if
+ *	there is one and go on by kschannel_pick_credential().
  *	Any other: it has failed; send the token, which is an alert, and delete it
  * @consumed: bytes of the input that were used up, from its start; with
  *	KSC_STATUS_OK the rest goes to kschannel_attach()
@@ -58,7 +67,17 @@ struct kschannel_params {
  * @token_len: how many, perhaps 0
  * @alert: the TLS alert, if @direction says that there was one
  * @direction: which way it went
- * @text: with a failure, one line that explains it, else empty
+ * @text: with a failure, one line that explains it; with KSC_STATUS_VERIFY_NEEDED,
+ *	the faults in words; else empty
+ * @faults: with KSC_STATUS_VERIFY_NEEDED, enum ksc_fault, 0 for none
+ * @chain: with KSC_STATUS_VERIFY_NEEDED, the peer's certificates in DER, its own
+ *	first, each after its length in three bytes, the highest first; valid until the
+ *	context's next step or deletion
+ * @chain_len: its bytes, up to KSC_MAX_CHAIN
+ * @issuers: with KSC_STATUS_INCOMPLETE_CREDENTIALS, DER names of the issuers that the
+ *	server accepts, each after its length in two bytes, the highest first; valid like
+ *	@chain
+ * @issuers_len: its bytes, up to KSC_MAX_CHAIN; 0 says nothing
  */
 struct kschannel_step {
 	enum ksc_status status;
@@ -69,6 +88,11 @@ struct kschannel_step {
 	uint8_t alert;
 	enum ksc_direction direction;
 	char text[KSC_MAX_TEXT + 1];
+	uint32_t faults;
+	const void *chain;
+	size_t chain_len;
+	const void *issuers;
+	size_t issuers_len;
 };
 
 /**
@@ -94,6 +118,12 @@ int kschannel_initialize_context(struct kschannel_context **context,
 int kschannel_accept_context(struct kschannel_context **context,
 			     const struct kschannel_credential *credential, unsigned int flags,
 			     const void *token, size_t len, struct kschannel_step *step);
+int kschannel_judge_peer(struct kschannel_context *context, enum ksc_verdict verdict,
+			 uint8_t alert, unsigned int flags, const void *token, size_t len,
+			 struct kschannel_step *step);
+int kschannel_pick_credential(struct kschannel_context *context, const char *name,
+			      unsigned int flags, const void *token, size_t len,
+			      struct kschannel_step *step);
 int kschannel_result(struct kschannel_context *context, struct kschannel_step *step);
 int kschannel_fd(const struct kschannel_context *context);
 void kschannel_delete_context(struct kschannel_context *context);

@@ -16,6 +16,7 @@
 
 /* Everything that may be around a token in a message. */
 #define MESSAGE_REST 4096
+#define MESSAGE_MAX (KSC_MAX_TOKEN + KSC_MAX_CHAIN + MESSAGE_REST)
 
 static uint32_t number(const struct nlattr *attr)
 {
@@ -66,6 +67,31 @@ static int take_token(struct kschannel_context *c, const struct nlattr *attr)
 	return 0;
 }
 
+/* There is a chain, or a list of issuers, or neither. */
+static int take_list(struct kschannel_context *c, struct nlattr **tb)
+{
+	const struct nlattr *chain = tb[KSC_A_CONTEXT_CHAIN];
+	const struct nlattr *attr = chain ? chain : tb[KSC_A_CONTEXT_ISSUERS];
+	size_t len = attr ? (size_t)nla_len(attr) : 0;
+
+	free(c->list);
+	c->list = NULL;
+	if (!len)
+		return 0;
+	c->list = malloc(len);
+	if (!c->list)
+		return -ENOMEM;
+	memcpy(c->list, nla_data(attr), len);
+	if (chain) {
+		c->step.chain = c->list;
+		c->step.chain_len = len;
+	} else {
+		c->step.issuers = c->list;
+		c->step.issuers_len = len;
+	}
+	return 0;
+}
+
 static int take_step(struct kschannel_context *c, struct nlattr **tb)
 {
 	struct kschannel_step *step = &c->step;
@@ -83,8 +109,9 @@ static int take_step(struct kschannel_context *c, struct nlattr **tb)
 		c->info.cipher_suite = nla_get_u16(tb[KSC_A_CONTEXT_SUITE]);
 		take_session(&c->info, tb[KSC_A_CONTEXT_SESSION]);
 	}
+	step->faults = number(tb[KSC_A_CONTEXT_FAULTS]);
 	c->pending = false;
-	return take_token(c, tb[KSC_A_CONTEXT_TOKEN]);
+	return take_list(c, tb) ?: take_token(c, tb[KSC_A_CONTEXT_TOKEN]);
 }
 
 static int take_message(struct kschannel_context *c, struct nlmsghdr *head)
@@ -115,14 +142,14 @@ static int take_message(struct kschannel_context *c, struct nlmsghdr *head)
 /* Takes what one datagram has. -EAGAIN when there is none. */
 static int receive(struct kschannel_context *c)
 {
-	uint8_t *buf = malloc(KSC_MAX_TOKEN + MESSAGE_REST);
+	uint8_t *buf = malloc(MESSAGE_MAX);
 	struct nlmsghdr *head = (struct nlmsghdr *)buf;
 	ssize_t got;
 	int rc = 0, left;
 
 	if (!buf)
 		return -ENOMEM;
-	got = recv(nl_socket_get_fd(c->sock), buf, KSC_MAX_TOKEN + MESSAGE_REST, MSG_DONTWAIT);
+	got = recv(nl_socket_get_fd(c->sock), buf, MESSAGE_MAX, MSG_DONTWAIT);
 	if (got < 0) {
 		rc = -errno;
 		if (rc == -ENOBUFS) {
@@ -175,6 +202,7 @@ static int put_params(struct nl_msg *msg, const struct kschannel_credential *cre
 {
 	if (nla_put_u32(msg, KSC_A_CONTEXT_ROLE, cred->role) ||
 	    nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, cred->verify) ||
+	    (cred->pick && nla_put_flag(msg, KSC_A_CONTEXT_PICK)) ||
 	    (cred->timeout && nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE, cred->timeout)) ||
 	    (target && *target && nla_put_string(msg, KSC_A_CONTEXT_SERVER_NAME, target)) ||
 	    (*cred->name && nla_put_string(msg, KSC_A_CONTEXT_CREDENTIAL, cred->name)) ||
@@ -221,12 +249,14 @@ int kschannel_msg_open(struct kschannel_context *c, const struct kschannel_crede
 /**
  * kschannel_msg_step() - offer a token
  * @c: the context
+ * @answer: what goes with it
  * @token: the token
  * @len: its bytes; no more than KSC_MAX_TOKEN are offered at once
  *
  * Return: 0 or a negative errno
  */
-int kschannel_msg_step(struct kschannel_context *c, const void *token, size_t len)
+int kschannel_msg_step(struct kschannel_context *c, const struct kschannel_answer *answer,
+		       const void *token, size_t len)
 {
 	struct nl_msg *msg;
 	int rc;
@@ -238,6 +268,11 @@ int kschannel_msg_step(struct kschannel_context *c, const void *token, size_t le
 		return -ENOMEM;
 	if (nla_put_u64(msg, KSC_A_CONTEXT_ID, c->id) ||
 	    nla_put_u32(msg, KSC_A_CONTEXT_ROLE, c->role) ||
+	    (answer->verdict != KSC_VERDICT_NONE &&
+	     nla_put_u32(msg, KSC_A_CONTEXT_VERDICT, answer->verdict)) ||
+	    (answer->alert && nla_put_u8(msg, KSC_A_CONTEXT_ALERT, answer->alert)) ||
+	    (answer->credential &&
+	     nla_put_string(msg, KSC_A_CONTEXT_CREDENTIAL, answer->credential)) ||
 	    (len && nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)len, token))) {
 		nlmsg_free(msg);
 		return -ENOMEM;

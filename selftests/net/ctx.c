@@ -51,6 +51,7 @@ static void take_session(struct ctx_result *r, struct nlattr *nest)
 static void take_result(struct ctx_result *r, struct nlattr **tb)
 {
 	const struct nlattr *token = tb[KSC_A_CONTEXT_TOKEN];
+	const struct nlattr *chain = tb[KSC_A_CONTEXT_CHAIN];
 
 	memset(r, 0, offsetof(struct ctx_result, token));
 	r->status = number(tb[KSC_A_CONTEXT_STATUS]);
@@ -67,6 +68,14 @@ static void take_result(struct ctx_result *r, struct nlattr **tb)
 	if (tb[KSC_A_CONTEXT_TEXT])
 		nla_strlcpy(r->text, tb[KSC_A_CONTEXT_TEXT], sizeof(r->text));
 	take_session(r, tb[KSC_A_CONTEXT_SESSION]);
+	r->faults = number(tb[KSC_A_CONTEXT_FAULTS]);
+	r->has_issuers = tb[KSC_A_CONTEXT_ISSUERS];
+	if (r->has_issuers)
+		r->issuers_len = (size_t)nla_len(tb[KSC_A_CONTEXT_ISSUERS]);
+	if (chain) {
+		r->chain_len = (size_t)nla_len(chain);
+		memcpy(r->chain, nla_data(chain), r->chain_len);
+	}
 	if (token) {
 		r->token_len = (size_t)nla_len(token);
 		memcpy(r->token, nla_data(token), r->token_len);
@@ -120,6 +129,8 @@ int ctx_try_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_
 	}
 	if (opts->verify)
 		nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, (uint32_t)opts->verify);
+	if (opts->pick)
+		nla_put_flag(msg, KSC_A_CONTEXT_PICK);
 	if (opts->timeout)
 		nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE, opts->timeout);
 	return do_request(ctx, msg);
@@ -212,6 +223,77 @@ int ctx_try_offer(struct ctx *ctx, int role, const void *token, size_t len)
 }
 
 /**
+ * ctx_try_judge() - say how to go on after verify-needed, perhaps in vain
+ * @ctx: the context; what has come goes along
+ * @verdict: enum ksc_verdict
+ * @alert: to reject: which alert, or 0
+ * Return: the negative errno, or 0
+ */
+int ctx_try_judge(struct ctx *ctx, int verdict, uint8_t alert)
+{
+	struct nl_msg *msg = tnl_request(ctx->nl, KSC_CMD_CONTEXT_STEP);
+
+	nla_put_u64(msg, KSC_A_CONTEXT_ID, ctx->id);
+	nla_put_u32(msg, KSC_A_CONTEXT_VERDICT, (uint32_t)verdict);
+	if (alert)
+		nla_put_u8(msg, KSC_A_CONTEXT_ALERT, alert);
+	if (ctx->in_len)
+		nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)ctx->in_len, ctx->in);
+	return do_request(ctx, msg);
+}
+
+/* What the step has not used up stays for the next. */
+static void eat(struct ctx *ctx)
+{
+	assert_in_range(ctx->last.consumed, 0, ctx->in_len);
+	ctx->in_len -= ctx->last.consumed;
+	memmove(ctx->in, ctx->in + ctx->last.consumed, ctx->in_len);
+}
+
+/**
+ * ctx_judge() - say how to go on after verify-needed, and wait for what comes of it
+ * @ctx: the context; what has come goes along
+ * @verdict: accept or reject
+ * @alert: to reject: which alert, or 0
+ */
+void ctx_judge(struct ctx *ctx, enum ksc_verdict verdict, uint8_t alert)
+{
+	assert_int_equal(ctx_try_judge(ctx, verdict, alert), 0);
+	ctx_await(ctx);
+	eat(ctx);
+}
+
+/**
+ * ctx_try_pick() - say how to go on after incomplete-credentials, perhaps in vain
+ * @ctx: the context; what has come goes along
+ * @credential: its name, or NULL for none
+ * Return: the negative errno, or 0
+ */
+int ctx_try_pick(struct ctx *ctx, const char *credential)
+{
+	struct nl_msg *msg = tnl_request(ctx->nl, KSC_CMD_CONTEXT_STEP);
+
+	nla_put_u64(msg, KSC_A_CONTEXT_ID, ctx->id);
+	if (credential)
+		nla_put_string(msg, KSC_A_CONTEXT_CREDENTIAL, credential);
+	if (ctx->in_len)
+		nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)ctx->in_len, ctx->in);
+	return do_request(ctx, msg);
+}
+
+/**
+ * ctx_pick() - say how to go on after incomplete-credentials, and wait for what comes of it
+ * @ctx: the context; what has come goes along
+ * @credential: its name, or NULL for none
+ */
+void ctx_pick(struct ctx *ctx, const char *credential)
+{
+	assert_int_equal(ctx_try_pick(ctx, credential), 0);
+	ctx_await(ctx);
+	eat(ctx);
+}
+
+/**
  * ctx_await() - wait for what a step comes to
  * @ctx: the context
  */
@@ -238,6 +320,21 @@ void ctx_step(struct ctx *ctx, const void *token, size_t len)
 	ctx_await(ctx);
 }
 
+/* The question may have come with a change_cipher_spec (RFC 8446 D.4): it goes first */
+static void judge_at_once(struct ctx *ctx)
+{
+	size_t len = ctx->last.token_len;
+	uint8_t first[64];
+
+	assert_in_range(len, 0, sizeof(first));
+	memcpy(first, ctx->last.token, len);
+	ctx_judge(ctx, ctx->verdict, 0);
+	assert_in_range(ctx->last.token_len, 0, sizeof(ctx->last.token) - len);
+	memmove(ctx->last.token + len, ctx->last.token, ctx->last.token_len);
+	memcpy(ctx->last.token, first, len);
+	ctx->last.token_len += len;
+}
+
 /**
  * ctx_feed() - bytes have come: step with all that there are
  * @ctx: the context
@@ -251,9 +348,9 @@ void ctx_feed(struct ctx *ctx, const void *data, size_t len)
 		memcpy(ctx->in + ctx->in_len, data, len);
 	ctx->in_len += len;
 	ctx_step(ctx, ctx->in, ctx->in_len);
-	assert_in_range(ctx->last.consumed, 0, ctx->in_len);
-	ctx->in_len -= ctx->last.consumed;
-	memmove(ctx->in, ctx->in + ctx->last.consumed, ctx->in_len);
+	eat(ctx);
+	if (ctx->last.status == KSC_STATUS_VERIFY_NEEDED && ctx->verdict != KSC_VERDICT_NONE)
+		judge_at_once(ctx);
 }
 
 /**

@@ -53,6 +53,7 @@ struct t_addr {
  * @alpn: KSC_ALPN, protocols with commas between
  * @verify: KSC_VERIFY
  * @timeout: KSC_HANDSHAKE_TIMEOUT
+ * @pick: contexts: ask when the server wants a certificate
  */
 struct t_opts {
 	bool by_proto;
@@ -62,6 +63,7 @@ struct t_opts {
 	const char *alpn;
 	int verify;
 	unsigned int timeout;
+	bool pick;
 };
 
 /* A client that knows the name of the test server. */

@@ -164,6 +164,94 @@ static void test_failure(void **state)
 	assert_int_equal(kschannel_query_info(client.ctx, &info), -ENOTCONN);
 }
 
+/* The client judges: both are at the point where it has to. */
+static void open_manual(void)
+{
+	const struct kschannel_params params = { .role = KSC_ROLE_CLIENT,
+						 .verify = KSC_VERIFY_MANUAL };
+
+	kschannel_free_credential(client.cred);
+	assert_int_equal(kschannel_acquire_credential(&client.cred, &params), 0);
+	handshake();
+	assert_int_equal(client.step.status, KSC_STATUS_VERIFY_NEEDED);
+	assert_true(client.step.chain_len > 3);
+	assert_int_equal(((const uint8_t *)client.step.chain)[3], 0x30);
+}
+
+static int judge(enum ksc_verdict verdict, uint8_t alert)
+{
+	int rc = kschannel_judge_peer(client.ctx, verdict, alert, 0, client.in, client.len,
+				      &client.step);
+
+	if (!rc)
+		client.len -= client.step.consumed;
+	return rc;
+}
+
+static void test_manual(void **state)
+{
+	struct ksc_info info;
+
+	(void)state;
+	target = "wrong.test";
+	open_manual();
+	assert_int_equal(client.step.faults, KSC_FAULT_WRONG_NAME);
+	assert_non_null(strstr(client.step.text, "wrong.test"));
+	assert_int_equal(kschannel_query_info(client.ctx, &info), -ENOTCONN);
+	assert_int_equal(side_step(&client, 0), -EINVAL);
+	assert_int_equal(judge(KSC_VERDICT_NONE, 0), -EINVAL);
+	assert_int_equal(kschannel_judge_peer(server.ctx, KSC_VERDICT_ACCEPT, 0, 0, NULL, 0,
+					      &server.step), -ENODATA);
+	assert_int_equal(judge(KSC_VERDICT_ACCEPT, 0), 0);
+	assert_int_equal(client.step.status, KSC_STATUS_OK);
+	assert_int_equal(client.step.chain_len, 0);
+	side_take(&server, &client.step);
+	assert_int_equal(side_step(&server, 0), 0);
+	assert_int_equal(server.step.status, KSC_STATUS_OK);
+	assert_int_equal(judge(KSC_VERDICT_ACCEPT, 0), -EISCONN);
+}
+
+static void test_manual_reject(void **state)
+{
+	(void)state;
+	open_manual();
+	assert_int_equal(client.step.faults, 0);
+	assert_int_equal(judge(KSC_VERDICT_REJECT, 46), 0);
+	assert_int_equal(client.step.status, KSC_STATUS_PEER_REJECTED);
+	assert_int_equal(client.step.alert, 46);
+	side_take(&server, &client.step);
+	assert_int_equal(side_step(&server, 0), 0);
+	assert_int_equal(server.step.status, KSC_STATUS_ALERT_RECEIVED);
+	assert_int_equal(server.step.alert, 46);
+	assert_int_equal(judge(KSC_VERDICT_ACCEPT, 0), -ECONNABORTED);
+}
+
+static void test_pick(void **state)
+{
+	struct kschannel_params params = { .role = KSC_ROLE_CLIENT, .flags = KSCHANNEL_PICK };
+
+	(void)state;
+	kschannel_free_credential(client.cred);
+	kschannel_free_credential(server.cred);
+	assert_int_equal(kschannel_acquire_credential(&client.cred, &params), 0);
+	params = (struct kschannel_params) { .role = KSC_ROLE_SERVER, .name = "mutual" };
+	assert_int_equal(kschannel_acquire_credential(&server.cred, &params), 0);
+	handshake();
+	assert_int_equal(client.step.status, KSC_STATUS_INCOMPLETE_CREDENTIALS);
+	assert_true(client.step.issuers_len > 2);
+	assert_int_equal(((const uint8_t *)client.step.issuers)[2], 0x30);
+	assert_int_equal(judge(KSC_VERDICT_ACCEPT, 0), -ENODATA);
+	assert_int_equal(kschannel_pick_credential(server.ctx, NULL, 0, NULL, 0, &server.step),
+			 -ENODATA);
+	assert_int_equal(kschannel_pick_credential(client.ctx, "client", 0, client.in, client.len,
+						   &client.step), 0);
+	assert_int_equal(client.step.status, KSC_STATUS_OK);
+	assert_int_equal(client.step.issuers_len, 0);
+	side_take(&server, &client.step);
+	assert_int_equal(side_step(&server, 0), 0);
+	assert_int_equal(server.step.status, KSC_STATUS_OK);
+}
+
 static void test_misuse(void **state)
 {
 	struct kschannel_params params = { .role = KSC_ROLE_UNSPEC };
@@ -262,6 +350,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_loop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_manual, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_manual_reject, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pick, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_misuse, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nonblock, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_examples, setup, teardown),

@@ -63,6 +63,20 @@ void side_free(struct side *side)
 	free(side);
 }
 
+/* What is to be judged goes with the step. */
+static void note_question(struct side *side)
+{
+	struct ksc_step *step = &side->step;
+
+	assert_true(step->chain_len <= sizeof(side->question.chain));
+	side->question.faults = step->faults;
+	memcpy(side->question.text, step->text, sizeof(step->text));
+	memcpy(side->question.chain, step->chain, step->chain_len);
+	side->question.chain_len = step->chain_len;
+	side->asked++;
+	assert_int_equal(step->faults != 0, strlen(step->text) > 0);
+}
+
 /*
  * One step on the first @len bytes of what has come, checked against what every
  * step has to keep to. The input is a copy of just that size, so that reading
@@ -85,7 +99,9 @@ enum ksc_status side_step(struct side *side, size_t len)
 		assert_int_equal(step->token_len, 0);
 		assert_true(step->need > 0);
 	}
-	if (ksc_status_is_failure(step->status))
+	if (step->status == KSC_STATUS_VERIFY_NEEDED)
+		note_question(side);
+	else if (ksc_status_is_failure(step->status))
 		assert_true(strlen(step->text) > 0);
 	else
 		assert_string_equal(step->text, "");
@@ -102,6 +118,13 @@ static bool is_over(const struct side *side)
 {
 	return side->steps && (side->step.status == KSC_STATUS_OK ||
 			       ksc_status_is_failure(side->step.status));
+}
+
+/* Say how to go on, and step with all that has come. */
+enum ksc_status side_decide(struct side *side, enum ksc_verdict verdict, uint8_t alert)
+{
+	ksc_engine_decide(side->engine, verdict, alert);
+	return side_step(side, side->in.len);
 }
 
 /* Bytes come in, @chunk at a time, and each time a step is made on all there are. */
@@ -122,6 +145,13 @@ enum ksc_status side_deliver(struct side *side, const uint8_t *data, size_t len,
 					assert_true(side->step.need <= len);
 				break;
 			}
+			if (side->step.status == KSC_STATUS_INCOMPLETE_CREDENTIALS)
+				break;
+			if (side->step.status == KSC_STATUS_VERIFY_NEEDED) {
+				if (side->verdict == KSC_VERDICT_NONE)
+					break;
+				side_decide(side, side->verdict, 0);
+			}
 			if (!is_over(side))
 				assert_true(side->in.len < before);
 		}
@@ -132,12 +162,18 @@ enum ksc_status side_deliver(struct side *side, const uint8_t *data, size_t len,
 /* A whole handshake with a library's peer; @chunk bytes at a time reach us. */
 enum ksc_status shake(struct side *side, struct peer *peer, size_t chunk)
 {
-	int rc = PEER_WANTS_MORE, idle = 0;
-
 	if (!peer->options.server)
-		rc = peer->type->handshake(peer);
+		peer->type->handshake(peer);
 	else
 		side_step(side, 0);
+	return shake_on(side, peer, chunk);
+}
+
+/* The rest of one. */
+enum ksc_status shake_on(struct side *side, struct peer *peer, size_t chunk)
+{
+	int rc = peer->done ? PEER_DONE : PEER_WANTS_MORE, idle = 0;
+
 	while (idle < 2) {
 		static uint8_t flight[sizeof(peer->out.data)];
 		size_t len = peer->out.len;

@@ -23,6 +23,9 @@
  * @out: for the peer
  * @step: the last step
  * @steps: how many were made
+ * @verdict: what is said to verify-needed at once; none has it said by side_decide()
+ * @asked: how often it was
+ * @question: what was to be judged, the last time
  */
 struct side {
 	struct ksc_engine *engine;
@@ -30,6 +33,14 @@ struct side {
 	struct wire out;
 	struct ksc_step step;
 	unsigned int steps;
+	enum ksc_verdict verdict;
+	unsigned int asked;
+	struct {
+		uint32_t faults;
+		char text[KSC_MAX_TEXT + 1];
+		uint8_t chain[KSC_MAX_CHAIN];
+		size_t chain_len;
+	} question;
 };
 
 /* What a credential of the tests is made of; zeros are defaults. */
@@ -55,8 +66,10 @@ struct ksc_credentials *creds_new(const struct cred_options *list, size_t n);
 struct side *side_new(const struct ksc_engine_params *params);
 void side_free(struct side *side);
 enum ksc_status side_step(struct side *side, size_t len);
+enum ksc_status side_decide(struct side *side, enum ksc_verdict verdict, uint8_t alert);
 enum ksc_status side_deliver(struct side *side, const uint8_t *data, size_t len, size_t chunk);
 enum ksc_status shake(struct side *side, struct peer *peer, size_t chunk);
+enum ksc_status shake_on(struct side *side, struct peer *peer, size_t chunk);
 enum ksc_status shake_sides(struct side *client, struct side *server);
 void prove_keys(struct side *side, struct peer *peer);
 

@@ -93,6 +93,7 @@ struct half {
 	bool over;
 };
 
+/* What is asked is answered at once. */
 static void half_step(struct half *half, struct half *other)
 {
 	armed = countdown > 0;
@@ -105,6 +106,13 @@ static void half_step(struct half *half, struct half *other)
 		     ksc_status_is_failure(half->step.status);
 	wire_eat(&half->in, half->step.consumed);
 	wire_put(&other->in, half->step.token, half->step.token_len);
+	if (half->step.status == KSC_STATUS_VERIFY_NEEDED)
+		ksc_engine_decide(half->engine, KSC_VERDICT_ACCEPT, 0);
+	else if (half->step.status == KSC_STATUS_INCOMPLETE_CREDENTIALS)
+		ksc_engine_pick(half->engine, NULL);
+	else
+		return;
+	half_step(half, other);
 }
 
 static bool idle(const struct half *half)
@@ -114,11 +122,13 @@ static bool idle(const struct half *half)
 }
 
 /* Two engines, with the @at'th allocation refused; true if there were that many. */
-static bool handshake_without(unsigned int at, struct ksc_credentials *creds, bool *ok)
+static bool handshake_without(unsigned int at, struct ksc_credentials *creds,
+			      enum ksc_verify verify, bool *ok)
 {
 	static struct half client, server;
 	struct ksc_engine_params params = {
 		.credentials = creds, .role = KSC_ROLE_CLIENT, .server_name = "server.test",
+		.verify = verify, .pick = true,
 	};
 	unsigned int rounds = 0;
 	bool failed;
@@ -147,16 +157,23 @@ static bool handshake_without(unsigned int at, struct ksc_credentials *creds, bo
 	return failed;
 }
 
-static void handshake_with(struct cred_options cred)
+static void handshake_with(struct cred_options cred, enum ksc_verify verify)
 {
+	struct cred_options both[] = { cred, cred };
 	struct ksc_credentials *creds;
 	unsigned int at = 1;
 	bool ok;
 
-	cred.cert = "server";
-	cred.ca = "ca";
-	creds = creds_new(&cred, 1);
-	while (handshake_without(at, creds, &ok)) {
+	/* A client without a certificate, and a server that asks for one. */
+	both[0].roles = KSC_ROLE_BIT(KSC_ROLE_CLIENT);
+	both[0].ca = "ca";
+	both[1].name = "server";
+	both[1].roles = KSC_ROLE_BIT(KSC_ROLE_SERVER);
+	both[1].cert = "server";
+	both[1].ca = "ca";
+	both[1].verify = verify == KSC_VERIFY_MANUAL ? KSC_VERIFY_REQUEST : KSC_VERIFY_DEFAULT;
+	creds = creds_new(both, 2);
+	while (handshake_without(at, creds, verify, &ok)) {
 		/* There are none that can be done without. */
 		assert_false(ok);
 		at++;
@@ -169,8 +186,10 @@ static void handshake_with(struct cred_options cred)
 static void our_allocations(void **state)
 {
 	(void)state;
-	handshake_with((struct cred_options) { .tls12 = true });
-	handshake_with((struct cred_options) { .tls13 = true });
+	handshake_with((struct cred_options) { .tls12 = true }, KSC_VERIFY_DEFAULT);
+	handshake_with((struct cred_options) { .tls13 = true }, KSC_VERIFY_DEFAULT);
+	handshake_with((struct cred_options) { .tls12 = true }, KSC_VERIFY_MANUAL);
+	handshake_with((struct cred_options) { .tls13 = true }, KSC_VERIFY_MANUAL);
 }
 
 static const char configuration[] =

@@ -121,6 +121,40 @@
  */
 #define KSC_DETACH		17
 
+/*
+ * Judging the peer's certificate by hand: KSC_VERIFY is KSC_VERIFY_MANUAL. When the
+ * certificate has come, poll() says POLLPRI, and the handshake stands still until
+ * KSC_VERDICT is set or its time is over. Until then no application byte moves, and
+ * what the peer sends waits. All three: ENODATA when no verdict is awaited, but for a
+ * connection that has failed, where it is that error.
+ */
+/* get: struct ksc_verification. */
+#define KSC_VERIFICATION	18
+/*
+ * get: bytes, up to KSC_MAX_CHAIN: the peer's certificates in DER, its own first, each
+ * after its length in three bytes, the highest first. ERANGE when they do not fit.
+ */
+#define KSC_PEER_CHAIN		19
+/*
+ * set: int, KSC_VERDICT_ACCEPT, KSC_VERDICT_REJECT or KSC_REJECT_WITH(alert). Does not
+ * wait: KSC_HANDSHAKE does, or poll() for POLLOUT.
+ */
+#define KSC_VERDICT		20
+/* with an alert's number, 1 to 255; else it is bad_certificate */
+#define KSC_REJECT_WITH(alert)	(KSC_VERDICT_REJECT | (alert) << 8)
+
+/**
+ * struct ksc_verification - what there is to judge (KSC_VERIFICATION)
+ * @faults: enum ksc_fault, 0 for none
+ * @chain_len: bytes that KSC_PEER_CHAIN will give
+ * @text: the faults in words, NUL-terminated
+ */
+struct ksc_verification {
+	__u32	faults;
+	__u32	chain_len;
+	char	text[KSC_MAX_TEXT + 1];
+};
+
 /**
  * struct ksc_attach - a context for a socket (KSC_ATTACH)
  * @context: its number

@@ -20,6 +20,8 @@
 #define KSC_MAX_IV		12
 /* Longest post-handshake message that goes up to the daemon, with its header, in bytes. */
 #define KSC_MAX_TICKET		8192
+/* Longest chain of certificates to judge, and list of issuers to pick one by, in bytes. */
+#define KSC_MAX_CHAIN		32768
 
 /**
  * enum ksc_role - Which side of the handshake a context plays.
@@ -40,12 +42,15 @@ enum ksc_role {
  * @KSC_VERIFY_NONE: Not checked (client), not asked for (server).
  * @KSC_VERIFY_REQUEST: Asked for; refused when present and not valid.
  * @KSC_VERIFY_REQUIRE: Must be present and valid.
+ * @KSC_VERIFY_MANUAL: The caller judges it, or that there is none, with
+ *   verify-needed; a credential that asks for one asks all the same.
  */
 enum ksc_verify {
 	KSC_VERIFY_DEFAULT,
 	KSC_VERIFY_NONE,
 	KSC_VERIFY_REQUEST,
 	KSC_VERIFY_REQUIRE,
+	KSC_VERIFY_MANUAL,
 };
 
 /**
@@ -99,6 +104,51 @@ enum ksc_status {
 };
 
 /**
+ * enum ksc_verdict - What the caller says to verify-needed.
+ * @KSC_VERDICT_NONE: Nothing yet.
+ * @KSC_VERDICT_ACCEPT: The handshake goes on.
+ * @KSC_VERDICT_REJECT: It fails with peer-rejected, and an alert tells the
+ *   peer.
+ */
+enum ksc_verdict {
+	KSC_VERDICT_NONE,
+	KSC_VERDICT_ACCEPT,
+	KSC_VERDICT_REJECT,
+};
+
+/**
+ * enum ksc_fault - What the daemon finds wrong with the peer's certificate.
+ * @KSC_FAULT_NO_CERTIFICATE: The peer has shown none.
+ * @KSC_FAULT_UNKNOWN_ISSUER: None that is trusted has issued it.
+ * @KSC_FAULT_EXPIRED: It is not valid any more.
+ * @KSC_FAULT_NOT_YET_VALID: It is not valid yet.
+ * @KSC_FAULT_REVOKED: Its issuer has revoked it.
+ * @KSC_FAULT_WRONG_NAME: It is not for the server's name, or there is no name
+ *   to compare with.
+ * @KSC_FAULT_WRONG_PURPOSE: It is not for this side of TLS.
+ * @KSC_FAULT_BAD_ISSUER: An issuer is no authority, or may not issue it.
+ * @KSC_FAULT_BAD_SIGNATURE: A signature is wrong.
+ * @KSC_FAULT_WEAK: An algorithm or a key is not safe enough.
+ * @KSC_FAULT_REVOCATION_UNKNOWN: What there is to tell whether it was revoked
+ *   is missing or of no use.
+ * @KSC_FAULT_INVALID: Any other fault, or one that comes with the others.
+ */
+enum ksc_fault {
+	KSC_FAULT_NO_CERTIFICATE = 1 << 0,
+	KSC_FAULT_UNKNOWN_ISSUER = 1 << 1,
+	KSC_FAULT_EXPIRED = 1 << 2,
+	KSC_FAULT_NOT_YET_VALID = 1 << 3,
+	KSC_FAULT_REVOKED = 1 << 4,
+	KSC_FAULT_WRONG_NAME = 1 << 5,
+	KSC_FAULT_WRONG_PURPOSE = 1 << 6,
+	KSC_FAULT_BAD_ISSUER = 1 << 7,
+	KSC_FAULT_BAD_SIGNATURE = 1 << 8,
+	KSC_FAULT_WEAK = 1 << 9,
+	KSC_FAULT_REVOCATION_UNKNOWN = 1 << 10,
+	KSC_FAULT_INVALID = 1 << 11,
+};
+
+/**
  * enum ksc_direction - Which way an alert went.
  * @KSC_DIRECTION_NONE: No alert was involved.
  * @KSC_DIRECTION_SENT: We sent it.
@@ -116,8 +166,8 @@ enum ksc_direction {
  * @KSC_PHASE_CONNECTING: TCP is connecting.
  * @KSC_PHASE_LISTEN: A listener; its children are protected.
  * @KSC_PHASE_HANDSHAKE: Handshake records only.
- * @KSC_PHASE_VERIFY: Handshake done, verdict outstanding; no application byte
- *   moves.
+ * @KSC_PHASE_VERIFY: The peer's certificate has come, and a verdict is awaited;
+ *   no application byte moves.
  * @KSC_PHASE_ESTABLISHED: Application data, protected.
  * @KSC_PHASE_FAILED: Nothing moves any more.
  * @KSC_PHASE_CLOSED: Closed by the application.
@@ -168,6 +218,18 @@ enum ksc_phase {
  * @KSC_A_CONTEXT_VERSION: (u16) With ok, to an application: as on the wire.
  * @KSC_A_CONTEXT_SUITE: (u16) With ok, to an application: the IANA number.
  * @KSC_A_CONTEXT_BUSY: (flag) A step is under way.
+ * @KSC_A_CONTEXT_FAULTS: (u32, enum ksc_fault) With verify-needed: what is
+ *   wrong with the peer's certificate, 0 for nothing.
+ * @KSC_A_CONTEXT_CHAIN: (binary) With verify-needed: the peer's certificates,
+ *   its own first, in DER, each after its length in three bytes, the highest
+ *   first (RFC 5246 7.4.2).
+ * @KSC_A_CONTEXT_VERDICT: (u32, enum ksc_verdict) What the caller says to
+ *   verify-needed; to reject, alert may say how.
+ * @KSC_A_CONTEXT_PICK: (flag) Client: have steps come to
+ *   incomplete-credentials.
+ * @KSC_A_CONTEXT_ISSUERS: (binary) With incomplete-credentials: DER names of
+ *   the issuers that the server accepts, each after its length in two bytes,
+ *   the highest first (RFC 5246 7.4.4), as many as fit; none says nothing.
  */
 enum ksc_a_context {
 	KSC_A_CONTEXT_ID = 1,
@@ -195,6 +257,11 @@ enum ksc_a_context {
 	KSC_A_CONTEXT_VERSION,
 	KSC_A_CONTEXT_SUITE,
 	KSC_A_CONTEXT_BUSY,
+	KSC_A_CONTEXT_FAULTS,
+	KSC_A_CONTEXT_CHAIN,
+	KSC_A_CONTEXT_VERDICT,
+	KSC_A_CONTEXT_PICK,
+	KSC_A_CONTEXT_ISSUERS,
 
 	/* private: */
 	__KSC_A_CONTEXT_CNT,
@@ -424,7 +491,11 @@ enum ksc_a_stats {
  *   is over, EMSGSIZE for more than a handshake may have, EHOSTDOWN without a
  *   daemon, EPROTOTYPE when the context has not the role that is named, EPERM
  *   when it is another socket's, ESTALE when it was deleted, ENOENT when there
- *   never was one. None of these changes the context.
+ *   never was one. After verify-needed the step has to bring the verdict,
+ *   perhaps with an alert's number, and may bring a token: EINVAL without, and
+ *   ENODATA for a verdict that was not asked for. After incomplete-credentials
+ *   it may name the credential whose certificate is shown, ENODATA at any other
+ *   time; without, none is shown. None of these changes the context.
  * @KSC_CMD_CONTEXT_RESULT: Event to the socket that has the context: what its
  *   step came to. When it can't be delivered, the socket's queue being full,
  *   context-get gives it.

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A caller that judges the peer's certificate itself. GnuTLS's verification is held
+ * up, right after the certificate has come and before any key is ours to give: a
+ * client has not sent its Finished, a server not accepted the peer's.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "manual.h"
+
+/* RFC 5246, 7.4.2: before each certificate. */
+#define LENGTH_LEN	3
+
+static int copy_chain(struct ksc_manual *manual, const gnutls_datum_t *certs, unsigned int n)
+{
+	size_t len = 0;
+	unsigned int i;
+	uint8_t *p;
+
+	for (i = 0; i < n; i++)
+		len += LENGTH_LEN + certs[i].size;
+	if (len > KSC_MAX_CHAIN)
+		return GNUTLS_E_HANDSHAKE_TOO_LARGE;
+	p = malloc(len ? len : 1);
+	if (!p)
+		return GNUTLS_E_MEMORY_ERROR;
+	manual->chain = p;
+	manual->chain_len = len;
+	for (i = 0; i < n; i++) {
+		*p++ = (uint8_t)(certs[i].size >> 16);
+		*p++ = (uint8_t)(certs[i].size >> 8);
+		*p++ = (uint8_t)certs[i].size;
+		memcpy(p, certs[i].data, certs[i].size);
+		p += certs[i].size;
+	}
+	return 0;
+}
+
+/**
+ * ksc_manual_ask() - note what the caller is to judge
+ * @manual: the caller's part
+ * @tls: the session
+ * @judgement: ours
+ *
+ * Return: 0 or a negative GnuTLS error, GNUTLS_E_HANDSHAKE_TOO_LARGE when it is more
+ * than KSC_MAX_CHAIN bytes
+ */
+int ksc_manual_ask(struct ksc_manual *manual, gnutls_session_t tls,
+		   const struct ksc_judgement *judgement)
+{
+	const gnutls_datum_t *certs;
+	unsigned int n = 0;
+	char *p;
+	int rc;
+
+	certs = gnutls_certificate_get_peers(tls, &n);
+	rc = copy_chain(manual, certs, certs ? n : 0);
+	if (rc < 0)
+		return rc;
+	manual->judgement = *judgement;
+	/* Names in it come from the peer. */
+	for (p = manual->judgement.text; *p; p++)
+		if (!isprint((unsigned char)*p))
+			*p = '?';
+	manual->asked = true;
+	return 0;
+}
+
+/**
+ * ksc_manual_decide() - note the caller's verdict
+ * @manual: the caller's part
+ * @verdict: the verdict; the first counts
+ * @alert: to reject: which alert to send, 0 for bad_certificate
+ */
+void ksc_manual_decide(struct ksc_manual *manual, enum ksc_verdict verdict, uint8_t alert)
+{
+	if (!ksc_manual_waits(manual))
+		return;
+	manual->verdict = verdict;
+	manual->alert = alert ? alert : GNUTLS_A_BAD_CERTIFICATE;
+	manual->fresh = true;
+}
+
+/**
+ * ksc_manual_answered() - whether there is a verdict to go on with
+ * @manual: the caller's part
+ *
+ * Return: true, once, after the verdict has come
+ */
+bool ksc_manual_answered(struct ksc_manual *manual)
+{
+	bool fresh = manual->fresh;
+
+	manual->fresh = false;
+	return fresh;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* name.c: names that a handshake is begun with: the server's, protocols. */
+#ifndef KSC_NAME_H
+#define KSC_NAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <gnutls/gnutls.h>
+#include <linux/kschannel.h>
+
+int ksc_name_copy(char *to, const char *from);
+void ksc_name_drop_dot(char *name);
+int ksc_alpn_set(gnutls_session_t tls, enum ksc_role role, const uint8_t *list, size_t len);
+
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Applications that judge the peer's certificate themselves. The daemon holds the
+ * handshake up in the middle and hands out what it has found; nobody has keys until it
+ * goes on. What waits here is a context like any other: its time runs, and the death of
+ * its daemon ends it.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <net/genetlink.h>
+
+#include "verify.h"
+
+/**
+ * ksc_question_parse() - take what is asked of the application from the daemon's message
+ * @step: the step; gets it
+ * @a: the message's attributes
+ *
+ * Context: process. Return: 0 or -ENOMEM.
+ */
+int ksc_question_parse(struct ksc_step *step, struct nlattr **a)
+{
+	bool judge = step->status == KSC_STATUS_VERIFY_NEEDED;
+	int attr = judge ? KSC_A_CONTEXT_CHAIN : KSC_A_CONTEXT_ISSUERS;
+	u32 len = a[attr] ? nla_len(a[attr]) : 0;
+	struct ksc_question *q;
+
+	q = kvmalloc(struct_size(q, list, len), GFP_KERNEL_ACCOUNT);
+	if (!q)
+		return -ENOMEM;
+	q->attr = attr;
+	/* what is not told is not good */
+	q->faults = a[KSC_A_CONTEXT_FAULTS] ? nla_get_u32(a[KSC_A_CONTEXT_FAULTS]) :
+					      KSC_FAULT_INVALID;
+	q->len = len;
+	if (len)
+		memcpy(q->list, nla_data(a[attr]), len);
+	strscpy(q->text, step->text, sizeof(q->text));
+	step->question = q;
+	return 0;
+}
+
+/**
+ * ksc_question_free() - free what was asked
+ * @q: may be NULL
+ *
+ * Context: process.
+ */
+void ksc_question_free(struct ksc_question *q)
+{
+	kvfree(q);
+}
+
+/**
+ * ksc_question_size() - room that it takes in a message
+ * @q: may be NULL
+ *
+ * Return: bytes.
+ */
+size_t ksc_question_size(const struct ksc_question *q)
+{
+	return q ? nla_total_size(sizeof(q->faults)) + nla_total_size(q->len) : 0;
+}
+
+/**
+ * ksc_question_put() - ask an application
+ * @msg: message to it
+ * @q: may be NULL
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int ksc_question_put(struct sk_buff *msg, const struct ksc_question *q)
+{
+	if (!q)
+		return 0;
+	if (q->attr == KSC_A_CONTEXT_CHAIN &&
+	    nla_put_u32(msg, KSC_A_CONTEXT_FAULTS, q->faults))
+		return -EMSGSIZE;
+	return nla_put(msg, q->attr, q->len, q->list);
+}
+
+/**
+ * ksc_verify_answer() - take the verdict that a step has to bring, or may not
+ * @ctx: the context, idle
+ * @last: what its last step came to, or NULL
+ * @info: the request
+ *
+ * Context: process, the owner's lock. Return: 0, -EINVAL or -ENODATA.
+ */
+int ksc_verify_answer(struct ksc_context *ctx, const struct ksc_step *last,
+		      struct genl_info *info)
+{
+	struct nlattr *verdict = info->attrs[KSC_A_CONTEXT_VERDICT];
+	struct nlattr *alert = info->attrs[KSC_A_CONTEXT_ALERT];
+
+	if (last && last->status == KSC_STATUS_VERIFY_NEEDED) {
+		if (!verdict || nla_get_u32(verdict) == KSC_VERDICT_NONE) {
+			NL_SET_ERR_MSG(info->extack, "a verdict on the peer is needed first");
+			return -EINVAL;
+		}
+		ctx->verdict = nla_get_u32(verdict);
+		ctx->alert = alert ? nla_get_u8(alert) : 0;
+	} else if (verdict || alert) {
+		NL_SET_ERR_MSG_ATTR(info->extack, verdict ?: alert, "no verdict was asked for");
+		return -ENODATA;
+	}
+	return 0;
+}
+
+/**
+ * ksc_verify_begin() - a socket's application is to judge the peer
+ * @sk: socket, locked and owned
+ * @ks: its state, in phase handshake
+ * @step: the daemon's answer; gives away what there is to judge
+ *
+ * Context: process.
+ */
+void ksc_verify_begin(struct sock *sk, struct ksc_sock *ks, struct ksc_step *step)
+{
+	struct ksc_context *ctx = ks->context;
+
+	/* it is there to be read until the context goes */
+	if (ctx->question) {
+		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
+			 "the daemon asks for a verdict again");
+		return;
+	}
+	ctx->question = step->question;
+	step->question = NULL;
+	ksc_context_next(ctx);
+	/* what was left alone goes with the verdict */
+	ctx->stuck = 0;
+	WRITE_ONCE(ks->phase, KSC_PHASE_VERIFY);
+	ks->state_change(sk);
+}
+
+/* Context: the socket's lock. Is a verdict awaited? */
+static int ksc_verify_check(const struct ksc_sock *ks)
+{
+	if (!ks)
+		return -ENOMEM;
+	if (ks->phase == KSC_PHASE_FAILED)
+		return ksc_error(ks);
+	return ks->phase == KSC_PHASE_VERIFY ? 0 : -ENODATA;
+}
+
+/**
+ * ksc_set_verdict() - setsockopt(KSC_VERDICT)
+ * @sk: socket
+ * @v: enum ksc_verdict, and above it the alert's number
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_set_verdict(struct sock *sk, int v)
+{
+	struct ksc_sock *ks;
+	int err;
+
+	if ((v & U8_MAX) != KSC_VERDICT_REJECT && v != KSC_VERDICT_ACCEPT)
+		return -EINVAL;
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	err = ksc_verify_check(ks);
+	if (!err) {
+		ks->context->verdict = v & U8_MAX;
+		ks->context->alert = v >> 8;
+		WRITE_ONCE(ks->phase, KSC_PHASE_HANDSHAKE);
+		ksc_pump_kick(ks, 0);
+	}
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * ksc_get_verification() - getsockopt(KSC_VERIFICATION)
+ * @ks: the socket's state
+ * @v: filled in
+ *
+ * Context: the socket's lock. Return: 0 or an errno.
+ */
+int ksc_get_verification(const struct ksc_sock *ks, struct ksc_verification *v)
+{
+	int err = ksc_verify_check(ks);
+
+	if (err)
+		return err;
+	v->faults = ks->context->question->faults;
+	v->chain_len = ks->context->question->len;
+	strscpy(v->text, ks->context->question->text, sizeof(v->text));
+	return 0;
+}
+
+/**
+ * ksc_get_chain() - getsockopt(KSC_PEER_CHAIN)
+ * @sk: socket
+ * @optval: where to
+ * @optlen: room there; set to what was written
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_get_chain(struct sock *sk, char __user *optval, int __user *optlen)
+{
+	const struct ksc_question *q;
+	struct ksc_context *ctx = NULL;
+	struct ksc_sock *ks;
+	int room, err;
+
+	if (get_user(room, optlen))
+		return -EFAULT;
+	if (room < 0)
+		return -EINVAL;
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	err = ksc_verify_check(ks);
+	if (!err) {
+		ctx = ks->context;
+		kref_get(&ctx->ref);
+	}
+	release_sock(sk);
+	if (err)
+		return err;
+	/* it stays as it is for as long as the context */
+	q = ctx->question;
+	if (q->len > room)
+		err = -ERANGE;
+	else if (copy_to_user(optval, q->list, q->len) || put_user(q->len, optlen))
+		err = -EFAULT;
+	ksc_context_put(ctx);
+	return err;
+}
