@@ -192,6 +192,14 @@ static int on_secret(gnutls_session_t tls, gnutls_record_encryption_level_t leve
 	return 0;
 }
 
+static int on_log(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
+{
+	struct ksc_engine *e = gnutls_session_get_ptr(tls);
+
+	ksc_keys_log(&e->secrets, label, secret);
+	return 0;
+}
+
 static int on_verify(gnutls_session_t tls)
 {
 	struct ksc_engine *e = gnutls_session_get_ptr(tls);
@@ -402,6 +410,7 @@ static int start(struct ksc_engine *e)
 	gnutls_handshake_set_timeout(e->tls, 0);
 	gnutls_handshake_set_max_packet_length(e->tls, MAX_HANDSHAKE_MESSAGE);
 	gnutls_handshake_set_secret_function(e->tls, on_secret);
+	gnutls_session_set_keylog_function(e->tls, on_log);
 	gnutls_handshake_set_hook_function(e->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
 					   on_message);
 	/* What is above NORMAL's 1024 bits may be below what is safe (RFC 9325, 4.1). */

@@ -38,6 +38,7 @@
 
 struct genl_info;
 struct ksc_context;
+struct ksc_exporter;
 struct ksc_tickets;
 
 /* Content of a handshake that a peer may make us carry, in bytes */
@@ -208,6 +209,7 @@ struct ksc_failure {
  * @tx: with ok
  * @rx: with ok
  * @session: with ok; whoever applies the step takes it and clears it here
+ * @exporter: with ok, NULL if there is none; likewise
  *
  * Made by ksc_step_parse(), zeroised and freed by ksc_step_free().
  */
@@ -227,6 +229,7 @@ struct ksc_step {
 	struct ksc_key tx;
 	struct ksc_key rx;
 	struct ksc_session *session;
+	struct ksc_exporter *exporter;
 };
 
 /* enum ksc_update - a KeyUpdate that is to be sent when there is room for it */
@@ -379,6 +382,7 @@ struct ksc_gate {
  * @gate: a listener's, and of its children; set once
  * @context: the handshake in progress
  * @session: set once
+ * @exporter: set once, may be missing
  * @status: enum ksc_status, in phase failed
  * @failure: set once, may be missing
  * @tickets: a client's, if the daemon is interested
@@ -417,6 +421,7 @@ struct ksc_sock {
 	struct ksc_gate *gate;
 	struct ksc_context *context;
 	struct ksc_session *session;
+	struct ksc_exporter *exporter;
 	struct ksc_failure *failure;
 	struct ksc_tickets *tickets;
 	void (*data_ready)(struct sock *sk);
