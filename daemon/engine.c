@@ -274,8 +274,6 @@ static enum ksc_verify effective_verify(const struct ksc_engine *e)
 
 static int use_as_server(struct ksc_engine *e)
 {
-	int rc;
-
 	if (e->verify == KSC_VERIFY_NONE && !e->cred->resumption)
 		return 0;
 	if (e->verify != KSC_VERIFY_NONE) {
@@ -289,10 +287,7 @@ static int use_as_server(struct ksc_engine *e)
 	 * A resumed session would not have its client certificate judged again,
 	 * so tickets are for those who need none.
 	 */
-	rc = gnutls_session_ticket_enable_server(e->tls, &e->cred->ticket_key);
-	if (rc < 0)
-		return rc;
-	return 0;
+	return gnutls_session_ticket_enable_server(e->tls, &e->cred->ticket_key);
 }
 
 static int use_as_client(struct ksc_engine *e)

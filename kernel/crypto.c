@@ -18,10 +18,10 @@
 /* RFC 8446 says nothing of CCM; RFC 9147 4.5.3 does */
 #define KSC_CCM_LIMIT		BIT_ULL(23)
 
-#define GCM12(n, klen, hlen)								\
+#define GCM12(n, klen, hash, hlen)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "gcm(aes)",		\
 	  .internal = "__gcm(aes)",						\
-	  .hmac = hlen == 48 ? "hmac(sha384)" : "hmac(sha256)", .hash_len = hlen,	\
+	  .hmac = hash, .hash_len = hlen,					\
 	  .key_len = klen, .salt_len = 4, .explicit_len = 8,			\
 	  .limit = KSC_GCM_LIMIT }
 #define CHACHA12(n)								\
@@ -52,12 +52,12 @@ static const struct ksc_suite ksc_suites[] = {
 	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 16, .nonce_at = 1,
 	  .rereads = true, .limit = KSC_CCM_LIMIT },
 	/* RFC 5289: ECDHE with ECDSA and RSA; RFC 5288: DHE with RSA */
-	GCM12(0xc02b, 16, 32),
-	GCM12(0xc02f, 16, 32),
-	GCM12(0x009e, 16, 32),
-	GCM12(0xc02c, 32, 48),
-	GCM12(0xc030, 32, 48),
-	GCM12(0x009f, 32, 48),
+	GCM12(0xc02b, 16, "hmac(sha256)", 32),
+	GCM12(0xc02f, 16, "hmac(sha256)", 32),
+	GCM12(0x009e, 16, "hmac(sha256)", 32),
+	GCM12(0xc02c, 32, "hmac(sha384)", 48),
+	GCM12(0xc030, 32, "hmac(sha384)", 48),
+	GCM12(0x009f, 32, "hmac(sha384)", 48),
 	/* RFC 7905 */
 	CHACHA12(0xcca8),
 	CHACHA12(0xcca9),
