@@ -18,7 +18,7 @@
 /* RFC 8446 says nothing of CCM; RFC 9147 4.5.3 does */
 #define KSC_CCM_LIMIT		BIT_ULL(23)
 
-#define GCM12(n, klen, hash, hlen)								\
+#define GCM12(n, klen, hash, hlen)					\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "gcm(aes)",		\
 	  .internal = "__gcm(aes)",						\
 	  .hmac = hash, .hash_len = hlen,					\
