@@ -28,6 +28,7 @@ help:
 	@echo '            that is built when it is first asked for (40 CPU minutes)'
 	@echo '  check-ktls  the kernel'"'"'s whole test of kTLS with in-tree tls.ko and with ours,'
 	@echo '            on 6.12, compared case by case (an hour where it is emulated)'
+	@echo '  conformance  which tests show which behaviour of the handshake'
 	@echo '  style     checkpatch, sparse, W=1, clang-tidy over everything'
 	@echo '  bench     instructions per byte, into build/bench.json'
 	@echo '  deps      install the Debian packages that these need (as root)'
@@ -76,6 +77,9 @@ bench: deps
 style: deps
 	@selftests/style/run
 
+conformance:
+	@selftests/conformance
+
 clean:
 	rm -rf $(BUILD)/modules $(BUILD)/daemon $(BUILD)/selftests \
 		$(BUILD)/check $(BUILD)/vm/runs $(BUILD)/vm/base-*.cpio
@@ -84,4 +88,4 @@ distclean:
 	rm -rf $(BUILD)
 
 .PHONY: help modules modules-locked daemon deps check check-debug check-ktls demo vm bench \
-	style clean distclean
+	style conformance clean distclean

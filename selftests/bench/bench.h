@@ -132,6 +132,8 @@ struct ksb_cost {
  * @KSB_HANDSHAKE: connections made
  * @KSB_GROWTH: records over many connections in turn
  * @KSB_SCALE: write()s one way, by several processes at the same time
+ * @KSB_CONTEXT: handshakes whose tokens the program carries
+ * @KSB_CONTEXT_MEMORY: memory of such a context, in kernel and daemon
  */
 enum ksb_kind {
 	KSB_STREAM,
@@ -142,6 +144,8 @@ enum ksb_kind {
 	KSB_HANDSHAKE,
 	KSB_GROWTH,
 	KSB_SCALE,
+	KSB_CONTEXT,
+	KSB_CONTEXT_MEMORY,
 };
 
 /**
@@ -244,6 +248,7 @@ int ksb_measure_transfer(const struct ksb_transport *t, enum ksb_suite suite,
 /* memory.c */
 int ksb_measure_memory(const struct ksb_transport *t, enum ksb_suite suite,
 		       struct ksb_cost *cost);
+double ksb_memory_used(double *own);
 
 /* growth.c */
 int ksb_measure_growth(enum ksb_transport_id id, enum ksb_suite suite,
@@ -257,6 +262,11 @@ int ksb_measure_scale(const struct ksb_transport *t, enum ksb_suite suite,
 /* handshake.c */
 int ksb_measure_handshake(enum ksb_transport_id id, enum ksb_suite suite,
 			  bool resume, struct ksb_cost *cost);
+
+/* context.c */
+int ksb_measure_context(enum ksb_transport_id id, enum ksb_suite suite, struct ksb_cost *cost);
+int ksb_measure_context_memory(enum ksb_transport_id id, enum ksb_suite suite,
+			       struct ksb_cost *cost);
 
 /* mark.c */
 void ksb_mark_begin(void);

@@ -171,6 +171,10 @@ static int measure_cost(const struct ksb_work *w, enum ksb_suite suite, int i,
 		return ksb_measure_growth(i, suite, w, cost);
 	case KSB_SCALE:
 		return ksb_measure_scale(ksb_transports[i], suite, w, cost);
+	case KSB_CONTEXT:
+		return ksb_measure_context(i, suite, cost);
+	case KSB_CONTEXT_MEMORY:
+		return ksb_measure_context_memory(i, suite, cost);
 	default:
 		return ksb_measure_transfer(ksb_transports[i], suite, w, cost);
 	}
@@ -208,7 +212,8 @@ static void measure_one(const struct ksb_work *w, enum ksb_suite suite,
 static bool per_suite(const struct ksb_work *w)
 {
 	return w->kind != KSB_MEMORY && w->kind != KSB_HANDSHAKE &&
-	       w->kind != KSB_GROWTH && w->kind != KSB_SCALE;
+	       w->kind != KSB_GROWTH && w->kind != KSB_SCALE &&
+	       w->kind != KSB_CONTEXT && w->kind != KSB_CONTEXT_MEMORY;
 }
 
 /* What sealing and opening would cost the work if nothing else did. */
@@ -289,7 +294,7 @@ static void measure(const struct ksb_work *w, enum ksb_suite suite)
 		 per_suite(w) ? ksb_suite_names[suite] : "");
 	if (strncmp(f.name, select_prefix, strlen(select_prefix)))
 		return;
-	if (w->kind == KSB_MEMORY)
+	if (w->kind == KSB_MEMORY || w->kind == KSB_CONTEXT_MEMORY)
 		snprintf(f.unit, sizeof(f.unit), "%s", w->unit);
 	else
 		snprintf(f.unit, sizeof(f.unit), "%s/%s",

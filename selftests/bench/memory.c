@@ -191,3 +191,18 @@ int ksb_measure_memory(const struct ksb_transport *t, enum ksb_suite suite,
 	free(pairs);
 	return err;
 }
+
+/**
+ * ksb_memory_used() - how much of the machine's memory is not free
+ * @own: gets how much of it is this process's own
+ *
+ * Return: bytes, from an origin that stays the same.
+ */
+double ksb_memory_used(double *own)
+{
+	struct usage u;
+
+	usage_now(&u);
+	*own = u.user;
+	return -u.free;
+}

@@ -53,6 +53,8 @@ const struct ksb_work ksb_works[] = {
 	SCALE("64B", 64, 64 * KIB, 2),
 	SCALE("16KiB", 16 * KIB, 8 * MIB, 1),
 	SCALE("16KiB", 16 * KIB, 8 * MIB, 2),
+	{ "context/handshake", KSB_CONTEXT, .unit = "handshake" },
+	{ "context/memory", KSB_CONTEXT_MEMORY, .unit = "bytes/context" },
 };
 
 const unsigned int ksb_n_works = sizeof(ksb_works) / sizeof(ksb_works[0]);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libFuzzer's entry: the input is a peer's bytes in chunks, each with two bytes
- * of length in front, and a step is made whenever a chunk has come.
+ * libFuzzer's entry: the input is a byte of options, then a peer's bytes in chunks,
+ * each with two bytes of length in front; steps are made whenever a chunk has come.
+ * Behind the end of a handshake that has tickets, the rest is those.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +14,58 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static bool is_over(const struct ksc_step *step)
+{
+	return step->status == KSC_STATUS_OK || ksc_status_is_failure(step->status);
+}
+
+/* Steps with what there is, as a program does that has read several flights at once. */
+static void make_steps(struct ksc_engine *engine, uint8_t *pending, size_t *len,
+		       struct ksc_step *step)
+{
+	do {
+		target_step(engine, pending, *len, step);
+		*len -= step->consumed;
+		memmove(pending, pending + step->consumed, *len);
+	} while (*len && step->consumed && !is_over(step));
+}
+
+/* What is left are tickets, of the lengths that they say. */
+static void feed_tickets(struct ksc_engine *engine, const uint8_t *data, size_t size)
+{
+	int rc = 0;
+
+	while (size >= 4 && rc >= 0) {
+		size_t len = 4 + ((size_t)data[2] << 8 | data[3]);
+		uint8_t *copy;
+
+		if (len > size)
+			len = size;
+		copy = malloc(len);
+		if (!copy)
+			return;
+		memcpy(copy, data, len);
+		rc = target_ticket(engine, copy, len);
+		free(copy);
+		data += len;
+		size -= len;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct ksc_engine *engine = target_new();
 	struct ksc_step step = { .status = KSC_STATUS_CONTINUE_NEEDED };
+	struct ksc_engine *engine;
 	uint8_t *pending = NULL;
 	size_t len = 0;
 
+	if (!size)
+		return 0;
+	engine = target_new(*data++);
+	size--;
 	if (target_role == KSC_ROLE_CLIENT)
 		target_step(engine, NULL, 0, &step);
-	while (size >= 2 && step.status != KSC_STATUS_OK &&
-	       !ksc_status_is_failure(step.status)) {
+	while (size >= 2 && !is_over(&step)) {
 		size_t chunk = (size_t)data[0] << 8 | data[1];
 		uint8_t *bigger;
 
@@ -42,12 +84,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		len += chunk;
 		data += chunk;
 		size -= chunk;
-		target_step(engine, pending, len, &step);
-		len -= step.consumed;
-		memmove(pending, pending + step.consumed, len);
+		make_steps(engine, pending, &len, &step);
 	}
+	if (step.status == KSC_STATUS_OK && step.tickets)
+		feed_tickets(engine, data, size);
 	/* After the end there is nothing but an error, whatever comes. */
-	if (step.status == KSC_STATUS_OK || ksc_status_is_failure(step.status))
+	if (is_over(&step))
 		if (target_step(engine, pending, len, &step) != KSC_STATUS_INTERNAL_ERROR)
 			abort();
 	ksc_step_wipe(&step);

@@ -138,6 +138,45 @@ void ctx_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_opt
 		fail_msg("context-open: %s (%s)", strerror(-nl->error), nl->text);
 }
 
+static FILE *open_parameter(const char *name, const char *mode)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/module/kschannel/parameters/%s", name);
+	file = fopen(path, mode);
+	assert_non_null(file);
+	return file;
+}
+
+/**
+ * ctx_set_parameter() - write a module parameter
+ * @name: its name
+ * @value: the value
+ */
+void ctx_set_parameter(const char *name, unsigned int value)
+{
+	FILE *file = open_parameter(name, "w");
+
+	fprintf(file, "%u", value);
+	assert_int_equal(fclose(file), 0);
+}
+
+/**
+ * ctx_parameter() - read a module parameter
+ * @name: its name
+ * Return: the value
+ */
+unsigned int ctx_parameter(const char *name)
+{
+	FILE *file = open_parameter(name, "r");
+	unsigned int value;
+
+	assert_int_equal(fscanf(file, "%u", &value), 1);
+	fclose(file);
+	return value;
+}
+
 /**
  * ctx_ask() - send a command that names the context and no more
  * @ctx: the context; what a reply says goes to its last

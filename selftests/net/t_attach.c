@@ -41,8 +41,8 @@ static void protected_pair(int fds[2])
 	ctx_attach(&server, fds[1]);
 }
 
-/* The tokens went another way than the records do. */
-static void test_both(void **state)
+/* Case 44: the tokens went another way than the records do. */
+static void case_44_both(void **state)
 {
 	struct ksc_info info;
 	int fds[2];
@@ -94,8 +94,8 @@ static void echo_with(const struct peer_conf *conf, size_t chunk)
 	peer_join(&peer);
 }
 
-/* Peers of either make, either role and version; what is read at once is little, or all. */
-static void test_peers(void **state)
+/* Case 44: peers of either make, role and version; what is read at once is little, or all. */
+static void case_44_peers(void **state)
 {
 	static const size_t chunks[] = { 0, 100, KSC_MAX_TOKEN };
 	static const int versions[] = { 0x0303, 0x0304 };
@@ -375,7 +375,8 @@ static void *delete_it(void *arg)
 	return NULL;
 }
 
-static void test_race(void **state)
+/* Cases 41 and 44: deleted while a socket is getting it. */
+static void case_41_44_race(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 30; i++) {
@@ -405,8 +406,8 @@ int main(void)
 {
 	static int v12 = 0x0303, v13 = 0x0304;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_both, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_peers, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_44_both, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_44_peers, ctx_setup, ctx_teardown),
 		{ "test_split_12", test_split, ctx_setup, ctx_teardown, &v12 },
 		{ "test_split_13", test_split, ctx_setup, ctx_teardown, &v13 },
 		cmocka_unit_test_setup_teardown(test_half_closed, ctx_setup, ctx_teardown),
@@ -414,7 +415,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_detach, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_detach_rest, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_race, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_41_44_race, ctx_setup, ctx_teardown),
 	};
 
 	return T_RUN(tests);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The security context as applications have it: steps over netlink, by hand. */
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,7 +50,7 @@ static void test_handshake(void **state)
 }
 
 /* Cases 2 and 3: too little changes nothing, however often. */
-static void test_incomplete(void **state)
+static void case_02_03_incomplete(void **state)
 {
 	uint8_t hello[KSC_MAX_TOKEN];
 	size_t len;
@@ -104,7 +103,7 @@ static size_t feed_as_needed(struct ctx *to, const uint8_t *flight, size_t len, 
 }
 
 /* Case 4: as many bytes as are said to be needed bring it to its end. */
-static void test_need(void **state)
+static void case_04_need(void **state)
 {
 	static uint8_t flights[2][KSC_MAX_TOKEN];
 	struct ctx *to = &server, *from = &client;
@@ -126,7 +125,7 @@ static void test_need(void **state)
 }
 
 /* Cases 5 and 8: what follows the end of the handshake is left alone. */
-static void test_extra(void **state)
+static void case_05_08_extra(void **state)
 {
 	static const uint8_t record[] = { 23, 3, 3, 0, 32, 'e', 'x', 't', 'r', 'a' };
 	uint8_t flight[KSC_MAX_TOKEN];
@@ -148,7 +147,7 @@ static void test_extra(void **state)
 }
 
 /* Case 12: what fails says so to the peer, and to its caller. */
-static void test_failure(void **state)
+static void case_12_failure(void **state)
 {
 	const struct t_opts wrong = { .server_name = "wrong.test" };
 
@@ -171,7 +170,7 @@ static void test_failure(void **state)
 }
 
 /* Case 16: what is no token at all. */
-static void test_http(void **state)
+static void case_16_http(void **state)
 {
 	(void)state;
 	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
@@ -181,7 +180,7 @@ static void test_http(void **state)
 }
 
 /* Case 16: the wrong role, in words and in deeds. */
-static void test_wrong_role(void **state)
+static void case_16_wrong_role(void **state)
 {
 	struct ctx other;
 
@@ -237,25 +236,12 @@ static void test_bad_options(void **state)
 	assert_int_equal(tnl_counter(KSC_A_STATS_CONTEXTS), 0);
 }
 
-/* Writes a module parameter. */
-static void set_parameter(const char *name, unsigned int value)
-{
-	char path[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/module/kschannel/parameters/%s", name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	fprintf(file, "%u", value);
-	assert_int_equal(fclose(file), 0);
-}
-
 static void test_quota(void **state)
 {
 	struct ctx some[4];
 
 	(void)state;
-	set_parameter("max_contexts", 3);
+	ctx_set_parameter("max_contexts", 3);
 	for (int i = 0; i < 3; i++)
 		ctx_open(&some[i], &ctx_nl, KSC_ROLE_CLIENT, &t_client);
 	assert_int_equal(ctx_try_open(&some[3], &ctx_nl, KSC_ROLE_CLIENT, &t_client), -EDQUOT);
@@ -263,11 +249,11 @@ static void test_quota(void **state)
 	/* one less is one more */
 	ctx_close(&some[0]);
 	ctx_open(&some[3], &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	set_parameter("max_contexts", 4096);
+	ctx_set_parameter("max_contexts", 4096);
 }
 
 /* Case 18: the cap is on all that is offered together. */
-static void test_too_long(void **state)
+static void case_18_too_long(void **state)
 {
 	uint8_t hello[KSC_MAX_TOKEN];
 	unsigned int len;
@@ -277,19 +263,19 @@ static void test_too_long(void **state)
 	len = (unsigned int)client.last.token_len;
 	memcpy(hello, client.last.token, len);
 	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
-	set_parameter("max_handshake", len);
+	ctx_set_parameter("max_handshake", len);
 	assert_int_equal(ctx_try_offer(&server, 0, hello, len + 1), -EMSGSIZE);
 	assert_true(ctx_nl.text[0]);
 	ctx_step(&server, hello, len);
 	assert_int_equal(server.last.status, KSC_STATUS_CONTINUE_NEEDED);
 	assert_int_equal(ctx_try_offer(&server, 0, "x", 1), -EMSGSIZE);
-	set_parameter("max_handshake", 65536);
+	ctx_set_parameter("max_handshake", 65536);
 	ctx_step(&client, server.last.token, server.last.token_len);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 }
 
 /* Cases 41 and 43: the second step is EBUSY; deletion comes at any time. */
-static void test_busy(void **state)
+static void case_41_43_busy(void **state)
 {
 	pid_t pid = daemon_pid();
 
@@ -312,7 +298,7 @@ static void test_busy(void **state)
 }
 
 /* Case 42: with the daemon gone before it answered, the next one gets the token. */
-static void test_daemon_dies(void **state)
+static void case_42_daemon_dies(void **state)
 {
 	(void)state;
 	make_hello(&client);
@@ -415,18 +401,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_handshake, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_incomplete, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_need, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_extra, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_failure, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_http, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_wrong_role, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_02_03_incomplete, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_04_need, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_05_08_extra, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_12_failure, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_16_http, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_16_wrong_role, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_no_context, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_bad_options, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_quota, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_too_long, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_busy, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_daemon_dies, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_18_too_long, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_41_43_busy, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_42_daemon_dies, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_timeout, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_no_room, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_unprivileged, ctx_setup, ctx_teardown),

@@ -81,7 +81,7 @@ static void test_comes_later(void **state)
 }
 
 /* Case 42: killed with an offer unanswered; the same token goes to the next daemon. */
-static void test_killed_before_answering(void **state)
+static void case_42_killed_before_answering(void **state)
 {
 	const struct t_opts client = { .server_name = "server.test", .nonblock = true };
 	struct t_addr addr;
@@ -209,7 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_absent, teardown),
 		cmocka_unit_test_teardown(test_comes_later, teardown),
-		cmocka_unit_test_teardown(test_killed_before_answering, teardown),
+		cmocka_unit_test_teardown(case_42_killed_before_answering, teardown),
 		cmocka_unit_test_teardown(test_server_killed_before_answering, teardown),
 		cmocka_unit_test_teardown(test_killed_in_between, teardown),
 		cmocka_unit_test_teardown(test_killed_after, teardown),

@@ -70,7 +70,7 @@ static void expect_info(int fd, const struct combination *c, uint32_t role)
 	t_expect_error(fd, KSC_STATUS_OK, 0);
 }
 
-/* The peer is a client, then we are the server, or the other way round. */
+/* Case 47: the peer is a client, then we are the server, or the other way round. */
 static void test_peer(void **state)
 {
 	const struct combination *c = *state;

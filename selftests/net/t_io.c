@@ -426,7 +426,7 @@ static void test_epoll_edge_out(void **state)
 }
 
 /* Case 36. */
-static void test_sizes(void **state)
+static void case_36_sizes(void **state)
 {
 	static const size_t sizes[] = { 0, 1, 16383, 16384, 16385, 1048576 };
 	static uint8_t out[1048576], in[1048576];
@@ -776,7 +776,7 @@ int main(void)
 		cmocka_unit_test(test_epoll_level),
 		cmocka_unit_test(test_epoll_edge),
 		cmocka_unit_test(test_epoll_edge_out),
-		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(case_36_sizes),
 		cmocka_unit_test(test_blocking_send),
 		cmocka_unit_test(test_sendfile),
 		cmocka_unit_test(test_fork),

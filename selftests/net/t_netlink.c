@@ -69,7 +69,8 @@ static int as_user(int cmd)
 	return WEXITSTATUS(status);
 }
 
-static void test_unprivileged(void **state)
+/* Case 45: not for everybody. */
+static void case_45_unprivileged(void **state)
 {
 	(void)state;
 	assert_int_equal(as_user(KSC_CMD_REGISTER), EPERM);
@@ -107,7 +108,8 @@ static void test_unprivileged_list(void **state)
 	close(fds[1]);
 }
 
-static void test_unknown_command(void **state)
+/* Case 45: what is no command. */
+static void case_45_unknown_command(void **state)
 {
 	struct tnl_conn nl;
 
@@ -399,7 +401,7 @@ static void test_too_much_consumed(void **state)
 }
 
 /* Case 41: the socket is closed while the daemon thinks. */
-static void test_closed_in_step(void **state)
+static void case_41_closed_in_step(void **state)
 {
 	struct tnl_event event, del;
 	struct t_addr addr;
@@ -430,7 +432,7 @@ static void test_closed_in_step(void **state)
 }
 
 /* Cases 3 and 4: too little changes nothing, and more of the same token comes again. */
-static void test_incomplete(void **state)
+static void case_03_04_incomplete(void **state)
 {
 	struct tnl_event event;
 	struct t_addr addr;
@@ -470,14 +472,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_second_daemon),
 		cmocka_unit_test(test_not_the_daemon),
-		cmocka_unit_test(test_unprivileged),
+		cmocka_unit_test(case_45_unprivileged),
 		cmocka_unit_test(test_unprivileged_list),
-		cmocka_unit_test(test_unknown_command),
+		cmocka_unit_test(case_45_unknown_command),
 		cmocka_unit_test_setup_teardown(test_play_daemon, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_too_much_consumed, become_daemon,
 						restore_daemon),
-		cmocka_unit_test_setup_teardown(test_closed_in_step, become_daemon, restore_daemon),
-		cmocka_unit_test_setup_teardown(test_incomplete, become_daemon, restore_daemon),
+		cmocka_unit_test_setup_teardown(case_41_closed_in_step, become_daemon,
+						restore_daemon),
+		cmocka_unit_test_setup_teardown(case_03_04_incomplete, become_daemon,
+						restore_daemon),
 	};
 
 	return T_RUN(tests);

@@ -322,7 +322,8 @@ static void test_inherited(void **state)
 	close(listener);
 }
 
-static void test_sni(void **state)
+/* Case 28: the name that the client asks for chooses. */
+static void case_28_sni(void **state)
 {
 	const struct t_opts client = { .server_name = "other.test" };
 	int fds[2];
@@ -395,7 +396,8 @@ static void alpn_case(const char *client_list, const char *server_list, const ch
 	close(fds[1]);
 }
 
-static void test_alpn(void **state)
+/* Case 28: a protocol that both have. */
+static void case_28_alpn(void **state)
 {
 	(void)state;
 	alpn_case("h2,http/1.1", "http/1.1", "http/1.1");
@@ -405,7 +407,8 @@ static void test_alpn(void **state)
 	alpn_case(NULL, "h2", "");
 }
 
-static void test_alpn_mismatch(void **state)
+/* Case 28: and none. */
+static void case_28_alpn_mismatch(void **state)
 {
 	const struct t_opts client = { .server_name = "server.test", .alpn = "h2" };
 	const struct t_opts server = { .alpn = "http/1.1" };
@@ -452,7 +455,8 @@ static void test_alpn_peer(void **state)
 	close(listener);
 }
 
-static void test_client_certificate(void **state)
+/* Case 26: asked for, and right. */
+static void case_26_client_certificate(void **state)
 {
 	const struct t_opts client = { .server_name = "server.test", .credential = "client" };
 	const struct t_opts server = { .credential = "mutual" };
@@ -487,7 +491,7 @@ static void test_client_certificate(void **state)
 	close(fds[1]);
 }
 
-/* A TLS 1.3 client is done before the server refuses it. */
+/* Case 26: a TLS 1.3 client is done before the server refuses it. */
 static void test_client_certificate_refused(void **state)
 {
 	const struct t_opts server = { .credential = "mutual" };
@@ -549,6 +553,7 @@ static const struct wrong unknown = { "unknown", "server.test", "issuer" };
 static const struct wrong wrong_name = { "other", "server.test", "name" };
 static const struct wrong wrong_usage = { "client", "client.test", "purpose" };
 
+/* Cases 23 and 24: each is told apart. */
 static void test_wrong_certificate(void **state)
 {
 	const struct wrong *wrong = *state;
@@ -716,16 +721,16 @@ int main(void)
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_ulp),
 		cmocka_unit_test(test_inherited),
-		cmocka_unit_test(test_sni),
+		cmocka_unit_test(case_28_sni),
 		cmocka_unit_test(test_by_address),
 		cmocka_unit_test(test_fingerprint),
-		cmocka_unit_test(test_alpn),
-		cmocka_unit_test(test_alpn_mismatch),
+		cmocka_unit_test(case_28_alpn),
+		cmocka_unit_test(case_28_alpn_mismatch),
 		T_CASE("ALPN, OpenSSL server", test_alpn_peer, &openssl_server),
 		T_CASE("ALPN, OpenSSL client", test_alpn_peer, &openssl_client),
 		T_CASE("ALPN, GnuTLS server", test_alpn_peer, &gnutls_server),
 		T_CASE("ALPN, GnuTLS client", test_alpn_peer, &gnutls_client),
-		cmocka_unit_test(test_client_certificate),
+		cmocka_unit_test(case_26_client_certificate),
 		T_CASE("client without a certificate", test_client_certificate_refused, NULL),
 		T_CASE("client with an unknown certificate", test_client_certificate_refused,
 		       "unknown-client"),

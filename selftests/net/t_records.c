@@ -85,7 +85,7 @@ static void relayed_close(struct relayed *r)
 }
 
 /* Case 1: every byte in a segment of its own. */
-static void test_bytewise(void **state)
+static void case_01_bytewise(void **state)
 {
 	struct relayed r;
 
@@ -109,7 +109,7 @@ static enum relay_verdict hold_two_of_three(struct relay *relay, struct relay_re
 }
 
 /* Cases 5 and 8: Finished and application data in one segment, at the server. */
-static void test_coalesced(void **state)
+static void case_05_08_coalesced(void **state)
 {
 	unsigned int hold = 1;
 	struct relayed r;
@@ -444,7 +444,7 @@ static void send_marks(int a, int b)
 }
 
 /* Case 39: no plaintext in any packet, whatever state the socket was in. */
-static void test_nothing_on_the_wire(void **state)
+static void case_39_nothing_on_the_wire(void **state)
 {
 	const struct t_opts nonblock = { .server_name = "server.test", .nonblock = true };
 	int capture = capture_open(), fds[2], listener, fd;
@@ -507,8 +507,8 @@ int main(void)
 					     .version = 0x0303, .cipher = PEER_AES128,
 					     .no_tickets = true };
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bytewise),
-		cmocka_unit_test(test_coalesced),
+		cmocka_unit_test(case_01_bytewise),
+		cmocka_unit_test(case_05_08_coalesced),
 		{ "coalesced, OpenSSL TLS 1.2", test_coalesced_client, NULL, NULL,
 		  (void *)&openssl_12 },
 		{ "coalesced, GnuTLS TLS 1.2", test_coalesced_client, NULL, NULL,
@@ -532,7 +532,7 @@ int main(void)
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_forged_handshake),
-		cmocka_unit_test(test_nothing_on_the_wire),
+		cmocka_unit_test(case_39_nothing_on_the_wire),
 	};
 
 	return T_RUN(tests);

@@ -163,7 +163,7 @@ static void *keep_rekeying(void *arg)
 }
 
 /* Case 32: both sides at once, all the time, asking each other besides. */
-static void test_both_at_once(void **state)
+static void case_32_both_at_once(void **state)
 {
 	uint64_t sent = tnl_counter(KSC_A_STATS_KEY_UPDATES_SENT);
 	struct rekeyer r = { 0 };
@@ -265,7 +265,7 @@ int main(void)
 		PEER_TEST("updates by count", test_by_count, openssl_384),
 		PEER_TEST("updates by count", test_by_count, openssl_chacha),
 		PEER_TEST("updates by count", test_by_count, gnutls),
-		cmocka_unit_test(test_both_at_once),
+		cmocka_unit_test(case_32_both_at_once),
 		cmocka_unit_test_setup_teardown(test_bad_network, spoil_network, mend_network),
 	};
 

@@ -35,6 +35,7 @@ static bool greeted(int listener, const struct t_addr *addr, const struct peer_c
 	return info.flags & KSC_INFO_F_RESUMED;
 }
 
+/* Cases 29 and 33: of OpenSSL, two tickets at a time. */
 static void test_resume(void **state)
 {
 	const struct peer_conf *conf = *state;
@@ -49,7 +50,7 @@ static void test_resume(void **state)
 	close(listener);
 }
 
-/* As any other: whoever asks for something else has a handshake of his own. */
+/* Case 29: as any other: whoever asks for something else has a handshake of his own. */
 static void test_others(void **state)
 {
 	const struct t_opts others[] = {
@@ -79,7 +80,7 @@ static void test_others(void **state)
 	close(second);
 }
 
-/* Another account does not go on with our session. */
+/* Case 29: another account does not go on with our session. */
 static void test_other_account(void **state)
 {
 	const struct peer_conf *conf = *state;
@@ -139,7 +140,7 @@ static void test_ours(void **state)
 	close(listener);
 }
 
-/* A daemon that reads its configuration again has forgotten; so has a new one. */
+/* Case 30: a daemon that reads its configuration again has forgotten; so has a new one. */
 static void test_reload(void **state)
 {
 	const struct peer_conf *conf = *state;

@@ -94,7 +94,7 @@ static void goes_on(struct wire *w)
 	wire_expect(w, WIRE_DATA, text, 8);
 }
 
-/* TLS 1.3: the sender gets new keys by itself. */
+/* Case 34: TLS 1.3: the sender gets new keys by itself. */
 static void test_limit_13(void **state)
 {
 	uint64_t updates = tnl_counter(KSC_A_STATS_KEY_UPDATES_SENT);
@@ -118,7 +118,7 @@ static void test_limit_13(void **state)
 	wire_close(&w);
 }
 
-/* The limit comes in the middle of a large send. */
+/* Case 34: the limit comes in the middle of a large send. */
 static void test_limit_large(void **state)
 {
 	static uint8_t data[200000], plain[WIRE_MAX_RECORD];
@@ -149,7 +149,7 @@ static void test_limit_large(void **state)
 	wire_close(&w);
 }
 
-/* TLS 1.2 has no new keys: it fails closed, and says so. */
+/* Case 34: TLS 1.2 has no new keys: it fails closed, and says so. */
 static void test_limit_12(void **state)
 {
 	const struct wire_suite *suite = *state;

@@ -48,6 +48,7 @@ static void expect_close_and_echo(struct peer *peer)
 	peer_await_fin(peer);
 }
 
+/* Case 40: one direction. */
 static void test_half_close(void **state)
 {
 	struct peer peer = { 0 };
@@ -135,6 +136,7 @@ static void test_send_after_close(void **state)
 	expect_nothing_left();
 }
 
+/* Case 40: both at once. */
 static void test_crossing(void **state)
 {
 	int fds[2];
@@ -180,7 +182,7 @@ static void vanish(struct peer *peer)
 	peer->fd = -1;
 }
 
-/* What was authenticated is delivered; that there is more missing is an error, not the end. */
+/* Case 40: what was authenticated is delivered; that more is missing is no end. */
 static void test_truncated(void **state)
 {
 	struct peer peer = { 0 };
@@ -239,7 +241,7 @@ static void garbage_after_close(struct peer *peer)
 	peer_expect_close(peer);
 }
 
-/* What comes after close_notify is ignored. */
+/* Case 40: what comes after close_notify is ignored. */
 static void test_data_after_close(void **state)
 {
 	struct peer peer = { 0 };

@@ -113,6 +113,10 @@ static void case_24_names(void **state)
 		{ "", "192.0.2.1", true },
 		{ NULL, "192.0.2.2", false },
 		{ "wrong.test", "192.0.2.1", false },
+		/* Names of other alphabets, in either form. */
+		{ "xn--srver-kva.test", NULL, false },
+		{ "s\303\251rver.test", NULL, false },
+		{ "xn--a-.wild.test", NULL, true },
 		/* Without either, nobody can be told from anybody. */
 		{ NULL, NULL, false },
 	};

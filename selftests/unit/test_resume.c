@@ -260,6 +260,57 @@ static void tickets_are_used_once(void **state)
 	}
 }
 
+#define AT_ONCE	6
+
+/* Handshakes that begin before any of them is over: no ticket of TLS 1.3 serves two of them. */
+static void case_30_concurrent(void **state)
+{
+	unsigned int bits, i;
+
+	(void)state;
+	for (bits = 0; bits < 4; bits++) {
+		struct meeting m = begin(bits);
+		struct side *sides[AT_ONCE];
+		unsigned int resumed = 0;
+		size_t n;
+
+		expect(&m, false, "first");
+		n = ksc_cache_count(m.cache);
+		assert_in_range(n, 1, AT_ONCE - 1);
+		m.params.cache = m.cache;
+		m.params.credentials = creds_new(&m.cred, 1);
+		for (i = 0; i < AT_ONCE; i++) {
+			sides[i] = side_new(&m.params);
+			side_step(sides[i], 0);
+		}
+		for (i = 0; i < AT_ONCE; i++) {
+			struct peer *peer = peer_new(m.type, &m.server);
+			struct side *side = sides[i];
+			int rc = PEER_WANTS_MORE;
+
+			/* As shake() goes on after a client's first step. */
+			while (rc == PEER_WANTS_MORE) {
+				wire_put(&peer->in, side->out.data, side->out.len);
+				side->out.len = 0;
+				rc = peer->type->handshake(peer);
+				side_deliver(side, peer->out.data, peer->out.len, WHOLE);
+				peer->out.len = 0;
+			}
+			assert_int_equal(rc, PEER_DONE);
+			assert_int_equal(side->step.status, KSC_STATUS_OK);
+			resumed += side->step.info.resumed;
+			side_free(side);
+			peer_free(peer);
+		}
+		/* TLS 1.2's may be used again. */
+		assert_true(resumed > 0);
+		if (!m.server.tls12)
+			assert_int_equal(resumed, n);
+		ksc_credentials_put(m.params.credentials);
+		ksc_cache_free(m.cache);
+	}
+}
+
 static void case_29_must_not_resume(void **state)
 {
 	static const struct meeting others[] = {
@@ -489,6 +540,7 @@ int main(void)
 		cmocka_unit_test(case_29_resume),
 		cmocka_unit_test(tickets_are_used_once),
 		cmocka_unit_test(case_29_must_not_resume),
+		cmocka_unit_test(case_30_concurrent),
 		cmocka_unit_test(certificate_is_judged_again),
 		cmocka_unit_test(flush_forgets),
 		cmocka_unit_test(servers_without),

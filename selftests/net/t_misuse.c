@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What applications may get wrong with contexts, or do on purpose: each has an error
+ * of its own, leaves nothing behind, and is nobody else's concern.
+ */
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctx.h"
+#include "daemon.h"
+
+static struct ctx client, server, other;
+
+/* The step fails by the peer's fault, says so to the peer, and is the last. */
+static void expect_refused(struct ctx *ctx, const void *token, size_t len)
+{
+	ctx_step(ctx, token, len);
+	assert_in_range(ctx->last.status, KSC_STATUS_INTERNAL_ERROR + 1, KSC_STATUS_KEY_LIMIT);
+	assert_int_equal(ctx->last.direction, KSC_DIRECTION_SENT);
+	assert_true(ctx->last.token_len);
+	assert_true(ctx->last.text[0]);
+	assert_int_equal(ctx_try_offer(ctx, 0, token, len), -ECONNABORTED);
+}
+
+/* Two clients, and one gets what the server said to the other. */
+static void case_16_wrong_context(void **state)
+{
+	(void)state;
+	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&other, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_step(&client, NULL, 0);
+	ctx_step(&other, NULL, 0);
+	ctx_step(&server, client.last.token, client.last.token_len);
+	expect_refused(&other, server.last.token, server.last.token_len);
+	/* whom it was for has not lost anything */
+	ctx_step(&client, server.last.token, server.last.token_len);
+	assert_int_equal(client.last.status, KSC_STATUS_OK);
+}
+
+/* What the client says first: its length */
+static size_t make_hello(uint8_t *hello)
+{
+	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_step(&client, NULL, 0);
+	memcpy(hello, client.last.token, client.last.token_len);
+	return client.last.token_len;
+}
+
+/* A ClientHello again to the same context, and to a new one. */
+static void case_17_replayed_hello(void **state)
+{
+	static uint8_t hello[KSC_MAX_TOKEN];
+	size_t len;
+
+	(void)state;
+	len = make_hello(hello);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&other, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_step(&server, hello, len);
+	ctx_step(&other, hello, len);
+	assert_int_equal(other.last.status, KSC_STATUS_CONTINUE_NEEDED);
+	assert_true(other.last.token_len != server.last.token_len ||
+		    memcmp(other.last.token, server.last.token, other.last.token_len) != 0);
+	expect_refused(&other, hello, len);
+	/* the client that said it first goes on with the first that was told */
+	ctx_step(&client, server.last.token, server.last.token_len);
+	assert_int_equal(client.last.status, KSC_STATUS_OK);
+}
+
+/* Each mistake can be told from the others. */
+static void test_distinct(void **state)
+{
+	const struct t_opts hasty = { .server_name = "server.test", .timeout = 1 };
+	struct tnl_conn foreign;
+	struct ctx thief, gone;
+	int errors[8], n = 0;
+	uint64_t timed_out;
+
+	(void)state;
+	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	errors[n++] = ctx_try_offer(&client, KSC_ROLE_SERVER, "x", 1);
+	assert_int_equal(errors[n - 1], -EPROTOTYPE);
+
+	assert_true(tnl_open(&foreign));
+	thief = client;
+	thief.nl = &foreign;
+	errors[n++] = ctx_try_offer(&thief, 0, "x", 1);
+	assert_int_equal(errors[n - 1], -EPERM);
+	tnl_close(&foreign);
+
+	gone = client;
+	gone.id += 1000000;
+	errors[n++] = ctx_try_offer(&gone, 0, "x", 1);
+	assert_int_equal(errors[n - 1], -ENOENT);
+
+	ctx_open(&gone, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_close(&gone);
+	errors[n++] = ctx_try_offer(&gone, 0, "x", 1);
+	assert_int_equal(errors[n - 1], -ESTALE);
+
+	timed_out = tnl_counter(KSC_A_STATS_HANDSHAKES_TIMED_OUT);
+	ctx_open(&gone, &ctx_nl, KSC_ROLE_CLIENT, &hasty);
+	tnl_await_at_least(KSC_A_STATS_HANDSHAKES_TIMED_OUT, timed_out + 1);
+	errors[n++] = ctx_try_offer(&gone, 0, "x", 1);
+	assert_int_equal(errors[n - 1], -ETIMEDOUT);
+
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	expect_refused(&server, "GET / HTTP/1.0\r\n\r\n", 18);
+	errors[n++] = -ECONNABORTED;
+
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_set_parameter("max_handshake", 100);
+	errors[n++] = ctx_try_offer(&server, 0, client.in, 101);
+	ctx_set_parameter("max_handshake", 65536);
+	assert_int_equal(errors[n - 1], -EMSGSIZE);
+
+	ctx_set_parameter("max_contexts", 1);
+	errors[n++] = ctx_try_open(&other, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_set_parameter("max_contexts", 4096);
+	assert_int_equal(errors[n - 1], -EDQUOT);
+
+	for (int i = 0; i < n; i++)
+		for (int k = 0; k < i; k++)
+			assert_int_not_equal(errors[i], errors[k]);
+}
+
+/* 64 KiB of handshake, unless the administrator wants it otherwise. */
+static void case_18_cap(void **state)
+{
+	/* records of a type that may come, of which none is the last of its message */
+	static uint8_t part[5 + 16000] = { 22, 3, 1, 16000 >> 8, 16000 & 0xff, 1, 0, 250, 0 };
+	size_t total = 0;
+	int rc;
+
+	(void)state;
+	assert_int_equal(ctx_parameter("max_handshake"), 65536);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	for (;;) {
+		rc = ctx_try_offer(&server, 0, part, sizeof(part));
+		if (rc)
+			break;
+		ctx_await(&server);
+		if (server.last.status > KSC_STATUS_INCOMPLETE_MESSAGE)
+			break;
+		total += server.last.consumed;
+		/* what follows has no header of a message */
+		memset(part + 5, 0, 4);
+		assert_true(total <= 65536);
+	}
+	/* the kernel counts, or the daemon has had enough before */
+	if (rc)
+		assert_int_equal(rc, -EMSGSIZE);
+	else
+		assert_int_equal(server.last.status, KSC_STATUS_RECORD_OVERFLOW);
+	assert_true(total >= 3 * sizeof(part));
+	/* one token has a limit of its own */
+	ctx_open(&other, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_set_parameter("max_handshake", 1 << 20);
+	assert_int_equal(ctx_try_offer(&other, 0, other.in, KSC_MAX_TOKEN + 1), -ERANGE);
+	assert_true(ctx_nl.text[0]);
+	ctx_set_parameter("max_handshake", 65536);
+	ctx_step(&other, part, 4);
+	assert_int_equal(other.last.status, KSC_STATUS_INCOMPLETE_MESSAGE);
+}
+
+/* ---- floods ---- */
+
+#define FLOOD 256
+#define ROUNDS 6
+
+/* Bytes that the daemon holds for itself */
+static size_t daemon_memory(void)
+{
+	char path[64], line[256];
+	unsigned long kib = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", daemon_pid());
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, "RssAnon:", 8))
+			kib = strtoul(line + 8, NULL, 10);
+	fclose(file);
+	assert_true(kib > 0);
+	return kib * 1024;
+}
+
+/**
+ * struct flood - somebody who has as many contexts as may be
+ * @pid: his process
+ * @ready: it says here that it has them
+ * @end: closed when it shall end
+ */
+struct flood {
+	pid_t pid;
+	int ready;
+	int end;
+};
+
+/* As many contexts as a socket keeps the results of that nobody takes */
+#define PER_SOCKET (TNL_QUEUE_MAX - 1)
+
+/* Of another user; each context has made, or got, a token. */
+static bool open_many(int role, const void *token, size_t len)
+{
+	static struct tnl_conn sockets[FLOOD / PER_SOCKET + 1];
+	static struct ctx ctx;
+	int rc, n;
+
+	if (setgid(65534) || setuid(65534))
+		return false;
+	for (n = 0; ; n++) {
+		struct tnl_conn *nl = &sockets[n / PER_SOCKET];
+
+		if (n % PER_SOCKET == 0 && !tnl_open(nl))
+			return false;
+		rc = ctx_try_open(&ctx, nl, role, &t_client);
+		if (rc)
+			break;
+		if (n == FLOOD || ctx_try_offer(&ctx, 0, token, len))
+			return false;
+	}
+	return rc == -EDQUOT && n == FLOOD;
+}
+
+static struct flood flood_start(int role, const void *token, size_t len)
+{
+	uint64_t steps = tnl_counter(KSC_A_STATS_STEPS);
+	int ready[2], end[2];
+	struct flood f;
+	char c;
+
+	SYS(pipe(ready));
+	SYS(pipe(end));
+	f.pid = (pid_t)SYS(fork());
+	if (!f.pid) {
+		close(end[1]);
+		c = open_many(role, token, len) ? 'y' : 'n';
+		if (write(ready[1], &c, 1) != 1 || read(end[0], &c, 1))
+			_exit(1);
+		_exit(0);
+	}
+	close(ready[1]);
+	close(end[0]);
+	f.ready = ready[0];
+	f.end = end[1];
+	/* while it is at it, others are served */
+	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_handshake(&client, &server);
+	assert_int_equal(client.last.status, KSC_STATUS_OK);
+	ctx_close(&client);
+	ctx_close(&server);
+	assert_int_equal(SYS(read(f.ready, &c, 1)), 1);
+	assert_int_equal(c, 'y');
+	tnl_await_at_least(KSC_A_STATS_STEPS, steps + FLOOD);
+	return f;
+}
+
+static void flood_end(const struct flood *f)
+{
+	int status;
+
+	close(f->end);
+	SYS(waitpid(f->pid, &status, 0));
+	assert_int_equal(status, 0);
+	close(f->ready);
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+}
+
+/* As many contexts as may be, again and again: others do not notice, and nothing is left. */
+static void flood(int role, const void *token, size_t len)
+{
+	size_t first = 0, last = 0;
+	int fds[2];
+
+	ctx_set_parameter("max_contexts", FLOOD);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct flood f = flood_start(role, token, len);
+
+		/* neither sockets nor contexts of others */
+		t_pair(AF_INET, fds);
+		t_exchange(fds[0], fds[1]);
+		close(fds[0]);
+		close(fds[1]);
+		ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+		ctx_step(&client, NULL, 0);
+		assert_int_equal(client.last.status, KSC_STATUS_CONTINUE_NEEDED);
+		ctx_close(&client);
+		flood_end(&f);
+		last = daemon_memory();
+		/* the allocator keeps what the first rounds have taken */
+		if (i == 1)
+			first = last;
+	}
+	ctx_set_parameter("max_contexts", 4096);
+	if (last > first + (size_t)FLOOD * 1024)
+		fail_msg("the daemon has grown from %zu to %zu bytes", first, last);
+}
+
+static void test_flood_of_clients(void **state)
+{
+	(void)state;
+	flood(KSC_ROLE_CLIENT, NULL, 0);
+}
+
+static void test_flood_of_servers(void **state)
+{
+	static uint8_t hello[KSC_MAX_TOKEN];
+	size_t len;
+
+	(void)state;
+	len = make_hello(hello);
+	ctx_close(&client);
+	flood(KSC_ROLE_SERVER, hello, len);
+}
+
+static void test_flood_of_garbage(void **state)
+{
+	(void)state;
+	flood(KSC_ROLE_SERVER, "GET / HTTP/1.0\r\n\r\n", 18);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(case_16_wrong_context, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_17_replayed_hello, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_18_cap, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_distinct, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_flood_of_clients, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_flood_of_servers, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_flood_of_garbage, ctx_setup, ctx_teardown),
+	};
+
+	return T_RUN(tests);
+}
