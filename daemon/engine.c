@@ -188,6 +188,14 @@ static bool tolerates(const struct ksc_engine *e, uint32_t faults)
 			   e->role == KSC_ROLE_SERVER && e->verify == KSC_VERIFY_REQUEST);
 }
 
+static int on_log(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
+{
+	struct ksc_engine *e = gnutls_session_get_ptr(tls);
+
+	ksc_keys_log(&e->secrets, label, secret);
+	return 0;
+}
+
 static int on_verify(gnutls_session_t tls)
 {
 	struct ksc_engine *e = gnutls_session_get_ptr(tls);
@@ -247,8 +255,6 @@ static enum ksc_verify effective_verify(const struct ksc_engine *e)
 
 static int use_as_server(struct ksc_engine *e)
 {
-	int rc;
-
 	if (e->verify == KSC_VERIFY_NONE && !e->cred->resumption)
 		return 0;
 	if (e->verify != KSC_VERIFY_NONE) {
@@ -262,10 +268,7 @@ static int use_as_server(struct ksc_engine *e)
 	 * A resumed session would not have its client certificate judged again,
 	 * so tickets are for those who need none.
 	 */
-	rc = gnutls_session_ticket_enable_server(e->tls, &e->cred->ticket_key);
-	if (rc < 0)
-		return rc;
-	return 0;
+	return gnutls_session_ticket_enable_server(e->tls, &e->cred->ticket_key);
 }
 
 static int use_as_client(struct ksc_engine *e)
@@ -392,6 +395,7 @@ static int start(struct ksc_engine *e)
 	gnutls_handshake_set_timeout(e->tls, 0);
 	gnutls_handshake_set_max_packet_length(e->tls, MAX_HANDSHAKE_MESSAGE);
 	gnutls_handshake_set_secret_function(e->tls, on_secret);
+	gnutls_session_set_keylog_function(e->tls, on_log);
 	gnutls_handshake_set_hook_function(e->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
 					   on_message);
 	/* What is above NORMAL's 1024 bits may be below what is safe (RFC 9325, 4.1). */

@@ -63,6 +63,43 @@ int ksc_keys_note(struct ksc_secrets *secrets, const void *rx, const void *tx, s
 }
 
 /**
+ * ksc_keys_log() - take a line of GnuTLS's key log
+ * @secrets: gets the exporter's secret, for which there is no function of its own
+ * @label: what the line is about
+ * @secret: the secret
+ */
+void ksc_keys_log(struct ksc_secrets *secrets, const char *label, const gnutls_datum_t *secret)
+{
+	if (!strcmp(label, "EXPORTER_SECRET") && secret->size <= sizeof(secrets->exporter))
+		memcpy(secrets->exporter, secret->data, secret->size);
+}
+
+/* RFC 7627 5.4: without an extended master secret there is nothing to be exported. */
+static int collect_exporter(gnutls_session_t tls, const struct ksc_secrets *secrets,
+			    struct ksc_keys *keys)
+{
+	gnutls_datum_t master, client, server;
+
+	if (keys->version == 0x0304) {
+		memcpy(keys->exporter, secrets->exporter, secrets->len);
+		keys->exporter_len = secrets->len;
+		return 0;
+	}
+	if (!gnutls_session_ext_master_secret_status(tls))
+		return 0;
+	gnutls_session_get_master_secret(tls, &master);
+	gnutls_session_get_random(tls, &client, &server);
+	if (master.size != sizeof(keys->exporter) ||
+	    client.size + server.size != sizeof(keys->randoms))
+		return GNUTLS_E_INTERNAL_ERROR;
+	memcpy(keys->exporter, master.data, master.size);
+	keys->exporter_len = master.size;
+	memcpy(keys->randoms, client.data, client.size);
+	memcpy(keys->randoms + client.size, server.data, server.size);
+	return 0;
+}
+
+/**
  * ksc_keys_collect() - take the keys of a finished handshake
  * @tls: the session
  * @secrets: what its secret function was told
@@ -87,5 +124,8 @@ int ksc_keys_collect(gnutls_session_t tls, const struct ksc_secrets *secrets,
 	rc = collect_key(tls, false, secrets, cipher, &keys->tx);
 	if (rc < 0)
 		return rc;
-	return collect_key(tls, true, secrets, cipher, &keys->rx);
+	rc = collect_key(tls, true, secrets, cipher, &keys->rx);
+	if (rc < 0)
+		return rc;
+	return collect_exporter(tls, secrets, keys);
 }

@@ -36,6 +36,9 @@ struct ksc_key {
  * @rx: for what we receive
  * @max_record: most bytes that the peer takes in a record, as RFC 8449 counts
  *	them; 0 for TLS's own limit
+ * @exporter: TLS 1.3: exporter_master_secret; TLS 1.2: the master secret
+ * @exporter_len: its bytes, 0 with a TLS 1.2 master secret that is not extended
+ * @randoms: TLS 1.2: the client's and the server's
  */
 struct ksc_keys {
 	uint16_t version;
@@ -43,21 +46,28 @@ struct ksc_keys {
 	struct ksc_key tx;
 	struct ksc_key rx;
 	uint32_t max_record;
+	uint8_t exporter[KSC_MAX_SECRET];
+	size_t exporter_len;
+	uint8_t randoms[KSC_RANDOMS_LEN];
 };
 
 /**
- * struct ksc_secrets - TLS 1.3's application traffic secrets
+ * struct ksc_secrets - TLS 1.3's secrets
  * @tx: for what we send
  * @rx: for what we receive
+ * @exporter: exporter_master_secret
  * @len: bytes of each, 0 before there are any
  */
 struct ksc_secrets {
 	uint8_t tx[KSC_MAX_SECRET];
 	uint8_t rx[KSC_MAX_SECRET];
+	uint8_t exporter[KSC_MAX_SECRET];
 	size_t len;
 };
 
 int ksc_keys_note(struct ksc_secrets *secrets, const void *rx, const void *tx, size_t len);
+void ksc_keys_log(struct ksc_secrets *secrets, const char *label, const gnutls_datum_t *secret);
+
 int ksc_keys_collect(gnutls_session_t tls, const struct ksc_secrets *secrets,
 		     struct ksc_keys *keys);
 

@@ -389,6 +389,12 @@ static int put_keys(struct nl_msg *msg, const struct ksc_keys *keys)
 		return -1;
 	if (keys->max_record && nla_put_u32(msg, KSC_A_KEYS_MAX_RECORD, keys->max_record))
 		return -1;
+	if (keys->exporter_len &&
+	    nla_put(msg, KSC_A_KEYS_EXPORTER, (int)keys->exporter_len, keys->exporter))
+		return -1;
+	if (keys->exporter_len && keys->version == 0x0303 &&
+	    nla_put(msg, KSC_A_KEYS_RANDOMS, sizeof(keys->randoms), keys->randoms))
+		return -1;
 	return nla_nest_end(msg, nest);
 }
 

@@ -39,7 +39,7 @@ struct ksc_key {
  * @version: the TLS version it belongs to
  * @aead: the kernel's name of it
  * @internal: what the kernel may wrap to make that, NULL for nothing
- * @hmac: the kernel's name of HKDF's hash, TLS 1.3 only
+ * @hmac: the kernel's name of HKDF's hash; TLS 1.2: of the PRF's
  * @hash_len: bytes of @hmac's digest
  * @key_len: bytes of key
  * @salt_len: bytes of implicit nonce, TLS 1.2

@@ -18,18 +18,21 @@
 /* RFC 8446 says nothing of CCM; RFC 9147 4.5.3 does */
 #define KSC_CCM_LIMIT		BIT_ULL(23)
 
-#define GCM12(n, klen)								\
+#define GCM12(n, klen, hash, hlen)					\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "gcm(aes)",		\
 	  .internal = "__gcm(aes)",						\
+	  .hmac = hash, .hash_len = hlen,					\
 	  .key_len = klen, .salt_len = 4, .explicit_len = 8,			\
 	  .limit = KSC_GCM_LIMIT }
 #define CHACHA12(n)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "rfc7539(chacha20,poly1305)", \
+	  .hmac = "hmac(sha256)", .hash_len = 32,				\
 	  .key_len = 32, .salt_len = 12, .limit = KSC_CHACHA_LIMIT }
 
 /* the kernel's nonce of CCM begins with a byte for the length field's size (RFC 3610 2.3) */
 #define CCM12(n)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "ccm(aes)",		\
+	  .hmac = "hmac(sha256)", .hash_len = 32,				\
 	  .key_len = 16, .salt_len = 4, .explicit_len = 8, .nonce_at = 1,	\
 	  .rereads = true,							\
 	  .limit = KSC_CCM_LIMIT }
@@ -49,12 +52,12 @@ static const struct ksc_suite ksc_suites[] = {
 	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 16, .nonce_at = 1,
 	  .rereads = true, .limit = KSC_CCM_LIMIT },
 	/* RFC 5289: ECDHE with ECDSA and RSA; RFC 5288: DHE with RSA */
-	GCM12(0xc02b, 16),
-	GCM12(0xc02f, 16),
-	GCM12(0x009e, 16),
-	GCM12(0xc02c, 32),
-	GCM12(0xc030, 32),
-	GCM12(0x009f, 32),
+	GCM12(0xc02b, 16, "hmac(sha256)", 32),
+	GCM12(0xc02f, 16, "hmac(sha256)", 32),
+	GCM12(0x009e, 16, "hmac(sha256)", 32),
+	GCM12(0xc02c, 32, "hmac(sha384)", 48),
+	GCM12(0xc030, 32, "hmac(sha384)", 48),
+	GCM12(0x009f, 32, "hmac(sha384)", 48),
 	/* RFC 7905 */
 	CHACHA12(0xcca8),
 	CHACHA12(0xcca9),

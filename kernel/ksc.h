@@ -39,6 +39,7 @@
 struct genl_info;
 struct ksc_context;
 struct ksc_question;
+struct ksc_exporter;
 struct ksc_tickets;
 
 /* Content of a handshake that a peer may make us carry, in bytes */
@@ -210,6 +211,7 @@ struct ksc_failure {
  * @rx: with ok
  * @session: with ok; whoever applies the step takes it and clears it here
  * @question: with verify-needed and incomplete-credentials; likewise
+ * @exporter: with ok, NULL if there is none; likewise
  *
  * Made by ksc_step_parse(), zeroised and freed by ksc_step_free().
  */
@@ -230,6 +232,7 @@ struct ksc_step {
 	struct ksc_key rx;
 	struct ksc_session *session;
 	struct ksc_question *question;
+	struct ksc_exporter *exporter;
 };
 
 /* enum ksc_update - a KeyUpdate that is to be sent when there is room for it */
@@ -388,6 +391,7 @@ struct ksc_gate {
  * @gate: a listener's, and of its children; set once
  * @context: the handshake in progress
  * @session: set once
+ * @exporter: set once, may be missing
  * @status: enum ksc_status, in phase failed
  * @failure: set once, may be missing
  * @tickets: a client's, if the daemon is interested
@@ -426,6 +430,7 @@ struct ksc_sock {
 	struct ksc_gate *gate;
 	struct ksc_context *context;
 	struct ksc_session *session;
+	struct ksc_exporter *exporter;
 	struct ksc_failure *failure;
 	struct ksc_tickets *tickets;
 	void (*data_ready)(struct sock *sk);

@@ -11,12 +11,14 @@ const struct nla_policy ksc_key_nl_policy[KSC_A_KEY_RECORD_SEQ + 1] = {
 };
 
 /* nested: keys */
-const struct nla_policy ksc_keys_nl_policy[KSC_A_KEYS_MAX_RECORD + 1] = {
+const struct nla_policy ksc_keys_nl_policy[KSC_A_KEYS_RANDOMS + 1] = {
 	[KSC_A_KEYS_VERSION] = { .type = NLA_U16, },
 	[KSC_A_KEYS_SUITE] = { .type = NLA_U16, },
 	[KSC_A_KEYS_TX] = NLA_POLICY_NESTED(ksc_key_nl_policy),
 	[KSC_A_KEYS_RX] = NLA_POLICY_NESTED(ksc_key_nl_policy),
 	[KSC_A_KEYS_MAX_RECORD] = NLA_POLICY_RANGE(NLA_U32, 64, 16385),
+	[KSC_A_KEYS_EXPORTER] = { .type = NLA_BINARY, .len = 48, },
+	[KSC_A_KEYS_RANDOMS] = NLA_POLICY_EXACT_LEN(64),
 };
 
 /* nested: session */

@@ -223,6 +223,8 @@ int ksc_install(struct ksc_sock *ks, struct ksc_step *step)
 	}
 	ks->version = step->version;
 	ks->suite = step->suite;
+	ks->exporter = step->exporter;
+	step->exporter = NULL;
 	ks->tx.max_record = step->max_record;
 	ks->tx.ramp = TCP_INIT_CWND * tcp_sk(ks->sk)->mss_cache;
 	ksc_tune(ks);

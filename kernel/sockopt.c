@@ -9,6 +9,7 @@
 #include <linux/uaccess.h>
 #include <net/tcp.h>
 
+#include "export.h"
 #include "ksc.h"
 #include "verify.h"
 
@@ -469,6 +470,8 @@ int ksc_getsockopt(struct sock *sk, int level, int optname,
 	if (level != SOL_KSCHANNEL)
 		return ksc_base_proto(sk)->getsockopt(sk, level, optname, optval, optlen);
 
+	if (optname == KSC_EXPORT)
+		return ksc_get_export(sk, optval, optlen);
 	if (optname == KSC_DETACH)
 		return ksc_get_detach(sk, optval, optlen);
 	if (optname == KSC_PEER_CHAIN)

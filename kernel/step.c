@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <net/genetlink.h>
 
+#include "export.h"
 #include "ksc.h"
 #include "netlink-gen.h"
 #include "verify.h"
@@ -22,6 +23,7 @@ void ksc_step_free(struct ksc_step *step)
 	kvfree(step->token);
 	kfree(step->session);
 	ksc_question_free(step->question);
+	kfree_sensitive(step->exporter);
 	kfree_sensitive(step);
 }
 
@@ -74,6 +76,32 @@ static int ksc_step_parse_key(struct ksc_key *key, struct nlattr *nest,
 	return 0;
 }
 
+/* TLS 1.2 may have none, RFC 7627 5.4 */
+static int ksc_step_parse_exporter(struct ksc_step *step, struct nlattr **tb,
+				   const struct ksc_suite *suite,
+				   struct netlink_ext_ack *extack)
+{
+	struct nlattr *secret = tb[KSC_A_KEYS_EXPORTER], *randoms = tb[KSC_A_KEYS_RANDOMS];
+	const bool old = suite->version == KSC_VERSION_1_2;
+	struct ksc_exporter *x;
+
+	if (!secret)
+		return 0;
+	if (nla_len(secret) != (old ? sizeof(x->secret) : suite->hash_len) || old != !!randoms) {
+		NL_SET_ERR_MSG_ATTR(extack, secret, "not what the version's exporter needs");
+		return -EINVAL;
+	}
+	x = kzalloc(sizeof(*x), GFP_KERNEL_ACCOUNT);
+	if (!x)
+		return -ENOMEM;
+	x->suite = suite;
+	ksc_step_secret(x->secret, secret);
+	if (randoms)
+		memcpy(x->randoms, nla_data(randoms), sizeof(x->randoms));
+	step->exporter = x;
+	return 0;
+}
+
 static int ksc_step_parse_keys(struct ksc_step *step, struct nlattr *nest,
 			       struct netlink_ext_ack *extack)
 {
@@ -107,6 +135,8 @@ static int ksc_step_parse_keys(struct ksc_step *step, struct nlattr *nest,
 	if (!err)
 		err = ksc_step_parse_key(&step->rx, tb[KSC_A_KEYS_RX], suite,
 					 extack);
+	if (!err)
+		err = ksc_step_parse_exporter(step, tb, suite, extack);
 	return err;
 }
 

@@ -46,6 +46,7 @@ static void ksc_sock_free_rcu(struct rcu_head *rcu)
 	ksc_options_free(&ks->opt);
 	ksc_gate_put(ks->gate);
 	kfree(ks->session);
+	kfree_sensitive(ks->exporter);
 	kfree(ks->failure);
 	ksc_sock_free(ks);
 }

@@ -136,6 +136,13 @@ int kschannel_attach(struct kschannel_context *context, int fd, const void *extr
 int kschannel_shutdown(int fd);
 int kschannel_detach(int fd, void *rest, size_t *len);
 
+/* Bytes of the channel binding tls-exporter */
+#define KSCHANNEL_BINDING_LEN 32
+
+int kschannel_export(int fd, const char *label, const void *context, size_t context_len, void *out,
+		     size_t len);
+int kschannel_channel_binding(int fd, void *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -142,6 +142,15 @@ static int gt_close(struct peer *peer)
 	return ret ? gt_failed(peer, "close", ret) : 0;
 }
 
+static int gt_export(struct peer *peer, const char *label, const char *context,
+		     size_t context_len, uint8_t *out, size_t len)
+{
+	int ret = gnutls_prf_rfc5705(peer->session, strlen(label), label, context_len, context,
+				     len, (char *)out);
+
+	return ret ? gt_failed(peer, "export", ret) : 0;
+}
+
 static void gt_free(struct peer *peer)
 {
 	if (peer->session)
@@ -156,5 +165,6 @@ const struct peer_ops peer_gnutls_ops = {
 	.read = gt_read,
 	.write = gt_write,
 	.close = gt_close,
+	.export = gt_export,
 	.free = gt_free,
 };

@@ -117,6 +117,8 @@ static int openssl_open(struct peer *peer)
 		SSL_CTX_set_num_tickets(ctx, 0);
 		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 	}
+	if (ok && conf->no_ems)
+		SSL_CTX_set_options(ctx, SSL_OP_NO_EXTENDED_MASTER_SECRET);
 	if (ok)
 		SSL_CTX_set_keylog_callback(ctx, keep_secret);
 	ssl = ok ? SSL_new(ctx) : NULL;
@@ -173,6 +175,15 @@ static int openssl_close(struct peer *peer)
 	return ret >= 0 ? 0 : ssl_error(peer, "close", ret);
 }
 
+static int openssl_export(struct peer *peer, const char *label, const char *context,
+			  size_t context_len, uint8_t *out, size_t len)
+{
+	int ret = SSL_export_keying_material(peer->session, out, len, label, strlen(label),
+					     (const uint8_t *)context, context_len, !!context);
+
+	return ret == 1 ? 0 : ssl_error(peer, "export", ret);
+}
+
 static void openssl_free(struct peer *peer)
 {
 	SSL_free(peer->session);
@@ -185,5 +196,6 @@ const struct peer_ops peer_openssl_ops = {
 	.read = openssl_read,
 	.write = openssl_write,
 	.close = openssl_close,
+	.export = openssl_export,
 	.free = openssl_free,
 };

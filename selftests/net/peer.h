@@ -34,6 +34,7 @@ typedef void (*peer_fn)(struct peer *peer);
  * @tickets: GnuTLS server: send session tickets
  * @record_size: GnuTLS: the largest record it takes, RFC 8449
  * @max_fragment: OpenSSL client: RFC 6066's max_fragment_length, its code
+ * @no_ems: OpenSSL: no extended master secret, RFC 7627
  */
 struct peer_conf {
 	enum peer_library library;
@@ -48,6 +49,7 @@ struct peer_conf {
 	bool tickets;
 	unsigned int record_size;
 	uint8_t max_fragment;
+	bool no_ems;
 };
 
 /**
@@ -87,6 +89,7 @@ struct peer {
  * @read: receive; 0 is close_notify
  * @write: send
  * @close: send close_notify
+ * @export: derive keying material, RFC 5705
  * @free: free the session; the socket stays
  */
 struct peer_ops {
@@ -95,6 +98,8 @@ struct peer_ops {
 	ssize_t (*read)(struct peer *peer, void *data, size_t len);
 	ssize_t (*write)(struct peer *peer, const void *data, size_t len);
 	int (*close)(struct peer *peer);
+	int (*export)(struct peer *peer, const char *label, const char *context,
+		      size_t context_len, uint8_t *out, size_t len);
 	void (*free)(struct peer *peer);
 };
 

@@ -101,6 +101,7 @@ static void handshake(void)
 
 static void test_loop(void **state)
 {
+	uint8_t bindings[2][KSCHANNEL_BINDING_LEN];
 	struct kschannel_sizes sizes;
 	struct ksc_info info;
 	struct t_addr addr;
@@ -131,6 +132,9 @@ static void test_loop(void **state)
 	assert_memory_equal(info.peer_fingerprint, t_info(fds[0]).peer_fingerprint, 32);
 	assert_string_equal(info.peer_subject, "CN=server.test");
 	t_exchange(fds[0], fds[1]);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(kschannel_channel_binding(fds[i], bindings[i]), 0);
+	assert_memory_equal(bindings[0], bindings[1], KSCHANNEL_BINDING_LEN);
 
 	assert_int_equal(kschannel_detach(fds[0], &rest, &len), -EBUSY);
 	assert_int_equal(kschannel_shutdown(fds[0]), 0);

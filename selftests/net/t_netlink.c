@@ -128,6 +128,8 @@ static void case_45_unknown_command(void **state)
  * @secret: length of the secret
  * @key: length of the key
  * @iv: length of the IV
+ * @exporter: length of the exporter's secret
+ * @randoms: with the randoms of TLS 1.2
  * @tx_only: only the keys to send with are like that, those to receive with fit
  */
 struct lengths {
@@ -136,6 +138,8 @@ struct lengths {
 	int secret;
 	int key;
 	int iv;
+	int exporter;
+	bool randoms;
 	bool tx_only;
 };
 
@@ -152,6 +156,10 @@ static const struct lengths unfit[] = {
 	{ 0x0303, 0xc02b, .key = 16, .iv = 12 },
 	{ 0x0303, 0xc02b, .key = 16 },
 	{ 0x0303, 0xcca9, .key = 32, .iv = 4 },
+	{ 0x0304, 0x1301, .secret = 32, .exporter = 48 },
+	{ 0x0304, 0x1301, .secret = 32, .exporter = 32, .randoms = true },
+	{ 0x0303, 0xc02b, .key = 16, .iv = 4, .exporter = 48 },
+	{ 0x0303, 0xc02b, .key = 16, .iv = 4, .exporter = 32, .randoms = true },
 };
 
 /* Lengths that fit, for the one direction that is all right. */
@@ -177,7 +185,12 @@ static struct nl_msg *step_with_keys(struct tnl_conn *nl, uint64_t id, uint32_t 
 {
 	struct nl_msg *msg = step_for(nl, id, seq, KSC_STATUS_OK);
 	struct nlattr *keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
+	static const uint8_t bytes[KSC_RANDOMS_LEN];
 
+	if (lengths->exporter)
+		nla_put(msg, KSC_A_KEYS_EXPORTER, lengths->exporter, bytes);
+	if (lengths->randoms)
+		nla_put(msg, KSC_A_KEYS_RANDOMS, sizeof(bytes), bytes);
 	nla_put_u16(msg, KSC_A_KEYS_VERSION, lengths->version);
 	nla_put_u16(msg, KSC_A_KEYS_SUITE, lengths->suite);
 	put_key(msg, KSC_A_KEYS_TX, lengths);

@@ -155,6 +155,37 @@ struct ksc_verification {
 	char	text[KSC_MAX_TEXT + 1];
 };
 
+/*
+ * get: struct ksc_export, over which the result is written: keying material of RFC 5705
+ * and RFC 8446 7.5, that both sides can derive and nobody else. EINVAL for lengths
+ * out of range, bytes in the label that are not printable ASCII, or a label that TLS
+ * uses itself; ERANGE when the result does not fit; ENOTCONN before the handshake is
+ * done; ENODATA with TLS 1.2 without extended master secret (RFC 7627 5.4).
+ */
+#define KSC_EXPORT		24
+
+/* Most bytes of label, TLS 1.3's own limit; and of result */
+#define KSC_MAX_EXPORT_LABEL	249
+#define KSC_MAX_EXPORT		1024
+
+#define KSC_EXPORT_F_CONTEXT	(1U << 0)	/* with a context, perhaps an empty one */
+
+/**
+ * struct ksc_export - what is to be derived (KSC_EXPORT)
+ * @label_len: bytes of label, 1 to KSC_MAX_EXPORT_LABEL
+ * @context_len: bytes of context, 0 to 65535
+ * @out_len: bytes that are wanted, 1 to KSC_MAX_EXPORT
+ * @flags: KSC_EXPORT_F_*. TLS 1.2 tells no context from an empty one, TLS 1.3 does not
+ * @data: label, then context; no NUL anywhere
+ */
+struct ksc_export {
+	__u16	label_len;
+	__u16	context_len;
+	__u16	out_len;
+	__u16	flags;
+	__u8	data[];
+};
+
 /**
  * struct ksc_attach - a context for a socket (KSC_ATTACH)
  * @context: its number

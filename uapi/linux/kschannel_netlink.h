@@ -18,6 +18,8 @@
 #define KSC_MAX_SECRET		48
 /* Longest implicit nonce, in bytes. */
 #define KSC_MAX_IV		12
+/* The client's random and the server's, in bytes. */
+#define KSC_RANDOMS_LEN		64
 /* Longest post-handshake message that goes up to the daemon, with its header, in bytes. */
 #define KSC_MAX_TICKET		8192
 /* Longest chain of certificates to judge, and list of issuers to pick one by, in bytes. */
@@ -277,6 +279,10 @@ enum ksc_a_context {
  * @KSC_A_KEYS_RX: (nest of ksc_a_key)
  * @KSC_A_KEYS_MAX_RECORD: (u32) RFC 8449 RecordSizeLimit of the peer, in bytes;
  *   in TLS 1.3 the type's byte and padding count.
+ * @KSC_A_KEYS_EXPORTER: (binary) TLS 1.3: exporter_master_secret. TLS 1.2: the
+ *   master secret, if it is an extended one (RFC 7627).
+ * @KSC_A_KEYS_RANDOMS: (binary) TLS 1.2, with exporter: the client's and the
+ *   server's.
  */
 enum ksc_a_keys {
 	KSC_A_KEYS_VERSION = 1,
@@ -284,6 +290,8 @@ enum ksc_a_keys {
 	KSC_A_KEYS_TX,
 	KSC_A_KEYS_RX,
 	KSC_A_KEYS_MAX_RECORD,
+	KSC_A_KEYS_EXPORTER,
+	KSC_A_KEYS_RANDOMS,
 
 	/* private: */
 	__KSC_A_KEYS_CNT,
