@@ -70,8 +70,10 @@ int ksc_keys_note(struct ksc_secrets *secrets, const void *rx, const void *tx, s
  */
 void ksc_keys_log(struct ksc_secrets *secrets, const char *label, const gnutls_datum_t *secret)
 {
-	if (!strcmp(label, "EXPORTER_SECRET") && secret->size <= sizeof(secrets->exporter))
-		memcpy(secrets->exporter, secret->data, secret->size);
+	if (strcmp(label, "EXPORTER_SECRET") != 0 || secret->size > sizeof(secrets->exporter))
+		return;
+	memcpy(secrets->exporter, secret->data, secret->size);
+	secrets->exporter_len = secret->size;
 }
 
 /* RFC 7627 5.4: without an extended master secret there is nothing to be exported. */
@@ -81,6 +83,9 @@ static int collect_exporter(gnutls_session_t tls, const struct ksc_secrets *secr
 	gnutls_datum_t master, client, server;
 
 	if (keys->version == 0x0304) {
+		/* A secret that did not come, or not whole, would be one that anybody knows. */
+		if (secrets->exporter_len != secrets->len)
+			return GNUTLS_E_INTERNAL_ERROR;
 		memcpy(keys->exporter, secrets->exporter, secrets->len);
 		keys->exporter_len = secrets->len;
 		return 0;

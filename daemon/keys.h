@@ -56,13 +56,15 @@ struct ksc_keys {
  * @tx: for what we send
  * @rx: for what we receive
  * @exporter: exporter_master_secret
- * @len: bytes of each, 0 before there are any
+ * @len: bytes of @tx and @rx, 0 before there are any
+ * @exporter_len: bytes of @exporter, likewise
  */
 struct ksc_secrets {
 	uint8_t tx[KSC_MAX_SECRET];
 	uint8_t rx[KSC_MAX_SECRET];
 	uint8_t exporter[KSC_MAX_SECRET];
 	size_t len;
+	size_t exporter_len;
 };
 
 int ksc_keys_note(struct ksc_secrets *secrets, const void *rx, const void *tx, size_t len);
