@@ -12,7 +12,7 @@
 #include "fiber.h"
 
 /* Several times what GnuTLS uses; what isn't touched takes no memory. */
-#define STACK_SIZE	(256 * 1024)
+#define STACK_SIZE	((size_t)256 * 1024)
 
 /**
  * struct ksc_fiber - a function on its way
