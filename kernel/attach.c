@@ -9,6 +9,7 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
+#include "tx.h"
 #include "handle.h"
 
 /* Context: the socket's lock */

@@ -17,6 +17,7 @@
 #include <linux/percpu.h>
 
 #include "ksc.h"
+#include "tx.h"
 
 /* 1 MiB of a kind for each CPU that sends: what is in flight on a fast, short path */
 #define KSC_FRAG_SLOTS	32

@@ -689,45 +689,12 @@ void ksc_ticket_add(struct ksc_sock *ks, const u8 *p, u32 len);
 struct ksc_step *ksc_step_parse(struct genl_info *info);
 void ksc_step_free(struct ksc_step *step);
 
-/* frag.c */
-int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
-		  u32 min, gfp_t gfp, u8 **p);
+/* frag.c, see tx.h too */
 void ksc_frag_init(void);
 void ksc_frag_exit(void);
 
-/* tx.c */
-/*
- * A record this small is cheaper copied by TCP, next to the ones before it, than
- * handed over as a page of its own.
- */
-#define KSC_TX_SMALL	2048
-/* Its content with type and padding, at most */
-#define KSC_TX_SMALL_INNER	3072
-void ksc_tx_drop(struct ksc_tx *tx);
-int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want,
-		bool last);
-bool ksc_tx_crowded(const struct ksc_sock *ks);
-u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len);
-static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
-{
-	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
-}
-
-/* Type and tag */
-static inline u32 ksc_tx_tail_len(const struct ksc_sock *ks)
-{
-	return KSC_TAG_LEN + (ks->version == KSC_VERSION_1_3);
-}
-
-int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at);
-int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
-		   u32 inner);
-int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
-int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
+/* tx.c, see tx.h too */
 int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks);
-int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
-		 struct iov_iter *from, u32 len);
-void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_raw(struct sock *sk, const void *data, size_t len);
@@ -737,9 +704,6 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_free(struct ksc_tx *tx);
 void ksc_tx_exit(void);
-
-/* splice.c */
-int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len);
 
 /* rekey.c */
 void ksc_tune(struct ksc_sock *ks);

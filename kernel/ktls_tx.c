@@ -8,6 +8,7 @@
 
 #include "compat/compat.h"
 #include "ktls.h"
+#include "tx.h"
 
 /* Sending is over for good, or until there are new keys */
 static int ksc_ktls_tx_fail(struct sock *sk, struct ksc_ktls *kt, int err)

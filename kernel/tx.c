@@ -16,6 +16,7 @@
 
 #include "compat/compat.h"
 #include "ksc.h"
+#include "tx.h"
 
 /**
  * ksc_tx_drop() - give the record under construction up
