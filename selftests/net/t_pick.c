@@ -28,6 +28,7 @@ static void open_asked(const struct t_opts *opts)
 		ctx_feed(&server, client.last.token, client.last.token_len);
 }
 
+/* Case 26: the retry, with a certificate */
 static void test_one(void **state)
 {
 	struct t_addr addr;
@@ -51,7 +52,7 @@ static void test_one(void **state)
 	close(fds[1]);
 }
 
-/* On purpose without: a server that insists ends it. */
+/* Case 26: on purpose without, and a server that insists ends it */
 static void test_none(void **state)
 {
 	(void)state;

@@ -152,6 +152,7 @@ static void expect_shut(int fd, bool client)
 	close(pipe_fds[1]);
 }
 
+/* Case 25: nothing before the verdict, and all of it after it */
 static void test_accept(void **state)
 {
 	const struct variant *v = *state;
