@@ -64,7 +64,7 @@ static void test_bad_values(void **state)
 	memset(buf, 'a', sizeof(buf));
 	FAILS(SET(fd, KSC_ROLE, 3), EINVAL);
 	FAILS(SET(fd, KSC_ROLE, -1), EINVAL);
-	FAILS(SET(fd, KSC_VERIFY, 4), EINVAL);
+	FAILS(SET(fd, KSC_VERIFY, (int)KSC_VERIFY_MANUAL + 1), EINVAL);
 	FAILS(SET(fd, KSC_HANDSHAKE_TIMEOUT, 0U), EINVAL);
 	FAILS(SET(fd, KSC_HANDSHAKE_TIMEOUT, KSC_MAX_HANDSHAKE_TIMEOUT + 1U), EINVAL);
 	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_ROLE, buf, 1), EINVAL);
