@@ -165,7 +165,8 @@ static struct crypto_aead *ksc_tfm_alloc(const struct ksc_suite *suite)
 	/* without ASYNC, or it is the wrapper's thread again, under that name */
 	inner = crypto_alloc_aead(suite->internal, internal,
 				  internal | CRYPTO_ALG_ASYNC);
-	if (IS_ERR(inner))
+	/* for want of memory it is not to be the slower one for as long as it lives */
+	if (IS_ERR(inner) && PTR_ERR(inner) != -ENOMEM)
 		return tfm;
 	crypto_free_aead(tfm);
 	return inner;
