@@ -92,7 +92,8 @@ static int ksc_expand_label(struct crypto_shash *hmac, const char *label,
 			    u8 *out, u16 len)
 {
 	u8 info[32], t[KSC_MAX_SECRET];
-	size_t n = ksc_hkdf_label(info, sizeof(info) - 1, label, len);
+	size_t n = ksc_hkdf_label(info, sizeof(info) - 1, label, strlen(label),
+				  NULL, 0, len);
 	int err;
 
 	if (WARN_ON_ONCE(!n || len > crypto_shash_digestsize(hmac)))

@@ -41,19 +41,14 @@ static int ksc_export_expand(struct crypto_shash *hmac, const u8 *key, const u8 
 {
 	const u32 size = crypto_shash_digestsize(hmac);
 	u8 buf[KSC_MAX_SECRET + KSC_INFO_SIZE], t[KSC_MAX_SECRET];
-	u8 *info = buf + size, *p = info;
+	u8 *info = buf + size, *p;
 	u32 done, n;
 	int err;
 
-	*p++ = len >> 8;
-	*p++ = len;
-	*p++ = 6 + label_len;
-	memcpy(p, "tls13 ", 6);
-	memcpy(p + 6, label, label_len);
-	p += 6 + label_len;
-	*p++ = size;
-	memcpy(p, context, size);
-	p += size;
+	n = ksc_hkdf_label(info, KSC_INFO_SIZE - 1, label, label_len, context, size, len);
+	if (WARN_ON_ONCE(!n))
+		return -EINVAL;
+	p = info + n;
 	*p = 0;
 	err = crypto_shash_setkey(hmac, key, size);
 	for (done = 0; !err && done < len; done += n) {

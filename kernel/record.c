@@ -154,26 +154,32 @@ size_t ksc_aad_12(u8 aad[13], u64 seq, u8 type, u16 len)
 }
 
 /**
- * ksc_hkdf_label() - the HkdfLabel of RFC 8446 7.1 with an empty context
+ * ksc_hkdf_label() - the HkdfLabel of RFC 8446 7.1
  * @out: written
  * @size: of @out
  * @label: without "tls13 "
+ * @label_len: its bytes
+ * @context: may be NULL if there is none
+ * @context_len: its bytes
  * @len: bytes that are to be derived
  *
  * Return: bytes written, 0 if they don't fit.
  */
-size_t ksc_hkdf_label(u8 *out, size_t size, const char *label, u16 len)
+size_t ksc_hkdf_label(u8 *out, size_t size, const void *label, size_t label_len,
+		      const u8 *context, u8 context_len, u16 len)
 {
-	size_t n = 6 + strlen(label);
+	size_t n = 6 + label_len;
 
-	if (n > 255 || size < 2 + 1 + n + 1)
+	if (n > 255 || size < 2 + 1 + n + 1 + context_len)
 		return 0;
 	put_u16(out, len);
 	out[2] = (u8)n;
 	memcpy(out + 3, "tls13 ", 6);
-	memcpy(out + 9, label, n - 6);
-	out[3 + n] = 0;
-	return 3 + n + 1;
+	memcpy(out + 9, label, label_len);
+	out[3 + n] = context_len;
+	if (context_len)
+		memcpy(out + 4 + n, context, context_len);
+	return 4 + n + context_len;
 }
 
 /**

@@ -82,7 +82,8 @@ int ksc_header_check_protected(const struct ksc_header *h, u16 version,
 			       unsigned int overhead);
 void ksc_nonce_xor(u8 nonce[12], const u8 iv[12], u64 seq);
 size_t ksc_aad_12(u8 aad[13], u64 seq, u8 type, u16 len);
-size_t ksc_hkdf_label(u8 *out, size_t size, const char *label, u16 len);
+size_t ksc_hkdf_label(u8 *out, size_t size, const void *label, size_t label_len,
+		      const u8 *context, u8 context_len, u16 len);
 size_t ksc_hs_parse(struct ksc_hs_parser *p, const u8 *in, size_t len,
 		    u8 *type, u32 *body);
 
