@@ -20,7 +20,10 @@ TESTS += $(KERNEL_TESTS)
 check-kernel: $(KERNEL_TESTS)
 	set -e; for t in $^; do CMOCKA_MESSAGE_OUTPUT=TAP $$t; done
 
-$(KERNEL_TESTS): %: %.o $(KERNEL_OUT)/record.o
+$(KERNEL_OUT)/test_nonce $(KERNEL_OUT)/test_record: $(KERNEL_OUT)/record.o
+$(KERNEL_OUT)/test_rules: $(KERNEL_OUT)/rules.o
+
+$(KERNEL_TESTS): %: %.o
 	$(CC) -fsanitize=address,undefined $(LDFLAGS) -o $@ $^ $(KERNEL_LIBS)
 
 $(KERNEL_OUT)/test_%.o: $(KERNEL_HERE)/test_%.c

@@ -5,6 +5,7 @@
 
 /* uapi headers, of which some system headers are made, want the real one */
 #include_next <linux/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * rules.c: which rule of a policy a connection falls under. Pure code: no socket, no
+ * lock, no memory but a rule set's own.
+ */
+#ifndef _KSC_RULES_H
+#define _KSC_RULES_H
+
+#include <linux/types.h>
+
+/* A rule set's most rules, and the longest name of one */
+#define KSC_MAX_RULES		65536
+#define KSC_MAX_RULE_NAME	63
+
+/* ksc_rules_find(): none */
+#define KSC_NO_RULE		(~0U)
+
+/* enum ksc_rule_action - what becomes of a connection */
+enum ksc_rule_action {
+	KSC_RULE_REQUIRE,	/* it is protected, or there is none */
+	KSC_RULE_PREFER,	/* it is protected if there is a daemon to do it */
+	KSC_RULE_NEVER,		/* it is left alone */
+};
+
+#define KSC_RULE_CONNECT	(1U << 0)	/* connections that we make */
+#define KSC_RULE_ACCEPT		(1U << 1)	/* connections that we take */
+
+/* enum ksc_rule_family - of an address, and that a prefix is about */
+enum ksc_rule_family {
+	KSC_RULE_ANY,		/* a prefix: no address is excluded */
+	KSC_RULE_V4,		/* also IPv4 in an IPv6 socket */
+	KSC_RULE_V6,
+};
+
+/**
+ * struct ksc_prefix - addresses
+ * @family: enum ksc_rule_family
+ * @len: leading bits of @addr that count, the others are 0
+ * @addr: in network order; of IPv4 the first 4 bytes
+ */
+struct ksc_prefix {
+	u8 family;
+	u8 len;
+	u8 addr[16];
+};
+
+/**
+ * struct ksc_port_range - ports
+ * @min: the first
+ * @max: the last
+ */
+struct ksc_port_range {
+	u16 min;
+	u16 max;
+};
+
+/**
+ * struct ksc_id_range - uids or gids, as numbers of the initial user namespace
+ * @min: the first
+ * @max: the last
+ */
+struct ksc_id_range {
+	u32 min;
+	u32 max;
+};
+
+/**
+ * struct ksc_rule - one rule
+ * @name: NUL-terminated, for people
+ * @cgroup: id of the cgroup that the socket is in, or below; 0 for any
+ * @local: the address on our side
+ * @remote: the peer's
+ * @local_port: the port on our side
+ * @remote_port: the peer's
+ * @uid: the socket's owner
+ * @gid: and group
+ * @directions: KSC_RULE_CONNECT, KSC_RULE_ACCEPT or both
+ * @action: enum ksc_rule_action
+ */
+struct ksc_rule {
+	char name[KSC_MAX_RULE_NAME + 1];
+	u64 cgroup;
+	struct ksc_prefix local;
+	struct ksc_prefix remote;
+	struct ksc_port_range local_port;
+	struct ksc_port_range remote_port;
+	struct ksc_id_range uid;
+	struct ksc_id_range gid;
+	u8 directions;
+	u8 action;
+};
+
+/**
+ * struct ksc_flow - a connection
+ * @direction: KSC_RULE_CONNECT or KSC_RULE_ACCEPT
+ * @family: KSC_RULE_V4 or KSC_RULE_V6, of both addresses
+ * @local: our address
+ * @remote: the peer's
+ * @local_port: our port
+ * @remote_port: the peer's
+ * @uid: the socket's owner
+ * @gid: and group
+ * @in_cgroup: is the socket in this cgroup, or below it?
+ * @ptr: for @in_cgroup
+ */
+struct ksc_flow {
+	u8 direction;
+	u8 family;
+	u8 local[16];
+	u8 remote[16];
+	u16 local_port;
+	u16 remote_port;
+	u32 uid;
+	u32 gid;
+	bool (*in_cgroup)(const void *ptr, u64 id);
+	const void *ptr;
+};
+
+struct ksc_rules;
+
+const char *ksc_rule_fault(const struct ksc_rule *rule);
+struct ksc_rules *ksc_rules_build(struct ksc_rule *rules, u32 n);
+void ksc_rules_free(struct ksc_rules *set);
+const struct ksc_rule *ksc_rules_get(const struct ksc_rules *set, u32 number);
+u32 ksc_rules_find(const struct ksc_rules *set, const struct ksc_flow *flow);
+
+#endif /* _KSC_RULES_H */

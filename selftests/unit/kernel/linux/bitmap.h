@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What kernel sources find in linux/bitmap.h, a byte for a bit. */
+#ifndef KSC_UNIT_LINUX_BITMAP_H
+#define KSC_UNIT_LINUX_BITMAP_H
+
+#include <linux/slab.h>
+
+static inline unsigned long *bitmap_zalloc(unsigned int n, int gfp)
+{
+	return kvcalloc(n, sizeof(unsigned long), gfp);
+}
+
+static inline void bitmap_free(unsigned long *map)
+{
+	free(map);
+}
+
+static inline void __set_bit(unsigned int i, unsigned long *map)
+{
+	map[i] = 1;
+}
+
+static inline unsigned int bitmap_weight(const unsigned long *map, unsigned int n)
+{
+	unsigned int weight = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		weight += (unsigned int)map[i];
+	return weight;
+}
+
+#define for_each_set_bit(i, map, n)			\
+	for ((i) = 0; (i) < (n); (i)++)			\
+		if ((map)[i])
+
+#endif /* KSC_UNIT_LINUX_BITMAP_H */
