@@ -22,8 +22,8 @@ enum ksc_rule_action {
 	KSC_RULE_NEVER,		/* it is left alone */
 };
 
-#define KSC_RULE_CONNECT	(1U << 0)	/* connections that we make */
-#define KSC_RULE_ACCEPT		(1U << 1)	/* connections that we take */
+#define KSC_RULE_CONNECT	0x01	/* connections that we make */
+#define KSC_RULE_ACCEPT		0x02	/* connections that we take */
 
 /* enum ksc_rule_family - of an address, and that a prefix is about */
 enum ksc_rule_family {

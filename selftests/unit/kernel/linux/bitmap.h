@@ -29,8 +29,15 @@ static inline unsigned int bitmap_weight(const unsigned long *map, unsigned int 
 	return weight;
 }
 
-#define for_each_set_bit(i, map, n)			\
-	for ((i) = 0; (i) < (n); (i)++)			\
-		if ((map)[i])
+static inline unsigned int find_next_bit(const unsigned long *map, unsigned int n, unsigned int i)
+{
+	while (i < n && !map[i])
+		i++;
+	return i;
+}
+
+#define for_each_set_bit(i, map, n)					\
+	for ((i) = find_next_bit(map, n, 0); (i) < (n);			\
+	     (i) = find_next_bit(map, n, (i) + 1))
 
 #endif /* KSC_UNIT_LINUX_BITMAP_H */
