@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <gnutls/crypto.h>
 
+#include "../random.h"
 #include "../unit/records.h"
 #include "target.h"
 
@@ -36,12 +37,8 @@ int gnutls_rnd(gnutls_rnd_level_t level, void *data, size_t len)
 	size_t i;
 
 	(void)level;
-	for (i = 0; i < len; i++) {
-		generator ^= generator << 13;
-		generator ^= generator >> 7;
-		generator ^= generator << 17;
-		bytes[i] = (uint8_t)(generator >> 32);
-	}
+	for (i = 0; i < len; i++)
+		bytes[i] = (uint8_t)(next_random(&generator) >> 32);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../random.h"
 #include "net.h"
 
 const struct t_opts t_client = { .server_name = "server.test" };
@@ -471,11 +472,8 @@ void t_fill(void *data, size_t len, uint64_t seed)
 	uint8_t *p = data;
 
 	for (size_t i = 0; i < len; i++) {
-		if (i % 8 == 0) {
-			x ^= x << 13;
-			x ^= x >> 7;
-			x ^= x << 17;
-		}
+		if (i % 8 == 0)
+			next_random(&x);
 		p[i] = (uint8_t)(x >> (i % 8 * 8));
 	}
 }

@@ -2,6 +2,7 @@
 /* Much data both ways at once, compared by hash. */
 #include <stdlib.h>
 
+#include "../random.h"
 #include "stream.h"
 
 /**
@@ -19,14 +20,6 @@ struct stream {
 	uint64_t hash;
 	int error;
 };
-
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
 
 /* Small, record-sized and large, none of them with a favourite. */
 static size_t random_size(uint64_t *seed)

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../random.h"
 #include "wire.h"
 
 #define STREAM 150000
@@ -20,14 +21,6 @@
 #define RECORDS (2L * STREAM)
 
 static uint8_t data[STREAM], got[STREAM], records[RECORDS];
-
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
 
 /* Makes records of up to @most bytes, and none at all among them; returns their length. */
 static size_t make_records(struct wire *w, size_t most, uint64_t seed)

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../random.h"
 #include "nl.h"
 #include "stream.h"
 #include "wire.h"
@@ -23,14 +24,6 @@
 #define FLOOD (1 << 20)
 
 static uint8_t data[FLOOD], records[2 * FLOOD];
-
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
 
 static void rest(uint64_t *seed, unsigned int most_us)
 {

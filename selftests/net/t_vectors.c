@@ -6,6 +6,7 @@
  */
 #include <unistd.h>
 
+#include "../random.h"
 #include "nl.h"
 #include "wire.h"
 
@@ -194,14 +195,6 @@ static void test_trace_server(void **state)
 
 #define STREAM 200000
 #define ROUNDS 2
-
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
 
 /* Often small, sometimes at a border of what a record holds, up to @most. */
 static size_t random_size(uint64_t *seed, size_t most)

@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 
 #include "../../../kernel/rules.h"
+#include "../../random.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -27,14 +28,6 @@ static bool in_cgroup(const void *ptr, u64 id)
 {
 	asked++;
 	return *(const u64 *)ptr == id;
-}
-
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
 }
 
 static struct ksc_rule any_rule(void)
@@ -245,9 +238,12 @@ static void most_rules(void **state)
 
 	(void)state;
 	for (u32 i = 0; i < KSC_MAX_RULES; i++) {
-		rules[i].remote_port = (struct ksc_port_range){ (u16)i, (u16)i };
-		rules[i].local_port = rules[i].remote_port;
-		rules[i].directions = i % 2 ? KSC_RULE_CONNECT : KSC_RULE_ACCEPT;
+		bool out = i % 2;
+
+		/* all else is open: by nothing but its port does a rule stay out of it */
+		*(out ? &rules[i].remote_port : &rules[i].local_port) =
+			(struct ksc_port_range){ (u16)i, (u16)i };
+		rules[i].directions = out ? KSC_RULE_CONNECT : KSC_RULE_ACCEPT;
 		rules[i].cgroup = cgroup;
 	}
 	set = build(rules, KSC_MAX_RULES);
@@ -298,47 +294,33 @@ static void faults(void **state)
 
 	(void)state;
 	assert_null(ksc_rule_fault(&r));
-#define FAULT(field, value)                                                                        \
+#define FAULT(field, ...)                                                                          \
 	do {                                                                                       \
 		r = any_rule();                                                                    \
-		r.field = (value);                                                                 \
+		r.field = __VA_ARGS__;                                                             \
 		assert_non_null(ksc_rule_fault(&r));                                               \
 	} while (0)
 	FAULT(name[0], 0);
 	FAULT(directions, 0);
 	FAULT(directions, 4);
 	FAULT(action, KSC_RULE_NEVER + 1);
+	FAULT(local_port, (struct ksc_port_range){ 2, 1 });
+	FAULT(remote_port, (struct ksc_port_range){ 2, 1 });
+	FAULT(uid, (struct ksc_id_range){ 2, 1 });
+	FAULT(gid, (struct ksc_id_range){ 2, 1 });
+	FAULT(remote, (struct ksc_prefix){ .family = KSC_RULE_V4, .len = 33 });
+	FAULT(remote, (struct ksc_prefix){ .family = KSC_RULE_V6, .len = 129 });
+	FAULT(remote, (struct ksc_prefix){ .family = KSC_RULE_ANY, .len = 1 });
+	FAULT(remote, (struct ksc_prefix){ .family = KSC_RULE_V6 + 1 });
+	FAULT(remote, (struct ksc_prefix){ .family = KSC_RULE_V4, .len = 8, .addr = { 10, 1 } });
+	FAULT(local, (struct ksc_prefix){ .family = KSC_RULE_V4, .len = 32, .addr[4] = 1 });
 #undef FAULT
 	r = any_rule();
 	memset(r.name, 'x', sizeof(r.name));
 	assert_non_null(ksc_rule_fault(&r));
 	r = any_rule();
-	r.local_port = (struct ksc_port_range){ 2, 1 };
-	assert_non_null(ksc_rule_fault(&r));
-	r = any_rule();
-	r.remote_port = (struct ksc_port_range){ 2, 1 };
-	assert_non_null(ksc_rule_fault(&r));
-	r = any_rule();
-	r.uid = (struct ksc_id_range){ 2, 1 };
-	assert_non_null(ksc_rule_fault(&r));
-	r = any_rule();
-	r.gid = (struct ksc_id_range){ 2, 1 };
-	assert_non_null(ksc_rule_fault(&r));
-	r = any_rule();
-	r.remote = (struct ksc_prefix){ .family = KSC_RULE_V4, .len = 33 };
-	assert_non_null(ksc_rule_fault(&r));
-	r.remote = (struct ksc_prefix){ .family = KSC_RULE_V6, .len = 129 };
-	assert_non_null(ksc_rule_fault(&r));
-	r.remote = (struct ksc_prefix){ .family = KSC_RULE_ANY, .len = 1 };
-	assert_non_null(ksc_rule_fault(&r));
-	r.remote = (struct ksc_prefix){ .family = KSC_RULE_V6 + 1 };
-	assert_non_null(ksc_rule_fault(&r));
-	r.remote = (struct ksc_prefix){ .family = KSC_RULE_V4, .len = 8, .addr = { 10, 1 } };
-	assert_non_null(ksc_rule_fault(&r));
 	r.remote = (struct ksc_prefix){ .family = KSC_RULE_V4, .len = 16, .addr = { 10, 1 } };
 	assert_null(ksc_rule_fault(&r));
-	r.local = (struct ksc_prefix){ .family = KSC_RULE_V4, .len = 32, .addr[4] = 1 };
-	assert_non_null(ksc_rule_fault(&r));
 }
 
 int main(void)

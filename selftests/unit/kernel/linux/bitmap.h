@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What kernel sources find in linux/bitmap.h, a byte for a bit. */
+/* What kernel sources find in linux/bitmap.h, a word for a bit. */
 #ifndef KSC_UNIT_LINUX_BITMAP_H
 #define KSC_UNIT_LINUX_BITMAP_H
 
