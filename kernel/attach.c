@@ -106,6 +106,8 @@ static int ksc_detach_check(struct sock *sk, struct ksc_sock *ks)
 
 	if (err)
 		return err;
+	if (ksc_policy_demands(ks))
+		return -EPERM;
 	if (!ks->rx.closed)
 		ksc_rx_advance(sk, ks);
 	if (ks->phase == KSC_PHASE_FAILED)
@@ -127,7 +129,7 @@ static u8 *ksc_detach(struct sock *sk, struct ksc_sock *ks, u32 *len)
 	ks->rx.stage_len = 0;
 	ksc_retire(sk, ks);
 	WRITE_ONCE(sk->sk_rcvlowat, ks->rcvlowat);
-	ksc_give_back(sk);
+	ksc_give_back(sk, false);
 	return rest;
 }
 

@@ -15,26 +15,6 @@
 /* "tls13 " and as much label as its length's byte allows, RFC 8446 7.1 */
 #define KSC_INFO_SIZE		(2 + 1 + 255 + 1 + KSC_MAX_SECRET + 1)
 
-/**
- * struct ksc_export_job - one request
- * @label: no NUL behind it
- * @label_len: its bytes
- * @context: behind @label
- * @context_len: its bytes
- * @has_context: an empty one is not none (RFC 5705 4)
- * @out: result
- * @out_len: bytes that are wanted
- */
-struct ksc_export_job {
-	const u8 *label;
-	u32 label_len;
-	const u8 *context;
-	u32 context_len;
-	bool has_context;
-	u8 *out;
-	u32 out_len;
-};
-
 /* HKDF-Expand-Label(key, label, context, len), RFC 8446 7.1 and RFC 5869 2.3 */
 static int ksc_export_expand(struct crypto_shash *hmac, const u8 *key, const u8 *label,
 			     u32 label_len, const u8 *context, u8 *out, u32 len)
@@ -132,23 +112,6 @@ static int ksc_export_12(const struct ksc_exporter *x, struct crypto_shash *hmac
 	return err;
 }
 
-static int ksc_export(const struct ksc_exporter *x, const struct ksc_export_job *job)
-{
-	struct crypto_shash *hmac;
-	int err;
-
-	/* TLS 1.2 without extended master secret: RFC 7627 5.4 */
-	if (!x)
-		return -ENODATA;
-	hmac = crypto_alloc_shash(x->suite->hmac, 0, 0);
-	if (IS_ERR(hmac))
-		return PTR_ERR(hmac);
-	err = x->suite->version == KSC_VERSION_1_3 ? ksc_export_13(x, hmac, job) :
-						     ksc_export_12(x, hmac, job);
-	crypto_free_shash(hmac);
-	return err;
-}
-
 /* RFC 5705 4: printable, and none of those that TLS itself derives keys with */
 static bool ksc_export_label_ok(const u8 *label, u32 len)
 {
@@ -165,6 +128,33 @@ static bool ksc_export_label_ok(const u8 *label, u32 len)
 		if (label[i] < 0x20 || label[i] > 0x7e)
 			return false;
 	return true;
+}
+
+/**
+ * ksc_export() - derive keying material
+ * @x: the connection's exporter, or NULL if it has none
+ * @job: what is wanted; its label is checked here
+ *
+ * Context: process. Return: 0, -EINVAL for a label that may not be, -ENODATA without an
+ * exporter, or another errno.
+ */
+int ksc_export(const struct ksc_exporter *x, const struct ksc_export_job *job)
+{
+	struct crypto_shash *hmac;
+	int err;
+
+	if (!ksc_export_label_ok(job->label, job->label_len))
+		return -EINVAL;
+	/* TLS 1.2 without extended master secret: RFC 7627 5.4 */
+	if (!x)
+		return -ENODATA;
+	hmac = crypto_alloc_shash(x->suite->hmac, 0, 0);
+	if (IS_ERR(hmac))
+		return PTR_ERR(hmac);
+	err = x->suite->version == KSC_VERSION_1_3 ? ksc_export_13(x, hmac, job) :
+						     ksc_export_12(x, hmac, job);
+	crypto_free_shash(hmac);
+	return err;
 }
 
 static int ksc_export_sock(struct sock *sk, const struct ksc_export_job *job)
@@ -224,9 +214,6 @@ int ksc_get_export(struct sock *sk, char __user *optval, int __user *optlen)
 	};
 	err = -EFAULT;
 	if (copy_from_user(data, optval + sizeof(e), len))
-		goto free;
-	err = -EINVAL;
-	if (!ksc_export_label_ok(job.label, job.label_len))
 		goto free;
 	err = ksc_export_sock(sk, &job);
 	if (!err && (copy_to_user(optval, job.out, job.out_len) ||

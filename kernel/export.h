@@ -26,6 +26,27 @@ struct ksc_exporter {
 	u8 randoms[KSC_RANDOMS_LEN];
 };
 
+/**
+ * struct ksc_export_job - one request
+ * @label: no NUL behind it
+ * @label_len: its bytes
+ * @context: of @context_len bytes
+ * @context_len: up to 65535
+ * @has_context: an empty one is not none (RFC 5705 4)
+ * @out: result
+ * @out_len: bytes that are wanted
+ */
+struct ksc_export_job {
+	const u8 *label;
+	u32 label_len;
+	const u8 *context;
+	u32 context_len;
+	bool has_context;
+	u8 *out;
+	u32 out_len;
+};
+
+int ksc_export(const struct ksc_exporter *x, const struct ksc_export_job *job);
 int ksc_get_export(struct sock *sk, char __user *optval, int __user *optlen);
 
 #endif /* _KSC_EXPORT_H */

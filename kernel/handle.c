@@ -4,7 +4,8 @@
  * opens one over its netlink socket, offers tokens and is told what came of each;
  * keys stay here until the context is attached to a TCP socket.
  *
- * A handle belongs to the netlink socket that opened it and goes with it.
+ * A handle belongs to the netlink socket that opened it, or that it was moved to by
+ * whoever had both, and goes with it.
  */
 #include <linux/module.h>
 #include <linux/net.h>
@@ -100,7 +101,8 @@ static int ksc_handle_describe(struct sk_buff *msg, void *owner)
 {
 	const struct ksc_handle *h = owner;
 
-	if (h->pick && nla_put_flag(msg, KSC_A_CONTEXT_PICK))
+	if (nla_put_flag(msg, KSC_A_CONTEXT_DETAILS_WANTED) ||
+	    (h->pick && nla_put_flag(msg, KSC_A_CONTEXT_PICK)))
 		return -EMSGSIZE;
 	return ksc_netlink_put_caller(msg, h->kn, &h->opt, h->uid, h->gid);
 }
@@ -131,16 +133,21 @@ static void ksc_handle_drop_token(struct ksc_handle *h)
 /**
  * ksc_handle_end() - a handle is no more
  * @h: the handle; the caller's reference stays
+ * @owner: nothing happens unless it is still this socket's; NULL for anybody's
  *
  * Whoever comes first does it: the command, the socket's close, or the attachment.
  *
- * Context: process.
+ * Context: process. Return: 0 or -EPERM.
  */
-void ksc_handle_end(struct ksc_handle *h)
+int ksc_handle_end(struct ksc_handle *h, const struct sock *owner)
 {
 	struct ksc_context *ctx;
 
 	mutex_lock(&h->lock);
+	if (owner && h->owner != owner) {
+		mutex_unlock(&h->lock);
+		return -EPERM;
+	}
 	ctx = h->ctx;
 	h->ctx = NULL;
 	h->state = KSC_HANDLE_GONE;
@@ -152,7 +159,7 @@ void ksc_handle_end(struct ksc_handle *h)
 	h->daemon = 0;
 	mutex_unlock(&h->lock);
 	if (!ctx)
-		return;
+		return 0;
 
 	spin_lock(&h->kn->lock);
 	hlist_del(&h->node);
@@ -164,6 +171,7 @@ void ksc_handle_end(struct ksc_handle *h)
 	sock_put(h->owner);
 	ksc_handle_put(h);
 	module_put(THIS_MODULE);
+	return 0;
 }
 
 /**
@@ -190,7 +198,7 @@ void ksc_handles_gone(struct ksc_net *kn, u32 portid)
 		}
 		spin_unlock(&kn->lock);
 		if (found) {
-			ksc_handle_end(h);
+			ksc_handle_end(h, NULL);
 			ksc_handle_put(h);
 		}
 	} while (found);
@@ -247,15 +255,16 @@ int ksc_handle_put_step(struct sk_buff *msg, const struct ksc_step *step)
 /**
  * ksc_handle_msg() - make a message to an application
  * @step: what it is to tell of, or NULL
+ * @more: room for what else there is to tell, in bytes
  *
  * Context: process. Return: the message or NULL.
  */
-struct sk_buff *ksc_handle_msg(const struct ksc_step *step)
+struct sk_buff *ksc_handle_msg(const struct ksc_step *step, size_t more)
 {
 	/* 2 KiB hold all that there is besides the token and what is to be judged */
 	size_t len = step ? nla_total_size(step->token_len) + ksc_question_size(step->question) : 0;
 
-	return genlmsg_new(len + 2048, GFP_KERNEL);
+	return genlmsg_new(len + more + 2048, GFP_KERNEL);
 }
 
 /* Context: the handle's lock. The application is told of its last step */
@@ -268,7 +277,7 @@ static void ksc_handle_tell(struct ksc_handle *h)
 	h->told = false;
 	if (!step || sock_flag(h->owner, SOCK_DEAD))
 		return;
-	msg = ksc_handle_msg(step);
+	msg = ksc_handle_msg(step, 0);
 	if (!msg)
 		return;
 	hdr = genlmsg_put(msg, h->portid, h->seq, &ksc_nl_family, 0, KSC_CMD_CONTEXT_RESULT);
@@ -484,7 +493,7 @@ struct ksc_handle *ksc_handle_get(struct ksc_net *kn, u64 id, const struct sock 
 		return ERR_PTR(-ENOENT);
 	}
 	h = ctx->transport == &ksc_handle_transport ? ctx->owner : NULL;
-	if (!h || h->owner != owner) {
+	if (!h || READ_ONCE(h->owner) != owner) {
 		NL_SET_ERR_MSG(extack, "the context is another socket's");
 		h = ERR_PTR(-EPERM);
 	} else {
@@ -524,6 +533,82 @@ static int ksc_handle_grant(struct ksc_handle *h, struct ksc_grant *g)
 	return 0;
 }
 
+/* The handle, with the file of the netlink socket that has it: that can't go meanwhile */
+static struct ksc_handle *ksc_handle_by_fd(struct net *net, int fd, u64 id, struct socket **sock,
+					   struct netlink_ext_ack *extack)
+{
+	struct socket *found;
+	struct ksc_handle *h;
+	struct sock *owner;
+	int err;
+
+	found = sockfd_lookup(fd, &err);
+	if (!found)
+		return ERR_PTR(err);
+	owner = found->sk;
+	if (owner->sk_family == AF_NETLINK && owner->sk_protocol == NETLINK_GENERIC &&
+	    net_eq(sock_net(owner), net)) {
+		h = ksc_handle_get(ksc_net(net), id, owner, extack);
+	} else {
+		NL_SET_ERR_MSG(extack, "not a netlink socket that has contexts");
+		h = ERR_PTR(-EINVAL);
+	}
+	if (IS_ERR(h))
+		sockfd_put(found);
+	*sock = found;
+	return h;
+}
+
+/**
+ * ksc_handle_move() - give a handle to another netlink socket
+ * @net: namespace
+ * @fd: the socket that has it
+ * @id: the context's number
+ * @owner: the socket that gets it, whose caller this is
+ * @portid: its port
+ * @extack: gets an explanation
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_handle_move(struct net *net, int fd, u64 id, struct sock *owner, u32 portid,
+		    struct netlink_ext_ack *extack)
+{
+	struct socket *sock;
+	struct ksc_handle *h = ksc_handle_by_fd(net, fd, id, &sock, extack);
+	struct sock *old = NULL;
+	int err = 0;
+
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	mutex_lock(&h->lock);
+	if (h->state == KSC_HANDLE_GONE) {
+		NL_SET_ERR_MSG(extack, "the context was deleted");
+		err = -ESTALE;
+	} else if (h->state == KSC_HANDLE_BUSY || h->state == KSC_HANDLE_TAKEN) {
+		NL_SET_ERR_MSG(extack, "a step is under way");
+		err = -EBUSY;
+	} else if (h->owner != sock->sk) {
+		/* another was faster */
+		NL_SET_ERR_MSG(extack, "the context is another socket's");
+		err = -EPERM;
+	} else {
+		old = h->owner;
+		sock_hold(owner);
+		spin_lock(&h->kn->lock);
+		hash_del(&h->node);
+		WRITE_ONCE(h->owner, owner);
+		h->portid = portid;
+		hash_add(h->kn->handles, &h->node, portid);
+		spin_unlock(&h->kn->lock);
+	}
+	mutex_unlock(&h->lock);
+	if (old)
+		sock_put(old);
+	sockfd_put(sock);
+	ksc_handle_put(h);
+	return err;
+}
+
 /**
  * ksc_handle_take() - take from a handle what a socket needs
  * @net: the socket's namespace
@@ -535,27 +620,16 @@ static int ksc_handle_grant(struct ksc_handle *h, struct ksc_grant *g)
  */
 int ksc_handle_take(struct net *net, int fd, u64 id, struct ksc_grant *g)
 {
-	struct ksc_handle *h;
 	struct socket *sock;
-	struct sock *owner;
+	struct ksc_handle *h = ksc_handle_by_fd(net, fd, id, &sock, NULL);
 	int err;
 
-	sock = sockfd_lookup(fd, &err);
-	if (!sock)
-		return err;
-	owner = sock->sk;
-	if (owner->sk_family != AF_NETLINK || owner->sk_protocol != NETLINK_GENERIC ||
-	    !net_eq(sock_net(owner), net)) {
-		sockfd_put(sock);
-		return -EINVAL;
-	}
-	h = ksc_handle_get(ksc_net(net), id, owner, NULL);
-	sockfd_put(sock);
 	if (IS_ERR(h))
 		return PTR_ERR(h);
 	mutex_lock(&h->lock);
-	err = ksc_handle_grant(h, g);
+	err = h->owner == sock->sk ? ksc_handle_grant(h, g) : -EPERM;
 	mutex_unlock(&h->lock);
+	sockfd_put(sock);
 	if (err)
 		ksc_handle_put(h);
 	return err;
@@ -584,7 +658,7 @@ void ksc_handle_give(struct ksc_grant *g, int err)
 		if (g->daemon)
 			ksc_netlink_gone(h->kn, g->daemon, g->id);
 	} else {
-		ksc_handle_end(h);
+		ksc_handle_end(h, NULL);
 	}
 	ksc_step_free(g->step);
 	ksc_options_free(&g->opt);

@@ -27,8 +27,8 @@ enum ksc_handle_state {
  * @rcu: kicked without a reference
  * @lock: all that says nothing else; outside of any socket's lock
  * @node: in ksc_net.handles; ksc_net.lock
- * @owner: the netlink socket that it belongs to, referenced
- * @portid: its port
+ * @owner: the netlink socket that it belongs to, referenced; changed under ksc_net.lock, too
+ * @portid: its port; likewise
  * @kn: namespace
  * @ctx: the context, NULL once gone
  * @opt: what the application asked for
@@ -95,13 +95,15 @@ struct ksc_handle *ksc_handle_new(struct ksc_net *kn, struct sock *owner, u32 po
 int ksc_handle_publish(struct ksc_handle *h, u8 role, u64 *id);
 void ksc_handle_look(struct ksc_handle *h);
 int ksc_handle_put_step(struct sk_buff *msg, const struct ksc_step *step);
-struct sk_buff *ksc_handle_msg(const struct ksc_step *step);
+struct sk_buff *ksc_handle_msg(const struct ksc_step *step, size_t more);
+int ksc_handle_move(struct net *net, int fd, u64 id, struct sock *owner, u32 portid,
+		    struct netlink_ext_ack *extack);
 int ksc_handle_take(struct net *net, int fd, u64 id, struct ksc_grant *g);
 void ksc_handle_give(struct ksc_grant *g, int err);
 struct ksc_handle *ksc_handle_get(struct ksc_net *kn, u64 id, const struct sock *owner,
 				  struct netlink_ext_ack *extack);
 void ksc_handle_put(struct ksc_handle *h);
-void ksc_handle_end(struct ksc_handle *h);
+int ksc_handle_end(struct ksc_handle *h, const struct sock *owner);
 void ksc_handles_gone(struct ksc_net *kn, u32 portid);
 
 #endif /* _KSC_HANDLE_H */

@@ -7,6 +7,8 @@
 #include <net/genetlink.h>
 
 #include "ksc.h"
+#include "details.h"
+#include "export.h"
 #include "handle.h"
 #include "verify.h"
 #include "netlink-gen.h"
@@ -24,6 +26,16 @@ static struct ksc_handle *ksc_handle_asked(struct sk_buff *skb, struct genl_info
 	return ksc_handle_get(ksc_net(genl_info_net(info)),
 			      nla_get_u64(info->attrs[KSC_A_CONTEXT_ID]), NETLINK_CB(skb).sk,
 			      info->extack);
+}
+
+/* It may have been moved since it was found. To be unlocked in any case */
+static int ksc_handle_lock(struct ksc_handle *h, const struct sk_buff *skb, struct genl_info *info)
+{
+	mutex_lock(&h->lock);
+	if (h->owner == NETLINK_CB(skb).sk)
+		return 0;
+	NL_SET_ERR_MSG(info->extack, "the context is another socket's");
+	return -EPERM;
 }
 
 static int ksc_handle_name(struct genl_info *info, int attr, struct ksc_blob **b)
@@ -60,18 +72,29 @@ static int ksc_handle_options(struct ksc_handle *h, struct genl_info *info)
 	       ksc_handle_name(info, KSC_A_CONTEXT_ALPN, &h->opt.alpn);
 }
 
-static int ksc_handle_reply_id(struct genl_info *info, u64 id)
+/* A reply that begins with the context's number */
+static struct sk_buff *ksc_handle_reply(struct genl_info *info, u8 cmd, u64 id, size_t room,
+					void **hdr)
 {
-	struct sk_buff *msg = genlmsg_new(nla_total_size_64bit(sizeof(id)), GFP_KERNEL);
-	void *hdr;
+	struct sk_buff *msg = genlmsg_new(nla_total_size_64bit(sizeof(id)) + room, GFP_KERNEL);
 
 	if (!msg)
+		return NULL;
+	*hdr = genlmsg_put_reply(msg, info, &ksc_nl_family, 0, cmd);
+	if (*hdr && !nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, id, 0))
+		return msg;
+	nlmsg_free(msg);
+	return NULL;
+}
+
+static int ksc_handle_reply_id(struct genl_info *info, u64 id)
+{
+	struct sk_buff *msg;
+	void *hdr;
+
+	msg = ksc_handle_reply(info, KSC_CMD_CONTEXT_OPEN, id, 0, &hdr);
+	if (!msg)
 		return -ENOMEM;
-	hdr = genlmsg_put_reply(msg, info, &ksc_nl_family, 0, KSC_CMD_CONTEXT_OPEN);
-	if (!hdr || nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, id, 0)) {
-		nlmsg_free(msg);
-		return -EMSGSIZE;
-	}
 	genlmsg_end(msg, hdr);
 	return genlmsg_reply(msg, info);
 }
@@ -106,7 +129,7 @@ int ksc_nl_context_open_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!err) {
 		err = ksc_handle_reply_id(info, id);
 		if (err)
-			ksc_handle_end(h);
+			ksc_handle_end(h, NULL);
 	}
 	ksc_handle_put(h);
 	return err;
@@ -212,8 +235,9 @@ int ksc_nl_context_step_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (IS_ERR(h))
 		return PTR_ERR(h);
-	mutex_lock(&h->lock);
-	err = ksc_handle_step(h, info);
+	err = ksc_handle_lock(h, skb, info);
+	if (!err)
+		err = ksc_handle_step(h, info);
 	mutex_unlock(&h->lock);
 	ksc_handle_put(h);
 	return err;
@@ -223,12 +247,15 @@ int ksc_nl_context_step_doit(struct sk_buff *skb, struct genl_info *info)
 static int ksc_handle_put_all(struct sk_buff *msg, const struct ksc_handle *h)
 {
 	if (nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, h->ctx->id, 0) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_ROLE, h->ctx->role))
+	    nla_put_u32(msg, KSC_A_CONTEXT_ROLE, h->ctx->role) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, h->opt.verify) ||
+	    (h->pick && nla_put_flag(msg, KSC_A_CONTEXT_PICK)))
 		return -EMSGSIZE;
 	if (h->state == KSC_HANDLE_BUSY)
 		return nla_put_flag(msg, KSC_A_CONTEXT_BUSY);
 	if (h->step)
-		return ksc_handle_put_step(msg, h->step);
+		return ksc_handle_put_step(msg, h->step) ?:
+		       ksc_details_put(msg, h->step->details);
 	/* before the first step; or there was no memory for what there is to say */
 	return nla_put_u32(msg, KSC_A_CONTEXT_STATUS, h->state == KSC_HANDLE_FAILED ?
 			   KSC_STATUS_INTERNAL_ERROR : KSC_STATUS_CONTINUE_NEEDED);
@@ -249,7 +276,7 @@ static struct sk_buff *ksc_handle_info(struct ksc_handle *h, struct genl_info *i
 		h->step->token = NULL;
 		h->step->token_len = 0;
 	}
-	msg = ksc_handle_msg(h->step);
+	msg = ksc_handle_msg(h->step, h->step ? ksc_details_size(h->step->details) : 0);
 	if (!msg)
 		return ERR_PTR(-ENOMEM);
 	hdr = genlmsg_put_reply(msg, info, &ksc_nl_family, 0, KSC_CMD_CONTEXT_GET);
@@ -276,9 +303,11 @@ int ksc_nl_context_get_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (IS_ERR(h))
 		return PTR_ERR(h);
-	mutex_lock(&h->lock);
-	msg = ksc_handle_info(h, info);
-	err = PTR_ERR_OR_ZERO(msg);
+	err = ksc_handle_lock(h, skb, info);
+	if (!err) {
+		msg = ksc_handle_info(h, info);
+		err = PTR_ERR_OR_ZERO(msg);
+	}
 	if (!err)
 		err = genlmsg_reply(msg, info);
 	if (!err && h->state != KSC_HANDLE_BUSY)
@@ -298,10 +327,126 @@ int ksc_nl_context_get_doit(struct sk_buff *skb, struct genl_info *info)
 int ksc_nl_context_close_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ksc_handle *h = ksc_handle_asked(skb, info);
+	int err;
 
 	if (IS_ERR(h))
 		return PTR_ERR(h);
-	ksc_handle_end(h);
+	err = ksc_handle_end(h, NETLINK_CB(skb).sk);
 	ksc_handle_put(h);
-	return 0;
+	return err;
+}
+
+/* Context: the handle's lock. Is there an exporter to ask? */
+static int ksc_handle_may_export(const struct ksc_handle *h, struct netlink_ext_ack *extack)
+{
+	switch (h->state) {
+	case KSC_HANDLE_OK:
+		return 0;
+	case KSC_HANDLE_IDLE:
+	case KSC_HANDLE_BUSY:
+		NL_SET_ERR_MSG(extack, "the handshake is not done");
+		return -ENOTCONN;
+	case KSC_HANDLE_TAKEN:
+		NL_SET_ERR_MSG(extack, "a socket is getting the context");
+		return -EBUSY;
+	case KSC_HANDLE_FAILED:
+		NL_SET_ERR_MSG(extack, "the handshake has failed");
+		return -ECONNABORTED;
+	default:
+		NL_SET_ERR_MSG(extack, "the context was deleted");
+		return -ESTALE;
+	}
+}
+
+static int ksc_handle_export(struct ksc_handle *h, struct genl_info *info)
+{
+	const struct nlattr *label = info->attrs[KSC_A_CONTEXT_LABEL];
+	const struct nlattr *context = info->attrs[KSC_A_CONTEXT_LABEL_CONTEXT];
+	struct ksc_export_job job = {
+		.label = nla_data(label),
+		.label_len = nla_len(label),
+		.context = context ? nla_data(context) : NULL,
+		.context_len = context ? nla_len(context) : 0,
+		.has_context = context,
+		.out_len = nla_get_u32(info->attrs[KSC_A_CONTEXT_LENGTH]),
+	};
+	struct nlattr *material;
+	struct sk_buff *msg;
+	void *hdr;
+	int err;
+
+	err = ksc_handle_may_export(h, info->extack);
+	if (err)
+		return err;
+	msg = ksc_handle_reply(info, KSC_CMD_CONTEXT_EXPORT, h->ctx->id,
+			       nla_total_size(job.out_len), &hdr);
+	if (!msg)
+		return -ENOMEM;
+	material = nla_reserve(msg, KSC_A_CONTEXT_MATERIAL, job.out_len);
+	if (!material) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	job.out = nla_data(material);
+	err = ksc_export(h->step->exporter, &job);
+	if (err) {
+		memzero_explicit(job.out, job.out_len);
+		nlmsg_free(msg);
+		if (err == -EINVAL)
+			NL_SET_ERR_MSG_ATTR(info->extack, label, "not a label for applications");
+		else if (err == -ENODATA)
+			NL_SET_ERR_MSG(info->extack, "no extended master secret");
+		return err;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+/**
+ * ksc_nl_context_export_doit() - KSC_CMD_CONTEXT_EXPORT
+ * @skb: request
+ * @info: its attributes
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_nl_context_export_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr **a = info->attrs;
+	struct ksc_handle *h;
+	int err;
+
+	if (!a[KSC_A_CONTEXT_LABEL] || !nla_len(a[KSC_A_CONTEXT_LABEL]) ||
+	    !a[KSC_A_CONTEXT_LENGTH]) {
+		NL_SET_ERR_MSG(info->extack, "keying material needs a label and a length");
+		return -EINVAL;
+	}
+	h = ksc_handle_asked(skb, info);
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	err = ksc_handle_lock(h, skb, info);
+	if (!err)
+		err = ksc_handle_export(h, info);
+	mutex_unlock(&h->lock);
+	ksc_handle_put(h);
+	return err;
+}
+
+/**
+ * ksc_nl_context_move_doit() - KSC_CMD_CONTEXT_MOVE
+ * @skb: request
+ * @info: its attributes
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_nl_context_move_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr **a = info->attrs;
+
+	if (!a[KSC_A_CONTEXT_ID] || !a[KSC_A_CONTEXT_FD]) {
+		NL_SET_ERR_MSG(info->extack, "which context, and whose?");
+		return -EINVAL;
+	}
+	return ksc_handle_move(genl_info_net(info), nla_get_u32(a[KSC_A_CONTEXT_FD]),
+			       nla_get_u64(a[KSC_A_CONTEXT_ID]), NETLINK_CB(skb).sk,
+			       info->snd_portid, info->extack);
 }

@@ -19,6 +19,7 @@
 #include <linux/hashtable.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/bvec.h>
 #include <linux/percpu.h>
 #include <linux/refcount.h>
@@ -33,13 +34,15 @@
 #include <linux/kschannel.h>
 
 #include "cipher.h"
+#include "context.h"
 #include "idle.h"
+#include "policy.h"
 #include "record.h"
 
 struct genl_info;
-struct ksc_context;
 struct ksc_question;
 struct ksc_exporter;
+struct ksc_policy_load;
 struct ksc_tickets;
 
 /* Content of a handshake that a peer may make us carry, in bytes */
@@ -70,6 +73,9 @@ enum ksc_counter {
 	KSC_CNT_KEY_UPDATES_SENT,
 	KSC_CNT_KEY_UPDATES_RECEIVED,
 	KSC_CNT_CIPHERS_PARKED,
+	KSC_CNT_POLICY_PLAIN,
+	KSC_CNT_POLICY_FALLBACKS,
+	KSC_CNT_POLICY_REFUSED,
 	KSC_CNT_MAX
 };
 
@@ -97,6 +103,10 @@ struct ksc_counters {
  * @idle: looks for idle connections while there are any in use, see idle.c
  * @idle_at: id that @idle goes on with, 0 between rounds
  * @in_use: a record was protected, or is thought to be soon, since the round began
+ * @policy: NULL until a daemon has loaded one; RCU, replaced under @load_lock
+ * @policy_seq: counts the policies
+ * @load_lock: @load, and who replaces @policy
+ * @load: the policy that the daemon is loading, or NULL
  * @counters: see ksc_count()
  */
 struct ksc_net {
@@ -114,6 +124,10 @@ struct ksc_net {
 	struct delayed_work idle;
 	unsigned long idle_at;
 	bool in_use;
+	struct ksc_policy __rcu *policy;
+	u32 policy_seq;
+	struct mutex load_lock;	/* load, replacing policy */
+	struct ksc_policy_load *load;
 	struct ksc_counters __percpu *counters;
 };
 
@@ -212,6 +226,7 @@ struct ksc_failure {
  * @session: with ok; whoever applies the step takes it and clears it here
  * @question: with verify-needed and incomplete-credentials; likewise
  * @exporter: with ok, NULL if there is none; likewise
+ * @details: with ok, NULL if none are told; they stay here
  *
  * Made by ksc_step_parse(), zeroised and freed by ksc_step_free().
  */
@@ -233,6 +248,7 @@ struct ksc_step {
 	struct ksc_session *session;
 	struct ksc_question *question;
 	struct ksc_exporter *exporter;
+	struct ksc_details *details;
 };
 
 /* enum ksc_update - a KeyUpdate that is to be sent when there is room for it */
@@ -382,6 +398,8 @@ struct ksc_gate {
  * @write_shut: likewise, before the handshake was done
  * @armed: TCP's callbacks are ours
  * @raw: it is a struct ksc_ktls
+ * @urginline: SOCK_URGINLINE was set before @armed
+ * @ruling: the policy's
  * @rekey: enum ksc_update that netlink asks for; @lock
  * @version: negotiated version
  * @suite: negotiated suite
@@ -420,7 +438,9 @@ struct ksc_sock {
 	bool write_shut;
 	bool armed;
 	bool raw;
+	bool urginline;
 	u8 rekey;
+	struct ksc_ruling ruling;
 	u16 version;
 	u16 suite;
 	u32 status;
@@ -470,14 +490,17 @@ int ksc_proto_init(void);
 void ksc_proto_exit(void);
 int ksc_ulp_attach(struct sock *sk);
 bool ksc_pristine(const struct sock *sk);
-void ksc_give_back(struct sock *sk);
+void ksc_give_back(struct sock *sk, bool watch);
+bool ksc_given_back(const struct sock *sk);
+void ksc_take_over(struct sock *sk);
 bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o);
 struct proto *ksc_base_proto(const struct sock *sk);
 const struct proto_ops *ksc_base_ops(const struct sock *sk);
 
 /* sock.c */
 int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int flags);
-void ksc_accepted(struct sock *sk);
+void ksc_accepted(struct socket *sock);
+void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why);
 int ksc_listen_ops(struct socket *sock, int backlog);
 int ksc_set_rcvlowat(struct sock *sk, int val);
 int ksc_diag_destroy(struct sock *sk, int err);
@@ -492,15 +515,18 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 		    const char *text);
 void ksc_established(struct sock *sk, struct ksc_sock *ks);
+void ksc_retire(struct sock *sk, struct ksc_sock *ks);
+void ksc_release_work(struct ksc_sock *ks);
+
+/* callbacks.c */
 void ksc_wake_reader(struct sock *sk, struct ksc_sock *ks);
 void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks);
 void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks);
 bool ksc_hears_of_space(const struct sock *sk);
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
-void ksc_retire(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
-void ksc_release_work(struct ksc_sock *ks);
+void ksc_disarm(struct sock *sk, struct ksc_sock *ks);
 
 /* ioctl.c */
 int ksc_inq(struct sock *sk);
@@ -544,122 +570,6 @@ void ksc_options_free(struct ksc_options *opt);
 /* status.c */
 int ksc_status_errno(u32 status);
 const char *ksc_status_text(u32 status);
-
-/* context.c */
-
-/**
- * struct ksc_transport - how a context's tokens travel
- * @kick: there is news: a step came, the time is over, the daemon came or
- *	went or has room again. Called in any context, with no lock held that
- *	the owner would need; the owner looks at the context when it can.
- * @get: takes a reference on the owner
- * @put: drops it
- * @describe: tells the daemon who begins, and what it wants
- * @copy: copies the first bytes of the token under way
- *
- * @describe and @copy are called with the owner's lock.
- */
-struct ksc_transport {
-	void (*kick)(void *owner);
-	void (*get)(void *owner);
-	void (*put)(void *owner);
-	int (*describe)(struct sk_buff *msg, void *owner);
-	int (*copy)(void *owner, void *to, u32 len);
-};
-
-/* enum ksc_context_state - where the one step in flight is */
-enum ksc_context_state {
-	KSC_CTX_IDLE,		/* nothing in flight; may be offered a token */
-	KSC_CTX_OFFERED,	/* the daemon has a token to answer */
-	KSC_CTX_APPLYING,	/* its answer is being applied */
-	KSC_CTX_DEAD,		/* over; whoever made it so cleans up */
-};
-
-/**
- * struct ksc_context - a security context: a handshake in progress
- * @ref: the owner's, the timer's, each user's
- * @rcu: looked up without a lock
- * @lock: @state, @lost, @expired, @portid, @step
- * @state: enum ksc_context_state
- * @lost: the daemon that had the session went away
- * @expired: the time is over
- * @role: enum ksc_role
- * @seq: number of the step under way
- * @portid: the daemon that has the session, 0 for none
- * @step: the answer to the offer, in state applying
- * @offered: bytes of the token under way
- * @stuck: bytes that were offered and found too few
- * @total: bytes of handshake that came from the peer so far
- * @full: bytes in TCP's queue when the receive buffer was found full
- * @full_since: jiffies, when that was
- * @question: what a socket's application is to judge
- * @verdict: enum ksc_verdict, goes to the daemon with the next offer
- * @alert: to reject: the alert's number, or 0
- * @credential: goes likewise; the owner's, or NULL
- * @id: never used twice in a namespace
- * @kn: namespace
- * @transport: how tokens travel
- * @owner: for @transport; the context holds a reference
- * @deadline: jiffies
- * @timer: runs at @deadline, holds a reference
- *
- * @stuck, @total, @full, @question and @verdict belong to the owner, under its own
- * lock; so does @offered but in state offered, when nobody changes it.
- */
-struct ksc_context {
-	struct kref ref;
-	struct rcu_head rcu;
-	spinlock_t lock;	/* state, lost, expired, portid, step */
-	u8 state;
-	bool lost;
-	bool expired;
-	u8 role;
-	u32 seq;
-	u32 portid;
-	struct ksc_step *step;
-	u32 offered;
-	u32 stuck;
-	u32 total;
-	u32 full;
-	unsigned long full_since;
-	struct ksc_question *question;
-	u8 verdict;
-	u8 alert;
-	const struct ksc_blob *credential;
-	u64 id;
-	struct ksc_net *kn;
-	const struct ksc_transport *transport;
-	void *owner;
-	unsigned long deadline;
-	struct delayed_work timer;
-};
-
-/* enum ksc_news - what ksc_context_news() found */
-enum ksc_news {
-	KSC_NEWS_NONE,		/* nothing to do, or an answer is awaited */
-	KSC_NEWS_IDLE,		/* a token may be offered */
-	KSC_NEWS_STEP,		/* an answer came */
-	KSC_NEWS_LOST,		/* the session died with its daemon */
-	KSC_NEWS_EXPIRED,	/* the time is over */
-};
-
-struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
-				    const struct ksc_transport *transport,
-				    void *owner);
-struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id);
-void ksc_context_put(struct ksc_context *ctx);
-void ksc_context_end(struct ksc_context *ctx);
-bool ksc_context_offer(struct ksc_context *ctx, u32 portid);
-void ksc_context_unoffer(struct ksc_context *ctx);
-int ksc_context_answer(struct ksc_context *ctx, u32 portid, u32 seq,
-		       struct ksc_step *step);
-enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step);
-void ksc_context_next(struct ksc_context *ctx);
-u32 ksc_context_settled(struct ksc_context *ctx);
-void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 portid);
-void ksc_contexts_kick(struct ksc_net *kn);
-bool ksc_daemon_present(struct ksc_net *kn);
-bool ksc_daemon_expected(struct ksc_net *kn);
 
 /* pump.c */
 void ksc_pump_init(struct ksc_sock *ks);

@@ -33,6 +33,7 @@ static int __net_init ksc_net_init(struct net *net)
 	kn->net = net;
 	spin_lock_init(&kn->lock);
 	hash_init(kn->handles);
+	mutex_init(&kn->load_lock);
 	/*
 	 * Sockets come in softirq, with their listeners' children. Contexts do
 	 * not, but both locks are of one class.
@@ -54,6 +55,8 @@ static void __net_exit ksc_net_exit(struct net *net)
 	/* every socket held the namespace, every context its socket */
 	WARN_ON_ONCE(!xa_empty(&kn->socks));
 	WARN_ON_ONCE(!xa_empty(&kn->contexts));
+	/* no socket, no daemon: nobody looks at it */
+	ksc_policy_free(rcu_dereference_protected(kn->policy, true));
 	free_percpu(kn->counters);
 }
 
@@ -109,6 +112,7 @@ static void __exit ksc_exit(void)
 	ksc_proto_exit();
 	ksc_ulp_exit();
 	ksc_netlink_exit();
+	ksc_bypass_exit();
 	/* no socket is left; its last work may be, which this waits for */
 	unregister_pernet_subsys(&ksc_net_ops);
 	destroy_workqueue(ksc_wq);
@@ -130,4 +134,6 @@ MODULE_ALIAS_TCP_ULP(KSC_ULP_NAME);
 MODULE_ALIAS_TCP_ULP(KSC_RAW_ULP_NAME);
 MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, 260, 1);
 MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET6, 260, 1);
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, 261, 1);
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET6, 261, 1);
 MODULE_ALIAS_GENL_FAMILY(KSC_FAMILY_NAME);

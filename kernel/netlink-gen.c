@@ -30,17 +30,47 @@ const struct nla_policy ksc_session_nl_policy[KSC_A_SESSION_RESUMED + 1] = {
 	[KSC_A_SESSION_RESUMED] = { .type = NLA_FLAG, },
 };
 
+/* nested: details */
+const struct nla_policy ksc_details_nl_policy[KSC_A_DETAILS_TRAITS + 1] = {
+	[KSC_A_DETAILS_GROUP] = { .type = NLA_U16, },
+	[KSC_A_DETAILS_SIGNATURE] = { .type = NLA_U16, },
+	[KSC_A_DETAILS_SESSION_ID] = { .type = NLA_BINARY, .len = 32, },
+	[KSC_A_DETAILS_END_POINT] = { .type = NLA_BINARY, .len = 64, },
+	[KSC_A_DETAILS_TRAITS] = { .type = NLA_U32, },
+};
+
+/* nested: rule */
+const struct nla_policy ksc_rule_nl_policy[KSC_A_RULE_CGROUP + 1] = {
+	[KSC_A_RULE_NAME] = { .type = NLA_NUL_STRING, .len = 63, },
+	[KSC_A_RULE_NUMBER] = { .type = NLA_U32, },
+	[KSC_A_RULE_ACTION] = NLA_POLICY_MAX(NLA_U32, 2),
+	[KSC_A_RULE_DIRECTIONS] = { .type = NLA_U32, },
+	[KSC_A_RULE_LOCAL] = { .type = NLA_BINARY, .len = 16, },
+	[KSC_A_RULE_LOCAL_LEN] = { .type = NLA_U8, },
+	[KSC_A_RULE_REMOTE] = { .type = NLA_BINARY, .len = 16, },
+	[KSC_A_RULE_REMOTE_LEN] = { .type = NLA_U8, },
+	[KSC_A_RULE_LOCAL_PORT_MIN] = { .type = NLA_U16, },
+	[KSC_A_RULE_LOCAL_PORT_MAX] = { .type = NLA_U16, },
+	[KSC_A_RULE_REMOTE_PORT_MIN] = { .type = NLA_U16, },
+	[KSC_A_RULE_REMOTE_PORT_MAX] = { .type = NLA_U16, },
+	[KSC_A_RULE_UID_MIN] = { .type = NLA_U32, },
+	[KSC_A_RULE_UID_MAX] = { .type = NLA_U32, },
+	[KSC_A_RULE_GID_MIN] = { .type = NLA_U32, },
+	[KSC_A_RULE_GID_MAX] = { .type = NLA_U32, },
+	[KSC_A_RULE_CGROUP] = { .type = NLA_U64, },
+};
+
 /* request of KSC_CMD_REGISTER */
 static const struct nla_policy ksc_register_do_nl_policy[2] = {
 	[1] = { .type = NLA_REJECT, },
 };
 
 /* request of KSC_CMD_STEP */
-static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_ISSUERS + 1] = {
+static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_LOCAL_CHAIN + 1] = {
 	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
 	[KSC_A_CONTEXT_SEQ] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_TOKEN] = { .type = NLA_BINARY, .len = 64000, },
-	[KSC_A_CONTEXT_STATUS] = NLA_POLICY_MAX(NLA_U32, 17),
+	[KSC_A_CONTEXT_STATUS] = NLA_POLICY_MAX(NLA_U32, 18),
 	[KSC_A_CONTEXT_CONSUMED] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_NEED] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_ALERT] = { .type = NLA_U8, },
@@ -52,6 +82,8 @@ static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_ISSUERS + 1] 
 	[KSC_A_CONTEXT_FAULTS] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_CHAIN] = { .type = NLA_BINARY, .len = 32768, },
 	[KSC_A_CONTEXT_ISSUERS] = { .type = NLA_BINARY, .len = 32768, },
+	[KSC_A_CONTEXT_DETAILS] = NLA_POLICY_NESTED(ksc_details_nl_policy),
+	[KSC_A_CONTEXT_LOCAL_CHAIN] = { .type = NLA_BINARY, .len = 32768, },
 };
 
 /* request of KSC_CMD_SOCK_GET */
@@ -101,7 +133,52 @@ static const struct nla_policy ksc_context_close_do_nl_policy[KSC_A_CONTEXT_ID +
 	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
 };
 
-const struct genl_ops ksc_nl_ops[9] = {
+/* request of KSC_CMD_POLICY_BEGIN */
+static const struct nla_policy ksc_policy_begin_do_nl_policy[KSC_A_POLICY_COUNT + 1] = {
+	[KSC_A_POLICY_GENERATION] = { .type = NLA_U64, },
+	[KSC_A_POLICY_COUNT] = { .type = NLA_U32, },
+};
+
+/* request of KSC_CMD_POLICY_ADD */
+static const struct nla_policy ksc_policy_add_do_nl_policy[KSC_A_POLICY_RULE + 1] = {
+	[KSC_A_POLICY_RULE] = NLA_POLICY_NESTED(ksc_rule_nl_policy),
+};
+
+/* request of KSC_CMD_POLICY_COMMIT */
+static const struct nla_policy ksc_policy_commit_do_nl_policy[2] = {
+	[1] = { .type = NLA_REJECT, },
+};
+
+/* request of KSC_CMD_POLICY_GET */
+static const struct nla_policy ksc_policy_get_dump_nl_policy[2] = {
+	[1] = { .type = NLA_REJECT, },
+};
+
+/* request of KSC_CMD_POLICY_TEST */
+static const struct nla_policy ksc_policy_test_do_nl_policy[KSC_A_POLICY_CGROUPS + 1] = {
+	[KSC_A_POLICY_DIRECTION] = { .type = NLA_U32, },
+	[KSC_A_POLICY_LOCAL] = { .type = NLA_BINARY, .len = 28, },
+	[KSC_A_POLICY_PEER] = { .type = NLA_BINARY, .len = 28, },
+	[KSC_A_POLICY_UID] = { .type = NLA_U32, },
+	[KSC_A_POLICY_GID] = { .type = NLA_U32, },
+	[KSC_A_POLICY_CGROUPS] = { .type = NLA_BINARY, .len = 512, },
+};
+
+/* request of KSC_CMD_CONTEXT_EXPORT */
+static const struct nla_policy ksc_context_export_do_nl_policy[KSC_A_CONTEXT_LENGTH + 1] = {
+	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
+	[KSC_A_CONTEXT_LABEL] = { .type = NLA_BINARY, .len = 249, },
+	[KSC_A_CONTEXT_LABEL_CONTEXT] = { .type = NLA_BINARY, },
+	[KSC_A_CONTEXT_LENGTH] = NLA_POLICY_RANGE(NLA_U32, 1, 1024),
+};
+
+/* request of KSC_CMD_CONTEXT_MOVE */
+static const struct nla_policy ksc_context_move_do_nl_policy[KSC_A_CONTEXT_FD + 1] = {
+	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
+	[KSC_A_CONTEXT_FD] = { .type = NLA_U32, },
+};
+
+const struct genl_ops ksc_nl_ops[16] = {
 	{
 		.cmd		= KSC_CMD_REGISTER,
 		.doit		= ksc_nl_register_doit,
@@ -157,5 +234,52 @@ const struct genl_ops ksc_nl_ops[9] = {
 		.doit		= ksc_nl_context_close_doit,
 		.policy		= ksc_context_close_do_nl_policy,
 		.maxattr	= ARRAY_SIZE(ksc_context_close_do_nl_policy) - 1,
+	},
+	{
+		.cmd		= KSC_CMD_POLICY_BEGIN,
+		.doit		= ksc_nl_policy_begin_doit,
+		.policy		= ksc_policy_begin_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_policy_begin_do_nl_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= KSC_CMD_POLICY_ADD,
+		.doit		= ksc_nl_policy_add_doit,
+		.policy		= ksc_policy_add_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_policy_add_do_nl_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= KSC_CMD_POLICY_COMMIT,
+		.doit		= ksc_nl_policy_commit_doit,
+		.policy		= ksc_policy_commit_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_policy_commit_do_nl_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= KSC_CMD_POLICY_GET,
+		.dumpit		= ksc_nl_policy_get_dumpit,
+		.policy		= ksc_policy_get_dump_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_policy_get_dump_nl_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= KSC_CMD_POLICY_TEST,
+		.doit		= ksc_nl_policy_test_doit,
+		.policy		= ksc_policy_test_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_policy_test_do_nl_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= KSC_CMD_CONTEXT_EXPORT,
+		.doit		= ksc_nl_context_export_doit,
+		.policy		= ksc_context_export_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_context_export_do_nl_policy) - 1,
+	},
+	{
+		.cmd		= KSC_CMD_CONTEXT_MOVE,
+		.doit		= ksc_nl_context_move_doit,
+		.policy		= ksc_context_move_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_context_move_do_nl_policy) - 1,
 	},
 };

@@ -98,6 +98,7 @@ static int ksc_nl_notify(struct notifier_block *nb, unsigned long event, void *p
 	spin_unlock(&kn->lock);
 	if (gone)
 		ksc_contexts_daemon_gone(kn, n->portid);
+	ksc_policy_gone(kn, n->portid);
 	ksc_handles_gone(kn, n->portid);
 	return NOTIFY_DONE;
 }
@@ -468,6 +469,7 @@ static int ksc_put_sock(struct sk_buff *msg, struct netlink_callback *cb,
 	    (READ_ONCE(ks->rx.closed) && nla_put_flag(msg, KSC_A_SOCK_READ_CLOSED)) ||
 	    (READ_ONCE(ks->tx.closed) && nla_put_flag(msg, KSC_A_SOCK_WRITE_CLOSED)) ||
 	    ksc_put_session(msg, ks) || ksc_put_options(msg, ks) ||
+	    ksc_policy_put_name(msg, KSC_A_SOCK_RULE, ks) ||
 	    ksc_put_failure(msg, ks)) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
@@ -581,6 +583,9 @@ static const struct {
 	{ KSC_A_STATS_KEY_UPDATES_SENT,		KSC_CNT_KEY_UPDATES_SENT },
 	{ KSC_A_STATS_KEY_UPDATES_RECEIVED,	KSC_CNT_KEY_UPDATES_RECEIVED },
 	{ KSC_A_STATS_CIPHERS_PARKED,		KSC_CNT_CIPHERS_PARKED },
+	{ KSC_A_STATS_POLICY_PLAIN,		KSC_CNT_POLICY_PLAIN },
+	{ KSC_A_STATS_POLICY_FALLBACKS,		KSC_CNT_POLICY_FALLBACKS },
+	{ KSC_A_STATS_POLICY_REFUSED,		KSC_CNT_POLICY_REFUSED },
 };
 
 /**

@@ -28,6 +28,8 @@ static struct proto *const ksc_base_protos[KSC_FAMILIES] = {
 static struct proto ksc_protos[KSC_FAMILIES], ksc_new_protos[KSC_FAMILIES];
 static const struct proto_ops *ksc_bases[KSC_FAMILIES];
 static struct proto_ops ksc_ops[KSC_FAMILIES];
+/* TCP's, but that the next connection is looked at */
+static struct proto_ops ksc_plain_ops[KSC_FAMILIES];
 static bool ksc_registered[KSC_FAMILIES];
 
 /**
@@ -64,8 +66,16 @@ static int ksc_ioctl(struct sock *sk, int cmd, KSC_IOCTL_ARG arg)
 	return n < 0 ? n : ksc_compat_ioctl_put(arg, n);
 }
 
-static void ksc_take_over(struct sock *sk, int family)
+/**
+ * ksc_take_over() - our operations in place of TCP's
+ * @sk: socket, locked and owned or not yet visible; it has its state
+ *
+ * Context: process.
+ */
+void ksc_take_over(struct sock *sk)
 {
+	int family = sk->sk_family == AF_INET6;
+
 	WRITE_ONCE(sk->sk_prot, &ksc_protos[family]);
 	if (sk->sk_socket)
 		WRITE_ONCE(sk->sk_socket->ops, &ksc_ops[family]);
@@ -74,16 +84,63 @@ static void ksc_take_over(struct sock *sk, int family)
 /**
  * ksc_give_back() - TCP's operations in place of ours
  * @sk: socket, locked and owned
+ * @watch: but look at its next connection, which the policy may protect. The ULP has
+ *	to stay for that: it holds the module
  *
- * Others may still be in one of ours: the ULP, which holds the module, stays.
+ * Others may still be in one of ours.
  *
  * Context: process.
  */
-void ksc_give_back(struct sock *sk)
+void ksc_give_back(struct sock *sk, bool watch)
 {
+	int family = sk->sk_family == AF_INET6;
+
 	WRITE_ONCE(sk->sk_prot, ksc_base_proto(sk));
 	if (sk->sk_socket)
-		WRITE_ONCE(sk->sk_socket->ops, ksc_base_ops(sk));
+		WRITE_ONCE(sk->sk_socket->ops, watch ? &ksc_plain_ops[family] : ksc_bases[family]);
+}
+
+/**
+ * ksc_given_back() - does a socket have TCP's operations?
+ * @sk: socket, locked and owned
+ *
+ * Whoever was in one of ours meanwhile goes on with TCP's.
+ */
+bool ksc_given_back(const struct sock *sk)
+{
+	return sk->sk_prot == ksc_base_proto(sk);
+}
+
+/* May the next connection be one that the policy protects? Then it is ours from here on */
+static bool ksc_watched(struct sock *sk)
+{
+	struct ksc_sock *ks;
+	bool ours;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	ours = ks && sk->sk_state == TCP_CLOSE;
+	/* someone else may have been faster */
+	if (ours && ksc_given_back(sk))
+		ksc_revive(sk, ks);
+	release_sock(sk);
+	return ours;
+}
+
+static int ksc_plain_connect(struct socket *sock, struct sockaddr *addr, int len, int flags)
+{
+	bool unspec = len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC;
+
+	if (!unspec && ksc_watched(sock->sk))
+		return ksc_connect_ops(sock, addr, len, flags);
+	return ksc_base_ops(sock->sk)->connect(sock, addr, len, flags);
+}
+
+static int ksc_plain_listen(struct socket *sock, int backlog)
+{
+	if (ksc_watched(sock->sk))
+		return ksc_listen_ops(sock, backlog);
+	return ksc_base_ops(sock->sk)->listen(sock, backlog);
 }
 
 /**
@@ -145,7 +202,6 @@ bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o)
  */
 int ksc_ulp_attach(struct sock *sk)
 {
-	int family = sk->sk_family == AF_INET6;
 	struct ksc_sock *ks;
 	int err;
 
@@ -167,18 +223,18 @@ int ksc_ulp_attach(struct sock *sk)
 		ksc_arm(sk, ks);
 		WRITE_ONCE(ks->phase, KSC_PHASE_CONNECTING);
 	}
-	ksc_take_over(sk, family);
+	ksc_take_over(sk);
 	return 0;
 }
 
 /*
  * proto.init of IPPROTO_KSCHANNEL: a TCP socket with the ULP on it from the
- * start. The reference that sk_alloc() took on our module by way of the proto
- * becomes the ULP's; the socket's memory is TCP's.
+ * start; of IPPROTO_KSCHANNEL_POLICY, one with KSC_POLICY too. The reference
+ * that sk_alloc() took on our module by way of the proto becomes the ULP's;
+ * the socket's memory is TCP's.
  */
 static int ksc_new_init(struct sock *sk)
 {
-	int family = sk->sk_family == AF_INET6;
 	int err;
 
 	err = ksc_base_proto(sk)->init(sk);
@@ -186,29 +242,16 @@ static int ksc_new_init(struct sock *sk)
 		err = ksc_attach(sk);
 	if (err)
 		return err;
+	ksc_sk(sk)->ruling.by_policy = sk->sk_protocol == IPPROTO_KSCHANNEL_POLICY;
 	sk->sk_protocol = IPPROTO_TCP;
-	sk->sk_prot_creator = ksc_base_protos[family];
+	sk->sk_prot_creator = ksc_base_proto(sk);
 	inet_csk(sk)->icsk_ulp_ops = &ksc_ulp_ops;
-	ksc_take_over(sk, family);
+	ksc_take_over(sk);
 	return 0;
 }
 
-static struct inet_protosw ksc_protosw[KSC_FAMILIES] = {
-	{
-		.type		= SOCK_STREAM,
-		.protocol	= IPPROTO_KSCHANNEL,
-		.prot		= &ksc_new_protos[KSC_V4],
-		.ops		= &ksc_ops[KSC_V4],
-		.flags		= INET_PROTOSW_ICSK,
-	},
-	{
-		.type		= SOCK_STREAM,
-		.protocol	= IPPROTO_KSCHANNEL,
-		.prot		= &ksc_new_protos[KSC_V6],
-		.ops		= &ksc_ops[KSC_V6],
-		.flags		= INET_PROTOSW_ICSK,
-	},
-};
+static const int ksc_numbers[] = { IPPROTO_KSCHANNEL, IPPROTO_KSCHANNEL_POLICY };
+static struct inet_protosw ksc_protosw[KSC_FAMILIES][ARRAY_SIZE(ksc_numbers)];
 
 static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
 {
@@ -235,6 +278,13 @@ static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
 	o->set_peek_off = NULL;
 }
 
+static void ksc_build_plain(bool v6, struct proto_ops *o)
+{
+	*o = *ksc_bases[v6];
+	o->connect = ksc_plain_connect;
+	o->listen = ksc_plain_listen;
+}
+
 /* inet6_stream_ops is not exported everywhere: ask a socket */
 static int ksc_probe_ops(int pf, const struct proto_ops **ops)
 {
@@ -247,6 +297,47 @@ static int ksc_probe_ops(int pf, const struct proto_ops **ops)
 	*ops = sock->ops;
 	sock_release(sock);
 	return 0;
+}
+
+/* The first so many */
+static void ksc_unregister(int n)
+{
+	while (n--) {
+		struct inet_protosw *p = &ksc_protosw[n % KSC_FAMILIES][n / KSC_FAMILIES];
+
+		if (!p->prot)
+			continue;
+		if (n % KSC_FAMILIES == KSC_V6)
+			inet6_unregister_protosw(p);
+		else
+			inet_unregister_protosw(p);
+	}
+}
+
+static int ksc_register(void)
+{
+	int n, err = 0;
+
+	for (n = 0; !err && n < KSC_FAMILIES * ARRAY_SIZE(ksc_numbers); n++) {
+		int family = n % KSC_FAMILIES;
+		struct inet_protosw *p = &ksc_protosw[family][n / KSC_FAMILIES];
+
+		if (!ksc_registered[family])
+			continue;
+		p->type = SOCK_STREAM;
+		p->protocol = ksc_numbers[n / KSC_FAMILIES];
+		p->prot = &ksc_new_protos[family];
+		p->ops = &ksc_ops[family];
+		p->flags = INET_PROTOSW_ICSK;
+		if (family == KSC_V6)
+			err = inet6_register_protosw(p);
+		else
+			inet_register_protosw(p);
+	}
+	/* the last one is not */
+	if (err)
+		ksc_unregister(n - 1);
+	return err;
 }
 
 /**
@@ -266,21 +357,14 @@ int ksc_proto_init(void)
 		if (err)
 			return err;
 		ksc_build(i, &ksc_protos[i], &ksc_ops[i]);
+		ksc_build_plain(i, &ksc_plain_ops[i]);
 		ksc_new_protos[i] = ksc_protos[i];
 		ksc_new_protos[i].owner = THIS_MODULE;
 		ksc_new_protos[i].init = ksc_new_init;
 		ksc_registered[i] = true;
 	}
 
-	inet_register_protosw(&ksc_protosw[KSC_V4]);
-	if (ksc_registered[KSC_V6]) {
-		err = inet6_register_protosw(&ksc_protosw[KSC_V6]);
-		if (err) {
-			inet_unregister_protosw(&ksc_protosw[KSC_V4]);
-			return err;
-		}
-	}
-	return 0;
+	return ksc_register();
 }
 
 /**
@@ -288,7 +372,5 @@ int ksc_proto_init(void)
  */
 void ksc_proto_exit(void)
 {
-	if (ksc_registered[KSC_V6])
-		inet6_unregister_protosw(&ksc_protosw[KSC_V6]);
-	inet_unregister_protosw(&ksc_protosw[KSC_V4]);
+	ksc_unregister(KSC_FAMILIES * ARRAY_SIZE(ksc_numbers));
 }

@@ -40,6 +40,7 @@ static int ksc_pump_describe(struct sk_buff *msg, void *owner)
 	const struct ksc_sock *ks = owner;
 
 	return ksc_netlink_put_caller(msg, ks->kn, &ks->opt, ks->uid, ks->gid) ?:
+	       ksc_policy_describe(msg, ks) ?:
 	       ksc_netlink_put_ends(msg, ks->sk);
 }
 
@@ -147,6 +148,10 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 	int err;
 
 	err = ksc_pump_whole(sk, &len, &why);
+	if (err && ks->role == KSC_ROLE_SERVER && ksc_policy_prefers(ks)) {
+		ksc_fall_back(sk, ks, why);
+		return;
+	}
 	if (err) {
 		ksc_fail_alert(sk, ks, err == KSC_ALERT_RECORD_OVERFLOW ?
 			       KSC_STATUS_RECORD_OVERFLOW :
@@ -180,7 +185,9 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 		break;
 	case -EHOSTDOWN:
 		/* none yet: wait for one if there is reason to */
-		if (!ksc_daemon_expected(ks->kn))
+		if (ksc_policy_prefers(ks))
+			ksc_fall_back(sk, ks, "there is no daemon");
+		else if (!ksc_daemon_expected(ks->kn))
 			ksc_fail(sk, ks, KSC_STATUS_NO_DAEMON, 0,
 				 KSC_DIRECTION_NONE, NULL);
 		break;
@@ -239,6 +246,11 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 	int err;
 
 	ksc_count(ks->kn, KSC_CNT_STEPS);
+	if (ksc_policy_prefers(ks) && (step->status == KSC_STATUS_NO_CREDENTIALS ||
+				       step->status == KSC_STATUS_ACCESS_DENIED)) {
+		ksc_fall_back(sk, ks, step->text);
+		return;
+	}
 	if (step->consumed) {
 		tcp_read_done(sk, step->consumed);
 		ctx->total += step->consumed;
@@ -337,6 +349,8 @@ void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 {
 	ksc_arm(sk, ks);
 	WRITE_ONCE(ks->phase, KSC_PHASE_HANDSHAKE);
+	if (!ksc_policy_allows(sk, ks))
+		return;
 	ks->context = ksc_context_new(ks->kn, ks->role, ks->opt.timeout,
 				      &ksc_socket_transport, ks);
 	if (!ks->context) {
@@ -364,6 +378,9 @@ static void ksc_pump_work(struct work_struct *work)
 		lock_sock(sk);
 		switch (ks->phase) {
 		case KSC_PHASE_CONNECTING:
+			/* connect() will look for the rule when it has the lock */
+			if (ks->ruling.by_policy && !ks->ruling.made)
+				break;
 			if (sk->sk_state == TCP_ESTABLISHED ||
 			    sk->sk_state == TCP_CLOSE_WAIT)
 				ksc_handshake_start(sk, ks);

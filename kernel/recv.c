@@ -155,6 +155,10 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	ks = ksc_sk(sk);
 	err = ksc_ready(sk, ks, &timeo);
+	if (err == -ENOTCONN && ksc_given_back(sk)) {
+		release_sock(sk);
+		return sk->sk_prot->recvmsg(sk, msg, len, flags, addr_len);
+	}
 	/* what was authenticated before a failure is still to be had */
 	if (err && !(ks && ksc_rx_has_plain(&ks->rx)))
 		goto out;

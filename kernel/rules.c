@@ -66,19 +66,19 @@ static bool ksc_prefix_has(const struct ksc_prefix *p, u8 family, const u8 *addr
 /* The port of the service, by which rules are found, and the port that a client has chosen */
 static const struct ksc_port_range *ksc_service(const struct ksc_rule *r, unsigned int direction)
 {
-	return direction == KSC_RULE_CONNECT ? &r->remote_port : &r->local_port;
+	return direction == KSC_RULE_DIRECTION_CONNECT ? &r->remote_port : &r->local_port;
 }
 
 static const struct ksc_port_range *ksc_chosen(const struct ksc_rule *r, unsigned int direction)
 {
-	return direction == KSC_RULE_CONNECT ? &r->local_port : &r->remote_port;
+	return direction == KSC_RULE_DIRECTION_CONNECT ? &r->local_port : &r->remote_port;
 }
 
 /* Of a rule that was found by the service's port: does all the rest match? */
 static bool ksc_rule_matches(const struct ksc_rule *r, const struct ksc_flow *f)
 {
 	const struct ksc_port_range *chosen = ksc_chosen(r, f->direction);
-	u16 port = f->direction == KSC_RULE_CONNECT ? f->local_port : f->remote_port;
+	u16 port = f->direction == KSC_RULE_DIRECTION_CONNECT ? f->local_port : f->remote_port;
 
 	return port >= chosen->min && port <= chosen->max &&
 	       f->uid >= r->uid.min && f->uid <= r->uid.max &&
@@ -115,9 +115,9 @@ const char *ksc_rule_fault(const struct ksc_rule *rule)
 
 	if (!rule->name[0] || strnlen(rule->name, sizeof(rule->name)) == sizeof(rule->name))
 		return "a rule needs a name, of 63 bytes at most";
-	if (!rule->directions || rule->directions & ~(KSC_RULE_CONNECT | KSC_RULE_ACCEPT))
+	if (!rule->directions || rule->directions & ~KSC_RULE_DIRECTIONS)
 		return "no such direction";
-	if (rule->action > KSC_RULE_NEVER)
+	if (rule->action > KSC_RULE_ACTION_NEVER)
 		return "no such action";
 	if (rule->local_port.min > rule->local_port.max ||
 	    rule->remote_port.min > rule->remote_port.max)
@@ -264,8 +264,8 @@ struct ksc_rules *ksc_rules_build(struct ksc_rule *rules, u32 n)
 		return NULL;
 	set->rules = rules;
 	set->n = n;
-	if (ksc_tree_build(&set->connect, set, KSC_RULE_CONNECT) ||
-	    ksc_tree_build(&set->accept, set, KSC_RULE_ACCEPT)) {
+	if (ksc_tree_build(&set->connect, set, KSC_RULE_DIRECTION_CONNECT) ||
+	    ksc_tree_build(&set->accept, set, KSC_RULE_DIRECTION_ACCEPT)) {
 		set->rules = NULL;
 		ksc_rules_free(set);
 		return NULL;
@@ -311,7 +311,7 @@ const struct ksc_rule *ksc_rules_get(const struct ksc_rules *set, u32 number)
  */
 u32 ksc_rules_find(const struct ksc_rules *set, const struct ksc_flow *flow)
 {
-	bool out = flow->direction == KSC_RULE_CONNECT;
+	bool out = flow->direction == KSC_RULE_DIRECTION_CONNECT;
 	const struct ksc_rule_tree *t = out ? &set->connect : &set->accept;
 	u32 node = t->n + ksc_segment(t, out ? flow->remote_port : flow->local_port);
 	u32 best = KSC_NO_RULE;

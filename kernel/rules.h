@@ -8,22 +8,12 @@
 
 #include <linux/types.h>
 
-/* A rule set's most rules, and the longest name of one */
-#define KSC_MAX_RULES		65536
-#define KSC_MAX_RULE_NAME	63
+#include <linux/kschannel_netlink.h>
+
+#define KSC_RULE_DIRECTIONS	(KSC_RULE_DIRECTION_CONNECT | KSC_RULE_DIRECTION_ACCEPT)
 
 /* ksc_rules_find(): none */
 #define KSC_NO_RULE		(~0U)
-
-/* enum ksc_rule_action - what becomes of a connection */
-enum ksc_rule_action {
-	KSC_RULE_REQUIRE,	/* it is protected, or there is none */
-	KSC_RULE_PREFER,	/* it is protected if there is a daemon to do it */
-	KSC_RULE_NEVER,		/* it is left alone */
-};
-
-#define KSC_RULE_CONNECT	0x01	/* connections that we make */
-#define KSC_RULE_ACCEPT		0x02	/* connections that we take */
 
 /* enum ksc_rule_family - of an address, and that a prefix is about */
 enum ksc_rule_family {
@@ -74,7 +64,7 @@ struct ksc_id_range {
  * @remote_port: the peer's
  * @uid: the socket's owner
  * @gid: and group
- * @directions: KSC_RULE_CONNECT, KSC_RULE_ACCEPT or both
+ * @directions: KSC_RULE_DIRECTION_CONNECT, KSC_RULE_DIRECTION_ACCEPT or both
  * @action: enum ksc_rule_action
  */
 struct ksc_rule {
@@ -92,7 +82,7 @@ struct ksc_rule {
 
 /**
  * struct ksc_flow - a connection
- * @direction: KSC_RULE_CONNECT or KSC_RULE_ACCEPT
+ * @direction: KSC_RULE_DIRECTION_CONNECT or KSC_RULE_DIRECTION_ACCEPT
  * @family: KSC_RULE_V4 or KSC_RULE_V6, of both addresses
  * @local: our address
  * @remote: the peer's

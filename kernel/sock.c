@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A protected socket's life: connect, accept, established, failed, shut down,
- * closed; and what TCP's callbacks see of it.
+ * closed. What TCP's callbacks see of it is in callbacks.c.
  *
  * What passes in which phase is decided here and in ksc_ready() alone.
  */
@@ -13,216 +13,12 @@
 
 #include "ksc.h"
 
-/* ---- TCP's callbacks: the socket's lock is held, in softirq or process ---- */
-
-static void ksc_data_ready(struct sock *sk)
-{
-	struct ksc_sock *ks = ksc_sk(sk);
-
-	/* on its way out */
-	if (unlikely(!ks))
-		return;
-	switch (ks->phase) {
-	case KSC_PHASE_CONNECTING:
-	case KSC_PHASE_HANDSHAKE:
-		ksc_pump_kick(ks, 0);
-		break;
-	/* it stays where it is until there is a verdict */
-	case KSC_PHASE_VERIFY:
-		break;
-	case KSC_PHASE_ESTABLISHED:
-		if (ks->rx.closed)
-			break;
-		if (ksc_rx_ready(sk, ks))
-			ks->data_ready(sk);
-		else if (!ksc_rx_stalled(sk, ks))
-			break;
-		/* it can't come before what is there was read; or it is staged */
-		else if (ksc_rx_has_plain(&ks->rx))
-			ks->data_ready(sk);
-		else
-			ksc_pump_kick(ks, 0);
-		break;
-	default:
-		ks->data_ready(sk);
-	}
-}
-
-static void ksc_write_space(struct sock *sk)
-{
-	struct ksc_sock *ks = ksc_sk(sk);
-
-	if (unlikely(!ks))
-		return;
-	if (ks->tx.pending || ks->tx.update) {
-		ksc_pump_kick(ks, 0);
-		ks->write_space(sk);
-	} else if (ks->tx.nagle) {
-		bool waits = ksc_tx_nagle(sk, ks, 0);
-
-		ks->write_space(sk);
-		/* which may have cleared it */
-		if (waits && sk->sk_socket)
-			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-		else
-			ksc_pump_kick(ks, 0);
-	} else {
-		ks->write_space(sk);
-	}
-}
-
-static void ksc_state_change(struct sock *sk)
-{
-	struct ksc_sock *ks = ksc_sk(sk);
-
-	if (unlikely(!ks))
-		return;
-	if (ksc_handshaking(ks))
-		ksc_pump_kick(ks, 0);
-	ks->state_change(sk);
-}
-
-/**
- * ksc_wake_reader() - tell whoever reads that there is something to read
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * An in-kernel user of the socket (KCM, NVMe) has its own callback in our place.
- *
- * Context: process.
- */
-void ksc_wake_reader(struct sock *sk, struct ksc_sock *ks)
-{
-	void (*ready)(struct sock *sk) = READ_ONCE(sk->sk_data_ready);
-
-	(likely(ready == ksc_data_ready) ? ks->data_ready : ready)(sk);
-}
-
-/**
- * ksc_wake_writer() - tell whoever writes that there is room
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * Context: process.
- */
-void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks)
-{
-	void (*space)(struct sock *sk) = READ_ONCE(sk->sk_write_space);
-
-	(likely(space == ksc_write_space) ? ks->write_space : space)(sk);
-}
-
-/**
- * ksc_remind_reader() - an in-kernel user of the socket left off, see ksc_read_sock()
- * @sk: socket, locked and owned
- * @ks: its state, established
- *
- * Context: process, from the pump.
- */
-void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks)
-{
-	if (unlikely(READ_ONCE(sk->sk_data_ready) != ksc_data_ready) &&
-	    ks->phase == KSC_PHASE_ESTABLISHED && !ks->rx.closed && ksc_rx_ready(sk, ks))
-		ksc_wake_reader(sk, ks);
-}
-
-/**
- * ksc_hears_of_space() - does TCP tell us, and not somebody else, of room?
- * @sk: socket, locked and owned
- *
- * Context: process.
- */
-bool ksc_hears_of_space(const struct sock *sk)
-{
-	return sk->sk_socket && READ_ONCE(sk->sk_write_space) == ksc_write_space;
-}
-
-/**
- * ksc_await_space() - have the pump look after what is pending
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * TCP tells us of room, unless an in-kernel user has its own callback in our place:
- * then the pump has to look by itself.
- *
- * Context: process.
- */
-void ksc_await_space(struct sock *sk, struct ksc_sock *ks)
-{
-	if (sk->sk_socket)
-		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	if (unlikely(!ksc_hears_of_space(sk)))
-		ksc_pump_kick(ks, HZ / 20);
-}
-
-/**
- * ksc_arm() - put our callbacks before TCP's
- * @sk: socket, locked and owned, never a listener
- * @ks: its state
- *
- * Context: process.
- */
-void ksc_arm(struct sock *sk, struct ksc_sock *ks)
-{
-	if (ks->armed)
-		return;
-	ks->armed = true;
-	ks->uid = sk->sk_uid;
-	ks->gid = current_egid();
-	/* else TCP may skip a byte that is urgent: ksc_rxq_len() */
-	sock_set_flag(sk, SOCK_URGINLINE);
-	write_lock_bh(&sk->sk_callback_lock);
-	ks->data_ready = sk->sk_data_ready;
-	ks->write_space = sk->sk_write_space;
-	ks->state_change = sk->sk_state_change;
-	sk->sk_data_ready = ksc_data_ready;
-	sk->sk_write_space = ksc_write_space;
-	sk->sk_state_change = ksc_state_change;
-	write_unlock_bh(&sk->sk_callback_lock);
-}
-
-/**
- * ksc_arm_child() - ksc_arm() for a listener's child
- * @sk: child that nobody else sees yet
- * @ks: its state
- *
- * Context: softirq.
- */
-void ksc_arm_child(struct sock *sk, struct ksc_sock *ks)
-{
-	ks->armed = true;
-	sock_set_flag(sk, SOCK_URGINLINE);
-	ks->data_ready = sk->sk_data_ready;
-	ks->write_space = sk->sk_write_space;
-	ks->state_change = sk->sk_state_change;
-	sk->sk_data_ready = ksc_data_ready;
-	sk->sk_write_space = ksc_write_space;
-	sk->sk_state_change = ksc_state_change;
-	ks->phase = KSC_PHASE_CONNECTING;
-}
-
-/* Undo ksc_arm() */
-static void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
-{
-	if (!ks->armed)
-		return;
-	ks->armed = false;
-	write_lock_bh(&sk->sk_callback_lock);
-	/* an in-kernel user may have put its own before ours */
-	if (sk->sk_data_ready == ksc_data_ready)
-		sk->sk_data_ready = ks->data_ready;
-	if (sk->sk_write_space == ksc_write_space)
-		sk->sk_write_space = ks->write_space;
-	if (sk->sk_state_change == ksc_state_change)
-		sk->sk_state_change = ks->state_change;
-	write_unlock_bh(&sk->sk_callback_lock);
-}
-
 /* A connect() came to nothing: the socket may yet connect again, or listen */
 static void ksc_unconnect(struct sock *sk, struct ksc_sock *ks)
 {
 	ksc_disarm(sk, ks);
 	WRITE_ONCE(ks->phase, KSC_PHASE_INIT);
+	ks->ruling.made = false;
 }
 
 /* ---- phases ---- */
@@ -459,6 +255,28 @@ int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo)
 	return err;
 }
 
+/**
+ * ksc_fall_back() - the policy would have had it protected, but lets it be plain
+ * @sk: socket, locked and owned
+ * @ks: its state, whose handshake has done nothing yet
+ * @why: for the log
+ *
+ * Context: process.
+ */
+void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why)
+{
+	ksc_count(ks->kn, KSC_CNT_POLICY_FALLBACKS);
+	ksc_count(ks->kn, KSC_CNT_POLICY_PLAIN);
+	net_info_ratelimited("kschannel: rule %u: a connection is plain: %s\n",
+			     ks->ruling.rule, why);
+	ksc_context_drop(ks);
+	/* whoever waits for the handshake's end looks at @ks */
+	ksc_bypass(sk, ks, false);
+	sk->sk_state_change(sk);
+	if (ksc_rxq_len(sk))
+		sk->sk_data_ready(sk);
+}
+
 /* ---- connect and accept ---- */
 
 /* TCP is connected: report the handshake as connect() does */
@@ -509,7 +327,7 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 {
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
-	bool first = false;
+	bool first = false, gone = false;
 	bool unspec = len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC;
 	int err = 0;
 
@@ -545,28 +363,36 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 		/* connected, and reset before we looked */
 		if (!err)
 			err = sock_error(sk) ?: -ECONNRESET;
+	} else if (ksc_policy_connecting(sk, ks)) {
+		gone = ksc_bypass(sk, ks, true);
 	} else if (!err && !unspec) {
 		err = ksc_connect_wait(sk, ks, flags, first);
 	}
 	release_sock(sk);
+	if (gone)
+		ksc_bypass_done();
 	return err;
 }
 
 /**
  * ksc_accepted() - an application has the child now
- * @sk: the child
+ * @sock: the child, with its listener's operations
  *
- * Its handshake may be anywhere from not begun to done.
+ * Its handshake may be anywhere from not begun to done; or the policy left it plain.
  *
  * Context: process.
  */
-void ksc_accepted(struct sock *sk)
+void ksc_accepted(struct socket *sock)
 {
+	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
-	if (ks) {
+	if (ksc_given_back(sk)) {
+		ksc_give_back(sk, false);
+		set_bit(SOCK_SUPPORT_ZC, &sock->flags);
+	} else if (ks) {
 		ks->uid = sk->sk_uid;
 		ks->gid = current_egid();
 		/* the listener may have been closed before, and with it the gate */

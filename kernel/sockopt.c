@@ -210,6 +210,7 @@ static const struct {
 	{ KSC_PADDING, 0, KSC_MAX_PAYLOAD, true },
 	{ KSC_TX_MAX_PAYLOAD, KSC_MIN_PAYLOAD, KSC_MAX_PAYLOAD, true },
 	{ KSC_RECORD_SIZING, KSC_SIZING_DYNAMIC, KSC_SIZING_FULL, true },
+	{ KSC_POLICY, 1, 1 },
 	/* commands */
 	{ KSC_HANDSHAKE, INT_MIN, INT_MAX, true },
 	{ KSC_REKEY, 0, 1, true },
@@ -267,6 +268,8 @@ static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
 		return ksc_set_close_notify(sk);
 	if (optname == KSC_VERDICT)
 		return ksc_set_verdict(sk, v);
+	if (optname == KSC_POLICY)
+		return ksc_set_policy(sk);
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
@@ -326,6 +329,7 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	case KSC_RECORD_SIZING:
 	case KSC_CLOSE_NOTIFY:
 	case KSC_VERDICT:
+	case KSC_POLICY:
 		return ksc_set_int(sk, optname, optval, optlen);
 	case KSC_ATTACH:
 		return ksc_set_attach(sk, optval, optlen);
@@ -424,6 +428,9 @@ static int ksc_get(struct sock *sk, int optname, union ksc_optval *v)
 		return sizeof(v->i);
 	case KSC_RECORD_SIZING:
 		v->i = ks->opt.sizing;
+		return sizeof(v->i);
+	case KSC_POLICY:
+		v->i = ks->ruling.by_policy;
 		return sizeof(v->i);
 	case KSC_SERVER_NAME:
 	case KSC_ALPN:

@@ -63,6 +63,9 @@ static const struct {
 	[KSC_STATUS_KEY_LIMIT] = {
 		EKEYEXPIRED, "the keys have protected as many records as they may"
 	},
+	[KSC_STATUS_POLICY] = {
+		EPERM, "the policy demands more than was asked for"
+	},
 };
 
 /**

@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <net/genetlink.h>
 
+#include "details.h"
 #include "export.h"
 #include "ksc.h"
 #include "netlink-gen.h"
@@ -23,6 +24,7 @@ void ksc_step_free(struct ksc_step *step)
 	kvfree(step->token);
 	kfree(step->session);
 	ksc_question_free(step->question);
+	ksc_details_free(step->details);
 	kfree_sensitive(step->exporter);
 	kfree_sensitive(step);
 }
@@ -238,6 +240,8 @@ struct ksc_step *ksc_step_parse(struct genl_info *info)
 			err = ksc_step_parse_session(step,
 						     a[KSC_A_CONTEXT_SESSION],
 						     extack);
+		if (!err)
+			err = ksc_details_parse(step, a);
 		if (err)
 			goto fail;
 	}

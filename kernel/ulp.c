@@ -168,12 +168,29 @@ int ksc_attach_raw(struct sock *sk)
 	return 0;
 }
 
+/* A child that is TCP's alone; accept() puts its socket's operations right */
+static void ksc_ulp_spare(struct sock *sk, const struct ksc_sock *parent)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+
+	icsk->icsk_ulp_ops = NULL;
+	rcu_assign_pointer(icsk->icsk_ulp_data, NULL);
+	sk->sk_prot = ksc_base_proto(sk);
+	sk->sk_prot_creator = sk->sk_prot;
+	sk->sk_rcvlowat = parent->rcvlowat;
+}
+
 /* Softirq; the listener is not locked, but RCU keeps its state */
 static void ksc_ulp_clone(const struct request_sock *req, struct sock *newsk,
 			  const gfp_t priority)
 {
 	struct ksc_sock *parent = ksc_sk(newsk), *ks = NULL;
+	struct ksc_ruling ruling = {};
 
+	if (parent && ksc_policy_child(parent, req, newsk, &ruling)) {
+		ksc_ulp_spare(newsk, parent);
+		return;
+	}
 	/* the core drops it when the child's ULP is released */
 	__module_get(THIS_MODULE);
 
@@ -185,6 +202,7 @@ static void ksc_ulp_clone(const struct request_sock *req, struct sock *newsk,
 		ks->gid = parent->gid;
 		/* ksc_connect_ops(): accepted sockets are connected */
 		ks->connect_told = true;
+		ks->ruling = ruling;
 		/* pairs with ksc_gate_new() */
 		ks->gate = ksc_gate_get(smp_load_acquire(&parent->gate));
 		ks->rcvlowat = parent->rcvlowat;

@@ -45,7 +45,7 @@ static int name(struct socket *sock, struct socket *newsock,		\
 	int err = (call)->accept(sock, newsock, arg);			\
 									\
 	if (!err)							\
-		ksc_accepted(newsock->sk);				\
+		ksc_accepted(newsock);					\
 	return err;							\
 }
 #else
@@ -56,7 +56,7 @@ static int name(struct socket *sock, struct socket *newsock,		\
 	int err = (call)->accept(sock, newsock, flags, kern);		\
 									\
 	if (!err)							\
-		ksc_accepted(newsock->sk);				\
+		ksc_accepted(newsock);					\
 	return err;							\
 }
 #endif

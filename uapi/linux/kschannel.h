@@ -15,6 +15,8 @@
 
 /* socket(AF_INET or AF_INET6, SOCK_STREAM, IPPROTO_KSCHANNEL) */
 #define IPPROTO_KSCHANNEL	260
+/* the same, with KSC_POLICY set */
+#define IPPROTO_KSCHANNEL_POLICY	261
 
 /* setsockopt(fd, IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, sizeof(KSC_ULP_NAME)) */
 #define KSC_ULP_NAME		"kschannel"
@@ -163,6 +165,18 @@ struct ksc_verification {
  * done; ENODATA with TLS 1.2 without extended master secret (RFC 7627 5.4).
  */
 #define KSC_EXPORT		24
+
+/*
+ * (rw) int, 1: whether a connection is protected is up to the policy of its network
+ * namespace, and not just how. For whoever gives us the socket of a program that knows
+ * nothing of it; can't be taken back. The rule is found when connect() has both
+ * addresses, or when the peer connects; a connection that is to be plain is a TCP
+ * connection as any other, mostly without the ULP. On a connected socket KSC_ROLE has to
+ * be set before, EDESTADDRREQ without; then the rule is found at once, and EHOSTDOWN says
+ * that there is no policy. EBUSY when a handshake has begun. Where a rule requires that a
+ * connection is protected, KSC_DETACH fails with EPERM.
+ */
+#define KSC_POLICY		25
 
 /* Most bytes of label, TLS 1.3's own limit; and of result */
 #define KSC_MAX_EXPORT_LABEL	249

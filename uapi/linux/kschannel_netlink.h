@@ -24,6 +24,10 @@
 #define KSC_MAX_TICKET		8192
 /* Longest chain of certificates to judge, and list of issuers to pick one by, in bytes. */
 #define KSC_MAX_CHAIN		32768
+/* Most rules of a policy. */
+#define KSC_MAX_RULES		65536
+/* Longest name of a rule, in bytes, without the NUL. */
+#define KSC_MAX_RULE_NAME		63
 
 /**
  * enum ksc_role - Which side of the handshake a context plays.
@@ -83,6 +87,7 @@ enum ksc_verify {
  * @KSC_STATUS_RECORD_OVERFLOW: EMSGSIZE: a record or message over its limit.
  * @KSC_STATUS_KEY_LIMIT: EKEYEXPIRED: the keys have protected as many records
  *   as they may.
+ * @KSC_STATUS_POLICY: EPERM: less was asked for than the policy demands.
  */
 enum ksc_status {
 	KSC_STATUS_OK,
@@ -103,6 +108,7 @@ enum ksc_status {
 	KSC_STATUS_BAD_RECORD,
 	KSC_STATUS_RECORD_OVERFLOW,
 	KSC_STATUS_KEY_LIMIT,
+	KSC_STATUS_POLICY,
 };
 
 /**
@@ -151,6 +157,21 @@ enum ksc_fault {
 };
 
 /**
+ * enum ksc_trait - What holds of an established session.
+ * @KSC_TRAIT_VERIFIED: The peer's certificate was judged, and is valid.
+ * @KSC_TRAIT_ACCEPTED: The peer, with a certificate or none, was accepted by
+ *   the caller's verdict.
+ * @KSC_TRAIT_CERTIFICATE_SHOWN: A certificate of our own was shown.
+ * @KSC_TRAIT_EXTENDED_MASTER_SECRET: TLS 1.2: RFC 7627.
+ */
+enum ksc_trait {
+	KSC_TRAIT_VERIFIED = 1 << 0,
+	KSC_TRAIT_ACCEPTED = 1 << 1,
+	KSC_TRAIT_CERTIFICATE_SHOWN = 1 << 2,
+	KSC_TRAIT_EXTENDED_MASTER_SECRET = 1 << 3,
+};
+
+/**
  * enum ksc_direction - Which way an alert went.
  * @KSC_DIRECTION_NONE: No alert was involved.
  * @KSC_DIRECTION_SENT: We sent it.
@@ -160,6 +181,29 @@ enum ksc_direction {
 	KSC_DIRECTION_NONE,
 	KSC_DIRECTION_SENT,
 	KSC_DIRECTION_RECEIVED,
+};
+
+/**
+ * enum ksc_rule_action - What becomes of a connection.
+ * @KSC_RULE_ACTION_REQUIRE: It is protected, or there is none.
+ * @KSC_RULE_ACTION_PREFER: It is protected if there is a daemon, and a
+ *   credential for it; else it is plain.
+ * @KSC_RULE_ACTION_NEVER: It is left plain.
+ */
+enum ksc_rule_action {
+	KSC_RULE_ACTION_REQUIRE,
+	KSC_RULE_ACTION_PREFER,
+	KSC_RULE_ACTION_NEVER,
+};
+
+/**
+ * enum ksc_rule_direction - Connections that a rule is about.
+ * @KSC_RULE_DIRECTION_CONNECT: Those that we make.
+ * @KSC_RULE_DIRECTION_ACCEPT: Those that we take.
+ */
+enum ksc_rule_direction {
+	KSC_RULE_DIRECTION_CONNECT = 1 << 0,
+	KSC_RULE_DIRECTION_ACCEPT = 1 << 1,
 };
 
 /**
@@ -222,9 +266,9 @@ enum ksc_phase {
  * @KSC_A_CONTEXT_BUSY: (flag) A step is under way.
  * @KSC_A_CONTEXT_FAULTS: (u32, enum ksc_fault) With verify-needed: what is
  *   wrong with the peer's certificate, 0 for nothing.
- * @KSC_A_CONTEXT_CHAIN: (binary) With verify-needed: the peer's certificates,
- *   its own first, in DER, each after its length in three bytes, the highest
- *   first (RFC 5246 7.4.2).
+ * @KSC_A_CONTEXT_CHAIN: (binary) With verify-needed, and in what is known with
+ *   ok: the peer's certificates, its own first, in DER, each after its length
+ *   in three bytes, the highest first (RFC 5246 7.4.2).
  * @KSC_A_CONTEXT_VERDICT: (u32, enum ksc_verdict) What the caller says to
  *   verify-needed; to reject, alert may say how.
  * @KSC_A_CONTEXT_PICK: (flag) Client: have steps come to
@@ -232,6 +276,25 @@ enum ksc_phase {
  * @KSC_A_CONTEXT_ISSUERS: (binary) With incomplete-credentials: DER names of
  *   the issuers that the server accepts, each after its length in two bytes,
  *   the highest first (RFC 5246 7.4.4), as many as fit; none says nothing.
+ * @KSC_A_CONTEXT_GENERATION: (u64) Of the policy that a socket's connection
+ *   falls under; none is loaded without it.
+ * @KSC_A_CONTEXT_RULE: (u32) Number of its rule, from 0; none matches without
+ *   it.
+ * @KSC_A_CONTEXT_DETAILS: (nest of ksc_a_details) With ok, of a context that
+ *   wants them.
+ * @KSC_A_CONTEXT_LOCAL_CHAIN: (binary) Our own certificates, as chain has the
+ *   peer's.
+ * @KSC_A_CONTEXT_DETAILS_WANTED: (flag) With ok the daemon is to tell details,
+ *   chain and local-chain.
+ * @KSC_A_CONTEXT_LABEL: (binary) Of keying material, without NUL.
+ * @KSC_A_CONTEXT_LABEL_CONTEXT: (binary) Of keying material; an empty one is
+ *   not none.
+ * @KSC_A_CONTEXT_LENGTH: (u32) Bytes of keying material.
+ * @KSC_A_CONTEXT_MATERIAL: (binary) Keying material.
+ * @KSC_A_CONTEXT_FD: (u32) The netlink socket that has the context until now.
+ * @KSC_A_CONTEXT_BY_POLICY: (flag) The socket was given to us in its program's
+ *   stead (KSC_POLICY): its server name is what the program looked up, and not
+ *   a wish.
  */
 enum ksc_a_context {
 	KSC_A_CONTEXT_ID = 1,
@@ -264,6 +327,17 @@ enum ksc_a_context {
 	KSC_A_CONTEXT_VERDICT,
 	KSC_A_CONTEXT_PICK,
 	KSC_A_CONTEXT_ISSUERS,
+	KSC_A_CONTEXT_GENERATION,
+	KSC_A_CONTEXT_RULE,
+	KSC_A_CONTEXT_DETAILS,
+	KSC_A_CONTEXT_LOCAL_CHAIN,
+	KSC_A_CONTEXT_DETAILS_WANTED,
+	KSC_A_CONTEXT_LABEL,
+	KSC_A_CONTEXT_LABEL_CONTEXT,
+	KSC_A_CONTEXT_LENGTH,
+	KSC_A_CONTEXT_MATERIAL,
+	KSC_A_CONTEXT_FD,
+	KSC_A_CONTEXT_BY_POLICY,
 
 	/* private: */
 	__KSC_A_CONTEXT_CNT,
@@ -339,6 +413,30 @@ enum ksc_a_session {
 };
 
 /**
+ * enum ksc_a_details - What else is known of the established session; nothing
+ * secret.
+ * @KSC_A_DETAILS_GROUP: (u16) IANA number of the key exchange's group, if it is
+ *   known.
+ * @KSC_A_DETAILS_SIGNATURE: (u16) IANA number of the server's SignatureScheme,
+ *   or TLS 1.2's hash and signature; none in a resumed session.
+ * @KSC_A_DETAILS_SESSION_ID: (binary) TLS 1.2.
+ * @KSC_A_DETAILS_END_POINT: (binary) The channel binding tls-server-end-point
+ *   (RFC 5929 4).
+ * @KSC_A_DETAILS_TRAITS: (u32, enum ksc_trait)
+ */
+enum ksc_a_details {
+	KSC_A_DETAILS_GROUP = 1,
+	KSC_A_DETAILS_SIGNATURE,
+	KSC_A_DETAILS_SESSION_ID,
+	KSC_A_DETAILS_END_POINT,
+	KSC_A_DETAILS_TRAITS,
+
+	/* private: */
+	__KSC_A_DETAILS_CNT,
+	KSC_A_DETAILS_MAX = (__KSC_A_DETAILS_CNT - 1)
+};
+
+/**
  * enum ksc_a_sock - A protected socket, as kschannelctl list shows it.
  * @KSC_A_SOCK_ID: (u64)
  * @KSC_A_SOCK_LOCAL: (binary) struct sockaddr_in or sockaddr_in6.
@@ -371,6 +469,8 @@ enum ksc_a_session {
  * @KSC_A_SOCK_REQUEST: (flag) rekey: ask the peer to update its keys too.
  * @KSC_A_SOCK_KEY_UPDATES_SENT: (u64)
  * @KSC_A_SOCK_KEY_UPDATES_RECEIVED: (u64)
+ * @KSC_A_SOCK_RULE: (string) Name of the policy's rule that it falls under,
+ *   while that policy is loaded.
  */
 enum ksc_a_sock {
 	KSC_A_SOCK_ID = 1,
@@ -403,6 +503,7 @@ enum ksc_a_sock {
 	KSC_A_SOCK_REQUEST,
 	KSC_A_SOCK_KEY_UPDATES_SENT,
 	KSC_A_SOCK_KEY_UPDATES_RECEIVED,
+	KSC_A_SOCK_RULE,
 
 	/* private: */
 	__KSC_A_SOCK_CNT,
@@ -436,6 +537,12 @@ enum ksc_a_sock {
  * @KSC_A_STATS_KEY_UPDATES_RECEIVED: (u64)
  * @KSC_A_STATS_CIPHERS_PARKED: (u64) Times an idle connection's cipher was
  *   given up, by direction.
+ * @KSC_A_STATS_POLICY_PLAIN: (u64) Connections that the policy left plain,
+ *   fallbacks too.
+ * @KSC_A_STATS_POLICY_FALLBACKS: (u64) Connections left plain that the policy
+ *   would rather have protected.
+ * @KSC_A_STATS_POLICY_REFUSED: (u64) Connections refused, there being no policy
+ *   loaded to go by.
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -458,10 +565,94 @@ enum ksc_a_stats {
 	KSC_A_STATS_KEY_UPDATES_SENT,
 	KSC_A_STATS_KEY_UPDATES_RECEIVED,
 	KSC_A_STATS_CIPHERS_PARKED,
+	KSC_A_STATS_POLICY_PLAIN,
+	KSC_A_STATS_POLICY_FALLBACKS,
+	KSC_A_STATS_POLICY_REFUSED,
 
 	/* private: */
 	__KSC_A_STATS_CNT,
 	KSC_A_STATS_MAX = (__KSC_A_STATS_CNT - 1)
+};
+
+/**
+ * enum ksc_a_rule - A rule of the policy. What it does not say matches
+ * everything.
+ * @KSC_A_RULE_NAME: (string) For people.
+ * @KSC_A_RULE_NUMBER: (u32) Its place in the policy, from 0.
+ * @KSC_A_RULE_ACTION: (u32, enum ksc_rule_action)
+ * @KSC_A_RULE_DIRECTIONS: (u32, enum ksc_rule_direction) One or more, both
+ *   without.
+ * @KSC_A_RULE_LOCAL: (binary) Our address, 4 or 16 bytes. IPv4 also in an IPv6
+ *   socket.
+ * @KSC_A_RULE_LOCAL_LEN: (u8) Leading bits of it that count; the others are 0.
+ * @KSC_A_RULE_REMOTE: (binary) The peer's address.
+ * @KSC_A_RULE_REMOTE_LEN: (u8)
+ * @KSC_A_RULE_LOCAL_PORT_MIN: (u16)
+ * @KSC_A_RULE_LOCAL_PORT_MAX: (u16)
+ * @KSC_A_RULE_REMOTE_PORT_MIN: (u16)
+ * @KSC_A_RULE_REMOTE_PORT_MAX: (u16)
+ * @KSC_A_RULE_UID_MIN: (u32) The socket's owner, of the initial user namespace.
+ * @KSC_A_RULE_UID_MAX: (u32)
+ * @KSC_A_RULE_GID_MIN: (u32)
+ * @KSC_A_RULE_GID_MAX: (u32)
+ * @KSC_A_RULE_CGROUP: (u64) Id of the cgroup (v2) that the socket is in, or
+ *   below.
+ */
+enum ksc_a_rule {
+	KSC_A_RULE_NAME = 1,
+	KSC_A_RULE_NUMBER,
+	KSC_A_RULE_ACTION,
+	KSC_A_RULE_DIRECTIONS,
+	KSC_A_RULE_LOCAL,
+	KSC_A_RULE_LOCAL_LEN,
+	KSC_A_RULE_REMOTE,
+	KSC_A_RULE_REMOTE_LEN,
+	KSC_A_RULE_LOCAL_PORT_MIN,
+	KSC_A_RULE_LOCAL_PORT_MAX,
+	KSC_A_RULE_REMOTE_PORT_MIN,
+	KSC_A_RULE_REMOTE_PORT_MAX,
+	KSC_A_RULE_UID_MIN,
+	KSC_A_RULE_UID_MAX,
+	KSC_A_RULE_GID_MIN,
+	KSC_A_RULE_GID_MAX,
+	KSC_A_RULE_CGROUP,
+
+	/* private: */
+	__KSC_A_RULE_CNT,
+	KSC_A_RULE_MAX = (__KSC_A_RULE_CNT - 1)
+};
+
+/**
+ * enum ksc_a_policy - The policy of a network namespace: its rules in order, of
+ * which the first that matches holds.
+ * @KSC_A_POLICY_GENERATION: (u64) The daemon's number for it, not 0.
+ * @KSC_A_POLICY_COUNT: (u32) How many rules, up to 65536.
+ * @KSC_A_POLICY_RULE: (nest of ksc_a_rule) One of them; there may be more than
+ *   one of these attributes.
+ * @KSC_A_POLICY_DIRECTION: (u32, enum ksc_rule_direction) Of a connection to
+ *   try: one of them.
+ * @KSC_A_POLICY_LOCAL: (binary) struct sockaddr_in or sockaddr_in6.
+ * @KSC_A_POLICY_PEER: (binary) struct sockaddr_in or sockaddr_in6, of the same
+ *   family.
+ * @KSC_A_POLICY_UID: (u32)
+ * @KSC_A_POLICY_GID: (u32)
+ * @KSC_A_POLICY_CGROUPS: (binary) u64 each: ids of the cgroup and of those
+ *   above it.
+ */
+enum ksc_a_policy {
+	KSC_A_POLICY_GENERATION = 1,
+	KSC_A_POLICY_COUNT,
+	KSC_A_POLICY_RULE,
+	KSC_A_POLICY_DIRECTION,
+	KSC_A_POLICY_LOCAL,
+	KSC_A_POLICY_PEER,
+	KSC_A_POLICY_UID,
+	KSC_A_POLICY_GID,
+	KSC_A_POLICY_CGROUPS,
+
+	/* private: */
+	__KSC_A_POLICY_CNT,
+	KSC_A_POLICY_MAX = (__KSC_A_POLICY_CNT - 1)
 };
 
 /**
@@ -509,11 +700,41 @@ enum ksc_a_stats {
  *   context-get gives it.
  * @KSC_CMD_CONTEXT_GET: What is known of a context. Busy while a step is under
  *   way; else the status is that of the last step, continue-needed before the
- *   first, and the token is there if it was not delivered yet. Errors as
- *   context-step's: EPERM, ESTALE, ENOENT.
+ *   first, and the token is there if it was not delivered yet. With ok there
+ *   are the details and both sides' certificates, as far as they are known: a
+ *   resumed session has none of our own, and none is told of that does not fit.
+ *   Errors as context-step's: EPERM, ESTALE, ENOENT.
  * @KSC_CMD_CONTEXT_CLOSE: Deletes a context, whatever it is about; an answer
  *   that is under way is dropped. Errors as context-step's: EPERM, ESTALE,
  *   ENOENT.
+ * @KSC_CMD_POLICY_BEGIN: The daemon's socket is going to load a policy. What it
+ *   had begun before is forgotten, as it is when the socket is closed. EPERM
+ *   from any other socket.
+ * @KSC_CMD_POLICY_ADD: Rules that follow those added before. EINVAL for one
+ *   that is malformed or over the count, ENOENT when no policy was begun, EPERM
+ *   from any other socket than the daemon's.
+ * @KSC_CMD_POLICY_COMMIT: What was added takes the place of the policy there
+ *   is, which stays until another takes its own, whatever becomes of the
+ *   daemon. Each connection falls under one of them wholly. EINVAL when rules
+ *   are missing, ENOENT and EPERM as policy-add's.
+ * @KSC_CMD_POLICY_GET: The policy: first its generation and count, then its
+ *   rules. Nothing when none is loaded.
+ * @KSC_CMD_POLICY_TEST: Which rule a connection would fall under; the reply has
+ *   none if none matches, and no generation if no policy is loaded.
+ * @KSC_CMD_CONTEXT_EXPORT: Derives keying material from an established context
+ *   (RFC 5705, RFC 8446 7.5), as KSC_EXPORT does on a socket. EINVAL without a
+ *   label of 1 to 249 bytes of printable ASCII that TLS does not use itself, or
+ *   for a length that is not 1 to 1024; ENOTCONN before the handshake is done,
+ *   ECONNABORTED when it has failed, EBUSY while a socket gets the context;
+ *   ENODATA with TLS 1.2 without extended master secret. Else errors as
+ *   context-step's: EPERM, ESTALE, ENOENT.
+ * @KSC_CMD_CONTEXT_MOVE: The context becomes the caller's netlink socket's, and
+ *   is no more that of the one which has it, whose descriptor the caller got by
+ *   SCM_RIGHTS or has. It still counts for the user that began it. EBUSY while
+ *   a step is under way or a socket gets the context; EBADF, ENOTSOCK, EINVAL
+ *   for what is no netlink socket of this network namespace; EPERM when it is
+ *   not that socket's, ESTALE when it was deleted, ENOENT when there never was
+ *   one.
  */
 enum ksc_cmd {
 	KSC_CMD_REGISTER = 1,
@@ -530,6 +751,13 @@ enum ksc_cmd {
 	KSC_CMD_CONTEXT_RESULT,
 	KSC_CMD_CONTEXT_GET,
 	KSC_CMD_CONTEXT_CLOSE,
+	KSC_CMD_POLICY_BEGIN,
+	KSC_CMD_POLICY_ADD,
+	KSC_CMD_POLICY_COMMIT,
+	KSC_CMD_POLICY_GET,
+	KSC_CMD_POLICY_TEST,
+	KSC_CMD_CONTEXT_EXPORT,
+	KSC_CMD_CONTEXT_MOVE,
 
 	/* private: */
 	__KSC_CMD_CNT,

@@ -9,7 +9,7 @@ KERNEL_PACKAGES := cmocka gnutls
 # the directory stands in for the kernel's own include/
 KERNEL_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wconversion \
 	-fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
-	-I$(KERNEL_HERE) $(shell pkg-config --cflags $(KERNEL_PACKAGES)) -MMD -MP
+	-I$(KERNEL_HERE) -I$(KERNEL_TOP)/uapi $(shell pkg-config --cflags $(KERNEL_PACKAGES)) -MMD -MP
 KERNEL_LIBS := $(shell pkg-config --libs $(KERNEL_PACKAGES))
 KERNEL_TESTS := $(patsubst $(KERNEL_HERE)/%.c,$(KERNEL_OUT)/%,$(wildcard $(KERNEL_HERE)/test_*.c))
 

@@ -38,7 +38,7 @@ static struct ksc_rule any_rule(void)
 		.remote_port = { 0, 65535 },
 		.uid = { 0, UINT32_MAX },
 		.gid = { 0, UINT32_MAX },
-		.directions = KSC_RULE_CONNECT | KSC_RULE_ACCEPT,
+		.directions = KSC_RULE_DIRECTION_CONNECT | KSC_RULE_DIRECTION_ACCEPT,
 	};
 }
 
@@ -174,7 +174,8 @@ static void random_flow(uint64_t *seed, struct ksc_flow *f)
 	static const u64 cgroups[] = { 1, 2, 3, 4 };
 
 	*f = (struct ksc_flow){
-		.direction = next_random(seed) % 2 ? KSC_RULE_CONNECT : KSC_RULE_ACCEPT,
+		.direction = next_random(seed) % 2 ? KSC_RULE_DIRECTION_CONNECT :
+						     KSC_RULE_DIRECTION_ACCEPT,
 		.family = next_random(seed) % 2 ? KSC_RULE_V4 : KSC_RULE_V6,
 		.local_port = random_port(seed),
 		.remote_port = random_port(seed),
@@ -218,11 +219,11 @@ static void as_the_model(void **state)
 static void no_rules(void **state)
 {
 	struct ksc_rules *set = build(alloc_rules(0), 0);
-	struct ksc_flow f = { .direction = KSC_RULE_ACCEPT, .family = KSC_RULE_V4 };
+	struct ksc_flow f = { .direction = KSC_RULE_DIRECTION_ACCEPT, .family = KSC_RULE_V4 };
 
 	(void)state;
 	assert_int_equal(ksc_rules_find(set, &f), KSC_NO_RULE);
-	f.direction = KSC_RULE_CONNECT;
+	f.direction = KSC_RULE_DIRECTION_CONNECT;
 	assert_int_equal(ksc_rules_find(set, &f), KSC_NO_RULE);
 	assert_null(ksc_rules_get(set, 0));
 	ksc_rules_free(set);
@@ -243,13 +244,13 @@ static void most_rules(void **state)
 		/* all else is open: by nothing but its port does a rule stay out of it */
 		*(out ? &rules[i].remote_port : &rules[i].local_port) =
 			(struct ksc_port_range){ (u16)i, (u16)i };
-		rules[i].directions = out ? KSC_RULE_CONNECT : KSC_RULE_ACCEPT;
+		rules[i].directions = out ? KSC_RULE_DIRECTION_CONNECT : KSC_RULE_DIRECTION_ACCEPT;
 		rules[i].cgroup = cgroup;
 	}
 	set = build(rules, KSC_MAX_RULES);
 	for (u32 i = 0; i < KSC_MAX_RULES; i++) {
 		struct ksc_flow f = {
-			.direction = i % 2 ? KSC_RULE_CONNECT : KSC_RULE_ACCEPT,
+			.direction = i % 2 ? KSC_RULE_DIRECTION_CONNECT : KSC_RULE_DIRECTION_ACCEPT,
 			.family = KSC_RULE_V6,
 			.local_port = (u16)i,
 			.remote_port = (u16)i,
@@ -260,7 +261,7 @@ static void most_rules(void **state)
 		asked = 0;
 		assert_int_equal(ksc_rules_find(set, &f), i);
 		assert_int_equal(asked, 1);
-		f.direction ^= KSC_RULE_CONNECT | KSC_RULE_ACCEPT;
+		f.direction ^= KSC_RULE_DIRECTION_CONNECT | KSC_RULE_DIRECTION_ACCEPT;
 		assert_int_equal(ksc_rules_find(set, &f), KSC_NO_RULE);
 		assert_int_equal(asked, 1);
 	}
@@ -303,7 +304,7 @@ static void faults(void **state)
 	FAULT(name[0], 0);
 	FAULT(directions, 0);
 	FAULT(directions, 4);
-	FAULT(action, KSC_RULE_NEVER + 1);
+	FAULT(action, KSC_RULE_ACTION_NEVER + 1);
 	FAULT(local_port, (struct ksc_port_range){ 2, 1 });
 	FAULT(remote_port, (struct ksc_port_range){ 2, 1 });
 	FAULT(uid, (struct ksc_id_range){ 2, 1 });

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * TCP's callbacks of a protected socket: the socket's lock is held, in softirq or
+ * process context.
+ */
+#include <linux/cred.h>
+#include <net/tcp.h>
+
+#include "ksc.h"
+
+static void ksc_data_ready(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	/* on its way out */
+	if (unlikely(!ks))
+		return;
+	switch (ks->phase) {
+	case KSC_PHASE_CONNECTING:
+	case KSC_PHASE_HANDSHAKE:
+		ksc_pump_kick(ks, 0);
+		break;
+	/* it stays where it is until there is a verdict */
+	case KSC_PHASE_VERIFY:
+		break;
+	case KSC_PHASE_ESTABLISHED:
+		if (ks->rx.closed)
+			break;
+		if (ksc_rx_ready(sk, ks))
+			ks->data_ready(sk);
+		else if (!ksc_rx_stalled(sk, ks))
+			break;
+		/* it can't come before what is there was read; or it is staged */
+		else if (ksc_rx_has_plain(&ks->rx))
+			ks->data_ready(sk);
+		else
+			ksc_pump_kick(ks, 0);
+		break;
+	default:
+		ks->data_ready(sk);
+	}
+}
+
+static void ksc_write_space(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	if (unlikely(!ks))
+		return;
+	if (ks->tx.pending || ks->tx.update) {
+		ksc_pump_kick(ks, 0);
+		ks->write_space(sk);
+	} else if (ks->tx.nagle) {
+		bool waits = ksc_tx_nagle(sk, ks, 0);
+
+		ks->write_space(sk);
+		/* which may have cleared it */
+		if (waits && sk->sk_socket)
+			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		else
+			ksc_pump_kick(ks, 0);
+	} else {
+		ks->write_space(sk);
+	}
+}
+
+static void ksc_state_change(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	if (unlikely(!ks))
+		return;
+	if (ksc_handshaking(ks))
+		ksc_pump_kick(ks, 0);
+	ks->state_change(sk);
+}
+
+/**
+ * ksc_wake_reader() - tell whoever reads that there is something to read
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * An in-kernel user of the socket (KCM, NVMe) has its own callback in our place.
+ *
+ * Context: process.
+ */
+void ksc_wake_reader(struct sock *sk, struct ksc_sock *ks)
+{
+	void (*ready)(struct sock *sk) = READ_ONCE(sk->sk_data_ready);
+
+	(likely(ready == ksc_data_ready) ? ks->data_ready : ready)(sk);
+}
+
+/**
+ * ksc_wake_writer() - tell whoever writes that there is room
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process.
+ */
+void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks)
+{
+	void (*space)(struct sock *sk) = READ_ONCE(sk->sk_write_space);
+
+	(likely(space == ksc_write_space) ? ks->write_space : space)(sk);
+}
+
+/**
+ * ksc_remind_reader() - an in-kernel user of the socket left off, see ksc_read_sock()
+ * @sk: socket, locked and owned
+ * @ks: its state, established
+ *
+ * Context: process, from the pump.
+ */
+void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks)
+{
+	if (unlikely(READ_ONCE(sk->sk_data_ready) != ksc_data_ready) &&
+	    ks->phase == KSC_PHASE_ESTABLISHED && !ks->rx.closed && ksc_rx_ready(sk, ks))
+		ksc_wake_reader(sk, ks);
+}
+
+/**
+ * ksc_hears_of_space() - does TCP tell us, and not somebody else, of room?
+ * @sk: socket, locked and owned
+ *
+ * Context: process.
+ */
+bool ksc_hears_of_space(const struct sock *sk)
+{
+	return sk->sk_socket && READ_ONCE(sk->sk_write_space) == ksc_write_space;
+}
+
+/**
+ * ksc_await_space() - have the pump look after what is pending
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * TCP tells us of room, unless an in-kernel user has its own callback in our place:
+ * then the pump has to look by itself.
+ *
+ * Context: process.
+ */
+void ksc_await_space(struct sock *sk, struct ksc_sock *ks)
+{
+	if (sk->sk_socket)
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	if (unlikely(!ksc_hears_of_space(sk)))
+		ksc_pump_kick(ks, HZ / 20);
+}
+
+/* Nobody calls TCP's callbacks meanwhile */
+static void ksc_callbacks_take(struct sock *sk, struct ksc_sock *ks)
+{
+	ks->armed = true;
+	/* else TCP may skip a byte that is urgent: ksc_rxq_len() */
+	ks->urginline = sock_flag(sk, SOCK_URGINLINE);
+	sock_set_flag(sk, SOCK_URGINLINE);
+	ks->data_ready = sk->sk_data_ready;
+	ks->write_space = sk->sk_write_space;
+	ks->state_change = sk->sk_state_change;
+	sk->sk_data_ready = ksc_data_ready;
+	sk->sk_write_space = ksc_write_space;
+	sk->sk_state_change = ksc_state_change;
+}
+
+/**
+ * ksc_arm() - put our callbacks before TCP's
+ * @sk: socket, locked and owned, never a listener
+ * @ks: its state
+ *
+ * Context: process.
+ */
+void ksc_arm(struct sock *sk, struct ksc_sock *ks)
+{
+	if (ks->armed)
+		return;
+	ks->uid = sk->sk_uid;
+	ks->gid = current_egid();
+	write_lock_bh(&sk->sk_callback_lock);
+	ksc_callbacks_take(sk, ks);
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/**
+ * ksc_arm_child() - ksc_arm() for a listener's child
+ * @sk: child that nobody else sees yet
+ * @ks: its state
+ *
+ * Context: softirq.
+ */
+void ksc_arm_child(struct sock *sk, struct ksc_sock *ks)
+{
+	ksc_callbacks_take(sk, ks);
+	ks->phase = KSC_PHASE_CONNECTING;
+}
+
+/**
+ * ksc_disarm() - undo ksc_arm()
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process.
+ */
+void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
+{
+	if (!ks->armed)
+		return;
+	ks->armed = false;
+	sock_valbool_flag(sk, SOCK_URGINLINE, ks->urginline);
+	write_lock_bh(&sk->sk_callback_lock);
+	/* an in-kernel user may have put its own before ours */
+	if (sk->sk_data_ready == ksc_data_ready)
+		sk->sk_data_ready = ks->data_ready;
+	if (sk->sk_write_space == ksc_write_space)
+		sk->sk_write_space = ks->write_space;
+	if (sk->sk_state_change == ksc_state_change)
+		sk->sk_state_change = ks->state_change;
+	write_unlock_bh(&sk->sk_callback_lock);
+}

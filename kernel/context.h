@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * context.c: the security context, a handshake in progress; and netlink.c's answers to
+ * whether there is a daemon for it.
+ */
+#ifndef _KSC_CONTEXT_H
+#define _KSC_CONTEXT_H
+
+#include <linux/kref.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+struct ksc_blob;
+struct ksc_net;
+struct ksc_question;
+struct ksc_step;
+struct sk_buff;
+
+/**
+ * struct ksc_transport - how a context's tokens travel
+ * @kick: there is news: a step came, the time is over, the daemon came or
+ *	went or has room again. Called in any context, with no lock held that
+ *	the owner would need; the owner looks at the context when it can.
+ * @get: takes a reference on the owner
+ * @put: drops it
+ * @describe: tells the daemon who begins, and what it wants
+ * @copy: copies the first bytes of the token under way
+ *
+ * @describe and @copy are called with the owner's lock.
+ */
+struct ksc_transport {
+	void (*kick)(void *owner);
+	void (*get)(void *owner);
+	void (*put)(void *owner);
+	int (*describe)(struct sk_buff *msg, void *owner);
+	int (*copy)(void *owner, void *to, u32 len);
+};
+
+/* enum ksc_context_state - where the one step in flight is */
+enum ksc_context_state {
+	KSC_CTX_IDLE,		/* nothing in flight; may be offered a token */
+	KSC_CTX_OFFERED,	/* the daemon has a token to answer */
+	KSC_CTX_APPLYING,	/* its answer is being applied */
+	KSC_CTX_DEAD,		/* over; whoever made it so cleans up */
+};
+
+/**
+ * struct ksc_context - a security context: a handshake in progress
+ * @ref: the owner's, the timer's, each user's
+ * @rcu: looked up without a lock
+ * @lock: @state, @lost, @expired, @portid, @step
+ * @state: enum ksc_context_state
+ * @lost: the daemon that had the session went away
+ * @expired: the time is over
+ * @role: enum ksc_role
+ * @seq: number of the step under way
+ * @portid: the daemon that has the session, 0 for none
+ * @step: the answer to the offer, in state applying
+ * @offered: bytes of the token under way
+ * @stuck: bytes that were offered and found too few
+ * @total: bytes of handshake that came from the peer so far
+ * @full: bytes in TCP's queue when the receive buffer was found full
+ * @full_since: jiffies, when that was
+ * @question: what a socket's application is to judge
+ * @verdict: enum ksc_verdict, goes to the daemon with the next offer
+ * @alert: to reject: the alert's number, or 0
+ * @credential: goes likewise; the owner's, or NULL
+ * @id: never used twice in a namespace
+ * @kn: namespace
+ * @transport: how tokens travel
+ * @owner: for @transport; the context holds a reference
+ * @deadline: jiffies
+ * @timer: runs at @deadline, holds a reference
+ *
+ * @stuck, @total, @full, @question and @verdict belong to the owner, under its own
+ * lock; so does @offered but in state offered, when nobody changes it.
+ */
+struct ksc_context {
+	struct kref ref;
+	struct rcu_head rcu;
+	spinlock_t lock;	/* state, lost, expired, portid, step */
+	u8 state;
+	bool lost;
+	bool expired;
+	u8 role;
+	u32 seq;
+	u32 portid;
+	struct ksc_step *step;
+	u32 offered;
+	u32 stuck;
+	u32 total;
+	u32 full;
+	unsigned long full_since;
+	struct ksc_question *question;
+	u8 verdict;
+	u8 alert;
+	const struct ksc_blob *credential;
+	u64 id;
+	struct ksc_net *kn;
+	const struct ksc_transport *transport;
+	void *owner;
+	unsigned long deadline;
+	struct delayed_work timer;
+};
+
+/* enum ksc_news - what ksc_context_news() found */
+enum ksc_news {
+	KSC_NEWS_NONE,		/* nothing to do, or an answer is awaited */
+	KSC_NEWS_IDLE,		/* a token may be offered */
+	KSC_NEWS_STEP,		/* an answer came */
+	KSC_NEWS_LOST,		/* the session died with its daemon */
+	KSC_NEWS_EXPIRED,	/* the time is over */
+};
+
+struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
+				    const struct ksc_transport *transport,
+				    void *owner);
+struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id);
+void ksc_context_put(struct ksc_context *ctx);
+void ksc_context_end(struct ksc_context *ctx);
+bool ksc_context_offer(struct ksc_context *ctx, u32 portid);
+void ksc_context_unoffer(struct ksc_context *ctx);
+int ksc_context_answer(struct ksc_context *ctx, u32 portid, u32 seq,
+		       struct ksc_step *step);
+enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step);
+void ksc_context_next(struct ksc_context *ctx);
+u32 ksc_context_settled(struct ksc_context *ctx);
+void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 portid);
+void ksc_contexts_kick(struct ksc_net *kn);
+bool ksc_daemon_present(struct ksc_net *kn);
+bool ksc_daemon_expected(struct ksc_net *kn);
+
+#endif /* _KSC_CONTEXT_H */

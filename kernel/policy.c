@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What becomes of a connection by the policy of its network namespace.
+ *
+ * A socket that an application has asked us to protect is protected, and the policy
+ * only says how: the daemon takes care of that, by the rule's number. A socket that
+ * somebody has given us in its program's stead (KSC_POLICY) is protected or left
+ * plain as the first rule says that matches; plain, if none does. The rule is looked
+ * for once, when both addresses are known and before the first byte: a connection
+ * falls under one rule of one policy from its beginning to its end.
+ */
+#include <linux/cgroup.h>
+#include <linux/net.h>
+#include <net/inet_sock.h>
+#include <net/ipv6.h>
+#include <net/netlink.h>
+#include <net/request_sock.h>
+#include <net/tcp.h>
+
+#include "ksc.h"
+#include "policy.h"
+
+/* ---- a connection as rules see it ---- */
+
+static bool ksc_policy_in_cgroup(const void *ptr, u64 id)
+{
+#ifdef CONFIG_SOCK_CGROUP_DATA
+	const struct sock *sk = ptr;
+	struct cgroup *at = sock_cgroup_ptr((struct sock_cgroup_data *)&sk->sk_cgrp_data);
+	int level;
+
+	for (level = 0; level <= at->level; level++)
+		if (cgroup_id(cgroup_ancestor(at, level)) == id)
+			return true;
+#endif
+	return false;
+}
+
+static void ksc_flow_v4(struct ksc_flow *f, __be32 local, __be32 remote)
+{
+	f->family = KSC_RULE_V4;
+	memcpy(f->local, &local, sizeof(local));
+	memcpy(f->remote, &remote, sizeof(remote));
+}
+
+static void ksc_flow_v6(struct ksc_flow *f, const struct in6_addr *local,
+			const struct in6_addr *remote)
+{
+	if (ipv6_addr_v4mapped(remote)) {
+		ksc_flow_v4(f, local->s6_addr32[3], remote->s6_addr32[3]);
+		return;
+	}
+	f->family = KSC_RULE_V6;
+	memcpy(f->local, local, sizeof(f->local));
+	memcpy(f->remote, remote, sizeof(f->remote));
+}
+
+static void ksc_flow_owner(struct ksc_flow *f, const struct sock *sk, kuid_t uid, kgid_t gid)
+{
+	f->uid = __kuid_val(uid);
+	f->gid = __kgid_val(gid);
+	f->in_cgroup = ksc_policy_in_cgroup;
+	f->ptr = sk;
+}
+
+static void ksc_flow_of_sock(struct ksc_flow *f, const struct sock *sk,
+			     const struct ksc_sock *ks)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+
+	memset(f, 0, sizeof(*f));
+	f->direction = ks->role == KSC_ROLE_SERVER ? KSC_RULE_DIRECTION_ACCEPT :
+						     KSC_RULE_DIRECTION_CONNECT;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6)
+		ksc_flow_v6(f, &sk->sk_v6_rcv_saddr, &sk->sk_v6_daddr);
+	else
+#endif
+		ksc_flow_v4(f, inet->inet_rcv_saddr, inet->inet_daddr);
+	f->local_port = ntohs(inet->inet_sport);
+	f->remote_port = ntohs(inet->inet_dport);
+	ksc_flow_owner(f, sk, ks->uid, ks->gid);
+}
+
+/* The child's own addresses are not set yet */
+static void ksc_flow_of_request(struct ksc_flow *f, const struct request_sock *req,
+				const struct sock *child, const struct ksc_sock *listener)
+{
+	const struct inet_request_sock *ireq = inet_rsk(req);
+
+	memset(f, 0, sizeof(*f));
+	f->direction = KSC_RULE_DIRECTION_ACCEPT;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (req->rsk_ops->family == AF_INET6)
+		ksc_flow_v6(f, &ireq->ir_v6_loc_addr, &ireq->ir_v6_rmt_addr);
+	else
+#endif
+		ksc_flow_v4(f, ireq->ir_loc_addr, ireq->ir_rmt_addr);
+	f->local_port = ireq->ir_num;
+	f->remote_port = ntohs(ireq->ir_rmt_port);
+	ksc_flow_owner(f, child, listener->uid, listener->gid);
+}
+
+/* ---- decisions ---- */
+
+/**
+ * ksc_policy_lookup() - which rule does a connection fall under?
+ * @kn: namespace
+ * @flow: the connection
+ * @ruling: what it says of itself is kept, the rest is set
+ *
+ * Context: any. Return: true if the policy leaves it plain.
+ */
+bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
+		       struct ksc_ruling *ruling)
+{
+	const struct ksc_rule *rule = NULL;
+	const struct ksc_policy *policy;
+	bool plain = false;
+
+	ruling->generation = 0;
+	ruling->rule = KSC_NO_RULE;
+	ruling->action = KSC_RULE_ACTION_NEVER;
+	ruling->made = true;
+	rcu_read_lock();
+	policy = rcu_dereference(kn->policy);
+	if (policy) {
+		ruling->generation = policy->generation;
+		ruling->rule = ksc_rules_find(policy->rules, flow);
+		rule = ksc_rules_get(policy->rules, ruling->rule);
+		plain = ruling->by_policy;
+	}
+	if (rule) {
+		ruling->action = rule->action;
+		plain &= rule->action == KSC_RULE_ACTION_NEVER;
+	}
+	if (ruling->by_policy && rule && rule->action == KSC_RULE_ACTION_PREFER &&
+	    !ksc_daemon_present(kn)) {
+		ksc_count(kn, KSC_CNT_POLICY_FALLBACKS);
+		net_info_ratelimited("kschannel: rule %s: a connection is plain, there being no daemon\n",
+				     rule->name);
+		plain = true;
+	}
+	rcu_read_unlock();
+	if (plain)
+		ksc_count(kn, KSC_CNT_POLICY_PLAIN);
+	return plain;
+}
+
+/**
+ * ksc_policy_child() - what does the policy say of a listener's child?
+ * @listener: its state
+ * @req: the child's request
+ * @child: the child, of which nobody else knows yet
+ * @ruling: set
+ *
+ * Context: softirq. Return: true if it is to be plain.
+ */
+bool ksc_policy_child(const struct ksc_sock *listener, const struct request_sock *req,
+		      const struct sock *child, struct ksc_ruling *ruling)
+{
+	struct ksc_flow flow;
+
+	ruling->by_policy = READ_ONCE(listener->ruling.by_policy);
+	ksc_flow_of_request(&flow, req, child, listener);
+	return ksc_policy_lookup(listener->kn, &flow, ruling);
+}
+
+static bool ksc_policy_plain(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_flow flow;
+
+	ksc_flow_of_sock(&flow, sk, ks);
+	return ksc_policy_lookup(ks->kn, &flow, &ks->ruling);
+}
+
+/**
+ * ksc_policy_connecting() - TCP has chosen a connection's addresses
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process. Return: true if the policy leaves it plain; ksc_bypass() has to follow.
+ */
+bool ksc_policy_connecting(struct sock *sk, struct ksc_sock *ks)
+{
+	if (!ks->ruling.by_policy || ks->ruling.made || ks->phase != KSC_PHASE_CONNECTING)
+		return false;
+	if (ksc_policy_plain(sk, ks))
+		return true;
+	/* which may have looked before there was a ruling */
+	ksc_pump_kick(ks, 0);
+	return false;
+}
+
+/**
+ * ksc_policy_allows() - may a handshake begin?
+ * @sk: socket, locked and owned, connected
+ * @ks: its state
+ *
+ * Finds the rule of a socket that was given to us by its own program.
+ *
+ * Context: process. Return: false; then the connection has failed.
+ */
+bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks)
+{
+	if (!ks->ruling.made)
+		ksc_policy_plain(sk, ks);
+	if (!ks->ruling.by_policy || ks->ruling.generation)
+		return true;
+	ksc_count(ks->kn, KSC_CNT_POLICY_REFUSED);
+	ksc_fail(sk, ks, KSC_STATUS_NO_DAEMON, 0, KSC_DIRECTION_NONE,
+		 "no policy is loaded to say whether the connection is to be protected");
+	return false;
+}
+
+/**
+ * ksc_policy_prefers() - may a connection still be plain?
+ * @ks: its state, with a context
+ *
+ * Only while the peer has seen nothing of us: then nobody but ourselves, or a client
+ * that does not begin with TLS, can bring it about.
+ *
+ * Context: the socket's lock.
+ */
+bool ksc_policy_prefers(const struct ksc_sock *ks)
+{
+	return ks->ruling.by_policy && ks->ruling.rule != KSC_NO_RULE &&
+	       ks->ruling.action == KSC_RULE_ACTION_PREFER && !ks->context->seq;
+}
+
+/**
+ * ksc_policy_demands() - may the connection never be plain?
+ * @ks: its state
+ *
+ * Context: the socket's lock.
+ */
+bool ksc_policy_demands(const struct ksc_sock *ks)
+{
+	return ks->ruling.made && ks->ruling.rule != KSC_NO_RULE &&
+	       ks->ruling.action == KSC_RULE_ACTION_REQUIRE;
+}
+
+/* Context: the socket's lock. Sets @gone if ksc_bypass_done() is to follow */
+static int ksc_policy_take(struct sock *sk, struct ksc_sock *ks, bool *gone)
+{
+	bool connected = (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
+
+	if (!ks)
+		return -ENOMEM;
+	if (ks->ruling.by_policy)
+		return 0;
+	/* connecting: the ULP came after a connect() that did not wait */
+	if (ks->phase != KSC_PHASE_INIT && ks->phase != KSC_PHASE_CONNECTING)
+		return -EBUSY;
+	if (connected && ks->role == KSC_ROLE_UNSPEC)
+		return -EDESTADDRREQ;
+	WRITE_ONCE(ks->ruling.by_policy, true);
+	if (sk->sk_state == TCP_CLOSE || sk->sk_state == TCP_LISTEN)
+		return 0;
+	if (ksc_policy_plain(sk, ks))
+		*gone = ksc_bypass(sk, ks, true);
+	else if (!connected)
+		return 0;
+	else if (!ksc_policy_allows(sk, ks))
+		return ksc_error(ks);
+	return 0;
+}
+
+/**
+ * ksc_set_policy() - setsockopt(KSC_POLICY)
+ * @sk: socket
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_set_policy(struct sock *sk)
+{
+	bool gone = false;
+	int err;
+
+	lock_sock(sk);
+	err = ksc_policy_take(sk, ksc_sk(sk), &gone);
+	release_sock(sk);
+	if (gone)
+		ksc_bypass_done();
+	return err;
+}
+
+/* ---- telling of it ---- */
+
+/**
+ * ksc_policy_describe() - tell the daemon what a connection falls under
+ * @msg: context-new
+ * @ks: the socket's state
+ *
+ * Context: the socket's lock. Return: 0 or -EMSGSIZE.
+ */
+int ksc_policy_describe(struct sk_buff *msg, const struct ksc_sock *ks)
+{
+	const struct ksc_ruling *r = &ks->ruling;
+
+	if (r->by_policy && nla_put_flag(msg, KSC_A_CONTEXT_BY_POLICY))
+		return -EMSGSIZE;
+	if (!r->made || !r->generation)
+		return 0;
+	if (nla_put_u64_64bit(msg, KSC_A_CONTEXT_GENERATION, r->generation, 0))
+		return -EMSGSIZE;
+	return r->rule == KSC_NO_RULE ? 0 : nla_put_u32(msg, KSC_A_CONTEXT_RULE, r->rule);
+}
+
+/**
+ * ksc_policy_put_name() - name the rule that a connection falls under
+ * @msg: message
+ * @attr: attribute for it
+ * @ks: the socket's state
+ *
+ * Context: process. Return: 0, also if there is none or its policy is not there any
+ * more, or -EMSGSIZE.
+ */
+int ksc_policy_put_name(struct sk_buff *msg, int attr, const struct ksc_sock *ks)
+{
+	const struct ksc_rule *rule = NULL;
+	const struct ksc_policy *policy;
+	int err = 0;
+
+	rcu_read_lock();
+	policy = rcu_dereference(ks->kn->policy);
+	if (policy && READ_ONCE(ks->ruling.generation) == policy->generation)
+		rule = ksc_rules_get(policy->rules, READ_ONCE(ks->ruling.rule));
+	if (rule)
+		err = nla_put_string(msg, attr, rule->name);
+	rcu_read_unlock();
+	return err;
+}
+
+/**
+ * ksc_policy_free() - free a policy
+ * @policy: that nobody uses any more, or NULL
+ *
+ * Context: process.
+ */
+void ksc_policy_free(struct ksc_policy *policy)
+{
+	if (policy)
+		ksc_rules_free(policy->rules);
+	kfree(policy);
+}

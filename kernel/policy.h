@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * policy.c: what the policy of a network namespace makes of connections; see rules.h for
+ * the rules themselves, policy_cmd.c for how they get here.
+ */
+#ifndef _KSC_POLICY_H
+#define _KSC_POLICY_H
+
+#include <linux/types.h>
+
+#include "rules.h"
+
+struct ksc_net;
+struct ksc_sock;
+struct request_sock;
+struct sk_buff;
+struct sock;
+
+/**
+ * struct ksc_policy - the policy of a network namespace, never changed
+ * @generation: the daemon's number for it
+ * @count: how many rules
+ * @rules: the rules
+ */
+struct ksc_policy {
+	u64 generation;
+	u32 count;
+	struct ksc_rules *rules;
+};
+
+/**
+ * struct ksc_ruling - what the policy says of a connection
+ * @generation: which policy; 0 when none was loaded
+ * @rule: number of its rule, or KSC_NO_RULE
+ * @action: enum ksc_rule_action of that rule
+ * @by_policy: whether it is protected is up to the policy (KSC_POLICY), not just how
+ * @made: the rest is valid
+ */
+struct ksc_ruling {
+	u64 generation;
+	u32 rule;
+	u8 action;
+	bool by_policy;
+	bool made;
+};
+
+bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
+		       struct ksc_ruling *ruling);
+bool ksc_policy_child(const struct ksc_sock *listener, const struct request_sock *req,
+		      const struct sock *child, struct ksc_ruling *ruling);
+bool ksc_policy_connecting(struct sock *sk, struct ksc_sock *ks);
+bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks);
+bool ksc_policy_prefers(const struct ksc_sock *ks);
+bool ksc_policy_demands(const struct ksc_sock *ks);
+int ksc_set_policy(struct sock *sk);
+int ksc_policy_describe(struct sk_buff *msg, const struct ksc_sock *ks);
+int ksc_policy_put_name(struct sk_buff *msg, int attr, const struct ksc_sock *ks);
+void ksc_policy_free(struct ksc_policy *policy);
+
+/* policy_cmd.c */
+void ksc_policy_gone(struct ksc_net *kn, u32 portid);
+
+/* bypass.c */
+bool ksc_bypass(struct sock *sk, struct ksc_sock *ks, bool remove);
+void ksc_bypass_done(void);
+void ksc_revive(struct sock *sk, struct ksc_sock *ks);
+void ksc_bypass_exit(void);
+
+#endif /* _KSC_POLICY_H */
