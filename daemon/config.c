@@ -3,7 +3,6 @@
  * The configuration file: what its settings mean. Everything that is wrong is
  * complained about, not just the first thing.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -13,46 +12,28 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "policy.h"
 #include "settings.h"
+#include "value.h"
 
 #define CREDENTIAL_SECTION	"credential "
-#define MAX_LIST		64
 
 /* The credential of clients that name none, where the file has no other default. */
 #define SYSTEM_CREDENTIAL	"system"
 
-/**
- * struct word - one of the words that a setting may have
- * @text: the word
- * @value: what it stands for
- */
-struct word {
-	const char *text;
-	int value;
-};
-
-static const struct word levels[] = {
+static const struct ksc_word levels[] = {
 	{ "error", KSC_LOG_ERROR }, { "warning", KSC_LOG_WARNING },
 	{ "info", KSC_LOG_INFO }, { "debug", KSC_LOG_DEBUG }, { NULL, 0 },
 };
 
-static const struct word roles[] = {
+static const struct ksc_word roles[] = {
 	{ "client", KSC_ROLE_BIT(KSC_ROLE_CLIENT) },
 	{ "server", KSC_ROLE_BIT(KSC_ROLE_SERVER) },
 	{ "both", KSC_ROLE_BIT(KSC_ROLE_CLIENT) | KSC_ROLE_BIT(KSC_ROLE_SERVER) },
 	{ NULL, 0 },
 };
 
-static const struct word verifications[] = {
-	{ "none", KSC_VERIFY_NONE }, { "request", KSC_VERIFY_REQUEST },
-	{ "require", KSC_VERIFY_REQUIRE }, { NULL, 0 },
-};
-
-static const struct word versions[] = {
-	{ "1.2", GNUTLS_TLS1_2 }, { "1.3", GNUTLS_TLS1_3 }, { NULL, 0 },
-};
-
-static const struct word truths[] = {
+static const struct ksc_word truths[] = {
 	{ "yes", 1 }, { "no", 0 }, { NULL, 0 },
 };
 
@@ -62,74 +43,6 @@ static const char *credential_name(const struct ksc_section *section)
 	size_t len = strlen(CREDENTIAL_SECTION);
 
 	return strncmp(section->name, CREDENTIAL_SECTION, len) ? NULL : section->name + len;
-}
-
-static int take_word(struct ksc_settings *file, const struct ksc_setting *s,
-		     const struct word *words, int *value)
-{
-	const struct word *w;
-	char known[128] = "";
-	size_t at = 0;
-
-	for (w = words; w->text; w++) {
-		if (!strcmp(w->text, s->value)) {
-			*value = w->value;
-			return 0;
-		}
-		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s",
-				       w == words ? "" : ", ", w->text);
-	}
-	ksc_complain(file, s->line, "%s: \"%s\" is none of: %s", s->name, s->value, known);
-	return -1;
-}
-
-static void take_number(struct ksc_settings *file, const struct ksc_setting *s,
-			unsigned int min, unsigned int max, unsigned int *value)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(s->value, &end, 10);
-	if (!isdigit((unsigned char)s->value[0]) || *end || errno || n < min || n > max)
-		ksc_complain(file, s->line, "%s: \"%s\" is no number from %u to %u", s->name,
-			     s->value, min, max);
-	else
-		*value = (unsigned int)n;
-}
-
-/* Takes "a, b,c" apart, in place; the number of items, or -1. */
-static int take_list(struct ksc_settings *file, const struct ksc_setting *s, char **items)
-{
-	char *rest = s->value, *item;
-	int n = 0;
-
-	while ((item = strsep(&rest, ","))) {
-		char *end;
-
-		while (isspace((unsigned char)*item))
-			item++;
-		end = item + strlen(item);
-		while (end > item && isspace((unsigned char)end[-1]))
-			*--end = '\0';
-		if (!*item) {
-			ksc_complain(file, s->line, "%s: there is an empty item in the list",
-				     s->name);
-			return -1;
-		}
-		if (n == MAX_LIST) {
-			ksc_complain(file, s->line, "%s: the list is too long", s->name);
-			return -1;
-		}
-		items[n++] = item;
-	}
-	return n;
-}
-
-static void check_memory(struct ksc_settings *file, int rc)
-{
-	if (rc == -ENOMEM)
-		ksc_complain(file, 0, "out of memory");
 }
 
 /* Whether the file can be read at all; GnuTLS's own words for that are vague. */
@@ -213,8 +126,8 @@ static void take_trust(struct ksc_settings *file, const struct ksc_section *sect
 static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
 		       struct ksc_credential *cred)
 {
-	char *items[MAX_LIST];
-	int i, n = take_list(file, s, items);
+	char *items[KSC_MAX_LIST];
+	int i, n = ksc_take_list(file, s, items);
 
 	for (i = 0; i < n; i++) {
 		const char *star = strchr(items[i], '*');
@@ -225,34 +138,15 @@ static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
 			ksc_complain(file, s->line,
 				     "names: \"%s\": a star stands for the first label", items[i]);
 		else
-			check_memory(file, ksc_credential_add_name(cred, items[i]));
-	}
-}
-
-static void take_alpn(struct ksc_settings *file, const struct ksc_setting *s,
-		      struct ksc_credential *cred)
-{
-	char *items[MAX_LIST];
-	int i, n = take_list(file, s, items);
-
-	for (i = 0; i < n; i++) {
-		int rc = ksc_credential_add_alpn(cred, items[i]);
-
-		check_memory(file, rc);
-		if (rc == -EINVAL) {
-			ksc_complain(file, s->line,
-				     "alpn: \"%s\": up to %d protocols of up to %d bytes, please",
-				     items[i], KSC_MAX_ALPN_NAMES, KSC_MAX_ALPN_NAME);
-			return;
-		}
+			ksc_check_memory(file, ksc_credential_add_name(cred, items[i]));
 	}
 }
 
 static void take_suites(struct ksc_settings *file, const struct ksc_setting *s,
 			struct ksc_credential *cred)
 {
-	char *items[MAX_LIST];
-	int i, n = take_list(file, s, items);
+	char *items[KSC_MAX_LIST];
+	int i, n = ksc_take_list(file, s, items);
 	size_t k;
 
 	for (i = 0; i < n; i++) {
@@ -271,36 +165,23 @@ static void take_suites(struct ksc_settings *file, const struct ksc_setting *s,
 	}
 }
 
-/* An account or group by its number; 0xffffffff is nobody's. */
-static bool is_id(const char *text, uint32_t *id)
-{
-	unsigned long number;
-
-	if (!*text || strspn(text, "0123456789") != strlen(text))
-		return false;
-	errno = 0;
-	number = strtoul(text, NULL, 10);
-	*id = (uint32_t)number;
-	return !errno && number < UINT32_MAX;
-}
-
 static void take_users(struct ksc_settings *file, const struct ksc_setting *s,
 		       struct ksc_credential *cred)
 {
-	char *items[MAX_LIST];
-	int i, n = take_list(file, s, items);
+	char *items[KSC_MAX_LIST];
+	int i, n = ksc_take_list(file, s, items);
 	uint32_t id;
 
 	for (i = 0; i < n; i++) {
 		const struct passwd *pw;
 
-		if (is_id(items[i], &id)) {
-			check_memory(file, ksc_credential_allow_uid(cred, id));
+		if (ksc_is_id(items[i], &id)) {
+			ksc_check_memory(file, ksc_credential_allow_uid(cred, id));
 			continue;
 		}
 		pw = getpwnam(items[i]);
 		if (pw)
-			check_memory(file, ksc_credential_allow_uid(cred, pw->pw_uid));
+			ksc_check_memory(file, ksc_credential_allow_uid(cred, pw->pw_uid));
 		else
 			ksc_complain(file, s->line, "users: there is no account \"%s\"", items[i]);
 	}
@@ -312,30 +193,30 @@ static void allow_group(struct ksc_settings *file, const struct group *gr,
 {
 	char **member;
 
-	check_memory(file, ksc_credential_allow_gid(cred, gr->gr_gid));
+	ksc_check_memory(file, ksc_credential_allow_gid(cred, gr->gr_gid));
 	for (member = gr->gr_mem; *member; member++) {
 		const struct passwd *pw = getpwnam(*member);
 
 		if (pw)
-			check_memory(file, ksc_credential_allow_uid(cred, pw->pw_uid));
+			ksc_check_memory(file, ksc_credential_allow_uid(cred, pw->pw_uid));
 	}
 }
 
 static void take_groups(struct ksc_settings *file, const struct ksc_setting *s,
 			struct ksc_credential *cred)
 {
-	char *items[MAX_LIST];
-	int i, n = take_list(file, s, items);
+	char *items[KSC_MAX_LIST];
+	int i, n = ksc_take_list(file, s, items);
 	uint32_t id = 0;
 
 	for (i = 0; i < n; i++) {
-		bool number = is_id(items[i], &id);
+		bool number = ksc_is_id(items[i], &id);
 		const struct group *gr = number ? getgrgid(id) : getgrnam(items[i]);
 
 		if (gr)
 			allow_group(file, gr, cred);
 		else if (number)
-			check_memory(file, ksc_credential_allow_gid(cred, id));
+			ksc_check_memory(file, ksc_credential_allow_gid(cred, id));
 		else
 			ksc_complain(file, s->line, "groups: there is no group \"%s\"", items[i]);
 	}
@@ -347,24 +228,24 @@ static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
 	int value = 0;
 
 	if (!strcmp(s->name, "verify")) {
-		if (!take_word(file, s, verifications, &value))
+		if (!ksc_take_word(file, s, ksc_verifications, &value))
 			cred->verify = (enum ksc_verify)value;
 	} else if (!strcmp(s->name, "min-version")) {
-		if (!take_word(file, s, versions, &value))
+		if (!ksc_take_word(file, s, ksc_versions, &value))
 			cred->min_version = (gnutls_protocol_t)value;
 	} else if (!strcmp(s->name, "max-version")) {
-		if (!take_word(file, s, versions, &value))
+		if (!ksc_take_word(file, s, ksc_versions, &value))
 			cred->max_version = (gnutls_protocol_t)value;
 	} else if (!strcmp(s->name, "default")) {
-		if (!take_word(file, s, truths, &value))
+		if (!ksc_take_word(file, s, truths, &value))
 			cred->is_default = value;
 	} else if (!strcmp(s->name, "resumption")) {
-		if (!take_word(file, s, truths, &value))
+		if (!ksc_take_word(file, s, truths, &value))
 			cred->resumption = value;
 	} else if (!strcmp(s->name, "names")) {
 		take_names(file, s, cred);
 	} else if (!strcmp(s->name, "alpn")) {
-		take_alpn(file, s, cred);
+		ksc_take_alpn(file, s, &cred->alpn, &cred->alpn_len);
 	} else if (!strcmp(s->name, "suites")) {
 		take_suites(file, s, cred);
 	} else if (!strcmp(s->name, "users")) {
@@ -397,11 +278,11 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 			     "there is no role: role = server, client or both");
 		return;
 	}
-	if (take_word(file, role, roles, &bits))
+	if (ksc_take_word(file, role, roles, &bits))
 		return;
 	cred = ksc_credential_new(name, (unsigned int)bits);
 	if (!cred) {
-		check_memory(file, -ENOMEM);
+		ksc_check_memory(file, -ENOMEM);
 		return;
 	}
 	for (i = 0; i < section->n; i++)
@@ -415,7 +296,7 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 		if (rc < 0)
 			ksc_complain(file, section->line, "%s", gnutls_strerror(rc));
 		else if (ksc_credentials_add(set, cred))
-			check_memory(file, -ENOMEM);
+			ksc_check_memory(file, -ENOMEM);
 		else
 			cred = NULL;
 	}
@@ -446,12 +327,12 @@ static void take_daemon(struct ksc_settings *file, const struct ksc_section *sec
 		const struct ksc_setting *s = &section->settings[i];
 
 		if (!strcmp(s->name, "log-level")) {
-			if (!take_word(file, s, levels, &value))
+			if (!ksc_take_word(file, s, levels, &value))
 				config->log_level = (enum ksc_log_level)value;
 		} else if (!strcmp(s->name, "max-handshakes")) {
-			take_number(file, s, 1, 1000000, &config->max_handshakes);
+			ksc_take_number(file, s, 1, 1000000, &config->max_handshakes);
 		} else if (!strcmp(s->name, "drain-time")) {
-			take_number(file, s, 0, 600000, &config->drain_ms);
+			ksc_take_number(file, s, 0, 600000, &config->drain_ms);
 		} else if (!strcmp(s->name, "user")) {
 			take_user(file, s, config);
 		} else {
@@ -530,7 +411,7 @@ static void settle_defaults(struct ksc_settings *file, struct ksc_credentials *s
 	cred = system_credential();
 	if (!cred || ksc_credentials_add(set, cred)) {
 		ksc_credential_free(cred);
-		check_memory(file, -ENOMEM);
+		ksc_check_memory(file, -ENOMEM);
 	}
 }
 
@@ -555,9 +436,11 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 	config->max_handshakes = 16384;
 	config->drain_ms = 2000;
 	config->credentials = ksc_credentials_new();
-	if (!config->credentials)
+	config->rules = ksc_rules_new();
+	if (!config->credentials || !config->rules)
 		goto no_memory;
 	readable = !ksc_settings_read(&file, path, complaints);
+	config->generation = ksc_settings_digest(&file);
 	for (i = 0; readable && i < file.n; i++) {
 		const struct ksc_section *section = &file.sections[i];
 
@@ -565,13 +448,17 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 			take_daemon(&file, section, config);
 		else if (credential_name(section))
 			take_credential(&file, section, config->credentials);
+		else if (ksc_policy_rule_name(section))
+			ksc_policy_take(&file, section, config->rules);
 		else
 			ksc_complain(&file, section->line,
-				     "[%s] is no section: [daemon] or [credential NAME]",
+				     "[%s] is no section: [daemon], [credential NAME] or [rule NAME]",
 				     section->name);
 	}
 	if (!file.n_complaints)
 		settle_defaults(&file, config->credentials);
+	if (!file.n_complaints)
+		ksc_policy_check(&file, config->rules, config->credentials);
 	wrong = file.n_complaints;
 	ksc_settings_free(&file);
 	if (!wrong)
@@ -593,5 +480,6 @@ void ksc_config_free(struct ksc_config *config)
 	if (!config)
 		return;
 	ksc_credentials_put(config->credentials);
+	ksc_rules_put(config->rules);
 	free(config);
 }

@@ -9,6 +9,7 @@
 
 #include "credential.h"
 #include "log.h"
+#include "rule.h"
 
 #define KSC_CONFIG_FILE	"/etc/kschannel/kschanneld.conf"
 
@@ -21,6 +22,8 @@
  * @uid: that account
  * @gid: its group
  * @credentials: the named credentials; holds a reference
+ * @rules: the policy, in order; likewise
+ * @generation: a number made of all that the file says, not 0
  */
 struct ksc_config {
 	enum ksc_log_level log_level;
@@ -30,6 +33,8 @@ struct ksc_config {
 	uid_t uid;
 	gid_t gid;
 	struct ksc_credentials *credentials;
+	struct ksc_rules *rules;
+	uint64_t generation;
 };
 
 struct ksc_config *ksc_config_load(const char *path, FILE *complaints);

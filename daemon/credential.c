@@ -133,35 +133,6 @@ int ksc_credential_add_name(struct ksc_credential *cred, const char *name)
 }
 
 /**
- * ksc_credential_add_alpn() - add an application protocol, the best first
- * @cred: the credential
- * @protocol: for instance "h2"
- *
- * Return: 0, -EINVAL when it is too long or one too many, or -ENOMEM
- */
-int ksc_credential_add_alpn(struct ksc_credential *cred, const char *protocol)
-{
-	size_t len = strlen(protocol), at = 0, n = 0;
-	uint8_t *bigger;
-
-	while (at < cred->alpn_len) {
-		at += 1 + cred->alpn[at];
-		n++;
-	}
-	if (!len || len > KSC_MAX_ALPN_NAME || n == KSC_MAX_ALPN_NAMES)
-		return -EINVAL;
-	bigger = realloc(cred->alpn, cred->alpn_len + 1 + len);
-	if (!bigger)
-		return -ENOMEM;
-	bigger[cred->alpn_len] = (uint8_t)len;
-	/* Not a string: the length says where it ends. */
-	memcpy(bigger + cred->alpn_len + 1, protocol, bigger[cred->alpn_len]);
-	cred->alpn = bigger;
-	cred->alpn_len += 1 + len;
-	return 0;
-}
-
-/**
  * ksc_credential_allow_uid() - restrict a credential to certain sockets
  * @cred: the credential
  * @uid: an owner whose sockets may use it
@@ -226,6 +197,9 @@ out:
 	return rc;
 }
 
+/* Room for a priority string */
+#define MAX_PRIORITY	640
+
 static bool has_ccm(const struct ksc_credential *cred)
 {
 	size_t i;
@@ -243,25 +217,49 @@ static bool has_ccm(const struct ksc_credential *cred)
  * TLS 1.2 has AES-CCM with RSA certificates in no other way. Records of less
  * than 512 bytes are what small devices ask for that speak it.
  */
-static int set_priority(struct ksc_credential *cred)
+static size_t write_priority(const struct ksc_credential *cred, gnutls_protocol_t min,
+			     gnutls_protocol_t max, char *text, size_t size)
 {
-	char text[640] = "NORMAL:-VERS-ALL:-KX-ALL:-CIPHER-ALL:-MAC-ALL:-GROUP-ALL"
+	static const char head[] = "NORMAL:-VERS-ALL:-KX-ALL:-CIPHER-ALL:-MAC-ALL:-GROUP-ALL"
 		":+ECDHE-ECDSA:+ECDHE-RSA:+AEAD"
 		":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1"
 		":%SERVER_PRECEDENCE:%SAFE_RENEGOTIATION:%ALLOW_SMALL_RECORDS";
-	size_t i, at = strlen(text);
+	size_t i, at;
 
-	if (cred->max_version >= GNUTLS_TLS1_3)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, ":+VERS-TLS1.3");
-	if (cred->min_version <= GNUTLS_TLS1_2)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, ":+VERS-TLS1.2");
-	if (has_ccm(cred))
-		at += (size_t)snprintf(text + at, sizeof(text) - at,
-				       ":+DHE-RSA:+GROUP-FFDHE2048:+GROUP-FFDHE3072");
+	at = (size_t)snprintf(text, size, "%s%s%s%s", head,
+			      max >= GNUTLS_TLS1_3 ? ":+VERS-TLS1.3" : "",
+			      min <= GNUTLS_TLS1_2 ? ":+VERS-TLS1.2" : "",
+			      has_ccm(cred) ? ":+DHE-RSA:+GROUP-FFDHE2048:+GROUP-FFDHE3072" : "");
 	for (i = 0; i < cred->n_ciphers; i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, ":+%s",
-				       cred->ciphers[i]->name);
-	return gnutls_priority_init(&cred->priority, text, NULL);
+		at += (size_t)snprintf(text + at, size - at, ":+%s", cred->ciphers[i]->name);
+	return at;
+}
+
+/**
+ * ksc_credential_prefer() - have a session negotiate as a credential says
+ * @cred: the credential
+ * @tls: the session
+ * @min: lowest protocol version if it is above the credential's, or 0
+ * @max: highest if it is below, or 0
+ *
+ * Return: 0 or a negative GnuTLS error, GNUTLS_E_UNSUPPORTED_VERSION_PACKET when no
+ * version is left
+ */
+int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tls,
+			  gnutls_protocol_t min, gnutls_protocol_t max)
+{
+	char text[MAX_PRIORITY];
+
+	if (!min || min < cred->min_version)
+		min = cred->min_version;
+	if (!max || max > cred->max_version)
+		max = cred->max_version;
+	if (min > max)
+		return GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
+	if (min == cred->min_version && max == cred->max_version)
+		return gnutls_priority_set(tls, cred->priority);
+	write_priority(cred, min, max, text, sizeof(text));
+	return gnutls_priority_set_direct(tls, text, NULL);
 }
 
 /**
@@ -272,12 +270,14 @@ static int set_priority(struct ksc_credential *cred)
  */
 int ksc_credential_finish(struct ksc_credential *cred)
 {
+	char priority[MAX_PRIORITY];
 	int rc;
 
 	if (!cred->n_ciphers)
 		for (; cred->n_ciphers < KSC_N_CIPHERS; cred->n_ciphers++)
 			cred->ciphers[cred->n_ciphers] = &ksc_ciphers[cred->n_ciphers];
-	rc = set_priority(cred);
+	write_priority(cred, cred->min_version, cred->max_version, priority, sizeof(priority));
+	rc = gnutls_priority_init(&cred->priority, priority, NULL);
 	if (rc < 0)
 		return rc;
 	if (!cred->has_cert)

@@ -109,10 +109,11 @@ int ksc_credential_set_cert(struct ksc_credential *cred, const char *cert,
 			    const char *key);
 int ksc_credential_set_trust(struct ksc_credential *cred, const char *file);
 int ksc_credential_add_name(struct ksc_credential *cred, const char *name);
-int ksc_credential_add_alpn(struct ksc_credential *cred, const char *protocol);
 int ksc_credential_allow_uid(struct ksc_credential *cred, uid_t uid);
 int ksc_credential_allow_gid(struct ksc_credential *cred, gid_t gid);
 int ksc_credential_finish(struct ksc_credential *cred);
+int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tls,
+			  gnutls_protocol_t min, gnutls_protocol_t max);
 
 struct ksc_credentials *ksc_credentials_new(void);
 struct ksc_credentials *ksc_credentials_get(struct ksc_credentials *set);

@@ -5,7 +5,6 @@
  * token, and what it has not pulled when the handshake is over belongs to the
  * record layer that takes the keys.
  */
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -47,6 +46,8 @@ struct failure {
  * @tls: GnuTLS's part; NULL until the first step
  * @credentials: generation to choose from
  * @cred: the choice, NULL until it is made
+ * @rules: holds @rule
+ * @rule: the policy's for this connection, or NULL
  * @role: ours
  * @verify: what is asked of the peer's certificate
  * @hello: the peer's
@@ -76,6 +77,8 @@ struct ksc_engine {
 	gnutls_session_t tls;
 	struct ksc_credentials *credentials;
 	const struct ksc_credential *cred;
+	struct ksc_rules *rules;
+	const struct ksc_rule *rule;
 	enum ksc_role role;
 	enum ksc_verify verify;
 	struct ksc_hello hello;
@@ -174,9 +177,10 @@ static int on_secret(gnutls_session_t tls, gnutls_record_encryption_level_t leve
 
 static int judge(const struct ksc_engine *e, struct ksc_judgement *judgement)
 {
-	if (e->role == KSC_ROLE_SERVER)
-		return ksc_verify_peer(e->tls, e->role, NULL, judgement);
-	return ksc_verify_peer(e->tls, e->role, e->reference, judgement);
+	const char *name = e->role == KSC_ROLE_SERVER ? NULL : e->reference;
+	int rc = ksc_verify_peer(e->tls, e->role, name, judgement);
+
+	return rc < 0 ? rc : ksc_rule_judge(e->rule, e->tls, judgement);
 }
 
 /* What the configuration demands holds for a caller that judges by itself, too. */
@@ -239,20 +243,6 @@ static int use_alpn(struct ksc_engine *e)
 	return rc;
 }
 
-/* The socket can ask for more than the credential, never for less. */
-static enum ksc_verify effective_verify(const struct ksc_engine *e)
-{
-	enum ksc_verify verify = e->verify;
-
-	if (verify == KSC_VERIFY_MANUAL)
-		return e->cred->verify > KSC_VERIFY_NONE ? e->cred->verify : verify;
-	if (e->cred->verify > verify)
-		verify = e->cred->verify;
-	if (verify == KSC_VERIFY_DEFAULT)
-		verify = e->role == KSC_ROLE_CLIENT ? KSC_VERIFY_REQUIRE : KSC_VERIFY_NONE;
-	return verify;
-}
-
 static int use_as_server(struct ksc_engine *e)
 {
 	if (e->verify == KSC_VERIFY_NONE && !e->cred->resumption)
@@ -271,18 +261,6 @@ static int use_as_server(struct ksc_engine *e)
 	return gnutls_session_ticket_enable_server(e->tls, &e->cred->ticket_key);
 }
 
-static int use_as_client(struct ksc_engine *e)
-{
-	uint8_t addr[sizeof(struct in6_addr)];
-	size_t len = strlen(e->server_name);
-
-	/* RFC 6066, 3: an address is no server name. */
-	if (!len || inet_pton(AF_INET, e->server_name, addr) == 1 ||
-	    inet_pton(AF_INET6, e->server_name, addr) == 1)
-		return 0;
-	return gnutls_server_name_set(e->tls, GNUTLS_NAME_DNS, e->server_name, len);
-}
-
 /* Offer to go on with an earlier session, if there is one that all of this led to. */
 static int resume(struct ksc_engine *e)
 {
@@ -295,6 +273,7 @@ static int resume(struct ksc_engine *e)
 		  e->alpn_len ? e->alpn_len : e->cred->alpn_len },
 		{ numbers, sizeof(numbers) },
 		{ e->peer, e->peer_len },
+		{ e->rule ? e->rule->name : "", e->rule ? strlen(e->rule->name) : 0 },
 	};
 
 	/* Who judges or picks by hand is shown what the server shows now. */
@@ -335,14 +314,16 @@ static int use_credential(struct ksc_engine *e)
 		return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
 	}
 	e->manual.wanted = e->verify == KSC_VERIFY_MANUAL;
-	e->verify = effective_verify(e);
-	rc = gnutls_priority_set(e->tls, e->cred->priority);
+	e->verify = ksc_verify_effective(e->role, e->verify, e->cred->verify);
+	rc = ksc_credential_prefer(e->cred, e->tls, e->rule ? e->rule->min_version : 0,
+				   e->rule ? e->rule->max_version : 0);
 	if (rc >= 0)
 		rc = gnutls_credentials_set(e->tls, GNUTLS_CRD_CERTIFICATE, e->cred->x509);
 	if (rc >= 0)
 		rc = use_alpn(e);
 	if (rc >= 0)
-		rc = e->role == KSC_ROLE_SERVER ? use_as_server(e) : use_as_client(e);
+		rc = e->role == KSC_ROLE_SERVER ? use_as_server(e) :
+						  ksc_sni_set(e->tls, e->server_name);
 	if (rc >= 0 && e->verify != KSC_VERIFY_NONE)
 		gnutls_session_set_verify_function(e->tls, on_verify);
 	if (rc < 0 || e->role == KSC_ROLE_SERVER)
@@ -694,6 +675,8 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 	if (params->role == KSC_ROLE_CLIENT)
 		e->resume.cache = params->cache;
 	e->credentials = ksc_credentials_get(params->credentials);
+	e->rules = ksc_rules_get(params->rules);
+	e->rule = params->rule;
 	return e;
 }
 
@@ -709,6 +692,7 @@ void ksc_engine_free(struct ksc_engine *e)
 	if (e->tls)
 		gnutls_deinit(e->tls);
 	ksc_credentials_put(e->credentials);
+	ksc_rules_put(e->rules);
 	free(e->out.data);
 	free(e->manual.chain);
 	gnutls_memset(e, 0, sizeof(*e));
@@ -786,4 +770,20 @@ int ksc_engine_ticket(struct ksc_engine *e, const uint8_t *msg, size_t len)
 const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *e)
 {
 	return e->cred;
+}
+
+/**
+ * ksc_engine_details() - say what else is known of an established session
+ * @e: the session
+ * @details: zeroed; filled in, and to be freed by ksc_details_free() in any case
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_engine_details(const struct ksc_engine *e, struct ksc_details *details)
+{
+	if (e->manual.verdict == KSC_VERDICT_ACCEPT)
+		details->traits |= KSC_TRAIT_ACCEPTED;
+	if (e->verified && !e->manual.judgement.faults)
+		details->traits |= KSC_TRAIT_VERIFIED;
+	return ksc_details_collect(e->tls, (e->pick.cred ? e->pick.cred : e->cred)->x509, details);
 }

@@ -15,7 +15,9 @@
 
 #include "cache.h"
 #include "credential.h"
+#include "details.h"
 #include "keys.h"
+#include "rule.h"
 #include "verify.h"
 
 /* struct sockaddr_in6 */
@@ -38,6 +40,8 @@
  *	are resumed with the same only
  * @peer_len: its bytes
  * @pick: client: tell when the server asks for a certificate and the credential has none
+ * @rules: the policy, or NULL; the session takes a reference
+ * @rule: the rule of it that the connection falls under, or NULL; see ksc_rule_apply()
  * @cache: client: where sessions come from and go to, or NULL; has to outlive
  *	the session
  */
@@ -55,6 +59,8 @@ struct ksc_engine_params {
 	const void *peer;
 	size_t peer_len;
 	bool pick;
+	struct ksc_rules *rules;
+	const struct ksc_rule *rule;
 	struct ksc_cache *cache;
 };
 
@@ -93,6 +99,7 @@ struct ksc_session_info {
  *	after its length in two bytes, as many as fit into KSC_MAX_CHAIN bytes; valid until
  *	the session's end
  * @issuers_len: its bytes
+ * @details: with KSC_STATUS_OK: what ksc_engine_details() gave, or NULL
  */
 struct ksc_step {
 	enum ksc_status status;
@@ -111,6 +118,7 @@ struct ksc_step {
 	size_t chain_len;
 	const uint8_t *issuers;
 	size_t issuers_len;
+	const struct ksc_details *details;
 };
 
 struct ksc_engine;
@@ -120,6 +128,7 @@ void ksc_engine_free(struct ksc_engine *engine);
 enum ksc_status ksc_engine_step(struct ksc_engine *engine, const uint8_t *in,
 				size_t len, struct ksc_step *step);
 const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *engine);
+int ksc_engine_details(const struct ksc_engine *engine, struct ksc_details *details);
 void ksc_engine_decide(struct ksc_engine *engine, enum ksc_verdict verdict, uint8_t alert);
 void ksc_engine_pick(struct ksc_engine *engine, const char *credential);
 int ksc_engine_ticket(struct ksc_engine *engine, const uint8_t *msg, size_t len);

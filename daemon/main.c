@@ -37,7 +37,7 @@ struct options {
 /**
  * struct daemon - all that signals have to do with
  * @options: the command line
- * @config: what the worker works by
+ * @config: what the worker works by, and owns
  * @worker: the worker
  * @stopped: we were asked to stop
  */
@@ -129,6 +129,7 @@ static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 {
 	struct daemon *d = signal->data;
 	struct ksc_config *config;
+	int rc;
 
 	(void)loop;
 	(void)events;
@@ -137,8 +138,13 @@ static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 		ksc_log(KSC_LOG_ERROR, "the configuration stays as it was");
 		return;
 	}
-	ksc_worker_configure(d->worker, config);
-	ksc_config_free(d->config);
+	rc = ksc_worker_configure(d->worker, config);
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "the kernel does not take the policy: %s", strerror(-rc));
+		ksc_log(KSC_LOG_ERROR, "the configuration stays as it was");
+		ksc_config_free(config);
+		return;
+	}
 	d->config = config;
 	ksc_log_set_level(config->log_level);
 	ksc_log(KSC_LOG_INFO, "the configuration was loaded again");
@@ -252,11 +258,12 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	d.worker = ksc_worker_new(loop, d.config);
-	if (d.worker)
+	if (d.worker) {
 		rc = serve(&d, loop);
-	else
+		ksc_worker_free(d.worker);
+	} else {
 		ksc_log(KSC_LOG_ERROR, "cannot start: %s", start_problem(errno));
-	ksc_worker_free(d.worker);
-	ksc_config_free(d.config);
+		ksc_config_free(d.config);
+	}
 	return rc;
 }

@@ -5,38 +5,9 @@
  * client has not sent its Finished, a server not accepted the peer's.
  */
 #include <ctype.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "details.h"
 #include "manual.h"
-
-/* RFC 5246, 7.4.2: before each certificate. */
-#define LENGTH_LEN	3
-
-static int copy_chain(struct ksc_manual *manual, const gnutls_datum_t *certs, unsigned int n)
-{
-	size_t len = 0;
-	unsigned int i;
-	uint8_t *p;
-
-	for (i = 0; i < n; i++)
-		len += LENGTH_LEN + certs[i].size;
-	if (len > KSC_MAX_CHAIN)
-		return GNUTLS_E_HANDSHAKE_TOO_LARGE;
-	p = malloc(len ? len : 1);
-	if (!p)
-		return GNUTLS_E_MEMORY_ERROR;
-	manual->chain = p;
-	manual->chain_len = len;
-	for (i = 0; i < n; i++) {
-		*p++ = (uint8_t)(certs[i].size >> 16);
-		*p++ = (uint8_t)(certs[i].size >> 8);
-		*p++ = (uint8_t)certs[i].size;
-		memcpy(p, certs[i].data, certs[i].size);
-		p += certs[i].size;
-	}
-	return 0;
-}
 
 /**
  * ksc_manual_ask() - note what the caller is to judge
@@ -56,7 +27,7 @@ int ksc_manual_ask(struct ksc_manual *manual, gnutls_session_t tls,
 	int rc;
 
 	certs = gnutls_certificate_get_peers(tls, &n);
-	rc = copy_chain(manual, certs, certs ? n : 0);
+	rc = ksc_chain_join(certs, certs ? n : 0, &manual->chain, &manual->chain_len);
 	if (rc < 0)
 		return rc;
 	manual->judgement = *judgement;

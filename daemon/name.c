@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Names that a handshake is begun with: the server's, protocols. */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "credential.h"
@@ -34,6 +36,52 @@ void ksc_name_drop_dot(char *name)
 
 	if (len > 1 && name[len - 1] == '.')
 		name[len - 1] = '\0';
+}
+
+/**
+ * ksc_alpn_add() - add an application protocol, the best first
+ * @list: ProtocolNameList, to be freed; or NULL
+ * @len: its bytes
+ * @protocol: for instance "h2"
+ *
+ * Return: 0, -EINVAL when it is too long or one too many, or -ENOMEM
+ */
+int ksc_alpn_add(uint8_t **list, size_t *len, const char *protocol)
+{
+	size_t size = strlen(protocol), at = 0, n = 0;
+	uint8_t *bigger;
+
+	while (at < *len) {
+		at += 1 + (*list)[at];
+		n++;
+	}
+	if (!size || size > KSC_MAX_ALPN_NAME || n == KSC_MAX_ALPN_NAMES)
+		return -EINVAL;
+	bigger = realloc(*list, *len + 1 + size);
+	if (!bigger)
+		return -ENOMEM;
+	bigger[*len] = (uint8_t)size;
+	/* Not a string: the length says where it ends. */
+	memcpy(bigger + *len + 1, protocol, bigger[*len]);
+	*list = bigger;
+	*len += 1 + size;
+	return 0;
+}
+
+/**
+ * ksc_sni_set() - tell the server which of its names is meant
+ * @tls: client's session
+ * @name: the name, perhaps ""; RFC 6066, 3: an address is none
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_sni_set(gnutls_session_t tls, const char *name)
+{
+	uint8_t addr[sizeof(struct in6_addr)];
+
+	if (!*name || inet_pton(AF_INET, name, addr) == 1 || inet_pton(AF_INET6, name, addr) == 1)
+		return 0;
+	return gnutls_server_name_set(tls, GNUTLS_NAME_DNS, name, strlen(name));
 }
 
 /**

@@ -4,6 +4,7 @@
  * go down. uapi/kschannel.yaml says what they are made of.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 #define MESSAGE_REST	4096
 /* So that a flood of offers leaves room for timers and signals. */
 #define MAX_RECEIVES	64
+/* The kernel answers before the call that asks returns. */
+#define ANSWER_MS	10000
 
 /**
  * struct ksc_netlink - a socket
@@ -57,6 +60,8 @@ static struct nla_policy policy[KSC_A_CONTEXT_MAX + 1] = {
 	[KSC_A_CONTEXT_DEADLINE] = { .type = NLA_U32 },
 	[KSC_A_CONTEXT_VERDICT] = { .type = NLA_U32 },
 	[KSC_A_CONTEXT_ALERT] = { .type = NLA_U8 },
+	[KSC_A_CONTEXT_GENERATION] = { .type = NLA_U64 },
+	[KSC_A_CONTEXT_RULE] = { .type = NLA_U32 },
 };
 
 static void get_name(const struct nlattr *attr, char *name)
@@ -114,6 +119,11 @@ static void read_offer(struct nlattr **attrs, struct ksc_offer *offer)
 	if (attrs[KSC_A_CONTEXT_ALERT])
 		offer->alert = nla_get_u8(attrs[KSC_A_CONTEXT_ALERT]);
 	offer->pick = attrs[KSC_A_CONTEXT_PICK];
+	offer->details = attrs[KSC_A_CONTEXT_DETAILS_WANTED];
+	if (attrs[KSC_A_CONTEXT_GENERATION])
+		offer->generation = nla_get_u64(attrs[KSC_A_CONTEXT_GENERATION]);
+	offer->by_policy = attrs[KSC_A_CONTEXT_BY_POLICY];
+	offer->rule = get_number(attrs[KSC_A_CONTEXT_RULE], KSC_NO_RULE);
 }
 
 static int on_message(struct nl_msg *msg, void *ptr)
@@ -180,7 +190,8 @@ static int on_error(struct sockaddr_nl *who, struct nlmsgerr *err, void *ptr)
 		nl->answered = true;
 		nl->answer = err->error;
 		if (err->error)
-			ksc_log(KSC_LOG_DEBUG, "the kernel says: %s", extack_text(err, head));
+			ksc_log(KSC_LOG_DEBUG, "the kernel says: %s: %s", strerror(-err->error),
+				extack_text(err, head));
 	} else if (err->error) {
 		nl->ops->refused(nl->ptr, err->msg.nlmsg_seq, -err->error,
 				 extack_text(err, head));
@@ -250,6 +261,7 @@ struct ksc_netlink *ksc_netlink_open(const struct ksc_netlink_ops *ops, void *pt
 		rc = -NLE_OBJ_NOTFOUND;
 		goto failed;
 	}
+	nl_socket_set_nonblocking(nl->sock);
 	nl_socket_modify_cb(nl->sock, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_sequence, nl);
 	nl_socket_modify_cb(nl->sock, NL_CB_VALID, NL_CB_CUSTOM, on_message, nl);
 	nl_socket_modify_cb(nl->sock, NL_CB_ACK, NL_CB_CUSTOM, on_ack, nl);
@@ -301,36 +313,74 @@ static int send_message(struct ksc_netlink *nl, struct nl_msg *msg, int flags, u
 }
 
 /**
- * ksc_netlink_register() - become the daemon of this network namespace
- * @nl: the socket; it must still block
+ * ksc_netlink_message() - begin a command
+ * @nl: the socket
+ * @cmd: enum ksc_cmd
+ * @size: bytes that it may have
  *
- * Offers may come before the answer and are handled.
+ * Return: the message, or NULL
+ */
+struct nl_msg *ksc_netlink_message(struct ksc_netlink *nl, int cmd, size_t size)
+{
+	struct nl_msg *msg = nlmsg_alloc_size(size);
+
+	if (msg && !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0, 0, (uint8_t)cmd,
+				KSC_FAMILY_VERSION)) {
+		nlmsg_free(msg);
+		msg = NULL;
+	}
+	return msg;
+}
+
+/* The answer is on its way when the message is sent; offers may be before it. */
+static int await(struct ksc_netlink *nl)
+{
+	struct pollfd pfd = { .fd = nl_socket_get_fd(nl->sock), .events = POLLIN };
+
+	while (!nl->answered) {
+		int rc = nl_recvmsgs_default(nl->sock);
+
+		if (nl->answered || rc >= 0 || rc == -NLE_INTR)
+			continue;
+		/* An overrun may have cost the answer: whether there was one, nobody knows. */
+		if (rc != -NLE_AGAIN || (poll(&pfd, 1, ANSWER_MS) <= 0 && errno != EINTR))
+			return -EIO;
+	}
+	return nl->answer;
+}
+
+/**
+ * ksc_netlink_ask() - send a command and wait for what the kernel says
+ * @nl: the socket
+ * @msg: the command; freed
+ *
+ * Offers that come before the answer are handled.
+ *
+ * Return: 0 or a negative errno, the kernel's; -EIO when there was no answer
+ */
+int ksc_netlink_ask(struct ksc_netlink *nl, struct nl_msg *msg)
+{
+	int rc;
+
+	nl->answered = false;
+	rc = send_message(nl, msg, NLM_F_ACK, &nl->awaited);
+	if (!rc)
+		rc = await(nl);
+	nl->awaited = 0;
+	return rc;
+}
+
+/**
+ * ksc_netlink_register() - become the daemon of this network namespace
+ * @nl: the socket
  *
  * Return: 0 or a negative errno: -EBUSY when there is a daemon, -EPERM
  */
 int ksc_netlink_register(struct ksc_netlink *nl)
 {
-	struct nl_msg *msg = nlmsg_alloc();
-	int rc;
+	struct nl_msg *msg = ksc_netlink_message(nl, KSC_CMD_REGISTER, MESSAGE_REST);
 
-	if (!msg)
-		return -ENOMEM;
-	if (!genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0, 0, KSC_CMD_REGISTER,
-			 KSC_FAMILY_VERSION)) {
-		nlmsg_free(msg);
-		return -ENOMEM;
-	}
-	nl->answered = false;
-	rc = send_message(nl, msg, NLM_F_ACK, &nl->awaited);
-	while (!rc && !nl->answered)
-		if (nl_recvmsgs_default(nl->sock) < 0 && !nl->answered)
-			rc = -EIO;
-	nl->awaited = 0;
-	if (rc)
-		return rc;
-	if (!nl->answer)
-		nl_socket_set_nonblocking(nl->sock);
-	return nl->answer;
+	return msg ? ksc_netlink_ask(nl, msg) : -ENOMEM;
 }
 
 /**
@@ -420,6 +470,33 @@ static int put_session(struct nl_msg *msg, const struct ksc_session_info *info)
 	return nla_nest_end(msg, nest);
 }
 
+static int put_some(struct nl_msg *msg, int type, const void *data, size_t len)
+{
+	return len ? nla_put(msg, type, (int)len, data) : 0;
+}
+
+static int put_details(struct nl_msg *msg, const struct ksc_details *details)
+{
+	struct nlattr *nest;
+
+	if (!details)
+		return 0;
+	nest = nla_nest_start(msg, KSC_A_CONTEXT_DETAILS | NLA_F_NESTED);
+	if (!nest || (details->group && nla_put_u16(msg, KSC_A_DETAILS_GROUP, details->group)) ||
+	    (details->signature &&
+	     nla_put_u16(msg, KSC_A_DETAILS_SIGNATURE, details->signature)) ||
+	    nla_put_u32(msg, KSC_A_DETAILS_TRAITS, details->traits) ||
+	    put_some(msg, KSC_A_DETAILS_SESSION_ID, details->session_id,
+		     details->session_id_len) ||
+	    put_some(msg, KSC_A_DETAILS_END_POINT, details->end_point,
+		     details->end_point_len) ||
+	    nla_nest_end(msg, nest))
+		return -1;
+	return put_some(msg, KSC_A_CONTEXT_CHAIN, details->chain, details->chain_len) ||
+	       put_some(msg, KSC_A_CONTEXT_LOCAL_CHAIN, details->local_chain,
+			details->local_chain_len) ? -1 : 0;
+}
+
 static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct ksc_step *step)
 {
 	if (nla_put_u64(msg, KSC_A_CONTEXT_ID, id) || nla_put_u32(msg, KSC_A_CONTEXT_SEQ, seq) ||
@@ -433,6 +510,7 @@ static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct 
 		return -1;
 	if (step->status == KSC_STATUS_OK)
 		return put_keys(msg, &step->keys) || put_session(msg, &step->info) ||
+		       put_details(msg, step->details) ||
 		       (step->tickets && nla_put_flag(msg, KSC_A_CONTEXT_TICKETS)) ? -1 : 0;
 	if (step->status == KSC_STATUS_VERIFY_NEEDED &&
 	    (nla_put_u32(msg, KSC_A_CONTEXT_FAULTS, step->faults) ||
@@ -465,13 +543,14 @@ int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 		     const struct ksc_step *step, uint32_t *number)
 {
 	size_t size = step->token_len + step->chain_len + step->issuers_len;
-	struct nl_msg *msg = nlmsg_alloc_size(size + MESSAGE_REST);
+	struct nl_msg *msg;
 
+	if (step->details)
+		size += step->details->chain_len + step->details->local_chain_len;
+	msg = ksc_netlink_message(nl, KSC_CMD_STEP, size + MESSAGE_REST);
 	if (!msg)
 		return -ENOMEM;
-	if (!genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0, 0, KSC_CMD_STEP,
-			 KSC_FAMILY_VERSION) ||
-	    put_step(msg, id, seq, step)) {
+	if (put_step(msg, id, seq, step)) {
 		gnutls_memset(nlmsg_hdr(msg), 0, nlmsg_hdr(msg)->nlmsg_len);
 		nlmsg_free(msg);
 		return -ENOMEM;

@@ -12,6 +12,8 @@
 
 #include "engine.h"
 
+#define KSC_NO_RULE	UINT32_MAX
+
 /**
  * struct ksc_offer - what the kernel wants a step made on
  * @id: the context
@@ -32,7 +34,12 @@
  * @token_len: how many, perhaps 0
  * @verdict: on the peer's certificate, if one was asked for
  * @alert: to reject: which to send, or 0
- * @pick: client: it wants to be asked for a credential; only comes with a new context
+ * @pick: client: it wants to be asked for a credential; this and what follows only comes
+ *	with a new context
+ * @details: it wants to be told, with KSC_STATUS_OK, what else is known
+ * @generation: of the policy that the connection falls under, 0 for none
+ * @rule: number of its rule, or KSC_NO_RULE
+ * @by_policy: the socket's program knows nothing of us, and has looked @server_name up
  *
  * Pointers are good while the offer is handled.
  */
@@ -55,6 +62,10 @@ struct ksc_offer {
 	enum ksc_verdict verdict;
 	uint8_t alert;
 	bool pick;
+	bool details;
+	uint64_t generation;
+	uint32_t rule;
+	bool by_policy;
 };
 
 /**
@@ -74,10 +85,13 @@ struct ksc_netlink_ops {
 };
 
 struct ksc_netlink;
+struct nl_msg;
 
 struct ksc_netlink *ksc_netlink_open(const struct ksc_netlink_ops *ops, void *ptr);
 void ksc_netlink_close(struct ksc_netlink *nl);
 int ksc_netlink_fd(const struct ksc_netlink *nl);
+struct nl_msg *ksc_netlink_message(struct ksc_netlink *nl, int cmd, size_t size);
+int ksc_netlink_ask(struct ksc_netlink *nl, struct nl_msg *msg);
 int ksc_netlink_register(struct ksc_netlink *nl);
 int ksc_netlink_receive(struct ksc_netlink *nl);
 int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <gnutls/crypto.h>
 
 #include "settings.h"
 
@@ -193,6 +194,44 @@ int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complai
 	if (rc && !file->n_complaints)
 		ksc_complain(file, (unsigned int)rc, "cannot be understood");
 	return 0;
+}
+
+/* Of a file that has been complained about, not all may be there. */
+static void digest_text(gnutls_hash_hd_t hash, const char *text)
+{
+	if (text)
+		gnutls_hash(hash, text, strlen(text) + 1);
+}
+
+/**
+ * ksc_settings_digest() - make a number of all that a file says
+ * @file: the file
+ *
+ * Return: the number, which is another one when the file says something else; not 0
+ */
+uint64_t ksc_settings_digest(const struct ksc_settings *file)
+{
+	uint8_t digest[32] = { 0 };
+	gnutls_hash_hd_t hash;
+	uint64_t number;
+	size_t i, k;
+
+	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) >= 0) {
+		for (i = 0; i < file->n; i++) {
+			const struct ksc_section *section = &file->sections[i];
+
+			digest_text(hash, section->name);
+			for (k = 0; k < section->n; k++) {
+				digest_text(hash, section->settings[k].name);
+				digest_text(hash, section->settings[k].value);
+			}
+			/* No name is empty. */
+			digest_text(hash, "");
+		}
+		gnutls_hash_deinit(hash, digest);
+	}
+	memcpy(&number, digest, sizeof(number));
+	return number ? number : 1;
 }
 
 /**

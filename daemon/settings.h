@@ -4,6 +4,7 @@
 #define KSC_SETTINGS_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /**
@@ -49,6 +50,7 @@ struct ksc_settings {
 };
 
 int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complaints);
+uint64_t ksc_settings_digest(const struct ksc_settings *file);
 void ksc_settings_free(struct ksc_settings *file);
 const struct ksc_setting *ksc_section_get(const struct ksc_section *section, const char *name);
 void ksc_complain(struct ksc_settings *file, unsigned int line, const char *fmt, ...)

@@ -7,6 +7,26 @@
 
 #include "verify.h"
 
+/**
+ * ksc_verify_effective() - what is asked of the peer's certificate in the end
+ * @role: our role
+ * @asked: by the application
+ * @least: by the credential: the application can ask for more, never for less
+ *
+ * Return: one that is not KSC_VERIFY_DEFAULT
+ */
+enum ksc_verify ksc_verify_effective(enum ksc_role role, enum ksc_verify asked,
+				     enum ksc_verify least)
+{
+	if (asked == KSC_VERIFY_MANUAL)
+		return least > KSC_VERIFY_NONE ? least : asked;
+	if (least > asked)
+		return least;
+	if (asked == KSC_VERIFY_DEFAULT)
+		return role == KSC_ROLE_CLIENT ? KSC_VERIFY_REQUIRE : KSC_VERIFY_NONE;
+	return asked;
+}
+
 /* The alert that says most; several faults may have been found. */
 static uint8_t alert_for(unsigned int faults)
 {

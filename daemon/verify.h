@@ -34,6 +34,8 @@ struct ksc_peer {
 	uint8_t fingerprint[KSC_FINGERPRINT_LEN];
 };
 
+enum ksc_verify ksc_verify_effective(enum ksc_role role, enum ksc_verify asked,
+				     enum ksc_verify least);
 int ksc_verify_peer(gnutls_session_t session, enum ksc_role role,
 		    const char *name, struct ksc_judgement *judgement);
 int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer);

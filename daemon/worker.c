@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "load.h"
 #include "log.h"
 #include "netlink.h"
 #include "worker.h"
@@ -23,13 +24,20 @@
 #define MAX_KEPT	1000
 #define KEPT_S		60
 
+/*
+ * A connection goes by one policy, which may have been replaced by the time that its
+ * handshake begins.
+ */
+#define MAX_CONFIGS	4
+
 /**
  * struct ksc_worker - a worker
  * @loop: its loop
  * @nl: its socket
  * @io: watches the socket
  * @drain: runs out when a stopping worker has waited long enough
- * @config: what it works by; replaced by a reload
+ * @configs: what it works by, and what it did before, for connections that began then;
+ *	the last ones of these are NULL at first
  * @sessions: search.h's tree of struct session by their context's number
  * @n: how many of these are handshakes under way
  * @kept: how many only wait for tickets
@@ -41,7 +49,7 @@ struct ksc_worker {
 	struct ksc_netlink *nl;
 	ev_io io;
 	ev_timer drain;
-	const struct ksc_config *config;
+	struct ksc_config *configs[MAX_CONFIGS];
 	void *sessions;
 	unsigned int n;
 	unsigned int kept;
@@ -56,9 +64,11 @@ struct ksc_worker {
  * @engine: the handshake
  * @deadline: when to give it up
  * @role: ours
+ * @details: its application may ask what else is known
  * @kept: the handshake is done
  * @msg: number of the message that answered last
  * @peer: address and port, for the log
+ * @rule: name of the policy's rule, for the log, or ""
  * @started: when, for the log
  */
 struct session {
@@ -67,9 +77,11 @@ struct session {
 	struct ksc_engine *engine;
 	ev_timer deadline;
 	enum ksc_role role;
+	bool details;
 	bool kept;
 	uint32_t msg;
 	char peer[INET6_ADDRSTRLEN + 8];
+	char rule[KSC_MAX_RULE_NAME + 1];
 	ev_tstamp started;
 };
 
@@ -159,12 +171,26 @@ static void print_address(const struct sockaddr_storage *addr, char *host, char 
 	}
 }
 
-static struct session *new_session(struct ksc_worker *worker, const struct ksc_offer *offer)
+/* The configuration that a connection falls under; NULL if nobody knows any more. */
+static const struct ksc_config *find_config(const struct ksc_worker *worker,
+					    const struct ksc_offer *offer)
 {
-	struct session *session = calloc(1, sizeof(*session));
+	size_t i;
+
+	for (i = 0; offer->generation && i < MAX_CONFIGS && worker->configs[i]; i++)
+		if (worker->configs[i]->generation == offer->generation)
+			return worker->configs[i];
+	return offer->rule == KSC_NO_RULE ? worker->configs[0] : NULL;
+}
+
+static struct session *new_session(struct ksc_worker *worker, const struct ksc_offer *offer,
+				   enum ksc_status *status, char why[KSC_MAX_TEXT + 1])
+{
+	const struct ksc_config *config = find_config(worker, offer);
+	struct session *session;
+	const char *less;
 	char host[INET6_ADDRSTRLEN];
-	const struct ksc_engine_params params = {
-		.credentials = worker->config->credentials,
+	struct ksc_engine_params params = {
 		.role = offer->role,
 		.server_name = offer->server_name,
 		.peer_address = host,
@@ -181,12 +207,36 @@ static struct session *new_session(struct ksc_worker *worker, const struct ksc_o
 		.cache = worker->cache,
 	};
 
+	*status = KSC_STATUS_POLICY;
+	if (!config || (offer->rule != KSC_NO_RULE && offer->rule >= config->rules->n)) {
+		snprintf(why, KSC_MAX_TEXT + 1, "The policy of the connection is not known.");
+		return NULL;
+	}
+	params.credentials = config->credentials;
+	if (offer->rule != KSC_NO_RULE) {
+		params.rules = config->rules;
+		params.rule = &config->rules->list[offer->rule];
+		/* what the program looked up is nothing that it wants of us */
+		if (offer->by_policy && params.rule->server_name)
+			params.server_name = NULL;
+		if (ksc_rule_apply(params.rule, &params, &less)) {
+			snprintf(why, KSC_MAX_TEXT + 1,
+				 "The rule \"%s\" does not allow %s.", params.rule->name, less);
+			return NULL;
+		}
+	}
+	*status = KSC_STATUS_INTERNAL_ERROR;
+	snprintf(why, KSC_MAX_TEXT + 1, "The handshake could not be begun.");
+	session = calloc(1, sizeof(*session));
 	if (!session)
 		return NULL;
 	print_address(&offer->peer, host, session->peer, sizeof(session->peer));
 	session->id = offer->id;
 	session->worker = worker;
 	session->role = offer->role;
+	session->details = offer->details;
+	if (params.rule)
+		snprintf(session->rule, sizeof(session->rule), "%s", params.rule->name);
 	session->started = ev_now(worker->loop);
 	session->engine = ksc_engine_new(&params);
 	if (!session->engine || !tsearch(session, &worker->sessions, by_id)) {
@@ -206,13 +256,14 @@ static void log_ok(const struct session *session, const struct ksc_step *step)
 	const struct ksc_session_info *info = &step->info;
 
 	ksc_log(KSC_LOG_INFO,
-		"%s %s%s%s: ok: TLS 1.%d, %s%s%s%s%s%s, credential %s, %.0f ms",
+		"%s %s%s%s: ok: TLS 1.%d, %s%s%s%s%s%s, credential %s%s%s, %.0f ms",
 		session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer,
 		*info->server_name ? " " : "", info->server_name,
 		step->keys.version == 0x0304 ? 3 : 2, ksc_suite_name(step->keys.suite),
 		*info->alpn ? ", " : "", info->alpn, info->peer.present ? ", peer " : "",
 		info->peer.subject, info->resumed ? ", resumed" : "",
 		ksc_engine_credential(session->engine)->name,
+		*session->rule ? ", rule " : "", session->rule,
 		(ev_now(session->worker->loop) - session->started) * 1e3);
 }
 
@@ -233,6 +284,7 @@ static void log_failure(const struct session *session, const struct ksc_step *st
 static void make_step(struct session *session, const struct ksc_offer *offer)
 {
 	struct ksc_worker *worker = session->worker;
+	struct ksc_details details = { 0 };
 	struct ksc_step step;
 	int rc;
 
@@ -243,7 +295,11 @@ static void make_step(struct session *session, const struct ksc_offer *offer)
 	ksc_engine_step(session->engine, offer->token, offer->token_len, &step);
 	if (worker->draining || worker->kept >= MAX_KEPT)
 		step.tickets = false;
+	if (step.status == KSC_STATUS_OK && session->details &&
+	    ksc_engine_details(session->engine, &details) >= 0)
+		step.details = &details;
 	rc = ksc_netlink_step(worker->nl, offer->id, offer->seq, &step, &session->msg);
+	ksc_details_free(&details);
 	if (rc)
 		ksc_log(KSC_LOG_ERROR, "%s: the kernel could not be answered: %s", session->peer,
 			strerror(-rc));
@@ -259,9 +315,10 @@ static void make_step(struct session *session, const struct ksc_offer *offer)
 }
 
 /* There is no session that could fail. */
-static void refuse(struct ksc_worker *worker, const struct ksc_offer *offer, const char *why)
+static void refuse(struct ksc_worker *worker, const struct ksc_offer *offer,
+		   enum ksc_status status, const char *why)
 {
-	struct ksc_step step = { .status = KSC_STATUS_INTERNAL_ERROR };
+	struct ksc_step step = { .status = status };
 	uint32_t msg;
 
 	snprintf(step.text, sizeof(step.text), "%s", why);
@@ -273,6 +330,8 @@ static void on_context_new(void *ptr, const struct ksc_offer *offer)
 {
 	struct ksc_worker *worker = ptr;
 	struct session *session = find_session(worker, offer->id);
+	enum ksc_status status;
+	char why[KSC_MAX_TEXT + 1];
 
 	/* The kernel offers it again to whoever comes after us. */
 	if (worker->draining)
@@ -280,15 +339,16 @@ static void on_context_new(void *ptr, const struct ksc_offer *offer)
 	/* An offer made again starts again. */
 	if (session)
 		drop_session(session);
-	if (worker->n >= worker->config->max_handshakes) {
-		refuse(worker, offer, "There are too many handshakes under way.");
+	if (worker->n >= worker->configs[0]->max_handshakes) {
+		refuse(worker, offer, KSC_STATUS_INTERNAL_ERROR,
+		       "There are too many handshakes under way.");
 		return;
 	}
-	session = new_session(worker, offer);
+	session = new_session(worker, offer, &status, why);
 	if (session)
 		make_step(session, offer);
 	else
-		refuse(worker, offer, "The handshake could not be begun.");
+		refuse(worker, offer, status, why);
 }
 
 static void on_token(void *ptr, const struct ksc_offer *offer)
@@ -299,7 +359,8 @@ static void on_token(void *ptr, const struct ksc_offer *offer)
 	if (session && !session->kept)
 		make_step(session, offer);
 	else
-		refuse(worker, offer, "Its handshake was begun by another daemon.");
+		refuse(worker, offer, KSC_STATUS_INTERNAL_ERROR,
+		       "Its handshake was begun by another daemon.");
 }
 
 static void on_ticket(void *ptr, uint64_t id, const uint8_t *msg, size_t len)
@@ -389,19 +450,19 @@ static void on_drained(struct ev_loop *loop, ev_timer *timer, int events)
 /**
  * ksc_worker_new() - make a worker
  * @loop: its loop
- * @config: what it works by; stays the caller's
+ * @config: what it works by; the worker's, if this succeeds
  *
  * Return: the worker, or NULL with errno ENOENT when the module is not there,
  * or whatever else was wrong
  */
-struct ksc_worker *ksc_worker_new(struct ev_loop *loop, const struct ksc_config *config)
+struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *config)
 {
 	struct ksc_worker *worker = calloc(1, sizeof(*worker));
 
 	if (!worker)
 		return NULL;
 	worker->loop = loop;
-	worker->config = config;
+	worker->configs[0] = config;
 	worker->cache = ksc_cache_new();
 	if (!worker->cache) {
 		free(worker);
@@ -427,8 +488,11 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, const struct ksc_config 
  */
 int ksc_worker_start(struct ksc_worker *worker)
 {
+	const struct ksc_config *config = worker->configs[0];
 	int rc = ksc_netlink_register(worker->nl);
 
+	if (!rc)
+		rc = ksc_load_policy(worker->nl, config->generation, config->rules);
 	if (!rc)
 		ev_io_start(worker->loop, &worker->io);
 	return rc;
@@ -437,13 +501,29 @@ int ksc_worker_start(struct ksc_worker *worker)
 /**
  * ksc_worker_configure() - work by another configuration from now on
  * @worker: the worker
- * @config: the configuration; sessions under way keep their credentials, and
- *	none that rests on the old one is resumed
+ * @config: the configuration, the worker's if this succeeds. Sessions under way keep
+ *	what they were begun with, and none that rests on the old one is resumed
+ *
+ * Return: 0, or a negative errno and all is as it was
  */
-void ksc_worker_configure(struct ksc_worker *worker, const struct ksc_config *config)
+int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config)
 {
-	worker->config = config;
+	struct ksc_config **configs = worker->configs;
+	struct ksc_config *oldest = configs[MAX_CONFIGS - 1];
+	int rc;
+
+	/* Known before the kernel goes by it. */
+	memmove(configs + 1, configs, (MAX_CONFIGS - 1) * sizeof(struct ksc_config *));
+	configs[0] = config;
+	rc = ksc_load_policy(worker->nl, config->generation, config->rules);
+	if (rc) {
+		memmove(configs, configs + 1, (MAX_CONFIGS - 1) * sizeof(struct ksc_config *));
+		configs[MAX_CONFIGS - 1] = oldest;
+		return rc;
+	}
+	ksc_config_free(oldest);
 	ksc_cache_flush(worker->cache);
+	return 0;
 }
 
 /**
@@ -459,7 +539,7 @@ void ksc_worker_drain(struct ksc_worker *worker)
 		ev_break(worker->loop, EVBREAK_ALL);
 		return;
 	}
-	ev_timer_init(&worker->drain, on_drained, worker->config->drain_ms / 1e3, 0);
+	ev_timer_init(&worker->drain, on_drained, worker->configs[0]->drain_ms / 1e3, 0);
 	worker->drain.data = worker;
 	ev_timer_start(worker->loop, &worker->drain);
 }
@@ -475,6 +555,8 @@ static void free_node(void *node)
  */
 void ksc_worker_free(struct ksc_worker *worker)
 {
+	size_t i;
+
 	if (!worker)
 		return;
 	ev_io_stop(worker->loop, &worker->io);
@@ -482,5 +564,7 @@ void ksc_worker_free(struct ksc_worker *worker)
 	tdestroy(worker->sessions, free_node);
 	ksc_cache_free(worker->cache);
 	ksc_netlink_close(worker->nl);
+	for (i = 0; i < MAX_CONFIGS; i++)
+		ksc_config_free(worker->configs[i]);
 	free(worker);
 }

@@ -9,9 +9,9 @@
 
 struct ksc_worker;
 
-struct ksc_worker *ksc_worker_new(struct ev_loop *loop, const struct ksc_config *config);
+struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *config);
 int ksc_worker_start(struct ksc_worker *worker);
-void ksc_worker_configure(struct ksc_worker *worker, const struct ksc_config *config);
+int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config);
 void ksc_worker_drain(struct ksc_worker *worker);
 void ksc_worker_free(struct ksc_worker *worker);
 

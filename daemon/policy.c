@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The sections [rule NAME] of the configuration file, in order. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <gnutls/x509.h>
+
+#include "policy.h"
+#include "value.h"
+
+#define RULE_SECTION	"rule "
+#define CGROUP_ROOT	"/sys/fs/cgroup"
+/* Each is compared with all before it. */
+#define MAX_RULES	16384
+
+static const struct ksc_word directions[] = {
+	{ "connect", KSC_RULE_DIRECTION_CONNECT }, { "accept", KSC_RULE_DIRECTION_ACCEPT },
+	{ "both", KSC_RULE_DIRECTION_CONNECT | KSC_RULE_DIRECTION_ACCEPT }, { NULL, 0 },
+};
+
+static const struct ksc_word actions[] = {
+	{ "require", KSC_RULE_ACTION_REQUIRE }, { "prefer", KSC_RULE_ACTION_PREFER },
+	{ "never", KSC_RULE_ACTION_NEVER }, { NULL, 0 },
+};
+
+/**
+ * ksc_policy_rule_name() - whether a section is a rule
+ * @section: the section
+ *
+ * Return: the name in "[rule NAME]", NULL in another section
+ */
+const char *ksc_policy_rule_name(const struct ksc_section *section)
+{
+	size_t len = strlen(RULE_SECTION);
+
+	return strncmp(section->name, RULE_SECTION, len) ? NULL : section->name + len;
+}
+
+/* "ADDRESS" or "ADDRESS/BITS" */
+static void take_prefix(struct ksc_settings *file, const struct ksc_setting *s,
+			struct ksc_prefix *prefix)
+{
+	char *slash = strchr(s->value, '/'), *end = NULL;
+	unsigned long len;
+	unsigned int bits, i;
+
+	if (slash)
+		*slash = '\0';
+	if (inet_pton(AF_INET, s->value, prefix->addr) == 1) {
+		prefix->family = AF_INET;
+	} else if (inet_pton(AF_INET6, s->value, prefix->addr) == 1) {
+		prefix->family = AF_INET6;
+	} else {
+		ksc_complain(file, s->line, "%s: \"%s\" is no address", s->name, s->value);
+		return;
+	}
+	bits = prefix->family == AF_INET ? 32 : 128;
+	len = slash ? strtoul(slash + 1, &end, 10) : bits;
+	if (slash && (slash[1] < '0' || slash[1] > '9' || *end || len > bits)) {
+		ksc_complain(file, s->line, "%s: \"%s\" is no length of a prefix, 0 to %u",
+			     s->name, slash + 1, bits);
+		return;
+	}
+	prefix->len = (uint8_t)len;
+	for (i = prefix->len; i < bits; i++)
+		if (prefix->addr[i / 8] & (0x80 >> i % 8)) {
+			ksc_complain(file, s->line,
+				     "%s: the address has bits beyond its prefix of %u", s->name,
+				     prefix->len);
+			return;
+		}
+	/* Every address is one; but not those of the other family. */
+}
+
+/* One end of a range: a number, or what @find makes of a name. */
+static int take_end(const char *text, uint32_t max, int (*find)(const char *text, uint32_t *id),
+		    uint32_t *n)
+{
+	if (ksc_is_id(text, n))
+		return *n <= max ? 0 : -1;
+	return find ? find(text, n) : -1;
+}
+
+static int find_user(const char *text, uint32_t *id)
+{
+	const struct passwd *pw = getpwnam(text);
+
+	if (pw)
+		*id = pw->pw_uid;
+	return pw ? 0 : -1;
+}
+
+static int find_group(const char *text, uint32_t *id)
+{
+	const struct group *gr = getgrnam(text);
+
+	if (gr)
+		*id = gr->gr_gid;
+	return gr ? 0 : -1;
+}
+
+/* "N" or "N-M"; a name may have a dash in it */
+static void take_range(struct ksc_settings *file, const struct ksc_setting *s, uint32_t max,
+		       int (*find)(const char *text, uint32_t *id), struct ksc_range *range)
+{
+	char *dash;
+
+	if (!take_end(s->value, max, find, &range->min)) {
+		range->max = range->min;
+		return;
+	}
+	dash = strchr(s->value, '-');
+	if (dash)
+		*dash = '\0';
+	if (!dash || take_end(s->value, max, NULL, &range->min) ||
+	    take_end(dash + 1, max, NULL, &range->max) || range->min > range->max) {
+		if (dash)
+			*dash = '-';
+		ksc_complain(file, s->line, "%s: \"%s\" is %s", s->name, s->value,
+			     find ? "no account or group, and no number or range of them" :
+				    "no port, and no range of ports");
+	}
+}
+
+static void take_cgroup(struct ksc_settings *file, const struct ksc_setting *s,
+			struct ksc_rule *rule)
+{
+	char path[4096 + sizeof(CGROUP_ROOT)];
+	size_t len = strlen(s->value);
+	struct stat st;
+
+	if (s->value[0] != '/' || strstr(s->value, "/../") || strstr(s->value, "//")) {
+		ksc_complain(file, s->line, "%s: \"%s\" is no path of a cgroup: /system.slice/...",
+			     s->name, s->value);
+		return;
+	}
+	while (len > 1 && s->value[len - 1] == '/')
+		s->value[--len] = '\0';
+	snprintf(path, sizeof(path), "%s%s", CGROUP_ROOT, s->value);
+	if (stat(path, &st) || !S_ISDIR(st.st_mode)) {
+		ksc_complain(file, s->line, "%s: there is no cgroup %s: %s", s->name, s->value,
+			     strerror(errno));
+		return;
+	}
+	/* The number of a cgroup's directory is the cgroup's. */
+	rule->cgroup_id = st.st_ino;
+	rule->cgroup = strdup(s->value);
+	if (!rule->cgroup)
+		ksc_check_memory(file, -ENOMEM);
+}
+
+static void take_name(struct ksc_settings *file, const struct ksc_setting *s, char **name)
+{
+	if (!*s->value || strlen(s->value) > KSC_MAX_NAME) {
+		ksc_complain(file, s->line, "%s: a name has 1 to %d bytes", s->name, KSC_MAX_NAME);
+		return;
+	}
+	*name = strdup(s->value);
+	if (!*name)
+		ksc_check_memory(file, -ENOMEM);
+}
+
+static void take_peers(struct ksc_settings *file, const struct ksc_setting *s,
+		       struct ksc_rule *rule)
+{
+	char *items[KSC_MAX_LIST];
+	int i, n = ksc_take_list(file, s, items);
+
+	if (n <= 0)
+		return;
+	rule->peers = calloc((size_t)n, sizeof(*rule->peers));
+	for (i = 0; rule->peers && i < n; i++) {
+		if (!ksc_peer_pattern_valid(items[i])) {
+			ksc_complain(file, s->line,
+				     "peers: \"%s\" is none of dns:NAME, uri:NAME and email:NAME",
+				     items[i]);
+			continue;
+		}
+		rule->peers[rule->n_peers] = strdup(items[i]);
+		if (!rule->peers[rule->n_peers])
+			break;
+		rule->n_peers++;
+	}
+	if (!rule->peers || i < n)
+		ksc_check_memory(file, -ENOMEM);
+}
+
+/* Which connections: true if the setting says. */
+static bool take_match(struct ksc_settings *file, const struct ksc_setting *s,
+		       struct ksc_rule *rule)
+{
+	int value;
+
+	if (!strcmp(s->name, "direction")) {
+		if (!ksc_take_word(file, s, directions, &value))
+			rule->directions = (uint32_t)value;
+	} else if (!strcmp(s->name, "local")) {
+		take_prefix(file, s, &rule->local);
+	} else if (!strcmp(s->name, "remote")) {
+		take_prefix(file, s, &rule->remote);
+	} else if (!strcmp(s->name, "local-port")) {
+		take_range(file, s, UINT16_MAX, NULL, &rule->local_port);
+	} else if (!strcmp(s->name, "remote-port")) {
+		take_range(file, s, UINT16_MAX, NULL, &rule->remote_port);
+	} else if (!strcmp(s->name, "user")) {
+		take_range(file, s, UINT32_MAX, find_user, &rule->uid);
+	} else if (!strcmp(s->name, "group")) {
+		take_range(file, s, UINT32_MAX, find_group, &rule->gid);
+	} else if (!strcmp(s->name, "cgroup")) {
+		take_cgroup(file, s, rule);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* What a protected connection takes: true if the setting says. */
+static bool take_demand(struct ksc_settings *file, const struct ksc_setting *s,
+			struct ksc_rule *rule)
+{
+	int value;
+
+	if (!strcmp(s->name, "credential")) {
+		take_name(file, s, &rule->credential);
+	} else if (!strcmp(s->name, "server-name")) {
+		take_name(file, s, &rule->server_name);
+	} else if (!strcmp(s->name, "verify")) {
+		if (!ksc_take_word(file, s, ksc_verifications, &value))
+			rule->verify = (enum ksc_verify)value;
+	} else if (!strcmp(s->name, "alpn")) {
+		ksc_take_alpn(file, s, &rule->alpn, &rule->alpn_len);
+	} else if (!strcmp(s->name, "min-version")) {
+		if (!ksc_take_word(file, s, ksc_versions, &value))
+			rule->min_version = (gnutls_protocol_t)value;
+	} else if (!strcmp(s->name, "max-version")) {
+		if (!ksc_take_word(file, s, ksc_versions, &value))
+			rule->max_version = (gnutls_protocol_t)value;
+	} else if (!strcmp(s->name, "peers")) {
+		take_peers(file, s, rule);
+	} else {
+		return false;
+	}
+	if (rule->action == KSC_RULE_ACTION_NEVER)
+		ksc_complain(file, s->line, "%s: what is never protected has no use for it",
+			     s->name);
+	return true;
+}
+
+static void check_demands(struct ksc_settings *file, const struct ksc_section *section,
+			  struct ksc_rule *rule)
+{
+	const struct ksc_setting *verify = ksc_section_get(section, "verify");
+
+	if (rule->min_version && rule->max_version && rule->min_version > rule->max_version)
+		ksc_complain(file, section->line, "min-version is above max-version");
+	if (rule->server_name && !(rule->directions & KSC_RULE_DIRECTION_CONNECT))
+		ksc_complain(file, section->line, "server-name is for connections that we make");
+	if (rule->n_peers && verify && rule->verify != KSC_VERIFY_REQUIRE)
+		ksc_complain(file, verify->line,
+			     "verify: peers are only known with verify = require");
+	/* Whoever says who it may be asks for a certificate that says so. */
+	if (rule->n_peers)
+		rule->verify = KSC_VERIFY_REQUIRE;
+}
+
+/**
+ * ksc_policy_take() - read a rule
+ * @file: the file
+ * @section: its section
+ * @rules: where it is appended
+ */
+void ksc_policy_take(struct ksc_settings *file, const struct ksc_section *section,
+		     struct ksc_rules *rules)
+{
+	const char *name = ksc_policy_rule_name(section);
+	const struct ksc_setting *action = ksc_section_get(section, "action");
+	struct ksc_rule *rule;
+	int value;
+	size_t i;
+
+	if (!*name || strlen(name) > KSC_MAX_RULE_NAME) {
+		ksc_complain(file, section->line, "a rule's name has 1 to %d bytes",
+			     KSC_MAX_RULE_NAME);
+		return;
+	}
+	if (!action) {
+		ksc_complain(file, section->line,
+			     "there is no action: action = require, prefer or never");
+		return;
+	}
+	if (ksc_take_word(file, action, actions, &value))
+		return;
+	if (rules->n == MAX_RULES) {
+		ksc_complain(file, section->line, "there are more than %d rules", MAX_RULES);
+		return;
+	}
+	rule = ksc_rules_add(rules);
+	if (rule)
+		rule->name = strdup(name);
+	if (!rule || !rule->name) {
+		ksc_check_memory(file, -ENOMEM);
+		return;
+	}
+	rule->line = section->line;
+	rule->action = (enum ksc_rule_action)value;
+	for (i = 0; i < section->n; i++) {
+		const struct ksc_setting *s = &section->settings[i];
+
+		if (s != action && !take_match(file, s, rule) && !take_demand(file, s, rule))
+			ksc_complain(file, s->line, "\"%s\" is no setting of a rule", s->name);
+	}
+	check_demands(file, section, rule);
+}
+
+static const struct ksc_credential *find_credential(const struct ksc_credentials *credentials,
+						    const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < credentials->n; i++)
+		if (!strcmp(credentials->list[i]->name, name))
+			return credentials->list[i];
+	return NULL;
+}
+
+static void check_credential(struct ksc_settings *file, const struct ksc_rule *rule,
+			     const struct ksc_credentials *credentials)
+{
+	const struct ksc_credential *cred;
+
+	if (!rule->credential)
+		return;
+	cred = find_credential(credentials, rule->credential);
+	if (!cred) {
+		ksc_complain(file, rule->line, "rule %s: there is no credential \"%s\"",
+			     rule->name, rule->credential);
+		return;
+	}
+	if ((rule->directions & KSC_RULE_DIRECTION_CONNECT &&
+	     !(cred->roles & KSC_ROLE_BIT(KSC_ROLE_CLIENT))) ||
+	    (rule->directions & KSC_RULE_DIRECTION_ACCEPT &&
+	     !(cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER))))
+		ksc_complain(file, rule->line,
+			     "rule %s: the credential \"%s\" is not for that role", rule->name,
+			     cred->name);
+	else if ((rule->min_version && rule->min_version > cred->max_version) ||
+		 (rule->max_version && rule->max_version < cred->min_version))
+		ksc_complain(file, rule->line,
+			     "rule %s: the credential \"%s\" has none of these versions",
+			     rule->name, cred->name);
+}
+
+/**
+ * ksc_policy_check() - look at rules as a whole
+ * @file: the file
+ * @rules: all of its rules
+ * @credentials: all of its credentials
+ */
+void ksc_policy_check(struct ksc_settings *file, const struct ksc_rules *rules,
+		      const struct ksc_credentials *credentials)
+{
+	size_t i, k;
+
+	for (i = 0; i < rules->n; i++) {
+		const struct ksc_rule *rule = &rules->list[i];
+
+		check_credential(file, rule, credentials);
+		for (k = 0; k < i && !ksc_rule_covers(&rules->list[k], rule); k++)
+			;
+		if (k < i)
+			ksc_complain(file, rule->line,
+				     "rule %s: nothing comes here, rule %s at line %u takes it all",
+				     rule->name, rules->list[k].name, rules->list[k].line);
+	}
+}
