@@ -236,6 +236,7 @@ void kschannel_delete_context(struct kschannel_context *context)
 	nl_socket_free(context->sock);
 	free(context->token);
 	free(context->list);
+	kschannel_details_free(&context->details);
 	free(context);
 }
 

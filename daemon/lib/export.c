@@ -5,10 +5,32 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "kschannel.h"
+#include "internal.h"
 
 /* RFC 9266 2 */
 #define BINDING_LABEL "EXPORTER-Channel-Binding"
+
+/* A request with its label behind it, and room for more; NULL with errno */
+static struct ksc_export *make_request(const char *label, size_t context_len, size_t len,
+				       size_t room)
+{
+	const size_t label_len = strlen(label);
+	struct ksc_export *e;
+
+	if (!label_len || label_len > KSC_MAX_EXPORT_LABEL || context_len > UINT16_MAX || !len ||
+	    len > KSC_MAX_EXPORT) {
+		errno = EINVAL;
+		return NULL;
+	}
+	e = calloc(1, sizeof(*e) + label_len + room);
+	if (!e)
+		return NULL;
+	e->label_len = (uint16_t)label_len;
+	e->context_len = (uint16_t)context_len;
+	e->out_len = (uint16_t)len;
+	memcpy(e->data, label, label_len);
+	return e;
+}
 
 /**
  * kschannel_export() - derive keying material, RFC 5705 and RFC 8446 7.5
@@ -24,31 +46,22 @@
 int kschannel_export(int fd, const char *label, const void *context, size_t context_len, void *out,
 		     size_t len)
 {
-	const size_t label_len = strlen(label);
-	struct ksc_export *e;
+	struct ksc_export *e = make_request(label, context_len, len, context_len + len);
 	socklen_t room;
 	int rc = 0;
 
-	if (!label_len || label_len > KSC_MAX_EXPORT_LABEL || context_len > UINT16_MAX || !len ||
-	    len > KSC_MAX_EXPORT)
-		return -EINVAL;
-	room = (socklen_t)(sizeof(*e) + label_len + context_len + len);
-	e = calloc(1, room);
 	if (!e)
-		return -ENOMEM;
-	e->label_len = (uint16_t)label_len;
-	e->context_len = (uint16_t)context_len;
-	e->out_len = (uint16_t)len;
-	memcpy(e->data, label, label_len);
+		return -errno;
+	room = (socklen_t)(sizeof(*e) + e->label_len + context_len + len);
 	if (context) {
 		e->flags = KSC_EXPORT_F_CONTEXT;
-		memcpy(e->data + label_len, context, context_len);
+		memcpy(e->data + e->label_len, context, context_len);
 	}
 	if (getsockopt(fd, SOL_KSCHANNEL, KSC_EXPORT, e, &room))
 		rc = -errno;
 	else
 		memcpy(out, e, len);
-	explicit_bzero(e, sizeof(*e) + label_len + context_len + len);
+	explicit_bzero(e, sizeof(*e) + strlen(label) + context_len + len);
 	free(e);
 	return rc;
 }
@@ -63,4 +76,46 @@ int kschannel_export(int fd, const char *label, const void *context, size_t cont
 int kschannel_channel_binding(int fd, void *out)
 {
 	return kschannel_export(fd, BINDING_LABEL, "", 0, out, KSCHANNEL_BINDING_LEN);
+}
+
+/**
+ * kschannel_context_export() - likewise, of a context that no socket has yet
+ * @context: the context, whose handshake is done
+ * @label: printable ASCII, 1 to KSC_MAX_EXPORT_LABEL bytes
+ * @label_context: what it is for, or NULL, which TLS 1.2 tells from an empty one
+ * @context_len: its bytes, up to 65531
+ * @out: where to
+ * @len: bytes that are wanted, 1 to KSC_MAX_EXPORT
+ *
+ * Return: 0 or a negative errno: -EINVAL for what is out of range, or a label that may
+ * not be; -ENOTCONN before the handshake is done, -ECONNABORTED when it has failed;
+ * -ENODATA with TLS 1.2 without extended master secret; -ESTALE after kschannel_attach()
+ */
+int kschannel_context_export(struct kschannel_context *context, const char *label,
+			     const void *label_context, size_t context_len, void *out, size_t len)
+{
+	struct ksc_export *e;
+	int rc;
+
+	/* an attribute's length counts its head */
+	if (context_len > UINT16_MAX - NLA_HDRLEN)
+		return -EINVAL;
+	e = make_request(label, context_len, len, 0);
+	if (!e)
+		return -errno;
+	rc = kschannel_msg_export(context, e, label_context, out);
+	free(e);
+	return rc;
+}
+
+/**
+ * kschannel_context_binding() - the channel binding tls-exporter of a context
+ * @context: the context, whose handshake is done and that no socket has yet
+ * @out: gets KSCHANNEL_BINDING_LEN bytes
+ *
+ * Return: as kschannel_context_export()
+ */
+int kschannel_context_binding(struct kschannel_context *context, void *out)
+{
+	return kschannel_context_export(context, BINDING_LABEL, "", 0, out, KSCHANNEL_BINDING_LEN);
 }

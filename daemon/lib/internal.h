@@ -41,6 +41,40 @@ struct kschannel_answer {
 };
 
 /**
+ * struct kschannel_details - what the kernel has told of an established context
+ * @known: it has
+ * @group: or 0
+ * @signature: or 0
+ * @session: as kschannel_query_session() has it
+ * @end_point: channel binding
+ * @end_point_len: its bytes, 0 if there is none
+ * @chain: the peer's certificates and ours
+ * @chain_len: their bytes, 0 if there are none
+ */
+struct kschannel_details {
+	bool known;
+	uint16_t group;
+	uint16_t signature;
+	struct kschannel_session session;
+	uint8_t end_point[KSCHANNEL_END_POINT_MAX];
+	size_t end_point_len;
+	uint8_t *chain[2];
+	size_t chain_len[2];
+};
+
+/**
+ * struct kschannel_material - keying material that was asked for
+ * @out: where it is to go, NULL when none is awaited
+ * @len: bytes that are wanted
+ * @done: it is there
+ */
+struct kschannel_material {
+	void *out;
+	size_t len;
+	bool done;
+};
+
+/**
  * struct kschannel_context - a context, and the netlink socket that has it
  * @sock: the socket, which has no other
  * @family: number of the netlink family
@@ -56,6 +90,8 @@ struct kschannel_answer {
  * @token_size: room there
  * @list: what is to be judged, or to pick by
  * @info: with KSC_STATUS_OK
+ * @details: likewise, once asked for
+ * @material: what the request under way is to bring
  */
 struct kschannel_context {
 	struct nl_sock *sock;
@@ -72,12 +108,21 @@ struct kschannel_context {
 	size_t token_size;
 	uint8_t *list;
 	struct ksc_info info;
+	struct kschannel_details details;
+	struct kschannel_material material;
 };
 
 int kschannel_msg_open(struct kschannel_context *context,
 		       const struct kschannel_credential *credential, const char *target);
 int kschannel_msg_step(struct kschannel_context *context, const struct kschannel_answer *answer,
 		       const void *token, size_t len);
+int kschannel_msg_connect(struct kschannel_context *context);
+int kschannel_msg_move(struct kschannel_context *context, int fd);
+int kschannel_msg_get(struct kschannel_context *context);
+int kschannel_msg_export(struct kschannel_context *context, const struct ksc_export *what,
+			 const void *label_context, void *out);
+int kschannel_details_take(struct kschannel_details *details, struct nlattr **tb);
+void kschannel_details_free(struct kschannel_details *details);
 int kschannel_msg_await(struct kschannel_context *context, bool wait);
 
 #endif

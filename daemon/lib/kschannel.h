@@ -10,6 +10,7 @@
 #ifndef KSCHANNEL_H
 #define KSCHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <linux/kschannel.h>
@@ -107,6 +108,59 @@ struct kschannel_sizes {
 	size_t max_message;
 };
 
+/* Bytes of a channel binding tls-server-end-point, at most */
+#define KSCHANNEL_END_POINT_MAX 64
+
+/**
+ * struct kschannel_cipher - how the connection is protected, and where its keys are from
+ * @version: as on the wire: 0x0303 TLS 1.2, 0x0304 TLS 1.3
+ * @suite: IANA number
+ * @suite_name: IANA name
+ * @cipher: the AEAD's name, as in kschanneld.conf(5); it authenticates, too
+ * @cipher_bits: of its key
+ * @tag_bits: of what it authenticates with
+ * @hash: name of the hash that keys are derived with
+ * @hash_bits: of its output
+ * @group: IANA number of the key exchange's group, or 0 if it is not known
+ * @group_name: its IANA name, or NULL
+ * @signature: IANA number of the server's signature scheme, 0 in a resumed session
+ * @signature_name: its name in RFC 8446, or NULL
+ *
+ * Names live as long as the program.
+ */
+struct kschannel_cipher {
+	uint16_t version;
+	uint16_t suite;
+	const char *suite_name;
+	const char *cipher;
+	unsigned int cipher_bits;
+	unsigned int tag_bits;
+	const char *hash;
+	unsigned int hash_bits;
+	uint16_t group;
+	const char *group_name;
+	uint16_t signature;
+	const char *signature_name;
+};
+
+/**
+ * struct kschannel_session - what was asked for, and what is in force
+ * @verify: what was asked of the peer's certificate
+ * @pick: KSCHANNEL_PICK was asked for
+ * @traits: enum ksc_trait, what is in force
+ * @resumed: the session goes on with an earlier one, by a ticket
+ * @id: TLS 1.2's session id
+ * @id_len: its bytes, perhaps 0
+ */
+struct kschannel_session {
+	enum ksc_verify verify;
+	bool pick;
+	uint32_t traits;
+	bool resumed;
+	uint8_t id[32];
+	size_t id_len;
+};
+
 int kschannel_acquire_credential(struct kschannel_credential **credential,
 				 const struct kschannel_params *params);
 void kschannel_free_credential(struct kschannel_credential *credential);
@@ -128,9 +182,18 @@ int kschannel_result(struct kschannel_context *context, struct kschannel_step *s
 int kschannel_fd(const struct kschannel_context *context);
 void kschannel_delete_context(struct kschannel_context *context);
 
+int kschannel_export_context(struct kschannel_context *context, int sock);
+int kschannel_import_context(struct kschannel_context **context, int sock,
+			     struct kschannel_step *step);
+
 int kschannel_query_info(const struct kschannel_context *context, struct ksc_info *info);
 int kschannel_query_sizes(const struct kschannel_context *context,
 			  struct kschannel_sizes *sizes);
+int kschannel_query_cipher(struct kschannel_context *context, struct kschannel_cipher *cipher);
+int kschannel_query_session(struct kschannel_context *context, struct kschannel_session *session);
+int kschannel_query_chain(struct kschannel_context *context, bool local, const void **chain,
+			  size_t *len);
+int kschannel_query_end_point(struct kschannel_context *context, void *out, size_t *len);
 
 int kschannel_attach(struct kschannel_context *context, int fd, const void *extra, size_t len);
 int kschannel_shutdown(int fd);
@@ -142,6 +205,9 @@ int kschannel_detach(int fd, void *rest, size_t *len);
 int kschannel_export(int fd, const char *label, const void *context, size_t context_len, void *out,
 		     size_t len);
 int kschannel_channel_binding(int fd, void *out);
+int kschannel_context_export(struct kschannel_context *context, const char *label,
+			     const void *label_context, size_t context_len, void *out, size_t len);
+int kschannel_context_binding(struct kschannel_context *context, void *out);
 
 #ifdef __cplusplus
 }

@@ -16,7 +16,7 @@
 
 /* Everything that may be around a token in a message. */
 #define MESSAGE_REST 4096
-#define MESSAGE_MAX (KSC_MAX_TOKEN + KSC_MAX_CHAIN + MESSAGE_REST)
+#define MESSAGE_MAX (KSC_MAX_TOKEN + 2 * KSC_MAX_CHAIN + MESSAGE_REST)
 
 static uint32_t number(const struct nlattr *attr)
 {
@@ -114,10 +114,27 @@ static int take_step(struct kschannel_context *c, struct nlattr **tb)
 	return take_list(c, tb) ?: take_token(c, tb[KSC_A_CONTEXT_TOKEN]);
 }
 
+/* What was asked for besides a step's outcome. */
+static int take_reply(struct kschannel_context *c, int cmd, struct nlattr **tb)
+{
+	const struct nlattr *material = tb[KSC_A_CONTEXT_MATERIAL];
+
+	if (cmd == KSC_CMD_CONTEXT_EXPORT && c->material.out && material &&
+	    (size_t)nla_len(material) == c->material.len) {
+		memcpy(c->material.out, nla_data(material), c->material.len);
+		c->material.done = true;
+	}
+	if (cmd == KSC_CMD_CONTEXT_GET && tb[KSC_A_CONTEXT_ROLE])
+		c->role = (enum ksc_role)nla_get_u32(tb[KSC_A_CONTEXT_ROLE]);
+	if (cmd == KSC_CMD_CONTEXT_GET && tb[KSC_A_CONTEXT_SUITE])
+		return kschannel_details_take(&c->details, tb);
+	return 0;
+}
+
 static int take_message(struct kschannel_context *c, struct nlmsghdr *head)
 {
 	struct nlattr *tb[KSC_A_CONTEXT_MAX + 1];
-	int cmd;
+	int cmd, rc;
 
 	if (head->nlmsg_type == NLMSG_ERROR) {
 		if (head->nlmsg_seq == c->seq && nlmsg_datalen(head) >= (int)sizeof(int)) {
@@ -132,11 +149,14 @@ static int take_message(struct kschannel_context *c, struct nlmsghdr *head)
 	cmd = genlmsg_hdr(head)->cmd;
 	if (cmd == KSC_CMD_CONTEXT_OPEN)
 		c->id = nla_get_u64(tb[KSC_A_CONTEXT_ID]);
-	else if (nla_get_u64(tb[KSC_A_CONTEXT_ID]) == c->id && c->pending &&
-		 (cmd == KSC_CMD_CONTEXT_RESULT ||
-		  (cmd == KSC_CMD_CONTEXT_GET && !tb[KSC_A_CONTEXT_BUSY])))
+	if (nla_get_u64(tb[KSC_A_CONTEXT_ID]) != c->id)
+		return 0;
+	rc = take_reply(c, cmd, tb);
+	if (!rc && c->pending &&
+	    (cmd == KSC_CMD_CONTEXT_RESULT ||
+	     (cmd == KSC_CMD_CONTEXT_GET && !tb[KSC_A_CONTEXT_BUSY])))
 		return take_step(c, tb);
-	return 0;
+	return rc;
 }
 
 /* Takes what one datagram has. -EAGAIN when there is none. */
@@ -213,6 +233,28 @@ static int put_params(struct nl_msg *msg, const struct kschannel_credential *cre
 }
 
 /**
+ * kschannel_msg_connect() - have a socket for a context
+ * @c: new; gets it
+ *
+ * Return: 0 or a negative errno; -ENOENT without the module
+ */
+int kschannel_msg_connect(struct kschannel_context *c)
+{
+	const int one = 1, room = 2 * KSC_MAX_TOKEN;
+
+	c->sock = nl_socket_alloc();
+	if (!c->sock)
+		return -ENOMEM;
+	if (genl_connect(c->sock) < 0)
+		return -EIO;
+	/* libnl's own choice is less than what keying material may be derived from */
+	setsockopt(nl_socket_get_fd(c->sock), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	setsockopt(nl_socket_get_fd(c->sock), SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
+	c->family = genl_ctrl_resolve(c->sock, KSC_FAMILY_NAME);
+	return c->family < 0 ? -ENOENT : 0;
+}
+
+/**
  * kschannel_msg_open() - have the kernel make a context
  * @c: new; gets its socket and number
  * @cred: what it is begun with
@@ -223,18 +265,12 @@ static int put_params(struct nl_msg *msg, const struct kschannel_credential *cre
 int kschannel_msg_open(struct kschannel_context *c, const struct kschannel_credential *cred,
 		       const char *target)
 {
-	const int one = 1;
 	struct nl_msg *msg;
+	int rc;
 
-	c->sock = nl_socket_alloc();
-	if (!c->sock)
-		return -ENOMEM;
-	if (genl_connect(c->sock) < 0)
-		return -EIO;
-	c->family = genl_ctrl_resolve(c->sock, KSC_FAMILY_NAME);
-	if (c->family < 0)
-		return -ENOENT;
-	setsockopt(nl_socket_get_fd(c->sock), SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
+	rc = kschannel_msg_connect(c);
+	if (rc)
+		return rc;
 	msg = new_message(c, KSC_CMD_CONTEXT_OPEN, 0);
 	if (!msg)
 		return -ENOMEM;
@@ -243,6 +279,27 @@ int kschannel_msg_open(struct kschannel_context *c, const struct kschannel_crede
 		return -ENOMEM;
 	}
 	c->role = cred->role;
+	return request(c, msg);
+}
+
+/**
+ * kschannel_msg_move() - have a context that another netlink socket has
+ * @c: with its number
+ * @fd: that socket
+ *
+ * Return: 0 or a negative errno
+ */
+int kschannel_msg_move(struct kschannel_context *c, int fd)
+{
+	struct nl_msg *msg = new_message(c, KSC_CMD_CONTEXT_MOVE, 0);
+
+	if (!msg)
+		return -ENOMEM;
+	if (nla_put_u64(msg, KSC_A_CONTEXT_ID, c->id) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_FD, (uint32_t)fd)) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
 	return request(c, msg);
 }
 
@@ -284,8 +341,14 @@ int kschannel_msg_step(struct kschannel_context *c, const struct kschannel_answe
 	return rc;
 }
 
-/* The outcome was dropped: have it said again, or later. */
-static int ask_again(struct kschannel_context *c)
+/**
+ * kschannel_msg_get() - have the kernel say what it knows
+ * @c: the context; gets the last step's outcome if that is awaited, and the details if
+ *	it is established
+ *
+ * Return: 0 or a negative errno
+ */
+int kschannel_msg_get(struct kschannel_context *c)
 {
 	struct nl_msg *msg = new_message(c, KSC_CMD_CONTEXT_GET, 0);
 
@@ -297,6 +360,37 @@ static int ask_again(struct kschannel_context *c)
 		return -ENOMEM;
 	}
 	return request(c, msg);
+}
+
+/**
+ * kschannel_msg_export() - have the kernel derive keying material
+ * @c: the context
+ * @what: the request, with the label behind it
+ * @label_context: of @what->context_len bytes, or NULL for none
+ * @out: gets @what->out_len bytes
+ *
+ * Return: 0 or a negative errno
+ */
+int kschannel_msg_export(struct kschannel_context *c, const struct ksc_export *what,
+			 const void *label_context, void *out)
+{
+	struct nl_msg *msg = new_message(c, KSC_CMD_CONTEXT_EXPORT, what->context_len);
+	int rc;
+
+	if (!msg)
+		return -ENOMEM;
+	if (nla_put_u64(msg, KSC_A_CONTEXT_ID, c->id) ||
+	    nla_put(msg, KSC_A_CONTEXT_LABEL, what->label_len, what->data) ||
+	    (label_context && nla_put(msg, KSC_A_CONTEXT_LABEL_CONTEXT, what->context_len,
+				      label_context)) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_LENGTH, what->out_len)) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	c->material = (struct kschannel_material) { .out = out, .len = what->out_len };
+	rc = request(c, msg);
+	c->material.out = NULL;
+	return rc || c->material.done ? rc : -EIO;
 }
 
 /**
@@ -312,7 +406,7 @@ int kschannel_msg_await(struct kschannel_context *c, bool wait)
 	int rc = 0;
 
 	while (c->pending && !rc) {
-		rc = c->lost ? ask_again(c) : receive(c);
+		rc = c->lost ? kschannel_msg_get(c) : receive(c);
 		if (rc != -EAGAIN || !wait)
 			continue;
 		rc = poll(&p, 1, -1) < 0 ? -errno : 0;

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* suites.c: what IANA's numbers stand for. */
+#ifndef KSCHANNEL_SUITES_H
+#define KSCHANNEL_SUITES_H
+
+#include <stdint.h>
+
+/**
+ * struct kschannel_suite - a cipher suite
+ * @id: IANA number
+ * @name: IANA name
+ * @cipher: name of the AEAD
+ * @cipher_bits: of its key
+ * @tag_bits: of its tag
+ * @hash: name of the hash that keys are derived with
+ * @hash_bits: of its output
+ */
+struct kschannel_suite {
+	uint16_t id;
+	const char *name;
+	const char *cipher;
+	uint16_t cipher_bits;
+	uint16_t tag_bits;
+	const char *hash;
+	uint16_t hash_bits;
+};
+
+const struct kschannel_suite *kschannel_suite_find(uint16_t id);
+const char *kschannel_group_name(uint16_t id);
+const char *kschannel_signature_name(uint16_t id);
+
+#endif
