@@ -11,6 +11,9 @@
 
 #include <linux/kschannel.h>
 
+/* Where cgroups (version 2) are mounted; the number of a directory there is the cgroup's */
+#define CTL_CGROUPS "/sys/fs/cgroup"
+
 #define ARRAY_SIZE(x) (sizeof(x) / sizeof((x)[0]))
 
 /* names.c */
@@ -89,11 +92,20 @@ struct ctl_request {
 
 int ctl_request(const struct ctl_request *req);
 
-/* list.c, rekey.c, stats.c, run.c: the commands; argv[0] is what usage messages say */
+/*
+ * audit.c, list.c, policy.c, rekey.c, stats.c, run.c, unit.c: the commands; argv[0] is what usage
+ * messages say
+ */
+int ctl_audit(int argc, char **argv);
 int ctl_list(int argc, char **argv);
+int ctl_policy(int argc, char **argv);
 int ctl_rekey(int argc, char **argv);
 int ctl_stats(int argc, char **argv);
 int ctl_run(int argc, char **argv);
+int ctl_enable(int argc, char **argv);
+int ctl_disable(int argc, char **argv);
+int ctl_attach(int argc, char **argv);
+int ctl_preloaded(int argc, char **argv);
 
 /* output.c */
 bool ctl_parse_output(int argc, char **argv, const char *doc);

@@ -12,10 +12,12 @@ CTL_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-prot
 	-D_FORTIFY_SOURCE=2 -I$(CTL_TOP)/uapi -MMD -MP
 CTL_SOURCES := $(wildcard $(CTL_TOP)/daemon/ctl/*.c) $(CTL_TOP)/daemon/preload/env.c
 PRELOAD_SOURCES := $(wildcard $(CTL_TOP)/daemon/preload/*.c)
-CTL_OBJECTS := $(CTL_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o)
+BPF_OBJECT := $(CTL_OUT)/obj/bpf/socket.bpf.o
+CTL_OBJECTS := $(CTL_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o) $(CTL_OUT)/obj/ctl/bpf-object.o \
+	$(CTL_OUT)/obj/lib/suites.ctl.o
 PRELOAD_OBJECTS := $(PRELOAD_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.pic.o)
 
-CTL_PACKAGES := libnl-genl-3.0 json-c
+CTL_PACKAGES := libnl-genl-3.0 json-c libbpf
 CTL_DEPENDS_CFLAGS := $(shell pkg-config --cflags $(CTL_PACKAGES))
 CTL_LIBS := $(shell pkg-config --libs $(CTL_PACKAGES))
 
@@ -32,6 +34,23 @@ $(PRELOAD_LIBRARY): $(PRELOAD_OBJECTS)
 $(CTL_OUT)/obj/ctl/%.o: $(CTL_TOP)/daemon/ctl/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CTL_CFLAGS) $(CTL_DEPENDS_CFLAGS) -DKSC_LIBDIR='"$(LIBDIR)"' $(CFLAGS) -c -o $@ $<
+
+# The names that the library has, too.
+$(CTL_OUT)/obj/lib/%.ctl.o: $(CTL_TOP)/daemon/lib/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CTL_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+# -g makes the types' description, which the kernel wants to see. Its headers take
+# some of the C library's, for which clang does not look by itself.
+BPF_CLANG ?= clang
+BPF_INCLUDE := -I/usr/include/$(shell $(CC) -print-multiarch)
+$(BPF_OBJECT): $(CTL_TOP)/daemon/bpf/socket.bpf.c $(CTL_TOP)/daemon/bpf/scope.h
+	@mkdir -p $(@D)
+	$(BPF_CLANG) -target bpf -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter $(BPF_INCLUDE) -c -o $@ $<
+
+$(CTL_OUT)/obj/ctl/bpf-object.o: $(CTL_TOP)/daemon/ctl/bpf-object.S $(BPF_OBJECT)
+	@mkdir -p $(@D)
+	$(CC) -DKSC_BPF_OBJECT='"$(BPF_OBJECT)"' -c -o $@ $<
 
 $(CTL_OUT)/obj/preload/%.o: $(CTL_TOP)/daemon/preload/%.c
 	@mkdir -p $(@D)

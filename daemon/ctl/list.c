@@ -67,6 +67,7 @@ static const struct field fields[KSC_A_SOCK_MAX + 1] = {
 	[KSC_A_SOCK_RAW] = { "raw", FLAG },
 	[KSC_A_SOCK_KEY_UPDATES_SENT] = { "key_updates_sent", U64 },
 	[KSC_A_SOCK_KEY_UPDATES_RECEIVED] = { "key_updates_received", U64 },
+	[KSC_A_SOCK_RULE] = { "rule", TEXT },
 };
 
 static const char *const headings[] = {

@@ -18,12 +18,20 @@ const char *argp_program_version = "kschannelctl " KSC_VERSION;
 static const char doc[] = "Look at protected sockets, and run programs with theirs protected."
 			  "\v"
 			  "Commands:\n"
+			  "  audit [--json]    connections that should be protected, and are not\n"
 			  "  list [--json]     the protected sockets\n"
+			  "  policy [--json]   the policy's rules\n"
+			  "  policy test --connect|--accept ADDRESS:PORT [OPTION...]\n"
+			  "                    which of them a connection falls under\n"
 			  "  rekey [--request] ID...\n"
 			  "                    new sending keys for connections\n"
 			  "  stats [--json]    counters\n"
 			  "  run [OPTION...] -- CMD [ARG...]\n"
 			  "                    run CMD with its TCP connections protected\n"
+			  "  enable UNIT       the same for a service of systemd\n"
+			  "  disable UNIT      undo that\n"
+			  "  attach            the same for the cgroup that this runs in\n"
+			  "  preloaded         whether the library that does it is in place\n"
 			  "\n"
 			  "\"kschannelctl COMMAND --help\" tells the options of a command.";
 
@@ -38,10 +46,16 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{ "audit", ctl_audit },
 	{ "list", ctl_list },
+	{ "policy", ctl_policy },
 	{ "rekey", ctl_rekey },
 	{ "stats", ctl_stats },
 	{ "run", ctl_run },
+	{ "enable", ctl_enable },
+	{ "disable", ctl_disable },
+	{ "attach", ctl_attach },
+	{ "preloaded", ctl_preloaded },
 };
 
 /**

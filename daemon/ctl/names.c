@@ -1,37 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Names of the numbers that the kernel gives. */
+#include "../lib/suites.h"
 #include "ctl.h"
-
-/**
- * struct suite - a cipher suite
- * @id: IANA number
- * @name: IANA name
- */
-struct suite {
-	uint16_t id;
-	const char *name;
-};
-
-static const struct suite suites[] = {
-	{ 0x1301, "TLS_AES_128_GCM_SHA256" },
-	{ 0x1302, "TLS_AES_256_GCM_SHA384" },
-	{ 0x1303, "TLS_CHACHA20_POLY1305_SHA256" },
-	{ 0x1304, "TLS_AES_128_CCM_SHA256" },
-	{ 0x1305, "TLS_AES_128_CCM_8_SHA256" },
-	{ 0x009c, "TLS_RSA_WITH_AES_128_GCM_SHA256" },
-	{ 0x009d, "TLS_RSA_WITH_AES_256_GCM_SHA384" },
-	{ 0x009e, "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256" },
-	{ 0x009f, "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384" },
-	{ 0xc02b, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" },
-	{ 0xc02c, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" },
-	{ 0xc02f, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" },
-	{ 0xc030, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" },
-	{ 0xc09e, "TLS_DHE_RSA_WITH_AES_128_CCM" },
-	{ 0xc0ac, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM" },
-	{ 0xcca8, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256" },
-	{ 0xcca9, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256" },
-	{ 0xccaa, "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256" },
-};
 
 static const char *const roles[] = {
 	[KSC_ROLE_UNSPEC] = "unspec",
@@ -65,6 +35,7 @@ static const char *const statuses[] = {
 	[KSC_STATUS_BAD_RECORD] = "bad-record",
 	[KSC_STATUS_RECORD_OVERFLOW] = "record-overflow",
 	[KSC_STATUS_KEY_LIMIT] = "key-limit",
+	[KSC_STATUS_POLICY] = "policy",
 };
 
 static const char *const directions[] = {
@@ -91,11 +62,9 @@ static const char *lookup(const char *const *names, size_t count, uint32_t value
  */
 const char *ctl_suite_name(uint16_t suite)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(suites); i++) {
-		if (suites[i].id == suite)
-			return suites[i].name;
-	}
-	return NULL;
+	const struct kschannel_suite *found = kschannel_suite_find(suite);
+
+	return found ? found->name : NULL;
 }
 
 /**

@@ -13,18 +13,19 @@
 
 #include "ctl.h"
 #include "program.h"
+#include "run.h"
+#include "scope.h"
+#include "within.h"
 #include "../preload/env.h"
 
 #ifndef KSC_LIBDIR
 #define KSC_LIBDIR "/usr/local/lib/kschannel"
 #endif
 
-/* What shells return when a command cannot be run, and when there is none. */
-#define EXIT_CANNOT_RUN 126
-#define EXIT_NOT_FOUND 127
-
 /**
  * struct options - what the command line says
+ * @way: how to get hold of the program's sockets
+ * @quiet: do not say which way it is
  * @client: protect what connects
  * @server: protect what listens
  * @server_name: name of the server, for a client; NULL: the name looked up
@@ -34,6 +35,8 @@
  * @command: the command and its arguments, NULL-terminated
  */
 struct options {
+	enum ctl_way way;
+	bool quiet;
 	bool client;
 	bool server;
 	const char *server_name;
@@ -43,9 +46,12 @@ struct options {
 	char **command;
 };
 
-enum { OPT_CLIENT = 256, OPT_SERVER, OPT_VERIFY };
+enum { OPT_CLIENT = 256, OPT_SERVER, OPT_VERIFY, OPT_WAY };
 
 static const struct argp_option run_options[] = {
+	{ "way", OPT_WAY, "auto|preload|bpf", 0,
+	  "How to get hold of CMD's sockets (default: the best that there is)", 0 },
+	{ "quiet", 'q', NULL, 0, "Do not say which way it is", 0 },
 	{ "client", OPT_CLIENT, NULL, 0, "Protect only connections that CMD opens", 0 },
 	{ "server", OPT_SERVER, NULL, 0, "Protect only connections that CMD accepts", 0 },
 	{ "server-name", 'n', "NAME", 0,
@@ -60,10 +66,9 @@ static const struct argp_option run_options[] = {
 	{ 0 },
 };
 
-static const char run_doc[] = "Run CMD with its TCP connections protected. CMD and the programs "
-			      "that it starts have to be "
-			      "dynamically linked. A connection that cannot be protected fails; it "
-			      "is never made without.";
+static const char run_doc[] = "Run CMD with its TCP connections protected as the policy says, or, "
+			      "with any option but --way and --quiet, as these say. A connection "
+			      "that cannot be protected fails; it is never made without.";
 
 static bool alpn_valid(const char *alpn)
 {
@@ -77,11 +82,39 @@ static bool verify_valid(const char *verify)
 	return ksc_verify_value(verify) >= 0;
 }
 
+/**
+ * ctl_parse_way() - the argument of --way
+ * @arg: the argument
+ * @state: for complaints
+ * Return: the way
+ */
+enum ctl_way ctl_parse_way(const char *arg, struct argp_state *state)
+{
+	static const char *const names[] = {
+		[CTL_WAY_AUTO] = "auto",
+		[CTL_WAY_PRELOAD] = "preload",
+		[CTL_WAY_BPF] = "bpf",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(arg, names[i]))
+			return (enum ctl_way)i;
+	}
+	argp_error(state, "the way is auto, preload or bpf, not %s", arg);
+	return CTL_WAY_AUTO;
+}
+
 static error_t run_parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *opt = state->input;
 
 	switch (key) {
+	case OPT_WAY:
+		opt->way = ctl_parse_way(arg, state);
+		return 0;
+	case 'q':
+		opt->quiet = true;
+		return 0;
 	case OPT_CLIENT:
 		opt->client = true;
 		return 0;
@@ -127,8 +160,16 @@ static bool find_beside(char *path)
 	if (len <= 0)
 		return false;
 	path[len] = '\0';
-	strcpy(strrchr(path, '/') + 1, KSC_PRELOAD_NAME);
+	memcpy(strrchr(path, '/') + 1, KSC_PRELOAD_NAME, sizeof(KSC_PRELOAD_NAME));
 	return !access(path, R_OK);
+}
+
+/* Where it was said at build time to be. */
+static bool find_in_place(char *path)
+{
+	int len = snprintf(path, PATH_MAX, "%s/%s", KSC_LIBDIR, KSC_PRELOAD_NAME);
+
+	return len < PATH_MAX && !access(path, R_OK);
 }
 
 /* Else where the dynamic linker looks by itself. */
@@ -145,17 +186,19 @@ static bool find_installed(char *path)
 	return len > 0 && len < PATH_MAX;
 }
 
-static void find_library(char *path)
+/**
+ * ctl_find_library() - where the library is that is preloaded; ends the program if
+ * there is none, or none that can be
+ * @path: where to put it
+ */
+void ctl_find_library(char path[PATH_MAX])
 {
-	int len;
-
-	if (find_beside(path))
-		return;
-	len = snprintf(path, PATH_MAX, "%s/%s", KSC_LIBDIR, KSC_PRELOAD_NAME);
-	if (len < PATH_MAX && !access(path, R_OK))
-		return;
-	if (!find_installed(path))
+	if (!find_beside(path) && !find_in_place(path) && !find_installed(path))
 		errx(EXIT_CANNOT_RUN, "cannot find %s", KSC_PRELOAD_NAME);
+	/* ld.so takes these as separators, and only warns when it then finds nothing */
+	if (strpbrk(path, " :"))
+		errx(EXIT_CANNOT_RUN, "a blank or colon in \"%s\" keeps it from being loaded",
+		     path);
 }
 
 static void set_env(const char *name, const char *value)
@@ -164,28 +207,66 @@ static void set_env(const char *name, const char *value)
 		err(EXIT_CANNOT_RUN, "cannot set %s", name);
 }
 
+/* Whether a socket would have to be told more than that it is ours. */
+static bool has_settings(const struct options *opt)
+{
+	return opt->client != opt->server || opt->server_name || opt->credential || opt->alpn ||
+	       opt->verify;
+}
+
+static bool by_policy(const struct options *opt)
+{
+	return !has_settings(opt) && !opt->client;
+}
+
 static void prepare_environment(const struct options *opt)
 {
 	const char *others = getenv("LD_PRELOAD");
 	char library[PATH_MAX];
 	char *preload;
 
-	find_library(library);
-	/* ld.so takes these as separators, and only warns when it then finds nothing */
-	if (strpbrk(library, " :"))
-		errx(EXIT_CANNOT_RUN, "a blank or colon in \"%s\" keeps it from being loaded",
-		     library);
+	ctl_find_library(library);
 	if (asprintf(&preload, "%s%s%s", library, others ? ":" : "", others ? others : "") < 0)
 		errx(EXIT_CANNOT_RUN, "out of memory");
 	set_env("LD_PRELOAD", preload);
 	free(preload);
-	set_env(KSC_ENV_ROLE, opt->client == opt->server ? "both"
-			      : opt->client		 ? "client"
-							 : "server");
+	set_env(KSC_ENV_ROLE, by_policy(opt)		   ? NULL
+			      : opt->client == opt->server ? "both"
+			      : opt->client		   ? "client"
+							   : "server");
 	set_env(KSC_ENV_SERVER_NAME, opt->server_name);
 	set_env(KSC_ENV_CREDENTIAL, opt->credential);
 	set_env(KSC_ENV_ALPN, opt->alpn);
 	set_env(KSC_ENV_VERIFY, opt->verify);
+}
+
+static const char *cannot_bpf(const struct options *opt)
+{
+	return has_settings(opt) ? "settings cannot be given by a BPF program" : ctl_cannot_scope();
+}
+
+/* The best way: what no program can evade, unless there are settings. */
+static enum ctl_way choose(const struct options *opt, const char *path)
+{
+	const char *preload = ctl_cannot_preload(path), *bpf = cannot_bpf(opt);
+	bool can = (!preload && opt->way != CTL_WAY_BPF) || (!bpf && opt->way != CTL_WAY_PRELOAD);
+
+	if (!can) {
+		if (preload && opt->way != CTL_WAY_BPF)
+			warnx("%s: no way to protect it by preload: %s", path, preload);
+		if (bpf && opt->way != CTL_WAY_PRELOAD)
+			warnx("%s: no way to protect it by bpf: %s", path, bpf);
+		exit(EXIT_CANNOT_RUN);
+	}
+	return bpf || opt->way == CTL_WAY_PRELOAD ? CTL_WAY_PRELOAD : CTL_WAY_BPF;
+}
+
+static void say_way(const struct options *opt, enum ctl_way way)
+{
+	/* with settings there is but one, as long as nobody asks for it by name */
+	if (!opt->quiet && (by_policy(opt) || opt->way != CTL_WAY_AUTO))
+		warnx("protected %sby %s", by_policy(opt) ? "as the policy says, " : "",
+		      way == CTL_WAY_BPF ? "bpf" : "preload");
 }
 
 /**
@@ -204,19 +285,22 @@ int ctl_run(int argc, char **argv)
 	};
 	struct options opt = { 0 };
 	char path[PATH_MAX];
-	const char *why;
+	enum ctl_way way;
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &opt);
 	if (ctl_find_program(opt.command[0], path)) {
 		warn("%s", opt.command[0]);
 		return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 	}
-	why = ctl_cannot_preload(path);
-	if (why) {
-		warnx("%s: %s, so its connections cannot be protected this way", path, why);
-		return EXIT_CANNOT_RUN;
-	}
-	prepare_environment(&opt);
+	way = choose(&opt, path);
+	say_way(&opt, way);
+	/* with a BPF program, too: it does not know the names that are looked up */
+	if (!ctl_cannot_preload(path))
+		prepare_environment(&opt);
+	if (way == CTL_WAY_BPF)
+		return ctl_run_within(path, opt.command,
+				      by_policy(&opt) ? IPPROTO_KSCHANNEL_POLICY :
+							IPPROTO_KSCHANNEL);
 	execv(path, opt.command);
 	warn("%s", path);
 	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;

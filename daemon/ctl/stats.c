@@ -38,6 +38,9 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_KEY_UPDATES_SENT] = { "key_updates_sent", "key updates sent" },
 	[KSC_A_STATS_KEY_UPDATES_RECEIVED] = { "key_updates_received", "key updates received" },
 	[KSC_A_STATS_CIPHERS_PARKED] = { "ciphers_parked", "ciphers of idle connections given up" },
+	[KSC_A_STATS_POLICY_PLAIN] = { "policy_plain", "connections left plain by policy" },
+	[KSC_A_STATS_POLICY_FALLBACKS] = { "policy_fallbacks", "  of these rather not" },
+	[KSC_A_STATS_POLICY_REFUSED] = { "policy_refused", "connections refused without a policy" },
 };
 
 /**

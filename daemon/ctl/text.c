@@ -206,12 +206,14 @@ struct ctl_table *ctl_table_new(size_t columns)
 
 /**
  * ctl_table_free() - end a table
- * @table: the table
+ * @table: the table, or NULL
  */
 void ctl_table_free(struct ctl_table *table)
 {
-	size_t rows = table->count / table->columns;
+	size_t rows = table ? table->count / table->columns : 0;
 
+	if (!table)
+		return;
 	for (size_t i = 0; i < table->count; i++)
 		free(table->cells[i]);
 	for (size_t i = 0; i < rows; i++)

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kschannelctl audit: TCP connections that the policy would have protected, and that are
+ * not: made before there was a policy, or past the ways that give their sockets to us.
+ */
+#include <err.h>
+#include <errno.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <pwd.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "policy.h"
+
+#define LISTEN		10
+/* connecting, connected and half closed: 1 to 4, and waiting for the application's close */
+#define STATES		(1U << 1 | 1U << 2 | 1U << 3 | 1U << 4 | 1U << 5 | 1U << 8)
+
+/**
+ * struct connection - a TCP socket
+ * @flow: it
+ * @cgroup: the id of its cgroup, 0 if unknown
+ * @inode: of its file
+ */
+struct connection {
+	struct ctl_flow flow;
+	uint64_t cgroup;
+	uint64_t inode;
+};
+
+/**
+ * struct audit - what is put together
+ * @list: the connections
+ * @n: how many
+ * @listening: by port, whether somebody listens there
+ * @inodes: search.h's tree of those that are protected
+ */
+struct audit {
+	struct connection *list;
+	size_t n;
+	bool listening[UINT16_MAX + 1];
+	void *inodes;
+};
+
+/* ---- what TCP has ---- */
+
+static void take_address(union ctl_address *addr, uint8_t family, const __be32 *host, __be16 port)
+{
+	addr->sa.sa_family = family;
+	if (family == AF_INET) {
+		memcpy(&addr->in.sin_addr, host, sizeof(addr->in.sin_addr));
+		addr->in.sin_port = port;
+	} else {
+		memcpy(&addr->in6.sin6_addr, host, sizeof(addr->in6.sin6_addr));
+		addr->in6.sin6_port = port;
+	}
+}
+
+static uint32_t group_of(uint32_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	return pw ? pw->pw_gid : UINT32_MAX;
+}
+
+static int on_socket(struct nl_msg *msg, void *arg)
+{
+	const struct inet_diag_msg *diag = nlmsg_data(nlmsg_hdr(msg));
+	struct nlattr *tb[INET_DIAG_MAX + 1];
+	struct audit *audit = arg;
+	struct connection *c;
+
+	if (nlmsg_parse(nlmsg_hdr(msg), sizeof(*diag), tb, INET_DIAG_MAX, NULL) < 0)
+		return NL_SKIP;
+	if (diag->idiag_state == LISTEN) {
+		audit->listening[ntohs(diag->id.idiag_sport)] = true;
+		return NL_OK;
+	}
+	audit->list = ctl_alloc(reallocarray(audit->list, audit->n + 1, sizeof(*c)));
+	c = &audit->list[audit->n++];
+	memset(c, 0, sizeof(*c));
+	take_address(&c->flow.local, diag->idiag_family, diag->id.idiag_src,
+		     diag->id.idiag_sport);
+	take_address(&c->flow.peer, diag->idiag_family, diag->id.idiag_dst, diag->id.idiag_dport);
+	c->flow.uid = diag->idiag_uid;
+	/* TCP does not tell the socket's group */
+	c->flow.gid = group_of(diag->idiag_uid);
+	c->inode = diag->idiag_inode;
+	if (tb[INET_DIAG_CGROUP_ID])
+		c->cgroup = nla_get_u64(tb[INET_DIAG_CGROUP_ID]);
+	return NL_OK;
+}
+
+static int ask_tcp(struct nl_sock *sk, uint8_t family)
+{
+	const struct inet_diag_req_v2 req = {
+		.sdiag_family = family,
+		.sdiag_protocol = IPPROTO_TCP,
+		.idiag_states = STATES | 1U << LISTEN,
+	};
+	int ret = nl_send_simple(sk, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, (void *)&req, sizeof(req));
+
+	return ret < 0 ? ret : nl_recvmsgs_default(sk);
+}
+
+static int list_tcp(struct audit *audit)
+{
+	struct nl_sock *sk = ctl_alloc(nl_socket_alloc());
+	int ret = nl_connect(sk, NETLINK_SOCK_DIAG);
+
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_socket, audit);
+	if (ret >= 0)
+		ret = ask_tcp(sk, AF_INET);
+	if (ret >= 0)
+		ret = ask_tcp(sk, AF_INET6);
+	nl_socket_free(sk);
+	if (ret < 0)
+		warnx("TCP's sockets cannot be listed: %s", nl_geterror(ret));
+	return ret < 0 ? -1 : 0;
+}
+
+/* ---- what is protected ---- */
+
+static int by_number(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void on_protected(struct nlattr **tb, void *arg)
+{
+	struct audit *audit = arg;
+	uint32_t phase = tb[KSC_A_SOCK_PHASE] ? nla_get_u32(tb[KSC_A_SOCK_PHASE]) :
+						KSC_PHASE_CLOSED;
+	uint64_t *inode;
+
+	/* what was left to TCP, or has gone back to it, is in phase closed */
+	if (phase == KSC_PHASE_CLOSED || !tb[KSC_A_SOCK_INODE])
+		return;
+	inode = ctl_alloc(malloc(sizeof(*inode)));
+	*inode = nla_get_u64(tb[KSC_A_SOCK_INODE]);
+	if (*(uint64_t **)ctl_alloc(tsearch(inode, &audit->inodes, by_number)) != inode)
+		free(inode);
+}
+
+static int list_protected(struct audit *audit)
+{
+	static struct nla_policy policy[KSC_A_SOCK_MAX + 1] = {
+		[KSC_A_SOCK_INODE] = { .type = NLA_U64 },
+		[KSC_A_SOCK_PHASE] = { .type = NLA_U32 },
+	};
+	/* a dump that is read again adds nothing wrong */
+	const struct ctl_request req = {
+		.cmd = KSC_CMD_SOCK_GET,
+		.flags = NLM_F_DUMP,
+		.maxattr = KSC_A_SOCK_MAX,
+		.policy = policy,
+		.reply = on_protected,
+		.arg = audit,
+	};
+
+	return ctl_request(&req);
+}
+
+/* ---- cgroups: of an id, those above it ---- */
+
+/* nftw() hands nothing on */
+static struct audit *walked;
+/* The ids of the directories from the root to the one that is visited */
+static uint64_t above[CTL_MAX_CGROUPS];
+
+static int on_cgroup(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)path;
+	if (type != FTW_D || at->level >= CTL_MAX_CGROUPS)
+		return 0;
+	above[at->level] = st->st_ino;
+	for (size_t i = 0; i < walked->n; i++) {
+		struct connection *c = &walked->list[i];
+
+		if (c->cgroup != st->st_ino)
+			continue;
+		c->flow.n_cgroups = (size_t)at->level + 1;
+		memcpy(c->flow.cgroups, above, c->flow.n_cgroups * sizeof(above[0]));
+	}
+	return 0;
+}
+
+static void find_cgroups(struct audit *audit)
+{
+	walked = audit;
+	nftw(CTL_CGROUPS, on_cgroup, 16, FTW_PHYS | FTW_MOUNT);
+}
+
+/* ---- both together ---- */
+
+static char *address_text(const union ctl_address *addr)
+{
+	char buf[sizeof(struct nlattr) + sizeof(*addr)];
+	struct nlattr *attr = (struct nlattr *)buf;
+
+	attr->nla_type = 0;
+	attr->nla_len = sizeof(buf);
+	memcpy(nla_data(attr), addr, sizeof(*addr));
+	return ctl_address(attr);
+}
+
+static const char *direction_name(const struct connection *c)
+{
+	return c->flow.direction == KSC_RULE_DIRECTION_ACCEPT ? "accept" : "connect";
+}
+
+static void add_row(struct ctl_table *table, const struct connection *c,
+		    const struct ctl_match *match)
+{
+	ctl_table_add(table, ctl_escape(match->name));
+	ctl_table_addf(table, "%s", ctl_action_name(match->action));
+	ctl_table_addf(table, "%s", direction_name(c));
+	ctl_table_add(table, address_text(&c->flow.local));
+	ctl_table_add(table, address_text(&c->flow.peer));
+	ctl_table_addf(table, "%" PRIu32, c->flow.uid);
+	ctl_table_addf(table, "%" PRIu64, c->inode);
+}
+
+static void add_object(struct json_object *array, const struct connection *c,
+		       const struct ctl_match *match)
+{
+	struct json_object *object = ctl_alloc(json_object_new_object());
+	char *local = address_text(&c->flow.local), *peer = address_text(&c->flow.peer);
+
+	json_object_object_add(object, "rule", json_object_new_string(match->name));
+	json_object_object_add(object, "action",
+			       json_object_new_string(ctl_action_name(match->action)));
+	json_object_object_add(object, "direction", json_object_new_string(direction_name(c)));
+	json_object_object_add(object, "local", json_object_new_string(local));
+	json_object_object_add(object, "peer", json_object_new_string(peer));
+	json_object_object_add(object, "uid", json_object_new_int64(c->flow.uid));
+	json_object_object_add(object, "inode", json_object_new_uint64(c->inode));
+	json_object_array_add(array, object);
+	free(local);
+	free(peer);
+}
+
+/* Whether it is one that should be protected; -1 after a complaint. */
+static int is_found(const struct audit *audit, struct connection *c, struct ctl_match *match)
+{
+	const in_port_t port = c->flow.local.sa.sa_family == AF_INET ?
+			       c->flow.local.in.sin_port : c->flow.local.in6.sin6_port;
+
+	if (tfind(&c->inode, &audit->inodes, by_number))
+		return 0;
+	/* nobody tells who began it: a port where somebody listens is a service's */
+	c->flow.direction = audit->listening[ntohs(port)] ? KSC_RULE_DIRECTION_ACCEPT :
+							    KSC_RULE_DIRECTION_CONNECT;
+	if (ctl_policy_match(&c->flow, match))
+		return -1;
+	return match->found && match->action != KSC_RULE_ACTION_NEVER;
+}
+
+static int report(struct audit *audit, bool as_json)
+{
+	static const char *const headings[] = {
+		"RULE", "ACTION", "DIRECTION", "LOCAL", "PEER", "UID", "INODE"
+	};
+	struct json_object *array = as_json ? ctl_alloc(json_object_new_array()) : NULL;
+	struct ctl_table *table = ctl_table_new(ARRAY_SIZE(headings));
+	int found = 0, ret = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(headings); i++)
+		ctl_table_addf(table, "%s", headings[i]);
+	for (size_t i = 0; i < audit->n && ret >= 0; i++) {
+		struct ctl_match match;
+
+		ret = is_found(audit, &audit->list[i], &match);
+		if (ret <= 0)
+			continue;
+		found++;
+		if (as_json)
+			add_object(array, &audit->list[i], &match);
+		else
+			add_row(table, &audit->list[i], &match);
+	}
+	if (ret >= 0 && as_json)
+		ctl_print_json(json_object_get(array));
+	else if (ret >= 0 && found)
+		ctl_table_print(table, "lllllrr");
+	json_object_put(array);
+	ctl_table_free(table);
+	if (ret < 0)
+		return 2;
+	return found ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/**
+ * ctl_audit() - the command "audit"
+ * @argc: number of arguments
+ * @argv: the arguments
+ * Return: exit status: 0 if there is none, 1 if there is, 2 if that is not known
+ */
+int ctl_audit(int argc, char **argv)
+{
+	bool json = ctl_parse_output(argc, argv,
+				     "List the TCP connections of this network namespace that the "
+				     "policy would have protected, and that are not.");
+	struct audit *audit = ctl_alloc(calloc(1, sizeof(*audit)));
+	int ret = 2;
+
+	if (!list_tcp(audit) && !list_protected(audit)) {
+		find_cgroups(audit);
+		ret = report(audit, json);
+	}
+	tdestroy(audit->inodes, free);
+	free(audit->list);
+	free(audit);
+	return ret;
+}

@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kschannelctl policy: the rules that the kernel goes by, and which one a connection meets. */
+#include <argp.h>
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <netlink/msg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "policy.h"
+
+
+enum { OPTION_CONNECT = 256, OPTION_ACCEPT, OPTION_FROM, OPTION_UID, OPTION_GID, OPTION_CGROUP };
+
+static const char *const headings[] = {
+	"NUMBER", "NAME", "ACTION", "DIRECTION", "LOCAL", "REMOTE", "UID", "GID", "CGROUP"
+};
+
+/**
+ * struct policy - what was asked and answered
+ * @flow: the connection asked about, or NULL
+ * @loaded: there is a policy
+ * @generation: its number
+ * @found: there is a rule
+ * @table: rules for people, or NULL
+ * @json: rules as objects, or NULL
+ */
+struct policy {
+	const struct ctl_flow *flow;
+	bool loaded;
+	uint64_t generation;
+	bool found;
+	struct ctl_table *table;
+	struct json_object *json;
+};
+
+static struct nla_policy policy_attrs[KSC_A_POLICY_MAX + 1] = {
+	[KSC_A_POLICY_GENERATION] = { .type = NLA_U64 },
+	[KSC_A_POLICY_COUNT] = { .type = NLA_U32 },
+	[KSC_A_POLICY_RULE] = { .type = NLA_NESTED },
+};
+
+static struct nla_policy rule_attrs[KSC_A_RULE_MAX + 1] = {
+	[KSC_A_RULE_NAME] = { .type = NLA_STRING },
+	[KSC_A_RULE_NUMBER] = { .type = NLA_U32 },
+	[KSC_A_RULE_ACTION] = { .type = NLA_U32 },
+	[KSC_A_RULE_DIRECTIONS] = { .type = NLA_U32 },
+	[KSC_A_RULE_LOCAL] = { .minlen = 4, .maxlen = 16 },
+	[KSC_A_RULE_LOCAL_LEN] = { .type = NLA_U8 },
+	[KSC_A_RULE_REMOTE] = { .minlen = 4, .maxlen = 16 },
+	[KSC_A_RULE_REMOTE_LEN] = { .type = NLA_U8 },
+	[KSC_A_RULE_LOCAL_PORT_MIN] = { .type = NLA_U16 },
+	[KSC_A_RULE_LOCAL_PORT_MAX] = { .type = NLA_U16 },
+	[KSC_A_RULE_REMOTE_PORT_MIN] = { .type = NLA_U16 },
+	[KSC_A_RULE_REMOTE_PORT_MAX] = { .type = NLA_U16 },
+	[KSC_A_RULE_UID_MIN] = { .type = NLA_U32 },
+	[KSC_A_RULE_UID_MAX] = { .type = NLA_U32 },
+	[KSC_A_RULE_GID_MIN] = { .type = NLA_U32 },
+	[KSC_A_RULE_GID_MAX] = { .type = NLA_U32 },
+	[KSC_A_RULE_CGROUP] = { .type = NLA_U64 },
+};
+
+/* ---- a rule in words ---- */
+
+static char *range_text(struct nlattr *min, struct nlattr *max, bool port)
+{
+	uint32_t a, b;
+	char *text;
+	int len;
+
+	if (!min || !max)
+		return ctl_alloc(strdup("*"));
+	a = port ? nla_get_u16(min) : nla_get_u32(min);
+	b = port ? nla_get_u16(max) : nla_get_u32(max);
+	len = a == b ? asprintf(&text, "%" PRIu32, a) :
+		       asprintf(&text, "%" PRIu32 "-%" PRIu32, a, b);
+	return ctl_alloc(len < 0 ? NULL : text);
+}
+
+/* "10.0.0.0/8 port 5432", the parts that are given */
+static char *end_text(struct nlattr *addr, struct nlattr *len, struct nlattr *min,
+		      struct nlattr *max)
+{
+	char host[INET6_ADDRSTRLEN] = "*", bits[8] = "";
+	char *ports = range_text(min, max, true), *text;
+	bool any = !strcmp(ports, "*");
+	int n;
+
+	if (addr && (nla_len(addr) == 4 || nla_len(addr) == 16)) {
+		inet_ntop(nla_len(addr) == 4 ? AF_INET : AF_INET6, nla_data(addr), host,
+			  sizeof(host));
+		snprintf(bits, sizeof(bits), "/%u", len ? nla_get_u8(len) : 0U);
+	}
+	n = asprintf(&text, "%s%s%s%s", host, bits, any ? "" : " port ", any ? "" : ports);
+	free(ports);
+	return ctl_alloc(n < 0 ? NULL : text);
+}
+
+/**
+ * ctl_action_name() - what an action is called
+ * @action: enum ksc_rule_action
+ * Return: its name
+ */
+const char *ctl_action_name(uint32_t action)
+{
+	static const char *const names[] = {
+		[KSC_RULE_ACTION_REQUIRE] = "require",
+		[KSC_RULE_ACTION_PREFER] = "prefer",
+		[KSC_RULE_ACTION_NEVER] = "never",
+	};
+
+	return action < ARRAY_SIZE(names) ? names[action] : "?";
+}
+
+static const char *direction_name(struct nlattr *attr)
+{
+	switch (attr ? nla_get_u32(attr) : 0) {
+	case KSC_RULE_DIRECTION_CONNECT:
+		return "connect";
+	case KSC_RULE_DIRECTION_ACCEPT:
+		return "accept";
+	default:
+		return "both";
+	}
+}
+
+/**
+ * struct words - a rule, put in words
+ * @text: by heading
+ */
+struct words {
+	char *text[ARRAY_SIZE(headings)];
+};
+
+static void to_words(struct nlattr **tb, struct words *w)
+{
+	char *cgroup = NULL;
+	int len = 0;
+
+	memset(w, 0, sizeof(*w));
+	if (asprintf(&w->text[0], "%" PRIu32,
+		     tb[KSC_A_RULE_NUMBER] ? nla_get_u32(tb[KSC_A_RULE_NUMBER]) : 0) < 0)
+		w->text[0] = NULL;
+	w->text[1] = ctl_escape(tb[KSC_A_RULE_NAME] ? nla_get_string(tb[KSC_A_RULE_NAME]) : "?");
+	w->text[2] = strdup(ctl_action_name(tb[KSC_A_RULE_ACTION] ?
+						  nla_get_u32(tb[KSC_A_RULE_ACTION]) : UINT32_MAX));
+	w->text[3] = strdup(direction_name(tb[KSC_A_RULE_DIRECTIONS]));
+	w->text[4] = end_text(tb[KSC_A_RULE_LOCAL], tb[KSC_A_RULE_LOCAL_LEN],
+			      tb[KSC_A_RULE_LOCAL_PORT_MIN], tb[KSC_A_RULE_LOCAL_PORT_MAX]);
+	w->text[5] = end_text(tb[KSC_A_RULE_REMOTE], tb[KSC_A_RULE_REMOTE_LEN],
+			      tb[KSC_A_RULE_REMOTE_PORT_MIN], tb[KSC_A_RULE_REMOTE_PORT_MAX]);
+	w->text[6] = range_text(tb[KSC_A_RULE_UID_MIN], tb[KSC_A_RULE_UID_MAX], false);
+	w->text[7] = range_text(tb[KSC_A_RULE_GID_MIN], tb[KSC_A_RULE_GID_MAX], false);
+	if (tb[KSC_A_RULE_CGROUP])
+		len = asprintf(&cgroup, "%" PRIu64, nla_get_u64(tb[KSC_A_RULE_CGROUP]));
+	else
+		cgroup = strdup("*");
+	w->text[8] = len < 0 ? NULL : cgroup;
+	for (size_t i = 0; i < ARRAY_SIZE(headings); i++)
+		ctl_alloc(w->text[i]);
+}
+
+static void add_words(struct policy *policy, struct words *w)
+{
+	struct json_object *object;
+
+	if (policy->table) {
+		for (size_t i = 0; i < ARRAY_SIZE(headings); i++)
+			ctl_table_add(policy->table, w->text[i]);
+		return;
+	}
+	object = ctl_alloc(json_object_new_object());
+	for (size_t i = 0; i < ARRAY_SIZE(headings); i++) {
+		char name[16];
+
+		for (size_t k = 0; k <= strlen(headings[i]); k++)
+			name[k] = (char)(headings[i][k] | (headings[i][k] ? 0x20 : 0));
+		json_object_object_add(object, name, i ? json_object_new_string(w->text[i]) :
+			json_object_new_int64(strtoll(w->text[i], NULL, 10)));
+		free(w->text[i]);
+	}
+	json_object_array_add(policy->json, object);
+}
+
+static void on_policy(struct nlattr **tb, void *arg)
+{
+	struct nlattr *rule[KSC_A_RULE_MAX + 1];
+	struct policy *policy = arg;
+	struct words w;
+
+	if (tb[KSC_A_POLICY_GENERATION]) {
+		policy->loaded = true;
+		policy->generation = nla_get_u64(tb[KSC_A_POLICY_GENERATION]);
+	}
+	if (!tb[KSC_A_POLICY_RULE] ||
+	    nla_parse_nested(rule, KSC_A_RULE_MAX, tb[KSC_A_POLICY_RULE], rule_attrs) < 0)
+		return;
+	policy->found = true;
+	to_words(rule, &w);
+	add_words(policy, &w);
+}
+
+/* ---- what is asked ---- */
+
+/* A dump that has changed is read again from its start. */
+static void on_restart(void *arg)
+{
+	struct policy *policy = arg;
+	bool as_json = policy->json;
+
+	ctl_table_free(policy->table);
+	json_object_put(policy->json);
+	*policy = (struct policy){ .flow = policy->flow };
+	if (as_json) {
+		policy->json = ctl_alloc(json_object_new_array());
+		return;
+	}
+	policy->table = ctl_table_new(ARRAY_SIZE(headings));
+	for (size_t i = 0; i < ARRAY_SIZE(headings); i++)
+		ctl_table_addf(policy->table, "%s", headings[i]);
+}
+
+static int print_policy(const struct policy *policy)
+{
+	struct json_object *object;
+	char generation[24];
+
+	if (policy->table) {
+		if (!policy->loaded)
+			puts("No policy is loaded.");
+		else if (!policy->found)
+			puts("No rule.");
+		else
+			ctl_table_print(policy->table, "rllllllll");
+		return EXIT_SUCCESS;
+	}
+	object = ctl_alloc(json_object_new_object());
+	snprintf(generation, sizeof(generation), "%016" PRIx64, policy->generation);
+	if (policy->loaded)
+		json_object_object_add(object, "generation", json_object_new_string(generation));
+	json_object_object_add(object, "rules", json_object_get(policy->json));
+	return ctl_print_json(object);
+}
+
+static int ask(struct ctl_request *req, const struct ctl_flow *flow, bool as_json)
+{
+	struct policy policy = {
+		.flow = flow,
+		.json = as_json ? ctl_alloc(json_object_new_array()) : NULL,
+	};
+	int ret;
+
+	req->maxattr = KSC_A_POLICY_MAX;
+	req->policy = policy_attrs;
+	req->restart = on_restart;
+	req->reply = on_policy;
+	req->arg = &policy;
+	ret = ctl_request(req) ? EXIT_FAILURE : print_policy(&policy);
+	ctl_table_free(policy.table);
+	json_object_put(policy.json);
+	return ret;
+}
+
+/* ---- a connection to try ---- */
+
+/**
+ * struct trial - the command line of "policy test"
+ * @flow: the connection
+ * @from: the other end, if it was given
+ * @json: print JSON
+ */
+struct trial {
+	struct ctl_flow flow;
+	union ctl_address from;
+	bool json;
+};
+
+static const struct argp_option test_options[] = {
+	{ "connect", OPTION_CONNECT, "ADDRESS:PORT", 0, "A connection that we make to there", 0 },
+	{ "accept", OPTION_ACCEPT, "ADDRESS:PORT", 0, "A connection that we take there", 0 },
+	{ "from", OPTION_FROM, "ADDRESS:PORT", 0, "The other end; 127.0.0.1:0 or [::1]:0 without",
+	  0 },
+	{ "uid", OPTION_UID, "N", 0, "Owner of the socket; yourself without", 0 },
+	{ "gid", OPTION_GID, "N", 0, "Owner's group", 0 },
+	{ "cgroup", OPTION_CGROUP, "PATH", 0, "The cgroup, as /system.slice/x.service", 0 },
+	{ "json", 'j', NULL, 0, "Print JSON", 0 },
+	{ 0 },
+};
+
+/* "1.2.3.4:5" or "[::1]:5" */
+static bool parse_address(const char *text, union ctl_address *addr)
+{
+	const char *colon = strrchr(text, ':');
+	char host[INET6_ADDRSTRLEN];
+	unsigned long port;
+	bool bracket;
+	size_t len;
+	char *end;
+
+	if (!colon || colon == text || colon[1] < '0' || colon[1] > '9')
+		return false;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end || port > UINT16_MAX)
+		return false;
+	len = (size_t)(colon - text);
+	bracket = text[0] == '[' && colon[-1] == ']';
+	if (bracket) {
+		text++;
+		len -= 2;
+	}
+	if (len >= sizeof(host))
+		return false;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	memset(addr, 0, sizeof(*addr));
+	if (inet_pton(AF_INET, host, &addr->in.sin_addr) == 1) {
+		addr->sa.sa_family = AF_INET;
+		addr->in.sin_port = htons((uint16_t)port);
+		return !bracket;
+	}
+	addr->sa.sa_family = AF_INET6;
+	addr->in6.sin6_port = htons((uint16_t)port);
+	return inet_pton(AF_INET6, host, &addr->in6.sin6_addr) == 1;
+}
+
+static uint32_t parse_number(const char *text, struct argp_state *state)
+{
+	uint64_t n;
+
+	if (!ctl_parse_id(text, &n) || n > UINT32_MAX)
+		argp_error(state, "\"%s\" is no number of an account or group", text);
+	return (uint32_t)n;
+}
+
+/* The cgroup itself and all above it, whose directories' numbers are theirs. */
+static void find_cgroups(struct ctl_flow *flow, const char *path, struct argp_state *state)
+{
+	char full[4096];
+	struct stat st;
+	int len = snprintf(full, sizeof(full), "%s%s", CTL_CGROUPS, path);
+
+	if (path[0] != '/' || len >= (int)sizeof(full))
+		argp_error(state, "\"%s\" is no path of a cgroup", path);
+	while (flow->n_cgroups < CTL_MAX_CGROUPS && strlen(full) >= strlen(CTL_CGROUPS)) {
+		if (stat(full, &st))
+			argp_failure(state, EXIT_FAILURE, errno, "%s", full);
+		flow->cgroups[flow->n_cgroups++] = st.st_ino;
+		*strrchr(full, '/') = '\0';
+	}
+}
+
+static void parse_end(const char *arg, union ctl_address *addr, struct argp_state *state)
+{
+	if (!parse_address(arg, addr))
+		argp_error(state, "\"%s\" is no ADDRESS:PORT", arg);
+}
+
+static void parse_direction(struct trial *trial, uint32_t direction, struct argp_state *state)
+{
+	if (trial->flow.direction)
+		argp_error(state, "either --connect or --accept, please");
+	trial->flow.direction = direction;
+}
+
+static error_t test_parse(int key, char *arg, struct argp_state *state)
+{
+	struct trial *trial = state->input;
+	struct ctl_flow *flow = &trial->flow;
+
+	switch (key) {
+	case OPTION_CONNECT:
+		parse_direction(trial, KSC_RULE_DIRECTION_CONNECT, state);
+		parse_end(arg, &flow->peer, state);
+		return 0;
+	case OPTION_ACCEPT:
+		parse_direction(trial, KSC_RULE_DIRECTION_ACCEPT, state);
+		parse_end(arg, &flow->local, state);
+		return 0;
+	case OPTION_FROM:
+		parse_end(arg, &trial->from, state);
+		return 0;
+	case OPTION_UID:
+		flow->uid = parse_number(arg, state);
+		return 0;
+	case OPTION_GID:
+		flow->gid = parse_number(arg, state);
+		return 0;
+	case OPTION_CGROUP:
+		find_cgroups(flow, arg, state);
+		return 0;
+	case 'j':
+		trial->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "too many arguments");
+		return EINVAL;
+	case ARGP_KEY_END:
+		if (!flow->direction)
+			argp_error(state, "which connection? --connect or --accept");
+		if (flow->direction == KSC_RULE_DIRECTION_CONNECT)
+			flow->local = trial->from;
+		else
+			flow->peer = trial->from;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* The end that was not given: a loopback address of the other's family. */
+static void fill_in(union ctl_address *addr, const union ctl_address *other)
+{
+	if (addr->sa.sa_family != AF_UNSPEC)
+		return;
+	addr->sa.sa_family = other->sa.sa_family;
+	if (addr->sa.sa_family == AF_INET)
+		addr->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		addr->in6.sin6_addr = in6addr_loopback;
+}
+
+static int put_address(struct nl_msg *msg, int attr, const union ctl_address *addr)
+{
+	return nla_put(msg, attr, addr->sa.sa_family == AF_INET ? sizeof(addr->in) :
+								 sizeof(addr->in6), addr);
+}
+
+static int put_flow(struct nl_msg *msg, const struct ctl_flow *flow)
+{
+	if (nla_put_u32(msg, KSC_A_POLICY_DIRECTION, flow->direction) ||
+	    put_address(msg, KSC_A_POLICY_LOCAL, &flow->local) ||
+	    put_address(msg, KSC_A_POLICY_PEER, &flow->peer) ||
+	    nla_put_u32(msg, KSC_A_POLICY_UID, flow->uid) ||
+	    nla_put_u32(msg, KSC_A_POLICY_GID, flow->gid))
+		return -1;
+	return nla_put(msg, KSC_A_POLICY_CGROUPS,
+		       (int)(flow->n_cgroups * sizeof(flow->cgroups[0])), flow->cgroups);
+}
+
+static int fill_policy(struct nl_msg *msg, void *arg)
+{
+	const struct policy *policy = arg;
+
+	return put_flow(msg, policy->flow);
+}
+
+/**
+ * struct question - which rule a connection falls under
+ * @flow: the connection
+ * @match: the answer
+ */
+struct question {
+	const struct ctl_flow *flow;
+	struct ctl_match *match;
+};
+
+static int fill_question(struct nl_msg *msg, void *arg)
+{
+	const struct question *question = arg;
+
+	return put_flow(msg, question->flow);
+}
+
+static void on_match(struct nlattr **tb, void *arg)
+{
+	const struct question *question = arg;
+	struct nlattr *rule[KSC_A_RULE_MAX + 1];
+	struct ctl_match *match = question->match;
+
+	match->loaded = tb[KSC_A_POLICY_GENERATION];
+	if (!tb[KSC_A_POLICY_RULE] ||
+	    nla_parse_nested(rule, KSC_A_RULE_MAX, tb[KSC_A_POLICY_RULE], rule_attrs) < 0 ||
+	    !rule[KSC_A_RULE_ACTION])
+		return;
+	match->found = true;
+	match->action = (enum ksc_rule_action)nla_get_u32(rule[KSC_A_RULE_ACTION]);
+	if (rule[KSC_A_RULE_NAME])
+		nla_strlcpy(match->name, rule[KSC_A_RULE_NAME], sizeof(match->name));
+}
+
+/**
+ * ctl_policy_match() - ask the kernel which rule a connection falls under
+ * @flow: the connection, with both ends
+ * @match: filled in
+ * Return: 0, or -1 after a complaint
+ */
+int ctl_policy_match(const struct ctl_flow *flow, struct ctl_match *match)
+{
+	struct question question = { .flow = flow, .match = match };
+	const struct ctl_request req = {
+		.cmd = KSC_CMD_POLICY_TEST,
+		.fill = fill_question,
+		.maxattr = KSC_A_POLICY_MAX,
+		.policy = policy_attrs,
+		.reply = on_match,
+		.arg = &question,
+	};
+
+	memset(match, 0, sizeof(*match));
+	return ctl_request(&req);
+}
+
+static int policy_test(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = test_options,
+		.parser = test_parse,
+		.doc = "Ask the kernel which rule a connection would fall under.",
+	};
+	struct ctl_request req = { .cmd = KSC_CMD_POLICY_TEST, .fill = fill_policy };
+	struct trial trial = { .flow = { .uid = getuid(), .gid = getgid() } };
+
+	argp_parse(&argp, argc, argv, 0, NULL, &trial);
+	fill_in(&trial.flow.local, &trial.flow.peer);
+	fill_in(&trial.flow.peer, &trial.flow.local);
+	return ask(&req, &trial.flow, trial.json);
+}
+
+/**
+ * ctl_policy() - the command "policy"
+ * @argc: number of arguments
+ * @argv: the arguments
+ * Return: exit status
+ */
+int ctl_policy(int argc, char **argv)
+{
+	struct ctl_request req = { .cmd = KSC_CMD_POLICY_GET, .flags = NLM_F_DUMP };
+	char *name;
+	bool json;
+
+	if (argc > 1 && !strcmp(argv[1], "test")) {
+		name = argv[0];
+		if (asprintf(&argv[1], "%s test", name) < 0)
+			errx(EXIT_FAILURE, "out of memory");
+		return policy_test(argc - 1, argv + 1);
+	}
+	json = ctl_parse_output(argc, argv,
+				"Show the rules that the kernel goes by in this network namespace. "
+				"\"policy test\" tells which one a connection would fall under.");
+	return ask(&req, NULL, json);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* policy.c: asking the kernel about its policy. */
+#ifndef KSC_CTL_POLICY_H
+#define KSC_CTL_POLICY_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/kschannel.h>
+
+#define CTL_MAX_CGROUPS	64
+
+/**
+ * union ctl_address - an address and a port
+ * @sa: for the family
+ * @in: IPv4
+ * @in6: IPv6
+ */
+union ctl_address {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+/**
+ * struct ctl_flow - a connection, as rules see it
+ * @direction: enum ksc_rule_direction, 0 if nothing was said
+ * @peer: the peer
+ * @local: our end
+ * @uid: owner
+ * @gid: owner's group
+ * @cgroups: ids of the cgroup and of those above it
+ * @n_cgroups: how many
+ */
+struct ctl_flow {
+	uint32_t direction;
+	union ctl_address peer;
+	union ctl_address local;
+	uint32_t uid;
+	uint32_t gid;
+	uint64_t cgroups[CTL_MAX_CGROUPS];
+	size_t n_cgroups;
+};
+
+/**
+ * struct ctl_match - the rule that one falls under
+ * @loaded: there is a policy
+ * @found: there is a rule
+ * @action: its action
+ * @name: its name
+ */
+struct ctl_match {
+	bool loaded;
+	bool found;
+	enum ksc_rule_action action;
+	char name[KSC_MAX_RULE_NAME + 1];
+};
+
+int ctl_policy_match(const struct ctl_flow *flow, struct ctl_match *match);
+const char *ctl_action_name(uint32_t action);
+
+#endif /* KSC_CTL_POLICY_H */

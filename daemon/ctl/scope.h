@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Cgroups whose TCP sockets are ours, by a BPF program. */
+#ifndef KSC_CTL_SCOPE_H
+#define KSC_CTL_SCOPE_H
+
+#include <limits.h>
+#include <stdint.h>
+
+const char *ctl_cannot_scope(void);
+int ctl_scope_add(const char *cgroup, uint32_t protocol, uint64_t *id);
+void ctl_scope_remove(uint64_t id);
+int ctl_own_cgroup(char path[PATH_MAX]);
+
+#endif /* KSC_CTL_SCOPE_H */

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kschannelctl enable, disable, attach: services of systemd, with their connections protected. */
+#include <argp.h>
+#include <ctype.h>
+#include <dlfcn.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "program.h"
+#include "run.h"
+#include "scope.h"
+#include "../preload/env.h"
+
+#define DROP_IN "kschannel.conf"
+#define SUFFIX ".service"
+#define DEFAULT_DIRECTORY "/etc/systemd/system"
+/* systemd's own limit */
+#define MAX_UNIT 255
+
+/**
+ * struct unit_options - what the command line says
+ * @way: how to get hold of the service's sockets
+ * @directory: where systemd looks for drop-ins
+ * @reload: tell systemd
+ * @unit: the service, with its suffix
+ */
+struct unit_options {
+	enum ctl_way way;
+	const char *directory;
+	bool reload;
+	char unit[MAX_UNIT + 1];
+};
+
+enum { OPT_WAY = 256, OPT_DIRECTORY, OPT_NO_RELOAD };
+
+static const struct argp_option enable_options[] = {
+	{ "way", OPT_WAY, "auto|preload|bpf", 0,
+	  "How to get hold of the service's sockets (default: the best that there is)", 0 },
+	{ "directory", OPT_DIRECTORY, "DIR", 0, "Where to write (default: " DEFAULT_DIRECTORY ")",
+	  0 },
+	{ "no-reload", OPT_NO_RELOAD, NULL, 0, "Do not tell systemd", 0 },
+	{ 0 },
+};
+
+/* without --way */
+static const struct argp_option *const disable_options = enable_options + 1;
+
+extern char **environ;
+
+static bool is_unit_name(const char *name)
+{
+	static const char others[] = ":-_.\\@";
+	const char *p = name;
+
+	while (*p && (isalnum((unsigned char)*p) || strchr(others, *p)))
+		p++;
+	return *name && *name != '.' && !*p;
+}
+
+static void parse_unit(struct unit_options *opt, const char *name, struct argp_state *state)
+{
+	size_t len = strlen(name), suffix = strlen(SUFFIX);
+	bool has_suffix = len > suffix && !strcmp(name + len - suffix, SUFFIX);
+
+	if (!is_unit_name(name) ||
+	    snprintf(opt->unit, sizeof(opt->unit), "%s%s", name, has_suffix ? "" : SUFFIX) >=
+		    (int)sizeof(opt->unit))
+		argp_error(state, "\"%s\" is not the name of a service", name);
+}
+
+static error_t unit_parse(int key, char *arg, struct argp_state *state)
+{
+	struct unit_options *opt = state->input;
+
+	switch (key) {
+	case OPT_WAY:
+		opt->way = ctl_parse_way(arg, state);
+		return 0;
+	case OPT_DIRECTORY:
+		opt->directory = arg;
+		return 0;
+	case OPT_NO_RELOAD:
+		opt->reload = false;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (opt->unit[0])
+			argp_error(state, "one service at a time");
+		parse_unit(opt, arg, state);
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which service?");
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void join(char path[PATH_MAX], const char *directory, const char *name, const char *suffix)
+{
+	if (snprintf(path, PATH_MAX, "%s/%s%s", directory, name, suffix) >= PATH_MAX)
+		errx(EXIT_FAILURE, "%s: %s", directory, strerror(ENAMETOOLONG));
+}
+
+/* Runs systemctl; its first line of output, if that is wanted. Returns its status. */
+static int systemctl(const char *const argv[], char *line, size_t size)
+{
+	posix_spawn_file_actions_t actions;
+	int pipe_fds[2], status, error;
+	FILE *output;
+	pid_t pid;
+
+	if (pipe2(pipe_fds, O_CLOEXEC))
+		err(EXIT_FAILURE, "pipe");
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
+	error = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(pipe_fds[1]);
+	if (error)
+		errx(EXIT_FAILURE, "%s: %s", argv[0], strerror(error));
+	output = fdopen(pipe_fds[0], "r");
+	if (!output || !fgets(line, (int)size, output))
+		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			err(EXIT_FAILURE, "waitpid");
+	}
+	if (output)
+		fclose(output);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static bool reload(void)
+{
+	static const char *const argv[] = { "systemctl", "daemon-reload", NULL };
+	char line[2];
+
+	return !systemctl(argv, line, sizeof(line));
+}
+
+/* A slip of the pen must not look like protection. */
+static bool is_loaded(const char *unit)
+{
+	const char *const argv[] = { "systemctl", "show", "--property=LoadState", "--value",
+				     "--", unit, NULL };
+	char line[32];
+
+	return !systemctl(argv, line, sizeof(line)) && !strcmp(line, "loaded");
+}
+
+/*
+ * The dynamic linker would say nothing where it does not preload. Returns why it will
+ * not, NULL if it will; of several commands the first counts.
+ */
+static const char *cannot_preload_service(const char *unit, char path[PATH_MAX])
+{
+	static const char before[] = "{ path=";
+	const char *const argv[] = { "systemctl", "show", "--property=ExecStart", "--value",
+				     "--", unit, NULL };
+	char line[PATH_MAX + sizeof(before)];
+	size_t len;
+
+	if (systemctl(argv, line, sizeof(line)) ||
+	    strncmp(line, before, sizeof(before) - 1) != 0)
+		return "systemd does not tell which program it runs";
+	len = strcspn(line + sizeof(before) - 1, " ;");
+	snprintf(path, PATH_MAX, "%.*s", (int)len, line + sizeof(before) - 1);
+	return ctl_cannot_preload(path);
+}
+
+/* What goes into a line that systemd reads: % and, within quotes, \ and " mean something. */
+static void put_quoted(FILE *file, const char *text)
+{
+	fputc('"', file);
+	for (; *text; text++) {
+		if (strchr("%", *text))
+			fputc('%', file);
+		else if (strchr("\\\"", *text))
+			fputc('\\', file);
+		fputc(*text, file);
+	}
+	fputc('"', file);
+}
+
+static void find_self(char self[PATH_MAX])
+{
+	ssize_t len = readlink("/proc/self/exe", self, PATH_MAX - 1);
+
+	if (len < 0)
+		err(EXIT_FAILURE, "/proc/self/exe");
+	self[len] = '\0';
+}
+
+/* A service may run nothing but what it names; the dynamic linker would go on without us. */
+static void put_preload(FILE *file, const char *self)
+{
+	char library[PATH_MAX], setting[PATH_MAX + sizeof("LD_PRELOAD=")];
+
+	ctl_find_library(library);
+	snprintf(setting, sizeof(setting), "LD_PRELOAD=%s", library);
+	fputs("Environment=", file);
+	put_quoted(file, setting);
+	fputs("\nExecPaths=-", file);
+	put_quoted(file, library);
+	fputs(" -", file);
+	put_quoted(file, self);
+	fputc('\n', file);
+}
+
+/* Within all that the service is confined by, or the service does not start. */
+static void put_check(FILE *file, const char *self)
+{
+	fputs("ExecStartPre=", file);
+	put_quoted(file, self);
+	fputs(" preloaded\n", file);
+}
+
+/*
+ * The cgroup is made anew for each start, so that each start attaches it: before the
+ * service's own commands, and as root whatever its user is.
+ */
+static void put_bpf(FILE *file, const char *self)
+{
+	fputs("ExecStartPre=+", file);
+	put_quoted(file, self);
+	fputs(" attach\n", file);
+}
+
+static void write_drop_in(FILE *file, enum ctl_way way)
+{
+	char self[PATH_MAX];
+
+	find_self(self);
+	fputs("# Written by kschannelctl enable; kschannelctl disable removes it.\n"
+	      "[Service]\n",
+	      file);
+	/* with a BPF program, too: it does not know the names that are looked up */
+	put_preload(file, self);
+	if (way == CTL_WAY_BPF)
+		put_bpf(file, self);
+	else
+		put_check(file, self);
+}
+
+/* The file is there with all that is in it, or not at all. */
+static void create(const char *directory, enum ctl_way way)
+{
+	char path[PATH_MAX], temporary[PATH_MAX];
+	FILE *file;
+	int fd;
+
+	join(path, directory, DROP_IN, "");
+	join(temporary, directory, "." DROP_IN, ".XXXXXX");
+	if (mkdir(directory, 0755) && errno != EEXIST)
+		err(EXIT_FAILURE, "%s", directory);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!file)
+		err(EXIT_FAILURE, "%s", temporary);
+	write_drop_in(file, way);
+	if (fflush(file) || ferror(file) || fchmod(fd, 0644) || fsync(fd) ||
+	    rename(temporary, path)) {
+		warn("%s", path);
+		unlink(temporary);
+		exit(EXIT_FAILURE);
+	}
+	fclose(file);
+}
+
+/* Returns whether there was one. */
+static bool delete(const char *directory)
+{
+	char path[PATH_MAX];
+
+	join(path, directory, DROP_IN, "");
+	if (unlink(path)) {
+		if (errno != ENOENT)
+			err(EXIT_FAILURE, "%s", path);
+		return false;
+	}
+	/* others may have theirs in it */
+	if (rmdir(directory) && errno != ENOTEMPTY && errno != EEXIST)
+		err(EXIT_FAILURE, "%s", directory);
+	return true;
+}
+
+static struct unit_options parse(int argc, char **argv, const struct argp_option *options,
+				 const char *doc)
+{
+	const struct argp argp = {
+		.options = options,
+		.parser = unit_parse,
+		.args_doc = "UNIT",
+		.doc = doc,
+	};
+	struct unit_options opt = { .directory = DEFAULT_DIRECTORY, .reload = true };
+
+	argp_parse(&argp, argc, argv, 0, NULL, &opt);
+	return opt;
+}
+
+static void check_service(const struct unit_options *opt)
+{
+	char path[PATH_MAX] = "";
+	const char *why = NULL;
+
+	if (!is_loaded(opt->unit))
+		errx(EXIT_FAILURE, "there is no service %s", opt->unit);
+	if (opt->way == CTL_WAY_PRELOAD)
+		why = cannot_preload_service(opt->unit, path);
+	if (why)
+		errx(EXIT_FAILURE, "%s: no way to protect it by preload: %s: %s", opt->unit, path,
+		     why);
+}
+
+/**
+ * ctl_enable() - the command "enable"
+ * @argc: number of arguments
+ * @argv: the arguments
+ * Return: exit status
+ */
+int ctl_enable(int argc, char **argv)
+{
+	struct unit_options opt = parse(argc, argv, enable_options,
+					"Have a service's TCP connections protected as the policy "
+					"says, from its next start on.");
+	const char *cannot = ctl_cannot_scope();
+	char directory[PATH_MAX];
+
+	if (opt.way == CTL_WAY_BPF && cannot)
+		errx(EXIT_FAILURE, "no way to protect it by bpf: %s", cannot);
+	if (opt.way == CTL_WAY_AUTO)
+		opt.way = cannot ? CTL_WAY_PRELOAD : CTL_WAY_BPF;
+	if (opt.reload)
+		check_service(&opt);
+	join(directory, opt.directory, opt.unit, ".d");
+	create(directory, opt.way);
+	if (opt.reload && !reload()) {
+		warnx("systemd has not read %s/" DROP_IN, directory);
+		return EXIT_FAILURE;
+	}
+	printf("%s is protected by %s from its next start on\n", opt.unit,
+	       opt.way == CTL_WAY_BPF ? "bpf" : "preload");
+	return EXIT_SUCCESS;
+}
+
+/**
+ * ctl_disable() - the command "disable"
+ * @argc: number of arguments
+ * @argv: the arguments
+ * Return: exit status
+ */
+int ctl_disable(int argc, char **argv)
+{
+	struct unit_options opt = parse(argc, argv, disable_options,
+					"Undo \"enable\", from the service's next start on.");
+	char directory[PATH_MAX];
+
+	join(directory, opt.directory, opt.unit, ".d");
+	if (!delete(directory)) {
+		warnx("%s was not enabled", opt.unit);
+		return EXIT_FAILURE;
+	}
+	if (opt.reload && !reload()) {
+		warnx("systemd has not seen that %s is disabled", opt.unit);
+		return EXIT_FAILURE;
+	}
+	printf("%s is not protected any more from its next start on\n", opt.unit);
+	return EXIT_SUCCESS;
+}
+
+static error_t no_arguments(int key, char *arg, struct argp_state *state)
+{
+	if (key == ARGP_KEY_ARG)
+		argp_error(state, "no argument is wanted: %s", arg);
+	return ARGP_ERR_UNKNOWN;
+}
+
+/**
+ * ctl_preloaded() - the command "preloaded"
+ * @argc: number of arguments
+ * @argv: the arguments
+ * Return: exit status
+ */
+int ctl_preloaded(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.parser = no_arguments,
+		.doc = "Tell whether the library is preloaded into this command.",
+	};
+
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	if (!dlsym(RTLD_DEFAULT, KSC_PRELOAD_MARK))
+		errx(EXIT_FAILURE, "%s is not preloaded", KSC_PRELOAD_NAME);
+	return EXIT_SUCCESS;
+}
+
+/* Where a unit delegates its cgroup, systemd's commands are in one below it. */
+static void strip_control(char *cgroup)
+{
+	static const char control[] = "/.control";
+	size_t len = strlen(cgroup), tail = strlen(control);
+
+	if (len > tail && !strcmp(cgroup + len - tail, control))
+		cgroup[len - tail] = '\0';
+}
+
+/**
+ * ctl_attach() - the command "attach"
+ * @argc: number of arguments
+ * @argv: the arguments
+ * Return: exit status
+ */
+int ctl_attach(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.parser = no_arguments,
+		.doc = "Have the TCP connections of the cgroup that this runs in protected as the "
+		       "policy says, by a BPF program.",
+	};
+	const char *cannot = ctl_cannot_scope();
+	char cgroup[PATH_MAX];
+	uint64_t id;
+	int error;
+
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	if (cannot)
+		errx(EXIT_FAILURE, "%s", cannot);
+	error = ctl_own_cgroup(cgroup);
+	if (!error) {
+		strip_control(cgroup);
+		error = ctl_scope_add(cgroup, IPPROTO_KSCHANNEL_POLICY, &id);
+	}
+	if (error)
+		errx(EXIT_FAILURE, "cannot attach the BPF program: %s", strerror(-error));
+	return EXIT_SUCCESS;
+}

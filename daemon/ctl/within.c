@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A program in a cgroup of its own, whose TCP sockets are ours.
+ *
+ * We stay its parent, to remove the cgroup behind it. What the program leaves running
+ * keeps the cgroup, and the protection.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "scope.h"
+#include "within.h"
+
+/* These would end us but not the program, unless they come from the terminal. */
+static const int forwarded[] = { SIGHUP, SIGTERM, SIGUSR1, SIGUSR2 };
+
+static pid_t child;
+
+static void forward(int signal)
+{
+	int saved = errno;
+
+	kill(child, signal);
+	errno = saved;
+}
+
+static int enter(const char *cgroup)
+{
+	char path[PATH_MAX];
+	int fd, error = 0;
+
+	if (snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "0", 1) != 1)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+static _Noreturn void become(const char *cgroup, const char *path, char **command,
+			     const sigset_t *mask)
+{
+	int error = enter(cgroup);
+
+	if (error) {
+		warnx("%s: %s", cgroup, strerror(-error));
+		_exit(EXIT_CANNOT_RUN);
+	}
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	execv(path, command);
+	warn("%s", path);
+	_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
+}
+
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			err(EXIT_CANNOT_RUN, "waitpid");
+	}
+	/* as shells have it */
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int run_in(const char *cgroup, const char *path, char **command)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction action = { .sa_handler = forward, .sa_flags = SA_RESTART };
+	sigset_t all, mask;
+
+	/* until there is somebody to forward to */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &mask);
+	child = fork();
+	if (child < 0) {
+		warn("fork");
+		sigprocmask(SIG_SETMASK, &mask, NULL);
+		return EXIT_CANNOT_RUN;
+	}
+	if (!child)
+		become(cgroup, path, command, &mask);
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		sigaction(forwarded[i], &action, NULL);
+	sigaction(SIGINT, &ignore, NULL);
+	sigaction(SIGQUIT, &ignore, NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	return wait_for(child);
+}
+
+/**
+ * ctl_run_within() - run a program whose TCP sockets are ours
+ * @path: the program
+ * @command: the command and its arguments, NULL-terminated
+ * @protocol: IPPROTO_KSCHANNEL or IPPROTO_KSCHANNEL_POLICY
+ * Return: exit status
+ */
+int ctl_run_within(const char *path, char **command, uint32_t protocol)
+{
+	char own[PATH_MAX], cgroup[PATH_MAX];
+	int error = ctl_own_cgroup(own), status;
+	uint64_t id = 0;
+
+	if (!error && snprintf(cgroup, sizeof(cgroup), "%s/kschannel-run.%d", own, getpid()) >=
+			      (int)sizeof(cgroup))
+		error = -ENAMETOOLONG;
+	if (error) {
+		warnx("cannot find the own cgroup: %s", strerror(-error));
+		return EXIT_CANNOT_RUN;
+	}
+	if (mkdir(cgroup, 0755)) {
+		warn("%s", cgroup);
+		return EXIT_CANNOT_RUN;
+	}
+	error = ctl_scope_add(cgroup, protocol, &id);
+	if (error) {
+		warnx("cannot load the BPF program: %s", strerror(-error));
+		status = EXIT_CANNOT_RUN;
+	} else {
+		status = run_in(cgroup, path, command);
+	}
+	if (!rmdir(cgroup))
+		ctl_scope_remove(id);
+	else if (errno != EBUSY)
+		warn("%s", cgroup);
+	return status;
+}
