@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #define KSC_PRELOAD_NAME "libkschannel-preload.so"
+/* a symbol that nothing else has */
+#define KSC_PRELOAD_MARK "ksc_preload_mark"
 
-/* client: what connects; server: what listens; both */
+/* None of these: as the policy says. Else, client: what connects; server: what listens; both */
 #define KSC_ENV_ROLE "KSCHANNEL_ROLE"
 #define KSC_ENV_SERVER_NAME "KSCHANNEL_SERVER_NAME"
 #define KSC_ENV_CREDENTIAL "KSCHANNEL_CREDENTIAL"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Preloaded into a program that knows nothing of TLS: gives its TCP sockets
- * the ULP before they connect or listen.
+ * the ULP before they connect or listen. What is protected, and how, is up to the
+ * policy unless the environment has settings of its own.
  *
  * Whatever keeps a socket from being protected makes the call fail with that
  * errno; no connection is ever made without.
@@ -33,6 +34,7 @@
 /**
  * struct config - what the environment says
  * @error: errno if it makes no sense; nothing may connect then
+ * @policy: nothing is set but the name that was looked up: the policy decides
  * @client: protect what connects
  * @server: protect what listens
  * @server_name: or NULL
@@ -43,6 +45,7 @@
  */
 struct config {
 	int error;
+	bool policy;
 	bool client;
 	bool server;
 	const char *server_name;
@@ -71,6 +74,9 @@ struct real {
 	__typeof__(gethostbyname2_r) *gethostbyname2_r;
 };
 
+/* Tells that the library is there. */
+EXPORT const char ksc_preload_mark = 1;
+
 static struct config config;
 static struct real real;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -97,6 +103,8 @@ static void read_environment(void)
 	const char *verify = getenv(KSC_ENV_VERIFY);
 	bool both = !role || !strcmp(role, "both");
 
+	config.policy = !role && !alpn && !verify && !getenv(KSC_ENV_SERVER_NAME) &&
+			!getenv(KSC_ENV_CREDENTIAL);
 	config.client = both || !strcmp(role, "client");
 	config.server = both || !strcmp(role, "server");
 	if (!config.client && !config.server) {
@@ -188,10 +196,48 @@ static int set_int(int fd, int option, int value)
 	return setsockopt(fd, SOL_KSCHANNEL, option, &value, sizeof(value));
 }
 
+/*
+ * Whether connect() is to begin a connection, not to ask how one gets on: that is then
+ * plain by the policy.
+ */
+static bool is_fresh(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+	int saved = errno;
+	bool fresh;
+
+	fresh = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
+		info.tcpi_state == TCP_CLOSE;
+	errno = saved;
+	return fresh;
+}
+
+/*
+ * A socket that was protected in another way lacks but the name that was looked up.
+ * One that the application has set is better; without any the handshake may fail, and
+ * says why.
+ */
+static void add_name(int fd, const char *server_name)
+{
+	socklen_t len = KSC_MAX_NAME;
+	char name[KSC_MAX_NAME];
+	int saved = errno;
+
+	if (!getsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, name, &len) && !len)
+		set_text(fd, KSC_SERVER_NAME, server_name);
+	errno = saved;
+}
+
 /* Returns 0 if the socket is protected, or needs not be; else -1 and errno. */
 static int protect(int fd, int role, const char *server_name)
 {
-	if (!is_tcp(fd) || is_protected(fd))
+	if (is_protected(fd)) {
+		if (config.policy && server_name)
+			add_name(fd, server_name);
+		return 0;
+	}
+	if (!is_tcp(fd) || (role == KSC_ROLE_CLIENT && !is_fresh(fd)))
 		return 0;
 	if (config.error) {
 		errno = config.error;
@@ -202,6 +248,9 @@ static int protect(int fd, int role, const char *server_name)
 	if (set_int(fd, KSC_ROLE, role) || set_text(fd, KSC_SERVER_NAME, server_name) ||
 	    set_text(fd, KSC_CREDENTIAL, config.credential))
 		return -1;
+	/* the last, for the socket may be plain after it */
+	if (config.policy)
+		return set_int(fd, KSC_POLICY, 1);
 	if (config.verify != KSC_VERIFY_DEFAULT && set_int(fd, KSC_VERIFY, config.verify))
 		return -1;
 	if (config.alpn_len &&
@@ -237,12 +286,16 @@ EXPORT int listen(int fd, int backlog)
 	return real.listen(fd, backlog);
 }
 
-/* The children of a listener that somebody else made for the program. */
-static int accepted(int fd)
+/*
+ * The children of a listener that somebody else made for the program. Those of a
+ * protected one are as they should be, the plain ones among them.
+ */
+static int accepted(int listener, int fd)
 {
 	int error;
 
-	if (fd < 0 || !config.server || !protect(fd, KSC_ROLE_SERVER, NULL))
+	if (fd < 0 || !config.server || is_protected(listener) ||
+	    !protect(fd, KSC_ROLE_SERVER, NULL))
 		return fd;
 	error = errno;
 	close(fd);
@@ -253,13 +306,13 @@ static int accepted(int fd)
 EXPORT int accept(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len)
 {
 	init();
-	return accepted(real.accept(fd, addr, len));
+	return accepted(fd, real.accept(fd, addr, len));
 }
 
 EXPORT int accept4(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len, int flags)
 {
 	init();
-	return accepted(real.accept4(fd, addr, len, flags));
+	return accepted(fd, real.accept4(fd, addr, len, flags));
 }
 
 /*
