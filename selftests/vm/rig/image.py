@@ -148,6 +148,7 @@ def for_run(options, module, pki):
         "RIG_PATH": path,
         "RIG_MODULE": "yes" if module else "",
         "RIG_DAEMON": "yes" if options.daemon else "",
+        "RIG_ROOTFS": "yes" if options.image else "",
         "RIG_SHELL": "yes" if options.shell else "",
         "RIG_COMMAND": " ".join(shlex.quote(a) for a in options.command),
     }

@@ -15,8 +15,8 @@ APT = VM / "apt"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
-def _sources():
-    """This machine's Debian sources, and the backports beside them."""
+def mirrors():
+    """This machine's Debian sources, address by suite, and the release it is."""
     form = "$(ORIGIN)|$(REPO_URI)|$(CODENAME)"
     text = call(["apt-get", "indextargets", "--format", form,
                  "Created-By: Packages"])
@@ -29,16 +29,26 @@ def _sources():
     if not bases:
         raise RigError("no Debian package source is set up on this machine; "
                        "'apt-get update' may help")
-    release = bases[0]
-    found.setdefault(f"{release}-backports", found[release])
-    stanzas = []
+    return found, bases[0]
+
+
+def stanzas(found):
+    """Sources for apt."""
+    text = []
     for codename, uri in found.items():
         stanza = (f"Types: deb\nURIs: {uri}\nSuites: {codename}\n"
                   "Components: main\n")
         if os.path.exists(KEYRING):
             stanza += f"Signed-By: {KEYRING}\n"
-        stanzas.append(stanza)
-    return "\n".join(stanzas), release
+        text.append(stanza)
+    return "\n".join(text)
+
+
+def _sources():
+    """This machine's Debian sources, and the backports beside them."""
+    found, release = mirrors()
+    found.setdefault(f"{release}-backports", found[release])
+    return stanzas(found), release
 
 
 def _options():

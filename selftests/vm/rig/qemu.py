@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import packages, verdict
+from . import packages, rootfs, verdict
 from .base import RigError, VM, lock, say, write_atomically
 
 # Ports of the guest's virtio-serial device, and what comes out of each.
@@ -124,7 +124,9 @@ class Guest:
         argv = [qemu.program, *qemu.firmware(), "-M", "q35", "-nodefaults",
                 "-no-user-config", "-no-reboot", "-display", "none",
                 "-m", options.mem, *flags(options, accelerator),
-                *network(options), "-kernel", kernel.image,
+                *network(options),
+                *(rootfs.drive(options.image) if options.image else []),
+                "-kernel", kernel.image,
                 "-initrd", initrd, "-append", f"{append(kernel, options)} {extra}",
                 "-serial", f"file:{self.console}",
                 "-device", "virtio-serial-pci"]

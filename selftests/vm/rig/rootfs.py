@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Root file systems: this machine's Debian release with the packages that a test
+names, as a disk image that is kept."""
+
+import hashlib
+import inspect
+import os
+import shutil
+import sys
+
+from . import packages
+from .base import RigError, VM, call, lock, say, which
+
+HOME = VM / "rootfs"
+# Images that are kept; they are large.
+KEEP = 3
+# What kschanneld and its tools are linked with, and what tests take for granted.
+BASE = ("libgnutls30", "libnl-genl-3-200", "libjson-c5", "libev4", "libinih1",
+        "libseccomp2", "libcap-ng0", "libbpf1", "openssl", "ca-certificates", "curl",
+        "iproute2", "procps", "util-linux", "python3", "tcpdump")
+# Room in the image for what tests write; the file is sparse.
+ROOM = 1 << 30
+
+# What nobody reads in a test.
+SMALL = """path-exclude=/usr/share/doc/*
+path-exclude=/usr/share/man/*
+path-exclude=/usr/share/info/*
+path-exclude=/usr/share/locale/*
+"""
+# Services are started by the tests.
+NO_SERVICES = "#!/bin/sh\nexit 101\n"
+USERS = (("passwd", "kschannel:x:990:990:kschanneld:/nonexistent:/bin/false\n"
+                    "user:x:1000:1000:a user:/tmp:/bin/sh\n"),
+         ("group", "kschannel:x:990:\nuser:x:1000:\n"))
+
+
+def _apt_settings():
+    """How this machine fetches packages, proxies and all."""
+    lines = call(["apt-config", "dump"]).splitlines()
+    return "".join(f"{line}\n" for line in lines
+                   if line.startswith("Acquire::"))
+
+
+def _in(tree, *argv):
+    """Run a command in the tree, as packages' scripts expect it: with /proc."""
+    script = ('mount -t proc proc "$0/proc" && exec chroot "$0" env '
+              'DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 '
+              'PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"')
+    call(["unshare", "--mount", "sh", "-c", script, tree, *argv])
+
+
+def _fill(tree, names):
+    """Install Debian with these packages into an empty directory."""
+    found, release = packages.mirrors()
+    call(["debootstrap", "--variant=minbase", release, tree, found[release]])
+    etc = tree / "etc"
+    (etc / "dpkg/dpkg.cfg.d/small").write_text(SMALL, encoding="ascii")
+    (etc / "apt/sources.list").unlink(missing_ok=True)
+    (etc / "apt/sources.list.d/debian.sources").write_text(
+        packages.stanzas(found), encoding="ascii")
+    host = etc / "apt/apt.conf.d/90host"
+    host.write_text(_apt_settings(), encoding="utf-8")
+    resolver = etc / "resolv.conf"
+    resolver.unlink(missing_ok=True)
+    shutil.copy("/etc/resolv.conf", resolver)
+    no_services = tree / "usr/sbin/policy-rc.d"
+    no_services.write_text(NO_SERVICES, encoding="ascii")
+    no_services.chmod(0o755)
+    _in(tree, "apt-get", "-q", "update")
+    _in(tree, "apt-get", "-q", "-y", "--no-install-recommends", "install",
+        *BASE, *names)
+    _in(tree, "apt-get", "clean")
+    for file in (host, resolver, no_services):
+        file.unlink()
+    shutil.rmtree(tree / "var/lib/apt/lists")
+    for name, lines in USERS:
+        with open(etc / name, "a", encoding="ascii") as file:
+            file.write(lines)
+
+
+def _write(tree, image):
+    """Make a file system with what is in the tree."""
+    used = int(call(["du", "-s", "--block-size=1", tree]).split()[0])
+    with open(image, "wb") as file:
+        file.truncate((used * 5 // 4 + ROOM) >> 20 << 20)
+    # nobody will look after a crash
+    call(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0",
+          "-d", tree, image])
+
+
+def _key(names):
+    """Changes when the image would: by this machine's release, the packages and
+    the way it is made."""
+    _, release = packages.mirrors()
+    recipe = inspect.getsource(sys.modules[__name__])
+    text = "\n".join([release, recipe, *names])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _tidy(image):
+    """Only the images that were used last are kept."""
+    os.utime(image)
+    old = sorted(HOME.glob("*.ext4"), key=lambda p: p.stat().st_mtime)
+    for path in old[:-KEEP]:
+        path.unlink()
+
+
+def make(names):
+    """The image of a Debian with these packages. Nothing writes to it: a guest's
+    changes go to a file of its own."""
+    names = sorted(set(names))
+    image = HOME / f"{_key(names)}.ext4"
+    with lock("rootfs"):
+        if not image.exists():
+            if os.geteuid() != 0:
+                raise RigError("a root file system can be made by root only")
+            for program in ("debootstrap", "mke2fs", "unshare"):
+                which(program)
+            say("installing Debian with " + " ".join(names))
+            tree = HOME / f"{image.stem}.tree"
+            shutil.rmtree(tree, ignore_errors=True)
+            tree.mkdir(parents=True)
+            fresh = image.with_suffix(".new")
+            try:
+                _fill(tree, names)
+                _write(tree, fresh)
+            finally:
+                shutil.rmtree(tree, ignore_errors=True)
+            os.replace(fresh, image)
+        _tidy(image)
+    return image
+
+
+def drive(image):
+    """QEMU's arguments for it."""
+    return ["-drive", "if=none,id=root,format=raw,snapshot=on,cache=unsafe,"
+            f"file={image}", "-device", "virtio-blk-pci,drive=root"]
