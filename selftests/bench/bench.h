@@ -134,6 +134,7 @@ struct ksb_cost {
  * @KSB_SCALE: write()s one way, by several processes at the same time
  * @KSB_CONTEXT: handshakes whose tokens the program carries
  * @KSB_CONTEXT_MEMORY: memory of such a context, in kernel and daemon
+ * @KSB_POLICY: connections that the policy leaves plain, or write()s one way on them
  */
 enum ksb_kind {
 	KSB_STREAM,
@@ -146,6 +147,7 @@ enum ksb_kind {
 	KSB_SCALE,
 	KSB_CONTEXT,
 	KSB_CONTEXT_MEMORY,
+	KSB_POLICY,
 };
 
 /**
@@ -158,6 +160,7 @@ enum ksb_kind {
  * @nagle: leave TCP_NODELAY off
  * @resume: KSB_HANDSHAKE: with a ticket of an earlier connection
  * @connections: KSB_GROWTH: how many; KSB_SCALE: of as many processes
+ * @rules: KSB_POLICY: how many the policy has
  * @unit: of the figures, without what is counted
  */
 struct ksb_work {
@@ -169,6 +172,7 @@ struct ksb_work {
 	bool nagle;
 	bool resume;
 	unsigned int connections;
+	unsigned int rules;
 	const char *unit;
 };
 
@@ -232,6 +236,7 @@ static inline uint64_t ksb_now(void)
 int ksb_bind(int family);
 int ksb_listen(int family);
 int ksb_pair_connect(struct ksb_pair *p);
+int ksb_pair_connect_by(struct ksb_pair *p, int listener, int protocol);
 int ksb_pair_connect_to(struct ksb_pair *p, int listener);
 int ksb_pair_nonblock(struct ksb_pair *p);
 int ksb_pair_nodelay(struct ksb_pair *p);
@@ -269,6 +274,10 @@ int ksb_measure_handshake(enum ksb_transport_id id, enum ksb_suite suite,
 int ksb_measure_context(enum ksb_transport_id id, enum ksb_suite suite, struct ksb_cost *cost);
 int ksb_measure_context_memory(enum ksb_transport_id id, enum ksb_suite suite,
 			       struct ksb_cost *cost);
+
+/* policy.c */
+int ksb_measure_policy(enum ksb_transport_id id, enum ksb_suite suite, const struct ksb_work *w,
+		       struct ksb_cost *cost);
 
 /* mark.c */
 void ksb_mark_begin(void);

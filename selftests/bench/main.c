@@ -185,6 +185,8 @@ static int measure_cost(const struct ksb_work *w, enum ksb_suite suite, int i,
 		return ksb_measure_context(i, suite, cost);
 	case KSB_CONTEXT_MEMORY:
 		return ksb_measure_context_memory(i, suite, cost);
+	case KSB_POLICY:
+		return ksb_measure_policy(i, suite, w, cost);
 	default:
 		return ksb_measure_transfer(ksb_transports[i], suite, w, cost);
 	}
@@ -223,7 +225,8 @@ static bool per_suite(const struct ksb_work *w)
 {
 	return w->kind != KSB_MEMORY && w->kind != KSB_HANDSHAKE &&
 	       w->kind != KSB_GROWTH && w->kind != KSB_SCALE &&
-	       w->kind != KSB_CONTEXT && w->kind != KSB_CONTEXT_MEMORY;
+	       w->kind != KSB_CONTEXT && w->kind != KSB_CONTEXT_MEMORY &&
+	       w->kind != KSB_POLICY;
 }
 
 /* What sealing and opening would cost the work if nothing else did. */

@@ -66,13 +66,14 @@ int ksb_listen(int family)
 }
 
 /**
- * ksb_pair_connect_to() - a plain TCP connection, blocking
+ * ksb_pair_connect_by() - a connection, blocking
  * @p: gets both ends
- * @listener: from ksb_listen()
+ * @listener: listens on IPv4
+ * @protocol: as for socket(2), of the end that connects
  *
  * Return: 0 or a negative errno.
  */
-int ksb_pair_connect_to(struct ksb_pair *p, int listener)
+int ksb_pair_connect_by(struct ksb_pair *p, int listener, int protocol)
 {
 	struct sockaddr_storage addr;
 	socklen_t len = sizeof(addr);
@@ -81,7 +82,7 @@ int ksb_pair_connect_to(struct ksb_pair *p, int listener)
 	*p = (struct ksb_pair){ .client.fd = -1, .server.fd = -1 };
 	if (getsockname(listener, (struct sockaddr *)&addr, &len))
 		return -errno;
-	p->client.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	p->client.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol);
 	if (p->client.fd < 0 ||
 	    connect(p->client.fd, (struct sockaddr *)&addr, len))
 		err = -errno;
@@ -93,6 +94,18 @@ int ksb_pair_connect_to(struct ksb_pair *p, int listener)
 	if (err)
 		ksb_pair_close(p);
 	return err;
+}
+
+/**
+ * ksb_pair_connect_to() - a plain TCP connection, blocking
+ * @p: gets both ends
+ * @listener: from ksb_listen()
+ *
+ * Return: 0 or a negative errno.
+ */
+int ksb_pair_connect_to(struct ksb_pair *p, int listener)
+{
+	return ksb_pair_connect_by(p, listener, IPPROTO_TCP);
 }
 
 /**

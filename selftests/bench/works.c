@@ -55,6 +55,14 @@ const struct ksb_work ksb_works[] = {
 	SCALE("16KiB", 16 * KIB, 8 * MIB, 2),
 	{ "context/handshake", KSB_CONTEXT, .unit = "handshake" },
 	{ "context/memory", KSB_CONTEXT_MEMORY, .unit = "bytes/context" },
+	{ "policy/attach-bypass", KSB_POLICY, .unit = "connection" },
+	{ "policy/lookup/1", KSB_POLICY, .rules = 1, .unit = "connection" },
+	{ "policy/lookup/10000", KSB_POLICY, .rules = 10000,
+	  .unit = "connection" },
+	{ "policy/stream/64B", KSB_POLICY, 64, 64 * KIB, 512 * KIB,
+	  .rules = 1, .unit = "byte" },
+	{ "policy/stream/16KiB", KSB_POLICY, 16 * KIB, 64 * KIB, 16 * MIB,
+	  .rules = 1, .unit = "byte" },
 };
 
 const unsigned int ksb_n_works = sizeof(ksb_works) / sizeof(ksb_works[0]);
