@@ -26,6 +26,8 @@ help:
 	@echo '  check     every test, on each kernel; ends with "N passed, N failed"'
 	@echo '  check-debug  the tests in the virtual machine, on a kernel with sanitizers'
 	@echo '            that is built when it is first asked for (40 CPU minutes)'
+	@echo '  check-programs  nginx, PostgreSQL, Redis and others, unmodified, in a Debian'
+	@echo '            in the virtual machine'
 	@echo '  check-ktls  the kernel'"'"'s whole test of kTLS with in-tree tls.ko and with ours,'
 	@echo '            on 6.12, compared case by case (an hour where it is emulated)'
 	@echo '  conformance  which tests show which behaviour of the handshake'
@@ -62,6 +64,9 @@ check: deps
 check-debug: deps
 	@selftests/tap/harness selftests/suites-debug
 
+check-programs: deps
+	@$(MAKE) -s -C selftests/programs check
+
 check-ktls: deps
 	@$(MAKE) -s -C selftests/ktls check
 
@@ -87,5 +92,5 @@ clean:
 distclean:
 	rm -rf $(BUILD)
 
-.PHONY: help modules modules-locked daemon deps check check-debug check-ktls demo vm bench \
+.PHONY: help modules modules-locked daemon deps check check-debug check-programs check-ktls demo vm bench \
 	style conformance clean distclean

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Statically linked programs, which a library can't be preloaded into."""
+
+import subprocess
+from pathlib import Path
+
+from world import Skip, secret, tls
+
+PORT = 7108
+STATIC = "/opt/programs/static"
+RUN = ["kschannelctl", "run", "--way", "bpf", "--"]
+
+
+def need_bpf():
+    """Leaves the test out where the kernel has no hook for a BPF program."""
+    symbols = Path("/proc/kallsyms").read_text(encoding="ascii")
+    if " update_socket_protocol\n" not in symbols:
+        raise Skip("the kernel has no update_socket_protocol()")
+
+
+def test_static_server(world):
+    """a static server, and a client over TLS"""
+    need_bpf()
+    world.start([*RUN, STATIC, "serve", PORT], PORT)
+    with world.wire(PORT), tls(PORT) as peer, peer.makefile("rwb") as file:
+        file.write(secret(50000))
+        file.flush()
+        assert file.read(50000) == secret(50000)
+
+
+def test_static_client(world):
+    """a static server and a static client"""
+    need_bpf()
+    world.start([*RUN, STATIC, "serve", PORT], PORT)
+    with world.wire(PORT):
+        assert world.run([*RUN, STATIC, "ask", PORT, "100000"]) == b"came back\n"
+
+
+def test_static_refused(world):
+    """a static program is not run unprotected"""
+    done = subprocess.run(["kschannelctl", "run", "--client", "--", STATIC, "ask", "1", "1"],
+                          check=False, stderr=subprocess.PIPE, cwd=world.home)
+    assert done.returncode == 126, done
+    assert b"statically linked" in done.stderr, done

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A statically linked server that gives back what it gets, and a client of it that
+ * says whether that is so: "static serve PORT", "static ask PORT BYTES", by 127.0.0.1.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CHUNK 4096
+
+static int open_socket(const char *port, struct sockaddr_in *addr)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		err(1, "socket");
+	*addr = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons((in_port_t)strtoul(port, NULL, 10)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	return fd;
+}
+
+static void send_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t sent = send(fd, data, len, MSG_NOSIGNAL);
+
+		if (sent < 0)
+			err(1, "send");
+		data += sent;
+		len -= (size_t)sent;
+	}
+}
+
+static void echo(int fd)
+{
+	char data[CHUNK];
+	ssize_t len;
+
+	while ((len = recv(fd, data, sizeof(data), 0)) > 0)
+		send_all(fd, data, (size_t)len);
+	if (len < 0)
+		warn("recv");
+	close(fd);
+}
+
+static int serve(const char *port)
+{
+	struct sockaddr_in addr;
+	int fd = open_socket(port, &addr);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)) ||
+	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 16))
+		err(1, "port %s", port);
+	for (;;) {
+		int client = accept(fd, NULL, NULL);
+
+		if (client >= 0)
+			echo(client);
+	}
+}
+
+static int ask(const char *port, size_t count)
+{
+	static const char text[] = "This sentence is not for everybody. ";
+	char sent[CHUNK], got[CHUNK];
+	struct sockaddr_in addr;
+	int fd = open_socket(port, &addr);
+
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		err(1, "connect");
+	for (size_t i = 0; i < sizeof(sent); i++)
+		sent[i] = text[i % (sizeof(text) - 1)];
+	for (; count >= sizeof(sent); count -= sizeof(sent)) {
+		send_all(fd, sent, sizeof(sent));
+		if (recv(fd, got, sizeof(got), MSG_WAITALL) != sizeof(got) ||
+		    memcmp(sent, got, sizeof(got)) != 0)
+			errx(1, "something else came back");
+	}
+	puts("came back");
+	close(fd);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "serve"))
+		return serve(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "ask"))
+		return ask(argv[2], strtoul(argv[3], NULL, 10));
+	errx(64, "serve PORT or ask PORT BYTES");
+}

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Services as their packages have them, under systemd, protected by "kschannelctl
+enable"."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from lone import need_bpf
+from world import CA, NAME, await_that, is_listening, secret
+
+REDIS = 6379
+LIBRARY = "/usr/lib/x86_64-linux-gnu/libkschannel-preload.so"
+DROP_IN = "/etc/systemd/system/{}.service.d/kschannel.conf"
+
+# A machine within the machine: processes, mounts and cgroups of its own, the network
+# of all. Services' files in /run have to be new, too, and /tmp gets emptied.
+BOOT = """
+umount -l /sys/fs/cgroup &&
+mount -t cgroup2 cgroup2 /sys/fs/cgroup &&
+mount -t tmpfs -o mode=755 tmpfs /run &&
+mount -t tmpfs -o mode=1777 tmpfs /tmp &&
+exec env -i container=test PATH="$PATH" \\
+    /lib/systemd/systemd --unit=basic.target
+"""
+
+
+class Systemd:
+    """systemd as PID 1 of the machine within, while this is entered."""
+
+    def __init__(self, world):
+        self.world = world
+        self.outside = None
+        self.pid = None
+
+    def __enter__(self):
+        with open(self.world.home / "systemd.log", "wb") as log:
+            # systemd would sort out for itself what is ours
+            self.outside = subprocess.Popen(
+                ["unshare", "--fork", "--kill-child", "--pid", "--mount", "--cgroup",
+                 "--mount-proc", "sh", "-c", BOOT], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True, preexec_fn=self._own_cgroup)
+        children = Path(f"/proc/{self.outside.pid}/task/{self.outside.pid}/children")
+        await_that(lambda: children.read_text(encoding="ascii").split(), "systemd")
+        self.pid = children.read_text(encoding="ascii").split()[0]
+        await_that(lambda: self.run("systemctl", "is-active", "basic.target",
+                                    wanted=None) == b"active\n", "basic.target")
+        return self
+
+    @staticmethod
+    def _own_cgroup():
+        """systemd takes the one that it is in for the root."""
+        own = Path("/proc/self/cgroup").read_text(encoding="ascii")
+        home = Path(f"/sys/fs/cgroup{own.split(':')[-1].strip()}/systemd")
+        home.mkdir(exist_ok=True)
+        (home / "cgroup.procs").write_text("0", encoding="ascii")
+
+    def __exit__(self, *_):
+        self.outside.kill()
+        self.outside.wait()
+        # PID 1 is a zombie when all others are gone
+        await_that(self._is_over, "the end of systemd")
+        for file in Path("/etc/systemd/system").glob("*/kschannel.conf"):
+            file.unlink()
+
+    def _is_over(self):
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        return stat.rpartition(")")[2].split()[0] == "Z"
+
+    def run(self, *argv, wanted=0):
+        """Run a command in the machine within; what it says."""
+        done = subprocess.run(["nsenter", "-t", self.pid, "-p", "-m", "-C", "-r", "-w", "--",
+                               *argv],
+                              check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        assert wanted in (done.returncode, None), \
+            f"{argv}: status {done.returncode}: {done.stdout.decode(errors='replace')}"
+        return done.stdout
+
+    def restart(self, unit, port):
+        """Restart a service and wait until it listens."""
+        self.run("systemctl", "restart", unit)
+        await_that(lambda: is_listening(port), f"{unit} to listen")
+
+
+def redis_over_tls(world):
+    """A value, there and back."""
+    cli = ["redis-cli", "--tls", "--cacert", CA, "--sni", NAME, "-h", NAME, "-p", REDIS]
+    assert world.run([*cli, "-x", "set", "k"], input=secret(10000)) == b"OK\n"
+    assert world.run([*cli, "get", "k"]) == secret(10000) + b"\n"
+
+
+def redis_in_the_clear(world):
+    """Without TLS at either end."""
+    assert world.run(["redis-cli", "-h", NAME, "-p", REDIS, "ping"]) == b"PONG\n"
+
+
+def enable_and_disable(world, way):
+    """Redis' own unit: plain, protected, plain again."""
+    with Systemd(world) as systemd:
+        systemd.restart("redis-server", REDIS)
+        redis_in_the_clear(world)
+        said = systemd.run("kschannelctl", "enable", "--way", way, "redis-server")
+        assert b"redis-server.service" in said and way.encode() in said, said
+        # from its next start on
+        redis_in_the_clear(world)
+        systemd.restart("redis-server", REDIS)
+        with world.wire(REDIS):
+            redis_over_tls(world)
+        systemd.run("kschannelctl", "disable", "redis-server")
+        assert not os.path.exists(DROP_IN.format("redis-server"))
+        systemd.restart("redis-server", REDIS)
+        redis_in_the_clear(world)
+        systemd.run("systemctl", "stop", "redis-server")
+
+
+def test_unit_preload(world):
+    """a unit, enabled and disabled, by a preloaded library"""
+    enable_and_disable(world, "preload")
+
+
+def test_unit_bpf(world):
+    """a unit, enabled and disabled, by a BPF program"""
+    need_bpf()
+    enable_and_disable(world, "bpf")
+
+
+def test_unit_without_library(world):
+    """a unit that needs the library does not start without"""
+    away = f"{LIBRARY}.away"
+    with Systemd(world) as systemd:
+        systemd.run("kschannelctl", "enable", "--way", "preload", "redis-server")
+        os.rename(LIBRARY, away)
+        try:
+            said = systemd.run("systemctl", "restart", "redis-server", wanted=1)
+            assert not is_listening(REDIS), said
+        finally:
+            os.rename(away, LIBRARY)
+
+
+def test_unit_refused(world):
+    """a unit that is not there is not enabled, nor one whose program is static"""
+    with Systemd(world) as systemd:
+        said = systemd.run("kschannelctl", "enable", "redis-serfer", wanted=1)
+        assert b"no service redis-serfer.service" in said, said
+        systemd.run("sh", "-c", "printf '[Service]\\nExecStart=/opt/programs/static serve 1\\n'"
+                    " >/run/systemd/system/static.service")
+        systemd.run("systemctl", "daemon-reload")
+        said = systemd.run("kschannelctl", "enable", "--way", "preload", "static", wanted=1)
+        assert b"statically linked" in said, said
+        assert not list(Path("/etc/systemd/system").glob("*/kschannel.conf"))
