@@ -16,6 +16,7 @@
 #include "../random.h"
 #include "../unit/records.h"
 #include "target.h"
+#include "name.h"
 
 #ifndef KSC_FUZZ_ROLE
 #define KSC_FUZZ_ROLE	KSC_ROLE_CLIENT
@@ -120,7 +121,7 @@ static struct ksc_credential *credential(enum ksc_role role, unsigned int option
 	if (options & TARGET_TLS12)
 		cred->max_version = GNUTLS_TLS1_2;
 	cred->resumption = options & TARGET_RESUME;
-	REQUIRE(!ksc_credential_add_alpn(cred, "h2"));
+	REQUIRE(!ksc_alpn_add(&cred->alpn, &cred->alpn_len, "h2"));
 	REQUIRE(!ksc_credential_finish(cred));
 	return cred;
 }

@@ -243,6 +243,81 @@ refused_programs()
 	kschannelctl run -- sh -c 'exit 7' || [ $? = 7 ]
 }
 
+# The drop-in is there, whole, or not.
+drop_ins()
+{
+	file=/tmp/units/web@1.service.d/kschannel.conf
+	there="--directory /tmp/units --no-reload"
+	mkdir /tmp/units
+	kschannelctl enable $there --way preload web@1
+	grep -q '^Environment="LD_PRELOAD=/.*/libkschannel-preload.so"$' $file
+	fails grep -q attach $file
+	[ "$(ls -A /tmp/units/*)" = kschannel.conf ]
+	# somebody else's stays
+	echo >/tmp/units/web@1.service.d/other.conf
+	kschannelctl disable $there web@1.service
+	[ "$(ls -A /tmp/units/*)" = other.conf ]
+	rm /tmp/units/web@1.service.d/other.conf
+	kschannelctl enable $there --way preload web@1.service
+	kschannelctl disable $there web@1
+	[ -z "$(ls -A /tmp/units)" ]
+	fails kschannelctl disable $there web@1 2>/tmp/err
+	grep "not enabled" /tmp/err
+	for name in ../web web/1 "we b" "" web.socket/x; do
+		fails kschannelctl enable $there "$name"
+	done
+	[ -z "$(ls -A /tmp/units)" ]
+	# no service is called that, and there is no systemd to ask
+	fails kschannelctl enable web
+	fails kschannelctl enable --way perhaps $there web
+}
+
+can_bpf()
+{
+	grep -q ' update_socket_protocol$' /proc/kallsyms
+}
+
+# One way that needs a BPF file system, and one that does not.
+ways()
+{
+	fails kschannelctl run --way perhaps -- true
+	fails kschannelctl run --way bpf -- true 2>/tmp/err
+	grep "no BPF file system" /tmp/err
+	kschannelctl run -- true 2>/tmp/err
+	grep "as the policy says, by preload" /tmp/err
+	kschannelctl run --quiet -- true 2>/tmp/err
+	[ ! -s /tmp/err ]
+	mount -t bpf bpf /sys/fs/bpf
+	if can_bpf; then
+		kschannelctl run -- true 2>/tmp/err
+		grep "as the policy says, by bpf" /tmp/err
+		kschannelctl run --way bpf -- sh -c 'exit 7' || [ $? = 7 ]
+		kschannelctl run --way bpf -- sh -c 'kill -TERM $$' || [ $? = 143 ]
+		kschannelctl run --way bpf -- sh -c 'kill -TERM $PPID; exec sleep 100' || [ $? = 143 ]
+	else
+		fails kschannelctl run --way bpf -- true 2>/tmp/err
+		grep "no update_socket_protocol" /tmp/err
+	fi
+	fails kschannelctl run --way bpf --server -- true 2>/tmp/err
+	grep "settings" /tmp/err
+	[ -z "$(find /sys/fs/cgroup -name 'kschannel-run*')" ]
+}
+
+# What is in the cgroup gets our sockets, what is not does not.
+by_bpf()
+{
+	can_bpf || skip "the kernel has no update_socket_protocol()"
+	port=7010
+	background kschannelctl run --way bpf --client --server -- httpd -f -p $port -h $dir
+	await 10 listening $port
+	curl -sS --cacert $ca "https://server.test:$port/page.html" >/tmp/got
+	cmp /tmp/got $dir/page.html
+	background httpd -f -p 7011 -h $dir
+	await 10 listening 7011
+	curl -sS "http://server.test:7011/page.html" >/tmp/got
+	cmp /tmp/got $dir/page.html
+}
+
 # An application that cannot be protected does not connect at all.
 never_plain()
 {
@@ -257,7 +332,7 @@ mkdir -p $dir
 echo "a secret page" >$dir/page.html
 dd if=/dev/urandom of=$dir/file bs=65536 count=40 2>/dev/null
 
-plan 11
+plan 14
 run "httpd, fetched by curl" curl_fetches
 run "httpd, fetched by openssl s_client" s_client_fetches
 run "httpd, fetched by gnutls-cli" gnutls_cli_fetches
@@ -268,5 +343,8 @@ run "a server that runs programs" inherited_listener
 run "kschannelctl list" listed
 run "kschannelctl stats" counted
 run "programs that cannot be protected" refused_programs
+run "drop-ins of services" drop_ins
+run "which way" ways
+run "httpd by a BPF program, fetched by curl" by_bpf
 run "never without protection" never_plain
 finish

@@ -44,6 +44,7 @@ static bool take_message(struct tnl_conn *nl, struct nlmsghdr *nlh)
 		return false;
 	cmd = genlmsg_hdr(nlh)->cmd;
 	if (cmd == KSC_CMD_STATS_GET || cmd == KSC_CMD_SOCK_GET || cmd == KSC_CMD_CONTEXT_OPEN ||
+	    cmd == KSC_CMD_POLICY_GET || cmd == KSC_CMD_POLICY_TEST ||
 	    cmd == KSC_CMD_CONTEXT_GET) {
 		if (nl->reply)
 			nl->reply(msg, nl->arg);

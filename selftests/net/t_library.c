@@ -99,14 +99,39 @@ static void handshake(void)
 	}
 }
 
+/* Others than the default ones */
+static void use_credentials(const char *ours, const char *theirs)
+{
+	struct kschannel_params params = { .role = KSC_ROLE_CLIENT, .name = ours };
+
+	kschannel_free_credential(client.cred);
+	kschannel_free_credential(server.cred);
+	assert_int_equal(kschannel_acquire_credential(&client.cred, &params), 0);
+	params.role = KSC_ROLE_SERVER;
+	params.name = theirs;
+	assert_int_equal(kschannel_acquire_credential(&server.cred, &params), 0);
+}
+
+/* Both sides' kernel contexts give way to sockets. */
+static void attach(int fds[2])
+{
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr);
+
+	fds[0] = t_connect(&addr, NULL);
+	fds[1] = t_accept(listener);
+	close(listener);
+	assert_int_equal(kschannel_attach(client.ctx, fds[0], client.in, client.len), 0);
+	assert_int_equal(kschannel_attach(server.ctx, fds[1], server.in, server.len), 0);
+}
+
 static void test_loop(void **state)
 {
 	uint8_t bindings[2][KSCHANNEL_BINDING_LEN];
 	struct kschannel_sizes sizes;
 	struct ksc_info info;
-	struct t_addr addr;
-	int listener, fds[2];
 	size_t len = 0;
+	int fds[2];
 	char rest;
 
 	(void)state;
@@ -118,13 +143,8 @@ static void test_loop(void **state)
 	assert_int_equal(sizes.header, 5);
 	assert_int_equal(sizes.max_message, 16384);
 
-	listener = t_listen(AF_INET, NULL, &addr);
-	fds[0] = t_connect(&addr, NULL);
-	fds[1] = t_accept(listener);
-	close(listener);
 	assert_int_equal(kschannel_attach(client.ctx, -1, NULL, 0), -EBADF);
-	assert_int_equal(kschannel_attach(client.ctx, fds[0], client.in, client.len), 0);
-	assert_int_equal(kschannel_attach(server.ctx, fds[1], server.in, server.len), 0);
+	attach(fds);
 	assert_int_equal(kschannel_attach(server.ctx, fds[1], NULL, 0), -ESTALE);
 	assert_int_equal(kschannel_query_info(client.ctx, &info), 0);
 	assert_int_equal(info.version, t_info(fds[0]).version);
@@ -147,6 +167,194 @@ static void test_loop(void **state)
 		assert_int_equal(len, 0);
 	}
 	t_exchange(fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* What one side says of itself is what the other says of its peer. */
+static void test_query(void **state)
+{
+	const void *chains[2][2];
+	struct kschannel_session session;
+	struct kschannel_cipher ciphers[2];
+	uint8_t bindings[2][KSCHANNEL_END_POINT_MAX];
+	size_t lens[2][2], n;
+	struct ksc_info info;
+	int fds[2];
+
+	(void)state;
+	use_credentials("client", "mutual");
+	assert_int_equal(side_step(&client, 0), 0);
+	assert_int_equal(kschannel_query_cipher(client.ctx, &ciphers[0]), -ENOTCONN);
+	assert_int_equal(kschannel_query_session(client.ctx, &session), -ENOTCONN);
+	assert_int_equal(kschannel_query_chain(client.ctx, true, &chains[0][0], &n), -ENOTCONN);
+	n = sizeof(bindings[0]);
+	assert_int_equal(kschannel_query_end_point(client.ctx, bindings[0], &n), -ENOTCONN);
+	kschannel_delete_context(client.ctx);
+	client.ctx = NULL;
+	handshake();
+	assert_int_equal(server.step.status, KSC_STATUS_OK);
+
+	for (int i = 0; i < 2; i++) {
+		struct kschannel_context *c = i ? server.ctx : client.ctx;
+
+		n = 1;
+		assert_int_equal(kschannel_query_end_point(c, bindings[i], &n), -ERANGE);
+		n = sizeof(bindings[i]);
+		assert_int_equal(kschannel_query_end_point(c, bindings[i], &n), 0);
+		assert_int_equal(n, 32);
+		assert_int_equal(kschannel_query_cipher(c, &ciphers[i]), 0);
+		assert_int_equal(kschannel_query_session(c, &session), 0);
+		assert_int_equal(session.verify, KSC_VERIFY_DEFAULT);
+		assert_int_equal(session.traits,
+				 KSC_TRAIT_VERIFIED | KSC_TRAIT_CERTIFICATE_SHOWN);
+		assert_false(session.pick);
+		assert_false(session.resumed);
+		for (int local = 0; local < 2; local++)
+			assert_int_equal(kschannel_query_chain(c, local, &chains[i][local],
+							       &lens[i][local]), 0);
+	}
+	assert_memory_equal(bindings[0], bindings[1], 32);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(lens[i][0], lens[!i][1]);
+		assert_memory_equal(chains[i][0], chains[!i][1], lens[i][0]);
+	}
+	assert_int_equal(kschannel_query_info(client.ctx, &info), 0);
+	assert_int_equal(ciphers[0].version, info.version);
+	assert_int_equal(ciphers[0].suite, info.cipher_suite);
+	assert_int_equal(strncmp(ciphers[0].suite_name, "TLS_", 4), 0);
+	assert_true(ciphers[0].cipher_bits == 128 || ciphers[0].cipher_bits == 256);
+	assert_int_equal(ciphers[0].tag_bits, 128);
+	assert_non_null(ciphers[0].group_name);
+	assert_non_null(ciphers[0].signature_name);
+	assert_int_equal(ciphers[0].group, ciphers[1].group);
+	assert_int_equal(ciphers[0].signature, ciphers[1].signature);
+
+	attach(fds);
+	/* what was asked before is known after */
+	assert_int_equal(kschannel_query_chain(client.ctx, false, &chains[0][0], &n), 0);
+	assert_int_equal(n, lens[0][0]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Nobody has asked before the sockets had the keys. */
+static void test_query_late(void **state)
+{
+	struct kschannel_cipher cipher;
+	struct ksc_info info;
+	int fds[2];
+
+	(void)state;
+	handshake();
+	attach(fds);
+	assert_int_equal(kschannel_query_info(client.ctx, &info), 0);
+	assert_int_equal(kschannel_query_cipher(client.ctx, &cipher), -ESTALE);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* One side shows nothing, and asks for nothing. */
+static void test_query_server_only(void **state)
+{
+	struct kschannel_session session;
+	const void *chain;
+	size_t len;
+
+	(void)state;
+	use_credentials("forgetful", NULL);
+	handshake();
+	assert_int_equal(server.step.status, KSC_STATUS_OK);
+	assert_int_equal(kschannel_query_chain(client.ctx, true, &chain, &len), -ENODATA);
+	assert_int_equal(kschannel_query_chain(server.ctx, false, &chain, &len), -ENODATA);
+	assert_int_equal(kschannel_query_session(client.ctx, &session), 0);
+	assert_int_equal(session.traits, KSC_TRAIT_VERIFIED);
+	assert_int_equal(kschannel_query_session(server.ctx, &session), 0);
+	assert_int_equal(session.traits, KSC_TRAIT_CERTIFICATE_SHOWN);
+}
+
+/* A session that goes on with an earlier one shows no certificate. */
+static void test_query_resumed(void **state)
+{
+	uint8_t binding[KSCHANNEL_END_POINT_MAX];
+	struct kschannel_session session;
+	struct kschannel_cipher cipher;
+	const void *chain;
+	size_t len;
+	int fds[2];
+
+	(void)state;
+	handshake();
+	attach(fds);
+	/* the tickets come before that */
+	t_exchange(fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+	kschannel_delete_context(client.ctx);
+	kschannel_delete_context(server.ctx);
+	client.ctx = NULL;
+	server.ctx = NULL;
+	client.len = 0;
+	server.len = 0;
+	handshake();
+	assert_int_equal(kschannel_query_session(client.ctx, &session), 0);
+	assert_true(session.resumed);
+	assert_int_equal(session.traits, KSC_TRAIT_VERIFIED);
+	assert_int_equal(kschannel_query_session(server.ctx, &session), 0);
+	assert_true(session.resumed);
+	assert_int_equal(session.traits, 0);
+	assert_int_equal(kschannel_query_cipher(client.ctx, &cipher), 0);
+	assert_int_equal(cipher.signature, 0);
+	assert_int_equal(kschannel_query_chain(client.ctx, false, &chain, &len), 0);
+	assert_int_equal(kschannel_query_chain(server.ctx, true, &chain, &len), -ENODATA);
+	len = sizeof(binding);
+	assert_int_equal(kschannel_query_end_point(client.ctx, binding, &len), 0);
+	len = sizeof(binding);
+	assert_int_equal(kschannel_query_end_point(server.ctx, binding, &len), -ENODATA);
+}
+
+/* Contexts derive what their sockets will. */
+static void test_export(void **state)
+{
+	static const char label[] = "EXPORTER-kschannel-test";
+	static uint8_t context[UINT16_MAX];
+	uint8_t before[2][KSC_MAX_EXPORT], after[KSC_MAX_EXPORT];
+	char longest[KSC_MAX_EXPORT_LABEL + 2];
+	int fds[2];
+
+	(void)state;
+	memset(longest, 'l', sizeof(longest));
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(side_step(&client, 0), 0);
+	assert_int_equal(kschannel_context_binding(client.ctx, before[0]), -ENOTCONN);
+	kschannel_delete_context(client.ctx);
+	client.ctx = NULL;
+	handshake();
+	for (int i = 0; i < 2; i++) {
+		struct kschannel_context *c = i ? server.ctx : client.ctx;
+
+		assert_int_equal(kschannel_context_export(c, "", NULL, 0, after, 1), -EINVAL);
+		assert_int_equal(kschannel_context_export(c, longest, NULL, 0, after, 1), -EINVAL);
+		assert_int_equal(kschannel_context_export(c, "a\nb", NULL, 0, after, 1), -EINVAL);
+		assert_int_equal(kschannel_context_export(c, "master secret", NULL, 0, after, 1),
+				 -EINVAL);
+		assert_int_equal(kschannel_context_export(c, label, NULL, 0, after, 0), -EINVAL);
+		assert_int_equal(kschannel_context_export(c, label, NULL, 0, after,
+							  sizeof(after) + 1), -EINVAL);
+		assert_int_equal(kschannel_context_export(c, label, context, sizeof(context), after,
+							  1), -EINVAL);
+		assert_int_equal(kschannel_context_export(c, label, context, sizeof(context) - 4,
+							  before[i], sizeof(before[i])), 0);
+	}
+	assert_memory_equal(before[0], before[1], sizeof(before[0]));
+	assert_int_equal(kschannel_context_binding(client.ctx, before[0]), 0);
+	assert_int_equal(kschannel_context_export(server.ctx, label, NULL, 0, before[1], 100), 0);
+	attach(fds);
+	assert_int_equal(kschannel_context_binding(client.ctx, after), -ESTALE);
+	assert_int_equal(kschannel_channel_binding(fds[1], after), 0);
+	assert_memory_equal(before[0], after, KSCHANNEL_BINDING_LEN);
+	assert_int_equal(kschannel_export(fds[0], label, NULL, 0, after, 100), 0);
+	assert_memory_equal(before[1], after, 100);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -233,6 +441,7 @@ static void test_manual_reject(void **state)
 static void test_pick(void **state)
 {
 	struct kschannel_params params = { .role = KSC_ROLE_CLIENT, .flags = KSCHANNEL_PICK };
+	struct kschannel_session session;
 
 	(void)state;
 	kschannel_free_credential(client.cred);
@@ -251,6 +460,9 @@ static void test_pick(void **state)
 						   &client.step), 0);
 	assert_int_equal(client.step.status, KSC_STATUS_OK);
 	assert_int_equal(client.step.issuers_len, 0);
+	assert_int_equal(kschannel_query_session(client.ctx, &session), 0);
+	assert_true(session.pick);
+	assert_int_equal(session.traits, KSC_TRAIT_VERIFIED | KSC_TRAIT_CERTIFICATE_SHOWN);
 	side_take(&server, &client.step);
 	assert_int_equal(side_step(&server, 0), 0);
 	assert_int_equal(server.step.status, KSC_STATUS_OK);
@@ -293,6 +505,7 @@ static void test_nonblock(void **state)
 	assert_non_null(client.ctx);
 	assert_int_equal(side_step(&client, KSCHANNEL_NONBLOCK), -EBUSY);
 	assert_int_equal(kschannel_result(client.ctx, &step), -EAGAIN);
+	assert_int_equal(kschannel_export_context(client.ctx, -1), -EBUSY);
 	p.fd = kschannel_fd(client.ctx);
 	assert_int_equal(poll(&p, 1, 0), 0);
 	SYS(kill(pid, SIGCONT));
@@ -300,6 +513,197 @@ static void test_nonblock(void **state)
 	assert_int_equal(kschannel_result(client.ctx, &step), 0);
 	assert_int_equal(step.status, KSC_STATUS_CONTINUE_NEEDED);
 	assert_true(step.token_len);
+}
+
+static void expect_success(pid_t pid)
+{
+	int status;
+
+	SYS(waitpid(pid, &status, 0));
+	assert_int_equal(status, 0);
+}
+
+/* In the middle of it, and when it is done; nobody but the last has it. */
+static void test_handoff(void **state)
+{
+	struct ksc_info info;
+	int pair[2];
+
+	(void)state;
+	SYS(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
+	assert_int_equal(side_step(&client, 0), 0);
+	side_take(&server, &client.step);
+	assert_int_equal(kschannel_export_context(client.ctx, pair[0]), 0);
+	client.ctx = NULL;
+	assert_int_equal(kschannel_import_context(&client.ctx, pair[1], &client.step), 0);
+	assert_int_equal(client.step.status, KSC_STATUS_CONTINUE_NEEDED);
+	assert_int_equal(client.step.token_len, 0);
+	assert_int_equal(kschannel_accept_context(&client.ctx, server.cred, 0, NULL, 0,
+						  &client.step), -EPROTOTYPE);
+	assert_int_equal(side_step(&server, 0), 0);
+	side_take(&client, &server.step);
+	assert_int_equal(side_step(&client, 0), 0);
+	assert_int_equal(client.step.status, KSC_STATUS_OK);
+	side_take(&server, &client.step);
+	assert_int_equal(kschannel_export_context(client.ctx, pair[0]), 0);
+	client.ctx = NULL;
+	assert_int_equal(kschannel_import_context(&client.ctx, pair[1], &client.step), 0);
+	assert_int_equal(client.step.status, KSC_STATUS_OK);
+	assert_int_equal(kschannel_query_info(client.ctx, &info), 0);
+	assert_string_equal(info.peer_subject, "CN=server.test");
+	assert_int_equal(side_step(&server, 0), 0);
+	assert_int_equal(server.step.status, KSC_STATUS_OK);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* The importer's part, as another user. */
+static void serve_imported(int sock, int fd)
+{
+	struct kschannel_context *ctx;
+	struct kschannel_step step;
+	char buf[5];
+
+	if (setresuid(65534, 65534, 65534) || kschannel_import_context(&ctx, sock, &step) ||
+	    step.status != KSC_STATUS_OK || kschannel_attach(ctx, fd, NULL, 0) ||
+	    recv(fd, buf, sizeof(buf), MSG_WAITALL) != sizeof(buf) ||
+	    send(fd, buf, sizeof(buf), MSG_NOSIGNAL) != sizeof(buf))
+		_exit(1);
+	_exit(0);
+}
+
+static void test_handoff_process(void **state)
+{
+	struct t_addr addr;
+	int listener, fds[2], pair[2];
+	pid_t pid;
+
+	(void)state;
+	handshake();
+	assert_int_equal(server.len, 0);
+	listener = t_listen(AF_INET, NULL, &addr);
+	fds[0] = t_connect(&addr, NULL);
+	fds[1] = t_accept(listener);
+	close(listener);
+	SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	pid = (pid_t)SYS(fork());
+	if (!pid)
+		serve_imported(pair[1], fds[1]);
+	assert_int_equal(kschannel_export_context(server.ctx, pair[0]), 0);
+	server.ctx = NULL;
+	assert_int_equal(kschannel_attach(client.ctx, fds[0], client.in, client.len), 0);
+	assert_int_equal(SYS(send(fds[0], "hello", 5, 0)), 5);
+	t_expect(fds[0], "hello");
+	expect_success(pid);
+	for (int i = 0; i < 2; i++) {
+		close(fds[i]);
+		close(pair[i]);
+	}
+}
+
+/* A parcel that was opened on the way, and its descriptor. */
+static int intercept(int sock, void *data, size_t *len)
+{
+	char room[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+	struct iovec iov = { .iov_base = data, .iov_len = *len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+			      .msg_controllen = sizeof(room) };
+	int fd;
+
+	*len = (size_t)SYS(recvmsg(sock, &msg, 0));
+	assert_non_null(CMSG_FIRSTHDR(&msg));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+static void pass_on(int sock, const void *data, size_t len, int fd)
+{
+	char room[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = "";
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		msg.msg_control = room;
+		msg.msg_controllen = sizeof(room);
+		*CMSG_FIRSTHDR(&msg) = (struct cmsghdr) { .cmsg_len = CMSG_LEN(sizeof(fd)),
+							  .cmsg_level = SOL_SOCKET,
+							  .cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &fd, sizeof(fd));
+	}
+	SYS(sendmsg(sock, &msg, 0));
+}
+
+/* Who keeps the descriptor has nothing, and nothing else is a context. */
+static void test_handoff_misuse(void **state)
+{
+	struct kschannel_context *ctx = NULL;
+	struct kschannel_step step;
+	uint8_t parcel[64];
+	size_t len = sizeof(parcel);
+	int pair[2], fd, other;
+
+	(void)state;
+	SYS(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
+	assert_int_equal(side_step(&client, 0), 0);
+	assert_int_equal(kschannel_export_context(client.ctx, -1), -EBADF);
+	assert_int_equal(kschannel_export_context(client.ctx, pair[0]), 0);
+	client.ctx = NULL;
+	fd = intercept(pair[1], parcel, &len);
+
+	pass_on(pair[0], parcel, len, -1);
+	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EBADMSG);
+	pass_on(pair[0], parcel, len - 1, fd);
+	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EBADMSG);
+	other = SYS(socket(AF_INET, SOCK_DGRAM, 0));
+	pass_on(pair[0], parcel, len, other);
+	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EINVAL);
+	close(other);
+	pass_on(pair[0], parcel, len, pair[0]);
+	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EINVAL);
+	parcel[0] ^= 1;
+	pass_on(pair[0], parcel, len, fd);
+	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EBADMSG);
+	parcel[0] ^= 1;
+	parcel[len - 1] ^= 1;
+	pass_on(pair[0], parcel, len, fd);
+	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -ENOENT);
+	parcel[len - 1] ^= 1;
+	assert_null(ctx);
+
+	pass_on(pair[0], parcel, len, fd);
+	assert_int_equal(kschannel_import_context(&client.ctx, pair[1], &step), 0);
+	pass_on(pair[0], parcel, len, fd);
+	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EPERM);
+	assert_null(ctx);
+	/* nor does its end matter any more */
+	close(fd);
+	assert_int_equal(side_step(&client, 0), 0);
+	assert_int_equal(client.step.status, KSC_STATUS_INCOMPLETE_MESSAGE);
+	kschannel_delete_context(client.ctx);
+	client.ctx = NULL;
+	pass_on(pair[0], parcel, len, pair[0]);
+	close(pair[0]);
+	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EINVAL);
+	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -ENODATA);
+	close(pair[1]);
+}
+
+/* Whoever dies on the way takes it along. */
+static void test_handoff_lost(void **state)
+{
+	int pair[2];
+
+	(void)state;
+	SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	handshake();
+	assert_int_equal(kschannel_export_context(client.ctx, pair[0]), 0);
+	client.ctx = NULL;
+	assert_int_equal(kschannel_export_context(server.ctx, pair[0]), 0);
+	server.ctx = NULL;
+	assert_int_equal(tnl_counter(KSC_A_STATS_CONTEXTS), 2);
+	close(pair[0]);
+	close(pair[1]);
+	/* teardown waits until there is none */
 }
 
 static pid_t start(const char *const argv[], int out)
@@ -314,14 +718,6 @@ static pid_t start(const char *const argv[], int out)
 			 0);
 	posix_spawn_file_actions_destroy(&actions);
 	return pid;
-}
-
-static void expect_success(pid_t pid)
-{
-	int status;
-
-	SYS(waitpid(pid, &status, 0));
-	assert_int_equal(status, 0);
 }
 
 /* As the manual has them, in processes of their own */
@@ -353,12 +749,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_loop, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_query, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_query_late, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_query_server_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_query_resumed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_export, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_manual, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_manual_reject, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pick, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_misuse, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nonblock, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_handoff, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_handoff_process, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_handoff_misuse, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_handoff_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_examples, setup, teardown),
 	};
 

@@ -75,10 +75,14 @@ static void *write_messages(void *arg)
 	return NULL;
 }
 
-/* What several threads write, up to a record each, comes in the order of each and unmixed. */
+/*
+ * What several threads write, up to a record each, comes in the order of each and unmixed.
+ * That is what a full record holds: after a second without any, which a busy machine may
+ * well take, they would be as short as segments are with small buffers.
+ */
 static void test_writers(void **state)
 {
-	const int buffers = (int)(intptr_t)*state;
+	const int buffers = (int)(intptr_t)*state, full = KSC_SIZING_FULL;
 	static uint8_t got[MESSAGE_MAX], want[MESSAGE_MAX];
 	struct writer writers[3];
 	unsigned int next[3] = { 0 };
@@ -87,6 +91,7 @@ static void test_writers(void **state)
 	flow_pair(fds);
 	if (buffers)
 		flow_small_buffers(fds, buffers);
+	SYS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_RECORD_SIZING, &full, sizeof(full)));
 	for (size_t i = 0; i < ARRAY_SIZE(writers); i++) {
 		writers[i] = (struct writer){ .fd = fds[0], .who = (uint8_t)i };
 		t_thread(&writers[i].thread, write_messages, &writers[i]);

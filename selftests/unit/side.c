@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "name.h"
 #include "side.h"
 
 struct ksc_credential *cred_new(const struct cred_options *opt)
@@ -22,7 +23,7 @@ struct ksc_credential *cred_new(const struct cred_options *opt)
 	cred->is_default = !opt->not_default;
 	cred->verify = opt->verify;
 	if (opt->alpn)
-		assert_int_equal(ksc_credential_add_alpn(cred, opt->alpn), 0);
+		assert_int_equal(ksc_alpn_add(&cred->alpn, &cred->alpn_len, opt->alpn), 0);
 	if (opt->cipher)
 		cred->ciphers[cred->n_ciphers++] = ksc_cipher_by_name(opt->cipher);
 	if (opt->tls12)

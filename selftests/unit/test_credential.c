@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "name.h"
 #include "side.h"
 
 #define SERVER	KSC_ROLE_BIT(KSC_ROLE_SERVER)
@@ -147,11 +148,11 @@ static void alpn__bounds(void **state)
 	assert_non_null(cred);
 	memset(name, 'a', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	assert_int_equal(ksc_credential_add_alpn(cred, ""), -EINVAL);
-	assert_int_equal(ksc_credential_add_alpn(cred, name), -EINVAL);
+	assert_int_equal(ksc_alpn_add(&cred->alpn, &cred->alpn_len, ""), -EINVAL);
+	assert_int_equal(ksc_alpn_add(&cred->alpn, &cred->alpn_len, name), -EINVAL);
 	for (i = 0; i < KSC_MAX_ALPN_NAMES; i++)
-		assert_int_equal(ksc_credential_add_alpn(cred, name + 1), 0);
-	assert_int_equal(ksc_credential_add_alpn(cred, "b"), -EINVAL);
+		assert_int_equal(ksc_alpn_add(&cred->alpn, &cred->alpn_len, name + 1), 0);
+	assert_int_equal(ksc_alpn_add(&cred->alpn, &cred->alpn_len, "b"), -EINVAL);
 	assert_int_equal(cred->alpn_len, KSC_MAX_ALPN_NAMES * (1 + KSC_MAX_ALPN_NAME));
 	ksc_credential_free(cred);
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A network namespace and a daemon of a test's own. */
+#ifndef KSC_TEST_OWN_H
+#define KSC_TEST_OWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/**
+ * struct own - a daemon
+ * @pid: its process, 0 for none
+ * @conf: its configuration file
+ * @log: where its output goes
+ */
+struct own {
+	pid_t pid;
+	char conf[64];
+	char log[64];
+};
+
+/* The credentials that the tests' configurations have in common */
+extern const char own_credentials[];
+
+void own_namespace(void);
+void own_write(struct own *own, const char *rules);
+void own_start(struct own *own, const char *rules);
+bool own_reload(struct own *own, const char *rules);
+void own_stop(struct own *own);
+void own_kill(struct own *own);
+void own_end(struct own *own);
+
+#endif /* KSC_TEST_OWN_H */

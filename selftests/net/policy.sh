@@ -1,0 +1,250 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# shellcheck disable=SC2317
+#
+# The policy, as an operator writes it and kschannelctl shows it.
+
+. "$(dirname "$0")/tap.sh"
+
+conf=/etc/kschannel/kschanneld.conf
+ca=/etc/kschannel/ca.pem
+dir=/tmp/policy-www
+before=/tmp/policy-before
+background=
+
+cp $conf $before
+[ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
+
+cleanup()
+{
+	# shellcheck disable=SC2086
+	[ -z "$background" ] || kill $background 2>/dev/null || true
+}
+
+generation()
+{
+	kschannelctl policy --json | sed -n 's/.*"generation": *"\([^"]*\)".*/\1/p'
+}
+
+other_than()
+{
+	[ "$(generation)" != "$1" ]
+}
+
+# Behind what the suite's configuration has: the text on standard input
+reload()
+{
+	old=$(generation)
+	{ cat $before; cat; } >$conf
+	kill -HUP "$(cat /run/kschanneld.pid)"
+	await 20 other_than "$old"
+}
+
+rules()
+{
+	reload <<-'END'
+		[rule database]
+		direction = connect
+		remote = 10.0.0.0/8
+		remote-port = 5432
+		action = require
+		server-name = db.test
+
+		[rule accounts]
+		user = 33-40
+		group = 7
+		action = never
+
+		[rule scope]
+		cgroup = /policy-scope
+		local = ::1
+		local-port = 80-90
+		action = prefer
+	END
+}
+
+shown()
+{
+	kschannelctl policy >/tmp/got
+	grep -x "No rule." /tmp/got
+	mkdir -p /sys/fs/cgroup/policy-scope/below
+	rules
+	kschannelctl policy >/tmp/got
+	[ "$(wc -l </tmp/got)" = 4 ]
+	grep -E '^ *0 +database +require +connect +\* +10\.0\.0\.0/8 port 5432 +\* +\* +\*$' /tmp/got
+	grep -E '^ *1 +accounts +never +both +\* +\* +33-40 +7 +\*$' /tmp/got
+	grep -E '^ *2 +scope +prefer +both +::1/128 port 80-90 +\* +\* +\* +[0-9]+$' /tmp/got
+	kschannelctl policy --json >/tmp/got
+	[ "$(grep -c '"number":' /tmp/got)" = 3 ]
+	grep '"action": *"prefer"' /tmp/got
+}
+
+falls_under()
+{
+	rule=$1
+	shift
+	kschannelctl policy test "$@" >/tmp/got
+	cat /tmp/got
+	if [ -n "$rule" ]; then
+		[ "$(wc -l </tmp/got)" = 2 ]
+		grep -E "^ *[0-9]+ +$rule " /tmp/got
+	else
+		grep -x "No rule." /tmp/got
+	fi
+}
+
+tried()
+{
+	falls_under database --connect 10.1.2.3:5432
+	falls_under database --connect '[::ffff:10.1.2.3]:5432' --from '[::ffff:127.0.0.1]:0'
+	falls_under "" --connect 10.1.2.3:5433
+	falls_under "" --connect 11.1.2.3:5432
+	falls_under "" --accept 10.1.2.3:5432
+	falls_under accounts --connect 11.1.2.3:5432 --uid 33 --gid 7
+	falls_under database --connect 10.1.2.3:5432 --uid 33 --gid 7
+	falls_under "" --connect 11.1.2.3:5432 --uid 33
+	falls_under "" --connect 11.1.2.3:5432 --uid 41 --gid 7
+	falls_under scope --accept '[::1]:80' --cgroup /policy-scope
+	falls_under scope --accept '[::1]:90' --cgroup /policy-scope/below
+	falls_under "" --accept '[::1]:91' --cgroup /policy-scope
+	falls_under "" --accept '[::1]:80' --cgroup /
+	falls_under "" --accept '[::1]:80'
+	kschannelctl policy test --json --connect 10.1.2.3:5432 | grep '"name": *"database"'
+}
+
+refused()
+{
+	fails kschannelctl policy test
+	fails kschannelctl policy test --connect 10.1.2.3
+	fails kschannelctl policy test --connect 10.1.2.3:65536
+	fails kschannelctl policy test --connect '[10.1.2.3]:1'
+	fails kschannelctl policy test --connect example.org:1
+	fails kschannelctl policy test --connect 1.2.3.4:1 --accept 1.2.3.4:1
+	fails kschannelctl policy test --connect 1.2.3.4:1 --from '[::1]:1'
+	fails kschannelctl policy test --connect 1.2.3.4:1 --uid root
+	fails kschannelctl policy test --connect 1.2.3.4:1 --cgroup /policy-none
+	fails kschannelctl policy anything
+	fails su user -s /bin/sh -c "kschannelctl policy"
+	fails su user -s /bin/sh -c "kschannelctl policy test --connect 1.2.3.4:1"
+}
+
+# file:line and the reason; that the old policy stays is t_load's
+mistaken()
+{
+	{ cat $before; printf '[rule x]\naction = never\n[rule y]\naction = require\n'; } >/tmp/mistake
+	line=$(($(wc -l <$before) + 3))
+	fails kschanneld --check-config /tmp/mistake 2>/tmp/err
+	grep "^/tmp/mistake:$line: rule y: nothing comes here, rule x" /tmp/err
+}
+
+# A program that knows nothing of TLS, and one port of it that is to be protected
+served()
+{
+	reload <<-'END'
+		[rule web]
+		direction = accept
+		local-port = 7200
+		action = require
+		credential = server
+
+		[rule fetch]
+		direction = connect
+		remote-port = 7200
+		action = require
+		server-name = server.test
+	END
+	mkdir -p $dir
+	echo "a page" >$dir/page.html
+	for port in 7200 7201; do
+		kschannelctl run --quiet --way preload -- httpd -f -p $port -h $dir &
+		background="$background $!"
+		await 10 listening $port
+	done
+	curl -sS --cacert $ca "https://server.test:7200/page.html" | cmp - $dir/page.html
+	fails curl -sS -m 10 "http://server.test:7200/page.html"
+	curl -sS "http://server.test:7201/page.html" | cmp - $dir/page.html
+	for port in 7200 7201; do
+		kschannelctl run --quiet --way preload -- \
+			wget -q -O - "http://127.0.0.1:$port/page.html" | cmp - $dir/page.html
+	done
+	# a rule's connection says so
+	kschannelctl run --quiet --way preload -- nc 127.0.0.1 7200 </dev/zero >/dev/null &
+	background="$background $!"
+	await 10 by_rule
+}
+
+# What nobody has given to the module is found, and no more than that
+audited()
+{
+	rm -f /tmp/policy-hold
+	mkfifo /tmp/policy-hold
+	nc -l -p 7200 </tmp/policy-hold >/dev/null &
+	background="$background $!"
+	exec 5>/tmp/policy-hold
+	await 10 listening 7200
+	reload <<-'END'
+		[rule one]
+		direction = connect
+		remote-port = 7200
+		action = require
+
+		[rule scope]
+		cgroup = /policy-scope
+		direction = connect
+		action = prefer
+
+		[rule none]
+		action = never
+	END
+	kschannelctl audit
+	sh -c 'exec nc 127.0.0.1 7200' </tmp/policy-hold >/dev/null &
+	background="$background $!"
+	await 10 connected 7200
+	fails kschannelctl audit >/tmp/got
+	cat /tmp/got
+	[ "$(wc -l </tmp/got)" = 2 ]
+	grep -E '^one +require +connect +127.0.0.1:[0-9]+ +127.0.0.1:7200 +0 +[0-9]+$' /tmp/got
+	fails kschannelctl audit --json >/tmp/got
+	grep '"rule": *"one"' /tmp/got
+	# by its cgroup
+	nc -l -p 7202 </tmp/policy-hold >/dev/null &
+	background="$background $!"
+	await 10 listening 7202
+	sh -c 'echo 0 >/sys/fs/cgroup/policy-scope/below/cgroup.procs; exec nc 127.0.0.1 7202' \
+		</tmp/policy-hold >/dev/null &
+	background="$background $!"
+	await 10 connected 7202
+	fails kschannelctl audit >/tmp/got
+	cat /tmp/got
+	grep -E '^scope +prefer +connect +127.0.0.1:[0-9]+ +127.0.0.1:7202 ' /tmp/got
+	[ "$(wc -l </tmp/got)" = 3 ]
+	exec 5>&-
+	# shellcheck disable=SC2086
+	kill $background || true
+	# they have to leave the cgroup before it can go
+	wait
+	background=
+}
+
+connected()
+{
+	ss -Htn state established "dport = :$1" | grep -q .
+}
+
+by_rule()
+{
+	kschannelctl list --json | grep -q '"rule": *"fetch"'
+}
+
+plan 6
+run "kschannelctl policy" shown
+run "kschannelctl policy test" tried
+run "what cannot be asked" refused
+run "mistakes in the file" mistaken
+run "one port of two" served
+run "kschannelctl audit" audited
+: | reload
+cp $before $conf
+rmdir /sys/fs/cgroup/policy-scope/below /sys/fs/cgroup/policy-scope
+finish

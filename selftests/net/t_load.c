@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A policy comes into the kernel, and another one takes its place. */
+#include <netlink/genl/genl.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "nl.h"
+#include "own.h"
+#include "policy.h"
+
+/* ---- loading ---- */
+
+static struct nl_msg *begin(struct tnl_conn *nl, uint64_t generation, uint32_t count)
+{
+	struct nl_msg *msg = tnl_request(nl, KSC_CMD_POLICY_BEGIN);
+
+	nla_put_u64(msg, KSC_A_POLICY_GENERATION, generation);
+	nla_put_u32(msg, KSC_A_POLICY_COUNT, count);
+	return msg;
+}
+
+static void put_rule(struct nl_msg *msg, const char *name, uint16_t port, uint32_t action)
+{
+	struct nlattr *nest = nla_nest_start(msg, KSC_A_POLICY_RULE);
+
+	if (name)
+		nla_put_string(msg, KSC_A_RULE_NAME, name);
+	nla_put_u32(msg, KSC_A_RULE_ACTION, action);
+	nla_put_u16(msg, KSC_A_RULE_REMOTE_PORT_MIN, port);
+	nla_put_u16(msg, KSC_A_RULE_REMOTE_PORT_MAX, port);
+	nla_nest_end(msg, nest);
+}
+
+static struct nl_msg *add(struct tnl_conn *nl, const char *name, uint16_t port, uint32_t action)
+{
+	struct nl_msg *msg = tnl_request(nl, KSC_CMD_POLICY_ADD);
+
+	put_rule(msg, name, port, action);
+	return msg;
+}
+
+static void refused_at(int line, struct tnl_conn *nl, struct nl_msg *msg, int error)
+{
+	int ret = tnl_do(nl, msg);
+
+	if (ret != -error || !nl->text[0])
+		fail_msg("line %d: %s (%s), not %s", line, strerror(-ret), nl->text,
+			 strerror(error));
+}
+
+#define refused(nl, msg, error) refused_at(__LINE__, nl, msg, error)
+#define taken(nl, msg) assert_int_equal(tnl_do(nl, msg), 0)
+
+/**
+ * struct shown - what the kernel says of its policy
+ * @generation: its number, 0 for none loaded
+ * @count: rules, as the policy says
+ * @rules: rules that came
+ * @name: name of the last
+ * @number: and number
+ */
+struct shown {
+	uint64_t generation;
+	uint32_t count;
+	uint32_t rules;
+	char name[KSC_MAX_RULE_NAME + 1];
+	uint32_t number;
+};
+
+static void take_policy(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *tb[KSC_A_POLICY_MAX + 1], *rule[KSC_A_RULE_MAX + 1];
+	struct shown *shown = arg;
+
+	if (nlmsg_parse(nlmsg_hdr(msg), GENL_HDRLEN, tb, KSC_A_POLICY_MAX, NULL) < 0)
+		return;
+	if (tb[KSC_A_POLICY_GENERATION])
+		shown->generation = nla_get_u64(tb[KSC_A_POLICY_GENERATION]);
+	if (tb[KSC_A_POLICY_COUNT])
+		shown->count = nla_get_u32(tb[KSC_A_POLICY_COUNT]);
+	if (!tb[KSC_A_POLICY_RULE] ||
+	    nla_parse_nested(rule, KSC_A_RULE_MAX, tb[KSC_A_POLICY_RULE], NULL) < 0)
+		return;
+	shown->rules++;
+	nla_strlcpy(shown->name, rule[KSC_A_RULE_NAME], sizeof(shown->name));
+	shown->number = nla_get_u32(rule[KSC_A_RULE_NUMBER]);
+}
+
+static struct shown show(struct tnl_conn *nl, struct nl_msg *msg)
+{
+	struct shown shown = { 0 };
+
+	nl->reply = take_policy;
+	nl->arg = &shown;
+	assert_int_equal(tnl_do(nl, msg), 0);
+	nl->reply = NULL;
+	return shown;
+}
+
+static struct shown show_all(struct tnl_conn *nl)
+{
+	struct nl_msg *msg = tnl_request(nl, KSC_CMD_POLICY_GET);
+
+	nlmsg_hdr(msg)->nlmsg_flags |= NLM_F_DUMP;
+	return show(nl, msg);
+}
+
+static struct shown try_port(struct tnl_conn *nl, uint16_t port)
+{
+	struct nl_msg *msg = tnl_request(nl, KSC_CMD_POLICY_TEST);
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	nla_put_u32(msg, KSC_A_POLICY_DIRECTION, KSC_RULE_DIRECTION_CONNECT);
+	nla_put(msg, KSC_A_POLICY_PEER, sizeof(in), &in);
+	nla_put(msg, KSC_A_POLICY_LOCAL, sizeof(in), &in);
+	return show(nl, msg);
+}
+
+static void test_load(void **state)
+{
+	struct tnl_conn daemon, other;
+	struct shown shown;
+
+	(void)state;
+	assert_true(tnl_open(&daemon));
+	assert_true(tnl_open(&other));
+	refused(&daemon, begin(&daemon, 1, 0), EPERM);
+	assert_int_equal(tnl_register(&daemon), 0);
+	refused(&daemon, add(&daemon, "a", 1, 0), ENOENT);
+	refused(&daemon, tnl_request(&daemon, KSC_CMD_POLICY_COMMIT), ENOENT);
+	refused(&daemon, begin(&daemon, 0, 0), EINVAL);
+	refused(&daemon, begin(&daemon, 1, KSC_MAX_RULES + 1), E2BIG);
+	taken(&daemon, begin(&daemon, 7, 2));
+	refused(&other, begin(&other, 1, 0), EPERM);
+	refused(&other, add(&other, "a", 1, 0), EPERM);
+	refused(&other, tnl_request(&other, KSC_CMD_POLICY_COMMIT), EPERM);
+	refused(&daemon, add(&daemon, NULL, 1, KSC_RULE_ACTION_NEVER), EINVAL);
+	assert_int_equal(tnl_do(&daemon, add(&daemon, "a", 1, 3)), -ERANGE);
+	taken(&daemon, add(&daemon, "first", 80, KSC_RULE_ACTION_REQUIRE));
+	refused(&daemon, tnl_request(&daemon, KSC_CMD_POLICY_COMMIT), EINVAL);
+	taken(&daemon, add(&daemon, "second", 443, KSC_RULE_ACTION_NEVER));
+	refused(&daemon, add(&daemon, "third", 1, 0), EINVAL);
+	/* nothing of it is to be seen yet */
+	shown = show_all(&other);
+	assert_int_equal(shown.generation, 0);
+	assert_int_equal(try_port(&other, 80).generation, 0);
+	taken(&daemon, tnl_request(&daemon, KSC_CMD_POLICY_COMMIT));
+	refused(&daemon, tnl_request(&daemon, KSC_CMD_POLICY_COMMIT), ENOENT);
+	shown = show_all(&other);
+	assert_int_equal(shown.generation, 7);
+	assert_int_equal(shown.count, 2);
+	assert_int_equal(shown.rules, 2);
+	assert_string_equal(shown.name, "second");
+	assert_int_equal(shown.number, 1);
+	shown = try_port(&other, 80);
+	assert_int_equal(shown.rules, 1);
+	assert_string_equal(shown.name, "first");
+	assert_int_equal(try_port(&other, 81).rules, 0);
+	/* what was begun goes with the next begin, and with the socket; the policy stays */
+	taken(&daemon, begin(&daemon, 8, 1));
+	taken(&daemon, add(&daemon, "forgotten", 80, 0));
+	taken(&daemon, begin(&daemon, 9, 1));
+	refused(&daemon, tnl_request(&daemon, KSC_CMD_POLICY_COMMIT), EINVAL);
+	tnl_close(&daemon);
+	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
+	assert_int_equal(show_all(&other).generation, 7);
+	assert_int_equal(tnl_register(&other), 0);
+	refused(&other, tnl_request(&other, KSC_CMD_POLICY_COMMIT), ENOENT);
+	taken(&other, begin(&other, 10, 0));
+	taken(&other, tnl_request(&other, KSC_CMD_POLICY_COMMIT));
+	shown = show_all(&other);
+	assert_int_equal(shown.generation, 10);
+	assert_int_equal(shown.rules, 0);
+	tnl_close(&other);
+}
+
+/* A policy that takes many messages, either way. */
+static void test_many(void **state)
+{
+	enum { MANY = 10000, AT_ONCE = 250 };
+	struct tnl_conn nl;
+	struct shown shown;
+
+	(void)state;
+	assert_true(tnl_open(&nl));
+	assert_int_equal(tnl_register(&nl), 0);
+	taken(&nl, begin(&nl, 3, MANY));
+	for (int i = 0; i < MANY;) {
+		struct nl_msg *msg = tnl_request(&nl, KSC_CMD_POLICY_ADD);
+
+		for (int k = 0; k < AT_ONCE; k++, i++) {
+			char name[16];
+
+			snprintf(name, sizeof(name), "rule-%d", i);
+			put_rule(msg, name, (uint16_t)(1 + i), KSC_RULE_ACTION_REQUIRE);
+		}
+		taken(&nl, msg);
+	}
+	taken(&nl, tnl_request(&nl, KSC_CMD_POLICY_COMMIT));
+	shown = show_all(&nl);
+	assert_int_equal(shown.count, MANY);
+	assert_int_equal(shown.rules, MANY);
+	assert_string_equal(shown.name, "rule-9999");
+	shown = try_port(&nl, 5001);
+	assert_int_equal(shown.number, 5000);
+	assert_int_equal(try_port(&nl, 0).rules, 0);
+	tnl_close(&nl);
+}
+
+static void test_unprivileged(void **state)
+{
+	static const int cmds[] = { KSC_CMD_POLICY_BEGIN, KSC_CMD_POLICY_ADD, KSC_CMD_POLICY_COMMIT,
+				    KSC_CMD_POLICY_GET, KSC_CMD_POLICY_TEST };
+	struct tnl_conn nl;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	pid = (pid_t)SYS(fork());
+	if (!pid) {
+		if (setgid(1000) || setuid(1000) || !tnl_open(&nl))
+			_exit(255);
+		for (size_t i = 0; i < ARRAY_SIZE(cmds); i++) {
+			struct nl_msg *msg = tnl_request(&nl, cmds[i]);
+
+			if (cmds[i] == KSC_CMD_POLICY_GET)
+				nlmsg_hdr(msg)->nlmsg_flags |= NLM_F_DUMP;
+			if (tnl_do(&nl, msg) != -EPERM)
+				_exit((int)i + 1);
+		}
+		_exit(0);
+	}
+	SYS(waitpid(pid, &status, 0));
+	assert_int_equal(status, 0);
+}
+
+/* ---- reload ---- */
+
+static void test_bad_reload(void **state)
+{
+	struct tnl_conn nl;
+	uint64_t generation;
+
+	(void)state;
+	own_start(&own, policy_basic);
+	assert_true(tnl_open(&nl));
+	generation = show_all(&nl).generation;
+	assert_int_equal(show_all(&nl).rules, 6);
+	assert_false(own_reload(&own, "[rule x]\naction = sometimes\n"));
+	assert_false(own_reload(&own, "[rule x]\naction = require\ncredential = nobody\n"));
+	assert_false(own_reload(&own, "[rule x]\naction = never\n"
+				      "[rule y]\naction = require\nremote-port = 1\n"));
+	assert_int_equal(show_all(&nl).generation, generation);
+	assert_true(own_reload(&own, "[rule x]\naction = never\n"));
+	assert_int_not_equal(show_all(&nl).generation, generation);
+	assert_int_equal(show_all(&nl).rules, 1);
+	/* the same once more is the same policy */
+	generation = show_all(&nl).generation;
+	assert_true(own_reload(&own, "[rule x]\naction = never\n"));
+	assert_int_equal(show_all(&nl).generation, generation);
+	tnl_close(&nl);
+}
+
+/**
+ * struct storm - connections without end
+ * @stop: enough
+ * @count: how many there were
+ * @mixed: that were of both policies
+ * @failed: that came to nothing
+ * @seen: of each policy
+ */
+struct storm {
+	volatile bool stop;
+	unsigned int count;
+	unsigned int mixed;
+	unsigned int failed;
+	unsigned int seen[2];
+};
+
+static void *connect_on(void *arg)
+{
+	const struct t_opts any = { .verify = KSC_VERIFY_NONE, .alpn = "one,two" };
+	struct storm *storm = arg;
+
+	while (!storm->stop) {
+		int fd = t_socket(AF_INET, &any);
+		struct ksc_info info = { 0 };
+		socklen_t len = sizeof(info);
+		bool other, two;
+
+		if (try_connect_to(fd, "127.0.0.1", 1000) ||
+		    getsockopt(fd, SOL_KSCHANNEL, KSC_INFO, &info, &len)) {
+			storm->failed++;
+		} else {
+			other = strstr(info.peer_subject, "other");
+			two = !strcmp(info.alpn, "two");
+			storm->mixed += other != two;
+			storm->seen[two]++;
+		}
+		storm->count++;
+		close(fd);
+	}
+	return NULL;
+}
+
+static void *accept_on(void *arg)
+{
+	int listener = *(int *)arg, fd;
+	char c;
+
+	/* until the client has seen what it wants to see */
+	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		recv(fd, &c, 1, 0);
+		close(fd);
+	}
+	return NULL;
+}
+
+/* No connection is of the one policy in this and of the other in that. */
+static void test_reload_under_load(void **state)
+{
+	static const char *const rules[] = {
+		"[rule server]\naction = require\ndirection = accept\nlocal-port = 1000\n"
+		"credential = server\nalpn = one\n",
+		"[rule other]\naction = require\ndirection = accept\nlocal-port = 1000\n"
+		"credential = other\nalpn = two\n",
+	};
+	struct storm storms[2] = { 0 };
+	pthread_t threads[2], server;
+	unsigned int rounds = 0;
+	int64_t start = t_now_ms();
+	int listener;
+
+	(void)state;
+	own_start(&own, rules[0]);
+	listener = listen_on(policy_socket(AF_INET, &policy_nothing), 1000);
+	t_thread(&server, accept_on, &listener);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		t_thread(&threads[i], connect_on, &storms[i]);
+	while ((rounds < 20 || storms[0].seen[0] + storms[1].seen[0] < 20 ||
+		storms[0].seen[1] + storms[1].seen[1] < 20) &&
+	       t_now_ms() - start < PATIENCE_LONG_S * 1000)
+		assert_true(own_reload(&own, rules[++rounds % 2]));
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
+		storms[i].stop = true;
+		t_join(threads[i]);
+	}
+	shutdown(listener, SHUT_RDWR);
+	t_join(server);
+	close(listener);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
+		print_message("# %u connections, %u and %u by policy, %u failed\n", storms[i].count,
+			      storms[i].seen[0], storms[i].seen[1], storms[i].failed);
+		assert_int_equal(storms[i].mixed, 0);
+		assert_int_equal(storms[i].failed, 0);
+	}
+}
+
+/* ---- namespaces ---- */
+
+/* Each has its own, and one that is deleted takes its policy along. */
+static void test_namespaces(void **state)
+{
+	struct own other = { 0 };
+	struct tnl_conn nl;
+	int fds[2], status;
+	pid_t pid;
+
+	(void)state;
+	own_start(&own, policy_basic);
+	pair_on(1000, fds);
+	assert_protected_pair(fds[0], fds[1]);
+	pid = (pid_t)SYS(fork());
+	if (!pid) {
+		int pair[2];
+
+		/* its sockets stay in the namespace where they were made */
+		own_namespace();
+		assert_true(tnl_open(&nl));
+		assert_int_equal(show_all(&nl).generation, 0);
+		tnl_close(&nl);
+		own_start(&other, "[rule all]\naction = never\n");
+		pair_on(1000, pair);
+		assert_plain_pair(pair[0], pair[1]);
+		assert_protected_pair(fds[0], fds[1]);
+		/* the namespace goes with us, open connections and all */
+		_exit(0);
+	}
+	SYS(waitpid(pid, &status, 0));
+	assert_int_equal(status, 0);
+	assert_protected_pair(fds[0], fds[1]);
+	assert_true(tnl_open(&nl));
+	assert_int_equal(show_all(&nl).rules, 6);
+	tnl_close(&nl);
+	close_pair(fds);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		POLICY_TEST(test_load),
+		POLICY_TEST(test_many),
+		POLICY_TEST(test_unprivileged),
+		POLICY_TEST(test_bad_reload),
+		POLICY_TEST(test_reload_under_load),
+		POLICY_TEST(test_namespaces),
+	};
+
+	return T_RUN(tests);
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* rule.c, policy.c: the rules of the policy, as a file says them and as handshakes take them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <gnutls/x509.h>
+
+#include "config.h"
+#include "engine.h"
+#include "side.h"
+
+#define CERTS	KSC_TEST_CERTS
+
+static const char credentials[] =
+	"[credential server]\n"
+	"role = server\n"
+	"cert = " CERTS "/server.pem\n"
+	"key = " CERTS "/server.key\n"
+	"max-version = 1.2\n"
+	"[credential client]\n"
+	"role = client\n"
+	"trust = " CERTS "/ca.pem\n"
+	"default = yes\n";
+
+/* Loads credentials and these rules; complaints are left in @text without the file's name. */
+static struct ksc_config *load(const char *rules, char *text, size_t size)
+{
+	char path[] = "/tmp/ksc-rule-XXXXXX", *raw = NULL, *colon;
+	int fd = mkstemp(path);
+	struct ksc_config *config;
+	size_t raw_size;
+	FILE *out, *f;
+
+	assert_true(fd >= 0);
+	f = fdopen(fd, "w");
+	assert_non_null(f);
+	fprintf(f, "%s%s", credentials, rules);
+	fclose(f);
+	out = open_memstream(&raw, &raw_size);
+	assert_non_null(out);
+	config = ksc_config_load(path, out);
+	fclose(out);
+	unlink(path);
+	colon = strchr(raw, ':');
+	snprintf(text, size, "%s", colon ? colon + 1 : raw);
+	free(raw);
+	return config;
+}
+
+static struct ksc_config *good(const char *rules)
+{
+	char text[1024];
+	struct ksc_config *config = load(rules, text, sizeof(text));
+
+	if (!config)
+		fail_msg("%s", text);
+	return config;
+}
+
+/* Refused with these words, and at that line behind the credentials. */
+static void bad(const char *rules, unsigned int line, const char *words)
+{
+	char text[1024];
+	struct ksc_config *config = load(rules, text, sizeof(text));
+
+	assert_null(config);
+	/* the credentials take nine */
+	if (strtoul(text, NULL, 10) != line + 9 || !strstr(text, words))
+		fail_msg("line %u, %s: %s", line + 9, words, text);
+}
+
+static void everything(void **state)
+{
+	struct ksc_config *config = good("[rule a b]\n"
+					 "direction = connect\n"
+					 "action = prefer\n"
+					 "local = 10.1.0.0/16\n"
+					 "remote = 2001:db8::/33\n"
+					 "local-port = 7\n"
+					 "remote-port = 1024-65535\n"
+					 "user = root\n"
+					 "group = 5-7\n"
+					 "credential = client\n"
+					 "server-name = server.test\n"
+					 "alpn = h2, http/1.1\n"
+					 "min-version = 1.2\n"
+					 "max-version = 1.3\n"
+					 "peers = dns:*.test, uri:spiffe://a/*, email:x@y\n"
+					 "[rule last]\n"
+					 "action = never\n");
+	const struct ksc_rule *r = &config->rules->list[0];
+	static const uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8 };
+
+	(void)state;
+	assert_int_equal(config->rules->n, 2);
+	assert_string_equal(r->name, "a b");
+	assert_int_equal(r->line, 10);
+	assert_int_equal(r->directions, KSC_RULE_DIRECTION_CONNECT);
+	assert_int_equal(r->action, KSC_RULE_ACTION_PREFER);
+	assert_int_equal(r->local.family, AF_INET);
+	assert_int_equal(r->local.len, 16);
+	assert_memory_equal(r->local.addr, "\x0a\x01\0\0", 4);
+	assert_int_equal(r->remote.family, AF_INET6);
+	assert_int_equal(r->remote.len, 33);
+	assert_memory_equal(r->remote.addr, v6, 16);
+	assert_int_equal(r->local_port.min, 7);
+	assert_int_equal(r->local_port.max, 7);
+	assert_int_equal(r->remote_port.min, 1024);
+	assert_int_equal(r->remote_port.max, 65535);
+	assert_int_equal(r->uid.max, 0);
+	assert_int_equal(r->gid.min, 5);
+	assert_int_equal(r->gid.max, 7);
+	assert_string_equal(r->credential, "client");
+	assert_string_equal(r->server_name, "server.test");
+	assert_int_equal(r->alpn_len, 12);
+	assert_memory_equal(r->alpn, "\x02h2\x08http/1.1", 12);
+	assert_int_equal(r->min_version, GNUTLS_TLS1_2);
+	assert_int_equal(r->max_version, GNUTLS_TLS1_3);
+	assert_int_equal(r->n_peers, 3);
+	assert_int_equal(r->verify, KSC_VERIFY_REQUIRE);
+	r = &config->rules->list[1];
+	assert_int_equal(r->directions, 3);
+	assert_int_equal(r->remote.family, AF_UNSPEC);
+	assert_int_equal(r->remote_port.max, 65535);
+	assert_int_equal(r->uid.max, UINT32_MAX);
+	assert_int_equal(r->verify, KSC_VERIFY_DEFAULT);
+	ksc_config_free(config);
+}
+
+static void bad_rules(void **state)
+{
+	(void)state;
+	bad("[rule ]\naction = never\n", 1, "name");
+	bad("[rule x]\n", 1, "there is no action");
+	bad("[rule x]\naction = maybe\n", 2, "none of: require, prefer, never");
+	bad("[rule x]\naction = never\ncolour = red\n", 3, "no setting of a rule");
+	bad("[rule x]\naction = never\nlocal = 10.0.0.0/33\n", 3, "no length");
+	bad("[rule x]\naction = never\nlocal = 10.0.0.0/\n", 3, "no length");
+	bad("[rule x]\naction = never\nlocal = 10.0.0.1/31\n", 3, "beyond its prefix");
+	bad("[rule x]\naction = never\nremote = example.org\n", 3, "no address");
+	bad("[rule x]\naction = never\nremote = ::/129\n", 3, "no length");
+	bad("[rule x]\naction = never\nlocal-port = 65536\n", 3, "no port");
+	bad("[rule x]\naction = never\nlocal-port = 9-8\n", 3, "\"9-8\" is no port");
+	bad("[rule x]\naction = never\nlocal-port = -8\n", 3, "no port");
+	bad("[rule x]\naction = never\nuser = no-such-user\n", 3, "no account");
+	bad("[rule x]\naction = never\ngroup = 4294967295\n", 3, "no account or group");
+	bad("[rule x]\naction = never\ncgroup = a\n", 3, "no path of a cgroup");
+	bad("[rule x]\naction = never\ncgroup = /a/../b\n", 3, "no path of a cgroup");
+	bad("[rule x]\naction = never\ncgroup = /ksc-no-such-group\n", 3, "there is no cgroup");
+	bad("[rule x]\naction = never\nverify = none\n", 3, "never protected");
+	bad("[rule x]\naction = require\nverify = manual\n", 3, "none of");
+	bad("[rule x]\naction = require\npeers = server.test\n", 3, "none of dns:NAME");
+	bad("[rule x]\naction = require\npeers = dns:a.*.b\n", 3, "none of dns:NAME");
+	bad("[rule x]\naction = require\npeers = dns:a\nverify = none\n", 4, "only known with");
+	bad("[rule x]\naction = require\nmin-version = 1.3\nmax-version = 1.2\n", 1, "above");
+	bad("[rule x]\naction = require\ndirection = accept\nserver-name = a\n", 1, "server-name");
+	bad("[rule x]\naction = require\ncredential = nobody\n", 1, "no credential \"nobody\"");
+	bad("[rule x]\naction = require\ncredential = server\n", 1, "not for that role");
+	bad("[rule x]\naction = require\ndirection = accept\ncredential = server\n"
+	    "min-version = 1.3\n", 1, "none of these versions");
+	bad("[rule x]\naction = require\n[rule x]\naction = never\n", 3, "already");
+}
+
+static void shadows(void **state)
+{
+	static const struct {
+		const char *first;
+		const char *second;
+		bool covered;
+	} cases[] = {
+		{ "", "remote-port = 1\n", true },
+		{ "remote-port = 1-5\n", "remote-port = 2-5\n", true },
+		{ "remote-port = 1-5\n", "remote-port = 2-6\n", false },
+		{ "local-port = 3\n", "remote-port = 3\n", false },
+		{ "remote = 10.0.0.0/8\n", "remote = 10.1.0.0/16\n", true },
+		{ "remote = 10.0.0.0/8\n", "remote = 10.0.0.0/7\n", false },
+		{ "remote = 10.128.0.0/9\n", "remote = 10.127.0.0/16\n", false },
+		{ "remote = 0.0.0.0/0\n", "remote = ::/0\n", false },
+		{ "remote = 0.0.0.0/0\n", "remote = 1.2.3.4\n", true },
+		{ "remote = 0.0.0.0/0\n", "", false },
+		{ "local = ::1\n", "local = ::1\n", true },
+		{ "direction = connect\n", "direction = accept\n", false },
+		{ "direction = connect\n", "", false },
+		{ "", "direction = accept\n", true },
+		{ "user = 1-9\n", "user = 9\n", true },
+		{ "user = 1-9\n", "group = 9\n", false },
+		{ "group = 7\n", "group = 7\nuser = 1\n", true },
+		{ "group = 7\n", "group = 6\n", false },
+		{ "cgroup = /\n", "user = 1\n", false },
+	};
+	char rules[256], text[1024];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ksc_config *config;
+
+		/* what has no cgroups here is told so */
+		if (strstr(cases[i].first, "cgroup") && access("/sys/fs/cgroup", F_OK))
+			continue;
+		snprintf(rules, sizeof(rules), "[rule one]\naction = never\n%s"
+			 "[rule two]\naction = never\n%s", cases[i].first, cases[i].second);
+		config = load(rules, text, sizeof(text));
+		if (!config != cases[i].covered)
+			fail_msg("%s%s", rules, text);
+		if (!config)
+			assert_non_null(strstr(text, "rule one at line 10 takes it all"));
+		ksc_config_free(config);
+	}
+}
+
+static void cgroups(void **state)
+{
+	static const struct {
+		const char *first;
+		const char *second;
+		bool covered;
+	} cases[] = {
+		{ NULL, "/a", true }, { "/a", NULL, false }, { "/", "/a", true },
+		{ "/a", "/a", true }, { "/a", "/a/b", true }, { "/a", "/ab", false },
+		{ "/a/b", "/a", false }, { "/", NULL, false },
+	};
+	struct ksc_rules *rules = ksc_rules_new();
+	size_t i;
+
+	(void)state;
+	ksc_rules_add(rules);
+	ksc_rules_add(rules);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		rules->list[0].cgroup = (char *)cases[i].first;
+		rules->list[1].cgroup = (char *)cases[i].second;
+		assert_int_equal(ksc_rule_covers(&rules->list[0], &rules->list[1]),
+				 cases[i].covered);
+	}
+	rules->list[0].cgroup = NULL;
+	rules->list[1].cgroup = NULL;
+	ksc_rules_put(rules);
+}
+
+static void patterns(void **state)
+{
+	static const struct {
+		const char *pattern;
+		unsigned int type;
+		const char *name;
+		bool fits;
+	} cases[] = {
+		{ "dns:a.test", GNUTLS_SAN_DNSNAME, "A.Test", true },
+		{ "dns:a.test", GNUTLS_SAN_URI, "a.test", false },
+		{ "dns:a.test", GNUTLS_SAN_DNSNAME, "b.test", false },
+		{ "dns:*.test", GNUTLS_SAN_DNSNAME, "b.test", true },
+		{ "dns:*.test", GNUTLS_SAN_DNSNAME, "a.b.test", false },
+		{ "dns:*.test", GNUTLS_SAN_DNSNAME, "test", false },
+		{ "dns:*.test", GNUTLS_SAN_DNSNAME, ".test", false },
+		/* a star in the certificate is no name that is asked for */
+		{ "dns:a.test", GNUTLS_SAN_DNSNAME, "*.test", false },
+		{ "uri:spiffe://a/b", GNUTLS_SAN_URI, "spiffe://a/b", true },
+		{ "uri:spiffe://a/b", GNUTLS_SAN_URI, "spiffe://A/b", false },
+		{ "uri:spiffe://a/b", GNUTLS_SAN_URI, "spiffe://a/bc", false },
+		{ "uri:spiffe://a/*", GNUTLS_SAN_URI, "spiffe://a/b/c", true },
+		{ "uri:spiffe://a/*", GNUTLS_SAN_URI, "spiffe://a/", false },
+		{ "uri:spiffe://a/*", GNUTLS_SAN_URI, "spiffe://ab/c", false },
+		{ "email:x@y.test", GNUTLS_SAN_RFC822NAME, "x@Y.TEST", true },
+		{ "email:x@y.test", GNUTLS_SAN_RFC822NAME, "X@y.test", false },
+		{ "email:*@y.test", GNUTLS_SAN_RFC822NAME, "X@y.test", true },
+		{ "email:*@y.test", GNUTLS_SAN_RFC822NAME, "@y.test", false },
+		{ "email:*@y.test", GNUTLS_SAN_RFC822NAME, "x@z.y.test", false },
+		{ "email:x@y.test", GNUTLS_SAN_RFC822NAME, "xx@y.test", false },
+		{ "email:x@y.test", GNUTLS_SAN_RFC822NAME, "x", false },
+		{ "email:x", GNUTLS_SAN_RFC822NAME, "x", false },
+	};
+	static const char *const wrong[] = {
+		"", "a.test", "dns:", "DNS:a", "dns:a.*", "dns:*", "dns:*.", "dns:*a.test",
+		"dns:*.*.test", "uri:*", "uri:a*", "uri:a/*/b", "email:x*@y", "email:*", "email:*@",
+		"email:*@*",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_true(ksc_peer_pattern_valid(cases[i].pattern));
+		if (ksc_peer_pattern_fits(cases[i].pattern, cases[i].type, cases[i].name) !=
+		    cases[i].fits)
+			fail_msg("%s, %s", cases[i].pattern, cases[i].name);
+	}
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		if (ksc_peer_pattern_valid(wrong[i]))
+			fail_msg("%s", wrong[i]);
+}
+
+/* What the application wants beside what the rule asks for. */
+static void wishes(void **state)
+{
+	static const struct {
+		enum ksc_verify rule;
+		enum ksc_verify wanted;
+		int effective;
+	} verify[] = {
+		{ KSC_VERIFY_DEFAULT, KSC_VERIFY_NONE, KSC_VERIFY_NONE },
+		{ KSC_VERIFY_DEFAULT, KSC_VERIFY_MANUAL, KSC_VERIFY_MANUAL },
+		{ KSC_VERIFY_NONE, KSC_VERIFY_DEFAULT, KSC_VERIFY_NONE },
+		{ KSC_VERIFY_NONE, KSC_VERIFY_MANUAL, KSC_VERIFY_MANUAL },
+		{ KSC_VERIFY_NONE, KSC_VERIFY_REQUIRE, KSC_VERIFY_REQUIRE },
+		{ KSC_VERIFY_REQUEST, KSC_VERIFY_DEFAULT, KSC_VERIFY_REQUEST },
+		{ KSC_VERIFY_REQUEST, KSC_VERIFY_NONE, -1 },
+		{ KSC_VERIFY_REQUEST, KSC_VERIFY_MANUAL, -1 },
+		{ KSC_VERIFY_REQUIRE, KSC_VERIFY_REQUEST, -1 },
+		{ KSC_VERIFY_REQUIRE, KSC_VERIFY_REQUIRE, KSC_VERIFY_REQUIRE },
+	};
+	static const uint8_t list_ab[] = { 1, 'a', 1, 'b' }, list_bc[] = { 1, 'b', 1, 'c' };
+	struct ksc_rules *rules = ksc_rules_new();
+	struct ksc_rule *rule = ksc_rules_add(rules);
+	struct ksc_engine_params p;
+	const char *less = NULL;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(verify) / sizeof(verify[0]); i++) {
+		memset(&p, 0, sizeof(p));
+		p.role = KSC_ROLE_CLIENT;
+		rule->verify = verify[i].rule;
+		p.verify = verify[i].wanted;
+		assert_int_equal(ksc_rule_apply(rule, &p, &less), verify[i].effective < 0 ? -1 : 0);
+		if (verify[i].effective >= 0)
+			assert_int_equal(p.verify, verify[i].effective);
+	}
+	rule->verify = KSC_VERIFY_DEFAULT;
+	rule->credential = strdup("c");
+	rule->server_name = strdup("s.test");
+	rule->alpn = malloc(4);
+	assert_non_null(rule->alpn);
+	memcpy(rule->alpn, list_ab, 4);
+	rule->alpn_len = 4;
+	memset(&p, 0, sizeof(p));
+	p.role = KSC_ROLE_CLIENT;
+	p.server_name = "";
+	assert_int_equal(ksc_rule_apply(rule, &p, &less), 0);
+	assert_string_equal(p.credential, "c");
+	assert_string_equal(p.server_name, "s.test");
+	assert_int_equal(p.alpn_len, 4);
+	p.alpn = list_bc;
+	p.alpn_len = 2;
+	p.server_name = "S.test";
+	assert_int_equal(ksc_rule_apply(rule, &p, &less), 0);
+	assert_int_equal(p.alpn_len, 2);
+	p.alpn = list_bc;
+	p.alpn_len = 4;
+	assert_int_equal(ksc_rule_apply(rule, &p, &less), -1);
+	p.alpn_len = 3;
+	assert_int_equal(ksc_rule_apply(rule, &p, &less), -1);
+	p.alpn_len = 0;
+	p.credential = "d";
+	assert_int_equal(ksc_rule_apply(rule, &p, &less), -1);
+	assert_string_equal(less, "another credential");
+	p.credential = "c";
+	p.server_name = "t.test";
+	assert_int_equal(ksc_rule_apply(rule, &p, &less), -1);
+	/* a server has no name to set */
+	p.role = KSC_ROLE_SERVER;
+	assert_int_equal(ksc_rule_apply(rule, &p, &less), 0);
+	ksc_rules_put(rules);
+}
+
+/* The number changes with every word, and with nothing else. */
+static void generations(void **state)
+{
+	struct ksc_config *a = good("[rule x]\naction = never\n");
+	struct ksc_config *b = good("# a comment\n[rule x]\n\naction=never\n");
+	struct ksc_config *c = good("[rule x]\naction = prefer\n");
+	struct ksc_config *d = good("[rule xa]\naction = never\n");
+
+	(void)state;
+	assert_true(a->generation && a->generation == b->generation);
+	assert_true(a->generation != c->generation);
+	assert_true(a->generation != d->generation);
+	ksc_config_free(a);
+	ksc_config_free(b);
+	ksc_config_free(c);
+	ksc_config_free(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything),
+		cmocka_unit_test(bad_rules),
+		cmocka_unit_test(shadows),
+		cmocka_unit_test(cgroups),
+		cmocka_unit_test(patterns),
+		cmocka_unit_test(wishes),
+		cmocka_unit_test(generations),
+	};
+
+	return cmocka_run_group_tests_name("rule", tests, NULL, NULL);
+}
