@@ -16,7 +16,6 @@
 #include "ctl.h"
 #include "policy.h"
 
-
 enum { OPTION_CONNECT = 256, OPTION_ACCEPT, OPTION_FROM, OPTION_UID, OPTION_GID, OPTION_CGROUP };
 
 static const char *const headings[] = {

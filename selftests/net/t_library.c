@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/kschannel.h"
 #include "daemon.h"
+#include "lib.h"
 #include "nl.h"
 
 /* Where the server of the manual listens. */
@@ -16,88 +16,6 @@
 #define AWAIT_SERVER                                                          \
 	"for i in $(seq 1000); do ss -Hltn 'sport = :" EXAMPLE_PORT           \
 	"' | grep -q . && exit 0; usleep 20000; done; exit 1"
-
-/**
- * struct side - one of two that talk
- * @cred: its credential
- * @ctx: its context
- * @step: the last step
- * @in: bytes that no step has used up
- * @len: how many
- */
-struct side {
-	struct kschannel_credential *cred;
-	struct kschannel_context *ctx;
-	struct kschannel_step step;
-	uint8_t in[KSC_MAX_TOKEN];
-	size_t len;
-};
-
-static const char *target = "server.test";
-static struct side client, server;
-
-static int side_step(struct side *side, unsigned int flags)
-{
-	int rc = side == &client ?
-		 kschannel_initialize_context(&side->ctx, side->cred, target, flags, side->in,
-					      side->len, &side->step) :
-		 kschannel_accept_context(&side->ctx, side->cred, flags, side->in, side->len,
-					  &side->step);
-
-	if (!rc) {
-		side->len -= side->step.consumed;
-		memmove(side->in, side->in + side->step.consumed, side->len);
-	}
-	return rc;
-}
-
-static void side_take(struct side *side, const struct kschannel_step *step)
-{
-	assert_in_range(side->len + step->token_len, 0, sizeof(side->in));
-	memcpy(side->in + side->len, step->token, step->token_len);
-	side->len += step->token_len;
-}
-
-static int setup(void **state)
-{
-	struct kschannel_params params = { .role = KSC_ROLE_CLIENT };
-
-	(void)state;
-	memset(&client, 0, sizeof(client));
-	memset(&server, 0, sizeof(server));
-	target = "server.test";
-	if (kschannel_acquire_credential(&client.cred, &params))
-		return -1;
-	params.role = KSC_ROLE_SERVER;
-	return kschannel_acquire_credential(&server.cred, &params);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	kschannel_delete_context(client.ctx);
-	kschannel_delete_context(server.ctx);
-	kschannel_free_credential(client.cred);
-	kschannel_free_credential(server.cred);
-	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
-	return 0;
-}
-
-/* Until neither goes on */
-static void handshake(void)
-{
-	struct side *from = &client, *to = &server;
-
-	assert_int_equal(side_step(from, 0), 0);
-	while (from->step.token_len) {
-		side_take(to, &from->step);
-		if (to->ctx && to->step.status == KSC_STATUS_OK)
-			break;
-		assert_int_equal(side_step(to, 0), 0);
-		to = from;
-		from = to == &client ? &server : &client;
-	}
-}
 
 /* Others than the default ones */
 static void use_credentials(const char *ours, const char *theirs)
@@ -112,19 +30,6 @@ static void use_credentials(const char *ours, const char *theirs)
 	assert_int_equal(kschannel_acquire_credential(&server.cred, &params), 0);
 }
 
-/* Both sides' kernel contexts give way to sockets. */
-static void attach(int fds[2])
-{
-	struct t_addr addr;
-	int listener = t_listen(AF_INET, NULL, &addr);
-
-	fds[0] = t_connect(&addr, NULL);
-	fds[1] = t_accept(listener);
-	close(listener);
-	assert_int_equal(kschannel_attach(client.ctx, fds[0], client.in, client.len), 0);
-	assert_int_equal(kschannel_attach(server.ctx, fds[1], server.in, server.len), 0);
-}
-
 static void test_loop(void **state)
 {
 	uint8_t bindings[2][KSCHANNEL_BINDING_LEN];
@@ -135,7 +40,7 @@ static void test_loop(void **state)
 	char rest;
 
 	(void)state;
-	handshake();
+	lib_handshake();
 	assert_int_equal(client.step.status, KSC_STATUS_OK);
 	assert_int_equal(server.step.status, KSC_STATUS_OK);
 	assert_int_equal(side_step(&client, 0), -EISCONN);
@@ -144,7 +49,7 @@ static void test_loop(void **state)
 	assert_int_equal(sizes.max_message, 16384);
 
 	assert_int_equal(kschannel_attach(client.ctx, -1, NULL, 0), -EBADF);
-	attach(fds);
+	lib_attach(fds);
 	assert_int_equal(kschannel_attach(server.ctx, fds[1], NULL, 0), -ESTALE);
 	assert_int_equal(kschannel_query_info(client.ctx, &info), 0);
 	assert_int_equal(info.version, t_info(fds[0]).version);
@@ -157,9 +62,10 @@ static void test_loop(void **state)
 	assert_memory_equal(bindings[0], bindings[1], KSCHANNEL_BINDING_LEN);
 
 	assert_int_equal(kschannel_detach(fds[0], &rest, &len), -EBUSY);
-	assert_int_equal(kschannel_shutdown(fds[0]), 0);
+	assert_int_equal(kschannel_apply_control(fds[0], KSCHANNEL_SHUTDOWN, 0), 0);
 	t_expect_eof(fds[1]);
-	assert_int_equal(kschannel_shutdown(fds[1]), 0);
+	assert_int_equal(kschannel_apply_control(fds[0], KSCHANNEL_ALERT, 80), -EPIPE);
+	assert_int_equal(kschannel_apply_control(fds[1], KSCHANNEL_SHUTDOWN, 0), 0);
 	t_expect_eof(fds[0]);
 	for (int i = 0; i < 2; i++) {
 		len = sizeof(rest);
@@ -192,7 +98,7 @@ static void test_query(void **state)
 	assert_int_equal(kschannel_query_end_point(client.ctx, bindings[0], &n), -ENOTCONN);
 	kschannel_delete_context(client.ctx);
 	client.ctx = NULL;
-	handshake();
+	lib_handshake();
 	assert_int_equal(server.step.status, KSC_STATUS_OK);
 
 	for (int i = 0; i < 2; i++) {
@@ -230,7 +136,7 @@ static void test_query(void **state)
 	assert_int_equal(ciphers[0].group, ciphers[1].group);
 	assert_int_equal(ciphers[0].signature, ciphers[1].signature);
 
-	attach(fds);
+	lib_attach(fds);
 	/* what was asked before is known after */
 	assert_int_equal(kschannel_query_chain(client.ctx, false, &chains[0][0], &n), 0);
 	assert_int_equal(n, lens[0][0]);
@@ -246,8 +152,8 @@ static void test_query_late(void **state)
 	int fds[2];
 
 	(void)state;
-	handshake();
-	attach(fds);
+	lib_handshake();
+	lib_attach(fds);
 	assert_int_equal(kschannel_query_info(client.ctx, &info), 0);
 	assert_int_equal(kschannel_query_cipher(client.ctx, &cipher), -ESTALE);
 	close(fds[0]);
@@ -263,7 +169,7 @@ static void test_query_server_only(void **state)
 
 	(void)state;
 	use_credentials("forgetful", NULL);
-	handshake();
+	lib_handshake();
 	assert_int_equal(server.step.status, KSC_STATUS_OK);
 	assert_int_equal(kschannel_query_chain(client.ctx, true, &chain, &len), -ENODATA);
 	assert_int_equal(kschannel_query_chain(server.ctx, false, &chain, &len), -ENODATA);
@@ -284,8 +190,8 @@ static void test_query_resumed(void **state)
 	int fds[2];
 
 	(void)state;
-	handshake();
-	attach(fds);
+	lib_handshake();
+	lib_attach(fds);
 	/* the tickets come before that */
 	t_exchange(fds[0], fds[1]);
 	close(fds[0]);
@@ -296,7 +202,7 @@ static void test_query_resumed(void **state)
 	server.ctx = NULL;
 	client.len = 0;
 	server.len = 0;
-	handshake();
+	lib_handshake();
 	assert_int_equal(kschannel_query_session(client.ctx, &session), 0);
 	assert_true(session.resumed);
 	assert_int_equal(session.traits, KSC_TRAIT_VERIFIED);
@@ -329,7 +235,7 @@ static void test_export(void **state)
 	assert_int_equal(kschannel_context_binding(client.ctx, before[0]), -ENOTCONN);
 	kschannel_delete_context(client.ctx);
 	client.ctx = NULL;
-	handshake();
+	lib_handshake();
 	for (int i = 0; i < 2; i++) {
 		struct kschannel_context *c = i ? server.ctx : client.ctx;
 
@@ -349,7 +255,7 @@ static void test_export(void **state)
 	assert_memory_equal(before[0], before[1], sizeof(before[0]));
 	assert_int_equal(kschannel_context_binding(client.ctx, before[0]), 0);
 	assert_int_equal(kschannel_context_export(server.ctx, label, NULL, 0, before[1], 100), 0);
-	attach(fds);
+	lib_attach(fds);
 	assert_int_equal(kschannel_context_binding(client.ctx, after), -ESTALE);
 	assert_int_equal(kschannel_channel_binding(fds[1], after), 0);
 	assert_memory_equal(before[0], after, KSCHANNEL_BINDING_LEN);
@@ -365,7 +271,7 @@ static void test_failure(void **state)
 
 	(void)state;
 	target = "wrong.test";
-	handshake();
+	lib_handshake();
 	assert_int_equal(client.step.status, KSC_STATUS_PEER_REJECTED);
 	assert_int_equal(client.step.direction, KSC_DIRECTION_SENT);
 	assert_true(client.step.token_len);
@@ -384,7 +290,7 @@ static void open_manual(void)
 
 	kschannel_free_credential(client.cred);
 	assert_int_equal(kschannel_acquire_credential(&client.cred, &params), 0);
-	handshake();
+	lib_handshake();
 	assert_int_equal(client.step.status, KSC_STATUS_VERIFY_NEEDED);
 	assert_true(client.step.chain_len > 3);
 	assert_int_equal(((const uint8_t *)client.step.chain)[3], 0x30);
@@ -449,7 +355,7 @@ static void test_pick(void **state)
 	assert_int_equal(kschannel_acquire_credential(&client.cred, &params), 0);
 	params = (struct kschannel_params) { .role = KSC_ROLE_SERVER, .name = "mutual" };
 	assert_int_equal(kschannel_acquire_credential(&server.cred, &params), 0);
-	handshake();
+	lib_handshake();
 	assert_int_equal(client.step.status, KSC_STATUS_INCOMPLETE_CREDENTIALS);
 	assert_true(client.step.issuers_len > 2);
 	assert_int_equal(((const uint8_t *)client.step.issuers)[2], 0x30);
@@ -579,7 +485,7 @@ static void test_handoff_process(void **state)
 	pid_t pid;
 
 	(void)state;
-	handshake();
+	lib_handshake();
 	assert_int_equal(server.len, 0);
 	listener = t_listen(AF_INET, NULL, &addr);
 	fds[0] = t_connect(&addr, NULL);
@@ -608,11 +514,14 @@ static int intercept(int sock, void *data, size_t *len)
 	struct iovec iov = { .iov_base = data, .iov_len = *len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
 			      .msg_controllen = sizeof(room) };
-	int fd;
+	const struct cmsghdr *cmsg;
+	int fd = -1;
 
 	*len = (size_t)SYS(recvmsg(sock, &msg, 0));
-	assert_non_null(CMSG_FIRSTHDR(&msg));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg)
+		memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	assert_true(fd >= 0);
 	return fd;
 }
 
@@ -695,7 +604,7 @@ static void test_handoff_lost(void **state)
 
 	(void)state;
 	SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	handshake();
+	lib_handshake();
 	assert_int_equal(kschannel_export_context(client.ctx, pair[0]), 0);
 	client.ctx = NULL;
 	assert_int_equal(kschannel_export_context(server.ctx, pair[0]), 0);
@@ -748,23 +657,23 @@ static void test_examples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_loop, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_query, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_query_late, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_query_server_only, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_query_resumed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_export, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_manual, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_manual_reject, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_pick, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_misuse, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nonblock, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_handoff, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_handoff_process, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_handoff_misuse, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_handoff_lost, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_examples, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_loop, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_query, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_query_late, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_query_server_only, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_query_resumed, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_export, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_failure, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_manual, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_manual_reject, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_pick, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_misuse, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_nonblock, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_handoff, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_handoff_process, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_handoff_misuse, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_handoff_lost, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_examples, lib_setup, lib_teardown),
 	};
 
 	return T_RUN(tests);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* lib.c: two contexts of libkschannel that talk to each other. */
+#ifndef KSC_TEST_LIB_H
+#define KSC_TEST_LIB_H
+
+#include "net.h"
+#include "lib/kschannel.h"
+
+/**
+ * struct side - one of two that talk
+ * @cred: its credential
+ * @ctx: its context
+ * @step: the last step
+ * @in: bytes that no step has used up
+ * @len: how many
+ */
+struct side {
+	struct kschannel_credential *cred;
+	struct kschannel_context *ctx;
+	struct kschannel_step step;
+	uint8_t in[KSC_MAX_TOKEN];
+	size_t len;
+};
+
+/* Whom the client wants to talk to: "server.test", unless a test says otherwise */
+extern const char *target;
+extern struct side client, server;
+
+int side_step(struct side *side, unsigned int flags);
+void side_take(struct side *side, const struct kschannel_step *step);
+int lib_setup(void **state);
+int lib_teardown(void **state);
+void lib_handshake(void);
+void lib_attach(int fds[2]);
+
+#endif
