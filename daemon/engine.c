@@ -145,7 +145,7 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 
 static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned int ms)
 {
-	struct ksc_engine *e = ptr;
+	const struct ksc_engine *e = ptr;
 
 	(void)ms;
 	return e->in_pos < e->in_len;
@@ -432,12 +432,9 @@ static enum ksc_status fail(struct ksc_engine *e, struct ksc_step *step)
 
 static enum ksc_status alert_received(struct ksc_engine *e, int number, struct ksc_step *step)
 {
-	gnutls_alert_description_t alert = (gnutls_alert_description_t)number;
-	const char *name = gnutls_alert_get_name(alert);
-
 	blame(e, KSC_STATUS_ALERT_RECEIVED, -1, "The peer sent a fatal alert: %s (%d).",
-	      name ? name : "unknown", (int)alert);
-	step->alert = (uint8_t)alert;
+	      ksc_alert_name(number), number);
+	step->alert = (uint8_t)number;
 	step->direction = KSC_DIRECTION_RECEIVED;
 	return fail(e, step);
 }
@@ -600,6 +597,7 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 {
 	const bool judged = ksc_manual_answered(&e->manual);
 	const bool picked = ksc_pick_answered(&e->pick);
+	const bool given_up = e->failure.status == KSC_STATUS_CANCELLED;
 	struct ksc_records records;
 
 	memset(step, 0, sizeof(*step));
@@ -609,10 +607,10 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 		return step->status;
 	}
 	e->out.len = 0;
-	if (waits(e))
+	if (waits(e) && !given_up)
 		return ask(e, step);
 	ksc_records_scan(in, len, &records);
-	if (!records.whole && !records.error && !judged && !picked &&
+	if (!records.whole && !records.error && !judged && !picked && !given_up &&
 	    (e->role == KSC_ROLE_SERVER || e->started || len)) {
 		step->need = records.need;
 		step->status = KSC_STATUS_INCOMPLETE_MESSAGE;
@@ -697,6 +695,19 @@ void ksc_engine_free(struct ksc_engine *e)
 	free(e->manual.chain);
 	gnutls_memset(e, 0, sizeof(*e));
 	free(e);
+}
+
+/**
+ * ksc_engine_give_up() - have the handshake end
+ * @e: the session
+ * @alert: which fatal alert tells the peer
+ *
+ * The next step, which needs no input, ends it with KSC_STATUS_CANCELLED.
+ */
+void ksc_engine_give_up(struct ksc_engine *e, uint8_t alert)
+{
+	blame(e, KSC_STATUS_CANCELLED, alert, "The application gave the handshake up: %s (%u).",
+	      ksc_alert_name(alert), alert);
 }
 
 /**

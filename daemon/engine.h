@@ -129,6 +129,7 @@ enum ksc_status ksc_engine_step(struct ksc_engine *engine, const uint8_t *in,
 				size_t len, struct ksc_step *step);
 const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *engine);
 int ksc_engine_details(const struct ksc_engine *engine, struct ksc_details *details);
+void ksc_engine_give_up(struct ksc_engine *engine, uint8_t alert);
 void ksc_engine_decide(struct ksc_engine *engine, enum ksc_verdict verdict, uint8_t alert);
 void ksc_engine_pick(struct ksc_engine *engine, const char *credential);
 int ksc_engine_ticket(struct ksc_engine *engine, const uint8_t *msg, size_t len);
@@ -137,6 +138,7 @@ int ksc_engine_ticket(struct ksc_engine *engine, const uint8_t *msg, size_t len)
 void ksc_step_wipe(struct ksc_step *step);
 enum ksc_status ksc_status_of(gnutls_session_t tls, int rc, int *alert);
 const char *ksc_status_name(enum ksc_status status);
+const char *ksc_alert_name(int number);
 
 /**
  * ksc_status_is_failure() - whether a status ends the context

@@ -88,3 +88,16 @@ const char *ksc_status_name(enum ksc_status status)
 		return "?";
 	return names[status];
 }
+
+/**
+ * ksc_alert_name() - what people call an alert
+ * @number: AlertDescription
+ *
+ * Return: GnuTLS's name for it
+ */
+const char *ksc_alert_name(int number)
+{
+	const char *name = gnutls_alert_get_name((gnutls_alert_description_t)number);
+
+	return name ? name : "unknown";
+}

@@ -292,6 +292,8 @@ static void make_step(struct session *session, const struct ksc_offer *offer)
 	ksc_engine_pick(session->engine, offer->credential);
 	if (offer->verdict != KSC_VERDICT_NONE)
 		ksc_engine_decide(session->engine, offer->verdict, offer->alert);
+	else if (offer->alert)
+		ksc_engine_give_up(session->engine, offer->alert);
 	ksc_engine_step(session->engine, offer->token, offer->token_len, &step);
 	if (worker->draining || worker->kept >= MAX_KEPT)
 		step.tickets = false;

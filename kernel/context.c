@@ -245,6 +245,7 @@ enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step)
 void ksc_context_next(struct ksc_context *ctx)
 {
 	ctx->verdict = KSC_VERDICT_NONE;
+	ctx->alert = 0;
 	ctx->credential = NULL;
 	spin_lock(&ctx->lock);
 	ctx->state = KSC_CTX_IDLE;

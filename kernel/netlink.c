@@ -219,8 +219,8 @@ int ksc_netlink_offer(struct ksc_context *ctx, u32 len)
 	    nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, ctx->id, 0) ||
 	    nla_put_u32(msg, KSC_A_CONTEXT_SEQ, ctx->seq) ||
 	    (!ctx->seq && ksc_put_new(msg, ctx)) ||
-	    (ctx->verdict && (nla_put_u32(msg, KSC_A_CONTEXT_VERDICT, ctx->verdict) ||
-			      nla_put_u8(msg, KSC_A_CONTEXT_ALERT, ctx->alert))) ||
+	    (ctx->verdict && nla_put_u32(msg, KSC_A_CONTEXT_VERDICT, ctx->verdict)) ||
+	    (ctx->alert && nla_put_u8(msg, KSC_A_CONTEXT_ALERT, ctx->alert)) ||
 	    ksc_put_blob(msg, KSC_A_CONTEXT_CREDENTIAL, ctx->credential))
 		goto fail;
 	if (len) {

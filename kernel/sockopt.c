@@ -196,6 +196,36 @@ static int ksc_set_rekey(struct sock *sk, bool request)
 	return err;
 }
 
+static int ksc_set_alert(struct sock *sk, u8 alert)
+{
+	struct ksc_sock *ks;
+	bool warning;
+	long timeo;
+	int err;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	timeo = sock_sndtimeo(sk, ksc_nonblock(sk));
+	err = ksc_usable(ks);
+	if (!err && ks->tx.closed)
+		err = -EPIPE;
+	if (!err)
+		err = ksc_tx_wait(sk, ks, &timeo);
+	if (err)
+		goto unlock;
+	/* RFC 8446 6.1; RFC 5246 7.2.2 */
+	warning = alert == KSC_ALERT_USER_CANCELED ||
+		  (alert == KSC_ALERT_NO_RENEGOTIATION && ks->version != KSC_VERSION_1_3);
+	if (warning)
+		err = ksc_tx_alert(sk, ks, 1, alert);
+	else
+		ksc_fail_alert(sk, ks, KSC_STATUS_CANCELLED, alert,
+			       "the application ended the connection by an alert");
+unlock:
+	release_sock(sk);
+	return err;
+}
+
 /* Ranges of the options that are an int */
 static const struct {
 	int optname;
@@ -216,6 +246,7 @@ static const struct {
 	{ KSC_REKEY, 0, 1, true },
 	{ KSC_CLOSE_NOTIFY, INT_MIN, INT_MAX, true },
 	{ KSC_VERDICT, KSC_VERDICT_ACCEPT, KSC_REJECT_WITH(U8_MAX), true },
+	{ KSC_ALERT, 1, U8_MAX, true },
 };
 
 /* Context: the socket's lock and ksc_sock.lock */
@@ -268,6 +299,8 @@ static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
 		return ksc_set_close_notify(sk);
 	if (optname == KSC_VERDICT)
 		return ksc_set_verdict(sk, v);
+	if (optname == KSC_ALERT)
+		return ksc_set_alert(sk, v);
 	if (optname == KSC_POLICY)
 		return ksc_set_policy(sk);
 
@@ -330,6 +363,7 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	case KSC_CLOSE_NOTIFY:
 	case KSC_VERDICT:
 	case KSC_POLICY:
+	case KSC_ALERT:
 		return ksc_set_int(sk, optname, optval, optlen);
 	case KSC_ATTACH:
 		return ksc_set_attach(sk, optval, optlen);

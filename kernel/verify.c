@@ -81,7 +81,7 @@ int ksc_question_put(struct sk_buff *msg, const struct ksc_question *q)
 }
 
 /**
- * ksc_verify_answer() - take the verdict that a step has to bring, or may not
+ * ksc_verify_answer() - take the verdict that a step has to bring, or may not, and the alert
  * @ctx: the context, idle
  * @last: what its last step came to, or NULL
  * @info: the request
@@ -95,16 +95,16 @@ int ksc_verify_answer(struct ksc_context *ctx, const struct ksc_step *last,
 	struct nlattr *alert = info->attrs[KSC_A_CONTEXT_ALERT];
 
 	if (last && last->status == KSC_STATUS_VERIFY_NEEDED) {
-		if (!verdict || nla_get_u32(verdict) == KSC_VERDICT_NONE) {
+		if (!alert && (!verdict || nla_get_u32(verdict) == KSC_VERDICT_NONE)) {
 			NL_SET_ERR_MSG(info->extack, "a verdict on the peer is needed first");
 			return -EINVAL;
 		}
-		ctx->verdict = nla_get_u32(verdict);
-		ctx->alert = alert ? nla_get_u8(alert) : 0;
-	} else if (verdict || alert) {
-		NL_SET_ERR_MSG_ATTR(info->extack, verdict ?: alert, "no verdict was asked for");
+	} else if (verdict) {
+		NL_SET_ERR_MSG_ATTR(info->extack, verdict, "no verdict was asked for");
 		return -ENODATA;
 	}
+	ctx->verdict = verdict ? nla_get_u32(verdict) : KSC_VERDICT_NONE;
+	ctx->alert = alert ? nla_get_u8(alert) : 0;
 	return 0;
 }
 

@@ -196,6 +196,26 @@ int kschannel_pick_credential(struct kschannel_context *context, const char *nam
 }
 
 /**
+ * kschannel_give_up() - make the step that ends a handshake, whatever it is about
+ * @context: the context
+ * @alert: number of the fatal alert that tells the peer, 1 to 255
+ * @flags: KSCHANNEL_NONBLOCK
+ * @step: gets the outcome: KSC_STATUS_CANCELLED, with the alert as its token, unless the
+ *	peer has seen nothing of a client
+ *
+ * Return: as kschannel_initialize_context(), and -EINVAL
+ */
+int kschannel_give_up(struct kschannel_context *context, uint8_t alert, unsigned int flags,
+		      struct kschannel_step *step)
+{
+	const struct kschannel_answer answer = { .alert = alert };
+
+	if (!alert || flags & ~KSCHANNEL_NONBLOCK)
+		return -EINVAL;
+	return step_on(context, &answer, flags, NULL, 0, step);
+}
+
+/**
  * kschannel_result() - take the outcome of a step that was not waited for
  * @context: the context
  * @step: gets the outcome
@@ -316,16 +336,30 @@ int kschannel_attach(struct kschannel_context *context, int fd, const void *extr
 }
 
 /**
- * kschannel_shutdown() - send close_notify on an attached socket, and no FIN
+ * kschannel_apply_control() - tell the peer of an attached socket something, and send no FIN
  * @fd: the socket
+ * @control: what
+ * @alert: with KSCHANNEL_ALERT, its number, 1 to 255; fatal, but for user_canceled and, in
+ *	TLS 1.2, no_renegotiation
  *
- * Return: 0 or a negative errno
+ * Return: 0 or a negative errno: those of KSC_CLOSE_NOTIFY and KSC_ALERT
  */
-int kschannel_shutdown(int fd)
+int kschannel_apply_control(int fd, enum kschannel_control control, uint8_t alert)
 {
-	const int on = 1;
+	const int number = alert;
+	int option;
 
-	return setsockopt(fd, SOL_KSCHANNEL, KSC_CLOSE_NOTIFY, &on, sizeof(on)) ? -errno : 0;
+	switch (control) {
+	case KSCHANNEL_SHUTDOWN:
+		option = KSC_CLOSE_NOTIFY;
+		break;
+	case KSCHANNEL_ALERT:
+		option = KSC_ALERT;
+		break;
+	default:
+		return -EINVAL;
+	}
+	return setsockopt(fd, SOL_KSCHANNEL, option, &number, sizeof(number)) ? -errno : 0;
 }
 
 /**

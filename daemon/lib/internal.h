@@ -31,7 +31,7 @@ struct kschannel_credential {
 /**
  * struct kschannel_answer - what a step brings besides the token
  * @verdict: after KSC_STATUS_VERIFY_NEEDED, else KSC_VERDICT_NONE
- * @alert: to reject: which to send, or 0
+ * @alert: to reject, or, without a verdict, to give up: which to send, or 0
  * @credential: after KSC_STATUS_INCOMPLETE_CREDENTIALS, a name, else NULL
  */
 struct kschannel_answer {

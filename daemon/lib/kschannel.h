@@ -108,6 +108,16 @@ struct kschannel_sizes {
 	size_t max_message;
 };
 
+/**
+ * enum kschannel_control - what kschannel_apply_control() is to say to the peer
+ * @KSCHANNEL_SHUTDOWN: close_notify: nothing follows; what the peer sends does
+ * @KSCHANNEL_ALERT: an alert
+ */
+enum kschannel_control {
+	KSCHANNEL_SHUTDOWN,
+	KSCHANNEL_ALERT,
+};
+
 /* Bytes of a channel binding tls-server-end-point, at most */
 #define KSCHANNEL_END_POINT_MAX 64
 
@@ -178,6 +188,8 @@ int kschannel_judge_peer(struct kschannel_context *context, enum ksc_verdict ver
 int kschannel_pick_credential(struct kschannel_context *context, const char *name,
 			      unsigned int flags, const void *token, size_t len,
 			      struct kschannel_step *step);
+int kschannel_give_up(struct kschannel_context *context, uint8_t alert, unsigned int flags,
+		      struct kschannel_step *step);
 int kschannel_result(struct kschannel_context *context, struct kschannel_step *step);
 int kschannel_fd(const struct kschannel_context *context);
 void kschannel_delete_context(struct kschannel_context *context);
@@ -196,7 +208,7 @@ int kschannel_query_chain(struct kschannel_context *context, bool local, const v
 int kschannel_query_end_point(struct kschannel_context *context, void *out, size_t *len);
 
 int kschannel_attach(struct kschannel_context *context, int fd, const void *extra, size_t len);
-int kschannel_shutdown(int fd);
+int kschannel_apply_control(int fd, enum kschannel_control control, uint8_t alert);
 int kschannel_detach(int fd, void *rest, size_t *len);
 
 /* Bytes of the channel binding tls-exporter */

@@ -197,6 +197,72 @@ static void reject(void **state)
 		}
 }
 
+/* The peer is told, and it is over. */
+static void expect_given_up(struct setup *s, uint8_t alert)
+{
+	uint8_t buf[16];
+
+	s->side->out.len = 0;
+	ksc_engine_give_up(s->side->engine, alert);
+	assert_int_equal(side_step(s->side, 0), KSC_STATUS_CANCELLED);
+	assert_int_equal(s->side->step.alert, alert);
+	assert_int_equal(s->side->step.direction, KSC_DIRECTION_SENT);
+	assert_non_null(strstr(s->side->step.text, "gave the handshake up"));
+	assert_true(s->side->out.len > 0);
+	wire_put(&s->peer->in, s->side->out.data, s->side->out.len);
+	if (s->peer->done)
+		assert_int_equal(s->peer->type->read(s->peer, buf, sizeof(buf)), -1);
+	else
+		assert_int_equal(s->peer->type->handshake(s->peer), PEER_FAILED);
+	assert_int_equal(side_step(s->side, 0), KSC_STATUS_INTERNAL_ERROR);
+}
+
+/* The caller may have enough at any time, asked for a verdict or not. */
+static void give_up(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N_PLAIN_VARIANTS; i++) {
+		const struct variant *v = &variants[i];
+		struct setup s;
+
+		begin(&s, v, v->we_serve ? "client" : "server", KSC_VERIFY_DEFAULT);
+		assert_int_equal(shake(s.side, s.peer, WHOLE), KSC_STATUS_VERIFY_NEEDED);
+		expect_given_up(&s, GNUTLS_A_ACCESS_DENIED);
+		teardown(&s);
+
+		/* nothing has come yet */
+		begin(&s, v, v->we_serve ? "client" : "server", KSC_VERIFY_DEFAULT);
+		if (v->we_serve) {
+			s.peer->type->start(s.peer);
+			s.peer->type->handshake(s.peer);
+		} else {
+			assert_int_equal(side_step(s.side, 0), KSC_STATUS_CONTINUE_NEEDED);
+			wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
+		}
+		expect_given_up(&s, GNUTLS_A_INTERNAL_ERROR);
+		teardown(&s);
+	}
+}
+
+/* A client that has said nothing has nobody to tell. */
+static void give_up_first(void **state)
+{
+	const struct cred_options cred = { .ca = "ca" };
+	struct setup s;
+
+	(void)state;
+	setup(&s, &peer_gnutls, &cred, (struct ksc_engine_params) {
+		.role = KSC_ROLE_CLIENT, .server_name = "server.test",
+	}, (struct peer_options) { .server = true, .cert = "server" });
+	ksc_engine_give_up(s.side->engine, GNUTLS_A_USER_CANCELED);
+	assert_int_equal(side_step(s.side, 0), KSC_STATUS_CANCELLED);
+	assert_int_equal(s.side->step.direction, KSC_DIRECTION_NONE);
+	assert_int_equal(s.side->out.len, 0);
+	teardown(&s);
+}
+
 /* None at all is for the caller to judge, too. */
 static void no_certificate(void **state)
 {
@@ -325,6 +391,8 @@ int main(void)
 		cmocka_unit_test(waits),
 		cmocka_unit_test(early_data),
 		cmocka_unit_test(reject),
+		cmocka_unit_test(give_up),
+		cmocka_unit_test(give_up_first),
 		cmocka_unit_test(no_certificate),
 		cmocka_unit_test(no_name),
 		cmocka_unit_test(configuration_demands),

@@ -178,6 +178,16 @@ struct ksc_verification {
  */
 #define KSC_POLICY		25
 
+/*
+ * set: int, 1 to 255. Sends an alert with that number, behind all data written before.
+ * user_canceled and, in TLS 1.2, no_renegotiation are warnings: the connection goes on.
+ * Any other is fatal: it has failed, here too, with KSC_STATUS_CANCELLED. For close_notify
+ * there is KSC_CLOSE_NOTIFY. ENOTCONN before the handshake is done, EPIPE when
+ * close_notify was sent, EAGAIN while there is no room in the send buffer and the socket
+ * does not wait.
+ */
+#define KSC_ALERT		26
+
 /* Most bytes of label, TLS 1.3's own limit; and of result */
 #define KSC_MAX_EXPORT_LABEL	249
 #define KSC_MAX_EXPORT		1024

@@ -694,7 +694,9 @@ enum ksc_a_policy {
  *   perhaps with an alert's number, and may bring a token: EINVAL without, and
  *   ENODATA for a verdict that was not asked for. After incomplete-credentials
  *   it may name the credential whose certificate is shown, ENODATA at any other
- *   time; without, none is shown. None of these changes the context.
+ *   time; without, none is shown. With an alert's number, 1 to 255, and no
+ *   verdict the handshake is given up at any time, and comes to cancelled, with
+ *   the alert as its token. None of these errors changes the context.
  * @KSC_CMD_CONTEXT_RESULT: Event to the socket that has the context: what its
  *   step came to. When it can't be delivered, the socket's queue being full,
  *   context-get gives it.
