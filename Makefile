@@ -18,6 +18,8 @@ help:
 	@echo '  modules   kschannel.ko for the kernel whose headers are in KDIR (default:'
 	@echo '            the running one), in build/modules/RELEASE/'
 	@echo '  daemon    kschanneld, kschannelctl and libkschannel, in build/daemon/'
+	@echo '  install   module and programs, with manual pages and unit, below DESTDIR in'
+	@echo '            PREFIX (/usr/local), as root'
 	@echo '  clean     remove what was built; distclean removes downloads too'
 	@echo 'Try'
 	@echo '  demo      an unmodified server and client speak TLS, in a virtual machine'
@@ -54,6 +56,14 @@ modules-locked:
 
 daemon:
 	$(MAKE) -C daemon
+
+install-daemon:
+	$(MAKE) -C daemon install
+
+# the kernel's own build knows where its modules are, and how to sign them
+install: modules install-daemon
+	$(MAKE) -C $(KDIR) M=$(MODULES) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	$(if $(DESTDIR),,ldconfig && depmod $(RELEASE))
 
 deps:
 	@selftests/vm/deps
@@ -92,5 +102,5 @@ clean:
 distclean:
 	rm -rf $(BUILD)
 
-.PHONY: help modules modules-locked daemon deps check check-debug check-programs check-ktls demo vm bench \
+.PHONY: help modules modules-locked daemon install install-daemon deps check check-debug check-programs check-ktls demo vm bench \
 	style conformance clean distclean
