@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The BPF program, as clang has made it. */
+/* A BPF object, as clang has made it, by the name of KSC_BPF_NAME. */
+#define JOIN(a, b) a ## b
+#define SYMBOL(name, suffix) JOIN(name, suffix)
+
 	.section .rodata
 	.balign	16
-	.globl	ctl_bpf_object
-ctl_bpf_object:
+	.globl	KSC_BPF_NAME
+KSC_BPF_NAME:
 	.incbin	KSC_BPF_OBJECT
-	.globl	ctl_bpf_object_end
-ctl_bpf_object_end:
+	.globl	SYMBOL(KSC_BPF_NAME, _end)
+SYMBOL(KSC_BPF_NAME, _end):
 	.byte	0
 	.section .note.GNU-stack, "", @progbits

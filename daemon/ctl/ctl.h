@@ -93,10 +93,11 @@ struct ctl_request {
 int ctl_request(const struct ctl_request *req);
 
 /*
- * audit.c, list.c, policy.c, rekey.c, stats.c, run.c, unit.c: the commands; argv[0] is what usage
- * messages say
+ * audit.c, guard.c, list.c, policy.c, rekey.c, stats.c, run.c, unit.c: the commands;
+ * argv[0] is what usage messages say
  */
 int ctl_audit(int argc, char **argv);
+int ctl_guard(int argc, char **argv);
 int ctl_list(int argc, char **argv);
 int ctl_policy(int argc, char **argv);
 int ctl_rekey(int argc, char **argv);

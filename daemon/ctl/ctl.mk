@@ -12,8 +12,8 @@ CTL_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-prot
 	-D_FORTIFY_SOURCE=2 -I$(CTL_TOP)/uapi -MMD -MP
 CTL_SOURCES := $(wildcard $(CTL_TOP)/daemon/ctl/*.c) $(CTL_TOP)/daemon/preload/env.c
 PRELOAD_SOURCES := $(wildcard $(CTL_TOP)/daemon/preload/*.c)
-BPF_OBJECT := $(CTL_OUT)/obj/bpf/socket.bpf.o
-CTL_OBJECTS := $(CTL_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o) $(CTL_OUT)/obj/ctl/bpf-object.o \
+BPF := socket guard
+CTL_OBJECTS := $(CTL_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o) $(BPF:%=$(CTL_OUT)/obj/ctl/bpf-%.o) \
 	$(CTL_OUT)/obj/lib/suites.ctl.o
 PRELOAD_OBJECTS := $(PRELOAD_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.pic.o)
 
@@ -44,13 +44,13 @@ $(CTL_OUT)/obj/lib/%.ctl.o: $(CTL_TOP)/daemon/lib/%.c
 # some of the C library's, for which clang does not look by itself.
 BPF_CLANG ?= clang
 BPF_INCLUDE := -I/usr/include/$(shell $(CC) -print-multiarch)
-$(BPF_OBJECT): $(CTL_TOP)/daemon/bpf/socket.bpf.c $(CTL_TOP)/daemon/bpf/scope.h
+$(CTL_OUT)/obj/bpf/%.bpf.o: $(CTL_TOP)/daemon/bpf/%.bpf.c $(CTL_TOP)/daemon/bpf/scope.h
 	@mkdir -p $(@D)
 	$(BPF_CLANG) -target bpf -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter $(BPF_INCLUDE) -c -o $@ $<
 
-$(CTL_OUT)/obj/ctl/bpf-object.o: $(CTL_TOP)/daemon/ctl/bpf-object.S $(BPF_OBJECT)
+$(CTL_OUT)/obj/ctl/bpf-%.o: $(CTL_TOP)/daemon/ctl/bpf-object.S $(CTL_OUT)/obj/bpf/%.bpf.o
 	@mkdir -p $(@D)
-	$(CC) -DKSC_BPF_OBJECT='"$(BPF_OBJECT)"' -c -o $@ $<
+	$(CC) -DKSC_BPF_NAME=ctl_$*_object -DKSC_BPF_OBJECT='"$(CTL_OUT)/obj/bpf/$*.bpf.o"' -c -o $@ $<
 
 $(CTL_OUT)/obj/preload/%.o: $(CTL_TOP)/daemon/preload/%.c
 	@mkdir -p $(@D)

@@ -19,6 +19,7 @@ static const char doc[] = "Look at protected sockets, and run programs with thei
 			  "\v"
 			  "Commands:\n"
 			  "  audit [--json]    connections that should be protected, and are not\n"
+			  "  guard [CGROUP]    keep a cgroup from TCP sockets that are not kschannel's\n"
 			  "  list [--json]     the protected sockets\n"
 			  "  policy [--json]   the policy's rules\n"
 			  "  policy test --connect|--accept ADDRESS:PORT [OPTION...]\n"
@@ -47,6 +48,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "audit", ctl_audit },
+	{ "guard", ctl_guard },
 	{ "list", ctl_list },
 	{ "policy", ctl_policy },
 	{ "rekey", ctl_rekey },

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "guard.h"
 #include "program.h"
 #include "run.h"
 #include "scope.h"
@@ -26,6 +27,7 @@
  * struct options - what the command line says
  * @way: how to get hold of the program's sockets
  * @quiet: do not say which way it is
+ * @guard: keep the command from other TCP sockets
  * @client: protect what connects
  * @server: protect what listens
  * @server_name: name of the server, for a client; NULL: the name looked up
@@ -37,6 +39,7 @@
 struct options {
 	enum ctl_way way;
 	bool quiet;
+	bool guard;
 	bool client;
 	bool server;
 	const char *server_name;
@@ -46,12 +49,13 @@ struct options {
 	char **command;
 };
 
-enum { OPT_CLIENT = 256, OPT_SERVER, OPT_VERIFY, OPT_WAY };
+enum { OPT_CLIENT = 256, OPT_SERVER, OPT_VERIFY, OPT_WAY, OPT_GUARD };
 
 static const struct argp_option run_options[] = {
 	{ "way", OPT_WAY, "auto|preload|bpf", 0,
 	  "How to get hold of CMD's sockets (default: the best that there is)", 0 },
 	{ "quiet", 'q', NULL, 0, "Do not say which way it is", 0 },
+	{ "guard", OPT_GUARD, NULL, 0, "Keep CMD from TCP sockets that are had otherwise", 0 },
 	{ "client", OPT_CLIENT, NULL, 0, "Protect only connections that CMD opens", 0 },
 	{ "server", OPT_SERVER, NULL, 0, "Protect only connections that CMD accepts", 0 },
 	{ "server-name", 'n', "NAME", 0,
@@ -67,7 +71,7 @@ static const struct argp_option run_options[] = {
 };
 
 static const char run_doc[] = "Run CMD with its TCP connections protected as the policy says, or, "
-			      "with any option but --way and --quiet, as these say. A connection "
+			      "with any option but --way, --quiet and --guard, as these say. A connection "
 			      "that cannot be protected fails; it is never made without.";
 
 static bool alpn_valid(const char *alpn)
@@ -114,6 +118,9 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'q':
 		opt->quiet = true;
+		return 0;
+	case OPT_GUARD:
+		opt->guard = true;
 		return 0;
 	case OPT_CLIENT:
 		opt->client = true;
@@ -292,15 +299,19 @@ int ctl_run(int argc, char **argv)
 		warn("%s", opt.command[0]);
 		return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 	}
+	if (opt.guard && ctl_cannot_guard())
+		errx(EXIT_CANNOT_RUN, "%s: it can't be guarded: %s", path, ctl_cannot_guard());
 	way = choose(&opt, path);
 	say_way(&opt, way);
 	/* with a BPF program, too: it does not know the names that are looked up */
 	if (!ctl_cannot_preload(path))
 		prepare_environment(&opt);
-	if (way == CTL_WAY_BPF)
+	if (way == CTL_WAY_BPF || opt.guard)
 		return ctl_run_within(path, opt.command,
-				      by_policy(&opt) ? IPPROTO_KSCHANNEL_POLICY :
-							IPPROTO_KSCHANNEL);
+				      way != CTL_WAY_BPF ? 0 :
+				      by_policy(&opt)    ? IPPROTO_KSCHANNEL_POLICY :
+							   IPPROTO_KSCHANNEL,
+				      opt.guard);
 	execv(path, opt.command);
 	warn("%s", path);
 	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;

@@ -10,5 +10,6 @@ const char *ctl_cannot_scope(void);
 int ctl_scope_add(const char *cgroup, uint32_t protocol, uint64_t *id);
 void ctl_scope_remove(uint64_t id);
 int ctl_own_cgroup(char path[PATH_MAX]);
+int ctl_service_cgroup(char path[PATH_MAX]);
 
 #endif /* KSC_CTL_SCOPE_H */

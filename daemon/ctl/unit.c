@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "guard.h"
 #include "program.h"
 #include "run.h"
 #include "scope.h"
@@ -32,28 +33,31 @@
  * @way: how to get hold of the service's sockets
  * @directory: where systemd looks for drop-ins
  * @reload: tell systemd
+ * @guard: guard its cgroup, too
  * @unit: the service, with its suffix
  */
 struct unit_options {
 	enum ctl_way way;
 	const char *directory;
 	bool reload;
+	bool guard;
 	char unit[MAX_UNIT + 1];
 };
 
-enum { OPT_WAY = 256, OPT_DIRECTORY, OPT_NO_RELOAD };
+enum { OPT_WAY = 256, OPT_GUARD, OPT_DIRECTORY, OPT_NO_RELOAD };
 
 static const struct argp_option enable_options[] = {
 	{ "way", OPT_WAY, "auto|preload|bpf", 0,
 	  "How to get hold of the service's sockets (default: the best that there is)", 0 },
+	{ "guard", OPT_GUARD, NULL, 0, "Keep it from TCP sockets that are had otherwise", 0 },
 	{ "directory", OPT_DIRECTORY, "DIR", 0, "Where to write (default: " DEFAULT_DIRECTORY ")",
 	  0 },
 	{ "no-reload", OPT_NO_RELOAD, NULL, 0, "Do not tell systemd", 0 },
 	{ 0 },
 };
 
-/* without --way */
-static const struct argp_option *const disable_options = enable_options + 1;
+/* without --way and --guard */
+static const struct argp_option *const disable_options = enable_options + 2;
 
 extern char **environ;
 
@@ -85,6 +89,9 @@ static error_t unit_parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPT_WAY:
 		opt->way = ctl_parse_way(arg, state);
+		return 0;
+	case OPT_GUARD:
+		opt->guard = true;
 		return 0;
 	case OPT_DIRECTORY:
 		opt->directory = arg;
@@ -230,14 +237,14 @@ static void put_check(FILE *file, const char *self)
  * The cgroup is made anew for each start, so that each start attaches it: before the
  * service's own commands, and as root whatever its user is.
  */
-static void put_bpf(FILE *file, const char *self)
+static void put_bpf(FILE *file, const char *self, const char *command)
 {
 	fputs("ExecStartPre=+", file);
 	put_quoted(file, self);
-	fputs(" attach\n", file);
+	fprintf(file, " %s\n", command);
 }
 
-static void write_drop_in(FILE *file, enum ctl_way way)
+static void write_drop_in(FILE *file, const struct unit_options *opt)
 {
 	char self[PATH_MAX];
 
@@ -247,14 +254,16 @@ static void write_drop_in(FILE *file, enum ctl_way way)
 	      file);
 	/* with a BPF program, too: it does not know the names that are looked up */
 	put_preload(file, self);
-	if (way == CTL_WAY_BPF)
-		put_bpf(file, self);
+	if (opt->guard)
+		put_bpf(file, self, "guard");
+	if (opt->way == CTL_WAY_BPF)
+		put_bpf(file, self, "attach");
 	else
 		put_check(file, self);
 }
 
 /* The file is there with all that is in it, or not at all. */
-static void create(const char *directory, enum ctl_way way)
+static void create(const char *directory, const struct unit_options *opt)
 {
 	char path[PATH_MAX], temporary[PATH_MAX];
 	FILE *file;
@@ -268,7 +277,7 @@ static void create(const char *directory, enum ctl_way way)
 	file = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!file)
 		err(EXIT_FAILURE, "%s", temporary);
-	write_drop_in(file, way);
+	write_drop_in(file, opt);
 	if (fflush(file) || ferror(file) || fchmod(fd, 0644) || fsync(fd) ||
 	    rename(temporary, path)) {
 		warn("%s", path);
@@ -340,12 +349,14 @@ int ctl_enable(int argc, char **argv)
 
 	if (opt.way == CTL_WAY_BPF && cannot)
 		errx(EXIT_FAILURE, "no way to protect it by bpf: %s", cannot);
+	if (opt.guard && ctl_cannot_guard())
+		errx(EXIT_FAILURE, "it can't be guarded: %s", ctl_cannot_guard());
 	if (opt.way == CTL_WAY_AUTO)
 		opt.way = cannot ? CTL_WAY_PRELOAD : CTL_WAY_BPF;
 	if (opt.reload)
 		check_service(&opt);
 	join(directory, opt.directory, opt.unit, ".d");
-	create(directory, opt.way);
+	create(directory, &opt);
 	if (opt.reload && !reload()) {
 		warnx("systemd has not read %s/" DROP_IN, directory);
 		return EXIT_FAILURE;
@@ -406,16 +417,6 @@ int ctl_preloaded(int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
-/* Where a unit delegates its cgroup, systemd's commands are in one below it. */
-static void strip_control(char *cgroup)
-{
-	static const char control[] = "/.control";
-	size_t len = strlen(cgroup), tail = strlen(control);
-
-	if (len > tail && !strcmp(cgroup + len - tail, control))
-		cgroup[len - tail] = '\0';
-}
-
 /**
  * ctl_attach() - the command "attach"
  * @argc: number of arguments
@@ -437,11 +438,9 @@ int ctl_attach(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	if (cannot)
 		errx(EXIT_FAILURE, "%s", cannot);
-	error = ctl_own_cgroup(cgroup);
-	if (!error) {
-		strip_control(cgroup);
+	error = ctl_service_cgroup(cgroup);
+	if (!error)
 		error = ctl_scope_add(cgroup, IPPROTO_KSCHANNEL_POLICY, &id);
-	}
 	if (error)
 		errx(EXIT_FAILURE, "cannot attach the BPF program: %s", strerror(-error));
 	return EXIT_SUCCESS;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A program in a cgroup of its own, whose TCP sockets are ours.
+ * A program in a cgroup of its own, whose TCP sockets are ours, or have to be.
  *
  * We stay its parent, to remove the cgroup behind it. What the program leaves running
  * keeps the cgroup, and the protection.
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "guard.h"
 #include "scope.h"
 #include "within.h"
 
@@ -101,14 +102,23 @@ static int run_in(const char *cgroup, const char *path, char **command)
 	return wait_for(child);
 }
 
+static int prepare(const char *cgroup, uint32_t protocol, bool guard, uint64_t *id)
+{
+	int error = guard ? ctl_guard_add(cgroup) : 0;
+
+	return error || !protocol ? error : ctl_scope_add(cgroup, protocol, id);
+}
+
 /**
- * ctl_run_within() - run a program whose TCP sockets are ours
+ * ctl_run_within() - run a program in a cgroup of its own
  * @path: the program
  * @command: the command and its arguments, NULL-terminated
- * @protocol: IPPROTO_KSCHANNEL or IPPROTO_KSCHANNEL_POLICY
+ * @protocol: what its TCP sockets become: IPPROTO_KSCHANNEL, IPPROTO_KSCHANNEL_POLICY, or 0
+ *	to leave that to others
+ * @guard: keep it from all other TCP sockets
  * Return: exit status
  */
-int ctl_run_within(const char *path, char **command, uint32_t protocol)
+int ctl_run_within(const char *path, char **command, uint32_t protocol, bool guard)
 {
 	char own[PATH_MAX], cgroup[PATH_MAX];
 	int error = ctl_own_cgroup(own), status;
@@ -125,16 +135,18 @@ int ctl_run_within(const char *path, char **command, uint32_t protocol)
 		warn("%s", cgroup);
 		return EXIT_CANNOT_RUN;
 	}
-	error = ctl_scope_add(cgroup, protocol, &id);
+	error = prepare(cgroup, protocol, guard, &id);
 	if (error) {
 		warnx("cannot load the BPF program: %s", strerror(-error));
 		status = EXIT_CANNOT_RUN;
 	} else {
 		status = run_in(cgroup, path, command);
 	}
-	if (!rmdir(cgroup))
+	if (rmdir(cgroup)) {
+		if (errno != EBUSY)
+			warn("%s", cgroup);
+	} else if (id) {
 		ctl_scope_remove(id);
-	else if (errno != EBUSY)
-		warn("%s", cgroup);
+	}
 	return status;
 }

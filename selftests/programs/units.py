@@ -128,6 +128,22 @@ def test_unit_bpf(world):
     enable_and_disable(world, "bpf")
 
 
+def test_unit_guarded(world):
+    """a unit that is guarded: who shakes off the library connects to nobody"""
+    with Systemd(world) as systemd:
+        systemd.run("kschannelctl", "enable", "--guard", "--way", "preload", "redis-server")
+        systemd.restart("redis-server", REDIS)
+        with world.wire(REDIS):
+            redis_over_tls(world)
+        cgroup = systemd.run("systemctl", "show", "--property=ControlGroup", "--value",
+                             "redis-server").decode().strip()
+        said = systemd.run("sh", "-c", f"echo 0 >/sys/fs/cgroup{cgroup}/cgroup.procs && "
+                           f"exec redis-cli -h 127.0.0.1 -p {REDIS} ping", wanted=1)
+        assert b"Operation not permitted" in said, said
+        systemd.run("systemctl", "stop", "redis-server")
+        systemd.run("kschannelctl", "disable", "redis-server")
+
+
 def test_unit_without_library(world):
     """a unit that needs the library does not start without"""
     away = f"{LIBRARY}.away"

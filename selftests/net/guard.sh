@@ -1,0 +1,139 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# shellcheck disable=SC2317
+#
+# Cgroups in which sockets that nobody has given to the module neither connect nor listen.
+
+. "$(dirname "$0")/tap.sh"
+
+cgroups=/sys/fs/cgroup
+ca=/etc/kschannel/ca.pem
+dir=/tmp/guard-www
+background=
+
+[ -e $cgroups/cgroup.procs ] || mount -t cgroup2 cgroup2 $cgroups
+grep -q ' /sys/fs/bpf ' /proc/mounts || mount -t bpf bpf /sys/fs/bpf
+mkdir -p $cgroups/guarded/below $dir
+echo "a page" >$dir/page.html
+
+cleanup()
+{
+	# shellcheck disable=SC2086
+	[ -z "$background" ] || kill $background 2>/dev/null || true
+	wait
+}
+
+# A command in the cgroup, or one below it; no function, for the sake of $!
+inside=/tmp/inside
+cat >$inside <<'END'
+#!/bin/sh
+echo 0 >"/sys/fs/cgroup/$1/cgroup.procs" || exit
+shift
+exec "$@"
+END
+chmod +x $inside
+
+refused()
+{
+	fails "$@" >/tmp/said 2>&1
+	cat /tmp/said
+	grep -i "operation not permitted" /tmp/said
+}
+
+# Somebody who listens, outside
+serve()
+{
+	httpd -f -p "$1" -h $dir &
+	background="$background $!"
+	await 10 listening "$1"
+}
+
+connects()
+{
+	serve 7300
+	kschannelctl guard /guarded
+	# it is guarded already
+	kschannelctl guard /guarded
+	for where in guarded guarded/below; do
+		refused $inside $where nc 127.0.0.1 7300 </dev/null
+		refused $inside $where nc ::1 7300 </dev/null
+	done
+	# neither those around it, nor what is no TCP
+	wget -q -O - http://127.0.0.1:7300/page.html
+	fails $inside guarded nslookup server.test 127.0.0.1 >/tmp/said 2>&1
+	fails grep -i "operation not permitted" /tmp/said
+}
+
+listens()
+{
+	kschannelctl guard /guarded
+	refused $inside guarded/below nc -l -p 7301
+	nc -l -p 7301 &
+	background="$background $!"
+	await 10 listening 7301
+}
+
+# What is given to the module, in a guarded cgroup
+protected()
+{
+	kschannelctl guard /guarded
+	$inside guarded kschannelctl run --server --way preload -- httpd -f -p 7302 -h $dir &
+	background="$background $!"
+	await 10 listening 7302
+	curl -sS --cacert $ca https://server.test:7302/page.html | cmp - $dir/page.html
+	$inside guarded kschannelctl run --client --server-name server.test -- \
+		wget -q -O - http://127.0.0.1:7302/page.html | cmp - $dir/page.html
+	# curl's own TLS does not count
+	fails $inside guarded curl -sS --cacert $ca https://server.test:7302/page.html
+}
+
+removed()
+{
+	serve 7303
+	kschannelctl guard /guarded
+	refused $inside guarded nc 127.0.0.1 7303 </dev/null
+	kschannelctl guard --remove /guarded
+	kschannelctl guard --remove /guarded
+	$inside guarded wget -q -O - http://127.0.0.1:7303/page.html | cmp - $dir/page.html
+	$inside guarded nc -l -p 7304 &
+	background="$background $!"
+	await 10 listening 7304
+	# without a cgroup, it is about one's own
+	$inside guarded kschannelctl guard
+	refused $inside guarded/below nc 127.0.0.1 7303 </dev/null
+	$inside guarded kschannelctl guard --remove
+}
+
+# Who shakes off the library has nothing of it
+evasion()
+{
+	serve 7305
+	kschannelctl run --quiet --client --server --way preload -- env -u LD_PRELOAD \
+		wget -q -O - http://127.0.0.1:7305/page.html | cmp - $dir/page.html
+	refused kschannelctl run --quiet --guard --way preload -- \
+		env -u LD_PRELOAD nc 127.0.0.1 7305 </dev/null
+	kschannelctl run --quiet --guard --client -- true
+	fails kschannelctl run --quiet --guard -- false
+	# nothing is left of their cgroups
+	fails ls -d $cgroups/kschannel-run.*
+}
+
+wrong()
+{
+	fails kschannelctl guard guarded
+	fails kschannelctl guard /not-there
+	fails kschannelctl guard /guarded /guarded
+	fails su user -s /bin/sh -c "kschannelctl guard /guarded"
+	fails su user -s /bin/sh -c "kschannelctl run --guard -- true"
+}
+
+plan 6
+run "connect() is refused" connects
+run "listen() is refused" listens
+run "protected programs are not refused" protected
+run "kschannelctl guard --remove" removed
+run "the library shaken off" evasion
+run "what can't be guarded" wrong
+rmdir $cgroups/guarded/below $cgroups/guarded
+finish
