@@ -15,6 +15,7 @@
 
 #include "ctl.h"
 #include "policy.h"
+#include "why.h"
 
 enum { OPTION_CONNECT = 256, OPTION_ACCEPT, OPTION_FROM, OPTION_UID, OPTION_GID, OPTION_CGROUP };
 
@@ -28,16 +29,20 @@ static const char *const headings[] = {
  * @loaded: there is a policy
  * @generation: its number
  * @found: there is a rule
+ * @number: its number, the last one's of several; UINT32_MAX if there is none
  * @table: rules for people, or NULL
  * @json: rules as objects, or NULL
+ * @passed: those that it does not fall under, as objects, or NULL
  */
 struct policy {
 	const struct ctl_flow *flow;
 	bool loaded;
 	uint64_t generation;
 	bool found;
+	uint32_t number;
 	struct ctl_table *table;
 	struct json_object *json;
+	struct json_object *passed;
 };
 
 static struct nla_policy policy_attrs[KSC_A_POLICY_MAX + 1] = {
@@ -202,6 +207,8 @@ static void on_policy(struct nlattr **tb, void *arg)
 	    nla_parse_nested(rule, KSC_A_RULE_MAX, tb[KSC_A_POLICY_RULE], rule_attrs) < 0)
 		return;
 	policy->found = true;
+	if (rule[KSC_A_RULE_NUMBER])
+		policy->number = nla_get_u32(rule[KSC_A_RULE_NUMBER]);
 	to_words(rule, &w);
 	add_words(policy, &w);
 }
@@ -216,7 +223,7 @@ static void on_restart(void *arg)
 
 	ctl_table_free(policy->table);
 	json_object_put(policy->json);
-	*policy = (struct policy){ .flow = policy->flow };
+	*policy = (struct policy){ .flow = policy->flow, .number = UINT32_MAX };
 	if (as_json) {
 		policy->json = ctl_alloc(json_object_new_array());
 		return;
@@ -245,13 +252,109 @@ static int print_policy(const struct policy *policy)
 	if (policy->loaded)
 		json_object_object_add(object, "generation", json_object_new_string(generation));
 	json_object_object_add(object, "rules", json_object_get(policy->json));
+	if (policy->passed)
+		json_object_object_add(object, "passed_over", json_object_get(policy->passed));
 	return ctl_print_json(object);
+}
+
+/* ---- why it is that rule ---- */
+
+/* So many rules are told of that a connection does not fall under */
+#define MAX_PASSED	20
+
+/**
+ * struct passed - the rules before the one that a connection falls under
+ * @policy: what the kernel has answered
+ * @generation: of the policy that is read now
+ * @end: number of that rule, or the number of rules
+ * @n: how many there are
+ * @table: those that are told of, for people, or NULL
+ * @json: as objects, or NULL
+ */
+struct passed {
+	const struct policy *policy;
+	uint64_t generation;
+	uint32_t end;
+	size_t n;
+	struct ctl_table *table;
+	struct json_object *json;
+};
+
+static void on_passed_restart(void *arg)
+{
+	struct passed *passed = arg;
+
+	ctl_table_free(passed->table);
+	json_object_put(passed->json);
+	passed->n = 0;
+	passed->json = passed->policy->json ? ctl_alloc(json_object_new_array()) : NULL;
+	passed->table = passed->policy->json ? NULL : ctl_table_new(3);
+}
+
+static void on_passed(struct nlattr **tb, void *arg)
+{
+	struct nlattr *rule[KSC_A_RULE_MAX + 1];
+	struct passed *passed = arg;
+	struct json_object *object;
+	const char *name;
+	char *why;
+
+	if (tb[KSC_A_POLICY_GENERATION])
+		passed->generation = nla_get_u64(tb[KSC_A_POLICY_GENERATION]);
+	if (!tb[KSC_A_POLICY_RULE] ||
+	    nla_parse_nested(rule, KSC_A_RULE_MAX, tb[KSC_A_POLICY_RULE], rule_attrs) < 0 ||
+	    !rule[KSC_A_RULE_NUMBER] || !rule[KSC_A_RULE_NAME] ||
+	    nla_get_u32(rule[KSC_A_RULE_NUMBER]) >= passed->end || passed->n++ >= MAX_PASSED)
+		return;
+	why = ctl_why_not(rule, passed->policy->flow);
+	name = nla_get_string(rule[KSC_A_RULE_NAME]);
+	if (passed->table) {
+		ctl_table_addf(passed->table, "%u", nla_get_u32(rule[KSC_A_RULE_NUMBER]));
+		ctl_table_add(passed->table, ctl_escape(name));
+		ctl_table_addf(passed->table, "passed over: %s", why ?: "?");
+	} else {
+		object = ctl_alloc(json_object_new_object());
+		json_object_object_add(object, "name", json_object_new_string(name));
+		json_object_object_add(object, "why", json_object_new_string(why ?: "?"));
+		json_object_array_add(passed->json, object);
+	}
+	free(why);
+}
+
+/* Nothing is told if the policy is another one by now. */
+static int explain(struct policy *policy)
+{
+	struct passed passed = { .policy = policy, .end = policy->number };
+	struct ctl_request req = {
+		.cmd = KSC_CMD_POLICY_GET,
+		.flags = NLM_F_DUMP,
+		.maxattr = KSC_A_POLICY_MAX,
+		.policy = policy_attrs,
+		.restart = on_passed_restart,
+		.reply = on_passed,
+		.arg = &passed,
+	};
+	int ret = ctl_request(&req);
+
+	if (!ret && passed.generation == policy->generation && passed.n) {
+		if (passed.table) {
+			ctl_table_print(passed.table, "rll");
+			if (passed.n > MAX_PASSED)
+				printf("%zu more are passed over.\n", passed.n - MAX_PASSED);
+		} else {
+			policy->passed = json_object_get(passed.json);
+		}
+	}
+	ctl_table_free(passed.table);
+	json_object_put(passed.json);
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int ask(struct ctl_request *req, const struct ctl_flow *flow, bool as_json)
 {
 	struct policy policy = {
 		.flow = flow,
+		.number = UINT32_MAX,
 		.json = as_json ? ctl_alloc(json_object_new_array()) : NULL,
 	};
 	int ret;
@@ -261,9 +364,16 @@ static int ask(struct ctl_request *req, const struct ctl_flow *flow, bool as_jso
 	req->restart = on_restart;
 	req->reply = on_policy;
 	req->arg = &policy;
-	ret = ctl_request(req) ? EXIT_FAILURE : print_policy(&policy);
+	ret = ctl_request(req) ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (!ret && as_json && flow && policy.loaded)
+		ret = explain(&policy);
+	if (!ret)
+		ret = print_policy(&policy);
+	if (!ret && !as_json && flow && policy.loaded)
+		ret = explain(&policy);
 	ctl_table_free(policy.table);
 	json_object_put(policy.json);
+	json_object_put(policy.passed);
 	return ret;
 }
 

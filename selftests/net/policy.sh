@@ -87,30 +87,47 @@ falls_under()
 	kschannelctl policy test "$@" >/tmp/got
 	cat /tmp/got
 	if [ -n "$rule" ]; then
-		[ "$(wc -l </tmp/got)" = 2 ]
-		grep -E "^ *[0-9]+ +$rule " /tmp/got
+		grep -E "^ *[0-9]+ +$rule +(require|prefer|never) " /tmp/got
+		[ "$(grep -Evc "^NUMBER | passed over: " /tmp/got)" = 1 ]
 	else
 		grep -x "No rule." /tmp/got
 	fi
+}
+
+# Why it is not the rule
+passes()
+{
+	grep -E "^ *[0-9]+ +$1 +passed over: $2\$" /tmp/got
 }
 
 tried()
 {
 	falls_under database --connect 10.1.2.3:5432
 	falls_under database --connect '[::ffff:10.1.2.3]:5432' --from '[::ffff:127.0.0.1]:0'
+	fails passes accounts '.*'
 	falls_under "" --connect 10.1.2.3:5433
+	passes database 'the remote port is 5433, not 5432'
+	passes accounts 'the user is 0, not 33 to 40'
 	falls_under "" --connect 11.1.2.3:5432
+	passes database 'the remote address 11\.1\.2\.3 is not in 10\.0\.0\.0/8'
 	falls_under "" --accept 10.1.2.3:5432
+	passes database 'it is accepted, not made'
 	falls_under accounts --connect 11.1.2.3:5432 --uid 33 --gid 7
 	falls_under database --connect 10.1.2.3:5432 --uid 33 --gid 7
 	falls_under "" --connect 11.1.2.3:5432 --uid 33
+	passes accounts 'the group is 0, not 7'
 	falls_under "" --connect 11.1.2.3:5432 --uid 41 --gid 7
 	falls_under scope --accept '[::1]:80' --cgroup /policy-scope
 	falls_under scope --accept '[::1]:90' --cgroup /policy-scope/below
 	falls_under "" --accept '[::1]:91' --cgroup /policy-scope
+	passes scope 'the local port is 91, not 80 to 90'
+	falls_under "" --accept '[::2]:80' --cgroup /policy-scope
+	passes scope 'the local address ::2 is not in ::1/128'
 	falls_under "" --accept '[::1]:80' --cgroup /
+	passes scope 'it is not in the cgroup [0-9]+'
 	falls_under "" --accept '[::1]:80'
 	kschannelctl policy test --json --connect 10.1.2.3:5432 | grep '"name": *"database"'
+	kschannelctl policy test --json --connect 10.1.2.3:5433 | grep '"why": *"the remote port is'
 }
 
 refused()

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Why a rule is not about a connection. */
+#ifndef KSC_CTL_WHY_H
+#define KSC_CTL_WHY_H
+
+#include <netlink/attr.h>
+
+#include "policy.h"
+
+char *ctl_why_not(struct nlattr **rule, const struct ctl_flow *flow);
+
+#endif /* KSC_CTL_WHY_H */
