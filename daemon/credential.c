@@ -77,10 +77,16 @@ void ksc_credential_free(struct ksc_credential *cred)
 int ksc_credential_set_cert(struct ksc_credential *cred, const char *cert,
 			    const char *key)
 {
+	gnutls_datum_t der;
 	int rc;
 
 	rc = gnutls_certificate_set_x509_key_file2(cred->x509, cert, key,
 						   GNUTLS_X509_FMT_PEM, NULL, 0);
+	if (rc < 0)
+		return rc;
+	rc = gnutls_certificate_get_crt_raw(cred->x509, 0, 0, &der);
+	if (rc >= 0)
+		rc = ksc_end_point_make(&der, &cred->end_point);
 	if (rc < 0)
 		return rc;
 	cred->has_cert = true;

@@ -12,6 +12,7 @@
 #include <linux/kschannel.h>
 
 #include "suite.h"
+#include "verify.h"
 
 /* In struct ksc_credential's roles. */
 #define KSC_ROLE_BIT(role)	(1U << (role))
@@ -40,6 +41,7 @@
  * @ciphers: allowed, by preference
  * @n_ciphers: how many
  * @has_cert: there is a certificate with its key
+ * @end_point: what that binds to
  * @x509: certificate, key and trust
  * @priority: what is negotiated
  * @resumption: sessions are resumed: a client uses tickets, a server hands them out
@@ -67,6 +69,7 @@ struct ksc_credential {
 	const struct ksc_cipher *ciphers[KSC_N_CIPHERS];
 	size_t n_ciphers;
 	bool has_cert;
+	struct ksc_end_point end_point;
 	gnutls_certificate_credentials_t x509;
 	gnutls_priority_t priority;
 	bool resumption;

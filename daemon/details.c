@@ -147,29 +147,18 @@ static int collect_chains(gnutls_session_t tls, gnutls_certificate_credentials_t
 				       &details->local_chain_len));
 }
 
-/* RFC 5929, 4. A resumed session's server has not shown a certificate. */
-static void collect_end_point(gnutls_session_t tls, struct ksc_details *details)
-{
-	gnutls_datum_t binding;
-
-	if (gnutls_session_channel_binding(tls, GNUTLS_CB_TLS_SERVER_END_POINT, &binding) < 0)
-		return;
-	if (binding.size <= sizeof(details->end_point)) {
-		memcpy(details->end_point, binding.data, binding.size);
-		details->end_point_len = binding.size;
-	}
-	gnutls_free(binding.data);
-}
-
 /**
  * ksc_details_collect() - find out what is known of a session
  * @tls: the session, whose handshake is done
+ * @role: our role
  * @ours: what our certificate, if there is one, came from
+ * @peer: who the peer is
  * @details: zeroed; filled in, and to be freed by ksc_details_free() in any case
  *
  * Return: 0 or a negative GnuTLS error
  */
-int ksc_details_collect(gnutls_session_t tls, gnutls_certificate_credentials_t ours,
+int ksc_details_collect(gnutls_session_t tls, enum ksc_role role,
+			const struct ksc_credential *ours, const struct ksc_peer *peer,
 			struct ksc_details *details)
 {
 	gnutls_datum_t id;
@@ -187,8 +176,12 @@ int ksc_details_collect(gnutls_session_t tls, gnutls_certificate_credentials_t o
 			details->session_id_len = id.size;
 		}
 	}
-	collect_end_point(tls, details);
-	return collect_chains(tls, ours, details);
+	/* A server that goes on with an earlier session has not shown its certificate. */
+	if (role == KSC_ROLE_CLIENT)
+		details->end_point = peer->end_point;
+	else if (!gnutls_session_is_resumed(tls))
+		details->end_point = ours->end_point;
+	return collect_chains(tls, ours->x509, details);
 }
 
 /**

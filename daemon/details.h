@@ -8,6 +8,9 @@
 #include <gnutls/gnutls.h>
 #include <linux/kschannel.h>
 
+#include "credential.h"
+#include "verify.h"
+
 /**
  * struct ksc_details - what an application may ask about a session
  * @group: IANA number of the key exchange's group, or 0
@@ -16,7 +19,6 @@
  * @session_id: TLS 1.2
  * @session_id_len: its bytes
  * @end_point: the channel binding tls-server-end-point
- * @end_point_len: its bytes, 0 if there is none
  * @chain: the peer's certificates, as KSC_A_CONTEXT_CHAIN has them
  * @chain_len: its bytes, 0 if there are none or they don't fit
  * @local_chain: ours
@@ -28,15 +30,15 @@ struct ksc_details {
 	uint32_t traits;
 	uint8_t session_id[32];
 	size_t session_id_len;
-	uint8_t end_point[64];
-	size_t end_point_len;
+	struct ksc_end_point end_point;
 	uint8_t *chain;
 	size_t chain_len;
 	uint8_t *local_chain;
 	size_t local_chain_len;
 };
 
-int ksc_details_collect(gnutls_session_t tls, gnutls_certificate_credentials_t ours,
+int ksc_details_collect(gnutls_session_t tls, enum ksc_role role,
+			const struct ksc_credential *ours, const struct ksc_peer *peer,
 			struct ksc_details *details);
 void ksc_details_free(struct ksc_details *details);
 int ksc_chain_join(const gnutls_datum_t *certs, size_t n, uint8_t **chain, size_t *len);

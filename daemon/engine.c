@@ -644,10 +644,8 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 		return NULL;
 	}
 	e = calloc(1, sizeof(*e));
-	if (!e) {
-		errno = ENOMEM;
+	if (!e)
 		return NULL;
-	}
 	e->role = params->role;
 	e->verify = params->verify;
 	e->uid = params->uid;
@@ -739,9 +737,8 @@ void ksc_engine_decide(struct ksc_engine *e, enum ksc_verdict verdict, uint8_t a
  */
 void ksc_engine_pick(struct ksc_engine *e, const char *credential)
 {
-	const struct ksc_choice choice = {
-		.role = KSC_ROLE_CLIENT, .name = credential, .uid = e->uid, .gid = e->gid,
-	};
+	const struct ksc_choice choice = { .role = KSC_ROLE_CLIENT, .name = credential,
+					   .uid = e->uid, .gid = e->gid };
 	const struct ksc_credential *cred = NULL;
 	enum ksc_status status = KSC_STATUS_OK;
 
@@ -786,15 +783,18 @@ const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *e)
 /**
  * ksc_engine_details() - say what else is known of an established session
  * @e: the session
+ * @info: what the last step said
  * @details: zeroed; filled in, and to be freed by ksc_details_free() in any case
  *
  * Return: 0 or a negative GnuTLS error
  */
-int ksc_engine_details(const struct ksc_engine *e, struct ksc_details *details)
+int ksc_engine_details(const struct ksc_engine *e, const struct ksc_session_info *info,
+		       struct ksc_details *details)
 {
 	if (e->manual.verdict == KSC_VERDICT_ACCEPT)
 		details->traits |= KSC_TRAIT_ACCEPTED;
 	if (e->verified && !e->manual.judgement.faults)
 		details->traits |= KSC_TRAIT_VERIFIED;
-	return ksc_details_collect(e->tls, (e->pick.cred ? e->pick.cred : e->cred)->x509, details);
+	return ksc_details_collect(e->tls, e->role, e->pick.cred ? e->pick.cred : e->cred,
+				   &info->peer, details);
 }

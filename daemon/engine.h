@@ -128,7 +128,8 @@ void ksc_engine_free(struct ksc_engine *engine);
 enum ksc_status ksc_engine_step(struct ksc_engine *engine, const uint8_t *in,
 				size_t len, struct ksc_step *step);
 const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *engine);
-int ksc_engine_details(const struct ksc_engine *engine, struct ksc_details *details);
+int ksc_engine_details(const struct ksc_engine *engine, const struct ksc_session_info *info,
+		       struct ksc_details *details);
 void ksc_engine_give_up(struct ksc_engine *engine, uint8_t alert);
 void ksc_engine_decide(struct ksc_engine *engine, enum ksc_verdict verdict, uint8_t alert);
 void ksc_engine_pick(struct ksc_engine *engine, const char *credential);

@@ -488,8 +488,8 @@ static int put_details(struct nl_msg *msg, const struct ksc_details *details)
 	    nla_put_u32(msg, KSC_A_DETAILS_TRAITS, details->traits) ||
 	    put_some(msg, KSC_A_DETAILS_SESSION_ID, details->session_id,
 		     details->session_id_len) ||
-	    put_some(msg, KSC_A_DETAILS_END_POINT, details->end_point,
-		     details->end_point_len) ||
+	    put_some(msg, KSC_A_DETAILS_END_POINT, details->end_point.hash,
+		     details->end_point.len) ||
 	    nla_nest_end(msg, nest))
 		return -1;
 	return put_some(msg, KSC_A_CONTEXT_CHAIN, details->chain, details->chain_len) ||

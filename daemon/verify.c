@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
 #include "verify.h"
@@ -146,22 +147,73 @@ int ksc_verify_peer(gnutls_session_t session, enum ksc_role role,
 	return 0;
 }
 
-static int subject_of(const gnutls_datum_t *der, char *subject, size_t size)
+/* A hash that is not up to it gives way to SHA-256; of several, or none, there is no binding. */
+static int bind_to(gnutls_x509_crt_t crt, const gnutls_datum_t *der,
+		   struct ksc_end_point *end_point)
+{
+	int rc = gnutls_x509_crt_get_signature_algorithm(crt);
+	gnutls_digest_algorithm_t hash;
+
+	if (rc < 0)
+		return rc;
+	hash = gnutls_sign_get_hash_algorithm((gnutls_sign_algorithm_t)rc);
+	if (hash == GNUTLS_DIG_MD5 || hash == GNUTLS_DIG_SHA1)
+		hash = GNUTLS_DIG_SHA256;
+	end_point->len = gnutls_hash_get_len(hash);
+	if (!end_point->len || end_point->len > sizeof(end_point->hash)) {
+		end_point->len = 0;
+		return 0;
+	}
+	return gnutls_hash_fast(hash, der->data, der->size, end_point->hash);
+}
+
+static int import(const gnutls_datum_t *der, gnutls_x509_crt_t *crt)
+{
+	int rc = gnutls_x509_crt_init(crt);
+
+	if (rc < 0)
+		return rc;
+	rc = gnutls_x509_crt_import(*crt, der, GNUTLS_X509_FMT_DER);
+	if (rc < 0)
+		gnutls_x509_crt_deinit(*crt);
+	return rc;
+}
+
+/**
+ * ksc_end_point_make() - find out what a server's certificate binds to
+ * @der: the certificate
+ * @end_point: filled in
+ *
+ * Return: 0, also when it is not defined, or a negative GnuTLS error
+ */
+int ksc_end_point_make(const gnutls_datum_t *der, struct ksc_end_point *end_point)
+{
+	gnutls_x509_crt_t crt;
+	int rc = import(der, &crt);
+
+	if (rc < 0)
+		return rc;
+	rc = bind_to(crt, der, end_point);
+	gnutls_x509_crt_deinit(crt);
+	return rc;
+}
+
+/* To read a certificate is dear: it is done once. */
+static int describe(const gnutls_datum_t *der, struct ksc_peer *peer)
 {
 	gnutls_datum_t text = { NULL, 0 };
 	gnutls_x509_crt_t crt;
-	int rc;
+	int rc = import(der, &crt);
 
-	rc = gnutls_x509_crt_init(&crt);
 	if (rc < 0)
 		return rc;
-	rc = gnutls_x509_crt_import(crt, der, GNUTLS_X509_FMT_DER);
+	rc = bind_to(crt, der, &peer->end_point);
 	if (rc >= 0)
 		rc = gnutls_x509_crt_get_dn3(crt, &text, 0);
 	gnutls_x509_crt_deinit(crt);
 	if (rc < 0)
 		return rc;
-	snprintf(subject, size, "%s", text.data ? (char *)text.data : "");
+	snprintf(peer->subject, sizeof(peer->subject), "%s", text.data ? (char *)text.data : "");
 	gnutls_free(text.data);
 	return 0;
 }
@@ -188,7 +240,7 @@ int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer)
 	rc = gnutls_fingerprint(GNUTLS_DIG_SHA256, &chain[0], peer->fingerprint, &len);
 	if (rc < 0)
 		return rc;
-	rc = subject_of(&chain[0], peer->subject, sizeof(peer->subject));
+	rc = describe(&chain[0], peer);
 	if (rc < 0)
 		return rc;
 	peer->present = true;

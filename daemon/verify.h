@@ -23,21 +23,34 @@ struct ksc_judgement {
 };
 
 /**
+ * struct ksc_end_point - a certificate as the channel binding tls-server-end-point has it
+ * @hash: RFC 5929 4
+ * @len: its bytes, 0 if it is not defined for the certificate's signature
+ */
+struct ksc_end_point {
+	uint8_t hash[64];
+	size_t len;
+};
+
+/**
  * struct ksc_peer - who the peer is
  * @present: it showed a certificate
  * @subject: RFC 4514 form, cut to fit
  * @fingerprint: SHA-256 of the certificate
+ * @end_point: what a server's certificate binds to
  */
 struct ksc_peer {
 	bool present;
 	char subject[KSC_MAX_NAME + 1];
 	uint8_t fingerprint[KSC_FINGERPRINT_LEN];
+	struct ksc_end_point end_point;
 };
 
 enum ksc_verify ksc_verify_effective(enum ksc_role role, enum ksc_verify asked,
 				     enum ksc_verify least);
 int ksc_verify_peer(gnutls_session_t session, enum ksc_role role,
 		    const char *name, struct ksc_judgement *judgement);
+int ksc_end_point_make(const gnutls_datum_t *der, struct ksc_end_point *end_point);
 int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer);
 
 #endif

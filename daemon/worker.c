@@ -298,7 +298,7 @@ static void make_step(struct session *session, const struct ksc_offer *offer)
 	if (worker->draining || worker->kept >= MAX_KEPT)
 		step.tickets = false;
 	if (step.status == KSC_STATUS_OK && session->details &&
-	    ksc_engine_details(session->engine, &details) >= 0)
+	    ksc_engine_details(session->engine, &step.info, &details) >= 0)
 		step.details = &details;
 	rc = ksc_netlink_step(worker->nl, offer->id, offer->seq, &step, &session->msg);
 	ksc_details_free(&details);

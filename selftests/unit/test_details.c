@@ -46,8 +46,8 @@ static void check_end_point(const struct ksc_details *details, const char *name)
 	uint8_t hash[32];
 
 	assert_int_equal(gnutls_hash_fast(GNUTLS_DIG_SHA256, der.data, der.size, hash), 0);
-	assert_int_equal(details->end_point_len, sizeof(hash));
-	assert_memory_equal(details->end_point, hash, sizeof(hash));
+	assert_int_equal(details->end_point.len, sizeof(hash));
+	assert_memory_equal(details->end_point.hash, hash, sizeof(hash));
 	gnutls_free(der.data);
 }
 
@@ -78,7 +78,8 @@ static void every_variant(void **state)
 		});
 		assert_int_equal(shake(s.side, s.peer, WHOLE), KSC_STATUS_OK);
 		memset(&details, 0, sizeof(details));
-		assert_int_equal(ksc_engine_details(s.side->engine, &details), 0);
+		assert_int_equal(ksc_engine_details(s.side->engine, &s.side->step.info, &details),
+				 0);
 		check_chain(details.chain, details.chain_len, theirs);
 		check_chain(details.local_chain, details.local_chain_len, ours);
 		check_end_point(&details, "server");
@@ -115,7 +116,8 @@ static void groups(void **state)
 		});
 		assert_int_equal(shake(s.side, s.peer, WHOLE), KSC_STATUS_OK);
 		memset(&details, 0, sizeof(details));
-		assert_int_equal(ksc_engine_details(s.side->engine, &details), 0);
+		assert_int_equal(ksc_engine_details(s.side->engine, &s.side->step.info, &details),
+				 0);
 		assert_int_equal(details.group, table[i / 2].number);
 		/* RFC 8446 4.2.3: nothing but RSASSA-PSS */
 		if (!(i & 1))
@@ -148,7 +150,8 @@ static void accepted(void **state)
 		s.side->verdict = KSC_VERDICT_ACCEPT;
 		assert_int_equal(shake(s.side, s.peer, WHOLE), KSC_STATUS_OK);
 		memset(&details, 0, sizeof(details));
-		assert_int_equal(ksc_engine_details(s.side->engine, &details), 0);
+		assert_int_equal(ksc_engine_details(s.side->engine, &s.side->step.info, &details),
+				 0);
 		assert_int_equal(details.traits,
 				 KSC_TRAIT_ACCEPTED | (i ? 0 : KSC_TRAIT_VERIFIED));
 		ksc_details_free(&details);
