@@ -183,7 +183,7 @@ static struct page *ksc_frags_alloc(gfp_t gfp)
  * @phase: the piece begins at an offset of which this is the remainder when divided
  *	by @align
  * @align: a power of two, one page at most; 1 for right behind what was taken last
- * @min: bytes that are to be had at least
+ * @min: bytes that are to be had at least, in one page
  * @gfp: for a new page
  * @p: set to the first byte
  *
@@ -196,18 +196,23 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 	struct bio_vec *last = *nfrags ? &frag[*nfrags - 1] : NULL;
 	struct ksc_frags *f = ksc_frags_lock(align);
 	struct page *page = f->page[f->cur], *fresh;
-	u32 offset;
+	u32 offset, size;
 	int n;
 
 	for (;;) {
 		if (page) {
+			size = page_size(page);
 			if (f->offset && page_ref_count(page) == 1) {
 				smp_acquire__after_ctrl_dep();
 				f->offset = 0;
 			}
 			offset = f->offset;
 			offset += (phase - offset) & (align - 1);
-			if (offset + min <= page_size(page))
+			if (offset_in_page(offset) + min > PAGE_SIZE) {
+				offset = PAGE_ALIGN(offset);
+				offset += (phase - offset) & (align - 1);
+			}
+			if (offset + min <= size)
 				break;
 		}
 		if (!ksc_frags_recycle(f)) {
@@ -221,7 +226,7 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 		page = f->page[f->cur];
 	}
 
-	n = min_t(u32, want, page_size(page) - offset);
+	n = min(want, size - offset);
 	if (last && last->bv_page == page && last->bv_offset + last->bv_len == offset) {
 		last->bv_len += n;
 	} else if (*nfrags < KSC_TX_FRAGS) {

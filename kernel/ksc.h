@@ -613,6 +613,8 @@ int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request);
 int ksc_tx_close(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_free(struct ksc_tx *tx);
+
+/* small.c, see tx.h too */
 void ksc_tx_exit(void);
 
 /* rekey.c */

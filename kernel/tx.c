@@ -54,14 +54,17 @@ void ksc_tx_free(struct ksc_tx *tx)
 	ksc_cipher_free(&tx->cipher);
 }
 
-/* AES's block */
-#define KSC_TX_ALIGN		16
-
-/*
- * Room at the record's end, at most @want bytes and contiguous. -ENOSPC when
- * the record is in as many pieces as it may be.
+/**
+ * ksc_tx_grow() - room at the record's end
+ * @sk: socket, locked and owned
+ * @tx: its sending half
+ * @want: bytes; fewer may be had, but those are contiguous
+ * @p: set to the first byte
+ *
+ * Context: process. Return: bytes, -ENOMEM, or -ENOSPC when the record is in as many
+ * pieces as it may be.
  */
-static int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p)
+int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p)
 {
 	/* the record's begin is aligned so that no AES block straddles pages */
 	u32 skip = ksc_tx_header_len(tx);
@@ -174,15 +177,20 @@ int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 wa
 	return done ?: err;
 }
 
-/*
- * Write what stands before the payload and set the nonce up; @p is the header
- * and @len the length of what is encrypted. The frame is RFC 8446 5.2, or RFC 5246
- * 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
+/**
+ * ksc_tx_frame() - write what stands before the payload and set the nonce up
+ * @ks: state
+ * @p: where the header is to be
+ * @len: length of what is encrypted
+ * @type: content type
  *
+ * The frame is RFC 8446 5.2, or RFC 5246 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
+ *
+ * Context: the socket's lock.
  * Return: bytes of additional data; in TLS 1.3 that is the header itself, in
  * TLS 1.2 it is in the cipher's aead.
  */
-static unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
+unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
 {
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	struct ksc_cipher *c = &ks->tx.cipher;
@@ -200,20 +208,6 @@ static unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
 		ksc_cipher_nonce(c, NULL);
 	}
 	return v13 ? KSC_HEADER_LEN : ksc_aad_12(c->aead->aad, c->seq, type, len);
-}
-
-/* A record was sealed */
-static void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
-{
-	struct ksc_tx *tx = &ks->tx;
-
-	tx->cipher.seq++;
-	tx->records++;
-	ksc_count(ks->kn, KSC_CNT_TX_RECORDS);
-	if (type == KSC_CT_APPLICATION_DATA) {
-		tx->bytes += len;
-		ksc_count_add(ks->kn, KSC_CNT_TX_BYTES, len);
-	}
 }
 
 /**
@@ -376,132 +370,6 @@ int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 	tx->nfrags = 0;
 	tx->pending = false;
 	return 0;
-}
-
-/* Where the payload begins in the page that a small record is built in */
-#define KSC_TX_SMALL_AT		16
-
-/* Each CPU's room for one; taken while in use, as user memory may fault */
-static DEFINE_PER_CPU(u8 *, ksc_tx_small);
-
-static u8 *ksc_tx_small_get(void)
-{
-	u8 *p = this_cpu_xchg(ksc_tx_small, NULL);
-
-	return p ?: (u8 *)__get_free_page(GFP_KERNEL);
-}
-
-static void ksc_tx_small_put(u8 *p)
-{
-	if (this_cpu_cmpxchg(ksc_tx_small, NULL, p))
-		free_page((unsigned long)p);
-}
-
-/**
- * ksc_tx_exit() - give the CPUs' memory back
- *
- * Context: module exit, no socket left.
- */
-void ksc_tx_exit(void)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		free_page((unsigned long)per_cpu(ksc_tx_small, cpu));
-}
-
-/* What TCP had no room for becomes a pending record; the bytes are sealed */
-static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 len)
-{
-	while (len) {
-		u8 *p;
-		int n = ksc_tx_grow(sk, tx, len, &p);
-
-		if (n < 0) {
-			ksc_tx_drop(tx);
-			return n;
-		}
-		memcpy(p, from, n);
-		from += n;
-		len -= n;
-	}
-	tx->pending = true;
-	return 0;
-}
-
-/**
- * ksc_tx_whole() - build, seal and push a whole small record
- * @sk: socket, locked and owned
- * @ks: its state; no record is open or pending
- * @type: content type
- * @from: the content
- * @len: its bytes, at most KSC_TX_SMALL, and with padding KSC_TX_SMALL_INNER
- *
- * Context: process. Return: 0, what TCP has no room for is pending then; -EFAULT,
- * -ENOMEM or -EPIPE, and nothing happened; or another errno, and the connection
- * can't go on.
- */
-int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
-		 struct iov_iter *from, u32 len)
-{
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
-	bool v13 = ks->version == KSC_VERSION_1_3;
-	struct ksc_tx *tx = &ks->tx;
-	unsigned int assoclen, hl = ksc_tx_header_len(tx);
-	u32 inner = ksc_tx_inner(ks, len);
-	struct scatterlist sg[3] __uninitialized;
-	struct kvec kv;
-	u8 *page, *p;
-	int n, err;
-
-	err = ksc_awake(ks, &tx->cipher);
-	if (err)
-		return err;
-	page = ksc_tx_small_get();
-	if (!page)
-		return -ENOMEM;
-	p = page + KSC_TX_SMALL_AT;
-	err = -EFAULT;
-	if (!copy_from_iter_full(p, len, from))
-		goto out;
-	if (v13)
-		p[len] = type;
-	if (unlikely(inner > len + v13))
-		memset(p + len + 1, 0, inner - len - 1);
-
-	assoclen = ksc_tx_frame(ks, p - hl, inner, type);
-	if (v13) {
-		ksc_sg_init(sg, 1);
-		sg_set_buf(sg, p - hl, hl + inner + KSC_TAG_LEN);
-		ksc_sg_tag(sg);
-	} else {
-		ksc_sg_init(sg, 2);
-		sg_set_buf(&sg[0], tx->cipher.aead->aad, assoclen);
-		sg_set_buf(&sg[1], p, inner + KSC_TAG_LEN);
-		ksc_sg_tag(&sg[1]);
-	}
-	err = ksc_cipher_seal(&tx->cipher, sg, sg, assoclen, inner);
-	if (err)
-		goto out;
-	ksc_tx_sealed(ks, len, type);
-
-	kv.iov_base = p - hl;
-	kv.iov_len = hl + inner + KSC_TAG_LEN;
-	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, kv.iov_len);
-	n = tcp_sendmsg_locked(sk, &msg, kv.iov_len);
-	if (n != kv.iov_len) {
-		if (n < 0 && n != -EAGAIN)
-			err = n;
-		else
-			err = ksc_tx_keep(sk, tx, kv.iov_base + max(n, 0),
-					  kv.iov_len - max(n, 0));
-		/* part of a record: the stream can't go on */
-		if (err == -ENOMEM || err == -ENOSPC)
-			err = -EIO;
-	}
-out:
-	ksc_tx_small_put(page);
-	return err;
 }
 
 /*

@@ -12,14 +12,10 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 		  u32 min, gfp_t gfp, u8 **p);
 
 /* tx.c */
-/*
- * A record this small is cheaper copied by TCP, next to the ones before it, than
- * handed over as a page of its own.
- */
-#define KSC_TX_SMALL	2048
-/* Its content with type and padding, at most */
-#define KSC_TX_SMALL_INNER	3072
+/* AES's block */
+#define KSC_TX_ALIGN	16
 void ksc_tx_drop(struct ksc_tx *tx);
+int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p);
 int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want,
 		bool last);
 bool ksc_tx_crowded(const struct ksc_sock *ks);
@@ -35,14 +31,36 @@ static inline u32 ksc_tx_tail_len(const struct ksc_sock *ks)
 	return KSC_TAG_LEN + (ks->version == KSC_VERSION_1_3);
 }
 
+unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type);
+
+/* A record was sealed */
+static inline void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
+{
+	struct ksc_tx *tx = &ks->tx;
+
+	tx->cipher.seq++;
+	tx->records++;
+	ksc_count(ks->kn, KSC_CNT_TX_RECORDS);
+	if (type == KSC_CT_APPLICATION_DATA) {
+		tx->bytes += len;
+		ksc_count_add(ks->kn, KSC_CNT_TX_BYTES, len);
+	}
+}
+
 int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at);
 int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
 		   u32 inner);
 int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
+void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks);
+
+/* small.c */
+/* Content of a record that is small */
+#define KSC_TX_SMALL	2048
+/* Its content with type and padding, at most: with the rest it fits a page */
+#define KSC_TX_SMALL_INNER	3072
 int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		 struct iov_iter *from, u32 len);
-void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks);
 
 /* splice.c */
 int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len);
