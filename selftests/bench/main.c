@@ -5,7 +5,6 @@
 #include <argp.h>
 #include <err.h>
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,7 +34,7 @@ const struct ksb_transport *const ksb_transports[KSB_TRANSPORTS] = {
 struct ksb_options ksb_opt = {
 	.scale		= 1,
 	.connections	= 1000,
-	.most		= UINT_MAX,
+	.most		= 1000,
 };
 
 static const char *select_prefix = "";
@@ -142,7 +141,7 @@ static const struct argp_option options[] = {
 	{ "connections", OPT_CONNECTIONS, "N", 0,
 	  "How many idle connections (1000)", 0 },
 	{ "most", OPT_MOST, "N", 0,
-	  "Leave out what takes more connections; 10000 take a quarter of an hour", 0 },
+	  "Leave out what takes more connections (1000); 10000 take a quarter of an hour", 0 },
 	{ 0 }
 };
 
