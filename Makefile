@@ -35,6 +35,8 @@ help:
 	@echo '  conformance  which tests show which behaviour of the handshake'
 	@echo '  style     checkpatch, sparse, W=1, clang-tidy over everything'
 	@echo '  bench     instructions per byte, into build/bench.json'
+	@echo '  bench-web  instructions per request of nginx with TLS by four ways, into'
+	@echo '            build/bench-web.json'
 	@echo '  deps      install the Debian packages that these need (as root)'
 
 modules:
@@ -89,6 +91,9 @@ vm: deps
 bench: deps
 	$(MAKE) -C selftests/bench bench
 
+bench-web: deps
+	$(MAKE) -C selftests/bench web
+
 style: deps
 	@selftests/style/run
 
@@ -102,5 +107,5 @@ clean:
 distclean:
 	rm -rf $(BUILD)
 
-.PHONY: help modules modules-locked daemon install install-daemon deps check check-debug check-programs check-ktls demo vm bench \
-	style conformance clean distclean
+.PHONY: help modules modules-locked daemon install install-daemon deps check check-debug \
+	check-programs check-ktls demo vm bench bench-web style conformance clean distclean

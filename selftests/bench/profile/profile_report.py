@@ -9,7 +9,8 @@ from collections import Counter
 KERNEL = 1 << 63
 
 # The transports among the keys of a figure.
-COLUMNS = ("plain", "ktls", "ktls_nopad", "kschannel", "gnutls", "openssl")
+COLUMNS = ("plain", "ktls", "ktls_nopad", "kschannel", "gnutls", "openssl", "nginx_openssl",
+           "nginx_ktls", "stunnel")
 
 # Parts, by module or else by symbol; the first that matches.
 PARTS = (
