@@ -264,7 +264,7 @@ enum ksc_update {
  * @frag: the record under construction, or with @pending what is left of one
  * @nfrags: entries of @frag, each of which holds a page reference
  * @pending: @frag is ciphertext that TCP had no room for
- * @more: the sender of @pending, or of what is open, said MSG_MORE
+ * @more: the sender of @pending, or of what is open, said MSG_MORE or has a cork
  * @held: what is open goes out at @deadline
  * @nagle: what is open goes out when TCP would send it
  * @closed: close_notify was sent

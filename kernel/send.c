@@ -68,12 +68,37 @@ bool ksc_tx_nagle(const struct sock *sk, const struct ksc_sock *ks, u32 len)
 	       tp->mss_cache;
 }
 
-/* One record's worth of @msg; returns bytes taken or an errno */
+/*
+ * Would TCP_CORK have TCP keep back a write of @len bytes? Then it can share a record with
+ * what comes next. As above, a full segment is not kept back.
+ */
+static bool ksc_tx_corked(const struct sock *sk, const struct ksc_sock *ks, size_t len)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return tp->nonagle & TCP_NAGLE_CORK &&
+	       tp->write_seq - tp->snd_nxt + ks->tx.len + len + KSC_TX_OVERHEAD <
+	       tp->mss_cache;
+}
+
+/*
+ * Pages that do not fit the open record are better off in records of their own: those
+ * after it would have them copied in part, or at odds with the pages' borders.
+ */
+static bool ksc_tx_parts(const struct ksc_tx *tx, const struct msghdr *msg, int flags,
+			 u32 most)
+{
+	return flags & KSC_COMPAT_PAGES && tx->len && tx->len < KSC_TX_SMALL &&
+	       msg_data_left(msg) > KSC_TX_SMALL && tx->len + msg_data_left(msg) > most;
+}
+
+/* One record's worth of @msg; returns bytes taken, which may be none, or an errno */
 static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		       int flags)
 {
 	/* a record ends where the application says so */
-	bool more = flags & KSC_COMPAT_MORE && !(flags & MSG_EOR);
+	bool more = !(flags & MSG_EOR) &&
+		    (flags & KSC_COMPAT_MORE || ksc_tx_corked(sk, ks, msg_data_left(msg)));
 	struct ksc_tx *tx = &ks->tx;
 	bool full, nagle;
 	u32 most;
@@ -107,6 +132,15 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		if (!err)
 			goto sealed;
 		if (err != -EAGAIN)
+			return ksc_tx_broken(sk, ks);
+	}
+	if (ksc_tx_parts(tx, msg, flags, most)) {
+		err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
+		if (!err) {
+			n = 0;
+			goto sealed;
+		}
+		if (err != -ENOMEM)
 			return ksc_tx_broken(sk, ks);
 	}
 	/* an open record may be longer than what is allowed by now */
@@ -249,11 +283,18 @@ out:
 void ksc_uncork(struct sock *sk)
 {
 	struct ksc_sock *ks;
+	u8 nonagle;
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
-	if (ks && !(tcp_sk(sk)->nonagle & TCP_NAGLE_CORK) && !ksc_tx_check(sk, ks)) {
+	nonagle = tcp_sk(sk)->nonagle;
+	if (ks && (!(nonagle & TCP_NAGLE_CORK) || nonagle & TCP_NAGLE_PUSH) &&
+	    !ksc_tx_check(sk, ks)) {
+		/* TCP_NODELAY overrides a cork, once */
+		tcp_sk(sk)->nonagle &= ~TCP_NAGLE_CORK;
+		ks->tx.more = false;
 		ksc_tx_finish(sk, ks);
+		tcp_sk(sk)->nonagle |= nonagle & TCP_NAGLE_CORK;
 		if (unlikely(ks->tx.pending))
 			ksc_await_space(sk, ks);
 	}

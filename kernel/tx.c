@@ -8,8 +8,8 @@
  * are all that a byte costs.
  *
  * The record under construction stays plaintext in tx->frag across calls only
- * with MSG_MORE. Once sealed it is pending until TCP has taken all of it, and
- * nothing else is sent before it.
+ * with MSG_MORE, or where TCP would hold a segment back. Once sealed it is
+ * pending until TCP has taken all of it, and nothing else is sent before it.
  */
 #include <linux/skbuff.h>
 #include <net/tcp.h>
