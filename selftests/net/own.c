@@ -85,10 +85,12 @@ void own_start(struct own *own, const char *rules)
 	const char *const argv[] = { "kschanneld", "--config", own->conf, "--ready-fd", "3", NULL };
 	posix_spawn_file_actions_t actions;
 	int via[2];
+	static unsigned int count;
 	char c;
 
-	snprintf(own->conf, sizeof(own->conf), "/tmp/own-%d.conf", getpid());
-	snprintf(own->log, sizeof(own->log), "/tmp/own-%d.log", getpid());
+	/* a test may have several */
+	snprintf(own->conf, sizeof(own->conf), "/tmp/own-%d-%u.conf", getpid(), count);
+	snprintf(own->log, sizeof(own->log), "/tmp/own-%d-%u.log", getpid(), count++);
 	own_write(own, rules);
 	SYS(pipe2(via, O_CLOEXEC));
 	posix_spawn_file_actions_init(&actions);
