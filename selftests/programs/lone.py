@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Statically linked programs, which a library can't be preloaded into."""
+"""Statically linked programs, and Go's, which a library can't be preloaded into."""
 
 import subprocess
 from pathlib import Path
@@ -7,7 +7,10 @@ from pathlib import Path
 from world import Skip, secret, tls
 
 PORT = 7108
+GO_PORT = 7109
 STATIC = "/opt/programs/static"
+# There where the host has a Go compiler
+GO = "/opt/programs/echo"
 RUN = ["kschannelctl", "run", "--way", "bpf", "--"]
 
 
@@ -34,6 +37,31 @@ def test_static_client(world):
     world.start([*RUN, STATIC, "serve", PORT], PORT)
     with world.wire(PORT):
         assert world.run([*RUN, STATIC, "ask", PORT, "100000"]) == b"came back\n"
+
+
+def need_go():
+    """Leaves the test out where there is no program made by Go."""
+    need_bpf()
+    if not Path(GO).exists():
+        raise Skip("there was no Go compiler")
+
+
+def test_go_server(world):
+    """a server made with Go, and a client over TLS"""
+    need_go()
+    world.start([*RUN, GO, "serve", GO_PORT], GO_PORT)
+    with world.wire(GO_PORT), tls(GO_PORT) as peer, peer.makefile("rwb") as file:
+        file.write(secret(50000))
+        file.flush()
+        assert file.read(50000) == secret(50000)
+
+
+def test_go_client(world):
+    """a server and a client made with Go, eight connections at a time"""
+    need_go()
+    world.start([*RUN, GO, "serve", GO_PORT], GO_PORT)
+    with world.wire(GO_PORT):
+        assert world.run([*RUN, GO, "ask", GO_PORT, "100000"]) == b"came back\n"
 
 
 def test_static_refused(world):

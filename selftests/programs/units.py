@@ -3,13 +3,19 @@
 enable"."""
 
 import os
+import re
+import socket
+import struct
 import subprocess
 from pathlib import Path
 
+from database import CLUSTER, VERSION, message
 from lone import need_bpf
-from world import CA, NAME, await_that, is_listening, secret
+from world import CA, NAME, await_that, is_listening, secret, tls
 
 REDIS = 6379
+POSTGRES = 5432
+DATABASE = f"postgresql@{VERSION}-main"
 LIBRARY = "/usr/lib/x86_64-linux-gnu/libkschannel-preload.so"
 DROP_IN = "/etc/systemd/system/{}.service.d/kschannel.conf"
 
@@ -142,6 +148,47 @@ def test_unit_guarded(world):
         assert b"Operation not permitted" in said, said
         systemd.run("systemctl", "stop", "redis-server")
         systemd.run("kschannelctl", "disable", "redis-server")
+
+
+def asked_by(peer):
+    """The server of a database asks who it is that is there."""
+    with peer, peer.makefile("rwb") as file:
+        file.write(message(b"", struct.pack(">I", 3 << 16) + b"user\0postgres\0\0"))
+        file.flush()
+        assert file.read(1) == b"R"
+
+
+def test_unit_database(world):
+    """PostgreSQL's unit, by a BPF program"""
+    need_bpf()
+    with Systemd(world) as systemd:
+        systemd.run("kschannelctl", "enable", "--way", "bpf", DATABASE)
+        systemd.restart(DATABASE, POSTGRES)
+        with world.wire(POSTGRES):
+            asked_by(tls(POSTGRES))
+        systemd.run("kschannelctl", "disable", DATABASE)
+        systemd.restart(DATABASE, POSTGRES)
+        asked_by(socket.create_connection((NAME, POSTGRES)))
+
+
+def test_unit_environment(world):
+    """PostgreSQL's unit clears the environment: an audit tells, and a file helps"""
+    environment = Path(CLUSTER) / "environment"
+    before = environment.read_text(encoding="ascii")
+    with Systemd(world) as systemd:
+        systemd.run("kschannelctl", "enable", "--way", "preload", DATABASE)
+        systemd.restart(DATABASE, POSTGRES)
+        with socket.create_connection((NAME, POSTGRES)):
+            found = world.run(["kschannelctl", "audit"], wanted=1).decode()
+            assert re.search(rf"^postgresql +require +accept +\S+:{POSTGRES} ", found, re.M), found
+        environment.write_text(f"{before}LD_PRELOAD = '{LIBRARY}'\n", encoding="ascii")
+        try:
+            systemd.restart(DATABASE, POSTGRES)
+            with world.wire(POSTGRES):
+                asked_by(tls(POSTGRES))
+        finally:
+            environment.write_text(before, encoding="ascii")
+        systemd.run("kschannelctl", "disable", DATABASE)
 
 
 def test_unit_without_library(world):

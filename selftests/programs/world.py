@@ -62,10 +62,12 @@ def tls(port, name=NAME):
 
 
 class Wire:
-    """What is on the wire to and from some ports, while this is entered."""
+    """What is on the wire to and from some ports, while this is entered: TLS, or what begins
+    as it is said to and is no TLS."""
 
-    def __init__(self, home, *ports):
+    def __init__(self, home, *ports, begins=None):
         self.ports = ports
+        self.begins = begins
         self.file = home / "wire.pcap"
         self.process = None
 
@@ -100,6 +102,8 @@ class Wire:
 
     def _judge(self):
         found = capture.streams(self.file)
+        if self.begins:
+            assert all(stream.bytes().startswith(self.begins) for stream in found)
         for port in self.ports:
             ends = {end for stream in found for end in (stream.source, stream.target)
                     if end[1] == port}
@@ -109,9 +113,12 @@ class Wire:
                 data = leg.records["application_data"]
                 print(f"# port {port}: {leg.connections} connections, {leg.bytes} bytes, "
                       f"{data} records of data, {leg.other_bytes} other bytes")
+                assert not leg.found, "what is secret is on the wire"
+                if self.begins:
+                    assert not leg.records, "there are records of TLS"
+                    continue
                 assert data, "no record of application data"
                 assert not leg.other_bytes, "not only records are on the wire"
-                assert not leg.found, "what is secret is on the wire"
 
 
 class World:
@@ -149,9 +156,9 @@ class World:
             lines += [f"{file.name}: {line}" for line in text[-15:]]
         return lines
 
-    def wire(self, *ports):
+    def wire(self, *ports, **more):
         """To be entered with "with"."""
-        return Wire(self.home, *ports)
+        return Wire(self.home, *ports, **more)
 
     def start(self, argv, port, log="server", **more):
         """Start a server and wait until it listens."""
