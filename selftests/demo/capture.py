@@ -70,7 +70,11 @@ def packets(file):
         _, _, length, original = PACKET_HEADER.unpack(header)
         if length < original:
             raise CaptureError("packets are cut short")
-        yield file.read(length)
+        data = file.read(length)
+        if len(data) < length:
+            # somebody is still writing
+            return
+        yield data
 
 
 def streams(path):
