@@ -85,7 +85,7 @@ static bool ksc_tx_corked(const struct sock *sk, const struct ksc_sock *ks, size
  * Pages that do not fit the open record are better off in records of their own: those
  * after it would have them copied in part, or at odds with the pages' borders.
  */
-static bool ksc_tx_parts(const struct ksc_tx *tx, const struct msghdr *msg, int flags,
+static bool ksc_tx_parts(const struct ksc_tx *tx, struct msghdr *msg, int flags,
 			 u32 most)
 {
 	return flags & KSC_COMPAT_PAGES && tx->len && tx->len < KSC_TX_SMALL &&
