@@ -103,25 +103,6 @@ bool ksc_tx_crowded(const struct ksc_sock *ks)
 }
 
 /**
- * ksc_tx_inner() - length of TLSInnerPlaintext with padding, RFC 8446 5.4
- * @ks: state
- * @len: bytes of content
- *
- * Return: bytes; TLS 1.2 has no such thing, there it is @len.
- */
-u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len)
-{
-	u32 most = ks->tx.max_record ?: KSC_MAX_PAYLOAD + 1;
-
-	if (ks->version != KSC_VERSION_1_3)
-		return len;
-	len++;
-	if (likely(!ks->opt.padding))
-		return len;
-	return min_t(u32, roundup(len, ks->opt.padding), max(most, len));
-}
-
-/**
  * ksc_tx_copy() - append to the record under construction
  * @sk: socket, locked and owned
  * @ks: its state; nothing is pending

@@ -19,7 +19,6 @@ int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p);
 int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want,
 		bool last);
 bool ksc_tx_crowded(const struct ksc_sock *ks);
-u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len);
 static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
 {
 	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
@@ -29,6 +28,25 @@ static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
 static inline u32 ksc_tx_tail_len(const struct ksc_sock *ks)
 {
 	return KSC_TAG_LEN + (ks->version == KSC_VERSION_1_3);
+}
+
+/**
+ * ksc_tx_inner() - length of TLSInnerPlaintext with padding, RFC 8446 5.4
+ * @ks: state
+ * @len: bytes of content
+ *
+ * Return: bytes; TLS 1.2 has no such thing, there it is @len.
+ */
+static inline u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len)
+{
+	u32 most = ks->tx.max_record ?: KSC_MAX_PAYLOAD + 1;
+
+	if (ks->version != KSC_VERSION_1_3)
+		return len;
+	len++;
+	if (likely(!ks->opt.padding))
+		return len;
+	return min_t(u32, roundup(len, ks->opt.padding), max(most, len));
 }
 
 unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type);
