@@ -172,7 +172,7 @@ def test_unit_database(world):
 
 
 def test_unit_environment(world):
-    """PostgreSQL's unit clears the environment: an audit tells, and a file helps"""
+    """PostgreSQL's unit clears the environment: an audit tells, a file helps, or a guard"""
     environment = Path(CLUSTER) / "environment"
     before = environment.read_text(encoding="ascii")
     with Systemd(world) as systemd:
@@ -188,6 +188,10 @@ def test_unit_environment(world):
                 asked_by(tls(POSTGRES))
         finally:
             environment.write_text(before, encoding="ascii")
+        # rather none than one in the clear
+        systemd.run("kschannelctl", "enable", "--guard", "--way", "preload", DATABASE)
+        systemd.run("systemctl", "restart", DATABASE, wanted=1)
+        assert not is_listening(POSTGRES)
         systemd.run("kschannelctl", "disable", DATABASE)
 
 
