@@ -58,8 +58,7 @@ served()
 
 served_by_bpf()
 {
-	grep -q ' update_socket_protocol$' /proc/kallsyms ||
-		skip "the kernel has no update_socket_protocol()"
+	can_bpf || skip "the kernel has no update_socket_protocol()"
 	mount -t bpf bpf /sys/fs/bpf
 	served_by bpf 7299
 }

@@ -49,8 +49,15 @@ serve()
 	await 10 listening "$1"
 }
 
+# The BPF programs look into structures of the kernel's
+described()
+{
+	[ -e /sys/kernel/btf/vmlinux ] || skip "the kernel does not describe its types"
+}
+
 connects()
 {
+	described
 	serve 7300
 	kschannelctl guard /guarded
 	# it is guarded already
@@ -67,6 +74,7 @@ connects()
 
 listens()
 {
+	described
 	kschannelctl guard /guarded
 	refused $inside guarded/below nc -l -p 7301
 	nc -l -p 7301 &
@@ -77,6 +85,7 @@ listens()
 # What is given to the module, in a guarded cgroup
 protected()
 {
+	described
 	kschannelctl guard /guarded
 	$inside guarded kschannelctl run --server --way preload -- httpd -f -p 7302 -h $dir &
 	background="$background $!"
@@ -90,6 +99,7 @@ protected()
 
 removed()
 {
+	described
 	serve 7303
 	kschannelctl guard /guarded
 	refused $inside guarded nc 127.0.0.1 7303 </dev/null
@@ -108,6 +118,7 @@ removed()
 # Who shakes off the library has nothing of it
 evasion()
 {
+	described
 	serve 7305
 	kschannelctl run --quiet --client --server --way preload -- env -u LD_PRELOAD \
 		wget -q -O - http://127.0.0.1:7305/page.html | cmp - $dir/page.html

@@ -55,6 +55,13 @@ fails()
 	fi
 }
 
+# Whether the kernel has the hook by which a BPF program gives us sockets, and lets itself
+# be looked into
+can_bpf()
+{
+	[ -e /sys/kernel/btf/vmlinux ] && grep -q ' update_socket_protocol$' /proc/kallsyms
+}
+
 finish()
 {
 	rm -f /tmp/out.$$
