@@ -32,6 +32,15 @@ def mirrors():
     return found, bases[0]
 
 
+def mirrors_of(release):
+    """The same sources for another release, if one is named."""
+    found, own = mirrors()
+    release = release or own
+    return {release + codename.removeprefix(own): uri
+            for codename, uri in found.items()
+            if codename.split("-")[0] == own}, release
+
+
 def stanzas(found):
     """Sources for apt."""
     text = []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Root file systems: this machine's Debian release with the packages that a test
-names, as a disk image that is kept."""
+"""Root file systems: this machine's Debian release, or another, with the packages
+that a test names, as a disk image that is kept."""
 
 import hashlib
 import inspect
@@ -14,7 +14,8 @@ from .base import RigError, VM, call, lock, say, which
 HOME = VM / "rootfs"
 # Images that are kept; they are large.
 KEEP = 3
-# What kschanneld and its tools are linked with, and what tests take for granted.
+# What kschanneld and its tools are linked with, and what tests take for granted. Where a
+# release has renamed a library's package but not the library, the old name will do.
 BASE = ("libgnutls30", "libnl-genl-3-200", "libjson-c5", "libev4", "libinih1",
         "libseccomp2", "libcap-ng0", "libbpf1", "openssl", "ca-certificates", "curl",
         "iproute2", "procps", "util-linux", "python3", "tcpdump")
@@ -49,9 +50,9 @@ def _in(tree, *argv):
     call(["unshare", "--mount", "sh", "-c", script, tree, *argv])
 
 
-def _fill(tree, names):
+def _fill(tree, names, release):
     """Install Debian with these packages into an empty directory."""
-    found, release = packages.mirrors()
+    found, release = packages.mirrors_of(release)
     call(["debootstrap", "--variant=minbase", release, tree, found[release]])
     etc = tree / "etc"
     (etc / "dpkg/dpkg.cfg.d/small").write_text(SMALL, encoding="ascii")
@@ -88,10 +89,10 @@ def _write(tree, image):
           "-d", tree, image])
 
 
-def _key(names):
-    """Changes when the image would: by this machine's release, the packages and
-    the way it is made."""
-    _, release = packages.mirrors()
+def _key(names, release):
+    """Changes when the image would: by the release, the packages and the way it is
+    made."""
+    _, release = packages.mirrors_of(release)
     recipe = inspect.getsource(sys.modules[__name__])
     text = "\n".join([release, recipe, *names])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -105,24 +106,24 @@ def _tidy(image):
         path.unlink()
 
 
-def make(names):
-    """The image of a Debian with these packages. Nothing writes to it: a guest's
-    changes go to a file of its own."""
+def make(names, release=None):
+    """The image of a Debian, this machine's release unless one is named, with these
+    packages. Nothing writes to it: a guest's changes go to a file of its own."""
     names = sorted(set(names))
-    image = HOME / f"{_key(names)}.ext4"
+    image = HOME / f"{_key(names, release)}.ext4"
     with lock("rootfs"):
         if not image.exists():
             if os.geteuid() != 0:
                 raise RigError("a root file system can be made by root only")
             for program in ("debootstrap", "mke2fs", "unshare"):
                 which(program)
-            say("installing Debian with " + " ".join(names))
+            say(" ".join(["installing Debian", *filter(None, [release]), "with", *names]))
             tree = HOME / f"{image.stem}.tree"
             shutil.rmtree(tree, ignore_errors=True)
             tree.mkdir(parents=True)
             fresh = image.with_suffix(".new")
             try:
-                _fill(tree, names)
+                _fill(tree, names, release)
                 _write(tree, fresh)
             finally:
                 shutil.rmtree(tree, ignore_errors=True)
