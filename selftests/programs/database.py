@@ -2,25 +2,30 @@
 """PostgreSQL, with psql, pgbench, and a client that speaks TLS from the first byte."""
 
 import struct
+from pathlib import Path
 
 from world import NAME, protected, secret, tls
 
 PORT = 7102
-VERSION = 15
+# A release of Debian has one.
+VERSION = next(Path("/usr/lib/postgresql").iterdir()).name
 BIN = f"/usr/lib/postgresql/{VERSION}/bin"
 CLUSTER = f"/etc/postgresql/{VERSION}/main"
 
 
-def postgres(world):
-    """Start the cluster that the package has made."""
+def postgres(world, port=PORT, run=protected, **settings):
+    """Start the cluster that the package has made; protected, and then without TLS of its
+    own, unless something else is said."""
     # clients are trusted: it is not about passwords
     access = world.home / "hba"
     access.write_text("local all all trust\nhost all all 127.0.0.1/32 trust\n")
     world.run(["install", "-d", "-o", "postgres", "/run/postgresql"])
-    world.start(["runuser", "-u", "postgres", "--", *protected(
-        f"{BIN}/postgres", "-c", f"config_file={CLUSTER}/postgresql.conf",
-        "-c", f"port={PORT}", "-c", "listen_addresses=127.0.0.1", "-c", "ssl=off",
-        "-c", f"hba_file={access}", "-c", "fsync=off")], PORT, cwd="/")
+    settings = {"config_file": f"{CLUSTER}/postgresql.conf", "port": port,
+                "listen_addresses": "127.0.0.1", "ssl": "off", "hba_file": access,
+                "fsync": "off", **settings}
+    world.start(["runuser", "-u", "postgres", "--", *run(
+        f"{BIN}/postgres", *(f"--{name}={value}" for name, value in settings.items()))],
+        port, cwd="/")
 
 
 def psql(*argv):
