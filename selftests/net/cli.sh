@@ -275,6 +275,7 @@ drop_ins()
 # One way that needs a BPF file system, and one that does not.
 ways()
 {
+	umount /sys/fs/bpf 2>/dev/null || true
 	fails kschannelctl run --way perhaps -- true
 	fails kschannelctl run --way bpf -- true 2>/tmp/err
 	grep "no BPF file system" /tmp/err
