@@ -5,18 +5,15 @@
  */
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <linux/sockios.h>
-
+#include "held.h"
 #include "net.h"
 #include "wire.h"
 
-#define MTU 1500
 /* What a web server says before a file. */
 #define LEAD 240
 
@@ -26,25 +23,11 @@ static int restore(void **state)
 	return system("ip link set lo mtu 65536"); /* NOLINT(cert-env33-c): its own guest */
 }
 
-static void set_tcp(const struct wire *w, int option, int value)
-{
-	SYS(setsockopt(w->fd, IPPROTO_TCP, option, &value, sizeof(value)));
-}
-
-/* What TCP has not sent, and what is not yet TCP's. */
-static int unsent(const struct wire *w)
-{
-	int n = -1;
-
-	SYS(ioctl(w->fd, SIOCOUTQNSD, &n));
-	return n;
-}
-
 /* Connected, and corked. */
 static void start(struct wire *w, const struct wire_suite *suite)
 {
 	wire_start(w, suite, 1);
-	set_tcp(w, TCP_CORK, 1);
+	held_set_tcp(w, TCP_CORK, 1);
 }
 
 static void test_share(void **state)
@@ -56,9 +39,9 @@ static void test_share(void **state)
 		t_send(w.fd, "one ", 4);
 		t_send(w.fd, "two ", 4);
 		t_send(w.fd, "three", 5);
-		set_tcp(&w, TCP_CORK, 0);
-		assert_int_equal(unsent(&w), 0);
-		set_tcp(&w, TCP_CORK, 1);
+		held_set_tcp(&w, TCP_CORK, 0);
+		assert_int_equal(held_unsent(&w), 0);
+		held_set_tcp(&w, TCP_CORK, 1);
 		wire_expect(&w, WIRE_DATA, "one two three", 13);
 	}
 	wire_close(&w);
@@ -73,7 +56,7 @@ static void test_ends(void **state)
 	t_send(w.fd, "one ", 4);
 	assert_int_equal(SYS(send(w.fd, "two", 3, MSG_EOR)), 3);
 	t_send(w.fd, "three", 5);
-	set_tcp(&w, TCP_CORK, 0);
+	held_set_tcp(&w, TCP_CORK, 0);
 	wire_expect(&w, WIRE_DATA, "one two", 7);
 	wire_expect(&w, WIRE_DATA, "three", 5);
 	wire_close(&w);
@@ -82,30 +65,15 @@ static void test_ends(void **state)
 /* A full segment does not wait. */
 static void test_full(void **state)
 {
-	char in[WIRE_MAX_PAYLOAD], chunk[100];
-	size_t sent = 0, got = 0, records = 0;
-	uint8_t type;
 	struct wire w;
+	size_t sent;
 
 	/* NOLINTNEXTLINE(cert-env33-c) */
 	assert_int_equal(system("ip link set lo mtu 1500"), 0);
 	start(&w, *state);
-	memset(chunk, 'c', sizeof(chunk));
-	do {
-		t_send(w.fd, chunk, sizeof(chunk));
-		sent += sizeof(chunk);
-		assert_true(unsent(&w) < MTU);
-	} while (sent < 2UL * MTU);
-	set_tcp(&w, TCP_CORK, 0);
-	while (got < sent) {
-		size_t n = wire_recv(&w, &type, (uint8_t *)in);
-
-		assert_int_equal(type, WIRE_DATA);
-		got += n;
-		records++;
-	}
-	assert_int_equal(got, sent);
-	assert_in_range(records, 2, 4);
+	sent = held_fill(&w);
+	held_set_tcp(&w, TCP_CORK, 0);
+	held_expect(&w, sent);
 	wire_close(&w);
 }
 
@@ -116,13 +84,13 @@ static void test_no_delay(void **state)
 
 	start(&w, *state);
 	t_send(w.fd, "one", 3);
-	set_tcp(&w, TCP_NODELAY, 1);
-	assert_int_equal(unsent(&w), 0);
+	held_set_tcp(&w, TCP_NODELAY, 1);
+	assert_int_equal(held_unsent(&w), 0);
 	wire_expect(&w, WIRE_DATA, "one", 3);
 	t_send(w.fd, "two ", 4);
 	t_send(w.fd, "three", 5);
-	set_tcp(&w, TCP_CORK, 0);
-	assert_int_equal(unsent(&w), 0);
+	held_set_tcp(&w, TCP_CORK, 0);
+	assert_int_equal(held_unsent(&w), 0);
 	wire_expect(&w, WIRE_DATA, "two three", 9);
 	wire_close(&w);
 }
@@ -184,8 +152,8 @@ static void test_file(void **state)
 		t_send(w.fd, data, LEAD);
 		while ((size_t)at < sizes[i])
 			SYS(sendfile(w.fd, file, &at, sizes[i] - (size_t)at));
-		set_tcp(&w, TCP_CORK, 0);
-		set_tcp(&w, TCP_CORK, 1);
+		held_set_tcp(&w, TCP_CORK, 0);
+		held_set_tcp(&w, TCP_CORK, 1);
 		got = expect_part(&w, data);
 		if (all <= 16384)
 			assert_int_equal(got, all);

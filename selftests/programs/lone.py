@@ -21,22 +21,32 @@ def need_bpf():
         raise Skip("the kernel has no update_socket_protocol()")
 
 
-def test_static_server(world):
-    """a static server, and a client over TLS"""
-    need_bpf()
-    world.start([*RUN, STATIC, "serve", PORT], PORT)
-    with world.wire(PORT), tls(PORT) as peer, peer.makefile("rwb") as file:
+def over_tls(world, program, port):
+    """The program's server, and a client over TLS."""
+    world.start([*RUN, program, "serve", port], port)
+    with world.wire(port), tls(port) as peer, peer.makefile("rwb") as file:
         file.write(secret(50000))
         file.flush()
         assert file.read(50000) == secret(50000)
 
 
+def with_itself(world, program, port):
+    """The program's server and its client."""
+    world.start([*RUN, program, "serve", port], port)
+    with world.wire(port):
+        assert world.run([*RUN, program, "ask", port, "100000"]) == b"came back\n"
+
+
+def test_static_server(world):
+    """a static server, and a client over TLS"""
+    need_bpf()
+    over_tls(world, STATIC, PORT)
+
+
 def test_static_client(world):
     """a static server and a static client"""
     need_bpf()
-    world.start([*RUN, STATIC, "serve", PORT], PORT)
-    with world.wire(PORT):
-        assert world.run([*RUN, STATIC, "ask", PORT, "100000"]) == b"came back\n"
+    with_itself(world, STATIC, PORT)
 
 
 def need_go():
@@ -49,19 +59,13 @@ def need_go():
 def test_go_server(world):
     """a server made with Go, and a client over TLS"""
     need_go()
-    world.start([*RUN, GO, "serve", GO_PORT], GO_PORT)
-    with world.wire(GO_PORT), tls(GO_PORT) as peer, peer.makefile("rwb") as file:
-        file.write(secret(50000))
-        file.flush()
-        assert file.read(50000) == secret(50000)
+    over_tls(world, GO, GO_PORT)
 
 
 def test_go_client(world):
     """a server and a client made with Go, eight connections at a time"""
     need_go()
-    world.start([*RUN, GO, "serve", GO_PORT], GO_PORT)
-    with world.wire(GO_PORT):
-        assert world.run([*RUN, GO, "ask", GO_PORT, "100000"]) == b"came back\n"
+    with_itself(world, GO, GO_PORT)
 
 
 def test_static_refused(world):

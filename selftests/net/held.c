@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What TCP keeps back, to merge it with what follows: Nagle's algorithm, and TCP_CORK. */
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include <linux/sockios.h>
+
+#include "held.h"
+#include "net.h"
+
+/**
+ * held_set_tcp() - set an option of TCP's
+ * @w: the connection
+ * @option: TCP_...
+ * @value: its value
+ */
+void held_set_tcp(const struct wire *w, int option, int value)
+{
+	SYS(setsockopt(w->fd, IPPROTO_TCP, option, &value, sizeof(value)));
+}
+
+/**
+ * held_unsent() - what TCP has not sent, and what is not yet TCP's
+ * @w: the connection
+ *
+ * Return: bytes
+ */
+int held_unsent(const struct wire *w)
+{
+	int n = -1;
+
+	SYS(ioctl(w->fd, SIOCOUTQNSD, &n));
+	return n;
+}
+
+/**
+ * held_fill() - write a little at a time, more than a full segment; none may be kept back
+ * @w: the connection, with HELD_MTU
+ *
+ * Return: how much was written
+ */
+size_t held_fill(const struct wire *w)
+{
+	size_t sent = 0;
+	char chunk[100];
+
+	memset(chunk, 'c', sizeof(chunk));
+	do {
+		t_send(w->fd, chunk, sizeof(chunk));
+		sent += sizeof(chunk);
+		assert_true(held_unsent(w) < HELD_MTU);
+	} while (sent < 2UL * HELD_MTU);
+	return sent;
+}
+
+/**
+ * held_expect() - have what held_fill() wrote come, in a few records
+ * @w: the connection
+ * @sent: how much
+ */
+void held_expect(struct wire *w, size_t sent)
+{
+	uint8_t type, in[WIRE_MAX_PAYLOAD];
+	size_t got = 0, records = 0;
+
+	while (got < sent) {
+		got += wire_recv(w, &type, in);
+		assert_int_equal(type, WIRE_DATA);
+		records++;
+	}
+	assert_int_equal(got, sent);
+	assert_in_range(records, 2, 4);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* held.c: what TCP keeps back, to merge it with what follows. */
+#ifndef KSC_TEST_HELD_H
+#define KSC_TEST_HELD_H
+
+#include "wire.h"
+
+/* Of the loopback interface, where a full segment is wanted */
+#define HELD_MTU 1500
+
+void held_set_tcp(const struct wire *w, int option, int value);
+int held_unsent(const struct wire *w);
+size_t held_fill(const struct wire *w);
+void held_expect(struct wire *w, size_t sent);
+
+#endif
