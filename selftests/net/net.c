@@ -412,6 +412,24 @@ uint64_t t_net_counter(const char *file, const char *group, const char *name)
 }
 
 /**
+ * t_parameter() - read a parameter of the module
+ * @name: its name
+ *
+ * Return: the number
+ */
+unsigned int t_parameter(const char *name)
+{
+	char path[128], text[16] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/kschannel/parameters/%s", name);
+	fd = (int)SYS(open(path, O_RDONLY | O_CLOEXEC));
+	SYS(read(fd, text, sizeof(text) - 1));
+	close(fd);
+	return (unsigned int)strtoul(text, NULL, 10);
+}
+
+/**
  * t_info() - what was negotiated
  * @fd: the socket
  * Return: KSC_INFO

@@ -20,7 +20,6 @@
 
 #define OURS KSC_RAW_ULP_NAME
 #define IDLE_SECONDS "/sys/module/kschannel/parameters/idle_seconds"
-#define KEPT_PAGES "/sys/module/kschannel/parameters/kept_pages"
 #define FAIL_NTH "/proc/thread-self/fail-nth"
 #define IGNORE_WAIT "/sys/kernel/debug/failslab/ignore-gfp-wait"
 
@@ -340,16 +339,6 @@ static void test_many(void **state)
 
 /* ---- pages that records are built in ---- */
 
-static unsigned int kept_pages(void)
-{
-	char text[16] = "";
-	int fd = (int)SYS(open(KEPT_PAGES, O_RDONLY | O_CLOEXEC));
-
-	SYS(read(fd, text, sizeof(text) - 1));
-	close(fd);
-	return (unsigned int)strtoul(text, NULL, 10);
-}
-
 /* A CPU that has nothing to do is not woken for it, so each is given something. */
 static void await_no_pages(void)
 {
@@ -358,9 +347,9 @@ static void await_no_pages(void)
 	cpu_set_t all, one;
 
 	SYS(sched_getaffinity(0, sizeof(all), &all));
-	while (kept_pages()) {
+	while (t_parameter("kept_pages")) {
 		if (t_now_ms() > end)
-			fail_msg("%u pages are kept", kept_pages());
+			fail_msg("%u pages are kept", t_parameter("kept_pages"));
 		for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 			if (!CPU_ISSET(cpu, &all))
 				continue;
@@ -389,7 +378,7 @@ static void test_pages(void **state)
 		sent = flow_fill(fds[0], data);
 		/* half a MiB on the way, in pages of 32 KiB or less */
 		assert_true(sent > 1 << 19);
-		assert_in_range(kept_pages(), 16, 1000);
+		assert_in_range(t_parameter("kept_pages"), 16, 1000);
 		await_no_pages();
 		for (size_t n; sent; sent -= n) {
 			n = sent < FLOW_MAX ? sent : FLOW_MAX;
@@ -411,7 +400,7 @@ static void test_pages(void **state)
 			assert_in_range(n, 1, 100000 - done);
 			assert_memory_equal(plain, data + done, n);
 		}
-		assert_in_range(kept_pages(), 1, 1000);
+		assert_in_range(t_parameter("kept_pages"), 1, 1000);
 		await_no_pages();
 	}
 	wire_close(&w);
