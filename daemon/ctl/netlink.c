@@ -32,7 +32,7 @@ struct exchange {
 static int on_valid(struct nl_msg *msg, void *arg)
 {
 	struct exchange *ex = arg;
-	struct nlattr **tb = ctl_alloc(calloc((size_t)ex->req->maxattr + 1, sizeof(*tb)));
+	struct nlattr **tb = ctl_alloc(calloc((size_t)ex->req->maxattr + 1, sizeof(void *)));
 	int ret = genlmsg_parse(nlmsg_hdr(msg), 0, tb, ex->req->maxattr, ex->req->policy);
 
 	if (!ret)

@@ -12,6 +12,7 @@ static const struct argp_option output_options[] = {
 	{ 0 },
 };
 
+/* argp has the parameters so. NOLINTNEXTLINE(readability-non-const-parameter) */
 static error_t output_parse(int key, char *arg, struct argp_state *state)
 {
 	bool *json = state->input;

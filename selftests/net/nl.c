@@ -174,7 +174,7 @@ bool tnl_next_event(struct tnl_conn *nl, struct tnl_event *event)
 			return false;
 	}
 	event->msg = nl->queue[0];
-	memmove(nl->queue, nl->queue + 1, --nl->queued * sizeof(*nl->queue));
+	memmove(nl->queue, nl->queue + 1, --nl->queued * sizeof(void *));
 	event->cmd = genlmsg_hdr(nlmsg_hdr(event->msg))->cmd;
 	return !genlmsg_parse(nlmsg_hdr(event->msg), 0, event->attrs, KSC_A_CONTEXT_MAX, NULL) &&
 	       event->attrs[KSC_A_CONTEXT_ID];
