@@ -78,8 +78,8 @@ def packets(file):
 
 
 def streams(path):
-    """The TCP streams over IPv4 in a capture."""
-    found = {}
+    """The TCP streams over IPv4 in a capture. Ports may be used again for a new one."""
+    found, current = [], {}
     with open(path, "rb") as file:
         for packet in packets(file):
             # IPv4 with TCP in it, and no fragment
@@ -92,9 +92,13 @@ def streams(path):
             data = packet[tcp + 4 * (packet[tcp + 12] >> 4):14 + total]
             source = (".".join(map(str, packet[26:30])), sport)
             target = (".".join(map(str, packet[30:34])), dport)
-            stream = found.setdefault((source, target), Stream(source, target))
-            stream.add(sequence, packet[tcp + 13] & 2, data)
-    return list(found.values())
+            syn = packet[tcp + 13] & 2
+            stream = current.get((source, target))
+            if not stream or syn and stream.start not in (None, sequence + 1):
+                stream = current[source, target] = Stream(source, target)
+                found.append(stream)
+            stream.add(sequence, syn, data)
+    return found
 
 
 def records(data):
