@@ -53,7 +53,10 @@ static int64_t system_memory(const char *what)
 /* What CPUs keep for records to send, and give back after a pause */
 #define KEPT 32768
 
-/* Memory that nobody has: the zones' own, what CPUs keep of it, and what we keep. */
+/*
+ * Memory that the kernel has not lost: the zones' own, what CPUs keep of it, what we keep,
+ * and what programs have, as the daemon remembers sessions, up to 2 MiB here.
+ */
 static int64_t free_memory(void)
 {
 	FILE *file = fopen("/proc/zoneinfo", "re");
@@ -68,7 +71,7 @@ static int64_t free_memory(void)
 			pages += strtoll(count + 8, NULL, 10);
 	}
 	fclose(file);
-	return system_memory("MemFree") + pages * getpagesize() +
+	return system_memory("MemFree") + system_memory("AnonPages") + pages * getpagesize() +
 	       (int64_t)t_parameter("kept_pages") * KEPT;
 }
 
