@@ -193,9 +193,7 @@ static error_t guard_parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (opt->cgroup[0])
 			argp_error(state, "one cgroup at a time");
-		if (arg[0] != '/' || snprintf(opt->cgroup, sizeof(opt->cgroup), "%s%s", CTL_CGROUPS,
-					      arg) >= (int)sizeof(opt->cgroup))
-			argp_error(state, "\"%s\" is no path of a cgroup", arg);
+		ctl_parse_cgroup(arg, opt->cgroup, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "pins.h"
 #include "policy.h"
+#include "scope.h"
 #include "why.h"
 
 enum { OPTION_CONNECT = 256, OPTION_ACCEPT, OPTION_FROM, OPTION_UID, OPTION_GID, OPTION_CGROUP };
@@ -32,7 +34,9 @@ static const char *const headings[] = {
  * @number: its number, the last one's of several; UINT32_MAX if there is none
  * @table: rules for people, or NULL
  * @json: rules as objects, or NULL
- * @passed: those that it does not fall under, as objects, or NULL
+ * @n_passed: how many rules before that one it does not fall under
+ * @passed_table: those that are told of, for people, or NULL
+ * @passed_json: as objects, or NULL
  */
 struct policy {
 	const struct ctl_flow *flow;
@@ -42,8 +46,13 @@ struct policy {
 	uint32_t number;
 	struct ctl_table *table;
 	struct json_object *json;
-	struct json_object *passed;
+	size_t n_passed;
+	struct ctl_table *passed_table;
+	struct json_object *passed_json;
 };
+
+/* So many of them are told of */
+#define MAX_PASSED	20
 
 static struct nla_policy policy_attrs[KSC_A_POLICY_MAX + 1] = {
 	[KSC_A_POLICY_GENERATION] = { .type = NLA_U64 },
@@ -245,6 +254,10 @@ static int print_policy(const struct policy *policy)
 			puts("No rule.");
 		else
 			ctl_table_print(policy->table, "rllllllll");
+		if (policy->passed_table)
+			ctl_table_print(policy->passed_table, "rll");
+		if (policy->n_passed > MAX_PASSED)
+			printf("%zu more are passed over.\n", policy->n_passed - MAX_PASSED);
 		return EXIT_SUCCESS;
 	}
 	object = ctl_alloc(json_object_new_object());
@@ -252,15 +265,13 @@ static int print_policy(const struct policy *policy)
 	if (policy->loaded)
 		json_object_object_add(object, "generation", json_object_new_string(generation));
 	json_object_object_add(object, "rules", json_object_get(policy->json));
-	if (policy->passed)
-		json_object_object_add(object, "passed_over", json_object_get(policy->passed));
+	if (policy->passed_json)
+		json_object_object_add(object, "passed_over",
+				       json_object_get(policy->passed_json));
 	return ctl_print_json(object);
 }
 
 /* ---- why it is that rule ---- */
-
-/* So many rules are told of that a connection does not fall under */
-#define MAX_PASSED	20
 
 /**
  * struct passed - the rules before the one that a connection falls under
@@ -337,16 +348,13 @@ static int explain(struct policy *policy)
 	int ret = ctl_request(&req);
 
 	if (!ret && passed.generation == policy->generation && passed.n) {
-		if (passed.table) {
-			ctl_table_print(passed.table, "rll");
-			if (passed.n > MAX_PASSED)
-				printf("%zu more are passed over.\n", passed.n - MAX_PASSED);
-		} else {
-			policy->passed = json_object_get(passed.json);
-		}
+		policy->n_passed = passed.n;
+		policy->passed_table = passed.table;
+		policy->passed_json = passed.json;
+	} else {
+		ctl_table_free(passed.table);
+		json_object_put(passed.json);
 	}
-	ctl_table_free(passed.table);
-	json_object_put(passed.json);
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -365,15 +373,14 @@ static int ask(struct ctl_request *req, const struct ctl_flow *flow, bool as_jso
 	req->reply = on_policy;
 	req->arg = &policy;
 	ret = ctl_request(req) ? EXIT_FAILURE : EXIT_SUCCESS;
-	if (!ret && as_json && flow && policy.loaded)
+	if (!ret && flow && policy.loaded)
 		ret = explain(&policy);
 	if (!ret)
 		ret = print_policy(&policy);
-	if (!ret && !as_json && flow && policy.loaded)
-		ret = explain(&policy);
 	ctl_table_free(policy.table);
 	json_object_put(policy.json);
-	json_object_put(policy.passed);
+	ctl_table_free(policy.passed_table);
+	json_object_put(policy.passed_json);
 	return ret;
 }
 
@@ -451,16 +458,14 @@ static uint32_t parse_number(const char *text, struct argp_state *state)
 /* The cgroup itself and all above it, whose directories' numbers are theirs. */
 static void find_cgroups(struct ctl_flow *flow, const char *path, struct argp_state *state)
 {
-	char full[4096];
-	struct stat st;
-	int len = snprintf(full, sizeof(full), "%s%s", CTL_CGROUPS, path);
+	char full[PATH_MAX];
+	int error;
 
-	if (path[0] != '/' || len >= (int)sizeof(full))
-		argp_error(state, "\"%s\" is no path of a cgroup", path);
+	ctl_parse_cgroup(path, full, state);
 	while (flow->n_cgroups < CTL_MAX_CGROUPS && strlen(full) >= strlen(CTL_CGROUPS)) {
-		if (stat(full, &st))
-			argp_failure(state, EXIT_FAILURE, errno, "%s", full);
-		flow->cgroups[flow->n_cgroups++] = st.st_ino;
+		error = ctl_cgroup_id(full, &flow->cgroups[flow->n_cgroups++]);
+		if (error)
+			argp_failure(state, EXIT_FAILURE, -error, "%s", full);
 		*strrchr(full, '/') = '\0';
 	}
 }

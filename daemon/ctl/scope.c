@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Cgroups whose TCP sockets are ours, by a BPF program. */
+#include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,6 +82,18 @@ void ctl_scope_remove(uint64_t id)
 		return;
 	bpf_map_delete_elem(map, &id);
 	close(map);
+}
+
+/**
+ * ctl_parse_cgroup() - the directory of a cgroup that an argument names
+ * @arg: as /system.slice/x.service
+ * @path: where to put it
+ * @state: for complaints
+ */
+void ctl_parse_cgroup(const char *arg, char path[PATH_MAX], struct argp_state *state)
+{
+	if (arg[0] != '/' || snprintf(path, PATH_MAX, CTL_CGROUPS "%s", arg) >= PATH_MAX)
+		argp_error(state, "\"%s\" is no path of a cgroup", arg);
 }
 
 /**
