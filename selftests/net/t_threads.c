@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Threads that share a socket: readers, writers, and one that ends what the others wait for. */
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -76,13 +77,16 @@ static void *write_messages(void *arg)
 }
 
 /*
- * What several threads write, up to a record each, comes in the order of each and unmixed.
- * That is what a full record holds: after a second without any, which a busy machine may
- * well take, they would be as short as segments are with small buffers.
+ * What several threads write, up to a record each, comes in the order of each and unmixed,
+ * if each write begins a record, and records are full. Where TCP would merge it with one
+ * before, it shares that one's record, and what does not fit there may have to wait for
+ * room, with somebody else's write to come between: so nothing is merged here. After a
+ * second without any record, which a busy machine may well take, they would be as short as
+ * segments are with small buffers: so they are told not to be.
  */
 static void test_writers(void **state)
 {
-	const int buffers = (int)(intptr_t)*state, full = KSC_SIZING_FULL;
+	const int buffers = (int)(intptr_t)*state, full = KSC_SIZING_FULL, one = 1;
 	static uint8_t got[MESSAGE_MAX], want[MESSAGE_MAX];
 	struct writer writers[3];
 	unsigned int next[3] = { 0 };
@@ -92,6 +96,7 @@ static void test_writers(void **state)
 	if (buffers)
 		flow_small_buffers(fds, buffers);
 	SYS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_RECORD_SIZING, &full, sizeof(full)));
+	SYS(setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)));
 	for (size_t i = 0; i < ARRAY_SIZE(writers); i++) {
 		writers[i] = (struct writer){ .fd = fds[0], .who = (uint8_t)i };
 		t_thread(&writers[i].thread, write_messages, &writers[i]);
