@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A policy comes into the kernel, and another one takes its place. */
+#include <fcntl.h>
 #include <netlink/genl/genl.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include "nl.h"
 #include "own.h"
 #include "policy.h"
+#include "wire.h"
 
 /* ---- loading ---- */
 
@@ -265,20 +267,25 @@ static void test_bad_reload(void **state)
 
 /**
  * struct storm - connections without end
+ * @port: of 2000 to 2999, see connect_either()
  * @stop: enough
  * @count: how many there were
  * @mixed: that were of both policies
  * @failed: that came to nothing
  * @seen: of each policy
+ * @plain: that were left plain by either
  */
 struct storm {
+	uint16_t port;
 	volatile bool stop;
-	unsigned int count;
+	volatile unsigned int count;
 	unsigned int mixed;
 	unsigned int failed;
 	unsigned int seen[2];
+	unsigned int plain;
 };
 
+/* Servers' policies: certificate and protocol are of the same one. */
 static void *connect_on(void *arg)
 {
 	const struct t_opts any = { .verify = KSC_VERIFY_NONE, .alpn = "one,two" };
@@ -318,44 +325,154 @@ static void *accept_on(void *arg)
 	return NULL;
 }
 
-/* No connection is of the one policy in this and of the other in that. */
-static void test_reload_under_load(void **state)
+/*
+ * Clients' policies, seen from a peer of no TLS's. Of two ports 1000 apart the upper is
+ * protected by the first policy, with its protocol, and the lower by the second; the other
+ * one is plain. It stays with the port that is plain until it is not any more, but for one
+ * connection in a while, as that is where there are most in a second.
+ */
+static void *connect_either(void *arg)
 {
-	static const char *const rules[] = {
-		"[rule server]\naction = require\ndirection = accept\nlocal-port = 1000\n"
-		"credential = server\nalpn = one\n",
-		"[rule other]\naction = require\ndirection = accept\nlocal-port = 1000\n"
-		"credential = other\nalpn = two\n",
-	};
-	struct storm storms[2] = { 0 };
-	pthread_t threads[2], server;
-	unsigned int rounds = 0;
-	int64_t start = t_now_ms();
+	const struct linger now = { .l_onoff = 1 };
+	int listeners[2], port = 0;
+	struct storm *storm = arg;
+
+	for (int i = 0; i < 2; i++)
+		listeners[i] = listen_on((int)SYS(socket(AF_INET, SOCK_STREAM, 0)),
+					 (uint16_t)(storm->port + 1000 * i));
+	while (!storm->stop) {
+		int fd = policy_socket(AF_INET, &policy_nothing), peer;
+		struct sockaddr_in in = { .sin_family = AF_INET,
+					  .sin_port = htons((uint16_t)(storm->port + 1000 * port)),
+					  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		uint8_t hello[2048];
+		ssize_t n;
+
+		/* so that there is one thread's work in a connection, and no waiting */
+		SYS(fcntl(fd, F_SETFL, O_NONBLOCK));
+		SYS(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)));
+		if (connect(fd, (struct sockaddr *)&in, sizeof(in)) && errno != EINPROGRESS)
+			storm->failed++;
+		peer = (int)SYS(accept(listeners[port], NULL, NULL));
+		if (send(fd, "plain", 5, MSG_NOSIGNAL) != 5 && errno != EAGAIN)
+			storm->failed++;
+		n = recv(peer, hello, sizeof(hello), 0);
+		if (n == 5 && !memcmp(hello, "plain", 5)) {
+			storm->plain++;
+		} else if (n > 5 && hello[0] == WIRE_HANDSHAKE) {
+			bool one = memmem(hello, (size_t)n, "\3one", 4);
+			bool two = memmem(hello, (size_t)n, "\3two", 4);
+
+			storm->mixed += one == two || port == two;
+			storm->seen[two]++;
+			port = !port;
+		} else {
+			storm->failed++;
+		}
+		if (++storm->count % 64 == 0)
+			port = !port;
+		close(peer);
+		close(fd);
+	}
+	close(listeners[0]);
+	close(listeners[1]);
+	return NULL;
+}
+
+static const char *const load_rules[] = {
+	"[rule server]\naction = require\ndirection = accept\nlocal-port = 1000\n"
+	"credential = server\nalpn = one\n"
+	"[rule plain]\naction = never\ndirection = connect\nremote-port = 2000-2999\n"
+	"[rule client]\naction = require\ndirection = connect\nremote-port = 3000-3999\n"
+	"server-name = server.test\nalpn = one\n",
+	"[rule client]\naction = require\ndirection = connect\nremote-port = 2000-2999\n"
+	"server-name = server.test\nalpn = two\n"
+	"[rule plain]\naction = never\ndirection = connect\nremote-port = 3000-3999\n"
+	"[rule other]\naction = require\ndirection = accept\nlocal-port = 1000\n"
+	"credential = other\nalpn = two\n",
+};
+
+static bool seen_enough(const struct storm *storms, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (storms[i].seen[0] < 10 || storms[i].seen[1] < 10)
+			return false;
+	return true;
+}
+
+static unsigned int sum(const struct storm *storms, size_t n)
+{
+	unsigned int count = 0;
+
+	while (n--)
+		count += storms[n].count;
+	return count;
+}
+
+/*
+ * No connection is of the one policy in this and of the other in that. Between loading it
+ * and loading it again there are some, as what that costs the machine is not to be all it
+ * does.
+ */
+static void reload_under(void *(*const connections[2])(void *), unsigned int between)
+{
+	struct storm storms[2] = { { .port = 2000 }, { .port = 2001 } };
+	pthread_t threads[ARRAY_SIZE(storms)], server;
+	unsigned int rounds = 0, count;
+	int64_t start, ms;
 	int listener;
 
-	(void)state;
-	own_start(&own, rules[0]);
+	own_start(&own, load_rules[0]);
 	listener = listen_on(policy_socket(AF_INET, &policy_nothing), 1000);
 	t_thread(&server, accept_on, &listener);
+	start = t_now_ms();
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
-		t_thread(&threads[i], connect_on, &storms[i]);
-	while ((rounds < 20 || storms[0].seen[0] + storms[1].seen[0] < 20 ||
-		storms[0].seen[1] + storms[1].seen[1] < 20) &&
-	       t_now_ms() - start < PATIENCE_LONG_S * 1000)
-		assert_true(own_reload(&own, rules[++rounds % 2]));
+		t_thread(&threads[i], connections[i], &storms[i]);
+	while ((rounds < 20 || !seen_enough(storms, ARRAY_SIZE(storms))) &&
+	       t_now_ms() - start < PATIENCE_LONG_S * 1000) {
+		count = sum(storms, ARRAY_SIZE(storms));
+		while (sum(storms, ARRAY_SIZE(storms)) - count < between &&
+		       t_now_ms() - start < PATIENCE_LONG_S * 1000)
+			usleep(1000);
+		assert_true(own_reload(&own, load_rules[++rounds % 2]));
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
 		storms[i].stop = true;
 		t_join(threads[i]);
 	}
+	count = sum(storms, ARRAY_SIZE(storms));
+	ms = t_now_ms() - start;
 	shutdown(listener, SHUT_RDWR);
 	t_join(server);
 	close(listener);
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
-		print_message("# %u connections, %u and %u by policy, %u failed\n", storms[i].count,
-			      storms[i].seen[0], storms[i].seen[1], storms[i].failed);
+		print_message("# %u connections, %u and %u by policy, %u plain, %u failed\n",
+			      storms[i].count, storms[i].seen[0], storms[i].seen[1],
+			      storms[i].plain, storms[i].failed);
 		assert_int_equal(storms[i].mixed, 0);
 		assert_int_equal(storms[i].failed, 0);
 	}
+	assert_true(seen_enough(storms, ARRAY_SIZE(storms)));
+	print_message("# %u policies, %u connections in a second\n", rounds,
+		      (unsigned int)(count * 1000 / (unsigned int)ms));
+}
+
+static void test_reload_handshakes(void **state)
+{
+	(void)state;
+	reload_under((void *(*[2])(void *)){ connect_on, connect_on }, 2);
+}
+
+static void test_reload_connections(void **state)
+{
+	(void)state;
+	reload_under((void *(*[2])(void *)){ connect_either, connect_either }, 1000);
+}
+
+static void test_reload_both(void **state)
+{
+	(void)state;
+	reload_under((void *(*[2])(void *)){ connect_on, connect_either }, 200);
 }
 
 /* ---- namespaces ---- */
@@ -404,7 +521,9 @@ int main(void)
 		POLICY_TEST(test_many),
 		POLICY_TEST(test_unprivileged),
 		POLICY_TEST(test_bad_reload),
-		POLICY_TEST(test_reload_under_load),
+		POLICY_TEST(test_reload_handshakes),
+		POLICY_TEST(test_reload_connections),
+		POLICY_TEST(test_reload_both),
 		POLICY_TEST(test_namespaces),
 	};
 
