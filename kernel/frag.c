@@ -19,42 +19,50 @@
 #include "ksc.h"
 #include "tx.h"
 
-/* 1 MiB of a kind for each CPU that sends: what is in flight on a fast, short path */
-#define KSC_FRAG_SLOTS	32
+/* 2 MiB for each CPU that sends: what is in flight on a fast, short path */
+#define KSC_FRAG_SLOTS	64
 #define KSC_FRAG_ORDER	get_order(32768)
+
+/*
+ * What is in phase with the pages it comes from has a page in use of its own: it fills
+ * it, as no header or tag comes between.
+ */
+enum { KSC_FRAGS_ANY, KSC_FRAGS_PHASE, KSC_FRAGS_KINDS };
+
+/**
+ * struct ksc_frags_use - the page that pieces of a kind are taken from
+ * @slot: its slot, which is left alone by the other kind, with or without a page
+ * @offset: the first byte of it that was not taken
+ */
+struct ksc_frags_use {
+	u32 slot;
+	u32 offset;
+};
 
 /**
  * struct ksc_frags - a CPU's pages
  * @page: each with one reference; NULL until it is first wanted
- * @cur: the slot in use
- * @offset: the first byte of that page that was not taken
+ * @use: those in use
  * @used: the slots that were taken into use since they were last tidied
  *
  * Its CPU's, with preemption off.
  */
 struct ksc_frags {
 	struct page *page[KSC_FRAG_SLOTS];
-	u32 cur;
-	u32 offset;
-	u32 used;
+	struct ksc_frags_use use[KSC_FRAGS_KINDS];
+	u64 used;
 };
 
-static_assert(KSC_FRAG_SLOTS <= BITS_PER_TYPE(u32));
+static_assert(KSC_FRAG_SLOTS <= BITS_PER_TYPE(u64));
 
-/*
- * What is in phase with the pages it comes from has pages of its own: it fills them,
- * as no header or tag comes between.
- */
-enum { KSC_FRAGS_ANY, KSC_FRAGS_PHASE, KSC_FRAGS_KINDS };
-static DEFINE_PER_CPU(struct ksc_frags [KSC_FRAGS_KINDS], ksc_frags);
+static DEFINE_PER_CPU(struct ksc_frags, ksc_frags);
 /* Queued as long as its CPU has pages */
 static DEFINE_PER_CPU(struct delayed_work, ksc_frags_work);
 
-static struct ksc_frags *ksc_frags_lock(u32 align)
+static struct ksc_frags *ksc_frags_lock(void)
 {
 	preempt_disable();
-	return this_cpu_ptr(ksc_frags) +
-	       (align == PAGE_SIZE ? KSC_FRAGS_PHASE : KSC_FRAGS_ANY);
+	return this_cpu_ptr(&ksc_frags);
 }
 
 static void ksc_frags_watch(int cpu)
@@ -63,26 +71,30 @@ static void ksc_frags_watch(int cpu)
 }
 
 /*
- * Give back what was not used since the last time. Of the slot in use that shows in
- * @offset alone: it is left as if all of the page were taken, and whoever takes some
- * begins anew. Returns whether anything is left.
+ * Give back what was not used since the last time. Of the slots in use that shows in
+ * the offsets alone: they are left as if all of the page were taken, and whoever takes
+ * some begins anew. Returns whether anything is left.
  */
 static bool ksc_frags_tidy(struct ksc_frags *f)
 {
 	bool left = false;
 	u32 i;
 
-	if (f->page[f->cur]) {
-		u32 size = page_size(f->page[f->cur]);
+	for (i = 0; i < KSC_FRAGS_KINDS; i++) {
+		struct ksc_frags_use *use = &f->use[i];
+		u32 size;
 
-		if (f->offset < size)
-			f->used |= BIT(f->cur);
-		f->offset = size;
+		if (!f->page[use->slot])
+			continue;
+		size = page_size(f->page[use->slot]);
+		if (use->offset < size)
+			f->used |= BIT_ULL(use->slot);
+		use->offset = size;
 	}
 	for (i = 0; i < KSC_FRAG_SLOTS; i++) {
 		if (!f->page[i])
 			continue;
-		if (f->used & BIT(i)) {
+		if (f->used & BIT_ULL(i)) {
 			left = true;
 			continue;
 		}
@@ -91,16 +103,6 @@ static bool ksc_frags_tidy(struct ksc_frags *f)
 		WRITE_ONCE(f->page[i], NULL);
 	}
 	f->used = 0;
-	return left;
-}
-
-static bool ksc_frags_tidy_all(struct ksc_frags *f)
-{
-	bool left = false;
-	int i;
-
-	for (i = 0; i < KSC_FRAGS_KINDS; i++)
-		left |= ksc_frags_tidy(&f[i]);
 	return left;
 }
 
@@ -114,16 +116,16 @@ static void ksc_frags_look(struct work_struct *work)
 	for_each_possible_cpu(cpu)
 		if (dwork == per_cpu_ptr(&ksc_frags_work, cpu))
 			break;
-	f = per_cpu(ksc_frags, cpu);
+	f = per_cpu_ptr(&ksc_frags, cpu);
 	/* a CPU that went away leaves its work to others, and pages that nobody uses */
 	cpus_read_lock();
 	preempt_disable();
 	if (cpu_is_offline(cpu)) {
-		while (ksc_frags_tidy_all(f))
+		while (ksc_frags_tidy(f))
 			;
 		left = false;
 	} else if (ksc_idle_frees() && cpu == smp_processor_id()) {
-		left = ksc_frags_tidy_all(f);
+		left = ksc_frags_tidy(f);
 	}
 	preempt_enable();
 	cpus_read_unlock();
@@ -131,37 +133,54 @@ static void ksc_frags_look(struct work_struct *work)
 		ksc_frags_watch(cpu);
 }
 
+/* May @kind have the page in slot @i? */
+static bool ksc_frags_may(const struct ksc_frags *f, u32 kind, u32 i)
+{
+	static_assert(KSC_FRAGS_KINDS == 2);
+
+	return i != f->use[!kind].slot;
+}
+
+static void ksc_frags_set(struct ksc_frags *f, u32 kind, u32 i)
+{
+	f->use[kind].slot = i;
+	f->use[kind].offset = 0;
+	f->used |= BIT_ULL(i);
+}
+
 /* A page that nobody else reads; the one used last, if there is a choice */
-static bool ksc_frags_recycle(struct ksc_frags *f)
+static bool ksc_frags_recycle(struct ksc_frags *f, u32 kind)
 {
 	u32 i;
 
 	for (i = 0; i < KSC_FRAG_SLOTS; i++) {
-		if (!f->page[i] || page_ref_count(f->page[i]) != 1)
+		if (!f->page[i] || page_ref_count(f->page[i]) != 1 ||
+		    !ksc_frags_may(f, kind, i))
 			continue;
 		/* pairs with the reader's last access before put_page() */
 		smp_acquire__after_ctrl_dep();
-		f->cur = i;
-		f->offset = 0;
-		f->used |= BIT(i);
+		ksc_frags_set(f, kind, i);
 		return true;
 	}
 	return false;
 }
 
 /* Take a page into use, in an empty slot if there is one. The last reader frees the other */
-static void ksc_frags_add(struct ksc_frags *f, struct page *page)
+static void ksc_frags_add(struct ksc_frags *f, u32 kind, struct page *page)
 {
-	u32 slot = (f->cur + 1) % KSC_FRAG_SLOTS, i;
+	u32 slot = f->use[kind].slot, i;
 
-	for (i = 0; i < KSC_FRAG_SLOTS && f->page[slot]; i++)
+	/* what was sent long ago is behind the one in use */
+	do {
 		slot = (slot + 1) % KSC_FRAG_SLOTS;
+	} while (!ksc_frags_may(f, kind, slot));
+	for (i = 0; i < KSC_FRAG_SLOTS && f->page[slot]; i++)
+		if (!f->page[i] && ksc_frags_may(f, kind, i))
+			slot = i;
 	if (f->page[slot])
 		put_page(f->page[slot]);
 	WRITE_ONCE(f->page[slot], page);
-	f->cur = slot;
-	f->offset = 0;
-	f->used |= BIT(slot);
+	ksc_frags_set(f, kind, slot);
 	ksc_frags_watch(smp_processor_id());
 }
 
@@ -194,19 +213,21 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 		  u32 min, gfp_t gfp, u8 **p)
 {
 	struct bio_vec *last = *nfrags ? &frag[*nfrags - 1] : NULL;
-	struct ksc_frags *f = ksc_frags_lock(align);
-	struct page *page = f->page[f->cur], *fresh;
+	u32 kind = align == PAGE_SIZE ? KSC_FRAGS_PHASE : KSC_FRAGS_ANY;
+	struct ksc_frags *f = ksc_frags_lock();
+	struct ksc_frags_use *use = &f->use[kind];
+	struct page *page = f->page[use->slot], *fresh;
 	u32 offset, size;
 	int n;
 
 	for (;;) {
 		if (page) {
 			size = page_size(page);
-			if (f->offset && page_ref_count(page) == 1) {
+			if (use->offset && page_ref_count(page) == 1) {
 				smp_acquire__after_ctrl_dep();
-				f->offset = 0;
+				use->offset = 0;
 			}
-			offset = f->offset;
+			offset = use->offset;
 			offset += (phase - offset) & (align - 1);
 			if (offset_in_page(offset) + min > PAGE_SIZE) {
 				offset = PAGE_ALIGN(offset);
@@ -215,15 +236,16 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 			if (offset + min <= size)
 				break;
 		}
-		if (!ksc_frags_recycle(f)) {
+		if (!ksc_frags_recycle(f, kind)) {
 			preempt_enable();
 			fresh = ksc_frags_alloc(gfp);
 			if (!fresh)
 				return -ENOMEM;
-			f = ksc_frags_lock(align);
-			ksc_frags_add(f, fresh);
+			f = ksc_frags_lock();
+			use = &f->use[kind];
+			ksc_frags_add(f, kind, fresh);
 		}
-		page = f->page[f->cur];
+		page = f->page[use->slot];
 	}
 
 	n = min(want, size - offset);
@@ -236,7 +258,7 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 		n = -ENOSPC;
 	}
 	if (n > 0)
-		f->offset = offset + n;
+		use->offset = offset + n;
 	preempt_enable();
 	*p = page_address(page) + offset;
 	return n;
@@ -249,10 +271,10 @@ static int ksc_frags_get_kept(char *buf, const struct kernel_param *kp)
 	int cpu, i;
 
 	for_each_possible_cpu(cpu) {
-		const struct ksc_frags *f = per_cpu(ksc_frags, cpu);
+		const struct ksc_frags *f = per_cpu_ptr(&ksc_frags, cpu);
 
-		for (i = 0; i < KSC_FRAG_SLOTS * KSC_FRAGS_KINDS; i++)
-			n += !!READ_ONCE(f[i / KSC_FRAG_SLOTS].page[i % KSC_FRAG_SLOTS]);
+		for (i = 0; i < KSC_FRAG_SLOTS; i++)
+			n += !!READ_ONCE(f->page[i]);
 	}
 	return sysfs_emit(buf, "%u\n", n);
 }
@@ -291,14 +313,11 @@ void ksc_frag_exit(void)
 	int cpu, i;
 
 	for_each_possible_cpu(cpu) {
-		struct ksc_frags *f = per_cpu(ksc_frags, cpu);
+		struct ksc_frags *f = per_cpu_ptr(&ksc_frags, cpu);
 
 		cancel_delayed_work_sync(per_cpu_ptr(&ksc_frags_work, cpu));
-		for (i = 0; i < KSC_FRAG_SLOTS * KSC_FRAGS_KINDS; i++) {
-			struct page *page = f[i / KSC_FRAG_SLOTS].page[i % KSC_FRAG_SLOTS];
-
-			if (page)
-				put_page(page);
-		}
+		for (i = 0; i < KSC_FRAG_SLOTS; i++)
+			if (f->page[i])
+				put_page(f->page[i]);
 	}
 }
