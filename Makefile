@@ -37,6 +37,8 @@ help:
 	@echo '  conformance  which tests show which behaviour of the handshake'
 	@echo '  style     checkpatch, sparse, W=1, clang-tidy over everything'
 	@echo '  bench     instructions per byte, into build/bench.json'
+	@echo '  bench-profile  where the instructions of a figure go, by symbol'
+	@echo '            (BENCH=stream/16KiB/aes-128-gcm)'
 	@echo '  bench-web  instructions per request of nginx with TLS by four ways, into'
 	@echo '            build/bench-web.json'
 	@echo '  deps      install the Debian packages that these need (as root)'
@@ -93,6 +95,10 @@ vm: deps
 bench: deps
 	$(MAKE) -C selftests/bench bench
 
+# of the figure that BENCH names
+bench-profile: deps
+	$(MAKE) -C selftests/bench bench-profile
+
 bench-web: deps
 	$(MAKE) -C selftests/bench web
 
@@ -110,4 +116,4 @@ distclean:
 	rm -rf $(BUILD)
 
 .PHONY: help modules modules-locked daemon install install-daemon deps check check-debug \
-	check-programs check-ktls demo vm bench bench-web style conformance clean distclean
+	check-programs check-ktls demo vm bench bench-profile bench-web style conformance clean distclean
