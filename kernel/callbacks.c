@@ -18,7 +18,8 @@ static void ksc_data_ready(struct sock *sk)
 	switch (ks->phase) {
 	case KSC_PHASE_CONNECTING:
 	case KSC_PHASE_HANDSHAKE:
-		ksc_pump_kick(ks, 0);
+		if (!ksc_awaits_ruling(ks))
+			ksc_pump_kick(ks, 0);
 		break;
 	/* it stays where it is until there is a verdict */
 	case KSC_PHASE_VERIFY:
@@ -70,7 +71,7 @@ static void ksc_state_change(struct sock *sk)
 
 	if (unlikely(!ks))
 		return;
-	if (ksc_handshaking(ks))
+	if (ksc_handshaking(ks) && !ksc_awaits_ruling(ks))
 		ksc_pump_kick(ks, 0);
 	ks->state_change(sk);
 }

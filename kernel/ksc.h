@@ -481,6 +481,12 @@ static inline bool ksc_handshaking(const struct ksc_sock *ks)
 	       phase == KSC_PHASE_VERIFY;
 }
 
+/* connect() is about to look for the rule: nothing begins before that, see ksc_policy_connecting() */
+static inline bool ksc_awaits_ruling(const struct ksc_sock *ks)
+{
+	return ks->phase == KSC_PHASE_CONNECTING && ks->ruling.by_policy && !ks->ruling.made;
+}
+
 /* main.c */
 extern struct workqueue_struct *ksc_wq;
 struct ksc_net *ksc_net(const struct net *net);

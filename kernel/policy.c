@@ -187,7 +187,7 @@ bool ksc_policy_connecting(struct sock *sk, struct ksc_sock *ks)
 		return false;
 	if (ksc_policy_plain(sk, ks))
 		return true;
-	/* which may have looked before there was a ruling */
+	/* which leaves it alone before there is a ruling */
 	ksc_pump_kick(ks, 0);
 	return false;
 }

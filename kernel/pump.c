@@ -378,8 +378,7 @@ static void ksc_pump_work(struct work_struct *work)
 		lock_sock(sk);
 		switch (ks->phase) {
 		case KSC_PHASE_CONNECTING:
-			/* connect() will look for the rule when it has the lock */
-			if (ks->ruling.by_policy && !ks->ruling.made)
+			if (ksc_awaits_ruling(ks))
 				break;
 			if (sk->sk_state == TCP_ESTABLISHED ||
 			    sk->sk_state == TCP_CLOSE_WAIT)
