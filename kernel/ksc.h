@@ -481,7 +481,7 @@ static inline bool ksc_handshaking(const struct ksc_sock *ks)
 	       phase == KSC_PHASE_VERIFY;
 }
 
-/* connect() is about to look for the rule: nothing begins before that, see ksc_policy_connecting() */
+/* connect() will look for the rule, ksc_policy_connecting(): nothing begins before that */
 static inline bool ksc_awaits_ruling(const struct ksc_sock *ks)
 {
 	return ks->phase == KSC_PHASE_CONNECTING && ks->ruling.by_policy && !ks->ruling.made;

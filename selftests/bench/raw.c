@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,7 +32,9 @@ double ksb_raw_aead(enum ksb_suite suite, size_t record)
 	unsigned long long seal;
 	unsigned long long open_ns;
 	unsigned int count = record < 1024 ? 4096 : 512;
+	const char *from;
 	char buf[128];
+	char *end;
 	ssize_t n;
 	int fd = open(PARAM, O_RDWR | O_CLOEXEC);
 
@@ -49,7 +52,12 @@ double ksb_raw_aead(enum ksb_suite suite, size_t record)
 	if (n <= 0)
 		return -1;
 	buf[n] = '\0';
-	if (sscanf(buf, "%llu %llu", &seal, &open_ns) != 2)
+	seal = strtoull(buf, &end, 10);
+	if (end == buf)
+		return -1;
+	from = end;
+	open_ns = strtoull(from, &end, 10);
+	if (end == from)
 		return -1;
 	return (double)(seal + open_ns) / (double)count / (double)record;
 }

@@ -36,8 +36,7 @@ static bool expand_label(uint8_t *secret, const char *label, uint8_t *out, size_
 		OSSL_PARAM_construct_end(),
 	};
 
-	memcpy(info + 3, "tls13 ", 6);
-	memcpy(info + 9, label, strlen(label));
+	snprintf((char *)info + 3, sizeof(info) - 3, "tls13 %s", label);
 	return derive("HKDF", params, out, len);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Contexts whose tokens the test carries. */
 #include <netlink/genl/genl.h>
+#include <stdlib.h>
 
 #include "ctx.h"
 
@@ -181,11 +182,14 @@ void ctx_set_parameter(const char *name, unsigned int value)
 unsigned int ctx_parameter(const char *name)
 {
 	FILE *file = open_parameter(name, "r");
-	unsigned int value;
+	char text[16] = "", *end;
+	unsigned long value;
 
-	assert_int_equal(fscanf(file, "%u", &value), 1);
+	assert_non_null(fgets(text, sizeof(text), file));
 	fclose(file);
-	return value;
+	value = strtoul(text, &end, 10);
+	assert_true(end > text);
+	return (unsigned int)value;
 }
 
 /**

@@ -254,6 +254,16 @@ void t_pair(int family, int fds[2])
 }
 
 /**
+ * t_shell() - run a command, in a guest of the tests' own
+ * @command: for the shell
+ * Return: its status, as of waitpid()
+ */
+int t_shell(const char *command)
+{
+	return system(command); /* NOLINT(cert-env33-c) */
+}
+
+/**
  * t_nonblock() - set O_NONBLOCK
  * @fd: the socket
  * @on: or clear it

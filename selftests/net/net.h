@@ -84,6 +84,7 @@ int t_connect(const struct t_addr *addr, const struct t_opts *opts);
 int t_accept(int fd);
 void t_pair(int family, int fds[2]);
 void t_pair_opts(int family, const struct t_opts *client, const struct t_opts *server, int fds[2]);
+int t_shell(const char *command);
 void t_nonblock(int fd, bool on);
 void t_wait(int fd, short events);
 int t_so_error(int fd);

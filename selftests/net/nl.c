@@ -266,7 +266,7 @@ uint64_t tnl_counter(int attr)
 static void await_range(int attr, uint64_t least, uint64_t most)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_NS };
-	int64_t end = t_now_ms() + PATIENCE_S * 1000;
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
 	uint64_t got;
 
 	while ((got = tnl_counter(attr)) < least || got > most) {

@@ -136,7 +136,7 @@ bool own_reload(struct own *own, const char *rules)
 	own_write(own, rules);
 	SYS(kill(own->pid, SIGHUP));
 	/* the log is all that tells of it */
-	while (t_now_ms() - start < PATIENCE_S * 1000) {
+	while (t_now_ms() - start < PATIENCE_S * 1000L) {
 		if (count_lines(own, "was loaded again") > taken)
 			return true;
 		if (count_lines(own, "stays as it was") > refused)

@@ -2,6 +2,7 @@
 /* A peer that uses OpenSSL. */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdlib.h>
 
 #include "peer.h"
 
@@ -75,9 +76,10 @@ static void keep_secret(const SSL *ssl, const char *line)
 
 	if (strncmp(line, label, strlen(label)) != 0 || !hex)
 		return;
-	for (size_t i = 0; i < sizeof(peer->secret); i++) {
-		if (sscanf(hex + 1 + 2 * i, "%2hhx", &peer->secret[i]) != 1)
-			break;
+	for (size_t i = 0; i < sizeof(peer->secret) && hex[1 + 2 * i] && hex[2 + 2 * i]; i++) {
+		const char digits[] = { hex[1 + 2 * i], hex[2 + 2 * i], '\0' };
+
+		peer->secret[i] = (uint8_t)strtoul(digits, NULL, 16);
 	}
 }
 

@@ -196,7 +196,7 @@ static void test_second(void **state)
 	int fds[2];
 
 	(void)state;
-	assert_int_not_equal(system("timeout 20 kschanneld >/dev/null 2>&1"), 0);
+	assert_int_not_equal(t_shell("timeout 20 kschanneld >/dev/null 2>&1"), 0);
 	assert_int_equal(tnl_counter(KSC_A_STATS_DAEMON), 1);
 	t_pair(AF_INET, fds);
 	t_exchange(fds[0], fds[1]);

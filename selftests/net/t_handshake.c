@@ -266,13 +266,13 @@ static void test_handshake_nonblocking(void **state)
 
 #define CASE(who, lib, is_server, ver, cph, num)                                                   \
 	{                                                                                          \
-		.name = who, .test_func = test_peer, .initial_state = &(struct combination)        \
+		.name = (who), .test_func = test_peer, .initial_state = &(struct combination)      \
 		{                                                                                  \
-			.conf = { .library = lib,                                                  \
-				  .server = is_server,                                             \
-				  .version = ver,                                                  \
-				  .cipher = cph },                                                 \
-			.suite = num,                                                              \
+			.conf = { .library = (lib),                                                \
+				  .server = (is_server),                                           \
+				  .version = (ver),                                                \
+				  .cipher = (cph) },                                               \
+			.suite = (num),                                                            \
 		}                                                                                  \
 	}
 

@@ -261,7 +261,7 @@ static void test_full(void **state)
 
 static void set_timeout(int fd, int option, int ms)
 {
-	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L };
 
 	SYS(setsockopt(fd, SOL_SOCKET, option, &tv, sizeof(tv)));
 }
@@ -650,7 +650,7 @@ static void test_no_way_around(void **state)
 	} else {
 		n = 0;
 	}
-	t_expect(fds[1], "by pipe" + n);
+	t_expect(fds[1], &"by pipe"[n]);
 	close(pipes[0]);
 	close(pipes[1]);
 

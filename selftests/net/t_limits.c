@@ -133,19 +133,19 @@ static void test_option(void **state)
 
 #define BOTH(name_, ver)                                                                           \
 	CASE("record_size_limit 64, server, " name_,                                               \
-	     { .library = PEER_GNUTLS, .server = true, .version = ver, .record_size = 64 }, 64),   \
+	     { .library = PEER_GNUTLS, .server = true, .version = (ver), .record_size = 64 }, 64), \
 	CASE("record_size_limit 1000, server, " name_,                                             \
-	     { .library = PEER_GNUTLS, .server = true, .version = ver, .record_size = 1000 },      \
+	     { .library = PEER_GNUTLS, .server = true, .version = (ver), .record_size = 1000 },    \
 	     1000),                                                                                \
 	CASE("record_size_limit 1000, client, " name_,                                             \
-	     { .library = PEER_GNUTLS, .version = ver, .record_size = 1000 }, 1000),               \
+	     { .library = PEER_GNUTLS, .version = (ver), .record_size = 1000 }, 1000),             \
 	CASE("record_size_limit 16383, client, " name_,                                            \
-	     { .library = PEER_GNUTLS, .version = ver, .record_size = 16383 }, 16383),             \
+	     { .library = PEER_GNUTLS, .version = (ver), .record_size = 16383 }, 16383),           \
 	CASE("max_fragment_length 512, " name_,                                                    \
-	     { .library = PEER_OPENSSL, .version = ver, .max_fragment = 1 }, 512),                 \
+	     { .library = PEER_OPENSSL, .version = (ver), .max_fragment = 1 }, 512),               \
 	CASE("max_fragment_length 4096, " name_,                                                   \
-	     { .library = PEER_OPENSSL, .version = ver, .max_fragment = 4 }, 4096),                \
-	CASE("no limit, " name_, { .library = PEER_OPENSSL, .version = ver }, 16384)
+	     { .library = PEER_OPENSSL, .version = (ver), .max_fragment = 4 }, 4096),              \
+	CASE("no limit, " name_, { .library = PEER_OPENSSL, .version = (ver) }, 16384)
 
 int main(void)
 {

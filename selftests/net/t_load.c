@@ -414,7 +414,7 @@ static unsigned int sum(const struct storm *storms, size_t n)
  * and loading it again there are some, as what that costs the machine is not to be all it
  * does.
  */
-static void reload_under(void *(*const connections[2])(void *), unsigned int between)
+static void reload_under(void *(*first)(void *), void *(*second)(void *), unsigned int between)
 {
 	struct storm storms[2] = { { .port = 2000 }, { .port = 2001 } };
 	pthread_t threads[ARRAY_SIZE(storms)], server;
@@ -427,12 +427,12 @@ static void reload_under(void *(*const connections[2])(void *), unsigned int bet
 	t_thread(&server, accept_on, &listener);
 	start = t_now_ms();
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
-		t_thread(&threads[i], connections[i], &storms[i]);
+		t_thread(&threads[i], i ? second : first, &storms[i]);
 	while ((rounds < 20 || !seen_enough(storms, ARRAY_SIZE(storms))) &&
-	       t_now_ms() - start < PATIENCE_LONG_S * 1000) {
+	       t_now_ms() - start < PATIENCE_LONG_S * 1000L) {
 		count = sum(storms, ARRAY_SIZE(storms));
 		while (sum(storms, ARRAY_SIZE(storms)) - count < between &&
-		       t_now_ms() - start < PATIENCE_LONG_S * 1000)
+		       t_now_ms() - start < PATIENCE_LONG_S * 1000L)
 			usleep(1000);
 		assert_true(own_reload(&own, load_rules[++rounds % 2]));
 	}
@@ -460,19 +460,19 @@ static void reload_under(void *(*const connections[2])(void *), unsigned int bet
 static void test_reload_handshakes(void **state)
 {
 	(void)state;
-	reload_under((void *(*[2])(void *)){ connect_on, connect_on }, 2);
+	reload_under(connect_on, connect_on, 2);
 }
 
 static void test_reload_connections(void **state)
 {
 	(void)state;
-	reload_under((void *(*[2])(void *)){ connect_either, connect_either }, 1000);
+	reload_under(connect_either, connect_either, 1000);
 }
 
 static void test_reload_both(void **state)
 {
 	(void)state;
-	reload_under((void *(*[2])(void *)){ connect_on, connect_either }, 200);
+	reload_under(connect_on, connect_either, 200);
 }
 
 /* ---- namespaces ---- */

@@ -17,8 +17,7 @@
 static int restore(void **state)
 {
 	(void)state;
-	/* NOLINTNEXTLINE(cert-env33-c): its own guest */
-	return system("tc qdisc del dev lo root 2>/dev/null; ip link set lo mtu 65536");
+	return t_shell("tc qdisc del dev lo root 2>/dev/null; ip link set lo mtu 65536");
 }
 
 /* Connected, with nothing unacknowledged and Nagle's algorithm in use. */
@@ -30,8 +29,7 @@ static void start(struct wire *w, const struct wire_suite *suite)
 	wire_send(w, WIRE_DATA, "!", 1, 0);
 	assert_int_equal(SYS(recv(w->fd, &c, 1, 0)), 1);
 	held_set_tcp(w, TCP_NODELAY, 0);
-	/* NOLINTNEXTLINE(cert-env33-c) */
-	assert_int_equal(system(SLOW_NETWORK), 0);
+	assert_int_equal(t_shell(SLOW_NETWORK), 0);
 }
 
 /* What the peer sends acknowledges what it has. */
@@ -71,8 +69,7 @@ static void test_full(void **state)
 	struct wire w;
 	size_t sent;
 
-	/* NOLINTNEXTLINE(cert-env33-c) */
-	assert_int_equal(system("ip link set lo mtu 1500"), 0);
+	assert_int_equal(t_shell("ip link set lo mtu 1500"), 0);
 	start(&w, *state);
 	t_send(w.fd, "first", 5);
 	sent = held_fill(&w);

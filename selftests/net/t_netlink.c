@@ -268,14 +268,14 @@ static struct tnl_conn nl;
 static int become_daemon(void **state)
 {
 	t_setup(state);
-	return system("ksc-daemon stop") || !tnl_open(&nl) || tnl_register(&nl) ? -1 : 0;
+	return t_shell("ksc-daemon stop") || !tnl_open(&nl) || tnl_register(&nl) ? -1 : 0;
 }
 
 static int restore_daemon(void **state)
 {
 	(void)state;
 	tnl_close(&nl);
-	return system("ksc-daemon start") ? -1 : 0;
+	return t_shell("ksc-daemon start") ? -1 : 0;
 }
 
 static void step(struct tnl_event *event, uint32_t status, const char *token)

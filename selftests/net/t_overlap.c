@@ -42,7 +42,7 @@ struct fake {
 static int remove_void(void **state)
 {
 	(void)state;
-	return system("ip link del void0 2>/dev/null; true");
+	return t_shell("ip link del void0 2>/dev/null; true");
 }
 
 /* A network that swallows what is sent to it; what comes from it comes by way of lo. */
@@ -50,7 +50,7 @@ static int make_void(void **state)
 {
 	t_setup(state);
 	remove_void(state);
-	return system("ip link add void0 type dummy && ip addr add " OURS "/24 dev void0 && "
+	return t_shell("ip link add void0 type dummy && ip addr add " OURS "/24 dev void0 && "
 		      "ip link set void0 up && "
 		      "ip neigh replace " THEIRS " lladdr 02:00:00:00:00:01 dev void0");
 }

@@ -146,7 +146,7 @@ static void read_stream(int fd, const struct queue *q, uint64_t before, uint64_t
 static int restore(void **state)
 {
 	(void)state;
-	return system("tc qdisc del dev lo root 2>/dev/null; true");
+	return t_shell("tc qdisc del dev lo root 2>/dev/null; true");
 }
 
 static void test_queue(void **state)
@@ -171,7 +171,7 @@ static void test_queue(void **state)
 		SYS(setsockopt(w.peer, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)));
 		snprintf(command, sizeof(command), "tc qdisc add dev lo root netem %s", q->netem);
 		if (q->netem)
-			assert_int_equal(system(command), 0);
+			assert_int_equal(t_shell(command), 0);
 		f.fd = w.peer;
 		f.len = make_records(&w, q->record, seed);
 		onlooker.fd = w.fd;

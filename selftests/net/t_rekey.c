@@ -194,14 +194,14 @@ static void case_32_both_at_once(void **state)
 static int mend_network(void **state)
 {
 	(void)state;
-	return system("tc qdisc del dev lo root 2>/dev/null; ip link set lo mtu 65536");
+	return t_shell("tc qdisc del dev lo root 2>/dev/null; ip link set lo mtu 65536");
 }
 
 static int spoil_network(void **state)
 {
 	t_setup(state);
 	mend_network(state);
-	return system("ip link set lo mtu 9000 && "
+	return t_shell("ip link set lo mtu 9000 && "
 		      "tc qdisc add dev lo root netem limit 10000 delay 2ms 1ms loss 1% "
 		      "duplicate 1% reorder 5%");
 }

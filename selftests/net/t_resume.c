@@ -149,23 +149,23 @@ static void test_reload(void **state)
 
 	assert_false(greeted(listener, &addr, conf, &t_client));
 	assert_true(greeted(listener, &addr, conf, &t_client));
-	assert_int_equal(system("kill -HUP $(cat /run/kschanneld.pid)"), 0);
+	assert_int_equal(t_shell("kill -HUP $(cat /run/kschanneld.pid)"), 0);
 	/* it may look at us before it looks at the signal */
 	while (greeted(listener, &addr, conf, &t_client) && tries)
 		tries--;
 	assert_true(tries > 0);
 	assert_true(greeted(listener, &addr, conf, &t_client));
-	assert_int_equal(system("ksc-daemon stop && ksc-daemon start"), 0);
+	assert_int_equal(t_shell("ksc-daemon stop && ksc-daemon start"), 0);
 	assert_false(greeted(listener, &addr, conf, &t_client));
 	assert_true(greeted(listener, &addr, conf, &t_client));
 	close(listener);
 }
 
-#define PEERS(name_, func)                                                                         \
-	{ .name = name_ " OpenSSL 1.3", .test_func = func, .initial_state = (void *)&servers[0] }, \
-	{ .name = name_ " OpenSSL 1.2", .test_func = func, .initial_state = (void *)&servers[1] }, \
-	{ .name = name_ " GnuTLS 1.3", .test_func = func, .initial_state = (void *)&servers[2] },  \
-	{ .name = name_ " GnuTLS 1.2", .test_func = func, .initial_state = (void *)&servers[3] }
+#define PEERS(name_, t)                                                                            \
+	{ .name = name_ " OpenSSL 1.3", .test_func = (t), .initial_state = (void *)&servers[0] },  \
+	{ .name = name_ " OpenSSL 1.2", .test_func = (t), .initial_state = (void *)&servers[1] },  \
+	{ .name = name_ " GnuTLS 1.3", .test_func = (t), .initial_state = (void *)&servers[2] },   \
+	{ .name = name_ " GnuTLS 1.2", .test_func = (t), .initial_state = (void *)&servers[3] }
 
 int main(void)
 {

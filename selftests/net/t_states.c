@@ -105,7 +105,7 @@ static int connecting(const struct t_opts *opts)
 static int remove_void(void **state)
 {
 	(void)state;
-	return system("ip link del void0 2>/dev/null; true");
+	return t_shell("ip link del void0 2>/dev/null; true");
 }
 
 /* A network that swallows what is sent to it. */
@@ -113,7 +113,7 @@ static int make_void(void **state)
 {
 	t_setup(state);
 	remove_void(state);
-	return system("ip link add void0 type dummy && ip addr add 10.99.0.1/24 dev void0 && "
+	return t_shell("ip link add void0 type dummy && ip addr add 10.99.0.1/24 dev void0 && "
 		      "ip link set void0 up && "
 		      "ip neigh replace 10.99.0.2 lladdr 02:00:00:00:00:01 dev void0");
 }
@@ -364,7 +364,7 @@ static int leave_handshakes_open(void)
 	struct tnl_conn nl;
 	int listener, fd;
 
-	if (unshare(CLONE_NEWNET) || system("ip link set lo up") || !tnl_open(&nl) ||
+	if (unshare(CLONE_NEWNET) || t_shell("ip link set lo up") || !tnl_open(&nl) ||
 	    tnl_register(&nl))
 		return 1;
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

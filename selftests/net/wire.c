@@ -319,7 +319,7 @@ ssize_t wire_open(struct wire_dir *dir, const uint8_t *record, size_t len, uint8
  */
 int wire_begin(void)
 {
-	return system("ksc-daemon stop") || !tnl_open(&nl) || tnl_register(&nl) ? -1 : 0;
+	return t_shell("ksc-daemon stop") || !tnl_open(&nl) || tnl_register(&nl) ? -1 : 0;
 }
 
 /**
@@ -329,7 +329,7 @@ int wire_begin(void)
 int wire_end(void)
 {
 	tnl_close(&nl);
-	return system("ksc-daemon start") ? -1 : 0;
+	return t_shell("ksc-daemon start") ? -1 : 0;
 }
 
 static void put_dir(struct nl_msg *msg, int attr, const struct wire_dir *dir)
