@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import kernels, packages
 from .archive import Archive
-from .base import BUILD, GUEST, RigError, VM, call, lock, which
+from .base import BUILD, GUEST, RigError, TOP, VM, call, lock, which
 
 # Programs of the host that go into every guest, with their libraries.
 PROGRAMS = ("openssl", "gnutls-cli", "gnutls-serv", "certtool", "curl", "ip",
@@ -74,6 +74,12 @@ def _base(kernel):
     archive.tree(kernels.module_tree(kernel), f"/usr/lib/modules/{release}",
                  libraries=False)
     return archive
+
+
+def build_daemon():
+    """Build kschanneld and what belongs to it."""
+    with lock("daemon"):
+        call(["make", "-C", TOP, "--no-print-directory", "daemon"])
 
 
 def base(kernel):
