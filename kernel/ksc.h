@@ -617,6 +617,7 @@ int ksc_tx_raw(struct sock *sk, const void *data, size_t len);
 int ksc_tx_alert(struct sock *sk, struct ksc_sock *ks, u8 level, u8 alert);
 int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request);
 int ksc_tx_close(struct sock *sk, struct ksc_sock *ks);
+bool ksc_tx_may_resume(const struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_free(struct ksc_tx *tx);
 

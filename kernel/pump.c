@@ -393,8 +393,10 @@ static void ksc_pump_work(struct work_struct *work)
 				ksc_ktls_pump(sk, ks);
 				break;
 			}
-			ksc_rekey_asked(sk, ks);
-			ksc_tx_resume(sk, ks);
+			if (ksc_tx_may_resume(sk, ks)) {
+				ksc_rekey_asked(sk, ks);
+				ksc_tx_resume(sk, ks);
+			}
 			ksc_rx_stage(sk, ks);
 			ksc_remind_reader(sk, ks);
 			break;

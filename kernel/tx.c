@@ -627,6 +627,27 @@ static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
+ * ksc_tx_may_resume() - may the pump send?
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Not while there is an error: whoever sends takes it, and it is for the socket's user.
+ * With IP_RECVERR the connection may go on after it.
+ *
+ * Context: process, from the pump.
+ */
+bool ksc_tx_may_resume(const struct sock *sk, struct ksc_sock *ks)
+{
+	const struct ksc_tx *tx = &ks->tx;
+
+	if (likely(!sk->sk_err))
+		return true;
+	if (sk->sk_state != TCP_CLOSE && (tx->nfrags || tx->update || READ_ONCE(ks->rekey)))
+		ksc_pump_kick(ks, HZ / 10);
+	return false;
+}
+
+/**
  * ksc_tx_resume() - TCP has room again
  * @sk: socket, locked and owned
  * @ks: its state

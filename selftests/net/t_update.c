@@ -445,6 +445,41 @@ static void test_netlink(void **state)
 	tnl_close(&nl);
 }
 
+/* What the pump was to send finds the connection reset: that is for who reads, not for it. */
+static void test_reset(void **state)
+{
+	const struct linger now = { .l_onoff = 1 };
+	static const uint8_t data[16384];
+	struct tnl_conn nl;
+
+	(void)state;
+	assert_true(tnl_open(&nl));
+	for (int i = 0; i < 20; i++) {
+		const int most = 40000 + 3000 * i;
+		struct wire w;
+		uint64_t id;
+		char c;
+
+		begin(&w, WIRE_13);
+		id = tnl_find_socket(w.fd).id;
+		/* until there is no room: with some sizes for a part of a record */
+		SYS(setsockopt(w.fd, SOL_SOCKET, SO_SNDBUF, &most, sizeof(most)));
+		while (send(w.fd, data, sizeof(data) - (size_t)i * 500, MSG_DONTWAIT) > 0)
+			;
+		SYS(setsockopt(w.peer, SOL_SOCKET, SO_LINGER, &now, sizeof(now)));
+		close(w.peer);
+		t_wait(w.fd, POLLIN);
+		ask_rekey(&nl, id, false);
+		/* which takes the pump no longer than some of these */
+		for (int k = 0; k < 20; k++)
+			tnl_counter(KSC_A_STATS_SOCKETS);
+		FAILS(recv(w.fd, &c, 1, 0), ECONNRESET);
+		assert_string_equal(t_error(w.fd).text, "the connection was reset");
+		close(w.fd);
+	}
+	tnl_close(&nl);
+}
+
 /* ---- a send that is blocked ---- */
 
 #define BLOCKED (3L << 20)
@@ -685,7 +720,7 @@ int main(void)
 		TEST(peer),	   TEST(poll),	     TEST(peek),    TEST(split),
 		TEST(refused_12),  TEST(wrong_keys), TEST(behind_ticket), TEST(close),
 		TEST(more),	   TEST(command),    TEST(netlink), TEST(blocked),
-		TEST(command_blocked), TEST(flood),
+		TEST(command_blocked), TEST(flood),  TEST(reset),
 	};
 	static struct CMUnitTest tests[ARRAY_SIZE(plain) + ARRAY_SIZE(refused)];
 	static char names[ARRAY_SIZE(refused)][64];
