@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Contexts whose tokens the test carries. */
 #include <netlink/genl/genl.h>
-#include <stdlib.h>
 
 #include "ctx.h"
 
@@ -148,48 +147,6 @@ void ctx_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_opt
 {
 	if (ctx_try_open(ctx, nl, role, opts))
 		fail_msg("context-open: %s (%s)", strerror(-nl->error), nl->text);
-}
-
-static FILE *open_parameter(const char *name, const char *mode)
-{
-	char path[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/module/kschannel/parameters/%s", name);
-	file = fopen(path, mode);
-	assert_non_null(file);
-	return file;
-}
-
-/**
- * ctx_set_parameter() - write a module parameter
- * @name: its name
- * @value: the value
- */
-void ctx_set_parameter(const char *name, unsigned int value)
-{
-	FILE *file = open_parameter(name, "w");
-
-	fprintf(file, "%u", value);
-	assert_int_equal(fclose(file), 0);
-}
-
-/**
- * ctx_parameter() - read a module parameter
- * @name: its name
- * Return: the value
- */
-unsigned int ctx_parameter(const char *name)
-{
-	FILE *file = open_parameter(name, "r");
-	char text[16] = "", *end;
-	unsigned long value;
-
-	assert_non_null(fgets(text, sizeof(text), file));
-	fclose(file);
-	value = strtoul(text, &end, 10);
-	assert_true(end > text);
-	return (unsigned int)value;
 }
 
 /**

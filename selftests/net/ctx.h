@@ -49,9 +49,6 @@ extern struct tnl_conn ctx_nl;
 int ctx_setup(void **state);
 int ctx_teardown(void **state);
 
-void ctx_set_parameter(const char *name, unsigned int value);
-unsigned int ctx_parameter(const char *name);
-
 int ctx_try_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_opts *opts);
 void ctx_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_opts *opts);
 int ctx_ask(struct ctx *ctx, int cmd);

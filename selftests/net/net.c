@@ -421,6 +421,30 @@ uint64_t t_net_counter(const char *file, const char *group, const char *name)
 	return 0;
 }
 
+static FILE *open_parameter(const char *name, const char *mode)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/module/kschannel/parameters/%s", name);
+	file = fopen(path, mode);
+	assert_non_null(file);
+	return file;
+}
+
+/**
+ * t_set_parameter() - write a parameter of the module
+ * @name: its name
+ * @value: the value
+ */
+void t_set_parameter(const char *name, unsigned int value)
+{
+	FILE *file = open_parameter(name, "we");
+
+	fprintf(file, "%u", value);
+	assert_int_equal(fclose(file), 0);
+}
+
 /**
  * t_parameter() - read a parameter of the module
  * @name: its name
@@ -429,14 +453,15 @@ uint64_t t_net_counter(const char *file, const char *group, const char *name)
  */
 unsigned int t_parameter(const char *name)
 {
-	char path[128], text[16] = "";
-	int fd;
+	FILE *file = open_parameter(name, "re");
+	char text[16] = "", *end;
+	unsigned long value;
 
-	snprintf(path, sizeof(path), "/sys/module/kschannel/parameters/%s", name);
-	fd = (int)SYS(open(path, O_RDONLY | O_CLOEXEC));
-	SYS(read(fd, text, sizeof(text) - 1));
-	close(fd);
-	return (unsigned int)strtoul(text, NULL, 10);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	value = strtoul(text, &end, 10);
+	assert_true(end > text);
+	return (unsigned int)value;
 }
 
 /**

@@ -97,6 +97,7 @@ void t_expect_eof(int fd);
 void t_exchange(int a, int b);
 
 uint64_t t_net_counter(const char *file, const char *group, const char *name);
+void t_set_parameter(const char *name, unsigned int value);
 unsigned int t_parameter(const char *name);
 struct ksc_info t_info(int fd);
 struct ksc_error t_error(int fd);

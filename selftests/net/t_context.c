@@ -241,7 +241,7 @@ static void test_quota(void **state)
 	struct ctx some[4];
 
 	(void)state;
-	ctx_set_parameter("max_contexts", 3);
+	t_set_parameter("max_contexts", 3);
 	for (int i = 0; i < 3; i++)
 		ctx_open(&some[i], &ctx_nl, KSC_ROLE_CLIENT, &t_client);
 	assert_int_equal(ctx_try_open(&some[3], &ctx_nl, KSC_ROLE_CLIENT, &t_client), -EDQUOT);
@@ -249,7 +249,7 @@ static void test_quota(void **state)
 	/* one less is one more */
 	ctx_close(&some[0]);
 	ctx_open(&some[3], &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	ctx_set_parameter("max_contexts", 4096);
+	t_set_parameter("max_contexts", 4096);
 }
 
 /* Case 18: the cap is on all that is offered together. */
@@ -263,13 +263,13 @@ static void case_18_too_long(void **state)
 	len = (unsigned int)client.last.token_len;
 	memcpy(hello, client.last.token, len);
 	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
-	ctx_set_parameter("max_handshake", len);
+	t_set_parameter("max_handshake", len);
 	assert_int_equal(ctx_try_offer(&server, 0, hello, len + 1), -EMSGSIZE);
 	assert_true(ctx_nl.text[0]);
 	ctx_step(&server, hello, len);
 	assert_int_equal(server.last.status, KSC_STATUS_CONTINUE_NEEDED);
 	assert_int_equal(ctx_try_offer(&server, 0, "x", 1), -EMSGSIZE);
-	ctx_set_parameter("max_handshake", 65536);
+	t_set_parameter("max_handshake", 65536);
 	ctx_step(&client, server.last.token, server.last.token_len);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 }

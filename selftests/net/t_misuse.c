@@ -111,14 +111,14 @@ static void test_distinct(void **state)
 	errors[n++] = -ECONNABORTED;
 
 	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
-	ctx_set_parameter("max_handshake", 100);
+	t_set_parameter("max_handshake", 100);
 	errors[n++] = ctx_try_offer(&server, 0, client.in, 101);
-	ctx_set_parameter("max_handshake", 65536);
+	t_set_parameter("max_handshake", 65536);
 	assert_int_equal(errors[n - 1], -EMSGSIZE);
 
-	ctx_set_parameter("max_contexts", 1);
+	t_set_parameter("max_contexts", 1);
 	errors[n++] = ctx_try_open(&other, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	ctx_set_parameter("max_contexts", 4096);
+	t_set_parameter("max_contexts", 4096);
 	assert_int_equal(errors[n - 1], -EDQUOT);
 
 	for (int i = 0; i < n; i++)
@@ -135,7 +135,7 @@ static void case_18_cap(void **state)
 	int rc;
 
 	(void)state;
-	assert_int_equal(ctx_parameter("max_handshake"), 65536);
+	assert_int_equal(t_parameter("max_handshake"), 65536);
 	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	for (;;) {
 		rc = ctx_try_offer(&server, 0, part, sizeof(part));
@@ -157,10 +157,10 @@ static void case_18_cap(void **state)
 	assert_true(total >= 3 * sizeof(part));
 	/* one token has a limit of its own */
 	ctx_open(&other, &ctx_nl, KSC_ROLE_SERVER, &t_server);
-	ctx_set_parameter("max_handshake", 1 << 20);
+	t_set_parameter("max_handshake", 1 << 20);
 	assert_int_equal(ctx_try_offer(&other, 0, other.in, KSC_MAX_TOKEN + 1), -ERANGE);
 	assert_true(ctx_nl.text[0]);
-	ctx_set_parameter("max_handshake", 65536);
+	t_set_parameter("max_handshake", 65536);
 	ctx_step(&other, part, 4);
 	assert_int_equal(other.last.status, KSC_STATUS_INCOMPLETE_MESSAGE);
 }
@@ -281,7 +281,7 @@ static void flood(int role, const void *token, size_t len)
 	size_t first = 0, last = 0;
 	int fds[2];
 
-	ctx_set_parameter("max_contexts", FLOOD);
+	t_set_parameter("max_contexts", FLOOD);
 	for (int i = 0; i < ROUNDS; i++) {
 		struct flood f = flood_start(role, token, len);
 
@@ -300,7 +300,7 @@ static void flood(int role, const void *token, size_t len)
 		if (i == 1)
 			first = last;
 	}
-	ctx_set_parameter("max_contexts", 4096);
+	t_set_parameter("max_contexts", 4096);
 	if (last > first + (size_t)FLOOD * 512)
 		fail_msg("the daemon has grown from %zu to %zu bytes", first, last);
 }

@@ -372,24 +372,16 @@ static void await_end_of_distant(void)
 	}
 }
 
-/*
- * Close an end whose peer's namespace is ending: a FIN may find the cable gone, and TCP
- * would be a minute over sending it again.
- */
-static void close_at_once(int fd)
-{
-	const struct linger now = { .l_onoff = 1 };
-
-	SYS(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)));
-	close(fd);
-}
-
 static void forget_distant(void)
 {
 	own_kill(&distant.own);
 	forget(&distant);
 }
 
+/*
+ * Our ends are reset in what follows: the namespace of their peers is ending, a FIN may find
+ * the cable gone, and TCP would be a minute over sending it again.
+ */
 static void test_socket_holds(void **state)
 {
 	int fds[2];
@@ -403,7 +395,7 @@ static void test_socket_holds(void **state)
 	assert_true(if_nametoindex("witness"));
 	close(fds[1]);
 	t_expect_eof(fds[0]);
-	close_at_once(fds[0]);
+	t_reset(fds[0]);
 	await_end_of_distant();
 	tnl_await_counter(KSC_A_STATS_SOCKETS, 0);
 }
@@ -466,11 +458,11 @@ static void test_killed(void **state)
 	for (int i = 0; i < 3; i++) {
 		while (recv(ends[i], &c, 1, 0) > 0)
 			;
-		close_at_once(ends[i]);
+		t_reset(ends[i]);
 	}
 	while (recv(half, &c, 1, 0) > 0)
 		;
-	close_at_once(half);
+	t_reset(half);
 	close(silent);
 	close(listener);
 	close(via[0]);
@@ -496,10 +488,10 @@ static void test_cut_off(void **state)
 	}
 	forget_distant();
 	FAILS(recv(fds[0], buf, 1, 0), EAGAIN);
-	close_at_once(fds[1]);
+	t_reset(fds[1]);
 	await_end_of_distant();
 	FAILS(recv(fds[0], buf, 1, 0), EAGAIN);
-	close_at_once(fds[0]);
+	t_reset(fds[0]);
 	tnl_await_counter(KSC_A_STATS_SOCKETS, 0);
 }
 

@@ -448,7 +448,6 @@ static void test_netlink(void **state)
 /* What the pump was to send finds the connection reset: that is for who reads, not for it. */
 static void test_reset(void **state)
 {
-	const struct linger now = { .l_onoff = 1 };
 	static const uint8_t data[16384];
 	struct tnl_conn nl;
 
@@ -466,8 +465,7 @@ static void test_reset(void **state)
 		SYS(setsockopt(w.fd, SOL_SOCKET, SO_SNDBUF, &most, sizeof(most)));
 		while (send(w.fd, data, sizeof(data) - (size_t)i * 500, MSG_DONTWAIT) > 0)
 			;
-		SYS(setsockopt(w.peer, SOL_SOCKET, SO_LINGER, &now, sizeof(now)));
-		close(w.peer);
+		t_reset(w.peer);
 		t_wait(w.fd, POLLIN);
 		ask_rekey(&nl, id, false);
 		/* which takes the pump no longer than some of these */
