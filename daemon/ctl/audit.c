@@ -21,9 +21,11 @@
 #include "ctl.h"
 #include "policy.h"
 
+#define FIN_WAIT1	4
+#define FIN_WAIT2	5
 #define LISTEN		10
-/* connecting, connected and half closed: 1 to 4, and waiting for the application's close */
-#define STATES		(1U << 1 | 1U << 2 | 1U << 3 | 1U << 4 | 1U << 5 | 1U << 8)
+/* connecting and connected, half closed, and waiting for the application's close */
+#define STATES		(1U << 1 | 1U << 2 | 1U << 3 | 1U << FIN_WAIT1 | 1U << FIN_WAIT2 | 1U << 8)
 
 /**
  * struct connection - a TCP socket
@@ -85,6 +87,13 @@ static int on_socket(struct nl_msg *msg, void *arg)
 		audit->listening[ntohs(diag->id.idiag_sport)] = true;
 		return NL_OK;
 	}
+	/*
+	 * Closed by its program, and about to end, protected as it was or not. Others without
+	 * a file wait for accept().
+	 */
+	if (!diag->idiag_inode &&
+	    (diag->idiag_state == FIN_WAIT1 || diag->idiag_state == FIN_WAIT2))
+		return NL_SKIP;
 	audit->list = ctl_alloc(reallocarray(audit->list, audit->n + 1, sizeof(*c)));
 	c = &audit->list[audit->n++];
 	memset(c, 0, sizeof(*c));

@@ -20,6 +20,7 @@ cleanup()
 {
 	# shellcheck disable=SC2086
 	[ -z "$background" ] || kill $background 2>/dev/null || true
+	wait
 }
 
 generation()
@@ -244,6 +245,40 @@ audited()
 	background=
 }
 
+# Nobody has it any more, though TCP goes on with it for as long as the peer says nothing
+closed()
+{
+	ss -Htn state fin-wait-2 "dport = :7203" | grep -q .
+}
+
+closed_by_now()
+{
+	reload <<-'END'
+		[rule closed]
+		direction = connect
+		remote-port = 7203
+		action = require
+	END
+	nc -l -p 7203 </dev/zero >/dev/null &
+	background="$background $!"
+	await 10 listening 7203
+	kill -STOP $!
+	sh -c 'exec nc 127.0.0.1 7203' </dev/null >/dev/null &
+	client=$!
+	background="$background $client"
+	await 10 closed
+	# so far only half
+	fails kschannelctl audit >/tmp/got
+	cat /tmp/got
+	grep -E '^closed +require +connect ' /tmp/got
+	kill $client
+	wait $client || true
+	closed
+	kschannelctl audit
+	# shellcheck disable=SC2086
+	kill -CONT $background || true
+}
+
 connected()
 {
 	ss -Htn state established "dport = :$1" | grep -q .
@@ -254,13 +289,14 @@ by_rule()
 	kschannelctl list --json | grep -q '"rule": *"fetch"'
 }
 
-plan 6
+plan 7
 run "kschannelctl policy" shown
 run "kschannelctl policy test" tried
 run "what cannot be asked" refused
 run "mistakes in the file" mistaken
 run "one port of two" served
 run "kschannelctl audit" audited
+run "kschannelctl audit: what is closed" closed_by_now
 : | reload
 cp $before $conf
 rmdir /sys/fs/cgroup/policy-scope/below /sys/fs/cgroup/policy-scope
