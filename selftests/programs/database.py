@@ -2,9 +2,10 @@
 """PostgreSQL, with psql, pgbench, and a client that speaks TLS from the first byte."""
 
 import struct
+import subprocess
 from pathlib import Path
 
-from world import NAME, protected, secret, tls
+from world import NAME, await_that, protected, secret, tls
 
 PORT = 7102
 # A release of Debian has one.
@@ -23,9 +24,14 @@ def postgres(world, port=PORT, run=protected, **settings):
     settings = {"config_file": f"{CLUSTER}/postgresql.conf", "port": port,
                 "listen_addresses": "127.0.0.1", "ssl": "off", "hba_file": access,
                 "fsync": "off", **settings}
-    world.start(["runuser", "-u", "postgres", "--", *run(
+    # a program that becomes the server: when it has ended, so has the server
+    user = ("--reuid=postgres", "--regid=postgres", "--init-groups")
+    world.start(["setpriv", *user, "--", *run(
         f"{BIN}/postgres", *(f"--{name}={value}" for name, value in settings.items()))],
         port, cwd="/")
+    # it listens before it has recovered
+    asked = [f"{BIN}/pg_isready", "-q", "-h", "/run/postgresql", "-p", str(port)]
+    await_that(lambda: subprocess.run(asked, check=False).returncode == 0, asked)
 
 
 def psql(*argv):

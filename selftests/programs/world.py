@@ -84,10 +84,16 @@ class Wire:
     def _finish(self):
         """Everything before this datagram has been written when it has."""
         mark = b"the end of " + os.urandom(8).hex().encode()
+        before = self.file.stat().st_size
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
             end.sendto(mark, ("127.0.0.1", DISCARD))
-        await_that(lambda: mark in self.file.read_bytes()[-4096:],
-                   "the capture's end")
+        await_that(lambda: mark in self._written(before), "the capture's end")
+
+    def _written(self, at):
+        """What the capture has from there on."""
+        with open(self.file, "rb") as file:
+            file.seek(at)
+            return file.read()
 
     def __exit__(self, kind, *_):
         try:
