@@ -23,6 +23,7 @@ cleanup()
 {
 	# shellcheck disable=SC2086
 	[ -z "$pids" ] || kill $pids 2>/dev/null || true
+	wait
 }
 
 serve()

@@ -18,6 +18,7 @@ cleanup()
 {
 	# shellcheck disable=SC2086
 	[ -z "$background" ] || kill $background 2>/dev/null || true
+	wait
 }
 
 # ---- inside: the shell is the container's first process ----

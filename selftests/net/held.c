@@ -35,6 +35,33 @@ int held_unsent(const struct wire *w)
 }
 
 /**
+ * held_too_long() - whether what was to be held back may have gone out before its time
+ * @w: the connection
+ * @since: when the first of it was written
+ * @len: how much was written
+ *
+ * The guest may stand still meanwhile. If so, what was written is taken in whatever records
+ * it came, and it has to be done again.
+ *
+ * Return: true if so
+ */
+bool held_too_long(struct wire *w, int64_t since, size_t len)
+{
+	uint8_t type, in[WIRE_MAX_PAYLOAD];
+	size_t got = 0;
+
+	if (t_now_ms() - since < HELD_MS)
+		return false;
+	print_message("# once more: it took %lld ms\n", (long long)(t_now_ms() - since));
+	while (got < len) {
+		got += wire_recv(w, &type, in);
+		assert_int_equal(type, WIRE_DATA);
+	}
+	assert_int_equal(got, len);
+	return true;
+}
+
+/**
  * held_fill() - write a little at a time, more than a full segment; none may be kept back
  * @w: the connection, with HELD_MTU
  *

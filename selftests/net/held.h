@@ -7,9 +7,12 @@
 
 /* Of the loopback interface, where a full segment is wanted */
 #define HELD_MTU 1500
+/* An open record waits for more for so long at least; it is 200 ms, by a clock that jumps */
+#define HELD_MS 100
 
 void held_set_tcp(const struct wire *w, int option, int value);
 int held_unsent(const struct wire *w);
+bool held_too_long(struct wire *w, int64_t since, size_t len);
 size_t held_fill(const struct wire *w);
 void held_expect(struct wire *w, size_t sent);
 

@@ -415,8 +415,8 @@ static void test_linger(void **state)
 	set_linger(fds[0], true, 1);
 	start = t_now_ms();
 	SYS(close(fds[0]));
-	/* nobody reads: it takes that second */
-	assert_in_range(t_now_ms() - start, 900, PATIENCE_S * 500);
+	/* nobody reads: it takes that second, in jiffies, which may be counted late */
+	assert_in_range(t_now_ms() - start, 500, PATIENCE_S * 500);
 	flow_recv(&in);
 	flow_join(&in);
 	t_expect_eof(fds[1]);

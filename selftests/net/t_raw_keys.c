@@ -150,7 +150,7 @@ static void test_rekey(void **state)
 
 	assert_int_equal(SYS(recv(fds[1], buf, sizeof(buf), 0)), 6);
 	/* the update is there to be read, and readable */
-	assert_int_equal(SYS(poll(&pfd, 1, 0)), 1);
+	assert_int_equal(SYS(poll(&pfd, 1, PATIENCE_S * 1000)), 1);
 	FAILS(recv(fds[1], buf, sizeof(buf), 0), EIO);
 	FAILS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), 0), EINVAL);
 	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, sizeof(buf), 0)), sizeof(key_update));
@@ -161,7 +161,7 @@ static void test_rekey(void **state)
 	FAILS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), 0), EKEYEXPIRED);
 	assert_int_equal(SYS(poll(&pfd, 1, 0)), 0);
 	raw_set(fds[1], TLS_RX, &next);
-	assert_int_equal(SYS(poll(&pfd, 1, 0)), 1);
+	assert_int_equal(SYS(poll(&pfd, 1, PATIENCE_S * 1000)), 1);
 	t_expect(fds[1], "after");
 	/* the other direction has its old keys */
 	t_send(fds[1], "back", 4);

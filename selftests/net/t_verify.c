@@ -621,7 +621,7 @@ static void test_context_versions(void **state)
 
 static void test_context_timeout(void **state)
 {
-	const struct t_opts opts = { .server_name = "server.test", .timeout = 700,
+	const struct t_opts opts = { .server_name = "server.test", .timeout = 5000,
 				     .verify = KSC_VERIFY_MANUAL };
 	uint64_t before = tnl_counter(KSC_A_STATS_HANDSHAKES_TIMED_OUT);
 
