@@ -98,7 +98,8 @@ static void ksc_ktls_disarm(struct sock *sk, struct ksc_sock *ks)
  */
 void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks)
 {
-	ksc_ktls_resume(sk, ksc_ktls(ks));
+	if (ksc_tx_may_resume(sk, ks))
+		ksc_ktls_resume(sk, ksc_ktls(ks));
 	ksc_ktls_stage(sk, ksc_ktls(ks));
 }
 

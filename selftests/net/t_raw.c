@@ -437,6 +437,30 @@ static void test_pending(void **state)
 	}
 }
 
+/* An acknowledgment has the pump send, and then there is a reset: that is for who reads. */
+static void test_reset(void **state)
+{
+	static uint8_t out[16 << 20], in[sizeof(out)];
+	int fds[2];
+	char c;
+
+	(void)state;
+	for (int round = 0; round < 96; round++) {
+		size_t sent = fill(fds, round % 12, out, sizeof(out));
+
+		t_nonblock(fds[1], false);
+		t_recv(fds[1], in, sent * (size_t)(round % 24 + 1) / 25);
+		t_reset(fds[1]);
+		t_wait(fds[0], POLLIN);
+		/* the pump is no slower than these */
+		for (int i = 0; i < 20; i++)
+			tnl_counter(KSC_A_STATS_SOCKETS);
+		t_nonblock(fds[0], true);
+		FAILS(recv(fds[0], &c, 1, 0), ECONNRESET);
+		close(fds[0]);
+	}
+}
+
 /* poll() does not tell of room that there is none of, and tells of it when there is. */
 static void test_full_poll(void **state)
 {
@@ -567,6 +591,7 @@ int main(void)
 		cmocka_unit_test(test_small_buffer),
 		cmocka_unit_test(test_full_then_close),
 		cmocka_unit_test(test_pending),
+		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_full_poll),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_ss),
