@@ -150,8 +150,8 @@ static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 	ksc_log(KSC_LOG_INFO, "the configuration was loaded again");
 }
 
-/* The protocol of sd_notify(3). */
-static void notify_manager(const char *text)
+/* Of the protocol of sd_notify(3), what takes a system call that is not for later. */
+static int open_manager(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -159,30 +159,39 @@ static void notify_manager(const char *text)
 	int fd;
 
 	if (!path || (*path != '/' && *path != '@') || !path[1])
-		return;
+		return -1;
 	len = strlen(path);
 	if (len >= sizeof(addr.sun_path))
-		return;
+		return -1;
 	memcpy(addr.sun_path, path, len);
 	if (*path == '@')
 		addr.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr,
-		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
-		ksc_log(KSC_LOG_DEBUG, "the service manager cannot be told: %s", strerror(errno));
-	close(fd);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr,
+			       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len))) {
+		ksc_log(KSC_LOG_WARNING, "the service manager cannot be told: %s",
+			strerror(errno));
+		close(fd);
+		fd = -1;
+	}
+	return fd;
 }
 
-static void tell_ready(const struct options *options)
+static void tell_ready(const struct options *options, int manager)
 {
+	static const char ready[] = "READY=1\n";
+
 	if (options->ready_fd >= 0) {
 		if (write(options->ready_fd, "\n", 1) != 1)
 			ksc_log(KSC_LOG_WARNING, "--ready-fd: %s", strerror(errno));
 		close(options->ready_fd);
 	}
-	notify_manager("READY=1\n");
+	if (manager >= 0) {
+		if (send(manager, ready, sizeof(ready) - 1, MSG_NOSIGNAL) < 0)
+			ksc_log(KSC_LOG_WARNING, "the service manager cannot be told: %s",
+				strerror(errno));
+		close(manager);
+	}
 }
 
 static const char *start_problem(int error)
@@ -201,7 +210,7 @@ static const char *start_problem(int error)
 static int serve(struct daemon *d, struct ev_loop *loop)
 {
 	ev_signal term, interrupt, hangup;
-	int rc;
+	int manager, rc;
 
 	ev_signal_init(&term, on_stop, SIGTERM);
 	ev_signal_init(&interrupt, on_stop, SIGINT);
@@ -217,16 +226,16 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 		ksc_log(KSC_LOG_ERROR, "cannot start: %s", start_problem(-rc));
 		return EXIT_FAILURE;
 	}
+	manager = open_manager();
 	rc = ksc_sandbox_drop(d->config);
-	if (!rc) {
-		/* Telling the service manager takes a socket, which is not for later. */
-		tell_ready(&d->options);
+	if (!rc)
 		rc = ksc_sandbox_seal();
-	}
 	if (rc) {
 		ksc_log(KSC_LOG_ERROR, "cannot be confined: %s", strerror(-rc));
 		return EXIT_FAILURE;
 	}
+	/* not before it is: who waits for that may let it alone from then on */
+	tell_ready(&d->options, manager);
 	ksc_log(KSC_LOG_INFO, "ready");
 	ev_run(loop, 0);
 	ksc_log(KSC_LOG_INFO, "stopped");
