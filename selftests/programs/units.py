@@ -4,6 +4,7 @@ enable"."""
 
 import os
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -13,6 +14,7 @@ from database import CLUSTER, VERSION, message
 from lone import need_bpf
 from world import CA, NAME, await_that, is_listening, secret, tls
 
+HERE = Path(__file__).resolve().parent
 REDIS = 6379
 POSTGRES = 5432
 DATABASE = f"postgresql@{VERSION}-main"
@@ -76,11 +78,11 @@ class Systemd:
             return True
         return stat.rpartition(")")[2].split()[0] == "Z"
 
-    def run(self, *argv, wanted=0):
+    def run(self, *argv, wanted=0, given=b""):
         """Run a command in the machine within; what it says."""
         done = subprocess.run(["nsenter", "-t", self.pid, "-p", "-m", "-C", "-r", "-w", "--",
                                *argv],
-                              check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              check=False, input=given, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)
         assert wanted in (done.returncode, None), \
             f"{argv}: status {done.returncode}: {done.stdout.decode(errors='replace')}"
@@ -193,6 +195,43 @@ def test_unit_environment(world):
         systemd.run("systemctl", "restart", DATABASE, wanted=1)
         assert not is_listening(POSTGRES)
         systemd.run("kschannelctl", "disable", DATABASE)
+
+
+HERE_CONF = b"""[Service]
+ExecStartPre=
+ExecStart=
+ExecStart=/usr/bin/kschanneld
+"""
+
+
+def test_unit_daemon(world):
+    """the daemon's own unit: confined before it is ready, told to load again, and stopped"""
+    unit = Path("/etc/systemd/system/kschanneld.service")
+    subprocess.run(["ksc-daemon", "stop"], check=True)
+    try:
+        with Systemd(world) as systemd:
+            shutil.copy(HERE / unit.name, unit)
+            # the module is loaded, and not where modprobe looks; nor is the daemon installed
+            systemd.run("mkdir", "-p", f"/run/systemd/system/{unit.name}.d")
+            systemd.run("tee", f"/run/systemd/system/{unit.name}.d/here.conf", given=HERE_CONF)
+            systemd.run("systemctl", "start", unit.name)
+            pid = systemd.run("systemctl", "show", "--property=MainPID", "--value", unit.name)
+            status = systemd.run("cat", f"/proc/{int(pid)}/status").decode()
+            assert re.search(r"^Seccomp:\s+2$", status, re.M), status
+            assert re.search(r"^CapPrm:\s+0+1000$", status, re.M), status
+            systemd.run("kschannelctl", "enable", "--way", "preload", "redis-server")
+            for again in ("start", "reload"):
+                systemd.run("systemctl", again, unit.name)
+                systemd.restart("redis-server", REDIS)
+                with world.wire(REDIS):
+                    redis_over_tls(world)
+            systemd.run("kschannelctl", "disable", "redis-server")
+            systemd.run("systemctl", "stop", "redis-server", unit.name)
+            said = systemd.run("systemctl", "show", "--property=Result", unit.name)
+            assert said == b"Result=success\n", said
+    finally:
+        unit.unlink(missing_ok=True)
+        subprocess.run(["ksc-daemon", "start"], check=True)
 
 
 def test_unit_without_library(world):
