@@ -20,6 +20,9 @@ cleanup()
 {
 	# shellcheck disable=SC2086
 	[ -z "$background" ] || kill $background 2>/dev/null || true
+	# one that was stopped has to go on to end
+	# shellcheck disable=SC2086
+	[ -z "$background" ] || kill -CONT $background 2>/dev/null || true
 	wait
 }
 
@@ -275,8 +278,6 @@ closed_by_now()
 	wait $client || true
 	closed
 	kschannelctl audit
-	# shellcheck disable=SC2086
-	kill -CONT $background || true
 }
 
 connected()
