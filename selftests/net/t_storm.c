@@ -340,6 +340,7 @@ static void *call_netlink(void *arg)
 /* CVE-2023-28466 and its kind: while data flow both ways, all that may be called is. */
 static void test_all_calls(void **state)
 {
+	uint64_t sockets = tnl_counter(KSC_A_STATS_SOCKETS);
 	struct caller callers[CALLERS + 1] = { 0 };
 	unsigned long calls = 0;
 	int fds[2];
@@ -364,6 +365,7 @@ static void test_all_calls(void **state)
 	print_message("# %lu calls in %ld ms\n", calls, (long)ms);
 	close(fds[0]);
 	close(fds[1]);
+	tnl_await_counter(KSC_A_STATS_SOCKETS, sockets);
 }
 
 /* What ends things, too. */
