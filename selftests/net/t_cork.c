@@ -79,8 +79,13 @@ static void test_full(void **state)
 	size_t sent;
 
 	assert_int_equal(t_shell("ip link set lo mtu 1500"), 0);
-	start(&w, *state);
-	sent = held_fill(&w);
+	for (;;) {
+		start(&w, *state);
+		sent = held_fill(&w);
+		if (sent)
+			break;
+		wire_close(&w);
+	}
 	held_set_tcp(&w, TCP_CORK, 0);
 	held_expect(&w, sent);
 	wire_close(&w);
