@@ -93,7 +93,7 @@ struct ctl_request {
 int ctl_request(const struct ctl_request *req);
 
 /*
- * audit.c, guard.c, list.c, policy.c, rekey.c, stats.c, run.c, unit.c: the commands;
+ * audit.c, guard.c, list.c, policy.c, preloaded.c, rekey.c, stats.c, run.c, unit.c: the commands;
  * argv[0] is what usage messages say
  */
 int ctl_audit(int argc, char **argv);

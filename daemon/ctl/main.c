@@ -32,7 +32,7 @@ static const char doc[] = "Look at protected sockets, and run programs with thei
 			  "  enable UNIT       the same for a service of systemd\n"
 			  "  disable UNIT      undo that\n"
 			  "  attach            the same for the cgroup that this runs in\n"
-			  "  preloaded         whether the library that does it is in place\n"
+			  "  preloaded [PID]   whether the library that does it is in place\n"
 			  "\n"
 			  "\"kschannelctl COMMAND --help\" tells the options of a command.";
 

@@ -2,7 +2,6 @@
 /* kschannelctl enable, disable, attach: services of systemd, with their connections protected. */
 #include <argp.h>
 #include <ctype.h>
-#include <dlfcn.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +19,6 @@
 #include "program.h"
 #include "run.h"
 #include "scope.h"
-#include "../preload/env.h"
 
 #define DROP_IN "kschannel.conf"
 #define SUFFIX ".service"
@@ -225,12 +223,17 @@ static void put_preload(FILE *file, const char *self)
 	fputc('\n', file);
 }
 
-/* Within all that the service is confined by, or the service does not start. */
+/*
+ * Within all that the service is confined by, and then in the service itself, which may have
+ * lost its environment: else it does not start. Without a main process there is no argument.
+ */
 static void put_check(FILE *file, const char *self)
 {
 	fputs("ExecStartPre=", file);
 	put_quoted(file, self);
-	fputs(" preloaded\n", file);
+	fputs(" preloaded\nExecStartPost=+", file);
+	put_quoted(file, self);
+	fputs(" preloaded $MAINPID\n", file);
 }
 
 /*
@@ -396,25 +399,6 @@ static error_t no_arguments(int key, char *arg, struct argp_state *state)
 	if (key == ARGP_KEY_ARG)
 		argp_error(state, "no argument is wanted: %s", arg);
 	return ARGP_ERR_UNKNOWN;
-}
-
-/**
- * ctl_preloaded() - the command "preloaded"
- * @argc: number of arguments
- * @argv: the arguments
- * Return: exit status
- */
-int ctl_preloaded(int argc, char **argv)
-{
-	static const struct argp argp = {
-		.parser = no_arguments,
-		.doc = "Tell whether the library is preloaded into this command.",
-	};
-
-	argp_parse(&argp, argc, argv, 0, NULL, NULL);
-	if (!dlsym(RTLD_DEFAULT, KSC_PRELOAD_MARK))
-		errx(EXIT_FAILURE, "%s is not preloaded", KSC_PRELOAD_NAME);
-	return EXIT_SUCCESS;
 }
 
 /**

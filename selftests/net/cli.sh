@@ -253,6 +253,7 @@ drop_ins()
 	kschannelctl enable $there --way preload web@1
 	grep -q '^Environment="LD_PRELOAD=/.*/libkschannel-preload.so"$' $file
 	fails grep -q attach $file
+	grep 'ExecStartPost=+".*/kschannelctl" preloaded \$MAINPID$' $file
 	[ "$(ls -A /tmp/units/*)" = kschannel.conf ]
 	# somebody else's stays
 	echo >/tmp/units/web@1.service.d/other.conf
@@ -271,6 +272,33 @@ drop_ins()
 	# no service is called that, and there is no systemd to ask
 	fails kschannelctl enable web
 	fails kschannelctl enable --way perhaps $there web
+}
+
+# Whether another process has the library; what it was started by says nothing.
+in_a_process()
+{
+	for port in 7013 7014; do
+		# the shell's child becomes the one and the other
+		set -- openssl s_server -WWW -accept $port -cert /etc/kschannel/server.pem \
+			-key /etc/kschannel/server.key
+		[ $port = 7014 ] || set -- kschannelctl run --quiet --way preload -- "$@"
+		background "$@"
+		await 10 listening $port
+		if [ $port = 7013 ]; then
+			kschannelctl preloaded $!
+		else
+			fails kschannelctl preloaded $! 2>/tmp/err
+			grep "^kschannelctl: process $!, .*/openssl: .* is not preloaded into it" /tmp/err
+		fi
+	done
+	for pid in 0 -1 x 1x "" 1.0 99999999999999999999; do
+		fails kschannelctl preloaded -- "$pid"
+	done
+	# one that is over makes no connections
+	true &
+	pid=$!
+	wait $pid
+	kschannelctl preloaded $pid
 }
 
 # One way that needs a BPF file system, and one that does not.
@@ -330,7 +358,7 @@ dd if=/dev/urandom of=$dir/file bs=65536 count=40 2>/dev/null
 
 # what can be done with a BPF file system is tested with one of its own
 umount /sys/fs/bpf 2>/dev/null || true
-plan 14
+plan 15
 run "httpd, fetched by curl" curl_fetches
 run "httpd, fetched by openssl s_client" s_client_fetches
 run "httpd, fetched by gnutls-cli" gnutls_cli_fetches
@@ -342,6 +370,7 @@ run "kschannelctl list" listed
 run "kschannelctl stats" counted
 run "programs that cannot be protected" refused_programs
 run "drop-ins of services" drop_ins
+run "into another process" in_a_process
 run "which way" ways
 run "httpd by a BPF program, fetched by curl" by_bpf
 run "never without protection" never_plain

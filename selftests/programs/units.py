@@ -174,15 +174,20 @@ def test_unit_database(world):
 
 
 def test_unit_environment(world):
-    """PostgreSQL's unit clears the environment: an audit tells, a file helps, or a guard"""
+    """PostgreSQL's unit clears the environment: it does not start, or a file helps"""
     environment = Path(CLUSTER) / "environment"
     before = environment.read_text(encoding="ascii")
     with Systemd(world) as systemd:
-        systemd.run("kschannelctl", "enable", "--way", "preload", DATABASE)
         systemd.restart(DATABASE, POSTGRES)
+        systemd.run("kschannelctl", "enable", "--way", "preload", DATABASE)
+        # until then it goes on as it was, and an audit tells
         with socket.create_connection((NAME, POSTGRES)):
             found = world.run(["kschannelctl", "audit"], wanted=1).decode()
             assert re.search(rf"^postgresql +require +accept +\S+:{POSTGRES} ", found, re.M), found
+        systemd.run("systemctl", "restart", DATABASE, wanted=1)
+        assert not is_listening(POSTGRES)
+        said = systemd.run("systemctl", "show", "--property=ExecStartPost", "--value", DATABASE)
+        assert b"preloaded $MAINPID" in said and b"status=1" in said, said
         environment.write_text(f"{before}LD_PRELOAD = '{LIBRARY}'\n", encoding="ascii")
         try:
             systemd.restart(DATABASE, POSTGRES)
