@@ -57,8 +57,11 @@ static void ksc_flow_v6(struct ksc_flow *f, const struct in6_addr *local,
 
 static void ksc_flow_owner(struct ksc_flow *f, const struct sock *sk, kuid_t uid, kgid_t gid)
 {
-	f->uid = __kuid_val(uid);
-	f->gid = __kgid_val(gid);
+	struct user_namespace *ns = sock_net(sk)->user_ns;
+
+	/* rules name owners as the namespace's administrator does; -1 is nobody's */
+	f->uid = from_kuid(ns, uid);
+	f->gid = from_kgid(ns, gid);
 	f->in_cgroup = ksc_policy_in_cgroup;
 	f->ptr = sk;
 }

@@ -135,8 +135,9 @@ wrong()
 	fails kschannelctl guard guarded
 	fails kschannelctl guard /not-there
 	fails kschannelctl guard /guarded /guarded
-	fails su user -s /bin/sh -c "kschannelctl guard /guarded"
-	fails su user -s /bin/sh -c "kschannelctl run --guard -- true"
+	h_as 1000 true
+	fails h_as 1000 kschannelctl guard /guarded
+	fails h_as 1000 kschannelctl run --guard -- true
 }
 
 plan 6

@@ -280,6 +280,41 @@ closed_by_now()
 	kschannelctl audit
 }
 
+# A rule names the owner as its namespace does: root there is somebody else outside.
+owned()
+{
+	: >/tmp/owner.bytes
+	chmod 666 /tmp/owner.bytes
+	cat >/tmp/owner.conf <<-'END'
+		[credential anonymous]
+		role = client
+		trust = /etc/kschannel/ca.pem
+		default = yes
+
+		[rule owner]
+		action = require
+		direction = connect
+		user = 0
+		remote-port = 7310
+		server-name = server.test
+	END
+	cat >/tmp/owner.sh <<-'END'
+		set -e
+		ip link set lo up
+		kschanneld --config /tmp/owner.conf &
+		until kschannelctl policy 2>/dev/null | grep -q owner; do usleep 20000; done
+		nc -l -p 7310 >/tmp/owner.bytes &
+		until ss -Hltn 'sport = :7310' | grep -q .; do usleep 20000; done
+		timeout 20 kschannelctl run --quiet --way preload -- \
+			sh -c 'echo in the clear | nc 127.0.0.1 7310' &
+		until [ -s /tmp/owner.bytes ]; do usleep 20000; done
+		kill $(jobs -p) 2>/dev/null || true
+	END
+	timeout 60 h_as 1000 -n sh /tmp/owner.sh
+	fails grep clear /tmp/owner.bytes
+	[ "$(head -c 1 /tmp/owner.bytes | od -An -tx1 | tr -d ' ')" = 16 ]
+}
+
 connected()
 {
 	ss -Htn state established "dport = :$1" | grep -q .
@@ -290,7 +325,7 @@ by_rule()
 	kschannelctl list --json | grep -q '"rule": *"fetch"'
 }
 
-plan 7
+plan 8
 run "kschannelctl policy" shown
 run "kschannelctl policy test" tried
 run "what cannot be asked" refused
@@ -298,6 +333,7 @@ run "mistakes in the file" mistaken
 run "one port of two" served
 run "kschannelctl audit" audited
 run "kschannelctl audit: what is closed" closed_by_now
+run "an owner of another user namespace" owned
 : | reload
 cp $before $conf
 rmdir /sys/fs/cgroup/policy-scope/below /sys/fs/cgroup/policy-scope
