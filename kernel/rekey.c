@@ -40,8 +40,9 @@ int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks)
 	bool request = ks->tx.update == KSC_UPDATE_BOTH;
 	int err = ksc_tx_key_update(sk, ks, request);
 
-	if (err == -ENOMEM)
-		return err;
+	/* what is before it could not go */
+	if (err == -ENOMEM || err == -EAGAIN)
+		return -ENOMEM;
 	if (err) {
 		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
 			 "KeyUpdate failed");
@@ -67,6 +68,9 @@ int ksc_rekey_try(struct sock *sk, struct ksc_sock *ks)
 
 	if (likely(!tx->update) || tx->closed || ks->phase != KSC_PHASE_ESTABLISHED ||
 	    sk->sk_shutdown & SEND_SHUTDOWN)
+		return 0;
+	/* a reader is no more to take it than the pump is */
+	if (!ksc_tx_may_resume(sk, ks))
 		return 0;
 	if (!tx->pending && sk_stream_memory_free(sk)) {
 		err = ksc_rekey_now(sk, ks);

@@ -449,7 +449,8 @@ bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks)
 {
 	return ksc_rx_has_plain(&ks->rx) &&
 	       (!ksc_rec_may_add(sk, &ks->rx) ||
-		(!ksc_rx_ready(sk, ks) && ksc_rx_stalled(sk, ks)));
+		(ks->phase == KSC_PHASE_ESTABLISHED && !ksc_rx_ready(sk, ks) &&
+		 ksc_rx_stalled(sk, ks)));
 }
 
 /**

@@ -216,11 +216,14 @@ static int ksc_set_alert(struct sock *sk, u8 alert)
 	/* RFC 8446 6.1; RFC 5246 7.2.2 */
 	warning = alert == KSC_ALERT_USER_CANCELED ||
 		  (alert == KSC_ALERT_NO_RENEGOTIATION && ks->version != KSC_VERSION_1_3);
-	if (warning)
+	if (warning) {
 		err = ksc_tx_alert(sk, ks, 1, alert);
-	else
+		if (err == -EIO)
+			err = ksc_tx_broken(sk, ks);
+	} else {
 		ksc_fail_alert(sk, ks, KSC_STATUS_CANCELLED, alert,
 			       "the application ended the connection by an alert");
+	}
 unlock:
 	release_sock(sk);
 	return err;

@@ -283,8 +283,9 @@ int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 le
 		sg_set_buf(src, p, assoclen);
 
 	err = ksc_cipher_seal(&tx->cipher, src ?: sg, sg, assoclen, inner);
+	/* a part may be encrypted: another try would use the nonce for something else */
 	if (err)
-		return err;
+		return -EIO;
 	ksc_tx_sealed(ks, len, type);
 	tx->len = 0;
 	tx->pending = true;
@@ -364,16 +365,20 @@ struct ksc_tx_lift {
 	struct socket *sock;
 };
 
-/* What TCP notes the want of room in, for a child that was not accepted yet */
-static struct socket_alloc ksc_tx_socket;
+/* What TCP notes the want of room in, and waits for no time on, for a child not yet accepted */
+static struct socket_alloc ksc_tx_socket = {
+	.socket.wq.wait = __WAIT_QUEUE_HEAD_INITIALIZER(ksc_tx_socket.socket.wq.wait),
+};
 
 static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 {
 	l->sndbuf = sk->sk_sndbuf;
 	l->lowat = tcp_sk(sk)->notsent_lowat;
 	l->sock = sk->sk_socket;
-	if (!l->sock)
+	if (!l->sock) {
 		sk_set_socket(sk, &ksc_tx_socket.socket);
+		rcu_assign_pointer(sk->sk_wq, &ksc_tx_socket.socket.wq);
+	}
 	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, U32_MAX);
 	/* nor can they wait for an acknowledgment, or for a cork */
@@ -383,7 +388,10 @@ static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 
 static void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l)
 {
-	sk_set_socket(sk, l->sock);
+	if (!l->sock) {
+		RCU_INIT_POINTER(sk->sk_wq, NULL);
+		sk_set_socket(sk, NULL);
+	}
 	tcp_sk(sk)->nonagle = l->nonagle;
 	WRITE_ONCE(sk->sk_sndbuf, l->sndbuf);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, l->lowat);
@@ -454,7 +462,9 @@ static int ksc_tx_large(struct sock *sk, struct ksc_sock *ks, u8 type,
 		ksc_tx_drop(&ks->tx);
 		return err;
 	}
-	return ksc_tx_push(sk, &ks->tx, 0);
+	err = ksc_tx_push(sk, &ks->tx, 0);
+	/* it is sealed, and goes when there is room */
+	return err == -EAGAIN ? 0 : err;
 }
 
 /* A small record of its own, behind everything that was written before */
@@ -534,7 +544,7 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
 		return 0;
 	err = ksc_tx_alert(sk, ks, 1, KSC_ALERT_CLOSE_NOTIFY);
 	ks->tx.closed = true;
-	return err;
+	return err == -EIO ? ksc_tx_broken(sk, ks) : err;
 }
 
 /**
@@ -660,7 +670,8 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 
 	if (!ksc_tx_held(sk, ks))
 		ksc_tx_finish(sk, ks);
-	if (tx->pending && !ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0))
+	if (tx->pending && !(sk->sk_socket ? ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0) :
+					     ksc_tx_flush(sk, ks)))
 		/* poll() reported no room while it was pending */
 		ksc_wake_writer(sk, ks);
 	ksc_rekey_try(sk, ks);
