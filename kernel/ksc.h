@@ -539,6 +539,7 @@ int ksc_inq(struct sock *sk);
 int ksc_outq(struct sock *sk, bool sent);
 
 /* poll.c */
+bool ksc_poll_settled(const struct sock *sk, const struct ksc_rx *rx);
 __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		      struct poll_table_struct *wait);
 

@@ -117,7 +117,7 @@ static bool ksc_ktls_poll_in(struct sock *sk, struct ksc_ktls *kt)
 		return false;
 	in = ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) >=
 	     (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN);
-	if (in) {
+	if (in || !ksc_poll_settled(sk, rx)) {
 		lock_sock(sk);
 		in = ksc_ktls_ready(sk, kt);
 		release_sock(sk);

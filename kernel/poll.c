@@ -7,6 +7,25 @@
 
 #include "ksc.h"
 
+/**
+ * ksc_poll_settled() - is it true that there is nothing to read?
+ * @sk: socket, found to have nothing decrypted and then no record
+ * @rx: its receiving half
+ *
+ * A reader that has taken a record off TCP's queue may not have decrypted it yet. Whoever
+ * looks then and goes to sleep would not be woken for what that reader leaves.
+ *
+ * Context: process. Return: true, or it has to be looked at with the lock.
+ */
+bool ksc_poll_settled(const struct sock *sk, const struct ksc_rx *rx)
+{
+	if (sock_owned_by_user_nocheck(sk))
+		return false;
+	/* pairs with release_sock(): who held the lock has added what it took */
+	smp_rmb();
+	return !ksc_rx_has_plain(rx) && !READ_ONCE(rx->closed);
+}
+
 /* Readable means application data, EOF or an error; control records are not */
 static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 {
@@ -23,7 +42,7 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
 			ksc_pump_kick(ks, 0);
 		if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
 			return true;
-		if (!ksc_rx_has_plain(rx))
+		if (!ksc_rx_has_plain(rx) && ksc_poll_settled(sk, rx))
 			return false;
 	}
 
