@@ -24,8 +24,30 @@
 #define FIN_WAIT1	4
 #define FIN_WAIT2	5
 #define LISTEN		10
-/* connecting and connected, half closed, and waiting for the application's close */
-#define STATES		(1U << 1 | 1U << 2 | 1U << 3 | 1U << FIN_WAIT1 | 1U << FIN_WAIT2 | 1U << 8)
+/* connected and connecting, half closed, and waiting for the application's close */
+#define STATES		(1U << 1 | 1U << 2 | 1U << FIN_WAIT1 | 1U << FIN_WAIT2 | 1U << 8)
+
+/**
+ * struct end - one end of a connection, comparable byte by byte
+ * @family: AF_INET for IPv4's in IPv6, too
+ * @port: in network order
+ * @host: the address, and zeros
+ */
+struct end {
+	uint16_t family;
+	in_port_t port;
+	uint8_t host[16];
+};
+
+/**
+ * struct ends - both
+ * @local: ours
+ * @peer: the other
+ */
+struct ends {
+	struct end local;
+	struct end peer;
+};
 
 /**
  * struct connection - a TCP socket
@@ -45,12 +67,14 @@ struct connection {
  * @n: how many
  * @listening: by port, whether somebody listens there
  * @inodes: search.h's tree of those that are protected
+ * @unaccepted: and of those of them that have no file yet, by their ends
  */
 struct audit {
 	struct connection *list;
 	size_t n;
 	bool listening[UINT16_MAX + 1];
 	void *inodes;
+	void *unaccepted;
 };
 
 /* ---- what TCP has ---- */
@@ -139,6 +163,46 @@ static int list_tcp(struct audit *audit)
 
 /* ---- what is protected ---- */
 
+static struct end end_of(const union ctl_address *addr)
+{
+	struct end end = { .family = addr->sa.sa_family };
+
+	if (end.family == AF_INET) {
+		end.port = addr->in.sin_port;
+		memcpy(end.host, &addr->in.sin_addr, sizeof(addr->in.sin_addr));
+	} else if (IN6_IS_ADDR_V4MAPPED(&addr->in6.sin6_addr)) {
+		end.family = AF_INET;
+		end.port = addr->in6.sin6_port;
+		memcpy(end.host, &addr->in6.sin6_addr.s6_addr[12], 4);
+	} else {
+		end.port = addr->in6.sin6_port;
+		memcpy(end.host, &addr->in6.sin6_addr, sizeof(end.host));
+	}
+	return end;
+}
+
+static struct end end_in(struct nlattr *attr)
+{
+	union ctl_address addr = { .sa.sa_family = AF_UNSPEC };
+
+	nla_memcpy(&addr, attr, sizeof(addr));
+	return end_of(&addr);
+}
+
+static int by_ends(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct ends));
+}
+
+static void add(void **tree, const void *key, size_t size,
+		int (*compare)(const void *a, const void *b))
+{
+	void *copy = memcpy(ctl_alloc(malloc(size)), key, size);
+
+	if (*(void **)ctl_alloc(tsearch(copy, tree, compare)) != copy)
+		free(copy);
+}
+
 static int by_number(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
@@ -151,15 +215,28 @@ static void on_protected(struct nlattr **tb, void *arg)
 	struct audit *audit = arg;
 	uint32_t phase = tb[KSC_A_SOCK_PHASE] ? nla_get_u32(tb[KSC_A_SOCK_PHASE]) :
 						KSC_PHASE_CLOSED;
-	uint64_t *inode;
+	uint64_t inode;
 
 	/* what was left to TCP, or has gone back to it, is in phase closed */
 	if (phase == KSC_PHASE_CLOSED || !tb[KSC_A_SOCK_INODE])
 		return;
-	inode = ctl_alloc(malloc(sizeof(*inode)));
-	*inode = nla_get_u64(tb[KSC_A_SOCK_INODE]);
-	if (*(uint64_t **)ctl_alloc(tsearch(inode, &audit->inodes, by_number)) != inode)
-		free(inode);
+	inode = nla_get_u64(tb[KSC_A_SOCK_INODE]);
+	if (inode) {
+		add(&audit->inodes, &inode, sizeof(inode), by_number);
+	} else if (tb[KSC_A_SOCK_LOCAL] && tb[KSC_A_SOCK_PEER]) {
+		const struct ends ends = { end_in(tb[KSC_A_SOCK_LOCAL]),
+					   end_in(tb[KSC_A_SOCK_PEER]) };
+
+		add(&audit->unaccepted, &ends, sizeof(ends), by_ends);
+	}
+}
+
+static bool is_protected(const struct audit *audit, const struct connection *c)
+{
+	const struct ends ends = { end_of(&c->flow.local), end_of(&c->flow.peer) };
+
+	return c->inode ? tfind(&c->inode, &audit->inodes, by_number) :
+			  tfind(&ends, &audit->unaccepted, by_ends);
 }
 
 static int list_protected(struct audit *audit)
@@ -167,6 +244,8 @@ static int list_protected(struct audit *audit)
 	static struct nla_policy policy[KSC_A_SOCK_MAX + 1] = {
 		[KSC_A_SOCK_INODE] = { .type = NLA_U64 },
 		[KSC_A_SOCK_PHASE] = { .type = NLA_U32 },
+		[KSC_A_SOCK_LOCAL] = { .minlen = sizeof(struct sockaddr_in) },
+		[KSC_A_SOCK_PEER] = { .minlen = sizeof(struct sockaddr_in) },
 	};
 	/* a dump that is read again adds nothing wrong */
 	const struct ctl_request req = {
@@ -246,8 +325,9 @@ static void add_object(struct json_object *array, const struct connection *c,
 {
 	struct json_object *object = ctl_alloc(json_object_new_object());
 	char *local = address_text(&c->flow.local), *peer = address_text(&c->flow.peer);
+	char *name = ctl_utf8(match->name);
 
-	json_object_object_add(object, "rule", json_object_new_string(match->name));
+	json_object_object_add(object, "rule", json_object_new_string(name));
 	json_object_object_add(object, "action",
 			       json_object_new_string(ctl_action_name(match->action)));
 	json_object_object_add(object, "direction", json_object_new_string(direction_name(c)));
@@ -256,6 +336,7 @@ static void add_object(struct json_object *array, const struct connection *c,
 	json_object_object_add(object, "uid", json_object_new_int64(c->flow.uid));
 	json_object_object_add(object, "inode", json_object_new_uint64(c->inode));
 	json_object_array_add(array, object);
+	free(name);
 	free(local);
 	free(peer);
 }
@@ -266,7 +347,7 @@ static int is_found(const struct audit *audit, struct connection *c, struct ctl_
 	const in_port_t port = c->flow.local.sa.sa_family == AF_INET ?
 			       c->flow.local.in.sin_port : c->flow.local.in6.sin6_port;
 
-	if (tfind(&c->inode, &audit->inodes, by_number))
+	if (is_protected(audit, c))
 		return 0;
 	/* nobody tells who began it: a port where somebody listens is a service's */
 	c->flow.direction = audit->listening[ntohs(port)] ? KSC_RULE_DIRECTION_ACCEPT :
@@ -324,11 +405,13 @@ int ctl_audit(int argc, char **argv)
 	struct audit *audit = ctl_alloc(calloc(1, sizeof(*audit)));
 	int ret = 2;
 
-	if (!list_tcp(audit) && !list_protected(audit)) {
+	/* before and after, as meanwhile some are accepted, and some close */
+	if (!list_protected(audit) && !list_tcp(audit) && !list_protected(audit)) {
 		find_cgroups(audit);
 		ret = report(audit, json);
 	}
 	tdestroy(audit->inodes, free);
+	tdestroy(audit->unaccepted, free);
 	free(audit->list);
 	free(audit);
 	return ret;

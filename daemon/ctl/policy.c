@@ -152,8 +152,10 @@ struct words {
 	char *text[ARRAY_SIZE(headings)];
 };
 
-static void to_words(struct nlattr **tb, struct words *w)
+/* A name is anybody's text: for a terminal, or for JSON */
+static void to_words(struct nlattr **tb, struct words *w, bool as_json)
 {
+	const char *name = tb[KSC_A_RULE_NAME] ? nla_get_string(tb[KSC_A_RULE_NAME]) : "?";
 	char *cgroup = NULL;
 	int len = 0;
 
@@ -161,7 +163,7 @@ static void to_words(struct nlattr **tb, struct words *w)
 	if (asprintf(&w->text[0], "%" PRIu32,
 		     tb[KSC_A_RULE_NUMBER] ? nla_get_u32(tb[KSC_A_RULE_NUMBER]) : 0) < 0)
 		w->text[0] = NULL;
-	w->text[1] = ctl_escape(tb[KSC_A_RULE_NAME] ? nla_get_string(tb[KSC_A_RULE_NAME]) : "?");
+	w->text[1] = as_json ? ctl_utf8(name) : ctl_escape(name);
 	w->text[2] = strdup(ctl_action_name(tb[KSC_A_RULE_ACTION] ?
 						  nla_get_u32(tb[KSC_A_RULE_ACTION]) : UINT32_MAX));
 	w->text[3] = strdup(direction_name(tb[KSC_A_RULE_DIRECTIONS]));
@@ -218,7 +220,7 @@ static void on_policy(struct nlattr **tb, void *arg)
 	policy->found = true;
 	if (rule[KSC_A_RULE_NUMBER])
 		policy->number = nla_get_u32(rule[KSC_A_RULE_NUMBER]);
-	to_words(rule, &w);
+	to_words(rule, &w, !policy->table);
 	add_words(policy, &w);
 }
 
@@ -307,8 +309,8 @@ static void on_passed(struct nlattr **tb, void *arg)
 	struct nlattr *rule[KSC_A_RULE_MAX + 1];
 	struct passed *passed = arg;
 	struct json_object *object;
+	char *why, *text;
 	const char *name;
-	char *why;
 
 	if (tb[KSC_A_POLICY_GENERATION])
 		passed->generation = nla_get_u64(tb[KSC_A_POLICY_GENERATION]);
@@ -325,7 +327,9 @@ static void on_passed(struct nlattr **tb, void *arg)
 		ctl_table_addf(passed->table, "passed over: %s", why ?: "?");
 	} else {
 		object = ctl_alloc(json_object_new_object());
-		json_object_object_add(object, "name", json_object_new_string(name));
+		text = ctl_utf8(name);
+		json_object_object_add(object, "name", json_object_new_string(text));
+		free(text);
 		json_object_object_add(object, "why", json_object_new_string(why ?: "?"));
 		json_object_array_add(passed->json, object);
 	}
