@@ -212,6 +212,8 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	ev_signal term, interrupt, hangup;
 	int manager, rc;
 
+	/* who wanted to be told that we are ready may be gone */
+	signal(SIGPIPE, SIG_IGN);
 	ev_signal_init(&term, on_stop, SIGTERM);
 	ev_signal_init(&interrupt, on_stop, SIGINT);
 	ev_signal_init(&hangup, on_reload, SIGHUP);

@@ -108,6 +108,10 @@ int ctl_disable(int argc, char **argv);
 int ctl_attach(int argc, char **argv);
 int ctl_preloaded(int argc, char **argv);
 
+/* What the drop-ins of services have said: less would only pass over the service. */
+#define CTL_CONDITION_FAILED 255
+#define CTL_CONDITION_DOC "Fail with 255, which for ExecCondition= of systemd is a failure"
+
 /* output.c */
 bool ctl_parse_output(int argc, char **argv, const char *doc);
 struct json_object;

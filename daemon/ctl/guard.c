@@ -170,15 +170,20 @@ int ctl_guard_remove(const char *cgroup)
 /**
  * struct guard_options - what the command line says
  * @remove: undo it
+ * @failure: the exit status then
  * @cgroup: directory, "" for that of the service that this is run for
  */
 struct guard_options {
 	bool remove;
+	int failure;
 	char cgroup[PATH_MAX];
 };
 
+enum { OPT_CONDITION = 256 };
+
 static const struct argp_option guard_options[] = {
 	{ "remove", 'r', NULL, 0, "Let them connect and listen again", 0 },
+	{ "condition", OPT_CONDITION, NULL, 0, CTL_CONDITION_DOC, 0 },
 	{ 0 },
 };
 
@@ -189,6 +194,9 @@ static error_t guard_parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'r':
 		opt->remove = true;
+		return 0;
+	case OPT_CONDITION:
+		opt->failure = CTL_CONDITION_FAILED;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (opt->cgroup[0])
@@ -216,19 +224,19 @@ int ctl_guard(int argc, char **argv)
 		       "listening in the cgroup CGROUP, as /system.slice/x.service, and those below "
 		       "it; without CGROUP, in the one that this runs in.",
 	};
-	struct guard_options opt = { 0 };
+	struct guard_options opt = { .failure = EXIT_FAILURE };
 	const char *cannot;
 	int error = 0;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &opt);
 	cannot = ctl_cannot_guard();
 	if (cannot)
-		errx(EXIT_FAILURE, "%s", cannot);
+		errx(opt.failure, "%s", cannot);
 	if (!opt.cgroup[0])
 		error = ctl_service_cgroup(opt.cgroup);
 	if (!error)
 		error = opt.remove ? ctl_guard_remove(opt.cgroup) : ctl_guard_add(opt.cgroup);
 	if (error)
-		errx(EXIT_FAILURE, "%s: %s", opt.cgroup, strerror(-error));
+		errx(opt.failure, "%s: %s", opt.cgroup, strerror(-error));
 	return EXIT_SUCCESS;
 }

@@ -42,7 +42,7 @@ struct unit_options {
 	char unit[MAX_UNIT + 1];
 };
 
-enum { OPT_WAY = 256, OPT_GUARD, OPT_DIRECTORY, OPT_NO_RELOAD };
+enum { OPT_WAY = 256, OPT_GUARD, OPT_DIRECTORY, OPT_NO_RELOAD, OPT_CONDITION };
 
 static const struct argp_option enable_options[] = {
 	{ "way", OPT_WAY, "auto|preload|bpf", 0,
@@ -242,9 +242,9 @@ static void put_check(FILE *file, const char *self)
  */
 static void put_bpf(FILE *file, const char *self, const char *command)
 {
-	fputs("ExecStartPre=+", file);
+	fputs("ExecCondition=+", file);
 	put_quoted(file, self);
-	fprintf(file, " %s\n", command);
+	fprintf(file, " %s --condition\n", command);
 }
 
 static void write_drop_in(FILE *file, const struct unit_options *opt)
@@ -394,11 +394,25 @@ int ctl_disable(int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
-static error_t no_arguments(int key, char *arg, struct argp_state *state)
+static const struct argp_option attach_options[] = {
+	{ "condition", OPT_CONDITION, NULL, 0, CTL_CONDITION_DOC, 0 },
+	{ 0 },
+};
+
+static error_t attach_parse(int key, char *arg, struct argp_state *state)
 {
-	if (key == ARGP_KEY_ARG)
+	int *failure = state->input;
+
+	switch (key) {
+	case OPT_CONDITION:
+		*failure = CTL_CONDITION_FAILED;
+		return 0;
+	case ARGP_KEY_ARG:
 		argp_error(state, "no argument is wanted: %s", arg);
-	return ARGP_ERR_UNKNOWN;
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
 }
 
 /**
@@ -410,22 +424,23 @@ static error_t no_arguments(int key, char *arg, struct argp_state *state)
 int ctl_attach(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.parser = no_arguments,
+		.options = attach_options,
+		.parser = attach_parse,
 		.doc = "Have the TCP connections of the cgroup that this runs in protected as the "
 		       "policy says, by a BPF program.",
 	};
 	const char *cannot = ctl_cannot_scope();
+	int error, failure = EXIT_FAILURE;
 	char cgroup[PATH_MAX];
 	uint64_t id;
-	int error;
 
-	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	argp_parse(&argp, argc, argv, 0, NULL, &failure);
 	if (cannot)
-		errx(EXIT_FAILURE, "%s", cannot);
+		errx(failure, "%s", cannot);
 	error = ctl_service_cgroup(cgroup);
 	if (!error)
 		error = ctl_scope_add(cgroup, IPPROTO_KSCHANNEL_POLICY, &id);
 	if (error)
-		errx(EXIT_FAILURE, "cannot attach the BPF program: %s", strerror(-error));
+		errx(failure, "cannot attach the BPF program: %s", strerror(-error));
 	return EXIT_SUCCESS;
 }

@@ -152,6 +152,31 @@ def test_unit_guarded(world):
         systemd.run("kschannelctl", "disable", "redis-server")
 
 
+EARLY = """[Service]
+ExecStartPre=/usr/bin/env -u LD_PRELOAD bash -c ': </dev/tcp/127.0.0.1/{port}'
+ExecStart=/bin/sleep 1000
+"""
+
+
+def test_unit_early(world):
+    """a guard is there before what a unit runs before its program"""
+    unit = Path("/etc/systemd/system/early.service")
+    with socket.create_server(("127.0.0.1", 0)) as server, Systemd(world) as systemd:
+        unit.write_text(EARLY.format(port=server.getsockname()[1]), encoding="ascii")
+        try:
+            systemd.run("systemctl", "daemon-reload")
+            systemd.run("systemctl", "start", "early")
+            systemd.run("kschannelctl", "enable", "--guard", "--way", "preload", "early")
+            systemd.run("systemctl", "restart", "early", wanted=1)
+            said = systemd.run("systemctl", "show", "--property=Result", "early")
+            assert said == b"Result=exit-code\n", said
+            systemd.run("kschannelctl", "disable", "early")
+            systemd.run("systemctl", "restart", "early")
+            systemd.run("systemctl", "stop", "early")
+        finally:
+            unit.unlink()
+
+
 def asked_by(peer):
     """The server of a database asks who it is that is there."""
     with peer, peer.makefile("rwb") as file:
