@@ -44,6 +44,8 @@ const char *ksc_policy_rule_name(const struct ksc_section *section)
 static void take_prefix(struct ksc_settings *file, const struct ksc_setting *s,
 			struct ksc_prefix *prefix)
 {
+	/* RFC 4291 2.5.5.2 */
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	char *slash = strchr(s->value, '/'), *end = NULL;
 	unsigned long len;
 	unsigned int bits, i;
@@ -73,6 +75,11 @@ static void take_prefix(struct ksc_settings *file, const struct ksc_setting *s,
 				     prefix->len);
 			return;
 		}
+	if (prefix->family == AF_INET6 && prefix->len >= 8 * sizeof(mapped) &&
+	    !memcmp(prefix->addr, mapped, sizeof(mapped)))
+		ksc_complain(file, s->line,
+			     "%s: IPv4 addresses are written as such, whatever the socket",
+			     s->name);
 	/* Every address is one; but not those of the other family. */
 }
 
@@ -131,9 +138,11 @@ static void take_cgroup(struct ksc_settings *file, const struct ksc_setting *s,
 {
 	char path[4096 + sizeof(CGROUP_ROOT)];
 	size_t len = strlen(s->value);
+	const bool up = strstr(s->value, "/../") ||
+			(len > 2 && !strcmp(s->value + len - 3, "/.."));
 	struct stat st;
 
-	if (s->value[0] != '/' || strstr(s->value, "/../") || strstr(s->value, "//")) {
+	if (s->value[0] != '/' || up || strstr(s->value, "//")) {
 		ksc_complain(file, s->line, "%s: \"%s\" is no path of a cgroup: /system.slice/...",
 			     s->name, s->value);
 		return;
@@ -255,6 +264,8 @@ static void check_demands(struct ksc_settings *file, const struct ksc_section *s
 {
 	const struct ksc_setting *verify = ksc_section_get(section, "verify");
 
+	if (rule->local.family && rule->remote.family && rule->local.family != rule->remote.family)
+		ksc_complain(file, section->line, "local and remote are not of one family");
 	if (rule->min_version && rule->max_version && rule->min_version > rule->max_version)
 		ksc_complain(file, section->line, "min-version is above max-version");
 	if (rule->server_name && !(rule->directions & KSC_RULE_DIRECTION_CONNECT))

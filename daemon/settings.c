@@ -23,12 +23,16 @@
  * struct reader - between inih and the file
  * @file: what is read goes here
  * @stream: the file
- * @line: number of the line last read
+ * @text: the line last read
+ * @room: how much that may hold
+ * @line: its number
  * @failed: out of memory
  */
 struct reader {
 	struct ksc_settings *file;
 	FILE *stream;
+	char *text;
+	size_t room;
 	unsigned int line;
 	bool failed;
 };
@@ -95,22 +99,20 @@ static void begin_section(struct reader *r, const char *text)
 static char *read_line(char *buf, int size, void *stream)
 {
 	struct reader *r = stream;
-	size_t len;
+	ssize_t len;
 	char *p;
 
-	if (r->failed || !fgets(buf, size, r->stream))
+	if (r->failed)
+		return NULL;
+	len = getline(&r->text, &r->room, r->stream);
+	if (len < 0)
 		return NULL;
 	r->line++;
-	len = strlen(buf);
-	if (len && buf[len - 1] != '\n' && !feof(r->stream)) {
+	if (len >= size || strlen(r->text) != (size_t)len) {
 		ksc_complain(r->file, r->line, "the line is too long or has a NUL in it");
-		do {
-			if (!fgets(buf, size, r->stream))
-				break;
-			len = strlen(buf);
-		} while (!len || buf[len - 1] != '\n');
-		buf[0] = '\0';
+		r->text[0] = '\0';
 	}
+	memcpy(buf, r->text, strlen(r->text) + 1);
 	for (p = buf; isspace((unsigned char)*p); p++)
 		;
 	if (*p == '[')
@@ -186,6 +188,7 @@ int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complai
 	if (ferror(r.stream))
 		ksc_complain(file, 0, "cannot be read");
 	fclose(r.stream);
+	free(r.text);
 	if (r.failed || rc == -2) {
 		ksc_complain(file, 0, "out of memory");
 		return -1;

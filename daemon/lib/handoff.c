@@ -79,7 +79,7 @@ static int receive_parcel(int sock, struct parcel *parcel)
 	union control control = { 0 };
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
+		.msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	ssize_t got = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	int fd = -1;

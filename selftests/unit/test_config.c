@@ -215,6 +215,16 @@ static void bad_lines(void **state)
 	assert_null(load_bytes("[daemon]\nuser = a\0b\n", 20, &complaints));
 	assert_non_null(strstr(complaints, "2: the line is too long or has a NUL"));
 	free(complaints);
+	/* what a crash has left, a line that begins so, and the last one */
+	assert_null(load_bytes("\0\0\0\0", 4, &complaints));
+	assert_non_null(strstr(complaints, "1: the line is too long or has a NUL"));
+	free(complaints);
+	assert_null(load_bytes("[daemon]\n\0user = root\n", 22, &complaints));
+	assert_non_null(strstr(complaints, "2: the line is too long or has a NUL"));
+	free(complaints);
+	assert_null(load_bytes("[daemon]\ndrain-time = 5\0zz", 27, &complaints));
+	assert_non_null(strstr(complaints, "2: the line is too long or has a NUL"));
+	free(complaints);
 }
 
 static void bad_settings(void **state)

@@ -75,7 +75,7 @@ static void everything(void **state)
 	struct ksc_config *config = good("[rule a b]\n"
 					 "direction = connect\n"
 					 "action = prefer\n"
-					 "local = 10.1.0.0/16\n"
+					 "local = ::1\n"
 					 "remote = 2001:db8::/33\n"
 					 "local-port = 7\n"
 					 "remote-port = 1024-65535\n"
@@ -88,6 +88,7 @@ static void everything(void **state)
 					 "max-version = 1.3\n"
 					 "peers = dns:*.test, uri:spiffe://a/*, email:x@y\n"
 					 "[rule last]\n"
+					 "local = 10.1.0.0/16\n"
 					 "action = never\n");
 	const struct ksc_rule *r = &config->rules->list[0];
 	static const uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8 };
@@ -98,9 +99,8 @@ static void everything(void **state)
 	assert_int_equal(r->line, 10);
 	assert_int_equal(r->directions, KSC_RULE_DIRECTION_CONNECT);
 	assert_int_equal(r->action, KSC_RULE_ACTION_PREFER);
-	assert_int_equal(r->local.family, AF_INET);
-	assert_int_equal(r->local.len, 16);
-	assert_memory_equal(r->local.addr, "\x0a\x01\0\0", 4);
+	assert_int_equal(r->local.family, AF_INET6);
+	assert_int_equal(r->local.len, 128);
 	assert_int_equal(r->remote.family, AF_INET6);
 	assert_int_equal(r->remote.len, 33);
 	assert_memory_equal(r->remote.addr, v6, 16);
@@ -121,6 +121,9 @@ static void everything(void **state)
 	assert_int_equal(r->verify, KSC_VERIFY_REQUIRE);
 	r = &config->rules->list[1];
 	assert_int_equal(r->directions, 3);
+	assert_int_equal(r->local.family, AF_INET);
+	assert_int_equal(r->local.len, 16);
+	assert_memory_equal(r->local.addr, "\x0a\x01\0\0", 4);
 	assert_int_equal(r->remote.family, AF_UNSPEC);
 	assert_int_equal(r->remote_port.max, 65535);
 	assert_int_equal(r->uid.max, UINT32_MAX);
@@ -139,6 +142,14 @@ static void bad_rules(void **state)
 	bad("[rule x]\naction = never\nlocal = 10.0.0.0/\n", 3, "no length");
 	bad("[rule x]\naction = never\nlocal = 10.0.0.1/31\n", 3, "beyond its prefix");
 	bad("[rule x]\naction = never\nremote = example.org\n", 3, "no address");
+	bad("[rule x]\naction = never\nremote = ::ffff:10.0.0.0/104\n", 3,
+	    "IPv4 addresses are written as such");
+	bad("[rule x]\naction = never\nremote = ::ffff:0:0/96\n", 3,
+	    "IPv4 addresses are written as such");
+	bad("[rule x]\naction = never\nlocal = 10.0.0.1\nremote = fd00::/8\n", 1,
+	    "not of one family");
+	bad("[rule x]\naction = never\ncgroup = /..\n", 3, "no path of a cgroup");
+	bad("[rule x]\naction = never\ncgroup = /a/..\n", 3, "no path of a cgroup");
 	bad("[rule x]\naction = never\nremote = ::/129\n", 3, "no length");
 	bad("[rule x]\naction = never\nlocal-port = 65536\n", 3, "no port");
 	bad("[rule x]\naction = never\nlocal-port = 9-8\n", 3, "\"9-8\" is no port");
