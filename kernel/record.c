@@ -63,9 +63,10 @@ void ksc_header_make(u8 p[KSC_HEADER_LEN], u8 type, u16 len)
  * ksc_header_check_handshake() - may this record be part of a handshake?
  * @h: its header
  *
- * The records may be in the clear or protected, and the version field of a
- * first ClientHello may be 0x0301 (RFC 8446 5.1); so only what no TLS peer can
- * send is refused.
+ * The records may be in the clear or protected. Of the version field only the
+ * major number tells TLS from other things: a server must accept any {3, XX} in
+ * a ClientHello's record (RFC 5246 E.1), and nothing goes by the field (RFC 8446
+ * 5.1). So only what no TLS peer can send is refused.
  *
  * Return: 0, or the alert to refuse it with.
  */
@@ -74,7 +75,7 @@ int ksc_header_check_handshake(const struct ksc_header *h)
 	if (h->type < KSC_CT_CHANGE_CIPHER_SPEC ||
 	    h->type > KSC_CT_APPLICATION_DATA)
 		return KSC_ALERT_UNEXPECTED_MESSAGE;
-	if (h->version >> 8 != 3 || h->version > KSC_VERSION_1_3)
+	if (h->version >> 8 != KSC_VERSION_1_2 >> 8)
 		return KSC_ALERT_PROTOCOL_VERSION;
 	if (h->len > KSC_MAX_PAYLOAD + KSC_MAX_EXPANSION_12)
 		return KSC_ALERT_RECORD_OVERFLOW;
@@ -89,6 +90,9 @@ int ksc_header_check_handshake(const struct ksc_header *h)
  * @h: its header
  * @version: the negotiated version
  * @overhead: explicit nonce and tag, in bytes
+ *
+ * Here the version field has one value that a peer can send, in either version
+ * (RFC 5246 6.2.1, RFC 8446 5.2), and it is authenticated.
  *
  * Return: 0, or the alert to refuse it with.
  */

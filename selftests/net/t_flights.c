@@ -166,6 +166,52 @@ static void test_fragments(void **state)
 }
 
 /**
+ * struct versions - record versions of a ClientHello
+ * @peer: the client
+ * @minor: minor numbers of the versions
+ */
+struct versions {
+	struct peer_conf peer;
+	uint8_t minor[5];
+};
+
+static enum relay_verdict set_version(struct relay *relay, struct relay_record *record)
+{
+	if (record->direction == RELAY_TO_SERVER && record->type == CRAFT_HANDSHAKE &&
+	    !record->index)
+		record->data[2] = *(const uint8_t *)relay->arg;
+	return RELAY_PASS;
+}
+
+/* RFC 5246 E.1, RFC 8446 5.1: a ClientHello's record may have any version {3, XX}. */
+static void test_versions(void **state)
+{
+	const struct versions *versions = *state;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr);
+
+	for (size_t i = 0; i < ARRAY_SIZE(versions->minor); i++) {
+		uint8_t minor = versions->minor[i];
+		struct relay relay = { .judge = set_version, .arg = &minor };
+		struct peer peer = { 0 };
+		int fd;
+
+		relay_start(&relay, &addr);
+		peer_connect(&peer, &versions->peer, &relay.addr, peer_echo);
+		fd = t_accept(listener);
+		t_send(fd, "any", 3);
+		t_expect(fd, "any");
+		assert_int_equal(t_info(fd).version, versions->peer.version);
+		SYS(shutdown(fd, SHUT_WR));
+		t_expect_eof(fd);
+		close(fd);
+		peer_join(&peer);
+		relay_join(&relay);
+	}
+	close(listener);
+}
+
+/**
  * struct farewell - an alert right after a peer's Finished
  * @peer: the peer
  * @alert: the alert
@@ -259,6 +305,12 @@ static void test_alert_after_finished(void **state)
 #define FLIGHT(name, lib, bytes)                                                                   \
 	FRAGMENTS(name, RELAY_TO_CLIENT, lib, 0x0303, SERVER_HELLO_DONE, bytes)
 
+#define VERSIONS(name, lib, ver)                                                                   \
+	T_CASE(name, test_versions, (&(struct versions){                                           \
+		.peer = { .library = (lib), .version = (ver) },                                    \
+		.minor = { 0, 4, 5, 0x7f, 0xff },                                                  \
+	}))
+
 #define FAREWELL(name, is_server, ver, bytes, what, err)                                           \
 	{                                                                                          \
 		name, test_alert_after_finished, NULL, NULL, &(struct farewell)                    \
@@ -279,6 +331,9 @@ int main(void)
 		HELLO("ClientHello in fragments, OpenSSL TLS 1.3", PEER_OPENSSL, 0x0304, 40),
 		HELLO("ClientHello in fragments, OpenSSL TLS 1.2", PEER_OPENSSL, 0x0303, 7),
 		HELLO("ClientHello in fragments, GnuTLS TLS 1.3", PEER_GNUTLS, 0x0304, 100),
+		VERSIONS("ClientHello of any record version, OpenSSL TLS 1.3", PEER_OPENSSL, 0x0304),
+		VERSIONS("ClientHello of any record version, OpenSSL TLS 1.2", PEER_OPENSSL, 0x0303),
+		VERSIONS("ClientHello of any record version, GnuTLS TLS 1.3", PEER_GNUTLS, 0x0304),
 		FLIGHT("messages in one record, OpenSSL", PEER_OPENSSL, 16384),
 		FLIGHT("messages in one record, GnuTLS", PEER_GNUTLS, 16384),
 		FLIGHT("messages over records, OpenSSL", PEER_OPENSSL, 101),
