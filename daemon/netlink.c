@@ -384,6 +384,19 @@ int ksc_netlink_register(struct ksc_netlink *nl)
 }
 
 /**
+ * ksc_netlink_drain() - take no new contexts any more
+ * @nl: the socket, registered
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_netlink_drain(struct ksc_netlink *nl)
+{
+	struct nl_msg *msg = ksc_netlink_message(nl, KSC_CMD_DRAIN, MESSAGE_REST);
+
+	return msg ? ksc_netlink_ask(nl, msg) : -ENOMEM;
+}
+
+/**
  * ksc_netlink_receive() - handle what has come
  * @nl: the socket
  *

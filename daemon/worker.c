@@ -335,7 +335,7 @@ static void on_context_new(void *ptr, const struct ksc_offer *offer)
 	enum ksc_status status;
 	char why[KSC_MAX_TEXT + 1];
 
-	/* The kernel offers it again to whoever comes after us. */
+	/* On its way when we told the kernel, which offers it to whoever comes after us. */
 	if (worker->draining)
 		return;
 	/* An offer made again starts again. */
@@ -534,6 +534,8 @@ int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config)
  */
 void ksc_worker_drain(struct ksc_worker *worker)
 {
+	int rc;
+
 	if (worker->draining)
 		return;
 	worker->draining = true;
@@ -544,6 +546,9 @@ void ksc_worker_drain(struct ksc_worker *worker)
 	ev_timer_init(&worker->drain, on_drained, worker->configs[0]->drain_ms / 1e3, 0);
 	worker->drain.data = worker;
 	ev_timer_start(worker->loop, &worker->drain);
+	rc = ksc_netlink_drain(worker->nl);
+	if (rc)
+		ksc_log(KSC_LOG_WARNING, "the kernel goes on offering: %s", strerror(-rc));
 }
 
 static void free_node(void *node)

@@ -77,6 +77,7 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 	ctx->id = atomic64_inc_return(&kn->next_context);
 	ctx->deadline = jiffies + msecs_to_jiffies(timeout);
 	INIT_DELAYED_WORK(&ctx->timer, ksc_context_timer);
+	INIT_LIST_HEAD(&ctx->turn.node);
 
 	ctx->owner = owner;
 	transport->get(owner);
@@ -115,24 +116,26 @@ struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id)
  * ksc_context_end() - the handshake is over, well or ill
  * @ctx: the context; the owner's reference goes
  *
- * The daemon is told to forget a session that it may still have.
+ * The next in the queue gets its place, and the daemon is told to forget a session
+ * that it may still have.
  *
  * Context: process, the owner's lock.
  */
 void ksc_context_end(struct ksc_context *ctx)
 {
-	u32 portid;
+	u32 daemon;
 
 	xa_erase_bh(&ctx->kn->contexts, ctx->id);
 	atomic_dec(&ctx->kn->nr_contexts);
 
 	spin_lock(&ctx->lock);
 	ctx->state = KSC_CTX_DEAD;
-	portid = ctx->portid;
+	daemon = ctx->daemon;
+	ksc_queue_leave(ctx);
 	spin_unlock(&ctx->lock);
 
-	if (portid)
-		ksc_netlink_gone(ctx->kn, portid, ctx->id);
+	if (daemon)
+		ksc_netlink_gone(ctx->kn, daemon, ctx->id);
 	if (cancel_delayed_work(&ctx->timer))
 		ksc_context_put(ctx);
 	ksc_context_put(ctx);
@@ -141,22 +144,22 @@ void ksc_context_end(struct ksc_context *ctx)
 /**
  * ksc_context_offer() - a token goes to the daemon now
  * @ctx: the context
- * @portid: the daemon's
+ * @daemon: its registration
  *
  * To be called before the message is sent, as the answer may come at once.
  *
  * Return: false if a step is in flight or the session is with another daemon.
  */
-bool ksc_context_offer(struct ksc_context *ctx, u32 portid)
+bool ksc_context_offer(struct ksc_context *ctx, u32 daemon)
 {
 	bool ok;
 
 	spin_lock(&ctx->lock);
 	ok = ctx->state == KSC_CTX_IDLE && !ctx->lost &&
-	     (!ctx->portid || ctx->portid == portid);
+	     (!ctx->daemon || ctx->daemon == daemon);
 	if (ok) {
 		ctx->state = KSC_CTX_OFFERED;
-		ctx->portid = portid;
+		ctx->daemon = daemon;
 	}
 	spin_unlock(&ctx->lock);
 	return ok;
@@ -164,22 +167,24 @@ bool ksc_context_offer(struct ksc_context *ctx, u32 portid)
 
 /**
  * ksc_context_unoffer() - the token could not be sent after all
- * @ctx: the context
+ * @ctx: the context; it waits where it stood
+ * @full: there was no room for it
  */
-void ksc_context_unoffer(struct ksc_context *ctx)
+void ksc_context_unoffer(struct ksc_context *ctx, bool full)
 {
 	spin_lock(&ctx->lock);
 	if (ctx->state == KSC_CTX_OFFERED)
 		ctx->state = KSC_CTX_IDLE;
 	if (!ctx->seq)
-		ctx->portid = 0;
+		ctx->daemon = 0;
+	ksc_queue_return(ctx, full);
 	spin_unlock(&ctx->lock);
 }
 
 /**
  * ksc_context_answer() - the daemon answers the offer under way
  * @ctx: the context
- * @portid: who says so
+ * @daemon: registration of who says so
  * @seq: which offer
  * @step: the answer; the context's from now on, if taken
  *
@@ -187,13 +192,13 @@ void ksc_context_unoffer(struct ksc_context *ctx)
  * not the offer under way; -EINVAL if it consumes more than was offered. The
  * caller keeps @step then.
  */
-int ksc_context_answer(struct ksc_context *ctx, u32 portid, u32 seq,
+int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq,
 		       struct ksc_step *step)
 {
 	int err = 0;
 
 	spin_lock(&ctx->lock);
-	if (ctx->portid != portid)
+	if (ctx->daemon != daemon)
 		err = -EPERM;
 	else if (ctx->state != KSC_CTX_OFFERED || ctx->seq != seq)
 		err = -ESTALE;
@@ -202,6 +207,7 @@ int ksc_context_answer(struct ksc_context *ctx, u32 portid, u32 seq,
 	if (!err) {
 		ctx->state = KSC_CTX_APPLYING;
 		ctx->step = step;
+		ksc_queue_leave(ctx);
 	}
 	spin_unlock(&ctx->lock);
 	if (!err)
@@ -259,68 +265,82 @@ void ksc_context_next(struct ksc_context *ctx)
  *
  * The daemon has let go of it: there is nothing to tell it when the context ends.
  *
- * Return: the daemon's port, 0 if it has gone.
+ * Return: the daemon's registration, 0 if it has gone.
  */
 u32 ksc_context_settled(struct ksc_context *ctx)
 {
-	u32 portid;
+	u32 daemon;
 
 	spin_lock(&ctx->lock);
-	portid = ctx->portid;
-	ctx->portid = 0;
+	daemon = ctx->daemon;
+	ctx->daemon = 0;
 	spin_unlock(&ctx->lock);
-	return portid;
+	return daemon;
+}
+
+/* Context: ksc_context.lock. The daemon won't answer; what it knew of it is lost */
+static void ksc_context_withdraw(struct ksc_context *ctx)
+{
+	ctx->daemon = 0;
+	if (ctx->state == KSC_CTX_OFFERED)
+		ctx->state = KSC_CTX_IDLE;
+	/* an answer to step 0 that is being applied has begun it */
+	if (ctx->seq || ctx->state == KSC_CTX_APPLYING)
+		ctx->lost = true;
+	ksc_queue_return(ctx, false);
 }
 
 /**
  * ksc_contexts_daemon_gone() - the daemon went away
  * @kn: namespace
- * @portid: the one that was registered
+ * @daemon: its registration
  *
  * A context of which no step was answered has lost nothing: it goes to the
- * next daemon. One whose session began is lost with it.
+ * next daemon. One whose session began is lost with it. Those that wait are told,
+ * too: they may have something better to do.
  *
  * Context: process.
  */
-void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 portid)
+void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 daemon)
 {
 	struct ksc_context *ctx;
 	unsigned long id;
 
 	rcu_read_lock();
 	xa_for_each(&kn->contexts, id, ctx) {
-		bool mine;
+		bool told;
 
 		spin_lock(&ctx->lock);
-		mine = ctx->portid == portid;
-		if (mine) {
-			ctx->portid = 0;
-			if (ctx->state == KSC_CTX_OFFERED)
-				ctx->state = KSC_CTX_IDLE;
-			/* an answer to step 0 that is being applied has begun it */
-			if (ctx->seq || ctx->state == KSC_CTX_APPLYING)
-				ctx->lost = true;
-		}
+		told = ctx->daemon == daemon;
+		if (told)
+			ksc_context_withdraw(ctx);
 		spin_unlock(&ctx->lock);
-		if (mine)
+		if (told || ksc_queue_waits(ctx))
 			ctx->transport->kick(ctx->owner);
 	}
 	rcu_read_unlock();
 }
 
 /**
- * ksc_contexts_kick() - a daemon came: whoever waits for one may go on
+ * ksc_contexts_unoffer_new() - the daemon takes no new contexts any more
  * @kn: namespace
+ * @daemon: its registration
+ *
+ * Those that it was offered and has not answered wait for the next.
  *
  * Context: process.
  */
-void ksc_contexts_kick(struct ksc_net *kn)
+void ksc_contexts_unoffer_new(struct ksc_net *kn, u32 daemon)
 {
 	struct ksc_context *ctx;
 	unsigned long id;
 
 	rcu_read_lock();
-	xa_for_each(&kn->contexts, id, ctx)
-		ctx->transport->kick(ctx->owner);
+	xa_for_each(&kn->contexts, id, ctx) {
+		spin_lock(&ctx->lock);
+		if (ctx->daemon == daemon && ctx->state == KSC_CTX_OFFERED && !ctx->seq)
+			ksc_context_withdraw(ctx);
+		spin_unlock(&ctx->lock);
+	}
 	rcu_read_unlock();
 }

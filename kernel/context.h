@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * context.c: the security context, a handshake in progress; and netlink.c's answers to
- * whether there is a daemon for it.
+ * context.c: the security context, a handshake in progress; and the daemon that there
+ * is for it.
  */
 #ifndef _KSC_CONTEXT_H
 #define _KSC_CONTEXT_H
@@ -11,6 +11,8 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "queue.h"
+
 struct ksc_blob;
 struct ksc_net;
 struct ksc_question;
@@ -19,9 +21,9 @@ struct sk_buff;
 
 /**
  * struct ksc_transport - how a context's tokens travel
- * @kick: there is news: a step came, the time is over, the daemon came or
- *	went or has room again. Called in any context, with no lock held that
- *	the owner would need; the owner looks at the context when it can.
+ * @kick: there is news: a step came, the time is over, its turn has come or
+ *	the daemon went. Called in any context, with locks held, none of them the
+ *	owner's; the owner looks at the context when it can.
  * @get: takes a reference on the owner
  * @put: drops it
  * @describe: tells the daemon who begins, and what it wants
@@ -49,14 +51,15 @@ enum ksc_context_state {
  * struct ksc_context - a security context: a handshake in progress
  * @ref: the owner's, the timer's, each user's
  * @rcu: looked up without a lock
- * @lock: @state, @lost, @expired, @portid, @step
+ * @lock: @state, @lost, @expired, @daemon, @step
  * @state: enum ksc_context_state
  * @lost: the daemon that had the session went away
  * @expired: the time is over
  * @role: enum ksc_role
  * @seq: number of the step under way
- * @portid: the daemon that has the session, 0 for none
+ * @daemon: registration of the daemon that has the session, 0 for none
  * @step: the answer to the offer, in state applying
+ * @turn: its place in the queue to the daemon
  * @offered: bytes of the token under way
  * @stuck: bytes that were offered and found too few
  * @total: bytes of handshake that came from the peer so far
@@ -79,14 +82,15 @@ enum ksc_context_state {
 struct ksc_context {
 	struct kref ref;
 	struct rcu_head rcu;
-	spinlock_t lock;	/* state, lost, expired, portid, step */
+	spinlock_t lock;	/* state, lost, expired, daemon, step */
 	u8 state;
 	bool lost;
 	bool expired;
 	u8 role;
 	u32 seq;
-	u32 portid;
+	u32 daemon;
 	struct ksc_step *step;
+	struct ksc_turn turn;
 	u32 offered;
 	u32 stuck;
 	u32 total;
@@ -119,16 +123,23 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id);
 void ksc_context_put(struct ksc_context *ctx);
 void ksc_context_end(struct ksc_context *ctx);
-bool ksc_context_offer(struct ksc_context *ctx, u32 portid);
-void ksc_context_unoffer(struct ksc_context *ctx);
-int ksc_context_answer(struct ksc_context *ctx, u32 portid, u32 seq,
+bool ksc_context_offer(struct ksc_context *ctx, u32 daemon);
+void ksc_context_unoffer(struct ksc_context *ctx, bool full);
+int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq,
 		       struct ksc_step *step);
 enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step);
 void ksc_context_next(struct ksc_context *ctx);
 u32 ksc_context_settled(struct ksc_context *ctx);
-void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 portid);
-void ksc_contexts_kick(struct ksc_net *kn);
+void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 daemon);
+void ksc_contexts_unoffer_new(struct ksc_net *kn, u32 daemon);
+
+/* daemon.c */
+u32 ksc_daemon(const struct ksc_net *kn);
+u32 ksc_daemon_is(struct ksc_net *kn, struct sk_buff *skb);
 bool ksc_daemon_present(struct ksc_net *kn);
 bool ksc_daemon_expected(struct ksc_net *kn);
+int ksc_daemon_send(struct ksc_net *kn, u32 daemon, struct sk_buff *msg);
+void ksc_daemon_closed(struct ksc_net *kn);
+void ksc_daemon_exit(struct ksc_net *kn);
 
 #endif /* _KSC_CONTEXT_H */

@@ -17,9 +17,6 @@
 #include "netlink-gen.h"
 #include "verify.h"
 
-/* How long until a full netlink queue is tried again */
-#define KSC_RETRY_DELAY		msecs_to_jiffies(5)
-
 static unsigned int ksc_max_contexts = 4096;
 module_param_named(max_contexts, ksc_max_contexts, uint, 0644);
 MODULE_PARM_DESC(max_contexts, "contexts that the applications of one user may have");
@@ -71,18 +68,15 @@ void ksc_handle_put(struct ksc_handle *h)
 }
 
 /* Have the work look soon */
-static void ksc_handle_queue(struct ksc_handle *h, unsigned long delay)
+static void ksc_handle_kick(void *owner)
 {
+	struct ksc_handle *h = owner;
+
 	/* may be called for one on its way out, under RCU */
 	if (!kref_get_unless_zero(&h->ref))
 		return;
-	if (mod_delayed_work(ksc_wq, &h->work, delay))
+	if (mod_delayed_work(ksc_wq, &h->work, 0))
 		ksc_handle_put(h);
-}
-
-static void ksc_handle_kick(void *owner)
-{
-	ksc_handle_queue(owner, 0);
 }
 
 static void ksc_handle_transport_get(void *owner)
@@ -317,14 +311,14 @@ static void ksc_handle_fail(struct ksc_handle *h, u32 status, const char *text)
 
 static void ksc_handle_apply(struct ksc_handle *h, struct ksc_step *step)
 {
-	u32 portid;
+	u32 daemon;
 
 	ksc_count(h->kn, KSC_CNT_STEPS);
 	h->ctx->total += step->consumed;
 	if (step->status == KSC_STATUS_OK) {
 		ksc_count(h->kn, KSC_CNT_HANDSHAKES_OK);
-		portid = ksc_context_settled(h->ctx);
-		h->daemon = step->tickets ? portid : 0;
+		daemon = ksc_context_settled(h->ctx);
+		h->daemon = step->tickets ? daemon : 0;
 		ksc_handle_settle(h, KSC_HANDLE_OK, step, true);
 	} else if (step->status <= KSC_STATUS_VERIFY_NEEDED) {
 		ksc_context_next(h->ctx);
@@ -347,14 +341,10 @@ static void ksc_handle_offer(struct ksc_handle *h)
 	switch (err) {
 	case 0:
 	case -EBUSY:
+	/* kicked when its turn comes */
+	case -EINPROGRESS:
 	/* the next daemon has it offered again */
 	case -EHOSTDOWN:
-		break;
-	case -EAGAIN:
-	case -ENOBUFS:
-	case -ENOMEM:
-		ksc_count(h->kn, KSC_CNT_OFFERS_DEFERRED);
-		ksc_handle_queue(h, KSC_RETRY_DELAY);
 		break;
 	default:
 		ksc_handle_fail(h, KSC_STATUS_INTERNAL_ERROR,

@@ -38,7 +38,7 @@ enum ksc_handle_state {
  * @told: the application has @step
  * @pick: it wants to be asked for a credential
  * @seq: number of the request that is under way
- * @daemon: port of a daemon that wants the session's tickets
+ * @daemon: registration of a daemon that wants the session's tickets
  * @token: bytes under way
  * @len: how many
  * @step: the last step's outcome, with its keys if that was ok
@@ -74,7 +74,7 @@ struct ksc_handle {
  * @role: enum ksc_role
  * @opt: what the application had asked for
  * @step: the last, with keys
- * @daemon: port of a daemon that wants tickets, or 0
+ * @daemon: registration of a daemon that wants tickets, or 0
  * @extra: bytes that come before those in TCP's queue
  * @extra_len: how many
  */

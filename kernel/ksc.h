@@ -12,6 +12,8 @@
  *			asks of a socket
  *   ksc_context.lock	the state of the one step in flight
  *   ksc_net.lock	which daemon is registered; the applications' contexts
+ *   ksc_queue.lock	the order in which contexts go to the daemon; owners are
+ *			kicked under it, which only queues their work
  */
 #ifndef _KSC_H
 #define _KSC_H
@@ -60,6 +62,7 @@ enum ksc_counter {
 	KSC_CNT_HANDSHAKES_FAILED,
 	KSC_CNT_HANDSHAKES_TIMED_OUT,
 	KSC_CNT_STEPS,
+	KSC_CNT_OFFERS,
 	KSC_CNT_OFFERS_DEFERRED,
 	KSC_CNT_TX_BYTES,
 	KSC_CNT_TX_RECORDS,
@@ -90,9 +93,12 @@ struct ksc_counters {
 /**
  * struct ksc_net - what belongs to a network namespace
  * @net: the namespace; it outlives every socket in it and so this
- * @lock: @portid, @had_daemon, @handles
- * @portid: netlink port of the registered daemon, 0 for none
+ * @lock: @daemon, @registration, @had_daemon, @handles
+ * @daemon: netlink socket of the registered daemon, referenced, or NULL
+ * @registration: number of its registration, 0 for none
+ * @last_registration: the last one's; none is used twice
  * @had_daemon: there has been one: a handshake without one waits for the next
+ * @queue: contexts that wait for the daemon
  * @contexts: struct ksc_context by id
  * @next_context: the last context's id; none is used twice
  * @handles: contexts that applications have, by their netlink socket's port
@@ -111,9 +117,12 @@ struct ksc_counters {
  */
 struct ksc_net {
 	struct net *net;
-	spinlock_t lock;	/* portid, had_daemon, handles */
-	u32 portid;
+	spinlock_t lock;	/* daemon, registration, had_daemon, handles */
+	struct sock *daemon;
+	u32 registration;
+	u32 last_registration;
 	bool had_daemon;
+	struct ksc_queue queue;
 	struct xarray contexts;
 	atomic64_t next_context;
 	DECLARE_HASHTABLE(handles, 8);
@@ -592,12 +601,12 @@ int ksc_netlink_put_caller(struct sk_buff *msg, const struct ksc_net *kn,
 			   const struct ksc_options *opt, kuid_t uid, kgid_t gid);
 int ksc_netlink_put_ends(struct sk_buff *msg, const struct sock *sk);
 int ksc_netlink_offer(struct ksc_context *ctx, u32 len);
-void ksc_netlink_gone(struct ksc_net *kn, u32 portid, u64 id);
-void ksc_netlink_ticket(struct ksc_net *kn, u32 portid, u64 id, const u8 *data,
+void ksc_netlink_gone(struct ksc_net *kn, u32 daemon, u64 id);
+void ksc_netlink_ticket(struct ksc_net *kn, u32 daemon, u64 id, const u8 *data,
 			u32 len);
 
 /* ticket.c */
-void ksc_tickets_new(struct ksc_sock *ks, u64 context, u32 portid);
+void ksc_tickets_new(struct ksc_sock *ks, u64 context, u32 daemon);
 void ksc_tickets_free(struct ksc_sock *ks);
 void ksc_ticket_begin(struct ksc_sock *ks, u32 body);
 void ksc_ticket_add(struct ksc_sock *ks, const u8 *p, u32 len);

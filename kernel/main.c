@@ -40,6 +40,7 @@ static int __net_init ksc_net_init(struct net *net)
 	 */
 	xa_init_flags(&kn->contexts, XA_FLAGS_LOCK_BH);
 	xa_init_flags(&kn->socks, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
+	ksc_queue_init(&kn->queue);
 	ksc_idle_init(kn);
 	kn->counters = alloc_percpu(struct ksc_counters);
 	return kn->counters ? 0 : -ENOMEM;
@@ -55,6 +56,8 @@ static void __net_exit ksc_net_exit(struct net *net)
 	/* every socket held the namespace, every context its socket */
 	WARN_ON_ONCE(!xa_empty(&kn->socks));
 	WARN_ON_ONCE(!xa_empty(&kn->contexts));
+	ksc_daemon_exit(kn);
+	ksc_queue_exit(&kn->queue);
 	/* no socket, no daemon: nobody looks at it */
 	ksc_policy_free(rcu_dereference_protected(kn->policy, true));
 	free_percpu(kn->counters);

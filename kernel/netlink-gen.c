@@ -178,7 +178,12 @@ static const struct nla_policy ksc_context_move_do_nl_policy[KSC_A_CONTEXT_FD + 
 	[KSC_A_CONTEXT_FD] = { .type = NLA_U32, },
 };
 
-const struct genl_ops ksc_nl_ops[16] = {
+/* request of KSC_CMD_DRAIN */
+static const struct nla_policy ksc_drain_do_nl_policy[2] = {
+	[1] = { .type = NLA_REJECT, },
+};
+
+const struct genl_ops ksc_nl_ops[17] = {
 	{
 		.cmd		= KSC_CMD_REGISTER,
 		.doit		= ksc_nl_register_doit,
@@ -281,5 +286,12 @@ const struct genl_ops ksc_nl_ops[16] = {
 		.doit		= ksc_nl_context_move_doit,
 		.policy		= ksc_context_move_do_nl_policy,
 		.maxattr	= ARRAY_SIZE(ksc_context_move_do_nl_policy) - 1,
+	},
+	{
+		.cmd		= KSC_CMD_DRAIN,
+		.doit		= ksc_nl_drain_doit,
+		.policy		= ksc_drain_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_drain_do_nl_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Generic netlink: the daemon's registration, offers to it and its answers,
- * and what kschannelctl asks. Spec: uapi/kschannel.yaml.
+ * Generic netlink: offers to the daemon and its answers, and what kschannelctl
+ * asks. Spec: uapi/kschannel.yaml.
  */
 #include <linux/module.h>
 #include <linux/netlink.h>
@@ -26,79 +26,15 @@ struct genl_family ksc_nl_family __ro_after_init = {
 	.resv_start_op	= KSC_CMD_REGISTER,
 };
 
-/* ---- the daemon ---- */
-
-static u32 ksc_daemon(struct ksc_net *kn)
-{
-	return READ_ONCE(kn->portid);
-}
-
-/**
- * ksc_daemon_present() - is a daemon registered?
- * @kn: namespace
- */
-bool ksc_daemon_present(struct ksc_net *kn)
-{
-	return ksc_daemon(kn);
-}
-
-/**
- * ksc_daemon_expected() - is waiting for a daemon worth while?
- * @kn: namespace
- *
- * Where there has been one it may be restarting; where there never was, a
- * handshake fails at once.
- */
-bool ksc_daemon_expected(struct ksc_net *kn)
-{
-	return READ_ONCE(kn->had_daemon);
-}
-
-/**
- * ksc_nl_register_doit() - KSC_CMD_REGISTER
- * @skb: request
- * @info: its attributes
- *
- * Context: process, CAP_NET_ADMIN was checked. Return: 0 or an errno.
- */
-int ksc_nl_register_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct ksc_net *kn = ksc_net(genl_info_net(info));
-	int err = 0;
-
-	spin_lock(&kn->lock);
-	if (kn->portid) {
-		err = -EBUSY;
-	} else {
-		WRITE_ONCE(kn->portid, info->snd_portid);
-		WRITE_ONCE(kn->had_daemon, true);
-	}
-	spin_unlock(&kn->lock);
-	if (err)
-		NL_SET_ERR_MSG(info->extack,
-			       "a daemon is registered in this network namespace");
-	else
-		ksc_contexts_kick(kn);
-	return err;
-}
-
 static int ksc_nl_notify(struct notifier_block *nb, unsigned long event, void *p)
 {
 	struct netlink_notify *n = p;
 	struct ksc_net *kn;
-	bool gone;
 
 	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
 	kn = ksc_net(n->net);
-	spin_lock(&kn->lock);
-	gone = kn->portid == n->portid;
-	if (gone)
-		WRITE_ONCE(kn->portid, 0);
-	spin_unlock(&kn->lock);
-	if (gone)
-		ksc_contexts_daemon_gone(kn, n->portid);
-	ksc_policy_gone(kn, n->portid);
+	ksc_daemon_closed(kn);
 	ksc_handles_gone(kn, n->portid);
 	return NOTIFY_DONE;
 }
@@ -195,23 +131,28 @@ static int ksc_put_new(struct sk_buff *msg, const struct ksc_context *ctx)
  * @ctx: the context; its state goes from idle to offered
  * @len: bytes of token, which the transport copies
  *
- * Context: process, the owner's lock. Return: 0; -EBUSY if a step is in flight;
- * -EHOSTDOWN if there is no daemon; -EAGAIN or -ENOBUFS if its queue is full.
+ * Context: process, the owner's lock. Return: 0; -EBUSY if a step is in flight.
+ * The owner is kicked when it is to be tried again with -EINPROGRESS, and with
+ * -EHOSTDOWN, if there is no daemon.
  */
 int ksc_netlink_offer(struct ksc_context *ctx, u32 len)
 {
-	u32 portid = ksc_daemon(ctx->kn);
 	struct sk_buff *msg;
 	struct nlattr *a;
+	u32 daemon;
 	void *hdr;
 	int err;
 
-	if (!portid)
-		return -EHOSTDOWN;
+	err = ksc_queue_enter(ctx, len);
+	if (err)
+		return err;
 	/* 1 KiB holds all that context-new has besides the token */
 	msg = genlmsg_new(nla_total_size(len) + 2048, GFP_KERNEL);
-	if (!msg)
-		return -ENOMEM;
+	if (!msg) {
+		ksc_count(ctx->kn, KSC_CNT_OFFERS_DEFERRED);
+		ksc_queue_return(ctx, true);
+		return -EINPROGRESS;
+	}
 	hdr = genlmsg_put(msg, 0, 0, &ksc_nl_family, 0,
 			  ctx->seq ? KSC_CMD_TOKEN : KSC_CMD_CONTEXT_NEW);
 	err = -EMSGSIZE;
@@ -233,18 +174,25 @@ int ksc_netlink_offer(struct ksc_context *ctx, u32 len)
 	}
 	genlmsg_end(msg, hdr);
 
+	daemon = ksc_daemon(ctx->kn);
 	err = -EBUSY;
-	if (!ksc_context_offer(ctx, portid))
+	if (!ksc_context_offer(ctx, daemon))
 		goto fail;
-	err = genlmsg_unicast(ctx->kn->net, msg, portid);
-	if (err) {
-		ksc_context_unoffer(ctx);
-		/* it has just gone; the notifier follows */
-		if (err == -ECONNREFUSED)
-			err = -EHOSTDOWN;
+	err = ksc_daemon_send(ctx->kn, daemon, msg);
+	if (!err) {
+		ksc_count(ctx->kn, KSC_CNT_OFFERS);
+		return 0;
 	}
+	if (err == -EAGAIN) {
+		ksc_count(ctx->kn, KSC_CNT_OFFERS_DEFERRED);
+		ksc_context_unoffer(ctx, true);
+		return -EINPROGRESS;
+	}
+	/* it has just gone; the notifier follows, or the next one's registration */
+	ksc_context_unoffer(ctx, false);
 	return err;
 fail:
+	ksc_queue_leave(ctx);
 	nlmsg_free(msg);
 	return err;
 }
@@ -252,12 +200,12 @@ fail:
 /**
  * ksc_netlink_gone() - tell the daemon that a context is no more
  * @kn: namespace
- * @portid: the daemon's
+ * @daemon: registration of the one that has it
  * @id: the context's
  *
  * Context: process. Best effort: the daemon drops sessions at their deadline.
  */
-void ksc_netlink_gone(struct ksc_net *kn, u32 portid, u64 id)
+void ksc_netlink_gone(struct ksc_net *kn, u32 daemon, u64 id)
 {
 	struct sk_buff *msg = genlmsg_new(nla_total_size_64bit(sizeof(id)),
 					  GFP_KERNEL);
@@ -271,27 +219,26 @@ void ksc_netlink_gone(struct ksc_net *kn, u32 portid, u64 id)
 		return;
 	}
 	genlmsg_end(msg, hdr);
-	genlmsg_unicast(kn->net, msg, portid);
+	ksc_daemon_send(kn, daemon, msg);
 }
 
 /**
  * ksc_netlink_ticket() - hand a ticket to the daemon that ran the handshake
  * @kn: namespace
- * @portid: the daemon's, as it was then
+ * @daemon: its registration
  * @id: the context's
  * @data: NewSessionTicket
  * @len: its bytes
  *
  * Context: process. Best effort: without it the next handshake is a full one.
  */
-void ksc_netlink_ticket(struct ksc_net *kn, u32 portid, u64 id, const u8 *data,
+void ksc_netlink_ticket(struct ksc_net *kn, u32 daemon, u64 id, const u8 *data,
 			u32 len)
 {
 	struct sk_buff *msg;
 	void *hdr;
 
-	/* the port may be another program's by now */
-	if (portid != ksc_daemon(kn))
+	if (daemon != ksc_daemon(kn))
 		return;
 	msg = genlmsg_new(nla_total_size_64bit(sizeof(id)) + nla_total_size(len),
 			  GFP_KERNEL);
@@ -304,7 +251,7 @@ void ksc_netlink_ticket(struct ksc_net *kn, u32 portid, u64 id, const u8 *data,
 		return;
 	}
 	genlmsg_end(msg, hdr);
-	genlmsg_unicast(kn->net, msg, portid);
+	ksc_daemon_send(kn, daemon, msg);
 }
 
 /**
@@ -319,11 +266,12 @@ void ksc_netlink_ticket(struct ksc_net *kn, u32 portid, u64 id, const u8 *data,
 int ksc_nl_step_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ksc_net *kn = ksc_net(genl_info_net(info));
+	u32 daemon = ksc_daemon_is(kn, skb);
 	struct ksc_context *ctx;
 	struct ksc_step *step;
 	int err;
 
-	if (info->snd_portid != ksc_daemon(kn)) {
+	if (!daemon) {
 		NL_SET_ERR_MSG(info->extack, "not the registered daemon's socket");
 		return -EPERM;
 	}
@@ -343,7 +291,7 @@ int ksc_nl_step_doit(struct sk_buff *skb, struct genl_info *info)
 		ksc_step_free(step);
 		return -ENOENT;
 	}
-	err = ksc_context_answer(ctx, info->snd_portid,
+	err = ksc_context_answer(ctx, daemon,
 				 nla_get_u32(info->attrs[KSC_A_CONTEXT_SEQ]), step);
 	if (err) {
 		if (err == -EPERM)
@@ -570,6 +518,7 @@ static const struct {
 	{ KSC_A_STATS_HANDSHAKES_FAILED,	KSC_CNT_HANDSHAKES_FAILED },
 	{ KSC_A_STATS_HANDSHAKES_TIMED_OUT,	KSC_CNT_HANDSHAKES_TIMED_OUT },
 	{ KSC_A_STATS_STEPS,			KSC_CNT_STEPS },
+	{ KSC_A_STATS_OFFERS,			KSC_CNT_OFFERS },
 	{ KSC_A_STATS_OFFERS_DEFERRED,		KSC_CNT_OFFERS_DEFERRED },
 	{ KSC_A_STATS_TX_BYTES,			KSC_CNT_TX_BYTES },
 	{ KSC_A_STATS_TX_RECORDS,		KSC_CNT_TX_RECORDS },
@@ -612,7 +561,11 @@ int ksc_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 	    nla_put_u64_64bit(msg, KSC_A_STATS_SOCKETS,
 			      atomic_read(&kn->nr_socks), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_STATS_CONTEXTS,
-			      atomic_read(&kn->nr_contexts), 0))
+			      atomic_read(&kn->nr_contexts), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_STATS_OFFERS_WAITING,
+			      READ_ONCE(kn->queue.nr_waiting), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_STATS_OFFERS_UNANSWERED,
+			      READ_ONCE(kn->queue.taken), 0))
 		goto full;
 	for (i = 0; i < ARRAY_SIZE(ksc_nl_counters); i++)
 		if (nla_put_u64_64bit(msg, ksc_nl_counters[i].attr,

@@ -58,7 +58,7 @@ int ksc_policy_put_name(struct sk_buff *msg, int attr, const struct ksc_sock *ks
 void ksc_policy_free(struct ksc_policy *policy);
 
 /* policy_cmd.c */
-void ksc_policy_gone(struct ksc_net *kn, u32 portid);
+void ksc_policy_gone(struct ksc_net *kn, u32 daemon);
 
 /* bypass.c */
 bool ksc_bypass(struct sock *sk, struct ksc_sock *ks, bool remove);

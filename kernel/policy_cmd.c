@@ -3,6 +3,7 @@
  * How a policy gets into the kernel, rule by rule, and what kschannelctl asks about it.
  * Nothing of a policy is seen by a connection before all of it is there.
  */
+#include <linux/ctype.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -15,7 +16,7 @@
 
 /**
  * struct ksc_policy_load - a policy that the daemon is loading
- * @portid: the daemon's
+ * @daemon: registration of the one that loads it
  * @generation: the policy's
  * @count: rules that there will be
  * @n: rules that there are
@@ -24,7 +25,7 @@
  * The namespace's; under ksc_net.load_lock.
  */
 struct ksc_policy_load {
-	u32 portid;
+	u32 daemon;
 	u64 generation;
 	u32 count;
 	u32 n;
@@ -40,41 +41,46 @@ static void ksc_load_drop(struct ksc_net *kn)
 }
 
 /**
- * ksc_policy_gone() - a netlink socket was closed
+ * ksc_policy_gone() - a daemon went away
  * @kn: namespace
- * @portid: the socket's
+ * @daemon: its registration
  *
  * Context: process.
  */
-void ksc_policy_gone(struct ksc_net *kn, u32 portid)
+void ksc_policy_gone(struct ksc_net *kn, u32 daemon)
 {
 	mutex_lock(&kn->load_lock);
-	if (kn->load && kn->load->portid == portid)
+	if (kn->load && kn->load->daemon == daemon)
 		ksc_load_drop(kn);
 	mutex_unlock(&kn->load_lock);
 }
 
 /* ---- loading ---- */
 
-static int ksc_load_allowed(const struct ksc_net *kn, const struct genl_info *info)
+/* Registration of the daemon whose message it is, or an errno */
+static s64 ksc_load_allowed(struct ksc_net *kn, struct sk_buff *skb, const struct genl_info *info)
 {
-	if (READ_ONCE(kn->portid) == info->snd_portid)
-		return 0;
+	u32 daemon = ksc_daemon_is(kn, skb);
+
+	if (daemon)
+		return daemon;
 	NL_SET_ERR_MSG(info->extack, "not the registered daemon's socket");
 	return -EPERM;
 }
 
-static int ksc_load_begun(const struct ksc_net *kn, const struct genl_info *info)
+static int ksc_load_begun(struct ksc_net *kn, struct sk_buff *skb, const struct genl_info *info)
 {
-	int err = ksc_load_allowed(kn, info);
+	s64 daemon = ksc_load_allowed(kn, skb, info);
 
-	if (err || (kn->load && kn->load->portid == info->snd_portid))
-		return err;
+	if (daemon < 0)
+		return daemon;
+	if (kn->load && kn->load->daemon == daemon)
+		return 0;
 	NL_SET_ERR_MSG(info->extack, "no policy was begun");
 	return -ENOENT;
 }
 
-static int ksc_load_begin(struct ksc_net *kn, u64 generation, u32 count, u32 portid)
+static int ksc_load_begin(struct ksc_net *kn, u64 generation, u32 count, u32 daemon)
 {
 	struct ksc_policy_load *load = kzalloc(sizeof(*load), GFP_KERNEL_ACCOUNT);
 
@@ -86,7 +92,7 @@ static int ksc_load_begin(struct ksc_net *kn, u64 generation, u32 count, u32 por
 		kfree(load);
 		return -ENOMEM;
 	}
-	load->portid = portid;
+	load->daemon = daemon;
 	load->generation = generation;
 	load->count = count;
 	ksc_load_drop(kn);
@@ -106,6 +112,7 @@ int ksc_nl_policy_begin_doit(struct sk_buff *skb, struct genl_info *info)
 	struct ksc_net *kn = ksc_net(genl_info_net(info));
 	struct nlattr **a = info->attrs;
 	u64 generation;
+	s64 daemon;
 	u32 count;
 	int err;
 
@@ -126,8 +133,8 @@ int ksc_nl_policy_begin_doit(struct sk_buff *skb, struct genl_info *info)
 		return -E2BIG;
 	}
 	mutex_lock(&kn->load_lock);
-	err = ksc_load_allowed(kn, info) ?:
-	      ksc_load_begin(kn, generation, count, info->snd_portid);
+	daemon = ksc_load_allowed(kn, skb, info);
+	err = daemon < 0 ? daemon : ksc_load_begin(kn, generation, count, daemon);
 	mutex_unlock(&kn->load_lock);
 	return err;
 }
@@ -154,6 +161,15 @@ static u32 ksc_rule_id(const struct nlattr *a, u32 otherwise)
 	return a ? nla_get_u32(a) : otherwise;
 }
 
+/* Names come to the host's kernel log, whoever loads the policy */
+static bool ksc_rule_printable(const char *name)
+{
+	for (; *name; name++)
+		if (iscntrl(*name))
+			return false;
+	return true;
+}
+
 static int ksc_rule_parse(struct ksc_rule *r, const struct nlattr *nest,
 			  struct netlink_ext_ack *extack)
 {
@@ -170,6 +186,11 @@ static int ksc_rule_parse(struct ksc_rule *r, const struct nlattr *nest,
 	}
 	if (tb[KSC_A_RULE_NAME])
 		nla_strscpy(r->name, tb[KSC_A_RULE_NAME], sizeof(r->name));
+	if (!ksc_rule_printable(r->name)) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[KSC_A_RULE_NAME],
+				    "a rule's name has no control characters");
+		return -EINVAL;
+	}
 	r->action = nla_get_u32(tb[KSC_A_RULE_ACTION]);
 	r->directions = ksc_rule_id(tb[KSC_A_RULE_DIRECTIONS],
 				    KSC_RULE_DIRECTIONS);
@@ -226,7 +247,7 @@ int ksc_nl_policy_add_doit(struct sk_buff *skb, struct genl_info *info)
 	int err;
 
 	mutex_lock(&kn->load_lock);
-	err = ksc_load_begun(kn, info) ?: ksc_load_add(kn->load, info);
+	err = ksc_load_begun(kn, skb, info) ?: ksc_load_add(kn->load, info);
 	mutex_unlock(&kn->load_lock);
 	return err;
 }
@@ -267,7 +288,7 @@ int ksc_nl_policy_commit_doit(struct sk_buff *skb, struct genl_info *info)
 	int err;
 
 	mutex_lock(&kn->load_lock);
-	err = ksc_load_begun(kn, info);
+	err = ksc_load_begun(kn, skb, info);
 	if (!err && kn->load->n != kn->load->count) {
 		NL_SET_ERR_MSG(info->extack, "fewer rules than the count says");
 		err = -EINVAL;

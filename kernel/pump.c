@@ -15,8 +15,6 @@
 #include "ksc.h"
 #include "verify.h"
 
-/* How long until a full netlink queue is tried again */
-#define KSC_RETRY_DELAY		msecs_to_jiffies(5)
 /* How long a full receive buffer is waited for; TCP's first probe comes sooner */
 #define KSC_STUCK_DELAY		msecs_to_jiffies(500)
 
@@ -158,6 +156,12 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 			       KSC_STATUS_PROTOCOL_ERROR, err, why);
 		return;
 	}
+	/* what it needs to come to its end can't come */
+	if (ks->role == KSC_ROLE_SERVER && !ctx->seq && sk->sk_shutdown & RCV_SHUTDOWN) {
+		ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE,
+			 "the peer closed the connection during the handshake");
+		return;
+	}
 	/* the client begins without a token, and so goes a verdict; all else waits for more */
 	if (len <= ctx->stuck && !ctx->verdict && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
 		if (sk->sk_shutdown & RCV_SHUTDOWN)
@@ -182,6 +186,8 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 	switch (err) {
 	case 0:
 	case -EBUSY:
+	/* kicked when its turn comes */
+	case -EINPROGRESS:
 		break;
 	case -EHOSTDOWN:
 		/* none yet: wait for one if there is reason to */
@@ -190,12 +196,6 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 		else if (!ksc_daemon_expected(ks->kn))
 			ksc_fail(sk, ks, KSC_STATUS_NO_DAEMON, 0,
 				 KSC_DIRECTION_NONE, NULL);
-		break;
-	case -EAGAIN:
-	case -ENOBUFS:
-	case -ENOMEM:
-		ksc_count(ks->kn, KSC_CNT_OFFERS_DEFERRED);
-		ksc_pump_kick(ks, KSC_RETRY_DELAY);
 		break;
 	default:
 		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
@@ -242,7 +242,7 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 			   struct ksc_step *step)
 {
 	struct ksc_context *ctx = ks->context;
-	u32 portid;
+	u32 daemon;
 	int err;
 
 	ksc_count(ks->kn, KSC_CNT_STEPS);
@@ -278,10 +278,10 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 		}
 		ks->session = step->session;
 		step->session = NULL;
-		portid = ksc_context_settled(ctx);
+		daemon = ksc_context_settled(ctx);
 		/* or it keeps the session, until we say that it may go */
-		if (step->tickets && portid)
-			ksc_tickets_new(ks, ctx->id, portid);
+		if (step->tickets && daemon)
+			ksc_tickets_new(ks, ctx->id, daemon);
 		ksc_established(sk, ks);
 		return;
 	case KSC_STATUS_INCOMPLETE_MESSAGE:
@@ -361,6 +361,18 @@ void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 	ksc_pump_handshake(sk, ks);
 }
 
+/* Who can't make an offer now leaves its turn to the next */
+static void ksc_pump_yield(struct ksc_sock *ks)
+{
+	struct ksc_context *ctx;
+
+	rcu_read_lock();
+	ctx = READ_ONCE(ks->context);
+	if (ctx)
+		ksc_queue_yield(ctx);
+	rcu_read_unlock();
+}
+
 static void ksc_pump_work(struct work_struct *work)
 {
 	struct ksc_sock *ks = container_of(to_delayed_work(work),
@@ -373,6 +385,7 @@ static void ksc_pump_work(struct work_struct *work)
 		ksc_release_work(ks);
 	} else if (sock_owned_by_user_nocheck(sk)) {
 		/* whoever owns it may sleep: that must not hold up other sockets */
+		ksc_pump_yield(ks);
 		ksc_pump_kick(ks, 1);
 	} else if (ksc_gate_enter(sk, &gate)) {
 		lock_sock(sk);

@@ -16,7 +16,7 @@
 /**
  * struct ksc_tickets - what a client does with the tickets that come
  * @context: the handshake's number, by which the daemon knows the session
- * @portid: the daemon's
+ * @daemon: its registration
  * @left: how many more go up
  * @len: bytes of the message under way
  * @have: how many of them have come
@@ -26,7 +26,7 @@
  */
 struct ksc_tickets {
 	u64 context;
-	u32 portid;
+	u32 daemon;
 	u8 left;
 	u32 len;
 	u32 have;
@@ -37,21 +37,21 @@ struct ksc_tickets {
  * ksc_tickets_new() - the daemon is interested in tickets
  * @ks: client's state
  * @context: number of its handshake
- * @portid: the daemon's
+ * @daemon: its registration
  *
  * Context: process, the socket's lock. Want of memory is no failure: the daemon
  * is told that there won't be any.
  */
-void ksc_tickets_new(struct ksc_sock *ks, u64 context, u32 portid)
+void ksc_tickets_new(struct ksc_sock *ks, u64 context, u32 daemon)
 {
 	struct ksc_tickets *t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
 
 	if (!t) {
-		ksc_netlink_gone(ks->kn, portid, context);
+		ksc_netlink_gone(ks->kn, daemon, context);
 		return;
 	}
 	t->context = context;
-	t->portid = portid;
+	t->daemon = daemon;
 	t->left = KSC_TICKETS;
 	ks->tickets = t;
 }
@@ -69,7 +69,7 @@ void ksc_tickets_free(struct ksc_sock *ks)
 	if (!t)
 		return;
 	ks->tickets = NULL;
-	ksc_netlink_gone(ks->kn, t->portid, t->context);
+	ksc_netlink_gone(ks->kn, t->daemon, t->context);
 	kfree_sensitive(t->data);
 	kfree(t);
 }
@@ -120,7 +120,7 @@ void ksc_ticket_add(struct ksc_sock *ks, const u8 *p, u32 len)
 	t->have += len;
 	if (t->have < t->len)
 		return;
-	ksc_netlink_ticket(ks->kn, t->portid, t->context, t->data, t->len);
+	ksc_netlink_ticket(ks->kn, t->daemon, t->context, t->data, t->len);
 	kfree_sensitive(t->data);
 	t->data = NULL;
 	if (!--t->left)

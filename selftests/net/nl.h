@@ -11,7 +11,7 @@
 
 /* More than a request with the largest token takes. */
 #define TNL_MSG_MAX 131072
-#define TNL_QUEUE_MAX 16
+#define TNL_QUEUE_MAX 128
 
 /**
  * typedef tnl_reply_fn - takes a message of a reply

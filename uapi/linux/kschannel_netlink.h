@@ -521,8 +521,8 @@ enum ksc_a_sock {
  * @KSC_A_STATS_HANDSHAKES_FAILED: (u64)
  * @KSC_A_STATS_HANDSHAKES_TIMED_OUT: (u64) Counted in handshakes-failed too.
  * @KSC_A_STATS_STEPS: (u64) Steps answered by the daemon.
- * @KSC_A_STATS_OFFERS_DEFERRED: (u64) Offers put off, the daemon's queue being
- *   full.
+ * @KSC_A_STATS_OFFERS_DEFERRED: (u64) Offers put off, the daemon's socket
+ *   having no room.
  * @KSC_A_STATS_TX_BYTES: (u64)
  * @KSC_A_STATS_TX_RECORDS: (u64)
  * @KSC_A_STATS_RX_BYTES: (u64)
@@ -543,6 +543,11 @@ enum ksc_a_sock {
  *   would rather have protected.
  * @KSC_A_STATS_POLICY_REFUSED: (u64) Connections refused, there being no policy
  *   loaded to go by.
+ * @KSC_A_STATS_OFFERS: (u64) Offers made to the daemon.
+ * @KSC_A_STATS_OFFERS_WAITING: (u64) Contexts that wait for their turn to be
+ *   offered.
+ * @KSC_A_STATS_OFFERS_UNANSWERED: (u64) Contexts whose turn it is, or whose
+ *   offer the daemon has not answered.
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -568,6 +573,9 @@ enum ksc_a_stats {
 	KSC_A_STATS_POLICY_PLAIN,
 	KSC_A_STATS_POLICY_FALLBACKS,
 	KSC_A_STATS_POLICY_REFUSED,
+	KSC_A_STATS_OFFERS,
+	KSC_A_STATS_OFFERS_WAITING,
+	KSC_A_STATS_OFFERS_UNANSWERED,
 
 	/* private: */
 	__KSC_A_STATS_CNT,
@@ -737,6 +745,9 @@ enum ksc_a_policy {
  *   for what is no netlink socket of this network namespace; EPERM when it is
  *   not that socket's, ESTALE when it was deleted, ENOENT when there never was
  *   one.
+ * @KSC_CMD_DRAIN: The daemon takes no new contexts any more; those that it has
+ *   not answered wait for the next. Those under way still come to it. EPERM
+ *   from any other socket than the registered one.
  */
 enum ksc_cmd {
 	KSC_CMD_REGISTER = 1,
@@ -760,6 +771,7 @@ enum ksc_cmd {
 	KSC_CMD_POLICY_TEST,
 	KSC_CMD_CONTEXT_EXPORT,
 	KSC_CMD_CONTEXT_MOVE,
+	KSC_CMD_DRAIN,
 
 	/* private: */
 	__KSC_CMD_CNT,

@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Contexts that wait for the daemon, and their turn; in a namespace with a daemon of the test's. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/bpf_common.h>
+#include <linux/filter.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "nl.h"
+#include "own.h"
+
+/* The kernel's own: offers that may be unanswered. */
+#define WINDOW 32
+/* A record that might be the beginning of a ClientHello. */
+#define HELLO "\x16\x03\x01\x00\x04\x01\x00\x00\x00"
+#define HELLO_LEN 9
+
+static struct tnl_conn nl;
+
+static void become_daemon(void)
+{
+	assert_true(tnl_open(&nl));
+	assert_int_equal(tnl_register(&nl), 0);
+}
+
+static int setup(void **state)
+{
+	const struct rlimit limit = { .rlim_cur = 20000, .rlim_max = 20000 };
+
+	(void)state;
+	own_namespace();
+	SYS(setrlimit(RLIMIT_NOFILE, &limit));
+	become_daemon();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	tnl_close(&nl);
+	return 0;
+}
+
+/**
+ * struct server - a protected socket that was accepted, and who has sent it a ClientHello
+ * @fd: the protected one
+ * @peer: its client
+ * @port: the client's, as the daemon is told
+ */
+struct server {
+	int fd;
+	int peer;
+	in_port_t port;
+};
+
+static void begin_server(int listener, const struct t_addr *addr, struct server *s)
+{
+	struct sockaddr_in in;
+	socklen_t len = sizeof(in);
+
+	s->peer = t_connect(addr, NULL);
+	t_send(s->peer, HELLO, HELLO_LEN);
+	s->fd = t_accept(listener);
+	SYS(getsockname(s->peer, (struct sockaddr *)&in, &len));
+	s->port = in.sin_port;
+}
+
+static void end_server(const struct server *s)
+{
+	close(s->fd);
+	if (s->peer >= 0)
+		close(s->peer);
+}
+
+static in_port_t peer_port(const struct tnl_event *event)
+{
+	struct sockaddr_in in;
+
+	assert_non_null(event->attrs[KSC_A_CONTEXT_PEER]);
+	memcpy(&in, nla_data(event->attrs[KSC_A_CONTEXT_PEER]), sizeof(in));
+	return in.sin_port;
+}
+
+static void answer(struct tnl_event *event, uint32_t status)
+{
+	if (tnl_do(&nl, tnl_step(&nl, event, status)))
+		fail_msg("step: %s (%s)", strerror(-nl.error), nl.text);
+	tnl_free_event(event);
+}
+
+/* The next offer, whatever became of others meanwhile. */
+static void next_offer(struct tnl_event *event, int cmd)
+{
+	for (;;) {
+		assert_true(tnl_next_event(&nl, event));
+		if (event->cmd != KSC_CMD_CONTEXT_DEL)
+			break;
+		tnl_free_event(event);
+	}
+	assert_int_equal(event->cmd, cmd);
+}
+
+static void await_offers(uint64_t made, uint64_t waiting)
+{
+	tnl_await_counter(KSC_A_STATS_OFFERS, made);
+	tnl_await_counter(KSC_A_STATS_OFFERS_WAITING, waiting);
+}
+
+/* They are offered as they came, and there are never more unanswered than may be. */
+static void test_order(void **state)
+{
+	enum { MANY = 3 * WINDOW };
+	struct server servers[MANY];
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr);
+
+	(void)state;
+	for (unsigned int i = 0; i < MANY; i++) {
+		begin_server(listener, &addr, &servers[i]);
+		await_offers(i < WINDOW ? i + 1 : WINDOW, i < WINDOW ? 0 : i + 1 - WINDOW);
+	}
+	for (unsigned int i = 0; i < MANY; i++) {
+		assert_int_equal(tnl_counter(KSC_A_STATS_OFFERS_UNANSWERED),
+				 MANY - i < WINDOW ? MANY - i : WINDOW);
+		next_offer(&event, KSC_CMD_CONTEXT_NEW);
+		assert_int_equal(peer_port(&event), servers[i].port);
+		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+		/* one for one */
+		if (i + WINDOW < MANY)
+			await_offers(i + 1 + WINDOW, MANY - i - 1 - WINDOW);
+	}
+	await_offers(MANY, 0);
+	tnl_await_counter(KSC_A_STATS_OFFERS_UNANSWERED, 0);
+	assert_int_equal(tnl_counter(KSC_A_STATS_OFFERS_DEFERRED), 0);
+	for (unsigned int i = 0; i < MANY; i++)
+		end_server(&servers[i]);
+	close(listener);
+}
+
+/* A daemon that comes late is not run down: no offer is made in vain. */
+static void test_many_wait(void **state)
+{
+	enum { MANY = 2000 };
+	const struct t_opts client = { .nonblock = true, .timeout = 600000 };
+	static int fds[MANY];
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr);
+
+	(void)state;
+	SYS(listen(listener, MANY));
+	t_shell("sysctl -qw net.core.somaxconn=4096");
+	tnl_close(&nl);
+	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
+	for (int i = 0; i < MANY; i++) {
+		fds[i] = t_try_connect(&addr, &client);
+		assert_int_equal(errno, EINPROGRESS);
+	}
+	await_offers(0, MANY);
+	become_daemon();
+	for (int i = 0; i < MANY; i++) {
+		next_offer(&event, KSC_CMD_CONTEXT_NEW);
+		if (i % 100 == 0)
+			assert_in_range(tnl_counter(KSC_A_STATS_OFFERS_UNANSWERED), 1, WINDOW);
+		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	}
+	await_offers(MANY, 0);
+	assert_int_equal(tnl_counter(KSC_A_STATS_OFFERS_DEFERRED), 0);
+	tnl_await_counter(KSC_A_STATS_STEPS, MANY);
+	for (int i = 0; i < MANY; i++)
+		close(fds[i]);
+	close(listener);
+}
+
+/* What is reset or closed while it waits costs no step, and keeps nobody waiting. */
+static void test_gone(void **state)
+{
+	enum { GONE = 150 };
+	struct server first[WINDOW], gone[GONE], honest;
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr);
+
+	(void)state;
+	for (int i = 0; i < WINDOW; i++)
+		begin_server(listener, &addr, &first[i]);
+	await_offers(WINDOW, 0);
+	for (int i = 0; i < GONE; i++)
+		begin_server(listener, &addr, &gone[i]);
+	await_offers(WINDOW, GONE);
+	begin_server(listener, &addr, &honest);
+	await_offers(WINDOW, GONE + 1);
+	for (int i = 0; i < GONE; i++) {
+		switch (i % 3) {
+		case 0:
+			t_reset(gone[i].peer);
+			break;
+		case 1:
+			close(gone[i].fd);
+			gone[i].fd = -1;
+			break;
+		default:
+			/* a client that sends no more will never finish */
+			close(gone[i].peer);
+		}
+		if (i % 3 != 1)
+			gone[i].peer = -1;
+	}
+	await_offers(WINDOW, 1);
+	for (int i = 0; i < WINDOW; i++) {
+		next_offer(&event, KSC_CMD_CONTEXT_NEW);
+		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	}
+	next_offer(&event, KSC_CMD_CONTEXT_NEW);
+	assert_int_equal(peer_port(&event), honest.port);
+	answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	await_offers(WINDOW + 1, 0);
+	tnl_await_counter(KSC_A_STATS_STEPS, WINDOW + 1);
+	for (int i = 0; i < WINDOW; i++)
+		end_server(&first[i]);
+	for (int i = 0; i < GONE; i++)
+		end_server(&gone[i]);
+	end_server(&honest);
+	close(listener);
+}
+
+/* One that was offered and goes makes room, and the daemon is told. */
+static void test_offered_gone(void **state)
+{
+	struct server servers[WINDOW + 1];
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr);
+
+	(void)state;
+	for (int i = 0; i <= WINDOW; i++) {
+		begin_server(listener, &addr, &servers[i]);
+		if (i == WINDOW - 1)
+			await_offers(WINDOW, 0);
+	}
+	await_offers(WINDOW, 1);
+	t_reset(servers[3].peer);
+	servers[3].peer = -1;
+	await_offers(WINDOW + 1, 0);
+	for (int i = 0; i < WINDOW; i++) {
+		tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+		tnl_free_event(&event);
+	}
+	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_DEL);
+	tnl_free_event(&event);
+	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+	assert_int_equal(peer_port(&event), servers[WINDOW].port);
+	tnl_free_event(&event);
+	for (int i = 0; i <= WINDOW; i++)
+		end_server(&servers[i]);
+	close(listener);
+}
+
+/* What a daemon left unanswered comes first at the next. */
+static void test_daemon_dies(void **state)
+{
+	enum { MANY = 2 * WINDOW };
+	struct server servers[MANY];
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr);
+
+	(void)state;
+	for (unsigned int i = 0; i < MANY; i++) {
+		begin_server(listener, &addr, &servers[i]);
+		await_offers(i < WINDOW ? i + 1 : WINDOW, i < WINDOW ? 0 : i + 1 - WINDOW);
+	}
+	tnl_close(&nl);
+	await_offers(WINDOW, MANY);
+	become_daemon();
+	await_offers(2UL * WINDOW, MANY - WINDOW);
+	/* these were called at once */
+	for (int i = 0; i < WINDOW; i++) {
+		bool found = false;
+
+		next_offer(&event, KSC_CMD_CONTEXT_NEW);
+		for (int k = 0; k < WINDOW && !found; k++) {
+			found = peer_port(&event) == servers[k].port;
+			if (found)
+				servers[k].port = 0;
+		}
+		assert_true(found);
+		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	}
+	for (int i = WINDOW; i < MANY; i++) {
+		next_offer(&event, KSC_CMD_CONTEXT_NEW);
+		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	}
+	await_offers(MANY + WINDOW, 0);
+	for (unsigned int i = 0; i < MANY; i++)
+		end_server(&servers[i]);
+	close(listener);
+}
+
+/* A daemon on its way out ends what it has begun; new ones don't stand in the way. */
+static void test_drain(void **state)
+{
+	const struct t_opts client = { .nonblock = true };
+	enum { MANY = WINDOW + 5 };
+	struct server servers[MANY];
+	struct tnl_event event;
+	struct tnl_conn other;
+	struct nl_msg *msg;
+	struct t_addr addr, plain;
+	int listener = t_listen(AF_INET, &t_server, &addr);
+	int target = t_listen(AF_INET, NULL, &plain), fd, peer;
+
+	(void)state;
+	fd = t_try_connect(&plain, &client);
+	next_offer(&event, KSC_CMD_CONTEXT_NEW);
+	msg = tnl_step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED);
+	nla_put(msg, KSC_A_CONTEXT_TOKEN, 5, "begun");
+	assert_int_equal(tnl_do(&nl, msg), 0);
+	tnl_free_event(&event);
+	peer = t_accept(target);
+	t_expect(peer, "begun");
+	for (int i = 0; i < MANY; i++)
+		begin_server(listener, &addr, &servers[i]);
+	await_offers(1 + WINDOW, MANY - WINDOW);
+	assert_true(tnl_open(&other));
+	assert_int_equal(tnl_do(&other, tnl_request(&other, KSC_CMD_DRAIN)), -EPERM);
+	tnl_close(&other);
+	assert_int_equal(tnl_do(&nl, tnl_request(&nl, KSC_CMD_DRAIN)), 0);
+	await_offers(1 + WINDOW, MANY);
+	/* what had come before */
+	for (int i = 0; i < WINDOW; i++) {
+		next_offer(&event, KSC_CMD_CONTEXT_NEW);
+		assert_int_equal(tnl_do(&nl, tnl_step(&nl, &event, KSC_STATUS_PROTOCOL_ERROR)),
+				 -EPERM);
+		tnl_free_event(&event);
+	}
+	t_send(peer, "\x16\x03\x03\x00\x04\x02\x00\x00\x00", 9);
+	next_offer(&event, KSC_CMD_TOKEN);
+	answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), EPROTO);
+	await_offers(2 + WINDOW, MANY);
+	tnl_close(&nl);
+	become_daemon();
+	for (int i = 0; i < MANY; i++) {
+		next_offer(&event, KSC_CMD_CONTEXT_NEW);
+		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	}
+	for (int i = 0; i < MANY; i++)
+		end_server(&servers[i]);
+	close(fd);
+	close(peer);
+	close(target);
+	close(listener);
+}
+
+static void put_key(struct nl_msg *msg, int direction)
+{
+	static const uint8_t secret[32];
+	struct nlattr *nest = nla_nest_start(msg, direction);
+
+	nla_put(msg, KSC_A_KEY_SECRET, sizeof(secret), secret);
+	nla_put_u64(msg, KSC_A_KEY_RECORD_SEQ, 0);
+	nla_nest_end(msg, nest);
+}
+
+/* A client's connection whose daemon is interested in tickets. */
+static int connect_kept(const struct t_addr *addr)
+{
+	const struct t_opts client = { .nonblock = true };
+	struct tnl_event event;
+	struct nlattr *keys;
+	struct nl_msg *msg;
+	int fd = t_try_connect(addr, &client);
+
+	next_offer(&event, KSC_CMD_CONTEXT_NEW);
+	msg = tnl_step(&nl, &event, KSC_STATUS_OK);
+	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
+	nla_put_u16(msg, KSC_A_KEYS_VERSION, 0x0304);
+	nla_put_u16(msg, KSC_A_KEYS_SUITE, 0x1301);
+	put_key(msg, KSC_A_KEYS_TX);
+	put_key(msg, KSC_A_KEYS_RX);
+	nla_nest_end(msg, keys);
+	nla_put_flag(msg, KSC_A_CONTEXT_TICKETS);
+	assert_int_equal(tnl_do(&nl, msg), 0);
+	tnl_free_event(&event);
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), 0);
+	return fd;
+}
+
+static int bind_port(uint32_t port)
+{
+	const struct sockaddr_nl to = { .nl_family = AF_NETLINK, .nl_pid = port };
+	int fd = (int)SYS(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
+
+	SYS(bind(fd, (const struct sockaddr *)&to, sizeof(to)));
+	return fd;
+}
+
+/* Who has a dead daemon's port is told nothing that was for it. */
+static void test_port_of_another(void **state)
+{
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd[2], thief;
+	uint32_t port = nl_socket_get_local_port(nl.sk);
+	char c;
+
+	(void)state;
+	fd[0] = connect_kept(&addr);
+	fd[1] = connect_kept(&addr);
+	tnl_close(&nl);
+	thief = bind_port(port);
+	close(fd[0]);
+	FAILS(recv(thief, &c, 1, MSG_DONTWAIT), EAGAIN);
+	/* nor with another daemon */
+	become_daemon();
+	close(fd[1]);
+	FAILS(recv(thief, &c, 1, MSG_DONTWAIT), EAGAIN);
+	FAILS(recv(nl_socket_get_fd(nl.sk), &c, 1, MSG_DONTWAIT), EAGAIN);
+	close(thief);
+	close(listener);
+}
+
+/**
+ * struct stall - a thread that stays in the kernel with a socket's lock
+ * @fd: the socket
+ * @page: memory that is not there
+ * @error: errno
+ */
+struct stall {
+	int fd;
+	void *page;
+	int error;
+};
+
+static void *stall_socket(void *arg)
+{
+	struct stall *stall = arg;
+	const struct sock_fprog prog = { .len = 1, .filter = stall->page };
+
+	if (setsockopt(stall->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)))
+		stall->error = errno;
+	return NULL;
+}
+
+/* Nobody can keep a turn by keeping a socket's lock. */
+static void test_locked(void **state)
+{
+	const struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, 0xffff);
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_copy copy = { .len = 4096 };
+	struct server locked[WINDOW], honest;
+	int answered = 0;
+	in_port_t port;
+	pthread_t threads[WINDOW];
+	struct stall stalls[WINDOW];
+	static uint8_t page[4096] __attribute__((aligned(4096)));
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr);
+	int uffd = (int)SYS(syscall(SYS_userfaultfd, O_CLOEXEC));
+	void *missing = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			     0);
+
+	(void)state;
+	assert_true(missing != MAP_FAILED);
+	SYS(ioctl(uffd, UFFDIO_API, &api));
+	reg.range.start = (uintptr_t)missing;
+	reg.range.len = 4096;
+	SYS(ioctl(uffd, UFFDIO_REGISTER, &reg));
+	/* no daemon, so that they wait, and are locked then */
+	tnl_close(&nl);
+	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
+	for (int i = 0; i < WINDOW; i++)
+		begin_server(listener, &addr, &locked[i]);
+	await_offers(0, WINDOW);
+	begin_server(listener, &addr, &honest);
+	await_offers(0, WINDOW + 1);
+	for (int i = 0; i < WINDOW; i++) {
+		struct uffd_msg msg;
+
+		stalls[i] = (struct stall){ .fd = locked[i].fd, .page = missing };
+		t_thread(&threads[i], stall_socket, &stalls[i]);
+		/* the first to fault is told of; the others wait for the same page */
+		if (!i)
+			assert_int_equal(SYS(read(uffd, &msg, sizeof(msg))), sizeof(msg));
+	}
+	become_daemon();
+	/* some may be offered before their thread has the lock */
+	do {
+		next_offer(&event, KSC_CMD_CONTEXT_NEW);
+		port = peer_port(&event);
+		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+		answered++;
+	} while (port != honest.port);
+	memcpy(page, &all, sizeof(all));
+	copy.dst = (uintptr_t)missing;
+	copy.src = (uintptr_t)page;
+	SYS(ioctl(uffd, UFFDIO_COPY, &copy));
+	for (int i = 0; i < WINDOW; i++)
+		t_join(threads[i]);
+	for (; answered <= WINDOW; answered++) {
+		next_offer(&event, KSC_CMD_CONTEXT_NEW);
+		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	}
+	for (int i = 0; i < WINDOW; i++) {
+		assert_int_equal(stalls[i].error, 0);
+		end_server(&locked[i]);
+	}
+	end_server(&honest);
+	munmap(missing, 4096);
+	close(uffd);
+	close(listener);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offered_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_daemon_dies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_port_of_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
+	};
+
+	return T_RUN(tests);
+}
