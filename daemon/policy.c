@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The sections [rule NAME] of the configuration file, in order. */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -297,6 +298,13 @@ void ksc_policy_take(struct ksc_settings *file, const struct ksc_section *sectio
 		ksc_complain(file, section->line, "a rule's name has 1 to %d bytes",
 			     KSC_MAX_RULE_NAME);
 		return;
+	}
+	for (i = 0; name[i]; i++) {
+		if (iscntrl((unsigned char)name[i])) {
+			ksc_complain(file, section->line,
+				     "a rule's name has no control characters");
+			return;
+		}
 	}
 	if (!action) {
 		ksc_complain(file, section->line,

@@ -2,6 +2,7 @@
 /*
  * A step's outcome, from the daemon's message to struct ksc_step.
  */
+#include <linux/ctype.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
 
@@ -187,6 +188,17 @@ static int ksc_step_parse_session(struct ksc_step *step, struct nlattr *nest,
 	return 0;
 }
 
+/* One line, which may come to the kernel's log */
+static void ksc_step_text(struct ksc_step *step, const struct nlattr *a)
+{
+	char *p;
+
+	nla_strscpy(step->text, a, sizeof(step->text));
+	for (p = step->text; *p; p++)
+		if (iscntrl(*p))
+			*p = '?';
+}
+
 /**
  * ksc_step_parse() - take KSC_CMD_STEP apart
  * @info: the message; secrets in it are zeroised
@@ -215,8 +227,7 @@ struct ksc_step *ksc_step_parse(struct genl_info *info)
 	if (a[KSC_A_CONTEXT_DIRECTION])
 		step->direction = nla_get_u32(a[KSC_A_CONTEXT_DIRECTION]);
 	if (a[KSC_A_CONTEXT_TEXT])
-		nla_strscpy(step->text, a[KSC_A_CONTEXT_TEXT],
-			    sizeof(step->text));
+		ksc_step_text(step, a[KSC_A_CONTEXT_TEXT]);
 
 	if (a[KSC_A_CONTEXT_TOKEN]) {
 		step->token_len = nla_len(a[KSC_A_CONTEXT_TOKEN]);

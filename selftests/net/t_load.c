@@ -139,6 +139,8 @@ static void test_load(void **state)
 	refused(&other, add(&other, "a", 1, 0), EPERM);
 	refused(&other, tnl_request(&other, KSC_CMD_POLICY_COMMIT), EPERM);
 	refused(&daemon, add(&daemon, NULL, 1, KSC_RULE_ACTION_NEVER), EINVAL);
+	/* which would come to the kernel's log as it is */
+	refused(&daemon, add(&daemon, "x\nforged", 1, KSC_RULE_ACTION_PREFER), EINVAL);
 	assert_int_equal(tnl_do(&daemon, add(&daemon, "a", 1, 3)), -ERANGE);
 	taken(&daemon, add(&daemon, "first", 80, KSC_RULE_ACTION_REQUIRE));
 	refused(&daemon, tnl_request(&daemon, KSC_CMD_POLICY_COMMIT), EINVAL);
