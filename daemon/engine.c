@@ -597,7 +597,7 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 {
 	const bool judged = ksc_manual_answered(&e->manual);
 	const bool picked = ksc_pick_answered(&e->pick);
-	const bool given_up = e->failure.status == KSC_STATUS_CANCELLED;
+	const bool given_up = e->failure.status != KSC_STATUS_OK;
 	struct ksc_records records;
 
 	memset(step, 0, sizeof(*step));
@@ -698,14 +698,14 @@ void ksc_engine_free(struct ksc_engine *e)
 /**
  * ksc_engine_give_up() - have the handshake end
  * @e: the session
+ * @status: what the next step, which needs no input, ends it with
  * @alert: which fatal alert tells the peer
- *
- * The next step, which needs no input, ends it with KSC_STATUS_CANCELLED.
+ * @text: why, in a line
  */
-void ksc_engine_give_up(struct ksc_engine *e, uint8_t alert)
+void ksc_engine_give_up(struct ksc_engine *e, enum ksc_status status, uint8_t alert,
+			const char *text)
 {
-	blame(e, KSC_STATUS_CANCELLED, alert, "The application gave the handshake up: %s (%u).",
-	      ksc_alert_name(alert), alert);
+	blame(e, status, alert, "%s", text);
 }
 
 /**

@@ -130,7 +130,8 @@ enum ksc_status ksc_engine_step(struct ksc_engine *engine, const uint8_t *in,
 const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *engine);
 int ksc_engine_details(const struct ksc_engine *engine, const struct ksc_session_info *info,
 		       struct ksc_details *details);
-void ksc_engine_give_up(struct ksc_engine *engine, uint8_t alert);
+void ksc_engine_give_up(struct ksc_engine *engine, enum ksc_status status, uint8_t alert,
+			const char *text);
 void ksc_engine_decide(struct ksc_engine *engine, enum ksc_verdict verdict, uint8_t alert);
 void ksc_engine_pick(struct ksc_engine *engine, const char *credential);
 int ksc_engine_ticket(struct ksc_engine *engine, const uint8_t *msg, size_t len);

@@ -60,6 +60,8 @@ static struct nla_policy policy[KSC_A_CONTEXT_MAX + 1] = {
 	[KSC_A_CONTEXT_DEADLINE] = { .type = NLA_U32 },
 	[KSC_A_CONTEXT_VERDICT] = { .type = NLA_U32 },
 	[KSC_A_CONTEXT_ALERT] = { .type = NLA_U8 },
+	[KSC_A_CONTEXT_STATUS] = { .type = NLA_U32 },
+	[KSC_A_CONTEXT_TEXT] = { .maxlen = KSC_MAX_TEXT + 1 },
 	[KSC_A_CONTEXT_GENERATION] = { .type = NLA_U64 },
 	[KSC_A_CONTEXT_RULE] = { .type = NLA_U32 },
 };
@@ -118,6 +120,9 @@ static void read_offer(struct nlattr **attrs, struct ksc_offer *offer)
 						      KSC_VERDICT_NONE);
 	if (attrs[KSC_A_CONTEXT_ALERT])
 		offer->alert = nla_get_u8(attrs[KSC_A_CONTEXT_ALERT]);
+	offer->status = (enum ksc_status)get_number(attrs[KSC_A_CONTEXT_STATUS], KSC_STATUS_OK);
+	if (attrs[KSC_A_CONTEXT_TEXT])
+		nla_strlcpy(offer->text, attrs[KSC_A_CONTEXT_TEXT], sizeof(offer->text));
 	offer->pick = attrs[KSC_A_CONTEXT_PICK];
 	offer->details = attrs[KSC_A_CONTEXT_DETAILS_WANTED];
 	if (attrs[KSC_A_CONTEXT_GENERATION])

@@ -33,7 +33,9 @@
  * @token: bytes from the peer
  * @token_len: how many, perhaps 0
  * @verdict: on the peer's certificate, if one was asked for
- * @alert: to reject: which to send, or 0
+ * @alert: to reject, or with @status: which to send, or 0
+ * @status: KSC_STATUS_OK, or why the kernel gives the handshake up
+ * @text: with @status: one line, or ""
  * @pick: client: it wants to be asked for a credential; this and what follows only comes
  *	with a new context
  * @details: it wants to be told, with KSC_STATUS_OK, what else is known
@@ -61,6 +63,8 @@ struct ksc_offer {
 	size_t token_len;
 	enum ksc_verdict verdict;
 	uint8_t alert;
+	enum ksc_status status;
+	char text[KSC_MAX_TEXT + 1];
 	bool pick;
 	bool details;
 	uint64_t generation;

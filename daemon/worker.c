@@ -280,6 +280,20 @@ static void log_failure(const struct session *session, const struct ksc_step *st
 		ksc_status_name(step->status), step->text, alert);
 }
 
+/* The kernel has found a fault, or else the application has had enough. */
+static void give_up(struct session *session, const struct ksc_offer *offer)
+{
+	char text[KSC_MAX_TEXT + 1];
+
+	if (ksc_status_is_failure(offer->status)) {
+		ksc_engine_give_up(session->engine, offer->status, offer->alert, offer->text);
+		return;
+	}
+	snprintf(text, sizeof(text), "The application gave the handshake up: %s (%u).",
+		 ksc_alert_name(offer->alert), offer->alert);
+	ksc_engine_give_up(session->engine, KSC_STATUS_CANCELLED, offer->alert, text);
+}
+
 /* Step, answer, and let go of the session when that was its last. */
 static void make_step(struct session *session, const struct ksc_offer *offer)
 {
@@ -293,7 +307,7 @@ static void make_step(struct session *session, const struct ksc_offer *offer)
 	if (offer->verdict != KSC_VERDICT_NONE)
 		ksc_engine_decide(session->engine, offer->verdict, offer->alert);
 	else if (offer->alert)
-		ksc_engine_give_up(session->engine, offer->alert);
+		give_up(session, offer);
 	ksc_engine_step(session->engine, offer->token, offer->token_len, &step);
 	if (worker->draining || worker->kept >= MAX_KEPT)
 		step.tickets = false;

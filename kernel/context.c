@@ -260,6 +260,36 @@ void ksc_context_next(struct ksc_context *ctx)
 }
 
 /**
+ * ksc_context_give_up() - have the daemon alert the peer, as nobody else has the keys
+ * @ctx: the context
+ * @status: enum ksc_status, why
+ * @alert: the alert's number
+ * @why: one line, or NULL for the status's own; a constant
+ *
+ * The next offer asks for the alert, and its answer ends the handshake. Until then
+ * it is bounded as any other: by its time, its daemon and its peer.
+ *
+ * Context: the owner's lock. Return: false if the daemon can't be asked: it has gone,
+ * answers another offer, or there is no time left.
+ */
+bool ksc_context_give_up(struct ksc_context *ctx, u8 status, u8 alert, const char *why)
+{
+	bool ok;
+
+	spin_lock(&ctx->lock);
+	ok = ctx->state == KSC_CTX_IDLE && ctx->portid && !ctx->lost && !ctx->expired;
+	spin_unlock(&ctx->lock);
+	if (!ok)
+		return false;
+	ctx->verdict = KSC_VERDICT_NONE;
+	ctx->credential = NULL;
+	ctx->failed = status;
+	ctx->alert = alert;
+	ctx->why = why;
+	return true;
+}
+
+/**
  * ksc_context_settled() - the answer ended the handshake
  * @ctx: the context
  *

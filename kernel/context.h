@@ -63,11 +63,15 @@ enum ksc_context_state {
  * @offered: bytes of the token under way
  * @stuck: bytes that were offered and found too few
  * @total: bytes of handshake that came from the peer so far
+ * @spoke: the peer was sent a token
+ * @failed: enum ksc_status, the owner's failure that the daemon is to alert the peer of;
+ *	0 for none
+ * @why: with @failed: one line, or NULL for the status's own; a constant
  * @full: bytes in TCP's queue when the receive buffer was found full
  * @full_since: jiffies, when that was
  * @question: what a socket's application is to judge
  * @verdict: enum ksc_verdict, goes to the daemon with the next offer
- * @alert: to reject: the alert's number, or 0
+ * @alert: to reject, or with @failed: the alert's number, or 0
  * @credential: goes likewise; the owner's, or NULL
  * @id: never used twice in a namespace
  * @kn: namespace
@@ -76,8 +80,8 @@ enum ksc_context_state {
  * @deadline: jiffies
  * @timer: runs at @deadline, holds a reference
  *
- * @stuck, @total, @full, @question and @verdict belong to the owner, under its own
- * lock; so does @offered but in state offered, when nobody changes it.
+ * @stuck, @total, @spoke, @failed, @full, @question and @verdict belong to the owner,
+ * under its own lock; so does @offered but in state offered, when nobody changes it.
  */
 struct ksc_context {
 	struct kref ref;
@@ -94,6 +98,9 @@ struct ksc_context {
 	u32 offered;
 	u32 stuck;
 	u32 total;
+	bool spoke;
+	u8 failed;
+	const char *why;
 	u32 full;
 	unsigned long full_since;
 	struct ksc_question *question;
@@ -129,6 +136,7 @@ int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq,
 		       struct ksc_step *step);
 enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step);
 void ksc_context_next(struct ksc_context *ctx);
+bool ksc_context_give_up(struct ksc_context *ctx, u8 status, u8 alert, const char *why);
 u32 ksc_context_settled(struct ksc_context *ctx);
 void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 daemon);
 void ksc_contexts_unoffer_new(struct ksc_net *kn, u32 daemon);

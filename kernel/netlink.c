@@ -115,6 +115,16 @@ int ksc_netlink_put_ends(struct sk_buff *msg, const struct sock *sk)
 	       ksc_put_addr(msg, KSC_A_CONTEXT_PEER, sk, true);
 }
 
+/* A failure of the kernel's own finding, which the daemon is to alert the peer of */
+static int ksc_put_failed(struct sk_buff *msg, const struct ksc_context *ctx)
+{
+	if (!ctx->failed)
+		return 0;
+	return nla_put_u32(msg, KSC_A_CONTEXT_STATUS, ctx->failed) ?:
+	       nla_put_string(msg, KSC_A_CONTEXT_TEXT,
+			      ctx->why ?: ksc_status_text(ctx->failed));
+}
+
 static int ksc_put_new(struct sk_buff *msg, const struct ksc_context *ctx)
 {
 	long left = ctx->deadline - jiffies;
@@ -162,6 +172,7 @@ int ksc_netlink_offer(struct ksc_context *ctx, u32 len)
 	    (!ctx->seq && ksc_put_new(msg, ctx)) ||
 	    (ctx->verdict && nla_put_u32(msg, KSC_A_CONTEXT_VERDICT, ctx->verdict)) ||
 	    (ctx->alert && nla_put_u8(msg, KSC_A_CONTEXT_ALERT, ctx->alert)) ||
+	    ksc_put_failed(msg, ctx) ||
 	    ksc_put_blob(msg, KSC_A_CONTEXT_CREDENTIAL, ctx->credential))
 		goto fail;
 	if (len) {

@@ -137,24 +137,32 @@ static bool ksc_pump_stuck(struct sock *sk, struct ksc_sock *ks)
 	return false;
 }
 
-/* Offer the daemon what there is, if that is something new to it */
-static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
+/* May the connection still be plain? Only while no byte has moved, either way */
+static bool ksc_pump_may_fall_back(const struct ksc_sock *ks)
+{
+	return !ks->context->total && !ks->context->spoke && ksc_policy_prefers(ks);
+}
+
+/* Is there something to offer that is new to the daemon? Ends what can't go on */
+static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 {
 	struct ksc_context *ctx = ks->context;
 	const char *why = NULL;
-	u32 len = 0;
 	int err;
 
-	err = ksc_pump_whole(sk, &len, &why);
-	if (err && ks->role == KSC_ROLE_SERVER && ksc_policy_prefers(ks)) {
+	/* it is only asked for an alert */
+	if (ctx->failed)
+		return true;
+	err = ksc_pump_whole(sk, len, &why);
+	if (err && ks->role == KSC_ROLE_SERVER && ksc_pump_may_fall_back(ks)) {
 		ksc_fall_back(sk, ks, why);
-		return;
+		return false;
 	}
 	if (err) {
 		ksc_fail_alert(sk, ks, err == KSC_ALERT_RECORD_OVERFLOW ?
 			       KSC_STATUS_RECORD_OVERFLOW :
 			       KSC_STATUS_PROTOCOL_ERROR, err, why);
-		return;
+		return false;
 	}
 	/* what it needs to come to its end can't come */
 	if (ks->role == KSC_ROLE_SERVER && !ctx->seq && sk->sk_shutdown & RCV_SHUTDOWN) {
@@ -163,7 +171,7 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 		return;
 	}
 	/* the client begins without a token, and so goes a verdict; all else waits for more */
-	if (len <= ctx->stuck && !ctx->verdict && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
+	if (*len <= ctx->stuck && !ctx->verdict && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
 		if (sk->sk_shutdown & RCV_SHUTDOWN)
 			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0,
 				 KSC_DIRECTION_NONE,
@@ -172,15 +180,26 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 			ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
 				       KSC_ALERT_RECORD_OVERFLOW,
 				       "a handshake record does not fit the receive buffer");
-		return;
+		return false;
 	}
-	if (ctx->total + len > KSC_MAX_HANDSHAKE) {
+	if (ctx->total + *len > KSC_MAX_HANDSHAKE) {
 		ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
 			       KSC_ALERT_RECORD_OVERFLOW,
 			       "the handshake is longer than allowed");
-		return;
+		return false;
 	}
+	return true;
+}
 
+/* Offer the daemon what there is */
+static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_context *ctx = ks->context;
+	u32 len = 0;
+	int err;
+
+	if (!ksc_pump_look(sk, ks, &len))
+		return;
 	ctx->offered = len;
 	err = ksc_netlink_offer(ctx, len);
 	switch (err) {
@@ -190,8 +209,11 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 	case -EINPROGRESS:
 		break;
 	case -EHOSTDOWN:
+		/* it was there and has gone: that news follows */
+		if (ctx->seq)
+			break;
 		/* none yet: wait for one if there is reason to */
-		if (ksc_policy_prefers(ks))
+		if (ksc_pump_may_fall_back(ks))
 			ksc_fall_back(sk, ks, "there is no daemon");
 		else if (!ksc_daemon_expected(ks->kn))
 			ksc_fail(sk, ks, KSC_STATUS_NO_DAEMON, 0,
@@ -246,8 +268,8 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 	int err;
 
 	ksc_count(ks->kn, KSC_CNT_STEPS);
-	if (ksc_policy_prefers(ks) && (step->status == KSC_STATUS_NO_CREDENTIALS ||
-				       step->status == KSC_STATUS_ACCESS_DENIED)) {
+	if (ksc_pump_may_fall_back(ks) && (step->status == KSC_STATUS_NO_CREDENTIALS ||
+					   step->status == KSC_STATUS_ACCESS_DENIED)) {
 		ksc_fall_back(sk, ks, step->text);
 		return;
 	}
@@ -258,6 +280,7 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 	/* a fatal step still hands out its alert */
 	if (step->token_len) {
 		err = ksc_tx_raw(sk, step->token, step->token_len);
+		ctx->spoke = true;
 		if (err && step->status <= KSC_STATUS_VERIFY_NEEDED) {
 			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
 				 KSC_DIRECTION_NONE,
@@ -302,17 +325,42 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 	}
 }
 
+/* The end of a failure that the daemon was to alert the peer of; @step may be NULL */
+static void ksc_pump_give_up(struct sock *sk, struct ksc_sock *ks,
+			     const struct ksc_step *step)
+{
+	const struct ksc_context *ctx = ks->context;
+	u8 direction = KSC_DIRECTION_NONE;
+
+	if (step && step->direction == KSC_DIRECTION_SENT && step->token_len &&
+	    !ksc_tx_raw(sk, step->token, step->token_len))
+		direction = KSC_DIRECTION_SENT;
+	ksc_fail(sk, ks, ctx->failed, ctx->alert, direction, ctx->why);
+}
+
 static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_step *step = NULL;
+	struct ksc_step *step;
+	enum ksc_news news;
 
 	while (ks->context) {
+		step = NULL;
+		if (ks->context->failed && (sk->sk_err || sk->sk_state == TCP_CLOSE)) {
+			ksc_pump_give_up(sk, ks, NULL);
+			return;
+		}
 		if (sk->sk_err || sk->sk_state == TCP_CLOSE) {
 			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE,
 				 "the connection was reset during the handshake");
 			return;
 		}
-		switch (ksc_context_news(ks->context, &step)) {
+		news = ksc_context_news(ks->context, &step);
+		if (ks->context->failed && news > KSC_NEWS_IDLE) {
+			ksc_pump_give_up(sk, ks, step);
+			ksc_step_free(step);
+			return;
+		}
+		switch (news) {
 		case KSC_NEWS_STEP:
 			ksc_pump_apply(sk, ks, step);
 			ksc_step_free(step);

@@ -164,26 +164,30 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
  *
  * Before the handshake is done the kernel has no keys. An alert in the clear
  * is of use only for as long as the peer has none either: until a server
- * has answered, or a client has seen an answer.
+ * has answered, or a client has seen an answer. From then on the daemon knows
+ * how to send one; the connection ends when it has.
  *
  * Context: process.
  */
 void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 		    const char *text)
 {
-	const struct ksc_context *ctx = ks->context;
+	struct ksc_context *ctx = ks->context;
 	u8 direction = KSC_DIRECTION_NONE;
 	u8 rec[KSC_HEADER_LEN + 2] = {};
 
 	if (ks->phase == KSC_PHASE_ESTABLISHED) {
 		if (!ks->tx.closed && !ksc_tx_alert(sk, ks, 2, alert))
 			direction = KSC_DIRECTION_SENT;
-	} else if (ctx && ctx->seq <= (ks->role == KSC_ROLE_CLIENT)) {
+	} else if (ctx && !(ks->role == KSC_ROLE_CLIENT ? ctx->total : ctx->spoke)) {
 		ksc_header_make(rec, KSC_CT_ALERT, 2);
 		rec[KSC_HEADER_LEN] = 2;
 		rec[KSC_HEADER_LEN + 1] = alert;
 		if (!ksc_tx_raw(sk, rec, sizeof(rec)))
 			direction = KSC_DIRECTION_SENT;
+	} else if (ctx && ksc_context_give_up(ctx, status, alert, text)) {
+		ksc_pump_kick(ks, 0);
+		return;
 	}
 	ksc_fail(sk, ks, status, alert, direction, text);
 }

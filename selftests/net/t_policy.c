@@ -362,6 +362,33 @@ static void test_plain_client(void **state)
 	close(listener);
 }
 
+/* Once a handshake has begun there is no way back: what follows it is not data. */
+static void test_begun(void **state)
+{
+	static const uint8_t half[] = { 0x16, 3, 1, 0, 6, 1, 0, 1, 0xfc, 3, 3 };
+	uint64_t fallbacks, steps;
+	uint8_t alert[7];
+	int listener, fds[2];
+
+	(void)state;
+	own_start(&own, policy_basic);
+	fallbacks = tnl_counter(KSC_A_STATS_POLICY_FALLBACKS);
+	steps = tnl_counter(KSC_A_STATS_STEPS);
+	listener = listen_on(policy_socket(AF_INET, &policy_nothing), 3000);
+	fds[0] = connect_to(t_plain(AF_INET), 3000);
+	fds[1] = t_accept(listener);
+	t_send(fds[0], half, sizeof(half));
+	tnl_await_counter(KSC_A_STATS_STEPS, steps + 1);
+	t_send(fds[0], "hello", 5);
+	FAILS(recv(fds[1], alert, 1, 0), EPROTO);
+	assert_int_equal(what_is(fds[1]), PROTECTED);
+	t_recv(fds[0], alert, sizeof(alert));
+	assert_memory_equal(alert, "\x15\x03\x03\x00\x02\x02\x0a", sizeof(alert));
+	assert_int_equal(tnl_counter(KSC_A_STATS_POLICY_FALLBACKS), fallbacks);
+	close_pair(fds);
+	close(listener);
+}
+
 /* ---- the option ---- */
 
 static void test_option(void **state)
@@ -416,6 +443,7 @@ int main(void)
 		POLICY_TEST(test_daemon_gone),
 		POLICY_TEST(test_no_credential),
 		POLICY_TEST(test_plain_client),
+		POLICY_TEST(test_begun),
 		POLICY_TEST(test_option),
 	};
 

@@ -670,7 +670,9 @@ enum ksc_a_policy {
  * @KSC_CMD_CONTEXT_NEW: Event to the daemon: a context starts. Answered by step
  *   0.
  * @KSC_CMD_TOKEN: Event to the daemon: the peer's next token. Answered by the
- *   step of the same number.
+ *   step of the same number. With an alert's number and no verdict there is
+ *   none: the handshake has failed, by status and text for what the kernel
+ *   found, and the peer is to be alerted.
  * @KSC_CMD_CONTEXT_DEL: Event to the daemon: the context is gone; forget its
  *   session.
  * @KSC_CMD_TICKET: Event to the daemon: a whole NewSessionTicket message that
