@@ -613,6 +613,7 @@ void ksc_ticket_add(struct ksc_sock *ks, const u8 *p, u32 len);
 
 /* step.c */
 struct ksc_step *ksc_step_parse(struct genl_info *info);
+void ksc_step_wipe(const struct genl_info *info);
 void ksc_step_free(struct ksc_step *step);
 
 /* frag.c, see tx.h too */

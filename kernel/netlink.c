@@ -265,16 +265,8 @@ void ksc_netlink_ticket(struct ksc_net *kn, u32 daemon, u64 id, const u8 *data,
 	ksc_daemon_send(kn, daemon, msg);
 }
 
-/**
- * ksc_nl_step_doit() - KSC_CMD_STEP
- * @skb: request
- * @info: its attributes
- *
- * Only notes the answer; the socket's own work item applies it.
- *
- * Context: process, CAP_NET_ADMIN was checked. Return: 0 or an errno.
- */
-int ksc_nl_step_doit(struct sk_buff *skb, struct genl_info *info)
+/* Only notes the answer; the socket's own work item applies it */
+static int ksc_nl_step(struct genl_info *info)
 {
 	struct ksc_net *kn = ksc_net(genl_info_net(info));
 	u32 daemon = ksc_daemon_is(kn, skb);
@@ -317,6 +309,21 @@ int ksc_nl_step_doit(struct sk_buff *skb, struct genl_info *info)
 		ksc_step_free(step);
 	}
 	ksc_context_put(ctx);
+	return err;
+}
+
+/**
+ * ksc_nl_step_doit() - KSC_CMD_STEP
+ * @skb: request
+ * @info: its attributes; zeroised
+ *
+ * Context: process, CAP_NET_ADMIN was checked. Return: 0 or an errno.
+ */
+int ksc_nl_step_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	int err = ksc_nl_step(info);
+
+	ksc_step_wipe(info);
 	return err;
 }
 

@@ -30,8 +30,21 @@ void ksc_step_free(struct ksc_step *step)
 	kfree_sensitive(step);
 }
 
-/* Takes bytes from an attribute and leaves none of them in the message */
-static u8 ksc_step_secret(u8 *to, struct nlattr *a)
+/**
+ * ksc_step_wipe() - zeroise the daemon's message
+ * @info: the message, which was dealt with
+ *
+ * Whether it was taken or refused, and at which point: its keys must neither stay in
+ * freed memory nor go back with the error.
+ *
+ * Context: process.
+ */
+void ksc_step_wipe(const struct genl_info *info)
+{
+	memzero_explicit(genlmsg_data(info->genlhdr), genlmsg_len(info->genlhdr));
+}
+
+static u8 ksc_step_secret(u8 *to, const struct nlattr *a)
 {
 	u8 len;
 
@@ -39,7 +52,6 @@ static u8 ksc_step_secret(u8 *to, struct nlattr *a)
 		return 0;
 	len = nla_len(a);
 	memcpy(to, nla_data(a), len);
-	memzero_explicit(nla_data(a), len);
 	return len;
 }
 
@@ -201,7 +213,7 @@ static void ksc_step_text(struct ksc_step *step, const struct nlattr *a)
 
 /**
  * ksc_step_parse() - take KSC_CMD_STEP apart
- * @info: the message; secrets in it are zeroised
+ * @info: the message
  *
  * Context: process. Return: the step, the caller's, or an ERR_PTR with extack
  * text set.

@@ -291,6 +291,76 @@ static void step(struct tnl_event *event, uint32_t status, const char *token)
 		fail_msg("step: %s (%s)", strerror(-nl.error), nl.text);
 }
 
+/* Bytes that no other part of a message has in a row */
+#define SECRET "\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5" \
+	       "\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5"
+
+static struct nl_msg *with_secrets(struct nl_msg *msg, uint16_t suite)
+{
+	struct nlattr *keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS), *dir;
+
+	nla_put_u16(msg, KSC_A_KEYS_VERSION, 0x0304);
+	nla_put_u16(msg, KSC_A_KEYS_SUITE, suite);
+	nla_put(msg, KSC_A_KEYS_EXPORTER, 32, SECRET);
+	for (int i = 0; i < 2; i++) {
+		dir = nla_nest_start(msg, i ? KSC_A_KEYS_RX : KSC_A_KEYS_TX);
+		nla_put(msg, KSC_A_KEY_SECRET, 32, SECRET);
+		nla_nest_end(msg, dir);
+	}
+	nla_nest_end(msg, keys);
+	return msg;
+}
+
+/* What comes back with an error is the request as the kernel leaves it in its memory. */
+static void refused_and_wiped(struct tnl_conn *conn, struct nl_msg *msg, int error)
+{
+	static uint8_t reply[8192];
+	const struct nlmsghdr *head = (void *)reply;
+	const struct nlmsgerr *err = NLMSG_DATA(head);
+	uint32_t len = nlmsg_hdr(msg)->nlmsg_len;
+	int fd = nl_socket_get_fd(conn->sk);
+	ssize_t n;
+
+	assert_non_null(memmem(nlmsg_hdr(msg), len, SECRET, 32));
+	assert_true(nl_send_auto(conn->sk, msg) > 0);
+	nlmsg_free(msg);
+	do {
+		n = SYS(recv(fd, reply, sizeof(reply), 0));
+	} while (head->nlmsg_type != NLMSG_ERROR);
+	assert_int_equal(err->error, -error);
+	/* all of it is there */
+	assert_true(n >= (ssize_t)(NLMSG_LENGTH(sizeof(int)) + len));
+	assert_int_equal(err->msg.nlmsg_len, len);
+	assert_null(memmem(reply, (size_t)n, SECRET, 8));
+}
+
+static void test_wiped(void **state)
+{
+	struct nl_msg *msg;
+	struct tnl_conn other;
+
+	(void)state;
+	/* not the daemon's */
+	assert_true(tnl_open(&other));
+	refused_and_wiped(&other, with_secrets(step_for(&other, 1, 0, KSC_STATUS_OK), 0x1301),
+			  EPERM);
+	tnl_close(&other);
+	/* without a number */
+	msg = tnl_request(&nl, KSC_CMD_STEP);
+	nla_put_u64(msg, KSC_A_CONTEXT_ID, 1);
+	nla_put_u32(msg, KSC_A_CONTEXT_STATUS, KSC_STATUS_OK);
+	refused_and_wiped(&nl, with_secrets(msg, 0x1301), EINVAL);
+	/* for a suite that is none, or has longer keys */
+	refused_and_wiped(&nl, with_secrets(step_for(&nl, 1, 0, KSC_STATUS_OK), 0x9999),
+			  EOPNOTSUPP);
+	refused_and_wiped(&nl, with_secrets(step_for(&nl, 1, 0, KSC_STATUS_OK), 0x1302), EINVAL);
+	/* with a status that has none */
+	refused_and_wiped(&nl, with_secrets(step_for(&nl, 1, 0, KSC_STATUS_CONTINUE_NEEDED),
+					    0x1301), ENOENT);
+	/* for a context that is not there */
+	refused_and_wiped(&nl, with_secrets(step_for(&nl, 1, 0, KSC_STATUS_OK), 0x1301), ENOENT);
+}
+
 static void test_play_daemon(void **state)
 {
 	struct tnl_event event;
@@ -476,6 +546,7 @@ int main(void)
 		cmocka_unit_test(case_45_unprivileged),
 		cmocka_unit_test(test_unprivileged_list),
 		cmocka_unit_test(case_45_unknown_command),
+		cmocka_unit_test_setup_teardown(test_wiped, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_play_daemon, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_too_much_consumed, become_daemon,
 						restore_daemon),
