@@ -241,6 +241,9 @@ void t_pair_opts(int family, const struct t_opts *client, const struct t_opts *s
 	fds[0] = t_connect(&addr, client);
 	fds[1] = t_accept(fd);
 	close(fd);
+	/* a client may be done before its server is */
+	if (server)
+		SYS(setsockopt(fds[1], SOL_KSCHANNEL, KSC_HANDSHAKE, &(int){ 1 }, sizeof(int)));
 }
 
 /**
