@@ -277,7 +277,7 @@ bool ksc_context_give_up(struct ksc_context *ctx, u8 status, u8 alert, const cha
 	bool ok;
 
 	spin_lock(&ctx->lock);
-	ok = ctx->state == KSC_CTX_IDLE && ctx->portid && !ctx->lost && !ctx->expired;
+	ok = ctx->state == KSC_CTX_IDLE && ctx->daemon && !ctx->lost && !ctx->expired;
 	spin_unlock(&ctx->lock);
 	if (!ok)
 		return false;

@@ -266,7 +266,7 @@ void ksc_netlink_ticket(struct ksc_net *kn, u32 daemon, u64 id, const u8 *data,
 }
 
 /* Only notes the answer; the socket's own work item applies it */
-static int ksc_nl_step(struct genl_info *info)
+static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ksc_net *kn = ksc_net(genl_info_net(info));
 	u32 daemon = ksc_daemon_is(kn, skb);
@@ -321,7 +321,7 @@ static int ksc_nl_step(struct genl_info *info)
  */
 int ksc_nl_step_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	int err = ksc_nl_step(info);
+	int err = ksc_nl_step(skb, info);
 
 	ksc_step_wipe(info);
 	return err;

@@ -168,7 +168,7 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 	if (ks->role == KSC_ROLE_SERVER && !ctx->seq && sk->sk_shutdown & RCV_SHUTDOWN) {
 		ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE,
 			 "the peer closed the connection during the handshake");
-		return;
+		return false;
 	}
 	/* the client begins without a token, and so goes a verdict; all else waits for more */
 	if (*len <= ctx->stuck && !ctx->verdict && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
