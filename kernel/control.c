@@ -39,6 +39,12 @@ int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec
 {
 	const u8 *p = rec->data;
 
+	/* RFC 8446 5.4 */
+	if (!rec->len && ks->version == KSC_VERSION_1_3) {
+		ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
+			      KSC_ALERT_UNEXPECTED_MESSAGE, "empty alert record");
+		return ksc_error(ks);
+	}
 	if (rec->len != 2) {
 		ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
 			      KSC_ALERT_DECODE_ERROR, "malformed alert");

@@ -99,23 +99,23 @@ int ksc_header_check_handshake(const struct ksc_header *h)
 int ksc_header_check_protected(const struct ksc_header *h, u16 version,
 			       unsigned int overhead)
 {
-	unsigned int max = KSC_MAX_PAYLOAD;
-
 	if (version == KSC_VERSION_1_3) {
 		/* RFC 8446 5.2: anything but application_data is in the clear */
 		if (h->type != KSC_CT_APPLICATION_DATA)
 			return KSC_ALERT_UNEXPECTED_MESSAGE;
-		/* the inner type's byte is part of the ciphertext */
+		/*
+		 * The inner type's byte is part of the ciphertext. RFC 8446 5.4: with it and
+		 * the padding, what is encrypted is of 2^14 + 1 bytes at most; 5.2's limit is
+		 * for AEADs that expand by more than a tag.
+		 */
 		overhead++;
-		max += KSC_MAX_EXPANSION_13;
 	} else {
 		if (h->type < KSC_CT_ALERT || h->type > KSC_CT_APPLICATION_DATA)
 			return KSC_ALERT_UNEXPECTED_MESSAGE;
-		max += overhead;
 	}
 	if (h->version != KSC_VERSION_1_2)
 		return KSC_ALERT_PROTOCOL_VERSION;
-	if (h->len > max)
+	if (h->len > KSC_MAX_PAYLOAD + overhead)
 		return KSC_ALERT_RECORD_OVERFLOW;
 	/* too short to hold a tag: it can't authenticate (RFC 8446 5.2) */
 	if (h->len < overhead)

@@ -363,8 +363,7 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 
 	type = ksc_rx_open(sk, ks, rec);
 	/* not inside a handshake message: RFC 8446 5.1 */
-	if (type == KSC_CT_APPLICATION_DATA && rec->len <= KSC_MAX_PAYLOAD &&
-	    !rx->hs.have && !rx->hs.left) {
+	if (type == KSC_CT_APPLICATION_DATA && !rx->hs.have && !rx->hs.left) {
 		bool data = rec->len;
 
 		rx->bytes += rec->len;
@@ -394,10 +393,6 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 				       err == -EKEYEXPIRED ? NULL : "decryption failed");
 			err = ksc_error(ks);
 		}
-	} else if (rec->len > KSC_MAX_PAYLOAD) {
-		ksc_rx_refuse(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
-			      KSC_ALERT_RECORD_OVERFLOW, NULL);
-		err = ksc_error(ks);
 	} else if (type == KSC_CT_ALERT) {
 		err = ksc_rx_alert(sk, ks, rec);
 	} else if (type == KSC_CT_HANDSHAKE) {

@@ -307,14 +307,13 @@ static void test_ciphertext_limit(void **state)
 {
 	const struct wire_suite *suite = *state;
 	size_t overhead = suite->explicit_len + WIRE_TAG;
-	/* RFC 8446 5.2 allows 2^14 + 256; of TLS 1.2's 2^14 + 2048 an AEAD needs little */
-	size_t most = WIRE_MAX_PAYLOAD + (suite->version == WIRE_13 ? 256 : overhead);
+	/* RFC 8446 5.4 and a tag; of TLS 1.2's 2^14 + 2048 an AEAD needs little */
+	size_t most = WIRE_MAX_PAYLOAD + overhead + (suite->version == WIRE_13);
 	struct wire w;
 	size_t len;
 
 	begin(&w, suite, 6);
-	len = wire_seal(&w.rx, record, WIRE_DATA, data, WIRE_MAX_PAYLOAD,
-			suite->version == WIRE_13 ? 256 - WIRE_TAG - 1 : 0);
+	len = wire_seal(&w.rx, record, WIRE_DATA, data, WIRE_MAX_PAYLOAD, 0);
 	assert_int_equal(len, WIRE_HEADER + most);
 	record[len - 1] ^= 1;
 	t_send(w.peer, record, len);
@@ -331,21 +330,34 @@ static void test_ciphertext_limit(void **state)
 }
 
 /*
- * TLS 1.3: content within its limit, whose padding makes the largest ciphertext that
- * RFC 8446 5.2 allows. 5.4 has a smaller limit for senders; as OpenSSL does, we hold
- * the peer only to what it is told by an alert for.
+ * RFC 8446 5.4: content, type and padding are of 2^14 + 1 bytes at most, whatever of that is
+ * padding, and whatever type it is.
  */
 static void test_most_padding(void **state)
 {
+	static const uint8_t types[] = { WIRE_DATA, WIRE_ALERT, WIRE_HANDSHAKE };
+	static const size_t lens[] = { 10, 0, WIRE_MAX_PAYLOAD };
+	/* within what a header may say at most, RFC 8446 5.2 */
+	static const size_t over[] = { 1, 256 - WIRE_TAG - 1 };
 	struct wire w;
 
 	begin(&w, *state, 8);
-	t_fill(data, 10, 8);
-	wire_send(&w, WIRE_DATA, data, 10, WIRE_MAX_PAYLOAD + 256 - WIRE_TAG - 11);
+	t_fill(data, WIRE_MAX_PAYLOAD, 8);
 	t_expect(w.fd, "before");
-	t_recv(w.fd, record, 10);
-	assert_memory_equal(record, data, 10);
+	for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
+		wire_send(&w, WIRE_DATA, data, lens[i], WIRE_MAX_PAYLOAD - lens[i]);
+		t_recv(w.fd, record, lens[i]);
+		assert_memory_equal(record, data, lens[i]);
+	}
 	wire_close(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(over) * ARRAY_SIZE(types); i++) {
+		begin(&w, *state, 9 + i);
+		wire_send(&w, types[i % ARRAY_SIZE(types)], data, 10,
+			  WIRE_MAX_PAYLOAD - 10 + over[i / ARRAY_SIZE(types)]);
+		t_expect(w.fd, "before");
+		wire_expect_refused(&w, KSC_STATUS_RECORD_OVERFLOW, EMSGSIZE, RECORD_OVERFLOW);
+		wire_close(&w);
+	}
 }
 
 /* RFC 8446 5.4: an inner plaintext of nothing but zeros has no type. */
@@ -468,8 +480,9 @@ static void test_alert_length(void **state)
 		memset(data, 1, 100);
 		wire_send(&w, WIRE_ALERT, data, lens[i], 0);
 		t_expect(w.fd, "before");
-		FAILS(recv(w.fd, record, 1, 0), EPROTO);
-		t_expect_error(w.fd, KSC_STATUS_PROTOCOL_ERROR, EPROTO);
+		/* RFC 8446 5.4 names the alert for an empty one */
+		wire_expect_refused(&w, KSC_STATUS_PROTOCOL_ERROR, EPROTO,
+				    is_13(&w) && !lens[i] ? UNEXPECTED_MESSAGE : DECODE_ERROR);
 		wire_close(&w);
 	}
 }

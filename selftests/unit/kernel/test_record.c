@@ -235,7 +235,7 @@ static void lengths(u16 version, unsigned int overhead, unsigned int min, unsign
 static void case_18_protected_lengths(void **state)
 {
 	(void)state;
-	lengths(KSC_VERSION_1_3, OVERHEAD_OTHER, 16 + 1, 16384 + 256);
+	lengths(KSC_VERSION_1_3, OVERHEAD_OTHER, 16 + 1, 16384 + 1 + 16);
 	lengths(KSC_VERSION_1_2, OVERHEAD_GCM_12, 8 + 16, 16384 + 8 + 16);
 	lengths(KSC_VERSION_1_2, OVERHEAD_OTHER, 16, 16384 + 16);
 }
