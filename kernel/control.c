@@ -59,7 +59,7 @@ int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec
 	    (ks->version != KSC_VERSION_1_3 && p[0] == 1)) {
 		ks->rx.warned = true;
 		ks->rx.warning = p[1];
-		return 0;
+		return ksc_flood_dataless(sk, ks);
 	}
 	ksc_count(ks->kn, KSC_CNT_ALERTS_RECEIVED);
 	ksc_fail(sk, ks, KSC_STATUS_ALERT_RECEIVED, p[1],
@@ -71,12 +71,17 @@ int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec
 static int ksc_rx_key_update(struct sock *sk, struct ksc_sock *ks, u8 request,
 			     bool last)
 {
+	int err;
+
 	if (!last || request > 1) {
 		ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
 			      last ? 47 : KSC_ALERT_UNEXPECTED_MESSAGE,
 			      "malformed KeyUpdate");
 		return ksc_error(ks);
 	}
+	err = ksc_flood_key_update(sk, ks);
+	if (err)
+		return err;
 	ksc_cipher_update(&ks->rx.cipher);
 	ksc_count(ks->kn, KSC_CNT_KEY_UPDATES_RECEIVED);
 	ks->rx.updates++;
@@ -101,12 +106,17 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 	bool v13 = ks->version == KSC_VERSION_1_3;
 	const u8 *p = rec->data;
 	u32 left = rec->len, body;
+	u32 messages = 0;
+	bool answered = false;
 	int err;
 	u8 type;
 
 	/* RFC 8446 5.1: no empty handshake records */
 	if (!left)
 		goto unexpected;
+	err = ksc_flood_dataless(sk, ks);
+	if (err)
+		return err;
 	while (left) {
 		bool inside = ks->rx.hs.left;
 		size_t n = ksc_hs_parse(&ks->rx.hs, p, left, &type, &body);
@@ -123,6 +133,11 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 		left -= n;
 		if (body == U32_MAX)
 			continue;
+		/* a record is full of messages for the price of one */
+		if (messages++)
+			err = ksc_flood_dataless(sk, ks);
+		if (err)
+			return err;
 		if (v13 && type == KSC_HT_NEW_SESSION_TICKET &&
 		    ks->role == KSC_ROLE_CLIENT) {
 			ksc_count(ks->kn, KSC_CNT_TICKETS);
@@ -134,7 +149,10 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 			     ks->role == KSC_ROLE_CLIENT) ||
 			    (type == KSC_HT_CLIENT_HELLO &&
 			     ks->role == KSC_ROLE_SERVER))) {
-			/* RFC 5246 7.2.2: refused, and the session goes on */
+			/* RFC 5246 7.2.2: refused, once a record, and the session goes on */
+			if (answered)
+				continue;
+			answered = true;
 			ksc_rxq_flush(sk, &ks->rx.queue);
 			if (!ks->tx.closed && !ks->tx.pending &&
 			    sk_stream_memory_free(sk) &&

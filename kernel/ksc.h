@@ -75,6 +75,8 @@ enum ksc_counter {
 	KSC_CNT_TICKETS,
 	KSC_CNT_KEY_UPDATES_SENT,
 	KSC_CNT_KEY_UPDATES_RECEIVED,
+	KSC_CNT_RX_FLOODS,
+	KSC_CNT_CIPHERS_MADE,
 	KSC_CNT_CIPHERS_PARKED,
 	KSC_CNT_POLICY_PLAIN,
 	KSC_CNT_POLICY_FALLBACKS,
@@ -331,6 +333,16 @@ struct ksc_rxq {
 };
 
 /**
+ * struct ksc_rate - how often something happened
+ * @n: times
+ * @since: jiffies of the first of them
+ */
+struct ksc_rate {
+	u32 n;
+	unsigned long since;
+};
+
+/**
  * struct ksc_rx - the receiving half of a protected socket
  * @cipher: keys
  * @queue: where the record under work is
@@ -348,7 +360,12 @@ struct ksc_rxq {
  * @bytes: application bytes received
  * @records: records received
  * @updates: KeyUpdates received
+ * @dataless: records without application data, see flood.c
+ * @key_updates: KeyUpdates that nobody asked for; likewise
+ * @rekeyed: @bytes when a KeyUpdate last did not count for what was before it
+ * @solicited: KeyUpdates that the peer was asked for and has not sent yet
  * @asked: the peer was told to change its keys, which are at their limit
+ * @tell: whoever waits for data was not told yet of what there is
  * @warned: a warning alert came
  * @warning: its number, of the last one
  */
@@ -366,7 +383,12 @@ struct ksc_rx {
 	u8 *stage;
 	u32 stage_len;
 	u32 updates;
+	struct ksc_rate dataless;
+	struct ksc_rate key_updates;
+	u64 rekeyed;
+	u8 solicited;
 	bool asked;
+	bool tell;
 	bool warned;
 	u8 warning;
 	u64 bytes;
@@ -666,6 +688,8 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
+void ksc_rx_go_on(struct ksc_sock *ks);
+void ksc_rx_pump(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);

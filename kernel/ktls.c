@@ -101,6 +101,10 @@ void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks)
 	if (ksc_tx_may_resume(sk, ks))
 		ksc_ktls_resume(sk, ksc_ktls(ks));
 	ksc_ktls_stage(sk, ksc_ktls(ks));
+	if (unlikely(READ_ONCE(ks->rx.tell))) {
+		WRITE_ONCE(ks->rx.tell, false);
+		ksc_wake_reader(sk, ks);
+	}
 }
 
 /* ---- poll, shutdown, close ---- */

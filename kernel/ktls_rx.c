@@ -89,8 +89,11 @@ void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
 	ksc_rxq_flush(sk, &ks->rx.queue);
 }
 
-/* Decrypt the record at the head; it is the last of those to be read then */
-static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt)
+/*
+ * Decrypt the record at the head; it is the last of those to be read then. Not so if there
+ * is nothing to read, as nothing tells of that: it counts against the @budget.
+ */
+static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *budget)
 {
 	struct ksc_sock *ks = &kt->ks;
 	struct ksc_rx *rx = &ks->rx;
@@ -110,6 +113,11 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt)
 		return -EBADMSG;
 	}
 	rec->type = type;
+	if (type == KSC_CT_APPLICATION_DATA && !rec->len) {
+		ksc_rec_put(rec);
+		--*budget;
+		return 0;
+	}
 	if (type == KSC_CT_APPLICATION_DATA) {
 		rx->bytes += rec->len;
 		ksc_count_add(ks->kn, KSC_CNT_RX_BYTES, rec->len);
@@ -129,8 +137,8 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt)
  * another reader has decrypted one for us, unless we @peek and know of it; 0 at
  * the end; or an errno, which stays to be told if some data was @copied.
  */
-static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt, long *timeo,
-			    bool peek, bool copied)
+static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt,
+			    struct ksc_rx_call *call, bool peek, bool copied)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct ksc_rx *rx = &kt->ks.rx;
@@ -146,16 +154,16 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt, long *timeo,
 		/* no more comes before what was seen is read */
 		if (peek && copied && ksc_rx_stalled(sk, &kt->ks))
 			return 0;
-		if (!*timeo)
+		if (!call->timeo)
 			return -EAGAIN;
 		if (signal_pending(current))
-			return sock_intr_errno(*timeo);
+			return sock_intr_errno(call->timeo);
 		ksc_rxq_flush(sk, &rx->queue);
 		ksc_ktls_stage(sk, kt);
 		add_wait_queue(sk_sleep(sk), &wait);
 		sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 		/* the first look is without the lock: woken_wake keeps it safe */
-		ret = sk_wait_event(sk, timeo, READ_ONCE(sk->sk_err) ||
+		ret = sk_wait_event(sk, &call->timeo, READ_ONCE(sk->sk_err) ||
 				    READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
 				    READ_ONCE(kt->rekey_pending) ||
 				    (!peek && ksc_rx_has_plain(rx)) ||
@@ -165,6 +173,7 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt, long *timeo,
 				     (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN)), &wait);
 		sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 		remove_wait_queue(sk_sleep(sk), &wait);
+		call->since = jiffies;
 		if (ret < 0)
 			return ret;
 		if (!peek && ksc_rx_has_plain(rx))
@@ -217,11 +226,6 @@ static int ksc_ktls_rx_plain(struct sock *sk, struct ksc_rx *rx, struct msghdr *
 	int ret;
 
 	while ((rec = ksc_ktls_find(rx, peek ? *copied : 0, &off))) {
-		/* nothing to read, so its type is none that this call gives */
-		if (!rec->len && rec->type == KSC_CT_APPLICATION_DATA) {
-			ksc_rec_done(sk, rx, rec);
-			continue;
-		}
 		ret = ksc_ktls_tell_type(msg, rec, type);
 		if (ret <= 0)
 			return ret;
@@ -246,30 +250,51 @@ static int ksc_ktls_rx_plain(struct sock *sk, struct ksc_rx *rx, struct msghdr *
 	return 1;
 }
 
+/* Go on after records without content, or have whoever waits told of the others */
+static int ksc_ktls_rx_yield(struct sock *sk, struct ksc_ktls *kt, struct ksc_rx_call *call)
+{
+	int err;
+
+	ksc_rxq_flush(sk, &kt->ks.rx.queue);
+	err = ksc_rx_yield(sk, call);
+	/* with edges, nobody comes for what was not looked at */
+	if (err)
+		ksc_rx_go_on(&kt->ks);
+	return err;
+}
+
 static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghdr *msg,
 			      size_t len, int flags)
 {
 	size_t target = sock_rcvlowat(sk, flags & MSG_WAITALL, len), copied = 0;
-	long timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	struct ksc_rx *rx = &kt->ks.rx;
 	bool peek = flags & MSG_PEEK;
+	struct ksc_rx_call call;
 	u8 type = 0;
 	int err = 0;
 
+	ksc_rx_call_begin(&call, sk, flags & MSG_DONTWAIT);
 	while (len) {
 		err = ksc_ktls_rx_plain(sk, rx, msg, len, &copied, &type, peek);
 		if (err <= 0)
 			break;
 		if (copied && peek && !ksc_rec_may_add(sk, rx))
 			break;
+		if (unlikely(!call.budget)) {
+			if (copied >= target)
+				call.timeo = 0;
+			err = ksc_ktls_rx_yield(sk, kt, &call);
+			if (err)
+				break;
+		}
 		if (copied >= target && !ksc_ktls_ready(sk, kt))
 			break;
-		err = ksc_ktls_rx_wait(sk, kt, &timeo, peek, copied);
+		err = ksc_ktls_rx_wait(sk, kt, &call, peek, copied);
 		if (err <= 0)
 			break;
 		/* not if another reader was faster */
 		if (ksc_ktls_ready(sk, kt) && (peek || !ksc_rx_has_plain(rx)))
-			err = ksc_ktls_open(sk, kt);
+			err = ksc_ktls_open(sk, kt, &call.budget);
 		if (err < 0)
 			break;
 	}
@@ -351,29 +376,28 @@ static ssize_t ksc_ktls_to_pipe(struct pipe_inode_info *pipe, struct ksc_rec *re
 
 static ssize_t ksc_ktls_splice_locked(struct sock *sk, struct ksc_ktls *kt,
 				      struct pipe_inode_info *pipe, size_t len,
-				      long timeo)
+				      bool nonblock)
 {
 	struct ksc_rx *rx = &kt->ks.rx;
+	struct ksc_rx_call call;
 	struct ksc_rec *rec;
 	ssize_t n;
 
-	for (;;) {
-		rec = list_first_entry_or_null(&rx->plain, struct ksc_rec, list);
-		if (rec && (rec->len || rec->type != KSC_CT_APPLICATION_DATA))
-			break;
-		if (rec) {
-			ksc_rec_done(sk, rx, rec);
-			continue;
-		}
-		n = ksc_ktls_rx_wait(sk, kt, &timeo, false, false);
+	ksc_rx_call_begin(&call, sk, nonblock);
+	while (!ksc_rx_has_plain(rx)) {
+		n = call.budget ? 0 : ksc_ktls_rx_yield(sk, kt, &call);
+		if (n)
+			return n;
+		n = ksc_ktls_rx_wait(sk, kt, &call, false, false);
 		if (n <= 0)
 			return n;
 		if (ksc_rx_has_plain(rx))
-			continue;
-		n = ksc_ktls_open(sk, kt);
+			break;
+		n = ksc_ktls_open(sk, kt, &call.budget);
 		if (n)
 			return n;
 	}
+	rec = list_first_entry(&rx->plain, struct ksc_rec, list);
 	/* there is no way to tell of a type */
 	if (rec->type != KSC_CT_APPLICATION_DATA)
 		return -EINVAL;
@@ -410,8 +434,7 @@ ssize_t ksc_ktls_splice_read(struct socket *sock, loff_t *ppos,
 	if (!ks || !smp_load_acquire(&ksc_ktls(ks)->rx_on))
 		return ksc_base_ops(sk)->splice_read(sock, ppos, pipe, len, flags);
 	lock_sock(sk);
-	n = ksc_ktls_splice_locked(sk, ksc_ktls(ks), pipe, len,
-				   sock_rcvtimeo(sk, nonblock));
+	n = ksc_ktls_splice_locked(sk, ksc_ktls(ks), pipe, len, nonblock);
 	ksc_rxq_flush(sk, &ks->rx.queue);
 	release_sock(sk);
 	return n;

@@ -458,6 +458,7 @@ static void ksc_pump_work(struct work_struct *work)
 				ksc_rekey_asked(sk, ks);
 				ksc_tx_resume(sk, ks);
 			}
+			ksc_rx_pump(sk, ks);
 			ksc_rx_stage(sk, ks);
 			ksc_remind_reader(sk, ks);
 			break;

@@ -39,6 +39,9 @@ struct ksc_rec {
 /* Records that peeking may have decrypted ahead, each in memory of its own */
 #define KSC_RX_PEEK	8
 
+/* Records without application data that are dealt with at once */
+#define KSC_RX_BUDGET	64
+
 /* rec.c */
 struct ksc_rec *ksc_rec_get(void);
 void ksc_rec_put(struct ksc_rec *rec);
@@ -48,7 +51,28 @@ void ksc_rec_drop_all(struct sock *sk, struct ksc_rx *rx);
 
 /* rx.c */
 int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec);
-int ksc_rx_next(struct sock *sk, struct ksc_sock *ks);
+int ksc_rx_next(struct sock *sk, struct ksc_sock *ks, unsigned int *budget);
+
+/* recv.c */
+/**
+ * struct ksc_rx_call - how long a call may read
+ * @timeo: jiffies that it may wait
+ * @since: jiffies when @timeo was that
+ * @budget: records without data that it may open before others get their turn
+ */
+struct ksc_rx_call {
+	long timeo;
+	unsigned long since;
+	unsigned int budget;
+};
+
+void ksc_rx_call_begin(struct ksc_rx_call *call, struct sock *sk, bool nonblock);
+int ksc_rx_yield(struct sock *sk, struct ksc_rx_call *call);
+
+/* flood.c */
+int ksc_flood_dataless(struct sock *sk, struct ksc_sock *ks);
+int ksc_flood_key_update(struct sock *sk, struct ksc_sock *ks);
+void ksc_flood_solicit(struct ksc_rx *rx);
 
 /* control.c */
 void ksc_rx_refuse(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,

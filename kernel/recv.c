@@ -29,7 +29,7 @@ static int ksc_rx_read(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,
 
 /* MSG_PEEK sees over record borders as far as whole records have come */
 static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
-		       size_t len, size_t skip, int flags)
+		       size_t len, size_t skip, int flags, unsigned int *budget)
 {
 	struct ksc_rec *rec;
 
@@ -50,7 +50,7 @@ static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 			return n ?: -EFAULT;
 		}
 		/* all that is decrypted was seen */
-		if (ksc_rx_next(sk, ks) <= 0)
+		if (ksc_rx_next(sk, ks, budget) <= 0)
 			return 0;
 	}
 }
@@ -90,41 +90,77 @@ static bool ksc_rx_over(struct sock *sk, struct ksc_sock *ks)
 	       sk->sk_state == TCP_CLOSE;
 }
 
+/**
+ * ksc_rx_call_begin() - a call begins to read
+ * @call: how long it may
+ * @sk: socket, locked and owned
+ * @nonblock: not at all
+ *
+ * Context: process.
+ */
+void ksc_rx_call_begin(struct ksc_rx_call *call, struct sock *sk, bool nonblock)
+{
+	call->timeo = sock_rcvtimeo(sk, nonblock);
+	call->since = jiffies;
+	call->budget = KSC_RX_BUDGET;
+}
+
+/**
+ * ksc_rx_yield() - a call has used its budget up, not the records
+ * @sk: socket, locked and owned; the lock is released meanwhile
+ * @call: the call's
+ *
+ * TCP's backlog has the peer's next ones, so that only the time that the caller has is an
+ * end to it.
+ *
+ * Context: process. Return: 0 with a new budget, or an errno.
+ */
+int ksc_rx_yield(struct sock *sk, struct ksc_rx_call *call)
+{
+	unsigned long now = jiffies;
+
+	if (call->timeo != MAX_SCHEDULE_TIMEOUT)
+		call->timeo -= min_t(unsigned long, call->timeo, now - call->since);
+	call->since = now;
+	if (!call->timeo)
+		return -EAGAIN;
+	if (signal_pending(current))
+		return sock_intr_errno(call->timeo);
+	release_sock(sk);
+	cond_resched();
+	lock_sock(sk);
+	call->budget = KSC_RX_BUDGET;
+	return 0;
+}
+
 /*
  * Sleep until a record is whole; the lock is released meanwhile. Another reader
  * may have decrypted one for us, unless we @peek and know of it.
  */
-static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo,
+static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call *call,
 		       bool peek)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	int ret;
 
+	if (unlikely(!call->budget))
+		return ksc_rx_yield(sk, call);
 	ksc_rx_stage(sk, ks);
-	/* the budget was used up, not the records */
-	if (ks->phase == KSC_PHASE_ESTABLISHED && !ks->rx.closed && !peek &&
-	    ksc_rx_ready(sk, ks)) {
-		if (signal_pending(current))
-			return sock_intr_errno(*timeo);
-		release_sock(sk);
-		cond_resched();
-		lock_sock(sk);
-		return 0;
-	}
-	if (!*timeo)
+	if (!call->timeo)
 		return -EAGAIN;
 	if (signal_pending(current))
-		return sock_intr_errno(*timeo);
+		return sock_intr_errno(call->timeo);
 	add_wait_queue(sk_sleep(sk), &wait);
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	/* the first look is without the lock: woken_wake keeps it safe */
-	ret = sk_wait_event(sk, timeo, ksc_rx_over(sk, ks) ||
+	ret = sk_wait_event(sk, &call->timeo, ksc_rx_over(sk, ks) ||
 			    (!peek && ksc_rx_has_plain(&ks->rx)) ||
 			    ksc_rxq_avail(sk, &ks->rx.queue) +
 			    READ_ONCE(ks->rx.stage_len) >=
 			    (READ_ONCE(ks->rx.rec_len) ?: KSC_HEADER_LEN), &wait);
 	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	remove_wait_queue(sk_sleep(sk), &wait);
+	call->since = jiffies;
 	return ret < 0 ? ret : 0;
 }
 
@@ -142,9 +178,9 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		int *addr_len)
 {
 	size_t copied = 0, target;
+	struct ksc_rx_call call;
 	struct ksc_sock *ks;
 	int err, inq = -1;
-	long timeo;
 
 	if (unlikely(flags & MSG_ERRQUEUE))
 		return inet_recv_error(sk, msg, len, addr_len);
@@ -152,9 +188,9 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		return -EINVAL;
 
 	lock_sock(sk);
-	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
+	ksc_rx_call_begin(&call, sk, flags & MSG_DONTWAIT);
 	ks = ksc_sk(sk);
-	err = ksc_ready(sk, ks, &timeo);
+	err = ksc_ready(sk, ks, &call.timeo);
 	if (err == -ENOTCONN && ksc_given_back(sk)) {
 		release_sock(sk);
 		return sk->sk_prot->recvmsg(sk, msg, len, flags, addr_len);
@@ -167,9 +203,10 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 
 	while (copied < len) {
 		if (flags & MSG_PEEK) {
-			err = ksc_rx_peek(sk, ks, msg, len - copied, copied, flags);
+			err = ksc_rx_peek(sk, ks, msg, len - copied, copied, flags,
+					  &call.budget);
 		} else {
-			err = ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks);
+			err = ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks, &call.budget);
 			if (err > 0)
 				err = ksc_rx_read(sk, &ks->rx, msg, len - copied, flags);
 		}
@@ -190,11 +227,14 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			break;
 		}
 		ksc_rxq_flush(sk, &ks->rx.queue);
-		err = ksc_rx_wait(sk, ks, &timeo, flags & MSG_PEEK);
+		err = ksc_rx_wait(sk, ks, &call, flags & MSG_PEEK);
 		if (err)
 			break;
 	}
 	ksc_rxq_flush(sk, &ks->rx.queue);
+	/* with edges, nobody comes for what was not looked at */
+	if (unlikely(!call.budget))
+		ksc_rx_go_on(ks);
 	if (unlikely(tcp_sk(sk)->recvmsg_inq))
 		inq = ksc_rx_plain_len(&ks->rx);
 out:
@@ -239,6 +279,7 @@ static struct sk_buff *ksc_rx_skb(const struct ksc_rec *rec)
 int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv_actor)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
+	unsigned int budget = KSC_RX_BUDGET;
 	int copied = 0, err = 0;
 
 	if (!ks || !sock_owned_by_user_nocheck(sk)) {
@@ -254,7 +295,7 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 		struct ksc_rec *rec;
 		struct sk_buff *skb;
 
-		err = ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks);
+		err = ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks, &budget);
 		if (err <= 0)
 			break;
 		rec = list_first_entry(&ks->rx.plain, struct ksc_rec, list);

@@ -7,6 +7,7 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
+#include "rec.h"
 
 /**
  * ksc_tune() - take the options that concern records into use
@@ -50,6 +51,8 @@ int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks)
 	}
 	ks->tx.update = KSC_UPDATE_NONE;
 	ks->tx.updates++;
+	if (request)
+		ksc_flood_solicit(&ks->rx);
 	ksc_count(ks->kn, KSC_CNT_KEY_UPDATES_SENT);
 	return 0;
 }

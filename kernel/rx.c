@@ -15,9 +15,6 @@
 /* How much is used up before TCP is told, so that it can open the window */
 #define KSC_RX_BATCH	65536
 
-/* Records without application data that are dealt with at once */
-#define KSC_RX_BUDGET	64
-
 /**
  * ksc_rx_free() - give up keys and whatever was not read
  * @sk: socket, locked and owned; NULL if nobody ever read from it
@@ -368,15 +365,16 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 
 		rx->bytes += rec->len;
 		ksc_count_add(ks->kn, KSC_CNT_RX_BYTES, rec->len);
-		if (data) {
+		if (likely(data)) {
 			list_add_tail(&rec->list, &rx->plain);
 			rx->nplain++;
+			rx->dataless.n = 0;
 		} else {
 			ksc_rec_put(rec);
 		}
 		err = ksc_rx_ask(sk, ks);
 		/* what is authentic is delivered, whatever comes of that */
-		return data ? 1 : err;
+		return data ? 1 : err ?: ksc_flood_dataless(sk, ks);
 	}
 
 	if (type == -EBADMSG) {
@@ -411,22 +409,25 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
  * ksc_rx_next() - open records until one has application data
  * @sk: socket, locked and owned
  * @ks: its state
+ * @budget: how many without may be opened; less those that were
  *
  * The caller flushes the queue (ksc_rxq_flush()) before it releases the lock.
  *
  * Context: process. Return: 1 if one has, 0 if there is none, or an errno.
  */
-int ksc_rx_next(struct sock *sk, struct ksc_sock *ks)
+int ksc_rx_next(struct sock *sk, struct ksc_sock *ks, unsigned int *budget)
 {
-	int err = 0, budget = KSC_RX_BUDGET;
+	int err = 0;
 
 	if (!ksc_rec_may_add(sk, &ks->rx))
 		return 0;
-	while (!err && budget--) {
+	while (!err && *budget) {
 		if (ks->phase != KSC_PHASE_ESTABLISHED || ks->rx.closed ||
 		    !ksc_rx_ready(sk, ks))
 			return 0;
 		err = ksc_rx_one(sk, ks);
+		if (err <= 0)
+			--*budget;
 	}
 	return err;
 }
@@ -466,22 +467,69 @@ bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks)
 		ksc_rx_full(sk, ks));
 }
 
+/* Open records until there is as much data as a reader wants, or the budget is used up */
+static int ksc_rx_fill(struct sock *sk, struct ksc_sock *ks, unsigned int *budget)
+{
+	int ret = 1;
+
+	while (ret > 0 && !ksc_rx_enough(sk, ks))
+		ret = ksc_rx_next(sk, ks, budget);
+	ksc_rxq_flush(sk, &ks->rx.queue);
+	return ret;
+}
+
 /**
  * ksc_rx_advance() - deal with control records until there is data to read
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * Bounded by what TCP's queue holds, as nothing is added to it meanwhile.
+ * With KSC_RX_BUDGET of them, if there is no end to them.
  *
  * Context: process.
  * Return: 1 if there is decrypted data, 0 if not, or an errno.
  */
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks)
 {
-	int ret = 1;
+	unsigned int budget = KSC_RX_BUDGET;
 
-	while (ret > 0 && !ksc_rx_enough(sk, ks))
-		ret = ksc_rx_next(sk, ks);
-	ksc_rxq_flush(sk, &ks->rx.queue);
-	return ret ?: ksc_rx_has_plain(&ks->rx);
+	return ksc_rx_fill(sk, ks, &budget) ?: ksc_rx_has_plain(&ks->rx);
+}
+
+/**
+ * ksc_rx_go_on() - have the pump open records, and tell whoever waits for data
+ * @ks: state, established
+ *
+ * Context: any.
+ */
+void ksc_rx_go_on(struct ksc_sock *ks)
+{
+	WRITE_ONCE(ks->rx.tell, true);
+	ksc_pump_kick(ks, 0);
+}
+
+/**
+ * ksc_rx_pump() - go on where a reader left off
+ * @sk: socket, locked and owned
+ * @ks: its state, established
+ *
+ * Context: process, from the pump.
+ */
+void ksc_rx_pump(struct sock *sk, struct ksc_sock *ks)
+{
+	unsigned int budget = KSC_RX_BUDGET;
+	struct ksc_rx *rx = &ks->rx;
+	int ret;
+
+	if (!READ_ONCE(rx->tell))
+		return;
+	ret = ksc_rx_fill(sk, ks, &budget);
+	if (ksc_rx_enough(sk, ks) || rx->closed) {
+		WRITE_ONCE(rx->tell, false);
+		ksc_wake_reader(sk, ks);
+	} else if (ret == -ENOMEM) {
+		ksc_pump_kick(ks, HZ / 10);
+	} else if (!budget) {
+		/* other sockets get their turn */
+		ksc_pump_kick(ks, 0);
+	}
 }

@@ -240,7 +240,7 @@ static void test_empty(void **state)
 	(void)state;
 	assert_int_equal(wire_begin(), 0);
 	wire_start(&w, &wire_suites[0], 1);
-	for (int i = 0; i < 500; i++)
+	for (int i = 0; i < 200; i++)
 		wire_send(&w, WIRE_DATA, NULL, 0, 0);
 	wire_send(&w, WIRE_DATA, one, message(one, 0), 0);
 	kcm = kcm_on(w.fd);

@@ -162,6 +162,20 @@ static void *keep_rekeying(void *arg)
 	return NULL;
 }
 
+/* More than a peer may ask for: that is for t_flood.c. */
+static int unlimited(void **state)
+{
+	t_set_parameter("max_key_updates", 0);
+	return t_setup(state);
+}
+
+static int limited(void **state)
+{
+	(void)state;
+	t_set_parameter("max_key_updates", 128);
+	return 0;
+}
+
 /* Case 32: both sides at once, all the time, asking each other besides. */
 static void case_32_both_at_once(void **state)
 {
@@ -265,7 +279,7 @@ int main(void)
 		PEER_TEST("updates by count", test_by_count, openssl_384),
 		PEER_TEST("updates by count", test_by_count, openssl_chacha),
 		PEER_TEST("updates by count", test_by_count, gnutls),
-		cmocka_unit_test(case_32_both_at_once),
+		cmocka_unit_test_setup_teardown(case_32_both_at_once, unlimited, limited),
 		cmocka_unit_test_setup_teardown(test_bad_network, spoil_network, mend_network),
 	};
 

@@ -548,6 +548,10 @@ enum ksc_a_sock {
  *   offered.
  * @KSC_A_STATS_OFFERS_UNANSWERED: (u64) Contexts whose turn it is, or whose
  *   offer the daemon has not answered.
+ * @KSC_A_STATS_RX_FLOODS: (u64) Connections ended since the peer sent too many
+ *   records without data, or KeyUpdates.
+ * @KSC_A_STATS_CIPHERS_MADE: (u64) Times a connection's cipher was allocated,
+ *   by direction.
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -576,6 +580,8 @@ enum ksc_a_stats {
 	KSC_A_STATS_OFFERS,
 	KSC_A_STATS_OFFERS_WAITING,
 	KSC_A_STATS_OFFERS_UNANSWERED,
+	KSC_A_STATS_RX_FLOODS,
+	KSC_A_STATS_CIPHERS_MADE,
 
 	/* private: */
 	__KSC_A_STATS_CNT,
