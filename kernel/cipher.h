@@ -34,11 +34,23 @@ struct ksc_key {
 };
 
 /**
+ * struct ksc_wrapper - an algorithm that may be a wrapper, and what is in it
+ * @inner: the kernel's name of what is in it
+ * @known: there is such a thing, and it is taken
+ * @opaque: the algorithm that was found to have none in it; compared and nothing else
+ */
+struct ksc_wrapper {
+	const char *inner;
+	bool known;
+	const void *opaque;
+};
+
+/**
  * struct ksc_suite - a cipher suite that the record layer knows
  * @suite: IANA number
  * @version: the TLS version it belongs to
  * @aead: the kernel's name of it
- * @internal: what the kernel may wrap to make that, NULL for nothing
+ * @wrapper: what the kernel may wrap to make that, NULL for nothing
  * @hmac: the kernel's name of HKDF's hash; TLS 1.2: of the PRF's
  * @hash_len: bytes of @hmac's digest
  * @key_len: bytes of key
@@ -52,7 +64,7 @@ struct ksc_suite {
 	u16 suite;
 	u16 version;
 	const char *aead;
-	const char *internal;
+	struct ksc_wrapper *wrapper;
 	const char *hmac;
 	u8 hash_len;
 	u8 key_len;
@@ -152,5 +164,9 @@ int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *src,
 int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
 		    struct scatterlist *dst, unsigned int assoclen,
 		    unsigned int len);
+
+/* hkdf.c */
+int ksc_hkdf_expand(const u8 *secret, u8 hash_len, const char *label, u8 *out, u16 len);
+void ksc_hkdf_exit(void);
 
 #endif /* _KSC_CIPHER_H */

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Keys: suites, HKDF, the AEAD itself. Everything here runs in process
+ * Keys: suites, their keys, the AEAD itself. Everything here runs in process
  * context and is synchronous: an AEAD that the crypto API answers later is
  * waited for, so nothing outlives a call.
  */
-#include <crypto/hash.h>
 #include <linux/slab.h>
 
 #include "ksc.h"
@@ -18,9 +17,11 @@
 /* RFC 8446 says nothing of CCM; RFC 9147 4.5.3 does */
 #define KSC_CCM_LIMIT		BIT_ULL(23)
 
+static struct ksc_wrapper ksc_gcm = { .inner = "__gcm(aes)" };
+
 #define GCM12(n, klen, hash, hlen)					\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "gcm(aes)",		\
-	  .internal = "__gcm(aes)",						\
+	  .wrapper = &ksc_gcm,							\
 	  .hmac = hash, .hash_len = hlen,					\
 	  .key_len = klen, .salt_len = 4, .explicit_len = 8,			\
 	  .limit = KSC_GCM_LIMIT }
@@ -38,10 +39,10 @@
 	  .limit = KSC_CCM_LIMIT }
 
 static const struct ksc_suite ksc_suites[] = {
-	{ .suite = 0x1301, .version = KSC_VERSION_1_3, .aead = "gcm(aes)", .internal = "__gcm(aes)",
+	{ .suite = 0x1301, .version = KSC_VERSION_1_3, .aead = "gcm(aes)", .wrapper = &ksc_gcm,
 	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 16,
 	  .limit = KSC_GCM_LIMIT },
-	{ .suite = 0x1302, .version = KSC_VERSION_1_3, .aead = "gcm(aes)", .internal = "__gcm(aes)",
+	{ .suite = 0x1302, .version = KSC_VERSION_1_3, .aead = "gcm(aes)", .wrapper = &ksc_gcm,
 	  .hmac = "hmac(sha384)", .hash_len = 48, .key_len = 32,
 	  .limit = KSC_GCM_LIMIT },
 	{ .suite = 0x1303, .version = KSC_VERSION_1_3,
@@ -84,66 +85,36 @@ const struct ksc_suite *ksc_suite_find(u16 version, u16 suite)
 	return NULL;
 }
 
-/*
- * HKDF-Expand-Label(secret, label, "", len) of RFC 8446 7.1. Every length that
- * TLS asks for fits one round of HKDF-Expand (RFC 5869 2.3).
- */
-static int ksc_expand_label(struct crypto_shash *hmac, const char *label,
-			    u8 *out, u16 len)
-{
-	u8 info[32], t[KSC_MAX_SECRET];
-	size_t n = ksc_hkdf_label(info, sizeof(info) - 1, label, strlen(label),
-				  NULL, 0, len);
-	int err;
-
-	if (WARN_ON_ONCE(!n || len > crypto_shash_digestsize(hmac)))
-		return -EINVAL;
-	info[n++] = 1;
-	err = crypto_shash_tfm_digest(hmac, info, n, t);
-	if (!err)
-		memcpy(out, t, len);
-	memzero_explicit(t, sizeof(t));
-	return err;
-}
-
 /* The traffic secret that is due, RFC 8446 7.2 */
-static int ksc_cipher_next(struct ksc_cipher *c, struct crypto_shash *hmac)
+static int ksc_cipher_next(struct ksc_cipher *c)
 {
-	u8 len = c->suite->hash_len;
-	int err;
+	int err = 0;
 
-	if (!c->due)
-		return 0;
-	err = crypto_shash_setkey(hmac, c->secret, len);
-	if (!err)
-		err = ksc_expand_label(hmac, "traffic upd", c->secret, len);
+	if (c->due)
+		err = ksc_hkdf_expand(c->secret, c->suite->hash_len, "traffic upd", c->secret,
+				      c->suite->hash_len);
 	if (!err)
 		c->due = false;
 	return err;
 }
 
-/* Key and iv from the traffic secret, RFC 8446 7.3 */
-static int ksc_cipher_derive(struct ksc_cipher *c, struct crypto_aead *tfm)
+/* Key and iv from the traffic secret, RFC 8446 7.3; or the key as it is */
+static int ksc_cipher_key(struct ksc_cipher *c, struct crypto_aead *tfm)
 {
 	const struct ksc_suite *s = c->suite;
-	struct crypto_shash *hmac;
 	u8 key[32];
 	int err;
 
-	hmac = crypto_alloc_shash(s->hmac, 0, 0);
-	if (IS_ERR(hmac))
-		return PTR_ERR(hmac);
-	err = ksc_cipher_next(c, hmac);
+	if (!c->derives)
+		return crypto_aead_setkey(tfm, c->secret, s->key_len);
+	err = ksc_cipher_next(c);
 	if (!err)
-		err = crypto_shash_setkey(hmac, c->secret, s->hash_len);
+		err = ksc_hkdf_expand(c->secret, s->hash_len, "key", key, s->key_len);
 	if (!err)
-		err = ksc_expand_label(hmac, "key", key, s->key_len);
-	if (!err)
-		err = ksc_expand_label(hmac, "iv", c->iv, sizeof(c->iv));
+		err = ksc_hkdf_expand(c->secret, s->hash_len, "iv", c->iv, sizeof(c->iv));
 	if (!err)
 		err = crypto_aead_setkey(tfm, key, s->key_len);
 	memzero_explicit(key, sizeof(key));
-	crypto_free_shash(hmac);
 	return err;
 }
 
@@ -153,22 +124,37 @@ static int ksc_cipher_derive(struct ksc_cipher *c, struct crypto_aead *tfm)
  * that, and costs memory and instructions. We only ever run in process context,
  * where the FPU can be used, so we take what is inside if there is such a thing.
  * Elsewhere the default transform does, and ksc_cipher_crypt() waits for it.
+ *
+ * That is found out once: to ask for what does not exist has modprobe run, and here a
+ * peer would have it run.
  */
 static struct crypto_aead *ksc_tfm_alloc(const struct ksc_suite *suite)
 {
 	const u32 internal = CRYPTO_ALG_INTERNAL;
+	struct ksc_wrapper *wrapper = suite->wrapper;
 	struct crypto_aead *tfm, *inner;
 
+	if (wrapper && READ_ONCE(wrapper->known)) {
+		inner = crypto_alloc_aead(wrapper->inner, internal,
+					  internal | CRYPTO_ALG_ASYNC);
+		if (!IS_ERR(inner) || PTR_ERR(inner) != -ENOENT)
+			return inner;
+		WRITE_ONCE(wrapper->known, false);
+	}
 	tfm = crypto_alloc_aead(suite->aead, 0, 0);
-	if (IS_ERR(tfm) || !suite->internal ||
-	    !(crypto_aead_alg(tfm)->base.cra_flags & CRYPTO_ALG_ASYNC))
+	if (IS_ERR(tfm) || !wrapper ||
+	    !(crypto_aead_alg(tfm)->base.cra_flags & CRYPTO_ALG_ASYNC) ||
+	    READ_ONCE(wrapper->opaque) == crypto_aead_alg(tfm))
 		return tfm;
 	/* without ASYNC, or it is the wrapper's thread again, under that name */
-	inner = crypto_alloc_aead(suite->internal, internal,
-				  internal | CRYPTO_ALG_ASYNC);
+	inner = crypto_alloc_aead(wrapper->inner, internal, internal | CRYPTO_ALG_ASYNC);
+	if (PTR_ERR(inner) == -ENOENT)
+		WRITE_ONCE(wrapper->opaque, crypto_aead_alg(tfm));
 	/* for want of memory it is not to be the slower one for as long as it lives */
 	if (IS_ERR(inner) && PTR_ERR(inner) != -ENOMEM)
 		return tfm;
+	if (!IS_ERR(inner))
+		WRITE_ONCE(wrapper->known, true);
 	crypto_free_aead(tfm);
 	return inner;
 }
@@ -226,8 +212,7 @@ int ksc_cipher_make(struct ksc_cipher *c)
 	int err = PTR_ERR_OR_ZERO(aead);
 
 	if (!err) {
-		err = c->derives ? ksc_cipher_derive(c, aead->tfm) :
-		      crypto_aead_setkey(aead->tfm, c->secret, c->suite->key_len);
+		err = ksc_cipher_key(c, aead->tfm);
 		if (!err) {
 			WRITE_ONCE(c->aead, aead);
 			return 0;
@@ -297,24 +282,21 @@ void ksc_cipher_limit(struct ksc_cipher *c, u32 records)
  * ksc_cipher_update() - go on to the next traffic secret, RFC 8446 7.2
  * @c: TLS 1.3 keys in use
  *
- * The old secret goes at once, if there is the memory to derive the next; else with
- * the next record.
+ * The transform gets the new key, if it can be had; else it goes, with the old one. What
+ * is missing then comes with the next record, ksc_cipher_make().
  *
  * Context: process, may sleep; the socket's lock.
  */
 void ksc_cipher_update(struct ksc_cipher *c)
 {
-	struct crypto_shash *hmac;
+	struct ksc_aead *aead = c->aead;
 
-	ksc_aead_free(c->aead);
-	WRITE_ONCE(c->aead, NULL);
 	c->seq = 0;
 	c->due = true;
-	hmac = crypto_alloc_shash(c->suite->hmac, 0, 0);
-	if (IS_ERR(hmac))
+	if (!ksc_cipher_next(c) && (!aead || !ksc_cipher_key(c, aead->tfm)))
 		return;
-	ksc_cipher_next(c, hmac);
-	crypto_free_shash(hmac);
+	WRITE_ONCE(c->aead, NULL);
+	ksc_aead_free(aead);
 }
 
 /**

@@ -81,6 +81,7 @@ int ksc_wake(struct ksc_sock *ks, struct ksc_cipher *c)
 		memalloc_noio_restore(flags);
 	if (err)
 		return err;
+	ksc_count(ks->kn, KSC_CNT_CIPHERS_MADE);
 	/* before the work is queued: it looks after it has begun its last round */
 	WRITE_ONCE(ks->kn->in_use, true);
 	ksc_idle_again(ks->kn);

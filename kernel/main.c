@@ -125,6 +125,7 @@ static void __exit ksc_exit(void)
 	ksc_rec_exit();
 	ksc_tx_exit();
 	ksc_frag_exit();
+	ksc_hkdf_exit();
 }
 
 module_init(ksc_init);

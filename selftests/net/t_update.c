@@ -483,6 +483,37 @@ static void test_reset(void **state)
 	tnl_close(&nl);
 }
 
+#define KEYS 1000
+
+/* New keys in either direction take no new ciphers, of which the crypto API may know none. */
+static void test_ciphers(void **state)
+{
+	uint64_t made;
+	struct wire w;
+
+	(void)state;
+	t_set_parameter("max_key_updates", 0);
+	t_set_parameter("idle_seconds", 0);
+	begin(&w, WIRE_13);
+	says(&w, "mine");
+	peer_says(&w, "yours");
+	t_expect(w.fd, "yours");
+	made = tnl_counter(KSC_A_STATS_CIPHERS_MADE);
+	for (int i = 0; i < KEYS; i++) {
+		peer_updates(&w, request);
+		if (i % 10)
+			continue;
+		peer_says(&w, "x");
+		t_expect(w.fd, "x");
+	}
+	peer_says(&w, "end");
+	t_expect(w.fd, "end");
+	assert_int_equal(tnl_find_socket(w.fd).updates_received, KEYS);
+	assert_in_range(tnl_find_socket(w.fd).updates_sent, 1, KEYS);
+	assert_int_equal(tnl_counter(KSC_A_STATS_CIPHERS_MADE), made);
+	wire_close(&w);
+}
+
 /* ---- a send that is blocked ---- */
 
 #define BLOCKED (3L << 20)
@@ -723,6 +754,7 @@ static int limited(void **state)
 	(void)state;
 	t_set_parameter("max_dataless", 256);
 	t_set_parameter("max_key_updates", 128);
+	t_set_parameter("idle_seconds", 10);
 	return 0;
 }
 
@@ -735,6 +767,7 @@ int main(void)
 		TEST(refused_12),  TEST(wrong_keys), TEST(behind_ticket), TEST(close),
 		TEST(more),	   TEST(command),    TEST(netlink), TEST(blocked),
 		TEST(command_blocked), TEST(reset),
+		{ "ciphers", test_ciphers, NULL, limited, NULL },
 		{ "flood", test_flood, NULL, limited, NULL },
 	};
 	static struct CMUnitTest tests[ARRAY_SIZE(plain) + ARRAY_SIZE(refused)];
