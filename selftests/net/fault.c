@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Allocations that fail when a test says so: Documentation/fault-injection of the kernel. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+#define FAULTS "/sys/kernel/debug/"
+/* What no operation comes near */
+#define MAX_FAULTS 400
+
+static const char *const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
+
+static int nth = -1;
+/* the walk under way, and how far it has come */
+static const char *walking;
+static unsigned int step;
+
+static bool write_to(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static void set_fault(const char *kind, const char *name, unsigned long value)
+{
+	char file[128], text[32];
+
+	snprintf(file, sizeof(file), FAULTS "%s/%s", kind, name);
+	snprintf(text, sizeof(text), "%lu", value);
+	if (!write_to(file, text))
+		fail_msg("%s: %s", file, strerror(errno));
+}
+
+static void set_faults(const char *name, unsigned long value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		set_fault(kinds[i], name, value);
+}
+
+/**
+ * struct range - where code is
+ * @start: its first byte
+ * @end: the first that is not
+ */
+struct range {
+	unsigned long start;
+	unsigned long end;
+};
+
+/*
+ * What the module's code calls is to fail; but not the FIN: where there is no memory
+ * for it, TCP itself gives up on it.
+ */
+static void find_code(struct range *module, struct range *fin)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "re");
+	char line[512], type, name[256], owner[64];
+	unsigned long at;
+
+	assert_non_null(symbols);
+	*module = (struct range){ .start = ~0UL };
+	*fin = (struct range){ 0 };
+	while (fgets(line, sizeof(line), symbols)) {
+		int n = sscanf(line, "%lx %c %255s %63s", &at, &type, name, owner);
+
+		/* the kernel's own are in order */
+		if (n == 3 && fin->start && !fin->end)
+			fin->end = at;
+		if (n == 3 && !strcmp(name, "tcp_send_fin"))
+			fin->start = at;
+		if (n != 4 || strcmp(owner, "[kschannel]") != 0 || (type != 't' && type != 'T'))
+			continue;
+		module->start = at < module->start ? at : module->start;
+		module->end = at > module->end ? at : module->end;
+	}
+	(void)fclose(symbols);
+	assert_true(module->start && module->start < module->end);
+	assert_true(fin->start && fin->start < fin->end);
+	/* the last function is as long as that */
+	module->end += 4096;
+}
+
+/**
+ * fault_possible() - is this a kernel that can do it?
+ * Return: whether it is
+ */
+bool fault_possible(void)
+{
+	return !access("/proc/thread-self/fail-nth", R_OK | W_OK) &&
+	       !access(FAULTS "failslab", X_OK);
+}
+
+/**
+ * fault_setup() - get ready, before a test
+ * @state: unused
+ * Return: 0
+ */
+int fault_setup(void **state)
+{
+	struct range module, fin;
+
+	t_setup(state);
+	find_code(&module, &fin);
+	set_faults("probability", 0);
+	set_faults("verbose", 0);
+	set_faults("interval", 1);
+	set_faults("space", 0);
+	/* as many frames as it looks at */
+	set_faults("stacktrace-depth", 32);
+	set_faults("require-start", module.start);
+	set_faults("require-end", module.end);
+	set_faults("reject-start", fin.start);
+	set_faults("reject-end", fin.end);
+	for (int i = 0; i < 2; i++) {
+		char file[128];
+
+		snprintf(file, sizeof(file), FAULTS "%s/ignore-gfp-wait", kinds[i]);
+		assert_true(write_to(file, "N"));
+	}
+	assert_true(write_to(FAULTS "fail_page_alloc/ignore-gfp-highmem", "N"));
+	set_fault("fail_page_alloc", "min-order", 0);
+	nth = (int)SYS(open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC));
+	return 0;
+}
+
+/**
+ * fault_teardown() - no faults any more
+ * @state: unused
+ * Return: 0
+ */
+int fault_teardown(void **state)
+{
+	(void)state;
+	if (walking)
+		print_message("# %s: it was fault %u\n", walking, step);
+	walking = NULL;
+	if (nth >= 0 && pwrite(nth, "0", 1, 0) == 1)
+		close(nth);
+	nth = -1;
+	set_faults("probability", 0);
+	set_faults("require-start", 0);
+	set_faults("require-end", ~0UL);
+	set_faults("reject-start", 0);
+	set_faults("reject-end", 0);
+	return 0;
+}
+
+static void arm(unsigned int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", n);
+	SYS(pwrite(nth, text, strlen(text), 0));
+}
+
+/* Was there a fault? */
+static bool disarm(void)
+{
+	char text[16] = "";
+
+	SYS(pread(nth, text, sizeof(text) - 1, 0));
+	SYS(pwrite(nth, "0", 1, 0));
+	return !strtoul(text, NULL, 10);
+}
+
+static bool may_be(const struct fault_walk *walk, int error)
+{
+	return error == ENOMEM || error == ENOBUFS || error == EFAULT ||
+	       (walk->error && error == walk->error);
+}
+
+/**
+ * fault_references() - how many hold the module
+ * Return: their number
+ */
+unsigned int fault_references(void)
+{
+	FILE *refs = fopen("/sys/module/kschannel/refcnt", "re");
+	unsigned int n = 0;
+
+	assert_non_null(refs);
+	assert_int_equal(fscanf(refs, "%u", &n), 1);
+	(void)fclose(refs);
+	return n;
+}
+
+/**
+ * fault_await_references() - wait until all have gone who came in a test
+ * @what: the test
+ * @n: how many held the module before
+ */
+void fault_await_references(const char *what, unsigned int n)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+
+	while (fault_references() > n) {
+		if (t_now_ms() > end)
+			fail_msg("%s: %u hold the module, not %u", what, fault_references(), n);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/**
+ * fault_walk() - do an operation until none of its allocations is left to fail
+ * @walk: the operation
+ */
+void fault_walk(const struct fault_walk *walk)
+{
+	unsigned int n, failed = 0, references = fault_references();
+	bool hit = true;
+
+	for (n = 1; hit; n++) {
+		int error;
+
+		if (n > MAX_FAULTS)
+			fail_msg("%s: no end of allocations", walk->name);
+		walking = walk->name;
+		step = n;
+		if (walk->before)
+			walk->before();
+		arm(n);
+		error = walk->act() ? errno : 0;
+		hit = disarm();
+		if (error && (!hit || !may_be(walk, error)))
+			fail_msg("%s: fault %u: %s", walk->name, n, strerror(error));
+		failed += error != 0;
+		walk->after(error);
+	}
+	walking = NULL;
+	print_message("# %s: %u faults, of which %u made it fail\n", walk->name, n - 2, failed);
+	/* it does allocate */
+	assert_true(n > 2 || walk->none);
+	fault_await_references(walk->name, references);
+}
+
+/**
+ * fault_random() - have the module's allocations fail at random, whoever makes them
+ * @percent: of them; 0: none any more
+ */
+void fault_random(unsigned int percent)
+{
+	for (int i = 0; i < 2; i++) {
+		char times[128];
+
+		snprintf(times, sizeof(times), FAULTS "%s/times", kinds[i]);
+		assert_true(write_to(times, "-1"));
+		set_fault(kinds[i], "probability", percent);
+	}
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Allocations that fail when a test says so. */
+#ifndef KSC_TEST_FAULT_H
+#define KSC_TEST_FAULT_H
+
+#include "net.h"
+
+/**
+ * struct fault_walk - an operation whose allocations fail one after the other
+ * @name: what it is
+ * @before: makes what it needs, or NULL
+ * @act: the operation: 0, or -1 with errno
+ * @after: looks at what has become of it, which failed with the errno or did not; does it
+ *	again if need be, and cleans up
+ * @error: an errno that it may fail with beside those of memory, or 0
+ * @none: it may be that it allocates nothing
+ */
+struct fault_walk {
+	const char *name;
+	void (*before)(void);
+	int (*act)(void);
+	void (*after)(int error);
+	int error;
+	bool none;
+};
+
+bool fault_possible(void);
+int fault_setup(void **state);
+int fault_teardown(void **state);
+unsigned int fault_references(void);
+void fault_await_references(const char *what, unsigned int n);
+void fault_walk(const struct fault_walk *walk);
+void fault_random(unsigned int percent);
+
+#endif /* KSC_TEST_FAULT_H */

@@ -1,0 +1,681 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory runs out: of each operation, every allocation that the module has done for it
+ * fails once. The operation fails cleanly or copes, and can be done again. Whether
+ * something was lost or broken is for the debug kernel to say, which alone can do this.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "lib/kschannel.h"
+#include "nl.h"
+#include "own.h"
+#include "raw.h"
+#include "wire.h"
+
+#define BULK 20000
+
+static void test_walk(void **state)
+{
+	fault_walk(*state);
+}
+
+/* ---- sockets, with the daemon ---- */
+
+static int fd = -1, fds[2];
+
+static void make_plain(void)
+{
+	fd = t_plain(AF_INET);
+}
+
+static int act_attach(void)
+{
+	return setsockopt(fd, IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, strlen(KSC_ULP_NAME));
+}
+
+static void after_attach(int error)
+{
+	if (error)
+		SYS(act_attach());
+	SYS(close(fd));
+}
+
+static int act_socket(void)
+{
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_KSCHANNEL);
+	return fd < 0 ? -1 : 0;
+}
+
+static void after_socket(int error)
+{
+	if (error)
+		SYS(act_socket());
+	t_set_opts(fd, &t_client);
+	SYS(close(fd));
+}
+
+static void make_socket(void)
+{
+	fd = t_socket(AF_INET, &t_server);
+}
+
+static int act_options(void)
+{
+	return setsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, "server.test", 11) ||
+	       setsockopt(fd, SOL_KSCHANNEL, KSC_CREDENTIAL, "server", 6) ||
+	       setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, "\2h2\10http/1.1", 12) ?
+		       -1 :
+		       0;
+}
+
+static void after_options(int error)
+{
+	char name[KSC_MAX_NAME + 1] = "";
+	socklen_t len = sizeof(name);
+
+	if (error)
+		SYS(act_options());
+	SYS(getsockopt(fd, SOL_KSCHANNEL, KSC_CREDENTIAL, name, &len));
+	assert_memory_equal(name, "server", 6);
+	SYS(close(fd));
+}
+
+static int act_listen(void)
+{
+	return listen(fd, 8);
+}
+
+static void after_listen(int error)
+{
+	if (error)
+		SYS(act_listen());
+	SYS(close(fd));
+}
+
+/* Servers that go on to the end of what they get, until one is told to be the last */
+static int listener = -1;
+static struct t_addr addr;
+static pthread_t thread;
+
+static void *serve(void *arg)
+{
+	bool more = true;
+
+	(void)arg;
+	while (more) {
+		int child = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		char buf[64];
+		ssize_t n;
+
+		if (child < 0)
+			break;
+		while ((n = recv(child, buf, sizeof(buf), 0)) > 0) {
+			more = buf[0] != 'q';
+			if (send(child, buf, (size_t)n, MSG_NOSIGNAL) != n)
+				break;
+		}
+		close(child);
+	}
+	return NULL;
+}
+
+static void make_client(void)
+{
+	fd = t_socket(AF_INET, &t_client);
+}
+
+static int act_connect(void)
+{
+	return connect(fd, (struct sockaddr *)&addr.ss, addr.len);
+}
+
+static void talk(int with, char what)
+{
+	char got;
+
+	t_send(with, &what, 1);
+	t_recv(with, &got, 1);
+	assert_int_equal(got, what);
+}
+
+static void after_connect(int error)
+{
+	if (!error)
+		talk(fd, 'c');
+	SYS(close(fd));
+	/* the next one is not the worse for it */
+	if (error) {
+		fd = t_connect(&addr, &t_client);
+		talk(fd, 'd');
+		SYS(close(fd));
+	}
+}
+
+static void test_connect(void **state)
+{
+	static const struct fault_walk walk = {
+		.name = "connect", .before = make_client, .act = act_connect,
+		/* the handshake's own */
+		.after = after_connect, .error = EIO,
+	};
+
+	(void)state;
+	listener = t_listen(AF_INET, &t_server, &addr);
+	t_thread(&thread, serve, NULL);
+	fault_walk(&walk);
+	fd = t_connect(&addr, &t_client);
+	talk(fd, 'q');
+	SYS(close(fd));
+	t_join(thread);
+	SYS(close(listener));
+}
+
+/* The other way round: who accepts is the one that lacks memory. */
+static void *connect_once(void *arg)
+{
+	int client = t_try_connect(&addr, &t_client);
+	char c = 'a';
+
+	(void)arg;
+	/* as far as it goes */
+	if (send(client, &c, 1, MSG_NOSIGNAL) == 1)
+		(void)!recv(client, &c, 1, 0);
+	close(client);
+	return NULL;
+}
+
+static void make_listener(void)
+{
+	listener = t_listen(AF_INET, &t_server, &addr);
+	t_thread(&thread, connect_once, NULL);
+	t_wait(listener, POLLIN);
+}
+
+static int act_accept(void)
+{
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	return fd < 0 ? -1 : 0;
+}
+
+static void after_accept(int error)
+{
+	char c;
+
+	/* its handshake may have failed for the same reason */
+	if (!error) {
+		if (recv(fd, &c, 1, 0) == 1)
+			t_send(fd, &c, 1);
+		else
+			assert_int_equal(t_error(fd).status, KSC_STATUS_INTERNAL_ERROR);
+		SYS(close(fd));
+	}
+	/* whom it has not accepted is reset */
+	SYS(close(listener));
+	t_join(thread);
+}
+
+static void make_pair(void)
+{
+	t_pair(AF_INET, fds);
+}
+
+static int act_export(void)
+{
+	uint8_t out[100];
+	int error = kschannel_export(fds[0], "EXPORTER-kschannel-test", "context", 7, out,
+				     sizeof(out));
+
+	errno = -error;
+	return error ? -1 : 0;
+}
+
+static void after_export(int error)
+{
+	(void)error;
+	t_exchange(fds[0], fds[1]);
+	for (int i = 0; i < 2; i++)
+		SYS(close(fds[i]));
+}
+
+/* ---- established, with keys of the test's ---- */
+
+static struct wire w;
+static uint8_t data[BULK], got[BULK], plain[WIRE_MAX_RECORD];
+static size_t done;
+
+static void make_wire(void)
+{
+	t_fill(data, sizeof(data), 1);
+	memset(got, 0, sizeof(got));
+	done = 0;
+	wire_start(&w, wire_suite(WIRE_13, 0x1301), 7);
+}
+
+/* Takes data until it is all there; a KeyUpdate may come between. */
+static void expect_data(size_t len)
+{
+	size_t at = 0;
+
+	while (at < len) {
+		uint8_t type;
+		size_t n = wire_recv(&w, &type, plain);
+
+		if (type == WIRE_HANDSHAKE) {
+			assert_memory_equal(plain, "\x18\0\0\1", 4);
+			wire_update(&w.tx);
+			continue;
+		}
+		assert_int_equal(type, WIRE_DATA);
+		assert_true(n <= len - at);
+		assert_memory_equal(plain, data + at, n);
+		at += n;
+	}
+}
+
+static int did(ssize_t n)
+{
+	if (n < 0)
+		return -1;
+	done += (size_t)n;
+	return 0;
+}
+
+static int act_send(void)
+{
+	return did(send(w.fd, data + done, BULK - done, MSG_NOSIGNAL));
+}
+
+static int act_more(void)
+{
+	return did(send(w.fd, data + done, 100 - done % 100, MSG_NOSIGNAL | MSG_MORE));
+}
+
+static int file = -1;
+
+static int act_sendfile(void)
+{
+	off_t at = (off_t)done;
+
+	return did(sendfile(w.fd, file, &at, BULK - done));
+}
+
+/* What was not taken can be sent still, and nothing comes twice or is lost. */
+static void after_send(int error)
+{
+	(void)error;
+	while (done < BULK)
+		SYS(act_send());
+	expect_data(BULK);
+	wire_close(&w);
+}
+
+static int act_rekey(void)
+{
+	return setsockopt(w.fd, SOL_KSCHANNEL, KSC_REKEY, &(int){ 0 }, sizeof(int));
+}
+
+static void after_rekey(int error)
+{
+	if (error)
+		SYS(act_rekey());
+	after_send(0);
+}
+
+static void make_received(void)
+{
+	make_wire();
+	wire_send(&w, WIRE_DATA, data, 16384, 0);
+	wire_send(&w, WIRE_DATA, data + 16384, BULK - 16384, 0);
+	t_wait(w.fd, POLLIN);
+}
+
+static int act_recv(void)
+{
+	return did(recv(w.fd, got + done, BULK - done, 0));
+}
+
+static int act_peek(void)
+{
+	return recv(w.fd, got, BULK, MSG_PEEK) < 0 ? -1 : 0;
+}
+
+static void after_recv(int error)
+{
+	(void)error;
+	while (done < BULK)
+		SYS(act_recv());
+	assert_memory_equal(got, data, BULK);
+	wire_close(&w);
+}
+
+/* Its keys are the peer's next. */
+static void make_updated(void)
+{
+	make_wire();
+	wire_send(&w, WIRE_HANDSHAKE, "\x18\0\0\1\1", 5, 0);
+	wire_update(&w.rx);
+	wire_send(&w, WIRE_DATA, data, 16384, 0);
+	wire_send(&w, WIRE_DATA, data + 16384, BULK - 16384, 0);
+	t_wait(w.fd, POLLIN);
+}
+
+static int act_shutdown(void)
+{
+	return shutdown(w.fd, SHUT_WR);
+}
+
+static int act_close(void)
+{
+	int ret = close(w.fd);
+
+	w.fd = -1;
+	return ret;
+}
+
+/* The peer's end comes, with a close_notify or without. */
+static void after_close(int error)
+{
+	struct pollfd pfd = { .fd = w.peer, .events = POLLIN };
+	ssize_t n;
+
+	(void)error;
+	if (w.fd >= 0)
+		SYS(close(w.fd));
+	do {
+		assert_int_equal(poll(&pfd, 1, PATIENCE_S * 1000), 1);
+		n = recv(w.peer, plain, sizeof(plain), 0);
+	} while (n > 0);
+	assert_true(!n || errno == ECONNRESET);
+	SYS(close(w.peer));
+}
+
+static int setup_wire(void **state)
+{
+	char name[] = "/tmp/failnth-XXXXXX";
+
+	if (wire_begin())
+		return -1;
+	t_fill(data, sizeof(data), 1);
+	file = mkstemp(name);
+	unlink(name);
+	if (file < 0 || write(file, data, sizeof(data)) != sizeof(data))
+		return -1;
+	return fault_setup(state);
+}
+
+static int teardown_wire(void **state)
+{
+	fault_teardown(state);
+	close(file);
+	return wire_end();
+}
+
+/* ---- raw mode ---- */
+
+static struct raw_keys keys;
+
+static void make_raw(void)
+{
+	keys = raw_keys(raw_13, 0, 0);
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[0], KSC_RAW_ULP_NAME);
+	raw_attach(fds[1], KSC_RAW_ULP_NAME);
+}
+
+static int act_raw_tx(void)
+{
+	return setsockopt(fds[0], SOL_TLS, TLS_TX, &keys, keys.len);
+}
+
+static int act_raw_rx(void)
+{
+	return setsockopt(fds[1], SOL_TLS, TLS_RX, &keys, keys.len);
+}
+
+static void raw_talk(void)
+{
+	t_send(fds[0], "raw", 3);
+	t_expect(fds[1], "raw");
+	raw_close(fds);
+}
+
+static void after_raw_tx(int error)
+{
+	if (error)
+		SYS(act_raw_tx());
+	SYS(act_raw_rx());
+	raw_talk();
+}
+
+static void after_raw_rx(int error)
+{
+	if (error)
+		SYS(act_raw_rx());
+	SYS(act_raw_tx());
+	raw_talk();
+}
+
+static void make_raw_keys(void)
+{
+	make_raw();
+	SYS(act_raw_tx());
+	SYS(act_raw_rx());
+}
+
+static void make_raw_received(void)
+{
+	make_raw_keys();
+	t_send(fds[0], "raw", 3);
+	t_wait(fds[1], POLLIN);
+}
+
+static int act_raw_recv(void)
+{
+	return recv(fds[1], got, 3, 0) < 0 ? -1 : 0;
+}
+
+static void after_raw_recv(int error)
+{
+	if (error)
+		SYS(act_raw_recv());
+	assert_memory_equal(got, "raw", 3);
+	raw_talk();
+}
+
+/* ---- the daemon's requests ---- */
+
+static struct tnl_conn nl;
+static struct tnl_event event;
+
+static int setup_own(void **state)
+{
+	own_namespace();
+	return !tnl_open(&nl) || tnl_register(&nl) ? -1 : fault_setup(state);
+}
+
+static int teardown_own(void **state)
+{
+	fault_teardown(state);
+	tnl_close(&nl);
+	return 0;
+}
+
+static int request(struct nl_msg *msg)
+{
+	int error = tnl_do(&nl, msg);
+
+	errno = -error;
+	return error ? -1 : 0;
+}
+
+static void make_offer(void)
+{
+	const struct t_opts nonblock = { .server_name = "server.test", .nonblock = true };
+
+	listener = t_listen(AF_INET, NULL, &addr);
+	fd = t_try_connect(&addr, &nonblock);
+	assert_int_equal(errno, EINPROGRESS);
+	while (tnl_next_event(&nl, &event) && event.cmd != KSC_CMD_CONTEXT_NEW)
+		tnl_free_event(&event);
+}
+
+static int act_step(void)
+{
+	struct nl_msg *msg = tnl_step(&nl, &event, KSC_STATUS_OK);
+	struct nlattr *nest = nla_nest_start(msg, KSC_A_CONTEXT_KEYS), *dir;
+
+	nla_put_u16(msg, KSC_A_KEYS_VERSION, WIRE_13);
+	nla_put_u16(msg, KSC_A_KEYS_SUITE, 0x1301);
+	nla_put(msg, KSC_A_KEYS_EXPORTER, 32, data);
+	for (int i = 0; i < 2; i++) {
+		dir = nla_nest_start(msg, i ? KSC_A_KEYS_RX : KSC_A_KEYS_TX);
+		nla_put(msg, KSC_A_KEY_SECRET, 32, data);
+		nla_nest_end(msg, dir);
+	}
+	nla_nest_end(msg, nest);
+	nla_put(msg, KSC_A_CONTEXT_TOKEN, 5, "token");
+	return request(msg);
+}
+
+static void after_step(int error)
+{
+	if (error)
+		SYS(act_step());
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), 0);
+	assert_int_equal(t_info(fd).version, WIRE_13);
+	tnl_free_event(&event);
+	SYS(close(fd));
+	SYS(close(listener));
+}
+
+static int act_policy(void)
+{
+	struct nl_msg *msg = tnl_request(&nl, KSC_CMD_POLICY_BEGIN);
+	static uint64_t generation;
+
+	nla_put_u64(msg, KSC_A_POLICY_GENERATION, ++generation);
+	nla_put_u32(msg, KSC_A_POLICY_COUNT, 3);
+	if (request(msg))
+		return -1;
+	for (int i = 0; i < 3; i++) {
+		struct nlattr *nest;
+
+		msg = tnl_request(&nl, KSC_CMD_POLICY_ADD);
+		nest = nla_nest_start(msg, KSC_A_POLICY_RULE);
+		nla_put_string(msg, KSC_A_RULE_NAME, "a rule");
+		nla_put_u32(msg, KSC_A_RULE_ACTION, KSC_RULE_ACTION_NEVER);
+		nla_nest_end(msg, nest);
+		if (request(msg))
+			return -1;
+	}
+	return request(tnl_request(&nl, KSC_CMD_POLICY_COMMIT));
+}
+
+static void after_policy(int error)
+{
+	if (error)
+		SYS(act_policy());
+}
+
+/* ---- at random, in the module's own threads too ---- */
+
+#define ROUNDS 40
+#define PERCENT 5
+
+/* A client and a server, as far as they come: nothing of it may hang. */
+static void try_pair(void)
+{
+	const struct t_opts client = { .server_name = "server.test", .timeout = 4000 };
+	int a = t_plain(AF_INET);
+	char buf[256] = "";
+
+	if (setsockopt(a, IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, strlen(KSC_ULP_NAME)) == 0 &&
+	    setsockopt(a, SOL_KSCHANNEL, KSC_SERVER_NAME, client.server_name, 11) == 0 &&
+	    setsockopt(a, SOL_KSCHANNEL, KSC_HANDSHAKE_TIMEOUT, &client.timeout,
+		       sizeof(client.timeout)) == 0 &&
+	    connect(a, (struct sockaddr *)&addr.ss, addr.len) == 0) {
+		for (int i = 0; i < 8; i++) {
+			if (send(a, buf, sizeof(buf), MSG_NOSIGNAL) <= 0 ||
+			    recv(a, buf, sizeof(buf), 0) <= 0)
+				break;
+			setsockopt(a, SOL_KSCHANNEL, KSC_REKEY, &(int){ i & 1 }, sizeof(int));
+		}
+		shutdown(a, SHUT_WR);
+	}
+	close(a);
+}
+
+static void test_random(void **state)
+{
+	const struct t_opts server = { .timeout = 4000 };
+	uint64_t contexts = tnl_counter(KSC_A_STATS_CONTEXTS);
+	unsigned int references = fault_references();
+
+	(void)state;
+	listener = t_listen(AF_INET, &server, &addr);
+	t_thread(&thread, serve, NULL);
+	fault_random(PERCENT);
+	for (int i = 0; i < ROUNDS; i++)
+		try_pair();
+	fault_random(0);
+	fd = t_connect(&addr, &t_client);
+	talk(fd, 'q');
+	SYS(close(fd));
+	t_join(thread);
+	SYS(close(listener));
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, contexts);
+	fault_await_references("at random", references);
+}
+
+#define WALK_IN(setup, teardown, what, first, does, then, ...)                                     \
+	{                                                                                          \
+		what, test_walk, setup, teardown, &(struct fault_walk)                             \
+		{                                                                                  \
+			.name = (what), .before = (first), .act = (does), .after = (then),         \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+#define WALK(...) WALK_IN(fault_setup, fault_teardown, __VA_ARGS__)
+#define WIRE(...) WALK_IN(setup_wire, teardown_wire, __VA_ARGS__)
+#define OWN(...) WALK_IN(setup_own, teardown_own, __VA_ARGS__)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WALK("attach", make_plain, act_attach, after_attach),
+		WALK("socket", NULL, act_socket, after_socket),
+		WALK("options", make_socket, act_options, after_options),
+		/* TCP's own, for the port that it has no memory for */
+		WALK("listen", make_socket, act_listen, after_listen,
+		     .error = EADDRINUSE),
+		cmocka_unit_test_setup_teardown(test_connect, fault_setup, fault_teardown),
+		WALK("accept", make_listener, act_accept, after_accept, .none = true),
+		WALK("export", make_pair, act_export, after_export),
+		WIRE("send", make_wire, act_send, after_send),
+		WIRE("MSG_MORE", make_wire, act_more, after_send),
+		WIRE("sendfile", make_wire, act_sendfile, after_send),
+		WIRE("rekey", make_wire, act_rekey, after_rekey),
+		WIRE("receive", make_received, act_recv, after_recv),
+		WIRE("MSG_PEEK", make_received, act_peek, after_recv),
+		WIRE("receive a KeyUpdate", make_updated, act_recv, after_recv),
+		WIRE("shutdown", make_wire, act_shutdown, after_close),
+		WIRE("close", make_wire, act_close, after_close),
+		WALK("raw: keys to send with", make_raw, act_raw_tx, after_raw_tx),
+		WALK("raw: keys to receive with", make_raw, act_raw_rx, after_raw_rx),
+		WALK("raw: receive", make_raw_received, act_raw_recv, after_raw_recv),
+		cmocka_unit_test_setup_teardown(test_random, fault_setup, fault_teardown),
+		/* these leave the namespace */
+		OWN("a step", make_offer, act_step, after_step),
+		OWN("a policy", NULL, act_policy, after_policy),
+	};
+
+	if (!fault_possible())
+		return T_SKIP(tests, "the kernel has no fault injection");
+	return T_RUN(tests);
+}
