@@ -14,6 +14,7 @@ static const char *const phases[] = {
 	[KSC_PHASE_LISTEN] = "listen", [KSC_PHASE_HANDSHAKE] = "handshake",
 	[KSC_PHASE_VERIFY] = "verify", [KSC_PHASE_ESTABLISHED] = "established",
 	[KSC_PHASE_FAILED] = "failed", [KSC_PHASE_CLOSED] = "closed",
+	[KSC_PHASE_PLAIN] = "plain",
 };
 
 static const char *const statuses[] = {

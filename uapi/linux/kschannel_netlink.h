@@ -217,6 +217,7 @@ enum ksc_rule_direction {
  * @KSC_PHASE_ESTABLISHED: Application data, protected.
  * @KSC_PHASE_FAILED: Nothing moves any more.
  * @KSC_PHASE_CLOSED: Closed by the application.
+ * @KSC_PHASE_PLAIN: Left to TCP, in plaintext.
  */
 enum ksc_phase {
 	KSC_PHASE_INIT,
@@ -227,6 +228,7 @@ enum ksc_phase {
 	KSC_PHASE_ESTABLISHED,
 	KSC_PHASE_FAILED,
 	KSC_PHASE_CLOSED,
+	KSC_PHASE_PLAIN,
 };
 
 /**

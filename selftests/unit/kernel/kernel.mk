@@ -22,6 +22,7 @@ check-kernel: $(KERNEL_TESTS)
 
 $(KERNEL_OUT)/test_nonce $(KERNEL_OUT)/test_record: $(KERNEL_OUT)/record.o
 $(KERNEL_OUT)/test_rules: $(KERNEL_OUT)/rules.o
+$(KERNEL_OUT)/test_phase: $(KERNEL_OUT)/phase.o
 
 $(KERNEL_TESTS): %: %.o
 	$(CC) -fsanitize=address,undefined $(LDFLAGS) -o $@ $^ $(KERNEL_LIBS)
