@@ -127,9 +127,7 @@ static u8 *ksc_detach(struct sock *sk, struct ksc_sock *ks, u32 *len)
 	*len = ks->rx.stage_len;
 	ks->rx.stage = NULL;
 	ks->rx.stage_len = 0;
-	ksc_retire(sk, ks);
-	WRITE_ONCE(sk->sk_rcvlowat, ks->rcvlowat);
-	ksc_give_back(sk, false);
+	ksc_leave(sk, ks);
 	return rest;
 }
 

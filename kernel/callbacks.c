@@ -56,7 +56,7 @@ static void ksc_write_space(struct sock *sk)
 
 		ks->write_space(sk);
 		/* which may have cleared it */
-		if (waits && sk->sk_socket)
+		if (waits)
 			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 		else
 			ksc_pump_kick(ks, 0);
@@ -128,7 +128,7 @@ void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks)
  */
 bool ksc_hears_of_space(const struct sock *sk)
 {
-	return sk->sk_socket && READ_ONCE(sk->sk_write_space) == ksc_write_space;
+	return READ_ONCE(sk->sk_write_space) == ksc_write_space;
 }
 
 /**
@@ -143,30 +143,14 @@ bool ksc_hears_of_space(const struct sock *sk)
  */
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks)
 {
-	if (sk->sk_socket)
-		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	if (unlikely(!ksc_hears_of_space(sk)))
 		ksc_pump_kick(ks, HZ / 20);
 }
 
-/* Nobody calls TCP's callbacks meanwhile */
-static void ksc_callbacks_take(struct sock *sk, struct ksc_sock *ks)
-{
-	ks->armed = true;
-	/* else TCP may skip a byte that is urgent: ksc_rxq_len() */
-	ks->urginline = sock_flag(sk, SOCK_URGINLINE);
-	sock_set_flag(sk, SOCK_URGINLINE);
-	ks->data_ready = sk->sk_data_ready;
-	ks->write_space = sk->sk_write_space;
-	ks->state_change = sk->sk_state_change;
-	sk->sk_data_ready = ksc_data_ready;
-	sk->sk_write_space = ksc_write_space;
-	sk->sk_state_change = ksc_state_change;
-}
-
 /**
  * ksc_arm() - put our callbacks before TCP's
- * @sk: socket, locked and owned, never a listener
+ * @sk: socket, locked and owned, never a listener; TCP's callbacks are its own
  * @ks: its state
  *
  * Context: process.
@@ -177,22 +161,18 @@ void ksc_arm(struct sock *sk, struct ksc_sock *ks)
 		return;
 	ks->uid = sk->sk_uid;
 	ks->gid = current_egid();
+	ks->armed = true;
+	/* else TCP may skip a byte that is urgent: ksc_rxq_len() */
+	ks->urginline = sock_flag(sk, SOCK_URGINLINE);
+	sock_set_flag(sk, SOCK_URGINLINE);
 	write_lock_bh(&sk->sk_callback_lock);
-	ksc_callbacks_take(sk, ks);
+	ks->data_ready = sk->sk_data_ready;
+	ks->write_space = sk->sk_write_space;
+	ks->state_change = sk->sk_state_change;
+	sk->sk_data_ready = ksc_data_ready;
+	sk->sk_write_space = ksc_write_space;
+	sk->sk_state_change = ksc_state_change;
 	write_unlock_bh(&sk->sk_callback_lock);
-}
-
-/**
- * ksc_arm_child() - ksc_arm() for a listener's child
- * @sk: child that nobody else sees yet
- * @ks: its state
- *
- * Context: softirq.
- */
-void ksc_arm_child(struct sock *sk, struct ksc_sock *ks)
-{
-	ksc_callbacks_take(sk, ks);
-	ks->phase = KSC_PHASE_CONNECTING;
 }
 
 /**

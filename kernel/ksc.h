@@ -8,7 +8,7 @@
  *   lock_sock(sk)	everything in struct ksc_sock that says nothing else;
  *			softirq callbacks of TCP run under the socket's
  *			spinlock with nobody owning it, which is the same lock
- *   ksc_sock.lock	options and ksc_sock.sk, for clone and dump; what netlink
+ *   ksc_sock.lock	options and ksc_sock.sk, for accept() and dump; what netlink
  *			asks of a socket
  *   ksc_context.lock	the state of the one step in flight
  *   ksc_net.lock	which daemon is registered; the applications' contexts
@@ -25,7 +25,6 @@
 #include <linux/bvec.h>
 #include <linux/percpu.h>
 #include <linux/refcount.h>
-#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
@@ -38,6 +37,7 @@
 #include "cipher.h"
 #include "context.h"
 #include "idle.h"
+#include "phase.h"
 #include "policy.h"
 #include "record.h"
 
@@ -396,33 +396,15 @@ struct ksc_rx {
 };
 
 /**
- * struct ksc_gate - keeps a listener from being closed under its children
- * @ref: the listener's and each child's
- * @rcu: clone finds it without a lock
- * @sem: read by whoever works on a child that was not accepted yet
- * @closed: no such work any more
- *
- * The handshake of a child begins before accept(). But TCP destroys a closing
- * listener's children without taking their locks, and insists that nobody has
- * them.
- */
-struct ksc_gate {
-	refcount_t ref;
-	struct rcu_head rcu;
-	struct rw_semaphore sem;
-	bool closed;
-};
-
-/**
  * struct ksc_sock - a protected socket
  * @sk: the socket, NULL once released; @lock
  * @lock: options and @sk; taken with bottom halves off
  * @ref: the socket's own, and each dump's
- * @rcu: clone and dump look at it without a reference
+ * @rcu: a dump looks at it without a reference
  * @id: key in ksc_net.socks
  * @kn: namespace
  * @opt: options; changed under lock_sock and @lock both
- * @phase: enum ksc_phase; written under lock_sock, read anywhere
+ * @phase: enum ksc_phase; written by ksc_move() alone, under lock_sock, read anywhere
  * @role: enum ksc_role
  * @connect_told: connect() has reported the handshake's end
  * @read_shut: the application shut its reading side
@@ -430,14 +412,15 @@ struct ksc_gate {
  * @armed: TCP's callbacks are ours
  * @raw: it is a struct ksc_ktls
  * @urginline: SOCK_URGINLINE was set before @armed
+ * @pump_missed: the pump found the socket owned; @sk's spinlock
  * @ruling: the policy's
  * @rekey: enum ksc_update that netlink asks for; @lock
+ * @calls: connect() and listen() under way, which TCP works on without the lock held
  * @version: negotiated version
  * @suite: negotiated suite
  * @rcvlowat: SO_RCVLOWAT, bytes of application data
  * @uid: owner
  * @gid: owner's group
- * @gate: a listener's, and of its children; set once
  * @context: the handshake in progress
  * @session: set once
  * @exporter: set once, may be missing
@@ -451,7 +434,7 @@ struct ksc_gate {
  * @tx: sending half
  * @rx: receiving half
  *
- * Owned by the socket: allocated in ULP init or clone, given up in ULP
+ * Owned by the socket: allocated in ULP init or accept(), given up in ULP
  * release, freed after a grace period.
  */
 struct ksc_sock {
@@ -470,7 +453,9 @@ struct ksc_sock {
 	bool armed;
 	bool raw;
 	bool urginline;
+	bool pump_missed;
 	u8 rekey;
+	unsigned int calls;
 	struct ksc_ruling ruling;
 	u16 version;
 	u16 suite;
@@ -478,7 +463,6 @@ struct ksc_sock {
 	int rcvlowat;
 	kuid_t uid;
 	kgid_t gid;
-	struct ksc_gate *gate;
 	struct ksc_context *context;
 	struct ksc_session *session;
 	struct ksc_exporter *exporter;
@@ -496,8 +480,8 @@ struct ksc_sock {
  * ksc_sk() - a socket's state
  * @sk: socket with our ULP
  *
- * Stable under the socket's lock or in RCU. NULL when a child's could not be
- * allocated, or after release: everything then fails closed.
+ * Stable under the socket's lock or in RCU. NULL before a child is accepted, where it is
+ * plaintext, and after release: everything that is ours then fails closed.
  */
 static inline struct ksc_sock *ksc_sk(const struct sock *sk)
 {
@@ -527,24 +511,33 @@ int ksc_proto_init(void);
 void ksc_proto_exit(void);
 int ksc_ulp_attach(struct sock *sk);
 bool ksc_pristine(const struct sock *sk);
-void ksc_give_back(struct sock *sk, bool watch);
-bool ksc_given_back(const struct sock *sk);
+void ksc_give_back(struct sock *sk);
+bool ksc_is_plain(const struct sock *sk);
+bool ksc_has_ulp(const struct sock *sk);
 void ksc_take_over(struct sock *sk);
+void ksc_listener_take(struct sock *sk);
+void ksc_child_reset(struct sock *sk);
 bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o);
 struct proto *ksc_base_proto(const struct sock *sk);
 const struct proto_ops *ksc_base_ops(const struct sock *sk);
 
-/* sock.c */
+/* connect.c */
 int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int flags);
-void ksc_accepted(struct socket *sock);
-void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why);
+int ksc_accepted(struct socket *listener, struct socket *sock);
 int ksc_listen_ops(struct socket *sock, int backlog);
-int ksc_set_rcvlowat(struct sock *sk, int val);
-int ksc_diag_destroy(struct sock *sk, int err);
-int ksc_shutdown_ops(struct socket *sock, int how);
+int ksc_listener_shutdown(struct socket *sock, int how);
+int ksc_listener_sendmsg(struct socket *sock, struct msghdr *msg, size_t size);
 int ksc_disconnect(struct sock *sk, int flags);
+void ksc_settle(struct sock *sk, struct ksc_sock *ks);
+
+/* sock.c */
+int ksc_move(struct sock *sk, struct ksc_sock *ks, enum ksc_event event);
+void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why);
+int ksc_set_rcvlowat(struct sock *sk, int val);
+int ksc_shutdown_ops(struct socket *sock, int how);
 void ksc_close(struct sock *sk, long timeout);
 int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
+int ksc_wait(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_error(const struct ksc_sock *ks);
 int ksc_usable(const struct ksc_sock *ks);
 void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
@@ -553,7 +546,6 @@ void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 		    const char *text);
 void ksc_established(struct sock *sk, struct ksc_sock *ks);
 void ksc_retire(struct sock *sk, struct ksc_sock *ks);
-void ksc_release_work(struct ksc_sock *ks);
 
 /* callbacks.c */
 void ksc_wake_reader(struct sock *sk, struct ksc_sock *ks);
@@ -562,7 +554,6 @@ void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks);
 bool ksc_hears_of_space(const struct sock *sk);
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
-void ksc_arm_child(struct sock *sk, struct ksc_sock *ks);
 void ksc_disarm(struct sock *sk, struct ksc_sock *ks);
 
 /* ioctl.c */
@@ -574,18 +565,11 @@ bool ksc_poll_settled(const struct sock *sk, const struct ksc_rx *rx);
 __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		      struct poll_table_struct *wait);
 
-/* gate.c */
-int ksc_gate_new(struct sock *sk);
-struct ksc_gate *ksc_gate_get(struct ksc_gate *gate);
-void ksc_gate_put(struct ksc_gate *gate);
-void ksc_gate_close(struct ksc_gate *gate);
-bool ksc_gate_closed(const struct ksc_gate *gate);
-bool ksc_gate_enter(const struct sock *sk, struct ksc_gate **gate);
-void ksc_gate_leave(struct ksc_gate *gate);
-
 /* ulp.c */
 int ksc_attach(struct sock *sk);
 int ksc_attach_raw(struct sock *sk);
+struct ksc_sock *ksc_child_new(struct sock *sk, struct ksc_sock *parent,
+			       const struct ksc_ruling *ruling);
 void ksc_ulp_release(struct sock *sk);
 int ksc_ulp_init(void);
 void ksc_ulp_exit(void);
@@ -611,6 +595,7 @@ const char *ksc_status_text(u32 status);
 
 /* pump.c */
 void ksc_pump_init(struct ksc_sock *ks);
+void ksc_release_cb(struct sock *sk);
 void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay);
 void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks);
 int ksc_install(struct ksc_sock *ks, struct ksc_step *step);

@@ -186,7 +186,7 @@ static void ksc_ktls_close(struct sock *sk, long timeout)
 	if (ks) {
 		if (ks->tx.pending)
 			ksc_tx_flush(sk, ks);
-		WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
+		ksc_move(sk, ks, KSC_EVENT_CLOSE);
 		ksc_tx_free(&ks->tx);
 		ksc_rx_free(sk, &ks->rx);
 		memzero_explicit(&ksc_ktls(ks)->tx_info, sizeof(union ksc_ktls_info));
@@ -224,7 +224,7 @@ static int ksc_ktls_attach(struct sock *sk)
 		return err;
 	ks = ksc_sk(sk);
 	ks->tx.max = KSC_MAX_PAYLOAD;
-	WRITE_ONCE(ks->phase, KSC_PHASE_ESTABLISHED);
+	ksc_move(sk, ks, KSC_EVENT_ESTABLISH);
 	ksc_ktls_arm(sk, ks);
 	WRITE_ONCE(sk->sk_prot, &ksc_ktls_protos[family]);
 	WRITE_ONCE(sk->sk_socket->ops, &ksc_ktls_ops[family]);
@@ -250,6 +250,7 @@ static void ksc_ktls_build(int family)
 		return;
 	p->close = ksc_ktls_close;
 	p->disconnect = ksc_ktls_disconnect;
+	p->release_cb = ksc_release_cb;
 	p->setsockopt = ksc_ktls_setsockopt;
 	p->getsockopt = ksc_ktls_getsockopt;
 	p->sendmsg = ksc_ktls_sendmsg;

@@ -51,7 +51,7 @@ static void __net_exit ksc_net_exit(struct net *net)
 	struct ksc_net *kn = ksc_net(net);
 
 	ksc_idle_exit(kn);
-	/* a child that nobody accepted is cleaned up after its socket is gone */
+	/* a pump may still look for a socket that is gone */
 	flush_workqueue(ksc_wq);
 	/* every socket held the namespace, every context its socket */
 	WARN_ON_ONCE(!xa_empty(&kn->socks));
@@ -115,7 +115,6 @@ static void __exit ksc_exit(void)
 	ksc_proto_exit();
 	ksc_ulp_exit();
 	ksc_netlink_exit();
-	ksc_bypass_exit();
 	/* no socket is left; its last work may be, which this waits for */
 	unregister_pernet_subsys(&ksc_net_ops);
 	destroy_workqueue(ksc_wq);

@@ -410,8 +410,6 @@ static int ksc_put_sock(struct sk_buff *msg, struct netlink_callback *cb,
 			  &ksc_nl_family, NLM_F_MULTI, KSC_CMD_SOCK_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	if (state == TCP_LISTEN && phase == KSC_PHASE_INIT)
-		phase = KSC_PHASE_LISTEN;
 	if (nla_put_u64_64bit(msg, KSC_A_SOCK_ID, ks->id, 0) ||
 	    ksc_put_addr(msg, KSC_A_SOCK_LOCAL, sk, false) ||
 	    ksc_put_addr(msg, KSC_A_SOCK_PEER, sk, true) ||
@@ -466,6 +464,9 @@ int ksc_nl_sock_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 		struct sock *sk;
 
 		if (!all && !uid_eq(uid, ks->uid))
+			continue;
+		/* TCP's, until it is used again */
+		if (READ_ONCE(ks->phase) == KSC_PHASE_PLAIN)
 			continue;
 		if (!kref_get_unless_zero(&ks->ref))
 			continue;

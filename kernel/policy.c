@@ -14,7 +14,6 @@
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 #include <net/netlink.h>
-#include <net/request_sock.h>
 #include <net/tcp.h>
 
 #include "ksc.h"
@@ -66,14 +65,14 @@ static void ksc_flow_owner(struct ksc_flow *f, const struct sock *sk, kuid_t uid
 	f->ptr = sk;
 }
 
-static void ksc_flow_of_sock(struct ksc_flow *f, const struct sock *sk,
-			     const struct ksc_sock *ks)
+static void ksc_flow_of_sock(struct ksc_flow *f, const struct sock *sk, u8 role, kuid_t uid,
+			     kgid_t gid)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 
 	memset(f, 0, sizeof(*f));
-	f->direction = ks->role == KSC_ROLE_SERVER ? KSC_RULE_DIRECTION_ACCEPT :
-						     KSC_RULE_DIRECTION_CONNECT;
+	f->direction = role == KSC_ROLE_SERVER ? KSC_RULE_DIRECTION_ACCEPT :
+						 KSC_RULE_DIRECTION_CONNECT;
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6)
 		ksc_flow_v6(f, &sk->sk_v6_rcv_saddr, &sk->sk_v6_daddr);
@@ -82,26 +81,7 @@ static void ksc_flow_of_sock(struct ksc_flow *f, const struct sock *sk,
 		ksc_flow_v4(f, inet->inet_rcv_saddr, inet->inet_daddr);
 	f->local_port = ntohs(inet->inet_sport);
 	f->remote_port = ntohs(inet->inet_dport);
-	ksc_flow_owner(f, sk, ks->uid, ks->gid);
-}
-
-/* The child's own addresses are not set yet */
-static void ksc_flow_of_request(struct ksc_flow *f, const struct request_sock *req,
-				const struct sock *child, const struct ksc_sock *listener)
-{
-	const struct inet_request_sock *ireq = inet_rsk(req);
-
-	memset(f, 0, sizeof(*f));
-	f->direction = KSC_RULE_DIRECTION_ACCEPT;
-#if IS_ENABLED(CONFIG_IPV6)
-	if (req->rsk_ops->family == AF_INET6)
-		ksc_flow_v6(f, &ireq->ir_v6_loc_addr, &ireq->ir_v6_rmt_addr);
-	else
-#endif
-		ksc_flow_v4(f, ireq->ir_loc_addr, ireq->ir_rmt_addr);
-	f->local_port = ireq->ir_num;
-	f->remote_port = ntohs(ireq->ir_rmt_port);
-	ksc_flow_owner(f, child, listener->uid, listener->gid);
+	ksc_flow_owner(f, sk, uid, gid);
 }
 
 /* ---- decisions ---- */
@@ -153,19 +133,20 @@ bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
 /**
  * ksc_policy_child() - what does the policy say of a listener's child?
  * @listener: its state
- * @req: the child's request
- * @child: the child, of which nobody else knows yet
+ * @child: the child, locked and owned
  * @ruling: set
  *
- * Context: softirq. Return: true if it is to be plain.
+ * The owner that rules know is the listener's.
+ *
+ * Context: process. Return: true if it is to be plain.
  */
-bool ksc_policy_child(const struct ksc_sock *listener, const struct request_sock *req,
-		      const struct sock *child, struct ksc_ruling *ruling)
+bool ksc_policy_child(const struct ksc_sock *listener, const struct sock *child,
+		      struct ksc_ruling *ruling)
 {
 	struct ksc_flow flow;
 
 	ruling->by_policy = READ_ONCE(listener->ruling.by_policy);
-	ksc_flow_of_request(&flow, req, child, listener);
+	ksc_flow_of_sock(&flow, child, KSC_ROLE_SERVER, listener->uid, listener->gid);
 	return ksc_policy_lookup(listener->kn, &flow, ruling);
 }
 
@@ -173,7 +154,7 @@ static bool ksc_policy_plain(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_flow flow;
 
-	ksc_flow_of_sock(&flow, sk, ks);
+	ksc_flow_of_sock(&flow, sk, ks->role, ks->uid, ks->gid);
 	return ksc_policy_lookup(ks->kn, &flow, &ks->ruling);
 }
 
@@ -182,11 +163,13 @@ static bool ksc_policy_plain(struct sock *sk, struct ksc_sock *ks)
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * Context: process. Return: true if the policy leaves it plain; ksc_bypass() has to follow.
+ * Context: process. Return: true if the policy leaves it plain; ksc_leave() has to follow.
  */
 bool ksc_policy_connecting(struct sock *sk, struct ksc_sock *ks)
 {
-	if (!ks->ruling.by_policy || ks->ruling.made || ks->phase != KSC_PHASE_CONNECTING)
+	/* in state CLOSE another thread's connect() has yet to choose them */
+	if (!ks->ruling.by_policy || ks->ruling.made || ks->phase != KSC_PHASE_CONNECTING ||
+	    sk->sk_state == TCP_CLOSE)
 		return false;
 	if (ksc_policy_plain(sk, ks))
 		return true;
@@ -243,8 +226,8 @@ bool ksc_policy_demands(const struct ksc_sock *ks)
 	       ks->ruling.action == KSC_RULE_ACTION_REQUIRE;
 }
 
-/* Context: the socket's lock. Sets @gone if ksc_bypass_done() is to follow */
-static int ksc_policy_take(struct sock *sk, struct ksc_sock *ks, bool *gone)
+/* Context: the socket's lock */
+static int ksc_policy_take(struct sock *sk, struct ksc_sock *ks)
 {
 	bool connected = (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
 
@@ -253,15 +236,16 @@ static int ksc_policy_take(struct sock *sk, struct ksc_sock *ks, bool *gone)
 	if (ks->ruling.by_policy)
 		return 0;
 	/* connecting: the ULP came after a connect() that did not wait */
-	if (ks->phase != KSC_PHASE_INIT && ks->phase != KSC_PHASE_CONNECTING)
+	if (ks->phase != KSC_PHASE_INIT && ks->phase != KSC_PHASE_CONNECTING &&
+	    ks->phase != KSC_PHASE_LISTEN)
 		return -EBUSY;
 	if (connected && ks->role == KSC_ROLE_UNSPEC)
 		return -EDESTADDRREQ;
 	WRITE_ONCE(ks->ruling.by_policy, true);
-	if (sk->sk_state == TCP_CLOSE || sk->sk_state == TCP_LISTEN)
+	if (sk->sk_state == TCP_CLOSE || ks->phase == KSC_PHASE_LISTEN)
 		return 0;
 	if (ksc_policy_plain(sk, ks))
-		*gone = ksc_bypass(sk, ks, true);
+		ksc_leave(sk, ks);
 	else if (!connected)
 		return 0;
 	else if (!ksc_policy_allows(sk, ks))
@@ -277,14 +261,11 @@ static int ksc_policy_take(struct sock *sk, struct ksc_sock *ks, bool *gone)
  */
 int ksc_set_policy(struct sock *sk)
 {
-	bool gone = false;
 	int err;
 
 	lock_sock(sk);
-	err = ksc_policy_take(sk, ksc_sk(sk), &gone);
+	err = ksc_policy_take(sk, ksc_sk(sk));
 	release_sock(sk);
-	if (gone)
-		ksc_bypass_done();
 	return err;
 }
 

@@ -12,9 +12,10 @@
 
 struct ksc_net;
 struct ksc_sock;
-struct request_sock;
 struct sk_buff;
 struct sock;
+struct sockaddr;
+struct socket;
 
 /**
  * struct ksc_policy - the policy of a network namespace, never changed
@@ -46,8 +47,8 @@ struct ksc_ruling {
 
 bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
 		       struct ksc_ruling *ruling);
-bool ksc_policy_child(const struct ksc_sock *listener, const struct request_sock *req,
-		      const struct sock *child, struct ksc_ruling *ruling);
+bool ksc_policy_child(const struct ksc_sock *listener, const struct sock *child,
+		      struct ksc_ruling *ruling);
 bool ksc_policy_connecting(struct sock *sk, struct ksc_sock *ks);
 bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks);
 bool ksc_policy_prefers(const struct ksc_sock *ks);
@@ -60,10 +61,11 @@ void ksc_policy_free(struct ksc_policy *policy);
 /* policy_cmd.c */
 void ksc_policy_gone(struct ksc_net *kn, u32 daemon);
 
-/* bypass.c */
-bool ksc_bypass(struct sock *sk, struct ksc_sock *ks, bool remove);
-void ksc_bypass_done(void);
-void ksc_revive(struct sock *sk, struct ksc_sock *ks);
-void ksc_bypass_exit(void);
+/* plain.c */
+void ksc_leave(struct sock *sk, struct ksc_sock *ks);
+int ksc_plain_connect(struct socket *sock, struct sockaddr *addr, int len, int flags);
+int ksc_plain_listen(struct socket *sock, int backlog);
+int ksc_plain_disconnect(struct sock *sk, int flags);
+int ksc_plain_refuse(struct sock *sk, struct sockaddr *addr, int len);
 
 #endif /* _KSC_POLICY_H */

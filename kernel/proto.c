@@ -28,8 +28,17 @@ static struct proto *const ksc_base_protos[KSC_FAMILIES] = {
 static struct proto ksc_protos[KSC_FAMILIES], ksc_new_protos[KSC_FAMILIES];
 static const struct proto_ops *ksc_bases[KSC_FAMILIES];
 static struct proto_ops ksc_ops[KSC_FAMILIES];
+/* A listener's: its struct proto is TCP's own */
+static struct proto_ops ksc_listener_ops[KSC_FAMILIES];
 /* TCP's, but that the next connection is looked at */
+static struct proto ksc_plain_protos[KSC_FAMILIES];
 static struct proto_ops ksc_plain_ops[KSC_FAMILIES];
+/* What TCP calls back on a new socket; the functions themselves are not exported */
+static struct {
+	void (*data_ready)(struct sock *sk);
+	void (*write_space)(struct sock *sk);
+	void (*state_change)(struct sock *sk);
+} ksc_base_callbacks;
 static bool ksc_registered[KSC_FAMILIES];
 
 /**
@@ -70,7 +79,7 @@ static int ksc_ioctl(struct sock *sk, int cmd, KSC_IOCTL_ARG arg)
  * ksc_take_over() - our operations in place of TCP's
  * @sk: socket, locked and owned or not yet visible; it has its state
  *
- * Context: process.
+ * Context: any.
  */
 void ksc_take_over(struct sock *sk)
 {
@@ -82,65 +91,85 @@ void ksc_take_over(struct sock *sk)
 }
 
 /**
- * ksc_give_back() - TCP's operations in place of ours
- * @sk: socket, locked and owned
- * @watch: but look at its next connection, which the policy may protect. The ULP has
- *	to stay for that: it holds the module
+ * ksc_give_back() - TCP's operations in place of ours, but for the next connection's
+ * @sk: socket, locked and owned or not yet visible
  *
  * Others may still be in one of ours.
  *
- * Context: process.
+ * Context: any.
  */
-void ksc_give_back(struct sock *sk, bool watch)
+void ksc_give_back(struct sock *sk)
 {
 	int family = sk->sk_family == AF_INET6;
 
-	WRITE_ONCE(sk->sk_prot, ksc_base_proto(sk));
+	WRITE_ONCE(sk->sk_prot, &ksc_plain_protos[family]);
 	if (sk->sk_socket)
-		WRITE_ONCE(sk->sk_socket->ops, watch ? &ksc_plain_ops[family] : ksc_bases[family]);
+		WRITE_ONCE(sk->sk_socket->ops, &ksc_plain_ops[family]);
 }
 
 /**
- * ksc_given_back() - does a socket have TCP's operations?
+ * ksc_is_plain() - is a socket with the ULP left to TCP?
  * @sk: socket, locked and owned
  *
- * Whoever was in one of ours meanwhile goes on with TCP's.
+ * Whoever was in one of our operations meanwhile goes on with TCP's.
  */
-bool ksc_given_back(const struct sock *sk)
+bool ksc_is_plain(const struct sock *sk)
 {
-	return sk->sk_prot == ksc_base_proto(sk);
+	return sk->sk_prot == &ksc_plain_protos[sk->sk_family == AF_INET6];
 }
 
-/* May the next connection be one that the policy protects? Then it is ours from here on */
-static bool ksc_watched(struct sock *sk)
+/**
+ * ksc_has_ulp() - does a socket have our ULP?
+ * @sk: socket, locked and owned
+ */
+bool ksc_has_ulp(const struct sock *sk)
 {
-	struct ksc_sock *ks;
-	bool ours;
-
-	lock_sock(sk);
-	ks = ksc_sk(sk);
-	ours = ks && sk->sk_state == TCP_CLOSE;
-	/* someone else may have been faster */
-	if (ours && ksc_given_back(sk))
-		ksc_revive(sk, ks);
-	release_sock(sk);
-	return ours;
+	return inet_csk(sk)->icsk_ulp_ops == &ksc_ulp_ops;
 }
 
-static int ksc_plain_connect(struct socket *sock, struct sockaddr *addr, int len, int flags)
+/**
+ * ksc_listener_take() - the operations of a listener
+ * @sk: socket, locked and owned, not yet listening
+ *
+ * Requests take the listener's struct proto and outlive both it and, having no reference
+ * on the module, us. So it is TCP's own; what we have to see comes by the socket's
+ * operations.
+ *
+ * Context: process.
+ */
+void ksc_listener_take(struct sock *sk)
 {
-	bool unspec = len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC;
+	int family = sk->sk_family == AF_INET6;
 
-	if (!unspec && ksc_watched(sock->sk))
-		return ksc_connect_ops(sock, addr, len, flags);
-	return ksc_base_ops(sock->sk)->connect(sock, addr, len, flags);
+	WRITE_ONCE(sk->sk_socket->ops, &ksc_listener_ops[family]);
+	WRITE_ONCE(sk->sk_prot, ksc_base_proto(sk));
 }
 
-static int ksc_plain_listen(struct socket *sock, int backlog)
+/**
+ * ksc_child_reset() - what a child has from its listener as it happened to be
+ * @sk: child that nobody else sees yet
+ *
+ * Context: softirq.
+ */
+void ksc_child_reset(struct sock *sk)
 {
-	if (ksc_watched(sock->sk))
-		return ksc_listen_ops(sock, backlog);
-	return ksc_base_ops(sock->sk)->listen(sock, backlog);
+	sk->sk_data_ready = ksc_base_callbacks.data_ready;
+	sk->sk_write_space = ksc_base_callbacks.write_space;
+	sk->sk_state_change = ksc_base_callbacks.state_change;
+	/* the child outlives our operations on it, in TIME_WAIT even the module */
+	sk->sk_prot_creator = ksc_base_proto(sk);
+}
+
+static int ksc_listener_setsockopt(struct socket *sock, int level, int optname,
+				   sockptr_t optval, unsigned int optlen)
+{
+	return ksc_setsockopt(sock->sk, level, optname, optval, optlen);
+}
+
+static int ksc_listener_getsockopt(struct socket *sock, int level, int optname,
+				   char __user *optval, int __user *optlen)
+{
+	return ksc_getsockopt(sock->sk, level, optname, optval, optlen);
 }
 
 /**
@@ -221,7 +250,7 @@ int ksc_ulp_attach(struct sock *sk)
 		/* after a non-blocking connect() */
 		ks->role = KSC_ROLE_CLIENT;
 		ksc_arm(sk, ks);
-		WRITE_ONCE(ks->phase, KSC_PHASE_CONNECTING);
+		ksc_move(sk, ks, KSC_EVENT_CONNECT);
 	}
 	ksc_take_over(sk);
 	return 0;
@@ -258,7 +287,7 @@ static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
 	ksc_base_tables(v6, p, o);
 	p->close = ksc_close;
 	p->disconnect = ksc_disconnect;
-	p->diag_destroy = ksc_diag_destroy;
+	p->release_cb = ksc_release_cb;
 	p->setsockopt = ksc_setsockopt;
 	p->getsockopt = ksc_getsockopt;
 	p->sendmsg = ksc_sendmsg;
@@ -278,9 +307,25 @@ static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
 	o->set_peek_off = NULL;
 }
 
-static void ksc_build_plain(bool v6, struct proto_ops *o)
+/* Called with the socket in state LISTEN, or when it just was */
+static void ksc_build_listener(bool v6, struct proto_ops *o)
 {
+	*o = ksc_ops[v6];
+	o->shutdown = ksc_listener_shutdown;
+	o->setsockopt = ksc_listener_setsockopt;
+	o->getsockopt = ksc_listener_getsockopt;
+	o->sendmsg = ksc_listener_sendmsg;
+	o->poll = ksc_bases[v6]->poll;
+	o->read_sock = NULL;
+	o->peek_len = NULL;
+}
+
+static void ksc_build_plain(bool v6, struct proto *p, struct proto_ops *o)
+{
+	*p = *ksc_base_protos[v6];
 	*o = *ksc_bases[v6];
+	p->connect = ksc_plain_refuse;
+	p->disconnect = ksc_plain_disconnect;
 	o->connect = ksc_plain_connect;
 	o->listen = ksc_plain_listen;
 }
@@ -295,6 +340,9 @@ static int ksc_probe_ops(int pf, const struct proto_ops **ops)
 	if (err)
 		return err;
 	*ops = sock->ops;
+	ksc_base_callbacks.data_ready = sock->sk->sk_data_ready;
+	ksc_base_callbacks.write_space = sock->sk->sk_write_space;
+	ksc_base_callbacks.state_change = sock->sk->sk_state_change;
 	sock_release(sock);
 	return 0;
 }
@@ -357,7 +405,8 @@ int ksc_proto_init(void)
 		if (err)
 			return err;
 		ksc_build(i, &ksc_protos[i], &ksc_ops[i]);
-		ksc_build_plain(i, &ksc_plain_ops[i]);
+		ksc_build_listener(i, &ksc_listener_ops[i]);
+		ksc_build_plain(i, &ksc_plain_protos[i], &ksc_plain_ops[i]);
 		ksc_new_protos[i] = ksc_protos[i];
 		ksc_new_protos[i].owner = THIS_MODULE;
 		ksc_new_protos[i].init = ksc_new_init;

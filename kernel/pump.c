@@ -396,8 +396,7 @@ static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 {
 	ksc_arm(sk, ks);
-	WRITE_ONCE(ks->phase, KSC_PHASE_HANDSHAKE);
-	if (!ksc_policy_allows(sk, ks))
+	if (ksc_move(sk, ks, KSC_EVENT_BEGIN) || !ksc_policy_allows(sk, ks))
 		return;
 	ks->context = ksc_context_new(ks->kn, ks->role, ks->opt.timeout,
 				      &ksc_socket_transport, ks);
@@ -421,53 +420,92 @@ static void ksc_pump_yield(struct ksc_sock *ks)
 	rcu_read_unlock();
 }
 
+/*
+ * The socket's lock, if nobody has it. Whoever does may sleep, for as long as somebody
+ * likes who serves a page fault: that must not hold up other sockets. ksc_release_cb()
+ * has the pump come again then.
+ */
+static bool ksc_pump_lock(struct sock *sk, struct ksc_sock *ks)
+{
+	bool ours;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	ours = !sock_owned_by_user_nocheck(sk);
+	if (ours)
+		sk->sk_lock.owned = 1;
+	else
+		ks->pump_missed = true;
+	spin_unlock_bh(&sk->sk_lock.slock);
+	/* as lock_sock() tells lockdep */
+	if (ours)
+		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
+	return ours;
+}
+
+/**
+ * ksc_release_cb() - proto.release_cb: whoever had the socket's lock lets go of it
+ * @sk: socket
+ *
+ * Context: the socket's spinlock, bottom halves off, still owned.
+ */
+void ksc_release_cb(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	tcp_prot.release_cb(sk);
+	if (likely(!ks || !ks->pump_missed))
+		return;
+	ks->pump_missed = false;
+	ksc_pump_kick(ks, 0);
+}
+
+/* Context: the socket's lock, owned */
+static void ksc_pump_run(struct sock *sk, struct ksc_sock *ks)
+{
+	switch (ks->phase) {
+	case KSC_PHASE_CONNECTING:
+		if (ksc_awaits_ruling(ks))
+			break;
+		if (sk->sk_state == TCP_ESTABLISHED || sk->sk_state == TCP_CLOSE_WAIT)
+			ksc_handshake_start(sk, ks);
+		break;
+	case KSC_PHASE_HANDSHAKE:
+	case KSC_PHASE_VERIFY:
+		ksc_pump_handshake(sk, ks);
+		break;
+	case KSC_PHASE_ESTABLISHED:
+		if (ks->raw) {
+			ksc_ktls_pump(sk, ks);
+			break;
+		}
+		if (ksc_tx_may_resume(sk, ks)) {
+			ksc_rekey_asked(sk, ks);
+			ksc_tx_resume(sk, ks);
+		}
+		ksc_rx_pump(sk, ks);
+		ksc_rx_stage(sk, ks);
+		ksc_remind_reader(sk, ks);
+		break;
+	}
+}
+
 static void ksc_pump_work(struct work_struct *work)
 {
 	struct ksc_sock *ks = container_of(to_delayed_work(work),
 					   struct ksc_sock, pump);
 	struct sock *sk = ksc_sock_hold(ks);
-	struct ksc_gate *gate = ks->gate;
 
-	if (!sk) {
-		/* destroyed without a close(): nobody else is left */
-		ksc_release_work(ks);
-	} else if (sock_owned_by_user_nocheck(sk)) {
-		/* whoever owns it may sleep: that must not hold up other sockets */
-		ksc_pump_yield(ks);
-		ksc_pump_kick(ks, 1);
-	} else if (ksc_gate_enter(sk, &gate)) {
-		lock_sock(sk);
-		switch (ks->phase) {
-		case KSC_PHASE_CONNECTING:
-			if (ksc_awaits_ruling(ks))
-				break;
-			if (sk->sk_state == TCP_ESTABLISHED ||
-			    sk->sk_state == TCP_CLOSE_WAIT)
-				ksc_handshake_start(sk, ks);
-			break;
-		case KSC_PHASE_HANDSHAKE:
-		case KSC_PHASE_VERIFY:
-			ksc_pump_handshake(sk, ks);
-			break;
-		case KSC_PHASE_ESTABLISHED:
-			if (ks->raw) {
-				ksc_ktls_pump(sk, ks);
-				break;
-			}
-			if (ksc_tx_may_resume(sk, ks)) {
-				ksc_rekey_asked(sk, ks);
-				ksc_tx_resume(sk, ks);
-			}
-			ksc_rx_pump(sk, ks);
-			ksc_rx_stage(sk, ks);
-			ksc_remind_reader(sk, ks);
-			break;
-		}
+	/* its last user has gone, and with it what there was to do */
+	if (!sk)
+		goto out;
+	if (ksc_pump_lock(sk, ks)) {
+		ksc_pump_run(sk, ks);
 		release_sock(sk);
-		ksc_gate_leave(gate);
+	} else {
+		ksc_pump_yield(ks);
 	}
-	if (sk)
-		sock_put(sk);
+	sock_put(sk);
+out:
 	ksc_sock_put(ks);
 }
 

@@ -191,7 +191,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	ksc_rx_call_begin(&call, sk, flags & MSG_DONTWAIT);
 	ks = ksc_sk(sk);
 	err = ksc_ready(sk, ks, &call.timeo);
-	if (err == -ENOTCONN && ksc_given_back(sk)) {
+	if (err == -ENOTCONN && ksc_is_plain(sk)) {
 		release_sock(sk);
 		return sk->sk_prot->recvmsg(sk, msg, len, flags, addr_len);
 	}

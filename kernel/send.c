@@ -228,7 +228,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
 	ks = ksc_sk(sk);
 	err = ksc_ready(sk, ks, &timeo);
-	if (err == -ENOTCONN && ksc_given_back(sk)) {
+	if (err == -ENOTCONN && ksc_is_plain(sk)) {
 		release_sock(sk);
 		return sk->sk_prot->sendmsg(sk, msg, size);
 	}

@@ -1,27 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A protected socket's life: connect, accept, established, failed, shut down,
- * closed. What TCP's callbacks see of it is in callbacks.c.
+ * A protected socket's life once it is connected: established, failed, shut down,
+ * closed. How it begins is in connect.c, what TCP's callbacks see of it in callbacks.c.
  *
  * What passes in which phase is decided here and in ksc_ready() alone.
  */
-#include <linux/cred.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <net/inet_common.h>
 #include <net/tcp.h>
 
+#include "failpoint.h"
 #include "ksc.h"
 
-/* A connect() came to nothing: the socket may yet connect again, or listen */
-static void ksc_unconnect(struct sock *sk, struct ksc_sock *ks)
-{
-	ksc_disarm(sk, ks);
-	WRITE_ONCE(ks->phase, KSC_PHASE_INIT);
-	ks->ruling.made = false;
-}
-
 /* ---- phases ---- */
+
+/**
+ * ksc_move() - go to the phase that an event leads to
+ * @sk: socket, locked and owned
+ * @ks: its state
+ * @event: the event
+ *
+ * Nobody else writes the phase.
+ *
+ * Context: any. Return: 0; or an errno, and nothing happened: the table has no such
+ * transition.
+ */
+int ksc_move(struct sock *sk, struct ksc_sock *ks, enum ksc_event event)
+{
+	int to = ksc_phase_next(ks->phase, event);
+
+	sock_owned_by_me(sk);
+	if (to < 0)
+		return to;
+	/* pairs with who reads session, version, failure or sk_err by it */
+	smp_store_release(&ks->phase, to);
+	return 0;
+}
 
 static void ksc_context_drop(struct ksc_sock *ks)
 {
@@ -54,8 +69,7 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks)
 	if (ks->context)
 		ksc_count(ks->kn, KSC_CNT_HANDSHAKES_OK);
 	ksc_context_drop(ks);
-	/* pairs with the readers of session, version and suite */
-	smp_store_release(&ks->phase, KSC_PHASE_ESTABLISHED);
+	ksc_move(sk, ks, KSC_EVENT_ESTABLISH);
 	/* what was shut meanwhile */
 	if (ks->read_shut)
 		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | RCV_SHUTDOWN);
@@ -115,7 +129,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 {
 	struct ksc_failure *f;
 
-	if (ks->phase == KSC_PHASE_FAILED || ks->phase == KSC_PHASE_CLOSED)
+	if (ksc_phase_next(ks->phase, KSC_EVENT_FAIL) < 0)
 		return;
 	if (ks->context) {
 		ksc_count(ks->kn, KSC_CNT_HANDSHAKES_FAILED);
@@ -137,19 +151,14 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	ks->status = status;
 	/* before the phase: poll() must not tell of an error that is not there */
 	WRITE_ONCE(sk->sk_err, ksc_status_errno(status));
-	/* pairs with poll's acquire */
-	smp_store_release(&ks->phase, KSC_PHASE_FAILED);
+	ksc_move(sk, ks, KSC_EVENT_FAIL);
 
 	ksc_tickets_free(ks);
 	ksc_tx_free(&ks->tx);
 	ksc_cipher_free(&ks->rx.cipher);
 
-	/*
-	 * The peer learns that it is over; our errno comes before EPIPE. Of a
-	 * child, accept() expects that its own side is open: ksc_accepted().
-	 */
-	if (sk->sk_socket)
-		ksc_fin(sk);
+	/* the peer learns that it is over; our errno comes before EPIPE */
+	ksc_fin(sk);
 	sk_error_report(sk);
 	ks->state_change(sk);
 }
@@ -192,8 +201,15 @@ void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	ksc_fail(sk, ks, status, alert, direction, text);
 }
 
-/* Wait for the handshake's end; -EAGAIN if there is no time for it */
-static int ksc_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
+/**
+ * ksc_wait() - wait for the handshake's end
+ * @sk: socket, locked and owned; the lock is released while waiting
+ * @ks: its state
+ * @timeo: jiffies, 0 for not waiting; updated
+ *
+ * Context: process. Return: 0, -EAGAIN if there is no time for it, or another errno.
+ */
+int ksc_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	int err = 0;
@@ -239,7 +255,7 @@ int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo)
 		return -ENOMEM;
 	if (likely(ks->phase == KSC_PHASE_ESTABLISHED))
 		return 0;
-	if (sk->sk_state == TCP_LISTEN)
+	if (ks->phase == KSC_PHASE_LISTEN)
 		return -ENOTCONN;
 	if (ks->phase == KSC_PHASE_INIT) {
 		if (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT)
@@ -253,8 +269,8 @@ int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo)
 		sock_error(sk);
 		err = ksc_error(ks);
 	}
-	/* given back to TCP while the caller was on its way here */
-	if (!err && ks->phase == KSC_PHASE_CLOSED)
+	/* left to TCP, or disconnected, while the caller was on its way here */
+	if (!err && ks->phase != KSC_PHASE_ESTABLISHED)
 		err = -ENOTCONN;
 	return err;
 }
@@ -274,198 +290,7 @@ void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why)
 	net_info_ratelimited("kschannel: rule %u: a connection is plain: %s\n",
 			     ks->ruling.rule, why);
 	ksc_context_drop(ks);
-	/* whoever waits for the handshake's end looks at @ks */
-	ksc_bypass(sk, ks, false);
-	sk->sk_state_change(sk);
-	if (ksc_rxq_len(sk))
-		sk->sk_data_ready(sk);
-}
-
-/* ---- connect and accept ---- */
-
-/* TCP is connected: report the handshake as connect() does */
-static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
-			    bool first)
-{
-	long timeo = sock_sndtimeo(sk, flags & O_NONBLOCK);
-	int err;
-
-	if (ks->phase == KSC_PHASE_INIT || ks->phase == KSC_PHASE_CONNECTING)
-		ksc_handshake_start(sk, ks);
-	err = ksc_wait(sk, ks, &timeo);
-	if (err == -EAGAIN)
-		return first ? -EINPROGRESS : -EALREADY;
-	if (err)
-		return err;
-	ks->connect_told = true;
-	if (ks->phase == KSC_PHASE_FAILED) {
-		sock_error(sk);
-		return ksc_error(ks);
-	}
-	return 0;
-}
-
-/*
- * A listener is going to be closed. Not under its own lock, which is of the
- * same class as the children's.
- */
-static void ksc_unlisten(struct sock *sk)
-{
-	struct ksc_sock *ks = ksc_sk(sk);
-
-	if (ks && inet_sk_state_load(sk) == TCP_LISTEN)
-		ksc_gate_close(ks->gate);
-}
-
-/**
- * ksc_connect_ops() - proto_ops.connect: connected is protected
- * @sock: socket
- * @addr: where to
- * @len: of @addr
- * @flags: of the file
- *
- * Context: process. Return: 0, -EINPROGRESS or -EALREADY until the handshake is
- * done, or why it failed.
- */
-int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int flags)
-{
-	struct sock *sk = sock->sk;
-	struct ksc_sock *ks;
-	bool first = false, gone = false;
-	bool unspec = len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC;
-	int err = 0;
-
-	if (unspec)
-		ksc_unlisten(sk);
-	lock_sock(sk);
-	ks = ksc_sk(sk);
-	if (!ks) {
-		err = -ENOMEM;
-	} else if (unspec) {
-		/* disconnect decides */
-	} else if (ks->phase == KSC_PHASE_INIT && sk->sk_state == TCP_CLOSE) {
-		first = true;
-		ks->role = KSC_ROLE_CLIENT;
-		ks->connect_told = false;
-		ksc_arm(sk, ks);
-		WRITE_ONCE(ks->phase, KSC_PHASE_CONNECTING);
-	} else if (ks->phase != KSC_PHASE_INIT && ks->phase != KSC_PHASE_CONNECTING) {
-		err = ks->connect_told ? -EISCONN :
-					 ksc_connect_wait(sk, ks, flags, false);
-		if (!err)
-			err = 1;
-	}
-	release_sock(sk);
-	if (err)
-		return min(err, 0);
-
-	err = ksc_base_ops(sk)->connect(sock, addr, len, flags);
-
-	lock_sock(sk);
-	if (ks->phase == KSC_PHASE_CONNECTING && sk->sk_state == TCP_CLOSE) {
-		ksc_unconnect(sk, ks);
-		/* connected, and reset before we looked */
-		if (!err)
-			err = sock_error(sk) ?: -ECONNRESET;
-	} else if (ksc_policy_connecting(sk, ks)) {
-		gone = ksc_bypass(sk, ks, true);
-	} else if (!err && !unspec) {
-		err = ksc_connect_wait(sk, ks, flags, first);
-	}
-	release_sock(sk);
-	if (gone)
-		ksc_bypass_done();
-	return err;
-}
-
-/**
- * ksc_accepted() - an application has the child now
- * @sock: the child, with its listener's operations
- *
- * Its handshake may be anywhere from not begun to done; or the policy left it plain.
- *
- * Context: process.
- */
-void ksc_accepted(struct socket *sock)
-{
-	struct sock *sk = sock->sk;
-	struct ksc_sock *ks;
-
-	lock_sock(sk);
-	ks = ksc_sk(sk);
-	if (ksc_given_back(sk)) {
-		ksc_give_back(sk, false);
-		set_bit(SOCK_SUPPORT_ZC, &sock->flags);
-	} else if (ks) {
-		ks->uid = sk->sk_uid;
-		ks->gid = current_egid();
-		/* the listener may have been closed before, and with it the gate */
-		if (ksc_handshaking(ks))
-			ksc_pump_kick(ks, 0);
-		else if (ks->phase == KSC_PHASE_FAILED)
-			ksc_fin(sk);
-	}
-	release_sock(sk);
-}
-
-/**
- * ksc_disconnect() - proto.disconnect
- * @sk: socket, locked and owned
- * @flags: of the file
- *
- * A socket that has begun to speak TLS can't be anything else any more.
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_disconnect(struct sock *sk, int flags)
-{
-	struct ksc_sock *ks = ksc_sk(sk);
-	int err;
-
-	/* a closing listener's child, in softirq; what it has goes on release */
-	if (!sk->sk_socket)
-		return tcp_disconnect(sk, flags);
-	/* it began to listen again while we closed its gate */
-	if (ks && sk->sk_state == TCP_LISTEN && !ksc_gate_closed(ks->gate))
-		return -EBUSY;
-	if (ks && ks->phase != KSC_PHASE_INIT && ks->phase != KSC_PHASE_CONNECTING &&
-	    ks->phase != KSC_PHASE_CLOSED && sk->sk_state != TCP_LISTEN)
-		return -EOPNOTSUPP;
-	err = tcp_disconnect(sk, flags);
-	if (!err && ks && ks->phase == KSC_PHASE_CONNECTING)
-		ksc_unconnect(sk, ks);
-	return err;
-}
-
-/**
- * ksc_listen_ops() - proto_ops.listen
- * @sock: socket
- * @backlog: as listen()'s
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_listen_ops(struct socket *sock, int backlog)
-{
-	struct sock *sk = sock->sk;
-	int err;
-
-	lock_sock(sk);
-	err = ksc_gate_new(sk);
-	release_sock(sk);
-	return err ?: inet_listen(sock, backlog);
-}
-
-/**
- * ksc_diag_destroy() - proto.diag_destroy: an administrator ends the socket
- * @sk: socket
- * @err: errno for its user
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_diag_destroy(struct sock *sk, int err)
-{
-	ksc_unlisten(sk);
-	return tcp_abort(sk, err);
+	ksc_leave(sk, ks);
 }
 
 /**
@@ -490,20 +315,6 @@ int ksc_set_rcvlowat(struct sock *sk, int val)
 /* ---- shutdown and close ---- */
 
 /**
- * ksc_release_work() - what release in softirq left to do
- * @ks: state whose socket is gone
- *
- * Context: process, nobody else uses it.
- */
-void ksc_release_work(struct ksc_sock *ks)
-{
-	ksc_context_drop(ks);
-	ksc_tickets_free(ks);
-	ksc_tx_free(&ks->tx);
-	ksc_rx_free(NULL, &ks->rx);
-}
-
-/**
  * ksc_shutdown_ops() - proto_ops.shutdown: close_notify goes before the FIN
  * @sock: socket
  * @how: SHUT_*
@@ -517,9 +328,8 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
 	bool later = false;
+	int err;
 
-	if (rd)
-		ksc_unlisten(sk);
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	if (ks && (rd || wr) && ksc_handshaking(ks) &&
@@ -537,8 +347,16 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 		ks->read_shut |= rd;
 	}
 	release_sock(sk);
-	/* no lock between: TCP's shutdown takes it, and close() waits for us */
-	return later ? 0 : inet_shutdown(sock, how);
+	if (later)
+		return 0;
+	ksc_failpoint(KSC_FAILPOINT_SHUTDOWN);
+	err = inet_shutdown(sock, how);
+	/* TCP takes back a connect() or a listen() that another thread has begun meanwhile */
+	lock_sock(sk);
+	if (ks)
+		ksc_settle(sk, ks);
+	release_sock(sk);
+	return err;
 }
 
 /*
@@ -561,7 +379,7 @@ static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
 /**
  * ksc_retire() - a protected socket is one no more
  * @sk: socket, locked and owned
- * @ks: its state, without a context
+ * @ks: its state, without a context, in phase plain or closed
  *
  * Keys and what was not read go; the state itself stays for as long as the socket.
  *
@@ -569,7 +387,6 @@ static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
  */
 void ksc_retire(struct sock *sk, struct ksc_sock *ks)
 {
-	WRITE_ONCE(ks->phase, KSC_PHASE_CLOSED);
 	ksc_tickets_free(ks);
 	ksc_tx_free(&ks->tx);
 	ksc_rx_free(sk, &ks->rx);
@@ -590,7 +407,6 @@ void ksc_close(struct sock *sk, long timeout)
 	struct proto *base = ksc_base_proto(sk);
 	struct ksc_sock *ks;
 
-	ksc_unlisten(sk);
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	if (ks) {
@@ -602,6 +418,7 @@ void ksc_close(struct sock *sk, long timeout)
 				ksc_tx_close(sk, ks);
 		}
 		ksc_context_drop(ks);
+		ksc_move(sk, ks, KSC_EVENT_CLOSE);
 		ksc_retire(sk, ks);
 	}
 	/* from here on TCP alone finishes what is in its queues */

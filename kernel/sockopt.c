@@ -125,6 +125,12 @@ struct ksc_blob *ksc_blob_make(bool list, sockptr_t from, unsigned int len)
 	return b;
 }
 
+/* Context: the socket's lock. A listener's options are its children's, from now on */
+static bool ksc_settable(const struct ksc_sock *ks)
+{
+	return ks->phase == KSC_PHASE_INIT || ks->phase == KSC_PHASE_LISTEN;
+}
+
 static int ksc_set_blob(struct sock *sk, int optname, sockptr_t optval,
 			unsigned int optlen)
 {
@@ -141,7 +147,7 @@ static int ksc_set_blob(struct sock *sk, int optname, sockptr_t optval,
 	ks = ksc_sk(sk);
 	if (!ks) {
 		err = -ENOMEM;
-	} else if (ks->phase != KSC_PHASE_INIT) {
+	} else if (!ksc_settable(ks)) {
 		err = -EBUSY;
 	} else {
 		slot = optname == KSC_ALPN ? &ks->opt.alpn :
@@ -311,7 +317,7 @@ static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
 	ks = ksc_sk(sk);
 	if (!ks) {
 		err = -ENOMEM;
-	} else if (ks->phase != KSC_PHASE_INIT && !ksc_ints[i].any_time) {
+	} else if (!ksc_settable(ks) && !ksc_ints[i].any_time) {
 		err = -EBUSY;
 	} else {
 		spin_lock_bh(&ks->lock);

@@ -362,23 +362,12 @@ struct ksc_tx_lift {
 	int sndbuf;
 	u32 lowat;
 	u8 nonagle;
-	struct socket *sock;
-};
-
-/* What TCP notes the want of room in, and waits for no time on, for a child not yet accepted */
-static struct socket_alloc ksc_tx_socket = {
-	.socket.wq.wait = __WAIT_QUEUE_HEAD_INITIALIZER(ksc_tx_socket.socket.wq.wait),
 };
 
 static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 {
 	l->sndbuf = sk->sk_sndbuf;
 	l->lowat = tcp_sk(sk)->notsent_lowat;
-	l->sock = sk->sk_socket;
-	if (!l->sock) {
-		sk_set_socket(sk, &ksc_tx_socket.socket);
-		rcu_assign_pointer(sk->sk_wq, &ksc_tx_socket.socket.wq);
-	}
 	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, U32_MAX);
 	/* nor can they wait for an acknowledgment, or for a cork */
@@ -388,10 +377,6 @@ static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 
 static void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l)
 {
-	if (!l->sock) {
-		RCU_INIT_POINTER(sk->sk_wq, NULL);
-		sk_set_socket(sk, NULL);
-	}
 	tcp_sk(sk)->nonagle = l->nonagle;
 	WRITE_ONCE(sk->sk_sndbuf, l->sndbuf);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, l->lowat);
@@ -670,8 +655,7 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 
 	if (!ksc_tx_held(sk, ks))
 		ksc_tx_finish(sk, ks);
-	if (tx->pending && !(sk->sk_socket ? ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0) :
-					     ksc_tx_flush(sk, ks)))
+	if (tx->pending && !ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0))
 		/* poll() reported no room while it was pending */
 		ksc_wake_writer(sk, ks);
 	ksc_rekey_try(sk, ks);

@@ -44,7 +44,6 @@ static void ksc_sock_free_rcu(struct rcu_head *rcu)
 	struct ksc_sock *ks = container_of(rcu, struct ksc_sock, rcu);
 
 	ksc_options_free(&ks->opt);
-	ksc_gate_put(ks->gate);
 	kfree(ks->session);
 	kfree_sensitive(ks->exporter);
 	kfree(ks->failure);
@@ -168,54 +167,50 @@ int ksc_attach_raw(struct sock *sk)
 	return 0;
 }
 
-/* A child that is TCP's alone; accept() puts its socket's operations right */
-static void ksc_ulp_spare(struct sock *sk, const struct ksc_sock *parent)
+/**
+ * ksc_child_new() - the state of a listener's child
+ * @sk: child, locked and owned
+ * @parent: the listener's state
+ * @ruling: the policy's
+ *
+ * The caller gives it to the child.
+ *
+ * Context: process. Return: the state, or NULL.
+ */
+struct ksc_sock *ksc_child_new(struct sock *sk, struct ksc_sock *parent,
+			       const struct ksc_ruling *ruling)
 {
-	struct inet_connection_sock *icsk = inet_csk(sk);
+	struct ksc_sock *ks = ksc_sock_new(sk, false, GFP_KERNEL_ACCOUNT);
 
-	icsk->icsk_ulp_ops = NULL;
-	rcu_assign_pointer(icsk->icsk_ulp_data, NULL);
-	sk->sk_prot = ksc_base_proto(sk);
-	sk->sk_prot_creator = sk->sk_prot;
-	sk->sk_rcvlowat = parent->rcvlowat;
+	if (!ks)
+		return NULL;
+	ks->role = KSC_ROLE_SERVER;
+	ks->uid = sk->sk_uid;
+	ks->gid = current_egid();
+	/* ksc_connect_ops(): accepted sockets are connected */
+	ks->connect_told = true;
+	ks->rcvlowat = parent->rcvlowat;
+	ks->ruling = *ruling;
+	spin_lock_bh(&parent->lock);
+	ksc_options_copy(&ks->opt, &parent->opt);
+	spin_unlock_bh(&parent->lock);
+	return ks;
 }
 
-/* Softirq; the listener is not locked, but RCU keeps its state */
+/*
+ * Softirq; the listener is not locked. Nothing is done for a child before a program has
+ * it: accept() gives it its state, and begins the handshake. Until then every operation
+ * on it fails closed. It takes nothing from the listener's operations and callbacks as
+ * they happen to be.
+ */
 static void ksc_ulp_clone(const struct request_sock *req, struct sock *newsk,
 			  const gfp_t priority)
 {
-	struct ksc_sock *parent = ksc_sk(newsk), *ks = NULL;
-	struct ksc_ruling ruling = {};
-
-	if (parent && ksc_policy_child(parent, req, newsk, &ruling)) {
-		ksc_ulp_spare(newsk, parent);
-		return;
-	}
 	/* the core drops it when the child's ULP is released */
 	__module_get(THIS_MODULE);
-
-	if (parent)
-		ks = ksc_sock_new(newsk, false, priority);
-	if (ks) {
-		ks->role = KSC_ROLE_SERVER;
-		ks->uid = parent->uid;
-		ks->gid = parent->gid;
-		/* ksc_connect_ops(): accepted sockets are connected */
-		ks->connect_told = true;
-		ks->ruling = ruling;
-		/* pairs with ksc_gate_new() */
-		ks->gate = ksc_gate_get(smp_load_acquire(&parent->gate));
-		ks->rcvlowat = parent->rcvlowat;
-		spin_lock_bh(&parent->lock);
-		ksc_options_copy(&ks->opt, &parent->opt);
-		spin_unlock_bh(&parent->lock);
-	}
-	/* without state every operation on the child fails closed */
-	rcu_assign_pointer(inet_csk(newsk)->icsk_ulp_data, ks);
-	if (ks)
-		ksc_arm_child(newsk, ks);
-	/* the child outlives our operations on it, in TIME_WAIT even the module */
-	newsk->sk_prot_creator = ksc_base_proto(newsk);
+	rcu_assign_pointer(inet_csk(newsk)->icsk_ulp_data, NULL);
+	ksc_child_reset(newsk);
+	ksc_take_over(newsk);
 }
 
 /**
@@ -236,9 +231,7 @@ void ksc_ulp_release(struct sock *sk)
 	spin_lock_bh(&ks->lock);
 	ks->sk = NULL;
 	spin_unlock_bh(&ks->lock);
-	/* a child that nobody accepted: what it has can't be freed in softirq */
-	if (ks->phase != KSC_PHASE_CLOSED && ks->phase != KSC_PHASE_INIT)
-		ksc_pump_kick(ks, 0);
+	/* whoever had keys or a context was closed before */
 	ksc_sock_put(ks);
 }
 

@@ -131,7 +131,7 @@ void ksc_verify_begin(struct sock *sk, struct ksc_sock *ks, struct ksc_step *ste
 	ksc_context_next(ctx);
 	/* what was left alone goes with the verdict */
 	ctx->stuck = 0;
-	WRITE_ONCE(ks->phase, KSC_PHASE_VERIFY);
+	ksc_move(sk, ks, KSC_EVENT_ASK);
 	ks->state_change(sk);
 }
 
@@ -165,7 +165,7 @@ int ksc_set_verdict(struct sock *sk, int v)
 	if (!err) {
 		ks->context->verdict = v & U8_MAX;
 		ks->context->alert = v >> 8;
-		WRITE_ONCE(ks->phase, KSC_PHASE_HANDSHAKE);
+		ksc_move(sk, ks, KSC_EVENT_ANSWER);
 		ksc_pump_kick(ks, 0);
 	}
 	release_sock(sk);

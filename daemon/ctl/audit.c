@@ -28,28 +28,6 @@
 #define STATES		(1U << 1 | 1U << 2 | 1U << FIN_WAIT1 | 1U << FIN_WAIT2 | 1U << 8)
 
 /**
- * struct end - one end of a connection, comparable byte by byte
- * @family: AF_INET for IPv4's in IPv6, too
- * @port: in network order
- * @host: the address, and zeros
- */
-struct end {
-	uint16_t family;
-	in_port_t port;
-	uint8_t host[16];
-};
-
-/**
- * struct ends - both
- * @local: ours
- * @peer: the other
- */
-struct ends {
-	struct end local;
-	struct end peer;
-};
-
-/**
  * struct connection - a TCP socket
  * @flow: it
  * @cgroup: the id of its cgroup, 0 if unknown
@@ -67,14 +45,12 @@ struct connection {
  * @n: how many
  * @listening: by port, whether somebody listens there
  * @inodes: search.h's tree of those that are protected
- * @unaccepted: and of those of them that have no file yet, by their ends
  */
 struct audit {
 	struct connection *list;
 	size_t n;
 	bool listening[UINT16_MAX + 1];
 	void *inodes;
-	void *unaccepted;
 };
 
 /* ---- what TCP has ---- */
@@ -111,12 +87,8 @@ static int on_socket(struct nl_msg *msg, void *arg)
 		audit->listening[ntohs(diag->id.idiag_sport)] = true;
 		return NL_OK;
 	}
-	/*
-	 * Closed by its program, and about to end, protected as it was or not. Others without
-	 * a file wait for accept().
-	 */
-	if (!diag->idiag_inode &&
-	    (diag->idiag_state == FIN_WAIT1 || diag->idiag_state == FIN_WAIT2))
+	/* Closed by its program, and about to end; or no program has accepted it yet */
+	if (!diag->idiag_inode)
 		return NL_SKIP;
 	audit->list = ctl_alloc(reallocarray(audit->list, audit->n + 1, sizeof(*c)));
 	c = &audit->list[audit->n++];
@@ -163,37 +135,6 @@ static int list_tcp(struct audit *audit)
 
 /* ---- what is protected ---- */
 
-static struct end end_of(const union ctl_address *addr)
-{
-	struct end end = { .family = addr->sa.sa_family };
-
-	if (end.family == AF_INET) {
-		end.port = addr->in.sin_port;
-		memcpy(end.host, &addr->in.sin_addr, sizeof(addr->in.sin_addr));
-	} else if (IN6_IS_ADDR_V4MAPPED(&addr->in6.sin6_addr)) {
-		end.family = AF_INET;
-		end.port = addr->in6.sin6_port;
-		memcpy(end.host, &addr->in6.sin6_addr.s6_addr[12], 4);
-	} else {
-		end.port = addr->in6.sin6_port;
-		memcpy(end.host, &addr->in6.sin6_addr, sizeof(end.host));
-	}
-	return end;
-}
-
-static struct end end_in(struct nlattr *attr)
-{
-	union ctl_address addr = { .sa.sa_family = AF_UNSPEC };
-
-	nla_memcpy(&addr, attr, sizeof(addr));
-	return end_of(&addr);
-}
-
-static int by_ends(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct ends));
-}
-
 static void add(void **tree, const void *key, size_t size,
 		int (*compare)(const void *a, const void *b))
 {
@@ -217,26 +158,16 @@ static void on_protected(struct nlattr **tb, void *arg)
 						KSC_PHASE_CLOSED;
 	uint64_t inode;
 
-	/* what was left to TCP, or has gone back to it, is in phase closed */
+	/* what is left to TCP is not listed */
 	if (phase == KSC_PHASE_CLOSED || !tb[KSC_A_SOCK_INODE])
 		return;
 	inode = nla_get_u64(tb[KSC_A_SOCK_INODE]);
-	if (inode) {
-		add(&audit->inodes, &inode, sizeof(inode), by_number);
-	} else if (tb[KSC_A_SOCK_LOCAL] && tb[KSC_A_SOCK_PEER]) {
-		const struct ends ends = { end_in(tb[KSC_A_SOCK_LOCAL]),
-					   end_in(tb[KSC_A_SOCK_PEER]) };
-
-		add(&audit->unaccepted, &ends, sizeof(ends), by_ends);
-	}
+	add(&audit->inodes, &inode, sizeof(inode), by_number);
 }
 
 static bool is_protected(const struct audit *audit, const struct connection *c)
 {
-	const struct ends ends = { end_of(&c->flow.local), end_of(&c->flow.peer) };
-
-	return c->inode ? tfind(&c->inode, &audit->inodes, by_number) :
-			  tfind(&ends, &audit->unaccepted, by_ends);
+	return tfind(&c->inode, &audit->inodes, by_number);
 }
 
 static int list_protected(struct audit *audit)
@@ -244,8 +175,6 @@ static int list_protected(struct audit *audit)
 	static struct nla_policy policy[KSC_A_SOCK_MAX + 1] = {
 		[KSC_A_SOCK_INODE] = { .type = NLA_U64 },
 		[KSC_A_SOCK_PHASE] = { .type = NLA_U32 },
-		[KSC_A_SOCK_LOCAL] = { .minlen = sizeof(struct sockaddr_in) },
-		[KSC_A_SOCK_PEER] = { .minlen = sizeof(struct sockaddr_in) },
 	};
 	/* a dump that is read again adds nothing wrong */
 	const struct ctl_request req = {
@@ -411,7 +340,6 @@ int ctl_audit(int argc, char **argv)
 		ret = report(audit, json);
 	}
 	tdestroy(audit->inodes, free);
-	tdestroy(audit->unaccepted, free);
 	free(audit->list);
 	free(audit);
 	return ret;

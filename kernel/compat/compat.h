@@ -44,9 +44,7 @@ static int name(struct socket *sock, struct socket *newsock,		\
 {									\
 	int err = (call)->accept(sock, newsock, arg);			\
 									\
-	if (!err)							\
-		ksc_accepted(newsock);					\
-	return err;							\
+	return err ?: ksc_accepted(sock, newsock);			\
 }
 #else
 #define KSC_DEFINE_ACCEPT(name, call)					\
@@ -55,9 +53,7 @@ static int name(struct socket *sock, struct socket *newsock,		\
 {									\
 	int err = (call)->accept(sock, newsock, flags, kern);		\
 									\
-	if (!err)							\
-		ksc_accepted(newsock);					\
-	return err;							\
+	return err ?: ksc_accepted(sock, newsock);			\
 }
 #endif
 

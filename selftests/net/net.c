@@ -214,6 +214,72 @@ int t_connect(const struct t_addr *addr, const struct t_opts *opts)
 }
 
 /**
+ * t_begin_on() - connect, and leave the handshake to go on by itself
+ * @fd: the socket
+ * @addr: where to; the server may be one that this thread has yet to accept
+ * @len: of @addr
+ */
+void t_begin_on(int fd, const void *addr, socklen_t len)
+{
+	bool nonblock = SYS(fcntl(fd, F_GETFL)) & O_NONBLOCK;
+
+	t_nonblock(fd, true);
+	if (connect(fd, addr, len))
+		assert_int_equal(errno, EINPROGRESS);
+	t_nonblock(fd, nonblock);
+}
+
+/**
+ * t_begin() - t_begin_on() with a socket of its own
+ * @addr: where to
+ * @opts: how it is protected
+ * Return: the socket
+ */
+int t_begin(const struct t_addr *addr, const struct t_opts *opts)
+{
+	int fd = t_socket(addr->ss.ss_family, opts);
+
+	t_begin_on(fd, &addr->ss, addr->len);
+	return fd;
+}
+
+/**
+ * t_handshake() - wait for the handshake's end
+ * @fd: the socket
+ * Return: 0; or -1, and errno
+ */
+int t_handshake(int fd)
+{
+	bool nonblock = SYS(fcntl(fd, F_GETFL)) & O_NONBLOCK;
+	int one = 1, ret, error;
+
+	t_nonblock(fd, false);
+	ret = setsockopt(fd, SOL_KSCHANNEL, KSC_HANDSHAKE, &one, sizeof(one));
+	error = errno;
+	t_nonblock(fd, nonblock);
+	errno = error;
+	return ret;
+}
+
+/**
+ * t_finish() - wait until the handshake is done
+ * @fd: the socket
+ */
+void t_finish(int fd)
+{
+	struct ksc_error error = { 0 };
+	socklen_t len = sizeof(error);
+	int saved;
+
+	if (!t_handshake(fd))
+		return;
+	saved = errno;
+	getsockopt(fd, SOL_KSCHANNEL, KSC_ERROR, &error, &len);
+	print_error("handshake: %s (%s)\n", strerror(saved), error.text);
+	fail();
+}
+
+/**
  * t_accept() - accept a connection
  * @fd: the listener
  * Return: the connection
@@ -238,8 +304,9 @@ void t_pair_opts(int family, const struct t_opts *client, const struct t_opts *s
 	struct t_addr addr;
 	int fd = t_listen(family, server, &addr);
 
-	fds[0] = t_connect(&addr, client);
+	fds[0] = t_begin(&addr, client);
 	fds[1] = t_accept(fd);
+	t_finish(fds[0]);
 	close(fd);
 	/* a client may be done before its server is */
 	if (server)
@@ -433,6 +500,28 @@ static FILE *open_parameter(const char *name, const char *mode)
 	file = fopen(path, mode);
 	assert_non_null(file);
 	return file;
+}
+
+/**
+ * t_failpoint() - widen the window of a race, and close the others
+ * @at: which
+ * @ms: how long
+ * Return: whether the module can do that
+ */
+bool t_failpoint(enum t_failpoint at, unsigned int ms)
+{
+	int fd = open("/sys/module/kschannel/parameters/failpoint_ms", O_WRONLY | O_CLOEXEC);
+	char text[64];
+	size_t len = 0;
+
+	if (fd < 0)
+		return false;
+	for (int i = 0; i < T_FAILPOINTS; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u", i ? "," : "",
+					i == (int)at ? ms : 0);
+	SYS(write(fd, text, len));
+	close(fd);
+	return true;
 }
 
 /**

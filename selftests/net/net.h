@@ -66,6 +66,9 @@ struct t_opts {
 	bool pick;
 };
 
+/* Windows that only a module for tests can widen; as enum ksc_failpoint has them */
+enum t_failpoint { T_CONNECT, T_LISTEN, T_SHUTDOWN, T_CONNECTED, T_FAILPOINTS };
+
 /* A client that knows the name of the test server. */
 extern const struct t_opts t_client;
 /* A server without any wishes. */
@@ -81,6 +84,10 @@ int t_socket(int family, const struct t_opts *opts);
 int t_listen(int family, const struct t_opts *opts, struct t_addr *addr);
 int t_try_connect(const struct t_addr *addr, const struct t_opts *opts);
 int t_connect(const struct t_addr *addr, const struct t_opts *opts);
+void t_begin_on(int fd, const void *addr, socklen_t len);
+int t_begin(const struct t_addr *addr, const struct t_opts *opts);
+int t_handshake(int fd);
+void t_finish(int fd);
 int t_accept(int fd);
 void t_pair(int family, int fds[2]);
 void t_pair_opts(int family, const struct t_opts *client, const struct t_opts *server, int fds[2]);
@@ -97,6 +104,7 @@ void t_expect_eof(int fd);
 void t_exchange(int a, int b);
 
 uint64_t t_net_counter(const char *file, const char *group, const char *name);
+bool t_failpoint(enum t_failpoint at, unsigned int ms);
 void t_set_parameter(const char *name, unsigned int value);
 unsigned int t_parameter(const char *name);
 struct ksc_info t_info(int fd);

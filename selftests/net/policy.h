@@ -7,7 +7,7 @@
 #include "own.h"
 
 /* What has become of a socket, see what_is() */
-enum is { PROTECTED, REMOVED, LEFT };
+enum is { PROTECTED, NONE, LEFT };
 
 /* The test's daemon */
 extern struct own own;

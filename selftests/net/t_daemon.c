@@ -69,10 +69,10 @@ static void test_comes_later(void **state)
 	listener = t_listen(AF_INET, &t_server, &addr);
 	fd = t_try_connect(&addr, &client);
 	assert_int_equal(errno, EINPROGRESS);
+	child = t_accept(listener);
 	start_daemon();
 	t_wait(fd, POLLOUT);
 	assert_int_equal(t_so_error(fd), 0);
-	child = t_accept(listener);
 	t_nonblock(fd, false);
 	t_exchange(fd, child);
 	close(fd);
@@ -92,12 +92,12 @@ static void case_42_killed_before_answering(void **state)
 	SYS(kill(daemon_pid(), SIGSTOP));
 	fd = t_try_connect(&addr, &client);
 	assert_int_equal(errno, EINPROGRESS);
-	tnl_await_at_least(KSC_A_STATS_CONTEXTS, 1);
+	child = t_accept(listener);
+	tnl_await_at_least(KSC_A_STATS_CONTEXTS, 2);
 	daemon_do("kill");
 	start_daemon();
 	t_wait(fd, POLLOUT);
 	assert_int_equal(t_so_error(fd), 0);
-	child = t_accept(listener);
 	t_nonblock(fd, false);
 	t_exchange(fd, child);
 	close(fd);
@@ -117,10 +117,10 @@ static void test_server_killed_before_answering(void **state)
 	listener = t_listen(AF_INET, &t_server, &addr);
 	SYS(kill(daemon_pid(), SIGSTOP));
 	peer_connect(&peer, &conf, &addr, peer_greet);
+	fd = t_accept(listener);
 	tnl_await_at_least(KSC_A_STATS_CONTEXTS, 1);
 	daemon_do("kill");
 	start_daemon();
-	fd = t_accept(listener);
 	t_expect(fd, "hello");
 	close(fd);
 	peer_join(&peer);

@@ -160,8 +160,9 @@ static void test_v4_mapped(void **state)
 	inet_pton(AF_INET6, "::ffff:127.0.0.1", &in6.sin6_addr);
 	memcpy(&addr.ss, &in6, sizeof(in6));
 	addr.len = sizeof(in6);
-	fds[0] = t_connect(&addr, &t_client);
+	fds[0] = t_begin(&addr, &t_client);
 	fds[1] = t_accept(listener);
+	t_finish(fds[0]);
 	t_exchange(fds[0], fds[1]);
 	close(fds[0]);
 	close(fds[1]);

@@ -344,8 +344,9 @@ static void test_slow_peer(void **state)
 	t_send(half, half_hello.data, half_hello.len);
 	for (size_t i = 0; i < 2; i++)
 		fds[i] = t_accept(listener);
-	client = t_connect(&addr, &t_client);
+	client = t_begin(&addr, &t_client);
 	fds[2] = t_accept(listener);
+	t_finish(client);
 	t_exchange(client, fds[2]);
 	for (size_t i = 0; i < 2; i++) {
 		FAILS(recv(fds[i], &c, 1, MSG_DONTWAIT), EAGAIN);

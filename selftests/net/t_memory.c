@@ -94,8 +94,9 @@ static void small_pair(int fds[2], int size)
 	fds[0] = t_socket(AF_INET, &t_client);
 	SYS(setsockopt(fds[0], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
 	SYS(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
-	SYS(connect(fds[0], (struct sockaddr *)&addr.ss, addr.len));
+	t_begin_on(fds[0], &addr.ss, addr.len);
 	fds[1] = t_accept(listener);
+	t_finish(fds[0]);
 	close(listener);
 }
 

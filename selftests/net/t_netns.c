@@ -347,12 +347,12 @@ static void test_handed(void **state)
 		fd = connect_to(policy_socket(AF_INET, &policy_nothing), port);
 		t_send(fd, "there", 5);
 		t_expect(fd, "there");
-		assert_int_equal(what_is(fd), i ? REMOVED : PROTECTED);
+		assert_int_equal(what_is(fd), i ? LEFT : PROTECTED);
 		SYS(shutdown(fd, SHUT_WR));
 		t_expect_eof(fd);
 		SYS(waitpid(pid, &status, 0));
 		assert_true(WIFEXITED(status));
-		assert_int_equal(WEXITSTATUS(status), i ? REMOVED : PROTECTED);
+		assert_int_equal(WEXITSTATUS(status), i ? LEFT : PROTECTED);
 		assert_int_equal(handshakes_in(distant.ns), there);
 		close(fd);
 		close(via[0]);

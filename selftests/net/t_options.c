@@ -153,7 +153,7 @@ static void test_tunables(void **state)
 	close(fds[1]);
 }
 
-/* What a listener has when a connection comes is that connection's. */
+/* What a listener has when a connection is accepted is that connection's. */
 static void test_tunables_inherited(void **state)
 {
 	struct t_addr addr;
@@ -162,10 +162,10 @@ static void test_tunables_inherited(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(tunables); i++)
 		SYS(SET(listener, tunables[i].option, tunables[i].good[1]));
-	fd = t_connect(&addr, &t_client);
+	fd = t_begin(&addr, &t_client);
+	child = t_accept(listener);
 	for (size_t i = 0; i < ARRAY_SIZE(tunables); i++)
 		SYS(SET(listener, tunables[i].option, tunables[i].good[0]));
-	child = t_accept(listener);
 	t_exchange(fd, child);
 	for (size_t i = 0; i < ARRAY_SIZE(tunables); i++) {
 		assert_int_equal(get_int(child, tunables[i].option), tunables[i].good[1]);
@@ -308,14 +308,16 @@ static void test_inherited(void **state)
 	int listener = t_listen(AF_INET, &server, &addr), fds[2];
 
 	(void)state;
-	fds[0] = t_connect(&addr, &client);
+	fds[0] = t_begin(&addr, &client);
 	fds[1] = t_accept(listener);
+	t_finish(fds[0]);
 	assert_string_equal(t_info(fds[0]).peer_subject, "CN=other.test");
 	close(fds[0]);
 	close(fds[1]);
 	SYS(setsockopt(listener, SOL_KSCHANNEL, KSC_CREDENTIAL, "server", 6));
-	fds[0] = t_connect(&addr, &t_client);
+	fds[0] = t_begin(&addr, &t_client);
 	fds[1] = t_accept(listener);
+	t_finish(fds[0]);
 	assert_string_equal(t_info(fds[0]).peer_subject, "CN=server.test");
 	close(fds[0]);
 	close(fds[1]);
@@ -343,7 +345,7 @@ static void test_by_address(void **state)
 {
 	const struct t_opts client = { 0 }, other = { .credential = "other" };
 	struct t_addr addr;
-	int fds[2], listener, fd;
+	int fds[2], listener, fd, child;
 
 	(void)state;
 	t_pair_opts(AF_INET, &client, &t_server, fds);
@@ -356,9 +358,11 @@ static void test_by_address(void **state)
 	close(fds[0]);
 	close(fds[1]);
 	listener = t_listen(AF_INET, &other, &addr);
-	fd = t_try_connect(&addr, &client);
-	assert_int_equal(errno, EKEYREJECTED);
+	fd = t_begin(&addr, &client);
+	child = t_accept(listener);
+	FAILS(t_handshake(fd), EKEYREJECTED);
 	close(fd);
+	close(child);
 	close(listener);
 }
 
@@ -417,11 +421,11 @@ static void case_28_alpn_mismatch(void **state)
 	char c;
 
 	(void)state;
-	fd = t_try_connect(&addr, &client);
-	assert_int_equal(errno, EPROTO);
+	fd = t_begin(&addr, &client);
+	child = t_accept(listener);
+	FAILS(t_handshake(fd), EPROTO);
 	t_expect_error(fd, KSC_STATUS_ALERT_RECEIVED, EPROTO);
 	assert_int_equal(t_error(fd).alert, 120);
-	child = t_accept(listener);
 	FAILS(recv(child, &c, 1, 0), EPROTO);
 	assert_int_equal(t_error(child).alert, 120);
 	assert_int_equal(t_error(child).direction, KSC_DIRECTION_SENT);
@@ -500,8 +504,9 @@ static void test_client_certificate_refused(void **state)
 	int listener = t_listen(AF_INET, &server, &addr), fd, child;
 	char c;
 
-	fd = t_connect(&addr, &client);
+	fd = t_begin(&addr, &client);
 	child = t_accept(listener);
+	t_finish(fd);
 	FAILS(recv(child, &c, 1, 0), EKEYREJECTED);
 	t_expect_error(child, KSC_STATUS_PEER_REJECTED, EKEYREJECTED);
 	assert_int_equal(t_error(child).direction, KSC_DIRECTION_SENT);
@@ -589,17 +594,19 @@ static void test_wrong_certificate_nonblocking(void **state)
 	const struct t_opts client = { .server_name = "server.test", .nonblock = true };
 	struct pollfd pfd = { .events = POLLOUT };
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &server, &addr), fd;
+	int listener = t_listen(AF_INET, &server, &addr), fd, child;
 
 	(void)state;
 	fd = t_try_connect(&addr, &client);
 	assert_int_equal(errno, EINPROGRESS);
+	child = t_accept(listener);
 	pfd.fd = fd;
 	assert_int_equal(SYS(poll(&pfd, 1, PATIENCE_S * 1000)), 1);
 	assert_true(pfd.revents & POLLERR);
 	assert_int_equal(t_so_error(fd), EKEYREJECTED);
 	t_expect_error(fd, KSC_STATUS_PEER_REJECTED, EKEYREJECTED);
 	close(fd);
+	close(child);
 	close(listener);
 }
 
@@ -630,9 +637,9 @@ static void test_no_credential(void **state)
 	close(fd);
 	child = t_accept(listener);
 	close(child);
-	fd = t_try_connect(&addr, &t_client);
-	assert_int_equal(errno, EPROTO);
+	fd = t_begin(&addr, &t_client);
 	child = t_accept(listener);
+	FAILS(t_handshake(fd), EPROTO);
 	FAILS(recv(child, &c, 1, 0), ENOKEY);
 	t_expect_error(child, KSC_STATUS_NO_CREDENTIALS, ENOKEY);
 	close(fd);
@@ -645,7 +652,7 @@ static void test_access(void **state)
 {
 	const struct t_opts client = { .server_name = "server.test", .credential = "restricted" };
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr), fd, status;
+	int listener = t_listen(AF_INET, &t_server, &addr), fd, child, status;
 	pid_t pid;
 
 	(void)state;
@@ -663,8 +670,10 @@ static void test_access(void **state)
 		setsockopt(fd, SOL_KSCHANNEL, KSC_CREDENTIAL, "restricted", 10);
 		_exit(connect(fd, (struct sockaddr *)&addr.ss, addr.len) ? errno : 0);
 	}
+	child = t_accept(listener);
 	SYS(waitpid(pid, &status, 0));
 	assert_int_equal(status, 0);
+	close(child);
 	close(listener);
 }
 

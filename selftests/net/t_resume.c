@@ -126,7 +126,7 @@ static void test_ours(void **state)
 	int listener = t_listen(AF_INET, &server, &addr);
 
 	for (int i = 0; i < 4; i++) {
-		int fd = t_connect(&addr, &client), child = t_accept(listener);
+		int fd = t_begin(&addr, &client), child = t_accept(listener);
 		bool wanted = i && !asks;
 
 		t_exchange(fd, child);

@@ -338,8 +338,8 @@ static void test_close_listener(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		fds[i] = t_connect(&addr, &t_client);
-	/* and one whose handshake has not begun */
+		fds[i] = t_begin(&addr, &t_client);
+	/* and one that says nothing */
 	idle = t_connect(&addr, NULL);
 	close(listener);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {

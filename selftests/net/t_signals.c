@@ -399,8 +399,9 @@ static void test_accept(void **state)
 	call.fd = t_listen(AF_INET, &t_server, &call.addr);
 	call_start(&call, mode);
 	if (call_interrupted(&call, mode)) {
-		fd = t_connect(&call.addr, &t_client);
+		fd = t_begin(&call.addr, &t_client);
 		child = t_accept(call.fd);
+		t_finish(fd);
 	} else {
 		fd = t_connect(&call.addr, &t_client);
 		call_join(&call);

@@ -60,8 +60,9 @@ static struct sized *sized_open(int maxseg, const struct t_opts *client)
 	s->client = t_socket(AF_INET, client);
 	if (maxseg)
 		SYS(setsockopt(s->client, IPPROTO_TCP, TCP_MAXSEG, &maxseg, sizeof(maxseg)));
-	SYS(connect(s->client, (struct sockaddr *)&s->relay.addr.ss, s->relay.addr.len));
+	t_begin_on(s->client, &s->relay.addr.ss, s->relay.addr.len);
 	s->server = t_accept(s->listener);
+	t_finish(s->client);
 	return s;
 }
 
@@ -287,8 +288,9 @@ static void test_inherited(void **state)
 	set(listener, KSC_TX_MAX_PAYLOAD, 1000);
 	set(listener, KSC_RECORD_SIZING, KSC_SIZING_FULL);
 	set(listener, KSC_REKEY_AFTER, 5);
-	fds[0] = t_connect(&addr, &t_client);
+	fds[0] = t_begin(&addr, &t_client);
 	fds[1] = t_accept(listener);
+	t_finish(fds[0]);
 	SYS(getsockopt(fds[1], SOL_KSCHANNEL, KSC_PADDING, &got, &len));
 	assert_int_equal(got, 128);
 	SYS(getsockopt(fds[1], SOL_KSCHANNEL, KSC_TX_MAX_PAYLOAD, &got, &len));

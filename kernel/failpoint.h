@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * failpoint.c: places between two lock holds that a test may widen, so that a race there
+ * is shown and not hoped for. Only test builds have them (make modules KSC_FAILPOINTS=1).
+ */
+#ifndef _KSC_FAILPOINT_H
+#define _KSC_FAILPOINT_H
+
+/**
+ * enum ksc_failpoint - where to sleep
+ * @KSC_FAILPOINT_CONNECT: connect(), before TCP's part
+ * @KSC_FAILPOINT_LISTEN: listen(), before TCP's part
+ * @KSC_FAILPOINT_SHUTDOWN: shutdown(), before TCP's part
+ * @KSC_FAILPOINT_CONNECTED: connect(), behind TCP's part
+ */
+enum ksc_failpoint {
+	KSC_FAILPOINT_CONNECT,
+	KSC_FAILPOINT_LISTEN,
+	KSC_FAILPOINT_SHUTDOWN,
+	KSC_FAILPOINT_CONNECTED,
+	KSC_FAILPOINTS_MAX
+};
+
+#ifdef KSC_FAILPOINTS
+void ksc_failpoint(enum ksc_failpoint at);
+#else
+static inline void ksc_failpoint(enum ksc_failpoint at) {}
+#endif
+
+#endif /* _KSC_FAILPOINT_H */

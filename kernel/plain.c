@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Leaving sockets to TCP: what the policy says is plaintext has TCP's own operations on
+ * its way, and costs what TCP costs.
+ *
+ * The ULP stays. All it does is to look at the socket's next connection, should this one
+ * come to nothing: connect(), listen(), disconnect(), and whatever else would have TCP
+ * begin one by itself. A listener's child that is plaintext has no state at all; it gets
+ * one when it is used again.
+ */
+#include <linux/net.h>
+#include <net/tcp.h>
+
+#include "ksc.h"
+
+/**
+ * ksc_leave() - leave a socket to TCP, in plaintext
+ * @sk: socket, locked and owned, of which TLS has nothing more to read or write
+ * @ks: its state, without a context
+ *
+ * Whoever waits for it is woken: the next look finds TCP's answers.
+ *
+ * Context: process.
+ */
+void ksc_leave(struct sock *sk, struct ksc_sock *ks)
+{
+	if (ksc_move(sk, ks, KSC_EVENT_LEAVE))
+		return;
+	ksc_retire(sk, ks);
+	WRITE_ONCE(sk->sk_rcvlowat, ks->rcvlowat);
+	/* an ULP takes that away */
+	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
+	ksc_give_back(sk);
+	sk->sk_state_change(sk);
+	if (ksc_rxq_len(sk))
+		sk->sk_data_ready(sk);
+}
+
+/* Context: the socket's lock. The next connection is one that the policy may protect */
+static int ksc_plain_revive(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+	int err;
+
+	if (!ks) {
+		/* a listener's child, which was made by a policy */
+		err = ksc_attach(sk);
+		if (err)
+			return err;
+		ks = ksc_sk(sk);
+		ks->ruling.by_policy = true;
+	} else {
+		ks->rcvlowat = sk->sk_rcvlowat;
+		WRITE_ONCE(sk->sk_rcvlowat, 1);
+		err = ksc_move(sk, ks, KSC_EVENT_UNCONNECT);
+		if (err)
+			return err;
+	}
+	clear_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
+	ks->ruling.made = false;
+	ks->role = KSC_ROLE_UNSPEC;
+	ksc_take_over(sk);
+	return 0;
+}
+
+/*
+ * Is a socket ours by now that is going to connect, or to listen? 1 if so, 0 if TCP has
+ * to say why it can't; or an errno.
+ */
+static int ksc_plain_watch(struct sock *sk)
+{
+	int err = 0;
+
+	lock_sock(sk);
+	if (ksc_has_ulp(sk) && sk->sk_state == TCP_CLOSE) {
+		/* someone else may have been faster */
+		err = ksc_is_plain(sk) ? ksc_plain_revive(sk) : 0;
+		err = err ?: 1;
+	}
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * ksc_plain_connect() - proto_ops.connect of a socket that is left to TCP
+ * @sock: socket
+ * @addr: where to
+ * @len: of @addr
+ * @flags: of the file
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_plain_connect(struct socket *sock, struct sockaddr *addr, int len, int flags)
+{
+	bool unspec = len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC;
+	int ours = unspec ? 0 : ksc_plain_watch(sock->sk);
+
+	if (ours < 0)
+		return ours;
+	return ours ? ksc_connect_ops(sock, addr, len, flags) :
+		      ksc_base_ops(sock->sk)->connect(sock, addr, len, flags);
+}
+
+/**
+ * ksc_plain_listen() - proto_ops.listen of a socket that is left to TCP
+ * @sock: socket
+ * @backlog: as listen()'s
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_plain_listen(struct socket *sock, int backlog)
+{
+	int ours = ksc_plain_watch(sock->sk);
+
+	if (ours < 0)
+		return ours;
+	return ours ? ksc_listen_ops(sock, backlog) :
+		      ksc_base_ops(sock->sk)->listen(sock, backlog);
+}
+
+/**
+ * ksc_plain_disconnect() - proto.disconnect of a socket that is left to TCP
+ * @sk: socket, locked and owned; or a child that nobody accepted
+ * @flags: of the file
+ *
+ * It is ours again before anybody can use it.
+ *
+ * Context: process, but for such a child. Return: 0 or an errno.
+ */
+int ksc_plain_disconnect(struct sock *sk, int flags)
+{
+	int err = 0;
+
+	if (!sk->sk_socket)
+		return tcp_disconnect(sk, flags);
+	/* first, for want of memory must not leave it without us */
+	if (ksc_is_plain(sk))
+		err = ksc_plain_revive(sk);
+	return err ?: tcp_disconnect(sk, flags);
+}
+
+/**
+ * ksc_plain_refuse() - proto.connect of a socket that is left to TCP
+ * @sk: socket, locked and owned
+ * @addr: where to
+ * @len: of @addr
+ *
+ * Nobody gets here: it is for ways past the socket's own operations that are not known.
+ *
+ * Return: -EOPNOTSUPP.
+ */
+int ksc_plain_refuse(struct sock *sk, struct sockaddr *addr, int len)
+{
+	return -EOPNOTSUPP;
+}
