@@ -57,8 +57,38 @@ again()
 	done
 }
 
-plan 3
+no_requests()
+{
+	! ss -t -n -H state syn-recv | grep -q 10.98.0.2
+}
+
+# Half-open connections have no reference on the module, and a timer that looks at them.
+half_open()
+{
+	ip link add hole0 type dummy
+	ip addr add 10.98.0.1/24 dev hole0
+	ip link set hole0 up
+	ip neigh replace 10.98.0.2 lladdr 02:00:00:00:00:01 dev hole0
+	echo 1 >/proc/sys/net/ipv4/tcp_synack_retries
+	kschannelctl run --server -- nc -l -p 7101 </dev/null &
+	pid=$!
+	await 10 listening 7101
+	h_syn 10.98.0.2 10.98.0.1 7101
+	fails no_requests
+	kill "$pid"
+	await 20 unused
+	ksc-daemon stop
+	await 20 rmmod kschannel
+	await 60 no_requests
+	insmod /rig/kschannel.ko
+	ksc-daemon start
+	echo 5 >/proc/sys/net/ipv4/tcp_synack_retries
+	ip link del hole0
+}
+
+plan 4
 run "not while it is in use" in_use
 run "unload and load" reload
 run "again and again" again
+run "half-open connections outlive it" half_open
 finish

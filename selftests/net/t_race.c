@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Two threads on one descriptor: every pair of calls that begin or end a connection, at
+ * the same time. Whatever comes of it is a state that a socket may be in: if it listens,
+ * its children are protected, and nobody hangs. And an administrator who ends sockets in
+ * every state that they may be in (ss -K).
+ *
+ * RACE_ROUNDS says how often each pair is tried. What the kernel has to say of it is for
+ * the rig to judge.
+ */
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/userfaultfd.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "nl.h"
+#include "policy.h"
+
+#define ROUNDS 60
+
+static struct t_addr nobody, somebody;
+static int somewhere;
+static struct tnl_conn nl;
+
+/* One that answers nothing: handshakes begin, and cost nothing */
+static void silent_daemon(void)
+{
+	assert_true(tnl_open(&nl));
+	assert_int_equal(tnl_register(&nl), 0);
+}
+
+/* ---- every pair ---- */
+
+static void do_connect(int fd)
+{
+	(void)connect(fd, (struct sockaddr *)&nobody.ss, nobody.len);
+}
+
+static void do_connect_there(int fd)
+{
+	(void)connect(fd, (struct sockaddr *)&somebody.ss, somebody.len);
+}
+
+static void do_disconnect(int fd)
+{
+	struct sockaddr unspec = { .sa_family = AF_UNSPEC };
+
+	(void)connect(fd, &unspec, sizeof(unspec));
+}
+
+static void do_listen(int fd)
+{
+	(void)listen(fd, 4);
+}
+
+static void do_shutdown(int fd)
+{
+	(void)shutdown(fd, SHUT_RD);
+}
+
+static void do_shutdown_both(int fd)
+{
+	(void)shutdown(fd, SHUT_RDWR);
+}
+
+static void do_accept(int fd)
+{
+	int child = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (child >= 0)
+		close(child);
+}
+
+static void do_setsockopt(int fd)
+{
+	int timeout = 1000;
+
+	(void)setsockopt(fd, SOL_KSCHANNEL, KSC_HANDSHAKE_TIMEOUT, &timeout, sizeof(timeout));
+}
+
+static void do_send(int fd)
+{
+	(void)send(fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void do_fastopen(int fd)
+{
+	(void)sendto(fd, "plaintext", 9, MSG_FASTOPEN | MSG_NOSIGNAL | MSG_DONTWAIT,
+		     (struct sockaddr *)&somebody.ss, somebody.len);
+}
+
+static void do_close(int fd)
+{
+	(void)close(fd);
+}
+
+typedef void (*call_fn)(int fd);
+
+static const call_fn calls[] = {
+	do_connect,	  do_connect_there, do_disconnect, do_listen, do_shutdown,
+	do_shutdown_both, do_accept,	    do_setsockopt, do_send,   do_fastopen,
+	do_close,
+};
+
+/**
+ * struct pair - two calls at the same time
+ * @fd: on this socket
+ * @calls: one for each thread
+ * @barrier: they begin together
+ * @rounds: how often; the main thread makes the sockets
+ */
+struct pair {
+	int fd;
+	call_fn calls[2];
+	pthread_barrier_t barrier;
+	unsigned int rounds;
+};
+
+static void *second(void *arg)
+{
+	struct pair *pair = arg;
+
+	for (unsigned int i = 0; i < pair->rounds; i++) {
+		pthread_barrier_wait(&pair->barrier);
+		pair->calls[1](pair->fd);
+		pthread_barrier_wait(&pair->barrier);
+	}
+	return NULL;
+}
+
+/* A client of what may be a listener now: what it reads is no plaintext */
+static void try_client(int fd)
+{
+	struct sockaddr_in in;
+	socklen_t len = sizeof(in);
+	int listens = 0, client, child;
+	char got[16];
+	ssize_t n;
+
+	if (getsockname(fd, (struct sockaddr *)&in, &len) || !in.sin_port)
+		return;
+	len = sizeof(listens);
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) || !listens)
+		return;
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	client = t_plain(AF_INET);
+	if (!connect(client, (struct sockaddr *)&in, sizeof(in))) {
+		child = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (child >= 0) {
+			assert_true(send(child, "plaintext", 9, MSG_NOSIGNAL) < 0);
+			n = recv(client, got, sizeof(got), MSG_DONTWAIT);
+			assert_true(n <= 0 || got[0] == 0x15);
+			close(child);
+		}
+	}
+	close(client);
+}
+
+/* Whoever connected to @somewhere says nothing in the clear */
+static void hear_nothing(void)
+{
+	int child;
+
+	while ((child = accept4(somewhere, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		char got[16];
+		ssize_t n = recv(child, got, sizeof(got), MSG_DONTWAIT);
+
+		assert_true(n <= 0 || got[0] == 0x16);
+		t_reset(child);
+	}
+}
+
+static void run_pair(call_fn one, call_fn other, unsigned int rounds, bool listening)
+{
+	struct pair pair = { .calls = { one, other }, .rounds = rounds };
+	pthread_t thread;
+
+	pthread_barrier_init(&pair.barrier, NULL, 2);
+	t_thread(&thread, second, &pair);
+	for (unsigned int i = 0; i < rounds; i++) {
+		bool closes = one == do_close || other == do_close;
+		/* not of t_socket(): nobody waits here */
+		int fd = (int)SYS(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+					 IPPROTO_KSCHANNEL));
+
+		if (listening)
+			SYS(listen(fd, 4));
+		pair.fd = fd;
+		pthread_barrier_wait(&pair.barrier);
+		one(fd);
+		pthread_barrier_wait(&pair.barrier);
+		if (!closes) {
+			try_client(fd);
+			close(fd);
+		}
+		hear_nothing();
+	}
+	t_join(thread);
+	pthread_barrier_destroy(&pair.barrier);
+}
+
+static unsigned int rounds_wanted(void)
+{
+	const char *text = getenv("RACE_ROUNDS");
+
+	return text ? (unsigned int)strtoul(text, NULL, 10) : ROUNDS;
+}
+
+static void test_pairs(void **state)
+{
+	const bool listening = *state;
+
+	silent_daemon();
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		for (size_t k = i; k < ARRAY_SIZE(calls); k++)
+			if (calls[i] != do_close || calls[k] != do_close) {
+				/* each has its time */
+				t_setup(state);
+				run_pair(calls[i], calls[k], rounds_wanted(), listening);
+			}
+}
+
+/* The same with the windows open, one after the other */
+static void test_windows(void **state)
+{
+	silent_daemon();
+	for (int at = 0; at < T_FAILPOINTS; at++) {
+		t_setup(state);
+		if (!t_failpoint((enum t_failpoint)at, 10))
+			skip();
+		for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+			run_pair(do_connect, calls[i], 2, false);
+			run_pair(do_listen, calls[i], 2, false);
+			run_pair(do_shutdown, calls[i], 2, true);
+		}
+	}
+	t_failpoint(T_CONNECT, 0);
+}
+
+/* ---- ended by an administrator ---- */
+
+static void end_all(const char *what)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "ss -K -t -a -H %s >/dev/null", what);
+	t_shell(command);
+}
+
+/* In each state, and the state itself is gone then */
+static void test_ended(void **state)
+{
+	struct t_addr addr;
+	int listener, fds[2], silent, fd, child;
+	char filter[64], c;
+
+	(void)state;
+	own_start(&own, policy_basic);
+	listener = t_listen(AF_INET, &t_server, &addr);
+	snprintf(filter, sizeof(filter), "dport = :%u or sport = :%u",
+		 ntohs(((struct sockaddr_in *)&addr.ss)->sin_port),
+		 ntohs(((struct sockaddr_in *)&addr.ss)->sin_port));
+	/* established */
+	fds[0] = t_begin(&addr, &t_client);
+	fds[1] = t_accept(listener);
+	t_finish(fds[0]);
+	t_exchange(fds[0], fds[1]);
+	/* in its handshake; and a child that nobody has accepted */
+	fd = t_begin(&addr, &t_client);
+	silent = t_connect(&addr, NULL);
+	end_all(filter);
+	assert_true(recv(fds[0], &c, 1, 0) < 0);
+	assert_true(recv(fds[1], &c, 1, 0) < 0);
+	assert_true(recv(fd, &c, 1, 0) < 0);
+	assert_true(recv(silent, &c, 1, 0) <= 0);
+	/* the listener, too: it is none any more, and what it sends is not TCP's */
+	assert_int_equal(accept4(listener, NULL, NULL, SOCK_NONBLOCK), -1);
+	assert_int_equal(errno, EINVAL);
+	FAILS(sendto(listener, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&somebody.ss,
+		     somebody.len), EOPNOTSUPP);
+	assert_true(send(listener, "x", 1, MSG_NOSIGNAL) < 0);
+	/* but may listen again, when TCP has forgotten that it was shut */
+	do_disconnect(listener);
+	SYS(listen(listener, 4));
+	SYS(getsockname(listener, (struct sockaddr *)&addr.ss, &addr.len));
+	((struct sockaddr_in *)&addr.ss)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	close(silent);
+	close(fd);
+	fd = t_begin(&addr, &t_client);
+	child = t_accept(listener);
+	t_finish(child);
+	t_finish(fd);
+	t_exchange(fd, child);
+	close(child);
+	close(fd);
+	close(fds[0]);
+	close(fds[1]);
+	close(listener);
+}
+
+/* Half-open connections: what TCP has of them is no socket */
+static void test_half_open(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(7102) };
+	int listener = t_socket(AF_INET, &t_server);
+	const char *const command = "h_syn 10.98.0.2 10.98.0.1 7102";
+
+	(void)state;
+	SYS(bind(listener, (struct sockaddr *)&in, sizeof(in)));
+	SYS(listen(listener, 4));
+	t_shell("ip link add hole0 type dummy; ip addr add 10.98.0.1/24 dev hole0; "
+		"ip link set hole0 up; ip neigh replace 10.98.0.2 lladdr 02:00:00:00:00:01 dev hole0");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(t_shell(command), 0);
+	assert_int_equal(t_shell("ss -t -n -H state syn-recv | grep -q 10.98.0.2"), 0);
+	end_all("state syn-recv");
+	assert_int_not_equal(t_shell("ss -t -n -H state syn-recv | grep -q 10.98.0.2"), 0);
+	/* one that outlives its listener */
+	assert_int_equal(t_shell(command), 0);
+	close(listener);
+	t_shell("ip link del hole0");
+}
+
+/* ---- whoever holds the socket's lock for as long as it likes ---- */
+
+static void *attach_filter(void *arg)
+{
+	/* the filter lies in a page that is not there yet */
+	return (void *)(intptr_t)setsockopt(*(int *)arg, SOL_SOCKET, SO_ATTACH_FILTER,
+					    *((void **)arg + 1), sizeof(struct sock_fprog));
+}
+
+/* The daemon's answer comes meanwhile, and is applied when the lock is free */
+static void test_lock_held(void **state)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC), listener, peer;
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_zeropage zero = { .range.len = page };
+	struct uffdio_api api = { .api = UFFD_API };
+	struct tnl_event event;
+	struct uffd_msg fault;
+	struct nl_msg *msg;
+	struct t_addr addr;
+	pthread_t thread;
+	struct {
+		int fd;
+		void *prog;
+	} arg;
+
+	(void)state;
+	if (uffd < 0) {
+		print_message("no userfaultfd\n");
+		skip();
+	}
+	silent_daemon();
+	arg.prog = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(arg.prog, MAP_FAILED);
+	SYS(ioctl(uffd, UFFDIO_API, &api));
+	reg.range.start = (uintptr_t)arg.prog;
+	reg.range.len = page;
+	SYS(ioctl(uffd, UFFDIO_REGISTER, &reg));
+	listener = t_listen(AF_INET, NULL, &addr);
+	arg.fd = t_begin(&addr, &t_client);
+	peer = t_accept(listener);
+	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+	t_thread(&thread, attach_filter, &arg);
+	assert_int_equal(SYS(read(uffd, &fault, sizeof(fault))), sizeof(fault));
+	msg = tnl_step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED);
+	nla_put(msg, KSC_A_CONTEXT_TOKEN, 5, "token");
+	assert_int_equal(tnl_do(&nl, msg), 0);
+	tnl_free_event(&event);
+	/* others are not held up */
+	close(t_begin(&addr, &t_client));
+	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+	tnl_free_event(&event);
+	zero.range.start = (uintptr_t)arg.prog;
+	SYS(ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	t_join(thread);
+	t_expect(peer, "token");
+	close(arg.fd);
+	close(peer);
+	close(listener);
+	close(uffd);
+	munmap(arg.prog, page);
+}
+
+static int setup(void **state)
+{
+	struct t_addr gone;
+	int fd;
+
+	t_setup(state);
+	policy_setup(state);
+	/* a port that nobody listens on */
+	fd = t_listen(AF_INET, NULL, &gone);
+	close(fd);
+	nobody = gone;
+	somewhere = t_listen(AF_INET, NULL, &somebody);
+	t_nonblock(somewhere, true);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	t_failpoint(T_CONNECT, 0);
+	close(somewhere);
+	tnl_close(&nl);
+	memset(&nl, 0, sizeof(nl));
+	return policy_teardown(state);
+}
+
+#define TEST(name, test, arg)                                                                      \
+	{                                                                                          \
+		name, test, setup, teardown, (void *)(uintptr_t)(arg)                              \
+	}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST("pairs", test_pairs, false),
+		TEST("pairs, on a listener", test_pairs, true),
+		TEST("windows", test_windows, false),
+		TEST("ended", test_ended, false),
+		TEST("half-open", test_half_open, false),
+		TEST("lock held", test_lock_held, false),
+	};
+
+	return T_RUN(tests);
+}
