@@ -446,13 +446,15 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 
 		if (!strcmp(section->name, "daemon"))
 			take_daemon(&file, section, config);
+		else if (!strcmp(section->name, "limits"))
+			ksc_limits_take(&file, section, &config->limits);
 		else if (credential_name(section))
 			take_credential(&file, section, config->credentials);
 		else if (ksc_policy_rule_name(section))
 			ksc_policy_take(&file, section, config->rules);
 		else
 			ksc_complain(&file, section->line,
-				     "[%s] is no section: [daemon], [credential NAME] or [rule NAME]",
+				     "[%s] is no section: [daemon], [limits], [credential NAME] or [rule NAME]",
 				     section->name);
 	}
 	if (!file.n_complaints)

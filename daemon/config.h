@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "credential.h"
+#include "quota.h"
 #include "log.h"
 #include "rule.h"
 
@@ -23,6 +24,7 @@
  * @gid: its group
  * @credentials: the named credentials; holds a reference
  * @rules: the policy, in order; likewise
+ * @limits: what handshakes may take
  * @generation: a number made of all that the file says, not 0
  */
 struct ksc_config {
@@ -34,6 +36,7 @@ struct ksc_config {
 	gid_t gid;
 	struct ksc_credentials *credentials;
 	struct ksc_rules *rules;
+	struct ksc_limits limits;
 	uint64_t generation;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Loading the policy into the kernel, which takes it as a whole or not at all. */
+/* Loading the policy into the kernel, which takes it as a whole or not at all; and limits. */
 #include <errno.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -9,6 +9,8 @@
 /* Most of a message that holds rules; one of them takes no more than this. */
 #define MESSAGE_FULL	32768
 #define RULE_SIZE	512
+/* A message with all limits. */
+#define LIMITS_SIZE	1024
 
 static int put_prefix(struct nl_msg *msg, int addr, int len, const struct ksc_prefix *p)
 {
@@ -91,4 +93,30 @@ int ksc_load_policy(struct ksc_netlink *nl, uint64_t generation, const struct ks
 		return rc;
 	msg = ksc_netlink_message(nl, KSC_CMD_POLICY_COMMIT, NLMSG_HDRLEN + GENL_HDRLEN);
 	return msg ? ksc_netlink_ask(nl, msg) : -ENOMEM;
+}
+
+/**
+ * ksc_load_limits() - tell the kernel
+ * @nl: the registered socket
+ * @limits: the limits; those that are not set get their defaults
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_load_limits(struct ksc_netlink *nl, const struct ksc_limits *limits)
+{
+	struct nl_msg *msg = ksc_netlink_message(nl, KSC_CMD_LIMITS_SET, LIMITS_SIZE);
+	int i;
+
+	if (!msg)
+		return -ENOMEM;
+	for (i = 0; i <= KSC_A_LIMITS_MAX; i++)
+		if (limits->set[i] && nla_put_u32(msg, i, limits->values[i]))
+			goto full;
+	if (limits->n_trusted && nla_put(msg, KSC_A_LIMITS_TRUSTED, (int)(17 * limits->n_trusted),
+					 limits->trusted))
+		goto full;
+	return ksc_netlink_ask(nl, msg);
+full:
+	nlmsg_free(msg);
+	return -ENOMEM;
 }

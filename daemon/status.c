@@ -82,6 +82,7 @@ const char *ksc_status_name(enum ksc_status status)
 		[KSC_STATUS_RECORD_OVERFLOW] = "record-overflow",
 		[KSC_STATUS_KEY_LIMIT] = "key-limit",
 		[KSC_STATUS_POLICY] = "policy",
+		[KSC_STATUS_OVERLOADED] = "overloaded",
 	};
 
 	if ((size_t)status >= sizeof(names) / sizeof(names[0]))

@@ -508,6 +508,8 @@ int ksc_worker_start(struct ksc_worker *worker)
 	int rc = ksc_netlink_register(worker->nl);
 
 	if (!rc)
+		rc = ksc_load_limits(worker->nl, &config->limits);
+	if (!rc)
 		rc = ksc_load_policy(worker->nl, config->generation, config->rules);
 	if (!rc)
 		ev_io_start(worker->loop, &worker->io);
@@ -537,6 +539,9 @@ int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config)
 		configs[MAX_CONFIGS - 1] = oldest;
 		return rc;
 	}
+	rc = ksc_load_limits(worker->nl, &config->limits);
+	if (rc)
+		ksc_log(KSC_LOG_ERROR, "the kernel does not take the limits: %s", strerror(-rc));
 	ksc_config_free(oldest);
 	ksc_cache_flush(worker->cache);
 	return 0;

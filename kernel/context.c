@@ -127,6 +127,7 @@ void ksc_context_end(struct ksc_context *ctx)
 
 	xa_erase_bh(&ctx->kn->contexts, ctx->id);
 	atomic_dec(&ctx->kn->nr_contexts);
+	ksc_admit_end(ctx);
 
 	spin_lock(&ctx->lock);
 	ctx->state = KSC_CTX_DEAD;
@@ -231,6 +232,8 @@ enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step)
 		*step = ctx->step;
 		ctx->step = NULL;
 		news = KSC_NEWS_STEP;
+	} else if (READ_ONCE(ctx->evicted)) {
+		news = KSC_NEWS_EVICTED;
 	} else if (ctx->expired) {
 		news = KSC_NEWS_EXPIRED;
 	} else if (ctx->lost) {
@@ -270,14 +273,15 @@ void ksc_context_next(struct ksc_context *ctx)
  * it is bounded as any other: by its time, its daemon and its peer.
  *
  * Context: the owner's lock. Return: false if the daemon can't be asked: it has gone,
- * answers another offer, or there is no time left.
+ * answers another offer, there is no time left, or it is not worth a turn.
  */
 bool ksc_context_give_up(struct ksc_context *ctx, u8 status, u8 alert, const char *why)
 {
 	bool ok;
 
 	spin_lock(&ctx->lock);
-	ok = ctx->state == KSC_CTX_IDLE && ctx->daemon && !ctx->lost && !ctx->expired;
+	ok = ctx->state == KSC_CTX_IDLE && ctx->daemon && !ctx->lost && !ctx->expired &&
+	     !READ_ONCE(ctx->evicted);
 	spin_unlock(&ctx->lock);
 	if (!ok)
 		return false;

@@ -11,6 +11,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "admit.h"
 #include "queue.h"
 
 struct ksc_blob;
@@ -55,11 +56,13 @@ enum ksc_context_state {
  * @state: enum ksc_context_state
  * @lost: the daemon that had the session went away
  * @expired: the time is over
+ * @evicted: another took its place, see admit.c
  * @role: enum ksc_role
  * @seq: number of the step under way
  * @daemon: registration of the daemon that has the session, 0 for none
  * @step: the answer to the offer, in state applying
  * @turn: its place in the queue to the daemon
+ * @admission: what it counts for
  * @offered: bytes of the token under way
  * @stuck: bytes that were offered and found too few
  * @total: bytes of handshake that came from the peer so far
@@ -90,11 +93,13 @@ struct ksc_context {
 	u8 state;
 	bool lost;
 	bool expired;
+	bool evicted;
 	u8 role;
 	u32 seq;
 	u32 daemon;
 	struct ksc_step *step;
 	struct ksc_turn turn;
+	struct ksc_admission admission;
 	u32 offered;
 	u32 stuck;
 	u32 total;
@@ -121,6 +126,7 @@ enum ksc_news {
 	KSC_NEWS_IDLE,		/* a token may be offered */
 	KSC_NEWS_STEP,		/* an answer came */
 	KSC_NEWS_LOST,		/* the session died with its daemon */
+	KSC_NEWS_EVICTED,	/* another took its place */
 	KSC_NEWS_EXPIRED,	/* the time is over */
 };
 

@@ -381,6 +381,8 @@ void ksc_handle_look(struct ksc_handle *h)
 		if (h->state == KSC_HANDLE_BUSY)
 			ksc_handle_offer(h);
 		break;
+	/* what an application carries itself is not counted with the sockets' */
+	case KSC_NEWS_EVICTED:
 	case KSC_NEWS_NONE:
 		break;
 	}

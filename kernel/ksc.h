@@ -12,6 +12,8 @@
  *			asks of a socket
  *   ksc_context.lock	the state of the one step in flight
  *   ksc_net.lock	which daemon is registered; the applications' contexts
+ *   ksc_admit_lock	what handshakes count for, in admit.c; not taken with a context's
+ *			lock held, nor that with it; owners are kicked under it
  *   ksc_queue.lock	the order in which contexts go to the daemon; owners are
  *			kicked under it, which only queues their work
  */
@@ -64,6 +66,14 @@ enum ksc_counter {
 	KSC_CNT_STEPS,
 	KSC_CNT_OFFERS,
 	KSC_CNT_OFFERS_DEFERRED,
+	KSC_CNT_EVICTED_ALL,
+	KSC_CNT_EVICTED_USER,
+	KSC_CNT_EVICTED_PREFIX,
+	KSC_CNT_REFUSED_ALL,
+	KSC_CNT_REFUSED_USER,
+	KSC_CNT_REFUSED_PREFIX,
+	KSC_CNT_FIRST_FLIGHT_TOO_LONG,
+	KSC_CNT_TOO_MANY_STEPS,
 	KSC_CNT_TX_BYTES,
 	KSC_CNT_TX_RECORDS,
 	KSC_CNT_RX_BYTES,
@@ -101,6 +111,8 @@ struct ksc_counters {
  * @last_registration: the last one's; none is used twice
  * @had_daemon: there has been one: a handshake without one waits for the next
  * @queue: contexts that wait for the daemon
+ * @limits: what handshakes may take; changed under the lock of admit.c
+ * @shares: handshakes of servers, and all; under the lock of admit.c
  * @contexts: struct ksc_context by id
  * @next_context: the last context's id; none is used twice
  * @handles: contexts that applications have, by their netlink socket's port
@@ -125,6 +137,8 @@ struct ksc_net {
 	u32 last_registration;
 	bool had_daemon;
 	struct ksc_queue queue;
+	struct ksc_limits limits;
+	struct ksc_bucket shares[2];
 	struct xarray contexts;
 	atomic64_t next_context;
 	DECLARE_HASHTABLE(handles, 8);

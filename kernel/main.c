@@ -41,6 +41,7 @@ static int __net_init ksc_net_init(struct net *net)
 	xa_init_flags(&kn->contexts, XA_FLAGS_LOCK_BH);
 	xa_init_flags(&kn->socks, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
 	ksc_queue_init(&kn->queue);
+	ksc_admit_net_init(kn);
 	ksc_idle_init(kn);
 	kn->counters = alloc_percpu(struct ksc_counters);
 	return kn->counters ? 0 : -ENOMEM;
@@ -78,6 +79,9 @@ static int __init ksc_init(void)
 	ksc_wq = alloc_workqueue("kschannel", 0, 0);
 	if (!ksc_wq)
 		return -ENOMEM;
+	err = ksc_admit_init();
+	if (err)
+		goto no_admit;
 	err = register_pernet_subsys(&ksc_net_ops);
 	if (err)
 		goto no_net;
@@ -105,6 +109,8 @@ no_ulp:
 no_netlink:
 	unregister_pernet_subsys(&ksc_net_ops);
 no_net:
+	ksc_admit_exit();
+no_admit:
 	destroy_workqueue(ksc_wq);
 	return err;
 }
@@ -118,6 +124,7 @@ static void __exit ksc_exit(void)
 	/* no socket is left; its last work may be, which this waits for */
 	unregister_pernet_subsys(&ksc_net_ops);
 	destroy_workqueue(ksc_wq);
+	ksc_admit_exit();
 	/* and so may its freeing */
 	rcu_barrier();
 	ksc_ulp_free();

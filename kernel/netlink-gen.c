@@ -70,7 +70,7 @@ static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_LOCAL_CHAIN +
 	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
 	[KSC_A_CONTEXT_SEQ] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_TOKEN] = { .type = NLA_BINARY, .len = 64000, },
-	[KSC_A_CONTEXT_STATUS] = NLA_POLICY_MAX(NLA_U32, 18),
+	[KSC_A_CONTEXT_STATUS] = NLA_POLICY_MAX(NLA_U32, 19),
 	[KSC_A_CONTEXT_CONSUMED] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_NEED] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_ALERT] = { .type = NLA_U8, },
@@ -183,7 +183,21 @@ static const struct nla_policy ksc_drain_do_nl_policy[2] = {
 	[1] = { .type = NLA_REJECT, },
 };
 
-const struct genl_ops ksc_nl_ops[17] = {
+/* request of KSC_CMD_LIMITS_SET */
+static const struct nla_policy ksc_limits_set_do_nl_policy[KSC_A_LIMITS_TRUSTED + 1] = {
+	[KSC_A_LIMITS_HANDSHAKES] = { .type = NLA_U32, },
+	[KSC_A_LIMITS_PER_USER] = { .type = NLA_U32, },
+	[KSC_A_LIMITS_CLIENT_RESERVE] = { .type = NLA_U32, },
+	[KSC_A_LIMITS_PER_ADDRESS] = { .type = NLA_U32, },
+	[KSC_A_LIMITS_PER_SITE] = { .type = NLA_U32, },
+	[KSC_A_LIMITS_FIRST_FLIGHT] = { .type = NLA_U32, },
+	[KSC_A_LIMITS_STEPS] = { .type = NLA_U32, },
+	[KSC_A_LIMITS_WINDOW] = { .type = NLA_U32, },
+	[KSC_A_LIMITS_WINDOW_BYTES] = { .type = NLA_U32, },
+	[KSC_A_LIMITS_TRUSTED] = { .type = NLA_BINARY, .len = 272, },
+};
+
+const struct genl_ops ksc_nl_ops[18] = {
 	{
 		.cmd		= KSC_CMD_REGISTER,
 		.doit		= ksc_nl_register_doit,
@@ -292,6 +306,13 @@ const struct genl_ops ksc_nl_ops[17] = {
 		.doit		= ksc_nl_drain_doit,
 		.policy		= ksc_drain_do_nl_policy,
 		.maxattr	= ARRAY_SIZE(ksc_drain_do_nl_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= KSC_CMD_LIMITS_SET,
+		.doit		= ksc_nl_limits_set_doit,
+		.policy		= ksc_limits_set_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_limits_set_do_nl_policy) - 1,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };

@@ -14,7 +14,7 @@ extern const struct nla_policy ksc_session_nl_policy[KSC_A_SESSION_MAX + 1];
 extern const struct nla_policy ksc_details_nl_policy[KSC_A_DETAILS_MAX + 1];
 extern const struct nla_policy ksc_rule_nl_policy[KSC_A_RULE_MAX + 1];
 
-extern const struct genl_ops ksc_nl_ops[17];
+extern const struct genl_ops ksc_nl_ops[18];
 
 int ksc_nl_register_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_step_doit(struct sk_buff *skb, struct genl_info *info);
@@ -33,5 +33,6 @@ int ksc_nl_policy_test_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_context_export_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_context_move_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_drain_doit(struct sk_buff *skb, struct genl_info *info);
+int ksc_nl_limits_set_doit(struct sk_buff *skb, struct genl_info *info);
 
 #endif /* _KSC_NETLINK_GEN_H */

@@ -538,6 +538,14 @@ static const struct {
 	{ KSC_A_STATS_HANDSHAKES_TIMED_OUT,	KSC_CNT_HANDSHAKES_TIMED_OUT },
 	{ KSC_A_STATS_STEPS,			KSC_CNT_STEPS },
 	{ KSC_A_STATS_OFFERS,			KSC_CNT_OFFERS },
+	{ KSC_A_STATS_EVICTED_ALL,		KSC_CNT_EVICTED_ALL },
+	{ KSC_A_STATS_EVICTED_USER,		KSC_CNT_EVICTED_USER },
+	{ KSC_A_STATS_EVICTED_PREFIX,		KSC_CNT_EVICTED_PREFIX },
+	{ KSC_A_STATS_REFUSED_ALL,		KSC_CNT_REFUSED_ALL },
+	{ KSC_A_STATS_REFUSED_USER,		KSC_CNT_REFUSED_USER },
+	{ KSC_A_STATS_REFUSED_PREFIX,		KSC_CNT_REFUSED_PREFIX },
+	{ KSC_A_STATS_FIRST_FLIGHT_TOO_LONG,	KSC_CNT_FIRST_FLIGHT_TOO_LONG },
+	{ KSC_A_STATS_TOO_MANY_STEPS,		KSC_CNT_TOO_MANY_STEPS },
 	{ KSC_A_STATS_OFFERS_DEFERRED,		KSC_CNT_OFFERS_DEFERRED },
 	{ KSC_A_STATS_TX_BYTES,			KSC_CNT_TX_BYTES },
 	{ KSC_A_STATS_TX_RECORDS,		KSC_CNT_TX_RECORDS },
@@ -557,6 +565,32 @@ static const struct {
 	{ KSC_A_STATS_POLICY_FALLBACKS,		KSC_CNT_POLICY_FALLBACKS },
 	{ KSC_A_STATS_POLICY_REFUSED,		KSC_CNT_POLICY_REFUSED },
 };
+
+/* What there may be of what is counted now */
+static int ksc_put_limits(struct sk_buff *msg, const struct ksc_net *kn)
+{
+	const struct {
+		u16 attr;
+		u32 value;
+	} values[] = {
+		{ KSC_A_STATS_HANDSHAKES, READ_ONCE(kn->shares[1].count) },
+		{ KSC_A_STATS_LIMIT_HANDSHAKES, READ_ONCE(kn->limits.handshakes) },
+		{ KSC_A_STATS_LIMIT_PER_USER, READ_ONCE(kn->limits.per_user) },
+		{ KSC_A_STATS_LIMIT_CLIENT_RESERVE, READ_ONCE(kn->limits.client_reserve) },
+		{ KSC_A_STATS_LIMIT_PER_ADDRESS, READ_ONCE(kn->limits.per_address) },
+		{ KSC_A_STATS_LIMIT_PER_SITE, READ_ONCE(kn->limits.per_site) },
+		{ KSC_A_STATS_LIMIT_FIRST_FLIGHT, READ_ONCE(kn->limits.first_flight) },
+		{ KSC_A_STATS_LIMIT_STEPS, READ_ONCE(kn->limits.steps) },
+		{ KSC_A_STATS_LIMIT_WINDOW, READ_ONCE(kn->queue.window) },
+		{ KSC_A_STATS_LIMIT_WINDOW_BYTES, READ_ONCE(kn->queue.window_bytes) },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(values); i++)
+		if (nla_put_u64_64bit(msg, values[i].attr, values[i].value, 0))
+			return -EMSGSIZE;
+	return 0;
+}
 
 /**
  * ksc_nl_stats_get_doit() - KSC_CMD_STATS_GET
@@ -586,7 +620,8 @@ int ksc_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 	    nla_put_u64_64bit(msg, KSC_A_STATS_OFFERS_WAITING,
 			      READ_ONCE(kn->queue.nr_waiting), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_STATS_OFFERS_UNANSWERED,
-			      READ_ONCE(kn->queue.taken), 0))
+			      READ_ONCE(kn->queue.taken), 0) ||
+	    ksc_put_limits(msg, kn))
 		goto full;
 	for (i = 0; i < ARRAY_SIZE(ksc_nl_counters); i++)
 		if (nla_put_u64_64bit(msg, ksc_nl_counters[i].attr,

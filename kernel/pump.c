@@ -143,6 +143,38 @@ static bool ksc_pump_may_fall_back(const struct ksc_sock *ks)
 	return !ks->context->total && !ks->context->spoke && ksc_policy_prefers(ks);
 }
 
+/* What the peer may send before it has seen anything of us, and how often it may come */
+static bool ksc_pump_within_limits(struct sock *sk, struct ksc_sock *ks, u32 len)
+{
+	const struct ksc_limits *l = &ks->kn->limits;
+	struct ksc_context *ctx = ks->context;
+
+	if (!ctx->spoke && ctx->total + len > READ_ONCE(l->first_flight)) {
+		ksc_count(ks->kn, KSC_CNT_FIRST_FLIGHT_TOO_LONG);
+		ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW, KSC_ALERT_RECORD_OVERFLOW,
+			       "the peer's first flight is longer than allowed");
+		return false;
+	}
+	if (ctx->seq >= READ_ONCE(l->steps)) {
+		ksc_count(ks->kn, KSC_CNT_TOO_MANY_STEPS);
+		ksc_fail_alert(sk, ks, KSC_STATUS_PROTOCOL_ERROR, KSC_ALERT_UNEXPECTED_MESSAGE,
+			       "the handshake takes more steps than allowed");
+		return false;
+	}
+	return true;
+}
+
+/* Does the peer answer us? Anybody can send a change_cipher_spec */
+static void ksc_pump_prove(struct sock *sk, const struct ksc_sock *ks, u32 len)
+{
+	const struct ksc_rxq head = {};
+	u8 type;
+
+	if (ks->context->spoke && len > ks->context->stuck &&
+	    !ksc_rxq_copy(sk, &head, 0, &type, 1) && type != KSC_CT_CHANGE_CIPHER_SPEC)
+		ksc_admit_prove(ks->context);
+}
+
 /* Is there something to offer that is new to the daemon? Ends what can't go on */
 static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 {
@@ -182,6 +214,8 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 				       "a handshake record does not fit the receive buffer");
 		return false;
 	}
+	if (!ksc_pump_within_limits(sk, ks, *len))
+		return false;
 	if (ctx->total + *len > KSC_MAX_HANDSHAKE) {
 		ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
 			       KSC_ALERT_RECORD_OVERFLOW,
@@ -200,6 +234,7 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 
 	if (!ksc_pump_look(sk, ks, &len))
 		return;
+	ksc_pump_prove(sk, ks, len);
 	ctx->offered = len;
 	err = ksc_netlink_offer(ctx, len);
 	switch (err) {
@@ -371,6 +406,10 @@ static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 				 KSC_STATUS_TIMED_OUT : KSC_STATUS_NO_DAEMON, 0,
 				 KSC_DIRECTION_NONE, NULL);
 			return;
+		case KSC_NEWS_EVICTED:
+			ksc_fail_alert(sk, ks, KSC_STATUS_OVERLOADED, KSC_ALERT_INTERNAL_ERROR,
+				       "too many handshakes are under way, and others went on");
+			return;
 		case KSC_NEWS_LOST:
 			ksc_fail_alert(sk, ks, KSC_STATUS_NO_DAEMON,
 				       KSC_ALERT_INTERNAL_ERROR,
@@ -395,6 +434,8 @@ static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
  */
 void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 {
+	int err;
+
 	ksc_arm(sk, ks);
 	if (ksc_move(sk, ks, KSC_EVENT_BEGIN) || !ksc_policy_allows(sk, ks))
 		return;
@@ -405,7 +446,14 @@ void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 			 "out of memory");
 		return;
 	}
-	ksc_pump_handshake(sk, ks);
+	err = ksc_admit(ks->context, ks);
+	if (err == -EBUSY)
+		ksc_fail_alert(sk, ks, KSC_STATUS_OVERLOADED, KSC_ALERT_INTERNAL_ERROR, NULL);
+	else if (err)
+		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
+			 "out of memory");
+	else
+		ksc_pump_handshake(sk, ks);
 }
 
 /* Who can't make an offer now leaves its turn to the next */

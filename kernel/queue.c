@@ -10,13 +10,8 @@
  * of this depends on time; but where the daemon's socket has no room although
  * nothing is under way, one timer per namespace tries again.
  */
-#include <linux/sizes.h>
-
 #include "ksc.h"
 
-/* Offers that may be unanswered; the daemon works on one while the next are made */
-#define KSC_WINDOW		32
-#define KSC_WINDOW_BYTES	SZ_1M
 /* How long until a socket without room is tried again */
 #define KSC_RETRY_DELAY		msecs_to_jiffies(20)
 /* Entries that are looked at to put one back in its place */
@@ -318,8 +313,8 @@ void ksc_queue_init(struct ksc_queue *q)
 	INIT_LIST_HEAD(&q->waiting[false]);
 	INIT_LIST_HEAD(&q->waiting[true]);
 	INIT_DELAYED_WORK(&q->retry, ksc_queue_retry);
-	q->window = KSC_WINDOW;
-	q->window_bytes = KSC_WINDOW_BYTES;
+	q->window = KSC_DEFAULT_WINDOW;
+	q->window_bytes = KSC_DEFAULT_WINDOW_BYTES;
 }
 
 /**

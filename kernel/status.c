@@ -66,6 +66,9 @@ static const struct {
 	[KSC_STATUS_POLICY] = {
 		EPERM, "the policy demands more than was asked for"
 	},
+	[KSC_STATUS_OVERLOADED] = {
+		EBUSY, "too many handshakes are under way"
+	},
 };
 
 /**

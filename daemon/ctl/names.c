@@ -37,6 +37,7 @@ static const char *const statuses[] = {
 	[KSC_STATUS_RECORD_OVERFLOW] = "record-overflow",
 	[KSC_STATUS_KEY_LIMIT] = "key-limit",
 	[KSC_STATUS_POLICY] = "policy",
+	[KSC_STATUS_OVERLOADED] = "overloaded",
 };
 
 static const char *const directions[] = {

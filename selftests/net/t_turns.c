@@ -17,8 +17,7 @@
 #include "nl.h"
 #include "own.h"
 
-/* The kernel's own: offers that may be unanswered. */
-#define WINDOW 32
+#define WINDOW KSC_DEFAULT_WINDOW
 /* A record that might be the beginning of a ClientHello. */
 #define HELLO "\x16\x03\x01\x00\x04\x01\x00\x00\x00"
 #define HELLO_LEN 9
@@ -35,7 +34,7 @@ static int setup(void **state)
 {
 	const struct rlimit limit = { .rlim_cur = 20000, .rlim_max = 20000 };
 
-	(void)state;
+	t_setup(state);
 	own_namespace();
 	SYS(setrlimit(RLIMIT_NOFILE, &limit));
 	become_daemon();

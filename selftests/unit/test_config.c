@@ -114,6 +114,43 @@ static void empty_file(void **state)
 	ksc_config_free(config);
 }
 
+static void limits(void **state)
+{
+	static const uint8_t v4[17] = { [10] = 0xff, [11] = 0xff, 192, 0, 2, 0, 120 };
+	static const uint8_t v6[17] = { 0x20, 1, 0xd, 0xb8, [16] = 32 };
+	struct ksc_config *config;
+
+	(void)state;
+	good("[limits]\n"
+	     "handshakes = 100\n"
+	     "handshakes-per-user = 50\n"
+	     "client-reserve = 0\n"
+	     "handshakes-per-address = 3\n"
+	     "handshakes-per-site = 4\n"
+	     "first-flight = 4096\n"
+	     "steps = 10\n"
+	     "window = 5\n"
+	     "window-bytes = 100000\n"
+	     "trusted = 192.0.2.0/24, 2001:db8::/32\n", &config);
+	assert_int_equal(config->limits.values[KSC_A_LIMITS_HANDSHAKES], 100);
+	assert_int_equal(config->limits.values[KSC_A_LIMITS_PER_USER], 50);
+	assert_true(config->limits.set[KSC_A_LIMITS_CLIENT_RESERVE]);
+	assert_int_equal(config->limits.values[KSC_A_LIMITS_CLIENT_RESERVE], 0);
+	assert_int_equal(config->limits.values[KSC_A_LIMITS_STEPS], 10);
+	assert_int_equal(config->limits.n_trusted, 2);
+	assert_memory_equal(config->limits.trusted[0], v4, sizeof(v4));
+	assert_memory_equal(config->limits.trusted[1], v6, sizeof(v6));
+	ksc_config_free(config);
+	bad("[limits]\nhandshakes = 7\n", "2: handshakes: \"7\" is no number from 8");
+	bad("[limits]\nsteps = many\n", "2: steps: \"many\" is no number");
+	bad("[limits]\ncolour = red\n", "2: \"colour\" is no limit");
+	bad("[limits]\ntrusted = 1.2.3\n", "2: trusted: \"1.2.3\" is no address");
+	bad("[limits]\ntrusted = 1.2.3.4/33\n", "2: trusted: \"1.2.3.4\" has no length");
+	bad("[limits]\nhandshakes = 20\nclient-reserve = 20\n",
+	    "1: client-reserve leaves nothing");
+	bad("[rule a\tb]\naction = never\n", "1: a rule's name has no control characters");
+}
+
 static void everything(void **state)
 {
 	struct ksc_config *config;
@@ -327,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(empty_file),
+		cmocka_unit_test(limits),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(names_of_the_certificate),
 		cmocka_unit_test(bad_lines),

@@ -28,6 +28,24 @@
 #define KSC_MAX_RULES		65536
 /* Longest name of a rule, in bytes, without the NUL. */
 #define KSC_MAX_RULE_NAME		63
+/* Handshakes of sockets at once, unless it is set. */
+#define KSC_DEFAULT_HANDSHAKES		8192
+/* Of one user, in all namespaces. */
+#define KSC_DEFAULT_HANDSHAKES_PER_USER		4096
+/* Of all handshakes, kept for connections that the machine makes. */
+#define KSC_DEFAULT_CLIENT_RESERVE		1024
+/* Of one IPv4 address or IPv6 /64, when it is tight. */
+#define KSC_DEFAULT_HANDSHAKES_PER_ADDRESS		512
+/* Of one IPv6 /48, when it is tight. */
+#define KSC_DEFAULT_HANDSHAKES_PER_SITE		2048
+/* Bytes from the peer before our first flight. */
+#define KSC_DEFAULT_FIRST_FLIGHT		18432
+/* Steps of a handshake. */
+#define KSC_DEFAULT_STEPS		64
+/* Offers that the daemon may leave unanswered before others wait. */
+#define KSC_DEFAULT_WINDOW		32
+/* And bytes of tokens in them. */
+#define KSC_DEFAULT_WINDOW_BYTES		1048576
 
 /**
  * enum ksc_role - Which side of the handshake a context plays.
@@ -88,6 +106,7 @@ enum ksc_verify {
  * @KSC_STATUS_KEY_LIMIT: EKEYEXPIRED: the keys have protected as many records
  *   as they may.
  * @KSC_STATUS_POLICY: EPERM: less was asked for than the policy demands.
+ * @KSC_STATUS_OVERLOADED: EBUSY: there are too many handshakes.
  */
 enum ksc_status {
 	KSC_STATUS_OK,
@@ -109,6 +128,7 @@ enum ksc_status {
 	KSC_STATUS_RECORD_OVERFLOW,
 	KSC_STATUS_KEY_LIMIT,
 	KSC_STATUS_POLICY,
+	KSC_STATUS_OVERLOADED,
 };
 
 /**
@@ -554,6 +574,28 @@ enum ksc_a_sock {
  *   records without data, or KeyUpdates.
  * @KSC_A_STATS_CIPHERS_MADE: (u64) Times a connection's cipher was allocated,
  *   by direction.
+ * @KSC_A_STATS_HANDSHAKES: (u64) Sockets' handshakes now.
+ * @KSC_A_STATS_EVICTED_ALL: (u64) Handshakes ended for a newer one, the
+ *   namespace having its fill.
+ * @KSC_A_STATS_EVICTED_USER: (u64) Ended for a newer one of the same user.
+ * @KSC_A_STATS_EVICTED_PREFIX: (u64) Ended for a newer one from the same
+ *   prefix.
+ * @KSC_A_STATS_REFUSED_ALL: (u64) Handshakes refused, all others having gone
+ *   on.
+ * @KSC_A_STATS_REFUSED_USER: (u64) Likewise, of one user.
+ * @KSC_A_STATS_REFUSED_PREFIX: (u64) Likewise, from one prefix.
+ * @KSC_A_STATS_FIRST_FLIGHT_TOO_LONG: (u64) Handshakes whose peer sent too much
+ *   before our first flight.
+ * @KSC_A_STATS_TOO_MANY_STEPS: (u64) Handshakes that took too many steps.
+ * @KSC_A_STATS_LIMIT_HANDSHAKES: (u64)
+ * @KSC_A_STATS_LIMIT_PER_USER: (u64)
+ * @KSC_A_STATS_LIMIT_CLIENT_RESERVE: (u64)
+ * @KSC_A_STATS_LIMIT_PER_ADDRESS: (u64)
+ * @KSC_A_STATS_LIMIT_PER_SITE: (u64)
+ * @KSC_A_STATS_LIMIT_FIRST_FLIGHT: (u64)
+ * @KSC_A_STATS_LIMIT_STEPS: (u64)
+ * @KSC_A_STATS_LIMIT_WINDOW: (u64)
+ * @KSC_A_STATS_LIMIT_WINDOW_BYTES: (u64)
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -584,6 +626,24 @@ enum ksc_a_stats {
 	KSC_A_STATS_OFFERS_UNANSWERED,
 	KSC_A_STATS_RX_FLOODS,
 	KSC_A_STATS_CIPHERS_MADE,
+	KSC_A_STATS_HANDSHAKES,
+	KSC_A_STATS_EVICTED_ALL,
+	KSC_A_STATS_EVICTED_USER,
+	KSC_A_STATS_EVICTED_PREFIX,
+	KSC_A_STATS_REFUSED_ALL,
+	KSC_A_STATS_REFUSED_USER,
+	KSC_A_STATS_REFUSED_PREFIX,
+	KSC_A_STATS_FIRST_FLIGHT_TOO_LONG,
+	KSC_A_STATS_TOO_MANY_STEPS,
+	KSC_A_STATS_LIMIT_HANDSHAKES,
+	KSC_A_STATS_LIMIT_PER_USER,
+	KSC_A_STATS_LIMIT_CLIENT_RESERVE,
+	KSC_A_STATS_LIMIT_PER_ADDRESS,
+	KSC_A_STATS_LIMIT_PER_SITE,
+	KSC_A_STATS_LIMIT_FIRST_FLIGHT,
+	KSC_A_STATS_LIMIT_STEPS,
+	KSC_A_STATS_LIMIT_WINDOW,
+	KSC_A_STATS_LIMIT_WINDOW_BYTES,
 
 	/* private: */
 	__KSC_A_STATS_CNT,
@@ -669,6 +729,44 @@ enum ksc_a_policy {
 	/* private: */
 	__KSC_A_POLICY_CNT,
 	KSC_A_POLICY_MAX = (__KSC_A_POLICY_CNT - 1)
+};
+
+/**
+ * enum ksc_a_limits - What handshakes may take in a network namespace. What is
+ * left out gets its default.
+ * @KSC_A_LIMITS_HANDSHAKES: (u32) Handshakes of sockets at once.
+ * @KSC_A_LIMITS_PER_USER: (u32) Of one user, in all namespaces; no more than
+ *   the initial namespace allows.
+ * @KSC_A_LIMITS_CLIENT_RESERVE: (u32) Of handshakes, kept for connections that
+ *   the machine makes.
+ * @KSC_A_LIMITS_PER_ADDRESS: (u32) Of one IPv4 address or IPv6 /64, when it is
+ *   tight.
+ * @KSC_A_LIMITS_PER_SITE: (u32) Of one IPv6 /48, when it is tight.
+ * @KSC_A_LIMITS_FIRST_FLIGHT: (u32) Bytes from the peer before our first
+ *   flight.
+ * @KSC_A_LIMITS_STEPS: (u32) Of a handshake.
+ * @KSC_A_LIMITS_WINDOW: (u32) Offers that the daemon may leave unanswered
+ *   before others wait.
+ * @KSC_A_LIMITS_WINDOW_BYTES: (u32) And bytes of tokens in them.
+ * @KSC_A_LIMITS_TRUSTED: (binary) Up to 16 prefixes that per-address and
+ *   per-site don't hold for: an IPv6 address, IPv4 mapped into it, and the
+ *   length in one byte.
+ */
+enum ksc_a_limits {
+	KSC_A_LIMITS_HANDSHAKES = 1,
+	KSC_A_LIMITS_PER_USER,
+	KSC_A_LIMITS_CLIENT_RESERVE,
+	KSC_A_LIMITS_PER_ADDRESS,
+	KSC_A_LIMITS_PER_SITE,
+	KSC_A_LIMITS_FIRST_FLIGHT,
+	KSC_A_LIMITS_STEPS,
+	KSC_A_LIMITS_WINDOW,
+	KSC_A_LIMITS_WINDOW_BYTES,
+	KSC_A_LIMITS_TRUSTED,
+
+	/* private: */
+	__KSC_A_LIMITS_CNT,
+	KSC_A_LIMITS_MAX = (__KSC_A_LIMITS_CNT - 1)
 };
 
 /**
@@ -758,6 +856,8 @@ enum ksc_a_policy {
  * @KSC_CMD_DRAIN: The daemon takes no new contexts any more; those that it has
  *   not answered wait for the next. Those under way still come to it. EPERM
  *   from any other socket than the registered one.
+ * @KSC_CMD_LIMITS_SET: Sets all limits of the network namespace. EINVAL when
+ *   they contradict each other, ERANGE for one that makes no sense.
  */
 enum ksc_cmd {
 	KSC_CMD_REGISTER = 1,
@@ -782,6 +882,7 @@ enum ksc_cmd {
 	KSC_CMD_CONTEXT_EXPORT,
 	KSC_CMD_CONTEXT_MOVE,
 	KSC_CMD_DRAIN,
+	KSC_CMD_LIMITS_SET,
 
 	/* private: */
 	__KSC_CMD_CNT,

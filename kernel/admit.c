@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which handshakes of sockets there is room for. Each counts for its namespace,
+ * its user and its peer's prefix. Over a limit it is not the newest that goes,
+ * but the oldest under the same limit whose peer has not answered our first
+ * flight: a flood displaces itself, and who answers stays. Only if all have
+ * answered is the new one refused.
+ *
+ * What is counted is what is admitted, and so the tables are bounded by the
+ * limits. Their entries are in the account of whoever begins the handshake.
+ */
+#include <linux/fs.h>
+#include <linux/rhashtable.h>
+#include <linux/slab.h>
+#include <linux/user_namespace.h>
+#include <net/ipv6.h>
+#include <net/net_namespace.h>
+
+#include "ksc.h"
+
+/* Limits that were lowered come true by so many for each that is new */
+#define KSC_EVICT_MOST	4
+
+static const struct rhashtable_params ksc_bucket_params = {
+	.key_len	= sizeof(struct ksc_bucket_key),
+	.key_offset	= offsetof(struct ksc_bucket, key),
+	.head_offset	= offsetof(struct ksc_bucket, node),
+	.automatic_shrinking = true,
+};
+
+/* Users are counted over all namespaces: one lock, held for a few list operations */
+static DEFINE_SPINLOCK(ksc_admit_lock);
+static struct rhashtable ksc_buckets;
+
+/**
+ * ksc_limits_default() - limits that nobody has set
+ * @limits: filled in
+ */
+void ksc_limits_default(struct ksc_limits *limits)
+{
+	*limits = (struct ksc_limits){
+		.handshakes	= KSC_DEFAULT_HANDSHAKES,
+		.per_user	= KSC_DEFAULT_HANDSHAKES_PER_USER,
+		.client_reserve	= KSC_DEFAULT_CLIENT_RESERVE,
+		.per_address	= KSC_DEFAULT_HANDSHAKES_PER_ADDRESS,
+		.per_site	= KSC_DEFAULT_HANDSHAKES_PER_SITE,
+		.first_flight	= KSC_DEFAULT_FIRST_FLIGHT,
+		.steps		= KSC_DEFAULT_STEPS,
+	};
+}
+
+/* ---- who it is ---- */
+
+/*
+ * A user namespace's owner answers for all users in it, however many are mapped.
+ * Those that root has made are containers, each for itself.
+ */
+static u64 ksc_admit_user(const struct ksc_net *kn, const struct ksc_sock *ks)
+{
+	const struct socket *sock = ks->sk->sk_socket;
+	struct user_namespace *ns = kn->net->user_ns;
+
+	if (ns == &init_user_ns && sock && sock->file)
+		ns = sock->file->f_cred->user_ns;
+	if (ns == &init_user_ns)
+		return __kuid_val(ks->uid);
+	while (ns->parent != &init_user_ns)
+		ns = ns->parent;
+	if (uid_eq(ns->owner, GLOBAL_ROOT_UID))
+		return (u64)ns->ns.inum << 32;
+	return __kuid_val(ns->owner);
+}
+
+static bool ksc_admit_peer(const struct sock *sk, struct in6_addr *peer)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr)) {
+		*peer = sk->sk_v6_daddr;
+		return !ipv6_addr_loopback(peer) &&
+		       !ipv6_addr_equal(peer, &sk->sk_v6_rcv_saddr);
+	}
+#endif
+	ipv6_addr_set_v4mapped(inet->inet_daddr, peer);
+	return !ipv4_is_loopback(inet->inet_daddr) && inet->inet_daddr != inet->inet_rcv_saddr;
+}
+
+static bool ksc_admit_trusted(const struct ksc_limits *l, const struct in6_addr *peer)
+{
+	u32 i;
+
+	for (i = 0; i < l->ntrusted; i++)
+		if (ipv6_prefix_equal(peer, &l->trusted[i].addr, l->trusted[i].len))
+			return true;
+	return false;
+}
+
+/* What it counts for besides its namespace; a client's peer is whom it has chosen itself */
+static void ksc_admit_keys(const struct ksc_context *ctx, const struct ksc_sock *ks,
+			   struct ksc_bucket_key *key, bool *wanted)
+{
+	struct in6_addr peer;
+	bool trusted, v6;
+
+	key[KSC_SHARE_USER].id = ksc_admit_user(ctx->kn, ks);
+	wanted[KSC_SHARE_USER] = true;
+	if (ctx->role == KSC_ROLE_CLIENT || !ksc_admit_peer(ks->sk, &peer))
+		return;
+	spin_lock(&ksc_admit_lock);
+	trusted = ksc_admit_trusted(&ctx->kn->limits, &peer);
+	spin_unlock(&ksc_admit_lock);
+	if (trusted)
+		return;
+	v6 = !ipv6_addr_v4mapped(&peer);
+	key[KSC_SHARE_ADDRESS].scope = (unsigned long)ctx->kn;
+	key[KSC_SHARE_ADDRESS].v6 = v6;
+	memcpy(&key[KSC_SHARE_ADDRESS].id, v6 ? &peer.s6_addr[0] : &peer.s6_addr[12], v6 ? 8 : 4);
+	wanted[KSC_SHARE_ADDRESS] = true;
+	key[KSC_SHARE_SITE].scope = (unsigned long)ctx->kn;
+	key[KSC_SHARE_SITE].v6 = v6;
+	memcpy(&key[KSC_SHARE_SITE].id, &peer.s6_addr[0], 6);
+	wanted[KSC_SHARE_SITE] = v6;
+}
+
+/* ---- counting; ksc_admit_lock ---- */
+
+static u32 ksc_admit_limit(const struct ksc_net *kn, int share)
+{
+	const struct ksc_limits *l = &kn->limits;
+
+	switch (share) {
+	case KSC_SHARE_ADDRESS:
+		return l->per_address;
+	case KSC_SHARE_SITE:
+		return l->per_site;
+	case KSC_SHARE_USER:
+		/* who rules a namespace does not rule what its user may take of the machine */
+		return min(l->per_user, ksc_net(&init_net)->limits.per_user);
+	case KSC_SHARE_SERVERS:
+		return l->handshakes - l->client_reserve;
+	default:
+		return l->handshakes;
+	}
+}
+
+static void ksc_admit_leave(struct ksc_context *ctx)
+{
+	struct ksc_admission *a = &ctx->admission;
+	int i;
+
+	for (i = 0; i < KSC_SHARES; i++) {
+		struct ksc_bucket *b = a->in[i].bucket;
+
+		if (!b)
+			continue;
+		if (!a->proven)
+			list_del_init(&a->in[i].node);
+		a->in[i].bucket = NULL;
+		if (!--b->count && i <= KSC_SHARE_USER) {
+			rhashtable_remove_fast(&ksc_buckets, &b->node, ksc_bucket_params);
+			kfree_rcu(b, rcu);
+		}
+	}
+	a->admitted = false;
+}
+
+/* Ends the oldest unproven; false if that is the new one itself */
+static bool ksc_admit_evict(struct ksc_bucket *b, int share, const struct ksc_context *newest)
+{
+	struct ksc_counted *c = list_first_entry(&b->unproven, struct ksc_counted, node);
+	struct ksc_context *ctx = container_of(c - share, struct ksc_context, admission.in[0]);
+
+	if (ctx == newest)
+		return false;
+	ksc_admit_leave(ctx);
+	WRITE_ONCE(ctx->evicted, true);
+	ctx->transport->kick(ctx->owner);
+	return true;
+}
+
+static const u16 ksc_admit_counters[KSC_SHARES][2] = {
+	[KSC_SHARE_ADDRESS]	= { KSC_CNT_REFUSED_PREFIX, KSC_CNT_EVICTED_PREFIX },
+	[KSC_SHARE_SITE]	= { KSC_CNT_REFUSED_PREFIX, KSC_CNT_EVICTED_PREFIX },
+	[KSC_SHARE_USER]	= { KSC_CNT_REFUSED_USER, KSC_CNT_EVICTED_USER },
+	[KSC_SHARE_SERVERS]	= { KSC_CNT_REFUSED_ALL, KSC_CNT_EVICTED_ALL },
+	[KSC_SHARE_ALL]		= { KSC_CNT_REFUSED_ALL, KSC_CNT_EVICTED_ALL },
+};
+
+/* Makes room under all limits, prefixes first; -EBUSY if there is none */
+static int ksc_admit_room(struct ksc_context *ctx)
+{
+	const struct ksc_counted *in = ctx->admission.in;
+	struct ksc_net *kn = ctx->kn;
+	bool tight;
+	int i, n;
+
+	tight = kn->shares[1].count > kn->limits.handshakes / 2 ||
+		in[KSC_SHARE_USER].bucket->count > ksc_admit_limit(kn, KSC_SHARE_USER) / 2;
+	for (i = tight ? 0 : KSC_SHARE_USER; i < KSC_SHARES; i++) {
+		struct ksc_bucket *b = in[i].bucket;
+
+		for (n = 0; b && b->count > ksc_admit_limit(kn, i) && n < KSC_EVICT_MOST; n++) {
+			if (!ksc_admit_evict(b, i, ctx)) {
+				ksc_count(kn, ksc_admit_counters[i][0]);
+				return -EBUSY;
+			}
+			ksc_count(kn, ksc_admit_counters[i][1]);
+		}
+	}
+	return 0;
+}
+
+/* The bucket of a key; one that is needed is taken from @fresh */
+static struct ksc_bucket *ksc_admit_bucket(struct ksc_bucket **fresh)
+{
+	struct ksc_bucket *b;
+
+	b = rhashtable_lookup_fast(&ksc_buckets, &(*fresh)->key, ksc_bucket_params);
+	if (b)
+		return b;
+	b = *fresh;
+	if (rhashtable_insert_fast(&ksc_buckets, &b->node, ksc_bucket_params))
+		return NULL;
+	*fresh = NULL;
+	return b;
+}
+
+/* Context: ksc_admit_lock. @fresh that are needed are taken */
+static int ksc_admit_enter(struct ksc_context *ctx, struct ksc_bucket **fresh)
+{
+	struct ksc_counted *in = ctx->admission.in;
+	struct ksc_net *kn = ctx->kn;
+	int i;
+
+	ctx->admission.admitted = true;
+	for (i = 0; i < KSC_SHARES; i++) {
+		struct ksc_bucket *b = NULL;
+
+		if (i == KSC_SHARE_ALL || (i == KSC_SHARE_SERVERS && ctx->role == KSC_ROLE_SERVER))
+			b = &kn->shares[i == KSC_SHARE_ALL];
+		else if (i <= KSC_SHARE_USER && fresh[i])
+			b = ksc_admit_bucket(&fresh[i]);
+		else
+			continue;
+		if (!b)
+			return -ENOMEM;
+		in[i].bucket = b;
+		b->count++;
+		list_add_tail(&in[i].node, &b->unproven);
+	}
+	return ksc_admit_room(ctx);
+}
+
+/**
+ * ksc_admit() - may a handshake begin?
+ * @ctx: its context
+ * @ks: the socket's state
+ *
+ * Others may be ended for it: they are marked, and their owners kicked.
+ *
+ * Context: process, the socket's lock. Return: 0; -EBUSY if there are too many
+ * that can't be ended; or -ENOMEM.
+ */
+int ksc_admit(struct ksc_context *ctx, const struct ksc_sock *ks)
+{
+	struct ksc_bucket *fresh[KSC_SHARE_USER + 1] = {};
+	struct ksc_bucket_key key[KSC_SHARE_USER + 1] = {};
+	bool wanted[KSC_SHARE_USER + 1] = {};
+	int i, err = 0;
+
+	ksc_admit_keys(ctx, ks, key, wanted);
+	for (i = 0; i <= KSC_SHARE_USER && !err; i++) {
+		if (!wanted[i])
+			continue;
+		fresh[i] = kzalloc(sizeof(*fresh[i]), GFP_KERNEL_ACCOUNT);
+		if (!fresh[i]) {
+			err = -ENOMEM;
+			break;
+		}
+		key[i].share = i;
+		fresh[i]->key = key[i];
+		INIT_LIST_HEAD(&fresh[i]->unproven);
+	}
+	if (!err) {
+		spin_lock(&ksc_admit_lock);
+		err = ksc_admit_enter(ctx, fresh);
+		if (err)
+			ksc_admit_leave(ctx);
+		spin_unlock(&ksc_admit_lock);
+	}
+	for (i = 0; i <= KSC_SHARE_USER; i++)
+		kfree(fresh[i]);
+	return err;
+}
+
+/**
+ * ksc_admit_prove() - the peer has answered our first flight
+ * @ctx: the context
+ *
+ * Context: process, the owner's lock.
+ */
+void ksc_admit_prove(struct ksc_context *ctx)
+{
+	struct ksc_admission *a = &ctx->admission;
+	int i;
+
+	if (READ_ONCE(a->proven))
+		return;
+	spin_lock(&ksc_admit_lock);
+	/* it may have been ended meanwhile */
+	if (a->admitted && !a->proven) {
+		for (i = 0; i < KSC_SHARES; i++)
+			if (a->in[i].bucket)
+				list_del_init(&a->in[i].node);
+		WRITE_ONCE(a->proven, true);
+	}
+	spin_unlock(&ksc_admit_lock);
+}
+
+/**
+ * ksc_admit_end() - a context is no more
+ * @ctx: the context, admitted or not
+ *
+ * Context: process.
+ */
+void ksc_admit_end(struct ksc_context *ctx)
+{
+	spin_lock(&ksc_admit_lock);
+	if (ctx->admission.admitted)
+		ksc_admit_leave(ctx);
+	spin_unlock(&ksc_admit_lock);
+}
+
+/**
+ * ksc_admit_limits() - set a namespace's limits
+ * @kn: namespace
+ * @limits: the limits
+ *
+ * Context: process.
+ */
+void ksc_admit_limits(struct ksc_net *kn, const struct ksc_limits *limits)
+{
+	spin_lock(&ksc_admit_lock);
+	kn->limits = *limits;
+	spin_unlock(&ksc_admit_lock);
+}
+
+/**
+ * ksc_admit_net_init() - set a namespace's counting up
+ * @kn: namespace
+ */
+void ksc_admit_net_init(struct ksc_net *kn)
+{
+	int i;
+
+	ksc_limits_default(&kn->limits);
+	for (i = 0; i < ARRAY_SIZE(kn->shares); i++)
+		INIT_LIST_HEAD(&kn->shares[i].unproven);
+}
+
+/**
+ * ksc_admit_init() - set the counting up
+ *
+ * Return: 0 or an errno.
+ */
+int ksc_admit_init(void)
+{
+	return rhashtable_init(&ksc_buckets, &ksc_bucket_params);
+}
+
+/**
+ * ksc_admit_exit() - undo ksc_admit_init(); nothing is counted any more
+ */
+void ksc_admit_exit(void)
+{
+	rhashtable_destroy(&ksc_buckets);
+}

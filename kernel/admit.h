@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * admit.c: how many handshakes of sockets there may be, and whose they are.
+ */
+#ifndef _KSC_ADMIT_H
+#define _KSC_ADMIT_H
+
+#include <linux/in6.h>
+#include <linux/list.h>
+#include <linux/rhashtable-types.h>
+#include <linux/types.h>
+
+struct ksc_context;
+struct ksc_net;
+struct ksc_sock;
+
+#define KSC_TRUSTED_MAX		16
+
+/* enum ksc_share - what a handshake counts for, in the order in which limits are looked at */
+enum ksc_share {
+	KSC_SHARE_ADDRESS,	/* the peer's: IPv4 /32, IPv6 /64 */
+	KSC_SHARE_SITE,		/* IPv6 /48 */
+	KSC_SHARE_USER,
+	KSC_SHARE_SERVERS,	/* what is not kept for clients */
+	KSC_SHARE_ALL,
+	KSC_SHARES
+};
+
+/**
+ * struct ksc_trusted - a prefix whose peers are not counted by their address
+ * @addr: IPv4 as mapped into IPv6
+ * @len: leading bits that count
+ */
+struct ksc_trusted {
+	struct in6_addr addr;
+	u8 len;
+};
+
+/**
+ * struct ksc_limits - what handshakes may take, see KSC_CMD_LIMITS_SET
+ * @handshakes: of sockets, at once
+ * @per_user: of one user, in all namespaces
+ * @client_reserve: of @handshakes, kept for connections that this machine makes
+ * @per_address: of one IPv4 address or IPv6 /64, once it is tight
+ * @per_site: of one IPv6 /48, once it is tight
+ * @first_flight: bytes from the peer before our first flight
+ * @steps: of a handshake
+ * @ntrusted: entries of @trusted
+ * @trusted: prefixes that @per_address and @per_site don't hold for
+ *
+ * Changed under the lock of admit.c; single values are read without.
+ */
+struct ksc_limits {
+	u32 handshakes;
+	u32 per_user;
+	u32 client_reserve;
+	u32 per_address;
+	u32 per_site;
+	u32 first_flight;
+	u32 steps;
+	u32 ntrusted;
+	struct ksc_trusted trusted[KSC_TRUSTED_MAX];
+};
+
+/**
+ * struct ksc_bucket_key - who shares a limit
+ * @scope: namespace, 0 for all
+ * @id: address, or user
+ * @share: enum ksc_share
+ * @v6: of an IPv6 address
+ */
+struct ksc_bucket_key {
+	u64 scope;
+	u64 id;
+	u32 share;
+	u32 v6;
+};
+
+/**
+ * struct ksc_bucket - handshakes that share a limit
+ * @node: in the table, unless it is a namespace's own
+ * @rcu: the table's own work may still look at it
+ * @key: who shares it
+ * @count: handshakes
+ * @unproven: those whose peer has not answered our first flight, the oldest first
+ */
+struct ksc_bucket {
+	struct rhash_head node;
+	struct rcu_head rcu;
+	struct ksc_bucket_key key;
+	u32 count;
+	struct list_head unproven;
+};
+
+/**
+ * struct ksc_counted - a handshake in a bucket
+ * @bucket: the bucket, NULL for none
+ * @node: in its unproven
+ */
+struct ksc_counted {
+	struct ksc_bucket *bucket;
+	struct list_head node;
+};
+
+/**
+ * struct ksc_admission - what a context counts for
+ * @in: by enum ksc_share
+ * @admitted: it is counted
+ * @proven: the peer has answered our first flight
+ */
+struct ksc_admission {
+	struct ksc_counted in[KSC_SHARES];
+	bool admitted;
+	bool proven;
+};
+
+int ksc_admit_init(void);
+void ksc_admit_exit(void);
+void ksc_admit_net_init(struct ksc_net *kn);
+int ksc_admit(struct ksc_context *ctx, const struct ksc_sock *ks);
+void ksc_admit_prove(struct ksc_context *ctx);
+void ksc_admit_end(struct ksc_context *ctx);
+void ksc_admit_limits(struct ksc_net *kn, const struct ksc_limits *limits);
+void ksc_limits_default(struct ksc_limits *limits);
+
+#endif /* _KSC_ADMIT_H */

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KSC_CMD_LIMITS_SET: what handshakes may take, as the daemon's configuration says.
+ */
+#include <net/genetlink.h>
+#include <net/ipv6.h>
+
+#include "ksc.h"
+#include "netlink-gen.h"
+
+/* A value that was set, if it makes sense */
+static int ksc_limits_value(u32 *value, const struct nlattr *a, u32 min, u32 max,
+			    struct netlink_ext_ack *extack)
+{
+	if (!a)
+		return 0;
+	if (nla_get_u32(a) < min || nla_get_u32(a) > max) {
+		NL_SET_ERR_MSG_ATTR(extack, a, "the limit is out of range");
+		return -ERANGE;
+	}
+	*value = nla_get_u32(a);
+	return 0;
+}
+
+/* Each is an address of 16 bytes and its length; IPv4 is mapped into IPv6 */
+static int ksc_limits_trusted(struct ksc_limits *l, const struct nlattr *a,
+			      struct netlink_ext_ack *extack)
+{
+	const u8 *p = a ? nla_data(a) : NULL;
+	int left = a ? nla_len(a) : 0;
+	const int size = sizeof(struct in6_addr) + 1;
+
+	if (left % size || left > size * KSC_TRUSTED_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, a, "up to 16 prefixes of 17 bytes each");
+		return -EINVAL;
+	}
+	for (; left; left -= size, p += size) {
+		struct ksc_trusted *t = &l->trusted[l->ntrusted++];
+
+		memcpy(&t->addr, p, sizeof(t->addr));
+		t->len = p[sizeof(t->addr)];
+		if (t->len > 128) {
+			NL_SET_ERR_MSG_ATTR(extack, a, "a prefix has up to 128 bits");
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/**
+ * ksc_nl_limits_set_doit() - KSC_CMD_LIMITS_SET
+ * @skb: request
+ * @info: its attributes; what is left out gets its default
+ *
+ * Context: process, CAP_NET_ADMIN was checked. Return: 0 or an errno.
+ */
+int ksc_nl_limits_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ksc_net *kn = ksc_net(genl_info_net(info));
+	u32 window = KSC_DEFAULT_WINDOW, bytes = KSC_DEFAULT_WINDOW_BYTES;
+	struct nlattr **a = info->attrs;
+	struct ksc_limits l;
+	const struct {
+		int attr;
+		u32 *value;
+		u32 min;
+		u32 max;
+	} values[] = {
+		{ KSC_A_LIMITS_HANDSHAKES, &l.handshakes, 8, 1 << 20 },
+		{ KSC_A_LIMITS_PER_USER, &l.per_user, 1, 1 << 20 },
+		{ KSC_A_LIMITS_CLIENT_RESERVE, &l.client_reserve, 0, 1 << 20 },
+		{ KSC_A_LIMITS_PER_ADDRESS, &l.per_address, 1, 1 << 20 },
+		{ KSC_A_LIMITS_PER_SITE, &l.per_site, 1, 1 << 20 },
+		{ KSC_A_LIMITS_FIRST_FLIGHT, &l.first_flight, 512, KSC_MAX_HANDSHAKE },
+		{ KSC_A_LIMITS_STEPS, &l.steps, 4, 1 << 16 },
+		{ KSC_A_LIMITS_WINDOW, &window, 1, 4096 },
+		{ KSC_A_LIMITS_WINDOW_BYTES, &bytes, 1 << 16, 1 << 26 },
+	};
+	int i, err;
+
+	ksc_limits_default(&l);
+	for (i = 0; i < ARRAY_SIZE(values); i++) {
+		err = ksc_limits_value(values[i].value, a[values[i].attr], values[i].min,
+				       values[i].max, info->extack);
+		if (err)
+			return err;
+	}
+	if (l.client_reserve >= l.handshakes) {
+		/* a small pool has a small reserve, unless it was said otherwise */
+		if (a[KSC_A_LIMITS_CLIENT_RESERVE]) {
+			NL_SET_ERR_MSG_ATTR(info->extack, a[KSC_A_LIMITS_CLIENT_RESERVE],
+					    "the reserve leaves nothing for servers");
+			return -EINVAL;
+		}
+		l.client_reserve = l.handshakes / 8;
+	}
+	err = ksc_limits_trusted(&l, a[KSC_A_LIMITS_TRUSTED], info->extack);
+	if (err)
+		return err;
+	ksc_admit_limits(kn, &l);
+	ksc_queue_set_window(&kn->queue, window, bytes);
+	return 0;
+}
