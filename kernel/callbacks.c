@@ -8,6 +8,31 @@
 
 #include "ksc.h"
 
+static void ksc_data_ready(struct sock *sk);
+
+/**
+ * ksc_rx_deferred() - there is a whole record: does the pump open it before anybody is told?
+ * @sk: socket, locked
+ * @ks: its state, established
+ *
+ * It may have no application data, of which those who poll are not to be told. A reader that
+ * sleeps in a call opens it by itself; in-kernel users have their own callback, and read by
+ * one.
+ *
+ * Context: the socket's lock, owned or in softirq.
+ */
+bool ksc_rx_deferred(struct sock *sk, struct ksc_sock *ks)
+{
+	const struct ksc_rx *rx = &ks->rx;
+
+	if (rx->readers || !(READ_ONCE(rx->polled) || sock_flag(sk, SOCK_FASYNC)) ||
+	    (ksc_rx_has_plain(rx) && ks->rcvlowat <= 1) ||
+	    READ_ONCE(sk->sk_data_ready) != ksc_data_ready)
+		return false;
+	ksc_rx_go_on(ks);
+	return true;
+}
+
 static void ksc_data_ready(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
@@ -27,15 +52,18 @@ static void ksc_data_ready(struct sock *sk)
 	case KSC_PHASE_ESTABLISHED:
 		if (ks->rx.closed)
 			break;
-		if (ksc_rx_ready(sk, ks))
-			ks->data_ready(sk);
-		else if (!ksc_rx_stalled(sk, ks))
+		if (ksc_rx_ready(sk, ks)) {
+			if (!ksc_rx_deferred(sk, ks))
+				ks->data_ready(sk);
+		} else if (!ksc_rx_stalled(sk, ks)) {
 			break;
-		/* it can't come before what is there was read; or it is staged */
-		else if (ksc_rx_has_plain(&ks->rx))
+		} else if (ksc_rx_has_plain(&ks->rx)) {
+			/* it can't come before what is there was read */
 			ks->data_ready(sk);
-		else
+		} else {
+			/* it is staged */
 			ksc_pump_kick(ks, 0);
+		}
 		break;
 	default:
 		ks->data_ready(sk);

@@ -379,7 +379,10 @@ struct ksc_rate {
  * @rekeyed: @bytes when a KeyUpdate last did not count for what was before it
  * @solicited: KeyUpdates that the peer was asked for and has not sent yet
  * @asked: the peer was told to change its keys, which are at their limit
- * @tell: whoever waits for data was not told yet of what there is
+ * @polled: poll() has asked for data: from then on it is opened without a reader
+ * @tell: whoever polls was not told yet of what there is; written without the lock, too
+ * @enough: as much is decrypted as SO_RCVLOWAT, where that is more than a byte
+ * @readers: calls that wait for a record, which they will open by themselves
  * @warned: a warning alert came
  * @warning: its number, of the last one
  */
@@ -402,7 +405,10 @@ struct ksc_rx {
 	u64 rekeyed;
 	u8 solicited;
 	bool asked;
+	bool polled;
 	bool tell;
+	bool enough;
+	u32 readers;
 	bool warned;
 	u8 warning;
 	u64 bytes;
@@ -427,6 +433,8 @@ struct ksc_rx {
  * @raw: it is a struct ksc_ktls
  * @urginline: SOCK_URGINLINE was set before @armed
  * @pump_missed: the pump found the socket owned; @sk's spinlock
+ * @begin: poll() asks for the handshake to begin; @lock
+ * @begin_gid: group of who polls; @lock
  * @ruling: the policy's
  * @rekey: enum ksc_update that netlink asks for; @lock
  * @calls: connect() and listen() under way, which TCP works on without the lock held
@@ -468,6 +476,7 @@ struct ksc_sock {
 	bool raw;
 	bool urginline;
 	bool pump_missed;
+	bool begin;
 	u8 rekey;
 	unsigned int calls;
 	struct ksc_ruling ruling;
@@ -477,6 +486,7 @@ struct ksc_sock {
 	int rcvlowat;
 	kuid_t uid;
 	kgid_t gid;
+	kgid_t begin_gid;
 	struct ksc_context *context;
 	struct ksc_session *session;
 	struct ksc_exporter *exporter;
@@ -563,6 +573,7 @@ void ksc_retire(struct sock *sk, struct ksc_sock *ks);
 
 /* callbacks.c */
 void ksc_wake_reader(struct sock *sk, struct ksc_sock *ks);
+bool ksc_rx_deferred(struct sock *sk, struct ksc_sock *ks);
 void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks);
 void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks);
 bool ksc_hears_of_space(const struct sock *sk);
@@ -575,7 +586,9 @@ int ksc_inq(struct sock *sk);
 int ksc_outq(struct sock *sk, bool sent);
 
 /* poll.c */
-bool ksc_poll_settled(const struct sock *sk, const struct ksc_rx *rx);
+bool ksc_poll_in(const struct sock *sk, const struct ksc_sock *ks);
+void ksc_poll_tell(struct ksc_rx *rx);
+void ksc_poll_begin(struct sock *sk, struct ksc_sock *ks);
 __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		      struct poll_table_struct *wait);
 
@@ -688,6 +701,7 @@ bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 void ksc_rx_go_on(struct ksc_sock *ks);
+void ksc_rx_settle(struct sock *sk, struct ksc_sock *ks);
 void ksc_rx_pump(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks);

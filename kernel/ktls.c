@@ -101,34 +101,39 @@ void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks)
 	if (ksc_tx_may_resume(sk, ks))
 		ksc_ktls_resume(sk, ksc_ktls(ks));
 	ksc_ktls_stage(sk, ksc_ktls(ks));
-	if (unlikely(READ_ONCE(ks->rx.tell))) {
-		WRITE_ONCE(ks->rx.tell, false);
-		ksc_wake_reader(sk, ks);
-	}
+	if (ksc_ktls(ks)->rx_on)
+		ksc_ktls_settle(sk, ksc_ktls(ks));
 }
 
 /* ---- poll, shutdown, close ---- */
 
-/* Readable means a record to read, data or not, or an error */
-static bool ksc_ktls_poll_in(struct sock *sk, struct ksc_ktls *kt)
+/* Looked at without the lock: a record to read, data or not, whose header was looked at */
+static bool ksc_ktls_poll_in(struct sock *sk, const struct ksc_ktls *kt)
 {
-	struct ksc_rx *rx = &kt->ks.rx;
-	bool in;
+	const struct ksc_rx *rx = &kt->ks.rx;
+	u32 len = READ_ONCE(rx->rec_len);
 
 	if (ksc_rx_has_plain(rx))
 		return true;
-	if (READ_ONCE(kt->rekey_pending) || READ_ONCE(kt->stopped))
-		return false;
-	in = ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) >=
-	     (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN);
-	if (in || !ksc_poll_settled(sk, rx)) {
-		lock_sock(sk);
-		in = ksc_ktls_ready(sk, kt);
-		release_sock(sk);
-	}
-	if (!in && ksc_rx_stalled(sk, &kt->ks))
+	return len && !READ_ONCE(kt->rekey_pending) && !READ_ONCE(kt->stopped) &&
+	       ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) >= len;
+}
+
+/* Readable means that, or an error; the pump looks at headers that nobody has */
+static bool ksc_ktls_poll_record(struct sock *sk, struct ksc_ktls *kt)
+{
+	struct ksc_rx *rx = &kt->ks.rx;
+
+	if (ksc_ktls_poll_in(sk, kt))
+		return true;
+	ksc_poll_tell(rx);
+	if (ksc_ktls_poll_in(sk, kt))
+		return true;
+	if (ksc_rx_stalled(sk, &kt->ks) ||
+	    (!READ_ONCE(rx->rec_len) && !READ_ONCE(kt->stopped) &&
+	     ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) >= KSC_HEADER_LEN))
 		ksc_pump_kick(&kt->ks, 0);
-	return in;
+	return false;
 }
 
 static __poll_t ksc_ktls_poll(struct file *file, struct socket *sock,
@@ -154,7 +159,7 @@ static __poll_t ksc_ktls_poll(struct file *file, struct socket *sock,
 	    READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
 		return mask;
 	mask &= ~in;
-	if (ksc_ktls_poll_in(sk, ksc_ktls(ks)))
+	if (poll_requested_events(wait) & in && ksc_ktls_poll_record(sk, ksc_ktls(ks)))
 		mask |= in;
 	return mask;
 }

@@ -92,6 +92,7 @@ ssize_t ksc_ktls_splice_read(struct socket *sock, loff_t *ppos,
 			     struct pipe_inode_info *pipe, size_t len,
 			     unsigned int flags);
 bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt);
+void ksc_ktls_settle(struct sock *sk, struct ksc_ktls *kt);
 void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt);
 
 #endif /* _KSC_KTLS_H */

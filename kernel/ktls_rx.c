@@ -89,6 +89,31 @@ void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
 	ksc_rxq_flush(sk, &ks->rx.queue);
 }
 
+/**
+ * ksc_ktls_settle() - tell whoever polls of what was not read
+ * @sk: socket, locked and owned
+ * @kt: its state, with receiving keys
+ *
+ * Once: they see what there is by themselves from then on, of records as long as
+ * somebody has looked at the header.
+ *
+ * Context: process.
+ */
+void ksc_ktls_settle(struct sock *sk, struct ksc_ktls *kt)
+{
+	struct ksc_rx *rx = &kt->ks.rx;
+	bool ready = !kt->rekey_pending && ksc_ktls_ready(sk, kt);
+
+	if (!ready && !ksc_rx_has_plain(rx))
+		return;
+	/* pairs with ksc_poll_tell() */
+	smp_mb();
+	if (!READ_ONCE(rx->tell) && !rx->readers)
+		return;
+	WRITE_ONCE(rx->tell, false);
+	kt->ks.data_ready(sk);
+}
+
 /*
  * Decrypt the record at the head; it is the last of those to be read then. Not so if there
  * is nothing to read, as nothing tells of that: it counts against the @budget.
@@ -160,6 +185,7 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt,
 			return sock_intr_errno(call->timeo);
 		ksc_rxq_flush(sk, &rx->queue);
 		ksc_ktls_stage(sk, kt);
+		rx->readers++;
 		add_wait_queue(sk_sleep(sk), &wait);
 		sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 		/* the first look is without the lock: woken_wake keeps it safe */
@@ -173,6 +199,7 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt,
 				     (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN)), &wait);
 		sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 		remove_wait_queue(sk_sleep(sk), &wait);
+		rx->readers--;
 		call->since = jiffies;
 		if (ret < 0)
 			return ret;
@@ -299,6 +326,7 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 			break;
 	}
 	ksc_rxq_flush(sk, &rx->queue);
+	ksc_ktls_settle(sk, kt);
 	return copied ?: min(err, 0);
 }
 
@@ -436,6 +464,7 @@ ssize_t ksc_ktls_splice_read(struct socket *sock, loff_t *ppos,
 	lock_sock(sk);
 	n = ksc_ktls_splice_locked(sk, ksc_ktls(ks), pipe, len, nonblock);
 	ksc_rxq_flush(sk, &ks->rx.queue);
+	ksc_ktls_settle(sk, ksc_ktls(ks));
 	release_sock(sk);
 	return n;
 }

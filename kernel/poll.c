@@ -2,64 +2,108 @@
 /*
  * What poll() sees: application data, not records.
  */
+#include <linux/cred.h>
 #include <linux/poll.h>
 #include <net/tcp.h>
 
 #include "ksc.h"
 
 /**
- * ksc_poll_settled() - is it true that there is nothing to read?
- * @sk: socket, found to have nothing decrypted and then no record
- * @rx: its receiving half
+ * ksc_poll_in() - does a reader find application data, the end, or an error?
+ * @sk: socket
+ * @ks: its state, established
  *
- * A reader that has taken a record off TCP's queue may not have decrypted it yet. Whoever
- * looks then and goes to sleep would not be woken for what that reader leaves.
+ * Records that nobody has opened may be none of these, and do not count.
  *
- * Context: process. Return: true, or it has to be looked at with the lock.
+ * Context: any; without the socket's lock the answer may be old.
  */
-bool ksc_poll_settled(const struct sock *sk, const struct ksc_rx *rx)
+bool ksc_poll_in(const struct sock *sk, const struct ksc_sock *ks)
 {
-	if (sock_owned_by_user_nocheck(sk))
-		return false;
-	/* pairs with release_sock(): who held the lock has added what it took */
-	smp_rmb();
-	return !ksc_rx_has_plain(rx) && !READ_ONCE(rx->closed);
+	const struct ksc_rx *rx = &ks->rx;
+
+	return (ksc_rx_has_plain(rx) &&
+		(READ_ONCE(ks->rcvlowat) <= 1 || READ_ONCE(rx->enough))) ||
+	       READ_ONCE(rx->closed) || READ_ONCE(sk->sk_err) ||
+	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN;
 }
 
-/* Readable means application data, EOF or an error; control records are not */
-static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
+/**
+ * ksc_poll_tell() - who polls has found nothing to read, and may go to sleep
+ * @rx: receiving half
+ *
+ * What is in a reader's hands may not be seen anywhere. Whoever leaves something to read
+ * looks at this (ksc_rx_settle()), and we look once more.
+ *
+ * Context: process.
+ */
+void ksc_poll_tell(struct ksc_rx *rx)
 {
-	struct ksc_rx *rx = &ks->rx;
-	bool in;
+	if (!READ_ONCE(rx->polled))
+		WRITE_ONCE(rx->polled, true);
+	if (!READ_ONCE(rx->tell))
+		WRITE_ONCE(rx->tell, true);
+	/* pairs with ksc_rx_settle() */
+	smp_mb();
+}
 
-	if ((ksc_rx_has_plain(rx) && READ_ONCE(ks->rcvlowat) <= 1) ||
-	    READ_ONCE(rx->closed) || READ_ONCE(sk->sk_err))
+/* Readable means application data, EOF or an error; the pump finds out what records are */
+static bool ksc_poll_data(struct sock *sk, struct ksc_sock *ks)
+{
+	const struct ksc_rx *rx = &ks->rx;
+
+	if (ksc_poll_in(sk, ks))
 		return true;
-	if (!READ_ONCE(rx->bad) &&
-	    ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) <
-	    (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN)) {
-		if (ksc_rx_stalled(sk, ks))
-			ksc_pump_kick(ks, 0);
-		if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
-			return true;
-		if (!ksc_rx_has_plain(rx) && ksc_poll_settled(sk, rx))
-			return false;
-	}
-
-	lock_sock(sk);
-	in = ks->phase != KSC_PHASE_ESTABLISHED ||
-	     ksc_rx_advance(sk, ks) < 0 || ksc_rx_enough(sk, ks) || rx->closed ||
-	     sk->sk_shutdown & RCV_SHUTDOWN ||
-	     /* more control records than are dealt with at once */
-	     (ks->phase == KSC_PHASE_ESTABLISHED && ksc_rx_ready(sk, ks));
-	/* what comes after the records that were opened may not fit: nobody else looks */
-	if (!in)
-		ksc_rx_stage(sk, ks);
-	release_sock(sk);
-	/* its header was looked at only now: no callback has seen that it won't fit */
-	if (!in && ksc_rx_stalled(sk, ks))
+	ksc_poll_tell(&ks->rx);
+	if (ksc_poll_in(sk, ks))
+		return true;
+	if (READ_ONCE(rx->bad) || ksc_rx_stalled(sk, ks) ||
+	    ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) >=
+	    (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN))
 		ksc_pump_kick(ks, 0);
-	return in;
+	return false;
+}
+
+/* A socket that was connected before it got the ULP: as send() and recv() do, ksc_ready() */
+static void ksc_poll_ask(struct ksc_sock *ks)
+{
+	spin_lock_bh(&ks->lock);
+	if (!ks->begin) {
+		ks->begin = true;
+		ks->begin_gid = current_egid();
+	}
+	spin_unlock_bh(&ks->lock);
+	ksc_pump_kick(ks, 0);
+}
+
+static bool ksc_poll_may_begin(const struct sock *sk, const struct ksc_sock *ks)
+{
+	return READ_ONCE(ks->phase) == KSC_PHASE_INIT && READ_ONCE(ks->role) != KSC_ROLE_UNSPEC &&
+	       (1 << inet_sk_state_load(sk)) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
+}
+
+/**
+ * ksc_poll_begin() - begin the handshake that poll() has asked for
+ * @sk: socket, locked and owned
+ * @ks: its state, in phase init
+ *
+ * Context: process, from the pump.
+ */
+void ksc_poll_begin(struct sock *sk, struct ksc_sock *ks)
+{
+	kgid_t gid;
+	bool begin;
+
+	spin_lock_bh(&ks->lock);
+	begin = ks->begin;
+	gid = ks->begin_gid;
+	ks->begin = false;
+	spin_unlock_bh(&ks->lock);
+	if (!begin || !ksc_poll_may_begin(sk, ks))
+		return;
+	ksc_arm(sk, ks);
+	/* not the pump's */
+	ks->gid = gid;
+	ksc_handshake_start(sk, ks);
 }
 
 /**
@@ -68,8 +112,10 @@ static bool ksc_poll_in(struct sock *sk, struct ksc_sock *ks)
  * @sock: socket
  * @wait: poll table
  *
- * Context: process, may sleep. Return: EPOLL* as an application without TLS
- * would see them.
+ * Nothing here takes the socket's lock, which its owner may have while a page of the
+ * application's is read from a disk: that would stop whoever polls a thousand others.
+ *
+ * Context: process. Return: EPOLL* as an application without TLS would see them.
  */
 __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		      struct poll_table_struct *wait)
@@ -84,13 +130,9 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 	if (!ks || inet_sk_state_load(sk) == TCP_LISTEN)
 		return mask;
 
-	if (READ_ONCE(ks->phase) == KSC_PHASE_INIT && ks->role != KSC_ROLE_UNSPEC &&
-	    (1 << inet_sk_state_load(sk)) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)) {
-		long timeo = 0;
-
-		lock_sock(sk);
-		ksc_ready(sk, ks, &timeo);
-		release_sock(sk);
+	if (unlikely(ksc_poll_may_begin(sk, ks))) {
+		ksc_poll_ask(ks);
+		return mask & ~(in | out | EPOLLRDHUP);
 	}
 
 	/* pairs with ksc_established() */
@@ -112,7 +154,8 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 	}
 
 	mask &= ~in;
-	if (ksc_poll_in(sk, ks))
+	/* who waits to write, or has connected, does not have records opened */
+	if (poll_requested_events(wait) & (in | EPOLLRDHUP) && ksc_poll_data(sk, ks))
 		mask |= in;
 	if (READ_ONCE(ks->rx.closed))
 		mask |= EPOLLRDHUP;

@@ -511,6 +511,9 @@ void ksc_release_cb(struct sock *sk)
 static void ksc_pump_run(struct sock *sk, struct ksc_sock *ks)
 {
 	switch (ks->phase) {
+	case KSC_PHASE_INIT:
+		ksc_poll_begin(sk, ks);
+		break;
 	case KSC_PHASE_CONNECTING:
 		if (ksc_awaits_ruling(ks))
 			break;

@@ -53,6 +53,8 @@ void ksc_rec_drop_all(struct sock *sk, struct ksc_rx *rx);
 int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec);
 int ksc_rx_next(struct sock *sk, struct ksc_sock *ks, unsigned int *budget);
 
+void ksc_rx_ahead(struct sock *sk, struct ksc_sock *ks, unsigned int *budget);
+
 /* recv.c */
 /**
  * struct ksc_rx_call - how long a call may read

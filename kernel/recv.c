@@ -150,6 +150,8 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call 
 		return -EAGAIN;
 	if (signal_pending(current))
 		return sock_intr_errno(call->timeo);
+	/* whoever comes with a record leaves it to us */
+	ks->rx.readers++;
 	add_wait_queue(sk_sleep(sk), &wait);
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	/* the first look is without the lock: woken_wake keeps it safe */
@@ -160,6 +162,7 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call 
 			    (READ_ONCE(ks->rx.rec_len) ?: KSC_HEADER_LEN), &wait);
 	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	remove_wait_queue(sk_sleep(sk), &wait);
+	ks->rx.readers--;
 	call->since = jiffies;
 	return ret < 0 ? ret : 0;
 }
@@ -231,10 +234,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		if (err)
 			break;
 	}
-	ksc_rxq_flush(sk, &ks->rx.queue);
-	/* with edges, nobody comes for what was not looked at */
-	if (unlikely(!call.budget))
-		ksc_rx_go_on(ks);
+	ksc_rx_ahead(sk, ks, &call.budget);
 	if (unlikely(tcp_sk(sk)->recvmsg_inq))
 		inq = ksc_rx_plain_len(&ks->rx);
 out:

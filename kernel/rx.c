@@ -508,7 +508,57 @@ void ksc_rx_go_on(struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_pump() - go on where a reader left off
+ * ksc_rx_settle() - tell whoever waits of what was decrypted and not read
+ * @sk: socket, locked and owned
+ * @ks: its state, established
+ *
+ * Once for those who poll: they see what there is by themselves from then on.
+ *
+ * Context: process.
+ */
+void ksc_rx_settle(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_rx *rx = &ks->rx;
+
+	if (unlikely(ks->rcvlowat > 1))
+		WRITE_ONCE(rx->enough, ksc_rx_enough(sk, ks));
+	if (likely(!ksc_rx_has_plain(rx) && !rx->closed))
+		return;
+	/* pairs with ksc_poll_tell() */
+	smp_mb();
+	if ((!READ_ONCE(rx->tell) && !rx->readers) || !ksc_poll_in(sk, ks))
+		return;
+	WRITE_ONCE(rx->tell, false);
+	ksc_wake_reader(sk, ks);
+}
+
+/**
+ * ksc_rx_ahead() - open what the next reader would, for poll() to tell of it
+ * @sk: socket, locked and owned
+ * @ks: its state
+ * @budget: records without data that may be opened
+ *
+ * Who never polls has no use for it.
+ *
+ * Context: process.
+ */
+void ksc_rx_ahead(struct sock *sk, struct ksc_sock *ks, unsigned int *budget)
+{
+	int ret = 0;
+
+	if (unlikely(READ_ONCE(ks->rx.polled)))
+		ret = ksc_rx_fill(sk, ks, budget);
+	ksc_rxq_flush(sk, &ks->rx.queue);
+	ksc_rx_settle(sk, ks);
+	if (ret == -ENOMEM)
+		ksc_pump_kick(ks, HZ / 10);
+	/* other sockets get their turn; with edges, nobody else comes for the rest */
+	else if (unlikely(!*budget))
+		ksc_rx_go_on(ks);
+}
+
+/**
+ * ksc_rx_pump() - open records for those who poll
  * @sk: socket, locked and owned
  * @ks: its state, established
  *
@@ -523,13 +573,9 @@ void ksc_rx_pump(struct sock *sk, struct ksc_sock *ks)
 	if (!READ_ONCE(rx->tell))
 		return;
 	ret = ksc_rx_fill(sk, ks, &budget);
-	if (ksc_rx_enough(sk, ks) || rx->closed) {
-		WRITE_ONCE(rx->tell, false);
-		ksc_wake_reader(sk, ks);
-	} else if (ret == -ENOMEM) {
+	ksc_rx_settle(sk, ks);
+	if (ret == -ENOMEM)
 		ksc_pump_kick(ks, HZ / 10);
-	} else if (!budget) {
-		/* other sockets get their turn */
+	else if (!budget)
 		ksc_pump_kick(ks, 0);
-	}
 }

@@ -79,10 +79,12 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks)
 	}
 	/* whoever waits to connect, to write, or to read what came along */
 	ks->state_change(sk);
-	if (ksc_rx_ready(sk, ks))
-		ksc_wake_reader(sk, ks);
-	else if (ksc_rx_stalled(sk, ks))
+	if (ksc_rx_ready(sk, ks)) {
+		if (!ksc_rx_deferred(sk, ks))
+			ksc_wake_reader(sk, ks);
+	} else if (ksc_rx_stalled(sk, ks)) {
 		ksc_pump_kick(ks, 0);
+	}
 }
 
 /**
@@ -308,7 +310,9 @@ int ksc_set_rcvlowat(struct sock *sk, int val)
 	struct ksc_sock *ks = ksc_sk(sk);
 
 	if (ks)
-		ks->rcvlowat = val ?: 1;
+		WRITE_ONCE(ks->rcvlowat, val ?: 1);
+	if (ks && ks->phase == KSC_PHASE_ESTABLISHED)
+		ksc_rx_settle(sk, ks);
 	return 0;
 }
 
