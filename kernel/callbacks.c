@@ -160,19 +160,32 @@ bool ksc_hears_of_space(const struct sock *sk)
 }
 
 /**
+ * ksc_starved() - has TCP nothing that could be acknowledged, though it may send?
+ * @sk: socket, locked and owned, of which a record is pending
+ *
+ * Context: process.
+ */
+bool ksc_starved(const struct sock *sk)
+{
+	return tcp_rtx_and_write_queues_empty(sk) &&
+	       (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
+}
+
+/**
  * ksc_await_space() - have the pump look after what is pending
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * TCP tells us of room, unless an in-kernel user has its own callback in our place:
- * then the pump has to look by itself.
+ * TCP tells us of room when something was acknowledged. Where an in-kernel user has
+ * its own callback in our place, or TCP has nothing, there having been no memory for
+ * it, the pump has to look by itself.
  *
  * Context: process.
  */
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks)
 {
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	if (unlikely(!ksc_hears_of_space(sk)))
+	if (unlikely(!ksc_hears_of_space(sk) || ksc_starved(sk)))
 		ksc_pump_kick(ks, HZ / 20);
 }
 

@@ -577,6 +577,7 @@ bool ksc_rx_deferred(struct sock *sk, struct ksc_sock *ks);
 void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks);
 void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks);
 bool ksc_hears_of_space(const struct sock *sk);
+bool ksc_starved(const struct sock *sk);
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks);
 void ksc_arm(struct sock *sk, struct ksc_sock *ks);
 void ksc_disarm(struct sock *sk, struct ksc_sock *ks);

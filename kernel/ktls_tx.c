@@ -55,9 +55,13 @@ static int ksc_ktls_tx_end(struct sock *sk, struct ksc_ktls *kt)
 /* Before the lock is released: the work item looks after what is pending */
 static void ksc_ktls_tx_await(struct sock *sk, struct ksc_ktls *kt)
 {
+	if (likely(!kt->ks.tx.pending))
+		return;
 	/* or TCP would not tell of room */
-	if (unlikely(kt->ks.tx.pending))
-		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	/* nor does it when it has nothing, there having been no memory for it */
+	if (ksc_starved(sk))
+		ksc_pump_kick(&kt->ks, HZ / 20);
 }
 
 /* What a record may be left as before another one begins: pending, or nothing */

@@ -290,6 +290,20 @@ static int act_send(void)
 	return did(send(w.fd, data + done, BULK - done, MSG_NOSIGNAL));
 }
 
+static int act_send_little(void)
+{
+	return did(send(w.fd, data, 3, MSG_NOSIGNAL));
+}
+
+/* It arrives without anything else being sent. */
+static void after_send_little(int error)
+{
+	if (error)
+		SYS(act_send_little());
+	expect_data(3);
+	wire_close(&w);
+}
+
 static int act_more(void)
 {
 	return did(send(w.fd, data + done, 100 - done % 100, MSG_NOSIGNAL | MSG_MORE));
@@ -465,6 +479,19 @@ static void make_raw_keys(void)
 	make_raw();
 	SYS(act_raw_tx());
 	SYS(act_raw_rx());
+}
+
+static int act_raw_send(void)
+{
+	return send(fds[0], "raw", 3, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+static void after_raw_send(int error)
+{
+	if (error)
+		SYS(act_raw_send());
+	t_expect(fds[1], "raw");
+	raw_talk();
 }
 
 static void make_raw_received(void)
@@ -658,6 +685,7 @@ int main(void)
 		WALK("accept", make_listener, act_accept, after_accept, .none = true),
 		WALK("export", make_pair, act_export, after_export),
 		WIRE("send", make_wire, act_send, after_send),
+		WIRE("send a little", make_wire, act_send_little, after_send_little),
 		WIRE("MSG_MORE", make_wire, act_more, after_send),
 		WIRE("sendfile", make_wire, act_sendfile, after_send),
 		WIRE("rekey", make_wire, act_rekey, after_rekey),
@@ -668,6 +696,7 @@ int main(void)
 		WIRE("close", make_wire, act_close, after_close),
 		WALK("raw: keys to send with", make_raw, act_raw_tx, after_raw_tx),
 		WALK("raw: keys to receive with", make_raw, act_raw_rx, after_raw_rx),
+		WALK("raw: send", make_raw_keys, act_raw_send, after_raw_send),
 		WALK("raw: receive", make_raw_received, act_raw_recv, after_raw_recv),
 		cmocka_unit_test_setup_teardown(test_random, fault_setup, fault_teardown),
 		/* these leave the namespace */
