@@ -169,7 +169,8 @@ int ksc_get_detach(struct sock *sk, char __user *optval, int __user *optlen)
  * ksc_set_close_notify() - setsockopt(KSC_CLOSE_NOTIFY)
  * @sk: socket
  *
- * Context: process. Return: 0 or an errno.
+ * Context: process. Return: 0, and close_notify is sealed, behind all that was written;
+ * -EAGAIN or -ENOMEM, and it is not; or another errno.
  */
 int ksc_set_close_notify(struct sock *sk)
 {
@@ -181,8 +182,11 @@ int ksc_set_close_notify(struct sock *sk)
 	err = ksc_usable(ks);
 	if (!err)
 		err = ksc_tx_close(sk, ks);
-	if (!err && ks->tx.pending)
+	if (ks && ks->tx.pending)
 		ksc_await_space(sk, ks);
+	/* it is sealed, and goes when TCP takes it */
+	if (err == -EAGAIN && ks->tx.closed)
+		err = 0;
 	release_sock(sk);
-	return err == -EAGAIN ? 0 : err;
+	return err;
 }

@@ -136,7 +136,8 @@ static bool ksc_idle_visit(struct ksc_sock *ks, struct ksc_aead *spent[2])
 	spin_lock_bh(&sk->sk_lock.slock);
 	if (!sock_owned_by_user(sk) && ksc_sk(sk) == ks &&
 	    ks->phase == KSC_PHASE_ESTABLISHED) {
-		spent[0] = ksc_idle_take(ks, &ks->tx.cipher);
+		/* what is in an open record is to be sealed, whatever memory there is */
+		spent[0] = ks->tx.len ? NULL : ksc_idle_take(ks, &ks->tx.cipher);
 		spent[1] = ksc_idle_take(ks, &ks->rx.cipher);
 		used = ks->tx.cipher.aead || ks->rx.cipher.aead;
 	}

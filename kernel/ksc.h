@@ -292,8 +292,11 @@ enum ksc_update {
  * @more: the sender of @pending, or of what is open, said MSG_MORE or has a cork
  * @held: what is open goes out at @deadline
  * @nagle: what is open goes out when TCP would send it
- * @closed: close_notify was sent
- * @tailed: @frag has room for the record's type and tag, behind what is in @len
+ * @closed: close_notify was sealed: it is sent or pending
+ * @lost: what an application was told is taken can't be sent: the end is a reset, as a FIN
+ *	would hide that
+ * @tailed: @frag has room for the record's type and tag, behind what is in @len; every
+ *	open record does
  * @update: enum ksc_update, a KeyUpdate that is owed
  * @len: plaintext bytes in the record under construction
  * @max: most of them, by KSC_TX_MAX_PAYLOAD and the peer's limit
@@ -315,6 +318,7 @@ struct ksc_tx {
 	bool held;
 	bool nagle;
 	bool closed;
+	bool lost;
 	bool tailed;
 	u8 update;
 	u16 len;
@@ -560,6 +564,7 @@ void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why);
 int ksc_set_rcvlowat(struct sock *sk, int val);
 int ksc_shutdown_ops(struct socket *sock, int how);
 void ksc_close(struct sock *sk, long timeout);
+void ksc_close_reset(struct sock *sk);
 int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_wait(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_error(const struct ksc_sock *ks);

@@ -169,14 +169,22 @@ static int ksc_ktls_shutdown(struct socket *sock, int how)
 {
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
+	int err = 0;
 
 	if (how == SHUT_WR || how == SHUT_RDWR) {
 		lock_sock(sk);
 		ks = ksc_sk(sk);
 		if (ks && ks->tx.pending)
-			ksc_tx_flush(sk, ks);
+			err = ksc_tx_flush(sk, ks);
+		if (ks && ks->tx.lost)
+			err = -EPIPE;
+		else if (err != -EAGAIN)
+			err = 0;
 		release_sock(sk);
 	}
+	/* a FIN would hide that something is missing before it */
+	if (err)
+		return err == -EAGAIN ? -ENOBUFS : err;
 	return inet_shutdown(sock, how);
 }
 
@@ -189,8 +197,8 @@ static void ksc_ktls_close(struct sock *sk, long timeout)
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	if (ks) {
-		if (ks->tx.pending)
-			ksc_tx_flush(sk, ks);
+		if (ks->tx.lost || (ks->tx.pending && ksc_tx_flush(sk, ks)))
+			ksc_close_reset(sk);
 		ksc_move(sk, ks, KSC_EVENT_CLOSE);
 		ksc_tx_free(&ks->tx);
 		ksc_rx_free(sk, &ks->rx);

@@ -46,8 +46,10 @@ static int ksc_ktls_tx_end(struct sock *sk, struct ksc_ktls *kt)
 		ksc_pump_kick(ks, HZ / 10);
 		return err;
 	}
-	if (err)
+	if (err) {
+		ks->tx.lost = true;
 		return ksc_ktls_tx_fail(sk, kt, -EIO);
+	}
 	err = ksc_tx_push(sk, &ks->tx, ks->tx.more ? MSG_MORE : 0);
 	return err == -EAGAIN ? 0 : err;
 }
@@ -144,16 +146,18 @@ static int ksc_ktls_tx_some(struct sock *sk, struct ksc_ktls *kt, struct msghdr 
 		if (!err)
 			return left;
 		/* else it was sealed, and some of it is lost */
-		if (err != -EFAULT && err != -ENOMEM)
+		if (err != -EFAULT && err != -ENOMEM) {
+			tx->lost = true;
 			kt->tx_err = -err;
+		}
 		return err;
 	}
-	n = ksc_tx_copy(sk, ks, msg, min_t(size_t, left, most - tx->len), false);
+	n = ksc_tx_copy(sk, ks, msg, min_t(size_t, left, most - tx->len));
 	if (n < 0) {
 		/* nothing but a header: no record yet */
 		if (!tx->len)
 			ksc_tx_drop(tx);
-		return n;
+		return n == -EIO ? ksc_ktls_tx_fail(sk, kt, n) : n;
 	}
 	kt->type = type;
 	tx->more = more || msg_data_left(msg);

@@ -146,12 +146,12 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	/* an open record may be longer than what is allowed by now */
 	most = max_t(u32, most, tx->len);
 	n = min_t(size_t, msg_data_left(msg), most - tx->len);
-	n = ksc_tx_copy(sk, ks, msg, n, tx->len + n == most || (!more && !nagle));
+	n = ksc_tx_copy(sk, ks, msg, n);
 	if (n < 0) {
 		/* nothing but a header: no record yet */
 		if (!tx->len)
 			ksc_tx_drop(tx);
-		return n;
+		return n == -EIO ? ksc_tx_broken(sk, ks) : n;
 	}
 	full = tx->len == most || ksc_tx_crowded(ks);
 	tx->more = more || msg_data_left(msg);

@@ -74,7 +74,10 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks)
 	if (ks->read_shut)
 		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | RCV_SHUTDOWN);
 	if (ks->write_shut) {
-		ksc_tx_close(sk, ks);
+		if (ksc_tx_close(sk, ks)) {
+			ksc_tx_broken(sk, ks);
+			return;
+		}
 		ksc_fin(sk);
 	}
 	/* whoever waits to connect, to write, or to read what came along */
@@ -156,11 +159,16 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	ksc_move(sk, ks, KSC_EVENT_FAIL);
 
 	ksc_tickets_free(ks);
+	ks->tx.lost |= ks->tx.nfrags;
 	ksc_tx_free(&ks->tx);
 	ksc_cipher_free(&ks->rx.cipher);
 
-	/* the peer learns that it is over; our errno comes before EPIPE */
-	ksc_fin(sk);
+	/*
+	 * The peer learns that it is over; our errno comes before EPIPE. Where something
+	 * is lost, it is close() that tells.
+	 */
+	if (!ks->tx.lost)
+		ksc_fin(sk);
 	sk_error_report(sk);
 	ks->state_change(sk);
 }
@@ -332,7 +340,7 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
 	bool later = false;
-	int err;
+	int err = 0;
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
@@ -347,12 +355,20 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 		later = true;
 	} else if (ks && ks->phase == KSC_PHASE_ESTABLISHED) {
 		if (wr)
-			ksc_tx_close(sk, ks);
-		ks->read_shut |= rd;
+			err = ksc_tx_close(sk, ks);
+		if (err == -EAGAIN || err == -ENOMEM)
+			err = -ENOBUFS;
+		/* TCP's shutdown knows what to say */
+		if (sk->sk_state == TCP_CLOSE || sk->sk_shutdown & SEND_SHUTDOWN)
+			err = 0;
+		ks->read_shut |= rd && !err;
+	} else if (ks && wr && ks->tx.lost) {
+		err = -EPIPE;
 	}
 	release_sock(sk);
-	if (later)
-		return 0;
+	/* a FIN would hide that something is missing before it */
+	if (err || later)
+		return err;
 	ksc_failpoint(KSC_FAILPOINT_SHUTDOWN);
 	err = inet_shutdown(sock, how);
 	/* TCP takes back a connect() or a listen() that another thread has begun meanwhile */
@@ -363,6 +379,18 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 	return err;
 }
 
+/**
+ * ksc_close_reset() - have TCP's close() reset the connection
+ * @sk: socket, locked and owned
+ *
+ * Context: process.
+ */
+void ksc_close_reset(struct sock *sk)
+{
+	sock_set_flag(sk, SOCK_LINGER);
+	sk->sk_lingertime = 0;
+}
+
 /*
  * Control records that nobody read must not make TCP reset a connection of
  * which all data was read: a ticket, the peer's close_notify.
@@ -371,13 +399,11 @@ static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
 {
 	if (!ks->rx.closed)
 		ksc_rx_advance(sk, ks);
-	if (ksc_rx_has_plain(&ks->rx)) {
+	if (ksc_rx_has_plain(&ks->rx))
 		/* TCP does not see that these are unread: have it reset all the same */
-		sock_set_flag(sk, SOCK_LINGER);
-		sk->sk_lingertime = 0;
-	} else if (ks->rx.closed) {
+		ksc_close_reset(sk);
+	else if (ks->rx.closed)
 		tcp_read_done(sk, ksc_rxq_len(sk));
-	}
 }
 
 /**
@@ -416,11 +442,16 @@ void ksc_close(struct sock *sk, long timeout)
 	if (ks) {
 		if (ks->phase == KSC_PHASE_ESTABLISHED) {
 			ksc_close_drain(sk, ks);
+			/* nobody takes it any more, and it would stop what is to be sent */
+			sock_error(sk);
 			/* SO_LINGER with 0 is for a reset, not an orderly end */
 			if (ks->phase == KSC_PHASE_ESTABLISHED &&
-			    !(sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime))
-				ksc_tx_close(sk, ks);
+			    !(sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime) &&
+			    ksc_tx_close(sk, ks))
+				ks->tx.lost = true;
 		}
+		if (ks->tx.lost)
+			ksc_close_reset(sk);
 		ksc_context_drop(ks);
 		ksc_move(sk, ks, KSC_EVENT_CLOSE);
 		ksc_retire(sk, ks);

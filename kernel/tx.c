@@ -19,24 +19,6 @@
 #include "tx.h"
 
 /**
- * ksc_tx_drop() - give the record under construction up
- * @tx: sending half; nothing of the record was given to TCP
- *
- * Context: process, the socket's lock.
- */
-void ksc_tx_drop(struct ksc_tx *tx)
-{
-	while (tx->nfrags)
-		put_page(tx->frag[--tx->nfrags].bv_page);
-	tx->first = 0;
-	tx->len = 0;
-	tx->pending = false;
-	tx->held = false;
-	tx->nagle = false;
-	tx->tailed = false;
-}
-
-/**
  * ksc_tx_free() - give up keys and whatever was not sent
  * @tx: sending half
  *
@@ -52,269 +34,6 @@ void ksc_tx_free(struct ksc_tx *tx)
 	}
 	ksc_tx_drop(tx);
 	ksc_cipher_free(&tx->cipher);
-}
-
-/**
- * ksc_tx_grow() - room at the record's end
- * @sk: socket, locked and owned
- * @tx: its sending half
- * @want: bytes; fewer may be had, but those are contiguous
- * @p: set to the first byte
- *
- * Context: process. Return: bytes, -ENOMEM, or -ENOSPC when the record is in as many
- * pieces as it may be.
- */
-int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p)
-{
-	/* the record's begin is aligned so that no AES block straddles pages */
-	u32 skip = ksc_tx_header_len(tx);
-	bool begin = !tx->nfrags;
-
-	return ksc_frag_take(tx->frag, &tx->nfrags, want, -skip, begin ? KSC_TX_ALIGN : 1,
-			     begin ? skip + KSC_TX_ALIGN : 1, sk->sk_allocation, p);
-}
-
-/* Undo the last @n bytes of growth */
-static void ksc_tx_shrink(struct ksc_tx *tx, u32 n)
-{
-	while (n) {
-		struct bio_vec *last = &tx->frag[tx->nfrags - 1];
-		u32 cut = min(n, last->bv_len);
-
-		n -= cut;
-		last->bv_len -= cut;
-		if (!last->bv_len) {
-			put_page(last->bv_page);
-			tx->nfrags--;
-		}
-	}
-}
-
-/**
- * ksc_tx_crowded() - is the record in as many pieces as its content may be?
- * @ks: state
- *
- * The rest is for type, padding and tag: padding to a full record may need five,
- * if there are only single pages to be had.
- */
-bool ksc_tx_crowded(const struct ksc_sock *ks)
-{
-	return ks->tx.nfrags >= (ks->opt.padding ? 2 : KSC_TX_FRAGS - 2);
-}
-
-/**
- * ksc_tx_copy() - append to the record under construction
- * @sk: socket, locked and owned
- * @ks: its state; nothing is pending
- * @msg: where the data come from
- * @want: bytes, at most
- * @last: the record is sealed next, so room for its tail may be taken along
- *
- * Context: process. Return: bytes appended, or an errno.
- */
-int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want,
-		bool last)
-{
-	struct ksc_tx *tx = &ks->tx;
-	u32 tail = last && !ks->opt.padding ? ksc_tx_tail_len(ks) : 0;
-	/* a new record begins with room for its header */
-	u32 lead = tx->nfrags ? 0 : ksc_tx_header_len(tx);
-	int done = 0, err = 0;
-
-	/* it could not be sealed */
-	if (unlikely(tx->tailed)) {
-		ksc_tx_shrink(tx, ksc_tx_tail_len(ks));
-		tx->tailed = false;
-	}
-	while (want + lead) {
-		size_t got;
-		u8 *p;
-		int n;
-
-		if (ksc_tx_crowded(ks))
-			break;
-		n = ksc_tx_grow(sk, tx, lead + want + tail, &p);
-		if (n < 0) {
-			err = n;
-			break;
-		}
-		p += lead;
-		n -= lead;
-		lead = 0;
-		got = copy_from_iter(p, min_t(u32, n, want), &msg->msg_iter);
-		done += got;
-		if (got == want && tail && n == want + tail) {
-			tx->tailed = true;
-		} else if (got < n) {
-			ksc_tx_shrink(tx, n - got);
-			if (got < want)
-				err = -EFAULT;
-		}
-		want -= got;
-		if (err)
-			break;
-	}
-	tx->len += done;
-	return done ?: err;
-}
-
-/**
- * ksc_tx_frame() - write what stands before the payload and set the nonce up
- * @ks: state
- * @p: where the header is to be
- * @len: length of what is encrypted
- * @type: content type
- *
- * The frame is RFC 8446 5.2, or RFC 5246 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
- *
- * Context: the socket's lock.
- * Return: bytes of additional data; in TLS 1.3 that is the header itself, in
- * TLS 1.2 it is in the cipher's aead.
- */
-unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
-{
-	bool v13 = ks->version == KSC_VERSION_1_3;
-	struct ksc_cipher *c = &ks->tx.cipher;
-
-	ksc_header_make(p, v13 ? KSC_CT_APPLICATION_DATA : type,
-			c->suite->explicit_len + len + KSC_TAG_LEN);
-	if (c->suite->explicit_len) {
-		__be64 n;
-
-		memcpy(&n, c->iv + 4, sizeof(n));
-		n = cpu_to_be64(be64_to_cpu(n) + c->seq);
-		memcpy(p + KSC_HEADER_LEN, &n, sizeof(n));
-		ksc_cipher_nonce(c, p + KSC_HEADER_LEN);
-	} else {
-		ksc_cipher_nonce(c, NULL);
-	}
-	return v13 ? KSC_HEADER_LEN : ksc_aad_12(c->aead->aad, c->seq, type, len);
-}
-
-/**
- * ksc_tx_tail() - room behind the content for its type, padding and the tag
- * @sk: socket, locked and owned
- * @ks: its state; a record is open
- * @type: content type; it and the padding are written
- * @pad: bytes of padding
- * @at: set to the first byte
- *
- * Context: process. Return: 0 or an errno, and the record is as it was.
- */
-int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at)
-{
-	bool v13 = ks->version == KSC_VERSION_1_3;
-	unsigned int left = ksc_tx_tail_len(ks) + pad, grown = 0;
-	u8 *p;
-	int n;
-
-	if (likely(ks->tx.tailed)) {
-		const struct bio_vec *last = &ks->tx.frag[ks->tx.nfrags - 1];
-
-		ks->tx.tailed = false;
-		if (likely(!pad)) {
-			p = page_address(last->bv_page) + last->bv_offset + last->bv_len - left;
-			if (v13)
-				*p = type;
-			*at = p;
-			return 0;
-		}
-		ksc_tx_shrink(&ks->tx, left - pad);
-	}
-	while (left) {
-		n = ksc_tx_grow(sk, &ks->tx, left, &p);
-		if (n < 0) {
-			ksc_tx_shrink(&ks->tx, grown);
-			return n;
-		}
-		/* the real type comes behind the content, then padding */
-		if (unlikely(pad))
-			memset(p, 0, n);
-		if (!grown) {
-			*at = p;
-			if (v13)
-				*p = type;
-		}
-		grown += n;
-		left -= n;
-	}
-	return 0;
-}
-
-/**
- * ksc_tx_encrypt() - encrypt the record in tx->frag; it is pending then
- * @ks: state
- * @src: the plaintext from its second entry on, the first one is for the additional
- *	data; NULL: in place
- * @type: content type
- * @len: bytes of content
- * @inner: what is encrypted, ksc_tx_inner() of it
- *
- * Context: process, the socket's lock. Return: 0, or an errno and the connection
- * can't go on.
- */
-int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
-		   u32 inner)
-{
-	struct scatterlist sg[KSC_TX_FRAGS + 1] __uninitialized;
-	bool v13 = ks->version == KSC_VERSION_1_3;
-	struct ksc_tx *tx = &ks->tx;
-	unsigned int assoclen, hl = 0, i, nsg = 0;
-	u8 *p;
-	int err;
-
-	p = page_address(tx->frag[0].bv_page) + tx->frag[0].bv_offset;
-	assoclen = ksc_tx_frame(ks, p, inner, type);
-	if (!v13) {
-		p = tx->cipher.aead->aad;
-		hl = ksc_tx_header_len(tx);
-	}
-	/* the first one may be nothing but the header */
-	i = tx->frag[0].bv_len == hl;
-	ksc_sg_init(sg, tx->nfrags - i + !v13);
-	if (!v13)
-		sg_set_buf(&sg[nsg++], p, assoclen);
-	if (i)
-		hl = 0;
-	for (; i < tx->nfrags; i++, hl = 0)
-		sg_set_page(&sg[nsg++], tx->frag[i].bv_page,
-			    tx->frag[i].bv_len - hl, tx->frag[i].bv_offset + hl);
-	if (src)
-		sg_set_buf(src, p, assoclen);
-
-	err = ksc_cipher_seal(&tx->cipher, src ?: sg, sg, assoclen, inner);
-	/* a part may be encrypted: another try would use the nonce for something else */
-	if (err)
-		return -EIO;
-	ksc_tx_sealed(ks, len, type);
-	tx->len = 0;
-	tx->pending = true;
-	tx->held = false;
-	tx->nagle = false;
-	return 0;
-}
-
-/**
- * ksc_tx_seal() - protect the record under construction; it is pending then
- * @sk: socket, locked and owned
- * @ks: its state
- * @type: content type
- *
- * Context: process. Return: 0; -ENOMEM, and it is as it was; or another errno, and
- * the connection can't go on.
- */
-int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
-{
-	bool v13 = ks->version == KSC_VERSION_1_3;
-	struct ksc_tx *tx = &ks->tx;
-	u32 inner = ksc_tx_inner(ks, tx->len);
-	u8 *p;
-	int err;
-
-	err = ksc_awake(ks, &tx->cipher);
-	if (!err)
-		err = ksc_tx_tail(sk, ks, type, inner - tx->len - v13, &p);
-	return err ?: ksc_tx_encrypt(ks, NULL, type, tx->len, inner);
 }
 
 /**
@@ -361,6 +80,8 @@ int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 struct ksc_tx_lift {
 	int sndbuf;
 	u32 lowat;
+	u32 seq;
+	bool again;
 	u8 nonagle;
 };
 
@@ -368,11 +89,31 @@ static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 {
 	l->sndbuf = sk->sk_sndbuf;
 	l->lowat = tcp_sk(sk)->notsent_lowat;
-	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
+	l->again = false;
+	/* TCP takes a packet at least */
+	if (sk->sk_wmem_queued >= l->sndbuf)
+		WRITE_ONCE(sk->sk_sndbuf, sk->sk_wmem_queued + 1);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, U32_MAX);
 	/* nor can they wait for an acknowledgment, or for a cork */
 	l->nonagle = tcp_sk(sk)->nonagle;
 	tcp_sk(sk)->nonagle = TCP_NAGLE_OFF;
+}
+
+/*
+ * TCP took not all. Is another try any good? Over tcp_mem[2], or its cgroup's limit, TCP has
+ * no memory but for a sender that is over its buffer, which it can't make wait:
+ * __sk_mem_raise_allocated(). So be one, packet by packet.
+ */
+static bool ksc_tx_lift_more(struct sock *sk, struct ksc_tx_lift *l)
+{
+	u32 seq = tcp_sk(sk)->write_seq;
+
+	if (l->again && l->seq == seq)
+		return false;
+	l->again = true;
+	l->seq = seq;
+	WRITE_ONCE(sk->sk_sndbuf, sk->sk_wmem_queued + 1);
+	return true;
 }
 
 static void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l)
@@ -396,15 +137,19 @@ int ksc_tx_raw(struct sock *sk, const void *data, size_t len)
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	struct kvec kv = { .iov_base = (void *)data, .iov_len = len };
 	struct ksc_tx_lift l;
+	size_t left;
 	int n;
 
 	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return -EPIPE;
 	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, len);
 	ksc_tx_lift(sk, &l);
-	n = tcp_sendmsg_locked(sk, &msg, len);
+	do {
+		left = msg_data_left(&msg);
+		n = tcp_sendmsg_locked(sk, &msg, left);
+	} while (n != left && (n > 0 || n == -EAGAIN) && ksc_tx_lift_more(sk, &l));
 	ksc_tx_unlift(sk, &l);
-	return n < 0 ? n : n == len ? 0 : -ENOBUFS;
+	return n < 0 ? n : n == left ? 0 : -ENOBUFS;
 }
 
 /**
@@ -431,7 +176,9 @@ int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
 	if (err)
 		return err;
 	ksc_tx_lift(sk, &l);
-	err = ksc_tx_push(sk, tx, 0);
+	do {
+		err = ksc_tx_push(sk, tx, 0);
+	} while (err == -EAGAIN && ksc_tx_lift_more(sk, &l));
 	ksc_tx_unlift(sk, &l);
 	return err;
 }
@@ -440,7 +187,7 @@ int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
 static int ksc_tx_large(struct sock *sk, struct ksc_sock *ks, u8 type,
 			struct msghdr *msg, u32 len)
 {
-	int n = ksc_tx_copy(sk, ks, msg, len, false);
+	int n = ksc_tx_copy(sk, ks, msg, len);
 	int err = n < 0 ? n : n < len ? -ENOMEM : ksc_tx_seal(sk, ks, type);
 
 	if (err) {
@@ -475,7 +222,10 @@ static int ksc_tx_record(struct sock *sk, struct ksc_sock *ks, u8 type,
 	else
 		err = ksc_tx_large(sk, ks, type, &msg, len);
 	ksc_tx_unlift(sk, &l);
-	return err;
+	if (!err && ks->tx.pending)
+		err = ksc_tx_flush(sk, ks);
+	/* it is sealed, and goes when there is room */
+	return err == -EAGAIN ? 0 : err;
 }
 
 /**
@@ -519,17 +269,26 @@ int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request)
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * Context: process. Return: 0 or an errno.
+ * Only when close_notify was sealed is the sending half closed: until then it can be
+ * tried again.
+ *
+ * Context: process. Return: 0, and TCP has all of it; -EAGAIN or -ENOMEM, and it may be
+ * tried again; or another errno, and the connection is over.
  */
 int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
 {
+	struct ksc_tx *tx = &ks->tx;
 	int err;
 
-	if (ks->tx.closed)
-		return 0;
-	err = ksc_tx_alert(sk, ks, 1, KSC_ALERT_CLOSE_NOTIFY);
-	ks->tx.closed = true;
-	return err == -EIO ? ksc_tx_broken(sk, ks) : err;
+	if (!tx->closed) {
+		err = ksc_tx_alert(sk, ks, 1, KSC_ALERT_CLOSE_NOTIFY);
+		if (err == -EIO)
+			return ksc_tx_broken(sk, ks);
+		if (err)
+			return err;
+		WRITE_ONCE(tx->closed, true);
+	}
+	return tx->pending ? ksc_tx_flush(sk, ks) : 0;
 }
 
 /**
@@ -541,6 +300,7 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
  */
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks)
 {
+	ks->tx.lost = true;
 	ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
 		 "a record could not be sent");
 	return ksc_error(ks);

@@ -11,13 +11,12 @@
 int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
 		  u32 min, gfp_t gfp, u8 **p);
 
-/* tx.c */
+/* build.c */
 /* AES's block */
 #define KSC_TX_ALIGN	16
 void ksc_tx_drop(struct ksc_tx *tx);
 int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p);
-int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want,
-		bool last);
+int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
 bool ksc_tx_crowded(const struct ksc_sock *ks);
 static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
 {
@@ -69,6 +68,8 @@ int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at)
 int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
 		   u32 inner);
 int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
+
+/* tx.c */
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
 void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks);
 

@@ -111,7 +111,8 @@
 /*
  * set: int, ignored. Sends close_notify, behind all data written before, and no FIN:
  * the other direction goes on, and KSC_DETACH may follow. ENOTCONN before the
- * handshake is done.
+ * handshake is done; EAGAIN and ENOMEM when there was no memory, and it may be tried
+ * again.
  */
 #define KSC_CLOSE_NOTIFY	16
 /*

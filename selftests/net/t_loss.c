@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What send() has taken arrives, or the end is a reset: no want of memory makes an orderly
+ * end of a connection of which something is missing.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "flow.h"
+#include "nl.h"
+#include "raw.h"
+
+#define TCP_MEM "/proc/sys/net/ipv4/tcp_mem"
+#define OURS KSC_RAW_ULP_NAME
+#define FAIL_NTH "/proc/thread-self/fail-nth"
+#define IGNORE_WAIT "/sys/kernel/debug/failslab/ignore-gfp-wait"
+
+static char tcp_mem[128];
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+static void set_tcp_mem(const char *text)
+{
+	assert_true(write_file(TCP_MEM, text));
+}
+
+static int save_tcp_mem(void **state)
+{
+	FILE *file = fopen(TCP_MEM, "re");
+
+	t_setup(state);
+	if (!file || !fgets(tcp_mem, sizeof(tcp_mem), file))
+		return -1;
+	return fclose(file);
+}
+
+static int restore_tcp_mem(void **state)
+{
+	(void)state;
+	set_tcp_mem(tcp_mem);
+	return 0;
+}
+
+enum way { BY_CLOSE, BY_SHUTDOWN, BY_CLOSE_NOTIFY, BY_RAW_CLOSE, BY_RAW_SHUTDOWN };
+
+/* End what @fd sends; 0, or -1 and it is as it was. close() tells nothing. */
+static int end(int fd, enum way way)
+{
+	int one = 1;
+
+	switch (way) {
+	case BY_CLOSE_NOTIFY:
+		return setsockopt(fd, SOL_KSCHANNEL, KSC_CLOSE_NOTIFY, &one, sizeof(one));
+	case BY_SHUTDOWN:
+	case BY_RAW_SHUTDOWN:
+		return shutdown(fd, SHUT_WR);
+	default:
+		close(fd);
+		return 0;
+	}
+}
+
+static bool closes(enum way way)
+{
+	return way == BY_CLOSE || way == BY_RAW_CLOSE;
+}
+
+/* How much comes until the end; -1 if that is a reset. */
+static ssize_t receive(int fd, const uint8_t *data)
+{
+	uint8_t buf[4096];
+	ssize_t total = 0, n;
+
+	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			if (buf[i] != data[(size_t)(total + i) % FLOW_MAX])
+				fail_msg("byte %zd is wrong", total + i);
+		total += n;
+	}
+	if (n == 0)
+		return total;
+	assert_int_equal(errno, ECONNRESET);
+	return -1;
+}
+
+/*
+ * TCP has no memory: of what an application writes, some waits for room. At the end TCP has
+ * all of it, as it would had it come without records.
+ */
+static void no_room(enum way way, size_t len)
+{
+	const uint8_t *data = flow_data(1);
+	int fds[2], size = 20000;
+	ssize_t sent;
+
+	if (way == BY_RAW_CLOSE || way == BY_RAW_SHUTDOWN)
+		raw_pair(raw_13, OURS, OURS, fds);
+	else
+		flow_pair(fds);
+	/* or TCP makes it smaller, to help itself */
+	SYS(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+	set_tcp_mem("1 1 1");
+	sent = SYS(send(fds[0], data, len, MSG_DONTWAIT));
+	SYS(end(fds[0], way));
+	set_tcp_mem(tcp_mem);
+	if (receive(fds[1], data) != sent)
+		fail_msg("not all of %zd bytes came", sent);
+	if (!closes(way))
+		close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_no_room(void **state)
+{
+	static const size_t lens[] = { 1000, 5000, 16384, 40000 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lens); i++)
+		no_room((enum way)(intptr_t)*state, lens[i]);
+}
+
+/* Have this thread's Nth allocation, or copy to or from user memory, fail; 0: none */
+static void fail_nth(int fd, unsigned int n)
+{
+	char text[16];
+	ssize_t len = snprintf(text, sizeof(text), "%u", n);
+
+	/* what is still to fail may be the copy of this */
+	while (pwrite(fd, text, (size_t)len, 0) != len)
+		assert_int_equal(errno, EFAULT);
+}
+
+/* Did it? Nothing fails any more; errno is as it was */
+static bool failed(int fd)
+{
+	int error = errno;
+	char text[16] = "";
+	bool all = pread(fd, text, sizeof(text) - 1, 0) > 0 && strtoul(text, NULL, 10) == 0;
+
+	fail_nth(fd, 0);
+	errno = error;
+	return all;
+}
+
+/* A record is open, and whichever allocation fails when it is to be sealed. */
+static void test_open(void **state)
+{
+	enum way way = (enum way)(intptr_t)*state;
+	const uint8_t *data = flow_data(2);
+	unsigned int n, resets = 0;
+	bool fault = true;
+	int fail = -1;
+
+	if (write_file(IGNORE_WAIT, "N"))
+		fail = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+	if (fail < 0) {
+		print_message("this kernel can't have an allocation fail\n");
+		skip();
+	}
+	for (n = 1; fault; n++) {
+		ssize_t came;
+		int fds[2], ret;
+
+		flow_pair(fds);
+		assert_int_equal(SYS(send(fds[0], data, 700, MSG_MORE)), 700);
+		fail_nth(fail, n);
+		ret = end(fds[0], way);
+		fault = failed(fail);
+		if (ret) {
+			if (!fault)
+				fail_msg("%u: %s", n, strerror(errno));
+			/* nothing has happened, and it may be tried again */
+			SYS(end(fds[0], way));
+		}
+		came = receive(fds[1], data);
+		if (came < 0)
+			resets++;
+		else
+			assert_int_equal(came, 700);
+		if (!closes(way))
+			close(fds[0]);
+		close(fds[1]);
+	}
+	close(fail);
+	assert_true(n > 2);
+	print_message("%u allocations, %u resets\n", n - 2, resets);
+}
+
+/* What seals an open record is not given up for that the connection is idle. */
+static void test_idle(void **state)
+{
+	uint64_t parked = tnl_counter(KSC_A_STATS_CIPHERS_PARKED);
+	unsigned int before = t_parameter("idle_seconds");
+	int a[2], b[2];
+
+	(void)state;
+	t_set_parameter("idle_seconds", 1);
+	raw_pair(raw_13, OURS, OURS, a);
+	t_exchange(a[0], a[1]);
+	SYS(send(a[0], "open", 4, MSG_MORE));
+	tnl_await_counter(KSC_A_STATS_CIPHERS_PARKED, parked + 3);
+	/* by the time that these are, it would have been, too */
+	raw_pair(raw_13, OURS, OURS, b);
+	t_exchange(b[0], b[1]);
+	tnl_await_counter(KSC_A_STATS_CIPHERS_PARKED, parked + 7);
+	SYS(send(a[0], "ed", 2, 0));
+	t_expect(a[1], "opened");
+	t_set_parameter("idle_seconds", before);
+	raw_close(a);
+	raw_close(b);
+}
+
+/* An open record grows by small pieces, others' between them, and is the same in the end. */
+static void test_pieces(void **state)
+{
+	int padding = (int)(intptr_t)*state;
+	const uint8_t *data = flow_data(3);
+	enum { PAIRS = 3, PIECES = 300, STEP = 37 };
+	int fds[PAIRS][2];
+
+	for (int i = 0; i < PAIRS; i++) {
+		flow_pair(fds[i]);
+		if (padding)
+			SYS(setsockopt(fds[i][0], SOL_KSCHANNEL, KSC_PADDING, &padding,
+				       sizeof(padding)));
+	}
+	for (size_t n = 0; n < PIECES; n++) {
+		for (int i = 0; i < PAIRS; i++)
+			SYS(send(fds[i][0], data + n * STEP, STEP, MSG_MORE));
+	}
+	for (int i = 0; i < PAIRS; i++) {
+		t_send(fds[i][0], data + PIECES * STEP, 5000);
+		flow_expect(fds[i][1], data, PIECES * STEP + 5000);
+		t_exchange(fds[i][0], fds[i][1]);
+		flow_close(fds[i]);
+	}
+}
+
+#define NO_ROOM(name, way)                                                                         \
+	{                                                                                          \
+		"no room, " name, test_no_room, save_tcp_mem, restore_tcp_mem,                     \
+			(void *)(intptr_t)(way)                                                    \
+	}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		NO_ROOM("close", BY_CLOSE),
+		NO_ROOM("shutdown", BY_SHUTDOWN),
+		NO_ROOM("close_notify", BY_CLOSE_NOTIFY),
+		NO_ROOM("raw close", BY_RAW_CLOSE),
+		NO_ROOM("raw shutdown", BY_RAW_SHUTDOWN),
+		T_CASE("pieces", test_pieces, 0),
+		T_CASE("pieces, padded", test_pieces, 512),
+		cmocka_unit_test(test_idle),
+		T_CASE("open, close", test_open, BY_CLOSE),
+		T_CASE("open, shutdown", test_open, BY_SHUTDOWN),
+		T_CASE("open, close_notify", test_open, BY_CLOSE_NOTIFY),
+	};
+	int ret = T_RUN(tests);
+
+	write_file(IGNORE_WAIT, "Y");
+	return ret;
+}
