@@ -12,6 +12,7 @@
  */
 #include <linux/cpu.h>
 #include <linux/gfp.h>
+#include <linux/local_lock.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
@@ -41,13 +42,16 @@ struct ksc_frags_use {
 
 /**
  * struct ksc_frags - a CPU's pages
+ * @lock: its CPU's alone may take it
  * @page: each with one reference; NULL until it is first wanted
  * @use: those in use
  * @used: the slots that were taken into use since they were last tidied
  *
- * Its CPU's, with preemption off.
+ * Nothing is allocated or freed with @lock, which is one that does not sleep but for
+ * PREEMPT_RT.
  */
 struct ksc_frags {
+	local_lock_t lock;
 	struct page *page[KSC_FRAG_SLOTS];
 	struct ksc_frags_use use[KSC_FRAGS_KINDS];
 	u64 used;
@@ -55,14 +59,22 @@ struct ksc_frags {
 
 static_assert(KSC_FRAG_SLOTS <= BITS_PER_TYPE(u64));
 
-static DEFINE_PER_CPU(struct ksc_frags, ksc_frags);
+static DEFINE_PER_CPU(struct ksc_frags, ksc_frags) = {
+	.lock	= INIT_LOCAL_LOCK(lock),
+};
+
 /* Queued as long as its CPU has pages */
 static DEFINE_PER_CPU(struct delayed_work, ksc_frags_work);
 
 static struct ksc_frags *ksc_frags_lock(void)
 {
-	preempt_disable();
+	local_lock(&ksc_frags.lock);
 	return this_cpu_ptr(&ksc_frags);
+}
+
+static void ksc_frags_unlock(void)
+{
+	local_unlock(&ksc_frags.lock);
 }
 
 static void ksc_frags_watch(int cpu)
@@ -71,11 +83,12 @@ static void ksc_frags_watch(int cpu)
 }
 
 /*
- * Give back what was not used since the last time. Of the slots in use that shows in
+ * Give back what was not used since the last time, by way of @gone, which ends with
+ * NULL: freeing is for when the lock is released. Of the slots in use that shows in
  * the offsets alone: they are left as if all of the page were taken, and whoever takes
  * some begins anew. Returns whether anything is left.
  */
-static bool ksc_frags_tidy(struct ksc_frags *f)
+static bool ksc_frags_tidy(struct ksc_frags *f, struct page **gone)
 {
 	bool left = false;
 	u32 i;
@@ -98,17 +111,25 @@ static bool ksc_frags_tidy(struct ksc_frags *f)
 			left = true;
 			continue;
 		}
-		/* whoever still reads it frees it */
-		put_page(f->page[i]);
+		*gone++ = f->page[i];
 		WRITE_ONCE(f->page[i], NULL);
 	}
 	f->used = 0;
+	*gone = NULL;
 	return left;
+}
+
+static void ksc_frags_put(struct page **gone)
+{
+	/* whoever still reads one frees it */
+	while (*gone)
+		put_page(*gone++);
 }
 
 static void ksc_frags_look(struct work_struct *work)
 {
 	struct delayed_work *dwork = to_delayed_work(work);
+	struct page *gone[KSC_FRAG_SLOTS + 1] = {};
 	struct ksc_frags *f;
 	bool left = true;
 	int cpu;
@@ -116,19 +137,23 @@ static void ksc_frags_look(struct work_struct *work)
 	for_each_possible_cpu(cpu)
 		if (dwork == per_cpu_ptr(&ksc_frags_work, cpu))
 			break;
-	f = per_cpu_ptr(&ksc_frags, cpu);
 	/* a CPU that went away leaves its work to others, and pages that nobody uses */
 	cpus_read_lock();
-	preempt_disable();
 	if (cpu_is_offline(cpu)) {
-		while (ksc_frags_tidy(f))
-			;
+		f = per_cpu_ptr(&ksc_frags, cpu);
+		/* what was used a moment ago is not any more */
+		ksc_frags_tidy(f, gone);
+		ksc_frags_put(gone);
+		ksc_frags_tidy(f, gone);
 		left = false;
-	} else if (ksc_idle_frees() && cpu == smp_processor_id()) {
-		left = ksc_frags_tidy(f);
+	} else if (ksc_idle_frees()) {
+		f = ksc_frags_lock();
+		if (f == per_cpu_ptr(&ksc_frags, cpu))
+			left = ksc_frags_tidy(f, gone);
+		ksc_frags_unlock();
 	}
-	preempt_enable();
 	cpus_read_unlock();
+	ksc_frags_put(gone);
 	if (left)
 		ksc_frags_watch(cpu);
 }
@@ -165,9 +190,10 @@ static bool ksc_frags_recycle(struct ksc_frags *f, u32 kind)
 	return false;
 }
 
-/* Take a page into use, in an empty slot if there is one. The last reader frees the other */
-static void ksc_frags_add(struct ksc_frags *f, u32 kind, struct page *page)
+/* Take a page into use, in an empty slot if there is one. Gives the one that was there */
+static struct page *ksc_frags_add(struct ksc_frags *f, u32 kind, struct page *page)
 {
+	struct page *old;
 	u32 slot = f->use[kind].slot, i;
 
 	/* what was sent long ago is behind the one in use */
@@ -177,11 +203,11 @@ static void ksc_frags_add(struct ksc_frags *f, u32 kind, struct page *page)
 	for (i = 0; i < KSC_FRAG_SLOTS && f->page[slot]; i++)
 		if (!f->page[i] && ksc_frags_may(f, kind, i))
 			slot = i;
-	if (f->page[slot])
-		put_page(f->page[slot]);
+	old = f->page[slot];
 	WRITE_ONCE(f->page[slot], page);
 	ksc_frags_set(f, kind, slot);
 	ksc_frags_watch(smp_processor_id());
+	return old;
 }
 
 static struct page *ksc_frags_alloc(gfp_t gfp)
@@ -216,7 +242,7 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 	u32 kind = align == PAGE_SIZE ? KSC_FRAGS_PHASE : KSC_FRAGS_ANY;
 	struct ksc_frags *f = ksc_frags_lock();
 	struct ksc_frags_use *use = &f->use[kind];
-	struct page *page = f->page[use->slot], *fresh;
+	struct page *page = f->page[use->slot], *fresh, *old = NULL;
 	u32 offset, size;
 	int n;
 
@@ -237,13 +263,16 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 				break;
 		}
 		if (!ksc_frags_recycle(f, kind)) {
-			preempt_enable();
+			ksc_frags_unlock();
+			/* the last reader frees it */
+			if (old)
+				put_page(old);
 			fresh = ksc_frags_alloc(gfp);
 			if (!fresh)
 				return -ENOMEM;
 			f = ksc_frags_lock();
 			use = &f->use[kind];
-			ksc_frags_add(f, kind, fresh);
+			old = ksc_frags_add(f, kind, fresh);
 		}
 		page = f->page[use->slot];
 	}
@@ -259,7 +288,9 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 	}
 	if (n > 0)
 		use->offset = offset + n;
-	preempt_enable();
+	ksc_frags_unlock();
+	if (unlikely(old))
+		put_page(old);
 	*p = page_address(page) + offset;
 	return n;
 }
