@@ -126,7 +126,7 @@ static u8 *ksc_detach(struct sock *sk, struct ksc_sock *ks, u32 *len)
 
 	*len = ks->rx.stage_len;
 	ks->rx.stage = NULL;
-	ks->rx.stage_len = 0;
+	ksc_rx_unstage(sk, &ks->rx);
 	ksc_leave(sk, ks);
 	return rest;
 }

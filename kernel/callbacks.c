@@ -40,6 +40,9 @@ static void ksc_data_ready(struct sock *sk)
 	/* on its way out */
 	if (unlikely(!ks))
 		return;
+	/* SO_OOBINLINE does not pass us: ksc_arm() */
+	if (unlikely(!sock_flag(sk, SOCK_URGINLINE)))
+		sock_set_flag(sk, SOCK_URGINLINE);
 	switch (ks->phase) {
 	case KSC_PHASE_CONNECTING:
 	case KSC_PHASE_HANDSHAKE:
@@ -77,7 +80,8 @@ static void ksc_write_space(struct sock *sk)
 	if (unlikely(!ks))
 		return;
 	if (ks->tx.pending || ks->tx.update) {
-		ksc_pump_kick(ks, 0);
+		/* TCP had no memory, and says so at once: not again and again */
+		ksc_pump_kick(ks, ks->tx.pushing ? KSC_TX_AGAIN : 0);
 		ks->write_space(sk);
 	} else if (ks->tx.nagle) {
 		bool waits = ksc_tx_nagle(sk, ks, 0);

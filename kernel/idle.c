@@ -9,7 +9,6 @@
  * to do for it. It never waits for a socket, whoever owns one has a use for it.
  */
 #include <linux/module.h>
-#include <linux/sched/mm.h>
 
 #include "ksc.h"
 
@@ -22,12 +21,6 @@
 static unsigned int idle_seconds = KSC_IDLE_SECONDS;
 module_param(idle_seconds, uint, 0644);
 MODULE_PARM_DESC(idle_seconds, "free the cipher of a direction without records for this long, or up to twice that (0: never; default 10)");
-
-/* Is it one that memory may be written out by, so that it must not wait for that? */
-static bool ksc_idle_noio(const struct sock *sk)
-{
-	return ~sk->sk_allocation & GFP_KERNEL;
-}
 
 /**
  * ksc_idle_delay() - how long until somebody looks again for what is not used
@@ -69,16 +62,8 @@ static void ksc_idle_again(struct ksc_net *kn)
  */
 int ksc_wake(struct ksc_sock *ks, struct ksc_cipher *c)
 {
-	bool noio = ksc_idle_noio(ks->sk);
-	unsigned int flags = 0;
-	int err;
+	int err = ksc_cipher_make(c);
 
-	/* the crypto API does not ask the socket */
-	if (unlikely(noio))
-		flags = memalloc_noio_save();
-	err = ksc_cipher_make(c);
-	if (unlikely(noio))
-		memalloc_noio_restore(flags);
 	if (err)
 		return err;
 	ksc_count(ks->kn, KSC_CNT_CIPHERS_MADE);
@@ -129,7 +114,7 @@ static bool ksc_idle_visit(struct ksc_sock *ks, struct ksc_aead *spent[2])
 	sk = ksc_sock_hold(ks);
 	if (!sk)
 		return false;
-	if (ksc_idle_noio(sk)) {
+	if (ksc_noio(sk)) {
 		used = false;
 		goto out;
 	}

@@ -5,10 +5,50 @@
 #ifndef _KSC_IDLE_H
 #define _KSC_IDLE_H
 
+#include <linux/sched/mm.h>
+#include <net/sock.h>
+
 #include "cipher.h"
 
 struct ksc_net;
 struct ksc_sock;
+
+/**
+ * ksc_noio() - is it a socket that memory may be written out by?
+ * @sk: socket
+ *
+ * Context: any. Return: true if so, and what is done for it must not wait for that.
+ */
+static inline bool ksc_noio(const struct sock *sk)
+{
+	return ~sk->sk_allocation & GFP_KERNEL;
+}
+
+/**
+ * ksc_noio_begin() - what is allocated from here on is for a socket
+ * @sk: socket
+ *
+ * Who allocates, as the crypto API, does not ask the socket's sk_allocation.
+ *
+ * Context: process. Return: for ksc_noio_end().
+ */
+static inline unsigned int ksc_noio_begin(const struct sock *sk)
+{
+	if (unlikely(ksc_noio(sk)))
+		return memalloc_noio_save();
+	return current->flags & PF_MEMALLOC_NOIO;
+}
+
+/**
+ * ksc_noio_end() - undo ksc_noio_begin()
+ * @flags: what that has returned
+ *
+ * Context: process.
+ */
+static inline void ksc_noio_end(unsigned int flags)
+{
+	memalloc_noio_restore(flags);
+}
 
 unsigned long ksc_idle_delay(void);
 bool ksc_idle_frees(void);

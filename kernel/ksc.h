@@ -91,6 +91,7 @@ enum ksc_counter {
 	KSC_CNT_POLICY_PLAIN,
 	KSC_CNT_POLICY_FALLBACKS,
 	KSC_CNT_POLICY_REFUSED,
+	KSC_CNT_RX_STAGED,
 	KSC_CNT_MAX
 };
 
@@ -295,6 +296,7 @@ enum ksc_update {
  * @closed: close_notify was sealed: it is sent or pending
  * @lost: what an application was told is taken can't be sent: the end is a reset, as a FIN
  *	would hide that
+ * @pushing: TCP is being given @frag
  * @tailed: @frag has room for the record's type and tag, behind what is in @len; every
  *	open record does
  * @update: enum ksc_update, a KeyUpdate that is owed
@@ -319,6 +321,7 @@ struct ksc_tx {
 	bool nagle;
 	bool closed;
 	bool lost;
+	bool pushing;
 	bool tailed;
 	u8 update;
 	u16 len;
@@ -366,7 +369,7 @@ struct ksc_rate {
  * @queue: where the record under work is
  * @plain: struct ksc_rec, decrypted and not yet read
  * @nplain: how many
- * @charged: how many of them are charged to the socket, see ksc_rec_may_add()
+ * @charged: how many of them are charged to the socket, see ksc_rec_settle()
  * @rec_len: length with header of the record at the queue's head, 0 unknown
  * @type: that record's outer content type
  * @bad: that record's header is refused with this alert
@@ -375,6 +378,9 @@ struct ksc_rate {
  * @stage: what has come of a record that the receive buffer has no room for; or what
  *	an application had read before it attached a context
  * @stage_len: bytes in @stage
+ * @stage_size: bytes at @stage, charged to the socket; 0 for what an application had read
+ * @stuck_at: TCP's next sequence number when it was looked at for nothing having come
+ * @stuck_since: jiffies then, 0 never
  * @bytes: application bytes received
  * @records: records received
  * @updates: KeyUpdates received
@@ -403,6 +409,9 @@ struct ksc_rx {
 	struct ksc_hs_parser hs;
 	u8 *stage;
 	u32 stage_len;
+	u32 stage_size;
+	u32 stuck_at;
+	unsigned long stuck_since;
 	u32 updates;
 	struct ksc_rate dataless;
 	struct ksc_rate key_updates;
@@ -661,6 +670,8 @@ void ksc_frag_init(void);
 void ksc_frag_exit(void);
 
 /* tx.c, see tx.h too */
+/* When the pump tries again what TCP had no memory for, though nothing was in flight */
+#define KSC_TX_AGAIN	(HZ / 50)
 int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks);
@@ -709,11 +720,21 @@ int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks);
 void ksc_rx_go_on(struct ksc_sock *ks);
 void ksc_rx_settle(struct sock *sk, struct ksc_sock *ks);
 void ksc_rx_pump(struct sock *sk, struct ksc_sock *ks);
+void ksc_rx_free(struct sock *sk, struct ksc_rx *rx);
+
+/* stage.c */
+/* How long TCP is waited for; its first probe comes sooner */
+#define KSC_STUCK_DELAY		msecs_to_jiffies(500)
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
 int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_shut_window(const struct sock *sk);
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks);
-void ksc_rx_free(struct sock *sk, struct ksc_rx *rx);
+void ksc_rx_unstall(struct sock *sk, struct ksc_sock *ks);
+void ksc_rx_unstage(struct sock *sk, struct ksc_rx *rx);
+
+/* charge.c */
+void ksc_charge(struct sock *sk, u32 size);
+void ksc_uncharge(struct sock *sk, u32 size);
 
 /* attach.c */
 int ksc_set_attach(struct sock *sk, sockptr_t optval, unsigned int optlen);
@@ -721,6 +742,7 @@ int ksc_get_detach(struct sock *sk, char __user *optval, int __user *optlen);
 int ksc_set_close_notify(struct sock *sk);
 
 /* rec.c, see rec.h too */
+void ksc_rx_uncharge(struct sock *sk, struct ksc_rx *rx);
 bool ksc_rx_has_plain(const struct ksc_rx *rx);
 int ksc_rx_plain_len(const struct ksc_rx *rx);
 void ksc_rec_exit(void);
@@ -732,6 +754,7 @@ void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len);
 void ksc_rxq_flush(struct sock *sk, struct ksc_rxq *q);
 int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
 		 u32 len);
+bool ksc_rxq_readable(struct sock *sk, const struct ksc_rxq *q);
 const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *buf);
 int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 	       struct scatterlist *sg, int used, int max);

@@ -44,6 +44,9 @@ static void ksc_ktls_data_ready(struct sock *sk)
 	if (unlikely(!ks))
 		return;
 	kt = ksc_ktls(ks);
+	/* SO_OOBINLINE does not pass us: ksc_rxq_len() */
+	if (unlikely(!sock_flag(sk, SOCK_URGINLINE)) && kt->rx_on)
+		sock_set_flag(sk, SOCK_URGINLINE);
 	if (!kt->rx_on || ksc_ktls_ready(sk, kt))
 		ks->data_ready(sk);
 	else if (!ksc_rx_stalled(sk, ks))
@@ -62,7 +65,7 @@ static void ksc_ktls_write_space(struct sock *sk)
 	if (unlikely(!ks))
 		return;
 	if (ks->tx.pending)
-		ksc_pump_kick(ks, 0);
+		ksc_pump_kick(ks, ks->tx.pushing ? KSC_TX_AGAIN : 0);
 	ks->write_space(sk);
 }
 

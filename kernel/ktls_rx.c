@@ -81,9 +81,13 @@ void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
 {
 	struct ksc_sock *ks = &kt->ks;
 
-	if (!kt->rx_on || ksc_rx_has_plain(&ks->rx) || ksc_ktls_ready(sk, kt) ||
-	    kt->stopped || !ksc_rx_stalled(sk, ks))
+	if (!kt->rx_on || ksc_ktls_ready(sk, kt) || kt->stopped || !ksc_rx_stalled(sk, ks))
 		return;
+	if (ksc_rx_has_plain(&ks->rx)) {
+		/* who waits for more waits in vain */
+		ks->data_ready(sk);
+		return;
+	}
 	if (ksc_rx_stage_some(sk, ks))
 		ksc_pump_kick(ks, HZ / 10);
 	ksc_rxq_flush(sk, &ks->rx.queue);
@@ -184,6 +188,7 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt,
 		if (signal_pending(current))
 			return sock_intr_errno(call->timeo);
 		ksc_rxq_flush(sk, &rx->queue);
+		ksc_rec_settle(sk, rx);
 		ksc_ktls_stage(sk, kt);
 		rx->readers++;
 		add_wait_queue(sk_sleep(sk), &wait);
@@ -326,6 +331,7 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 			break;
 	}
 	ksc_rxq_flush(sk, &rx->queue);
+	ksc_rec_settle(sk, rx);
 	ksc_ktls_settle(sk, kt);
 	return copied ?: min(err, 0);
 }
@@ -344,6 +350,7 @@ int ksc_ktls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		     int *addr_len)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
+	unsigned int noio;
 	int n;
 
 	/* pairs with ksc_ktls_set_keys() */
@@ -353,7 +360,9 @@ int ksc_ktls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		return inet_recv_error(sk, msg, len, addr_len);
 
 	lock_sock(sk);
+	noio = ksc_noio_begin(sk);
 	n = ksc_ktls_rx_locked(sk, ksc_ktls(ks), msg, len, flags);
+	ksc_noio_end(noio);
 	release_sock(sk);
 	return n;
 }
@@ -464,6 +473,7 @@ ssize_t ksc_ktls_splice_read(struct socket *sock, loff_t *ppos,
 	lock_sock(sk);
 	n = ksc_ktls_splice_locked(sk, ksc_ktls(ks), pipe, len, nonblock);
 	ksc_rxq_flush(sk, &ks->rx.queue);
+	ksc_rec_settle(sk, &ks->rx);
 	ksc_ktls_settle(sk, ksc_ktls(ks));
 	release_sock(sk);
 	return n;

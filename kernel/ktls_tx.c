@@ -239,6 +239,7 @@ out:
 int ksc_ktls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 {
 	struct ksc_sock *ks;
+	unsigned int noio;
 	int n = -EPIPE;
 
 	ks = ksc_sk(sk);
@@ -249,7 +250,9 @@ int ksc_ktls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		return -EOPNOTSUPP;
 
 	lock_sock(sk);
+	noio = ksc_noio_begin(sk);
 	n = ksc_ktls_tx_locked(sk, ksc_ktls(ks), msg);
+	ksc_noio_end(noio);
 	release_sock(sk);
 	return n;
 }

@@ -76,7 +76,8 @@ static int __init ksc_init(void)
 	int err;
 
 	ksc_frag_init();
-	ksc_wq = alloc_workqueue("kschannel", 0, 0);
+	/* a device that memory is written out to may depend on it */
+	ksc_wq = alloc_workqueue("kschannel", WQ_MEM_RECLAIM, 0);
 	if (!ksc_wq)
 		return -ENOMEM;
 	err = ksc_admit_init();

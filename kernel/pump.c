@@ -15,9 +15,6 @@
 #include "ksc.h"
 #include "verify.h"
 
-/* How long a full receive buffer is waited for; TCP's first probe comes sooner */
-#define KSC_STUCK_DELAY		msecs_to_jiffies(500)
-
 static void ksc_pump_transport_kick(void *owner)
 {
 	ksc_pump_kick(owner, 0);
@@ -534,7 +531,7 @@ static void ksc_pump_run(struct sock *sk, struct ksc_sock *ks)
 			ksc_tx_resume(sk, ks);
 		}
 		ksc_rx_pump(sk, ks);
-		ksc_rx_stage(sk, ks);
+		ksc_rx_unstall(sk, ks);
 		ksc_remind_reader(sk, ks);
 		break;
 	}
@@ -545,12 +542,15 @@ static void ksc_pump_work(struct work_struct *work)
 	struct ksc_sock *ks = container_of(to_delayed_work(work),
 					   struct ksc_sock, pump);
 	struct sock *sk = ksc_sock_hold(ks);
+	unsigned int noio;
 
 	/* its last user has gone, and with it what there was to do */
 	if (!sk)
 		goto out;
 	if (ksc_pump_lock(sk, ks)) {
+		noio = ksc_noio_begin(sk);
 		ksc_pump_run(sk, ks);
+		ksc_noio_end(noio);
 		release_sock(sk);
 	} else {
 		ksc_pump_yield(ks);

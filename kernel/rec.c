@@ -14,7 +14,8 @@ static void ksc_rec_free(struct ksc_rec *rec)
 {
 	if (!rec)
 		return;
-	free_pages_exact(rec->area, KSC_REC_AREA);
+	if (rec->area)
+		free_pages_exact(rec->area, KSC_REC_AREA);
 	kfree(rec);
 }
 
@@ -39,6 +40,8 @@ struct ksc_rec *ksc_rec_get(void)
 	}
 	rec->off = 0;
 	rec->len = 0;
+	rec->charged = 0;
+	rec->counts = false;
 	return rec;
 }
 
@@ -50,7 +53,7 @@ struct ksc_rec *ksc_rec_get(void)
  */
 void ksc_rec_put(struct ksc_rec *rec)
 {
-	if (this_cpu_cmpxchg(ksc_rec_slot, NULL, rec))
+	if (unlikely(!rec->area) || this_cpu_cmpxchg(ksc_rec_slot, NULL, rec))
 		ksc_rec_free(rec);
 }
 
@@ -81,6 +84,89 @@ int ksc_rx_plain_len(const struct ksc_rx *rx)
 	return n;
 }
 
+/*
+ * A small record that stays moves to memory of its size, so that many sockets with one each
+ * hold no area each.
+ */
+static struct ksc_rec *ksc_rec_shrink(struct ksc_rec *rec)
+{
+	u32 n = rec->len - rec->off;
+	struct ksc_rec *small;
+
+	if (!rec->area || offsetof(struct ksc_rec, dst) + n > KSC_REC_SMALL)
+		return rec;
+	small = kmalloc(offsetof(struct ksc_rec, dst) + n, GFP_KERNEL | __GFP_NOWARN);
+	if (!small)
+		return rec;
+	small->area = NULL;
+	small->data = (u8 *)small + offsetof(struct ksc_rec, dst);
+	small->off = 0;
+	small->len = n;
+	small->charged = 0;
+	small->counts = false;
+	small->type = rec->type;
+	memcpy(small->data, rec->data + rec->off, n);
+	list_replace(&rec->list, &small->list);
+	ksc_rec_put(rec);
+	return small;
+}
+
+/**
+ * ksc_rec_charge() - charge a socket for the decrypted records that it has
+ * @sk: socket, locked and owned
+ * @rx: its receiving half
+ *
+ * There is always room for one; those behind it count as the receive buffer does.
+ *
+ * Context: process.
+ */
+void ksc_rec_charge(struct sock *sk, struct ksc_rx *rx)
+{
+	struct ksc_rec *rec, *next;
+
+	list_for_each_entry_safe(rec, next, &rx->plain, list) {
+		if (rec->charged)
+			continue;
+		rec = ksc_rec_shrink(rec);
+		rec->charged = rec->area ? KSC_REC_SIZE :
+			       kmalloc_size_roundup(offsetof(struct ksc_rec, dst) + rec->len);
+		ksc_charge(sk, rec->charged);
+		rec->counts = !list_is_first(&rec->list, &rx->plain);
+		if (rec->counts)
+			atomic_add(rec->charged, &sk->sk_rmem_alloc);
+		rx->charged++;
+	}
+}
+
+static void ksc_rec_uncharge(struct sock *sk, struct ksc_rx *rx, struct ksc_rec *rec)
+{
+	if (rec->counts)
+		atomic_sub(rec->charged, &sk->sk_rmem_alloc);
+	ksc_uncharge(sk, rec->charged);
+	rec->charged = 0;
+	rec->counts = false;
+	rx->charged--;
+}
+
+/**
+ * ksc_rx_uncharge() - a socket goes away, before what it is charged for
+ * @sk: socket that nobody else uses
+ * @rx: its receiving half
+ *
+ * Context: any.
+ */
+void ksc_rx_uncharge(struct sock *sk, struct ksc_rx *rx)
+{
+	struct ksc_rec *rec;
+
+	list_for_each_entry(rec, &rx->plain, list)
+		if (rec->charged)
+			ksc_rec_uncharge(sk, rx, rec);
+	if (rx->stage_size)
+		ksc_uncharge(sk, rx->stage_size);
+	rx->stage_size = 0;
+}
+
 /**
  * ksc_rec_may_add() - may another record be decrypted ahead?
  * @sk: socket, locked and owned
@@ -88,7 +174,7 @@ int ksc_rx_plain_len(const struct ksc_rx *rx)
  *
  * One may always be; more of them count as the socket's receive buffer does.
  *
- * Context: process. Return: true, and it is charged.
+ * Context: process. Return: true, and there is memory for it in the socket's account.
  */
 bool ksc_rec_may_add(struct sock *sk, struct ksc_rx *rx)
 {
@@ -96,18 +182,11 @@ bool ksc_rec_may_add(struct sock *sk, struct ksc_rx *rx)
 		return true;
 	/* what they came in does not count any more */
 	ksc_rxq_flush(sk, &rx->queue);
-	if (rx->nplain >= KSC_RX_PEEK ||
-	    atomic_read(&sk->sk_rmem_alloc) > READ_ONCE(sk->sk_rcvbuf) ||
-	    (sk->sk_forward_alloc < KSC_REC_AREA &&
-	     !__sk_mem_schedule(sk, KSC_REC_AREA - max(sk->sk_forward_alloc, 0), SK_MEM_RECV)))
-		return false;
-	/* what was charged for one that did not come to hold data is used first */
-	if (rx->charged < rx->nplain) {
-		rx->charged++;
-		atomic_add(KSC_REC_AREA, &sk->sk_rmem_alloc);
-		sk_mem_charge(sk, KSC_REC_AREA);
-	}
-	return true;
+	ksc_rec_settle(sk, rx);
+	return rx->nplain < KSC_RX_PEEK &&
+	       atomic_read(&sk->sk_rmem_alloc) <= READ_ONCE(sk->sk_rcvbuf) &&
+	       (sk->sk_forward_alloc >= (int)KSC_REC_SIZE ||
+		__sk_mem_schedule(sk, KSC_REC_SIZE - sk->sk_forward_alloc, SK_MEM_RECV));
 }
 
 /**
@@ -122,17 +201,14 @@ void ksc_rec_done(struct sock *sk, struct ksc_rx *rx, struct ksc_rec *rec)
 {
 	list_del(&rec->list);
 	rx->nplain--;
+	if (unlikely(rec->charged))
+		ksc_rec_uncharge(sk, rx, rec);
 	ksc_rec_put(rec);
-	if (unlikely(rx->charged)) {
-		rx->charged--;
-		atomic_sub(KSC_REC_AREA, &sk->sk_rmem_alloc);
-		sk_mem_uncharge(sk, KSC_REC_AREA);
-	}
 }
 
 /**
  * ksc_rec_drop_all() - give up whatever was not read
- * @sk: socket, locked and owned; NULL if nobody ever read from it
+ * @sk: socket, locked and owned; NULL if it is gone and ksc_rx_uncharge() was called
  * @rx: its receiving half
  *
  * Context: process.

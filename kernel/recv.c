@@ -184,6 +184,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	struct ksc_rx_call call;
 	struct ksc_sock *ks;
 	int err, inq = -1;
+	unsigned int noio;
 
 	if (unlikely(flags & MSG_ERRQUEUE))
 		return inet_recv_error(sk, msg, len, addr_len);
@@ -202,6 +203,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	if (err && !(ks && ksc_rx_has_plain(&ks->rx)))
 		goto out;
 	err = 0;
+	noio = ksc_noio_begin(sk);
 	target = flags & MSG_WAITALL ? len : min_t(size_t, len, ks->rcvlowat);
 
 	while (copied < len) {
@@ -230,13 +232,16 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			break;
 		}
 		ksc_rxq_flush(sk, &ks->rx.queue);
+		ksc_rec_settle(sk, &ks->rx);
 		err = ksc_rx_wait(sk, ks, &call, flags & MSG_PEEK);
 		if (err)
 			break;
 	}
 	ksc_rx_ahead(sk, ks, &call.budget);
+	ksc_rec_settle(sk, &ks->rx);
 	if (unlikely(tcp_sk(sk)->recvmsg_inq))
 		inq = ksc_rx_plain_len(&ks->rx);
+	ksc_noio_end(noio);
 out:
 	release_sock(sk);
 	if (unlikely(inq >= 0) && (copied || !err))
@@ -281,6 +286,7 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 	struct ksc_sock *ks = ksc_sk(sk);
 	unsigned int budget = KSC_RX_BUDGET;
 	int copied = 0, err = 0;
+	unsigned int noio;
 
 	if (!ks || !sock_owned_by_user_nocheck(sk)) {
 		desc->error = -ENOMEM;
@@ -291,6 +297,7 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 	if (ksc_handshaking(ks))
 		ksc_pump_kick(ks, 0);
 
+	noio = ksc_noio_begin(sk);
 	while (desc->count) {
 		struct ksc_rec *rec;
 		struct sk_buff *skb;
@@ -310,12 +317,14 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 			ksc_rec_done(sk, &ks->rx, rec);
 	}
 	ksc_rxq_flush(sk, &ks->rx.queue);
+	ksc_rec_settle(sk, &ks->rx);
 	/* data_ready may be the user's own, who knows nothing of that */
 	ksc_rx_stage(sk, ks);
 	/* the budget was used up, not the records */
 	if (!err && ks->phase == KSC_PHASE_ESTABLISHED && !ks->rx.closed && desc->count &&
 	    ksc_rx_ready(sk, ks))
 		ksc_pump_kick(ks, 0);
+	ksc_noio_end(noio);
 	/* strparser tries that again */
 	if (err == -ENOMEM)
 		desc->error = err;

@@ -17,7 +17,7 @@
 
 /**
  * ksc_rx_free() - give up keys and whatever was not read
- * @sk: socket, locked and owned; NULL if nobody ever read from it
+ * @sk: socket, locked and owned; NULL if it is gone and ksc_rx_uncharge() was called
  * @rx: receiving half
  *
  * Context: process, the socket's lock.
@@ -25,9 +25,7 @@
 void ksc_rx_free(struct sock *sk, struct ksc_rx *rx)
 {
 	ksc_rec_drop_all(sk, rx);
-	kfree(rx->stage);
-	rx->stage = NULL;
-	rx->stage_len = 0;
+	ksc_rx_unstage(sk, rx);
 	ksc_cipher_free(&rx->cipher);
 }
 
@@ -71,8 +69,12 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 		const u8 *p;
 
 		p = ksc_rx_header(sk, rx, buf);
-		if (!p)
-			return false;
+		if (!p) {
+			/* memory of a device, which is not to be read */
+			if (unlikely(!ksc_rxq_readable(sk, &rx->queue)))
+				rx->bad = KSC_ALERT_INTERNAL_ERROR;
+			return rx->bad;
+		}
 		ksc_header_parse(p, &h);
 		rx->type = h.type;
 		rx->bad = ksc_header_check_protected(&h, ks->version,
@@ -81,91 +83,6 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 		rx->rec_len = KSC_HEADER_LEN + h.len;
 	}
 	return rx->bad || ksc_rxq_avail(sk, &rx->queue) + rx->stage_len >= rx->rec_len;
-}
-
-/**
- * ksc_rx_stalled() - will the record at the head never fit the window?
- * @sk: socket, locked
- * @ks: its state
- *
- * Context: the socket's lock, owned or in softirq.
- */
-bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks)
-{
-	return tcp_epollin_ready(sk, INT_MAX);
-}
-
-/**
- * ksc_rx_shut_window() - is the socket's own receive buffer full?
- * @sk: socket, locked
- *
- * Unlike ksc_rx_stalled() this is not true for want of memory elsewhere.
- *
- * Context: the socket's lock.
- */
-bool ksc_rx_shut_window(const struct sock *sk)
-{
-	return ksc_rxq_len(sk) > 0 &&
-	       (atomic_read(&sk->sk_rmem_alloc) > sk->sk_rcvbuf - (sk->sk_rcvbuf >> 3) ||
-		tcp_receive_window(tcp_sk(sk)) <= inet_csk(sk)->icsk_ack.rcv_mss);
-}
-
-/**
- * ksc_rx_stage_some() - move a record's bytes from TCP's queue to our own memory
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * As many of the missing ones as have come; of the header, as long as it is not known
- * how many there are. Few as these are, they may lie in a packet that fills the
- * receive buffer by itself.
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks)
-{
-	struct ksc_rx *rx = &ks->rx;
-	u32 size = rx->rec_len ?: KSC_HEADER_LEN;
-	u8 *stage;
-	u32 n;
-	int err;
-
-	/* whole, and perhaps not the only one: ksc_set_attach() */
-	if (rx->stage_len >= size)
-		return 0;
-	n = min_t(u32, ksc_rxq_avail(sk, &rx->queue), size - rx->stage_len);
-	/* does nothing once there is room */
-	stage = krealloc(rx->stage, size, GFP_KERNEL);
-	if (!stage)
-		return -ENOMEM;
-	rx->stage = stage;
-	err = ksc_rxq_copy(sk, &rx->queue, 0, rx->stage + rx->stage_len, n);
-	if (err)
-		return err;
-	ksc_rxq_take(sk, &rx->queue, n);
-	rx->stage_len += n;
-	return 0;
-}
-
-/**
- * ksc_rx_stage() - take what has come of a record that can't come as a whole
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * At most one record's bytes are held beyond the socket's receive buffer: not
- * before what is decrypted was read.
- *
- * Context: process.
- */
-void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks)
-{
-	struct ksc_rx *rx = &ks->rx;
-
-	if (ks->phase != KSC_PHASE_ESTABLISHED || rx->closed || ksc_rx_has_plain(rx) ||
-	    ksc_rx_ready(sk, ks) || !ksc_rx_stalled(sk, ks))
-		return;
-	if (ksc_rx_stage_some(sk, ks))
-		ksc_pump_kick(ks, HZ / 10);
-	ksc_rxq_flush(sk, &rx->queue);
 }
 
 /* Source of the AEAD: the record where it lies, or staged */
@@ -208,8 +125,8 @@ static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
  * so that source and destination cross pages together and the AEAD walks each
  * once.
  */
-static void ksc_rx_dest(struct ksc_rec *rec, bool v13, unsigned int assoclen,
-			unsigned int len)
+static int ksc_rx_dest(struct ksc_rec *rec, bool v13, unsigned int assoclen,
+		       unsigned int len)
 {
 	u32 at = rec->src[!v13].offset;
 
@@ -217,12 +134,16 @@ static void ksc_rx_dest(struct ksc_rec *rec, bool v13, unsigned int assoclen,
 	if (v13)
 		at = rec->src[0].length > KSC_HEADER_LEN || sg_is_last(rec->src) ?
 		     at + KSC_HEADER_LEN : rec->src[1].offset;
-	at = offset_in_page(at);
+	at &= KSC_REC_PHASE - 1;
 	if (at < assoclen)
-		at += PAGE_SIZE;
+		at += KSC_REC_PHASE;
+	/* the header was checked; but it lies where the peer may still write to */
+	if (unlikely(at + len > KSC_REC_AREA))
+		return -EMSGSIZE;
 	rec->data = rec->area + at;
 	ksc_sg_init(&rec->dst, 1);
 	sg_set_buf(&rec->dst, rec->data - assoclen, assoclen + len);
+	return 0;
 }
 
 /* The nonce that a TLS 1.2 record carries, part of which may be staged */
@@ -250,9 +171,7 @@ static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
 		rx->stage_len -= len;
 		memmove(rx->stage, rx->stage + len, rx->stage_len);
 	} else if (rx->stage_len) {
-		kfree(rx->stage);
-		rx->stage = NULL;
-		rx->stage_len = 0;
+		ksc_rx_unstage(sk, rx);
 	} else {
 		ksc_rxq_take(sk, &rx->queue, len);
 		/* one long read must not keep the sender waiting */
@@ -300,9 +219,10 @@ int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec)
 	ksc_cipher_nonce(c, explicit ? nonce : NULL);
 
 	err = ksc_rx_source(sk, ks, rec, skip);
+	if (!err)
+		err = ksc_rx_dest(rec, v13, assoclen, len);
 	if (err)
 		return err;
-	ksc_rx_dest(rec, v13, assoclen, len);
 	err = ksc_cipher_open(c, rec->src, &rec->dst, assoclen, len + KSC_TAG_LEN);
 	if (err)
 		return err;
@@ -475,6 +395,7 @@ static int ksc_rx_fill(struct sock *sk, struct ksc_sock *ks, unsigned int *budge
 	while (ret > 0 && !ksc_rx_enough(sk, ks))
 		ret = ksc_rx_next(sk, ks, budget);
 	ksc_rxq_flush(sk, &ks->rx.queue);
+	ksc_rec_settle(sk, &ks->rx);
 	return ret;
 }
 

@@ -7,6 +7,7 @@
 #include <linux/skbuff.h>
 #include <net/tcp.h>
 
+#include "compat/compat.h"
 #include "ksc.h"
 
 /*
@@ -104,6 +105,9 @@ static __always_inline u32 ksc_rxq_piece(const struct ksc_rxq *at, struct page *
 	if (likely(at->frag)) {
 		const skb_frag_t *frag = &skb_shinfo(at->skb)->frags[at->frag - 1];
 
+		/* no pages, and skb_copy_bits() says so */
+		if (unlikely(!ksc_compat_readable(at->skb)))
+			return 0;
 		*page = skb_frag_page(frag);
 		*offset = skb_frag_off(frag) + skb_frag_size(frag) - n;
 	} else {
@@ -165,6 +169,17 @@ void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len)
 	ksc_rxq_advance(sk, q, len);
 }
 
+/* A byte that was urgent is read: as tcp_recvmsg(), have TCP's fast path again */
+static void ksc_rxq_urgent(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	if (likely(!tp->urg_data) || !after(tp->copied_seq, tp->urg_seq))
+		return;
+	WRITE_ONCE(tp->urg_data, 0);
+	tcp_fast_path_check(sk);
+}
+
 /**
  * ksc_rxq_flush() - tell TCP what was used up
  * @sk: socket, locked and owned
@@ -181,6 +196,7 @@ void ksc_rxq_flush(struct sock *sk, struct ksc_rxq *q)
 	q->done = 0;
 	q->skb = NULL;
 	tcp_read_done(sk, done);
+	ksc_rxq_urgent(sk);
 }
 
 /**
@@ -210,6 +226,22 @@ int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
 		ksc_rxq_advance(sk, &at, n);
 	}
 	return len ? -EFAULT : 0;
+}
+
+/**
+ * ksc_rxq_readable() - is what is unread in memory that a CPU may read?
+ * @sk: socket, locked
+ * @q: place in its queue
+ *
+ * Context: the socket's lock, owned or in softirq. Return: false if not, where it begins.
+ */
+bool ksc_rxq_readable(struct sock *sk, const struct ksc_rxq *q)
+{
+	const struct ksc_rxq *at;
+	struct ksc_rxq tmp;
+
+	at = ksc_rxq_begin(sk, q, &tmp);
+	return !at->skb || ksc_compat_readable(at->skb);
 }
 
 /**

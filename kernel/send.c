@@ -218,6 +218,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	int flags = msg->msg_flags;
 	struct ksc_sock *ks;
 	size_t copied = 0;
+	unsigned int noio;
 	long timeo;
 	int err;
 
@@ -235,6 +236,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	if (err)
 		goto out;
 
+	noio = ksc_noio_begin(sk);
 	ksc_tx_ramp(sk, ks);
 	while (msg_data_left(msg)) {
 		err = ksc_tx_wait(sk, ks, &timeo);
@@ -262,6 +264,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		ksc_await_space(sk, ks);
 	else if (ks->tx.len)
 		ksc_tx_hold(sk, ks);
+	ksc_noio_end(noio);
 out:
 	if (copied)
 		err = copied;

@@ -67,7 +67,7 @@ static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 l
 }
 
 /* Have TCP copy a sealed record. What it has no room for is pending then */
-static __always_inline int ksc_tx_copied(struct sock *sk, struct ksc_tx *tx, u8 *p, u32 len)
+static __always_inline int ksc_tx_copied(struct sock *sk, struct ksc_sock *ks, u8 *p, u32 len)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	struct kvec kv = { .iov_base = p, .iov_len = len };
@@ -79,7 +79,10 @@ static __always_inline int ksc_tx_copied(struct sock *sk, struct ksc_tx *tx, u8 
 		return 0;
 	if (n < 0 && n != -EAGAIN)
 		return n;
-	return ksc_tx_keep(sk, tx, p + max(n, 0), len - max(n, 0));
+	/* it had no memory, and no acknowledgment will come to tell of room */
+	if (tcp_rtx_and_write_queues_empty(sk))
+		ksc_pump_kick(ks, KSC_TX_AGAIN);
+	return ksc_tx_keep(sk, &ks->tx, p + max(n, 0), len - max(n, 0));
 }
 
 /*
@@ -157,7 +160,7 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 	ksc_tx_sealed(ks, len, type);
 
 	if (page) {
-		err = ksc_tx_copied(sk, tx, p - hl, size);
+		err = ksc_tx_copied(sk, ks, p - hl, size);
 		ksc_tx_small_put(page);
 	} else {
 		tx->pending = true;

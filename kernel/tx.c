@@ -48,10 +48,12 @@ void ksc_tx_free(struct ksc_tx *tx)
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 {
 	while (tx->first < tx->nfrags) {
-		int n = ksc_compat_push(sk, tx->frag + tx->first,
-					tx->nfrags - tx->first,
-					flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+		int n;
 
+		tx->pushing = true;
+		n = ksc_compat_push(sk, tx->frag + tx->first, tx->nfrags - tx->first,
+				    flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+		tx->pushing = false;
 		if (n < 0)
 			return n;
 		while (n) {
@@ -79,6 +81,7 @@ int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
  */
 struct ksc_tx_lift {
 	int sndbuf;
+	u8 userlocks;
 	u32 lowat;
 	u32 seq;
 	bool again;
@@ -89,6 +92,9 @@ static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 {
 	l->sndbuf = sk->sk_sndbuf;
 	l->lowat = tcp_sk(sk)->notsent_lowat;
+	/* TCP is not to change the buffer meanwhile */
+	l->userlocks = sk->sk_userlocks;
+	sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
 	l->again = false;
 	/* TCP takes a packet at least */
 	if (sk->sk_wmem_queued >= l->sndbuf)
@@ -120,6 +126,7 @@ static void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l)
 {
 	tcp_sk(sk)->nonagle = l->nonagle;
 	WRITE_ONCE(sk->sk_sndbuf, l->sndbuf);
+	sk->sk_userlocks = l->userlocks;
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, l->lowat);
 }
 

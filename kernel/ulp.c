@@ -226,6 +226,7 @@ void ksc_ulp_release(struct sock *sk)
 	if (!ks)
 		return;
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);
+	ksc_rx_uncharge(sk, &ks->rx);
 	xa_erase_bh(&ks->kn->socks, ks->id);
 	atomic_dec(&ks->kn->nr_socks);
 	spin_lock_bh(&ks->lock);

@@ -65,6 +65,7 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_POLICY_PLAIN] = { "policy_plain", "connections left plain by policy" },
 	[KSC_A_STATS_POLICY_FALLBACKS] = { "policy_fallbacks", "  of these rather not" },
 	[KSC_A_STATS_POLICY_REFUSED] = { "policy_refused", "connections refused without a policy" },
+	[KSC_A_STATS_RX_STAGED] = { "rx_staged", "bytes moved out of full buffers" },
 };
 
 /**

@@ -87,6 +87,21 @@ static inline int ksc_compat_ioctl_put(KSC_IOCTL_ARG arg, int v)
 }
 
 /**
+ * ksc_compat_readable() - are an skb's fragments memory that a CPU may read?
+ * @skb: the skb
+ *
+ * Return: false if they are a device's, which only kernels from 6.12 on know.
+ */
+static inline bool ksc_compat_readable(const struct sk_buff *skb)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return skb_frags_readable(skb);
+#else
+	return true;
+#endif
+}
+
+/**
  * ksc_compat_push() - give page fragments to TCP without copying
  * @sk: socket, locked and owned
  * @bv: fragments that nobody writes to any more; TCP takes its own references

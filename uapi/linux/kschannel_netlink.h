@@ -596,6 +596,8 @@ enum ksc_a_sock {
  * @KSC_A_STATS_LIMIT_STEPS: (u64)
  * @KSC_A_STATS_LIMIT_WINDOW: (u64)
  * @KSC_A_STATS_LIMIT_WINDOW_BYTES: (u64)
+ * @KSC_A_STATS_RX_STAGED: (u64) Bytes of records that did not fit the receive
+ *   buffer, or TCP's memory, and were moved out of it.
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -644,6 +646,7 @@ enum ksc_a_stats {
 	KSC_A_STATS_LIMIT_STEPS,
 	KSC_A_STATS_LIMIT_WINDOW,
 	KSC_A_STATS_LIMIT_WINDOW_BYTES,
+	KSC_A_STATS_RX_STAGED,
 
 	/* private: */
 	__KSC_A_STATS_CNT,

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory beside TCP's queues: it is in the socket's account, grows with what has come, and
+ * a kernel that is short of memory does not use more of it.
+ */
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow.h"
+#include "nl.h"
+#include "raw.h"
+
+#define OURS KSC_RAW_ULP_NAME
+#define TCP_MEM "/proc/sys/net/ipv4/tcp_mem"
+#define CGROUP "/sys/fs/cgroup"
+#define OWN CGROUP "/t_account"
+#define MANY 300
+#define RECORD 16384
+
+static char tcp_mem[128];
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* What follows @what in a file of lines, in units of @unit; -1 if there is none */
+static int64_t read_line(const char *path, const char *what, int64_t unit)
+{
+	FILE *file = fopen(path, "re");
+	size_t len = strlen(what);
+	int64_t value = -1;
+	char line[256];
+
+	if (!file)
+		return -1;
+	while (value < 0 && fgets(line, sizeof(line), file))
+		if (strncmp(line, what, len) == 0)
+			value = strtoll(line + len, NULL, 10) * unit;
+	fclose(file);
+	return value;
+}
+
+static int64_t slabs(void)
+{
+	return read_line("/proc/meminfo", "SUnreclaim:", 1024);
+}
+
+/* A page is pressure, and there is no other limit. */
+static int press(void **state)
+{
+	char text[160];
+	long most;
+	FILE *file = fopen(TCP_MEM, "re");
+
+	t_setup(state);
+	if (!file || !fgets(tcp_mem, sizeof(tcp_mem), file) ||
+	    sscanf(tcp_mem, "%*d %*d %ld", &most) != 1)
+		return -1;
+	(void)fclose(file);
+	snprintf(text, sizeof(text), "0 1 %ld", most);
+	return write_file(TCP_MEM, text) ? 0 : -1;
+}
+
+static int unpress(void **state)
+{
+	(void)state;
+	return write_file(TCP_MEM, tcp_mem) ? 0 : -1;
+}
+
+/* A sender in the clear, and a receiver that takes what it sends for records. */
+static void half_pair(int fds[2])
+{
+	struct raw_keys keys = raw_keys(raw_13, 0, 0);
+
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[1], OURS);
+	raw_set(fds[1], TLS_RX, &keys);
+}
+
+static void await_sent(int fd)
+{
+	int queued = 1;
+
+	while (queued) {
+		SYS(ioctl(fd, SIOCOUTQ, &queued));
+		usleep(1000);
+	}
+}
+
+/* Many peers send the begin of a record each: for six bytes no more is held than for six. */
+static void test_begins(void **state)
+{
+	static const uint8_t begin[6] = { 23, 3, 3, 0x40, 0x11, 0 };
+	uint64_t staged = tnl_counter(KSC_A_STATS_RX_STAGED);
+	static int fds[MANY][2];
+	int64_t before, grown;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		half_pair(fds[i]);
+	before = slabs();
+	for (int i = 0; i < MANY; i++)
+		t_send(fds[i][0], begin, sizeof(begin));
+	for (int i = 0; i < MANY; i++)
+		await_sent(fds[i][0]);
+	/*
+	 * Nothing comes any more, so it is moved where it costs less: that of those to whom
+	 * it came when TCP had noticed, as CPUs have pages that it does not count.
+	 */
+	tnl_await_at_least(KSC_A_STATS_RX_STAGED, staged + sizeof(begin));
+	grown = slabs() - before;
+	for (int i = 0; i < MANY; i++)
+		raw_close(fds[i]);
+	if (!t_kasan() && grown > MANY * INT64_C(4096))
+		fail_msg("%lld bytes are held", (long long)grown);
+}
+
+/* What comes steadily is decrypted where it lies. */
+static void test_stream(void **state)
+{
+	uint64_t staged = tnl_counter(KSC_A_STATS_RX_STAGED);
+	static struct flow out[2], in[2];
+	int fds[2][2], size = 1 << 20;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		raw_pair(raw_13, OURS, OURS, fds[i]);
+		SYS(setsockopt(fds[i][1], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
+		out[i] = (struct flow){ .fd = fds[i][0], .data = flow_data((uint64_t)i),
+					.len = FLOW_MAX, .step = 40000 };
+		in[i] = (struct flow){ .fd = fds[i][1], .data = flow_data((uint64_t)i),
+				       .len = FLOW_MAX, .step = 10000 };
+		flow_recv(&in[i]);
+		flow_send(&out[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		flow_join(&out[i]);
+		flow_join(&in[i]);
+		raw_close(fds[i]);
+	}
+	assert_int_equal(tnl_counter(KSC_A_STATS_RX_STAGED), staged);
+}
+
+/* ---- whose it is ---- */
+
+static bool in_own;
+
+static int own_cgroup(void **state)
+{
+	char pid[16];
+
+	t_setup(state);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	write_file(CGROUP "/cgroup.subtree_control", "+memory");
+	in_own = mkdir(OWN, 0755) == 0 && write_file(OWN "/cgroup.procs", pid) &&
+		 read_line(OWN "/memory.stat", "sock ", 1) >= 0;
+	return 0;
+}
+
+static int leave_cgroup(void **state)
+{
+	char pid[16];
+
+	(void)state;
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	write_file(CGROUP "/command/cgroup.procs", pid);
+	rmdir(OWN);
+	return 0;
+}
+
+static int64_t charged(void)
+{
+	return read_line(OWN "/memory.stat", "sock ", 1);
+}
+
+/* Somebody looks at a byte of each of many records: he is charged for what is decrypted. */
+static void peek_many(size_t len, int64_t least, int64_t most)
+{
+	static int fds[MANY][2];
+	int64_t before, during = 0, end;
+	uint8_t *buf = malloc(RECORD);
+
+	assert_non_null(buf);
+	for (int i = 0; i < MANY; i++)
+		raw_pair(raw_13, OURS, OURS, fds[i]);
+	before = charged();
+	for (int i = 0; i < MANY; i++) {
+		t_send(fds[i][0], flow_data(1), len);
+		t_wait(fds[i][1], POLLIN);
+		assert_int_equal(SYS(recv(fds[i][1], buf, 1, MSG_PEEK)), 1);
+	}
+	end = t_now_ms() + PATIENCE_S * 1000;
+	/* what the senders' queues hold goes with the last acknowledgment */
+	do {
+		during = charged() - before;
+	} while ((during < MANY * least || during > MANY * most) && t_now_ms() < end &&
+		 !usleep(10000));
+	for (int i = 0; i < MANY; i++) {
+		t_recv(fds[i][1], buf, len);
+		assert_memory_equal(buf, flow_data(1), len);
+		raw_close(fds[i]);
+	}
+	free(buf);
+	if (during < MANY * least || during > MANY * most)
+		fail_msg("%lld bytes are charged", (long long)during);
+}
+
+static void test_charged(void **state)
+{
+	(void)state;
+	if (!in_own) {
+		print_message("there is no memory cgroup\n");
+		skip();
+	}
+	peek_many(RECORD, 24576, 3 * 24576);
+	/* in memory of its size; the account goes by pages */
+	peek_many(5, 0, 8192);
+}
+
+/* Neither do records that are small take the room of large ones. */
+static void test_small(void **state)
+{
+	static int fds[MANY][2];
+	int64_t before, taken;
+	char c;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		raw_pair(raw_13, OURS, OURS, fds[i]);
+		t_exchange(fds[i][0], fds[i][1]);
+		t_send(fds[i][0], "small", 5);
+		t_wait(fds[i][1], POLLIN);
+	}
+	before = read_line("/proc/meminfo", "MemFree:", 1024);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(SYS(recv(fds[i][1], &c, 1, MSG_PEEK)), 1);
+	taken = before - read_line("/proc/meminfo", "MemFree:", 1024);
+	for (int i = 0; i < MANY; i++) {
+		t_expect(fds[i][1], "small");
+		raw_close(fds[i]);
+	}
+	if (!t_kasan() && taken > MANY * INT64_C(12288))
+		fail_msg("%lld bytes are taken", (long long)taken);
+}
+
+#define WITH(test, setup, teardown) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH(test_begins, press, unpress),
+		WITH(test_stream, press, unpress),
+		WITH(test_charged, own_cgroup, leave_cgroup),
+		cmocka_unit_test(test_small),
+	};
+	struct rlimit files = { 2048, 4096 };
+
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		return 1;
+	return T_RUN(tests);
+}
