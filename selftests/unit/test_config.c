@@ -114,7 +114,7 @@ static void empty_file(void **state)
 	ksc_config_free(config);
 }
 
-static void limits(void **state)
+static void limit_settings(void **state)
 {
 	static const uint8_t v4[17] = { [10] = 0xff, [11] = 0xff, 192, 0, 2, 0, 120 };
 	static const uint8_t v6[17] = { 0x20, 1, 0xd, 0xb8, [16] = 32 };
@@ -364,7 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(empty_file),
-		cmocka_unit_test(limits),
+		cmocka_unit_test(limit_settings),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(names_of_the_certificate),
 		cmocka_unit_test(bad_lines),
