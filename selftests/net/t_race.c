@@ -222,7 +222,7 @@ static void test_pairs(void **state)
 		for (size_t k = i; k < ARRAY_SIZE(calls); k++)
 			if (calls[i] != do_close || calls[k] != do_close) {
 				/* each has its time */
-				t_setup(state);
+				alarm(3 * PATIENCE_S + rounds_wanted());
 				run_pair(calls[i], calls[k], rounds_wanted(), listening);
 			}
 }
