@@ -36,31 +36,35 @@ void ksc_leave(struct sock *sk, struct ksc_sock *ks)
 		sk->sk_data_ready(sk);
 }
 
-/* Context: the socket's lock. The next connection is one that the policy may protect */
-static int ksc_plain_revive(struct sock *sk)
+/* Context: the socket's lock. A listener's child gets the state that it has lived without */
+static int ksc_plain_prepare(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 	int err;
 
-	if (!ks) {
-		/* a listener's child, which was made by a policy */
-		err = ksc_attach(sk);
-		if (err)
-			return err;
-		ks = ksc_sk(sk);
-		ks->ruling.by_policy = true;
-	} else {
-		ks->rcvlowat = sk->sk_rcvlowat;
-		WRITE_ONCE(sk->sk_rcvlowat, 1);
-		err = ksc_move(sk, ks, KSC_EVENT_UNCONNECT);
-		if (err)
-			return err;
-	}
+	if (ks)
+		return 0;
+	err = ksc_attach(sk);
+	if (err)
+		return err;
+	ks = ksc_sk(sk);
+	ks->ruling.by_policy = true;
+	WRITE_ONCE(sk->sk_rcvlowat, ks->rcvlowat);
+	return ksc_move(sk, ks, KSC_EVENT_LEAVE);
+}
+
+/* Context: the socket's lock. The next connection is one that the policy may protect */
+static void ksc_plain_revive(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	ksc_move(sk, ks, KSC_EVENT_UNCONNECT);
+	ks->rcvlowat = sk->sk_rcvlowat;
+	WRITE_ONCE(sk->sk_rcvlowat, 1);
 	clear_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	ks->ruling.made = false;
 	ks->role = KSC_ROLE_UNSPEC;
 	ksc_take_over(sk);
-	return 0;
 }
 
 /*
@@ -73,9 +77,13 @@ static int ksc_plain_watch(struct sock *sk)
 
 	lock_sock(sk);
 	if (ksc_has_ulp(sk) && sk->sk_state == TCP_CLOSE) {
-		/* someone else may have been faster */
-		err = ksc_is_plain(sk) ? ksc_plain_revive(sk) : 0;
-		err = err ?: 1;
+		err = 1;
+		/* else someone was faster */
+		if (ksc_is_plain(sk)) {
+			err = ksc_plain_prepare(sk) ?: 1;
+			if (err > 0)
+				ksc_plain_revive(sk);
+		}
 	}
 	release_sock(sk);
 	return err;
@@ -129,14 +137,15 @@ int ksc_plain_listen(struct socket *sock, int backlog)
  */
 int ksc_plain_disconnect(struct sock *sk, int flags)
 {
-	int err = 0;
+	int err;
 
 	if (!sk->sk_socket)
 		return tcp_disconnect(sk, flags);
 	/* first, for want of memory must not leave it without us */
-	if (ksc_is_plain(sk))
-		err = ksc_plain_revive(sk);
-	return err ?: tcp_disconnect(sk, flags);
+	err = ksc_plain_prepare(sk) ?: tcp_disconnect(sk, flags);
+	if (!err)
+		ksc_plain_revive(sk);
+	return err;
 }
 
 /**
