@@ -94,13 +94,13 @@ static ssize_t receive(int fd, const uint8_t *data)
 
 /*
  * TCP has no memory: of what an application writes, some waits for room. At the end TCP has
- * all of it, as it would had it come without records.
+ * all of it, as it would had it come without records; or the peer is told that it has not.
  */
 static void no_room(enum way way, size_t len)
 {
 	const uint8_t *data = flow_data(1);
 	int fds[2], size = 20000;
-	ssize_t sent;
+	ssize_t sent, got;
 
 	if (way == BY_RAW_CLOSE || way == BY_RAW_SHUTDOWN)
 		raw_pair(raw_13, OURS, OURS, fds);
@@ -112,8 +112,10 @@ static void no_room(enum way way, size_t len)
 	sent = SYS(send(fds[0], data, len, MSG_DONTWAIT));
 	SYS(end(fds[0], way));
 	set_tcp_mem(tcp_mem);
-	if (receive(fds[1], data) != sent)
-		fail_msg("not all of %zd bytes came", sent);
+	got = receive(fds[1], data);
+	/* TCP itself resets an orphan that has too much, but that hides nothing */
+	if (got != sent && (got >= 0 || !closes(way)))
+		fail_msg("%zd of %zd bytes came", got, sent);
 	if (!closes(way))
 		close(fds[0]);
 	close(fds[1]);
