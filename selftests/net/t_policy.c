@@ -395,7 +395,7 @@ static void test_begun(void **state)
 static void test_option(void **state)
 {
 	const int zero = 0, one = 1, client = KSC_ROLE_CLIENT;
-	int listener, fd, value;
+	int listener, fd, child, value;
 	socklen_t len = sizeof(value);
 
 	(void)state;
@@ -425,7 +425,10 @@ static void test_option(void **state)
 	/* when it has begun it is too late */
 	listener = listen_on(t_socket(AF_INET, &t_server), 1008);
 	fd = connect_to(t_socket(AF_INET, &t_client), 1008);
+	child = t_accept(listener);
+	t_finish(fd);
 	FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_POLICY, &one, sizeof(one)), EBUSY);
+	close(child);
 	close(fd);
 	close(listener);
 }
