@@ -3,6 +3,7 @@
  * Network namespaces, each with a policy and a daemon of its own; processes and listeners
  * that move between them; and their end.
  */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
