@@ -5,6 +5,7 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <linux/kschannel.h>
 #include <netinet/in.h>
@@ -131,6 +132,15 @@ static int check_suite(int fd, enum ksb_suite suite)
 	return 0;
 }
 
+static int set_nonblock(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK))
+		return -errno;
+	return 0;
+}
+
 /**
  * ksb_ksc_pair() - connect to a protected listener
  * @p: gets both ends, the server's handshake perhaps not quite done
@@ -143,6 +153,7 @@ int ksb_ksc_pair(struct ksb_pair *p, int listener, bool resume)
 {
 	struct sockaddr_storage addr;
 	socklen_t len = sizeof(addr);
+	int err;
 
 	*p = (struct ksb_pair){ .client.fd = -1, .server.fd = -1 };
 	if (getsockname(listener, (struct sockaddr *)&addr, &len))
@@ -150,22 +161,27 @@ int ksb_ksc_pair(struct ksb_pair *p, int listener, bool resume)
 	p->client.fd = ksb_ksc_socket(resume);
 	if (p->client.fd < 0)
 		return p->client.fd;
-	if (connect(p->client.fd, (struct sockaddr *)&addr, len)) {
-		int err = -errno;
-
+	/* the handshake waits for accept(), and that is up to this thread */
+	err = set_nonblock(p->client.fd, true);
+	if (!err && connect(p->client.fd, (struct sockaddr *)&addr, len) &&
+	    errno != EINPROGRESS) {
+		err = -errno;
 		ksb_ksc_explain(p->client.fd, "connect");
-		ksb_pair_close(p);
-		return err;
 	}
-	p->server.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (p->server.fd < 0) {
-		int err = -errno;
-
-		warn("kschannel: accept");
-		ksb_pair_close(p);
-		return err;
+	if (!err) {
+		p->server.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (p->server.fd < 0) {
+			err = -errno;
+			warn("kschannel: accept");
+		}
 	}
-	return 0;
+	if (!err)
+		err = set_nonblock(p->client.fd, false);
+	if (!err)
+		err = ksb_ksc_finish(p->client.fd);
+	if (err)
+		ksb_pair_close(p);
+	return err;
 }
 
 /**
