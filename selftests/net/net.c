@@ -503,6 +503,22 @@ static FILE *open_parameter(const char *name, const char *mode)
 }
 
 /**
+ * t_write_file() - write to a file that is there, of the kernel's as a rule
+ * @path: its path
+ * @text: all that is written
+ * Return: whether that was taken
+ */
+bool t_write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/**
  * t_failpoint() - widen the window of a race, and close the others
  * @at: which
  * @ms: how long

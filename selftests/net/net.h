@@ -104,6 +104,7 @@ void t_expect_eof(int fd);
 void t_exchange(int a, int b);
 
 uint64_t t_net_counter(const char *file, const char *group, const char *name);
+bool t_write_file(const char *path, const char *text);
 bool t_failpoint(enum t_failpoint at, unsigned int ms);
 void t_set_parameter(const char *name, unsigned int value);
 unsigned int t_parameter(const char *name);

@@ -26,16 +26,6 @@
 
 static char tcp_mem[128];
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
 /* What follows @what in a file of lines, in units of @unit; -1 if there is none */
 static int64_t read_line(const char *path, const char *what, int64_t unit)
 {
@@ -71,13 +61,13 @@ static int press(void **state)
 		return -1;
 	(void)fclose(file);
 	snprintf(text, sizeof(text), "0 1 %ld", most);
-	return write_file(TCP_MEM, text) ? 0 : -1;
+	return t_write_file(TCP_MEM, text) ? 0 : -1;
 }
 
 static int unpress(void **state)
 {
 	(void)state;
-	return write_file(TCP_MEM, tcp_mem) ? 0 : -1;
+	return t_write_file(TCP_MEM, tcp_mem) ? 0 : -1;
 }
 
 /* A sender in the clear, and a receiver that takes what it sends for records. */
@@ -163,8 +153,8 @@ static int own_cgroup(void **state)
 
 	t_setup(state);
 	snprintf(pid, sizeof(pid), "%d", getpid());
-	write_file(CGROUP "/cgroup.subtree_control", "+memory");
-	in_own = mkdir(OWN, 0755) == 0 && write_file(OWN "/cgroup.procs", pid) &&
+	t_write_file(CGROUP "/cgroup.subtree_control", "+memory");
+	in_own = mkdir(OWN, 0755) == 0 && t_write_file(OWN "/cgroup.procs", pid) &&
 		 read_line(OWN "/memory.stat", "sock ", 1) >= 0;
 	return 0;
 }
@@ -175,7 +165,7 @@ static int leave_cgroup(void **state)
 
 	(void)state;
 	snprintf(pid, sizeof(pid), "%d", getpid());
-	write_file(CGROUP "/command/cgroup.procs", pid);
+	t_write_file(CGROUP "/command/cgroup.procs", pid);
 	rmdir(OWN);
 	return 0;
 }

@@ -26,16 +26,6 @@
 static const uint8_t update[5] = { 24, 0, 0, 1, 0 };
 static const uint8_t request[5] = { 24, 0, 0, 1, 1 };
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
 /* How many directions were given up so far; @more of them have to be, and no others. */
 static uint64_t parked(void)
 {
@@ -445,7 +435,7 @@ static bool refused(bool fault, unsigned int n, int error)
 
 static void need_faults(void)
 {
-	if (fail_fd < 0 && write_file(IGNORE_WAIT, "N"))
+	if (fail_fd < 0 && t_write_file(IGNORE_WAIT, "N"))
 		fail_fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
 	if (fail_fd >= 0)
 		return;
@@ -593,9 +583,9 @@ int main(void)
 	};
 	int ret;
 
-	if (wire_begin() || !write_file(IDLE_SECONDS, "1"))
+	if (wire_begin() || !t_write_file(IDLE_SECONDS, "1"))
 		return 1;
 	ret = T_RUN(tests);
-	write_file(IGNORE_WAIT, "Y");
-	return !write_file(IDLE_SECONDS, "10") || wire_end() ? 1 : ret;
+	t_write_file(IGNORE_WAIT, "Y");
+	return !t_write_file(IDLE_SECONDS, "10") || wire_end() ? 1 : ret;
 }

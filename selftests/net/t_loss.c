@@ -18,19 +18,9 @@
 
 static char tcp_mem[128];
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
 static void set_tcp_mem(const char *text)
 {
-	assert_true(write_file(TCP_MEM, text));
+	assert_true(t_write_file(TCP_MEM, text));
 }
 
 static int save_tcp_mem(void **state)
@@ -161,7 +151,7 @@ static void test_open(void **state)
 	bool fault = true;
 	int fail = -1;
 
-	if (write_file(IGNORE_WAIT, "N"))
+	if (t_write_file(IGNORE_WAIT, "N"))
 		fail = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
 	if (fail < 0) {
 		print_message("this kernel can't have an allocation fail\n");
@@ -269,6 +259,6 @@ int main(void)
 	};
 	int ret = T_RUN(tests);
 
-	write_file(IGNORE_WAIT, "Y");
+	t_write_file(IGNORE_WAIT, "Y");
 	return ret;
 }
