@@ -341,7 +341,7 @@ static void *attach_filter(void *arg)
 static void test_lock_held(void **state)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC), listener, peer;
+	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC), listener, peer, other;
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	struct uffdio_zeropage zero = { .range.len = page };
 	struct uffdio_api api = { .api = UFFD_API };
@@ -378,9 +378,10 @@ static void test_lock_held(void **state)
 	assert_int_equal(tnl_do(&nl, msg), 0);
 	tnl_free_event(&event);
 	/* others are not held up */
-	close(t_begin(&addr, &t_client));
+	other = t_begin(&addr, &t_client);
 	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
 	tnl_free_event(&event);
+	close(other);
 	zero.range.start = (uintptr_t)arg.prog;
 	SYS(ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
 	t_join(thread);
