@@ -12,14 +12,68 @@
 #include "ksc.h"
 #include "tx.h"
 
+/*
+ * What a record keeps: its bytes, as TCP's account has it. Its pages, where the application
+ * may leave it open for as long as it likes.
+ */
+static u32 ksc_tx_kept(const struct ksc_tx *tx)
+{
+	bool open = tx->more && !tx->pending;
+	u32 size = 0, i;
+
+	for (i = tx->first; i < tx->nfrags; i++) {
+		if (!open)
+			size += tx->frag[i].bv_len;
+		else if (!i || tx->frag[i].bv_page != tx->frag[i - 1].bv_page)
+			size += page_size(tx->frag[i].bv_page);
+	}
+	return size;
+}
+
+/**
+ * ksc_tx_charge() - charge a socket for the record that it keeps
+ * @sk: socket, locked and owned
+ * @tx: its sending half; a record is open or pending
+ *
+ * For before the lock is released. TCP charges for what it is given.
+ *
+ * Context: process.
+ */
+void ksc_tx_charge(struct sock *sk, struct ksc_tx *tx)
+{
+	u32 size = ksc_tx_kept(tx);
+
+	if (size <= tx->charged)
+		return;
+	ksc_charge(sk, size - tx->charged);
+	tx->charged = size;
+}
+
+/**
+ * ksc_tx_uncharge() - the record is TCP's, or nobody's
+ * @sk: socket, locked and owned
+ * @tx: its sending half
+ *
+ * Context: process.
+ */
+void ksc_tx_uncharge(struct sock *sk, struct ksc_tx *tx)
+{
+	if (likely(!tx->charged))
+		return;
+	ksc_uncharge(sk, tx->charged);
+	tx->charged = 0;
+}
+
 /**
  * ksc_tx_drop() - give the record under construction up
- * @tx: sending half; nothing of the record was given to TCP
+ * @sk: socket, locked and owned
+ * @tx: its sending half; nothing of the record was given to TCP
  *
- * Context: process, the socket's lock.
+ * Context: process.
  */
-void ksc_tx_drop(struct ksc_tx *tx)
+void ksc_tx_drop(struct sock *sk, struct ksc_tx *tx)
 {
+	ksc_tx_uncharge(sk, tx);
 	while (tx->nfrags)
 		put_page(tx->frag[--tx->nfrags].bv_page);
 	tx->first = 0;
@@ -181,7 +235,7 @@ static int ksc_tx_begin(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg
 		err = ksc_tx_reserve(sk, ks);
 		if (err) {
 			iov_iter_revert(&msg->msg_iter, done);
-			ksc_tx_drop(tx);
+			ksc_tx_drop(sk, tx);
 			return err;
 		}
 	}

@@ -7,6 +7,7 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
+#include "tx.h"
 
 static void ksc_data_ready(struct sock *sk);
 
@@ -188,6 +189,7 @@ bool ksc_starved(const struct sock *sk)
  */
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks)
 {
+	ksc_tx_charge(sk, &ks->tx);
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	if (unlikely(!ksc_hears_of_space(sk) || ksc_starved(sk)))
 		ksc_pump_kick(ks, HZ / 20);

@@ -309,6 +309,7 @@ enum ksc_update {
  * @bytes: application bytes sent
  * @records: records sent
  * @updates: KeyUpdates sent
+ * @charged: bytes in the socket's account for the record that is open or pending
  */
 struct ksc_tx {
 	struct ksc_cipher cipher;
@@ -329,6 +330,7 @@ struct ksc_tx {
 	u16 max_record;
 	u32 ramp;
 	u32 updates;
+	u32 charged;
 	unsigned long deadline;
 	u64 bytes;
 	u64 records;
@@ -681,7 +683,7 @@ int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request);
 int ksc_tx_close(struct sock *sk, struct ksc_sock *ks);
 bool ksc_tx_may_resume(const struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
-void ksc_tx_free(struct ksc_tx *tx);
+void ksc_tx_free(struct sock *sk, struct ksc_tx *tx);
 
 /* small.c, see tx.h too */
 void ksc_tx_exit(void);

@@ -203,7 +203,7 @@ static void ksc_ktls_close(struct sock *sk, long timeout)
 		if (ks->tx.lost || (ks->tx.pending && ksc_tx_flush(sk, ks)))
 			ksc_close_reset(sk);
 		ksc_move(sk, ks, KSC_EVENT_CLOSE);
-		ksc_tx_free(&ks->tx);
+		ksc_tx_free(sk, &ks->tx);
 		ksc_rx_free(sk, &ks->rx);
 		memzero_explicit(&ksc_ktls(ks)->tx_info, sizeof(union ksc_ktls_info));
 		memzero_explicit(&ksc_ktls(ks)->rx_info, sizeof(union ksc_ktls_info));

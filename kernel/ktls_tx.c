@@ -57,6 +57,8 @@ static int ksc_ktls_tx_end(struct sock *sk, struct ksc_ktls *kt)
 /* Before the lock is released: the work item looks after what is pending */
 static void ksc_ktls_tx_await(struct sock *sk, struct ksc_ktls *kt)
 {
+	if (unlikely(kt->ks.tx.nfrags))
+		ksc_tx_charge(sk, &kt->ks.tx);
 	if (likely(!kt->ks.tx.pending))
 		return;
 	/* or TCP would not tell of room */
@@ -124,6 +126,8 @@ static int ksc_ktls_tx_wait(struct sock *sk, struct ksc_ktls *kt, u8 type, long 
 		}
 		if (err != -ENOMEM && !tx->pending && sk_stream_memory_free(sk))
 			return 0;
+		if (tx->nfrags)
+			ksc_tx_charge(sk, tx);
 		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 		err = sk_stream_wait_memory(sk, timeo);
 		if (err)
@@ -156,7 +160,7 @@ static int ksc_ktls_tx_some(struct sock *sk, struct ksc_ktls *kt, struct msghdr 
 	if (n < 0) {
 		/* nothing but a header: no record yet */
 		if (!tx->len)
-			ksc_tx_drop(tx);
+			ksc_tx_drop(sk, tx);
 		return n == -EIO ? ksc_ktls_tx_fail(sk, kt, n) : n;
 	}
 	kt->type = type;

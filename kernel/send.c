@@ -150,7 +150,7 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	if (n < 0) {
 		/* nothing but a header: no record yet */
 		if (!tx->len)
-			ksc_tx_drop(tx);
+			ksc_tx_drop(sk, tx);
 		return n == -EIO ? ksc_tx_broken(sk, ks) : n;
 	}
 	full = tx->len == most || ksc_tx_crowded(ks);
@@ -198,6 +198,8 @@ int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 		}
 		if (!tx->pending && sk_stream_memory_free(sk))
 			return 0;
+		if (tx->nfrags)
+			ksc_tx_charge(sk, tx);
 		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 		err = sk_stream_wait_memory(sk, timeo);
 		if (err)

@@ -55,7 +55,7 @@ static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 l
 		int n = ksc_tx_grow(sk, tx, len, &p);
 
 		if (n < 0) {
-			ksc_tx_drop(tx);
+			ksc_tx_drop(sk, tx);
 			return n;
 		}
 		memcpy(p, from, n);
@@ -174,6 +174,6 @@ drop:
 	if (page)
 		ksc_tx_small_put(page);
 	else
-		ksc_tx_drop(tx);
+		ksc_tx_drop(sk, tx);
 	return err;
 }

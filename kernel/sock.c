@@ -160,7 +160,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 
 	ksc_tickets_free(ks);
 	ks->tx.lost |= ks->tx.nfrags;
-	ksc_tx_free(&ks->tx);
+	ksc_tx_free(sk, &ks->tx);
 	ksc_cipher_free(&ks->rx.cipher);
 
 	/*
@@ -418,7 +418,7 @@ static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
 void ksc_retire(struct sock *sk, struct ksc_sock *ks)
 {
 	ksc_tickets_free(ks);
-	ksc_tx_free(&ks->tx);
+	ksc_tx_free(sk, &ks->tx);
 	ksc_rx_free(sk, &ks->rx);
 	ksc_disarm(sk, ks);
 	if (cancel_delayed_work(&ks->pump))

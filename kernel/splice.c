@@ -64,6 +64,6 @@ int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 
 	msg->msg_iter = rest;
 	return ksc_tx_encrypt(ks, sg, KSC_CT_APPLICATION_DATA, len, inner);
 drop:
-	ksc_tx_drop(tx);
+	ksc_tx_drop(sk, tx);
 	return -EAGAIN;
 }

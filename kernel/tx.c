@@ -20,11 +20,12 @@
 
 /**
  * ksc_tx_free() - give up keys and whatever was not sent
- * @tx: sending half
+ * @sk: socket, locked and owned
+ * @tx: its sending half
  *
  * Context: process, the socket's lock.
  */
-void ksc_tx_free(struct ksc_tx *tx)
+void ksc_tx_free(struct sock *sk, struct ksc_tx *tx)
 {
 	/* the first @first entries have gone to TCP, their references too */
 	if (tx->first) {
@@ -32,7 +33,7 @@ void ksc_tx_free(struct ksc_tx *tx)
 			(tx->nfrags - tx->first) * sizeof(*tx->frag));
 		tx->nfrags -= tx->first;
 	}
-	ksc_tx_drop(tx);
+	ksc_tx_drop(sk, tx);
 	ksc_cipher_free(&tx->cipher);
 }
 
@@ -72,6 +73,7 @@ int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 	tx->first = 0;
 	tx->nfrags = 0;
 	tx->pending = false;
+	ksc_tx_uncharge(sk, tx);
 	return 0;
 }
 
@@ -198,7 +200,7 @@ static int ksc_tx_large(struct sock *sk, struct ksc_sock *ks, u8 type,
 	int err = n < 0 ? n : n < len ? -ENOMEM : ksc_tx_seal(sk, ks, type);
 
 	if (err) {
-		ksc_tx_drop(&ks->tx);
+		ksc_tx_drop(sk, &ks->tx);
 		return err;
 	}
 	err = ksc_tx_push(sk, &ks->tx, 0);
@@ -289,7 +291,7 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
 
 	if (!tx->closed) {
 		err = ksc_tx_alert(sk, ks, 1, KSC_ALERT_CLOSE_NOTIFY);
-		if (err == -EIO)
+		if (err == -EIO || err == -ENOSPC)
 			return ksc_tx_broken(sk, ks);
 		if (err)
 			return err;
@@ -355,6 +357,7 @@ void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->tx;
 
+	ksc_tx_charge(sk, tx);
 	/* then write_space is called for each acknowledgment */
 	if (tx->nagle)
 		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);

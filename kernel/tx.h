@@ -14,7 +14,9 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 /* build.c */
 /* AES's block */
 #define KSC_TX_ALIGN	16
-void ksc_tx_drop(struct ksc_tx *tx);
+void ksc_tx_charge(struct sock *sk, struct ksc_tx *tx);
+void ksc_tx_uncharge(struct sock *sk, struct ksc_tx *tx);
+void ksc_tx_drop(struct sock *sk, struct ksc_tx *tx);
 int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p);
 int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
 bool ksc_tx_crowded(const struct ksc_sock *ks);
