@@ -23,6 +23,10 @@ static void ksc_charge_force(struct sock *sk, int want)
 	__sk_mem_schedule(sk, want, SK_MEM_SEND);
 	WRITE_ONCE(sk->sk_sndbuf, sndbuf);
 	sk->sk_userlocks = locks;
+	/* poll() looks without the lock, and may have seen no room: pairs with tcp_poll() */
+	smp_mb();
+	if (sk->sk_socket && test_bit(SOCK_NOSPACE, &sk->sk_socket->flags))
+		sk->sk_write_space(sk);
 }
 
 /**
