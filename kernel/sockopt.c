@@ -286,6 +286,23 @@ static void ksc_put_int(struct ksc_sock *ks, int optname, int v)
 	}
 }
 
+/*
+ * A record that is open is sealed with the padding that it was begun with: by that it was
+ * told how many pieces it may be in.
+ */
+static int ksc_padding_ends(struct sock *sk, struct ksc_sock *ks)
+{
+	int err;
+
+	if (ks->phase != KSC_PHASE_ESTABLISHED)
+		return 0;
+	err = ksc_tx_finish(sk, ks);
+	if (!ks->tx.pending)
+		return err;
+	ksc_await_space(sk, ks);
+	return 0;
+}
+
 static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
 		       unsigned int optlen)
 {
@@ -319,7 +336,10 @@ static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
 		err = -ENOMEM;
 	} else if (!ksc_settable(ks) && !ksc_ints[i].any_time) {
 		err = -EBUSY;
-	} else {
+	} else if (optname == KSC_PADDING) {
+		err = ksc_padding_ends(sk, ks);
+	}
+	if (!err) {
 		spin_lock_bh(&ks->lock);
 		ksc_put_int(ks, optname, v);
 		spin_unlock_bh(&ks->lock);
