@@ -45,6 +45,23 @@ static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
 {
 	long timeo = sock_sndtimeo(sk, flags & O_NONBLOCK);
 	int err;
+/**
+ * ksc_settle_sock() - ksc_settle() after a call of TCP's that may have ended something
+ * @sk: socket, with or without a state
+ *
+ * Context: process, takes the socket's lock.
+ */
+void ksc_settle_sock(struct sock *sk)
+{
+	struct ksc_sock *ks;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	if (ks)
+		ksc_settle(sk, ks);
+	release_sock(sk);
+}
+
 
 	if (ks->phase == KSC_PHASE_INIT || ks->phase == KSC_PHASE_CONNECTING)
 		ksc_handshake_start(sk, ks);
@@ -120,17 +137,10 @@ static int ksc_connect_leave(struct sock *sk, struct ksc_sock *ks, int flags, bo
 /* connect() with AF_UNSPEC: proto.disconnect decides */
 static int ksc_unconnect(struct socket *sock, struct sockaddr *addr, int len, int flags)
 {
-	struct sock *sk = sock->sk;
-	struct ksc_sock *ks;
-	int err;
+	int err = ksc_base_ops(sock->sk)->connect(sock, addr, len, flags);
 
-	err = ksc_base_ops(sk)->connect(sock, addr, len, flags);
-	lock_sock(sk);
-	ks = ksc_sk(sk);
 	/* a listener's proto.disconnect is TCP's */
-	if (ks)
-		ksc_settle(sk, ks);
-	release_sock(sk);
+	ksc_settle_sock(sock->sk);
 	return err;
 }
 
@@ -257,16 +267,9 @@ int ksc_listen_ops(struct socket *sock, int backlog)
  */
 int ksc_listener_shutdown(struct socket *sock, int how)
 {
-	struct sock *sk = sock->sk;
-	struct ksc_sock *ks;
-	int err;
+	int err = inet_shutdown(sock, how);
 
-	err = inet_shutdown(sock, how);
-	lock_sock(sk);
-	ks = ksc_sk(sk);
-	if (ks)
-		ksc_settle(sk, ks);
-	release_sock(sk);
+	ksc_settle_sock(sock->sk);
 	return err;
 }
 

@@ -569,6 +569,7 @@ int ksc_listener_sendmsg(struct socket *sock, struct msghdr *msg, size_t size);
 int ksc_disconnect(struct sock *sk, int flags);
 void ksc_settle(struct sock *sk, struct ksc_sock *ks);
 
+void ksc_settle_sock(struct sock *sk);
 /* sock.c */
 int ksc_move(struct sock *sk, struct ksc_sock *ks, enum ksc_event event);
 void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why);
@@ -744,7 +745,6 @@ int ksc_get_detach(struct sock *sk, char __user *optval, int __user *optlen);
 int ksc_set_close_notify(struct sock *sk);
 
 /* rec.c, see rec.h too */
-void ksc_rx_uncharge(struct sock *sk, struct ksc_rx *rx);
 bool ksc_rx_has_plain(const struct ksc_rx *rx);
 int ksc_rx_plain_len(const struct ksc_rx *rx);
 void ksc_rec_exit(void);

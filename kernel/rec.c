@@ -149,25 +149,6 @@ static void ksc_rec_uncharge(struct sock *sk, struct ksc_rx *rx, struct ksc_rec 
 }
 
 /**
- * ksc_rx_uncharge() - a socket goes away, before what it is charged for
- * @sk: socket that nobody else uses
- * @rx: its receiving half
- *
- * Context: any.
- */
-void ksc_rx_uncharge(struct sock *sk, struct ksc_rx *rx)
-{
-	struct ksc_rec *rec;
-
-	list_for_each_entry(rec, &rx->plain, list)
-		if (rec->charged)
-			ksc_rec_uncharge(sk, rx, rec);
-	if (rx->stage_size)
-		ksc_uncharge(sk, rx->stage_size);
-	rx->stage_size = 0;
-}
-
-/**
  * ksc_rec_may_add() - may another record be decrypted ahead?
  * @sk: socket, locked and owned
  * @rx: its receiving half
@@ -208,7 +189,7 @@ void ksc_rec_done(struct sock *sk, struct ksc_rx *rx, struct ksc_rec *rec)
 
 /**
  * ksc_rec_drop_all() - give up whatever was not read
- * @sk: socket, locked and owned; NULL if it is gone and ksc_rx_uncharge() was called
+ * @sk: socket, locked and owned
  * @rx: its receiving half
  *
  * Context: process.

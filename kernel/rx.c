@@ -17,7 +17,7 @@
 
 /**
  * ksc_rx_free() - give up keys and whatever was not read
- * @sk: socket, locked and owned; NULL if it is gone and ksc_rx_uncharge() was called
+ * @sk: socket, locked and owned
  * @rx: receiving half
  *
  * Context: process, the socket's lock.

@@ -372,10 +372,7 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 	ksc_failpoint(KSC_FAILPOINT_SHUTDOWN);
 	err = inet_shutdown(sock, how);
 	/* TCP takes back a connect() or a listen() that another thread has begun meanwhile */
-	lock_sock(sk);
-	if (ks)
-		ksc_settle(sk, ks);
-	release_sock(sk);
+	ksc_settle_sock(sk);
 	return err;
 }
 
