@@ -63,7 +63,10 @@ void ksc_settle_sock(struct sock *sk)
 }
 
 
-	if (ks->phase == KSC_PHASE_INIT || ks->phase == KSC_PHASE_CONNECTING)
+	if (ks->phase == KSC_PHASE_CONNECTING) {
+		/* another thread has disconnected it, and connects anew */
+		if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
+			return first ? -EINPROGRESS : -EALREADY;
 		ksc_handshake_start(sk, ks);
 	err = ksc_wait(sk, ks, &timeo);
 	if (err == -EAGAIN)
@@ -73,6 +76,7 @@ void ksc_settle_sock(struct sock *sk)
 	ks->connect_told = true;
 	if (ks->phase == KSC_PHASE_FAILED) {
 		sock_error(sk);
+	}
 		return ksc_error(ks);
 	}
 	return 0;
@@ -120,9 +124,10 @@ static int ksc_connect_enter(struct sock *sk, struct ksc_sock *ks, int flags, bo
 static int ksc_connect_leave(struct sock *sk, struct ksc_sock *ks, int flags, bool first,
 			     int err)
 {
-	if (ks->phase == KSC_PHASE_CONNECTING && sk->sk_state == TCP_CLOSE) {
+	if ((ks->phase == KSC_PHASE_CONNECTING || ks->phase == KSC_PHASE_INIT) &&
+	    sk->sk_state == TCP_CLOSE) {
 		ksc_settle(sk, ks);
-		/* connected, and reset before we looked */
+		/* connected, and reset or disconnected before we looked */
 		return err ?: sock_error(sk) ?: -ECONNRESET;
 	}
 	if (ksc_policy_connecting(sk, ks)) {
@@ -193,6 +198,26 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
  * A socket that has begun to speak TLS can't be anything else any more.
  *
  * Context: process, but for such a child. Return: 0 or an errno.
+/**
+ * ksc_proto_connect() - proto.connect: TCP begins a connection
+ * @sk: socket, locked and owned
+ * @addr: where to
+ * @len: of @addr
+ *
+ * None that connect() has not announced to us, or that another thread has disconnected
+ * meanwhile; and none that takes data along.
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_proto_connect(struct sock *sk, struct sockaddr *addr, int len)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	if (!ks || ks->phase != KSC_PHASE_CONNECTING || tcp_sk(sk)->fastopen_req)
+		return -EOPNOTSUPP;
+	return ksc_base_proto(sk)->connect(sk, addr, len);
+}
+
  */
 int ksc_disconnect(struct sock *sk, int flags)
 {
@@ -236,9 +261,12 @@ int ksc_listen_ops(struct socket *sock, int backlog)
 	ks = ksc_sk(sk);
 	if (ks) {
 		ksc_settle(sk, ks);
-		/* a connection of which TCP knows, and we do not yet, is no listener either */
-		err = ks->phase == KSC_PHASE_INIT && sk->sk_state != TCP_CLOSE ? -EINVAL :
-		      ksc_move(sk, ks, KSC_EVENT_LISTEN);
+		/*
+		 * A connection of which TCP knows, and we do not yet, is no listener either;
+		 * nor is one that TCP may learn of, another thread being in connect().
+		 */
+		err = ks->phase == KSC_PHASE_INIT && (sk->sk_state != TCP_CLOSE || ks->calls) ?
+		      -EINVAL : ksc_move(sk, ks, KSC_EVENT_LISTEN);
 	}
 	if (!err) {
 		ks->calls++;
@@ -286,18 +314,10 @@ int ksc_listener_shutdown(struct socket *sock, int how)
  */
 int ksc_listener_sendmsg(struct socket *sock, struct msghdr *msg, size_t size)
 {
-	struct sock *sk = sock->sk;
-	struct ksc_sock *ks;
-
 	if (msg->msg_flags & MSG_FASTOPEN)
 		return -EOPNOTSUPP;
-	lock_sock(sk);
-	ks = ksc_sk(sk);
-	if (ks)
-		ksc_settle(sk, ks);
-	release_sock(sk);
-	/* which may be ours again */
-	return READ_ONCE(sk->sk_prot)->sendmsg(sk, msg, size);
+	ksc_settle_sock(sock->sk);
+	return ksc_sendmsg(sock->sk, msg, size);
 }
 
 /* Context: the child's lock. Nobody waits for the handshake here */

@@ -566,10 +566,11 @@ int ksc_accepted(struct socket *listener, struct socket *sock);
 int ksc_listen_ops(struct socket *sock, int backlog);
 int ksc_listener_shutdown(struct socket *sock, int how);
 int ksc_listener_sendmsg(struct socket *sock, struct msghdr *msg, size_t size);
+int ksc_proto_connect(struct sock *sk, struct sockaddr *addr, int len);
 int ksc_disconnect(struct sock *sk, int flags);
 void ksc_settle(struct sock *sk, struct ksc_sock *ks);
-
 void ksc_settle_sock(struct sock *sk);
+
 /* sock.c */
 int ksc_move(struct sock *sk, struct ksc_sock *ks, enum ksc_event event);
 void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why);

@@ -131,18 +131,50 @@ bool ksc_has_ulp(const struct sock *sk)
  * ksc_listener_take() - the operations of a listener
  * @sk: socket, locked and owned, not yet listening
  *
- * Requests take the listener's struct proto and outlive both it and, having no reference
- * on the module, us. So it is TCP's own; what we have to see comes by the socket's
- * operations.
- *
  * Context: process.
  */
 void ksc_listener_take(struct sock *sk)
 {
-	int family = sk->sk_family == AF_INET6;
+	WRITE_ONCE(sk->sk_socket->ops, &ksc_listener_ops[sk->sk_family == AF_INET6]);
+}
 
-	WRITE_ONCE(sk->sk_socket->ops, &ksc_listener_ops[family]);
-	WRITE_ONCE(sk->sk_prot, ksc_base_proto(sk));
+/*
+ * proto.hash: TCP makes a listener known to its peers, all else being done.
+ *
+ * Requests take the listener's struct proto and outlive both it and, having no reference
+ * on the module, us. So it is TCP's own; what we have to see comes by the socket's
+ * operations. But not before it listens: TCP's own would connect it.
+ */
+static int ksc_hash(struct sock *sk)
+{
+	struct proto *ours = sk->sk_prot, *base = ksc_base_proto(sk);
+	int err;
+
+	if (sk->sk_state != TCP_LISTEN)
+		return base->hash(sk);
+	WRITE_ONCE(sk->sk_prot, base);
+	err = base->hash(sk);
+	if (err)
+		WRITE_ONCE(sk->sk_prot, ours);
+	return err;
+}
+
+/*
+ * proto_ops.sendmsg: not by way of sk_prot, which is TCP's own while the socket listens.
+ * Whoever was on the way here before that, or is after it, is told by the phase.
+ */
+static int ksc_sendmsg_ops(struct socket *sock, struct msghdr *msg, size_t size)
+{
+	int err = inet_send_prepare(sock->sk);
+
+	return err ?: ksc_sendmsg(sock->sk, msg, size);
+}
+
+static int ksc_plain_sendmsg_ops(struct socket *sock, struct msghdr *msg, size_t size)
+{
+	int err = inet_send_prepare(sock->sk);
+
+	return err ?: ksc_plain_sendmsg(sock->sk, msg, size);
 }
 
 /**
@@ -214,6 +246,7 @@ bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o)
 	o->sendmsg_locked = NULL;
 #ifdef KSC_HAVE_SENDPAGE
 	p->sendpage = NULL;
+	o->sendpage = sock_no_sendpage;
 	o->sendpage_locked = NULL;
 #endif
 #ifdef CONFIG_BPF_SYSCALL
@@ -286,7 +319,9 @@ static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
 {
 	ksc_base_tables(v6, p, o);
 	p->close = ksc_close;
+	p->connect = ksc_proto_connect;
 	p->disconnect = ksc_disconnect;
+	p->hash = ksc_hash;
 	p->release_cb = ksc_release_cb;
 	p->setsockopt = ksc_setsockopt;
 	p->getsockopt = ksc_getsockopt;
@@ -298,6 +333,7 @@ static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
 	o->listen = ksc_listen_ops;
 	o->accept = ksc_accept_ops;
 	o->poll = ksc_poll_ops;
+	o->sendmsg = ksc_sendmsg_ops;
 	o->shutdown = ksc_shutdown_ops;
 	o->set_rcvlowat = ksc_set_rcvlowat;
 	o->mmap = sock_no_mmap;
