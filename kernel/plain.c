@@ -11,6 +11,7 @@
 #include <linux/net.h>
 #include <net/tcp.h>
 
+#include "compat/compat.h"
 #include "ksc.h"
 
 /**
@@ -162,3 +163,73 @@ int ksc_plain_refuse(struct sock *sk, struct sockaddr *addr, int len)
 {
 	return -EOPNOTSUPP;
 }
+
+/**
+ * ksc_plain_close() - proto.close of a socket that is left to TCP
+ * @sk: socket
+ * @timeout: for lingering
+ *
+ * TCP may disconnect it for a reset, and nothing is to stand in the way of that.
+ *
+ * Context: process, no other user of the socket's file is left.
+ */
+void ksc_plain_close(struct sock *sk, long timeout)
+{
+	struct proto *base = ksc_base_proto(sk);
+
+	lock_sock(sk);
+	WRITE_ONCE(sk->sk_prot, base);
+	release_sock(sk);
+	base->close(sk, timeout);
+}
+
+/**
+ * ksc_plain_sendmsg() - proto.sendmsg of a socket that is left to TCP
+ * @sk: socket
+ * @msg: message
+ * @size: its bytes
+ *
+ * What is written to one connection does not go out on the next, which may be a protected
+ * one: that is looked at with the lock held.
+ *
+ * Context: process. Return: bytes taken or an errno.
+ */
+int ksc_plain_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+{
+	int n;
+
+	lock_sock(sk);
+	if (likely(ksc_is_plain(sk)))
+		n = tcp_sendmsg_locked(sk, msg, size);
+	else
+		n = sk_stream_error(sk, msg->msg_flags, -EPIPE);
+	release_sock(sk);
+	return n;
+}
+
+#ifdef KSC_HAVE_SENDPAGE
+/**
+ * ksc_plain_sendpage_ops() - proto_ops.sendpage; likewise
+ * @sock: socket
+ * @page: page
+ * @offset: in it
+ * @size: bytes
+ * @flags: MSG_*
+ *
+ * Context: process. Return: bytes taken or an errno.
+ */
+ssize_t ksc_plain_sendpage_ops(struct socket *sock, struct page *page, int offset,
+			       size_t size, int flags)
+{
+	struct sock *sk = sock->sk;
+	ssize_t n;
+
+	lock_sock(sk);
+	if (likely(ksc_is_plain(sk)))
+		n = tcp_sendpage_locked(sk, page, offset, size, flags);
+	else
+		n = sk_stream_error(sk, flags, -EPIPE);
+	release_sock(sk);
+	return n;
+}
+#endif

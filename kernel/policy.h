@@ -67,5 +67,11 @@ int ksc_plain_connect(struct socket *sock, struct sockaddr *addr, int len, int f
 int ksc_plain_listen(struct socket *sock, int backlog);
 int ksc_plain_disconnect(struct sock *sk, int flags);
 int ksc_plain_refuse(struct sock *sk, struct sockaddr *addr, int len);
+void ksc_plain_close(struct sock *sk, long timeout);
+int ksc_plain_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+#ifdef KSC_HAVE_SENDPAGE
+ssize_t ksc_plain_sendpage_ops(struct socket *sock, struct page *page, int offset,
+			       size_t size, int flags);
+#endif
 
 #endif /* _KSC_POLICY_H */

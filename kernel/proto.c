@@ -360,8 +360,15 @@ static void ksc_build_plain(bool v6, struct proto *p, struct proto_ops *o)
 {
 	*p = *ksc_base_protos[v6];
 	*o = *ksc_bases[v6];
+	p->close = ksc_plain_close;
 	p->connect = ksc_plain_refuse;
 	p->disconnect = ksc_plain_disconnect;
+	p->sendmsg = ksc_plain_sendmsg;
+	o->sendmsg = ksc_plain_sendmsg_ops;
+#ifdef KSC_HAVE_SENDPAGE
+	p->sendpage = NULL;
+	o->sendpage = ksc_plain_sendpage_ops;
+#endif
 	o->connect = ksc_plain_connect;
 	o->listen = ksc_plain_listen;
 }

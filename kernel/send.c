@@ -233,7 +233,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	err = ksc_ready(sk, ks, &timeo);
 	if (err == -ENOTCONN && ksc_is_plain(sk)) {
 		release_sock(sk);
-		return sk->sk_prot->sendmsg(sk, msg, size);
+		return ksc_plain_sendmsg(sk, msg, size);
 	}
 	if (err)
 		goto out;
