@@ -44,7 +44,7 @@ static int ksc_plain_prepare(struct sock *sk)
 	int err;
 
 	if (ks)
-		return 0;
+		return ks->session ? -EOPNOTSUPP : 0;
 	err = ksc_attach(sk);
 	if (err)
 		return err;
@@ -55,6 +55,7 @@ static int ksc_plain_prepare(struct sock *sk)
 }
 
 /* Context: the socket's lock. The next connection is one that the policy may protect */
+	/* one that has spoken TLS can't be anything else any more */
 static void ksc_plain_revive(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
@@ -75,6 +76,8 @@ static void ksc_plain_revive(struct sock *sk)
 static int ksc_plain_watch(struct sock *sk)
 {
 	int err = 0;
+	/* TCP's disconnect() leaves it */
+	tcp_sk(sk)->fastopen_connect = 0;
 
 	lock_sock(sk);
 	if (ksc_has_ulp(sk) && sk->sk_state == TCP_CLOSE) {
