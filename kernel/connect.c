@@ -16,6 +16,15 @@
 #include "failpoint.h"
 #include "ksc.h"
 
+/* Context: the socket's lock. A call came to nothing: as if it had not been made */
+static void ksc_unconnected(struct sock *sk, struct ksc_sock *ks)
+{
+	ksc_disarm(sk, ks);
+	ks->ruling.made = false;
+	ks->read_shut = false;
+	ks->write_shut = false;
+}
+
 /**
  * ksc_settle() - TCP may be in state CLOSE again: the socket may connect or listen
  * @sk: socket, locked and owned
@@ -32,19 +41,10 @@ void ksc_settle(struct sock *sk, struct ksc_sock *ks)
 		return;
 	if (ksc_move(sk, ks, KSC_EVENT_UNCONNECT))
 		return;
-	ksc_disarm(sk, ks);
-	ks->ruling.made = false;
+	ksc_unconnected(sk, ks);
 	ksc_take_over(sk);
 }
 
-/* ---- connect ---- */
-
-/* TCP is connected: report the handshake as connect() does */
-static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
-			    bool first)
-{
-	long timeo = sock_sndtimeo(sk, flags & O_NONBLOCK);
-	int err;
 /**
  * ksc_settle_sock() - ksc_settle() after a call of TCP's that may have ended something
  * @sk: socket, with or without a state
@@ -62,12 +62,21 @@ void ksc_settle_sock(struct sock *sk)
 	release_sock(sk);
 }
 
+/* ---- connect ---- */
+
+/* TCP is connected: report the handshake as connect() does */
+static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
+			    bool first)
+{
+	long timeo = sock_sndtimeo(sk, flags & O_NONBLOCK);
+	int err;
 
 	if (ks->phase == KSC_PHASE_CONNECTING) {
 		/* another thread has disconnected it, and connects anew */
 		if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
 			return first ? -EINPROGRESS : -EALREADY;
 		ksc_handshake_start(sk, ks);
+	}
 	err = ksc_wait(sk, ks, &timeo);
 	if (err == -EAGAIN)
 		return first ? -EINPROGRESS : -EALREADY;
@@ -76,7 +85,6 @@ void ksc_settle_sock(struct sock *sk)
 	ks->connect_told = true;
 	if (ks->phase == KSC_PHASE_FAILED) {
 		sock_error(sk);
-	}
 		return ksc_error(ks);
 	}
 	return 0;
@@ -191,14 +199,6 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 }
 
 /**
- * ksc_disconnect() - proto.disconnect, but of listeners
- * @sk: socket, locked and owned; or a child that nobody accepted
- * @flags: of the file
- *
- * A socket that has begun to speak TLS can't be anything else any more.
- *
- * Context: process, but for such a child. Return: 0 or an errno.
-/**
  * ksc_proto_connect() - proto.connect: TCP begins a connection
  * @sk: socket, locked and owned
  * @addr: where to
@@ -218,6 +218,14 @@ int ksc_proto_connect(struct sock *sk, struct sockaddr *addr, int len)
 	return ksc_base_proto(sk)->connect(sk, addr, len);
 }
 
+/**
+ * ksc_disconnect() - proto.disconnect, but of listeners
+ * @sk: socket, locked and owned; or a child that nobody accepted
+ * @flags: of the file
+ *
+ * A socket that has begun to speak TLS can't be anything else any more.
+ *
+ * Context: process, but for such a child. Return: 0 or an errno.
  */
 int ksc_disconnect(struct sock *sk, int flags)
 {
@@ -236,8 +244,7 @@ int ksc_disconnect(struct sock *sk, int flags)
 	/* those who are in connect() find it disconnected, whatever they wait for */
 	if (ks->phase == KSC_PHASE_CONNECTING) {
 		ksc_move(sk, ks, KSC_EVENT_UNCONNECT);
-		ksc_disarm(sk, ks);
-		ks->ruling.made = false;
+		ksc_unconnected(sk, ks);
 	}
 	return 0;
 }

@@ -586,6 +586,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	      u8 direction, const char *text);
 void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 		    const char *text);
+void ksc_fin(struct sock *sk);
 void ksc_established(struct sock *sk, struct ksc_sock *ks);
 void ksc_retire(struct sock *sk, struct ksc_sock *ks);
 

@@ -14,6 +14,17 @@
 #include "compat/compat.h"
 #include "ksc.h"
 
+/* What was shut when it was not known yet that it is plaintext */
+static void ksc_shut_late(struct sock *sk, struct ksc_sock *ks)
+{
+	if (ks->read_shut)
+		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | RCV_SHUTDOWN);
+	if (ks->write_shut)
+		ksc_fin(sk);
+	ks->read_shut = false;
+	ks->write_shut = false;
+}
+
 /**
  * ksc_leave() - leave a socket to TCP, in plaintext
  * @sk: socket, locked and owned, of which TLS has nothing more to read or write
@@ -32,6 +43,7 @@ void ksc_leave(struct sock *sk, struct ksc_sock *ks)
 	/* an ULP takes that away */
 	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	ksc_give_back(sk);
+	ksc_shut_late(sk, ks);
 	sk->sk_state_change(sk);
 	if (ksc_rxq_len(sk))
 		sk->sk_data_ready(sk);
@@ -43,6 +55,7 @@ static int ksc_plain_prepare(struct sock *sk)
 	struct ksc_sock *ks = ksc_sk(sk);
 	int err;
 
+	/* one that has spoken TLS can't be anything else any more */
 	if (ks)
 		return ks->session ? -EOPNOTSUPP : 0;
 	err = ksc_attach(sk);
@@ -55,7 +68,6 @@ static int ksc_plain_prepare(struct sock *sk)
 }
 
 /* Context: the socket's lock. The next connection is one that the policy may protect */
-	/* one that has spoken TLS can't be anything else any more */
 static void ksc_plain_revive(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
@@ -64,6 +76,8 @@ static void ksc_plain_revive(struct sock *sk)
 	ks->rcvlowat = sk->sk_rcvlowat;
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
 	clear_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
+	/* TCP's disconnect() leaves it */
+	tcp_sk(sk)->fastopen_connect = 0;
 	ks->ruling.made = false;
 	ks->role = KSC_ROLE_UNSPEC;
 	ksc_take_over(sk);
@@ -76,8 +90,6 @@ static void ksc_plain_revive(struct sock *sk)
 static int ksc_plain_watch(struct sock *sk)
 {
 	int err = 0;
-	/* TCP's disconnect() leaves it */
-	tcp_sk(sk)->fastopen_connect = 0;
 
 	lock_sock(sk);
 	if (ksc_has_ulp(sk) && sk->sk_state == TCP_CLOSE) {

@@ -47,8 +47,13 @@ static void ksc_context_drop(struct ksc_sock *ks)
 		ksc_context_end(ctx);
 }
 
-/* No more is sent */
-static void ksc_fin(struct sock *sk)
+/**
+ * ksc_fin() - no more is sent
+ * @sk: socket, locked and owned
+ *
+ * Context: process.
+ */
+void ksc_fin(struct sock *sk)
 {
 	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return;
