@@ -197,7 +197,7 @@ void ksc_await_space(struct sock *sk, struct ksc_sock *ks)
 
 /**
  * ksc_arm() - put our callbacks before TCP's
- * @sk: socket, locked and owned, never a listener; TCP's callbacks are its own
+ * @sk: socket, locked and owned, never a listener
  * @ks: its state
  *
  * Context: process.
@@ -213,9 +213,16 @@ void ksc_arm(struct sock *sk, struct ksc_sock *ks)
 	ks->urginline = sock_flag(sk, SOCK_URGINLINE);
 	sock_set_flag(sk, SOCK_URGINLINE);
 	write_lock_bh(&sk->sk_callback_lock);
-	ks->data_ready = sk->sk_data_ready;
-	ks->write_space = sk->sk_write_space;
-	ks->state_change = sk->sk_state_change;
+	/*
+	 * They may be ours still: an in-kernel user had its own before them when they were
+	 * to go, and put them back. TCP's are known then.
+	 */
+	if (sk->sk_data_ready != ksc_data_ready)
+		ks->data_ready = sk->sk_data_ready;
+	if (sk->sk_write_space != ksc_write_space)
+		ks->write_space = sk->sk_write_space;
+	if (sk->sk_state_change != ksc_state_change)
+		ks->state_change = sk->sk_state_change;
 	sk->sk_data_ready = ksc_data_ready;
 	sk->sk_write_space = ksc_write_space;
 	sk->sk_state_change = ksc_state_change;
