@@ -337,19 +337,13 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
  * ksc_peek_len() - proto_ops.peek_len: bytes that read_sock may have to give
  * @sock: socket
  *
- * Context: any. Return: bytes, more rather than less: what is not decrypted counts
- * with what protects it.
+ * How much content there is shows when it is decrypted. strparser waits for as many bytes
+ * as it last found missing, and finds that anew only if it was told of fewer: one guess
+ * that was too high, and it would wait for what it has. So it is never to wait.
+ *
+ * Context: any. Return: as many as there may ever be, or 0 where there can't be any.
  */
 int ksc_peek_len(struct socket *sock)
 {
-	struct sock *sk = sock->sk;
-	struct ksc_sock *ks = ksc_sk(sk);
-
-	if (!ks)
-		return 0;
-	/* who waits for more waits in vain: it does not fit before this was read */
-	if (ksc_rx_stalled(sk, ks))
-		return INT_MAX;
-	return ksc_rxq_avail(sk, &ks->rx.queue) + READ_ONCE(ks->rx.stage_len) +
-	       (ksc_rx_has_plain(&ks->rx) ? KSC_MAX_PAYLOAD : 0);
+	return ksc_sk(sock->sk) ? INT_MAX : 0;
 }
