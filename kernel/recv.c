@@ -32,6 +32,7 @@ static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		       size_t len, size_t skip, int flags, unsigned int *budget)
 {
 	struct ksc_rec *rec;
+	int err;
 
 	for (;;) {
 		size_t seen = 0;
@@ -50,8 +51,9 @@ static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 			return n ?: -EFAULT;
 		}
 		/* all that is decrypted was seen */
-		if (ksc_rx_next(sk, ks, budget) <= 0)
-			return 0;
+		err = ksc_rx_next(sk, ks, budget);
+		if (err <= 0)
+			return err == -ENOMEM ? err : 0;
 	}
 }
 
