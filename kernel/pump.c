@@ -57,7 +57,7 @@ static const struct ksc_transport ksc_socket_transport = {
 /**
  * ksc_pump_kick() - have the pump look at a socket soon
  * @ks: its state
- * @delay: jiffies; 0 expedites a pump that is queued for later
+ * @delay: jiffies; a pump that is queued for later is expedited
  *
  * Context: any.
  */
@@ -68,25 +68,27 @@ void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay)
 	/* may be called for a socket on its way out, under RCU */
 	if (!kref_get_unless_zero(&ks->ref))
 		return;
-	if (delay)
+	if (delay && (!timer_pending(&ks->pump.timer) ||
+		      !time_before(jiffies + delay, READ_ONCE(ks->pump.timer.expires))))
 		queued = queue_delayed_work(ksc_wq, &ks->pump, delay);
 	else
-		queued = !mod_delayed_work(ksc_wq, &ks->pump, 0);
+		queued = !mod_delayed_work(ksc_wq, &ks->pump, delay);
 	if (!queued)
 		ksc_sock_put(ks);
 }
 
 /*
  * How many bytes of whole records are there? Only these go up, and only if
- * every header is one that a TLS peer can send.
+ * every header is one that a TLS peer can send. More than @most is too many: how
+ * many more is not looked at.
  */
-static int ksc_pump_whole(struct sock *sk, u32 *len, const char **why)
+static int ksc_pump_whole(struct sock *sk, u32 most, u32 *len, const char **why)
 {
 	/* nothing is used up but what a step says */
 	const struct ksc_rxq head = {};
 	u32 avail = ksc_rxq_len(sk), n = 0;
 
-	while (avail - n >= KSC_HEADER_LEN) {
+	while (avail - n >= KSC_HEADER_LEN && n <= most) {
 		u8 p[KSC_HEADER_LEN];
 		struct ksc_header h;
 		int alert;
@@ -140,6 +142,15 @@ static bool ksc_pump_may_fall_back(const struct ksc_sock *ks)
 	return !ks->context->total && !ks->context->spoke && ksc_policy_prefers(ks);
 }
 
+/* What the peer may still send */
+static u32 ksc_pump_most(const struct ksc_sock *ks)
+{
+	const struct ksc_context *ctx = ks->context;
+	u32 most = READ_ONCE(ks->kn->limits.first_flight);
+
+	return ctx->spoke ? KSC_MAX_TOKEN : most - min(most, ctx->total);
+}
+
 /* What the peer may send before it has seen anything of us, and how often it may come */
 static bool ksc_pump_within_limits(struct sock *sk, struct ksc_sock *ks, u32 len)
 {
@@ -182,7 +193,7 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 	/* it is only asked for an alert */
 	if (ctx->failed)
 		return true;
-	err = ksc_pump_whole(sk, len, &why);
+	err = ksc_pump_whole(sk, ksc_pump_most(ks), len, &why);
 	if (err && ks->role == KSC_ROLE_SERVER && ksc_pump_may_fall_back(ks)) {
 		ksc_fall_back(sk, ks, why);
 		return false;

@@ -226,7 +226,9 @@ void ksc_ulp_release(struct sock *sk)
 	if (!ks)
 		return;
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);
-	ksc_rx_uncharge(sk, &ks->rx);
+	/* poll() may have asked for it just when the socket was left to TCP */
+	if (cancel_delayed_work(&ks->pump))
+		ksc_sock_put(ks);
 	xa_erase_bh(&ks->kn->socks, ks->id);
 	atomic_dec(&ks->kn->nr_socks);
 	spin_lock_bh(&ks->lock);
