@@ -301,6 +301,8 @@ static void ksc_handle_fail(struct ksc_handle *h, u32 status, const char *text)
 	bool waiting = h->state == KSC_HANDLE_BUSY;
 	struct ksc_step *step = kzalloc(sizeof(*step), GFP_KERNEL);
 
+	/* a place in the order of those who wait for the daemon is for who goes on */
+	ksc_queue_leave(h->ctx);
 	ksc_count(h->kn, KSC_CNT_HANDSHAKES_FAILED);
 	if (step) {
 		step->status = status;
