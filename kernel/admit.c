@@ -165,7 +165,7 @@ static void ksc_admit_leave(struct ksc_context *ctx)
 	a->admitted = false;
 }
 
-/* Ends the oldest unproven; false if that is the new one itself */
+/* Ends the first unproven; false if that is the new one itself */
 static bool ksc_admit_evict(struct ksc_bucket *b, int share, const struct ksc_context *newest)
 {
 	struct ksc_counted *c = list_first_entry(&b->unproven, struct ksc_counted, node);
@@ -292,6 +292,27 @@ int ksc_admit(struct ksc_context *ctx, const struct ksc_sock *ks)
 	for (i = 0; i <= KSC_SHARE_USER; i++)
 		kfree(fresh[i]);
 	return err;
+}
+
+/**
+ * ksc_admit_spoke() - our first flight went out
+ * @ctx: the context
+ *
+ * From now on its peer has time to answer: those who wait to be served go before it, or
+ * what is served would be all in vain.
+ *
+ * Context: process, the owner's lock.
+ */
+void ksc_admit_spoke(struct ksc_context *ctx)
+{
+	struct ksc_admission *a = &ctx->admission;
+	int i;
+
+	spin_lock(&ksc_admit_lock);
+	for (i = 0; a->admitted && !a->proven && i < KSC_SHARES; i++)
+		if (a->in[i].bucket)
+			list_move_tail(&a->in[i].node, &a->in[i].bucket->unproven);
+	spin_unlock(&ksc_admit_lock);
 }
 
 /**

@@ -82,7 +82,8 @@ struct ksc_bucket_key {
  * @rcu: the table's own work may still look at it
  * @key: who shares it
  * @count: handshakes
- * @unproven: those whose peer has not answered our first flight, the oldest first
+ * @unproven: those whose peer has not answered our first flight, in the order in which they
+ *	came, or were served
  */
 struct ksc_bucket {
 	struct rhash_head node;
@@ -118,6 +119,7 @@ int ksc_admit_init(void);
 void ksc_admit_exit(void);
 void ksc_admit_net_init(struct ksc_net *kn);
 int ksc_admit(struct ksc_context *ctx, const struct ksc_sock *ks);
+void ksc_admit_spoke(struct ksc_context *ctx);
 void ksc_admit_prove(struct ksc_context *ctx);
 void ksc_admit_end(struct ksc_context *ctx);
 void ksc_admit_limits(struct ksc_net *kn, const struct ksc_limits *limits);

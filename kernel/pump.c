@@ -323,6 +323,8 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 	/* a fatal step still hands out its alert */
 	if (step->token_len) {
 		err = ksc_tx_raw(sk, step->token, step->token_len);
+		if (!ctx->spoke)
+			ksc_admit_spoke(ctx);
 		ctx->spoke = true;
 		if (err && step->status <= KSC_STATUS_VERIFY_NEEDED) {
 			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
