@@ -299,7 +299,7 @@ static void ksc_handle_settle(struct ksc_handle *h, u8 state, struct ksc_step *s
 static void ksc_handle_fail(struct ksc_handle *h, u32 status, const char *text)
 {
 	bool waiting = h->state == KSC_HANDLE_BUSY;
-	struct ksc_step *step = kzalloc(sizeof(*step), GFP_KERNEL);
+	struct ksc_step *step = kzalloc(sizeof(*step), GFP_KERNEL_ACCOUNT);
 
 	/* a place in the order of those who wait for the daemon is for who goes on */
 	ksc_queue_leave(h->ctx);

@@ -225,7 +225,7 @@ struct ksc_step *ksc_step_parse(struct genl_info *info)
 	struct ksc_step *step;
 	int err = -EINVAL;
 
-	step = kzalloc(sizeof(*step), GFP_KERNEL);
+	step = kzalloc(sizeof(*step), GFP_KERNEL_ACCOUNT);
 	if (!step)
 		return ERR_PTR(-ENOMEM);
 
@@ -248,7 +248,7 @@ struct ksc_step *ksc_step_parse(struct genl_info *info)
 					    "token too long");
 			goto fail;
 		}
-		step->token = kvmalloc(step->token_len, GFP_KERNEL);
+		step->token = kvmalloc(step->token_len, GFP_KERNEL_ACCOUNT);
 		if (!step->token) {
 			err = -ENOMEM;
 			goto fail;
