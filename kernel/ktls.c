@@ -172,10 +172,12 @@ static int ksc_ktls_shutdown(struct socket *sock, int how)
 {
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
+	unsigned int noio;
 	int err = 0;
 
 	if (how == SHUT_WR || how == SHUT_RDWR) {
 		lock_sock(sk);
+		noio = ksc_noio_begin(sk);
 		ks = ksc_sk(sk);
 		if (ks && ks->tx.pending)
 			err = ksc_tx_flush(sk, ks);
@@ -183,6 +185,7 @@ static int ksc_ktls_shutdown(struct socket *sock, int how)
 			err = -EPIPE;
 		else if (err != -EAGAIN)
 			err = 0;
+		ksc_noio_end(noio);
 		release_sock(sk);
 	}
 	/* a FIN would hide that something is missing before it */
@@ -196,8 +199,10 @@ static void ksc_ktls_close(struct sock *sk, long timeout)
 {
 	struct proto *base = ksc_base_proto(sk);
 	struct ksc_sock *ks;
+	unsigned int noio;
 
 	lock_sock(sk);
+	noio = ksc_noio_begin(sk);
 	ks = ksc_sk(sk);
 	if (ks) {
 		if (ks->tx.lost || (ks->tx.pending && ksc_tx_flush(sk, ks)))
@@ -211,6 +216,7 @@ static void ksc_ktls_close(struct sock *sk, long timeout)
 		if (cancel_delayed_work(&ks->pump))
 			ksc_sock_put(ks);
 	}
+	ksc_noio_end(noio);
 	/* from here on TCP alone finishes what is in its queues */
 	WRITE_ONCE(sk->sk_prot, base);
 	release_sock(sk);

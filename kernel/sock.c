@@ -345,9 +345,11 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
 	bool later = false;
+	unsigned int noio;
 	int err = 0;
 
 	lock_sock(sk);
+	noio = ksc_noio_begin(sk);
 	ks = ksc_sk(sk);
 	if (ks && (rd || wr) && ksc_handshaking(ks) &&
 	    (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)) {
@@ -370,6 +372,7 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 	} else if (ks && wr && ks->tx.lost) {
 		err = -EPIPE;
 	}
+	ksc_noio_end(noio);
 	release_sock(sk);
 	/* a FIN would hide that something is missing before it */
 	if (err || later)
@@ -438,8 +441,10 @@ void ksc_close(struct sock *sk, long timeout)
 {
 	struct proto *base = ksc_base_proto(sk);
 	struct ksc_sock *ks;
+	unsigned int noio;
 
 	lock_sock(sk);
+	noio = ksc_noio_begin(sk);
 	ks = ksc_sk(sk);
 	if (ks) {
 		if (ks->phase == KSC_PHASE_ESTABLISHED) {
@@ -458,6 +463,7 @@ void ksc_close(struct sock *sk, long timeout)
 		ksc_move(sk, ks, KSC_EVENT_CLOSE);
 		ksc_retire(sk, ks);
 	}
+	ksc_noio_end(noio);
 	/* from here on TCP alone finishes what is in its queues */
 	WRITE_ONCE(sk->sk_prot, base);
 	release_sock(sk);
