@@ -332,13 +332,12 @@ static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
-	if (!ks) {
+	if (!ks)
 		err = -ENOMEM;
-	} else if (!ksc_settable(ks) && !ksc_ints[i].any_time) {
+	else if (!ksc_settable(ks) && !ksc_ints[i].any_time)
 		err = -EBUSY;
-	} else if (optname == KSC_PADDING) {
+	else if (optname == KSC_PADDING)
 		err = ksc_padding_ends(sk, ks);
-	}
 	if (!err) {
 		spin_lock_bh(&ks->lock);
 		ksc_put_int(ks, optname, v);
