@@ -364,6 +364,42 @@ static void test_proven(void **state)
 	close(listener);
 }
 
+/* Whom the daemon has served stays: those who waited meanwhile go first, the oldest of them. */
+static void test_served(void **state)
+{
+	enum { MOST = 8, MANY = 2 * MOST - 1 };
+	static const struct limit limits[] = { { KSC_A_LIMITS_PER_USER, MOST },
+					       { KSC_A_LIMITS_WINDOW, 1 }, { 0 } };
+	struct half halves[MANY];
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr);
+
+	(void)state;
+	set_limits(limits, NULL, 0);
+	for (unsigned int i = 0; i < MOST; i++) {
+		halves[i] = begin_client(listener, &addr, 1000);
+		/* in this order */
+		await_handshakes(i + 1);
+		tnl_await_counter(KSC_A_STATS_OFFERS_WAITING, i);
+	}
+	answer(KSC_STATUS_CONTINUE_NEEDED, "hello", false);
+	t_expect(halves[0].peer, "hello");
+	for (unsigned int i = MOST; i < MANY; i++) {
+		halves[i] = begin_client(listener, &addr, 1000);
+		tnl_await_counter(KSC_A_STATS_HANDSHAKES_FAILED, i + 1 - MOST);
+		assert_false(evicted(&halves[0]));
+		t_wait(halves[i + 1 - MOST].fd, POLLERR);
+		t_expect_error(halves[i + 1 - MOST].fd, KSC_STATUS_OVERLOADED, EBUSY);
+	}
+	assert_int_equal(tnl_counter(KSC_A_STATS_EVICTED_USER), MANY - MOST);
+	for (unsigned int i = 0; i < MANY; i++) {
+		assert_int_equal(evicted(&halves[i]), i && i <= MANY - MOST);
+		end_half(&halves[i]);
+	}
+	close(listener);
+	await_handshakes(0);
+}
+
 static void test_first_flight(void **state)
 {
 	static const struct limit limits[] = { { KSC_A_LIMITS_FIRST_FLIGHT, 1024 }, { 0 } };
@@ -464,6 +500,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_user, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_proven, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_served, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_first_flight, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_steps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_set, setup, teardown),
