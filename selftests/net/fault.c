@@ -145,6 +145,7 @@ int fault_teardown(void **state)
 		close(nth);
 	nth = -1;
 	set_faults("probability", 0);
+	set_faults("task-filter", 0);
 	set_faults("require-start", 0);
 	set_faults("require-end", ~0UL);
 	set_faults("reject-start", 0);
@@ -239,6 +240,20 @@ void fault_walk(const struct fault_walk *walk)
 	/* it does allocate */
 	assert_true(n > 2 || walk->none);
 	fault_await_references(walk->name, references);
+}
+
+/**
+ * fault_always() - have all the module's allocations fail that this thread makes
+ * @on: or none any more
+ */
+void fault_always(bool on)
+{
+	assert_true(write_to("/proc/thread-self/make-it-fail", on ? "1" : "0"));
+	for (int i = 0; i < 2; i++) {
+		set_fault(kinds[i], "task-filter", on);
+		set_fault(kinds[i], "times", ~0U);
+		set_fault(kinds[i], "probability", on ? 100 : 0);
+	}
 }
 
 /**

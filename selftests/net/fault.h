@@ -30,6 +30,7 @@ int fault_teardown(void **state);
 unsigned int fault_references(void);
 void fault_await_references(const char *what, unsigned int n);
 void fault_walk(const struct fault_walk *walk);
+void fault_always(bool on);
 void fault_random(unsigned int percent);
 
 #endif /* KSC_TEST_FAULT_H */

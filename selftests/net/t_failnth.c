@@ -6,8 +6,11 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/sendfile.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fault.h"
@@ -367,6 +370,104 @@ static void after_recv(int error)
 	wire_close(&w);
 }
 
+#define PEEK_MS 3000
+
+static int64_t spent_ms(void)
+{
+	struct timespec t;
+
+	SYS(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t));
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+/* Has a call that waits end, with EINTR, if not at the first signal then at the next. */
+static timer_t interrupt_calls(void)
+{
+	const struct itimerspec each = { .it_value.tv_sec = PEEK_MS / 1000,
+					 .it_interval.tv_sec = PEEK_MS / 1000 };
+	const struct sigaction action = { .sa_handler = on_signal };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	timer_t timer;
+
+	SYS(sigaction(SIGUSR1, &action, NULL));
+	SYS(timer_create(CLOCK_MONOTONIC, &event, &timer));
+	SYS(timer_settime(timer, 0, &each, NULL));
+	return timer;
+}
+
+/* A look at a record that there is no room for tells of it, or waits, but not at work. */
+static void peek_in_vain(size_t had, int flags)
+{
+	size_t len = had ? BULK : 16384;
+	int64_t spent, since;
+	timer_t timer;
+	ssize_t n;
+	int error;
+
+	make_wire();
+	if (had) {
+		wire_send(&w, WIRE_DATA, data, had, 0);
+		assert_int_equal(SYS(recv(w.fd, got, BULK, MSG_PEEK)), had);
+	}
+	wire_send(&w, WIRE_DATA, data + had, len - had, 0);
+	timer = interrupt_calls();
+	fault_always(true);
+	spent = spent_ms();
+	since = t_now_ms();
+	n = recv(w.fd, got, len, MSG_PEEK | flags);
+	error = errno;
+	spent = spent_ms() - spent;
+	since = t_now_ms() - since;
+	fault_always(false);
+	SYS(timer_delete(timer));
+	if (spent >= PEEK_MS / 4)
+		fail_msg("it was at work for %lld ms of %lld", (long long)spent,
+			 (long long)since);
+	if (n < 0)
+		assert_true(!had && (error == ENOMEM || error == EINTR));
+	else
+		assert_int_equal(n, had);
+	/* nothing is lost by it */
+	assert_int_equal(SYS(recv(w.fd, got, len, MSG_PEEK | MSG_WAITALL)), len);
+	assert_memory_equal(got, data, len);
+	t_recv(w.fd, got, len);
+	assert_memory_equal(got, data, len);
+	wire_close(&w);
+}
+
+/* Records that are decrypted and not read leave none of this CPU's room for another. */
+static void test_peek(void **state)
+{
+	static struct wire holders[4];
+	cpu_set_t before, one;
+
+	(void)state;
+	SYS(sched_getaffinity(0, sizeof(before), &before));
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	SYS(sched_setaffinity(0, sizeof(one), &one));
+	for (size_t i = 0; i < ARRAY_SIZE(holders); i++) {
+		make_wire();
+		holders[i] = w;
+		wire_send(&holders[i], WIRE_DATA, data, 16384, 0);
+		assert_int_equal(SYS(recv(holders[i].fd, got, 1, MSG_PEEK)), 1);
+	}
+	peek_in_vain(0, 0);
+	/* what was read has given its room back */
+	wire_send(&holders[0], WIRE_DATA, data, 16384, 0);
+	assert_int_equal(SYS(recv(holders[0].fd, got, BULK, MSG_PEEK | MSG_WAITALL)), BULK);
+	/* too long to be moved to memory of its size */
+	peek_in_vain(5000, MSG_WAITALL);
+	for (size_t i = 0; i < ARRAY_SIZE(holders); i++)
+		wire_close(&holders[i]);
+	SYS(sched_setaffinity(0, sizeof(before), &before));
+}
+
 /* Its keys are the peer's next. */
 static void make_updated(void)
 {
@@ -691,6 +792,7 @@ int main(void)
 		WIRE("rekey", make_wire, act_rekey, after_rekey),
 		WIRE("receive", make_received, act_recv, after_recv),
 		WIRE("MSG_PEEK", make_received, act_peek, after_recv),
+		cmocka_unit_test_setup_teardown(test_peek, setup_wire, teardown_wire),
 		WIRE("receive a KeyUpdate", make_updated, act_recv, after_recv),
 		WIRE("shutdown", make_wire, act_shutdown, after_close),
 		WIRE("close", make_wire, act_close, after_close),
