@@ -4,6 +4,7 @@
  * a kernel that is short of memory does not use more of it.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -245,6 +246,57 @@ static void test_small(void **state)
 		fail_msg("%lld bytes are taken", (long long)taken);
 }
 
+/* Beyond @before that much has to be charged before long, for each of many. */
+static void expect_charged(int64_t before, int64_t least, int64_t most, const char *when)
+{
+	int64_t end = t_now_ms() + PATIENCE_S * 1000, now;
+
+	do {
+		now = charged() - before;
+		if (now >= MANY * least && now <= MANY * most)
+			return;
+		usleep(10000);
+	} while (t_now_ms() < end);
+	fail_msg("%s: %lld bytes are charged", when, (long long)now);
+}
+
+static void send_more(int fds[][2])
+{
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(SYS(send(fds[i][0], "m", 1, MSG_MORE)), 1);
+}
+
+/* The page that an open record is in stays for its sake: whose the record is pays for it. */
+static void test_open(void **state)
+{
+	/* there may be none but small pages, or a record in two large ones */
+	const int64_t least = 4096, most = 2 * 32768;
+	static int fds[MANY][2];
+	int64_t before;
+
+	(void)state;
+	if (!in_own) {
+		print_message("there is no memory cgroup\n");
+		skip();
+	}
+	for (int i = 0; i < MANY; i++)
+		raw_pair(raw_13, OURS, OURS, fds[i]);
+	before = charged();
+	send_more(fds);
+	expect_charged(before, least, most, "open");
+	for (int i = 0; i < MANY; i++) {
+		t_send(fds[i][0], "e", 1);
+		t_expect(fds[i][1], "me");
+	}
+	expect_charged(before, INT_MIN, 8192, "sent");
+	send_more(fds);
+	expect_charged(before, least, most, "open again");
+	for (int i = 0; i < MANY; i++)
+		raw_close(fds[i]);
+	/* less than a page of each */
+	expect_charged(before, INT_MIN, 2048, "closed");
+}
+
 #define WITH(test, setup, teardown) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -254,6 +306,7 @@ int main(void)
 		WITH(test_stream, press, unpress),
 		WITH(test_charged, own_cgroup, leave_cgroup),
 		cmocka_unit_test(test_small),
+		WITH(test_open, own_cgroup, leave_cgroup),
 	};
 	struct rlimit files = { 2048, 4096 };
 
