@@ -180,6 +180,36 @@ static void test_padding_more(void **state)
 	sized_close(s);
 }
 
+/* What is open was begun with the padding of its time, and goes out with it. */
+static void test_padding_set(void **state)
+{
+	static const int blocks[] = { 0, 1024, 0 };
+	struct sized *s = sized_open(0, &t_client);
+	int64_t since, took;
+
+	(void)state;
+	for (size_t b = 0; b + 1 < ARRAY_SIZE(blocks); b++) {
+		unsigned int first = blocks[b] ? (unsigned int)blocks[b] : 11;
+		unsigned int second = blocks[b + 1] ? (unsigned int)blocks[b + 1] : 11;
+
+		do {
+			set(s->client, KSC_PADDING, blocks[b]);
+			t_exchange(s->client, s->server);
+			atomic_store(&s->count, 0);
+			since = t_now_ms();
+			assert_int_equal(send(s->client, "0123456789", 10, MSG_MORE), 10);
+			set(s->client, KSC_PADDING, blocks[b + 1]);
+			t_send(s->client, "abcdefghij", 10);
+			took = t_now_ms() - since;
+			t_expect(s->server, "0123456789abcdefghij");
+		} while (took >= HELD_MS);
+		assert_int_equal(atomic_load(&s->count), 2);
+		assert_int_equal(s->lens[0], first + TAG);
+		assert_int_equal(s->lens[1], second + TAG);
+	}
+	sized_close(s);
+}
+
 static void test_max_payload(void **state)
 {
 	static const int most[] = { 64, 100, 1000, 2047, 2048, 2049, 8000, FULL };
@@ -312,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_padding),
 		cmocka_unit_test(test_padded_alert),
 		cmocka_unit_test(test_padding_more),
+		cmocka_unit_test(test_padding_set),
 		cmocka_unit_test(test_max_payload),
 		cmocka_unit_test(test_dynamic),
 		cmocka_unit_test(test_large_segments),
