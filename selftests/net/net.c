@@ -176,6 +176,33 @@ int t_listen(int family, const struct t_opts *opts, struct t_addr *addr)
 }
 
 /**
+ * t_deafen() - fill a listener's queue, so that it answers no SYN
+ * @fd: the listener, whose queue is empty
+ * @addr: its address
+ * Return: what fills it, for t_hear()
+ */
+int t_deafen(int fd, const struct t_addr *addr)
+{
+	int filler;
+
+	SYS(listen(fd, 0));
+	filler = t_connect(addr, NULL);
+	t_wait(fd, POLLIN);
+	return filler;
+}
+
+/**
+ * t_hear() - empty it again: the next SYN is answered
+ * @fd: the listener
+ * @filler: of t_deafen()
+ */
+void t_hear(int fd, int filler)
+{
+	close(t_accept(fd));
+	close(filler);
+}
+
+/**
  * t_try_connect() - connect, perhaps in vain
  * @addr: where to
  * @opts: how it is protected; NULL: it is not

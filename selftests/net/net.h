@@ -82,6 +82,8 @@ void t_attach(int fd);
 void t_set_opts(int fd, const struct t_opts *opts);
 int t_socket(int family, const struct t_opts *opts);
 int t_listen(int family, const struct t_opts *opts, struct t_addr *addr);
+int t_deafen(int fd, const struct t_addr *addr);
+void t_hear(int fd, int filler);
 int t_try_connect(const struct t_addr *addr, const struct t_opts *opts);
 int t_connect(const struct t_addr *addr, const struct t_opts *opts);
 void t_begin_on(int fd, const void *addr, socklen_t len);

@@ -347,6 +347,7 @@ static void on_sought(struct nl_msg *msg, void *arg)
 	if (!tb[KSC_A_SOCK_KEY_UPDATES_SENT])
 		return;
 	sought->tx_records = nla_get_u64(tb[KSC_A_SOCK_TX_RECORDS]);
+	sought->rx_records = nla_get_u64(tb[KSC_A_SOCK_RX_RECORDS]);
 	sought->updates_sent = nla_get_u64(tb[KSC_A_SOCK_KEY_UPDATES_SENT]);
 	sought->updates_received = nla_get_u64(tb[KSC_A_SOCK_KEY_UPDATES_RECEIVED]);
 }

@@ -61,6 +61,7 @@ struct tnl_event {
  * @inode: which it is
  * @id: its id
  * @tx_records: records that it sent
+ * @rx_records: and received
  * @updates_sent: KeyUpdates that it sent
  * @updates_received: and received
  * @found: whether it is there
@@ -69,6 +70,7 @@ struct tnl_sock {
 	uint64_t inode;
 	uint64_t id;
 	uint64_t tx_records;
+	uint64_t rx_records;
 	uint64_t updates_sent;
 	uint64_t updates_received;
 	bool found;
