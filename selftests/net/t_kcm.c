@@ -3,14 +3,17 @@
 #include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <linux/kcm.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "flow.h"
+#include "nl.h"
 #include "peer.h"
 #include "wire.h"
 
@@ -70,14 +73,18 @@ static size_t message_len(unsigned int number)
 	return 1 + number * 15013 % MESSAGE_MAX;
 }
 
-static size_t message(uint8_t *to, unsigned int number)
+static size_t message_of(uint8_t *to, unsigned int number, size_t len)
 {
-	size_t len = message_len(number);
 	uint32_t header = htonl((uint32_t)len);
 
 	memcpy(to, &header, HEADER);
 	memcpy(to + HEADER, flow_data(0) + number, len);
 	return HEADER + len;
+}
+
+static size_t message(uint8_t *to, unsigned int number)
+{
+	return message_of(to, number, message_len(number));
 }
 
 /* All of them, one behind the other. */
@@ -135,15 +142,21 @@ static void *send_messages(void *arg)
 	return NULL;
 }
 
-static void expect_message(int kcm, unsigned int number)
+static void expect_bytes(int kcm, const uint8_t *want, size_t len)
 {
-	static uint8_t got[HEADER + MESSAGE_MAX], want[HEADER + MESSAGE_MAX];
-	size_t len = message(want, number);
+	static uint8_t got[HEADER + MESSAGE_MAX];
 	ssize_t n = SYS(recv(kcm, got, sizeof(got), 0));
 
 	if (n != (ssize_t)len)
-		fail_msg("message %u has %zd bytes, not %zu", number, n, len);
+		fail_msg("a message has %zd bytes, not %zu", n, len);
 	assert_memory_equal(got, want, len);
+}
+
+static void expect_message(int kcm, unsigned int number)
+{
+	static uint8_t want[HEADER + MESSAGE_MAX];
+
+	expect_bytes(kcm, want, message(want, number));
 }
 
 /* What is sent at once is a record of its own: a message begins where a record does. */
@@ -169,6 +182,50 @@ static void test_recv(void **state)
 		expect_message(kcm, i);
 	t_join(sender.thread);
 	assert_true(sender.ok);
+	close(kcm);
+	flow_close(fds);
+}
+
+#define SLOW_MESSAGE 17500
+#define SLOW_FIRST 997
+#define SLOW_PIECE 100
+
+/*
+ * KCM has a message's first record, knows how much is missing, and looks again when there
+ * is as much. The rest comes in records so small that what protects them counts: KCM looks
+ * too early, and finds the message not whole. It has to look once more.
+ */
+static void test_rest(void **state)
+{
+	static uint8_t one[SLOW_MESSAGE];
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	size_t len = message_of(one, 7, SLOW_MESSAGE - HEADER), n;
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+	int fds[2], kcm, unread;
+	uint64_t records;
+
+	(void)state;
+	kcm_pair(fds);
+	kcm = kcm_on(fds[1]);
+	records = tnl_find_socket(fds[1]).rx_records;
+	t_send(fds[0], one, SLOW_FIRST);
+	/* decrypted, and taken by KCM */
+	for (;;) {
+		SYS(ioctl(fds[1], SIOCINQ, &unread));
+		if (!unread && tnl_find_socket(fds[1]).rx_records > records)
+			break;
+		assert_true(t_now_ms() < end);
+		nanosleep(&pause, NULL);
+	}
+	for (size_t done = SLOW_FIRST; done < len; done += n) {
+		n = len - done < SLOW_PIECE ? len - done : SLOW_PIECE;
+		t_send(fds[0], one + done, n);
+		/* time to look; who asked whether it did would hold the lock, and change that */
+		nanosleep(&pause, NULL);
+	}
+	expect_bytes(kcm, one, len);
+	t_send(fds[0], one, message(one, 3));
+	expect_message(kcm, 3);
 	close(kcm);
 	flow_close(fds);
 }
@@ -302,6 +359,42 @@ static void test_let_go(void **state)
 	flow_close(fds);
 }
 
+/*
+ * KCM takes a socket that is not connected yet, and lets go of it when it has been
+ * disconnected: what it puts back then was ours, and the next connection does not take it
+ * for TCP's.
+ */
+static void test_disconnected(void **state)
+{
+	const struct sockaddr unspec = { .sa_family = AF_UNSPEC };
+	struct kcm_unattach unattach;
+	int deaf, filler, listener, fd, child, kcm;
+	struct t_addr nobody, addr;
+
+	(void)state;
+	deaf = t_listen(AF_INET, &t_server, &nobody);
+	filler = t_deafen(deaf, &nobody);
+	fd = t_begin(&nobody, &t_client);
+	kcm = kcm_on(fd);
+	SYS(connect(fd, &unspec, sizeof(unspec)));
+	unattach.fd = fd;
+	SYS(ioctl(kcm, SIOCKCMUNATTACH, &unattach));
+	close(kcm);
+	close(filler);
+	close(deaf);
+	/* of the connection that came to nothing */
+	t_so_error(fd);
+	listener = t_listen(AF_INET, &t_server, &addr);
+	t_begin_on(fd, &addr.ss, addr.len);
+	child = t_accept(listener);
+	t_finish(fd);
+	t_finish(child);
+	t_exchange(fd, child);
+	close(child);
+	close(fd);
+	close(listener);
+}
+
 /* The peer ends the stream, or breaks it: KCM's reader is told, and nothing comes undone. */
 static void test_end(void **state)
 {
@@ -326,6 +419,7 @@ int main(void)
 		T_CASE("messages in", test_recv, 0),
 		T_CASE("messages in, in small pieces", test_recv, 997),
 		T_CASE("messages in, in pieces", test_recv, 10000),
+		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_late),
 		T_CASE("attached during the handshake", test_handshake, &client_13),
 		T_CASE("attached during the handshake, TLS 1.2", test_handshake, &client_12),
@@ -335,6 +429,7 @@ int main(void)
 		T_CASE("the peer closes", test_end, 0),
 		T_CASE("the peer resets", test_end, 1),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_disconnected),
 	};
 
 	if (!have_kcm())
