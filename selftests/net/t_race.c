@@ -14,10 +14,12 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "nl.h"
@@ -244,6 +246,180 @@ static void test_windows(void **state)
 	t_failpoint(T_CONNECT, 0);
 }
 
+/* ---- one call held, others meanwhile ---- */
+
+/* How long: whatever the others do has to be done by then, or nothing is tested */
+#define HELD_MS 1000
+
+#define HEARD_NOTHING (-1)
+
+/**
+ * struct held - a connect() in a thread of its own, held at a failpoint
+ * @fd: the socket
+ * @to: where to
+ * @tid: the thread
+ * @sent: what a write gave as soon as it was connected, or HEARD_NOTHING
+ * @thread: the thread
+ */
+struct held {
+	int fd;
+	const struct t_addr *to;
+	atomic_int tid;
+	ssize_t sent;
+	pthread_t thread;
+};
+
+static void *connect_held(void *arg)
+{
+	struct held *held = arg;
+
+	held->sent = HEARD_NOTHING;
+	atomic_store(&held->tid, gettid());
+	if (!connect(held->fd, (const struct sockaddr *)&held->to->ss, held->to->len))
+		held->sent = send(held->fd, "plaintext", 9, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return NULL;
+}
+
+/* What a thread is doing, as proc(5) has it; 0 if it has come to its end */
+static char thread_state(pid_t tid)
+{
+	char path[64], text[256], *end;
+	FILE *file;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	n = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[n] = '\0';
+	end = strrchr(text, ')');
+	return end && end[1] ? end[2] : 0;
+}
+
+/* Only at a failpoint does it sleep for long and can't be interrupted */
+static void await_held(struct held *held, bool is)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+	pid_t tid;
+
+	while (!(tid = atomic_load(&held->tid)) || (thread_state(tid) == 'D') != is) {
+		if (t_now_ms() > end)
+			fail_msg("connect() is%s held", is ? " not" : "");
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Begin to connect, and come as far as a failpoint, which others pass then */
+static void begin_held(struct held *held, enum t_failpoint at)
+{
+	assert_true(t_failpoint(at, HELD_MS));
+	t_thread(&held->thread, connect_held, held);
+	await_held(held, true);
+	t_failpoint(at, 0);
+}
+
+/* All that those who connected to @somewhere say until they close is TLS, or nothing */
+static void hear_only_tls(void)
+{
+	int child;
+
+	while ((child = accept4(somewhere, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		const struct timeval tv = { .tv_sec = PATIENCE_S };
+		char got[512] = "";
+		ssize_t n;
+
+		SYS(setsockopt(child, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+		n = recv(child, got, sizeof(got) - 1, 0);
+		if (n > 0 && got[0] != 0x16)
+			fail_msg("the peer hears %zd bytes in the clear: %s", n, got);
+		assert_true(n >= 0 || errno == ECONNRESET);
+		t_reset(child);
+	}
+	assert_int_equal(errno, EAGAIN);
+}
+
+/*
+ * A connect() that had begun meets a listener: the socket was disconnected meanwhile, and
+ * listen() is under way. It does not connect in the clear by what listeners have of TCP.
+ */
+static void test_connect_meets_listen(void **state)
+{
+	const struct t_opts opts = { .by_proto = true, .timeout = 1000 };
+	struct held held = { .to = &somebody };
+	ssize_t sent;
+
+	(void)state;
+	if (!t_failpoint(T_CONNECT, 0))
+		skip();
+	silent_daemon();
+	held.fd = t_socket(AF_INET, &opts);
+	begin_held(&held, T_CONNECT);
+	do_disconnect(held.fd);
+	/* it is still in listen() when the other one is in TCP's connect() */
+	t_failpoint(T_LISTEN, 3 * HELD_MS);
+	do_listen(held.fd);
+	t_join(held.thread);
+	sent = send(held.fd, "plaintext", 9, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(held.fd);
+	if (held.sent > 0 || sent > 0)
+		t_wait(somewhere, POLLIN);
+	hear_only_tls();
+	assert_true(held.sent < 0);
+	assert_true(sent < 0);
+}
+
+/*
+ * A connect() of which TCP has done its part meets another connection, which is not
+ * connected yet: that is none of the first one's business.
+ */
+static void test_connected_meets_another(void **state)
+{
+	struct held held = { 0 };
+	int plain, deaf, filler, child, fds[2];
+	struct t_addr to, addr;
+
+	(void)state;
+	if (!t_failpoint(T_CONNECTED, 0))
+		skip();
+	own_start(&own, policy_basic);
+	/* where no handshake begins by itself, which could not be disconnected any more */
+	to = somebody;
+	((struct sockaddr_in *)&to.ss)->sin_port = htons(2000);
+	plain = listen_on(t_plain(AF_INET), 2000);
+	addr = to;
+	((struct sockaddr_in *)&addr.ss)->sin_port = htons(1000);
+	deaf = listen_on(t_socket(AF_INET, &t_server), 1000);
+	filler = t_deafen(deaf, &addr);
+	held.to = &to;
+	held.fd = policy_socket(AF_INET, &policy_nothing);
+	begin_held(&held, T_CONNECTED);
+	do_disconnect(held.fd);
+	t_begin_on(held.fd, &addr.ss, addr.len);
+	/* back from where it was; whether it waits for this connection then is its own affair */
+	await_held(&held, false);
+	/* had it begun a handshake, the daemon would have answered it by the end of this one */
+	t_pair(AF_INET, fds);
+	t_exchange(fds[0], fds[1]);
+	close_pair(fds);
+	t_expect_error(held.fd, KSC_STATUS_OK, 0);
+	t_hear(deaf, filler);
+	child = t_accept(deaf);
+	t_finish(held.fd);
+	t_finish(child);
+	t_join(held.thread);
+	assert_int_equal(what_is(held.fd), PROTECTED);
+	if (held.sent > 0)
+		t_expect(child, "plaintext");
+	t_exchange(held.fd, child);
+	close(child);
+	close(held.fd);
+	close(deaf);
+	close(plain);
+}
+
 /* ---- ended by an administrator ---- */
 
 static void end_all(const char *what)
@@ -429,6 +605,8 @@ int main(void)
 		TEST("pairs", test_pairs, false),
 		TEST("pairs, on a listener", test_pairs, true),
 		TEST("windows", test_windows, false),
+		TEST("connect meets listen", test_connect_meets_listen, false),
+		TEST("connected meets another", test_connected_meets_another, false),
 		TEST("ended", test_ended, false),
 		TEST("half-open", test_half_open, false),
 		TEST("lock held", test_lock_held, false),
