@@ -7,7 +7,10 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "nl.h"
@@ -91,6 +94,51 @@ static void test_fallen_back(void **state)
 	close_pair(fds);
 }
 
+/* What was shut while nobody knew that it would be plain is shut when it is */
+static void test_fallen_back_shut(void **state)
+{
+	static const int hows[] = { SHUT_WR, SHUT_RD, SHUT_RDWR };
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int listener, fds[2], how;
+	int64_t end;
+	char got[8];
+	ssize_t n;
+
+	(void)state;
+	own_start(&own, policy_basic);
+	listener = listen_on(policy_socket(AF_INET, &policy_nothing), 3000);
+	for (size_t i = 0; i < ARRAY_SIZE(hows); i++) {
+		how = hows[i];
+		fds[0] = connect_to(t_plain(AF_INET), 3000);
+		fds[1] = t_accept(listener);
+		assert_int_equal(what_is(fds[1]), PROTECTED);
+		SYS(shutdown(fds[1], how));
+		t_send(fds[0], "hello", 5);
+		end = t_now_ms() + PATIENCE_S * 1000L;
+		while (what_is(fds[1]) != LEFT) {
+			assert_true(t_now_ms() < end);
+			nanosleep(&pause, NULL);
+		}
+		if (how == SHUT_WR) {
+			t_expect(fds[1], "hello");
+		} else {
+			/* what had come before may still be had */
+			do {
+				n = SYS(recv(fds[1], got, sizeof(got), 0));
+			} while (n);
+		}
+		if (how == SHUT_RD) {
+			t_send(fds[1], "plain", 5);
+			t_expect(fds[0], "plain");
+		} else {
+			t_expect_eof(fds[0]);
+			FAILS(send(fds[1], "x", 1, MSG_NOSIGNAL), EPIPE);
+		}
+		close_pair(fds);
+	}
+	close(listener);
+}
+
 /* Or it listens: what comes is protected */
 static void test_listens(void **state)
 {
@@ -141,6 +189,92 @@ static void test_fast_open(void **state)
 					    sizeof(on)), -1);
 		FAILS(accept4(listener, NULL, NULL, SOCK_CLOEXEC), EAGAIN);
 		close_pair(fds);
+	}
+	close(listener);
+	set_sysctl("tcp_fastopen", "1");
+}
+
+#define FAST_OPEN_ROUNDS 150
+
+/**
+ * struct fast_opener - a thread that tries to send before it is connected, again and again
+ * @fd: the socket
+ * @flags: for sendto()
+ * @calls: how often it has
+ * @stop: that is enough
+ */
+struct fast_opener {
+	int fd;
+	int flags;
+	atomic_uint calls;
+	atomic_bool stop;
+};
+
+static void *fast_open(void *arg)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(REQUIRED),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct fast_opener *opener = arg;
+
+	while (!atomic_load(&opener->stop)) {
+		(void)sendto(opener->fd, "secret", 6, MSG_FASTOPEN | MSG_NOSIGNAL | opener->flags,
+			     (struct sockaddr *)&in, sizeof(in));
+		atomic_fetch_add(&opener->calls, 1);
+	}
+	return NULL;
+}
+
+/* All that those who connected say until they close is TLS, or nothing */
+static void hear_only_tls(int listener)
+{
+	char got[512] = "";
+	int child;
+	ssize_t n;
+
+	while ((child = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		t_wait(child, POLLIN);
+		n = recv(child, got, sizeof(got) - 1, 0);
+		if (n > 0 && got[0] != 0x16)
+			fail_msg("the peer hears %zd bytes in the clear: %s", n, got);
+		t_reset(child);
+	}
+	assert_int_equal(errno, EAGAIN);
+}
+
+/*
+ * Another thread is in TCP's sendmsg, and waits for the lock, while the socket is
+ * disconnected: it does not connect in the clear when it has it.
+ */
+static void test_fast_open_meets_disconnect(void **state)
+{
+	const struct sockaddr unspec = { .sa_family = AF_UNSPEC };
+	const struct timeval tv = { .tv_usec = 200000 };
+	int listener, fds[2];
+	pthread_t thread;
+
+	(void)state;
+	own_start(&own, policy_basic);
+	listener = listen_on(t_plain(AF_INET), REQUIRED);
+	t_nonblock(listener, true);
+	for (int i = 0; i < 2 * FAST_OPEN_ROUNDS; i++) {
+		/* with the SYN, though there is no cookie; and after the handshake */
+		bool with_syn = i < FAST_OPEN_ROUNDS;
+		struct fast_opener opener = { .flags = with_syn ? MSG_DONTWAIT : 0 };
+
+		set_sysctl("tcp_fastopen", with_syn ? "0x607" : "1");
+		pair_on(LEFT_PLAIN, fds);
+		assert_plain_pair(fds[0], fds[1]);
+		opener.fd = fds[i & 1];
+		SYS(setsockopt(opener.fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)));
+		t_thread(&thread, fast_open, &opener);
+		while (atomic_load(&opener.calls) < 10)
+			sched_yield();
+		for (int n = 0; n < 10; n++)
+			(void)connect(opener.fd, &unspec, sizeof(unspec));
+		atomic_store(&opener.stop, true);
+		t_join(thread);
+		close_pair(fds);
+		hear_only_tls(listener);
 	}
 	close(listener);
 	set_sysctl("tcp_fastopen", "1");
@@ -267,6 +401,8 @@ int main(void)
 		POLICY_TEST(test_fallen_back), POLICY_TEST(test_listens),
 		POLICY_TEST(test_fast_open), POLICY_TEST(test_addrform),
 		POLICY_TEST(test_migrated),  POLICY_TEST(test_wakes),
+		POLICY_TEST(test_fallen_back_shut),
+		POLICY_TEST(test_fast_open_meets_disconnect),
 	};
 
 	return T_RUN(tests);
