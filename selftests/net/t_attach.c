@@ -333,6 +333,40 @@ static void test_detach(void **state)
 	close(fds[1]);
 }
 
+/*
+ * It has spoken TLS once, and nothing else can become of it: it is not disconnected. But it
+ * can be reset, for which TCP has the same way.
+ */
+static void test_detach_again(void **state)
+{
+	const struct sockaddr unspec = { .sa_family = AF_UNSPEC };
+	int fds[2];
+	char c;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		/* with a context's keys, and with a handshake of its own */
+		if (i & 1)
+			t_pair(AF_INET, fds);
+		else
+			protected_pair(fds);
+		t_exchange(fds[0], fds[1]);
+		close_notify(fds[0]);
+		close_notify(fds[1]);
+		t_expect_eof(fds[0]);
+		t_expect_eof(fds[1]);
+		detach(fds[0]);
+		detach(fds[1]);
+		t_exchange(fds[0], fds[1]);
+		/* the client, and the server */
+		FAILS(connect(fds[i >> 1], &unspec, sizeof(unspec)), EOPNOTSUPP);
+		t_exchange(fds[0], fds[1]);
+		t_reset(fds[i >> 1]);
+		FAILS(recv(fds[!(i >> 1)], &c, 1, 0), ECONNRESET);
+		close(fds[!(i >> 1)]);
+	}
+}
+
 /* The whole of a short session was read along with the handshake. */
 static void test_detach_rest(void **state)
 {
@@ -414,6 +448,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_poll, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_detach, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_detach_again, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_detach_rest, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(case_41_44_race, ctx_setup, ctx_teardown),
 	};
