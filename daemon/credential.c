@@ -57,8 +57,9 @@ void ksc_credential_free(struct ksc_credential *cred)
 	free(cred->name);
 	if (cred->x509)
 		gnutls_certificate_free_credentials(cred->x509);
-	if (cred->priority)
-		gnutls_priority_deinit(cred->priority);
+	for (i = 0; i < sizeof(cred->priority) / sizeof(cred->priority[0]); i++)
+		if (cred->priority[i])
+			gnutls_priority_deinit(cred->priority[i]);
 	if (cred->ticket_key.data) {
 		gnutls_memset(cred->ticket_key.data, 0, cred->ticket_key.size);
 		gnutls_free(cred->ticket_key.data);
@@ -204,7 +205,7 @@ out:
 }
 
 /* Room for a priority string */
-#define MAX_PRIORITY	640
+#define MAX_PRIORITY	768
 
 static bool has_ccm(const struct ksc_credential *cred)
 {
@@ -222,17 +223,26 @@ static bool has_ccm(const struct ksc_credential *cred)
  * here as the order of preference. DHE-RSA, the slowest, is there because
  * TLS 1.2 has AES-CCM with RSA certificates in no other way. Records of less
  * than 512 bytes are what small devices ask for that speak it.
+ *
+ * Keys of less than 112 bits of security and SHA-1 are not what anybody should rely on
+ * (RFC 9325 4, RFC 9155). RFC 5746's extension tells a client whether somebody else's
+ * handshake may come before its own. To a server that never renegotiates it says nothing,
+ * and TLS 1.3 alone has no use for it: who does not send it is served.
  */
-static size_t write_priority(const struct ksc_credential *cred, gnutls_protocol_t min,
-			     gnutls_protocol_t max, char *text, size_t size)
+static size_t write_priority(const struct ksc_credential *cred, enum ksc_role role,
+			     gnutls_protocol_t min, gnutls_protocol_t max, char *text,
+			     size_t size)
 {
 	static const char head[] = "NORMAL:-VERS-ALL:-KX-ALL:-CIPHER-ALL:-MAC-ALL:-GROUP-ALL"
 		":+ECDHE-ECDSA:+ECDHE-RSA:+AEAD"
 		":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1"
-		":%SERVER_PRECEDENCE:%SAFE_RENEGOTIATION:%ALLOW_SMALL_RECORDS";
+		":-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%PROFILE_MEDIUM"
+		":%SERVER_PRECEDENCE:%ALLOW_SMALL_RECORDS";
 	size_t i, at;
 
-	at = (size_t)snprintf(text, size, "%s%s%s%s", head,
+	at = (size_t)snprintf(text, size, "%s%s%s%s%s", head,
+			      role == KSC_ROLE_CLIENT ? ":%SAFE_RENEGOTIATION" :
+							":%PARTIAL_RENEGOTIATION",
 			      max >= GNUTLS_TLS1_3 ? ":+VERS-TLS1.3" : "",
 			      min <= GNUTLS_TLS1_2 ? ":+VERS-TLS1.2" : "",
 			      has_ccm(cred) ? ":+DHE-RSA:+GROUP-FFDHE2048:+GROUP-FFDHE3072" : "");
@@ -245,6 +255,7 @@ static size_t write_priority(const struct ksc_credential *cred, gnutls_protocol_
  * ksc_credential_prefer() - have a session negotiate as a credential says
  * @cred: the credential
  * @tls: the session
+ * @role: ours in it
  * @min: lowest protocol version if it is above the credential's, or 0
  * @max: highest if it is below, or 0
  *
@@ -252,7 +263,7 @@ static size_t write_priority(const struct ksc_credential *cred, gnutls_protocol_
  * version is left
  */
 int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tls,
-			  gnutls_protocol_t min, gnutls_protocol_t max)
+			  enum ksc_role role, gnutls_protocol_t min, gnutls_protocol_t max)
 {
 	char text[MAX_PRIORITY];
 
@@ -263,8 +274,8 @@ int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tl
 	if (min > max)
 		return GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
 	if (min == cred->min_version && max == cred->max_version)
-		return gnutls_priority_set(tls, cred->priority);
-	write_priority(cred, min, max, text, sizeof(text));
+		return gnutls_priority_set(tls, cred->priority[role]);
+	write_priority(cred, role, min, max, text, sizeof(text));
 	return gnutls_priority_set_direct(tls, text, NULL);
 }
 
@@ -277,15 +288,19 @@ int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tl
 int ksc_credential_finish(struct ksc_credential *cred)
 {
 	char priority[MAX_PRIORITY];
+	enum ksc_role role;
 	int rc;
 
 	if (!cred->n_ciphers)
 		for (; cred->n_ciphers < KSC_N_CIPHERS; cred->n_ciphers++)
 			cred->ciphers[cred->n_ciphers] = &ksc_ciphers[cred->n_ciphers];
-	write_priority(cred, cred->min_version, cred->max_version, priority, sizeof(priority));
-	rc = gnutls_priority_init(&cred->priority, priority, NULL);
-	if (rc < 0)
-		return rc;
+	for (role = KSC_ROLE_CLIENT; role <= KSC_ROLE_SERVER; role++) {
+		write_priority(cred, role, cred->min_version, cred->max_version, priority,
+			       sizeof(priority));
+		rc = gnutls_priority_init(&cred->priority[role], priority, NULL);
+		if (rc < 0)
+			return rc;
+	}
 	if (!cred->has_cert)
 		gnutls_certificate_set_retrieve_function3(cred->x509, ksc_pick_retrieve);
 	if (!(cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)))

@@ -43,7 +43,7 @@
  * @has_cert: there is a certificate with its key
  * @end_point: what that binds to
  * @x509: certificate, key and trust
- * @priority: what is negotiated
+ * @priority: what is negotiated, by role
  * @resumption: sessions are resumed: a client uses tickets, a server hands them out
  * @ticket_key: what the keys follow from, every few hours a new one, that seal a
  *	server's tickets; lives as long as the credential
@@ -71,7 +71,7 @@ struct ksc_credential {
 	bool has_cert;
 	struct ksc_end_point end_point;
 	gnutls_certificate_credentials_t x509;
-	gnutls_priority_t priority;
+	gnutls_priority_t priority[KSC_ROLE_SERVER + 1];
 	bool resumption;
 	gnutls_datum_t ticket_key;
 };
@@ -116,7 +116,7 @@ int ksc_credential_allow_uid(struct ksc_credential *cred, uid_t uid);
 int ksc_credential_allow_gid(struct ksc_credential *cred, gid_t gid);
 int ksc_credential_finish(struct ksc_credential *cred);
 int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tls,
-			  gnutls_protocol_t min, gnutls_protocol_t max);
+			  enum ksc_role role, gnutls_protocol_t min, gnutls_protocol_t max);
 
 struct ksc_credentials *ksc_credentials_new(void);
 struct ksc_credentials *ksc_credentials_get(struct ksc_credentials *set);

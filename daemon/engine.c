@@ -315,7 +315,7 @@ static int use_credential(struct ksc_engine *e)
 	}
 	e->manual.wanted = e->verify == KSC_VERIFY_MANUAL;
 	e->verify = ksc_verify_effective(e->role, e->verify, e->cred->verify);
-	rc = ksc_credential_prefer(e->cred, e->tls, e->rule ? e->rule->min_version : 0,
+	rc = ksc_credential_prefer(e->cred, e->tls, e->role, e->rule ? e->rule->min_version : 0,
 				   e->rule ? e->rule->max_version : 0);
 	if (rc >= 0)
 		rc = gnutls_credentials_set(e->tls, GNUTLS_CRD_CERTIFICATE, e->cred->x509);
@@ -384,9 +384,9 @@ static int start(struct ksc_engine *e)
 	if (e->role == KSC_ROLE_CLIENT)
 		return use_credential(e);
 	/* Something has to be set before the ClientHello decides. */
-	if (e->credentials->n)
-		return gnutls_priority_set(e->tls, e->credentials->list[0]->priority);
-	return gnutls_set_default_priority(e->tls);
+	return e->credentials->n ?
+	       gnutls_priority_set(e->tls, e->credentials->list[0]->priority[e->role]) :
+	       gnutls_set_default_priority(e->tls);
 }
 
 /* Put GnuTLS's error in the terms of the interface. */

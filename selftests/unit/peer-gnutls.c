@@ -71,10 +71,11 @@ static void gnutls_peer_start(struct peer *peer)
 	CHECK(gnutls_init(&t->session, GNUTLS_NONBLOCK |
 			  (opt->server ? GNUTLS_SERVER : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT) |
 			  (opt->no_tickets ? GNUTLS_NO_TICKETS : 0)));
-	snprintf(priority, sizeof(priority), "NORMAL:%%ALLOW_SMALL_RECORDS%s%s%s%s",
+	snprintf(priority, sizeof(priority), "NORMAL:%%ALLOW_SMALL_RECORDS%s%s%s%s%s",
 		 opt->tls12 ? ":-VERS-ALL:+VERS-TLS1.2" : "",
 		 opt->tls13 ? ":-VERS-ALL:+VERS-TLS1.3" : "",
-		 opt->cipher ? ":-CIPHER-ALL:+" : "", opt->cipher ? opt->cipher : "");
+		 opt->cipher ? ":-CIPHER-ALL:+" : "", opt->cipher ? opt->cipher : "",
+		 opt->priority ? opt->priority : "");
 	CHECK(gnutls_priority_set_direct(t->session, priority, NULL));
 	CHECK(gnutls_certificate_allocate_credentials(&t->cred));
 	if (opt->cert)

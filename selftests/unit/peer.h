@@ -35,6 +35,7 @@ struct peer_options {
 	bool no_compat;		/* no middlebox compatibility; OpenSSL */
 	unsigned int record_size_limit;	/* RFC 8449; GnuTLS */
 	uint8_t max_fragment_length;	/* RFC 6066's code; OpenSSL */
+	const char *priority;	/* more of GnuTLS's priority string */
 	void *resume;		/* client: what peer->save gave */
 };
 
