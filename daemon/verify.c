@@ -198,10 +198,27 @@ int ksc_end_point_make(const gnutls_datum_t *der, struct ksc_end_point *end_poin
 	return rc;
 }
 
+/* RFC 4514's form; "" for an empty one, which is as good as any where there is a SAN. */
+static int subject_of(gnutls_x509_crt_t crt, char *subject, size_t size)
+{
+	static const char cut[] = "...";
+	gnutls_datum_t text = { NULL, 0 };
+	int rc = gnutls_x509_crt_get_dn3(crt, &text, 0);
+
+	if (rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+		return 0;
+	if (rc < 0)
+		return rc;
+	/* Two that differ later are not one: whoever compares them sees that there is more. */
+	if ((size_t)snprintf(subject, size, "%s", text.data ? (char *)text.data : "") >= size)
+		memcpy(subject + size - sizeof(cut), cut, sizeof(cut));
+	gnutls_free(text.data);
+	return 0;
+}
+
 /* To read a certificate is dear: it is done once. */
 static int describe(const gnutls_datum_t *der, struct ksc_peer *peer)
 {
-	gnutls_datum_t text = { NULL, 0 };
 	gnutls_x509_crt_t crt;
 	int rc = import(der, &crt);
 
@@ -209,13 +226,9 @@ static int describe(const gnutls_datum_t *der, struct ksc_peer *peer)
 		return rc;
 	rc = bind_to(crt, der, &peer->end_point);
 	if (rc >= 0)
-		rc = gnutls_x509_crt_get_dn3(crt, &text, 0);
+		rc = subject_of(crt, peer->subject, sizeof(peer->subject));
 	gnutls_x509_crt_deinit(crt);
-	if (rc < 0)
-		return rc;
-	snprintf(peer->subject, sizeof(peer->subject), "%s", text.data ? (char *)text.data : "");
-	gnutls_free(text.data);
-	return 0;
+	return rc;
 }
 
 /**
