@@ -13,6 +13,7 @@
 #include <string.h>
 #include <gnutls/gnutls.h>
 
+#include "chain.h"
 #include "engine.h"
 #include "hello.h"
 #include "manual.h"
@@ -245,15 +246,13 @@ static int use_alpn(struct ksc_engine *e)
 
 static int use_as_server(struct ksc_engine *e)
 {
-	if (e->verify == KSC_VERIFY_NONE && !e->cred->resumption)
-		return 0;
-	if (e->verify != KSC_VERIFY_NONE) {
+	if (e->verify != KSC_VERIFY_NONE)
 		gnutls_certificate_server_set_request(e->tls,
 						      e->verify == KSC_VERIFY_REQUIRE ?
 						      GNUTLS_CERT_REQUIRE :
 						      GNUTLS_CERT_REQUEST);
+	if (e->verify != KSC_VERIFY_NONE || !e->cred->resumption)
 		return 0;
-	}
 	/*
 	 * A resumed session would not have its client certificate judged again,
 	 * so tickets are for those who need none.
@@ -342,10 +341,14 @@ static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when
 		      unsigned int incoming, const gnutls_datum_t *msg)
 {
 	struct ksc_engine *e = gnutls_session_get_ptr(tls);
+	const char *why = NULL;
+	int rc = incoming ? ksc_chain_look(tls, type, msg, &why) : 0;
 
 	(void)when;
-	if (!incoming || (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && e->cred))
-		return 0;
+	if (why)
+		blame(e, KSC_STATUS_PEER_REJECTED, gnutls_error_to_alert(rc, NULL), "%s", why);
+	if (rc < 0 || !incoming || (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && e->cred))
+		return rc;
 	ksc_hello_read(type, msg, &e->hello);
 	if (type != GNUTLS_HANDSHAKE_CLIENT_HELLO || e->role != KSC_ROLE_SERVER)
 		return 0;
@@ -441,16 +444,11 @@ static enum ksc_status alert_received(struct ksc_engine *e, int number, struct k
 
 static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
 {
-	gnutls_datum_t alpn;
 	int rc;
 
 	memcpy(info->server_name, e->server_name, sizeof(info->server_name));
 	info->resumed = gnutls_session_is_resumed(e->tls) != 0;
-	if (gnutls_alpn_get_selected_protocol(e->tls, &alpn) >= 0 &&
-	    alpn.size < sizeof(info->alpn)) {
-		memcpy(info->alpn, alpn.data, alpn.size);
-		info->alpn[alpn.size] = '\0';
-	}
+	ksc_alpn_selected(e->tls, info->alpn, sizeof(info->alpn));
 	rc = ksc_describe_peer(e->tls, &info->peer);
 	if (rc < 0)
 		return rc;

@@ -118,3 +118,20 @@ int ksc_alpn_set(gnutls_session_t tls, enum ksc_role role, const uint8_t *list, 
 					 GNUTLS_ALPN_MANDATORY |
 					 GNUTLS_ALPN_SERVER_PRECEDENCE : 0);
 }
+
+/**
+ * ksc_alpn_selected() - which protocol was agreed upon
+ * @tls: the session
+ * @name: filled in, "" for none
+ * @size: bytes at @name
+ */
+void ksc_alpn_selected(gnutls_session_t tls, char *name, size_t size)
+{
+	gnutls_datum_t alpn;
+
+	*name = '\0';
+	if (gnutls_alpn_get_selected_protocol(tls, &alpn) < 0 || alpn.size >= size)
+		return;
+	memcpy(name, alpn.data, alpn.size);
+	name[alpn.size] = '\0';
+}

@@ -12,6 +12,7 @@ int ksc_name_copy(char *to, const char *from);
 void ksc_name_drop_dot(char *name);
 int ksc_alpn_add(uint8_t **list, size_t *len, const char *protocol);
 int ksc_sni_set(gnutls_session_t tls, const char *name);
+void ksc_alpn_selected(gnutls_session_t tls, char *name, size_t size);
 int ksc_alpn_set(gnutls_session_t tls, enum ksc_role role, const uint8_t *list, size_t len);
 
 #endif

@@ -436,6 +436,91 @@ static void suites_out_of_bounds(void **state)
 	assert_int_equal(o.alert, GNUTLS_A_HANDSHAKE_FAILURE);
 }
 
+/* A certificate whose subject is empty is one: its name is in the SAN, RFC 5280 4.2.1.6. */
+static void empty_subject(void **state)
+{
+	static const struct cred_options asking = {
+		.cert = "server", .ca = "ca", .verify = KSC_VERIFY_REQUIRE,
+	};
+	int tls12;
+
+	(void)state;
+	for (tls12 = 0; tls12 < 2; tls12++) {
+		struct outcome o = connect_to("nosubject", "server.test", NULL, KSC_VERIFY_DEFAULT,
+					      tls12);
+
+		assert_int_equal(o.status, KSC_STATUS_OK);
+		assert_true(o.info.peer.present);
+		assert_string_equal(o.info.peer.subject, "");
+		o = connect_to("nosubject", "other.test", NULL, KSC_VERIFY_DEFAULT, tls12);
+		assert_int_equal(o.status, KSC_STATUS_PEER_REJECTED);
+		o = meet(&peer_openssl, &asking, 1,
+			 (struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
+			 (struct peer_options) { .cert = "nosubject", .tls12 = tls12,
+						 .server_name = "server.test" });
+		assert_int_equal(o.status, KSC_STATUS_OK);
+		assert_true(o.info.peer.present);
+	}
+}
+
+/* Two subjects that differ late are not one. */
+static void long_subject(void **state)
+{
+	struct outcome o = connect_to("longname", "server.test", NULL, KSC_VERIFY_DEFAULT, false);
+	size_t len = strlen(o.info.peer.subject);
+
+	(void)state;
+	assert_int_equal(o.status, KSC_STATUS_OK);
+	assert_int_equal(len, KSC_MAX_NAME);
+	assert_string_equal(o.info.peer.subject + len - 3, "...");
+}
+
+/* Less than 112 bits of security, and hashes that can be made to collide. */
+static void weak(void **state)
+{
+	static const struct cred_options rsa = { .cert = "rsa" };
+	struct outcome o;
+	int tls12;
+
+	(void)state;
+	for (tls12 = 0; tls12 < 2; tls12++) {
+		o = connect_to("weak", "server.test", NULL, KSC_VERIFY_DEFAULT, tls12);
+		assert_int_equal(o.status, KSC_STATUS_PEER_REJECTED);
+	}
+	o = meet(&peer_gnutls, &rsa, 1, (struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
+		 (struct peer_options) { .tls12 = true, .server_name = "server.test",
+					 .priority = ":-SIGN-ALL:+SIGN-RSA-SHA1" });
+	assert_int_equal(o.status, KSC_STATUS_PROTOCOL_ERROR);
+}
+
+/*
+ * RFC 5746 is about renegotiation, which there is none of here: clients that leave its
+ * extension out are served. A client of ours insists on it with TLS 1.2.
+ */
+static void renegotiation_info(void **state)
+{
+	static const struct cred_options cred = { .cert = "server" };
+	struct outcome o;
+	int tls12;
+
+	(void)state;
+	for (tls12 = 0; tls12 < 2; tls12++) {
+		o = meet(&peer_gnutls, &cred, 1,
+			 (struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
+			 (struct peer_options) { .tls12 = tls12, .tls13 = !tls12,
+						 .server_name = "server.test",
+						 .priority = ":%DISABLE_SAFE_RENEGOTIATION" });
+		if (o.status != KSC_STATUS_OK)
+			fail_msg("%s", o.text);
+		o = meet(&peer_gnutls, &trusting, 1,
+			 (struct ksc_engine_params) { .role = KSC_ROLE_CLIENT,
+						      .server_name = "server.test" },
+			 (struct peer_options) { .server = true, .cert = "server", .tls12 = tls12,
+						 .priority = ":%DISABLE_SAFE_RENEGOTIATION" });
+		assert_int_equal(o.status == KSC_STATUS_OK, !tls12);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,6 +537,10 @@ int main(void)
 		cmocka_unit_test(no_credential),
 		cmocka_unit_test(version_bounds),
 		cmocka_unit_test(suites_out_of_bounds),
+		cmocka_unit_test(empty_subject),
+		cmocka_unit_test(long_subject),
+		cmocka_unit_test(weak),
+		cmocka_unit_test(renegotiation_info),
 	};
 
 	return cmocka_run_group_tests_name("identity", tests, NULL, NULL);

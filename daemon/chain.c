@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A peer's public keys are used long before anybody knows whether it can be trusted: its
+ * CertificateVerify, or ServerKeyExchange, comes first. What that costs is the peer's to
+ * choose by the size of the modulus and of the exponent. So the sizes are looked at when
+ * the message that has them comes, and nothing is computed with what is too large.
+ *
+ * What can't be parsed at all is refused here as GnuTLS would: two readers that take a
+ * message for different things would let something by.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <gnutls/abstract.h>
+#include <gnutls/x509.h>
+
+#include "chain.h"
+
+/**
+ * struct reader - what is left of a message
+ * @at: the next byte
+ * @left: bytes
+ */
+struct reader {
+	const uint8_t *at;
+	size_t left;
+};
+
+/* A vector whose length is in @width bytes, RFC 8446 3.4; false if it is cut off. */
+static bool take(struct reader *from, unsigned int width, struct reader *vector)
+{
+	size_t len = 0;
+
+	if (from->left < width)
+		return false;
+	for (; width; width--, from->left--)
+		len = len << 8 | *from->at++;
+	if (from->left < len)
+		return false;
+	vector->at = from->at;
+	vector->left = len;
+	from->at += len;
+	from->left -= len;
+	return true;
+}
+
+/* Of a big-endian number. */
+static size_t bits_of(const gnutls_datum_t *number)
+{
+	size_t zeros = 0;
+
+	while (zeros < number->size && !number->data[zeros])
+		zeros++;
+	return (number->size - zeros) * 8;
+}
+
+static int check_rsa(gnutls_pubkey_t key, const char **why)
+{
+	gnutls_datum_t m, e;
+	size_t exponent, modulus;
+	int rc = gnutls_pubkey_export_rsa_raw2(key, &m, &e, GNUTLS_EXPORT_FLAG_NO_LZ);
+
+	if (rc < 0)
+		return rc;
+	modulus = bits_of(&m);
+	exponent = bits_of(&e);
+	gnutls_free(m.data);
+	gnutls_free(e.data);
+	if (modulus > KSC_MAX_KEY_BITS)
+		*why = "A public key in the peer's chain has more than 8192 bits.";
+	else if (exponent > KSC_MAX_EXPONENT_BITS)
+		*why = "The exponent of a public key in the peer's chain has more than 32 bits.";
+	return *why ? GNUTLS_E_CERTIFICATE_ERROR : 0;
+}
+
+static int check_key(gnutls_x509_crt_t crt, const char **why)
+{
+	unsigned int bits = 0;
+	gnutls_pubkey_t key;
+	int algorithm, rc;
+
+	algorithm = gnutls_x509_crt_get_pk_algorithm(crt, &bits);
+	/* GnuTLS can do nothing with it, or says what is wrong with it. */
+	if (algorithm < 0)
+		return 0;
+	if (bits > KSC_MAX_KEY_BITS) {
+		*why = "A public key in the peer's chain has more than 8192 bits.";
+		return GNUTLS_E_CERTIFICATE_ERROR;
+	}
+	if (algorithm != GNUTLS_PK_RSA && algorithm != GNUTLS_PK_RSA_PSS)
+		return 0;
+	rc = gnutls_pubkey_init(&key);
+	if (rc < 0)
+		return rc;
+	rc = gnutls_pubkey_import_x509(key, crt, 0);
+	if (rc >= 0)
+		rc = check_rsa(key, why);
+	gnutls_pubkey_deinit(key);
+	/* Nor can it use what it can't import. */
+	return *why || rc == GNUTLS_E_MEMORY_ERROR ? rc : 0;
+}
+
+static int check_certificate(const struct reader *der, const char **why)
+{
+	const gnutls_datum_t data = { (unsigned char *)der->at, (unsigned int)der->left };
+	gnutls_x509_crt_t crt;
+	int rc = gnutls_x509_crt_init(&crt);
+
+	if (rc < 0)
+		return rc;
+	rc = gnutls_x509_crt_import(crt, &data, GNUTLS_X509_FMT_DER);
+	/* One that it can't read ends the handshake in GnuTLS. */
+	if (rc >= 0)
+		rc = check_key(crt, why);
+	else if (rc != GNUTLS_E_MEMORY_ERROR)
+		rc = 0;
+	gnutls_x509_crt_deinit(crt);
+	return rc;
+}
+
+/**
+ * ksc_chain_check() - are a Certificate message's keys small enough to be used?
+ * @msg: its body
+ * @tls13: as RFC 8446 4.4.2 has it, not RFC 5246 7.4.2
+ * @why: set to a sentence when they are not
+ *
+ * Return: 0; GNUTLS_E_CERTIFICATE_ERROR with @why set; or another negative GnuTLS error
+ */
+int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, const char **why)
+{
+	struct reader left = { msg->data, msg->size }, list, der, rest;
+
+	*why = NULL;
+	if ((tls13 && !take(&left, 1, &rest)) || !take(&left, 3, &list) || left.left)
+		return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+	while (list.left) {
+		int rc;
+
+		if (!take(&list, 3, &der) || (tls13 && !take(&list, 2, &rest)))
+			return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+		rc = check_certificate(&der, why);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/**
+ * ksc_group_check() - is the group of a DHE ServerKeyExchange small enough to be used?
+ * @msg: its body, RFC 5246 7.4.3
+ * @why: set to a sentence when it is not
+ *
+ * Return: 0, or a negative GnuTLS error with @why set
+ */
+int ksc_group_check(const gnutls_datum_t *msg, const char **why)
+{
+	struct reader left = { msg->data, msg->size }, prime;
+
+	*why = NULL;
+	if (!take(&left, 2, &prime))
+		return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+	if (prime.left <= KSC_MAX_KEY_BITS / 8)
+		return 0;
+	*why = "The server's Diffie-Hellman group has more than 8192 bits.";
+	return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+}
+
+/**
+ * ksc_chain_look() - look at a message of the peer before GnuTLS does
+ * @tls: the session
+ * @type: the message's type
+ * @msg: its body
+ * @why: set to a sentence when it has a key that is too large
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_chain_look(gnutls_session_t tls, unsigned int type, const gnutls_datum_t *msg,
+		   const char **why)
+{
+	gnutls_kx_algorithm_t kx;
+
+	switch (type) {
+	case GNUTLS_HANDSHAKE_CERTIFICATE_PKT:
+		return ksc_chain_check(msg, gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3,
+				       why);
+	case GNUTLS_HANDSHAKE_SERVER_KEY_EXCHANGE:
+		kx = gnutls_kx_get(tls);
+		return kx == GNUTLS_KX_DHE_RSA || kx == GNUTLS_KX_DHE_DSS ?
+		       ksc_group_check(msg, why) : 0;
+	}
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* chain.c: what a peer's public keys may cost us, looked at before they are used. */
+#ifndef KSC_CHAIN_H
+#define KSC_CHAIN_H
+
+#include <stdbool.h>
+#include <gnutls/gnutls.h>
+
+/* Of a public key, and of the prime of a Diffie-Hellman group, in bits. */
+#define KSC_MAX_KEY_BITS	8192
+/* Of an RSA key's public exponent. */
+#define KSC_MAX_EXPONENT_BITS	32
+
+int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, const char **why);
+int ksc_group_check(const gnutls_datum_t *msg, const char **why);
+int ksc_chain_look(gnutls_session_t tls, unsigned int type, const gnutls_datum_t *msg,
+		   const char **why);
+
+#endif

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Public keys that would take minutes: they are refused before anything is computed with
+ * them. Every public-key operation of an RSA key, and of Diffie-Hellman, is a modular
+ * power; libnettle has libgmp take it, and here that is counted on the way.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain.h"
+#include "side.h"
+
+static unsigned int powers;
+
+void __gmpz_powm(void *r, const void *base, const void *exponent, const void *modulus);
+
+void __gmpz_powm(void *r, const void *base, const void *exponent, const void *modulus)
+{
+	static void (*theirs)(void *, const void *, const void *, const void *);
+
+	if (!theirs)
+		*(void **)&theirs = dlsym(RTLD_NEXT, "__gmpz_powm");
+	powers++;
+	theirs(r, base, exponent, modulus);
+}
+
+/* A certificate of the tests, as it goes over the wire. */
+static size_t der_of(const char *name, uint8_t *der, size_t size)
+{
+	FILE *file = fopen(cert_path(name, "crt.der"), "re");
+	size_t len;
+
+	assert_non_null(file);
+	len = fread(der, 1, size, file);
+	(void)fclose(file);
+	assert_in_range(len, 100, size - 1);
+	return len;
+}
+
+static void put(uint8_t **at, unsigned int width, size_t n)
+{
+	while (width--)
+		*(*at)++ = (uint8_t)(n >> 8 * width);
+}
+
+/* A Certificate message with one certificate; @lie is added to the length of its list */
+static gnutls_datum_t message(uint8_t *msg, const char *name, bool tls13, int lie)
+{
+	static uint8_t der[1 << 14];
+	size_t len = der_of(name, der, sizeof(der));
+	uint8_t *at = msg;
+
+	if (tls13)
+		put(&at, 1, 0);
+	put(&at, 3, (size_t)((int)(3 + len + (tls13 ? 2 : 0)) + lie));
+	put(&at, 3, len);
+	memcpy(at, der, len);
+	at += len;
+	if (tls13)
+		put(&at, 2, 0);
+	return (gnutls_datum_t) { msg, (unsigned int)(at - msg) };
+}
+
+/* The leaf, or any other: the message has them all alike */
+static void messages(void **state)
+{
+	static const struct {
+		const char *name;
+		int rc;
+		const char *word;
+	} keys[] = {
+		{ "huge-modulus", GNUTLS_E_CERTIFICATE_ERROR, "8192 bits" },
+		{ "huge-exponent", GNUTLS_E_CERTIFICATE_ERROR, "32 bits" },
+		{ "large-enough", 0, NULL },
+	};
+	static uint8_t msg[1 << 15];
+	const char *why;
+
+	(void)state;
+	for (int tls13 = 0; tls13 < 2; tls13++) {
+		gnutls_datum_t body;
+
+		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+			body = message(msg, keys[i].name, tls13, 0);
+			assert_int_equal(ksc_chain_check(&body, tls13, &why), keys[i].rc);
+			assert_int_equal(!why, !keys[i].word);
+			if (why)
+				assert_non_null(strstr(why, keys[i].word));
+		}
+		/* two readers must not take it for different things */
+		body = message(msg, "large-enough", tls13, -1);
+		assert_int_equal(ksc_chain_check(&body, tls13, &why),
+				 GNUTLS_E_UNEXPECTED_PACKET_LENGTH);
+		body = message(msg, "large-enough", tls13, 1);
+		assert_int_equal(ksc_chain_check(&body, tls13, &why),
+				 GNUTLS_E_UNEXPECTED_PACKET_LENGTH);
+		body = message(msg, "large-enough", tls13, 0);
+		for (unsigned int cut = 0; cut < body.size; cut++) {
+			gnutls_datum_t part = { msg, cut };
+
+			assert_true(ksc_chain_check(&part, tls13, &why) < 0);
+		}
+		/* no certificate is one, too */
+		memset(msg, 0, 4);
+		body = (gnutls_datum_t) { msg, tls13 ? 4 : 3 };
+		assert_int_equal(ksc_chain_check(&body, tls13, &why), 0);
+	}
+	assert_int_equal(powers, 0);
+}
+
+static void groups(void **state)
+{
+	static uint8_t msg[2 + 2048];
+	gnutls_datum_t body = { msg, sizeof(msg) };
+	uint8_t *at = msg;
+	const char *why;
+
+	(void)state;
+	put(&at, 2, 1024);
+	assert_int_equal(ksc_group_check(&body, &why), 0);
+	at = msg;
+	put(&at, 2, 1025);
+	assert_true(ksc_group_check(&body, &why) < 0);
+	assert_non_null(why);
+	at = msg;
+	put(&at, 2, sizeof(msg));
+	assert_true(ksc_group_check(&body, &why) < 0);
+	body.size = 1;
+	assert_true(ksc_group_check(&body, &why) < 0);
+}
+
+static struct ksc_step shown(enum ksc_role role, const char *cert, bool tls12)
+{
+	const struct cred_options cred = {
+		.cert = role == KSC_ROLE_SERVER ? "server" : NULL, .ca = "ca",
+		.verify = KSC_VERIFY_REQUIRE,
+	};
+	struct ksc_engine_params params = {
+		.credentials = creds_new(&cred, 1), .role = role, .server_name = "server.test",
+	};
+	const struct peer_options opt = {
+		.server = role == KSC_ROLE_CLIENT, .cert = cert, .tls12 = tls12,
+	};
+	struct side *side = side_new(&params);
+	struct peer *peer = peer_new(&peer_gnutls, &opt);
+	struct ksc_step step;
+
+	powers = 0;
+	shake(side, peer, WHOLE);
+	step = side->step;
+	side_free(side);
+	peer_free(peer);
+	ksc_credentials_put(params.credentials);
+	return step;
+}
+
+/* Behind a good leaf; in both versions, and shown to us by whoever can */
+static void handshakes(void **state)
+{
+	static const char *const huge[] = { "huge-modulus", "huge-exponent" };
+
+	(void)state;
+	for (int role = KSC_ROLE_CLIENT; role <= KSC_ROLE_SERVER; role++)
+		for (int tls12 = 0; tls12 < 2; tls12++)
+			for (size_t i = 0; i < 2; i++) {
+				struct ksc_step step = shown(role, huge[i], tls12);
+
+				if (step.status != KSC_STATUS_PEER_REJECTED)
+					fail_msg("%d, TLS 1.%d, %s: %s", role, 3 - tls12, huge[i],
+						 step.text);
+				assert_int_equal(step.alert, GNUTLS_A_BAD_CERTIFICATE);
+				assert_int_equal(step.direction, KSC_DIRECTION_SENT);
+				assert_non_null(strstr(step.text, "bits"));
+				assert_int_equal(powers, 0);
+			}
+	/* the counter counts */
+	assert_int_equal(shown(KSC_ROLE_CLIENT, "rsa", true).status, KSC_STATUS_OK);
+	assert_int_not_equal(powers, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(messages),
+		cmocka_unit_test(groups),
+		cmocka_unit_test(handshakes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
