@@ -21,6 +21,7 @@
 #include "pick.h"
 #include "record.h"
 #include "resume.h"
+#include "span.h"
 #include "token.h"
 
 /* Of one handshake message; Schannel's own caps are 16 and 32 KiB. */
@@ -72,6 +73,7 @@ struct failure {
  * @pick: the caller's part in the choice of our certificate
  * @secrets: TLS 1.3's, of both directions
  * @resume: client's part in resumption
+ * @span: how far the peer's messages reach
  * @failure: found in one of GnuTLS's callbacks, more telling than its error
  */
 struct ksc_engine {
@@ -103,6 +105,7 @@ struct ksc_engine {
 	struct ksc_pick pick;
 	struct ksc_secrets secrets;
 	struct ksc_resume resume;
+	struct ksc_span span;
 	struct failure failure;
 };
 
@@ -171,6 +174,8 @@ static int on_secret(gnutls_session_t tls, gnutls_record_encryption_level_t leve
 {
 	struct ksc_engine *e = gnutls_session_get_ptr(tls);
 
+	if (level == GNUTLS_ENCRYPTION_LEVEL_HANDSHAKE)
+		ksc_span_secret(&e->span, rx, len);
 	if (level != GNUTLS_ENCRYPTION_LEVEL_APPLICATION)
 		return 0;
 	return ksc_keys_note(&e->secrets, rx, tx, len);
@@ -182,15 +187,6 @@ static int judge(const struct ksc_engine *e, struct ksc_judgement *judgement)
 	int rc = ksc_verify_peer(e->tls, e->role, name, judgement);
 
 	return rc < 0 ? rc : ksc_rule_judge(e->rule, e->tls, judgement);
-}
-
-/* What the configuration demands holds for a caller that judges by itself, too. */
-static bool tolerates(const struct ksc_engine *e, uint32_t faults)
-{
-	if (e->verify == KSC_VERIFY_MANUAL)
-		return true;
-	return !faults || (faults == KSC_FAULT_NO_CERTIFICATE &&
-			   e->role == KSC_ROLE_SERVER && e->verify == KSC_VERIFY_REQUEST);
 }
 
 static int on_log(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
@@ -212,7 +208,7 @@ static int on_verify(gnutls_session_t tls)
 		rc = judge(e, &judgement);
 		if (rc < 0)
 			return rc;
-		if (!tolerates(e, judgement.faults)) {
+		if (!ksc_verify_tolerates(e->role, e->verify, judgement.faults)) {
 			if (judgement.faults == KSC_FAULT_NO_CERTIFICATE)
 				return GNUTLS_E_NO_CERTIFICATE_FOUND;
 			blame(e, KSC_STATUS_PEER_REJECTED, judgement.alert, "%s", judgement.text);
@@ -345,6 +341,8 @@ static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when
 	int rc = incoming ? ksc_chain_look(tls, type, msg, &why) : 0;
 
 	(void)when;
+	if (incoming)
+		ksc_span_message(&e->span, tls, type, msg);
 	if (why)
 		blame(e, KSC_STATUS_PEER_REJECTED, gnutls_error_to_alert(rc, NULL), "%s", why);
 	if (rc < 0 || !incoming || (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && e->cred))
@@ -464,6 +462,11 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 {
 	int rc = 0;
 
+	if (!ksc_span_whole(&e->span)) {
+		blame(e, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE,
+		      "Something follows a message that was the last before other keys.");
+		return fail(e, step);
+	}
 	/*
 	 * No certificate comes with a resumed session. The one that came with the
 	 * first is judged anew: it may have expired, and more may be asked now.
@@ -497,17 +500,10 @@ static bool waits(const struct ksc_engine *e)
 
 static enum ksc_status ask(const struct ksc_engine *e, struct ksc_step *step)
 {
-	if (e->pick.asked) {
-		step->status = KSC_STATUS_INCOMPLETE_CREDENTIALS;
-		step->issuers = e->pick.issuers;
-		step->issuers_len = e->pick.issuers_len;
-	} else {
-		step->status = KSC_STATUS_VERIFY_NEEDED;
-		step->faults = e->manual.judgement.faults;
-		memcpy(step->text, e->manual.judgement.text, sizeof(step->text));
-		step->chain = e->manual.chain;
-		step->chain_len = e->manual.chain_len;
-	}
+	if (e->pick.asked)
+		ksc_pick_tell(&e->pick, step);
+	else
+		ksc_manual_tell(&e->manual, step);
 	return hand_out(e, step);
 }
 
@@ -529,6 +525,8 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 		  (rc == GNUTLS_E_AGAIN && e->in_pos < e->in_len)));
 	step->consumed = e->in_pos;
 	e->started = true;
+	if (rc == 0 || rc == GNUTLS_E_AGAIN)
+		rc = ksc_span_records(&e->span, e->tls, e->in, e->in_pos) ?: rc;
 	if (e->out.failed) {
 		blame(e, KSC_STATUS_INTERNAL_ERROR, -1, "Out of memory.");
 		return fail(e, step);

@@ -5,8 +5,10 @@
  * client has not sent its Finished, a server not accepted the peer's.
  */
 #include <ctype.h>
+#include <string.h>
 
 #include "details.h"
+#include "engine.h"
 #include "manual.h"
 
 /**
@@ -66,4 +68,18 @@ bool ksc_manual_answered(struct ksc_manual *manual)
 
 	manual->fresh = false;
 	return fresh;
+}
+
+/**
+ * ksc_manual_tell() - have a step say that there is something to judge
+ * @manual: the caller's part
+ * @step: the step
+ */
+void ksc_manual_tell(const struct ksc_manual *manual, struct ksc_step *step)
+{
+	step->status = KSC_STATUS_VERIFY_NEEDED;
+	step->faults = manual->judgement.faults;
+	memcpy(step->text, manual->judgement.text, sizeof(step->text));
+	step->chain = manual->chain;
+	step->chain_len = manual->chain_len;
 }

@@ -11,6 +11,8 @@
 
 #include "verify.h"
 
+struct ksc_step;
+
 /**
  * struct ksc_manual - the caller's part in the judgement of a certificate
  * @wanted: there is one
@@ -36,6 +38,7 @@ struct ksc_manual {
 int ksc_manual_ask(struct ksc_manual *manual, gnutls_session_t tls,
 		   const struct ksc_judgement *judgement);
 void ksc_manual_decide(struct ksc_manual *manual, enum ksc_verdict verdict, uint8_t alert);
+void ksc_manual_tell(const struct ksc_manual *manual, struct ksc_step *step);
 bool ksc_manual_answered(struct ksc_manual *manual);
 
 /**

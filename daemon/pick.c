@@ -10,6 +10,7 @@
 #include <gnutls/x509.h>
 
 #include "credential.h"
+#include "engine.h"
 #include "pick.h"
 
 /* RFC 5246, 7.4.4: before each name. */
@@ -211,4 +212,16 @@ void ksc_pick_end(struct ksc_pick *pick)
 	}
 	ksc_fiber_free(pick->fiber);
 	free(pick->issuers);
+}
+
+/**
+ * ksc_pick_tell() - have a step say that the server has asked
+ * @pick: the caller's part
+ * @step: the step
+ */
+void ksc_pick_tell(const struct ksc_pick *pick, struct ksc_step *step)
+{
+	step->status = KSC_STATUS_INCOMPLETE_CREDENTIALS;
+	step->issuers = pick->issuers;
+	step->issuers_len = pick->issuers_len;
 }

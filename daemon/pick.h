@@ -12,6 +12,7 @@
 #include "fiber.h"
 
 struct ksc_credential;
+struct ksc_step;
 
 /**
  * struct ksc_pick - the caller's part in the choice of our certificate
@@ -39,6 +40,7 @@ int ksc_pick_begin(struct ksc_pick *pick);
 void ksc_pick_end(struct ksc_pick *pick);
 int ksc_pick_handshake(struct ksc_pick *pick, gnutls_session_t tls);
 void ksc_pick_answer(struct ksc_pick *pick, const struct ksc_credential *cred);
+void ksc_pick_tell(const struct ksc_pick *pick, struct ksc_step *step);
 bool ksc_pick_answered(struct ksc_pick *pick);
 int ksc_pick_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
 		      gnutls_pcert_st **certs, unsigned int *n, gnutls_ocsp_data_st **ocsp,

@@ -28,6 +28,24 @@ enum ksc_verify ksc_verify_effective(enum ksc_role role, enum ksc_verify asked,
 	return asked;
 }
 
+/**
+ * ksc_verify_tolerates() - may a handshake go on with what was found?
+ * @role: our role
+ * @verify: what is asked, by ksc_verify_effective()
+ * @faults: enum ksc_fault
+ *
+ * What the configuration demands holds for a caller that judges by itself, too.
+ *
+ * Return: whether it may
+ */
+bool ksc_verify_tolerates(enum ksc_role role, enum ksc_verify verify, uint32_t faults)
+{
+	if (verify == KSC_VERIFY_MANUAL)
+		return true;
+	return !faults || (faults == KSC_FAULT_NO_CERTIFICATE && role == KSC_ROLE_SERVER &&
+			   verify == KSC_VERIFY_REQUEST);
+}
+
 /* The alert that says most; several faults may have been found. */
 static uint8_t alert_for(unsigned int faults)
 {

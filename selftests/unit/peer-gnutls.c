@@ -12,6 +12,8 @@ struct tls {
 	gnutls_session_t session;
 	gnutls_certificate_credentials_t cred;
 	gnutls_datum_t ticket_key;
+	uint8_t secret[64];	/* TLS 1.3: of its own handshake records */
+	size_t secret_len;
 };
 
 #define CHECK(call)							\
@@ -57,6 +59,27 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
 
 	wire_put(&peer->out, buf, len);
 	return (ssize_t)len;
+}
+
+static int on_secret(gnutls_session_t session, gnutls_record_encryption_level_t level,
+		     const void *rx, const void *tx, size_t len)
+{
+	struct tls *t = gnutls_session_get_ptr(session);
+
+	(void)rx;
+	if (level != GNUTLS_ENCRYPTION_LEVEL_HANDSHAKE || !tx)
+		return 0;
+	memcpy(t->secret, tx, len);
+	t->secret_len = len;
+	return 0;
+}
+
+gnutls_session_t peer_gnutls_session(struct peer *peer, gnutls_datum_t *secret)
+{
+	struct tls *t = peer->priv;
+
+	*secret = (gnutls_datum_t) { t->secret, (unsigned int)t->secret_len };
+	return t->session;
 }
 
 static void gnutls_peer_start(struct peer *peer)
@@ -111,6 +134,8 @@ static void gnutls_peer_start(struct peer *peer)
 
 		CHECK(gnutls_session_set_data(t->session, saved->data, saved->size));
 	}
+	gnutls_session_set_ptr(t->session, t);
+	gnutls_handshake_set_secret_function(t->session, on_secret);
 	gnutls_transport_set_ptr(t->session, peer);
 	gnutls_transport_set_pull_function(t->session, pull);
 	gnutls_transport_set_push_function(t->session, push);

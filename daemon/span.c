@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Handshake messages may not span a change of keys: nothing may follow a Finished, or a
+ * hello before the keys of TLS 1.3, in its record (RFC 8446 5.1). GnuTLS keeps what
+ * follows for a reader that never comes. So it is counted here: what came in records, and
+ * what was taken as messages.
+ *
+ * How much of a TLS 1.3 record is padding nobody can tell from outside. It is decrypted
+ * once more for that; a flight is a few kilobytes.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <gnutls/crypto.h>
+
+#include "record.h"
+#include "span.h"
+
+#define CT_CHANGE_CIPHER_SPEC	20
+#define CT_HANDSHAKE		22
+#define CT_APPLICATION_DATA	23
+
+#define TAG_LEN			16
+#define EXPLICIT_NONCE_LEN	8
+#define IV_LEN			12
+
+/**
+ * ksc_span_secret() - note what protects the peer's part of a TLS 1.3 handshake
+ * @span: the count
+ * @secret: its handshake traffic secret
+ * @len: bytes
+ */
+void ksc_span_secret(struct ksc_span *span, const void *secret, size_t len)
+{
+	if (!secret || len > sizeof(span->secret))
+		return;
+	memcpy(span->secret, secret, len);
+	span->secret_len = len;
+}
+
+/**
+ * ksc_span_message() - count a message of the peer's
+ * @span: the count
+ * @tls: the session
+ * @type: the message's type
+ * @msg: its body
+ */
+void ksc_span_message(struct ksc_span *span, gnutls_session_t tls, unsigned int type,
+		      const gnutls_datum_t *msg)
+{
+	enum ksc_epoch epoch = KSC_EPOCH_CLEAR;
+
+	if (type != GNUTLS_HANDSHAKE_CLIENT_HELLO && type != GNUTLS_HANDSHAKE_SERVER_HELLO &&
+	    type != GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST &&
+	    (type == GNUTLS_HANDSHAKE_FINISHED ||
+	     gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3))
+		epoch = KSC_EPOCH_HANDSHAKE;
+	span->messages[epoch] += 4 + msg->size;
+}
+
+/* HKDF-Expand-Label with an empty context, RFC 8446 7.1. */
+static int expand(gnutls_session_t tls, const struct ksc_span *span, const char *label,
+		  uint8_t *out, size_t len)
+{
+	const gnutls_datum_t secret = { (unsigned char *)span->secret,
+					(unsigned int)span->secret_len };
+	gnutls_digest_algorithm_t hash = gnutls_prf_hash_get(tls);
+	gnutls_datum_t info;
+	uint8_t text[32];
+	size_t n = strlen(label);
+
+	text[0] = 0;
+	text[1] = (uint8_t)len;
+	text[2] = (uint8_t)(6 + n);
+	memcpy(text + 3, "tls13 ", 6);
+	memcpy(text + 9, label, n);
+	text[9 + n] = 0;
+	info = (gnutls_datum_t) { text, (unsigned int)(10 + n) };
+	/* the numbers of a hash and of its HMAC are the same */
+	return gnutls_hkdf_expand((gnutls_mac_algorithm_t)hash, &secret, &info, out, len);
+}
+
+static int start_cipher(gnutls_session_t tls, const struct ksc_span *span,
+			gnutls_aead_cipher_hd_t *cipher, uint8_t *iv)
+{
+	gnutls_cipher_algorithm_t algorithm = gnutls_cipher_get(tls);
+	uint8_t key[KSC_MAX_SECRET];
+	gnutls_datum_t datum = { key, (unsigned int)gnutls_cipher_get_key_size(algorithm) };
+	int rc = expand(tls, span, "key", key, datum.size);
+
+	if (rc >= 0)
+		rc = expand(tls, span, "iv", iv, IV_LEN);
+	if (rc >= 0)
+		rc = gnutls_aead_cipher_init(cipher, algorithm, &datum);
+	gnutls_memset(key, 0, sizeof(key));
+	return rc;
+}
+
+/* Bytes of handshake content in a protected record of TLS 1.3, or a negative GnuTLS error. */
+static int content_of(struct ksc_span *span, gnutls_session_t tls, const uint8_t *record,
+		      size_t len)
+{
+	gnutls_aead_cipher_hd_t cipher;
+	size_t size = len - KSC_RECORD_HEADER;
+	uint8_t iv[IV_LEN], *plain;
+	int rc, i;
+
+	if (!span->secret_len || size <= TAG_LEN)
+		return 0;
+	plain = malloc(size);
+	if (!plain)
+		return GNUTLS_E_MEMORY_ERROR;
+	rc = start_cipher(tls, span, &cipher, iv);
+	if (rc < 0)
+		goto out;
+	for (i = 0; i < 8; i++)
+		iv[IV_LEN - 1 - i] ^= (uint8_t)(span->seq >> 8 * i);
+	rc = gnutls_aead_cipher_decrypt(cipher, iv, IV_LEN, record, KSC_RECORD_HEADER, TAG_LEN,
+					record + KSC_RECORD_HEADER, size, plain, &size);
+	gnutls_aead_cipher_deinit(cipher);
+	/* GnuTLS did not take it either: no message is missing */
+	if (rc < 0) {
+		rc = 0;
+		goto out;
+	}
+	span->seq++;
+	while (size && !plain[size - 1])
+		size--;
+	rc = size && plain[size - 1] == CT_HANDSHAKE ? (int)size - 1 : 0;
+out:
+	free(plain);
+	return rc;
+}
+
+/* Of a handshake record, which is protected behind the change of keys in TLS 1.2. */
+static void count_record(struct ksc_span *span, gnutls_session_t tls, size_t size)
+{
+	size_t overhead = TAG_LEN;
+
+	if (!span->changed || gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3) {
+		span->content[KSC_EPOCH_CLEAR] += size;
+		return;
+	}
+	if (gnutls_cipher_get(tls) != GNUTLS_CIPHER_CHACHA20_POLY1305)
+		overhead += EXPLICIT_NONCE_LEN;
+	span->content[KSC_EPOCH_HANDSHAKE] += size - (size < overhead ? size : overhead);
+}
+
+/**
+ * ksc_span_records() - count records that GnuTLS has taken
+ * @span: the count
+ * @tls: the session
+ * @in: the records
+ * @len: their bytes; they are whole
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_span_records(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in, size_t len)
+{
+	while (len >= KSC_RECORD_HEADER) {
+		size_t size = (size_t)in[3] << 8 | in[4];
+		int n;
+
+		if (size > len - KSC_RECORD_HEADER)
+			break;
+		switch (in[0]) {
+		case CT_CHANGE_CIPHER_SPEC:
+			span->changed = true;
+			break;
+		case CT_HANDSHAKE:
+			count_record(span, tls, size);
+			break;
+		case CT_APPLICATION_DATA:
+			n = content_of(span, tls, in, KSC_RECORD_HEADER + size);
+			if (n < 0)
+				return n;
+			span->content[KSC_EPOCH_HANDSHAKE] += (size_t)n;
+			break;
+		}
+		in += KSC_RECORD_HEADER + size;
+		len -= KSC_RECORD_HEADER + size;
+	}
+	return 0;
+}
+
+/**
+ * ksc_span_whole() - is the handshake all that came?
+ * @span: the count, of a handshake that is done
+ *
+ * Return: whether nothing stands behind a message that was the last before other keys
+ */
+bool ksc_span_whole(const struct ksc_span *span)
+{
+	return span->content[KSC_EPOCH_CLEAR] == span->messages[KSC_EPOCH_CLEAR] &&
+	       span->content[KSC_EPOCH_HANDSHAKE] == span->messages[KSC_EPOCH_HANDSHAKE];
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* span.c: no handshake message of the peer's goes on behind a change of its keys. */
+#ifndef KSC_SPAN_H
+#define KSC_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <gnutls/gnutls.h>
+#include <linux/kschannel.h>
+
+/* In the clear, and protected by the handshake's keys. */
+enum ksc_epoch { KSC_EPOCH_CLEAR, KSC_EPOCH_HANDSHAKE, KSC_EPOCHS };
+
+/**
+ * struct ksc_span - what the peer's handshake messages and records come to
+ * @messages: bytes of messages that were taken, with their headers, by epoch
+ * @content: bytes of handshake content that came in records, likewise
+ * @changed: TLS 1.2: the peer has changed its keys
+ * @secret: TLS 1.3: the peer's handshake traffic secret
+ * @secret_len: its bytes, 0 before there is one
+ * @seq: protected records
+ */
+struct ksc_span {
+	size_t messages[KSC_EPOCHS];
+	size_t content[KSC_EPOCHS];
+	bool changed;
+	uint8_t secret[KSC_MAX_SECRET];
+	size_t secret_len;
+	uint64_t seq;
+};
+
+void ksc_span_secret(struct ksc_span *span, const void *secret, size_t len);
+void ksc_span_message(struct ksc_span *span, gnutls_session_t tls, unsigned int type,
+		      const gnutls_datum_t *msg);
+int ksc_span_records(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in,
+		     size_t len);
+bool ksc_span_whole(const struct ksc_span *span);
+
+#endif
