@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Gives the processes of some cgroups, and of those below them, our sockets where they
- * ask for TCP's: whoever makes the system call, and from io_uring, too. Without our
- * module there is no such protocol, and no socket.
+ * ask for TCP's. Without our module there is no such protocol, and no socket.
+ *
+ * io_uring does not ask which protocol it is to be: what is TCP's still when a socket is
+ * made is refused.
  */
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 #include "scope.h"
 
+#define EPERM 1
 /* The C library's headers are for another machine than this. */
 #define AF_INET 2
 #define AF_INET6 10
@@ -27,28 +31,46 @@ struct {
 	__type(value, __u32);
 } ksc_scopes SEC(".maps");
 
+static __always_inline bool is_tcp(int family, int type, int protocol)
+{
+	return (family == AF_INET || family == AF_INET6) &&
+	       (type & SOCK_TYPE_MASK) == SOCK_STREAM &&
+	       (protocol == IPPROTO_IP || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+}
+
+/* The protocol for the current process; @protocol in no scope */
+static __always_inline int given(int protocol)
+{
+	int level;
+
+	/* the innermost counts */
+	for (level = 0; level < KSC_SCOPE_DEPTH; level++) {
+		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+		const __u32 *value;
+
+		if (!id)
+			break;
+		value = bpf_map_lookup_elem(&ksc_scopes, &id);
+		if (value)
+			protocol = (int)*value;
+	}
+	return protocol;
+}
+
 /* What it returns, if that is not 0, is taken in place of the protocol asked for. */
 SEC("fmod_ret/update_socket_protocol")
 int BPF_PROG(ksc_socket, int family, int type, int protocol)
 {
-	int level, found = protocol;
+	return is_tcp(family, type, protocol) ? given(protocol) : protocol;
+}
 
-	if ((family != AF_INET && family != AF_INET6) || (type & SOCK_TYPE_MASK) != SOCK_STREAM)
-		return protocol;
-	if (protocol != IPPROTO_IP && protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP)
-		return protocol;
-	/* the innermost counts */
-	for (level = 0; level < KSC_SCOPE_DEPTH; level++) {
-		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
-		const __u32 *given;
-
-		if (!id)
-			break;
-		given = bpf_map_lookup_elem(&ksc_scopes, &id);
-		if (given)
-			found = (int)*given;
-	}
-	return found;
+/* What it returns, if that is not 0, is the call's result. Everybody comes by here. */
+SEC("fmod_ret/security_socket_create")
+int BPF_PROG(ksc_create, int family, int type, int protocol, int kern)
+{
+	if (kern || !is_tcp(family, type, protocol))
+		return 0;
+	return given(protocol) == protocol ? 0 : -EPERM;
 }
 
 char ksc_license[] SEC("license") = "GPL";

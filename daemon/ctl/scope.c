@@ -15,6 +15,7 @@
 #define HOOK "update_socket_protocol"
 #define PINNED_MAP CTL_PINS "/scopes"
 #define PINNED_LINK CTL_PINS "/socket"
+#define PINNED_CREATE CTL_PINS "/create"
 
 extern const char ctl_socket_object[], ctl_socket_object_end[];
 
@@ -31,7 +32,12 @@ const char *ctl_cannot_scope(void)
 
 static int pin(struct bpf_object *object)
 {
-	return ctl_pin_link(object, "ksc_socket", PINNED_LINK);
+	int error;
+
+	/* of one that did not get to its end */
+	unlink(PINNED_CREATE);
+	error = ctl_pin_link(object, "ksc_create", PINNED_CREATE);
+	return error ? error : ctl_pin_link(object, "ksc_socket", PINNED_LINK);
 }
 
 static int open_scopes(void)

@@ -130,6 +130,20 @@ evasion()
 	fails ls -d $cgroups/kschannel-run.*
 }
 
+# Sockets that io_uring makes are given to nobody, and refused. Outside they are as ever.
+uring()
+{
+	described
+	grep -q ' update_socket_protocol$' /proc/kallsyms || skip "there is no way by BPF"
+	serve 7306
+	h_uring 127.0.0.1 7306 | grep "a page"
+	refused kschannelctl run --quiet --way bpf -- h_uring 127.0.0.1 7306
+	# the way itself is open: our sockets, and UDP's
+	kschannelctl run --quiet --way bpf -- nslookup server.test 127.0.0.1 >/tmp/said 2>&1 || true
+	fails grep -i "operation not permitted" /tmp/said
+	h_uring 127.0.0.1 7306 | grep "a page"
+}
+
 wrong()
 {
 	fails kschannelctl guard guarded
@@ -140,12 +154,13 @@ wrong()
 	fails h_as 1000 kschannelctl run --guard -- true
 }
 
-plan 6
+plan 7
 run "connect() is refused" connects
 run "listen() is refused" listens
 run "protected programs are not refused" protected
 run "kschannelctl guard --remove" removed
 run "the library shaken off" evasion
+run "sockets made by io_uring" uring
 run "what can't be guarded" wrong
 rmdir $cgroups/guarded/below $cgroups/guarded
 finish
