@@ -8,7 +8,7 @@
 
 /* Most of a message that holds rules; one of them takes no more than this. */
 #define MESSAGE_FULL	32768
-#define RULE_SIZE	512
+#define RULE_SIZE	2048
 /* A message with all limits. */
 #define LIMITS_SIZE	1024
 
@@ -37,7 +37,7 @@ static int put_rule(struct nl_msg *msg, const struct ksc_rule *rule)
 	    nla_put_u32(msg, KSC_A_RULE_UID_MAX, rule->uid.max) ||
 	    nla_put_u32(msg, KSC_A_RULE_GID_MIN, rule->gid.min) ||
 	    nla_put_u32(msg, KSC_A_RULE_GID_MAX, rule->gid.max) ||
-	    (rule->cgroup && nla_put_u64(msg, KSC_A_RULE_CGROUP, rule->cgroup_id)))
+	    (rule->cgroup && nla_put_string(msg, KSC_A_RULE_CGROUP, rule->cgroup)))
 		return -ENOMEM;
 	nla_nest_end(msg, nest);
 	return 0;

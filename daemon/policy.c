@@ -7,13 +7,16 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 #include <gnutls/x509.h>
 
+#include "log.h"
 #include "policy.h"
 #include "value.h"
 
 #define RULE_SECTION	"rule "
+/* of a path, in the kernel */
+#define MAX_CGROUP	1023
 #define CGROUP_ROOT	"/sys/fs/cgroup"
 /* Each is compared with all before it. */
 #define MAX_RULES	16384
@@ -134,30 +137,33 @@ static void take_range(struct ksc_settings *file, const struct ksc_setting *s, u
 	}
 }
 
+/* The kernel finds it by its path when a connection begins: it may come and go. */
 static void take_cgroup(struct ksc_settings *file, const struct ksc_setting *s,
 			struct ksc_rule *rule)
 {
-	char path[4096 + sizeof(CGROUP_ROOT)];
+	char path[sizeof(CGROUP_ROOT) + MAX_CGROUP];
 	size_t len = strlen(s->value);
-	const bool up = strstr(s->value, "/../") ||
-			(len > 2 && !strcmp(s->value + len - 3, "/.."));
-	struct stat st;
+	const bool up = strstr(s->value, "/../") || strstr(s->value, "/./") ||
+			(len > 2 && !strcmp(s->value + len - 3, "/..")) ||
+			(len > 1 && !strcmp(s->value + len - 2, "/."));
 
 	if (s->value[0] != '/' || up || strstr(s->value, "//")) {
 		ksc_complain(file, s->line, "%s: \"%s\" is no path of a cgroup: /system.slice/...",
 			     s->name, s->value);
 		return;
 	}
+	if (len > MAX_CGROUP) {
+		ksc_complain(file, s->line, "%s: the path of a cgroup has at most %d bytes", s->name,
+			     MAX_CGROUP);
+		return;
+	}
 	while (len > 1 && s->value[len - 1] == '/')
 		s->value[--len] = '\0';
 	snprintf(path, sizeof(path), "%s%s", CGROUP_ROOT, s->value);
-	if (stat(path, &st) || !S_ISDIR(st.st_mode)) {
-		ksc_complain(file, s->line, "%s: there is no cgroup %s: %s", s->name, s->value,
-			     strerror(errno));
-		return;
-	}
-	/* The number of a cgroup's directory is the cgroup's. */
-	rule->cgroup_id = st.st_ino;
+	/* a service's comes with it; a name that is misspelt never does */
+	if (access(path, F_OK))
+		ksc_log(KSC_LOG_WARNING, "%s:%u: there is no cgroup %s now", file->path, s->line,
+			s->value);
 	rule->cgroup = strdup(s->value);
 	if (!rule->cgroup)
 		ksc_check_memory(file, -ENOMEM);

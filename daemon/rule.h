@@ -50,7 +50,6 @@ struct ksc_prefix {
  * @uid: owners of the socket
  * @gid: owners' groups
  * @cgroup: path of the cgroup that the socket is in, or below; NULL for any
- * @cgroup_id: its number
  * @credential: name of the credential, or NULL
  * @server_name: client: the server's name, or NULL
  * @verify: what is asked of the peer's certificate
@@ -73,7 +72,6 @@ struct ksc_rule {
 	struct ksc_range uid;
 	struct ksc_range gid;
 	char *cgroup;
-	uint64_t cgroup_id;
 	char *credential;
 	char *server_name;
 	enum ksc_verify verify;

@@ -10,18 +10,57 @@
  * falls under one rule of one policy from its beginning to its end.
  */
 #include <linux/cgroup.h>
+#include <linux/nsproxy.h>
 #include <linux/net.h>
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 #include <net/netlink.h>
 #include <net/tcp.h>
 
+#include "compat/compat.h"
 #include "ksc.h"
 #include "policy.h"
 
 /* ---- a connection as rules see it ---- */
 
-static bool ksc_policy_in_cgroup(const void *ptr, u64 id)
+/**
+ * ksc_policy_cgroup_root() - where the paths of cgroups begin for the current process
+ *
+ * Context: process. Return: id of that cgroup.
+ */
+u64 ksc_policy_cgroup_root(void)
+{
+#ifdef CONFIG_CGROUPS
+	return cgroup_id(current->nsproxy->cgroup_ns->root_cset->dfl_cgrp);
+#else
+	return 0;
+#endif
+}
+
+#ifdef CONFIG_SOCK_CGROUP_DATA
+/* Are the cgroups above @at, from below @level on, and @at itself, those of a path's begin? */
+static bool ksc_policy_on_path(struct cgroup *at, int level, const char *path)
+{
+	while (path[1]) {
+		const char *end = strchrnul(++path, '/'), *name;
+
+		if (++level > at->level)
+			return false;
+		name = ksc_compat_cgroup_name(cgroup_ancestor(at, level));
+		if (strncmp(name, path, end - path) || name[end - path])
+			return false;
+		if (!*end)
+			break;
+		path = end;
+	}
+	return true;
+}
+#endif
+
+/*
+ * By name: a service's cgroup is another one each time it is started. Context: RCU.
+ */
+static bool ksc_policy_in_cgroup(const void *ptr, const struct ksc_rule *rule)
 {
 #ifdef CONFIG_SOCK_CGROUP_DATA
 	const struct sock *sk = ptr;
@@ -29,8 +68,8 @@ static bool ksc_policy_in_cgroup(const void *ptr, u64 id)
 	int level;
 
 	for (level = 0; level <= at->level; level++)
-		if (cgroup_id(cgroup_ancestor(at, level)) == id)
-			return true;
+		if (cgroup_id(cgroup_ancestor(at, level)) == rule->root)
+			return ksc_policy_on_path(at, level, rule->cgroup);
 #endif
 	return false;
 }

@@ -45,6 +45,7 @@ struct ksc_ruling {
 	bool made;
 };
 
+u64 ksc_policy_cgroup_root(void);
 bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
 		       struct ksc_ruling *ruling);
 bool ksc_policy_child(const struct ksc_sock *listener, const struct sock *child,

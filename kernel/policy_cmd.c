@@ -35,7 +35,7 @@ struct ksc_policy_load {
 static void ksc_load_drop(struct ksc_net *kn)
 {
 	if (kn->load)
-		kvfree(kn->load->rules);
+		ksc_rules_drop(kn->load->rules, kn->load->n);
 	kfree(kn->load);
 	kn->load = NULL;
 }
@@ -170,6 +170,16 @@ static bool ksc_rule_printable(const char *name)
 	return true;
 }
 
+/* Paths are the daemon's, which may be in a cgroup namespace of its own */
+static int ksc_rule_cgroup(struct ksc_rule *r, const struct nlattr *a)
+{
+	if (!a)
+		return 0;
+	r->cgroup = nla_strdup(a, GFP_KERNEL_ACCOUNT);
+	r->root = ksc_policy_cgroup_root();
+	return r->cgroup ? 0 : -ENOMEM;
+}
+
 static int ksc_rule_parse(struct ksc_rule *r, const struct nlattr *nest,
 			  struct netlink_ext_ack *extack)
 {
@@ -194,7 +204,6 @@ static int ksc_rule_parse(struct ksc_rule *r, const struct nlattr *nest,
 	r->action = nla_get_u32(tb[KSC_A_RULE_ACTION]);
 	r->directions = ksc_rule_id(tb[KSC_A_RULE_DIRECTIONS],
 				    KSC_RULE_DIRECTIONS);
-	r->cgroup = tb[KSC_A_RULE_CGROUP] ? nla_get_u64(tb[KSC_A_RULE_CGROUP]) : 0;
 	r->local_port.min = ksc_rule_port(tb[KSC_A_RULE_LOCAL_PORT_MIN], 0);
 	r->local_port.max = ksc_rule_port(tb[KSC_A_RULE_LOCAL_PORT_MAX], U16_MAX);
 	r->remote_port.min = ksc_rule_port(tb[KSC_A_RULE_REMOTE_PORT_MIN], 0);
@@ -203,6 +212,9 @@ static int ksc_rule_parse(struct ksc_rule *r, const struct nlattr *nest,
 	r->uid.max = ksc_rule_id(tb[KSC_A_RULE_UID_MAX], U32_MAX);
 	r->gid.min = ksc_rule_id(tb[KSC_A_RULE_GID_MIN], 0);
 	r->gid.max = ksc_rule_id(tb[KSC_A_RULE_GID_MAX], U32_MAX);
+	err = ksc_rule_cgroup(r, tb[KSC_A_RULE_CGROUP]);
+	if (err)
+		return err;
 	if (ksc_rule_prefix(&r->local, tb[KSC_A_RULE_LOCAL], tb[KSC_A_RULE_LOCAL_LEN]) &&
 	    ksc_rule_prefix(&r->remote, tb[KSC_A_RULE_REMOTE], tb[KSC_A_RULE_REMOTE_LEN]))
 		why = ksc_rule_fault(r);
@@ -226,10 +238,12 @@ static int ksc_load_add(struct ksc_policy_load *load, struct genl_info *info)
 			return -EINVAL;
 		}
 		memset(&load->rules[load->n], 0, sizeof(load->rules[load->n]));
-		err = ksc_rule_parse(&load->rules[load->n], a, info->extack);
-		if (err)
+		/* with what it has, also if that is only a part */
+		err = ksc_rule_parse(&load->rules[load->n++], a, info->extack);
+		if (err) {
+			kfree(load->rules[--load->n].cgroup);
 			return err;
-		load->n++;
+		}
 	}
 	return 0;
 }
@@ -339,7 +353,7 @@ static int ksc_put_rule(struct sk_buff *msg, u32 number, const struct ksc_rule *
 			  &r->remote_port) ||
 	    ksc_put_ids(msg, KSC_A_RULE_UID_MIN, KSC_A_RULE_UID_MAX, &r->uid) ||
 	    ksc_put_ids(msg, KSC_A_RULE_GID_MIN, KSC_A_RULE_GID_MAX, &r->gid) ||
-	    (r->cgroup && nla_put_u64_64bit(msg, KSC_A_RULE_CGROUP, r->cgroup, 0)))
+	    (r->cgroup && nla_put_string(msg, KSC_A_RULE_CGROUP, r->cgroup)))
 		return -EMSGSIZE;
 	nla_nest_end(msg, nest);
 	return 0;
@@ -391,25 +405,9 @@ int ksc_nl_policy_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
-/**
- * struct ksc_cgroups - a cgroup and those above it
- * @n: how many
- * @ids: their ids
- */
-struct ksc_cgroups {
-	unsigned int n;
-	u64 ids[64];
-};
-
-static bool ksc_in_cgroups(const void *ptr, u64 id)
+static bool ksc_covers(const void *ptr, const struct ksc_rule *rule)
 {
-	const struct ksc_cgroups *cgroups = ptr;
-	unsigned int i;
-
-	for (i = 0; i < cgroups->n; i++)
-		if (cgroups->ids[i] == id)
-			return true;
-	return false;
+	return ptr && ksc_rule_covers(rule, ptr);
 }
 
 /* Returns the address' family; of an IPv4 one in an IPv6 one, IPv4's */
@@ -438,8 +436,7 @@ static u8 ksc_flow_addr(const struct nlattr *a, u8 *addr, u16 *port)
 	return KSC_RULE_V6;
 }
 
-static int ksc_flow_parse(struct ksc_flow *flow, struct ksc_cgroups *cgroups,
-			  struct genl_info *info)
+static int ksc_flow_parse(struct ksc_flow *flow, struct genl_info *info)
 {
 	struct nlattr **a = info->attrs;
 
@@ -459,12 +456,8 @@ static int ksc_flow_parse(struct ksc_flow *flow, struct ksc_cgroups *cgroups,
 	}
 	flow->uid = ksc_rule_id(a[KSC_A_POLICY_UID], 0);
 	flow->gid = ksc_rule_id(a[KSC_A_POLICY_GID], 0);
-	if (a[KSC_A_POLICY_CGROUPS]) {
-		nla_memcpy(cgroups->ids, a[KSC_A_POLICY_CGROUPS], sizeof(cgroups->ids));
-		cgroups->n = nla_len(a[KSC_A_POLICY_CGROUPS]) / sizeof(*cgroups->ids);
-	}
-	flow->in_cgroup = ksc_in_cgroups;
-	flow->ptr = cgroups;
+	flow->in_cgroup = ksc_covers;
+	flow->ptr = a[KSC_A_POLICY_CGROUP] ? nla_data(a[KSC_A_POLICY_CGROUP]) : NULL;
 	return 0;
 }
 
@@ -496,13 +489,12 @@ static int ksc_put_found(struct sk_buff *msg, struct ksc_net *kn, const struct k
  */
 int ksc_nl_policy_test_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct ksc_cgroups cgroups = {};
 	struct ksc_flow flow = {};
 	struct sk_buff *msg;
 	void *hdr;
 	int err;
 
-	err = ksc_flow_parse(&flow, &cgroups, info);
+	err = ksc_flow_parse(&flow, info);
 	if (err)
 		return err;
 	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);

@@ -85,7 +85,7 @@ static bool ksc_rule_matches(const struct ksc_rule *r, const struct ksc_flow *f)
 	       f->gid >= r->gid.min && f->gid <= r->gid.max &&
 	       ksc_prefix_has(&r->remote, f->family, f->remote) &&
 	       ksc_prefix_has(&r->local, f->family, f->local) &&
-	       (!r->cgroup || f->in_cgroup(f->ptr, r->cgroup));
+	       (!r->cgroup || f->in_cgroup(f->ptr, r));
 }
 
 static const char *ksc_prefix_fault(const struct ksc_prefix *p)
@@ -101,6 +101,36 @@ static const char *ksc_prefix_fault(const struct ksc_prefix *p)
 		if (p->addr[i / 8] & 0x80 >> i % 8)
 			return "the address has bits beyond its prefix";
 	return NULL;
+}
+
+/**
+ * ksc_rule_covers() - is a cgroup the rule's, or below it?
+ * @rule: a rule with a cgroup
+ * @cgroup: path, from where the rule's begins
+ */
+bool ksc_rule_covers(const struct ksc_rule *rule, const char *cgroup)
+{
+	size_t len = strlen(rule->cgroup);
+
+	return !rule->cgroup[1] ||
+	       (!strncmp(rule->cgroup, cgroup, len) && (!cgroup[len] || cgroup[len] == '/'));
+}
+
+/* Absolute, and without what a path can be written with in several ways */
+static bool ksc_cgroup_valid(const char *path)
+{
+	const char *p = path, *end;
+
+	if (*p != '/')
+		return false;
+	if (!p[1])
+		return true;
+	for (; *p; p = end) {
+		end = strchrnul(++p, '/');
+		if (end == p || (*p == '.' && (end == p + 1 || (p[1] == '.' && end == p + 2))))
+			return false;
+	}
+	return true;
 }
 
 /**
@@ -124,6 +154,8 @@ const char *ksc_rule_fault(const struct ksc_rule *rule)
 		return "the port range ends before it begins";
 	if (rule->uid.min > rule->uid.max || rule->gid.min > rule->gid.max)
 		return "the range of ids ends before it begins";
+	if (rule->cgroup && !ksc_cgroup_valid(rule->cgroup))
+		return "that is no path of a cgroup";
 	why = ksc_prefix_fault(&rule->local);
 	return why ?: ksc_prefix_fault(&rule->remote);
 }
@@ -248,7 +280,7 @@ static void ksc_tree_free(struct ksc_rule_tree *t)
 
 /**
  * ksc_rules_build() - make a rule set
- * @rules: in order, each without fault; taken over, to be freed by kvfree()
+ * @rules: in order, each without fault; taken over, to be freed by ksc_rules_drop()
  * @n: how many, at most KSC_MAX_RULES
  *
  * Takes memory in proportion to @n and its logarithm, and time likewise.
@@ -274,6 +306,22 @@ struct ksc_rules *ksc_rules_build(struct ksc_rule *rules, u32 n)
 }
 
 /**
+ * ksc_rules_drop() - free rules that are in no set
+ * @rules: by kvcalloc(), or NULL
+ * @n: those of them that there are, from the first
+ *
+ * Context: process.
+ */
+void ksc_rules_drop(struct ksc_rule *rules, u32 n)
+{
+	u32 i;
+
+	for (i = 0; rules && i < n; i++)
+		kfree(rules[i].cgroup);
+	kvfree(rules);
+}
+
+/**
  * ksc_rules_free() - free a rule set
  * @set: that nobody uses any more, or NULL
  *
@@ -285,7 +333,7 @@ void ksc_rules_free(struct ksc_rules *set)
 		return;
 	ksc_tree_free(&set->connect);
 	ksc_tree_free(&set->accept);
-	kvfree(set->rules);
+	ksc_rules_drop(set->rules, set->n);
 	kfree(set);
 }
 

@@ -57,7 +57,8 @@ struct ksc_id_range {
 /**
  * struct ksc_rule - one rule
  * @name: NUL-terminated, for people
- * @cgroup: id of the cgroup that the socket is in, or below; 0 for any
+ * @cgroup: path of the cgroup that the socket is in, or below; NULL for any
+ * @root: id of the cgroup that it begins at
  * @local: the address on our side
  * @remote: the peer's
  * @local_port: the port on our side
@@ -69,7 +70,8 @@ struct ksc_id_range {
  */
 struct ksc_rule {
 	char name[KSC_MAX_RULE_NAME + 1];
-	u64 cgroup;
+	char *cgroup;
+	u64 root;
 	struct ksc_prefix local;
 	struct ksc_prefix remote;
 	struct ksc_port_range local_port;
@@ -90,7 +92,7 @@ struct ksc_rule {
  * @remote_port: the peer's
  * @uid: the socket's owner
  * @gid: and group
- * @in_cgroup: is the socket in this cgroup, or below it?
+ * @in_cgroup: is the socket in the cgroup of a rule that has one, or below it?
  * @ptr: for @in_cgroup
  */
 struct ksc_flow {
@@ -102,14 +104,16 @@ struct ksc_flow {
 	u16 remote_port;
 	u32 uid;
 	u32 gid;
-	bool (*in_cgroup)(const void *ptr, u64 id);
+	bool (*in_cgroup)(const void *ptr, const struct ksc_rule *rule);
 	const void *ptr;
 };
 
 struct ksc_rules;
 
+bool ksc_rule_covers(const struct ksc_rule *rule, const char *cgroup);
 const char *ksc_rule_fault(const struct ksc_rule *rule);
 struct ksc_rules *ksc_rules_build(struct ksc_rule *rules, u32 n);
+void ksc_rules_drop(struct ksc_rule *rules, u32 n);
 void ksc_rules_free(struct ksc_rules *set);
 const struct ksc_rule *ksc_rules_get(const struct ksc_rules *set, u32 number);
 u32 ksc_rules_find(const struct ksc_rules *set, const struct ksc_flow *flow);

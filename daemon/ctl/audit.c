@@ -189,26 +189,23 @@ static int list_protected(struct audit *audit)
 	return ctl_request(&req);
 }
 
-/* ---- cgroups: of an id, those above it ---- */
+/* ---- cgroups: of an id, the path ---- */
 
 /* nftw() hands nothing on */
 static struct audit *walked;
-/* The ids of the directories from the root to the one that is visited */
-static uint64_t above[CTL_MAX_CGROUPS];
 
 static int on_cgroup(const char *path, const struct stat *st, int type, struct FTW *at)
 {
-	(void)path;
-	if (type != FTW_D || at->level >= CTL_MAX_CGROUPS)
+	const char *name = path + strlen(CTL_CGROUPS);
+
+	(void)at;
+	if (type != FTW_D)
 		return 0;
-	above[at->level] = st->st_ino;
 	for (size_t i = 0; i < walked->n; i++) {
 		struct connection *c = &walked->list[i];
 
-		if (c->cgroup != st->st_ino)
-			continue;
-		c->flow.n_cgroups = (size_t)at->level + 1;
-		memcpy(c->flow.cgroups, above, c->flow.n_cgroups * sizeof(above[0]));
+		if (c->cgroup == st->st_ino && !c->flow.cgroup)
+			c->flow.cgroup = ctl_alloc(strdup(*name ? name : "/"));
 	}
 	return 0;
 }
@@ -340,6 +337,8 @@ int ctl_audit(int argc, char **argv)
 		ret = report(audit, json);
 	}
 	tdestroy(audit->inodes, free);
+	for (size_t i = 0; i < audit->n; i++)
+		free(audit->list[i].flow.cgroup);
 	free(audit->list);
 	free(audit);
 	return ret;

@@ -77,7 +77,7 @@ static struct nla_policy rule_attrs[KSC_A_RULE_MAX + 1] = {
 	[KSC_A_RULE_UID_MAX] = { .type = NLA_U32 },
 	[KSC_A_RULE_GID_MIN] = { .type = NLA_U32 },
 	[KSC_A_RULE_GID_MAX] = { .type = NLA_U32 },
-	[KSC_A_RULE_CGROUP] = { .type = NLA_U64 },
+	[KSC_A_RULE_CGROUP] = { .type = NLA_STRING },
 };
 
 /* ---- a rule in words ---- */
@@ -156,8 +156,7 @@ struct words {
 static void to_words(struct nlattr **tb, struct words *w, bool as_json)
 {
 	const char *name = tb[KSC_A_RULE_NAME] ? nla_get_string(tb[KSC_A_RULE_NAME]) : "?";
-	char *cgroup = NULL;
-	int len = 0;
+	const char *cgroup = tb[KSC_A_RULE_CGROUP] ? nla_get_string(tb[KSC_A_RULE_CGROUP]) : "*";
 
 	memset(w, 0, sizeof(*w));
 	if (asprintf(&w->text[0], "%" PRIu32,
@@ -173,11 +172,7 @@ static void to_words(struct nlattr **tb, struct words *w, bool as_json)
 			      tb[KSC_A_RULE_REMOTE_PORT_MIN], tb[KSC_A_RULE_REMOTE_PORT_MAX]);
 	w->text[6] = range_text(tb[KSC_A_RULE_UID_MIN], tb[KSC_A_RULE_UID_MAX], false);
 	w->text[7] = range_text(tb[KSC_A_RULE_GID_MIN], tb[KSC_A_RULE_GID_MAX], false);
-	if (tb[KSC_A_RULE_CGROUP])
-		len = asprintf(&cgroup, "%" PRIu64, nla_get_u64(tb[KSC_A_RULE_CGROUP]));
-	else
-		cgroup = strdup("*");
-	w->text[8] = len < 0 ? NULL : cgroup;
+	w->text[8] = as_json ? ctl_utf8(cgroup) : ctl_escape(cgroup);
 	for (size_t i = 0; i < ARRAY_SIZE(headings); i++)
 		ctl_alloc(w->text[i]);
 }
@@ -459,19 +454,24 @@ static uint32_t parse_number(const char *text, struct argp_state *state)
 	return (uint32_t)n;
 }
 
-/* The cgroup itself and all above it, whose directories' numbers are theirs. */
-static void find_cgroups(struct ctl_flow *flow, const char *path, struct argp_state *state)
+/* One that there is: a name that is misspelt would fall under nothing. */
+static void take_cgroup(struct ctl_flow *flow, const char *path, struct argp_state *state)
 {
-	char full[PATH_MAX];
+	char full[PATH_MAX], *real;
+	uint64_t id;
 	int error;
 
 	ctl_parse_cgroup(path, full, state);
-	while (flow->n_cgroups < CTL_MAX_CGROUPS && strlen(full) >= strlen(CTL_CGROUPS)) {
-		error = ctl_cgroup_id(full, &flow->cgroups[flow->n_cgroups++]);
-		if (error)
-			argp_failure(state, EXIT_FAILURE, -error, "%s", full);
-		*strrchr(full, '/') = '\0';
-	}
+	error = ctl_cgroup_id(full, &id);
+	real = error ? NULL : realpath(full, NULL);
+	if (!real)
+		argp_failure(state, EXIT_FAILURE, error ? -error : errno, "%s", full);
+	else if (strncmp(real, CTL_CGROUPS, strlen(CTL_CGROUPS)) != 0)
+		argp_error(state, "\"%s\" is no path of a cgroup", path);
+	else
+		flow->cgroup = ctl_alloc(strdup(real[strlen(CTL_CGROUPS)] ?
+						real + strlen(CTL_CGROUPS) : "/"));
+	free(real);
 }
 
 static void parse_end(const char *arg, union ctl_address *addr, struct argp_state *state)
@@ -511,7 +511,7 @@ static error_t test_parse(int key, char *arg, struct argp_state *state)
 		flow->gid = parse_number(arg, state);
 		return 0;
 	case OPTION_CGROUP:
-		find_cgroups(flow, arg, state);
+		take_cgroup(flow, arg, state);
 		return 0;
 	case 'j':
 		trial->json = true;
@@ -558,8 +558,7 @@ static int put_flow(struct nl_msg *msg, const struct ctl_flow *flow)
 	    nla_put_u32(msg, KSC_A_POLICY_UID, flow->uid) ||
 	    nla_put_u32(msg, KSC_A_POLICY_GID, flow->gid))
 		return -1;
-	return nla_put(msg, KSC_A_POLICY_CGROUPS,
-		       (int)(flow->n_cgroups * sizeof(flow->cgroups[0])), flow->cgroups);
+	return flow->cgroup ? nla_put_string(msg, KSC_A_POLICY_CGROUP, flow->cgroup) : 0;
 }
 
 static int fill_policy(struct nl_msg *msg, void *arg)

@@ -10,8 +10,6 @@
 
 #include <linux/kschannel.h>
 
-#define CTL_MAX_CGROUPS	64
-
 /**
  * union ctl_address - an address and a port
  * @sa: for the family
@@ -31,8 +29,7 @@ union ctl_address {
  * @local: our end
  * @uid: owner
  * @gid: owner's group
- * @cgroups: ids of the cgroup and of those above it
- * @n_cgroups: how many
+ * @cgroup: path of its cgroup, NULL if unknown
  */
 struct ctl_flow {
 	uint32_t direction;
@@ -40,8 +37,7 @@ struct ctl_flow {
 	union ctl_address local;
 	uint32_t uid;
 	uint32_t gid;
-	uint64_t cgroups[CTL_MAX_CGROUPS];
-	size_t n_cgroups;
+	char *cgroup;
 };
 
 /**

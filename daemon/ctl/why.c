@@ -112,12 +112,14 @@ static char *why_direction(uint32_t direction, struct nlattr *wanted)
 
 static char *why_cgroup(const struct ctl_flow *flow, struct nlattr *wanted)
 {
-	if (!wanted)
+	const char *cgroup = wanted ? nla_get_string(wanted) : "/";
+	size_t len = strlen(cgroup);
+
+	if (!wanted || (flow->cgroup && !cgroup[1]) ||
+	    (flow->cgroup && !strncmp(cgroup, flow->cgroup, len) &&
+	     (!flow->cgroup[len] || flow->cgroup[len] == '/')))
 		return NULL;
-	for (size_t i = 0; i < flow->n_cgroups; i++)
-		if (flow->cgroups[i] == nla_get_u64(wanted))
-			return NULL;
-	return say("it is not in the cgroup %" PRIu64, nla_get_u64(wanted));
+	return say("it is not in the cgroup %s", cgroup);
 }
 
 /**

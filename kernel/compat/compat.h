@@ -7,6 +7,8 @@
 #define _KSC_COMPAT_H
 
 #include <linux/bvec.h>
+#include <linux/cgroup.h>
+#include <linux/kernfs.h>
 #include <linux/net.h>
 #include <linux/scatterlist.h>
 #include <linux/socket.h>
@@ -169,5 +171,20 @@ static inline int ksc_compat_splice_sg(struct iov_iter *iter, size_t len,
 	return n == len ? table.nents : -EMSGSIZE;
 #endif
 }
+
+#ifdef CONFIG_CGROUPS
+/**
+ * ksc_compat_cgroup_name() - a cgroup's name in its parent
+ * @cgrp: the cgroup
+ *
+ * Cgroups of version 2 are not renamed.
+ *
+ * Context: RCU. Return: the name, the cgroup's own.
+ */
+static inline const char *ksc_compat_cgroup_name(const struct cgroup *cgrp)
+{
+	return cgrp->kn->name;
+}
+#endif
 
 #endif /* _KSC_COMPAT_H */

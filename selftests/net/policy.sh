@@ -78,7 +78,7 @@ shown()
 	[ "$(wc -l </tmp/got)" = 4 ]
 	grep -E '^ *0 +database +require +connect +\* +10\.0\.0\.0/8 port 5432 +\* +\* +\*$' /tmp/got
 	grep -E '^ *1 +accounts +never +both +\* +\* +33-40 +7 +\*$' /tmp/got
-	grep -E '^ *2 +scope +prefer +both +::1/128 port 80-90 +\* +\* +\* +[0-9]+$' /tmp/got
+	grep -E '^ *2 +scope +prefer +both +::1/128 port 80-90 +\* +\* +\* +/policy-scope$' /tmp/got
 	kschannelctl policy --json >/tmp/got
 	[ "$(grep -c '"number":' /tmp/got)" = 3 ]
 	grep '"action": *"prefer"' /tmp/got
@@ -128,7 +128,7 @@ tried()
 	falls_under "" --accept '[::2]:80' --cgroup /policy-scope
 	passes scope 'the local address ::2 is not in ::1/128'
 	falls_under "" --accept '[::1]:80' --cgroup /
-	passes scope 'it is not in the cgroup [0-9]+'
+	passes scope 'it is not in the cgroup /policy-scope'
 	falls_under "" --accept '[::1]:80'
 	kschannelctl policy test --json --connect 10.1.2.3:5432 | grep '"name": *"database"'
 	kschannelctl policy test --json --connect 10.1.2.3:5433 | grep '"why": *"the remote port is'
@@ -248,6 +248,45 @@ audited()
 	background=
 }
 
+# A service's cgroup comes with it, goes with it, and is another one the next time
+renewed()
+{
+	reload <<-'END'
+		[rule renewed]
+		cgroup = /policy-renewed/service
+		direction = connect
+		action = require
+
+		[rule none]
+		action = never
+	END
+	: >/tmp/policy-heard
+	for _ in once twice; do
+		hear
+		mkdir -p /sys/fs/cgroup/policy-renewed/service/below
+		echo secret | fails sh -c '
+			echo 0 >/sys/fs/cgroup/policy-renewed/service/below/cgroup.procs
+			exec kschannelctl run --way preload --quiet -- timeout 3 nc 127.0.0.1 7204'
+		# whoever looks after the time leaves later
+		await 20 rmdir /sys/fs/cgroup/policy-renewed/service/below
+		rmdir /sys/fs/cgroup/policy-renewed/service
+	done
+	rmdir /sys/fs/cgroup/policy-renewed
+	# what is beside it falls under the next rule
+	hear
+	echo open | timeout 10 kschannelctl run --way preload --quiet -- nc 127.0.0.1 7204 || true
+	await 10 grep -q open /tmp/policy-heard
+	fails grep -q secret /tmp/policy-heard
+}
+
+# Somebody who hears one client, in the clear
+hear()
+{
+	nc -l -p 7204 >>/tmp/policy-heard </dev/null &
+	background="$background $!"
+	await 10 listening 7204
+}
+
 # Nobody has it any more, though TCP goes on with it for as long as the peer says nothing
 closed()
 {
@@ -325,7 +364,7 @@ by_rule()
 	kschannelctl list --json | grep -q '"rule": *"fetch"'
 }
 
-plan 8
+plan 9
 run "kschannelctl policy" shown
 run "kschannelctl policy test" tried
 run "what cannot be asked" refused
@@ -333,6 +372,7 @@ run "mistakes in the file" mistaken
 run "one port of two" served
 run "kschannelctl audit" audited
 run "kschannelctl audit: what is closed" closed_by_now
+run "a cgroup that comes and goes" renewed
 run "an owner of another user namespace" owned
 : | reload
 cp $before $conf

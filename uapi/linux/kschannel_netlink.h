@@ -674,8 +674,9 @@ enum ksc_a_stats {
  * @KSC_A_RULE_UID_MAX: (u32)
  * @KSC_A_RULE_GID_MIN: (u32)
  * @KSC_A_RULE_GID_MAX: (u32)
- * @KSC_A_RULE_CGROUP: (u64) Id of the cgroup (v2) that the socket is in, or
- *   below.
+ * @KSC_A_RULE_CGROUP: (string) Path of the cgroup (v2) that the socket is in,
+ *   or below, from the root of the daemon's cgroup namespace. There need not be
+ *   one when the policy is loaded.
  */
 enum ksc_a_rule {
 	KSC_A_RULE_NAME = 1,
@@ -715,8 +716,7 @@ enum ksc_a_rule {
  *   family.
  * @KSC_A_POLICY_UID: (u32)
  * @KSC_A_POLICY_GID: (u32)
- * @KSC_A_POLICY_CGROUPS: (binary) u64 each: ids of the cgroup and of those
- *   above it.
+ * @KSC_A_POLICY_CGROUP: (string) Path of its cgroup, as rules have it.
  */
 enum ksc_a_policy {
 	KSC_A_POLICY_GENERATION = 1,
@@ -727,7 +727,7 @@ enum ksc_a_policy {
 	KSC_A_POLICY_PEER,
 	KSC_A_POLICY_UID,
 	KSC_A_POLICY_GID,
-	KSC_A_POLICY_CGROUPS,
+	KSC_A_POLICY_CGROUP,
 
 	/* private: */
 	__KSC_A_POLICY_CNT,

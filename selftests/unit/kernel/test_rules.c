@@ -21,13 +21,15 @@
 
 int ksc_unit_allocs = -1;
 
+static const char *const cgroups[] = { "/a", "/b", "/c", "/other" };
+
 /* how many rules were asked for their cgroup */
 static unsigned int asked;
 
-static bool in_cgroup(const void *ptr, u64 id)
+static bool in_cgroup(const void *ptr, const struct ksc_rule *rule)
 {
 	asked++;
-	return *(const u64 *)ptr == id;
+	return ksc_rule_covers(rule, ptr);
 }
 
 static struct ksc_rule any_rule(void)
@@ -99,7 +101,7 @@ static u32 model_find(const struct ksc_rule *rules, u32 n, const struct ksc_flow
 		    model_between(r->gid.min, f->gid, r->gid.max) &&
 		    model_prefix(&r->local, f->family, f->local) &&
 		    model_prefix(&r->remote, f->family, f->remote) &&
-		    (!r->cgroup || r->cgroup == *(const u64 *)f->ptr))
+		    (!r->cgroup || strcmp(r->cgroup, f->ptr) == 0))
 			return i;
 	}
 	return KSC_NO_RULE;
@@ -164,15 +166,14 @@ static struct ksc_rule *random_rules(uint64_t *seed, u32 n)
 		random_ids(seed, &r->gid);
 		random_prefix(seed, &r->local);
 		random_prefix(seed, &r->remote);
-		r->cgroup = next_random(seed) % 4 ? 0 : 1 + next_random(seed) % 3;
+		r->cgroup = next_random(seed) % 4 ? NULL :
+			    strdup(cgroups[next_random(seed) % (ARRAY_SIZE(cgroups) - 1)]);
 	}
 	return rules;
 }
 
 static void random_flow(uint64_t *seed, struct ksc_flow *f)
 {
-	static const u64 cgroups[] = { 1, 2, 3, 4 };
-
 	*f = (struct ksc_flow){
 		.direction = next_random(seed) % 2 ? KSC_RULE_DIRECTION_CONNECT :
 						     KSC_RULE_DIRECTION_ACCEPT,
@@ -182,7 +183,7 @@ static void random_flow(uint64_t *seed, struct ksc_flow *f)
 		.uid = (u32)(next_random(seed) % 6),
 		.gid = (u32)(next_random(seed) % 6),
 		.in_cgroup = in_cgroup,
-		.ptr = &cgroups[next_random(seed) % ARRAY_SIZE(cgroups)],
+		.ptr = cgroups[next_random(seed) % ARRAY_SIZE(cgroups)],
 	};
 	random_address(seed, f->family, f->local);
 	random_address(seed, f->family, f->remote);
@@ -234,7 +235,6 @@ static void no_rules(void **state)
 static void most_rules(void **state)
 {
 	struct ksc_rule *rules = alloc_rules(KSC_MAX_RULES);
-	const u64 cgroup = 7;
 	struct ksc_rules *set;
 
 	(void)state;
@@ -245,7 +245,7 @@ static void most_rules(void **state)
 		*(out ? &rules[i].remote_port : &rules[i].local_port) =
 			(struct ksc_port_range){ (u16)i, (u16)i };
 		rules[i].directions = out ? KSC_RULE_DIRECTION_CONNECT : KSC_RULE_DIRECTION_ACCEPT;
-		rules[i].cgroup = cgroup;
+		rules[i].cgroup = strdup("/here");
 	}
 	set = build(rules, KSC_MAX_RULES);
 	for (u32 i = 0; i < KSC_MAX_RULES; i++) {
@@ -255,7 +255,7 @@ static void most_rules(void **state)
 			.local_port = (u16)i,
 			.remote_port = (u16)i,
 			.in_cgroup = in_cgroup,
-			.ptr = &cgroup,
+			.ptr = "/here",
 		};
 
 		asked = 0;
@@ -268,6 +268,39 @@ static void most_rules(void **state)
 	assert_ptr_equal(ksc_rules_get(set, KSC_MAX_RULES - 1), &rules[KSC_MAX_RULES - 1]);
 	assert_null(ksc_rules_get(set, KSC_MAX_RULES));
 	ksc_rules_free(set);
+}
+
+static void cgroup_paths(void **state)
+{
+	static const struct {
+		const char *rule;
+		const char *path;
+		bool covers;
+	} paths[] = {
+		{ "/", "/", true },
+		{ "/", "/a/b", true },
+		{ "/a", "/a", true },
+		{ "/a", "/a/b", true },
+		{ "/a", "/ab", false },
+		{ "/a/b", "/a", false },
+		{ "/a", "/", false },
+		{ "/a.b/..c", "/a.b/..c/d", true },
+	};
+	static const char *const bad[] = {
+		"", "a", "//", "/a/", "/a//b", "/.", "/..", "/a/../b", "/a/./b", "/a/..",
+	};
+	struct ksc_rule rule = any_rule();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		rule.cgroup = (char *)paths[i].rule;
+		assert_null(ksc_rule_fault(&rule));
+		assert_int_equal(ksc_rule_covers(&rule, paths[i].path), paths[i].covers);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		rule.cgroup = (char *)bad[i];
+		assert_non_null(ksc_rule_fault(&rule));
+	}
 }
 
 /* Without memory there is no set, and the rules are still the caller's. */
@@ -330,6 +363,7 @@ int main(void)
 		cmocka_unit_test(as_the_model),
 		cmocka_unit_test(no_rules),
 		cmocka_unit_test(most_rules),
+		cmocka_unit_test(cgroup_paths),
 		cmocka_unit_test(no_memory),
 		cmocka_unit_test(faults),
 	};
