@@ -153,8 +153,8 @@ static void take_cgroup(struct ksc_settings *file, const struct ksc_setting *s,
 		return;
 	}
 	if (len > MAX_CGROUP) {
-		ksc_complain(file, s->line, "%s: the path of a cgroup has at most %d bytes", s->name,
-			     MAX_CGROUP);
+		ksc_complain(file, s->line, "%s: the path of a cgroup has at most %d bytes",
+			     s->name, MAX_CGROUP);
 		return;
 	}
 	while (len > 1 && s->value[len - 1] == '/')

@@ -270,3 +270,12 @@ void fault_random(unsigned int percent)
 		set_fault(kinds[i], "probability", percent);
 	}
 }
+
+/**
+ * fault_test() - a walk as a test of cmocka's
+ * @state: struct fault_walk
+ */
+void fault_test(void **state)
+{
+	fault_walk(*state);
+}

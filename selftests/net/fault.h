@@ -33,4 +33,16 @@ void fault_walk(const struct fault_walk *walk);
 void fault_always(bool on);
 void fault_random(unsigned int percent);
 
+/* A test of cmocka's that walks; what follows @then are more of the walk's fields */
+#define FAULT_CASE(setup, teardown, what, first, does, then, ...)                                  \
+	{                                                                                          \
+		what, fault_test, setup, teardown, &(struct fault_walk)                            \
+		{                                                                                  \
+			.name = (what), .before = (first), .act = (does), .after = (then),         \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+
+void fault_test(void **state);
+
 #endif /* KSC_TEST_FAULT_H */

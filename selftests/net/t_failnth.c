@@ -17,15 +17,9 @@
 #include "lib/kschannel.h"
 #include "nl.h"
 #include "own.h"
-#include "raw.h"
 #include "wire.h"
 
 #define BULK 20000
-
-static void test_walk(void **state)
-{
-	fault_walk(*state);
-}
 
 /* ---- sockets, with the daemon ---- */
 
@@ -530,91 +524,6 @@ static int teardown_wire(void **state)
 	return wire_end();
 }
 
-/* ---- raw mode ---- */
-
-static struct raw_keys keys;
-
-static void make_raw(void)
-{
-	keys = raw_keys(raw_13, 0, 0);
-	raw_plain_pair(AF_INET, fds);
-	raw_attach(fds[0], KSC_RAW_ULP_NAME);
-	raw_attach(fds[1], KSC_RAW_ULP_NAME);
-}
-
-static int act_raw_tx(void)
-{
-	return setsockopt(fds[0], SOL_TLS, TLS_TX, &keys, keys.len);
-}
-
-static int act_raw_rx(void)
-{
-	return setsockopt(fds[1], SOL_TLS, TLS_RX, &keys, keys.len);
-}
-
-static void raw_talk(void)
-{
-	t_send(fds[0], "raw", 3);
-	t_expect(fds[1], "raw");
-	raw_close(fds);
-}
-
-static void after_raw_tx(int error)
-{
-	if (error)
-		SYS(act_raw_tx());
-	SYS(act_raw_rx());
-	raw_talk();
-}
-
-static void after_raw_rx(int error)
-{
-	if (error)
-		SYS(act_raw_rx());
-	SYS(act_raw_tx());
-	raw_talk();
-}
-
-static void make_raw_keys(void)
-{
-	make_raw();
-	SYS(act_raw_tx());
-	SYS(act_raw_rx());
-}
-
-static int act_raw_send(void)
-{
-	return send(fds[0], "raw", 3, MSG_NOSIGNAL) < 0 ? -1 : 0;
-}
-
-static void after_raw_send(int error)
-{
-	if (error)
-		SYS(act_raw_send());
-	t_expect(fds[1], "raw");
-	raw_talk();
-}
-
-static void make_raw_received(void)
-{
-	make_raw_keys();
-	t_send(fds[0], "raw", 3);
-	t_wait(fds[1], POLLIN);
-}
-
-static int act_raw_recv(void)
-{
-	return recv(fds[1], got, 3, 0) < 0 ? -1 : 0;
-}
-
-static void after_raw_recv(int error)
-{
-	if (error)
-		SYS(act_raw_recv());
-	assert_memory_equal(got, "raw", 3);
-	raw_talk();
-}
-
 /* ---- the daemon's requests ---- */
 
 static struct tnl_conn nl;
@@ -761,17 +670,9 @@ static void test_random(void **state)
 	fault_await_references("at random", references);
 }
 
-#define WALK_IN(setup, teardown, what, first, does, then, ...)                                     \
-	{                                                                                          \
-		what, test_walk, setup, teardown, &(struct fault_walk)                             \
-		{                                                                                  \
-			.name = (what), .before = (first), .act = (does), .after = (then),         \
-			__VA_ARGS__                                                                \
-		}                                                                                  \
-	}
-#define WALK(...) WALK_IN(fault_setup, fault_teardown, __VA_ARGS__)
-#define WIRE(...) WALK_IN(setup_wire, teardown_wire, __VA_ARGS__)
-#define OWN(...) WALK_IN(setup_own, teardown_own, __VA_ARGS__)
+#define WALK(...) FAULT_CASE(fault_setup, fault_teardown, __VA_ARGS__)
+#define WIRE(...) FAULT_CASE(setup_wire, teardown_wire, __VA_ARGS__)
+#define OWN(...) FAULT_CASE(setup_own, teardown_own, __VA_ARGS__)
 
 int main(void)
 {
@@ -796,10 +697,6 @@ int main(void)
 		WIRE("receive a KeyUpdate", make_updated, act_recv, after_recv),
 		WIRE("shutdown", make_wire, act_shutdown, after_close),
 		WIRE("close", make_wire, act_close, after_close),
-		WALK("raw: keys to send with", make_raw, act_raw_tx, after_raw_tx),
-		WALK("raw: keys to receive with", make_raw, act_raw_rx, after_raw_rx),
-		WALK("raw: send", make_raw_keys, act_raw_send, after_raw_send),
-		WALK("raw: receive", make_raw_received, act_raw_recv, after_raw_recv),
 		cmocka_unit_test_setup_teardown(test_random, fault_setup, fault_teardown),
 		/* these leave the namespace */
 		OWN("a step", make_offer, act_step, after_step),

@@ -172,7 +172,8 @@ static enum ksc_status meet(bool we_serve, bool tls12, const char *cipher,
 	};
 	const struct peer_options opt = {
 		.server = !we_serve, .cert = we_serve ? NULL : "server", .tls12 = tls12,
-		.cipher = cipher, .no_tickets = true, .server_name = we_serve ? "server.test" : NULL,
+		.cipher = cipher, .no_tickets = true,
+		.server_name = we_serve ? "server.test" : NULL,
 	};
 	struct side *side = side_new(&params);
 	struct peer *peer = peer_new(&peer_gnutls, &opt);
