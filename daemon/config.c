@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "config.h"
 #include "policy.h"
@@ -45,19 +44,41 @@ static const char *credential_name(const struct ksc_section *section)
 	return strncmp(section->name, CREDENTIAL_SECTION, len) ? NULL : section->name + len;
 }
 
-/* Whether the file can be read at all; GnuTLS's own words for that are vague. */
-static int check_file(struct ksc_settings *file, const struct ksc_setting *s)
+/* To be freed in any case. */
+static int read_file(struct ksc_settings *file, const struct ksc_setting *s, struct ksc_file *raw)
 {
+	const char *why;
+
+	memset(raw, 0, sizeof(*raw));
 	if (s->value[0] != '/') {
 		ksc_complain(file, s->line, "%s: \"%s\" is not an absolute path", s->name,
 			     s->value);
 		return -1;
 	}
-	if (access(s->value, R_OK)) {
-		ksc_complain(file, s->line, "%s: %s: %s", s->name, s->value, strerror(errno));
+	if (ksc_file_read(raw, s->value, &why)) {
+		ksc_complain(file, s->line, "%s: %s: %s", s->name, s->value, why);
 		return -1;
 	}
 	return 0;
+}
+
+static void set_cert(struct ksc_settings *file, const struct ksc_setting *cert,
+		     const struct ksc_setting *key, struct ksc_credential *cred)
+{
+	struct ksc_file chain, mine;
+	int rc;
+
+	if (!(read_file(file, cert, &chain) | read_file(file, key, &mine))) {
+		rc = ksc_credential_set_cert(cred, &chain, &mine);
+		if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
+			ksc_complain(file, key->line, "key: %s is not the key of %s", key->value,
+				     cert->value);
+		else if (rc < 0)
+			ksc_complain(file, cert->line, "cert: %s with %s: %s", cert->value,
+				     key->value, gnutls_strerror(rc));
+	}
+	ksc_file_free(&chain);
+	ksc_file_free(&mine);
 }
 
 static void take_cert(struct ksc_settings *file, const struct ksc_section *section,
@@ -65,7 +86,6 @@ static void take_cert(struct ksc_settings *file, const struct ksc_section *secti
 {
 	const struct ksc_setting *cert = ksc_section_get(section, "cert");
 	const struct ksc_setting *key = ksc_section_get(section, "key");
-	int rc;
 
 	if (!cert && !key) {
 		if (cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER))
@@ -78,21 +98,14 @@ static void take_cert(struct ksc_settings *file, const struct ksc_section *secti
 			     cert ? "key" : "cert", cert ? "cert" : "key");
 		return;
 	}
-	if (check_file(file, cert) | check_file(file, key))
-		return;
-	rc = ksc_credential_set_cert(cred, cert->value, key->value);
-	if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-		ksc_complain(file, key->line, "key: %s is not the key of %s", key->value,
-			     cert->value);
-	else if (rc < 0)
-		ksc_complain(file, cert->line, "cert: %s with %s: %s", cert->value, key->value,
-			     gnutls_strerror(rc));
+	set_cert(file, cert, key, cred);
 }
 
 static void take_trust(struct ksc_settings *file, const struct ksc_section *section,
 		       struct ksc_credential *cred)
 {
 	const struct ksc_setting *trust = ksc_section_get(section, "trust");
+	struct ksc_file raw;
 	int rc;
 
 	if (!trust && cred->roles == KSC_ROLE_BIT(KSC_ROLE_SERVER)) {
@@ -113,14 +126,16 @@ static void take_trust(struct ksc_settings *file, const struct ksc_section *sect
 				     "trust: the system has no certificate authorities");
 		return;
 	}
-	if (check_file(file, trust))
-		return;
-	rc = ksc_credential_set_trust(cred, trust->value);
-	if (rc < 0)
-		ksc_complain(file, trust->line, "trust: %s: %s", trust->value, gnutls_strerror(rc));
-	else if (!rc)
-		ksc_complain(file, trust->line, "trust: %s: there is no certificate in it",
-			     trust->value);
+	if (!read_file(file, trust, &raw)) {
+		rc = ksc_credential_set_trust(cred, &raw);
+		if (rc < 0)
+			ksc_complain(file, trust->line, "trust: %s: %s", trust->value,
+				     gnutls_strerror(rc));
+		else if (!rc)
+			ksc_complain(file, trust->line, "trust: %s: there is no certificate in it",
+				     trust->value);
+	}
+	ksc_file_free(&raw);
 }
 
 static void take_names(struct ksc_settings *file, const struct ksc_setting *s,

@@ -75,14 +75,14 @@ void ksc_credential_free(struct ksc_credential *cred)
  *
  * Return: 0 or a negative GnuTLS error
  */
-int ksc_credential_set_cert(struct ksc_credential *cred, const char *cert,
-			    const char *key)
+int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *cert,
+			    const struct ksc_file *key)
 {
 	gnutls_datum_t der;
 	int rc;
 
-	rc = gnutls_certificate_set_x509_key_file2(cred->x509, cert, key,
-						   GNUTLS_X509_FMT_PEM, NULL, 0);
+	rc = gnutls_certificate_set_x509_key_mem2(cred->x509, &cert->data, &key->data,
+						  GNUTLS_X509_FMT_PEM, NULL, 0);
 	if (rc < 0)
 		return rc;
 	rc = gnutls_certificate_get_crt_raw(cred->x509, 0, 0, &der);
@@ -101,12 +101,12 @@ int ksc_credential_set_cert(struct ksc_credential *cred, const char *cert,
  *
  * Return: how many authorities that are, or a negative GnuTLS error
  */
-int ksc_credential_set_trust(struct ksc_credential *cred, const char *file)
+int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file *file)
 {
 	if (!file)
 		return gnutls_certificate_set_x509_system_trust(cred->x509);
-	return gnutls_certificate_set_x509_trust_file(cred->x509, file,
-						      GNUTLS_X509_FMT_PEM);
+	return gnutls_certificate_set_x509_trust_mem(cred->x509, &file->data,
+						     GNUTLS_X509_FMT_PEM);
 }
 
 static int grow(void **array, size_t n, size_t size)

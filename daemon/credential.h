@@ -11,6 +11,7 @@
 #include <gnutls/gnutls.h>
 #include <linux/kschannel.h>
 
+#include "file.h"
 #include "suite.h"
 #include "verify.h"
 
@@ -108,9 +109,9 @@ struct ksc_choice {
 
 struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles);
 void ksc_credential_free(struct ksc_credential *cred);
-int ksc_credential_set_cert(struct ksc_credential *cred, const char *cert,
-			    const char *key);
-int ksc_credential_set_trust(struct ksc_credential *cred, const char *file);
+int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *cert,
+			    const struct ksc_file *key);
+int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file *file);
 int ksc_credential_add_name(struct ksc_credential *cred, const char *name);
 int ksc_credential_allow_uid(struct ksc_credential *cred, uid_t uid);
 int ksc_credential_allow_gid(struct ksc_credential *cred, gid_t gid);

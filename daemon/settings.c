@@ -5,7 +5,6 @@
  * lines, nor sections without settings, nor that it has cut something off.
  */
 #include <ctype.h>
-#include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -13,6 +12,7 @@
 #include <string.h>
 #include <gnutls/crypto.h>
 
+#include "file.h"
 #include "settings.h"
 
 /* inih cuts longer names off. */
@@ -22,17 +22,15 @@
 /**
  * struct reader - between inih and the file
  * @file: what is read goes here
- * @stream: the file
- * @text: the line last read
- * @room: how much that may hold
- * @line: its number
+ * @rest: what has not been read yet
+ * @end: where that ends
+ * @line: number of the line last read
  * @failed: out of memory
  */
 struct reader {
 	struct ksc_settings *file;
-	FILE *stream;
-	char *text;
-	size_t room;
+	const char *rest;
+	const char *end;
 	unsigned int line;
 	bool failed;
 };
@@ -99,20 +97,23 @@ static void begin_section(struct reader *r, const char *text)
 static char *read_line(char *buf, int size, void *stream)
 {
 	struct reader *r = stream;
-	ssize_t len;
+	const char *newline;
+	size_t len;
 	char *p;
 
-	if (r->failed)
+	if (r->failed || r->rest == r->end)
 		return NULL;
-	len = getline(&r->text, &r->room, r->stream);
-	if (len < 0)
-		return NULL;
+	newline = memchr(r->rest, '\n', (size_t)(r->end - r->rest));
+	len = (size_t)((newline ? newline + 1 : r->end) - r->rest);
 	r->line++;
-	if (len >= size || strlen(r->text) != (size_t)len) {
+	if (len >= (size_t)size || memchr(r->rest, '\0', len)) {
 		ksc_complain(r->file, r->line, "the line is too long or has a NUL in it");
-		r->text[0] = '\0';
+		buf[0] = '\0';
+	} else {
+		memcpy(buf, r->rest, len);
+		buf[len] = '\0';
 	}
-	memcpy(buf, r->text, strlen(r->text) + 1);
+	r->rest += len;
 	for (p = buf; isspace((unsigned char)*p); p++)
 		;
 	if (*p == '[')
@@ -168,16 +169,20 @@ static int on_setting(void *user, const char *section_name, const char *name, co
 int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complaints)
 {
 	struct reader r = { .file = file };
+	struct ksc_file raw;
+	const char *why;
 	int rc;
 
 	memset(file, 0, sizeof(*file));
 	file->path = path;
 	file->complaints = complaints;
-	r.stream = fopen(path, "re");
-	if (!r.stream) {
-		ksc_complain(file, 0, "%s", strerror(errno));
+	if (ksc_file_read(&raw, path, &why)) {
+		ksc_complain(file, 0, "%s", why);
+		ksc_file_free(&raw);
 		return -1;
 	}
+	r.rest = (const char *)raw.data.data;
+	r.end = r.rest + raw.data.size;
 	ini_allow_multiline = false;
 	ini_allow_inline_comments = false;
 	ini_use_stack = false;
@@ -185,10 +190,7 @@ int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complai
 	ini_max_line = MAX_LINE;
 	ini_initial_alloc = MAX_LINE;
 	rc = ini_parse_stream(read_line, &r, on_setting, &r);
-	if (ferror(r.stream))
-		ksc_complain(file, 0, "cannot be read");
-	fclose(r.stream);
-	free(r.text);
+	ksc_file_free(&raw);
 	if (r.failed || rc == -2) {
 		ksc_complain(file, 0, "out of memory");
 		return -1;

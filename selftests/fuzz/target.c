@@ -99,24 +99,43 @@ static void name_of(unsigned int options, char name[8])
 	snprintf(name, 8, "fuzz%u", options);
 }
 
+static void read_file(struct ksc_file *file, const char *name)
+{
+	const char *why;
+
+	REQUIRE(!ksc_file_read(file, name, &why));
+}
+
+static void set_cert(struct ksc_credential *cred, const char *cert_name, const char *key_name)
+{
+	struct ksc_file cert, key;
+
+	read_file(&cert, cert_name);
+	read_file(&key, key_name);
+	REQUIRE(!ksc_credential_set_cert(cred, &cert, &key));
+	ksc_file_free(&cert);
+	ksc_file_free(&key);
+}
+
 static struct ksc_credential *credential(enum ksc_role role, unsigned int options)
 {
 	struct ksc_credential *cred;
+	struct ksc_file ca;
 	char name[8];
 
 	name_of(options, name);
 	cred = ksc_credential_new(name, KSC_ROLE_BIT(role));
 	REQUIRE(cred);
-	REQUIRE(ksc_credential_set_trust(cred, KSC_TEST_CERTS "/ca.pem") > 0);
+	read_file(&ca, KSC_TEST_CERTS "/ca.pem");
+	REQUIRE(ksc_credential_set_trust(cred, &ca) > 0);
+	ksc_file_free(&ca);
 	if (role == KSC_ROLE_SERVER) {
-		REQUIRE(!ksc_credential_set_cert(cred, KSC_TEST_CERTS "/server.pem",
-						 KSC_TEST_CERTS "/server.key"));
+		set_cert(cred, KSC_TEST_CERTS "/server.pem", KSC_TEST_CERTS "/server.key");
 		/* Asking for a certificate brings more code into play, but no tickets. */
 		cred->verify = options & TARGET_CERT ? KSC_VERIFY_REQUIRE :
 			       options & TARGET_RESUME ? KSC_VERIFY_NONE : KSC_VERIFY_REQUEST;
 	} else if (options & TARGET_CERT) {
-		REQUIRE(!ksc_credential_set_cert(cred, KSC_TEST_CERTS "/client.pem",
-						 KSC_TEST_CERTS "/client.key"));
+		set_cert(cred, KSC_TEST_CERTS "/client.pem", KSC_TEST_CERTS "/client.key");
 	}
 	if (options & TARGET_TLS12)
 		cred->max_version = GNUTLS_TLS1_2;

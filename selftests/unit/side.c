@@ -7,6 +7,34 @@
 #include "name.h"
 #include "side.h"
 
+static void file_read(struct ksc_file *file, const char *name, const char *ending)
+{
+	const char *why;
+
+	if (ksc_file_read(file, cert_path(name, ending), &why))
+		fail_msg("%s.%s: %s", name, ending, why);
+}
+
+static void set_cert(struct ksc_credential *cred, const char *name)
+{
+	struct ksc_file cert, key;
+
+	file_read(&cert, name, "pem");
+	file_read(&key, name, "key");
+	assert_int_equal(ksc_credential_set_cert(cred, &cert, &key), 0);
+	ksc_file_free(&cert);
+	ksc_file_free(&key);
+}
+
+static void set_trust(struct ksc_credential *cred, const char *name)
+{
+	struct ksc_file ca;
+
+	file_read(&ca, name, "pem");
+	assert_true(ksc_credential_set_trust(cred, &ca) > 0);
+	ksc_file_free(&ca);
+}
+
 struct ksc_credential *cred_new(const struct cred_options *opt)
 {
 	struct ksc_credential *cred;
@@ -16,10 +44,9 @@ struct ksc_credential *cred_new(const struct cred_options *opt)
 							    KSC_ROLE_BIT(KSC_ROLE_SERVER));
 	assert_non_null(cred);
 	if (opt->cert)
-		assert_int_equal(ksc_credential_set_cert(cred, cert_path(opt->cert, "pem"),
-							 cert_path(opt->cert, "key")), 0);
+		set_cert(cred, opt->cert);
 	if (opt->ca)
-		assert_true(ksc_credential_set_trust(cred, cert_path(opt->ca, "pem")) > 0);
+		set_trust(cred, opt->ca);
 	cred->is_default = !opt->not_default;
 	cred->verify = opt->verify;
 	if (opt->alpn)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* config.c, settings.c: what files say, and what is said about bad ones. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -327,6 +329,47 @@ static void bad_files(void **state)
 #undef S
 }
 
+/* What would block, or never end, and what is too much. */
+static void no_files(void **state)
+{
+	char name[80];
+	char text[256];
+	char *complaints = NULL;
+	size_t size;
+	FILE *out;
+	int fd;
+
+	(void)state;
+	snprintf(name, sizeof(name), "%s.fifo", path);
+	assert_int_equal(mkfifo(name, 0600), 0);
+	alarm(20);
+	snprintf(text, sizeof(text), "[credential s]\nrole = server\ncert = %s\nkey = %s\n",
+		 name, CERTS "/server.key");
+	bad(text, "3: cert: /tmp/ksc-config-");
+	snprintf(text, sizeof(text), "[credential s]\nrole = server\ncert = %s\nkey = %s\n",
+		 CERTS "/server.pem", name);
+	bad(text, "4: key: /tmp/ksc-config-");
+	bad("[credential c]\nrole = client\ntrust = /dev/zero\n",
+	    "3: trust: /dev/zero: this is no regular file");
+	bad("[credential c]\nrole = client\ntrust = /tmp\n", "3: trust: /tmp: this is a directory");
+	out = open_memstream(&complaints, &size);
+	assert_non_null(out);
+	assert_null(ksc_config_load(name, out));
+	assert_null(ksc_config_load("/dev/zero", out));
+	unlink(name);
+	fd = open(name, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, KSC_MAX_FILE + 1), 0);
+	close(fd);
+	assert_null(ksc_config_load(name, out));
+	fclose(out);
+	alarm(0);
+	assert_non_null(strstr(complaints, "this is no regular file\n/dev/zero: this is no"));
+	assert_non_null(strstr(complaints, ": this is larger than 16 MiB\n"));
+	free(complaints);
+	unlink(name);
+}
+
 static void defaults(void **state)
 {
 	struct ksc_config *config;
@@ -370,6 +413,7 @@ int main(void)
 		cmocka_unit_test(bad_lines),
 		cmocka_unit_test(bad_settings),
 		cmocka_unit_test(bad_files),
+		cmocka_unit_test(no_files),
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(many_faults),
 	};

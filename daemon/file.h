@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* file.c: a file that the configuration names, read as a whole. */
+#ifndef KSC_FILE_H
+#define KSC_FILE_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <gnutls/gnutls.h>
+
+/* The extended attribute that an access ACL is. */
+#define KSC_FILE_ACL	"system.posix_acl_access"
+
+/* More than the authorities of the world take, and rules for each port. */
+#define KSC_MAX_FILE	(16U << 20)
+
+/**
+ * struct ksc_file - a file
+ * @path: its name
+ * @data: what is in it, and a NUL behind that
+ * @st: the state of what was read, whatever has the name by now
+ * @has_acl: its mode is not all that says who may read it
+ */
+struct ksc_file {
+	const char *path;
+	gnutls_datum_t data;
+	struct stat st;
+	bool has_acl;
+};
+
+int ksc_file_read(struct ksc_file *file, const char *path, const char **why);
+void ksc_file_free(struct ksc_file *file);
+bool ksc_file_acl_counts(ssize_t len, int error);
+
+#endif
