@@ -4,12 +4,11 @@
  * complained about, not just the first thing.
  */
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "account.h"
 #include "config.h"
 #include "policy.h"
 #include "settings.h"
@@ -186,35 +185,27 @@ static void take_users(struct ksc_settings *file, const struct ksc_setting *s,
 	char *items[KSC_MAX_LIST];
 	int i, n = ksc_take_list(file, s, items);
 	uint32_t id;
+	gid_t own;
 
 	for (i = 0; i < n; i++) {
-		const struct passwd *pw;
-
-		if (ksc_is_id(items[i], &id)) {
+		if (ksc_is_id(items[i], &id) || !ksc_account_find(items[i], &id, &own))
 			ksc_check_memory(file, ksc_credential_allow_uid(cred, id));
-			continue;
-		}
-		pw = getpwnam(items[i]);
-		if (pw)
-			ksc_check_memory(file, ksc_credential_allow_uid(cred, pw->pw_uid));
 		else
 			ksc_complain(file, s->line, "users: there is no account \"%s\"", items[i]);
 	}
 }
 
 /* Its members too: the kernel tells a socket's main group, not the others. */
-static void allow_group(struct ksc_settings *file, const struct group *gr,
-			struct ksc_credential *cred)
+static void allow_group(struct ksc_settings *file, gid_t gid, struct ksc_credential *cred)
 {
-	char **member;
+	uid_t *members;
+	size_t n, i;
 
-	ksc_check_memory(file, ksc_credential_allow_gid(cred, gr->gr_gid));
-	for (member = gr->gr_mem; *member; member++) {
-		const struct passwd *pw = getpwnam(*member);
-
-		if (pw)
-			ksc_check_memory(file, ksc_credential_allow_uid(cred, pw->pw_uid));
-	}
+	ksc_check_memory(file, ksc_credential_allow_gid(cred, gid));
+	ksc_check_memory(file, ksc_group_members(gid, &members, &n));
+	for (i = 0; i < n; i++)
+		ksc_check_memory(file, ksc_credential_allow_uid(cred, members[i]));
+	free(members);
 }
 
 static void take_groups(struct ksc_settings *file, const struct ksc_setting *s,
@@ -222,16 +213,11 @@ static void take_groups(struct ksc_settings *file, const struct ksc_setting *s,
 {
 	char *items[KSC_MAX_LIST];
 	int i, n = ksc_take_list(file, s, items);
-	uint32_t id = 0;
+	uint32_t id;
 
 	for (i = 0; i < n; i++) {
-		bool number = ksc_is_id(items[i], &id);
-		const struct group *gr = number ? getgrgid(id) : getgrnam(items[i]);
-
-		if (gr)
-			allow_group(file, gr, cred);
-		else if (number)
-			ksc_check_memory(file, ksc_credential_allow_gid(cred, id));
+		if (ksc_is_id(items[i], &id) || !ksc_group_find(items[i], &id))
+			allow_group(file, id, cred);
 		else
 			ksc_complain(file, s->line, "groups: there is no group \"%s\"", items[i]);
 	}
@@ -321,15 +307,11 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 static void take_user(struct ksc_settings *file, const struct ksc_setting *s,
 		      struct ksc_config *config)
 {
-	const struct passwd *pw = getpwnam(s->value);
-
-	if (!pw) {
+	if (ksc_account_find(s->value, &config->uid, &config->gid)) {
 		ksc_complain(file, s->line, "user: there is no account \"%s\"", s->value);
 		return;
 	}
 	config->has_user = true;
-	config->uid = pw->pw_uid;
-	config->gid = pw->pw_gid;
 }
 
 static void take_daemon(struct ksc_settings *file, const struct ksc_section *section,

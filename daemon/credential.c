@@ -55,6 +55,7 @@ void ksc_credential_free(struct ksc_credential *cred)
 	free(cred->uids);
 	free(cred->gids);
 	free(cred->name);
+	ksc_access_free(&cred->readers);
 	if (cred->x509)
 		gnutls_certificate_free_credentials(cred->x509);
 	for (i = 0; i < sizeof(cred->priority) / sizeof(cred->priority[0]); i++)
@@ -71,7 +72,7 @@ void ksc_credential_free(struct ksc_credential *cred)
  * ksc_credential_set_cert() - give a credential its certificate and key
  * @cred: the credential
  * @cert: PEM file, the leaf first
- * @key: PEM file of the leaf's key
+ * @key: PEM file of the leaf's key; who can read it may use it
  *
  * Return: 0 or a negative GnuTLS error
  */
@@ -90,6 +91,8 @@ int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *
 		rc = ksc_end_point_make(&der, &cred->end_point);
 	if (rc < 0)
 		return rc;
+	if (ksc_access_note(&cred->readers, key))
+		return GNUTLS_E_MEMORY_ERROR;
 	cred->has_cert = true;
 	return 0;
 }
@@ -374,17 +377,19 @@ int ksc_credentials_add(struct ksc_credentials *set, struct ksc_credential *cred
 	return 0;
 }
 
-static bool may_use(const struct ksc_credential *cred, uid_t uid, gid_t gid)
+/* What is no secret is everybody's; a key is theirs who can read it, or whom a rule gives it. */
+static bool may_use(const struct ksc_credential *cred, const struct ksc_choice *choice)
 {
 	size_t i;
 
 	if (!cred->restricted)
-		return true;
+		return !cred->has_cert || choice->granted ||
+		       ksc_access_allows(&cred->readers, choice->uid, choice->gid);
 	for (i = 0; i < cred->n_uids; i++)
-		if (cred->uids[i] == uid)
+		if (cred->uids[i] == choice->uid)
 			return true;
 	for (i = 0; i < cred->n_gids; i++)
-		if (cred->gids[i] == gid)
+		if (cred->gids[i] == choice->gid)
 			return true;
 	return false;
 }
@@ -421,7 +426,7 @@ static enum ksc_status choose_named(const struct ksc_credentials *set,
 			continue;
 		if (!(cred->roles & KSC_ROLE_BIT(choice->role)))
 			return KSC_STATUS_NO_CREDENTIALS;
-		if (!may_use(cred, choice->uid, choice->gid))
+		if (!may_use(cred, choice))
 			return KSC_STATUS_ACCESS_DENIED;
 		*found = cred;
 		return KSC_STATUS_OK;
@@ -463,7 +468,7 @@ enum ksc_status ksc_credentials_choose(const struct ksc_credentials *set,
 			fit = name_fits(cred, choice->server_name);
 		if (!fit && !cred->is_default)
 			continue;
-		if (!may_use(cred, choice->uid, choice->gid)) {
+		if (!may_use(cred, choice)) {
 			denied = true;
 			continue;
 		}

@@ -11,6 +11,7 @@
 #include <gnutls/gnutls.h>
 #include <linux/kschannel.h>
 
+#include "access.h"
 #include "file.h"
 #include "suite.h"
 #include "verify.h"
@@ -32,7 +33,7 @@
  * @n_names: how many
  * @alpn: ProtocolNameList, when the socket brings none
  * @alpn_len: its bytes
- * @restricted: only for those in @uids and @gids
+ * @restricted: only for those in @uids and @gids, even where a rule names it
  * @uids: accounts that may use it
  * @n_uids: how many
  * @gids: groups that may use it
@@ -42,6 +43,7 @@
  * @ciphers: allowed, by preference
  * @n_ciphers: how many
  * @has_cert: there is a certificate with its key
+ * @readers: unless @restricted, who may use the key without a rule that grants it
  * @end_point: what that binds to
  * @x509: certificate, key and trust
  * @priority: what is negotiated, by role
@@ -70,6 +72,7 @@ struct ksc_credential {
 	const struct ksc_cipher *ciphers[KSC_N_CIPHERS];
 	size_t n_ciphers;
 	bool has_cert;
+	struct ksc_access readers;
 	struct ksc_end_point end_point;
 	gnutls_certificate_credentials_t x509;
 	gnutls_priority_t priority[KSC_ROLE_SERVER + 1];
@@ -96,6 +99,7 @@ struct ksc_credentials {
  * @role: role to be played
  * @name: the name asked for, or NULL
  * @server_name: server: the name that the client asked for, or NULL
+ * @granted: @name is the policy's, not the caller's
  * @uid: owner of the socket
  * @gid: owner's group
  */
@@ -103,6 +107,7 @@ struct ksc_choice {
 	enum ksc_role role;
 	const char *name;
 	const char *server_name;
+	bool granted;
 	uid_t uid;
 	gid_t gid;
 };

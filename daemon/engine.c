@@ -292,6 +292,7 @@ static int use_credential(struct ksc_engine *e)
 		.role = e->role,
 		.name = e->credential,
 		.server_name = *e->server_name ? e->server_name : NULL,
+		.granted = e->rule && e->rule->credential,
 		.uid = e->uid,
 		.gid = e->gid,
 	};

@@ -3,13 +3,12 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <gnutls/x509.h>
 
+#include "account.h"
 #include "log.h"
 #include "policy.h"
 #include "value.h"
@@ -98,20 +97,9 @@ static int take_end(const char *text, uint32_t max, int (*find)(const char *text
 
 static int find_user(const char *text, uint32_t *id)
 {
-	const struct passwd *pw = getpwnam(text);
+	gid_t own;
 
-	if (pw)
-		*id = pw->pw_uid;
-	return pw ? 0 : -1;
-}
-
-static int find_group(const char *text, uint32_t *id)
-{
-	const struct group *gr = getgrnam(text);
-
-	if (gr)
-		*id = gr->gr_gid;
-	return gr ? 0 : -1;
+	return ksc_account_find(text, id, &own);
 }
 
 /* "N" or "N-M"; a name may have a dash in it */
@@ -225,7 +213,7 @@ static bool take_match(struct ksc_settings *file, const struct ksc_setting *s,
 	} else if (!strcmp(s->name, "user")) {
 		take_range(file, s, UINT32_MAX, find_user, &rule->uid);
 	} else if (!strcmp(s->name, "group")) {
-		take_range(file, s, UINT32_MAX, find_group, &rule->gid);
+		take_range(file, s, UINT32_MAX, ksc_group_find, &rule->gid);
 	} else if (!strcmp(s->name, "cgroup")) {
 		take_cgroup(file, s, rule);
 	} else {

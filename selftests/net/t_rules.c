@@ -225,6 +225,43 @@ static void test_owner(void **state)
 	close(listener);
 }
 
+/* A server of somebody else than the key's, on a port */
+static enum is served_as(uid_t uid, uint16_t port)
+{
+	int fds[2], listener;
+	bool refused;
+	char c;
+
+	SYS(seteuid(uid));
+	listener = listen_on(policy_socket(AF_INET, &policy_nothing), port);
+	fds[0] = connect_to(policy_socket(AF_INET, &policy_nothing), port);
+	fds[1] = t_accept(listener);
+	close(listener);
+	/* fails when the alert has come */
+	send(fds[0], "x", 1, MSG_NOSIGNAL);
+	refused = recv(fds[1], &c, 1, 0) < 0;
+	if (refused)
+		assert_int_equal(errno, EACCES);
+	else
+		assert_protected_pair(fds[0], fds[1]);
+	close_pair(fds);
+	SYS(seteuid(0));
+	return refused ? NONE : PROTECTED;
+}
+
+static void test_grant(void **state)
+{
+	(void)state;
+	own_start(&own, "[rule named]\naction = require\nlocal-port = 1100\n"
+			"direction = accept\ncredential = server\n"
+			"[rule unnamed]\naction = require\ndirection = accept\n"
+			"[rule out]\naction = require\ndirection = connect\n"
+			"server-name = server.test\n");
+	assert_int_equal(served_as(2010, 1100), PROTECTED);
+	assert_int_equal(served_as(2010, 2100), NONE);
+	assert_int_equal(served_as(0, 2100), PROTECTED);
+}
+
 static void write_file(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "w");
@@ -272,6 +309,7 @@ int main(void)
 		POLICY_TEST(test_peers),
 		POLICY_TEST(test_versions),
 		POLICY_TEST(test_owner),
+		POLICY_TEST(test_grant),
 		POLICY_TEST(test_cgroup),
 	};
 

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* credential.c: which credential is used, and by whom. */
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 #include "name.h"
 #include "side.h"
@@ -125,7 +133,7 @@ static void choose__by_owner(void **state)
 
 	(void)state;
 	assert_int_equal(choose(set, KSC_ROLE_SERVER, "theirs", NULL, 1000, &found), KSC_STATUS_OK);
-	/* Not even root's, unless it is listed. */
+	/* Not even root's, unless it is listed; nor does a rule make it theirs. */
 	assert_int_equal(choose(set, KSC_ROLE_SERVER, "theirs", NULL, 0, &found),
 			 KSC_STATUS_ACCESS_DENIED);
 	assert_int_equal(choose(set, KSC_ROLE_SERVER, NULL, "second.test", 0, &found),
@@ -135,6 +143,180 @@ static void choose__by_owner(void **state)
 			 KSC_STATUS_ACCESS_DENIED);
 	assert_int_equal(ksc_credential_allow_gid(set->list[0], 100), 0);
 	assert_int_equal(choose(set, KSC_ROLE_SERVER, "theirs", NULL, 0, &found), KSC_STATUS_OK);
+	ksc_credentials_put(set);
+}
+
+/* ---- who can read the key ---- */
+
+static char key_dir[32];
+static char key_path[64];
+
+static int make_key(void **state)
+{
+	struct ksc_file file;
+	const char *why;
+	int fd, rc;
+
+	(void)state;
+	strcpy(key_dir, "/tmp/ksc-key-XXXXXX");
+	if (!mkdtemp(key_dir) || chmod(key_dir, 0755))
+		return -1;
+	snprintf(key_path, sizeof(key_path), "%s/key", key_dir);
+	fd = open(key_path, O_CREAT | O_WRONLY, 0600);
+	rc = ksc_file_read(&file, cert_path("server", "key"), &why);
+	if (fd < 0 || rc || write(fd, file.data.data, file.data.size) != (ssize_t)file.data.size)
+		return -1;
+	close(fd);
+	ksc_file_free(&file);
+	return 0;
+}
+
+static int remove_key(void **state)
+{
+	(void)state;
+	unlink(key_path);
+	return rmdir(key_dir);
+}
+
+/* Whether a credential with the key as it is now is for somebody; a rule perhaps says so. */
+static enum ksc_status serves(uid_t uid, gid_t gid, bool granted)
+{
+	struct ksc_credential *cred = ksc_credential_new("s", SERVER);
+	struct ksc_credentials *set = ksc_credentials_new();
+	struct ksc_choice choice = {
+		.role = KSC_ROLE_SERVER, .name = "s", .granted = granted, .uid = uid, .gid = gid,
+	};
+	const struct ksc_credential *found;
+	struct ksc_file cert, key;
+	enum ksc_status status;
+	const char *why;
+
+	assert_non_null(cred);
+	assert_non_null(set);
+	assert_int_equal(ksc_file_read(&cert, cert_path("server", "pem"), &why), 0);
+	assert_int_equal(ksc_file_read(&key, key_path, &why), 0);
+	assert_int_equal(ksc_credential_set_cert(cred, &cert, &key), 0);
+	ksc_file_free(&cert);
+	ksc_file_free(&key);
+	assert_int_equal(ksc_credential_finish(cred), 0);
+	assert_int_equal(ksc_credentials_add(set, cred), 0);
+	status = ksc_credentials_choose(set, &choice, &found);
+	/* By the name that a client asks for, it is the same. */
+	choice.name = NULL;
+	choice.server_name = "server.test";
+	assert_int_equal(ksc_credentials_choose(set, &choice, &found), status);
+	ksc_credentials_put(set);
+	return status;
+}
+
+#define YES	KSC_STATUS_OK
+#define NO	KSC_STATUS_ACCESS_DENIED
+
+static void key__modes(void **state)
+{
+	static const struct {
+		mode_t mode;
+		enum ksc_status owner;
+		enum ksc_status group;
+		enum ksc_status other;
+	} cases[] = {
+		{ 0600, YES, NO, NO }, { 0640, YES, YES, NO }, { 0644, YES, YES, YES },
+		{ 0200, NO, NO, NO }, { 0604, YES, NO, YES }, { 0044, NO, YES, YES },
+		{ 0711, YES, NO, NO },
+	};
+	size_t i;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	assert_int_equal(chown(key_path, 1000, 2000), 0);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(chmod(key_path, cases[i].mode), 0);
+		assert_int_equal(serves(1000, 2000, false), cases[i].owner);
+		assert_int_equal(serves(1000, 3000, false), cases[i].owner);
+		assert_int_equal(serves(1001, 2000, false), cases[i].group);
+		assert_int_equal(serves(1001, 3000, false), cases[i].other);
+		assert_int_equal(serves(0, 0, false), YES);
+		/* What the policy names is the operator's choice. */
+		assert_int_equal(serves(1001, 3000, true), YES);
+	}
+}
+
+/* A directory that they may not enter keeps them out as well. */
+static void key__directories(void **state)
+{
+	(void)state;
+	if (geteuid())
+		skip();
+	assert_int_equal(chmod(key_path, 0644), 0);
+	assert_int_equal(chown(key_dir, 1000, 2000), 0);
+	assert_int_equal(chmod(key_dir, 0710), 0);
+	assert_int_equal(serves(1000, 1, false), YES);
+	assert_int_equal(serves(1001, 2000, false), YES);
+	assert_int_equal(serves(1001, 3000, false), NO);
+	/* Reading the directory is not entering it. */
+	assert_int_equal(chmod(key_dir, 0764), 0);
+	assert_int_equal(serves(1001, 2000, false), NO);
+}
+
+/* As the daemon takes members of groups, which the kernel does not tell. */
+static void key__members(void **state)
+{
+	const struct passwd *member = NULL;
+	const struct group *gr;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	setgrent();
+	do {
+		gr = getgrent();
+		member = gr && gr->gr_mem[0] ? getpwnam(gr->gr_mem[0]) : NULL;
+	} while (gr && (!member || !member->pw_uid || member->pw_gid == gr->gr_gid));
+	endgrent();
+	if (!gr || !member)
+		return;
+	assert_int_equal(chown(key_path, 0, gr->gr_gid), 0);
+	assert_int_equal(chmod(key_path, 0640), 0);
+	assert_int_equal(serves(member->pw_uid, member->pw_gid, false), YES);
+	assert_int_equal(chmod(key_path, 0604), 0);
+	assert_int_equal(serves(member->pw_uid, member->pw_gid, false), NO);
+}
+
+/* The group's bits of a file with an ACL are not the group's. */
+static void key__acl(void **state)
+{
+	/* user::rw-, user:1002:---, group::---, mask::r--, other::r-- */
+	static const uint8_t acl[] = {
+		2, 0, 0, 0,
+		1, 0, 6, 0, 255, 255, 255, 255,
+		2, 0, 0, 0, 0xea, 3, 0, 0,
+		4, 0, 0, 0, 255, 255, 255, 255,
+		16, 0, 4, 0, 255, 255, 255, 255,
+		32, 0, 4, 0, 255, 255, 255, 255,
+	};
+
+	(void)state;
+	if (geteuid() || chown(key_path, 1000, 2000) ||
+	    setxattr(key_path, KSC_FILE_ACL, acl, sizeof(acl), 0))
+		skip();
+	assert_int_equal(serves(0, 0, false), YES);
+	assert_int_equal(serves(1000, 1, false), YES);
+	assert_int_equal(serves(1001, 2000, false), NO);
+	assert_int_equal(serves(1002, 3000, false), NO);
+	assert_int_equal(serves(1003, 3000, false), NO);
+}
+
+/* Without a key there is no secret. */
+static void key__none(void **state)
+{
+	static const struct cred_options list[] = { { .name = "c", .roles = CLIENT } };
+	struct ksc_credentials *set = creds_new(list, 1);
+	const char *found;
+
+	(void)state;
+	assert_int_equal(choose(set, KSC_ROLE_CLIENT, "c", NULL, 1000, &found), KSC_STATUS_OK);
+	assert_int_equal(choose(set, KSC_ROLE_CLIENT, NULL, NULL, 1000, &found), KSC_STATUS_OK);
 	ksc_credentials_put(set);
 }
 
@@ -181,6 +363,11 @@ int main(void)
 		cmocka_unit_test(choose__wildcards),
 		cmocka_unit_test(choose__by_name),
 		cmocka_unit_test(choose__by_owner),
+		cmocka_unit_test_setup_teardown(key__modes, make_key, remove_key),
+		cmocka_unit_test_setup_teardown(key__directories, make_key, remove_key),
+		cmocka_unit_test_setup_teardown(key__members, make_key, remove_key),
+		cmocka_unit_test_setup_teardown(key__acl, make_key, remove_key),
+		cmocka_unit_test(key__none),
 		cmocka_unit_test(alpn__bounds),
 		cmocka_unit_test(generations),
 	};

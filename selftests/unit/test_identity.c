@@ -2,6 +2,7 @@
 /* Whom the engine takes for what: certificates, names, ALPN, choice by name. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "side.h"
 
@@ -521,6 +522,36 @@ static void renegotiation_info(void **state)
 	}
 }
 
+/* A key that only root can read serves somebody else's socket where a rule names it. */
+static void key_granted_by_a_rule(void **state)
+{
+	static const struct cred_options server = {
+		.name = "web", .roles = KSC_ROLE_BIT(KSC_ROLE_SERVER), .cert = "server",
+	};
+	struct ksc_rules *rules = ksc_rules_new();
+	struct ksc_rule *rule = ksc_rules_add(rules);
+	struct ksc_engine_params params = {
+		.role = KSC_ROLE_SERVER, .uid = 1000, .gid = 1000, .rules = rules, .rule = rule,
+	};
+	const struct peer_options opt = { .ca = "ca", .server_name = "server.test" };
+	struct outcome o;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	assert_non_null(rule);
+	o = meet(&peer_gnutls, &server, 1, params, opt);
+	assert_int_equal(o.status, KSC_STATUS_ACCESS_DENIED);
+	assert_string_equal(o.text, "The credential is not for this caller: (default).");
+	params.credential = "web";
+	o = meet(&peer_gnutls, &server, 1, params, opt);
+	assert_int_equal(o.status, KSC_STATUS_ACCESS_DENIED);
+	rule->credential = strdup("web");
+	o = meet(&peer_gnutls, &server, 1, params, opt);
+	assert_int_equal(o.status, KSC_STATUS_OK);
+	ksc_rules_put(rules);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -541,6 +572,7 @@ int main(void)
 		cmocka_unit_test(long_subject),
 		cmocka_unit_test(weak),
 		cmocka_unit_test(renegotiation_info),
+		cmocka_unit_test(key_granted_by_a_rule),
 	};
 
 	return cmocka_run_group_tests_name("identity", tests, NULL, NULL);

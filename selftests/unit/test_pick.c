@@ -12,7 +12,8 @@
 
 static const struct cred_options creds[] = {
 	{ .ca = "ca" },
-	{ .name = "mine", .cert = "client", .ca = "ca", .not_default = true },
+	{ .name = "mine", .cert = "client", .ca = "ca", .not_default = true,
+	  .restricted = true, .uid = 1000 },
 	{ .name = "theirs", .cert = "client", .ca = "ca", .not_default = true,
 	  .restricted = true, .uid = 1 },
 	{ .name = "empty", .ca = "ca", .not_default = true },

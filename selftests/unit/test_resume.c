@@ -430,7 +430,10 @@ static void engines(void **state)
 
 	(void)state;
 	for (tls12 = 0; tls12 < 2; tls12++) {
-		const struct cred_options cred = { .cert = "server", .ca = "ca", .tls12 = tls12 };
+		const struct cred_options cred = {
+			.cert = "server", .ca = "ca", .tls12 = tls12,
+			.restricted = true, .uid = client.uid,
+		};
 		struct ksc_credentials *creds = creds_new(&cred, 1);
 		struct ksc_cache *cache = ksc_cache_new();
 

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* access.c: who can read a file. */
+#ifndef KSC_ACCESS_H
+#define KSC_ACCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "file.h"
+
+/**
+ * struct ksc_gate - what has to be passed on the way into a file: a directory, or itself
+ * @uid: its owner
+ * @gid: its group
+ * @owner: the owner passes
+ * @group: the group does
+ * @others: the others do
+ * @members: accounts that have @gid beside their own group
+ * @n_members: how many
+ */
+struct ksc_gate {
+	uid_t uid;
+	gid_t gid;
+	bool owner;
+	bool group;
+	bool others;
+	uid_t *members;
+	size_t n_members;
+};
+
+/**
+ * struct ksc_access - who can read a file
+ * @known: there is an answer; without one, only root can
+ * @gates: those that are not open to everybody
+ * @n: how many
+ */
+struct ksc_access {
+	bool known;
+	struct ksc_gate *gates;
+	size_t n;
+};
+
+int ksc_access_note(struct ksc_access *access, const struct ksc_file *file);
+bool ksc_access_allows(const struct ksc_access *access, uid_t uid, gid_t gid);
+void ksc_access_free(struct ksc_access *access);
+
+#endif
