@@ -100,8 +100,22 @@ static void take_cert(struct ksc_settings *file, const struct ksc_section *secti
 	set_cert(file, cert, key, cred);
 }
 
+static void trust_system(struct ksc_settings *file, const struct ksc_setting *trust,
+			 struct ksc_credentials *set, struct ksc_credential *cred)
+{
+	struct ksc_trust *system = ksc_credentials_system(set);
+
+	if (!system)
+		ksc_check_memory(file, -ENOMEM);
+	else if (!ksc_trust_size(system) && trust)
+		ksc_complain(file, trust->line,
+			     "trust: the system has no certificate authorities");
+	else
+		ksc_credential_share_trust(cred, system);
+}
+
 static void take_trust(struct ksc_settings *file, const struct ksc_section *section,
-		       struct ksc_credential *cred)
+		       struct ksc_credentials *set, struct ksc_credential *cred)
 {
 	const struct ksc_setting *trust = ksc_section_get(section, "trust");
 	struct ksc_file raw;
@@ -119,10 +133,7 @@ static void take_trust(struct ksc_settings *file, const struct ksc_section *sect
 		return;
 	}
 	if (!trust || !strcmp(trust->value, "system")) {
-		rc = ksc_credential_set_trust(cred, NULL);
-		if (rc <= 0 && trust)
-			ksc_complain(file, trust->line,
-				     "trust: the system has no certificate authorities");
+		trust_system(file, trust, set, cred);
 		return;
 	}
 	if (!read_file(file, trust, &raw)) {
@@ -291,7 +302,7 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 	if (cred->min_version > cred->max_version)
 		ksc_complain(file, section->line, "min-version is above max-version");
 	take_cert(file, section, cred);
-	take_trust(file, section, cred);
+	take_trust(file, section, set, cred);
 	if (file->n_complaints == before) {
 		rc = ksc_credential_finish(cred);
 		if (rc < 0)
@@ -351,8 +362,9 @@ static unsigned int line_of(const struct ksc_settings *file, const struct ksc_cr
 	return 0;
 }
 
-static struct ksc_credential *system_credential(void)
+static struct ksc_credential *system_credential(struct ksc_credentials *set)
 {
+	struct ksc_trust *system = ksc_credentials_system(set);
 	struct ksc_credential *cred = ksc_credential_new(SYSTEM_CREDENTIAL,
 							 KSC_ROLE_BIT(KSC_ROLE_CLIENT));
 
@@ -360,8 +372,9 @@ static struct ksc_credential *system_credential(void)
 		return NULL;
 	cred->is_default = true;
 	/* Without any authority it accepts no server, which is what it should do. */
-	(void)ksc_credential_set_trust(cred, NULL);
-	if (ksc_credential_finish(cred) < 0) {
+	if (system)
+		ksc_credential_share_trust(cred, system);
+	if (!system || ksc_credential_finish(cred) < 0) {
 		ksc_credential_free(cred);
 		return NULL;
 	}
@@ -405,7 +418,7 @@ static void settle_defaults(struct ksc_settings *file, struct ksc_credentials *s
 			     "and no other is the default for clients", SYSTEM_CREDENTIAL);
 		return;
 	}
-	cred = system_credential();
+	cred = system_credential(set);
 	if (!cred || ksc_credentials_add(set, cred)) {
 		ksc_credential_free(cred);
 		ksc_check_memory(file, -ENOMEM);

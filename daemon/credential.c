@@ -56,6 +56,7 @@ void ksc_credential_free(struct ksc_credential *cred)
 	free(cred->gids);
 	free(cred->name);
 	ksc_access_free(&cred->readers);
+	ksc_trust_put(cred->trust);
 	if (cred->x509)
 		gnutls_certificate_free_credentials(cred->x509);
 	for (i = 0; i < sizeof(cred->priority) / sizeof(cred->priority[0]); i++)
@@ -100,16 +101,36 @@ int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *
 /**
  * ksc_credential_set_trust() - say whose certificates are accepted
  * @cred: the credential
- * @file: PEM file of certificate authorities, or NULL for the system's
+ * @file: PEM file of certificate authorities
+ *
+ * A server tells its clients the names of these, for which GnuTLS wants a list of its own;
+ * clients' lists are shared.
  *
  * Return: how many authorities that are, or a negative GnuTLS error
  */
 int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file *file)
 {
-	if (!file)
-		return gnutls_certificate_set_x509_system_trust(cred->x509);
-	return gnutls_certificate_set_x509_trust_mem(cred->x509, &file->data,
-						     GNUTLS_X509_FMT_PEM);
+	struct ksc_trust *trust;
+	int rc;
+
+	if (cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER))
+		return gnutls_certificate_set_x509_trust_mem(cred->x509, &file->data,
+							     GNUTLS_X509_FMT_PEM);
+	trust = ksc_trust_file(file, &rc);
+	if (trust)
+		ksc_credential_share_trust(cred, trust);
+	ksc_trust_put(trust);
+	return rc;
+}
+
+/**
+ * ksc_credential_share_trust() - say whose certificates are accepted, by a list that is there
+ * @cred: the credential
+ * @trust: the list, of which @cred takes a reference; a server tells none of its names
+ */
+void ksc_credential_share_trust(struct ksc_credential *cred, struct ksc_trust *trust)
+{
+	cred->trust = ksc_trust_get(trust);
 }
 
 static int grow(void **array, size_t n, size_t size)
@@ -359,7 +380,23 @@ void ksc_credentials_put(struct ksc_credentials *set)
 	for (i = 0; i < set->n; i++)
 		ksc_credential_free(set->list[i]);
 	free(set->list);
+	ksc_trust_put(set->system);
 	free(set);
+}
+
+/**
+ * ksc_credentials_system() - the system's authorities, which are read once for a generation
+ * @set: the generation, not yet in use
+ *
+ * Return: the list, which is @set's; NULL without memory
+ */
+struct ksc_trust *ksc_credentials_system(struct ksc_credentials *set)
+{
+	int rc;
+
+	if (!set->system)
+		set->system = ksc_trust_system(&rc);
+	return set->system;
 }
 
 /**

@@ -14,6 +14,7 @@
 #include "access.h"
 #include "file.h"
 #include "suite.h"
+#include "trust.h"
 #include "verify.h"
 
 /* In struct ksc_credential's roles. */
@@ -45,7 +46,8 @@
  * @has_cert: there is a certificate with its key
  * @readers: unless @restricted, who may use the key without a rule that grants it
  * @end_point: what that binds to
- * @x509: certificate, key and trust
+ * @x509: certificate and key; and a server's trust, whose names it tells
+ * @trust: whose certificates are accepted, or NULL for those in @x509
  * @priority: what is negotiated, by role
  * @resumption: sessions are resumed: a client uses tickets, a server hands them out
  * @ticket_key: what the keys follow from, every few hours a new one, that seal a
@@ -75,6 +77,7 @@ struct ksc_credential {
 	struct ksc_access readers;
 	struct ksc_end_point end_point;
 	gnutls_certificate_credentials_t x509;
+	struct ksc_trust *trust;
 	gnutls_priority_t priority[KSC_ROLE_SERVER + 1];
 	bool resumption;
 	gnutls_datum_t ticket_key;
@@ -85,6 +88,7 @@ struct ksc_credential {
  * @refs: holders: the configuration, and each session begun with it
  * @list: in the order of the file
  * @n: how many
+ * @system: the system's authorities, when one of them trusts these; else NULL
  *
  * A reload builds a new generation; sessions keep theirs.
  */
@@ -92,6 +96,7 @@ struct ksc_credentials {
 	atomic_uint refs;
 	struct ksc_credential **list;
 	size_t n;
+	struct ksc_trust *system;
 };
 
 /**
@@ -117,6 +122,7 @@ void ksc_credential_free(struct ksc_credential *cred);
 int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *cert,
 			    const struct ksc_file *key);
 int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file *file);
+void ksc_credential_share_trust(struct ksc_credential *cred, struct ksc_trust *trust);
 int ksc_credential_add_name(struct ksc_credential *cred, const char *name);
 int ksc_credential_allow_uid(struct ksc_credential *cred, uid_t uid);
 int ksc_credential_allow_gid(struct ksc_credential *cred, gid_t gid);
@@ -127,6 +133,7 @@ int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tl
 struct ksc_credentials *ksc_credentials_new(void);
 struct ksc_credentials *ksc_credentials_get(struct ksc_credentials *set);
 void ksc_credentials_put(struct ksc_credentials *set);
+struct ksc_trust *ksc_credentials_system(struct ksc_credentials *set);
 int ksc_credentials_add(struct ksc_credentials *set, struct ksc_credential *cred);
 enum ksc_status ksc_credentials_choose(const struct ksc_credentials *set,
 				       const struct ksc_choice *choice,

@@ -118,9 +118,30 @@ static void explain(gnutls_session_t session, unsigned int faults,
 	gnutls_free(why.data);
 }
 
+/* GnuTLS judges by the session's credentials alone, and a list in there is theirs to free. */
+static int verify_by(gnutls_session_t session, const struct ksc_trust *trust,
+		     gnutls_typed_vdata_st *wanted, unsigned int n, unsigned int *faults)
+{
+	void *mine;
+	int rc, back;
+
+	if (!trust)
+		return gnutls_certificate_verify_peers(session, wanted, n, faults);
+	rc = gnutls_credentials_get(session, GNUTLS_CRD_CERTIFICATE, &mine);
+	if (rc < 0)
+		return rc;
+	rc = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, ksc_trust_x509(trust));
+	if (rc < 0)
+		return rc;
+	rc = gnutls_certificate_verify_peers(session, wanted, n, faults);
+	back = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, mine);
+	return rc < 0 ? rc : back;
+}
+
 /**
  * ksc_verify_peer() - judge the chain that the peer has shown
  * @session: the session
+ * @trust: whose certificates are accepted; NULL for those that the session's credentials say
  * @role: our role
  * @name: the name or address that the certificate must be for; NULL for any, and
  *	without one it is for none
@@ -128,7 +149,7 @@ static void explain(gnutls_session_t session, unsigned int faults,
  *
  * Return: 0, or a negative GnuTLS error when there is no judgement
  */
-int ksc_verify_peer(gnutls_session_t session, enum ksc_role role,
+int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enum ksc_role role,
 		    const char *name, struct ksc_judgement *judgement)
 {
 	gnutls_typed_vdata_st wanted[2] = { { .type = GNUTLS_DT_KEY_PURPOSE_OID } };
@@ -148,7 +169,7 @@ int ksc_verify_peer(gnutls_session_t session, enum ksc_role role,
 		wanted[n].type = GNUTLS_DT_DNS_HOSTNAME;
 		wanted[n++].data = (unsigned char *)name;
 	}
-	rc = gnutls_certificate_verify_peers(session, wanted, n, &faults);
+	rc = verify_by(session, trust, wanted, n, &faults);
 	if (rc < 0)
 		return rc;
 	if (name && !*name) {

@@ -8,6 +8,8 @@
 #include <gnutls/gnutls.h>
 #include <linux/kschannel.h>
 
+#include "trust.h"
+
 #define KSC_FINGERPRINT_LEN 32
 
 /**
@@ -49,7 +51,7 @@ struct ksc_peer {
 enum ksc_verify ksc_verify_effective(enum ksc_role role, enum ksc_verify asked,
 				     enum ksc_verify least);
 bool ksc_verify_tolerates(enum ksc_role role, enum ksc_verify verify, uint32_t faults);
-int ksc_verify_peer(gnutls_session_t session, enum ksc_role role,
+int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enum ksc_role role,
 		    const char *name, struct ksc_judgement *judgement);
 int ksc_end_point_make(const gnutls_datum_t *der, struct ksc_end_point *end_point);
 int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "generations.h"
 #include "load.h"
 #include "log.h"
 #include "netlink.h"
@@ -24,20 +25,14 @@
 #define MAX_KEPT	1000
 #define KEPT_S		60
 
-/*
- * A connection goes by one policy, which may have been replaced by the time that its
- * handshake begins.
- */
-#define MAX_CONFIGS	4
-
 /**
  * struct ksc_worker - a worker
  * @loop: its loop
  * @nl: its socket
  * @io: watches the socket
  * @drain: runs out when a stopping worker has waited long enough
- * @configs: what it works by, and what it did before, for connections that began then;
- *	the last ones of these are NULL at first
+ * @now: what it works by, and what it did before, for connections that began then
+ * @retire: runs out when one of these counts no more
  * @sessions: search.h's tree of struct session by their context's number
  * @n: how many of these are handshakes under way
  * @kept: how many only wait for tickets
@@ -49,7 +44,8 @@ struct ksc_worker {
 	struct ksc_netlink *nl;
 	ev_io io;
 	ev_timer drain;
-	struct ksc_config *configs[MAX_CONFIGS];
+	struct ksc_generation *now;
+	ev_timer retire;
 	void *sessions;
 	unsigned int n;
 	unsigned int kept;
@@ -175,12 +171,11 @@ static void print_address(const struct sockaddr_storage *addr, char *host, char 
 static const struct ksc_config *find_config(const struct ksc_worker *worker,
 					    const struct ksc_offer *offer)
 {
-	size_t i;
+	const struct ksc_config *config = NULL;
 
-	for (i = 0; offer->generation && i < MAX_CONFIGS && worker->configs[i]; i++)
-		if (worker->configs[i]->generation == offer->generation)
-			return worker->configs[i];
-	return offer->rule == KSC_NO_RULE ? worker->configs[0] : NULL;
+	if (offer->generation)
+		config = ksc_generations_find(worker->now, offer->generation);
+	return !config && offer->rule == KSC_NO_RULE ? worker->now->config : config;
 }
 
 static struct session *new_session(struct ksc_worker *worker, const struct ksc_offer *offer,
@@ -355,7 +350,7 @@ static void on_context_new(void *ptr, const struct ksc_offer *offer)
 	/* An offer made again starts again. */
 	if (session)
 		drop_session(session);
-	if (worker->n >= worker->configs[0]->max_handshakes) {
+	if (worker->n >= worker->now->config->max_handshakes) {
 		refuse(worker, offer, KSC_STATUS_INTERNAL_ERROR,
 		       "There are too many handshakes under way.");
 		return;
@@ -463,6 +458,25 @@ static void on_drained(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+static void expire(struct ksc_worker *worker)
+{
+	const ev_tstamp now = ev_now(worker->loop);
+	const double next = ksc_generations_expire(worker->now, now);
+
+	ev_timer_stop(worker->loop, &worker->retire);
+	if (!next)
+		return;
+	ev_timer_set(&worker->retire, next > now ? next - now : 0, 0);
+	ev_timer_start(worker->loop, &worker->retire);
+}
+
+static void on_retire(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	expire(timer->data);
+}
+
 /**
  * ksc_worker_new() - make a worker
  * @loop: its loop
@@ -478,15 +492,18 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *confi
 	if (!worker)
 		return NULL;
 	worker->loop = loop;
-	worker->configs[0] = config;
+	ev_init(&worker->retire, on_retire);
+	worker->retire.data = worker;
 	worker->cache = ksc_cache_new();
-	if (!worker->cache) {
+	if (!worker->cache || ksc_generations_add(&worker->now, config)) {
+		ksc_cache_free(worker->cache);
 		free(worker);
 		errno = ENOMEM;
 		return NULL;
 	}
 	worker->nl = ksc_netlink_open(&ops, worker);
 	if (!worker->nl) {
+		ksc_generations_undo(&worker->now);
 		ksc_cache_free(worker->cache);
 		free(worker);
 		return NULL;
@@ -504,7 +521,7 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *confi
  */
 int ksc_worker_start(struct ksc_worker *worker)
 {
-	const struct ksc_config *config = worker->configs[0];
+	const struct ksc_config *config = worker->now->config;
 	int rc = ksc_netlink_register(worker->nl);
 
 	if (!rc)
@@ -526,23 +543,21 @@ int ksc_worker_start(struct ksc_worker *worker)
  */
 int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config)
 {
-	struct ksc_config **configs = worker->configs;
-	struct ksc_config *oldest = configs[MAX_CONFIGS - 1];
-	int rc;
-
 	/* Known before the kernel goes by it. */
-	memmove(configs + 1, configs, (MAX_CONFIGS - 1) * sizeof(struct ksc_config *));
-	configs[0] = config;
+	int rc = ksc_generations_add(&worker->now, config);
+
+	if (rc)
+		return rc;
 	rc = ksc_load_policy(worker->nl, config->generation, config->rules);
 	if (rc) {
-		memmove(configs, configs + 1, (MAX_CONFIGS - 1) * sizeof(struct ksc_config *));
-		configs[MAX_CONFIGS - 1] = oldest;
+		ksc_generations_undo(&worker->now);
 		return rc;
 	}
 	rc = ksc_load_limits(worker->nl, &config->limits);
 	if (rc)
 		ksc_log(KSC_LOG_ERROR, "the kernel does not take the limits: %s", strerror(-rc));
-	ksc_config_free(oldest);
+	ksc_generations_settle(worker->now, ev_now(worker->loop));
+	expire(worker);
 	ksc_cache_flush(worker->cache);
 	return 0;
 }
@@ -562,7 +577,7 @@ void ksc_worker_drain(struct ksc_worker *worker)
 		ev_break(worker->loop, EVBREAK_ALL);
 		return;
 	}
-	ev_timer_init(&worker->drain, on_drained, worker->configs[0]->drain_ms / 1e3, 0);
+	ev_timer_init(&worker->drain, on_drained, worker->now->config->drain_ms / 1e3, 0);
 	worker->drain.data = worker;
 	ev_timer_start(worker->loop, &worker->drain);
 	rc = ksc_netlink_drain(worker->nl);
@@ -581,16 +596,14 @@ static void free_node(void *node)
  */
 void ksc_worker_free(struct ksc_worker *worker)
 {
-	size_t i;
-
 	if (!worker)
 		return;
 	ev_io_stop(worker->loop, &worker->io);
 	ev_timer_stop(worker->loop, &worker->drain);
+	ev_timer_stop(worker->loop, &worker->retire);
 	tdestroy(worker->sessions, free_node);
 	ksc_cache_free(worker->cache);
 	ksc_netlink_close(worker->nl);
-	for (i = 0; i < MAX_CONFIGS; i++)
-		ksc_config_free(worker->configs[i]);
+	ksc_generations_free(worker->now);
 	free(worker);
 }

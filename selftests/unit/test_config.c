@@ -329,6 +329,55 @@ static void bad_files(void **state)
 #undef S
 }
 
+static unsigned int count_trusts(const struct ksc_config *config)
+{
+	unsigned int n = 0;
+	size_t i, k;
+
+	for (i = 0; i < config->credentials->n; i++) {
+		const struct ksc_trust *trust = config->credentials->list[i]->trust;
+
+		for (k = 0; k < i && config->credentials->list[k]->trust != trust; k++)
+			;
+		n += trust && k == i;
+	}
+	return n;
+}
+
+/* Lists of the same content are one, in whatever files, and however often they are loaded. */
+static void one_list(void **state)
+{
+	struct ksc_config *config, *again;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int i;
+
+	(void)state;
+	assert_non_null(out);
+	for (i = 0; i < 50; i++)
+		fprintf(out, "[credential c%d]\nrole = client\ntrust = %s\n", i,
+			i % 2 ? CERTS "/ca.pem" : CERTS "/../certs/ca.pem");
+	fprintf(out, "[credential other]\nrole = client\ntrust = " CERTS "/otherca.pem\n"
+		"[credential mine]\nrole = client\ntrust = " CERTS "/ca.pem\ndefault = yes\n");
+	fclose(out);
+	good(text, &config);
+	assert_int_equal(count_trusts(config), 2);
+	good(text, &again);
+	assert_ptr_equal(find(config, "c1")->trust, find(again, "c2")->trust);
+	assert_ptr_not_equal(find(config, "other")->trust, find(again, "c2")->trust);
+	ksc_config_free(config);
+	ksc_config_free(again);
+	free(text);
+	/* The system's, an empty list perhaps, is the built-in credential's as well. */
+	good("", &config);
+	good("", &again);
+	assert_non_null(find(config, "system")->trust);
+	assert_ptr_equal(find(config, "system")->trust, find(again, "system")->trust);
+	ksc_config_free(again);
+	ksc_config_free(config);
+}
+
 /* What would block, or never end, and what is too much. */
 static void no_files(void **state)
 {
@@ -413,6 +462,7 @@ int main(void)
 		cmocka_unit_test(bad_lines),
 		cmocka_unit_test(bad_settings),
 		cmocka_unit_test(bad_files),
+		cmocka_unit_test(one_list),
 		cmocka_unit_test(no_files),
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(many_faults),

@@ -552,6 +552,63 @@ static void key_granted_by_a_rule(void **state)
 	ksc_rules_put(rules);
 }
 
+/* A list that credentials share judges as one of their own does, in both roles. */
+static void shared_trust(void **state)
+{
+	static const struct cred_options creds[] = {
+		{ .name = "server", .roles = KSC_ROLE_BIT(KSC_ROLE_SERVER), .cert = "server",
+		  .verify = KSC_VERIFY_REQUIRE },
+		{ .name = "client", .roles = KSC_ROLE_BIT(KSC_ROLE_CLIENT), .cert = "client",
+		  .ca = "ca" },
+	};
+	static const struct {
+		const char *cert;
+		bool tls12;
+		enum ksc_status wanted;
+	} cases[] = {
+		{ "client", true, KSC_STATUS_OK }, { "client", false, KSC_STATUS_OK },
+		{ "client-unknown", true, KSC_STATUS_PEER_REJECTED },
+		{ "client-unknown", false, KSC_STATUS_PEER_REJECTED },
+	};
+	struct ksc_credentials *set = creds_new(creds, 2);
+	struct ksc_engine_params params = { .credentials = set, .role = KSC_ROLE_SERVER };
+	size_t i;
+
+	(void)state;
+	assert_non_null(set->list[1]->trust);
+	ksc_credential_share_trust(set->list[0], set->list[1]->trust);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct peer_options opt = {
+			.server_name = "server.test", .cert = cases[i].cert, .ca = "ca",
+			.tls12 = cases[i].tls12,
+		};
+		struct side *side = side_new(&params);
+		struct peer *peer = peer_new(&peer_openssl, &opt);
+
+		assert_int_equal(shake(side, peer, WHOLE), cases[i].wanted);
+		side_free(side);
+		peer_free(peer);
+	}
+	/* A client, which shows a certificate of its own after it has judged the server's. */
+	params.role = KSC_ROLE_CLIENT;
+	params.server_name = "server.test";
+	for (i = 0; i < 4; i++) {
+		const struct peer_options opt = {
+			.server = true, .cert = i < 2 ? "server" : "unknown", .ca = "ca",
+			.ask_cert = true,
+			.tls12 = i % 2,
+		};
+		struct side *side = side_new(&params);
+		struct peer *peer = peer_new(&peer_openssl, &opt);
+
+		assert_int_equal(shake(side, peer, WHOLE),
+				 i < 2 ? KSC_STATUS_OK : KSC_STATUS_PEER_REJECTED);
+		side_free(side);
+		peer_free(peer);
+	}
+	ksc_credentials_put(set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -573,6 +630,7 @@ int main(void)
 		cmocka_unit_test(weak),
 		cmocka_unit_test(renegotiation_info),
 		cmocka_unit_test(key_granted_by_a_rule),
+		cmocka_unit_test(shared_trust),
 	};
 
 	return cmocka_run_group_tests_name("identity", tests, NULL, NULL);

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* worker.c, generations.c: sessions and configurations, and a kernel that is made up. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "generations.h"
+#include "load.h"
+#include "netlink.h"
+#include "side.h"
+#include "worker.h"
+
+#define CERTS	KSC_TEST_CERTS
+
+#define SETTINGS	"[credential server]\nrole = server\ncert = " CERTS "/server.pem\n" \
+			"key = " CERTS "/server.key\n" \
+			"[credential c]\nrole = client\ntrust = " CERTS "/ca.pem\ndefault = yes\n"
+
+/* ---- the kernel ---- */
+
+static struct {
+	const struct ksc_netlink_ops *ops;
+	void *ptr;
+	uint32_t msg;
+	int policy;
+	int fd;
+} kernel;
+
+struct ksc_netlink *ksc_netlink_open(const struct ksc_netlink_ops *ops, void *ptr)
+{
+	kernel.ops = ops;
+	kernel.ptr = ptr;
+	kernel.fd = eventfd(0, EFD_CLOEXEC);
+	return (struct ksc_netlink *)&kernel;
+}
+
+void ksc_netlink_close(struct ksc_netlink *nl)
+{
+	(void)nl;
+	close(kernel.fd);
+}
+
+int ksc_netlink_fd(const struct ksc_netlink *nl)
+{
+	(void)nl;
+	return kernel.fd;
+}
+
+int ksc_netlink_register(struct ksc_netlink *nl)
+{
+	(void)nl;
+	return 0;
+}
+
+int ksc_netlink_drain(struct ksc_netlink *nl)
+{
+	(void)nl;
+	return 0;
+}
+
+int ksc_netlink_receive(struct ksc_netlink *nl)
+{
+	(void)nl;
+	return 0;
+}
+
+int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
+		     const struct ksc_step *step, uint32_t *msg)
+{
+	(void)nl;
+	(void)id;
+	(void)seq;
+	(void)step;
+	*msg = ++kernel.msg;
+	return 0;
+}
+
+int ksc_load_policy(struct ksc_netlink *nl, uint64_t generation, const struct ksc_rules *rules)
+{
+	(void)nl;
+	(void)generation;
+	(void)rules;
+	return kernel.policy;
+}
+
+int ksc_load_limits(struct ksc_netlink *nl, const struct ksc_limits *limits)
+{
+	(void)nl;
+	(void)limits;
+	return 0;
+}
+
+/* ---- the daemon ---- */
+
+static struct ksc_config *load(const char *text)
+{
+	char path[] = "/tmp/ksc-worker-XXXXXX";
+	int fd = mkstemp(path);
+	struct ksc_config *config;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	config = ksc_config_load(path, stderr);
+	unlink(path);
+	assert_non_null(config);
+	return config;
+}
+
+static struct ksc_worker *start(struct ksc_config *config)
+{
+	struct ksc_worker *worker;
+
+	memset(&kernel, 0, sizeof(kernel));
+	worker = ksc_worker_new(ev_default_loop(0), config);
+	assert_non_null(worker);
+	assert_int_equal(ksc_worker_start(worker), 0);
+	ksc_log_set_level(KSC_LOG_ERROR);
+	return worker;
+}
+
+/* A client's connection, whose first flight is asked for. */
+static void offer(uint64_t id, uint64_t generation)
+{
+	struct ksc_offer offer = {
+		.id = id, .role = KSC_ROLE_CLIENT, .server_name = "server.test",
+		.deadline_ms = 30000, .peer.ss_family = AF_INET, .generation = generation,
+		.rule = KSC_NO_RULE,
+	};
+
+	kernel.ops->context_new(kernel.ptr, &offer);
+}
+
+/* ---- keys that are not used any more ---- */
+
+/* The same text again, since certificates were renewed: the old keys are gone at once. */
+static void renewal(void **state)
+{
+	struct ksc_config *config = load(SETTINGS);
+	struct ksc_credentials *first = ksc_credentials_get(config->credentials), *second;
+	struct ksc_worker *worker = start(config);
+
+	(void)state;
+	config = load(SETTINGS);
+	second = ksc_credentials_get(config->credentials);
+	assert_int_equal(ksc_worker_configure(worker, config), 0);
+	assert_int_equal(first->refs, 1);
+	/* or with the last handshake that has begun with them */
+	offer(1, config->generation);
+	offer(2, config->generation);
+	assert_int_equal(ksc_worker_configure(worker, load(SETTINGS)), 0);
+	assert_int_equal(second->refs, 3);
+	kernel.ops->context_del(kernel.ptr, 1);
+	assert_int_equal(second->refs, 2);
+	kernel.ops->context_del(kernel.ptr, 2);
+	assert_int_equal(second->refs, 1);
+	ksc_worker_free(worker);
+	ksc_credentials_put(first);
+	ksc_credentials_put(second);
+}
+
+/* However many other ones have come since, a connection's own policy is known. */
+static void edited(void **state)
+{
+	struct ksc_config *config = load(SETTINGS);
+	struct ksc_credentials *first = ksc_credentials_get(config->credentials);
+	const uint64_t generation = config->generation;
+	struct ksc_worker *worker = start(config);
+	char text[sizeof(SETTINGS) + 80];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		snprintf(text, sizeof(text), SETTINGS "[daemon]\nmax-handshakes = %d\n", i + 1);
+		assert_int_equal(ksc_worker_configure(worker, load(text)), 0);
+	}
+	assert_int_equal(first->refs, 2);
+	offer(1, generation);
+	assert_int_equal(first->refs, 3);
+	kernel.ops->context_del(kernel.ptr, 1);
+	/* What the kernel does not take leaves all as it was. */
+	kernel.policy = -EBUSY;
+	config = load(SETTINGS);
+	assert_int_equal(ksc_worker_configure(worker, config), -EBUSY);
+	ksc_config_free(config);
+	assert_int_equal(first->refs, 2);
+	kernel.policy = 0;
+	/* Again as it was, it stands for the first. */
+	assert_int_equal(ksc_worker_configure(worker, load(SETTINGS)), 0);
+	assert_int_equal(first->refs, 1);
+	ksc_worker_free(worker);
+	ksc_credentials_put(first);
+}
+
+static void retired(void **state)
+{
+	static const char *const texts[] = { SETTINGS, SETTINGS "[daemon]\n",
+					     SETTINGS "[daemon]\ndrain-time = 1\n" };
+	struct ksc_generation *now = NULL;
+	uint64_t numbers[3];
+	double next;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct ksc_config *config = load(texts[i]);
+
+		numbers[i] = config->generation;
+		assert_int_equal(ksc_generations_add(&now, config), 0);
+		ksc_generations_settle(now, 1000 + i);
+	}
+	next = ksc_generations_expire(now, 1002);
+	assert_true(next >= 1001 + 30);
+	assert_non_null(ksc_generations_find(now, numbers[0]));
+	assert_true(ksc_generations_expire(now, next) == next + 1);
+	assert_null(ksc_generations_find(now, numbers[0]));
+	assert_non_null(ksc_generations_find(now, numbers[1]));
+	assert_true(ksc_generations_expire(now, next + 1) == 0);
+	assert_null(ksc_generations_find(now, numbers[1]));
+	assert_non_null(ksc_generations_find(now, numbers[2]));
+	ksc_generations_free(now);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(renewal),
+		cmocka_unit_test(edited),
+		cmocka_unit_test(retired),
+	};
+
+	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
+}
