@@ -58,6 +58,7 @@ static int read_file(struct ksc_settings *file, const struct ksc_setting *s, str
 		ksc_complain(file, s->line, "%s: %s: %s", s->name, s->value, why);
 		return -1;
 	}
+	ksc_check_memory(file, ksc_settings_note(file, s->value));
 	return 0;
 }
 
@@ -190,6 +191,18 @@ static void take_suites(struct ksc_settings *file, const struct ksc_setting *s,
 	}
 }
 
+/* Whether a name is none; then it has been complained about. */
+static bool unknown(struct ksc_settings *file, const struct ksc_setting *s, const char *what,
+		    const char *name, int rc)
+{
+	if (rc == -ENOENT)
+		ksc_complain(file, s->line, "%s: there is no %s \"%s\"%s", s->name, what, name,
+			     ksc_account_hint());
+	else
+		ksc_check_memory(file, rc);
+	return rc;
+}
+
 static void take_users(struct ksc_settings *file, const struct ksc_setting *s,
 		       struct ksc_credential *cred)
 {
@@ -198,12 +211,10 @@ static void take_users(struct ksc_settings *file, const struct ksc_setting *s,
 	uint32_t id;
 	gid_t own;
 
-	for (i = 0; i < n; i++) {
-		if (ksc_is_id(items[i], &id) || !ksc_account_find(items[i], &id, &own))
+	for (i = 0; i < n; i++)
+		if (ksc_is_id(items[i], &id) ||
+		    !unknown(file, s, "account", items[i], ksc_account_find(items[i], &id, &own)))
 			ksc_check_memory(file, ksc_credential_allow_uid(cred, id));
-		else
-			ksc_complain(file, s->line, "users: there is no account \"%s\"", items[i]);
-	}
 }
 
 /* Its members too: the kernel tells a socket's main group, not the others. */
@@ -226,12 +237,10 @@ static void take_groups(struct ksc_settings *file, const struct ksc_setting *s,
 	int i, n = ksc_take_list(file, s, items);
 	uint32_t id;
 
-	for (i = 0; i < n; i++) {
-		if (ksc_is_id(items[i], &id) || !ksc_group_find(items[i], &id))
+	for (i = 0; i < n; i++)
+		if (ksc_is_id(items[i], &id) ||
+		    !unknown(file, s, "group", items[i], ksc_group_find(items[i], &id)))
 			allow_group(file, id, cred);
-		else
-			ksc_complain(file, s->line, "groups: there is no group \"%s\"", items[i]);
-	}
 }
 
 static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
@@ -318,11 +327,9 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 static void take_user(struct ksc_settings *file, const struct ksc_setting *s,
 		      struct ksc_config *config)
 {
-	if (ksc_account_find(s->value, &config->uid, &config->gid)) {
-		ksc_complain(file, s->line, "user: there is no account \"%s\"", s->value);
-		return;
-	}
-	config->has_user = true;
+	const int rc = ksc_account_find(s->value, &config->uid, &config->gid);
+
+	config->has_user = !unknown(file, s, "account", s->value, rc);
 }
 
 static void take_daemon(struct ksc_settings *file, const struct ksc_section *section,
@@ -472,6 +479,10 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 	if (!file.n_complaints)
 		ksc_policy_check(&file, config->rules, config->credentials);
 	wrong = file.n_complaints;
+	config->files = file.files;
+	config->n_files = file.n_files;
+	file.files = NULL;
+	file.n_files = 0;
 	ksc_settings_free(&file);
 	if (!wrong)
 		return config;
@@ -489,8 +500,13 @@ no_memory:
  */
 void ksc_config_free(struct ksc_config *config)
 {
+	size_t i;
+
 	if (!config)
 		return;
+	for (i = 0; i < config->n_files; i++)
+		free(config->files[i]);
+	free(config->files);
 	ksc_credentials_put(config->credentials);
 	ksc_rules_put(config->rules);
 	free(config);

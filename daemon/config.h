@@ -25,6 +25,8 @@
  * @credentials: the named credentials; holds a reference
  * @rules: the policy, in order; likewise
  * @limits: what handshakes may take
+ * @files: names of all files that were read
+ * @n_files: how many
  * @generation: a number made of all that the file says, not 0
  */
 struct ksc_config {
@@ -37,6 +39,8 @@ struct ksc_config {
 	struct ksc_credentials *credentials;
 	struct ksc_rules *rules;
 	struct ksc_limits limits;
+	char **files;
+	size_t n_files;
 	uint64_t generation;
 };
 

@@ -15,6 +15,17 @@
 
 #define FIRST_ROOM	4096
 
+static bool confined;
+
+/**
+ * ksc_file_confine() - say what keeps files from being read
+ * @by_directory: from now on, only those in certain directories can be
+ */
+void ksc_file_confine(bool by_directory)
+{
+	confined = by_directory;
+}
+
 static const char *kind_fault(mode_t mode)
 {
 	if (S_ISREG(mode))
@@ -104,6 +115,8 @@ int ksc_file_read(struct ksc_file *file, const char *path, const char **why)
 		close(fd);
 	if (rc == -EFBIG)
 		*why = "this is larger than 16 MiB";
+	else if (rc == -EACCES && confined)
+		*why = "Permission denied; only directories named at the start are read from";
 	else if (rc)
 		*why = strerror(-rc);
 	return *why ? -1 : 0;

@@ -28,6 +28,7 @@ struct ksc_file {
 };
 
 int ksc_file_read(struct ksc_file *file, const char *path, const char **why);
+void ksc_file_confine(bool by_directory);
 void ksc_file_free(struct ksc_file *file);
 bool ksc_file_acl_counts(ssize_t len, int error);
 

@@ -231,7 +231,7 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	manager = open_manager();
 	rc = ksc_sandbox_drop(d->config);
 	if (!rc)
-		rc = ksc_sandbox_seal();
+		rc = ksc_sandbox_seal(d->config);
 	if (rc) {
 		ksc_log(KSC_LOG_ERROR, "cannot be confined: %s", strerror(-rc));
 		return EXIT_FAILURE;

@@ -5,11 +5,14 @@
  */
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "account.h"
+#include "landlock.h"
 #include "log.h"
 #include "sandbox.h"
 
@@ -21,7 +24,7 @@ static const int allowed[] = {
 	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6),
 	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
 	SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
-	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(close), SCMP_SYS(lseek), SCMP_SYS(fcntl),
+	SCMP_SYS(close), SCMP_SYS(lseek), SCMP_SYS(fcntl),
 	SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx),
 	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink),
 	SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(getxattr), SCMP_SYS(fgetxattr),
@@ -78,6 +81,11 @@ static int add_rules(scmp_filter_ctx filter)
 {
 	const struct scmp_arg_cmp no_exec =
 		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	/* open()'s flags and openat()'s; O_TMPFILE is nothing without O_RDWR or O_WRONLY */
+	const struct scmp_arg_cmp reading[] = {
+		SCMP_A1(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY),
+		SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY),
+	};
 	size_t i;
 	int rc = 0;
 
@@ -91,21 +99,35 @@ static int add_rules(scmp_filter_ctx filter)
 	if (!rc)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 					    &no_exec);
+	/* Files, but to read. openat2() has its flags where no filter sees them. */
+	if (!rc)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, &reading[0]);
+	if (!rc)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+					    &reading[1]);
 	return rc;
 }
 
 /**
- * ksc_sandbox_seal() - leave only the system calls that are still needed
+ * ksc_sandbox_seal() - leave only the files and system calls that are still needed
+ * @config: names the files
  *
- * Others fail with EPERM, so that what a library merely tries does no harm.
+ * Others fail with EPERM, so that what a library merely tries does no harm; files with
+ * EACCES, where the kernel has Landlock.
  *
  * Return: 0 or a negative errno
  */
-int ksc_sandbox_seal(void)
+int ksc_sandbox_seal(const struct ksc_config *config)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	scmp_filter_ctx filter;
 	int rc;
 
+	rc = ksc_landlock_seal(config);
+	if (rc < 0)
+		return rc;
+	ksc_file_confine(rc);
+	ksc_account_confine();
+	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	if (!filter)
 		return -ENOMEM;
 	rc = add_rules(filter);

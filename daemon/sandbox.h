@@ -6,6 +6,6 @@
 #include "config.h"
 
 int ksc_sandbox_drop(const struct ksc_config *config);
-int ksc_sandbox_seal(void);
+int ksc_sandbox_seal(const struct ksc_config *config);
 
 #endif

@@ -5,6 +5,7 @@
  * lines, nor sections without settings, nor that it has cut something off.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -181,6 +182,11 @@ int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complai
 		ksc_file_free(&raw);
 		return -1;
 	}
+	if (ksc_settings_note(file, path)) {
+		ksc_complain(file, 0, "out of memory");
+		ksc_file_free(&raw);
+		return -1;
+	}
 	r.rest = (const char *)raw.data.data;
 	r.end = r.rest + raw.data.size;
 	ini_allow_multiline = false;
@@ -240,6 +246,32 @@ uint64_t ksc_settings_digest(const struct ksc_settings *file)
 }
 
 /**
+ * ksc_settings_note() - note that a file was read
+ * @file: what named it
+ * @path: its name
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_settings_note(struct ksc_settings *file, const char *path)
+{
+	char **bigger;
+	size_t i;
+
+	for (i = 0; i < file->n_files; i++)
+		if (!strcmp(file->files[i], path))
+			return 0;
+	bigger = reallocarray(file->files, file->n_files + 1, sizeof(*bigger));
+	if (!bigger)
+		return -ENOMEM;
+	file->files = bigger;
+	bigger[file->n_files] = strdup(path);
+	if (!bigger[file->n_files])
+		return -ENOMEM;
+	file->n_files++;
+	return 0;
+}
+
+/**
  * ksc_settings_free() - forget a file
  * @file: the file
  */
@@ -258,6 +290,9 @@ void ksc_settings_free(struct ksc_settings *file)
 		free(section->name);
 	}
 	free(file->sections);
+	for (i = 0; i < file->n_files; i++)
+		free(file->files[i]);
+	free(file->files);
 	memset(file, 0, sizeof(*file));
 }
 
