@@ -3,6 +3,7 @@
  * The configuration file: what its settings mean. Everything that is wrong is
  * complained about, not just the first thing.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "account.h"
 #include "config.h"
+#include "pem.h"
 #include "policy.h"
 #include "settings.h"
 #include "value.h"
@@ -62,20 +64,29 @@ static int read_file(struct ksc_settings *file, const struct ksc_setting *s, str
 	return 0;
 }
 
+static int is_bad(struct ksc_settings *file, const struct ksc_setting *s, const char *fault)
+{
+	if (fault)
+		ksc_complain(file, s->line, "%s: %s: %s", s->name, s->value, fault);
+	return fault ? -1 : 0;
+}
+
+/* The certificate can be read alone: when it was, whatever else is wrong is with the key. */
 static void set_cert(struct ksc_settings *file, const struct ksc_setting *cert,
 		     const struct ksc_setting *key, struct ksc_credential *cred)
 {
 	struct ksc_file chain, mine;
 	int rc;
 
-	if (!(read_file(file, cert, &chain) | read_file(file, key, &mine))) {
+	if (!(read_file(file, cert, &chain) | read_file(file, key, &mine)) &&
+	    !(is_bad(file, cert, ksc_pem_cert_fault(&chain.data)) |
+	      is_bad(file, key, ksc_pem_key_fault(&mine.data)))) {
 		rc = ksc_credential_set_cert(cred, &chain, &mine);
 		if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
 			ksc_complain(file, key->line, "key: %s is not the key of %s", key->value,
 				     cert->value);
 		else if (rc < 0)
-			ksc_complain(file, cert->line, "cert: %s with %s: %s", cert->value,
-				     key->value, gnutls_strerror(rc));
+			is_bad(file, key, gnutls_strerror(rc));
 	}
 	ksc_file_free(&chain);
 	ksc_file_free(&mine);
@@ -137,14 +148,12 @@ static void take_trust(struct ksc_settings *file, const struct ksc_section *sect
 		trust_system(file, trust, set, cred);
 		return;
 	}
-	if (!read_file(file, trust, &raw)) {
+	if (!read_file(file, trust, &raw) &&
+	    !is_bad(file, trust, ksc_pem_cert_fault(&raw.data))) {
 		rc = ksc_credential_set_trust(cred, &raw);
-		if (rc < 0)
-			ksc_complain(file, trust->line, "trust: %s: %s", trust->value,
-				     gnutls_strerror(rc));
-		else if (!rc)
-			ksc_complain(file, trust->line, "trust: %s: there is no certificate in it",
-				     trust->value);
+		if (rc <= 0)
+			is_bad(file, trust, rc ? gnutls_strerror(rc) :
+						 "there is no certificate in it");
 	}
 	ksc_file_free(&raw);
 }
@@ -294,6 +303,12 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 			     KSC_MAX_NAME);
 		return;
 	}
+	for (i = 0; name[i]; i++)
+		if (iscntrl((unsigned char)name[i])) {
+			ksc_complain(file, section->line,
+				     "a credential's name has no control characters");
+			return;
+		}
 	if (!role) {
 		ksc_complain(file, section->line,
 			     "there is no role: role = server, client or both");
@@ -379,6 +394,9 @@ static struct ksc_credential *system_credential(struct ksc_credentials *set)
 		return NULL;
 	cred->is_default = true;
 	/* Without any authority it accepts no server, which is what it should do. */
+	if (system && !ksc_trust_size(system))
+		ksc_log(KSC_LOG_WARNING,
+			"the system has no certificate authorities: clients that name no credential accept no server");
 	if (system)
 		ksc_credential_share_trust(cred, system);
 	if (!system || ksc_credential_finish(cred) < 0) {

@@ -125,6 +125,12 @@ static void on_stop(struct ev_loop *loop, ev_signal *signal, int events)
 	ksc_worker_drain(d->worker);
 }
 
+static bool other_user(const struct ksc_config *a, const struct ksc_config *b)
+{
+	return a->has_user != b->has_user ||
+	       (a->has_user && (a->uid != b->uid || a->gid != b->gid));
+}
+
 static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 {
 	struct daemon *d = signal->data;
@@ -138,6 +144,8 @@ static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 		ksc_log(KSC_LOG_ERROR, "the configuration stays as it was");
 		return;
 	}
+	if (other_user(config, d->config))
+		ksc_log(KSC_LOG_WARNING, "user: it stays what it is until the next start");
 	rc = ksc_worker_configure(d->worker, config);
 	if (rc) {
 		ksc_log(KSC_LOG_ERROR, "the kernel does not take the policy: %s", strerror(-rc));

@@ -57,6 +57,29 @@ void ksc_complain(struct ksc_settings *file, unsigned int line, const char *fmt,
 	fputc('\n', file->complaints);
 }
 
+/* How many blanks at the beginning. */
+static size_t blanks(const char *text)
+{
+	return strspn(text, " \t");
+}
+
+/* "credential  x " is "credential x"; what is inside the second part is its own affair. */
+static void tidy(char *name)
+{
+	size_t len = strlen(name), first;
+
+	memmove(name, name + blanks(name), len + 1 - blanks(name));
+	first = strcspn(name, " \t");
+	if (!name[first])
+		return;
+	name[first++] = ' ';
+	len = strlen(name + first);
+	memmove(name + first, name + first + blanks(name + first),
+		len + 1 - blanks(name + first));
+	for (len = strlen(name); len > first && blanks(name + len - 1); len--)
+		name[len - 1] = '\0';
+}
+
 static void begin_section(struct reader *r, const char *text)
 {
 	struct ksc_settings *file = r->file;
@@ -87,6 +110,7 @@ static void begin_section(struct reader *r, const char *text)
 		r->failed = true;
 		return;
 	}
+	tidy(section->name);
 	for (i = 0; i < file->n; i++)
 		if (!strcmp(file->sections[i].name, section->name))
 			ksc_complain(file, r->line, "there is a section [%s] already, at line %u",
@@ -189,6 +213,9 @@ int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complai
 	}
 	r.rest = (const char *)raw.data.data;
 	r.end = r.rest + raw.data.size;
+	/* As some editors begin UTF-8. */
+	if (raw.data.size >= 3 && !memcmp(r.rest, "\xef\xbb\xbf", 3))
+		r.rest += 3;
 	ini_allow_multiline = false;
 	ini_allow_inline_comments = false;
 	ini_use_stack = false;

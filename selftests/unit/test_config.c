@@ -322,11 +322,82 @@ static void bad_files(void **state)
 	bad(S "cert = " CERTS "/server.pem\nkey = /nonexistent\n",
 	    "4: key: /nonexistent: No such file");
 	bad(S "cert = " CERTS "/server.pem\nkey = " CERTS "/client.key\n", "4: key: ");
-	bad(S "cert = " CERTS "/server.key\nkey = " CERTS "/server.key\n", "3: cert: ");
+	bad(S "cert = " CERTS "/server.key\nkey = " CERTS "/server.key\n",
+	    "3: cert: " CERTS "/server.key: there is a key in it, and no certificate\n");
+	bad(S "cert = " CERTS "/server.pem\nkey = " CERTS "/server.pem\n",
+	    "4: key: " CERTS "/server.pem: there is a certificate in it, and no key\n");
+	bad(S "cert = " CERTS "/server.pem\nkey = " CERTS "/huge-modulus.crt.der\n",
+	    "4: key: " CERTS "/huge-modulus.crt.der: this is DER");
 	bad("[credential c]\nrole = client\ntrust = /nonexistent\n",
 	    "3: trust: /nonexistent: No such file");
-	bad("[credential c]\nrole = client\ntrust = " CERTS "/ca.key\n", "3: trust: ");
+	bad("[credential c]\nrole = client\ntrust = " CERTS "/ca.key\n",
+	    "3: trust: " CERTS "/ca.key: there is a key in it, and no certificate\n");
 #undef S
+}
+
+/* A complaint about a file of these bytes. */
+static void bad_pem(const char *bytes, const char *setting, unsigned int line, const char *what)
+{
+	const bool key = !strcmp(setting, "key"), cert = !strcmp(setting, "cert");
+	char name[80], text[512], wanted[256];
+	FILE *f;
+
+	snprintf(name, sizeof(name), "%s.pem", path);
+	f = fopen(name, "w");
+	assert_non_null(f);
+	assert_true(fputs(bytes, f) >= 0);
+	fclose(f);
+	snprintf(text, sizeof(text), "[credential s]\nrole = %s\ncert = %s\nkey = %s\ntrust = %s\n",
+		 "both", cert ? name : CERTS "/server.pem", key ? name : CERTS "/server.key",
+		 key || cert ? CERTS "/ca.pem" : name);
+	snprintf(wanted, sizeof(wanted), "%u: %s: %s: %s", line, setting, name, what);
+	bad(text, wanted);
+	unlink(name);
+}
+
+/* The file at fault is named, and what an operator can do about it. */
+static void bad_pems(void **state)
+{
+	const char *const damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n"
+				    "-----END CERTIFICATE-----\n";
+
+	(void)state;
+	bad_pem("", "cert", 3, "the file is empty\n");
+	bad_pem("", "key", 4, "the file is empty\n");
+	bad_pem("", "trust", 5, "the file is empty\n");
+	bad_pem("hello\n", "cert", 3, "there is no certificate in it\n");
+	bad_pem("hello\n", "key", 4, "there is no key in it\n");
+	bad_pem(damaged, "cert", 3, "");
+	bad_pem(damaged, "trust", 5, "");
+	bad_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "key", 4, "");
+	bad_pem("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIHs\n"
+		"-----END ENCRYPTED PRIVATE KEY-----\n", "key", 4,
+		"the key is encrypted: not supported\n");
+	bad_pem("-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n"
+		"\nMIHs\n-----END EC PRIVATE KEY-----\n", "key", 4,
+		"the key is encrypted: not supported\n");
+}
+
+/* What editors leave, and blanks. */
+static void spellings(void **state)
+{
+	struct ksc_config *config;
+
+	(void)state;
+	good("\xef\xbb\xbf[daemon]\r\nlog-level = debug\r\n", &config);
+	assert_int_equal(config->log_level, KSC_LOG_DEBUG);
+	ksc_config_free(config);
+	good("\xef\xbb\xbf", &config);
+	ksc_config_free(config);
+	bad("[daemon]\n\xef\xbb\xbfuser = root\n", "2: \"\xef\xbb\xbfuser\" is no setting");
+	good("[credential   x  y ]\nrole = client\ntrust = " CERTS "/ca.pem\ndefault = yes\n"
+	     "[ rule \t z]\naction = require\ndirection = connect\ncredential = x  y\n", &config);
+	assert_non_null(find(config, "x  y"));
+	assert_string_equal(config->rules->list[0].name, "z");
+	ksc_config_free(config);
+	bad(SERVER "[credential  s]\nrole = client\ntrust = " CERTS "/ca.pem\n",
+	    "5: there is a section [credential s] already, at line 1");
+	bad("[credential a\tb]\nrole = client\n", "1: a credential's name has no control");
 }
 
 static unsigned int count_trusts(const struct ksc_config *config)
@@ -462,6 +533,8 @@ int main(void)
 		cmocka_unit_test(bad_lines),
 		cmocka_unit_test(bad_settings),
 		cmocka_unit_test(bad_files),
+		cmocka_unit_test(bad_pems),
+		cmocka_unit_test(spellings),
 		cmocka_unit_test(one_list),
 		cmocka_unit_test(no_files),
 		cmocka_unit_test(defaults),

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* pem.c: what is wrong with a PEM file, in the words of who has to mend it. */
+#ifndef KSC_PEM_H
+#define KSC_PEM_H
+
+#include <gnutls/gnutls.h>
+
+const char *ksc_pem_cert_fault(const gnutls_datum_t *pem);
+const char *ksc_pem_key_fault(const gnutls_datum_t *pem);
+
+#endif
