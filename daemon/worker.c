@@ -34,6 +34,7 @@
  * @now: what it works by, and what it did before, for connections that began then
  * @retire: runs out when one of these counts no more
  * @sessions: search.h's tree of struct session by their context's number
+ * @messages: those of them that have sent one, by the number of their last message
  * @n: how many of these are handshakes under way
  * @kept: how many only wait for tickets
  * @cache: clients' sessions that can be resumed
@@ -47,6 +48,7 @@ struct ksc_worker {
 	struct ksc_generation *now;
 	ev_timer retire;
 	void *sessions;
+	void *messages;
 	unsigned int n;
 	unsigned int kept;
 	struct ksc_cache *cache;
@@ -62,7 +64,7 @@ struct ksc_worker {
  * @role: ours
  * @details: its application may ask what else is known
  * @kept: the handshake is done
- * @msg: number of the message that answered last
+ * @msg: number of the message that answered last, 0 if it is not in the worker's tree
  * @peer: address and port, for the log
  * @rule: name of the policy's rule, for the log, or ""
  * @started: when, for the log
@@ -88,6 +90,33 @@ static int by_id(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
+static int by_message(const void *a, const void *b)
+{
+	const struct session *x = a, *y = b;
+
+	return x->msg < y->msg ? -1 : x->msg > y->msg;
+}
+
+/*
+ * The kernel refuses a step by the number of the message alone, and it is peers who choose
+ * how often, by leaving: it has to be found as quickly as anything else.
+ */
+static void note_message(struct session *session, uint32_t msg)
+{
+	void **tree = &session->worker->messages;
+	struct session **node;
+
+	if (session->msg)
+		tdelete(session, tree, by_message);
+	session->msg = msg;
+	if (!msg)
+		return;
+	node = tsearch(session, tree, by_message);
+	/* Not found when refused, it ends by its deadline. */
+	if (!node || *node != session)
+		session->msg = 0;
+}
+
 static struct session *find_session(struct ksc_worker *worker, uint64_t id)
 {
 	struct session **found = tfind(&id, &worker->sessions, by_id);
@@ -111,6 +140,7 @@ static void drop_session(struct session *session)
 	struct ksc_worker *worker = session->worker;
 
 	tdelete(session, &worker->sessions, by_id);
+	note_message(session, 0);
 	free_session(session);
 	if (worker->draining && !worker->n)
 		ev_break(worker->loop, EVBREAK_ALL);
@@ -295,6 +325,7 @@ static void make_step(struct session *session, const struct ksc_offer *offer)
 	struct ksc_worker *worker = session->worker;
 	struct ksc_details details = { 0 };
 	struct ksc_step step;
+	uint32_t msg = 0;
 	int rc;
 
 	/* Answers, if there was a question. */
@@ -309,7 +340,8 @@ static void make_step(struct session *session, const struct ksc_offer *offer)
 	if (step.status == KSC_STATUS_OK && session->details &&
 	    ksc_engine_details(session->engine, &step.info, &details) >= 0)
 		step.details = &details;
-	rc = ksc_netlink_step(worker->nl, offer->id, offer->seq, &step, &session->msg);
+	rc = ksc_netlink_step(worker->nl, offer->id, offer->seq, &step, &msg);
+	note_message(session, rc ? 0 : msg);
 	ksc_details_free(&details);
 	if (rc)
 		ksc_log(KSC_LOG_ERROR, "%s: the kernel could not be answered: %s", session->peer,
@@ -400,36 +432,17 @@ static void on_context_del(void *ptr, uint64_t id)
 	drop_session(session);
 }
 
-/**
- * struct by_message - a search for the session that sent a message
- * @msg: the message's number
- * @found: the session, or NULL
- */
-struct by_message {
-	uint32_t msg;
-	struct session *found;
-};
-
-static void check_message(const void *node, VISIT which, void *closure)
-{
-	struct session *session = *(struct session *const *)node;
-	struct by_message *search = closure;
-
-	if ((which == postorder || which == leaf) && session->msg == search->msg)
-		search->found = session;
-}
-
 static void on_refused(void *ptr, uint32_t msg, int error, const char *text)
 {
 	struct ksc_worker *worker = ptr;
-	struct by_message search = { .msg = msg };
+	const struct session key = { .msg = msg };
+	struct session **found = tfind(&key, &worker->messages, by_message);
 
 	/* The context is gone, or has gone on: nothing unusual. */
 	ksc_log(error == ENOENT || error == ESTALE ? KSC_LOG_DEBUG : KSC_LOG_WARNING,
 		"the kernel refused a step: %s%s%s", strerror(error), *text ? ": " : "", text);
-	twalk_r(worker->sessions, check_message, &search);
-	if (search.found)
-		drop_session(search.found);
+	if (found)
+		drop_session(*found);
 }
 
 static const struct ksc_netlink_ops ops = {
@@ -590,6 +603,11 @@ static void free_node(void *node)
 	free_session(node);
 }
 
+static void leave_node(void *node)
+{
+	(void)node;
+}
+
 /**
  * ksc_worker_free() - end a worker, its registration and its sessions
  * @worker: the worker, or NULL
@@ -601,6 +619,7 @@ void ksc_worker_free(struct ksc_worker *worker)
 	ev_io_stop(worker->loop, &worker->io);
 	ev_timer_stop(worker->loop, &worker->drain);
 	ev_timer_stop(worker->loop, &worker->retire);
+	tdestroy(worker->messages, leave_node);
 	tdestroy(worker->sessions, free_node);
 	ksc_cache_free(worker->cache);
 	ksc_netlink_close(worker->nl);

@@ -225,12 +225,64 @@ static void retired(void **state)
 	ksc_generations_free(now);
 }
 
+/* ---- steps that the kernel refuses ---- */
+
+#define MANY	300
+#define TIMES	300000
+
+static double seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* That of the message ends, no other; however many there are, it is found at once. */
+static void refused(void **state)
+{
+	struct ksc_config *config = load(SETTINGS);
+	struct ksc_credentials *creds = ksc_credentials_get(config->credentials);
+	struct ksc_worker *worker = start(config);
+	uint32_t first;
+	double begun, took;
+	int i;
+
+	(void)state;
+	for (i = 0; i < MANY; i++)
+		offer((uint64_t)i + 1, config->generation);
+	first = kernel.msg - MANY + 1;
+	assert_int_equal(creds->refs, 2 + MANY);
+	/* A message that nobody has sent, or that is not the last of its session */
+	offer(1, config->generation);
+	kernel.ops->refused(kernel.ptr, first, ENOENT, "");
+	kernel.ops->refused(kernel.ptr, 0, ESTALE, "");
+	assert_int_equal(creds->refs, 2 + MANY);
+	kernel.ops->refused(kernel.ptr, first + MANY, ESTALE, "");
+	kernel.ops->refused(kernel.ptr, first + 1, ESTALE, "");
+	kernel.ops->refused(kernel.ptr, first + 1, ESTALE, "");
+	assert_int_equal(creds->refs, MANY);
+	begun = seconds();
+	for (i = 0; i < TIMES; i++)
+		kernel.ops->refused(kernel.ptr, (uint32_t)i + 1000000, ESTALE, "");
+	took = seconds() - begun;
+	if (took > 1)
+		fail_msg("%d refusals took %.2f s", TIMES, took);
+	for (i = 2; i < MANY; i++)
+		kernel.ops->refused(kernel.ptr, first + (uint32_t)i, ENOENT, "");
+	assert_int_equal(creds->refs, 2);
+	offer(1, config->generation);
+	ksc_worker_free(worker);
+	ksc_credentials_put(creds);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(renewal),
 		cmocka_unit_test(edited),
 		cmocka_unit_test(retired),
+		cmocka_unit_test(refused),
 	};
 
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
