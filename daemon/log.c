@@ -1,17 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Lines for the journal, which reads standard error and takes a level in angle
- * brackets in front of each. Every line is one write, so that none is torn.
+ * brackets in front of each. Every line is one write, so that none is torn, and none
+ * waits: whoever does not read the log may miss lines, but stops no handshake.
  */
 #include <ctype.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
 
+#define MAX_LINE	1024
+
+/**
+ * struct sink - where lines go
+ * @fd: the descriptor
+ * @is_socket: it is one
+ * @has_levels: it is the journal's
+ */
+static struct sink {
+	int fd;
+	bool is_socket;
+	bool has_levels;
+} sink = { .fd = STDERR_FILENO };
+
+static atomic_ulong lost;
 static atomic_int threshold = KSC_LOG_INFO;
 
 /**
@@ -23,26 +46,63 @@ void ksc_log_set_level(enum ksc_log_level level)
 	threshold = level;
 }
 
-/**
- * ksc_log() - log a line
- * @level: how much it matters
- * @fmt: the line, without its end
- */
-void ksc_log(enum ksc_log_level level, const char *fmt, ...)
+/* Set for all that a service starts, whatever becomes of their standard errors. */
+static bool is_journal(const struct stat *st)
 {
-	char line[1024];
-	va_list args;
+	const char *stream = getenv("JOURNAL_STREAM");
+	char mine[48];
+
+	snprintf(mine, sizeof(mine), "%ju:%ju", (uintmax_t)st->st_dev, (uintmax_t)st->st_ino);
+	return stream && !strcmp(stream, mine);
+}
+
+/**
+ * ksc_log_open() - say where lines go
+ * @fd: a descriptor, standard error until now
+ *
+ * Others may write there too, who would not expect O_NONBLOCK: a pipe or terminal is opened
+ * once more, which is not to be closed.
+ */
+void ksc_log_open(int fd)
+{
+	char name[32];
+	struct stat st;
+	int own;
+
+	sink = (struct sink) { .fd = fd };
+	if (fstat(fd, &st))
+		return;
+	sink.is_socket = S_ISSOCK(st.st_mode);
+	sink.has_levels = is_journal(&st);
+	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+		return;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	own = open(name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (own >= 0)
+		sink.fd = own;
+}
+
+static bool write_line(const char *line, size_t len)
+{
+	struct pollfd p = { .fd = sink.fd, .events = POLLOUT };
+
+	if (sink.is_socket)
+		return send(sink.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+	/* What could not be opened again has room for a line when it has any. */
+	return poll(&p, 1, 0) == 1 && write(sink.fd, line, len) == (ssize_t)len;
+}
+
+static bool __attribute__((format(printf, 2, 0)))
+put(enum ksc_log_level level, const char *fmt, va_list args)
+{
+	char line[MAX_LINE];
 	int at = 0, len, i;
 
-	if ((int)level > threshold)
-		return;
-	if (getenv("JOURNAL_STREAM"))
+	if (sink.has_levels)
 		at = snprintf(line, sizeof(line), "<%d>", (int)level);
-	va_start(args, fmt);
 	len = vsnprintf(line + at, sizeof(line) - 1 - (size_t)at, fmt, args);
-	va_end(args);
 	if (len < 0)
-		return;
+		return true;
 	at += len;
 	if ((size_t)at > sizeof(line) - 2)
 		at = (int)sizeof(line) - 2;
@@ -51,7 +111,42 @@ void ksc_log(enum ksc_log_level level, const char *fmt, ...)
 		if (iscntrl((unsigned char)line[i]))
 			line[i] = '?';
 	line[at++] = '\n';
-	/* There is nowhere to complain to. */
-	if (write(STDERR_FILENO, line, (size_t)at) < 0)
+	return write_line(line, (size_t)at);
+}
+
+static bool __attribute__((format(printf, 2, 3)))
+say(enum ksc_log_level level, const char *fmt, ...)
+{
+	va_list args;
+	bool done;
+
+	va_start(args, fmt);
+	done = put(level, fmt, args);
+	va_end(args);
+	return done;
+}
+
+/**
+ * ksc_log() - log a line
+ * @level: how much it matters
+ * @fmt: the line, without its end
+ */
+void ksc_log(enum ksc_log_level level, const char *fmt, ...)
+{
+	const unsigned long missing = lost;
+	va_list args;
+
+	if ((int)level > threshold)
 		return;
+	if (missing) {
+		if (!say(KSC_LOG_WARNING, "%lu lines of the log were lost here", missing)) {
+			lost++;
+			return;
+		}
+		lost -= missing;
+	}
+	va_start(args, fmt);
+	if (!put(level, fmt, args))
+		lost++;
+	va_end(args);
 }

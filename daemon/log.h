@@ -11,6 +11,7 @@ enum ksc_log_level {
 	KSC_LOG_DEBUG = 7,
 };
 
+void ksc_log_open(int fd);
 void ksc_log_set_level(enum ksc_log_level level);
 void ksc_log(enum ksc_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

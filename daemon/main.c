@@ -260,6 +260,7 @@ int main(int argc, char **argv)
 
 	if (argp_parse(&parser, argc, argv, 0, NULL, &d.options))
 		return EXIT_FAILURE;
+	ksc_log_open(STDERR_FILENO);
 	if (d.options.check) {
 		d.config = ksc_config_load(d.options.config, stderr);
 		rc = d.config ? EXIT_SUCCESS : EXIT_FAILURE;
