@@ -2,41 +2,96 @@
 /*
  * Which host name an address was looked up by.
  *
- * A program that resolves a name and then connects does not say what the two
- * have to do with each other, and may do them in different threads. The last
- * results are kept; of those with the address, one of the thread's own counts
- * more than another thread's, and a newer one more than an older.
+ * A program that resolves a name and then connects does not say what the two have to do
+ * with each other. Whoever owns a name decides which addresses it has, those of others
+ * among them, and may well be able to have a program look it up: neither the latest name
+ * of an address nor a thread's own tells whom a connection is for.
+ *
+ * So each result is marked, in a part of the socket address that nothing makes use of and
+ * that programs copy along with the rest. A resolver cannot set a mark, and one counts for
+ * the address alone that it was made for. Where it is lost, as with a program that makes
+ * text of an address, all names of the address are told, and the certificate has to fit
+ * each of them.
+ *
+ * The memory for that is bounded. What is pushed out of it leaves a trace, so that an
+ * address is known to have had a name which isn't known any more.
  */
+#include <arpa/inet.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
 
 #include <linux/kschannel.h>
 
 #include "names.h"
 
 /* A name can have many addresses, and a program many names in the air. */
-#define NAMES_MAX 128
+#define NAMES_MAX	1024
+
+#define TRACES_MAX	65536
+/* More than one; no hash is that. */
+#define SEVERAL		UINT64_MAX
+
+/*
+ * What fits into a flow label (RFC 6437, 2): Linux looks at sin6_flowinfo on sockets alone
+ * that have asked for it, and programs pass no more than this on that keep its parts.
+ */
+#define TAG_BITS	20
+#define TAGS		(1U << TAG_BITS)
+
+/* Linux takes IPv6 addresses of this length, without sin6_scope_id (RFC 2133). */
+#define SHORT_IN6	offsetof(struct sockaddr_in6, sin6_scope_id)
+
+/* Stands for a name that can't be told, or is not known: no certificate is for it. */
+static const char unknown[] = "*";
 
 /**
  * struct lookup - one address that a name had
  * @addr: the address; IPv4 as v4-mapped
- * @thread: who looked it up
+ * @used: when it was looked up last, in lookups; 0: there is none here
+ * @tag: marks the address, 0 if there was no tag left
  * @name: the name
  */
 struct lookup {
 	struct in6_addr addr;
-	pthread_t thread;
+	uint64_t used;
+	uint32_t tag;
 	char name[KSC_MAX_NAME + 1];
 };
 
+/**
+ * struct trace - what is left of lookups that were pushed out
+ * @addr: hash of the address, or SEVERAL; 0: there were none
+ * @name: hash of the name, or SEVERAL
+ */
+struct trace {
+	uint64_t addr;
+	uint64_t name;
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* a ring: count is how many were ever added */
 static struct lookup lookups[NAMES_MAX];
-static size_t count;
+static struct trace traces[TRACES_MAX];
+static uint64_t count;
+
+/* Tags that were in use: who keeps an address for long may not find another's name there. */
+static uint8_t spent[TAGS / CHAR_BIT];
+static unsigned int n_spent;
+
+/**
+ * struct secret - what nobody outside can know
+ * @mark: stands before the tag where there is more room than for that
+ * @keys: the hashes'
+ */
+static struct secret {
+	uint64_t mark;
+	uint32_t keys[2];
+} secret;
 
 static void before_fork(void)
 {
@@ -48,11 +103,22 @@ static void after_fork(void)
 	pthread_mutex_unlock(&lock);
 }
 
+static bool draw(void *to, size_t len)
+{
+	return getrandom(to, len, 0) == (ssize_t)len;
+}
+
 /**
  * names_init() - to be called once, before the others
  */
 void names_init(void)
 {
+	_Static_assert(sizeof(secret) == 16, "AT_RANDOM's");
+	/* No tags without it, but what nobody is told of can do with the C library's. */
+	if (!draw(&secret, sizeof(secret))) {
+		n_spent = TAGS;
+		memcpy(&secret, (const void *)getauxval(AT_RANDOM), sizeof(secret));
+	}
 	pthread_atfork(before_fork, after_fork, after_fork);
 }
 
@@ -75,7 +141,7 @@ static void names_unlock(const sigset_t *old)
 
 static bool to_in6(const struct sockaddr *addr, socklen_t len, struct in6_addr *in6)
 {
-	if (addr->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
+	if (addr->sa_family == AF_INET6 && len >= SHORT_IN6) {
 		*in6 = ((const struct sockaddr_in6 *)addr)->sin6_addr;
 		return true;
 	}
@@ -89,6 +155,200 @@ static bool to_in6(const struct sockaddr *addr, socklen_t len, struct in6_addr *
 	return false;
 }
 
+/* ---- names ---- */
+
+/* RFC 4343: whatever the program's locale makes of other letters. */
+static unsigned char lower(char c)
+{
+	return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	for (; *a && lower(*a) == lower(*b); a++, b++)
+		;
+	return lower(*a) == lower(*b);
+}
+
+/* Polynomials modulo a prime, at a point that is secret: who knows no key finds no collision. */
+static uint64_t hash(const void *data, size_t len)
+{
+	const uint32_t prime = (1U << 31) - 1;
+	uint64_t value[2] = { 1, 1 }, mixed;
+
+	for (size_t i = 0; i < len; i++)
+		for (int k = 0; k < 2; k++)
+			value[k] = (value[k] * (secret.keys[k] % prime) +
+				    lower(((const char *)data)[i]) + 1) % prime;
+	/* Similar ones would be neighbours. */
+	mixed = value[0] << 31 | value[1];
+	mixed = (mixed ^ mixed >> 33) * 0xff51afd7ed558ccd;
+	mixed = (mixed ^ mixed >> 33) * 0xc4ceb9fe1a85ec53;
+	return mixed >> 2 | 1ULL << 62;
+}
+
+static uint64_t hash_name(const char *name)
+{
+	return hash(name, strlen(name));
+}
+
+/* Any form that the C library takes for an address, with a zone, too: RFC 4007, 11. */
+static bool is_numeric(const char *name)
+{
+	char text[INET6_ADDRSTRLEN];
+	size_t len = strcspn(name, "%");
+	struct in6_addr in6;
+	struct in_addr in;
+
+	if (inet_aton(name, &in))
+		return true;
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, name, len);
+	text[len] = '\0';
+	return inet_pton(AF_INET6, text, &in6) == 1;
+}
+
+/* As a socket's name, of which several stand in a list with commas between. */
+static void copy_name(char *to, const char *name)
+{
+	size_t len = strlen(name);
+
+	/* "host." is host, absolutely */
+	if (len && name[len - 1] == '.')
+		len--;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)name[i] <= ' ' || strchr(",*\x7f", name[i]))
+			len = 0;
+	if (!len || len > KSC_MAX_NAME) {
+		name = unknown;
+		len = strlen(unknown);
+	}
+	memcpy(to, name, len);
+	to[len] = '\0';
+}
+
+/* ---- marks ---- */
+
+static bool is_spent(uint32_t tag)
+{
+	return spent[tag / CHAR_BIT] & 1 << tag % CHAR_BIT;
+}
+
+/* By chance, so that no two processes, which may pass addresses on, have the same. */
+static uint32_t new_tag(void)
+{
+	uint32_t tag;
+
+	while (n_spent < TAGS / 2 && draw(&tag, sizeof(tag))) {
+		tag %= TAGS;
+		if (!tag || is_spent(tag))
+			continue;
+		spent[tag / CHAR_BIT] |= (uint8_t)(1 << tag % CHAR_BIT);
+		n_spent++;
+		return tag;
+	}
+	return 0;
+}
+
+static uint64_t mark_of(uint32_t tag)
+{
+	return secret.mark << TAG_BITS | tag;
+}
+
+static void put_mark(struct sockaddr *addr, uint32_t tag)
+{
+	uint64_t mark = mark_of(tag);
+
+	_Static_assert(sizeof(mark) == sizeof(((struct sockaddr_in *)0)->sin_zero), "room");
+	if (!tag)
+		return;
+	if (addr->sa_family == AF_INET)
+		memcpy(((struct sockaddr_in *)addr)->sin_zero, &mark, sizeof(mark));
+	else
+		((struct sockaddr_in6 *)addr)->sin6_flowinfo = htonl(tag);
+}
+
+/* What has another beginning, or was never given away, is the program's own. */
+static uint32_t get_mark(const struct sockaddr *addr)
+{
+	uint32_t tag;
+	uint64_t mark;
+
+	if (addr->sa_family == AF_INET6) {
+		tag = ntohl(((const struct sockaddr_in6 *)addr)->sin6_flowinfo);
+		return tag < TAGS && is_spent(tag) ? tag : 0;
+	}
+	memcpy(&mark, ((const struct sockaddr_in *)addr)->sin_zero, sizeof(mark));
+	tag = mark % TAGS;
+	return mark == mark_of(tag) && is_spent(tag) ? tag : 0;
+}
+
+/* ---- lookups ---- */
+
+static struct trace *trace_of(uint64_t addr)
+{
+	return &traces[addr % TRACES_MAX];
+}
+
+static void leave_trace(const struct lookup *lookup)
+{
+	uint64_t addr = hash(&lookup->addr, sizeof(lookup->addr));
+	uint64_t name = hash_name(lookup->name);
+	struct trace *trace = trace_of(addr);
+
+	if (!trace->addr) {
+		trace->addr = addr;
+		trace->name = name;
+	}
+	if (trace->addr != addr)
+		trace->addr = SEVERAL;
+	if (trace->name != name)
+		trace->name = SEVERAL;
+}
+
+/* Returns the lookup, a new one if need be; the locks are held. */
+static struct lookup *take_lookup(const char *name, const struct in6_addr *addr)
+{
+	struct lookup *oldest = lookups;
+
+	for (size_t i = 0; i < NAMES_MAX; i++) {
+		struct lookup *lookup = &lookups[i];
+
+		if (lookup->used && !memcmp(&lookup->addr, addr, sizeof(*addr)) &&
+		    same_name(lookup->name, name)) {
+			lookup->used = ++count;
+			return lookup;
+		}
+		if (lookup->used < oldest->used)
+			oldest = lookup;
+	}
+	if (oldest->used)
+		leave_trace(oldest);
+	oldest->addr = *addr;
+	oldest->tag = new_tag();
+	oldest->used = ++count;
+	memcpy(oldest->name, name, strlen(name) + 1);
+	return oldest;
+}
+
+static uint32_t remember(const char *name, const struct sockaddr *addr)
+{
+	char copy[KSC_MAX_NAME + 1];
+	struct in6_addr in6;
+	sigset_t old;
+	uint32_t tag;
+
+	/* That an address is its own says nothing of what names it has. */
+	if (is_numeric(name) || !to_in6(addr, sizeof(struct sockaddr_in6), &in6))
+		return 0;
+	copy_name(copy, name);
+	names_lock(&old);
+	tag = take_lookup(copy, &in6)->tag;
+	names_unlock(&old);
+	return tag;
+}
+
 /**
  * names_remember() - a name was looked up and has this address
  * @name: the name
@@ -96,57 +356,121 @@ static bool to_in6(const struct sockaddr *addr, socklen_t len, struct in6_addr *
  */
 void names_remember(const char *name, const struct sockaddr *addr)
 {
-	size_t len = strlen(name);
+	remember(name, addr);
+}
+
+/**
+ * names_mark() - the same, and what is copied of the address shows where it is from
+ * @name: the name
+ * @addr: the address, a complete struct sockaddr_in or sockaddr_in6; is marked
+ */
+void names_mark(const char *name, struct sockaddr *addr)
+{
+	put_mark(addr, remember(name, addr));
+}
+
+/**
+ * names_unmark() - have an address as the kernel is to see it
+ * @addr: the address
+ * @len: its length
+ */
+void names_unmark(struct sockaddr *addr, socklen_t len)
+{
 	struct in6_addr in6;
-	struct lookup *lookup;
 	sigset_t old;
 
-	/* "host." is host, absolutely */
-	if (len > 1 && name[len - 1] == '.')
-		len--;
-	if (!len || len > KSC_MAX_NAME)
-		return;
-	if (!to_in6(addr, sizeof(struct sockaddr_in6), &in6))
+	if (!to_in6(addr, len, &in6))
 		return;
 	names_lock(&old);
-	lookup = &lookups[count++ % NAMES_MAX];
-	lookup->addr = in6;
-	lookup->thread = pthread_self();
-	memcpy(lookup->name, name, len);
-	lookup->name[len] = '\0';
+	if (get_mark(addr)) {
+		if (addr->sa_family == AF_INET)
+			memset(((struct sockaddr_in *)addr)->sin_zero, 0, 8);
+		else
+			((struct sockaddr_in6 *)addr)->sin6_flowinfo = 0;
+	}
 	names_unlock(&old);
+}
+
+static const struct lookup *find_marked(const struct in6_addr *addr, uint32_t tag)
+{
+	for (size_t i = 0; tag && i < NAMES_MAX; i++)
+		if (lookups[i].tag == tag)
+			return memcmp(&lookups[i].addr, addr, sizeof(*addr)) ? NULL : &lookups[i];
+	return NULL;
+}
+
+static const struct lookup *next_older(const struct in6_addr *addr, uint64_t used)
+{
+	const struct lookup *found = NULL;
+
+	for (size_t i = 0; i < NAMES_MAX; i++) {
+		const struct lookup *lookup = &lookups[i];
+
+		if (lookup->used && lookup->used < used &&
+		    !memcmp(&lookup->addr, addr, sizeof(*addr)) &&
+		    (!found || lookup->used > found->used))
+			found = lookup;
+	}
+	return found;
+}
+
+/* All names of the address, the latest first. */
+static void list_names(const struct in6_addr *addr, char *list, size_t size)
+{
+	uint64_t addr_hash = hash(addr, sizeof(*addr));
+	const struct trace *trace = trace_of(addr_hash);
+	bool lost = trace->addr == addr_hash || trace->addr == SEVERAL;
+	const struct lookup *lookup, *older;
+	size_t at = 0;
+
+	for (lookup = next_older(addr, UINT64_MAX); lookup; lookup = older) {
+		size_t len = strlen(lookup->name);
+
+		older = next_older(addr, lookup->used);
+		if (trace->name == hash_name(lookup->name))
+			lost = false;
+		/* There has to be room for a star, unless this is all. */
+		if ((at || older) && at + 1 + len + sizeof(",*") > size) {
+			lost = true;
+			break;
+		}
+		if (at)
+			list[at++] = ',';
+		memcpy(list + at, lookup->name, len);
+		at += len;
+	}
+	if (lost && at + sizeof(",*") > size)
+		at = 0;
+	if (lost && at)
+		list[at++] = ',';
+	if (lost)
+		list[at++] = unknown[0];
+	list[at] = '\0';
 }
 
 /**
  * names_find() - which name was looked up to get an address
- * @addr: the address
+ * @addr: the address, with its mark
  * @len: its length
- * @name: where to put the name
- * @size: how much fits there
+ * @list: where to put the name, or several with commas between where it could be each of
+ *	them; "*" is one that is not known
+ * @size: how much fits there, more than KSC_MAX_NAME
  * Return: whether there is one
  */
-bool names_find(const struct sockaddr *addr, socklen_t len, char *name, size_t size)
+bool names_find(const struct sockaddr *addr, socklen_t len, char *list, size_t size)
 {
-	const struct lookup *found = NULL;
+	const struct lookup *found;
 	struct in6_addr in6;
 	sigset_t old;
 
 	if (!to_in6(addr, len, &in6))
 		return false;
 	names_lock(&old);
-	for (size_t i = 0; i < NAMES_MAX && i < count; i++) {
-		const struct lookup *lookup = &lookups[(count - 1 - i) % NAMES_MAX];
-		bool own = pthread_equal(lookup->thread, pthread_self());
-
-		if (memcmp(&lookup->addr, &in6, sizeof(in6)) != 0)
-			continue;
-		if (own || !found)
-			found = lookup;
-		if (own)
-			break;
-	}
+	found = find_marked(&in6, get_mark(addr));
 	if (found)
-		snprintf(name, size, "%s", found->name);
+		memcpy(list, found->name, strlen(found->name) + 1);
+	else
+		list_names(&in6, list, size);
 	names_unlock(&old);
-	return found;
+	return *list;
 }

@@ -9,6 +9,8 @@
 
 void names_init(void);
 void names_remember(const char *name, const struct sockaddr *addr);
-bool names_find(const struct sockaddr *addr, socklen_t len, char *name, size_t size);
+void names_mark(const char *name, struct sockaddr *addr);
+void names_unmark(struct sockaddr *addr, socklen_t len);
+bool names_find(const struct sockaddr *addr, socklen_t len, char *list, size_t size);
 
 #endif /* KSC_PRELOAD_NAMES_H */

@@ -262,20 +262,23 @@ static int protect(int fd, int role, const char *server_name)
 EXPORT int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 {
 	const struct sockaddr *sa = addr.__sockaddr__;
+	struct sockaddr_storage unmarked;
+	char names[KSC_MAX_NAME + 1];
 	const char *server_name;
-	char name[KSC_MAX_NAME + 1];
 
 	init();
 	/* AF_UNSPEC disconnects; an address that is none is for the kernel to refuse */
 	if (!config.client || !sa || len < sizeof(sa->sa_family) ||
-	    (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
+	    (sa->sa_family != AF_INET && sa->sa_family != AF_INET6) || len > sizeof(unmarked))
 		return real.connect(fd, addr, len);
 	server_name = config.server_name;
-	if (!server_name && names_find(sa, len, name, sizeof(name)))
-		server_name = name;
+	if (!server_name && names_find(sa, len, names, sizeof(names)))
+		server_name = names;
 	if (protect(fd, KSC_ROLE_CLIENT, server_name))
 		return -1;
-	return real.connect(fd, addr, len);
+	memcpy(&unmarked, sa, len);
+	names_unmark((struct sockaddr *)&unmarked, len);
+	return real.connect(fd, (const struct sockaddr *)&unmarked, len);
 }
 
 EXPORT int listen(int fd, int backlog)
@@ -355,8 +358,13 @@ EXPORT int getaddrinfo(const char *restrict node, const char *restrict service,
 	ret = real.getaddrinfo(node, service, hints, result);
 	if (ret || !node)
 		return ret;
-	for (const struct addrinfo *ai = *result; ai; ai = ai->ai_next)
-		names_remember(node, ai->ai_addr);
+	/* That of another kind of socket goes to functions which don't take the mark away. */
+	for (const struct addrinfo *ai = *result; ai; ai = ai->ai_next) {
+		if (ai->ai_socktype == SOCK_STREAM)
+			names_mark(node, ai->ai_addr);
+		else
+			names_remember(node, ai->ai_addr);
+	}
 	return 0;
 }
 

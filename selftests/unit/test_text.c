@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the command and the preloaded library do with text: escaping, the values
- * in the environment, and which name an address was looked up by.
+ * What the command and the preloaded library do with text: escaping, and the values
+ * in the environment.
  */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
-#include <arpa/inet.h>
 #include <locale.h>
-#include <netinet/in.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "ctl/ctl.h"
 #include "preload/env.h"
-#include "preload/names.h"
 
 static void expect_escaped(const char *text, const char *wanted)
 {
@@ -123,80 +119,6 @@ static void verify_values(void **state)
 	assert_int_equal(ksc_verify_value(""), -1);
 }
 
-static struct sockaddr_in v4(const char *text)
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET };
-
-	assert_int_equal(inet_pton(AF_INET, text, &addr.sin_addr), 1);
-	return addr;
-}
-
-static void remember(const char *name, const char *text)
-{
-	struct sockaddr_in addr = v4(text);
-
-	names_remember(name, (struct sockaddr *)&addr);
-}
-
-static void expect_name(const char *text, const char *wanted)
-{
-	struct sockaddr_in addr = v4(text);
-	char name[256] = "";
-	bool found = names_find((struct sockaddr *)&addr, sizeof(addr), name, sizeof(name));
-
-	assert_int_equal(found, !!wanted);
-	assert_string_equal(name, wanted ? wanted : "");
-}
-
-static void *remember_elsewhere(void *arg)
-{
-	remember(arg, "192.0.2.7");
-	return NULL;
-}
-
-static void names(void **state)
-{
-	struct sockaddr_in6 mapped = { .sin6_family = AF_INET6 };
-	struct sockaddr_in addr = v4("192.0.2.1");
-	char name[256], long_name[300];
-	pthread_t thread;
-	unsigned int i;
-
-	(void)state;
-	names_init();
-	expect_name("192.0.2.1", NULL);
-	remember("a.test", "192.0.2.1");
-	remember("b.test.", "192.0.2.2");
-	expect_name("192.0.2.1", "a.test");
-	expect_name("192.0.2.2", "b.test");
-	/* The newer counts more. */
-	remember("c.test", "192.0.2.1");
-	expect_name("192.0.2.1", "c.test");
-	/* Another family, the same address. */
-	inet_pton(AF_INET6, "::ffff:192.0.2.1", &mapped.sin6_addr);
-	assert_true(names_find((struct sockaddr *)&mapped, sizeof(mapped), name, sizeof(name)));
-	assert_string_equal(name, "c.test");
-	/* Cut short, it is none. */
-	assert_false(names_find((struct sockaddr *)&addr, sizeof(addr) - 1, name, sizeof(name)));
-	memset(long_name, 'a', sizeof(long_name));
-	long_name[256] = '\0';
-	remember(long_name, "192.0.2.3");
-	remember("", "192.0.2.3");
-	expect_name("192.0.2.3", NULL);
-	/* A thread's own counts more than another's, though older. */
-	remember("mine.test", "192.0.2.7");
-	assert_int_equal(pthread_create(&thread, NULL, remember_elsewhere, "other.test"), 0);
-	pthread_join(thread, NULL);
-	expect_name("192.0.2.7", "mine.test");
-	/* The oldest are forgotten, and not before. */
-	for (i = 0; i < 127; i++)
-		remember("filler.test", "192.0.2.9");
-	expect_name("192.0.2.1", NULL);
-	expect_name("192.0.2.7", "other.test");
-	remember("filler.test", "192.0.2.9");
-	expect_name("192.0.2.7", NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,7 +127,6 @@ int main(void)
 		cmocka_unit_test(ids),
 		cmocka_unit_test(alpn_lists),
 		cmocka_unit_test(verify_values),
-		cmocka_unit_test(names),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A shared library before the C library: names have the address that the test says,
+ * sockets are new and TCP's, and what they are given is written down.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake-libc.h"
+
+struct fake fake;
+
+/* The port, which no test is about, is of no interest. */
+static socklen_t address_of(const char *text, struct sockaddr_storage *addr)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)addr;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)addr;
+
+	memset(addr, 0, sizeof(*addr));
+	if (inet_aton(text, &in->sin_addr)) {
+		addr->ss_family = AF_INET;
+		return sizeof(*in);
+	}
+	if (inet_pton(AF_INET6, text, &in6->sin6_addr) != 1)
+		return 0;
+	addr->ss_family = AF_INET6;
+	return sizeof(*in6);
+}
+
+int getaddrinfo(const char *restrict node, const char *restrict service,
+		const struct addrinfo *restrict hints, struct addrinfo **restrict result)
+{
+	struct addrinfo *ai = calloc(1, sizeof(*ai) + sizeof(struct sockaddr_storage));
+	char text[64];
+
+	(void)service;
+	if (!ai)
+		return EAI_MEMORY;
+	ai->ai_addr = (struct sockaddr *)(ai + 1);
+	ai->ai_socktype = hints && hints->ai_socktype ? hints->ai_socktype : SOCK_STREAM;
+	/* a zone is passed over */
+	strncpy(text, node, sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	text[strcspn(text, "%")] = '\0';
+	ai->ai_addrlen = address_of(text, (struct sockaddr_storage *)ai->ai_addr);
+	if (!ai->ai_addrlen)
+		ai->ai_addrlen = address_of(fake.answer, (struct sockaddr_storage *)ai->ai_addr);
+	ai->ai_family = ai->ai_addr->sa_family;
+	*result = ai;
+	return 0;
+}
+
+void freeaddrinfo(struct addrinfo *ai)
+{
+	free(ai);
+}
+
+struct hostent *gethostbyname(const char *name)
+{
+	static struct in_addr addr;
+	static char *list[2] = { (char *)&addr, NULL }, *none[1] = { NULL };
+	static char host_name[] = "host";
+	static struct hostent host = { .h_name = host_name, .h_aliases = none, .h_length = 4,
+				       .h_addrtype = AF_INET, .h_addr_list = list };
+
+	if (!inet_aton(name, &addr))
+		inet_aton(fake.answer, &addr);
+	return &host;
+}
+
+int getsockopt(int fd, int level, int option, void *restrict value, socklen_t *restrict len)
+{
+	(void)fd;
+	if (level == SOL_SOCKET) {
+		*(int *)value = option == SO_DOMAIN ? AF_INET :
+				option == SO_TYPE ? SOCK_STREAM : IPPROTO_TCP;
+	} else if (level == IPPROTO_TCP && option == TCP_INFO) {
+		memset(value, 0, *len);
+		((struct tcp_info *)value)->tcpi_state = TCP_CLOSE;
+	} else {
+		errno = ENOPROTOOPT;
+		return -1;
+	}
+	return 0;
+}
+
+int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+	(void)fd;
+	if (level == SOL_KSCHANNEL && option == KSC_SERVER_NAME) {
+		if (len >= sizeof(fake.name)) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		memcpy(fake.name, value, len);
+		fake.name[len] = '\0';
+		fake.set++;
+	}
+	return 0;
+}
+
+int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
+{
+	(void)fd;
+	memset(&fake.addr, 0, sizeof(fake.addr));
+	memcpy(&fake.addr, addr.__sockaddr__, len);
+	fake.len = len;
+	return 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What stands before the C library where a test calls the preloaded library's functions. */
+#ifndef KSC_FAKE_LIBC_H
+#define KSC_FAKE_LIBC_H
+
+#include <sys/socket.h>
+#include <linux/kschannel.h>
+
+/**
+ * struct fake - what the test sets, and what came of the last connect()
+ * @answer: the address of every name that is looked up
+ * @set: number of names given to sockets
+ * @name: the socket's, or ""
+ * @addr: where it was connected to
+ * @len: that address's length
+ */
+struct fake {
+	const char *answer;
+	unsigned int set;
+	char name[KSC_MAX_NAME + 1];
+	struct sockaddr_storage addr;
+	socklen_t len;
+};
+
+extern struct fake fake;
+
+#endif
