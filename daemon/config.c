@@ -11,6 +11,7 @@
 
 #include "account.h"
 #include "config.h"
+#include "host.h"
 #include "pem.h"
 #include "policy.h"
 #include "settings.h"
@@ -165,15 +166,13 @@ static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
 	int i, n = ksc_take_list(file, s, items);
 
 	for (i = 0; i < n; i++) {
-		const char *star = strchr(items[i], '*');
+		char host[KSC_MAX_NAME + 1];
+		const char *why = ksc_host_take_served(items[i], host);
 
-		if (strlen(items[i]) > KSC_MAX_NAME)
-			ksc_complain(file, s->line, "names: a name is too long");
-		else if (star && (star != items[i] || star[1] != '.' || strchr(star + 1, '*')))
-			ksc_complain(file, s->line,
-				     "names: \"%s\": a star stands for the first label", items[i]);
+		if (why)
+			ksc_complain(file, s->line, "names: \"%s\" %s", items[i], why);
 		else
-			ksc_check_memory(file, ksc_credential_add_name(cred, items[i]));
+			ksc_check_memory(file, ksc_credential_add_name(cred, host));
 	}
 }
 

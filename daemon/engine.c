@@ -352,6 +352,7 @@ static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when
 	if (type != GNUTLS_HANDSHAKE_CLIENT_HELLO || e->role != KSC_ROLE_SERVER)
 		return 0;
 	memcpy(e->server_name, e->hello.server_name, sizeof(e->server_name));
+	ksc_name_drop_dot(e->server_name);
 	return use_credential(e);
 }
 
@@ -628,11 +629,12 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
  * @params: what it is begun with; nothing of it is needed later but the
  *	credentials, of which the session takes a reference
  *
- * Return: the session, or NULL with errno ENOMEM, or EINVAL when a name or
+ * Return: the session, or NULL with errno ENOMEM, or EINVAL when a
  * list is too long or the role is none
  */
 struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 {
+	const char *why = NULL;
 	struct ksc_engine *e;
 
 	if (params->alpn_len > KSC_MAX_ALPN || params->peer_len > KSC_MAX_PEER ||
@@ -648,17 +650,17 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 	e->uid = params->uid;
 	e->gid = params->gid;
 	e->pick.wanted = params->pick && e->role == KSC_ROLE_CLIENT;
-	if (ksc_name_copy(e->credential, params->credential) ||
-	    (e->role == KSC_ROLE_CLIENT &&
-	     (ksc_name_copy(e->server_name, params->server_name) ||
-	      ksc_name_copy(e->reference, params->server_name && *params->server_name ?
-			params->server_name : params->peer_address)))) {
+	if (ksc_name_copy(e->credential, params->credential)) {
 		free(e);
 		errno = EINVAL;
 		return NULL;
 	}
-	ksc_name_drop_dot(e->server_name);
-	ksc_name_drop_dot(e->reference);
+	if (e->role == KSC_ROLE_CLIENT)
+		why = ksc_name_settle(params->server_name, params->peer_address, e->server_name,
+				      e->reference);
+	if (why)
+		blame(e, KSC_STATUS_INTERNAL_ERROR, -1, "The server name \"%.64s\" %s.",
+		      params->server_name, why);
 	if (params->alpn_len)
 		memcpy(e->alpn, params->alpn, params->alpn_len);
 	e->alpn_len = params->alpn_len;

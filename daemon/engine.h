@@ -27,7 +27,8 @@
  * struct ksc_engine_params - what a handshake is begun with
  * @credentials: those to choose from; the session takes a reference
  * @role: KSC_ROLE_CLIENT or KSC_ROLE_SERVER
- * @server_name: client: the server's name, or NULL
+ * @server_name: client: the server's name, or NULL; of several, with commas between, the
+ *	first is asked for, and the certificate must be for all
  * @peer_address: client: the server's address as text; it is what the
  *	certificate must be for when there is no name
  * @credential: the credential asked for by name, or NULL

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Names that a handshake is begun with: the server's, protocols. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "credential.h"
+#include "host.h"
 #include "name.h"
 
 /**
@@ -36,6 +36,33 @@ void ksc_name_drop_dot(char *name)
 
 	if (len > 1 && name[len - 1] == '.')
 		name[len - 1] = '\0';
+}
+
+/**
+ * ksc_name_settle() - find out whom a client wants to speak to
+ * @given: the names that it was given, perhaps NULL or ""
+ * @address: where it is connected to, or NULL
+ * @names: KSC_MAX_NAME + 1 bytes of zeros: set to the names in the form that certificates
+ *	have them in
+ * @reference: KSC_MAX_NAME + 1 bytes of zeros: set to what the certificate must be for
+ *
+ * What is no name can neither be asked for nor be compared with a certificate.
+ *
+ * Return: NULL, or what is the matter with a name
+ */
+const char *ksc_name_settle(const char *given, const char *address, char *names, char *reference)
+{
+	const char *why;
+
+	if (!given || !*given) {
+		if (address && *address)
+			(void)ksc_host_take(address, reference);
+		return NULL;
+	}
+	why = ksc_host_take_list(given, names);
+	if (!why)
+		memcpy(reference, names, strlen(names) + 1);
+	return why;
 }
 
 /**
@@ -71,17 +98,18 @@ int ksc_alpn_add(uint8_t **list, size_t *len, const char *protocol)
 /**
  * ksc_sni_set() - tell the server which of its names is meant
  * @tls: client's session
- * @name: the name, perhaps ""; RFC 6066, 3: an address is none
+ * @names: a list as ksc_host_take_list() has it, the first of which is meant; perhaps ""
  *
  * Return: 0 or a negative GnuTLS error
  */
-int ksc_sni_set(gnutls_session_t tls, const char *name)
+int ksc_sni_set(gnutls_session_t tls, const char *names)
 {
-	uint8_t addr[sizeof(struct in6_addr)];
+	char host[KSC_MAX_NAME + 1];
 
-	if (!*name || inet_pton(AF_INET, name, addr) == 1 || inet_pton(AF_INET6, name, addr) == 1)
+	ksc_host_next(names, host);
+	if (!ksc_host_can_be_asked_for(host))
 		return 0;
-	return gnutls_server_name_set(tls, GNUTLS_NAME_DNS, name, strlen(name));
+	return gnutls_server_name_set(tls, GNUTLS_NAME_DNS, host, strlen(host));
 }
 
 /**

@@ -3,12 +3,14 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <gnutls/x509.h>
 
 #include "account.h"
+#include "host.h"
 #include "log.h"
 #include "policy.h"
 #include "value.h"
@@ -16,6 +18,8 @@
 #define RULE_SECTION	"rule "
 /* of a path, in the kernel */
 #define MAX_CGROUP	1023
+/* As ksc_peer_pattern_valid() has it */
+#define DNS_PREFIX	"dns:"
 #define CGROUP_ROOT	"/sys/fs/cgroup"
 /* Each is compared with all before it. */
 #define MAX_RULES	16384
@@ -168,6 +172,47 @@ static void take_name(struct ksc_settings *file, const struct ksc_setting *s, ch
 		ksc_check_memory(file, -ENOMEM);
 }
 
+static void take_server_name(struct ksc_settings *file, const struct ksc_setting *s,
+			     struct ksc_rule *rule)
+{
+	char host[KSC_MAX_NAME + 1];
+	const char *why = ksc_host_take(s->value, host);
+
+	if (why) {
+		ksc_complain(file, s->line, "server-name: \"%s\" %s", s->value, why);
+		return;
+	}
+	rule->server_name = strdup(host);
+	if (!rule->server_name)
+		ksc_check_memory(file, -ENOMEM);
+}
+
+/* Returns a copy, of a DNS name as certificates have it; NULL after a complaint. */
+static char *take_peer(struct ksc_settings *file, const struct ksc_setting *s, const char *item)
+{
+	char host[KSC_MAX_NAME + 1];
+	const char *why = NULL;
+	char *copy = NULL;
+
+	if (!ksc_peer_pattern_valid(item)) {
+		ksc_complain(file, s->line,
+			     "peers: \"%s\" is none of dns:NAME, uri:NAME and email:NAME", item);
+		return NULL;
+	}
+	if (strncmp(item, DNS_PREFIX, strlen(DNS_PREFIX))) {
+		copy = strdup(item);
+	} else {
+		why = ksc_host_take_pattern(item + strlen(DNS_PREFIX), host);
+		if (why)
+			ksc_complain(file, s->line, "peers: \"%s\" %s", item, why);
+		else if (asprintf(&copy, DNS_PREFIX "%s", host) < 0)
+			copy = NULL;
+	}
+	if (!copy && !why)
+		ksc_check_memory(file, -ENOMEM);
+	return copy;
+}
+
 static void take_peers(struct ksc_settings *file, const struct ksc_setting *s,
 		       struct ksc_rule *rule)
 {
@@ -177,20 +222,13 @@ static void take_peers(struct ksc_settings *file, const struct ksc_setting *s,
 	if (n <= 0)
 		return;
 	rule->peers = calloc((size_t)n, sizeof(*rule->peers));
-	for (i = 0; rule->peers && i < n; i++) {
-		if (!ksc_peer_pattern_valid(items[i])) {
-			ksc_complain(file, s->line,
-				     "peers: \"%s\" is none of dns:NAME, uri:NAME and email:NAME",
-				     items[i]);
-			continue;
-		}
-		rule->peers[rule->n_peers] = strdup(items[i]);
-		if (!rule->peers[rule->n_peers])
-			break;
-		rule->n_peers++;
-	}
-	if (!rule->peers || i < n)
+	if (!rule->peers)
 		ksc_check_memory(file, -ENOMEM);
+	for (i = 0; rule->peers && i < n; i++) {
+		rule->peers[rule->n_peers] = take_peer(file, s, items[i]);
+		if (rule->peers[rule->n_peers])
+			rule->n_peers++;
+	}
 }
 
 /* Which connections: true if the setting says. */
@@ -231,7 +269,7 @@ static bool take_demand(struct ksc_settings *file, const struct ksc_setting *s,
 	if (!strcmp(s->name, "credential")) {
 		take_name(file, s, &rule->credential);
 	} else if (!strcmp(s->name, "server-name")) {
-		take_name(file, s, &rule->server_name);
+		take_server_name(file, s, rule);
 	} else if (!strcmp(s->name, "verify")) {
 		if (!ksc_take_word(file, s, ksc_verifications, &value))
 			rule->verify = (enum ksc_verify)value;

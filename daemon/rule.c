@@ -11,6 +11,7 @@
 #include <gnutls/x509.h>
 
 #include "engine.h"
+#include "host.h"
 #include "rule.h"
 
 /**
@@ -191,6 +192,14 @@ static bool apply_name(const char *rules, const char **wanted,
 	return true;
 }
 
+/* The socket's name is as the application wrote it, and no list can be as sure as a rule. */
+static int compare_hosts(const char *wanted, const char *rules)
+{
+	char host[KSC_MAX_NAME + 1];
+
+	return ksc_host_take(wanted, host) ? -1 : strcasecmp(host, rules);
+}
+
 static bool apply_verify(const struct ksc_rule *rule, struct ksc_engine_params *params)
 {
 	if (rule->verify == KSC_VERIFY_DEFAULT)
@@ -217,7 +226,7 @@ int ksc_rule_apply(const struct ksc_rule *rule, struct ksc_engine_params *params
 	if (!apply_name(rule->credential, &params->credential, strcmp))
 		*less = "another credential";
 	else if (params->role == KSC_ROLE_CLIENT &&
-		 !apply_name(rule->server_name, &params->server_name, strcasecmp))
+		 !apply_name(rule->server_name, &params->server_name, compare_hosts))
 		*less = "another server name";
 	else if (!apply_verify(rule, params))
 		*less = "less verification";

@@ -6,6 +6,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
+#include "host.h"
 #include "verify.h"
 
 /**
@@ -110,9 +111,10 @@ static void explain(gnutls_session_t session, unsigned int faults,
 	for (len = (int)why.size; why.data && len && why.data[len - 1] <= ' '; len--)
 		why.data[len - 1] = '\0';
 	/* The subject is the peer's to choose: it may not push out the reason. */
-	len = snprintf(judgement->text, sizeof(judgement->text), "%s (\"%.80s\"%s%.64s)",
+	len = snprintf(judgement->text, sizeof(judgement->text), "%s (\"%.80s\"%s%s%.64s)",
 		       why.data ? (char *)why.data : "The certificate is not accepted.",
-		       peer.subject, name ? ", wanted: " : "", name ? name : "");
+		       peer.subject, name ? ", wanted: " : "",
+		       name && strchr(name, ',') ? "all of " : "", name ? name : "");
 	if (len >= (int)sizeof(judgement->text))
 		judgement->text[sizeof(judgement->text) - 1] = '\0';
 	gnutls_free(why.data);
@@ -138,13 +140,47 @@ static int verify_by(gnutls_session_t session, const struct ksc_trust *trust,
 	return rc < 0 ? rc : back;
 }
 
+static int import(const gnutls_datum_t *der, gnutls_x509_crt_t *crt)
+{
+	int rc = gnutls_x509_crt_init(crt);
+
+	if (rc < 0)
+		return rc;
+	rc = gnutls_x509_crt_import(*crt, der, GNUTLS_X509_FMT_DER);
+	if (rc < 0)
+		gnutls_x509_crt_deinit(*crt);
+	return rc;
+}
+
+/* The other names that the certificate must be for, too. */
+static int compare(gnutls_session_t session, const char *names, unsigned int *faults)
+{
+	const gnutls_datum_t *chain;
+	char host[KSC_MAX_NAME + 1];
+	gnutls_x509_crt_t crt;
+	unsigned int n = 0;
+	int rc;
+
+	chain = gnutls_certificate_get_peers(session, &n);
+	rc = chain && n ? import(&chain[0], &crt) : GNUTLS_E_NO_CERTIFICATE_FOUND;
+	if (rc < 0)
+		return rc;
+	while (names) {
+		names = ksc_host_next(names, host);
+		if (!gnutls_x509_crt_check_hostname(crt, host))
+			*faults |= GNUTLS_CERT_INVALID | GNUTLS_CERT_UNEXPECTED_OWNER;
+	}
+	gnutls_x509_crt_deinit(crt);
+	return 0;
+}
+
 /**
  * ksc_verify_peer() - judge the chain that the peer has shown
  * @session: the session
  * @trust: whose certificates are accepted; NULL for those that the session's credentials say
  * @role: our role
- * @name: the name or address that the certificate must be for; NULL for any, and
- *	without one it is for none
+ * @name: the name or address that the certificate must be for, or a list of them as
+ *	ksc_host_take_list() has it; NULL for any, and without one it is for none
  * @judgement: filled in
  *
  * Return: 0, or a negative GnuTLS error when there is no judgement
@@ -154,6 +190,8 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enu
 {
 	gnutls_typed_vdata_st wanted[2] = { { .type = GNUTLS_DT_KEY_PURPOSE_OID } };
 	unsigned int n = 1, shown = 0, faults = 0;
+	char first[KSC_MAX_NAME + 1];
+	const char *others = NULL;
 	int rc;
 
 	memset(judgement, 0, sizeof(*judgement));
@@ -166,10 +204,13 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enu
 					   GNUTLS_KP_TLS_WWW_SERVER :
 					   GNUTLS_KP_TLS_WWW_CLIENT);
 	if (name && *name) {
+		others = ksc_host_next(name, first);
 		wanted[n].type = GNUTLS_DT_DNS_HOSTNAME;
-		wanted[n++].data = (unsigned char *)name;
+		wanted[n++].data = (unsigned char *)first;
 	}
 	rc = verify_by(session, trust, wanted, n, &faults);
+	if (rc >= 0 && others)
+		rc = compare(session, others, &faults);
 	if (rc < 0)
 		return rc;
 	if (name && !*name) {
@@ -183,6 +224,11 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enu
 	judgement->faults |= faults_for(faults);
 	judgement->alert = alert_for(faults);
 	explain(session, faults, name, judgement);
+	/* Here it is not the certificate's fault. */
+	if (name && ksc_host_is_unknown(name) && judgement->faults == KSC_FAULT_WRONG_NAME)
+		snprintf(judgement->text, sizeof(judgement->text),
+			 "The address was looked up by names that are not known any more, or too long: %.128s",
+			 name);
 	return 0;
 }
 
@@ -204,18 +250,6 @@ static int bind_to(gnutls_x509_crt_t crt, const gnutls_datum_t *der,
 		return 0;
 	}
 	return gnutls_hash_fast(hash, der->data, der->size, end_point->hash);
-}
-
-static int import(const gnutls_datum_t *der, gnutls_x509_crt_t *crt)
-{
-	int rc = gnutls_x509_crt_init(crt);
-
-	if (rc < 0)
-		return rc;
-	rc = gnutls_x509_crt_import(*crt, der, GNUTLS_X509_FMT_DER);
-	if (rc < 0)
-		gnutls_x509_crt_deinit(*crt);
-	return rc;
 }
 
 /**

@@ -195,7 +195,7 @@ static void our_allocations(void **state)
 static const char configuration[] =
 	"[daemon]\nlog-level = debug\n[credential s]\nrole = server\n"
 	"cert = " KSC_TEST_CERTS "/server.pem\nkey = " KSC_TEST_CERTS "/server.key\n"
-	"names = a, b, *.c\nalpn = h2, x\nusers = root, 1\ngroups = 5\n"
+	"names = a, b, *.c.d\nalpn = h2, x\nusers = root, 1\ngroups = 5\n"
 	"[credential c]\nrole = client\ntrust = " KSC_TEST_CERTS "/ca.pem\ndefault = yes\n";
 
 static void configuration_allocations(void **state)

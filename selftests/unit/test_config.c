@@ -171,7 +171,7 @@ static void everything(void **state)
 	     "role = server\n"
 	     "cert = " CERTS "/server.pem\n"
 	     "key = " CERTS "/server.key\n"
-	     "names = a.example , *.b.example\n"
+	     "names = a.example , *.b.example., b\303\274cher.example\n"
 	     "alpn = h2, http/1.1\n"
 	     "trust = " CERTS "/ca.pem\n"
 	     "verify = request\n"
@@ -194,9 +194,10 @@ static void everything(void **state)
 	cred = find(config, "web site");
 	assert_non_null(cred);
 	assert_true(cred->has_cert);
-	assert_int_equal(cred->n_names, 2);
+	assert_int_equal(cred->n_names, 3);
 	assert_string_equal(cred->names[0], "a.example");
 	assert_string_equal(cred->names[1], "*.b.example");
+	assert_string_equal(cred->names[2], "xn--bcher-kva.example");
 	assert_int_equal(cred->alpn_len, 12);
 	assert_memory_equal(cred->alpn, "\2h2\10http/1.1", 12);
 	assert_int_equal(cred->verify, KSC_VERIFY_REQUEST);
@@ -288,6 +289,15 @@ static void bad_settings(void **state)
 	bad(SERVER "alpn = a,b,c,d,e,f,g,h,i\n", "5: alpn: \"i\"");
 	bad(SERVER "names = a.*.example\n", "5: names: \"a.*.example\"");
 	bad(SERVER "names = *x.example\n", "5: names: \"*x.example\"");
+	bad(SERVER "names = *.com\n", "5: names: \"*.com\" stands for");
+	bad(SERVER "names = a, foo bar\n", "5: names: \"foo bar\" has a blank");
+	bad(SERVER "names = -x\n", "5: names: \"-x\" has a label that begins or ends");
+	bad(SERVER "names = a..b\n", "5: names: \"a..b\" has an empty label");
+	bad(SERVER "names = *..b.c\n", "5: names: \"*..b.c\" has an empty label");
+	bad(SERVER "names = my_host.test\n", "5: names: \"my_host.test\" has an underscore");
+	bad(SERVER "names = 192.0.2.1\n", "5: names: \"192.0.2.1\" is an address");
+	bad(SERVER "names = fe80::1%eth0\n", "5: names: \"fe80::1%eth0\" is an address");
+	bad(SERVER "names = b\374cher.example\n", "5: names: \"b\374cher.example\" is no");
 	bad(SERVER "users = nobody-of-that-name\n", "5: users: there is no account");
 	bad(SERVER "groups = nobody-of-that-name\n", "5: groups: there is no group");
 	bad(SERVER "default = maybe\n", "5: default: \"maybe\" is none of: yes, no");

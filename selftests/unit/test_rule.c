@@ -82,11 +82,11 @@ static void everything(void **state)
 					 "user = root\n"
 					 "group = 5-7\n"
 					 "credential = client\n"
-					 "server-name = server.test\n"
+					 "server-name = B\303\274cher.test.\n"
 					 "alpn = h2, http/1.1\n"
 					 "min-version = 1.2\n"
 					 "max-version = 1.3\n"
-					 "peers = dns:*.test, uri:spiffe://a/*, email:x@y\n"
+					 "peers = dns:*.b\303\274cher.test, uri:spiffe://a/*, email:x@y\n"
 					 "[rule last]\n"
 					 "local = 10.1.0.0/16\n"
 					 "action = never\n");
@@ -112,12 +112,13 @@ static void everything(void **state)
 	assert_int_equal(r->gid.min, 5);
 	assert_int_equal(r->gid.max, 7);
 	assert_string_equal(r->credential, "client");
-	assert_string_equal(r->server_name, "server.test");
+	assert_string_equal(r->server_name, "xn--bcher-kva.test");
 	assert_int_equal(r->alpn_len, 12);
 	assert_memory_equal(r->alpn, "\x02h2\x08http/1.1", 12);
 	assert_int_equal(r->min_version, GNUTLS_TLS1_2);
 	assert_int_equal(r->max_version, GNUTLS_TLS1_3);
 	assert_int_equal(r->n_peers, 3);
+	assert_string_equal(r->peers[0], "dns:*.xn--bcher-kva.test");
 	assert_int_equal(r->verify, KSC_VERIFY_REQUIRE);
 	r = &config->rules->list[1];
 	assert_int_equal(r->directions, 3);
@@ -164,6 +165,14 @@ static void bad_rules(void **state)
 	bad("[rule x]\naction = require\npeers = server.test\n", 3, "none of dns:NAME");
 	bad("[rule x]\naction = require\npeers = dns:a.*.b\n", 3, "none of dns:NAME");
 	bad("[rule x]\naction = require\npeers = dns:a\nverify = none\n", 4, "only known with");
+	bad("[rule x]\naction = require\npeers = uri:a, dns:*.a..b\n", 3,
+	    "peers: \"dns:*.a..b\" has an empty label");
+	bad("[rule x]\naction = require\npeers = dns:10.0.0.1\n", 3, "\"dns:10.0.0.1\" is an address");
+	bad("[rule x]\naction = require\nserver-name = foo bar\n", 3,
+	    "server-name: \"foo bar\" has a blank");
+	bad("[rule x]\naction = require\nserver-name = *.b.test\n", 3, "star");
+	bad("[rule x]\naction = require\nserver-name = a.test,b.test\n", 3, "character");
+	bad("[rule x]\naction = require\nserver-name =\n", 3, "empty");
 	bad("[rule x]\naction = require\nmin-version = 1.3\nmax-version = 1.2\n", 1, "above");
 	bad("[rule x]\naction = require\ndirection = accept\nserver-name = a\n", 1, "server-name");
 	bad("[rule x]\naction = require\ncredential = nobody\n", 1, "no credential \"nobody\"");

@@ -41,7 +41,10 @@
  */
 /* (rw) int, enum ksc_role. Needed only on a socket that was connected before. */
 #define KSC_ROLE		1
-/* (rw) string without NUL, up to KSC_MAX_NAME bytes: SNI and name check. */
+/*
+ * (rw) string without NUL, up to KSC_MAX_NAME bytes: SNI and name check. Of several names
+ * with commas between, SNI has the first, and the certificate must be for all of them.
+ */
 #define KSC_SERVER_NAME		2
 /* (rw) ProtocolNameList of RFC 7301 without its outer length, up to KSC_MAX_ALPN bytes. */
 #define KSC_ALPN		3
