@@ -137,6 +137,47 @@ ours_both()
 	cmp /tmp/got $dir/page.html
 }
 
+fetch_as()
+{
+	# $@: of h_names
+	timeout 30 kschannelctl run --client -- h_names "$@" >/tmp/got
+}
+
+# Names that share an address, not all of which are the server's.
+names_of_an_address()
+{
+	port=7017
+	serve
+	echo "127.0.0.1 evil.test" >>/etc/hosts
+	fetch_as $port server.test evil.test
+	grep "$(cat $dir/page.html)" /tmp/got
+	fails fetch_as $port evil.test server.test
+	# who can't tell which one is meant wants them all
+	fetch_as -t $port localhost server.test
+	grep "$(cat $dir/page.html)" /tmp/got
+	fails fetch_as -t $port server.test evil.test
+	fails grep secret /tmp/got
+	fails fetch_as -t $port evil.test server.test
+	fails grep secret /tmp/got
+}
+
+# Whatever the name, no handshake fails because the server doesn't like it.
+odd_names()
+{
+	port=7018
+	serve
+	echo "127.0.0.1 my_host -x" >>/etc/hosts
+	name=my_host
+	wget_from --verify none
+	cmp /tmp/got $dir/page.html
+	# it is not the certificate's, though
+	fails wget_from
+	wget_from --server-name server.test.
+	cmp /tmp/got $dir/page.html
+	fails wget_from --verify none --server-name a..test
+	fails wget_from --verify none --server-name -x.test
+}
+
 # The listener is somebody else's, as with socket activation.
 inherited_listener()
 {
@@ -358,13 +399,15 @@ dd if=/dev/urandom of=$dir/file bs=65536 count=40 2>/dev/null
 
 # what can be done with a BPF file system is tested with one of its own
 umount /sys/fs/bpf 2>/dev/null || true
-plan 15
+plan 17
 run "httpd, fetched by curl" curl_fetches
 run "httpd, fetched by openssl s_client" s_client_fetches
 run "httpd, fetched by gnutls-cli" gnutls_cli_fetches
 run "wget, from openssl s_server" wget_from_openssl
 run "wget, from gnutls-serv" wget_from_gnutls
 run "wget, from httpd" ours_both
+run "names that share an address" names_of_an_address
+run "names with an underscore, a dot, or none" odd_names
 run "a server that runs programs" inherited_listener
 run "kschannelctl list" listed
 run "kschannelctl stats" counted
