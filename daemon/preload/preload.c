@@ -213,30 +213,63 @@ static bool is_fresh(int fd)
 	return fresh;
 }
 
+/* Sockets are numbered one after the other: where a number is kept, later ones take its place. */
+static _Atomic uint64_t named[4096];
+
+static _Atomic uint64_t *named_by_us(int fd, uint64_t *cookie)
+{
+	socklen_t len = sizeof(*cookie);
+
+	*cookie = 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &len))
+		*cookie = 0;
+	return &named[*cookie % (sizeof(named) / sizeof(named[0]))];
+}
+
+static int give_name(int fd, const char *server_name)
+{
+	_Atomic uint64_t *slot;
+	uint64_t cookie;
+
+	if (set_text(fd, KSC_SERVER_NAME, server_name))
+		return -1;
+	slot = named_by_us(fd, &cookie);
+	if (cookie)
+		*slot = cookie;
+	return 0;
+}
+
 /*
- * A socket that was protected in another way lacks but the name that was looked up.
- * One that the application has set is better; without any the handshake may fail, and
- * says why.
+ * What was protected in another way lacks but the name that was looked up. A socket whose
+ * name we gave it, and that came to nothing with it, may be for another one now. A name
+ * that the application has set is better. Returns 0, or -1 when one would be wrong.
  */
-static void add_name(int fd, const char *server_name)
+static int renew_name(int fd, const char *server_name)
 {
 	socklen_t len = KSC_MAX_NAME;
-	char name[KSC_MAX_NAME];
-	int saved = errno;
+	char name[KSC_MAX_NAME + 1];
+	_Atomic uint64_t *slot;
+	uint64_t cookie;
+	bool ours;
 
-	if (!getsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, name, &len) && !len)
-		set_text(fd, KSC_SERVER_NAME, server_name);
-	errno = saved;
+	if (!is_fresh(fd) || getsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, name, &len))
+		return 0;
+	name[len] = '\0';
+	slot = named_by_us(fd, &cookie);
+	ours = cookie && *slot == cookie;
+	if (!server_name)
+		server_name = "";
+	if (!strcmp(name, server_name) || !(ours || (config.policy && !len)))
+		return 0;
+	return give_name(fd, server_name);
 }
 
 /* Returns 0 if the socket is protected, or needs not be; else -1 and errno. */
 static int protect(int fd, int role, const char *server_name)
 {
-	if (is_protected(fd)) {
-		if (config.policy && server_name)
-			add_name(fd, server_name);
-		return 0;
-	}
+	if (is_protected(fd))
+		return role == KSC_ROLE_CLIENT && !config.server_name ?
+		       renew_name(fd, server_name) : 0;
 	if (!is_tcp(fd) || (role == KSC_ROLE_CLIENT && !is_fresh(fd)))
 		return 0;
 	if (config.error) {
@@ -245,7 +278,7 @@ static int protect(int fd, int role, const char *server_name)
 	}
 	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, sizeof(KSC_ULP_NAME)))
 		return -1;
-	if (set_int(fd, KSC_ROLE, role) || set_text(fd, KSC_SERVER_NAME, server_name) ||
+	if (set_int(fd, KSC_ROLE, role) || (server_name && give_name(fd, server_name)) ||
 	    set_text(fd, KSC_CREDENTIAL, config.credential))
 		return -1;
 	/* the last, for the socket may be plain after it */
@@ -265,6 +298,7 @@ EXPORT int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 	struct sockaddr_storage unmarked;
 	char names[KSC_MAX_NAME + 1];
 	const char *server_name;
+	int saved = errno;
 
 	init();
 	/* AF_UNSPEC disconnects; an address that is none is for the kernel to refuse */
@@ -278,6 +312,7 @@ EXPORT int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 		return -1;
 	memcpy(&unmarked, sa, len);
 	names_unmark((struct sockaddr *)&unmarked, len);
+	errno = saved;
 	return real.connect(fd, (const struct sockaddr *)&unmarked, len);
 }
 

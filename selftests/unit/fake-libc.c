@@ -76,12 +76,19 @@ struct hostent *gethostbyname(const char *name)
 int getsockopt(int fd, int level, int option, void *restrict value, socklen_t *restrict len)
 {
 	(void)fd;
-	if (level == SOL_SOCKET) {
+	if (level == SOL_SOCKET && option == SO_COOKIE) {
+		memcpy(value, &fake.cookie, sizeof(fake.cookie));
+	} else if (level == SOL_SOCKET) {
 		*(int *)value = option == SO_DOMAIN ? AF_INET :
 				option == SO_TYPE ? SOCK_STREAM : IPPROTO_TCP;
 	} else if (level == IPPROTO_TCP && option == TCP_INFO) {
 		memset(value, 0, *len);
 		((struct tcp_info *)value)->tcpi_state = TCP_CLOSE;
+	} else if (level == IPPROTO_TCP && option == TCP_ULP && fake.ulp) {
+		memcpy(value, KSC_ULP_NAME, sizeof(KSC_ULP_NAME));
+	} else if (level == SOL_KSCHANNEL && option == KSC_SERVER_NAME && fake.ulp) {
+		*len = (socklen_t)strlen(fake.name);
+		memcpy(value, fake.name, *len);
 	} else {
 		errno = ENOPROTOOPT;
 		return -1;
@@ -99,8 +106,9 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 		}
 		memcpy(fake.name, value, len);
 		fake.name[len] = '\0';
-		fake.set++;
 	}
+	if (level == IPPROTO_TCP && option == TCP_ULP)
+		fake.ulp = fake.stays;
 	return 0;
 }
 

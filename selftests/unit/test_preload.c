@@ -284,6 +284,39 @@ static void untellable(void **state)
 	expect_unmarked("192.0.2.11", wanted);
 }
 
+static void again(const struct sockaddr_storage *addr, const char *wanted)
+{
+	assert_int_equal(connect(-1, (const struct sockaddr *)addr, sizeof(struct sockaddr_in)), 0);
+	assert_string_equal(fake.name, wanted);
+}
+
+/* A socket that was not let in at one server's goes to the next. */
+static void reused(void **state)
+{
+	const struct sockaddr_storage bank = look_up("bank.test", "192.0.2.14");
+	const struct sockaddr_storage evil = look_up("evil.test", "192.0.2.15");
+	const struct sockaddr_storage nobody = unmarked("192.0.2.16");
+
+	(void)state;
+	fake.stays = true;
+	fake.cookie = 1;
+	fake.name[0] = '\0';
+	again(&evil, "evil.test");
+	again(&bank, "bank.test");
+	again(&nobody, "");
+	again(&bank, "bank.test");
+	/* Another is the program's, which knows better. */
+	fake.cookie = 2;
+	strcpy(fake.name, "own.test");
+	again(&evil, "own.test");
+	/* Or the policy's, without a name. */
+	fake.name[0] = '\0';
+	again(&evil, "evil.test");
+	again(&bank, "bank.test");
+	fake.stays = false;
+	fake.ulp = false;
+}
+
 static void flood(const char *prefix, unsigned int from, unsigned int to)
 {
 	char name[32], text[32];
@@ -361,6 +394,7 @@ int main(void)
 		cmocka_unit_test(threads),
 		cmocka_unit_test(forks),
 		cmocka_unit_test(untellable),
+		cmocka_unit_test(reused),
 		cmocka_unit_test(forgotten),
 		cmocka_unit_test(many_addresses),
 	};
