@@ -8,7 +8,6 @@
 static char got[3];
 static int fds[2];
 
-
 static struct raw_keys keys;
 
 static void make_raw(void)

@@ -64,9 +64,11 @@ struct hostent *gethostbyname(const char *name)
 {
 	static struct in_addr addr;
 	static char *list[2] = { (char *)&addr, NULL }, *none[1] = { NULL };
-	static char host_name[] = "host";
+	static char host_name[5];
 	static struct hostent host = { .h_name = host_name, .h_aliases = none, .h_length = 4,
 				       .h_addrtype = AF_INET, .h_addr_list = list };
+
+	memcpy(host_name, "host", sizeof(host_name));
 
 	if (!inet_aton(name, &addr))
 		inet_aton(fake.answer, &addr);

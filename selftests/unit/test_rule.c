@@ -167,7 +167,8 @@ static void bad_rules(void **state)
 	bad("[rule x]\naction = require\npeers = dns:a\nverify = none\n", 4, "only known with");
 	bad("[rule x]\naction = require\npeers = uri:a, dns:*.a..b\n", 3,
 	    "peers: \"dns:*.a..b\" has an empty label");
-	bad("[rule x]\naction = require\npeers = dns:10.0.0.1\n", 3, "\"dns:10.0.0.1\" is an address");
+	bad("[rule x]\naction = require\npeers = dns:10.0.0.1\n", 3,
+	    "\"dns:10.0.0.1\" is an address");
 	bad("[rule x]\naction = require\nserver-name = foo bar\n", 3,
 	    "server-name: \"foo bar\" has a blank");
 	bad("[rule x]\naction = require\nserver-name = *.b.test\n", 3, "star");
