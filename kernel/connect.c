@@ -213,8 +213,11 @@ int ksc_proto_connect(struct sock *sk, struct sockaddr *addr, int len)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 
-	if (!ks || ks->phase != KSC_PHASE_CONNECTING || tcp_sk(sk)->fastopen_req)
+	if (!ks || ks->phase != KSC_PHASE_CONNECTING || tcp_sk(sk)->fastopen_req ||
+	    tcp_sk(sk)->fastopen_connect)
 		return -EOPNOTSUPP;
+	/* whoever waits still, waits for another connection: TCP's shutdown() does not say so */
+	sk->sk_disconnects++;
 	return ksc_base_proto(sk)->connect(sk, addr, len);
 }
 

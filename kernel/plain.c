@@ -92,7 +92,9 @@ static int ksc_plain_watch(struct sock *sk)
 	int err = 0;
 
 	lock_sock(sk);
-	if (ksc_has_ulp(sk) && sk->sk_state == TCP_CLOSE) {
+	/* one that has ended may have data that nobody has read: TCP does not use it again */
+	if (ksc_has_ulp(sk) && sk->sk_state == TCP_CLOSE &&
+	    (!ksc_is_plain(sk) || sk->sk_socket->state == SS_UNCONNECTED)) {
 		err = 1;
 		/* else someone was faster */
 		if (ksc_is_plain(sk)) {

@@ -292,11 +292,17 @@ static void ksc_put_int(struct ksc_sock *ks, int optname, int v)
  */
 static int ksc_padding_ends(struct sock *sk, struct ksc_sock *ks)
 {
+	unsigned int noio;
 	int err;
 
-	if (ks->phase != KSC_PHASE_ESTABLISHED)
+	if (ks->phase != KSC_PHASE_ESTABLISHED || !ks->tx.len)
 		return 0;
+	/* it is for whoever reads or writes */
+	if (sk->sk_err)
+		return -EAGAIN;
+	noio = ksc_noio_begin(sk);
 	err = ksc_tx_finish(sk, ks);
+	ksc_noio_end(noio);
 	if (!ks->tx.pending)
 		return err;
 	ksc_await_space(sk, ks);

@@ -62,6 +62,25 @@ static void test_client(void **state)
 	close_pair(fds);
 }
 
+/* One that has ended is not used again before it is disconnected; what came is there still. */
+static void test_ended(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	own_start(&own, policy_basic);
+	pair_on(LEFT_PLAIN, fds);
+	t_send(fds[1], "left", 4);
+	t_wait(fds[0], POLLIN);
+	t_reset(fds[1]);
+	t_wait(fds[0], POLLHUP);
+	FAILS(listen(fds[0], 1), EINVAL);
+	t_expect(fds[0], "left");
+	disconnect(fds[0]);
+	expect_protected(fds[0]);
+	close(fds[0]);
+}
+
 static void test_child(void **state)
 {
 	int fds[2];
@@ -401,7 +420,7 @@ int main(void)
 		POLICY_TEST(test_fallen_back), POLICY_TEST(test_listens),
 		POLICY_TEST(test_fast_open), POLICY_TEST(test_addrform),
 		POLICY_TEST(test_migrated),  POLICY_TEST(test_wakes),
-		POLICY_TEST(test_fallen_back_shut),
+		POLICY_TEST(test_fallen_back_shut), POLICY_TEST(test_ended),
 		POLICY_TEST(test_fast_open_meets_disconnect),
 	};
 
