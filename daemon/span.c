@@ -5,8 +5,8 @@
  * follows for a reader that never comes. So it is counted here: what came in records, and
  * what was taken as messages.
  *
- * How much of a TLS 1.3 record is padding nobody can tell from outside. It is decrypted
- * once more for that; a flight is a few kilobytes.
+ * How much of a TLS 1.3 record is padding nobody can tell from outside. Where there is more
+ * than was taken, it is decrypted once more for that; a flight is a few kilobytes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +22,16 @@
 #define TAG_LEN			16
 #define EXPLICIT_NONCE_LEN	8
 #define IV_LEN			12
+
+/**
+ * struct records - whole records
+ * @at: the first
+ * @len: bytes of all
+ */
+struct records {
+	const uint8_t *at;
+	size_t len;
+};
 
 /**
  * ksc_span_secret() - note what protects the peer's part of a TLS 1.3 handshake
@@ -145,6 +155,39 @@ static void count_record(struct ksc_span *span, gnutls_session_t tls, size_t siz
 	span->content[KSC_EPOCH_HANDSHAKE] += size - (size < overhead ? size : overhead);
 }
 
+/* The record that @left begins with, which is behind it then; NULL at the end. */
+static const uint8_t *next_record(struct records *left, size_t *size)
+{
+	const uint8_t *record = left->at;
+
+	if (left->len < KSC_RECORD_HEADER)
+		return NULL;
+	*size = (size_t)record[3] << 8 | record[4];
+	if (*size > left->len - KSC_RECORD_HEADER)
+		return NULL;
+	left->at += KSC_RECORD_HEADER + *size;
+	left->len -= KSC_RECORD_HEADER + *size;
+	return record;
+}
+
+/* Count the content of protected records of TLS 1.3 by what is in them. */
+static int open_records(struct ksc_span *span, gnutls_session_t tls, struct records left)
+{
+	const uint8_t *record;
+	size_t size;
+	int n;
+
+	while ((record = next_record(&left, &size))) {
+		if (record[0] != CT_APPLICATION_DATA)
+			continue;
+		n = content_of(span, tls, record, KSC_RECORD_HEADER + size);
+		if (n < 0)
+			return n;
+		span->content[KSC_EPOCH_HANDSHAKE] += (size_t)n;
+	}
+	return 0;
+}
+
 /**
  * ksc_span_records() - count records that GnuTLS has taken
  * @span: the count
@@ -156,13 +199,13 @@ static void count_record(struct ksc_span *span, gnutls_session_t tls, size_t siz
  */
 int ksc_span_records(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in, size_t len)
 {
-	while (len >= KSC_RECORD_HEADER) {
-		size_t size = (size_t)in[3] << 8 | in[4];
-		int n;
+	const struct records all = { in, len };
+	struct records left = all;
+	size_t size, most = 0, n = 0;
+	const uint8_t *record;
 
-		if (size > len - KSC_RECORD_HEADER)
-			break;
-		switch (in[0]) {
+	while ((record = next_record(&left, &size)))
+		switch (record[0]) {
 		case CT_CHANGE_CIPHER_SPEC:
 			span->changed = true;
 			break;
@@ -170,15 +213,15 @@ int ksc_span_records(struct ksc_span *span, gnutls_session_t tls, const uint8_t 
 			count_record(span, tls, size);
 			break;
 		case CT_APPLICATION_DATA:
-			n = content_of(span, tls, in, KSC_RECORD_HEADER + size);
-			if (n < 0)
-				return n;
-			span->content[KSC_EPOCH_HANDSHAKE] += (size_t)n;
+			most += size - (size < TAG_LEN + 1 ? size : TAG_LEN + 1);
+			n++;
 			break;
 		}
-		in += KSC_RECORD_HEADER + size;
-		len -= KSC_RECORD_HEADER + size;
-	}
+	/* without padding they hold just what was taken: it is as a rule */
+	if (span->content[KSC_EPOCH_HANDSHAKE] + most != span->messages[KSC_EPOCH_HANDSHAKE])
+		return n ? open_records(span, tls, all) : 0;
+	span->content[KSC_EPOCH_HANDSHAKE] += most;
+	span->seq += n;
 	return 0;
 }
 
