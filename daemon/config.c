@@ -3,7 +3,6 @@
  * The configuration file: what its settings mean. Everything that is wrong is
  * complained about, not just the first thing.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,17 +296,8 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 	int bits = 0, rc;
 	size_t i;
 
-	if (!*name || strlen(name) > KSC_MAX_NAME) {
-		ksc_complain(file, section->line, "a credential's name has 1 to %d bytes",
-			     KSC_MAX_NAME);
+	if (!ksc_is_title(file, section->line, "credential", name, KSC_MAX_NAME))
 		return;
-	}
-	for (i = 0; name[i]; i++)
-		if (iscntrl((unsigned char)name[i])) {
-			ksc_complain(file, section->line,
-				     "a credential's name has no control characters");
-			return;
-		}
 	if (!role) {
 		ksc_complain(file, section->line,
 			     "there is no role: role = server, client or both");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The sections [rule NAME] of the configuration file, in order. */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -326,18 +325,8 @@ void ksc_policy_take(struct ksc_settings *file, const struct ksc_section *sectio
 	int value;
 	size_t i;
 
-	if (!*name || strlen(name) > KSC_MAX_RULE_NAME) {
-		ksc_complain(file, section->line, "a rule's name has 1 to %d bytes",
-			     KSC_MAX_RULE_NAME);
+	if (!ksc_is_title(file, section->line, "rule", name, KSC_MAX_RULE_NAME))
 		return;
-	}
-	for (i = 0; name[i]; i++) {
-		if (iscntrl((unsigned char)name[i])) {
-			ksc_complain(file, section->line,
-				     "a rule's name has no control characters");
-			return;
-		}
-	}
 	if (!action) {
 		ksc_complain(file, section->line,
 			     "there is no action: action = require, prefer or never");

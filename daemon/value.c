@@ -161,3 +161,30 @@ bool ksc_is_id(const char *text, uint32_t *id)
 	*id = (uint32_t)number;
 	return !errno && number < UINT32_MAX;
 }
+
+/**
+ * ksc_is_title() - can that be the name of a section?
+ * @file: for complaints
+ * @line: where it stands
+ * @what: of what kind the section is
+ * @name: the name
+ * @max: most bytes of it
+ *
+ * Return: true, or false after a complaint
+ */
+bool ksc_is_title(struct ksc_settings *file, unsigned int line, const char *what,
+		  const char *name, int max)
+{
+	size_t len = strlen(name), i;
+
+	if (!len || len > (size_t)max) {
+		ksc_complain(file, line, "a %s's name has 1 to %d bytes", what, max);
+		return false;
+	}
+	for (i = 0; name[i]; i++)
+		if (iscntrl((unsigned char)name[i])) {
+			ksc_complain(file, line, "a %s's name has no control characters", what);
+			return false;
+		}
+	return true;
+}

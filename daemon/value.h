@@ -32,6 +32,8 @@ int ksc_take_list(struct ksc_settings *file, const struct ksc_setting *s, char *
 void ksc_take_alpn(struct ksc_settings *file, const struct ksc_setting *s, uint8_t **list,
 		   size_t *len);
 void ksc_check_memory(struct ksc_settings *file, int rc);
+bool ksc_is_title(struct ksc_settings *file, unsigned int line, const char *what,
+		  const char *name, int max);
 bool ksc_is_id(const char *text, uint32_t *id);
 
 #endif
