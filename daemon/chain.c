@@ -14,6 +14,7 @@
 #include <gnutls/x509.h>
 
 #include "chain.h"
+#include "verify.h"
 
 /**
  * struct reader - what is left of a message
@@ -55,21 +56,18 @@ static size_t bits_of(const gnutls_datum_t *number)
 
 static int check_rsa(gnutls_pubkey_t key, const char **why)
 {
-	gnutls_datum_t m, e;
-	size_t exponent, modulus;
-	int rc = gnutls_pubkey_export_rsa_raw2(key, &m, &e, GNUTLS_EXPORT_FLAG_NO_LZ);
+	gnutls_datum_t e;
+	size_t exponent;
+	int rc = gnutls_pubkey_export_rsa_raw2(key, NULL, &e, GNUTLS_EXPORT_FLAG_NO_LZ);
 
 	if (rc < 0)
 		return rc;
-	modulus = bits_of(&m);
 	exponent = bits_of(&e);
-	gnutls_free(m.data);
 	gnutls_free(e.data);
-	if (modulus > KSC_MAX_KEY_BITS)
-		*why = "A public key in the peer's chain has more than 8192 bits.";
-	else if (exponent > KSC_MAX_EXPONENT_BITS)
-		*why = "The exponent of a public key in the peer's chain has more than 32 bits.";
-	return *why ? GNUTLS_E_CERTIFICATE_ERROR : 0;
+	if (exponent <= KSC_MAX_EXPONENT_BITS)
+		return 0;
+	*why = "The exponent of a public key in the peer's chain has more than 32 bits.";
+	return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
 static int check_key(gnutls_x509_crt_t crt, const char **why)
@@ -99,37 +97,53 @@ static int check_key(gnutls_x509_crt_t crt, const char **why)
 	return *why || rc == GNUTLS_E_MEMORY_ERROR ? rc : 0;
 }
 
-static int check_certificate(const struct reader *der, const char **why)
+/* @kept: NULL, or where to keep the certificate */
+static int check_certificate(const struct reader *der, gnutls_x509_crt_t *kept, const char **why)
 {
 	const gnutls_datum_t data = { (unsigned char *)der->at, (unsigned int)der->left };
 	gnutls_x509_crt_t crt;
-	int rc = gnutls_x509_crt_init(&crt);
+	int rc = ksc_crt_import(&data, &crt);
 
-	if (rc < 0)
-		return rc;
-	rc = gnutls_x509_crt_import(crt, &data, GNUTLS_X509_FMT_DER);
 	/* One that it can't read ends the handshake in GnuTLS. */
-	if (rc >= 0)
-		rc = check_key(crt, why);
-	else if (rc != GNUTLS_E_MEMORY_ERROR)
-		rc = 0;
-	gnutls_x509_crt_deinit(crt);
+	if (rc < 0)
+		return rc == GNUTLS_E_MEMORY_ERROR ? rc : 0;
+	rc = check_key(crt, why);
+	if (kept)
+		*kept = crt;
+	else
+		gnutls_x509_crt_deinit(crt);
 	return rc;
+}
+
+/**
+ * ksc_chain_drop() - free a certificate that was kept
+ * @leaf: the certificate, or NULL; is NULL afterwards
+ */
+void ksc_chain_drop(gnutls_x509_crt_t *leaf)
+{
+	if (*leaf)
+		gnutls_x509_crt_deinit(*leaf);
+	*leaf = NULL;
 }
 
 /**
  * ksc_chain_check() - are a Certificate message's keys small enough to be used?
  * @msg: its body
  * @tls13: as RFC 8446 4.4.2 has it, not RFC 5246 7.4.2
+ * @leaf: the first certificate, the caller's to free; what it was before is freed. NULL: it
+ *	is not wanted
  * @why: set to a sentence when they are not
  *
  * Return: 0; GNUTLS_E_CERTIFICATE_ERROR with @why set; or another negative GnuTLS error
  */
-int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, const char **why)
+int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, gnutls_x509_crt_t *leaf,
+		    const char **why)
 {
 	struct reader left = { msg->data, msg->size }, list, der, rest;
 
 	*why = NULL;
+	if (leaf)
+		ksc_chain_drop(leaf);
 	if ((tls13 && !take(&left, 1, &rest)) || !take(&left, 3, &list) || left.left)
 		return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
 	while (list.left) {
@@ -137,9 +151,10 @@ int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, const char **why)
 
 		if (!take(&list, 3, &der) || (tls13 && !take(&list, 2, &rest)))
 			return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
-		rc = check_certificate(&der, why);
+		rc = check_certificate(&der, leaf, why);
 		if (rc < 0)
 			return rc;
+		leaf = NULL;
 	}
 	return 0;
 }
@@ -169,19 +184,20 @@ int ksc_group_check(const gnutls_datum_t *msg, const char **why)
  * @tls: the session
  * @type: the message's type
  * @msg: its body
+ * @leaf: set to the peer's own certificate if the message has it, the caller's to free
  * @why: set to a sentence when it has a key that is too large
  *
  * Return: 0 or a negative GnuTLS error
  */
 int ksc_chain_look(gnutls_session_t tls, unsigned int type, const gnutls_datum_t *msg,
-		   const char **why)
+		   gnutls_x509_crt_t *leaf, const char **why)
 {
 	gnutls_kx_algorithm_t kx;
 
 	switch (type) {
 	case GNUTLS_HANDSHAKE_CERTIFICATE_PKT:
 		return ksc_chain_check(msg, gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3,
-				       why);
+				       leaf, why);
 	case GNUTLS_HANDSHAKE_SERVER_KEY_EXCHANGE:
 		kx = gnutls_kx_get(tls);
 		return kx == GNUTLS_KX_DHE_RSA || kx == GNUTLS_KX_DHE_DSS ?

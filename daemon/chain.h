@@ -5,15 +5,18 @@
 
 #include <stdbool.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 
 /* Of a public key, and of the prime of a Diffie-Hellman group, in bits. */
 #define KSC_MAX_KEY_BITS	8192
 /* Of an RSA key's public exponent. */
 #define KSC_MAX_EXPONENT_BITS	32
 
-int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, const char **why);
+int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, gnutls_x509_crt_t *leaf,
+		    const char **why);
+void ksc_chain_drop(gnutls_x509_crt_t *leaf);
 int ksc_group_check(const gnutls_datum_t *msg, const char **why);
 int ksc_chain_look(gnutls_session_t tls, unsigned int type, const gnutls_datum_t *msg,
-		   const char **why);
+		   gnutls_x509_crt_t *leaf, const char **why);
 
 #endif

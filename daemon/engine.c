@@ -5,7 +5,6 @@
  * token, and what it has not pulled when the handshake is over belongs to the
  * record layer that takes the keys.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -74,6 +73,7 @@ struct failure {
  * @secrets: TLS 1.3's, of both directions
  * @resume: client's part in resumption
  * @span: how far the peer's messages reach
+ * @leaf: the peer's certificate, until it is described
  * @failure: found in one of GnuTLS's callbacks, more telling than its error
  */
 struct ksc_engine {
@@ -106,6 +106,7 @@ struct ksc_engine {
 	struct ksc_secrets secrets;
 	struct ksc_resume resume;
 	struct ksc_span span;
+	gnutls_x509_crt_t leaf;
 	struct failure failure;
 };
 
@@ -115,7 +116,6 @@ blame(struct ksc_engine *e, enum ksc_status status, int alert, const char *fmt, 
 {
 	struct failure *f = &e->failure;
 	va_list args;
-	char *p;
 
 	if (f->status != KSC_STATUS_OK)
 		return;
@@ -125,10 +125,7 @@ blame(struct ksc_engine *e, enum ksc_status status, int alert, const char *fmt, 
 	va_start(args, fmt);
 	vsnprintf(f->text, sizeof(f->text), fmt, args);
 	va_end(args);
-	/* Names in it come from the peer. */
-	for (p = f->text; *p; p++)
-		if (!isprint((unsigned char)*p))
-			*p = '?';
+	ksc_text_printable(f->text);
 }
 
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
@@ -339,7 +336,7 @@ static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when
 {
 	struct ksc_engine *e = gnutls_session_get_ptr(tls);
 	const char *why = NULL;
-	int rc = incoming ? ksc_chain_look(tls, type, msg, &why) : 0;
+	int rc = incoming ? ksc_chain_look(tls, type, msg, &e->leaf, &why) : 0;
 
 	(void)when;
 	if (incoming)
@@ -449,7 +446,8 @@ static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
 	memcpy(info->server_name, e->server_name, sizeof(info->server_name));
 	info->resumed = gnutls_session_is_resumed(e->tls) != 0;
 	ksc_alpn_selected(e->tls, info->alpn, sizeof(info->alpn));
-	rc = ksc_describe_peer(e->tls, &info->peer);
+	rc = ksc_describe_peer(e->tls, e->leaf, &info->peer);
+	ksc_chain_drop(&e->leaf);
 	if (rc < 0)
 		return rc;
 	/* Whatever way GnuTLS took through the handshake: no verdict, no session. */
@@ -684,6 +682,7 @@ void ksc_engine_free(struct ksc_engine *e)
 	if (!e)
 		return;
 	ksc_pick_end(&e->pick);
+	ksc_chain_drop(&e->leaf);
 	if (e->tls)
 		gnutls_deinit(e->tls);
 	ksc_credentials_put(e->credentials);

@@ -4,7 +4,6 @@
  * up, right after the certificate has come and before any key is ours to give: a
  * client has not sent its Finished, a server not accepted the peer's.
  */
-#include <ctype.h>
 #include <string.h>
 
 #include "details.h"
@@ -25,7 +24,6 @@ int ksc_manual_ask(struct ksc_manual *manual, gnutls_session_t tls,
 {
 	const gnutls_datum_t *certs;
 	unsigned int n = 0;
-	char *p;
 	int rc;
 
 	certs = gnutls_certificate_get_peers(tls, &n);
@@ -33,10 +31,7 @@ int ksc_manual_ask(struct ksc_manual *manual, gnutls_session_t tls,
 	if (rc < 0)
 		return rc;
 	manual->judgement = *judgement;
-	/* Names in it come from the peer. */
-	for (p = manual->judgement.text; *p; p++)
-		if (!isprint((unsigned char)*p))
-			*p = '?';
+	ksc_text_printable(manual->judgement.text);
 	manual->asked = true;
 	return 0;
 }

@@ -388,16 +388,15 @@ int ksc_rule_judge(const struct ksc_rule *rule, gnutls_session_t tls,
 	chain = gnutls_certificate_get_peers(tls, &n);
 	if (!chain || !n)
 		return GNUTLS_E_NO_CERTIFICATE_FOUND;
-	rc = gnutls_x509_crt_init(&crt);
+	rc = ksc_crt_import(&chain[0], &crt);
 	if (rc < 0)
 		return rc;
-	rc = gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER);
-	if (rc >= 0 && !allows_cert(rule, crt)) {
+	if (!allows_cert(rule, crt)) {
 		judgement->faults |= KSC_FAULT_WRONG_NAME;
 		judgement->alert = GNUTLS_A_ACCESS_DENIED;
 		snprintf(judgement->text, sizeof(judgement->text),
 			 "The rule \"%s\" does not allow this peer.", rule->name);
 	}
 	gnutls_x509_crt_deinit(crt);
-	return rc < 0 ? rc : 0;
+	return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a step came to: its name for the log, GnuTLS's errors, and an end to its secrets. */
+#include <ctype.h>
 #include <gnutls/gnutls.h>
 
 #include "engine.h"
@@ -101,4 +102,15 @@ const char *ksc_alert_name(int number)
 	const char *name = gnutls_alert_get_name((gnutls_alert_description_t)number);
 
 	return name ? name : "unknown";
+}
+
+/**
+ * ksc_text_printable() - make a line of an explanation
+ * @text: what it says; names in it come from the peer
+ */
+void ksc_text_printable(char *text)
+{
+	for (; *text; text++)
+		if (!isprint((unsigned char)*text))
+			*text = '?';
 }

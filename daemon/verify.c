@@ -102,7 +102,7 @@ static void explain(gnutls_session_t session, unsigned int faults,
 	gnutls_datum_t why = { NULL, 0 };
 	int len;
 
-	if (ksc_describe_peer(session, &peer) || !peer.present)
+	if (ksc_describe_peer(session, NULL, &peer) || !peer.present)
 		strcpy(peer.subject, "?");
 	if (gnutls_certificate_verification_status_print(faults, GNUTLS_CRT_X509,
 							 &why, 0) < 0)
@@ -140,7 +140,14 @@ static int verify_by(gnutls_session_t session, const struct ksc_trust *trust,
 	return rc < 0 ? rc : back;
 }
 
-static int import(const gnutls_datum_t *der, gnutls_x509_crt_t *crt)
+/**
+ * ksc_crt_import() - read a certificate
+ * @der: the certificate
+ * @crt: set to it, to be freed by gnutls_x509_crt_deinit()
+ *
+ * Return: 0, or a negative GnuTLS error and there is nothing to be freed
+ */
+int ksc_crt_import(const gnutls_datum_t *der, gnutls_x509_crt_t *crt)
 {
 	int rc = gnutls_x509_crt_init(crt);
 
@@ -162,7 +169,7 @@ static int compare(gnutls_session_t session, const char *names, unsigned int *fa
 	int rc;
 
 	chain = gnutls_certificate_get_peers(session, &n);
-	rc = chain && n ? import(&chain[0], &crt) : GNUTLS_E_NO_CERTIFICATE_FOUND;
+	rc = chain && n ? ksc_crt_import(&chain[0], &crt) : GNUTLS_E_NO_CERTIFICATE_FOUND;
 	if (rc < 0)
 		return rc;
 	while (names) {
@@ -262,7 +269,7 @@ static int bind_to(gnutls_x509_crt_t crt, const gnutls_datum_t *der,
 int ksc_end_point_make(const gnutls_datum_t *der, struct ksc_end_point *end_point)
 {
 	gnutls_x509_crt_t crt;
-	int rc = import(der, &crt);
+	int rc = ksc_crt_import(der, &crt);
 
 	if (rc < 0)
 		return rc;
@@ -289,31 +296,25 @@ static int subject_of(gnutls_x509_crt_t crt, char *subject, size_t size)
 	return 0;
 }
 
-/* To read a certificate is dear: it is done once. */
-static int describe(const gnutls_datum_t *der, struct ksc_peer *peer)
+static int describe(gnutls_x509_crt_t crt, const gnutls_datum_t *der, struct ksc_peer *peer)
 {
-	gnutls_x509_crt_t crt;
-	int rc = import(der, &crt);
+	int rc = bind_to(crt, der, &peer->end_point);
 
-	if (rc < 0)
-		return rc;
-	rc = bind_to(crt, der, &peer->end_point);
-	if (rc >= 0)
-		rc = subject_of(crt, peer->subject, sizeof(peer->subject));
-	gnutls_x509_crt_deinit(crt);
-	return rc;
+	return rc < 0 ? rc : subject_of(crt, peer->subject, sizeof(peer->subject));
 }
 
 /**
  * ksc_describe_peer() - say who the peer is
  * @session: the session
+ * @leaf: its certificate, if that was read already: to read it is dear; or NULL
  * @peer: filled in
  *
  * Return: 0, also when the peer has shown no certificate, or a negative GnuTLS
  * error
  */
-int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer)
+int ksc_describe_peer(gnutls_session_t session, gnutls_x509_crt_t leaf, struct ksc_peer *peer)
 {
+	gnutls_x509_crt_t crt = leaf;
 	const gnutls_datum_t *chain;
 	unsigned int n = 0;
 	size_t len = sizeof(peer->fingerprint);
@@ -326,9 +327,13 @@ int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer)
 	rc = gnutls_fingerprint(GNUTLS_DIG_SHA256, &chain[0], peer->fingerprint, &len);
 	if (rc < 0)
 		return rc;
-	rc = describe(&chain[0], peer);
+	if (!leaf)
+		rc = ksc_crt_import(&chain[0], &crt);
 	if (rc < 0)
 		return rc;
-	peer->present = true;
-	return 0;
+	rc = describe(crt, &chain[0], peer);
+	if (!leaf)
+		gnutls_x509_crt_deinit(crt);
+	peer->present = rc >= 0;
+	return rc < 0 ? rc : 0;
 }
