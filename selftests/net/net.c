@@ -581,6 +581,17 @@ void t_set_parameter(const char *name, unsigned int value)
 }
 
 /**
+ * t_flood_limits() - how much without data a peer may send
+ * @dataless: records in a row, 0 for any number
+ * @key_updates: KeyUpdates a second, 0 for any number
+ */
+void t_flood_limits(unsigned int dataless, unsigned int key_updates)
+{
+	t_set_parameter("max_dataless", dataless);
+	t_set_parameter("max_key_updates", key_updates);
+}
+
+/**
  * t_parameter() - read a parameter of the module
  * @name: its name
  *

@@ -110,6 +110,10 @@ bool t_write_file(const char *path, const char *text);
 bool t_failpoint(enum t_failpoint at, unsigned int ms);
 void t_set_parameter(const char *name, unsigned int value);
 unsigned int t_parameter(const char *name);
+/* the defaults of max_dataless and max_key_updates */
+#define T_DATALESS 256
+#define T_KEY_UPDATES 128
+void t_flood_limits(unsigned int dataless, unsigned int key_updates);
 struct ksc_info t_info(int fd);
 struct ksc_error t_error(int fd);
 void t_expect_error(int fd, enum ksc_status status, int error);

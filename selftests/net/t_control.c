@@ -60,16 +60,14 @@ static void peer_handshake(struct wire *w, const void *message, size_t len)
 static int unlimited(void **state)
 {
 	t_setup(state);
-	t_set_parameter("max_dataless", 0);
-	t_set_parameter("max_key_updates", 0);
+	t_flood_limits(0, 0);
 	return 0;
 }
 
 static int limited(void **state)
 {
 	(void)state;
-	t_set_parameter("max_dataless", 256);
-	t_set_parameter("max_key_updates", 128);
+	t_flood_limits(T_DATALESS, T_KEY_UPDATES);
 	return 0;
 }
 

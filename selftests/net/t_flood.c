@@ -17,9 +17,6 @@
 
 /* What one call opens at most */
 #define BUDGET 64
-/* The module's own limits */
-#define DATALESS 256
-#define KEY_UPDATES 128
 
 /**
  * struct kind - records without data
@@ -56,16 +53,10 @@ static const struct kind kinds[] = {
 	{ "ClientHello, TLS 1.2", WIRE_12, SERVER, WIRE_HANDSHAKE, { 1, 0, 0, 2, 3, 3 }, 6 },
 };
 
-static void limits(unsigned int dataless, unsigned int key_updates)
-{
-	t_set_parameter("max_dataless", dataless);
-	t_set_parameter("max_key_updates", key_updates);
-}
-
 static int teardown(void **state)
 {
 	(void)state;
-	limits(DATALESS, KEY_UPDATES);
+	t_flood_limits(T_DATALESS, T_KEY_UPDATES);
 	return 0;
 }
 
@@ -136,7 +127,7 @@ static void test_nonblocking(void **state)
 	ssize_t n;
 	int ep;
 
-	limits(0, 0);
+	t_flood_limits(0, 0);
 	begin(&w, kind);
 	flood(&w, kind, 5 * BUDGET);
 	says(&w, "data");
@@ -161,7 +152,7 @@ static void test_nonblocking_more(void **state)
 	char buf[16];
 	int ep;
 
-	limits(0, 0);
+	t_flood_limits(0, 0);
 	begin(&w, kind);
 	flood(&w, kind, 5 * BUDGET);
 	says(&w, "data");
@@ -188,7 +179,7 @@ static void test_edges(void **state)
 	char c;
 	int ep;
 
-	limits(0, 0);
+	t_flood_limits(0, 0);
 	begin(&w, kind);
 	ep = watch(w.fd);
 	for (int i = 0; i < 5; i++) {
@@ -244,7 +235,7 @@ static void test_timeout(void **state)
 
 	(void)state;
 	assert_non_null(records);
-	limits(0, 0);
+	t_flood_limits(0, 0);
 	begin(&w, kind);
 	p = (struct pourer){ .fd = w.peer, .data = records };
 	p.len = seal(&w, kind, MANY, records);
@@ -282,7 +273,7 @@ static void test_limit(void **state)
 	const struct kind *kind = *state;
 	struct wire w;
 
-	limits(20, 0);
+	t_flood_limits(20, 0);
 	begin(&w, kind);
 	for (int i = 0; i < 3; i++) {
 		flood(&w, kind, 20);
@@ -306,7 +297,7 @@ static void test_limit_mixed(void **state)
 	struct wire w;
 
 	(void)state;
-	limits(20, 0);
+	t_flood_limits(20, 0);
 	begin(&w, &kinds[0]);
 	for (int i = 0; i < 5; i++) {
 		flood(&w, &kinds[0], 1);
@@ -329,13 +320,13 @@ static void test_limit_default(void **state)
 	struct wire w;
 
 	(void)state;
-	assert_int_equal(t_parameter("max_dataless"), DATALESS);
-	assert_int_equal(t_parameter("max_key_updates"), KEY_UPDATES);
+	assert_int_equal(t_parameter("max_dataless"), T_DATALESS);
+	assert_int_equal(t_parameter("max_key_updates"), T_KEY_UPDATES);
 	begin(&w, &kinds[3]);
-	flood(&w, &kinds[3], DATALESS);
+	flood(&w, &kinds[3], T_DATALESS);
 	says(&w, "data");
 	t_expect(w.fd, "data");
-	flood(&w, &kinds[3], DATALESS + 1);
+	flood(&w, &kinds[3], T_DATALESS + 1);
 	expect_flood(&w, "too many records without data", floods + 1);
 	wire_close(&w);
 }
@@ -348,7 +339,7 @@ static void test_full_record(void **state)
 	struct wire w;
 
 	(void)state;
-	limits(20, 0);
+	t_flood_limits(20, 0);
 	begin(&w, &kinds[7]);
 	for (int i = 0; i < 3; i++) {
 		wire_send(&w, WIRE_HANDSHAKE, hellos, 4 * 20, 0);
@@ -373,7 +364,7 @@ static void test_key_updates(void **state)
 	struct wire w;
 
 	(void)state;
-	limits(20, 4);
+	t_flood_limits(20, 4);
 	begin(&w, &kinds[0]);
 	/* a guest that stands still between every four of them is none to test with */
 	for (int i = 0; i < 200; i++) {
@@ -393,7 +384,7 @@ static void test_key_updates_bulk(void **state)
 	struct wire w;
 
 	(void)state;
-	limits(20, 1);
+	t_flood_limits(20, 1);
 	begin(&w, &kinds[0]);
 	for (int i = 0; i < 50; i++) {
 		t_fill(data, sizeof(data), (uint64_t)i);
@@ -411,7 +402,7 @@ static void test_solicited(void **state)
 	struct wire w;
 
 	(void)state;
-	limits(5, 1);
+	t_flood_limits(5, 1);
 	begin(&w, &kinds[0]);
 	for (int i = 0; i < 20; i++) {
 		SYS(setsockopt(w.fd, SOL_KSCHANNEL, KSC_REKEY, &(int){ 1 }, sizeof(int)));
