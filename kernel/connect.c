@@ -91,8 +91,9 @@ static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
 }
 
 /*
- * Before TCP's connect(). 0 for TCP to go on, and it is counted as a call under way if
- * the phase is connecting; 1 if connect() is done; or an errno.
+ * Before TCP's connect(). 0 for TCP to go on, and it is counted as a call under way: a
+ * listener has TCP's own struct proto, and who waits for the lock would connect by it when
+ * that one ends. 1 if connect() is done; or an errno.
  */
 static int ksc_connect_enter(struct sock *sk, struct ksc_sock *ks, int flags, bool *first)
 {
@@ -103,7 +104,7 @@ static int ksc_connect_enter(struct sock *sk, struct ksc_sock *ks, int flags, bo
 	case KSC_PHASE_INIT:
 		/* connected before it got the ULP, or a child */
 		if (sk->sk_state != TCP_CLOSE)
-			return 0;
+			break;
 		err = ksc_move(sk, ks, KSC_EVENT_CONNECT);
 		if (err)
 			return err;
@@ -111,13 +112,11 @@ static int ksc_connect_enter(struct sock *sk, struct ksc_sock *ks, int flags, bo
 		ks->role = KSC_ROLE_CLIENT;
 		ks->connect_told = false;
 		ksc_arm(sk, ks);
-		fallthrough;
+		break;
 	case KSC_PHASE_CONNECTING:
-		ks->calls++;
-		return 0;
 	/* another thread's connect() has just found that it is to be plain */
 	case KSC_PHASE_PLAIN:
-		return 0;
+		break;
 	case KSC_PHASE_LISTEN:
 	case KSC_PHASE_CLOSED:
 		return -EISCONN;
@@ -126,6 +125,8 @@ static int ksc_connect_enter(struct sock *sk, struct ksc_sock *ks, int flags, bo
 			return -EISCONN;
 		return ksc_connect_wait(sk, ks, flags, false) ?: 1;
 	}
+	ks->calls++;
+	return 0;
 }
 
 /* After TCP's connect(), which returned @err */
@@ -169,9 +170,9 @@ static int ksc_unconnect(struct socket *sock, struct sockaddr *addr, int len, in
  */
 int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int flags)
 {
-	bool first = false, counted = false;
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
+	bool first = false;
 	int err;
 
 	if (len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC)
@@ -180,8 +181,6 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	err = ks ? ksc_connect_enter(sk, ks, flags, &first) : -ENOMEM;
-	if (!err)
-		counted = ks->phase == KSC_PHASE_CONNECTING;
 	release_sock(sk);
 	if (err)
 		return min(err, 0);
@@ -191,8 +190,7 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 	ksc_failpoint(KSC_FAILPOINT_CONNECTED);
 
 	lock_sock(sk);
-	if (counted)
-		ks->calls--;
+	ks->calls--;
 	err = ksc_connect_leave(sk, ks, flags, first, err);
 	release_sock(sk);
 	return err;

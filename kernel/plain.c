@@ -12,6 +12,7 @@
 #include <net/tcp.h>
 
 #include "compat/compat.h"
+#include "failpoint.h"
 #include "ksc.h"
 
 /* What was shut when it was not known yet that it is plaintext */
@@ -85,26 +86,55 @@ static void ksc_plain_revive(struct sock *sk)
 
 /*
  * Is a socket ours by now that is going to connect, or to listen? 1 if so, 0 if TCP has
- * to say why it can't; or an errno.
+ * to say why it can't, which is counted as a call under way; or an errno. Context: the
+ * socket's lock.
  */
-static int ksc_plain_watch(struct sock *sk)
+static int ksc_plain_watch_locked(struct sock *sk)
 {
-	int err = 0;
+	int err;
 
-	lock_sock(sk);
-	/* one that has ended may have data that nobody has read: TCP does not use it again */
-	if (ksc_has_ulp(sk) && sk->sk_state == TCP_CLOSE &&
-	    (!ksc_is_plain(sk) || sk->sk_socket->state == SS_UNCONNECTED)) {
-		err = 1;
-		/* else someone was faster */
-		if (ksc_is_plain(sk)) {
-			err = ksc_plain_prepare(sk) ?: 1;
-			if (err > 0)
-				ksc_plain_revive(sk);
+	if (!ksc_has_ulp(sk))
+		return -EINVAL;
+	if (sk->sk_state == TCP_CLOSE) {
+		/* someone was faster */
+		if (!ksc_is_plain(sk))
+			return 1;
+		/* one that has ended may have data that nobody has read: TCP does not use it */
+		if (sk->sk_socket->state == SS_UNCONNECTED) {
+			err = ksc_plain_prepare(sk);
+			if (err)
+				return err;
+			ksc_plain_revive(sk);
+			return 1;
 		}
 	}
+	/* TCP may come to it when it has been disconnected, and listens */
+	err = ksc_sk(sk) ? 0 : ksc_plain_prepare(sk);
+	if (!err)
+		ksc_sk(sk)->calls++;
+	return err;
+}
+
+static int ksc_plain_watch(struct sock *sk)
+{
+	int err;
+
+	lock_sock(sk);
+	err = ksc_plain_watch_locked(sk);
 	release_sock(sk);
 	return err;
+}
+
+/* TCP has said why. Context: process, takes the socket's lock */
+static void ksc_plain_watched(struct sock *sk)
+{
+	struct ksc_sock *ks;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	ks->calls--;
+	ksc_settle(sk, ks);
+	release_sock(sk);
 }
 
 /**
@@ -118,13 +148,17 @@ static int ksc_plain_watch(struct sock *sk)
  */
 int ksc_plain_connect(struct socket *sock, struct sockaddr *addr, int len, int flags)
 {
-	bool unspec = len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC;
-	int ours = unspec ? 0 : ksc_plain_watch(sock->sk);
+	int err;
 
-	if (ours < 0)
-		return ours;
-	return ours ? ksc_connect_ops(sock, addr, len, flags) :
-		      ksc_base_ops(sock->sk)->connect(sock, addr, len, flags);
+	if (len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC)
+		return ksc_base_ops(sock->sk)->connect(sock, addr, len, flags);
+	err = ksc_plain_watch(sock->sk);
+	if (err)
+		return err < 0 ? err : ksc_connect_ops(sock, addr, len, flags);
+	ksc_failpoint(KSC_FAILPOINT_CONNECT);
+	err = ksc_base_ops(sock->sk)->connect(sock, addr, len, flags);
+	ksc_plain_watched(sock->sk);
+	return err;
 }
 
 /**
@@ -136,12 +170,13 @@ int ksc_plain_connect(struct socket *sock, struct sockaddr *addr, int len, int f
  */
 int ksc_plain_listen(struct socket *sock, int backlog)
 {
-	int ours = ksc_plain_watch(sock->sk);
+	int err = ksc_plain_watch(sock->sk);
 
-	if (ours < 0)
-		return ours;
-	return ours ? ksc_listen_ops(sock, backlog) :
-		      ksc_base_ops(sock->sk)->listen(sock, backlog);
+	if (err)
+		return err < 0 ? err : ksc_listen_ops(sock, backlog);
+	err = ksc_base_ops(sock->sk)->listen(sock, backlog);
+	ksc_plain_watched(sock->sk);
+	return err;
 }
 
 /**

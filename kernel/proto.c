@@ -148,10 +148,14 @@ void ksc_listener_take(struct sock *sk)
 static int ksc_hash(struct sock *sk)
 {
 	struct proto *ours = sk->sk_prot, *base = ksc_base_proto(sk);
+	struct ksc_sock *ks = ksc_sk(sk);
 	int err;
 
 	if (sk->sk_state != TCP_LISTEN)
 		return base->hash(sk);
+	/* by a listen() of when the socket was plain */
+	if (!ks || ks->phase != KSC_PHASE_LISTEN)
+		return -EINVAL;
 	WRITE_ONCE(sk->sk_prot, base);
 	err = base->hash(sk);
 	if (err)

@@ -372,6 +372,36 @@ static void test_connect_meets_listen(void **state)
 }
 
 /*
+ * A connect() that TCP was to refuse, the socket being a connection in the clear: when TCP
+ * comes to it the socket was disconnected, and has listened. Nor does that one connect in
+ * the clear.
+ */
+static void test_plain_connect_meets_listen(void **state)
+{
+	(void)state;
+	if (!t_failpoint(T_CONNECT, 0))
+		skip();
+	own_start(&own, policy_basic);
+	/* the one that connected, and the one that was accepted */
+	for (int end = 0; end < 2; end++) {
+		struct held held = { .to = &somebody };
+		int fds[2];
+
+		pair_on(2000, fds);
+		held.fd = fds[end];
+		begin_held(&held, T_CONNECT);
+		do_disconnect(held.fd);
+		/* a listener would have TCP's own operations until its end is looked at */
+		FAILS(listen(held.fd, 4), EINVAL);
+		t_join(held.thread);
+		assert_int_equal(held.sent, HEARD_NOTHING);
+		SYS(listen(held.fd, 4));
+		close_pair(fds);
+	}
+	hear_only_tls();
+}
+
+/*
  * A connect() of which TCP has done its part meets another connection, which is not
  * connected yet: that is none of the first one's business.
  */
@@ -606,6 +636,7 @@ int main(void)
 		TEST("pairs, on a listener", test_pairs, true),
 		TEST("windows", test_windows, false),
 		TEST("connect meets listen", test_connect_meets_listen, false),
+		TEST("plain connect meets listen", test_plain_connect_meets_listen, false),
 		TEST("connected meets another", test_connected_meets_another, false),
 		TEST("ended", test_ended, false),
 		TEST("half-open", test_half_open, false),
