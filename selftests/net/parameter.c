@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The module's parameters, as the tests set them.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net.h"
+
+static FILE *open_parameter(const char *name, const char *mode)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/module/kschannel/parameters/%s", name);
+	file = fopen(path, mode);
+	assert_non_null(file);
+	return file;
+}
+
+/**
+ * t_failpoint() - widen the window of a race, and close the others
+ * @at: which
+ * @ms: how long
+ * Return: whether the module can do that
+ */
+bool t_failpoint(enum t_failpoint at, unsigned int ms)
+{
+	int fd = open("/sys/module/kschannel/parameters/failpoint_ms", O_WRONLY | O_CLOEXEC);
+	char text[64];
+	size_t len = 0;
+
+	if (fd < 0)
+		return false;
+	for (int i = 0; i < T_FAILPOINTS; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u", i ? "," : "",
+					i == (int)at ? ms : 0);
+	SYS(write(fd, text, len));
+	close(fd);
+	return true;
+}
+
+/**
+ * t_set_parameter() - write a parameter of the module
+ * @name: its name
+ * @value: the value
+ */
+void t_set_parameter(const char *name, unsigned int value)
+{
+	FILE *file = open_parameter(name, "we");
+
+	fprintf(file, "%u", value);
+	assert_int_equal(fclose(file), 0);
+}
+
+/**
+ * t_flood_limits() - how much without data a peer may send
+ * @dataless: records in a row, 0 for any number
+ * @key_updates: KeyUpdates a second, 0 for any number
+ */
+void t_flood_limits(unsigned int dataless, unsigned int key_updates)
+{
+	t_set_parameter("max_dataless", dataless);
+	t_set_parameter("max_key_updates", key_updates);
+}
+
+/**
+ * t_parameter() - read a parameter of the module
+ * @name: its name
+ *
+ * Return: the number
+ */
+unsigned int t_parameter(const char *name)
+{
+	FILE *file = open_parameter(name, "re");
+	char text[16] = "", *end;
+	unsigned long value;
+
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	value = strtoul(text, &end, 10);
+	assert_true(end > text);
+	return (unsigned int)value;
+}
