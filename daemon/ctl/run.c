@@ -299,6 +299,9 @@ int ctl_run(int argc, char **argv)
 		warn("%s", opt.command[0]);
 		return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 	}
+	if (ctl_runs_elsewhere(path))
+		errx(EXIT_CANNOT_RUN, "%s: no way to protect it: %s", path,
+		     ctl_runs_elsewhere(path));
 	if (opt.guard && ctl_cannot_guard())
 		errx(EXIT_CANNOT_RUN, "%s: it can't be guarded: %s", path, ctl_cannot_guard());
 	way = choose(&opt, path);

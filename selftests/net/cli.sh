@@ -280,6 +280,19 @@ refused_programs()
 	fails kschannelctl run -- /tmp/suid list 2>/tmp/err
 	cat /tmp/err
 	grep -q set-user-ID /tmp/err
+	# root's is not that to root; they go by name
+	for program in sudo su doas; do
+		cp "$(command -v true)" /tmp/$program
+		fails kschannelctl run --way preload -- /tmp/$program 2>/tmp/err
+		grep "without the library" /tmp/err
+		rm /tmp/$program
+	done
+	cp "$(command -v true)" /tmp/systemd-run
+	for way in auto preload; do
+		fails kschannelctl run --way $way -- /tmp/systemd-run 2>/tmp/err
+		grep "has a service run programs" /tmp/err
+	done
+	rm /tmp/systemd-run
 	fails kschannelctl run --alpn ,, -- true
 	fails kschannelctl run --verify perhaps -- true
 	kschannelctl run -- sh -c 'exit 7' || [ $? = 7 ]
