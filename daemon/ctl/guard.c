@@ -48,6 +48,19 @@ const char *ctl_cannot_guard(void)
 	return why && !*why ? "the kernel has no " HOOK "()" : why;
 }
 
+/**
+ * ctl_guards_by_default() - whether a guard stands in for what this kernel lacks
+ *
+ * Without the hook that gives programs our sockets, all depends on a library that they may
+ * lose, or pass by.
+ *
+ * Return: true if there is no such hook, and one can guard
+ */
+bool ctl_guards_by_default(void)
+{
+	return ctl_cannot_scope() && !ctl_cannot_guard();
+}
+
 static int pin(struct bpf_object *object)
 {
 	static const struct ctl_pinned_link links[] = {

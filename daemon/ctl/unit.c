@@ -34,6 +34,7 @@
  * @directory: where systemd looks for drop-ins
  * @reload: tell systemd
  * @guard: guard its cgroup, too
+ * @no_guard: not even where that is the default
  * @unit: the service or socket, with its suffix
  */
 struct unit_options {
@@ -41,23 +42,26 @@ struct unit_options {
 	const char *directory;
 	bool reload;
 	bool guard;
+	bool no_guard;
 	char unit[CTL_UNIT_SIZE];
 };
 
-enum { OPT_WAY = 256, OPT_GUARD, OPT_DIRECTORY, OPT_NO_RELOAD };
+enum { OPT_WAY = 256, OPT_GUARD, OPT_NO_GUARD, OPT_DIRECTORY, OPT_NO_RELOAD };
 
 static const struct argp_option enable_options[] = {
 	{ "way", OPT_WAY, "auto|preload|bpf", 0,
 	  "How to get hold of the service's sockets (default: the best that there is)", 0 },
 	{ "guard", OPT_GUARD, NULL, 0, "Keep it from TCP sockets that are had otherwise", 0 },
+	{ "no-guard", OPT_NO_GUARD, NULL, 0,
+	  "Do not, where that is the default: the kernel can't give it our sockets", 0 },
 	{ "directory", OPT_DIRECTORY, "DIR", 0, "Where to write (default: " DEFAULT_DIRECTORY ")",
 	  0 },
 	{ "no-reload", OPT_NO_RELOAD, NULL, 0, "Do not tell systemd", 0 },
 	{ 0 },
 };
 
-/* without --way and --guard */
-static const struct argp_option *const disable_options = enable_options + 2;
+/* without --way, --guard and --no-guard */
+static const struct argp_option *const disable_options = enable_options + 3;
 
 static bool is_unit_name(const char *name)
 {
@@ -104,6 +108,9 @@ static error_t unit_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_GUARD:
 		opt->guard = true;
+		return 0;
+	case OPT_NO_GUARD:
+		opt->no_guard = true;
 		return 0;
 	case OPT_DIRECTORY:
 		opt->directory = arg;
@@ -440,8 +447,10 @@ int ctl_enable(int argc, char **argv)
 		errx(EXIT_FAILURE, "no way to protect it by bpf: %s", cannot);
 	if (opt.guard && ctl_cannot_guard())
 		errx(EXIT_FAILURE, "it can't be guarded: %s", ctl_cannot_guard());
-	if (opt.way == CTL_WAY_AUTO)
+	if (opt.way == CTL_WAY_AUTO) {
 		opt.way = cannot ? CTL_WAY_PRELOAD : CTL_WAY_BPF;
+		opt.guard |= !opt.no_guard && ctl_guards_by_default();
+	}
 	if (opt.reload)
 		check_unit(&opt);
 	join(directory, opt.directory, opt.unit, ".d");
@@ -450,8 +459,8 @@ int ctl_enable(int argc, char **argv)
 		warnx("systemd has not read %s/" DROP_IN, directory);
 		return EXIT_FAILURE;
 	}
-	printf("%s is protected by %s from its next start on\n", opt.unit,
-	       opt.way == CTL_WAY_BPF ? "bpf" : "preload");
+	printf("%s is protected by %s%s from its next start on\n", opt.unit,
+	       opt.way == CTL_WAY_BPF ? "bpf" : "preload", opt.guard ? ", and guarded," : "");
 	return EXIT_SUCCESS;
 }
 

@@ -126,6 +126,23 @@ evasion()
 		env -u LD_PRELOAD nc 127.0.0.1 7305 </dev/null
 	kschannelctl run --quiet --guard --client -- true
 	fails kschannelctl run --quiet --guard -- false
+	# where the library is all that there is, that is so unless one says otherwise
+	if grep -q ' update_socket_protocol$' /proc/kallsyms; then
+		kschannelctl run -- true 2>/tmp/said
+		fails grep guarded /tmp/said
+	else
+		kschannelctl run -- true 2>/tmp/said
+		grep "by preload, and guarded" /tmp/said
+		refused kschannelctl run --quiet -- env -u LD_PRELOAD nc 127.0.0.1 7305 </dev/null
+		kschannelctl run --quiet --no-guard -- env -u LD_PRELOAD \
+			wget -q -O - http://127.0.0.1:7305/page.html | cmp - $dir/page.html
+		fails kschannelctl enable --no-reload --directory /tmp web.socket
+		kschannelctl enable --no-reload --directory /tmp web
+		grep "guard --condition" /tmp/web.service.d/kschannel.conf
+		kschannelctl enable --no-guard --no-reload --directory /tmp web
+		fails grep "guard --condition" /tmp/web.service.d/kschannel.conf
+		kschannelctl disable --no-reload --directory /tmp web
+	fi
 	# nothing is left of their cgroups
 	fails ls -d $cgroups/kschannel-run.*
 }
