@@ -4,16 +4,17 @@
  * ask for TCP's. Without our module there is no such protocol, and no socket.
  *
  * io_uring does not ask which protocol it is to be: what is TCP's still when a socket is
- * made is refused.
+ * made is refused. So is SMC, which goes on as TCP where the peer has none, by a socket
+ * that the kernel makes; and accept() of a listener that others have made.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "ours.h"
 #include "scope.h"
 
-#define EPERM 1
 /* The C library's headers are for another machine than this. */
 #define AF_INET 2
 #define AF_INET6 10
@@ -21,7 +22,6 @@
 #define SOCK_TYPE_MASK 0xf
 #define IPPROTO_IP 0
 #define IPPROTO_TCP 6
-#define IPPROTO_MPTCP 262
 
 /* The protocol to give, by the cgroup's id */
 struct {
@@ -31,9 +31,14 @@ struct {
 	__type(value, __u32);
 } ksc_scopes SEC(".maps");
 
+static __always_inline bool is_inet(int family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
 static __always_inline bool is_tcp(int family, int type, int protocol)
 {
-	return (family == AF_INET || family == AF_INET6) &&
+	return is_inet(family) &&
 	       (type & SOCK_TYPE_MASK) == SOCK_STREAM &&
 	       (protocol == IPPROTO_IP || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
 }
@@ -68,9 +73,19 @@ int BPF_PROG(ksc_socket, int family, int type, int protocol)
 SEC("fmod_ret/security_socket_create")
 int BPF_PROG(ksc_create, int family, int type, int protocol, int kern)
 {
-	if (kern || !is_tcp(family, type, protocol))
+	bool smc = family == AF_SMC || (is_inet(family) && protocol == IPPROTO_SMC);
+
+	if (kern || !(smc || is_tcp(family, type, protocol)))
 		return 0;
 	return given(protocol) == protocol ? 0 : -EPERM;
+}
+
+SEC("fmod_ret/security_socket_accept")
+int BPF_PROG(ksc_accept, struct socket *sock)
+{
+	if (socket_may_be(sock) || given(0) == 0)
+		return 0;
+	return was_announced(sock) ? 0 : -EPERM;
 }
 
 char ksc_license[] SEC("license") = "GPL";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kschannelctl audit: TCP connections that the policy would have protected, and that are
- * not: made before there was a policy, or past the ways that give their sockets to us.
+ * kschannelctl audit: what the policy would have protected, and is not: TCP connections
+ * made before there was a policy, or past the ways that give their sockets to us, and
+ * sockets that wait for such. What is in the clear has a rule that says so, or is told of.
  */
 #include <err.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "listener.h"
 #include "policy.h"
 
 #define FIN_WAIT1	4
@@ -32,11 +34,19 @@
  * @flow: it
  * @cgroup: the id of its cgroup, 0 if unknown
  * @inode: of its file
+ * @listens: it waits for connections; what is said of rules is about these
+ * @v6only: and takes no IPv4
+ * @decided: all of them have a rule
+ * @match: the rule that it falls under; a listener's, the first one that would protect some
  */
 struct connection {
 	struct ctl_flow flow;
 	uint64_t cgroup;
 	uint64_t inode;
+	bool listens;
+	bool v6only;
+	bool decided;
+	struct ctl_match match;
 };
 
 /**
@@ -83,10 +93,8 @@ static int on_socket(struct nl_msg *msg, void *arg)
 
 	if (nlmsg_parse(nlmsg_hdr(msg), sizeof(*diag), tb, INET_DIAG_MAX, NULL) < 0)
 		return NL_SKIP;
-	if (diag->idiag_state == LISTEN) {
+	if (diag->idiag_state == LISTEN)
 		audit->listening[ntohs(diag->id.idiag_sport)] = true;
-		return NL_OK;
-	}
 	/* Closed by its program, and about to end; or no program has accepted it yet */
 	if (!diag->idiag_inode)
 		return NL_SKIP;
@@ -100,6 +108,8 @@ static int on_socket(struct nl_msg *msg, void *arg)
 	/* TCP does not tell the socket's group */
 	c->flow.gid = group_of(diag->idiag_uid);
 	c->inode = diag->idiag_inode;
+	c->listens = diag->idiag_state == LISTEN;
+	c->v6only = tb[INET_DIAG_SKV6ONLY] && nla_get_u8(tb[INET_DIAG_SKV6ONLY]);
 	if (tb[INET_DIAG_CGROUP_ID])
 		c->cgroup = nla_get_u64(tb[INET_DIAG_CGROUP_ID]);
 	return NL_OK;
@@ -216,6 +226,75 @@ static void find_cgroups(struct audit *audit)
 	nftw(CTL_CGROUPS, on_cgroup, 16, FTW_PHYS | FTW_MOUNT);
 }
 
+/* ---- what the policy says ---- */
+
+static void on_rule(struct nlattr **rule, void *arg)
+{
+	struct audit *audit = arg;
+
+	for (size_t i = 0; i < audit->n; i++) {
+		struct connection *c = &audit->list[i];
+		struct ctl_match *match = &c->match;
+		enum ctl_share share;
+
+		if (!c->listens || c->decided || !rule[KSC_A_RULE_ACTION])
+			continue;
+		share = ctl_listener_share(rule, &c->flow, c->v6only);
+		match->found = share != CTL_SHARE_NONE;
+		match->action = (enum ksc_rule_action)nla_get_u32(rule[KSC_A_RULE_ACTION]);
+		if (match->found && rule[KSC_A_RULE_NAME])
+			nla_strlcpy(match->name, rule[KSC_A_RULE_NAME], sizeof(match->name));
+		/* one that leaves some plain is not the last word about the others */
+		c->decided = share == CTL_SHARE_ALL ||
+			     (match->found && match->action != KSC_RULE_ACTION_NEVER);
+	}
+}
+
+static void forget_rules(void *arg)
+{
+	struct audit *audit = arg;
+
+	for (size_t i = 0; i < audit->n; i++) {
+		audit->list[i].decided = false;
+		memset(&audit->list[i].match, 0, sizeof(audit->list[i].match));
+	}
+}
+
+static int find_rule(const struct audit *audit, struct connection *c)
+{
+	const in_port_t port = c->flow.local.sa.sa_family == AF_INET ?
+			       c->flow.local.in.sin_port : c->flow.local.in6.sin6_port;
+
+	/* nobody tells who began it: a port where somebody listens is a service's */
+	c->flow.direction = audit->listening[ntohs(port)] ? KSC_RULE_DIRECTION_ACCEPT :
+							    KSC_RULE_DIRECTION_CONNECT;
+	return ctl_policy_match(&c->flow, &c->match);
+}
+
+static int find_rules(struct audit *audit)
+{
+	const struct ctl_rules rules = { .restart = forget_rules, .rule = on_rule, .arg = audit };
+	int ret = ctl_policy_rules(&rules);
+
+	for (size_t i = 0; i < audit->n && !ret; i++) {
+		struct connection *c = &audit->list[i];
+
+		if (!c->listens && !is_protected(audit, c))
+			ret = find_rule(audit, c);
+	}
+	return ret;
+}
+
+/* Whether it should be protected, or has no rule by which it is not. */
+static bool is_found(const struct audit *audit, const struct connection *c)
+{
+	if (is_protected(audit, c))
+		return false;
+	if (!c->match.found)
+		return !c->listens;
+	return c->match.action != KSC_RULE_ACTION_NEVER;
+}
+
 /* ---- both together ---- */
 
 static char *address_text(const union ctl_address *addr)
@@ -231,34 +310,40 @@ static char *address_text(const union ctl_address *addr)
 
 static const char *direction_name(const struct connection *c)
 {
+	if (c->listens)
+		return "listen";
 	return c->flow.direction == KSC_RULE_DIRECTION_ACCEPT ? "accept" : "connect";
 }
 
-static void add_row(struct ctl_table *table, const struct connection *c,
-		    const struct ctl_match *match)
+static const char *action_name(const struct connection *c)
 {
-	ctl_table_add(table, ctl_escape(match->name));
-	ctl_table_addf(table, "%s", ctl_action_name(match->action));
+	return c->match.found ? ctl_action_name(c->match.action) : "none";
+}
+
+static void add_row(struct ctl_table *table, const struct connection *c)
+{
+	ctl_table_add(table, ctl_escape(c->match.found ? c->match.name : "-"));
+	ctl_table_addf(table, "%s", action_name(c));
 	ctl_table_addf(table, "%s", direction_name(c));
 	ctl_table_add(table, address_text(&c->flow.local));
-	ctl_table_add(table, address_text(&c->flow.peer));
+	ctl_table_add(table, c->listens ? ctl_alloc(strdup("*")) : address_text(&c->flow.peer));
 	ctl_table_addf(table, "%" PRIu32, c->flow.uid);
 	ctl_table_addf(table, "%" PRIu64, c->inode);
 }
 
-static void add_object(struct json_object *array, const struct connection *c,
-		       const struct ctl_match *match)
+static void add_object(struct json_object *array, const struct connection *c)
 {
 	struct json_object *object = ctl_alloc(json_object_new_object());
 	char *local = address_text(&c->flow.local), *peer = address_text(&c->flow.peer);
-	char *name = ctl_utf8(match->name);
+	char *name = ctl_utf8(c->match.name);
 
-	json_object_object_add(object, "rule", json_object_new_string(name));
-	json_object_object_add(object, "action",
-			       json_object_new_string(ctl_action_name(match->action)));
+	if (c->match.found)
+		json_object_object_add(object, "rule", json_object_new_string(name));
+	json_object_object_add(object, "action", json_object_new_string(action_name(c)));
 	json_object_object_add(object, "direction", json_object_new_string(direction_name(c)));
 	json_object_object_add(object, "local", json_object_new_string(local));
-	json_object_object_add(object, "peer", json_object_new_string(peer));
+	if (!c->listens)
+		json_object_object_add(object, "peer", json_object_new_string(peer));
 	json_object_object_add(object, "uid", json_object_new_int64(c->flow.uid));
 	json_object_object_add(object, "inode", json_object_new_uint64(c->inode));
 	json_object_array_add(array, object);
@@ -267,53 +352,32 @@ static void add_object(struct json_object *array, const struct connection *c,
 	free(peer);
 }
 
-/* Whether it is one that should be protected; -1 after a complaint. */
-static int is_found(const struct audit *audit, struct connection *c, struct ctl_match *match)
-{
-	const in_port_t port = c->flow.local.sa.sa_family == AF_INET ?
-			       c->flow.local.in.sin_port : c->flow.local.in6.sin6_port;
-
-	if (is_protected(audit, c))
-		return 0;
-	/* nobody tells who began it: a port where somebody listens is a service's */
-	c->flow.direction = audit->listening[ntohs(port)] ? KSC_RULE_DIRECTION_ACCEPT :
-							    KSC_RULE_DIRECTION_CONNECT;
-	if (ctl_policy_match(&c->flow, match))
-		return -1;
-	return match->found && match->action != KSC_RULE_ACTION_NEVER;
-}
-
-static int report(struct audit *audit, bool as_json)
+static int report(const struct audit *audit, bool as_json)
 {
 	static const char *const headings[] = {
 		"RULE", "ACTION", "DIRECTION", "LOCAL", "PEER", "UID", "INODE"
 	};
 	struct json_object *array = as_json ? ctl_alloc(json_object_new_array()) : NULL;
 	struct ctl_table *table = ctl_table_new(ARRAY_SIZE(headings));
-	int found = 0, ret = 0;
+	int found = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(headings); i++)
 		ctl_table_addf(table, "%s", headings[i]);
-	for (size_t i = 0; i < audit->n && ret >= 0; i++) {
-		struct ctl_match match;
-
-		ret = is_found(audit, &audit->list[i], &match);
-		if (ret <= 0)
+	for (size_t i = 0; i < audit->n; i++) {
+		if (!is_found(audit, &audit->list[i]))
 			continue;
 		found++;
 		if (as_json)
-			add_object(array, &audit->list[i], &match);
+			add_object(array, &audit->list[i]);
 		else
-			add_row(table, &audit->list[i], &match);
+			add_row(table, &audit->list[i]);
 	}
-	if (ret >= 0 && as_json)
+	if (as_json)
 		ctl_print_json(json_object_get(array));
-	else if (ret >= 0 && found)
+	else if (found)
 		ctl_table_print(table, "lllllrr");
 	json_object_put(array);
 	ctl_table_free(table);
-	if (ret < 0)
-		return 2;
 	return found ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -326,15 +390,17 @@ static int report(struct audit *audit, bool as_json)
 int ctl_audit(int argc, char **argv)
 {
 	bool json = ctl_parse_output(argc, argv,
-				     "List the TCP connections of this network namespace that the "
-				     "policy would have protected, and that are not.");
+				     "List the TCP connections and listeners of this network namespace "
+				     "that the policy would have protected, and that are not, and "
+				     "connections in the clear of which no rule says that they are.");
 	struct audit *audit = ctl_alloc(calloc(1, sizeof(*audit)));
 	int ret = 2;
 
 	/* before and after, as meanwhile some are accepted, and some close */
 	if (!list_protected(audit) && !list_tcp(audit) && !list_protected(audit)) {
 		find_cgroups(audit);
-		ret = report(audit, json);
+		if (!find_rules(audit))
+			ret = report(audit, json);
 	}
 	tdestroy(audit->inodes, free);
 	for (size_t i = 0; i < audit->n; i++)

@@ -93,8 +93,8 @@ struct ctl_request {
 int ctl_request(const struct ctl_request *req);
 
 /*
- * audit.c, guard.c, list.c, policy.c, preloaded.c, rekey.c, stats.c, run.c, unit.c: the commands;
- * argv[0] is what usage messages say
+ * attach.c, audit.c, guard.c, list.c, policy.c, preloaded.c, rekey.c, stats.c, run.c, unit.c:
+ * the commands; argv[0] is what usage messages say
  */
 int ctl_audit(int argc, char **argv);
 int ctl_guard(int argc, char **argv);

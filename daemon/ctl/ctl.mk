@@ -43,8 +43,8 @@ $(CTL_OUT)/obj/lib/%.ctl.o: $(CTL_TOP)/daemon/lib/%.c
 # -g makes the types' description, which the kernel wants to see. Its headers take
 # some of the C library's, for which clang does not look by itself.
 BPF_CLANG ?= clang
-BPF_INCLUDE := -I/usr/include/$(shell $(CC) -print-multiarch)
-$(CTL_OUT)/obj/bpf/%.bpf.o: $(CTL_TOP)/daemon/bpf/%.bpf.c $(CTL_TOP)/daemon/bpf/scope.h
+BPF_INCLUDE := -I$(CTL_TOP)/uapi -I/usr/include/$(shell $(CC) -print-multiarch)
+$(CTL_OUT)/obj/bpf/%.bpf.o: $(CTL_TOP)/daemon/bpf/%.bpf.c $(wildcard $(CTL_TOP)/daemon/bpf/*.h)
 	@mkdir -p $(@D)
 	$(BPF_CLANG) -target bpf -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter $(BPF_INCLUDE) -c -o $@ $<
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kschannelctl guard: cgroups in which TCP sockets that are not ours neither connect nor
- * listen. Those that are, are the policy's business.
+ * kschannelctl guard: cgroups in which TCP sockets that are not ours neither connect, nor
+ * listen, nor accept. Those that are, are the policy's business.
  */
 #include <argp.h>
 #include <err.h>
@@ -48,8 +48,27 @@ const char *ctl_cannot_guard(void)
 	return why && !*why ? "the kernel has no " HOOK "()" : why;
 }
 
+/**
+ * ctl_guards_by_default() - whether a guard stands in for what this kernel lacks
+ *
+ * Without the hook that gives programs our sockets, all depends on a library that they may
+ * lose, or pass by.
+ *
+ * Return: true if there is no such hook, and one can guard
+ */
+bool ctl_guards_by_default(void)
+{
+	return ctl_cannot_scope() && !ctl_cannot_guard();
+}
+
 static int pin(struct bpf_object *object)
 {
+	static const struct ctl_pinned_link links[] = {
+		{ "ksc_announce", CTL_PINS "/guard-announce" },
+		{ "ksc_accept", CTL_PINS "/guard-accept" },
+		{ "ksc_connect", CTL_PINS "/connect" },
+		{ "ksc_listen", PINNED_LINK },
+	};
 	int error = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs) && !error; i++) {
@@ -59,7 +78,7 @@ static int pin(struct bpf_object *object)
 									  programs[i].name),
 					 programs[i].path);
 	}
-	return error ? error : ctl_pin_link(object, "ksc_listen", PINNED_LINK);
+	return error ? error : ctl_pin_links(object, links, ARRAY_SIZE(links));
 }
 
 static int open_guarded(void)

@@ -3,7 +3,10 @@
 #ifndef KSC_CTL_GUARD_H
 #define KSC_CTL_GUARD_H
 
+#include <stdbool.h>
+
 const char *ctl_cannot_guard(void);
+bool ctl_guards_by_default(void);
 int ctl_guard_add(const char *cgroup);
 int ctl_guard_remove(const char *cgroup);
 

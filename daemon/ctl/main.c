@@ -18,7 +18,7 @@ const char *argp_program_version = "kschannelctl " KSC_VERSION;
 static const char doc[] = "Look at protected sockets, and run programs with theirs protected."
 			  "\v"
 			  "Commands:\n"
-			  "  audit [--json]    connections that should be protected, and are not\n"
+			  "  audit [--json]    what should be protected, and is not\n"
 			  "  guard [CGROUP]    keep a cgroup from TCP sockets that are not kschannel's\n"
 			  "  list [--json]     the protected sockets\n"
 			  "  policy [--json]   the policy's rules\n"

@@ -65,23 +65,34 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 								    0;
 }
 
-/**
- * ctl_pin_link() - attach a tracing program for good
- * @object: loaded
- * @program: its name
- * @path: where to pin it
- * Return: 0 or a negative errno
- */
-int ctl_pin_link(struct bpf_object *object, const char *program, const char *path)
+static int pin_link(struct bpf_object *object, const struct ctl_pinned_link *pinned)
 {
 	struct bpf_link *link =
-		bpf_program__attach(bpf_object__find_program_by_name(object, program));
+		bpf_program__attach(bpf_object__find_program_by_name(object, pinned->program));
 	int error;
 
 	if (!link)
 		return -errno;
-	error = bpf_link__pin(link, path);
+	/* of one that did not get to its end */
+	unlink(pinned->path);
+	error = bpf_link__pin(link, pinned->path);
 	bpf_link__destroy(link);
+	return error;
+}
+
+/**
+ * ctl_pin_links() - attach tracing programs for good
+ * @object: loaded
+ * @links: which, and where
+ * @n: how many
+ * Return: 0 or a negative errno
+ */
+int ctl_pin_links(struct bpf_object *object, const struct ctl_pinned_link *links, size_t n)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < n && !error; i++)
+		error = pin_link(object, &links[i]);
 	return error;
 }
 

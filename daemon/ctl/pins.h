@@ -27,9 +27,19 @@ struct ctl_pins {
 	int (*load)(struct bpf_object *object);
 };
 
+/**
+ * struct ctl_pinned_link - a tracing program that is attached for good
+ * @program: its name
+ * @path: where it is pinned
+ */
+struct ctl_pinned_link {
+	const char *program;
+	const char *path;
+};
+
 const char *ctl_cannot_pin(const char *function);
 int ctl_pins_open(const struct ctl_pins *pins);
-int ctl_pin_link(struct bpf_object *object, const char *program, const char *path);
+int ctl_pin_links(struct bpf_object *object, const struct ctl_pinned_link *links, size_t n);
 int ctl_pins_add(int map, uint64_t id, uint32_t value);
 int ctl_cgroup_id(const char *cgroup, uint64_t *id);
 

@@ -383,6 +383,43 @@ static int ask(struct ctl_request *req, const struct ctl_flow *flow, bool as_jso
 	return ret;
 }
 
+static void on_rule(struct nlattr **tb, void *arg)
+{
+	struct nlattr *rule[KSC_A_RULE_MAX + 1];
+	const struct ctl_rules *rules = arg;
+
+	if (tb[KSC_A_POLICY_RULE] &&
+	    nla_parse_nested(rule, KSC_A_RULE_MAX, tb[KSC_A_POLICY_RULE], rule_attrs) >= 0)
+		rules->rule(rule, rules->arg);
+}
+
+static void on_rules_restart(void *arg)
+{
+	const struct ctl_rules *rules = arg;
+
+	rules->restart(rules->arg);
+}
+
+/**
+ * ctl_policy_rules() - go through the rules
+ * @rules: who wants to see them
+ * Return: 0, or -1 after a complaint
+ */
+int ctl_policy_rules(const struct ctl_rules *rules)
+{
+	const struct ctl_request req = {
+		.cmd = KSC_CMD_POLICY_GET,
+		.flags = NLM_F_DUMP,
+		.maxattr = KSC_A_POLICY_MAX,
+		.policy = policy_attrs,
+		.restart = on_rules_restart,
+		.reply = on_rule,
+		.arg = (void *)rules,
+	};
+
+	return ctl_request(&req);
+}
+
 /* ---- a connection to try ---- */
 
 /**

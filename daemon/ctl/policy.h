@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <netlink/attr.h>
+
 #include <linux/kschannel.h>
 
 /**
@@ -54,6 +56,19 @@ struct ctl_match {
 	char name[KSC_MAX_RULE_NAME + 1];
 };
 
+/**
+ * struct ctl_rules - who wants to see the rules
+ * @restart: forgets what was seen, for a dump is read again
+ * @rule: called for each rule, in order, with its attributes, enum ksc_a_rule
+ * @arg: for these
+ */
+struct ctl_rules {
+	void (*restart)(void *arg);
+	void (*rule)(struct nlattr **rule, void *arg);
+	void *arg;
+};
+
+int ctl_policy_rules(const struct ctl_rules *rules);
 int ctl_policy_match(const struct ctl_flow *flow, struct ctl_match *match);
 const char *ctl_action_name(uint32_t action);
 

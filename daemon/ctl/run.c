@@ -28,6 +28,7 @@
  * @way: how to get hold of the program's sockets
  * @quiet: do not say which way it is
  * @guard: keep the command from other TCP sockets
+ * @no_guard: not even where that is the default
  * @client: protect what connects
  * @server: protect what listens
  * @server_name: name of the server, for a client; NULL: the name looked up
@@ -40,6 +41,7 @@ struct options {
 	enum ctl_way way;
 	bool quiet;
 	bool guard;
+	bool no_guard;
 	bool client;
 	bool server;
 	const char *server_name;
@@ -49,13 +51,15 @@ struct options {
 	char **command;
 };
 
-enum { OPT_CLIENT = 256, OPT_SERVER, OPT_VERIFY, OPT_WAY, OPT_GUARD };
+enum { OPT_CLIENT = 256, OPT_SERVER, OPT_VERIFY, OPT_WAY, OPT_GUARD, OPT_NO_GUARD };
 
 static const struct argp_option run_options[] = {
 	{ "way", OPT_WAY, "auto|preload|bpf", 0,
 	  "How to get hold of CMD's sockets (default: the best that there is)", 0 },
 	{ "quiet", 'q', NULL, 0, "Do not say which way it is", 0 },
 	{ "guard", OPT_GUARD, NULL, 0, "Keep CMD from TCP sockets that are had otherwise", 0 },
+	{ "no-guard", OPT_NO_GUARD, NULL, 0,
+	  "Do not, where that is the default: the kernel can't give CMD our sockets", 0 },
 	{ "client", OPT_CLIENT, NULL, 0, "Protect only connections that CMD opens", 0 },
 	{ "server", OPT_SERVER, NULL, 0, "Protect only connections that CMD accepts", 0 },
 	{ "server-name", 'n', "NAME", 0,
@@ -71,8 +75,9 @@ static const struct argp_option run_options[] = {
 };
 
 static const char run_doc[] = "Run CMD with its TCP connections protected as the policy says, or, "
-			      "with any option but --way, --quiet and --guard, as these say. A connection "
-			      "that cannot be protected fails; it is never made without.";
+			      "with any option but --way, --quiet, --guard and --no-guard, as "
+			      "these say. A connection that cannot be protected fails; it is "
+			      "never made without.";
 
 static bool alpn_valid(const char *alpn)
 {
@@ -121,6 +126,9 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_GUARD:
 		opt->guard = true;
+		return 0;
+	case OPT_NO_GUARD:
+		opt->no_guard = true;
 		return 0;
 	case OPT_CLIENT:
 		opt->client = true;
@@ -268,12 +276,21 @@ static enum ctl_way choose(const struct options *opt, const char *path)
 	return bpf || opt->way == CTL_WAY_PRELOAD ? CTL_WAY_PRELOAD : CTL_WAY_BPF;
 }
 
+/* Who said which connections, or which way, has chosen. */
+static bool wants_guard(const struct options *opt, enum ctl_way way)
+{
+	if (opt->guard || opt->no_guard)
+		return opt->guard;
+	return opt->way == CTL_WAY_AUTO && way == CTL_WAY_PRELOAD && opt->client == opt->server &&
+	       ctl_guards_by_default();
+}
+
 static void say_way(const struct options *opt, enum ctl_way way)
 {
 	/* with settings there is but one, as long as nobody asks for it by name */
 	if (!opt->quiet && (by_policy(opt) || opt->way != CTL_WAY_AUTO))
-		warnx("protected %sby %s", by_policy(opt) ? "as the policy says, " : "",
-		      way == CTL_WAY_BPF ? "bpf" : "preload");
+		warnx("protected %sby %s%s", by_policy(opt) ? "as the policy says, " : "",
+		      way == CTL_WAY_BPF ? "bpf" : "preload", opt->guard ? ", and guarded" : "");
 }
 
 /**
@@ -299,9 +316,13 @@ int ctl_run(int argc, char **argv)
 		warn("%s", opt.command[0]);
 		return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 	}
+	if (ctl_runs_elsewhere(path))
+		errx(EXIT_CANNOT_RUN, "%s: no way to protect it: %s", path,
+		     ctl_runs_elsewhere(path));
 	if (opt.guard && ctl_cannot_guard())
 		errx(EXIT_CANNOT_RUN, "%s: it can't be guarded: %s", path, ctl_cannot_guard());
 	way = choose(&opt, path);
+	opt.guard = wants_guard(&opt, way);
 	say_way(&opt, way);
 	/* with a BPF program, too: it does not know the names that are looked up */
 	if (!ctl_cannot_preload(path))

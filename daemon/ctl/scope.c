@@ -15,7 +15,6 @@
 #define HOOK "update_socket_protocol"
 #define PINNED_MAP CTL_PINS "/scopes"
 #define PINNED_LINK CTL_PINS "/socket"
-#define PINNED_CREATE CTL_PINS "/create"
 
 extern const char ctl_socket_object[], ctl_socket_object_end[];
 
@@ -32,12 +31,14 @@ const char *ctl_cannot_scope(void)
 
 static int pin(struct bpf_object *object)
 {
-	int error;
+	static const struct ctl_pinned_link links[] = {
+		{ "ksc_create", CTL_PINS "/create" },
+		{ "ksc_announce", CTL_PINS "/announce" },
+		{ "ksc_accept", CTL_PINS "/accept" },
+		{ "ksc_socket", PINNED_LINK },
+	};
 
-	/* of one that did not get to its end */
-	unlink(PINNED_CREATE);
-	error = ctl_pin_link(object, "ksc_create", PINNED_CREATE);
-	return error ? error : ctl_pin_link(object, "ksc_socket", PINNED_LINK);
+	return ctl_pin_links(object, links, ARRAY_SIZE(links));
 }
 
 static int open_scopes(void)

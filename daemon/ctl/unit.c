@@ -1,30 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kschannelctl enable, disable, attach: services of systemd, with their connections protected. */
+/*
+ * kschannelctl enable, disable: services of systemd, and sockets that it makes for
+ * them, with their connections protected.
+ */
 #include <argp.h>
 #include <ctype.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctl.h"
+#include "facts.h"
 #include "guard.h"
 #include "program.h"
 #include "run.h"
 #include "scope.h"
+#include "systemd.h"
 
 #define DROP_IN "kschannel.conf"
-#define SUFFIX ".service"
+#define SERVICE ".service"
+#define SOCKET ".socket"
 #define DEFAULT_DIRECTORY "/etc/systemd/system"
-/* systemd's own limit */
-#define MAX_UNIT 255
 
 /**
  * struct unit_options - what the command line says
@@ -32,32 +34,34 @@
  * @directory: where systemd looks for drop-ins
  * @reload: tell systemd
  * @guard: guard its cgroup, too
- * @unit: the service, with its suffix
+ * @no_guard: not even where that is the default
+ * @unit: the service or socket, with its suffix
  */
 struct unit_options {
 	enum ctl_way way;
 	const char *directory;
 	bool reload;
 	bool guard;
-	char unit[MAX_UNIT + 1];
+	bool no_guard;
+	char unit[CTL_UNIT_SIZE];
 };
 
-enum { OPT_WAY = 256, OPT_GUARD, OPT_DIRECTORY, OPT_NO_RELOAD, OPT_CONDITION };
+enum { OPT_WAY = 256, OPT_GUARD, OPT_NO_GUARD, OPT_DIRECTORY, OPT_NO_RELOAD };
 
 static const struct argp_option enable_options[] = {
 	{ "way", OPT_WAY, "auto|preload|bpf", 0,
 	  "How to get hold of the service's sockets (default: the best that there is)", 0 },
 	{ "guard", OPT_GUARD, NULL, 0, "Keep it from TCP sockets that are had otherwise", 0 },
+	{ "no-guard", OPT_NO_GUARD, NULL, 0,
+	  "Do not, where that is the default: the kernel can't give it our sockets", 0 },
 	{ "directory", OPT_DIRECTORY, "DIR", 0, "Where to write (default: " DEFAULT_DIRECTORY ")",
 	  0 },
 	{ "no-reload", OPT_NO_RELOAD, NULL, 0, "Do not tell systemd", 0 },
 	{ 0 },
 };
 
-/* without --way and --guard */
-static const struct argp_option *const disable_options = enable_options + 2;
-
-extern char **environ;
+/* without --way, --guard and --no-guard */
+static const struct argp_option *const disable_options = enable_options + 3;
 
 static bool is_unit_name(const char *name)
 {
@@ -69,15 +73,29 @@ static bool is_unit_name(const char *name)
 	return *name && *name != '.' && !*p;
 }
 
+/* Units of other kinds: as a service's, such a name would be a slip. */
+static bool is_other_unit(const char *name)
+{
+	static const char *const suffixes[] = { ".automount", ".device", ".mount", ".path",
+						".scope", ".slice", ".swap", ".target", ".timer" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		if (ctl_has_suffix(name, suffixes[i]))
+			return true;
+	}
+	return false;
+}
+
 static void parse_unit(struct unit_options *opt, const char *name, struct argp_state *state)
 {
-	size_t len = strlen(name), suffix = strlen(SUFFIX);
-	bool has_suffix = len > suffix && !strcmp(name + len - suffix, SUFFIX);
+	bool whole = ctl_has_suffix(name, SERVICE) || ctl_has_suffix(name, SOCKET);
 
 	if (!is_unit_name(name) ||
-	    snprintf(opt->unit, sizeof(opt->unit), "%s%s", name, has_suffix ? "" : SUFFIX) >=
+	    snprintf(opt->unit, sizeof(opt->unit), "%s%s", name, whole ? "" : SERVICE) >=
 		    (int)sizeof(opt->unit))
 		argp_error(state, "\"%s\" is not the name of a service", name);
+	if (is_other_unit(name))
+		argp_error(state, "\"%s\" is neither a service nor a socket", name);
 }
 
 static error_t unit_parse(int key, char *arg, struct argp_state *state)
@@ -90,6 +108,9 @@ static error_t unit_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_GUARD:
 		opt->guard = true;
+		return 0;
+	case OPT_NO_GUARD:
+		opt->no_guard = true;
 		return 0;
 	case OPT_DIRECTORY:
 		opt->directory = arg;
@@ -116,73 +137,138 @@ static void join(char path[PATH_MAX], const char *directory, const char *name, c
 		errx(EXIT_FAILURE, "%s: %s", directory, strerror(ENAMETOOLONG));
 }
 
-/* Runs systemctl; its first line of output, if that is wanted. Returns its status. */
-static int systemctl(const char *const argv[], char *line, size_t size)
+/* ---- whether it would be so ---- */
+
+static bool exists(const char *unit)
 {
-	posix_spawn_file_actions_t actions;
-	int pipe_fds[2], status, error;
-	FILE *output;
-	pid_t pid;
+	struct ctl_facts facts = ctl_systemd_facts(unit);
+	bool loaded = !strcmp(facts.load, "loaded");
 
-	if (pipe2(pipe_fds, O_CLOEXEC))
-		err(EXIT_FAILURE, "pipe");
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
-	error = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(pipe_fds[1]);
-	if (error)
-		errx(EXIT_FAILURE, "%s: %s", argv[0], strerror(error));
-	output = fdopen(pipe_fds[0], "r");
-	if (!output || !fgets(line, (int)size, output))
-		line[0] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			err(EXIT_FAILURE, "waitpid");
-	}
-	if (output)
-		fclose(output);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static bool reload(void)
-{
-	static const char *const argv[] = { "systemctl", "daemon-reload", NULL };
-	char line[2];
-
-	return !systemctl(argv, line, sizeof(line));
+	ctl_facts_free(&facts);
+	return loaded;
 }
 
 /* A slip of the pen must not look like protection. */
-static bool is_loaded(const char *unit)
+static _Noreturn void refuse_absent(const char *unit)
 {
-	const char *const argv[] = { "systemctl", "show", "--property=LoadState", "--value",
-				     "--", unit, NULL };
-	char line[32];
+	const char *kind = strrchr(unit, '.') + 1, *at = strchr(unit, '@');
+	char template[CTL_UNIT_SIZE];
+	int len = at ? (int)(at - unit) : (int)(kind - 1 - unit);
 
-	return !systemctl(argv, line, sizeof(line)) && !strcmp(line, "loaded");
+	if (snprintf(template, sizeof(template), "%.*s@.%s", len, unit, kind) >=
+	    (int)sizeof(template))
+		template[0] = '\0';
+	if (ctl_is_template(unit))
+		errx(EXIT_FAILURE, "there is no template %s", unit);
+	if (at)
+		errx(EXIT_FAILURE, "there is no %s %s, nor a template %s for it", kind, unit,
+		     template);
+	if (*template && exists(template))
+		errx(EXIT_FAILURE, "there is no %s %s, but a template %s, which can be enabled, "
+		     "and so can its instances", kind, unit, template);
+	errx(EXIT_FAILURE, "there is no %s %s", kind, unit);
+}
+
+static void check_load(const char *unit, const struct ctl_facts *facts)
+{
+	if (!strcmp(facts->load, "not-found"))
+		refuse_absent(unit);
+	if (!strcmp(facts->load, "masked"))
+		errx(EXIT_FAILURE, "%s is masked, and can't be started", unit);
+	if (strcmp(facts->load, "loaded") != 0)
+		errx(EXIT_FAILURE, "systemd can't make sense of %s: %s", unit, facts->load);
+}
+
+/* Others have a service of no own program stop and start with it. */
+static void check_starts(const char *unit, const struct ctl_facts *facts)
+{
+	const char *why;
+
+	if (ctl_starts_nothing(facts))
+		errx(EXIT_FAILURE, "%s: it runs no program that could have connections%s%s", unit,
+		     facts->parts && *facts->parts ? "; these are started with it, and can be "
+						     "enabled: " : "",
+		     facts->parts ? facts->parts : "");
+	for (size_t i = 0; i < facts->n_programs; i++) {
+		why = ctl_runs_elsewhere(facts->programs[i]);
+		if (why)
+			errx(EXIT_FAILURE, "%s: no way to protect it: %s: %s", unit,
+			     facts->programs[i], why);
+	}
+}
+
+/* The dynamic linker would say nothing where it does not preload. */
+static void check_preload(const char *unit, const struct ctl_facts *facts)
+{
+	for (size_t i = 0; i < facts->n_programs; i++) {
+		const char *why = ctl_cannot_preload(facts->programs[i]);
+
+		if (why)
+			errx(EXIT_FAILURE, "%s: no way to protect it by preload: %s: %s", unit,
+			     facts->programs[i], why);
+	}
+}
+
+static bool is_enabled(const char *directory, const char *unit)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/%s.d/" DROP_IN, directory, unit) <
+		       (int)sizeof(path) &&
+	       !access(path, F_OK);
 }
 
 /*
- * The dynamic linker would say nothing where it does not preload. Returns why it will
- * not, NULL if it will; of several commands the first counts.
+ * What systemd listens at for a service is not made in the service's cgroup. A library sees
+ * to what is accepted from it, but not to what systemd has accepted.
  */
-static const char *cannot_preload_service(const char *unit, char path[PATH_MAX])
+static void check_socket(const struct unit_options *opt, const char *socket, bool guessed)
 {
-	static const char before[] = "{ path=";
-	const char *const argv[] = { "systemctl", "show", "--property=ExecStart", "--value",
-				     "--", unit, NULL };
-	char line[PATH_MAX + sizeof(before)];
-	size_t len;
+	struct ctl_facts facts = ctl_systemd_facts(socket);
+	bool accept = facts.accept, concerned = facts.n_ports && facts.in_use;
 
-	if (systemctl(argv, line, sizeof(line)) ||
-	    strncmp(line, before, sizeof(before) - 1) != 0)
-		return "systemd does not tell which program it runs";
-	len = strcspn(line + sizeof(before) - 1, " ;");
-	snprintf(path, PATH_MAX, "%.*s", (int)len, line + sizeof(before) - 1);
-	return ctl_cannot_preload(path);
+	ctl_facts_free(&facts);
+	/* by its name, it starts instances for single connections, or another service for all */
+	if (guessed && accept != !!strchr(opt->unit, '@'))
+		return;
+	if (!concerned || is_enabled(opt->directory, socket) ||
+	    (!accept && opt->way == CTL_WAY_PRELOAD))
+		return;
+	errx(EXIT_FAILURE, "%s: systemd %s for it by %s, which has to be enabled before", opt->unit,
+	     accept ? "accepts connections" : "listens", socket);
 }
+
+static void check_sockets(const struct unit_options *opt, const struct ctl_facts *facts)
+{
+	const char *list = facts->triggers;
+	char socket[CTL_UNIT_SIZE];
+
+	while (ctl_next_unit(&list, SOCKET, socket))
+		check_socket(opt, socket, false);
+	/* which is no trigger that systemd tells of while there are no instances */
+	ctl_own_socket(opt->unit, socket);
+	if (*socket)
+		check_socket(opt, socket, true);
+}
+
+static void check_unit(const struct unit_options *opt)
+{
+	struct ctl_facts facts = ctl_systemd_facts(opt->unit);
+
+	check_load(opt->unit, &facts);
+	if (ctl_has_suffix(opt->unit, SOCKET)) {
+		if (!facts.n_ports)
+			errx(EXIT_FAILURE, "%s: it listens at no TCP port", opt->unit);
+	} else {
+		check_starts(opt->unit, &facts);
+		if (opt->way == CTL_WAY_PRELOAD)
+			check_preload(opt->unit, &facts);
+		check_sockets(opt, &facts);
+	}
+	ctl_facts_free(&facts);
+}
+
+/* ---- drop-ins ---- */
 
 /* What goes into a line that systemd reads: % and, within quotes, \ and " mean something. */
 static void put_quoted(FILE *file, const char *text)
@@ -247,14 +333,30 @@ static void put_bpf(FILE *file, const char *self, const char *command)
 	fprintf(file, " %s --condition\n", command);
 }
 
+/*
+ * systemd makes what a socket unit listens at in the unit's cgroup, by a process that it
+ * forks for that. Where it does so by itself, the socket has to fail.
+ */
+static void put_socket(FILE *file, const char *self)
+{
+	fputs("[Socket]\nExecStartPre=+", file);
+	put_quoted(file, self);
+	fputs(" attach\nExecStartPost=+", file);
+	put_quoted(file, self);
+	fputs(" attach --listeners %n\n", file);
+}
+
 static void write_drop_in(FILE *file, const struct unit_options *opt)
 {
 	char self[PATH_MAX];
 
 	find_self(self);
-	fputs("# Written by kschannelctl enable; kschannelctl disable removes it.\n"
-	      "[Service]\n",
-	      file);
+	fputs("# Written by kschannelctl enable; kschannelctl disable removes it.\n", file);
+	if (ctl_has_suffix(opt->unit, SOCKET)) {
+		put_socket(file, self);
+		return;
+	}
+	fputs("[Service]\n", file);
 	/* with a BPF program, too: it does not know the names that are looked up */
 	put_preload(file, self);
 	if (opt->guard)
@@ -322,20 +424,6 @@ static struct unit_options parse(int argc, char **argv, const struct argp_option
 	return opt;
 }
 
-static void check_service(const struct unit_options *opt)
-{
-	char path[PATH_MAX] = "";
-	const char *why = NULL;
-
-	if (!is_loaded(opt->unit))
-		errx(EXIT_FAILURE, "there is no service %s", opt->unit);
-	if (opt->way == CTL_WAY_PRELOAD)
-		why = cannot_preload_service(opt->unit, path);
-	if (why)
-		errx(EXIT_FAILURE, "%s: no way to protect it by preload: %s: %s", opt->unit, path,
-		     why);
-}
-
 /**
  * ctl_enable() - the command "enable"
  * @argc: number of arguments
@@ -345,27 +433,34 @@ static void check_service(const struct unit_options *opt)
 int ctl_enable(int argc, char **argv)
 {
 	struct unit_options opt = parse(argc, argv, enable_options,
-					"Have a service's TCP connections protected as the policy "
-					"says, from its next start on.");
+					"Have the TCP connections of a service, or of what systemd "
+					"listens at for one, protected as the policy says, from "
+					"its next start on.");
+	bool is_socket = ctl_has_suffix(opt.unit, SOCKET);
 	const char *cannot = ctl_cannot_scope();
 	char directory[PATH_MAX];
 
-	if (opt.way == CTL_WAY_BPF && cannot)
+	if (is_socket && (opt.way == CTL_WAY_PRELOAD || opt.guard))
+		errx(EXIT_FAILURE, "%s: what systemd itself makes is protected by bpf, and not "
+		     "guarded", opt.unit);
+	if ((opt.way == CTL_WAY_BPF || is_socket) && cannot)
 		errx(EXIT_FAILURE, "no way to protect it by bpf: %s", cannot);
 	if (opt.guard && ctl_cannot_guard())
 		errx(EXIT_FAILURE, "it can't be guarded: %s", ctl_cannot_guard());
-	if (opt.way == CTL_WAY_AUTO)
+	if (opt.way == CTL_WAY_AUTO) {
 		opt.way = cannot ? CTL_WAY_PRELOAD : CTL_WAY_BPF;
+		opt.guard |= !opt.no_guard && ctl_guards_by_default();
+	}
 	if (opt.reload)
-		check_service(&opt);
+		check_unit(&opt);
 	join(directory, opt.directory, opt.unit, ".d");
 	create(directory, &opt);
-	if (opt.reload && !reload()) {
+	if (opt.reload && !ctl_systemd_reload()) {
 		warnx("systemd has not read %s/" DROP_IN, directory);
 		return EXIT_FAILURE;
 	}
-	printf("%s is protected by %s from its next start on\n", opt.unit,
-	       opt.way == CTL_WAY_BPF ? "bpf" : "preload");
+	printf("%s is protected by %s%s from its next start on\n", opt.unit,
+	       opt.way == CTL_WAY_BPF ? "bpf" : "preload", opt.guard ? ", and guarded," : "");
 	return EXIT_SUCCESS;
 }
 
@@ -386,61 +481,10 @@ int ctl_disable(int argc, char **argv)
 		warnx("%s was not enabled", opt.unit);
 		return EXIT_FAILURE;
 	}
-	if (opt.reload && !reload()) {
+	if (opt.reload && !ctl_systemd_reload()) {
 		warnx("systemd has not seen that %s is disabled", opt.unit);
 		return EXIT_FAILURE;
 	}
 	printf("%s is not protected any more from its next start on\n", opt.unit);
-	return EXIT_SUCCESS;
-}
-
-static const struct argp_option attach_options[] = {
-	{ "condition", OPT_CONDITION, NULL, 0, CTL_CONDITION_DOC, 0 },
-	{ 0 },
-};
-
-static error_t attach_parse(int key, char *arg, struct argp_state *state)
-{
-	int *failure = state->input;
-
-	switch (key) {
-	case OPT_CONDITION:
-		*failure = CTL_CONDITION_FAILED;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "no argument is wanted: %s", arg);
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-/**
- * ctl_attach() - the command "attach"
- * @argc: number of arguments
- * @argv: the arguments
- * Return: exit status
- */
-int ctl_attach(int argc, char **argv)
-{
-	static const struct argp argp = {
-		.options = attach_options,
-		.parser = attach_parse,
-		.doc = "Have the TCP connections of the cgroup that this runs in protected as the "
-		       "policy says, by a BPF program.",
-	};
-	const char *cannot = ctl_cannot_scope();
-	int error, failure = EXIT_FAILURE;
-	char cgroup[PATH_MAX];
-	uint64_t id;
-
-	argp_parse(&argp, argc, argv, 0, NULL, &failure);
-	if (cannot)
-		errx(failure, "%s", cannot);
-	error = ctl_service_cgroup(cgroup);
-	if (!error)
-		error = ctl_scope_add(cgroup, IPPROTO_KSCHANNEL_POLICY, &id);
-	if (error)
-		errx(failure, "cannot attach the BPF program: %s", strerror(-error));
 	return EXIT_SUCCESS;
 }

@@ -341,15 +341,30 @@ static int accepted(int listener, int fd)
 	return -1;
 }
 
+/*
+ * Where accept() is refused of listeners that nobody protects, this tells that we will
+ * protect what comes. To the listener itself it is nothing that it knows.
+ */
+static void announce(int listener)
+{
+	int saved = errno;
+
+	if (config.server && !is_protected(listener))
+		set_int(listener, KSC_POLICY, 1);
+	errno = saved;
+}
+
 EXPORT int accept(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len)
 {
 	init();
+	announce(fd);
 	return accepted(fd, real.accept(fd, addr, len));
 }
 
 EXPORT int accept4(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len, int flags)
 {
 	init();
+	announce(fd);
 	return accepted(fd, real.accept4(fd, addr, len, flags));
 }
 

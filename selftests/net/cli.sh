@@ -280,6 +280,19 @@ refused_programs()
 	fails kschannelctl run -- /tmp/suid list 2>/tmp/err
 	cat /tmp/err
 	grep -q set-user-ID /tmp/err
+	# root's is not that to root; they go by name
+	for program in sudo su doas; do
+		cp "$(command -v kschannelctl)" /tmp/$program
+		fails kschannelctl run --way preload -- /tmp/$program 2>/tmp/err
+		grep "without the library" /tmp/err
+		rm /tmp/$program
+	done
+	cp "$(command -v kschannelctl)" /tmp/systemd-run
+	for way in auto preload; do
+		fails kschannelctl run --way $way -- /tmp/systemd-run 2>/tmp/err
+		grep "has a service run programs" /tmp/err
+	done
+	rm /tmp/systemd-run
 	fails kschannelctl run --alpn ,, -- true
 	fails kschannelctl run --verify perhaps -- true
 	kschannelctl run -- sh -c 'exit 7' || [ $? = 7 ]
@@ -306,13 +319,15 @@ drop_ins()
 	[ -z "$(ls -A /tmp/units)" ]
 	fails kschannelctl disable $there web@1 2>/tmp/err
 	grep "not enabled" /tmp/err
-	for name in ../web web/1 "we b" "" web.socket/x; do
+	for name in ../web web/1 "we b" "" web.socket/x web.timer web.target; do
 		fails kschannelctl enable $there "$name"
 	done
 	[ -z "$(ls -A /tmp/units)" ]
 	# no service is called that, and there is no systemd to ask
 	fails kschannelctl enable web
 	fails kschannelctl enable --way perhaps $there web
+	# systemd itself loads no library
+	fails kschannelctl enable --way preload $there web.socket
 }
 
 # Whether another process has the library; what it was started by says nothing.

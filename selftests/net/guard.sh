@@ -126,6 +126,23 @@ evasion()
 		env -u LD_PRELOAD nc 127.0.0.1 7305 </dev/null
 	kschannelctl run --quiet --guard --client -- true
 	fails kschannelctl run --quiet --guard -- false
+	# where the library is all that there is, that is so unless one says otherwise
+	if grep -q ' update_socket_protocol$' /proc/kallsyms; then
+		kschannelctl run -- true 2>/tmp/said
+		fails grep guarded /tmp/said
+	else
+		kschannelctl run -- true 2>/tmp/said
+		grep "by preload, and guarded" /tmp/said
+		refused kschannelctl run --quiet -- env -u LD_PRELOAD nc 127.0.0.1 7305 </dev/null
+		kschannelctl run --quiet --no-guard -- env -u LD_PRELOAD \
+			wget -q -O - http://127.0.0.1:7305/page.html | cmp - $dir/page.html
+		fails kschannelctl enable --no-reload --directory /tmp web.socket
+		kschannelctl enable --no-reload --directory /tmp web
+		grep "guard --condition" /tmp/web.service.d/kschannel.conf
+		kschannelctl enable --no-guard --no-reload --directory /tmp web
+		fails grep "guard --condition" /tmp/web.service.d/kschannel.conf
+		kschannelctl disable --no-reload --directory /tmp web
+	fi
 	# nothing is left of their cgroups
 	fails ls -d $cgroups/kschannel-run.*
 }
@@ -144,6 +161,71 @@ uring()
 	h_uring 127.0.0.1 7306 | grep "a page"
 }
 
+# One client of a listener that was made outside; what it says
+client_of()
+{
+	openssl s_client -quiet -CAfile $ca -verify_return_error -no_ign_eof \
+		-connect "127.0.0.1:$1" </tmp/stdin >/tmp/got 2>/dev/null &
+	background="$background $!"
+}
+
+# What accept() takes from somebody else's listener is refused, unless the library sees to it
+accepts()
+{
+	described
+	kschannelctl guard /guarded
+	rm -f /tmp/stdin /tmp/said
+	mkfifo /tmp/stdin
+	exec 5<>/tmp/stdin
+	port=7307
+	for options in "--way preload --guard" "--way bpf"; do
+		case $options in
+		*bpf) grep -q ' update_socket_protocol$' /proc/kallsyms || continue ;;
+		esac
+		# shellcheck disable=SC2086
+		refused h_inherit listen $port kschannelctl run --quiet $options -- \
+			env -u LD_PRELOAD h_inherit serve
+		port=$((port + 1))
+		# shellcheck disable=SC2086
+		h_inherit listen $port kschannelctl run --quiet --server --way preload --guard -- \
+			h_inherit serve &
+		background="$background $!"
+		await 10 listening $port
+		client_of $port
+		echo "an echo" >/tmp/stdin
+		await 20 grep "an echo" /tmp/got
+		port=$((port + 1))
+	done
+	exec 5>&-
+	rm /tmp/stdin
+	# outside it is as ever
+	h_inherit listen $port h_inherit serve &
+	background="$background $!"
+	await 10 listening $port
+	echo "in the clear" | timeout 10 nc 127.0.0.1 $port >/tmp/got || true
+	grep "in the clear" /tmp/got
+}
+
+# A socket that was made outside does not connect inside.
+handed_over()
+{
+	described
+	serve 7320
+	kschannelctl guard /guarded
+	h_inherit hand h_inherit connect 7320
+	refused h_inherit hand $inside guarded h_inherit connect 7320
+}
+
+# SMC goes on as TCP where it can't be had.
+smc()
+{
+	described
+	grep -q ' update_socket_protocol$' /proc/kallsyms || skip "there is no way by BPF"
+	fails h_inherit smc >/tmp/said 2>&1
+	fails grep -i "operation not permitted" /tmp/said
+	refused kschannelctl run --quiet --way bpf -- h_inherit smc
+}
+
 wrong()
 {
 	fails kschannelctl guard guarded
@@ -154,13 +236,16 @@ wrong()
 	fails h_as 1000 kschannelctl run --guard -- true
 }
 
-plan 7
+plan 10
 run "connect() is refused" connects
 run "listen() is refused" listens
 run "protected programs are not refused" protected
 run "kschannelctl guard --remove" removed
 run "the library shaken off" evasion
 run "sockets made by io_uring" uring
+run "accept() from others' listeners" accepts
+run "a socket that was handed over" handed_over
+run "SMC" smc
 run "what can't be guarded" wrong
 rmdir $cgroups/guarded/below $cgroups/guarded
 finish

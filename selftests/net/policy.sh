@@ -248,6 +248,54 @@ audited()
 	background=
 }
 
+# A quiet server is found, too; and so is what is in the clear though no rule says so.
+audited_listeners()
+{
+	rm -f /tmp/policy-hold
+	mkfifo /tmp/policy-hold
+	exec 5<>/tmp/policy-hold
+	reload <<-'END'
+		[rule quiet]
+		direction = accept
+		local = 127.0.0.0/8
+		local-port = 7205-7206
+		action = require
+
+		[rule open]
+		direction = accept
+		local-port = 7207
+		action = never
+	END
+	kschannelctl run --way preload --quiet -- nc -l -p 7206 </tmp/policy-hold >/dev/null &
+	background="$background $!"
+	await 10 listening 7206
+	kschannelctl audit
+	nc -l -p 7205 </tmp/policy-hold >/dev/null &
+	background="$background $!"
+	await 10 listening 7205
+	status=0
+	kschannelctl audit >/tmp/got || status=$?
+	cat /tmp/got
+	[ "$status" = 1 ]
+	[ "$(wc -l </tmp/got)" = 2 ]
+	grep -E '^quiet +require +listen +\S+:7205 +\* +0 +[0-9]+$' /tmp/got
+	fails kschannelctl audit --json >/tmp/got
+	grep '"direction": *"listen"' /tmp/got
+	kill $!
+	nc -l -p 7207 </tmp/policy-hold >/dev/null &
+	background="$background $!"
+	await 10 listening 7207
+	kschannelctl audit
+	# of the client's end there is no rule
+	sh -c 'exec nc 127.0.0.1 7207' </tmp/policy-hold >/dev/null &
+	background="$background $!"
+	await 10 connected 7207
+	fails kschannelctl audit >/tmp/got
+	cat /tmp/got
+	grep -E '^- +none +connect +127.0.0.1:[0-9]+ +127.0.0.1:7207 ' /tmp/got
+	exec 5>&-
+}
+
 # A service's cgroup comes with it, goes with it, and is another one the next time
 renewed()
 {
@@ -300,6 +348,9 @@ closed_by_now()
 		direction = connect
 		remote-port = 7203
 		action = require
+
+		[rule none]
+		action = never
 	END
 	nc -l -p 7203 </dev/zero >/dev/null &
 	background="$background $!"
@@ -364,13 +415,14 @@ by_rule()
 	kschannelctl list --json | grep -q '"rule": *"fetch"'
 }
 
-plan 9
+plan 10
 run "kschannelctl policy" shown
 run "kschannelctl policy test" tried
 run "what cannot be asked" refused
 run "mistakes in the file" mistaken
 run "one port of two" served
 run "kschannelctl audit" audited
+run "kschannelctl audit: listeners" audited_listeners
 run "kschannelctl audit: what is closed" closed_by_now
 run "a cgroup that comes and goes" renewed
 run "an owner of another user namespace" owned

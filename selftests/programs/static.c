@@ -2,6 +2,7 @@
 /*
  * A statically linked server that gives back what it gets, and a client of it that
  * says whether that is so: "static serve PORT", "static ask PORT BYTES", by 127.0.0.1.
+ * "static inherit" serves the listener that it is started with, as descriptor 3.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define CHUNK 4096
+#define LISTENER 3
 
 static int open_socket(const char *port, struct sockaddr_in *addr)
 {
@@ -51,6 +53,17 @@ static void echo(int fd)
 	close(fd);
 }
 
+static int serve_all(int fd)
+{
+	for (;;) {
+		int client = accept(fd, NULL, NULL);
+
+		if (client < 0)
+			err(1, "accept");
+		echo(client);
+	}
+}
+
 static int serve(const char *port)
 {
 	struct sockaddr_in addr;
@@ -59,12 +72,7 @@ static int serve(const char *port)
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)) ||
 	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 16))
 		err(1, "port %s", port);
-	for (;;) {
-		int client = accept(fd, NULL, NULL);
-
-		if (client >= 0)
-			echo(client);
-	}
+	return serve_all(fd);
 }
 
 static int ask(const char *port, size_t count)
@@ -93,7 +101,9 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "serve"))
 		return serve(argv[2]);
+	if (argc == 2 && !strcmp(argv[1], "inherit"))
+		return serve_all(LISTENER);
 	if (argc == 4 && !strcmp(argv[1], "ask"))
 		return ask(argv[2], strtoul(argv[3], NULL, 10));
-	errx(64, "serve PORT or ask PORT BYTES");
+	errx(64, "serve PORT, inherit, or ask PORT BYTES");
 }

@@ -288,3 +288,115 @@ def test_unit_refused(world):
         said = systemd.run("kschannelctl", "enable", "--way", "preload", "static", wanted=1)
         assert b"statically linked" in said, said
         assert not list(Path("/etc/systemd/system").glob("*/kschannel.conf"))
+
+
+def write_units(systemd, units):
+    """Units that are gone with the machine within."""
+    for name, text in units.items():
+        systemd.run("tee", f"/run/systemd/system/{name}", given=text.encode())
+    systemd.run("systemctl", "daemon-reload")
+
+
+ODD = {
+    "wrapper.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n",
+    "wrapper@.service": "[Unit]\nPartOf=wrapper.service\n[Service]\nExecStart=/bin/sleep 1000\n",
+    "only@.service": "[Service]\nExecStart=/bin/sleep 1000\n",
+    "asks.service": "[Service]\nExecStart=/bin/systemctl --version\n",
+    "broken.service": "[Service]\nType=simple\n",
+    "unix.socket": "[Socket]\nListenStream=/run/unix.test\n",
+    "unix.service": "[Service]\nExecStart=/bin/sleep 1000\n",
+}
+
+
+def test_unit_honest(world):
+    """what would not be protected is not said to be, and why differs"""
+    with Systemd(world) as systemd:
+        write_units(systemd, ODD)
+        systemd.run("ln", "-s", "/dev/null", "/run/systemd/system/hidden.service")
+        systemd.run("systemctl", "start", "wrapper", "wrapper@one")
+        for unit, words in (
+                ("wrapper", b"runs no program that could have connections; these are started "
+                            b"with it, and can be enabled: wrapper@one.service"),
+                ("asks", b"has a service run programs"),
+                ("hidden", b"hidden.service is masked"),
+                ("broken", b"can't make sense of broken.service"),
+                ("only", b"no service only.service, but a template only@.service"),
+                ("onlly@", b"no template onlly@.service"),
+                ("onlly@x", b"no service onlly@x.service, nor a template onlly@.service")):
+            said = systemd.run("kschannelctl", "enable", "--way", "preload", unit, wanted=1)
+            assert words in said, said
+        assert not list(Path("/etc/systemd/system").glob("*/kschannel.conf"))
+        # a socket that is nobody's business, and a template
+        systemd.run("kschannelctl", "enable", "--way", "preload", "unix")
+        systemd.run("kschannelctl", "enable", "--way", "preload", "only@")
+        systemd.run("systemctl", "start", "only@one")
+        said = systemd.run("systemctl", "show", "--property=ExecStartPost", "only@one")
+        assert b"preloaded $MAINPID" in said, said
+        systemd.run("kschannelctl", "disable", "only@")
+
+
+SOCKETS = {
+    "passed.socket": "[Socket]\nListenStream=7113\n",
+    "passed.service": "[Service]\nExecStart=/opt/programs/static inherit\n",
+    "each.socket": "[Socket]\nListenStream=127.0.0.1:7114\nAccept=yes\n",
+    "each@.service": "[Service]\nExecStart=/bin/cat\nStandardInput=socket\n",
+}
+
+
+def echoed(port):
+    """What a server gives back over TLS."""
+    with tls(port) as peer, peer.makefile("rwb") as file:
+        file.write(secret(20000))
+        file.flush()
+        assert file.read(20000) == secret(20000)
+
+
+def test_unit_socket(world):
+    """sockets that systemd listens at, for a static program, and for one of each connection"""
+    need_bpf()
+    with Systemd(world) as systemd:
+        write_units(systemd, SOCKETS)
+        # one that nobody uses is no obstacle
+        systemd.run("kschannelctl", "enable", "each@")
+        systemd.run("kschannelctl", "disable", "each@")
+        systemd.run("systemctl", "start", "passed.socket", "each.socket")
+        for service, sock, words in (("passed", "passed.socket", b"systemd listens"),
+                                     ("each@", "each.socket", b"systemd accepts connections"),
+                                     ("paased.socket", "paased.socket", b"no socket")):
+            said = systemd.run("kschannelctl", "enable", service, wanted=1)
+            assert words in said and sock.encode() in said, said
+        for sock, port in (("passed.socket", 7113), ("each.socket", 7114)):
+            systemd.run("kschannelctl", "enable", sock)
+            systemd.restart(sock, port)
+            with world.wire(port):
+                echoed(port)
+        world.run(["kschannelctl", "audit"])
+        # it is nothing new any more
+        systemd.run("kschannelctl", "enable", "passed")
+        systemd.run("systemctl", "stop", "passed", "passed.socket")
+        systemd.restart("passed.socket", 7113)
+        with world.wire(7113):
+            echoed(7113)
+        systemd.run("systemctl", "stop", "passed.socket", "passed", "each.socket")
+
+
+def test_unit_socket_late(world):
+    """a service whose listener systemd has made unprotected accepts from it nothing"""
+    need_bpf()
+    with Systemd(world) as systemd:
+        write_units(systemd, SOCKETS)
+        systemd.run("kschannelctl", "enable", "--no-reload", "passed")
+        systemd.run("systemctl", "daemon-reload")
+        systemd.restart("passed.socket", 7113)
+        found = world.run(["kschannelctl", "audit"], wanted=1).decode()
+        assert re.search(r"^servers +require +listen +\S+:7113 ", found, re.M), found
+        with socket.create_connection((NAME, 7113)) as peer:
+            peer.sendall(b"in the clear")
+            await_that(lambda: systemd.run("systemctl", "is-failed", "passed",
+                                           wanted=None) == b"failed\n", "the refusal")
+            systemd.run("systemctl", "stop", "passed.socket", "passed")
+            peer.settimeout(10)
+            try:
+                assert not peer.recv(100)
+            except ConnectionResetError:
+                pass

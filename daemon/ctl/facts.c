@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What systemd tells of a unit, and what follows from that and from its name. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "facts.h"
+
+/**
+ * ctl_has_suffix() - whether a unit is of a kind
+ * @unit: its name
+ * @suffix: as ".service"
+ */
+bool ctl_has_suffix(const char *unit, const char *suffix)
+{
+	size_t len = strlen(unit), tail = strlen(suffix);
+
+	return len > tail && !strcmp(unit + len - tail, suffix);
+}
+
+/* "{ path=/bin/x ; argv[]=..." */
+static void add_program(struct ctl_facts *facts, const char *value)
+{
+	static const char before[] = "{ path=";
+	const char *path = value + strlen(before), *end;
+	char **programs;
+
+	if (strncmp(value, before, strlen(before)) != 0)
+		return;
+	end = strstr(path, " ; ");
+	programs = ctl_alloc(reallocarray(facts->programs, facts->n_programs + 1,
+					  sizeof(*programs)));
+	facts->programs = programs;
+	programs[facts->n_programs++] =
+		ctl_alloc(strndup(path, end ? (size_t)(end - path) : strlen(path)));
+}
+
+/* "[::]:80 (Stream)"; paths, and families without ports, have no colon before a number */
+static void add_port(struct ctl_facts *facts, const char *value)
+{
+	const char *colon = strrchr(value, ':');
+	unsigned long port;
+	char *end;
+
+	if (!colon || *value == '/' || *value == '@' || !strncmp(value, "vsock:", 6) ||
+	    !ctl_has_suffix(value, " (Stream)"))
+		return;
+	port = strtoul(colon + 1, &end, 10);
+	if (end == colon + 1 || !port || port > UINT16_MAX)
+		return;
+	facts->ports = ctl_alloc(reallocarray(facts->ports, facts->n_ports + 1,
+					      sizeof(*facts->ports)));
+	facts->ports[facts->n_ports++] = (uint16_t)port;
+}
+
+static void set(char **place, const char *value)
+{
+	free(*place);
+	*place = ctl_alloc(strdup(value));
+}
+
+static void take(struct ctl_facts *facts, const char *name, const char *value)
+{
+	if (!strcmp(name, "LoadState"))
+		snprintf(facts->load, sizeof(facts->load), "%s", value);
+	else if (!strcmp(name, "ActiveState"))
+		facts->in_use |= !strcmp(value, "active") || !strcmp(value, "activating");
+	else if (!strcmp(name, "UnitFileState"))
+		facts->in_use |= !strncmp(value, "enabled", strlen("enabled"));
+	else if (!strcmp(name, "Accept"))
+		facts->accept = !strcmp(value, "yes");
+	else if (!strcmp(name, "ExecStart"))
+		add_program(facts, value);
+	else if (!strcmp(name, "Listen"))
+		add_port(facts, value);
+	else if (!strcmp(name, "TriggeredBy"))
+		set(&facts->triggers, value);
+	else if (!strcmp(name, "ConsistsOf"))
+		set(&facts->parts, value);
+}
+
+/**
+ * ctl_facts_parse() - understand what systemctl show prints
+ * @text: its lines, each of them NAME=VALUE
+ * @facts: zeroed; to be freed by ctl_facts_free()
+ */
+void ctl_facts_parse(const char *text, struct ctl_facts *facts)
+{
+	char *copy = ctl_alloc(strdup(text)), *next = copy, *line;
+
+	while ((line = strsep(&next, "\n"))) {
+		char *value = strchr(line, '=');
+
+		if (!value)
+			continue;
+		*value++ = '\0';
+		take(facts, line, value);
+	}
+	free(copy);
+}
+
+/**
+ * ctl_facts_free() - free what is in them
+ * @facts: they
+ */
+void ctl_facts_free(struct ctl_facts *facts)
+{
+	for (size_t i = 0; i < facts->n_programs; i++)
+		free(facts->programs[i]);
+	free(facts->programs);
+	free(facts->ports);
+	free(facts->triggers);
+	free(facts->parts);
+	memset(facts, 0, sizeof(*facts));
+}
+
+/**
+ * ctl_is_template() - whether a name is that of a template, as "x@.service"
+ * @unit: the name
+ */
+bool ctl_is_template(const char *unit)
+{
+	return strstr(unit, "@.");
+}
+
+/**
+ * ctl_instance() - a unit that systemd can tell of
+ * @unit: a unit, of a template an instance is made
+ * @instance: where to put its name; empty if it is too long for one
+ */
+void ctl_instance(const char *unit, char instance[CTL_UNIT_SIZE])
+{
+	const char *at = ctl_is_template(unit) ? strchr(unit, '@') + 1 : NULL;
+	int len = at ? snprintf(instance, CTL_UNIT_SIZE, "%.*sx%s", (int)(at - unit), unit, at) :
+		       snprintf(instance, CTL_UNIT_SIZE, "%s", unit);
+
+	if (len >= CTL_UNIT_SIZE)
+		instance[0] = '\0';
+}
+
+/**
+ * ctl_own_socket() - the socket that starts a service, or instances of it, if no other does
+ * @unit: the service
+ * @name: where to put the socket's name; empty if it is too long
+ */
+void ctl_own_socket(const char *unit, char name[CTL_UNIT_SIZE])
+{
+	const char *at = strchr(unit, '@'), *end = at ? at : strrchr(unit, '.');
+
+	if (snprintf(name, CTL_UNIT_SIZE, "%.*s.socket", (int)(end - unit), unit) >=
+	    CTL_UNIT_SIZE)
+		name[0] = '\0';
+}
+
+/**
+ * ctl_next_unit() - the next of a list's units that is of a kind
+ * @list: with blanks between, or NULL; set to what is left
+ * @suffix: of the kind, as ".socket"
+ * @name: where to put its name
+ * Return: false if there is none
+ */
+bool ctl_next_unit(const char **list, const char *suffix, char name[CTL_UNIT_SIZE])
+{
+	while (*list && **list) {
+		size_t len = strcspn(*list, " ");
+
+		snprintf(name, CTL_UNIT_SIZE, "%.*s", (int)len, *list);
+		*list += len + strspn(*list + len, " ");
+		if (ctl_has_suffix(name, suffix))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * ctl_starts_nothing() - whether a service is but there to have others started with it
+ * @facts: what systemd tells of it
+ */
+bool ctl_starts_nothing(const struct ctl_facts *facts)
+{
+	for (size_t i = 0; i < facts->n_programs; i++) {
+		const char *slash = strrchr(facts->programs[i], '/');
+		const char *name = slash ? slash + 1 : facts->programs[i];
+
+		if (strcmp(name, "true") != 0 && strcmp(name, ":") != 0)
+			return false;
+	}
+	return true;
+}

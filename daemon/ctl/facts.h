@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What systemd tells of a unit. */
+#ifndef KSC_CTL_FACTS_H
+#define KSC_CTL_FACTS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct ctl_facts - what systemd tells of a unit
+ * @load: LoadState=, "loaded" if it is there
+ * @in_use: it is started, or will be at boot
+ * @accept: a socket unit whose connections systemd accepts
+ * @programs: what a service runs, in order
+ * @n_programs: how many
+ * @ports: TCP ports that a socket unit listens at
+ * @n_ports: how many
+ * @triggers: units that start it, with blanks between
+ * @parts: units that stop with it, with blanks between
+ */
+struct ctl_facts {
+	char load[32];
+	bool in_use;
+	bool accept;
+	char **programs;
+	size_t n_programs;
+	uint16_t *ports;
+	size_t n_ports;
+	char *triggers;
+	char *parts;
+};
+
+/* systemd's own limit of a name, and room for its end */
+#define CTL_UNIT_SIZE 256
+
+void ctl_facts_parse(const char *text, struct ctl_facts *facts);
+void ctl_facts_free(struct ctl_facts *facts);
+bool ctl_is_template(const char *unit);
+void ctl_instance(const char *unit, char instance[CTL_UNIT_SIZE]);
+void ctl_own_socket(const char *unit, char name[CTL_UNIT_SIZE]);
+bool ctl_next_unit(const char **list, const char *suffix, char name[CTL_UNIT_SIZE]);
+bool ctl_starts_nothing(const struct ctl_facts *facts);
+bool ctl_has_suffix(const char *unit, const char *suffix);
+
+#endif /* KSC_CTL_FACTS_H */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Which rules the connections of a listener may fall under. */
+#ifndef KSC_CTL_LISTENER_H
+#define KSC_CTL_LISTENER_H
+
+#include <stdbool.h>
+
+#include <netlink/attr.h>
+
+#include "policy.h"
+
+/**
+ * enum ctl_share - how many of a listener's connections a rule is about
+ * @CTL_SHARE_NONE: none, whoever the peer is
+ * @CTL_SHARE_SOME: some, by their addresses
+ * @CTL_SHARE_ALL: all, so that no rule behind it counts
+ */
+enum ctl_share { CTL_SHARE_NONE, CTL_SHARE_SOME, CTL_SHARE_ALL };
+
+enum ctl_share ctl_listener_share(struct nlattr **rule, const struct ctl_flow *listener,
+				  bool v6only);
+
+#endif /* KSC_CTL_LISTENER_H */

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Asking systemd, by its own command. */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "systemd.h"
+
+extern char **environ;
+
+/* Runs systemctl; what it prints, to be freed. Returns its status. */
+static int systemctl(const char *const argv[], char **output)
+{
+	posix_spawn_file_actions_t actions;
+	int pipe_fds[2], status, error;
+	size_t size = 0;
+	FILE *file;
+	pid_t pid;
+
+	if (pipe2(pipe_fds, O_CLOEXEC))
+		err(EXIT_FAILURE, "pipe");
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
+	error = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(pipe_fds[1]);
+	if (error)
+		errx(EXIT_FAILURE, "%s: %s", argv[0], strerror(error));
+	file = ctl_alloc(fdopen(pipe_fds[0], "r"));
+	*output = NULL;
+	if (getdelim(output, &size, '\0', file) < 0) {
+		free(*output);
+		*output = ctl_alloc(strdup(""));
+	}
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			err(EXIT_FAILURE, "waitpid");
+	}
+	fclose(file);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/**
+ * ctl_systemd_reload() - have systemd read its units again
+ * Return: whether it has
+ */
+bool ctl_systemd_reload(void)
+{
+	static const char *const argv[] = { "systemctl", "daemon-reload", NULL };
+	char *output;
+	int status = systemctl(argv, &output);
+
+	free(output);
+	return !status;
+}
+
+/**
+ * ctl_systemd_facts() - what systemd tells of a unit; ends the program if it does not
+ * @unit: its name, or a template's, for which an instance stands
+ * Return: to be freed by ctl_facts_free()
+ */
+struct ctl_facts ctl_systemd_facts(const char *unit)
+{
+	char instance[CTL_UNIT_SIZE];
+	const char *const argv[] = {
+		"systemctl", "show",
+		"--property=LoadState,ActiveState,UnitFileState,ExecStart,TriggeredBy,ConsistsOf,"
+		"Accept,Listen", "--",
+		instance, NULL
+	};
+	struct ctl_facts facts = { 0 };
+	char *output;
+
+	/* of a template alone systemd tells nothing */
+	ctl_instance(unit, instance);
+	if (systemctl(argv, &output))
+		errx(EXIT_FAILURE, "systemd tells nothing of %s", unit);
+	ctl_facts_parse(output, &facts);
+	free(output);
+	return facts;
+}
