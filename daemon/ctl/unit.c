@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "dropin.h"
 #include "guard.h"
 #include "program.h"
 #include "run.h"
@@ -25,6 +26,8 @@
 #define DEFAULT_DIRECTORY "/etc/systemd/system"
 /* systemd's own limit */
 #define MAX_UNIT 255
+/* of what it shows of a unit, as much as is looked at */
+#define MAX_PROPERTY 65536
 
 /**
  * struct unit_options - what the command line says
@@ -154,14 +157,33 @@ static bool reload(void)
 	return !systemctl(argv, line, sizeof(line));
 }
 
+/* A template is nothing to ask about, but what it would be for an instance is. */
+static void instance(char asked[MAX_UNIT + 1], const char *unit)
+{
+	static const char any[] = "@kschannel" SUFFIX;
+	const char *at = strchr(unit, '@');
+
+	if (!at || strcmp(at + 1, SUFFIX) ||
+	    snprintf(asked, MAX_UNIT + 1, "%.*s%s", (int)(at - unit), unit, any) > MAX_UNIT)
+		snprintf(asked, MAX_UNIT + 1, "%s", unit);
+}
+
+static bool ask(const char *unit, const char *property, char *line, size_t size)
+{
+	char asked[MAX_UNIT + 1];
+	const char *const argv[] = { "systemctl", "show", "--property", property, "--value",
+				     "--", asked, NULL };
+
+	instance(asked, unit);
+	return !systemctl(argv, line, size);
+}
+
 /* A slip of the pen must not look like protection. */
 static bool is_loaded(const char *unit)
 {
-	const char *const argv[] = { "systemctl", "show", "--property=LoadState", "--value",
-				     "--", unit, NULL };
 	char line[32];
 
-	return !systemctl(argv, line, sizeof(line)) && !strcmp(line, "loaded");
+	return ask(unit, "LoadState", line, sizeof(line)) && !strcmp(line, "loaded");
 }
 
 /*
@@ -171,31 +193,15 @@ static bool is_loaded(const char *unit)
 static const char *cannot_preload_service(const char *unit, char path[PATH_MAX])
 {
 	static const char before[] = "{ path=";
-	const char *const argv[] = { "systemctl", "show", "--property=ExecStart", "--value",
-				     "--", unit, NULL };
 	char line[PATH_MAX + sizeof(before)];
 	size_t len;
 
-	if (systemctl(argv, line, sizeof(line)) ||
+	if (!ask(unit, "ExecStart", line, sizeof(line)) ||
 	    strncmp(line, before, sizeof(before) - 1) != 0)
 		return "systemd does not tell which program it runs";
 	len = strcspn(line + sizeof(before) - 1, " ;");
 	snprintf(path, PATH_MAX, "%.*s", (int)len, line + sizeof(before) - 1);
 	return ctl_cannot_preload(path);
-}
-
-/* What goes into a line that systemd reads: % and, within quotes, \ and " mean something. */
-static void put_quoted(FILE *file, const char *text)
-{
-	fputc('"', file);
-	for (; *text; text++) {
-		if (strchr("%", *text))
-			fputc('%', file);
-		else if (strchr("\\\"", *text))
-			fputc('\\', file);
-		fputc(*text, file);
-	}
-	fputc('"', file);
 }
 
 static void find_self(char self[PATH_MAX])
@@ -207,62 +213,25 @@ static void find_self(char self[PATH_MAX])
 	self[len] = '\0';
 }
 
-/* A service may run nothing but what it names; the dynamic linker would go on without us. */
-static void put_preload(FILE *file, const char *self)
-{
-	char library[PATH_MAX], setting[PATH_MAX + sizeof("LD_PRELOAD=")];
-
-	ctl_find_library(library);
-	snprintf(setting, sizeof(setting), "LD_PRELOAD=%s", library);
-	fputs("Environment=", file);
-	put_quoted(file, setting);
-	fputs("\nExecPaths=-", file);
-	put_quoted(file, library);
-	fputs(" -", file);
-	put_quoted(file, self);
-	fputc('\n', file);
-}
-
-/*
- * Within all that the service is confined by, and then in the service itself, which may have
- * lost its environment: else it does not start. Without a main process there is no argument.
- */
-static void put_check(FILE *file, const char *self)
-{
-	fputs("ExecStartPre=", file);
-	put_quoted(file, self);
-	fputs(" preloaded\nExecStartPost=+", file);
-	put_quoted(file, self);
-	fputs(" preloaded $MAINPID\n", file);
-}
-
-/*
- * The cgroup is made anew for each start, so that each start attaches it: before the
- * service's own commands, and as root whatever its user is.
- */
-static void put_bpf(FILE *file, const char *self, const char *command)
-{
-	fputs("ExecCondition=+", file);
-	put_quoted(file, self);
-	fprintf(file, " %s --condition\n", command);
-}
-
 static void write_drop_in(FILE *file, const struct unit_options *opt)
 {
-	char self[PATH_MAX];
+	static char environment[MAX_PROPERTY];
+	char self[PATH_MAX], library[PATH_MAX], paths[2];
+	struct ctl_drop_in in = {
+		.self = self,
+		.library = library,
+		.environment = environment,
+		.bpf = opt->way == CTL_WAY_BPF,
+		.guard = opt->guard,
+	};
 
 	find_self(self);
-	fputs("# Written by kschannelctl enable; kschannelctl disable removes it.\n"
-	      "[Service]\n",
-	      file);
-	/* with a BPF program, too: it does not know the names that are looked up */
-	put_preload(file, self);
-	if (opt->guard)
-		put_bpf(file, self, "guard");
-	if (opt->way == CTL_WAY_BPF)
-		put_bpf(file, self, "attach");
-	else
-		put_check(file, self);
+	ctl_find_library(library);
+	if (opt->reload) {
+		ask(opt->unit, "Environment", environment, sizeof(environment));
+		in.exec_paths = ask(opt->unit, "NoExecPaths", paths, sizeof(paths)) && *paths;
+	}
+	ctl_drop_in_write(file, &in);
 }
 
 /* The file is there with all that is in it, or not at all. */

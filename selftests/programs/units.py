@@ -277,6 +277,42 @@ def test_unit_without_library(world):
             os.rename(away, LIBRARY)
 
 
+def test_unit_template(world):
+    """a template is enabled for all its instances, whose order and libraries stay"""
+    with Systemd(world) as systemd:
+        systemd.run("sh", "-c", "printf '[Service]\\nExecStart=/bin/sleep 1000\\n"
+                    "Environment=LD_PRELOAD=/nowhere.so\\n' >/etc/systemd/system/t@.service")
+        try:
+            systemd.run("systemctl", "daemon-reload")
+            for _ in "12":
+                systemd.run("kschannelctl", "enable", "--way", "preload", "t@")
+            said = systemd.run("systemctl", "show", "--property=After,Environment,ExecPaths",
+                               "t@1").decode()
+            assert "kschanneld.service" in said, said
+            assert f"Environment=LD_PRELOAD={LIBRARY}:/nowhere.so\n" in said, said
+            assert "ExecPaths=/" not in said, said
+            systemd.run("systemctl", "start", "t@1")
+            systemd.run("systemctl", "stop", "t@1")
+            systemd.run("kschannelctl", "disable", "t@")
+        finally:
+            os.unlink("/etc/systemd/system/t@.service")
+
+
+def test_unit_without_command(world):
+    """a unit fails, and is not skipped, when kschannelctl has gone"""
+    need_bpf()
+    command = shutil.which("kschannelctl")
+    with Systemd(world) as systemd:
+        systemd.run("kschannelctl", "enable", "--way", "bpf", "redis-server")
+        os.rename(command, f"{command}.away")
+        try:
+            systemd.run("systemctl", "restart", "redis-server", wanted=1)
+            said = systemd.run("systemctl", "is-failed", "redis-server", wanted=None)
+            assert said == b"failed\n", said
+        finally:
+            os.rename(f"{command}.away", command)
+
+
 def test_unit_refused(world):
     """a unit that is not there is not enabled, nor one whose program is static"""
     with Systemd(world) as systemd:
