@@ -15,6 +15,7 @@ from lone import need_bpf
 from world import CA, NAME, await_that, is_listening, secret, tls
 
 HERE = Path(__file__).resolve().parent
+CONFIGURATION = Path("/etc/kschannel/kschanneld.conf")
 REDIS = 6379
 POSTGRES = 5432
 DATABASE = f"postgresql@{VERSION}-main"
@@ -231,6 +232,8 @@ HERE_CONF = b"""[Service]
 ExecStartPre=
 ExecStart=
 ExecStart=/usr/bin/kschanneld
+ExecReload=
+ExecReload=/usr/bin/kschanneld --reload
 """
 
 
@@ -255,6 +258,15 @@ def test_unit_daemon(world):
                 systemd.restart("redis-server", REDIS)
                 with world.wire(REDIS):
                     redis_over_tls(world)
+            configuration = CONFIGURATION.read_bytes()
+            CONFIGURATION.write_bytes(configuration + b"[nonsense]\n")
+            systemd.run("systemctl", "reload", unit.name, wanted=1)
+            CONFIGURATION.write_bytes(configuration)
+            systemd.run("systemctl", "reload", unit.name)
+            for _ in range(8):
+                systemd.run("systemctl", "kill", "--signal=KILL", unit.name)
+                await_that(lambda: systemd.run("systemctl", "is-active", unit.name,
+                                               wanted=None) == b"active\n", "the next daemon")
             systemd.run("kschannelctl", "disable", "redis-server")
             systemd.run("systemctl", "stop", "redis-server", unit.name)
             said = systemd.run("systemctl", "show", "--property=Result", unit.name)
