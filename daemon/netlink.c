@@ -337,17 +337,26 @@ struct nl_msg *ksc_netlink_message(struct ksc_netlink *nl, int cmd, size_t size)
 	return msg;
 }
 
-/* The answer is on its way when the message is sent; offers may be before it. */
+/*
+ * The answer is there when the message is sent; offers may be before it. An overrun may have
+ * cost it: it has, if it is not among what is left.
+ */
 static int await(struct ksc_netlink *nl)
 {
 	struct pollfd pfd = { .fd = nl_socket_get_fd(nl->sock), .events = POLLIN };
+	bool overrun = false;
 
 	while (!nl->answered) {
 		int rc = nl_recvmsgs_default(nl->sock);
 
 		if (nl->answered || rc >= 0 || rc == -NLE_INTR)
 			continue;
-		/* An overrun may have cost the answer: whether there was one, nobody knows. */
+		if (rc == -NLE_NOMEM) {
+			overrun = true;
+			continue;
+		}
+		if (rc == -NLE_AGAIN && overrun)
+			return -ENOBUFS;
 		if (rc != -NLE_AGAIN || (poll(&pfd, 1, ANSWER_MS) <= 0 && errno != EINTR))
 			return -EIO;
 	}
@@ -361,7 +370,8 @@ static int await(struct ksc_netlink *nl)
  *
  * Offers that come before the answer are handled.
  *
- * Return: 0 or a negative errno, the kernel's; -EIO when there was no answer
+ * Return: 0 or a negative errno, the kernel's; -ENOBUFS when its answer was lost, -EIO when
+ * there was none
  */
 int ksc_netlink_ask(struct ksc_netlink *nl, struct nl_msg *msg)
 {
