@@ -36,5 +36,5 @@ install: all
 		echo .so man3/libkschannel.3 >$(DESTDIR)$(MANDIR)/man3/$$function.3 || exit; \
 	done
 	mkdir -p $(DESTDIR)$(SYSTEMD_DIR)
-	sed 's|/usr/sbin/|$(SBINDIR)/|' $(TOP)/daemon/kschanneld.service \
+	sed 's|/usr/sbin/|$(SBINDIR)/|g' $(TOP)/daemon/kschanneld.service \
 		>$(DESTDIR)$(SYSTEMD_DIR)/kschanneld.service

@@ -11,6 +11,8 @@
 #define RULE_SIZE	2048
 /* A message with all limits. */
 #define LIMITS_SIZE	1024
+/* Each lost answer takes another overrun in the moment of asking. */
+#define TRIES		8
 
 static int put_prefix(struct nl_msg *msg, int addr, int len, const struct ksc_prefix *p)
 {
@@ -70,18 +72,7 @@ static int add(struct ksc_netlink *nl, const struct ksc_rules *rules, size_t *at
 	return ksc_netlink_ask(nl, msg);
 }
 
-/**
- * ksc_load_policy() - load a policy into the kernel
- * @nl: the registered socket
- * @generation: its number
- * @rules: the rules
- *
- * Offers that come meanwhile are handled. They may come by the new policy before this
- * returns.
- *
- * Return: 0, or a negative errno and the kernel has the policy that it had
- */
-int ksc_load_policy(struct ksc_netlink *nl, uint64_t generation, const struct ksc_rules *rules)
+static int load(struct ksc_netlink *nl, uint64_t generation, const struct ksc_rules *rules)
 {
 	int rc = begin(nl, generation, rules);
 	struct nl_msg *msg;
@@ -96,13 +87,28 @@ int ksc_load_policy(struct ksc_netlink *nl, uint64_t generation, const struct ks
 }
 
 /**
- * ksc_load_limits() - tell the kernel
+ * ksc_load_policy() - load a policy into the kernel
  * @nl: the registered socket
- * @limits: the limits; those that are not set get their defaults
+ * @generation: its number
+ * @rules: the rules
  *
- * Return: 0 or a negative errno
+ * Offers that come meanwhile are handled. They may come by the new policy before this
+ * returns. Where an answer is lost, nobody knows by which policy the kernel goes: it is
+ * loaded again, which changes nothing if it is there.
+ *
+ * Return: 0, or a negative errno and the kernel has the policy that it had; with -ENOBUFS,
+ * when every answer is lost, perhaps the new one
  */
-int ksc_load_limits(struct ksc_netlink *nl, const struct ksc_limits *limits)
+int ksc_load_policy(struct ksc_netlink *nl, uint64_t generation, const struct ksc_rules *rules)
+{
+	int rc = -ENOBUFS, i;
+
+	for (i = 0; rc == -ENOBUFS && i < TRIES; i++)
+		rc = load(nl, generation, rules);
+	return rc;
+}
+
+static int set_limits(struct ksc_netlink *nl, const struct ksc_limits *limits)
 {
 	struct nl_msg *msg = ksc_netlink_message(nl, KSC_CMD_LIMITS_SET, LIMITS_SIZE);
 	int i;
@@ -119,4 +125,20 @@ int ksc_load_limits(struct ksc_netlink *nl, const struct ksc_limits *limits)
 full:
 	nlmsg_free(msg);
 	return -ENOMEM;
+}
+
+/**
+ * ksc_load_limits() - tell the kernel
+ * @nl: the registered socket
+ * @limits: the limits; those that are not set get their defaults
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_load_limits(struct ksc_netlink *nl, const struct ksc_limits *limits)
+{
+	int rc = -ENOBUFS, i;
+
+	for (i = 0; rc == -ENOBUFS && i < TRIES; i++)
+		rc = set_limits(nl, limits);
+	return rc;
 }

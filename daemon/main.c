@@ -2,7 +2,9 @@
 /* kschanneld: runs the handshakes of the sockets that kschannel.ko protects. */
 #include <argp.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include <gnutls/gnutls.h>
 
 #include "config.h"
+#include "control.h"
 #include "log.h"
 #include "sandbox.h"
 #include "worker.h"
@@ -25,12 +28,16 @@ const char *argp_program_version = "kschanneld " KSC_VERSION;
 /**
  * struct options - the command line
  * @config: the configuration file
+ * @control: the socket by which the daemon is asked to load it again, or NULL
  * @check: only look at it
+ * @reload: ask the daemon that runs
  * @ready_fd: told when we are registered, or -1
  */
 struct options {
 	const char *config;
+	const char *control;
 	bool check;
+	bool reload;
 	int ready_fd;
 };
 
@@ -48,12 +55,15 @@ struct daemon {
 	bool stopped;
 };
 
-enum { OPTION_CHECK = 256, OPTION_READY_FD, OPTION_FOREGROUND };
+enum { OPTION_CHECK = 256, OPTION_READY_FD, OPTION_FOREGROUND, OPTION_CONTROL, OPTION_RELOAD };
 
 static const struct argp_option option_table[] = {
 	{ "config", 'c', "FILE", 0, "The configuration; " KSC_CONFIG_FILE " by default", 0 },
 	{ "check-config", OPTION_CHECK, NULL, 0,
 	  "Check the configuration, or the FILE given, and exit", 0 },
+	{ "control", OPTION_CONTROL, "PATH", 0, "Where the socket for --reload is", 0 },
+	{ "reload", OPTION_RELOAD, NULL, 0,
+	  "Have the daemon that runs load its configuration again, and tell whether it did", 0 },
 	{ "foreground", OPTION_FOREGROUND, NULL, 0, "Don't fork, which is what it does anyway", 0 },
 	{ "ready-fd", OPTION_READY_FD, "N", 0,
 	  "Write a newline to this descriptor when handshakes can begin", 0 },
@@ -71,6 +81,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_CHECK:
 		options->check = true;
+		return 0;
+	case OPTION_CONTROL:
+		options->control = arg;
+		return 0;
+	case OPTION_RELOAD:
+		options->reload = true;
 		return 0;
 	case OPTION_FOREGROUND:
 		return 0;
@@ -95,8 +111,27 @@ static const struct argp parser = {
 	.doc = "Runs the TLS handshakes of the sockets that the kschannel module protects.",
 };
 
+/* To the journal, and to who has asked. */
+static void __attribute__((format(printf, 3, 4)))
+tell(FILE *answer, enum ksc_log_level level, const char *fmt, ...)
+{
+	va_list args;
+	char *line;
+	int rc;
+
+	va_start(args, fmt);
+	rc = vasprintf(&line, fmt, args);
+	va_end(args);
+	if (rc < 0)
+		return;
+	ksc_log(level, "%s", line);
+	if (answer)
+		fprintf(answer, "%s\n", line);
+	free(line);
+}
+
 /* Complaints go to the journal like everything else, line by line. */
-static struct ksc_config *load_config(const char *path)
+static struct ksc_config *load_config(const char *path, FILE *answer)
 {
 	struct ksc_config *config;
 	char *text = NULL, *rest, *line;
@@ -110,7 +145,7 @@ static struct ksc_config *load_config(const char *path)
 	rest = text;
 	while ((line = strsep(&rest, "\n")))
 		if (*line)
-			ksc_log(KSC_LOG_ERROR, "%s", line);
+			tell(answer, KSC_LOG_ERROR, "%s", line);
 	free(text);
 	return config;
 }
@@ -131,31 +166,59 @@ static bool other_user(const struct ksc_config *a, const struct ksc_config *b)
 	       (a->has_user && (a->uid != b->uid || a->gid != b->gid));
 }
 
-static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
+static bool reload(void *ptr, FILE *answer)
 {
-	struct daemon *d = signal->data;
-	struct ksc_config *config;
+	struct daemon *d = ptr;
+	struct ksc_config *config = load_config(d->options.config, answer);
 	int rc;
 
-	(void)loop;
-	(void)events;
-	config = load_config(d->options.config);
 	if (!config) {
-		ksc_log(KSC_LOG_ERROR, "the configuration stays as it was");
-		return;
+		tell(answer, KSC_LOG_ERROR, "the configuration stays as it was");
+		return false;
 	}
 	if (other_user(config, d->config))
-		ksc_log(KSC_LOG_WARNING, "user: it stays what it is until the next start");
+		tell(answer, KSC_LOG_WARNING, "user: it stays what it is until the next start");
 	rc = ksc_worker_configure(d->worker, config);
 	if (rc) {
-		ksc_log(KSC_LOG_ERROR, "the kernel does not take the policy: %s", strerror(-rc));
-		ksc_log(KSC_LOG_ERROR, "the configuration stays as it was");
+		tell(answer, KSC_LOG_ERROR, "the kernel does not take the policy: %s",
+		     strerror(-rc));
+		tell(answer, KSC_LOG_ERROR, "the configuration stays as it was");
 		ksc_config_free(config);
-		return;
+		return false;
 	}
 	d->config = config;
 	ksc_log_set_level(config->log_level);
 	ksc_log(KSC_LOG_INFO, "the configuration was loaded again");
+	return true;
+}
+
+static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	(void)loop;
+	(void)events;
+	reload(signal->data, NULL);
+}
+
+/* Without it there is the signal. */
+static struct ksc_control *open_control(struct daemon *d, struct ev_loop *loop)
+{
+	struct ksc_control *control = NULL;
+	char buf[PATH_MAX];
+	const char *path = ksc_control_path(d->options.control, NULL, buf, sizeof(buf));
+
+	if (path)
+		control = ksc_control_new(loop, path, reload, d);
+	if (path && !control)
+		ksc_log(KSC_LOG_WARNING, "%s: %s", path, strerror(errno));
+	return control;
+}
+
+static bool ask_to_reload(const struct options *options)
+{
+	char buf[PATH_MAX];
+
+	return ksc_control_reload(ksc_control_path(options->control, KSC_CONTROL_SOCKET, buf,
+						   sizeof(buf)), stderr);
 }
 
 /* Of the protocol of sd_notify(3), what takes a system call that is not for later. */
@@ -218,6 +281,7 @@ static const char *start_problem(int error)
 static int serve(struct daemon *d, struct ev_loop *loop)
 {
 	ev_signal term, interrupt, hangup;
+	struct ksc_control *control;
 	int manager, rc;
 
 	/* who wanted to be told that we are ready may be gone */
@@ -237,17 +301,20 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 		return EXIT_FAILURE;
 	}
 	manager = open_manager();
+	control = open_control(d, loop);
 	rc = ksc_sandbox_drop(d->config);
 	if (!rc)
 		rc = ksc_sandbox_seal(d->config);
 	if (rc) {
 		ksc_log(KSC_LOG_ERROR, "cannot be confined: %s", strerror(-rc));
+		ksc_control_free(control);
 		return EXIT_FAILURE;
 	}
 	/* not before it is: who waits for that may let it alone from then on */
 	tell_ready(&d->options, manager);
 	ksc_log(KSC_LOG_INFO, "ready");
 	ev_run(loop, 0);
+	ksc_control_free(control);
 	ksc_log(KSC_LOG_INFO, "stopped");
 	return d->stopped ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -260,6 +327,8 @@ int main(int argc, char **argv)
 
 	if (argp_parse(&parser, argc, argv, 0, NULL, &d.options))
 		return EXIT_FAILURE;
+	if (d.options.reload)
+		return ask_to_reload(&d.options) ? EXIT_SUCCESS : EXIT_FAILURE;
 	ksc_log_open(STDERR_FILENO);
 	if (d.options.check) {
 		d.config = ksc_config_load(d.options.config, stderr);
@@ -267,7 +336,7 @@ int main(int argc, char **argv)
 		ksc_config_free(d.config);
 		return rc;
 	}
-	d.config = load_config(d.options.config);
+	d.config = load_config(d.options.config, NULL);
 	if (!d.config)
 		return EXIT_FAILURE;
 	ksc_log_set_level(d.config->log_level);

@@ -35,6 +35,7 @@
  * @awaited: number of the message whose answer is waited for
  * @answered: it has come
  * @answer: 0 or a negative errno
+ * @inherited: while it is asked for, the policy that the kernel has
  */
 struct ksc_netlink {
 	struct nl_sock *sock;
@@ -44,6 +45,7 @@ struct ksc_netlink {
 	uint32_t awaited;
 	bool answered;
 	int answer;
+	struct ksc_inherited *inherited;
 };
 
 static struct nla_policy policy[KSC_A_CONTEXT_MAX + 1] = {
@@ -131,6 +133,15 @@ static void read_offer(struct nlattr **attrs, struct ksc_offer *offer)
 	offer->rule = get_number(attrs[KSC_A_CONTEXT_RULE], KSC_NO_RULE);
 }
 
+static void on_policy(struct ksc_netlink *nl, struct nlmsghdr *head)
+{
+	struct nlattr *attrs[KSC_A_POLICY_MAX + 1];
+
+	if (nl->inherited && (genlmsg_parse(head, 0, attrs, KSC_A_POLICY_MAX, NULL) < 0 ||
+			      ksc_inherit_take(nl->inherited, attrs)))
+		ksc_log(KSC_LOG_WARNING, "a rule of the policy before is not known");
+}
+
 static int on_message(struct nl_msg *msg, void *ptr)
 {
 	struct ksc_netlink *nl = ptr;
@@ -140,6 +151,10 @@ static int on_message(struct nl_msg *msg, void *ptr)
 
 	if (head->nlmsg_type != nl->family)
 		return NL_SKIP;
+	if (genlmsg_hdr(head)->cmd == KSC_CMD_POLICY_GET) {
+		on_policy(nl, head);
+		return NL_OK;
+	}
 	if (genlmsg_parse(head, 0, attrs, KSC_A_CONTEXT_MAX, policy) < 0 ||
 	    !attrs[KSC_A_CONTEXT_ID]) {
 		ksc_log(KSC_LOG_WARNING, "the kernel sent a message that makes no sense");
@@ -215,6 +230,13 @@ static int on_ack(struct nl_msg *msg, void *ptr)
 	return NL_OK;
 }
 
+/* The end of a dump. */
+static int on_finish(struct nl_msg *msg, void *ptr)
+{
+	on_ack(msg, ptr);
+	return NL_OK;
+}
+
 static int on_sequence(struct nl_msg *msg, void *ptr)
 {
 	(void)msg;
@@ -270,6 +292,7 @@ struct ksc_netlink *ksc_netlink_open(const struct ksc_netlink_ops *ops, void *pt
 	nl_socket_modify_cb(nl->sock, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_sequence, nl);
 	nl_socket_modify_cb(nl->sock, NL_CB_VALID, NL_CB_CUSTOM, on_message, nl);
 	nl_socket_modify_cb(nl->sock, NL_CB_ACK, NL_CB_CUSTOM, on_ack, nl);
+	nl_socket_modify_cb(nl->sock, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, nl);
 	nl_socket_modify_err_cb(nl->sock, NL_CB_CUSTOM, on_error, nl);
 	return nl;
 failed:
@@ -337,17 +360,26 @@ struct nl_msg *ksc_netlink_message(struct ksc_netlink *nl, int cmd, size_t size)
 	return msg;
 }
 
-/* The answer is on its way when the message is sent; offers may be before it. */
+/*
+ * The answer is there when the message is sent; offers may be before it. An overrun may have
+ * cost it: it has, if it is not among what is left.
+ */
 static int await(struct ksc_netlink *nl)
 {
 	struct pollfd pfd = { .fd = nl_socket_get_fd(nl->sock), .events = POLLIN };
+	bool overrun = false;
 
 	while (!nl->answered) {
 		int rc = nl_recvmsgs_default(nl->sock);
 
 		if (nl->answered || rc >= 0 || rc == -NLE_INTR)
 			continue;
-		/* An overrun may have cost the answer: whether there was one, nobody knows. */
+		if (rc == -NLE_NOMEM) {
+			overrun = true;
+			continue;
+		}
+		if (rc == -NLE_AGAIN && overrun)
+			return -ENOBUFS;
 		if (rc != -NLE_AGAIN || (poll(&pfd, 1, ANSWER_MS) <= 0 && errno != EINTR))
 			return -EIO;
 	}
@@ -361,7 +393,8 @@ static int await(struct ksc_netlink *nl)
  *
  * Offers that come before the answer are handled.
  *
- * Return: 0 or a negative errno, the kernel's; -EIO when there was no answer
+ * Return: 0 or a negative errno, the kernel's; -ENOBUFS when its answer was lost, -EIO when
+ * there was none
  */
 int ksc_netlink_ask(struct ksc_netlink *nl, struct nl_msg *msg)
 {
@@ -386,6 +419,31 @@ int ksc_netlink_register(struct ksc_netlink *nl)
 	struct nl_msg *msg = ksc_netlink_message(nl, KSC_CMD_REGISTER, MESSAGE_REST);
 
 	return msg ? ksc_netlink_ask(nl, msg) : -ENOMEM;
+}
+
+/**
+ * ksc_netlink_inherit() - ask for the policy that the kernel has
+ * @nl: the socket
+ * @inherited: filled in; to be freed whatever comes of it
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_netlink_inherit(struct ksc_netlink *nl, struct ksc_inherited *inherited)
+{
+	struct nl_msg *msg = ksc_netlink_message(nl, KSC_CMD_POLICY_GET, MESSAGE_REST);
+	int rc;
+
+	memset(inherited, 0, sizeof(*inherited));
+	if (!msg)
+		return -ENOMEM;
+	nl->inherited = inherited;
+	nl->answered = false;
+	rc = send_message(nl, msg, NLM_F_DUMP, &nl->awaited);
+	if (!rc)
+		rc = await(nl);
+	nl->awaited = 0;
+	nl->inherited = NULL;
+	return rc;
 }
 
 /**

@@ -11,6 +11,7 @@
 #include <linux/kschannel.h>
 
 #include "engine.h"
+#include "inherit.h"
 
 #define KSC_NO_RULE	UINT32_MAX
 
@@ -97,6 +98,7 @@ int ksc_netlink_fd(const struct ksc_netlink *nl);
 struct nl_msg *ksc_netlink_message(struct ksc_netlink *nl, int cmd, size_t size);
 int ksc_netlink_ask(struct ksc_netlink *nl, struct nl_msg *msg);
 int ksc_netlink_register(struct ksc_netlink *nl);
+int ksc_netlink_inherit(struct ksc_netlink *nl, struct ksc_inherited *inherited);
 int ksc_netlink_drain(struct ksc_netlink *nl);
 int ksc_netlink_receive(struct ksc_netlink *nl);
 int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,

@@ -33,6 +33,7 @@
  * @drain: runs out when a stopping worker has waited long enough
  * @now: what it works by, and what it did before, for connections that began then
  * @retire: runs out when one of these counts no more
+ * @inherited: the policy that another daemon had loaded before
  * @sessions: search.h's tree of struct session by their context's number
  * @messages: those of them that have sent one, by the number of their last message
  * @n: how many of these are handshakes under way
@@ -47,6 +48,7 @@ struct ksc_worker {
 	ev_timer drain;
 	struct ksc_generation *now;
 	ev_timer retire;
+	struct ksc_inherited inherited;
 	void *sessions;
 	void *messages;
 	unsigned int n;
@@ -208,10 +210,18 @@ static const struct ksc_config *find_config(const struct ksc_worker *worker,
 	return !config && offer->rule == KSC_NO_RULE ? worker->now->config : config;
 }
 
+/* A connection of the time between two daemons falls under what has become of its rule. */
+static uint32_t inherited_rule(const struct ksc_worker *worker, const struct ksc_offer *offer)
+{
+	return ksc_inherit_rule(&worker->inherited, offer->generation, offer->rule,
+				worker->now->config->rules);
+}
+
 static struct session *new_session(struct ksc_worker *worker, const struct ksc_offer *offer,
 				   enum ksc_status *status, char why[KSC_MAX_TEXT + 1])
 {
 	const struct ksc_config *config = find_config(worker, offer);
+	uint32_t rule = offer->rule;
 	struct session *session;
 	const char *less;
 	char host[INET6_ADDRSTRLEN];
@@ -233,14 +243,18 @@ static struct session *new_session(struct ksc_worker *worker, const struct ksc_o
 	};
 
 	*status = KSC_STATUS_POLICY;
-	if (!config || (offer->rule != KSC_NO_RULE && offer->rule >= config->rules->n)) {
+	if (!config) {
+		rule = inherited_rule(worker, offer);
+		config = rule == KSC_NO_RULE ? NULL : worker->now->config;
+	}
+	if (!config || (rule != KSC_NO_RULE && rule >= config->rules->n)) {
 		snprintf(why, KSC_MAX_TEXT + 1, "The policy of the connection is not known.");
 		return NULL;
 	}
 	params.credentials = config->credentials;
-	if (offer->rule != KSC_NO_RULE) {
+	if (rule != KSC_NO_RULE) {
 		params.rules = config->rules;
-		params.rule = &config->rules->list[offer->rule];
+		params.rule = &config->rules->list[rule];
 		/* what the program looked up is nothing that it wants of us */
 		if (offer->by_policy && params.rule->server_name)
 			params.server_name = NULL;
@@ -535,8 +549,12 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *confi
 int ksc_worker_start(struct ksc_worker *worker)
 {
 	const struct ksc_config *config = worker->now->config;
-	int rc = ksc_netlink_register(worker->nl);
+	/* Offers of that time come with the registration. */
+	int rc = ksc_netlink_inherit(worker->nl, &worker->inherited);
 
+	if (rc)
+		ksc_log(KSC_LOG_WARNING, "the policy before is not known: %s", strerror(-rc));
+	rc = ksc_netlink_register(worker->nl);
 	if (!rc)
 		rc = ksc_load_limits(worker->nl, &config->limits);
 	if (!rc)
@@ -624,5 +642,6 @@ void ksc_worker_free(struct ksc_worker *worker)
 	ksc_cache_free(worker->cache);
 	ksc_netlink_close(worker->nl);
 	ksc_generations_free(worker->now);
+	ksc_inherit_free(&worker->inherited);
 	free(worker);
 }

@@ -78,6 +78,10 @@ static void take(struct ctl_facts *facts, const char *name, const char *value)
 		set(&facts->triggers, value);
 	else if (!strcmp(name, "ConsistsOf"))
 		set(&facts->parts, value);
+	else if (!strcmp(name, "Environment"))
+		set(&facts->environment, value);
+	else if (!strcmp(name, "NoExecPaths"))
+		facts->exec_paths = *value;
 }
 
 /**
@@ -112,6 +116,7 @@ void ctl_facts_free(struct ctl_facts *facts)
 	free(facts->ports);
 	free(facts->triggers);
 	free(facts->parts);
+	free(facts->environment);
 	memset(facts, 0, sizeof(*facts));
 }
 

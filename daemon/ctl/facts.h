@@ -13,23 +13,27 @@
  * @load: LoadState=, "loaded" if it is there
  * @in_use: it is started, or will be at boot
  * @accept: a socket unit whose connections systemd accepts
+ * @exec_paths: a service that runs nothing but what it names (NoExecPaths=)
  * @programs: what a service runs, in order
  * @n_programs: how many
  * @ports: TCP ports that a socket unit listens at
  * @n_ports: how many
  * @triggers: units that start it, with blanks between
  * @parts: units that stop with it, with blanks between
+ * @environment: what it sets of the environment, quoted as systemd does
  */
 struct ctl_facts {
 	char load[32];
 	bool in_use;
 	bool accept;
+	bool exec_paths;
 	char **programs;
 	size_t n_programs;
 	uint16_t *ports;
 	size_t n_ports;
 	char *triggers;
 	char *parts;
+	char *environment;
 };
 
 /* systemd's own limit of a name, and room for its end */

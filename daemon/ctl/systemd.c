@@ -72,7 +72,7 @@ struct ctl_facts ctl_systemd_facts(const char *unit)
 	const char *const argv[] = {
 		"systemctl", "show",
 		"--property=LoadState,ActiveState,UnitFileState,ExecStart,TriggeredBy,ConsistsOf,"
-		"Accept,Listen", "--",
+		"Accept,Listen,Environment,NoExecPaths", "--",
 		instance, NULL
 	};
 	struct ctl_facts facts = { 0 };

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "dropin.h"
 #include "facts.h"
 #include "guard.h"
 #include "program.h"
@@ -270,20 +271,6 @@ static void check_unit(const struct unit_options *opt)
 
 /* ---- drop-ins ---- */
 
-/* What goes into a line that systemd reads: % and, within quotes, \ and " mean something. */
-static void put_quoted(FILE *file, const char *text)
-{
-	fputc('"', file);
-	for (; *text; text++) {
-		if (strchr("%", *text))
-			fputc('%', file);
-		else if (strchr("\\\"", *text))
-			fputc('\\', file);
-		fputc(*text, file);
-	}
-	fputc('"', file);
-}
-
 static void find_self(char self[PATH_MAX])
 {
 	ssize_t len = readlink("/proc/self/exe", self, PATH_MAX - 1);
@@ -293,78 +280,29 @@ static void find_self(char self[PATH_MAX])
 	self[len] = '\0';
 }
 
-/* A service may run nothing but what it names; the dynamic linker would go on without us. */
-static void put_preload(FILE *file, const char *self)
-{
-	char library[PATH_MAX], setting[PATH_MAX + sizeof("LD_PRELOAD=")];
-
-	ctl_find_library(library);
-	snprintf(setting, sizeof(setting), "LD_PRELOAD=%s", library);
-	fputs("Environment=", file);
-	put_quoted(file, setting);
-	fputs("\nExecPaths=-", file);
-	put_quoted(file, library);
-	fputs(" -", file);
-	put_quoted(file, self);
-	fputc('\n', file);
-}
-
-/*
- * Within all that the service is confined by, and then in the service itself, which may have
- * lost its environment: else it does not start. Without a main process there is no argument.
- */
-static void put_check(FILE *file, const char *self)
-{
-	fputs("ExecStartPre=", file);
-	put_quoted(file, self);
-	fputs(" preloaded\nExecStartPost=+", file);
-	put_quoted(file, self);
-	fputs(" preloaded $MAINPID\n", file);
-}
-
-/*
- * The cgroup is made anew for each start, so that each start attaches it: before the
- * service's own commands, and as root whatever its user is.
- */
-static void put_bpf(FILE *file, const char *self, const char *command)
-{
-	fputs("ExecCondition=+", file);
-	put_quoted(file, self);
-	fprintf(file, " %s --condition\n", command);
-}
-
-/*
- * systemd makes what a socket unit listens at in the unit's cgroup, by a process that it
- * forks for that. Where it does so by itself, the socket has to fail.
- */
-static void put_socket(FILE *file, const char *self)
-{
-	fputs("[Socket]\nExecStartPre=+", file);
-	put_quoted(file, self);
-	fputs(" attach\nExecStartPost=+", file);
-	put_quoted(file, self);
-	fputs(" attach --listeners %n\n", file);
-}
-
 static void write_drop_in(FILE *file, const struct unit_options *opt)
 {
-	char self[PATH_MAX];
+	struct ctl_facts facts = { 0 };
+	char self[PATH_MAX], library[PATH_MAX];
+	struct ctl_drop_in in = {
+		.self = self,
+		.library = library,
+		.environment = "",
+		.socket = ctl_has_suffix(opt->unit, SOCKET),
+		.bpf = opt->way == CTL_WAY_BPF,
+		.guard = opt->guard,
+	};
 
 	find_self(self);
-	fputs("# Written by kschannelctl enable; kschannelctl disable removes it.\n", file);
-	if (ctl_has_suffix(opt->unit, SOCKET)) {
-		put_socket(file, self);
-		return;
+	ctl_find_library(library);
+	if (opt->reload) {
+		facts = ctl_systemd_facts(opt->unit);
+		if (facts.environment)
+			in.environment = facts.environment;
+		in.exec_paths = facts.exec_paths;
 	}
-	fputs("[Service]\n", file);
-	/* with a BPF program, too: it does not know the names that are looked up */
-	put_preload(file, self);
-	if (opt->guard)
-		put_bpf(file, self, "guard");
-	if (opt->way == CTL_WAY_BPF)
-		put_bpf(file, self, "attach");
-	else
-		put_check(file, self);
+	ctl_drop_in_write(file, &in);
+	ctl_facts_free(&facts);
 }
 
 /* The file is there with all that is in it, or not at all. */

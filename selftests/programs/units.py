@@ -15,6 +15,7 @@ from lone import need_bpf
 from world import CA, NAME, await_that, is_listening, secret, tls
 
 HERE = Path(__file__).resolve().parent
+CONFIGURATION = Path("/etc/kschannel/kschanneld.conf")
 REDIS = 6379
 POSTGRES = 5432
 DATABASE = f"postgresql@{VERSION}-main"
@@ -231,6 +232,8 @@ HERE_CONF = b"""[Service]
 ExecStartPre=
 ExecStart=
 ExecStart=/usr/bin/kschanneld
+ExecReload=
+ExecReload=/usr/bin/kschanneld --reload
 """
 
 
@@ -255,6 +258,15 @@ def test_unit_daemon(world):
                 systemd.restart("redis-server", REDIS)
                 with world.wire(REDIS):
                     redis_over_tls(world)
+            configuration = CONFIGURATION.read_bytes()
+            CONFIGURATION.write_bytes(configuration + b"[nonsense]\n")
+            systemd.run("systemctl", "reload", unit.name, wanted=1)
+            CONFIGURATION.write_bytes(configuration)
+            systemd.run("systemctl", "reload", unit.name)
+            for _ in range(8):
+                systemd.run("systemctl", "kill", "--signal=KILL", unit.name)
+                await_that(lambda: systemd.run("systemctl", "is-active", unit.name,
+                                               wanted=None) == b"active\n", "the next daemon")
             systemd.run("kschannelctl", "disable", "redis-server")
             systemd.run("systemctl", "stop", "redis-server", unit.name)
             said = systemd.run("systemctl", "show", "--property=Result", unit.name)
@@ -275,6 +287,42 @@ def test_unit_without_library(world):
             assert not is_listening(REDIS), said
         finally:
             os.rename(away, LIBRARY)
+
+
+def test_unit_template(world):
+    """a template is enabled for all its instances, whose order and libraries stay"""
+    with Systemd(world) as systemd:
+        systemd.run("sh", "-c", "printf '[Service]\\nExecStart=/bin/sleep 1000\\n"
+                    "Environment=LD_PRELOAD=/nowhere.so\\n' >/etc/systemd/system/t@.service")
+        try:
+            systemd.run("systemctl", "daemon-reload")
+            for _ in "12":
+                systemd.run("kschannelctl", "enable", "--way", "preload", "t@")
+            said = systemd.run("systemctl", "show", "--property=After,Environment,ExecPaths",
+                               "t@1").decode()
+            assert "kschanneld.service" in said, said
+            assert f"Environment=LD_PRELOAD={LIBRARY}:/nowhere.so\n" in said, said
+            assert "ExecPaths=/" not in said, said
+            systemd.run("systemctl", "start", "t@1")
+            systemd.run("systemctl", "stop", "t@1")
+            systemd.run("kschannelctl", "disable", "t@")
+        finally:
+            os.unlink("/etc/systemd/system/t@.service")
+
+
+def test_unit_without_command(world):
+    """a unit fails, and is not skipped, when kschannelctl has gone"""
+    need_bpf()
+    command = shutil.which("kschannelctl")
+    with Systemd(world) as systemd:
+        systemd.run("kschannelctl", "enable", "--way", "bpf", "redis-server")
+        os.rename(command, f"{command}.away")
+        try:
+            systemd.run("systemctl", "restart", "redis-server", wanted=1)
+            said = systemd.run("systemctl", "is-failed", "redis-server", wanted=None)
+            assert said == b"failed\n", said
+        finally:
+            os.rename(f"{command}.away", command)
 
 
 def test_unit_refused(world):

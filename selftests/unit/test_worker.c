@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
+#include <netlink/genl/genl.h>
+#include <netlink/msg.h>
 
 #include "generations.h"
 #include "load.h"
@@ -28,6 +30,8 @@ static struct {
 	uint32_t msg;
 	int policy;
 	int fd;
+	enum ksc_status status;
+	struct nl_msg *const *before;
 } kernel;
 
 struct ksc_netlink *ksc_netlink_open(const struct ksc_netlink_ops *ops, void *ptr)
@@ -56,6 +60,20 @@ int ksc_netlink_register(struct ksc_netlink *nl)
 	return 0;
 }
 
+int ksc_netlink_inherit(struct ksc_netlink *nl, struct ksc_inherited *inherited)
+{
+	struct nlattr *a[KSC_A_POLICY_MAX + 1];
+	struct nl_msg *const *msg;
+
+	(void)nl;
+	memset(inherited, 0, sizeof(*inherited));
+	for (msg = kernel.before; msg && *msg; msg++) {
+		assert_int_equal(genlmsg_parse(nlmsg_hdr(*msg), 0, a, KSC_A_POLICY_MAX, NULL), 0);
+		assert_int_equal(ksc_inherit_take(inherited, a), 0);
+	}
+	return 0;
+}
+
 int ksc_netlink_drain(struct ksc_netlink *nl)
 {
 	(void)nl;
@@ -74,7 +92,7 @@ int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 	(void)nl;
 	(void)id;
 	(void)seq;
-	(void)step;
+	kernel.status = step->status;
 	*msg = ++kernel.msg;
 	return 0;
 }
@@ -225,6 +243,77 @@ static void retired(void **state)
 	ksc_generations_free(now);
 }
 
+/* ---- connections of the time between two daemons ---- */
+
+static struct nl_msg *told(uint64_t generation, uint32_t number, const char *name)
+{
+	struct nl_msg *msg = nlmsg_alloc();
+	struct nlattr *nest;
+
+	assert_non_null(msg);
+	assert_non_null(genlmsg_put(msg, 1, 1, 0x100, 0, 0, KSC_CMD_POLICY_GET, 1));
+	if (!name) {
+		assert_int_equal(nla_put_u64(msg, KSC_A_POLICY_GENERATION, generation), 0);
+		return msg;
+	}
+	nest = nla_nest_start(msg, KSC_A_POLICY_RULE);
+	assert_int_equal(nla_put_string(msg, KSC_A_RULE_NAME, name), 0);
+	assert_int_equal(nla_put_u32(msg, KSC_A_RULE_NUMBER, number), 0);
+	nla_nest_end(msg, nest);
+	return msg;
+}
+
+static enum ksc_status offer_ruled(uint64_t id, uint64_t generation, uint32_t rule)
+{
+	struct ksc_offer offer = {
+		.id = id, .role = KSC_ROLE_CLIENT, .server_name = "server.test",
+		.deadline_ms = 30000, .peer.ss_family = AF_INET, .generation = generation,
+		.rule = rule, .by_policy = true,
+	};
+
+	kernel.status = KSC_STATUS_OK;
+	kernel.ops->context_new(kernel.ptr, &offer);
+	return kernel.status;
+}
+
+/* They fall under what has become of their rule, wherever in the file it is. */
+static void between(void **state)
+{
+	struct ksc_config *config = load(SETTINGS
+		"[rule off]\ndirection = connect\nremote = 192.0.2.1\naction = never\n"
+		"[rule new]\ndirection = connect\nremote = 192.0.2.2\naction = require\n"
+		"[rule stays]\ndirection = connect\naction = require\n");
+	struct nl_msg *const before[] = {
+		told(77, 0, NULL), told(0, 0, "gone"), told(0, 2, "off"), told(0, 3, "stays"),
+		NULL
+	};
+	struct ksc_worker *worker;
+	size_t i;
+
+	(void)state;
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.before = before;
+	worker = ksc_worker_new(ev_default_loop(0), config);
+	assert_non_null(worker);
+	assert_int_equal(ksc_worker_start(worker), 0);
+	ksc_log_set_level(KSC_LOG_ERROR);
+	assert_int_equal(offer_ruled(1, 77, 3), KSC_STATUS_CONTINUE_NEEDED);
+	assert_int_equal(offer_ruled(2, config->generation, 1), KSC_STATUS_CONTINUE_NEEDED);
+	/* gone, never told, now "never", there never was one, of another policy */
+	assert_int_equal(offer_ruled(3, 77, 0), KSC_STATUS_POLICY);
+	assert_int_equal(offer_ruled(4, 77, 1), KSC_STATUS_POLICY);
+	assert_int_equal(offer_ruled(5, 77, 2), KSC_STATUS_POLICY);
+	assert_int_equal(offer_ruled(6, 77, 4), KSC_STATUS_POLICY);
+	assert_int_equal(offer_ruled(7, 78, 3), KSC_STATUS_POLICY);
+	/* and after a reload, too */
+	assert_int_equal(ksc_worker_configure(worker, load(SETTINGS
+		"[rule stays]\ndirection = connect\naction = require\n")), 0);
+	assert_int_equal(offer_ruled(8, 77, 3), KSC_STATUS_CONTINUE_NEEDED);
+	ksc_worker_free(worker);
+	for (i = 0; before[i]; i++)
+		nlmsg_free(before[i]);
+}
+
 /* ---- steps that the kernel refuses ---- */
 
 #define MANY	300
@@ -282,6 +371,7 @@ int main(void)
 		cmocka_unit_test(renewal),
 		cmocka_unit_test(edited),
 		cmocka_unit_test(retired),
+		cmocka_unit_test(between),
 		cmocka_unit_test(refused),
 	};
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* dropin.c: what "kschannelctl enable" writes for a unit. */
+#ifndef KSC_CTL_DROPIN_H
+#define KSC_CTL_DROPIN_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/**
+ * struct ctl_drop_in - what a drop-in is made of
+ * @self: path of this program
+ * @library: path of the library to preload
+ * @environment: what systemctl shows as the unit's Environment=, "" if that is not known
+ * @exec_paths: the unit runs nothing but what it names (NoExecPaths=)
+ * @socket: the unit is a socket, not a service
+ * @bpf: its cgroup gets the BPF program
+ * @guard: its cgroup is guarded
+ */
+struct ctl_drop_in {
+	const char *self;
+	const char *library;
+	const char *environment;
+	bool exec_paths;
+	bool socket;
+	bool bpf;
+	bool guard;
+};
+
+void ctl_drop_in_write(FILE *file, const struct ctl_drop_in *in);
+
+#endif

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* control.c: who wants the configuration loaded again is told what came of it. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "control.h"
+
+static char directory[64];
+static char path[80];
+
+/**
+ * struct asker - who asks
+ * @verdict: what it got
+ * @text: what it was told, to be freed
+ */
+struct asker {
+	bool verdict;
+	char *text;
+};
+
+/**
+ * struct served - what the daemon does
+ * @loop: its loop
+ * @text: what it says
+ * @verdict: and whether it went well
+ * @n: times that it was asked
+ */
+struct served {
+	struct ev_loop *loop;
+	const char *text;
+	bool verdict;
+	unsigned int n;
+};
+
+static bool serve(void *ptr, FILE *answer)
+{
+	struct served *served = ptr;
+
+	served->n++;
+	fputs(served->text, answer);
+	ev_break(served->loop, EVBREAK_ALL);
+	return served->verdict;
+}
+
+static void *ask(void *ptr)
+{
+	struct asker *asker = ptr;
+	size_t size;
+	FILE *answer = open_memstream(&asker->text, &size);
+
+	asker->verdict = ksc_control_reload(path, answer);
+	fclose(answer);
+	return NULL;
+}
+
+static void reload(const char *text, bool verdict)
+{
+	struct served served = { .loop = ev_loop_new(0), .text = text, .verdict = verdict };
+	struct ksc_control *control = ksc_control_new(served.loop, path, serve, &served);
+	struct asker asker = { 0 };
+	struct stat st;
+	pthread_t thread;
+
+	assert_non_null(control);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(pthread_create(&thread, NULL, ask, &asker), 0);
+	ev_run(served.loop, 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(served.n, 1);
+	assert_int_equal(asker.verdict, verdict);
+	assert_string_equal(asker.text, text);
+	free(asker.text);
+	ksc_control_free(control);
+	ev_loop_destroy(served.loop);
+}
+
+static void verdicts(void **state)
+{
+	(void)state;
+	reload("", true);
+	/* the socket of a daemon that has gone is in nobody's way */
+	reload("a.conf:1: there is no file x\nthe configuration stays as it was\n", false);
+	reload("user: it stays what it is\n", true);
+}
+
+/* A daemon that is not there, or goes, has not loaded anything. */
+static void nobody(void **state)
+{
+	struct asker asker = { 0 };
+
+	(void)state;
+	ask(&asker);
+	assert_false(asker.verdict);
+	assert_non_null(strstr(asker.text, path));
+	free(asker.text);
+}
+
+static void paths(void **state)
+{
+	char buf[32];
+
+	(void)state;
+	unsetenv("RUNTIME_DIRECTORY");
+	assert_null(ksc_control_path(NULL, NULL, buf, sizeof(buf)));
+	assert_string_equal(ksc_control_path(NULL, "/x", buf, sizeof(buf)), "/x");
+	setenv("RUNTIME_DIRECTORY", "/run/a:/run/b", 1);
+	assert_string_equal(ksc_control_path(NULL, "/x", buf, sizeof(buf)), "/run/a/control");
+	assert_string_equal(ksc_control_path("/o", "/x", buf, sizeof(buf)), "/o");
+	setenv("RUNTIME_DIRECTORY", "/run/longer-than-there-is-room-for", 1);
+	assert_null(ksc_control_path(NULL, NULL, buf, sizeof(buf)));
+}
+
+/* What is no socket of the daemon's stays. */
+static void in_the_way(void **state)
+{
+	char file[80];
+	FILE *f;
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/file", directory);
+	f = fopen(file, "w");
+	assert_non_null(f);
+	fclose(f);
+	assert_null(ksc_control_new(ev_default_loop(0), file, serve, NULL));
+	assert_int_equal(unlink(file), 0);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	strcpy(directory, "/tmp/ksc-control-XXXXXX");
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(path, sizeof(path), "%s/control", directory);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	unlink(path);
+	return rmdir(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nobody),
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(paths),
+		cmocka_unit_test(in_the_way),
+	};
+
+	return cmocka_run_group_tests_name("control", tests, set_up, tear_down);
+}
