@@ -39,12 +39,14 @@ struct options {
  * @options: the command line
  * @config: what the worker works by, and owns
  * @worker: the worker
+ * @workers: how many threads it was begun with
  * @stopped: we were asked to stop
  */
 struct daemon {
 	struct options options;
 	struct ksc_config *config;
 	struct ksc_worker *worker;
+	unsigned int workers;
 	bool stopped;
 };
 
@@ -146,6 +148,8 @@ static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 	}
 	if (other_user(config, d->config))
 		ksc_log(KSC_LOG_WARNING, "user: it stays what it is until the next start");
+	if (config->workers != d->workers)
+		ksc_log(KSC_LOG_WARNING, "workers: they stay %u until the next start", d->workers);
 	rc = ksc_worker_configure(d->worker, config);
 	if (rc) {
 		ksc_log(KSC_LOG_ERROR, "the kernel does not take the policy: %s", strerror(-rc));
@@ -239,9 +243,20 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	manager = open_manager();
 	rc = ksc_sandbox_drop(d->config);
 	if (!rc)
-		rc = ksc_sandbox_seal(d->config);
+		rc = ksc_sandbox_confine(d->config);
 	if (rc) {
 		ksc_log(KSC_LOG_ERROR, "cannot be confined: %s", strerror(-rc));
+		return EXIT_FAILURE;
+	}
+	rc = ksc_worker_employ(d->worker);
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "%u workers cannot be started: %s", d->config->workers,
+			strerror(-rc));
+		return EXIT_FAILURE;
+	}
+	rc = ksc_sandbox_seal();
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "system calls cannot be confined: %s", strerror(-rc));
 		return EXIT_FAILURE;
 	}
 	/* not before it is: who waits for that may let it alone from then on */
@@ -277,10 +292,15 @@ int main(int argc, char **argv)
 		ksc_config_free(d.config);
 		return EXIT_FAILURE;
 	}
+	d.workers = d.config->workers;
 	d.worker = ksc_worker_new(loop, d.config);
 	if (d.worker) {
 		rc = serve(&d, loop);
-		ksc_worker_free(d.worker);
+		/* Nothing that ends the process in order is safe with a thread that goes on. */
+		if (!ksc_worker_free(d.worker)) {
+			ksc_log(KSC_LOG_WARNING, "a step did not come to its end");
+			_exit(rc);
+		}
 	} else {
 		ksc_log(KSC_LOG_ERROR, "cannot start: %s", start_problem(errno));
 		ksc_config_free(d.config);
