@@ -18,6 +18,7 @@
 #include "log.h"
 #include "netlink.h"
 #include "pool.h"
+#include "report.h"
 #include "worker.h"
 
 /* The kernel's own deadline comes first; ours is for what it never tells. */
@@ -78,8 +79,9 @@ struct ksc_worker {
  * @peer: address and port, for the log
  * @rule: name of the policy's rule, for the log, or ""
  * @started: when, for the log
- * @task: what the pool has to do for it, or NULL; the engine is the pool's as long
+ * @task: what the pool does for it, or NULL; the engine is the pool's as long
  * @later: tasks that have to wait for that one, in order
+ * @leaving: no more will come for it
  * @dropped: nobody wants it any more but the pool
  */
 struct session {
@@ -96,6 +98,7 @@ struct session {
 	ev_tstamp started;
 	struct task *task;
 	struct task *later;
+	bool leaving;
 	atomic_bool dropped;
 };
 
@@ -188,6 +191,15 @@ static void free_session(struct session *session)
 	free(session);
 }
 
+static void end_session(struct session *session)
+{
+	struct ksc_worker *worker = session->worker;
+
+	free_session(session);
+	if (worker->draining && !worker->n)
+		ev_break(worker->loop, EVBREAK_ALL);
+}
+
 /* At once, or as soon as the pool has done with it: until then it takes its memory. */
 static void drop_session(struct session *session)
 {
@@ -200,9 +212,7 @@ static void drop_session(struct session *session)
 		session->dropped = true;
 		return;
 	}
-	free_session(session);
-	if (worker->draining && !worker->n)
-		ev_break(worker->loop, EVBREAK_ALL);
+	end_session(session);
 }
 
 static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
@@ -309,33 +319,14 @@ static struct session *new_session(struct ksc_worker *worker, const struct ksc_o
 	return session;
 }
 
-static void log_ok(const struct session *session, const struct ksc_step *step)
+static void report(const struct session *session, const struct ksc_step *step)
 {
-	const struct ksc_session_info *info = &step->info;
-
-	ksc_log(KSC_LOG_INFO,
-		"%s %s%s%s: ok: TLS 1.%d, %s%s%s%s%s%s, credential %s%s%s, %.0f ms",
-		session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer,
-		*info->server_name ? " " : "", info->server_name,
-		step->keys.version == 0x0304 ? 3 : 2, ksc_suite_name(step->keys.suite),
-		*info->alpn ? ", " : "", info->alpn, info->peer.present ? ", peer " : "",
-		info->peer.subject, info->resumed ? ", resumed" : "",
-		ksc_engine_credential(session->engine)->name,
-		*session->rule ? ", rule " : "", session->rule,
-		(ev_now(session->worker->loop) - session->started) * 1e3);
-}
-
-static void log_failure(const struct session *session, const struct ksc_step *step)
-{
-	char alert[48] = "";
-
-	if (step->direction == KSC_DIRECTION_SENT)
-		snprintf(alert, sizeof(alert), " (alert %u sent)", step->alert);
-	else if (step->direction == KSC_DIRECTION_RECEIVED)
-		snprintf(alert, sizeof(alert), " (alert %u received)", step->alert);
-	ksc_log(KSC_LOG_INFO, "%s %s: %s: %s%s",
-		session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer,
-		ksc_status_name(step->status), step->text, alert);
+	if (step->status == KSC_STATUS_OK)
+		ksc_report_ok(session->role, session->peer, step,
+			      ksc_engine_credential(session->engine)->name, session->rule,
+			      (ev_now(session->worker->loop) - session->started) * 1e3);
+	else if (ksc_status_is_failure(step->status))
+		ksc_report_failure(session->role, session->peer, step);
 }
 
 /* The kernel has found a fault, or else the application has had enough. */
@@ -393,10 +384,7 @@ static bool answer(struct session *session, struct task *task)
 	if (rc)
 		ksc_log(KSC_LOG_ERROR, "%s: the kernel could not be answered: %s", session->peer,
 			strerror(-rc));
-	if (step->status == KSC_STATUS_OK)
-		log_ok(session, step);
-	else if (ksc_status_is_failure(step->status))
-		log_failure(session, step);
+	report(session, step);
 	if (!rc && step->tickets) {
 		keep_session(session);
 		return true;
@@ -417,6 +405,14 @@ static void hand_over(struct session *session, struct task *task)
 	ksc_pool_add(session->worker->pool, &task->job);
 }
 
+static void go_on(struct session *session)
+{
+	struct task *task = session->later;
+
+	session->later = task->next;
+	hand_over(session, task);
+}
+
 static void on_task_done(struct ksc_job *job)
 {
 	struct task *task = (struct task *)job;
@@ -428,19 +424,14 @@ static void on_task_done(struct ksc_job *job)
 	if (!session->dropped && !worker->ending)
 		goes_on = task->ticket ? take_ticket(session, task) : answer(session, task);
 	free_task(task);
-	if (session->dropped) {
-		free_session(session);
-		if (worker->draining && !worker->n)
-			ev_break(worker->loop, EVBREAK_ALL);
-	} else if (!goes_on) {
+	if (session->dropped)
+		end_session(session);
+	else if (!goes_on)
 		drop_session(session);
-	} else if (session->later && !worker->ending) {
-		task = session->later;
-		session->later = task->next;
-		hand_over(session, task);
-	} else if (worker->draining && !worker->n) {
-		ev_break(worker->loop, EVBREAK_ALL);
-	}
+	else if (session->later && !worker->ending)
+		go_on(session);
+	else if (session->leaving && !worker->ending)
+		drop_session(session);
 }
 
 /* What came is good only as long as it is handled. */
@@ -561,6 +552,11 @@ static void on_context_del(void *ptr, uint64_t id)
 
 	if (!session)
 		return;
+	/* Its tickets came before, and are of use to others. */
+	if (session->kept && session->task) {
+		session->leaving = true;
+		return;
+	}
 	if (!session->kept)
 		ksc_log(KSC_LOG_DEBUG, "%s %s: cancelled",
 			session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
