@@ -8,6 +8,7 @@
  * ticket, so that a full cache is a few MiB.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,12 +35,14 @@ struct entry {
  * @n: how many are in use
  * @clock: insertions so far
  * @generation: what a flush counts up
+ * @lock: for all of it, since steps are made in several threads
  */
 struct ksc_cache {
 	struct entry entries[KSC_CACHE_SIZE];
 	size_t n;
 	uint64_t clock;
 	uint64_t generation;
+	pthread_mutex_t lock;
 };
 
 /**
@@ -69,7 +72,11 @@ static void drop(struct ksc_cache *cache, struct entry *entry)
  */
 struct ksc_cache *ksc_cache_new(void)
 {
-	return calloc(1, sizeof(struct ksc_cache));
+	struct ksc_cache *cache = calloc(1, sizeof(*cache));
+
+	if (cache)
+		pthread_mutex_init(&cache->lock, NULL);
+	return cache;
 }
 
 /**
@@ -81,6 +88,7 @@ void ksc_cache_free(struct ksc_cache *cache)
 	if (!cache)
 		return;
 	ksc_cache_flush(cache);
+	pthread_mutex_destroy(&cache->lock);
 	free(cache);
 }
 
@@ -94,10 +102,12 @@ void ksc_cache_flush(struct ksc_cache *cache)
 {
 	size_t i;
 
+	pthread_mutex_lock(&cache->lock);
 	for (i = 0; i < KSC_CACHE_SIZE; i++)
 		if (cache->entries[i].used)
 			drop(cache, &cache->entries[i]);
 	cache->generation++;
+	pthread_mutex_unlock(&cache->lock);
 }
 
 /**
@@ -106,9 +116,14 @@ void ksc_cache_flush(struct ksc_cache *cache)
  *
  * Return: for ksc_cache_put()
  */
-uint64_t ksc_cache_generation(const struct ksc_cache *cache)
+uint64_t ksc_cache_generation(struct ksc_cache *cache)
 {
-	return cache->generation;
+	uint64_t generation;
+
+	pthread_mutex_lock(&cache->lock);
+	generation = cache->generation;
+	pthread_mutex_unlock(&cache->lock);
+	return generation;
 }
 
 static bool is_key(const struct entry *entry, const struct ksc_cache_key *key)
@@ -145,6 +160,22 @@ static struct entry *find_place(struct ksc_cache *cache, const struct ksc_cache_
 	return unused ? unused : oldest;
 }
 
+static void insert(struct ksc_cache *cache, const struct ksc_cache_key *key, gnutls_datum_t *data,
+		   time_t now, time_t expires)
+{
+	struct entry *entry = find_place(cache, key, now);
+
+	if (entry->used)
+		drop(cache, entry);
+	entry->key = *key;
+	entry->data = *data;
+	data->data = NULL;
+	data->size = 0;
+	entry->expires = expires;
+	entry->used = ++cache->clock;
+	cache->n++;
+}
+
 /**
  * ksc_cache_put() - keep a session
  * @cache: the cache
@@ -159,27 +190,19 @@ static struct entry *find_place(struct ksc_cache *cache, const struct ksc_cache_
 int ksc_cache_put(struct ksc_cache *cache, const struct ksc_cache_key *key,
 		  uint64_t generation, gnutls_datum_t *data, time_t now, time_t expires)
 {
-	struct entry *entry;
+	int rc = 0;
 
-	if (generation != cache->generation) {
+	pthread_mutex_lock(&cache->lock);
+	if (generation != cache->generation)
+		rc = -ESTALE;
+	else if (!data->size || data->size > KSC_CACHE_MAX_DATA || expires <= now)
+		rc = -EINVAL;
+	else
+		insert(cache, key, data, now, expires);
+	pthread_mutex_unlock(&cache->lock);
+	if (rc)
 		ksc_cache_forget(data);
-		return -ESTALE;
-	}
-	if (!data->size || data->size > KSC_CACHE_MAX_DATA || expires <= now) {
-		ksc_cache_forget(data);
-		return -EINVAL;
-	}
-	entry = find_place(cache, key, now);
-	if (entry->used)
-		drop(cache, entry);
-	entry->key = *key;
-	entry->data = *data;
-	data->data = NULL;
-	data->size = 0;
-	entry->expires = expires;
-	entry->used = ++cache->clock;
-	cache->n++;
-	return 0;
+	return rc;
 }
 
 /**
@@ -197,6 +220,7 @@ int ksc_cache_take(struct ksc_cache *cache, const struct ksc_cache_key *key, tim
 	struct entry *newest = NULL;
 	size_t i;
 
+	pthread_mutex_lock(&cache->lock);
 	for (i = 0; i < KSC_CACHE_SIZE; i++) {
 		struct entry *entry = &cache->entries[i];
 
@@ -204,12 +228,13 @@ int ksc_cache_take(struct ksc_cache *cache, const struct ksc_cache_key *key, tim
 		    (!newest || entry->used > newest->used))
 			newest = entry;
 	}
-	if (!newest)
-		return -ENOENT;
-	*data = newest->data;
-	newest->data.data = NULL;
-	drop(cache, newest);
-	return 0;
+	if (newest) {
+		*data = newest->data;
+		newest->data.data = NULL;
+		drop(cache, newest);
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return newest ? 0 : -ENOENT;
 }
 
 /**
@@ -218,7 +243,12 @@ int ksc_cache_take(struct ksc_cache *cache, const struct ksc_cache_key *key, tim
  *
  * Return: their number, expired ones included
  */
-size_t ksc_cache_count(const struct ksc_cache *cache)
+size_t ksc_cache_count(struct ksc_cache *cache)
 {
-	return cache->n;
+	size_t n;
+
+	pthread_mutex_lock(&cache->lock);
+	n = cache->n;
+	pthread_mutex_unlock(&cache->lock);
+	return n;
 }

@@ -30,12 +30,12 @@ struct ksc_cache;
 struct ksc_cache *ksc_cache_new(void);
 void ksc_cache_free(struct ksc_cache *cache);
 void ksc_cache_flush(struct ksc_cache *cache);
-uint64_t ksc_cache_generation(const struct ksc_cache *cache);
+uint64_t ksc_cache_generation(struct ksc_cache *cache);
 int ksc_cache_put(struct ksc_cache *cache, const struct ksc_cache_key *key,
 		  uint64_t generation, gnutls_datum_t *data, time_t now, time_t expires);
 int ksc_cache_take(struct ksc_cache *cache, const struct ksc_cache_key *key, time_t now,
 		   gnutls_datum_t *data);
-size_t ksc_cache_count(const struct ksc_cache *cache);
+size_t ksc_cache_count(struct ksc_cache *cache);
 void ksc_cache_forget(gnutls_datum_t *data);
 
 #endif

@@ -4,6 +4,7 @@
  * complained about, not just the first thing.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,6 +16,8 @@
 #include "policy.h"
 #include "settings.h"
 #include "value.h"
+
+#define MAX_WORKERS	256
 
 #define CREDENTIAL_SECTION	"credential "
 
@@ -350,6 +353,8 @@ static void take_daemon(struct ksc_settings *file, const struct ksc_section *sec
 				config->log_level = (enum ksc_log_level)value;
 		} else if (!strcmp(s->name, "max-handshakes")) {
 			ksc_take_number(file, s, 1, 1000000, &config->max_handshakes);
+		} else if (!strcmp(s->name, "workers")) {
+			ksc_take_number(file, s, 1, MAX_WORKERS, &config->workers);
 		} else if (!strcmp(s->name, "drain-time")) {
 			ksc_take_number(file, s, 0, 600000, &config->drain_ms);
 		} else if (!strcmp(s->name, "user")) {
@@ -439,6 +444,18 @@ static void settle_defaults(struct ksc_settings *file, struct ksc_credentials *s
 	}
 }
 
+/* Those that we may run on. */
+static unsigned int count_cpus(void)
+{
+	cpu_set_t cpus;
+	int n;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
+		return 1;
+	n = CPU_COUNT(&cpus);
+	return n < MAX_WORKERS ? (unsigned int)n : MAX_WORKERS;
+}
+
 /**
  * ksc_config_load() - load a configuration file and all that it names
  * @path: the file
@@ -458,6 +475,7 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 		goto no_memory;
 	config->log_level = KSC_LOG_INFO;
 	config->max_handshakes = 16384;
+	config->workers = count_cpus();
 	config->drain_ms = 2000;
 	config->credentials = ksc_credentials_new();
 	config->rules = ksc_rules_new();

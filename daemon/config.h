@@ -18,6 +18,7 @@
  * struct ksc_config - what a configuration file says
  * @log_level: least important lines that are logged
  * @max_handshakes: sessions at once
+ * @workers: threads that make steps
  * @drain_ms: how long a stopping daemon lets them finish
  * @has_user: there is an account to run as
  * @uid: that account
@@ -32,6 +33,7 @@
 struct ksc_config {
 	enum ksc_log_level log_level;
 	unsigned int max_handshakes;
+	unsigned int workers;
 	unsigned int drain_ms;
 	bool has_user;
 	uid_t uid;

@@ -112,6 +112,23 @@ const struct ksc_config *ksc_generations_find(const struct ksc_generation *now,
 }
 
 /**
+ * ksc_generations_offered() - the configuration that a connection falls under
+ * @now: the one in force
+ * @offer: what the kernel says of the connection
+ *
+ * Return: it, or NULL if it is not known any more
+ */
+const struct ksc_config *ksc_generations_offered(const struct ksc_generation *now,
+						 const struct ksc_offer *offer)
+{
+	const struct ksc_config *config = NULL;
+
+	if (offer->generation)
+		config = ksc_generations_find(now, offer->generation);
+	return !config && offer->rule == KSC_NO_RULE ? now->config : config;
+}
+
+/**
  * ksc_generations_free() - forget them all
  * @now: the one in force, or NULL
  */

@@ -4,6 +4,7 @@
 #define KSC_GENERATIONS_H
 
 #include "config.h"
+#include "netlink.h"
 
 /**
  * struct ksc_generation - a configuration
@@ -23,6 +24,8 @@ void ksc_generations_settle(struct ksc_generation *now, double time);
 double ksc_generations_expire(struct ksc_generation *now, double time);
 const struct ksc_config *ksc_generations_find(const struct ksc_generation *now,
 					      uint64_t generation);
+const struct ksc_config *ksc_generations_offered(const struct ksc_generation *now,
+						 const struct ksc_offer *offer);
 void ksc_generations_free(struct ksc_generation *now);
 
 #endif

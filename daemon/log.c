@@ -133,17 +133,16 @@ say(enum ksc_log_level level, const char *fmt, ...)
  */
 void ksc_log(enum ksc_log_level level, const char *fmt, ...)
 {
-	const unsigned long missing = lost;
+	unsigned long missing;
 	va_list args;
 
 	if ((int)level > threshold)
 		return;
-	if (missing) {
-		if (!say(KSC_LOG_WARNING, "%lu lines of the log were lost here", missing)) {
-			lost++;
-			return;
-		}
-		lost -= missing;
+	/* Whoever takes the number tells it: of several threads, one. */
+	missing = atomic_exchange(&lost, 0);
+	if (missing && !say(KSC_LOG_WARNING, "%lu lines of the log were lost here", missing)) {
+		lost += missing + 1;
+		return;
 	}
 	va_start(args, fmt);
 	if (!put(level, fmt, args))

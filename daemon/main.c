@@ -46,12 +46,14 @@ struct options {
  * @options: the command line
  * @config: what the worker works by, and owns
  * @worker: the worker
+ * @workers: how many threads it was begun with
  * @stopped: we were asked to stop
  */
 struct daemon {
 	struct options options;
 	struct ksc_config *config;
 	struct ksc_worker *worker;
+	unsigned int workers;
 	bool stopped;
 };
 
@@ -178,6 +180,9 @@ static bool reload(void *ptr, FILE *answer)
 	}
 	if (other_user(config, d->config))
 		tell(answer, KSC_LOG_WARNING, "user: it stays what it is until the next start");
+	if (config->workers != d->workers)
+		tell(answer, KSC_LOG_WARNING, "workers: they stay %u until the next start",
+		     d->workers);
 	rc = ksc_worker_configure(d->worker, config);
 	if (rc) {
 		tell(answer, KSC_LOG_ERROR, "the kernel does not take the policy: %s",
@@ -278,6 +283,29 @@ static const char *start_problem(int error)
 	return strerror(error);
 }
 
+/* The workers are made before no more threads can be. */
+static bool confine(struct daemon *d)
+{
+	int rc = ksc_sandbox_drop(d->config);
+
+	if (!rc)
+		rc = ksc_sandbox_confine(d->config);
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "cannot be confined: %s", strerror(-rc));
+		return false;
+	}
+	rc = ksc_worker_employ(d->worker);
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "%u workers cannot be started: %s", d->config->workers,
+			strerror(-rc));
+		return false;
+	}
+	rc = ksc_sandbox_seal();
+	if (rc)
+		ksc_log(KSC_LOG_ERROR, "system calls cannot be confined: %s", strerror(-rc));
+	return !rc;
+}
+
 static int serve(struct daemon *d, struct ev_loop *loop)
 {
 	ev_signal term, interrupt, hangup;
@@ -302,11 +330,7 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	}
 	manager = open_manager();
 	control = open_control(d, loop);
-	rc = ksc_sandbox_drop(d->config);
-	if (!rc)
-		rc = ksc_sandbox_seal(d->config);
-	if (rc) {
-		ksc_log(KSC_LOG_ERROR, "cannot be confined: %s", strerror(-rc));
+	if (!confine(d)) {
 		ksc_control_free(control);
 		return EXIT_FAILURE;
 	}
@@ -346,10 +370,15 @@ int main(int argc, char **argv)
 		ksc_config_free(d.config);
 		return EXIT_FAILURE;
 	}
+	d.workers = d.config->workers;
 	d.worker = ksc_worker_new(loop, d.config);
 	if (d.worker) {
 		rc = serve(&d, loop);
-		ksc_worker_free(d.worker);
+		/* Nothing that ends the process in order is safe with a thread that goes on. */
+		if (!ksc_worker_free(d.worker)) {
+			ksc_log(KSC_LOG_WARNING, "a step did not come to its end");
+			_exit(rc);
+		}
 	} else {
 		ksc_log(KSC_LOG_ERROR, "cannot start: %s", start_problem(errno));
 		ksc_config_free(d.config);

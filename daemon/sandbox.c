@@ -110,28 +110,44 @@ static int add_rules(scmp_filter_ctx filter)
 }
 
 /**
- * ksc_sandbox_seal() - leave only the files and system calls that are still needed
- * @config: names the files
+ * ksc_sandbox_confine() - leave only the files that are still needed
+ * @config: names them
  *
- * Others fail with EPERM, so that what a library merely tries does no harm; files with
- * EACCES, where the kernel has Landlock.
+ * Others fail with EACCES, where the kernel has Landlock. It is for the caller's thread, and
+ * those that it starts from then on.
  *
  * Return: 0 or a negative errno
  */
-int ksc_sandbox_seal(const struct ksc_config *config)
+int ksc_sandbox_confine(const struct ksc_config *config)
 {
-	scmp_filter_ctx filter;
-	int rc;
+	const int rc = ksc_landlock_seal(config);
 
-	rc = ksc_landlock_seal(config);
 	if (rc < 0)
 		return rc;
 	ksc_file_confine(rc);
 	ksc_account_confine();
+	return 0;
+}
+
+/**
+ * ksc_sandbox_seal() - leave only the system calls that are still needed
+ *
+ * Others fail with EPERM, so that what a library merely tries does no harm. It is for all
+ * threads that there are, and there will be no more of them.
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_sandbox_seal(void)
+{
+	scmp_filter_ctx filter;
+	int rc;
+
 	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	if (!filter)
 		return -ENOMEM;
-	rc = add_rules(filter);
+	rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (!rc)
+		rc = add_rules(filter);
 	if (!rc)
 		rc = seccomp_load(filter);
 	seccomp_release(filter);

@@ -6,6 +6,7 @@
 #include "config.h"
 
 int ksc_sandbox_drop(const struct ksc_config *config);
-int ksc_sandbox_seal(const struct ksc_config *config);
+int ksc_sandbox_confine(const struct ksc_config *config);
+int ksc_sandbox_seal(void);
 
 #endif

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A netlink socket, the sessions that came over it, and a loop. */
-#include <arpa/inet.h>
+/*
+ * A netlink socket, the sessions that came over it, and a loop. All of this is one thread's;
+ * what a step takes time with, the engine's part of it, is left to a pool of others, to
+ * one of them at a time for each session.
+ */
 #include <errno.h>
 #include <search.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "engine.h"
 #include "generations.h"
 #include "load.h"
 #include "log.h"
 #include "netlink.h"
+#include "pool.h"
+#include "report.h"
 #include "worker.h"
 
 /* The kernel's own deadline comes first; ours is for what it never tells. */
@@ -39,7 +46,9 @@
  * @n: how many of these are handshakes under way
  * @kept: how many only wait for tickets
  * @cache: clients' sessions that can be resumed
+ * @pool: makes the steps
  * @draining: no new ones
+ * @ending: no answers any more
  */
 struct ksc_worker {
 	struct ev_loop *loop;
@@ -54,7 +63,9 @@ struct ksc_worker {
 	unsigned int n;
 	unsigned int kept;
 	struct ksc_cache *cache;
+	struct ksc_pool *pool;
 	bool draining;
+	bool ending;
 };
 
 /**
@@ -70,6 +81,10 @@ struct ksc_worker {
  * @peer: address and port, for the log
  * @rule: name of the policy's rule, for the log, or ""
  * @started: when, for the log
+ * @task: what the pool does for it, or NULL; the engine is the pool's as long
+ * @later: tasks that have to wait for that one, in order
+ * @leaving: no more will come for it
+ * @dropped: nobody wants it any more but the pool
  */
 struct session {
 	uint64_t id;
@@ -83,6 +98,34 @@ struct session {
 	char peer[INET6_ADDRSTRLEN + 8];
 	char rule[KSC_MAX_RULE_NAME + 1];
 	ev_tstamp started;
+	struct task *task;
+	struct task *later;
+	bool leaving;
+	atomic_bool dropped;
+};
+
+/**
+ * struct task - what is to be done with a session's engine
+ * @job: the pool's part
+ * @session: the session
+ * @next: the next of @session->later
+ * @offer: what came, its list of protocols left out; its token is @bytes
+ * @ticket: it was a ticket; no answer is wanted
+ * @rc: what became of the ticket
+ * @step: the answer
+ * @details: with it
+ * @bytes: from the peer
+ */
+struct task {
+	struct ksc_job job;
+	struct session *session;
+	struct task *next;
+	struct ksc_offer offer;
+	bool ticket;
+	int rc;
+	struct ksc_step step;
+	struct ksc_details details;
+	uint8_t bytes[];
 };
 
 static int by_id(const void *a, const void *b)
@@ -126,9 +169,22 @@ static struct session *find_session(struct ksc_worker *worker, uint64_t id)
 	return found ? *found : NULL;
 }
 
+static void free_task(struct task *task)
+{
+	ksc_details_free(&task->details);
+	ksc_step_wipe(&task->step);
+	free(task);
+}
+
 static void free_session(struct session *session)
 {
+	struct task *task;
+
 	ev_timer_stop(session->worker->loop, &session->deadline);
+	while ((task = session->later)) {
+		session->later = task->next;
+		free_task(task);
+	}
 	ksc_engine_free(session->engine);
 	if (session->kept)
 		session->worker->kept--;
@@ -137,15 +193,28 @@ static void free_session(struct session *session)
 	free(session);
 }
 
+static void end_session(struct session *session)
+{
+	struct ksc_worker *worker = session->worker;
+
+	free_session(session);
+	if (worker->draining && !worker->n)
+		ev_break(worker->loop, EVBREAK_ALL);
+}
+
+/* At once, or as soon as the pool has done with it: until then it takes its memory. */
 static void drop_session(struct session *session)
 {
 	struct ksc_worker *worker = session->worker;
 
 	tdelete(session, &worker->sessions, by_id);
 	note_message(session, 0);
-	free_session(session);
-	if (worker->draining && !worker->n)
-		ev_break(worker->loop, EVBREAK_ALL);
+	if (session->task) {
+		ev_timer_stop(worker->loop, &session->deadline);
+		session->dropped = true;
+		return;
+	}
+	end_session(session);
 }
 
 static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
@@ -173,54 +242,10 @@ static void keep_session(struct session *session)
 	ev_timer_start(worker->loop, &session->deadline);
 }
 
-/* The address alone in @host, and with the port in @text. */
-static void print_address(const struct sockaddr_storage *addr, char *host, char *text, size_t size)
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
-
-	host[0] = '\0';
-	switch (addr->ss_family) {
-	case AF_INET:
-		inet_ntop(AF_INET, &in->sin_addr, host, INET6_ADDRSTRLEN);
-		snprintf(text, size, "%s:%u", host, ntohs(in->sin_port));
-		break;
-	case AF_INET6:
-		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-			inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, INET6_ADDRSTRLEN);
-			snprintf(text, size, "%s:%u", host, ntohs(in6->sin6_port));
-			break;
-		}
-		inet_ntop(AF_INET6, &in6->sin6_addr, host, INET6_ADDRSTRLEN);
-		snprintf(text, size, "[%s]:%u", host, ntohs(in6->sin6_port));
-		break;
-	default:
-		snprintf(text, size, "?");
-	}
-}
-
-/* The configuration that a connection falls under; NULL if nobody knows any more. */
-static const struct ksc_config *find_config(const struct ksc_worker *worker,
-					    const struct ksc_offer *offer)
-{
-	const struct ksc_config *config = NULL;
-
-	if (offer->generation)
-		config = ksc_generations_find(worker->now, offer->generation);
-	return !config && offer->rule == KSC_NO_RULE ? worker->now->config : config;
-}
-
-/* A connection of the time between two daemons falls under what has become of its rule. */
-static uint32_t inherited_rule(const struct ksc_worker *worker, const struct ksc_offer *offer)
-{
-	return ksc_inherit_rule(&worker->inherited, offer->generation, offer->rule,
-				worker->now->config->rules);
-}
-
 static struct session *new_session(struct ksc_worker *worker, const struct ksc_offer *offer,
 				   enum ksc_status *status, char why[KSC_MAX_TEXT + 1])
 {
-	const struct ksc_config *config = find_config(worker, offer);
+	const struct ksc_config *config = ksc_generations_offered(worker->now, offer);
 	uint32_t rule = offer->rule;
 	struct session *session;
 	const char *less;
@@ -244,7 +269,9 @@ static struct session *new_session(struct ksc_worker *worker, const struct ksc_o
 
 	*status = KSC_STATUS_POLICY;
 	if (!config) {
-		rule = inherited_rule(worker, offer);
+		/* of the time between two daemons: what has become of its rule */
+		rule = ksc_inherit_rule(&worker->inherited, offer->generation, rule,
+					worker->now->config->rules);
 		config = rule == KSC_NO_RULE ? NULL : worker->now->config;
 	}
 	if (!config || (rule != KSC_NO_RULE && rule >= config->rules->n)) {
@@ -269,7 +296,7 @@ static struct session *new_session(struct ksc_worker *worker, const struct ksc_o
 	session = calloc(1, sizeof(*session));
 	if (!session)
 		return NULL;
-	print_address(&offer->peer, host, session->peer, sizeof(session->peer));
+	ksc_address_print(&offer->peer, host, session->peer, sizeof(session->peer));
 	session->id = offer->id;
 	session->worker = worker;
 	session->role = offer->role;
@@ -290,33 +317,14 @@ static struct session *new_session(struct ksc_worker *worker, const struct ksc_o
 	return session;
 }
 
-static void log_ok(const struct session *session, const struct ksc_step *step)
+static void report(const struct session *session, const struct ksc_step *step)
 {
-	const struct ksc_session_info *info = &step->info;
-
-	ksc_log(KSC_LOG_INFO,
-		"%s %s%s%s: ok: TLS 1.%d, %s%s%s%s%s%s, credential %s%s%s, %.0f ms",
-		session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer,
-		*info->server_name ? " " : "", info->server_name,
-		step->keys.version == 0x0304 ? 3 : 2, ksc_suite_name(step->keys.suite),
-		*info->alpn ? ", " : "", info->alpn, info->peer.present ? ", peer " : "",
-		info->peer.subject, info->resumed ? ", resumed" : "",
-		ksc_engine_credential(session->engine)->name,
-		*session->rule ? ", rule " : "", session->rule,
-		(ev_now(session->worker->loop) - session->started) * 1e3);
-}
-
-static void log_failure(const struct session *session, const struct ksc_step *step)
-{
-	char alert[48] = "";
-
-	if (step->direction == KSC_DIRECTION_SENT)
-		snprintf(alert, sizeof(alert), " (alert %u sent)", step->alert);
-	else if (step->direction == KSC_DIRECTION_RECEIVED)
-		snprintf(alert, sizeof(alert), " (alert %u received)", step->alert);
-	ksc_log(KSC_LOG_INFO, "%s %s: %s: %s%s",
-		session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer,
-		ksc_status_name(step->status), step->text, alert);
+	if (step->status == KSC_STATUS_OK)
+		ksc_report_ok(session->role, session->peer, step,
+			      ksc_engine_credential(session->engine)->name, session->rule,
+			      (ev_now(session->worker->loop) - session->started) * 1e3);
+	else if (ksc_status_is_failure(step->status))
+		ksc_report_failure(session->role, session->peer, step);
 }
 
 /* The kernel has found a fault, or else the application has had enough. */
@@ -333,42 +341,128 @@ static void give_up(struct session *session, const struct ksc_offer *offer)
 	ksc_engine_give_up(session->engine, KSC_STATUS_CANCELLED, offer->alert, text);
 }
 
-/* Step, answer, and let go of the session when that was its last. */
-static void make_step(struct session *session, const struct ksc_offer *offer)
+/* In one of the pool's threads, as long as which the engine is nobody else's. */
+static void run_task(struct ksc_job *job)
 {
-	struct ksc_worker *worker = session->worker;
-	struct ksc_details details = { 0 };
-	struct ksc_step step;
-	uint32_t msg = 0;
-	int rc;
+	struct task *task = (struct task *)job;
+	struct session *session = task->session;
+	const struct ksc_offer *offer = &task->offer;
+	struct ksc_step *step = &task->step;
 
+	if (session->dropped)
+		return;
+	if (task->ticket) {
+		task->rc = ksc_engine_ticket(session->engine, offer->token, offer->token_len);
+		return;
+	}
 	/* Answers, if there was a question. */
 	ksc_engine_pick(session->engine, offer->credential);
 	if (offer->verdict != KSC_VERDICT_NONE)
 		ksc_engine_decide(session->engine, offer->verdict, offer->alert);
 	else if (offer->alert)
 		give_up(session, offer);
-	ksc_engine_step(session->engine, offer->token, offer->token_len, &step);
+	ksc_engine_step(session->engine, offer->token, offer->token_len, step);
+	if (step->status == KSC_STATUS_OK && session->details &&
+	    ksc_engine_details(session->engine, &step->info, &task->details) >= 0)
+		step->details = &task->details;
+}
+
+/* Answer; whether that was not the session's last. */
+static bool answer(struct session *session, struct task *task)
+{
+	struct ksc_worker *worker = session->worker;
+	struct ksc_step *step = &task->step;
+	uint32_t msg = 0;
+	int rc;
+
 	if (worker->draining || worker->kept >= MAX_KEPT)
-		step.tickets = false;
-	if (step.status == KSC_STATUS_OK && session->details &&
-	    ksc_engine_details(session->engine, &step.info, &details) >= 0)
-		step.details = &details;
-	rc = ksc_netlink_step(worker->nl, offer->id, offer->seq, &step, &msg);
+		step->tickets = false;
+	rc = ksc_netlink_step(worker->nl, task->offer.id, task->offer.seq, step, &msg);
 	note_message(session, rc ? 0 : msg);
-	ksc_details_free(&details);
 	if (rc)
 		ksc_log(KSC_LOG_ERROR, "%s: the kernel could not be answered: %s", session->peer,
 			strerror(-rc));
-	if (step.status == KSC_STATUS_OK)
-		log_ok(session, &step);
-	else if (ksc_status_is_failure(step.status))
-		log_failure(session, &step);
-	if (!rc && step.tickets)
+	report(session, step);
+	if (!rc && step->tickets) {
 		keep_session(session);
-	else if (rc || step.status == KSC_STATUS_OK || ksc_status_is_failure(step.status))
+		return true;
+	}
+	return !rc && step->status != KSC_STATUS_OK && !ksc_status_is_failure(step->status);
+}
+
+static bool take_ticket(const struct session *session, const struct task *task)
+{
+	ksc_log(KSC_LOG_DEBUG, "client %s: ticket: %s", session->peer,
+		task->rc ? gnutls_strerror(task->rc) : "kept");
+	return !task->rc;
+}
+
+static void hand_over(struct session *session, struct task *task)
+{
+	session->task = task;
+	ksc_pool_add(session->worker->pool, &task->job);
+}
+
+static void go_on(struct session *session)
+{
+	struct task *task = session->later;
+
+	session->later = task->next;
+	hand_over(session, task);
+}
+
+static void on_task_done(struct ksc_job *job)
+{
+	struct task *task = (struct task *)job;
+	struct session *session = task->session;
+	struct ksc_worker *worker = session->worker;
+	bool goes_on = true;
+
+	session->task = NULL;
+	if (!session->dropped && !worker->ending)
+		goes_on = task->ticket ? take_ticket(session, task) : answer(session, task);
+	free_task(task);
+	if (session->dropped)
+		end_session(session);
+	else if (!goes_on)
 		drop_session(session);
-	ksc_step_wipe(&step);
+	else if (session->later && !worker->ending)
+		go_on(session);
+	else if (session->leaving && !worker->ending)
+		drop_session(session);
+}
+
+/* What came is good only as long as it is handled. */
+static struct task *new_task(struct session *session, const struct ksc_offer *offer)
+{
+	struct task *task = calloc(1, sizeof(*task) + offer->token_len);
+
+	if (!task)
+		return NULL;
+	task->job.run = run_task;
+	task->job.done = on_task_done;
+	task->session = session;
+	task->offer = *offer;
+	task->offer.alpn = NULL;
+	task->offer.alpn_len = 0;
+	task->offer.token = task->bytes;
+	if (offer->token_len)
+		memcpy(task->bytes, offer->token, offer->token_len);
+	return task;
+}
+
+/* After all that came for the session before. */
+static void add_task(struct session *session, struct task *task)
+{
+	struct task **at = &session->later;
+
+	if (!session->task) {
+		hand_over(session, task);
+		return;
+	}
+	while (*at)
+		at = &(*at)->next;
+	*at = task;
 }
 
 /* There is no session that could fail. */
@@ -381,6 +475,19 @@ static void refuse(struct ksc_worker *worker, const struct ksc_offer *offer,
 	snprintf(step.text, sizeof(step.text), "%s", why);
 	ksc_log(KSC_LOG_WARNING, "context %llu: %s", (unsigned long long)offer->id, why);
 	ksc_netlink_step(worker->nl, offer->id, offer->seq, &step, &msg);
+}
+
+static void make_step(struct session *session, const struct ksc_offer *offer)
+{
+	struct ksc_worker *worker = session->worker;
+	struct task *task = new_task(session, offer);
+
+	if (task) {
+		add_task(session, task);
+		return;
+	}
+	drop_session(session);
+	refuse(worker, offer, KSC_STATUS_INTERNAL_ERROR, "Out of memory.");
 }
 
 static void on_context_new(void *ptr, const struct ksc_offer *offer)
@@ -422,16 +529,19 @@ static void on_token(void *ptr, const struct ksc_offer *offer)
 
 static void on_ticket(void *ptr, uint64_t id, const uint8_t *msg, size_t len)
 {
+	const struct ksc_offer offer = { .id = id, .token = msg, .token_len = len };
 	struct session *session = find_session(ptr, id);
-	int rc;
+	struct task *task;
 
 	if (!session || !session->kept)
 		return;
-	rc = ksc_engine_ticket(session->engine, msg, len);
-	ksc_log(KSC_LOG_DEBUG, "client %s: ticket: %s", session->peer,
-		rc ? gnutls_strerror(rc) : "kept");
-	if (rc)
+	task = new_task(session, &offer);
+	if (task) {
+		task->ticket = true;
+		add_task(session, task);
+	} else {
 		drop_session(session);
+	}
 }
 
 static void on_context_del(void *ptr, uint64_t id)
@@ -440,6 +550,11 @@ static void on_context_del(void *ptr, uint64_t id)
 
 	if (!session)
 		return;
+	/* Its tickets came before, and are of use to others. */
+	if (session->kept && session->task) {
+		session->leaving = true;
+		return;
+	}
 	if (!session->kept)
 		ksc_log(KSC_LOG_DEBUG, "%s %s: cancelled",
 			session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
@@ -504,6 +619,15 @@ static void on_retire(struct ev_loop *loop, ev_timer *timer, int events)
 	expire(timer->data);
 }
 
+static void forget(struct ksc_worker *worker)
+{
+	if (worker->pool)
+		ksc_pool_stop(worker->pool);
+	ksc_pool_free(worker->pool);
+	ksc_cache_free(worker->cache);
+	free(worker);
+}
+
 /**
  * ksc_worker_new() - make a worker
  * @loop: its loop
@@ -515,6 +639,7 @@ static void on_retire(struct ev_loop *loop, ev_timer *timer, int events)
 struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *config)
 {
 	struct ksc_worker *worker = calloc(1, sizeof(*worker));
+	int rc;
 
 	if (!worker)
 		return NULL;
@@ -522,17 +647,18 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *confi
 	ev_init(&worker->retire, on_retire);
 	worker->retire.data = worker;
 	worker->cache = ksc_cache_new();
-	if (!worker->cache || ksc_generations_add(&worker->now, config)) {
-		ksc_cache_free(worker->cache);
-		free(worker);
+	worker->pool = ksc_pool_new(loop, config->workers);
+	if (!worker->cache || !worker->pool || ksc_generations_add(&worker->now, config)) {
+		forget(worker);
 		errno = ENOMEM;
 		return NULL;
 	}
 	worker->nl = ksc_netlink_open(&ops, worker);
 	if (!worker->nl) {
+		rc = errno;
 		ksc_generations_undo(&worker->now);
-		ksc_cache_free(worker->cache);
-		free(worker);
+		forget(worker);
+		errno = rc;
 		return NULL;
 	}
 	ev_io_init(&worker->io, on_readable, ksc_netlink_fd(worker->nl), EV_READ);
@@ -562,6 +688,20 @@ int ksc_worker_start(struct ksc_worker *worker)
 	if (!rc)
 		ev_io_start(worker->loop, &worker->io);
 	return rc;
+}
+
+/**
+ * ksc_worker_employ() - have steps made from now on
+ * @worker: the worker
+ *
+ * By threads that have the privileges of the caller's, if the configuration says that there
+ * are several. Before that, what comes is kept.
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_worker_employ(struct ksc_worker *worker)
+{
+	return ksc_pool_start(worker->pool);
 }
 
 /**
@@ -629,19 +769,27 @@ static void leave_node(void *node)
 /**
  * ksc_worker_free() - end a worker, its registration and its sessions
  * @worker: the worker, or NULL
+ *
+ * Return: true; false if one of its threads does not come to its end, so that all of it is
+ * left to the end of the process, which should be at once
  */
-void ksc_worker_free(struct ksc_worker *worker)
+bool ksc_worker_free(struct ksc_worker *worker)
 {
 	if (!worker)
-		return;
+		return true;
+	worker->ending = true;
 	ev_io_stop(worker->loop, &worker->io);
 	ev_timer_stop(worker->loop, &worker->drain);
 	ev_timer_stop(worker->loop, &worker->retire);
+	if (!ksc_pool_stop(worker->pool))
+		return false;
 	tdestroy(worker->messages, leave_node);
 	tdestroy(worker->sessions, free_node);
-	ksc_cache_free(worker->cache);
 	ksc_netlink_close(worker->nl);
 	ksc_generations_free(worker->now);
+	ksc_pool_free(worker->pool);
+	ksc_cache_free(worker->cache);
 	ksc_inherit_free(&worker->inherited);
 	free(worker);
+	return true;
 }

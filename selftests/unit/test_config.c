@@ -107,6 +107,7 @@ static void empty_file(void **state)
 	good("", &config);
 	assert_int_equal(config->log_level, KSC_LOG_INFO);
 	assert_int_equal(config->max_handshakes, 16384);
+	assert_in_range(config->workers, 1, 256);
 	assert_int_equal(config->drain_ms, 2000);
 	assert_int_equal(config->credentials->n, 1);
 	cred = find(config, "system");
@@ -164,6 +165,7 @@ static void everything(void **state)
 	     "[daemon]\n"
 	     "log-level = debug\n"
 	     "  max-handshakes=7\n"
+	     "workers = 3\n"
 	     "drain-time = 0\n"
 	     "user = root\n"
 	     "\n"
@@ -187,6 +189,7 @@ static void everything(void **state)
 	     "default = yes\n", &config);
 	assert_int_equal(config->log_level, KSC_LOG_DEBUG);
 	assert_int_equal(config->max_handshakes, 7);
+	assert_int_equal(config->workers, 3);
 	assert_int_equal(config->drain_ms, 0);
 	assert_true(config->has_user);
 	assert_int_equal(config->uid, 0);
@@ -273,6 +276,8 @@ static void bad_settings(void **state)
 	bad("[daemon]\nlog-level = loud\n", "2: log-level: \"loud\" is none of: error, warning");
 	bad("[daemon]\nmax-handshakes = 0\n", "2: max-handshakes: \"0\" is no number from 1");
 	bad("[daemon]\nmax-handshakes = -1\n", "2: max-handshakes: \"-1\" is no number");
+	bad("[daemon]\nworkers = 0\n", "2: workers: \"0\" is no number from 1");
+	bad("[daemon]\nworkers = 257\n", "2: workers: \"257\" is no number from 1 to 256");
 	bad("[daemon]\ndrain-time = 5s\n", "2: drain-time: \"5s\" is no number");
 	bad("[daemon]\ndrain-time = 99999999999999999999\n", "2: drain-time");
 	bad("[daemon]\ndrain-time =\n", "2: drain-time: \"\" is no number");

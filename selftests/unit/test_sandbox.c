@@ -2,6 +2,7 @@
 /* sandbox.c, landlock.c: what a daemon that is confined can still do. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,8 @@ static int confined(int (*test)(void))
 	if (!pid) {
 		struct ksc_config *config = ksc_config_load(conf, stderr);
 
-		if (!config || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || ksc_sandbox_seal(config))
+		if (!config || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+		    ksc_sandbox_confine(config) || ksc_sandbox_seal())
 			_exit(254);
 		_exit(test());
 	}
@@ -70,6 +72,47 @@ static int confined(int (*test)(void))
 
 #define REQUIRE(x)		do { if (!(x)) return __LINE__ % 250 + 1; } while (0)
 #define FAILS(call, error)	REQUIRE((call) < 0 && errno == (error))
+
+static int tried;
+
+static void *write_later(void *ptr)
+{
+	char c;
+
+	tried = read(*(int *)ptr, &c, 1) == 1 && open(conf, O_WRONLY) < 0 ? errno : -1;
+	return NULL;
+}
+
+/* A thread that is there before is sealed with the others, and no other comes. */
+static int seal_thread(void)
+{
+	pthread_t thread, other;
+	int fds[2];
+
+	if (pipe(fds) || pthread_create(&thread, NULL, write_later, &fds[0]))
+		return 1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || ksc_sandbox_seal())
+		return 2;
+	if (write(fds[1], "", 1) != 1 || pthread_join(thread, NULL))
+		return 3;
+	if (tried != EPERM)
+		return 4;
+	return pthread_create(&other, NULL, write_later, &fds[0]) == EPERM ? 0 : 5;
+}
+
+static void threads(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(seal_thread());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
 
 static int write_files(void)
 {
@@ -184,7 +227,8 @@ static void with_conf(const char *text, int (*test)(void))
 	if (!pid) {
 		struct ksc_config *config = ksc_config_load(conf, stderr);
 
-		if (!config || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || ksc_sandbox_seal(config) ||
+		if (!config || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+		    ksc_sandbox_confine(config) || ksc_sandbox_seal() ||
 		    write(ready[1], &c, 1) != 1 || read(go[0], &c, 1) != 1)
 			_exit(254);
 		_exit(test());
@@ -216,6 +260,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(no_writing, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(threads, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(no_reading, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(loading, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(other_files, make_dir, remove_dir),

@@ -18,9 +18,11 @@
 
 #define CERTS	KSC_TEST_CERTS
 
+/* Steps are made at once by one worker. */
 #define SETTINGS	"[credential server]\nrole = server\ncert = " CERTS "/server.pem\n" \
 			"key = " CERTS "/server.key\n" \
-			"[credential c]\nrole = client\ntrust = " CERTS "/ca.pem\ndefault = yes\n"
+			"[credential c]\nrole = client\ntrust = " CERTS "/ca.pem\ndefault = yes\n" \
+			"[daemon]\nworkers = 1\n"
 
 /* ---- the kernel ---- */
 
@@ -193,7 +195,7 @@ static void edited(void **state)
 
 	(void)state;
 	for (i = 0; i < 8; i++) {
-		snprintf(text, sizeof(text), SETTINGS "[daemon]\nmax-handshakes = %d\n", i + 1);
+		snprintf(text, sizeof(text), SETTINGS "max-handshakes = %d\n", i + 1);
 		assert_int_equal(ksc_worker_configure(worker, load(text)), 0);
 	}
 	assert_int_equal(first->refs, 2);
@@ -216,8 +218,8 @@ static void edited(void **state)
 
 static void retired(void **state)
 {
-	static const char *const texts[] = { SETTINGS, SETTINGS "[daemon]\n",
-					     SETTINGS "[daemon]\ndrain-time = 1\n" };
+	static const char *const texts[] = { SETTINGS, SETTINGS "log-level = info\n",
+					     SETTINGS "drain-time = 1\n" };
 	struct ksc_generation *now = NULL;
 	uint64_t numbers[3];
 	double next;
