@@ -239,6 +239,7 @@ static void test_offered_gone(void **state)
 {
 	struct server servers[WINDOW + 1];
 	struct tnl_event event;
+	bool told[2] = { 0 };
 	struct t_addr addr;
 	int listener = t_listen(AF_INET, &t_server, &addr);
 
@@ -256,11 +257,17 @@ static void test_offered_gone(void **state)
 		tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
 		tnl_free_event(&event);
 	}
-	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_DEL);
-	tnl_free_event(&event);
-	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
-	assert_int_equal(peer_port(&event), servers[WINDOW].port);
-	tnl_free_event(&event);
+	/* the next one may be offered before the daemon is told, by another CPU */
+	for (int i = 0; i < 2; i++) {
+		assert_true(tnl_next_event(&nl, &event));
+		if (event.cmd == KSC_CMD_CONTEXT_NEW)
+			assert_int_equal(peer_port(&event), servers[WINDOW].port);
+		else
+			assert_int_equal(event.cmd, KSC_CMD_CONTEXT_DEL);
+		told[event.cmd == KSC_CMD_CONTEXT_NEW] = true;
+		tnl_free_event(&event);
+	}
+	assert_true(told[0] && told[1]);
 	for (int i = 0; i <= WINDOW; i++)
 		end_server(&servers[i]);
 	close(listener);
