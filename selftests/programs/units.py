@@ -301,7 +301,8 @@ def test_unit_template(world):
             said = systemd.run("systemctl", "show", "--property=After,Environment,ExecPaths",
                                "t@1").decode()
             assert "kschanneld.service" in said, said
-            assert f"Environment=LD_PRELOAD={LIBRARY}:/nowhere.so\n" in said, said
+            assert "libkschannel-preload.so:/nowhere.so\n" in said, said
+            assert said.count("preload.so") == 1, said
             assert "ExecPaths=/" not in said, said
             systemd.run("systemctl", "start", "t@1")
             systemd.run("systemctl", "stop", "t@1")
@@ -314,15 +315,21 @@ def test_unit_without_command(world):
     """a unit fails, and is not skipped, when kschannelctl has gone"""
     need_bpf()
     command = shutil.which("kschannelctl")
+    unit = Path("/etc/systemd/system/without.service")
     with Systemd(world) as systemd:
-        systemd.run("kschannelctl", "enable", "--way", "bpf", "redis-server")
+        # one that is not started again and again
+        unit.write_text("[Service]\nExecStart=/bin/sleep 1000\n", encoding="ascii")
+        systemd.run("systemctl", "daemon-reload")
+        systemd.run("kschannelctl", "enable", "--way", "bpf", unit.name)
         os.rename(command, f"{command}.away")
         try:
-            systemd.run("systemctl", "restart", "redis-server", wanted=1)
-            said = systemd.run("systemctl", "is-failed", "redis-server", wanted=None)
+            systemd.run("systemctl", "start", unit.name, wanted=1)
+            said = systemd.run("systemctl", "is-failed", unit.name, wanted=None)
             assert said == b"failed\n", said
         finally:
             os.rename(f"{command}.away", command)
+            systemd.run("kschannelctl", "disable", unit.name)
+            unit.unlink()
 
 
 def test_unit_refused(world):
