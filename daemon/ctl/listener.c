@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "covers.h"
 #include "ctl.h"
 #include "listener.h"
 
@@ -19,27 +20,6 @@ static bool within_port(uint16_t port, struct nlattr *min, struct nlattr *max)
 static bool within_id(uint32_t id, struct nlattr *min, struct nlattr *max)
 {
 	return !min || !max || (id >= nla_get_u32(min) && id <= nla_get_u32(max));
-}
-
-static bool within_cgroup(const char *cgroup, struct nlattr *wanted)
-{
-	const char *path = wanted ? nla_get_string(wanted) : "/";
-	size_t len = strlen(path);
-
-	if (!wanted)
-		return true;
-	if (!cgroup)
-		return false;
-	return !path[1] || (!strncmp(path, cgroup, len) && (!cgroup[len] || cgroup[len] == '/'));
-}
-
-static bool has_prefix(const uint8_t *addr, const uint8_t *prefix, unsigned int bits)
-{
-	unsigned int whole = bits / 8;
-	uint8_t mask = (uint8_t)(0xff << (8 - bits % 8));
-
-	return !memcmp(addr, prefix, whole) &&
-	       (!(bits % 8) || !((addr[whole] ^ prefix[whole]) & mask));
 }
 
 /* Of one family: IPv4's connections to an IPv6 socket are IPv4's for rules */
@@ -57,7 +37,7 @@ static enum ctl_share share_local(const uint8_t *addr, size_t len, struct nlattr
 		return CTL_SHARE_ALL;
 	if (!memcmp(addr, any, len))
 		return CTL_SHARE_SOME;
-	return has_prefix(addr, nla_data(prefix), n) ? CTL_SHARE_ALL : CTL_SHARE_NONE;
+	return ctl_has_prefix(addr, nla_data(prefix), n) ? CTL_SHARE_ALL : CTL_SHARE_NONE;
 }
 
 static enum ctl_share share_remote(size_t len, struct nlattr **rule)
@@ -116,7 +96,7 @@ enum ctl_share ctl_listener_share(struct nlattr **rule, const struct ctl_flow *l
 			 rule[KSC_A_RULE_LOCAL_PORT_MAX]) ||
 	    !within_id(listener->uid, rule[KSC_A_RULE_UID_MIN], rule[KSC_A_RULE_UID_MAX]) ||
 	    !within_id(listener->gid, rule[KSC_A_RULE_GID_MIN], rule[KSC_A_RULE_GID_MAX]) ||
-	    !within_cgroup(listener->cgroup, rule[KSC_A_RULE_CGROUP]))
+	    !ctl_covers_cgroup(listener->cgroup, rule[KSC_A_RULE_CGROUP]))
 		return CTL_SHARE_NONE;
 	return share_addresses(rule, &listener->local, v6only);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "covers.h"
 #include "ctl.h"
 #include "why.h"
 
@@ -48,14 +49,9 @@ static bool is_v4(const struct ctl_flow *flow)
 
 static bool has_prefix(const struct host *h, const struct nlattr *addr, unsigned int bits)
 {
-	const uint8_t *prefix = nla_data(addr);
-	unsigned int whole = bits / 8;
-	uint8_t mask = (uint8_t)(0xff << (8 - bits % 8));
-
 	if (nla_len(addr) != (h->family == AF_INET ? 4 : 16) || (int)bits > 8 * nla_len(addr))
 		return false;
-	return !memcmp(h->addr, prefix, whole) &&
-	       (!(bits % 8) || !((h->addr[whole] ^ prefix[whole]) & mask));
+	return ctl_has_prefix(h->addr, nla_data(addr), bits);
 }
 
 static char *__attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
@@ -112,14 +108,8 @@ static char *why_direction(uint32_t direction, struct nlattr *wanted)
 
 static char *why_cgroup(const struct ctl_flow *flow, struct nlattr *wanted)
 {
-	const char *cgroup = wanted ? nla_get_string(wanted) : "/";
-	size_t len = strlen(cgroup);
-
-	if (!wanted || (flow->cgroup && !cgroup[1]) ||
-	    (flow->cgroup && !strncmp(cgroup, flow->cgroup, len) &&
-	     (!flow->cgroup[len] || flow->cgroup[len] == '/')))
-		return NULL;
-	return say("it is not in the cgroup %s", cgroup);
+	return ctl_covers_cgroup(flow->cgroup, wanted) ?
+		       NULL : say("it is not in the cgroup %s", nla_get_string(wanted));
 }
 
 /**

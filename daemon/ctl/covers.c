@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What rules compare: cgroups and addresses. */
+#include <string.h>
+
+#include "covers.h"
+
+/**
+ * ctl_covers_cgroup() - whether a cgroup is what a rule wants
+ * @cgroup: its path, NULL if it is not known
+ * @wanted: the rule's attribute, or NULL
+ * Return: whether it is that, or below it, or anything will do
+ */
+bool ctl_covers_cgroup(const char *cgroup, struct nlattr *wanted)
+{
+	const char *path = wanted ? nla_get_string(wanted) : "/";
+	size_t len = strlen(path);
+
+	if (!wanted)
+		return true;
+	if (!cgroup)
+		return false;
+	return !path[1] || (!strncmp(path, cgroup, len) && (!cgroup[len] || cgroup[len] == '/'));
+}
+
+/**
+ * ctl_has_prefix() - whether an address begins with a prefix
+ * @addr: the address
+ * @prefix: as long as it
+ * @bits: of @prefix, as many as count; not more than @addr has
+ * Return: whether it does
+ */
+bool ctl_has_prefix(const uint8_t *addr, const uint8_t *prefix, unsigned int bits)
+{
+	unsigned int whole = bits / 8;
+	uint8_t mask = (uint8_t)(0xff << (8 - bits % 8));
+
+	return !memcmp(addr, prefix, whole) &&
+	       (!(bits % 8) || !((addr[whole] ^ prefix[whole]) & mask));
+}
