@@ -114,6 +114,8 @@ unsigned int t_parameter(const char *name);
 #define T_DATALESS 256
 #define T_KEY_UPDATES 128
 void t_flood_limits(unsigned int dataless, unsigned int key_updates);
+int t_unlimited(void **state);
+int t_limited(void **state);
 struct ksc_info t_info(int fd);
 struct ksc_error t_error(int fd);
 void t_expect_error(int fd, enum ksc_status status, int error);

@@ -68,6 +68,30 @@ void t_flood_limits(unsigned int dataless, unsigned int key_updates)
 }
 
 /**
+ * t_unlimited() - setup of tests in which a peer sends as much without data as it likes
+ * @state: cmocka's
+ * Return: 0
+ */
+int t_unlimited(void **state)
+{
+	t_setup(state);
+	t_flood_limits(0, 0);
+	return 0;
+}
+
+/**
+ * t_limited() - their teardown
+ * @state: cmocka's
+ * Return: 0
+ */
+int t_limited(void **state)
+{
+	(void)state;
+	t_flood_limits(T_DATALESS, T_KEY_UPDATES);
+	return 0;
+}
+
+/**
  * t_parameter() - read a parameter of the module
  * @name: its name
  *

@@ -56,21 +56,6 @@ static void peer_handshake(struct wire *w, const void *message, size_t len)
 		wire_update(&w->rx);
 }
 
-/* The module's own limits are for t_flood.c. */
-static int unlimited(void **state)
-{
-	t_setup(state);
-	t_flood_limits(0, 0);
-	return 0;
-}
-
-static int limited(void **state)
-{
-	(void)state;
-	t_flood_limits(T_DATALESS, T_KEY_UPDATES);
-	return 0;
-}
-
 /* Records without data, any number of them: what is behind them comes, and nothing else. */
 static void case_18_empty_flood(void **state)
 {
@@ -330,18 +315,19 @@ int main(void)
 	static const uint16_t v13 = WIRE_13, v12 = WIRE_12;
 	static const int client = KSC_ROLE_CLIENT, server = KSC_ROLE_SERVER;
 	const struct CMUnitTest tests[] = {
-		{ "case_18_empty_flood, TLS 1.3", case_18_empty_flood, unlimited, limited,
+		{ "case_18_empty_flood, TLS 1.3", case_18_empty_flood, t_unlimited, t_limited,
 		  (void *)&v13 },
-		{ "case_18_empty_flood, TLS 1.2", case_18_empty_flood, unlimited, limited,
+		{ "case_18_empty_flood, TLS 1.2", case_18_empty_flood, t_unlimited, t_limited,
 		  (void *)&v12 },
 		T_CASE("case_19_every_alert, TLS 1.3", case_19_every_alert, &v13),
 		T_CASE("case_19_every_alert, TLS 1.2", case_19_every_alert, &v12),
-		cmocka_unit_test_setup_teardown(case_22_ticket_flood, unlimited, limited),
-		cmocka_unit_test_setup_teardown(case_31_between_records, unlimited, limited),
+		cmocka_unit_test_setup_teardown(case_22_ticket_flood, t_unlimited, t_limited),
+		cmocka_unit_test_setup_teardown(case_31_between_records, t_unlimited, t_limited),
 		cmocka_unit_test(case_33_ticket_burst),
 		T_CASE("case_35_renegotiation, client", case_35_renegotiation, &client),
 		T_CASE("case_35_renegotiation, server", case_35_renegotiation, &server),
-		cmocka_unit_test_setup_teardown(case_35_renegotiation_flood, unlimited, limited),
+		cmocka_unit_test_setup_teardown(case_35_renegotiation_flood, t_unlimited,
+						t_limited),
 		cmocka_unit_test(case_35_not_renegotiation),
 	};
 	int ret;

@@ -53,13 +53,6 @@ static const struct kind kinds[] = {
 	{ "ClientHello, TLS 1.2", WIRE_12, SERVER, WIRE_HANDSHAKE, { 1, 0, 0, 2, 3, 3 }, 6 },
 };
 
-static int teardown(void **state)
-{
-	(void)state;
-	t_flood_limits(T_DATALESS, T_KEY_UPDATES);
-	return 0;
-}
-
 static void begin(struct wire *w, const struct kind *kind)
 {
 	const struct wire_suite *suite =
@@ -462,13 +455,13 @@ int main(void)
 		{ "limit", test_limit },
 	};
 	static const struct CMUnitTest others[] = {
-		{ "time-out", test_timeout, NULL, teardown, NULL },
-		{ "limit: mixed", test_limit_mixed, NULL, teardown, NULL },
-		{ "limit: default", test_limit_default, NULL, teardown, NULL },
-		{ "limit: a record full of messages", test_full_record, NULL, teardown, NULL },
-		{ "KeyUpdates", test_key_updates, NULL, teardown, NULL },
-		{ "KeyUpdates, bulk", test_key_updates_bulk, NULL, teardown, NULL },
-		{ "KeyUpdates, solicited", test_solicited, NULL, teardown, NULL },
+		{ "time-out", test_timeout, NULL, t_limited, NULL },
+		{ "limit: mixed", test_limit_mixed, NULL, t_limited, NULL },
+		{ "limit: default", test_limit_default, NULL, t_limited, NULL },
+		{ "limit: a record full of messages", test_full_record, NULL, t_limited, NULL },
+		{ "KeyUpdates", test_key_updates, NULL, t_limited, NULL },
+		{ "KeyUpdates, bulk", test_key_updates_bulk, NULL, t_limited, NULL },
+		{ "KeyUpdates, solicited", test_solicited, NULL, t_limited, NULL },
 		{ "raw mode", test_raw, NULL, NULL, NULL },
 	};
 	static struct CMUnitTest tests[ARRAY_SIZE(each) * ARRAY_SIZE(kinds) + ARRAY_SIZE(others)];
@@ -481,7 +474,7 @@ int main(void)
 			snprintf(names[count], sizeof(names[count]), "%s: %s", each[i].name,
 				 kinds[k].name);
 			tests[count] = (struct CMUnitTest){ names[count], each[i].test, NULL,
-							    teardown, (void *)&kinds[k] };
+							    t_limited, (void *)&kinds[k] };
 		}
 	}
 	memcpy(&tests[count], others, sizeof(others));

@@ -534,21 +534,6 @@ static void test_attach_race(void **state)
 	tnl_await_counter(KSC_A_STATS_SOCKETS, sockets);
 }
 
-/* A KeyUpdate after each small record is what is asked for, and the peer is to bear it. */
-static int any_rekeys(void **state)
-{
-	t_setup(state);
-	t_flood_limits(0, 0);
-	return 0;
-}
-
-static int few_rekeys(void **state)
-{
-	(void)state;
-	t_flood_limits(T_DATALESS, T_KEY_UPDATES);
-	return 0;
-}
-
 static int play_daemon(void **state)
 {
 	t_setup(state);
@@ -567,7 +552,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_close_in_flight, play_daemon, stop_playing),
 		cmocka_unit_test_setup_teardown(test_kill, play_daemon, stop_playing),
-		cmocka_unit_test_setup_teardown(test_all_calls, any_rekeys, few_rekeys),
+		/* a KeyUpdate after each small record is asked for: the peer is to bear it */
+		cmocka_unit_test_setup_teardown(test_all_calls, t_unlimited, t_limited),
 		cmocka_unit_test(test_harmful_calls),
 		cmocka_unit_test(test_attach_race),
 	};
