@@ -77,9 +77,13 @@ static int tried;
 
 static void *write_later(void *ptr)
 {
+	const int *fds = ptr;
 	char c;
 
-	tried = read(*(int *)ptr, &c, 1) == 1 && open(conf, O_WRONLY) < 0 ? errno : -1;
+	/* what only a thread's beginning takes is done */
+	if (write(fds[3], "", 1) != 1)
+		return NULL;
+	tried = read(fds[0], &c, 1) == 1 && open(conf, O_WRONLY) < 0 ? errno : -1;
 	return NULL;
 }
 
@@ -87,9 +91,11 @@ static void *write_later(void *ptr)
 static int seal_thread(void)
 {
 	pthread_t thread, other;
-	int fds[2];
+	int fds[4];
+	char c;
 
-	if (pipe(fds) || pthread_create(&thread, NULL, write_later, &fds[0]))
+	if (pipe(fds) || pipe(fds + 2) || pthread_create(&thread, NULL, write_later, fds) ||
+	    read(fds[2], &c, 1) != 1)
 		return 1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || ksc_sandbox_seal())
 		return 2;
@@ -97,7 +103,7 @@ static int seal_thread(void)
 		return 3;
 	if (tried != EPERM)
 		return 4;
-	return pthread_create(&other, NULL, write_later, &fds[0]) == EPERM ? 0 : 5;
+	return pthread_create(&other, NULL, write_later, fds) == EPERM ? 0 : 5;
 }
 
 static void threads(void **state)
