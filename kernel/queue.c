@@ -6,6 +6,11 @@
  * death make room for the next. A context that waits has a place, and no copy
  * of its token: that is made when its turn has come.
  *
+ * Those that a daemon has begun go before new ones, or under overload each would
+ * wait so long between its steps that it times out, or makes way for a newer one,
+ * and what was done for it is lost. After some of them it is a new one's turn:
+ * peers that send their messages in pieces delay others by a factor, not for good.
+ *
  * What is taken of the window is given back by whatever ends the offer, so none
  * of this depends on time; but where the daemon's socket has no room although
  * nothing is under way, one timer per namespace tries again.
@@ -16,6 +21,8 @@
 #define KSC_RETRY_DELAY		msecs_to_jiffies(20)
 /* Entries that are looked at to put one back in its place */
 #define KSC_RETURN_STEPS	64
+/* So many that are begun go before a new one */
+#define KSC_BEGUN_FIRST		4
 
 static struct ksc_context *ksc_queue_context(struct ksc_turn *t)
 {
@@ -29,7 +36,7 @@ static struct ksc_turn *ksc_queue_first(struct ksc_queue *q)
 
 	begun = list_first_entry_or_null(&q->waiting[true], struct ksc_turn, node);
 	fresh = list_first_entry_or_null(&q->waiting[false], struct ksc_turn, node);
-	if (!fresh || q->draining || (begun && begun->number < fresh->number))
+	if (!fresh || q->draining || (begun && q->favoured < KSC_BEGUN_FIRST))
 		return begun;
 	return fresh;
 }
@@ -88,6 +95,7 @@ static void ksc_queue_run(struct ksc_queue *q)
 	while ((t = ksc_queue_first(q)) && ksc_queue_room(q, t)) {
 		list_del_init(&t->node);
 		q->nr_waiting--;
+		q->favoured = t->begun ? q->favoured + 1 : 0;
 		ksc_queue_take(q, t, KSC_PLACE_CALLED);
 		ctx = ksc_queue_context(t);
 		ctx->transport->kick(ctx->owner);

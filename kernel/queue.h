@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * queue.c: contexts that wait for the daemon, in one order per namespace.
+ * queue.c: contexts that wait for the daemon of their namespace.
  */
 #ifndef _KSC_QUEUE_H
 #define _KSC_QUEUE_H
@@ -45,6 +45,7 @@ struct ksc_turn {
  * @lock: all of it
  * @waiting: struct ksc_turn in order of arrival: new ones, and those begun
  * @last: number of the last that arrived
+ * @favoured: how many of those begun were called since a new one was
  * @nr_waiting: how many wait
  * @taken: how many are called or offered
  * @bytes: and their tokens' bytes
@@ -59,6 +60,7 @@ struct ksc_queue {
 	spinlock_t lock;	/* all of it */
 	struct list_head waiting[2];
 	u64 last;
+	u32 favoured;
 	u32 nr_waiting;
 	u32 taken;
 	u32 bytes;

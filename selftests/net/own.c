@@ -14,9 +14,7 @@
 #include "nl.h"
 #include "own.h"
 
-const char own_credentials[] =
-	"[daemon]\n"
-	"log-level = debug\n"
+static const char credentials[] =
 	"[credential server]\n"
 	"role = server\ncert = " PKI "server.pem\nkey = " PKI "server.key\ndefault = yes\n"
 	"[credential other]\n"
@@ -59,7 +57,10 @@ void own_write(struct own *own, const char *rules)
 	FILE *file = fopen(own->conf, "w");
 
 	assert_non_null(file);
-	assert_true(fputs(own_credentials, file) >= 0);
+	assert_true(fputs("[daemon]\nlog-level = debug\n", file) >= 0);
+	if (own->workers)
+		assert_true(fprintf(file, "workers = %u\n", own->workers) > 0);
+	assert_true(fputs(credentials, file) >= 0);
 	assert_true(fputs(rules, file) >= 0);
 	assert_int_equal(fclose(file), 0);
 }

@@ -9,17 +9,16 @@
 /**
  * struct own - a daemon
  * @pid: its process, 0 for none
+ * @workers: how many workers it has; 0 for what is the default
  * @conf: its configuration file
  * @log: where its output goes
  */
 struct own {
 	pid_t pid;
+	unsigned int workers;
 	char conf[64];
 	char log[64];
 };
-
-/* The credentials that the tests' configurations have in common */
-extern const char own_credentials[];
 
 void own_namespace(void);
 void own_write(struct own *own, const char *rules);
