@@ -633,9 +633,50 @@ static void test_handle_lost(void **state)
 	close(listener);
 }
 
+/* Who was begun goes first, but four of them do not go before a new one for good. */
+static void test_begun_first(void **state)
+{
+	enum { OLD = 9, YOUNG = 4 };
+	static const char expected[] = "ooooyooooyoyy";
+	struct server old[OLD], young[YOUNG], first;
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr);
+
+	(void)state;
+	set_window(1);
+	for (int i = 0; i < OLD; i++) {
+		begin_server(listener, &addr, &old[i]);
+		next_offer(&event, KSC_CMD_CONTEXT_NEW);
+		answer(&event, KSC_STATUS_INCOMPLETE_MESSAGE);
+	}
+	begin_server(listener, &addr, &first);
+	await_offers(OLD + 1, 0);
+	for (int i = 0; i < YOUNG; i++)
+		begin_server(listener, &addr, &young[i]);
+	await_offers(OLD + 1, YOUNG);
+	for (int i = 0; i < OLD; i++)
+		t_send(old[i].peer, HELLO, HELLO_LEN);
+	await_offers(OLD + 1, YOUNG + OLD);
+	next_offer(&event, KSC_CMD_CONTEXT_NEW);
+	answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	for (const char *next = expected; *next; next++) {
+		next_offer(&event, *next == 'o' ? KSC_CMD_TOKEN : KSC_CMD_CONTEXT_NEW);
+		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	}
+	await_offers(2 * OLD + YOUNG + 1, 0);
+	for (int i = 0; i < OLD; i++)
+		end_server(&old[i]);
+	for (int i = 0; i < YOUNG; i++)
+		end_server(&young[i]);
+	end_server(&first);
+	close(listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_begun_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
