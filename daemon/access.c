@@ -9,12 +9,29 @@
 #include "access.h"
 #include "account.h"
 
+/* An ACL may shut out whom the mode lets in; where there is one, only the owner passes. */
+static bool lets(const struct ksc_door *door, mode_t bit)
+{
+	return door->mode & bit && !door->has_acl;
+}
+
+/**
+ * ksc_access_asks_group() - whether it counts who is in the group of a file or directory
+ * @door: the file or directory
+ * @bit: KSC_ACCESS_READ or KSC_ACCESS_ENTER
+ *
+ * Return: false where all others are as its members
+ */
+bool ksc_access_asks_group(const struct ksc_door *door, mode_t bit)
+{
+	return lets(door, bit << 3) != lets(door, bit);
+}
+
 static int add_gate(struct ksc_access *access, const struct ksc_door *door, mode_t bit)
 {
 	struct ksc_gate *bigger, *gate;
-	/* An ACL may shut out whom the mode lets in; where there is one, only the owner passes. */
-	const bool group = door->mode & (bit << 3) && !door->has_acl;
-	const bool others = door->mode & bit && !door->has_acl;
+	const bool group = lets(door, bit << 3);
+	const bool others = lets(door, bit);
 
 	if (group && others && door->mode & (bit << 6))
 		return 0;
@@ -25,8 +42,7 @@ static int add_gate(struct ksc_access *access, const struct ksc_door *door, mode
 	gate = &bigger[access->n++];
 	*gate = (struct ksc_gate) { .uid = door->uid, .gid = door->gid, .group = group,
 				    .owner = door->mode & (bit << 6), .others = others };
-	/* No matter who is in a group that passes, or does not, as all others do. */
-	if (group == others)
+	if (!ksc_access_asks_group(door, bit))
 		return 0;
 	return ksc_group_members(door->gid, &gate->members, &gate->n_members);
 }
@@ -47,9 +63,9 @@ int ksc_access_note(struct ksc_access *access, const struct ksc_file *file)
 
 	if (!file->way.known)
 		return 0;
-	rc = add_gate(access, &door, 0004);
+	rc = add_gate(access, &door, KSC_ACCESS_READ);
 	for (i = 0; !rc && i < file->way.n; i++)
-		rc = add_gate(access, &file->way.doors[i], 0001);
+		rc = add_gate(access, &file->way.doors[i], KSC_ACCESS_ENTER);
 	access->known = !rc;
 	return rc == -ENOMEM ? rc : 0;
 }

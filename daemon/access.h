@@ -9,6 +9,10 @@
 
 #include "file.h"
 
+/* Of a mode, as it is for others: what is asked of a file, and of a directory above it. */
+#define KSC_ACCESS_READ		0004
+#define KSC_ACCESS_ENTER	0001
+
 /**
  * struct ksc_gate - what has to be passed on the way into a file: a directory, or itself
  * @uid: its owner
@@ -41,6 +45,7 @@ struct ksc_access {
 	size_t n;
 };
 
+bool ksc_access_asks_group(const struct ksc_door *door, mode_t bit);
 int ksc_access_note(struct ksc_access *access, const struct ksc_file *file);
 bool ksc_access_allows(const struct ksc_access *access, uid_t uid, gid_t gid);
 void ksc_access_free(struct ksc_access *access);

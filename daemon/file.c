@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "handed.h"
 
 #define FIRST_ROOM	4096
 
@@ -109,26 +110,15 @@ static int read_directly(struct ksc_file *file, const char *path)
 	return rc ? rc : ksc_way_find(&file->way, path, &file->st);
 }
 
-static bool confined;
-
-/**
- * ksc_file_confine() - say what keeps files from being read
- * @by_directory: from now on, only those in certain directories can be
- */
-void ksc_file_confine(bool by_directory)
-{
-	confined = by_directory;
-}
-
 static const char *fault(int error)
 {
 	switch (error) {
 	case 0:
 		return NULL;
-	case EACCES:
-		if (confined)
-			return "Permission denied; only directories named at the start are read from";
-		break;
+	case EDQUOT:
+		return "the files are larger than 256 MiB together";
+	case ESTALE:
+		return "the configuration has changed meanwhile";
 	case EISDIR:
 		return "this is a directory";
 	case EMEDIUMTYPE:
@@ -140,7 +130,7 @@ static const char *fault(int error)
 }
 
 /**
- * ksc_file_read() - read a file
+ * ksc_file_read() - read a file, or find it among those that were handed over
  * @file: filled in; to be freed whatever comes of it
  * @path: its name, which has to outlive @file
  * @why: set to what is wrong
@@ -149,8 +139,10 @@ static const char *fault(int error)
  */
 int ksc_file_read(struct ksc_file *file, const char *path, const char **why)
 {
+	const struct ksc_handed *handed = ksc_handed_used();
+
 	memset(file, 0, sizeof(*file));
-	*why = fault(-read_directly(file, path));
+	*why = fault(-(handed ? ksc_handed_file(handed, path, file) : read_directly(file, path)));
 	file->path = path;
 	return *why ? -1 : 0;
 }
@@ -161,10 +153,12 @@ int ksc_file_read(struct ksc_file *file, const char *path, const char **why)
  */
 void ksc_file_free(struct ksc_file *file)
 {
-	if (file->data.data)
+	if (file->data.data && !file->borrowed) {
 		gnutls_memset(file->data.data, 0, file->data.size);
-	free(file->data.data);
+		free(file->data.data);
+	}
 	file->data.data = NULL;
 	file->data.size = 0;
-	ksc_way_free(&file->way);
+	if (!file->borrowed)
+		ksc_way_free(&file->way);
 }

@@ -19,6 +19,7 @@
  * @st: the state of what was read, whatever has the name by now
  * @has_acl: its mode is not all that says who may read it
  * @way: the directories above it
+ * @borrowed: @data and @way belong to another, who is there for longer
  */
 struct ksc_file {
 	const char *path;
@@ -26,9 +27,9 @@ struct ksc_file {
 	struct stat st;
 	bool has_acl;
 	struct ksc_way way;
+	bool borrowed;
 };
 
-void ksc_file_confine(bool by_directory);
 int ksc_file_open(const char *path, struct stat *st);
 int ksc_file_take(struct ksc_file *file, int fd);
 int ksc_file_read(struct ksc_file *file, const char *path, const char **why);

@@ -15,7 +15,9 @@
 
 #include "config.h"
 #include "control.h"
+#include "intake.h"
 #include "log.h"
+#include "reader.h"
 #include "sandbox.h"
 #include "worker.h"
 
@@ -44,6 +46,7 @@ struct options {
 /**
  * struct daemon - all that signals have to do with
  * @options: the command line
+ * @intake: opens what the configuration names
  * @config: what the worker works by, and owns
  * @worker: the worker
  * @workers: how many threads it was begun with
@@ -51,6 +54,7 @@ struct options {
  */
 struct daemon {
 	struct options options;
+	struct ksc_intake *intake;
 	struct ksc_config *config;
 	struct ksc_worker *worker;
 	unsigned int workers;
@@ -133,16 +137,27 @@ tell(FILE *answer, enum ksc_log_level level, const char *fmt, ...)
 }
 
 /* Complaints go to the journal like everything else, line by line. */
-static struct ksc_config *load_config(const char *path, FILE *answer)
+static struct ksc_config *load_config(struct daemon *d, FILE *answer)
 {
 	struct ksc_config *config;
+	struct ksc_handed *handed;
 	char *text = NULL, *rest, *line;
 	size_t size;
-	FILE *complaints = open_memstream(&text, &size);
+	FILE *complaints;
+	int rc = ksc_intake_load(d->intake, KSC_INTAKE_MS, &handed);
 
-	if (!complaints)
+	if (rc) {
+		tell(answer, KSC_LOG_ERROR, "%s: %s", d->options.config, ksc_intake_fault(-rc));
 		return NULL;
-	config = ksc_config_load(path, complaints);
+	}
+	complaints = open_memstream(&text, &size);
+	if (!complaints) {
+		ksc_handed_free(handed);
+		return NULL;
+	}
+	ksc_handed_use(handed);
+	config = ksc_config_load(d->options.config, complaints);
+	ksc_handed_free(handed);
 	fclose(complaints);
 	rest = text;
 	while ((line = strsep(&rest, "\n")))
@@ -171,7 +186,7 @@ static bool other_user(const struct ksc_config *a, const struct ksc_config *b)
 static bool reload(void *ptr, FILE *answer)
 {
 	struct daemon *d = ptr;
-	struct ksc_config *config = load_config(d->options.config, answer);
+	struct ksc_config *config = load_config(d, answer);
 	int rc;
 
 	if (!config) {
@@ -289,7 +304,7 @@ static bool confine(struct daemon *d)
 	int rc = ksc_sandbox_drop(d->config);
 
 	if (!rc)
-		rc = ksc_sandbox_confine(d->config);
+		rc = ksc_sandbox_confine();
 	if (rc) {
 		ksc_log(KSC_LOG_ERROR, "cannot be confined: %s", strerror(-rc));
 		return false;
@@ -343,6 +358,17 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	return d->stopped ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static struct ksc_intake *start_reader(const char *path)
+{
+	pid_t pid;
+	const int fd = ksc_reader_start(path, &pid);
+	struct ksc_intake *intake = fd < 0 ? NULL : ksc_intake_new(fd);
+
+	if (!intake)
+		ksc_log(KSC_LOG_ERROR, "cannot start: %s", strerror(fd < 0 ? -fd : ENOMEM));
+	return intake;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon d = { .options = { .config = KSC_CONFIG_FILE, .ready_fd = -1 } };
@@ -360,7 +386,10 @@ int main(int argc, char **argv)
 		ksc_config_free(d.config);
 		return rc;
 	}
-	d.config = load_config(d.options.config, NULL);
+	d.intake = start_reader(d.options.config);
+	if (!d.intake)
+		return EXIT_FAILURE;
+	d.config = load_config(&d, NULL);
 	if (!d.config)
 		return EXIT_FAILURE;
 	ksc_log_set_level(d.config->log_level);
