@@ -144,9 +144,9 @@ static const struct part *find(const struct ksc_handed *handed, enum ksc_kind ki
  * @fd: the file, if there is one; it is read, and stays the caller's
  * @way: the directories above it, which are taken from the caller
  *
- * What is wrong with the file is told to who looks for it.
+ * What is wrong with the file is told to who looks for it. Of two, the first counts.
  *
- * Return: 0, -EEXIST or -ENOMEM
+ * Return: 0 or -ENOMEM
  */
 int ksc_handed_add_file(struct ksc_handed *handed, const char *path, int error, int fd,
 			struct ksc_way *way)
@@ -156,7 +156,7 @@ int ksc_handed_add_file(struct ksc_handed *handed, const char *path, int error, 
 	if (!part)
 		return -ENOMEM;
 	if (part->file.path)
-		return -EEXIST;
+		return 0;
 	part->file.path = part->name;
 	part->error = error ? error : ksc_file_take(&part->file, fd);
 	part->file.way = *way;

@@ -31,6 +31,8 @@
 
 /* Between loads, so that who asks without end has no whole CPU for it. */
 #define PAUSE_MS	100
+/* More than fit into the socket; who asks faster than that is not waited for. */
+#define ASKED_AT_ONCE	1024
 /* A descriptor that is under way counts until it is taken. */
 #define TRIES		100
 #define TRY_MS		10
@@ -297,14 +299,17 @@ static void run_load(int sock, uint32_t number, const char *path)
 static uint32_t next_load(int sock)
 {
 	uint32_t number = 0, more;
-	int flags = MSG_TRUNC;
-	ssize_t len;
+	int flags = MSG_TRUNC, i;
+	ssize_t len = 0;
 
-	while ((len = recv(sock, &more, sizeof(more), flags)) == sizeof(more)) {
+	for (i = 0; i < ASKED_AT_ONCE; i++) {
+		len = recv(sock, &more, sizeof(more), flags);
+		if (len != sizeof(more))
+			break;
 		number = more;
 		flags = MSG_TRUNC | MSG_DONTWAIT;
 	}
-	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+	if (len == sizeof(more) || (len < 0 && (errno == EAGAIN || errno == EINTR)))
 		return number;
 	if (len > 0)
 		ksc_log(KSC_LOG_ERROR,
@@ -326,11 +331,12 @@ static void ignore_signals(void)
 /* What the daemon was started with is not for the reader. Returns the socket, or -1. */
 static int leave_files(int sock)
 {
-	const int nothing = open("/dev/null", O_RDWR);
+	int nothing;
 
-	if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(nothing, STDOUT_FILENO) < 0)
-		return -1;
 	if (sock != STDERR_FILENO + 1 && dup2(sock, STDERR_FILENO + 1) < 0)
+		return -1;
+	nothing = open("/dev/null", O_RDWR);
+	if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(nothing, STDOUT_FILENO) < 0)
 		return -1;
 	if (close_range(STDERR_FILENO + 2, ~0U, 0))
 		return -1;
