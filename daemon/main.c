@@ -75,7 +75,7 @@ static const struct argp_option option_table[] = {
 	{ "control", OPTION_CONTROL, "PATH", 0, "Where the socket for --reload is", 0 },
 	{ "reload", OPTION_RELOAD, NULL, 0,
 	  "Have the daemon that runs load its configuration again, and tell whether it did", 0 },
-	{ "foreground", OPTION_FOREGROUND, NULL, 0, "Don't fork, which is what it does anyway", 0 },
+	{ "foreground", OPTION_FOREGROUND, NULL, 0, "Stay there, which is what it does anyway", 0 },
 	{ "ready-fd", OPTION_READY_FD, "N", 0,
 	  "Write a newline to this descriptor when handshakes can begin", 0 },
 	{ 0 },
