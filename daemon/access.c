@@ -67,6 +67,7 @@ int ksc_access_note(struct ksc_access *access, const struct ksc_file *file)
 	for (i = 0; !rc && i < file->way.n; i++)
 		rc = add_gate(access, &file->way.doors[i], KSC_ACCESS_ENTER);
 	access->known = !rc;
+	access->error = rc;
 	return rc == -ENOMEM ? rc : 0;
 }
 

@@ -36,11 +36,13 @@ struct ksc_gate {
 /**
  * struct ksc_access - who can read a file
  * @known: there is an answer; without one, only root can
+ * @error: why it is not known who is in a group, as a negative errno, or 0
  * @gates: those that are not open to everybody
  * @n: how many
  */
 struct ksc_access {
 	bool known;
+	int error;
 	struct ksc_gate *gates;
 	size_t n;
 };

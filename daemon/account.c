@@ -11,12 +11,36 @@
 #include "account.h"
 #include "handed.h"
 
+/*
+ * Why nothing was found: mostly since there is nothing, whatever errno is then. A service that
+ * does not answer has not said so; who took it for that would shut out those who are there.
+ */
+static int why_not(int error)
+{
+	switch (error) {
+	case EINTR:
+	case EIO:
+	case EAGAIN:
+	case ENOMEM:
+	case ENFILE:
+	case EMFILE:
+	case ERANGE:
+	case ETIMEDOUT:
+	case ECONNREFUSED:
+	case ECONNRESET:
+		return -error;
+	}
+	return -ENOENT;
+}
+
 static int find_account(const char *name, uid_t *uid, gid_t *gid)
 {
-	const struct passwd *pw = getpwnam(name);
+	const struct passwd *pw;
 
+	errno = 0;
+	pw = getpwnam(name);
 	if (!pw)
-		return -ENOENT;
+		return why_not(errno);
 	*uid = pw->pw_uid;
 	*gid = pw->pw_gid;
 	return 0;
@@ -51,9 +75,10 @@ int ksc_group_find(const char *name, gid_t *gid)
 
 	if (handed)
 		return ksc_handed_group(handed, name, gid);
+	errno = 0;
 	gr = getgrnam(name);
 	if (!gr)
-		return -ENOENT;
+		return why_not(errno);
 	*gid = gr->gr_gid;
 	return 0;
 }
@@ -61,11 +86,16 @@ int ksc_group_find(const char *name, gid_t *gid)
 /* Members that are no accounts are nobody's. */
 static int find_members(gid_t gid, uid_t **uids, size_t *n)
 {
-	const struct group *gr = getgrgid(gid);
+	const struct group *gr;
 	size_t count = 0, i;
 	gid_t own;
+	int rc = 0;
 
-	while (gr && gr->gr_mem[count])
+	errno = 0;
+	gr = getgrgid(gid);
+	if (!gr)
+		return why_not(errno);
+	while (gr->gr_mem[count])
 		count++;
 	if (count > KSC_MAX_MEMBERS)
 		return -E2BIG;
@@ -74,10 +104,11 @@ static int find_members(gid_t gid, uid_t **uids, size_t *n)
 	*uids = calloc(count, sizeof(**uids));
 	if (!*uids)
 		return -ENOMEM;
-	for (i = 0; i < count; i++)
-		if (!find_account(gr->gr_mem[i], &(*uids)[*n], &own))
-			(*n)++;
-	return 0;
+	for (i = 0; i < count && (!rc || rc == -ENOENT); i++) {
+		rc = find_account(gr->gr_mem[i], &(*uids)[*n], &own);
+		*n += !rc;
+	}
+	return rc;
 }
 
 /**
@@ -87,13 +118,17 @@ static int find_members(gid_t gid, uid_t **uids, size_t *n)
  * @n: set to how many
  *
  * Return: 0, also if there is no such group; -E2BIG if they are more than KSC_MAX_MEMBERS, or
- * another negative errno
+ * another negative errno, with which not all of them are known
  */
 int ksc_group_members(gid_t gid, uid_t **uids, size_t *n)
 {
 	const struct ksc_handed *handed = ksc_handed_used();
+	int rc;
 
 	*uids = NULL;
 	*n = 0;
-	return handed ? ksc_handed_members(handed, gid, uids, n) : find_members(gid, uids, n);
+	if (handed)
+		return ksc_handed_members(handed, gid, uids, n);
+	rc = find_members(gid, uids, n);
+	return rc == -ENOENT ? 0 : rc;
 }

@@ -94,6 +94,9 @@ static void set_cert(struct ksc_settings *file, const struct ksc_setting *cert,
 				     cert->value);
 		else if (rc < 0)
 			is_bad(file, key, gnutls_strerror(rc));
+		else if (cred->readers.error)
+			ksc_complain(file, key->line, "key: %s: who is in its groups: %s",
+				     key->value, strerror(-cred->readers.error));
 	}
 	ksc_file_free(&chain);
 	ksc_file_free(&mine);

@@ -200,6 +200,8 @@ static int hand_members(struct load *load, gid_t gid)
 	uid_t *uids;
 
 	head.error = ksc_group_members(gid, &uids, &n);
+	if (head.error)
+		n = 0;
 	do {
 		head.n = (uint32_t)(n - at < KSC_HANDOVER_MEMBERS ? n - at : KSC_HANDOVER_MEMBERS);
 		hand(load, &head, "", uids + at, head.n * sizeof(*uids), -1);
