@@ -11,6 +11,7 @@
 
 #include "account.h"
 #include "config.h"
+#include "handed.h"
 #include "host.h"
 #include "pem.h"
 #include "policy.h"
@@ -96,7 +97,7 @@ static void set_cert(struct ksc_settings *file, const struct ksc_setting *cert,
 			is_bad(file, key, gnutls_strerror(rc));
 		else if (cred->readers.error)
 			ksc_complain(file, key->line, "key: %s: who is in its groups: %s",
-				     key->value, strerror(-cred->readers.error));
+				     key->value, ksc_handed_fault(-cred->readers.error));
 	}
 	ksc_file_free(&chain);
 	ksc_file_free(&mine);
@@ -215,7 +216,8 @@ static bool unknown(struct ksc_settings *file, const struct ksc_setting *s, cons
 	if (rc == -ENOENT)
 		ksc_complain(file, s->line, "%s: there is no %s \"%s\"", s->name, what, name);
 	else if (rc)
-		ksc_complain(file, s->line, "%s: %s: %s", s->name, name, strerror(-rc));
+		ksc_complain(file, s->line, "%s: %s: %s", s->name, name,
+			     ksc_handed_fault(-rc));
 	return rc;
 }
 
@@ -245,7 +247,7 @@ static void allow_group(struct ksc_settings *file, const struct ksc_setting *s, 
 	rc = ksc_group_members(gid, &members, &n);
 	if (rc)
 		ksc_complain(file, s->line, "%s: the members of %u: %s", s->name, gid,
-			     strerror(-rc));
+			     ksc_handed_fault(-rc));
 	for (i = 0; i < n; i++)
 		ksc_check_memory(file, ksc_credential_allow_uid(cred, members[i]));
 	free(members);

@@ -111,6 +111,17 @@ const struct ksc_handed *ksc_handed_used(void)
 	return used;
 }
 
+/**
+ * ksc_handed_fault() - say why something is not there
+ * @error: a positive errno
+ *
+ * Return: the text
+ */
+const char *ksc_handed_fault(int error)
+{
+	return error == ESTALE ? "the configuration has changed meanwhile" : strerror(error);
+}
+
 /* The part of that name, which may be there already; NULL without memory. */
 static struct part *add(struct ksc_handed *handed, enum ksc_kind kind, const char *name)
 {

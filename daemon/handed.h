@@ -28,6 +28,7 @@ struct ksc_handed *ksc_handed_new(void);
 void ksc_handed_free(struct ksc_handed *handed);
 void ksc_handed_use(const struct ksc_handed *handed);
 const struct ksc_handed *ksc_handed_used(void);
+const char *ksc_handed_fault(int error);
 
 int ksc_handed_add_file(struct ksc_handed *handed, const char *path, int error, int fd,
 			struct ksc_way *way);

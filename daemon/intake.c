@@ -91,7 +91,11 @@ const char *ksc_intake_fault(int error)
 	return strerror(error);
 }
 
-static void drop(struct ksc_intake *intake)
+/**
+ * ksc_intake_cancel() - forget what came, among it keys; the rest does not come any more
+ * @intake: the intake
+ */
+void ksc_intake_cancel(struct ksc_intake *intake)
 {
 	ksc_handed_free(intake->handed);
 	intake->handed = NULL;
@@ -100,7 +104,7 @@ static void drop(struct ksc_intake *intake)
 /* What cannot be understood is as good as nothing. */
 static int give_up(struct ksc_intake *intake, int error)
 {
-	drop(intake);
+	ksc_intake_cancel(intake);
 	close(intake->fd);
 	intake->fd = -1;
 	return error;
@@ -114,7 +118,7 @@ static int give_up(struct ksc_intake *intake, int error)
  */
 int ksc_intake_ask(struct ksc_intake *intake)
 {
-	drop(intake);
+	ksc_intake_cancel(intake);
 	if (intake->fd < 0)
 		return -EPIPE;
 	intake->handed = ksc_handed_new();
@@ -127,7 +131,7 @@ int ksc_intake_ask(struct ksc_intake *intake)
 		return 0;
 	/* it has not taken what was asked before: it is busy with something that hangs */
 	if (errno == EAGAIN) {
-		drop(intake);
+		ksc_intake_cancel(intake);
 		return -ETIMEDOUT;
 	}
 	return give_up(intake, -EPIPE);
@@ -250,7 +254,7 @@ int ksc_intake_take(struct ksc_intake *intake, struct ksc_handed **handed)
 	if (rc == -EPIPE || rc == -EBADMSG)
 		return give_up(intake, rc);
 	if (rc) {
-		drop(intake);
+		ksc_intake_cancel(intake);
 		return rc;
 	}
 	*handed = intake->handed;
@@ -286,7 +290,7 @@ int ksc_intake_load(struct ksc_intake *intake, int ms, struct ksc_handed **hande
 		const long long left = end - now_ms();
 
 		if (left <= 0) {
-			drop(intake);
+			ksc_intake_cancel(intake);
 			return -ETIMEDOUT;
 		}
 		poll(&p, 1, (int)left);

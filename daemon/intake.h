@@ -15,6 +15,7 @@ void ksc_intake_free(struct ksc_intake *intake);
 int ksc_intake_fd(const struct ksc_intake *intake);
 int ksc_intake_ask(struct ksc_intake *intake);
 int ksc_intake_take(struct ksc_intake *intake, struct ksc_handed **handed);
+void ksc_intake_cancel(struct ksc_intake *intake);
 int ksc_intake_load(struct ksc_intake *intake, int ms, struct ksc_handed **handed);
 const char *ksc_intake_fault(int error);
 

@@ -65,9 +65,12 @@ static void begin(struct ksc_reload *reload)
 
 static void on_late(struct ev_loop *loop, ev_timer *timer, int events)
 {
+	struct ksc_reload *reload = timer->data;
+
 	(void)loop;
 	(void)events;
-	end(timer->data, NULL, ETIMEDOUT);
+	ksc_intake_cancel(reload->intake);
+	end(reload, NULL, ETIMEDOUT);
 }
 
 static void on_answer(struct ev_loop *loop, ev_io *io, int events)

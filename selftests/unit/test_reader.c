@@ -747,7 +747,7 @@ static void changed_meanwhile(void **state)
 	fclose(out);
 	assert_null(config);
 	assert_non_null(strstr(text, "/server.pem: the configuration has changed meanwhile"));
-	assert_non_null(strstr(text, ":5: users: root: "));
+	assert_non_null(strstr(text, ":5: users: root: the configuration has changed"));
 	assert_non_null(strstr(text, ":6: groups: root: "));
 	assert_non_null(strstr(text, ":6: groups: the members of 5: "));
 	/* afterwards, it is as it was without */
