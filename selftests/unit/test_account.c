@@ -221,6 +221,10 @@ static void told(void **state)
 	assert_non_null(strstr(said("groups = 1, 2", LONG_MS),
 			       ":3: groups: the members of 2: Connection refused\n"));
 	assert_non_null(strstr(said("groups = 4", LONG_MS), ":3: groups: the members of 4: "));
+	assert_non_null(strstr(said("[rule r]\naction = never\nuser = down", LONG_MS),
+			       ":5: user: down: Connection refused\n"));
+	assert_non_null(strstr(said("[rule r]\naction = never\ngroup = gone", LONG_MS),
+			       ":5: group: \"gone\" is no account or group"));
 	assert_string_equal(said("users = late", LATE_MS / 4), "late");
 	assert_string_equal(said("users = late", LONG_MS), "");
 }
