@@ -1,61 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who can read a file, by owner, group and mode of it and of the directories above it, which
- * keep people out as well: certificates' tools have left keys that all may read in a
- * directory that only root may enter.
+ * Who can read a file, by owner, group and mode of it and of the directories above it.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/xattr.h>
 
 #include "access.h"
 #include "account.h"
 
-static int add_gate(struct ksc_access *access, const struct stat *st, bool has_acl, mode_t bit)
+/* An ACL may shut out whom the mode lets in; where there is one, only the owner passes. */
+static bool lets(const struct ksc_door *door, mode_t bit)
+{
+	return door->mode & bit && !door->has_acl;
+}
+
+/**
+ * ksc_access_asks_group() - whether it counts who is in the group of a file or directory
+ * @door: the file or directory
+ * @bit: KSC_ACCESS_READ or KSC_ACCESS_ENTER
+ *
+ * Return: false where all others are as its members
+ */
+bool ksc_access_asks_group(const struct ksc_door *door, mode_t bit)
+{
+	return lets(door, bit << 3) != lets(door, bit);
+}
+
+static int add_gate(struct ksc_access *access, const struct ksc_door *door, mode_t bit)
 {
 	struct ksc_gate *bigger, *gate;
-	/* An ACL may shut out whom the mode lets in; where there is one, only the owner passes. */
-	const bool group = st->st_mode & (bit << 3) && !has_acl;
-	const bool others = st->st_mode & bit && !has_acl;
+	const bool group = lets(door, bit << 3);
+	const bool others = lets(door, bit);
 
-	if (group && others && st->st_mode & (bit << 6))
+	if (group && others && door->mode & (bit << 6))
 		return 0;
 	bigger = reallocarray(access->gates, access->n + 1, sizeof(*bigger));
 	if (!bigger)
 		return -ENOMEM;
 	access->gates = bigger;
 	gate = &bigger[access->n++];
-	*gate = (struct ksc_gate) { .uid = st->st_uid, .gid = st->st_gid, .group = group,
-				    .owner = st->st_mode & (bit << 6), .others = others };
-	/* No matter who is in a group that passes, or does not, as all others do. */
-	if (group == others)
+	*gate = (struct ksc_gate) { .uid = door->uid, .gid = door->gid, .group = group,
+				    .owner = door->mode & (bit << 6), .others = others };
+	if (!ksc_access_asks_group(door, bit))
 		return 0;
-	return ksc_group_members(st->st_gid, &gate->members, &gate->n_members);
-}
-
-static bool directory_acl(const char *path)
-{
-	const ssize_t len = getxattr(path, KSC_FILE_ACL, NULL, 0);
-
-	return ksc_file_acl_counts(len, errno);
-}
-
-/* From the file's own directory up to the root, which cuts @path down. */
-static int add_directories(struct ksc_access *access, char *path)
-{
-	struct stat st;
-	char *slash;
-	int rc = 0;
-
-	while (!rc && (slash = strrchr(path, '/'))) {
-		*slash = '\0';
-		if (stat(*path ? path : "/", &st))
-			return -errno;
-		rc = add_gate(access, &st, directory_acl(*path ? path : "/"), 0001);
-	}
-	return rc;
+	return ksc_group_members(door->gid, &gate->members, &gate->n_members);
 }
 
 /**
@@ -67,18 +56,18 @@ static int add_directories(struct ksc_access *access, char *path)
  */
 int ksc_access_note(struct ksc_access *access, const struct ksc_file *file)
 {
-	char path[PATH_MAX];
-	struct stat st;
+	const struct ksc_door door = { .uid = file->st.st_uid, .gid = file->st.st_gid,
+				       .mode = file->st.st_mode, .has_acl = file->has_acl };
+	size_t i;
 	int rc;
 
-	/* Who gets to it by its real name has got to it; links need not be asked. */
-	if (!realpath(file->path, path) || stat(path, &st) || st.st_dev != file->st.st_dev ||
-	    st.st_ino != file->st.st_ino)
+	if (!file->way.known)
 		return 0;
-	rc = add_gate(access, &file->st, file->has_acl, 0004);
-	if (!rc)
-		rc = add_directories(access, path);
+	rc = add_gate(access, &door, KSC_ACCESS_READ);
+	for (i = 0; !rc && i < file->way.n; i++)
+		rc = add_gate(access, &file->way.doors[i], KSC_ACCESS_ENTER);
 	access->known = !rc;
+	access->error = rc;
 	return rc == -ENOMEM ? rc : 0;
 }
 

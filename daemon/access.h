@@ -9,6 +9,10 @@
 
 #include "file.h"
 
+/* Of a mode, as it is for others: what is asked of a file, and of a directory above it. */
+#define KSC_ACCESS_READ		0004
+#define KSC_ACCESS_ENTER	0001
+
 /**
  * struct ksc_gate - what has to be passed on the way into a file: a directory, or itself
  * @uid: its owner
@@ -32,15 +36,18 @@ struct ksc_gate {
 /**
  * struct ksc_access - who can read a file
  * @known: there is an answer; without one, only root can
+ * @error: why it is not known who is in a group, as a negative errno, or 0
  * @gates: those that are not open to everybody
  * @n: how many
  */
 struct ksc_access {
 	bool known;
+	int error;
 	struct ksc_gate *gates;
 	size_t n;
 };
 
+bool ksc_access_asks_group(const struct ksc_door *door, mode_t bit);
 int ksc_access_note(struct ksc_access *access, const struct ksc_file *file);
 bool ksc_access_allows(const struct ksc_access *access, uid_t uid, gid_t gid);
 void ksc_access_free(struct ksc_access *access);

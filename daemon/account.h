@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-void ksc_account_confine(void);
-const char *ksc_account_hint(void);
 int ksc_account_find(const char *name, uid_t *uid, gid_t *gid);
 int ksc_group_find(const char *name, gid_t *gid);
 int ksc_group_members(gid_t gid, uid_t **uids, size_t *n);

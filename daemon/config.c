@@ -11,6 +11,7 @@
 
 #include "account.h"
 #include "config.h"
+#include "handed.h"
 #include "host.h"
 #include "pem.h"
 #include "policy.h"
@@ -40,8 +41,13 @@ static const struct ksc_word truths[] = {
 	{ "yes", 1 }, { "no", 0 }, { NULL, 0 },
 };
 
-/* The name in "[credential NAME]"; NULL in another section. */
-static const char *credential_name(const struct ksc_section *section)
+/**
+ * ksc_config_credential_name() - whether a section is a credential
+ * @section: the section
+ *
+ * Return: the name in "[credential NAME]", NULL in another section
+ */
+const char *ksc_config_credential_name(const struct ksc_section *section)
 {
 	size_t len = strlen(CREDENTIAL_SECTION);
 
@@ -63,7 +69,6 @@ static int read_file(struct ksc_settings *file, const struct ksc_setting *s, str
 		ksc_complain(file, s->line, "%s: %s: %s", s->name, s->value, why);
 		return -1;
 	}
-	ksc_check_memory(file, ksc_settings_note(file, s->value));
 	return 0;
 }
 
@@ -90,6 +95,9 @@ static void set_cert(struct ksc_settings *file, const struct ksc_setting *cert,
 				     cert->value);
 		else if (rc < 0)
 			is_bad(file, key, gnutls_strerror(rc));
+		else if (cred->readers.error)
+			ksc_complain(file, key->line, "key: %s: who is in its groups: %s",
+				     key->value, ksc_handed_fault(-cred->readers.error));
 	}
 	ksc_file_free(&chain);
 	ksc_file_free(&mine);
@@ -206,10 +214,10 @@ static bool unknown(struct ksc_settings *file, const struct ksc_setting *s, cons
 		    const char *name, int rc)
 {
 	if (rc == -ENOENT)
-		ksc_complain(file, s->line, "%s: there is no %s \"%s\"%s", s->name, what, name,
-			     ksc_account_hint());
-	else
-		ksc_check_memory(file, rc);
+		ksc_complain(file, s->line, "%s: there is no %s \"%s\"", s->name, what, name);
+	else if (rc)
+		ksc_complain(file, s->line, "%s: %s: %s", s->name, name,
+			     ksc_handed_fault(-rc));
 	return rc;
 }
 
@@ -228,13 +236,18 @@ static void take_users(struct ksc_settings *file, const struct ksc_setting *s,
 }
 
 /* Its members too: the kernel tells a socket's main group, not the others. */
-static void allow_group(struct ksc_settings *file, gid_t gid, struct ksc_credential *cred)
+static void allow_group(struct ksc_settings *file, const struct ksc_setting *s, gid_t gid,
+			struct ksc_credential *cred)
 {
 	uid_t *members;
 	size_t n, i;
+	int rc;
 
 	ksc_check_memory(file, ksc_credential_allow_gid(cred, gid));
-	ksc_check_memory(file, ksc_group_members(gid, &members, &n));
+	rc = ksc_group_members(gid, &members, &n);
+	if (rc)
+		ksc_complain(file, s->line, "%s: the members of %u: %s", s->name, gid,
+			     ksc_handed_fault(-rc));
 	for (i = 0; i < n; i++)
 		ksc_check_memory(file, ksc_credential_allow_uid(cred, members[i]));
 	free(members);
@@ -250,7 +263,7 @@ static void take_groups(struct ksc_settings *file, const struct ksc_setting *s,
 	for (i = 0; i < n; i++)
 		if (ksc_is_id(items[i], &id) ||
 		    !unknown(file, s, "group", items[i], ksc_group_find(items[i], &id)))
-			allow_group(file, id, cred);
+			allow_group(file, s, id, cred);
 }
 
 static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
@@ -292,7 +305,7 @@ static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
 static void take_credential(struct ksc_settings *file, const struct ksc_section *section,
 			    struct ksc_credentials *set)
 {
-	const char *name = credential_name(section);
+	const char *name = ksc_config_credential_name(section);
 	const struct ksc_setting *role = ksc_section_get(section, "role");
 	unsigned int before = file->n_complaints;
 	struct ksc_credential *cred;
@@ -370,7 +383,7 @@ static unsigned int line_of(const struct ksc_settings *file, const struct ksc_cr
 	size_t i;
 
 	for (i = 0; i < file->n; i++) {
-		const char *name = credential_name(&file->sections[i]);
+		const char *name = ksc_config_credential_name(&file->sections[i]);
 
 		if (name && !strcmp(name, cred->name))
 			return file->sections[i].line;
@@ -490,7 +503,7 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 			take_daemon(&file, section, config);
 		else if (!strcmp(section->name, "limits"))
 			ksc_limits_take(&file, section, &config->limits);
-		else if (credential_name(section))
+		else if (ksc_config_credential_name(section))
 			take_credential(&file, section, config->credentials);
 		else if (ksc_policy_rule_name(section))
 			ksc_policy_take(&file, section, config->rules);
@@ -504,10 +517,6 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 	if (!file.n_complaints)
 		ksc_policy_check(&file, config->rules, config->credentials);
 	wrong = file.n_complaints;
-	config->files = file.files;
-	config->n_files = file.n_files;
-	file.files = NULL;
-	file.n_files = 0;
 	ksc_settings_free(&file);
 	if (!wrong)
 		return config;
@@ -525,13 +534,8 @@ no_memory:
  */
 void ksc_config_free(struct ksc_config *config)
 {
-	size_t i;
-
 	if (!config)
 		return;
-	for (i = 0; i < config->n_files; i++)
-		free(config->files[i]);
-	free(config->files);
 	ksc_credentials_put(config->credentials);
 	ksc_rules_put(config->rules);
 	free(config);

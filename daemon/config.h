@@ -11,6 +11,7 @@
 #include "quota.h"
 #include "log.h"
 #include "rule.h"
+#include "settings.h"
 
 #define KSC_CONFIG_FILE	"/etc/kschannel/kschanneld.conf"
 
@@ -26,8 +27,6 @@
  * @credentials: the named credentials; holds a reference
  * @rules: the policy, in order; likewise
  * @limits: what handshakes may take
- * @files: names of all files that were read
- * @n_files: how many
  * @generation: a number made of all that the file says, not 0
  */
 struct ksc_config {
@@ -41,11 +40,10 @@ struct ksc_config {
 	struct ksc_credentials *credentials;
 	struct ksc_rules *rules;
 	struct ksc_limits limits;
-	char **files;
-	size_t n_files;
 	uint64_t generation;
 };
 
+const char *ksc_config_credential_name(const struct ksc_section *section);
 struct ksc_config *ksc_config_load(const char *path, FILE *complaints);
 void ksc_config_free(struct ksc_config *config);
 

@@ -21,17 +21,31 @@
 #define REFUSED	'-'
 
 /**
+ * struct waiting - who has asked
+ * @fd: leads there
+ * @begun: what was asked for has begun since
+ */
+struct waiting {
+	int fd;
+	bool begun;
+};
+
+/**
  * struct ksc_control - the daemon's end
  * @loop: what it is watched by
  * @io: watches the socket
- * @reload: does what is asked for
+ * @asked: told when somebody asks
  * @ptr: whose that is
+ * @waiting: those who have asked and have no answer yet
+ * @n: how many
  */
 struct ksc_control {
 	struct ev_loop *loop;
 	ev_io io;
-	ksc_reload_fn *reload;
+	ksc_asked_fn *asked;
 	void *ptr;
+	struct waiting waiting[KSC_CONTROL_WAITING];
+	size_t n;
 };
 
 /**
@@ -93,44 +107,80 @@ static int open_listener(const char *path)
 }
 
 /* Whoever asks has not read anything yet: there is room, and what has none is left out. */
+static void answer(int fd, char verdict, const char *text)
+{
+	struct iovec parts[] = {
+		{ .iov_base = &verdict, .iov_len = 1 },
+		{ .iov_base = (void *)text, .iov_len = strlen(text) },
+	};
+	const struct msghdr msg = { .msg_iov = parts, .msg_iovlen = 2 };
+
+	if (sendmsg(fd, &msg, MSG_NOSIGNAL) < 0)
+		ksc_log(KSC_LOG_WARNING, "who asked to reload is not told: %s", strerror(errno));
+	close(fd);
+}
+
 static void on_asked(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct ksc_control *control = io->data;
 	int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	char *text = NULL;
-	size_t size;
-	FILE *answer;
 
 	(void)loop;
 	(void)events;
 	if (fd < 0)
 		return;
-	answer = open_memstream(&text, &size);
-	if (answer) {
-		fputc(REFUSED, answer);
-		if (control->reload(control->ptr, answer)) {
-			fflush(answer);
-			text[0] = TAKEN;
-		}
-		fclose(answer);
-		if (text && send(fd, text, size, MSG_NOSIGNAL) < 0)
-			ksc_log(KSC_LOG_WARNING, "who asked to reload is not told: %s",
-				strerror(errno));
-		free(text);
+	if (control->n == KSC_CONTROL_WAITING) {
+		answer(fd, REFUSED, "too many ask at once\n");
+		return;
 	}
-	close(fd);
+	control->waiting[control->n++] = (struct waiting) { .fd = fd };
+	control->asked(control->ptr);
+}
+
+/**
+ * ksc_control_begin() - note that the configuration is being loaded from now on
+ * @control: the socket, or NULL
+ *
+ * Who asks later may have changed it since, and waits for another time.
+ */
+void ksc_control_begin(struct ksc_control *control)
+{
+	size_t i;
+
+	for (i = 0; control && i < control->n; i++)
+		control->waiting[i].begun = true;
+}
+
+/**
+ * ksc_control_answer() - tell those who had asked before it began
+ * @control: the socket, or NULL
+ * @taken: the configuration is in force
+ * @text: what is wrong with it, line by line
+ */
+void ksc_control_answer(struct ksc_control *control, bool taken, const char *text)
+{
+	size_t i, n = 0;
+
+	if (!control)
+		return;
+	for (i = 0; i < control->n; i++)
+		if (control->waiting[i].begun)
+			answer(control->waiting[i].fd, taken ? TAKEN : REFUSED, text);
+		else
+			control->waiting[n++] = control->waiting[i];
+	control->n = n;
 }
 
 /**
  * ksc_control_new() - listen to who wants the configuration loaded again
  * @loop: the loop
  * @path: where the socket is to be
- * @reload: does it
+ * @asked: told when somebody does
  * @ptr: given to that
  *
  * Return: the socket, or NULL with errno
  */
-struct ksc_control *ksc_control_new(struct ev_loop *loop, const char *path, ksc_reload_fn *reload,
+struct ksc_control *ksc_control_new(struct ev_loop *loop, const char *path, ksc_asked_fn *asked,
 				    void *ptr)
 {
 	struct ksc_control *control = calloc(1, sizeof(*control));
@@ -145,7 +195,7 @@ struct ksc_control *ksc_control_new(struct ev_loop *loop, const char *path, ksc_
 		return NULL;
 	}
 	control->loop = loop;
-	control->reload = reload;
+	control->asked = asked;
 	control->ptr = ptr;
 	ev_io_init(&control->io, on_asked, fd, EV_READ);
 	control->io.data = control;
@@ -163,6 +213,8 @@ void ksc_control_free(struct ksc_control *control)
 		return;
 	ev_io_stop(control->loop, &control->io);
 	close(control->io.fd);
+	while (control->n)
+		close(control->waiting[--control->n].fd);
 	free(control);
 }
 

@@ -5,24 +5,29 @@
 
 #include <ev.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #define KSC_CONTROL_SOCKET	"/run/kschanneld/control"
 
+/* Who asks at once; more are told to come again. */
+#define KSC_CONTROL_WAITING	8
+
 /**
- * typedef ksc_reload_fn - load the configuration again
+ * typedef ksc_asked_fn - somebody wants the configuration to be loaded again
  * @ptr: whose
- * @answer: what is wrong with it goes here, line by line
  *
- * Return: whether it is in force
+ * ksc_control_begin() is to follow, now or later, and ksc_control_answer().
  */
-typedef bool ksc_reload_fn(void *ptr, FILE *answer);
+typedef void ksc_asked_fn(void *ptr);
 
 struct ksc_control;
 
 const char *ksc_control_path(const char *option, const char *otherwise, char *buf, size_t size);
-struct ksc_control *ksc_control_new(struct ev_loop *loop, const char *path, ksc_reload_fn *reload,
+struct ksc_control *ksc_control_new(struct ev_loop *loop, const char *path, ksc_asked_fn *asked,
 				    void *ptr);
+void ksc_control_begin(struct ksc_control *control);
+void ksc_control_answer(struct ksc_control *control, bool taken, const char *text);
 void ksc_control_free(struct ksc_control *control);
 bool ksc_control_reload(const char *path, FILE *answer);
 

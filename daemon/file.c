@@ -8,30 +8,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "file.h"
+#include "handed.h"
 
 #define FIRST_ROOM	4096
-
-static bool confined;
-
-/**
- * ksc_file_confine() - say what keeps files from being read
- * @by_directory: from now on, only those in certain directories can be
- */
-void ksc_file_confine(bool by_directory)
-{
-	confined = by_directory;
-}
-
-static const char *kind_fault(mode_t mode)
-{
-	if (S_ISREG(mode))
-		return NULL;
-	return S_ISDIR(mode) ? "this is a directory" : "this is no regular file";
-}
 
 static int more_room(gnutls_datum_t *data, size_t *room)
 {
@@ -51,6 +33,7 @@ static int more_room(gnutls_datum_t *data, size_t *room)
 	return 0;
 }
 
+/* From its beginning, wherever the descriptor is, which others may have too. */
 static int read_all(int fd, gnutls_datum_t *data)
 {
 	size_t room = 0;
@@ -59,7 +42,7 @@ static int read_all(int fd, gnutls_datum_t *data)
 	do {
 		if (data->size + 1 >= room && more_room(data, &room))
 			return -ENOMEM;
-		len = read(fd, data->data + data->size, room - 1 - data->size);
+		len = pread(fd, data->data + data->size, room - 1 - data->size, data->size);
 		if (len < 0)
 			return -errno;
 		data->size += (unsigned int)len;
@@ -71,54 +54,96 @@ static int read_all(int fd, gnutls_datum_t *data)
 }
 
 /**
- * ksc_file_acl_counts() - whether there is an ACL that a mode does not tell
- * @len: what getxattr() has returned for it
- * @error: its errno
+ * ksc_file_open() - open a file
+ * @path: its name
+ * @st: set to what it is
  *
- * Return: true also where that is not known
+ * Only regular files are opened: others may never end, or block.
+ *
+ * Return: a descriptor; or a negative errno, for other kinds -EISDIR or -EMEDIUMTYPE
  */
-bool ksc_file_acl_counts(ssize_t len, int error)
+int ksc_file_open(const char *path, struct stat *st)
 {
-	return len >= 0 || (error != ENODATA && error != EOPNOTSUPP);
+	/* O_NONBLOCK: a FIFO without a writer would have us wait for one. */
+	const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, st))
+		rc = -errno;
+	else if (!S_ISREG(st->st_mode))
+		rc = S_ISDIR(st->st_mode) ? -EISDIR : -EMEDIUMTYPE;
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
 }
 
 /**
- * ksc_file_read() - read a file
+ * ksc_file_take() - read a file that is open
+ * @file: zeroed; filled in but for its name and way, and to be freed whatever comes of it
+ * @fd: the file, regular
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_file_take(struct ksc_file *file, int fd)
+{
+	if (fstat(fd, &file->st))
+		return -errno;
+	if (!S_ISREG(file->st.st_mode))
+		return -EMEDIUMTYPE;
+	file->has_acl = ksc_way_has_acl(fd);
+	return read_all(fd, &file->data);
+}
+
+static int read_directly(struct ksc_file *file, const char *path)
+{
+	struct stat st;
+	const int fd = ksc_file_open(path, &st);
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = ksc_file_take(file, fd);
+	close(fd);
+	return rc ? rc : ksc_way_find(&file->way, path, &file->st);
+}
+
+static const char *fault(int error)
+{
+	switch (error) {
+	case 0:
+		return NULL;
+	case EDQUOT:
+		return "the files are larger than 256 MiB together";
+	case ESTALE:
+		return "the configuration has changed meanwhile";
+	case EISDIR:
+		return "this is a directory";
+	case EMEDIUMTYPE:
+		return "this is no regular file";
+	case EFBIG:
+		return "this is larger than 16 MiB";
+	}
+	return strerror(error);
+}
+
+/**
+ * ksc_file_read() - read a file, or find it among those that were handed over
  * @file: filled in; to be freed whatever comes of it
  * @path: its name, which has to outlive @file
  * @why: set to what is wrong
- *
- * Only regular files are read: others may never end, or block.
  *
  * Return: 0 or -1
  */
 int ksc_file_read(struct ksc_file *file, const char *path, const char **why)
 {
-	int fd, rc = 0;
+	const struct ksc_handed *handed = ksc_handed_used();
 
 	memset(file, 0, sizeof(*file));
+	*why = fault(-(handed ? ksc_handed_file(handed, path, file) : read_directly(file, path)));
 	file->path = path;
-	*why = NULL;
-	/* O_NONBLOCK: a FIFO without a writer would have us wait for one. */
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &file->st)) {
-		rc = -errno;
-	} else {
-		*why = kind_fault(file->st.st_mode);
-		if (!*why) {
-			file->has_acl = ksc_file_acl_counts(fgetxattr(fd, KSC_FILE_ACL, NULL, 0),
-							    errno);
-			rc = read_all(fd, &file->data);
-		}
-	}
-	if (fd >= 0)
-		close(fd);
-	if (rc == -EFBIG)
-		*why = "this is larger than 16 MiB";
-	else if (rc == -EACCES && confined)
-		*why = "Permission denied; only directories named at the start are read from";
-	else if (rc)
-		*why = strerror(-rc);
 	return *why ? -1 : 0;
 }
 
@@ -128,10 +153,12 @@ int ksc_file_read(struct ksc_file *file, const char *path, const char **why)
  */
 void ksc_file_free(struct ksc_file *file)
 {
-	if (file->data.data) {
+	if (file->data.data && !file->borrowed) {
 		gnutls_memset(file->data.data, 0, file->data.size);
 		free(file->data.data);
 	}
 	file->data.data = NULL;
 	file->data.size = 0;
+	if (!file->borrowed)
+		ksc_way_free(&file->way);
 }

@@ -7,8 +7,7 @@
 #include <sys/stat.h>
 #include <gnutls/gnutls.h>
 
-/* The extended attribute that an access ACL is. */
-#define KSC_FILE_ACL	"system.posix_acl_access"
+#include "way.h"
 
 /* More than the authorities of the world take, and rules for each port. */
 #define KSC_MAX_FILE	(16U << 20)
@@ -19,17 +18,21 @@
  * @data: what is in it, and a NUL behind that
  * @st: the state of what was read, whatever has the name by now
  * @has_acl: its mode is not all that says who may read it
+ * @way: the directories above it
+ * @borrowed: @data and @way belong to another, who is there for longer
  */
 struct ksc_file {
 	const char *path;
 	gnutls_datum_t data;
 	struct stat st;
 	bool has_acl;
+	struct ksc_way way;
+	bool borrowed;
 };
 
+int ksc_file_open(const char *path, struct stat *st);
+int ksc_file_take(struct ksc_file *file, int fd);
 int ksc_file_read(struct ksc_file *file, const char *path, const char **why);
-void ksc_file_confine(bool by_directory);
 void ksc_file_free(struct ksc_file *file);
-bool ksc_file_acl_counts(ssize_t len, int error);
 
 #endif

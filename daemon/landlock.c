@@ -1,30 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which files can be opened at all, where the kernel has Landlock: those that a reload may
- * need, for reading. The C library has no functions for it.
+ * Which files can be opened at all, where the kernel has Landlock, and how. The C library has
+ * no functions for it.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/landlock.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "landlock.h"
-#include "log.h"
 
 /*
- * The system's authorities and GnuTLS's own settings, where distributions have them, the
- * cgroups that rules name, and who is who. Of the latter, files: their directory has
- * passwords in it. When one of them is replaced, what was looked up before has to do.
+ * The system's authorities and GnuTLS's own settings, where distributions have them: GnuTLS
+ * opens them itself. All that the configuration names the reader opens.
  */
 static const char *const known[] = {
 	"/etc/ssl/certs", "/etc/pki/ca-trust", "/etc/pki/tls/certs", "/etc/ca-certificates",
-	"/etc/pkcs11", "/etc/gnutls", "/etc/crypto-policies", "/usr", "/sys/fs/cgroup",
-	"/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/localtime",
+	"/var/lib/ca-certificates", "/etc/pkcs11", "/etc/gnutls", "/etc/crypto-policies", "/usr",
 };
 
 /* All that there is to be forbidden, by the version of the kernel's interface. */
@@ -55,66 +50,63 @@ static int allow(int rules, const char *path)
 	return rc;
 }
 
-/* The whole directory, since files are renewed by putting others in their places. */
-static int allow_beside(int rules, char *path)
+/* Does away with all of @access but what rules allow; @add makes these, or is NULL. */
+static int restrict_to(uint64_t access, int (*add)(int rules))
 {
-	char *slash = strrchr(path, '/');
+	struct landlock_ruleset_attr attr = { .handled_access_fs = access };
+	int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0), rc;
 
-	if (!slash)
-		return allow(rules, ".");
-	slash[slash == path] = '\0';
-	return allow(rules, path);
-}
-
-static int allow_file(int rules, const char *name)
-{
-	char path[PATH_MAX];
-	int rc;
-
-	if (strlen(name) >= sizeof(path))
-		return -ENAMETOOLONG;
-	memcpy(path, name, strlen(name) + 1);
-	rc = allow_beside(rules, path);
-	/* Where a link leads may be elsewhere. */
-	if (!rc && realpath(name, path))
-		rc = allow_beside(rules, path);
+	if (rules < 0)
+		return -errno;
+	rc = add ? add(rules) : 0;
+	if (!rc && syscall(SYS_landlock_restrict_self, rules, 0))
+		rc = -errno;
+	close(rules);
 	return rc;
 }
 
-static int add_rules(int rules, const struct ksc_config *config)
+/* Returns the version of the kernel's interface; 0 where there is none; or a negative errno. */
+static long find_version(void)
+{
+	const long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
+				     LANDLOCK_CREATE_RULESET_VERSION);
+
+	if (version >= 0)
+		return version;
+	return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
+}
+
+static int allow_known(int rules)
 {
 	size_t i;
 	int rc = 0;
 
 	for (i = 0; !rc && i < sizeof(known) / sizeof(known[0]); i++)
 		rc = allow(rules, known[i]);
-	for (i = 0; !rc && i < config->n_files; i++)
-		rc = allow_file(rules, config->files[i]);
 	return rc;
 }
 
 /**
- * ksc_landlock_seal() - have no file opened from now on but those that a reload may read
- * @config: says which these are
+ * ksc_landlock_seal() - have no file opened from now on but those of the system's authorities
  *
- * Return: 1; 0 where the kernel has no Landlock; or a negative errno
+ * Return: 0, also where the kernel has no Landlock; or a negative errno
  */
-int ksc_landlock_seal(const struct ksc_config *config)
+int ksc_landlock_seal(void)
 {
-	struct landlock_ruleset_attr attr = { 0 };
-	long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
-			       LANDLOCK_CREATE_RULESET_VERSION);
-	int rules, rc;
+	const long version = find_version();
 
-	if (version < 0)
-		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
-	attr.handled_access_fs = all_access(version);
-	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-	if (rules < 0)
-		return -errno;
-	rc = add_rules(rules, config);
-	if (!rc && syscall(SYS_landlock_restrict_self, rules, 0))
-		rc = -errno;
-	close(rules);
-	return rc ? rc : 1;
+	return version > 0 ? restrict_to(all_access(version), allow_known) : (int)version;
+}
+
+/**
+ * ksc_landlock_read_only() - have no file changed, made or run from now on
+ *
+ * Return: 0, also where the kernel has no Landlock; or a negative errno
+ */
+int ksc_landlock_read_only(void)
+{
+	const uint64_t reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+	const long version = find_version();
+
+	return version > 0 ? restrict_to(all_access(version) & ~reading, NULL) : (int)version;
 }

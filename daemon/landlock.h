@@ -3,8 +3,7 @@
 #ifndef KSC_LANDLOCK_H
 #define KSC_LANDLOCK_H
 
-#include "config.h"
-
-int ksc_landlock_seal(const struct ksc_config *config);
+int ksc_landlock_seal(void);
+int ksc_landlock_read_only(void);
 
 #endif

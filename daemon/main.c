@@ -15,7 +15,10 @@
 
 #include "config.h"
 #include "control.h"
+#include "intake.h"
 #include "log.h"
+#include "reader.h"
+#include "reload.h"
 #include "sandbox.h"
 #include "worker.h"
 
@@ -44,6 +47,9 @@ struct options {
 /**
  * struct daemon - all that signals have to do with
  * @options: the command line
+ * @intake: leads to the reader
+ * @reload: by which it is asked later
+ * @control: by which we are
  * @config: what the worker works by, and owns
  * @worker: the worker
  * @workers: how many threads it was begun with
@@ -51,6 +57,9 @@ struct options {
  */
 struct daemon {
 	struct options options;
+	struct ksc_intake *intake;
+	struct ksc_reload *reload;
+	struct ksc_control *control;
 	struct ksc_config *config;
 	struct ksc_worker *worker;
 	unsigned int workers;
@@ -66,7 +75,7 @@ static const struct argp_option option_table[] = {
 	{ "control", OPTION_CONTROL, "PATH", 0, "Where the socket for --reload is", 0 },
 	{ "reload", OPTION_RELOAD, NULL, 0,
 	  "Have the daemon that runs load its configuration again, and tell whether it did", 0 },
-	{ "foreground", OPTION_FOREGROUND, NULL, 0, "Don't fork, which is what it does anyway", 0 },
+	{ "foreground", OPTION_FOREGROUND, NULL, 0, "Stay there, which is what it does anyway", 0 },
 	{ "ready-fd", OPTION_READY_FD, "N", 0,
 	  "Write a newline to this descriptor when handshakes can begin", 0 },
 	{ 0 },
@@ -133,16 +142,21 @@ tell(FILE *answer, enum ksc_log_level level, const char *fmt, ...)
 }
 
 /* Complaints go to the journal like everything else, line by line. */
-static struct ksc_config *load_config(const char *path, FILE *answer)
+static struct ksc_config *load_config(const struct options *options, struct ksc_handed *handed,
+				      FILE *answer)
 {
 	struct ksc_config *config;
 	char *text = NULL, *rest, *line;
 	size_t size;
 	FILE *complaints = open_memstream(&text, &size);
 
-	if (!complaints)
+	if (!complaints) {
+		ksc_handed_free(handed);
 		return NULL;
-	config = ksc_config_load(path, complaints);
+	}
+	ksc_handed_use(handed);
+	config = ksc_config_load(options->config, complaints);
+	ksc_handed_free(handed);
 	fclose(complaints);
 	rest = text;
 	while ((line = strsep(&rest, "\n")))
@@ -150,6 +164,18 @@ static struct ksc_config *load_config(const char *path, FILE *answer)
 			tell(answer, KSC_LOG_ERROR, "%s", line);
 	free(text);
 	return config;
+}
+
+/* By the same way as at each reload: what is found now is found then. */
+static struct ksc_config *start_config(struct daemon *d)
+{
+	struct ksc_handed *handed;
+	const int rc = ksc_intake_load(d->intake, KSC_INTAKE_MS, &handed);
+
+	if (!rc)
+		return load_config(&d->options, handed, NULL);
+	ksc_log(KSC_LOG_ERROR, "%s: %s", d->options.config, ksc_intake_fault(-rc));
+	return NULL;
 }
 
 static void on_stop(struct ev_loop *loop, ev_signal *signal, int events)
@@ -168,16 +194,10 @@ static bool other_user(const struct ksc_config *a, const struct ksc_config *b)
 	       (a->has_user && (a->uid != b->uid || a->gid != b->gid));
 }
 
-static bool reload(void *ptr, FILE *answer)
+static bool configure(struct daemon *d, struct ksc_config *config, FILE *answer)
 {
-	struct daemon *d = ptr;
-	struct ksc_config *config = load_config(d->options.config, answer);
 	int rc;
 
-	if (!config) {
-		tell(answer, KSC_LOG_ERROR, "the configuration stays as it was");
-		return false;
-	}
 	if (other_user(config, d->config))
 		tell(answer, KSC_LOG_WARNING, "user: it stays what it is until the next start");
 	if (config->workers != d->workers)
@@ -187,7 +207,6 @@ static bool reload(void *ptr, FILE *answer)
 	if (rc) {
 		tell(answer, KSC_LOG_ERROR, "the kernel does not take the policy: %s",
 		     strerror(-rc));
-		tell(answer, KSC_LOG_ERROR, "the configuration stays as it was");
 		ksc_config_free(config);
 		return false;
 	}
@@ -197,11 +216,50 @@ static bool reload(void *ptr, FILE *answer)
 	return true;
 }
 
-static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
+static void on_begin(void *ptr)
+{
+	struct daemon *d = ptr;
+
+	ksc_control_begin(d->control);
+}
+
+static void on_end(void *ptr, struct ksc_handed *handed, int error)
+{
+	struct daemon *d = ptr;
+	struct ksc_config *config = NULL;
+	char *text = NULL;
+	size_t size;
+	FILE *answer = open_memstream(&text, &size);
+	bool taken = false;
+
+	if (error)
+		tell(answer, KSC_LOG_ERROR, "%s: %s", d->options.config, ksc_intake_fault(error));
+	else
+		config = load_config(&d->options, handed, answer);
+	if (config)
+		taken = configure(d, config, answer);
+	if (!taken)
+		tell(answer, KSC_LOG_ERROR, "the configuration stays as it was");
+	if (answer)
+		fclose(answer);
+	ksc_control_answer(d->control, taken, text ? text : "");
+	free(text);
+}
+
+static const struct ksc_reload_ops reload_ops = { .begin = on_begin, .end = on_end };
+
+static void on_asked(void *ptr)
+{
+	struct daemon *d = ptr;
+
+	ksc_reload_ask(d->reload);
+}
+
+static void on_hangup(struct ev_loop *loop, ev_signal *signal, int events)
 {
 	(void)loop;
 	(void)events;
-	reload(signal->data, NULL);
+	on_asked(signal->data);
 }
 
 /* Without it there is the signal. */
@@ -212,7 +270,7 @@ static struct ksc_control *open_control(struct daemon *d, struct ev_loop *loop)
 	const char *path = ksc_control_path(d->options.control, NULL, buf, sizeof(buf));
 
 	if (path)
-		control = ksc_control_new(loop, path, reload, d);
+		control = ksc_control_new(loop, path, on_asked, d);
 	if (path && !control)
 		ksc_log(KSC_LOG_WARNING, "%s: %s", path, strerror(errno));
 	return control;
@@ -289,7 +347,7 @@ static bool confine(struct daemon *d)
 	int rc = ksc_sandbox_drop(d->config);
 
 	if (!rc)
-		rc = ksc_sandbox_confine(d->config);
+		rc = ksc_sandbox_confine();
 	if (rc) {
 		ksc_log(KSC_LOG_ERROR, "cannot be confined: %s", strerror(-rc));
 		return false;
@@ -309,14 +367,13 @@ static bool confine(struct daemon *d)
 static int serve(struct daemon *d, struct ev_loop *loop)
 {
 	ev_signal term, interrupt, hangup;
-	struct ksc_control *control;
 	int manager, rc;
 
 	/* who wanted to be told that we are ready may be gone */
 	signal(SIGPIPE, SIG_IGN);
 	ev_signal_init(&term, on_stop, SIGTERM);
 	ev_signal_init(&interrupt, on_stop, SIGINT);
-	ev_signal_init(&hangup, on_reload, SIGHUP);
+	ev_signal_init(&hangup, on_hangup, SIGHUP);
 	term.data = d;
 	interrupt.data = d;
 	hangup.data = d;
@@ -329,18 +386,29 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 		return EXIT_FAILURE;
 	}
 	manager = open_manager();
-	control = open_control(d, loop);
-	if (!confine(d)) {
-		ksc_control_free(control);
+	d->reload = ksc_reload_new(loop, d->intake, KSC_INTAKE_MS, &reload_ops, d);
+	if (!d->reload)
 		return EXIT_FAILURE;
-	}
+	d->control = open_control(d, loop);
+	if (!confine(d))
+		return EXIT_FAILURE;
 	/* not before it is: who waits for that may let it alone from then on */
 	tell_ready(&d->options, manager);
 	ksc_log(KSC_LOG_INFO, "ready");
 	ev_run(loop, 0);
-	ksc_control_free(control);
 	ksc_log(KSC_LOG_INFO, "stopped");
 	return d->stopped ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static struct ksc_intake *start_reader(const char *path)
+{
+	pid_t pid;
+	const int fd = ksc_reader_start(path, &pid);
+	struct ksc_intake *intake = fd < 0 ? NULL : ksc_intake_new(fd);
+
+	if (!intake)
+		ksc_log(KSC_LOG_ERROR, "cannot start: %s", strerror(fd < 0 ? -fd : ENOMEM));
+	return intake;
 }
 
 int main(int argc, char **argv)
@@ -360,7 +428,10 @@ int main(int argc, char **argv)
 		ksc_config_free(d.config);
 		return rc;
 	}
-	d.config = load_config(d.options.config, NULL);
+	d.intake = start_reader(d.options.config);
+	if (!d.intake)
+		return EXIT_FAILURE;
+	d.config = start_config(&d);
 	if (!d.config)
 		return EXIT_FAILURE;
 	ksc_log_set_level(d.config->log_level);
@@ -374,6 +445,8 @@ int main(int argc, char **argv)
 	d.worker = ksc_worker_new(loop, d.config);
 	if (d.worker) {
 		rc = serve(&d, loop);
+		ksc_control_free(d.control);
+		ksc_reload_free(d.reload);
 		/* Nothing that ends the process in order is safe with a thread that goes on. */
 		if (!ksc_worker_free(d.worker)) {
 			ksc_log(KSC_LOG_WARNING, "a step did not come to its end");
@@ -383,5 +456,6 @@ int main(int argc, char **argv)
 		ksc_log(KSC_LOG_ERROR, "cannot start: %s", start_problem(errno));
 		ksc_config_free(d.config);
 	}
+	ksc_intake_free(d.intake);
 	return rc;
 }

@@ -9,6 +9,7 @@
 #include <gnutls/x509.h>
 
 #include "account.h"
+#include "handed.h"
 #include "host.h"
 #include "log.h"
 #include "policy.h"
@@ -94,8 +95,8 @@ static int take_end(const char *text, uint32_t max, int (*find)(const char *text
 		    uint32_t *n)
 {
 	if (ksc_is_id(text, n))
-		return *n <= max ? 0 : -1;
-	return find ? find(text, n) : -1;
+		return *n <= max ? 0 : -ENOENT;
+	return find ? find(text, n) : -ENOENT;
 }
 
 static int find_user(const char *text, uint32_t *id)
@@ -109,10 +110,15 @@ static int find_user(const char *text, uint32_t *id)
 static void take_range(struct ksc_settings *file, const struct ksc_setting *s, uint32_t max,
 		       int (*find)(const char *text, uint32_t *id), struct ksc_range *range)
 {
+	const int rc = take_end(s->value, max, find, &range->min);
 	char *dash;
 
-	if (!take_end(s->value, max, find, &range->min)) {
+	if (!rc) {
 		range->max = range->min;
+		return;
+	}
+	if (rc != -ENOENT) {
+		ksc_complain(file, s->line, "%s: %s: %s", s->name, s->value, ksc_handed_fault(-rc));
 		return;
 	}
 	dash = strchr(s->value, '-');

@@ -6,12 +6,15 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
-#include "account.h"
 #include "landlock.h"
 #include "log.h"
 #include "sandbox.h"
@@ -28,7 +31,7 @@ static const int allowed[] = {
 	SCMP_SYS(close), SCMP_SYS(lseek), SCMP_SYS(fcntl),
 	SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx),
 	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink),
-	SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(getxattr), SCMP_SYS(fgetxattr),
+	SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(fgetxattr),
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
 	SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(futex),
@@ -47,6 +50,52 @@ static const int deadly[] = {
 	SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(bpf), SCMP_SYS(keyctl),
 	SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(mount),
 };
+
+/*
+ * What neither opening files nor asking services for accounts takes: the latter is done by
+ * modules of the C library that are anybody's, so the rest is left to them.
+ */
+static const int denied[] = {
+	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork),
+	SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
+	SCMP_SYS(process_madvise), SCMP_SYS(kcmp), SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd),
+	SCMP_SYS(pidfd_send_signal), SCMP_SYS(kill), SCMP_SYS(tkill), SCMP_SYS(tgkill),
+	SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo),
+	SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup),
+	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(init_module),
+	SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(kexec_load),
+	SCMP_SYS(kexec_file_load), SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key),
+	SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot),
+	SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsmount),
+	SCMP_SYS(fsconfig), SCMP_SYS(fspick), SCMP_SYS(mount_setattr), SCMP_SYS(unshare),
+	SCMP_SYS(setns), SCMP_SYS(capset), SCMP_SYS(personality),
+	SCMP_SYS(setuid), SCMP_SYS(setreuid), SCMP_SYS(setresuid), SCMP_SYS(setfsuid),
+	SCMP_SYS(setgid), SCMP_SYS(setregid), SCMP_SYS(setresgid), SCMP_SYS(setfsgid),
+	SCMP_SYS(setgroups), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4),
+	SCMP_SYS(open_by_handle_at), SCMP_SYS(name_to_handle_at), SCMP_SYS(creat),
+	SCMP_SYS(truncate), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2),
+	SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(rmdir), SCMP_SYS(link), SCMP_SYS(linkat),
+	SCMP_SYS(symlink), SCMP_SYS(symlinkat), SCMP_SYS(mknod), SCMP_SYS(mknodat),
+	SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat), SCMP_SYS(chown), SCMP_SYS(fchown),
+	SCMP_SYS(lchown), SCMP_SYS(fchownat), SCMP_SYS(utime), SCMP_SYS(utimes),
+	SCMP_SYS(utimensat), SCMP_SYS(futimesat), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr),
+	SCMP_SYS(fsetxattr), SCMP_SYS(removexattr), SCMP_SYS(lremovexattr),
+	SCMP_SYS(fremovexattr), SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(reboot),
+	SCMP_SYS(acct), SCMP_SYS(quotactl), SCMP_SYS(syslog), SCMP_SYS(sethostname),
+	SCMP_SYS(setdomainname), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime),
+	SCMP_SYS(adjtimex), SCMP_SYS(clock_adjtime), SCMP_SYS(iopl), SCMP_SYS(ioperm),
+};
+
+/* Whose arguments no filter sees; there are others for those who find them missing. */
+static const int missing[] = { SCMP_SYS(clone3), SCMP_SYS(openat2) };
+
+/* No core dumps and no debuggers, and nothing that could be gained. */
+static int stay_down(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ?
+	       -errno : 0;
+}
 
 /**
  * ksc_sandbox_drop() - give up privileges
@@ -72,10 +121,7 @@ int ksc_sandbox_drop(const struct ksc_config *config)
 		ksc_log(KSC_LOG_ERROR, "capabilities cannot be dropped: %d", rc);
 		return -EPERM;
 	}
-	/* No core dumps and no debuggers: there are keys in here. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -errno;
-	return 0;
+	return stay_down();
 }
 
 static int add_rules(scmp_filter_ctx filter)
@@ -111,22 +157,15 @@ static int add_rules(scmp_filter_ctx filter)
 
 /**
  * ksc_sandbox_confine() - leave only the files that are still needed
- * @config: names them
  *
  * Others fail with EACCES, where the kernel has Landlock. It is for the caller's thread, and
  * those that it starts from then on.
  *
  * Return: 0 or a negative errno
  */
-int ksc_sandbox_confine(const struct ksc_config *config)
+int ksc_sandbox_confine(void)
 {
-	const int rc = ksc_landlock_seal(config);
-
-	if (rc < 0)
-		return rc;
-	ksc_file_confine(rc);
-	ksc_account_confine();
-	return 0;
+	return ksc_landlock_seal();
 }
 
 /**
@@ -148,6 +187,73 @@ int ksc_sandbox_seal(void)
 	rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!rc)
 		rc = add_rules(filter);
+	if (!rc)
+		rc = seccomp_load(filter);
+	seccomp_release(filter);
+	return rc;
+}
+
+static int add_denials(scmp_filter_ctx filter)
+{
+	static const uint64_t writing[] = { O_WRONLY, O_RDWR, O_CREAT, O_TRUNC };
+	const struct scmp_arg_cmp process = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0);
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < sizeof(denied) / sizeof(denied[0]); i++)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), denied[i], 0, NULL);
+	for (i = 0; !rc && i < sizeof(missing) / sizeof(missing[0]); i++)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), missing[i], 0, NULL);
+	if (!rc)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+					    &process);
+	for (i = 0; !rc && i < sizeof(writing) / sizeof(writing[0]); i++) {
+		const struct scmp_arg_cmp flags[] = {
+			SCMP_A1(SCMP_CMP_MASKED_EQ, writing[i], writing[i]),
+			SCMP_A2(SCMP_CMP_MASKED_EQ, writing[i], writing[i]),
+		};
+
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open), 1,
+					    &flags[0]);
+		if (!rc)
+			rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM),
+						    SCMP_SYS(openat), 1, &flags[1]);
+	}
+	return rc;
+}
+
+/**
+ * ksc_sandbox_reader() - leave a reader what it needs
+ *
+ * That is CAP_DAC_READ_SEARCH, as far as it is there, and what modules may need that ask
+ * services for accounts. It can change no file, become nothing else and reach no process.
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_sandbox_reader(void)
+{
+	const bool can = capng_have_capability(CAPNG_PERMITTED, CAP_DAC_READ_SEARCH);
+	scmp_filter_ctx filter;
+	int rc;
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (can && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+				CAP_DAC_READ_SEARCH))
+		return -EINVAL;
+	if (capng_apply(CAPNG_SELECT_BOTH))
+		return -EPERM;
+	rc = stay_down();
+	/* where it is not told, it finds its socket closed */
+	if (!rc && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+		rc = -errno;
+	if (!rc)
+		rc = ksc_landlock_read_only();
+	if (rc)
+		return rc;
+	filter = seccomp_init(SCMP_ACT_ALLOW);
+	if (!filter)
+		return -ENOMEM;
+	rc = add_denials(filter);
 	if (!rc)
 		rc = seccomp_load(filter);
 	seccomp_release(filter);

@@ -6,7 +6,8 @@
 #include "config.h"
 
 int ksc_sandbox_drop(const struct ksc_config *config);
-int ksc_sandbox_confine(const struct ksc_config *config);
+int ksc_sandbox_confine(void);
 int ksc_sandbox_seal(void);
+int ksc_sandbox_reader(void);
 
 #endif

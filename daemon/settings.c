@@ -47,6 +47,8 @@ void ksc_complain(struct ksc_settings *file, unsigned int line, const char *fmt,
 	va_list args;
 
 	file->n_complaints++;
+	if (!file->complaints)
+		return;
 	if (line)
 		fprintf(file->complaints, "%s:%u: ", file->path, line);
 	else
@@ -184,6 +186,46 @@ static int on_setting(void *user, const char *section_name, const char *name, co
 }
 
 /**
+ * ksc_settings_take() - take a file apart
+ * @file: filled in, complaints included; to be freed whatever comes of it
+ * @path: the file's name
+ * @raw: its content
+ * @complaints: where complaints go, or NULL
+ *
+ * Return: 0 when all that is right in the file has been taken; -1 without memory
+ */
+int ksc_settings_take(struct ksc_settings *file, const char *path, const struct ksc_file *raw,
+		      FILE *complaints)
+{
+	struct reader r = { .file = file };
+	int rc;
+
+	memset(file, 0, sizeof(*file));
+	file->path = path;
+	file->complaints = complaints;
+	r.rest = (const char *)raw->data.data;
+	r.end = r.rest + raw->data.size;
+	/* As some editors begin UTF-8. */
+	if (raw->data.size >= 3 && !memcmp(r.rest, "\xef\xbb\xbf", 3))
+		r.rest += 3;
+	ini_allow_multiline = false;
+	ini_allow_inline_comments = false;
+	ini_use_stack = false;
+	ini_allow_realloc = false;
+	ini_max_line = MAX_LINE;
+	ini_initial_alloc = MAX_LINE;
+	rc = ini_parse_stream(read_line, &r, on_setting, &r);
+	if (r.failed || rc == -2) {
+		ksc_complain(file, 0, "out of memory");
+		return -1;
+	}
+	/* It returns a line that it couldn't take apart: the reader has seen that one too. */
+	if (rc && !file->n_complaints)
+		ksc_complain(file, (unsigned int)rc, "cannot be understood");
+	return 0;
+}
+
+/**
  * ksc_settings_read() - read a file
  * @file: filled in, complaints included; to be freed whatever comes of it
  * @path: the file's name
@@ -193,45 +235,20 @@ static int on_setting(void *user, const char *section_name, const char *name, co
  */
 int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complaints)
 {
-	struct reader r = { .file = file };
 	struct ksc_file raw;
 	const char *why;
-	int rc;
+	int rc = -1;
 
-	memset(file, 0, sizeof(*file));
-	file->path = path;
-	file->complaints = complaints;
 	if (ksc_file_read(&raw, path, &why)) {
+		memset(file, 0, sizeof(*file));
+		file->path = path;
+		file->complaints = complaints;
 		ksc_complain(file, 0, "%s", why);
-		ksc_file_free(&raw);
-		return -1;
+	} else {
+		rc = ksc_settings_take(file, path, &raw, complaints);
 	}
-	if (ksc_settings_note(file, path)) {
-		ksc_complain(file, 0, "out of memory");
-		ksc_file_free(&raw);
-		return -1;
-	}
-	r.rest = (const char *)raw.data.data;
-	r.end = r.rest + raw.data.size;
-	/* As some editors begin UTF-8. */
-	if (raw.data.size >= 3 && !memcmp(r.rest, "\xef\xbb\xbf", 3))
-		r.rest += 3;
-	ini_allow_multiline = false;
-	ini_allow_inline_comments = false;
-	ini_use_stack = false;
-	ini_allow_realloc = false;
-	ini_max_line = MAX_LINE;
-	ini_initial_alloc = MAX_LINE;
-	rc = ini_parse_stream(read_line, &r, on_setting, &r);
 	ksc_file_free(&raw);
-	if (r.failed || rc == -2) {
-		ksc_complain(file, 0, "out of memory");
-		return -1;
-	}
-	/* It returns a line that it couldn't take apart: the reader has seen that one too. */
-	if (rc && !file->n_complaints)
-		ksc_complain(file, (unsigned int)rc, "cannot be understood");
-	return 0;
+	return rc;
 }
 
 /* Of a file that has been complained about, not all may be there. */
@@ -273,32 +290,6 @@ uint64_t ksc_settings_digest(const struct ksc_settings *file)
 }
 
 /**
- * ksc_settings_note() - note that a file was read
- * @file: what named it
- * @path: its name
- *
- * Return: 0 or -ENOMEM
- */
-int ksc_settings_note(struct ksc_settings *file, const char *path)
-{
-	char **bigger;
-	size_t i;
-
-	for (i = 0; i < file->n_files; i++)
-		if (!strcmp(file->files[i], path))
-			return 0;
-	bigger = reallocarray(file->files, file->n_files + 1, sizeof(*bigger));
-	if (!bigger)
-		return -ENOMEM;
-	file->files = bigger;
-	bigger[file->n_files] = strdup(path);
-	if (!bigger[file->n_files])
-		return -ENOMEM;
-	file->n_files++;
-	return 0;
-}
-
-/**
  * ksc_settings_free() - forget a file
  * @file: the file
  */
@@ -317,9 +308,6 @@ void ksc_settings_free(struct ksc_settings *file)
 		free(section->name);
 	}
 	free(file->sections);
-	for (i = 0; i < file->n_files; i++)
-		free(file->files[i]);
-	free(file->files);
 	memset(file, 0, sizeof(*file));
 }
 

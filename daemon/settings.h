@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "file.h"
+
 /**
  * struct ksc_setting - a line "name = value"
  * @name: left of the sign
@@ -38,10 +40,8 @@ struct ksc_section {
  * @path: its name
  * @sections: in order
  * @n: how many
- * @complaints: where complaints go
+ * @complaints: where complaints go, or NULL
  * @n_complaints: how many there were
- * @files: names of files that were read, this one among them
- * @n_files: how many
  */
 struct ksc_settings {
 	const char *path;
@@ -49,13 +49,12 @@ struct ksc_settings {
 	size_t n;
 	FILE *complaints;
 	unsigned int n_complaints;
-	char **files;
-	size_t n_files;
 };
 
+int ksc_settings_take(struct ksc_settings *file, const char *path, const struct ksc_file *raw,
+		      FILE *complaints);
 int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complaints);
 uint64_t ksc_settings_digest(const struct ksc_settings *file);
-int ksc_settings_note(struct ksc_settings *file, const char *path);
 void ksc_settings_free(struct ksc_settings *file);
 const struct ksc_setting *ksc_section_get(const struct ksc_section *section, const char *name);
 void ksc_complain(struct ksc_settings *file, unsigned int line, const char *fmt, ...)

@@ -237,43 +237,111 @@ ExecReload=/usr/bin/kschanneld --reload
 """
 
 
+class OwnDaemon(Systemd):
+    """systemd, which runs the daemon by the daemon's own unit."""
+
+    UNIT = "kschanneld.service"
+    INSTALLED = Path("/etc/systemd/system") / UNIT
+
+    def __enter__(self):
+        subprocess.run(["ksc-daemon", "stop"], check=True)
+        super().__enter__()
+        shutil.copy(HERE / self.UNIT, self.INSTALLED)
+        # the module is loaded, and not where modprobe looks; nor is the daemon installed
+        self.run("mkdir", "-p", f"/run/systemd/system/{self.UNIT}.d")
+        self.run("tee", f"/run/systemd/system/{self.UNIT}.d/here.conf", given=HERE_CONF)
+        return self
+
+    def __exit__(self, *why):
+        super().__exit__(*why)
+        self.INSTALLED.unlink(missing_ok=True)
+        subprocess.run(["ksc-daemon", "start"], check=True)
+
+    def reload(self, configuration, wanted=0):
+        """What a reload with another configuration says."""
+        CONFIGURATION.write_bytes(configuration)
+        return self.run("systemctl", "reload", self.UNIT, wanted=wanted)
+
+
 def test_unit_daemon(world):
     """the daemon's own unit: confined before it is ready, told to load again, and stopped"""
-    unit = Path("/etc/systemd/system/kschanneld.service")
-    subprocess.run(["ksc-daemon", "stop"], check=True)
+    with OwnDaemon(world) as systemd:
+        systemd.run("systemctl", "start", systemd.UNIT)
+        pid = systemd.run("systemctl", "show", "--property=MainPID", "--value", systemd.UNIT)
+        status = systemd.run("cat", f"/proc/{int(pid)}/status").decode()
+        assert re.search(r"^Seccomp:\s+2$", status, re.M), status
+        assert re.search(r"^CapPrm:\s+0+1000$", status, re.M), status
+        systemd.run("kschannelctl", "enable", "--way", "preload", "redis-server")
+        for again in ("start", "reload"):
+            systemd.run("systemctl", again, systemd.UNIT)
+            systemd.restart("redis-server", REDIS)
+            with world.wire(REDIS):
+                redis_over_tls(world)
+        configuration = CONFIGURATION.read_bytes()
+        systemd.reload(configuration + b"[nonsense]\n", wanted=1)
+        systemd.reload(configuration)
+        for _ in range(8):
+            systemd.run("systemctl", "kill", "--signal=KILL", systemd.UNIT)
+            await_that(lambda: systemd.run("systemctl", "is-active", systemd.UNIT,
+                                           wanted=None) == b"active\n", "the next daemon")
+        systemd.run("kschannelctl", "disable", "redis-server")
+        systemd.run("systemctl", "stop", "redis-server", systemd.UNIT)
+        said = systemd.run("systemctl", "show", "--property=Result", systemd.UNIT)
+        assert said == b"Result=success\n", said
+
+
+def test_unit_daemon_reload(world):
+    """a reload finds what a start does: others' keys, new accounts, new directories"""
+    configuration = CONFIGURATION.read_bytes()
+    there = Path("/etc/kschannel-renewed")
+    named = configuration.replace(b"log-level = info\n", b"log-level = info\nuser = daemon\n")
+    renewed = named.replace(b"/etc/kschannel/server.key", b"/etc/kschannel-renewed/key")
+    assert named != configuration and renewed != named
+    passwd = Path("/etc/passwd").read_bytes()
     try:
-        with Systemd(world) as systemd:
-            shutil.copy(HERE / unit.name, unit)
-            # the module is loaded, and not where modprobe looks; nor is the daemon installed
-            systemd.run("mkdir", "-p", f"/run/systemd/system/{unit.name}.d")
-            systemd.run("tee", f"/run/systemd/system/{unit.name}.d/here.conf", given=HERE_CONF)
-            systemd.run("systemctl", "start", unit.name)
-            pid = systemd.run("systemctl", "show", "--property=MainPID", "--value", unit.name)
+        with OwnDaemon(world) as systemd:
+            CONFIGURATION.write_bytes(named)
+            systemd.run("systemctl", "start", systemd.UNIT)
+            pid = systemd.run("systemctl", "show", "--property=MainPID", "--value",
+                              systemd.UNIT)
             status = systemd.run("cat", f"/proc/{int(pid)}/status").decode()
+            assert not re.search(r"^Uid:\s+0", status, re.M), status
+            group = f"/sys/fs/cgroup/system.slice/{systemd.UNIT}/cgroup.procs"
+            pids = systemd.run("cat", group).split()
+            pids.remove(pid.strip())
+            reader = int(pids[0])
+            status = systemd.run("cat", f"/proc/{reader}/status").decode()
+            assert re.search(r"^CapPrm:\s+0+4$", status, re.M), status
+            assert re.search(r"^CapBnd:\s+0+$", status, re.M), status
             assert re.search(r"^Seccomp:\s+2$", status, re.M), status
-            assert re.search(r"^CapPrm:\s+0+1000$", status, re.M), status
+            # of nobody's, as certificates' tools make them
+            there.mkdir(mode=0o700)
+            shutil.copy("/etc/kschannel/server.key", there / "key")
+            os.chmod(there / "key", 0o600)
+            os.chown(there / "key", 4711, 4711)
+            os.chown(there, 4711, 4711)
+            renewed_passwd = Path("/etc/passwd.new")
+            renewed_passwd.write_bytes(passwd + b"newcomer:x:4711:4711::/:/bin/sh\n")
+            renewed_passwd.rename("/etc/passwd")
+            only = renewed.replace(b"/key\n", b"/key\nusers = root, redis, newcomer\n")
+            systemd.reload(only)
             systemd.run("kschannelctl", "enable", "--way", "preload", "redis-server")
-            for again in ("start", "reload"):
-                systemd.run("systemctl", again, unit.name)
-                systemd.restart("redis-server", REDIS)
-                with world.wire(REDIS):
-                    redis_over_tls(world)
-            configuration = CONFIGURATION.read_bytes()
-            CONFIGURATION.write_bytes(configuration + b"[nonsense]\n")
-            systemd.run("systemctl", "reload", unit.name, wanted=1)
-            CONFIGURATION.write_bytes(configuration)
-            systemd.run("systemctl", "reload", unit.name)
-            for _ in range(8):
-                systemd.run("systemctl", "kill", "--signal=KILL", unit.name)
-                await_that(lambda: systemd.run("systemctl", "is-active", unit.name,
-                                               wanted=None) == b"active\n", "the next daemon")
+            systemd.restart("redis-server", REDIS)
+            with world.wire(REDIS):
+                redis_over_tls(world)
+            systemd.reload(only.replace(b"newcomer", b"nobody-there"), wanted=1)
+            systemd.run("kill", "-KILL", f"{reader}")
+            systemd.reload(only, wanted=1)
+            said = systemd.run("kschanneld", "--reload", wanted=1)
+            assert b"the process that reads files is gone" in said, said
+            assert b"the configuration stays as it was" in said, said
+            redis_over_tls(world)
             systemd.run("kschannelctl", "disable", "redis-server")
-            systemd.run("systemctl", "stop", "redis-server", unit.name)
-            said = systemd.run("systemctl", "show", "--property=Result", unit.name)
-            assert said == b"Result=success\n", said
+            systemd.run("systemctl", "stop", "redis-server", systemd.UNIT)
     finally:
-        unit.unlink(missing_ok=True)
-        subprocess.run(["ksc-daemon", "start"], check=True)
+        CONFIGURATION.write_bytes(configuration)
+        Path("/etc/passwd").write_bytes(passwd)
+        shutil.rmtree(there, ignore_errors=True)
 
 
 def test_unit_without_library(world):

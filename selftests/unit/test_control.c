@@ -29,25 +29,27 @@ struct asker {
 /**
  * struct served - what the daemon does
  * @loop: its loop
+ * @control: its end
  * @text: what it says
  * @verdict: and whether it went well
  * @n: times that it was asked
  */
 struct served {
 	struct ev_loop *loop;
+	struct ksc_control *control;
 	const char *text;
 	bool verdict;
 	unsigned int n;
 };
 
-static bool serve(void *ptr, FILE *answer)
+static void serve(void *ptr)
 {
 	struct served *served = ptr;
 
 	served->n++;
-	fputs(served->text, answer);
+	ksc_control_begin(served->control);
+	ksc_control_answer(served->control, served->verdict, served->text);
 	ev_break(served->loop, EVBREAK_ALL);
-	return served->verdict;
 }
 
 static void *ask(void *ptr)
@@ -64,12 +66,12 @@ static void *ask(void *ptr)
 static void reload(const char *text, bool verdict)
 {
 	struct served served = { .loop = ev_loop_new(0), .text = text, .verdict = verdict };
-	struct ksc_control *control = ksc_control_new(served.loop, path, serve, &served);
 	struct asker asker = { 0 };
 	struct stat st;
 	pthread_t thread;
 
-	assert_non_null(control);
+	served.control = ksc_control_new(served.loop, path, serve, &served);
+	assert_non_null(served.control);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(pthread_create(&thread, NULL, ask, &asker), 0);
@@ -79,7 +81,67 @@ static void reload(const char *text, bool verdict)
 	assert_int_equal(asker.verdict, verdict);
 	assert_string_equal(asker.text, text);
 	free(asker.text);
-	ksc_control_free(control);
+	ksc_control_free(served.control);
+	ev_loop_destroy(served.loop);
+}
+
+static void serve_later(void *ptr)
+{
+	struct served *served = ptr;
+
+	served->n++;
+	ev_break(served->loop, EVBREAK_ALL);
+}
+
+static void ask_another(struct served *served, struct asker *asker, pthread_t *thread)
+{
+	assert_int_equal(pthread_create(thread, NULL, ask, asker), 0);
+	ev_run(served->loop, 0);
+}
+
+static void answered(struct asker *asker, pthread_t thread, bool verdict, const char *text)
+{
+	pthread_join(thread, NULL);
+	assert_int_equal(asker->verdict, verdict);
+	assert_string_equal(asker->text, text);
+	free(asker->text);
+}
+
+/* Who asks when it has begun waits for another time; too many do not wait at all. */
+static void several(void **state)
+{
+	struct served served = { .loop = ev_loop_new(0) };
+	struct asker askers[KSC_CONTROL_WAITING + 1] = { 0 };
+	pthread_t threads[KSC_CONTROL_WAITING + 1];
+	size_t i;
+
+	(void)state;
+	served.control = ksc_control_new(served.loop, path, serve_later, &served);
+	assert_non_null(served.control);
+	for (i = 0; i < 2; i++)
+		ask_another(&served, &askers[i], &threads[i]);
+	ksc_control_begin(served.control);
+	for (; i < KSC_CONTROL_WAITING; i++)
+		ask_another(&served, &askers[i], &threads[i]);
+	assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
+	ev_run(served.loop, EVRUN_ONCE);
+	answered(&askers[i], threads[i], false, "too many ask at once\n");
+	assert_int_equal(served.n, KSC_CONTROL_WAITING);
+	ksc_control_answer(served.control, true, "first\n");
+	for (i = 0; i < 2; i++)
+		answered(&askers[i], threads[i], true, "first\n");
+	ksc_control_begin(served.control);
+	ksc_control_answer(served.control, false, "second\n");
+	for (; i < KSC_CONTROL_WAITING; i++)
+		answered(&askers[i], threads[i], false, "second\n");
+	/* a daemon that goes has not answered */
+	memset(askers, 0, sizeof(askers));
+	ask_another(&served, &askers[0], &threads[0]);
+	ksc_control_free(served.control);
+	pthread_join(threads[0], NULL);
+	assert_false(askers[0].verdict);
+	assert_non_null(strstr(askers[0].text, "has not answered"));
+	free(askers[0].text);
 	ev_loop_destroy(served.loop);
 }
 
@@ -156,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody),
 		cmocka_unit_test(verdicts),
+		cmocka_unit_test(several),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(in_the_way),
 	};

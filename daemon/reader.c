@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The reader is a process that keeps the privilege of reading any file, and may ask any
+ * service for accounts, which a daemon that peers talk to is better without. A daemon that
+ * somebody has taken over asks it for what he likes: so nobody can name anything. The daemon
+ * asks for a load, and gets what the configuration names, which the reader reads for itself.
+ *
+ * It is forked before there are keys and threads, and reads no file but the configuration.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "account.h"
+#include "file.h"
+#include "handover.h"
+#include "log.h"
+#include "reader.h"
+#include "sandbox.h"
+#include "settings.h"
+#include "wants.h"
+
+/* Between loads, so that who asks without end has no whole CPU for it. */
+#define PAUSE_MS	100
+/* More than fit into the socket; who asks faster than that is not waited for. */
+#define ASKED_AT_ONCE	1024
+/* A descriptor that is under way counts until it is taken. */
+#define TRIES		100
+#define TRY_MS		10
+
+/**
+ * struct load - a load
+ * @sock: leads to the daemon
+ * @number: its number
+ * @gids: groups whose members are wanted
+ * @n_gids: how many
+ * @room: for how many there is room
+ */
+struct load {
+	int sock;
+	uint32_t number;
+	gid_t *gids;
+	size_t n_gids;
+	size_t room;
+};
+
+/* The daemon is gone, or has asked again. */
+static bool is_pointless(const struct load *load)
+{
+	struct pollfd p = { .fd = load->sock, .events = POLLIN };
+
+	return poll(&p, 1, 0) != 0;
+}
+
+static void pause_for(long ms)
+{
+	const struct timespec time = { .tv_nsec = ms * 1000000 };
+
+	nanosleep(&time, NULL);
+}
+
+static ssize_t send_with(int sock, struct msghdr *msg)
+{
+	ssize_t len = -1;
+	int i;
+
+	for (i = 0; i < TRIES; i++) {
+		len = sendmsg(sock, msg, MSG_NOSIGNAL);
+		if (len >= 0 || errno != ETOOMANYREFS)
+			break;
+		pause_for(TRY_MS);
+	}
+	return len;
+}
+
+/* Without a daemon there is no need for a reader. */
+static void hand(const struct load *load, struct ksc_handover *head, const char *name,
+		 const void *items, size_t size, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec parts[] = {
+		{ .iov_base = head, .iov_len = sizeof(*head) },
+		{ .iov_base = (void *)name, .iov_len = strlen(name) },
+		{ .iov_base = (void *)items, .iov_len = size },
+	};
+	struct msghdr msg = { .msg_iov = parts, .msg_iovlen = 3 };
+	struct cmsghdr *cmsg;
+
+	head->load = load->number;
+	head->name_len = (uint32_t)strlen(name);
+	if (fd >= 0) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	}
+	if (send_with(load->sock, &msg) < 0)
+		_exit(EXIT_FAILURE);
+}
+
+static int want_members(struct load *load, gid_t gid)
+{
+	gid_t *bigger;
+
+	if (load->n_gids == load->room) {
+		load->room = load->room ? 2 * load->room : 16;
+		bigger = reallocarray(load->gids, load->room, sizeof(*bigger));
+		if (!bigger)
+			return -ENOMEM;
+		load->gids = bigger;
+	}
+	load->gids[load->n_gids++] = gid;
+	return 0;
+}
+
+/* Groups that decide about who can read the file. */
+static int want_readers(struct load *load, const struct stat *st, bool has_acl,
+			const struct ksc_way *way)
+{
+	const struct ksc_door file = { .gid = st->st_gid, .mode = st->st_mode,
+				       .has_acl = has_acl };
+	size_t i;
+	int rc = 0;
+
+	if (ksc_access_asks_group(&file, KSC_ACCESS_READ))
+		rc = want_members(load, file.gid);
+	for (i = 0; !rc && i < way->n; i++)
+		if (ksc_access_asks_group(&way->doors[i], KSC_ACCESS_ENTER))
+			rc = want_members(load, way->doors[i].gid);
+	return rc;
+}
+
+static int hand_file(struct load *load, const char *path, int fd, const struct stat *st)
+{
+	struct ksc_handover head = { .kind = KSC_KIND_FILE, .error = fd < 0 ? fd : 0 };
+	struct ksc_way way = { 0 };
+	int rc = 0;
+
+	if (fd >= 0)
+		rc = ksc_way_find(&way, path, st);
+	if (!rc && way.known)
+		rc = want_readers(load, st, ksc_way_has_acl(fd), &way);
+	if (!rc) {
+		head.known = way.known;
+		head.n = (uint32_t)way.n;
+		hand(load, &head, path, way.doors, way.n * sizeof(*way.doors), fd);
+	}
+	ksc_way_free(&way);
+	return rc;
+}
+
+static int open_file(struct load *load, const char *path)
+{
+	struct stat st;
+	const int fd = ksc_file_open(path, &st);
+	const int rc = hand_file(load, path, fd, &st);
+
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int hand_account(struct load *load, const char *name)
+{
+	struct ksc_handover head = { .kind = KSC_KIND_ACCOUNT };
+
+	head.error = ksc_account_find(name, &head.uid, &head.gid);
+	hand(load, &head, name, NULL, 0, -1);
+	return 0;
+}
+
+static int hand_group(struct load *load, const char *name, bool members)
+{
+	struct ksc_handover head = { .kind = KSC_KIND_GROUP };
+
+	head.error = ksc_group_find(name, &head.gid);
+	hand(load, &head, name, NULL, 0, -1);
+	return members && !head.error ? want_members(load, head.gid) : 0;
+}
+
+static int hand_members(struct load *load, gid_t gid)
+{
+	struct ksc_handover head = { .kind = KSC_KIND_MEMBERS, .gid = gid };
+	size_t n, at = 0;
+	uid_t *uids;
+
+	head.error = ksc_group_members(gid, &uids, &n);
+	if (head.error)
+		n = 0;
+	do {
+		head.n = (uint32_t)(n - at < KSC_HANDOVER_MEMBERS ? n - at : KSC_HANDOVER_MEMBERS);
+		hand(load, &head, "", uids + at, head.n * sizeof(*uids), -1);
+		at += head.n;
+	} while (at < n);
+	free(uids);
+	return 0;
+}
+
+static int compare_gids(const void *a, const void *b)
+{
+	const gid_t x = *(const gid_t *)a, y = *(const gid_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int hand_all_members(struct load *load)
+{
+	size_t i;
+	int rc = 0;
+
+	if (load->n_gids)
+		qsort(load->gids, load->n_gids, sizeof(*load->gids), compare_gids);
+	for (i = 0; !rc && i < load->n_gids && !is_pointless(load); i++)
+		if (!i || load->gids[i] != load->gids[i - 1])
+			rc = hand_members(load, load->gids[i]);
+	return rc;
+}
+
+static int hand_want(struct load *load, const struct ksc_want *want)
+{
+	switch (want->kind) {
+	case KSC_KIND_FILE:
+		return open_file(load, want->name);
+	case KSC_KIND_ACCOUNT:
+		return hand_account(load, want->name);
+	case KSC_KIND_GROUP:
+		return hand_group(load, want->name, want->members);
+	case KSC_KIND_MEMBERS:
+		return want_members(load, (gid_t)strtoul(want->name, NULL, 10));
+	}
+	return -EINVAL;
+}
+
+static int hand_wants(struct load *load, struct ksc_settings *file)
+{
+	struct ksc_wants wants = { 0 };
+	int rc = ksc_wants_collect(&wants, file);
+	size_t i;
+
+	for (i = 0; !rc && i < wants.n && !is_pointless(load); i++)
+		rc = hand_want(load, &wants.list[i]);
+	ksc_wants_free(&wants);
+	return rc ? rc : hand_all_members(load);
+}
+
+/* The daemon gets the very file that was read here. */
+static int hand_config(struct load *load, const char *path)
+{
+	struct ksc_settings file;
+	struct ksc_file raw = { 0 };
+	struct stat st;
+	int fd = ksc_file_open(path, &st), rc;
+
+	if (fd >= 0)
+		rc = ksc_file_take(&raw, fd);
+	else
+		rc = fd;
+	if (rc && fd >= 0) {
+		close(fd);
+		fd = rc;
+	}
+	rc = hand_file(load, path, fd, &st);
+	if (fd >= 0) {
+		close(fd);
+		if (!rc) {
+			rc = ksc_settings_take(&file, path, &raw, NULL) ? -ENOMEM :
+									  hand_wants(load, &file);
+			ksc_settings_free(&file);
+		}
+	}
+	ksc_file_free(&raw);
+	return rc;
+}
+
+static void run_load(int sock, uint32_t number, const char *path)
+{
+	struct load load = { .sock = sock, .number = number };
+	struct ksc_handover end = { .kind = KSC_HANDOVER_END };
+
+	end.error = hand_config(&load, path);
+	hand(&load, &end, "", NULL, 0, -1);
+	free(load.gids);
+}
+
+/* The last that was asked for: who asks again has no use for what was before. */
+static uint32_t next_load(int sock)
+{
+	uint32_t number = 0, more;
+	int flags = MSG_TRUNC, i;
+	ssize_t len = 0;
+
+	for (i = 0; i < ASKED_AT_ONCE; i++) {
+		len = recv(sock, &more, sizeof(more), flags);
+		if (len != sizeof(more))
+			break;
+		number = more;
+		flags = MSG_TRUNC | MSG_DONTWAIT;
+	}
+	if (len == sizeof(more) || (len < 0 && (errno == EAGAIN || errno == EINTR)))
+		return number;
+	if (len > 0)
+		ksc_log(KSC_LOG_ERROR,
+			"the daemon asks its reader for what it never would: no more is read for it");
+	_exit(len ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* Signals for the daemon come to all of a service, or of a terminal: it is the one to stop. */
+static void ignore_signals(void)
+{
+	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2,
+				       SIGALRM, SIGTSTP };
+	size_t i;
+
+	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+}
+
+/* What the daemon was started with is not for the reader. Returns the socket, or -1. */
+static int leave_files(int sock)
+{
+	int nothing;
+
+	if (sock != STDERR_FILENO + 1 && dup2(sock, STDERR_FILENO + 1) < 0)
+		return -1;
+	nothing = open("/dev/null", O_RDWR);
+	if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(nothing, STDOUT_FILENO) < 0)
+		return -1;
+	if (close_range(STDERR_FILENO + 2, ~0U, 0))
+		return -1;
+	ksc_log_open(STDERR_FILENO);
+	return STDERR_FILENO + 1;
+}
+
+static void __attribute__((noreturn)) run(int sock, const char *path)
+{
+	const struct rlimit none = { 0 };
+	uint32_t number;
+	int rc;
+
+	ignore_signals();
+	prctl(PR_SET_NAME, "kschanneld-read");
+	sock = leave_files(sock);
+	rc = sock < 0 || setrlimit(RLIMIT_CORE, &none) ? -errno : ksc_sandbox_reader();
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "the reader cannot be confined: %s", strerror(-rc));
+		_exit(EXIT_FAILURE);
+	}
+	for (;;) {
+		number = next_load(sock);
+		if (number)
+			run_load(sock, number, path);
+		pause_for(PAUSE_MS);
+	}
+}
+
+/**
+ * ksc_reader_start() - start the reader
+ * @path: the configuration, of which alone it goes by what this names
+ * @pid: set to the process
+ *
+ * There must not be threads yet.
+ *
+ * Return: a socket that leads to it, with whose end it ends; or a negative errno
+ */
+int ksc_reader_start(const char *path, pid_t *pid)
+{
+	int ends[2], rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	*pid = fork();
+	if (!*pid)
+		run(ends[1], path);
+	rc = *pid < 0 ? -errno : ends[0];
+	close(ends[1]);
+	if (rc < 0)
+		close(ends[0]);
+	return rc;
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* account.c: what services say of accounts, late, or not at all. */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "account.h"
+#include "config.h"
+#include "intake.h"
+#include "reader.h"
+
+/* Accounts "1" to "9" with these numbers; "late" takes its time, "down" is not known now. */
+struct passwd *__wrap_getpwnam(const char *name);
+struct group *__wrap_getgrnam(const char *name);
+struct group *__wrap_getgrgid(gid_t gid);
+
+#define LATE_MS		400
+#define LONG_MS		20000
+
+/* What there is in errno when there is nothing */
+static int nothing;
+
+static bool there(const char *name)
+{
+	errno = nothing;
+	if (!strcmp(name, "down"))
+		errno = ECONNREFUSED;
+	if (!strcmp(name, "late"))
+		usleep(1000 * LATE_MS);
+	return (name[0] >= '1' && name[0] <= '9' && !name[1]) || !strcmp(name, "late");
+}
+
+struct passwd *__wrap_getpwnam(const char *name)
+{
+	static struct passwd pw;
+
+	pw.pw_uid = (uid_t)atoi(name);
+	pw.pw_gid = 100;
+	return there(name) ? &pw : NULL;
+}
+
+static struct group *group_of(const char *name, gid_t gid, char **members)
+{
+	static struct group gr;
+
+	gr.gr_gid = gid;
+	gr.gr_mem = members;
+	return there(name) ? &gr : NULL;
+}
+
+struct group *__wrap_getgrnam(const char *name)
+{
+	return group_of(name, (gid_t)atoi(name), NULL);
+}
+
+/* 1 has some, one of which is no account; of 2, one is not known now; 3 is not known itself. */
+struct group *__wrap_getgrgid(gid_t gid)
+{
+	static char *list[KSC_MAX_MEMBERS + 2];
+	size_t i;
+
+	memset(list, 0, sizeof(list));
+	list[0] = "4";
+	switch (gid) {
+	case 1:
+		list[1] = "gone";
+		list[2] = "5";
+		return group_of("1", gid, list);
+	case 2:
+		list[1] = "down";
+		return group_of("1", gid, list);
+	case 3:
+		return group_of("down", gid, NULL);
+	case 4:
+		for (i = 1; i < KSC_MAX_MEMBERS + 1; i++)
+			list[i] = "1";
+		return group_of("1", gid, list);
+	}
+	return group_of("gone", gid, NULL);
+}
+
+static void accounts(void **state)
+{
+	/* not found, by the C library's manual */
+	static const int errors[] = { 0, ENOENT, ESRCH, EBADF, EPERM, EINVAL };
+	uid_t uid;
+	gid_t gid;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(ksc_account_find("7", &uid, &gid), 0);
+	assert_int_equal(uid, 7);
+	assert_int_equal(gid, 100);
+	assert_int_equal(ksc_group_find("8", &gid), 0);
+	assert_int_equal(gid, 8);
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		nothing = errors[i];
+		assert_int_equal(ksc_account_find("gone", &uid, &gid), -ENOENT);
+		assert_int_equal(ksc_group_find("gone", &gid), -ENOENT);
+	}
+	nothing = 0;
+	assert_int_equal(ksc_account_find("down", &uid, &gid), -ECONNREFUSED);
+	assert_int_equal(ksc_group_find("down", &gid), -ECONNREFUSED);
+}
+
+static int members(gid_t gid, size_t *n)
+{
+	uid_t *uids;
+	int rc = ksc_group_members(gid, &uids, n);
+
+	if (!rc && gid == 1) {
+		assert_int_equal(uids[0], 4);
+		assert_int_equal(uids[1], 5);
+	}
+	free(uids);
+	return rc;
+}
+
+static void groups(void **state)
+{
+	size_t n;
+
+	(void)state;
+	assert_int_equal(members(1, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(members(77, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(members(2, &n), -ECONNREFUSED);
+	assert_int_equal(members(3, &n), -ECONNREFUSED);
+	assert_int_equal(members(4, &n), -E2BIG);
+}
+
+/* Who is in a group decides about a key: when that is not known now, nothing is. */
+static void keys(void **state)
+{
+	char path[] = "/tmp/ksc-account-XXXXXX", text[512] = "", conf[600];
+	FILE *f, *out;
+	int fd = mkstemp(path);
+
+	(void)state;
+	if (geteuid() || fchown(fd, 0, 2) || fchmod(fd, 0640))
+		skip();
+	f = fopen(KSC_TEST_CERTS "/server.key", "r");
+	assert_non_null(f);
+	while (fgets(conf, sizeof(conf), f))
+		assert_int_equal(write(fd, conf, strlen(conf)), strlen(conf));
+	fclose(f);
+	close(fd);
+	snprintf(conf, sizeof(conf), "%s.conf", path);
+	f = fopen(conf, "w");
+	assert_non_null(f);
+	fprintf(f, "[credential s]\nrole = server\nkey = %s\ncert = %s\n",
+		path, KSC_TEST_CERTS "/server.pem");
+	fclose(f);
+	out = fmemopen(text, sizeof(text) - 1, "w");
+	assert_non_null(out);
+	assert_null(ksc_config_load(conf, out));
+	fclose(out);
+	assert_non_null(strstr(text, ": who is in its groups: Connection refused\n"));
+	unlink(conf);
+	unlink(path);
+}
+
+/* Complaints about these settings of a credential, when the reader looks accounts up */
+static char *said(const char *settings, int ms)
+{
+	static char text[1024];
+	char path[] = "/tmp/ksc-account-XXXXXX";
+	FILE *f = fdopen(mkstemp(path), "w"), *out;
+	struct ksc_handed *handed = NULL;
+	struct ksc_intake *intake;
+	pid_t pid;
+	int rc;
+
+	assert_non_null(f);
+	fprintf(f, "[credential c]\nrole = client\n%s\n", settings);
+	fclose(f);
+	intake = ksc_intake_new(ksc_reader_start(path, &pid));
+	assert_non_null(intake);
+	rc = ksc_intake_load(intake, ms, &handed);
+	if (rc == -ETIMEDOUT) {
+		/* it is there for who asks again */
+		assert_int_equal(ksc_intake_load(intake, LONG_MS, &handed), 0);
+		ksc_handed_free(handed);
+		strcpy(text, "late");
+	} else {
+		assert_int_equal(rc, 0);
+		memset(text, 0, sizeof(text));
+		out = fmemopen(text, sizeof(text) - 1, "w");
+		assert_non_null(out);
+		ksc_handed_use(handed);
+		ksc_config_free(ksc_config_load(path, out));
+		ksc_handed_free(handed);
+		fclose(out);
+	}
+	ksc_intake_free(intake);
+	assert_int_equal(waitpid(pid, &rc, 0), pid);
+	assert_int_equal(rc, 0);
+	unlink(path);
+	return text;
+}
+
+static void told(void **state)
+{
+	(void)state;
+	assert_string_equal(said("users = 1, 2\ngroups = 1", LONG_MS), "");
+	assert_non_null(strstr(said("users = 1, gone", LONG_MS),
+			       ":3: users: there is no account \"gone\"\n"));
+	assert_non_null(strstr(said("users = 1, down", LONG_MS),
+			       ":3: users: down: Connection refused\n"));
+	assert_non_null(strstr(said("groups = 1, 2", LONG_MS),
+			       ":3: groups: the members of 2: Connection refused\n"));
+	assert_non_null(strstr(said("groups = 4", LONG_MS), ":3: groups: the members of 4: "));
+	assert_non_null(strstr(said("[rule r]\naction = never\nuser = down", LONG_MS),
+			       ":5: user: down: Connection refused\n"));
+	assert_non_null(strstr(said("[rule r]\naction = never\ngroup = gone", LONG_MS),
+			       ":5: group: \"gone\" is no account or group"));
+	assert_string_equal(said("users = late", LATE_MS / 4), "late");
+	assert_string_equal(said("users = late", LONG_MS), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(accounts),
+		cmocka_unit_test(groups),
+		cmocka_unit_test(keys),
+		cmocka_unit_test(told),
+	};
+
+	return cmocka_run_group_tests_name("account", tests, NULL, NULL);
+}

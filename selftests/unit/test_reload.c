@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* reload.c: loads that come, come late, or never; the test is the reader. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "handover.h"
+#include "reload.h"
+
+#define LONG_MS		20000
+#define SHORT_MS	50
+
+/**
+ * struct rig - a daemon, and its reader's end
+ * @loop: the daemon's loop
+ * @intake: its end
+ * @reload: what is tested
+ * @fd: the reader's end
+ * @begun: loads that have begun
+ * @ended: and ended
+ * @error: how the last did
+ * @uid: what it said of the account "a"
+ */
+struct rig {
+	struct ev_loop *loop;
+	struct ksc_intake *intake;
+	struct ksc_reload *reload;
+	int fd;
+	unsigned int begun;
+	unsigned int ended;
+	int error;
+	uid_t uid;
+};
+
+static void on_begin(void *ptr)
+{
+	struct rig *rig = ptr;
+
+	rig->begun++;
+}
+
+static void on_end(void *ptr, struct ksc_handed *handed, int error)
+{
+	struct rig *rig = ptr;
+	gid_t gid;
+
+	rig->ended++;
+	rig->error = error;
+	assert_int_equal(!handed, !!error);
+	if (handed)
+		assert_int_equal(ksc_handed_account(handed, "a", &rig->uid, &gid), 0);
+	ksc_handed_free(handed);
+	ev_break(rig->loop, EVBREAK_ONE);
+}
+
+static const struct ksc_reload_ops ops = { .begin = on_begin, .end = on_end };
+
+static void start(struct rig *rig, int ms)
+{
+	int ends[2];
+
+	*rig = (struct rig) { .loop = ev_loop_new(0) };
+	assert_non_null(rig->loop);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	rig->fd = ends[1];
+	rig->intake = ksc_intake_new(ends[0]);
+	assert_non_null(rig->intake);
+	rig->reload = ksc_reload_new(rig->loop, rig->intake, ms, &ops, rig);
+	assert_non_null(rig->reload);
+}
+
+static void stop(struct rig *rig)
+{
+	ksc_reload_free(rig->reload);
+	ksc_intake_free(rig->intake);
+	if (rig->fd >= 0)
+		close(rig->fd);
+	ev_loop_destroy(rig->loop);
+}
+
+/* The number of the load that is asked for */
+static uint32_t asked(struct rig *rig)
+{
+	uint32_t number;
+
+	assert_int_equal(recv(rig->fd, &number, sizeof(number), 0), sizeof(number));
+	return number;
+}
+
+static void not_asked(struct rig *rig)
+{
+	uint32_t number;
+
+	assert_int_equal(recv(rig->fd, &number, sizeof(number), MSG_DONTWAIT), -1);
+}
+
+static void say(struct rig *rig, uint32_t number, uint32_t kind, uid_t uid)
+{
+	char buf[sizeof(struct ksc_handover) + 1];
+	const struct ksc_handover head = {
+		.load = number, .kind = kind, .uid = uid, .name_len = kind == KSC_KIND_ACCOUNT,
+	};
+
+	memcpy(buf, &head, sizeof(head));
+	buf[sizeof(head)] = 'a';
+	assert_true(send(rig->fd, buf, sizeof(head) + head.name_len, 0) > 0);
+}
+
+static void answer(struct rig *rig, uint32_t number, uid_t uid)
+{
+	say(rig, number, KSC_KIND_ACCOUNT, uid);
+	say(rig, number, KSC_HANDOVER_END, 0);
+}
+
+static void loads(void **state)
+{
+	struct rig rig;
+	uint32_t i;
+
+	(void)state;
+	start(&rig, LONG_MS);
+	for (i = 1; i <= 3; i++) {
+		ksc_reload_ask(rig.reload);
+		/* nothing has been waited for */
+		assert_int_equal(rig.begun, i);
+		assert_int_equal(rig.ended, i - 1);
+		answer(&rig, asked(&rig), i);
+		ev_run(rig.loop, 0);
+		assert_int_equal(rig.ended, i);
+		assert_int_equal(rig.error, 0);
+		assert_int_equal(rig.uid, i);
+	}
+	stop(&rig);
+}
+
+/* However often it is asked for meanwhile, it is done once more. */
+static void asked_again(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	start(&rig, LONG_MS);
+	ksc_reload_ask(rig.reload);
+	ksc_reload_ask(rig.reload);
+	ksc_reload_ask(rig.reload);
+	assert_int_equal(rig.begun, 1);
+	answer(&rig, asked(&rig), 1);
+	ev_run(rig.loop, 0);
+	assert_int_equal(rig.ended, 1);
+	assert_int_equal(rig.begun, 2);
+	answer(&rig, asked(&rig), 2);
+	ev_run(rig.loop, 0);
+	assert_int_equal(rig.ended, 2);
+	assert_int_equal(rig.uid, 2);
+	assert_int_equal(rig.begun, 2);
+	not_asked(&rig);
+	stop(&rig);
+}
+
+/* What comes when it has been given up is nothing. */
+static void late(void **state)
+{
+	struct rig rig;
+	uint32_t first;
+
+	(void)state;
+	start(&rig, SHORT_MS);
+	ksc_reload_ask(rig.reload);
+	first = asked(&rig);
+	say(&rig, first, KSC_KIND_ACCOUNT, 1);
+	ev_run(rig.loop, 0);
+	assert_int_equal(rig.ended, 1);
+	assert_int_equal(rig.error, ETIMEDOUT);
+	say(&rig, first, KSC_HANDOVER_END, 0);
+	ev_run(rig.loop, EVRUN_NOWAIT);
+	assert_int_equal(rig.ended, 1);
+	ksc_reload_ask(rig.reload);
+	answer(&rig, first, 1);
+	answer(&rig, asked(&rig), 2);
+	ev_run(rig.loop, 0);
+	assert_int_equal(rig.ended, 2);
+	assert_int_equal(rig.error, 0);
+	assert_int_equal(rig.uid, 2);
+	stop(&rig);
+}
+
+/* A reader that ends is noticed then, fails what is under way, and all that comes after. */
+static void ends(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	start(&rig, LONG_MS);
+	ksc_reload_ask(rig.reload);
+	ksc_reload_ask(rig.reload);
+	close(rig.fd);
+	rig.fd = -1;
+	ev_run(rig.loop, 0);
+	assert_int_equal(rig.begun, 2);
+	assert_int_equal(rig.ended, 2);
+	assert_int_equal(rig.error, EPIPE);
+	ksc_reload_ask(rig.reload);
+	assert_int_equal(rig.ended, 3);
+	assert_int_equal(rig.error, EPIPE);
+	/* nothing is left to be watched */
+	assert_int_equal(ev_run(rig.loop, 0), 0);
+	stop(&rig);
+	start(&rig, LONG_MS);
+	close(rig.fd);
+	rig.fd = -1;
+	ev_run(rig.loop, EVRUN_ONCE);
+	assert_int_equal(ksc_intake_fd(rig.intake), -1);
+	assert_int_equal(rig.ended, 0);
+	stop(&rig);
+}
+
+/* A reader that speaks without end, of what is not asked for, leaves the loop its turns. */
+static void endless(void **state)
+{
+	struct rig rig;
+	int i;
+
+	(void)state;
+	start(&rig, LONG_MS);
+	for (i = 0; i < 100; i++)
+		say(&rig, 77, KSC_KIND_ACCOUNT, 1);
+	ev_run(rig.loop, EVRUN_ONCE);
+	/* there is more in it */
+	assert_true(recv(ksc_intake_fd(rig.intake), &i, sizeof(i), MSG_DONTWAIT) > 0);
+	stop(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(loads),
+		cmocka_unit_test(asked_again),
+		cmocka_unit_test(late),
+		cmocka_unit_test(ends),
+		cmocka_unit_test(endless),
+	};
+
+	return cmocka_run_group_tests_name("reload", tests, NULL, NULL);
+}
