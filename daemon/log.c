@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,8 +17,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "bucket.h"
 #include "log.h"
 
 #define MAX_LINE	1024
@@ -33,6 +36,26 @@ static struct sink {
 	bool is_socket;
 	bool has_levels;
 } sink = { .fd = STDERR_FILENO };
+
+/*
+ * The journal takes 10,000 lines in 30 seconds from a service and then none of it, whoever
+ * caused them: 8,000 may be peers'. Those that fail, which is for anybody to do, take no room
+ * from those that are done.
+ */
+#define BUCKET	{ .size = 1000, .interval_ms = 10, .pause_ms = 5000 }
+
+/**
+ * struct peers - lines that peers can cause
+ * @lock: for the rest
+ * @buckets: how many there may be, by what they are about
+ */
+static struct peers {
+	pthread_mutex_t lock;
+	struct ksc_bucket buckets[2];
+} peers = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.buckets = { [KSC_LOG_DONE] = BUCKET, [KSC_LOG_FAILED] = BUCKET },
+};
 
 static atomic_ulong lost;
 static atomic_int threshold = KSC_LOG_INFO;
@@ -126,6 +149,63 @@ say(enum ksc_log_level level, const char *fmt, ...)
 	return done;
 }
 
+/* Whoever takes the number tells it: of several threads, one. */
+static bool put_behind(enum ksc_log_level level, const char *fmt, va_list args)
+{
+	const unsigned long missing = atomic_exchange(&lost, 0);
+
+	if (missing && !say(KSC_LOG_WARNING, "%lu lines of the log were lost here", missing)) {
+		lost += missing;
+		return false;
+	}
+	return put(level, fmt, args);
+}
+
+static bool __attribute__((format(printf, 2, 3)))
+note(enum ksc_log_level level, const char *fmt, ...)
+{
+	va_list args;
+	bool done;
+
+	va_start(args, fmt);
+	done = put_behind(level, fmt, args);
+	va_end(args);
+	return done;
+}
+
+static unsigned long change_left_out(enum ksc_log_about about, unsigned long n)
+{
+	unsigned long was;
+
+	pthread_mutex_lock(&peers.lock);
+	was = peers.buckets[about].left_out;
+	peers.buckets[about].left_out = n ? was + n : 0;
+	pthread_mutex_unlock(&peers.lock);
+	return was;
+}
+
+static void tell_left_out(enum ksc_log_about about)
+{
+	const unsigned long n = change_left_out(about, 0);
+
+	if (n && !note(KSC_LOG_WARNING, "%lu lines about handshakes that %s were left out", n,
+		       about == KSC_LOG_DONE ? "were done" : "failed"))
+		change_left_out(about, n);
+}
+
+static bool may_cause(enum ksc_log_about about)
+{
+	struct timespec now;
+	bool may;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&peers.lock);
+	may = ksc_bucket_take(&peers.buckets[about],
+			      (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+	pthread_mutex_unlock(&peers.lock);
+	return may;
+}
+
 /**
  * ksc_log() - log a line
  * @level: how much it matters
@@ -133,19 +213,33 @@ say(enum ksc_log_level level, const char *fmt, ...)
  */
 void ksc_log(enum ksc_log_level level, const char *fmt, ...)
 {
-	unsigned long missing;
 	va_list args;
 
 	if ((int)level > threshold)
 		return;
-	/* Whoever takes the number tells it: of several threads, one. */
-	missing = atomic_exchange(&lost, 0);
-	if (missing && !say(KSC_LOG_WARNING, "%lu lines of the log were lost here", missing)) {
-		lost += missing + 1;
-		return;
-	}
+	tell_left_out(KSC_LOG_DONE);
+	tell_left_out(KSC_LOG_FAILED);
 	va_start(args, fmt);
-	if (!put(level, fmt, args))
+	if (!put_behind(level, fmt, args))
+		lost++;
+	va_end(args);
+}
+
+/**
+ * ksc_log_peer() - log a line that a peer can cause, if there are not too many
+ * @about: what it is about
+ * @level: how much it matters
+ * @fmt: the line, without its end
+ */
+void ksc_log_peer(enum ksc_log_about about, enum ksc_log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	if ((int)level > threshold || !may_cause(about))
+		return;
+	tell_left_out(about);
+	va_start(args, fmt);
+	if (!put_behind(level, fmt, args))
 		lost++;
 	va_end(args);
 }

@@ -11,9 +11,17 @@ enum ksc_log_level {
 	KSC_LOG_DEBUG = 7,
 };
 
+/* enum ksc_log_about - what a line is about that peers can cause, and as many as they like */
+enum ksc_log_about {
+	KSC_LOG_DONE,
+	KSC_LOG_FAILED,
+};
+
 void ksc_log_open(int fd);
 void ksc_log_set_level(enum ksc_log_level level);
 void ksc_log(enum ksc_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+void ksc_log_peer(enum ksc_log_about about, enum ksc_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

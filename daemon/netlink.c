@@ -476,7 +476,8 @@ int ksc_netlink_receive(struct ksc_netlink *nl)
 			return 0;
 		if (rc == -NLE_NOMEM) {
 			/* ENOBUFS: the kernel knows what it couldn't send, and sends it again. */
-			ksc_log(KSC_LOG_WARNING, "the netlink socket overran");
+			ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_WARNING,
+				     "the netlink socket overran");
 			continue;
 		}
 		if (rc < 0) {

@@ -224,8 +224,8 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (!session->kept)
-		ksc_log(KSC_LOG_INFO, "%s %s: no end came in time",
-			session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
+		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "%s %s: no end came in time",
+			     session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
 	drop_session(session);
 }
 
@@ -380,8 +380,8 @@ static bool answer(struct session *session, struct task *task)
 	rc = ksc_netlink_step(worker->nl, task->offer.id, task->offer.seq, step, &msg);
 	note_message(session, rc ? 0 : msg);
 	if (rc)
-		ksc_log(KSC_LOG_ERROR, "%s: the kernel could not be answered: %s", session->peer,
-			strerror(-rc));
+		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_ERROR, "%s: the kernel is not answered: %s",
+			     session->peer, strerror(-rc));
 	report(session, step);
 	if (!rc && step->tickets) {
 		keep_session(session);
@@ -392,8 +392,8 @@ static bool answer(struct session *session, struct task *task)
 
 static bool take_ticket(const struct session *session, const struct task *task)
 {
-	ksc_log(KSC_LOG_DEBUG, "client %s: ticket: %s", session->peer,
-		task->rc ? gnutls_strerror(task->rc) : "kept");
+	ksc_log_peer(KSC_LOG_DONE, KSC_LOG_DEBUG, "client %s: ticket: %s", session->peer,
+		     task->rc ? gnutls_strerror(task->rc) : "kept");
 	return !task->rc;
 }
 
@@ -473,7 +473,7 @@ static void refuse(struct ksc_worker *worker, const struct ksc_offer *offer,
 	uint32_t msg;
 
 	snprintf(step.text, sizeof(step.text), "%s", why);
-	ksc_log(KSC_LOG_WARNING, "context %llu: %s", (unsigned long long)offer->id, why);
+	ksc_report_refusal(offer->id, why);
 	ksc_netlink_step(worker->nl, offer->id, offer->seq, &step, &msg);
 }
 
@@ -556,8 +556,8 @@ static void on_context_del(void *ptr, uint64_t id)
 		return;
 	}
 	if (!session->kept)
-		ksc_log(KSC_LOG_DEBUG, "%s %s: cancelled",
-			session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
+		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_DEBUG, "%s %s: cancelled",
+			     session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
 	drop_session(session);
 }
 
@@ -568,8 +568,9 @@ static void on_refused(void *ptr, uint32_t msg, int error, const char *text)
 	struct session **found = tfind(&key, &worker->messages, by_message);
 
 	/* The context is gone, or has gone on: nothing unusual. */
-	ksc_log(error == ENOENT || error == ESTALE ? KSC_LOG_DEBUG : KSC_LOG_WARNING,
-		"the kernel refused a step: %s%s%s", strerror(error), *text ? ": " : "", text);
+	ksc_log_peer(KSC_LOG_FAILED,
+		     error == ENOENT || error == ESTALE ? KSC_LOG_DEBUG : KSC_LOG_WARNING,
+		     "the kernel refused a step: %s%s%s", strerror(error), *text ? ": " : "", text);
 	if (found)
 		drop_session(*found);
 }
