@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <gnutls/gnutls.h>
 
@@ -17,6 +15,7 @@
 #include "control.h"
 #include "intake.h"
 #include "log.h"
+#include "manager.h"
 #include "reader.h"
 #include "reload.h"
 #include "sandbox.h"
@@ -284,48 +283,23 @@ static bool ask_to_reload(const struct options *options)
 						   sizeof(buf)), stderr);
 }
 
-/* Of the protocol of sd_notify(3), what takes a system call that is not for later. */
-static int open_manager(void)
+static bool moves(void *ptr)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	size_t len;
-	int fd;
+	const struct daemon *d = ptr;
 
-	if (!path || (*path != '/' && *path != '@') || !path[1])
-		return -1;
-	len = strlen(path);
-	if (len >= sizeof(addr.sun_path))
-		return -1;
-	memcpy(addr.sun_path, path, len);
-	if (*path == '@')
-		addr.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr,
-			       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len))) {
-		ksc_log(KSC_LOG_WARNING, "the service manager cannot be told: %s",
-			strerror(errno));
-		close(fd);
-		fd = -1;
-	}
-	return fd;
+	return ksc_worker_moves(d->worker);
 }
 
-static void tell_ready(const struct options *options, int manager)
+static void tell_ready(struct daemon *d, struct ksc_manager *manager, struct ev_loop *loop)
 {
-	static const char ready[] = "READY=1\n";
+	const struct options *options = &d->options;
 
 	if (options->ready_fd >= 0) {
 		if (write(options->ready_fd, "\n", 1) != 1)
 			ksc_log(KSC_LOG_WARNING, "--ready-fd: %s", strerror(errno));
 		close(options->ready_fd);
 	}
-	if (manager >= 0) {
-		if (send(manager, ready, sizeof(ready) - 1, MSG_NOSIGNAL) < 0)
-			ksc_log(KSC_LOG_WARNING, "the service manager cannot be told: %s",
-				strerror(errno));
-		close(manager);
-	}
+	ksc_manager_ready(manager, loop, moves, d);
 }
 
 static const char *start_problem(int error)
@@ -367,7 +341,8 @@ static bool confine(struct daemon *d)
 static int serve(struct daemon *d, struct ev_loop *loop)
 {
 	ev_signal term, interrupt, hangup;
-	int manager, rc;
+	struct ksc_manager manager;
+	int rc;
 
 	/* who wanted to be told that we are ready may be gone */
 	signal(SIGPIPE, SIG_IGN);
@@ -385,7 +360,7 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 		ksc_log(KSC_LOG_ERROR, "cannot start: %s", start_problem(-rc));
 		return EXIT_FAILURE;
 	}
-	manager = open_manager();
+	ksc_manager_open(&manager);
 	d->reload = ksc_reload_new(loop, d->intake, KSC_INTAKE_MS, &reload_ops, d);
 	if (!d->reload)
 		return EXIT_FAILURE;
@@ -393,9 +368,10 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	if (!confine(d))
 		return EXIT_FAILURE;
 	/* not before it is: who waits for that may let it alone from then on */
-	tell_ready(&d->options, manager);
+	tell_ready(d, &manager, loop);
 	ksc_log(KSC_LOG_INFO, "ready");
 	ev_run(loop, 0);
+	ksc_manager_close(&manager);
 	ksc_log(KSC_LOG_INFO, "stopped");
 	return d->stopped ? EXIT_SUCCESS : EXIT_FAILURE;
 }

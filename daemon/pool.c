@@ -37,6 +37,8 @@ struct list {
  * @todo: not taken yet
  * @done: made
  * @stopping: nothing more is to be taken
+ * @busy: threads that make something
+ * @moved: something was made since that was asked
  * @ready: threads that have come to their work
  * @started: those that there are
  * @n: those that there shall be
@@ -51,6 +53,8 @@ struct ksc_pool {
 	struct list todo;
 	struct list done;
 	bool stopping;
+	unsigned int busy;
+	bool moved;
 	unsigned int ready;
 	unsigned int started;
 	unsigned int n;
@@ -90,9 +94,12 @@ static void *work(void *ptr)
 			pthread_cond_wait(&pool->more, &pool->lock);
 			continue;
 		}
+		pool->busy++;
 		pthread_mutex_unlock(&pool->lock);
 		job->run(job);
 		pthread_mutex_lock(&pool->lock);
+		pool->busy--;
+		pool->moved = true;
 		append(&pool->done, job);
 		/* Under the lock: who stops the pool frees the loop's part afterwards. */
 		if (!pool->stopping)
@@ -207,6 +214,24 @@ void ksc_pool_add(struct ksc_pool *pool, struct ksc_job *job)
 	append(&pool->todo, job);
 	pthread_cond_signal(&pool->more);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+/**
+ * ksc_pool_moves() - whether jobs get done
+ * @pool: the pool
+ *
+ * Return: false if all threads have been held up since this was asked before; one that is
+ * not takes what comes
+ */
+bool ksc_pool_moves(struct ksc_pool *pool)
+{
+	bool moves;
+
+	pthread_mutex_lock(&pool->lock);
+	moves = pool->moved || !pool->n || pool->busy < pool->n;
+	pool->moved = false;
+	pthread_mutex_unlock(&pool->lock);
+	return moves;
 }
 
 /**

@@ -17,6 +17,7 @@
 #include "load.h"
 #include "log.h"
 #include "netlink.h"
+#include "offer.h"
 #include "pool.h"
 #include "report.h"
 #include "worker.h"
@@ -327,20 +328,6 @@ static void report(const struct session *session, const struct ksc_step *step)
 		ksc_report_failure(session->role, session->peer, step);
 }
 
-/* The kernel has found a fault, or else the application has had enough. */
-static void give_up(struct session *session, const struct ksc_offer *offer)
-{
-	char text[KSC_MAX_TEXT + 1];
-
-	if (ksc_status_is_failure(offer->status)) {
-		ksc_engine_give_up(session->engine, offer->status, offer->alert, offer->text);
-		return;
-	}
-	snprintf(text, sizeof(text), "The application gave the handshake up: %s (%u).",
-		 ksc_alert_name(offer->alert), offer->alert);
-	ksc_engine_give_up(session->engine, KSC_STATUS_CANCELLED, offer->alert, text);
-}
-
 /* In one of the pool's threads, as long as which the engine is nobody else's. */
 static void run_task(struct ksc_job *job)
 {
@@ -355,12 +342,7 @@ static void run_task(struct ksc_job *job)
 		task->rc = ksc_engine_ticket(session->engine, offer->token, offer->token_len);
 		return;
 	}
-	/* Answers, if there was a question. */
-	ksc_engine_pick(session->engine, offer->credential);
-	if (offer->verdict != KSC_VERDICT_NONE)
-		ksc_engine_decide(session->engine, offer->verdict, offer->alert);
-	else if (offer->alert)
-		give_up(session, offer);
+	ksc_offer_answer(offer, session->engine);
 	ksc_engine_step(session->engine, offer->token, offer->token_len, step);
 	if (step->status == KSC_STATUS_OK && session->details &&
 	    ksc_engine_details(session->engine, &step->info, &task->details) >= 0)
@@ -703,6 +685,17 @@ int ksc_worker_start(struct ksc_worker *worker)
 int ksc_worker_employ(struct ksc_worker *worker)
 {
 	return ksc_pool_start(worker->pool);
+}
+
+/**
+ * ksc_worker_moves() - whether steps are made
+ * @worker: the worker
+ *
+ * Return: false if all threads have been held up since this was asked before
+ */
+bool ksc_worker_moves(struct ksc_worker *worker)
+{
+	return ksc_pool_moves(worker->pool);
 }
 
 /**

@@ -234,6 +234,7 @@ ExecStart=
 ExecStart=/usr/bin/kschanneld
 ExecReload=
 ExecReload=/usr/bin/kschanneld --reload
+WatchdogSec=15
 """
 
 
@@ -271,12 +272,15 @@ def test_unit_daemon(world):
         status = systemd.run("cat", f"/proc/{int(pid)}/status").decode()
         assert re.search(r"^Seccomp:\s+2$", status, re.M), status
         assert re.search(r"^CapPrm:\s+0+1000$", status, re.M), status
+        beat = ["systemctl", "show", "--property=WatchdogTimestampMonotonic", systemd.UNIT]
+        first = systemd.run(*beat)
         systemd.run("kschannelctl", "enable", "--way", "preload", "redis-server")
         for again in ("start", "reload"):
             systemd.run("systemctl", again, systemd.UNIT)
             systemd.restart("redis-server", REDIS)
             with world.wire(REDIS):
                 redis_over_tls(world)
+        await_that(lambda: systemd.run(*beat) != first, "a sign of life")
         configuration = CONFIGURATION.read_bytes()
         systemd.reload(configuration + b"[nonsense]\n", wanted=1)
         systemd.reload(configuration)

@@ -2,6 +2,7 @@
 /* worker.c, pool.c: real handshakes by several threads, and a kernel that is made up. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,7 +275,8 @@ static void stop(void)
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool armed, held;
+	bool armed, held, all;
+	unsigned int waiting;
 } gate = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 static atomic_uint elsewhere;
@@ -284,7 +286,7 @@ enum ksc_status __real_ksc_engine_step(struct ksc_engine *engine, const uint8_t 
 enum ksc_status __wrap_ksc_engine_step(struct ksc_engine *engine, const uint8_t *in, size_t len,
 				       struct ksc_step *step);
 
-/* The first that comes after the gate is armed waits until it is opened. */
+/* The first that comes after the gate is armed waits until it is opened, or all that come. */
 enum ksc_status __wrap_ksc_engine_step(struct ksc_engine *engine, const uint8_t *in, size_t len,
 				       struct ksc_step *step)
 {
@@ -292,10 +294,13 @@ enum ksc_status __wrap_ksc_engine_step(struct ksc_engine *engine, const uint8_t 
 		elsewhere++;
 	pthread_mutex_lock(&gate.lock);
 	if (gate.armed) {
-		gate.armed = false;
+		gate.armed = gate.all;
 		gate.held = true;
+		gate.waiting++;
+		pthread_cond_broadcast(&gate.changed);
 		while (gate.held)
 			pthread_cond_wait(&gate.changed, &gate.lock);
+		gate.waiting--;
 	}
 	pthread_mutex_unlock(&gate.lock);
 	return __real_ksc_engine_step(engine, in, len, step);
@@ -304,6 +309,8 @@ enum ksc_status __wrap_ksc_engine_step(struct ksc_engine *engine, const uint8_t 
 static void open_gate(void)
 {
 	pthread_mutex_lock(&gate.lock);
+	gate.armed = false;
+	gate.all = false;
 	gate.held = false;
 	pthread_cond_broadcast(&gate.changed);
 	pthread_mutex_unlock(&gate.lock);
@@ -345,6 +352,8 @@ static void one(void **state)
 /* One worker of two is stopped in a step: it is the first connection alone that waits. */
 static void held(void **state)
 {
+	unsigned int i;
+
 	(void)state;
 	start("", 2, 40, 6);
 	gate.armed = true;
@@ -353,11 +362,42 @@ static void held(void **state)
 	ev_run(kernel.loop, 0);
 	assert_int_equal(kernel.over, 39);
 	assert_int_equal(kernel.failed, 0);
+	/* When the last tickets are read, nothing moves any more, but something could. */
+	for (i = 0; i < 1000; i++)
+		while (!ksc_worker_moves(kernel.worker))
+			sched_yield();
 	open_gate();
 	kernel.until = 40;
 	ev_run(kernel.loop, 0);
 	assert_int_equal(kernel.over, 40);
 	assert_int_equal(kernel.failed, 0);
+	stop();
+}
+
+/* All are stopped: no more than once, for what was done before. */
+static void all_held(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	start("", 2, 40, 6);
+	assert_true(ksc_worker_moves(kernel.worker));
+	gate.armed = true;
+	gate.all = true;
+	wake();
+	ev_run(kernel.loop, EVRUN_ONCE);
+	pthread_mutex_lock(&gate.lock);
+	while (gate.waiting < 2)
+		pthread_cond_wait(&gate.changed, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+	ksc_worker_moves(kernel.worker);
+	for (i = 0; i < 3; i++)
+		assert_false(ksc_worker_moves(kernel.worker));
+	open_gate();
+	ev_run(kernel.loop, 0);
+	assert_int_equal(kernel.over, 40);
+	assert_int_equal(kernel.failed, 0);
+	assert_true(ksc_worker_moves(kernel.worker));
 	stop();
 }
 
@@ -422,6 +462,7 @@ int main(void)
 		cmocka_unit_test(one),
 		cmocka_unit_test(several),
 		cmocka_unit_test(held),
+		cmocka_unit_test(all_held),
 		cmocka_unit_test(gone),
 	};
 
