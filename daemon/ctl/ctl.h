@@ -93,8 +93,8 @@ struct ctl_request {
 int ctl_request(const struct ctl_request *req);
 
 /*
- * attach.c, audit.c, guard.c, list.c, policy.c, preloaded.c, rekey.c, stats.c, run.c, unit.c:
- * the commands; argv[0] is what usage messages say
+ * attach.c, audit.c, guard.c, list.c, policy.c, preloaded.c, rekey.c, stats.c, run.c, unit.c,
+ * units.c: the commands; argv[0] is what usage messages say
  */
 int ctl_audit(int argc, char **argv);
 int ctl_guard(int argc, char **argv);
@@ -105,6 +105,7 @@ int ctl_stats(int argc, char **argv);
 int ctl_run(int argc, char **argv);
 int ctl_enable(int argc, char **argv);
 int ctl_disable(int argc, char **argv);
+int ctl_units(int argc, char **argv);
 int ctl_attach(int argc, char **argv);
 int ctl_preloaded(int argc, char **argv);
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The drop-in of a protected unit: it adds to the unit, and changes nothing that it has. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "dropin.h"
 
+#define WRITTEN "# Written by kschannelctl enable; kschannelctl disable removes it.\n"
 #define PRELOAD "LD_PRELOAD="
 #define LIBRARY_NAME "/libkschannel-preload.so"
 
@@ -133,7 +135,7 @@ static void put_socket(FILE *file, const char *self)
  */
 void ctl_drop_in_write(FILE *file, const struct ctl_drop_in *in)
 {
-	fputs("# Written by kschannelctl enable; kschannelctl disable removes it.\n", file);
+	fputs(WRITTEN, file);
 	if (in->socket) {
 		put_socket(file, in->self);
 		return;
@@ -151,4 +153,26 @@ void ctl_drop_in_write(FILE *file, const struct ctl_drop_in *in)
 		put_condition(file, in->self, "attach");
 	else
 		put_check(file, in->self);
+}
+
+/**
+ * ctl_drop_in_read() - find out what a drop-in was made of
+ * @file: what may be one
+ * @in: of it @socket, @bpf and @guard are set
+ * Return: whether it was written by us
+ */
+bool ctl_drop_in_read(FILE *file, struct ctl_drop_in *in)
+{
+	char *line = NULL;
+	size_t size = 0;
+	bool ours = getline(&line, &size, file) > 0 && !strcmp(line, WRITTEN);
+
+	*in = (struct ctl_drop_in){ 0 };
+	while (ours && getline(&line, &size, file) > 0) {
+		in->socket |= !strcmp(line, "[Socket]\n");
+		in->bpf |= in->socket || strstr(line, " attach --condition ");
+		in->guard |= !!strstr(line, " guard --condition ");
+	}
+	free(line);
+	return ours;
 }

@@ -27,5 +27,6 @@ struct ctl_drop_in {
 };
 
 void ctl_drop_in_write(FILE *file, const struct ctl_drop_in *in);
+bool ctl_drop_in_read(FILE *file, struct ctl_drop_in *in);
 
 #endif

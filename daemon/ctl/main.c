@@ -30,7 +30,9 @@ static const char doc[] = "Look at protected sockets, and run programs with thei
 			  "  run [OPTION...] -- CMD [ARG...]\n"
 			  "                    run CMD with its TCP connections protected\n"
 			  "  enable UNIT       the same for a service of systemd\n"
-			  "  disable UNIT      undo that\n"
+			  "  disable UNIT|--all\n"
+			  "                    undo that\n"
+			  "  units [--json]    those that are enabled\n"
 			  "  attach            the same for the cgroup that this runs in\n"
 			  "  preloaded [PID]   whether the library that does it is in place\n"
 			  "\n"
@@ -56,6 +58,7 @@ static const struct command commands[] = {
 	{ "run", ctl_run },
 	{ "enable", ctl_enable },
 	{ "disable", ctl_disable },
+	{ "units", ctl_units },
 	{ "attach", ctl_attach },
 	{ "preloaded", ctl_preloaded },
 };

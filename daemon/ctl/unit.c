@@ -17,6 +17,7 @@
 
 #include "ctl.h"
 #include "dropin.h"
+#include "enabled.h"
 #include "facts.h"
 #include "guard.h"
 #include "program.h"
@@ -24,10 +25,10 @@
 #include "scope.h"
 #include "systemd.h"
 
-#define DROP_IN "kschannel.conf"
+#define DROP_IN CTL_DROP_IN
 #define SERVICE ".service"
 #define SOCKET ".socket"
-#define DEFAULT_DIRECTORY "/etc/systemd/system"
+#define DEFAULT_DIRECTORY CTL_UNIT_DIRECTORY
 
 /**
  * struct unit_options - what the command line says
@@ -36,6 +37,7 @@
  * @reload: tell systemd
  * @guard: guard its cgroup, too
  * @no_guard: not even where that is the default
+ * @all: every unit that is enabled
  * @unit: the service or socket, with its suffix
  */
 struct unit_options {
@@ -44,10 +46,11 @@ struct unit_options {
 	bool reload;
 	bool guard;
 	bool no_guard;
+	bool all;
 	char unit[CTL_UNIT_SIZE];
 };
 
-enum { OPT_WAY = 256, OPT_GUARD, OPT_NO_GUARD, OPT_DIRECTORY, OPT_NO_RELOAD };
+enum { OPT_WAY = 256, OPT_GUARD, OPT_NO_GUARD, OPT_DIRECTORY, OPT_NO_RELOAD, OPT_ALL };
 
 static const struct argp_option enable_options[] = {
 	{ "way", OPT_WAY, "auto|preload|bpf", 0,
@@ -61,8 +64,13 @@ static const struct argp_option enable_options[] = {
 	{ 0 },
 };
 
-/* without --way, --guard and --no-guard */
-static const struct argp_option *const disable_options = enable_options + 3;
+static const struct argp_option disable_options[] = {
+	{ "all", OPT_ALL, NULL, 0, "Every unit that is enabled", 0 },
+	{ "directory", OPT_DIRECTORY, "DIR", 0,
+	  "Where they were written (default: " DEFAULT_DIRECTORY ")", 0 },
+	{ "no-reload", OPT_NO_RELOAD, NULL, 0, "Do not tell systemd", 0 },
+	{ 0 },
+};
 
 static bool is_unit_name(const char *name)
 {
@@ -119,14 +127,20 @@ static error_t unit_parse(int key, char *arg, struct argp_state *state)
 	case OPT_NO_RELOAD:
 		opt->reload = false;
 		return 0;
+	case OPT_ALL:
+		opt->all = true;
+		return 0;
 	case ARGP_KEY_ARG:
 		if (opt->unit[0])
 			argp_error(state, "one service at a time");
 		parse_unit(opt, arg, state);
 		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which service?");
-		return EINVAL;
+	case ARGP_KEY_END:
+		if (!opt->all && !opt->unit[0])
+			argp_error(state, "which service?");
+		if (opt->all && opt->unit[0])
+			argp_error(state, "either a service or --all, please");
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -330,30 +344,34 @@ static void create(const char *directory, const struct unit_options *opt)
 	fclose(file);
 }
 
-/* Returns whether there was one. */
-static bool delete(const char *directory)
+/* Returns 1; 0 if there was none, and less when that was complained about. */
+static int delete(const struct unit_options *opt, const char *unit)
 {
-	char path[PATH_MAX];
+	char directory[PATH_MAX], path[PATH_MAX];
 
+	join(directory, opt->directory, unit, ".d");
 	join(path, directory, DROP_IN, "");
 	if (unlink(path)) {
-		if (errno != ENOENT)
-			err(EXIT_FAILURE, "%s", path);
-		return false;
+		if (errno == ENOENT)
+			return 0;
+		warn("%s", path);
+		return -1;
 	}
 	/* others may have theirs in it */
-	if (rmdir(directory) && errno != ENOTEMPTY && errno != EEXIST)
-		err(EXIT_FAILURE, "%s", directory);
-	return true;
+	if (rmdir(directory) && errno != ENOTEMPTY && errno != EEXIST) {
+		warn("%s", directory);
+		return -1;
+	}
+	return 1;
 }
 
 static struct unit_options parse(int argc, char **argv, const struct argp_option *options,
-				 const char *doc)
+				 const char *args, const char *doc)
 {
 	const struct argp argp = {
 		.options = options,
 		.parser = unit_parse,
-		.args_doc = "UNIT",
+		.args_doc = args,
 		.doc = doc,
 	};
 	struct unit_options opt = { .directory = DEFAULT_DIRECTORY, .reload = true };
@@ -370,7 +388,7 @@ static struct unit_options parse(int argc, char **argv, const struct argp_option
  */
 int ctl_enable(int argc, char **argv)
 {
-	struct unit_options opt = parse(argc, argv, enable_options,
+	struct unit_options opt = parse(argc, argv, enable_options, "UNIT",
 					"Have the TCP connections of a service, or of what systemd "
 					"listens at for one, protected as the policy says, from "
 					"its next start on.");
@@ -402,6 +420,32 @@ int ctl_enable(int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+static bool disable(const struct unit_options *opt, const char *unit)
+{
+	int rc = delete(opt, unit);
+
+	if (!rc)
+		warnx("%s was not enabled", unit);
+	if (rc <= 0)
+		return false;
+	printf("%s is not protected any more from its next start on\n", unit);
+	return true;
+}
+
+static bool disable_all(const struct unit_options *opt)
+{
+	struct ctl_enabled *units;
+	size_t n = ctl_enabled_units(opt->directory, &units);
+	bool done = true;
+
+	for (size_t i = 0; i < n; i++)
+		done &= disable(opt, units[i].unit);
+	if (!n)
+		puts("no unit is enabled");
+	free(units);
+	return done;
+}
+
 /**
  * ctl_disable() - the command "disable"
  * @argc: number of arguments
@@ -410,19 +454,13 @@ int ctl_enable(int argc, char **argv)
  */
 int ctl_disable(int argc, char **argv)
 {
-	struct unit_options opt = parse(argc, argv, disable_options,
+	struct unit_options opt = parse(argc, argv, disable_options, "UNIT\n--all",
 					"Undo \"enable\", from the service's next start on.");
-	char directory[PATH_MAX];
+	bool done = opt.all ? disable_all(&opt) : disable(&opt, opt.unit);
 
-	join(directory, opt.directory, opt.unit, ".d");
-	if (!delete(directory)) {
-		warnx("%s was not enabled", opt.unit);
+	if ((done || opt.all) && opt.reload && !ctl_systemd_reload()) {
+		warnx("systemd has not read that");
 		return EXIT_FAILURE;
 	}
-	if (opt.reload && !ctl_systemd_reload()) {
-		warnx("systemd has not seen that %s is disabled", opt.unit);
-		return EXIT_FAILURE;
-	}
-	printf("%s is not protected any more from its next start on\n", opt.unit);
-	return EXIT_SUCCESS;
+	return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -330,6 +330,37 @@ drop_ins()
 	fails kschannelctl enable --way preload $there web.socket
 }
 
+# Which units are enabled, and then none.
+enabled_units()
+{
+	units=/tmp/enabled
+	there="--directory $units"
+	mkdir $units
+	[ "$(kschannelctl units $there --json | tr -d '\n')" = "[]" ]
+	kschannelctl disable $there --no-reload --all | grep "^no unit is enabled$"
+	for unit in web@ web@1 a; do
+		kschannelctl enable $there --no-reload --way preload $unit
+	done
+	# what somebody else has written is none of ours
+	mkdir $units/other.service.d $units/empty.service.d
+	echo "[Service]" >$units/other.service.d/kschannel.conf
+	ln -s $units/a.service.d $units/a.timer.d
+	kschannelctl units $there >/tmp/got
+	sed 's/  */ /g' /tmp/got | grep "^UNIT WAY GUARDED$"
+	sed 's/  */ /g' /tmp/got | grep "^web@1.service preload no$"
+	[ "$(wc -l </tmp/got)" = 4 ]
+	kschannelctl units $there --json | grep '"unit": *"web@.service"'
+	fails kschannelctl disable $there --no-reload --all web@1
+	fails kschannelctl disable $there --no-reload
+	[ "$(kschannelctl units $there | wc -l)" = 4 ]
+	rm $units/web@.service.d/kschannel.conf
+	kschannelctl disable $there --no-reload --all >/tmp/got
+	grep "^a.service is not protected" /tmp/got
+	grep "^web@1.service is not protected" /tmp/got
+	[ "$(cd $units && echo *)" = "a.timer.d empty.service.d other.service.d web@.service.d" ]
+	fails kschannelctl units --directory /nowhere
+}
+
 # Whether another process has the library; what it was started by says nothing.
 in_a_process()
 {
@@ -414,7 +445,7 @@ dd if=/dev/urandom of=$dir/file bs=65536 count=40 2>/dev/null
 
 # what can be done with a BPF file system is tested with one of its own
 umount /sys/fs/bpf 2>/dev/null || true
-plan 17
+plan 18
 run "httpd, fetched by curl" curl_fetches
 run "httpd, fetched by openssl s_client" s_client_fetches
 run "httpd, fetched by gnutls-cli" gnutls_cli_fetches
@@ -428,6 +459,7 @@ run "kschannelctl list" listed
 run "kschannelctl stats" counted
 run "programs that cannot be protected" refused_programs
 run "drop-ins of services" drop_ins
+run "the units that are enabled" enabled_units
 run "into another process" in_a_process
 run "which way" ways
 run "httpd by a BPF program, fetched by curl" by_bpf

@@ -113,6 +113,36 @@ static void missing(void **state)
 	assert_int_equal(condition("/etc/passwd"), 255);
 }
 
+/* What was written is known again; and what somebody else has written is not. */
+static void read_again(void **state)
+{
+	static const char others[] = "[Service]\nExecStartPre=x attach --condition y\n";
+	struct ctl_drop_in in;
+	unsigned int i;
+	char *text;
+	FILE *file;
+
+	(void)state;
+	for (i = 0; i < 5; i++) {
+		text = write_it((struct ctl_drop_in){ .bpf = i & 1, .guard = i & 2,
+						     .socket = i & 4 });
+		file = fmemopen(text, strlen(text), "r");
+		assert_true(ctl_drop_in_read(file, &in));
+		/* systemd itself preloads nothing */
+		assert_int_equal(in.bpf, i & 1 || i & 4);
+		assert_int_equal(in.guard, !!(i & 2));
+		assert_int_equal(in.socket, !!(i & 4));
+		fclose(file);
+		free(text);
+	}
+	file = fmemopen((void *)others, strlen(others), "r");
+	assert_false(ctl_drop_in_read(file, &in));
+	fclose(file);
+	file = fopen("/dev/null", "r");
+	assert_false(ctl_drop_in_read(file, &in));
+	fclose(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +150,7 @@ int main(void)
 		cmocka_unit_test(libraries),
 		cmocka_unit_test(exec_paths),
 		cmocka_unit_test(missing),
+		cmocka_unit_test(read_again),
 	};
 
 	return cmocka_run_group_tests_name("dropin", tests, NULL, NULL);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* enabled.c: the units that "kschannelctl enable" has written for. */
+#ifndef KSC_CTL_ENABLED_H
+#define KSC_CTL_ENABLED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "facts.h"
+
+#define CTL_DROP_IN "kschannel.conf"
+/* Where systemd looks for what an administrator wants */
+#define CTL_UNIT_DIRECTORY "/etc/systemd/system"
+
+/**
+ * struct ctl_enabled - a unit that is enabled
+ * @unit: its name
+ * @bpf: its cgroup gets the BPF program; else the library alone is preloaded
+ * @guard: its cgroup is guarded
+ */
+struct ctl_enabled {
+	char unit[CTL_UNIT_SIZE];
+	bool bpf;
+	bool guard;
+};
+
+size_t ctl_enabled_units(const char *directory, struct ctl_enabled **units);
+
+#endif /* KSC_CTL_ENABLED_H */
