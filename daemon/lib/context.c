@@ -300,6 +300,28 @@ int kschannel_query_sizes(const struct kschannel_context *context,
 	return 0;
 }
 
+/* What would fail once the socket has the ULP, and is no plain one any more. */
+static int cannot_attach(const struct kschannel_context *context, int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	if (context->attached)
+		return -ESTALE;
+	if (!context->info.version)
+		return -EINPROGRESS;
+	return getpeername(fd, (struct sockaddr *)&peer, &len) ? -errno : 0;
+}
+
+static int attach(const struct ksc_attach *a, int fd, size_t len)
+{
+	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, sizeof(KSC_ULP_NAME)) &&
+	    errno != EEXIST)
+		return -errno;
+	return setsockopt(fd, SOL_KSCHANNEL, KSC_ATTACH, a, (socklen_t)(sizeof(*a) + len)) ?
+		       -errno : 0;
+}
+
 /**
  * kschannel_attach() - give a context's keys to a socket
  * @context: the context, whose handshake is done
@@ -310,15 +332,19 @@ int kschannel_query_sizes(const struct kschannel_context *context,
  * The last token has to be sent before. The socket is then as after a handshake of
  * its own, and the context only good for queries, and to be deleted.
  *
- * Return: 0 or a negative errno: those of KSC_ATTACH and TCP_ULP
+ * Return: 0; -EINPROGRESS when the handshake is not done, -ESTALE when the context was
+ * attached before, or another negative errno: those of KSC_ATTACH and TCP_ULP
  */
 int kschannel_attach(struct kschannel_context *context, int fd, const void *extra, size_t len)
 {
 	struct ksc_attach *a;
-	int rc = 0;
+	int rc;
 
 	if (len > KSC_MAX_TOKEN)
 		return -EMSGSIZE;
+	rc = cannot_attach(context, fd);
+	if (rc)
+		return rc;
 	a = calloc(1, sizeof(*a) + len);
 	if (!a)
 		return -ENOMEM;
@@ -326,11 +352,8 @@ int kschannel_attach(struct kschannel_context *context, int fd, const void *extr
 	a->fd = nl_socket_get_fd(context->sock);
 	if (len)
 		memcpy(a->extra, extra, len);
-	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, sizeof(KSC_ULP_NAME)) &&
-	    errno != EEXIST)
-		rc = -errno;
-	if (!rc && setsockopt(fd, SOL_KSCHANNEL, KSC_ATTACH, a, (socklen_t)(sizeof(*a) + len)))
-		rc = -errno;
+	rc = attach(a, fd, len);
+	context->attached = !rc;
 	free(a);
 	return rc;
 }

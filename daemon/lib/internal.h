@@ -85,6 +85,7 @@ struct kschannel_material {
  * @error: what it answered, a negative errno
  * @pending: a step's outcome is awaited
  * @lost: messages were dropped, so it has to be asked for
+ * @attached: a socket has its keys
  * @step: the last step's outcome
  * @token: bytes for the peer
  * @token_size: room there
@@ -103,6 +104,7 @@ struct kschannel_context {
 	int error;
 	bool pending;
 	bool lost;
+	bool attached;
 	struct kschannel_step step;
 	uint8_t *token;
 	size_t token_size;

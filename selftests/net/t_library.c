@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* libkschannel: the same steps as a program makes them, and the manual's examples. */
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -75,6 +76,49 @@ static void test_loop(void **state)
 	t_exchange(fds[0], fds[1]);
 	close(fds[0]);
 	close(fds[1]);
+}
+
+static void expect_plain(int fd)
+{
+	char name[16] = "";
+	socklen_t len = sizeof(name);
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &len), 0);
+	assert_int_equal(len, 0);
+}
+
+/* What can't be attached leaves a plain socket as it was. */
+static void test_attach_in_vain(void **state)
+{
+	struct t_addr addr;
+	int fds[2], used[2], listener, unconnected;
+
+	(void)state;
+	listener = t_listen(AF_INET, NULL, &addr);
+	fds[0] = t_connect(&addr, NULL);
+	fds[1] = t_accept(listener);
+	close(listener);
+	assert_int_equal(side_step(&client, 0), 0);
+	assert_int_equal(kschannel_attach(client.ctx, fds[0], NULL, 0), -EINPROGRESS);
+	expect_plain(fds[0]);
+	kschannel_delete_context(client.ctx);
+	client.ctx = NULL;
+	lib_handshake();
+	unconnected = t_plain(AF_INET);
+	assert_int_equal(kschannel_attach(client.ctx, unconnected, NULL, 0), -ENOTCONN);
+	expect_plain(unconnected);
+	close(unconnected);
+	lib_attach(used);
+	assert_int_equal(kschannel_attach(client.ctx, fds[0], NULL, 0), -ESTALE);
+	assert_int_equal(kschannel_attach(server.ctx, fds[1], NULL, 0), -ESTALE);
+	expect_plain(fds[0]);
+	expect_plain(fds[1]);
+	t_exchange(fds[0], fds[1]);
+	t_exchange(used[0], used[1]);
+	for (int i = 0; i < 2; i++) {
+		close(fds[i]);
+		close(used[i]);
+	}
 }
 
 /* What one side says of itself is what the other says of its peer. */
@@ -658,6 +702,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_loop, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_attach_in_vain, lib_setup, lib_teardown),
 		cmocka_unit_test_setup_teardown(test_query, lib_setup, lib_teardown),
 		cmocka_unit_test_setup_teardown(test_query_late, lib_setup, lib_teardown),
 		cmocka_unit_test_setup_teardown(test_query_server_only, lib_setup, lib_teardown),
