@@ -46,7 +46,13 @@ static bool take_address(const char *text, char *host)
 	       inet_ntop(AF_INET6, &addr, host, INET6_ADDRSTRLEN);
 }
 
-static bool is_address(const char *host)
+/**
+ * ksc_host_is_address() - whether that is no name, but an address
+ * @host: what it is
+ *
+ * Return: true if it is one
+ */
+bool ksc_host_is_address(const char *host)
 {
 	char same[KSC_MAX_NAME + 1];
 
@@ -188,7 +194,7 @@ const char *ksc_host_take_pattern(const char *text, char *host)
 	why = ksc_host_take(star ? text + 2 : text, host);
 	if (why)
 		return why;
-	if (is_address(host))
+	if (ksc_host_is_address(host))
 		return "is an address";
 	if (!star)
 		return NULL;
@@ -303,5 +309,6 @@ const char *ksc_host_take_list(const char *text, char *list)
  */
 bool ksc_host_can_be_asked_for(const char *host)
 {
-	return *host && strcmp(host, KSC_HOST_UNKNOWN) && !strchr(host, '_') && !is_address(host);
+	return *host && strcmp(host, KSC_HOST_UNKNOWN) && !strchr(host, '_') &&
+	       !ksc_host_is_address(host);
 }

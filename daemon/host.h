@@ -13,6 +13,7 @@ const char *ksc_host_take(const char *text, char *host);
 const char *ksc_host_take_pattern(const char *text, char *host);
 const char *ksc_host_take_served(const char *text, char *host);
 const char *ksc_host_take_list(const char *text, char *list);
+bool ksc_host_is_address(const char *host);
 bool ksc_host_is_unknown(const char *list);
 const char *ksc_host_next(const char *list, char *host);
 bool ksc_host_can_be_asked_for(const char *host);

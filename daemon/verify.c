@@ -95,8 +95,8 @@ static uint32_t faults_for(unsigned int faults)
 	return !ours || faults & ~known ? ours | KSC_FAULT_INVALID : ours;
 }
 
-static void explain(gnutls_session_t session, unsigned int faults,
-		    const char *name, struct ksc_judgement *judgement)
+static void explain(gnutls_session_t session, unsigned int faults, const char *name,
+		    bool common, struct ksc_judgement *judgement)
 {
 	struct ksc_peer peer;
 	gnutls_datum_t why = { NULL, 0 };
@@ -111,10 +111,11 @@ static void explain(gnutls_session_t session, unsigned int faults,
 	for (len = (int)why.size; why.data && len && why.data[len - 1] <= ' '; len--)
 		why.data[len - 1] = '\0';
 	/* The subject is the peer's to choose: it may not push out the reason. */
-	len = snprintf(judgement->text, sizeof(judgement->text), "%s (\"%.80s\"%s%s%.64s)",
+	len = snprintf(judgement->text, sizeof(judgement->text), "%s (\"%.80s\"%s%s%.64s%s)",
 		       why.data ? (char *)why.data : "The certificate is not accepted.",
 		       peer.subject, name ? ", wanted: " : "",
-		       name && strchr(name, ',') ? "all of " : "", name ? name : "");
+		       name && strchr(name, ',') ? "all of " : "", name ? name : "",
+		       common ? "; a common name is none" : "");
 	if (len >= (int)sizeof(judgement->text))
 		judgement->text[sizeof(judgement->text) - 1] = '\0';
 	gnutls_free(why.data);
@@ -122,20 +123,20 @@ static void explain(gnutls_session_t session, unsigned int faults,
 
 /* GnuTLS judges by the session's credentials alone, and a list in there is theirs to free. */
 static int verify_by(gnutls_session_t session, const struct ksc_trust *trust,
-		     gnutls_typed_vdata_st *wanted, unsigned int n, unsigned int *faults)
+		     gnutls_typed_vdata_st *purpose, unsigned int *faults)
 {
 	void *mine;
 	int rc, back;
 
 	if (!trust)
-		return gnutls_certificate_verify_peers(session, wanted, n, faults);
+		return gnutls_certificate_verify_peers(session, purpose, 1, faults);
 	rc = gnutls_credentials_get(session, GNUTLS_CRD_CERTIFICATE, &mine);
 	if (rc < 0)
 		return rc;
 	rc = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, ksc_trust_x509(trust));
 	if (rc < 0)
 		return rc;
-	rc = gnutls_certificate_verify_peers(session, wanted, n, faults);
+	rc = gnutls_certificate_verify_peers(session, purpose, 1, faults);
 	back = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, mine);
 	return rc < 0 ? rc : back;
 }
@@ -159,11 +160,44 @@ int ksc_crt_import(const gnutls_datum_t *der, gnutls_x509_crt_t *crt)
 	return rc;
 }
 
-/* The other names that the certificate must be for, too. */
-static int compare(gnutls_session_t session, const char *names, unsigned int *faults)
+static bool has_host_name(gnutls_x509_crt_t crt)
+{
+	char name[KSC_MAX_NAME + 1];
+	unsigned int i, type;
+
+	for (i = 0; ; i++) {
+		size_t size = sizeof(name);
+		int rc = gnutls_x509_crt_get_subject_alt_name2(crt, i, name, &size, &type, NULL);
+
+		if (rc >= 0 && type == GNUTLS_SAN_DNSNAME)
+			return true;
+		/* What is too long, or of no kind that is known, has others behind it. */
+		if (rc < 0 && rc != GNUTLS_E_SHORT_MEMORY_BUFFER && rc != GNUTLS_E_X509_UNKNOWN_SAN)
+			return false;
+	}
+}
+
+/* RFC 9525, 6.3: GnuTLS takes a common name for a host's, where there is no such name. */
+static bool compare(gnutls_x509_crt_t crt, const char *names, bool *common)
+{
+	char host[KSC_MAX_NAME + 1];
+	bool all = true;
+
+	while (names) {
+		names = ksc_host_next(names, host);
+		if (!gnutls_x509_crt_check_hostname(crt, host))
+			all = false;
+		else if (!ksc_host_is_address(host) && !has_host_name(crt))
+			*common = true;
+	}
+	return all && !*common;
+}
+
+/* Of all names, any of which may be somebody else's. */
+static int verify_names(gnutls_session_t session, const char *names, unsigned int *faults,
+			bool *common)
 {
 	const gnutls_datum_t *chain;
-	char host[KSC_MAX_NAME + 1];
 	gnutls_x509_crt_t crt;
 	unsigned int n = 0;
 	int rc;
@@ -172,11 +206,8 @@ static int compare(gnutls_session_t session, const char *names, unsigned int *fa
 	rc = chain && n ? ksc_crt_import(&chain[0], &crt) : GNUTLS_E_NO_CERTIFICATE_FOUND;
 	if (rc < 0)
 		return rc;
-	while (names) {
-		names = ksc_host_next(names, host);
-		if (!gnutls_x509_crt_check_hostname(crt, host))
-			*faults |= GNUTLS_CERT_INVALID | GNUTLS_CERT_UNEXPECTED_OWNER;
-	}
+	if (!compare(crt, names, common))
+		*faults |= GNUTLS_CERT_INVALID | GNUTLS_CERT_UNEXPECTED_OWNER;
 	gnutls_x509_crt_deinit(crt);
 	return 0;
 }
@@ -195,10 +226,9 @@ static int compare(gnutls_session_t session, const char *names, unsigned int *fa
 int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enum ksc_role role,
 		    const char *name, struct ksc_judgement *judgement)
 {
-	gnutls_typed_vdata_st wanted[2] = { { .type = GNUTLS_DT_KEY_PURPOSE_OID } };
-	unsigned int n = 1, shown = 0, faults = 0;
-	char first[KSC_MAX_NAME + 1];
-	const char *others = NULL;
+	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID };
+	unsigned int shown = 0, faults = 0;
+	bool common = false;
 	int rc;
 
 	memset(judgement, 0, sizeof(*judgement));
@@ -207,17 +237,11 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enu
 		strcpy(judgement->text, "The peer has shown no certificate.");
 		return 0;
 	}
-	wanted[0].data = (unsigned char *)(role == KSC_ROLE_CLIENT ?
-					   GNUTLS_KP_TLS_WWW_SERVER :
-					   GNUTLS_KP_TLS_WWW_CLIENT);
-	if (name && *name) {
-		others = ksc_host_next(name, first);
-		wanted[n].type = GNUTLS_DT_DNS_HOSTNAME;
-		wanted[n++].data = (unsigned char *)first;
-	}
-	rc = verify_by(session, trust, wanted, n, &faults);
-	if (rc >= 0 && others)
-		rc = compare(session, others, &faults);
+	purpose.data = (unsigned char *)(role == KSC_ROLE_CLIENT ? GNUTLS_KP_TLS_WWW_SERVER :
+							 GNUTLS_KP_TLS_WWW_CLIENT);
+	rc = verify_by(session, trust, &purpose, &faults);
+	if (rc >= 0 && name && *name)
+		rc = verify_names(session, name, &faults, &common);
 	if (rc < 0)
 		return rc;
 	if (name && !*name) {
@@ -230,7 +254,7 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enu
 		return 0;
 	judgement->faults |= faults_for(faults);
 	judgement->alert = alert_for(faults);
-	explain(session, faults, name, judgement);
+	explain(session, faults, name, common, judgement);
 	/* Here it is not the certificate's fault. */
 	if (name && ksc_host_is_unknown(name) && judgement->faults == KSC_FAULT_WRONG_NAME)
 		snprintf(judgement->text, sizeof(judgement->text),
