@@ -406,11 +406,9 @@ static void on_task_done(struct ksc_job *job)
 	free_task(task);
 	if (session->dropped)
 		end_session(session);
-	else if (!goes_on)
-		drop_session(session);
-	else if (session->later && !worker->ending)
+	else if (goes_on && session->later && !worker->ending)
 		go_on(session);
-	else if (session->leaving && !worker->ending)
+	else if (!goes_on || (session->leaving && !worker->ending))
 		drop_session(session);
 }
 

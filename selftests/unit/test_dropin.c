@@ -124,8 +124,8 @@ static void read_again(void **state)
 
 	(void)state;
 	for (i = 0; i < 5; i++) {
-		text = write_it((struct ctl_drop_in){ .bpf = i & 1, .guard = i & 2,
-						     .socket = i & 4 });
+		in = (struct ctl_drop_in){ .bpf = i & 1, .guard = i & 2, .socket = i & 4 };
+		text = write_it(in);
 		file = fmemopen(text, strlen(text), "r");
 		assert_true(ctl_drop_in_read(file, &in));
 		/* systemd itself preloads nothing */

@@ -205,7 +205,7 @@ static void give_tickets(uint64_t id)
 static void begin_connections(void)
 {
 	while (kernel.begun < kernel.n && kernel.begun - kernel.over < kernel.at_once)
-		ask(2 * kernel.begun++);
+		ask((uint64_t)2 * kernel.begun++);
 }
 
 static void conclude(uint64_t id)
@@ -230,7 +230,7 @@ int ksc_netlink_receive(struct ksc_netlink *nl)
 
 	(void)nl;
 	(void)eventfd_read(kernel.fd, &count);
-	for (id = 0; id < 2 * kernel.begun; id++) {
+	for (id = 0; id < (uint64_t)2 * kernel.begun; id++) {
 		struct end *end = &kernel.ends[id];
 
 		if (end->seq == UINT32_MAX)
@@ -253,7 +253,7 @@ static void start(const char *more, unsigned int workers, unsigned int n, unsign
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.thread = pthread_self();
 	kernel.loop = ev_default_loop(0);
-	kernel.ends = calloc(2 * n, sizeof(*kernel.ends));
+	kernel.ends = calloc((size_t)2 * n, sizeof(*kernel.ends));
 	kernel.n = n;
 	kernel.until = n;
 	kernel.at_once = at_once;
