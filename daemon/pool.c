@@ -245,9 +245,9 @@ bool ksc_pool_moves(struct ksc_pool *pool)
  */
 bool ksc_pool_stop(struct ksc_pool *pool)
 {
+	unsigned int i, left = 0;
 	struct timespec until;
 	struct ksc_job *job;
-	bool all = true;
 
 	pthread_mutex_lock(&pool->lock);
 	pool->stopping = true;
@@ -255,15 +255,13 @@ bool ksc_pool_stop(struct ksc_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += STOP_S;
-	while (pool->started && all) {
-		if (pthread_timedjoin_np(pool->threads[pool->started - 1], NULL, &until))
-			all = false;
-		else
-			pool->started--;
-	}
+	for (i = 0; i < pool->started; i++)
+		if (pthread_timedjoin_np(pool->threads[i], NULL, &until))
+			pool->threads[left++] = pool->threads[i];
+	pool->started = left;
 	if (pool->n)
 		ev_async_stop(pool->loop, &pool->made);
-	if (!all)
+	if (left)
 		return false;
 	while ((job = take(&pool->done)) || (job = take(&pool->todo)))
 		job->done(job);
