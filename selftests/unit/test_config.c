@@ -415,6 +415,42 @@ static void spellings(void **state)
 	bad("[credential a\tb]\nrole = client\n", "1: a credential's name has no control");
 }
 
+static bool no_authorities;
+
+int __real_gnutls_certificate_set_x509_system_trust(gnutls_certificate_credentials_t cred);
+int __wrap_gnutls_certificate_set_x509_system_trust(gnutls_certificate_credentials_t cred);
+
+int __wrap_gnutls_certificate_set_x509_system_trust(gnutls_certificate_credentials_t cred)
+{
+	return no_authorities ? 0 : __real_gnutls_certificate_set_x509_system_trust(cred);
+}
+
+/* Who relies on the system's authorities is refused, who might is warned. */
+static void no_system_trust(void **state)
+{
+	struct ksc_config *config;
+	char line[256];
+	ssize_t len;
+	int fds[2];
+
+	(void)state;
+	no_authorities = true;
+	bad("[credential c]\nrole = client\ntrust = system\n",
+	    "3: trust: the system has no certificate authorities");
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	ksc_log_open(fds[1]);
+	good(SERVER, &config);
+	len = read(fds[0], line, sizeof(line) - 1);
+	assert_true(len > 0);
+	line[len] = '\0';
+	assert_non_null(strstr(line, "accept no server\n"));
+	ksc_config_free(config);
+	ksc_log_open(STDERR_FILENO);
+	close(fds[0]);
+	close(fds[1]);
+	no_authorities = false;
+}
+
 static unsigned int count_trusts(const struct ksc_config *config)
 {
 	unsigned int n = 0;
@@ -550,6 +586,7 @@ int main(void)
 		cmocka_unit_test(bad_files),
 		cmocka_unit_test(bad_pems),
 		cmocka_unit_test(spellings),
+		cmocka_unit_test(no_system_trust),
 		cmocka_unit_test(one_list),
 		cmocka_unit_test(no_files),
 		cmocka_unit_test(defaults),
