@@ -378,7 +378,11 @@ def test_unit_template(world):
             assert "ExecPaths=/" not in said, said
             systemd.run("systemctl", "start", "t@1")
             systemd.run("systemctl", "stop", "t@1")
-            systemd.run("kschannelctl", "disable", "t@")
+            said = systemd.run("kschannelctl", "units").split()
+            assert said[3:] == [b"t@.service", b"preload", b"no"], said
+            systemd.run("kschannelctl", "disable", "--all")
+            said = systemd.run("systemctl", "show", "--property=Environment", "t@1")
+            assert said == b"Environment=LD_PRELOAD=/nowhere.so\n", said
         finally:
             os.unlink("/etc/systemd/system/t@.service")
 
