@@ -79,6 +79,20 @@ static int is_bad(struct ksc_settings *file, const struct ksc_setting *s, const 
 	return fault ? -1 : 0;
 }
 
+/* Who is nobody in particular; those that can read a key may use it. */
+static void look_at_key(const struct ksc_settings *file, const struct ksc_setting *key,
+			const struct ksc_file *raw, const struct ksc_credential *cred)
+{
+	const uid_t anybody = (uid_t)-2;
+
+	if (raw->st.st_mode & 0002)
+		ksc_log(KSC_LOG_WARNING, "%s:%u: key: %s can be written by everybody", file->path,
+			key->line, key->value);
+	else if (ksc_access_allows(&cred->readers, anybody, anybody))
+		ksc_log(KSC_LOG_WARNING, "%s:%u: key: %s can be read by everybody", file->path,
+			key->line, key->value);
+}
+
 /* The certificate can be read alone: when it was, whatever else is wrong is with the key. */
 static void set_cert(struct ksc_settings *file, const struct ksc_setting *cert,
 		     const struct ksc_setting *key, struct ksc_credential *cred)
@@ -98,6 +112,8 @@ static void set_cert(struct ksc_settings *file, const struct ksc_setting *cert,
 		else if (cred->readers.error)
 			ksc_complain(file, key->line, "key: %s: who is in its groups: %s",
 				     key->value, ksc_handed_fault(-cred->readers.error));
+		else
+			look_at_key(file, key, &mine, cred);
 	}
 	ksc_file_free(&chain);
 	ksc_file_free(&mine);

@@ -425,29 +425,68 @@ int __wrap_gnutls_certificate_set_x509_system_trust(gnutls_certificate_credentia
 	return no_authorities ? 0 : __real_gnutls_certificate_set_x509_system_trust(cred);
 }
 
-/* Who relies on the system's authorities is refused, who might is warned. */
-static void no_system_trust(void **state)
+/* What is logged of a good configuration, or "" */
+static const char *warnings(const char *text)
 {
+	static char line[512];
 	struct ksc_config *config;
-	char line[256];
 	ssize_t len;
 	int fds[2];
 
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	ksc_log_open(fds[1]);
+	good(text, &config);
+	ksc_config_free(config);
+	len = read(fds[0], line, sizeof(line) - 1);
+	line[len < 0 ? 0 : len] = '\0';
+	ksc_log_open(STDERR_FILENO);
+	close(fds[0]);
+	close(fds[1]);
+	return line;
+}
+
+/* A key that is everybody's: so is the credential, unless it names its users. */
+static void open_keys(void **state)
+{
+	static const struct {
+		mode_t directory, key;
+		const char *warning;
+	} modes[] = {
+		{ 0755, 0600, NULL }, { 0755, 0640, NULL }, { 0700, 0644, NULL },
+		{ 0755, 0644, "read by everybody" }, { 0711, 0604, "read by everybody" },
+		{ 0755, 0602, "written by everybody" }, { 0700, 0666, "written by everybody" },
+	};
+	char dir[] = "/tmp/ksc-key-XXXXXX", key[80], text[512];
+	const char *said;
+	size_t i;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(key, sizeof(key), "%s/key", dir);
+	snprintf(text, sizeof(text), "cp " CERTS "/server.key %s", key);
+	assert_int_equal(system(text), 0); /* NOLINT(cert-env33-c): our own names */
+	snprintf(text, sizeof(text), "[credential s]\nrole = server\ncert = " CERTS
+		 "/server.pem\nkey = %s\n", key);
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		assert_int_equal(chmod(dir, modes[i].directory) | chmod(key, modes[i].key), 0);
+		said = warnings(text);
+		if (!modes[i].warning)
+			assert_string_equal(said, "");
+		else if (!strstr(said, modes[i].warning) || !strstr(said, ":4: key: "))
+			fail_msg("%o: %s", modes[i].key, said);
+	}
+	unlink(key);
+	rmdir(dir);
+}
+
+/* Who relies on the system's authorities is refused, who might is warned. */
+static void no_system_trust(void **state)
+{
 	(void)state;
 	no_authorities = true;
 	bad("[credential c]\nrole = client\ntrust = system\n",
 	    "3: trust: the system has no certificate authorities");
-	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
-	ksc_log_open(fds[1]);
-	good(SERVER, &config);
-	len = read(fds[0], line, sizeof(line) - 1);
-	assert_true(len > 0);
-	line[len] = '\0';
-	assert_non_null(strstr(line, "accept no server\n"));
-	ksc_config_free(config);
-	ksc_log_open(STDERR_FILENO);
-	close(fds[0]);
-	close(fds[1]);
+	assert_non_null(strstr(warnings(SERVER), "accept no server\n"));
 	no_authorities = false;
 }
 
@@ -586,6 +625,7 @@ int main(void)
 		cmocka_unit_test(bad_files),
 		cmocka_unit_test(bad_pems),
 		cmocka_unit_test(spellings),
+		cmocka_unit_test(open_keys),
 		cmocka_unit_test(no_system_trust),
 		cmocka_unit_test(one_list),
 		cmocka_unit_test(no_files),
