@@ -317,6 +317,8 @@ enum ksc_phase {
  * @KSC_A_CONTEXT_BY_POLICY: (flag) The socket was given to us in its program's
  *   stead (KSC_POLICY): its server name is what the program looked up, and not
  *   a wish.
+ * @KSC_A_CONTEXT_RULE_NAME: (string) Of the rule that a socket's connection
+ *   falls under.
  */
 enum ksc_a_context {
 	KSC_A_CONTEXT_ID = 1,
@@ -360,6 +362,7 @@ enum ksc_a_context {
 	KSC_A_CONTEXT_MATERIAL,
 	KSC_A_CONTEXT_FD,
 	KSC_A_CONTEXT_BY_POLICY,
+	KSC_A_CONTEXT_RULE_NAME,
 
 	/* private: */
 	__KSC_A_CONTEXT_CNT,
@@ -598,6 +601,8 @@ enum ksc_a_sock {
  * @KSC_A_STATS_LIMIT_WINDOW_BYTES: (u64)
  * @KSC_A_STATS_RX_STAGED: (u64) Bytes of records that did not fit the receive
  *   buffer, or TCP's memory, and were moved out of it.
+ * @KSC_A_STATS_NOT_TLS: (u64) Handshakes that failed because the peer's first
+ *   bytes were no TLS, or because a client sent none at all.
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -647,6 +652,7 @@ enum ksc_a_stats {
 	KSC_A_STATS_LIMIT_WINDOW,
 	KSC_A_STATS_LIMIT_WINDOW_BYTES,
 	KSC_A_STATS_RX_STAGED,
+	KSC_A_STATS_NOT_TLS,
 
 	/* private: */
 	__KSC_A_STATS_CNT,
@@ -861,6 +867,9 @@ enum ksc_a_limits {
  *   from any other socket than the registered one.
  * @KSC_CMD_LIMITS_SET: Sets all limits of the network namespace. EINVAL when
  *   they contradict each other, ERANGE for one that makes no sense.
+ * @KSC_CMD_CONTEXT_FAILED: Event to the daemon, for its log: a socket's
+ *   handshake has failed that the daemon has nothing to do with, because the
+ *   peer does not speak TLS. Some are left out when there are many.
  */
 enum ksc_cmd {
 	KSC_CMD_REGISTER = 1,
@@ -886,6 +895,7 @@ enum ksc_cmd {
 	KSC_CMD_CONTEXT_MOVE,
 	KSC_CMD_DRAIN,
 	KSC_CMD_LIMITS_SET,
+	KSC_CMD_CONTEXT_FAILED,
 
 	/* private: */
 	__KSC_CMD_CNT,
