@@ -94,6 +94,7 @@ enum ksc_counter {
 	KSC_CNT_POLICY_REFUSED,
 	KSC_CNT_RX_STAGED,
 	KSC_CNT_NOT_TLS,
+	KSC_CNT_POLICY_DIFFERS,
 	KSC_CNT_MAX
 };
 
@@ -455,6 +456,8 @@ struct ksc_rx {
  * @begin: poll() asks for the handshake to begin; @lock
  * @begin_gid: group of who polls; @lock
  * @ruling: the policy's
+ * @asking: struct ksc_asking, the calls of connect() under way
+ * @asked: by the one whose connection it is
  * @rekey: enum ksc_update that netlink asks for; @lock
  * @calls: connect() and listen() under way, which TCP works on without the lock held
  * @version: negotiated version
@@ -499,6 +502,8 @@ struct ksc_sock {
 	u8 rekey;
 	unsigned int calls;
 	struct ksc_ruling ruling;
+	struct hlist_head asking;
+	struct ksc_asked asked;
 	u16 version;
 	u16 suite;
 	u32 status;

@@ -617,6 +617,7 @@ static const struct {
 	{ KSC_A_STATS_POLICY_REFUSED,		KSC_CNT_POLICY_REFUSED },
 	{ KSC_A_STATS_RX_STAGED,		KSC_CNT_RX_STAGED },
 	{ KSC_A_STATS_NOT_TLS,			KSC_CNT_NOT_TLS },
+	{ KSC_A_STATS_POLICY_DIFFERS,		KSC_CNT_POLICY_DIFFERS },
 };
 
 /* What there may be of what is counted now */

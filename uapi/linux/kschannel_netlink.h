@@ -603,6 +603,9 @@ enum ksc_a_sock {
  *   buffer, or TCP's memory, and were moved out of it.
  * @KSC_A_STATS_NOT_TLS: (u64) Handshakes that failed because the peer's first
  *   bytes were no TLS, or because a client sent none at all.
+ * @KSC_A_STATS_POLICY_DIFFERS: (u64) Connections whose rule is not that of the
+ *   address which was asked for, as BPF programs have put another in its place;
+ *   the stronger holds.
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -653,6 +656,7 @@ enum ksc_a_stats {
 	KSC_A_STATS_LIMIT_WINDOW_BYTES,
 	KSC_A_STATS_RX_STAGED,
 	KSC_A_STATS_NOT_TLS,
+	KSC_A_STATS_POLICY_DIFFERS,
 
 	/* private: */
 	__KSC_A_STATS_CNT,
