@@ -727,6 +727,8 @@ enum ksc_a_rule {
  * @KSC_A_POLICY_UID: (u32)
  * @KSC_A_POLICY_GID: (u32)
  * @KSC_A_POLICY_CGROUP: (string) Path of its cgroup, as rules have it.
+ * @KSC_A_POLICY_ASKED: (binary) The address that was asked for, if that is not
+ *   peer: struct sockaddr_in or sockaddr_in6.
  */
 enum ksc_a_policy {
 	KSC_A_POLICY_GENERATION = 1,
@@ -738,6 +740,7 @@ enum ksc_a_policy {
 	KSC_A_POLICY_UID,
 	KSC_A_POLICY_GID,
 	KSC_A_POLICY_CGROUP,
+	KSC_A_POLICY_ASKED,
 
 	/* private: */
 	__KSC_A_POLICY_CNT,
@@ -851,7 +854,9 @@ enum ksc_a_limits {
  * @KSC_CMD_POLICY_GET: The policy: first its generation and count, then its
  *   rules. Nothing when none is loaded.
  * @KSC_CMD_POLICY_TEST: Which rule a connection would fall under; the reply has
- *   none if none matches, and no generation if no policy is loaded.
+ *   none if none matches, and no generation if no policy is loaded. EINVAL for
+ *   addresses of two families, but that of what was asked for may be of the
+ *   other one.
  * @KSC_CMD_CONTEXT_EXPORT: Derives keying material from an established context
  *   (RFC 5705, RFC 8446 7.5), as KSC_EXPORT does on a socket. EINVAL without a
  *   label of 1 to 249 bytes of printable ASCII that TLS does not use itself, or
