@@ -66,6 +66,8 @@ static struct nla_policy policy[KSC_A_CONTEXT_MAX + 1] = {
 	[KSC_A_CONTEXT_TEXT] = { .maxlen = KSC_MAX_TEXT + 1 },
 	[KSC_A_CONTEXT_GENERATION] = { .type = NLA_U64 },
 	[KSC_A_CONTEXT_RULE] = { .type = NLA_U32 },
+	[KSC_A_CONTEXT_DIRECTION] = { .type = NLA_U32 },
+	[KSC_A_CONTEXT_RULE_NAME] = { .maxlen = KSC_MAX_RULE_NAME + 1 },
 };
 
 static void get_name(const struct nlattr *attr, char *name)
@@ -133,6 +135,28 @@ static void read_offer(struct nlattr **attrs, struct ksc_offer *offer)
 	offer->rule = get_number(attrs[KSC_A_CONTEXT_RULE], KSC_NO_RULE);
 }
 
+static void on_failed(const struct ksc_netlink *nl, struct nlattr **attrs)
+{
+	struct ksc_failed failed = {
+		.role = (enum ksc_role)get_number(attrs[KSC_A_CONTEXT_ROLE], KSC_ROLE_UNSPEC),
+		.uid = get_number(attrs[KSC_A_CONTEXT_UID], (uint32_t)-1),
+		.status = (enum ksc_status)get_number(attrs[KSC_A_CONTEXT_STATUS],
+						      KSC_STATUS_PROTOCOL_ERROR),
+		.direction = (enum ksc_direction)get_number(attrs[KSC_A_CONTEXT_DIRECTION],
+							    KSC_DIRECTION_NONE),
+	};
+
+	get_address(attrs[KSC_A_CONTEXT_LOCAL], &failed.local);
+	get_address(attrs[KSC_A_CONTEXT_PEER], &failed.peer);
+	if (attrs[KSC_A_CONTEXT_ALERT])
+		failed.alert = nla_get_u8(attrs[KSC_A_CONTEXT_ALERT]);
+	if (attrs[KSC_A_CONTEXT_TEXT])
+		nla_strlcpy(failed.text, attrs[KSC_A_CONTEXT_TEXT], sizeof(failed.text));
+	if (attrs[KSC_A_CONTEXT_RULE_NAME])
+		nla_strlcpy(failed.rule, attrs[KSC_A_CONTEXT_RULE_NAME], sizeof(failed.rule));
+	nl->ops->failed(nl->ptr, &failed);
+}
+
 static void on_policy(struct ksc_netlink *nl, struct nlmsghdr *head)
 {
 	struct nlattr *attrs[KSC_A_POLICY_MAX + 1];
@@ -175,6 +199,9 @@ static int on_message(struct nl_msg *msg, void *ptr)
 		break;
 	case KSC_CMD_CONTEXT_DEL:
 		nl->ops->context_del(nl->ptr, nla_get_u64(attrs[KSC_A_CONTEXT_ID]));
+		break;
+	case KSC_CMD_CONTEXT_FAILED:
+		on_failed(nl, attrs);
 		break;
 	}
 	return NL_OK;

@@ -74,11 +74,36 @@ struct ksc_offer {
 };
 
 /**
+ * struct ksc_failed - a handshake that the kernel has ended by itself
+ * @role: our role
+ * @uid: owner of the socket
+ * @local: the socket's address
+ * @peer: the peer's
+ * @status: why
+ * @alert: the alert's number, if @direction says there was one
+ * @direction: which way it went
+ * @text: one line
+ * @rule: name of the policy's rule, or ""
+ */
+struct ksc_failed {
+	enum ksc_role role;
+	uid_t uid;
+	struct sockaddr_storage local;
+	struct sockaddr_storage peer;
+	enum ksc_status status;
+	uint8_t alert;
+	enum ksc_direction direction;
+	char text[KSC_MAX_TEXT + 1];
+	char rule[KSC_MAX_RULE_NAME + 1];
+};
+
+/**
  * struct ksc_netlink_ops - what to do about what the kernel sends
  * @context_new: a context starts; its first step is wanted
  * @token: the next step of a context is wanted
  * @ticket: a NewSessionTicket came after the handshake of a context
  * @context_del: a context is gone, or there will be no more tickets
+ * @failed: the peer of a connection does not speak TLS; for the log
  * @refused: the kernel refused the message with the number @msg
  */
 struct ksc_netlink_ops {
@@ -86,6 +111,7 @@ struct ksc_netlink_ops {
 	void (*token)(void *ptr, const struct ksc_offer *offer);
 	void (*ticket)(void *ptr, uint64_t id, const uint8_t *msg, size_t len);
 	void (*context_del)(void *ptr, uint64_t id);
+	void (*failed)(void *ptr, const struct ksc_failed *failed);
 	void (*refused)(void *ptr, uint32_t msg, int error, const char *text);
 };
 

@@ -4,10 +4,12 @@
 #define KSC_REPORT_H
 
 #include "engine.h"
+#include "netlink.h"
 
 void ksc_report_ok(enum ksc_role role, const char *peer, const struct ksc_step *step,
 		   const char *credential, const char *rule, double ms);
 void ksc_report_failure(enum ksc_role role, const char *peer, const struct ksc_step *step);
 void ksc_report_refusal(uint64_t id, const char *why);
+void ksc_report_failed(void *ptr, const struct ksc_failed *failed);
 
 #endif

@@ -560,6 +560,7 @@ static const struct ksc_netlink_ops ops = {
 	.token = on_token,
 	.ticket = on_ticket,
 	.context_del = on_context_del,
+	.failed = ksc_report_failed,
 	.refused = on_refused,
 };
 

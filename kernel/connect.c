@@ -21,6 +21,7 @@ static void ksc_unconnected(struct sock *sk, struct ksc_sock *ks)
 {
 	ksc_disarm(sk, ks);
 	ks->ruling.made = false;
+	ksc_asked_forget(ks);
 	ks->read_shut = false;
 	ks->write_shut = false;
 }
@@ -171,6 +172,7 @@ static int ksc_unconnect(struct socket *sock, struct sockaddr *addr, int len, in
 int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int flags)
 {
 	struct sock *sk = sock->sk;
+	struct ksc_asking asking;
 	struct ksc_sock *ks;
 	bool first = false;
 	int err;
@@ -178,9 +180,12 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 	if (len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC)
 		return ksc_unconnect(sock, addr, len, flags);
 
+	ksc_asking_init(&asking, addr, len);
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	err = ks ? ksc_connect_enter(sk, ks, flags, &first) : -ENOMEM;
+	if (!err)
+		ksc_asking_begin(ks, &asking);
 	release_sock(sk);
 	if (err)
 		return min(err, 0);
@@ -191,6 +196,7 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 
 	lock_sock(sk);
 	ks->calls--;
+	ksc_asking_end(&asking);
 	err = ksc_connect_leave(sk, ks, flags, first, err);
 	release_sock(sk);
 	return err;
@@ -210,13 +216,17 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
 int ksc_proto_connect(struct sock *sk, struct sockaddr *addr, int len)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
+	int err;
 
 	if (!ks || ks->phase != KSC_PHASE_CONNECTING || tcp_sk(sk)->fastopen_req ||
-	    tcp_sk(sk)->fastopen_connect)
+	    tcp_sk(sk)->fastopen_connect || !ksc_asked_take(ks, addr))
 		return -EOPNOTSUPP;
 	/* whoever waits still, waits for another connection: TCP's shutdown() does not say so */
 	sk->sk_disconnects++;
-	return ksc_base_proto(sk)->connect(sk, addr, len);
+	err = ksc_base_proto(sk)->connect(sk, addr, len);
+	if (err)
+		ksc_asked_forget(ks);
+	return err;
 }
 
 /**

@@ -26,6 +26,7 @@
 #include <linux/mutex.h>
 #include <linux/bvec.h>
 #include <linux/percpu.h>
+#include <linux/ratelimit.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/u64_stats_sync.h>
@@ -92,6 +93,8 @@ enum ksc_counter {
 	KSC_CNT_POLICY_FALLBACKS,
 	KSC_CNT_POLICY_REFUSED,
 	KSC_CNT_RX_STAGED,
+	KSC_CNT_NOT_TLS,
+	KSC_CNT_POLICY_DIFFERS,
 	KSC_CNT_MAX
 };
 
@@ -128,6 +131,7 @@ struct ksc_counters {
  * @policy_seq: counts the policies
  * @load_lock: @load, and who replaces @policy
  * @load: the policy that the daemon is loading, or NULL
+ * @reports: how often the daemon is told of what it has nothing to do with
  * @counters: see ksc_count()
  */
 struct ksc_net {
@@ -154,6 +158,7 @@ struct ksc_net {
 	u32 policy_seq;
 	struct mutex load_lock;	/* load, replacing policy */
 	struct ksc_policy_load *load;
+	struct ratelimit_state reports;
 	struct ksc_counters __percpu *counters;
 };
 
@@ -451,6 +456,8 @@ struct ksc_rx {
  * @begin: poll() asks for the handshake to begin; @lock
  * @begin_gid: group of who polls; @lock
  * @ruling: the policy's
+ * @asking: struct ksc_asking, the calls of connect() under way
+ * @asked: by the one whose connection it is
  * @rekey: enum ksc_update that netlink asks for; @lock
  * @calls: connect() and listen() under way, which TCP works on without the lock held
  * @version: negotiated version
@@ -495,6 +502,8 @@ struct ksc_sock {
 	u8 rekey;
 	unsigned int calls;
 	struct ksc_ruling ruling;
+	struct hlist_head asking;
+	struct ksc_asked asked;
 	u16 version;
 	u16 suite;
 	u32 status;
@@ -651,11 +660,13 @@ int ksc_install(struct ksc_sock *ks, struct ksc_step *step);
 extern struct genl_family ksc_nl_family;
 int ksc_netlink_init(void);
 void ksc_netlink_exit(void);
+void ksc_netlink_net_init(struct ksc_net *kn);
 int ksc_netlink_put_caller(struct sk_buff *msg, const struct ksc_net *kn,
 			   const struct ksc_options *opt, kuid_t uid, kgid_t gid);
 int ksc_netlink_put_ends(struct sk_buff *msg, const struct sock *sk);
 int ksc_netlink_offer(struct ksc_context *ctx, u32 len);
 void ksc_netlink_gone(struct ksc_net *kn, u32 daemon, u64 id);
+void ksc_netlink_failed(const struct sock *sk, const struct ksc_sock *ks, u64 id);
 void ksc_netlink_ticket(struct ksc_net *kn, u32 daemon, u64 id, const u8 *data,
 			u32 len);
 

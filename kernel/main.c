@@ -34,6 +34,7 @@ static int __net_init ksc_net_init(struct net *net)
 	spin_lock_init(&kn->lock);
 	hash_init(kn->handles);
 	mutex_init(&kn->load_lock);
+	ksc_netlink_net_init(kn);
 	/*
 	 * Sockets come in softirq, with their listeners' children. Contexts do
 	 * not, but both locks are of one class.

@@ -155,13 +155,14 @@ static const struct nla_policy ksc_policy_get_dump_nl_policy[2] = {
 };
 
 /* request of KSC_CMD_POLICY_TEST */
-static const struct nla_policy ksc_policy_test_do_nl_policy[KSC_A_POLICY_CGROUP + 1] = {
+static const struct nla_policy ksc_policy_test_do_nl_policy[KSC_A_POLICY_ASKED + 1] = {
 	[KSC_A_POLICY_DIRECTION] = { .type = NLA_U32, },
 	[KSC_A_POLICY_LOCAL] = { .type = NLA_BINARY, .len = 28, },
 	[KSC_A_POLICY_PEER] = { .type = NLA_BINARY, .len = 28, },
 	[KSC_A_POLICY_UID] = { .type = NLA_U32, },
 	[KSC_A_POLICY_GID] = { .type = NLA_U32, },
 	[KSC_A_POLICY_CGROUP] = { .type = NLA_NUL_STRING, .len = 4095, },
+	[KSC_A_POLICY_ASKED] = { .type = NLA_BINARY, .len = 28, },
 };
 
 /* request of KSC_CMD_CONTEXT_EXPORT */

@@ -39,6 +39,9 @@ static int ksc_nl_notify(struct notifier_block *nb, unsigned long event, void *p
 	return NOTIFY_DONE;
 }
 
+/* Lines of the daemon's log within a second, that peers can cause without speaking TLS */
+#define KSC_REPORTS	10
+
 static struct notifier_block ksc_nl_notifier = {
 	.notifier_call = ksc_nl_notify,
 };
@@ -231,6 +234,54 @@ void ksc_netlink_gone(struct ksc_net *kn, u32 daemon, u64 id)
 	}
 	genlmsg_end(msg, hdr);
 	ksc_daemon_send(kn, daemon, msg);
+}
+
+static int ksc_put_failed_sock(struct sk_buff *msg, const struct sock *sk,
+			       const struct ksc_sock *ks, const struct ksc_failure *f)
+{
+	return nla_put_u32(msg, KSC_A_CONTEXT_ROLE, ks->role) ?:
+	       nla_put_u32(msg, KSC_A_CONTEXT_UID,
+			   from_kuid_munged(ks->kn->net->user_ns, ks->uid)) ?:
+	       ksc_netlink_put_ends(msg, sk) ?:
+	       nla_put_u32(msg, KSC_A_CONTEXT_STATUS, f->status) ?:
+	       nla_put_u8(msg, KSC_A_CONTEXT_ALERT, f->alert) ?:
+	       nla_put_u32(msg, KSC_A_CONTEXT_DIRECTION, f->direction) ?:
+	       nla_put_string(msg, KSC_A_CONTEXT_TEXT, f->text) ?:
+	       ksc_policy_put_name(msg, KSC_A_CONTEXT_RULE_NAME, ks);
+}
+
+/**
+ * ksc_netlink_failed() - have the daemon log a handshake that it had no part in
+ * @sk: socket, locked and owned
+ * @ks: its state, in phase failed
+ * @id: number that the context had
+ *
+ * Peers bring that about at no cost of theirs: only so many in a second are told, and none
+ * that finds the daemon's queue full. It is to the daemon and not to the kernel's log, which
+ * a container's administrator does not see, and all containers would share.
+ *
+ * Context: process. Best effort: the counter has them all.
+ */
+void ksc_netlink_failed(const struct sock *sk, const struct ksc_sock *ks, u64 id)
+{
+	const struct ksc_failure *f = ks->failure;
+	u32 daemon = ksc_daemon(ks->kn);
+	struct sk_buff *msg;
+	void *hdr;
+
+	if (!f || !daemon || !__ratelimit(&ks->kn->reports))
+		return;
+	msg = genlmsg_new(1024, GFP_KERNEL);
+	if (!msg)
+		return;
+	hdr = genlmsg_put(msg, 0, 0, &ksc_nl_family, 0, KSC_CMD_CONTEXT_FAILED);
+	if (!hdr || nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, id, 0) ||
+	    ksc_put_failed_sock(msg, sk, ks, f)) {
+		nlmsg_free(msg);
+		return;
+	}
+	genlmsg_end(msg, hdr);
+	ksc_daemon_send(ks->kn, daemon, msg);
 }
 
 /**
@@ -565,6 +616,8 @@ static const struct {
 	{ KSC_A_STATS_POLICY_FALLBACKS,		KSC_CNT_POLICY_FALLBACKS },
 	{ KSC_A_STATS_POLICY_REFUSED,		KSC_CNT_POLICY_REFUSED },
 	{ KSC_A_STATS_RX_STAGED,		KSC_CNT_RX_STAGED },
+	{ KSC_A_STATS_NOT_TLS,			KSC_CNT_NOT_TLS },
+	{ KSC_A_STATS_POLICY_DIFFERS,		KSC_CNT_POLICY_DIFFERS },
 };
 
 /* What there may be of what is counted now */
@@ -634,6 +687,17 @@ int ksc_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 full:
 	nlmsg_free(msg);
 	return -EMSGSIZE;
+}
+
+/**
+ * ksc_netlink_net_init() - set a network namespace up
+ * @kn: namespace
+ */
+void ksc_netlink_net_init(struct ksc_net *kn)
+{
+	ratelimit_state_init(&kn->reports, HZ, KSC_REPORTS);
+	/* what is left out is no line of the kernel's log either */
+	ratelimit_set_flags(&kn->reports, RATELIMIT_MSG_ON_RELEASE);
 }
 
 /**

@@ -80,6 +80,7 @@ static void ksc_plain_revive(struct sock *sk)
 	/* TCP's disconnect() leaves it */
 	tcp_sk(sk)->fastopen_connect = 0;
 	ks->ruling.made = false;
+	ksc_asked_forget(ks);
 	ks->role = KSC_ROLE_UNSPEC;
 	ksc_take_over(sk);
 }
@@ -115,24 +116,28 @@ static int ksc_plain_watch_locked(struct sock *sk)
 	return err;
 }
 
-static int ksc_plain_watch(struct sock *sk)
+static int ksc_plain_watch(struct sock *sk, struct ksc_asking *asking)
 {
 	int err;
 
 	lock_sock(sk);
 	err = ksc_plain_watch_locked(sk);
+	if (!err && asking)
+		ksc_asking_begin(ksc_sk(sk), asking);
 	release_sock(sk);
 	return err;
 }
 
 /* TCP has said why. Context: process, takes the socket's lock */
-static void ksc_plain_watched(struct sock *sk)
+static void ksc_plain_watched(struct sock *sk, struct ksc_asking *asking)
 {
 	struct ksc_sock *ks;
 
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	ks->calls--;
+	if (asking)
+		ksc_asking_end(asking);
 	ksc_settle(sk, ks);
 	release_sock(sk);
 }
@@ -148,16 +153,19 @@ static void ksc_plain_watched(struct sock *sk)
  */
 int ksc_plain_connect(struct socket *sock, struct sockaddr *addr, int len, int flags)
 {
+	struct ksc_asking asking;
 	int err;
 
 	if (len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC)
 		return ksc_base_ops(sock->sk)->connect(sock, addr, len, flags);
-	err = ksc_plain_watch(sock->sk);
+	/* it is TCP's to refuse it, unless another thread disconnects the socket before */
+	ksc_asking_init(&asking, addr, len);
+	err = ksc_plain_watch(sock->sk, &asking);
 	if (err)
 		return err < 0 ? err : ksc_connect_ops(sock, addr, len, flags);
 	ksc_failpoint(KSC_FAILPOINT_CONNECT);
 	err = ksc_base_ops(sock->sk)->connect(sock, addr, len, flags);
-	ksc_plain_watched(sock->sk);
+	ksc_plain_watched(sock->sk, &asking);
 	return err;
 }
 
@@ -170,12 +178,12 @@ int ksc_plain_connect(struct socket *sock, struct sockaddr *addr, int len, int f
  */
 int ksc_plain_listen(struct socket *sock, int backlog)
 {
-	int err = ksc_plain_watch(sock->sk);
+	int err = ksc_plain_watch(sock->sk, NULL);
 
 	if (err)
 		return err < 0 ? err : ksc_listen_ops(sock, backlog);
 	err = ksc_base_ops(sock->sk)->listen(sock, backlog);
-	ksc_plain_watched(sock->sk);
+	ksc_plain_watched(sock->sk, NULL);
 	return err;
 }
 

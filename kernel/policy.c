@@ -21,6 +21,9 @@
 #include "ksc.h"
 #include "policy.h"
 
+#define CREATE_TRACE_POINTS
+#include "policy_trace.h"
+
 /* ---- a connection as rules see it ---- */
 
 /**
@@ -123,18 +126,68 @@ static void ksc_flow_of_sock(struct ksc_flow *f, const struct sock *sk, u8 role,
 	ksc_flow_owner(f, sk, uid, gid);
 }
 
+/**
+ * ksc_flow_of_asked() - the connection that a program asked for
+ * @to: filled in
+ * @flow: the one that it got
+ * @asked: the address, of a family
+ *
+ * Our own address is that of the other, unless it is of no use to this family.
+ */
+void ksc_flow_of_asked(struct ksc_flow *to, const struct ksc_flow *flow,
+		       const struct ksc_asked *asked)
+{
+	*to = *flow;
+	if (to->family != asked->family)
+		memset(to->local, 0, sizeof(to->local));
+	to->family = asked->family;
+	to->remote_port = asked->port;
+	memcpy(to->remote, asked->addr, sizeof(to->remote));
+}
+
 /* ---- decisions ---- */
+
+/**
+ * ksc_policy_find() - find the rule of a connection
+ * @kn: namespace, or NULL if it is none that there is
+ * @policy: its policy
+ * @flow: the connection
+ * @asked: the one that was asked for, if that is another; or NULL
+ *
+ * An operator may know a service by either address: what protects one protects both.
+ *
+ * Context: RCU. Return: the rule's number, or KSC_NO_RULE.
+ */
+u32 ksc_policy_find(struct ksc_net *kn, const struct ksc_policy *policy,
+		    const struct ksc_flow *flow, const struct ksc_flow *asked)
+{
+	u32 rule = ksc_rules_find(policy->rules, flow), asked_rule, chosen;
+
+	if (!asked)
+		return rule;
+	asked_rule = ksc_rules_find(policy->rules, asked);
+	if (asked_rule == rule)
+		return rule;
+	chosen = ksc_rules_stronger(policy->rules, asked_rule, rule);
+	if (kn) {
+		ksc_count(kn, KSC_CNT_POLICY_DIFFERS);
+		trace_ksc_policy_differs(kn->net->ns.inum, policy->generation, asked, asked_rule,
+					 flow, rule, chosen);
+	}
+	return chosen;
+}
 
 /**
  * ksc_policy_lookup() - which rule does a connection fall under?
  * @kn: namespace
  * @flow: the connection
+ * @asked: the one that was asked for, if that is another; or NULL
  * @ruling: what it says of itself is kept, the rest is set
  *
  * Context: any. Return: true if the policy leaves it plain.
  */
 bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
-		       struct ksc_ruling *ruling)
+		       const struct ksc_flow *asked, struct ksc_ruling *ruling)
 {
 	const struct ksc_rule *rule = NULL;
 	const struct ksc_policy *policy;
@@ -148,7 +201,7 @@ bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
 	policy = rcu_dereference(kn->policy);
 	if (policy) {
 		ruling->generation = policy->generation;
-		ruling->rule = ksc_rules_find(policy->rules, flow);
+		ruling->rule = ksc_policy_find(kn, policy, flow, asked);
 		rule = ksc_rules_get(policy->rules, ruling->rule);
 		plain = ruling->by_policy;
 	}
@@ -186,15 +239,18 @@ bool ksc_policy_child(const struct ksc_sock *listener, const struct sock *child,
 
 	ruling->by_policy = READ_ONCE(listener->ruling.by_policy);
 	ksc_flow_of_sock(&flow, child, KSC_ROLE_SERVER, listener->uid, listener->gid);
-	return ksc_policy_lookup(listener->kn, &flow, ruling);
+	return ksc_policy_lookup(listener->kn, &flow, NULL, ruling);
 }
 
 static bool ksc_policy_plain(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_flow flow;
+	bool differs = ks->role == KSC_ROLE_CLIENT && ks->asked.family != KSC_RULE_ANY;
+	struct ksc_flow flow, asked;
 
 	ksc_flow_of_sock(&flow, sk, ks->role, ks->uid, ks->gid);
-	return ksc_policy_lookup(ks->kn, &flow, &ks->ruling);
+	if (differs)
+		ksc_flow_of_asked(&asked, &flow, &ks->asked);
+	return ksc_policy_lookup(ks->kn, &flow, differs ? &asked : NULL, &ks->ruling);
 }
 
 /**

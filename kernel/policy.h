@@ -6,6 +6,7 @@
 #ifndef _KSC_POLICY_H
 #define _KSC_POLICY_H
 
+#include <linux/list.h>
 #include <linux/types.h>
 
 #include "rules.h"
@@ -45,9 +46,46 @@ struct ksc_ruling {
 	bool made;
 };
 
+/**
+ * struct ksc_asked - where a program asked to be connected to, and was not
+ * @addr: in network order; of IPv4 the first 4 bytes
+ * @port: port
+ * @family: enum ksc_rule_family; KSC_RULE_ANY if it got what it asked for
+ */
+struct ksc_asked {
+	u8 addr[16];
+	u16 port;
+	u16 family;
+};
+
+/**
+ * struct ksc_asking - a call of connect() under way, on its caller's stack
+ * @node: in ksc_sock.asking
+ * @addr: where the address is, which is not what it was when somebody has changed it
+ * @len: its bytes
+ * @asked: what it was
+ */
+struct ksc_asking {
+	struct hlist_node node;
+	const struct sockaddr *addr;
+	int len;
+	struct ksc_asked asked;
+};
+
+/* asked.c */
+void ksc_asking_init(struct ksc_asking *asking, const struct sockaddr *addr, int len);
+void ksc_asking_begin(struct ksc_sock *ks, struct ksc_asking *asking);
+void ksc_asking_end(struct ksc_asking *asking);
+bool ksc_asked_take(struct ksc_sock *ks, const struct sockaddr *addr);
+void ksc_asked_forget(struct ksc_sock *ks);
+
 u64 ksc_policy_cgroup_root(void);
 bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
-		       struct ksc_ruling *ruling);
+		       const struct ksc_flow *asked, struct ksc_ruling *ruling);
+u32 ksc_policy_find(struct ksc_net *kn, const struct ksc_policy *policy,
+		    const struct ksc_flow *flow, const struct ksc_flow *asked);
+void ksc_flow_of_asked(struct ksc_flow *to, const struct ksc_flow *flow,
+		       const struct ksc_asked *asked);
 bool ksc_policy_child(const struct ksc_sock *listener, const struct sock *child,
 		      struct ksc_ruling *ruling);
 bool ksc_policy_connecting(struct sock *sk, struct ksc_sock *ks);

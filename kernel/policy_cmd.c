@@ -461,7 +461,27 @@ static int ksc_flow_parse(struct ksc_flow *flow, struct genl_info *info)
 	return 0;
 }
 
-static int ksc_put_found(struct sk_buff *msg, struct ksc_net *kn, const struct ksc_flow *flow)
+/* Of what a program asked for, if that is another address. Returns 0, or 1 if there is none */
+static int ksc_flow_parse_asked(struct ksc_flow *to, const struct ksc_flow *flow,
+				struct genl_info *info)
+{
+	const struct nlattr *a = info->attrs[KSC_A_POLICY_ASKED];
+	struct ksc_asked asked = {};
+
+	if (!a)
+		return 1;
+	asked.family = ksc_flow_addr(a, asked.addr, &asked.port);
+	if (asked.family == KSC_RULE_ANY || flow->direction != KSC_RULE_DIRECTION_CONNECT) {
+		NL_SET_ERR_MSG_ATTR(info->extack, a,
+				    "who connects asks for an address and a port");
+		return -EINVAL;
+	}
+	ksc_flow_of_asked(to, flow, &asked);
+	return 0;
+}
+
+static int ksc_put_found(struct sk_buff *msg, struct ksc_net *kn, const struct ksc_flow *flow,
+			 const struct ksc_flow *asked)
 {
 	const struct ksc_policy *policy;
 	int err = 0;
@@ -469,7 +489,7 @@ static int ksc_put_found(struct sk_buff *msg, struct ksc_net *kn, const struct k
 	rcu_read_lock();
 	policy = rcu_dereference(kn->policy);
 	if (policy) {
-		u32 number = ksc_rules_find(policy->rules, flow);
+		u32 number = ksc_policy_find(NULL, policy, flow, asked);
 		const struct ksc_rule *rule = ksc_rules_get(policy->rules, number);
 
 		err = nla_put_u64_64bit(msg, KSC_A_POLICY_GENERATION, policy->generation, 0);
@@ -489,19 +509,23 @@ static int ksc_put_found(struct sk_buff *msg, struct ksc_net *kn, const struct k
  */
 int ksc_nl_policy_test_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct ksc_flow flow = {};
+	struct ksc_flow flow = {}, asked;
 	struct sk_buff *msg;
+	int err, same;
 	void *hdr;
-	int err;
 
 	err = ksc_flow_parse(&flow, info);
 	if (err)
 		return err;
+	same = ksc_flow_parse_asked(&asked, &flow, info);
+	if (same < 0)
+		return same;
 	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!msg)
 		return -ENOMEM;
 	hdr = genlmsg_put_reply(msg, info, &ksc_nl_family, 0, KSC_CMD_POLICY_TEST);
-	if (!hdr || ksc_put_found(msg, ksc_net(genl_info_net(info)), &flow)) {
+	if (!hdr || ksc_put_found(msg, ksc_net(genl_info_net(info)), &flow,
+				  same ? NULL : &asked)) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}

@@ -183,6 +183,37 @@ static void ksc_pump_prove(struct sock *sk, const struct ksc_sock *ks, u32 len)
 		ksc_admit_prove(ks->context);
 }
 
+/*
+ * The peer does not speak TLS, which the daemon did not see: it would never know of the
+ * commonest mistake of all.
+ */
+static void ksc_pump_no_tls(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
+			    const char *why)
+{
+	u64 id = ks->context->id;
+
+	ksc_count(ks->kn, KSC_CNT_NOT_TLS);
+	if (alert)
+		ksc_fail_alert(sk, ks, status, alert, why);
+	else
+		ksc_fail(sk, ks, status, 0, KSC_DIRECTION_NONE, why);
+	ksc_netlink_failed(sk, ks, id);
+}
+
+static void ksc_pump_expired(struct sock *sk, struct ksc_sock *ks)
+{
+	bool present = ksc_daemon_present(ks->kn);
+
+	ksc_count(ks->kn, KSC_CNT_HANDSHAKES_TIMED_OUT);
+	/* a plain client, where it is servers that speak first */
+	if (present && ks->role == KSC_ROLE_SERVER && !ks->context->seq && !ksc_rxq_len(sk))
+		ksc_pump_no_tls(sk, ks, KSC_STATUS_TIMED_OUT, 0,
+				"the client has sent nothing: does it speak TLS?");
+	else
+		ksc_fail(sk, ks, present ? KSC_STATUS_TIMED_OUT : KSC_STATUS_NO_DAEMON, 0,
+			 KSC_DIRECTION_NONE, NULL);
+}
+
 /* Is there something to offer that is new to the daemon? Ends what can't go on */
 static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 {
@@ -199,9 +230,13 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 		return false;
 	}
 	if (err) {
-		ksc_fail_alert(sk, ks, err == KSC_ALERT_RECORD_OVERFLOW ?
-			       KSC_STATUS_RECORD_OVERFLOW :
-			       KSC_STATUS_PROTOCOL_ERROR, err, why);
+		u32 status = err == KSC_ALERT_RECORD_OVERFLOW ? KSC_STATUS_RECORD_OVERFLOW :
+								KSC_STATUS_PROTOCOL_ERROR;
+
+		if (ctx->total)
+			ksc_fail_alert(sk, ks, status, err, why);
+		else
+			ksc_pump_no_tls(sk, ks, status, err, why);
 		return false;
 	}
 	/* what it needs to come to its end can't come */
@@ -411,10 +446,7 @@ static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 			ksc_step_free(step);
 			continue;
 		case KSC_NEWS_EXPIRED:
-			ksc_count(ks->kn, KSC_CNT_HANDSHAKES_TIMED_OUT);
-			ksc_fail(sk, ks, ksc_daemon_present(ks->kn) ?
-				 KSC_STATUS_TIMED_OUT : KSC_STATUS_NO_DAEMON, 0,
-				 KSC_DIRECTION_NONE, NULL);
+			ksc_pump_expired(sk, ks);
 			return;
 		case KSC_NEWS_EVICTED:
 			ksc_fail_alert(sk, ks, KSC_STATUS_OVERLOADED, KSC_ALERT_INTERNAL_ERROR,

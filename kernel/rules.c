@@ -349,6 +349,36 @@ const struct ksc_rule *ksc_rules_get(const struct ksc_rules *set, u32 number)
 	return number < set->n ? &set->rules[number] : NULL;
 }
 
+/* How much a rule asks for; the least is none */
+static unsigned int ksc_rules_strength(const struct ksc_rules *set, u32 number)
+{
+	const struct ksc_rule *rule = ksc_rules_get(set, number);
+
+	if (!rule)
+		return 0;
+	return rule->action == KSC_RULE_ACTION_REQUIRE ? 3 :
+	       rule->action == KSC_RULE_ACTION_PREFER ? 2 : 1;
+}
+
+/**
+ * ksc_rules_stronger() - which of two rules does a connection fall under that matches both?
+ * @set: the rule set
+ * @a: a rule's number, or KSC_NO_RULE
+ * @b: likewise
+ *
+ * The one that asks for more; of two that ask for the same, the first as ever.
+ *
+ * Return: @a or @b.
+ */
+u32 ksc_rules_stronger(const struct ksc_rules *set, u32 a, u32 b)
+{
+	unsigned int x = ksc_rules_strength(set, a), y = ksc_rules_strength(set, b);
+
+	if (x == y)
+		return a < b ? a : b;
+	return x > y ? a : b;
+}
+
 /**
  * ksc_rules_find() - the first rule that a connection matches
  * @set: the rule set

@@ -116,6 +116,7 @@ struct ksc_rules *ksc_rules_build(struct ksc_rule *rules, u32 n);
 void ksc_rules_drop(struct ksc_rule *rules, u32 n);
 void ksc_rules_free(struct ksc_rules *set);
 const struct ksc_rule *ksc_rules_get(const struct ksc_rules *set, u32 number);
+u32 ksc_rules_stronger(const struct ksc_rules *set, u32 a, u32 b);
 u32 ksc_rules_find(const struct ksc_rules *set, const struct ksc_flow *flow);
 
 #endif /* _KSC_RULES_H */

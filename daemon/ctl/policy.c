@@ -19,7 +19,10 @@
 #include "scope.h"
 #include "why.h"
 
-enum { OPTION_CONNECT = 256, OPTION_ACCEPT, OPTION_FROM, OPTION_UID, OPTION_GID, OPTION_CGROUP };
+enum {
+	OPTION_CONNECT = 256, OPTION_ACCEPT, OPTION_FROM, OPTION_UID, OPTION_GID, OPTION_CGROUP,
+	OPTION_VIA
+};
 
 static const char *const headings[] = {
 	"NUMBER", "NAME", "ACTION", "DIRECTION", "LOCAL", "REMOTE", "UID", "GID", "CGROUP"
@@ -439,6 +442,8 @@ static const struct argp_option test_options[] = {
 	{ "accept", OPTION_ACCEPT, "ADDRESS:PORT", 0, "A connection that we take there", 0 },
 	{ "from", OPTION_FROM, "ADDRESS:PORT", 0, "The other end; 127.0.0.1:0 or [::1]:0 without",
 	  0 },
+	{ "via", OPTION_VIA, "ADDRESS:PORT", 0,
+	  "What the program asks for, if a BPF program makes --connect's of it", 0 },
 	{ "uid", OPTION_UID, "N", 0, "Owner of the socket; yourself without", 0 },
 	{ "gid", OPTION_GID, "N", 0, "Owner's group", 0 },
 	{ "cgroup", OPTION_CGROUP, "PATH", 0, "The cgroup, as /system.slice/x.service", 0 },
@@ -541,6 +546,9 @@ static error_t test_parse(int key, char *arg, struct argp_state *state)
 	case OPTION_FROM:
 		parse_end(arg, &trial->from, state);
 		return 0;
+	case OPTION_VIA:
+		parse_end(arg, &flow->via, state);
+		return 0;
 	case OPTION_UID:
 		flow->uid = parse_number(arg, state);
 		return 0;
@@ -559,6 +567,8 @@ static error_t test_parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!flow->direction)
 			argp_error(state, "which connection? --connect or --accept");
+		if (flow->via.sa.sa_family && flow->direction != KSC_RULE_DIRECTION_CONNECT)
+			argp_error(state, "--via goes with --connect");
 		if (flow->direction == KSC_RULE_DIRECTION_CONNECT)
 			flow->local = trial->from;
 		else
@@ -593,7 +603,8 @@ static int put_flow(struct nl_msg *msg, const struct ctl_flow *flow)
 	    put_address(msg, KSC_A_POLICY_LOCAL, &flow->local) ||
 	    put_address(msg, KSC_A_POLICY_PEER, &flow->peer) ||
 	    nla_put_u32(msg, KSC_A_POLICY_UID, flow->uid) ||
-	    nla_put_u32(msg, KSC_A_POLICY_GID, flow->gid))
+	    nla_put_u32(msg, KSC_A_POLICY_GID, flow->gid) ||
+	    (flow->via.sa.sa_family && put_address(msg, KSC_A_POLICY_ASKED, &flow->via)))
 		return -1;
 	return flow->cgroup ? nla_put_string(msg, KSC_A_POLICY_CGROUP, flow->cgroup) : 0;
 }

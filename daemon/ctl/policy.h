@@ -32,6 +32,7 @@ union ctl_address {
  * @uid: owner
  * @gid: owner's group
  * @cgroup: path of its cgroup, NULL if unknown
+ * @via: where its program asked to be connected to, of no family if that is @peer
  */
 struct ctl_flow {
 	uint32_t direction;
@@ -40,6 +41,7 @@ struct ctl_flow {
 	uint32_t uid;
 	uint32_t gid;
 	char *cgroup;
+	union ctl_address via;
 };
 
 /**

@@ -67,6 +67,9 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_POLICY_FALLBACKS] = { "policy_fallbacks", "  of these rather not" },
 	[KSC_A_STATS_POLICY_REFUSED] = { "policy_refused", "connections refused without a policy" },
 	[KSC_A_STATS_RX_STAGED] = { "rx_staged", "bytes moved out of full buffers" },
+	[KSC_A_STATS_NOT_TLS] = { "not_tls", "handshakes whose peer spoke no TLS" },
+	[KSC_A_STATS_POLICY_DIFFERS] = { "policy_differs",
+					 "rules that differ by the address asked for" },
 };
 
 /**

@@ -112,13 +112,7 @@ static char *why_cgroup(const struct ctl_flow *flow, struct nlattr *wanted)
 		       NULL : say("it is not in the cgroup %s", nla_get_string(wanted));
 }
 
-/**
- * ctl_why_not() - the first thing by which a connection differs from what a rule says
- * @rule: the rule's attributes, enum ksc_a_rule
- * @flow: the connection, with both ends
- * Return: one line, to be freed, or NULL if it differs in nothing
- */
-char *ctl_why_not(struct nlattr **rule, const struct ctl_flow *flow)
+static char *why_not(struct nlattr **rule, const struct ctl_flow *flow)
 {
 	const struct host local = to_host(&flow->local, is_v4(flow));
 	const struct host remote = to_host(&flow->peer, is_v4(flow));
@@ -136,4 +130,45 @@ char *ctl_why_not(struct nlattr **rule, const struct ctl_flow *flow)
 	why = why ?: why_id("group", flow->gid, rule[KSC_A_RULE_GID_MIN],
 			    rule[KSC_A_RULE_GID_MAX]);
 	return why ?: why_cgroup(flow, rule[KSC_A_RULE_CGROUP]);
+}
+
+/* As the kernel has it: our own address is of use to its own family alone. */
+static struct ctl_flow asked_for(const struct ctl_flow *flow)
+{
+	struct ctl_flow asked = *flow;
+	bool v4 = is_v4(flow);
+
+	asked.peer = flow->via;
+	if (is_v4(&asked) == v4)
+		return asked;
+	asked.local = (union ctl_address){ .sa.sa_family = AF_INET6 };
+	asked.local.in6.sin6_port = htons(to_host(&flow->local, v4).port);
+	return asked;
+}
+
+/**
+ * ctl_why_not() - why a connection does not fall under a rule before its own
+ * @rule: the rule's attributes, enum ksc_a_rule
+ * @flow: the connection, with both ends, and what was asked for
+ * Return: one line, to be freed: the first thing in which it differs, of both addresses; or
+ *	NULL if it differs in nothing
+ */
+char *ctl_why_not(struct nlattr **rule, const struct ctl_flow *flow)
+{
+	char *why = why_not(rule, flow), *via, *both;
+	struct ctl_flow asked;
+
+	if (!flow->via.sa.sa_family)
+		return why;
+	asked = asked_for(flow);
+	via = why_not(rule, &asked);
+	if (!why || !via)
+		both = say("a later one asks for more");
+	else if (!strcmp(why, via))
+		both = say("%s", why);
+	else
+		both = say("%s; as asked for, %s", why, via);
+	free(why);
+	free(via);
+	return both;
 }

@@ -108,8 +108,13 @@ void own_start(struct own *own, const char *rules)
 	close(via[0]);
 }
 
-/* How often a line has been logged */
-static unsigned int count_lines(const struct own *own, const char *what)
+/**
+ * own_logged() - how often a line has been logged
+ * @own: the daemon
+ * @what: part of the line
+ * Return: the number
+ */
+unsigned int own_logged(const struct own *own, const char *what)
 {
 	FILE *file = fopen(own->log, "r");
 	unsigned int count = 0;
@@ -123,6 +128,24 @@ static unsigned int count_lines(const struct own *own, const char *what)
 }
 
 /**
+ * own_await_log() - wait for a line of the log
+ * @own: the daemon
+ * @what: part of the line
+ */
+void own_await_log(const struct own *own, const char *what)
+{
+	int64_t start = t_now_ms();
+
+	while (!own_logged(own, what)) {
+		if (t_now_ms() - start > PATIENCE_S * 1000L) {
+			show_log(own);
+			fail_msg("the daemon did not log: %s", what);
+		}
+		usleep(1000);
+	}
+}
+
+/**
  * own_reload() - have the daemon read another configuration
  * @own: the daemon
  * @rules: what it has besides credentials
@@ -130,17 +153,17 @@ static unsigned int count_lines(const struct own *own, const char *what)
  */
 bool own_reload(struct own *own, const char *rules)
 {
-	unsigned int taken = count_lines(own, "was loaded again");
-	unsigned int refused = count_lines(own, "stays as it was");
+	unsigned int taken = own_logged(own, "was loaded again");
+	unsigned int refused = own_logged(own, "stays as it was");
 	int64_t start = t_now_ms();
 
 	own_write(own, rules);
 	SYS(kill(own->pid, SIGHUP));
 	/* the log is all that tells of it */
 	while (t_now_ms() - start < PATIENCE_S * 1000L) {
-		if (count_lines(own, "was loaded again") > taken)
+		if (own_logged(own, "was loaded again") > taken)
 			return true;
-		if (count_lines(own, "stays as it was") > refused)
+		if (own_logged(own, "stays as it was") > refused)
 			return false;
 		usleep(1000);
 	}

@@ -134,6 +134,45 @@ tried()
 	kschannelctl policy test --json --connect 10.1.2.3:5433 | grep '"why": *"the remote port is'
 }
 
+# BPF programs make one address of another
+tried_via()
+{
+	reload <<-'END'
+		[rule pods]
+		direction = connect
+		remote = 127.0.0.0/8
+		action = never
+
+		[rule service]
+		direction = connect
+		remote = 10.96.0.0/12
+		remote-port = 5432
+		action = require
+
+		[rule six]
+		direction = connect
+		remote = fd00::/8
+		local = ::/0
+		action = prefer
+
+		[rule rest]
+		direction = connect
+		action = require
+	END
+	falls_under pods --connect 127.0.0.1:5432
+	falls_under service --connect 127.0.0.1:5432 --via 10.96.0.1:5432
+	passes pods 'a later one asks for more'
+	falls_under rest --connect 127.0.0.1:5432 --via 10.96.0.1:5433
+	passes service 'the remote address 127\.0\.0\.1 is not in 10\.96\.0\.0/12; as asked for, the remote port is 5433, not 5432'
+	falls_under rest --connect 10.0.0.1:5432 --via 127.0.0.1:5432
+	falls_under six --connect 127.0.0.1:5432 --via '[fd00::1]:5432' --from 127.0.0.2:7
+	falls_under service --connect '[::1]:5432' --via '[::ffff:10.96.0.1]:5432'
+	fails passes rest '.*'
+	fails kschannelctl policy test --accept 127.0.0.1:5432 --via 10.96.0.1:5432
+	fails kschannelctl policy test --connect 127.0.0.1:5432 --via 10.96.0.1
+	rules
+}
+
 refused()
 {
 	fails kschannelctl policy test
@@ -415,9 +454,10 @@ by_rule()
 	kschannelctl list --json | grep -q '"rule": *"fetch"'
 }
 
-plan 10
+plan 11
 run "kschannelctl policy" shown
 run "kschannelctl policy test" tried
+run "kschannelctl policy test --via" tried_via
 run "what cannot be asked" refused
 run "mistakes in the file" mistaken
 run "one port of two" served

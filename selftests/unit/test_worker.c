@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
+#include <arpa/inet.h>
 #include <unistd.h>
 #include <netlink/genl/genl.h>
 #include <netlink/msg.h>
@@ -367,6 +368,53 @@ static void refused(void **state)
 	ksc_credentials_put(creds);
 }
 
+/* ---- what the kernel has ended by itself ---- */
+
+static void failed(void **state)
+{
+	static const char lines[] =
+		"server 192.0.2.77:40000: protocol-error: the peer does not speak TLS "
+		"(alert 10 sent), at 192.0.2.1:5432, rule db, user 103\n"
+		"client 192.0.2.77:40000: protocol-error: the peer does not speak TLS, "
+		"at 192.0.2.1:5432, user 103\n";
+	struct ksc_failed said = {
+		.role = KSC_ROLE_SERVER, .uid = 103, .status = KSC_STATUS_PROTOCOL_ERROR,
+		.direction = KSC_DIRECTION_SENT, .alert = 10,
+		.text = "the peer does not speak TLS", .rule = "db",
+	};
+	struct sockaddr_in6 *local = (struct sockaddr_in6 *)&said.local;
+	struct sockaddr_in *peer = (struct sockaddr_in *)&said.peer;
+	struct ksc_worker *worker = start(load(SETTINGS));
+	char line[512];
+	ssize_t len;
+	int fds[2];
+
+	(void)state;
+	local->sin6_family = AF_INET6;
+	local->sin6_port = htons(5432);
+	inet_pton(AF_INET6, "::ffff:192.0.2.1", &local->sin6_addr);
+	peer->sin_family = AF_INET;
+	peer->sin_port = htons(40000);
+	inet_pton(AF_INET, "192.0.2.77", &peer->sin_addr);
+	assert_int_equal(pipe(fds), 0);
+	ksc_log_open(fds[1]);
+	ksc_log_set_level(KSC_LOG_INFO);
+	kernel.ops->failed(kernel.ptr, &said);
+	said.direction = KSC_DIRECTION_NONE;
+	said.rule[0] = '\0';
+	said.role = KSC_ROLE_CLIENT;
+	kernel.ops->failed(kernel.ptr, &said);
+	ksc_log_open(STDERR_FILENO);
+	ksc_log_set_level(KSC_LOG_ERROR);
+	len = read(fds[0], line, sizeof(line) - 1);
+	assert_true(len > 0);
+	line[len] = '\0';
+	assert_string_equal(line, lines);
+	close(fds[0]);
+	close(fds[1]);
+	ksc_worker_free(worker);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +423,7 @@ int main(void)
 		cmocka_unit_test(retired),
 		cmocka_unit_test(between),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(failed),
 	};
 
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);

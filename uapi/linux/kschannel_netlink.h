@@ -317,6 +317,8 @@ enum ksc_phase {
  * @KSC_A_CONTEXT_BY_POLICY: (flag) The socket was given to us in its program's
  *   stead (KSC_POLICY): its server name is what the program looked up, and not
  *   a wish.
+ * @KSC_A_CONTEXT_RULE_NAME: (string) Of the rule that a socket's connection
+ *   falls under.
  */
 enum ksc_a_context {
 	KSC_A_CONTEXT_ID = 1,
@@ -360,6 +362,7 @@ enum ksc_a_context {
 	KSC_A_CONTEXT_MATERIAL,
 	KSC_A_CONTEXT_FD,
 	KSC_A_CONTEXT_BY_POLICY,
+	KSC_A_CONTEXT_RULE_NAME,
 
 	/* private: */
 	__KSC_A_CONTEXT_CNT,
@@ -598,6 +601,11 @@ enum ksc_a_sock {
  * @KSC_A_STATS_LIMIT_WINDOW_BYTES: (u64)
  * @KSC_A_STATS_RX_STAGED: (u64) Bytes of records that did not fit the receive
  *   buffer, or TCP's memory, and were moved out of it.
+ * @KSC_A_STATS_NOT_TLS: (u64) Handshakes that failed because the peer's first
+ *   bytes were no TLS, or because a client sent none at all.
+ * @KSC_A_STATS_POLICY_DIFFERS: (u64) Connections whose rule is not that of the
+ *   address which was asked for, as BPF programs have put another in its place;
+ *   the stronger holds.
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -647,6 +655,8 @@ enum ksc_a_stats {
 	KSC_A_STATS_LIMIT_WINDOW,
 	KSC_A_STATS_LIMIT_WINDOW_BYTES,
 	KSC_A_STATS_RX_STAGED,
+	KSC_A_STATS_NOT_TLS,
+	KSC_A_STATS_POLICY_DIFFERS,
 
 	/* private: */
 	__KSC_A_STATS_CNT,
@@ -717,6 +727,8 @@ enum ksc_a_rule {
  * @KSC_A_POLICY_UID: (u32)
  * @KSC_A_POLICY_GID: (u32)
  * @KSC_A_POLICY_CGROUP: (string) Path of its cgroup, as rules have it.
+ * @KSC_A_POLICY_ASKED: (binary) The address that was asked for, if that is not
+ *   peer: struct sockaddr_in or sockaddr_in6.
  */
 enum ksc_a_policy {
 	KSC_A_POLICY_GENERATION = 1,
@@ -728,6 +740,7 @@ enum ksc_a_policy {
 	KSC_A_POLICY_UID,
 	KSC_A_POLICY_GID,
 	KSC_A_POLICY_CGROUP,
+	KSC_A_POLICY_ASKED,
 
 	/* private: */
 	__KSC_A_POLICY_CNT,
@@ -841,7 +854,9 @@ enum ksc_a_limits {
  * @KSC_CMD_POLICY_GET: The policy: first its generation and count, then its
  *   rules. Nothing when none is loaded.
  * @KSC_CMD_POLICY_TEST: Which rule a connection would fall under; the reply has
- *   none if none matches, and no generation if no policy is loaded.
+ *   none if none matches, and no generation if no policy is loaded. EINVAL for
+ *   addresses of two families, but that of what was asked for may be of the
+ *   other one.
  * @KSC_CMD_CONTEXT_EXPORT: Derives keying material from an established context
  *   (RFC 5705, RFC 8446 7.5), as KSC_EXPORT does on a socket. EINVAL without a
  *   label of 1 to 249 bytes of printable ASCII that TLS does not use itself, or
@@ -861,6 +876,9 @@ enum ksc_a_limits {
  *   from any other socket than the registered one.
  * @KSC_CMD_LIMITS_SET: Sets all limits of the network namespace. EINVAL when
  *   they contradict each other, ERANGE for one that makes no sense.
+ * @KSC_CMD_CONTEXT_FAILED: Event to the daemon, for its log: a socket's
+ *   handshake has failed that the daemon has nothing to do with, because the
+ *   peer does not speak TLS. Some are left out when there are many.
  */
 enum ksc_cmd {
 	KSC_CMD_REGISTER = 1,
@@ -886,6 +904,7 @@ enum ksc_cmd {
 	KSC_CMD_CONTEXT_MOVE,
 	KSC_CMD_DRAIN,
 	KSC_CMD_LIMITS_SET,
+	KSC_CMD_CONTEXT_FAILED,
 
 	/* private: */
 	__KSC_CMD_CNT,

@@ -357,6 +357,34 @@ static void faults(void **state)
 	assert_null(ksc_rule_fault(&r));
 }
 
+/* Of two rules the one that asks for more, wherever it is; of two alike the first. */
+static void stronger(void **state)
+{
+	static const u8 actions[] = {
+		KSC_RULE_ACTION_NEVER, KSC_RULE_ACTION_REQUIRE, KSC_RULE_ACTION_PREFER,
+		KSC_RULE_ACTION_REQUIRE, KSC_RULE_ACTION_NEVER,
+	};
+	static const struct {
+		u32 a, b, chosen;
+	} cases[] = {
+		{ 0, 1, 1 }, { 0, 2, 2 }, { 2, 1, 1 }, { 4, 2, 2 }, { 1, 3, 1 }, { 0, 4, 0 },
+		{ KSC_NO_RULE, 4, 4 }, { KSC_NO_RULE, 3, 3 },
+		{ KSC_NO_RULE, KSC_NO_RULE, KSC_NO_RULE },
+	};
+	struct ksc_rule *rules = alloc_rules(ARRAY_SIZE(actions));
+	struct ksc_rules *set;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		rules[i].action = actions[i];
+	set = build(rules, ARRAY_SIZE(actions));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(ksc_rules_stronger(set, cases[i].a, cases[i].b), cases[i].chosen);
+		assert_int_equal(ksc_rules_stronger(set, cases[i].b, cases[i].a), cases[i].chosen);
+	}
+	ksc_rules_free(set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +394,7 @@ int main(void)
 		cmocka_unit_test(cgroup_paths),
 		cmocka_unit_test(no_memory),
 		cmocka_unit_test(faults),
+		cmocka_unit_test(stronger),
 	};
 
 	return cmocka_run_group_tests_name("kernel/rules", tests, NULL, NULL);

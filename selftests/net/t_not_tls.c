@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Peers that speak no TLS where it is required: the daemon's log tells of them. */
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "nl.h"
+#include "own.h"
+#include "policy.h"
+
+/* Of the kernel's, within a second */
+#define MOST	10
+
+static const char no_tls[] = "protocol-error: the peer does not speak TLS (alert 10 sent)";
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in in;
+	socklen_t len = sizeof(in);
+
+	SYS(getsockname(fd, (struct sockaddr *)&in, &len));
+	return ntohs(in.sin_port);
+}
+
+/* One line, and all of it. */
+static void expect_line(const char *fmt, unsigned int port, const char *rest)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), fmt, port, rest);
+	own_await_log(&own, line);
+	assert_int_equal(own_logged(&own, line), 1);
+}
+
+static void test_client(void **state)
+{
+	uint64_t before = tnl_counter(KSC_A_STATS_NOT_TLS);
+	int listener, fds[2];
+	char c;
+
+	(void)state;
+	own_start(&own, policy_basic);
+	listener = listen_on(policy_socket(AF_INET, &policy_nothing), 1000);
+	fds[0] = connect_to(t_plain(AF_INET), 1000);
+	fds[1] = t_accept(listener);
+	t_send(fds[0], "hello", 5);
+	FAILS(recv(fds[1], &c, 1, 0), EPROTO);
+	expect_line("server 127.0.0.1:%u: %s, at 127.0.0.1:1000, rule secret-server, user 0",
+		    port_of(fds[0]), no_tls);
+	close_pair(fds);
+	close(listener);
+	/* a program's own wish, under no rule */
+	listener = listen_on(t_socket(AF_INET, &t_server), 4000);
+	fds[0] = connect_to(t_plain(AF_INET), 4000);
+	fds[1] = t_accept(listener);
+	t_send(fds[0], "GET / HTTP/1.0\r\n", 16);
+	FAILS(recv(fds[1], &c, 1, 0), EPROTO);
+	expect_line("server 127.0.0.1:%u: %s, at 127.0.0.1:4000, user 0", port_of(fds[0]), no_tls);
+	close_pair(fds);
+	close(listener);
+	assert_int_equal(tnl_counter(KSC_A_STATS_NOT_TLS), before + 2);
+	/* where it may be plain that is no failure */
+	listener = listen_on(policy_socket(AF_INET, &policy_nothing), 3000);
+	fds[0] = connect_to(t_plain(AF_INET), 3000);
+	fds[1] = t_accept(listener);
+	t_send(fds[0], "hello", 5);
+	t_recv(fds[1], &c, 1);
+	close_pair(fds);
+	close(listener);
+	assert_int_equal(tnl_counter(KSC_A_STATS_NOT_TLS), before + 2);
+}
+
+/* Where servers speak first, a client that is plain says nothing. */
+static void test_silent(void **state)
+{
+	const struct t_opts soon = { .timeout = 300 };
+	uint64_t before = tnl_counter(KSC_A_STATS_NOT_TLS);
+	int listener, fds[2];
+	char c;
+
+	(void)state;
+	own_start(&own, policy_basic);
+	listener = listen_on(policy_socket(AF_INET, &soon), 1000);
+	fds[0] = connect_to(t_plain(AF_INET), 1000);
+	fds[1] = t_accept(listener);
+	FAILS(recv(fds[1], &c, 1, 0), ETIMEDOUT);
+	expect_line("server 127.0.0.1:%u: timed-out: %s, at 127.0.0.1:1000, rule secret-server",
+		    port_of(fds[0]), "the client has sent nothing: does it speak TLS?");
+	close_pair(fds);
+	/* who has begun is another matter */
+	fds[0] = connect_to(t_plain(AF_INET), 1000);
+	fds[1] = t_accept(listener);
+	t_send(fds[0], "\x16\x03\x01", 3);
+	FAILS(recv(fds[1], &c, 1, 0), ETIMEDOUT);
+	close_pair(fds);
+	close(listener);
+	assert_int_equal(tnl_counter(KSC_A_STATS_NOT_TLS), before + 1);
+}
+
+static void test_server(void **state)
+{
+	int listener, fds[2];
+
+	(void)state;
+	own_start(&own, policy_basic);
+	listener = listen_on(t_plain(AF_INET), 1000);
+	fds[0] = policy_socket(AF_INET, &policy_nothing);
+	t_nonblock(fds[0], true);
+	FAILS(try_connect_to(fds[0], "127.0.0.1", 1000), EINPROGRESS);
+	fds[1] = t_accept(listener);
+	t_send(fds[1], "220 hello", 9);
+	t_wait(fds[0], POLLIN);
+	assert_int_equal(t_so_error(fds[0]), EPROTO);
+	expect_line("client 127.0.0.1:1000: protocol-error: the peer does not speak TLS "
+		    "(alert 10 sent), at 127.0.0.1:%u%s", port_of(fds[0]),
+		    ", rule secret, user 0");
+	close_pair(fds);
+	close(listener);
+}
+
+/* However many there are, they are no more lines than that, nor in the daemon's way. */
+static void test_many(void **state)
+{
+	uint64_t before = tnl_counter(KSC_A_STATS_NOT_TLS);
+	int listener, client, child, fds[2];
+	int64_t start, seconds;
+	char c;
+
+	(void)state;
+	own_start(&own, policy_basic);
+	listener = listen_on(policy_socket(AF_INET, &policy_nothing), 1000);
+	start = t_now_ms();
+	for (int i = 0; i < 300; i++) {
+		client = connect_to(t_plain(AF_INET), 1000);
+		child = t_accept(listener);
+		t_send(client, "hello", 5);
+		FAILS(recv(child, &c, 1, 0), EPROTO);
+		close(client);
+		close(child);
+	}
+	seconds = (t_now_ms() - start) / 1000;
+	/* what was told before it is in the log by then */
+	fds[0] = connect_to(policy_socket(AF_INET, &policy_nothing), 1000);
+	fds[1] = t_accept(listener);
+	assert_protected_pair(fds[0], fds[1]);
+	close_pair(fds);
+	close(listener);
+	assert_int_equal(tnl_counter(KSC_A_STATS_NOT_TLS), before + 300);
+	assert_in_range(own_logged(&own, no_tls), 1, MOST * (seconds + 2));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		POLICY_TEST(test_client),
+		POLICY_TEST(test_silent),
+		POLICY_TEST(test_server),
+		POLICY_TEST(test_many),
+	};
+
+	return T_RUN(tests);
+}
