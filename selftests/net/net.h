@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -108,6 +109,7 @@ void t_exchange(int a, int b);
 uint64_t t_net_counter(const char *file, const char *group, const char *name);
 bool t_write_file(const char *path, const char *text);
 bool t_failpoint(enum t_failpoint at, unsigned int ms);
+void t_await_held(atomic_int *at, bool is);
 void t_set_parameter(const char *name, unsigned int value);
 unsigned int t_parameter(const char *name);
 /* the defaults of max_dataless and max_key_updates */

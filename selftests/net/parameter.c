@@ -43,6 +43,44 @@ bool t_failpoint(enum t_failpoint at, unsigned int ms)
 	return true;
 }
 
+/* What a thread is doing, as proc(5) has it; 0 if it has come to its end */
+static char thread_state(pid_t tid)
+{
+	char path[64], text[256], *end;
+	FILE *file;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	n = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[n] = '\0';
+	end = strrchr(text, ')');
+	return end && end[1] ? end[2] : 0;
+}
+
+/**
+ * t_await_held() - wait until a thread is at a failpoint, or has left it
+ * @at: the thread, as soon as that is not 0
+ * @is: which of these
+ *
+ * Only there does it sleep for long and can't be interrupted.
+ */
+void t_await_held(atomic_int *at, bool is)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+	pid_t tid;
+
+	while (!(tid = atomic_load(at)) || (thread_state(tid) == 'D') != is) {
+		if (t_now_ms() > end)
+			fail_msg("the thread is%s held", is ? " not" : "");
+		nanosleep(&pause, NULL);
+	}
+}
+
 /**
  * t_set_parameter() - write a parameter of the module
  * @name: its name

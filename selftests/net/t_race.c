@@ -15,7 +15,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -292,44 +291,12 @@ static void *connect_held(void *arg)
 	return NULL;
 }
 
-/* What a thread is doing, as proc(5) has it; 0 if it has come to its end */
-static char thread_state(pid_t tid)
-{
-	char path[64], text[256], *end;
-	FILE *file;
-	size_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	n = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[n] = '\0';
-	end = strrchr(text, ')');
-	return end && end[1] ? end[2] : 0;
-}
-
-/* Only at a failpoint does it sleep for long and can't be interrupted */
-static void await_held(struct held *held, bool is)
-{
-	const struct timespec pause = { .tv_nsec = 1000000 };
-	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
-	pid_t tid;
-
-	while (!(tid = atomic_load(&held->tid)) || (thread_state(tid) == 'D') != is) {
-		if (t_now_ms() > end)
-			fail_msg("connect() is%s held", is ? " not" : "");
-		nanosleep(&pause, NULL);
-	}
-}
-
 /* Begin to connect, and come as far as a failpoint, which others pass then */
 static void begin_held(struct held *held, enum t_failpoint at)
 {
 	assert_true(t_failpoint(at, HELD_MS));
 	t_thread(&held->thread, connect_held, held);
-	await_held(held, true);
+	t_await_held(&held->tid, true);
 	t_failpoint(at, 0);
 }
 
@@ -441,7 +408,7 @@ static void test_connected_meets_another(void **state)
 	do_disconnect(held.fd);
 	t_begin_on(held.fd, &addr.ss, addr.len);
 	/* back from where it was; whether it waits for this connection then is its own affair */
-	await_held(&held, false);
+	t_await_held(&held.tid, false);
 	/* had it begun a handshake, the daemon would have answered it by the end of this one */
 	t_pair(AF_INET, fds);
 	t_exchange(fds[0], fds[1]);

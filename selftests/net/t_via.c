@@ -285,58 +285,138 @@ static void test_uring(void **state)
 
 /* ---- two threads on one descriptor ---- */
 
-static pthread_barrier_t barrier;
+/* How long one is held: the other has come as far by then */
+#define HELD_MS	1000
 
-static void *connect_service(void *arg)
+/**
+ * struct call - a connect() in a thread of its own
+ * @fd: the socket
+ * @host: where to
+ * @port: where to
+ * @tid: the thread
+ * @thread: the thread
+ */
+struct call {
+	int fd;
+	const char *host;
+	uint16_t port;
+	atomic_int tid;
+	pthread_t thread;
+};
+
+static void *make_call(void *arg)
 {
-	pthread_barrier_wait(&barrier);
-	/* it may be the other's connection that it waits for, or EALREADY */
-	try_connect_to(*(int *)arg, SERVICE, 1000);
+	struct call *call = arg;
+
+	atomic_store(&call->tid, gettid());
+	/* whatever it says: it may be the other's connection that it finds */
+	try_connect_to(call->fd, call->host, call->port);
 	return NULL;
 }
 
-/* Each connection falls under what was asked for it, not under what the other wanted. */
+static int secret, open_to_all;
+
+/* The one connection that there is falls under what was asked for it. */
+static bool expect_own_rule(int fd)
+{
+	struct pollfd p[2] = { { secret, POLLIN, 0 }, { open_to_all, POLLIN, 0 } };
+	bool is_secret;
+	int child;
+
+	assert_int_equal(SYS(poll(p, 2, PATIENCE_S * 1000)), 1);
+	is_secret = p[0].revents;
+	child = t_accept(is_secret ? secret : open_to_all);
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), 0);
+	t_nonblock(fd, false);
+	if (is_secret)
+		assert_protected_pair(fd, child);
+	else
+		assert_plain_pair(fd, child);
+	close(child);
+	return is_secret;
+}
+
+static void open_both(void)
+{
+	own_start(&own, SERVES "[rule service]\naction = require\nremote = " SERVICE "\n" NAMED
+			"[rule rest]\naction = never\n");
+	secret = listen_on(policy_socket(AF_INET, &policy_nothing), 1000);
+	open_to_all = listen_on(t_plain(AF_INET), 2000);
+}
+
+static void close_both(void)
+{
+	close(secret);
+	close(open_to_all);
+}
+
 static void test_threads(void **state)
 {
 	const int rounds = 200;
-	int secret, open, fd, won[2] = { 0 };
+	int won[2] = { 0 };
 
 	(void)state;
-	own_start(&own, SERVES "[rule service]\naction = require\nremote = " SERVICE "\n" NAMED
-			"[rule rest]\naction = never\n");
-	pthread_barrier_init(&barrier, NULL, 2);
-	secret = listen_on(policy_socket(AF_INET, &policy_nothing), 1000);
-	open = listen_on(t_plain(AF_INET), 2000);
+	open_both();
 	for (int i = 0; i < rounds; i++) {
-		struct pollfd p[2] = { { secret, POLLIN, 0 }, { open, POLLIN, 0 } };
-		pthread_t thread;
-		bool first;
-		int child;
+		int fd = policy_socket(AF_INET, &policy_nothing);
+		struct call call = { .fd = fd, .host = SERVICE, .port = 1000 };
 
-		fd = policy_socket(AF_INET, &policy_nothing);
 		t_nonblock(fd, true);
-		t_thread(&thread, connect_service, &fd);
-		pthread_barrier_wait(&barrier);
+		t_thread(&call.thread, make_call, &call);
 		try_connect_to(fd, SERVER, 2000);
-		t_join(thread);
-		assert_int_equal(SYS(poll(p, 2, PATIENCE_S * 1000)), 1);
-		first = p[0].revents;
-		child = t_accept(first ? secret : open);
-		t_wait(fd, POLLOUT);
-		assert_int_equal(t_so_error(fd), 0);
-		t_nonblock(fd, false);
-		if (first)
-			assert_protected_pair(fd, child);
-		else
-			assert_plain_pair(fd, child);
-		won[first]++;
-		close(child);
+		t_join(call.thread);
+		won[expect_own_rule(fd)]++;
 		close(fd);
 	}
 	print_message("# the service was faster %d times of %d\n", won[1], rounds);
-	pthread_barrier_destroy(&barrier);
-	close(secret);
-	close(open);
+	close_both();
+}
+
+/* Both have said what they want before TCP learns of either, or before either has the rule. */
+static void test_held(void **state)
+{
+	static const struct {
+		enum t_failpoint at;
+		/* as long each is held there; the winner is whose turn at TCP is first */
+		unsigned int ms[2];
+		int winner;
+	} cases[] = {
+		{ T_CONNECT, { HELD_MS, 2 * HELD_MS }, 0 },
+		{ T_CONNECT, { 2 * HELD_MS, 0 }, 1 },
+		{ T_CONNECTED, { 2 * HELD_MS, 0 }, 0 },
+	};
+
+	(void)state;
+	if (!t_failpoint(T_CONNECT, 0)) {
+		print_message("# the module has no failpoints\n");
+		skip();
+	}
+	open_both();
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		int fd = policy_socket(AF_INET, &policy_nothing), first = i % 2;
+		struct call calls[2] = {
+			{ .fd = fd, .host = SERVICE, .port = 1000 },
+			{ .fd = fd, .host = SERVER, .port = 2000 },
+		};
+
+		t_nonblock(fd, true);
+		for (int k = 0; k < 2; k++) {
+			struct call *call = &calls[k ? !first : first];
+
+			t_failpoint(cases[i / 2].at, cases[i / 2].ms[k]);
+			t_thread(&call->thread, make_call, call);
+			if (cases[i / 2].ms[k])
+				t_await_held(&call->tid, true);
+		}
+		t_failpoint(T_CONNECT, 0);
+		t_join(calls[0].thread);
+		t_join(calls[1].thread);
+		/* the service's is the first of the two calls */
+		assert_int_equal(expect_own_rule(fd), (first ^ cases[i / 2].winner) == 0);
+		close(fd);
+	}
+	close_both();
 }
 
 /* ---- tracing ---- */
@@ -396,6 +476,7 @@ int main(void)
 		VIA_TEST(test_v6),
 		VIA_TEST(test_uring),
 		VIA_TEST(test_threads),
+		VIA_TEST(test_held),
 		VIA_TEST(test_traced),
 	};
 
