@@ -83,6 +83,8 @@ const char *ksc_intake_fault(int error)
 	switch (error) {
 	case EPIPE:
 		return "the process that reads files is gone: start the daemon again";
+	case ECHILD:
+		return "looking for what it names has failed: a service for accounts may crash";
 	case ETIMEDOUT:
 		return "the files and accounts that it names are not found in time";
 	case EBADMSG:

@@ -6,6 +6,9 @@
  * asks for a load, and gets what the configuration names, which the reader reads for itself.
  *
  * It is forked before there are keys and threads, and reads no file but the configuration.
+ *
+ * What is asked for accounts is anybody's code: it may crash, leak, or never return. So each
+ * load is a process of its own, and what becomes of it is no matter to the next.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,14 +57,6 @@ struct load {
 	size_t room;
 };
 
-/* The daemon is gone, or has asked again. */
-static bool is_pointless(const struct load *load)
-{
-	struct pollfd p = { .fd = load->sock, .events = POLLIN };
-
-	return poll(&p, 1, 0) != 0;
-}
-
 static void pause_for(long ms)
 {
 	const struct timespec time = { .tv_nsec = ms * 1000000 };
@@ -82,7 +78,7 @@ static ssize_t send_with(int sock, struct msghdr *msg)
 	return len;
 }
 
-/* Without a daemon there is no need for a reader. */
+/* Without a daemon there is no need for more. */
 static void hand(const struct load *load, struct ksc_handover *head, const char *name,
 		 const void *items, size_t size, int fd)
 {
@@ -225,7 +221,7 @@ static int hand_all_members(struct load *load)
 
 	if (load->n_gids)
 		qsort(load->gids, load->n_gids, sizeof(*load->gids), compare_gids);
-	for (i = 0; !rc && i < load->n_gids && !is_pointless(load); i++)
+	for (i = 0; !rc && i < load->n_gids; i++)
 		if (!i || load->gids[i] != load->gids[i - 1])
 			rc = hand_members(load, load->gids[i]);
 	return rc;
@@ -252,7 +248,7 @@ static int hand_wants(struct load *load, struct ksc_settings *file)
 	int rc = ksc_wants_collect(&wants, file);
 	size_t i;
 
-	for (i = 0; !rc && i < wants.n && !is_pointless(load); i++)
+	for (i = 0; !rc && i < wants.n; i++)
 		rc = hand_want(load, &wants.list[i]);
 	ksc_wants_free(&wants);
 	return rc ? rc : hand_all_members(load);
@@ -297,6 +293,70 @@ static void run_load(int sock, uint32_t number, const char *path)
 	free(load.gids);
 }
 
+static void __attribute__((noreturn))
+run_child(int sock, uint32_t number, const char *path, pid_t reader)
+{
+	const int rc = ksc_sandbox_load();
+
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "a load cannot be confined: %s", strerror(-rc));
+		_exit(EXIT_FAILURE);
+	}
+	/* from now on it ends with the reader, unless that has ended before */
+	if (getppid() == reader)
+		run_load(sock, number, path);
+	_exit(EXIT_SUCCESS);
+}
+
+/* Until the load has ended, or there is no use for it: the daemon is gone or has asked again. */
+static bool await(int sock, int ended)
+{
+	struct pollfd p[] = {
+		{ .fd = sock, .events = POLLIN }, { .fd = ended, .events = POLLIN },
+	};
+
+	while (poll(p, 2, -1) < 0 && errno == EINTR)
+		;
+	return !p[0].revents;
+}
+
+static void tell_failed(int sock, uint32_t number)
+{
+	struct load load = { .sock = sock, .number = number };
+	struct ksc_handover end = { .kind = KSC_HANDOVER_END, .error = -ECHILD };
+
+	hand(&load, &end, "", NULL, 0, -1);
+}
+
+/* Returns whether it came to its end, or was not let to. */
+static bool run_one(int sock, uint32_t number, const char *path)
+{
+	const pid_t reader = getpid();
+	int ends[2], status = -1;
+	bool wanted;
+	pid_t pid;
+
+	/* whose other end is closed by the child's end, whatever that is */
+	if (pipe2(ends, O_CLOEXEC))
+		return false;
+	pid = fork();
+	if (!pid)
+		run_child(sock, number, path, reader);
+	close(ends[1]);
+	wanted = pid < 0 || await(sock, ends[0]);
+	close(ends[0]);
+	if (pid < 0)
+		return false;
+	if (!wanted)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (wanted && WIFSIGNALED(status))
+		ksc_log(KSC_LOG_ERROR, "who reads the configuration was ended by signal %d",
+			WTERMSIG(status));
+	return !wanted || !status;
+}
+
 /* The last that was asked for: who asks again has no use for what was before. */
 static uint32_t next_load(int sock)
 {
@@ -328,6 +388,8 @@ static void ignore_signals(void)
 
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
+	/* whoever started the daemon may have left that ignored */
+	signal(SIGCHLD, SIG_DFL);
 }
 
 /* What the daemon was started with is not for the reader. Returns the socket, or -1. */
@@ -362,8 +424,8 @@ static void __attribute__((noreturn)) run(int sock, const char *path)
 	}
 	for (;;) {
 		number = next_load(sock);
-		if (number)
-			run_load(sock, number, path);
+		if (number && !run_one(sock, number, path))
+			tell_failed(sock, number);
 		pause_for(PAUSE_MS);
 	}
 }

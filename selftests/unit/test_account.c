@@ -16,10 +16,14 @@
 
 #include "account.h"
 #include "config.h"
+#include "handed.h"
 #include "intake.h"
 #include "reader.h"
 
-/* Accounts "1" to "9" with these numbers; "late" takes its time, "down" is not known now. */
+/*
+ * Accounts "1" to "9" with these numbers; "late" takes its time, "down" is not known now.
+ * Whoever asks for "stuck" waits for ever, and for "broken" is no more.
+ */
 struct passwd *__wrap_getpwnam(const char *name);
 struct group *__wrap_getgrnam(const char *name);
 struct group *__wrap_getgrgid(gid_t gid);
@@ -37,6 +41,10 @@ static bool there(const char *name)
 		errno = ECONNREFUSED;
 	if (!strcmp(name, "late"))
 		usleep(1000 * LATE_MS);
+	while (!strcmp(name, "stuck"))
+		pause();
+	if (!strcmp(name, "broken"))
+		_exit(EXIT_FAILURE);
 	return (name[0] >= '1' && name[0] <= '9' && !name[1]) || !strcmp(name, "late");
 }
 
@@ -171,6 +179,49 @@ static void keys(void **state)
 	unlink(path);
 }
 
+static void write_users(const char *path, const char *users)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fprintf(f, "[credential c]\nrole = client\nusers = %s\n", users);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* A service that never answers, or breaks who asks it, does so to one load. */
+static void one_load(void **state)
+{
+	char path[] = "/tmp/ksc-account-XXXXXX";
+	struct ksc_handed *handed;
+	struct ksc_intake *intake;
+	int status, i;
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+
+	(void)state;
+	close(mkstemp(path));
+	intake = ksc_intake_new(ksc_reader_start(path, &pid));
+	assert_non_null(intake);
+	for (i = 0; i < 2; i++) {
+		write_users(path, "1, stuck");
+		assert_int_equal(ksc_intake_load(intake, LATE_MS, &handed), -ETIMEDOUT);
+		write_users(path, "1, 2, broken");
+		assert_int_equal(ksc_intake_load(intake, LONG_MS, &handed), -ECHILD);
+		write_users(path, "1, late");
+		assert_int_equal(ksc_intake_load(intake, LONG_MS, &handed), 0);
+		assert_int_equal(ksc_handed_account(handed, "late", &uid, &gid), 0);
+		ksc_handed_free(handed);
+	}
+	/* with one that is stuck, the end is the end as well */
+	write_users(path, "stuck");
+	assert_int_equal(ksc_intake_load(intake, LATE_MS, &handed), -ETIMEDOUT);
+	ksc_intake_free(intake);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	unlink(path);
+}
+
 /* Complaints about these settings of a credential, when the reader looks accounts up */
 static char *said(const char *settings, int ms)
 {
@@ -236,6 +287,7 @@ int main(void)
 		cmocka_unit_test(groups),
 		cmocka_unit_test(keys),
 		cmocka_unit_test(told),
+		cmocka_unit_test(one_load),
 	};
 
 	return cmocka_run_group_tests_name("account", tests, NULL, NULL);
