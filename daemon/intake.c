@@ -82,13 +82,13 @@ const char *ksc_intake_fault(int error)
 {
 	switch (error) {
 	case EPIPE:
-		return "the process that reads files is gone: start the daemon again";
+		return "the process that reads files is gone";
 	case ECHILD:
 		return "looking for what it names has failed: a service for accounts may crash";
 	case ETIMEDOUT:
 		return "the files and accounts that it names are not found in time";
 	case EBADMSG:
-		return "the process that reads files is not understood: start the daemon again";
+		return "the process that reads files is not understood";
 	}
 	return strerror(error);
 }
