@@ -142,7 +142,7 @@ int ksc_intake_ask(struct ksc_intake *intake)
 static int take_file(struct ksc_intake *intake, const char *name, int fd, const char *items)
 {
 	const struct ksc_handover *head = &intake->buf.head;
-	struct ksc_way way = { .known = head->known, .n = head->n };
+	struct ksc_way way = { .known = head->known, .file = head->file, .n = head->n };
 	int error = head->error, rc;
 
 	if (!error && fd < 0)

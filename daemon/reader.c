@@ -16,8 +16,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -40,6 +42,11 @@
 /* A descriptor that is under way counts until it is taken. */
 #define TRIES		100
 #define TRY_MS		10
+
+/* Of <linux/memfd.h>, if that is new. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL	8U
+#endif
 
 /**
  * struct load - a load
@@ -125,49 +132,89 @@ static int want_members(struct load *load, gid_t gid)
 }
 
 /* Groups that decide about who can read the file. */
-static int want_readers(struct load *load, const struct stat *st, bool has_acl,
-			const struct ksc_way *way)
+static int want_readers(struct load *load, const struct ksc_way *way)
 {
-	const struct ksc_door file = { .gid = st->st_gid, .mode = st->st_mode,
-				       .has_acl = has_acl };
 	size_t i;
 	int rc = 0;
 
-	if (ksc_access_asks_group(&file, KSC_ACCESS_READ))
-		rc = want_members(load, file.gid);
+	if (ksc_access_asks_group(&way->file, KSC_ACCESS_READ))
+		rc = want_members(load, way->file.gid);
 	for (i = 0; !rc && i < way->n; i++)
 		if (ksc_access_asks_group(&way->doors[i], KSC_ACCESS_ENTER))
 			rc = want_members(load, way->doors[i].gid);
 	return rc;
 }
 
-static int hand_file(struct load *load, const char *path, int fd, const struct stat *st)
+/*
+ * A file may be on a server that somebody else runs, or stops, and may change: the daemon has
+ * no time to wait for it. The copy does not come by here, as it may be a key.
+ */
+static int copy_file(int from)
 {
-	struct ksc_handover head = { .kind = KSC_KIND_FILE, .error = fd < 0 ? fd : 0 };
+	int to = memfd_create("", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL), rc = 0;
+	ssize_t len, left = KSC_MAX_FILE + 1;
+
+	/* older kernels know no such files that are not to be run */
+	if (to < 0 && errno == EINVAL)
+		to = memfd_create("", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (to < 0)
+		return -errno;
+	do {
+		len = sendfile(to, from, NULL, (size_t)left);
+		if (len < 0)
+			rc = -errno;
+		left -= len;
+	} while (len > 0 && left > 0);
+	if (!rc && !left)
+		rc = -EFBIG;
+	if (!rc && fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
+			 F_SEAL_WRITE))
+		rc = -errno;
+	if (!rc)
+		return to;
+	close(to);
+	return rc;
+}
+
+static int hand_copy(struct load *load, const char *path, int copy, const struct ksc_way *way)
+{
+	struct ksc_handover head = {
+		.kind = KSC_KIND_FILE, .error = copy < 0 ? copy : 0, .known = way->known,
+		.file = way->file, .n = (uint32_t)way->n,
+	};
+	const int rc = way->known ? want_readers(load, way) : 0;
+
+	if (!rc)
+		hand(load, &head, path, way->doors, way->n * sizeof(*way->doors), copy);
+	return rc;
+}
+
+/* @copy is set to what was handed over, to be closed, or a negative errno that was. */
+static int hand_file(struct load *load, const char *path, int *copy)
+{
 	struct ksc_way way = { 0 };
+	struct stat st;
+	const int fd = ksc_file_open(path, &st);
 	int rc = 0;
 
+	*copy = fd < 0 ? fd : copy_file(fd);
+	if (*copy >= 0)
+		rc = ksc_way_find(&way, fd, path, &st);
 	if (fd >= 0)
-		rc = ksc_way_find(&way, path, st);
-	if (!rc && way.known)
-		rc = want_readers(load, st, ksc_way_has_acl(fd), &way);
-	if (!rc) {
-		head.known = way.known;
-		head.n = (uint32_t)way.n;
-		hand(load, &head, path, way.doors, way.n * sizeof(*way.doors), fd);
-	}
+		close(fd);
+	if (!rc)
+		rc = hand_copy(load, path, *copy, &way);
 	ksc_way_free(&way);
 	return rc;
 }
 
-static int open_file(struct load *load, const char *path)
+static int hand_named_file(struct load *load, const char *path)
 {
-	struct stat st;
-	const int fd = ksc_file_open(path, &st);
-	const int rc = hand_file(load, path, fd, &st);
+	int copy;
+	const int rc = hand_file(load, path, &copy);
 
-	if (fd >= 0)
-		close(fd);
+	if (copy >= 0)
+		close(copy);
 	return rc;
 }
 
@@ -231,7 +278,7 @@ static int hand_want(struct load *load, const struct ksc_want *want)
 {
 	switch (want->kind) {
 	case KSC_KIND_FILE:
-		return open_file(load, want->name);
+		return hand_named_file(load, want->name);
 	case KSC_KIND_ACCOUNT:
 		return hand_account(load, want->name);
 	case KSC_KIND_GROUP:
@@ -254,32 +301,31 @@ static int hand_wants(struct load *load, struct ksc_settings *file)
 	return rc ? rc : hand_all_members(load);
 }
 
-/* The daemon gets the very file that was read here. */
-static int hand_config(struct load *load, const char *path)
+static int hand_named(struct load *load, const char *path, int config)
 {
 	struct ksc_settings file;
 	struct ksc_file raw = { 0 };
-	struct stat st;
-	int fd = ksc_file_open(path, &st), rc;
+	int rc = ksc_file_take(&raw, config);
 
-	if (fd >= 0)
-		rc = ksc_file_take(&raw, fd);
-	else
-		rc = fd;
-	if (rc && fd >= 0) {
-		close(fd);
-		fd = rc;
-	}
-	rc = hand_file(load, path, fd, &st);
-	if (fd >= 0) {
-		close(fd);
-		if (!rc) {
-			rc = ksc_settings_take(&file, path, &raw, NULL) ? -ENOMEM :
-									  hand_wants(load, &file);
-			ksc_settings_free(&file);
-		}
+	if (!rc) {
+		rc = ksc_settings_take(&file, path, &raw, NULL) ? -ENOMEM :
+								  hand_wants(load, &file);
+		ksc_settings_free(&file);
 	}
 	ksc_file_free(&raw);
+	return rc;
+}
+
+/* The daemon gets the very text that is read here. */
+static int hand_config(struct load *load, const char *path)
+{
+	int copy, rc = hand_file(load, path, &copy);
+
+	if (copy >= 0) {
+		if (!rc)
+			rc = hand_named(load, path, copy);
+		close(copy);
+	}
 	return rc;
 }
 

@@ -17,19 +17,6 @@ static bool acl_counts(ssize_t len, int error)
 	return len >= 0 || (error != ENODATA && error != EOPNOTSUPP);
 }
 
-/**
- * ksc_way_has_acl() - whether a file has an ACL
- * @fd: the file
- *
- * Return: true also where that is not known
- */
-bool ksc_way_has_acl(int fd)
-{
-	const ssize_t len = fgetxattr(fd, KSC_FILE_ACL, NULL, 0);
-
-	return acl_counts(len, errno);
-}
-
 static int add_door(struct ksc_way *way, const char *path)
 {
 	struct ksc_door *bigger;
@@ -51,19 +38,23 @@ static int add_door(struct ksc_way *way, const char *path)
 }
 
 /**
- * ksc_way_find() - find the directories above a file
+ * ksc_way_find() - find the way into a file
  * @way: zeroed; filled in, and to be freed whatever comes of it
- * @path: the file's name
- * @st: what it is; if something else has the name by now, the way is not known
+ * @fd: the file
+ * @path: its name
+ * @st: what it is; if something else has the name by now, the directories are not known
  *
- * Return: 0, also when it is not known, or -ENOMEM
+ * Return: 0, also when they are not known, or -ENOMEM
  */
-int ksc_way_find(struct ksc_way *way, const char *path, const struct stat *st)
+int ksc_way_find(struct ksc_way *way, int fd, const char *path, const struct stat *st)
 {
+	const ssize_t len = fgetxattr(fd, KSC_FILE_ACL, NULL, 0);
 	char real[PATH_MAX], *slash;
 	struct stat now;
 	int rc = 0;
 
+	way->file = (struct ksc_door) { .uid = st->st_uid, .gid = st->st_gid, .mode = st->st_mode,
+					.has_acl = acl_counts(len, errno) };
 	/* Who gets to it by its real name has got to it; links need not be asked. */
 	if (!realpath(path, real) || stat(real, &now) || now.st_dev != st->st_dev ||
 	    now.st_ino != st->st_ino)
