@@ -18,6 +18,50 @@
 
 /* ---- a reader that answers nonsense ---- */
 
+/* The next that is free; what is open stays so. */
+static int next_fd(void)
+{
+	const int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+/* Of descriptors that are no file of a message, none stays. */
+static void descriptors(void **state)
+{
+	const struct ksc_handover head = { .load = 1, .kind = KSC_KIND_FILE, .name_len = 1 };
+	struct iovec parts[] = { { (void *)&head, sizeof(head) }, { "x", 1 } };
+	char control[CMSG_SPACE(8 * sizeof(int))];
+	struct ksc_handed *handed;
+	int ends[2], free_fd, n, i;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	for (n = 1; n <= 8; n++) {
+		struct msghdr msg = { .msg_iov = parts, .msg_iovlen = 2, .msg_control = control,
+				      .msg_controllen = CMSG_SPACE((size_t)n * sizeof(int)) };
+		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+		struct ksc_intake *intake = ksc_intake_new(dup(ends[0]));
+
+		assert_non_null(intake);
+		assert_int_equal(ksc_intake_ask(intake), 0);
+		free_fd = next_fd();
+		memset(control, 0, sizeof(control));
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
+		for (i = 0; i < n; i++)
+			memcpy(CMSG_DATA(cmsg) + (size_t)i * sizeof(int), &ends[1], sizeof(int));
+		assert_true(sendmsg(ends[1], &msg, 0) > 0);
+		assert_int_equal(ksc_intake_take(intake, &handed), -EAGAIN);
+		assert_int_equal(next_fd(), free_fd);
+		ksc_intake_free(intake);
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void answer(int error, struct ksc_handover head, const char *name, size_t name_len,
 		   size_t more)
 {
@@ -49,6 +93,10 @@ static void nonsense(void **state)
 #define HEAD(...)	((struct ksc_handover) { __VA_ARGS__ })
 	answer(0, HEAD(.kind = KSC_HANDOVER_END), "", 0, 0);
 	answer(-ENOMEM, HEAD(.kind = KSC_HANDOVER_END, .error = -ENOMEM), "", 0, 0);
+	answer(-EBADMSG, HEAD(.kind = KSC_HANDOVER_END, .error = 5), "", 0, 0);
+	/* who waits for more would do so in vain */
+	answer(-EBADMSG, HEAD(.kind = KSC_HANDOVER_END, .error = -EAGAIN), "", 0, 0);
+	answer(-EBADMSG, HEAD(.kind = KSC_HANDOVER_END, .error = -EINPROGRESS), "", 0, 0);
 	answer(-EAGAIN, HEAD(.kind = KSC_KIND_ACCOUNT, .name_len = 1), "x", 1, 0);
 	answer(-EAGAIN, HEAD(.kind = KSC_KIND_MEMBERS, .n = 2), "", 0, 8);
 	answer(-EAGAIN, HEAD(.kind = KSC_KIND_FILE, .name_len = 1, .n = 1), "x", 1,
@@ -121,6 +169,7 @@ static void many_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(descriptors),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(many_members),
 		cmocka_unit_test(many_bytes),
