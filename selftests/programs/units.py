@@ -287,6 +287,8 @@ def test_unit_daemon(world):
             systemd.restart("redis-server", REDIS)
             with world.wire(REDIS):
                 redis_over_tls(world)
+        said = systemd.run("systemctl", "show", "--property=OOMPolicy", systemd.UNIT)
+        assert said == b"OOMPolicy=continue\n", said
         configuration = CONFIGURATION.read_bytes()
         systemd.reload(configuration + b"[nonsense]\n", wanted=1)
         systemd.reload(configuration)
