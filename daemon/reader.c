@@ -391,8 +391,10 @@ static bool run_one(int sock, uint32_t number, const char *path)
 	close(ends[1]);
 	wanted = pid < 0 || await(sock, ends[0]);
 	close(ends[0]);
-	if (pid < 0)
+	if (pid < 0) {
+		ksc_log(KSC_LOG_ERROR, "no process can be started that reads the configuration");
 		return false;
+	}
 	if (!wanted)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
