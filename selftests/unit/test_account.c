@@ -31,14 +31,15 @@ struct group *__wrap_getgrgid(gid_t gid);
 #define LATE_MS		400
 #define LONG_MS		20000
 
-/* What there is in errno when there is nothing */
+/* What there is in errno when there is nothing, and when it is not known */
 static int nothing;
+static int failure = ECONNREFUSED;
 
 static bool there(const char *name)
 {
 	errno = nothing;
 	if (!strcmp(name, "down"))
-		errno = ECONNREFUSED;
+		errno = failure;
 	if (!strcmp(name, "late"))
 		usleep(1000 * LATE_MS);
 	while (!strcmp(name, "stuck"))
@@ -101,6 +102,11 @@ static void accounts(void **state)
 {
 	/* not found, by the C library's manual */
 	static const int errors[] = { 0, ENOENT, ESRCH, EBADF, EPERM, EINVAL };
+	/* of services that are asked by a network, or have just gone, too */
+	static const int failures[] = {
+		EIO, ENOMEM, EMFILE, ETIMEDOUT, ECONNRESET, EPIPE, ENOTCONN, ECONNABORTED, ENETDOWN,
+		ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENOBUFS, EPROTO, ECONNREFUSED,
+	};
 	uid_t uid;
 	gid_t gid;
 	size_t i;
@@ -117,8 +123,11 @@ static void accounts(void **state)
 		assert_int_equal(ksc_group_find("gone", &gid), -ENOENT);
 	}
 	nothing = 0;
-	assert_int_equal(ksc_account_find("down", &uid, &gid), -ECONNREFUSED);
-	assert_int_equal(ksc_group_find("down", &gid), -ECONNREFUSED);
+	for (i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		failure = failures[i];
+		assert_int_equal(ksc_account_find("down", &uid, &gid), -failures[i]);
+		assert_int_equal(ksc_group_find("down", &gid), -failures[i]);
+	}
 }
 
 static int members(gid_t gid, size_t *n)
