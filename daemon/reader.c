@@ -463,6 +463,8 @@ static void __attribute__((noreturn)) run(int sock, const char *path)
 	int rc;
 
 	ignore_signals();
+	/* on 6.1, who has a terminal can type for whoever started the daemon there */
+	setsid();
 	prctl(PR_SET_NAME, "kschanneld-read");
 	sock = leave_files(sock);
 	rc = sock < 0 || setrlimit(RLIMIT_CORE, &none) ? -errno : ksc_sandbox_reader();

@@ -638,6 +638,8 @@ static void signals(void **state)
 	for (i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
 		assert_int_equal(kill(rig.pid, sent[i]), 0);
 	assert_string_equal(complaints(rig.intake), "");
+	/* a terminal has no part in it */
+	assert_int_equal(getsid(rig.pid), rig.pid);
 	stop(&rig);
 }
 
