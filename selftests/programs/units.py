@@ -289,6 +289,8 @@ def test_unit_daemon(world):
                 redis_over_tls(world)
         said = systemd.run("systemctl", "show", "--property=OOMPolicy", systemd.UNIT)
         assert said == b"OOMPolicy=continue\n", said
+        said = systemd.run("systemctl", "show", "--property=MemorySwapMax", systemd.UNIT)
+        assert said == b"MemorySwapMax=0\n", said
         configuration = CONFIGURATION.read_bytes()
         systemd.reload(configuration + b"[nonsense]\n", wanted=1)
         systemd.reload(configuration)
