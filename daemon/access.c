@@ -56,14 +56,12 @@ static int add_gate(struct ksc_access *access, const struct ksc_door *door, mode
  */
 int ksc_access_note(struct ksc_access *access, const struct ksc_file *file)
 {
-	const struct ksc_door door = { .uid = file->st.st_uid, .gid = file->st.st_gid,
-				       .mode = file->st.st_mode, .has_acl = file->has_acl };
 	size_t i;
 	int rc;
 
 	if (!file->way.known)
 		return 0;
-	rc = add_gate(access, &door, KSC_ACCESS_READ);
+	rc = add_gate(access, &file->way.file, KSC_ACCESS_READ);
 	for (i = 0; !rc && i < file->way.n; i++)
 		rc = add_gate(access, &file->way.doors[i], KSC_ACCESS_ENTER);
 	access->known = !rc;

@@ -28,6 +28,15 @@ static int why_not(int error)
 	case ETIMEDOUT:
 	case ECONNREFUSED:
 	case ECONNRESET:
+	case ECONNABORTED:
+	case ENOTCONN:
+	case EPIPE:
+	case EPROTO:
+	case ENOBUFS:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
 		return -error;
 	}
 	return -ENOENT;

@@ -85,7 +85,7 @@ static void look_at_key(const struct ksc_settings *file, const struct ksc_settin
 {
 	const uid_t anybody = (uid_t)-2;
 
-	if (raw->st.st_mode & 0002)
+	if (raw->way.file.mode & 0002)
 		ksc_log(KSC_LOG_WARNING, "%s:%u: key: %s can be written by everybody", file->path,
 			key->line, key->value);
 	else if (ksc_access_allows(&cred->readers, anybody, anybody))

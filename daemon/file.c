@@ -89,12 +89,11 @@ int ksc_file_open(const char *path, struct stat *st)
  */
 int ksc_file_take(struct ksc_file *file, int fd)
 {
-	if (fstat(fd, &file->st))
+	struct stat st;
+
+	if (fstat(fd, &st))
 		return -errno;
-	if (!S_ISREG(file->st.st_mode))
-		return -EMEDIUMTYPE;
-	file->has_acl = ksc_way_has_acl(fd);
-	return read_all(fd, &file->data);
+	return S_ISREG(st.st_mode) ? read_all(fd, &file->data) : -EMEDIUMTYPE;
 }
 
 static int read_directly(struct ksc_file *file, const char *path)
@@ -106,8 +105,10 @@ static int read_directly(struct ksc_file *file, const char *path)
 	if (fd < 0)
 		return fd;
 	rc = ksc_file_take(file, fd);
+	if (!rc)
+		rc = ksc_way_find(&file->way, fd, path, &st);
 	close(fd);
-	return rc ? rc : ksc_way_find(&file->way, path, &file->st);
+	return rc;
 }
 
 static const char *fault(int error)

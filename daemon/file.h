@@ -16,16 +16,12 @@
  * struct ksc_file - a file
  * @path: its name
  * @data: what is in it, and a NUL behind that
- * @st: the state of what was read, whatever has the name by now
- * @has_acl: its mode is not all that says who may read it
- * @way: the directories above it
+ * @way: the way into what was read, whatever has the name by now
  * @borrowed: @data and @way belong to another, who is there for longer
  */
 struct ksc_file {
 	const char *path;
 	gnutls_datum_t data;
-	struct stat st;
-	bool has_acl;
 	struct ksc_way way;
 	bool borrowed;
 };

@@ -152,8 +152,8 @@ static const struct part *find(const struct ksc_handed *handed, enum ksc_kind ki
  * @handed: where to
  * @path: its name
  * @error: why there is none, as a negative errno, or 0
- * @fd: the file, if there is one; it is read, and stays the caller's
- * @way: the directories above it, which are taken from the caller
+ * @fd: its content, if there is one; it is read, and stays the caller's
+ * @way: the way into it, which is taken from the caller
  *
  * What is wrong with the file is told to who looks for it. Of two, the first counts.
  *

@@ -2,7 +2,8 @@
 /*
  * handover.h: what the daemon and the reader say to each other, on a socket that keeps
  * messages apart. The daemon says the number of a load, nothing else. The reader answers with
- * what the configuration names, a message for each thing, files as descriptors.
+ * what the configuration names, a message for each thing, files as descriptors of copies that
+ * nobody changes any more, and no server is asked for.
  */
 #ifndef KSC_HANDOVER_H
 #define KSC_HANDOVER_H
@@ -29,7 +30,8 @@
  * @error: why there is no such thing, as a negative errno, or 0
  * @uid: an account's number
  * @gid: an account's own group, a group's number
- * @known: a file: the way to it is
+ * @known: a file: the directories above it are
+ * @file: a file: itself
  * @n: a file: doors on the way; a group: members
  * @name_len: bytes of the name, which follows these
  */
@@ -40,6 +42,7 @@ struct ksc_handover {
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t known;
+	struct ksc_door file;
 	uint32_t n;
 	uint32_t name_len;
 };

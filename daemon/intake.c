@@ -82,11 +82,13 @@ const char *ksc_intake_fault(int error)
 {
 	switch (error) {
 	case EPIPE:
-		return "the process that reads files is gone: start the daemon again";
+		return "the process that reads files is gone";
+	case ECHILD:
+		return "looking for what it names has failed: a service for accounts may crash";
 	case ETIMEDOUT:
 		return "the files and accounts that it names are not found in time";
 	case EBADMSG:
-		return "the process that reads files is not understood: start the daemon again";
+		return "the process that reads files is not understood";
 	}
 	return strerror(error);
 }
@@ -140,7 +142,7 @@ int ksc_intake_ask(struct ksc_intake *intake)
 static int take_file(struct ksc_intake *intake, const char *name, int fd, const char *items)
 {
 	const struct ksc_handover *head = &intake->buf.head;
-	struct ksc_way way = { .known = head->known, .n = head->n };
+	struct ksc_way way = { .known = head->known, .file = head->file, .n = head->n };
 	int error = head->error, rc;
 
 	if (!error && fd < 0)
@@ -195,9 +197,10 @@ static ssize_t receive(struct ksc_intake *intake, int *fd)
 		char buf[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct iovec part = { .iov_base = &intake->buf, .iov_len = sizeof(intake->buf) };
+	/* room for one: into the space for one, two go, and would stay open */
 	struct msghdr msg = {
 		.msg_iov = &part, .msg_iovlen = 1,
-		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+		.msg_control = control.buf, .msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	const ssize_t len = recvmsg(intake->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *cmsg;
@@ -213,6 +216,13 @@ static ssize_t receive(struct ksc_intake *intake, int *fd)
 	return msg.msg_flags & MSG_TRUNC || (size_t)len < sizeof(intake->buf.head) ? -EBADMSG : len;
 }
 
+/* Why the load has failed, if it has; what would have us wait for more is none. */
+static int take_end(const struct ksc_handover *head)
+{
+	return head->error > 0 || head->error == -EAGAIN || head->error == -EINPROGRESS ?
+	       -EBADMSG : head->error;
+}
+
 /* 0 when it was the last of the load that was asked for, -EINPROGRESS when it was another. */
 static int take_one(struct ksc_intake *intake)
 {
@@ -225,7 +235,7 @@ static int take_one(struct ksc_intake *intake)
 	else if (!intake->handed || head->load != intake->load)
 		rc = -EINPROGRESS;
 	else if (head->kind == KSC_HANDOVER_END)
-		rc = head->error;
+		rc = take_end(head);
 	else
 		rc = take_part(intake, (size_t)len, fd) ?: -EINPROGRESS;
 	if (fd >= 0)

@@ -79,6 +79,18 @@ static bool is_journal(const struct stat *st)
 	return stream && !strcmp(stream, mine);
 }
 
+/* Else what is opened next is taken for it: lines of the log would go to the reader, or a peer. */
+static void hold_place(int fd)
+{
+	int nothing;
+
+	do {
+		nothing = open("/dev/null", O_RDWR);
+	} while (nothing >= 0 && nothing < fd);
+	if (nothing > fd)
+		close(nothing);
+}
+
 /**
  * ksc_log_open() - say where lines go
  * @fd: a descriptor, standard error until now
@@ -93,6 +105,8 @@ void ksc_log_open(int fd)
 	int own;
 
 	sink = (struct sink) { .fd = fd };
+	if (fcntl(fd, F_GETFD) < 0)
+		hold_place(fd);
 	if (fstat(fd, &st))
 		return;
 	sink.is_socket = S_ISSOCK(st.st_mode);

@@ -245,7 +245,21 @@ static void on_end(void *ptr, struct ksc_handed *handed, int error)
 	free(text);
 }
 
-static const struct ksc_reload_ops reload_ops = { .begin = on_begin, .end = on_end };
+/*
+ * It cannot be started again by who has given up what that takes, and nothing that is renewed
+ * would be loaded any more. Connections wait for the next daemon.
+ */
+static void on_gone(void *ptr)
+{
+	struct daemon *d = ptr;
+
+	ksc_log(KSC_LOG_ERROR, "%s: this ends, to be started again", ksc_intake_fault(EPIPE));
+	ksc_worker_drain(d->worker);
+}
+
+static const struct ksc_reload_ops reload_ops = {
+	.begin = on_begin, .end = on_end, .gone = on_gone,
+};
 
 static void on_asked(void *ptr)
 {

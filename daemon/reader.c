@@ -6,6 +6,9 @@
  * asks for a load, and gets what the configuration names, which the reader reads for itself.
  *
  * It is forked before there are keys and threads, and reads no file but the configuration.
+ *
+ * What is asked for accounts is anybody's code: it may crash, leak, or never return. So each
+ * load is a process of its own, and what becomes of it is no matter to the next.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +16,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +43,11 @@
 #define TRIES		100
 #define TRY_MS		10
 
+/* Of <linux/memfd.h>, if that is new. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL	8U
+#endif
+
 /**
  * struct load - a load
  * @sock: leads to the daemon
@@ -52,14 +63,6 @@ struct load {
 	size_t n_gids;
 	size_t room;
 };
-
-/* The daemon is gone, or has asked again. */
-static bool is_pointless(const struct load *load)
-{
-	struct pollfd p = { .fd = load->sock, .events = POLLIN };
-
-	return poll(&p, 1, 0) != 0;
-}
 
 static void pause_for(long ms)
 {
@@ -82,7 +85,7 @@ static ssize_t send_with(int sock, struct msghdr *msg)
 	return len;
 }
 
-/* Without a daemon there is no need for a reader. */
+/* Without a daemon there is no need for more. */
 static void hand(const struct load *load, struct ksc_handover *head, const char *name,
 		 const void *items, size_t size, int fd)
 {
@@ -129,49 +132,89 @@ static int want_members(struct load *load, gid_t gid)
 }
 
 /* Groups that decide about who can read the file. */
-static int want_readers(struct load *load, const struct stat *st, bool has_acl,
-			const struct ksc_way *way)
+static int want_readers(struct load *load, const struct ksc_way *way)
 {
-	const struct ksc_door file = { .gid = st->st_gid, .mode = st->st_mode,
-				       .has_acl = has_acl };
 	size_t i;
 	int rc = 0;
 
-	if (ksc_access_asks_group(&file, KSC_ACCESS_READ))
-		rc = want_members(load, file.gid);
+	if (ksc_access_asks_group(&way->file, KSC_ACCESS_READ))
+		rc = want_members(load, way->file.gid);
 	for (i = 0; !rc && i < way->n; i++)
 		if (ksc_access_asks_group(&way->doors[i], KSC_ACCESS_ENTER))
 			rc = want_members(load, way->doors[i].gid);
 	return rc;
 }
 
-static int hand_file(struct load *load, const char *path, int fd, const struct stat *st)
+/*
+ * A file may be on a server that somebody else runs, or stops, and may change: the daemon has
+ * no time to wait for it. The copy does not come by here, as it may be a key.
+ */
+static int copy_file(int from)
 {
-	struct ksc_handover head = { .kind = KSC_KIND_FILE, .error = fd < 0 ? fd : 0 };
+	int to = memfd_create("", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL), rc = 0;
+	ssize_t len, left = KSC_MAX_FILE + 1;
+
+	/* older kernels know no such files that are not to be run */
+	if (to < 0 && errno == EINVAL)
+		to = memfd_create("", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (to < 0)
+		return -errno;
+	do {
+		len = sendfile(to, from, NULL, (size_t)left);
+		if (len < 0)
+			rc = -errno;
+		left -= len;
+	} while (len > 0 && left > 0);
+	if (!rc && !left)
+		rc = -EFBIG;
+	if (!rc && fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
+			 F_SEAL_WRITE))
+		rc = -errno;
+	if (!rc)
+		return to;
+	close(to);
+	return rc;
+}
+
+static int hand_copy(struct load *load, const char *path, int copy, const struct ksc_way *way)
+{
+	struct ksc_handover head = {
+		.kind = KSC_KIND_FILE, .error = copy < 0 ? copy : 0, .known = way->known,
+		.file = way->file, .n = (uint32_t)way->n,
+	};
+	const int rc = way->known ? want_readers(load, way) : 0;
+
+	if (!rc)
+		hand(load, &head, path, way->doors, way->n * sizeof(*way->doors), copy);
+	return rc;
+}
+
+/* @copy is set to what was handed over, to be closed, or a negative errno that was. */
+static int hand_file(struct load *load, const char *path, int *copy)
+{
 	struct ksc_way way = { 0 };
+	struct stat st;
+	const int fd = ksc_file_open(path, &st);
 	int rc = 0;
 
+	*copy = fd < 0 ? fd : copy_file(fd);
+	if (*copy >= 0)
+		rc = ksc_way_find(&way, fd, path, &st);
 	if (fd >= 0)
-		rc = ksc_way_find(&way, path, st);
-	if (!rc && way.known)
-		rc = want_readers(load, st, ksc_way_has_acl(fd), &way);
-	if (!rc) {
-		head.known = way.known;
-		head.n = (uint32_t)way.n;
-		hand(load, &head, path, way.doors, way.n * sizeof(*way.doors), fd);
-	}
+		close(fd);
+	if (!rc)
+		rc = hand_copy(load, path, *copy, &way);
 	ksc_way_free(&way);
 	return rc;
 }
 
-static int open_file(struct load *load, const char *path)
+static int hand_named_file(struct load *load, const char *path)
 {
-	struct stat st;
-	const int fd = ksc_file_open(path, &st);
-	const int rc = hand_file(load, path, fd, &st);
+	int copy;
+	const int rc = hand_file(load, path, &copy);
 
-	if (fd >= 0)
-		close(fd);
+	if (copy >= 0)
+		close(copy);
 	return rc;
 }
 
@@ -225,7 +268,7 @@ static int hand_all_members(struct load *load)
 
 	if (load->n_gids)
 		qsort(load->gids, load->n_gids, sizeof(*load->gids), compare_gids);
-	for (i = 0; !rc && i < load->n_gids && !is_pointless(load); i++)
+	for (i = 0; !rc && i < load->n_gids; i++)
 		if (!i || load->gids[i] != load->gids[i - 1])
 			rc = hand_members(load, load->gids[i]);
 	return rc;
@@ -235,7 +278,7 @@ static int hand_want(struct load *load, const struct ksc_want *want)
 {
 	switch (want->kind) {
 	case KSC_KIND_FILE:
-		return open_file(load, want->name);
+		return hand_named_file(load, want->name);
 	case KSC_KIND_ACCOUNT:
 		return hand_account(load, want->name);
 	case KSC_KIND_GROUP:
@@ -252,38 +295,37 @@ static int hand_wants(struct load *load, struct ksc_settings *file)
 	int rc = ksc_wants_collect(&wants, file);
 	size_t i;
 
-	for (i = 0; !rc && i < wants.n && !is_pointless(load); i++)
+	for (i = 0; !rc && i < wants.n; i++)
 		rc = hand_want(load, &wants.list[i]);
 	ksc_wants_free(&wants);
 	return rc ? rc : hand_all_members(load);
 }
 
-/* The daemon gets the very file that was read here. */
-static int hand_config(struct load *load, const char *path)
+static int hand_named(struct load *load, const char *path, int config)
 {
 	struct ksc_settings file;
 	struct ksc_file raw = { 0 };
-	struct stat st;
-	int fd = ksc_file_open(path, &st), rc;
+	int rc = ksc_file_take(&raw, config);
 
-	if (fd >= 0)
-		rc = ksc_file_take(&raw, fd);
-	else
-		rc = fd;
-	if (rc && fd >= 0) {
-		close(fd);
-		fd = rc;
-	}
-	rc = hand_file(load, path, fd, &st);
-	if (fd >= 0) {
-		close(fd);
-		if (!rc) {
-			rc = ksc_settings_take(&file, path, &raw, NULL) ? -ENOMEM :
-									  hand_wants(load, &file);
-			ksc_settings_free(&file);
-		}
+	if (!rc) {
+		rc = ksc_settings_take(&file, path, &raw, NULL) ? -ENOMEM :
+								  hand_wants(load, &file);
+		ksc_settings_free(&file);
 	}
 	ksc_file_free(&raw);
+	return rc;
+}
+
+/* The daemon gets the very text that is read here. */
+static int hand_config(struct load *load, const char *path)
+{
+	int copy, rc = hand_file(load, path, &copy);
+
+	if (copy >= 0) {
+		if (!rc)
+			rc = hand_named(load, path, copy);
+		close(copy);
+	}
 	return rc;
 }
 
@@ -295,6 +337,72 @@ static void run_load(int sock, uint32_t number, const char *path)
 	end.error = hand_config(&load, path);
 	hand(&load, &end, "", NULL, 0, -1);
 	free(load.gids);
+}
+
+static void __attribute__((noreturn))
+run_child(int sock, uint32_t number, const char *path, pid_t reader)
+{
+	const int rc = ksc_sandbox_load();
+
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "a load cannot be confined: %s", strerror(-rc));
+		_exit(EXIT_FAILURE);
+	}
+	/* from now on it ends with the reader, unless that has ended before */
+	if (getppid() == reader)
+		run_load(sock, number, path);
+	_exit(EXIT_SUCCESS);
+}
+
+/* Until the load has ended, or there is no use for it: the daemon is gone or has asked again. */
+static bool await(int sock, int ended)
+{
+	struct pollfd p[] = {
+		{ .fd = sock, .events = POLLIN }, { .fd = ended, .events = POLLIN },
+	};
+
+	while (poll(p, 2, -1) < 0 && errno == EINTR)
+		;
+	return !p[0].revents;
+}
+
+static void tell_failed(int sock, uint32_t number)
+{
+	struct load load = { .sock = sock, .number = number };
+	struct ksc_handover end = { .kind = KSC_HANDOVER_END, .error = -ECHILD };
+
+	hand(&load, &end, "", NULL, 0, -1);
+}
+
+/* Returns whether it came to its end, or was not let to. */
+static bool run_one(int sock, uint32_t number, const char *path)
+{
+	const pid_t reader = getpid();
+	int ends[2], status = -1;
+	bool wanted;
+	pid_t pid;
+
+	/* whose other end is closed by the child's end, whatever that is */
+	if (pipe2(ends, O_CLOEXEC))
+		return false;
+	pid = fork();
+	if (!pid)
+		run_child(sock, number, path, reader);
+	close(ends[1]);
+	wanted = pid < 0 || await(sock, ends[0]);
+	close(ends[0]);
+	if (pid < 0) {
+		ksc_log(KSC_LOG_ERROR, "no process can be started that reads the configuration");
+		return false;
+	}
+	if (!wanted)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (wanted && WIFSIGNALED(status))
+		ksc_log(KSC_LOG_ERROR, "who reads the configuration was ended by signal %d",
+			WTERMSIG(status));
+	return !wanted || !status;
 }
 
 /* The last that was asked for: who asks again has no use for what was before. */
@@ -328,6 +436,8 @@ static void ignore_signals(void)
 
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
+	/* whoever started the daemon may have left that ignored */
+	signal(SIGCHLD, SIG_DFL);
 }
 
 /* What the daemon was started with is not for the reader. Returns the socket, or -1. */
@@ -353,6 +463,8 @@ static void __attribute__((noreturn)) run(int sock, const char *path)
 	int rc;
 
 	ignore_signals();
+	/* on 6.1, who has a terminal can type for whoever started the daemon there */
+	setsid();
 	prctl(PR_SET_NAME, "kschanneld-read");
 	sock = leave_files(sock);
 	rc = sock < 0 || setrlimit(RLIMIT_CORE, &none) ? -errno : ksc_sandbox_reader();
@@ -362,8 +474,8 @@ static void __attribute__((noreturn)) run(int sock, const char *path)
 	}
 	for (;;) {
 		number = next_load(sock);
-		if (number)
-			run_load(sock, number, path);
+		if (number && !run_one(sock, number, path))
+			tell_failed(sock, number);
 		pause_for(PAUSE_MS);
 	}
 }

@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "log.h"
 #include "reload.h"
 
 /**
@@ -21,6 +20,7 @@
  * @ms: how long that is
  * @runs: a load is under way
  * @again: it was asked for again since
+ * @gone: the reader is gone
  */
 struct ksc_reload {
 	struct ev_loop *loop;
@@ -32,6 +32,7 @@ struct ksc_reload {
 	int ms;
 	bool runs;
 	bool again;
+	bool gone;
 };
 
 static void begin(struct ksc_reload *reload);
@@ -48,6 +49,16 @@ static void end(struct ksc_reload *reload, struct ksc_handed *handed, int error)
 		begin(reload);
 }
 
+/* Asking may find out before the loop does. */
+static void look_for_reader(struct ksc_reload *reload)
+{
+	if (reload->gone || ksc_intake_fd(reload->intake) >= 0)
+		return;
+	reload->gone = true;
+	ev_io_stop(reload->loop, &reload->io);
+	reload->ops->gone(reload->ptr);
+}
+
 static void begin(struct ksc_reload *reload)
 {
 	int rc;
@@ -57,6 +68,7 @@ static void begin(struct ksc_reload *reload)
 	rc = ksc_intake_ask(reload->intake);
 	if (rc) {
 		end(reload, NULL, -rc);
+		look_for_reader(reload);
 		return;
 	}
 	ev_timer_set(&reload->timer, reload->ms / 1000., 0);
@@ -79,17 +91,15 @@ static void on_answer(struct ev_loop *loop, ev_io *io, int events)
 	struct ksc_handed *handed = NULL;
 	const int rc = ksc_intake_take(reload->intake, &handed);
 
+	(void)loop;
 	(void)events;
 	if (rc == -EAGAIN)
 		return;
-	if (ksc_intake_fd(reload->intake) < 0) {
-		ev_io_stop(loop, io);
-		ksc_log(KSC_LOG_ERROR, "%s", ksc_intake_fault(-rc));
-	}
 	if (reload->runs)
 		end(reload, handed, -rc);
 	else
 		ksc_handed_free(handed);
+	look_for_reader(reload);
 }
 
 /**

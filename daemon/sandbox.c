@@ -56,10 +56,10 @@ static const int deadly[] = {
  * modules of the C library that are anybody's, so the rest is left to them.
  */
 static const int denied[] = {
-	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork),
+	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(vfork),
 	SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
 	SCMP_SYS(process_madvise), SCMP_SYS(kcmp), SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd),
-	SCMP_SYS(pidfd_send_signal), SCMP_SYS(kill), SCMP_SYS(tkill), SCMP_SYS(tgkill),
+	SCMP_SYS(pidfd_send_signal), SCMP_SYS(tkill), SCMP_SYS(tgkill),
 	SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo),
 	SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup),
 	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(init_module),
@@ -86,6 +86,9 @@ static const int denied[] = {
 	SCMP_SYS(setdomainname), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime),
 	SCMP_SYS(adjtimex), SCMP_SYS(clock_adjtime), SCMP_SYS(iopl), SCMP_SYS(ioperm),
 };
+
+/* The reader starts and ends the processes that do so, which do no such thing. */
+static const int denied_loads[] = { SCMP_SYS(fork), SCMP_SYS(kill) };
 
 /* Whose arguments no filter sees; there are others for those who find them missing. */
 static const int missing[] = { SCMP_SYS(clone3), SCMP_SYS(openat2) };
@@ -193,20 +196,24 @@ int ksc_sandbox_seal(void)
 	return rc;
 }
 
-static int add_denials(scmp_filter_ctx filter)
+static int deny(scmp_filter_ctx filter, const int *calls, size_t n)
 {
-	static const uint64_t writing[] = { O_WRONLY, O_RDWR, O_CREAT, O_TRUNC };
-	const struct scmp_arg_cmp process = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0);
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < sizeof(denied) / sizeof(denied[0]); i++)
-		rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), denied[i], 0, NULL);
+	for (i = 0; !rc && i < n; i++)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), calls[i], 0, NULL);
+	return rc;
+}
+
+static int deny_reader(scmp_filter_ctx filter)
+{
+	static const uint64_t writing[] = { O_WRONLY, O_RDWR, O_CREAT, O_TRUNC };
+	int rc = deny(filter, denied, sizeof(denied) / sizeof(denied[0]));
+	size_t i;
+
 	for (i = 0; !rc && i < sizeof(missing) / sizeof(missing[0]); i++)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), missing[i], 0, NULL);
-	if (!rc)
-		rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-					    &process);
 	for (i = 0; !rc && i < sizeof(writing) / sizeof(writing[0]); i++) {
 		const struct scmp_arg_cmp flags[] = {
 			SCMP_A1(SCMP_CMP_MASKED_EQ, writing[i], writing[i]),
@@ -222,18 +229,47 @@ static int add_denials(scmp_filter_ctx filter)
 	return rc;
 }
 
+static int deny_loads(scmp_filter_ctx filter)
+{
+	const struct scmp_arg_cmp process = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0);
+	const int rc = deny(filter, denied_loads, sizeof(denied_loads) / sizeof(denied_loads[0]));
+
+	return rc ? rc : seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+						&process);
+}
+
+/* All but what @add denies is as it was. */
+static int filter_by(int (*add)(scmp_filter_ctx filter))
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int rc;
+
+	if (!filter)
+		return -ENOMEM;
+	rc = add(filter);
+	if (!rc)
+		rc = seccomp_load(filter);
+	seccomp_release(filter);
+	return rc;
+}
+
+/* Where it is not told, the reader finds its socket closed. */
+static int end_with_parent(void)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;
+}
+
 /**
  * ksc_sandbox_reader() - leave a reader what it needs
  *
- * That is CAP_DAC_READ_SEARCH, as far as it is there, and what modules may need that ask
- * services for accounts. It can change no file, become nothing else and reach no process.
+ * That is CAP_DAC_READ_SEARCH, as far as it is there, starting processes, and what modules may
+ * need that ask services for accounts. It can change no file, and become nothing else.
  *
  * Return: 0 or a negative errno
  */
 int ksc_sandbox_reader(void)
 {
 	const bool can = capng_have_capability(CAPNG_PERMITTED, CAP_DAC_READ_SEARCH);
-	scmp_filter_ctx filter;
 	int rc;
 
 	capng_clear(CAPNG_SELECT_BOTH);
@@ -243,19 +279,23 @@ int ksc_sandbox_reader(void)
 	if (capng_apply(CAPNG_SELECT_BOTH))
 		return -EPERM;
 	rc = stay_down();
-	/* where it is not told, it finds its socket closed */
-	if (!rc && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
-		rc = -errno;
+	if (!rc)
+		rc = end_with_parent();
 	if (!rc)
 		rc = ksc_landlock_read_only();
-	if (rc)
-		return rc;
-	filter = seccomp_init(SCMP_ACT_ALLOW);
-	if (!filter)
-		return -ENOMEM;
-	rc = add_denials(filter);
-	if (!rc)
-		rc = seccomp_load(filter);
-	seccomp_release(filter);
-	return rc;
+	return rc ? rc : filter_by(deny_reader);
+}
+
+/**
+ * ksc_sandbox_load() - leave a process that the reader has started what a load takes
+ *
+ * It can start no process, and reach none.
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_sandbox_load(void)
+{
+	const int rc = end_with_parent();
+
+	return rc ? rc : filter_by(deny_loads);
 }

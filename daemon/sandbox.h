@@ -9,5 +9,6 @@ int ksc_sandbox_drop(const struct ksc_config *config);
 int ksc_sandbox_confine(void);
 int ksc_sandbox_seal(void);
 int ksc_sandbox_reader(void);
+int ksc_sandbox_load(void);
 
 #endif

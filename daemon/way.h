@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* way.c: the directories above a file, which keep people out of it as well. */
+/* way.c: a file's mode, and the directories above it, which keep people out of it as well. */
 #ifndef KSC_WAY_H
 #define KSC_WAY_H
 
@@ -28,19 +28,20 @@ struct ksc_door {
 };
 
 /**
- * struct ksc_way - the directories above a file
- * @known: they were found
- * @doors: from the file's own up to the root
+ * struct ksc_way - the way into a file
+ * @known: the directories above it were found
+ * @file: the file itself
+ * @doors: the directories, from the file's own up to the root
  * @n: how many
  */
 struct ksc_way {
 	bool known;
+	struct ksc_door file;
 	struct ksc_door *doors;
 	size_t n;
 };
 
-int ksc_way_find(struct ksc_way *way, const char *path, const struct stat *st);
-bool ksc_way_has_acl(int fd);
+int ksc_way_find(struct ksc_way *way, int fd, const char *path, const struct stat *st);
 void ksc_way_free(struct ksc_way *way);
 
 #endif

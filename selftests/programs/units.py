@@ -258,6 +258,16 @@ class OwnDaemon(Systemd):
         self.INSTALLED.unlink(missing_ok=True)
         subprocess.run(["ksc-daemon", "start"], check=True)
 
+    def main_pid(self):
+        """The daemon's; 0 while there is none."""
+        return int(self.run("systemctl", "show", "--property=MainPID", "--value", self.UNIT))
+
+    def await_other(self, pid):
+        """Wait until another daemon is ready than that."""
+        await_that(lambda: self.main_pid() != pid and
+                   self.run("systemctl", "is-active", self.UNIT, wanted=None) == b"active\n",
+                   "the next daemon")
+
     def reload(self, configuration, wanted=0):
         """What a reload with another configuration says."""
         CONFIGURATION.write_bytes(configuration)
@@ -281,6 +291,10 @@ def test_unit_daemon(world):
             with world.wire(REDIS):
                 redis_over_tls(world)
         await_that(lambda: systemd.run(*beat) != first, "a sign of life")
+        said = systemd.run("systemctl", "show", "--property=OOMPolicy", systemd.UNIT)
+        assert said == b"OOMPolicy=continue\n", said
+        said = systemd.run("systemctl", "show", "--property=MemorySwapMax", systemd.UNIT)
+        assert said == b"MemorySwapMax=0\n", said
         configuration = CONFIGURATION.read_bytes()
         systemd.reload(configuration + b"[nonsense]\n", wanted=1)
         systemd.reload(configuration)
@@ -306,13 +320,12 @@ def test_unit_daemon_reload(world):
         with OwnDaemon(world) as systemd:
             CONFIGURATION.write_bytes(named)
             systemd.run("systemctl", "start", systemd.UNIT)
-            pid = systemd.run("systemctl", "show", "--property=MainPID", "--value",
-                              systemd.UNIT)
-            status = systemd.run("cat", f"/proc/{int(pid)}/status").decode()
+            pid = systemd.main_pid()
+            status = systemd.run("cat", f"/proc/{pid}/status").decode()
             assert not re.search(r"^Uid:\s+0", status, re.M), status
             group = f"/sys/fs/cgroup/system.slice/{systemd.UNIT}/cgroup.procs"
             pids = systemd.run("cat", group).split()
-            pids.remove(pid.strip())
+            pids.remove(f"{pid}".encode())
             reader = int(pids[0])
             status = systemd.run("cat", f"/proc/{reader}/status").decode()
             assert re.search(r"^CapPrm:\s+0+4$", status, re.M), status
@@ -334,12 +347,14 @@ def test_unit_daemon_reload(world):
             with world.wire(REDIS):
                 redis_over_tls(world)
             systemd.reload(only.replace(b"newcomer", b"nobody-there"), wanted=1)
-            systemd.run("kill", "-KILL", f"{reader}")
-            systemd.reload(only, wanted=1)
             said = systemd.run("kschanneld", "--reload", wanted=1)
-            assert b"the process that reads files is gone" in said, said
             assert b"the configuration stays as it was" in said, said
+            # with its reader the daemon ends, for another that has one
+            CONFIGURATION.write_bytes(only)
+            systemd.run("kill", "-KILL", f"{reader}")
+            systemd.await_other(pid)
             redis_over_tls(world)
+            systemd.reload(only)
             systemd.run("kschannelctl", "disable", "redis-server")
             systemd.run("systemctl", "stop", "redis-server", systemd.UNIT)
     finally:

@@ -16,10 +16,14 @@
 
 #include "account.h"
 #include "config.h"
+#include "handed.h"
 #include "intake.h"
 #include "reader.h"
 
-/* Accounts "1" to "9" with these numbers; "late" takes its time, "down" is not known now. */
+/*
+ * Accounts "1" to "9" with these numbers; "late" takes its time, "down" is not known now.
+ * Whoever asks for "stuck" waits for ever, and for "broken" is no more.
+ */
 struct passwd *__wrap_getpwnam(const char *name);
 struct group *__wrap_getgrnam(const char *name);
 struct group *__wrap_getgrgid(gid_t gid);
@@ -27,16 +31,21 @@ struct group *__wrap_getgrgid(gid_t gid);
 #define LATE_MS		400
 #define LONG_MS		20000
 
-/* What there is in errno when there is nothing */
+/* What there is in errno when there is nothing, and when it is not known */
 static int nothing;
+static int failure = ECONNREFUSED;
 
 static bool there(const char *name)
 {
 	errno = nothing;
 	if (!strcmp(name, "down"))
-		errno = ECONNREFUSED;
+		errno = failure;
 	if (!strcmp(name, "late"))
 		usleep(1000 * LATE_MS);
+	while (!strcmp(name, "stuck"))
+		pause();
+	if (!strcmp(name, "broken"))
+		_exit(EXIT_FAILURE);
 	return (name[0] >= '1' && name[0] <= '9' && !name[1]) || !strcmp(name, "late");
 }
 
@@ -93,6 +102,11 @@ static void accounts(void **state)
 {
 	/* not found, by the C library's manual */
 	static const int errors[] = { 0, ENOENT, ESRCH, EBADF, EPERM, EINVAL };
+	/* of services that are asked by a network, or have just gone, too */
+	static const int failures[] = {
+		EIO, ENOMEM, EMFILE, ETIMEDOUT, ECONNRESET, EPIPE, ENOTCONN, ECONNABORTED, ENETDOWN,
+		ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENOBUFS, EPROTO, ECONNREFUSED,
+	};
 	uid_t uid;
 	gid_t gid;
 	size_t i;
@@ -109,8 +123,11 @@ static void accounts(void **state)
 		assert_int_equal(ksc_group_find("gone", &gid), -ENOENT);
 	}
 	nothing = 0;
-	assert_int_equal(ksc_account_find("down", &uid, &gid), -ECONNREFUSED);
-	assert_int_equal(ksc_group_find("down", &gid), -ECONNREFUSED);
+	for (i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		failure = failures[i];
+		assert_int_equal(ksc_account_find("down", &uid, &gid), -failures[i]);
+		assert_int_equal(ksc_group_find("down", &gid), -failures[i]);
+	}
 }
 
 static int members(gid_t gid, size_t *n)
@@ -168,6 +185,49 @@ static void keys(void **state)
 	fclose(out);
 	assert_non_null(strstr(text, ": who is in its groups: Connection refused\n"));
 	unlink(conf);
+	unlink(path);
+}
+
+static void write_users(const char *path, const char *users)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fprintf(f, "[credential c]\nrole = client\nusers = %s\n", users);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* A service that never answers, or breaks who asks it, does so to one load. */
+static void one_load(void **state)
+{
+	char path[] = "/tmp/ksc-account-XXXXXX";
+	struct ksc_handed *handed;
+	struct ksc_intake *intake;
+	int status, i;
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+
+	(void)state;
+	close(mkstemp(path));
+	intake = ksc_intake_new(ksc_reader_start(path, &pid));
+	assert_non_null(intake);
+	for (i = 0; i < 2; i++) {
+		write_users(path, "1, stuck");
+		assert_int_equal(ksc_intake_load(intake, LATE_MS, &handed), -ETIMEDOUT);
+		write_users(path, "1, 2, broken");
+		assert_int_equal(ksc_intake_load(intake, LONG_MS, &handed), -ECHILD);
+		write_users(path, "1, late");
+		assert_int_equal(ksc_intake_load(intake, LONG_MS, &handed), 0);
+		assert_int_equal(ksc_handed_account(handed, "late", &uid, &gid), 0);
+		ksc_handed_free(handed);
+	}
+	/* with one that is stuck, the end is the end as well */
+	write_users(path, "stuck");
+	assert_int_equal(ksc_intake_load(intake, LATE_MS, &handed), -ETIMEDOUT);
+	ksc_intake_free(intake);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 	unlink(path);
 }
 
@@ -236,6 +296,7 @@ int main(void)
 		cmocka_unit_test(groups),
 		cmocka_unit_test(keys),
 		cmocka_unit_test(told),
+		cmocka_unit_test(one_load),
 	};
 
 	return cmocka_run_group_tests_name("account", tests, NULL, NULL);

@@ -115,6 +115,27 @@ static void full_socket(void **state)
 	nobody_reads(fds);
 }
 
+/* Who starts us without it does not have what is opened next written to. */
+static void closed(void **state)
+{
+	const int kept = dup(STDERR_FILENO);
+	int fds[2], fd;
+	char c;
+
+	(void)state;
+	assert_int_equal(close(STDERR_FILENO), 0);
+	ksc_log_open(STDERR_FILENO);
+	fd = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds);
+	ksc_log(KSC_LOG_ERROR, "a line");
+	dup2(kept, STDERR_FILENO);
+	close(kept);
+	assert_int_equal(fd, 0);
+	assert_int_equal(recv(fds[1], &c, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(recv(fds[0], &c, 1, MSG_DONTWAIT), -1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void levels(void **state)
 {
 	char text[64], last[128];
@@ -276,6 +297,7 @@ static void nobody_reads_notes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(closed),
 		cmocka_unit_test(full_pipe),
 		cmocka_unit_test(full_socket),
 		cmocka_unit_test(levels),

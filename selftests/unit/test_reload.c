@@ -25,6 +25,7 @@
  * @begun: loads that have begun
  * @ended: and ended
  * @error: how the last did
+ * @gone: times that the reader was
  * @uid: what it said of the account "a"
  */
 struct rig {
@@ -35,6 +36,7 @@ struct rig {
 	unsigned int begun;
 	unsigned int ended;
 	int error;
+	unsigned int gone;
 	uid_t uid;
 };
 
@@ -59,7 +61,16 @@ static void on_end(void *ptr, struct ksc_handed *handed, int error)
 	ev_break(rig->loop, EVBREAK_ONE);
 }
 
-static const struct ksc_reload_ops ops = { .begin = on_begin, .end = on_end };
+static void on_gone(void *ptr)
+{
+	struct rig *rig = ptr;
+
+	rig->gone++;
+	/* whoever waited for a load has been told */
+	assert_int_equal(rig->begun, rig->ended);
+}
+
+static const struct ksc_reload_ops ops = { .begin = on_begin, .end = on_end, .gone = on_gone };
 
 static void start(struct rig *rig, int ms)
 {
@@ -190,6 +201,12 @@ static void late(void **state)
 	stop(&rig);
 }
 
+static void end_reader(struct rig *rig)
+{
+	close(rig->fd);
+	rig->fd = -1;
+}
+
 /* A reader that ends is noticed then, fails what is under way, and all that comes after. */
 static void ends(void **state)
 {
@@ -199,24 +216,49 @@ static void ends(void **state)
 	start(&rig, LONG_MS);
 	ksc_reload_ask(rig.reload);
 	ksc_reload_ask(rig.reload);
-	close(rig.fd);
-	rig.fd = -1;
+	end_reader(&rig);
 	ev_run(rig.loop, 0);
 	assert_int_equal(rig.begun, 2);
 	assert_int_equal(rig.ended, 2);
 	assert_int_equal(rig.error, EPIPE);
+	assert_int_equal(rig.gone, 1);
 	ksc_reload_ask(rig.reload);
 	assert_int_equal(rig.ended, 3);
 	assert_int_equal(rig.error, EPIPE);
 	/* nothing is left to be watched */
 	assert_int_equal(ev_run(rig.loop, 0), 0);
+	assert_int_equal(rig.gone, 1);
 	stop(&rig);
+	/* with nothing under way, it is noticed as well */
 	start(&rig, LONG_MS);
-	close(rig.fd);
-	rig.fd = -1;
+	end_reader(&rig);
 	ev_run(rig.loop, EVRUN_ONCE);
 	assert_int_equal(ksc_intake_fd(rig.intake), -1);
 	assert_int_equal(rig.ended, 0);
+	assert_int_equal(rig.gone, 1);
+	stop(&rig);
+}
+
+/* Who asks finds out before the loop: nothing watches a descriptor that is another's by then. */
+static void ends_when_asked(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	start(&rig, LONG_MS);
+	end_reader(&rig);
+	ksc_reload_ask(rig.reload);
+	assert_int_equal(rig.ended, 1);
+	assert_int_equal(rig.error, EPIPE);
+	assert_int_equal(rig.gone, 1);
+	assert_int_equal(ev_run(rig.loop, 0), 0);
+	assert_int_equal(rig.gone, 1);
+	stop(&rig);
+	/* what is not understood is as good as gone */
+	start(&rig, LONG_MS);
+	assert_int_equal(send(rig.fd, "", 1, 0), 1);
+	ev_run(rig.loop, EVRUN_ONCE);
+	assert_int_equal(rig.gone, 1);
 	stop(&rig);
 }
 
@@ -243,6 +285,7 @@ int main(void)
 		cmocka_unit_test(asked_again),
 		cmocka_unit_test(late),
 		cmocka_unit_test(ends),
+		cmocka_unit_test(ends_when_asked),
 		cmocka_unit_test(endless),
 	};
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,12 @@ void __libc_free(void *p);
 static atomic_long early;
 static atomic_long *held = &early;
 
+/* Those who read files for the daemon are other processes, which may end with what they have. */
+static void stand_apart(void)
+{
+	held = &early;
+}
+
 /* Before there are threads. Shells and others on the way to the daemon do not count. */
 static void __attribute__((constructor)) share(void)
 {
@@ -41,6 +48,8 @@ static void __attribute__((constructor)) share(void)
 	close(fd);
 	held = p;
 	*held = early;
+	if (pthread_atfork(NULL, NULL, stand_apart))
+		abort();
 }
 
 static void *taken(void *p)
