@@ -211,6 +211,11 @@ void ksc_queue_yield(struct ksc_context *ctx)
 	if (t->place == KSC_PLACE_CALLED) {
 		ksc_queue_give(q, t);
 		t->place = KSC_PLACE_LATE;
+		/* it was nobody's turn: the next may be one of the same kind */
+		if (!t->begun)
+			q->favoured = KSC_BEGUN_FIRST;
+		else if (q->favoured)
+			q->favoured--;
 		ksc_queue_run(q);
 	}
 	spin_unlock(&q->lock);

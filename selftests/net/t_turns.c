@@ -439,6 +439,8 @@ static void test_port_of_another(void **state)
 	close(listener);
 }
 
+static uint8_t page[4096] __attribute__((aligned(4096)));
+
 /**
  * struct stall - a thread that stays in the kernel with a socket's lock
  * @fd: the socket
@@ -461,32 +463,61 @@ static void *stall_socket(void *arg)
 	return NULL;
 }
 
+/* Memory of so many pages that is not there until fill_pages(). */
+static void *missing_pages(int *uffd, size_t n)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	void *missing = mmap(NULL, n * sizeof(page), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(missing != MAP_FAILED);
+	*uffd = (int)SYS(syscall(SYS_userfaultfd, O_CLOEXEC));
+	SYS(ioctl(*uffd, UFFDIO_API, &api));
+	reg.range.start = (uintptr_t)missing;
+	reg.range.len = n * sizeof(page);
+	SYS(ioctl(*uffd, UFFDIO_REGISTER, &reg));
+	return missing;
+}
+
+/* Each is a filter that lets everything pass. */
+static void fill_pages(int uffd, void *missing, size_t n)
+{
+	const struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, 0xffff);
+
+	memcpy(page, &all, sizeof(all));
+	for (size_t i = 0; i < n; i++) {
+		struct uffdio_copy copy = {
+			.dst = (uintptr_t)missing + i * sizeof(page),
+			.src = (uintptr_t)page,
+			.len = sizeof(page),
+		};
+
+		SYS(ioctl(uffd, UFFDIO_COPY, &copy));
+	}
+}
+
+static void await_fault(int uffd)
+{
+	struct uffd_msg msg;
+
+	assert_int_equal(SYS(read(uffd, &msg, sizeof(msg))), sizeof(msg));
+}
+
 /* Nobody can keep a turn by keeping a socket's lock. */
 static void test_locked(void **state)
 {
-	const struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, 0xffff);
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct uffdio_copy copy = { .len = 4096 };
 	struct server locked[WINDOW], honest;
 	int answered = 0;
 	in_port_t port;
 	pthread_t threads[WINDOW];
 	struct stall stalls[WINDOW];
-	static uint8_t page[4096] __attribute__((aligned(4096)));
 	struct tnl_event event;
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr);
-	int uffd = (int)SYS(syscall(SYS_userfaultfd, O_CLOEXEC));
-	void *missing = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			     0);
+	int listener = t_listen(AF_INET, &t_server, &addr), uffd;
+	void *missing = missing_pages(&uffd, 1);
 
 	(void)state;
-	assert_true(missing != MAP_FAILED);
-	SYS(ioctl(uffd, UFFDIO_API, &api));
-	reg.range.start = (uintptr_t)missing;
-	reg.range.len = 4096;
-	SYS(ioctl(uffd, UFFDIO_REGISTER, &reg));
 	/* no daemon, so that they wait, and are locked then */
 	tnl_close(&nl);
 	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
@@ -496,13 +527,11 @@ static void test_locked(void **state)
 	begin_server(listener, &addr, &honest);
 	await_offers(0, WINDOW + 1);
 	for (int i = 0; i < WINDOW; i++) {
-		struct uffd_msg msg;
-
 		stalls[i] = (struct stall){ .fd = locked[i].fd, .page = missing };
 		t_thread(&threads[i], stall_socket, &stalls[i]);
 		/* the first to fault is told of; the others wait for the same page */
 		if (!i)
-			assert_int_equal(SYS(read(uffd, &msg, sizeof(msg))), sizeof(msg));
+			await_fault(uffd);
 	}
 	become_daemon();
 	/* some may be offered before their thread has the lock */
@@ -512,10 +541,7 @@ static void test_locked(void **state)
 		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
 		answered++;
 	} while (port != honest.port);
-	memcpy(page, &all, sizeof(all));
-	copy.dst = (uintptr_t)missing;
-	copy.src = (uintptr_t)page;
-	SYS(ioctl(uffd, UFFDIO_COPY, &copy));
+	fill_pages(uffd, missing, 1);
 	for (int i = 0; i < WINDOW; i++)
 		t_join(threads[i]);
 	for (; answered <= WINDOW; answered++) {
@@ -527,7 +553,7 @@ static void test_locked(void **state)
 		end_server(&locked[i]);
 	}
 	end_server(&honest);
-	munmap(missing, 4096);
+	munmap(missing, sizeof(page));
 	close(uffd);
 	close(listener);
 }
@@ -673,10 +699,88 @@ static void test_begun_first(void **state)
 	close(listener);
 }
 
+/*
+ * The same, where one kind is locked, begun or new: what is skipped has not had the turn of
+ * others of its kind.
+ */
+static void expect_turns(int olds_locked, int youngs_locked)
+{
+	enum { OLD = 5, YOUNG = 2, LOCKED = 4 };
+	static const char expected[] = "ooooyoy";
+	const int olds = olds_locked + OLD, youngs = youngs_locked + YOUNG;
+	const int locked = olds_locked + youngs_locked;
+	struct server old[LOCKED + OLD], young[LOCKED + YOUNG], first;
+	struct stall stalls[2 * LOCKED];
+	pthread_t threads[2 * LOCKED];
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr), uffd;
+	uint8_t *missing = missing_pages(&uffd, locked);
+
+	for (int i = 0; i < olds; i++) {
+		begin_server(listener, &addr, &old[i]);
+		next_offer(&event, KSC_CMD_CONTEXT_NEW);
+		answer(&event, KSC_STATUS_INCOMPLETE_MESSAGE);
+	}
+	begin_server(listener, &addr, &first);
+	await_offers(olds + 1, 0);
+	/* those to be locked are the first of their kind */
+	for (int i = 0; i < youngs; i++) {
+		begin_server(listener, &addr, &young[i]);
+		await_offers(olds + 1, i + 1);
+	}
+	for (int i = 0; i < olds; i++) {
+		t_send(old[i].peer, HELLO, HELLO_LEN);
+		await_offers(olds + 1, youngs + i + 1);
+	}
+	for (int i = 0; i < locked; i++) {
+		stalls[i].fd = i < olds_locked ? old[i].fd : young[i - olds_locked].fd;
+		stalls[i].page = missing + i * sizeof(page);
+		stalls[i].error = 0;
+		t_thread(&threads[i], stall_socket, &stalls[i]);
+		await_fault(uffd);
+	}
+	next_offer(&event, KSC_CMD_CONTEXT_NEW);
+	answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	for (const char *next = expected; *next; next++) {
+		next_offer(&event, *next == 'o' ? KSC_CMD_TOKEN : KSC_CMD_CONTEXT_NEW);
+		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	}
+	fill_pages(uffd, missing, locked);
+	for (int i = 0; i < locked; i++) {
+		t_join(threads[i]);
+		assert_int_equal(stalls[i].error, 0);
+	}
+	for (int i = 0; i < olds; i++)
+		end_server(&old[i]);
+	for (int i = 0; i < youngs; i++)
+		end_server(&young[i]);
+	end_server(&first);
+	munmap(missing, locked * sizeof(page));
+	close(uffd);
+	close(listener);
+}
+
+static void test_begun_locked(void **state)
+{
+	(void)state;
+	set_window(1);
+	expect_turns(4, 0);
+}
+
+static void test_new_locked(void **state)
+{
+	(void)state;
+	set_window(1);
+	expect_turns(0, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_begun_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_begun_locked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_new_locked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
