@@ -252,8 +252,11 @@ int ksc_disconnect(struct sock *sk, int flags)
 	err = tcp_disconnect(sk, flags);
 	if (err)
 		return err;
-	/* those who are in connect() find it disconnected, whatever they wait for */
-	if (ks->phase == KSC_PHASE_CONNECTING) {
+	/*
+	 * Those who are in connect() find it disconnected, whatever they wait for. One that was
+	 * connected before it got the ULP may have a ruling, too, without a handshake.
+	 */
+	if (ks->phase == KSC_PHASE_CONNECTING || ks->phase == KSC_PHASE_INIT) {
 		ksc_move(sk, ks, KSC_EVENT_UNCONNECT);
 		ksc_unconnected(sk, ks);
 	}

@@ -433,6 +433,36 @@ static void test_option(void **state)
 	close(listener);
 }
 
+/* The rule of a connection that came to no handshake is not the next one's. */
+static void test_disconnected(void **state)
+{
+	const struct sockaddr unspec = { .sa_family = AF_UNSPEC };
+	const int client = KSC_ROLE_CLIENT;
+	int secret, open_to_all, fd, child;
+
+	(void)state;
+	own_start(&own, policy_basic);
+	secret = listen_on(t_plain(AF_INET), 1009);
+	open_to_all = listen_on(t_plain(AF_INET), 2009);
+	fd = connect_to(t_plain(AF_INET), 1009);
+	t_attach(fd);
+	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_ROLE, &client, sizeof(client)));
+	by_policy(fd);
+	assert_int_equal(what_is(fd), PROTECTED);
+	SYS(connect(fd, &unspec, sizeof(unspec)));
+	t_nonblock(fd, true);
+	FAILS(try_connect_to(fd, "127.0.0.1", 2009), EINPROGRESS);
+	assert_int_equal(what_is(fd), LEFT);
+	child = t_accept(open_to_all);
+	t_wait(fd, POLLOUT);
+	t_nonblock(fd, false);
+	assert_plain_pair(fd, child);
+	close(child);
+	close(fd);
+	close(open_to_all);
+	close(secret);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +479,7 @@ int main(void)
 		POLICY_TEST(test_plain_client),
 		POLICY_TEST(test_begun),
 		POLICY_TEST(test_option),
+		POLICY_TEST(test_disconnected),
 	};
 
 	return T_RUN(tests);
