@@ -2,10 +2,11 @@
 """Databases, brokers, directories and files."""
 
 import re
+import socket
 import struct
 
-from service import Client, LINE, Service, Talk
-from world import NAME
+from service import Client, LINE, Service, Talk, converse
+from world import NAME, PATIENCE_S, tls, tls_over
 
 TEXT = LINE.decode()
 
@@ -70,6 +71,22 @@ replace: olcRootPW
 olcRootPW: something
 E"""
 
+
+def retrieve(_):
+    """A file. The server accepts a data connection when it has been asked for something to
+    send; the client must not await TLS there before it asks."""
+    with tls(21) as control:
+        control.settimeout(PATIENCE_S)
+        said = converse(control, (b"", b"^220 "), (b"USER user\r\n", b"^331 "),
+                        (b"PASS something\r\n", b"^230 "), (b"EPSV\r\n", rb"^229 .*\r\n$"))
+        port = int(re.search(rb"\|(\d+)\|", said).group(1))
+        with socket.create_connection((NAME, port), PATIENCE_S) as raw:
+            converse(control, (b"RETR /srv/ftp/secret.txt\r\n", b"^150 "))
+            with tls_over(raw) as data:
+                converse(data, (b"", LINE))
+        converse(control, (b"QUIT\r\n", b"221 "))
+
+
 SERVICES = (
     Service("mariadb-server", "a database that speaks first", ("mariadb",), 3306, (
         Client((*MARIADB, "-e", f"create table t (line text); insert into t values ('{TEXT}')",
@@ -100,11 +117,8 @@ SERVICES = (
         Client(("ldapsearch", *LDAP, "-LLL", "-o", "ldif-wrap=no", "-b", "dc=nodomain",
                 "ou=secret"), LINE)), ready=(PASSWORD,)),
     Service("vsftpd", "files, over connections of their own", ("vsftpd",), 21, (
-        Client(("curl", "-sS", f"ftp://user:something@{NAME}//srv/ftp/secret.txt"), LINE),
-        Client(("curl", "-sS", "-T", "-", f"ftp://user:something@{NAME}//tmp/new"),
-               given=LINE)),
-            files={"/srv/ftp/secret.txt": TEXT}, before=(
-                "echo user:something | chpasswd",
-                "grep -q ^write_enable /etc/vsftpd.conf || "
-                "echo write_enable=YES >>/etc/vsftpd.conf")),
+        # which accepts at once, other than servers
+        Client(("curl", "-sS", "-P", "-", f"ftp://user:something@{NAME}//srv/ftp/secret.txt"),
+               LINE), retrieve),
+            files={"/srv/ftp/secret.txt": TEXT}, before=("echo user:something | chpasswd",)),
 )

@@ -7,7 +7,7 @@ import struct
 from base64 import b64encode
 from contextlib import suppress
 
-from service import Arrived, Client, LINE, Service, Talk
+from service import Arrived, Client, LINE, Service, Talk, converse
 from world import NAME, PATIENCE_S, tls
 
 TEXT = LINE.decode()
@@ -71,9 +71,8 @@ SOURCE = (b"SOURCE /x HTTP/1.0\r\nAuthorization: Basic " + b64encode(b"source:ha
 def listen_in(_):
     """One plays, another listens, at the same time."""
     with tls(8000) as player, tls(8000) as listener:
-        player.sendall(SOURCE)
-        got = player.recv(1000)
-        assert b" 200 " in got, got
+        player.settimeout(PATIENCE_S)
+        converse(player, (SOURCE, b" 200 "))
         listener.sendall(b"GET /x HTTP/1.0\r\n\r\n")
         listener.settimeout(1)
         got = b""
@@ -96,11 +95,7 @@ def await_job(_):
         server.settimeout(PATIENCE_S)
         peer, _ = server.accept()
         with context.wrap_socket(peer, server_side=True) as peer:
-            got = b""
-            while LINE not in got:
-                more = peer.recv(65536)
-                assert more, got
-                got += more
+            converse(peer, (b"", LINE))
             peer.sendall(b"HTTP/1.0 204 Done\r\n\r\n")
 
 

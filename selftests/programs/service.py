@@ -16,23 +16,30 @@ RULES = "many.conf"
 LINE = secret(3 * len(SECRET)).strip()
 
 
+def converse(peer, *pairs):
+    """A dialogue: pairs of what is sent, and what is awaited then; the last answer. A server
+    that speaks first is sent nothing at first."""
+    got = b""
+    for given, wanted in pairs:
+        peer.sendall(given)
+        got = b""
+        while not re.search(wanted, got, re.S):
+            more = peer.recv(65536)
+            assert more, f"sent {given}, awaited {wanted}, got {got}"
+            got += more
+    return got
+
+
 @dataclass
 class Talk:
-    """A dialogue of a client over TLS: pairs of what is sent, and what is awaited then. A
-    server that speaks first is sent nothing at first."""
+    """A dialogue over TLS."""
     port: int
     pairs: tuple
 
     def __call__(self, world):
         with tls(self.port) as peer:
             peer.settimeout(PATIENCE_S)
-            for given, wanted in self.pairs:
-                peer.sendall(given)
-                got = b""
-                while not re.search(wanted, got, re.S):
-                    more = peer.recv(65536)
-                    assert more, f"sent {given}, awaited {wanted}, got {got}"
-                    got += more
+            converse(peer, *self.pairs)
 
 
 @dataclass

@@ -54,11 +54,14 @@ def is_listening(port):
     return bool(done.stdout.strip())
 
 
+def tls_over(raw, name=NAME):
+    """The client's end of TLS over a connection that there is: OpenSSL's."""
+    return ssl.create_default_context(cafile=CA).wrap_socket(raw, server_hostname=name)
+
+
 def tls(port, name=NAME):
-    """A connection of a plain TLS peer: OpenSSL's."""
-    context = ssl.create_default_context(cafile=CA)
-    raw = socket.create_connection((name, port), PATIENCE_S)
-    return context.wrap_socket(raw, server_hostname=name)
+    """A connection of a plain TLS peer."""
+    return tls_over(socket.create_connection((name, port), PATIENCE_S), name)
 
 
 class Wire:
