@@ -33,7 +33,7 @@ help:
 	@echo '            in the virtual machine; a program of Go'"'"'s, too, where there is a compiler;'
 	@echo '            PostgreSQL and psql 17, with direct TLS, in a Debian 13'
 	@echo '  check-many  nearly thirty services of Debian'"'"'s under systemd, each enabled and used,'
-	@echo '            with all of it captured: no byte is readable (an hour where it is emulated)'
+	@echo '            with all captured: no byte is readable (half an hour where it is emulated)'
 	@echo '  check-ktls  the kernel'"'"'s whole test of kTLS with in-tree tls.ko and with ours,'
 	@echo '            on 6.12, compared case by case (an hour where it is emulated)'
 	@echo '  conformance  which tests show which behaviour of the handshake'

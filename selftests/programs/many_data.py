@@ -96,7 +96,7 @@ SERVICES = (
                    "identified by 'something'; grant all on test.* to someone@localhost\"",)),
     Service("etcd-server", "a store of keys and values, in Go", ("etcd",), 2379, (
         Client(("etcdctl", f"--endpoints=http://{NAME}:2379", "put", "k", TEXT), b"OK"),
-        Client(("etcdctl", f"--endpoints=http://{NAME}:2379", "get", "k"), LINE)), static=True),
+        Client(("etcdctl", f"--endpoints=http://{NAME}:2379", "get", "k"), LINE)), bpf=True),
     Service("mosquitto", "a broker of MQTT", ("mosquitto",), 1883, (
         Client(("mosquitto_pub", "-h", NAME, "-t", "t", "-r", "-m", TEXT)),
         Client(("mosquitto_sub", "-h", NAME, "-t", "t", "-C", "1"), LINE))),

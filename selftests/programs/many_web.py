@@ -78,7 +78,7 @@ SERVICES = (
             before=("chown radicale /var/lib/radicale/collections",), files={
                 "/etc/radicale/config": "[auth]\ntype = none\n[rights]\ntype = owner_only\n"}),
     Service("prometheus-node-exporter", "figures, in Go", ("prometheus-node-exporter",), 9100,
-            (page(9100, "/metrics"),), static=True, files={
+            (page(9100, "/metrics"),), bpf=True, files={
                 "/var/lib/prometheus/node-exporter/secret.prom":
                 f'secret{{text="{TEXT}"}} 1\n'}),
     Service("jetty9", "a web server in Java", ("jetty9",), 8080, (page(8080), page(8080)),

@@ -82,8 +82,8 @@ class Service:
     before: tuple = ()
     # commands when it runs
     ready: tuple = ()
-    # it can't be had without BPF
-    static: bool = False
+    # where the kernel has no hook for a BPF program it is left out
+    bpf: bool = False
 
 
 def page(port, target="/secret.txt"):
@@ -110,7 +110,7 @@ def audit():
 
 def exercise(world, service):
     """A service, enabled and restarted; whatever is sent, and wherever, is protected."""
-    if service.static:
+    if service.bpf:
         need_bpf()
     write(service.files)
     with Systemd(world) as systemd:
