@@ -32,6 +32,8 @@ help:
 	@echo '  check-programs  nginx, PostgreSQL, Redis and others, unmodified, in a Debian'
 	@echo '            in the virtual machine; a program of Go'"'"'s, too, where there is a compiler;'
 	@echo '            PostgreSQL and psql 17, with direct TLS, in a Debian 13'
+	@echo '  check-many  nearly thirty services of Debian'"'"'s under systemd, each enabled and used,'
+	@echo '            with all captured: no byte is readable (half an hour where it is emulated)'
 	@echo '  check-ktls  the kernel'"'"'s whole test of kTLS with in-tree tls.ko and with ours,'
 	@echo '            on 6.12, compared case by case (an hour where it is emulated)'
 	@echo '  conformance  which tests show which behaviour of the handshake'
@@ -83,6 +85,9 @@ check-debug: deps
 check-programs: deps
 	@$(MAKE) -s -C selftests/programs check
 
+check-many: deps
+	@$(MAKE) -s -C selftests/programs many
+
 check-ktls: deps
 	@$(MAKE) -s -C selftests/ktls check
 
@@ -116,4 +121,4 @@ distclean:
 	rm -rf $(BUILD)
 
 .PHONY: help modules modules-locked daemon install install-daemon deps check check-debug \
-	check-programs check-ktls demo vm bench bench-profile bench-web style conformance clean distclean
+	check-programs check-many check-ktls demo vm bench bench-profile bench-web style conformance clean distclean

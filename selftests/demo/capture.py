@@ -5,11 +5,15 @@ the TLS records in them."""
 import struct
 from collections import Counter
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 PCAP_HEADER = struct.Struct("<IHHiIII")
 PACKET_HEADER = struct.Struct("<IIII")
 MAGIC = 0xa1b2c3d4
 ETHERNET = 1
+# flags of TCP
+SYN = 2
+ACK = 16
 
 # Record types, and the longest that a record may be: TLS 1.2 allows for more.
 NAMES = {20: "change_cipher_spec", 21: "alert", 22: "handshake",
@@ -28,13 +32,16 @@ class Stream:
     target: tuple
     packets: int = 0
     start: int = None
+    # by this end, as the first packet tells
+    opened: bool = False
     parts: dict = field(default_factory=dict)
 
-    def add(self, sequence, syn, data):
+    def add(self, sequence, flags, data):
         """Take a packet in, be it in order, again, or too early."""
         self.packets += 1
-        if syn:
+        if flags & SYN:
             self.start = sequence + 1
+            self.opened = not flags & ACK
         elif data and len(data) > len(self.parts.get(sequence, b"")):
             self.parts[sequence] = data
 
@@ -77,27 +84,37 @@ def packets(file):
         yield data
 
 
+def segment(packet):
+    """Where TCP begins and ends in a packet, and the addresses; None if it has no TCP."""
+    # no fragment; of IPv6, without other headers
+    if packet[12:14] == b"\x08\x00" and packet[23] == 6 and \
+            not packet[20] & 0x3f and not packet[21]:
+        total, = struct.unpack_from(">H", packet, 16)
+        return 14 + 4 * (packet[14] & 15), 14 + total, packet[26:30], packet[30:34]
+    if packet[12:14] == b"\x86\xdd" and packet[20] == 6:
+        total, = struct.unpack_from(">H", packet, 18)
+        return 54, 54 + total, packet[22:38], packet[38:54]
+    return None
+
+
 def streams(path):
-    """The TCP streams over IPv4 in a capture. Ports may be used again for a new one."""
+    """The TCP streams in a capture. Ports may be used again for a new one."""
     found, current = [], {}
     with open(path, "rb") as file:
         for packet in packets(file):
-            # IPv4 with TCP in it, and no fragment
-            if packet[12:14] != b"\x08\x00" or packet[23] != 6 or \
-                    packet[20] & 0x3f or packet[21]:
+            where = segment(packet)
+            if not where:
                 continue
-            total, = struct.unpack_from(">H", packet, 16)
-            tcp = 14 + 4 * (packet[14] & 15)
+            tcp, end, *addresses = where
             sport, dport, sequence = struct.unpack_from(">HHI", packet, tcp)
-            data = packet[tcp + 4 * (packet[tcp + 12] >> 4):14 + total]
-            source = (".".join(map(str, packet[26:30])), sport)
-            target = (".".join(map(str, packet[30:34])), dport)
-            syn = packet[tcp + 13] & 2
+            data = packet[tcp + 4 * (packet[tcp + 12] >> 4):end]
+            source, target = zip(map(str, map(ip_address, addresses)), (sport, dport))
+            flags = packet[tcp + 13]
             stream = current.get((source, target))
-            if not stream or syn and stream.start not in (None, sequence + 1):
+            if not stream or flags & SYN and stream.start not in (None, sequence + 1):
                 stream = current[source, target] = Stream(source, target)
                 found.append(stream)
-            stream.add(sequence, syn, data)
+            stream.add(sequence, flags, data)
     return found
 
 
@@ -132,7 +149,8 @@ def leg(found, end, marker):
     the marker is in them, in the clear."""
     result = Leg()
     for stream in found:
-        if end not in (stream.source, stream.target):
+        if end not in (stream.source, stream.target) or stream.start is None and not stream.parts:
+            # another's, or the refusal of a connection
             continue
         data = stream.bytes()
         count, rest = records(data)

@@ -54,25 +54,31 @@ def is_listening(port):
     return bool(done.stdout.strip())
 
 
+def tls_over(raw, name=NAME):
+    """The client's end of TLS over a connection that there is: OpenSSL's."""
+    return ssl.create_default_context(cafile=CA).wrap_socket(raw, server_hostname=name)
+
+
 def tls(port, name=NAME):
-    """A connection of a plain TLS peer: OpenSSL's."""
-    context = ssl.create_default_context(cafile=CA)
-    raw = socket.create_connection((name, port), PATIENCE_S)
-    return context.wrap_socket(raw, server_hostname=name)
+    """A connection of a plain TLS peer."""
+    return tls_over(socket.create_connection((name, port), PATIENCE_S), name)
 
 
 class Wire:
     """What is on the wire to and from some ports, while this is entered: TLS, or what begins
-    as it is said to and is no TLS."""
+    as it is said to and is no TLS. With others, all else that is on the wire is TLS, too."""
 
-    def __init__(self, home, *ports, begins=None):
+    def __init__(self, home, *ports, begins=None, others=False, label=""):
         self.ports = ports
         self.begins = begins
+        self.others = others
+        self.label = label
         self.file = home / "wire.pcap"
         self.process = None
 
     def __enter__(self):
-        which = " or ".join(f"tcp port {port}" for port in self.ports)
+        which = "tcp" if self.others else \
+            " or ".join(f"tcp port {port}" for port in self.ports)
         self.process = subprocess.Popen(
             ["tcpdump", "-i", "lo", "-U", "-B", "65536", "-w", str(self.file),
              f"{which} or udp port {DISCARD}"], stderr=subprocess.PIPE, text=True)
@@ -110,21 +116,31 @@ class Wire:
         found = capture.streams(self.file)
         if self.begins:
             assert all(stream.bytes().startswith(self.begins) for stream in found)
-        for port in self.ports:
-            ends = {end for stream in found for end in (stream.source, stream.target)
-                    if end[1] == port}
-            assert ends, f"no connection with port {port}"
-            for end in ends:
-                leg = capture.leg(found, end, SECRET)
-                data = leg.records["application_data"]
-                print(f"# port {port}: {leg.connections} connections, {leg.bytes} bytes, "
-                      f"{data} records of data, {leg.other_bytes} other bytes")
-                assert not leg.found, "what is secret is on the wire"
-                if self.begins:
-                    assert not leg.records, "there are records of TLS"
-                    continue
-                assert data, "no record of application data"
-                assert not leg.other_bytes, "not only records are on the wire"
+        ends = {end for stream in found for end in (stream.source, stream.target)
+                if end[1] in self.ports}
+        if self.others:
+            ends |= {stream.target for stream in found if stream.opened}
+        seen = set()
+        for end in sorted(ends):
+            leg = capture.leg(found, end, SECRET)
+            # where nobody listens there are no bytes
+            if leg.bytes:
+                self._judge_leg(end[1], leg)
+                seen.add(end[1])
+        assert seen.issuperset(self.ports), f"of {self.ports} nothing but {seen}"
+
+    def _judge_leg(self, port, leg):
+        """The connections with one end."""
+        data = leg.records["application_data"]
+        besides = "" if port in self.ports else " besides"
+        print(f"# {self.label}port {port}{besides}: {leg.connections} connections, "
+              f"{leg.bytes} bytes, {data} records of data, {leg.other_bytes} other bytes")
+        assert not leg.found, "what is secret is on the wire"
+        if self.begins:
+            assert not leg.records, "there are records of TLS"
+            return
+        assert data, "no record of application data"
+        assert not leg.other_bytes, "not only records are on the wire"
 
 
 class World:
