@@ -3,7 +3,8 @@
  * h_inherit listen PORT CMD ARG...: starts CMD with a listener as descriptor 3,
  * as socket activation does. h_inherit serve: echoes one connection of it.
  * h_inherit hand CMD ARG...: starts CMD with a socket that is nothing yet as descriptor 3.
- * h_inherit connect PORT: connects it. h_inherit smc: makes sockets of SMC.
+ * h_inherit join PORT CMD ARG...: starts CMD with a connection as descriptor 3.
+ * h_inherit connect PORT: connects what is there. h_inherit smc: makes sockets of SMC.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -54,14 +55,14 @@ static int make_listener(const char *port)
 	return fd;
 }
 
-static int join(const char *port)
+static int join(int fd, const char *port)
 {
 	struct sockaddr_in in = at(port);
 
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (connect(LISTENER, (struct sockaddr *)&in, sizeof(in)))
+	if (connect(fd, (struct sockaddr *)&in, sizeof(in)))
 		err(1, "connect");
-	return 0;
+	return fd;
 }
 
 /* Where there is none, each of them fails in its own way. */
@@ -83,7 +84,9 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "smc"))
 		return make_smc();
 	if (argc == 3 && !strcmp(argv[1], "connect"))
-		return join(argv[2]);
+		return join(LISTENER, argv[2]) != LISTENER;
+	if (argc >= 4 && !strcmp(argv[1], "join"))
+		start(join(socket(AF_INET, SOCK_STREAM, 0), argv[2]), argv + 3);
 	if (argc >= 3 && !strcmp(argv[1], "hand"))
 		start(socket(AF_INET, SOCK_STREAM, 0), argv + 2);
 	if (argc < 4 || strcmp(argv[1], "listen") != 0)

@@ -249,6 +249,11 @@ audited()
 		remote-port = 7200
 		action = require
 
+		[rule handed]
+		direction = connect
+		remote-port = 7203
+		action = require
+
 		[rule scope]
 		cgroup = /policy-scope
 		direction = connect
@@ -279,6 +284,17 @@ audited()
 	cat /tmp/got
 	grep -E '^scope +prefer +connect +127.0.0.1:[0-9]+ +127.0.0.1:7202 ' /tmp/got
 	[ "$(wc -l </tmp/got)" = 3 ]
+	# a program that is protected, and was given a connection that is not
+	nc -l -p 7203 </tmp/policy-hold >/dev/null &
+	background="$background $!"
+	await 10 listening 7203
+	h_inherit join 7203 kschannelctl run --quiet -- cat </tmp/policy-hold >/dev/null &
+	background="$background $!"
+	await 10 connected 7203
+	fails kschannelctl audit >/tmp/got
+	cat /tmp/got
+	grep -E '^handed +require +connect +127.0.0.1:[0-9]+ +127.0.0.1:7203 ' /tmp/got
+	[ "$(wc -l </tmp/got)" = 4 ]
 	exec 5>&-
 	# shellcheck disable=SC2086
 	kill $background || true
