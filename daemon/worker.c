@@ -84,7 +84,6 @@ struct ksc_worker {
  * @started: when, for the log
  * @task: what the pool does for it, or NULL; the engine is the pool's as long
  * @later: tasks that have to wait for that one, in order
- * @leaving: no more will come for it
  * @dropped: nobody wants it any more but the pool
  */
 struct session {
@@ -101,7 +100,6 @@ struct session {
 	ev_tstamp started;
 	struct task *task;
 	struct task *later;
-	bool leaving;
 	atomic_bool dropped;
 };
 
@@ -111,8 +109,6 @@ struct session {
  * @session: the session
  * @next: the next of @session->later
  * @offer: what came, its list of protocols left out; its token is @bytes
- * @ticket: it was a ticket; no answer is wanted
- * @rc: what became of the ticket
  * @step: the answer
  * @details: with it
  * @bytes: from the peer
@@ -122,8 +118,6 @@ struct task {
 	struct session *session;
 	struct task *next;
 	struct ksc_offer offer;
-	bool ticket;
-	int rc;
 	struct ksc_step step;
 	struct ksc_details details;
 	uint8_t bytes[];
@@ -338,10 +332,6 @@ static void run_task(struct ksc_job *job)
 
 	if (session->dropped)
 		return;
-	if (task->ticket) {
-		task->rc = ksc_engine_ticket(session->engine, offer->token, offer->token_len);
-		return;
-	}
 	ksc_offer_answer(offer, session->engine);
 	ksc_engine_step(session->engine, offer->token, offer->token_len, step);
 	if (step->status == KSC_STATUS_OK && session->details &&
@@ -372,13 +362,6 @@ static bool answer(struct session *session, struct task *task)
 	return !rc && step->status != KSC_STATUS_OK && !ksc_status_is_failure(step->status);
 }
 
-static bool take_ticket(const struct session *session, const struct task *task)
-{
-	ksc_log_peer(KSC_LOG_DONE, KSC_LOG_DEBUG, "client %s: ticket: %s", session->peer,
-		     task->rc ? gnutls_strerror(task->rc) : "kept");
-	return !task->rc;
-}
-
 static void hand_over(struct session *session, struct task *task)
 {
 	session->task = task;
@@ -402,13 +385,13 @@ static void on_task_done(struct ksc_job *job)
 
 	session->task = NULL;
 	if (!session->dropped && !worker->ending)
-		goes_on = task->ticket ? take_ticket(session, task) : answer(session, task);
+		goes_on = answer(session, task);
 	free_task(task);
 	if (session->dropped)
 		end_session(session);
 	else if (goes_on && session->later && !worker->ending)
 		go_on(session);
-	else if (!goes_on || (session->leaving && !worker->ending))
+	else if (!goes_on)
 		drop_session(session);
 }
 
@@ -507,21 +490,22 @@ static void on_token(void *ptr, const struct ksc_offer *offer)
 		       "Its handshake was begun by another daemon.");
 }
 
+/*
+ * At once, while the engine is nobody else's: it is little work, and a connection that comes
+ * after it finds the session in the cache.
+ */
 static void on_ticket(void *ptr, uint64_t id, const uint8_t *msg, size_t len)
 {
-	const struct ksc_offer offer = { .id = id, .token = msg, .token_len = len };
 	struct session *session = find_session(ptr, id);
-	struct task *task;
+	int rc;
 
-	if (!session || !session->kept)
+	if (!session || !session->kept || session->task)
 		return;
-	task = new_task(session, &offer);
-	if (task) {
-		task->ticket = true;
-		add_task(session, task);
-	} else {
+	rc = ksc_engine_ticket(session->engine, msg, len);
+	ksc_log_peer(KSC_LOG_DONE, KSC_LOG_DEBUG, "client %s: ticket: %s", session->peer,
+		     rc ? gnutls_strerror(rc) : "kept");
+	if (rc)
 		drop_session(session);
-	}
 }
 
 static void on_context_del(void *ptr, uint64_t id)
@@ -530,11 +514,6 @@ static void on_context_del(void *ptr, uint64_t id)
 
 	if (!session)
 		return;
-	/* Its tickets came before, and are of use to others. */
-	if (session->kept && session->task) {
-		session->leaving = true;
-		return;
-	}
 	if (!session->kept)
 		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_DEBUG, "%s %s: cancelled",
 			     session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);

@@ -343,6 +343,19 @@ static void several(void **state)
 	handshakes(4, "max-version = 1.2\n");
 }
 
+/* What a connection has left is there for the next, however soon that comes. */
+static void one_by_one(void **state)
+{
+	(void)state;
+	start("", 4, MANY, 1);
+	kernel.reload = false;
+	wake();
+	ev_run(kernel.loop, 0);
+	assert_int_equal(kernel.failed, 0);
+	assert_int_equal(kernel.resumed, MANY - 1);
+	stop();
+}
+
 static void one(void **state)
 {
 	(void)state;
@@ -461,6 +474,7 @@ int main(void)
 		cmocka_unit_test(ends),
 		cmocka_unit_test(one),
 		cmocka_unit_test(several),
+		cmocka_unit_test(one_by_one),
 		cmocka_unit_test(held),
 		cmocka_unit_test(all_held),
 		cmocka_unit_test(gone),
