@@ -83,7 +83,6 @@ struct ksc_worker {
  * @rule: name of the policy's rule, for the log, or ""
  * @started: when, for the log
  * @task: what the pool does for it, or NULL; the engine is the pool's as long
- * @later: tasks that have to wait for that one, in order
  * @dropped: nobody wants it any more but the pool
  */
 struct session {
@@ -99,7 +98,6 @@ struct session {
 	char rule[KSC_MAX_RULE_NAME + 1];
 	ev_tstamp started;
 	struct task *task;
-	struct task *later;
 	atomic_bool dropped;
 };
 
@@ -107,7 +105,6 @@ struct session {
  * struct task - what is to be done with a session's engine
  * @job: the pool's part
  * @session: the session
- * @next: the next of @session->later
  * @offer: what came, its list of protocols left out; its token is @bytes
  * @step: the answer
  * @details: with it
@@ -116,7 +113,6 @@ struct session {
 struct task {
 	struct ksc_job job;
 	struct session *session;
-	struct task *next;
 	struct ksc_offer offer;
 	struct ksc_step step;
 	struct ksc_details details;
@@ -173,13 +169,7 @@ static void free_task(struct task *task)
 
 static void free_session(struct session *session)
 {
-	struct task *task;
-
 	ev_timer_stop(session->worker->loop, &session->deadline);
-	while ((task = session->later)) {
-		session->later = task->next;
-		free_task(task);
-	}
 	ksc_engine_free(session->engine);
 	if (session->kept)
 		session->worker->kept--;
@@ -362,20 +352,6 @@ static bool answer(struct session *session, struct task *task)
 	return !rc && step->status != KSC_STATUS_OK && !ksc_status_is_failure(step->status);
 }
 
-static void hand_over(struct session *session, struct task *task)
-{
-	session->task = task;
-	ksc_pool_add(session->worker->pool, &task->job);
-}
-
-static void go_on(struct session *session)
-{
-	struct task *task = session->later;
-
-	session->later = task->next;
-	hand_over(session, task);
-}
-
 static void on_task_done(struct ksc_job *job)
 {
 	struct task *task = (struct task *)job;
@@ -389,8 +365,6 @@ static void on_task_done(struct ksc_job *job)
 	free_task(task);
 	if (session->dropped)
 		end_session(session);
-	else if (goes_on && session->later && !worker->ending)
-		go_on(session);
 	else if (!goes_on)
 		drop_session(session);
 }
@@ -414,20 +388,6 @@ static struct task *new_task(struct session *session, const struct ksc_offer *of
 	return task;
 }
 
-/* After all that came for the session before. */
-static void add_task(struct session *session, struct task *task)
-{
-	struct task **at = &session->later;
-
-	if (!session->task) {
-		hand_over(session, task);
-		return;
-	}
-	while (*at)
-		at = &(*at)->next;
-	*at = task;
-}
-
 /* There is no session that could fail. */
 static void refuse(struct ksc_worker *worker, const struct ksc_offer *offer,
 		   enum ksc_status status, const char *why)
@@ -446,7 +406,8 @@ static void make_step(struct session *session, const struct ksc_offer *offer)
 	struct task *task = new_task(session, offer);
 
 	if (task) {
-		add_task(session, task);
+		session->task = task;
+		ksc_pool_add(worker->pool, &task->job);
 		return;
 	}
 	drop_session(session);
@@ -483,7 +444,8 @@ static void on_token(void *ptr, const struct ksc_offer *offer)
 	struct ksc_worker *worker = ptr;
 	struct session *session = find_session(worker, offer->id);
 
-	if (session && !session->kept)
+	/* the kernel offers nothing more before it has the answer */
+	if (session && !session->kept && !session->task)
 		make_step(session, offer);
 	else
 		refuse(worker, offer, KSC_STATUS_INTERNAL_ERROR,
