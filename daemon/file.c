@@ -116,10 +116,6 @@ static const char *fault(int error)
 	switch (error) {
 	case 0:
 		return NULL;
-	case EDQUOT:
-		return "the files are larger than 256 MiB together";
-	case ESTALE:
-		return "the configuration has changed meanwhile";
 	case EISDIR:
 		return "this is a directory";
 	case EMEDIUMTYPE:
@@ -127,7 +123,7 @@ static const char *fault(int error)
 	case EFBIG:
 		return "this is larger than 16 MiB";
 	}
-	return strerror(error);
+	return ksc_handed_fault(error);
 }
 
 /**

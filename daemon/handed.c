@@ -119,7 +119,13 @@ const struct ksc_handed *ksc_handed_used(void)
  */
 const char *ksc_handed_fault(int error)
 {
-	return error == ESTALE ? "the configuration has changed meanwhile" : strerror(error);
+	switch (error) {
+	case EDQUOT:
+		return "the files are larger than 256 MiB together";
+	case ESTALE:
+		return "the configuration has changed meanwhile";
+	}
+	return strerror(error);
 }
 
 /* The part of that name, which may be there already; NULL without memory. */
