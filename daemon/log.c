@@ -163,28 +163,22 @@ say(enum ksc_log_level level, const char *fmt, ...)
 	return done;
 }
 
-/* Whoever takes the number tells it: of several threads, one. */
-static bool put_behind(enum ksc_log_level level, const char *fmt, va_list args)
+/* Before the next line. Whoever takes the number tells it: of several threads, one. */
+static bool tell_lost(void)
 {
 	const unsigned long missing = atomic_exchange(&lost, 0);
 
-	if (missing && !say(KSC_LOG_WARNING, "%lu lines of the log were lost here", missing)) {
-		lost += missing;
-		return false;
-	}
-	return put(level, fmt, args);
+	if (!missing || say(KSC_LOG_WARNING, "%lu lines of the log were lost here", missing))
+		return true;
+	lost += missing;
+	return false;
 }
 
-static bool __attribute__((format(printf, 2, 3)))
-note(enum ksc_log_level level, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 0)))
+put_or_lose(enum ksc_log_level level, const char *fmt, va_list args)
 {
-	va_list args;
-	bool done;
-
-	va_start(args, fmt);
-	done = put_behind(level, fmt, args);
-	va_end(args);
-	return done;
+	if (!tell_lost() || !put(level, fmt, args))
+		lost++;
 }
 
 static unsigned long change_left_out(enum ksc_log_about about, unsigned long n)
@@ -202,8 +196,9 @@ static void tell_left_out(enum ksc_log_about about)
 {
 	const unsigned long n = change_left_out(about, 0);
 
-	if (n && !note(KSC_LOG_WARNING, "%lu lines about handshakes that %s were left out", n,
-		       about == KSC_LOG_DONE ? "were done" : "failed"))
+	if (n && !(tell_lost() &&
+		   say(KSC_LOG_WARNING, "%lu lines about handshakes that %s were left out", n,
+		       about == KSC_LOG_DONE ? "were done" : "failed")))
 		change_left_out(about, n);
 }
 
@@ -234,8 +229,7 @@ void ksc_log(enum ksc_log_level level, const char *fmt, ...)
 	tell_left_out(KSC_LOG_DONE);
 	tell_left_out(KSC_LOG_FAILED);
 	va_start(args, fmt);
-	if (!put_behind(level, fmt, args))
-		lost++;
+	put_or_lose(level, fmt, args);
 	va_end(args);
 }
 
@@ -253,7 +247,6 @@ void ksc_log_peer(enum ksc_log_about about, enum ksc_log_level level, const char
 		return;
 	tell_left_out(about);
 	va_start(args, fmt);
-	if (!put_behind(level, fmt, args))
-		lost++;
+	put_or_lose(level, fmt, args);
 	va_end(args);
 }
