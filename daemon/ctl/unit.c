@@ -25,10 +25,8 @@
 #include "scope.h"
 #include "systemd.h"
 
-#define DROP_IN CTL_DROP_IN
 #define SERVICE ".service"
 #define SOCKET ".socket"
-#define DEFAULT_DIRECTORY CTL_UNIT_DIRECTORY
 
 /**
  * struct unit_options - what the command line says
@@ -58,7 +56,7 @@ static const struct argp_option enable_options[] = {
 	{ "guard", OPT_GUARD, NULL, 0, "Keep it from TCP sockets that are had otherwise", 0 },
 	{ "no-guard", OPT_NO_GUARD, NULL, 0,
 	  "Do not, where that is the default: the kernel can't give it our sockets", 0 },
-	{ "directory", OPT_DIRECTORY, "DIR", 0, "Where to write (default: " DEFAULT_DIRECTORY ")",
+	{ "directory", OPT_DIRECTORY, "DIR", 0, "Where to write (default: " CTL_UNIT_DIRECTORY ")",
 	  0 },
 	{ "no-reload", OPT_NO_RELOAD, NULL, 0, "Do not tell systemd", 0 },
 	{ 0 },
@@ -67,7 +65,7 @@ static const struct argp_option enable_options[] = {
 static const struct argp_option disable_options[] = {
 	{ "all", OPT_ALL, NULL, 0, "Every unit that is enabled", 0 },
 	{ "directory", OPT_DIRECTORY, "DIR", 0,
-	  "Where they were written (default: " DEFAULT_DIRECTORY ")", 0 },
+	  "Where they were written (default: " CTL_UNIT_DIRECTORY ")", 0 },
 	{ "no-reload", OPT_NO_RELOAD, NULL, 0, "Do not tell systemd", 0 },
 	{ 0 },
 };
@@ -228,7 +226,7 @@ static bool is_enabled(const char *directory, const char *unit)
 {
 	char path[PATH_MAX];
 
-	return snprintf(path, sizeof(path), "%s/%s.d/" DROP_IN, directory, unit) <
+	return snprintf(path, sizeof(path), "%s/%s.d/" CTL_DROP_IN, directory, unit) <
 		       (int)sizeof(path) &&
 	       !access(path, F_OK);
 }
@@ -326,8 +324,8 @@ static void create(const char *directory, const struct unit_options *opt)
 	FILE *file;
 	int fd;
 
-	join(path, directory, DROP_IN, "");
-	join(temporary, directory, "." DROP_IN, ".XXXXXX");
+	join(path, directory, CTL_DROP_IN, "");
+	join(temporary, directory, "." CTL_DROP_IN, ".XXXXXX");
 	if (mkdir(directory, 0755) && errno != EEXIST)
 		err(EXIT_FAILURE, "%s", directory);
 	fd = mkostemp(temporary, O_CLOEXEC);
@@ -350,7 +348,7 @@ static int delete(const struct unit_options *opt, const char *unit)
 	char directory[PATH_MAX], path[PATH_MAX];
 
 	join(directory, opt->directory, unit, ".d");
-	join(path, directory, DROP_IN, "");
+	join(path, directory, CTL_DROP_IN, "");
 	if (unlink(path)) {
 		if (errno == ENOENT)
 			return 0;
@@ -374,7 +372,7 @@ static struct unit_options parse(int argc, char **argv, const struct argp_option
 		.args_doc = args,
 		.doc = doc,
 	};
-	struct unit_options opt = { .directory = DEFAULT_DIRECTORY, .reload = true };
+	struct unit_options opt = { .directory = CTL_UNIT_DIRECTORY, .reload = true };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &opt);
 	return opt;
@@ -412,7 +410,7 @@ int ctl_enable(int argc, char **argv)
 	join(directory, opt.directory, opt.unit, ".d");
 	create(directory, &opt);
 	if (opt.reload && !ctl_systemd_reload()) {
-		warnx("systemd has not read %s/" DROP_IN, directory);
+		warnx("systemd has not read %s/" CTL_DROP_IN, directory);
 		return EXIT_FAILURE;
 	}
 	printf("%s is protected by %s%s from its next start on\n", opt.unit,
