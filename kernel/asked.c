@@ -17,7 +17,15 @@
 
 #include "ksc.h"
 
-static void ksc_asked_parse(struct ksc_asked *asked, const struct sockaddr *addr, int len)
+/**
+ * ksc_asked_parse() - read an address as rules have it
+ * @asked: filled in; KSC_RULE_ANY is the family of what is none of TCP's
+ * @addr: the address
+ * @len: bytes that there are of it
+ *
+ * Context: any.
+ */
+void ksc_asked_parse(struct ksc_asked *asked, const struct sockaddr *addr, int len)
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;

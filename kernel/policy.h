@@ -73,6 +73,7 @@ struct ksc_asking {
 };
 
 /* asked.c */
+void ksc_asked_parse(struct ksc_asked *asked, const struct sockaddr *addr, int len);
 void ksc_asking_init(struct ksc_asking *asking, const struct sockaddr *addr, int len);
 void ksc_asking_begin(struct ksc_sock *ks, struct ksc_asking *asking);
 void ksc_asking_end(struct ksc_asking *asking);

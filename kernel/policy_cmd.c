@@ -411,29 +411,22 @@ static bool ksc_covers(const void *ptr, const struct ksc_rule *rule)
 }
 
 /* Returns the address' family; of an IPv4 one in an IPv6 one, IPv4's */
+/* A whole one, while connect() takes what begins as one */
 static u8 ksc_flow_addr(const struct nlattr *a, u8 *addr, u16 *port)
 {
 	struct sockaddr_storage ss = {};
-	const struct sockaddr_in *in = (struct sockaddr_in *)&ss;
-	const struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
+	struct ksc_asked at;
 
 	if (!a)
 		return KSC_RULE_ANY;
 	memcpy(&ss, nla_data(a), nla_len(a));
-	if (ss.ss_family == AF_INET && nla_len(a) == sizeof(*in)) {
-		memcpy(addr, &in->sin_addr, sizeof(in->sin_addr));
-		*port = ntohs(in->sin_port);
-		return KSC_RULE_V4;
-	}
-	if (ss.ss_family != AF_INET6 || nla_len(a) != sizeof(*in6))
+	if (nla_len(a) != (ss.ss_family == AF_INET ? sizeof(struct sockaddr_in) :
+						     sizeof(struct sockaddr_in6)))
 		return KSC_RULE_ANY;
-	*port = ntohs(in6->sin6_port);
-	if (ipv6_addr_v4mapped(&in6->sin6_addr)) {
-		memcpy(addr, &in6->sin6_addr.s6_addr32[3], 4);
-		return KSC_RULE_V4;
-	}
-	memcpy(addr, &in6->sin6_addr, sizeof(in6->sin6_addr));
-	return KSC_RULE_V6;
+	ksc_asked_parse(&at, (struct sockaddr *)&ss, nla_len(a));
+	memcpy(addr, at.addr, sizeof(at.addr));
+	*port = at.port;
+	return at.family;
 }
 
 static int ksc_flow_parse(struct ksc_flow *flow, struct genl_info *info)
