@@ -659,82 +659,53 @@ static void test_handle_lost(void **state)
 	close(listener);
 }
 
-/* Who was begun goes first, but four of them do not go before a new one for good. */
-static void test_begun_first(void **state)
-{
-	enum { OLD = 9, YOUNG = 4 };
-	static const char expected[] = "ooooyooooyoyy";
-	struct server old[OLD], young[YOUNG], first;
-	struct tnl_event event;
-	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr);
-
-	(void)state;
-	set_window(1);
-	for (int i = 0; i < OLD; i++) {
-		begin_server(listener, &addr, &old[i]);
-		next_offer(&event, KSC_CMD_CONTEXT_NEW);
-		answer(&event, KSC_STATUS_INCOMPLETE_MESSAGE);
-	}
-	begin_server(listener, &addr, &first);
-	await_offers(OLD + 1, 0);
-	for (int i = 0; i < YOUNG; i++)
-		begin_server(listener, &addr, &young[i]);
-	await_offers(OLD + 1, YOUNG);
-	for (int i = 0; i < OLD; i++)
-		t_send(old[i].peer, HELLO, HELLO_LEN);
-	await_offers(OLD + 1, YOUNG + OLD);
-	next_offer(&event, KSC_CMD_CONTEXT_NEW);
-	answer(&event, KSC_STATUS_PROTOCOL_ERROR);
-	for (const char *next = expected; *next; next++) {
-		next_offer(&event, *next == 'o' ? KSC_CMD_TOKEN : KSC_CMD_CONTEXT_NEW);
-		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
-	}
-	await_offers(2 * OLD + YOUNG + 1, 0);
-	for (int i = 0; i < OLD; i++)
-		end_server(&old[i]);
-	for (int i = 0; i < YOUNG; i++)
-		end_server(&young[i]);
-	end_server(&first);
-	close(listener);
-}
-
-/*
- * The same, where one kind is locked, begun or new: what is skipped has not had the turn of
- * others of its kind.
+/**
+ * struct turns - contexts that wait, and how they are called
+ * @olds: those that were begun
+ * @youngs: new ones
+ * @olds_locked: so many of the first that were begun are locked meanwhile
+ * @youngs_locked: and of the first new ones
+ * @expected: the order of the others: o was begun, y is new
  */
-static void expect_turns(int olds_locked, int youngs_locked)
+struct turns {
+	int olds;
+	int youngs;
+	int olds_locked;
+	int youngs_locked;
+	const char *expected;
+};
+
+static void expect_turns(const struct turns *t)
 {
-	enum { OLD = 5, YOUNG = 2, LOCKED = 4 };
-	static const char expected[] = "ooooyoy";
-	const int olds = olds_locked + OLD, youngs = youngs_locked + YOUNG;
-	const int locked = olds_locked + youngs_locked;
-	struct server old[LOCKED + OLD], young[LOCKED + YOUNG], first;
-	struct stall stalls[2 * LOCKED];
-	pthread_t threads[2 * LOCKED];
+	enum { MOST = 9, LOCKED = 4 };
+	const int locked = t->olds_locked + t->youngs_locked;
+	struct server old[MOST], young[MOST], first;
+	struct stall stalls[LOCKED];
+	pthread_t threads[LOCKED];
 	struct tnl_event event;
 	struct t_addr addr;
 	int listener = t_listen(AF_INET, &t_server, &addr), uffd;
-	uint8_t *missing = missing_pages(&uffd, locked);
+	uint8_t *missing = missing_pages(&uffd, LOCKED);
 
-	for (int i = 0; i < olds; i++) {
+	set_window(1);
+	for (int i = 0; i < t->olds; i++) {
 		begin_server(listener, &addr, &old[i]);
 		next_offer(&event, KSC_CMD_CONTEXT_NEW);
 		answer(&event, KSC_STATUS_INCOMPLETE_MESSAGE);
 	}
 	begin_server(listener, &addr, &first);
-	await_offers(olds + 1, 0);
+	await_offers(t->olds + 1, 0);
 	/* those to be locked are the first of their kind */
-	for (int i = 0; i < youngs; i++) {
+	for (int i = 0; i < t->youngs; i++) {
 		begin_server(listener, &addr, &young[i]);
-		await_offers(olds + 1, i + 1);
+		await_offers(t->olds + 1, i + 1);
 	}
-	for (int i = 0; i < olds; i++) {
+	for (int i = 0; i < t->olds; i++) {
 		t_send(old[i].peer, HELLO, HELLO_LEN);
-		await_offers(olds + 1, youngs + i + 1);
+		await_offers(t->olds + 1, t->youngs + i + 1);
 	}
 	for (int i = 0; i < locked; i++) {
-		stalls[i].fd = i < olds_locked ? old[i].fd : young[i - olds_locked].fd;
+		stalls[i].fd = i < t->olds_locked ? old[i].fd : young[i - t->olds_locked].fd;
 		stalls[i].page = missing + i * sizeof(page);
 		stalls[i].error = 0;
 		t_thread(&threads[i], stall_socket, &stalls[i]);
@@ -742,37 +713,45 @@ static void expect_turns(int olds_locked, int youngs_locked)
 	}
 	next_offer(&event, KSC_CMD_CONTEXT_NEW);
 	answer(&event, KSC_STATUS_PROTOCOL_ERROR);
-	for (const char *next = expected; *next; next++) {
+	for (const char *next = t->expected; *next; next++) {
 		next_offer(&event, *next == 'o' ? KSC_CMD_TOKEN : KSC_CMD_CONTEXT_NEW);
 		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
 	}
-	fill_pages(uffd, missing, locked);
+	if (!locked)
+		await_offers(2 * t->olds + t->youngs + 1, 0);
+	fill_pages(uffd, missing, LOCKED);
 	for (int i = 0; i < locked; i++) {
 		t_join(threads[i]);
 		assert_int_equal(stalls[i].error, 0);
 	}
-	for (int i = 0; i < olds; i++)
+	for (int i = 0; i < t->olds; i++)
 		end_server(&old[i]);
-	for (int i = 0; i < youngs; i++)
+	for (int i = 0; i < t->youngs; i++)
 		end_server(&young[i]);
 	end_server(&first);
-	munmap(missing, locked * sizeof(page));
+	munmap(missing, LOCKED * sizeof(page));
 	close(uffd);
 	close(listener);
 }
 
+/* Who was begun goes first, but four of them do not go before a new one for good. */
+static void test_begun_first(void **state)
+{
+	(void)state;
+	expect_turns(&(struct turns){ 9, 4, 0, 0, "ooooyooooyoyy" });
+}
+
+/* What is skipped, being locked, has not had the turn of others of its kind. */
 static void test_begun_locked(void **state)
 {
 	(void)state;
-	set_window(1);
-	expect_turns(4, 0);
+	expect_turns(&(struct turns){ 9, 2, 4, 0, "ooooyoy" });
 }
 
 static void test_new_locked(void **state)
 {
 	(void)state;
-	set_window(1);
-	expect_turns(0, 1);
+	expect_turns(&(struct turns){ 5, 3, 0, 1, "ooooyoy" });
 }
 
 int main(void)
