@@ -234,6 +234,14 @@ served()
 	await 10 by_rule
 }
 
+# A listener in the clear, whose connection stays until /tmp/policy-hold ends
+hold()
+{
+	nc -l -p "$1" </tmp/policy-hold >/dev/null &
+	background="$background $!"
+	await 10 listening "$1"
+}
+
 # What nobody has given to the module is found, and no more than that
 audited()
 {
@@ -273,9 +281,7 @@ audited()
 	fails kschannelctl audit --json >/tmp/got
 	grep '"rule": *"one"' /tmp/got
 	# by its cgroup
-	nc -l -p 7202 </tmp/policy-hold >/dev/null &
-	background="$background $!"
-	await 10 listening 7202
+	hold 7202
 	sh -c 'echo 0 >/sys/fs/cgroup/policy-scope/below/cgroup.procs; exec nc 127.0.0.1 7202' \
 		</tmp/policy-hold >/dev/null &
 	background="$background $!"
@@ -285,9 +291,7 @@ audited()
 	grep -E '^scope +prefer +connect +127.0.0.1:[0-9]+ +127.0.0.1:7202 ' /tmp/got
 	[ "$(wc -l </tmp/got)" = 3 ]
 	# a program that is protected, and was given a connection that is not
-	nc -l -p 7203 </tmp/policy-hold >/dev/null &
-	background="$background $!"
-	await 10 listening 7203
+	hold 7203
 	h_inherit join 7203 kschannelctl run --quiet -- cat </tmp/policy-hold >/dev/null &
 	background="$background $!"
 	await 10 connected 7203
@@ -325,9 +329,7 @@ audited_listeners()
 	background="$background $!"
 	await 10 listening 7206
 	kschannelctl audit
-	nc -l -p 7205 </tmp/policy-hold >/dev/null &
-	background="$background $!"
-	await 10 listening 7205
+	hold 7205
 	status=0
 	kschannelctl audit >/tmp/got || status=$?
 	cat /tmp/got
@@ -337,9 +339,7 @@ audited_listeners()
 	fails kschannelctl audit --json >/tmp/got
 	grep '"direction": *"listen"' /tmp/got
 	kill $!
-	nc -l -p 7207 </tmp/policy-hold >/dev/null &
-	background="$background $!"
-	await 10 listening 7207
+	hold 7207
 	kschannelctl audit
 	# of the client's end there is no rule
 	sh -c 'exec nc 127.0.0.1 7207' </tmp/policy-hold >/dev/null &
