@@ -161,12 +161,20 @@ uring()
 	h_uring 127.0.0.1 7306 | grep "a page"
 }
 
-# One client of a listener that was made outside; what it says
-client_of()
+# One client of a listener that was made outside; what it sends is echoed to it
+echoed()
 {
+	rm -f /tmp/stdin /tmp/got
+	mkfifo /tmp/stdin
 	openssl s_client -quiet -CAfile $ca -verify_return_error -no_ign_eof \
 		-connect "127.0.0.1:$1" </tmp/stdin >/tmp/got 2>/dev/null &
-	background="$background $!"
+	client=$!
+	background="$background $client"
+	exec 5>/tmp/stdin
+	echo "an echo" >&5
+	await 20 grep "an echo" /tmp/got
+	exec 5>&-
+	wait $client
 }
 
 # What accept() takes from somebody else's listener is refused, unless the library sees to it
@@ -174,9 +182,6 @@ accepts()
 {
 	described
 	kschannelctl guard /guarded
-	rm -f /tmp/stdin /tmp/said
-	mkfifo /tmp/stdin
-	exec 5<>/tmp/stdin
 	port=7307
 	for options in "--way preload --guard" "--way bpf"; do
 		case $options in
@@ -186,18 +191,13 @@ accepts()
 		refused h_inherit listen $port kschannelctl run --quiet $options -- \
 			env -u LD_PRELOAD h_inherit serve
 		port=$((port + 1))
-		# shellcheck disable=SC2086
 		h_inherit listen $port kschannelctl run --quiet --server --way preload --guard -- \
 			h_inherit serve &
 		background="$background $!"
 		await 10 listening $port
-		client_of $port
-		echo "an echo" >/tmp/stdin
-		await 20 grep "an echo" /tmp/got
+		echoed $port
 		port=$((port + 1))
 	done
-	exec 5>&-
-	rm /tmp/stdin
 	# outside it is as ever
 	h_inherit listen $port h_inherit serve &
 	background="$background $!"
