@@ -13,8 +13,8 @@
 #include "tx.h"
 
 /*
- * What a record keeps: its bytes, as TCP's account has it. Its pages, where the application
- * may leave it open for as long as it likes.
+ * What a record keeps: its bytes, as TCP's account has it, which is in pages. All of its
+ * pages, where the application may leave it open for as long as it likes.
  */
 static u32 ksc_tx_kept(const struct ksc_tx *tx)
 {
@@ -27,19 +27,17 @@ static u32 ksc_tx_kept(const struct ksc_tx *tx)
 		else if (!i || tx->frag[i].bv_page != tx->frag[i - 1].bv_page)
 			size += page_size(tx->frag[i].bv_page);
 	}
-	return size;
+	return PAGE_ALIGN(size);
 }
 
 /**
- * ksc_tx_charge() - charge a socket for the record that it keeps
+ * ksc_tx_charge_more() - charge a socket for what a record keeps by now
  * @sk: socket, locked and owned
  * @tx: its sending half; a record is open or pending
  *
- * For before the lock is released. TCP charges for what it is given.
- *
  * Context: process.
  */
-void ksc_tx_charge(struct sock *sk, struct ksc_tx *tx)
+void ksc_tx_charge_more(struct sock *sk, struct ksc_tx *tx)
 {
 	u32 size = ksc_tx_kept(tx);
 
@@ -120,18 +118,6 @@ static void ksc_tx_shrink(struct ksc_tx *tx, u32 n)
 	}
 }
 
-/**
- * ksc_tx_crowded() - is the record in as many pieces as its content may be?
- * @ks: state
- *
- * The rest is for type, padding and tag: padding to a full record may need five,
- * if there are only single pages to be had.
- */
-bool ksc_tx_crowded(const struct ksc_sock *ks)
-{
-	return ks->tx.nfrags >= (ks->opt.padding ? 2 : KSC_TX_FRAGS - 2);
-}
-
 /* The last @back bytes of the record: the first of them, and how many lie together there */
 static u8 *ksc_tx_at(const struct ksc_tx *tx, u32 back, u32 *room)
 {
@@ -169,21 +155,29 @@ static int ksc_tx_reserve(struct sock *sk, struct ksc_sock *ks)
 static int ksc_tx_append(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 			 u32 want)
 {
+	u32 tail = ksc_tx_tail_len(ks);
 	struct ksc_tx *tx = &ks->tx;
 	int done = 0, err = 0;
 
 	while (want && !err && !ksc_tx_crowded(ks)) {
 		u32 room, part, left;
 		u8 *p;
-		int n = ksc_tx_grow(sk, tx, want, &p);
+		int n = ksc_frag_take(tx->frag, &tx->nfrags, want, 0, 1, 1,
+				      sk->sk_allocation, &p);
 
 		if (n < 0) {
 			err = n;
 			break;
 		}
 		for (left = n; left && !err; left -= part) {
-			p = ksc_tx_at(tx, ksc_tx_tail_len(ks) + left, &room);
-			room = min(room, left);
+			if (likely(tx->frag[tx->nfrags - 1].bv_len >= tail + n)) {
+				/* in one piece with the tail */
+				p -= tail;
+				room = n;
+			} else {
+				p = ksc_tx_at(tx, tail + left, &room);
+				room = min(room, left);
+			}
 			part = copy_from_iter(p, room, &msg->msg_iter);
 			if (part < room)
 				err = -EFAULT;

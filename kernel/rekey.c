@@ -105,21 +105,17 @@ int ksc_rekey_soon(struct sock *sk, struct ksc_sock *ks, enum ksc_update update)
 }
 
 /**
- * ksc_rekey_before() - may the sending keys protect another record?
+ * ksc_rekey_before() - before another record, renew sending keys that are worn
  * @sk: socket, locked and owned
- * @ks: its state
+ * @ks: its state, ksc_tx_worn()
  *
- * TLS 1.3 gets new ones if not; TLS 1.2 has none, and fails closed.
+ * TLS 1.3 gets new ones; TLS 1.2 has none, and fails closed.
  *
  * Context: process. Return: 0; -ENOMEM, and it may be tried again; or another errno,
  * and the connection is over.
  */
 int ksc_rekey_before(struct sock *sk, struct ksc_sock *ks)
 {
-	const struct ksc_tx *tx = &ks->tx;
-
-	if (likely(tx->cipher.seq < tx->cipher.limit && !tx->update))
-		return 0;
 	if (ks->version == KSC_VERSION_1_3)
 		return ksc_rekey_now(sk, ks);
 	ksc_fail_alert(sk, ks, KSC_STATUS_KEY_LIMIT, KSC_ALERT_INTERNAL_ERROR, NULL);

@@ -104,9 +104,11 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	u32 most;
 	int n, err;
 
-	err = ksc_rekey_before(sk, ks);
-	if (err)
-		return err;
+	if (unlikely(ksc_tx_worn(tx))) {
+		err = ksc_rekey_before(sk, ks);
+		if (err)
+			return err;
+	}
 	/* TCP had no memory for all of the KeyUpdate */
 	if (unlikely(tx->pending))
 		return 0;

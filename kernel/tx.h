@@ -14,15 +14,46 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 /* build.c */
 /* AES's block */
 #define KSC_TX_ALIGN	16
-void ksc_tx_charge(struct sock *sk, struct ksc_tx *tx);
+void ksc_tx_charge_more(struct sock *sk, struct ksc_tx *tx);
+
+/**
+ * ksc_tx_charge() - charge a socket for the record that it keeps
+ * @sk: socket, locked and owned
+ * @tx: its sending half; a record is open or pending
+ *
+ * For before the lock is released. TCP charges for what it is given. What Nagle's algorithm
+ * keeps back grows write by write, and is charged page by page.
+ *
+ * Context: process.
+ */
+static inline void ksc_tx_charge(struct sock *sk, struct ksc_tx *tx)
+{
+	if (tx->more || tx->pending || unlikely(tx->len + KSC_TX_OVERHEAD > tx->charged))
+		ksc_tx_charge_more(sk, tx);
+}
+
 void ksc_tx_uncharge(struct sock *sk, struct ksc_tx *tx);
 void ksc_tx_drop(struct sock *sk, struct ksc_tx *tx);
 int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p);
 int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
-bool ksc_tx_crowded(const struct ksc_sock *ks);
 static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
 {
 	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
+}
+
+/* Have the keys protected as much as they may, or is a KeyUpdate to go out? */
+static inline bool ksc_tx_worn(const struct ksc_tx *tx)
+{
+	return tx->cipher.seq >= tx->cipher.limit || tx->update;
+}
+
+/*
+ * Is the record in as many pieces as its content may be? The rest is for type, padding and
+ * tag: padding to a full record may need five, if there are only single pages to be had.
+ */
+static inline bool ksc_tx_crowded(const struct ksc_sock *ks)
+{
+	return ks->tx.nfrags >= (ks->opt.padding ? 2 : KSC_TX_FRAGS - 2);
 }
 
 /* Type and tag */
