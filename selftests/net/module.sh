@@ -86,9 +86,67 @@ half_open()
 	ip link del hole0
 }
 
-plan 4
+# How often somebody was sent for what is within AES-GCM's wrapper
+sent_for()
+{
+	grep -c '__gcm(aes)' /tmp/sent
+}
+
+asynchronous()
+{
+	sed -n '/^name *: gcm(aes)$/,/^$/p' /proc/crypto | grep -q '^async *: yes'
+}
+
+fetch()
+{
+	kschannelctl run --client --server-name server.test -- \
+		wget -q -O /tmp/got http://127.0.0.1:7102/page.html
+	grep "a page" /tmp/got
+}
+
+# AES-GCM that answers later and has nothing within that does not, as on machines with an
+# engine for it: that is found out once, not by modprobe for each key.
+later()
+{
+	grep -q '^aesni_intel ' /proc/modules || skip "the kernel has AES-NI built in"
+	path=$(cat /proc/sys/kernel/modprobe)
+	ksc-daemon stop
+	await 20 rmmod kschannel
+	rmmod aesni_intel
+	modprobe -a gcm ctr cryptd
+	insmod /rig/kschannel.ko
+	ksc-daemon start
+	printf '#!/bin/sh\necho "$*" >>/tmp/sent\n' >/tmp/modprobe
+	chmod +x /tmp/modprobe
+	: >/tmp/sent
+	echo /tmp/modprobe >/proc/sys/kernel/modprobe
+	mkdir -p /tmp/later
+	echo "a page" >/tmp/later/page.html
+	kschannelctl run --server -- httpd -f -p 7102 -h /tmp/later &
+	pid=$!
+	await 10 listening 7102
+	fetch
+	# GHASH's driver has a thread, and so it is later; elsewhere nothing is
+	if asynchronous; then
+		[ "$(sent_for)" -gt 0 ]
+	else
+		[ "$(sent_for)" = 0 ]
+	fi
+	before=$(sent_for)
+	for _ in 1 2 3 4 5; do
+		fetch
+	done
+	[ "$(sent_for)" = "$before" ]
+	kill $pid
+	echo "$path" >/proc/sys/kernel/modprobe
+	modprobe aesni_intel
+	asynchronous || skip "no AES-GCM of this kernel's answers later"
+}
+
+plan 5
 run "not while it is in use" in_use
 run "unload and load" reload
 run "again and again" again
 run "half-open connections outlive it" half_open
+run "an AEAD that answers later" later
 finish
