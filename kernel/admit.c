@@ -20,6 +20,8 @@
 
 /* Limits that were lowered come true by so many for each that is new */
 #define KSC_EVICT_MOST	4
+/* For each so many are looked at, of those whose turn it is */
+#define KSC_EVICT_LOOK	8
 
 static const struct rhashtable_params ksc_bucket_params = {
 	.key_len	= sizeof(struct ksc_bucket_key),
@@ -165,11 +167,34 @@ static void ksc_admit_leave(struct ksc_context *ctx)
 	a->admitted = false;
 }
 
-/* Ends the first unproven; false if that is the new one itself */
+/*
+ * The first unproven, or the first after it from which nothing has come that its owner has
+ * not looked at: where the machine is busy, an answer may have come long ago.
+ */
+static struct ksc_context *ksc_admit_first(const struct ksc_bucket *b, int share)
+{
+	struct ksc_context *first = NULL;
+	struct ksc_counted *c;
+	int n = 0;
+
+	list_for_each_entry(c, &b->unproven, node) {
+		struct ksc_context *ctx = container_of(c - share, struct ksc_context,
+						       admission.in[0]);
+
+		if (!READ_ONCE(ctx->spoke) ||
+		    !ctx->transport->heard(ctx->owner, READ_ONCE(ctx->seen)))
+			return ctx;
+		first = first ?: ctx;
+		if (++n == KSC_EVICT_LOOK)
+			break;
+	}
+	return first;
+}
+
+/* Ends one that is unproven; false if that is the new one itself */
 static bool ksc_admit_evict(struct ksc_bucket *b, int share, const struct ksc_context *newest)
 {
-	struct ksc_counted *c = list_first_entry(&b->unproven, struct ksc_counted, node);
-	struct ksc_context *ctx = container_of(c - share, struct ksc_context, admission.in[0]);
+	struct ksc_context *ctx = ksc_admit_first(b, share);
 
 	if (ctx == newest)
 		return false;

@@ -29,6 +29,8 @@ struct sk_buff;
  * @put: drops it
  * @describe: tells the daemon who begins, and what it wants
  * @copy: copies the first bytes of the token under way
+ * @heard: has something come since it had @seen? Called in any context, with locks held;
+ *	the answer is old at once
  *
  * @describe and @copy are called with the owner's lock.
  */
@@ -38,6 +40,7 @@ struct ksc_transport {
 	void (*put)(void *owner);
 	int (*describe)(struct sk_buff *msg, void *owner);
 	int (*copy)(void *owner, void *to, u32 len);
+	bool (*heard)(const void *owner, u32 seen);
 };
 
 /* enum ksc_context_state - where the one step in flight is */
@@ -67,6 +70,7 @@ enum ksc_context_state {
  * @stuck: bytes that were offered and found too few
  * @total: bytes of handshake that came from the peer so far
  * @spoke: the peer was sent a token
+ * @seen: for @heard, how far the owner has looked
  * @failed: enum ksc_status, the owner's failure that the daemon is to alert the peer of;
  *	0 for none
  * @why: with @failed: one line, or NULL for the status's own; a constant
@@ -105,6 +109,7 @@ struct ksc_context {
 	u32 total;
 	bool spoke;
 	u8 failed;
+	u32 seen;
 	const char *why;
 	u32 full;
 	unsigned long full_since;

@@ -46,12 +46,21 @@ static int ksc_pump_copy(void *owner, void *to, u32 len)
 	return ksc_rxq_copy(ks->sk, &ks->rx.queue, 0, to, len);
 }
 
+/* What waits for whoever has the socket's lock was not looked at, either */
+static bool ksc_pump_heard(const void *owner, u32 seen)
+{
+	const struct ksc_sock *ks = owner;
+
+	return READ_ONCE(tcp_sk(ks->sk)->rcv_nxt) != seen || READ_ONCE(ks->sk->sk_backlog.tail);
+}
+
 static const struct ksc_transport ksc_socket_transport = {
 	.kick		= ksc_pump_transport_kick,
 	.get		= ksc_pump_transport_get,
 	.put		= ksc_pump_transport_put,
 	.describe	= ksc_pump_describe,
 	.copy		= ksc_pump_copy,
+	.heard		= ksc_pump_heard,
 };
 
 /**
@@ -224,6 +233,7 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 	/* it is only asked for an alert */
 	if (ctx->failed)
 		return true;
+	WRITE_ONCE(ctx->seen, tcp_sk(sk)->rcv_nxt);
 	err = ksc_pump_whole(sk, ksc_pump_most(ks), len, &why);
 	if (err && ks->role == KSC_ROLE_SERVER && ksc_pump_may_fall_back(ks)) {
 		ksc_fall_back(sk, ks, why);

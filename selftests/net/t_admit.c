@@ -9,6 +9,7 @@
 #include "net.h"
 #include "nl.h"
 #include "own.h"
+#include "stall.h"
 
 /* A record that might be the beginning of a ClientHello. */
 #define HELLO "\x16\x03\x01\x00\x04\x01\x00\x00\x00"
@@ -364,6 +365,36 @@ static void test_proven(void **state)
 	close(listener);
 }
 
+/* Nor does who has answered go while nobody can look: another thread has the socket's lock. */
+static void test_unseen(void **state)
+{
+	static const struct limit limits[] = { { KSC_A_LIMITS_PER_USER, 2 }, { 0 } };
+	struct half halves[3];
+	struct stall stall;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr);
+
+	(void)state;
+	set_limits(limits, NULL, 0);
+	for (int i = 0; i < 2; i++) {
+		halves[i] = begin_client(listener, &addr, 1000);
+		answer(KSC_STATUS_CONTINUE_NEEDED, "hello", false);
+		t_expect(halves[i].peer, "hello");
+	}
+	stall_begin(&stall, halves[0].fd);
+	t_send(halves[0].peer, "\x16\x03\x03\x00\x01\x02", 6);
+	halves[2] = begin_client(listener, &addr, 1000);
+	t_wait(halves[1].fd, POLLERR);
+	t_expect_error(halves[1].fd, KSC_STATUS_OVERLOADED, EBUSY);
+	stall_end(&stall);
+	answer(KSC_STATUS_CONTINUE_NEEDED, NULL, true);
+	assert_false(evicted(&halves[0]));
+	assert_int_equal(tnl_counter(KSC_A_STATS_EVICTED_USER), 1);
+	for (int i = 0; i < 3; i++)
+		end_half(&halves[i]);
+	close(listener);
+}
+
 /* Whom the daemon has served stays: those who waited meanwhile go first, the oldest of them. */
 static void test_served(void **state)
 {
@@ -500,6 +531,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_user, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_proven, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unseen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_served, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_first_flight, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_steps, setup, teardown),

@@ -10,8 +10,6 @@
  * to say of it is for the rig to judge.
  */
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/userfaultfd.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
@@ -24,6 +22,7 @@
 
 #include "nl.h"
 #include "policy.h"
+#include "stall.h"
 
 #define ROUNDS 60
 
@@ -233,7 +232,7 @@ static void test_pairs(void **state)
 			    pairs++ % parts + 1 != part)
 				continue;
 			/* each has its time */
-			alarm(3 * PATIENCE_S + rounds);
+			alarm(PATIENCE_LONG_S + rounds);
 			run_pair(calls[i], calls[k], rounds, listening);
 			run++;
 		}
@@ -515,49 +514,22 @@ static void test_half_open(void **state)
 
 /* ---- whoever holds the socket's lock for as long as it likes ---- */
 
-static void *attach_filter(void *arg)
-{
-	/* the filter lies in a page that is not there yet */
-	return (void *)(intptr_t)setsockopt(*(int *)arg, SOL_SOCKET, SO_ATTACH_FILTER,
-					    *((void **)arg + 1), sizeof(struct sock_fprog));
-}
-
 /* The daemon's answer comes meanwhile, and is applied when the lock is free */
 static void test_lock_held(void **state)
 {
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC), listener, peer, other;
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct uffdio_zeropage zero = { .range.len = page };
-	struct uffdio_api api = { .api = UFFD_API };
 	struct tnl_event event;
-	struct uffd_msg fault;
 	struct nl_msg *msg;
 	struct t_addr addr;
-	pthread_t thread;
-	struct {
-		int fd;
-		void *prog;
-	} arg;
+	struct stall stall;
+	int listener, fd, peer, other;
 
 	(void)state;
-	if (uffd < 0) {
-		print_message("no userfaultfd\n");
-		skip();
-	}
 	silent_daemon();
-	arg.prog = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(arg.prog, MAP_FAILED);
-	SYS(ioctl(uffd, UFFDIO_API, &api));
-	reg.range.start = (uintptr_t)arg.prog;
-	reg.range.len = page;
-	SYS(ioctl(uffd, UFFDIO_REGISTER, &reg));
 	listener = t_listen(AF_INET, NULL, &addr);
-	arg.fd = t_begin(&addr, &t_client);
+	fd = t_begin(&addr, &t_client);
 	peer = t_accept(listener);
 	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
-	t_thread(&thread, attach_filter, &arg);
-	assert_int_equal(SYS(read(uffd, &fault, sizeof(fault))), sizeof(fault));
+	stall_begin(&stall, fd);
 	msg = tnl_step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED);
 	nla_put(msg, KSC_A_CONTEXT_TOKEN, 5, "token");
 	assert_int_equal(tnl_do(&nl, msg), 0);
@@ -567,15 +539,11 @@ static void test_lock_held(void **state)
 	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
 	tnl_free_event(&event);
 	close(other);
-	zero.range.start = (uintptr_t)arg.prog;
-	SYS(ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
-	t_join(thread);
+	stall_end(&stall);
 	t_expect(peer, "token");
-	close(arg.fd);
+	close(fd);
 	close(peer);
 	close(listener);
-	close(uffd);
-	munmap(arg.prog, page);
 }
 
 static int setup(void **state)

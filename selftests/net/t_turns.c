@@ -2,21 +2,16 @@
 /* Contexts that wait for the daemon, and their turn; in a namespace with a daemon of the test's. */
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/bpf_common.h>
-#include <linux/filter.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ctx.h"
 #include "net.h"
 #include "nl.h"
 #include "own.h"
+#include "stall.h"
 
 #define WINDOW KSC_DEFAULT_WINDOW
 /* A record that might be the beginning of a ClientHello. */
@@ -439,83 +434,14 @@ static void test_port_of_another(void **state)
 	close(listener);
 }
 
-static uint8_t page[4096] __attribute__((aligned(4096)));
-
-/**
- * struct stall - a thread that stays in the kernel with a socket's lock
- * @fd: the socket
- * @page: memory that is not there
- * @error: errno
- */
-struct stall {
-	int fd;
-	void *page;
-	int error;
-};
-
-static void *stall_socket(void *arg)
-{
-	struct stall *stall = arg;
-	const struct sock_fprog prog = { .len = 1, .filter = stall->page };
-
-	if (setsockopt(stall->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)))
-		stall->error = errno;
-	return NULL;
-}
-
-/* Memory of so many pages that is not there until fill_pages(). */
-static void *missing_pages(int *uffd, size_t n)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	void *missing = mmap(NULL, n * sizeof(page), PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	assert_true(missing != MAP_FAILED);
-	*uffd = (int)SYS(syscall(SYS_userfaultfd, O_CLOEXEC));
-	SYS(ioctl(*uffd, UFFDIO_API, &api));
-	reg.range.start = (uintptr_t)missing;
-	reg.range.len = n * sizeof(page);
-	SYS(ioctl(*uffd, UFFDIO_REGISTER, &reg));
-	return missing;
-}
-
-/* Each is a filter that lets everything pass. */
-static void fill_pages(int uffd, void *missing, size_t n)
-{
-	const struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, 0xffff);
-
-	memcpy(page, &all, sizeof(all));
-	for (size_t i = 0; i < n; i++) {
-		struct uffdio_copy copy = {
-			.dst = (uintptr_t)missing + i * sizeof(page),
-			.src = (uintptr_t)page,
-			.len = sizeof(page),
-		};
-
-		SYS(ioctl(uffd, UFFDIO_COPY, &copy));
-	}
-}
-
-static void await_fault(int uffd)
-{
-	struct uffd_msg msg;
-
-	assert_int_equal(SYS(read(uffd, &msg, sizeof(msg))), sizeof(msg));
-}
-
 /* Nobody can keep a turn by keeping a socket's lock. */
 static void test_locked(void **state)
 {
 	struct server locked[WINDOW], honest;
-	int answered = 0;
-	in_port_t port;
-	pthread_t threads[WINDOW];
 	struct stall stalls[WINDOW];
 	struct tnl_event event;
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr), uffd;
-	void *missing = missing_pages(&uffd, 1);
+	int listener = t_listen(AF_INET, &t_server, &addr);
 
 	(void)state;
 	/* no daemon, so that they wait, and are locked then */
@@ -526,35 +452,21 @@ static void test_locked(void **state)
 	await_offers(0, WINDOW);
 	begin_server(listener, &addr, &honest);
 	await_offers(0, WINDOW + 1);
-	for (int i = 0; i < WINDOW; i++) {
-		stalls[i] = (struct stall){ .fd = locked[i].fd, .page = missing };
-		t_thread(&threads[i], stall_socket, &stalls[i]);
-		/* the first to fault is told of; the others wait for the same page */
-		if (!i)
-			await_fault(uffd);
-	}
-	become_daemon();
-	/* some may be offered before their thread has the lock */
-	do {
-		next_offer(&event, KSC_CMD_CONTEXT_NEW);
-		port = peer_port(&event);
-		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
-		answered++;
-	} while (port != honest.port);
-	fill_pages(uffd, missing, 1);
 	for (int i = 0; i < WINDOW; i++)
-		t_join(threads[i]);
-	for (; answered <= WINDOW; answered++) {
+		stall_begin(&stalls[i], locked[i].fd);
+	become_daemon();
+	next_offer(&event, KSC_CMD_CONTEXT_NEW);
+	assert_int_equal(peer_port(&event), honest.port);
+	answer(&event, KSC_STATUS_PROTOCOL_ERROR);
+	for (int i = 0; i < WINDOW; i++)
+		stall_end(&stalls[i]);
+	for (int i = 0; i < WINDOW; i++) {
 		next_offer(&event, KSC_CMD_CONTEXT_NEW);
 		answer(&event, KSC_STATUS_PROTOCOL_ERROR);
 	}
-	for (int i = 0; i < WINDOW; i++) {
-		assert_int_equal(stalls[i].error, 0);
+	for (int i = 0; i < WINDOW; i++)
 		end_server(&locked[i]);
-	}
 	end_server(&honest);
-	munmap(missing, sizeof(page));
-	close(uffd);
 	close(listener);
 }
 
@@ -681,11 +593,9 @@ static void expect_turns(const struct turns *t)
 	const int locked = t->olds_locked + t->youngs_locked;
 	struct server old[MOST], young[MOST], first;
 	struct stall stalls[LOCKED];
-	pthread_t threads[LOCKED];
 	struct tnl_event event;
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr), uffd;
-	uint8_t *missing = missing_pages(&uffd, LOCKED);
+	int listener = t_listen(AF_INET, &t_server, &addr);
 
 	set_window(1);
 	for (int i = 0; i < t->olds; i++) {
@@ -704,13 +614,9 @@ static void expect_turns(const struct turns *t)
 		t_send(old[i].peer, HELLO, HELLO_LEN);
 		await_offers(t->olds + 1, t->youngs + i + 1);
 	}
-	for (int i = 0; i < locked; i++) {
-		stalls[i].fd = i < t->olds_locked ? old[i].fd : young[i - t->olds_locked].fd;
-		stalls[i].page = missing + i * sizeof(page);
-		stalls[i].error = 0;
-		t_thread(&threads[i], stall_socket, &stalls[i]);
-		await_fault(uffd);
-	}
+	for (int i = 0; i < locked; i++)
+		stall_begin(&stalls[i], i < t->olds_locked ? old[i].fd :
+							     young[i - t->olds_locked].fd);
 	next_offer(&event, KSC_CMD_CONTEXT_NEW);
 	answer(&event, KSC_STATUS_PROTOCOL_ERROR);
 	for (const char *next = t->expected; *next; next++) {
@@ -719,18 +625,13 @@ static void expect_turns(const struct turns *t)
 	}
 	if (!locked)
 		await_offers(2 * t->olds + t->youngs + 1, 0);
-	fill_pages(uffd, missing, LOCKED);
-	for (int i = 0; i < locked; i++) {
-		t_join(threads[i]);
-		assert_int_equal(stalls[i].error, 0);
-	}
+	for (int i = 0; i < locked; i++)
+		stall_end(&stalls[i]);
 	for (int i = 0; i < t->olds; i++)
 		end_server(&old[i]);
 	for (int i = 0; i < t->youngs; i++)
 		end_server(&young[i]);
 	end_server(&first);
-	munmap(missing, LOCKED * sizeof(page));
-	close(uffd);
 	close(listener);
 }
 

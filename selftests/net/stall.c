@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A thread that stays in the kernel with a socket's lock: what it hands in is not there, and
+ * nobody sees to the page fault.
+ */
+#include <fcntl.h>
+#include <linux/bpf_common.h>
+#include <linux/filter.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "stall.h"
+
+static uint8_t page[4096] __attribute__((aligned(4096)));
+
+static void *attach(void *arg)
+{
+	struct stall *s = arg;
+	const struct sock_fprog prog = { .len = 1, .filter = s->page };
+
+	if (setsockopt(s->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)))
+		s->error = errno;
+	return NULL;
+}
+
+/**
+ * stall_begin() - have a thread take a socket's lock, and keep it
+ * @s: filled in
+ * @fd: the socket
+ *
+ * It has it when this returns.
+ */
+void stall_begin(struct stall *s, int fd)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffd_msg msg;
+
+	*s = (struct stall){ .fd = fd };
+	s->page = mmap(NULL, sizeof(page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+	assert_true(s->page != MAP_FAILED);
+	s->uffd = (int)SYS(syscall(SYS_userfaultfd, O_CLOEXEC));
+	SYS(ioctl(s->uffd, UFFDIO_API, &api));
+	reg.range.start = (uintptr_t)s->page;
+	reg.range.len = sizeof(page);
+	SYS(ioctl(s->uffd, UFFDIO_REGISTER, &reg));
+	t_thread(&s->thread, attach, s);
+	assert_int_equal(SYS(read(s->uffd, &msg, sizeof(msg))), sizeof(msg));
+}
+
+/**
+ * stall_end() - have it let go
+ * @s: of stall_begin()
+ */
+void stall_end(struct stall *s)
+{
+	/* it lets everything pass */
+	const struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, 0xffff);
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)s->page,
+		.src = (uintptr_t)page,
+		.len = sizeof(page),
+	};
+
+	memcpy(page, &all, sizeof(all));
+	SYS(ioctl(s->uffd, UFFDIO_COPY, &copy));
+	t_join(s->thread);
+	assert_int_equal(s->error, 0);
+	munmap(s->page, sizeof(page));
+	close(s->uffd);
+}
