@@ -676,7 +676,7 @@ static void on_alarm(int sig)
 int t_setup(void **state)
 {
 	(void)state;
-	alarm(3 * PATIENCE_S);
+	alarm(PATIENCE_LONG_S);
 	return 0;
 }
 
