@@ -113,7 +113,7 @@ later()
 	ksc-daemon stop
 	await 20 rmmod kschannel
 	rmmod aesni_intel
-	modprobe -a gcm ctr cryptd
+	modprobe -a gcm ctr
 	insmod /rig/kschannel.ko
 	ksc-daemon start
 	printf '#!/bin/sh\necho "$*" >>/tmp/sent\n' >/tmp/modprobe
