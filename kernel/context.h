@@ -87,8 +87,9 @@ enum ksc_context_state {
  * @deadline: jiffies
  * @timer: runs at @deadline, holds a reference
  *
- * @stuck, @total, @spoke, @failed, @full, @question and @verdict belong to the owner,
- * under its own lock; so does @offered but in state offered, when nobody changes it.
+ * @stuck, @total, @spoke, @seen, @failed, @full, @question and @verdict belong to the owner,
+ * under its own lock, but admit.c looks at @spoke and @seen without it; so does @offered
+ * but in state offered, when nobody changes it.
  */
 struct ksc_context {
 	struct kref ref;

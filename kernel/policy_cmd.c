@@ -410,8 +410,10 @@ static bool ksc_covers(const void *ptr, const struct ksc_rule *rule)
 	return ptr && ksc_rule_covers(rule, ptr);
 }
 
-/* Returns the address' family; of an IPv4 one in an IPv6 one, IPv4's */
-/* A whole one, while connect() takes what begins as one */
+/*
+ * Returns the address' family; of an IPv4 one in an IPv6 one, IPv4's. It is to be a whole
+ * address, while connect() takes what begins as one.
+ */
 static u8 ksc_flow_addr(const struct nlattr *a, u8 *addr, u16 *port)
 {
 	struct sockaddr_storage ss = {};

@@ -552,11 +552,11 @@ void ksc_release_cb(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 
-	if (unlikely(ks && ks->pump_missed)) {
-		ks->pump_missed = false;
-		ksc_pump_kick(ks, 0);
-	}
 	tcp_prot.release_cb(sk);
+	if (likely(!ks || !ks->pump_missed))
+		return;
+	ks->pump_missed = false;
+	ksc_pump_kick(ks, 0);
 }
 
 /* Context: the socket's lock, owned */
