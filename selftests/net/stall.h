@@ -21,7 +21,9 @@ struct stall {
 	int error;
 };
 
+void stall_needed(void);
 void stall_begin(struct stall *s, int fd);
+void stall_send(struct stall *s, int fd);
 void stall_end(struct stall *s);
 
 #endif

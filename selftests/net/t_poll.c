@@ -4,19 +4,17 @@
  * for whoever has the socket nor opens records; the pump does, before anybody is told.
  */
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "nl.h"
 #include "raw.h"
+#include "stall.h"
 #include "wire.h"
 
 /* NewSessionTicket of little content: lifetime, age, no nonce, a ticket, no extensions */
@@ -246,91 +244,22 @@ static void test_signal(void **state)
 
 /* ---- an owner that stands still ---- */
 
-/**
- * struct stuck - a sender whose data can't be read
- * @fd: the socket
- * @uffd: tells of the page that is missing
- * @page: that page
- * @n: what send() gave
- * @thread: it
- */
-struct stuck {
-	int fd;
-	int uffd;
-	uint8_t *page;
-	ssize_t n;
-	pthread_t thread;
-};
-
-static void *send_stuck(void *arg)
-{
-	struct stuck *s = arg;
-
-	s->n = send(s->fd, s->page, 100, MSG_NOSIGNAL);
-	return NULL;
-}
-
-/* The debug kernel may do without. */
-static void need_userfaultfd(void)
-{
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd < 0 && errno == ENOSYS)
-		skip();
-	SYS(fd);
-	close(fd);
-}
-
-/* Returns when the sender has the socket's lock, and waits for the page. */
-static void stuck_begin(struct stuck *s, int fd)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct uffd_msg msg;
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
-
-	s->fd = fd;
-	s->uffd = (int)SYS(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK));
-	SYS(ioctl(s->uffd, UFFDIO_API, &api));
-	s->page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_true(s->page != MAP_FAILED);
-	range.range.start = (uintptr_t)s->page;
-	range.range.len = size;
-	SYS(ioctl(s->uffd, UFFDIO_REGISTER, &range));
-	t_thread(&s->thread, send_stuck, s);
-	t_wait(s->uffd, POLLIN);
-	assert_int_equal(SYS(read(s->uffd, &msg, sizeof(msg))), sizeof(msg));
-	assert_int_equal(msg.event, UFFD_EVENT_PAGEFAULT);
-}
-
-static void stuck_end(struct stuck *s)
-{
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
-	struct uffdio_zeropage zero = { .range = { (uintptr_t)s->page, size } };
-
-	SYS(ioctl(s->uffd, UFFDIO_ZEROPAGE, &zero));
-	t_join(s->thread);
-	assert_int_equal(s->n, 100);
-	munmap(s->page, size);
-	close(s->uffd);
-}
-
 /* One of a set has an owner that stands still: the others have their events all the same. */
 static void expect_unharmed(int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN };
-	struct stuck stuck;
+	struct stall stall;
 	int ep, pipes[2];
 
 	SYS(pipe(pipes));
-	stuck_begin(&stuck, fd);
+	stall_send(&stall, fd);
 	ep = watch(fd, EPOLLIN | EPOLLRDHUP);
 	event.data.fd = pipes[0];
 	SYS(epoll_ctl(ep, EPOLL_CTL_ADD, pipes[0], &event));
 	SYS(write(pipes[1], "x", 1));
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(event_of(ep, PATIENCE_S * 1000), pipes[0]);
-	stuck_end(&stuck);
+	stall_end(&stall);
 	close(ep);
 	close(pipes[0]);
 	close(pipes[1]);
@@ -342,7 +271,7 @@ static void test_stuck(void **state)
 	int ep;
 
 	(void)state;
-	need_userfaultfd();
+	stall_needed();
 	begin(&w);
 	expect_unharmed(w.fd);
 	wire_close(&w);
@@ -364,7 +293,7 @@ static void test_stuck_raw(void **state)
 	int fds[2];
 
 	(void)state;
-	need_userfaultfd();
+	stall_needed();
 	raw_plain_pair(AF_INET, fds);
 	raw_attach(fds[0], KSC_RAW_ULP_NAME);
 	raw_set(fds[0], TLS_RX, &keys);

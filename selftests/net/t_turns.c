@@ -444,6 +444,7 @@ static void test_locked(void **state)
 	int listener = t_listen(AF_INET, &t_server, &addr);
 
 	(void)state;
+	stall_needed();
 	/* no daemon, so that they wait, and are locked then */
 	tnl_close(&nl);
 	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
@@ -597,6 +598,8 @@ static void expect_turns(const struct turns *t)
 	struct t_addr addr;
 	int listener = t_listen(AF_INET, &t_server, &addr);
 
+	if (locked)
+		stall_needed();
 	set_window(1);
 	for (int i = 0; i < t->olds; i++) {
 		begin_server(listener, &addr, &old[i]);
