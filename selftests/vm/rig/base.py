@@ -48,6 +48,12 @@ def call(argv, **kwargs):
     return text
 
 
+def environment():
+    """Without what a make that called us would tell another one."""
+    return {k: v for k, v in os.environ.items()
+            if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
+
+
 @contextlib.contextmanager
 def lock(name):
     """Runs may overlap; what they cache is made by one of them at a time."""

@@ -13,7 +13,8 @@ import subprocess
 import time
 
 from . import packages
-from .base import KERNELS, RigError, TOP, call, lock, say, write_atomically
+from .base import KERNELS, RigError, TOP, call, environment, lock, say, \
+    write_atomically
 
 PACKAGE = "linux-source-6.12"
 HOME = KERNELS / "debug"
@@ -21,12 +22,6 @@ SRC, OUT = HOME / "src", HOME / "out"
 CONFIG = TOP / "selftests" / "vm" / "debug.config"
 STAMP = HOME / "built"
 PROGRESS_S = 120
-
-
-def _environment():
-    """Without what a make that called us would tell this one."""
-    return {k: v for k, v in os.environ.items()
-            if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
 
 
 def _options():
@@ -56,7 +51,7 @@ def _configure(options):
     wanted = HOME / "debug.config"
     write_atomically(wanted, "\n".join(options) + "\n")
     call(["make", "-C", SRC, f"O={OUT}", f"KCONFIG_ALLCONFIG={wanted}",
-          "allnoconfig"], env=_environment())
+          "allnoconfig"], env=environment())
     made = (OUT / ".config").read_text(encoding="ascii").splitlines()
     names = {line.partition("=")[0] for line in made}
     lost = [o for o in options
@@ -75,7 +70,7 @@ def _make():
     log = HOME / "build.log"
     with open(log, "wb") as file, subprocess.Popen(
             ["make", "-C", SRC, f"O={OUT}", f"-j{os.cpu_count() or 1}",
-             "bzImage", "modules"], env=_environment(),
+             "bzImage", "modules"], env=environment(),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT) as process:
         for line in process.stdout:
@@ -97,7 +92,7 @@ def _install():
     """Put what the rig uses where it looks for it."""
     shutil.rmtree(HOME / "modules", ignore_errors=True)
     call(["make", "-C", SRC, f"O={OUT}", f"INSTALL_MOD_PATH={HOME}/modules",
-          "modules_install"], env=_environment())
+          "modules_install"], env=environment())
     text = (OUT / "include/generated/utsrelease.h").read_text(encoding="ascii")
     release = re.search(r'UTS_RELEASE "(.*)"', text).group(1)
     # Links back into the build, which module_tree() has no use for.

@@ -7,15 +7,18 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import debug, packages
+from . import debug, packages, toolchain
 from .base import BUILD, KERNELS, RigError, TOP, call, lock, say, \
     write_atomically
 
 # Debian's cloud flavour has every module that the tests use, in a third of
-# the download.
+# the download. The release of Debian they come from, if it is not this machine's, has the
+# tools to build modules for them; the name of the package with the image has theirs.
 DEBIAN = {
-    "6.1": r"linux-image-6\.1\.0-\d+-cloud-amd64-unsigned",
-    "6.12": r"linux-image-6\.12\.[\d.]+\+deb\d+(\.\d+)?-cloud-amd64-unsigned",
+    "6.1": (None, r"linux-image-(6\.1\.0-\d+-cloud-amd64)-unsigned"),
+    "6.12": (None, r"linux-image-(6\.12\.[\d.]+\+deb\d+(?:\.\d+)?-cloud-amd64)-unsigned"),
+    "7.2": ("trixie", r"linux-binary-(7\.2\.[\d.]+\+deb\d+(?:\.\d+)?-cloud-amd64)"),
+    "7.3": ("trixie", r"linux-binary-(7\.3\.[\d.]+\+deb\d+(?:\.\d+)?-cloud-amd64)"),
 }
 
 # For the debug kernel. KASAN would report but once otherwise; and what looks like
@@ -53,6 +56,8 @@ class Kernel:
     image: Path
     headers: Path
     modules: Path
+    # The release of Debian whose tools build for it, if they are not this machine's.
+    tools: str = None
     append: str = ""
     slower: int = 1
     # Whether a run ends when the kernel complains, whatever else there is to do.
@@ -61,6 +66,7 @@ class Kernel:
 
 def _fix_headers(root):
     """The header Makefiles and links name places on an installed system."""
+    root = root.resolve()
     for makefile in root.glob("usr/src/linux-headers-*/Makefile"):
         text = makefile.read_text(encoding="utf-8")
         fixed = re.sub(r"(?<![\w/.-])/usr/src/", f"{root}/usr/src/", text)
@@ -76,19 +82,22 @@ def _fix_headers(root):
 def _debian(name):
     """Get one of Debian's kernels; its release is settled at the first use."""
     pinned = KERNELS / name / "package"
+    debian, pattern = DEBIAN[name]
     with lock(f"kernel-{name}"):
         if pinned.exists():
             package = pinned.read_text(encoding="ascii").strip()
         else:
-            package = packages.newest(DEBIAN[name])
-        release = re.fullmatch(r"linux-image-(.*)-unsigned", package).group(1)
+            package = packages.newest(pattern, debian)
+        release = re.fullmatch(pattern, package).group(1)
         base = release.replace("-cloud-amd64", "")
         kbuild = base if name != "6.1" else "6.1"
-        root = packages.unpack(
-            [package, f"linux-headers-{release}", f"linux-headers-{base}-common",
-             f"linux-kbuild-{kbuild}"], KERNELS / name / "root")
+        names = [package, f"linux-headers-{release}", f"linux-headers-{base}-common",
+                 f"linux-kbuild-{kbuild}"]
+        if package.startswith("linux-binary-"):
+            names += [f"linux-base-{release}", f"linux-modules-{release}"]
+        root = packages.unpack(names, KERNELS / name / "root", release=debian)
+        _fix_headers(root)
         if not pinned.exists():
-            _fix_headers(root)
             write_atomically(pinned, package + "\n")
     tree = root / "lib" / "modules" / release
     if not tree.exists():
@@ -96,8 +105,9 @@ def _debian(name):
     if not (tree / "modules.dep").exists():
         with lock(f"depmod-{name}"):
             call(["depmod", "-b", tree.parents[2], release])
-    return Kernel(name, release, root / "boot" / f"vmlinuz-{release}",
-                  root / "usr" / "src" / f"linux-headers-{release}", tree)
+    image = root / "boot" / f"vmlinuz-{release}"
+    return Kernel(name, release, image if image.exists() else tree / "vmlinuz",
+                  root / "usr" / "src" / f"linux-headers-{release}", tree, debian)
 
 
 def _built(name):
@@ -134,15 +144,22 @@ def get(name):
                    ", debug, and what is built into build/kernels/NAME")
 
 
+def kbuild(kernel, *argv):
+    """Run make on something that is built for KERNEL, below this tree; returns what it
+    says."""
+    argv = ["make", *argv]
+    return toolchain.run(kernel.tools, argv) if kernel.tools else call(argv)
+
+
 def build_module(kernel):
     """Build kschannel.ko for KERNEL and return its path."""
     if not (TOP / "Kbuild").exists():
         raise RigError("there is no Kbuild file, hence no module to build; "
                        "--no-module runs the command without it")
     # Windows of races can be widened where there is somebody to see what comes of it.
-    text = call(["make", "-C", TOP, "--no-print-directory", "modules",
-                 f"KDIR={kernel.headers}",
-                 f"KSC_FAILPOINTS={int(kernel.name == 'debug')}"])
+    text = kbuild(kernel, "-C", TOP, "--no-print-directory", "modules",
+                  f"KDIR={kernel.headers}",
+                  f"KSC_FAILPOINTS={int(kernel.name == 'debug')}")
     if "[M]" in text:
         say(f"built kschannel.ko for {kernel.release}")
     return BUILD / "modules" / kernel.release / "kschannel.ko"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Debian packages, downloaded and unpacked under build/ but never installed.
 
-The backports are added in an apt configuration of our own, so that neither the
+They come from this machine's release of Debian, or from another one. The backports
+are added in an apt configuration of our own for each release, so that neither the
 machine's sources nor its package lists change.
 """
 
@@ -11,7 +12,6 @@ import shutil
 
 from .base import RigError, VM, call, lock, say
 
-APT = VM / "apt"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -53,20 +53,26 @@ def stanzas(found):
     return "\n".join(text)
 
 
-def _sources():
-    """This machine's Debian sources, and the backports beside them."""
-    found, release = mirrors()
+def _apt(release):
+    """Where apt's lists and settings for a release are; None is this machine's."""
+    return VM / (f"apt-{release}" if release else "apt")
+
+
+def _sources(release):
+    """Debian's sources for a release, with its backports, and the release's name."""
+    found, release = mirrors_of(release)
     found.setdefault(f"{release}-backports", found[release])
     return stanzas(found), release
 
 
-def _options():
+def _options(release):
+    home = _apt(release)
     return [
-        "-o", f"Dir::Etc::sourcelist={APT}/debian.sources",
+        "-o", f"Dir::Etc::sourcelist={home}/debian.sources",
         "-o", "Dir::Etc::sourceparts=/nonexistent",
-        "-o", f"Dir::State::lists={APT}/lists",
-        "-o", f"Dir::Cache={APT}/cache",
-        "-o", f"Dir::Cache::archives={APT}/debs",
+        "-o", f"Dir::State::lists={home}/lists",
+        "-o", f"Dir::Cache={home}/cache",
+        "-o", f"Dir::Cache::archives={home}/debs",
         "-o", "APT::Sandbox::User=root",
         "-o", "APT::Update::Post-Invoke-Success::=true",
         "-o", "Debug::NoLocking=1",
@@ -74,34 +80,36 @@ def _options():
     ]
 
 
-def _update():
+def _update(release):
     """Fetch the package lists, once for each build directory."""
-    stamp = APT / "updated"
+    home = _apt(release)
+    stamp = home / "updated"
     if stamp.exists():
         return
     try:
-        sources, _ = _sources()
+        sources, _ = _sources(release)
     except RigError:
         call(["apt-get", "update"])
-        sources, _ = _sources()
+        sources, _ = _sources(release)
     for name in ("lists/partial", "cache", "debs/partial"):
-        (APT / name).mkdir(parents=True, exist_ok=True)
-    (APT / "debian.sources").write_text(sources, encoding="ascii")
-    say("fetching Debian's package lists")
-    call(["apt-get", "-q", *_options(), "update"])
+        (home / name).mkdir(parents=True, exist_ok=True)
+    (home / "debian.sources").write_text(sources, encoding="ascii")
+    say(" ".join(["fetching Debian's package lists",
+                  *([f"of {release}"] if release else [])]))
+    call(["apt-get", "-q", *_options(release), "update"])
     stamp.touch()
 
 
-def _forget():
+def _forget(release):
     """The lists may be old: packages they name are gone from the archive."""
-    (APT / "updated").unlink(missing_ok=True)
+    (_apt(release) / "updated").unlink(missing_ok=True)
 
 
-def newest(pattern):
+def newest(pattern, release=None):
     """The package matching PATTERN with the highest version in its name."""
     with lock("apt"):
-        _update()
-        names = call(["apt-cache", *_options(), "pkgnames"]).split()
+        _update(release)
+        names = call(["apt-cache", *_options(release), "pkgnames"]).split()
     names = [n for n in names if re.fullmatch(pattern, n)]
     if not names:
         raise RigError(f"no Debian package is called {pattern}")
@@ -112,34 +120,36 @@ def newest(pattern):
     return max(names, key=numbers)
 
 
-def _download(names):
+def _download(names, release):
     with lock("apt"):
-        _update()
-        here = APT / "debs"
+        _update(release)
+        here = _apt(release) / "debs"
+        get = ["apt-get", "-q", *_options(release), "download", *names]
         before = set(here.glob("*.deb"))
         try:
-            call(["apt-get", "-q", *_options(), "download", *names], cwd=here)
+            call(get, cwd=here)
         except RigError:
-            _forget()
-            _update()
-            call(["apt-get", "-q", *_options(), "download", *names], cwd=here)
+            _forget(release)
+            _update(release)
+            call(get, cwd=here)
         return sorted(set(here.glob("*.deb")) - before)
 
 
 def _with_missing(name):
     """NAME and those of its dependencies that this machine lacks."""
     with lock("apt"):
-        _update()
-        _, release = _sources()
+        _update(None)
+        _, release = _sources(None)
         text = call(["apt-get", "-q", "-s", "--no-install-recommends",
-                     "-t", f"{release}-backports", *_options(),
+                     "-t", f"{release}-backports", *_options(None),
                      "install", name])
     found = re.findall(r"^Inst (\S+) (?:\[.*?\] )?\((\S+)", text, re.M)
     return [f"{n}={v}" for n, v in found] or [f"{name}/{release}-backports"]
 
 
-def unpack(names, root, dependencies=False):
-    """Unpack packages into ROOT, unless they are there already."""
+def unpack(names, root, dependencies=False, release=None):
+    """Unpack packages into ROOT, unless they are there already; what DEPENDENCIES adds is
+    what this machine lacks, hence of its own release."""
     stamp = root / ".unpacked"
     wanted = " ".join(names)
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
@@ -151,7 +161,7 @@ def unpack(names, root, dependencies=False):
         if dependencies:
             full = [x for n in names for x in _with_missing(n)]
         say("downloading " + " ".join(n.split("=")[0] for n in full))
-        files = _download(full)
+        files = _download(full, release)
         if root.exists():
             shutil.rmtree(root)
         root.mkdir(parents=True)

@@ -8,8 +8,8 @@ import os
 import shutil
 import sys
 
-from . import packages
-from .base import RigError, VM, call, lock, say, which
+from . import debian, packages
+from .base import VM, call, lock, say, which
 
 HOME = VM / "rootfs"
 # Images that are kept; they are large.
@@ -21,61 +21,16 @@ BASE = ("libgnutls30", "libnl-genl-3-200", "libjson-c5", "libev4", "libinih1",
         "iproute2", "procps", "util-linux", "python3", "tcpdump")
 # Room in the image for what tests write; the file is sparse.
 ROOM = 1 << 30
-
-# What nobody reads in a test.
-SMALL = """path-exclude=/usr/share/doc/*
-path-exclude=/usr/share/man/*
-path-exclude=/usr/share/info/*
-path-exclude=/usr/share/locale/*
-"""
-# Services are started by the tests.
-NO_SERVICES = "#!/bin/sh\nexit 101\n"
 USERS = (("passwd", "kschannel:x:990:990:kschanneld:/nonexistent:/bin/false\n"
                     "user:x:1000:1000:a user:/tmp:/bin/sh\n"),
          ("group", "kschannel:x:990:\nuser:x:1000:\n"))
 
 
-def _apt_settings():
-    """How this machine fetches packages, proxies and all."""
-    lines = call(["apt-config", "dump"]).splitlines()
-    return "".join(f"{line}\n" for line in lines
-                   if line.startswith("Acquire::"))
-
-
-def _in(tree, *argv):
-    """Run a command in the tree, as packages' scripts expect it: with /proc."""
-    script = ('mount -t proc proc "$0/proc" && exec chroot "$0" env '
-              'DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 '
-              'PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"')
-    call(["unshare", "--mount", "sh", "-c", script, tree, *argv])
-
-
 def _fill(tree, names, release):
     """Install Debian with these packages into an empty directory."""
-    found, release = packages.mirrors_of(release)
-    call(["debootstrap", "--variant=minbase", release, tree, found[release]])
-    etc = tree / "etc"
-    (etc / "dpkg/dpkg.cfg.d/small").write_text(SMALL, encoding="ascii")
-    (etc / "apt/sources.list").unlink(missing_ok=True)
-    (etc / "apt/sources.list.d/debian.sources").write_text(
-        packages.stanzas(found), encoding="ascii")
-    host = etc / "apt/apt.conf.d/90host"
-    host.write_text(_apt_settings(), encoding="utf-8")
-    resolver = etc / "resolv.conf"
-    resolver.unlink(missing_ok=True)
-    shutil.copy("/etc/resolv.conf", resolver)
-    no_services = tree / "usr/sbin/policy-rc.d"
-    no_services.write_text(NO_SERVICES, encoding="ascii")
-    no_services.chmod(0o755)
-    _in(tree, "apt-get", "-q", "update")
-    _in(tree, "apt-get", "-q", "-y", "--no-install-recommends", "install",
-        *BASE, *names)
-    _in(tree, "apt-get", "clean")
-    for file in (host, resolver, no_services):
-        file.unlink()
-    shutil.rmtree(tree / "var/lib/apt/lists")
+    debian.install(tree, [*BASE, *names], release)
     for name, lines in USERS:
-        with open(etc / name, "a", encoding="ascii") as file:
+        with open(tree / "etc" / name, "a", encoding="ascii") as file:
             file.write(lines)
 
 
@@ -93,8 +48,8 @@ def _key(names, release):
     """Changes when the image would: by the release, the packages and the way it is
     made."""
     _, release = packages.mirrors_of(release)
-    recipe = inspect.getsource(sys.modules[__name__])
-    text = "\n".join([release, recipe, *names])
+    recipe = [inspect.getsource(m) for m in (sys.modules[__name__], debian)]
+    text = "\n".join([release, *recipe, *names])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -113,10 +68,8 @@ def make(names, release=None):
     image = HOME / f"{_key(names, release)}.ext4"
     with lock("rootfs"):
         if not image.exists():
-            if os.geteuid() != 0:
-                raise RigError("a root file system can be made by root only")
-            for program in ("debootstrap", "mke2fs", "unshare"):
-                which(program)
+            debian.possible()
+            which("mke2fs")
             say(" ".join(["installing Debian", *filter(None, [release]), "with", *names]))
             tree = HOME / f"{image.stem}.tree"
             shutil.rmtree(tree, ignore_errors=True)
