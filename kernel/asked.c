@@ -25,7 +25,7 @@
  *
  * Context: any.
  */
-void ksc_asked_parse(struct ksc_asked *asked, const struct sockaddr *addr, int len)
+void ksc_asked_parse(struct ksc_asked *asked, const struct ksc_sockaddr *addr, int len)
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
@@ -56,7 +56,7 @@ void ksc_asked_parse(struct ksc_asked *asked, const struct sockaddr *addr, int l
  *
  * Context: any.
  */
-void ksc_asking_init(struct ksc_asking *asking, const struct sockaddr *addr, int len)
+void ksc_asking_init(struct ksc_asking *asking, const struct ksc_sockaddr *addr, int len)
 {
 	asking->addr = addr;
 	asking->len = len;
@@ -93,7 +93,7 @@ void ksc_asking_end(struct ksc_asking *asking)
  *
  * Context: the socket's lock. Return: false if there is no such call.
  */
-bool ksc_asked_take(struct ksc_sock *ks, const struct sockaddr *addr)
+bool ksc_asked_take(struct ksc_sock *ks, const struct ksc_sockaddr *addr)
 {
 	const struct ksc_asking *asking;
 	struct ksc_asked now;

@@ -150,7 +150,7 @@ static int ksc_connect_leave(struct sock *sk, struct ksc_sock *ks, int flags, bo
 }
 
 /* connect() with AF_UNSPEC: proto.disconnect decides */
-static int ksc_unconnect(struct socket *sock, struct sockaddr *addr, int len, int flags)
+static int ksc_unconnect(struct socket *sock, struct ksc_sockaddr *addr, int len, int flags)
 {
 	int err = ksc_base_ops(sock->sk)->connect(sock, addr, len, flags);
 
@@ -169,7 +169,7 @@ static int ksc_unconnect(struct socket *sock, struct sockaddr *addr, int len, in
  * Context: process. Return: 0, -EINPROGRESS or -EALREADY until the handshake is
  * done, or why it failed.
  */
-int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int flags)
+int ksc_connect_ops(struct socket *sock, struct ksc_sockaddr *addr, int len, int flags)
 {
 	struct sock *sk = sock->sk;
 	struct ksc_asking asking;
@@ -213,7 +213,7 @@ int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int fla
  *
  * Context: process. Return: 0 or an errno.
  */
-int ksc_proto_connect(struct sock *sk, struct sockaddr *addr, int len)
+int ksc_proto_connect(struct sock *sk, struct ksc_sockaddr *addr, int len)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 	int err;

@@ -38,6 +38,7 @@
 #include <linux/kschannel.h>
 
 #include "cipher.h"
+#include "compat/compat.h"
 #include "context.h"
 #include "idle.h"
 #include "phase.h"
@@ -570,12 +571,12 @@ struct proto *ksc_base_proto(const struct sock *sk);
 const struct proto_ops *ksc_base_ops(const struct sock *sk);
 
 /* connect.c */
-int ksc_connect_ops(struct socket *sock, struct sockaddr *addr, int len, int flags);
+int ksc_connect_ops(struct socket *sock, struct ksc_sockaddr *addr, int len, int flags);
 int ksc_accepted(struct socket *listener, struct socket *sock);
 int ksc_listen_ops(struct socket *sock, int backlog);
 int ksc_listener_shutdown(struct socket *sock, int how);
 int ksc_listener_sendmsg(struct socket *sock, struct msghdr *msg, size_t size);
-int ksc_proto_connect(struct sock *sk, struct sockaddr *addr, int len);
+int ksc_proto_connect(struct sock *sk, struct ksc_sockaddr *addr, int len);
 int ksc_disconnect(struct sock *sk, int flags);
 void ksc_settle(struct sock *sk, struct ksc_sock *ks);
 void ksc_settle_sock(struct sock *sk);

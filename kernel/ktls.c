@@ -253,15 +253,19 @@ static int ksc_ktls_attach(struct sock *sk)
 	return 0;
 }
 
+KSC_DEFINE_ULP_INFO(ksc_ktls_info, ksc_ktls_get_info, ksc_ktls_get_info_size)
+
 /* no clone: the core then refuses to let such a socket listen */
 static struct tcp_ulp_ops ksc_ktls_ulp_ops = {
 	.name		= KSC_RAW_ULP_NAME,
 	.owner		= THIS_MODULE,
 	.init		= ksc_ktls_attach,
-	.get_info	= ksc_ktls_get_info,
-	.get_info_size	= ksc_ktls_get_info_size,
+	.get_info	= ksc_ktls_info,
+	.get_info_size	= ksc_ktls_info_size,
 	.release	= ksc_ulp_release,
 };
+
+KSC_DEFINE_RECVMSG(ksc_ktls_recvmsg_op, ksc_ktls_recvmsg)
 
 static void ksc_ktls_build(int family)
 {
@@ -276,7 +280,7 @@ static void ksc_ktls_build(int family)
 	p->setsockopt = ksc_ktls_setsockopt;
 	p->getsockopt = ksc_ktls_getsockopt;
 	p->sendmsg = ksc_ktls_sendmsg;
-	p->recvmsg = ksc_ktls_recvmsg;
+	p->recvmsg = ksc_ktls_recvmsg_op;
 	p->splice_eof = ksc_ktls_splice_eof;
 	o->poll = ksc_ktls_poll;
 	o->shutdown = ksc_ktls_shutdown;

@@ -342,7 +342,7 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
  * @msg: message
  * @len: room in it
  * @flags: MSG_*
- * @addr_len: for MSG_ERRQUEUE
+ * @addr_len: for MSG_ERRQUEUE, on kernels that ask for it
  *
  * Context: process. Return: bytes read, 0 at the end, or an errno.
  */
@@ -355,9 +355,9 @@ int ksc_ktls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 
 	/* pairs with ksc_ktls_set_keys() */
 	if (!ks || !smp_load_acquire(&ksc_ktls(ks)->rx_on))
-		return ksc_base_proto(sk)->recvmsg(sk, msg, len, flags, addr_len);
+		return ksc_compat_recvmsg(ksc_base_proto(sk), sk, msg, len, flags, addr_len);
 	if (unlikely(flags & MSG_ERRQUEUE))
-		return inet_recv_error(sk, msg, len, addr_len);
+		return ksc_compat_recv_error(sk, msg, len, addr_len);
 
 	lock_sock(sk);
 	noio = ksc_noio_begin(sk);

@@ -151,7 +151,7 @@ static void ksc_plain_watched(struct sock *sk, struct ksc_asking *asking)
  *
  * Context: process. Return: 0 or an errno.
  */
-int ksc_plain_connect(struct socket *sock, struct sockaddr *addr, int len, int flags)
+int ksc_plain_connect(struct socket *sock, struct ksc_sockaddr *addr, int len, int flags)
 {
 	struct ksc_asking asking;
 	int err;
@@ -219,7 +219,7 @@ int ksc_plain_disconnect(struct sock *sk, int flags)
  *
  * Return: -EOPNOTSUPP.
  */
-int ksc_plain_refuse(struct sock *sk, struct sockaddr *addr, int len)
+int ksc_plain_refuse(struct sock *sk, struct ksc_sockaddr *addr, int len)
 {
 	return -EOPNOTSUPP;
 }

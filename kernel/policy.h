@@ -67,17 +67,17 @@ struct ksc_asked {
  */
 struct ksc_asking {
 	struct hlist_node node;
-	const struct sockaddr *addr;
+	const struct ksc_sockaddr *addr;
 	int len;
 	struct ksc_asked asked;
 };
 
 /* asked.c */
-void ksc_asked_parse(struct ksc_asked *asked, const struct sockaddr *addr, int len);
-void ksc_asking_init(struct ksc_asking *asking, const struct sockaddr *addr, int len);
+void ksc_asked_parse(struct ksc_asked *asked, const struct ksc_sockaddr *addr, int len);
+void ksc_asking_init(struct ksc_asking *asking, const struct ksc_sockaddr *addr, int len);
 void ksc_asking_begin(struct ksc_sock *ks, struct ksc_asking *asking);
 void ksc_asking_end(struct ksc_asking *asking);
-bool ksc_asked_take(struct ksc_sock *ks, const struct sockaddr *addr);
+bool ksc_asked_take(struct ksc_sock *ks, const struct ksc_sockaddr *addr);
 void ksc_asked_forget(struct ksc_sock *ks);
 
 u64 ksc_policy_cgroup_root(void);
@@ -103,10 +103,10 @@ void ksc_policy_gone(struct ksc_net *kn, u32 daemon);
 
 /* plain.c */
 void ksc_leave(struct sock *sk, struct ksc_sock *ks);
-int ksc_plain_connect(struct socket *sock, struct sockaddr *addr, int len, int flags);
+int ksc_plain_connect(struct socket *sock, struct ksc_sockaddr *addr, int len, int flags);
 int ksc_plain_listen(struct socket *sock, int backlog);
 int ksc_plain_disconnect(struct sock *sk, int flags);
-int ksc_plain_refuse(struct sock *sk, struct sockaddr *addr, int len);
+int ksc_plain_refuse(struct sock *sk, struct ksc_sockaddr *addr, int len);
 void ksc_plain_close(struct sock *sk, long timeout);
 int ksc_plain_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
 #ifdef KSC_HAVE_SENDPAGE

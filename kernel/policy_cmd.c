@@ -425,7 +425,7 @@ static u8 ksc_flow_addr(const struct nlattr *a, u8 *addr, u16 *port)
 	if (nla_len(a) != (ss.ss_family == AF_INET ? sizeof(struct sockaddr_in) :
 						     sizeof(struct sockaddr_in6)))
 		return KSC_RULE_ANY;
-	ksc_asked_parse(&at, (struct sockaddr *)&ss, nla_len(a));
+	ksc_asked_parse(&at, (struct ksc_sockaddr *)&ss, nla_len(a));
 	memcpy(addr, at.addr, sizeof(at.addr));
 	*port = at.port;
 	return at.family;

@@ -61,6 +61,7 @@ const struct proto_ops *ksc_base_ops(const struct sock *sk)
 
 /* proto_ops.accept; with the child in hand, its handshake begins */
 KSC_DEFINE_ACCEPT(ksc_accept_ops, ksc_base_ops(sock->sk))
+KSC_DEFINE_RECVMSG(ksc_recvmsg_op, ksc_recvmsg)
 
 static int ksc_ioctl(struct sock *sk, int cmd, KSC_IOCTL_ARG arg)
 {
@@ -248,11 +249,7 @@ bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o)
 	o->read_skb = NULL;
 	o->splice_read = NULL;
 	o->sendmsg_locked = NULL;
-#ifdef KSC_HAVE_SENDPAGE
-	p->sendpage = NULL;
-	o->sendpage = sock_no_sendpage;
-	o->sendpage_locked = NULL;
-#endif
+	ksc_compat_bare(p, o);
 #ifdef CONFIG_BPF_SYSCALL
 	/* no sockmap */
 	p->psock_update_sk_prot = NULL;
@@ -330,7 +327,7 @@ static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
 	p->setsockopt = ksc_setsockopt;
 	p->getsockopt = ksc_getsockopt;
 	p->sendmsg = ksc_sendmsg;
-	p->recvmsg = ksc_recvmsg;
+	p->recvmsg = ksc_recvmsg_op;
 	p->splice_eof = ksc_splice_eof;
 	p->ioctl = ksc_ioctl;
 	o->connect = ksc_connect_ops;

@@ -175,7 +175,7 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call 
  * @msg: message
  * @len: room in it
  * @flags: MSG_*
- * @addr_len: for MSG_ERRQUEUE
+ * @addr_len: for MSG_ERRQUEUE, on kernels that ask for it
  *
  * Context: process. Return: bytes read, 0 after close_notify, or an errno.
  */
@@ -189,7 +189,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	unsigned int noio;
 
 	if (unlikely(flags & MSG_ERRQUEUE))
-		return inet_recv_error(sk, msg, len, addr_len);
+		return ksc_compat_recv_error(sk, msg, len, addr_len);
 	if (flags & MSG_OOB)
 		return -EINVAL;
 
@@ -199,7 +199,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	err = ksc_ready(sk, ks, &call.timeo);
 	if (err == -ENOTCONN && ksc_is_plain(sk)) {
 		release_sock(sk);
-		return sk->sk_prot->recvmsg(sk, msg, len, flags, addr_len);
+		return ksc_compat_recvmsg(sk->sk_prot, sk, msg, len, flags, addr_len);
 	}
 	/* what was authenticated before a failure is still to be had */
 	if (err && !(ks && ksc_rx_has_plain(&ks->rx)))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The only place that knows kernel versions: where 6.1, 6.12 and later differ,
- * under one name each.
+ * The only place that knows of different kernels: where 6.1, 6.12, 7.3 and those between
+ * differ, under one name each. What a kernel has is found out when the module is built, see
+ * probe/: versions mean little where a distribution has put newer things into its own.
  */
 #ifndef _KSC_COMPAT_H
 #define _KSC_COMPAT_H
@@ -13,12 +14,13 @@
 #include <linux/scatterlist.h>
 #include <linux/socket.h>
 #include <linux/uio.h>
-#include <linux/version.h>
+#include <net/inet_common.h>
 #include <net/tcp.h>
 
-/* 6.5 replaced sendpage by MSG_SPLICE_PAGES */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define KSC_HAVE_SENDPAGE	1
+#include "have.h"
+
+/* 6.5 replaced it by MSG_SPLICE_PAGES */
+#ifdef KSC_HAVE_SENDPAGE
 /* what says that more of the same write follows */
 #define KSC_COMPAT_MORE		(MSG_MORE | MSG_SENDPAGE_NOTLAST)
 #define KSC_COMPAT_SPLICE	(MSG_SENDPAGE_NOTLAST | MSG_SENDPAGE_NOPOLICY)
@@ -38,8 +40,7 @@
 #define KSC_COMPAT_SEND_FLAGS	(MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR | \
 				 MSG_CMSG_COMPAT | KSC_COMPAT_SPLICE)
 
-/* 6.10 wraps accept()'s arguments up */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#ifdef KSC_HAVE_ACCEPT_ARG
 #define KSC_DEFINE_ACCEPT(name, call)					\
 static int name(struct socket *sock, struct socket *newsock,		\
 		struct proto_accept_arg *arg)				\
@@ -59,8 +60,56 @@ static int name(struct socket *sock, struct socket *newsock,		\
 }
 #endif
 
-/* 6.5 has the core copy an ioctl's int */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+/* what connect() is given */
+#ifdef KSC_HAVE_SOCKADDR_UNSIZED
+#define ksc_sockaddr		sockaddr_unsized
+#else
+#define ksc_sockaddr		sockaddr
+#endif
+
+/* proto.recvmsg by a function that has an @addr_len: NULL where the kernel has none */
+#ifdef KSC_HAVE_RECVMSG_ADDR_LEN
+#define KSC_DEFINE_RECVMSG(name, call)					\
+static int name(struct sock *sk, struct msghdr *msg, size_t len,	\
+		int flags, int *addr_len)				\
+{									\
+	return call(sk, msg, len, flags, addr_len);			\
+}
+#else
+#define KSC_DEFINE_RECVMSG(name, call)					\
+static int name(struct sock *sk, struct msghdr *msg, size_t len,	\
+		int flags)						\
+{									\
+	return call(sk, msg, len, flags, NULL);				\
+}
+#endif
+
+/* tcp_ulp_ops.get_info and get_info_size, of what is no secret to anybody */
+#ifdef KSC_HAVE_ULP_NET_ADMIN
+#define KSC_DEFINE_ULP_INFO(name, info, size)				\
+static int name(struct sock *sk, struct sk_buff *skb, bool net_admin)	\
+{									\
+	return info(sk, skb);						\
+}									\
+									\
+static size_t name##_size(const struct sock *sk, bool net_admin)	\
+{									\
+	return size(sk);						\
+}
+#else
+#define KSC_DEFINE_ULP_INFO(name, info, size)				\
+static int name(struct sock *sk, struct sk_buff *skb)			\
+{									\
+	return info(sk, skb);						\
+}									\
+									\
+static size_t name##_size(const struct sock *sk)			\
+{									\
+	return size(sk);						\
+}
+#endif
+
+#ifdef KSC_HAVE_IOCTL_POINTER
 #define KSC_IOCTL_ARG		int *
 #else
 #define KSC_IOCTL_ARG		unsigned long
@@ -80,11 +129,68 @@ static int name(struct socket *sock, struct socket *newsock,		\
  */
 static inline int ksc_compat_ioctl_put(KSC_IOCTL_ARG arg, int v)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#ifdef KSC_HAVE_IOCTL_POINTER
 	*arg = v;
 	return 0;
 #else
 	return put_user(v, (int __user *)arg);
+#endif
+}
+
+/**
+ * ksc_compat_recvmsg() - proto.recvmsg of another proto
+ * @p: it
+ * @sk: socket
+ * @msg: message
+ * @len: room in it
+ * @flags: MSG_*
+ * @addr_len: as KSC_DEFINE_RECVMSG() has it
+ *
+ * Return: what it returned.
+ */
+static inline int ksc_compat_recvmsg(const struct proto *p, struct sock *sk, struct msghdr *msg,
+				     size_t len, int flags, int *addr_len)
+{
+#ifdef KSC_HAVE_RECVMSG_ADDR_LEN
+	return p->recvmsg(sk, msg, len, flags, addr_len);
+#else
+	return p->recvmsg(sk, msg, len, flags);
+#endif
+}
+
+/**
+ * ksc_compat_recv_error() - read TCP's error queue
+ * @sk: socket
+ * @msg: message
+ * @len: room in it
+ * @addr_len: as KSC_DEFINE_RECVMSG() has it
+ *
+ * Return: bytes read, or an errno.
+ */
+static inline int ksc_compat_recv_error(struct sock *sk, struct msghdr *msg, int len,
+					int *addr_len)
+{
+#ifdef KSC_HAVE_RECV_ERROR_ADDR_LEN
+	return inet_recv_error(sk, msg, len, addr_len);
+#else
+	return inet_recv_error(sk, msg, len);
+#endif
+}
+
+/**
+ * ksc_compat_bare() - take out operations that few kernels have and that pass ours by
+ * @p: operations
+ * @o: operations; a getsockopt of theirs is then asked
+ */
+static inline void ksc_compat_bare(struct proto *p, struct proto_ops *o)
+{
+#ifdef KSC_HAVE_SENDPAGE
+	p->sendpage = NULL;
+	o->sendpage = sock_no_sendpage;
+	o->sendpage_locked = NULL;
+#endif
+#ifdef KSC_HAVE_GETSOCKOPT_ITER
+	o->getsockopt_iter = NULL;
 #endif
 }
 
@@ -96,7 +202,7 @@ static inline int ksc_compat_ioctl_put(KSC_IOCTL_ARG arg, int v)
  */
 static inline bool ksc_compat_readable(const struct sk_buff *skb)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#ifdef KSC_HAVE_FRAGS_READABLE
 	return skb_frags_readable(skb);
 #else
 	return true;
