@@ -245,11 +245,11 @@ int ksc_disconnect(struct sock *sk, int flags)
 
 	/* a closing listener's child: nothing was done for it */
 	if (!sk->sk_socket || !ks)
-		return tcp_disconnect(sk, flags);
+		return ksc_base_proto(sk)->disconnect(sk, flags);
 	err = ksc_phase_next(ks->phase, KSC_EVENT_UNCONNECT);
 	if (err < 0)
 		return err;
-	err = tcp_disconnect(sk, flags);
+	err = ksc_base_proto(sk)->disconnect(sk, flags);
 	if (err)
 		return err;
 	/*

@@ -201,9 +201,9 @@ int ksc_plain_disconnect(struct sock *sk, int flags)
 	int err;
 
 	if (!sk->sk_socket)
-		return tcp_disconnect(sk, flags);
+		return ksc_base_proto(sk)->disconnect(sk, flags);
 	/* first, for want of memory must not leave it without us */
-	err = ksc_plain_prepare(sk) ?: tcp_disconnect(sk, flags);
+	err = ksc_plain_prepare(sk) ?: ksc_base_proto(sk)->disconnect(sk, flags);
 	if (!err)
 		ksc_plain_revive(sk);
 	return err;

@@ -15,6 +15,7 @@
 #include <asm/ioctls.h>
 
 #include "compat/compat.h"
+#include "compat/rps.h"
 #include "ksc.h"
 
 enum { KSC_V4, KSC_V6, KSC_FAMILIES };
@@ -166,20 +167,19 @@ static int ksc_hash(struct sock *sk)
 
 /*
  * proto_ops.sendmsg: not by way of sk_prot, which is TCP's own while the socket listens.
- * Whoever was on the way here before that, or is after it, is told by the phase.
+ * Whoever was on the way here before that, or is after it, is told by the phase. TCP's has
+ * no port to choose first, either.
  */
 static int ksc_sendmsg_ops(struct socket *sock, struct msghdr *msg, size_t size)
 {
-	int err = inet_send_prepare(sock->sk);
-
-	return err ?: ksc_sendmsg(sock->sk, msg, size);
+	sock_rps_record_flow(sock->sk);
+	return ksc_sendmsg(sock->sk, msg, size);
 }
 
 static int ksc_plain_sendmsg_ops(struct socket *sock, struct msghdr *msg, size_t size)
 {
-	int err = inet_send_prepare(sock->sk);
-
-	return err ?: ksc_plain_sendmsg(sock->sk, msg, size);
+	sock_rps_record_flow(sock->sk);
+	return ksc_plain_sendmsg(sock->sk, msg, size);
 }
 
 /**

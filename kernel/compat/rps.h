@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* sock_rps_record_flow(): 6.9 moved it here from net/sock.h */
+#ifndef _KSC_COMPAT_RPS_H
+#define _KSC_COMPAT_RPS_H
+
+#include <net/sock.h>
+#if __has_include(<net/rps.h>)
+#include <net/rps.h>
+#endif
+
+#endif /* _KSC_COMPAT_RPS_H */
