@@ -10,6 +10,7 @@
 #include <net/netns/generic.h>
 #include <net/tcp.h>
 
+#include "compat/compat.h"
 #include "ksc.h"
 
 struct workqueue_struct *ksc_wq;
@@ -78,7 +79,7 @@ static int __init ksc_init(void)
 
 	ksc_frag_init();
 	/* a device that memory is written out to may depend on it */
-	ksc_wq = alloc_workqueue("kschannel", WQ_MEM_RECLAIM, 0);
+	ksc_wq = alloc_workqueue("kschannel", WQ_MEM_RECLAIM | KSC_COMPAT_WQ_PERCPU, 0);
 	if (!ksc_wq)
 		return -ENOMEM;
 	err = ksc_admit_init();

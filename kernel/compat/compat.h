@@ -14,6 +14,7 @@
 #include <linux/scatterlist.h>
 #include <linux/socket.h>
 #include <linux/uio.h>
+#include <linux/workqueue.h>
 #include <net/inet_common.h>
 #include <net/tcp.h>
 
@@ -113,6 +114,13 @@ static size_t name##_size(const struct sock *sk)			\
 #define KSC_IOCTL_ARG		int *
 #else
 #define KSC_IOCTL_ARG		unsigned long
+#endif
+
+/* alloc_workqueue() of a queue whose work runs where it was queued */
+#ifdef KSC_HAVE_WQ_PERCPU
+#define KSC_COMPAT_WQ_PERCPU	WQ_PERCPU
+#else
+#define KSC_COMPAT_WQ_PERCPU	0
 #endif
 
 #ifndef ITER_DEST

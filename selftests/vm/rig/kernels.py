@@ -33,7 +33,7 @@ DEBUG_SLOWER = 10
 MODULES = """
     aesni-intel ghash-clmulni-intel gcm ccm ctr cbc ecb cmac hmac seqiv
     sha256_generic sha512_generic sha256-ssse3 sha512-ssse3 cryptd
-    chacha-x86_64 chacha_generic poly1305-x86_64 poly1305_generic
+    chacha chacha-x86_64 chacha_generic poly1305-x86_64 poly1305_generic
     chacha20poly1305 authenc crypto_user tcrypt algif_aead af_alg
     virtio_net virtio_blk virtio_console virtio_pci virtio_rng virtio_mmio
     veth dummy bridge ipv6 tun ifb
