@@ -167,6 +167,5 @@ int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
 
 /* hkdf.c */
 int ksc_hkdf_expand(const u8 *secret, u8 hash_len, const char *label, u8 *out, u16 len);
-void ksc_hkdf_exit(void);
 
 #endif /* _KSC_CIPHER_H */

@@ -11,6 +11,7 @@
 #include <net/tcp.h>
 
 #include "compat/compat.h"
+#include "compat/hmac.h"
 #include "ksc.h"
 
 struct workqueue_struct *ksc_wq;
@@ -134,7 +135,7 @@ static void __exit ksc_exit(void)
 	ksc_rec_exit();
 	ksc_tx_exit();
 	ksc_frag_exit();
-	ksc_hkdf_exit();
+	ksc_compat_hmac_exit();
 }
 
 module_init(ksc_init);

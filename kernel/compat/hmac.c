@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * HMAC where the kernel's library has none, before 6.16.
+ *
+ * It is made of the hash, as MPTCP does: the crypto API's keeps its key in the
+ * transform, which would have to be one for each secret, or locked and wiped between
+ * two of them. A hash without a key is everybody's at once, and is allocated only once.
+ */
+#include "hmac.h"
+
+#ifndef KSC_HAVE_HMAC_LIB
+#include <crypto/hash.h>
+#include <linux/string.h>
+
+/* Blocks of the hashes, and their digests, in bytes */
+#define KSC_MAX_BLOCK	128
+#define KSC_MAX_DIGEST	48
+
+/* By ksc_hash(); as long as the module is loaded */
+static struct crypto_shash *ksc_hashes[2];
+
+/* The hash of a digest's length; it is the caller's as much as anybody's */
+static struct crypto_shash *ksc_hash(u8 len)
+{
+	struct crypto_shash **slot = &ksc_hashes[len == 48];
+	struct crypto_shash *tfm = READ_ONCE(*slot), *old;
+
+	if (likely(tfm))
+		return tfm;
+	tfm = crypto_alloc_shash(len == 48 ? "sha384" : "sha256", 0, 0);
+	if (IS_ERR(tfm))
+		return tfm;
+	old = cmpxchg(slot, NULL, tfm);
+	if (old) {
+		crypto_free_shash(tfm);
+		tfm = old;
+	}
+	return tfm;
+}
+
+/* RFC 2104 2 */
+static int ksc_hmac_by(struct crypto_shash *hash, const u8 *key, u8 key_len, const u8 *data,
+		       unsigned int len, u8 *out)
+{
+	unsigned int block = crypto_shash_blocksize(hash), i;
+	u8 pad[KSC_MAX_BLOCK] = {}, inner[KSC_MAX_DIGEST];
+	SHASH_DESC_ON_STACK(desc, hash);
+	int err;
+
+	if (WARN_ON_ONCE(block > sizeof(pad) ||
+			 crypto_shash_digestsize(hash) > sizeof(inner)))
+		return -EINVAL;
+	desc->tfm = hash;
+	memcpy(pad, key, key_len);
+	for (i = 0; i < block; i++)
+		pad[i] ^= 0x36;
+	err = crypto_shash_init(desc) ?:
+	      crypto_shash_update(desc, pad, block) ?:
+	      crypto_shash_finup(desc, data, len, inner);
+	for (i = 0; i < block; i++)
+		pad[i] ^= 0x36 ^ 0x5c;
+	if (!err)
+		err = crypto_shash_init(desc) ?:
+		      crypto_shash_update(desc, pad, block) ?:
+		      crypto_shash_finup(desc, inner, crypto_shash_digestsize(hash), out);
+	shash_desc_zero(desc);
+	memzero_explicit(pad, sizeof(pad));
+	memzero_explicit(inner, sizeof(inner));
+	return err;
+}
+
+/**
+ * ksc_compat_hmac() - HMAC-SHA-256 or HMAC-SHA-384
+ * @hash_len: bytes of the digest, which say which
+ * @key: key
+ * @key_len: bytes of it, not more than a block
+ * @data: message
+ * @len: bytes of it
+ * @out: for the digest; may be anywhere in what went in
+ *
+ * Context: process, may sleep the first time. Return: 0 or an errno.
+ */
+int ksc_compat_hmac(u8 hash_len, const u8 *key, u8 key_len, const u8 *data, unsigned int len,
+		    u8 *out)
+{
+	struct crypto_shash *hash = ksc_hash(hash_len);
+
+	if (IS_ERR(hash))
+		return PTR_ERR(hash);
+	return ksc_hmac_by(hash, key, key_len, data, len, out);
+}
+
+/**
+ * ksc_compat_hmac_exit() - give the hashes up
+ *
+ * Context: module exit, no socket left.
+ */
+void ksc_compat_hmac_exit(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ksc_hashes); i++)
+		if (ksc_hashes[i])
+			crypto_free_shash(ksc_hashes[i]);
+}
+#endif /* KSC_HAVE_HMAC_LIB */
