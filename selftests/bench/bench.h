@@ -183,6 +183,7 @@ struct ksb_work {
  * @unit: "instructions/byte"
  * @cost: by transport
  * @raw_aead: the AEAD alone, both ways, for the same work; negative: unknown
+ * @raw_library: the same by the kernel's library
  */
 struct ksb_figure {
 	char name[64];
@@ -190,6 +191,7 @@ struct ksb_figure {
 	char unit[32];
 	struct ksb_cost cost[KSB_TRANSPORTS];
 	double raw_aead;
+	double raw_library;
 };
 
 /**
@@ -285,6 +287,7 @@ void ksb_mark_end(void);
 
 /* raw.c */
 double ksb_raw_aead(enum ksb_suite suite, size_t record);
+double ksb_raw_library(enum ksb_suite suite, size_t record);
 
 /* report.c */
 void ksb_report_row(const struct ksb_figure *f);

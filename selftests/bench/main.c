@@ -229,14 +229,15 @@ static bool per_suite(const struct ksb_work *w)
 }
 
 /* What sealing and opening would cost the work if nothing else did. */
-static double raw_for(const struct ksb_work *w, enum ksb_suite suite)
+static double raw_for(const struct ksb_work *w, enum ksb_suite suite,
+		      double (*raw)(enum ksb_suite suite, size_t record))
 {
 	size_t record = w->write < KSB_RECORD ? w->write : KSB_RECORD;
 	double per_byte;
 
 	if (!per_suite(w))
 		return -1;
-	per_byte = ksb_raw_aead(suite, record);
+	per_byte = raw(suite, record);
 	if (per_byte < 0)
 		return -1;
 	if (w->kind == KSB_RR)
@@ -332,7 +333,8 @@ static void measure(const struct ksb_work *w, enum ksb_suite suite)
 	for (i = 0; i < KSB_TRANSPORTS; i++)
 		if (ksb_opt.transports & (1U << i))
 			measure_one(w, suite, i, &f.cost[i]);
-	f.raw_aead = raw_for(w, suite);
+	f.raw_aead = raw_for(w, suite, ksb_raw_aead);
+	f.raw_library = raw_for(w, suite, ksb_raw_library);
 	f.split = per_suite(w);
 	if (w->kind == KSB_MEMORY)
 		add_used(&f);

@@ -48,6 +48,9 @@ static void print_line(const char *name, const struct ksb_figure *f,
 	print_value(f->raw_aead >= 0 &&
 		    field == offsetof(struct ksb_cost, total),
 		    f->raw_aead, ' ');
+	print_value(f->raw_library >= 0 &&
+		    field == offsetof(struct ksb_cost, total),
+		    f->raw_library, ' ');
 	printf(" %s\n", unit);
 }
 
@@ -61,7 +64,7 @@ void ksb_report_head(void)
 	printf("%-36s", "");
 	for (i = 0; i < KSB_TRANSPORTS; i++)
 		printf("%12s ", ksb_transports[i]->name);
-	printf("%12s\n", "raw_aead");
+	printf("%12s %12s\n", "raw_aead", "raw_library");
 }
 
 /**
@@ -117,6 +120,7 @@ int ksb_report_json(const struct ksb_figure *f, size_t n, const char *path)
 			add(o, ksb_transports[t]->name, f->cost[t].valid,
 			    f->cost[t].total);
 		add(o, "raw_aead", f->raw_aead >= 0, f->raw_aead);
+		add(o, "raw_library", f->raw_library >= 0, f->raw_library);
 		add(o, "kschannel_tx", own->valid && own->tx > 0, own->tx);
 		add(o, "kschannel_rx", own->valid && own->rx > 0, own->rx);
 		json_object_array_add(list, o);
