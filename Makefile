@@ -35,7 +35,7 @@ help:
 	@echo '  check-many  nearly thirty services of Debian'"'"'s under systemd, each enabled and used,'
 	@echo '            with all captured: no byte is readable (half an hour where it is emulated)'
 	@echo '  check-ktls  the kernel'"'"'s whole test of kTLS with in-tree tls.ko and with ours,'
-	@echo '            on 6.12, compared case by case (an hour where it is emulated)'
+	@echo '            on 6.12 or with KERNEL=7.3, compared case by case (an hour where it is emulated)'
 	@echo '  conformance  which tests show which behaviour of the handshake'
 	@echo '  style     checkpatch, sparse, W=1, clang-tidy over everything'
 	@echo '  bench     instructions per byte, into build/bench.json'
