@@ -16,6 +16,8 @@ struct poll_table_struct;
 #ifndef TLS_TX_MAX_PAYLOAD_LEN
 #define TLS_TX_MAX_PAYLOAD_LEN	5
 #endif
+/* TLS_INFO_TX_MAX_PAYLOAD_LEN, for inet_diag */
+#define KSC_TLS_INFO_MAX_PAYLOAD	(TLS_INFO_RX_NO_PAD + 1)
 
 /**
  * union ksc_ktls_info - keys as the application gives them

@@ -292,7 +292,7 @@ static int ksc_ktls_set_payload(struct sock *sk, sockptr_t optval, unsigned int 
 		 v > KSC_MAX_PAYLOAD)
 		err = -EINVAL;
 	else
-		ks->tx.max = v;
+		WRITE_ONCE(ks->tx.max, v);
 	release_sock(sk);
 	return err;
 }
@@ -443,6 +443,9 @@ int ksc_ktls_get_info(struct sock *sk, struct sk_buff *skb)
 					  ksc_ktls_conf(READ_ONCE(kt->rx_on)));
 		if (!err && READ_ONCE(kt->no_pad))
 			err = nla_put_flag(skb, TLS_INFO_RX_NO_PAD);
+		if (!err)
+			err = nla_put_u16(skb, KSC_TLS_INFO_MAX_PAYLOAD,
+					  READ_ONCE(ks->tx.max));
 	}
 	rcu_read_unlock();
 	if (err || !ks)
@@ -460,5 +463,5 @@ int ksc_ktls_get_info(struct sock *sk, struct sk_buff *skb)
  */
 size_t ksc_ktls_get_info_size(const struct sock *sk)
 {
-	return nla_total_size(0) + 4 * nla_total_size(sizeof(u16)) + nla_total_size(0);
+	return nla_total_size(0) + 5 * nla_total_size(sizeof(u16)) + nla_total_size(0);
 }

@@ -3,8 +3,11 @@
 #include <poll.h>
 #include <netinet/tcp.h>
 #include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
 #include <unistd.h>
 
+#include "nl.h"
 #include "raw.h"
 
 #define OURS KSC_RAW_ULP_NAME
@@ -264,6 +267,56 @@ static void expect_records(int fd, const size_t *sizes, size_t count)
 	}
 }
 
+/* Who asks for a socket, as ss does */
+static struct inet_diag_req_v2 diag_request(int fd)
+{
+	struct inet_diag_req_v2 req = { .sdiag_family = AF_INET,
+					.sdiag_protocol = IPPROTO_TCP,
+					.idiag_ext = 1 << (INET_DIAG_INFO - 1),
+					.idiag_states = UINT32_MAX };
+	struct sockaddr_in here, there;
+	socklen_t len = sizeof(here);
+
+	SYS(getsockname(fd, (struct sockaddr *)&here, &len));
+	SYS(getpeername(fd, (struct sockaddr *)&there, &len));
+	req.id.idiag_sport = here.sin_port;
+	req.id.idiag_dport = there.sin_port;
+	req.id.idiag_src[0] = here.sin_addr.s_addr;
+	req.id.idiag_dst[0] = there.sin_addr.s_addr;
+	memset(req.id.idiag_cookie, 0xff, sizeof(req.id.idiag_cookie));
+	return req;
+}
+
+/* What it is told of the maximal payload; TLS_INFO_TX_MAX_PAYLOAD_LEN in newer headers */
+static uint16_t diag_payload(int fd)
+{
+	struct {
+		struct nlmsghdr h;
+		struct inet_diag_req_v2 req;
+	} ask = { .h = { .nlmsg_len = sizeof(ask),
+			 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			 .nlmsg_flags = NLM_F_REQUEST },
+		  .req = diag_request(fd) };
+	int nl = SYS(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+	union {
+		struct nlmsghdr h;
+		char room[8192];
+	} answer;
+	struct nlattr *attr;
+
+	assert_int_equal(SYS(send(nl, &ask, sizeof(ask), 0)), sizeof(ask));
+	SYS(recv(nl, &answer, sizeof(answer), 0));
+	assert_int_equal(answer.h.nlmsg_type, SOCK_DIAG_BY_FAMILY);
+	attr = nlmsg_find_attr(&answer.h, sizeof(struct inet_diag_msg), INET_DIAG_ULP_INFO);
+	assert_non_null(attr);
+	attr = nla_find(nla_data(attr), nla_len(attr), INET_ULP_INFO_TLS);
+	assert_non_null(attr);
+	attr = nla_find(nla_data(attr), nla_len(attr), TLS_INFO_RX_NO_PAD + 1);
+	assert_non_null(attr);
+	close(nl);
+	return nla_get_u16(attr);
+}
+
 static void test_max_payload(void **state)
 {
 	static const size_t sizes[] = { 1000, 1000, 500, 63, 37, 800, 200, RAW_MAX };
@@ -279,6 +332,7 @@ static void test_max_payload(void **state)
 	SYS(getsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, &len));
 	assert_int_equal(len, sizeof(v));
 	assert_int_equal(v, RAW_MAX);
+	assert_int_equal(diag_payload(fds[0]), RAW_MAX);
 	len = 1;
 	FAILS(getsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, &len), EINVAL);
 	FAILS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &wide, sizeof(wide)), EINVAL);
@@ -293,6 +347,7 @@ static void test_max_payload(void **state)
 	v = 1000;
 	SYS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, sizeof(v)));
 	t_send(fds[0], data, 2500);
+	assert_int_equal(diag_payload(fds[0]), 1000);
 	v = 63;
 	SYS(setsockopt(fds[0], SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &v, sizeof(v)));
 	t_send(fds[0], data, 100);
