@@ -119,8 +119,9 @@ void ksc_ktls_settle(struct sock *sk, struct ksc_ktls *kt)
 }
 
 /*
- * Decrypt the record at the head; it is the last of those to be read then. Not so if there
- * is nothing to read, as nothing tells of that: it counts against the @budget.
+ * Decrypt the record at the head; it is the last of those to be read then, and 0 is
+ * returned. Not so if there is nothing to read: 1, and it counts against the @budget. Or an
+ * errno.
  */
 static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *budget)
 {
@@ -145,7 +146,7 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *bud
 	if (type == KSC_CT_APPLICATION_DATA && !rec->len) {
 		ksc_rec_put(rec);
 		--*budget;
-		return 0;
+		return 1;
 	}
 	if (type == KSC_CT_APPLICATION_DATA) {
 		rx->bytes += rec->len;
@@ -231,6 +232,21 @@ static int ksc_ktls_tell_type(struct msghdr *msg, const struct ksc_rec *rec, u8 
 	if (*type != KSC_CT_APPLICATION_DATA && (err || msg->msg_flags & MSG_CTRUNC))
 		return -EIO;
 	return 1;
+}
+
+/*
+ * A record of no data was passed over. As in-tree, the call gives nothing if one of another
+ * type follows; but not if that can't be told, as it would look like the end.
+ */
+static void ksc_ktls_tell_empty(struct msghdr *msg, u8 *type)
+{
+	u8 data = KSC_CT_APPLICATION_DATA;
+
+	if (*type)
+		return;
+	if (!put_cmsg(msg, SOL_TLS, TLS_GET_RECORD_TYPE, sizeof(data), &data) &&
+	    !(msg->msg_flags & MSG_CTRUNC))
+		*type = data;
 }
 
 /* The decrypted record that has byte @skip of what is to be read, and where in it */
@@ -325,10 +341,14 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 		if (err <= 0)
 			break;
 		/* not if another reader was faster */
-		if (ksc_ktls_ready(sk, kt) && (peek || !ksc_rx_has_plain(rx)))
-			err = ksc_ktls_open(sk, kt, &call.budget);
+		if (!ksc_ktls_ready(sk, kt) || (!peek && ksc_rx_has_plain(rx)))
+			continue;
+		err = ksc_ktls_open(sk, kt, &call.budget);
 		if (err < 0)
 			break;
+		/* what is only peeked at is still to be told */
+		if (err && !peek)
+			ksc_ktls_tell_empty(msg, &type);
 	}
 	ksc_rxq_flush(sk, &rx->queue);
 	ksc_rec_settle(sk, rx);
@@ -431,7 +451,7 @@ static ssize_t ksc_ktls_splice_locked(struct sock *sk, struct ksc_ktls *kt,
 		if (ksc_rx_has_plain(rx))
 			break;
 		n = ksc_ktls_open(sk, kt, &call.budget);
-		if (n)
+		if (n < 0)
 			return n;
 	}
 	rec = list_first_entry(&rx->plain, struct ksc_rec, list);

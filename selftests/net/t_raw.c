@@ -231,19 +231,42 @@ static void test_empty(void **state)
 	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), MSG_PEEK)), 2);
 	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), 0)), 2);
 	assert_int_equal(type, RAW_ALERT);
-	raw_craft(fds[0], &keys, 5, 99, NULL, 0, 0);
+	/* nor to whom it can't be told; who can be told gets it before the other */
+	raw_craft(fds[0], &keys, 5, RAW_DATA, NULL, 0, 0);
+	raw_craft(fds[0], &keys, 6, RAW_ALERT, "al", 2, 0);
+	FAILS(recv(fds[1], in, sizeof(in), 0), EIO);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), 0)), 2);
+	raw_craft(fds[0], &keys, 7, RAW_DATA, NULL, 0, 0);
+	raw_craft(fds[0], &keys, 8, RAW_DATA, NULL, 0, 0);
+	raw_craft(fds[0], &keys, 9, RAW_ALERT, "al", 2, 0);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), 0)), 0);
+	assert_int_equal(type, RAW_DATA);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), 0)), 2);
+	assert_int_equal(type, RAW_ALERT);
+	/* that it was there is forgotten when more has to be waited for */
+	raw_craft(fds[0], &keys, 10, RAW_DATA, NULL, 0, 0);
+	FAILS(raw_recv(fds[1], &type, in, sizeof(in), MSG_DONTWAIT), EAGAIN);
+	raw_craft(fds[0], &keys, 11, 99, NULL, 0, 0);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), 0)), 0);
+	assert_int_equal(type, 99);
+	/* and after data it is nothing */
+	raw_craft(fds[0], &keys, 12, RAW_DATA, "data", 4, 0);
+	raw_craft(fds[0], &keys, 13, RAW_DATA, NULL, 0, 0);
+	raw_craft(fds[0], &keys, 14, 99, NULL, 0, 0);
+	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), MSG_WAITALL)), 4);
+	assert_int_equal(type, RAW_DATA);
 	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), 0)), 0);
 	assert_int_equal(type, 99);
 	/* as large as they may be */
 	t_fill(big, sizeof(big), 1);
-	raw_craft(fds[0], &keys, 6, RAW_DATA, big, sizeof(big), 0);
+	raw_craft(fds[0], &keys, 15, RAW_DATA, big, sizeof(big), 0);
 	t_recv(fds[1], in, sizeof(in));
 	assert_memory_equal(in, big, sizeof(in));
-	raw_craft(fds[0], &keys, 7, RAW_DATA, big, 1000, RAW_MAX - 1000);
+	raw_craft(fds[0], &keys, 16, RAW_DATA, big, 1000, RAW_MAX - 1000);
 	t_recv(fds[1], in, 1000);
 	assert_memory_equal(in, big, 1000);
 	/* no type at all */
-	raw_craft(fds[0], &keys, 8, 0, NULL, 0, 50);
+	raw_craft(fds[0], &keys, 17, 0, NULL, 0, 50);
 	FAILS(recv(fds[1], in, sizeof(in), 0), EBADMSG);
 	raw_close(fds);
 }
@@ -284,7 +307,7 @@ static void test_bad_record(void **state)
 {
 	struct raw_keys keys = raw_keys(raw_13, 0, 0), next = raw_keys(raw_13, 1, 0);
 	char buf[64];
-	int fds[2], i;
+	int fds[2], p[2], i;
 
 	(void)state;
 	raw_plain_pair(AF_INET, fds);
@@ -296,9 +319,51 @@ static void test_bad_record(void **state)
 	assert_int_equal(SYS(recv(fds[1], buf, sizeof(buf), 0)), 4);
 	for (i = 0; i < 3; i++)
 		FAILS(recv(fds[1], buf, sizeof(buf), i ? 0 : MSG_PEEK), EBADMSG);
+	SYS(pipe(p));
+	FAILS(splice(fds[1], NULL, p[1], NULL, sizeof(buf), SPLICE_F_NONBLOCK), EBADMSG);
+	close(p[0]);
+	close(p[1]);
 	assert_int_equal(t_so_error(fds[1]), EBADMSG);
 	raw_set(fds[1], TLS_RX, &next);
 	t_expect(fds[1], "next");
+	raw_close(fds);
+}
+
+/* ---- who was there before the keys ---- */
+
+static void *read_plain(void *arg)
+{
+	static uint8_t in[RAW_MAX / 2];
+
+	return (void *)recv(*(int *)arg, in, sizeof(in), MSG_WAITALL);
+}
+
+/* One who reads plain TCP when there come keys takes ciphertext away; that harms nobody else. */
+static void test_before_keys(void **state)
+{
+	struct raw_keys keys = raw_keys(raw_13, 0, 0);
+	static uint8_t out[RAW_MAX + 100];
+	pthread_t thread;
+	int fds[2];
+	void *got;
+
+	(void)state;
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[0], OURS);
+	raw_attach(fds[1], OURS);
+	t_thread(&thread, read_plain, &fds[1]);
+	/* when the first byte is gone, the reader waits for more */
+	t_send(fds[0], "x", 1);
+	while (recv(fds[1], out, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
+		usleep(500);
+	assert_int_equal(errno, EAGAIN);
+	raw_set(fds[0], TLS_TX, &keys);
+	raw_set(fds[1], TLS_RX, &keys);
+	t_send(fds[0], out, sizeof(out));
+	SYS(pthread_join(thread, &got));
+	assert_int_equal((ssize_t)got, RAW_MAX / 2);
+	/* what is left is no record */
+	assert_int_equal(recv(fds[1], out, sizeof(out), MSG_DONTWAIT), -1);
 	raw_close(fds);
 }
 
@@ -587,6 +652,7 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_bad_header),
 		cmocka_unit_test(test_bad_record),
+		cmocka_unit_test(test_before_keys),
 		cmocka_unit_test(test_splice),
 		cmocka_unit_test(test_small_buffer),
 		cmocka_unit_test(test_full_then_close),
