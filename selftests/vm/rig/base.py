@@ -4,6 +4,7 @@
 import contextlib
 import fcntl
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,14 @@ def call(argv, **kwargs):
         words = " ".join(argv)
         raise RigError(f"'{words}' failed ({done.returncode}):\n{text}")
     return text
+
+
+def machine():
+    """The release of Debian that this machine has."""
+    try:
+        return platform.freedesktop_os_release().get("VERSION_CODENAME")
+    except OSError:
+        return None
 
 
 def environment():

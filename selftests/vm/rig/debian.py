@@ -25,18 +25,28 @@ def possible():
         which(program)
 
 
-def run(tree, argv, binds=()):
-    """Run a command in the tree, as programs expect it: with /proc. The directories
-    BINDS of this machine have the same names there."""
-    for path in binds:
-        (tree / str(path).lstrip("/")).mkdir(parents=True, exist_ok=True)
+def command(tree, argv, binds=None):
+    """The command line that runs a command in the tree, as programs expect it: with /proc.
+    BINDS are files and directories of this machine by the names that they have there."""
+    pairs = []
+    for there, here in (binds or {}).items():
+        place = tree / str(there).lstrip("/")
+        if os.path.isdir(here):
+            place.mkdir(parents=True, exist_ok=True)
+        else:
+            place.touch()
+        pairs += [here, there]
     script = ('tree=$1; shift; mount -t proc proc "$tree/proc" || exit; '
-              'while [ "$1" != -- ]; do mount --bind "$1" "$tree$1" || exit; shift; done; '
+              'while [ "$1" != -- ]; do mount --bind "$1" "$tree$2" || exit; shift 2; done; '
               'shift; exec chroot "$tree" env '
               'DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 '
               'PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"')
-    return call(["unshare", "--mount", "sh", "-c", script, "sh", tree, *binds, "--", *argv],
-                env=environment())
+    return ["unshare", "--mount", "sh", "-c", script, "sh", tree, *pairs, "--", *argv]
+
+
+def run(tree, argv, binds=None):
+    """Run a command in the tree; what it says."""
+    return call(command(tree, argv, binds), env=environment())
 
 
 def _apt_settings():

@@ -7,9 +7,9 @@ import shlex
 import shutil
 from pathlib import Path
 
-from . import kernels, packages
+from . import kernels, packages, toolchain
 from .archive import Archive
-from .base import BUILD, GUEST, RigError, TOP, VM, call, lock, which
+from .base import GUEST, RigError, TOP, VM, call, environment, lock, which
 
 # Programs of the host that go into every guest, with their libraries.
 PROGRAMS = ("openssl", "gnutls-cli", "gnutls-serv", "certtool", "curl", "ip",
@@ -76,10 +76,13 @@ def _base(kernel):
     return archive
 
 
-def build_daemon():
-    """Build kschanneld and what belongs to it."""
+def build_daemon(release=None):
+    """Build kschanneld and what belongs to it, on this machine or in a release of Debian."""
+    argv = ["make", "-C", TOP, "--no-print-directory", "daemon"]
+    if release:
+        argv = toolchain.command(release, argv)
     with lock("daemon"):
-        call(["make", "-C", TOP, "--no-print-directory", "daemon"])
+        call(argv, env=environment())
 
 
 def base(kernel):
@@ -113,16 +116,16 @@ def split_with(item):
     return source, dest
 
 
-def _add_with(archive, items):
+def _add_with(archive, items, libraries):
     """Put the --with files in; returns the directories to search for CMD."""
     path = ["/opt"]
     for item in items:
         source, dest = split_with(item)
         if os.path.isdir(source):
-            archive.tree(source, dest)
+            archive.tree(source, dest, libraries)
             path.append(dest)
         else:
-            archive.file(source, dest)
+            archive.file(source, dest, libraries=libraries)
             path.append(os.path.dirname(dest))
     return ":".join(dict.fromkeys(path))
 
@@ -134,12 +137,14 @@ def for_run(options, module, pki):
     archive.file(GUEST / "ksc-daemon", "/usr/bin/ksc-daemon")
     if module:
         archive.file(module, "/rig/kschannel.ko", libraries=False)
-    daemon = BUILD / "daemon"
+    # a Debian has the libraries of what was built for it
+    libraries = not options.image
+    daemon = toolchain.products(options.release) / "daemon"
     for name in ("kschanneld", "kschannelctl"):
         if (daemon / name).exists():
-            archive.file(daemon / name, f"/usr/bin/{name}")
+            archive.file(daemon / name, f"/usr/bin/{name}", libraries)
     for library in daemon.glob("libkschannel*.so*"):
-        archive.file(library, f"/usr/lib/x86_64-linux-gnu/{library.name}")
+        archive.file(library, f"/usr/lib/x86_64-linux-gnu/{library.name}", libraries)
     archive.file(GUEST.parent / "kschanneld.conf",
                  "/etc/kschannel/kschanneld.conf")
     for file in pki.iterdir():
@@ -149,7 +154,7 @@ def for_run(options, module, pki):
     authority = (pki / "ca.pem").read_bytes()
     archive.text("/etc/ssl/certs/ca-certificates.crt", authority)
     archive.text("/etc/ssl/cert.pem", authority)
-    path = _add_with(archive, options.with_files)
+    path = _add_with(archive, options.with_files, libraries)
     settings = {
         "RIG_PATH": path,
         "RIG_MODULE": "yes" if module else "",
@@ -174,6 +179,6 @@ def make(kernel, options, module, pki, where):
     return where
 
 
-def have_daemon():
+def have_daemon(release=None):
     """Whether the daemon was built."""
-    return (BUILD / "daemon" / "kschanneld").exists()
+    return (toolchain.products(release) / "daemon" / "kschanneld").exists()

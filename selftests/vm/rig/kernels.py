@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import debug, packages, toolchain
-from .base import BUILD, KERNELS, RigError, TOP, call, lock, say, \
+from .base import BUILD, KERNELS, RigError, TOP, call, lock, machine, say, \
     write_atomically
 
 # Debian's cloud flavour has every module that the tests use, in a third of
-# the download. The release of Debian they come from, if it is not this machine's, has the
-# tools to build modules for them; the name of the package with the image has theirs.
+# the download. A release of Debian that they come from and that is later than this machine's
+# has the tools to build modules for them; the name of the package with the image has theirs.
+RELEASES = ("bookworm", "trixie")
 DEBIAN = {
-    "6.1": (None, r"linux-image-(6\.1\.0-\d+-cloud-amd64)-unsigned"),
+    "6.1": ("bookworm", r"linux-image-(6\.1\.0-\d+-cloud-amd64)-unsigned"),
     "6.12": (None, r"linux-image-(6\.12\.[\d.]+\+deb\d+(?:\.\d+)?-cloud-amd64)-unsigned"),
     "7.2": ("trixie", r"linux-binary-(7\.2\.[\d.]+\+deb\d+(?:\.\d+)?-cloud-amd64)"),
     "7.3": ("trixie", r"linux-binary-(7\.3\.[\d.]+\+deb\d+(?:\.\d+)?-cloud-amd64)"),
@@ -79,10 +80,17 @@ def _fix_headers(root):
             link.symlink_to(target)
 
 
+def _later(release):
+    """Whether it is later than this machine's, as any is that we know where that isn't."""
+    return machine() not in RELEASES[RELEASES.index(release):]
+
+
 def _debian(name):
     """Get one of Debian's kernels; its release is settled at the first use."""
     pinned = KERNELS / name / "package"
     debian, pattern = DEBIAN[name]
+    if debian == machine():
+        debian = None
     with lock(f"kernel-{name}"):
         if pinned.exists():
             package = pinned.read_text(encoding="ascii").strip()
@@ -107,7 +115,8 @@ def _debian(name):
             call(["depmod", "-b", tree.parents[2], release])
     image = root / "boot" / f"vmlinuz-{release}"
     return Kernel(name, release, image if image.exists() else tree / "vmlinuz",
-                  root / "usr" / "src" / f"linux-headers-{release}", tree, debian)
+                  root / "usr" / "src" / f"linux-headers-{release}", tree,
+                  debian if debian and _later(debian) else None)
 
 
 def _built(name):
