@@ -4,6 +4,7 @@
  * whole ones, so that a step that finds none changes nothing; and what is no
  * record is refused at its first wrong byte instead of being waited for.
  */
+#include <stdbool.h>
 #include <string.h>
 #include <gnutls/gnutls.h>
 
@@ -11,6 +12,19 @@
 
 /* RFC 5246, 6.2.3; RFC 8446, 5.2 has less, and that is for GnuTLS to see to. */
 #define MAX_CIPHERTEXT	((1 << 14) + 2048)
+
+#define CT_CHANGE_CIPHER_SPEC	20
+
+/*
+ * RFC 8446, 5, has the handshake end by any other than one byte of 1, and RFC 5246, 7.1, knows
+ * no other. GnuTLS 3.8 drops it unread in TLS 1.3. None is protected before there are keys.
+ */
+static bool is_bad_ccs(const uint8_t *in, size_t len)
+{
+	if (len < KSC_RECORD_HEADER || in[0] != CT_CHANGE_CIPHER_SPEC)
+		return false;
+	return in[3] || in[4] != 1 || (len > KSC_RECORD_HEADER && in[KSC_RECORD_HEADER] != 1);
+}
 
 static int header_fault(const uint8_t *in, size_t len, struct ksc_records *records)
 {
@@ -27,6 +41,10 @@ static int header_fault(const uint8_t *in, size_t len, struct ksc_records *recor
 	if (len >= KSC_RECORD_HEADER && ((size_t)in[3] << 8 | in[4]) > MAX_CIPHERTEXT) {
 		records->alert = GNUTLS_A_RECORD_OVERFLOW;
 		records->error = "A record is larger than TLS allows.";
+		return -1;
+	}
+	if (is_bad_ccs(in, len)) {
+		records->error = "A change_cipher_spec is not what it has to be.";
 		return -1;
 	}
 	return 0;

@@ -62,7 +62,7 @@ static void scan__header_faults(void **state)
 {
 	static const struct {
 		size_t len;
-		uint8_t bytes[5];
+		uint8_t bytes[6];
 		uint8_t alert;
 	} faults[] = {
 		{ 1, { 19 }, GNUTLS_A_UNEXPECTED_MESSAGE },
@@ -70,6 +70,10 @@ static void scan__header_faults(void **state)
 		{ 2, { 22, 2 }, GNUTLS_A_PROTOCOL_VERSION },
 		{ 2, { 22, 4 }, GNUTLS_A_PROTOCOL_VERSION },
 		{ 5, { 22, 3, 3, 0x48, 0x01 }, GNUTLS_A_RECORD_OVERFLOW },
+		{ 5, { 20, 3, 3, 0, 0 }, GNUTLS_A_UNEXPECTED_MESSAGE },
+		{ 5, { 20, 3, 3, 0, 2 }, GNUTLS_A_UNEXPECTED_MESSAGE },
+		{ 5, { 20, 3, 3, 1, 1 }, GNUTLS_A_UNEXPECTED_MESSAGE },
+		{ 6, { 20, 3, 3, 0, 1, 0x11 }, GNUTLS_A_UNEXPECTED_MESSAGE },
 	};
 	static const uint8_t largest[] = { 22, 3, 3, 0x48, 0x00 };
 	struct ksc_records r;
