@@ -332,11 +332,14 @@ static void flood(const char *prefix, unsigned int from, unsigned int to)
 /* Who has a program look up many names pushes none out of its memory without a trace. */
 static void forgotten(void **state)
 {
+	static const char *const alone[] = { "192.0.2.13", "192.0.2.14", "192.0.2.15" };
 	const struct sockaddr_storage bank = look_up("bank.test", "192.0.2.12");
 	struct sockaddr_storage evil;
+	unsigned int i, bad = 0;
 
 	(void)state;
-	look_up("alone.test", "192.0.2.13");
+	for (i = 0; i < 3; i++)
+		look_up("alone.test", alone[i]);
 	flood("n", 0, 2000);
 	expect_unmarked("192.0.2.12", "*");
 	expect(&bank, "*");
@@ -347,9 +350,18 @@ static void forgotten(void **state)
 	expect(&bank, "evil.test,*");
 	look_up("bank.test", "192.0.2.12");
 	expect_unmarked("192.0.2.12", "bank.test,evil.test");
-	/* That it was forgotten does no harm to a name which is looked up anew. */
-	look_up("alone.test", "192.0.2.13");
-	expect_unmarked("192.0.2.13", "alone.test");
+	/*
+	 * That it was forgotten does no harm to a name which is looked up anew, but where its
+	 * trace happens to be another's, too: one in thirty is.
+	 */
+	for (i = 0; i < 3; i++) {
+		struct sockaddr_storage addr = unmarked(alone[i]);
+
+		look_up("alone.test", alone[i]);
+		(void)connect(-1, (struct sockaddr *)&addr, sizeof(struct sockaddr_in));
+		bad += strcmp(fake.name, "alone.test") != 0;
+	}
+	assert_in_range(bad, 0, 2);
 	/* Forgotten were two now. */
 	flood("n", 2000, 4000);
 	look_up("bank.test", "192.0.2.12");
