@@ -31,7 +31,8 @@ help:
 	@echo '            that is built when it is first asked for (40 CPU minutes)'
 	@echo '  check-programs  nginx, PostgreSQL, Redis and others, unmodified, in a Debian'
 	@echo '            in the virtual machine; a program of Go'"'"'s, too, where there is a compiler;'
-	@echo '            PostgreSQL and psql 17, with direct TLS, in a Debian 13'
+	@echo '            all of it, built there, in a Debian 13 on 7.3, and PostgreSQL and psql 17'
+	@echo '            with direct TLS'
 	@echo '  check-many  nearly thirty services of Debian'"'"'s under systemd, each enabled and used,'
 	@echo '            with all captured: no byte is readable (half an hour where it is emulated)'
 	@echo '  check-ktls  the kernel'"'"'s whole test of kTLS with in-tree tls.ko and with ours,'
@@ -83,7 +84,7 @@ check-debug: deps
 	@selftests/tap/harness selftests/suites-debug
 
 check-programs: deps
-	@$(MAKE) -s -C selftests/programs check
+	@$(MAKE) -s -C selftests/programs check check-trixie
 
 check-many: deps
 	@$(MAKE) -s -C selftests/programs many
