@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #define LISTENER 3
+#ifndef IPPROTO_SMC
 #define IPPROTO_SMC 256
+#endif
 
 static struct sockaddr_in at(const char *port)
 {
