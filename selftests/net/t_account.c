@@ -17,15 +17,13 @@
 #include "flow.h"
 #include "nl.h"
 #include "raw.h"
+#include "tcpmem.h"
 
 #define OURS KSC_RAW_ULP_NAME
-#define TCP_MEM "/proc/sys/net/ipv4/tcp_mem"
 #define CGROUP "/sys/fs/cgroup"
 #define OWN CGROUP "/t_account"
 #define MANY 300
 #define RECORD 16384
-
-static char tcp_mem[128];
 
 /* What follows @what in a file of lines, in units of @unit; -1 if there is none */
 static int64_t read_line(const char *path, const char *what, int64_t unit)
@@ -50,25 +48,13 @@ static int64_t slabs(void)
 }
 
 /* A page is pressure, and there is no other limit. */
-static int press(void **state)
+static void press(void)
 {
-	char text[160];
-	long most;
-	FILE *file = fopen(TCP_MEM, "re");
+	char text[64];
 
-	t_setup(state);
-	if (!file || !fgets(tcp_mem, sizeof(tcp_mem), file) ||
-	    sscanf(tcp_mem, "%*d %*d %ld", &most) != 1)
-		return -1;
-	(void)fclose(file);
-	snprintf(text, sizeof(text), "0 1 %ld", most);
-	return t_write_file(TCP_MEM, text) ? 0 : -1;
-}
-
-static int unpress(void **state)
-{
-	(void)state;
-	return t_write_file(TCP_MEM, tcp_mem) ? 0 : -1;
+	tcpmem_need();
+	snprintf(text, sizeof(text), "0 1 %ld", tcpmem_most());
+	tcpmem_set(text);
 }
 
 /* A sender in the clear, and a receiver that takes what it sends for records. */
@@ -100,6 +86,7 @@ static void test_begins(void **state)
 	int64_t before, grown;
 
 	(void)state;
+	press();
 	for (int i = 0; i < MANY; i++)
 		half_pair(fds[i]);
 	before = slabs();
@@ -119,11 +106,13 @@ static void test_begins(void **state)
 /* What comes steadily is decrypted where it lies. */
 static void test_stream(void **state)
 {
-	uint64_t staged = tnl_counter(KSC_A_STATS_RX_STAGED);
 	static struct flow out[2], in[2];
 	int fds[2][2], size = 1 << 20;
+	uint64_t staged;
 
 	(void)state;
+	press();
+	staged = tnl_counter(KSC_A_STATS_RX_STAGED);
 	for (int i = 0; i < 2; i++) {
 		raw_pair(raw_13, OURS, OURS, fds[i]);
 		SYS(setsockopt(fds[i][1], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
@@ -168,6 +157,8 @@ static int leave_cgroup(void **state)
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	t_write_file(CGROUP "/command/cgroup.procs", pid);
 	rmdir(OWN);
+	/* processes can be in a group that is not the machine's first again */
+	t_write_file(CGROUP "/cgroup.subtree_control", "-memory");
 	return 0;
 }
 
@@ -302,8 +293,8 @@ static void test_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH(test_begins, press, unpress),
-		WITH(test_stream, press, unpress),
+		WITH(test_begins, tcpmem_setup, tcpmem_restore),
+		WITH(test_stream, tcpmem_setup, tcpmem_restore),
 		WITH(test_charged, own_cgroup, leave_cgroup),
 		cmocka_unit_test(test_small),
 		WITH(test_open, own_cgroup, leave_cgroup),

@@ -10,35 +10,11 @@
 #include "flow.h"
 #include "nl.h"
 #include "raw.h"
+#include "tcpmem.h"
 
-#define TCP_MEM "/proc/sys/net/ipv4/tcp_mem"
 #define OURS KSC_RAW_ULP_NAME
 #define FAIL_NTH "/proc/thread-self/fail-nth"
 #define IGNORE_WAIT "/sys/kernel/debug/failslab/ignore-gfp-wait"
-
-static char tcp_mem[128];
-
-static void set_tcp_mem(const char *text)
-{
-	assert_true(t_write_file(TCP_MEM, text));
-}
-
-static int save_tcp_mem(void **state)
-{
-	FILE *file = fopen(TCP_MEM, "re");
-
-	t_setup(state);
-	if (!file || !fgets(tcp_mem, sizeof(tcp_mem), file))
-		return -1;
-	return fclose(file);
-}
-
-static int restore_tcp_mem(void **state)
-{
-	(void)state;
-	set_tcp_mem(tcp_mem);
-	return 0;
-}
 
 enum way { BY_CLOSE, BY_SHUTDOWN, BY_CLOSE_NOTIFY, BY_RAW_CLOSE, BY_RAW_SHUTDOWN };
 
@@ -98,10 +74,10 @@ static void no_room(enum way way, size_t len)
 		flow_pair(fds);
 	/* or TCP makes it smaller, to help itself */
 	SYS(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
-	set_tcp_mem("1 1 1");
+	tcpmem_set("1 1 1");
 	sent = SYS(send(fds[0], data, len, MSG_DONTWAIT));
 	SYS(end(fds[0], way));
-	set_tcp_mem(tcp_mem);
+	assert_int_equal(tcpmem_restore(NULL), 0);
 	got = receive(fds[1], data);
 	/* TCP itself resets an orphan that has too much, but that hides nothing */
 	if (got != sent && (got >= 0 || !closes(way)))
@@ -115,6 +91,7 @@ static void test_no_room(void **state)
 {
 	static const size_t lens[] = { 1000, 5000, 16384, 40000 };
 
+	tcpmem_need();
 	for (size_t i = 0; i < ARRAY_SIZE(lens); i++)
 		no_room((enum way)(intptr_t)*state, lens[i]);
 }
@@ -238,7 +215,7 @@ static void test_pieces(void **state)
 
 #define NO_ROOM(name, way)                                                                         \
 	{                                                                                          \
-		"no room, " name, test_no_room, save_tcp_mem, restore_tcp_mem,                     \
+		"no room, " name, test_no_room, tcpmem_setup, tcpmem_restore,                      \
 			(void *)(intptr_t)(way)                                                    \
 	}
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a peer, or an application, can make the kernel hold; and that it gives it back. */
-#include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <poll.h>
@@ -11,6 +10,7 @@
 #include "flow.h"
 #include "nl.h"
 #include "peer.h"
+#include "tcpmem.h"
 
 #define RECORD 16384
 /* A record in memory of its own: kmalloc() rounds up. */
@@ -73,14 +73,6 @@ static int64_t free_memory(void)
 	fclose(file);
 	return system_memory("MemFree") + system_memory("AnonPages") + pages * getpagesize() +
 	       (int64_t)t_parameter("kept_pages") * KEPT;
-}
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = (int)SYS(open(path, O_WRONLY | O_CLOEXEC));
-
-	SYS(write(fd, text, strlen(text)));
-	close(fd);
 }
 
 /* As flow_pair(), with buffers that were small before the first byte came. */
@@ -306,25 +298,6 @@ static void test_leaks(void **state)
 #define PAIRS 4
 #define EACH 200000
 
-static char tcp_mem[128];
-
-static int save_tcp_mem(void **state)
-{
-	FILE *file = fopen("/proc/sys/net/ipv4/tcp_mem", "re");
-
-	t_setup(state);
-	if (!file || !fgets(tcp_mem, sizeof(tcp_mem), file))
-		return -1;
-	return fclose(file);
-}
-
-static int restore_tcp_mem(void **state)
-{
-	(void)state;
-	write_file("/proc/sys/net/ipv4/tcp_mem", tcp_mem);
-	return 0;
-}
-
 /* TCP has less memory than it wants: slower, and nothing lost. */
 static void test_pressure(void **state)
 {
@@ -332,9 +305,10 @@ static void test_pressure(void **state)
 	static struct flow out[2 * PAIRS], in[2 * PAIRS];
 	static int fds[PAIRS][2];
 
+	tcpmem_need();
 	for (int i = 0; i < PAIRS; i++)
 		flow_pair(fds[i]);
-	write_file("/proc/sys/net/ipv4/tcp_mem", limits);
+	tcpmem_set(limits);
 	for (int i = 0; i < 2 * PAIRS; i++) {
 		const int *pair = fds[i / 2];
 
@@ -349,7 +323,7 @@ static void test_pressure(void **state)
 		flow_join(&out[i]);
 		flow_join(&in[i]);
 	}
-	write_file("/proc/sys/net/ipv4/tcp_mem", tcp_mem);
+	assert_int_equal(tcpmem_restore(state), 0);
 	for (int i = 0; i < PAIRS; i++) {
 		t_exchange(fds[i][0], fds[i][1]);
 		flow_close(fds[i]);
@@ -362,7 +336,7 @@ static void test_pressure(void **state)
 	}
 #define PRESSURE(limits)                                                                           \
 	{                                                                                          \
-		"tcp_mem " limits, test_pressure, save_tcp_mem, restore_tcp_mem, (void *)(limits)  \
+		"tcp_mem " limits, test_pressure, tcpmem_setup, tcpmem_restore, (void *)(limits)   \
 	}
 
 int main(void)

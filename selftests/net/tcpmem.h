@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* tcpmem.c: how much memory TCP may have, which is the whole machine's. */
+#ifndef KSC_TEST_TCPMEM_H
+#define KSC_TEST_TCPMEM_H
+
+int tcpmem_setup(void **state);
+int tcpmem_restore(void **state);
+void tcpmem_need(void);
+void tcpmem_set(const char *limits);
+long tcpmem_most(void);
+
+#endif
