@@ -7,6 +7,7 @@
 # OpenSSL, GnuTLS and curl at the other end.
 
 . "$(dirname "$0")/tap.sh"
+needs curl gnutls-cli gnutls-serv httpd nc openssl wget
 
 ca=/etc/kschannel/ca.pem
 dir=/tmp/www
@@ -272,7 +273,7 @@ counted()
 
 refused_programs()
 {
-	fails kschannelctl run -- /opt/net/nonesuch
+	fails kschannelctl run -- /nowhere/nonesuch
 	# nothing that would run unprotected
 	cp "$(command -v kschannelctl)" /tmp/suid
 	chown nobody /tmp/suid

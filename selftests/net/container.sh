@@ -8,10 +8,11 @@
 
 here=$(dirname "$0")
 . "$here/tap.sh"
+needs curl httpd nc wget
 
 conf=/etc/kschannel/kschanneld.conf
 box=/sys/fs/cgroup/box
-www=/opt/container-www
+www=$here/container-www
 background=
 
 cleanup()

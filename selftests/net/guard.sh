@@ -6,6 +6,7 @@
 # Cgroups in which sockets that nobody has given to the module neither connect nor listen.
 
 . "$(dirname "$0")/tap.sh"
+needs curl httpd nc nslookup openssl wget
 
 cgroups=/sys/fs/cgroup
 ca=/etc/kschannel/ca.pem

@@ -6,6 +6,10 @@
 # The module cannot be unloaded while it is used, and can be after that.
 
 . "$(dirname "$0")/tap.sh"
+needs nc
+
+module=${KSC_MODULE:-/rig/kschannel.ko}
+[ -e "$module" ] || leave_out "it was loaded by somebody else"
 
 in_use()
 {
@@ -42,7 +46,7 @@ reload()
 	[ ! -e /sys/module/kschannel ]
 	# without the module nothing is left of it
 	fails kschannelctl stats
-	insmod /rig/kschannel.ko
+	insmod "$module"
 	ksc-daemon start
 	kschannelctl stats
 }
@@ -52,7 +56,7 @@ again()
 	for _ in 1 2 3; do
 		ksc-daemon stop
 		await 20 rmmod kschannel
-		insmod /rig/kschannel.ko
+		insmod "$module"
 		ksc-daemon start
 	done
 }
@@ -80,7 +84,7 @@ half_open()
 	ksc-daemon stop
 	await 20 rmmod kschannel
 	await 60 no_requests
-	insmod /rig/kschannel.ko
+	insmod "$module"
 	ksc-daemon start
 	echo 5 >/proc/sys/net/ipv4/tcp_synack_retries
 	ip link del hole0

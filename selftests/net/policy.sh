@@ -6,6 +6,7 @@
 # The policy, as an operator writes it and kschannelctl shows it.
 
 . "$(dirname "$0")/tap.sh"
+needs curl httpd nc wget
 
 conf=/etc/kschannel/kschanneld.conf
 ca=/etc/kschannel/ca.pem

@@ -11,6 +11,21 @@ plan()
 	echo "1..$1"
 }
 
+# Leaves the whole script out where a program is missing: needs PROGRAM...
+needs()
+{
+	for tap_program; do
+		command -v "$tap_program" >/dev/null ||
+			leave_out "there is no $tap_program"
+	done
+}
+
+leave_out()
+{
+	echo "1..0 # SKIP $*"
+	exit 0
+}
+
 # What a test wants done at its end, however it ends.
 cleanup()
 {
