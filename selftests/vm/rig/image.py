@@ -25,10 +25,6 @@ kschannel:x:990:
 user:x:1000:
 nogroup:x:65534:
 """
-HOSTS = """127.0.0.1 localhost server.test other.test
-::1 localhost ip6-localhost server6.test
-10.0.2.2 host.test
-"""
 NSSWITCH = """passwd: files
 group: files
 hosts: files dns
@@ -65,7 +61,7 @@ def _base(kernel):
             archive.file(file)
     archive.text("/etc/passwd", PASSWD)
     archive.text("/etc/group", GROUP)
-    archive.text("/etc/hosts", HOSTS)
+    archive.file(GUEST / "hosts", "/etc/hosts", libraries=False)
     archive.text("/etc/nsswitch.conf", NSSWITCH)
     for file in ("/etc/protocols", "/etc/services"):
         if os.path.exists(file):

@@ -1,0 +1,197 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs the tests on the machine as it is, as root, and prints KTAP. "make -C selftests
+# install" puts this beside all that it needs; nothing of it comes from elsewhere but
+# programs and libraries of the machine's distribution.
+#
+# What the tests set up is in namespaces of their own, and gone afterwards: addresses,
+# files in /etc, /run and /tmp, cgroups, the daemon. The module is the one beside this, unless
+# one is loaded already.
+#
+# The status: 0 all passed, 1 something failed, 4 nothing could be run.
+
+here=$(cd "$(dirname "$0")" && pwd)
+collection=net
+tests=
+KSFT_SKIP=4
+
+usage()
+{
+	cat <<END
+usage: $0 [-l] [-c COLLECTION]... [-t [COLLECTION:]TEST]... [-h]
+  -l	name the tests
+  -c	run the tests of a collection; there is "net" only
+  -t	run a test
+PART=1/2 in the environment: every other one of them. KSC_MODULE: another kschannel.ko.
+END
+}
+
+list=
+while getopts lc:t:h option; do
+	case $option in
+	l) list=yes ;;
+	c) [ "$OPTARG" = $collection ] || { echo "$0: no collection $OPTARG" >&2; exit 1; } ;;
+	t)
+		test=${OPTARG#"$collection":}
+		grep -qx "$collection:$test" "$here/kselftest-list.txt" ||
+			{ echo "$0: no test $test" >&2; exit 1; }
+		tests="$tests $test"
+		;;
+	h) usage; exit 0 ;;
+	*) usage >&2; exit 1 ;;
+	esac
+done
+if [ -n "$list" ]; then
+	cat "$here/kselftest-list.txt"
+	exit
+fi
+
+skip_all()
+{
+	echo "1..0 # SKIP $*"
+	exit $KSFT_SKIP
+}
+
+# ---- what has to be there ----
+
+lacking()
+{
+	for program in awk gnutls-cli ip modprobe openssl python3 setsid ss tc timeout unshare; do
+		command -v $program >/dev/null || printf ' %s' $program
+	done
+	for file in "$here"/bin/kschanneld "$here"/bin/kschannelctl "$here"/net/t_*; do
+		ldd "$file" | sed -n 's/^\t\(.*\) => not found$/\1/p'
+	done | sort -u | while read -r library; do printf ' %s' "$library"; done
+}
+
+# The options of the list that the kernel says it does not have
+unset_options()
+{
+	for file in /proc/config.gz "/boot/config-$(uname -r)" "/lib/modules/$(uname -r)/config"; do
+		[ -r "$file" ] || continue
+		case $file in
+		*.gz) zcat "$file" ;;
+		*) cat "$file" ;;
+		esac >"$scratch/config"
+		sed -n 's/^\(CONFIG_[A-Z0-9_]*\)=.*/\1/p' "$here/config" | while read -r name; do
+			grep -q "^$name=[ym]$" "$scratch/config" || printf ' %s' "$name"
+		done
+		return
+	done
+}
+
+# The file that is loaded now, or was; it has to be somewhere where nothing is put on top
+load_module()
+{
+	if [ -d /sys/module/kschannel ]; then
+		echo "# kschannel was loaded already: that is what is tested"
+		return 0
+	fi
+	for file in "$KSC_MODULE" "$here/modules/$(uname -r)/kschannel.ko" \
+		    "$(modinfo -n kschannel 2>/dev/null)"; do
+		[ -f "$file" ] || continue
+		modprobe -qa aesni-intel ghash-clmulni-intel tls tcp_diag 2>/dev/null
+		insmod "$file" 2>"$scratch/insmod" || return
+		loaded=$file
+		return 0
+	done
+	echo "there is no kschannel.ko for $(uname -r)" >"$scratch/insmod"
+	return 1
+}
+
+# Of a group of their own, so that the tests' names for groups are as on a machine of theirs
+make_cgroup()
+{
+	cgroups=/sys/fs/cgroup
+	[ -e $cgroups/cgroup.procs ] || cgroups=
+	[ -n "$cgroups" ] || return 0
+	if ! grep -qw memory $cgroups/cgroup.subtree_control &&
+	   echo +memory 2>/dev/null >$cgroups/cgroup.subtree_control; then
+		memory_added=yes
+	fi
+	mkdir $cgroups/kschannel-selftests.$$
+}
+
+remove_cgroup()
+{
+	[ -n "$cgroups" ] || return 0
+	find "$cgroups/kschannel-selftests.$$" -depth -type d -exec rmdir {} \; 2>/dev/null
+	[ -z "$memory_added" ] || echo -memory 2>/dev/null >$cgroups/cgroup.subtree_control
+}
+
+# ---- the run ----
+
+finish()
+{
+	remove_cgroup
+	[ -z "$loaded" ] || [ ! -d /sys/module/kschannel ] || rmmod kschannel
+	rm -rf "$scratch"
+}
+
+# Sockets of killed processes are closed by timers
+unload()
+{
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		rmmod kschannel 2>"$scratch/rmmod" && return
+		sleep 3
+	done
+	sed 's/^/# /' "$scratch/rmmod"
+	return 1
+}
+
+# A result of ours, after those of the tests
+result()
+{
+	count=$((count + 1))
+	if "$2"; then
+		echo "ok $count selftests: $1"
+	else
+		echo "not ok $count selftests: $1"
+	fi
+}
+
+untainted()
+{
+	after=$(cat /proc/sys/kernel/tainted)
+	# a bad page, an oops, a warning, a lockup
+	[ $((after & ~tainted & (1 << 5 | 1 << 7 | 1 << 9 | 1 << 14))) = 0 ] || {
+		dmesg | grep -A 20 -E 'WARNING:|BUG:|Oops|bad page' | tail -n 100 | sed 's/^/# /'
+		return 1
+	}
+}
+
+body()
+{
+	echo "KTAP version 1"
+	[ "$(id -u)" = 0 ] || skip_all "it has to be run as root"
+	missing=$(lacking)
+	[ -z "$missing" ] || skip_all "not on this machine:$missing"
+	unshare --mount --net --pid --cgroup --fork true 2>/dev/null ||
+		skip_all "there are no namespaces to be had"
+	scratch=$(mktemp -d) || skip_all "there is no room in /tmp"
+	cgroups='' loaded='' memory_added=''
+	trap finish EXIT
+	trap 'exit 1' INT TERM HUP
+	tainted=$(cat /proc/sys/kernel/tainted)
+	load_module || skip_all "$(cat "$scratch/insmod")"
+	make_cgroup
+
+	# shellcheck disable=SC2086
+	count=$("$here/net/suite" --list $tests | wc -l)
+	echo "1..$((count + 2))"
+	echo "# Linux $(uname -r)"
+	unset=$(unset_options)
+	[ -z "$unset" ] || echo "# the kernel lacks what tests want:$unset"
+	# shellcheck disable=SC2086
+	KSC_CGROUP=${cgroups:+$cgroups/kschannel-selftests.$$} KSC_MODULE=$loaded \
+		"$here/kselftest/world.sh" enter $tests
+	result "the kernel complains of nothing" untainted
+	if [ -n "$loaded" ]; then
+		result "the module can be unloaded" unload
+	else
+		echo "ok $((count + 1)) selftests: the module can be unloaded # SKIP it was loaded before"
+	fi
+}
+
+body | awk -f "$here/kselftest/totals.awk"
