@@ -39,6 +39,10 @@ help:
 	@echo '            with all captured: no byte is readable (half an hour where it is emulated)'
 	@echo '  check-ktls  the kernel'"'"'s whole test of kTLS with in-tree tls.ko and with ours,'
 	@echo '            on 6.12 or with KERNEL=7.3, compared case by case (an hour where it is emulated)'
+	@echo '  matrix    kernels, whether the module builds for each, how many tests pass, and what a'
+	@echo '            byte costs beside kTLS, into build/matrix.md (hours where it is emulated;'
+	@echo '            QUICK=1: of the tests a few; KERNELS="7.3 6.12"; LAST=1: the tests as'
+	@echo '            "make check" left them)'
 	@echo '  conformance  which tests show which behaviour of the handshake'
 	@echo '  style     checkpatch, sparse, W=1, clang-tidy over everything'
 	@echo '  bench     instructions per byte, into build/bench.json'
@@ -114,6 +118,9 @@ bench-profile: deps
 bench-web: deps
 	$(MAKE) -C selftests/bench web
 
+matrix: deps
+	@selftests/matrix $(if $(QUICK),--quick) $(if $(LAST),--last) $(KERNELS)
+
 style: deps
 	@selftests/style/run
 
@@ -128,4 +135,4 @@ distclean:
 	rm -rf $(BUILD)
 
 .PHONY: help modules modules-locked daemon install install-daemon deps check check-all check-debug \
-	check-programs check-many check-ktls demo vm bench bench-profile bench-web style conformance clean distclean
+	check-programs check-many check-ktls demo vm bench bench-profile bench-web matrix style conformance clean distclean
