@@ -61,7 +61,7 @@ lacking()
 		command -v $program >/dev/null || printf ' %s' $program
 	done
 	for file in "$here"/bin/kschanneld "$here"/bin/kschannelctl "$here"/net/t_*; do
-		ldd "$file" | sed -n 's/^\t\(.*\) => not found$/\1/p'
+		ldd "$file" 2>/dev/null | sed -n 's/^\t\(.*\) => not found$/\1/p'
 	done | sort -u | while read -r library; do printf ' %s' "$library"; done
 }
 
