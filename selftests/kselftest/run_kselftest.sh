@@ -57,11 +57,12 @@ skip_all()
 
 lacking()
 {
-	for program in awk gnutls-cli ip modprobe openssl python3 setsid ss tc timeout unshare; do
+	for program in awk ip modprobe openssl python3 setsid ss sysctl tc timeout unshare; do
 		command -v $program >/dev/null || printf ' %s' $program
 	done
-	for file in "$here"/bin/kschanneld "$here"/bin/kschannelctl "$here"/net/t_*; do
-		ldd "$file" 2>/dev/null | sed -n 's/^\t\(.*\) => not found$/\1/p'
+	# the tests are all linked with the same
+	for file in bin/kschanneld bin/kschannelctl net/t_handshake net/h_uring; do
+		ldd "$here/$file" 2>/dev/null | sed -n 's/^\t\(.*\) => not found$/\1/p'
 	done | sort -u | while read -r library; do printf ' %s' "$library"; done
 }
 
