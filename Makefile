@@ -42,7 +42,7 @@ help:
 	@echo '  matrix    kernels, whether the module builds for each, how many tests pass, and what a'
 	@echo '            byte costs beside kTLS, into build/matrix.md (hours where it is emulated;'
 	@echo '            QUICK=1: of the tests a few; KERNELS="7.3 6.12"; LAST=1: the tests as'
-	@echo '            "make check" left them)'
+	@echo '            "make check-all" left them)'
 	@echo '  conformance  which tests show which behaviour of the handshake'
 	@echo '  style     checkpatch, sparse, W=1, clang-tidy over everything'
 	@echo '  bench     instructions per byte, into build/bench.json'
