@@ -6,7 +6,8 @@
 # The policy, as an operator writes it and kschannelctl shows it.
 
 . "$(dirname "$0")/tap.sh"
-needs curl httpd nc wget
+needs curl
+needs_busybox httpd nc wget
 
 conf=/etc/kschannel/kschanneld.conf
 ca=/etc/kschannel/ca.pem
@@ -186,8 +187,9 @@ refused()
 	fails kschannelctl policy test --connect 1.2.3.4:1 --uid root
 	fails kschannelctl policy test --connect 1.2.3.4:1 --cgroup /policy-none
 	fails kschannelctl policy anything
-	fails su user -s /bin/sh -c "kschannelctl policy"
-	fails su user -s /bin/sh -c "kschannelctl policy test --connect 1.2.3.4:1"
+	h_as 1000 kschannelctl stats
+	fails h_as 1000 kschannelctl policy
+	fails h_as 1000 kschannelctl policy test --connect 1.2.3.4:1
 }
 
 # file:line and the reason; that the old policy stays is t_load's
