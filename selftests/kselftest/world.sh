@@ -39,8 +39,9 @@ files()
 programs()
 {
 	busybox=$(command -v busybox) && ldd "$busybox" >/dev/null 2>&1 || return 0
+	cp "$busybox" /mnt/bin/busybox || return
 	for applet in httpd nc nslookup usleep wget; do
-		ln -s "$busybox" /mnt/bin/$applet || return
+		ln -s busybox /mnt/bin/$applet || return
 	done
 }
 

@@ -7,7 +7,8 @@
 # OpenSSL, GnuTLS and curl at the other end.
 
 . "$(dirname "$0")/tap.sh"
-needs curl gnutls-cli gnutls-serv httpd nc openssl wget
+needs curl gnutls-cli gnutls-serv openssl
+needs_busybox httpd nc wget
 
 ca=/etc/kschannel/ca.pem
 dir=/tmp/www

@@ -8,7 +8,8 @@
 
 here=$(dirname "$0")
 . "$here/tap.sh"
-needs curl httpd nc wget
+needs curl
+needs_busybox httpd nc wget
 
 conf=/etc/kschannel/kschanneld.conf
 box=/sys/fs/cgroup/box

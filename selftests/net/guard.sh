@@ -6,7 +6,8 @@
 # Cgroups in which sockets that nobody has given to the module neither connect nor listen.
 
 . "$(dirname "$0")/tap.sh"
-needs curl httpd nc nslookup openssl wget
+needs curl openssl
+needs_busybox httpd nc nslookup wget
 
 cgroups=/sys/fs/cgroup
 ca=/etc/kschannel/ca.pem

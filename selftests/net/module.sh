@@ -6,7 +6,7 @@
 # The module cannot be unloaded while it is used, and can be after that.
 
 . "$(dirname "$0")/tap.sh"
-needs nc
+needs_busybox nc
 
 module=${KSC_MODULE:-/rig/kschannel.ko}
 [ -e "$module" ] || leave_out "it was loaded by somebody else"

@@ -20,6 +20,17 @@ needs()
 	done
 }
 
+# The same for programs that others have under these names, too, with other options
+needs_busybox()
+{
+	for tap_program; do
+		case $(readlink -f "$(command -v "$tap_program")") in
+		*/busybox) ;;
+		*) leave_out "there is no $tap_program of a busybox with shared libraries" ;;
+		esac
+	done
+}
+
 leave_out()
 {
 	echo "1..0 # SKIP $*"
