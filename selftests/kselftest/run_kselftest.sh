@@ -104,21 +104,25 @@ load_module()
 # Of a group of their own, so that the tests' names for groups are as on a machine of theirs
 make_cgroup()
 {
-	cgroups=/sys/fs/cgroup
-	[ -e $cgroups/cgroup.procs ] || cgroups=
-	[ -n "$cgroups" ] || return 0
-	if ! grep -qw memory $cgroups/cgroup.subtree_control &&
-	   echo +memory 2>/dev/null >$cgroups/cgroup.subtree_control; then
+	cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+	if [ -z "$cgroups" ]; then
+		mkdir "$scratch/cgroups"
+		mount -t cgroup2 cgroup2 "$scratch/cgroups" 2>/dev/null || return 0
+		cgroups=$scratch/cgroups
+	fi
+	if ! grep -qw memory "$cgroups/cgroup.subtree_control" &&
+	   echo +memory 2>/dev/null >"$cgroups/cgroup.subtree_control"; then
 		memory_added=yes
 	fi
-	mkdir $cgroups/kschannel-selftests.$$
+	mkdir "$cgroups/kschannel-selftests.$$"
 }
 
 remove_cgroup()
 {
 	[ -n "$cgroups" ] || return 0
 	find "$cgroups/kschannel-selftests.$$" -depth -type d -exec rmdir {} \; 2>/dev/null
-	[ -z "$memory_added" ] || echo -memory 2>/dev/null >$cgroups/cgroup.subtree_control
+	[ -z "$memory_added" ] || echo -memory 2>/dev/null >"$cgroups/cgroup.subtree_control"
+	[ "$cgroups" != "$scratch/cgroups" ] || umount "$cgroups"
 }
 
 # ---- the run ----
