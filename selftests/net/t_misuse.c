@@ -330,7 +330,8 @@ static void flood(int role, const void *token, size_t len)
 
 static int flood_setup(void **state)
 {
-	int rc = t_shell("ksc-daemon stop && LD_PRELOAD=$KSC_TESTS/heap.so ksc-daemon start");
+	int rc = t_shell("ksc-daemon stop && "
+			 "LD_PRELOAD=${KSC_TESTS:-/opt/net}/heap.so ksc-daemon start");
 
 	return rc ? rc : ctx_setup(state);
 }
