@@ -60,7 +60,7 @@ modules:
 		KDIR=$(KDIR)
 
 modules-locked:
-	@find Kbuild kernel uapi \( -name '*.[chS]' -o -name Kbuild \) | \
+	@find Kbuild kernel uapi \( -name '*.[chS]' -o -name '*.sh' -o -name Kbuild \) ! -name have.h | \
 	while read -r file; do \
 		[ -L $(MODULES)/$$file ] && continue; \
 		mkdir -p $(MODULES)/$$(dirname $$file) && \

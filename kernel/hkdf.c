@@ -2,6 +2,7 @@
 /*
  * HKDF (RFC 5869) as TLS 1.3 uses it, RFC 8446 7.1.
  */
+#include <crypto/sha2.h>
 #include <linux/string.h>
 
 #include "cipher.h"
@@ -26,7 +27,8 @@ int ksc_hkdf_expand(const u8 *secret, u8 hash_len, const char *label, u8 *out, u
 	int err;
 
 	n = ksc_hkdf_label(info, sizeof(info) - 1, label, strlen(label), NULL, 0, len);
-	if (WARN_ON_ONCE(!n || len > hash_len || hash_len > sizeof(t)))
+	if (WARN_ON_ONCE(!n || len > hash_len ||
+			 (hash_len != SHA256_DIGEST_SIZE && hash_len != SHA384_DIGEST_SIZE)))
 		return -EINVAL;
 	info[n++] = 1;
 	err = ksc_compat_hmac(hash_len, secret, hash_len, info, n, t);

@@ -228,13 +228,48 @@ bool ksc_pristine(const struct sock *sk)
 	       !tcp_sk(sk)->fastopen_connect && !tcp_sk(sk)->repair;
 }
 
+/*
+ * Of TCP's operations on sockets those that pass no record layer by. Named one by one: one
+ * that a later kernel adds is not there, and the core falls back on others, or refuses.
+ */
+static void ksc_base_socket_ops(struct proto_ops *o, const struct proto_ops *base)
+{
+	*o = (const struct proto_ops){
+		.family		= base->family,
+		.owner		= base->owner,
+		.release	= base->release,
+		.bind		= base->bind,
+		.connect	= base->connect,
+		.socketpair	= base->socketpair,
+		.accept		= base->accept,
+		.getname	= base->getname,
+		.poll		= base->poll,
+		.ioctl		= base->ioctl,
+#ifdef CONFIG_COMPAT
+		.compat_ioctl	= base->compat_ioctl,
+#endif
+		.gettstamp	= base->gettstamp,
+		.listen		= base->listen,
+		.shutdown	= base->shutdown,
+		.setsockopt	= base->setsockopt,
+		.getsockopt	= base->getsockopt,
+		.show_fdinfo	= base->show_fdinfo,
+		.sendmsg	= base->sendmsg,
+		.recvmsg	= base->recvmsg,
+		.mmap		= base->mmap,
+		.splice_eof	= base->splice_eof,
+		.set_peek_off	= base->set_peek_off,
+		.peek_len	= base->peek_len,
+		.set_rcvlowat	= base->set_rcvlowat,
+	};
+	ksc_compat_base_ops(o, base);
+}
+
 /**
  * ksc_base_tables() - copy TCP's operations, but for those that pass a record layer by
  * @v6: IPv6's
  * @p: where to
  * @o: where to
- *
- * The core falls back on sendmsg and recvmsg, or refuses.
  *
  * Context: module init, after ksc_proto_init() has found TCP's.
  * Return: false if there are none, this being a kernel booted without IPv6.
@@ -244,12 +279,10 @@ bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o)
 	if (!ksc_bases[v6])
 		return false;
 	*p = *ksc_base_protos[v6];
-	*o = *ksc_bases[v6];
-	o->read_sock = NULL;
-	o->read_skb = NULL;
-	o->splice_read = NULL;
-	o->sendmsg_locked = NULL;
-	ksc_compat_bare(p, o);
+	ksc_base_socket_ops(o, ksc_bases[v6]);
+#ifdef KSC_HAVE_SENDPAGE
+	p->sendpage = NULL;
+#endif
 #ifdef CONFIG_BPF_SYSCALL
 	/* no sockmap */
 	p->psock_update_sk_prot = NULL;

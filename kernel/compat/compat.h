@@ -179,26 +179,25 @@ static inline int ksc_compat_recv_error(struct sock *sk, struct msghdr *msg, int
 					int *addr_len)
 {
 #ifdef KSC_HAVE_RECV_ERROR_ADDR_LEN
-	return inet_recv_error(sk, msg, len, addr_len);
+	/* where proto.recvmsg has none, nobody looks at it */
+	int unused;
+
+	return inet_recv_error(sk, msg, len, addr_len ?: &unused);
 #else
 	return inet_recv_error(sk, msg, len);
 #endif
 }
 
 /**
- * ksc_compat_bare() - take out operations that few kernels have and that pass ours by
- * @p: operations
- * @o: operations; a getsockopt of theirs is then asked
+ * ksc_compat_base_ops() - copy those of TCP's operations that pass no record layer by and
+ * that few kernels have
+ * @o: where to
+ * @base: TCP's
  */
-static inline void ksc_compat_bare(struct proto *p, struct proto_ops *o)
+static inline void ksc_compat_base_ops(struct proto_ops *o, const struct proto_ops *base)
 {
-#ifdef KSC_HAVE_SENDPAGE
-	p->sendpage = NULL;
-	o->sendpage = sock_no_sendpage;
-	o->sendpage_locked = NULL;
-#endif
-#ifdef KSC_HAVE_GETSOCKOPT_ITER
-	o->getsockopt_iter = NULL;
+#ifdef KSC_HAVE_SET_RCVBUF
+	o->set_rcvbuf = base->set_rcvbuf;
 #endif
 }
 

@@ -47,7 +47,8 @@ static int ksc_hmac_by(struct crypto_shash *hash, const u8 *key, u8 key_len, con
 	SHASH_DESC_ON_STACK(desc, hash);
 	int err;
 
-	if (WARN_ON_ONCE(block > sizeof(pad) ||
+	/* a longer key would have to be hashed first */
+	if (WARN_ON_ONCE(block > sizeof(pad) || key_len > block ||
 			 crypto_shash_digestsize(hash) > sizeof(inner)))
 		return -EINVAL;
 	desc->tfm = hash;

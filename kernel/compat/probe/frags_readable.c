@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* 6.12 knows fragments that no CPU may read */
+#include "probe.h"
 #include <linux/skbuff.h>
 
-static __maybe_unused bool probe(const struct sk_buff *skb)
-{
-	return skb_frags_readable(skb);
-}
+PROBE_FUNCTION(skb_frags_readable, bool (*)(const struct sk_buff *));

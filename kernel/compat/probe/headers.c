@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Fails only if nothing would compile */
+#include "probe.h"
 #include <net/tcp.h>
 
-static __maybe_unused bool probe(struct sock *sk)
-{
-	return sk->sk_prot == &tcp_prot;
-}
+PROBE_TYPE(struct proto, close, void (*)(struct sock *, long));

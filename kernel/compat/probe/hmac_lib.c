@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* 6.16 has HMAC as functions */
+#include "probe.h"
 #include <crypto/sha2.h>
 
-static __maybe_unused void probe(const u8 *key, const u8 *data, u8 *out)
-{
-	hmac_sha256_usingrawkey(key, 32, data, 1, out);
-	hmac_sha384_usingrawkey(key, 48, data, 1, out);
-}
+typedef void (*hmac)(const u8 *, size_t, const u8 *, size_t, u8 *);
+
+PROBE_FUNCTION(hmac_sha256_usingrawkey, hmac);
+PROBE_FUNCTION(hmac_sha384_usingrawkey, hmac);

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* 6.5 has the core copy an ioctl's int */
+#include "probe.h"
 #include <net/sock.h>
 
-static int ioctl(struct sock *sk, int cmd, int *karg)
-{
-	return *karg;
-}
-
-static __maybe_unused void probe(struct proto *p)
-{
-	p->ioctl = ioctl;
-}
+PROBE_TYPE(struct proto, ioctl, int (*)(struct sock *, int, int *));

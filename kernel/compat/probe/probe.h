@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What differs is an error whatever warnings are asked for: KCFLAGS may have -w */
+#ifndef _KSC_PROBE_H
+#define _KSC_PROBE_H
+
+#include <linux/build_bug.h>
+#include <linux/container_of.h>
+
+#define PROBE_TYPE(structure, member, type)					\
+	static_assert(__builtin_types_compatible_p(typeof_member(structure, member), type))
+
+#define PROBE_FUNCTION(function, type)						\
+	static_assert(__builtin_types_compatible_p(typeof(function) *, type))
+
+#endif /* _KSC_PROBE_H */
