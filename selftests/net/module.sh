@@ -11,6 +11,19 @@ needs_busybox nc
 module=${KSC_MODULE:-/rig/kschannel.ko}
 [ -e "$module" ] || leave_out "it was loaded by somebody else"
 
+# What is the whole machine's is as it was, and nothing stays behind
+cleanup()
+{
+	# shellcheck disable=SC2086
+	kill $pid $client 2>/dev/null || :
+	[ ! -e /sys/class/net/hole0 ] || ip link del hole0
+	[ -z "$retries" ] || echo "$retries" >/proc/sys/net/ipv4/tcp_synack_retries
+	[ -z "$sender" ] || echo "$sender" >/proc/sys/kernel/modprobe
+	[ -z "$removed" ] || modprobe aesni_intel || :
+}
+
+pid='' client='' retries='' sender='' removed=''
+
 in_use()
 {
 	mkfifo /tmp/hold.$$
@@ -24,6 +37,7 @@ in_use()
 	await 10 established
 	fails rmmod kschannel
 	kill "$pid" "$client"
+	pid='' client=''
 	exec 5>&-
 	rm /tmp/hold.$$
 	await 20 unused
@@ -73,6 +87,7 @@ half_open()
 	ip addr add 10.98.0.1/24 dev hole0
 	ip link set hole0 up
 	ip neigh replace 10.98.0.2 lladdr 02:00:00:00:00:01 dev hole0
+	retries=$(cat /proc/sys/net/ipv4/tcp_synack_retries)
 	echo 1 >/proc/sys/net/ipv4/tcp_synack_retries
 	kschannelctl run --server -- nc -l -p 7101 </dev/null &
 	pid=$!
@@ -80,14 +95,13 @@ half_open()
 	h_syn 10.98.0.2 10.98.0.1 7101
 	fails no_requests
 	kill "$pid"
+	pid=
 	await 20 unused
 	ksc-daemon stop
 	await 20 rmmod kschannel
 	await 60 no_requests
 	insmod "$module"
 	ksc-daemon start
-	echo 5 >/proc/sys/net/ipv4/tcp_synack_retries
-	ip link del hole0
 }
 
 # How often somebody was sent for what is within AES-GCM's wrapper
@@ -109,20 +123,23 @@ fetch()
 }
 
 # AES-GCM that answers later and has nothing within that does not, as on machines with an
-# engine for it: that is found out once, not by modprobe for each key.
+# engine for it: that is found out once, not by modprobe for each key. Who is sent for modules
+# is the whole machine's, and runs outside of our namespaces.
 later()
 {
+	[ -e /rig/kschannel.ko ] || skip "the machine is somebody's"
 	grep -q '^aesni_intel ' /proc/modules || skip "the kernel has AES-NI built in"
-	path=$(cat /proc/sys/kernel/modprobe)
 	ksc-daemon stop
 	await 20 rmmod kschannel
+	removed=yes
 	rmmod aesni_intel
 	modprobe -a gcm ctr
-	insmod /rig/kschannel.ko
+	insmod "$module"
 	ksc-daemon start
 	printf '#!/bin/sh\necho "$*" >>/tmp/sent\n' >/tmp/modprobe
 	chmod +x /tmp/modprobe
 	: >/tmp/sent
+	sender=$(cat /proc/sys/kernel/modprobe)
 	echo /tmp/modprobe >/proc/sys/kernel/modprobe
 	mkdir -p /tmp/later
 	echo "a page" >/tmp/later/page.html
@@ -141,9 +158,6 @@ later()
 		fetch
 	done
 	[ "$(sent_for)" = "$before" ]
-	kill $pid
-	echo "$path" >/proc/sys/kernel/modprobe
-	modprobe aesni_intel
 	asynchronous || skip "no AES-GCM of this kernel's answers later"
 }
 

@@ -154,7 +154,7 @@ static void test_many_wait(void **state)
 
 	(void)state;
 	SYS(listen(listener, many));
-	t_shell("sysctl -qw net.core.somaxconn=4096");
+	t_shell("echo 4096 >/proc/sys/net/core/somaxconn");
 	tnl_close(&nl);
 	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
 	for (int i = 0; i < many; i++) {
