@@ -14,9 +14,14 @@ files()
 {
 	# root of a guest may not read all that is its host's
 	cp -a /etc/. /mnt/etc/ 2>/dev/null
-	cd /mnt/etc && [ -s passwd ] || return
-	rm -rf hosts nsswitch.conf resolv.conf kschannel ssl/cert.pem \
-		ssl/certs/ca-certificates.crt
+	cd /mnt/etc || return
+	# nothing is written to by way of a link, which may lead out
+	rm -rf hosts nsswitch.conf resolv.conf kschannel passwd group
+	cat /etc/passwd >passwd && cat /etc/group >group || return
+	for place in ssl ssl/certs; do
+		[ ! -L $place ] || { rm $place && mkdir $place && cp -a /etc/$place/. $place/; }
+	done
+	rm -rf ssl/cert.pem ssl/certs/ca-certificates.crt
 	cp /mnt/selftests/vm/guest/hosts hosts
 	: >resolv.conf
 	printf '%s\n' 'passwd: files' 'group: files' 'shadow: files' 'hosts: files dns' \
@@ -86,13 +91,19 @@ mounts)
 	exec unshare --pid --fork --kill-child --mount-proc /mnt/kselftest/world.sh run "$@"
 	;;
 run)
-	export PATH=/mnt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-	export HOME=/root LANG=C.UTF-8 KTAP=yes KSC_MODULE=/mnt/kschannel.ko
 	cd / && umask 022
 	ulimit -n 65536 2>/dev/null || echo "# no more than $(ulimit -n) files can be open"
 	ulimit -c 0
+	# of the user's environment, what is meant for the tests
+	set -- PATH=/mnt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		HOME=/tmp LANG=C.UTF-8 KTAP=yes KSC_MODULE=/mnt/kschannel.ko /mnt/net/suite "$@"
+	for name in PART TEST_FILTER TEST_TIMEOUT BULK_BYTES HALF_OPEN OVERLOAD RACE_CALLS \
+		    RACE_PART RACE_ROUNDS REKEY_BYTES RELOADS; do
+		eval "value=\$$name"
+		[ -z "$value" ] || set -- "$name=$value" "$@"
+	done
 	# not as the first process, which nobody else cares for
-	/mnt/net/suite "$@" </dev/null || [ -z "$(sed -n 1p /run/daemon.log)" ] ||
+	env -i "$@" </dev/null || [ -z "$(sed -n 1p /run/daemon.log)" ] ||
 		tail -n 5 /run/daemon.log | sed 's/^/# kschanneld: /'
 	;;
 esac

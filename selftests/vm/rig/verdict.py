@@ -26,8 +26,9 @@ COMPLAINTS = re.compile(STAMP + r""".*?(?:
 
 def complaints(text):
     """The console's lines in which the kernel complains."""
+    text += "\n"
     return [text[m.start():text.find("\n", m.start())].strip()
-            for m in COMPLAINTS.finditer(text + "\n")]
+            for m in COMPLAINTS.finditer(text)]
 
 
 def tail(text, count=40):
