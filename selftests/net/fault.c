@@ -20,12 +20,8 @@ static unsigned int step;
 
 static bool write_to(const char *file, const char *text)
 {
-	int fd = open(file, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
+	t_keep(file);
+	return t_write_file(file, text);
 }
 
 static void set_fault(const char *kind, const char *name, unsigned long value)

@@ -663,6 +663,7 @@ static void on_alarm(int sig)
 	static const char text[] = "Bail out! the test takes too long\n";
 
 	(void)sig;
+	t_put_back();
 	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
 		_exit(2);
 	_exit(1);

@@ -110,6 +110,8 @@ uint64_t t_net_counter(const char *file, const char *group, const char *name);
 bool t_write_file(const char *path, const char *text);
 bool t_failpoint(enum t_failpoint at, unsigned int ms);
 void t_await_held(atomic_int *at, bool is);
+void t_keep(const char *path);
+void t_put_back(void);
 void t_set_parameter(const char *name, unsigned int value);
 unsigned int t_parameter(const char *name);
 /* the defaults of max_dataless and max_key_updates */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module's parameters, as the tests set them.
+ * The module's parameters, and others of the kernel's, as the tests set them.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,12 +10,83 @@
 
 #include "net.h"
 
+#define PARAMETERS "/sys/module/kschannel/parameters/"
+
+/**
+ * struct kept - what a file of the kernel's held before the program wrote to it
+ * @path: its path
+ * @text: that
+ * @len: its length
+ */
+struct kept {
+	char path[96];
+	char text[160];
+	size_t len;
+};
+
+static struct kept kept[64];
+static size_t kept_count;
+/* its children end, too */
+static pid_t keeper;
+
+/**
+ * t_put_back() - let the files that were kept hold what they held
+ *
+ * At the program's end, in a signal handler if that is its end.
+ */
+void t_put_back(void)
+{
+	if (getpid() != keeper)
+		return;
+	while (kept_count) {
+		const struct kept *k = &kept[--kept_count];
+		int fd = open(k->path, O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0 || write(fd, k->text, k->len) != (ssize_t)k->len)
+			dprintf(STDOUT_FILENO, "# %s is not what it was\n", k->path);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+/**
+ * t_keep() - put a file of the kernel's back when the program ends, even if it takes too long
+ * @path: its path; nothing happens if it is not there
+ */
+void t_keep(const char *path)
+{
+	struct kept *k = &kept[kept_count];
+	ssize_t len;
+	int fd;
+
+	for (size_t i = 0; i < kept_count; i++) {
+		if (!strcmp(kept[i].path, path))
+			return;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	assert_in_range(kept_count, 0, ARRAY_SIZE(kept) - 1);
+	assert_in_range(strlen(path), 1, sizeof(k->path) - 1);
+	len = SYS(read(fd, k->text, sizeof(k->text)));
+	close(fd);
+	assert_in_range(len, 1, sizeof(k->text) - 1);
+	if (!keeper)
+		SYS(atexit(t_put_back));
+	keeper = getpid();
+	k->len = (size_t)len;
+	memcpy(k->path, path, strlen(path) + 1);
+	kept_count++;
+}
+
 static FILE *open_parameter(const char *name, const char *mode)
 {
 	char path[128];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/sys/module/kschannel/parameters/%s", name);
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	if (*mode == 'w')
+		t_keep(path);
 	file = fopen(path, mode);
 	assert_non_null(file);
 	return file;
@@ -29,10 +100,13 @@ static FILE *open_parameter(const char *name, const char *mode)
  */
 bool t_failpoint(enum t_failpoint at, unsigned int ms)
 {
-	int fd = open("/sys/module/kschannel/parameters/failpoint_ms", O_WRONLY | O_CLOEXEC);
+	static const char path[] = PARAMETERS "failpoint_ms";
 	char text[64];
 	size_t len = 0;
+	int fd;
 
+	t_keep(path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	for (int i = 0; i < T_FAILPOINTS; i++)

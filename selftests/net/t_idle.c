@@ -19,7 +19,6 @@
 #include "wire.h"
 
 #define OURS KSC_RAW_ULP_NAME
-#define IDLE_SECONDS "/sys/module/kschannel/parameters/idle_seconds"
 #define FAIL_NTH "/proc/thread-self/fail-nth"
 #define IGNORE_WAIT "/sys/kernel/debug/failslab/ignore-gfp-wait"
 
@@ -435,6 +434,7 @@ static bool refused(bool fault, unsigned int n, int error)
 
 static void need_faults(void)
 {
+	t_keep(IGNORE_WAIT);
 	if (fail_fd < 0 && t_write_file(IGNORE_WAIT, "N"))
 		fail_fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
 	if (fail_fd >= 0)
@@ -583,9 +583,9 @@ int main(void)
 	};
 	int ret;
 
-	if (wire_begin() || !t_write_file(IDLE_SECONDS, "1"))
+	if (wire_begin())
 		return 1;
+	t_set_parameter("idle_seconds", 1);
 	ret = T_RUN(tests);
-	t_write_file(IGNORE_WAIT, "Y");
-	return !t_write_file(IDLE_SECONDS, "10") || wire_end() ? 1 : ret;
+	return wire_end() ? 1 : ret;
 }

@@ -27,6 +27,7 @@ int tcpmem_setup(void **state)
 	before[0] = '\0';
 	if (!file)
 		return 0;
+	t_keep(TCP_MEM);
 	if (!fgets(before, sizeof(before), file))
 		before[0] = '\0';
 	return fclose(file);
