@@ -8,7 +8,8 @@ KERNEL ?= 6.12
 BUILD := $(CURDIR)/build
 
 # The module is built in a directory of links, one for each kernel, so that
-# objects of different kernels never meet.
+# objects of different kernels never meet. What a build in the tree itself has found out about
+# its kernel, kernel/compat/have.h, is for no other.
 RELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 MODULES = $(BUILD)/modules/$(RELEASE)
@@ -60,6 +61,7 @@ modules:
 		KDIR=$(KDIR)
 
 modules-locked:
+	@find $(MODULES) -name have.h -type l -delete
 	@find Kbuild kernel uapi \( -name '*.[chS]' -o -name '*.sh' -o -name Kbuild \) ! -name have.h | \
 	while read -r file; do \
 		[ -L $(MODULES)/$$file ] && continue; \
@@ -129,7 +131,8 @@ conformance:
 
 clean:
 	rm -rf $(BUILD)/modules $(BUILD)/daemon $(BUILD)/selftests \
-		$(BUILD)/check $(BUILD)/vm/runs $(BUILD)/vm/base-*.cpio
+		$(BUILD)/check $(BUILD)/kselftest $(BUILD)/kselftest.tar.gz $(BUILD)/matrix \
+		$(BUILD)/matrix.md $(BUILD)/trixie $(BUILD)/vm/runs $(BUILD)/vm/base-*.cpio
 
 distclean:
 	rm -rf $(BUILD)

@@ -4,35 +4,51 @@ that is kept. What belongs to a release is built there: modules for its kernels,
 headers come with programs that need its libc and were configured for its compiler; and the
 programs, with its libraries."""
 
+import hashlib
+import inspect
 import os
 import shutil
 
 from . import debian
-from .base import BUILD, GUEST, KERNELS, TOP, VM, call, lock, say, write_atomically
+from .base import BUILD, GUEST, KERNELS, TOP, VM, call, lock, say
 
 HOME = VM / "toolchain"
+# Of a release; each is a gigabyte.
+KEEP = 2
 DEPS = GUEST.parent / "deps"
 RESOLVER = "/etc/resolv.conf"
 
 
+def _key(release, wanted):
+    """Changes when the directory would: by the release, the packages and the way it is
+    made."""
+    recipe = inspect.getsource(debian)
+    return hashlib.sha256("\n".join([release, recipe, *wanted]).encode()).hexdigest()[:16]
+
+
+def _tidy(release, tree):
+    """Only the directories that were used last are kept."""
+    os.utime(tree)
+    old = sorted(HOME.glob(f"{release}-*"), key=lambda p: p.stat().st_mtime)
+    for path in old[:-KEEP]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _tree(release):
-    """The directory, made anew only when other packages are wanted."""
-    tree = HOME / release
-    stamp = HOME / f"{release}.made"
+    """The directory, made anew only when other packages are wanted, or made otherwise. Its
+    name says which, as sources of different age may have a build/vm in common."""
     wanted = call([DEPS, "--list"]).split()
+    tree = HOME / f"{release}-{_key(release, wanted)}"
     with lock(f"toolchain-{release}"):
-        if stamp.exists() and stamp.read_text(encoding="ascii").split() == wanted:
-            return tree
-        debian.possible()
-        say(f"installing Debian {release} with " + " ".join(wanted))
-        stamp.unlink(missing_ok=True)
-        fresh = HOME / f"{release}.new"
-        for old in (fresh, tree):
-            shutil.rmtree(old, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        debian.install(fresh, wanted, release)
-        os.replace(fresh, tree)
-        write_atomically(stamp, " ".join(wanted))
+        if not tree.exists():
+            debian.possible()
+            say(f"installing Debian {release} with " + " ".join(wanted))
+            fresh = HOME / f"new-{release}"
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir(parents=True)
+            debian.install(fresh, wanted, release)
+            os.replace(fresh, tree)
+        _tidy(release, tree)
     return tree
 
 
