@@ -30,6 +30,10 @@ DEBUG_APPEND = (" kmemleak=on kasan_multi_shot"
 # How much longer things may take on it.
 DEBUG_SLOWER = 10
 
+# The compiler's, and the analyzer's, in files of ours, and those of the step that links the
+# module
+WARNINGS = re.compile(r"^(?:(?:kernel|uapi)/\S+ (?:warning|error): .*|WARNING: .*)$", re.M)
+
 # What the guest may modprobe; dependencies follow by modules.dep.
 MODULES = """
     aesni-intel ghash-clmulni-intel gcm ccm ctr cbc ecb cmac hmac seqiv
@@ -172,6 +176,21 @@ def build_module(kernel):
     if "[M]" in text:
         say(f"built kschannel.ko for {kernel.release}")
     return BUILD / "modules" / kernel.release / "kschannel.ko"
+
+
+def warnings(kernel, home, *more):
+    """Build the module anew for KERNEL below HOME, with the warnings that kbuild leaves out;
+    returns these, and all that was said."""
+    place = home / "modules" / kernel.release
+    shutil.rmtree(place, ignore_errors=True)
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        text = kbuild(kernel, "-C", TOP, "--no-print-directory", "modules", "W=1",
+                      f"KDIR={kernel.headers}", f"BUILD={home}", *more)
+    except RigError as error:
+        text = str(error)
+    text = text.replace(f"{place}/", "")
+    return list(dict.fromkeys(WARNINGS.findall(text))), text
 
 
 def _dependencies(tree):
