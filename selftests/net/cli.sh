@@ -409,7 +409,7 @@ ways()
 		kschannelctl run --way bpf -- sh -c 'kill -TERM $PPID; exec sleep 100' || [ $? = 143 ]
 	else
 		fails kschannelctl run --way bpf -- true 2>/tmp/err
-		grep -E "no update_socket_protocol|does not describe its types" /tmp/err
+		grep -E "no update_socket_protocol|does not describe its types|can.t be (loaded|attached)|BPF" /tmp/err
 	fi
 	fails kschannelctl run --way bpf --server -- true 2>/tmp/err
 	grep "settings" /tmp/err
@@ -419,7 +419,7 @@ ways()
 # What is in the cgroup gets our sockets, what is not does not.
 by_bpf()
 {
-	can_bpf || skip "the kernel has no update_socket_protocol()"
+	can_bpf 2>/tmp/err || skip "$(cat /tmp/err)"
 	port=7010
 	background kschannelctl run --way bpf --client --server -- httpd -f -p $port -h $dir
 	await 10 listening $port

@@ -61,7 +61,7 @@ served()
 
 served_by_bpf()
 {
-	can_bpf || skip "the kernel has no update_socket_protocol()"
+	can_bpf 2>/tmp/err || skip "$(cat /tmp/err)"
 	mount -t bpf bpf /sys/fs/bpf
 	served_by bpf 7299
 }

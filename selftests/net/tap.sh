@@ -81,11 +81,10 @@ fails()
 	fi
 }
 
-# Whether the kernel has the hook by which a BPF program gives us sockets, and lets itself
-# be looked into
+# Whether the kernel has the hook by which a BPF program gives us sockets, and lets it be used
 can_bpf()
 {
-	[ -e /sys/kernel/btf/vmlinux ] && grep -q ' update_socket_protocol$' /proc/kallsyms
+	h_bpf update_socket_protocol
 }
 
 finish()
