@@ -428,8 +428,8 @@ static void on_context_new(void *ptr, const struct ksc_offer *offer)
 	if (session)
 		drop_session(session);
 	if (worker->n >= worker->now->config->max_handshakes) {
-		refuse(worker, offer, KSC_STATUS_INTERNAL_ERROR,
-		       "There are too many handshakes under way.");
+		refuse(worker, offer, KSC_STATUS_OVERLOADED,
+		       "As many handshakes are under way as max-handshakes allows.");
 		return;
 	}
 	session = new_session(worker, offer, &status, why);

@@ -317,6 +317,42 @@ static void between(void **state)
 		nlmsg_free(before[i]);
 }
 
+/* ---- more than there may be ---- */
+
+/* Those that are one too many hear so; there is room again once another ends. */
+static void full(void **state)
+{
+	struct ksc_worker *worker = start(load(SETTINGS "max-handshakes = 2\n"));
+	char line[256];
+	ssize_t len;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(offer_ruled(1, 0, KSC_NO_RULE), KSC_STATUS_CONTINUE_NEEDED);
+	assert_int_equal(offer_ruled(2, 0, KSC_NO_RULE), KSC_STATUS_CONTINUE_NEEDED);
+	assert_int_equal(pipe(fds), 0);
+	ksc_log_open(fds[1]);
+	ksc_log_set_level(KSC_LOG_WARNING);
+	assert_int_equal(offer_ruled(3, 0, KSC_NO_RULE), KSC_STATUS_OVERLOADED);
+	ksc_log_open(STDERR_FILENO);
+	ksc_log_set_level(KSC_LOG_ERROR);
+	len = read(fds[0], line, sizeof(line) - 1);
+	assert_true(len > 0);
+	line[len] = '\0';
+	assert_string_equal(line, "context 3: As many handshakes are under way as "
+			    "max-handshakes allows.\n");
+	close(fds[0]);
+	close(fds[1]);
+	/* what is offered again is no further one */
+	assert_int_equal(offer_ruled(2, 0, KSC_NO_RULE), KSC_STATUS_CONTINUE_NEEDED);
+	kernel.ops->context_del(kernel.ptr, 1);
+	assert_int_equal(offer_ruled(3, 0, KSC_NO_RULE), KSC_STATUS_CONTINUE_NEEDED);
+	assert_int_equal(offer_ruled(4, 0, KSC_NO_RULE), KSC_STATUS_OVERLOADED);
+	assert_int_equal(ksc_worker_configure(worker, load(SETTINGS "max-handshakes = 3\n")), 0);
+	assert_int_equal(offer_ruled(4, 0, KSC_NO_RULE), KSC_STATUS_CONTINUE_NEEDED);
+	ksc_worker_free(worker);
+}
+
 /* ---- steps that the kernel refuses ---- */
 
 #define MANY	300
@@ -422,6 +458,7 @@ int main(void)
 		cmocka_unit_test(edited),
 		cmocka_unit_test(retired),
 		cmocka_unit_test(between),
+		cmocka_unit_test(full),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(failed),
 	};
