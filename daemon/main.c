@@ -16,6 +16,7 @@
 #include "intake.h"
 #include "log.h"
 #include "manager.h"
+#include "memory.h"
 #include "reader.h"
 #include "reload.h"
 #include "sandbox.h"
@@ -390,6 +391,16 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	return d->stopped ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Before there are keys: with a swap, these may be found on a disk years later. */
+static void keep_memory(void)
+{
+	const int rc = ksc_memory_keep();
+
+	if (rc)
+		ksc_log(KSC_LOG_WARNING, "keys may be swapped, as memory cannot be locked: %s",
+			rc == -EPERM ? "RLIMIT_MEMLOCK is not unlimited" : strerror(-rc));
+}
+
 static struct ksc_intake *start_reader(const char *path)
 {
 	pid_t pid;
@@ -418,6 +429,7 @@ int main(int argc, char **argv)
 		ksc_config_free(d.config);
 		return rc;
 	}
+	keep_memory();
 	d.intake = start_reader(d.options.config);
 	if (!d.intake)
 		return EXIT_FAILURE;

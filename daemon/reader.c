@@ -30,6 +30,7 @@
 #include "file.h"
 #include "handover.h"
 #include "log.h"
+#include "memory.h"
 #include "reader.h"
 #include "sandbox.h"
 #include "settings.h"
@@ -342,8 +343,10 @@ static void run_load(int sock, uint32_t number, const char *path)
 static void __attribute__((noreturn))
 run_child(int sock, uint32_t number, const char *path, pid_t reader)
 {
-	const int rc = ksc_sandbox_load();
+	int rc;
 
+	ksc_memory_keep();
+	rc = ksc_sandbox_load();
 	if (rc) {
 		ksc_log(KSC_LOG_ERROR, "a load cannot be confined: %s", strerror(-rc));
 		_exit(EXIT_FAILURE);
@@ -463,6 +466,8 @@ static void __attribute__((noreturn)) run(int sock, const char *path)
 	int rc;
 
 	ignore_signals();
+	/* if it can't, the daemon can't either, and tells */
+	ksc_memory_keep();
 	/* on 6.1, who has a terminal can type for whoever started the daemon there */
 	setsid();
 	prctl(PR_SET_NAME, "kschanneld-read");

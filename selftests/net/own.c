@@ -60,6 +60,8 @@ void own_write(struct own *own, const char *rules)
 	assert_true(fputs("[daemon]\nlog-level = debug\n", file) >= 0);
 	if (own->workers)
 		assert_true(fprintf(file, "workers = %u\n", own->workers) > 0);
+	if (own->user)
+		assert_true(fprintf(file, "user = %s\n", own->user) > 0);
 	assert_true(fputs(credentials, file) >= 0);
 	assert_true(fputs(rules, file) >= 0);
 	assert_int_equal(fclose(file), 0);

@@ -10,12 +10,14 @@
  * struct own - a daemon
  * @pid: its process, 0 for none
  * @workers: how many workers it has; 0 for what is the default
+ * @user: whom it runs as, or NULL
  * @conf: its configuration file
  * @log: where its output goes
  */
 struct own {
 	pid_t pid;
 	unsigned int workers;
+	const char *user;
 	char conf[64];
 	char log[64];
 };

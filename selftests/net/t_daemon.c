@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The daemon is absent, hangs, or dies. */
+#include <dirent.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <linux/capability.h>
 
 #include "daemon.h"
 #include "net.h"
 #include "nl.h"
+#include "own.h"
 #include "peer.h"
 
 static void start_daemon(void)
@@ -204,6 +212,138 @@ static void test_second(void **state)
 	close(fds[1]);
 }
 
+/* ---- where its memory gets ---- */
+
+/* A number of a process' status; -1 where there is none, or no such process any more. */
+static long status_of(pid_t pid, const char *name)
+{
+	char path[64], line[256];
+	long n = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "r");
+	if (!file)
+		return -1;
+	while (n < 0 && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ':')
+			n = strtol(line + strlen(name) + 1, NULL, 10);
+	fclose(file);
+	return n;
+}
+
+/* All memory that it writes to, once it is written to. */
+static void expect_locked(pid_t pid)
+{
+	char path[64], line[512], name[512] = "";
+	unsigned int n = 0;
+	bool writes = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		if (strchr("0123456789abcdef", line[0])) {
+			writes = strstr(line, " rw");
+			snprintf(name, sizeof(name), "%s", line);
+		} else if (writes && !strncmp(line, "VmFlags:", 8)) {
+			n++;
+			if (!strstr(line, " lo"))
+				fail_msg("%d: not locked: %s", pid, name);
+		}
+	}
+	fclose(file);
+	assert_true(n > 5);
+	assert_true(status_of(pid, "VmLck") > 0);
+}
+
+/* Calls @test for a daemon and the processes that it has started; says how many. */
+static unsigned int for_all(pid_t daemon, void (*test)(pid_t pid))
+{
+	unsigned int n = 1;
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	pid_t pid;
+
+	assert_non_null(proc);
+	test(daemon);
+	while ((entry = readdir(proc))) {
+		pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		if (pid > 0 && status_of(pid, "PPid") == daemon) {
+			test(pid);
+			n++;
+		}
+	}
+	closedir(proc);
+	return n;
+}
+
+/* Keys are nowhere but in memory, whatever comes after the start. */
+static void test_locked(void **state)
+{
+	struct own own = { .workers = 2, .user = "nobody" };
+	struct stat st;
+	char path[32];
+	int fds[2];
+
+	(void)state;
+	own_namespace();
+	own_start(&own, "");
+	assert_int_equal(for_all(own.pid, expect_locked), 2);
+	t_pair(AF_INET, fds);
+	t_exchange(fds[0], fds[1]);
+	assert_true(own_reload(&own, "[rule r]\naction = prefer\n"));
+	assert_int_equal(for_all(own.pid, expect_locked), 2);
+	assert_int_equal(own_logged(&own, "swapped"), 0);
+	/* what is not to be dumped is root's */
+	assert_true(status_of(own.pid, "Uid") > 0);
+	snprintf(path, sizeof(path), "/proc/%d/maps", own.pid);
+	SYS(stat(path, &st));
+	assert_int_equal(st.st_uid, 0);
+	close(fds[0]);
+	close(fds[1]);
+	own_end(&own);
+}
+
+static void expect_unlocked(pid_t pid)
+{
+	assert_int_equal(status_of(pid, "VmLck"), 0);
+}
+
+/* Capabilities are a thread's. */
+static void *start_without_privilege(void *ptr)
+{
+	SYS(prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE, 0, 0, 0));
+	own_start(ptr, "");
+	return NULL;
+}
+
+/* With a limit, it says so, and does its work: memory that it asks for does not run out. */
+static void test_not_locked(void **state)
+{
+	struct rlimit before, limit = { 65536, 65536 };
+	struct own own = { .workers = 2 };
+	pthread_t thread;
+	int fds[2];
+
+	(void)state;
+	own_namespace();
+	SYS(getrlimit(RLIMIT_MEMLOCK, &before));
+	SYS(setrlimit(RLIMIT_MEMLOCK, &limit));
+	assert_int_equal(pthread_create(&thread, NULL, start_without_privilege, &own), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	SYS(setrlimit(RLIMIT_MEMLOCK, &before));
+	assert_int_equal(own_logged(&own, "keys may be swapped, as memory cannot be locked"), 1);
+	t_pair(AF_INET, fds);
+	t_exchange(fds[0], fds[1]);
+	assert_true(own_reload(&own, ""));
+	assert_int_equal(for_all(own.pid, expect_unlocked), 2);
+	close(fds[0]);
+	close(fds[1]);
+	own_end(&own);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +355,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_killed_after, teardown),
 		cmocka_unit_test_teardown(test_restart, teardown),
 		cmocka_unit_test_teardown(test_second, teardown),
+		/* these stay in namespaces of their own */
+		cmocka_unit_test(test_locked),
+		cmocka_unit_test(test_not_locked),
 	};
 
 	return T_RUN(tests);
