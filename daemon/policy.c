@@ -13,6 +13,7 @@
 #include "host.h"
 #include "log.h"
 #include "policy.h"
+#include "shadow.h"
 #include "value.h"
 
 #define RULE_SECTION	"rule "
@@ -21,7 +22,6 @@
 /* As ksc_peer_pattern_valid() has it */
 #define DNS_PREFIX	"dns:"
 #define CGROUP_ROOT	"/sys/fs/cgroup"
-/* Each is compared with all before it. */
 #define MAX_RULES	16384
 
 static const struct ksc_word directions[] = {
@@ -409,17 +409,21 @@ static void check_credential(struct ksc_settings *file, const struct ksc_rule *r
 void ksc_policy_check(struct ksc_settings *file, const struct ksc_rules *rules,
 		      const struct ksc_credentials *credentials)
 {
-	size_t i, k;
+	size_t *by = calloc(rules->n + 1, sizeof(*by)), i;
 
+	if (!by || ksc_shadow_find(rules, by)) {
+		ksc_check_memory(file, -ENOMEM);
+		free(by);
+		return;
+	}
 	for (i = 0; i < rules->n; i++) {
-		const struct ksc_rule *rule = &rules->list[i];
+		const struct ksc_rule *rule = &rules->list[i], *first = &rules->list[by[i]];
 
 		check_credential(file, rule, credentials);
-		for (k = 0; k < i && !ksc_rule_covers(&rules->list[k], rule); k++)
-			;
-		if (k < i)
+		if (first != rule)
 			ksc_complain(file, rule->line,
 				     "rule %s: nothing comes here, rule %s at line %u takes it all",
-				     rule->name, rules->list[k].name, rules->list[k].line);
+				     rule->name, first->name, first->line);
 	}
+	free(by);
 }

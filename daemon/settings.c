@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
+#include <search.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
  * @rest: what has not been read yet
  * @end: where that ends
  * @line: number of the line last read
+ * @names: search.h's tree of the sections' names
  * @failed: out of memory
  */
 struct reader {
@@ -33,6 +35,7 @@ struct reader {
 	const char *rest;
 	const char *end;
 	unsigned int line;
+	void *names;
 	bool failed;
 };
 
@@ -82,12 +85,39 @@ static void tidy(char *name)
 		name[len - 1] = '\0';
 }
 
+static int compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* Of a policy there are many. */
+static void note_name(struct reader *r, const struct ksc_section *section)
+{
+	const struct ksc_section *earlier = r->file->sections;
+	char **found = tsearch(section->name, &r->names, compare);
+
+	if (!found) {
+		r->failed = true;
+		return;
+	}
+	if (*found == section->name)
+		return;
+	while (earlier->name != *found)
+		earlier++;
+	ksc_complain(r->file, r->line, "there is a section [%s] already, at line %u",
+		     section->name, earlier->line);
+}
+
+static void leave_name(void *name)
+{
+	(void)name;
+}
+
 static void begin_section(struct reader *r, const char *text)
 {
 	struct ksc_settings *file = r->file;
 	const char *end = strchr(text, ']'), *rest;
 	struct ksc_section *bigger, *section;
-	size_t i;
 
 	if (!end) {
 		ksc_complain(file, r->line, "a section's name ends with \"]\"");
@@ -113,10 +143,7 @@ static void begin_section(struct reader *r, const char *text)
 		return;
 	}
 	tidy(section->name);
-	for (i = 0; i < file->n; i++)
-		if (!strcmp(file->sections[i].name, section->name))
-			ksc_complain(file, r->line, "there is a section [%s] already, at line %u",
-				     section->name, file->sections[i].line);
+	note_name(r, section);
 	file->n++;
 }
 
@@ -215,6 +242,7 @@ int ksc_settings_take(struct ksc_settings *file, const char *path, const struct 
 	ini_max_line = MAX_LINE;
 	ini_initial_alloc = MAX_LINE;
 	rc = ini_parse_stream(read_line, &r, on_setting, &r);
+	tdestroy(r.names, leave_name);
 	if (r.failed || rc == -2) {
 		ksc_complain(file, 0, "out of memory");
 		return -1;
