@@ -47,7 +47,8 @@ struct ksc_handed {
 	size_t bytes;
 };
 
-static const struct ksc_handed *used;
+/* By who loads: another thread may take what is handed over next. */
+static _Thread_local const struct ksc_handed *used;
 
 static int compare(const void *a, const void *b)
 {
@@ -93,7 +94,7 @@ void ksc_handed_free(struct ksc_handed *handed)
 }
 
 /**
- * ksc_handed_use() - have files and accounts found there alone
+ * ksc_handed_use() - have files and accounts found there alone, by this thread
  * @handed: where; NULL to look for them directly
  */
 void ksc_handed_use(const struct ksc_handed *handed)

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "control.h"
 #include "intake.h"
+#include "loader.h"
 #include "log.h"
 #include "manager.h"
 #include "memory.h"
@@ -49,6 +50,7 @@ struct options {
  * @options: the command line
  * @intake: leads to the reader
  * @reload: by which it is asked later
+ * @loader: makes a configuration of its answer
  * @control: by which we are
  * @config: what the worker works by, and owns
  * @worker: the worker
@@ -59,6 +61,7 @@ struct daemon {
 	struct options options;
 	struct ksc_intake *intake;
 	struct ksc_reload *reload;
+	struct ksc_loader *loader;
 	struct ksc_control *control;
 	struct ksc_config *config;
 	struct ksc_worker *worker;
@@ -142,40 +145,31 @@ tell(FILE *answer, enum ksc_log_level level, const char *fmt, ...)
 }
 
 /* Complaints go to the journal like everything else, line by line. */
-static struct ksc_config *load_config(const struct options *options, struct ksc_handed *handed,
-				      FILE *answer)
+static void tell_all(FILE *answer, char *complaints)
 {
-	struct ksc_config *config;
-	char *text = NULL, *rest, *line;
-	size_t size;
-	FILE *complaints = open_memstream(&text, &size);
+	char *line;
 
-	if (!complaints) {
-		ksc_handed_free(handed);
-		return NULL;
-	}
-	ksc_handed_use(handed);
-	config = ksc_config_load(options->config, complaints);
-	ksc_handed_free(handed);
-	fclose(complaints);
-	rest = text;
-	while ((line = strsep(&rest, "\n")))
+	while ((line = strsep(&complaints, "\n")))
 		if (*line)
 			tell(answer, KSC_LOG_ERROR, "%s", line);
-	free(text);
-	return config;
 }
 
 /* By the same way as at each reload: what is found now is found then. */
 static struct ksc_config *start_config(struct daemon *d)
 {
+	struct ksc_config *config;
 	struct ksc_handed *handed;
+	char *complaints;
 	const int rc = ksc_intake_load(d->intake, KSC_INTAKE_MS, &handed);
 
-	if (!rc)
-		return load_config(&d->options, handed, NULL);
-	ksc_log(KSC_LOG_ERROR, "%s: %s", d->options.config, ksc_intake_fault(-rc));
-	return NULL;
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "%s: %s", d->options.config, ksc_intake_fault(-rc));
+		return NULL;
+	}
+	config = ksc_loader_make(d->options.config, handed, &complaints);
+	tell_all(NULL, complaints);
+	free(complaints);
+	return config;
 }
 
 static void on_stop(struct ev_loop *loop, ev_signal *signal, int events)
@@ -223,27 +217,43 @@ static void on_begin(void *ptr)
 	ksc_control_begin(d->control);
 }
 
-static void on_end(void *ptr, struct ksc_handed *handed, int error)
+/* What the load has come to, in lines that have been told. */
+static void conclude(struct daemon *d, bool taken, FILE *answer, char **text)
 {
-	struct daemon *d = ptr;
-	struct ksc_config *config = NULL;
-	char *text = NULL;
-	size_t size;
-	FILE *answer = open_memstream(&text, &size);
-	bool taken = false;
-
-	if (error)
-		tell(answer, KSC_LOG_ERROR, "%s: %s", d->options.config, ksc_intake_fault(error));
-	else
-		config = load_config(&d->options, handed, answer);
-	if (config)
-		taken = configure(d, config, answer);
 	if (!taken)
 		tell(answer, KSC_LOG_ERROR, "the configuration stays as it was");
 	if (answer)
 		fclose(answer);
-	ksc_control_answer(d->control, taken, text ? text : "");
-	free(text);
+	ksc_control_answer(d->control, taken, *text ? *text : "");
+	free(*text);
+	ksc_reload_done(d->reload);
+}
+
+static void on_loaded(void *ptr, struct ksc_config *config, char *complaints)
+{
+	struct daemon *d = ptr;
+	char *text = NULL;
+	size_t size;
+	FILE *answer = open_memstream(&text, &size);
+
+	tell_all(answer, complaints);
+	conclude(d, config && configure(d, config, answer), answer, &text);
+}
+
+static void on_end(void *ptr, struct ksc_handed *handed, int error)
+{
+	struct daemon *d = ptr;
+	char *text = NULL;
+	size_t size;
+	FILE *answer;
+
+	if (!error) {
+		ksc_loader_load(d->loader, handed);
+		return;
+	}
+	answer = open_memstream(&text, &size);
+	tell(answer, KSC_LOG_ERROR, "%s: %s", d->options.config, ksc_intake_fault(error));
+	conclude(d, false, answer, &text);
 }
 
 /*
@@ -330,7 +340,7 @@ static const char *start_problem(int error)
 	return strerror(error);
 }
 
-/* The workers are made before no more threads can be. */
+/* All threads are made before no more can be. */
 static bool confine(struct daemon *d)
 {
 	int rc = ksc_sandbox_drop(d->config);
@@ -345,6 +355,11 @@ static bool confine(struct daemon *d)
 	if (rc) {
 		ksc_log(KSC_LOG_ERROR, "%u workers cannot be started: %s", d->config->workers,
 			strerror(-rc));
+		return false;
+	}
+	rc = ksc_loader_start(d->loader);
+	if (rc) {
+		ksc_log(KSC_LOG_ERROR, "no thread can be started that loads: %s", strerror(-rc));
 		return false;
 	}
 	rc = ksc_sandbox_seal();
@@ -377,7 +392,8 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	}
 	ksc_manager_open(&manager);
 	d->reload = ksc_reload_new(loop, d->intake, KSC_INTAKE_MS, &reload_ops, d);
-	if (!d->reload)
+	d->loader = ksc_loader_new(loop, d->options.config, on_loaded, d);
+	if (!d->reload || !d->loader)
 		return EXIT_FAILURE;
 	d->control = open_control(d, loop);
 	if (!confine(d))
@@ -450,8 +466,8 @@ int main(int argc, char **argv)
 		ksc_control_free(d.control);
 		ksc_reload_free(d.reload);
 		/* Nothing that ends the process in order is safe with a thread that goes on. */
-		if (!ksc_worker_free(d.worker)) {
-			ksc_log(KSC_LOG_WARNING, "a step did not come to its end");
+		if (!ksc_loader_free(d.loader) || !ksc_worker_free(d.worker)) {
+			ksc_log(KSC_LOG_WARNING, "a step or a load did not come to its end");
 			_exit(rc);
 		}
 	} else {

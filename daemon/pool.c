@@ -129,17 +129,14 @@ static void on_made(struct ev_loop *loop, ev_async *made, int events)
 /**
  * ksc_pool_new() - prepare threads
  * @loop: the loop of the caller's thread
- * @n: how many; with one there is none, and the caller's makes everything at once
+ * @n: how many; with none, the caller's makes everything at once
  *
  * Return: the pool, which takes jobs already; NULL without memory
  */
 struct ksc_pool *ksc_pool_new(struct ev_loop *loop, unsigned int n)
 {
-	struct ksc_pool *pool;
+	struct ksc_pool *pool = calloc(1, sizeof(*pool) + n * sizeof(pool->threads[0]));
 
-	if (n <= 1)
-		n = 0;
-	pool = calloc(1, sizeof(*pool) + n * sizeof(pool->threads[0]));
 	if (!pool)
 		return NULL;
 	pool->n = n;

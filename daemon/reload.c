@@ -10,6 +10,14 @@
 #include "reload.h"
 
 /**
+ * enum phase - what is under way
+ * @IDLE: nothing
+ * @READS: what there is to load
+ * @LOADS: that
+ */
+enum phase { IDLE, READS, LOADS };
+
+/**
  * struct ksc_reload - what is asked for
  * @loop: the daemon's loop
  * @intake: leads to the reader
@@ -18,7 +26,7 @@
  * @io: watches the reader, which may also end
  * @timer: ends what takes too long
  * @ms: how long that is
- * @runs: a load is under way
+ * @phase: what is under way
  * @again: it was asked for again since
  * @gone: the reader is gone
  */
@@ -30,23 +38,16 @@ struct ksc_reload {
 	ev_io io;
 	ev_timer timer;
 	int ms;
-	bool runs;
+	enum phase phase;
 	bool again;
 	bool gone;
 };
 
-static void begin(struct ksc_reload *reload);
-
 static void end(struct ksc_reload *reload, struct ksc_handed *handed, int error)
 {
-	const bool again = reload->again;
-
 	ev_timer_stop(reload->loop, &reload->timer);
-	reload->runs = false;
-	reload->again = false;
+	reload->phase = LOADS;
 	reload->ops->end(reload->ptr, handed, error);
-	if (again)
-		begin(reload);
 }
 
 /* Asking may find out before the loop does. */
@@ -54,8 +55,11 @@ static void look_for_reader(struct ksc_reload *reload)
 {
 	if (reload->gone || ksc_intake_fd(reload->intake) >= 0)
 		return;
-	reload->gone = true;
+	/* its descriptor is closed */
 	ev_io_stop(reload->loop, &reload->io);
+	if (reload->phase != IDLE)
+		return;
+	reload->gone = true;
 	reload->ops->gone(reload->ptr);
 }
 
@@ -63,7 +67,7 @@ static void begin(struct ksc_reload *reload)
 {
 	int rc;
 
-	reload->runs = true;
+	reload->phase = READS;
 	reload->ops->begin(reload->ptr);
 	rc = ksc_intake_ask(reload->intake);
 	if (rc) {
@@ -95,7 +99,7 @@ static void on_answer(struct ev_loop *loop, ev_io *io, int events)
 	(void)events;
 	if (rc == -EAGAIN)
 		return;
-	if (reload->runs)
+	if (reload->phase == READS)
 		end(reload, handed, -rc);
 	else
 		ksc_handed_free(handed);
@@ -141,10 +145,27 @@ struct ksc_reload *ksc_reload_new(struct ev_loop *loop, struct ksc_intake *intak
  */
 void ksc_reload_ask(struct ksc_reload *reload)
 {
-	if (reload->runs)
-		reload->again = true;
-	else
+	if (reload->phase == IDLE)
 		begin(reload);
+	else
+		reload->again = true;
+}
+
+/**
+ * ksc_reload_done() - what was handed over is loaded, or is not to be
+ * @reload: the means
+ *
+ * The next load, if it was asked for meanwhile, begins.
+ */
+void ksc_reload_done(struct ksc_reload *reload)
+{
+	const bool again = reload->again;
+
+	reload->phase = IDLE;
+	reload->again = false;
+	if (again)
+		begin(reload);
+	look_for_reader(reload);
 }
 
 /**

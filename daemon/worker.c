@@ -570,7 +570,8 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *confi
 	ev_init(&worker->retire, on_retire);
 	worker->retire.data = worker;
 	worker->cache = ksc_cache_new();
-	worker->pool = ksc_pool_new(loop, config->workers);
+	/* one is the loop's own thread */
+	worker->pool = ksc_pool_new(loop, config->workers > 1 ? config->workers : 0);
 	if (!worker->cache || !worker->pool || ksc_generations_add(&worker->now, config)) {
 		forget(worker);
 		errno = ENOMEM;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -27,6 +28,7 @@
  * @error: how the last did
  * @gone: times that the reader was
  * @uid: what it said of the account "a"
+ * @slow: what is handed over is not loaded at once
  */
 struct rig {
 	struct ev_loop *loop;
@@ -38,6 +40,7 @@ struct rig {
 	int error;
 	unsigned int gone;
 	uid_t uid;
+	bool slow;
 };
 
 static void on_begin(void *ptr)
@@ -58,6 +61,8 @@ static void on_end(void *ptr, struct ksc_handed *handed, int error)
 	if (handed)
 		assert_int_equal(ksc_handed_account(handed, "a", &rig->uid, &gid), 0);
 	ksc_handed_free(handed);
+	if (!rig->slow)
+		ksc_reload_done(rig->reload);
 	ev_break(rig->loop, EVBREAK_ONE);
 }
 
@@ -174,6 +179,49 @@ static void asked_again(void **state)
 	stop(&rig);
 }
 
+static void end_reader(struct rig *rig)
+{
+	close(rig->fd);
+	rig->fd = -1;
+}
+
+/* Nothing is asked for while something is loaded, which may take long. */
+static void slow(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	start(&rig, LONG_MS);
+	rig.slow = true;
+	ksc_reload_ask(rig.reload);
+	answer(&rig, asked(&rig), 1);
+	ev_run(rig.loop, 0);
+	assert_int_equal(rig.ended, 1);
+	ksc_reload_ask(rig.reload);
+	ksc_reload_ask(rig.reload);
+	assert_int_equal(rig.begun, 1);
+	not_asked(&rig);
+	ksc_reload_done(rig.reload);
+	assert_int_equal(rig.begun, 2);
+	answer(&rig, asked(&rig), 2);
+	ev_run(rig.loop, 0);
+	assert_int_equal(rig.ended, 2);
+	assert_int_equal(rig.error, 0);
+	/* that the reader ends has no part in it, and is told afterwards */
+	ksc_reload_ask(rig.reload);
+	end_reader(&rig);
+	assert_int_equal(ev_run(rig.loop, 0), 0);
+	assert_int_equal(rig.ended, 2);
+	assert_int_equal(rig.gone, 0);
+	rig.slow = false;
+	ksc_reload_done(rig.reload);
+	assert_int_equal(rig.begun, 3);
+	assert_int_equal(rig.ended, 3);
+	assert_int_equal(rig.error, EPIPE);
+	assert_int_equal(rig.gone, 1);
+	stop(&rig);
+}
+
 /* What comes when it has been given up is nothing. */
 static void late(void **state)
 {
@@ -199,12 +247,6 @@ static void late(void **state)
 	assert_int_equal(rig.error, 0);
 	assert_int_equal(rig.uid, 2);
 	stop(&rig);
-}
-
-static void end_reader(struct rig *rig)
-{
-	close(rig->fd);
-	rig->fd = -1;
 }
 
 /* A reader that ends is noticed then, fails what is under way, and all that comes after. */
@@ -283,6 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loads),
 		cmocka_unit_test(asked_again),
+		cmocka_unit_test(slow),
 		cmocka_unit_test(late),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(ends_when_asked),
