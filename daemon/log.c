@@ -4,7 +4,6 @@
  * brackets in front of each. Every line is one write, so that none is torn, and none
  * waits: whoever does not read the log may miss lines, but stops no handshake.
  */
-#include <ctype.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -22,6 +21,7 @@
 
 #include "bucket.h"
 #include "log.h"
+#include "printable.h"
 
 #define MAX_LINE	1024
 
@@ -132,23 +132,17 @@ static bool write_line(const char *line, size_t len)
 static bool __attribute__((format(printf, 2, 0)))
 put(enum ksc_log_level level, const char *fmt, va_list args)
 {
-	char line[MAX_LINE];
-	int at = 0, len, i;
+	char raw[MAX_LINE], line[MAX_LINE];
+	size_t at = 0;
 
 	if (sink.has_levels)
-		at = snprintf(line, sizeof(line), "<%d>", (int)level);
-	len = vsnprintf(line + at, sizeof(line) - 1 - (size_t)at, fmt, args);
-	if (len < 0)
+		at = (size_t)snprintf(line, sizeof(line), "<%d>", (int)level);
+	if (vsnprintf(raw, sizeof(raw), fmt, args) < 0)
 		return true;
-	at += len;
-	if ((size_t)at > sizeof(line) - 2)
-		at = (int)sizeof(line) - 2;
 	/* Names come from peers: they may not write lines of their own. */
-	for (i = 0; i < at; i++)
-		if (iscntrl((unsigned char)line[i]))
-			line[i] = '?';
+	at += ksc_printable(line + at, sizeof(line) - 1 - at, raw);
 	line[at++] = '\n';
-	return write_line(line, (size_t)at);
+	return write_line(line, at);
 }
 
 static bool __attribute__((format(printf, 2, 3)))

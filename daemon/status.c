@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a step came to: its name for the log, GnuTLS's errors, and an end to its secrets. */
-#include <ctype.h>
+#include <stdio.h>
 #include <gnutls/gnutls.h>
 
 #include "engine.h"
+#include "printable.h"
 
 /**
  * ksc_step_wipe() - forget a step, keys and all
@@ -108,9 +109,10 @@ const char *ksc_alert_name(int number)
  * ksc_text_printable() - make a line of an explanation
  * @text: what it says; names in it come from the peer
  */
-void ksc_text_printable(char *text)
+void ksc_text_printable(char text[KSC_MAX_TEXT + 1])
 {
-	for (; *text; text++)
-		if (!isprint((unsigned char)*text))
-			*text = '?';
+	char raw[KSC_MAX_TEXT + 1];
+
+	snprintf(raw, sizeof(raw), "%s", text);
+	ksc_printable(text, KSC_MAX_TEXT + 1, raw);
 }

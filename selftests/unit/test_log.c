@@ -150,7 +150,7 @@ static void levels(void **state)
 	ksc_log_open(fds[1]);
 	ksc_log(KSC_LOG_WARNING, "a\nb");
 	drain(fds[0], last, sizeof(last));
-	assert_string_equal(last, "<4>a?b");
+	assert_string_equal(last, "<4>a\\x0ab");
 	/* The service's standard error is the journal's, ours is not. */
 	snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino + 1);
 	assert_int_equal(setenv("JOURNAL_STREAM", text, 1), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the command and the preloaded library do with text: escaping, and the values
- * in the environment.
+ * What the command, the daemon and the preloaded library do with text: escaping, and the
+ * values in the environment.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,9 @@
 #include <cmocka.h>
 
 #include "ctl/ctl.h"
+#include "engine.h"
 #include "preload/env.h"
+#include "printable.h"
 
 static void expect_escaped(const char *text, const char *wanted)
 {
@@ -67,6 +69,64 @@ static void utf8(void **state)
 	expect_utf8("\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd");
 	expect_utf8("\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 	expect_utf8("\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+}
+
+static void expect_printable(const char *text, const char *wanted)
+{
+	char got[128], whole[KSC_MAX_TEXT + 1];
+
+	assert_int_equal(ksc_printable(got, sizeof(got), text), strlen(wanted));
+	assert_string_equal(got, wanted);
+	snprintf(whole, sizeof(whole), "%s", text);
+	ksc_text_printable(whole);
+	assert_string_equal(whole, wanted);
+}
+
+/* What the daemon says, in whatever locale it is started. */
+static void printable(void **state)
+{
+	static const char *const kept[] = {
+		"", "CN=server.test, O=\"A b\\, c\"", "b\xc3\xbc" "cher.example", "\xc2\xa0",
+		"\xd0\x9c\xd0\xb8\xd1\x80", "\xe6\x9d\xb1\xe4\xba\xac",
+		"\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "\xe2\x82\xac", "\xef\xbf\xbd", "\xf0\x9f\x94\x92",
+	};
+	/* what ends the text within a character, and what is none, or none to be seen */
+	static const char *const escaped[] = {
+		"\x1b", "\n", "\r", "\t", "\x7f", "\xc2\x80", "\xc2\x9b", "\xc2\x9f", "\xc2\xad",
+		"\x80", "\xbf", "\xff", "\xfe", "\xf8\x88\x80\x80\x80", "\xc3", "\xe2\x82",
+		"\xf0\x9f\x94", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",
+		"\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf7\xbf\xbf\xbf",
+		/* NOLINTNEXTLINE(misc-misleading-bidirectional): that it misleads is the point */
+		"\xe2\x80\xae", "\xe2\x80\xaa", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xe2\x80\x8f",
+		"\xd8\x9c", "\xe2\x80\x8b", "\xe2\x80\x8d", "\xe2\x80\xa8", "\xe2\x80\xa9",
+		"\xef\xbb\xbf", "\xef\xbf\xbe", "\xef\xbf\xbf", "\xf0\x9f\xbf\xbe",
+		"\xf3\xa0\x81\x81", "\xf4\x8f\xbf\xbf",
+	};
+	char text[64], wanted[64], small[8];
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(kept); i++)
+		expect_printable(kept[i], kept[i]);
+	for (i = 0; i < ARRAY_SIZE(escaped); i++) {
+		for (k = 0; escaped[i][k]; k++)
+			snprintf(wanted + 4 * k, 5, "\\x%02x", (unsigned char)escaped[i][k]);
+		expect_printable(escaped[i], wanted);
+		/* whatever follows stays */
+		snprintf(text, sizeof(text), "a%sb", escaped[i]);
+		memmove(wanted + 1, wanted, strlen(wanted) + 1);
+		wanted[0] = 'a';
+		strcat(wanted, "b");
+		expect_printable(text, wanted);
+	}
+	/* no part of a character, or of what stands for a byte, when there is no more room */
+	assert_int_equal(ksc_printable(small, sizeof(small), "123456\xc3\xbc"), 6);
+	assert_string_equal(small, "123456");
+	assert_int_equal(ksc_printable(small, sizeof(small), "12345\xc3\xbc" "6"), 7);
+	assert_string_equal(small, "12345\xc3\xbc");
+	assert_int_equal(ksc_printable(small, sizeof(small), "1234\a5"), 4);
+	assert_int_equal(ksc_printable(small, 1, "1"), 0);
+	assert_string_equal(small, "");
 }
 
 static void ids(void **state)
@@ -124,6 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(escape),
 		cmocka_unit_test(utf8),
+		cmocka_unit_test(printable),
 		cmocka_unit_test(ids),
 		cmocka_unit_test(alpn_lists),
 		cmocka_unit_test(verify_values),
