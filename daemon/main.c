@@ -54,7 +54,7 @@ struct options {
  * @control: by which we are
  * @config: what the worker works by, and owns
  * @worker: the worker
- * @workers: how many threads it was begun with
+ * @begun: what it was begun with, as far as that stays: the account and the threads
  * @stopped: we were asked to stop
  */
 struct daemon {
@@ -65,7 +65,7 @@ struct daemon {
 	struct ksc_control *control;
 	struct ksc_config *config;
 	struct ksc_worker *worker;
-	unsigned int workers;
+	struct ksc_config begun;
 	bool stopped;
 };
 
@@ -192,11 +192,11 @@ static bool configure(struct daemon *d, struct ksc_config *config, FILE *answer)
 {
 	int rc;
 
-	if (other_user(config, d->config))
+	if (other_user(config, &d->begun))
 		tell(answer, KSC_LOG_WARNING, "user: it stays what it is until the next start");
-	if (config->workers != d->workers)
+	if (config->workers != d->begun.workers)
 		tell(answer, KSC_LOG_WARNING, "workers: they stay %u until the next start",
-		     d->workers);
+		     d->begun.workers);
 	rc = ksc_worker_configure(d->worker, config);
 	if (rc) {
 		tell(answer, KSC_LOG_ERROR, "the kernel does not take the policy: %s",
@@ -459,7 +459,10 @@ int main(int argc, char **argv)
 		ksc_config_free(d.config);
 		return EXIT_FAILURE;
 	}
-	d.workers = d.config->workers;
+	d.begun = (struct ksc_config) {
+		.workers = d.config->workers, .has_user = d.config->has_user,
+		.uid = d.config->uid, .gid = d.config->gid,
+	};
 	d.worker = ksc_worker_new(loop, d.config);
 	if (d.worker) {
 		rc = serve(&d, loop);

@@ -344,6 +344,45 @@ static void test_not_locked(void **state)
 	own_end(&own);
 }
 
+/* ---- what takes a restart ---- */
+
+static void test_takes_restart(void **state)
+{
+	struct own own = { .workers = 2, .user = "nobody" };
+	const char *const user = "user: it stays what it is until the next start";
+	const char *const workers = "workers: they stay 2 until the next start";
+	long threads, uid;
+
+	(void)state;
+	own_namespace();
+	own_start(&own, "");
+	uid = status_of(own.pid, "Uid");
+	threads = status_of(own.pid, "Threads");
+	assert_true(uid > 0 && threads > 2);
+	assert_true(own_reload(&own, ""));
+	assert_int_equal(own_logged(&own, user) + own_logged(&own, workers), 0);
+	own.user = "daemon";
+	assert_true(own_reload(&own, ""));
+	assert_int_equal(own_logged(&own, user), 1);
+	assert_int_equal(own_logged(&own, workers), 0);
+	/* told again as long as it is so */
+	own.workers = 3;
+	assert_true(own_reload(&own, ""));
+	assert_int_equal(own_logged(&own, user), 2);
+	assert_int_equal(own_logged(&own, workers), 1);
+	own.user = NULL;
+	own.workers = 2;
+	assert_true(own_reload(&own, ""));
+	assert_int_equal(own_logged(&own, user), 3);
+	own.user = "nobody";
+	assert_true(own_reload(&own, ""));
+	assert_int_equal(own_logged(&own, user), 3);
+	assert_int_equal(own_logged(&own, workers), 1);
+	assert_int_equal(status_of(own.pid, "Uid"), uid);
+	assert_int_equal(status_of(own.pid, "Threads"), threads);
+	own_end(&own);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +397,7 @@ int main(void)
 		/* these stay in namespaces of their own */
 		cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_not_locked),
+		cmocka_unit_test(test_takes_restart),
 	};
 
 	return T_RUN(tests);
