@@ -272,6 +272,42 @@ static void test_daemon_gone(void **state)
 	assert_int_equal(tnl_counter(KSC_A_STATS_POLICY_FALLBACKS), fallbacks + 2);
 }
 
+/*
+ * What begins between two daemons goes by the rules of the first, which may be others in the
+ * second's file, elsewhere in it: those of the same names, as they are now.
+ */
+static void test_edited_between(void **state)
+{
+	const struct t_opts nonblock = { .nonblock = true };
+	int listener, fds[2];
+
+	(void)state;
+	own_start(&own, "[rule out]\naction = require\nremote-port = 1000\ndirection = connect\n"
+			"server-name = server.test\nalpn = one\n"
+			"[rule in]\naction = require\nlocal-port = 1000\ndirection = accept\n"
+			"alpn = one\n");
+	own_stop(&own);
+	listener = listen_on(policy_socket(AF_INET, &policy_nothing), 1000);
+	fds[0] = policy_socket(AF_INET, &nonblock);
+	FAILS(try_connect_to(fds[0], "127.0.0.1", 1000), EINPROGRESS);
+	fds[1] = t_accept(listener);
+	tnl_await_at_least(KSC_A_STATS_CONTEXTS, 1);
+	own_start(&own, "[rule new]\naction = never\nremote-port = 1-999\n"
+			"[rule other]\naction = require\nlocal-port = 2000\nalpn = three\n"
+			"[rule in]\naction = prefer\nlocal-port = 1000\ndirection = accept\n"
+			"alpn = two\n"
+			"[rule out]\naction = require\nremote-port = 1000\n"
+			"direction = connect\nserver-name = server.test\nalpn = two\n");
+	t_wait(fds[0], POLLOUT);
+	assert_int_equal(t_so_error(fds[0]), 0);
+	t_nonblock(fds[0], false);
+	assert_protected_pair(fds[0], fds[1]);
+	assert_string_equal(t_info(fds[0]).alpn, "two");
+	assert_string_equal(t_info(fds[1]).alpn, "two");
+	close_pair(fds);
+	close(listener);
+}
+
 static void test_no_credential(void **state)
 {
 	static const uint8_t record[] = { 0x16, 3, 1, 0, 4, 1, 0, 0, 0 };
@@ -475,6 +511,7 @@ int main(void)
 		POLICY_TEST(test_own_wish),
 		POLICY_TEST(test_no_policy),
 		POLICY_TEST(test_daemon_gone),
+		POLICY_TEST(test_edited_between),
 		POLICY_TEST(test_no_credential),
 		POLICY_TEST(test_plain_client),
 		POLICY_TEST(test_begun),
