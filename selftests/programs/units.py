@@ -167,6 +167,21 @@ WatchdogSec=15
 """
 
 
+# What keeps TLS up, whatever happens to the daemon, and its keys to itself
+LASTING = {
+    "StartLimitIntervalUSec": "0",
+    "Restart": "always",
+    "WatchdogUSec": "15s",
+    "MemoryMax": "1073741824",
+    "MemorySwapMax": "0",
+    "LimitMEMLOCK": "infinity",
+    "LimitCORE": "0",
+    "OOMPolicy": "continue",
+    "OOMScoreAdjust": "-500",
+    "SystemCallArchitectures": "native",
+}
+
+
 class OwnDaemon(Systemd):
     """systemd, which runs the daemon by the daemon's own unit."""
 
@@ -220,10 +235,8 @@ def test_unit_daemon(world):
             with world.wire(REDIS):
                 redis_over_tls(world)
         await_that(lambda: systemd.run(*beat) != first, "a sign of life")
-        said = systemd.run("systemctl", "show", "--property=OOMPolicy", systemd.UNIT)
-        assert said == b"OOMPolicy=continue\n", said
-        said = systemd.run("systemctl", "show", "--property=MemorySwapMax", systemd.UNIT)
-        assert said == b"MemorySwapMax=0\n", said
+        said = systemd.run("systemctl", "show", f"--property={','.join(LASTING)}", systemd.UNIT)
+        assert dict(line.split("=", 1) for line in said.decode().splitlines()) == LASTING, said
         configuration = CONFIGURATION.read_bytes()
         systemd.reload(configuration + b"[nonsense]\n", wanted=1)
         systemd.reload(configuration)
@@ -235,6 +248,23 @@ def test_unit_daemon(world):
         systemd.run("systemctl", "stop", "redis-server", systemd.UNIT)
         said = systemd.run("systemctl", "show", "--property=Result", systemd.UNIT)
         assert said == b"Result=success\n", said
+
+
+def test_unit_daemon_hangs(world):
+    """a daemon that does nothing any more is ended, and started again"""
+    with OwnDaemon(world) as systemd:
+        systemd.run("systemctl", "start", systemd.UNIT)
+        pid = systemd.main_pid()
+        systemd.run("kill", "-STOP", f"{pid}")
+        systemd.await_other(pid)
+        said = systemd.run("journalctl", "-o", "cat", "-u", systemd.UNIT).decode()
+        assert "Watchdog timeout" in said, said
+        systemd.run("kschannelctl", "enable", "--way", "preload", "redis-server")
+        systemd.restart("redis-server", REDIS)
+        with world.wire(REDIS):
+            redis_over_tls(world)
+        systemd.run("kschannelctl", "disable", "redis-server")
+        systemd.run("systemctl", "stop", "redis-server", systemd.UNIT)
 
 
 def test_unit_daemon_reload(world):
