@@ -490,6 +490,22 @@ static void no_system_trust(void **state)
 	no_authorities = false;
 }
 
+/* A cgroup may come later, and a name that is misspelt never does. */
+static void absent_cgroup(void **state)
+{
+	static const char text[] = SERVER "[rule r]\naction = prefer\ndirection = accept\n"
+				   "cgroup = %s\n";
+	char absent[sizeof(text) + 32], root[sizeof(text) + 32];
+
+	(void)state;
+	snprintf(absent, sizeof(absent), text, "/ksc.slice/ksc-nowhere.service/");
+	assert_non_null(strstr(warnings(absent),
+			       ":8: there is no cgroup /ksc.slice/ksc-nowhere.service now\n"));
+	snprintf(root, sizeof(root), text, "/");
+	if (!access("/sys/fs/cgroup", F_OK))
+		assert_string_equal(warnings(root), "");
+}
+
 static unsigned int count_trusts(const struct ksc_config *config)
 {
 	unsigned int n = 0;
@@ -627,6 +643,7 @@ int main(void)
 		cmocka_unit_test(spellings),
 		cmocka_unit_test(open_keys),
 		cmocka_unit_test(no_system_trust),
+		cmocka_unit_test(absent_cgroup),
 		cmocka_unit_test(one_list),
 		cmocka_unit_test(no_files),
 		cmocka_unit_test(defaults),
