@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "control.h"
+#include "hidden.h"
 #include "intake.h"
 #include "loader.h"
 #include "log.h"
@@ -441,6 +442,8 @@ int main(int argc, char **argv)
 	ksc_log_open(STDERR_FILENO);
 	if (d.options.check) {
 		d.config = ksc_config_load(d.options.config, stderr);
+		if (d.config)
+			ksc_hidden_warn(d.options.config);
 		rc = d.config ? EXIT_SUCCESS : EXIT_FAILURE;
 		ksc_config_free(d.config);
 		return rc;

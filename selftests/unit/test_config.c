@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "hidden.h"
 #include "side.h"
 
 #define CERTS	KSC_TEST_CERTS
@@ -33,19 +34,25 @@ static int remove_path(void **state)
 	return unlink(path);
 }
 
+static void write_bytes(const char *bytes, size_t len)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, len, f), len);
+	fclose(f);
+}
+
 /* Loads a file of these bytes; complaints are in @text, each as "LINE: what". */
 static struct ksc_config *load_bytes(const char *bytes, size_t len, char **text)
 {
 	struct ksc_config *config;
-	FILE *f = fopen(path, "w");
 	char *raw = NULL, *from, *to;
 	size_t size;
 	FILE *out = open_memstream(&raw, &size);
 
-	assert_non_null(f);
 	assert_non_null(out);
-	assert_int_equal(fwrite(bytes, 1, len, f), len);
-	fclose(f);
+	write_bytes(bytes, len);
 	config = ksc_config_load(path, out);
 	fclose(out);
 	*text = calloc(1, size + 1);
@@ -425,24 +432,37 @@ int __wrap_gnutls_certificate_set_x509_system_trust(gnutls_certificate_credentia
 	return no_authorities ? 0 : __real_gnutls_certificate_set_x509_system_trust(cred);
 }
 
-/* What is logged of a good configuration, or "" */
-static const char *warnings(const char *text)
+/* What something logs of a configuration, or "" */
+static const char *said_of(void (*say)(const char *name), const char *text)
 {
-	static char line[512];
-	struct ksc_config *config;
+	static char line[1024];
 	ssize_t len;
 	int fds[2];
 
+	write_bytes(text, strlen(text));
 	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
 	ksc_log_open(fds[1]);
-	good(text, &config);
-	ksc_config_free(config);
+	say(path);
 	len = read(fds[0], line, sizeof(line) - 1);
 	line[len < 0 ? 0 : len] = '\0';
 	ksc_log_open(STDERR_FILENO);
 	close(fds[0]);
 	close(fds[1]);
 	return line;
+}
+
+static void load_good(const char *name)
+{
+	struct ksc_config *config = ksc_config_load(name, stderr);
+
+	assert_non_null(config);
+	ksc_config_free(config);
+}
+
+/* What is logged of a good one */
+static const char *warnings(const char *text)
+{
+	return said_of(load_good, text);
 }
 
 /* A key that is everybody's: so is the credential, unless it names its users. */
@@ -504,6 +524,36 @@ static void absent_cgroup(void **state)
 	snprintf(root, sizeof(root), text, "/");
 	if (!access("/sys/fs/cgroup", F_OK))
 		assert_string_equal(warnings(root), "");
+}
+
+/* What is there in a shell, and not for the daemon's unit, by whatever name. */
+static void hidden(void **state)
+{
+	char dir[] = "/tmp/ksc-hidden-XXXXXX", key[64], link[] = CERTS "/hidden-XXXXXX", text[768];
+	const char *said;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(key, sizeof(key), "%s/key", dir);
+	snprintf(text, sizeof(text), "cp " CERTS "/server.key %s", key);
+	assert_int_equal(system(text), 0); /* NOLINT(cert-env33-c): our own names */
+	close(mkstemp(link));
+	assert_int_equal(unlink(link) | symlink(key, link), 0);
+	said = said_of(ksc_hidden_warn, SERVER);
+	assert_string_equal(said, "");
+	snprintf(text, sizeof(text), "[credential s]\nrole = server\ncert = " CERTS
+		 "/server.pem\nkey = %s\n", key);
+	said = said_of(ksc_hidden_warn, text);
+	assert_non_null(strstr(said, key));
+	assert_non_null(strstr(said, ": kschanneld.service cannot read it, for its PrivateTmp=yes\n"));
+	snprintf(text, sizeof(text), "[credential s]\nrole = server\ncert = " CERTS
+		 "/server.pem\nkey = %s\n", link);
+	said = said_of(ksc_hidden_warn, text);
+	assert_non_null(strstr(said, link));
+	assert_non_null(strstr(said, "PrivateTmp=yes\n"));
+	unlink(link);
+	unlink(key);
+	rmdir(dir);
 }
 
 static unsigned int count_trusts(const struct ksc_config *config)
@@ -644,6 +694,7 @@ int main(void)
 		cmocka_unit_test(open_keys),
 		cmocka_unit_test(no_system_trust),
 		cmocka_unit_test(absent_cgroup),
+		cmocka_unit_test(hidden),
 		cmocka_unit_test(one_list),
 		cmocka_unit_test(no_files),
 		cmocka_unit_test(defaults),
