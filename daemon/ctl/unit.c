@@ -292,6 +292,14 @@ static void find_self(char self[PATH_MAX])
 	self[len] = '\0';
 }
 
+/* Side by side they are nowhere else. */
+static bool is_where_built(const char *self, const char *library)
+{
+	const size_t len = (size_t)(strrchr(self, '/') + 1 - self);
+
+	return !strncmp(self, library, len) && !strchr(library + len, '/');
+}
+
 static void write_drop_in(FILE *file, const struct unit_options *opt)
 {
 	struct ctl_facts facts = { 0 };
@@ -307,6 +315,8 @@ static void write_drop_in(FILE *file, const struct unit_options *opt)
 
 	find_self(self);
 	ctl_find_library(library);
+	if (is_where_built(self, library))
+		warnx("%s is not installed: the unit fails once it is gone", self);
 	if (opt->reload) {
 		facts = ctl_systemd_facts(opt->unit);
 		if (facts.environment)

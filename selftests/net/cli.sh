@@ -319,6 +319,17 @@ drop_ins()
 	kschannelctl enable $there --way preload web@1.service
 	kschannelctl disable $there web@1
 	[ -z "$(ls -A /tmp/units)" ]
+	# a unit that relies on a directory of somebody's sources says so
+	kschannelctl enable $there --way preload web 2>/tmp/err
+	fails grep "not installed" /tmp/err
+	mkdir /tmp/built
+	cp "$(command -v kschannelctl)" /usr/lib/*/libkschannel-preload.so /tmp/built
+	/tmp/built/kschannelctl enable $there --way preload web 2>/tmp/err
+	grep "^kschannelctl: /tmp/built/kschannelctl is not installed" /tmp/err
+	grep 'LD_PRELOAD=/tmp/built/' /tmp/units/web.service.d/kschannel.conf
+	rm -r /tmp/built
+	kschannelctl disable $there web
+	[ -z "$(ls -A /tmp/units)" ]
 	fails kschannelctl disable $there web@1 2>/tmp/err
 	grep "not enabled" /tmp/err
 	for name in ../web web/1 "we b" "" web.socket/x web.timer web.target; do

@@ -526,34 +526,34 @@ static void absent_cgroup(void **state)
 		assert_string_equal(warnings(root), "");
 }
 
-/* What is there in a shell, and not for the daemon's unit, by whatever name. */
-static void hidden(void **state)
+static const char *said_of_key(const char *key)
 {
-	char dir[] = "/tmp/ksc-hidden-XXXXXX", key[64], link[] = CERTS "/hidden-XXXXXX", text[768];
-	const char *said;
+	char text[512];
 
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(key, sizeof(key), "%s/key", dir);
-	snprintf(text, sizeof(text), "cp " CERTS "/server.key %s", key);
-	assert_int_equal(system(text), 0); /* NOLINT(cert-env33-c): our own names */
-	close(mkstemp(link));
-	assert_int_equal(unlink(link) | symlink(key, link), 0);
-	said = said_of(ksc_hidden_warn, SERVER);
-	assert_string_equal(said, "");
 	snprintf(text, sizeof(text), "[credential s]\nrole = server\ncert = " CERTS
 		 "/server.pem\nkey = %s\n", key);
-	said = said_of(ksc_hidden_warn, text);
-	assert_non_null(strstr(said, key));
-	assert_non_null(strstr(said, ": kschanneld.service cannot read it, for its PrivateTmp=yes\n"));
-	snprintf(text, sizeof(text), "[credential s]\nrole = server\ncert = " CERTS
-		 "/server.pem\nkey = %s\n", link);
-	said = said_of(ksc_hidden_warn, text);
-	assert_non_null(strstr(said, link));
-	assert_non_null(strstr(said, "PrivateTmp=yes\n"));
+	return said_of(ksc_hidden_warn, text);
+}
+
+/* What is there in a shell, and not for the daemon's unit, by whatever name. */
+static void unseen_files(void **state)
+{
+	char key[] = "/tmp/ksc-unseen-XXXXXX", link[] = CERTS "/unseen-XXXXXX", wanted[512];
+
+	(void)state;
+	close(mkstemp(key));
+	close(mkstemp(link));
+	assert_int_equal(unlink(link) | symlink(key, link), 0);
+	/* cert is in the sources' directory, wherever that is */
+	assert_null(strstr(said_of_key("/etc/passwd"), "/etc/passwd:"));
+	snprintf(wanted, sizeof(wanted), "%s: %s: kschanneld.service cannot read it, for its "
+		 "PrivateTmp=yes\n", path, key);
+	assert_non_null(strstr(said_of_key(key), wanted));
+	snprintf(wanted, sizeof(wanted), "%s: %s: kschanneld.service cannot read it, for its "
+		 "PrivateTmp=yes\n", path, link);
+	assert_non_null(strstr(said_of_key(link), wanted));
 	unlink(link);
 	unlink(key);
-	rmdir(dir);
 }
 
 static unsigned int count_trusts(const struct ksc_config *config)
@@ -694,7 +694,7 @@ int main(void)
 		cmocka_unit_test(open_keys),
 		cmocka_unit_test(no_system_trust),
 		cmocka_unit_test(absent_cgroup),
-		cmocka_unit_test(hidden),
+		cmocka_unit_test(unseen_files),
 		cmocka_unit_test(one_list),
 		cmocka_unit_test(no_files),
 		cmocka_unit_test(defaults),
