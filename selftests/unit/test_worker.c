@@ -11,6 +11,7 @@
 #include <netlink/genl/genl.h>
 #include <netlink/msg.h>
 
+#include "cache.h"
 #include "generations.h"
 #include "load.h"
 #include "netlink.h"
@@ -34,6 +35,8 @@ static struct {
 	int policy;
 	int fd;
 	enum ksc_status status;
+	uint8_t token[KSC_MAX_TOKEN];
+	size_t token_len;
 	struct nl_msg *const *before;
 } kernel;
 
@@ -96,6 +99,9 @@ int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 	(void)id;
 	(void)seq;
 	kernel.status = step->status;
+	kernel.token_len = step->token_len < sizeof(kernel.token) ? step->token_len : 0;
+	if (kernel.token_len)
+		memcpy(kernel.token, step->token, kernel.token_len);
 	*msg = ++kernel.msg;
 	return 0;
 }
@@ -353,6 +359,82 @@ static void full(void **state)
 	ksc_worker_free(worker);
 }
 
+/* ---- what memory that takes ---- */
+
+/* As many of each as tell what one takes */
+#define SOME	200
+/* What the allocator adds to what it is asked for */
+#define WITH_HEAP(bytes)	((bytes) + (bytes) / 4)
+
+/* MemoryMax= of the daemon's unit */
+static uint64_t memory_max(void)
+{
+	FILE *file = fopen(KSC_TEST_UNIT, "r");
+	unsigned int gib = 0;
+	char line[256];
+
+	assert_non_null(file);
+	while (!gib && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemoryMax=%uG\n", &gib) != 1)
+			gib = 0;
+	fclose(file);
+	assert_true(gib > 0);
+	return (uint64_t)gib << 30;
+}
+
+/* Of the sanitizer, which has a header for it that not all compilers come with. */
+size_t __sanitizer_get_current_allocated_bytes(void);
+
+/* So many of a full daemon's handshakes: bytes of each */
+static uint64_t bytes_of(enum ksc_role role, const uint8_t *token, size_t len)
+{
+	static uint64_t id = 1000;
+	const uint64_t before = __sanitizer_get_current_allocated_bytes();
+	int i;
+
+	for (i = 0; i < SOME; i++) {
+		struct ksc_offer offer = {
+			.id = ++id, .role = role, .deadline_ms = 30000,
+			.peer.ss_family = AF_INET, .rule = KSC_NO_RULE, .token = token,
+			.token_len = len,
+		};
+
+		if (role == KSC_ROLE_CLIENT)
+			strcpy(offer.server_name, "server.test");
+		kernel.ops->context_new(kernel.ptr, &offer);
+		assert_int_equal(kernel.status, KSC_STATUS_CONTINUE_NEEDED);
+	}
+	return WITH_HEAP(__sanitizer_get_current_allocated_bytes() - before) / SOME;
+}
+
+/* As many as there may be, and sessions that can be resumed, fit into what the unit allows. */
+static void fits(void **state)
+{
+	struct ksc_config *config = load(SETTINGS);
+	const uint64_t n = config->max_handshakes;
+	uint64_t client, server, most, total;
+	uint8_t hello[KSC_MAX_TOKEN];
+	struct ksc_worker *worker;
+	size_t len;
+
+	(void)state;
+	worker = start(config);
+	offer(1, 0);
+	len = kernel.token_len;
+	assert_true(len > 0);
+	memcpy(hello, kernel.token, len);
+	client = bytes_of(KSC_ROLE_CLIENT, NULL, 0);
+	server = bytes_of(KSC_ROLE_SERVER, hello, len);
+	most = client > server ? client : server;
+	/* those that wait for tickets are beyond these */
+	total = (n + 1000) * most + (uint64_t)KSC_CACHE_SIZE * KSC_CACHE_MAX_DATA;
+	print_message("# a client takes %zu bytes, a server %zu, all %zu MiB\n", (size_t)client,
+		      (size_t)server, (size_t)(total >> 20));
+	assert_true(client > 1000 && server > 1000);
+	assert_true(total < memory_max());
+	ksc_worker_free(worker);
+}
+
 /* ---- steps that the kernel refuses ---- */
 
 #define MANY	300
@@ -459,6 +541,7 @@ int main(void)
 		cmocka_unit_test(retired),
 		cmocka_unit_test(between),
 		cmocka_unit_test(full),
+		cmocka_unit_test(fits),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(failed),
 	};
