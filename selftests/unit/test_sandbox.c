@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* sandbox.c, landlock.c: what a daemon that is confined can still do. */
+/* sandbox.c, landlock.c, memory.c: what a daemon that is confined can still do. */
+#include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,6 +17,7 @@
 #include <linux/landlock.h>
 #include <linux/openat2.h>
 
+#include "memory.h"
 #include "sandbox.h"
 #include "side.h"
 
@@ -103,18 +107,23 @@ static int seal_thread(void)
 	return pthread_create(&other, NULL, write_later, fds) == EPERM ? 0 : 5;
 }
 
-static void threads(void **state)
+static void in_child(int (*test)(void))
 {
 	int status;
 	pid_t pid = fork();
 
-	(void)state;
 	assert_true(pid >= 0);
 	if (!pid)
-		_exit(seal_thread());
+		_exit(test());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void threads(void **state)
+{
+	(void)state;
+	in_child(seal_thread);
 }
 
 static int write_files(void)
@@ -174,6 +183,44 @@ static void no_reading(void **state)
 	assert_int_equal(confined(read_files), 0);
 }
 
+/* With a limit nothing is locked, since memory that is asked for later would run out. */
+static int keep_memory(void)
+{
+	const struct rlimit little = { 65536, 65536 };
+	const size_t size = 1 << 20;
+	struct rlimit limit;
+
+	REQUIRE(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1);
+	capng_clear(CAPNG_SELECT_BOTH);
+	REQUIRE(!capng_apply(CAPNG_SELECT_CAPS));
+	REQUIRE(!setrlimit(RLIMIT_MEMLOCK, &little));
+	REQUIRE(ksc_memory_keep() == -EPERM);
+	REQUIRE(!prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+	REQUIRE(!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur == little.rlim_cur);
+	REQUIRE(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+		MAP_FAILED);
+	return 0;
+}
+
+static int drop(void)
+{
+	const struct ksc_config config = { .has_user = true, .uid = 65534, .gid = 65534 };
+
+	REQUIRE(!ksc_sandbox_drop(&config));
+	REQUIRE(getuid() == 65534);
+	/* another user's is dumpable again where that is not seen to */
+	REQUIRE(!prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+	return 0;
+}
+
+static void undumpable(void **state)
+{
+	(void)state;
+	in_child(keep_memory);
+	if (!geteuid())
+		in_child(drop);
+}
+
 static int system_authorities;
 
 /* What GnuTLS reads is there as before. */
@@ -201,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(no_writing, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(threads, make_dir, remove_dir),
+		cmocka_unit_test(undumpable),
 		cmocka_unit_test_setup_teardown(no_reading, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(the_system, make_dir, remove_dir),
 	};
