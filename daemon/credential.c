@@ -245,8 +245,10 @@ static bool has_ccm(const struct ksc_credential *cred)
  * Ephemeral keys alone, and AEADs alone, so that everything agreed upon has
  * forward secrecy and fits the module. GnuTLS takes the parts in their order
  * here as the order of preference. DHE-RSA, the slowest, is there because
- * TLS 1.2 has AES-CCM with RSA certificates in no other way. Records of less
- * than 512 bytes are what small devices ask for that speak it.
+ * TLS 1.2 has AES-CCM with RSA certificates in no other way. Groups of finite
+ * fields end at 4096 bits: what a client's first message of a few hundred bytes
+ * has a server compute grows with the cube, and is half a second at 8192.
+ * Records of less than 512 bytes are what small devices ask for that speak CCM.
  *
  * Keys of less than 112 bits of security and SHA-1 are not what anybody should rely on
  * (RFC 9325 4, RFC 9155). RFC 5746's extension tells a client whether somebody else's
@@ -260,8 +262,11 @@ static size_t write_priority(const struct ksc_credential *cred, enum ksc_role ro
 	static const char head[] = "NORMAL:-VERS-ALL:-KX-ALL:-CIPHER-ALL:-MAC-ALL:-GROUP-ALL"
 		":+ECDHE-ECDSA:+ECDHE-RSA:+AEAD"
 		":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1"
+		":+GROUP-X448"
 		":-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%PROFILE_MEDIUM"
 		":%SERVER_PRECEDENCE:%ALLOW_SMALL_RECORDS";
+	static const char dhe[] =
+		":+DHE-RSA:+GROUP-FFDHE2048:+GROUP-FFDHE3072:+GROUP-FFDHE4096";
 	size_t i, at;
 
 	at = (size_t)snprintf(text, size, "%s%s%s%s%s", head,
@@ -269,7 +274,7 @@ static size_t write_priority(const struct ksc_credential *cred, enum ksc_role ro
 							":%PARTIAL_RENEGOTIATION",
 			      max >= GNUTLS_TLS1_3 ? ":+VERS-TLS1.3" : "",
 			      min <= GNUTLS_TLS1_2 ? ":+VERS-TLS1.2" : "",
-			      has_ccm(cred) ? ":+DHE-RSA:+GROUP-FFDHE2048:+GROUP-FFDHE3072" : "");
+			      has_ccm(cred) ? dhe : "");
 	for (i = 0; i < cred->n_ciphers; i++)
 		at += (size_t)snprintf(text + at, size - at, ":+%s", cred->ciphers[i]->name);
 	return at;

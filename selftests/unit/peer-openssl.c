@@ -71,7 +71,11 @@ static void set_cipher(SSL_CTX *ctx, const char *cipher)
 			CHECK(SSL_CTX_set_cipher_list(ctx, table[i][2]));
 			return;
 		}
-	CHECK(!"cipher");
+	/* its own name of one */
+	if (!strncmp(cipher, "TLS_", 4))
+		CHECK(SSL_CTX_set_ciphersuites(ctx, cipher));
+	else
+		CHECK(SSL_CTX_set_cipher_list(ctx, cipher));
 }
 
 static void set_certs(SSL_CTX *ctx, const struct peer_options *opt)

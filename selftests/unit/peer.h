@@ -23,7 +23,7 @@ struct peer_options {
 	bool server;
 	bool tls12;		/* nothing newer */
 	bool tls13;		/* nothing older */
-	const char *cipher;	/* as in suite.c; NULL for any */
+	const char *cipher;	/* as in suite.c, or OpenSSL's name of a suite; NULL for any */
 	const char *cert;	/* name of certificate in certs/, or NULL */
 	const char *ca;		/* checks the other side's certificate with it */
 	bool ask_cert;		/* server: asks for a certificate */

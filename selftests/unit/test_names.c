@@ -212,6 +212,27 @@ static void asked_with_dot(void **state)
 	assert_string_equal(o.info.server_name, "second.test");
 }
 
+/* The manual says so: RFC 6066 has no such names, and GnuTLS takes it at its word. */
+static void asked_with_underscore(void **state)
+{
+	static const struct cred_options cred = { .cert = "names" };
+	int tls12;
+
+	(void)state;
+	for (tls12 = 0; tls12 < 2; tls12++) {
+		struct outcome o = meet(&peer_openssl, &cred, 1,
+					(struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
+					(struct peer_options) { .server_name = "my_host.test",
+								.tls12 = tls12, .ca = "ca" });
+
+		assert_int_equal(o.status, KSC_STATUS_PROTOCOL_ERROR);
+		assert_int_equal(o.alert, GNUTLS_A_ILLEGAL_PARAMETER);
+		assert_int_equal(o.direction, KSC_DIRECTION_SENT);
+		if (!strstr(o.text, "disallowed"))
+			fail_msg("%s", o.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +242,7 @@ int main(void)
 		cmocka_unit_test(no_names),
 		cmocka_unit_test(with_ourselves),
 		cmocka_unit_test(asked_with_dot),
+		cmocka_unit_test(asked_with_underscore),
 	};
 
 	return cmocka_run_group_tests_name("names", tests, NULL, NULL);
