@@ -462,11 +462,6 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 {
 	int rc = 0;
 
-	if (!ksc_span_whole(&e->span)) {
-		blame(e, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE,
-		      "Something follows a message that was the last before other keys.");
-		return fail(e, step);
-	}
 	/*
 	 * No certificate comes with a resumed session. The one that came with the
 	 * first is judged anew: it may have expired, and more may be asked now.
@@ -510,6 +505,7 @@ static enum ksc_status ask(const struct ksc_engine *e, struct ksc_step *step)
 static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 {
 	size_t before;
+	bool crossed;
 	int rc;
 
 	/*
@@ -525,10 +521,14 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 		  (rc == GNUTLS_E_AGAIN && e->in_pos < e->in_len)));
 	step->consumed = e->in_pos;
 	e->started = true;
-	if (rc == 0 || rc == GNUTLS_E_AGAIN)
-		rc = ksc_span_records(&e->span, e->tls, e->in, e->in_pos) ?: rc;
+	crossed = ksc_span_crosses(&e->span, e->tls, e->in, e->in_pos, e->out.len, &rc);
 	if (e->out.failed) {
 		blame(e, KSC_STATUS_INTERNAL_ERROR, -1, "Out of memory.");
+		return fail(e, step);
+	}
+	if (crossed) {
+		blame(e, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE,
+		      "Something follows a message that was the last of its flight.");
 		return fail(e, step);
 	}
 	if (rc == 0)

@@ -3,7 +3,7 @@
  * Handshake messages may not span a change of keys: nothing may follow a Finished, or a
  * hello before the keys of TLS 1.3, in its record (RFC 8446 5.1). GnuTLS keeps what
  * follows for a reader that never comes. So it is counted here: what came in records, and
- * what was taken as messages.
+ * what was taken as messages. Nor does anything follow what is to be answered first.
  *
  * How much of a TLS 1.3 record is padding nobody can tell from outside. Where there is more
  * than was taken, it is decrypted once more for that; a flight is a few kilobytes.
@@ -188,16 +188,8 @@ static int open_records(struct ksc_span *span, gnutls_session_t tls, struct reco
 	return 0;
 }
 
-/**
- * ksc_span_records() - count records that GnuTLS has taken
- * @span: the count
- * @tls: the session
- * @in: the records
- * @len: their bytes; they are whole
- *
- * Return: 0 or a negative GnuTLS error
- */
-int ksc_span_records(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in, size_t len)
+/* Count records that GnuTLS has taken, which are whole. */
+static int count(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in, size_t len)
 {
 	const struct records all = { in, len };
 	struct records left = all;
@@ -225,14 +217,39 @@ int ksc_span_records(struct ksc_span *span, gnutls_session_t tls, const uint8_t 
 	return 0;
 }
 
-/**
- * ksc_span_whole() - is the handshake all that came?
- * @span: the count, of a handshake that is done
- *
- * Return: whether nothing stands behind a message that was the last before other keys
+/*
+ * Does something stand behind a message that was the last of its flight? In the clear that
+ * is known as soon as there are other keys, or an answer of ours: what GnuTLS has kept it
+ * would put before what comes next, and wait for the rest.
  */
-bool ksc_span_whole(const struct ksc_span *span)
+static bool crosses(const struct ksc_span *span, gnutls_session_t tls, bool answered, bool done)
 {
-	return span->content[KSC_EPOCH_CLEAR] == span->messages[KSC_EPOCH_CLEAR] &&
-	       span->content[KSC_EPOCH_HANDSHAKE] == span->messages[KSC_EPOCH_HANDSHAKE];
+	const bool changed = span->secret_len ||
+			     (span->changed && gnutls_protocol_get_version(tls) != GNUTLS_TLS1_3);
+
+	if ((answered || changed || done) && span->content[KSC_EPOCH_CLEAR] != span->messages[KSC_EPOCH_CLEAR])
+		return true;
+	return done && span->content[KSC_EPOCH_HANDSHAKE] != span->messages[KSC_EPOCH_HANDSHAKE];
+}
+
+/**
+ * ksc_span_crosses() - look at records that GnuTLS has taken
+ * @span: the count
+ * @tls: the session
+ * @in: the records
+ * @len: their bytes; they are whole
+ * @answered: there is something to be sent
+ * @rc: what GnuTLS makes of them; set to an error of ours when there was none
+ *
+ * Return: whether something in them goes on behind the end of a flight
+ */
+bool ksc_span_crosses(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in, size_t len,
+		      bool answered, int *rc)
+{
+	int err = count(span, tls, in, len);
+
+	if (err < 0 && (*rc == 0 || *rc == GNUTLS_E_AGAIN))
+		*rc = err;
+	/* a fault of GnuTLS's may well come of it; an alert is the peer's */
+	return *rc != GNUTLS_E_FATAL_ALERT_RECEIVED && crosses(span, tls, answered, *rc == 0);
 }

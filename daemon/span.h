@@ -33,8 +33,7 @@ struct ksc_span {
 void ksc_span_secret(struct ksc_span *span, const void *secret, size_t len);
 void ksc_span_message(struct ksc_span *span, gnutls_session_t tls, unsigned int type,
 		      const gnutls_datum_t *msg);
-int ksc_span_records(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in,
-		     size_t len);
-bool ksc_span_whole(const struct ksc_span *span);
+bool ksc_span_crosses(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in, size_t len,
+		      bool answered, int *rc);
 
 #endif

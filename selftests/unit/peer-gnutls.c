@@ -93,6 +93,7 @@ static void gnutls_peer_start(struct peer *peer)
 	peer->priv = t;
 	CHECK(gnutls_init(&t->session, GNUTLS_NONBLOCK |
 			  (opt->server ? GNUTLS_SERVER : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT) |
+			  (opt->one_share ? GNUTLS_KEY_SHARE_TOP : 0) |
 			  (opt->no_tickets ? GNUTLS_NO_TICKETS : 0)));
 	snprintf(priority, sizeof(priority), "NORMAL:%%ALLOW_SMALL_RECORDS%s%s%s%s%s",
 		 opt->tls12 ? ":-VERS-ALL:+VERS-TLS1.2" : "",

@@ -32,6 +32,7 @@ struct peer_options {
 	const char *groups;	/* OpenSSL's list of groups */
 	unsigned int max_fragment;	/* splits handshake messages; OpenSSL */
 	bool no_tickets;
+	bool one_share;		/* client: a key share of its first group alone; GnuTLS */
 	bool no_compat;		/* no middlebox compatibility; OpenSSL */
 	unsigned int record_size_limit;	/* RFC 8449; GnuTLS */
 	uint8_t max_fragment_length;	/* RFC 6066's code; OpenSSL */

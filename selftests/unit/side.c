@@ -280,3 +280,29 @@ void prove_keys(struct side *side, struct peer *peer)
 	}
 	assert_int_equal(side->in.len, 0);
 }
+
+/* All the tickets that have come: how many, or the first error. */
+int side_tickets(struct side *side)
+{
+	struct ksc_keys *keys = &side->step.keys;
+	uint8_t buf[1 << 14], type;
+	int n, rc, fed = 0;
+
+	while (side->in.len) {
+		size_t at = 0;
+
+		n = record_open(keys, &keys->rx, &side->in, &type, buf, sizeof(buf));
+		assert_true(n > 0);
+		assert_int_equal(type, 22);
+		while (at < (size_t)n) {
+			size_t len = 4 + ((size_t)buf[at + 2] << 8 | buf[at + 3]);
+
+			rc = ksc_engine_ticket(side->engine, buf + at, len);
+			if (rc < 0)
+				return rc;
+			fed++;
+			at += len;
+		}
+	}
+	return fed;
+}

@@ -72,5 +72,6 @@ enum ksc_status shake(struct side *side, struct peer *peer, size_t chunk);
 enum ksc_status shake_on(struct side *side, struct peer *peer, size_t chunk);
 enum ksc_status shake_sides(struct side *client, struct side *server);
 void prove_keys(struct side *side, struct peer *peer);
+int side_tickets(struct side *side);
 
 #endif

@@ -123,32 +123,6 @@ static void cache__flush(void **state)
 	ksc_cache_free(cache);
 }
 
-/* All the tickets that have come: how many, or the first error. */
-static int feed_tickets(struct side *side)
-{
-	struct ksc_keys *keys = &side->step.keys;
-	uint8_t buf[1 << 14], type;
-	int n, rc, fed = 0;
-
-	while (side->in.len) {
-		size_t at = 0;
-
-		n = record_open(keys, &keys->rx, &side->in, &type, buf, sizeof(buf));
-		assert_true(n > 0);
-		assert_int_equal(type, 22);
-		while (at < (size_t)n) {
-			size_t len = 4 + ((size_t)buf[at + 2] << 8 | buf[at + 3]);
-
-			rc = ksc_engine_ticket(side->engine, buf + at, len);
-			if (rc < 0)
-				return rc;
-			fed++;
-			at += len;
-		}
-	}
-	return fed;
-}
-
 /**
  * struct meeting - a connection
  * @type: whose server
@@ -189,7 +163,7 @@ static enum ksc_status meet(struct meeting *m)
 		tls13 = m->step.keys.version == 0x0304;
 		assert_int_equal(m->step.tickets, tls13 && !m->cred.no_resumption);
 		if (m->step.tickets && !m->no_tickets)
-			assert_true(feed_tickets(s.side) > 0);
+			assert_true(side_tickets(s.side) > 0);
 		prove_keys(s.side, s.peer);
 	}
 	teardown(&s);
@@ -452,7 +426,7 @@ static void engines(void **state)
 			assert_int_equal(a->step.info.resumed, i > 0);
 			assert_int_equal(b->step.info.resumed, i > 0);
 			if (!tls12)
-				assert_true(feed_tickets(a) > 0);
+				assert_true(side_tickets(a) > 0);
 			side_free(a);
 			side_free(b);
 		}
