@@ -227,7 +227,8 @@ static bool crosses(const struct ksc_span *span, gnutls_session_t tls, bool answ
 	const bool changed = span->secret_len ||
 			     (span->changed && gnutls_protocol_get_version(tls) != GNUTLS_TLS1_3);
 
-	if ((answered || changed || done) && span->content[KSC_EPOCH_CLEAR] != span->messages[KSC_EPOCH_CLEAR])
+	if ((answered || changed || done) &&
+	    span->content[KSC_EPOCH_CLEAR] != span->messages[KSC_EPOCH_CLEAR])
 		return true;
 	return done && span->content[KSC_EPOCH_HANDSHAKE] != span->messages[KSC_EPOCH_HANDSHAKE];
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A handshake that the kernel ends tells the peer why, whoever has the keys by then. */
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
  * struct bad - a record that ends a handshake
  * @data: the record
  * @len: its length
+ * @behind: it is no record, but stands behind another's content
  * @alert: the alert that answers it
  * @words: the alert's name, as libraries have it
  * @status: what it comes to
@@ -24,6 +26,7 @@
 struct bad {
 	const char *data;
 	size_t len;
+	bool behind;
 	uint8_t alert;
 	const char *words;
 	enum ksc_status status;
@@ -48,6 +51,19 @@ static const struct bad oversized = {
 	BYTES("\x17\x03\x03\xff\xfftoo long"),
 	.alert = RECORD_OVERFLOW, .words = "ecord overflow",
 	.status = KSC_STATUS_RECORD_OVERFLOW, .error = EMSGSIZE,
+};
+
+/* Behind a message that ends a flight: another, or the beginning of one. */
+static const struct bad message = {
+	BYTES("\x04\x00\x00\x00"), .behind = true,
+	.alert = UNEXPECTED_MESSAGE, .words = "nexpected message",
+	.status = KSC_STATUS_PROTOCOL_ERROR, .error = EPROTO,
+};
+
+static const struct bad byte = {
+	BYTES("\x04"), .behind = true,
+	.alert = UNEXPECTED_MESSAGE, .words = "nexpected message",
+	.status = KSC_STATUS_PROTOCOL_ERROR, .error = EPROTO,
 };
 
 /* ---- before anybody has keys: a client in the clear ---- */
@@ -158,8 +174,14 @@ static enum relay_verdict replace(struct relay *relay, struct relay_record *reco
 		return RELAY_DROP;
 	if (record->type != cut->type || record->index != cut->index)
 		return RELAY_PASS;
-	memcpy(record->data, cut->bad->data, cut->bad->len);
-	record->len = cut->bad->len;
+	if (!cut->bad->behind)
+		record->len = 0;
+	memcpy(record->data + record->len, cut->bad->data, cut->bad->len);
+	record->len += cut->bad->len;
+	if (cut->bad->behind) {
+		record->data[3] = (uint8_t)((record->len - 5) >> 8);
+		record->data[4] = (uint8_t)(record->len - 5);
+	}
 	cut->done = true;
 	return RELAY_PASS;
 }
@@ -201,6 +223,69 @@ static void test_cut(void **state)
 		fail_msg("peer: \"%s\", not \"%s\"", peer.error, bad->words);
 	assert_int_equal(tnl_counter(KSC_A_STATS_ALERTS_SENT), sent + 1);
 	tnl_await_counter(KSC_A_STATS_CONTEXTS, contexts);
+	close(fd);
+	relay_join(&relay);
+	close(listener);
+}
+
+/* ---- behind Finished: it is made again by the keys that OpenSSL has then ---- */
+
+static enum relay_verdict drop_finished(struct relay *relay, struct relay_record *record)
+{
+	(void)relay;
+	if (record->direction == RELAY_TO_CLIENT && record->type == CRAFT_HANDSHAKE &&
+	    record->index == 4)
+		return RELAY_DROP;
+	return RELAY_PASS;
+}
+
+static void finish_anew(struct peer *peer)
+{
+	uint8_t finished[4 + 12 + 4] = { 20, 0, 0, 12 };
+	const struct bad *more = peer->arg;
+	struct craft craft;
+
+	if (peer_handshake(peer) || craft_init(&craft, peer))
+		return;
+	if (SSL_get_finished(peer->session, finished + 4, 12) != 12) {
+		peer_error(peer, "there is no Finished");
+		return;
+	}
+	if (more)
+		memcpy(finished + 16, more->data, more->len);
+	craft.seq = 0;
+	if (craft_send(&craft, CRAFT_HANDSHAKE, finished, 16 + (more ? more->len : 0), 0))
+		return;
+	if (more)
+		peer_expect_close(peer);
+	else if (!peer_expect(peer, "as it was"))
+		peer_write(peer, "so it is", 8);
+}
+
+static void test_behind_finished(void **state)
+{
+	static const struct peer_conf conf = {
+		.library = PEER_OPENSSL, .server = true, .version = 0x0303, .cipher = PEER_AES128,
+		.no_tickets = true,
+	};
+	const struct bad *more = *state;
+	struct relay relay = { .judge = drop_finished };
+	struct peer peer = { .arg = *state };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd;
+
+	relay_start(&relay, &addr);
+	peer_accept(&peer, &conf, listener, finish_anew);
+	fd = t_try_connect(&relay.addr, &t_client);
+	assert_int_equal(errno, more ? more->error : 0);
+	if (more) {
+		expect_failure(fd, more);
+		peer_join_failed(&peer, more->words);
+	} else {
+		t_send(fd, "as it was", 9);
+		t_expect(fd, "so it is");
+		peer_join(&peer);
+	}
 	close(fd);
 	relay_join(&relay);
 	close(listener);
@@ -434,6 +519,19 @@ int main(void)
 		    CRAFT_DATA, 0, &oversized),
 		CUT("client: 1.3, no Finished, OpenSSL", PEER_OPENSSL, true, 0x0304, CRAFT_DATA, 3,
 		    &empty),
+		CUT("server: 1.3, a message behind ClientHello", PEER_OPENSSL, false, 0x0304,
+		    CRAFT_HANDSHAKE, 0, &message),
+		CUT("server: 1.3, a byte behind ClientHello", PEER_OPENSSL, false, 0x0304,
+		    CRAFT_HANDSHAKE, 0, &byte),
+		CUT("server: 1.2, a message behind ClientHello", PEER_OPENSSL, false, 0x0303,
+		    CRAFT_HANDSHAKE, 0, &message),
+		CUT("server: 1.2, a byte behind ClientHello", PEER_OPENSSL, false, 0x0303,
+		    CRAFT_HANDSHAKE, 0, &byte),
+		CUT("client: 1.3, a byte behind ServerHello", PEER_OPENSSL, true, 0x0304,
+		    CRAFT_HANDSHAKE, 0, &byte),
+		T_CASE("client: 1.2, nothing behind Finished", test_behind_finished, NULL),
+		T_CASE("client: 1.2, a message behind Finished", test_behind_finished, &message),
+		T_CASE("client: 1.2, a byte behind Finished", test_behind_finished, &byte),
 		ASKED("asked and answered", test_answered),
 		ASKED("asked and answered wrongly", test_answered_wrongly),
 		ASKED("asked in vain", test_unanswered),

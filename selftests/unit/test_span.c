@@ -414,8 +414,8 @@ static void play(const struct scene *scene, change_fn *change, const struct more
 	if (side->step.status != wanted ||
 	    (wanted != KSC_STATUS_OK && (side->step.alert != GNUTLS_A_UNEXPECTED_MESSAGE ||
 					 side->step.direction != KSC_DIRECTION_SENT)))
-		fail_msg("%s: we %s, TLS 1.%d, %s%s%s %u, %zu bytes from %d: %s, alert %d: %s", what,
-			 scene->we_serve ? "serve" : "connect", scene->tls12 ? 2 : 3,
+		fail_msg("%s: we %s, TLS 1.%d, %s%s%s %u, %zu bytes from %d: %s, alert %d: %s",
+			 what, scene->we_serve ? "serve" : "connect", scene->tls12 ? 2 : 3,
 			 scene->cipher, scene->resumed ? ", resumed" : "",
 			 scene->retry ? ", retry" : "", scene->after, more->len, more->data[0],
 			 ksc_status_name(side->step.status), side->step.alert, side->step.text);
