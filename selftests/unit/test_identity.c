@@ -403,24 +403,6 @@ static void long_subject(void **state)
 	assert_string_equal(o.info.peer.subject + len - 3, "...");
 }
 
-/* Less than 112 bits of security, and hashes that can be made to collide. */
-static void weak(void **state)
-{
-	static const struct cred_options rsa = { .cert = "rsa" };
-	struct outcome o;
-	int tls12;
-
-	(void)state;
-	for (tls12 = 0; tls12 < 2; tls12++) {
-		o = connect_to("weak", "server.test", NULL, KSC_VERIFY_DEFAULT, tls12);
-		assert_int_equal(o.status, KSC_STATUS_PEER_REJECTED);
-	}
-	o = meet(&peer_gnutls, &rsa, 1, (struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
-		 (struct peer_options) { .tls12 = true, .server_name = "server.test",
-					 .priority = ":-SIGN-ALL:+SIGN-RSA-SHA1" });
-	assert_int_equal(o.status, KSC_STATUS_PROTOCOL_ERROR);
-}
-
 /*
  * RFC 5746 is about renegotiation, which there is none of here: clients that leave its
  * extension out are served. A client of ours insists on it with TLS 1.2.
@@ -554,7 +536,6 @@ int main(void)
 		cmocka_unit_test(suites_out_of_bounds),
 		cmocka_unit_test(empty_subject),
 		cmocka_unit_test(long_subject),
-		cmocka_unit_test(weak),
 		cmocka_unit_test(renegotiation_info),
 		cmocka_unit_test(key_granted_by_a_rule),
 		cmocka_unit_test(shared_trust),
