@@ -102,9 +102,11 @@ static void gnutls_peer_start(struct peer *peer)
 		 opt->priority ? opt->priority : "");
 	CHECK(gnutls_priority_set_direct(t->session, priority, NULL));
 	CHECK(gnutls_certificate_allocate_credentials(&t->cred));
+	if (opt->key)
+		gnutls_certificate_set_flags(t->cred, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
 	if (opt->cert)
 		CHECK(gnutls_certificate_set_x509_key_file(t->cred, cert_path(opt->cert, "pem"),
-							   cert_path(opt->cert, "key"),
+							   cert_path(opt->key ?: opt->cert, "key"),
 							   GNUTLS_X509_FMT_PEM));
 	if (opt->ca)
 		CHECK(gnutls_certificate_set_x509_trust_file(t->cred, cert_path(opt->ca, "pem"),

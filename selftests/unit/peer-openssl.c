@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/param_build.h>
 #include <openssl/ssl.h>
 
 #include "peer.h"
@@ -93,6 +95,31 @@ static void set_certs(SSL_CTX *ctx, const struct peer_options *opt)
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 }
 
+/* A group that nobody knows, which need not be one: the largest odd number does. */
+static void set_group(SSL_CTX *ctx, unsigned int bits)
+{
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	EVP_PKEY_CTX *pctx = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
+	EVP_PKEY *group = NULL;
+	OSSL_PARAM *params;
+	BIGNUM *p = BN_new(), *g = BN_new();
+
+	CHECK(bld && pctx && p && g);
+	CHECK(BN_set_bit(p, (int)bits) && BN_sub_word(p, 1) && BN_set_word(g, 2));
+	CHECK(OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_FFC_P, p));
+	CHECK(OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_FFC_G, g));
+	CHECK(OSSL_PARAM_BLD_push_long(bld, OSSL_PKEY_PARAM_DH_PRIV_LEN, 256));
+	params = OSSL_PARAM_BLD_to_param(bld);
+	CHECK(EVP_PKEY_fromdata_init(pctx) == 1);
+	CHECK(EVP_PKEY_fromdata(pctx, &group, EVP_PKEY_KEY_PARAMETERS, params) == 1);
+	CHECK(SSL_CTX_set0_tmp_dh_pkey(ctx, group));
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(bld);
+	EVP_PKEY_CTX_free(pctx);
+	BN_free(p);
+	BN_free(g);
+}
+
 static void openssl_start(struct peer *peer)
 {
 	const struct peer_options *opt = &peer->options;
@@ -113,7 +140,10 @@ static void openssl_start(struct peer *peer)
 		/* The same for every peer, so that a session can be resumed with another. */
 		static unsigned char ticket_keys[80] = "keys";
 
-		SSL_CTX_set_dh_auto(o->ctx, 1);
+		if (opt->dh_bits)
+			set_group(o->ctx, opt->dh_bits);
+		else
+			SSL_CTX_set_dh_auto(o->ctx, 1);
 		CHECK(SSL_CTX_set_tlsext_ticket_keys(o->ctx, ticket_keys, sizeof(ticket_keys)));
 		CHECK(SSL_CTX_set_session_id_context(o->ctx, ticket_keys, 4));
 	}

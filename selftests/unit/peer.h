@@ -25,6 +25,8 @@ struct peer_options {
 	bool tls13;		/* nothing older */
 	const char *cipher;	/* as in suite.c, or OpenSSL's name of a suite; NULL for any */
 	const char *cert;	/* name of certificate in certs/, or NULL */
+	const char *key;	/* another certificate's, in place of its own; GnuTLS */
+	unsigned int dh_bits;	/* server: of its own group; OpenSSL, TLS 1.2 */
 	const char *ca;		/* checks the other side's certificate with it */
 	bool ask_cert;		/* server: asks for a certificate */
 	const char *server_name;	/* client */

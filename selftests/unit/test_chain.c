@@ -73,6 +73,8 @@ static void messages(void **state)
 	} keys[] = {
 		{ "huge-modulus", GNUTLS_E_CERTIFICATE_ERROR, "8192 bits" },
 		{ "huge-exponent", GNUTLS_E_CERTIFICATE_ERROR, "32 bits" },
+		{ "modulus-8193", GNUTLS_E_CERTIFICATE_ERROR, "8192 bits" },
+		{ "exponent-33", GNUTLS_E_CERTIFICATE_ERROR, "32 bits" },
 		{ "large-enough", 0, NULL },
 	};
 	static uint8_t msg[1 << 15];
@@ -131,7 +133,8 @@ static void groups(void **state)
 	assert_true(ksc_group_check(&body, &why) < 0);
 }
 
-static struct ksc_step shown(enum ksc_role role, const char *cert, bool tls12)
+static struct ksc_step shown(const struct peer_type *type, enum ksc_role role,
+			     struct peer_options opt)
 {
 	const struct cred_options cred = {
 		.cert = role == KSC_ROLE_SERVER ? "server" : NULL, .ca = "ca",
@@ -140,13 +143,12 @@ static struct ksc_step shown(enum ksc_role role, const char *cert, bool tls12)
 	struct ksc_engine_params params = {
 		.credentials = creds_new(&cred, 1), .role = role, .server_name = "server.test",
 	};
-	const struct peer_options opt = {
-		.server = role == KSC_ROLE_CLIENT, .cert = cert, .tls12 = tls12,
-	};
 	struct side *side = side_new(&params);
-	struct peer *peer = peer_new(&peer_gnutls, &opt);
 	struct ksc_step step;
+	struct peer *peer;
 
+	opt.server = role == KSC_ROLE_CLIENT;
+	peer = peer_new(type, &opt);
 	powers = 0;
 	shake(side, peer, WHOLE);
 	step = side->step;
@@ -156,28 +158,68 @@ static struct ksc_step shown(enum ksc_role role, const char *cert, bool tls12)
 	return step;
 }
 
-/* Behind a good leaf; in both versions, and shown to us by whoever can */
+/* Sizes are what decides, just above and not below; the leaf's peer need not have its key */
+static void handshake(enum ksc_role role, bool tls12, const char *name, bool leaf)
+{
+	const bool fits = !strcmp(name, "large-enough");
+	char cert[64];
+	struct ksc_step step;
+
+	snprintf(cert, sizeof(cert), "%s%s", leaf ? "leaf-" : "", name);
+	step = shown(&peer_gnutls, role, (struct peer_options) {
+			.cert = cert, .key = leaf ? "rsa" : NULL, .tls12 = tls12,
+			.tls13 = !tls12,
+		     });
+	if (fits ? step.status == KSC_STATUS_OK || strstr(step.text, " bits") :
+		   step.status != KSC_STATUS_PEER_REJECTED || !strstr(step.text, " bits"))
+		fail_msg("%d, TLS 1.%d, %s: %s", role, 3 - tls12, cert, step.text);
+	if (fits)
+		return;
+	assert_int_equal(step.alert, GNUTLS_A_BAD_CERTIFICATE);
+	assert_int_equal(step.direction, KSC_DIRECTION_SENT);
+	assert_int_equal(powers, 0);
+}
+
+/* Behind a good leaf, or as one; in both versions, and shown to us by whoever can */
 static void handshakes(void **state)
 {
-	static const char *const huge[] = { "huge-modulus", "huge-exponent" };
+	static const char *const keys[] = {
+		"huge-modulus", "huge-exponent", "modulus-8193", "exponent-33", "large-enough",
+	};
+	unsigned int bits;
+	size_t i;
 
 	(void)state;
-	for (int role = KSC_ROLE_CLIENT; role <= KSC_ROLE_SERVER; role++)
-		for (int tls12 = 0; tls12 < 2; tls12++)
-			for (size_t i = 0; i < 2; i++) {
-				struct ksc_step step = shown(role, huge[i], tls12);
-
-				if (step.status != KSC_STATUS_PEER_REJECTED)
-					fail_msg("%d, TLS 1.%d, %s: %s", role, 3 - tls12, huge[i],
-						 step.text);
-				assert_int_equal(step.alert, GNUTLS_A_BAD_CERTIFICATE);
-				assert_int_equal(step.direction, KSC_DIRECTION_SENT);
-				assert_non_null(strstr(step.text, "bits"));
-				assert_int_equal(powers, 0);
-			}
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		for (bits = 0; bits < 8; bits++)
+			handshake(bits & 1 ? KSC_ROLE_SERVER : KSC_ROLE_CLIENT, bits & 2, keys[i],
+				  bits & 4);
 	/* the counter counts */
-	assert_int_equal(shown(KSC_ROLE_CLIENT, "rsa", true).status, KSC_STATUS_OK);
+	assert_int_equal(shown(&peer_gnutls, KSC_ROLE_CLIENT,
+			       (struct peer_options) { .cert = "rsa", .tls12 = true }).status,
+			 KSC_STATUS_OK);
 	assert_int_not_equal(powers, 0);
+}
+
+/* A server's own group, which TLS 1.2 has it choose */
+static void group_of_a_server(void **state)
+{
+	struct peer_options opt = {
+		.cert = "rsa", .tls12 = true, .cipher = "DHE-RSA-AES128-GCM-SHA256",
+	};
+	struct ksc_step step;
+
+	(void)state;
+	opt.dh_bits = 8192;
+	step = shown(&peer_openssl, KSC_ROLE_CLIENT, opt);
+	if (step.status != KSC_STATUS_OK)
+		fail_msg("8192 bits: %s", step.text);
+	opt.dh_bits = 8193;
+	step = shown(&peer_openssl, KSC_ROLE_CLIENT, opt);
+	if (step.status != KSC_STATUS_PEER_REJECTED || !strstr(step.text, "8192 bits"))
+		fail_msg("8193 bits: %s", step.text);
+	assert_int_equal(step.alert, GNUTLS_A_ILLEGAL_PARAMETER);
+	assert_int_equal(powers, 0);
 }
 
 int main(void)
@@ -186,6 +228,7 @@ int main(void)
 		cmocka_unit_test(messages),
 		cmocka_unit_test(groups),
 		cmocka_unit_test(handshakes),
+		cmocka_unit_test(group_of_a_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
