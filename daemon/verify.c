@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The judgement of a peer's certificate, and a description of it. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,20 +303,81 @@ int ksc_end_point_make(const gnutls_datum_t *der, struct ksc_end_point *end_poin
 	return rc;
 }
 
-/* RFC 4514's form; "" for an empty one, which is as good as any where there is a SAN. */
-static int subject_of(gnutls_x509_crt_t crt, char *subject, size_t size)
+/* Two that differ later are not one: whoever compares them sees that there is more. */
+static void put_subject(char *subject, size_t size, const char *prefix, const char *text)
 {
 	static const char cut[] = "...";
+
+	if ((size_t)snprintf(subject, size, "%s%s", prefix, text) >= size)
+		memcpy(subject + size - sizeof(cut), cut, sizeof(cut));
+}
+
+/* What a name is called, as in a rule's peers; NULL for one that nobody could read */
+static const char *prefix_of(unsigned int type)
+{
+	switch (type) {
+	case GNUTLS_SAN_DNSNAME:
+		return "dns:";
+	case GNUTLS_SAN_URI:
+		return "uri:";
+	case GNUTLS_SAN_RFC822NAME:
+		return "email:";
+	case GNUTLS_SAN_IPADDRESS:
+		return "ip:";
+	}
+	return NULL;
+}
+
+/* An address's bytes as everybody writes them; of others, what is not printable ASCII goes */
+static void make_readable(unsigned int type, char *name, size_t len)
+{
+	unsigned char address[16];
+	size_t i;
+
+	if (type == GNUTLS_SAN_IPADDRESS && (len == 4 || len == 16)) {
+		memcpy(address, name, len);
+		if (inet_ntop(len == 4 ? AF_INET : AF_INET6, address, name, INET6_ADDRSTRLEN))
+			return;
+	}
+	for (i = 0; i < len; i++)
+		if (name[i] <= ' ' || name[i] > '~')
+			name[i] = '?';
+	name[len] = '\0';
+}
+
+/* The first alternative name, which stands for an empty subject (RFC 5280 4.2.1.6) */
+static void name_of(gnutls_x509_crt_t crt, char *subject, size_t size)
+{
+	/* more than is shown, and room for the NUL that GnuTLS leaves out */
+	char name[1024];
+	unsigned int i, type;
+
+	for (i = 0; ; i++) {
+		size_t len = sizeof(name) - 1;
+		int rc = gnutls_x509_crt_get_subject_alt_name2(crt, i, name, &len, &type, NULL);
+
+		if (rc < 0 && rc != GNUTLS_E_SHORT_MEMORY_BUFFER && rc != GNUTLS_E_X509_UNKNOWN_SAN)
+			return;
+		if (rc < 0 || !prefix_of(type))
+			continue;
+		make_readable(type, name, len);
+		put_subject(subject, size, prefix_of(type), name);
+		return;
+	}
+}
+
+/* RFC 4514's form. An attribute's type has no colon: what is named otherwise can't pass for it. */
+static int subject_of(gnutls_x509_crt_t crt, char *subject, size_t size)
+{
 	gnutls_datum_t text = { NULL, 0 };
 	int rc = gnutls_x509_crt_get_dn3(crt, &text, 0);
 
-	if (rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
-		return 0;
-	if (rc < 0)
+	if (rc < 0 && rc != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 		return rc;
-	/* Two that differ later are not one: whoever compares them sees that there is more. */
-	if ((size_t)snprintf(subject, size, "%s", text.data ? (char *)text.data : "") >= size)
-		memcpy(subject + size - sizeof(cut), cut, sizeof(cut));
+	if (rc >= 0 && text.data && *text.data)
+		put_subject(subject, size, "", (char *)text.data);
+	else
+		name_of(crt, subject, size);
 	gnutls_free(text.data);
 	return 0;
 }

@@ -37,7 +37,7 @@ struct ksc_end_point {
 /**
  * struct ksc_peer - who the peer is
  * @present: it showed a certificate
- * @subject: RFC 4514 form, cut to fit
+ * @subject: RFC 4514 form, cut to fit; of an empty one the first subjectAltName: "dns:name"
  * @fingerprint: SHA-256 of the certificate
  * @end_point: what a server's certificate binds to
  */

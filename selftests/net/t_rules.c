@@ -9,6 +9,7 @@
 #include "net.h"
 #include "nl.h"
 #include "own.h"
+#include "peer.h"
 #include "policy.h"
 
 /* ---- a floor ---- */
@@ -301,12 +302,70 @@ static void test_cgroup(void **state)
 	rmdir("/sys/fs/cgroup/ksc-c");
 }
 
+static void expect_listed(const char *command, const char *what)
+{
+	static char text[1 << 14];
+	FILE *list = popen(command, "re");
+	size_t len;
+
+	assert_non_null(list);
+	len = fread(text, 1, sizeof(text) - 1, list);
+	text[len] = '\0';
+	assert_int_equal(pclose(list), 0);
+	if (!strstr(text, what))
+		fail_msg("%s is not in: %s", what, text);
+}
+
+/* Who has no subject is known by its first other name, to a rule and wherever it is shown. */
+static void test_no_subject(void **state)
+{
+	static const char name[] = "uri:spiffe://kschannel.test/workload";
+	struct peer_conf conf = { .library = PEER_OPENSSL, .cert = "workload" };
+	struct t_addr addr = { .len = sizeof(addr.ss) };
+	struct ksc_info info;
+	struct peer peer;
+	int listener, fd;
+
+	(void)state;
+	own_start(&own, "[rule server]\naction = require\ndirection = accept\n"
+			"local-port = 1000\ncredential = mutual\nverify = require\n"
+			"peers = uri:spiffe://kschannel.test/*\n");
+	listener = listen_on(policy_socket(AF_INET, &policy_nothing), 1000);
+	SYS(getsockname(listener, (struct sockaddr *)&addr.ss, &addr.len));
+	for (conf.version = 0x0303; conf.version <= 0x0304; conf.version++) {
+		memset(&peer, 0, sizeof(peer));
+		peer_connect(&peer, &conf, &addr, peer_echo);
+		fd = t_accept(listener);
+		t_send(fd, "who", 3);
+		t_expect(fd, "who");
+		info = t_info(fd);
+		assert_true(info.flags & KSC_INFO_F_PEER_CERT);
+		assert_string_equal(info.peer_subject, name);
+		expect_listed("kschannelctl list", name);
+		/* where slashes are escaped */
+		expect_listed("kschannelctl list --json", "\"uri:spiffe:");
+		close(fd);
+		peer_join(&peer);
+	}
+	own_await_log(&own, "peer uri:spiffe://kschannel.test/workload, credential mutual");
+	/* another of the same authority */
+	memset(&peer, 0, sizeof(peer));
+	conf.cert = "client";
+	peer_connect(&peer, &conf, &addr, peer_echo);
+	fd = t_accept(listener);
+	FAILS(recv(fd, &(char){ 0 }, 1, 0), EKEYREJECTED);
+	close(fd);
+	peer_join_failed(&peer, "access denied");
+	close(listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		POLICY_TEST(test_floor),
 		POLICY_TEST(test_detach),
 		POLICY_TEST(test_peers),
+		POLICY_TEST(test_no_subject),
 		POLICY_TEST(test_versions),
 		POLICY_TEST(test_owner),
 		POLICY_TEST(test_grant),

@@ -379,9 +379,10 @@ static void empty_subject(void **state)
 
 		assert_int_equal(o.status, KSC_STATUS_OK);
 		assert_true(o.info.peer.present);
-		assert_string_equal(o.info.peer.subject, "");
+		assert_string_equal(o.info.peer.subject, "dns:server.test");
 		o = connect_to("nosubject", "other.test", NULL, KSC_VERIFY_DEFAULT, tls12);
 		assert_int_equal(o.status, KSC_STATUS_PEER_REJECTED);
+		assert_non_null(strstr(o.text, "(\"dns:server.test\", wanted: other.test)"));
 		o = meet(&peer_openssl, &asking, 1,
 			 (struct ksc_engine_params) { .role = KSC_ROLE_SERVER },
 			 (struct peer_options) { .cert = "nosubject", .tls12 = tls12,

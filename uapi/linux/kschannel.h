@@ -259,7 +259,8 @@ enum ksc_record_sizing {
  * @peer_fingerprint: SHA-256 of the peer's certificate
  * @alpn: protocol chosen, NUL-terminated, empty if none
  * @server_name: name the client asked for, NUL-terminated
- * @peer_subject: RFC 4514 form, NUL-terminated
+ * @peer_subject: RFC 4514 form, NUL-terminated; where that is empty, the first
+ *	subjectAltName as "dns:NAME", "uri:URI", "email:ADDRESS" or "ip:ADDRESS"
  *
  * Later versions may grow at the end; getsockopt() gives as much as fits and
  * the length tells how much that is.

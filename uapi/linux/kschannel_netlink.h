@@ -421,7 +421,8 @@ enum ksc_a_key {
  * secret.
  * @KSC_A_SESSION_ALPN: (string) The protocol chosen.
  * @KSC_A_SESSION_SERVER_NAME: (string) What the client asked for.
- * @KSC_A_SESSION_PEER_SUBJECT: (string) RFC 4514 form, cut to fit.
+ * @KSC_A_SESSION_PEER_SUBJECT: (string) RFC 4514 form, or the first
+ *   subjectAltName; cut to fit.
  * @KSC_A_SESSION_PEER_FINGERPRINT: (binary) SHA-256 of the certificate.
  * @KSC_A_SESSION_RESUMED: (flag)
  */

@@ -16,6 +16,9 @@ LEAVES = {
     "other": ("other.test", "ca", VALID, "serverAuth", "DNS:other.test"),
     "client": ("client.test", "ca", VALID, "clientAuth", "DNS:client.test"),
     "expired": ("server.test", "ca", EXPIRED, "serverAuth", SERVER_NAMES),
+    # as CAs issue them: no subject, the name is an alternative one
+    "workload": ("", "ca", VALID, "serverAuth,clientAuth",
+                 "URI:spiffe://kschannel.test/workload,DNS:workload.test"),
     "unknown": ("server.test", "unknown-ca", VALID, "serverAuth", SERVER_NAMES),
 }
 
@@ -33,7 +36,7 @@ unique_subject = no
 rand_serial = yes
 copy_extensions = none
 [any]
-commonName = supplied
+commonName = optional
 [req]
 distinguished_name = dn
 [dn]
@@ -58,7 +61,7 @@ def _request(home, name, subject):
     key = home / f"{name}.key"
     call(["openssl", "genpkey", "-algorithm", "EC", "-out", key,
           "-pkeyopt", "ec_paramgen_curve:P-256"])
-    call(["openssl", "req", "-new", "-key", key, "-subj", f"/CN={subject}",
+    call(["openssl", "req", "-new", "-key", key, "-subj", f"/CN={subject}" if subject else "/",
           "-config", home / "openssl.cnf", "-out", home / f"{name}.csr"])
 
 
