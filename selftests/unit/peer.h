@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The other side of a handshake, played by a TLS library over memory:
- * peer-openssl.c and peer-gnutls.c.
+ * peer-openssl.c, peer-gnutls.c and peer-wolfssl.c.
  */
 #ifndef KSC_TEST_PEER_H
 #define KSC_TEST_PEER_H
@@ -70,6 +70,7 @@ struct peer_type {
 
 extern const struct peer_type peer_openssl;
 extern const struct peer_type peer_gnutls;
+extern const struct peer_type peer_wolfssl;
 
 struct peer *peer_new(const struct peer_type *type, const struct peer_options *options);
 void peer_free(struct peer *peer);
