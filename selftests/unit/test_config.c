@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* config.c, settings.c: what files say, and what is said about bad ones. */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,30 @@ static const struct ksc_credential *find(const struct ksc_config *config, const 
 	return NULL;
 }
 
+/* Where nothing is said, as many as there are CPUs for us: all that are online, or some. */
+static void default_workers(void **state)
+{
+	struct ksc_config *config;
+	cpu_set_t ours, one;
+	int cpu = 0;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(ours), &ours), 0);
+	assert_in_range(CPU_COUNT(&ours), 1, sysconf(_SC_NPROCESSORS_ONLN));
+	good("", &config);
+	assert_int_equal(config->workers, CPU_COUNT(&ours) < 256 ? CPU_COUNT(&ours) : 256);
+	ksc_config_free(config);
+	while (!CPU_ISSET(cpu, &ours))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	good("", &config);
+	assert_int_equal(config->workers, 1);
+	ksc_config_free(config);
+	assert_int_equal(sched_setaffinity(0, sizeof(ours), &ours), 0);
+}
+
 static void empty_file(void **state)
 {
 	struct ksc_config *config;
@@ -114,7 +139,6 @@ static void empty_file(void **state)
 	good("", &config);
 	assert_int_equal(config->log_level, KSC_LOG_INFO);
 	assert_int_equal(config->max_handshakes, 16384);
-	assert_in_range(config->workers, 1, 256);
 	assert_int_equal(config->drain_ms, 2000);
 	assert_int_equal(config->credentials->n, 1);
 	cred = find(config, "system");
@@ -682,6 +706,7 @@ static void many_faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(default_workers),
 		cmocka_unit_test(empty_file),
 		cmocka_unit_test(limit_settings),
 		cmocka_unit_test(everything),
