@@ -9,6 +9,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -292,6 +293,17 @@ static int protect(int fd, int role, const char *server_name)
 	return 0;
 }
 
+/* The kernel gets nothing that it might look at one day. False: no address of TCP's */
+static bool without_mark(const struct sockaddr *sa, socklen_t len, struct sockaddr_storage *to)
+{
+	if (!sa || len < sizeof(sa->sa_family) || len > sizeof(*to) ||
+	    (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
+		return false;
+	memcpy(to, sa, len);
+	names_unmark((struct sockaddr *)to, len);
+	return true;
+}
+
 EXPORT int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 {
 	const struct sockaddr *sa = addr.__sockaddr__;
@@ -302,16 +314,15 @@ EXPORT int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 
 	init();
 	/* AF_UNSPEC disconnects; an address that is none is for the kernel to refuse */
-	if (!config.client || !sa || len < sizeof(sa->sa_family) ||
-	    (sa->sa_family != AF_INET && sa->sa_family != AF_INET6) || len > sizeof(unmarked))
+	if (!without_mark(sa, len, &unmarked))
 		return real.connect(fd, addr, len);
-	server_name = config.server_name;
-	if (!server_name && names_find(sa, len, names, sizeof(names)))
-		server_name = names;
-	if (protect(fd, KSC_ROLE_CLIENT, server_name))
-		return -1;
-	memcpy(&unmarked, sa, len);
-	names_unmark((struct sockaddr *)&unmarked, len);
+	if (config.client) {
+		server_name = config.server_name;
+		if (!server_name && names_find(sa, len, names, sizeof(names)))
+			server_name = names;
+		if (protect(fd, KSC_ROLE_CLIENT, server_name))
+			return -1;
+	}
 	errno = saved;
 	return real.connect(fd, (const struct sockaddr *)&unmarked, len);
 }
@@ -383,20 +394,51 @@ static bool fast_open_refused(int fd, int flags)
 EXPORT ssize_t sendto(int fd, const void *buf, size_t size, int flags, __CONST_SOCKADDR_ARG addr,
 		      socklen_t len)
 {
+	const struct sockaddr *sa = addr.__sockaddr__;
+	struct sockaddr_storage unmarked;
+
 	init();
-	return fast_open_refused(fd, flags) ? -1 : real.sendto(fd, buf, size, flags, addr, len);
+	if (fast_open_refused(fd, flags))
+		return -1;
+	if ((flags & MSG_FASTOPEN) && without_mark(sa, len, &unmarked))
+		sa = (const struct sockaddr *)&unmarked;
+	return real.sendto(fd, buf, size, flags, sa, len);
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
+	struct sockaddr_storage unmarked;
+	struct msghdr copy;
+
 	init();
-	return fast_open_refused(fd, flags) ? -1 : real.sendmsg(fd, msg, flags);
+	if (fast_open_refused(fd, flags))
+		return -1;
+	if (!(flags & MSG_FASTOPEN) || !msg ||
+	    !without_mark(msg->msg_name, msg->msg_namelen, &unmarked))
+		return real.sendmsg(fd, msg, flags);
+	copy = *msg;
+	copy.msg_name = &unmarked;
+	return real.sendmsg(fd, &copy, flags);
 }
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 {
+	unsigned int i;
+
 	init();
-	return fast_open_refused(fd, flags) ? -1 : real.sendmmsg(fd, msgs, count, flags);
+	if (!(flags & MSG_FASTOPEN))
+		return real.sendmmsg(fd, msgs, count, flags);
+	if (fast_open_refused(fd, flags))
+		return -1;
+	/* as the kernel does: what was sent before a failure counts, up to as many */
+	for (i = 0; i < count && i < IOV_MAX; i++) {
+		ssize_t n = sendmsg(fd, &msgs[i].msg_hdr, flags);
+
+		if (n < 0)
+			return i ? (int)i : -1;
+		msgs[i].msg_len = (unsigned int)n;
+	}
+	return (int)i;
 }
 
 EXPORT int getaddrinfo(const char *restrict node, const char *restrict service,

@@ -114,11 +114,42 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 	return 0;
 }
 
+static void connected(const struct sockaddr *addr, socklen_t len)
+{
+	memset(&fake.addr, 0, sizeof(fake.addr));
+	memcpy(&fake.addr, addr, len);
+	fake.len = len;
+}
+
 int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 {
 	(void)fd;
-	memset(&fake.addr, 0, sizeof(fake.addr));
-	memcpy(&fake.addr, addr.__sockaddr__, len);
-	fake.len = len;
+	connected(addr.__sockaddr__, len);
 	return 0;
+}
+
+ssize_t sendto(int fd, const void *buf, size_t size, int flags, __CONST_SOCKADDR_ARG addr,
+	       socklen_t len)
+{
+	(void)fd;
+	(void)buf;
+	(void)flags;
+	connected(addr.__sockaddr__, len);
+	return (ssize_t)size;
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	(void)fd;
+	(void)flags;
+	connected(msg->msg_name, msg->msg_namelen);
+	return (ssize_t)msg->msg_iov->iov_len;
+}
+
+/* The last one counts. */
+int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
+{
+	for (unsigned int i = 0; i < count; i++)
+		msgs[i].msg_len = (unsigned int)sendmsg(fd, &msgs[i].msg_hdr, flags);
+	return (int)count;
 }

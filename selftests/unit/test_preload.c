@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@
 #include <cmocka.h>
 
 #include "fake-libc.h"
+#include "preload/env.h"
 
 #define SHARED		"192.0.2.1"
 #define SHARED6		"2001:db8::1"
@@ -393,8 +395,93 @@ static void many_addresses(void **state)
 	assert_in_range(bad, 0, 100);
 }
 
+/* ---- what the library does where it has but servers to protect ---- */
+
+static void expect_clean(const struct sockaddr_storage *addr, socklen_t len)
+{
+	static const char zero[8];
+
+	assert_int_equal(fake.len, len);
+	if (addr->ss_family == AF_INET)
+		assert_memory_equal(((struct sockaddr_in *)&fake.addr)->sin_zero, zero, 8);
+	else
+		assert_int_equal(((struct sockaddr_in6 *)&fake.addr)->sin6_flowinfo, 0);
+	assert_string_equal(fake.name, "");
+	memset(&fake.addr, 0xff, sizeof(fake.addr));
+	fake.len = 0;
+}
+
+/* By whatever call an address comes to the kernel that can connect TCP's sockets */
+static void clients_of_servers(void **state)
+{
+	static const char *const addresses[] = { "192.0.2.30", "2001:db8::30" };
+	struct sockaddr_storage addr, copy;
+	struct iovec iov = { (char[]){ "text" }, 4 };
+	struct mmsghdr two[2] = { 0 };
+	struct msghdr msg = { .msg_name = &addr, .msg_iov = &iov, .msg_iovlen = 1 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		socklen_t len = i ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+
+		addr = look_up("bank.test", addresses[i]);
+		copy = addr;
+		fake.name[0] = '\0';
+		assert_int_equal(connect(-1, (const struct sockaddr *)&addr, len), 0);
+		expect_clean(&addr, len);
+		assert_int_equal(sendto(-1, "text", 4, MSG_FASTOPEN, (struct sockaddr *)&addr,
+					len), 4);
+		expect_clean(&addr, len);
+		msg.msg_namelen = len;
+		assert_int_equal(sendmsg(-1, &msg, MSG_FASTOPEN), 4);
+		expect_clean(&addr, len);
+		two[0].msg_hdr = msg;
+		two[1].msg_hdr = msg;
+		assert_int_equal(sendmmsg(-1, two, 2, MSG_FASTOPEN), 2);
+		assert_int_equal(two[0].msg_len, 4);
+		assert_int_equal(two[1].msg_len, 4);
+		expect_clean(&addr, len);
+		/* the caller's own is as it was */
+		assert_memory_equal(&addr, &copy, sizeof(addr));
+	}
+}
+
+/* Where clients are protected, what can't be is refused. */
+static void fast_open(void **state)
+{
+	const struct sockaddr_storage addr = look_up("bank.test", "192.0.2.31");
+
+	(void)state;
+	errno = 0;
+	assert_int_equal(sendto(-1, "text", 4, MSG_FASTOPEN, (const struct sockaddr *)&addr,
+				sizeof(struct sockaddr_in)), -1);
+	assert_int_equal(errno, EOPNOTSUPP);
+}
+
+/* The environment is looked at once, in the beginning. */
+static void as_server(void **state)
+{
+	int status;
+	pid_t child = fork();
+
+	(void)state;
+	if (!child) {
+		setenv(KSC_ENV_ROLE, "server", 1);
+		/* what it says is part of no plan */
+		setenv("CMOCKA_MESSAGE_OUTPUT", "STDOUT", 1);
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		execl("/proc/self/exe", "test_preload", NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
+	const struct CMUnitTest of_servers[] = {
+		cmocka_unit_test(clients_of_servers),
+	};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(marked),
 		cmocka_unit_test(ambiguous),
@@ -409,7 +496,11 @@ int main(void)
 		cmocka_unit_test(reused),
 		cmocka_unit_test(forgotten),
 		cmocka_unit_test(many_addresses),
+		cmocka_unit_test(fast_open),
+		cmocka_unit_test(as_server),
 	};
 
+	if (getenv(KSC_ENV_ROLE))
+		return cmocka_run_group_tests_name("preload of servers", of_servers, NULL, NULL);
 	return cmocka_run_group_tests_name("preload", tests, NULL, NULL);
 }
