@@ -19,21 +19,30 @@ bool ctl_has_suffix(const char *unit, const char *suffix)
 	return len > tail && !strcmp(unit + len - tail, suffix);
 }
 
-/* "{ path=/bin/x ; argv[]=..." */
+/* What is between two marks, the latter if it is there; to be freed */
+static char *between(const char *value, const char *before, const char *after)
+{
+	const char *start = strstr(value, before), *end;
+
+	if (!start)
+		return ctl_alloc(strdup(""));
+	start += strlen(before);
+	end = strstr(start, after);
+	return ctl_alloc(strndup(start, end ? (size_t)(end - start) : strlen(start)));
+}
+
+/* "{ path=/bin/x ; argv[]=/bin/x -y ; ignore_errors=..." */
 static void add_program(struct ctl_facts *facts, const char *value)
 {
 	static const char before[] = "{ path=";
-	const char *path = value + strlen(before), *end;
-	char **programs;
+	size_t size = (facts->n_programs + 1) * sizeof(*facts->programs);
 
 	if (strncmp(value, before, strlen(before)) != 0)
 		return;
-	end = strstr(path, " ; ");
-	programs = ctl_alloc(reallocarray(facts->programs, facts->n_programs + 1,
-					  sizeof(*programs)));
-	facts->programs = programs;
-	programs[facts->n_programs++] =
-		ctl_alloc(strndup(path, end ? (size_t)(end - path) : strlen(path)));
+	facts->programs = ctl_alloc(realloc(facts->programs, size));
+	facts->commands = ctl_alloc(realloc(facts->commands, size));
+	facts->programs[facts->n_programs] = between(value, before, " ; ");
+	facts->commands[facts->n_programs++] = between(value, " ; argv[]=", " ; ignore_errors=");
 }
 
 /* "[::]:80 (Stream)"; paths, and families without ports, have no colon before a number */
@@ -68,6 +77,13 @@ static void take(struct ctl_facts *facts, const char *name, const char *value)
 		facts->in_use |= !strcmp(value, "active") || !strcmp(value, "activating");
 	else if (!strcmp(name, "UnitFileState"))
 		facts->in_use |= !strncmp(value, "enabled", strlen("enabled"));
+	else if (!strcmp(name, "Type"))
+		facts->oneshot = !strcmp(value, "oneshot");
+	else if (!strcmp(name, "SubState"))
+		facts->exited = !strcmp(value, "exited");
+	else if (!strcmp(name, "TasksCurrent"))
+		/* "[not set]" where there are none, or nobody counts them */
+		facts->has_tasks = strtoul(value, NULL, 10) > 0;
 	else if (!strcmp(name, "Accept"))
 		facts->accept = !strcmp(value, "yes");
 	else if (!strcmp(name, "ExecStart"))
@@ -110,9 +126,12 @@ void ctl_facts_parse(const char *text, struct ctl_facts *facts)
  */
 void ctl_facts_free(struct ctl_facts *facts)
 {
-	for (size_t i = 0; i < facts->n_programs; i++)
+	for (size_t i = 0; i < facts->n_programs; i++) {
 		free(facts->programs[i]);
+		free(facts->commands[i]);
+	}
 	free(facts->programs);
+	free(facts->commands);
 	free(facts->ports);
 	free(facts->triggers);
 	free(facts->parts);
@@ -192,4 +211,13 @@ bool ctl_starts_nothing(const struct ctl_facts *facts)
 			return false;
 	}
 	return true;
+}
+
+/**
+ * ctl_is_passing() - whether of a service nothing is left once it is started, as far as is known
+ * @facts: what systemd tells of it
+ */
+bool ctl_is_passing(const struct ctl_facts *facts)
+{
+	return (facts->oneshot || facts->exited) && !facts->has_tasks;
 }

@@ -14,7 +14,11 @@
  * @in_use: it is started, or will be at boot
  * @accept: a socket unit whose connections systemd accepts
  * @exec_paths: a service that runs nothing but what it names (NoExecPaths=)
+ * @oneshot: a service whose programs have ended when it is started
+ * @exited: it is started, and the process that it is about has ended
+ * @has_tasks: it has processes now
  * @programs: what a service runs, in order
+ * @commands: with their arguments, blanks between
  * @n_programs: how many
  * @ports: TCP ports that a socket unit listens at
  * @n_ports: how many
@@ -27,7 +31,11 @@ struct ctl_facts {
 	bool in_use;
 	bool accept;
 	bool exec_paths;
+	bool oneshot;
+	bool exited;
+	bool has_tasks;
 	char **programs;
+	char **commands;
 	size_t n_programs;
 	uint16_t *ports;
 	size_t n_ports;
@@ -46,6 +54,7 @@ void ctl_instance(const char *unit, char instance[CTL_UNIT_SIZE]);
 void ctl_own_socket(const char *unit, char name[CTL_UNIT_SIZE]);
 bool ctl_next_unit(const char **list, const char *suffix, char name[CTL_UNIT_SIZE]);
 bool ctl_starts_nothing(const struct ctl_facts *facts);
+bool ctl_is_passing(const struct ctl_facts *facts);
 bool ctl_has_suffix(const char *unit, const char *suffix);
 
 #endif /* KSC_CTL_FACTS_H */

@@ -19,6 +19,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "asks.h"
 #include "ctl.h"
 #include "program.h"
 
@@ -187,42 +188,6 @@ static const char *cannot_preload_privileges(const char *path, const struct stat
 static const char *const changers[] = { "doas", "pkexec", "runuser", "su", "su-rs", "sudo",
 					"sudo-rs", "sudoedit" };
 
-/* They ask somebody else to run it, who is not below us. */
-static const char *const askers[] = { "at", "busctl", "crictl", "crontab", "ctr", "docker",
-				      "invoke-rc.d", "kubectl", "machinectl", "nerdctl", "podman",
-				      "run0", "systemctl", "systemd-run" };
-
-static bool is_one_of(const char *const *names, size_t n, const char *path)
-{
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(names[i], name))
-			return true;
-	}
-	return false;
-}
-
-/* By its name, or the one that it has after all links */
-static bool is_called(const char *const *names, size_t n, const char *path)
-{
-	char real[PATH_MAX];
-
-	return is_one_of(names, n, path) ||
-	       (realpath(path, real) && is_one_of(names, n, real));
-}
-
-/**
- * ctl_runs_elsewhere() - tell why what a program runs is out of reach, whatever the way
- * @path: the program
- * Return: the reason, or NULL if it is not known to be
- */
-const char *ctl_runs_elsewhere(const char *path)
-{
-	return is_called(askers, ARRAY_SIZE(askers), path) ?
-		       "it has a service run programs, which are not its own children" : NULL;
-}
-
 /* The interpreter that a script names in its first line. */
 static bool script_interpreter(const struct image *image, char *path)
 {
@@ -247,7 +212,7 @@ const char *ctl_cannot_preload(const char *path)
 {
 	char script[PATH_MAX];
 
-	if (is_called(changers, ARRAY_SIZE(changers), path))
+	if (ctl_is_called(changers, ARRAY_SIZE(changers), path))
 		return "it runs programs as another user, in an environment without the library";
 	for (int i = 0; i < SCRIPT_DEPTH; i++) {
 		bool is_script = false;

@@ -5,6 +5,5 @@
 
 int ctl_find_program(const char *name, char *path);
 const char *ctl_cannot_preload(const char *path);
-const char *ctl_runs_elsewhere(const char *path);
 
 #endif /* KSC_CTL_PROGRAM_H */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "asks.h"
 #include "ctl.h"
 #include "guard.h"
 #include "program.h"

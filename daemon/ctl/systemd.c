@@ -71,8 +71,8 @@ struct ctl_facts ctl_systemd_facts(const char *unit)
 	char instance[CTL_UNIT_SIZE];
 	const char *const argv[] = {
 		"systemctl", "show",
-		"--property=LoadState,ActiveState,UnitFileState,ExecStart,TriggeredBy,ConsistsOf,"
-		"Accept,Listen,Environment,NoExecPaths", "--",
+		"--property=LoadState,ActiveState,SubState,TasksCurrent,UnitFileState,Type,ExecStart,"
+		"TriggeredBy,ConsistsOf,Accept,Listen,Environment,NoExecPaths", "--",
 		instance, NULL
 	};
 	struct ctl_facts facts = { 0 };

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "asks.h"
 #include "ctl.h"
 #include "dropin.h"
 #include "enabled.h"
@@ -36,6 +37,7 @@
  * @guard: guard its cgroup, too
  * @no_guard: not even where that is the default
  * @all: every unit that is enabled
+ * @passing: what the service runs ends with its start
  * @unit: the service or socket, with its suffix
  */
 struct unit_options {
@@ -45,6 +47,7 @@ struct unit_options {
 	bool guard;
 	bool no_guard;
 	bool all;
+	bool passing;
 	char unit[CTL_UNIT_SIZE];
 };
 
@@ -192,22 +195,34 @@ static void check_load(const char *unit, const struct ctl_facts *facts)
 		errx(EXIT_FAILURE, "systemd can't make sense of %s: %s", unit, facts->load);
 }
 
+/* What asks others is not what is asked for. */
+static void check_asks(const char *unit, const char *path, const char *command)
+{
+	char who[CTL_WORD_SIZE];
+
+	switch (ctl_command_asks(path, command, who)) {
+	case CTL_ASKS_ALL:
+		errx(EXIT_FAILURE, "%s: no way to protect it: %s: by %s it has a service run "
+		     "programs, which are not its own children", unit, path, who);
+	case CTL_ASKS_TOO:
+		warnx("%s: %s: what it has a service run by %s is not its own child, and not "
+		      "protected", unit, path, who);
+		break;
+	case CTL_ASKS_NOTHING:
+		break;
+	}
+}
+
 /* Others have a service of no own program stop and start with it. */
 static void check_starts(const char *unit, const struct ctl_facts *facts)
 {
-	const char *why;
-
 	if (ctl_starts_nothing(facts))
 		errx(EXIT_FAILURE, "%s: it runs no program that could have connections%s%s", unit,
 		     facts->parts && *facts->parts ? "; these are started with it, and can be "
 						     "enabled: " : "",
 		     facts->parts ? facts->parts : "");
-	for (size_t i = 0; i < facts->n_programs; i++) {
-		why = ctl_runs_elsewhere(facts->programs[i]);
-		if (why)
-			errx(EXIT_FAILURE, "%s: no way to protect it: %s: %s", unit,
-			     facts->programs[i], why);
-	}
+	for (size_t i = 0; i < facts->n_programs; i++)
+		check_asks(unit, facts->programs[i], facts->commands[i]);
 }
 
 /* The dynamic linker would say nothing where it does not preload. */
@@ -264,7 +279,7 @@ static void check_sockets(const struct unit_options *opt, const struct ctl_facts
 		check_socket(opt, socket, true);
 }
 
-static void check_unit(const struct unit_options *opt)
+static void check_unit(struct unit_options *opt)
 {
 	struct ctl_facts facts = ctl_systemd_facts(opt->unit);
 
@@ -277,6 +292,7 @@ static void check_unit(const struct unit_options *opt)
 		if (opt->way == CTL_WAY_PRELOAD)
 			check_preload(opt->unit, &facts);
 		check_sockets(opt, &facts);
+		opt->passing = ctl_is_passing(&facts);
 	}
 	ctl_facts_free(&facts);
 }
@@ -423,8 +439,10 @@ int ctl_enable(int argc, char **argv)
 		warnx("systemd has not read %s/" CTL_DROP_IN, directory);
 		return EXIT_FAILURE;
 	}
-	printf("%s is protected by %s%s from its next start on\n", opt.unit,
-	       opt.way == CTL_WAY_BPF ? "bpf" : "preload", opt.guard ? ", and guarded," : "");
+	printf("%s%s is protected by %s%s from its next start on%s\n", opt.unit,
+	       opt.passing ? ": what it runs itself" : "",
+	       opt.way == CTL_WAY_BPF ? "bpf" : "preload", opt.guard ? ", and guarded," : "",
+	       opt.passing ? ", but ends with that; what others run for it is not protected" : "");
 	return EXIT_SUCCESS;
 }
 

@@ -407,10 +407,25 @@ ODD = {
     "wrapper@.service": "[Unit]\nPartOf=wrapper.service\n[Service]\nExecStart=/bin/sleep 1000\n",
     "only@.service": "[Service]\nExecStart=/bin/sleep 1000\n",
     "asks.service": "[Service]\nExecStart=/bin/systemctl --version\n",
+    "calls.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\n"
+                     "ExecStart=/bin/sh -c 'set -e; systemctl start only@two'\n",
+    "script.service": "[Service]\nExecStart=/run/script start\n",
+    "mixed.service": "[Service]\nExecStart=/bin/sh -c 'systemctl start only@two; exec sleep 1000'"
+                     "\n",
+    "once.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/ls\n",
+    "leaves.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'sleep 1000 &'\n",
     "broken.service": "[Service]\nType=simple\n",
     "unix.socket": "[Socket]\nListenStream=/run/unix.test\n",
     "unix.service": "[Service]\nExecStart=/bin/sleep 1000\n",
 }
+
+
+SCRIPT = b"""#!/bin/sh
+# starts what is not below it
+case $1 in
+start) exec /usr/bin/docker run server ;;
+esac
+"""
 
 
 def test_unit_honest(world):
@@ -418,11 +433,14 @@ def test_unit_honest(world):
     with Systemd(world) as systemd:
         write_units(systemd, ODD)
         systemd.run("ln", "-s", "/dev/null", "/run/systemd/system/hidden.service")
+        systemd.run("tee", "/run/script", given=SCRIPT)
         systemd.run("systemctl", "start", "wrapper", "wrapper@one")
         for unit, words in (
                 ("wrapper", b"runs no program that could have connections; these are started "
                             b"with it, and can be enabled: wrapper@one.service"),
                 ("asks", b"has a service run programs"),
+                ("calls", b"/bin/sh: by systemctl it has a service run programs"),
+                ("script", b"/run/script: by docker it has a service run programs"),
                 ("hidden", b"hidden.service is masked"),
                 ("broken", b"can't make sense of broken.service"),
                 ("only", b"no service only.service, but a template only@.service"),
@@ -431,6 +449,20 @@ def test_unit_honest(world):
             said = systemd.run("kschannelctl", "enable", "--way", "preload", unit, wanted=1)
             assert words in said, said
         assert not list(Path("/etc/systemd/system").glob("*/kschannel.conf"))
+        # some of it is protected, and what is not is told
+        said = systemd.run("kschannelctl", "enable", "--way", "preload", "mixed")
+        assert b"what it has a service run by systemctl is not its own child" in said, said
+        assert b"mixed.service is protected by preload" in said, said
+        passing = b"but ends with that; what others run for it is not protected"
+        for unit in ("once", "leaves"):
+            said = systemd.run("kschannelctl", "enable", "--way", "preload", unit)
+            assert passing in said, said
+            systemd.run("kschannelctl", "disable", unit)
+        # a process that is there is believed
+        systemd.run("systemctl", "start", "leaves")
+        assert passing not in systemd.run("kschannelctl", "enable", "--way", "preload", "leaves")
+        systemd.run("systemctl", "stop", "leaves")
+        systemd.run("kschannelctl", "disable", "--all")
         # a socket that is nobody's business, and a template
         systemd.run("kschannelctl", "enable", "--way", "preload", "unix")
         systemd.run("kschannelctl", "enable", "--way", "preload", "only@")

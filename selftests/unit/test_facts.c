@@ -29,6 +29,8 @@ static void running(void **state)
 	assert_int_equal(facts.n_programs, 2);
 	assert_string_equal(facts.programs[0], "/usr/bin/install");
 	assert_string_equal(facts.programs[1], "/usr/sbin/a b");
+	assert_string_equal(facts.commands[0], "/usr/bin/install -d /run/x");
+	assert_string_equal(facts.commands[1], "/usr/sbin/a b -x ; pid=0 }");
 	assert_false(ctl_starts_nothing(&facts));
 	list = facts.triggers;
 	assert_true(ctl_next_unit(&list, ".socket", name));
@@ -96,6 +98,34 @@ static void sockets(void **state)
 	ctl_facts_free(&facts);
 }
 
+/* What of a service is there that a way could be for */
+static void passing(void **state)
+{
+	static const struct {
+		const char *text;
+		bool passes;
+	} all[] = {
+		{ "Type=oneshot\nSubState=dead\nTasksCurrent=[not set]\n", true },
+		{ "SubState=exited\nType=oneshot\nTasksCurrent=0\n", true },
+		/* it has left some behind */
+		{ "Type=oneshot\nSubState=exited\nTasksCurrent=12\n", false },
+		{ "Type=simple\nSubState=dead\nTasksCurrent=[not set]\n", false },
+		{ "Type=forking\nSubState=running\n", false },
+		/* System V's style */
+		{ "Type=forking\nSubState=exited\nTasksCurrent=0\n", true },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct ctl_facts facts = { 0 };
+
+		ctl_facts_parse(all[i].text, &facts);
+		assert_int_equal(ctl_is_passing(&facts), all[i].passes);
+		ctl_facts_free(&facts);
+	}
+}
+
 static void names(void **state)
 {
 	char name[CTL_UNIT_SIZE], long_name[CTL_UNIT_SIZE];
@@ -126,6 +156,7 @@ int main(void)
 		cmocka_unit_test(running),
 		cmocka_unit_test(wrapper),
 		cmocka_unit_test(sockets),
+		cmocka_unit_test(passing),
 		cmocka_unit_test(names),
 	};
 

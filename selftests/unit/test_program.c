@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "ctl/asks.h"
 #include "ctl/program.h"
 
 static char dir[64];
@@ -81,6 +83,104 @@ static void askers(void **state)
 	assert_non_null(ctl_runs_elsewhere(at("box")));
 	assert_non_null(ctl_runs_elsewhere(at("systemd-run")));
 	assert_non_null(ctl_runs_elsewhere("crontab"));
+	assert_non_null(ctl_runs_elsewhere("/usr/bin/batch"));
+	assert_non_null(ctl_runs_elsewhere("/snap/bin/lxc"));
+	/* a session's programs are its own children */
+	assert_null(ctl_runs_elsewhere("/usr/bin/screen"));
+}
+
+/* A script, if there is a program for it */
+static enum ctl_asks asked(const char *path, const char *command, const char *script,
+			   const char *wanted)
+{
+	char who[CTL_WORD_SIZE];
+	enum ctl_asks asks;
+	FILE *file;
+
+	if (script) {
+		file = fopen(at("script"), "w");
+		assert_non_null(file);
+		assert_true(fputs(script, file) >= 0);
+		assert_int_equal(fclose(file), 0);
+	}
+	asks = ctl_command_asks(path, command, who);
+	if (asks != CTL_ASKS_NOTHING)
+		assert_string_equal(who, wanted);
+	return asks;
+}
+
+static enum ctl_asks shell(const char *text, const char *wanted)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "/bin/sh -c %s", text);
+	return asked("/bin/sh", command, NULL, wanted);
+}
+
+/* As services have it in ExecStart= */
+static void commands(void **state)
+{
+	(void)state;
+	assert_int_equal(asked("/usr/sbin/nginx", "/usr/sbin/nginx -g daemon on; at noon", NULL,
+			       ""), CTL_ASKS_NOTHING);
+	assert_int_equal(asked(at("docker"), "docker run x", NULL, at("docker")), CTL_ASKS_ALL);
+	assert_int_equal(asked("/usr/bin/env", "/usr/bin/env -i A=b nice -n 5 podman run x", NULL,
+			       "podman"), CTL_ASKS_ALL);
+	assert_int_equal(asked("/usr/bin/env", "/usr/bin/env -i A=b server x", NULL, ""),
+			 CTL_ASKS_NOTHING);
+	assert_int_equal(shell("systemctl start x", "systemctl"), CTL_ASKS_ALL);
+	assert_int_equal(shell("/bin/systemctl --quiet restart \"x\" || exit 1", "systemctl"),
+			 CTL_ASKS_ALL);
+	assert_int_equal(shell("A=1 docker pull x 2>&1 >/dev/null && exec docker run x", "docker"),
+			 CTL_ASKS_ALL);
+	assert_int_equal(shell("prepare --now; exec nohup /usr/bin/docker run x", "docker"),
+			 CTL_ASKS_ALL);
+	assert_int_equal(shell("if test -e /x; then echo prog | batch; fi", "batch"), CTL_ASKS_ALL);
+	assert_int_equal(shell("systemctl start x; exec /usr/sbin/server", "systemctl"),
+			 CTL_ASKS_TOO);
+	assert_int_equal(shell("x=$(incus list) && server \"$x\"", "incus"), CTL_ASKS_TOO);
+	/* what is no more than asked, or said */
+	assert_int_equal(shell("systemctl is-active x && exec server", ""), CTL_ASKS_NOTHING);
+	assert_int_equal(shell("echo systemctl start x 'docker; at' # ; at", ""), CTL_ASKS_NOTHING);
+	assert_int_equal(shell("command -v docker && server docker", ""), CTL_ASKS_NOTHING);
+	assert_int_equal(shell("", ""), CTL_ASKS_NOTHING);
+	assert_int_equal(shell("'systemctl start", ""), CTL_ASKS_NOTHING);
+	assert_int_equal(shell(")))(((", ""), CTL_ASKS_NOTHING);
+	assert_int_equal(asked("/bin/bash", "bash -eo pipefail -c snap run x", NULL, "snap"),
+			 CTL_ASKS_ALL);
+}
+
+/* As those of System V's style are */
+static void scripts(void **state)
+{
+	static const char style[] = "case \"$1\" in\n"
+				    "at|start)\n\tlog_daemon_msg x\n"
+				    "\tstart-stop-daemon --start --exec /usr/sbin/x\n\t;;\n"
+				    "status)\n\tsystemctl status x\n\t;;\n"
+				    "esac\nexit 0\n";
+	char script[1024], command[PATH_MAX];
+
+	(void)state;
+	snprintf(script, sizeof(script), "#!/bin/sh\n%s", style);
+	assert_int_equal(asked(at("script"), at("script"), script, ""), CTL_ASKS_NOTHING);
+	assert_int_equal(asked(at("script"), at("script"),
+			       "#! /usr/bin/env bash\n# starts it\nset -e\n"
+			       "case $1 in\nstart) tmux new -d \\\n server ;;\nesac\n", "tmux"),
+			 CTL_ASKS_ALL);
+	assert_int_equal(asked(at("script"), at("script"),
+			       "#!/bin/sh\ncurl https://server.test/\nservice x restart\n",
+			       "service"), CTL_ASKS_TOO);
+	/* of another language nothing is known */
+	assert_int_equal(asked(at("script"), at("script"), "#!/usr/bin/python3\nat\n", ""),
+			 CTL_ASKS_NOTHING);
+	snprintf(command, sizeof(command), "/bin/dash -e %s start", at("script"));
+	assert_int_equal(asked("/bin/dash", command, "docker run x\n", "docker"), CTL_ASKS_ALL);
+	unlink(at("script"));
+	assert_int_equal(asked("/bin/dash", command, NULL, ""), CTL_ASKS_NOTHING);
+	/* nobody waits for what comes out of a pipe */
+	assert_int_equal(mkfifo(at("script"), 0600), 0);
+	assert_int_equal(asked("/bin/dash", command, NULL, ""), CTL_ASKS_NOTHING);
+	unlink(at("script"));
 }
 
 int main(void)
@@ -88,6 +188,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changers),
 		cmocka_unit_test(askers),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(scripts),
 	};
 
 	return cmocka_run_group_tests_name("program", tests, setup, teardown);

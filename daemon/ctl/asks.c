@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Programs that have others run what they are asked to: it is not below them, in no cgroup
+ * of theirs, and has another environment. What a shell is told to run is looked at as well,
+ * as far as it can be understood without running it.
+ */
+#include <ctype.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "asks.h"
+#include "ctl.h"
+
+/* More of a script is not looked at. */
+#define SCRIPT_SIZE 65536
+
+static const char *const askers[] = {
+	/* the service manager, and others */
+	"initctl", "invoke-rc.d", "machinectl", "rc-service", "run0", "s6-rc", "s6-svc", "service",
+	"supervisorctl", "sv", "systemctl", "systemd-run",
+	/* a service on the bus */
+	"busctl", "dbus-send", "gdbus", "qdbus",
+	/* a daemon that waits until it is time */
+	"at", "batch", "crontab",
+	/* a batch system */
+	"qsub", "sbatch", "srun",
+	/* those of containers and machines */
+	"crictl", "ctr", "docker", "docker-compose", "flatpak", "incus", "kubectl", "lxc",
+	"lxc-attach", "lxc-execute", "lxc-start", "nerdctl", "podman", "podman-compose", "snap",
+	"virsh",
+	/* a server of terminals, of which each user has one */
+	"tmux",
+};
+
+static const char *const shells[] = { "ash", "bash", "busybox", "dash", "ksh", "sh", "zsh" };
+
+/* They become, or wait for, what comes behind them. */
+static const char *const wrappers[] = { "chrt", "env", "exec", "ionice", "nice",
+					"nohup", "setsid", "stdbuf", "taskset", "timeout" };
+
+/* Before commands, and at the end of them */
+static const char *const openers[] = { "!", "do", "elif", "else", "if", "then", "time", "until",
+				       "while", "{" };
+static const char *const closers[] = { "case", "done", "esac", "fi", "for", "function", "in",
+				       "select", "}" };
+
+/* They have no connections. */
+static const char *const quiet[] = {
+	":", "[", "[[", "cat", "cd", "chmod", "chown", "command", "cp", "echo", "exit", "export",
+	"false", "grep", "install", "kill", "ln", "local", "logger", "ls", "mkdir", "mv", "printf",
+	"read", "readonly", "return", "rm", "rmdir", "sed", "set", "shift", "sleep", "test",
+	"touch", "trap", "true", "type", "ulimit", "umask", "unset", "wait", "which",
+};
+
+static bool is_one_of(const char *const *names, size_t n, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(names[i], name))
+			return true;
+	}
+	return false;
+}
+
+#define IS_ONE_OF(names, word) is_one_of(names, ARRAY_SIZE(names), word)
+
+/**
+ * ctl_is_called() - whether a program has one of some names
+ * @names: they
+ * @n: how many
+ * @path: the program, by its name, or with the one that it has after all links
+ */
+bool ctl_is_called(const char *const *names, size_t n, const char *path)
+{
+	char real[PATH_MAX];
+
+	return is_one_of(names, n, path) ||
+	       (strchr(path, '/') && realpath(path, real) && is_one_of(names, n, real));
+}
+
+/**
+ * ctl_runs_elsewhere() - tell why what a program runs is out of reach, whatever the way
+ * @path: the program
+ * Return: the reason, or NULL if it is not known to be
+ */
+const char *ctl_runs_elsewhere(const char *path)
+{
+	return ctl_is_called(askers, ARRAY_SIZE(askers), path) ?
+		       "it has a service run programs, which are not its own children" : NULL;
+}
+
+/* ---- what a shell is told ---- */
+
+/**
+ * struct command - of a shell's text, the one that is being read
+ * @wanted: its name is still to come
+ * @wrapped: something stands before it that has options and numbers of its own
+ * @exec: nothing of the shell is left then
+ * @cases: it is "case", and its patterns are still to come
+ * @manager: it is systemctl, and what that is to do is still to come
+ * @asks: it has somebody else run something
+ * @runs: it runs something that could have connections
+ */
+struct command {
+	bool wanted;
+	bool wrapped;
+	bool exec;
+	bool cases;
+	bool manager;
+	bool asks;
+	bool runs;
+};
+
+/**
+ * struct script - what has been read so far
+ * @asked: somebody else is asked to run something
+ * @left: and nothing comes after that
+ * @runs: it runs something itself
+ * @pattern: what comes are patterns of "case", up to a parenthesis
+ * @cases: how many of them are open
+ * @who: the first that is asked
+ */
+struct script {
+	bool asked;
+	bool left;
+	bool runs;
+	bool pattern;
+	unsigned int cases;
+	char *who;
+};
+
+static bool is_assignment(const char *word)
+{
+	size_t len = 0;
+
+	while (isalnum((unsigned char)word[len]) || word[len] == '_')
+		len++;
+	return len && !isdigit((unsigned char)*word) && word[len] == '=';
+}
+
+/* What the manager is told, else it starts nothing */
+static bool is_start(const char *word)
+{
+	return strstr(word, "start") || strchr(word, '$') || !strcmp(word, "enable") ||
+	       !strcmp(word, "isolate");
+}
+
+/* "case x in a | b) ...;; esac" */
+static bool take_pattern(struct script *script, struct command *command, const char *word)
+{
+	if (script->cases && !strcmp(word, "esac") && (script->pattern || command->wanted)) {
+		script->pattern = false;
+		script->cases--;
+		command->wanted = false;
+		return true;
+	}
+	if (command->cases && !strcmp(word, "in")) {
+		command->cases = false;
+		script->pattern = true;
+		script->cases++;
+	}
+	return script->pattern;
+}
+
+static void take_word(struct script *script, struct command *command, const char *word)
+{
+	const char *slash = strrchr(word, '/');
+
+	if (take_pattern(script, command, word))
+		return;
+	if (command->manager && *word != '-') {
+		command->manager = false;
+		command->asks = is_start(word);
+	}
+	if (!command->wanted || is_assignment(word) || IS_ONE_OF(openers, word) ||
+	    (command->wrapped && (*word == '-' || isdigit((unsigned char)*word))))
+		return;
+	if (IS_ONE_OF(wrappers, word)) {
+		command->wrapped = true;
+		command->exec |= !strcmp(word, "exec");
+		return;
+	}
+	command->wanted = false;
+	command->cases = !strcmp(word, "case");
+	if (IS_ONE_OF(askers, word)) {
+		command->manager = is_one_of((const char *const[]){ "systemctl" }, 1, word);
+		command->asks = !command->manager;
+		if (!*script->who)
+			snprintf(script->who, CTL_WORD_SIZE, "%s", slash ? slash + 1 : word);
+	} else {
+		command->runs = !IS_ONE_OF(closers, word) && !IS_ONE_OF(quiet, word);
+	}
+}
+
+static void end_command(struct script *script, struct command *command)
+{
+	script->asked |= command->asks;
+	script->left |= command->asks && command->exec;
+	script->runs |= command->runs;
+}
+
+/* Returns where it goes on. */
+static const char *take_end(struct script *script, struct command *command, const char *text)
+{
+	char end = *text++;
+
+	if (script->pattern) {
+		script->pattern = end != ')';
+	} else {
+		end_command(script, command);
+		if (end == ';' && script->cases && (*text == ';' || *text == '&')) {
+			script->pattern = true;
+			text++;
+		}
+	}
+	if (!script->asked)
+		*script->who = '\0';
+	*command = (struct command){ .wanted = true };
+	return text;
+}
+
+/* Passes over a quote; what is in it is text, be it of another command. */
+static const char *take_quote(const char *text, char word[CTL_WORD_SIZE], size_t *len)
+{
+	char quote = *text++;
+
+	for (; *text && *text != quote; text++) {
+		if (*text == '\\' && quote == '"' && text[1])
+			text++;
+		if (*len < CTL_WORD_SIZE - 1)
+			word[(*len)++] = *text;
+	}
+	return *text ? text + 1 : text;
+}
+
+/* The next word without its quotes; empty if there is none before a command's end */
+static const char *next_word(const char *text, char word[CTL_WORD_SIZE])
+{
+	size_t len = 0;
+
+	for (text += strspn(text, " \t\r"); text[0] == '\\' && text[1] == '\n';)
+		text += 2 + strspn(text + 2, " \t\r");
+	if (*text == '#')
+		text += strcspn(text, "\n");
+	while (*text && !strchr(" \t\r\n;&|()`<>", *text)) {
+		if (*text == '"' || *text == '\'') {
+			text = take_quote(text, word, &len);
+			continue;
+		}
+		if (*text == '\\' && text[1])
+			text++;
+		/* a line goes on */
+		if (*text != '\n' && len < CTL_WORD_SIZE - 1)
+			word[len++] = *text;
+		text++;
+	}
+	word[len] = '\0';
+	return text;
+}
+
+/* "2>&1", "&>file": the descriptor before it has been read as a word, which does no harm. */
+static const char *skip_redirection(const char *text)
+{
+	char word[CTL_WORD_SIZE];
+
+	if (*text != '<' && *text != '>' && !(*text == '&' && text[1] == '>'))
+		return NULL;
+	return next_word(text + strspn(text, "<>&|"), word);
+}
+
+static enum ctl_asks text_asks(const char *text, char who[CTL_WORD_SIZE])
+{
+	struct script script = { .who = who };
+	struct command command = { .wanted = true };
+	char word[CTL_WORD_SIZE];
+	const char *next;
+
+	*who = '\0';
+	while (*text) {
+		next = skip_redirection(text);
+		if (next) {
+			text = next;
+			continue;
+		}
+		next = next_word(text, word);
+		if (*word)
+			take_word(&script, &command, word);
+		else if (*next && !skip_redirection(next))
+			next = take_end(&script, &command, next);
+		text = next;
+	}
+	end_command(&script, &command);
+	if (!script.asked)
+		return CTL_ASKS_NOTHING;
+	return script.left || !script.runs ? CTL_ASKS_ALL : CTL_ASKS_TOO;
+}
+
+/* "#!/bin/sh -e", "#!/usr/bin/env bash" */
+static bool is_shells(const char *script)
+{
+	char word[CTL_WORD_SIZE];
+
+	if (strncmp(script, "#!", 2) != 0)
+		return false;
+	script = next_word(script + 2, word);
+	if (is_one_of((const char *const[]){ "env" }, 1, word))
+		next_word(script, word);
+	return IS_ONE_OF(shells, word);
+}
+
+/* @any: what a shell is given needs no first line that says so */
+static enum ctl_asks file_asks(const char *path, bool any, char who[CTL_WORD_SIZE])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	enum ctl_asks asks = CTL_ASKS_NOTHING;
+	char *text = ctl_alloc(malloc(SCRIPT_SIZE));
+	struct stat st;
+	ssize_t n = -1;
+
+	if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode))
+		n = pread(fd, text, SCRIPT_SIZE - 1, 0);
+	if (fd >= 0)
+		close(fd);
+	if (n > 0) {
+		text[n] = '\0';
+		if (any || is_shells(text))
+			asks = text_asks(text, who);
+	}
+	free(text);
+	return asks;
+}
+
+/* What follows a shell's name */
+static enum ctl_asks shell_asks(const char *rest, char who[CTL_WORD_SIZE])
+{
+	char word[CTL_WORD_SIZE];
+
+	for (rest = next_word(rest, word); *word; rest = next_word(rest, word)) {
+		/* busybox's */
+		if (IS_ONE_OF(shells, word))
+			continue;
+		if (*word != '-')
+			return *word == '/' ? file_asks(word, true, who) : CTL_ASKS_NOTHING;
+		if (word[1] != '-' && strchr(word, 'c'))
+			return text_asks(rest, who);
+		/* "-eo pipefail" */
+		if (word[1] != '-' && strchr(word, 'o'))
+			rest = next_word(rest, word);
+	}
+	return CTL_ASKS_NOTHING;
+}
+
+/**
+ * ctl_command_asks() - whether what a service runs has others run something
+ * @path: the program
+ * @command: it and its arguments with blanks between, as systemd tells of them
+ * @who: where to put the name of the program that asks
+ */
+enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[CTL_WORD_SIZE])
+{
+	size_t len = strlen(path);
+	char word[CTL_WORD_SIZE];
+
+	/* argv[0] may be another */
+	command = !strncmp(command, path, len) ? command + len : next_word(command, word);
+	snprintf(word, sizeof(word), "%s", path);
+	while (IS_ONE_OF(wrappers, word)) {
+		do
+			command = next_word(command, word);
+		while (*word == '-' || isdigit((unsigned char)*word) || is_assignment(word));
+	}
+	snprintf(who, CTL_WORD_SIZE, "%s", word);
+	if (ctl_runs_elsewhere(word))
+		return CTL_ASKS_ALL;
+	/* of a link nothing but what it is called counts: all of busybox's are one program */
+	if (IS_ONE_OF(shells, word))
+		return shell_asks(command, who);
+	return *word == '/' ? file_asks(word, false, who) : CTL_ASKS_NOTHING;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Programs that have others run what they are asked to. */
+#ifndef KSC_CTL_ASKS_H
+#define KSC_CTL_ASKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CTL_WORD_SIZE 256
+
+/**
+ * enum ctl_asks - what a command asks others to run
+ * @CTL_ASKS_NOTHING: nothing that is known
+ * @CTL_ASKS_TOO: something, beside what it runs itself
+ * @CTL_ASKS_ALL: all that it is there for
+ */
+enum ctl_asks { CTL_ASKS_NOTHING, CTL_ASKS_TOO, CTL_ASKS_ALL };
+
+bool ctl_is_called(const char *const *names, size_t n, const char *path);
+const char *ctl_runs_elsewhere(const char *path);
+enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[CTL_WORD_SIZE]);
+
+#endif /* KSC_CTL_ASKS_H */
