@@ -14,10 +14,15 @@ GO = "/opt/programs/echo"
 RUN = ["kschannelctl", "run", "--way", "bpf", "--"]
 
 
+def can_bpf():
+    """Whether the kernel has a hook for a BPF program."""
+    symbols = Path("/proc/kallsyms").read_text(encoding="ascii")
+    return " update_socket_protocol\n" in symbols
+
+
 def need_bpf():
     """Leaves the test out where the kernel has no hook for a BPF program."""
-    symbols = Path("/proc/kallsyms").read_text(encoding="ascii")
-    if " update_socket_protocol\n" not in symbols:
+    if not can_bpf():
         raise Skip("the kernel has no update_socket_protocol()")
 
 

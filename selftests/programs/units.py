@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from database import CLUSTER, VERSION, message
-from lone import need_bpf
+from lone import can_bpf, need_bpf
 from within import Systemd
 from world import CA, NAME, await_that, is_listening, secret, tls
 
@@ -390,8 +390,14 @@ def test_unit_refused(world):
         systemd.run("sh", "-c", "printf '[Service]\\nExecStart=/opt/programs/static serve 1\\n'"
                     " >/run/systemd/system/static.service")
         systemd.run("systemctl", "daemon-reload")
-        said = systemd.run("kschannelctl", "enable", "--way", "preload", "static", wanted=1)
-        assert b"statically linked" in said, said
+        # without the BPF program that is so unless one says otherwise, and there are no sockets
+        for way in ([["--way", "preload"]] if can_bpf() else [["--way", "preload"], []]):
+            said = systemd.run("kschannelctl", "enable", *way, "static", wanted=1)
+            assert b"statically linked" in said, said
+        if not can_bpf():
+            write_units(systemd, SOCKETS)
+            said = systemd.run("kschannelctl", "enable", "passed.socket", wanted=1)
+            assert b"no way to protect it by bpf" in said, said
         assert not list(Path("/etc/systemd/system").glob("*/kschannel.conf"))
 
 
@@ -515,6 +521,84 @@ def test_unit_socket(world):
         with world.wire(7113):
             echoed(7113)
         systemd.run("systemctl", "stop", "passed.socket", "passed", "each.socket")
+
+
+def test_unit_socket_elsewhere(world):
+    """a socket unit whose listener is not made in its cgroup does not start"""
+    need_bpf()
+    look = ["kschannelctl", "attach", "--listeners", "passed.socket"]
+    elsewhere = b"the listener at port 7113 is not protected; systemd has made it outside"
+    with Systemd(world) as systemd:
+        write_units(systemd, SOCKETS)
+        said = systemd.run(*look, wanted=1)
+        assert b"there is no listener at port 7113" in said, said
+        systemd.restart("passed.socket", 7113)
+        said = systemd.run(*look, wanted=1)
+        assert elsewhere in said, said
+        # as where systemd makes it by itself: nothing of its cgroup is ours then
+        systemd.run("kschannelctl", "enable", "passed.socket")
+        there = "/run/systemd/system/passed.socket.d"
+        systemd.run("mkdir", there)
+        systemd.run("tee", f"{there}/z.conf", given=b"[Socket]\nExecStartPre=\n")
+        systemd.run("systemctl", "daemon-reload")
+        systemd.run("systemctl", "restart", "passed.socket", wanted=1)
+        assert not is_listening(7113)
+        said = systemd.run("systemctl", "show", "--property=ExecStartPost,Result",
+                           "passed.socket")
+        assert b"attach --listeners" in said and b"status=1" in said, said
+        assert b"Result=exit-code" in said, said
+        systemd.run("rm", f"{there}/z.conf")
+        systemd.run("systemctl", "daemon-reload")
+        systemd.restart("passed.socket", 7113)
+        systemd.run(*look)
+        systemd.run("systemctl", "stop", "passed.socket")
+
+
+INHERITS = b"""import socket
+with socket.socket(fileno=3) as listener:
+    while True:
+        with listener.accept()[0] as peer:
+            while data := peer.recv(65536):
+                peer.sendall(data)
+"""
+PRELOADED = {
+    "handed.socket": "[Socket]\nListenStream=7116\n",
+    "handed.service": "[Service]\nExecStart=/usr/bin/python3 /run/inherits.py\n",
+}
+
+
+def test_unit_socket_preload(world):
+    """a service that gets its listener from systemd, by a preloaded library and guarded"""
+    with Systemd(world) as systemd:
+        write_units(systemd, PRELOADED)
+        systemd.run("tee", "/run/inherits.py", given=INHERITS)
+        systemd.run("kschannelctl", "enable", "--way", "preload", "--guard", "handed")
+        systemd.restart("handed.socket", 7116)
+        with world.wire(7116):
+            echoed(7116)
+        systemd.run("systemctl", "stop", "handed.socket", "handed")
+
+
+BESIDE = {
+    "beside.service": "[Service]\nExecStart=/bin/sh -c '/opt/programs/static uring 7115 "
+                      "2>/run/uring; exec sleep 1000'\n",
+}
+
+
+def test_unit_uring(world):
+    """sockets that io_uring makes for a service are refused, or do not listen"""
+    with Systemd(world) as systemd:
+        write_units(systemd, BESIDE)
+        systemd.restart("beside", 7115)
+        # without a BPF program for it, the guard is what there is
+        said = systemd.run("kschannelctl", "enable", "beside")
+        assert (b"by bpf" if can_bpf() else b"by preload, and guarded") in said, said
+        systemd.run("systemctl", "restart", "beside")
+        await_that(lambda: b"not permitted" in systemd.run("cat", "/run/uring"), "the refusal")
+        said = systemd.run("cat", "/run/uring")
+        assert (b"socket by io_uring:" if can_bpf() else b"port 7115:") in said, said
+        assert not is_listening(7115)
+        systemd.run("systemctl", "stop", "beside")
 
 
 def test_unit_socket_late(world):
