@@ -37,7 +37,8 @@ help:
 	@echo '            all of it, built there, in a Debian 13 on 7.3, and PostgreSQL and psql 17'
 	@echo '            with direct TLS'
 	@echo '  check-many  nearly thirty services of Debian'"'"'s under systemd, each enabled and used,'
-	@echo '            with all captured: no byte is readable (half an hour where it is emulated)'
+	@echo '            with all captured: no byte is readable (half an hour where it is emulated);'
+	@echo '            on 6.12, or with KERNEL=6.1 those that a preloaded library can protect'
 	@echo '  check-ktls  the kernel'"'"'s whole test of kTLS with in-tree tls.ko and with ours,'
 	@echo '            on 6.12 or with KERNEL=7.3, compared case by case (an hour where it is emulated)'
 	@echo '  matrix    kernels, whether the module builds for each, how many tests pass, and what a'
@@ -99,7 +100,7 @@ check-programs: deps
 	@$(MAKE) -s -C selftests/programs check check-trixie
 
 check-many: deps
-	@$(MAKE) -s -C selftests/programs many
+	@$(MAKE) -s -C selftests/programs many MANY_KERNELS=$(KERNEL)
 
 check-ktls: deps
 	@$(MAKE) -s -C selftests/ktls check

@@ -84,6 +84,10 @@ def listen_in(_):
         assert b" 200 " in got, got
 
 
+KEY = "/root/.ssh/id_ed25519"
+SSH = ("ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o",
+       "UserKnownHostsFile=/dev/null", f"root@{NAME}", "cat")
+
 JOB = f"* * * * * root curl -sS -d '{TEXT}' http://server.test:8005/\n"
 
 
@@ -128,6 +132,11 @@ SERVICES = (
     Service("openbsd-inetd", "a program for each connection", ("openbsd-inetd",), 7007, (
         Talk(7007, ((LINE * 100, LINE * 100),)), Talk(7007, ((LINE, LINE),))), files={
             "/etc/inetd.conf": "7007 stream tcp nowait nobody /bin/cat cat\n"}),
+    Service("openssh-server", "a shell elsewhere, which protects itself", ("ssh",), 22, (
+        Client(SSH, LINE, LINE * 1000),), before=(
+            f"install -d -m 700 /root/.ssh && rm -f {KEY}",
+            f"ssh-keygen -q -t ed25519 -N '' -f {KEY}",
+            f"cp {KEY}.pub /root/.ssh/authorized_keys"), begins=b"SSH-2.0-"),
     Service("cron", "a job that connects to elsewhere", ("cron",), None, (await_job,), files={
         "/etc/cron.d/secret": JOB}),
 )

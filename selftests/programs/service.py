@@ -84,6 +84,8 @@ class Service:
     ready: tuple = ()
     # where the kernel has no hook for a BPF program it is left out
     bpf: bool = False
+    # how it begins, if it has a protection of its own and the rules say never
+    begins: bytes = None
 
 
 def page(port, target="/secret.txt"):
@@ -110,7 +112,8 @@ def audit():
 
 def exercise(world, service):
     """A service, enabled and restarted; whatever is sent, and wherever, is protected."""
-    if service.bpf:
+    # what systemd listens at is protected by one alone
+    if service.bpf or any(unit.endswith(".socket") for unit in service.units):
         need_bpf()
     write(service.files)
     with Systemd(world) as systemd:
@@ -124,7 +127,8 @@ def exercise(world, service):
             # packages have systemd listen for others, too
             before = audit()
             ports = [service.port] if service.port else []
-            with world.wire(*ports, label=f"{service.name}, ", others=True):
+            with world.wire(*ports, label=f"{service.name}, ", others=True,
+                            begins=service.begins):
                 for unit in service.units:
                     systemd.run("systemctl", "restart", unit)
                 if ports:
