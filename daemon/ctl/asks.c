@@ -36,6 +36,10 @@ static const char *const askers[] = {
 	"tmux",
 };
 
+/* Those of which it depends on a word what they do: the first behind them, or the second */
+static const char *const verb_first[] = { "initctl", "supervisorctl", "sv", "systemctl" };
+static const char *const verb_second[] = { "invoke-rc.d", "rc-service", "service" };
+
 static const char *const shells[] = { "ash", "bash", "busybox", "dash", "ksh", "sh", "zsh" };
 
 /* They become, or wait for, what comes behind them. */
@@ -102,7 +106,7 @@ const char *ctl_runs_elsewhere(const char *path)
  * @wrapped: something stands before it that has options and numbers of its own
  * @exec: nothing of the shell is left then
  * @cases: it is "case", and its patterns are still to come
- * @manager: it is systemctl, and what that is to do is still to come
+ * @verb: it is a manager of services, and in how many words comes what that is to do
  * @asks: it has somebody else run something
  * @runs: it runs something that could have connections
  */
@@ -111,7 +115,7 @@ struct command {
 	bool wrapped;
 	bool exec;
 	bool cases;
-	bool manager;
+	unsigned int verb;
 	bool asks;
 	bool runs;
 };
@@ -147,7 +151,7 @@ static bool is_assignment(const char *word)
 static bool is_start(const char *word)
 {
 	return strstr(word, "start") || strchr(word, '$') || !strcmp(word, "enable") ||
-	       !strcmp(word, "isolate");
+	       !strcmp(word, "isolate") || !strcmp(word, "up");
 }
 
 /* "case x in a | b) ...;; esac" */
@@ -173,10 +177,8 @@ static void take_word(struct script *script, struct command *command, const char
 
 	if (take_pattern(script, command, word))
 		return;
-	if (command->manager && *word != '-') {
-		command->manager = false;
+	if (command->verb && *word != '-' && !--command->verb)
 		command->asks = is_start(word);
-	}
 	if (!command->wanted || is_assignment(word) || IS_ONE_OF(openers, word) ||
 	    (command->wrapped && (*word == '-' || isdigit((unsigned char)*word))))
 		return;
@@ -188,8 +190,9 @@ static void take_word(struct script *script, struct command *command, const char
 	command->wanted = false;
 	command->cases = !strcmp(word, "case");
 	if (IS_ONE_OF(askers, word)) {
-		command->manager = is_one_of((const char *const[]){ "systemctl" }, 1, word);
-		command->asks = !command->manager;
+		command->verb = IS_ONE_OF(verb_first, word)  ? 1 :
+				IS_ONE_OF(verb_second, word) ? 2 : 0;
+		command->asks = !command->verb;
 		if (!*script->who)
 			snprintf(script->who, CTL_WORD_SIZE, "%s", slash ? slash + 1 : word);
 	} else {

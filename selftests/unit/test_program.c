@@ -140,7 +140,9 @@ static void commands(void **state)
 			 CTL_ASKS_TOO);
 	assert_int_equal(shell("x=$(incus list) && server \"$x\"", "incus"), CTL_ASKS_TOO);
 	/* what is no more than asked, or said */
-	assert_int_equal(shell("systemctl is-active x && exec server", ""), CTL_ASKS_NOTHING);
+	assert_int_equal(shell("systemctl is-active $x && exec server", ""), CTL_ASKS_NOTHING);
+	assert_int_equal(shell("renew; service --quiet $x reload", ""), CTL_ASKS_NOTHING);
+	assert_int_equal(shell("renew; service x $1", "service"), CTL_ASKS_TOO);
 	assert_int_equal(shell("echo systemctl start x 'docker; at' # ; at", ""), CTL_ASKS_NOTHING);
 	assert_int_equal(shell("command -v docker && server docker", ""), CTL_ASKS_NOTHING);
 	assert_int_equal(shell("", ""), CTL_ASKS_NOTHING);
