@@ -419,6 +419,39 @@ static void test_held(void **state)
 	close_both();
 }
 
+/* ---- what comes after us ---- */
+
+#define NAT(what)	"nft 'table ip t_via { chain out { type nat hook output priority -100; " \
+			"ip daddr " SERVICE " " what "; }; }'"
+
+/* The packets' address is another; it was the socket's when the rule was looked for. */
+static void test_nat(void **state)
+{
+	static const char *const ways[] = { NAT("redirect"), NAT("dnat to " SERVER) };
+
+	(void)state;
+	if (t_shell("command -v nft >/dev/null && nft list tables")) {
+		print_message("# there is no nft, or nothing for it\n");
+		skip();
+	}
+	assert_int_equal(t_shell("ip route add " SERVICE " dev lo src " SERVER), 0);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		assert_int_equal(t_shell(ways[i]), 0);
+		own_start(&own, SERVES "[rule service]\naction = require\nremote = " SERVICE "\n"
+				NAMED "[rule rest]\naction = never\n");
+		expect_protected(SERVICE, "server.test", 0);
+		expect_plain(SERVER, 0);
+		/* the one after it */
+		assert_true(own_reload(&own, SERVES "[rule server]\naction = require\nremote = "
+				       SERVER "\ndirection = connect\n" NAMED
+				       "[rule rest]\naction = never\n"));
+		expect_plain(SERVICE, 0);
+		expect_protected(SERVER, "server.test", 0);
+		own_end(&own);
+		assert_int_equal(t_shell("nft delete table ip t_via"), 0);
+	}
+}
+
 /* ---- tracing ---- */
 
 #define TRACING	"/sys/kernel/tracing/instances/"
@@ -484,6 +517,7 @@ int main(void)
 		VIA_TEST(test_threads),
 		VIA_TEST(test_held),
 		cmocka_unit_test_setup_teardown(test_traced, setup, untrace),
+		cmocka_unit_test_setup_teardown(test_nat, policy_setup, policy_teardown),
 	};
 
 	return T_RUN(tests);

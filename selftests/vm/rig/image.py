@@ -13,7 +13,7 @@ from .base import GUEST, RigError, TOP, VM, call, environment, lock, which
 
 # Programs of the host that go into every guest, with their libraries.
 PROGRAMS = ("openssl", "gnutls-cli", "gnutls-serv", "certtool", "curl", "ip",
-            "tc", "ss", "modprobe", "insmod", "rmmod", "lsmod")
+            "tc", "ss", "nft", "modprobe", "insmod", "rmmod", "lsmod")
 
 PASSWD = """root:x:0:0:root:/root:/bin/sh
 kschannel:x:990:990:kschanneld:/nonexistent:/bin/false

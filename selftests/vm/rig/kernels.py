@@ -46,7 +46,7 @@ MODULES = """
     act_mirred act_gact act_police
     tls tcp_diag inet_diag udp_diag raw_diag unix_diag netlink_diag
     tcp_bbr tcp_dctcp
-    nf_tables nft_ct nft_chain_nat nft_reject_inet nft_limit nft_log
+    nf_tables nft_ct nft_chain_nat nft_nat nft_redir nft_reject_inet nft_limit nft_log smc
     x_tables ip_tables iptable_filter ip6_tables ip6table_filter
     xt_tcpudp xt_statistic xt_length xt_u32 xt_string ipt_REJECT xt_bpf
     af_packet_diag vsock vsock_loopback overlay kcm
