@@ -12,6 +12,7 @@ needs_busybox httpd nc nslookup wget
 cgroups=/sys/fs/cgroup
 ca=/etc/kschannel/ca.pem
 dir=/tmp/guard-www
+mptcp=262
 background=
 
 [ -e $cgroups/cgroup.procs ] || mount -t cgroup2 cgroup2 $cgroups
@@ -155,8 +156,15 @@ uring()
 	described
 	grep -q ' update_socket_protocol$' /proc/kallsyms || skip "there is no way by BPF"
 	serve 7306
-	h_uring 127.0.0.1 7306 | grep "a page"
-	refused kschannelctl run --quiet --way bpf -- h_uring 127.0.0.1 7306
+	for address in 127.0.0.1 ::1; do
+		# that of none, and TCP's
+		for protocol in 0 6; do
+			h_uring $address 7306 $protocol | grep "a page"
+			refused kschannelctl run --quiet --way bpf -- \
+				h_uring $address 7306 $protocol
+			grep "socket:" /tmp/said
+		done
+	done
 	# the way itself is open: our sockets, and UDP's
 	kschannelctl run --quiet --way bpf -- nslookup server.test 127.0.0.1 >/tmp/said 2>&1 || true
 	fails grep -i "operation not permitted" /tmp/said
@@ -192,6 +200,15 @@ accepts()
 		# shellcheck disable=SC2086
 		refused h_inherit listen $port kschannelctl run --quiet $options -- \
 			env -u LD_PRELOAD h_inherit serve
+		# nor by io_uring, which no library sees, nor when it came late
+		# shellcheck disable=SC2086
+		refused h_inherit listen $port kschannelctl run --quiet $options -- \
+			h_uring accept
+		grep "accept:" /tmp/said
+		# shellcheck disable=SC2086
+		refused h_inherit pass $port kschannelctl run --quiet $options -- \
+			env -u LD_PRELOAD h_inherit take h_inherit serve
+		grep "accept:" /tmp/said
 		port=$((port + 1))
 		h_inherit listen $port kschannelctl run --quiet --server --way preload --guard -- \
 			h_inherit serve &
@@ -206,6 +223,18 @@ accepts()
 	await 10 listening $port
 	echo "in the clear" | timeout 10 nc 127.0.0.1 $port >/tmp/got || true
 	grep "in the clear" /tmp/got
+	for command in "listen $((port + 1)) h_uring accept" \
+		       "pass $((port + 2)) h_inherit take h_uring accept"; do
+		# shellcheck disable=SC2086
+		h_inherit $command >/tmp/accepted &
+		server=$!
+		background="$background $server"
+		port=$((port + 1))
+		await 10 listening $port
+		echo "in the clear" | timeout 10 nc 127.0.0.1 $port || true
+		wait $server
+		grep "in the clear" /tmp/accepted
+	done
 }
 
 # A socket that was made outside does not connect inside.
@@ -218,6 +247,49 @@ handed_over()
 	refused h_inherit hand $inside guarded h_inherit connect 7320
 }
 
+# It goes on as TCP where the peer has none, and the ULP is not for it.
+mptcp()
+{
+	described
+	[ -e /proc/sys/net/mptcp/enabled ] || skip "the kernel has no MPTCP"
+	serve 7330
+	h_inherit $mptcp join 7330 true
+	kschannelctl guard /guarded
+	refused $inside guarded h_inherit $mptcp join 7330 true
+	grep "connect:" /tmp/said
+	refused $inside guarded h_inherit $mptcp listen 7331 true
+	grep "listen:" /tmp/said
+	refused h_inherit $mptcp listen 7331 $inside guarded h_inherit serve
+	grep "accept:" /tmp/said
+	# what the library accepts is TCP's if the client's is
+	h_inherit $mptcp listen 7332 kschannelctl run --quiet --server --way preload --guard -- \
+		h_inherit serve &
+	background="$background $!"
+	await 10 listening 7332
+	echoed 7332
+}
+
+# Who asks for MPTCP gets ours, too, unless that is io_uring.
+mptcp_by_bpf()
+{
+	described
+	[ -e /proc/sys/net/mptcp/enabled ] || skip "the kernel has no MPTCP"
+	grep -q ' update_socket_protocol$' /proc/kallsyms || skip "there is no way by BPF"
+	kschannelctl run --quiet --way bpf --client --server -- env -u LD_PRELOAD \
+		h_inherit $mptcp listen 7335 h_inherit serve &
+	background="$background $!"
+	await 10 listening 7335
+	echoed 7335
+	serve 7336
+	h_uring 127.0.0.1 7336 $mptcp | grep "a page"
+	refused kschannelctl run --quiet --way bpf -- h_uring 127.0.0.1 7336 $mptcp
+	grep "socket:" /tmp/said
+	# one that was made outside is not taken for one of ours
+	refused h_inherit $mptcp listen 7337 kschannelctl run --quiet --way bpf -- \
+		env -u LD_PRELOAD h_inherit serve
+	grep "accept:" /tmp/said
+}
+
 # SMC goes on as TCP where it can't be had.
 smc()
 {
@@ -226,6 +298,19 @@ smc()
 	fails h_inherit smc >/tmp/said 2>&1
 	fails grep -i "operation not permitted" /tmp/said
 	refused kschannelctl run --quiet --way bpf -- h_inherit smc
+}
+
+# Without the way by BPF such sockets are made, and listen at nothing
+smc_listens()
+{
+	described
+	modprobe smc 2>/dev/null || true
+	status=0
+	h_inherit smc-listen || status=$?
+	[ $status != 77 ] || skip "the kernel has no SMC"
+	[ $status = 0 ]
+	kschannelctl guard /guarded
+	refused $inside guarded h_inherit smc-listen
 }
 
 wrong()
@@ -238,7 +323,7 @@ wrong()
 	fails h_as 1000 kschannelctl run --guard -- true
 }
 
-plan 10
+plan 13
 run "connect() is refused" connects
 run "listen() is refused" listens
 run "protected programs are not refused" protected
@@ -247,7 +332,10 @@ run "the library shaken off" evasion
 run "sockets made by io_uring" uring
 run "accept() from others' listeners" accepts
 run "a socket that was handed over" handed_over
+run "MPTCP" mptcp
+run "MPTCP by a BPF program" mptcp_by_bpf
 run "SMC" smc
+run "SMC's listen()" smc_listens
 run "what can't be guarded" wrong
 rmdir $cgroups/guarded/below $cgroups/guarded
 finish

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * h_uring ADDRESS PORT: asks a web server for its page over a socket that io_uring has
- * made, and prints what comes.
+ * h_uring ADDRESS PORT [PROTOCOL]: asks a web server for its page over a socket that
+ * io_uring has made, and prints what comes.
+ * h_uring accept: has io_uring accept a connection of a listener that is descriptor 3, and
+ * prints what comes.
  */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <liburing.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LISTENER 3
 
 static struct io_uring ring;
 
@@ -32,33 +36,56 @@ static int result(const char *what)
 	return n;
 }
 
-int main(int argc, char **argv)
+static void print_all(int fd)
 {
-	static const char request[] = "GET /page.html HTTP/1.0\r\n\r\n";
-	struct sockaddr_in in = { .sin_family = AF_INET };
 	char buf[512];
-	int fd, n;
+	int n;
 
-	if (argc != 3 || inet_pton(AF_INET, argv[1], &in.sin_addr) != 1)
-		errx(2, "wrong usage");
-	in.sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10));
-	n = io_uring_queue_init(4, &ring, 0);
-	if (n) {
-		errno = -n;
-		err(1, "io_uring");
-	}
-	io_uring_prep_socket(io_uring_get_sqe(&ring), AF_INET, SOCK_STREAM, 0, 0);
-	fd = result("socket");
-	io_uring_prep_connect(io_uring_get_sqe(&ring), fd, (struct sockaddr *)&in, sizeof(in));
-	result("connect");
-	io_uring_prep_send(io_uring_get_sqe(&ring), fd, request, sizeof(request) - 1, 0);
-	result("send");
 	do {
 		io_uring_prep_recv(io_uring_get_sqe(&ring), fd, buf, sizeof(buf), 0);
 		n = result("recv");
 		if (n && write(STDOUT_FILENO, buf, (size_t)n) != n)
 			err(1, "write");
 	} while (n);
+}
+
+static int make_connection(const char *host, const char *port, int protocol)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
+	struct addrinfo *at;
+	int fd;
+
+	if (getaddrinfo(host, port, &hints, &at))
+		errx(2, "wrong usage");
+	io_uring_prep_socket(io_uring_get_sqe(&ring), at->ai_family, SOCK_STREAM, protocol, 0);
+	fd = result("socket");
+	io_uring_prep_connect(io_uring_get_sqe(&ring), fd, at->ai_addr, at->ai_addrlen);
+	result("connect");
+	freeaddrinfo(at);
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	static const char request[] = "GET /page.html HTTP/1.0\r\n\r\n";
+	int fd, n;
+
+	if (argc < 2 || argc > 4 || (argc > 2) == !strcmp(argv[1], "accept"))
+		errx(2, "wrong usage");
+	n = io_uring_queue_init(4, &ring, 0);
+	if (n) {
+		errno = -n;
+		err(1, "io_uring");
+	}
+	if (argc == 2) {
+		io_uring_prep_accept(io_uring_get_sqe(&ring), LISTENER, NULL, NULL, 0);
+		fd = result("accept");
+	} else {
+		fd = make_connection(argv[1], argv[2], argc == 4 ? atoi(argv[3]) : 0);
+		io_uring_prep_send(io_uring_get_sqe(&ring), fd, request, sizeof(request) - 1, 0);
+		result("send");
+	}
+	print_all(fd);
 	io_uring_queue_exit(&ring);
 	return 0;
 }
