@@ -416,8 +416,8 @@ ODD = {
     "calls.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\n"
                      "ExecStart=/bin/sh -c 'set -e; systemctl start only@two'\n",
     "script.service": "[Service]\nExecStart=/run/script start\n",
-    "mixed.service": "[Service]\nExecStart=/bin/sh -c 'systemctl start only@two; exec sleep 1000'"
-                     "\n",
+    "mixed.service": "[Service]\nExecStart=/bin/sh -c 'systemctl start only@two; "
+                     "exec tail -f /dev/null'\n",
     "once.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/ls\n",
     "leaves.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'sleep 1000 &'\n",
     "broken.service": "[Service]\nType=simple\n",
