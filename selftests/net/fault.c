@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Allocations that fail when a test says so: Documentation/fault-injection of the kernel. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 #define FAULTS "/sys/kernel/debug/"
 /* What no operation comes near */
 #define MAX_FAULTS 400
+#define MAX_WORKERS 64
 
 static const char *const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
 
@@ -17,6 +19,9 @@ static int nth = -1;
 /* the walk under way, and how far it has come */
 static const char *walking;
 static unsigned int step;
+/* the kernel's workers: in each, one of what the module allocates there is to fail */
+static int workers[MAX_WORKERS];
+static size_t nworkers;
 
 static bool write_to(const char *file, const char *text)
 {
@@ -137,6 +142,8 @@ int fault_teardown(void **state)
 	if (walking)
 		print_message("# %s: it was fault %u\n", walking, step);
 	walking = NULL;
+	while (nworkers > 0)
+		(void)!pwrite(workers[--nworkers], "0", 1, 0);
 	if (nth >= 0 && pwrite(nth, "0", 1, 0) == 1)
 		close(nth);
 	nth = -1;
@@ -149,22 +156,80 @@ int fault_teardown(void **state)
 	return 0;
 }
 
-static void arm(unsigned int n)
+static void arm_one(int fd, unsigned int n)
 {
 	char text[16];
 
 	snprintf(text, sizeof(text), "%u", n);
-	SYS(pwrite(nth, text, strlen(text), 0));
+	SYS(pwrite(fd, text, strlen(text), 0));
 }
 
 /* Was there a fault? */
-static bool disarm(void)
+static bool disarm_one(int fd)
 {
 	char text[16] = "";
 
-	SYS(pread(nth, text, sizeof(text) - 1, 0));
-	SYS(pwrite(nth, "0", 1, 0));
+	SYS(pread(fd, text, sizeof(text) - 1, 0));
+	SYS(pwrite(fd, "0", 1, 0));
 	return !strtoul(text, NULL, 10);
+}
+
+static size_t find_workers(void)
+{
+	char path[300], name[32];
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	size_t found = 0;
+
+	assert_non_null(proc);
+	while ((entry = readdir(proc)) != NULL) {
+		FILE *comm;
+		bool is;
+
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		comm = fopen(path, "re");
+		if (!comm)
+			continue;
+		is = fgets(name, sizeof(name), comm) && !strncmp(name, "kworker/", 8);
+		(void)fclose(comm);
+		if (!is)
+			continue;
+		assert_true(found < MAX_WORKERS);
+		snprintf(path, sizeof(path), "/proc/%s/fail-nth", entry->d_name);
+		workers[found] = open(path, O_RDWR | O_CLOEXEC);
+		/* one that had nothing to do may have gone */
+		if (workers[found] >= 0)
+			found++;
+	}
+	closedir(proc);
+	return found;
+}
+
+static void arm(const struct fault_walk *walk, unsigned int n)
+{
+	if (!walk->workers) {
+		arm_one(nth, n);
+		return;
+	}
+	nworkers = find_workers();
+	for (size_t i = 0; i < nworkers; i++)
+		arm_one(workers[i], n);
+}
+
+static bool disarm(const struct fault_walk *walk)
+{
+	bool hit = false;
+
+	if (!walk->workers)
+		return disarm_one(nth);
+	for (size_t i = 0; i < nworkers; i++) {
+		hit |= disarm_one(workers[i]);
+		close(workers[i]);
+	}
+	nworkers = 0;
+	return hit;
 }
 
 static bool may_be(const struct fault_walk *walk, int error)
@@ -223,9 +288,9 @@ void fault_walk(const struct fault_walk *walk)
 		step = n;
 		if (walk->before)
 			walk->before();
-		arm(n);
+		arm(walk, n);
 		error = walk->act() ? errno : 0;
-		hit = disarm();
+		hit = disarm(walk);
 		if (error && (!hit || !may_be(walk, error)))
 			fail_msg("%s: fault %u: %s", walk->name, n, strerror(error));
 		failed += error != 0;

@@ -14,6 +14,7 @@
  *	again if need be, and cleans up
  * @error: an errno that it may fail with beside those of memory, or 0
  * @none: it may be that it allocates nothing
+ * @workers: the kernel's workers do it, and @act waits until they have
  */
 struct fault_walk {
 	const char *name;
@@ -22,6 +23,7 @@ struct fault_walk {
 	void (*after)(int error);
 	int error;
 	bool none;
+	bool workers;
 };
 
 bool fault_possible(void);

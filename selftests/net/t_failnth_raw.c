@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Memory runs out in raw mode; see t_failnth.c. */
+#include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include "fault.h"
 #include "raw.h"
@@ -91,6 +93,136 @@ static void after_raw_recv(int error)
 	raw_talk();
 }
 
+/* A record is open, and what comes then seals it. */
+static void make_raw_open(void)
+{
+	make_raw_keys();
+	assert_int_equal(SYS(send(fds[0], "raw", 3, MSG_MORE)), 3);
+}
+
+static int act_raw_more(void)
+{
+	return send(fds[0], "more", 4, MSG_NOSIGNAL | MSG_MORE) < 0 ? -1 : 0;
+}
+
+static void after_raw_more(int error)
+{
+	if (error)
+		SYS(act_raw_more());
+	t_send(fds[0], "!", 1);
+	t_expect(fds[1], "rawmore!");
+	raw_talk();
+}
+
+static int act_raw_shutdown(void)
+{
+	return shutdown(fds[0], SHUT_WR);
+}
+
+/* As in-tree kTLS has it: nobody sealed the open record, and an application says close_notify */
+static void expect_end(void)
+{
+	char c;
+	ssize_t n = recv(fds[1], &c, 1, 0);
+
+	assert_true(!n || (n < 0 && errno == ECONNRESET));
+	SYS(close(fds[1]));
+}
+
+static void after_raw_shutdown(int error)
+{
+	if (error)
+		SYS(act_raw_shutdown());
+	expect_end();
+	SYS(close(fds[0]));
+}
+
+static int act_raw_close(void)
+{
+	return close(fds[0]);
+}
+
+static void after_raw_close(int error)
+{
+	(void)error;
+	expect_end();
+}
+
+static const uint8_t key_update[] = { 24, 0, 0, 1, 0 };
+static struct raw_keys next;
+
+static void make_raw_update(void)
+{
+	make_raw_keys();
+	next = raw_keys(raw_13, 2, 0);
+	SYS(raw_send(fds[0], RAW_HANDSHAKE, key_update, sizeof(key_update), 0));
+}
+
+static int act_raw_rekey_tx(void)
+{
+	return setsockopt(fds[0], SOL_TLS, TLS_TX, &next, next.len);
+}
+
+static int act_raw_rekey_rx(void)
+{
+	return setsockopt(fds[1], SOL_TLS, TLS_RX, &next, next.len);
+}
+
+static void read_update(void)
+{
+	uint8_t type, buf[sizeof(key_update)];
+
+	assert_int_equal(SYS(raw_recv(fds[1], &type, buf, sizeof(buf), 0)), sizeof(buf));
+	assert_int_equal(type, RAW_HANDSHAKE);
+}
+
+static void after_raw_rekey_tx(int error)
+{
+	if (error)
+		SYS(act_raw_rekey_tx());
+	read_update();
+	SYS(act_raw_rekey_rx());
+	raw_talk();
+}
+
+static void make_raw_updated(void)
+{
+	make_raw_update();
+	SYS(act_raw_rekey_tx());
+	read_update();
+}
+
+static void after_raw_rekey_rx(int error)
+{
+	if (error)
+		SYS(act_raw_rekey_rx());
+	raw_talk();
+}
+
+static int ends[2];
+
+static void make_raw_spliced(void)
+{
+	make_raw_received();
+	SYS(pipe2(ends, O_CLOEXEC));
+}
+
+static int act_raw_splice(void)
+{
+	return splice(fds[1], NULL, ends[1], NULL, 3, 0) < 0 ? -1 : 0;
+}
+
+static void after_raw_splice(int error)
+{
+	if (error)
+		SYS(act_raw_splice());
+	assert_int_equal(SYS(read(ends[0], got, 3)), 3);
+	assert_memory_equal(got, "raw", 3);
+	SYS(close(ends[0]));
+	SYS(close(ends[1]));
+	raw_talk();
+}
+
 #define WALK(...) FAULT_CASE(fault_setup, fault_teardown, __VA_ARGS__)
 
 int main(void)
@@ -100,6 +232,14 @@ int main(void)
 		WALK("raw: keys to receive with", make_raw, act_raw_rx, after_raw_rx),
 		WALK("raw: send", make_raw_keys, act_raw_send, after_raw_send),
 		WALK("raw: receive", make_raw_received, act_raw_recv, after_raw_recv),
+		WALK("raw: MSG_MORE", make_raw_open, act_raw_more, after_raw_more),
+		WALK("raw: shutdown", make_raw_open, act_raw_shutdown, after_raw_shutdown),
+		WALK("raw: close", make_raw_open, act_raw_close, after_raw_close),
+		WALK("raw: other keys to send with", make_raw_update, act_raw_rekey_tx,
+		     after_raw_rekey_tx),
+		WALK("raw: other keys to receive with", make_raw_updated, act_raw_rekey_rx,
+		     after_raw_rekey_rx),
+		WALK("raw: splice", make_raw_spliced, act_raw_splice, after_raw_splice),
 	};
 
 	if (!fault_possible())
