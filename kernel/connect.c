@@ -318,6 +318,7 @@ int ksc_listener_shutdown(struct socket *sock, int how)
 {
 	int err = inet_shutdown(sock, how);
 
+	ksc_failpoint(KSC_FAILPOINT_UNLISTENED);
 	ksc_settle_sock(sock->sk);
 	return err;
 }

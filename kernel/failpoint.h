@@ -12,12 +12,14 @@
  * @KSC_FAILPOINT_LISTEN: listen(), before TCP's part
  * @KSC_FAILPOINT_SHUTDOWN: shutdown(), before TCP's part
  * @KSC_FAILPOINT_CONNECTED: connect(), behind TCP's part
+ * @KSC_FAILPOINT_UNLISTENED: a listener's shutdown(), behind TCP's part
  */
 enum ksc_failpoint {
 	KSC_FAILPOINT_CONNECT,
 	KSC_FAILPOINT_LISTEN,
 	KSC_FAILPOINT_SHUTDOWN,
 	KSC_FAILPOINT_CONNECTED,
+	KSC_FAILPOINT_UNLISTENED,
 	KSC_FAILPOINTS_MAX
 };
 

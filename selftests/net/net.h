@@ -68,7 +68,7 @@ struct t_opts {
 };
 
 /* Windows that only a module for tests can widen; as enum ksc_failpoint has them */
-enum t_failpoint { T_CONNECT, T_LISTEN, T_SHUTDOWN, T_CONNECTED, T_FAILPOINTS };
+enum t_failpoint { T_CONNECT, T_LISTEN, T_SHUTDOWN, T_CONNECTED, T_UNLISTENED, T_FAILPOINTS };
 
 /* A client that knows the name of the test server. */
 extern const struct t_opts t_client;
@@ -112,6 +112,7 @@ bool t_failpoint(enum t_failpoint at, unsigned int ms);
 void t_await_held(atomic_int *at, bool is);
 void t_keep(const char *path);
 void t_put_back(void);
+void t_await_asleep(atomic_int *at);
 void t_set_parameter(const char *name, unsigned int value);
 unsigned int t_parameter(const char *name);
 /* the defaults of max_dataless and max_key_updates */

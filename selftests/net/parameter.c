@@ -156,6 +156,23 @@ void t_await_held(atomic_int *at, bool is)
 }
 
 /**
+ * t_await_asleep() - wait until a thread waits in its call
+ * @at: the thread, as soon as that is not 0
+ */
+void t_await_asleep(atomic_int *at)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+	pid_t tid;
+
+	while (!(tid = atomic_load(at)) || thread_state(tid) != 'S') {
+		if (t_now_ms() > end)
+			fail_msg("the thread does not wait");
+		nanosleep(&pause, NULL);
+	}
+}
+
+/**
  * t_set_parameter() - write a parameter of the module
  * @name: its name
  * @value: the value

@@ -10,6 +10,8 @@
  * to say of it is for the rig to judge.
  */
 #include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
@@ -99,12 +101,53 @@ static void do_close(int fd)
 	(void)close(fd);
 }
 
+/* A socket that gets the ULP while something else is done with it */
+static void do_attach(int fd)
+{
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_ULP, KSC_ULP_NAME, strlen(KSC_ULP_NAME));
+}
+
+/* Where the pair's listener is, which may be closed by now; or 0 */
+static in_port_t listened_at;
+
+static in_port_t port_of(int fd, int (*name)(int, struct sockaddr *, socklen_t *))
+{
+	struct sockaddr_in in = { 0 };
+	socklen_t len = sizeof(in);
+
+	return name(fd, (struct sockaddr *)&in, &len) ? 0 : in.sin_port;
+}
+
+/* As "ss -K" does it, but at once */
+static void do_destroy(int fd)
+{
+	struct inet_diag_req_v2 req = { .sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP };
+	in_port_t port = port_of(fd, getsockname);
+	struct nl_sock *diag;
+
+	req.id.idiag_sport = port ? port : listened_at;
+	req.id.idiag_dport = port_of(fd, getpeername);
+	req.id.idiag_src[0] = htonl(INADDR_LOOPBACK);
+	req.id.idiag_dst[0] = req.id.idiag_dport ? htonl(INADDR_LOOPBACK) : 0;
+	req.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+	req.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+	if (!req.id.idiag_sport)
+		return;
+	diag = nl_socket_alloc();
+	assert_non_null(diag);
+	assert_int_equal(nl_connect(diag, NETLINK_SOCK_DIAG), 0);
+	assert_true(nl_send_simple(diag, SOCK_DESTROY, NLM_F_ACK, &req, sizeof(req)) >= 0);
+	/* or there is none, or no more */
+	(void)nl_wait_for_ack(diag);
+	nl_socket_free(diag);
+}
+
 typedef void (*call_fn)(int fd);
 
 /* one of each kind first, for RACE_CALLS=6 */
 static const call_fn calls[] = {
 	do_connect_there, do_listen,	 do_shutdown_both, do_accept, do_close,	   do_setsockopt,
-	do_connect,	  do_disconnect, do_shutdown,	   do_send,   do_fastopen,
+	do_connect,	  do_disconnect, do_shutdown,	   do_send,   do_fastopen, do_destroy,
 };
 
 /**
@@ -138,6 +181,7 @@ static void try_client(int fd)
 {
 	struct sockaddr_in in;
 	socklen_t len = sizeof(in);
+	char ulp[16] = "";
 	int listens = 0, client, child;
 	char got[16];
 	ssize_t n;
@@ -146,6 +190,10 @@ static void try_client(int fd)
 		return;
 	len = sizeof(listens);
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) || !listens)
+		return;
+	/* it listened before it could get the ULP */
+	len = sizeof(ulp);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_ULP, ulp, &len) || !len)
 		return;
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	client = t_plain(AF_INET);
@@ -161,8 +209,8 @@ static void try_client(int fd)
 	close(client);
 }
 
-/* Whoever connected to @somewhere says nothing in the clear */
-static void hear_nothing(void)
+/* Whoever connected to @somewhere says nothing in the clear, if it had the ULP by then */
+static void hear_nothing(bool ulp)
 {
 	int child;
 
@@ -170,12 +218,27 @@ static void hear_nothing(void)
 		char got[16];
 		ssize_t n = recv(child, got, sizeof(got), MSG_DONTWAIT);
 
-		assert_true(n <= 0 || got[0] == 0x16);
+		assert_true(!ulp || n <= 0 || got[0] == 0x16);
 		t_reset(child);
 	}
 }
 
-static void run_pair(call_fn one, call_fn other, unsigned int rounds, bool listening)
+/* Sockets that calls meet on: new ones of ours, our listeners, and new ones of TCP's */
+enum kind { FRESH, LISTENING, PLAIN };
+
+static int make_kind(enum kind kind)
+{
+	/* not of t_socket(): nobody waits here */
+	int fd = (int)SYS(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+				 kind == PLAIN ? IPPROTO_TCP : IPPROTO_KSCHANNEL));
+
+	if (kind == LISTENING)
+		SYS(listen(fd, 4));
+	listened_at = port_of(fd, getsockname);
+	return fd;
+}
+
+static void run_pair(call_fn one, call_fn other, unsigned int rounds, enum kind kind)
 {
 	struct pair pair = { .calls = { one, other }, .rounds = rounds };
 	pthread_t thread;
@@ -184,12 +247,8 @@ static void run_pair(call_fn one, call_fn other, unsigned int rounds, bool liste
 	t_thread(&thread, second, &pair);
 	for (unsigned int i = 0; i < rounds; i++) {
 		bool closes = one == do_close || other == do_close;
-		/* not of t_socket(): nobody waits here */
-		int fd = (int)SYS(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-					 IPPROTO_KSCHANNEL));
+		int fd = make_kind(kind);
 
-		if (listening)
-			SYS(listen(fd, 4));
 		pair.fd = fd;
 		pthread_barrier_wait(&pair.barrier);
 		one(fd);
@@ -198,7 +257,7 @@ static void run_pair(call_fn one, call_fn other, unsigned int rounds, bool liste
 			try_client(fd);
 			close(fd);
 		}
-		hear_nothing();
+		hear_nothing(kind != PLAIN);
 	}
 	t_join(thread);
 	pthread_barrier_destroy(&pair.barrier);
@@ -217,7 +276,7 @@ static void test_pairs(void **state)
 	const unsigned int rounds = wanted("RACE_ROUNDS", ROUNDS);
 	const char *part_text = getenv("RACE_PART");
 	unsigned int part = 1, parts = 1, pairs = 0, run = 0;
-	const bool listening = *state;
+	const enum kind kind = (enum kind)(uintptr_t)*state;
 
 	assert_in_range(count, 1, ARRAY_SIZE(calls));
 	if (part_text)
@@ -230,10 +289,24 @@ static void test_pairs(void **state)
 				continue;
 			/* each has its time */
 			alarm(PATIENCE_LONG_S + rounds);
-			run_pair(calls[i], calls[k], rounds, listening);
+			run_pair(calls[i], calls[k], rounds, kind);
 			run++;
 		}
 	print_message("# %u rounds of %u pairs\n", rounds, run);
+}
+
+/* A socket of TCP's that gets the ULP meanwhile: what it is then is protected, or nothing */
+static void test_attach_pairs(void **state)
+{
+	const unsigned int rounds = wanted("RACE_ROUNDS", ROUNDS);
+
+	(void)state;
+	silent_daemon();
+	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++) {
+		alarm(PATIENCE_LONG_S + rounds);
+		run_pair(do_attach, calls[i], rounds, PLAIN);
+	}
+	run_pair(do_attach, do_attach, rounds, PLAIN);
 }
 
 /* The same with the windows open, one after the other */
@@ -245,9 +318,9 @@ static void test_windows(void **state)
 		if (!t_failpoint((enum t_failpoint)at, 10))
 			skip();
 		for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-			run_pair(do_connect, calls[i], 2, false);
-			run_pair(do_listen, calls[i], 2, false);
-			run_pair(do_shutdown, calls[i], 2, true);
+			run_pair(do_connect, calls[i], 2, FRESH);
+			run_pair(do_listen, calls[i], 2, FRESH);
+			run_pair(do_shutdown, calls[i], 2, LISTENING);
 		}
 	}
 	t_failpoint(T_CONNECT, 0);
@@ -577,8 +650,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST("pairs", test_pairs, false),
-		TEST("pairs, on a listener", test_pairs, true),
+		TEST("pairs", test_pairs, FRESH),
+		TEST("pairs, on a listener", test_pairs, LISTENING),
+		TEST("pairs, with the ULP", test_attach_pairs, false),
 		TEST("windows", test_windows, false),
 		TEST("connect meets listen", test_connect_meets_listen, false),
 		TEST("plain connect meets listen", test_plain_connect_meets_listen, false),
