@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "ksc.h"
+#include "memcg.h"
 #include "verify.h"
 
 static void ksc_context_release(struct kref *ref)
@@ -20,6 +21,7 @@ static void ksc_context_release(struct kref *ref)
 	ksc_step_free(ctx->step);
 	ksc_question_free(ctx->question);
 	ctx->transport->put(ctx->owner);
+	mem_cgroup_put(ctx->memcg);
 	kfree_rcu(ctx, rcu);
 }
 
@@ -79,11 +81,13 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 	INIT_DELAYED_WORK(&ctx->timer, ksc_context_timer);
 	INIT_LIST_HEAD(&ctx->turn.node);
 
+	ctx->memcg = ksc_memcg_get();
 	ctx->owner = owner;
 	transport->get(owner);
 	kref_get(&ctx->ref);
 	/* complete: from here on a daemon that registers may kick it */
-	if (xa_err(xa_store_bh(&kn->contexts, ctx->id, ctx, GFP_KERNEL))) {
+	if (xa_err(xa_store_bh(&kn->contexts, ctx->id, ctx, GFP_KERNEL_ACCOUNT))) {
+		mem_cgroup_put(ctx->memcg);
 		transport->put(owner);
 		kfree(ctx);
 		return NULL;

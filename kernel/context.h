@@ -18,6 +18,7 @@ struct ksc_blob;
 struct ksc_net;
 struct ksc_question;
 struct ksc_step;
+struct mem_cgroup;
 struct sk_buff;
 
 /**
@@ -86,6 +87,7 @@ enum ksc_context_state {
  * @owner: for @transport; the context holds a reference
  * @deadline: jiffies
  * @timer: runs at @deadline, holds a reference
+ * @memcg: what the daemon's answers are charged to, referenced, or NULL
  *
  * @stuck, @total, @spoke, @seen, @failed, @full, @question and @verdict belong to the owner,
  * under its own lock, but admit.c looks at @spoke and @seen without it; so does @offered
@@ -124,6 +126,7 @@ struct ksc_context {
 	void *owner;
 	unsigned long deadline;
 	struct delayed_work timer;
+	struct mem_cgroup *memcg;
 };
 
 /* enum ksc_news - what ksc_context_news() found */

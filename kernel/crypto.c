@@ -182,7 +182,7 @@ static struct ksc_aead *ksc_aead_alloc(const struct ksc_suite *suite)
 
 	if (IS_ERR(tfm))
 		return ERR_CAST(tfm);
-	aead = kmalloc(sizeof(*aead) + crypto_aead_reqsize(tfm), GFP_KERNEL);
+	aead = kmalloc(sizeof(*aead) + crypto_aead_reqsize(tfm), GFP_KERNEL_ACCOUNT);
 	if (!aead) {
 		crypto_free_aead(tfm);
 		return ERR_PTR(-ENOMEM);

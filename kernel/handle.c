@@ -9,6 +9,7 @@
  */
 #include <linux/module.h>
 #include <linux/net.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
 
@@ -393,9 +394,12 @@ void ksc_handle_look(struct ksc_handle *h)
 static void ksc_handle_work(struct work_struct *work)
 {
 	struct ksc_handle *h = container_of(to_delayed_work(work), struct ksc_handle, work);
+	struct mem_cgroup *memcg;
 
 	mutex_lock(&h->lock);
+	memcg = set_active_memcg(h->ctx ? h->ctx->memcg : NULL);
 	ksc_handle_look(h);
+	set_active_memcg(memcg);
 	mutex_unlock(&h->lock);
 	ksc_handle_put(h);
 }

@@ -476,6 +476,7 @@ struct ksc_rx {
  * @write_space: TCP's callback
  * @state_change: TCP's callback
  * @pump: what needs process context
+ * @memcg: who attached it pays for what @pump allocates; referenced, or NULL
  * @tx: sending half
  * @rx: receiving half
  *
@@ -521,6 +522,7 @@ struct ksc_sock {
 	void (*write_space)(struct sock *sk);
 	void (*state_change)(struct sock *sk);
 	struct delayed_work pump;
+	struct mem_cgroup *memcg;
 	struct ksc_tx tx;
 	struct ksc_rx rx;
 };

@@ -41,8 +41,8 @@ static int __net_init ksc_net_init(struct net *net)
 	 * Sockets come in softirq, with their listeners' children. Contexts do
 	 * not, but both locks are of one class.
 	 */
-	xa_init_flags(&kn->contexts, XA_FLAGS_LOCK_BH);
-	xa_init_flags(&kn->socks, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
+	xa_init_flags(&kn->contexts, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
+	xa_init_flags(&kn->socks, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	ksc_queue_init(&kn->queue);
 	ksc_admit_net_init(kn);
 	ksc_idle_init(kn);

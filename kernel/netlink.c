@@ -5,6 +5,7 @@
  */
 #include <linux/module.h>
 #include <linux/netlink.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
 #include <net/inet_sock.h>
@@ -321,6 +322,7 @@ static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ksc_net *kn = ksc_net(genl_info_net(info));
 	u32 daemon = ksc_daemon_is(kn, skb);
+	struct mem_cgroup *memcg;
 	struct ksc_context *ctx;
 	struct ksc_step *step;
 	int err;
@@ -336,14 +338,18 @@ static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 		return -EINVAL;
 	}
 
-	step = ksc_step_parse(info);
-	if (IS_ERR(step))
-		return PTR_ERR(step);
 	ctx = ksc_context_get(kn, nla_get_u64(info->attrs[KSC_A_CONTEXT_ID]));
 	if (!ctx) {
 		NL_SET_ERR_MSG(info->extack, "no such context");
-		ksc_step_free(step);
 		return -ENOENT;
+	}
+	/* a token, a question: not the daemon's */
+	memcg = set_active_memcg(ctx->memcg);
+	step = ksc_step_parse(info);
+	set_active_memcg(memcg);
+	if (IS_ERR(step)) {
+		ksc_context_put(ctx);
+		return PTR_ERR(step);
 	}
 	err = ksc_context_answer(ctx, daemon,
 				 nla_get_u32(info->attrs[KSC_A_CONTEXT_SEQ]), step);

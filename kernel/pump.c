@@ -9,6 +9,7 @@
  * wants process context: pushing out what TCP had no room for, and staging
  * records that don't fit the receive window.
  */
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <net/tcp.h>
 
@@ -597,6 +598,7 @@ static void ksc_pump_work(struct work_struct *work)
 	struct ksc_sock *ks = container_of(to_delayed_work(work),
 					   struct ksc_sock, pump);
 	struct sock *sk = ksc_sock_hold(ks);
+	struct mem_cgroup *memcg;
 	unsigned int noio;
 
 	/* its last user has gone, and with it what there was to do */
@@ -604,7 +606,9 @@ static void ksc_pump_work(struct work_struct *work)
 		goto out;
 	if (ksc_pump_lock(sk, ks)) {
 		noio = ksc_noio_begin(sk);
+		memcg = set_active_memcg(ks->memcg);
 		ksc_pump_run(sk, ks);
+		set_active_memcg(memcg);
 		ksc_noio_end(noio);
 		release_sock(sk);
 	} else {

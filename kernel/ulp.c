@@ -8,6 +8,7 @@
 
 #include "ksc.h"
 #include "ktls.h"
+#include "memcg.h"
 
 /* caches of their own: kmalloc would round 0.8 KiB up to 1 */
 static struct kmem_cache *ksc_sock_cache, *ksc_ktls_cache;
@@ -29,6 +30,7 @@ static void ksc_sock_free(struct ksc_sock *ks)
 {
 	struct ksc_ktls *kt;
 
+	mem_cgroup_put(ks->memcg);
 	if (!ks->raw) {
 		kmem_cache_free(ksc_sock_cache, ks);
 		return;
@@ -111,6 +113,7 @@ static struct ksc_sock *ksc_sock_new(struct sock *sk, bool raw, gfp_t gfp)
 	ksc_pump_init(ks);
 	ks->sk = sk;
 	ks->kn = kn;
+	ks->memcg = ksc_memcg_get();
 	ks->opt.timeout = KSC_DEFAULT_HANDSHAKE_TIMEOUT;
 	ks->rcvlowat = 1;
 	err = xa_alloc_cyclic_bh(&kn->socks, &ks->id, ks, xa_limit_31b,

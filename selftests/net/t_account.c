@@ -11,11 +11,13 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "flow.h"
 #include "nl.h"
+#include "own.h"
 #include "raw.h"
 #include "tcpmem.h"
 
@@ -288,6 +290,84 @@ static void test_open(void **state)
 	expect_charged(before, INT_MIN, 2048, "closed");
 }
 
+/* ---- what the daemon and the kernel's workers allocate for others ---- */
+
+#define USERS CGROUP "/t_account_user"
+#define QUESTIONS 48
+
+/* Begins handshakes with a group's own account, tells, and waits to be told to end */
+static void ask_many(const struct t_addr *addr, int told, int tell)
+{
+	const struct t_opts manual = { .server_name = "server.test", .nonblock = true,
+				       .verify = KSC_VERIFY_MANUAL };
+	char pid[16], c = 0;
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (!t_write_file(USERS "/cgroup.procs", pid))
+		_exit(1);
+	for (int i = 0; i < QUESTIONS; i++)
+		t_try_connect(addr, &manual);
+	_exit(write(tell, &c, 1) != 1 || read(told, &c, 1) < 0);
+}
+
+/* Certificates that users are to judge are the users' memory, not the daemon's. */
+static void test_questions(void **state)
+{
+	static const uint8_t chain[KSC_MAX_CHAIN];
+	const int64_t all = QUESTIONS * (int64_t)sizeof(chain);
+	int64_t user, daemon, end = t_now_ms() + PATIENCE_S * 1000;
+	int told[2], tell[2], status;
+	struct tnl_event event;
+	struct tnl_conn nl;
+	struct t_addr addr;
+	struct nl_msg *msg;
+	pid_t pid;
+	char c;
+
+	(void)state;
+	if (!in_own || mkdir(USERS, 0755) ||
+	    read_line(USERS "/memory.stat", "kernel ", 1) < 0) {
+		print_message("there is no memory cgroup that counts the kernel's\n");
+		skip();
+	}
+	own_namespace();
+	assert_true(tnl_open(&nl));
+	assert_int_equal(tnl_register(&nl), 0);
+	t_listen(AF_INET, NULL, &addr);
+	SYS(pipe(told));
+	SYS(pipe(tell));
+	pid = (pid_t)SYS(fork());
+	if (!pid) {
+		close(told[1]);
+		ask_many(&addr, told[0], tell[1]);
+	}
+	close(tell[1]);
+	assert_int_equal(SYS(read(tell[0], &c, 1)), 1);
+	user = read_line(USERS "/memory.stat", "kernel ", 1);
+	daemon = read_line(OWN "/memory.stat", "kernel ", 1);
+	for (int i = 0; i < QUESTIONS; i++) {
+		tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+		msg = tnl_step(&nl, &event, KSC_STATUS_VERIFY_NEEDED);
+		nla_put(msg, KSC_A_CONTEXT_CHAIN, sizeof(chain), chain);
+		assert_int_equal(tnl_do(&nl, msg), 0);
+		tnl_free_event(&event);
+	}
+	/* the figures come with some delay */
+	while (read_line(USERS "/memory.stat", "kernel ", 1) - user < all && t_now_ms() < end)
+		usleep(10000);
+	user = read_line(USERS "/memory.stat", "kernel ", 1) - user;
+	daemon = read_line(OWN "/memory.stat", "kernel ", 1) - daemon;
+	print_message("# users %lld bytes, daemon %lld, for %lld\n", (long long)user,
+		      (long long)daemon, (long long)all);
+	close(told[1]);
+	assert_int_equal(SYS(waitpid(pid, &status, 0)), pid);
+	rmdir(USERS);
+	tnl_close(&nl);
+	assert_int_equal(status, 0);
+	assert_true(user >= all);
+	assert_true(daemon < all / 4);
+}
+
 #define WITH(test, setup, teardown) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -298,6 +378,8 @@ int main(void)
 		WITH(test_charged, own_cgroup, leave_cgroup),
 		cmocka_unit_test(test_small),
 		WITH(test_open, own_cgroup, leave_cgroup),
+		/* this one leaves the namespace */
+		WITH(test_questions, own_cgroup, leave_cgroup),
 	};
 	struct rlimit files = { 2048, 4096 };
 

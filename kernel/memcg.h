@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Whose memory it is, where not the one who happens to allocate it: the pump's and the
+ * daemon's work is for sockets and contexts of others.
+ */
+#ifndef _KSC_MEMCG_H
+#define _KSC_MEMCG_H
+
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
+
+/**
+ * ksc_memcg_get() - the memory cgroup that pays for what is allocated now
+ *
+ * Context: process. Return: the cgroup, referenced, for mem_cgroup_put(); or NULL.
+ */
+static inline struct mem_cgroup *ksc_memcg_get(void)
+{
+	/* that of set_active_memcg(), else of the calling process */
+	return get_mem_cgroup_from_mm(NULL);
+}
+
+#endif /* _KSC_MEMCG_H */
