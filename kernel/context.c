@@ -292,6 +292,7 @@ bool ksc_context_give_up(struct ksc_context *ctx, u8 status, u8 alert, const cha
 	ctx->verdict = KSC_VERDICT_NONE;
 	ctx->credential = NULL;
 	ctx->failed = status;
+	ctx->told = true;
 	ctx->alert = alert;
 	ctx->why = why;
 	return true;

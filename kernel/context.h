@@ -75,6 +75,8 @@ enum ksc_context_state {
  * @failed: enum ksc_status, the owner's failure that the daemon is to alert the peer of;
  *	0 for none
  * @why: with @failed: one line, or NULL for the status's own; a constant
+ * @told: the daemon knows by itself how it ends, or has it in a question
+ * @report: it is to know, though it has seen nothing of it
  * @full: bytes in TCP's queue when the receive buffer was found full
  * @full_since: jiffies, when that was
  * @question: what a socket's application is to judge
@@ -89,7 +91,7 @@ enum ksc_context_state {
  * @timer: runs at @deadline, holds a reference
  * @memcg: what the daemon's answers are charged to, referenced, or NULL
  *
- * @stuck, @total, @spoke, @seen, @failed, @full, @question and @verdict belong to the owner,
+ * @stuck, @total, @spoke, @seen, @failed, @told, @full, @question and @verdict belong to the owner,
  * under its own lock, but admit.c looks at @spoke and @seen without it; so does @offered
  * but in state offered, when nobody changes it.
  */
@@ -114,6 +116,8 @@ struct ksc_context {
 	u8 failed;
 	u32 seen;
 	const char *why;
+	bool told;
+	bool report;
 	u32 full;
 	unsigned long full_since;
 	struct ksc_question *question;

@@ -252,7 +252,7 @@ static int ksc_put_failed_sock(struct sk_buff *msg, const struct sock *sk,
 }
 
 /**
- * ksc_netlink_failed() - have the daemon log a handshake that it had no part in
+ * ksc_netlink_failed() - have the daemon log a handshake that it did not end itself
  * @sk: socket, locked and owned
  * @ks: its state, in phase failed
  * @id: number that the context had

@@ -200,14 +200,12 @@ static void ksc_pump_prove(struct sock *sk, const struct ksc_sock *ks, u32 len)
 static void ksc_pump_no_tls(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 			    const char *why)
 {
-	u64 id = ks->context->id;
-
+	ks->context->report = true;
 	ksc_count(ks->kn, KSC_CNT_NOT_TLS);
 	if (alert)
 		ksc_fail_alert(sk, ks, status, alert, why);
 	else
 		ksc_fail(sk, ks, status, 0, KSC_DIRECTION_NONE, why);
-	ksc_netlink_failed(sk, ks, id);
 }
 
 static void ksc_pump_expired(struct sock *sk, struct ksc_sock *ks)
@@ -411,6 +409,7 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 		ksc_verify_begin(sk, ks, step);
 		return;
 	default:
+		ctx->told = true;
 		ksc_fail(sk, ks, step->status, step->alert, step->direction,
 			 step->text);
 	}

@@ -137,11 +137,16 @@ int ksc_usable(const struct ksc_sock *ks)
 void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	      u8 direction, const char *text)
 {
+	struct ksc_context *ctx = ks->context;
 	struct ksc_failure *f;
+	u64 report = 0;
 
 	if (ksc_phase_next(ks->phase, KSC_EVENT_FAIL) < 0)
 		return;
-	if (ks->context) {
+	if (ctx) {
+		/* what it has begun and does not end is to have an end in its log, too */
+		if (ctx->report || (ctx->seq && !ctx->told))
+			report = ctx->id;
 		ksc_count(ks->kn, KSC_CNT_HANDSHAKES_FAILED);
 		ksc_context_drop(ks);
 	}
@@ -162,6 +167,8 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	/* before the phase: poll() must not tell of an error that is not there */
 	WRITE_ONCE(sk->sk_err, ksc_status_errno(status));
 	ksc_move(sk, ks, KSC_EVENT_FAIL);
+	if (report)
+		ksc_netlink_failed(sk, ks, report);
 
 	ksc_tickets_free(ks);
 	ks->tx.lost |= ks->tx.nfrags;

@@ -51,6 +51,11 @@ static bool take_message(struct tnl_conn *nl, struct nlmsghdr *nlh)
 		nlmsg_free(msg);
 		return true;
 	}
+	/* for the daemon's log, and best effort */
+	if (cmd == KSC_CMD_CONTEXT_FAILED) {
+		nlmsg_free(msg);
+		return true;
+	}
 	if (nl->queued == TNL_QUEUE_MAX)
 		return false;
 	nl->queue[nl->queued++] = msg;

@@ -149,12 +149,58 @@ static void test_many(void **state)
 	assert_in_range(own_logged(&own, no_tls), 1, MOST * (seconds + 2));
 }
 
+static const char half_hello[] = "\x16\x03\x01\x00\x06\x01\x00\x01\xfc\x03\x03";
+
+/* Half a ClientHello, which the daemon takes, and then what the kernel alone sees */
+static void midway(int listener, const void *rest, size_t len, int error, const char *why)
+{
+	uint64_t steps = tnl_counter(KSC_A_STATS_STEPS);
+	unsigned int port;
+	int fds[2];
+	char c;
+
+	fds[0] = connect_to(t_plain(AF_INET), 1000);
+	fds[1] = t_accept(listener);
+	port = port_of(fds[0]);
+	t_send(fds[0], half_hello, sizeof(half_hello) - 1);
+	tnl_await_counter(KSC_A_STATS_STEPS, steps + 1);
+	if (len)
+		t_send(fds[0], rest, len);
+	else if (error == ECONNRESET)
+		t_reset(fds[0]);
+	FAILS(recv(fds[1], &c, 1, 0), error);
+	expect_line("server 127.0.0.1:%u: %s", port, why);
+	if (len || error != ECONNRESET)
+		close(fds[0]);
+	close(fds[1]);
+}
+
+/* The end of a handshake that the daemon began is in its log, whoever ends it. */
+static void test_midway(void **state)
+{
+	static const uint8_t unknown[] = { 0x63, 3, 3, 0, 2, 'h', 'm' };
+	const struct t_opts soon = { .timeout = 1000 };
+	int listener;
+
+	(void)state;
+	own_start(&own, policy_basic);
+	listener = listen_on(policy_socket(AF_INET, &policy_nothing), 1000);
+	midway(listener, unknown, sizeof(unknown), EPROTO, no_tls);
+	midway(listener, NULL, 0, ECONNRESET,
+	       "truncated: the connection was reset during the handshake");
+	close(listener);
+	listener = listen_on(policy_socket(AF_INET, &soon), 1000);
+	midway(listener, NULL, 0, ETIMEDOUT, "timed-out");
+	close(listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		POLICY_TEST(test_client),
 		POLICY_TEST(test_silent),
 		POLICY_TEST(test_server),
+		POLICY_TEST(test_midway),
 		POLICY_TEST(test_many),
 	};
 

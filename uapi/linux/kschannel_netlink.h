@@ -878,8 +878,9 @@ enum ksc_a_limits {
  * @KSC_CMD_LIMITS_SET: Sets all limits of the network namespace. EINVAL when
  *   they contradict each other, ERANGE for one that makes no sense.
  * @KSC_CMD_CONTEXT_FAILED: Event to the daemon, for its log: a socket's
- *   handshake has failed that the daemon has nothing to do with, because the
- *   peer does not speak TLS. Some are left out when there are many.
+ *   handshake has failed that the daemon did not end itself. It has begun it;
+ *   or has seen nothing of it, because the peer does not speak TLS. Some are
+ *   left out when there are many.
  */
 enum ksc_cmd {
 	KSC_CMD_REGISTER = 1,
