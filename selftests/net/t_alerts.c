@@ -324,11 +324,10 @@ struct asked {
 	struct tnl_event event;
 };
 
-static void ask(struct asked *a, const struct t_opts *opts)
+/* A client has begun */
+static void begin(struct asked *a, const struct t_opts *opts)
 {
-	struct nlattr **attrs = a->event.attrs;
 	struct t_addr addr;
-	struct nl_msg *msg;
 
 	a->listener = t_listen(AF_INET, opts, &addr);
 	a->peer = t_connect(&addr, NULL);
@@ -338,13 +337,28 @@ static void ask(struct asked *a, const struct t_opts *opts)
 	while (tnl_next_event(&nl, &a->event) && a->event.cmd == KSC_CMD_CONTEXT_DEL)
 		tnl_free_event(&a->event);
 	assert_int_equal(a->event.cmd, KSC_CMD_CONTEXT_NEW);
-	assert_null(attrs[KSC_A_CONTEXT_STATUS]);
+	assert_null(a->event.attrs[KSC_A_CONTEXT_STATUS]);
+}
+
+/* and was answered */
+static void speak(struct asked *a)
+{
+	struct nl_msg *msg;
+
 	msg = tnl_step(&nl, &a->event, KSC_STATUS_CONTINUE_NEEDED);
 	nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED, 7);
 	nla_put(msg, KSC_A_CONTEXT_TOKEN, 5, "hello");
 	assert_int_equal(tnl_do(&nl, msg), 0);
 	tnl_free_event(&a->event);
 	t_expect(a->peer, "hello");
+}
+
+static void ask(struct asked *a, const struct t_opts *opts)
+{
+	struct nlattr **attrs = a->event.attrs;
+
+	begin(a, opts);
+	speak(a);
 	t_send(a->peer, oversized.data, oversized.len);
 	tnl_expect_event(&nl, &a->event, KSC_CMD_TOKEN);
 	assert_int_equal(nla_get_u32(attrs[KSC_A_CONTEXT_SEQ]), 1);
@@ -472,6 +486,64 @@ static void test_closed(void **state)
 	done(&a);
 }
 
+/* ---- the daemon is not asked, kschanneld(8) says why ---- */
+
+/* A FIN, and no question; the daemon forgets it. */
+static void expect_fin(struct asked *a, enum ksc_status status, int error)
+{
+	char c;
+
+	FAILS(recv(a->fd, &c, 1, 0), error);
+	t_expect_error(a->fd, status, error);
+	assert_int_equal(t_error(a->fd).direction, KSC_DIRECTION_NONE);
+	t_expect_eof(a->peer);
+	tnl_expect_event(&nl, &a->event, KSC_CMD_CONTEXT_DEL);
+	done(a);
+}
+
+static void test_out_of_time(void **state)
+{
+	struct asked a;
+
+	(void)state;
+	begin(&a, &hasty);
+	tnl_free_event(&a.event);
+	expect_fin(&a, KSC_STATUS_TIMED_OUT, ETIMEDOUT);
+	begin(&a, &hasty);
+	speak(&a);
+	expect_fin(&a, KSC_STATUS_TIMED_OUT, ETIMEDOUT);
+}
+
+static void limit_user(uint32_t handshakes)
+{
+	struct nl_msg *msg = tnl_request(&nl, KSC_CMD_LIMITS_SET);
+
+	if (handshakes)
+		nla_put_u32(msg, KSC_A_LIMITS_PER_USER, handshakes);
+	assert_int_equal(tnl_do(&nl, msg), 0);
+}
+
+/* Another takes the place of one that was answered and says no more. */
+static void test_evicted(void **state)
+{
+	struct asked a, b;
+
+	(void)state;
+	limit_user(1);
+	begin(&a, &t_server);
+	speak(&a);
+	begin(&b, &t_server);
+	limit_user(0);
+	FAILS(recv(a.fd, &(char){ 0 }, 1, 0), EBUSY);
+	t_expect_error(a.fd, KSC_STATUS_OVERLOADED, EBUSY);
+	assert_int_equal(t_error(a.fd).direction, KSC_DIRECTION_NONE);
+	t_expect_eof(a.peer);
+	close(a.fd);
+	close(a.peer);
+	close(a.listener);
+	done(&b);
+}
+
 #define CUT(name, lib, is_server, ver, what, nr, how)                                              \
 	T_CASE(name, test_cut, (&(struct cut){                                                     \
 		.peer = { .library = (lib), .server = (is_server), .version = (ver) },             \
@@ -538,6 +610,8 @@ int main(void)
 		ASKED("asked, daemon gone", test_daemon_gone),
 		ASKED("asked, peer gone", test_peer_gone),
 		ASKED("asked, closed", test_closed),
+		ASKED("out of time", test_out_of_time),
+		ASKED("evicted", test_evicted),
 	};
 
 	return T_RUN(tests);
