@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An administrator ends sockets (ss -K), in every state that they may be in: whoever is in
+ * a call comes back, nothing is sent any more, in the clear least of all, and the state goes
+ * with the descriptor. Listeners and their requests are in t_race.c, and so is what happens
+ * at the same time as other calls.
+ */
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "nl.h"
+#include "policy.h"
+#include "raw.h"
+
+#define LEFT_PLAIN 2000
+
+/* The scene's sockets, and where its server is */
+static int fds[3];
+static size_t nfds;
+static int family;
+static struct t_addr addr;
+static uint8_t data[65536];
+
+static void add(int fd)
+{
+	assert_true(nfds < ARRAY_SIZE(fds));
+	fds[nfds++] = fd;
+}
+
+static void make_pair(void)
+{
+	int listener = t_listen(family, &t_server, &addr);
+	int fd = t_begin(&addr, &t_client);
+
+	add(fd);
+	add(t_accept(listener));
+	close(listener);
+	t_finish(fd);
+	t_exchange(fds[0], fds[1]);
+}
+
+/* More than the other end takes */
+static void fill(int fd)
+{
+	while (send(fd, data, sizeof(data), MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+		;
+	assert_int_equal(errno, EAGAIN);
+}
+
+/* ---- while it begins ---- */
+
+static void scene_syn_sent(void)
+{
+	int listener = t_listen(family, NULL, &addr);
+
+	int filler = t_deafen(listener, &addr);
+
+	add(t_begin(&addr, &t_client));
+	add(filler);
+	add(listener);
+}
+
+static void silent_server(void)
+{
+	int listener = t_listen(family, NULL, &addr);
+
+	add(t_begin(&addr, &t_client));
+	add(t_accept(listener));
+	close(listener);
+	/* it has begun */
+	t_wait(fds[1], POLLIN);
+}
+
+static void scene_verify(void)
+{
+	const struct t_opts manual = { .server_name = "server.test",
+				       .verify = KSC_VERIFY_MANUAL };
+	int listener = t_listen(family, &t_server, &addr);
+
+	add(t_begin(&addr, &manual));
+	add(t_accept(listener));
+	close(listener);
+	t_wait(fds[0], POLLPRI);
+}
+
+static void scene_failed(void)
+{
+	silent_server();
+	t_send(fds[1], "this is no TLS\r\n", 16);
+	t_wait(fds[0], POLLERR);
+	assert_int_not_equal(t_error(fds[0]).status, KSC_STATUS_OK);
+}
+
+/* It has the ULP, and nothing was done with it yet. */
+static void scene_attached(void)
+{
+	int listener = t_listen(family, NULL, &addr);
+
+	add(t_connect(&addr, NULL));
+	add(t_accept(listener));
+	close(listener);
+	t_attach(fds[0]);
+	t_attach(fds[1]);
+}
+
+static void scene_unaccepted(void)
+{
+	add(t_listen(family, &t_server, &addr));
+	add(t_begin(&addr, &t_client));
+	t_wait(fds[0], POLLIN);
+}
+
+/* ---- established ---- */
+
+static void scene_open(void)
+{
+	make_pair();
+	assert_int_equal(SYS(send(fds[0], data, 100, MSG_MORE)), 100);
+}
+
+static void scene_full(void)
+{
+	make_pair();
+	fill(fds[0]);
+	fill(fds[1]);
+}
+
+static void scene_unread(void)
+{
+	make_pair();
+	t_send(fds[0], data, 20000);
+	t_wait(fds[1], POLLIN);
+}
+
+static void scene_half_closed(void)
+{
+	make_pair();
+	SYS(shutdown(fds[0], SHUT_WR));
+	t_expect_eof(fds[1]);
+}
+
+static void scene_fin_wait_1(void)
+{
+	make_pair();
+	fill(fds[0]);
+	SYS(shutdown(fds[0], SHUT_WR));
+}
+
+static void scene_last_ack(void)
+{
+	make_pair();
+	SYS(shutdown(fds[1], SHUT_WR));
+	t_expect_eof(fds[0]);
+	fill(fds[0]);
+	SYS(shutdown(fds[0], SHUT_WR));
+}
+
+static void scene_orphan(void)
+{
+	make_pair();
+	fill(fds[0]);
+	SYS(close(fds[0]));
+	fds[0] = fds[--nfds];
+}
+
+static void scene_time_wait(void)
+{
+	make_pair();
+	SYS(shutdown(fds[0], SHUT_WR));
+	t_expect_eof(fds[1]);
+	SYS(close(fds[1]));
+	t_expect_eof(fds[0]);
+	SYS(close(fds[0]));
+	nfds = 0;
+}
+
+/* ---- what is not protected, or by an application ---- */
+
+static void scene_plain(void)
+{
+	pair_on(LEFT_PLAIN, fds);
+	nfds = 2;
+	addr.len = sizeof(struct sockaddr_in);
+	SYS(getpeername(fds[0], (struct sockaddr *)&addr.ss, &addr.len));
+}
+
+static void scene_fallen_back(void)
+{
+	int listener = listen_on(policy_socket(AF_INET, &policy_nothing), 3000);
+
+	add(connect_to(t_plain(AF_INET), 3000));
+	add(t_accept(listener));
+	close(listener);
+	t_send(fds[0], "hello", 5);
+	t_expect(fds[1], "hello");
+	addr.len = sizeof(struct sockaddr_in);
+	SYS(getpeername(fds[0], (struct sockaddr *)&addr.ss, &addr.len));
+}
+
+static void scene_raw(void)
+{
+	raw_pair(raw_13, KSC_RAW_ULP_NAME, KSC_RAW_ULP_NAME, fds);
+	nfds = 2;
+	addr.len = sizeof(struct sockaddr_in);
+	SYS(getpeername(fds[0], (struct sockaddr *)&addr.ss, &addr.len));
+	assert_int_equal(SYS(send(fds[0], data, 100, MSG_MORE)), 100);
+	fill(fds[1]);
+}
+
+/* ---- with somebody in a call ---- */
+
+static ssize_t call_recv(void)
+{
+	return recv(fds[0], data, sizeof(data), 0);
+}
+
+static ssize_t call_send(void)
+{
+	return send(fds[0], data, sizeof(data), MSG_NOSIGNAL);
+}
+
+static ssize_t call_handshake(void)
+{
+	return t_handshake(fds[0]);
+}
+
+static ssize_t call_connect(void)
+{
+	return connect(fds[0], (struct sockaddr *)&addr.ss, addr.len);
+}
+
+static ssize_t call_accept(void)
+{
+	return accept4(fds[0], NULL, NULL, SOCK_CLOEXEC);
+}
+
+static void scene_listener(void)
+{
+	add(t_listen(family, &t_server, &addr));
+}
+
+/**
+ * struct scene - a state to be ended in
+ * @name: for people
+ * @begin: makes its sockets
+ * @tcp: what ss calls it that one of them is in
+ * @call: a call that waits meanwhile on the first, or NULL
+ * @v4: of IPv4 only
+ * @lasts: TCP itself may leave it alone, depending on the kernel
+ */
+static const struct scene {
+	const char *name;
+	void (*begin)(void);
+	const char *tcp;
+	ssize_t (*call)(void);
+	bool v4;
+	bool lasts;
+} scenes[] = {
+	{ .name = "connecting", .begin = scene_syn_sent, .tcp = "syn-sent" },
+	{ .name = "in its handshake",
+	  .begin = silent_server,
+	  .tcp = "established" },
+	{ .name = "waiting for a verdict",
+	  .begin = scene_verify,
+	  .tcp = "established" },
+	{ .name = "failed", .begin = scene_failed, .tcp = "fin-wait-2" },
+	{ .name = "attached", .begin = scene_attached, .tcp = "established" },
+	{ .name = "not accepted",
+	  .begin = scene_unaccepted,
+	  .tcp = "listening" },
+	{ .name = "established", .begin = make_pair, .tcp = "established" },
+	{ .name = "with an open record",
+	  .begin = scene_open,
+	  .tcp = "established" },
+	{ .name = "with a record that waits",
+	  .begin = scene_full,
+	  .tcp = "established" },
+	{ .name = "with data unread",
+	  .begin = scene_unread,
+	  .tcp = "established" },
+	{ .name = "half closed",
+	  .begin = scene_half_closed,
+	  .tcp = "fin-wait-2" },
+	{ .name = "half closed by the other",
+	  .begin = scene_half_closed,
+	  .tcp = "close-wait" },
+	{ .name = "closing first",
+	  .begin = scene_fin_wait_1,
+	  .tcp = "fin-wait-1" },
+	{ .name = "closing last", .begin = scene_last_ack, .tcp = "last-ack" },
+	{ .name = "closed",
+	  .begin = scene_orphan,
+	  .tcp = "fin-wait-1",
+	  .lasts = true },
+	{ .name = "gone",
+	  .begin = scene_time_wait,
+	  .tcp = "time-wait",
+	  .lasts = true },
+	{ .name = "plain",
+	  .begin = scene_plain,
+	  .tcp = "established",
+	  .v4 = true },
+	{ .name = "fallen back",
+	  .begin = scene_fallen_back,
+	  .tcp = "established",
+	  .v4 = true },
+	{ .name = "raw", .begin = scene_raw, .tcp = "established", .v4 = true },
+	{ .name = "in recv()",
+	  .begin = make_pair,
+	  .tcp = "established",
+	  .call = call_recv },
+	{ .name = "in send()",
+	  .begin = scene_full,
+	  .tcp = "established",
+	  .call = call_send },
+	{ .name = "in its handshake, which is waited for",
+	  .begin = silent_server,
+	  .tcp = "established",
+	  .call = call_handshake },
+	{ .name = "in connect()",
+	  .begin = silent_server,
+	  .tcp = "established",
+	  .call = call_connect },
+	{ .name = "in connect(), with no answer",
+	  .begin = scene_syn_sent,
+	  .tcp = "syn-sent" },
+	{ .name = "in accept()",
+	  .begin = scene_listener,
+	  .tcp = "listening",
+	  .call = call_accept },
+};
+
+static atomic_int caller;
+static ssize_t (*call)(void);
+
+static void *run_call(void *arg)
+{
+	(void)arg;
+	atomic_store(&caller, gettid());
+	assert_true(call() < 0);
+	return NULL;
+}
+
+/* None of its sockets is in a connection, says anything, or has anybody wait for it. */
+static void expect_ended(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+	size_t left = 1 << 26;
+	ssize_t n;
+
+	assert_true(send(fd, "plaintext", 9, MSG_NOSIGNAL) < 0);
+	/* what was there already may be read still */
+	while ((n = recv(fd, data, sizeof(data), 0)) > 0) {
+		assert_true(left > (size_t)n);
+		left -= (size_t)n;
+	}
+	SYS(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len));
+	assert_int_equal(info.tcpi_state, TCP_CLOSE);
+}
+
+static void end_scene(const struct scene *scene)
+{
+	char command[160], filter[64];
+	pthread_t thread;
+
+	nfds = 0;
+	scene->begin();
+	snprintf(filter, sizeof(filter), "'( sport = :%u or dport = :%u )'",
+		 ntohs(((struct sockaddr_in *)&addr.ss)->sin_port),
+		 ntohs(((struct sockaddr_in *)&addr.ss)->sin_port));
+	if (scene->call) {
+		call = scene->call;
+		atomic_store(&caller, 0);
+		t_thread(&thread, run_call, NULL);
+		t_await_asleep(&caller);
+	}
+	snprintf(command, sizeof(command),
+		 "ss -t -n -H state %s %s | grep -q .", scene->tcp, filter);
+	if (t_shell(command))
+		fail_msg("%s: none is in state %s", scene->name, scene->tcp);
+	snprintf(command, sizeof(command), "ss -K -t -a -n -H %s >/dev/null",
+		 filter);
+	t_shell(command);
+	if (scene->call)
+		t_join(thread);
+	if (!scene->lasts) {
+		snprintf(command, sizeof(command), "ss -t -a -n -H %s | grep .",
+			 filter);
+		if (!t_shell(command))
+			fail_msg("%s: some are left", scene->name);
+	}
+	for (size_t i = 0; i < nfds; i++) {
+		expect_ended(fds[i]);
+		SYS(close(fds[i]));
+	}
+}
+
+static void test_all(void **state)
+{
+	own_start(&own, policy_basic);
+	family = (int)(intptr_t)*state;
+	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
+		if (scenes[i].v4 && family != AF_INET)
+			continue;
+		t_setup(state);
+		print_message("# %s\n", scenes[i].name);
+		end_scene(&scenes[i]);
+	}
+	/* handshakes that had begun have ended with their sockets */
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+}
+
+static int setup(void **state)
+{
+	t_setup(state);
+	return policy_setup(state);
+}
+
+#define FAMILY(name, arg)                               \
+	{                                               \
+		name, test_all, setup, policy_teardown, \
+			(void *)(intptr_t)(arg)         \
+	}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FAMILY("IPv4", AF_INET),
+		FAMILY("IPv6", AF_INET6),
+	};
+
+	return T_RUN(tests);
+}
