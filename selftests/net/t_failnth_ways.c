@@ -253,6 +253,29 @@ static void after_detach(int error)
 	wire_close(&w);
 }
 
+/* The peer has said all; we have not, and a record is open. */
+static void make_heard(void)
+{
+	make_wire();
+	wire_send(&w, WIRE_ALERT, "\1\0", 2, 0);
+	t_expect_eof(w.fd);
+}
+
+/* Without a close_notify of ours nothing goes on in the clear. */
+static void after_heard(int error)
+{
+	if (error) {
+		FAILS(act_detach(), EBUSY);
+		SYS(act_close_notify());
+	}
+	wire_expect(&w, WIRE_DATA, data, sizeof(data));
+	wire_expect_alert(&w, 1, 0);
+	SYS(act_detach());
+	t_send(w.fd, "plain", 5);
+	t_expect(w.peer, "plain");
+	wire_close(&w);
+}
+
 static int setup_wire(void **state)
 {
 	return wire_begin() ? -1 : fault_setup(state);
@@ -547,6 +570,7 @@ int main(void)
 		WIRE("close_notify", make_wire, act_close_notify, after_close_notify),
 		WIRE("a warning", make_wire, act_warning, after_warning),
 		WIRE("a fatal alert", make_wire, act_fatal, after_fatal, .error = ECANCELED),
+		WIRE("close_notify before detach", make_heard, act_close_notify, after_heard),
 		WIRE("detach", make_said, act_detach, after_detach),
 		/* these leave the namespace */
 		OWN("a question", make_offer, act_ask, after_ask),
