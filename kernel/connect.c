@@ -175,6 +175,7 @@ int ksc_connect_ops(struct socket *sock, struct ksc_sockaddr *addr, int len, int
 	struct ksc_asking asking;
 	struct ksc_sock *ks;
 	bool first = false;
+	unsigned int noio;
 	int err;
 
 	if (len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC)
@@ -182,10 +183,12 @@ int ksc_connect_ops(struct socket *sock, struct ksc_sockaddr *addr, int len, int
 
 	ksc_asking_init(&asking, addr, len);
 	lock_sock(sk);
+	noio = ksc_noio_begin(sk);
 	ks = ksc_sk(sk);
 	err = ks ? ksc_connect_enter(sk, ks, flags, &first) : -ENOMEM;
 	if (!err)
 		ksc_asking_begin(ks, &asking);
+	ksc_noio_end(noio);
 	release_sock(sk);
 	if (err)
 		return min(err, 0);
@@ -195,9 +198,11 @@ int ksc_connect_ops(struct socket *sock, struct ksc_sockaddr *addr, int len, int
 	ksc_failpoint(KSC_FAILPOINT_CONNECTED);
 
 	lock_sock(sk);
+	noio = ksc_noio_begin(sk);
 	ks->calls--;
 	ksc_asking_end(&asking);
 	err = ksc_connect_leave(sk, ks, flags, first, err);
+	ksc_noio_end(noio);
 	release_sock(sk);
 	return err;
 }
@@ -399,10 +404,14 @@ int ksc_accepted(struct socket *listener, struct socket *sock)
 {
 	struct ksc_sock *parent = ksc_sk(listener->sk);
 	struct sock *sk = sock->sk;
+	unsigned int noio;
 	int err;
 
 	lock_sock(sk);
+	/* a child has its listener's sk_allocation */
+	noio = ksc_noio_begin(sk);
 	err = parent ? ksc_child_take(sk, parent) : -ENOMEM;
+	ksc_noio_end(noio);
 	release_sock(sk);
 	return err;
 }

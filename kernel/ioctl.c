@@ -16,9 +16,11 @@
 int ksc_inq(struct sock *sk)
 {
 	struct ksc_sock *ks;
+	unsigned int noio;
 	int n = 0;
 
 	lock_sock(sk);
+	noio = ksc_noio_begin(sk);
 	ks = ksc_sk(sk);
 	if (sk->sk_state == TCP_LISTEN)
 		n = -EINVAL;
@@ -26,6 +28,7 @@ int ksc_inq(struct sock *sk)
 		ksc_rx_advance(sk, ks);
 	if (!n && ks)
 		n = ksc_rx_plain_len(&ks->rx);
+	ksc_noio_end(noio);
 	release_sock(sk);
 	return n;
 }

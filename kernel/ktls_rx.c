@@ -485,16 +485,19 @@ ssize_t ksc_ktls_splice_read(struct socket *sock, loff_t *ppos,
 	struct ksc_sock *ks = ksc_sk(sk);
 	bool nonblock = flags & SPLICE_F_NONBLOCK ||
 			(sock->file && sock->file->f_flags & O_NONBLOCK);
+	unsigned int noio;
 	ssize_t n;
 
 	/* pairs with ksc_ktls_set_keys() */
 	if (!ks || !smp_load_acquire(&ksc_ktls(ks)->rx_on))
 		return ksc_base_ops(sk)->splice_read(sock, ppos, pipe, len, flags);
 	lock_sock(sk);
+	noio = ksc_noio_begin(sk);
 	n = ksc_ktls_splice_locked(sk, ksc_ktls(ks), pipe, len, nonblock);
 	ksc_rxq_flush(sk, &ks->rx.queue);
 	ksc_rec_settle(sk, &ks->rx);
 	ksc_ktls_settle(sk, ksc_ktls(ks));
+	ksc_noio_end(noio);
 	release_sock(sk);
 	return n;
 }

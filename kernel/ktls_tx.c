@@ -271,12 +271,15 @@ void ksc_ktls_splice_eof(struct socket *sock)
 {
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks;
+	unsigned int noio;
 
 	lock_sock(sk);
+	noio = ksc_noio_begin(sk);
 	ks = ksc_sk(sk);
 	if (ks && ksc_ktls(ks)->tx_on) {
 		ksc_ktls_tx_close_record(sk, ksc_ktls(ks));
 		ksc_ktls_tx_await(sk, ksc_ktls(ks));
 	}
+	ksc_noio_end(noio);
 	release_sock(sk);
 }

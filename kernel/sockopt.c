@@ -292,7 +292,6 @@ static void ksc_put_int(struct ksc_sock *ks, int optname, int v)
  */
 static int ksc_padding_ends(struct sock *sk, struct ksc_sock *ks)
 {
-	unsigned int noio;
 	int err;
 
 	if (ks->phase != KSC_PHASE_ESTABLISHED || !ks->tx.len)
@@ -300,9 +299,7 @@ static int ksc_padding_ends(struct sock *sk, struct ksc_sock *ks)
 	/* it is for whoever reads or writes */
 	if (sk->sk_err)
 		return -EAGAIN;
-	noio = ksc_noio_begin(sk);
 	err = ksc_tx_finish(sk, ks);
-	ksc_noio_end(noio);
 	if (!ks->tx.pending)
 		return err;
 	ksc_await_space(sk, ks);
@@ -355,35 +352,8 @@ static int ksc_set_int(struct sock *sk, int optname, sockptr_t optval,
 	return err;
 }
 
-/**
- * ksc_setsockopt() - proto.setsockopt
- * @sk: socket
- * @level: SOL_KSCHANNEL or any other
- * @optname: option
- * @optval: value
- * @optlen: its length
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
-		   unsigned int optlen)
+static int ksc_set(struct sock *sk, int optname, sockptr_t optval, unsigned int optlen)
 {
-	if (level == SOL_TCP && optname == TCP_FASTOPEN_CONNECT)
-		return -EOPNOTSUPP;
-	/* repair mode reads and writes the queues past the record layer */
-	if (level == SOL_TCP && optname == TCP_REPAIR)
-		return -EOPNOTSUPP;
-	if (level != SOL_KSCHANNEL) {
-		int err = ksc_base_proto(sk)->setsockopt(sk, level, optname, optval,
-							 optlen);
-
-		/* they also send at once what waits for more */
-		if (!err && level == SOL_TCP &&
-		    (optname == TCP_CORK || optname == TCP_NODELAY))
-			ksc_uncork(sk);
-		return err;
-	}
-
 	switch (optname) {
 	case KSC_ROLE:
 	case KSC_VERIFY:
@@ -408,6 +378,42 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	default:
 		return -ENOPROTOOPT;
 	}
+}
+
+/**
+ * ksc_setsockopt() - proto.setsockopt
+ * @sk: socket
+ * @level: SOL_KSCHANNEL or any other
+ * @optname: option
+ * @optval: value
+ * @optlen: its length
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		   unsigned int optlen)
+{
+	unsigned int noio;
+	int err;
+
+	if (level == SOL_TCP && optname == TCP_FASTOPEN_CONNECT)
+		return -EOPNOTSUPP;
+	/* repair mode reads and writes the queues past the record layer */
+	if (level == SOL_TCP && optname == TCP_REPAIR)
+		return -EOPNOTSUPP;
+	if (level != SOL_KSCHANNEL) {
+		err = ksc_base_proto(sk)->setsockopt(sk, level, optname, optval, optlen);
+		/* they also send at once what waits for more */
+		if (!err && level == SOL_TCP &&
+		    (optname == TCP_CORK || optname == TCP_NODELAY))
+			ksc_uncork(sk);
+		return err;
+	}
+
+	noio = ksc_noio_begin(sk);
+	err = ksc_set(sk, optname, optval, optlen);
+	ksc_noio_end(noio);
+	return err;
 }
 
 static int ksc_get_info(const struct ksc_sock *ks, struct ksc_info *info)
@@ -523,27 +529,11 @@ static int ksc_get(struct sock *sk, int optname, union ksc_optval *v)
 	}
 }
 
-/**
- * ksc_getsockopt() - proto.getsockopt
- * @sk: socket
- * @level: SOL_KSCHANNEL or any other
- * @optname: option
- * @optval: where to
- * @optlen: room there; set to what was written
- *
- * Context: process. Return: 0 or an errno. No option gives a key.
- */
-int ksc_getsockopt(struct sock *sk, int level, int optname,
-		   char __user *optval, int __user *optlen)
+static int ksc_get_option(struct sock *sk, int optname, char __user *optval,
+			  int __user *optlen)
 {
 	union ksc_optval *v;
 	int room, len;
-
-	/* maps TCP's queue, ciphertext, to the application */
-	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
-		return -EOPNOTSUPP;
-	if (level != SOL_KSCHANNEL)
-		return ksc_base_proto(sk)->getsockopt(sk, level, optname, optval, optlen);
 
 	if (optname == KSC_EXPORT)
 		return ksc_get_export(sk, optval, optlen);
@@ -574,4 +564,32 @@ int ksc_getsockopt(struct sock *sk, int level, int optname,
 	}
 	kfree(v);
 	return min(len, 0);
+}
+
+/**
+ * ksc_getsockopt() - proto.getsockopt
+ * @sk: socket
+ * @level: SOL_KSCHANNEL or any other
+ * @optname: option
+ * @optval: where to
+ * @optlen: room there; set to what was written
+ *
+ * Context: process. Return: 0 or an errno. No option gives a key.
+ */
+int ksc_getsockopt(struct sock *sk, int level, int optname,
+		   char __user *optval, int __user *optlen)
+{
+	unsigned int noio;
+	int err;
+
+	/* maps TCP's queue, ciphertext, to the application */
+	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
+		return -EOPNOTSUPP;
+	if (level != SOL_KSCHANNEL)
+		return ksc_base_proto(sk)->getsockopt(sk, level, optname, optval, optlen);
+
+	noio = ksc_noio_begin(sk);
+	err = ksc_get_option(sk, optname, optval, optlen);
+	ksc_noio_end(noio);
+	return err;
 }
