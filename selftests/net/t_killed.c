@@ -218,7 +218,10 @@ static ssize_t call_recv(void)
 
 static ssize_t call_send(void)
 {
-	return send(fds[0], data, sizeof(data), MSG_NOSIGNAL);
+	/* there may be some room still */
+	while (send(fds[0], data, sizeof(data), MSG_NOSIGNAL) > 0)
+		;
+	return -1;
 }
 
 static ssize_t call_handshake(void)
