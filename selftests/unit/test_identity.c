@@ -392,6 +392,32 @@ static void empty_subject(void **state)
 	}
 }
 
+/* What stands for an empty subject is printable, and looks like none. */
+static void other_names(void **state)
+{
+	static const struct {
+		const char *cert;
+		const char *subject;
+	} cases[] = {
+		{ "other-ipv4", "ip:192.0.2.1" }, { "other-ipv6", "ip:2001:db8::1" },
+		{ "other-email", "email:who@server.test" }, { "other-none", "" },
+		{ "other-odd", "uri:a:?b?c???" },
+	};
+	struct outcome o;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		o = connect_to(cases[i].cert, "server.test", NULL, KSC_VERIFY_NONE, i & 1);
+		assert_int_equal(o.status, KSC_STATUS_OK);
+		assert_true(o.info.peer.present);
+		assert_string_equal(o.info.peer.subject, cases[i].subject);
+	}
+	o = connect_to("other-uri", "server.test", NULL, KSC_VERIFY_NONE, false);
+	assert_int_equal(strlen(o.info.peer.subject), KSC_MAX_NAME);
+	assert_string_equal(o.info.peer.subject + KSC_MAX_NAME - 5, "00...");
+}
+
 /* Two subjects that differ late are not one. */
 static void long_subject(void **state)
 {
@@ -536,6 +562,7 @@ int main(void)
 		cmocka_unit_test(version_bounds),
 		cmocka_unit_test(suites_out_of_bounds),
 		cmocka_unit_test(empty_subject),
+		cmocka_unit_test(other_names),
 		cmocka_unit_test(long_subject),
 		cmocka_unit_test(renegotiation_info),
 		cmocka_unit_test(key_granted_by_a_rule),
