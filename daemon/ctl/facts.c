@@ -81,9 +81,8 @@ static void take(struct ctl_facts *facts, const char *name, const char *value)
 		facts->oneshot = !strcmp(value, "oneshot");
 	else if (!strcmp(name, "SubState"))
 		facts->exited = !strcmp(value, "exited");
-	else if (!strcmp(name, "TasksCurrent"))
-		/* "[not set]" where there are none, or nobody counts them */
-		facts->has_tasks = strtoul(value, NULL, 10) > 0;
+	else if (!strcmp(name, "ControlGroup"))
+		set(&facts->cgroup, value);
 	else if (!strcmp(name, "Accept"))
 		facts->accept = !strcmp(value, "yes");
 	else if (!strcmp(name, "ExecStart"))
@@ -133,6 +132,7 @@ void ctl_facts_free(struct ctl_facts *facts)
 	free(facts->programs);
 	free(facts->commands);
 	free(facts->ports);
+	free(facts->cgroup);
 	free(facts->triggers);
 	free(facts->parts);
 	free(facts->environment);

@@ -16,7 +16,8 @@
  * @exec_paths: a service that runs nothing but what it names (NoExecPaths=)
  * @oneshot: a service whose programs have ended when it is started
  * @exited: it is started, and the process that it is about has ended
- * @has_tasks: it has processes now
+ * @cgroup: the one that it has, from the mount point on; none if it has none
+ * @has_tasks: there are processes in it or below it; ctl_facts_parse() does not look
  * @programs: what a service runs, in order
  * @commands: with their arguments, blanks between
  * @n_programs: how many
@@ -33,6 +34,7 @@ struct ctl_facts {
 	bool exec_paths;
 	bool oneshot;
 	bool exited;
+	char *cgroup;
 	bool has_tasks;
 	char **programs;
 	char **commands;

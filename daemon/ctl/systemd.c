@@ -3,6 +3,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,25 @@ bool ctl_systemd_reload(void)
 	return !status;
 }
 
+/* Whether somebody is in a cgroup (version 2), or below it; nobody counts them for that. */
+static bool is_populated(const char *cgroup)
+{
+	char path[PATH_MAX], line[64];
+	bool populated = false;
+	FILE *file;
+
+	if (!cgroup || !*cgroup ||
+	    snprintf(path, sizeof(path), CTL_CGROUPS "%s/cgroup.events", cgroup) >=
+		    (int)sizeof(path))
+		return false;
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		populated |= !strcmp(line, "populated 1\n");
+	if (file)
+		fclose(file);
+	return populated;
+}
+
 /**
  * ctl_systemd_facts() - what systemd tells of a unit; ends the program if it does not
  * @unit: its name, or a template's, for which an instance stands
@@ -71,7 +91,7 @@ struct ctl_facts ctl_systemd_facts(const char *unit)
 	char instance[CTL_UNIT_SIZE];
 	const char *const argv[] = {
 		"systemctl", "show",
-		"--property=LoadState,ActiveState,SubState,TasksCurrent,UnitFileState,Type,ExecStart,"
+		"--property=LoadState,ActiveState,SubState,ControlGroup,UnitFileState,Type,ExecStart,"
 		"TriggeredBy,ConsistsOf,Accept,Listen,Environment,NoExecPaths", "--",
 		instance, NULL
 	};
@@ -84,5 +104,6 @@ struct ctl_facts ctl_systemd_facts(const char *unit)
 		errx(EXIT_FAILURE, "systemd tells nothing of %s", unit);
 	ctl_facts_parse(output, &facts);
 	free(output);
+	facts.has_tasks = is_populated(facts.cgroup);
 	return facts;
 }
