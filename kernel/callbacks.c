@@ -7,9 +7,25 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
+#include "rec.h"
 #include "tx.h"
 
 static void ksc_data_ready(struct sock *sk);
+
+/**
+ * ksc_rx_watched() - is there anybody to be told of data, but for who sleeps in a call?
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Who polls, waits for a signal, or has a callback of his own in the place of ours.
+ *
+ * Context: the socket's lock.
+ */
+bool ksc_rx_watched(const struct sock *sk, const struct ksc_sock *ks)
+{
+	return READ_ONCE(ks->rx.polled) || sock_flag(sk, SOCK_FASYNC) ||
+	       READ_ONCE(sk->sk_data_ready) != ksc_data_ready;
+}
 
 /**
  * ksc_rx_deferred() - there is a whole record: does the pump open it before anybody is told?

@@ -120,8 +120,7 @@ void ksc_ktls_settle(struct sock *sk, struct ksc_ktls *kt)
 
 /*
  * Decrypt the record at the head; it is the last of those to be read then, and 0 is
- * returned. Not so if there is nothing to read: 1, and it counts against the @budget. Or an
- * errno.
+ * returned. Not so if there is nothing to read: 1. Or an errno.
  */
 static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *budget)
 {
@@ -134,6 +133,7 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *bud
 	if (!rec)
 		return -ENOMEM;
 	type = ksc_rx_open(sk, ks, rec);
+	--*budget;
 	if (type <= 0) {
 		ksc_rec_put(rec);
 		if (type == -ENOMEM)
@@ -145,7 +145,6 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *bud
 	rec->type = type;
 	if (type == KSC_CT_APPLICATION_DATA && !rec->len) {
 		ksc_rec_put(rec);
-		--*budget;
 		return 1;
 	}
 	if (type == KSC_CT_APPLICATION_DATA) {
@@ -298,7 +297,7 @@ static int ksc_ktls_rx_plain(struct sock *sk, struct ksc_rx *rx, struct msghdr *
 	return 1;
 }
 
-/* Go on after records without content, or have whoever waits told of the others */
+/* Go on where too few of the records had content, or have whoever waits told of the others */
 static int ksc_ktls_rx_yield(struct sock *sk, struct ksc_ktls *kt, struct ksc_rx_call *call)
 {
 	int err;
@@ -329,8 +328,11 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 		if (copied && peek && !ksc_rec_may_add(sk, rx))
 			break;
 		if (unlikely(!call.budget)) {
-			if (copied >= target)
-				call.timeo = 0;
+			if (copied >= target) {
+				/* with edges, nobody comes for what is left */
+				WRITE_ONCE(rx->tell, true);
+				break;
+			}
 			err = ksc_ktls_rx_yield(sk, kt, &call);
 			if (err)
 				break;

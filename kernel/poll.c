@@ -38,8 +38,6 @@ bool ksc_poll_in(const struct sock *sk, const struct ksc_sock *ks)
  */
 void ksc_poll_tell(struct ksc_rx *rx)
 {
-	if (!READ_ONCE(rx->polled))
-		WRITE_ONCE(rx->polled, true);
 	if (!READ_ONCE(rx->tell))
 		WRITE_ONCE(rx->tell, true);
 	/* pairs with ksc_rx_settle() */
@@ -49,11 +47,14 @@ void ksc_poll_tell(struct ksc_rx *rx)
 /* Readable means application data, EOF or an error; the pump finds out what records are */
 static bool ksc_poll_data(struct sock *sk, struct ksc_sock *ks)
 {
-	const struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &ks->rx;
 
+	/* also who finds something now is told of what a call leaves then: ksc_rx_ahead() */
+	if (!READ_ONCE(rx->polled))
+		WRITE_ONCE(rx->polled, true);
 	if (ksc_poll_in(sk, ks))
 		return true;
-	ksc_poll_tell(&ks->rx);
+	ksc_poll_tell(rx);
 	if (ksc_poll_in(sk, ks))
 		return true;
 	if (READ_ONCE(rx->bad) || ksc_rx_stalled(sk, ks) ||

@@ -50,8 +50,11 @@ struct ksc_rec {
 /* Records that peeking may have decrypted ahead, each in memory of its own */
 #define KSC_RX_PEEK	8
 
-/* Records without application data that are dealt with at once */
-#define KSC_RX_BUDGET	64
+/*
+ * Records that are opened at once, whatever they have; a call opens one more for poll(),
+ * which makes 64.
+ */
+#define KSC_RX_BUDGET	63
 
 /* rec.c */
 struct ksc_rec *ksc_rec_get(void);
@@ -80,14 +83,14 @@ static inline void ksc_rec_settle(struct sock *sk, struct ksc_rx *rx)
 int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec);
 int ksc_rx_next(struct sock *sk, struct ksc_sock *ks, unsigned int *budget);
 
-void ksc_rx_ahead(struct sock *sk, struct ksc_sock *ks, unsigned int *budget);
+void ksc_rx_ahead(struct sock *sk, struct ksc_sock *ks, unsigned int budget);
 
 /* recv.c */
 /**
  * struct ksc_rx_call - how long a call may read
  * @timeo: jiffies that it may wait
  * @since: jiffies when @timeo was that
- * @budget: records without data that it may open before others get their turn
+ * @budget: records that it may open before others get their turn
  */
 struct ksc_rx_call {
 	long timeo;
@@ -97,6 +100,9 @@ struct ksc_rx_call {
 
 void ksc_rx_call_begin(struct ksc_rx_call *call, struct sock *sk, bool nonblock);
 int ksc_rx_yield(struct sock *sk, struct ksc_rx_call *call);
+
+/* callbacks.c */
+bool ksc_rx_watched(const struct sock *sk, const struct ksc_sock *ks);
 
 /* flood.c */
 int ksc_flood_dataless(struct sock *sk, struct ksc_sock *ks);

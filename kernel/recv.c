@@ -108,7 +108,7 @@ void ksc_rx_call_begin(struct ksc_rx_call *call, struct sock *sk, bool nonblock)
 }
 
 /**
- * ksc_rx_yield() - a call has used its budget up, not the records
+ * ksc_rx_yield() - a call has used its budget up, perhaps not the records
  * @sk: socket, locked and owned; the lock is released meanwhile
  * @call: the call's
  *
@@ -145,8 +145,6 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call 
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	int ret;
 
-	if (unlikely(!call->budget))
-		return ksc_rx_yield(sk, call);
 	ksc_rx_stage(sk, ks);
 	if (!call->timeo)
 		return -EAGAIN;
@@ -224,6 +222,15 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		}
 		if (err == -EFAULT || err == -ENOMEM || copied >= target)
 			break;
+		/* the end and what else there is are behind what was not opened */
+		if (unlikely(!err && !call.budget)) {
+			ksc_rxq_flush(sk, &ks->rx.queue);
+			ksc_rec_settle(sk, &ks->rx);
+			err = ksc_rx_yield(sk, &call);
+			if (err)
+				break;
+			continue;
+		}
 		/* an error is for the next call if there is data for this one */
 		if (copied && (ksc_rx_over(sk, ks) || ks->read_shut ||
 			       ksc_rx_full(sk, ks)))
@@ -239,7 +246,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		if (err)
 			break;
 	}
-	ksc_rx_ahead(sk, ks, &call.budget);
+	ksc_rx_ahead(sk, ks, call.budget);
 	ksc_rec_settle(sk, &ks->rx);
 	if (unlikely(tcp_sk(sk)->recvmsg_inq))
 		inq = ksc_rx_plain_len(&ks->rx);

@@ -329,7 +329,7 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
  * ksc_rx_next() - open records until one has application data
  * @sk: socket, locked and owned
  * @ks: its state
- * @budget: how many without may be opened; less those that were
+ * @budget: how many may be opened; less those that were
  *
  * The caller flushes the queue (ksc_rxq_flush()) before it releases the lock.
  *
@@ -345,9 +345,8 @@ int ksc_rx_next(struct sock *sk, struct ksc_sock *ks, unsigned int *budget)
 		if (ks->phase != KSC_PHASE_ESTABLISHED || ks->rx.closed ||
 		    !ksc_rx_ready(sk, ks))
 			return 0;
+		--*budget;
 		err = ksc_rx_one(sk, ks);
-		if (err <= 0)
-			--*budget;
 	}
 	return err;
 }
@@ -404,7 +403,7 @@ static int ksc_rx_fill(struct sock *sk, struct ksc_sock *ks, unsigned int *budge
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * With KSC_RX_BUDGET of them, if there is no end to them.
+ * With KSC_RX_BUDGET records, if there is no end to them.
  *
  * Context: process.
  * Return: 1 if there is decrypted data, 0 if not, or an errno.
@@ -457,24 +456,29 @@ void ksc_rx_settle(struct sock *sk, struct ksc_sock *ks)
  * ksc_rx_ahead() - open what the next reader would, for poll() to tell of it
  * @sk: socket, locked and owned
  * @ks: its state
- * @budget: records without data that may be opened
+ * @budget: what the call has left of its own
  *
- * Who never polls has no use for it.
+ * Who never polls has no use for it. Who does so with edges, or waits for a signal, does not
+ * come for what a call had to leave, unless he is told of it.
  *
  * Context: process.
  */
-void ksc_rx_ahead(struct sock *sk, struct ksc_sock *ks, unsigned int *budget)
+void ksc_rx_ahead(struct sock *sk, struct ksc_sock *ks, unsigned int budget)
 {
 	int ret = 0;
 
-	if (unlikely(READ_ONCE(ks->rx.polled)))
-		ret = ksc_rx_fill(sk, ks, budget);
+	if (unlikely(READ_ONCE(ks->rx.polled))) {
+		if (!budget)
+			WRITE_ONCE(ks->rx.tell, true);
+		budget++;
+		ret = ksc_rx_fill(sk, ks, &budget);
+	}
 	ksc_rxq_flush(sk, &ks->rx.queue);
 	ksc_rx_settle(sk, ks);
 	if (ret == -ENOMEM)
 		ksc_pump_kick(ks, HZ / 10);
-	/* other sockets get their turn; with edges, nobody else comes for the rest */
-	else if (unlikely(!*budget))
+	/* other sockets get their turn */
+	else if (unlikely(!budget) && ksc_rx_watched(sk, ks) && !ksc_rx_enough(sk, ks))
 		ksc_rx_go_on(ks);
 }
 

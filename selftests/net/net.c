@@ -2,10 +2,12 @@
 /* What the tests share: protected sockets, and checks that name what failed. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <time.h>
@@ -383,6 +385,27 @@ void t_wait(int fd, short events)
 
 	if (SYS(poll(&pfd, 1, PATIENCE_S * 1000)) != 1)
 		fail_msg("no event in %d s", PATIENCE_S);
+}
+
+/**
+ * t_await_acked() - wait until all that was sent has been acknowledged
+ * @fd: the socket that has sent it, TCP's own or in raw mode
+ *
+ * It is in the receiver's queue then. To ask the receiver's end would be to have it decrypted.
+ */
+void t_await_acked(int fd)
+{
+	int64_t end = t_now_ms() + PATIENCE_S * 1000;
+	int queued;
+
+	for (;;) {
+		SYS(ioctl(fd, SIOCOUTQ, &queued));
+		if (!queued)
+			return;
+		if (t_now_ms() > end)
+			fail_msg("%d bytes are not acknowledged", queued);
+		usleep(1000);
+	}
 }
 
 /**

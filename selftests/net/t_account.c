@@ -5,10 +5,8 @@
  */
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -69,16 +67,6 @@ static void half_pair(int fds[2])
 	raw_set(fds[1], TLS_RX, &keys);
 }
 
-static void await_sent(int fd)
-{
-	int queued = 1;
-
-	while (queued) {
-		SYS(ioctl(fd, SIOCOUTQ, &queued));
-		usleep(1000);
-	}
-}
-
 /* Many peers send the begin of a record each: for six bytes no more is held than for six. */
 static void test_begins(void **state)
 {
@@ -95,7 +83,7 @@ static void test_begins(void **state)
 	for (int i = 0; i < MANY; i++)
 		t_send(fds[i][0], begin, sizeof(begin));
 	for (int i = 0; i < MANY; i++)
-		await_sent(fds[i][0]);
+		t_await_acked(fds[i][0]);
 	/* nothing tells of what is not done; what is wrong would be done at once */
 	nanosleep(&grace, NULL);
 	grown = slabs() - before;

@@ -4,11 +4,9 @@
  * up pages: nobody notices, and everything goes on as it would have.
  */
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
@@ -443,20 +441,6 @@ static void need_faults(void)
 	skip();
 }
 
-/* It has all come. To ask the receiver's end would be to have it decrypted. */
-static void await_sent(int fd)
-{
-	const struct timespec pause = { .tv_nsec = 1000000 };
-	int queued = 1;
-
-	for (;;) {
-		SYS(ioctl(fd, SIOCOUTQ, &queued));
-		if (!queued)
-			return;
-		nanosleep(&pause, NULL);
-	}
-}
-
 /*
  * Which allocation fails makes no difference, and the next call finds all as it was. Some
  * of them can be done without, such as what the sanitizers note: then it is tried with
@@ -475,7 +459,7 @@ static void test_memory(void **state)
 	need_faults();
 	begin(&w, suite, &count);
 	wire_send(&w, WIRE_DATA, "three", 5, 0);
-	await_sent(w.peer);
+	t_await_acked(w.peer);
 	for (n = 1, fault = true; fault; n++) {
 		fail_nth(n);
 		got = recv(w.fd, buf, sizeof(buf), MSG_DONTWAIT);
@@ -490,7 +474,7 @@ static void test_memory(void **state)
 		if (!fault)
 			break;
 		wire_send(&w, WIRE_DATA, "three", 5, 0);
-		await_sent(w.peer);
+		t_await_acked(w.peer);
 	}
 	/* the transform and the request; what derives the key is there */
 	assert_in_range(refusals, 2, 50);
