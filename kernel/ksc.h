@@ -346,9 +346,10 @@ struct ksc_tx {
  * struct ksc_rxq - a place in TCP's receive queue
  * @done: bytes that are used up and that TCP has not been told of
  * @off: where the next one is in @skb, with @done; the rest likewise
- * @end: where in @skb the piece with @off ends: the head, or a page fragment
- * @frag: number of page fragments before @end, 0 if that is the head's
+ * @end: where in @skb the piece with @off ends: a head, or a page fragment
+ * @frag: number of page fragments of @part before @end, 0 if that is its head's
  * @skb: NULL at the queue's end
+ * @part: @skb, or one in its frag list, as GRO makes it, to which the piece belongs
  *
  * TCP is told once for many records (ksc_rxq_flush()), always before the
  * socket's lock is released.
@@ -359,6 +360,7 @@ struct ksc_rxq {
 	u32 end;
 	u32 frag;
 	struct sk_buff *skb;
+	struct sk_buff *part;
 };
 
 /**

@@ -30,19 +30,34 @@ static struct sk_buff *ksc_rxq_next(struct sock *sk, struct sk_buff *skb, u32 *o
 	return skb;
 }
 
-/* Go to the piece that has @at->off; there is none in what GRO has left as a frag list */
+/* Go to the piece that has @at->off; there is none in a frag list within one, which is rare */
 static void ksc_rxq_seek(struct ksc_rxq *at)
 {
-	const struct skb_shared_info *shinfo = skb_shinfo(at->skb);
+	for (;;) {
+		const struct skb_shared_info *shinfo = skb_shinfo(at->part);
+		struct sk_buff *next;
 
-	while (at->off >= at->end && at->frag < shinfo->nr_frags)
-		at->end += skb_frag_size(&shinfo->frags[at->frag++]);
+		while (at->off >= at->end && at->frag < shinfo->nr_frags)
+			at->end += skb_frag_size(&shinfo->frags[at->frag++]);
+		if (likely(at->off < at->end))
+			return;
+		if (at->part == at->skb)
+			next = shinfo->frag_list;
+		else
+			next = shinfo->frag_list ? NULL : at->part->next;
+		if (!next)
+			return;
+		at->part = next;
+		at->end += skb_headlen(next);
+		at->frag = 0;
+	}
 }
 
 /* At an skb, to which @at->off belongs */
 static void ksc_rxq_enter(struct ksc_rxq *at, struct sk_buff *skb)
 {
 	at->skb = skb;
+	at->part = skb;
 	if (!skb)
 		return;
 	at->end = skb_headlen(skb);
@@ -85,7 +100,7 @@ static void ksc_rxq_advance(struct sock *sk, struct ksc_rxq *at, u32 len)
 /* Past the piece at @at */
 static void ksc_rxq_step(struct sock *sk, struct ksc_rxq *at)
 {
-	const struct skb_shared_info *shinfo = skb_shinfo(at->skb);
+	const struct skb_shared_info *shinfo = skb_shinfo(at->part);
 
 	if (unlikely(at->frag == shinfo->nr_frags)) {
 		ksc_rxq_advance(sk, at, at->end - at->off);
@@ -103,15 +118,15 @@ static __always_inline u32 ksc_rxq_piece(const struct ksc_rxq *at, struct page *
 	if (unlikely(at->off >= at->end))
 		return 0;
 	if (likely(at->frag)) {
-		const skb_frag_t *frag = &skb_shinfo(at->skb)->frags[at->frag - 1];
+		const skb_frag_t *frag = &skb_shinfo(at->part)->frags[at->frag - 1];
 
 		/* no pages, and skb_copy_bits() says so */
-		if (unlikely(!ksc_compat_readable(at->skb)))
+		if (unlikely(!ksc_compat_readable(at->part)))
 			return 0;
 		*page = skb_frag_page(frag);
 		*offset = skb_frag_off(frag) + skb_frag_size(frag) - n;
 	} else {
-		const u8 *p = at->skb->data + at->off;
+		const u8 *p = skb_tail_pointer(at->part) - n;
 
 		*page = virt_to_page(p);
 		*offset = offset_in_page(p);

@@ -11,6 +11,7 @@
 
 #include "far.h"
 #include "flow.h"
+#include "nl.h"
 #include "peer.h"
 
 #define ROUNDS 4
@@ -44,6 +45,20 @@ static int make_network(void **state)
 	return 0;
 }
 
+/*
+ * One whose packets are so small that more of them are merged than have room in one: those
+ * behind come as a list. They wait long enough for each other.
+ */
+static int make_small_network(void **state)
+{
+	make_network(state);
+	assert_int_equal(t_shell("ip link set veth0 mtu 600 && ip -n peer link set veth1 mtu 600"),
+			 0);
+	assert_true(t_write_file("/sys/class/net/veth0/napi_defer_hard_irqs", "1") &&
+		    t_write_file("/sys/class/net/veth0/gro_flush_timeout", "5000000"));
+	return 0;
+}
+
 /* In pieces that no packet ends with. */
 static void send_much(struct peer *peer)
 {
@@ -65,7 +80,7 @@ static void send_much(struct peer *peer)
 static void test_merged(void **state)
 {
 	struct peer peer = { 0 };
-	uint64_t segments, packets;
+	uint64_t segments, packets, staged;
 	struct t_addr addr;
 	int listener = far_listener(&addr), fd;
 
@@ -75,6 +90,7 @@ static void test_merged(void **state)
 	peer_accept(&peer, *state, listener, send_much);
 	fd = t_connect(&addr, &t_client);
 	set_offload(fd, "veth0", ETHTOOL_SGRO, true);
+	staged = tnl_counter(KSC_A_STATS_RX_STAGED);
 	segments = received();
 	packets = t_net_counter("snmp", "Ip", "InReceives");
 	for (int i = 0; i < ROUNDS; i++)
@@ -82,8 +98,12 @@ static void test_merged(void **state)
 	t_expect_eof(fd);
 	segments = received() - segments;
 	packets = t_net_counter("snmp", "Ip", "InReceives") - packets;
-	print_message("%llu segments in %llu packets\n", (unsigned long long)segments,
-		      (unsigned long long)packets);
+	staged = tnl_counter(KSC_A_STATS_RX_STAGED) - staged;
+	print_message("%llu segments in %llu packets, %llu bytes staged\n",
+		      (unsigned long long)segments, (unsigned long long)packets,
+		      (unsigned long long)staged);
+	/* decrypted where it lies, but for what came before the window was open */
+	assert_in_range(staged, 0, FLOW_MAX / 4);
 	/* or the test would have shown nothing; of a slow sender's fewer are merged */
 	assert_true(segments > packets + packets / 2);
 	close(fd);
@@ -107,6 +127,8 @@ int main(void)
 		TEST("TLS 1.3", &tls_13),
 		TEST("TLS 1.2", &tls_12),
 		TEST("ChaCha20-Poly1305", &chacha),
+		{ "lists", test_merged, make_small_network, far_remove, (void *)&tls_13 },
+		{ "lists, TLS 1.2", test_merged, make_small_network, far_remove, (void *)&tls_12 },
 	};
 
 	return T_RUN(tests);
