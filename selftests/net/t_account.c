@@ -5,8 +5,10 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -152,6 +154,14 @@ static int leave_cgroup(void **state)
 	return 0;
 }
 
+static void need_own(void)
+{
+	if (!in_own) {
+		print_message("there is no memory cgroup\n");
+		skip();
+	}
+}
+
 static int64_t charged(void)
 {
 	return read_line(OWN "/memory.stat", "sock ", 1);
@@ -192,10 +202,7 @@ static void peek_many(size_t len, int64_t least, int64_t most)
 static void test_charged(void **state)
 {
 	(void)state;
-	if (!in_own) {
-		print_message("there is no memory cgroup\n");
-		skip();
-	}
+	need_own();
 	peek_many(RECORD, 24576, 3 * 24576);
 	/* in memory of its size; the account goes by pages */
 	peek_many(5, 0, 8192);
@@ -256,10 +263,7 @@ static void test_open(void **state)
 	int64_t before;
 
 	(void)state;
-	if (!in_own) {
-		print_message("there is no memory cgroup\n");
-		skip();
-	}
+	need_own();
 	for (int i = 0; i < MANY; i++)
 		raw_pair(raw_13, OURS, OURS, fds[i]);
 	before = charged();
@@ -356,6 +360,196 @@ static void test_questions(void **state)
 	assert_true(daemon < all / 4);
 }
 
+/* ---- beside what TCP itself knows of ---- */
+
+#define SOME 64
+
+static void any_pair(bool raw, int fds[2])
+{
+	if (raw)
+		raw_pair(raw_13, OURS, OURS, fds);
+	else
+		t_pair(AF_INET, fds);
+}
+
+/* What the sockets are charged for and that is in none of TCP's queues */
+static int64_t beside(int fds[][2])
+{
+	uint32_t v[SK_MEMINFO_VARS];
+	int64_t sum = charged();
+
+	for (int i = 0; i < 2 * SOME; i++) {
+		socklen_t len = sizeof(v);
+
+		SYS(getsockopt(fds[i / 2][i % 2], SOL_SOCKET, SO_MEMINFO, v, &len));
+		sum -= (int64_t)v[SK_MEMINFO_RMEM_ALLOC] + v[SK_MEMINFO_WMEM_QUEUED] +
+		       v[SK_MEMINFO_FWD_ALLOC];
+	}
+	return sum;
+}
+
+static void await_beside(int fds[][2], int64_t least, int64_t most, const char *when)
+{
+	int64_t end = t_now_ms() + PATIENCE_S * 1000, now;
+
+	do {
+		now = beside(fds);
+		if (now >= SOME * least && now <= SOME * most) {
+			print_message("%s: %lld bytes each\n", when, (long long)now / SOME);
+			return;
+		}
+		usleep(10000);
+	} while (t_now_ms() < end);
+	fail_msg("%s: %lld bytes are charged", when, (long long)now);
+}
+
+/* A record that is larger than the receive buffer is staged; another that TCP can't take waits. */
+static void test_staged_pending(void **state)
+{
+	const bool raw = *state;
+	static int fds[SOME][2];
+	static size_t sent[SOME];
+	int64_t staged;
+
+	need_own();
+	for (int i = 0; i < SOME; i++) {
+		any_pair(raw, fds[i]);
+		flow_small_buffers(fds[i], 4096);
+	}
+	await_beside(fds, INT_MIN, 1024, "nothing");
+	for (int i = 0; i < SOME; i++) {
+		t_nonblock(fds[i][0], true);
+		sent[i] = (size_t)SYS(send(fds[i][0], flow_data(0), RECORD, 0));
+	}
+	/* kmalloc() rounds up */
+	await_beside(fds, RECORD * 3 / 4, 3 * RECORD, "staged");
+	staged = beside(fds);
+	for (int i = 0; i < SOME; i++) {
+		ssize_t n;
+
+		/* until none fits: what the peer's TCP still takes makes room */
+		while ((n = send(fds[i][0], flow_data(0) + sent[i], FLOW_MAX - sent[i], 0)) > 0)
+			sent[i] += (size_t)n;
+		FAILS(n, EAGAIN);
+	}
+	await_beside(fds, staged / SOME + 4096, staged / SOME + 2 * RECORD, "and pending");
+	for (int i = 0; i < SOME; i++) {
+		flow_expect(fds[i][1], flow_data(0), sent[i]);
+		t_nonblock(fds[i][0], false);
+		t_exchange(fds[i][0], fds[i][1]);
+	}
+	await_beside(fds, INT_MIN, 1024, "read");
+	for (int i = 0; i < SOME; i++)
+		raw_close(fds[i]);
+}
+
+/* What is decrypted for those who poll takes little more than it did in TCP's queue. */
+static void test_polled(void **state)
+{
+	struct epoll_event event = { .events = EPOLLIN }, events[SOME];
+	int64_t end = t_now_ms() + PATIENCE_S * 1000;
+	int64_t before, queued, polled, free_before, taken;
+	static int fds[SOME][2];
+	uint8_t *buf = malloc(RECORD);
+	int ep, ready;
+
+	(void)state;
+	need_own();
+	assert_non_null(buf);
+	ep = (int)SYS(epoll_create1(EPOLL_CLOEXEC));
+	for (int i = 0; i < SOME; i++) {
+		any_pair(false, fds[i]);
+		t_exchange(fds[i][0], fds[i][1]);
+	}
+	before = charged();
+	for (int i = 0; i < SOME; i++) {
+		t_send(fds[i][0], flow_data(1), RECORD);
+		t_await_acked(fds[i][0]);
+	}
+	queued = charged() - before;
+	free_before = read_line("/proc/meminfo", "MemFree:", 1024);
+	for (int i = 0; i < SOME; i++)
+		SYS(epoll_ctl(ep, EPOLL_CTL_ADD, fds[i][1], &event));
+	do {
+		ready = (int)SYS(epoll_wait(ep, events, SOME, 100));
+	} while (ready < SOME && t_now_ms() < end);
+	assert_int_equal(ready, SOME);
+	polled = charged() - before;
+	taken = free_before - read_line("/proc/meminfo", "MemFree:", 1024);
+	print_message("%lld bytes in a queue, %lld when it is polled; %lld of the machine's more\n",
+		      (long long)queued / SOME, (long long)polled / SOME, (long long)taken / SOME);
+	await_beside(fds, 24576, 28672, "decrypted");
+	assert_in_range(polled, 1, 2 * queued);
+	for (int i = 0; i < SOME; i++) {
+		t_recv(fds[i][1], buf, RECORD);
+		raw_close(fds[i]);
+	}
+	close(ep);
+	free(buf);
+}
+
+/* ---- a limit ---- */
+
+#define LIMITED_MIB 24
+#define LIMITED 1000
+
+/* In the child: as many pairs as there may be, with a record each that is decrypted; 0 if all */
+static int use_much(void)
+{
+	struct rlimit files = { 2 * LIMITED + 64, 4096 };
+	struct raw_keys keys = raw_keys(raw_13, 0, 0);
+	struct t_addr addr;
+	char pid[16], c;
+	int listener;
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (!t_write_file(OWN "/cgroup.procs", pid) ||
+	    !t_write_file("/proc/self/oom_score_adj", "1000") || setrlimit(RLIMIT_NOFILE, &files))
+		return 2;
+	listener = t_listen(AF_INET, NULL, &addr);
+	for (int i = 0; i < LIMITED; i++) {
+		struct pollfd in = { .events = POLLIN };
+		int fd = t_try_connect(&addr, NULL);
+
+		in.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0 || in.fd < 0 ||
+		    setsockopt(fd, IPPROTO_TCP, TCP_ULP, OURS, sizeof(OURS)) ||
+		    setsockopt(in.fd, IPPROTO_TCP, TCP_ULP, OURS, sizeof(OURS)) ||
+		    setsockopt(fd, SOL_TLS, TLS_TX, &keys.info, keys.len) ||
+		    setsockopt(in.fd, SOL_TLS, TLS_RX, &keys.info, keys.len) ||
+		    send(fd, flow_data(1), RECORD, MSG_DONTWAIT) != RECORD ||
+		    poll(&in, 1, 3000) != 1 || recv(in.fd, &c, 1, MSG_PEEK) != 1)
+			return 1;
+	}
+	return 0;
+}
+
+/* A group's limit holds for what its sockets have decrypted, too. */
+static void test_limited(void **state)
+{
+	char most[16];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	t_write_file(CGROUP "/cgroup.subtree_control", "+memory");
+	snprintf(most, sizeof(most), "%dM", LIMITED_MIB);
+	if (mkdir(OWN, 0755) || !t_write_file(OWN "/memory.max", most)) {
+		print_message("there is no memory cgroup\n");
+		skip();
+	}
+	flow_data(1);
+	pid = (pid_t)SYS(fork());
+	if (!pid)
+		_exit(use_much());
+	SYS(waitpid(pid, &status, 0));
+	/* refused or killed */
+	if (WIFEXITED(status))
+		assert_int_equal(WEXITSTATUS(status), 1);
+	else
+		assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
 #define WITH(test, setup, teardown) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -366,6 +560,11 @@ int main(void)
 		WITH(test_charged, own_cgroup, leave_cgroup),
 		cmocka_unit_test(test_small),
 		WITH(test_open, own_cgroup, leave_cgroup),
+		{ "staged, pending", test_staged_pending, own_cgroup, leave_cgroup, NULL },
+		{ "staged, pending: raw mode", test_staged_pending, own_cgroup, leave_cgroup,
+		  (void *)raw_13 },
+		WITH(test_polled, own_cgroup, leave_cgroup),
+		WITH(test_limited, NULL, leave_cgroup),
 		/* this one leaves the namespace */
 		WITH(test_questions, own_cgroup, leave_cgroup),
 	};
