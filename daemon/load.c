@@ -39,7 +39,8 @@ static int put_rule(struct nl_msg *msg, const struct ksc_rule *rule)
 	    nla_put_u32(msg, KSC_A_RULE_UID_MAX, rule->uid.max) ||
 	    nla_put_u32(msg, KSC_A_RULE_GID_MIN, rule->gid.min) ||
 	    nla_put_u32(msg, KSC_A_RULE_GID_MAX, rule->gid.max) ||
-	    (rule->cgroup && nla_put_string(msg, KSC_A_RULE_CGROUP, rule->cgroup)))
+	    (rule->cgroup && nla_put_string(msg, KSC_A_RULE_CGROUP, rule->cgroup)) ||
+	    (rule->connect && nla_put_u32(msg, KSC_A_RULE_CONNECT, rule->connect)))
 		return -ENOMEM;
 	nla_nest_end(msg, nest);
 	return 0;

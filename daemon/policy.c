@@ -34,6 +34,10 @@ static const struct ksc_word actions[] = {
 	{ "never", KSC_RULE_ACTION_NEVER }, { NULL, 0 },
 };
 
+static const struct ksc_word connects[] = {
+	{ "handshake", KSC_CONNECT_HANDSHAKE }, { "tcp", KSC_CONNECT_TCP }, { NULL, 0 },
+};
+
 /**
  * ksc_policy_rule_name() - whether a section is a rule
  * @section: the section
@@ -288,6 +292,9 @@ static bool take_demand(struct ksc_settings *file, const struct ksc_setting *s,
 			rule->max_version = (gnutls_protocol_t)value;
 	} else if (!strcmp(s->name, "peers")) {
 		take_peers(file, s, rule);
+	} else if (!strcmp(s->name, "connect")) {
+		if (!ksc_take_word(file, s, connects, &value))
+			rule->connect = (enum ksc_connect)value;
 	} else {
 		return false;
 	}
@@ -308,6 +315,8 @@ static void check_demands(struct ksc_settings *file, const struct ksc_section *s
 		ksc_complain(file, section->line, "min-version is above max-version");
 	if (rule->server_name && !(rule->directions & KSC_RULE_DIRECTION_CONNECT))
 		ksc_complain(file, section->line, "server-name is for connections that we make");
+	if (rule->connect && !(rule->directions & KSC_RULE_DIRECTION_CONNECT))
+		ksc_complain(file, section->line, "connect is for connections that we make");
 	if (rule->n_peers && verify && rule->verify != KSC_VERIFY_REQUIRE)
 		ksc_complain(file, verify->line,
 			     "verify: peers are only known with verify = require");

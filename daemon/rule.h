@@ -50,6 +50,7 @@ struct ksc_prefix {
  * @uid: owners of the socket
  * @gid: owners' groups
  * @cgroup: path of the cgroup that the socket is in, or below; NULL for any
+ * @connect: what connect() of a program that knows nothing of us waits for
  * @credential: name of the credential, or NULL
  * @server_name: client: the server's name, or NULL
  * @verify: what is asked of the peer's certificate
@@ -72,6 +73,7 @@ struct ksc_rule {
 	struct ksc_range uid;
 	struct ksc_range gid;
 	char *cgroup;
+	enum ksc_connect connect;
 	char *credential;
 	char *server_name;
 	enum ksc_verify verify;

@@ -65,7 +65,7 @@ void ksc_settle_sock(struct sock *sk)
 
 /* ---- connect ---- */
 
-/* TCP is connected: report the handshake as connect() does */
+/* TCP is connected: report that, or the handshake, as connect() does */
 static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
 			    bool first)
 {
@@ -78,12 +78,12 @@ static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
 			return first ? -EINPROGRESS : -EALREADY;
 		ksc_handshake_start(sk, ks);
 	}
-	err = ksc_wait(sk, ks, &timeo);
+	err = ks->connect_tcp ? 0 : ksc_wait(sk, ks, &timeo);
 	if (err == -EAGAIN)
 		return first ? -EINPROGRESS : -EALREADY;
 	if (err)
 		return err;
-	ks->connect_told = true;
+	WRITE_ONCE(ks->connect_told, true);
 	if (ks->phase == KSC_PHASE_FAILED) {
 		sock_error(sk);
 		return ksc_error(ks);
@@ -111,7 +111,7 @@ static int ksc_connect_enter(struct sock *sk, struct ksc_sock *ks, int flags, bo
 			return err;
 		*first = true;
 		ks->role = KSC_ROLE_CLIENT;
-		ks->connect_told = false;
+		WRITE_ONCE(ks->connect_told, false);
 		ksc_arm(sk, ks);
 		break;
 	case KSC_PHASE_CONNECTING:
@@ -167,7 +167,7 @@ static int ksc_unconnect(struct socket *sock, struct ksc_sockaddr *addr, int len
  * @flags: of the file
  *
  * Context: process. Return: 0, -EINPROGRESS or -EALREADY until the handshake is
- * done, or why it failed.
+ * done, or why it failed; with KSC_CONNECT_TCP the handshake is not waited for.
  */
 int ksc_connect_ops(struct socket *sock, struct ksc_sockaddr *addr, int len, int flags)
 {

@@ -41,6 +41,7 @@
 #include "compat/compat.h"
 #include "context.h"
 #include "idle.h"
+#include "options.h"
 #include "phase.h"
 #include "policy.h"
 #include "record.h"
@@ -161,44 +162,6 @@ struct ksc_net {
 	struct ksc_policy_load *load;
 	struct ratelimit_state reports;
 	struct ksc_counters __percpu *counters;
-};
-
-/**
- * struct ksc_blob - bytes shared by a listener and its children
- * @ref: users
- * @rcu: readers in clone and dump hold no reference
- * @len: bytes in @data, not counting the NUL behind them
- * @data: never changed once visible
- */
-struct ksc_blob {
-	refcount_t ref;
-	struct rcu_head rcu;
-	u16 len;
-	u8 data[];
-};
-
-/**
- * struct ksc_options - what the application asked for
- * @server_name: KSC_SERVER_NAME or NULL
- * @credential: KSC_CREDENTIAL or NULL
- * @alpn: KSC_ALPN or NULL
- * @timeout: KSC_HANDSHAKE_TIMEOUT, milliseconds
- * @rekey_after: KSC_REKEY_AFTER, records
- * @padding: KSC_PADDING, bytes
- * @max_payload: KSC_TX_MAX_PAYLOAD, bytes
- * @sizing: enum ksc_record_sizing
- * @verify: enum ksc_verify
- */
-struct ksc_options {
-	struct ksc_blob *server_name;
-	struct ksc_blob *credential;
-	struct ksc_blob *alpn;
-	u32 timeout;
-	u32 rekey_after;
-	u16 padding;
-	u16 max_payload;
-	u8 sizing;
-	u8 verify;
 };
 
 /**
@@ -449,7 +412,9 @@ struct ksc_rx {
  * @opt: options; changed under lock_sock and @lock both
  * @phase: enum ksc_phase; written by ksc_move() alone, under lock_sock, read anywhere
  * @role: enum ksc_role
- * @connect_told: connect() has reported the handshake's end
+ * @connect_told: connect() has reported its end
+ * @connect_tcp: that is TCP's, not the handshake's; set when the handshake begins
+ * @write_waits: whoever wrote was told since to wait for the handshake's end
  * @read_shut: the application shut its reading side
  * @write_shut: likewise, before the handshake was done
  * @armed: TCP's callbacks are ours
@@ -496,6 +461,8 @@ struct ksc_sock {
 	u8 phase;
 	u8 role;
 	bool connect_told;
+	bool connect_tcp;
+	bool write_waits;
 	bool read_shut;
 	bool write_shut;
 	bool armed;
@@ -593,6 +560,7 @@ int ksc_shutdown_ops(struct socket *sock, int how);
 void ksc_close(struct sock *sk, long timeout);
 void ksc_close_reset(struct sock *sk);
 int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo);
+int ksc_ready_to_write(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_wait(struct sock *sk, struct ksc_sock *ks, long *timeo);
 int ksc_error(const struct ksc_sock *ks);
 int ksc_usable(const struct ksc_sock *ks);
@@ -639,16 +607,6 @@ extern struct tcp_ulp_ops ksc_ulp_ops;
 struct sock *ksc_sock_hold(struct ksc_sock *ks);
 void ksc_sock_get(struct ksc_sock *ks);
 void ksc_sock_put(struct ksc_sock *ks);
-
-/* sockopt.c */
-int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
-		   unsigned int optlen);
-int ksc_getsockopt(struct sock *sk, int level, int optname,
-		   char __user *optval, int __user *optlen);
-struct ksc_blob *ksc_blob_make(bool list, sockptr_t from, unsigned int len);
-void ksc_blob_put(struct ksc_blob *b);
-void ksc_options_copy(struct ksc_options *to, const struct ksc_options *from);
-void ksc_options_free(struct ksc_options *opt);
 
 /* status.c */
 int ksc_status_errno(u32 status);

@@ -40,7 +40,7 @@ const struct nla_policy ksc_details_nl_policy[KSC_A_DETAILS_TRAITS + 1] = {
 };
 
 /* nested: rule */
-const struct nla_policy ksc_rule_nl_policy[KSC_A_RULE_CGROUP + 1] = {
+const struct nla_policy ksc_rule_nl_policy[KSC_A_RULE_CONNECT + 1] = {
 	[KSC_A_RULE_NAME] = { .type = NLA_NUL_STRING, .len = 63, },
 	[KSC_A_RULE_NUMBER] = { .type = NLA_U32, },
 	[KSC_A_RULE_ACTION] = NLA_POLICY_MAX(NLA_U32, 2),
@@ -58,6 +58,7 @@ const struct nla_policy ksc_rule_nl_policy[KSC_A_RULE_CGROUP + 1] = {
 	[KSC_A_RULE_GID_MIN] = { .type = NLA_U32, },
 	[KSC_A_RULE_GID_MAX] = { .type = NLA_U32, },
 	[KSC_A_RULE_CGROUP] = { .type = NLA_NUL_STRING, .len = 1023, },
+	[KSC_A_RULE_CONNECT] = NLA_POLICY_MAX(NLA_U32, 2),
 };
 
 /* request of KSC_CMD_REGISTER */

@@ -196,6 +196,7 @@ bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
 	ruling->generation = 0;
 	ruling->rule = KSC_NO_RULE;
 	ruling->action = KSC_RULE_ACTION_NEVER;
+	ruling->connect = KSC_CONNECT_DEFAULT;
 	ruling->made = true;
 	rcu_read_lock();
 	policy = rcu_dereference(kn->policy);
@@ -207,6 +208,7 @@ bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
 	}
 	if (rule) {
 		ruling->action = rule->action;
+		ruling->connect = rule->connect;
 		plain &= rule->action == KSC_RULE_ACTION_NEVER;
 	}
 	if (ruling->by_policy && rule && rule->action == KSC_RULE_ACTION_PREFER &&

@@ -35,6 +35,7 @@ struct ksc_policy {
  * @generation: which policy; 0 when none was loaded
  * @rule: number of its rule, or KSC_NO_RULE
  * @action: enum ksc_rule_action of that rule
+ * @connect: enum ksc_connect of that rule
  * @by_policy: whether it is protected is up to the policy (KSC_POLICY), not just how
  * @made: the rest is valid
  */
@@ -42,6 +43,7 @@ struct ksc_ruling {
 	u64 generation;
 	u32 rule;
 	u8 action;
+	u8 connect;
 	bool by_policy;
 	bool made;
 };

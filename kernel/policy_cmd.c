@@ -212,6 +212,7 @@ static int ksc_rule_parse(struct ksc_rule *r, const struct nlattr *nest,
 	r->uid.max = ksc_rule_id(tb[KSC_A_RULE_UID_MAX], U32_MAX);
 	r->gid.min = ksc_rule_id(tb[KSC_A_RULE_GID_MIN], 0);
 	r->gid.max = ksc_rule_id(tb[KSC_A_RULE_GID_MAX], U32_MAX);
+	r->connect = ksc_rule_id(tb[KSC_A_RULE_CONNECT], KSC_CONNECT_DEFAULT);
 	err = ksc_rule_cgroup(r, tb[KSC_A_RULE_CGROUP]);
 	if (err)
 		return err;
@@ -353,7 +354,8 @@ static int ksc_put_rule(struct sk_buff *msg, u32 number, const struct ksc_rule *
 			  &r->remote_port) ||
 	    ksc_put_ids(msg, KSC_A_RULE_UID_MIN, KSC_A_RULE_UID_MAX, &r->uid) ||
 	    ksc_put_ids(msg, KSC_A_RULE_GID_MIN, KSC_A_RULE_GID_MAX, &r->gid) ||
-	    (r->cgroup && nla_put_string(msg, KSC_A_RULE_CGROUP, r->cgroup)))
+	    (r->cgroup && nla_put_string(msg, KSC_A_RULE_CGROUP, r->cgroup)) ||
+	    (r->connect && nla_put_u32(msg, KSC_A_RULE_CONNECT, r->connect)))
 		return -EMSGSIZE;
 	nla_nest_end(msg, nest);
 	return 0;

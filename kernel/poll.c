@@ -107,6 +107,20 @@ void ksc_poll_begin(struct sock *sk, struct ksc_sock *ks)
 	ksc_handshake_start(sk, ks);
 }
 
+/*
+ * What TCP says that is not so before the handshake's end. But where connect() ends with
+ * TCP's, its end is to be told, until somebody has told it or a writer was told to wait.
+ */
+static __poll_t ksc_poll_early(const struct ksc_sock *ks)
+{
+	const __poll_t early = EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+
+	if (READ_ONCE(ks->connect_tcp) && !READ_ONCE(ks->connect_told) &&
+	    !READ_ONCE(ks->write_waits))
+		return early;
+	return early | EPOLLOUT | EPOLLWRNORM;
+}
+
 /**
  * ksc_poll_ops() - proto_ops.poll
  * @file: the socket's file
@@ -141,11 +155,11 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 	case KSC_PHASE_CONNECTING:
 		if (mask & EPOLLERR || inet_sk_state_load(sk) == TCP_CLOSE)
 			return mask;
-		fallthrough;
-	case KSC_PHASE_HANDSHAKE:
 		return mask & ~(in | out | EPOLLRDHUP);
+	case KSC_PHASE_HANDSHAKE:
+		return mask & ~ksc_poll_early(ks);
 	case KSC_PHASE_VERIFY:
-		return (mask & ~(in | out | EPOLLRDHUP)) | EPOLLPRI;
+		return (mask & ~ksc_poll_early(ks)) | EPOLLPRI;
 	case KSC_PHASE_ESTABLISHED:
 		break;
 	case KSC_PHASE_FAILED:

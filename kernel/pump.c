@@ -477,6 +477,20 @@ static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 	}
 }
 
+/*
+ * Has whoever connects what was asked for already? By the application, or by the rule of a
+ * program that can't. One that was connected before it got the ULP was told by TCP.
+ */
+static bool ksc_connects_by_tcp(const struct ksc_sock *ks)
+{
+	u8 until = ks->opt.connect;
+
+	if (until == KSC_CONNECT_DEFAULT && ks->ruling.by_policy && ks->ruling.made)
+		until = ks->ruling.connect;
+	return until == KSC_CONNECT_TCP && ks->phase == KSC_PHASE_CONNECTING &&
+	       ks->role == KSC_ROLE_CLIENT;
+}
+
 /**
  * ksc_handshake_start() - begin the handshake on a connected socket
  * @sk: socket, locked and owned; its role is known
@@ -489,6 +503,8 @@ void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 	int err;
 
 	ksc_arm(sk, ks);
+	WRITE_ONCE(ks->write_waits, false);
+	WRITE_ONCE(ks->connect_tcp, ksc_connects_by_tcp(ks));
 	if (ksc_move(sk, ks, KSC_EVENT_BEGIN) || !ksc_policy_allows(sk, ks))
 		return;
 	ks->context = ksc_context_new(ks->kn, ks->role, ks->opt.timeout,
@@ -506,6 +522,9 @@ void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 			 "out of memory");
 	else
 		ksc_pump_handshake(sk, ks);
+	/* who polls for connect()'s end */
+	if (ks->connect_tcp && ksc_handshaking(ks))
+		ks->state_change(sk);
 }
 
 /* Who can't make an offer now leaves its turn to the next */

@@ -149,6 +149,8 @@ const char *ksc_rule_fault(const struct ksc_rule *rule)
 		return "no such direction";
 	if (rule->action > KSC_RULE_ACTION_NEVER)
 		return "no such action";
+	if (rule->connect > KSC_CONNECT_TCP)
+		return "no such end of a connect()";
 	if (rule->local_port.min > rule->local_port.max ||
 	    rule->remote_port.min > rule->remote_port.max)
 		return "the port range ends before it begins";

@@ -67,6 +67,7 @@ struct ksc_id_range {
  * @gid: and group
  * @directions: KSC_RULE_DIRECTION_CONNECT, KSC_RULE_DIRECTION_ACCEPT or both
  * @action: enum ksc_rule_action
+ * @connect: enum ksc_connect
  */
 struct ksc_rule {
 	char name[KSC_MAX_RULE_NAME + 1];
@@ -80,6 +81,7 @@ struct ksc_rule {
 	struct ksc_id_range gid;
 	u8 directions;
 	u8 action;
+	u8 connect;
 };
 
 /**

@@ -232,7 +232,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	lock_sock(sk);
 	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
 	ks = ksc_sk(sk);
-	err = ksc_ready(sk, ks, &timeo);
+	err = ksc_ready_to_write(sk, ks, &timeo);
 	if (err == -ENOTCONN && ksc_is_plain(sk)) {
 		release_sock(sk);
 		return ksc_plain_sendmsg(sk, msg, size);

@@ -298,6 +298,26 @@ int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo)
 }
 
 /**
+ * ksc_ready_to_write() - ksc_ready() for who writes, or asks for the handshake's end
+ * @sk: socket, locked and owned; the lock is released while waiting
+ * @ks: its state, NULL if it could not be allocated
+ * @timeo: jiffies, 0 for not waiting; updated
+ *
+ * Whoever is not to wait here waits in poll(): for the handshake, from now on, where
+ * poll() has said that the socket is connected when it was by TCP.
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_ready_to_write(struct sock *sk, struct ksc_sock *ks, long *timeo)
+{
+	int err = ksc_ready(sk, ks, timeo);
+
+	if (err == -EAGAIN && ks->phase != KSC_PHASE_CONNECTING)
+		WRITE_ONCE(ks->write_waits, true);
+	return err;
+}
+
+/**
  * ksc_fall_back() - the policy would have had it protected, but lets it be plain
  * @sk: socket, locked and owned
  * @ks: its state, whose handshake has done nothing yet

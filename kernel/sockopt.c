@@ -177,7 +177,7 @@ static int ksc_set_handshake(struct sock *sk)
 
 	lock_sock(sk);
 	timeo = sock_sndtimeo(sk, ksc_nonblock(sk));
-	err = ksc_ready(sk, ksc_sk(sk), &timeo);
+	err = ksc_ready_to_write(sk, ksc_sk(sk), &timeo);
 	release_sock(sk);
 	return err == -EAGAIN ? -EINPROGRESS : err;
 }
@@ -250,6 +250,7 @@ static const struct {
 	{ KSC_TX_MAX_PAYLOAD, KSC_MIN_PAYLOAD, KSC_MAX_PAYLOAD, true },
 	{ KSC_RECORD_SIZING, KSC_SIZING_DYNAMIC, KSC_SIZING_FULL, true },
 	{ KSC_POLICY, 1, 1 },
+	{ KSC_CONNECT, KSC_CONNECT_DEFAULT, KSC_CONNECT_TCP },
 	/* commands */
 	{ KSC_HANDSHAKE, INT_MIN, INT_MAX, true },
 	{ KSC_REKEY, 0, 1, true },
@@ -282,6 +283,9 @@ static void ksc_put_int(struct ksc_sock *ks, int optname, int v)
 		break;
 	case KSC_RECORD_SIZING:
 		ks->opt.sizing = v;
+		break;
+	case KSC_CONNECT:
+		ks->opt.connect = v;
 		break;
 	}
 }
@@ -368,6 +372,7 @@ static int ksc_set(struct sock *sk, int optname, sockptr_t optval, unsigned int 
 	case KSC_VERDICT:
 	case KSC_POLICY:
 	case KSC_ALERT:
+	case KSC_CONNECT:
 		return ksc_set_int(sk, optname, optval, optlen);
 	case KSC_ATTACH:
 		return ksc_set_attach(sk, optval, optlen);
@@ -505,6 +510,9 @@ static int ksc_get(struct sock *sk, int optname, union ksc_optval *v)
 		return sizeof(v->i);
 	case KSC_POLICY:
 		v->i = ks->ruling.by_policy;
+		return sizeof(v->i);
+	case KSC_CONNECT:
+		v->i = ks->opt.connect;
 		return sizeof(v->i);
 	case KSC_SERVER_NAME:
 	case KSC_ALPN:

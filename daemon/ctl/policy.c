@@ -25,7 +25,8 @@ enum {
 };
 
 static const char *const headings[] = {
-	"NUMBER", "NAME", "ACTION", "DIRECTION", "LOCAL", "REMOTE", "UID", "GID", "CGROUP"
+	"NUMBER", "NAME", "ACTION", "DIRECTION", "LOCAL", "REMOTE", "UID", "GID", "CGROUP",
+	"CONNECT"
 };
 
 /**
@@ -81,6 +82,7 @@ static struct nla_policy rule_attrs[KSC_A_RULE_MAX + 1] = {
 	[KSC_A_RULE_GID_MIN] = { .type = NLA_U32 },
 	[KSC_A_RULE_GID_MAX] = { .type = NLA_U32 },
 	[KSC_A_RULE_CGROUP] = { .type = NLA_STRING },
+	[KSC_A_RULE_CONNECT] = { .type = NLA_U32 },
 };
 
 /* ---- a rule in words ---- */
@@ -147,6 +149,17 @@ static const char *direction_name(struct nlattr *attr)
 	}
 }
 
+/* What connect() waits for; what is never protected, or accepted, does not wait */
+static const char *connect_name(struct nlattr **tb)
+{
+	if (!tb[KSC_A_RULE_ACTION] || nla_get_u32(tb[KSC_A_RULE_ACTION]) == KSC_RULE_ACTION_NEVER ||
+	    (tb[KSC_A_RULE_DIRECTIONS] &&
+	     nla_get_u32(tb[KSC_A_RULE_DIRECTIONS]) == KSC_RULE_DIRECTION_ACCEPT))
+		return "-";
+	return tb[KSC_A_RULE_CONNECT] && nla_get_u32(tb[KSC_A_RULE_CONNECT]) == KSC_CONNECT_TCP ?
+		"tcp" : "handshake";
+}
+
 /**
  * struct words - a rule, put in words
  * @text: by heading
@@ -176,6 +189,7 @@ static void to_words(struct nlattr **tb, struct words *w, bool as_json)
 	w->text[6] = range_text(tb[KSC_A_RULE_UID_MIN], tb[KSC_A_RULE_UID_MAX], false);
 	w->text[7] = range_text(tb[KSC_A_RULE_GID_MIN], tb[KSC_A_RULE_GID_MAX], false);
 	w->text[8] = as_json ? ctl_utf8(cgroup) : ctl_escape(cgroup);
+	w->text[9] = strdup(connect_name(tb));
 	for (size_t i = 0; i < ARRAY_SIZE(headings); i++)
 		ctl_alloc(w->text[i]);
 }
@@ -253,7 +267,7 @@ static int print_policy(const struct policy *policy)
 		else if (!policy->found)
 			puts("No rule.");
 		else
-			ctl_table_print(policy->table, "rllllllll");
+			ctl_table_print(policy->table, "rlllllllll");
 		if (policy->passed_table)
 			ctl_table_print(policy->passed_table, "rll");
 		if (policy->n_passed > MAX_PASSED)

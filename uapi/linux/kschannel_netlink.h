@@ -217,6 +217,20 @@ enum ksc_rule_action {
 };
 
 /**
+ * enum ksc_connect - What a client's connect() waits for.
+ * @KSC_CONNECT_DEFAULT: What the rule says, of a socket that is left to the
+ *   policy; else the handshake.
+ * @KSC_CONNECT_HANDSHAKE: The end of the handshake.
+ * @KSC_CONNECT_TCP: TCP's connection; what reads or writes first waits for the
+ *   handshake.
+ */
+enum ksc_connect {
+	KSC_CONNECT_DEFAULT,
+	KSC_CONNECT_HANDSHAKE,
+	KSC_CONNECT_TCP,
+};
+
+/**
  * enum ksc_rule_direction - Connections that a rule is about.
  * @KSC_RULE_DIRECTION_CONNECT: Those that we make.
  * @KSC_RULE_DIRECTION_ACCEPT: Those that we take.
@@ -688,6 +702,8 @@ enum ksc_a_stats {
  * @KSC_A_RULE_CGROUP: (string) Path of the cgroup (v2) that the socket is in,
  *   or below, from the root of the daemon's cgroup namespace. There need not be
  *   one when the policy is loaded.
+ * @KSC_A_RULE_CONNECT: (u32, enum ksc_connect) What connect() of a socket that
+ *   is left to the policy waits for.
  */
 enum ksc_a_rule {
 	KSC_A_RULE_NAME = 1,
@@ -707,6 +723,7 @@ enum ksc_a_rule {
 	KSC_A_RULE_GID_MIN,
 	KSC_A_RULE_GID_MAX,
 	KSC_A_RULE_CGROUP,
+	KSC_A_RULE_CONNECT,
 
 	/* private: */
 	__KSC_A_RULE_CNT,
