@@ -56,6 +56,7 @@ rules()
 		remote-port = 5432
 		action = require
 		server-name = db.test
+		connect = tcp
 
 		[rule accounts]
 		user = 33-40
@@ -78,12 +79,13 @@ shown()
 	rules
 	kschannelctl policy >/tmp/got
 	[ "$(wc -l </tmp/got)" = 4 ]
-	grep -E '^ *0 +database +require +connect +\* +10\.0\.0\.0/8 port 5432 +\* +\* +\*$' /tmp/got
-	grep -E '^ *1 +accounts +never +both +\* +\* +33-40 +7 +\*$' /tmp/got
-	grep -E '^ *2 +scope +prefer +both +::1/128 port 80-90 +\* +\* +\* +/policy-scope$' /tmp/got
+	grep -E '^ *0 +database +require +connect +\* +10\.0\.0\.0/8 port 5432 +\* +\* +\* +tcp$' /tmp/got
+	grep -E '^ *1 +accounts +never +both +\* +\* +33-40 +7 +\* +-$' /tmp/got
+	grep -E '^ *2 +scope +prefer +both +::1/128 port 80-90 +\* +\* +\* +/policy-scope +handshake$' /tmp/got
 	kschannelctl policy --json >/tmp/got
 	[ "$(grep -c '"number":' /tmp/got)" = 3 ]
 	grep '"action": *"prefer"' /tmp/got
+	[ "$(grep -c '"connect": *"tcp"' /tmp/got)" = 1 ]
 }
 
 falls_under()

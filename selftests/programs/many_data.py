@@ -73,8 +73,8 @@ E"""
 
 
 def retrieve(_):
-    """A file. The server accepts a data connection when it has been asked for something to
-    send: the client must not await TLS there before it asks, as curl would, protected."""
+    """A file, for a client with a TLS of its own. The server accepts a data connection when
+    it has been asked for something to send: TLS there comes after that."""
     with tls(21) as control:
         control.settimeout(PATIENCE_S)
         said = converse(control, (b"", b"^220 "), (b"USER user\r\n", b"^331 "),
@@ -85,6 +85,27 @@ def retrieve(_):
             with tls_over(raw) as data:
                 converse(data, (b"", LINE))
         converse(control, (b"QUIT\r\n", b"221 "))
+
+
+# Each end waits for the other on the control connection before it takes a data connection:
+# the rules for these have connect() not wait for that, too.
+FTP = """write_enable=YES
+pasv_min_port=40000
+pasv_max_port=40099
+"""
+FILE = f"ftp://user:something@{NAME}//srv/ftp/secret.txt"
+UPLOAD = f"ftp://user:something@{NAME}//tmp/uploaded-"
+
+
+def transfers():
+    """Files to and fro, over connections that the client makes, and that the server makes."""
+    for mode in (), ("-P", "-"):
+        # one server's machine may be slow, but does not wait for a time-out
+        curl = ("curl", "-sS", "--max-time", str(PATIENCE_S), *mode)
+        upload = f"{UPLOAD}{len(mode)}"
+        yield Client((*curl, FILE), LINE)
+        yield Client((*curl, "-T", "-", upload), given=LINE)
+        yield Client((*curl, upload), LINE)
 
 
 SERVICES = (
@@ -116,6 +137,8 @@ SERVICES = (
         Client(("ldapadd", *LDAP), b"adding new entry", ENTRY.encode()),
         Client(("ldapsearch", *LDAP, "-LLL", "-o", "ldif-wrap=no", "-b", "dc=nodomain",
                 "ou=secret"), LINE)), ready=(PASSWORD,)),
-    Service("vsftpd", "files, over connections of their own", ("vsftpd",), 21, (retrieve,),
-            files={"/srv/ftp/secret.txt": TEXT}, before=("echo user:something | chpasswd",)),
+    Service("vsftpd", "files, over connections of their own", ("vsftpd",), 21,
+            (retrieve, *transfers()), files={"/srv/ftp/secret.txt": TEXT}, before=(
+                "echo user:something | chpasswd",
+                f"grep -q ^pasv_min /etc/vsftpd.conf || echo '{FTP}' >>/etc/vsftpd.conf")),
 )

@@ -86,6 +86,7 @@ static void everything(void **state)
 					 "alpn = h2, http/1.1\n"
 					 "min-version = 1.2\n"
 					 "max-version = 1.3\n"
+					 "connect = tcp\n"
 					 "peers = dns:*.b\303\274cher.test, uri:spiffe://a/*, email:x@y\n"
 					 "[rule last]\n"
 					 "local = 10.1.0.0/16\n"
@@ -117,6 +118,7 @@ static void everything(void **state)
 	assert_memory_equal(r->alpn, "\x02h2\x08http/1.1", 12);
 	assert_int_equal(r->min_version, GNUTLS_TLS1_2);
 	assert_int_equal(r->max_version, GNUTLS_TLS1_3);
+	assert_int_equal(r->connect, KSC_CONNECT_TCP);
 	assert_int_equal(r->n_peers, 3);
 	assert_string_equal(r->peers[0], "dns:*.xn--bcher-kva.test");
 	assert_int_equal(r->verify, KSC_VERIFY_REQUIRE);
@@ -128,6 +130,7 @@ static void everything(void **state)
 	assert_int_equal(r->remote.family, AF_UNSPEC);
 	assert_int_equal(r->remote_port.max, 65535);
 	assert_int_equal(r->uid.max, UINT32_MAX);
+	assert_int_equal(r->connect, KSC_CONNECT_DEFAULT);
 	assert_int_equal(r->verify, KSC_VERIFY_DEFAULT);
 	ksc_config_free(config);
 }
@@ -176,6 +179,10 @@ static void bad_rules(void **state)
 	bad("[rule x]\naction = require\nserver-name =\n", 3, "empty");
 	bad("[rule x]\naction = require\nmin-version = 1.3\nmax-version = 1.2\n", 1, "above");
 	bad("[rule x]\naction = require\ndirection = accept\nserver-name = a\n", 1, "server-name");
+	bad("[rule x]\naction = require\nconnect = soon\n", 3, "none of: handshake, tcp");
+	bad("[rule x]\naction = never\nconnect = tcp\n", 3, "never protected");
+	bad("[rule x]\naction = require\ndirection = accept\nconnect = tcp\n", 1,
+	    "connect is for connections that we make");
 	bad("[rule x]\naction = require\ncredential = nobody\n", 1, "no credential \"nobody\"");
 	bad("[rule x]\naction = require\ncredential = server\n", 1, "not for that role");
 	bad("[rule x]\naction = require\ndirection = accept\ncredential = server\n"

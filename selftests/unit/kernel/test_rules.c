@@ -338,6 +338,7 @@ static void faults(void **state)
 	FAULT(directions, 0);
 	FAULT(directions, 4);
 	FAULT(action, KSC_RULE_ACTION_NEVER + 1);
+	FAULT(connect, KSC_CONNECT_TCP + 1);
 	FAULT(local_port, (struct ksc_port_range){ 2, 1 });
 	FAULT(remote_port, (struct ksc_port_range){ 2, 1 });
 	FAULT(uid, (struct ksc_id_range){ 2, 1 });
