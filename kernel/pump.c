@@ -152,6 +152,25 @@ static bool ksc_pump_may_fall_back(const struct ksc_sock *ks)
 	return !ks->context->total && !ks->context->spoke && ksc_policy_prefers(ks);
 }
 
+/*
+ * A client that may be plain: its first byte tells that it is, and the rest of a header may
+ * never come, where a server has to answer first. Nor may anything of one that has closed.
+ */
+static const char *ksc_pump_plain_client(struct sock *sk, const struct ksc_sock *ks)
+{
+	const struct ksc_rxq head = {};
+	u8 type;
+
+	if (ks->role != KSC_ROLE_SERVER || !ksc_pump_may_fall_back(ks))
+		return NULL;
+	if (!ksc_rxq_len(sk))
+		return sk->sk_shutdown & RCV_SHUTDOWN ? "the client closed before it began" : NULL;
+	if (ksc_rxq_copy(sk, &head, 0, &type, 1) ||
+	    (type >= KSC_CT_CHANGE_CIPHER_SPEC && type <= KSC_CT_HANDSHAKE))
+		return NULL;
+	return "the client does not begin with TLS";
+}
+
 /* What the peer may still send */
 static u32 ksc_pump_most(const struct ksc_sock *ks)
 {
@@ -233,6 +252,11 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 	if (ctx->failed)
 		return true;
 	WRITE_ONCE(ctx->seen, tcp_sk(sk)->rcv_nxt);
+	why = ksc_pump_plain_client(sk, ks);
+	if (why) {
+		ksc_fall_back(sk, ks, why);
+		return false;
+	}
 	err = ksc_pump_whole(sk, ksc_pump_most(ks), len, &why);
 	if (err && ks->role == KSC_ROLE_SERVER && ksc_pump_may_fall_back(ks)) {
 		ksc_fall_back(sk, ks, why);
