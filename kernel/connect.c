@@ -398,6 +398,11 @@ static int ksc_child_take(struct sock *sk, struct ksc_sock *parent)
  * @listener: whose child it is, or has become
  * @sock: the child, with the listener's operations
  *
+ * Not before: a child that nobody has accepted has no owner whom it could be charged to, and
+ * no struct socket, and softirq makes it of what its listener happens to have. What that
+ * loses is a client that waits in connect(), while its server waits for something else of it
+ * before it accepts, as in FTP: KSC_CONNECT_TCP is for that.
+ *
  * Context: process. Return: 0; or an errno, and the child is closed.
  */
 int ksc_accepted(struct socket *listener, struct socket *sock)
