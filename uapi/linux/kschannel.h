@@ -196,8 +196,9 @@ struct ksc_verification {
  * (rw) int, enum ksc_connect: what connect() waits for. With KSC_CONNECT_TCP it is done when
  * TCP is connected, which poll() tells by POLLOUT and SO_ERROR by 0: the server may have yet
  * to accept, with which its part of the handshake begins. What sends or receives first waits
- * for the handshake's end, or fails with EAGAIN, or as the handshake does; from a send() that
- * failed with EAGAIN on, POLLOUT is about data. Nothing goes out in plaintext.
+ * for the handshake's end, or fails with EAGAIN, or as the handshake does. When connect()
+ * has returned 0, send() failed with EAGAIN or KSC_HANDSHAKE with EINPROGRESS, POLLOUT is
+ * about data. Nothing goes out in plaintext.
  */
 #define KSC_CONNECT		27
 
