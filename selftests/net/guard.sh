@@ -182,7 +182,8 @@ echoed()
 	background="$background $client"
 	exec 5>/tmp/stdin
 	echo "an echo" >&5
-	await 20 grep "an echo" /tmp/got
+	# its server may have to be started still
+	await 120 grep "an echo" /tmp/got
 	exec 5>&-
 	wait $client
 }
