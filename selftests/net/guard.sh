@@ -296,7 +296,8 @@ smc()
 {
 	described
 	grep -q ' update_socket_protocol$' /proc/kallsyms || skip "there is no way by BPF"
-	fails h_inherit smc >/tmp/said 2>&1
+	# outside it is made, or there is none
+	h_inherit smc >/tmp/said 2>&1 || true
 	fails grep -i "operation not permitted" /tmp/said
 	refused kschannelctl run --quiet --way bpf -- h_inherit smc
 }
