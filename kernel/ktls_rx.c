@@ -216,36 +216,46 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt,
 	return 1;
 }
 
-/*
- * All that one call gives is of one type, and that is told; for anything but data it
- * must be. 1 if the record goes with those before it, 0 if not, or -EIO.
+/**
+ * struct ksc_ktls_told - what a call has to tell of its records
+ * @type: theirs, once there is one, or 0
+ * @empty: a record of no data was passed over
  */
-static int ksc_ktls_tell_type(struct msghdr *msg, const struct ksc_rec *rec, u8 *type)
-{
-	int err;
+struct ksc_ktls_told {
+	u8 type;
+	bool empty;
+};
 
-	if (*type)
-		return *type == rec->type;
-	*type = rec->type;
-	err = put_cmsg(msg, SOL_TLS, TLS_GET_RECORD_TYPE, sizeof(*type), type);
-	if (*type != KSC_CT_APPLICATION_DATA && (err || msg->msg_flags & MSG_CTRUNC))
-		return -EIO;
-	return 1;
+static bool ksc_ktls_put_type(struct msghdr *msg, u8 type)
+{
+	return !put_cmsg(msg, SOL_TLS, TLS_GET_RECORD_TYPE, sizeof(type), &type) &&
+	       !(msg->msg_flags & MSG_CTRUNC);
 }
 
 /*
- * A record of no data was passed over. As in-tree, the call gives nothing if one of another
- * type follows; but not if that can't be told, as it would look like the end.
+ * All that one call gives is of one type, and that is told; for anything but data it
+ * must be. 1 if the record goes with those before it, 0 if not, or -EIO.
+ *
+ * As in-tree, a call gives nothing if there was a record of no data and one of another type
+ * follows; but not if that can't be told, as it would look like the end. It is told here,
+ * not when that record is passed over: a call that then waits in vain may be made again,
+ * with the same message.
  */
-static void ksc_ktls_tell_empty(struct msghdr *msg, u8 *type)
+static int ksc_ktls_tell_type(struct msghdr *msg, const struct ksc_rec *rec,
+			      struct ksc_ktls_told *told)
 {
-	u8 data = KSC_CT_APPLICATION_DATA;
-
-	if (*type)
-		return;
-	if (!put_cmsg(msg, SOL_TLS, TLS_GET_RECORD_TYPE, sizeof(data), &data) &&
-	    !(msg->msg_flags & MSG_CTRUNC))
-		*type = data;
+	if (told->type)
+		return told->type == rec->type;
+	if (told->empty && rec->type != KSC_CT_APPLICATION_DATA &&
+	    ksc_ktls_put_type(msg, KSC_CT_APPLICATION_DATA)) {
+		told->type = KSC_CT_APPLICATION_DATA;
+		msg->msg_flags |= MSG_EOR;
+		return 0;
+	}
+	told->type = rec->type;
+	if (!ksc_ktls_put_type(msg, rec->type) && rec->type != KSC_CT_APPLICATION_DATA)
+		return -EIO;
+	return 1;
 }
 
 /* The decrypted record that has byte @skip of what is to be read, and where in it */
@@ -266,14 +276,15 @@ static struct ksc_rec *ksc_ktls_find(struct ksc_rx *rx, size_t skip, u32 *off)
 
 /* From decrypted records; 1 to go on with those still to be decrypted, 0 or an errno */
 static int ksc_ktls_rx_plain(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,
-			     size_t len, size_t *copied, u8 *type, bool peek)
+			     size_t len, size_t *copied, struct ksc_ktls_told *told,
+			     bool peek)
 {
 	struct ksc_rec *rec;
 	u32 off, n;
 	int ret;
 
 	while ((rec = ksc_ktls_find(rx, peek ? *copied : 0, &off))) {
-		ret = ksc_ktls_tell_type(msg, rec, type);
+		ret = ksc_ktls_tell_type(msg, rec, told);
 		if (ret <= 0)
 			return ret;
 		n = min_t(size_t, rec->len - off, len - *copied);
@@ -317,12 +328,12 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 	struct ksc_rx *rx = &kt->ks.rx;
 	bool peek = flags & MSG_PEEK;
 	struct ksc_rx_call call;
-	u8 type = 0;
+	struct ksc_ktls_told told = {};
 	int err = 0;
 
 	ksc_rx_call_begin(&call, sk, flags & MSG_DONTWAIT);
 	while (len) {
-		err = ksc_ktls_rx_plain(sk, rx, msg, len, &copied, &type, peek);
+		err = ksc_ktls_rx_plain(sk, rx, msg, len, &copied, &told, peek);
 		if (err <= 0)
 			break;
 		if (copied && peek && !ksc_rec_may_add(sk, rx))
@@ -348,9 +359,9 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 		err = ksc_ktls_open(sk, kt, &call.budget);
 		if (err < 0)
 			break;
-		/* what is only peeked at is still to be told */
+		/* one that is passed over by a peek is told to nobody */
 		if (err && !peek)
-			ksc_ktls_tell_empty(msg, &type);
+			told.empty = true;
 	}
 	ksc_rxq_flush(sk, &rx->queue);
 	ksc_rec_settle(sk, rx);

@@ -214,6 +214,11 @@ static void test_empty(void **state)
 {
 	struct raw_keys keys = raw_keys(raw_13, 0, 0);
 	uint8_t big[RAW_MAX], in[RAW_MAX], type;
+	union { struct cmsghdr align; uint8_t room[2 * CMSG_SPACE(1)]; } control;
+	struct iovec iov = { in, sizeof(in) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg;
 	int fds[2];
 
 	(void)state;
@@ -239,8 +244,12 @@ static void test_empty(void **state)
 	raw_craft(fds[0], &keys, 7, RAW_DATA, NULL, 0, 0);
 	raw_craft(fds[0], &keys, 8, RAW_DATA, NULL, 0, 0);
 	raw_craft(fds[0], &keys, 9, RAW_ALERT, "al", 2, 0);
-	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), 0)), 0);
-	assert_int_equal(type, RAW_DATA);
+	assert_int_equal(SYS(recvmsg(fds[1], &msg, 0)), 0);
+	cmsg = CMSG_FIRSTHDR(&msg);
+	assert_non_null(cmsg);
+	assert_int_equal(*CMSG_DATA(cmsg), RAW_DATA);
+	assert_null(CMSG_NXTHDR(&msg, cmsg));
+	assert_int_equal(msg.msg_flags & (MSG_EOR | MSG_CTRUNC), MSG_EOR);
 	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), 0)), 2);
 	assert_int_equal(type, RAW_ALERT);
 	/* that it was there is forgotten when more has to be waited for */

@@ -2,10 +2,14 @@
 /* io_uring on a protected socket: every way in and out, right or refused. */
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "flow.h"
+#include "raw.h"
 
 static struct io_uring ring;
 
@@ -425,6 +429,45 @@ static void test_connect(void **state)
 	close(listener);
 }
 
+/* A record of no data wakes a request that then waits on: of that the next is not told. */
+static void test_empty_record(void **state)
+{
+	struct raw_keys keys = raw_keys(raw_13, 0, 0);
+	union { struct cmsghdr align; uint8_t room[2 * CMSG_SPACE(1)]; } control = {};
+	uint8_t in[16];
+	struct iovec iov = { in, sizeof(in) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	struct io_uring_sqe *s = sqe(1);
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+	struct cmsghdr *cmsg;
+	int fds[2], left;
+
+	raw_plain_pair(AF_INET, fds);
+	raw_attach(fds[1], KSC_RAW_ULP_NAME);
+	raw_set(fds[1], TLS_RX, &keys);
+	(void)state;
+	io_uring_prep_recvmsg(s, fds[1], &msg, 0);
+	io_uring_sqe_set_data64(s, 1);
+	SYS(io_uring_submit(&ring));
+	raw_craft(fds[0], &keys, 0, RAW_DATA, NULL, 0, 0);
+	/* the request has looked at it when it has come and is gone */
+	do {
+		SYS(io_uring_get_events(&ring));
+		SYS(getsockopt(fds[1], IPPROTO_TCP, TCP_INFO, &info, &len));
+		SYS(ioctl(fds[1], SIOCINQ, &left));
+	} while (!info.tcpi_bytes_received || left);
+	raw_craft(fds[0], &keys, 1, RAW_ALERT, "al", 2, 0);
+	assert_int_equal(next().res, 2);
+	assert_memory_equal(in, "al", 2);
+	cmsg = CMSG_FIRSTHDR(&msg);
+	assert_non_null(cmsg);
+	assert_int_equal(*CMSG_DATA(cmsg), RAW_ALERT);
+	assert_null(CMSG_NXTHDR(&msg, cmsg));
+	raw_close(fds);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +482,7 @@ int main(void)
 		T_CASE("linked", test_linked, 0),
 		T_CASE("splice", test_splice, 0),
 		T_CASE("connect", test_connect, 0),
+		T_CASE("an empty record, then an alert", test_empty_record, 0),
 	};
 
 	/*
