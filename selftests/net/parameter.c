@@ -15,11 +15,13 @@
 /**
  * struct kept - what a file of the kernel's held before the program wrote to it
  * @path: its path
+ * @fd: the file, as the program may be in another namespace when it ends
  * @text: that
  * @len: its length
  */
 struct kept {
 	char path[96];
+	int fd;
 	char text[160];
 	size_t len;
 };
@@ -40,12 +42,10 @@ void t_put_back(void)
 		return;
 	while (kept_count) {
 		const struct kept *k = &kept[--kept_count];
-		int fd = open(k->path, O_WRONLY | O_CLOEXEC);
 
-		if (fd < 0 || write(fd, k->text, k->len) != (ssize_t)k->len)
+		if (pwrite(k->fd, k->text, k->len, 0) != (ssize_t)k->len)
 			dprintf(STDOUT_FILENO, "# %s is not what it was\n", k->path);
-		if (fd >= 0)
-			close(fd);
+		close(k->fd);
 	}
 }
 
@@ -63,13 +63,13 @@ void t_keep(const char *path)
 		if (!strcmp(kept[i].path, path))
 			return;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	assert_in_range(kept_count, 0, ARRAY_SIZE(kept) - 1);
 	assert_in_range(strlen(path), 1, sizeof(k->path) - 1);
 	len = SYS(read(fd, k->text, sizeof(k->text)));
-	close(fd);
+	k->fd = fd;
 	assert_in_range(len, 1, sizeof(k->text) - 1);
 	if (!keeper)
 		SYS(atexit(t_put_back));

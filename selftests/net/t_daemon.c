@@ -361,7 +361,7 @@ static void test_takes_restart(void **state)
 	assert_true(uid > 0 && threads > 2);
 	assert_true(own_reload(&own, ""));
 	assert_int_equal(own_logged(&own, user) + own_logged(&own, workers), 0);
-	own.user = "daemon";
+	own.user = "root";
 	assert_true(own_reload(&own, ""));
 	assert_int_equal(own_logged(&own, user), 1);
 	assert_int_equal(own_logged(&own, workers), 0);

@@ -338,8 +338,16 @@ static void test_wiped(void **state)
 {
 	struct nl_msg *msg;
 	struct tnl_conn other;
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener, fd;
+	uint64_t id;
 
 	(void)state;
+	listener = t_listen(AF_INET, NULL, &addr);
+	fd = t_try_connect(&addr, &nonblock);
+	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+	id = nla_get_u64(event.attrs[KSC_A_CONTEXT_ID]);
 	/* not the daemon's */
 	assert_true(tnl_open(&other));
 	refused_and_wiped(&other, with_secrets(step_for(&other, 1, 0, KSC_STATUS_OK), 0x1301),
@@ -351,14 +359,17 @@ static void test_wiped(void **state)
 	nla_put_u32(msg, KSC_A_CONTEXT_STATUS, KSC_STATUS_OK);
 	refused_and_wiped(&nl, with_secrets(msg, 0x1301), EINVAL);
 	/* for a suite that is none, or has longer keys */
-	refused_and_wiped(&nl, with_secrets(step_for(&nl, 1, 0, KSC_STATUS_OK), 0x9999),
+	refused_and_wiped(&nl, with_secrets(step_for(&nl, id, 0, KSC_STATUS_OK), 0x9999),
 			  EOPNOTSUPP);
-	refused_and_wiped(&nl, with_secrets(step_for(&nl, 1, 0, KSC_STATUS_OK), 0x1302), EINVAL);
-	/* with a status that has none */
-	refused_and_wiped(&nl, with_secrets(step_for(&nl, 1, 0, KSC_STATUS_CONTINUE_NEEDED),
+	refused_and_wiped(&nl, with_secrets(step_for(&nl, id, 0, KSC_STATUS_OK), 0x1302), EINVAL);
+	/* for contexts that are not there, with a status that has none and with its own */
+	close(fd);
+	close(listener);
+	id += 1000;
+	refused_and_wiped(&nl, with_secrets(step_for(&nl, id, 0, KSC_STATUS_CONTINUE_NEEDED),
 					    0x1301), ENOENT);
-	/* for a context that is not there */
-	refused_and_wiped(&nl, with_secrets(step_for(&nl, 1, 0, KSC_STATUS_OK), 0x1301), ENOENT);
+	refused_and_wiped(&nl, with_secrets(step_for(&nl, id, 0, KSC_STATUS_OK), 0x1301), ENOENT);
+	tnl_free_event(&event);
 }
 
 static void test_play_daemon(void **state)
