@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <liburing.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,9 +69,10 @@ static int make_connection(const char *host, const char *port, int protocol)
 int main(int argc, char **argv)
 {
 	static const char request[] = "GET /page.html HTTP/1.0\r\n\r\n";
+	const bool more = argc > 2;
 	int fd, n;
 
-	if (argc < 2 || argc > 4 || (argc > 2) == !strcmp(argv[1], "accept"))
+	if (argc < 2 || argc > 4 || more == !strcmp(argv[1], "accept"))
 		errx(2, "wrong usage");
 	n = io_uring_queue_init(4, &ring, 0);
 	if (n) {

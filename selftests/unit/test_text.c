@@ -88,7 +88,8 @@ static void printable(void **state)
 	static const char *const kept[] = {
 		"", "CN=server.test, O=\"A b\\, c\"", "b\xc3\xbc" "cher.example", "\xc2\xa0",
 		"\xd0\x9c\xd0\xb8\xd1\x80", "\xe6\x9d\xb1\xe4\xba\xac",
-		"\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "\xe2\x82\xac", "\xef\xbf\xbd", "\xf0\x9f\x94\x92",
+		"\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "\xe2\x82\xac", "\xef\xbf\xbd",
+		"\xf0\x9f\x94\x92",
 	};
 	/* what ends the text within a character, and what is none, or none to be seen */
 	static const char *const escaped[] = {
