@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is counted for each network namespace, see ksc_count().
+ */
+#ifndef _KSC_COUNTERS_H
+#define _KSC_COUNTERS_H
+
+/**
+ * enum ksc_counter - counters of a network namespace, see ksc_count()
+ */
+enum ksc_counter {
+	KSC_CNT_HANDSHAKES_OK,
+	KSC_CNT_HANDSHAKES_FAILED,
+	KSC_CNT_HANDSHAKES_TIMED_OUT,
+	KSC_CNT_STEPS,
+	KSC_CNT_OFFERS,
+	KSC_CNT_OFFERS_DEFERRED,
+	KSC_CNT_EVICTED_ALL,
+	KSC_CNT_EVICTED_USER,
+	KSC_CNT_EVICTED_PREFIX,
+	KSC_CNT_REFUSED_ALL,
+	KSC_CNT_REFUSED_USER,
+	KSC_CNT_REFUSED_PREFIX,
+	KSC_CNT_FIRST_FLIGHT_TOO_LONG,
+	KSC_CNT_TOO_MANY_STEPS,
+	KSC_CNT_TX_BYTES,
+	KSC_CNT_TX_RECORDS,
+	KSC_CNT_RX_BYTES,
+	KSC_CNT_RX_RECORDS,
+	KSC_CNT_RX_BAD_RECORDS,
+	KSC_CNT_RX_TRUNCATED,
+	KSC_CNT_ALERTS_SENT,
+	KSC_CNT_ALERTS_RECEIVED,
+	KSC_CNT_TICKETS,
+	KSC_CNT_KEY_UPDATES_SENT,
+	KSC_CNT_KEY_UPDATES_RECEIVED,
+	KSC_CNT_RX_FLOODS,
+	KSC_CNT_CIPHERS_MADE,
+	KSC_CNT_CIPHERS_PARKED,
+	KSC_CNT_POLICY_PLAIN,
+	KSC_CNT_POLICY_FALLBACKS,
+	KSC_CNT_POLICY_REFUSED,
+	KSC_CNT_RX_STAGED,
+	KSC_CNT_NOT_TLS,
+	KSC_CNT_POLICY_DIFFERS,
+	KSC_CNT_MAX
+};
+
+/**
+ * struct ksc_counters - one CPU's share of a namespace's counters
+ * @v: by enum ksc_counter
+ */
+struct ksc_counters {
+	unsigned long v[KSC_CNT_MAX];
+};
+
+#endif /* _KSC_COUNTERS_H */
