@@ -18,6 +18,7 @@ static const struct {
 	{ "client-reserve", KSC_A_LIMITS_CLIENT_RESERVE, 0, 1048575 },
 	{ "handshakes-per-address", KSC_A_LIMITS_PER_ADDRESS, 1, 1048576 },
 	{ "handshakes-per-site", KSC_A_LIMITS_PER_SITE, 1, 1048576 },
+	{ "handshakes-per-listener", KSC_A_LIMITS_PER_LISTENER, 1, 1048576 },
 	{ "first-flight", KSC_A_LIMITS_FIRST_FLIGHT, 512, 65536 },
 	{ "steps", KSC_A_LIMITS_STEPS, 4, 65536 },
 	{ "window", KSC_A_LIMITS_WINDOW, 1, 4096 },

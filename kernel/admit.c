@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Which handshakes of sockets there is room for. Each counts for its namespace,
- * its user and its peer's prefix. Over a limit it is not the newest that goes,
- * but the oldest under the same limit whose peer has not answered our first
- * flight: a flood displaces itself, and who answers stays. Only if all have
- * answered is the new one refused.
+ * its user, the service that it is with and its peer's prefix. Over a limit it is
+ * not the newest that goes, but the oldest under the same limit whose peer has not
+ * answered our first flight: a flood displaces itself, and who answers stays. Only
+ * if all have answered is the new one refused.
  *
  * What is counted is what is admitted, and so the tables are bounded by the
  * limits. Their entries are in the account of whoever begins the handshake.
  */
 #include <linux/fs.h>
+#include <linux/random.h>
 #include <linux/rhashtable.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
 #include <net/ipv6.h>
@@ -33,6 +35,7 @@ static const struct rhashtable_params ksc_bucket_params = {
 /* Users are counted over all namespaces: one lock, held for a few list operations */
 static DEFINE_SPINLOCK(ksc_admit_lock);
 static struct rhashtable ksc_buckets;
+static siphash_key_t ksc_service_key __read_mostly;
 
 /**
  * ksc_limits_default() - limits that nobody has set
@@ -49,6 +52,20 @@ void ksc_limits_default(struct ksc_limits *limits)
 		.first_flight	= KSC_DEFAULT_FIRST_FLIGHT,
 		.steps		= KSC_DEFAULT_STEPS,
 	};
+	limits->per_listener = ksc_limits_per_listener(limits);
+}
+
+/**
+ * ksc_limits_per_listener() - what a listener may have, if nobody has said so
+ * @limits: the other limits
+ *
+ * Of several services of a user, one that is flooded leaves half of it to the others.
+ *
+ * Return: the limit.
+ */
+u32 ksc_limits_per_listener(const struct ksc_limits *limits)
+{
+	return max(min(limits->handshakes, limits->per_user) / 2, 1U);
 }
 
 /* ---- who it is ---- */
@@ -71,6 +88,41 @@ static u64 ksc_admit_user(const struct ksc_net *kn, const struct ksc_sock *ks)
 	if (uid_eq(ns->owner, GLOBAL_ROOT_UID))
 		return (u64)ns->ns.inum << 32;
 	return __kuid_val(ns->owner);
+}
+
+static u64 ksc_admit_service(const struct in6_addr *addr, u16 port, int dev)
+{
+	const struct {
+		struct in6_addr addr;
+		u32 port;
+		u32 dev;
+	} where = { *addr, port, dev };
+
+	return siphash(&where, sizeof(where), &ksc_service_key) ?: 1;
+}
+
+/**
+ * ksc_admit_listener() - which service a connection is with
+ * @listener: who accepts it
+ *
+ * All that listen at an address and port are one: the processes of a service, and who takes
+ * its place. Which of our addresses the peer has chosen, or which port where connections
+ * are redirected, does not count, or it could be as many services as it likes.
+ *
+ * Context: any. Return: its number, which is hard to choose, and not 0.
+ */
+u64 ksc_admit_listener(const struct sock *listener)
+{
+	const struct inet_sock *inet = inet_sk(listener);
+	struct in6_addr addr;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (listener->sk_family == AF_INET6)
+		addr = listener->sk_v6_rcv_saddr;
+	else
+#endif
+		ipv6_addr_set_v4mapped(inet->inet_rcv_saddr, &addr);
+	return ksc_admit_service(&addr, inet->inet_num, READ_ONCE(listener->sk_bound_dev_if));
 }
 
 static bool ksc_admit_peer(const struct sock *sk, struct in6_addr *peer)
@@ -107,7 +159,14 @@ static void ksc_admit_keys(const struct ksc_context *ctx, const struct ksc_sock 
 
 	key[KSC_SHARE_USER].id = ksc_admit_user(ctx->kn, ks);
 	wanted[KSC_SHARE_USER] = true;
-	if (ctx->role == KSC_ROLE_CLIENT || !ksc_admit_peer(ks->sk, &peer))
+	if (ctx->role == KSC_ROLE_CLIENT)
+		return;
+	key[KSC_SHARE_LISTENER].scope = (unsigned long)ctx->kn;
+	/* others have accepted it before it was ours */
+	key[KSC_SHARE_LISTENER].id = ks->listener ?:
+		ksc_admit_service(&in6addr_any, inet_sk(ks->sk)->inet_num, 0);
+	wanted[KSC_SHARE_LISTENER] = true;
+	if (!ksc_admit_peer(ks->sk, &peer))
 		return;
 	spin_lock(&ksc_admit_lock);
 	trusted = ksc_admit_trusted(&ctx->kn->limits, &peer);
@@ -136,6 +195,8 @@ static u32 ksc_admit_limit(const struct ksc_net *kn, int share)
 		return l->per_address;
 	case KSC_SHARE_SITE:
 		return l->per_site;
+	case KSC_SHARE_LISTENER:
+		return l->per_listener;
 	case KSC_SHARE_USER:
 		/* who rules a namespace does not rule what its user may take of the machine */
 		return min(l->per_user, ksc_net(&init_net)->limits.per_user);
@@ -207,12 +268,13 @@ static bool ksc_admit_evict(struct ksc_bucket *b, int share, const struct ksc_co
 static const u16 ksc_admit_counters[KSC_SHARES][2] = {
 	[KSC_SHARE_ADDRESS]	= { KSC_CNT_REFUSED_PREFIX, KSC_CNT_EVICTED_PREFIX },
 	[KSC_SHARE_SITE]	= { KSC_CNT_REFUSED_PREFIX, KSC_CNT_EVICTED_PREFIX },
+	[KSC_SHARE_LISTENER]	= { KSC_CNT_REFUSED_LISTENER, KSC_CNT_EVICTED_LISTENER },
 	[KSC_SHARE_USER]	= { KSC_CNT_REFUSED_USER, KSC_CNT_EVICTED_USER },
 	[KSC_SHARE_SERVERS]	= { KSC_CNT_REFUSED_ALL, KSC_CNT_EVICTED_ALL },
 	[KSC_SHARE_ALL]		= { KSC_CNT_REFUSED_ALL, KSC_CNT_EVICTED_ALL },
 };
 
-/* Makes room under all limits, prefixes first; -EBUSY if there is none */
+/* Makes room under all limits, prefixes first, then the service; -EBUSY if there is none */
 static int ksc_admit_room(struct ksc_context *ctx)
 {
 	const struct ksc_counted *in = ctx->admission.in;
@@ -412,6 +474,7 @@ void ksc_admit_net_init(struct ksc_net *kn)
  */
 int ksc_admit_init(void)
 {
+	get_random_bytes(&ksc_service_key, sizeof(ksc_service_key));
 	return rhashtable_init(&ksc_buckets, &ksc_bucket_params);
 }
 

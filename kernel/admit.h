@@ -13,6 +13,7 @@
 struct ksc_context;
 struct ksc_net;
 struct ksc_sock;
+struct sock;
 
 #define KSC_TRUSTED_MAX		16
 
@@ -20,6 +21,7 @@ struct ksc_sock;
 enum ksc_share {
 	KSC_SHARE_ADDRESS,	/* the peer's: IPv4 /32, IPv6 /64 */
 	KSC_SHARE_SITE,		/* IPv6 /48 */
+	KSC_SHARE_LISTENER,	/* a service's: who listens at an address and port */
 	KSC_SHARE_USER,
 	KSC_SHARE_SERVERS,	/* what is not kept for clients */
 	KSC_SHARE_ALL,
@@ -43,6 +45,7 @@ struct ksc_trusted {
  * @client_reserve: of @handshakes, kept for connections that this machine makes
  * @per_address: of one IPv4 address or IPv6 /64, once it is tight
  * @per_site: of one IPv6 /48, once it is tight
+ * @per_listener: of all that listen at one address and port, once it is tight
  * @first_flight: bytes from the peer before our first flight
  * @steps: of a handshake
  * @ntrusted: entries of @trusted
@@ -56,6 +59,7 @@ struct ksc_limits {
 	u32 client_reserve;
 	u32 per_address;
 	u32 per_site;
+	u32 per_listener;
 	u32 first_flight;
 	u32 steps;
 	u32 ntrusted;
@@ -65,7 +69,7 @@ struct ksc_limits {
 /**
  * struct ksc_bucket_key - who shares a limit
  * @scope: namespace, 0 for all
- * @id: address, or user
+ * @id: address, ksc_admit_listener(), or user
  * @share: enum ksc_share
  * @v6: of an IPv6 address
  */
@@ -118,11 +122,13 @@ struct ksc_admission {
 int ksc_admit_init(void);
 void ksc_admit_exit(void);
 void ksc_admit_net_init(struct ksc_net *kn);
+u64 ksc_admit_listener(const struct sock *listener);
 int ksc_admit(struct ksc_context *ctx, const struct ksc_sock *ks);
 void ksc_admit_spoke(struct ksc_context *ctx);
 void ksc_admit_prove(struct ksc_context *ctx);
 void ksc_admit_end(struct ksc_context *ctx);
 void ksc_admit_limits(struct ksc_net *kn, const struct ksc_limits *limits);
 void ksc_limits_default(struct ksc_limits *limits);
+u32 ksc_limits_per_listener(const struct ksc_limits *limits);
 
 #endif /* _KSC_ADMIT_H */

@@ -385,6 +385,7 @@ struct ksc_rx {
  * @rcvlowat: SO_RCVLOWAT, bytes of application data
  * @uid: owner
  * @gid: owner's group
+ * @listener: ksc_admit_listener() of whom it was accepted from, 0 for nobody
  * @context: the handshake in progress
  * @session: set once
  * @exporter: set once, may be missing
@@ -434,6 +435,7 @@ struct ksc_sock {
 	kuid_t uid;
 	kgid_t gid;
 	kgid_t begin_gid;
+	u64 listener;
 	struct ksc_context *context;
 	struct ksc_session *session;
 	struct ksc_exporter *exporter;

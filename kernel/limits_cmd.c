@@ -71,6 +71,7 @@ int ksc_nl_limits_set_doit(struct sk_buff *skb, struct genl_info *info)
 		{ KSC_A_LIMITS_CLIENT_RESERVE, &l.client_reserve, 0, 1 << 20 },
 		{ KSC_A_LIMITS_PER_ADDRESS, &l.per_address, 1, 1 << 20 },
 		{ KSC_A_LIMITS_PER_SITE, &l.per_site, 1, 1 << 20 },
+		{ KSC_A_LIMITS_PER_LISTENER, &l.per_listener, 1, 1 << 20 },
 		{ KSC_A_LIMITS_FIRST_FLIGHT, &l.first_flight, 512, KSC_MAX_HANDSHAKE },
 		{ KSC_A_LIMITS_STEPS, &l.steps, 4, 1 << 16 },
 		{ KSC_A_LIMITS_WINDOW, &window, 1, 4096 },
@@ -94,6 +95,8 @@ int ksc_nl_limits_set_doit(struct sk_buff *skb, struct genl_info *info)
 		}
 		l.client_reserve = l.handshakes / 8;
 	}
+	if (!a[KSC_A_LIMITS_PER_LISTENER])
+		l.per_listener = ksc_limits_per_listener(&l);
 	err = ksc_limits_trusted(&l, a[KSC_A_LIMITS_TRUSTED], info->extack);
 	if (err)
 		return err;

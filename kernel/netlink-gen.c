@@ -186,7 +186,7 @@ static const struct nla_policy ksc_drain_do_nl_policy[2] = {
 };
 
 /* request of KSC_CMD_LIMITS_SET */
-static const struct nla_policy ksc_limits_set_do_nl_policy[KSC_A_LIMITS_TRUSTED + 1] = {
+static const struct nla_policy ksc_limits_set_do_nl_policy[KSC_A_LIMITS_PER_LISTENER + 1] = {
 	[KSC_A_LIMITS_HANDSHAKES] = { .type = NLA_U32, },
 	[KSC_A_LIMITS_PER_USER] = { .type = NLA_U32, },
 	[KSC_A_LIMITS_CLIENT_RESERVE] = { .type = NLA_U32, },
@@ -197,6 +197,7 @@ static const struct nla_policy ksc_limits_set_do_nl_policy[KSC_A_LIMITS_TRUSTED 
 	[KSC_A_LIMITS_WINDOW] = { .type = NLA_U32, },
 	[KSC_A_LIMITS_WINDOW_BYTES] = { .type = NLA_U32, },
 	[KSC_A_LIMITS_TRUSTED] = { .type = NLA_BINARY, .len = 272, },
+	[KSC_A_LIMITS_PER_LISTENER] = { .type = NLA_U32, },
 };
 
 const struct genl_ops ksc_nl_ops[18] = {

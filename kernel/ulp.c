@@ -190,6 +190,7 @@ struct ksc_sock *ksc_child_new(struct sock *sk, struct ksc_sock *parent,
 	ks->role = KSC_ROLE_SERVER;
 	ks->uid = sk->sk_uid;
 	ks->gid = current_egid();
+	ks->listener = ksc_admit_listener(parent->sk);
 	/* ksc_connect_ops(): accepted sockets are connected */
 	ks->connect_told = true;
 	ks->rcvlowat = parent->rcvlowat;

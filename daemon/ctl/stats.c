@@ -70,6 +70,11 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_NOT_TLS] = { "not_tls", "handshakes whose peer spoke no TLS" },
 	[KSC_A_STATS_POLICY_DIFFERS] = { "policy_differs",
 					 "rules that differ by the address asked for" },
+	[KSC_A_STATS_EVICTED_LISTENER] = { "evicted_listener",
+					   "handshakes ended for newer ones with a service" },
+	[KSC_A_STATS_REFUSED_LISTENER] = { "refused_listener",
+					   "handshakes refused, a service having too many" },
+	[KSC_A_STATS_LIMIT_PER_LISTENER] = { "limit_per_listener", "limit: with a service" },
 };
 
 /**

@@ -161,6 +161,7 @@ static void limit_settings(void **state)
 	     "client-reserve = 0\n"
 	     "handshakes-per-address = 3\n"
 	     "handshakes-per-site = 4\n"
+	     "handshakes-per-listener = 6\n"
 	     "first-flight = 4096\n"
 	     "steps = 10\n"
 	     "window = 5\n"
@@ -170,6 +171,7 @@ static void limit_settings(void **state)
 	assert_int_equal(config->limits.values[KSC_A_LIMITS_PER_USER], 50);
 	assert_true(config->limits.set[KSC_A_LIMITS_CLIENT_RESERVE]);
 	assert_int_equal(config->limits.values[KSC_A_LIMITS_CLIENT_RESERVE], 0);
+	assert_int_equal(config->limits.values[KSC_A_LIMITS_PER_LISTENER], 6);
 	assert_int_equal(config->limits.values[KSC_A_LIMITS_STEPS], 10);
 	assert_int_equal(config->limits.n_trusted, 2);
 	assert_memory_equal(config->limits.trusted[0], v4, sizeof(v4));

@@ -621,6 +621,11 @@ enum ksc_a_sock {
  * @KSC_A_STATS_POLICY_DIFFERS: (u64) Connections whose rule is not that of the
  *   address which was asked for, as BPF programs have put another in its place;
  *   the stronger holds.
+ * @KSC_A_STATS_EVICTED_LISTENER: (u64) Handshakes ended for a newer one with
+ *   the same service.
+ * @KSC_A_STATS_REFUSED_LISTENER: (u64) Handshakes refused, all others with that
+ *   service having gone on.
+ * @KSC_A_STATS_LIMIT_PER_LISTENER: (u64)
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -672,6 +677,9 @@ enum ksc_a_stats {
 	KSC_A_STATS_RX_STAGED,
 	KSC_A_STATS_NOT_TLS,
 	KSC_A_STATS_POLICY_DIFFERS,
+	KSC_A_STATS_EVICTED_LISTENER,
+	KSC_A_STATS_REFUSED_LISTENER,
+	KSC_A_STATS_LIMIT_PER_LISTENER,
 
 	/* private: */
 	__KSC_A_STATS_CNT,
@@ -785,6 +793,9 @@ enum ksc_a_policy {
  * @KSC_A_LIMITS_TRUSTED: (binary) Up to 16 prefixes that per-address and
  *   per-site don't hold for: an IPv6 address, IPv4 mapped into it, and the
  *   length in one byte.
+ * @KSC_A_LIMITS_PER_LISTENER: (u32) With all that listen at one address and
+ *   port, when it is tight; by default half of per-user, or of handshakes,
+ *   whichever is less.
  */
 enum ksc_a_limits {
 	KSC_A_LIMITS_HANDSHAKES = 1,
@@ -797,6 +808,7 @@ enum ksc_a_limits {
 	KSC_A_LIMITS_WINDOW,
 	KSC_A_LIMITS_WINDOW_BYTES,
 	KSC_A_LIMITS_TRUSTED,
+	KSC_A_LIMITS_PER_LISTENER,
 
 	/* private: */
 	__KSC_A_LIMITS_CNT,
