@@ -455,6 +455,24 @@ void ksc_admit_limits(struct ksc_net *kn, const struct ksc_limits *limits)
 }
 
 /**
+ * ksc_admit_trusted_get() - whom a namespace trusts
+ * @kn: namespace
+ * @trusted: gets the prefixes
+ *
+ * Context: process. Return: how many there are.
+ */
+u32 ksc_admit_trusted_get(struct ksc_net *kn, struct ksc_trusted trusted[KSC_TRUSTED_MAX])
+{
+	u32 n;
+
+	spin_lock(&ksc_admit_lock);
+	n = kn->limits.ntrusted;
+	memcpy(trusted, kn->limits.trusted, n * sizeof(*trusted));
+	spin_unlock(&ksc_admit_lock);
+	return n;
+}
+
+/**
  * ksc_admit_net_init() - set a namespace's counting up
  * @kn: namespace
  */

@@ -128,6 +128,7 @@ void ksc_admit_spoke(struct ksc_context *ctx);
 void ksc_admit_prove(struct ksc_context *ctx);
 void ksc_admit_end(struct ksc_context *ctx);
 void ksc_admit_limits(struct ksc_net *kn, const struct ksc_limits *limits);
+u32 ksc_admit_trusted_get(struct ksc_net *kn, struct ksc_trusted trusted[KSC_TRUSTED_MAX]);
 void ksc_limits_default(struct ksc_limits *limits);
 u32 ksc_limits_per_listener(const struct ksc_limits *limits);
 

@@ -12,12 +12,12 @@
 /* In which max_dataless may come */
 #define KSC_DATALESS_PERIOD	(60 * HZ)
 
-static unsigned int max_dataless = 256;
-module_param(max_dataless, uint, 0644);
+unsigned int ksc_max_dataless = 256;
+module_param_named(max_dataless, ksc_max_dataless, uint, 0644);
 MODULE_PARM_DESC(max_dataless, "records without application data that a peer may send in a row within a minute (0: any number; default 256)");
 
-static unsigned int max_key_updates = 128;
-module_param(max_key_updates, uint, 0644);
+unsigned int ksc_max_key_updates = 128;
+module_param_named(max_key_updates, ksc_max_key_updates, uint, 0644);
 MODULE_PARM_DESC(max_key_updates, "KeyUpdates that a peer may send within a second, but for those that it is asked for or that have 16 KiB of data before them (0: any number; default 128)");
 
 /* Once more; is that too often? */
@@ -50,7 +50,7 @@ static int ksc_flood(struct sock *sk, struct ksc_sock *ks, const char *text)
  */
 int ksc_flood_dataless(struct sock *sk, struct ksc_sock *ks)
 {
-	if (likely(!ksc_rate_over(&ks->rx.dataless, READ_ONCE(max_dataless),
+	if (likely(!ksc_rate_over(&ks->rx.dataless, READ_ONCE(ksc_max_dataless),
 				  KSC_DATALESS_PERIOD)))
 		return 0;
 	return ksc_flood(sk, ks, "too many records without data");
@@ -80,7 +80,7 @@ int ksc_flood_key_update(struct sock *sk, struct ksc_sock *ks)
 		rx->rekeyed = rx->bytes;
 		return 0;
 	}
-	if (likely(!ksc_rate_over(&rx->key_updates, READ_ONCE(max_key_updates), HZ)))
+	if (likely(!ksc_rate_over(&rx->key_updates, READ_ONCE(ksc_max_key_updates), HZ)))
 		return 0;
 	return ksc_flood(sk, ks, "too many KeyUpdates");
 }

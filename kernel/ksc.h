@@ -696,6 +696,9 @@ int ksc_ktls_init(void);
 void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks);
 void ksc_ktls_exit(void);
 
+/* limits_cmd.c */
+int ksc_limits_put(struct sk_buff *msg, struct ksc_net *kn);
+
 /* diag.c */
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
 				 unsigned long n)

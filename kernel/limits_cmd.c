@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KSC_CMD_LIMITS_SET: what handshakes may take, as the daemon's configuration says.
+ * What handshakes may take, as the daemon's configuration says: KSC_CMD_LIMITS_SET, and its
+ * part of KSC_CMD_STATS_GET.
  */
 #include <net/genetlink.h>
 #include <net/ipv6.h>
 
 #include "ksc.h"
 #include "netlink-gen.h"
+#include "rec.h"
 
 /* A value that was set, if it makes sense */
 static int ksc_limits_value(u32 *value, const struct nlattr *a, u32 min, u32 max,
@@ -103,4 +105,61 @@ int ksc_nl_limits_set_doit(struct sk_buff *skb, struct genl_info *info)
 	ksc_admit_limits(kn, &l);
 	ksc_queue_set_window(&kn->queue, window, bytes);
 	return 0;
+}
+
+/* As limits-set has them */
+static int ksc_put_trusted(struct sk_buff *msg, struct ksc_net *kn)
+{
+	struct ksc_trusted trusted[KSC_TRUSTED_MAX];
+	u32 i, n = ksc_admit_trusted_get(kn, trusted);
+	struct nlattr *a;
+	u8 *p;
+
+	if (!n)
+		return 0;
+	a = nla_reserve(msg, KSC_A_STATS_TRUSTED, n * (sizeof(trusted->addr) + 1));
+	if (!a)
+		return -EMSGSIZE;
+	p = nla_data(a);
+	for (i = 0; i < n; i++) {
+		memcpy(p, &trusted[i].addr, sizeof(trusted->addr));
+		p += sizeof(trusted->addr);
+		*p++ = trusted[i].len;
+	}
+	return 0;
+}
+
+/**
+ * ksc_limits_put() - tell of limits, and of what is counted now
+ * @msg: gets attributes of KSC_CMD_STATS_GET
+ * @kn: namespace
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_limits_put(struct sk_buff *msg, struct ksc_net *kn)
+{
+	const struct {
+		u16 attr;
+		u32 value;
+	} values[] = {
+		{ KSC_A_STATS_HANDSHAKES, READ_ONCE(kn->shares[1].count) },
+		{ KSC_A_STATS_LIMIT_HANDSHAKES, READ_ONCE(kn->limits.handshakes) },
+		{ KSC_A_STATS_LIMIT_PER_USER, READ_ONCE(kn->limits.per_user) },
+		{ KSC_A_STATS_LIMIT_CLIENT_RESERVE, READ_ONCE(kn->limits.client_reserve) },
+		{ KSC_A_STATS_LIMIT_PER_ADDRESS, READ_ONCE(kn->limits.per_address) },
+		{ KSC_A_STATS_LIMIT_PER_SITE, READ_ONCE(kn->limits.per_site) },
+		{ KSC_A_STATS_LIMIT_PER_LISTENER, READ_ONCE(kn->limits.per_listener) },
+		{ KSC_A_STATS_LIMIT_FIRST_FLIGHT, READ_ONCE(kn->limits.first_flight) },
+		{ KSC_A_STATS_LIMIT_STEPS, READ_ONCE(kn->limits.steps) },
+		{ KSC_A_STATS_LIMIT_WINDOW, READ_ONCE(kn->queue.window) },
+		{ KSC_A_STATS_LIMIT_WINDOW_BYTES, READ_ONCE(kn->queue.window_bytes) },
+		{ KSC_A_STATS_LIMIT_DATALESS, READ_ONCE(ksc_max_dataless) },
+		{ KSC_A_STATS_LIMIT_KEY_UPDATES, READ_ONCE(ksc_max_key_updates) },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(values); i++)
+		if (nla_put_u64_64bit(msg, values[i].attr, values[i].value, 0))
+			return -EMSGSIZE;
+	return ksc_put_trusted(msg, kn);
 }

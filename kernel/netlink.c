@@ -628,33 +628,6 @@ static const struct {
 	{ KSC_A_STATS_POLICY_DIFFERS,		KSC_CNT_POLICY_DIFFERS },
 };
 
-/* What there may be of what is counted now */
-static int ksc_put_limits(struct sk_buff *msg, const struct ksc_net *kn)
-{
-	const struct {
-		u16 attr;
-		u32 value;
-	} values[] = {
-		{ KSC_A_STATS_HANDSHAKES, READ_ONCE(kn->shares[1].count) },
-		{ KSC_A_STATS_LIMIT_HANDSHAKES, READ_ONCE(kn->limits.handshakes) },
-		{ KSC_A_STATS_LIMIT_PER_USER, READ_ONCE(kn->limits.per_user) },
-		{ KSC_A_STATS_LIMIT_CLIENT_RESERVE, READ_ONCE(kn->limits.client_reserve) },
-		{ KSC_A_STATS_LIMIT_PER_ADDRESS, READ_ONCE(kn->limits.per_address) },
-		{ KSC_A_STATS_LIMIT_PER_SITE, READ_ONCE(kn->limits.per_site) },
-		{ KSC_A_STATS_LIMIT_PER_LISTENER, READ_ONCE(kn->limits.per_listener) },
-		{ KSC_A_STATS_LIMIT_FIRST_FLIGHT, READ_ONCE(kn->limits.first_flight) },
-		{ KSC_A_STATS_LIMIT_STEPS, READ_ONCE(kn->limits.steps) },
-		{ KSC_A_STATS_LIMIT_WINDOW, READ_ONCE(kn->queue.window) },
-		{ KSC_A_STATS_LIMIT_WINDOW_BYTES, READ_ONCE(kn->queue.window_bytes) },
-	};
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(values); i++)
-		if (nla_put_u64_64bit(msg, values[i].attr, values[i].value, 0))
-			return -EMSGSIZE;
-	return 0;
-}
-
 /**
  * ksc_nl_stats_get_doit() - KSC_CMD_STATS_GET
  * @skb: request
@@ -684,7 +657,7 @@ int ksc_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 			      READ_ONCE(kn->queue.nr_waiting), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_STATS_OFFERS_UNANSWERED,
 			      READ_ONCE(kn->queue.taken), 0) ||
-	    ksc_put_limits(msg, kn))
+	    ksc_limits_put(msg, kn))
 		goto full;
 	for (i = 0; i < ARRAY_SIZE(ksc_nl_counters); i++)
 		if (nla_put_u64_64bit(msg, ksc_nl_counters[i].attr,

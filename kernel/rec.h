@@ -105,6 +105,8 @@ int ksc_rx_yield(struct sock *sk, struct ksc_rx_call *call);
 bool ksc_rx_watched(const struct sock *sk, const struct ksc_sock *ks);
 
 /* flood.c */
+extern unsigned int ksc_max_dataless;
+extern unsigned int ksc_max_key_updates;
 int ksc_flood_dataless(struct sock *sk, struct ksc_sock *ks);
 int ksc_flood_key_update(struct sock *sk, struct ksc_sock *ks);
 void ksc_flood_solicit(struct ksc_rx *rx);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kschannelctl stats: the counters. */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <netlink/netlink.h>
@@ -75,27 +76,98 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_REFUSED_LISTENER] = { "refused_listener",
 					   "handshakes refused, a service having too many" },
 	[KSC_A_STATS_LIMIT_PER_LISTENER] = { "limit_per_listener", "limit: with a service" },
+	[KSC_A_STATS_LIMIT_DATALESS] = { "limit_dataless", "limit: records without data" },
+	[KSC_A_STATS_LIMIT_KEY_UPDATES] = { "limit_key_updates", "limit: key updates" },
+	[KSC_A_STATS_TRUSTED] = { "trusted", "trusted prefixes" },
 };
+
+/* A prefix as the kernel has it: an IPv6 address, and the length in one byte */
+#define PREFIX_SIZE	17
+#define MAX_TRUSTED	16
 
 /**
  * struct stats - what was answered
  * @daemon: whether there is a daemon
  * @values: the counters
+ * @trusted: prefixes
+ * @n_trusted: how many
  */
 struct stats {
 	bool daemon;
 	uint64_t values[KSC_A_STATS_MAX + 1];
+	uint8_t trusted[MAX_TRUSTED][PREFIX_SIZE];
+	size_t n_trusted;
 };
+
+/* A number: all but the daemon, and the prefixes. */
+static bool is_number(int attr)
+{
+	return attr != KSC_A_STATS_DAEMON && attr != KSC_A_STATS_TRUSTED && counters[attr].name;
+}
 
 static void on_stats(struct nlattr **tb, void *arg)
 {
 	struct stats *stats = arg;
 
 	stats->daemon = tb[KSC_A_STATS_DAEMON];
-	for (int i = KSC_A_STATS_DAEMON + 1; i <= KSC_A_STATS_MAX; i++) {
-		if (tb[i])
+	for (int i = 0; i <= KSC_A_STATS_MAX; i++) {
+		if (tb[i] && is_number(i))
 			stats->values[i] = nla_get_u64(tb[i]);
 	}
+	if (tb[KSC_A_STATS_TRUSTED]) {
+		size_t len = (size_t)nla_len(tb[KSC_A_STATS_TRUSTED]);
+
+		memcpy(stats->trusted, nla_data(tb[KSC_A_STATS_TRUSTED]), len);
+		stats->n_trusted = len / PREFIX_SIZE;
+	}
+}
+
+/* As the configuration has it. */
+static char *prefix_text(const uint8_t *prefix)
+{
+	struct in6_addr addr;
+	char host[INET6_ADDRSTRLEN], *text;
+	int len = prefix[PREFIX_SIZE - 1];
+
+	memcpy(&addr, prefix, sizeof(addr));
+	if (IN6_IS_ADDR_V4MAPPED(&addr) && len >= 96) {
+		inet_ntop(AF_INET, &addr.s6_addr[12], host, sizeof(host));
+		len -= 96;
+	} else {
+		inet_ntop(AF_INET6, &addr, host, sizeof(host));
+	}
+	if (asprintf(&text, "%s/%d", host, len) < 0)
+		text = NULL;
+	return ctl_alloc(text);
+}
+
+static char *trusted_text(const struct stats *stats)
+{
+	char *all = ctl_alloc(strdup(stats->n_trusted ? "" : "none"));
+
+	for (size_t i = 0; i < stats->n_trusted; i++) {
+		char *prefix = prefix_text(stats->trusted[i]), *longer;
+
+		if (asprintf(&longer, "%s%s%s", all, i ? ", " : "", prefix) < 0)
+			longer = NULL;
+		free(prefix);
+		free(all);
+		all = ctl_alloc(longer);
+	}
+	return all;
+}
+
+static struct json_object *trusted_json(const struct stats *stats)
+{
+	struct json_object *array = ctl_alloc(json_object_new_array());
+
+	for (size_t i = 0; i < stats->n_trusted; i++) {
+		char *prefix = prefix_text(stats->trusted[i]);
+
+		json_object_array_add(array, ctl_alloc(json_object_new_string(prefix)));
+		free(prefix);
+	}
+	return array;
 }
 
 static int print_json(const struct stats *stats)
@@ -104,9 +176,12 @@ static int print_json(const struct stats *stats)
 
 	json_object_object_add(object, counters[KSC_A_STATS_DAEMON].name,
 			       json_object_new_boolean(stats->daemon));
-	for (int i = KSC_A_STATS_DAEMON + 1; i <= KSC_A_STATS_MAX; i++)
-		json_object_object_add(object, counters[i].name,
-				       json_object_new_uint64(stats->values[i]));
+	for (int i = 0; i <= KSC_A_STATS_MAX; i++) {
+		if (is_number(i))
+			json_object_object_add(object, counters[i].name,
+					       json_object_new_uint64(stats->values[i]));
+	}
+	json_object_object_add(object, counters[KSC_A_STATS_TRUSTED].name, trusted_json(stats));
 	return ctl_print_json(object);
 }
 
@@ -116,10 +191,14 @@ static void print_table(const struct stats *stats)
 
 	ctl_table_addf(table, "%s", counters[KSC_A_STATS_DAEMON].label);
 	ctl_table_addf(table, "%s", stats->daemon ? "yes" : "no");
-	for (int i = KSC_A_STATS_DAEMON + 1; i <= KSC_A_STATS_MAX; i++) {
+	for (int i = 0; i <= KSC_A_STATS_MAX; i++) {
+		if (!is_number(i))
+			continue;
 		ctl_table_addf(table, "%s", counters[i].label);
 		ctl_table_addf(table, "%" PRIu64, stats->values[i]);
 	}
+	ctl_table_addf(table, "%s", counters[KSC_A_STATS_TRUSTED].label);
+	ctl_table_add(table, trusted_text(stats));
 	ctl_table_print(table, "lr");
 	ctl_table_free(table);
 }
@@ -135,6 +214,8 @@ int ctl_stats(int argc, char **argv)
 	bool json = ctl_parse_output(argc, argv, "Show the counters of this network namespace.");
 	struct nla_policy policy[KSC_A_STATS_MAX + 1] = {
 		[KSC_A_STATS_DAEMON] = { .type = NLA_FLAG },
+		[KSC_A_STATS_TRUSTED] = { .type = NLA_UNSPEC,
+					  .maxlen = MAX_TRUSTED * PREFIX_SIZE },
 	};
 	struct stats stats = { 0 };
 	const struct ctl_request req = {
@@ -145,8 +226,10 @@ int ctl_stats(int argc, char **argv)
 		.arg = &stats,
 	};
 
-	for (int i = KSC_A_STATS_DAEMON + 1; i <= KSC_A_STATS_MAX; i++)
-		policy[i].type = NLA_U64;
+	for (int i = 0; i <= KSC_A_STATS_MAX; i++) {
+		if (is_number(i))
+			policy[i].type = NLA_U64;
+	}
 	if (ctl_request(&req))
 		return EXIT_FAILURE;
 	if (json)

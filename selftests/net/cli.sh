@@ -23,6 +23,11 @@ background()
 
 cleanup()
 {
+	if [ -e /tmp/kept.conf ]; then
+		mv /tmp/kept.conf /etc/kschannel/kschanneld.conf
+		read_again
+		set_parameters 3
+	fi
 	# shellcheck disable=SC2086
 	[ -z "$pids" ] || kill $pids 2>/dev/null || true
 	wait
@@ -272,6 +277,75 @@ counted()
 	kschannelctl stats --json | grep -qE '"handshakes_ok": *[1-9]'
 }
 
+# Each limit: what it is called, also in JSON; the default; how it is set, and to what
+all_limits='limit: handshakes|limit_handshakes|8192|handshakes|4000
+limit: of a user|limit_per_user|4096|handshakes-per-user|3000
+limit: kept for clients|limit_client_reserve|1024|client-reserve|500
+limit: from an address|limit_per_address|512|handshakes-per-address|300
+limit: from an IPv6 site|limit_per_site|2048|handshakes-per-site|900
+limit: with a service|limit_per_listener|2048|handshakes-per-listener|700
+limit: bytes of a first flight|limit_first_flight|18432|first-flight|20000
+limit: steps|limit_steps|64|steps|70
+limit: offers not answered|limit_window|32|window|40
+limit: bytes of these|limit_window_bytes|1048576|window-bytes|2000000
+limit: records without data|limit_dataless|256|max_dataless|200
+limit: key updates|limit_key_updates|128|max_key_updates|100'
+
+# same FILE: it has the lines that come in, in whatever order
+same()
+{
+	sort >/tmp/wanted
+	sort "$1" | diff /tmp/wanted -
+}
+
+# of_limits FIELD FIELD BETWEEN
+of_limits()
+{
+	echo "$all_limits" | awk -F'|' -v a="$1" -v b="$2" -v between="$3" \
+		'{ print $a between $b }'
+}
+
+# shows_limits FIELD TRUSTED JSON: the values of that field, and these prefixes; no others
+shows_limits()
+{
+	kschannelctl stats | sed -n '/^limit:/s/  */ /gp' >/tmp/shown &&
+		of_limits 1 "$1" " " | same /tmp/shown &&
+		kschannelctl stats | grep -E "^trusted prefixes +$2\$" &&
+		kschannelctl stats --json | tr -d ' ",' | grep '^limit_' >/tmp/shown &&
+		of_limits 2 "$1" : | same /tmp/shown &&
+		kschannelctl stats --json | tr -d ' \n' | grep -F "\"trusted\":[$3]"
+}
+
+read_again()
+{
+	kill -HUP "$(cat /run/kschanneld.pid)"
+}
+
+limits_shown()
+{
+	conf=/etc/kschannel/kschanneld.conf
+	shows_limits 3 none ""
+	cp $conf /tmp/kept.conf
+	{
+		echo "[limits]"
+		echo "$all_limits" | awk -F'|' '$4 !~ /^max_/ { print $4 " = " $5 }'
+		echo "trusted = 192.0.2.0/24, 2001:db8::/32, ::/0"
+	} >>$conf
+	read_again
+	set_parameters 5
+	await 20 shows_limits 5 "192.0.2.0/24, 2001:db8::/32, ::/0" \
+		'"192.0.2.0/24","2001:db8::/32","::/0"'
+}
+
+# set_parameters FIELD: what of these are the module's
+set_parameters()
+{
+	echo "$all_limits" | awk -F'|' -v field="$1" '$4 ~ /^max_/ { print $4, $field }' |
+		while read -r name value; do
+			echo "$value" >/sys/module/kschannel/parameters/$name
+		done
+}
+
 refused_programs()
 {
 	fails kschannelctl run -- /nowhere/nonesuch
@@ -458,7 +532,7 @@ dd if=/dev/urandom of=$dir/file bs=65536 count=40 2>/dev/null
 
 # what can be done with a BPF file system is tested with one of its own
 umount /sys/fs/bpf 2>/dev/null || true
-plan 18
+plan 19
 run "httpd, fetched by curl" curl_fetches
 run "httpd, fetched by openssl s_client" s_client_fetches
 run "httpd, fetched by gnutls-cli" gnutls_cli_fetches
@@ -470,6 +544,7 @@ run "names with an underscore, a dot, or none" odd_names
 run "a server that runs programs" inherited_listener
 run "kschannelctl list" listed
 run "kschannelctl stats" counted
+run "kschannelctl stats: limits" limits_shown
 run "programs that cannot be protected" refused_programs
 run "drop-ins of services" drop_ins
 run "the units that are enabled" enabled_units

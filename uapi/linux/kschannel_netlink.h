@@ -626,6 +626,12 @@ enum ksc_a_sock {
  * @KSC_A_STATS_REFUSED_LISTENER: (u64) Handshakes refused, all others with that
  *   service having gone on.
  * @KSC_A_STATS_LIMIT_PER_LISTENER: (u64)
+ * @KSC_A_STATS_LIMIT_DATALESS: (u64) Records without data in a row, the
+ *   module's max_dataless.
+ * @KSC_A_STATS_LIMIT_KEY_UPDATES: (u64) KeyUpdates in a second, the module's
+ *   max_key_updates.
+ * @KSC_A_STATS_TRUSTED: (binary) Prefixes, as in limits-set; left out if there
+ *   are none.
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -680,6 +686,9 @@ enum ksc_a_stats {
 	KSC_A_STATS_EVICTED_LISTENER,
 	KSC_A_STATS_REFUSED_LISTENER,
 	KSC_A_STATS_LIMIT_PER_LISTENER,
+	KSC_A_STATS_LIMIT_DATALESS,
+	KSC_A_STATS_LIMIT_KEY_UPDATES,
+	KSC_A_STATS_TRUSTED,
 
 	/* private: */
 	__KSC_A_STATS_CNT,
