@@ -364,14 +364,6 @@ static void test_questions(void **state)
 
 #define SOME 64
 
-static void any_pair(bool raw, int fds[2])
-{
-	if (raw)
-		raw_pair(raw_13, OURS, OURS, fds);
-	else
-		t_pair(AF_INET, fds);
-}
-
 /* What the sockets are charged for and that is in none of TCP's queues */
 static int64_t beside(int fds[][2])
 {
@@ -403,52 +395,6 @@ static void await_beside(int fds[][2], int64_t least, int64_t most, const char *
 	fail_msg("%s: %lld bytes are charged", when, (long long)now);
 }
 
-/* A record that is larger than the receive buffer is staged; another that TCP can't take waits. */
-static void test_staged_pending(void **state)
-{
-	const bool raw = *state;
-	static int fds[SOME][2];
-	static size_t sent[SOME];
-	struct epoll_event event = { .events = EPOLLIN };
-	int64_t staged;
-	int ep;
-
-	need_own();
-	ep = (int)SYS(epoll_create1(EPOLL_CLOEXEC));
-	for (int i = 0; i < SOME; i++) {
-		any_pair(raw, fds[i]);
-		flow_small_buffers(fds[i], 4096);
-		/* nothing is staged for nobody */
-		SYS(epoll_ctl(ep, EPOLL_CTL_ADD, fds[i][1], &event));
-	}
-	await_beside(fds, INT_MIN, 1024, "nothing");
-	for (int i = 0; i < SOME; i++) {
-		t_nonblock(fds[i][0], true);
-		sent[i] = (size_t)SYS(send(fds[i][0], flow_data(0), RECORD, 0));
-	}
-	/* kmalloc() rounds up */
-	await_beside(fds, RECORD * 3 / 4, 3 * RECORD, "staged");
-	staged = beside(fds);
-	for (int i = 0; i < SOME; i++) {
-		ssize_t n;
-
-		/* until none fits: what the peer's TCP still takes makes room */
-		while ((n = send(fds[i][0], flow_data(0) + sent[i], FLOW_MAX - sent[i], 0)) > 0)
-			sent[i] += (size_t)n;
-		FAILS(n, EAGAIN);
-	}
-	await_beside(fds, staged / SOME + 4096, staged / SOME + 2 * RECORD, "and pending");
-	for (int i = 0; i < SOME; i++) {
-		flow_expect(fds[i][1], flow_data(0), sent[i]);
-		t_nonblock(fds[i][0], false);
-		t_exchange(fds[i][0], fds[i][1]);
-	}
-	await_beside(fds, INT_MIN, 1024, "read");
-	for (int i = 0; i < SOME; i++)
-		raw_close(fds[i]);
-	close(ep);
-}
-
 /* What is decrypted for those who poll takes little more than it did in TCP's queue. */
 static void test_polled(void **state)
 {
@@ -464,7 +410,7 @@ static void test_polled(void **state)
 	assert_non_null(buf);
 	ep = (int)SYS(epoll_create1(EPOLL_CLOEXEC));
 	for (int i = 0; i < SOME; i++) {
-		any_pair(false, fds[i]);
+		t_pair(AF_INET, fds[i]);
 		t_exchange(fds[i][0], fds[i][1]);
 	}
 	before = charged();
@@ -566,9 +512,6 @@ int main(void)
 		WITH(test_charged, own_cgroup, leave_cgroup),
 		cmocka_unit_test(test_small),
 		WITH(test_open, own_cgroup, leave_cgroup),
-		{ "staged, pending", test_staged_pending, own_cgroup, leave_cgroup, NULL },
-		{ "staged, pending: raw mode", test_staged_pending, own_cgroup, leave_cgroup,
-		  (void *)raw_13 },
 		WITH(test_polled, own_cgroup, leave_cgroup),
 		WITH(test_limited, NULL, leave_cgroup),
 		/* this one leaves the namespace */
