@@ -351,6 +351,7 @@ static void test_no_subject(void **state)
 	/* another of the same authority */
 	memset(&peer, 0, sizeof(peer));
 	conf.cert = "client";
+	conf.version = 0x0304;
 	peer_connect(&peer, &conf, &addr, peer_echo);
 	fd = t_accept(listener);
 	FAILS(recv(fd, &(char){ 0 }, 1, 0), EKEYREJECTED);
