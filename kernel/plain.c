@@ -74,7 +74,8 @@ static void ksc_plain_revive(struct sock *sk)
 	struct ksc_sock *ks = ksc_sk(sk);
 
 	ksc_move(sk, ks, KSC_EVENT_UNCONNECT);
-	ks->rcvlowat = sk->sk_rcvlowat;
+	/* none, as MPTCP leaves it to its children, is one byte */
+	ks->rcvlowat = sk->sk_rcvlowat ?: 1;
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
 	clear_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	/* TCP's disconnect() leaves it */

@@ -62,7 +62,9 @@ static int serve(void)
 		if (write(fd, buf, (size_t)n) != n)
 			err(1, "write");
 	}
-	return n ? 1 : 0;
+	if (n < 0)
+		err(1, "read");
+	return 0;
 }
 
 static int make_listener(const char *port)
