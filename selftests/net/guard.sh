@@ -25,6 +25,7 @@ cleanup()
 	# shellcheck disable=SC2086
 	[ -z "$background" ] || kill $background 2>/dev/null || true
 	wait
+	rm -f /tmp/stdin
 }
 
 # A command in the cgroup, or one below it; no function, for the sake of $!
