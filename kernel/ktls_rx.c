@@ -258,6 +258,25 @@ static int ksc_ktls_tell_type(struct msghdr *msg, const struct ksc_rec *rec,
 	return 1;
 }
 
+/*
+ * Such a record, and nothing after it: as in-tree, its type is written even if the call gives
+ * -EAGAIN. But where that is made again, the message is as it was.
+ */
+static void ksc_ktls_tell_empty(struct msghdr *msg, int err)
+{
+	size_t controllen = msg->msg_controllen;
+	void *control = msg->msg_control;
+	unsigned int flags = msg->msg_flags;
+
+	if (controllen && ksc_ktls_put_type(msg, KSC_CT_APPLICATION_DATA) && !err) {
+		msg->msg_flags |= MSG_EOR;
+		return;
+	}
+	msg->msg_control = control;
+	msg->msg_controllen = controllen;
+	msg->msg_flags = flags;
+}
+
 /* The decrypted record that has byte @skip of what is to be read, and where in it */
 static struct ksc_rec *ksc_ktls_find(struct ksc_rx *rx, size_t skip, u32 *off)
 {
@@ -363,6 +382,8 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 		if (err && !peek)
 			told.empty = true;
 	}
+	if (!copied && (!err || err == -EAGAIN) && told.empty && !told.type)
+		ksc_ktls_tell_empty(msg, err);
 	ksc_rxq_flush(sk, &rx->queue);
 	ksc_rec_settle(sk, rx);
 	ksc_ktls_settle(sk, kt);
