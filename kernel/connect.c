@@ -182,14 +182,12 @@ int ksc_connect_ops(struct socket *sock, struct ksc_sockaddr *addr, int len, int
 		return ksc_unconnect(sock, addr, len, flags);
 
 	ksc_asking_init(&asking, addr, len);
-	lock_sock(sk);
-	noio = ksc_noio_begin(sk);
+	noio = ksc_lock_noio(sk);
 	ks = ksc_sk(sk);
 	err = ks ? ksc_connect_enter(sk, ks, flags, &first) : -ENOMEM;
 	if (!err)
 		ksc_asking_begin(ks, &asking);
-	ksc_noio_end(noio);
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 	if (err)
 		return min(err, 0);
 
@@ -197,13 +195,11 @@ int ksc_connect_ops(struct socket *sock, struct ksc_sockaddr *addr, int len, int
 	err = ksc_base_ops(sk)->connect(sock, addr, len, flags);
 	ksc_failpoint(KSC_FAILPOINT_CONNECTED);
 
-	lock_sock(sk);
-	noio = ksc_noio_begin(sk);
+	noio = ksc_lock_noio(sk);
 	ks->calls--;
 	ksc_asking_end(&asking);
 	err = ksc_connect_leave(sk, ks, flags, first, err);
-	ksc_noio_end(noio);
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 	return err;
 }
 
@@ -412,11 +408,9 @@ int ksc_accepted(struct socket *listener, struct socket *sock)
 	unsigned int noio;
 	int err;
 
-	lock_sock(sk);
 	/* a child has its listener's sk_allocation */
-	noio = ksc_noio_begin(sk);
+	noio = ksc_lock_noio(sk);
 	err = parent ? ksc_child_take(sk, parent) : -ENOMEM;
-	ksc_noio_end(noio);
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 	return err;
 }

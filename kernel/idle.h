@@ -50,6 +50,31 @@ static inline void ksc_noio_end(unsigned int flags)
 	memalloc_noio_restore(flags);
 }
 
+/**
+ * ksc_lock_noio() - lock_sock() and ksc_noio_begin()
+ * @sk: socket
+ *
+ * Context: process. Return: for ksc_release_noio().
+ */
+static inline unsigned int ksc_lock_noio(struct sock *sk)
+{
+	lock_sock(sk);
+	return ksc_noio_begin(sk);
+}
+
+/**
+ * ksc_release_noio() - ksc_noio_end() and release_sock()
+ * @sk: socket
+ * @flags: what ksc_lock_noio() has returned
+ *
+ * Context: process.
+ */
+static inline void ksc_release_noio(struct sock *sk, unsigned int flags)
+{
+	ksc_noio_end(flags);
+	release_sock(sk);
+}
+
 unsigned long ksc_idle_delay(void);
 bool ksc_idle_frees(void);
 void ksc_idle_init(struct ksc_net *kn);

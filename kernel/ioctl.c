@@ -19,8 +19,7 @@ int ksc_inq(struct sock *sk)
 	unsigned int noio;
 	int n = 0;
 
-	lock_sock(sk);
-	noio = ksc_noio_begin(sk);
+	noio = ksc_lock_noio(sk);
 	ks = ksc_sk(sk);
 	if (sk->sk_state == TCP_LISTEN)
 		n = -EINVAL;
@@ -28,8 +27,7 @@ int ksc_inq(struct sock *sk)
 		ksc_rx_advance(sk, ks);
 	if (!n && ks)
 		n = ksc_rx_plain_len(&ks->rx);
-	ksc_noio_end(noio);
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 	return n;
 }
 

@@ -509,6 +509,7 @@ void ksc_settle_sock(struct sock *sk);
 /* sock.c */
 int ksc_move(struct sock *sk, struct ksc_sock *ks, enum ksc_event event);
 void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why);
+void ksc_take_rcvlowat(struct sock *sk, struct ksc_sock *ks);
 int ksc_set_rcvlowat(struct sock *sk, int val);
 int ksc_shutdown_ops(struct socket *sock, int how);
 void ksc_close(struct sock *sk, long timeout);

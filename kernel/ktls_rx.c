@@ -413,11 +413,9 @@ int ksc_ktls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	if (unlikely(flags & MSG_ERRQUEUE))
 		return ksc_compat_recv_error(sk, msg, len, addr_len);
 
-	lock_sock(sk);
-	noio = ksc_noio_begin(sk);
+	noio = ksc_lock_noio(sk);
 	n = ksc_ktls_rx_locked(sk, ksc_ktls(ks), msg, len, flags);
-	ksc_noio_end(noio);
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 	return n;
 }
 
@@ -525,13 +523,11 @@ ssize_t ksc_ktls_splice_read(struct socket *sock, loff_t *ppos,
 	/* pairs with ksc_ktls_set_keys() */
 	if (!ks || !smp_load_acquire(&ksc_ktls(ks)->rx_on))
 		return ksc_base_ops(sk)->splice_read(sock, ppos, pipe, len, flags);
-	lock_sock(sk);
-	noio = ksc_noio_begin(sk);
+	noio = ksc_lock_noio(sk);
 	n = ksc_ktls_splice_locked(sk, ksc_ktls(ks), pipe, len, nonblock);
 	ksc_rxq_flush(sk, &ks->rx.queue);
 	ksc_rec_settle(sk, &ks->rx);
 	ksc_ktls_settle(sk, ksc_ktls(ks));
-	ksc_noio_end(noio);
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 	return n;
 }

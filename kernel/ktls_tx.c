@@ -253,11 +253,9 @@ int ksc_ktls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	if (msg->msg_flags & ~KSC_COMPAT_SEND_FLAGS)
 		return -EOPNOTSUPP;
 
-	lock_sock(sk);
-	noio = ksc_noio_begin(sk);
+	noio = ksc_lock_noio(sk);
 	n = ksc_ktls_tx_locked(sk, ksc_ktls(ks), msg);
-	ksc_noio_end(noio);
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 	return n;
 }
 
@@ -273,13 +271,11 @@ void ksc_ktls_splice_eof(struct socket *sock)
 	struct ksc_sock *ks;
 	unsigned int noio;
 
-	lock_sock(sk);
-	noio = ksc_noio_begin(sk);
+	noio = ksc_lock_noio(sk);
 	ks = ksc_sk(sk);
 	if (ks && ksc_ktls(ks)->tx_on) {
 		ksc_ktls_tx_close_record(sk, ksc_ktls(ks));
 		ksc_ktls_tx_await(sk, ksc_ktls(ks));
 	}
-	ksc_noio_end(noio);
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 }

@@ -74,9 +74,7 @@ static void ksc_plain_revive(struct sock *sk)
 	struct ksc_sock *ks = ksc_sk(sk);
 
 	ksc_move(sk, ks, KSC_EVENT_UNCONNECT);
-	/* none, as MPTCP leaves it to its children, is one byte */
-	ks->rcvlowat = sk->sk_rcvlowat ?: 1;
-	WRITE_ONCE(sk->sk_rcvlowat, 1);
+	ksc_take_rcvlowat(sk, ks);
 	clear_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	/* TCP's disconnect() leaves it */
 	tcp_sk(sk)->fastopen_connect = 0;

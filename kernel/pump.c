@@ -152,6 +152,11 @@ static bool ksc_pump_may_fall_back(const struct ksc_sock *ks)
 	return !ks->context->total && !ks->context->spoke && ksc_policy_prefers(ks);
 }
 
+static bool ksc_pump_may_be_plain(const struct ksc_sock *ks)
+{
+	return ks->role == KSC_ROLE_SERVER && ksc_pump_may_fall_back(ks);
+}
+
 /*
  * A client that may be plain: its first byte tells that it is, and the rest of a header may
  * never come, where a server has to answer first. Nor may anything of one that has closed.
@@ -161,7 +166,7 @@ static const char *ksc_pump_plain_client(struct sock *sk, const struct ksc_sock 
 	const struct ksc_rxq head = {};
 	u8 type;
 
-	if (ks->role != KSC_ROLE_SERVER || !ksc_pump_may_fall_back(ks))
+	if (!ksc_pump_may_be_plain(ks))
 		return NULL;
 	if (!ksc_rxq_len(sk))
 		return sk->sk_shutdown & RCV_SHUTDOWN ? "the client closed before it began" : NULL;
@@ -258,7 +263,7 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 		return false;
 	}
 	err = ksc_pump_whole(sk, ksc_pump_most(ks), len, &why);
-	if (err && ks->role == KSC_ROLE_SERVER && ksc_pump_may_fall_back(ks)) {
+	if (err && ksc_pump_may_be_plain(ks)) {
 		ksc_fall_back(sk, ks, why);
 		return false;
 	}

@@ -293,8 +293,7 @@ void ksc_uncork(struct sock *sk)
 	unsigned int noio;
 	u8 nonagle;
 
-	lock_sock(sk);
-	noio = ksc_noio_begin(sk);
+	noio = ksc_lock_noio(sk);
 	ks = ksc_sk(sk);
 	nonagle = tcp_sk(sk)->nonagle;
 	if (ks && (!(nonagle & TCP_NAGLE_CORK) || nonagle & TCP_NAGLE_PUSH) &&
@@ -307,8 +306,7 @@ void ksc_uncork(struct sock *sk)
 		if (unlikely(ks->tx.pending))
 			ksc_await_space(sk, ks);
 	}
-	ksc_noio_end(noio);
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 }
 
 /**
@@ -323,11 +321,9 @@ void ksc_splice_eof(struct socket *sock)
 	struct ksc_sock *ks;
 	unsigned int noio;
 
-	lock_sock(sk);
-	noio = ksc_noio_begin(sk);
+	noio = ksc_lock_noio(sk);
 	ks = ksc_sk(sk);
 	if (ks && !ksc_tx_check(sk, ks))
 		ksc_tx_finish(sk, ks);
-	ksc_noio_end(noio);
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 }

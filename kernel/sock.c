@@ -336,6 +336,21 @@ void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why)
 }
 
 /**
+ * ksc_take_rcvlowat() - SO_RCVLOWAT is ours from now on
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * None, as MPTCP leaves it to its children, is one byte. TCP's own stays at that.
+ *
+ * Context: process.
+ */
+void ksc_take_rcvlowat(struct sock *sk, struct ksc_sock *ks)
+{
+	ks->rcvlowat = sk->sk_rcvlowat ?: 1;
+	WRITE_ONCE(sk->sk_rcvlowat, 1);
+}
+
+/**
  * ksc_set_rcvlowat() - proto_ops.set_rcvlowat
  * @sk: socket, locked and owned
  * @val: bytes of application data
@@ -375,8 +390,7 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 	unsigned int noio;
 	int err = 0;
 
-	lock_sock(sk);
-	noio = ksc_noio_begin(sk);
+	noio = ksc_lock_noio(sk);
 	ks = ksc_sk(sk);
 	if (ks && (rd || wr) && ksc_handshaking(ks) &&
 	    (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)) {
@@ -399,8 +413,7 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 	} else if (ks && wr && ks->tx.lost) {
 		err = -EPIPE;
 	}
-	ksc_noio_end(noio);
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 	/* a FIN would hide that something is missing before it */
 	if (err || later)
 		return err;

@@ -142,9 +142,7 @@ int ksc_attach(struct sock *sk)
 		return -ENOMEM;
 	ks->uid = sk->sk_uid;
 	ks->gid = current_egid();
-	/* none, as MPTCP leaves it to its children, is one byte */
-	ks->rcvlowat = sk->sk_rcvlowat ?: 1;
-	WRITE_ONCE(sk->sk_rcvlowat, 1);
+	ksc_take_rcvlowat(sk, ks);
 	/* published before the operations that look for it */
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
 	return 0;
