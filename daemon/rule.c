@@ -255,6 +255,22 @@ static const struct kind kinds[] = {
 	{ "email:", GNUTLS_SAN_RFC822NAME },
 };
 
+/**
+ * ksc_peer_prefix() - what patterns of a kind of names begin with
+ * @type: GnuTLS's number of the kind
+ *
+ * Return: it, or NULL if there are no patterns of it
+ */
+const char *ksc_peer_prefix(unsigned int type)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].type == type)
+			return kinds[i].prefix;
+	return NULL;
+}
+
 static const struct kind *kind_of(const char *pattern)
 {
 	size_t i;

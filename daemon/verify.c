@@ -8,6 +8,7 @@
 #include <gnutls/x509.h>
 
 #include "host.h"
+#include "rule.h"
 #include "verify.h"
 
 /**
@@ -315,17 +316,7 @@ static void put_subject(char *subject, size_t size, const char *prefix, const ch
 /* What a name is called, as in a rule's peers; NULL for one that nobody could read */
 static const char *prefix_of(unsigned int type)
 {
-	switch (type) {
-	case GNUTLS_SAN_DNSNAME:
-		return "dns:";
-	case GNUTLS_SAN_URI:
-		return "uri:";
-	case GNUTLS_SAN_RFC822NAME:
-		return "email:";
-	case GNUTLS_SAN_IPADDRESS:
-		return "ip:";
-	}
-	return NULL;
+	return type == GNUTLS_SAN_IPADDRESS ? "ip:" : ksc_peer_prefix(type);
 }
 
 /* An address's bytes as everybody writes them; of others, what is not printable ASCII goes */

@@ -95,7 +95,7 @@ bool ctl_is_called(const char *const *names, size_t n, const char *path)
 const char *ctl_runs_elsewhere(const char *path)
 {
 	return ctl_is_called(askers, ARRAY_SIZE(askers), path) ?
-		       "it has a service run programs, which are not its own children" : NULL;
+		       CTL_ELSEWHERE : NULL;
 }
 
 /* ---- what a shell is told ---- */

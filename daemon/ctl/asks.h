@@ -7,6 +7,8 @@
 #include <stddef.h>
 
 #define CTL_WORD_SIZE 256
+/* Why what they run is out of reach */
+#define CTL_ELSEWHERE "it has a service run programs, which are not its own children"
 
 /**
  * enum ctl_asks - what a command asks others to run

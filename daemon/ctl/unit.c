@@ -202,8 +202,8 @@ static void check_asks(const char *unit, const char *path, const char *command)
 
 	switch (ctl_command_asks(path, command, who)) {
 	case CTL_ASKS_ALL:
-		errx(EXIT_FAILURE, "%s: no way to protect it: %s: by %s it has a service run "
-		     "programs, which are not its own children", unit, path, who);
+		errx(EXIT_FAILURE, "%s: no way to protect it: %s: by %s " CTL_ELSEWHERE, unit, path,
+		     who);
 	case CTL_ASKS_TOO:
 		warnx("%s: %s: what it has a service run by %s is not its own child, and not "
 		      "protected", unit, path, who);
