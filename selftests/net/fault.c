@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "own.h"
 
 #define FAULTS "/sys/kernel/debug/"
 /* What no operation comes near */
@@ -339,4 +340,44 @@ void fault_random(unsigned int percent)
 void fault_test(void **state)
 {
 	fault_walk(*state);
+}
+
+/* ---- what the daemon does ---- */
+
+struct tnl_conn fault_nl;
+
+/**
+ * fault_own_setup() - before a test that plays the daemon, in a namespace of its own
+ * @state: cmocka's
+ * Return: 0, or -1 if that cannot be
+ */
+int fault_own_setup(void **state)
+{
+	own_namespace();
+	return !tnl_open(&fault_nl) || tnl_register(&fault_nl) ? -1 : fault_setup(state);
+}
+
+/**
+ * fault_own_teardown() - after it; the namespace stays
+ * @state: cmocka's
+ * Return: 0
+ */
+int fault_own_teardown(void **state)
+{
+	fault_teardown(state);
+	tnl_close(&fault_nl);
+	return 0;
+}
+
+/**
+ * fault_request() - ask the kernel for something, as the daemon
+ * @msg: the request, which is freed
+ * Return: 0, or -1 with errno
+ */
+int fault_request(struct nl_msg *msg)
+{
+	int error = tnl_do(&fault_nl, msg);
+
+	errno = -error;
+	return error ? -1 : 0;
 }

@@ -4,6 +4,7 @@
 #define KSC_TEST_FAULT_H
 
 #include "net.h"
+#include "nl.h"
 
 /**
  * struct fault_walk - an operation whose allocations fail one after the other
@@ -34,6 +35,13 @@ void fault_await_references(const char *what, unsigned int n);
 void fault_walk(const struct fault_walk *walk);
 void fault_always(bool on);
 void fault_random(unsigned int percent);
+
+/* the daemon's socket, while the test plays it */
+extern struct tnl_conn fault_nl;
+
+int fault_own_setup(void **state);
+int fault_own_teardown(void **state);
+int fault_request(struct nl_msg *msg);
 
 /* A test of cmocka's that walks; what follows @then are more of the walk's fields */
 #define FAULT_CASE(setup, teardown, what, first, does, then, ...)                                  \

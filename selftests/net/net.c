@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -372,6 +373,33 @@ void t_nonblock(int fd, bool on)
 	int flags = (int)SYS(fcntl(fd, F_GETFL));
 
 	SYS(fcntl(fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK));
+}
+
+/**
+ * t_watch() - have an epoll instance of its own watch a descriptor
+ * @fd: the descriptor, which events tell of
+ * @events: EPOLL*
+ * Return: the instance
+ */
+int t_watch(int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.fd = fd };
+	int ep = (int)SYS(epoll_create1(EPOLL_CLOEXEC));
+
+	SYS(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
+	return ep;
+}
+
+/**
+ * t_await_event() - wait for an event of what is watched
+ * @ep: by t_watch()
+ */
+void t_await_event(int ep)
+{
+	struct epoll_event event;
+
+	if (SYS(epoll_wait(ep, &event, 1, PATIENCE_S * 1000)) != 1)
+		fail_msg("no event");
 }
 
 /**

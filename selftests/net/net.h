@@ -97,6 +97,8 @@ void t_pair_opts(int family, const struct t_opts *client, const struct t_opts *s
 int t_shell(const char *command);
 void t_nonblock(int fd, bool on);
 void t_wait(int fd, short events);
+int t_watch(int fd, uint32_t events);
+void t_await_event(int ep);
 void t_await_acked(int fd);
 int t_so_error(int fd);
 void t_reset(int fd);

@@ -50,7 +50,6 @@ struct conn {
 
 static void begin(struct conn *c, const struct mode *mode)
 {
-	uint8_t material[2][WIRE_MATERIAL];
 	int fds[2];
 
 	memset(c, 0, sizeof(*c));
@@ -64,13 +63,7 @@ static void begin(struct conn *c, const struct mode *mode)
 		raw_set(c->w.fd, TLS_RX, &c->keys);
 		return;
 	}
-	t_fill(material, sizeof(material), mode->version);
-	c->w.role = mode->role;
-	wire_keys(&c->w.tx, wire_suite(mode->version, mode->version == WIRE_13 ? 0x1301 : 0xc02b),
-		  material[0]);
-	c->w.rx = c->w.tx;
-	wire_keys(&c->w.rx, c->w.tx.suite, material[1]);
-	wire_connect(&c->w);
+	wire_start_as(&c->w, mode->role, mode->version);
 }
 
 static void says(struct conn *c, uint8_t type, const void *data, size_t len)
@@ -123,23 +116,6 @@ static size_t check_bytes(const uint8_t *buf, ssize_t n, size_t at)
 	for (ssize_t i = 0; i < n; i++)
 		assert_int_equal(buf[i], byte_at(at + (size_t)i));
 	return at + (size_t)n;
-}
-
-static int watch(int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-	int ep = (int)SYS(epoll_create1(EPOLL_CLOEXEC));
-
-	SYS(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
-	return ep;
-}
-
-static void await_edge(int ep)
-{
-	struct epoll_event event;
-
-	if (SYS(epoll_wait(ep, &event, 1, PATIENCE_S * 1000)) != 1)
-		fail_msg("no event");
 }
 
 /* ---- ways to read ---- */
@@ -223,11 +199,11 @@ static void read_edges(const struct mode *mode, bool peeked)
 	/* when it is watched there is something to read, or nobody has looked yet */
 	if (peeked)
 		SYS(recv(c.w.fd, buf, 1, MSG_PEEK));
-	ep = watch(c.w.fd);
+	ep = t_watch(c.w.fd, EPOLLIN | EPOLLET);
 	while (at < BYTES) {
 		ssize_t n;
 
-		await_edge(ep);
+		t_await_event(ep);
 		n = by_recv(c.w.fd, false);
 		/* told of what is read already */
 		if (n < 0 && errno == EAGAIN)
@@ -386,9 +362,9 @@ static void test_splice_empty(void **state)
 	begin(&c, *state);
 	queue_empty(&c, 5 * BUDGET);
 	FAILS(by_splice(c.w.fd, false), EAGAIN);
-	ep = watch(c.w.fd);
+	ep = t_watch(c.w.fd, EPOLLIN | EPOLLET);
 	do {
-		await_edge(ep);
+		t_await_event(ep);
 		calls++;
 	} while (by_splice(c.w.fd, false) < 0 && errno == EAGAIN);
 	assert_int_equal(buf[0], 'x');

@@ -20,22 +20,9 @@ static const uint8_t update[] = { 24, 0, 0, 1, 0 };
 static const uint8_t request[] = { 24, 0, 0, 1, 1 };
 static const uint8_t hello_request[] = { 0, 0, 0, 0 };
 
-static void begin_as(struct wire *w, uint16_t version, int role)
-{
-	const struct wire_suite *suite = wire_suite(version, version == WIRE_13 ? 0x1301 : 0xc02b);
-	uint8_t material[2][WIRE_MATERIAL];
-
-	t_fill(material, sizeof(material), version + (uint64_t)role);
-	memset(w, 0, sizeof(*w));
-	w->role = role;
-	wire_keys(&w->tx, suite, material[0]);
-	wire_keys(&w->rx, suite, material[1]);
-	wire_connect(w);
-}
-
 static void begin(struct wire *w, uint16_t version)
 {
-	begin_as(w, version, KSC_ROLE_CLIENT);
+	wire_start_as(w, KSC_ROLE_CLIENT, version);
 }
 
 static void peer_says(struct wire *w, const char *text)
@@ -244,7 +231,7 @@ static void case_35_renegotiation(void **state)
 	const size_t len = role == KSC_ROLE_CLIENT ? sizeof(hello_request) : sizeof(client_hello);
 	struct wire w;
 
-	begin_as(&w, WIRE_12, role);
+	wire_start_as(&w, role, WIRE_12);
 	for (int i = 0; i < 20; i++) {
 		peer_says(&w, "before");
 		wire_send(&w, WIRE_HANDSHAKE, hello, len, 0);
@@ -303,7 +290,7 @@ static void case_35_not_renegotiation(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		struct wire w;
 
-		begin_as(&w, wrong[i].version, wrong[i].role);
+		wire_start_as(&w, wrong[i].role, wrong[i].version);
 		wire_send(&w, WIRE_HANDSHAKE, (uint8_t[]){ wrong[i].type, 0, 0, 0 }, 4, 0);
 		wire_expect_refused(&w, KSC_STATUS_PROTOCOL_ERROR, EPROTO, 10);
 		wire_close(&w);

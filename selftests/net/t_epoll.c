@@ -141,15 +141,6 @@ static uint32_t wait_for(int ep, int ms)
 	return SYS(epoll_wait(ep, &event, 1, ms)) == 1 ? event.events : 0;
 }
 
-static int epoll_on(int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events };
-	int ep = (int)SYS(epoll_create1(EPOLL_CLOEXEC));
-
-	SYS(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
-	return ep;
-}
-
 /* Once and again: the buffer is filled, and emptied by the peer; each time there is an edge. */
 static void test_out_edges(void **state)
 {
@@ -159,7 +150,7 @@ static void test_out_edges(void **state)
 	flow_pair(fds);
 	flow_small_buffers(fds, buffers);
 	t_nonblock(fds[0], true);
-	ep = epoll_on(fds[0], EPOLLOUT | EPOLLET);
+	ep = t_watch(fds[0], EPOLLOUT | EPOLLET);
 	assert_int_equal(wait_for(ep, 0), EPOLLOUT);
 	for (int i = 0; i < 15; i++) {
 		size_t total = 0;
@@ -185,7 +176,7 @@ static void test_short_write(void **state)
 	flow_pair(fds);
 	flow_small_buffers(fds, 8192);
 	t_nonblock(fds[0], true);
-	ep = epoll_on(fds[0], EPOLLOUT | EPOLLET);
+	ep = t_watch(fds[0], EPOLLOUT | EPOLLET);
 	assert_int_equal(wait_for(ep, 0), EPOLLOUT);
 	for (int i = 0; i < 15; i++) {
 		ssize_t n = SYS(send(fds[0], flow_data(1), FLOW_MAX, 0));
@@ -209,7 +200,7 @@ static void test_in_edge(void **state)
 	flow_pair(fds);
 	SYS(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
 	t_nonblock(fds[1], true);
-	ep = epoll_on(fds[1], EPOLLIN | EPOLLET);
+	ep = t_watch(fds[1], EPOLLIN | EPOLLET);
 	assert_int_equal(wait_for(ep, 0), 0);
 	for (int i = 0; i < 30; i++) {
 		size_t got = 0;
@@ -242,7 +233,7 @@ static void test_end_edges(void **state)
 	(void)state;
 	flow_pair(fds);
 	t_exchange(fds[0], fds[1]);
-	ep = epoll_on(fds[1], all);
+	ep = t_watch(fds[1], all);
 	assert_int_equal(wait_for(ep, 0), EPOLLOUT);
 	SYS(shutdown(fds[0], SHUT_WR));
 	for (got = 0; (got & (EPOLLIN | EPOLLRDHUP)) != (EPOLLIN | EPOLLRDHUP);) {
@@ -260,7 +251,7 @@ static void test_end_edges(void **state)
 
 	flow_pair(fds);
 	t_exchange(fds[0], fds[1]);
-	ep = epoll_on(fds[1], all);
+	ep = t_watch(fds[1], all);
 	assert_int_equal(wait_for(ep, 0), EPOLLOUT);
 	t_reset(fds[0]);
 	assert_true(wait_for(ep, PATIENCE_S * 1000) & EPOLLERR);

@@ -576,29 +576,7 @@ static int teardown_wire(void **state)
 
 /* ---- the daemon's requests ---- */
 
-static struct tnl_conn nl;
 static struct tnl_event event;
-
-static int setup_own(void **state)
-{
-	own_namespace();
-	return !tnl_open(&nl) || tnl_register(&nl) ? -1 : fault_setup(state);
-}
-
-static int teardown_own(void **state)
-{
-	fault_teardown(state);
-	tnl_close(&nl);
-	return 0;
-}
-
-static int request(struct nl_msg *msg)
-{
-	int error = tnl_do(&nl, msg);
-
-	errno = -error;
-	return error ? -1 : 0;
-}
 
 static void make_offer(void)
 {
@@ -607,13 +585,13 @@ static void make_offer(void)
 	listener = t_listen(AF_INET, NULL, &addr);
 	fd = t_try_connect(&addr, &nonblock);
 	assert_int_equal(errno, EINPROGRESS);
-	while (tnl_next_event(&nl, &event) && event.cmd != KSC_CMD_CONTEXT_NEW)
+	while (tnl_next_event(&fault_nl, &event) && event.cmd != KSC_CMD_CONTEXT_NEW)
 		tnl_free_event(&event);
 }
 
 static int act_step(void)
 {
-	struct nl_msg *msg = tnl_step(&nl, &event, KSC_STATUS_OK);
+	struct nl_msg *msg = tnl_step(&fault_nl, &event, KSC_STATUS_OK);
 	struct nlattr *nest = nla_nest_start(msg, KSC_A_CONTEXT_KEYS), *dir;
 
 	nla_put_u16(msg, KSC_A_KEYS_VERSION, WIRE_13);
@@ -626,7 +604,7 @@ static int act_step(void)
 	}
 	nla_nest_end(msg, nest);
 	nla_put(msg, KSC_A_CONTEXT_TOKEN, 5, "token");
-	return request(msg);
+	return fault_request(msg);
 }
 
 static void after_step(int error)
@@ -643,25 +621,25 @@ static void after_step(int error)
 
 static int act_policy(void)
 {
-	struct nl_msg *msg = tnl_request(&nl, KSC_CMD_POLICY_BEGIN);
+	struct nl_msg *msg = tnl_request(&fault_nl, KSC_CMD_POLICY_BEGIN);
 	static uint64_t generation;
 
 	nla_put_u64(msg, KSC_A_POLICY_GENERATION, ++generation);
 	nla_put_u32(msg, KSC_A_POLICY_COUNT, 3);
-	if (request(msg))
+	if (fault_request(msg))
 		return -1;
 	for (int i = 0; i < 3; i++) {
 		struct nlattr *nest;
 
-		msg = tnl_request(&nl, KSC_CMD_POLICY_ADD);
+		msg = tnl_request(&fault_nl, KSC_CMD_POLICY_ADD);
 		nest = nla_nest_start(msg, KSC_A_POLICY_RULE);
 		nla_put_string(msg, KSC_A_RULE_NAME, "a rule");
 		nla_put_u32(msg, KSC_A_RULE_ACTION, KSC_RULE_ACTION_NEVER);
 		nla_nest_end(msg, nest);
-		if (request(msg))
+		if (fault_request(msg))
 			return -1;
 	}
-	return request(tnl_request(&nl, KSC_CMD_POLICY_COMMIT));
+	return fault_request(tnl_request(&fault_nl, KSC_CMD_POLICY_COMMIT));
 }
 
 static void after_policy(int error)
@@ -724,7 +702,7 @@ static void test_random(void **state)
 
 #define WALK(...) FAULT_CASE(fault_setup, fault_teardown, __VA_ARGS__)
 #define WIRE(...) FAULT_CASE(setup_wire, teardown_wire, __VA_ARGS__)
-#define OWN(...) FAULT_CASE(setup_own, teardown_own, __VA_ARGS__)
+#define OWN(...) FAULT_CASE(fault_own_setup, fault_own_teardown, __VA_ARGS__)
 
 int main(void)
 {

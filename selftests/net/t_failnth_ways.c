@@ -333,13 +333,7 @@ static void after_polled(int error)
 
 /* ---- a daemon's question, and its limits ---- */
 
-static struct tnl_conn nl;
 static struct tnl_event event;
-
-static int request(struct nl_msg *msg)
-{
-	return failed(tnl_do(&nl, msg));
-}
 
 static void make_offer(void)
 {
@@ -349,19 +343,19 @@ static void make_offer(void)
 	listener = t_listen(AF_INET, NULL, &addr);
 	fd = t_try_connect(&addr, &opts);
 	assert_int_equal(errno, EINPROGRESS);
-	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+	tnl_expect_event(&fault_nl, &event, KSC_CMD_CONTEXT_NEW);
 }
 
 static const uint8_t chain[3 + 300] = { 0, 1, 0x2c, 0x30, 0x82, 1, 0x28 };
 
 static int act_ask(void)
 {
-	struct nl_msg *msg = tnl_step(&nl, &event, KSC_STATUS_VERIFY_NEEDED);
+	struct nl_msg *msg = tnl_step(&fault_nl, &event, KSC_STATUS_VERIFY_NEEDED);
 
 	nla_put_u32(msg, KSC_A_CONTEXT_FAULTS, KSC_FAULT_EXPIRED);
 	nla_put(msg, KSC_A_CONTEXT_CHAIN, sizeof(chain), chain);
 	nla_put(msg, KSC_A_CONTEXT_TOKEN, 5, "token");
-	return request(msg);
+	return fault_request(msg);
 }
 
 static int act_verify(void)
@@ -386,11 +380,11 @@ static void after_verify(int error)
 		SYS(act_verify());
 	tnl_free_event(&event);
 	/* the verdict goes to the daemon */
-	tnl_expect_event(&nl, &event, KSC_CMD_TOKEN);
+	tnl_expect_event(&fault_nl, &event, KSC_CMD_TOKEN);
 	assert_int_equal(nla_get_u32(event.attrs[KSC_A_CONTEXT_VERDICT]), KSC_VERDICT_ACCEPT);
 	tnl_free_event(&event);
 	SYS(close(fd));
-	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_DEL);
+	tnl_expect_event(&fault_nl, &event, KSC_CMD_CONTEXT_DEL);
 	tnl_free_event(&event);
 	SYS(close(listener));
 }
@@ -413,31 +407,18 @@ static void make_asked(void)
 
 static int act_limits(void)
 {
-	struct nl_msg *msg = tnl_request(&nl, KSC_CMD_LIMITS_SET);
+	struct nl_msg *msg = tnl_request(&fault_nl, KSC_CMD_LIMITS_SET);
 	const uint8_t trusted[17] = { [16] = 128 };
 
 	nla_put_u32(msg, KSC_A_LIMITS_HANDSHAKES, 100);
 	nla_put(msg, KSC_A_LIMITS_TRUSTED, sizeof(trusted), trusted);
-	return request(msg);
+	return fault_request(msg);
 }
 
 static void after_limits(int error)
 {
 	if (error)
 		SYS(act_limits());
-}
-
-static int setup_own(void **state)
-{
-	own_namespace();
-	return !tnl_open(&nl) || tnl_register(&nl) ? -1 : fault_setup(state);
-}
-
-static int teardown_own(void **state)
-{
-	fault_teardown(state);
-	tnl_close(&nl);
-	return 0;
 }
 
 /* ---- what the policy left plain ---- */
@@ -555,7 +536,7 @@ static int teardown_policy(void **state)
 #define CONTEXT(...) FAULT_CASE(setup_contexts, teardown_contexts, __VA_ARGS__)
 #define WALK(...) FAULT_CASE(fault_setup, fault_teardown, __VA_ARGS__)
 #define WIRE(...) FAULT_CASE(setup_wire, teardown_wire, __VA_ARGS__)
-#define OWN(...) FAULT_CASE(setup_own, teardown_own, __VA_ARGS__)
+#define OWN(...) FAULT_CASE(fault_own_setup, fault_own_teardown, __VA_ARGS__)
 #define POLICY(...) FAULT_CASE(setup_policy, teardown_policy, __VA_ARGS__)
 
 int main(void)

@@ -55,16 +55,7 @@ static const struct kind kinds[] = {
 
 static void begin(struct wire *w, const struct kind *kind)
 {
-	const struct wire_suite *suite =
-		wire_suite(kind->version, kind->version == WIRE_13 ? 0x1301 : 0xc02b);
-	uint8_t material[2][WIRE_MATERIAL];
-
-	t_fill(material, sizeof(material), kind->version);
-	memset(w, 0, sizeof(*w));
-	w->role = kind->role;
-	wire_keys(&w->tx, suite, material[0]);
-	wire_keys(&w->rx, suite, material[1]);
-	wire_connect(w);
+	wire_start_as(w, kind->role, kind->version);
 }
 
 /* Makes @count records of a kind; returns how many bytes these are. */
@@ -94,23 +85,6 @@ static void says(struct wire *w, const char *text)
 	wire_send(w, WIRE_DATA, text, strlen(text), 0);
 }
 
-static int watch(int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-	int ep = (int)SYS(epoll_create1(EPOLL_CLOEXEC));
-
-	SYS(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
-	return ep;
-}
-
-static void await_edge(int ep)
-{
-	struct epoll_event event;
-
-	if (SYS(epoll_wait(ep, &event, 1, PATIENCE_S * 1000)) != 1)
-		fail_msg("no event");
-}
-
 /* One call comes back with more of them there than it opens; somebody else goes on. */
 static void test_nonblocking(void **state)
 {
@@ -126,9 +100,9 @@ static void test_nonblocking(void **state)
 	says(&w, "data");
 	FAILS(recv(w.fd, buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
 	/* nobody sends anything any more, and nobody reads: it is told of all the same */
-	ep = watch(w.fd);
+	ep = t_watch(w.fd, EPOLLIN | EPOLLET);
 	do {
-		await_edge(ep);
+		t_await_event(ep);
 		n = recv(w.fd, buf, sizeof(buf), MSG_DONTWAIT);
 	} while (n < 0 && errno == EAGAIN);
 	assert_int_equal(n, 4);
@@ -157,8 +131,8 @@ static void test_nonblocking_more(void **state)
 	/* a short read, after which one with edges waits for another */
 	assert_int_equal(SYS(recv(w.fd, buf, sizeof(buf), MSG_DONTWAIT)), 6);
 	assert_memory_equal(buf, "before", 6);
-	ep = watch(w.fd);
-	await_edge(ep);
+	ep = t_watch(w.fd, EPOLLIN | EPOLLET);
+	t_await_event(ep);
 	t_expect(w.fd, "behind");
 	close(ep);
 	wire_close(&w);
@@ -174,12 +148,12 @@ static void test_edges(void **state)
 
 	t_flood_limits(0, 0);
 	begin(&w, kind);
-	ep = watch(w.fd);
+	ep = t_watch(w.fd, EPOLLIN | EPOLLET);
 	for (int i = 0; i < 5; i++) {
 		flood(&w, kind, 3 * BUDGET);
 		says(&w, "x");
 		do {
-			await_edge(ep);
+			t_await_event(ep);
 		} while (recv(w.fd, &c, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
 		assert_int_equal(c, 'x');
 		FAILS(recv(w.fd, &c, 1, MSG_DONTWAIT), EAGAIN);
@@ -445,9 +419,9 @@ static void test_raw(void **state)
 	raw_craft(fds[1], &keys, seq++, RAW_DATA, "data", 4, 0);
 	FAILS(recv(fds[0], buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
 	FAILS(recv(fds[0], buf, sizeof(buf), MSG_DONTWAIT | MSG_PEEK), EAGAIN);
-	ep = watch(fds[0]);
+	ep = t_watch(fds[0], EPOLLIN | EPOLLET);
 	do {
-		await_edge(ep);
+		t_await_event(ep);
 	} while (recv(fds[0], buf, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
 	assert_int_equal(buf[0], 'd');
 	/* a short read, and a call that waits */

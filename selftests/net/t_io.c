@@ -318,15 +318,6 @@ static void test_select(void **state)
 	close_pair(fds);
 }
 
-static int epoll_for(int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events };
-	int ep = (int)SYS(epoll_create1(EPOLL_CLOEXEC));
-
-	SYS(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
-	return ep;
-}
-
 static void test_epoll_level(void **state)
 {
 	struct epoll_event event;
@@ -336,7 +327,7 @@ static void test_epoll_level(void **state)
 	(void)state;
 	t_pair(AF_INET, fds);
 	t_exchange(fds[0], fds[1]);
-	ep = epoll_for(fds[1], EPOLLIN);
+	ep = t_watch(fds[1], EPOLLIN);
 	assert_int_equal(SYS(epoll_wait(ep, &event, 1, 0)), 0);
 	t_send(fds[0], "ab", 2);
 	assert_int_equal(SYS(epoll_wait(ep, &event, 1, PATIENCE_S * 1000)), 1);
@@ -359,7 +350,7 @@ static void test_epoll_edge(void **state)
 	t_pair(AF_INET, fds);
 	t_exchange(fds[0], fds[1]);
 	t_nonblock(fds[1], true);
-	ep = epoll_for(fds[1], EPOLLIN | EPOLLET);
+	ep = t_watch(fds[1], EPOLLIN | EPOLLET);
 	for (int i = 0; i < 3; i++) {
 		t_send(fds[0], "edge", 4);
 		assert_int_equal(SYS(epoll_wait(ep, &event, 1, PATIENCE_S * 1000)), 1);
@@ -384,7 +375,7 @@ static void test_epoll_edge_out(void **state)
 	(void)state;
 	t_pair(AF_INET, fds);
 	SYS(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
-	ep = epoll_for(fds[0], EPOLLOUT | EPOLLET);
+	ep = t_watch(fds[0], EPOLLOUT | EPOLLET);
 	assert_int_equal(SYS(epoll_wait(ep, &event, 1, 0)), 1);
 	total = fill_up(fds[0]);
 	drain(fds[1], total);

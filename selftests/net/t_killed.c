@@ -178,12 +178,17 @@ static void scene_time_wait(void)
 
 /* ---- what is not protected, or by an application ---- */
 
+static void find_server(void)
+{
+	addr.len = sizeof(addr.ss);
+	SYS(getpeername(fds[0], (struct sockaddr *)&addr.ss, &addr.len));
+}
+
 static void scene_plain(void)
 {
 	pair_on(LEFT_PLAIN, fds);
 	nfds = 2;
-	addr.len = sizeof(struct sockaddr_in);
-	SYS(getpeername(fds[0], (struct sockaddr *)&addr.ss, &addr.len));
+	find_server();
 }
 
 static void scene_fallen_back(void)
@@ -195,16 +200,14 @@ static void scene_fallen_back(void)
 	close(listener);
 	t_send(fds[0], "hello", 5);
 	t_expect(fds[1], "hello");
-	addr.len = sizeof(struct sockaddr_in);
-	SYS(getpeername(fds[0], (struct sockaddr *)&addr.ss, &addr.len));
+	find_server();
 }
 
 static void scene_raw(void)
 {
 	raw_pair(raw_13, KSC_RAW_ULP_NAME, KSC_RAW_ULP_NAME, fds);
 	nfds = 2;
-	addr.len = sizeof(struct sockaddr_in);
-	SYS(getpeername(fds[0], (struct sockaddr *)&addr.ss, &addr.len));
+	find_server();
 	assert_int_equal(SYS(send(fds[0], data, 100, MSG_MORE)), 100);
 	fill(fds[1]);
 }
@@ -328,7 +331,8 @@ static const struct scene {
 	  .call = call_connect },
 	{ .name = "in connect(), with no answer",
 	  .begin = scene_syn_sent,
-	  .tcp = "syn-sent" },
+	  .tcp = "syn-sent",
+	  .call = call_connect },
 	{ .name = "in accept()",
 	  .begin = scene_listener,
 	  .tcp = "listening",

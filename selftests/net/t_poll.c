@@ -41,15 +41,6 @@ static bool readable(int fd)
 	return SYS(select(fd + 1, &set, NULL, NULL, &tv)) == 1;
 }
 
-static int watch(int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events, .data.fd = fd };
-	int ep = (int)SYS(epoll_create1(EPOLL_CLOEXEC));
-
-	SYS(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
-	return ep;
-}
-
 /* Which one of those that are watched has an event; -1 if none has, for a while */
 static int event_of(int ep, int ms)
 {
@@ -90,7 +81,7 @@ static void test_tickets(void **state)
 
 	begin(&w);
 	assert_false(readable(w.fd));
-	ep = watch(w.fd, EPOLLIN);
+	ep = t_watch(w.fd, EPOLLIN);
 	for (unsigned int i = 0; i < count; i++)
 		wire_send(&w, WIRE_HANDSHAKE, ticket, sizeof(ticket), 0);
 	/* nobody reads, and they are dealt with, without a single event */
@@ -253,7 +244,7 @@ static void expect_unharmed(int fd)
 
 	SYS(pipe(pipes));
 	stall_send(&stall, fd);
-	ep = watch(fd, EPOLLIN | EPOLLRDHUP);
+	ep = t_watch(fd, EPOLLIN | EPOLLRDHUP);
 	event.data.fd = pipes[0];
 	SYS(epoll_ctl(ep, EPOLL_CTL_ADD, pipes[0], &event));
 	SYS(write(pipes[1], "x", 1));
@@ -280,7 +271,7 @@ static void test_stuck(void **state)
 	says(&w, "there");
 	expect_unharmed(w.fd);
 	/* now somebody can */
-	ep = watch(w.fd, EPOLLIN);
+	ep = t_watch(w.fd, EPOLLIN);
 	assert_int_equal(event_of(ep, PATIENCE_S * 1000), w.fd);
 	t_expect(w.fd, "there");
 	close(ep);

@@ -413,6 +413,18 @@ void wire_connect(struct wire *w)
 	close(listener);
 }
 
+static void start(struct wire *w, int role, const struct wire_suite *suite, uint64_t seed)
+{
+	uint8_t material[2][WIRE_MATERIAL];
+
+	t_fill(material, sizeof(material), seed + 1);
+	memset(w, 0, sizeof(*w));
+	w->role = role;
+	wire_keys(&w->tx, suite, material[0]);
+	wire_keys(&w->rx, suite, material[1]);
+	wire_connect(w);
+}
+
 /**
  * wire_start() - connect as a client, with keys that nobody has seen
  * @w: gets the connection
@@ -421,14 +433,18 @@ void wire_connect(struct wire *w)
  */
 void wire_start(struct wire *w, const struct wire_suite *suite, uint64_t seed)
 {
-	uint8_t material[2][WIRE_MATERIAL];
+	start(w, KSC_ROLE_CLIENT, suite, seed);
+}
 
-	t_fill(material, sizeof(material), seed + 1);
-	memset(w, 0, sizeof(*w));
-	w->role = KSC_ROLE_CLIENT;
-	wire_keys(&w->tx, suite, material[0]);
-	wire_keys(&w->rx, suite, material[1]);
-	wire_connect(w);
+/**
+ * wire_start_as() - likewise in either role, with AES-128-GCM
+ * @w: gets the connection
+ * @role: of the protected socket
+ * @version: TLS version
+ */
+void wire_start_as(struct wire *w, int role, uint16_t version)
+{
+	start(w, role, wire_suite(version, version == WIRE_13 ? 0x1301 : 0xc02b), version);
 }
 
 /**

@@ -104,6 +104,7 @@ int wire_end(void);
 void wire_answer(const struct wire *w);
 void wire_connect(struct wire *w);
 void wire_start(struct wire *w, const struct wire_suite *suite, uint64_t seed);
+void wire_start_as(struct wire *w, int role, uint16_t version);
 void wire_close(struct wire *w);
 
 void wire_send(struct wire *w, uint8_t type, const void *data, size_t len, size_t padding);
