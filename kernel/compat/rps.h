@@ -3,8 +3,9 @@
 #ifndef _KSC_COMPAT_RPS_H
 #define _KSC_COMPAT_RPS_H
 
-#include <net/sock.h>
-#if __has_include(<net/rps.h>)
+#include "have.h"
+
+#ifndef KSC_HAVE_RPS_IN_SOCK
 #include <net/rps.h>
 #endif
 

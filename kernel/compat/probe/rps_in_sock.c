@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0
+/* 6.9 moved it to net/rps.h */
+#include "probe.h"
+#include <net/sock.h>
+
+PROBE_FUNCTION(sock_rps_record_flow, void (*)(const struct sock *));
