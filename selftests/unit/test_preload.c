@@ -334,7 +334,7 @@ static void flood(const char *prefix, unsigned int from, unsigned int to)
 /* Who has a program look up many names pushes none out of its memory without a trace. */
 static void forgotten(void **state)
 {
-	static const char *const alone[] = { "192.0.2.13", "192.0.2.14", "192.0.2.15" };
+	static const char *const alone[] = { "192.0.2.113", "192.0.2.114", "192.0.2.115" };
 	const struct sockaddr_storage bank = look_up("bank.test", "192.0.2.12");
 	struct sockaddr_storage evil;
 	unsigned int i, bad = 0;
