@@ -27,9 +27,9 @@ help:
 	@echo '            in a virtual machine (as root)'
 	@echo '  vm        a shell in a virtual machine with it all running (KERNEL=6.12)'
 	@echo 'Check'
-	@echo '  check     every test; ends with "N passed, N failed". Of those of the network 7.3 has'
-	@echo '            all, else each kernel has half of them, the other half the next time'
-	@echo '  check-all  with all of those on each of the three'
+	@echo '  check     every test, on one of three kernels, on the next one the next time; ends with'
+	@echo '            "N passed, N failed"'
+	@echo '  check-all  every test on each of the three'
 	@echo '  check-debug  the tests in the virtual machine, on a kernel with sanitizers'
 	@echo '            that is built when it is first asked for (40 CPU minutes)'
 	@echo '  check-programs  nginx, PostgreSQL, Redis and others, unmodified, in a Debian'
@@ -86,7 +86,7 @@ install: modules install-daemon
 deps:
 	@selftests/vm/deps
 
-# why, and how the halves are chosen: selftests/turn
+# why, and how the thirds are chosen: selftests/turn
 check: deps
 	@selftests/turn selftests/tap/harness selftests/suites
 
