@@ -157,7 +157,11 @@ later()
 	for _ in 1 2 3 4 5; do
 		fetch
 	done
-	[ "$(sent_for)" = "$before" ]
+	[ "$(sent_for)" = "$before" ] || {
+		cat /tmp/sent
+		cat /proc/crypto
+		return 1
+	}
 	asynchronous || skip "no AES-GCM of this kernel's answers later"
 }
 
