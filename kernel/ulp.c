@@ -226,6 +226,12 @@ void ksc_ulp_release(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 
+	/*
+	 * A child that nobody has accepted was never closed by us. The core looks at the
+	 * operations until the last packet with its memory is freed, and the module may have
+	 * gone by then.
+	 */
+	WRITE_ONCE(sk->sk_prot, ksc_base_proto(sk));
 	if (!ks)
 		return;
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);

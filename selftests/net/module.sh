@@ -15,14 +15,15 @@ module=${KSC_MODULE:-/rig/kschannel.ko}
 cleanup()
 {
 	# shellcheck disable=SC2086
-	kill $pid $client 2>/dev/null || :
+	kill -KILL $pid $client 2>/dev/null || :
 	[ ! -e /sys/class/net/hole0 ] || ip link del hole0
 	[ -z "$retries" ] || echo "$retries" >/proc/sys/net/ipv4/tcp_synack_retries
 	[ -z "$sender" ] || echo "$sender" >/proc/sys/kernel/modprobe
 	[ -z "$removed" ] || modprobe aesni_intel || :
+	[ -z "$held" ] || tc qdisc del dev lo root
 }
 
-pid='' client='' retries='' sender='' removed=''
+pid='' client='' retries='' sender='' removed='' held=''
 
 in_use()
 {
@@ -104,6 +105,48 @@ half_open()
 	ksc-daemon start
 }
 
+# What was never accepted has a packet on its way, whose memory is the socket's, when the
+# listener closes; and TCP looks at the socket's operations when that is freed.
+not_accepted()
+{
+	mkdir -p /tmp/stopped
+	kschannelctl run --server -- httpd -f -p 7103 -h /tmp/stopped &
+	pid=$!
+	await 10 listening 7103
+	kill -STOP "$pid"
+	mkfifo /tmp/peer.$$
+	nc 127.0.0.1 7103 </tmp/peer.$$ &
+	client=$!
+	exec 5>/tmp/peer.$$
+	await 10 waits_to_be_accepted
+	tc qdisc add dev lo root netem delay 60s
+	held=yes
+	kill -KILL "$pid"
+	pid=''
+	await 20 unused
+	ksc-daemon stop
+	await 20 rmmod kschannel
+	on_its_way
+	tc qdisc del dev lo root
+	held=''
+	kill "$client"
+	client=''
+	exec 5>&-
+	rm /tmp/peer.$$
+	insmod "$module"
+	ksc-daemon start
+}
+
+waits_to_be_accepted()
+{
+	ss -t -n -H state established 'sport = :7103' | grep -q .
+}
+
+on_its_way()
+{
+	tc -s qdisc show dev lo | grep -q 'backlog [1-9]'
+}
+
 # How often somebody was sent for what is within AES-GCM's wrapper
 sent_for()
 {
@@ -165,10 +208,11 @@ later()
 	asynchronous || skip "no AES-GCM of this kernel's answers later"
 }
 
-plan 5
+plan 6
 run "not while it is in use" in_use
 run "unload and load" reload
 run "again and again" again
 run "half-open connections outlive it" half_open
+run "not accepted" not_accepted
 run "an AEAD that answers later" later
 finish
