@@ -197,6 +197,8 @@ void ksc_daemon_exit(struct ksc_net *kn)
 	struct sock *sk = kn->daemon;
 
 	if (sk) {
+		/* one that it has begun to load has nobody else */
+		ksc_policy_gone(kn, kn->registration);
 		ksc_daemon_forget(kn);
 		sock_put(sk);
 	}
