@@ -51,6 +51,8 @@ static int ksc_attach_grant(struct sock *sk, struct ksc_sock *ks, struct ksc_gra
 	ks->rx.stage_len = g->extra_len;
 	g->extra = NULL;
 	ksc_arm(sk, ks);
+	/* whether it may be detached */
+	ksc_policy_judge(sk, ks);
 	ksc_established(sk, ks);
 	return 0;
 }

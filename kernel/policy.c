@@ -276,18 +276,28 @@ bool ksc_policy_connecting(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
+ * ksc_policy_judge() - find the rule of a socket that was given to us by its own program
+ * @sk: socket, locked and owned, connected
+ * @ks: its state, with its role
+ *
+ * Context: process.
+ */
+void ksc_policy_judge(struct sock *sk, struct ksc_sock *ks)
+{
+	if (!ks->ruling.made)
+		ksc_policy_plain(sk, ks);
+}
+
+/**
  * ksc_policy_allows() - may a handshake begin?
  * @sk: socket, locked and owned, connected
  * @ks: its state
- *
- * Finds the rule of a socket that was given to us by its own program.
  *
  * Context: process. Return: false; then the connection has failed.
  */
 bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks)
 {
-	if (!ks->ruling.made)
-		ksc_policy_plain(sk, ks);
+	ksc_policy_judge(sk, ks);
 	if (!ks->ruling.by_policy || ks->ruling.generation)
 		return true;
 	ksc_count(ks->kn, KSC_CNT_POLICY_REFUSED);
@@ -341,12 +351,14 @@ static int ksc_policy_take(struct sock *sk, struct ksc_sock *ks)
 	WRITE_ONCE(ks->ruling.by_policy, true);
 	if (sk->sk_state == TCP_CLOSE || ks->phase == KSC_PHASE_LISTEN)
 		return 0;
-	if (ksc_policy_plain(sk, ks))
+	if (ksc_policy_plain(sk, ks)) {
 		ksc_leave(sk, ks);
-	else if (!connected)
-		return 0;
-	else if (!ksc_policy_allows(sk, ks))
-		return ksc_error(ks);
+	} else if (connected && !ks->ruling.generation) {
+		/* as if it had not been asked for: a policy may be loaded yet */
+		ks->ruling.made = false;
+		WRITE_ONCE(ks->ruling.by_policy, false);
+		return -ksc_status_errno(KSC_STATUS_NO_DAEMON);
+	}
 	return 0;
 }
 

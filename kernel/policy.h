@@ -92,6 +92,7 @@ void ksc_flow_of_asked(struct ksc_flow *to, const struct ksc_flow *flow,
 bool ksc_policy_child(const struct ksc_sock *listener, const struct sock *child,
 		      struct ksc_ruling *ruling);
 bool ksc_policy_connecting(struct sock *sk, struct ksc_sock *ks);
+void ksc_policy_judge(struct sock *sk, struct ksc_sock *ks);
 bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks);
 bool ksc_policy_prefers(const struct ksc_sock *ks);
 bool ksc_policy_demands(const struct ksc_sock *ks);

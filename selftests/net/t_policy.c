@@ -245,6 +245,30 @@ static void test_no_policy(void **state)
 	assert_int_equal(tnl_counter(KSC_A_STATS_POLICY_REFUSED), refusals + 2);
 }
 
+/* A connected socket that can't be judged is told so, and as it was: it can be tried again. */
+static void test_no_policy_yet(void **state)
+{
+	const int one = 1, client = KSC_ROLE_CLIENT;
+	int listener, fd, value;
+	socklen_t len = sizeof(value);
+
+	(void)state;
+	listener = listen_on(t_plain(AF_INET), 1007);
+	fd = connect_to(t_plain(AF_INET), 1007);
+	t_attach(fd);
+	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_ROLE, &client, sizeof(client)));
+	for (int i = 0; i < 2; i++) {
+		FAILS(setsockopt(fd, SOL_KSCHANNEL, KSC_POLICY, &one, sizeof(one)), EHOSTDOWN);
+		SYS(getsockopt(fd, SOL_KSCHANNEL, KSC_POLICY, &value, &len));
+		assert_int_equal(value, 0);
+	}
+	own_start(&own, policy_basic);
+	by_policy(fd);
+	assert_int_equal(what_is(fd), PROTECTED);
+	close(fd);
+	close(listener);
+}
+
 static void test_daemon_gone(void **state)
 {
 	const struct t_opts soon = { .timeout = 300 };
@@ -510,6 +534,7 @@ int main(void)
 		POLICY_TEST(test_again),
 		POLICY_TEST(test_own_wish),
 		POLICY_TEST(test_no_policy),
+		POLICY_TEST(test_no_policy_yet),
 		POLICY_TEST(test_daemon_gone),
 		POLICY_TEST(test_edited_between),
 		POLICY_TEST(test_no_credential),

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib.h"
 #include "net.h"
 #include "nl.h"
 #include "own.h"
@@ -103,6 +104,33 @@ static void test_detach(void **state)
 	get_detach(fds[0], EPERM);
 	get_detach(fds[1], EPERM);
 	close_pair(fds);
+}
+
+/* Whoever carried the tokens itself is no less bound by the rule. */
+static void test_detach_attached(void **state)
+{
+	const int one = 1;
+	int fds[2], listener;
+
+	(void)state;
+	own_start(&own, policy_basic);
+	assert_int_equal(lib_setup(NULL), 0);
+	lib_handshake();
+	listener = listen_on(t_plain(AF_INET), 1009);
+	fds[0] = connect_to(t_plain(AF_INET), 1009);
+	fds[1] = t_accept(listener);
+	close(listener);
+	assert_int_equal(kschannel_attach(client.ctx, fds[0], client.in, client.len), 0);
+	assert_int_equal(kschannel_attach(server.ctx, fds[1], server.in, server.len), 0);
+	t_exchange(fds[0], fds[1]);
+	for (int i = 0; i < 2; i++)
+		SYS(setsockopt(fds[i], SOL_KSCHANNEL, KSC_CLOSE_NOTIFY, &one, sizeof(one)));
+	for (int i = 0; i < 2; i++) {
+		t_expect_eof(fds[i]);
+		get_detach(fds[i], EPERM);
+	}
+	close_pair(fds);
+	lib_teardown(NULL);
 }
 
 /* Who the peer may be. */
@@ -365,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		POLICY_TEST(test_floor),
 		POLICY_TEST(test_detach),
+		POLICY_TEST(test_detach_attached),
 		POLICY_TEST(test_peers),
 		POLICY_TEST(test_no_subject),
 		POLICY_TEST(test_versions),
