@@ -7,7 +7,7 @@
 
 /* Of the loopback interface, where a full segment is wanted */
 #define HELD_MTU 1500
-/* An open record waits for more for so long at least; it is 200 ms, by a clock that jumps */
+/* An open record waits for more for so long at least; it is 200 ms, in ticks */
 #define HELD_MS 100
 
 void held_set_tcp(const struct wire *w, int option, int value);

@@ -665,6 +665,21 @@ int64_t t_now_ms(void)
 }
 
 /**
+ * t_ticks_ms() - the time by which the kernel's timers go
+ * Return: milliseconds of the monotonic clock, as the kernel's ticks have it
+ *
+ * Where the CPU that counts them stands still they are late, and they jump when it goes on: a
+ * timer may be over long before t_now_ms() says so, but never before this does.
+ */
+int64_t t_ticks_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/**
  * t_kasan() - is this a kernel with KASAN?
  * Return: whether it is; freed memory is not free there, and not as it was
  */

@@ -130,6 +130,7 @@ void t_expect_error(int fd, enum ksc_status status, int error);
 
 void t_fill(void *data, size_t len, uint64_t seed);
 int64_t t_now_ms(void);
+int64_t t_ticks_ms(void);
 bool t_kasan(void);
 
 void t_thread(pthread_t *thread, void *(*run)(void *), void *arg);

@@ -39,7 +39,7 @@ static void test_share(void **state)
 		int64_t since;
 
 		do {
-			since = t_now_ms();
+			since = t_ticks_ms();
 			t_send(w.fd, "one ", 4);
 			t_send(w.fd, "two ", 4);
 			t_send(w.fd, "three", 5);
@@ -61,7 +61,7 @@ static void test_ends(void **state)
 	start(&w, *state);
 	do {
 		held_set_tcp(&w, TCP_CORK, 1);
-		since = t_now_ms();
+		since = t_ticks_ms();
 		t_send(w.fd, "one ", 4);
 		assert_int_equal(SYS(send(w.fd, "two", 3, MSG_EOR)), 3);
 		t_send(w.fd, "three", 5);
@@ -104,7 +104,7 @@ static void test_no_delay(void **state)
 	wire_expect(&w, WIRE_DATA, "one", 3);
 	do {
 		held_set_tcp(&w, TCP_CORK, 1);
-		since = t_now_ms();
+		since = t_ticks_ms();
 		t_send(w.fd, "two ", 4);
 		t_send(w.fd, "three", 5);
 		held_set_tcp(&w, TCP_CORK, 0);
@@ -122,7 +122,7 @@ static void test_shutdown(void **state)
 
 	for (;;) {
 		start(&w, *state);
-		since = t_now_ms();
+		since = t_ticks_ms();
 		t_send(w.fd, "one ", 4);
 		t_send(w.fd, "two", 3);
 		SYS(shutdown(w.fd, SHUT_WR));
@@ -178,7 +178,7 @@ static void test_file(void **state)
 		do {
 			off_t at = 0;
 
-			since = t_now_ms();
+			since = t_ticks_ms();
 			t_send(w.fd, data, LEAD);
 			while ((size_t)at < sizes[i])
 				SYS(sendfile(w.fd, file, &at, sizes[i] - (size_t)at));
