@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Data that is compared where it arrives, and threads that send and receive it. */
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -159,6 +160,19 @@ void flow_small_buffers(int fds[2], int size)
 	}
 }
 
+/*
+ * Is the peer's window shut? Nothing is on its way, and TCP has asked the peer for room: with
+ * that it sends what goes into a window that is too small for more.
+ */
+static bool shut(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	SYS(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len));
+	return !info.tcpi_unacked && info.tcpi_backoff;
+}
+
 /**
  * flow_fill() - send until nothing goes any more, and nothing will unless the peer reads
  * @fd: the socket
@@ -171,8 +185,8 @@ size_t flow_fill(int fd, const uint8_t *data)
 	int idle = 0;
 	ssize_t n;
 
-	/* what is on its way to the peer's buffer still makes room here */
-	while (idle < 5) {
+	/* what is on its way to the peer's buffer still makes room here, however late it is */
+	while (idle < 5 || (idle < 100 && !shut(fd))) {
 		at = total % FLOW_MAX;
 		n = send(fd, data + at, FLOW_MAX - at, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0) {
