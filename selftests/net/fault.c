@@ -12,7 +12,7 @@
 #define FAULTS "/sys/kernel/debug/"
 /* What no operation comes near */
 #define MAX_FAULTS 400
-#define MAX_WORKERS 64
+#define MAX_WORKERS 256
 
 static const char *const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
 
@@ -157,12 +157,12 @@ int fault_teardown(void **state)
 	return 0;
 }
 
-static void arm_one(int fd, unsigned int n)
+static bool arm_one(int fd, unsigned int n)
 {
 	char text[16];
 
 	snprintf(text, sizeof(text), "%u", n);
-	SYS(pwrite(fd, text, strlen(text), 0));
+	return pwrite(fd, text, strlen(text), 0) == (ssize_t)strlen(text);
 }
 
 /* Was there a fault? */
@@ -172,6 +172,18 @@ static bool disarm_one(int fd)
 
 	SYS(pread(fd, text, sizeof(text) - 1, 0));
 	SYS(pwrite(fd, "0", 1, 0));
+	return !strtoul(text, NULL, 10);
+}
+
+/* The same of a worker: one that has nothing to do may go at any time */
+static bool disarm_worker(int fd)
+{
+	char text[16] = "";
+
+	if (pread(fd, text, sizeof(text) - 1, 0) < 0 || pwrite(fd, "0", 1, 0) < 0) {
+		assert_int_equal(errno, ESRCH);
+		return false;
+	}
 	return !strtoul(text, NULL, 10);
 }
 
@@ -211,12 +223,14 @@ static size_t find_workers(void)
 static void arm(const struct fault_walk *walk, unsigned int n)
 {
 	if (!walk->workers) {
-		arm_one(nth, n);
+		SYS(arm_one(nth, n) ? 0 : -1);
 		return;
 	}
 	nworkers = find_workers();
-	for (size_t i = 0; i < nworkers; i++)
-		arm_one(workers[i], n);
+	for (size_t i = 0; i < nworkers; i++) {
+		if (!arm_one(workers[i], n))
+			assert_int_equal(errno, ESRCH);
+	}
 }
 
 static bool disarm(const struct fault_walk *walk)
@@ -226,7 +240,7 @@ static bool disarm(const struct fault_walk *walk)
 	if (!walk->workers)
 		return disarm_one(nth);
 	for (size_t i = 0; i < nworkers; i++) {
-		hit |= disarm_one(workers[i]);
+		hit |= disarm_worker(workers[i]);
 		close(workers[i]);
 	}
 	nworkers = 0;
