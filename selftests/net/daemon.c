@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The daemon that the suite runs, as tests treat it. */
+#include <dirent.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "daemon.h"
 #include "net.h"
@@ -37,5 +40,55 @@ pid_t daemon_pid(void)
 	fclose(file);
 	pid = (pid_t)strtol(line, NULL, 10);
 	assert_true(pid > 0);
+	return pid;
+}
+
+/* Is there a thread that goes on? */
+static bool runs(pid_t pid)
+{
+	char path[300], line[128];
+	struct dirent *entry;
+	bool found = false;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	assert_non_null(tasks);
+	while ((entry = readdir(tasks))) {
+		bool stopped = false;
+		FILE *file;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", pid, entry->d_name);
+		file = fopen(path, "r");
+		/* one that has come to its end is none */
+		if (!file)
+			continue;
+		while (fgets(line, sizeof(line), file))
+			stopped |= !strncmp(line, "State:\tT", 8);
+		fclose(file);
+		found |= !stopped;
+	}
+	closedir(tasks);
+	return found;
+}
+
+/**
+ * daemon_suspend() - have it do nothing until it gets SIGCONT, or is killed
+ * Return: its number
+ *
+ * It does nothing when this returns: the signal alone only asks each thread to stop.
+ */
+pid_t daemon_suspend(void)
+{
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+	pid_t pid = daemon_pid();
+
+	SYS(kill(pid, SIGSTOP));
+	while (runs(pid)) {
+		assert_true(t_now_ms() < end);
+		usleep(1000);
+	}
 	return pid;
 }

@@ -7,5 +7,6 @@
 
 void daemon_do(const char *what);
 pid_t daemon_pid(void);
+pid_t daemon_suspend(void);
 
 #endif /* KSC_TEST_DAEMON_H */

@@ -277,12 +277,12 @@ static void case_18_too_long(void **state)
 /* Cases 41 and 43: the second step is EBUSY; deletion comes at any time. */
 static void case_41_43_busy(void **state)
 {
-	pid_t pid = daemon_pid();
+	pid_t pid;
 
 	(void)state;
 	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
 	ctx_open(&server, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	SYS(kill(pid, SIGSTOP));
+	pid = daemon_suspend();
 	assert_int_equal(ctx_try_offer(&client, 0, NULL, 0), 0);
 	assert_int_equal(ctx_try_offer(&client, 0, NULL, 0), -EBUSY);
 	assert_true(ctx_nl.text[0]);
@@ -303,7 +303,7 @@ static void case_42_daemon_dies(void **state)
 	(void)state;
 	make_hello(&client);
 	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
-	SYS(kill(daemon_pid(), SIGSTOP));
+	daemon_suspend();
 	assert_int_equal(ctx_try_offer(&server, 0, client.last.token, client.last.token_len), 0);
 	daemon_do("kill");
 	daemon_do("start");

@@ -97,7 +97,7 @@ static void case_42_killed_before_answering(void **state)
 
 	(void)state;
 	listener = t_listen(AF_INET, &t_server, &addr);
-	SYS(kill(daemon_pid(), SIGSTOP));
+	daemon_suspend();
 	fd = t_try_connect(&addr, &client);
 	assert_int_equal(errno, EINPROGRESS);
 	child = t_accept(listener);
@@ -123,7 +123,7 @@ static void test_server_killed_before_answering(void **state)
 
 	(void)state;
 	listener = t_listen(AF_INET, &t_server, &addr);
-	SYS(kill(daemon_pid(), SIGSTOP));
+	daemon_suspend();
 	peer_connect(&peer, &conf, &addr, peer_greet);
 	fd = t_accept(listener);
 	tnl_await_at_least(KSC_A_STATS_CONTEXTS, 1);
@@ -139,7 +139,7 @@ static void test_server_killed_before_answering(void **state)
 static void test_killed_in_between(void **state)
 {
 	const struct t_opts client = { .server_name = "server.test", .nonblock = true,
-				       .timeout = 3000 };
+				       .timeout = 20000 };
 	struct t_addr addr;
 	int listener, fd, peer, error;
 	char byte;

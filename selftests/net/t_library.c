@@ -447,10 +447,9 @@ static void test_nonblock(void **state)
 {
 	struct pollfd p = { .events = POLLIN };
 	struct kschannel_step step;
-	pid_t pid = daemon_pid();
+	pid_t pid = daemon_suspend();
 
 	(void)state;
-	SYS(kill(pid, SIGSTOP));
 	assert_int_equal(side_step(&client, KSCHANNEL_NONBLOCK), -EAGAIN);
 	assert_non_null(client.ctx);
 	assert_int_equal(side_step(&client, KSCHANNEL_NONBLOCK), -EBUSY);
