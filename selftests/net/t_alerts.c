@@ -199,7 +199,6 @@ static void test_cut(void **state)
 	const struct bad *bad = cut->bad;
 	struct relay relay = { .judge = replace, .arg = cut };
 	uint64_t sent = tnl_counter(KSC_A_STATS_ALERTS_SENT);
-	uint64_t contexts = tnl_counter(KSC_A_STATS_CONTEXTS);
 	struct peer peer = { 0 };
 	struct t_addr addr;
 	int listener, fd;
@@ -222,7 +221,7 @@ static void test_cut(void **state)
 	if (!strstr(peer.error, bad->words))
 		fail_msg("peer: \"%s\", not \"%s\"", peer.error, bad->words);
 	assert_int_equal(tnl_counter(KSC_A_STATS_ALERTS_SENT), sent + 1);
-	tnl_await_counter(KSC_A_STATS_CONTEXTS, contexts);
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
 	close(fd);
 	relay_join(&relay);
 	close(listener);
@@ -293,7 +292,8 @@ static void test_behind_finished(void **state)
 
 /* ---- the daemon is asked for the alert: how that can end ---- */
 
-static const struct t_opts hasty = { .timeout = 500 };
+/* what is to be done before that must be, though the guest may stand still */
+static const struct t_opts hasty = { .timeout = 5000 };
 
 static struct tnl_conn nl;
 
@@ -324,6 +324,13 @@ struct asked {
 	struct tnl_event event;
 };
 
+/* Of the one before there may be a notice, which goes out when it is not counted any more */
+static void next_question(struct asked *a)
+{
+	while (tnl_next_event(&nl, &a->event) && a->event.cmd == KSC_CMD_CONTEXT_DEL)
+		tnl_free_event(&a->event);
+}
+
 /* A client has begun */
 static void begin(struct asked *a, const struct t_opts *opts)
 {
@@ -333,9 +340,7 @@ static void begin(struct asked *a, const struct t_opts *opts)
 	a->peer = t_connect(&addr, NULL);
 	a->fd = t_accept(a->listener);
 	t_send(a->peer, "\x16\x03\x01\x00\x02\x01\x00", 7);
-	/* of the one before there may be a notice */
-	while (tnl_next_event(&nl, &a->event) && a->event.cmd == KSC_CMD_CONTEXT_DEL)
-		tnl_free_event(&a->event);
+	next_question(a);
 	assert_int_equal(a->event.cmd, KSC_CMD_CONTEXT_NEW);
 	assert_null(a->event.attrs[KSC_A_CONTEXT_STATUS]);
 }
@@ -360,7 +365,8 @@ static void ask(struct asked *a, const struct t_opts *opts)
 	begin(a, opts);
 	speak(a);
 	t_send(a->peer, oversized.data, oversized.len);
-	tnl_expect_event(&nl, &a->event, KSC_CMD_TOKEN);
+	next_question(a);
+	assert_int_equal(a->event.cmd, KSC_CMD_TOKEN);
 	assert_int_equal(nla_get_u32(attrs[KSC_A_CONTEXT_SEQ]), 1);
 	assert_int_equal(nla_get_u8(attrs[KSC_A_CONTEXT_ALERT]), RECORD_OVERFLOW);
 	assert_int_equal(nla_get_u32(attrs[KSC_A_CONTEXT_STATUS]), KSC_STATUS_RECORD_OVERFLOW);
