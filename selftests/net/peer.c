@@ -292,3 +292,27 @@ void peer_greet(struct peer *peer)
 	if (!peer_expect_close(peer))
 		peer_close(peer);
 }
+
+/**
+ * peer_note_records() - a peer that notes which records come, to the end
+ * @peer: the peer, whose arg is a struct peer_records
+ */
+void peer_note_records(struct peer *peer)
+{
+	struct peer_records *records = peer->arg;
+	size_t used = 0;
+	ssize_t n = 1;
+
+	memset(records, 0, sizeof(*records));
+	if (peer_handshake(peer))
+		return;
+	while (n > 0 && used + 2 < sizeof(records->text)) {
+		n = peer_read(peer, records->text + used, sizeof(records->text) - used - 2);
+		if (n > 0) {
+			used += (size_t)n;
+			records->text[used++] = '|';
+		}
+	}
+	if (!n)
+		peer_close(peer);
+}

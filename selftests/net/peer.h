@@ -103,6 +103,14 @@ struct peer_ops {
 	void (*free)(struct peer *peer);
 };
 
+/**
+ * struct peer_records - what peer_note_records() has seen
+ * @text: the records' content, with a bar behind each
+ */
+struct peer_records {
+	char text[256];
+};
+
 extern const struct peer_ops peer_openssl_ops;
 extern const struct peer_ops peer_gnutls_ops;
 
@@ -127,5 +135,6 @@ void peer_await_fin(struct peer *peer);
 
 void peer_echo(struct peer *peer);
 void peer_greet(struct peer *peer);
+void peer_note_records(struct peer *peer);
 
 #endif /* KSC_TEST_PEER_H */

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "held.h"
 #include "net.h"
 #include "peer.h"
 
@@ -122,45 +123,34 @@ static void test_short_read(void **state)
 	close_pair(fds);
 }
 
-static void greet_in_one_record(struct peer *peer)
-{
-	char buf[64];
-	ssize_t n;
-
-	if (peer_handshake(peer))
-		return;
-	n = peer_read(peer, buf, sizeof(buf));
-	if (n != 9 || memcmp(buf, "in one go", 9) != 0)
-		peer_error(peer, "the first record has %zd bytes", n);
-	n = peer_read(peer, buf, sizeof(buf));
-	if (n != 4 || memcmp(buf, "held", 4) != 0)
-		peer_error(peer, "the second record has %zd bytes", n);
-	if (!peer_expect_close(peer))
-		peer_close(peer);
-}
-
 /* What is sent with MSG_MORE waits for more, and goes out at the latest at the end. */
 static void test_more(void **state)
 {
 	const struct peer_conf conf = { .library = PEER_OPENSSL, .server = true };
-	struct peer peer = { 0 };
-	struct t_addr addr;
-	int listener = t_listen(AF_INET, NULL, &addr), on = 1, fd;
+	struct peer_records records;
+	int64_t since, took;
+	const int on = 1;
 
 	(void)state;
-	peer_accept(&peer, &conf, listener, greet_in_one_record);
-	fd = t_connect(&addr, &t_client);
-	/* nothing of what is said without MSG_MORE waits for an acknowledgment */
-	SYS(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
-	assert_int_equal(SYS(send(fd, "in ", 3, MSG_MORE)), 3);
-	assert_int_equal(SYS(send(fd, "one ", 4, MSG_MORE)), 4);
-	assert_int_equal(SYS(send(fd, "go", 2, 0)), 2);
-	assert_int_equal(SYS(send(fd, "held", 4, MSG_MORE)), 4);
-	SYS(shutdown(fd, SHUT_WR));
-	t_expect_eof(fd);
-	close(fd);
-	peer_join(&peer);
-	close(listener);
+	do {
+		struct peer peer = { .arg = &records };
+		int fd = peer_serve(&peer, &conf, peer_note_records);
+
+		/* nothing of what is said without MSG_MORE waits for an acknowledgment */
+		SYS(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
+		since = t_ticks_ms();
+		assert_int_equal(SYS(send(fd, "in ", 3, MSG_MORE)), 3);
+		assert_int_equal(SYS(send(fd, "one ", 4, MSG_MORE)), 4);
+		assert_int_equal(SYS(send(fd, "go", 2, 0)), 2);
+		took = t_ticks_ms() - since;
+		assert_int_equal(SYS(send(fd, "held", 4, MSG_MORE)), 4);
+		SYS(shutdown(fd, SHUT_WR));
+		t_expect_eof(fd);
+		close(fd);
+		peer_join(&peer);
+		/* it does not wait for ever */
+	} while (took >= HELD_MS);
+	assert_string_equal(records.text, "in one go|held|");
 }
 
 static void test_vectors(void **state)
