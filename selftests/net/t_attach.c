@@ -316,6 +316,7 @@ static void test_detach(void **state)
 	/* the other direction still goes on */
 	t_send(fds[1], "not mine", 8);
 	close_notify(fds[1]);
+	t_await_acked(fds[1]);
 	FAILS(try_detach(fds[1], text, &len), EBUSY);
 	t_expect(fds[1], "last words");
 	t_expect_eof(fds[1]);
@@ -380,6 +381,7 @@ static void test_detach_rest(void **state)
 	ctx_attach(&client, fds[0]);
 	t_send(fds[0], "quick", 5);
 	close_notify(fds[0]);
+	t_await_acked(fds[0]);
 	server.in_len = (size_t)SYS(recv(fds[1], server.in, sizeof(server.in), 0));
 	/* the client's end has no say in what stands behind its close_notify */
 	memcpy(server.in + server.in_len, "plain", 5);
