@@ -77,7 +77,8 @@ static void send_much(struct peer *peer)
 	peer_await_fin(peer);
 }
 
-static void test_merged(void **state)
+/* Were they merged? It takes a sender that is faster than the receiver. */
+static bool merged(const struct peer_conf *conf)
 {
 	struct peer peer = { 0 };
 	uint64_t segments, packets, staged;
@@ -87,7 +88,7 @@ static void test_merged(void **state)
 	/* the sender's packets are as small as on a wire, the receiver's card merges them */
 	set_offload(listener, "veth1", ETHTOOL_STSO, false);
 	set_offload(listener, "veth1", ETHTOOL_SGSO, false);
-	peer_accept(&peer, *state, listener, send_much);
+	peer_accept(&peer, conf, listener, send_much);
 	fd = t_connect(&addr, &t_client);
 	set_offload(fd, "veth0", ETHTOOL_SGRO, true);
 	staged = tnl_counter(KSC_A_STATS_RX_STAGED);
@@ -104,11 +105,19 @@ static void test_merged(void **state)
 		      (unsigned long long)staged);
 	/* decrypted where it lies, but for what came before the window was open */
 	assert_in_range(staged, 0, FLOW_MAX / 4);
-	/* or the test would have shown nothing; of a slow sender's fewer are merged */
-	assert_true(segments > packets + packets / 2);
 	close(fd);
 	peer_join(&peer);
 	close(listener);
+	return segments > packets + packets / 2;
+}
+
+static void test_merged(void **state)
+{
+	/* or the test would have shown nothing; where others have the CPU it may take more */
+	for (int i = 0; i < 5; i++)
+		if (merged(*state))
+			return;
+	fail_msg("too few are merged");
 }
 
 #define TEST(name, arg)                                                                            \
