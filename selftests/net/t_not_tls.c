@@ -73,7 +73,7 @@ static void test_client(void **state)
 /* Where servers speak first, a client that is plain says nothing. */
 static void test_silent(void **state)
 {
-	const struct t_opts soon = { .timeout = 300 };
+	const struct t_opts soon = { .timeout = 300 }, later = { .timeout = 5000 };
 	uint64_t before = tnl_counter(KSC_A_STATS_NOT_TLS);
 	int listener, fds[2];
 	char c;
@@ -87,7 +87,9 @@ static void test_silent(void **state)
 	expect_line("server 127.0.0.1:%u: timed-out: %s, at 127.0.0.1:1000, rule secret-server",
 		    port_of(fds[0]), "the client has sent nothing: does it speak TLS?");
 	close_pair(fds);
-	/* who has begun is another matter */
+	close(listener);
+	/* who has begun is another matter, and is to have begun in time */
+	listener = listen_on(policy_socket(AF_INET, &later), 1000);
 	fds[0] = connect_to(t_plain(AF_INET), 1000);
 	fds[1] = t_accept(listener);
 	t_send(fds[0], "\x16\x03\x01", 3);
@@ -179,7 +181,8 @@ static void midway(int listener, const void *rest, size_t len, int error, const 
 static void test_midway(void **state)
 {
 	static const uint8_t unknown[] = { 0x63, 3, 3, 0, 2, 'h', 'm' };
-	const struct t_opts soon = { .timeout = 1000 };
+	/* time enough for the daemon's step */
+	const struct t_opts soon = { .timeout = 5000 };
 	int listener;
 
 	(void)state;
