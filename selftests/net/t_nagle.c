@@ -11,7 +11,7 @@
 #include "net.h"
 #include "wire.h"
 
-/* An acknowledgment takes twice that long: time enough for some writes, on any machine. */
+/* An acknowledgment takes twice that long: time enough for some writes, or else too_late() */
 #define SLOW_NETWORK "tc qdisc replace dev lo root netem delay 1000ms"
 
 static int restore(void **state)
@@ -28,6 +28,8 @@ static void start(struct wire *w, const struct wire_suite *suite)
 {
 	char c;
 
+	/* what is done again finds it slow */
+	t_shell("tc qdisc del dev lo root 2>/dev/null");
 	wire_start(w, suite, 1);
 	wire_send(w, WIRE_DATA, "!", 1, 0);
 	assert_int_equal(SYS(recv(w->fd, &c, 1, 0)), 1);
@@ -44,26 +46,55 @@ static void acknowledge(struct wire *w)
 	assert_int_equal(SYS(recv(w->fd, &c, 1, 0)), 1);
 }
 
+/*
+ * The guest may stand still between two writes, until TCP sends the first again, or what a
+ * record waits for is there. Then it has to be done again.
+ */
+static bool too_late(int64_t since)
+{
+	int64_t took = t_ticks_ms() - since;
+
+	if (took < HELD_MS)
+		return false;
+	print_message("# once more: it took %lld ms\n", (long long)took);
+	return true;
+}
+
+static bool share(struct wire *w)
+{
+	int64_t since = t_ticks_ms();
+	int first, second, third;
+
+	t_send(w->fd, "first", 5);
+	first = held_unsent(w);
+	t_send(w->fd, "sec", 3);
+	second = held_unsent(w);
+	t_send(w->fd, "ond", 3);
+	t_send(w->fd, " third", 6);
+	third = held_unsent(w);
+	if (too_late(since))
+		return false;
+	/* the first one after an acknowledgment goes at once */
+	assert_int_equal(first, 0);
+	assert_in_range(second, 3, 3 + OVERHEAD);
+	assert_in_range(third, 12, 12 + OVERHEAD);
+	wire_expect(w, WIRE_DATA, "first", 5);
+	/* nothing but the acknowledgment makes it go */
+	wire_expect(w, WIRE_DATA, "second third", 12);
+	acknowledge(w);
+	return true;
+}
+
 static void test_share(void **state)
 {
 	struct wire w;
+	bool done;
 
-	start(&w, *state);
-	for (int i = 0; i < 2; i++) {
-		/* the first one after an acknowledgment goes at once */
-		t_send(w.fd, "first", 5);
-		assert_int_equal(held_unsent(&w), 0);
-		t_send(w.fd, "sec", 3);
-		assert_in_range(held_unsent(&w), 3, 3 + OVERHEAD);
-		t_send(w.fd, "ond", 3);
-		t_send(w.fd, " third", 6);
-		assert_in_range(held_unsent(&w), 12, 12 + OVERHEAD);
-		wire_expect(&w, WIRE_DATA, "first", 5);
-		/* nothing but the acknowledgment makes it go */
-		wire_expect(&w, WIRE_DATA, "second third", 12);
-		acknowledge(&w);
-	}
-	wire_close(&w);
+	do {
+		start(&w, *state);
+		done = share(&w) && share(&w);
+		wire_close(&w);
+	} while (!done);
 }
 
 /* A full segment does not wait. */
@@ -89,17 +120,29 @@ static void test_full(void **state)
 /* Switched off, what waits goes at once. */
 static void test_no_delay(void **state)
 {
+	int before, after, later;
 	struct wire w;
 
-	start(&w, *state);
-	t_send(w.fd, "first", 5);
-	t_send(w.fd, "second", 6);
-	assert_true(held_unsent(&w) > 0);
-	held_set_tcp(&w, TCP_NODELAY, 1);
-	assert_int_equal(held_unsent(&w), 0);
-	t_send(w.fd, "third", 5);
-	t_send(w.fd, "fourth", 6);
-	assert_int_equal(held_unsent(&w), 0);
+	for (;;) {
+		int64_t since;
+
+		start(&w, *state);
+		since = t_ticks_ms();
+		t_send(w.fd, "first", 5);
+		t_send(w.fd, "second", 6);
+		before = held_unsent(&w);
+		held_set_tcp(&w, TCP_NODELAY, 1);
+		after = held_unsent(&w);
+		t_send(w.fd, "third", 5);
+		t_send(w.fd, "fourth", 6);
+		later = held_unsent(&w);
+		if (!too_late(since))
+			break;
+		wire_close(&w);
+	}
+	assert_true(before > 0);
+	assert_int_equal(after, 0);
+	assert_int_equal(later, 0);
 	wire_expect(&w, WIRE_DATA, "first", 5);
 	wire_expect(&w, WIRE_DATA, "second", 6);
 	wire_expect(&w, WIRE_DATA, "third", 5);
@@ -112,13 +155,21 @@ static void test_ends(void **state)
 {
 	struct wire w;
 
-	start(&w, *state);
-	t_send(w.fd, "first", 5);
-	t_send(w.fd, "sec", 3);
-	assert_int_equal(SYS(send(w.fd, "ond", 3, MSG_EOR)), 3);
-	t_send(w.fd, "third", 5);
-	assert_int_equal(SYS(send(w.fd, " and more", 9, MSG_MORE)), 9);
-	t_send(w.fd, ".", 1);
+	for (;;) {
+		int64_t since;
+
+		start(&w, *state);
+		since = t_ticks_ms();
+		t_send(w.fd, "first", 5);
+		t_send(w.fd, "sec", 3);
+		assert_int_equal(SYS(send(w.fd, "ond", 3, MSG_EOR)), 3);
+		t_send(w.fd, "third", 5);
+		assert_int_equal(SYS(send(w.fd, " and more", 9, MSG_MORE)), 9);
+		t_send(w.fd, ".", 1);
+		if (!too_late(since))
+			break;
+		wire_close(&w);
+	}
 	wire_expect(&w, WIRE_DATA, "first", 5);
 	wire_expect(&w, WIRE_DATA, "second", 6);
 	wire_expect(&w, WIRE_DATA, "third and more.", 15);
