@@ -146,7 +146,7 @@ static const char unlimited[] = "[limits]\nhandshakes = 32\nclient-reserve = 0\n
 				"handshakes-per-listener = 32\n";
 static const char limited[] = "[limits]\nhandshakes = 32\nclient-reserve = 0\n";
 
-/* How many had to go, all of which know it. */
+/* How many had to go, and have been told. */
 static unsigned int count_evicted(const struct half *halves, unsigned int n)
 {
 	unsigned int gone = 0;
@@ -154,6 +154,29 @@ static unsigned int count_evicted(const struct half *halves, unsigned int n)
 	for (unsigned int i = 0; i < n; i++)
 		gone += half_evicted(&halves[i]);
 	return gone;
+}
+
+/* So many have begun, of which some had to go. */
+static void await_begun(uint64_t count)
+{
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+
+	while (tnl_counter(KSC_A_STATS_HANDSHAKES) + tnl_counter(KSC_A_STATS_EVICTED_LISTENER) +
+		       tnl_counter(KSC_A_STATS_EVICTED_ALL) != count) {
+		assert_true(t_now_ms() < end);
+		usleep(1000);
+	}
+}
+
+/* All of these had to go. */
+static void await_evicted(const struct half *halves, unsigned int n)
+{
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+
+	while (count_evicted(halves, n) < n) {
+		assert_true(t_now_ms() < end);
+		usleep(1000);
+	}
 }
 
 /*
@@ -180,21 +203,22 @@ static void test_services(void **state)
 		honest_begin(&honest[i], quiet, &addr, from);
 	}
 	half_await(HONEST);
-	for (unsigned int i = 0; i < FLOOD; i++)
+	for (unsigned int i = 0; i < FLOOD; i++) {
 		halves[i] = service_flood(&flooded, i);
-	half_await(whole ? POOL : POOL / 2 + HONEST);
-	tnl_await_counter(KSC_A_STATS_HANDSHAKES_FAILED,
-			  tnl_counter(KSC_A_STATS_EVICTED_LISTENER) +
-			  tnl_counter(KSC_A_STATS_EVICTED_ALL));
+		/* in this order: they begin in workers */
+		await_begun(HONEST + i + 1);
+	}
 	/* the oldest, each for one that was new */
-	assert_int_equal(tnl_counter(KSC_A_STATS_EVICTED_LISTENER), FLOOD - most);
-	assert_int_equal(count_evicted(halves, FLOOD - most), FLOOD - most);
+	tnl_await_counter(KSC_A_STATS_EVICTED_LISTENER, FLOOD - most);
+	tnl_await_counter(KSC_A_STATS_EVICTED_ALL, whole ? HONEST : 0);
+	half_await(whole ? POOL : POOL / 2 + HONEST);
+	/* they are told a moment later */
+	tnl_await_counter(KSC_A_STATS_HANDSHAKES_FAILED, FLOOD - most + (whole ? HONEST : 0));
+	await_evicted(halves, FLOOD - most);
 	if (whole) {
-		assert_int_equal(tnl_counter(KSC_A_STATS_EVICTED_ALL), HONEST);
 		for (unsigned int i = 0; i < HONEST; i++)
-			assert_true(half_evicted(&honest[i].half));
+			await_evicted(&honest[i].half, 1);
 	} else {
-		assert_int_equal(tnl_counter(KSC_A_STATS_EVICTED_ALL), 0);
 		for (unsigned int i = 0; i < HONEST; i++)
 			honest_finish(&honest[i]);
 		/* both ends count */
@@ -343,6 +367,8 @@ static void place_begin(struct place *place)
 	place->halves[place->n] = half_client(place->listener, &place->addr,
 					      place->n % 4 ? 100000 + place->n % 4 : OWNER);
 	place->n++;
+	/* it is younger than those before: they begin in workers */
+	tnl_await_at_least(KSC_A_STATS_OFFERS, place->n);
 	enter(first);
 }
 
