@@ -20,6 +20,9 @@
 
 static struct tnl_conn nl;
 
+/* However long a test takes, none goes by itself. */
+static const struct t_opts patient = { .timeout = KSC_MAX_HANDSHAKE_TIMEOUT };
+
 static void become_daemon(void)
 {
 	assert_true(tnl_open(&nl));
@@ -116,7 +119,7 @@ static void test_order(void **state)
 	struct server servers[MANY];
 	struct tnl_event event;
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr);
+	int listener = t_listen(AF_INET, &patient, &addr);
 
 	(void)state;
 	for (unsigned int i = 0; i < MANY; i++) {
@@ -146,7 +149,8 @@ static void test_many_wait(void **state)
 {
 	/* with all checks on, each costs a multiple */
 	const int many = t_kasan() ? 300 : 2000;
-	const struct t_opts client = { .nonblock = true, .timeout = 600000 };
+	const struct t_opts client = { .nonblock = true,
+				       .timeout = KSC_MAX_HANDSHAKE_TIMEOUT };
 	static int fds[2000];
 	struct tnl_event event;
 	struct t_addr addr;
@@ -184,7 +188,7 @@ static void test_gone(void **state)
 	struct server first[WINDOW], gone[GONE], honest;
 	struct tnl_event event;
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr);
+	int listener = t_listen(AF_INET, &patient, &addr);
 
 	(void)state;
 	for (int i = 0; i < WINDOW; i++)
@@ -236,7 +240,7 @@ static void test_offered_gone(void **state)
 	struct tnl_event event;
 	bool told[2] = { 0 };
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr);
+	int listener = t_listen(AF_INET, &patient, &addr);
 
 	(void)state;
 	for (int i = 0; i <= WINDOW; i++) {
@@ -275,7 +279,7 @@ static void test_daemon_dies(void **state)
 	struct server servers[MANY];
 	struct tnl_event event;
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr);
+	int listener = t_listen(AF_INET, &patient, &addr);
 
 	(void)state;
 	for (unsigned int i = 0; i < MANY; i++) {
@@ -312,14 +316,15 @@ static void test_daemon_dies(void **state)
 /* A daemon on its way out ends what it has begun; new ones don't stand in the way. */
 static void test_drain(void **state)
 {
-	const struct t_opts client = { .nonblock = true };
+	const struct t_opts client = { .nonblock = true,
+				       .timeout = KSC_MAX_HANDSHAKE_TIMEOUT };
 	enum { MANY = WINDOW + 5 };
 	struct server servers[MANY];
 	struct tnl_event event;
 	struct tnl_conn other;
 	struct nl_msg *msg;
 	struct t_addr addr, plain;
-	int listener = t_listen(AF_INET, &t_server, &addr);
+	int listener = t_listen(AF_INET, &patient, &addr);
 	int target = t_listen(AF_INET, NULL, &plain), fd, peer;
 
 	(void)state;
@@ -441,7 +446,7 @@ static void test_locked(void **state)
 	struct stall stalls[WINDOW];
 	struct tnl_event event;
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr);
+	int listener = t_listen(AF_INET, &patient, &addr);
 
 	(void)state;
 	stall_needed();
@@ -511,7 +516,7 @@ static void test_handles_expire(void **state)
 	struct tnl_event event;
 	struct tnl_conn app;
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr);
+	int listener = t_listen(AF_INET, &patient, &addr);
 
 	(void)state;
 	set_window(1);
@@ -544,7 +549,7 @@ static void test_handle_lost(void **state)
 	struct tnl_conn app;
 	struct nl_msg *msg;
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr);
+	int listener = t_listen(AF_INET, &patient, &addr);
 
 	(void)state;
 	set_window(1);
@@ -596,7 +601,7 @@ static void expect_turns(const struct turns *t)
 	struct stall stalls[LOCKED];
 	struct tnl_event event;
 	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr);
+	int listener = t_listen(AF_INET, &patient, &addr);
 
 	if (locked)
 		stall_needed();
