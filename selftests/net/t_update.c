@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "flow.h"
 #include "held.h"
 #include "nl.h"
 #include "wire.h"
@@ -129,6 +130,7 @@ static void test_peek(void **state)
 	peer_says(&w, "two");
 	peer_updates(&w, update);
 	peer_says(&w, "three");
+	t_await_acked(w.peer);
 	t_wait(w.fd, POLLIN);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(SYS(recv(w.fd, buf, sizeof(buf), MSG_PEEK)), 11);
@@ -633,31 +635,22 @@ static void test_blocked(void **state)
 /* A command that cannot be obeyed at once says so, or waits. */
 static void test_command_blocked(void **state)
 {
-	static uint8_t data[BLOCKED];
 	const struct timeval brief = { .tv_usec = 50000 };
 	struct wire w;
-	size_t sent = 0;
-	ssize_t n;
+	size_t sent;
 
 	(void)state;
 	alarm(PATIENCE_LONG_S);
 	begin_fixed(&w);
-	t_fill(data, sizeof(data), 10);
-	t_nonblock(w.fd, true);
 	/* what is on its way to the peer makes room yet, less than poll() would tell of */
-	for (int tries = 0; tries < 20; tries++) {
-		while ((n = send(w.fd, data + sent, sizeof(data) - sent, MSG_NOSIGNAL)) > 0) {
-			sent += (size_t)n;
-			tries = 0;
-		}
-		assert_int_equal(errno, EAGAIN);
-		poll(NULL, 0, 20);
-	}
+	sent = flow_fill(w.fd, flow_data(1));
+	t_nonblock(w.fd, true);
 	FAILS(rekey(w.fd, 0), EAGAIN);
 	t_nonblock(w.fd, false);
 	SYS(setsockopt(w.fd, SOL_SOCKET, SO_SNDTIMEO, &brief, sizeof(brief)));
 	FAILS(rekey(w.fd, 0), EAGAIN);
-	drain(&w, data, sent);
+	assert_in_range(sent, 1, FLOW_MAX);
+	drain(&w, flow_data(1), sent);
 	t_wait(w.fd, POLLOUT);
 	SYS(rekey(w.fd, 1));
 	expect_update(&w, request);
