@@ -172,6 +172,7 @@ static void test_peer(void **state)
 static void test_deleted(void **state)
 {
 	pid_t pid = daemon_pid();
+	uint64_t failed;
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
@@ -181,8 +182,11 @@ static void test_deleted(void **state)
 	}
 	assert_int_equal(daemon_pid(), pid);
 	open_asked(&picks);
+	failed = tnl_counter(KSC_A_STATS_HANDSHAKES_FAILED);
 	daemon_do("kill");
 	daemon_do("start");
+	/* a worker sees to it, of both */
+	tnl_await_at_least(KSC_A_STATS_HANDSHAKES_FAILED, failed + 2);
 	assert_int_equal(ctx_try_pick(&client, "client"), -ECONNABORTED);
 }
 

@@ -640,10 +640,15 @@ static void test_context_timeout(void **state)
 
 static void test_context_daemon_dies(void **state)
 {
+	uint64_t failed;
+
 	(void)state;
 	open_waiting();
+	failed = tnl_counter(KSC_A_STATS_HANDSHAKES_FAILED);
 	daemon_do("kill");
 	daemon_do("start");
+	/* a worker sees to it, of both */
+	tnl_await_at_least(KSC_A_STATS_HANDSHAKES_FAILED, failed + 2);
 	assert_int_equal(ctx_try_judge(&client, KSC_VERDICT_ACCEPT, 0), -ECONNABORTED);
 	assert_int_equal(ctx_ask(&client, KSC_CMD_CONTEXT_GET), 0);
 	assert_int_equal(client.last.status, KSC_STATUS_NO_DAEMON);
