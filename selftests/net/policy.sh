@@ -344,6 +344,7 @@ audited_listeners()
 	fails kschannelctl audit --json >/tmp/got
 	grep '"direction": *"listen"' /tmp/got
 	kill $!
+	wait $! || true
 	hold 7207
 	kschannelctl audit
 	# of the client's end there is no rule
