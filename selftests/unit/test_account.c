@@ -28,7 +28,7 @@ struct passwd *__wrap_getpwnam(const char *name);
 struct group *__wrap_getgrnam(const char *name);
 struct group *__wrap_getgrgid(gid_t gid);
 
-#define LATE_MS		400
+#define LATE_MS		1000
 #define LONG_MS		20000
 
 /* What there is in errno when there is nothing, and when it is not known */
@@ -285,7 +285,7 @@ static void told(void **state)
 			       ":5: user: down: Connection refused\n"));
 	assert_non_null(strstr(said("[rule r]\naction = never\ngroup = gone", LONG_MS),
 			       ":5: group: \"gone\" is no account or group"));
-	assert_string_equal(said("users = late", LATE_MS / 4), "late");
+	assert_string_equal(said("users = late", LATE_MS / 10), "late");
 	assert_string_equal(said("users = late", LONG_MS), "");
 }
 

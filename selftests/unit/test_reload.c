@@ -15,7 +15,7 @@
 #include "reload.h"
 
 #define LONG_MS		20000
-#define SHORT_MS	50
+#define SHORT_MS	1000
 
 /**
  * struct rig - a daemon, and its reader's end
