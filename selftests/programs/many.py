@@ -7,6 +7,6 @@ import many_web
 from service import RULES, tests_of  # pylint: disable=unused-import
 
 # until an emulated machine has started what is made for Java's, or Erlang's
-LIMIT_S = 1000
+LIMIT_S = 2000
 
 globals().update(tests_of((*many_web.SERVICES, *many_data.SERVICES, *many_talk.SERVICES)))

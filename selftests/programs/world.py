@@ -20,7 +20,7 @@ SECRET = b"This sentence is not for everybody. "
 # By what the capture's end is known
 DISCARD = 9
 # For one program; the test has a limit of its own.
-PATIENCE_S = 200
+PATIENCE_S = 400
 
 
 class Skip(Exception):
