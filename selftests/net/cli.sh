@@ -402,7 +402,9 @@ drop_ins()
 	*) fails grep "not installed" /tmp/err ;;
 	esac
 	mkdir /tmp/built
-	cp "$(command -v kschannelctl)" /usr/lib/*/libkschannel-preload.so /tmp/built
+	library=$(sed -n 's/^Environment="LD_PRELOAD=\(.*\)"$/\1/p' \
+		/tmp/units/web.service.d/kschannel.conf)
+	cp "$self" "$library" /tmp/built
 	/tmp/built/kschannelctl enable $there --way preload web 2>/tmp/err
 	grep "^kschannelctl: /tmp/built/kschannelctl is not installed" /tmp/err
 	grep 'LD_PRELOAD=/tmp/built/' /tmp/units/web.service.d/kschannel.conf
