@@ -3,7 +3,8 @@
  * handover.h: what the daemon and the reader say to each other, on a socket that keeps
  * messages apart. The daemon says the number of a load, nothing else. The reader answers with
  * what the configuration names, a message for each thing, files as descriptors of copies that
- * nobody changes any more, and no server is asked for.
+ * nobody changes any more, and no server is asked for. And it says once when a file has changed
+ * since, not which.
  */
 #ifndef KSC_HANDOVER_H
 #define KSC_HANDOVER_H
@@ -22,11 +23,13 @@
 
 /* Beside enum ksc_kind: there is nothing more, or no way to go on. */
 #define KSC_HANDOVER_END	0x100U
+/* A file that the load has read is no longer what it was. */
+#define KSC_HANDOVER_CHANGED	0x101U
 
 /**
  * struct ksc_handover - how a message of the reader begins
  * @load: which load it is for
- * @kind: an enum ksc_kind, or KSC_HANDOVER_END
+ * @kind: an enum ksc_kind, KSC_HANDOVER_END or KSC_HANDOVER_CHANGED
  * @error: why there is no such thing, as a negative errno, or 0
  * @uid: an account's number
  * @gid: an account's own group, a group's number

@@ -20,12 +20,14 @@
  * @fd: leads to the reader; -1 when that is gone
  * @load: the number of the last load
  * @handed: what came for it, until all has
+ * @changed: a file has changed since that was asked for
  * @buf: a message
  */
 struct ksc_intake {
 	int fd;
 	uint32_t load;
 	struct ksc_handed *handed;
+	bool changed;
 	union {
 		struct ksc_handover head;
 		char bytes[KSC_HANDOVER_SIZE];
@@ -121,6 +123,7 @@ static int give_up(struct ksc_intake *intake, int error)
 int ksc_intake_ask(struct ksc_intake *intake)
 {
 	ksc_intake_cancel(intake);
+	intake->changed = false;
 	if (intake->fd < 0)
 		return -EPIPE;
 	intake->handed = ksc_handed_new();
@@ -223,6 +226,14 @@ static int take_end(const struct ksc_handover *head)
 	       -EBADMSG : head->error;
 }
 
+/* What was changed before the last load was asked for is in it, or will be. */
+static int take_change(struct ksc_intake *intake)
+{
+	if (intake->buf.head.load == intake->load)
+		intake->changed = true;
+	return -EINPROGRESS;
+}
+
 /* 0 when it was the last of the load that was asked for, -EINPROGRESS when it was another. */
 static int take_one(struct ksc_intake *intake)
 {
@@ -232,6 +243,8 @@ static int take_one(struct ksc_intake *intake)
 
 	if (len < 0)
 		rc = (int)len;
+	else if (head->kind == KSC_HANDOVER_CHANGED)
+		rc = take_change(intake);
 	else if (!intake->handed || head->load != intake->load)
 		rc = -EINPROGRESS;
 	else if (head->kind == KSC_HANDOVER_END)
@@ -270,6 +283,22 @@ int ksc_intake_take(struct ksc_intake *intake, struct ksc_handed **handed)
 	*handed = intake->handed;
 	intake->handed = NULL;
 	return 0;
+}
+
+/**
+ * ksc_intake_changed() - whether a file has changed that the last load has read, or is to read
+ * @intake: the intake
+ *
+ * ksc_intake_take() finds out.
+ *
+ * Return: whether one has; once for each load, or for as long as the reader says so
+ */
+bool ksc_intake_changed(struct ksc_intake *intake)
+{
+	const bool changed = intake->changed;
+
+	intake->changed = false;
+	return changed;
 }
 
 static long long now_ms(void)

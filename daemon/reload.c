@@ -97,6 +97,8 @@ static void on_answer(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)loop;
 	(void)events;
+	if (ksc_intake_changed(reload->intake))
+		reload->ops->changed(reload->ptr);
 	if (rc == -EAGAIN)
 		return;
 	if (reload->phase == READS)
@@ -132,8 +134,11 @@ struct ksc_reload *ksc_reload_new(struct ev_loop *loop, struct ksc_intake *intak
 	reload->timer.data = reload;
 	ev_io_init(&reload->io, on_answer, ksc_intake_fd(intake), EV_READ);
 	reload->io.data = reload;
-	if (ksc_intake_fd(intake) >= 0)
+	if (ksc_intake_fd(intake) >= 0) {
 		ev_io_start(loop, &reload->io);
+		/* a change may have been told while the first load was waited for */
+		ev_feed_event(loop, &reload->io, EV_READ);
+	}
 	return reload;
 }
 

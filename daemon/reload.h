@@ -12,11 +12,13 @@
  * @begin: it is read from now on
  * @end: all that it names is there, which is the callee's; or it is not, and @error is a
  *	positive errno for ksc_intake_fault(). ksc_reload_done() is to follow, now or later
+ * @changed: a file is no longer what the last load has read
  * @gone: nothing is read any more, and the reader does not come back; told once, after @end
  */
 struct ksc_reload_ops {
 	void (*begin)(void *ptr);
 	void (*end)(void *ptr, struct ksc_handed *handed, int error);
+	void (*changed)(void *ptr);
 	void (*gone)(void *ptr);
 };
 

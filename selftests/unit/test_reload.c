@@ -26,6 +26,7 @@
  * @begun: loads that have begun
  * @ended: and ended
  * @error: how the last did
+ * @changed: times that something was
  * @gone: times that the reader was
  * @uid: what it said of the account "a"
  * @slow: what is handed over is not loaded at once
@@ -38,6 +39,7 @@ struct rig {
 	unsigned int begun;
 	unsigned int ended;
 	int error;
+	unsigned int changed;
 	unsigned int gone;
 	uid_t uid;
 	bool slow;
@@ -75,7 +77,16 @@ static void on_gone(void *ptr)
 	assert_int_equal(rig->begun, rig->ended);
 }
 
-static const struct ksc_reload_ops ops = { .begin = on_begin, .end = on_end, .gone = on_gone };
+static void on_changed(void *ptr)
+{
+	struct rig *rig = ptr;
+
+	rig->changed++;
+}
+
+static const struct ksc_reload_ops ops = {
+	.begin = on_begin, .end = on_end, .changed = on_changed, .gone = on_gone,
+};
 
 static void start(struct rig *rig, int ms)
 {
@@ -320,6 +331,73 @@ static void endless(void **state)
 	stop(&rig);
 }
 
+static void turn(struct rig *rig)
+{
+	ev_run(rig->loop, EVRUN_NOWAIT);
+}
+
+/* What has changed since the last load was asked for, and nothing else. */
+static void changes(void **state)
+{
+	struct rig rig;
+	uint32_t number;
+
+	(void)state;
+	start(&rig, LONG_MS);
+	turn(&rig);
+	ksc_reload_ask(rig.reload);
+	number = asked(&rig);
+	answer(&rig, number, 1);
+	ev_run(rig.loop, 0);
+	assert_int_equal(rig.changed, 0);
+	say(&rig, number, KSC_HANDOVER_CHANGED, 0);
+	turn(&rig);
+	assert_int_equal(rig.changed, 1);
+	turn(&rig);
+	assert_int_equal(rig.changed, 1);
+	/* nothing is asked for by itself */
+	not_asked(&rig);
+	say(&rig, number - 1, KSC_HANDOVER_CHANGED, 0);
+	say(&rig, number + 1, KSC_HANDOVER_CHANGED, 0);
+	turn(&rig);
+	assert_int_equal(rig.changed, 1);
+	/* it was said before the next load was asked for */
+	say(&rig, number, KSC_HANDOVER_CHANGED, 0);
+	ksc_reload_ask(rig.reload);
+	turn(&rig);
+	assert_int_equal(rig.changed, 1);
+	/* while a load goes on, it does no harm to that */
+	number = asked(&rig);
+	say(&rig, number, KSC_KIND_ACCOUNT, 2);
+	say(&rig, number, KSC_HANDOVER_CHANGED, 0);
+	say(&rig, number, KSC_HANDOVER_END, 0);
+	ev_run(rig.loop, 0);
+	assert_int_equal(rig.changed, 2);
+	assert_int_equal(rig.ended, 2);
+	assert_int_equal(rig.uid, 2);
+	stop(&rig);
+}
+
+/* What was said while the first load was waited for is not lost. */
+static void changed_before(void **state)
+{
+	struct ksc_handed *handed;
+	struct rig rig;
+
+	(void)state;
+	start(&rig, LONG_MS);
+	ksc_reload_free(rig.reload);
+	say(&rig, 1, KSC_HANDOVER_CHANGED, 0);
+	say(&rig, 1, KSC_HANDOVER_END, 0);
+	assert_int_equal(ksc_intake_load(rig.intake, LONG_MS, &handed), 0);
+	ksc_handed_free(handed);
+	rig.reload = ksc_reload_new(rig.loop, rig.intake, LONG_MS, &ops, &rig);
+	assert_non_null(rig.reload);
+	turn(&rig);
+	assert_int_equal(rig.changed, 1);
+	stop(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +408,8 @@ int main(void)
 		cmocka_unit_test(ends),
 		cmocka_unit_test(ends_when_asked),
 		cmocka_unit_test(endless),
+		cmocka_unit_test(changes),
+		cmocka_unit_test(changed_before),
 	};
 
 	return cmocka_run_group_tests_name("reload", tests, NULL, NULL);
