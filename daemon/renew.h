@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* renew.c: when the configuration is loaded again without being asked for. */
+#ifndef KSC_RENEW_H
+#define KSC_RENEW_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#define KSC_RENEW_TRIES	2
+
+/**
+ * struct ksc_renew_times - how long, in seconds
+ * @settle: it is waited after a change, for others that belong to it
+ * @pause: between loads without being asked for, at least
+ * @retry: after one that has failed, each time
+ */
+struct ksc_renew_times {
+	double settle;
+	double pause;
+	double retry[KSC_RENEW_TRIES];
+};
+
+extern const struct ksc_renew_times ksc_renew_times;
+
+/**
+ * typedef ksc_renew_fn - the configuration is to be loaded
+ * @ptr: whose
+ * @retry: nothing has changed, but the last time it failed
+ *
+ * ksc_renew_begin() is to follow, now or later, and ksc_renew_done().
+ */
+typedef void ksc_renew_fn(void *ptr, bool retry);
+
+struct ksc_renew;
+
+struct ksc_renew *ksc_renew_new(struct ev_loop *loop, const struct ksc_renew_times *times,
+				ksc_renew_fn *due, void *ptr);
+void ksc_renew_changed(struct ksc_renew *renew);
+void ksc_renew_begin(struct ksc_renew *renew);
+void ksc_renew_done(struct ksc_renew *renew, bool taken);
+void ksc_renew_free(struct ksc_renew *renew);
+
+#endif
