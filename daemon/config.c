@@ -388,6 +388,9 @@ static void take_daemon(struct ksc_settings *file, const struct ksc_section *sec
 			ksc_take_number(file, s, 0, 600000, &config->drain_ms);
 		} else if (!strcmp(s->name, "user")) {
 			take_user(file, s, config);
+		} else if (!strcmp(s->name, "watch")) {
+			if (!ksc_take_word(file, s, truths, &value))
+				config->watch = value;
 		} else {
 			ksc_complain(file, s->line, "\"%s\" is no setting of the daemon", s->name);
 		}
@@ -506,6 +509,7 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 	config->max_handshakes = 16384;
 	config->workers = count_cpus();
 	config->drain_ms = 2000;
+	config->watch = true;
 	config->credentials = ksc_credentials_new();
 	config->rules = ksc_rules_new();
 	if (!config->credentials || !config->rules)

@@ -21,6 +21,7 @@
  * @max_handshakes: sessions at once
  * @workers: threads that make steps
  * @drain_ms: how long a stopping daemon lets them finish
+ * @watch: it is loaded again when a file has changed
  * @has_user: there is an account to run as
  * @uid: that account
  * @gid: its group
@@ -34,6 +35,7 @@ struct ksc_config {
 	unsigned int max_handshakes;
 	unsigned int workers;
 	unsigned int drain_ms;
+	bool watch;
 	bool has_user;
 	uid_t uid;
 	gid_t gid;

@@ -21,6 +21,7 @@
 #include "memory.h"
 #include "reader.h"
 #include "reload.h"
+#include "renew.h"
 #include "sandbox.h"
 #include "worker.h"
 
@@ -51,6 +52,7 @@ struct options {
  * @options: the command line
  * @intake: leads to the reader
  * @reload: by which it is asked later
+ * @renew: when that is, without anybody asking
  * @loader: makes a configuration of its answer
  * @control: by which we are
  * @config: what the worker works by, and owns
@@ -62,6 +64,7 @@ struct daemon {
 	struct options options;
 	struct ksc_intake *intake;
 	struct ksc_reload *reload;
+	struct ksc_renew *renew;
 	struct ksc_loader *loader;
 	struct ksc_control *control;
 	struct ksc_config *config;
@@ -216,6 +219,7 @@ static void on_begin(void *ptr)
 	struct daemon *d = ptr;
 
 	ksc_control_begin(d->control);
+	ksc_renew_begin(d->renew);
 }
 
 /* What the load has come to, in lines that have been told. */
@@ -227,6 +231,7 @@ static void conclude(struct daemon *d, bool taken, FILE *answer, char **text)
 		fclose(answer);
 	ksc_control_answer(d->control, taken, *text ? *text : "");
 	free(*text);
+	ksc_renew_done(d->renew, taken);
 	ksc_reload_done(d->reload);
 }
 
@@ -257,6 +262,24 @@ static void on_end(void *ptr, struct ksc_handed *handed, int error)
 	conclude(d, false, answer, &text);
 }
 
+/* By this alone the reader can have something done that it was not asked for. */
+static void on_changed(void *ptr)
+{
+	struct daemon *d = ptr;
+
+	if (d->config->watch)
+		ksc_renew_changed(d->renew);
+}
+
+static void on_due(void *ptr, bool retry)
+{
+	struct daemon *d = ptr;
+
+	ksc_log(KSC_LOG_INFO, retry ? "the configuration is tried again" :
+		"a file that the configuration names has changed: it is loaded again");
+	ksc_reload_ask(d->reload);
+}
+
 /*
  * It cannot be started again by who has given up what that takes, and nothing that is renewed
  * would be loaded any more. Connections wait for the next daemon.
@@ -270,7 +293,7 @@ static void on_gone(void *ptr)
 }
 
 static const struct ksc_reload_ops reload_ops = {
-	.begin = on_begin, .end = on_end, .gone = on_gone,
+	.begin = on_begin, .end = on_end, .changed = on_changed, .gone = on_gone,
 };
 
 static void on_asked(void *ptr)
@@ -393,8 +416,9 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	}
 	ksc_manager_open(&manager);
 	d->reload = ksc_reload_new(loop, d->intake, KSC_INTAKE_MS, &reload_ops, d);
+	d->renew = ksc_renew_new(loop, &ksc_renew_times, on_due, d);
 	d->loader = ksc_loader_new(loop, d->options.config, on_loaded, d);
-	if (!d->reload || !d->loader)
+	if (!d->reload || !d->renew || !d->loader)
 		return EXIT_FAILURE;
 	d->control = open_control(d, loop);
 	if (!confine(d))
@@ -471,6 +495,7 @@ int main(int argc, char **argv)
 		rc = serve(&d, loop);
 		ksc_control_free(d.control);
 		ksc_reload_free(d.reload);
+		ksc_renew_free(d.renew);
 		/* Nothing that ends the process in order is safe with a thread that goes on. */
 		if (!ksc_loader_free(d.loader) || !ksc_worker_free(d.worker)) {
 			ksc_log(KSC_LOG_WARNING, "a step or a load did not come to its end");

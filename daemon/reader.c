@@ -5,10 +5,11 @@
  * somebody has taken over asks it for what he likes: so nobody can name anything. The daemon
  * asks for a load, and gets what the configuration names, which the reader reads for itself.
  *
- * It is forked before there are keys and threads, and reads no file but the configuration.
- *
- * What is asked for accounts is anybody's code: it may crash, leak, or never return. So each
- * load is a process of its own, and what becomes of it is no matter to the next.
+ * It is forked before there are keys and threads. What is asked for accounts is anybody's
+ * code: it may crash, leak, or never return. So each load is a process of its own, and what
+ * becomes of it is no matter to the next. That process alone reads files, the configuration
+ * among them; what it leaves behind are watches (watch.c), by which the reader notices that a
+ * file has changed. It tells that once, and watches on when it is asked for the next load.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,15 +30,22 @@
 #include "account.h"
 #include "file.h"
 #include "handover.h"
+#include "intake.h"
 #include "log.h"
 #include "memory.h"
 #include "reader.h"
 #include "sandbox.h"
 #include "settings.h"
 #include "wants.h"
+#include "watch.h"
 
-/* Between loads, so that who asks without end has no whole CPU for it. */
+/*
+ * Between loads, and looks at what happens in directories, so that who asks without end, or
+ * makes files, has no whole CPU for it.
+ */
 #define PAUSE_MS	100
+/* The daemon has given up by then; while a load goes on, nothing is watched. */
+#define LOAD_MS		(2 * KSC_INTAKE_MS)
 /* More than fit into the socket; who asks faster than that is not waited for. */
 #define ASKED_AT_ONCE	1024
 /* A descriptor that is under way counts until it is taken. */
@@ -50,9 +58,29 @@
 #endif
 
 /**
+ * struct reader - the reader
+ * @sock: leads to the daemon
+ * @path: the configuration
+ * @watch: the files of the last load that has found out which these are, or NULL
+ * @number: the last load
+ * @told: the daemon has been told that there is need for another
+ */
+struct reader {
+	int sock;
+	const char *path;
+	struct ksc_watch *watch;
+	uint32_t number;
+	bool told;
+};
+
+/* enum outcome - what has become of a load: its end, another that is asked for, or nothing */
+enum outcome { ENDED, ASKED_AGAIN, LATE };
+
+/**
  * struct load - a load
  * @sock: leads to the daemon
  * @number: its number
+ * @watch: for its files, or NULL
  * @gids: groups whose members are wanted
  * @n_gids: how many
  * @room: for how many there is room
@@ -60,6 +88,7 @@
 struct load {
 	int sock;
 	uint32_t number;
+	struct ksc_watch *watch;
 	gid_t *gids;
 	size_t n_gids;
 	size_t room;
@@ -290,12 +319,29 @@ static int hand_want(struct load *load, const struct ksc_want *want)
 	return -EINVAL;
 }
 
+/* Before these are read, and before others' code is run, which gets none of it to see. */
+static void watch_files(struct load *load, const struct ksc_wants *wants)
+{
+	size_t i;
+
+	if (!load->watch)
+		return;
+	for (i = 0; i < wants->n && !wants->unwatched; i++)
+		if (wants->list[i].kind == KSC_KIND_FILE)
+			ksc_watch_add(load->watch, wants->list[i].name);
+	ksc_watch_complete(load->watch);
+	ksc_watch_free(load->watch);
+	load->watch = NULL;
+}
+
 static int hand_wants(struct load *load, struct ksc_settings *file)
 {
 	struct ksc_wants wants = { 0 };
 	int rc = ksc_wants_collect(&wants, file);
 	size_t i;
 
+	if (!rc)
+		watch_files(load, &wants);
 	for (i = 0; !rc && i < wants.n; i++)
 		rc = hand_want(load, &wants.list[i]);
 	ksc_wants_free(&wants);
@@ -330,18 +376,18 @@ static int hand_config(struct load *load, const char *path)
 	return rc;
 }
 
-static void run_load(int sock, uint32_t number, const char *path)
+static void run_load(const struct reader *reader, struct ksc_watch *watch)
 {
-	struct load load = { .sock = sock, .number = number };
+	struct load load = { .sock = reader->sock, .number = reader->number, .watch = watch };
 	struct ksc_handover end = { .kind = KSC_HANDOVER_END };
 
-	end.error = hand_config(&load, path);
+	end.error = hand_config(&load, reader->path);
 	hand(&load, &end, "", NULL, 0, -1);
 	free(load.gids);
 }
 
 static void __attribute__((noreturn))
-run_child(int sock, uint32_t number, const char *path, pid_t reader)
+run_child(const struct reader *reader, struct ksc_watch *watch, pid_t parent)
 {
 	int rc;
 
@@ -351,38 +397,61 @@ run_child(int sock, uint32_t number, const char *path, pid_t reader)
 		ksc_log(KSC_LOG_ERROR, "a load cannot be confined: %s", strerror(-rc));
 		_exit(EXIT_FAILURE);
 	}
+	/* that of the last load is not for this one */
+	ksc_watch_free(reader->watch);
 	/* from now on it ends with the reader, unless that has ended before */
-	if (getppid() == reader)
-		run_load(sock, number, path);
+	if (getppid() == parent)
+		run_load(reader, watch);
 	_exit(EXIT_SUCCESS);
 }
 
 /* Until the load has ended, or there is no use for it: the daemon is gone or has asked again. */
-static bool await(int sock, int ended)
+static enum outcome await(int sock, int ended)
 {
 	struct pollfd p[] = {
 		{ .fd = sock, .events = POLLIN }, { .fd = ended, .events = POLLIN },
 	};
+	int rc;
 
-	while (poll(p, 2, -1) < 0 && errno == EINTR)
-		;
-	return !p[0].revents;
+	do
+		rc = poll(p, 2, LOAD_MS);
+	while (rc < 0 && errno == EINTR);
+	if (!rc)
+		return LATE;
+	return p[0].revents ? ASKED_AGAIN : ENDED;
 }
 
-static void tell_failed(int sock, uint32_t number)
+static void tell(const struct reader *reader, uint32_t kind, int error)
 {
-	struct load load = { .sock = sock, .number = number };
-	struct ksc_handover end = { .kind = KSC_HANDOVER_END, .error = -ECHILD };
+	const struct load load = { .sock = reader->sock, .number = reader->number };
+	struct ksc_handover head = { .kind = kind, .error = error };
 
-	hand(&load, &end, "", NULL, 0, -1);
+	hand(&load, &head, "", NULL, 0, -1);
+}
+
+/* Returns what it has come to; it is over by then. */
+static enum outcome end_load(pid_t pid, int sock, int ended, int *status)
+{
+	const enum outcome outcome = await(sock, ended);
+
+	if (outcome != ENDED)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+		;
+	if (outcome == LATE)
+		ksc_log(KSC_LOG_ERROR, "who reads the configuration was ended: it took too long");
+	else if (outcome == ENDED && WIFSIGNALED(*status))
+		ksc_log(KSC_LOG_ERROR, "who reads the configuration was ended by signal %d",
+			WTERMSIG(*status));
+	return outcome;
 }
 
 /* Returns whether it came to its end, or was not let to. */
-static bool run_one(int sock, uint32_t number, const char *path)
+static bool run_with(const struct reader *reader, struct ksc_watch *watch)
 {
-	const pid_t reader = getpid();
+	const pid_t parent = getpid();
+	enum outcome outcome = ENDED;
 	int ends[2], status = -1;
-	bool wanted;
 	pid_t pid;
 
 	/* whose other end is closed by the child's end, whatever that is */
@@ -390,22 +459,55 @@ static bool run_one(int sock, uint32_t number, const char *path)
 		return false;
 	pid = fork();
 	if (!pid)
-		run_child(sock, number, path, reader);
+		run_child(reader, watch, parent);
 	close(ends[1]);
-	wanted = pid < 0 || await(sock, ends[0]);
-	close(ends[0]);
-	if (pid < 0) {
+	if (pid < 0)
 		ksc_log(KSC_LOG_ERROR, "no process can be started that reads the configuration");
-		return false;
+	else
+		outcome = end_load(pid, reader->sock, ends[0], &status);
+	close(ends[0]);
+	return outcome == ASKED_AGAIN || !status;
+}
+
+/* Where it does not get to know what files there are, those of the last load are watched. */
+static bool run_one(struct reader *reader)
+{
+	struct ksc_watch *watch = ksc_watch_new();
+	bool done;
+
+	if (!watch)
+		ksc_log(KSC_LOG_WARNING, "changes of files are not noticed: %s", strerror(errno));
+	done = run_with(reader, watch);
+	reader->told = false;
+	if (watch && ksc_watch_is_complete(watch)) {
+		ksc_watch_free(reader->watch);
+		reader->watch = watch;
+	} else {
+		ksc_watch_free(watch);
 	}
-	if (!wanted)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	return done;
+}
+
+/* Until the daemon says something, or a file may have changed: returns whether it is the former. */
+static bool await_call(const struct reader *reader)
+{
+	struct pollfd p[] = {
+		{ .fd = reader->sock, .events = POLLIN }, { .fd = -1, .events = POLLIN },
+	};
+
+	if (reader->watch && !reader->told)
+		p[1].fd = ksc_watch_fd(reader->watch);
+	while (poll(p, 2, -1) < 0 && errno == EINTR)
 		;
-	if (wanted && WIFSIGNALED(status))
-		ksc_log(KSC_LOG_ERROR, "who reads the configuration was ended by signal %d",
-			WTERMSIG(status));
-	return !wanted || !status;
+	return p[0].revents;
+}
+
+static void look_for_change(struct reader *reader)
+{
+	if (!ksc_watch_changed(reader->watch))
+		return;
+	reader->told = true;
+	tell(reader, KSC_HANDOVER_CHANGED, 0);
 }
 
 /* The last that was asked for: who asks again has no use for what was before. */
@@ -428,6 +530,17 @@ static uint32_t next_load(int sock)
 		ksc_log(KSC_LOG_ERROR,
 			"the daemon asks its reader for what it never would: no more is read for it");
 	_exit(len ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+static void answer(struct reader *reader)
+{
+	const uint32_t number = next_load(reader->sock);
+
+	if (!number)
+		return;
+	reader->number = number;
+	if (!run_one(reader))
+		tell(reader, KSC_HANDOVER_END, -ECHILD);
 }
 
 /* Signals for the daemon come to all of a service, or of a terminal: it is the one to stop. */
@@ -461,8 +574,8 @@ static int leave_files(int sock)
 
 static void __attribute__((noreturn)) run(int sock, const char *path)
 {
+	struct reader reader = { .path = path };
 	const struct rlimit none = { 0 };
-	uint32_t number;
 	int rc;
 
 	ignore_signals();
@@ -477,10 +590,12 @@ static void __attribute__((noreturn)) run(int sock, const char *path)
 		ksc_log(KSC_LOG_ERROR, "the reader cannot be confined: %s", strerror(-rc));
 		_exit(EXIT_FAILURE);
 	}
+	reader.sock = sock;
 	for (;;) {
-		number = next_load(sock);
-		if (number && !run_one(sock, number, path))
-			tell_failed(sock, number);
+		if (await_call(&reader))
+			answer(&reader);
+		else
+			look_for_change(&reader);
 		pause_for(PAUSE_MS);
 	}
 }

@@ -85,6 +85,7 @@ static const int denied[] = {
 	SCMP_SYS(acct), SCMP_SYS(quotactl), SCMP_SYS(syslog), SCMP_SYS(sethostname),
 	SCMP_SYS(setdomainname), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime),
 	SCMP_SYS(adjtimex), SCMP_SYS(clock_adjtime), SCMP_SYS(iopl), SCMP_SYS(ioperm),
+	SCMP_SYS(fanotify_init), SCMP_SYS(fanotify_mark),
 };
 
 /* The reader starts and ends the processes that do so, which do no such thing. */
@@ -262,8 +263,9 @@ static int end_with_parent(void)
 /**
  * ksc_sandbox_reader() - leave a reader what it needs
  *
- * That is CAP_DAC_READ_SEARCH, as far as it is there, starting processes, and what modules may
- * need that ask services for accounts. It can change no file, and become nothing else.
+ * That is CAP_DAC_READ_SEARCH, as far as it is there, starting processes, watching files, and
+ * what modules may need that ask services for accounts. It can change no file, and become
+ * nothing else.
  *
  * Return: 0 or a negative errno
  */

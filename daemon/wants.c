@@ -73,6 +73,8 @@ static int take(struct ksc_wants *wants, struct ksc_settings *file,
 					add_id(wants, KSC_KIND_ACCOUNT, s->value, false);
 		if (!strcmp(s->name, "group"))
 			return add_id(wants, KSC_KIND_GROUP, s->value, false);
+		if (daemon && !strcmp(s->name, "watch"))
+			wants->unwatched = !strcmp(s->value, "no");
 	}
 	return 0;
 }

@@ -25,11 +25,13 @@ struct ksc_want {
  * @list: each once
  * @n: how many
  * @room: for how many there is room
+ * @unwatched: changes of files are of no interest
  */
 struct ksc_wants {
 	struct ksc_want *list;
 	size_t n;
 	size_t room;
+	bool unwatched;
 };
 
 int ksc_wants_collect(struct ksc_wants *wants, struct ksc_settings *file);

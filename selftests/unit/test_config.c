@@ -140,6 +140,7 @@ static void empty_file(void **state)
 	assert_int_equal(config->log_level, KSC_LOG_INFO);
 	assert_int_equal(config->max_handshakes, 16384);
 	assert_int_equal(config->drain_ms, 2000);
+	assert_true(config->watch);
 	assert_int_equal(config->credentials->n, 1);
 	cred = find(config, "system");
 	assert_non_null(cred);
@@ -201,6 +202,7 @@ static void everything(void **state)
 	     "workers = 3\n"
 	     "drain-time = 0\n"
 	     "user = root\n"
+	     "watch = no\n"
 	     "\n"
 	     "[credential web site]\n"
 	     "role = server\n"
@@ -224,6 +226,7 @@ static void everything(void **state)
 	assert_int_equal(config->max_handshakes, 7);
 	assert_int_equal(config->workers, 3);
 	assert_int_equal(config->drain_ms, 0);
+	assert_false(config->watch);
 	assert_true(config->has_user);
 	assert_int_equal(config->uid, 0);
 	assert_int_equal(config->credentials->n, 2);
@@ -315,6 +318,9 @@ static void bad_settings(void **state)
 	bad("[daemon]\ndrain-time = 99999999999999999999\n", "2: drain-time");
 	bad("[daemon]\ndrain-time =\n", "2: drain-time: \"\" is no number");
 	bad("[daemon]\nuser = nobody-of-that-name\n", "2: user: there is no account");
+	bad("[daemon]\nwatch = 1\n", "2: watch: \"1\" is none of: yes, no");
+	bad("[daemon]\nwatch =\n", "2: watch: \"\" is none of");
+	bad("[daemon]\nwatch = no\nwatch = yes\n", "3: \"watch\" was said already");
 	bad("[daemon]\ncolour = red\n", "2: \"colour\" is no setting of the daemon");
 	bad(SERVER "colour = red\n", "5: \"colour\" is no setting of a credential");
 	bad(SERVER "verify = maybe\n", "5: verify: \"maybe\" is none of");

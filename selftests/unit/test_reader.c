@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -573,6 +575,7 @@ static int try_all(void)
 	char *const args[] = { "/bin/true", NULL };
 	pthread_t thread;
 	char name[64];
+	int fd;
 
 	REQUIRE(!ksc_sandbox_reader());
 	REQUIRE(!kill(getppid(), 0));
@@ -605,6 +608,11 @@ static int try_all(void)
 	REQUIRE(!pthread_create(&thread, NULL, nothing, NULL));
 	REQUIRE(!pthread_join(thread, NULL));
 	REQUIRE(getpwnam("root"));
+	/* and watches files */
+	fd = inotify_init1(IN_CLOEXEC);
+	REQUIRE(fd >= 0);
+	REQUIRE(inotify_add_watch(fd, dir, IN_CREATE) > 0);
+	FAILS(fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID, O_RDONLY), EPERM);
 	return 0;
 }
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* watch.c: noticing that files are no longer what they were. */
+#ifndef KSC_WATCH_H
+#define KSC_WATCH_H
+
+#include <stdbool.h>
+
+/* Directories that are watched at most: each takes the kernel a kilobyte. */
+#define KSC_WATCH_DIRS	4096U
+/* Names that count in them, at most. */
+#define KSC_WATCH_NAMES	16384U
+
+struct ksc_watch;
+
+struct ksc_watch *ksc_watch_new(void);
+void ksc_watch_add(struct ksc_watch *watch, const char *path);
+void ksc_watch_complete(struct ksc_watch *watch);
+bool ksc_watch_is_complete(const struct ksc_watch *watch);
+int ksc_watch_fd(const struct ksc_watch *watch);
+bool ksc_watch_changed(struct ksc_watch *watch);
+void ksc_watch_free(struct ksc_watch *watch);
+
+#endif
