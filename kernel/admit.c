@@ -19,6 +19,7 @@
 #include <net/net_namespace.h>
 
 #include "ksc.h"
+#include "memcg.h"
 
 /* Limits that were lowered come true by so many for each that is new */
 #define KSC_EVICT_MOST	4
@@ -360,7 +361,7 @@ int ksc_admit(struct ksc_context *ctx, const struct ksc_sock *ks)
 	for (i = 0; i <= KSC_SHARE_USER && !err; i++) {
 		if (!wanted[i])
 			continue;
-		fresh[i] = kzalloc(sizeof(*fresh[i]), GFP_KERNEL_ACCOUNT);
+		fresh[i] = kzalloc(sizeof(*fresh[i]), KSC_GFP_FOR_OTHERS);
 		if (!fresh[i]) {
 			err = -ENOMEM;
 			break;

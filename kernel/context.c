@@ -68,7 +68,7 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 {
 	struct ksc_context *ctx;
 
-	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
+	ctx = kzalloc(sizeof(*ctx), KSC_GFP_FOR_OTHERS);
 	if (!ctx)
 		return NULL;
 	kref_init(&ctx->ref);
@@ -86,7 +86,7 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 	transport->get(owner);
 	kref_get(&ctx->ref);
 	/* complete: from here on a daemon that registers may kick it */
-	if (xa_err(xa_store_bh(&kn->contexts, ctx->id, ctx, GFP_KERNEL_ACCOUNT))) {
+	if (xa_err(xa_store_bh(&kn->contexts, ctx->id, ctx, KSC_GFP_FOR_OTHERS))) {
 		mem_cgroup_put(ctx->memcg);
 		transport->put(owner);
 		kfree(ctx);
@@ -221,6 +221,35 @@ int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq,
 }
 
 /**
+ * ksc_context_refuse() - the daemon's answer to the offer under way can't be taken
+ * @ctx: the context
+ * @daemon: registration of who answers
+ * @seq: which offer
+ * @why: one line; a constant
+ *
+ * The daemon has done its part and no other answer will come. The handshake is over, and
+ * its place in the queue the next one's: what can't be stored for one, for want of memory
+ * that may be its own doing, is not to keep others waiting until its time is over.
+ *
+ * Nothing happens unless that is the offer under way.
+ */
+void ksc_context_refuse(struct ksc_context *ctx, u32 daemon, u32 seq, const char *why)
+{
+	bool under_way;
+
+	spin_lock(&ctx->lock);
+	under_way = ctx->daemon == daemon && ctx->state == KSC_CTX_OFFERED && ctx->seq == seq;
+	if (under_way) {
+		ctx->state = KSC_CTX_APPLYING;
+		ctx->refused = why;
+		ksc_queue_leave(ctx);
+	}
+	spin_unlock(&ctx->lock);
+	if (under_way)
+		ctx->transport->kick(ctx->owner);
+}
+
+/**
  * ksc_context_news() - what is there for the owner to do
  * @ctx: the context
  * @step: set with KSC_NEWS_STEP; the caller's to free
@@ -236,6 +265,8 @@ enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step)
 		*step = ctx->step;
 		ctx->step = NULL;
 		news = KSC_NEWS_STEP;
+	} else if (ctx->refused) {
+		news = KSC_NEWS_REFUSED;
 	} else if (READ_ONCE(ctx->evicted)) {
 		news = KSC_NEWS_EVICTED;
 	} else if (ctx->expired) {

@@ -56,7 +56,7 @@ enum ksc_context_state {
  * struct ksc_context - a security context: a handshake in progress
  * @ref: the owner's, the timer's, each user's
  * @rcu: looked up without a lock
- * @lock: @state, @lost, @expired, @daemon, @step
+ * @lock: @state, @lost, @expired, @daemon, @step, @refused
  * @state: enum ksc_context_state
  * @lost: the daemon that had the session went away
  * @expired: the time is over
@@ -65,6 +65,7 @@ enum ksc_context_state {
  * @seq: number of the step under way
  * @daemon: registration of the daemon that has the session, 0 for none
  * @step: the answer to the offer, in state applying
+ * @refused: in its stead, why there is none: one line; a constant
  * @turn: its place in the queue to the daemon
  * @admission: what it counts for
  * @offered: bytes of the token under way
@@ -98,7 +99,7 @@ enum ksc_context_state {
 struct ksc_context {
 	struct kref ref;
 	struct rcu_head rcu;
-	spinlock_t lock;	/* state, lost, expired, daemon, step */
+	spinlock_t lock;	/* state, lost, expired, daemon, step, refused */
 	u8 state;
 	bool lost;
 	bool expired;
@@ -107,6 +108,7 @@ struct ksc_context {
 	u32 seq;
 	u32 daemon;
 	struct ksc_step *step;
+	const char *refused;
 	struct ksc_turn turn;
 	struct ksc_admission admission;
 	u32 offered;
@@ -138,6 +140,7 @@ enum ksc_news {
 	KSC_NEWS_NONE,		/* nothing to do, or an answer is awaited */
 	KSC_NEWS_IDLE,		/* a token may be offered */
 	KSC_NEWS_STEP,		/* an answer came */
+	KSC_NEWS_REFUSED,	/* an answer came that can't be taken */
 	KSC_NEWS_LOST,		/* the session died with its daemon */
 	KSC_NEWS_EVICTED,	/* another took its place */
 	KSC_NEWS_EXPIRED,	/* the time is over */
@@ -153,6 +156,7 @@ bool ksc_context_offer(struct ksc_context *ctx, u32 daemon);
 void ksc_context_unoffer(struct ksc_context *ctx, bool full);
 int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq,
 		       struct ksc_step *step);
+void ksc_context_refuse(struct ksc_context *ctx, u32 daemon, u32 seq, const char *why);
 enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step);
 void ksc_context_next(struct ksc_context *ctx);
 bool ksc_context_give_up(struct ksc_context *ctx, u8 status, u8 alert, const char *why);

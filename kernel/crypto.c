@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "ksc.h"
+#include "memcg.h"
 
 /*
  * RFC 8446 5.5 lets AES-GCM protect 2^24.5 full records with one key; 2^24
@@ -182,7 +183,7 @@ static struct ksc_aead *ksc_aead_alloc(const struct ksc_suite *suite)
 
 	if (IS_ERR(tfm))
 		return ERR_CAST(tfm);
-	aead = kmalloc(sizeof(*aead) + crypto_aead_reqsize(tfm), GFP_KERNEL_ACCOUNT);
+	aead = kmalloc(sizeof(*aead) + crypto_aead_reqsize(tfm), KSC_GFP_FOR_OTHERS);
 	if (!aead) {
 		crypto_free_aead(tfm);
 		return ERR_PTR(-ENOMEM);

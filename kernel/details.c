@@ -11,6 +11,7 @@
 
 #include "details.h"
 #include "ksc.h"
+#include "memcg.h"
 
 static const int ksc_details_attrs[] = {
 	KSC_A_CONTEXT_DETAILS, KSC_A_CONTEXT_CHAIN, KSC_A_CONTEXT_LOCAL_CHAIN,
@@ -35,7 +36,7 @@ int ksc_details_parse(struct ksc_step *step, struct nlattr **a)
 	if (!size)
 		return 0;
 	/* what pads an attribute may lie outside of the message */
-	d = kvzalloc(struct_size(d, attrs, size), GFP_KERNEL_ACCOUNT);
+	d = kvzalloc(struct_size(d, attrs, size), KSC_GFP_FOR_OTHERS);
 	if (!d)
 		return -ENOMEM;
 	d->len = size;

@@ -15,6 +15,7 @@
 
 #include "ksc.h"
 #include "handle.h"
+#include "memcg.h"
 #include "netlink-gen.h"
 #include "verify.h"
 
@@ -262,6 +263,13 @@ struct sk_buff *ksc_handle_msg(const struct ksc_step *step, size_t more)
 	return genlmsg_new(len + more + 2048, GFP_KERNEL);
 }
 
+/* There may be no memory for what there is to say of a failure */
+static int ksc_handle_put_last(struct sk_buff *msg, const struct ksc_step *step)
+{
+	return step ? ksc_handle_put_step(msg, step) :
+		      nla_put_u32(msg, KSC_A_CONTEXT_STATUS, KSC_STATUS_INTERNAL_ERROR);
+}
+
 /* Context: the handle's lock. The application is told of its last step */
 static void ksc_handle_tell(struct ksc_handle *h)
 {
@@ -270,14 +278,14 @@ static void ksc_handle_tell(struct ksc_handle *h)
 	void *hdr;
 
 	h->told = false;
-	if (!step || sock_flag(h->owner, SOCK_DEAD))
+	if (sock_flag(h->owner, SOCK_DEAD))
 		return;
 	msg = ksc_handle_msg(step, 0);
 	if (!msg)
 		return;
 	hdr = genlmsg_put(msg, h->portid, h->seq, &ksc_nl_family, 0, KSC_CMD_CONTEXT_RESULT);
 	if (!hdr || nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, h->ctx->id, 0) ||
-	    ksc_handle_put_step(msg, step)) {
+	    ksc_handle_put_last(msg, step)) {
 		nlmsg_free(msg);
 		return;
 	}
@@ -300,7 +308,7 @@ static void ksc_handle_settle(struct ksc_handle *h, u8 state, struct ksc_step *s
 static void ksc_handle_fail(struct ksc_handle *h, u32 status, const char *text)
 {
 	bool waiting = h->state == KSC_HANDLE_BUSY;
-	struct ksc_step *step = kzalloc(sizeof(*step), GFP_KERNEL_ACCOUNT);
+	struct ksc_step *step = kzalloc(sizeof(*step), KSC_GFP_FOR_OTHERS);
 
 	/* a place in the order of those who wait for the daemon is for who goes on */
 	ksc_queue_leave(h->ctx);
@@ -370,6 +378,9 @@ void ksc_handle_look(struct ksc_handle *h)
 	switch (ksc_context_news(h->ctx, &step)) {
 	case KSC_NEWS_STEP:
 		ksc_handle_apply(h, step);
+		break;
+	case KSC_NEWS_REFUSED:
+		ksc_handle_fail(h, KSC_STATUS_INTERNAL_ERROR, h->ctx->refused);
 		break;
 	case KSC_NEWS_EXPIRED:
 		ksc_count(h->kn, KSC_CNT_HANDSHAKES_TIMED_OUT);

@@ -9,6 +9,13 @@
 #include <linux/memcontrol.h>
 #include <linux/sched/mm.h>
 
+/*
+ * How to allocate what may be another's to pay. That a group is at its limit is an error of
+ * one connection: no reason to reclaim from it time and again, to look for whom to kill, or
+ * to tell the kernel's log that there is nobody.
+ */
+#define KSC_GFP_FOR_OTHERS	(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
+
 /**
  * ksc_memcg_get() - the memory cgroup that pays for what is allocated now
  *

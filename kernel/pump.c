@@ -484,6 +484,10 @@ static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 			ksc_pump_apply(sk, ks, step);
 			ksc_step_free(step);
 			continue;
+		case KSC_NEWS_REFUSED:
+			ksc_fail_alert(sk, ks, KSC_STATUS_INTERNAL_ERROR,
+				       KSC_ALERT_INTERNAL_ERROR, ks->context->refused);
+			return;
 		case KSC_NEWS_EXPIRED:
 			ksc_pump_expired(sk, ks);
 			return;

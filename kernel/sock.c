@@ -12,6 +12,7 @@
 
 #include "failpoint.h"
 #include "ksc.h"
+#include "memcg.h"
 
 /* ---- phases ---- */
 
@@ -153,7 +154,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	if (direction == KSC_DIRECTION_SENT)
 		ksc_count(ks->kn, KSC_CNT_ALERTS_SENT);
 
-	f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+	f = kzalloc(sizeof(*f), KSC_GFP_FOR_OTHERS);
 	if (f) {
 		f->status = status;
 		f->alert = alert;

@@ -9,6 +9,7 @@
 #include "details.h"
 #include "export.h"
 #include "ksc.h"
+#include "memcg.h"
 #include "netlink-gen.h"
 #include "verify.h"
 
@@ -106,7 +107,7 @@ static int ksc_step_parse_exporter(struct ksc_step *step, struct nlattr **tb,
 		NL_SET_ERR_MSG_ATTR(extack, secret, "not what the version's exporter needs");
 		return -EINVAL;
 	}
-	x = kzalloc(sizeof(*x), GFP_KERNEL_ACCOUNT);
+	x = kzalloc(sizeof(*x), KSC_GFP_FOR_OTHERS);
 	if (!x)
 		return -ENOMEM;
 	x->suite = suite;
@@ -183,7 +184,7 @@ static int ksc_step_parse_session(struct ksc_step *step, struct nlattr *nest,
 	}
 	for (i = 0; i <= KSC_A_SESSION_MAX; i++)
 		size += tb[i] ? nla_len(tb[i]) + 1 : 1;
-	s = kzalloc(struct_size(s, text, size), GFP_KERNEL_ACCOUNT);
+	s = kzalloc(struct_size(s, text, size), KSC_GFP_FOR_OTHERS);
 	if (!s)
 		return -ENOMEM;
 	s->alpn = ksc_session_text(s, &at, tb[KSC_A_SESSION_ALPN]);
@@ -225,7 +226,7 @@ struct ksc_step *ksc_step_parse(struct genl_info *info)
 	struct ksc_step *step;
 	int err = -EINVAL;
 
-	step = kzalloc(sizeof(*step), GFP_KERNEL_ACCOUNT);
+	step = kzalloc(sizeof(*step), KSC_GFP_FOR_OTHERS);
 	if (!step)
 		return ERR_PTR(-ENOMEM);
 
@@ -248,7 +249,7 @@ struct ksc_step *ksc_step_parse(struct genl_info *info)
 					    "token too long");
 			goto fail;
 		}
-		step->token = kvmalloc(step->token_len, GFP_KERNEL_ACCOUNT);
+		step->token = kvmalloc(step->token_len, KSC_GFP_FOR_OTHERS);
 		if (!step->token) {
 			err = -ENOMEM;
 			goto fail;

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "ksc.h"
+#include "memcg.h"
 
 /* Tickets of a connection that are of interest */
 #define KSC_TICKETS	4
@@ -44,7 +45,7 @@ struct ksc_tickets {
  */
 void ksc_tickets_new(struct ksc_sock *ks, u64 context, u32 daemon)
 {
-	struct ksc_tickets *t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+	struct ksc_tickets *t = kzalloc(sizeof(*t), KSC_GFP_FOR_OTHERS);
 
 	if (!t) {
 		ksc_netlink_gone(ks->kn, daemon, context);
@@ -88,7 +89,7 @@ void ksc_ticket_begin(struct ksc_sock *ks, u32 body)
 	if (!t || !body || body > KSC_MAX_TICKET - 4)
 		return;
 	t->len = 4 + body;
-	t->data = kmalloc(t->len, GFP_KERNEL_ACCOUNT);
+	t->data = kmalloc(t->len, KSC_GFP_FOR_OTHERS);
 	if (!t->data)
 		return;
 	t->data[0] = KSC_HT_NEW_SESSION_TICKET;

@@ -10,6 +10,7 @@
 #include <linux/uaccess.h>
 #include <net/genetlink.h>
 
+#include "memcg.h"
 #include "verify.h"
 
 /**
@@ -26,7 +27,7 @@ int ksc_question_parse(struct ksc_step *step, struct nlattr **a)
 	u32 len = a[attr] ? nla_len(a[attr]) : 0;
 	struct ksc_question *q;
 
-	q = kvmalloc(struct_size(q, list, len), GFP_KERNEL_ACCOUNT);
+	q = kvmalloc(struct_size(q, list, len), KSC_GFP_FOR_OTHERS);
 	if (!q)
 		return -ENOMEM;
 	q->attr = attr;

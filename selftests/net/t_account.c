@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/sock_diag.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -15,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctx.h"
 #include "flow.h"
 #include "nl.h"
 #include "own.h"
@@ -390,6 +392,210 @@ static void test_questions(void **state)
 	assert_true(daemon < all / 4);
 }
 
+/* ---- who has begun handshakes, and no memory for what comes of them ---- */
+
+/* More than the daemon may leave unanswered, and than what their group has left answers */
+#define POOR 96
+#define POOR_TIMEOUT KSC_MAX_HANDSHAKE_TIMEOUT
+
+/**
+ * struct poor - who begins handshakes in a group that is to have no memory left
+ * @addr: where its sockets connect to, or NULL for contexts that it carries itself
+ * @told: closed when the daemon has answered
+ * @tell: told when they have begun
+ */
+struct poor {
+	const struct t_addr *addr;
+	int told;
+	int tell;
+};
+
+static bool move_to(const char *group)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	return t_write_file(group, pid);
+}
+
+static pid_t poor_pid;
+
+/* Ends when so many sockets have failed, for what was no fault of theirs */
+static int poor_sockets(const struct poor *poor)
+{
+	const struct t_opts opts = { .server_name = "server.test", .nonblock = true,
+				     .verify = KSC_VERIFY_MANUAL, .timeout = POOR_TIMEOUT };
+	int64_t end = t_now_ms() + PATIENCE_S * 1000;
+	static int fds[POOR];
+	unsigned int failed = 0;
+	char c = 0;
+
+	/* what TCP takes for them is for the group that they are made in, which has enough */
+	for (int i = 0; i < POOR; i++)
+		fds[i] = t_plain(AF_INET);
+	if (!move_to(USERS "/cgroup.procs"))
+		return 1;
+	for (int i = 0; i < POOR; i++) {
+		t_attach(fds[i]);
+		t_set_opts(fds[i], &opts);
+		t_begin_on(fds[i], &poor->addr->ss, poor->addr->len);
+	}
+	if (!move_to(OWN "/cgroup.procs") || write(poor->tell, &c, 1) != 1 ||
+	    read(poor->told, &c, 1) < 0)
+		return 1;
+	for (int i = 0; failed < KSC_DEFAULT_WINDOW && t_now_ms() < end; i = (i + 1) % POOR) {
+		struct pollfd out = { .fd = fds[i], .events = POLLOUT };
+
+		if (poll(&out, 1, 1) == 1)
+			failed += t_so_error(fds[i]) == EIO;
+	}
+	return failed < KSC_DEFAULT_WINDOW;
+}
+
+static int poor_contexts(const struct poor *poor)
+{
+	const struct t_opts opts = { .server_name = "server.test", .timeout = POOR_TIMEOUT };
+	unsigned int failed = 0;
+	static struct ctx ctx;
+	struct tnl_event event;
+	struct tnl_conn app;
+	char c = 0;
+
+	if (!move_to(USERS "/cgroup.procs") || !tnl_open(&app))
+		return 1;
+	for (int i = 0; i < POOR; i++)
+		if (ctx_try_open(&ctx, &app, KSC_ROLE_CLIENT, &opts) ||
+		    ctx_try_offer(&ctx, 0, NULL, 0))
+			return 1;
+	if (!move_to(OWN "/cgroup.procs") || write(poor->tell, &c, 1) != 1 ||
+	    read(poor->told, &c, 1) < 0)
+		return 1;
+	/* each is told, though there may be no memory for what there is to say */
+	for (int i = 0; i < POOR; i++) {
+		if (!tnl_next_event(&app, &event) || event.cmd != KSC_CMD_CONTEXT_RESULT)
+			return 1;
+		failed += nla_get_u32(event.attrs[KSC_A_CONTEXT_STATUS]) ==
+			  KSC_STATUS_INTERNAL_ERROR;
+		tnl_free_event(&event);
+	}
+	return failed < KSC_DEFAULT_WINDOW;
+}
+
+static bool is_rich(const struct tnl_event *event)
+{
+	const struct nlattr *name = event->attrs[KSC_A_CONTEXT_SERVER_NAME];
+
+	return name && !strcmp(nla_get_string(name), "rich.test");
+}
+
+/*
+ * Answers all that is offered, which is more than the group has room for, and the one outside.
+ * Returns how many answers could not be stored.
+ */
+static unsigned int answer_all(struct tnl_conn *nl)
+{
+	static const uint8_t chain[KSC_MAX_CHAIN];
+	struct nl_msg *msg, *late = NULL;
+	unsigned int refused = 0;
+	struct tnl_event event;
+	int err;
+
+	for (int left = POOR + 1; left; tnl_free_event(&event)) {
+		bool rich;
+
+		if (!tnl_next_event(nl, &event))
+			fail_msg("%u have no memory, and %d others no turn", refused, left);
+		if (event.cmd != KSC_CMD_CONTEXT_NEW)
+			continue;
+		rich = is_rich(&event);
+		msg = tnl_step(nl, &event, rich ? KSC_STATUS_CONTINUE_NEEDED :
+						  KSC_STATUS_VERIFY_NEEDED);
+		nla_put(msg, rich ? KSC_A_CONTEXT_TOKEN : KSC_A_CONTEXT_CHAIN,
+			rich ? 4 : sizeof(chain), chain);
+		err = tnl_do(nl, msg);
+		if (err && (err != -ENOMEM || rich))
+			fail_msg("step: %s (%s)", strerror(-err), nl->text);
+		if (err && !refused++)
+			late = tnl_step(nl, &event, KSC_STATUS_PROTOCOL_ERROR);
+		left--;
+	}
+	/* what was refused is over; there may be no memory to find that out */
+	if (late) {
+		err = tnl_do(nl, late);
+		assert_true(err == -ESTALE || err == -ENOENT || err == -ENOMEM);
+	}
+	return refused;
+}
+
+/*
+ * Whoever has no memory for the daemon's answers has none of its turns, either: nobody else
+ * waits for him, and the kernel neither looks for whom to kill nor says that there is nobody.
+ */
+static void test_poor(void **state)
+{
+	const struct t_opts rich = { .server_name = "rich.test", .nonblock = true };
+	int told[2], tell[2], status, fd, peer, listener;
+	struct poor poor = { 0 };
+	unsigned int refused;
+	struct tnl_conn nl;
+	struct t_addr addr, outside;
+	char c, text[32];
+	int64_t kills;
+
+	if (!in_own || mkdir(USERS, 0755) ||
+	    read_line(USERS "/memory.stat", "kernel ", 1) < 0) {
+		print_message("there is no memory cgroup that counts the kernel's\n");
+		skip();
+	}
+	own_namespace();
+	assert_true(tnl_open(&nl));
+	assert_int_equal(tnl_register(&nl), 0);
+	t_listen(AF_INET, NULL, &addr);
+	listener = t_listen(AF_INET, NULL, &outside);
+	SYS(pipe(told));
+	SYS(pipe(tell));
+	poor = (struct poor){ *state ? &addr : NULL, told[0], tell[1] };
+	poor_pid = (pid_t)SYS(fork());
+	if (!poor_pid) {
+		close(told[1]);
+		_exit(poor.addr ? poor_sockets(&poor) : poor_contexts(&poor));
+	}
+	close(tell[1]);
+	assert_int_equal(SYS(read(tell[0], &c, 1)), 1);
+	/* nothing is asked back that way, and there is no more */
+	snprintf(text, sizeof(text), "%lld",
+		 (long long)read_line(USERS "/memory.current", "", 1));
+	assert_true(t_write_file(USERS "/memory.max", text));
+	kills = read_line(USERS "/memory.events", "oom ", 1);
+	fd = t_try_connect(&outside, &rich);
+	refused = answer_all(&nl);
+	print_message("%u answers of %u are for who has no memory\n", refused, POOR);
+	peer = t_accept(listener);
+	t_recv(peer, text, 4);
+	assert_true(refused >= KSC_DEFAULT_WINDOW);
+	tnl_await_counter(KSC_A_STATS_HANDSHAKES_FAILED, refused);
+	assert_int_equal(tnl_counter(KSC_A_STATS_OFFERS_WAITING), 0);
+	assert_int_equal(tnl_counter(KSC_A_STATS_OFFERS_UNANSWERED), 0);
+	assert_int_equal(read_line(USERS "/memory.events", "oom ", 1), kills);
+	close(told[1]);
+	SYS(waitpid(poor_pid, &status, 0));
+	poor_pid = 0;
+	assert_int_equal(status, 0);
+	close(fd);
+	close(peer);
+	close(listener);
+	tnl_close(&nl);
+}
+
+static int leave_poor(void **state)
+{
+	if (poor_pid && !kill(poor_pid, SIGKILL))
+		waitpid(poor_pid, NULL, 0);
+	poor_pid = 0;
+	rmdir(USERS);
+	return leave_cgroup(state);
+}
+
 /* ---- beside what TCP itself knows of ---- */
 
 #define SOME 64
@@ -544,8 +750,10 @@ int main(void)
 		WITH(test_open, own_cgroup, leave_cgroup),
 		WITH(test_polled, own_cgroup, leave_cgroup),
 		WITH(test_limited, NULL, leave_cgroup),
-		/* this one leaves the namespace */
+		/* these leave the namespace */
 		WITH(test_questions, own_cgroup, leave_cgroup),
+		{ "no memory, sockets", test_poor, own_cgroup, leave_poor, (void *)1 },
+		{ "no memory, contexts", test_poor, own_cgroup, leave_poor, NULL },
 	};
 	struct rlimit files = { 2048, 4096 };
 

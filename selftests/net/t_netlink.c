@@ -199,12 +199,12 @@ static struct nl_msg *step_with_keys(struct tnl_conn *nl, uint64_t id, uint32_t 
 	return msg;
 }
 
-/* Case 45, as the registered daemon: nothing of this changes anything. */
+/* Case 45, as the registered daemon: none of this is an answer, nor does it change anything. */
 static void malformed(struct tnl_conn *nl, const struct tnl_event *event)
 {
 	uint64_t id = nla_get_u64(event->attrs[KSC_A_CONTEXT_ID]);
 	uint32_t seq = nla_get_u32(event->attrs[KSC_A_CONTEXT_SEQ]);
-	static uint8_t big[60000];
+	static uint8_t big[KSC_MAX_SECRET + 1];
 	struct nlattr *keys, *tx;
 	struct nl_msg *msg;
 
@@ -234,28 +234,44 @@ static void malformed(struct tnl_conn *nl, const struct tnl_event *event)
 	msg = step_for(nl, id, seq, KSC_STATUS_PROTOCOL_ERROR);
 	nla_put(msg, KSC_A_CONTEXT_TEXT, 4, "text");
 	refused(nl, msg, EINVAL);
-	/* success without keys */
-	refused(nl, step_for(nl, id, seq, KSC_STATUS_OK), EINVAL);
-	/* keys that are none */
+	/* a secret that is too long for any suite */
 	msg = step_for(nl, id, seq, KSC_STATUS_OK);
+	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
+	tx = nla_nest_start(msg, KSC_A_KEYS_TX);
+	nla_put(msg, KSC_A_KEY_SECRET, sizeof(big), big);
+	nla_nest_end(msg, tx);
+	nla_nest_end(msg, keys);
+	refused(nl, msg, ERANGE);
+	/* a step that is not under way, whatever else is wrong with it */
+	refused(nl, step_for(nl, id, seq + 1, KSC_STATUS_CONTINUE_NEEDED), ESTALE);
+	refused(nl, step_for(nl, id, seq + 1, KSC_STATUS_OK), EINVAL);
+	/* a context that is not there */
+	refused(nl, step_for(nl, id + 1000, 0, KSC_STATUS_CONTINUE_NEEDED), ENOENT);
+}
+
+/* Answers to the offer under way that are none; behind these, keys that don't fit their suite. */
+enum { NO_KEYS, UNKNOWN_SUITE, NO_FIT };
+
+#define BAD_ANSWERS (NO_FIT + ARRAY_SIZE(unfit))
+
+static struct nl_msg *bad_answer(struct tnl_conn *nl, const struct tnl_event *event, size_t which,
+				 int *error)
+{
+	struct nlattr *keys;
+	struct nl_msg *msg;
+
+	*error = which == UNKNOWN_SUITE ? EOPNOTSUPP : EINVAL;
+	if (which >= NO_FIT)
+		return step_with_keys(nl, nla_get_u64(event->attrs[KSC_A_CONTEXT_ID]), 0,
+				      &unfit[which - NO_FIT]);
+	msg = tnl_step(nl, event, KSC_STATUS_OK);
+	if (which == NO_KEYS)
+		return msg;
 	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
 	nla_put_u16(msg, KSC_A_KEYS_VERSION, 0x0304);
 	nla_put_u16(msg, KSC_A_KEYS_SUITE, 0x9999);
 	nla_nest_end(msg, keys);
-	refused(nl, msg, EOPNOTSUPP);
-	for (size_t i = 0; i < ARRAY_SIZE(unfit); i++)
-		refused(nl, step_with_keys(nl, id, seq, &unfit[i]), EINVAL);
-	msg = step_for(nl, id, seq, KSC_STATUS_OK);
-	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
-	tx = nla_nest_start(msg, KSC_A_KEYS_TX);
-	nla_put(msg, KSC_A_KEY_SECRET, KSC_MAX_SECRET + 1, big);
-	nla_nest_end(msg, tx);
-	nla_nest_end(msg, keys);
-	refused(nl, msg, ERANGE);
-	/* a step that is not under way */
-	refused(nl, step_for(nl, id, seq + 1, KSC_STATUS_CONTINUE_NEEDED), ESTALE);
-	/* a context that is not there */
-	refused(nl, step_for(nl, id + 1000, 0, KSC_STATUS_CONTINUE_NEEDED), ENOENT);
+	return msg;
 }
 
 static const struct t_opts nonblock = { .server_name = "server.test", .credential = "wanted",
@@ -359,7 +375,7 @@ static void test_wiped(void **state)
 	nla_put_u32(msg, KSC_A_CONTEXT_STATUS, KSC_STATUS_OK);
 	refused_and_wiped(&nl, with_secrets(msg, 0x1301), EINVAL);
 	/* for a suite that is none, or has longer keys */
-	refused_and_wiped(&nl, with_secrets(step_for(&nl, id, 0, KSC_STATUS_OK), 0x9999),
+	refused_and_wiped(&nl, with_secrets(step_for(&nl, id, 1, KSC_STATUS_OK), 0x9999),
 			  EOPNOTSUPP);
 	refused_and_wiped(&nl, with_secrets(step_for(&nl, id, 0, KSC_STATUS_OK), 0x1302), EINVAL);
 	/* for contexts that are not there, with a status that has none and with its own */
@@ -432,6 +448,43 @@ static void test_play_daemon(void **state)
 	close(listener);
 }
 
+/* The handshake whose answer was refused is over, and its turn the next one's. */
+static void expect_over(int fd, struct tnl_event *event)
+{
+	struct tnl_event del;
+
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), EIO);
+	t_expect_error(fd, KSC_STATUS_INTERNAL_ERROR, EIO);
+	tnl_expect_event(&nl, &del, KSC_CMD_CONTEXT_DEL);
+	assert_int_equal(nla_get_u64(del.attrs[KSC_A_CONTEXT_ID]),
+			 nla_get_u64(event->attrs[KSC_A_CONTEXT_ID]));
+	tnl_free_event(&del);
+	assert_int_equal(tnl_counter(KSC_A_STATS_OFFERS_UNANSWERED), 0);
+	refused(&nl, tnl_step(&nl, event, KSC_STATUS_CONTINUE_NEEDED), ENOENT);
+	tnl_free_event(event);
+	close(fd);
+}
+
+static void test_bad_answers(void **state)
+{
+	struct tnl_event event;
+	struct nl_msg *msg;
+	struct t_addr addr;
+	int listener, fd, error;
+
+	(void)state;
+	listener = t_listen(AF_INET, NULL, &addr);
+	for (size_t i = 0; i < BAD_ANSWERS; i++) {
+		fd = t_try_connect(&addr, &nonblock);
+		tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+		msg = bad_answer(&nl, &event, i, &error);
+		refused(&nl, msg, error);
+		expect_over(fd, &event);
+	}
+	close(listener);
+}
+
 static struct nl_msg *consume(const struct tnl_event *event, uint32_t status, uint32_t bytes)
 {
 	struct nl_msg *msg = tnl_step(&nl, event, status);
@@ -440,9 +493,17 @@ static struct nl_msg *consume(const struct tnl_event *event, uint32_t status, ui
 	return msg;
 }
 
-/* An answer that used up more than was offered changes nothing, so that a right one can follow. */
+/* Nor is what uses up more than was offered an answer; nothing is done of what it says. */
 static void test_too_much_consumed(void **state)
 {
+	static const struct {
+		uint32_t status;
+		uint32_t bytes;
+	} wrong[] = {
+		{ KSC_STATUS_CONTINUE_NEEDED, 8 },
+		{ KSC_STATUS_CONTINUE_NEEDED, UINT32_MAX },
+		{ KSC_STATUS_PROTOCOL_ERROR, 8 },
+	};
 	struct tnl_event event;
 	struct t_addr addr;
 	struct nl_msg *msg;
@@ -455,30 +516,27 @@ static void test_too_much_consumed(void **state)
 	msg = consume(&event, KSC_STATUS_CONTINUE_NEEDED, 1);
 	nla_put(msg, KSC_A_CONTEXT_TOKEN, 5, "wrong");
 	refused(&nl, msg, EINVAL);
-	step(&event, KSC_STATUS_CONTINUE_NEEDED, "right");
-	tnl_free_event(&event);
+	expect_over(fd, &event);
 	peer = t_accept(listener);
-	t_expect(peer, "right");
-
-	t_send(peer, "\x16\x03\x03\x00\x02\x02\x01", 7);
-	tnl_expect_event(&nl, &event, KSC_CMD_TOKEN);
-	refused(&nl, consume(&event, KSC_STATUS_CONTINUE_NEEDED, 8), EINVAL);
-	refused(&nl, consume(&event, KSC_STATUS_CONTINUE_NEEDED, UINT32_MAX), EINVAL);
-	/* not even the end of it all */
-	refused(&nl, consume(&event, KSC_STATUS_PROTOCOL_ERROR, 8), EINVAL);
-	step(&event, KSC_STATUS_CONTINUE_NEEDED, "again");
-	tnl_free_event(&event);
-	t_expect(peer, "again");
-	/* what was consumed at last is not offered again */
-	t_send(peer, "\x16\x03\x03\x00\x01!", 6);
-	tnl_expect_event(&nl, &event, KSC_CMD_TOKEN);
-	assert_int_equal(nla_len(event.attrs[KSC_A_CONTEXT_TOKEN]), 6);
-	step(&event, KSC_STATUS_PROTOCOL_ERROR, NULL);
-	tnl_free_event(&event);
-	t_wait(fd, POLLOUT);
-	assert_int_equal(t_so_error(fd), EPROTO);
-	close(fd);
+	t_expect(peer, "\x15\x03\x03");
 	close(peer);
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		fd = t_try_connect(&addr, &nonblock);
+		tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+		step(&event, KSC_STATUS_CONTINUE_NEEDED, "right");
+		tnl_free_event(&event);
+		peer = t_accept(listener);
+		t_expect(peer, "right");
+		t_send(peer, "\x16\x03\x03\x00\x02\x02\x01", 7);
+		tnl_expect_event(&nl, &event, KSC_CMD_TOKEN);
+		msg = consume(&event, wrong[i].status, wrong[i].bytes);
+		nla_put(msg, KSC_A_CONTEXT_TOKEN, 5, "wrong");
+		refused(&nl, msg, EINVAL);
+		expect_over(fd, &event);
+		t_expect(peer, "\x15\x03\x03");
+		close(peer);
+	}
 	close(listener);
 }
 
@@ -559,6 +617,7 @@ int main(void)
 		cmocka_unit_test(case_45_unknown_command),
 		cmocka_unit_test_setup_teardown(test_wiped, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_play_daemon, become_daemon, restore_daemon),
+		cmocka_unit_test_setup_teardown(test_bad_answers, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_too_much_consumed, become_daemon,
 						restore_daemon),
 		cmocka_unit_test_setup_teardown(case_41_closed_in_step, become_daemon,

@@ -840,7 +840,9 @@ enum ksc_a_limits {
  *   came after the handshake of a context whose step said "tickets".
  * @KSC_CMD_STEP: The daemon's answer to context-new or token. ENOENT when the
  *   context is gone, ESTALE when the number is not that of the offer under way,
- *   EPERM from any other socket than the registered one.
+ *   EPERM from any other socket than the registered one. An answer to the offer
+ *   under way that can't be taken, for ENOMEM or what netlink's own checks
+ *   don't find, ends the handshake: there is no second one.
  * @KSC_CMD_SOCK_GET: Protected sockets of the caller's network namespace: all
  *   of them with CAP_NET_ADMIN, else those of the caller's uid.
  * @KSC_CMD_REKEY: Go on to new sending keys (TLS 1.3 KeyUpdate) on a socket of
