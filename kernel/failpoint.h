@@ -13,6 +13,7 @@
  * @KSC_FAILPOINT_SHUTDOWN: shutdown(), before TCP's part
  * @KSC_FAILPOINT_CONNECTED: connect(), behind TCP's part
  * @KSC_FAILPOINT_UNLISTENED: a listener's shutdown(), behind TCP's part
+ * @KSC_FAILPOINT_PUMP: a socket's work item, before it looks for the socket
  */
 enum ksc_failpoint {
 	KSC_FAILPOINT_CONNECT,
@@ -20,6 +21,7 @@ enum ksc_failpoint {
 	KSC_FAILPOINT_SHUTDOWN,
 	KSC_FAILPOINT_CONNECTED,
 	KSC_FAILPOINT_UNLISTENED,
+	KSC_FAILPOINT_PUMP,
 	KSC_FAILPOINTS_MAX
 };
 

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <net/tcp.h>
 
+#include "failpoint.h"
 #include "ksc.h"
 #include "verify.h"
 
@@ -648,10 +649,12 @@ static void ksc_pump_work(struct work_struct *work)
 {
 	struct ksc_sock *ks = container_of(to_delayed_work(work),
 					   struct ksc_sock, pump);
-	struct sock *sk = ksc_sock_hold(ks);
 	struct mem_cgroup *memcg;
 	unsigned int noio;
+	struct sock *sk;
 
+	ksc_failpoint(KSC_FAILPOINT_PUMP);
+	sk = ksc_sock_hold(ks);
 	/* its last user has gone, and with it what there was to do */
 	if (!sk)
 		goto out;

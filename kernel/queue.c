@@ -100,8 +100,11 @@ static void ksc_queue_run(struct ksc_queue *q)
 		ctx = ksc_queue_context(t);
 		ctx->transport->kick(ctx->owner);
 	}
-	/* no answer will come that says there is room */
-	if (q->full && !q->taken && ksc_queue_first(q))
+	/*
+	 * No answer will come that says there is room. That nobody waits just now does not
+	 * matter: whoever comes next would, and for good.
+	 */
+	if (q->full && !q->taken)
 		queue_delayed_work(ksc_wq, &q->retry, KSC_RETRY_DELAY);
 }
 

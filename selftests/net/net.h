@@ -68,7 +68,15 @@ struct t_opts {
 };
 
 /* Windows that only a module for tests can widen; as enum ksc_failpoint has them */
-enum t_failpoint { T_CONNECT, T_LISTEN, T_SHUTDOWN, T_CONNECTED, T_UNLISTENED, T_FAILPOINTS };
+enum t_failpoint {
+	T_CONNECT,
+	T_LISTEN,
+	T_SHUTDOWN,
+	T_CONNECTED,
+	T_UNLISTENED,
+	T_PUMP,
+	T_FAILPOINTS
+};
 
 /* A client that knows the name of the test server. */
 extern const struct t_opts t_client;

@@ -577,6 +577,48 @@ static void test_handle_lost(void **state)
 	close(listener);
 }
 
+/* How long one that was called does not come: all else has to be done by then */
+#define HELD_MS 3000
+
+/*
+ * The last offer found no room, and neither who made it nor who was called meanwhile is there
+ * any more: nobody waits for room, so nobody is told of it, but the next has its turn all the
+ * same.
+ */
+static void test_full_and_gone(void **state)
+{
+	static struct ctx filler, full;
+	struct server called;
+	struct tnl_conn app;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, &t_server, &addr), least = 1;
+
+	(void)state;
+	if (!t_failpoint(T_PUMP, 0))
+		skip();
+	assert_true(tnl_open(&app));
+	ctx_open(&filler, &app, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&full, &app, KSC_ROLE_CLIENT, &t_client);
+	tnl_close(&nl);
+	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
+	begin_server(listener, &addr, &called);
+	await_offers(0, 1);
+	t_failpoint(T_PUMP, HELD_MS);
+	become_daemon();
+	/* one message is all that there is room for */
+	SYS(setsockopt(nl_socket_get_fd(nl.sk), SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)));
+	assert_int_equal(ctx_try_offer(&filler, 0, NULL, 0), 0);
+	ctx_close(&filler);
+	assert_int_equal(ctx_try_offer(&full, 0, NULL, 0), 0);
+	tnl_await_at_least(KSC_A_STATS_OFFERS_DEFERRED, 1);
+	ctx_close(&full);
+	end_server(&called);
+	t_failpoint(T_PUMP, 0);
+	expect_turn(listener, &addr);
+	tnl_close(&app);
+	close(listener);
+}
+
 /**
  * struct turns - contexts that wait, and how they are called
  * @olds: those that were begun
@@ -679,6 +721,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_handles_expire, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_handle_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full_and_gone, setup, teardown),
 	};
 
 	return T_RUN(tests);
