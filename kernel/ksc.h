@@ -305,6 +305,7 @@ struct ksc_rate {
  * @stage_len: bytes in @stage
  * @stage_size: bytes at @stage, charged to the socket; 0 for what an application had read
  * @stuck_at: TCP's next sequence number when it was looked at for nothing having come
+ * @ahead: what those of @plain behind the first are charged with
  * @stuck_since: jiffies then, 0 never
  * @bytes: application bytes received
  * @records: records received
@@ -336,6 +337,7 @@ struct ksc_rx {
 	u32 stage_len;
 	u32 stage_size;
 	u32 stuck_at;
+	int ahead;
 	unsigned long stuck_since;
 	u32 updates;
 	struct ksc_rate dataless;

@@ -116,7 +116,7 @@ static struct ksc_rec *ksc_rec_shrink(struct ksc_rec *rec)
  * @sk: socket, locked and owned
  * @rx: its receiving half
  *
- * There is always room for one; those behind it count as the receive buffer does.
+ * There is always room for one; those behind it count where more are to be added.
  *
  * Context: process.
  */
@@ -133,7 +133,7 @@ void ksc_rec_charge(struct sock *sk, struct ksc_rx *rx)
 		ksc_charge(sk, rec->charged);
 		rec->counts = !list_is_first(&rec->list, &rx->plain);
 		if (rec->counts)
-			atomic_add(rec->charged, &sk->sk_rmem_alloc);
+			rx->ahead += rec->charged;
 		rx->charged++;
 	}
 }
@@ -141,7 +141,7 @@ void ksc_rec_charge(struct sock *sk, struct ksc_rx *rx)
 static void ksc_rec_uncharge(struct sock *sk, struct ksc_rx *rx, struct ksc_rec *rec)
 {
 	if (rec->counts)
-		atomic_sub(rec->charged, &sk->sk_rmem_alloc);
+		rx->ahead -= rec->charged;
 	ksc_uncharge(sk, rec->charged);
 	rec->charged = 0;
 	rec->counts = false;
@@ -153,7 +153,8 @@ static void ksc_rec_uncharge(struct sock *sk, struct ksc_rx *rx, struct ksc_rec 
  * @sk: socket, locked and owned
  * @rx: its receiving half
  *
- * One may always be; more of them count as the socket's receive buffer does.
+ * One may always be; more of them share the receive buffer's size with what is in it. They are
+ * not in it: they would shut TCP's window, and nobody tells the peer when they are read.
  *
  * Context: process. Return: true, and there is memory for it in the socket's account.
  */
@@ -165,7 +166,7 @@ bool ksc_rec_may_add(struct sock *sk, struct ksc_rx *rx)
 	ksc_rxq_flush(sk, &rx->queue);
 	ksc_rec_settle(sk, rx);
 	return rx->nplain < KSC_RX_PEEK &&
-	       atomic_read(&sk->sk_rmem_alloc) <= READ_ONCE(sk->sk_rcvbuf) &&
+	       atomic_read(&sk->sk_rmem_alloc) + rx->ahead <= READ_ONCE(sk->sk_rcvbuf) &&
 	       (sk->sk_forward_alloc >= (int)KSC_REC_SIZE ||
 		__sk_mem_schedule(sk, KSC_REC_SIZE - sk->sk_forward_alloc, SK_MEM_RECV));
 }

@@ -24,7 +24,7 @@
  * @off: what was read already
  * @len: bytes of content
  * @charged: bytes in the socket's account, 0 as long as the lock was not released
- * @counts: these count as the receive buffer does, too
+ * @counts: these are in ksc_rx.ahead
  * @type: its content type
  * @dst: in @area, the additional data and what is decrypted; with @area only
  * @src: the record in TCP's queue; likewise

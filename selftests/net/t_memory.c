@@ -152,6 +152,30 @@ static void test_peek(void **state)
 	flow_close(fds);
 }
 
+/*
+ * What is decrypted ahead takes nothing of TCP's window: nobody would tell the peer when it is
+ * read.
+ */
+static void test_window(void **state)
+{
+	static uint8_t buf[8 * RECORD];
+	const int size = 65536;
+	int fds[2];
+
+	(void)state;
+	flow_pair(fds);
+	SYS(setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
+	for (size_t at = 0; at < sizeof(buf); at += RECORD) {
+		t_send(fds[0], flow_data(0) + at, RECORD);
+		t_await_acked(fds[0]);
+		/* out of the queue with it, if it may be */
+		SYS(recv(fds[1], buf, sizeof(buf), MSG_PEEK));
+	}
+	flow_expect(fds[1], flow_data(0), sizeof(buf));
+	t_exchange(fds[0], fds[1]);
+	flow_close(fds);
+}
+
 /* ---- parts of records ---- */
 
 #define PEERS 40
@@ -346,6 +370,7 @@ int main(void)
 		TEST("a sender's buffers", test_sender, 65536),
 		TEST("a sender's buffers, small", test_sender, 8192),
 		cmocka_unit_test(test_peek),
+		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_leaks),
 		/* pages: pressure from the first on, and from the second */
