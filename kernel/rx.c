@@ -403,7 +403,7 @@ static int ksc_rx_fill(struct sock *sk, struct ksc_sock *ks, unsigned int *budge
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * With KSC_RX_BUDGET records, if there is no end to them.
+ * With KSC_RX_BUDGET records, if there is no end to them. Who polls finds what is there.
  *
  * Context: process.
  * Return: 1 if there is decrypted data, 0 if not, or an errno.
@@ -411,8 +411,10 @@ static int ksc_rx_fill(struct sock *sk, struct ksc_sock *ks, unsigned int *budge
 int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks)
 {
 	unsigned int budget = KSC_RX_BUDGET;
+	int ret = ksc_rx_fill(sk, ks, &budget);
 
-	return ksc_rx_fill(sk, ks, &budget) ?: ksc_rx_has_plain(&ks->rx);
+	ksc_rx_settle(sk, ks);
+	return ret ?: ksc_rx_has_plain(&ks->rx);
 }
 
 /**

@@ -369,6 +369,41 @@ static void test_inq(void **state)
 	flow_close(fds);
 }
 
+static int inquire(int fd)
+{
+	return get_ioctl(fd, SIOCINQ);
+}
+
+static int detach(int fd)
+{
+	socklen_t len = 0;
+
+	return getsockopt(fd, SOL_KSCHANNEL, KSC_DETACH, NULL, &len);
+}
+
+/* Who polls is told of what a call has opened that does not read: nothing else would. */
+static void test_rcvlowat_opened(void **state)
+{
+	const struct {
+		int (*call)(int fd);
+		int gives;
+	} ways[] = { { inquire, 500 }, { detach, -1 } };
+	int fds[2];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		flow_pair(fds);
+		t_exchange(fds[0], fds[1]);
+		set_int(fds[1], SOL_SOCKET, SO_RCVLOWAT, 500);
+		t_send(fds[0], flow_data(0), 500);
+		t_await_acked(fds[0]);
+		assert_int_equal(ways[i].call(fds[1]), ways[i].gives);
+		assert_true(comes(fds[1], PATIENCE_S * 1000));
+		flow_expect(fds[1], flow_data(0), 500);
+		flow_close(fds);
+	}
+}
+
 static void await_outq(int fd, int want)
 {
 	int64_t end = t_now_ms() + PATIENCE_S * INT64_C(1000);
@@ -607,7 +642,7 @@ int main(void)
 		cmocka_unit_test(test_inq),	     cmocka_unit_test(test_outq),
 		cmocka_unit_test(test_tcp_inq),	     cmocka_unit_test(test_oob),
 		cmocka_unit_test(test_urgent),	     cmocka_unit_test(test_vectors),
-		cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_batches),	     cmocka_unit_test(test_rcvlowat_opened),
 	};
 
 	return T_RUN(tests);
