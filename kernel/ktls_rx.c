@@ -384,6 +384,9 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 	}
 	if (!copied && (!err || err == -EAGAIN) && told.empty && !told.type)
 		ksc_ktls_tell_empty(msg, err);
+	/* as where the budget ends */
+	if (unlikely(err == -ENOMEM) && copied)
+		WRITE_ONCE(rx->tell, true);
 	ksc_rxq_flush(sk, &rx->queue);
 	ksc_rec_settle(sk, rx);
 	ksc_ktls_settle(sk, kt);

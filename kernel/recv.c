@@ -220,6 +220,9 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			err = 0;
 			continue;
 		}
+		/* who polls is told of what that leaves, too */
+		if (unlikely(err == -ENOMEM))
+			call.budget = 0;
 		if (err == -EFAULT || err == -ENOMEM || copied >= target)
 			break;
 		/* the end and what else there is are behind what was not opened */

@@ -477,11 +477,14 @@ void ksc_rx_ahead(struct sock *sk, struct ksc_sock *ks, unsigned int budget)
 	}
 	ksc_rxq_flush(sk, &ks->rx.queue);
 	ksc_rx_settle(sk, ks);
-	if (ret == -ENOMEM)
+	if (ret == -ENOMEM) {
+		/* or the pump has nobody to open it for */
+		WRITE_ONCE(ks->rx.tell, true);
 		ksc_pump_kick(ks, HZ / 10);
 	/* other sockets get their turn */
-	else if (unlikely(!budget) && ksc_rx_watched(sk, ks) && !ksc_rx_enough(sk, ks))
+	} else if (unlikely(!budget) && ksc_rx_watched(sk, ks) && !ksc_rx_enough(sk, ks)) {
 		ksc_rx_go_on(ks);
+	}
 }
 
 /**

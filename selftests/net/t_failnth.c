@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/sendfile.h>
 #include <time.h>
 #include <unistd.h>
@@ -490,32 +491,83 @@ static void peek_in_vain(size_t had, int flags)
 	wire_close(&w);
 }
 
-/* Records that are decrypted and not read leave none of this CPU's room for another. */
-static void test_peek(void **state)
-{
-	static struct wire holders[4];
-	cpu_set_t before, one;
+static struct wire holders[4];
+static cpu_set_t cpus;
 
-	(void)state;
-	SYS(sched_getaffinity(0, sizeof(before), &before));
+/* Records that are decrypted and not read leave none of this CPU's room for another. */
+static void take_room(void)
+{
+	cpu_set_t one;
+
+	SYS(sched_getaffinity(0, sizeof(cpus), &cpus));
 	CPU_ZERO(&one);
 	CPU_SET(sched_getcpu(), &one);
 	SYS(sched_setaffinity(0, sizeof(one), &one));
 	for (size_t i = 0; i < ARRAY_SIZE(holders); i++) {
-		make_wire();
-		holders[i] = w;
+		wire_start(&holders[i], wire_suite(WIRE_13, 0x1301), 7);
 		wire_send(&holders[i], WIRE_DATA, data, 16384, 0);
 		assert_int_equal(SYS(recv(holders[i].fd, got, 1, MSG_PEEK)), 1);
 	}
+}
+
+static void give_room(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(holders); i++)
+		wire_close(&holders[i]);
+	SYS(sched_setaffinity(0, sizeof(cpus), &cpus));
+}
+
+static void test_peek(void **state)
+{
+	(void)state;
+	take_room();
 	peek_in_vain(0, 0);
 	/* what was read has given its room back */
 	wire_send(&holders[0], WIRE_DATA, data, 16384, 0);
 	assert_int_equal(SYS(recv(holders[0].fd, got, BULK, MSG_PEEK | MSG_WAITALL)), BULK);
 	/* too long to be moved to memory of its size */
 	peek_in_vain(5000, MSG_WAITALL);
-	for (size_t i = 0; i < ARRAY_SIZE(holders); i++)
-		wire_close(&holders[i]);
-	SYS(sched_setaffinity(0, sizeof(before), &before));
+	give_room();
+}
+
+static int ep;
+
+/* One with edges has been told of two records, of which the second is not opened. */
+static void make_edges(void)
+{
+	make_wire();
+	ep = t_watch(w.fd, EPOLLIN | EPOLLET);
+	for (int i = 0; i < 2; i++) {
+		wire_send(&w, WIRE_DATA, data + 100 * i, 100, 0);
+		t_await_event(ep);
+	}
+	take_room();
+}
+
+/* He takes less than he asked for to be all, and comes when he is told of the rest. */
+static void after_edges(int error)
+{
+	if (error || done < 200) {
+		t_await_event(ep);
+		SYS(act_recv());
+	}
+	assert_int_equal(done, 200);
+	assert_memory_equal(got, data, 200);
+	close(ep);
+	wire_close(&w);
+	give_room();
+}
+
+/* Not even what is opened for him when the call has read all that it could. */
+static void test_edges(void **state)
+{
+	(void)state;
+	make_edges();
+	fault_always(true);
+	SYS(act_recv());
+	fault_always(false);
+	assert_int_equal(done, 100);
+	after_edges(0);
 }
 
 /* Its keys are the peer's next. */
@@ -731,6 +783,8 @@ int main(void)
 		WIRE("splice", make_spliced, act_splice, after_splice),
 		WIRE("MSG_PEEK", make_received, act_peek, after_recv),
 		cmocka_unit_test_setup_teardown(test_peek, setup_wire, teardown_wire),
+		WIRE("edges", make_edges, act_recv, after_edges),
+		cmocka_unit_test_setup_teardown(test_edges, setup_wire, teardown_wire),
 		WIRE("receive a KeyUpdate", make_updated, act_recv, after_recv),
 		WIRE("shutdown", make_wire, act_shutdown, after_close),
 		WIRE("close", make_wire, act_close, after_close),
