@@ -154,8 +154,9 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 				continue;
 			answered = true;
 			ksc_rxq_flush(sk, &ks->rx.queue);
-			if (!ks->tx.closed && !ks->tx.pending &&
-			    sk_stream_memory_free(sk) &&
+			/* what came before a reset is to be read, and its error is the reader's */
+			if (!ks->tx.closed && !ks->tx.pending && !sk->sk_err &&
+			    !(sk->sk_shutdown & SEND_SHUTDOWN) && sk_stream_memory_free(sk) &&
 			    ksc_tx_alert(sk, ks, 1, KSC_ALERT_NO_RENEGOTIATION)) {
 				ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
 					 KSC_DIRECTION_NONE, "an alert could not be sent");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* All that may come between records of data, once, in any place and in floods. */
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -272,6 +273,37 @@ static void case_35_renegotiation_flood(void **state)
 	wire_close(&w);
 }
 
+static void await_reset(int fd)
+{
+	int64_t end = t_now_ms() + PATIENCE_S * INT64_C(1000);
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	do {
+		assert_true(t_now_ms() < end);
+		SYS(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len));
+	} while (info.tcpi_state != TCP_CLOSE);
+}
+
+/* Asked by a peer that is not there any more: nobody is told, and what it said is there. */
+static void case_35_renegotiation_reset(void **state)
+{
+	struct wire w;
+	char c;
+
+	(void)state;
+	begin(&w, WIRE_12);
+	peer_says(&w, "before");
+	wire_send(&w, WIRE_HANDSHAKE, hello_request, sizeof(hello_request), 0);
+	peer_says(&w, "after");
+	t_reset(w.peer);
+	await_reset(w.fd);
+	t_expect(w.fd, "beforeafter");
+	FAILS(recv(w.fd, &c, 1, 0), ECONNRESET);
+	t_expect_error(w.fd, KSC_STATUS_TRUNCATED, ECONNRESET);
+	close(w.fd);
+}
+
 /* Of the other role's hello there is no such answer, nor is there one in TLS 1.3. */
 static void case_35_not_renegotiation(void **state)
 {
@@ -315,6 +347,7 @@ int main(void)
 		T_CASE("case_35_renegotiation, server", case_35_renegotiation, &server),
 		cmocka_unit_test_setup_teardown(case_35_renegotiation_flood, t_unlimited,
 						t_limited),
+		cmocka_unit_test(case_35_renegotiation_reset),
 		cmocka_unit_test(case_35_not_renegotiation),
 	};
 	int ret;
