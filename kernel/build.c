@@ -77,6 +77,7 @@ void ksc_tx_drop(struct sock *sk, struct ksc_tx *tx)
 	tx->first = 0;
 	tx->len = 0;
 	tx->pending = false;
+	WRITE_ONCE(tx->full, false);
 	tx->held = false;
 	tx->nagle = false;
 	tx->tailed = false;

@@ -210,7 +210,8 @@ enum ksc_update {
  * @cipher: keys
  * @frag: the record under construction, or with @pending what is left of one
  * @nfrags: entries of @frag, each of which holds a page reference
- * @pending: @frag is ciphertext that TCP had no room for
+ * @pending: @frag is ciphertext that TCP has not taken, or is being given
+ * @full: TCP had no room for all of that; read without the lock
  * @more: the sender of @pending, or of what is open, said MSG_MORE or has a cork
  * @held: what is open goes out at @deadline
  * @nagle: what is open goes out when TCP would send it
@@ -238,6 +239,7 @@ struct ksc_tx {
 	u8 nfrags;
 	u8 first;
 	bool pending;
+	bool full;
 	bool more;
 	bool held;
 	bool nagle;

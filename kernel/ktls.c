@@ -149,12 +149,12 @@ static __poll_t ksc_ktls_poll(struct file *file, struct socket *sock,
 
 	if (!ks)
 		return mask;
-	if (READ_ONCE(ks->tx.pending)) {
+	if (READ_ONCE(ks->tx.full)) {
 		mask &= ~out;
 		set_bit(SOCK_NOSPACE, &sock->flags);
 		/* as in tcp_poll(): it may have gone before the flag was set */
 		smp_mb__after_atomic();
-		if (!READ_ONCE(ks->tx.pending))
+		if (!READ_ONCE(ks->tx.full))
 			mask |= out;
 	}
 	/* pairs with ksc_ktls_set_keys() */

@@ -96,9 +96,8 @@ void ksc_ktls_resume(struct sock *sk, struct ksc_ktls *kt)
 
 	if (ks->tx.len && !ks->tx.pending && !ks->tx.more)
 		ksc_ktls_tx_close_record(sk, kt);
-	if (ks->tx.pending && !ksc_tx_push(sk, &ks->tx, ks->tx.more ? MSG_MORE : 0))
-		/* poll() reported no room while it was pending */
-		ks->write_space(sk);
+	if (ks->tx.pending)
+		ksc_tx_push(sk, &ks->tx, ks->tx.more ? MSG_MORE : 0);
 	if (sk->sk_socket)
 		ksc_ktls_tx_await(sk, kt);
 }

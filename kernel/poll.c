@@ -176,12 +176,12 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		mask |= EPOLLRDHUP;
 	if (READ_ONCE(ks->phase) == KSC_PHASE_FAILED)
 		return mask | in | out | EPOLLERR;
-	if (READ_ONCE(ks->tx.pending)) {
+	if (READ_ONCE(ks->tx.full)) {
 		mask &= ~out;
 		set_bit(SOCK_NOSPACE, &sock->flags);
 		/* as in tcp_poll(): it may have gone before the flag was set */
 		smp_mb__after_atomic();
-		if (!READ_ONCE(ks->tx.pending))
+		if (!READ_ONCE(ks->tx.full))
 			mask |= out;
 	}
 	return mask;

@@ -63,6 +63,7 @@ static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 l
 		len -= n;
 	}
 	tx->pending = true;
+	WRITE_ONCE(tx->full, true);
 	return 0;
 }
 

@@ -37,6 +37,14 @@ void ksc_tx_free(struct sock *sk, struct ksc_tx *tx)
 	ksc_cipher_free(&tx->cipher);
 }
 
+/* TCP has taken all of a record that it had no room for: poll() has told of none, until now */
+static void ksc_tx_relieve(struct sock *sk, struct ksc_tx *tx)
+{
+	WRITE_ONCE(tx->full, false);
+	/* its barrier, or TCP's, pairs with who polls: they have set SOCK_NOSPACE, and wait */
+	ksc_wake_writer(sk, container_of(tx, struct ksc_sock, tx));
+}
+
 /**
  * ksc_tx_push() - give TCP what it has room for of the pending record
  * @sk: socket, locked and owned
@@ -55,8 +63,10 @@ int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 		n = ksc_compat_push(sk, tx->frag + tx->first, tx->nfrags - tx->first,
 				    flags | MSG_DONTWAIT | MSG_NOSIGNAL);
 		tx->pushing = false;
-		if (n < 0)
+		if (n < 0) {
+			WRITE_ONCE(tx->full, true);
 			return n;
+		}
 		while (n) {
 			struct bio_vec *bv = &tx->frag[tx->first];
 			u32 used = min_t(u32, n, bv->bv_len);
@@ -74,6 +84,8 @@ int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 	tx->nfrags = 0;
 	tx->pending = false;
 	ksc_tx_uncharge(sk, tx);
+	if (unlikely(tx->full))
+		ksc_tx_relieve(sk, tx);
 	return 0;
 }
 
@@ -425,9 +437,8 @@ void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 
 	if (!ksc_tx_held(sk, ks))
 		ksc_tx_finish(sk, ks);
-	if (tx->pending && !ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0))
-		/* poll() reported no room while it was pending */
-		ksc_wake_writer(sk, ks);
+	if (tx->pending)
+		ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
 	ksc_rekey_try(sk, ks);
 	if (tx->pending)
 		ksc_await_space(sk, ks);

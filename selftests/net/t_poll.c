@@ -233,6 +233,71 @@ static void test_signal(void **state)
 	signal(SIGIO, SIG_DFL);
 }
 
+/* ---- room ---- */
+
+#define MANY 1500
+
+/**
+ * struct sender - one who sends all the time
+ * @fd: where
+ * @wrong: whether a call gave less than it was to
+ * @done: he has come to his end
+ */
+struct sender {
+	int fd;
+	bool wrong;
+	atomic_int done;
+};
+
+static void *send_many(void *arg)
+{
+	/* copied by TCP, or its pages; more than is sealed in one piece */
+	static const size_t sizes[] = { 300, 1900, 6000 };
+	static uint8_t data[6000];
+	struct sender *s = arg;
+
+	for (size_t i = 0; i < MANY; i++) {
+		size_t len = sizes[i % ARRAY_SIZE(sizes)];
+
+		s->wrong |= send(s->fd, data, len, MSG_NOSIGNAL) != (ssize_t)len;
+	}
+	s->done = 1;
+	return NULL;
+}
+
+/* While another thread sends there is as much room as there is: what it works on takes none. */
+static void test_room(void **state)
+{
+	/* more than all of it takes */
+	const int size = 1 << 24;
+	struct pollfd pfd = { .events = POLLOUT };
+	struct sender s = { 0 };
+	unsigned int polls = 0;
+	pthread_t thread;
+	struct wire w;
+	int fds[2];
+
+	if (*state) {
+		raw_pair(raw_13, KSC_RAW_ULP_NAME, KSC_RAW_ULP_NAME, fds);
+	} else {
+		begin(&w);
+		fds[0] = w.fd;
+		fds[1] = w.peer;
+	}
+	SYS(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)));
+	s.fd = fds[0];
+	pfd.fd = fds[0];
+	t_thread(&thread, send_many, &s);
+	do {
+		polls++;
+		if (SYS(poll(&pfd, 1, 0)) != 1)
+			fail_msg("poll %u told of no room", polls);
+	} while (!s.done);
+	t_join(thread);
+	assert_false(s.wrong);
+	raw_close(fds);
+}
+
 /* ---- an owner that stands still ---- */
 
 /* One of a set has an owner that stands still: the others have their events all the same. */
@@ -340,6 +405,8 @@ int main(void)
 		cmocka_unit_test(test_leftover),
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_signal),
+		T_CASE("room", test_room, 0),
+		T_CASE("room, raw mode", test_room, 1),
 		cmocka_unit_test(test_stuck),
 		cmocka_unit_test(test_stuck_raw),
 		cmocka_unit_test(test_begin),
