@@ -13,6 +13,7 @@
 #include "failpoint.h"
 #include "ksc.h"
 #include "memcg.h"
+#include "rec.h"
 
 /* ---- phases ---- */
 
@@ -439,12 +440,19 @@ void ksc_close_reset(struct sock *sk)
 
 /*
  * Control records that nobody read must not make TCP reset a connection of
- * which all data was read: a ticket, the peer's close_notify.
+ * which all data was read: a ticket, the peer's close_notify. All of them that have come, but
+ * no more: where they are answered TCP's backlog may have the next ones each time.
  */
 static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
 {
-	if (!ks->rx.closed)
-		ksc_rx_advance(sk, ks);
+	int left = ksc_rxq_len(sk) + ks->rx.stage_len;
+
+	while (!ks->rx.closed && !ksc_rx_advance(sk, ks) && !ks->rx.closed && left > 0 &&
+	       ks->phase == KSC_PHASE_ESTABLISHED && ksc_rx_ready(sk, ks)) {
+		/* of so many bytes at least */
+		left -= KSC_RX_BUDGET * KSC_HEADER_LEN;
+		cond_resched();
+	}
 	if (ksc_rx_has_plain(&ks->rx))
 		/* TCP does not see that these are unread: have it reset all the same */
 		ksc_close_reset(sk);

@@ -271,6 +271,34 @@ static void test_end(void **state)
 	wire_close(&c.w);
 }
 
+/*
+ * What is no data is no reason for close() to reset the connection, however much it is. In raw
+ * mode it is the application's, as data are.
+ */
+static void test_close(void **state)
+{
+	struct conn c;
+	char end;
+
+	for (int ends = 0; ends < 2; ends++) {
+		begin(&c, *state);
+		together(&c, 1);
+		for (int i = 0; i < 3 * BUDGET + 1; i++)
+			says(&c, WIRE_DATA, NULL, 0);
+		if (ends)
+			says(&c, WIRE_ALERT, "\1", 2);
+		together(&c, 0);
+		SYS(close(c.w.fd));
+		if (c.raw) {
+			FAILS(recv(c.w.peer, &end, 1, 0), ECONNRESET);
+		} else {
+			wire_expect_alert(&c.w, 1, 0);
+			assert_int_equal(SYS(recv(c.w.peer, &end, 1, 0)), 0);
+		}
+		close(c.w.peer);
+	}
+}
+
 /* As much as SO_RCVLOWAT asks for is waited for. */
 static void test_lowat(void **state)
 {
@@ -388,6 +416,7 @@ int main(void)
 		{ "MSG_PEEK", test_peek },
 		{ "MSG_WAITALL", test_all },
 		{ "end", test_end },
+		{ "close()", test_close },
 		{ "SO_RCVLOWAT", test_lowat },
 		{ "time-out, MSG_WAITALL", test_time_all },
 		{ "time-out, recv()", test_time_recv },
