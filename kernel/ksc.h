@@ -691,7 +691,6 @@ void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len);
 void ksc_rxq_flush(struct sock *sk, struct ksc_rxq *q);
 int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
 		 u32 len);
-bool ksc_rxq_readable(struct sock *sk, const struct ksc_rxq *q);
 const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *buf);
 int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 	       struct scatterlist *sg, int used, int max);

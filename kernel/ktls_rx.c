@@ -13,6 +13,14 @@
 #include "ktls.h"
 #include "rec.h"
 
+/* The peer sent what can't be read: nothing is, from here on */
+static void ksc_ktls_stop(struct sock *sk, struct ksc_ktls *kt, int err)
+{
+	WRITE_ONCE(kt->stopped, true);
+	ksc_count(kt->ks.kn, KSC_CNT_RX_BAD_RECORDS);
+	ksc_ktls_abort(sk, err);
+}
+
 /* What is wrong with a header: an errno, 0 if nothing is */
 static int ksc_ktls_header_check(const struct ksc_header *h, const struct ksc_sock *ks)
 {
@@ -53,14 +61,16 @@ bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt)
 	if (rx->rec_len)
 		return avail >= rx->rec_len;
 	p = ksc_rx_header(sk, rx, buf);
-	if (!p)
+	if (!p) {
+		/* it is there: memory of a device, which is not to be read */
+		if (unlikely(avail >= KSC_HEADER_LEN))
+			ksc_ktls_stop(sk, kt, -EFAULT);
 		return false;
+	}
 	ksc_header_parse(p, &h);
 	err = ksc_ktls_header_check(&h, &kt->ks);
 	if (unlikely(err)) {
-		WRITE_ONCE(kt->stopped, true);
-		ksc_count(kt->ks.kn, KSC_CNT_RX_BAD_RECORDS);
-		ksc_ktls_abort(sk, err);
+		ksc_ktls_stop(sk, kt, err);
 		return false;
 	}
 	rx->type = h.type;

@@ -70,8 +70,9 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 
 		p = ksc_rx_header(sk, rx, buf);
 		if (!p) {
-			/* memory of a device, which is not to be read */
-			if (unlikely(!ksc_rxq_readable(sk, &rx->queue)))
+			/* it is there: memory of a device, which is not to be read */
+			if (unlikely(ksc_rxq_avail(sk, &rx->queue) + (int)rx->stage_len >=
+				     KSC_HEADER_LEN))
 				rx->bad = KSC_ALERT_INTERNAL_ERROR;
 			return rx->bad;
 		}

@@ -244,22 +244,6 @@ int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
 }
 
 /**
- * ksc_rxq_readable() - is what is unread in memory that a CPU may read?
- * @sk: socket, locked
- * @q: place in its queue
- *
- * Context: the socket's lock, owned or in softirq. Return: false if not, where it begins.
- */
-bool ksc_rxq_readable(struct sock *sk, const struct ksc_rxq *q)
-{
-	const struct ksc_rxq *at;
-	struct ksc_rxq tmp;
-
-	at = ksc_rxq_begin(sk, q, &tmp);
-	return !at->skb || ksc_compat_readable(at->skb);
-}
-
-/**
  * ksc_rxq_peek() - look at the first unread bytes
  * @sk: socket, locked
  * @q: place in its queue
@@ -268,7 +252,7 @@ bool ksc_rxq_readable(struct sock *sk, const struct ksc_rxq *q)
  *
  * Context: the socket's lock, owned or in softirq.
  * Return: the bytes where they lie if they do so in one piece, else @buf with
- * a copy of them; NULL if there are fewer.
+ * a copy of them; NULL if there are fewer, or if they are in memory of a device.
  */
 const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *buf)
 {
