@@ -195,6 +195,8 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	ksc_rx_call_begin(&call, sk, flags & MSG_DONTWAIT);
 	ks = ksc_sk(sk);
 	err = ksc_ready(sk, ks, &call.timeo);
+	/* what that took is taken off */
+	call.since = jiffies;
 	if (err == -ENOTCONN && ksc_is_plain(sk)) {
 		release_sock(sk);
 		return ksc_compat_recvmsg(sk->sk_prot, sk, msg, len, flags, addr_len);

@@ -380,6 +380,62 @@ static void test_time_splice(void **state)
 	time_empty(*state, by_splice);
 }
 
+/* Of which the handshake takes the more, but leaves enough for anything. */
+#define TIME_S 20
+#define HANDSHAKE_S 12
+
+struct reader {
+	int fd;
+	ssize_t n;
+	int error;
+};
+
+static void *read_in_time(void *arg)
+{
+	struct reader *r = arg;
+
+	r->n = recv(r->fd, buf, 1, 0);
+	r->error = errno;
+	return NULL;
+}
+
+/* How long a call has waited for the handshake is counted once. */
+static void test_time_handshake(void **state)
+{
+	const struct timeval timeout = { .tv_sec = TIME_S };
+	uint8_t material[2][WIRE_MATERIAL];
+	struct t_addr addr;
+	struct conn c = { 0 };
+	struct reader r = { 0 };
+	struct wire first;
+	pthread_t thread;
+	int listener;
+
+	(void)state;
+	t_fill(material, sizeof(material), 1);
+	wire_keys(&c.w.tx, wire_suite(WIRE_13, 0x1301), material[0]);
+	wire_keys(&c.w.rx, wire_suite(WIRE_13, 0x1301), material[1]);
+	c.w.role = KSC_ROLE_SERVER;
+	listener = t_listen(AF_INET, &t_server, &addr);
+	c.w.peer = t_connect(&addr, NULL);
+	t_send(c.w.peer, "\x16\x03\x01\x00\x01\x01", 6);
+	c.w.fd = t_accept(listener);
+	SYS(setsockopt(c.w.fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)));
+	r.fd = c.w.fd;
+	t_thread(&thread, read_in_time, &r);
+	sleep(HANDSHAKE_S);
+	/* the offer was made long ago, and has no more than the hello */
+	first = c.w;
+	queue_empty(&c, 3 * BUDGET);
+	wire_answer(&first);
+	t_join(thread);
+	if (r.n != 1)
+		fail_msg("recv: %s", strerror(r.error));
+	assert_int_equal(buf[0], 'x');
+	close(listener);
+	wire_close(&c.w);
+}
+
 /* One who does not wait for records that have content is told of the one that has. */
 static void test_splice_empty(void **state)
 {
@@ -423,7 +479,7 @@ int main(void)
 		{ "time-out, splice()", test_time_splice },
 		{ "splice(), empty records", test_splice_empty },
 	};
-	static struct CMUnitTest tests[ARRAY_SIZE(each) * ARRAY_SIZE(modes)];
+	static struct CMUnitTest tests[ARRAY_SIZE(each) * ARRAY_SIZE(modes) + 1];
 	static char names[ARRAY_SIZE(tests)][64];
 	size_t count = 0;
 	int ret;
@@ -436,6 +492,8 @@ int main(void)
 							    t_limited, (void *)&modes[k] };
 		}
 	}
+	tests[count] = (struct CMUnitTest)cmocka_unit_test_setup_teardown(test_time_handshake,
+									  t_unlimited, t_limited);
 	if (wire_begin())
 		return 1;
 	ret = T_RUN(tests);
