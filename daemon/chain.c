@@ -3,7 +3,8 @@
  * A peer's public keys are used long before anybody knows whether it can be trusted: its
  * CertificateVerify, or ServerKeyExchange, comes first. What that costs is the peer's to
  * choose by the size of the modulus and of the exponent. So the sizes are looked at when
- * the message that has them comes, and nothing is computed with what is too large.
+ * the message that has them comes, and nothing is computed with what is too large. Stapled
+ * OCSP responses bring keys, too, and are in either the same message or the next.
  *
  * What can't be parsed at all is refused here as GnuTLS would: two readers that take a
  * message for different things would let something by.
@@ -14,7 +15,12 @@
 #include <gnutls/x509.h>
 
 #include "chain.h"
+#include "staple.h"
 #include "verify.h"
+
+/* The extension that a stapled response is in, and how it says what that is; RFC 6066 8. */
+#define EXT_STATUS_REQUEST	5
+#define STATUS_OCSP		1
 
 /**
  * struct reader - what is left of a message
@@ -26,16 +32,22 @@ struct reader {
 	size_t left;
 };
 
+/* A number; false if it is cut off. */
+static bool take_number(struct reader *from, unsigned int width, unsigned int *number)
+{
+	if (from->left < width)
+		return false;
+	for (*number = 0; width; width--, from->left--)
+		*number = *number << 8 | *from->at++;
+	return true;
+}
+
 /* A vector whose length is in @width bytes, RFC 8446 3.4; false if it is cut off. */
 static bool take(struct reader *from, unsigned int width, struct reader *vector)
 {
-	size_t len = 0;
+	unsigned int len;
 
-	if (from->left < width)
-		return false;
-	for (; width; width--, from->left--)
-		len = len << 8 | *from->at++;
-	if (from->left < len)
+	if (!take_number(from, width, &len) || from->left < len)
 		return false;
 	vector->at = from->at;
 	vector->left = len;
@@ -66,11 +78,18 @@ static int check_rsa(gnutls_pubkey_t key, const char **why)
 	gnutls_free(e.data);
 	if (exponent <= KSC_MAX_EXPONENT_BITS)
 		return 0;
-	*why = "The exponent of a public key in the peer's chain has more than 32 bits.";
+	*why = "The exponent of a public key that the peer has shown has more than 32 bits.";
 	return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-static int check_key(gnutls_x509_crt_t crt, const char **why)
+/**
+ * ksc_chain_check_key() - is a certificate's key small enough to be used?
+ * @crt: the certificate
+ * @why: NULL; set to a sentence when it is not
+ *
+ * Return: 0; GNUTLS_E_CERTIFICATE_ERROR with @why set; or another negative GnuTLS error
+ */
+int ksc_chain_check_key(gnutls_x509_crt_t crt, const char **why)
 {
 	unsigned int bits = 0;
 	gnutls_pubkey_t key;
@@ -81,7 +100,7 @@ static int check_key(gnutls_x509_crt_t crt, const char **why)
 	if (algorithm < 0)
 		return 0;
 	if (bits > KSC_MAX_KEY_BITS) {
-		*why = "A public key in the peer's chain has more than 8192 bits.";
+		*why = "A public key that the peer has shown has more than 8192 bits.";
 		return GNUTLS_E_CERTIFICATE_ERROR;
 	}
 	if (algorithm != GNUTLS_PK_RSA && algorithm != GNUTLS_PK_RSA_PSS)
@@ -107,11 +126,50 @@ static int check_certificate(const struct reader *der, gnutls_x509_crt_t *kept, 
 	/* One that it can't read ends the handshake in GnuTLS. */
 	if (rc < 0)
 		return rc == GNUTLS_E_MEMORY_ERROR ? rc : 0;
-	rc = check_key(crt, why);
+	rc = ksc_chain_check_key(crt, why);
 	if (kept)
 		*kept = crt;
 	else
 		gnutls_x509_crt_deinit(crt);
+	return rc;
+}
+
+/* CertificateStatus, RFC 6066 8; GnuTLS does not look at one of another type either. */
+static int check_status(struct reader status, const char **why)
+{
+	struct reader response;
+	gnutls_datum_t der;
+	unsigned int type;
+
+	if (!take_number(&status, 1, &type))
+		return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+	if (type != STATUS_OCSP)
+		return 0;
+	if (!take(&status, 3, &response) || status.left)
+		return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+	der = (gnutls_datum_t) { (unsigned char *)response.at, (unsigned int)response.left };
+	return ksc_staple_check(&der, why);
+}
+
+/* Of a certificate, RFC 8446 4.4.2; the others are GnuTLS's to refuse. @staples: counted up */
+static int check_extensions(struct reader list, unsigned int *staples, const char **why)
+{
+	bool stapled = false;
+	struct reader body;
+	unsigned int type;
+	int rc = 0;
+
+	while (rc >= 0 && list.left) {
+		if (!take_number(&list, 2, &type) || !take(&list, 2, &body))
+			return GNUTLS_E_UNEXPECTED_EXTENSIONS_LENGTH;
+		if (type != EXT_STATUS_REQUEST)
+			continue;
+		if (stapled)
+			return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+		stapled = true;
+		++*staples;
+		rc = check_status(body, why);
+	}
 	return rc;
 }
 
@@ -140,6 +198,7 @@ int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, gnutls_x509_crt_t *le
 		    const char **why)
 {
 	struct reader left = { msg->data, msg->size }, list, der, rest;
+	unsigned int staples = 0, tries = 0;
 
 	*why = NULL;
 	if (leaf)
@@ -152,9 +211,17 @@ int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, gnutls_x509_crt_t *le
 		if (!take(&list, 3, &der) || (tls13 && !take(&list, 2, &rest)))
 			return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
 		rc = check_certificate(&der, leaf, why);
+		if (rc >= 0 && tls13)
+			rc = check_extensions(rest, &staples, why);
 		if (rc < 0)
 			return rc;
 		leaf = NULL;
+		/* what comes behind a response may be its issuer */
+		tries += staples;
+		if (tries > KSC_MAX_STAPLE_TRIES) {
+			*why = "The peer has stapled more OCSP responses than can be tried.";
+			return GNUTLS_E_CERTIFICATE_ERROR;
+		}
 	}
 	return 0;
 }
@@ -192,12 +259,15 @@ int ksc_group_check(const gnutls_datum_t *msg, const char **why)
 int ksc_chain_look(gnutls_session_t tls, unsigned int type, const gnutls_datum_t *msg,
 		   gnutls_x509_crt_t *leaf, const char **why)
 {
+	const struct reader body = { msg->data, msg->size };
 	gnutls_kx_algorithm_t kx;
 
 	switch (type) {
 	case GNUTLS_HANDSHAKE_CERTIFICATE_PKT:
 		return ksc_chain_check(msg, gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3,
 				       leaf, why);
+	case GNUTLS_HANDSHAKE_CERTIFICATE_STATUS:
+		return check_status(body, why);
 	case GNUTLS_HANDSHAKE_SERVER_KEY_EXCHANGE:
 		kx = gnutls_kx_get(tls);
 		return kx == GNUTLS_KX_DHE_RSA || kx == GNUTLS_KX_DHE_DSS ?

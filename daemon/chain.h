@@ -12,6 +12,7 @@
 /* Of an RSA key's public exponent. */
 #define KSC_MAX_EXPONENT_BITS	32
 
+int ksc_chain_check_key(gnutls_x509_crt_t crt, const char **why);
 int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, gnutls_x509_crt_t *leaf,
 		    const char **why);
 void ksc_chain_drop(gnutls_x509_crt_t *leaf);

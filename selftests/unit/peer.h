@@ -26,6 +26,8 @@ struct peer_options {
 	const char *cipher;	/* as in suite.c, or OpenSSL's name of a suite; NULL for any */
 	const char *cert;	/* name of certificate in certs/, or NULL */
 	const char *key;	/* another certificate's, in place of its own; GnuTLS */
+	const void *staple;	/* an OCSP response, shown with its certificate; GnuTLS */
+	size_t staple_len;
 	unsigned int dh_bits;	/* server: of its own group; OpenSSL, TLS 1.2 */
 	const char *ca;		/* checks the other side's certificate with it */
 	bool ask_cert;		/* server: asks for a certificate */

@@ -1,30 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Public keys that would take minutes: they are refused before anything is computed with
- * them. Every public-key operation of an RSA key, and of Diffie-Hellman, is a modular
- * power; libnettle has libgmp take it, and here that is counted on the way.
+ * them.
  */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "chain.h"
+#include "powers.h"
 #include "side.h"
-
-static unsigned int powers;
-
-void __gmpz_powm(void *r, const void *base, const void *exponent, const void *modulus);
-
-void __gmpz_powm(void *r, const void *base, const void *exponent, const void *modulus)
-{
-	static void (*theirs)(void *, const void *, const void *, const void *);
-
-	if (!theirs)
-		*(void **)&theirs = dlsym(RTLD_NEXT, "__gmpz_powm");
-	powers++;
-	theirs(r, base, exponent, modulus);
-}
 
 /* A certificate of the tests, as it goes over the wire. */
 static size_t der_of(const char *name, uint8_t *der, size_t size)
