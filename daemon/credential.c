@@ -353,10 +353,13 @@ int ksc_credential_finish(struct ksc_credential *cred)
  */
 struct ksc_credentials *ksc_credentials_new(void)
 {
+	static atomic_ullong serials;
 	struct ksc_credentials *set = calloc(1, sizeof(*set));
 
-	if (set)
-		atomic_init(&set->refs, 1);
+	if (!set)
+		return NULL;
+	atomic_init(&set->refs, 1);
+	set->serial = atomic_fetch_add(&serials, 1) + 1;
 	return set;
 }
 

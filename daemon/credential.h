@@ -86,6 +86,7 @@ struct ksc_credential {
 /**
  * struct ksc_credentials - one generation of the configuration's credentials
  * @refs: holders: the configuration, and each session begun with it
+ * @serial: no other generation of this process has it
  * @list: in the order of the file
  * @n: how many
  * @system: the system's authorities, when one of them trusts these; else NULL
@@ -94,6 +95,7 @@ struct ksc_credential {
  */
 struct ksc_credentials {
 	atomic_uint refs;
+	uint64_t serial;
 	struct ksc_credential **list;
 	size_t n;
 	struct ksc_trust *system;

@@ -256,7 +256,7 @@ static int use_as_server(struct ksc_engine *e)
 /* Offer to go on with an earlier session, if there is one that all of this led to. */
 static int resume(struct ksc_engine *e)
 {
-	const uint32_t numbers[] = { e->verify, e->uid, e->gid };
+	const uint64_t numbers[] = { e->verify, e->uid, e->gid, e->credentials->serial };
 	const struct ksc_resume_part parts[] = {
 		{ e->cred->name, strlen(e->cred->name) },
 		{ e->server_name, strlen(e->server_name) },
@@ -666,7 +666,7 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 		memcpy(e->peer, params->peer, params->peer_len);
 	e->peer_len = params->peer_len;
 	if (params->role == KSC_ROLE_CLIENT)
-		e->resume.cache = params->cache;
+		ksc_resume_init(&e->resume, params->cache);
 	e->credentials = ksc_credentials_get(params->credentials);
 	e->rules = ksc_rules_get(params->rules);
 	e->rule = params->rule;

@@ -39,6 +39,20 @@ static int make_key(struct ksc_cache_key *key, const struct ksc_resume_part *par
 }
 
 /**
+ * ksc_resume_init() - a session has begun, though its first step may be long in coming
+ * @resume: our part, zeroed
+ * @cache: where sessions come from and go to, or NULL
+ *
+ * What is in force now is what the session goes by: a flush from now on keeps it out.
+ */
+void ksc_resume_init(struct ksc_resume *resume, struct ksc_cache *cache)
+{
+	resume->cache = cache;
+	if (cache)
+		resume->generation = ksc_cache_generation(cache);
+}
+
+/**
  * ksc_resume_begin() - offer to go on with an earlier session, if there is one
  * @resume: our part, with the cache
  * @tls: the session, before its handshake
@@ -58,7 +72,6 @@ int ksc_resume_begin(struct ksc_resume *resume, gnutls_session_t tls,
 	rc = make_key(&resume->key, parts, n);
 	if (rc < 0)
 		return rc;
-	resume->generation = ksc_cache_generation(resume->cache);
 	if (ksc_cache_take(resume->cache, &resume->key, time(NULL), &data))
 		return 0;
 	/* If it can't be used the handshake is a full one. */

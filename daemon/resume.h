@@ -34,6 +34,7 @@ struct ksc_resume_part {
 	size_t len;
 };
 
+void ksc_resume_init(struct ksc_resume *resume, struct ksc_cache *cache);
 int ksc_resume_begin(struct ksc_resume *resume, gnutls_session_t tls,
 		     const struct ksc_resume_part *parts, size_t n);
 bool ksc_resume_done(struct ksc_resume *resume, gnutls_session_t tls, bool judged);

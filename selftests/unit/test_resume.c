@@ -130,6 +130,7 @@ static void cache__flush(void **state)
  * @cred: our credential
  * @params: ours
  * @cache: where sessions are
+ * @serial: of the credentials, which are others each time
  * @no_tickets: the server sends none, or we don't look at them
  * @resumed: set to whether it was
  * @step: set to the last step
@@ -140,6 +141,7 @@ struct meeting {
 	struct cred_options cred;
 	struct ksc_engine_params params;
 	struct ksc_cache *cache;
+	uint64_t serial;
 	bool no_tickets;
 	bool resumed;
 	struct ksc_step step;
@@ -155,6 +157,7 @@ static enum ksc_status meet(struct meeting *m)
 		m->server.cert = "server";
 	m->params.cache = m->cache;
 	setup(&s, m->type, &m->cred, m->params, m->server);
+	s.creds->serial = m->serial;
 	shake(s.side, s.peer, WHOLE);
 	m->step = s.side->step;
 	m->resumed = s.side->step.info.resumed;
@@ -253,6 +256,7 @@ static void case_30_concurrent(void **state)
 		assert_in_range(n, 1, AT_ONCE - 1);
 		m.params.cache = m.cache;
 		m.params.credentials = creds_new(&m.cred, 1);
+		m.params.credentials->serial = m.serial;
 		for (i = 0; i < AT_ONCE; i++) {
 			sides[i] = side_new(&m.params);
 			side_step(sides[i], 0);
@@ -369,6 +373,55 @@ static void flush_forgets(void **state)
 		ksc_cache_flush(m.cache);
 		expect(&m, false, "after a flush");
 		expect(&m, true, "after that");
+		ksc_cache_free(m.cache);
+	}
+}
+
+/* A whole handshake of a session that has begun already */
+static void finish(struct side *side, const struct meeting *m)
+{
+	struct peer *peer = peer_new(m->type, &m->server);
+
+	assert_int_equal(shake(side, peer, WHOLE), KSC_STATUS_OK);
+	if (side->step.tickets)
+		side_tickets(side);
+	side_free(side);
+	peer_free(peer);
+}
+
+/*
+ * A reload while a session waits for its first step; and one that begins with the credentials
+ * of before it, since the kernel has offered the connection under the old policy. Nobody goes
+ * on with what they leave behind but another of those.
+ */
+static void withdrawn_credentials(void **state)
+{
+	unsigned int bits;
+
+	(void)state;
+	for (bits = 0; bits < 4; bits++) {
+		struct meeting m = begin(bits);
+		struct ksc_credentials *old = creds_new(&m.cred, 1), *new = creds_new(&m.cred, 1);
+		struct side *side;
+
+		assert_int_not_equal(old->serial, new->serial);
+		m.server.server = true;
+		m.server.cert = "server";
+		m.params.cache = m.cache;
+		m.params.credentials = old;
+		side = side_new(&m.params);
+		ksc_cache_flush(m.cache);
+		finish(side, &m);
+		assert_int_equal(ksc_cache_count(m.cache), 0);
+		finish(side_new(&m.params), &m);
+		assert_int_not_equal(ksc_cache_count(m.cache), 0);
+		m.serial = new->serial;
+		m.no_tickets = true;
+		expect(&m, false, "with others");
+		m.serial = old->serial;
+		expect(&m, true, "with the same");
+		ksc_credentials_put(old);
+		ksc_credentials_put(new);
 		ksc_cache_free(m.cache);
 	}
 }
@@ -520,6 +573,7 @@ int main(void)
 		cmocka_unit_test(case_30_concurrent),
 		cmocka_unit_test(certificate_is_judged_again),
 		cmocka_unit_test(flush_forgets),
+		cmocka_unit_test(withdrawn_credentials),
 		cmocka_unit_test(servers_without),
 		cmocka_unit_test(engines),
 		cmocka_unit_test(malformed_tickets),
