@@ -196,7 +196,7 @@ static void take_word(struct script *script, struct command *command, const char
 		if (!*script->who)
 			snprintf(script->who, CTL_WORD_SIZE, "%s", slash ? slash + 1 : word);
 	} else {
-		command->runs = !IS_ONE_OF(closers, word) && !IS_ONE_OF(quiet, word);
+		command->runs = *word && !IS_ONE_OF(closers, word) && !IS_ONE_OF(quiet, word);
 	}
 }
 
@@ -241,9 +241,14 @@ static const char *take_quote(const char *text, char word[CTL_WORD_SIZE], size_t
 	return *text ? text + 1 : text;
 }
 
-/* The next word without its quotes; empty if there is none before a command's end */
-static const char *next_word(const char *text, char word[CTL_WORD_SIZE])
+/*
+ * Takes the next word without its quotes, and @at behind it; false if there is none before a
+ * command's end. With quotes there may be nothing in one.
+ */
+static bool next_word(const char **at, char word[CTL_WORD_SIZE])
 {
+	const char *text = *at;
+	bool found = false;
 	size_t len = 0;
 
 	for (text += strspn(text, " \t\r"); text[0] == '\\' && text[1] == '\n';)
@@ -251,6 +256,7 @@ static const char *next_word(const char *text, char word[CTL_WORD_SIZE])
 	if (*text == '#')
 		text += strcspn(text, "\n");
 	while (*text && !strchr(" \t\r\n;&|()`<>", *text)) {
+		found = true;
 		if (*text == '"' || *text == '\'') {
 			text = take_quote(text, word, &len);
 			continue;
@@ -263,7 +269,8 @@ static const char *next_word(const char *text, char word[CTL_WORD_SIZE])
 		text++;
 	}
 	word[len] = '\0';
-	return text;
+	*at = text;
+	return found;
 }
 
 /* "2>&1", "&>file": the descriptor before it has been read as a word, which does no harm. */
@@ -273,7 +280,9 @@ static const char *skip_redirection(const char *text)
 
 	if (*text != '<' && *text != '>' && !(*text == '&' && text[1] == '>'))
 		return NULL;
-	return next_word(text + strspn(text, "<>&|"), word);
+	text += strspn(text, "<>&|");
+	next_word(&text, word);
+	return text;
 }
 
 static enum ctl_asks text_asks(const char *text, char who[CTL_WORD_SIZE])
@@ -290,12 +299,10 @@ static enum ctl_asks text_asks(const char *text, char who[CTL_WORD_SIZE])
 			text = next;
 			continue;
 		}
-		next = next_word(text, word);
-		if (*word)
+		if (next_word(&text, word))
 			take_word(&script, &command, word);
-		else if (*next && !skip_redirection(next))
-			next = take_end(&script, &command, next);
-		text = next;
+		else if (*text && !skip_redirection(text))
+			text = take_end(&script, &command, text);
 	}
 	end_command(&script, &command);
 	if (!script.asked)
@@ -310,9 +317,10 @@ static bool is_shells(const char *script)
 
 	if (strncmp(script, "#!", 2) != 0)
 		return false;
-	script = next_word(script + 2, word);
+	script += 2;
+	next_word(&script, word);
 	if (is_one_of((const char *const[]){ "env" }, 1, word))
-		next_word(script, word);
+		next_word(&script, word);
 	return IS_ONE_OF(shells, word);
 }
 
@@ -343,7 +351,7 @@ static enum ctl_asks shell_asks(const char *rest, char who[CTL_WORD_SIZE])
 {
 	char word[CTL_WORD_SIZE];
 
-	for (rest = next_word(rest, word); *word; rest = next_word(rest, word)) {
+	while (next_word(&rest, word)) {
 		/* busybox's */
 		if (IS_ONE_OF(shells, word))
 			continue;
@@ -353,7 +361,7 @@ static enum ctl_asks shell_asks(const char *rest, char who[CTL_WORD_SIZE])
 			return text_asks(rest, who);
 		/* "-eo pipefail" */
 		if (word[1] != '-' && strchr(word, 'o'))
-			rest = next_word(rest, word);
+			next_word(&rest, word);
 	}
 	return CTL_ASKS_NOTHING;
 }
@@ -370,11 +378,14 @@ enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[C
 	char word[CTL_WORD_SIZE];
 
 	/* argv[0] may be another */
-	command = !strncmp(command, path, len) ? command + len : next_word(command, word);
+	if (!strncmp(command, path, len))
+		command += len;
+	else
+		next_word(&command, word);
 	snprintf(word, sizeof(word), "%s", path);
 	while (IS_ONE_OF(wrappers, word)) {
 		do
-			command = next_word(command, word);
+			next_word(&command, word);
 		while (*word == '-' || isdigit((unsigned char)*word) || is_assignment(word));
 	}
 	snprintf(who, CTL_WORD_SIZE, "%s", word);

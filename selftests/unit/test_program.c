@@ -139,6 +139,12 @@ static void commands(void **state)
 	assert_int_equal(shell("systemctl start x; exec /usr/sbin/server", "systemctl"),
 			 CTL_ASKS_TOO);
 	assert_int_equal(shell("x=$(incus list) && server \"$x\"", "incus"), CTL_ASKS_TOO);
+	/* a word is one also with nothing in its quotes */
+	assert_int_equal(shell("[ \"$1\" = \"\" ] && exit 1\nsystemctl start x", "systemctl"),
+			 CTL_ASKS_ALL);
+	assert_int_equal(shell("echo '' server; exec '' \"\" server; at noon", "at"), CTL_ASKS_ALL);
+	assert_int_equal(shell("docker run '' x '' && server", "docker"), CTL_ASKS_TOO);
+	assert_int_equal(shell("'' 'at'", ""), CTL_ASKS_NOTHING);
 	/* what is no more than asked, or said */
 	assert_int_equal(shell("systemctl is-active $x && exec server", ""), CTL_ASKS_NOTHING);
 	assert_int_equal(shell("renew; service --quiet $x reload", ""), CTL_ASKS_NOTHING);
