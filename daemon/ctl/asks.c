@@ -98,6 +98,57 @@ const char *ctl_runs_elsewhere(const char *path)
 		       CTL_ELSEWHERE : NULL;
 }
 
+static bool is_assignment(const char *word)
+{
+	size_t len = 0;
+
+	while (isalnum((unsigned char)word[len]) || word[len] == '_')
+		len++;
+	return len && !isdigit((unsigned char)*word) && word[len] == '=';
+}
+
+/* Of a wrapper, not of what it becomes */
+static bool is_wrappers(const char *word)
+{
+	return *word == '-' || isdigit((unsigned char)*word) || is_assignment(word);
+}
+
+static bool has_login_option(char *const *args, char letter)
+{
+	for (; *args && strcmp(*args, "--") != 0; args++) {
+		const char *arg = *args;
+
+		if (!strcmp(arg, "-") || !strcmp(arg, "--login") ||
+		    (arg[0] == '-' && arg[1] != '-' && strchr(arg, letter)))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * ctl_opens_session() - whether a program is one that opens a session
+ * @command: it and its arguments
+ *
+ * Where PAM has pam_systemd for that, systemd moves it to a cgroup of the session's.
+ */
+bool ctl_opens_session(char *const *command)
+{
+	static const char *const always[] = { "login", "su", "su-rs" };
+	static const char *const sudo[] = { "sudo", "sudo-rs" };
+	static const char *const runuser[] = { "runuser" };
+
+	while (*command && IS_ONE_OF(wrappers, *command)) {
+		do
+			command++;
+		while (*command && is_wrappers(*command));
+	}
+	if (!*command)
+		return false;
+	return IS_ONE_OF(always, *command) ||
+	       (IS_ONE_OF(runuser, *command) && has_login_option(command + 1, 'l')) ||
+	       (IS_ONE_OF(sudo, *command) && has_login_option(command + 1, 'i'));
+}
+
 /* ---- what a shell is told ---- */
 
 /**
@@ -137,15 +188,6 @@ struct script {
 	unsigned int cases;
 	char *who;
 };
-
-static bool is_assignment(const char *word)
-{
-	size_t len = 0;
-
-	while (isalnum((unsigned char)word[len]) || word[len] == '_')
-		len++;
-	return len && !isdigit((unsigned char)*word) && word[len] == '=';
-}
 
 /* What the manager is told, else it starts nothing */
 static bool is_start(const char *word)
@@ -386,7 +428,7 @@ enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[C
 	while (IS_ONE_OF(wrappers, word)) {
 		do
 			next_word(&command, word);
-		while (*word == '-' || isdigit((unsigned char)*word) || is_assignment(word));
+		while (is_wrappers(word));
 	}
 	snprintf(who, CTL_WORD_SIZE, "%s", word);
 	if (ctl_runs_elsewhere(word))

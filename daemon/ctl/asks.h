@@ -20,6 +20,7 @@ enum ctl_asks { CTL_ASKS_NOTHING, CTL_ASKS_TOO, CTL_ASKS_ALL };
 
 bool ctl_is_called(const char *const *names, size_t n, const char *path);
 const char *ctl_runs_elsewhere(const char *path);
+bool ctl_opens_session(char *const *command);
 enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[CTL_WORD_SIZE]);
 
 #endif /* KSC_CTL_ASKS_H */

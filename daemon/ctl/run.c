@@ -294,6 +294,17 @@ static void say_way(const struct options *opt, enum ctl_way way)
 		      way == CTL_WAY_BPF ? "bpf" : "preload", opt->guard ? ", and guarded" : "");
 }
 
+/* What is there while systemd keeps sessions */
+#define SESSIONS "/run/systemd/seats"
+
+/* With or without --quiet: nothing else tells that it may not be protected at all. */
+static void warn_of_session(char *const *command)
+{
+	if (ctl_opens_session(command) && !access(SESSIONS, F_OK))
+		warnx("%s: if it opens a session, systemd moves that out of the cgroup, and "
+		      "nothing in it is protected", command[0]);
+}
+
 /**
  * ctl_run() - the command "run"
  * @argc: number of arguments
@@ -325,6 +336,8 @@ int ctl_run(int argc, char **argv)
 	way = choose(&opt, path);
 	opt.guard = wants_guard(&opt, way);
 	say_way(&opt, way);
+	if (way == CTL_WAY_BPF || opt.guard)
+		warn_of_session(opt.command);
 	/* with a BPF program, too: it does not know the names that are looked up */
 	if (!ctl_cannot_preload(path))
 		prepare_environment(&opt);

@@ -74,6 +74,26 @@ static void changers(void **state)
 	}
 }
 
+/* They leave the cgroup, where systemd keeps sessions. */
+static void sessions(void **state)
+{
+	static char *const opening[][6] = {
+		{ "su" }, { "/bin/su", "-l", "x" }, { "login" }, { "runuser", "-" },
+		{ "runuser", "-u", "x", "--login" }, { "runuser", "-lc", "ls" }, { "sudo", "-i" },
+		{ "/usr/bin/env", "-i", "A=b", "nice", "su" },
+	};
+	static char *const others[][6] = {
+		{ "runuser", "-u", "x", "--", "-l" }, { "sudo", "-l" }, { "sudo", "-u", "x", "ls" },
+		{ "env", "A=b" }, { "sh", "-l" }, { "nice", "-n", "5", "ls", "-" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(opening) / sizeof(opening[0]); i++)
+		assert_true(ctl_opens_session(opening[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(ctl_opens_session(others[i]));
+}
+
 static void askers(void **state)
 {
 	(void)state;
@@ -195,6 +215,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changers),
+		cmocka_unit_test(sessions),
 		cmocka_unit_test(askers),
 		cmocka_unit_test(commands),
 		cmocka_unit_test(scripts),
