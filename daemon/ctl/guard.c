@@ -22,19 +22,17 @@
 #include "scope.h"
 
 #define HOOK "security_socket_listen"
-#define PINNED_MAP CTL_PINS "/guarded"
-#define PINNED_LINK CTL_PINS "/listen"
 
 extern const char ctl_guard_object[], ctl_guard_object_end[];
 
 /* What goes with a cgroup, and away with it */
 static const struct {
+	const char *program;
 	const char *name;
-	const char *path;
 	enum bpf_attach_type type;
 } programs[] = {
-	{ "ksc_connect4", CTL_PINS "/connect4", BPF_CGROUP_INET4_CONNECT },
-	{ "ksc_connect6", CTL_PINS "/connect6", BPF_CGROUP_INET6_CONNECT },
+	{ "ksc_connect4", "connect4", BPF_CGROUP_INET4_CONNECT },
+	{ "ksc_connect6", "connect6", BPF_CGROUP_INET6_CONNECT },
 };
 
 /**
@@ -61,38 +59,32 @@ bool ctl_guards_by_default(void)
 	return ctl_cannot_scope() && !ctl_cannot_guard();
 }
 
-static int pin(struct bpf_object *object)
+static int pin_program(struct bpf_object *object, const char *directory, const char *program,
+		       const char *name)
+{
+	char path[CTL_PIN_SIZE];
+	int error = ctl_pin_path(directory, name, path);
+
+	if (error)
+		return error;
+	/* of one that did not get to its end */
+	unlink(path);
+	return bpf_program__pin(bpf_object__find_program_by_name(object, program), path);
+}
+
+static int pin(struct bpf_object *object, const char *directory)
 {
 	static const struct ctl_pinned_link links[] = {
-		{ "ksc_announce", CTL_PINS "/guard-announce" },
-		{ "ksc_accept", CTL_PINS "/guard-accept" },
-		{ "ksc_connect", CTL_PINS "/connect" },
-		{ "ksc_listen", PINNED_LINK },
+		{ "ksc_announce", "guard-announce" },
+		{ "ksc_accept", "guard-accept" },
+		{ "ksc_connect", "connect" },
+		{ "ksc_listen", "listen" },
 	};
 	int error = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(programs) && !error; i++) {
-		/* of one that did not get to its end */
-		unlink(programs[i].path);
-		error = bpf_program__pin(bpf_object__find_program_by_name(object,
-									  programs[i].name),
-					 programs[i].path);
-	}
-	return error ? error : ctl_pin_links(object, links, ARRAY_SIZE(links));
-}
-
-static int open_guarded(void)
-{
-	const struct ctl_pins pins = {
-		.object = ctl_guard_object,
-		.end = ctl_guard_object_end,
-		.map = "ksc_guarded",
-		.pinned_map = PINNED_MAP,
-		.last = PINNED_LINK,
-		.load = pin,
-	};
-
-	return ctl_pins_open(&pins);
+	for (size_t i = 0; i < ARRAY_SIZE(programs) && !error; i++)
+		error = pin_program(object, directory, programs[i].program, programs[i].name);
+	return error ? error : ctl_pin_links(object, directory, links, ARRAY_SIZE(links));
 }
 
 /* 1 if it is attached to the cgroup itself, 0 if not, or a negative errno */
@@ -110,15 +102,15 @@ static int is_attached(int program, int cgroup, enum bpf_attach_type type)
 	return 0;
 }
 
-static int each_program(int cgroup, bool attach)
+static int attach_programs(int cgroup, const char *directory, bool attach)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs) && !error; i++) {
-		int program = bpf_obj_get(programs[i].path);
+		int program = ctl_pinned(directory, programs[i].name);
 
 		if (program < 0)
-			return -errno;
+			return program;
 		error = is_attached(program, cgroup, programs[i].type);
 		if (error >= 0 && error != attach)
 			error = (attach ? bpf_prog_attach(program, cgroup, programs[i].type,
@@ -132,6 +124,23 @@ static int each_program(int cgroup, bool attach)
 	return error;
 }
 
+static const char *const first[] = { "connect4", "connect6", "guard-announce", "guard-accept",
+				     "connect", "listen", NULL };
+
+static struct ctl_pins guards(void)
+{
+	return (struct ctl_pins){
+		.name = "guard",
+		.object = ctl_guard_object,
+		.end = ctl_guard_object_end,
+		.map = "ksc_guarded",
+		.pinned_map = "guarded",
+		.first = first,
+		.load = pin,
+		.attach = attach_programs,
+	};
+}
+
 /**
  * ctl_guard_add() - guard a cgroup, and those below it, from now on
  * @cgroup: its directory
@@ -139,23 +148,10 @@ static int each_program(int cgroup, bool attach)
  */
 int ctl_guard_add(const char *cgroup)
 {
-	int map, dir, error;
+	const struct ctl_pins pins = guards();
 	uint64_t id;
 
-	error = ctl_cgroup_id(cgroup, &id);
-	if (error)
-		return error;
-	dir = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return -errno;
-	map = open_guarded();
-	error = map < 0 ? map : each_program(dir, true);
-	if (!error)
-		error = ctl_pins_add(map, id, 1);
-	if (map >= 0)
-		close(map);
-	close(dir);
-	return error;
+	return ctl_pins_add(&pins, cgroup, 1, &id);
 }
 
 /**
@@ -165,23 +161,11 @@ int ctl_guard_add(const char *cgroup)
  */
 int ctl_guard_remove(const char *cgroup)
 {
-	int map, dir, error;
+	const struct ctl_pins pins = guards();
 	uint64_t id;
+	int error = ctl_cgroup_id(cgroup, &id);
 
-	error = ctl_cgroup_id(cgroup, &id);
-	if (error)
-		return error;
-	map = bpf_obj_get(PINNED_MAP);
-	if (map < 0)
-		return errno == ENOENT ? 0 : -errno;
-	dir = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	error = dir < 0 ? -errno : each_program(dir, false);
-	if (!error && bpf_map_delete_elem(map, &id) && errno != ENOENT)
-		error = -errno;
-	if (dir >= 0)
-		close(dir);
-	close(map);
-	return error;
+	return error ? error : ctl_pins_remove(&pins, cgroup, id);
 }
 
 /* ---- the command ---- */

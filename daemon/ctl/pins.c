@@ -3,9 +3,14 @@
  * BPF programs that stay at work when we are gone, with a map of the cgroups they are
  * for. Both are in the BPF file system. An id is never used again, so that of a cgroup
  * that is gone does no harm; it makes room when there is none.
+ *
+ * Each version of the programs has a directory of its own. What another has left there is
+ * at work until ours have taken its cgroups over.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +29,9 @@
 #include "pins.h"
 
 #define BPF_FS "/sys/fs/bpf"
+
+/* Between the name and the digest. A BPF file system takes no names with dots. */
+#define SEPARATOR '_'
 
 /* of exportfs; the C library does not know it */
 #define FILEID_KERNFS 0xfe
@@ -65,17 +73,52 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 								    0;
 }
 
-static int pin_link(struct bpf_object *object, const struct ctl_pinned_link *pinned)
+/**
+ * ctl_pin_path() - where something is pinned
+ * @directory: of a version's
+ * @name: what it is called there
+ * @path: where to put it
+ * Return: 0 or a negative errno
+ */
+int ctl_pin_path(const char *directory, const char *name, char path[CTL_PIN_SIZE])
 {
-	struct bpf_link *link =
-		bpf_program__attach(bpf_object__find_program_by_name(object, pinned->program));
-	int error;
+	return snprintf(path, CTL_PIN_SIZE, "%s/%s", directory, name) < CTL_PIN_SIZE ?
+		       0 :
+		       -ENAMETOOLONG;
+}
 
+/**
+ * ctl_pinned() - open what is pinned
+ * @directory: of a version's
+ * @name: what it is called there
+ * Return: a descriptor or a negative errno
+ */
+int ctl_pinned(const char *directory, const char *name)
+{
+	char path[CTL_PIN_SIZE];
+	int error = ctl_pin_path(directory, name, path), fd;
+
+	if (error)
+		return error;
+	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
+}
+
+static int pin_link(struct bpf_object *object, const char *directory,
+		    const struct ctl_pinned_link *pinned)
+{
+	char path[CTL_PIN_SIZE];
+	int error = ctl_pin_path(directory, pinned->name, path);
+	struct bpf_link *link;
+
+	if (error)
+		return error;
+	link = bpf_program__attach(bpf_object__find_program_by_name(object, pinned->program));
 	if (!link)
 		return -errno;
 	/* of one that did not get to its end */
-	unlink(pinned->path);
-	error = bpf_link__pin(link, pinned->path);
+	unlink(path);
+	error = bpf_link__pin(link, path);
 	bpf_link__destroy(link);
 	return error;
 }
@@ -83,89 +126,254 @@ static int pin_link(struct bpf_object *object, const struct ctl_pinned_link *pin
 /**
  * ctl_pin_links() - attach tracing programs for good
  * @object: loaded
- * @links: which, and where
+ * @directory: where to pin them
+ * @links: which
  * @n: how many
  * Return: 0 or a negative errno
  */
-int ctl_pin_links(struct bpf_object *object, const struct ctl_pinned_link *links, size_t n)
+int ctl_pin_links(struct bpf_object *object, const char *directory,
+		  const struct ctl_pinned_link *links, size_t n)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < n && !error; i++)
-		error = pin_link(object, &links[i]);
+		error = pin_link(object, directory, &links[i]);
 	return error;
 }
 
-static int load_and_pin(const struct ctl_pins *pins, struct bpf_object *object)
+/* The map is pinned last: where it is, everything is. */
+static int load_and_pin(const struct ctl_pins *pins, struct bpf_object *object,
+			const char *directory)
 {
-	int error;
+	char path[CTL_PIN_SIZE];
+	int error = ctl_pin_path(directory, pins->pinned_map, path);
 
-	/* of one that did not get to its end */
-	unlink(pins->pinned_map);
-	error = bpf_object__load(object);
 	if (!error)
-		error = bpf_map__pin(bpf_object__find_map_by_name(object, pins->map),
-				     pins->pinned_map);
-	return error ? error : pins->load(object);
+		error = bpf_object__load(object);
+	if (!error)
+		error = pins->load(object, directory);
+	return error ? error :
+		bpf_map__pin(bpf_object__find_map_by_name(object, pins->map), path);
 }
 
-static int load(const struct ctl_pins *pins)
+static int load(const struct ctl_pins *pins, const char *directory)
 {
 	struct bpf_object *object;
 	int error;
 
+	if (mkdir(directory, 0700) && errno != EEXIST)
+		return -errno;
 	libbpf_set_print(silent);
 	object = bpf_object__open_mem(pins->object, (size_t)(pins->end - pins->object), NULL);
 	if (!object)
 		return -errno;
-	error = load_and_pin(pins, object);
+	error = load_and_pin(pins, object, directory);
 	bpf_object__close(object);
 	return error;
 }
 
-/**
- * ctl_pins_open() - have the programs at work
- * @pins: which
- * Return: a descriptor of the map, or a negative errno
- */
-int ctl_pins_open(const struct ctl_pins *pins)
+/* FNV-1a: nobody but root chooses what is told apart */
+static uint64_t digest(const struct ctl_pins *pins)
 {
-	int dir, fd = -1, error = 0;
+	uint64_t hash = 0xcbf29ce484222325;
 
-	if (mkdir(CTL_PINS, 0700) && errno != EEXIST)
-		return -errno;
-	dir = open(CTL_PINS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return -errno;
-	/* two that are the first */
-	if (flock(dir, LOCK_EX))
-		error = -errno;
-	if (!error && access(pins->last, F_OK))
-		error = load(pins);
-	if (!error) {
-		fd = bpf_obj_get(pins->pinned_map);
-		error = fd < 0 ? -errno : 0;
-	}
-	close(dir);
-	return error ? error : fd;
+	for (const char *at = pins->object; at < pins->end; at++)
+		hash = (hash ^ (unsigned char)*at) * 0x100000001b3;
+	return hash;
 }
 
-static bool is_gone(uint64_t id)
+static bool is_pinned(const char *directory, const char *name)
+{
+	char path[CTL_PIN_SIZE];
+
+	return !ctl_pin_path(directory, name, path) && !access(path, F_OK);
+}
+
+/* Goes through the versions that are at work: one, as a rule. What @fn returns but 0 ends it. */
+static int each_version(const struct ctl_pins *pins, int (*fn)(const char *directory, void *arg),
+			void *arg)
+{
+	const size_t len = strlen(pins->name);
+	const struct dirent *entry;
+	DIR *all = opendir(CTL_PINS);
+	char path[CTL_PIN_SIZE];
+	int error = 0;
+
+	if (!all)
+		return -errno;
+	/* before there were directories */
+	if (is_pinned(CTL_PINS, pins->pinned_map))
+		error = fn(CTL_PINS, arg);
+	while (!error && (entry = readdir(all)))
+		if (!strncmp(entry->d_name, pins->name, len) && entry->d_name[len] == SEPARATOR &&
+		    !ctl_pin_path(CTL_PINS, entry->d_name, path))
+			error = fn(path, arg);
+	closedir(all);
+	return error;
+}
+
+static int open_cgroup(uint64_t id, int flags)
 {
 	struct {
 		struct file_handle head;
 		uint64_t id;
 	} handle = { .head = { .handle_bytes = sizeof(id), .handle_type = FILEID_KERNFS } };
-	int at = open(CTL_CGROUPS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+	int at = open(CTL_CGROUPS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd, error;
 
 	if (at < 0)
-		return false;
+		return -errno;
 	memcpy(handle.head.f_handle, &id, sizeof(id));
-	fd = open_by_handle_at(at, &handle.head, O_PATH | O_CLOEXEC);
+	fd = open_by_handle_at(at, &handle.head, flags | O_CLOEXEC);
+	error = errno;
 	close(at);
+	return fd < 0 ? -error : fd;
+}
+
+/**
+ * struct heir - a version that takes over from others
+ * @pins: of which programs
+ * @directory: its own
+ * @map: its map
+ */
+struct heir {
+	const struct ctl_pins *pins;
+	const char *directory;
+	int map;
+};
+
+static int move(const struct heir *heir, const char *from, int cgroup)
+{
+	int error = heir->pins->attach(cgroup, heir->directory, true);
+
+	if (error)
+		return error;
+	error = heir->pins->attach(cgroup, from, false);
+	/* it has nothing of the kind */
+	return error == -ENOENT ? 0 : error;
+}
+
+static int take_cgroup(const struct heir *heir, const char *from, uint64_t id, uint32_t value)
+{
+	int cgroup = open_cgroup(id, O_RDONLY | O_DIRECTORY), error = 0;
+
+	/* it is gone */
+	if (cgroup == -ESTALE)
+		return 0;
+	/* what it is told here is newer */
+	if (bpf_map_update_elem(heir->map, &id, &value, BPF_NOEXIST) && errno != EEXIST)
+		error = -errno;
+	/* in a container it can't be opened so: what is attached to it stays, of the other */
+	if (!error && heir->pins->attach && cgroup != -EPERM)
+		error = cgroup < 0 ? cgroup : move(heir, from, cgroup);
+	if (cgroup >= 0)
+		close(cgroup);
+	return error;
+}
+
+static int take_cgroups(const struct heir *heir, const char *from)
+{
+	int map = ctl_pinned(from, heir->pins->pinned_map), error = 0;
+	uint64_t id, next;
+	uint32_t value;
+	bool more;
+
+	/* one that did not get to its end has none */
+	if (map < 0)
+		return map == -ENOENT ? 0 : map;
+	more = !bpf_map_get_next_key(map, NULL, &next);
+	while (more && !error) {
+		id = next;
+		if (!bpf_map_lookup_elem(map, &id, &value))
+			error = take_cgroup(heir, from, id, value);
+		more = !bpf_map_get_next_key(map, &id, &next);
+	}
+	close(map);
+	return error;
+}
+
+static void drop_first(const struct ctl_pins *pins)
+{
+	char path[CTL_PIN_SIZE];
+
+	for (size_t i = 0; pins->first[i]; i++)
+		if (!ctl_pin_path(CTL_PINS, pins->first[i], path))
+			unlink(path);
+	if (!ctl_pin_path(CTL_PINS, pins->pinned_map, path))
+		unlink(path);
+}
+
+static void drop_directory(const char *directory)
+{
+	DIR *all = opendir(directory);
+	const struct dirent *entry;
+	char path[CTL_PIN_SIZE];
+
+	while (all && (entry = readdir(all)))
+		if (entry->d_name[0] != '.' && !ctl_pin_path(directory, entry->d_name, path))
+			unlink(path);
+	if (all)
+		closedir(all);
+	rmdir(directory);
+}
+
+/* Both are at work until the other has nothing left to do. */
+static int inherit(const char *from, void *arg)
+{
+	const struct heir *heir = arg;
+	int error;
+
+	if (!strcmp(from, heir->directory))
+		return 0;
+	error = take_cgroups(heir, from);
+	if (error)
+		return error;
+	if (strcmp(from, CTL_PINS) != 0)
+		drop_directory(from);
+	else
+		drop_first(heir->pins);
+	return 0;
+}
+
+/* Has the programs at work, of this version and no other. */
+static int take_over(struct heir *heir)
+{
+	const struct ctl_pins *pins = heir->pins;
+	int error = 0;
+
+	if (!is_pinned(heir->directory, pins->pinned_map))
+		error = load(pins, heir->directory);
+	if (error)
+		return error;
+	heir->map = ctl_pinned(heir->directory, pins->pinned_map);
+	if (heir->map < 0)
+		return heir->map;
+	error = each_version(pins, inherit, heir);
+	if (error)
+		close(heir->map);
+	return error;
+}
+
+/* No two change what is pinned at a time. */
+static int lock(void)
+{
+	int dir = open(CTL_PINS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
+
+	if (dir < 0)
+		return -errno;
+	if (!flock(dir, LOCK_EX))
+		return dir;
+	error = -errno;
+	close(dir);
+	return error;
+}
+
+static bool is_gone(uint64_t id)
+{
+	int fd = open_cgroup(id, O_PATH);
+
 	if (fd >= 0)
 		close(fd);
-	return fd < 0 && errno == ESTALE;
+	return fd == -ESTALE;
 }
 
 static void forget_gone(int map)
@@ -181,14 +389,7 @@ static void forget_gone(int map)
 	}
 }
 
-/**
- * ctl_pins_add() - have the programs take care of one more cgroup
- * @map: of ctl_pins_open()
- * @id: the cgroup's
- * @value: what they are told about it
- * Return: 0 or a negative errno
- */
-int ctl_pins_add(int map, uint64_t id, uint32_t value)
+static int add_id(int map, uint64_t id, uint32_t value)
 {
 	int error = bpf_map_update_elem(map, &id, &value, BPF_ANY) ? -errno : 0;
 
@@ -197,6 +398,107 @@ int ctl_pins_add(int map, uint64_t id, uint32_t value)
 		error = bpf_map_update_elem(map, &id, &value, BPF_ANY) ? -errno : 0;
 	}
 	return error;
+}
+
+static int add(const struct ctl_pins *pins, int cgroup, uint64_t id, uint32_t value)
+{
+	char name[CTL_PIN_SIZE], directory[CTL_PIN_SIZE];
+	struct heir heir = { .pins = pins, .directory = directory };
+	int error;
+
+	snprintf(name, sizeof(name), "%s%c%016" PRIx64, pins->name, SEPARATOR, digest(pins));
+	error = ctl_pin_path(CTL_PINS, name, directory);
+	if (!error)
+		error = take_over(&heir);
+	if (error)
+		return error;
+	if (pins->attach)
+		error = pins->attach(cgroup, directory, true);
+	if (!error)
+		error = add_id(heir.map, id, value);
+	close(heir.map);
+	return error;
+}
+
+/**
+ * ctl_pins_add() - have the programs take care of one more cgroup
+ * @pins: which
+ * @cgroup: its directory
+ * @value: what they are told about it
+ * @id: where to put its id
+ * Return: 0 or a negative errno
+ */
+int ctl_pins_add(const struct ctl_pins *pins, const char *cgroup, uint32_t value, uint64_t *id)
+{
+	int error = ctl_cgroup_id(cgroup, id), dir, locked;
+
+	if (error)
+		return error;
+	if (mkdir(CTL_PINS, 0700) && errno != EEXIST)
+		return -errno;
+	dir = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
+	locked = lock();
+	error = locked < 0 ? locked : add(pins, dir, *id, value);
+	if (locked >= 0)
+		close(locked);
+	close(dir);
+	return error;
+}
+
+/**
+ * struct leaver - a cgroup that is not taken care of any more
+ * @pins: by which programs
+ * @dir: its directory, or negative if that is gone
+ * @id: its id
+ */
+struct leaver {
+	const struct ctl_pins *pins;
+	int dir;
+	uint64_t id;
+};
+
+static int drop_cgroup(const char *directory, void *arg)
+{
+	const struct leaver *cgroup = arg;
+	int map = ctl_pinned(directory, cgroup->pins->pinned_map), error = 0;
+
+	/* of one that did not get to its end */
+	if (map < 0)
+		return map == -ENOENT ? 0 : map;
+	if (cgroup->pins->attach && cgroup->dir >= 0)
+		error = cgroup->pins->attach(cgroup->dir, directory, false);
+	if (!error && bpf_map_delete_elem(map, &cgroup->id) && errno != ENOENT)
+		error = -errno;
+	close(map);
+	return error;
+}
+
+/**
+ * ctl_pins_remove() - undo ctl_pins_add(), whatever version has done it
+ * @pins: which
+ * @cgroup: its directory, NULL if that is gone
+ * @id: its id
+ * Return: 0, also if there is nothing to undo, or a negative errno
+ */
+int ctl_pins_remove(const struct ctl_pins *pins, const char *cgroup, uint64_t id)
+{
+	struct leaver leaver = { .pins = pins, .dir = -1, .id = id };
+	int locked, error;
+
+	if (cgroup) {
+		leaver.dir = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (leaver.dir < 0)
+			return -errno;
+	}
+	locked = lock();
+	error = locked < 0 ? locked : each_version(pins, drop_cgroup, &leaver);
+	if (locked >= 0)
+		close(locked);
+	if (leaver.dir >= 0)
+		close(leaver.dir);
+	return error == -ENOENT ? 0 : error;
 }
 
 /**

@@ -4,17 +4,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <bpf/bpf.h>
 
 #include "ctl.h"
 #include "pins.h"
 #include "scope.h"
 
 #define HOOK "update_socket_protocol"
-#define PINNED_MAP CTL_PINS "/scopes"
-#define PINNED_LINK CTL_PINS "/socket"
 
 extern const char ctl_socket_object[], ctl_socket_object_end[];
 
@@ -29,30 +24,31 @@ const char *ctl_cannot_scope(void)
 	return why && !*why ? "the kernel has no " HOOK "(), which Linux 6.6 came with" : why;
 }
 
-static int pin(struct bpf_object *object)
+static int pin(struct bpf_object *object, const char *directory)
 {
 	static const struct ctl_pinned_link links[] = {
-		{ "ksc_create", CTL_PINS "/create" },
-		{ "ksc_announce", CTL_PINS "/announce" },
-		{ "ksc_accept", CTL_PINS "/accept" },
-		{ "ksc_socket", PINNED_LINK },
+		{ "ksc_create", "create" },
+		{ "ksc_announce", "announce" },
+		{ "ksc_accept", "accept" },
+		{ "ksc_socket", "socket" },
 	};
 
-	return ctl_pin_links(object, links, ARRAY_SIZE(links));
+	return ctl_pin_links(object, directory, links, ARRAY_SIZE(links));
 }
 
-static int open_scopes(void)
+static const char *const first[] = { "create", "announce", "accept", "socket", NULL };
+
+static struct ctl_pins scopes(void)
 {
-	const struct ctl_pins pins = {
+	return (struct ctl_pins){
+		.name = "scope",
 		.object = ctl_socket_object,
 		.end = ctl_socket_object_end,
 		.map = "ksc_scopes",
-		.pinned_map = PINNED_MAP,
-		.last = PINNED_LINK,
+		.pinned_map = "scopes",
+		.first = first,
 		.load = pin,
 	};
-
-	return ctl_pins_open(&pins);
 }
 
 /**
@@ -64,17 +60,9 @@ static int open_scopes(void)
  */
 int ctl_scope_add(const char *cgroup, uint32_t protocol, uint64_t *id)
 {
-	int map, error;
+	const struct ctl_pins pins = scopes();
 
-	error = ctl_cgroup_id(cgroup, id);
-	if (error)
-		return error;
-	map = open_scopes();
-	if (map < 0)
-		return map;
-	error = ctl_pins_add(map, *id, protocol);
-	close(map);
-	return error;
+	return ctl_pins_add(&pins, cgroup, protocol, id);
 }
 
 /**
@@ -83,12 +71,9 @@ int ctl_scope_add(const char *cgroup, uint32_t protocol, uint64_t *id)
  */
 void ctl_scope_remove(uint64_t id)
 {
-	int map = bpf_obj_get(PINNED_MAP);
+	const struct ctl_pins pins = scopes();
 
-	if (map < 0)
-		return;
-	bpf_map_delete_elem(map, &id);
-	close(map);
+	ctl_pins_remove(&pins, NULL, id);
 }
 
 /**

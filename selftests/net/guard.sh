@@ -316,6 +316,44 @@ smc_listens()
 	refused $inside guarded h_inherit smc-listen
 }
 
+takes_over()
+{
+	kschannelctl guard /guarded/below
+	ls $pins/guard_*/guard-accept
+	[ "$(find $pins -name 'guard*' -type d | wc -l)" = 1 ]
+	# what was guarded before is so still, and as this version does it
+	refused $inside guarded nc 127.0.0.1 7340 </dev/null
+	refused $inside guarded nc -l -p 7341
+	refused h_inherit listen 7342 $inside guarded h_inherit serve
+	grep "accept:" /tmp/said
+}
+
+# Programs that another version has left are replaced: as they were before there were
+# directories, without those for accept(), and in another's directory
+versions()
+{
+	described
+	pins=/sys/fs/bpf/kschannel
+	serve 7340
+	kschannelctl guard /guarded
+	for pin in $pins/guard_*/*; do
+		mv "$pin" $pins/
+	done
+	rmdir $pins/guard_*
+	rm $pins/guard-accept $pins/guard-announce
+	takes_over
+	fails ls $pins/guarded
+	fails ls $pins/listen
+	fails ls $pins/connect4
+	mv $pins/guard_* $pins/guard_0
+	rm $pins/guard_0/guard-accept
+	takes_over
+	fails ls $pins/guard_0
+	kschannelctl guard --remove /guarded/below
+	kschannelctl guard --remove /guarded
+	$inside guarded wget -q -O - http://127.0.0.1:7340/page.html | cmp - $dir/page.html
+}
+
 wrong()
 {
 	fails kschannelctl guard guarded
@@ -326,7 +364,7 @@ wrong()
 	fails h_as 1000 kschannelctl run --guard -- true
 }
 
-plan 13
+plan 14
 run "connect() is refused" connects
 run "listen() is refused" listens
 run "protected programs are not refused" protected
@@ -339,6 +377,7 @@ run "MPTCP" mptcp
 run "MPTCP by a BPF program" mptcp_by_bpf
 run "SMC" smc
 run "SMC's listen()" smc_listens
+run "programs of another version" versions
 run "what can't be guarded" wrong
 rmdir $cgroups/guarded/below $cgroups/guarded
 finish
