@@ -82,6 +82,25 @@ static int check_rsa(gnutls_pubkey_t key, const char **why)
 	return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
+static int check_dsa(gnutls_pubkey_t key, const char **why)
+{
+	gnutls_datum_t p, q;
+	size_t bits, group;
+	int rc = gnutls_pubkey_export_dsa_raw2(key, &p, &q, NULL, NULL, GNUTLS_EXPORT_FLAG_NO_LZ);
+
+	if (rc < 0)
+		return rc;
+	bits = bits_of(&p);
+	group = bits_of(&q);
+	gnutls_free(p.data);
+	gnutls_free(q.data);
+	if (bits > KSC_MAX_DSA_BITS)
+		*why = "A DSA key that the peer has shown has more than 3072 bits.";
+	else if (group > KSC_MAX_DSA_GROUP_BITS)
+		*why = "The subgroup of a DSA key that the peer has shown has more than 256 bits.";
+	return *why ? GNUTLS_E_CERTIFICATE_ERROR : 0;
+}
+
 /**
  * ksc_chain_check_key() - is a certificate's key small enough to be used?
  * @crt: the certificate
@@ -103,14 +122,15 @@ int ksc_chain_check_key(gnutls_x509_crt_t crt, const char **why)
 		*why = "A public key that the peer has shown has more than 8192 bits.";
 		return GNUTLS_E_CERTIFICATE_ERROR;
 	}
-	if (algorithm != GNUTLS_PK_RSA && algorithm != GNUTLS_PK_RSA_PSS)
+	if (algorithm != GNUTLS_PK_RSA && algorithm != GNUTLS_PK_RSA_PSS &&
+	    algorithm != GNUTLS_PK_DSA)
 		return 0;
 	rc = gnutls_pubkey_init(&key);
 	if (rc < 0)
 		return rc;
 	rc = gnutls_pubkey_import_x509(key, crt, 0);
 	if (rc >= 0)
-		rc = check_rsa(key, why);
+		rc = algorithm == GNUTLS_PK_DSA ? check_dsa(key, why) : check_rsa(key, why);
 	gnutls_pubkey_deinit(key);
 	/* Nor can it use what it can't import. */
 	return *why || rc == GNUTLS_E_MEMORY_ERROR ? rc : 0;

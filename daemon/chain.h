@@ -12,6 +12,13 @@
 /* Of an RSA key's public exponent. */
 #define KSC_MAX_EXPONENT_BITS	32
 
+/*
+ * Of a DSA key, and of its subgroup, whose size is that of two exponents: as FIPS 186-4 has
+ * them. TLS has no use for one, but a response may be signed by it.
+ */
+#define KSC_MAX_DSA_BITS	3072
+#define KSC_MAX_DSA_GROUP_BITS	256
+
 int ksc_chain_check_key(gnutls_x509_crt_t crt, const char **why);
 int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, gnutls_x509_crt_t *leaf,
 		    const char **why);

@@ -61,6 +61,10 @@ static void messages(void **state)
 		{ "modulus-8193", GNUTLS_E_CERTIFICATE_ERROR, "8192 bits" },
 		{ "exponent-33", GNUTLS_E_CERTIFICATE_ERROR, "32 bits" },
 		{ "large-enough", 0, NULL },
+		{ "dsa-huge-group", GNUTLS_E_CERTIFICATE_ERROR, "256 bits" },
+		{ "dsa-group-257", GNUTLS_E_CERTIFICATE_ERROR, "256 bits" },
+		{ "dsa-3073", GNUTLS_E_CERTIFICATE_ERROR, "3072 bits" },
+		{ "dsa-3072-256", 0, NULL },
 	};
 	static uint8_t msg[1 << 15];
 	const char *why;

@@ -163,6 +163,9 @@ static const struct {
 	{ "responder-modulus-8193", "8192 bits" },
 	{ "responder-exponent-33", "32 bits" },
 	{ "responder-large-enough", NULL },
+	{ "responder-dsa-huge-group", "256 bits" },
+	{ "responder-dsa-3073", "3072 bits" },
+	{ "responder-dsa-3072-256", NULL },
 };
 
 #define N_KEYS	(sizeof(keys) / sizeof(keys[0]))
