@@ -39,7 +39,7 @@ static gnutls_datum_t message(uint8_t *msg, const char *name, bool tls13, int li
 
 	if (tls13)
 		put(&at, 1, 0);
-	put(&at, 3, (size_t)((int)(3 + len + (tls13 ? 2 : 0)) + lie));
+	put(&at, 3, 3 + len + (tls13 ? 2 : 0) + (size_t)lie);
 	put(&at, 3, len);
 	memcpy(at, der, len);
 	at += len;
