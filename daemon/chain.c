@@ -217,7 +217,7 @@ void ksc_chain_drop(gnutls_x509_crt_t *leaf)
 int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, gnutls_x509_crt_t *leaf,
 		    const char **why)
 {
-	struct reader left = { msg->data, msg->size }, list, der, rest;
+	struct reader left = { msg->data, msg->size }, list = { 0 }, der = { 0 }, rest = { 0 };
 	unsigned int staples = 0, tries = 0;
 
 	*why = NULL;

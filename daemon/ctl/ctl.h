@@ -12,7 +12,9 @@
 #include <linux/kschannel.h>
 
 /* Where cgroups (version 2) are mounted; the number of a directory there is the cgroup's */
+#ifndef CTL_CGROUPS
 #define CTL_CGROUPS "/sys/fs/cgroup"
+#endif
 
 #define ARRAY_SIZE(x) (sizeof(x) / sizeof((x)[0]))
 
