@@ -272,7 +272,7 @@ static void test_room(void **state)
 	const int size = 1 << 24;
 	struct pollfd pfd = { .events = POLLOUT };
 	struct sender s = { 0 };
-	unsigned int polls = 0;
+	unsigned int polls = 0, none = 0;
 	pthread_t thread;
 	struct wire w;
 	int fds[2];
@@ -290,11 +290,12 @@ static void test_room(void **state)
 	t_thread(&thread, send_many, &s);
 	do {
 		polls++;
-		if (SYS(poll(&pfd, 1, 0)) != 1)
-			fail_msg("poll %u told of no room", polls);
+		none += SYS(poll(&pfd, 1, 0)) != 1;
 	} while (!s.done);
 	t_join(thread);
 	assert_false(s.wrong);
+	if (none)
+		fail_msg("%u of %u polls told of no room", none, polls);
 	raw_close(fds);
 }
 
