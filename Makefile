@@ -27,8 +27,8 @@ help:
 	@echo '            in a virtual machine (as root)'
 	@echo '  vm        a shell in a virtual machine with it all running (KERNEL=6.12)'
 	@echo 'Check'
-	@echo '  check     every test, those of the network on the newest kernel, a third of them on each'
-	@echo '            of two others, another third the next time; ends with "N passed, N failed"'
+	@echo '  check     every test, those of the network on the newest kernel, a sixth of them on each'
+	@echo '            of two others, another the next time; ends with "N passed, N failed"'
 	@echo '  check-all  every test on each of the three'
 	@echo '  check-debug  the tests in the virtual machine, on a kernel with sanitizers'
 	@echo '            that is built when it is first asked for (40 CPU minutes)'
@@ -86,7 +86,7 @@ install: modules install-daemon
 deps:
 	@selftests/vm/deps
 
-# why, and how the thirds are chosen: selftests/turn
+# why, and how parts are chosen: selftests/turn
 check: deps
 	@selftests/turn selftests/tap/harness selftests/suites
 
