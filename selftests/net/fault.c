@@ -254,6 +254,20 @@ static bool may_be(const struct fault_walk *walk, int error)
 }
 
 /**
+ * fault_refused() - an answer of the daemon's was refused a second time
+ * @fd: the socket whose handshake it is for
+ *
+ * What reaches the handshake and can't be taken ends it; what does not get there, changes
+ * nothing and can be said again.
+ */
+void fault_refused(int fd)
+{
+	assert_int_equal(errno, ESTALE);
+	t_wait(fd, POLLERR);
+	t_expect_error(fd, KSC_STATUS_INTERNAL_ERROR, EIO);
+}
+
+/**
  * fault_references() - how many hold the module
  * Return: their number
  */

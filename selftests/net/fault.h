@@ -30,6 +30,7 @@ struct fault_walk {
 bool fault_possible(void);
 int fault_setup(void **state);
 int fault_teardown(void **state);
+void fault_refused(int fd);
 unsigned int fault_references(void);
 void fault_await_references(const char *what, unsigned int n);
 void fault_walk(const struct fault_walk *walk);

@@ -391,8 +391,15 @@ static void after_verify(int error)
 
 static void after_ask(int error)
 {
-	if (error)
-		SYS(act_ask());
+	if (error && act_ask()) {
+		fault_refused(fd);
+		SYS(close(fd));
+		tnl_free_event(&event);
+		tnl_expect_event(&fault_nl, &event, KSC_CMD_CONTEXT_DEL);
+		tnl_free_event(&event);
+		SYS(close(listener));
+		return;
+	}
 	t_wait(fd, POLLPRI);
 	SYS(act_verify());
 	after_verify(0);
@@ -552,7 +559,7 @@ int main(void)
 		WIRE("a warning", make_wire, act_warning, after_warning),
 		WIRE("a fatal alert", make_wire, act_fatal, after_fatal, .error = ECANCELED),
 		WIRE("close_notify before detach", make_heard, act_close_notify, after_heard),
-		WIRE("detach", make_said, act_detach, after_detach),
+		WIRE("detach", make_said, act_detach, after_detach, .none = true),
 		/* these leave the namespace */
 		OWN("a question", make_offer, act_ask, after_ask),
 		OWN("a verdict", make_asked, act_verify, after_verify),
