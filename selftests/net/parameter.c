@@ -43,7 +43,9 @@ void t_put_back(void)
 	while (kept_count) {
 		const struct kept *k = &kept[--kept_count];
 
-		if (pwrite(k->fd, k->text, k->len, 0) != (ssize_t)k->len)
+		/* debugfs knows no positions */
+		if (pwrite(k->fd, k->text, k->len, 0) != (ssize_t)k->len &&
+		    write(k->fd, k->text, k->len) != (ssize_t)k->len)
 			dprintf(STDOUT_FILENO, "# %s is not what it was\n", k->path);
 		close(k->fd);
 	}
