@@ -426,7 +426,7 @@ static void test_time_handshake(void **state)
 	sleep(HANDSHAKE_S);
 	/* the offer was made long ago, and has no more than the hello */
 	first = c.w;
-	queue_empty(&c, 3 * BUDGET);
+	queue_empty(&c, (size_t)3 * BUDGET);
 	wire_answer(&first);
 	t_join(thread);
 	if (r.n != 1)
@@ -444,7 +444,7 @@ static void test_splice_empty(void **state)
 	int ep;
 
 	begin(&c, *state);
-	queue_empty(&c, 5 * BUDGET);
+	queue_empty(&c, (size_t)5 * BUDGET);
 	FAILS(by_splice(c.w.fd, false), EAGAIN);
 	ep = t_watch(c.w.fd, EPOLLIN | EPOLLET);
 	do {

@@ -386,7 +386,7 @@ static void after_recv(int error)
 	wire_close(&w);
 }
 
-static int ends[2];
+static int ends[2], ep;
 
 static void make_spliced(void)
 {
@@ -481,8 +481,7 @@ static void peek_in_vain(size_t had, int flags)
 			assert_int_equal(n, had);
 	}
 	if (spent >= PEEK_MS / 4)
-		fail_msg("it was at work for %lld ms of %lld", (long long)spent,
-			 (long long)since);
+		fail_msg("it was at work for %lld ms of %lld", (long long)spent, (long long)since);
 	/* nothing is lost by it */
 	assert_int_equal(SYS(recv(w.fd, got, len, MSG_PEEK | MSG_WAITALL)), len);
 	assert_memory_equal(got, data, len);
@@ -497,10 +496,9 @@ static cpu_set_t cpus;
 /* Records that are decrypted and not read leave none of this CPU's room for another. */
 static void take_room(void)
 {
-	cpu_set_t one;
+	cpu_set_t one = { 0 };
 
 	SYS(sched_getaffinity(0, sizeof(cpus), &cpus));
-	CPU_ZERO(&one);
 	CPU_SET(sched_getcpu(), &one);
 	SYS(sched_setaffinity(0, sizeof(one), &one));
 	for (size_t i = 0; i < ARRAY_SIZE(holders); i++) {
@@ -530,29 +528,32 @@ static void test_peek(void **state)
 	give_room();
 }
 
-static int ep;
-
 /* One with edges has been told of two records, of which the second is not opened. */
 static void make_edges(void)
 {
 	make_wire();
 	ep = t_watch(w.fd, EPOLLIN | EPOLLET);
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 2; i++) {
 		wire_send(&w, WIRE_DATA, data + 100 * i, 100, 0);
 		t_await_event(ep);
 	}
 	take_room();
 }
 
-/* He takes less than he asked for to be all, and comes when he is told of the rest, or at once. */
+/* Without a copy: of one that fails nobody is told but by what is missing. */
+static int act_edges(void)
+{
+	return did(recv(w.fd, NULL, BULK, MSG_TRUNC));
+}
+
+/* He takes less than he asked for to be all, and comes when he is told of the rest. */
 static void after_edges(int error)
 {
-	if (!error && done < 200)
+	if (error || done < 200) {
 		t_await_event(ep);
-	if (done < 200)
-		SYS(act_recv());
+		SYS(act_edges());
+	}
 	assert_int_equal(done, 200);
-	assert_memory_equal(got, data, 200);
 	close(ep);
 	wire_close(&w);
 	give_room();
@@ -564,7 +565,7 @@ static void test_edges(void **state)
 	(void)state;
 	make_edges();
 	fault_always(true);
-	SYS(act_recv());
+	SYS(act_edges());
 	fault_always(false);
 	assert_int_equal(done, 100);
 	after_edges(0);
@@ -767,8 +768,7 @@ int main(void)
 		WALK("socket", NULL, act_socket, after_socket),
 		WALK("options", make_socket, act_options, after_options),
 		/* TCP's own, for the port that it has no memory for */
-		WALK("listen", make_socket, act_listen, after_listen,
-		     .error = EADDRINUSE),
+		WALK("listen", make_socket, act_listen, after_listen, .error = EADDRINUSE),
 		cmocka_unit_test_setup_teardown(test_connect, fault_setup, fault_teardown),
 		WALK("accept", make_listener, act_accept, after_accept),
 		WALK("export", make_pair, act_export, after_export),
@@ -783,7 +783,7 @@ int main(void)
 		WIRE("splice", make_spliced, act_splice, after_splice),
 		WIRE("MSG_PEEK", make_received, act_peek, after_recv),
 		cmocka_unit_test_setup_teardown(test_peek, setup_wire, teardown_wire),
-		WIRE("edges", make_edges, act_recv, after_edges),
+		WIRE("edges", make_edges, act_edges, after_edges),
 		cmocka_unit_test_setup_teardown(test_edges, setup_wire, teardown_wire),
 		WIRE("receive a KeyUpdate", make_updated, act_recv, after_recv),
 		WIRE("shutdown", make_wire, act_shutdown, after_close),
