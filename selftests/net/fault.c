@@ -262,7 +262,8 @@ static bool may_be(const struct fault_walk *walk, int error)
  */
 void fault_refused(int fd)
 {
-	assert_int_equal(errno, ESTALE);
+	/* the handshake may have ended by then, or not yet */
+	assert_true(errno == ESTALE || errno == ENOENT);
 	t_wait(fd, POLLERR);
 	t_expect_error(fd, KSC_STATUS_INTERNAL_ERROR, EIO);
 }
