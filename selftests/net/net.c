@@ -59,9 +59,9 @@ void t_fails(long ret, int error, const char *what, const char *file, int line)
 	}
 }
 
-static void set_patience(int fd)
+static void set_patience(int fd, int s)
 {
-	const struct timeval tv = { .tv_sec = PATIENCE_S };
+	const struct timeval tv = { .tv_sec = s };
 
 	SYS(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
 	SYS(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)));
@@ -76,7 +76,7 @@ int t_plain(int family)
 {
 	int fd = (int)SYS(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
-	set_patience(fd);
+	set_patience(fd, PATIENCE_S);
 	return fd;
 }
 
@@ -145,12 +145,15 @@ int t_socket(int family, const struct t_opts *opts)
 		return t_plain(family);
 	if (opts->by_proto) {
 		fd = (int)SYS(socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_KSCHANNEL));
-		set_patience(fd);
+		set_patience(fd, PATIENCE_S);
 	} else {
 		fd = t_plain(family);
 		t_attach(fd);
 	}
 	t_set_opts(fd, opts);
+	/* a handshake that may last for longer is waited for */
+	if (opts->timeout > PATIENCE_S * 1000)
+		set_patience(fd, opts->timeout / 1000);
 	return fd;
 }
 
@@ -318,7 +321,7 @@ int t_accept(int fd)
 {
 	int child = (int)SYS(accept4(fd, NULL, NULL, SOCK_CLOEXEC));
 
-	set_patience(child);
+	set_patience(child, PATIENCE_S);
 	return child;
 }
 
