@@ -111,7 +111,7 @@ static void *serve(void *arg)
 		ssize_t n;
 
 		if (child < 0)
-			break;
+			continue;
 		while ((n = recv(child, buf, sizeof(buf), 0)) > 0) {
 			more = buf[0] != 'q';
 			if (send(child, buf, (size_t)n, MSG_NOSIGNAL) != n)
