@@ -186,67 +186,57 @@ void ksc_context_unoffer(struct ksc_context *ctx, bool full)
 	spin_unlock(&ctx->lock);
 }
 
+/* What an application is told of an answer that can't be taken */
+static const char *ksc_context_refusal(int err)
+{
+	return err == -ENOMEM ? "out of memory for the daemon's answer" :
+				"the kernel does not accept the daemon's answer";
+}
+
 /**
  * ksc_context_answer() - the daemon answers the offer under way
  * @ctx: the context
  * @daemon: registration of who says so
  * @seq: which offer
- * @step: the answer; the context's from now on, if taken
+ * @step: the answer; the context's from now on, if taken. Or why there is none, as an
+ *	error pointer
+ *
+ * The daemon has done its part and no other answer will come. With one that can't be taken
+ * the handshake is over, and its place in the queue the next one's: what can't be stored
+ * for one, for want of memory that may be its own doing, is not to keep others waiting
+ * until its time is over.
  *
  * Return: 0; -EPERM if the session is not that daemon's; -ESTALE if that is
- * not the offer under way; -EINVAL if it consumes more than was offered. The
- * caller keeps @step then.
+ * not the offer under way; -EINVAL if it consumes more than was offered; or
+ * the error in @step. The caller keeps @step then.
  */
 int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq,
 		       struct ksc_step *step)
 {
-	int err = 0;
+	bool answered = false;
+	int err;
 
 	spin_lock(&ctx->lock);
-	if (ctx->daemon != daemon)
+	if (ctx->daemon != daemon) {
 		err = -EPERM;
-	else if (ctx->state != KSC_CTX_OFFERED || ctx->seq != seq)
+	} else if (ctx->state != KSC_CTX_OFFERED || ctx->seq != seq) {
 		err = -ESTALE;
-	else if (step->consumed > ctx->offered)
-		err = -EINVAL;
-	if (!err) {
+	} else {
+		err = PTR_ERR_OR_ZERO(step);
+		if (!err && step->consumed > ctx->offered)
+			err = -EINVAL;
+		if (err)
+			ctx->refused = ksc_context_refusal(err);
+		else
+			ctx->step = step;
 		ctx->state = KSC_CTX_APPLYING;
-		ctx->step = step;
 		ksc_queue_leave(ctx);
+		answered = true;
 	}
 	spin_unlock(&ctx->lock);
-	if (!err)
+	if (answered)
 		ctx->transport->kick(ctx->owner);
 	return err;
-}
-
-/**
- * ksc_context_refuse() - the daemon's answer to the offer under way can't be taken
- * @ctx: the context
- * @daemon: registration of who answers
- * @seq: which offer
- * @why: one line; a constant
- *
- * The daemon has done its part and no other answer will come. The handshake is over, and
- * its place in the queue the next one's: what can't be stored for one, for want of memory
- * that may be its own doing, is not to keep others waiting until its time is over.
- *
- * Nothing happens unless that is the offer under way.
- */
-void ksc_context_refuse(struct ksc_context *ctx, u32 daemon, u32 seq, const char *why)
-{
-	bool under_way;
-
-	spin_lock(&ctx->lock);
-	under_way = ctx->daemon == daemon && ctx->state == KSC_CTX_OFFERED && ctx->seq == seq;
-	if (under_way) {
-		ctx->state = KSC_CTX_APPLYING;
-		ctx->refused = why;
-		ksc_queue_leave(ctx);
-	}
-	spin_unlock(&ctx->lock);
-	if (under_way)
-		ctx->transport->kick(ctx->owner);
 }
 
 /**

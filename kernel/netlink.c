@@ -317,13 +317,6 @@ void ksc_netlink_ticket(struct ksc_net *kn, u32 daemon, u64 id, const u8 *data,
 	ksc_daemon_send(kn, daemon, msg);
 }
 
-/* What an application is told of an answer that was refused */
-static const char *ksc_step_refused(int err)
-{
-	return err == -ENOMEM ? "out of memory for the daemon's answer" :
-				"the kernel does not accept the daemon's answer";
-}
-
 /* Only notes the answer; the socket's own work item applies it */
 static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 {
@@ -332,7 +325,6 @@ static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 	struct mem_cgroup *memcg;
 	struct ksc_context *ctx;
 	struct ksc_step *step;
-	u32 seq;
 	int err;
 
 	if (!daemon) {
@@ -351,21 +343,18 @@ static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "no such context");
 		return -ENOENT;
 	}
-	seq = nla_get_u32(info->attrs[KSC_A_CONTEXT_SEQ]);
 	/* a token, a question: not the daemon's */
 	memcg = set_active_memcg(ctx->memcg);
 	step = ksc_step_parse(info);
 	set_active_memcg(memcg);
+	err = ksc_context_answer(ctx, daemon,
+				 nla_get_u32(info->attrs[KSC_A_CONTEXT_SEQ]), step);
 	if (IS_ERR(step)) {
+		/* also where it is not the answer to that */
 		err = PTR_ERR(step);
 		if (err == -ENOMEM)
 			NL_SET_ERR_MSG(info->extack, "no memory, or none that its group may have");
-		ksc_context_refuse(ctx, daemon, seq, ksc_step_refused(err));
-		ksc_context_put(ctx);
-		return err;
-	}
-	err = ksc_context_answer(ctx, daemon, seq, step);
-	if (err) {
+	} else if (err) {
 		if (err == -EPERM)
 			NL_SET_ERR_MSG(info->extack,
 				       "the context is another daemon's");
@@ -375,8 +364,6 @@ static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 					    "more consumed than was offered");
 		else
 			NL_SET_ERR_MSG(info->extack, "not the step under way");
-		if (err == -EINVAL)
-			ksc_context_refuse(ctx, daemon, seq, ksc_step_refused(err));
 		ksc_step_free(step);
 	}
 	ksc_context_put(ctx);
