@@ -549,6 +549,7 @@ int ksc_outq(struct sock *sk, bool sent);
 /* poll.c */
 bool ksc_poll_in(const struct sock *sk, const struct ksc_sock *ks);
 void ksc_poll_tell(struct ksc_rx *rx);
+__poll_t ksc_poll_full(struct socket *sock, const struct ksc_sock *ks);
 void ksc_poll_begin(struct sock *sk, struct ksc_sock *ks);
 __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		      struct poll_table_struct *wait);

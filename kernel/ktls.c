@@ -142,21 +142,14 @@ static bool ksc_ktls_poll_record(struct sock *sk, struct ksc_ktls *kt)
 static __poll_t ksc_ktls_poll(struct file *file, struct socket *sock,
 			      struct poll_table_struct *wait)
 {
-	const __poll_t in = EPOLLIN | EPOLLRDNORM, out = EPOLLOUT | EPOLLWRNORM;
+	const __poll_t in = EPOLLIN | EPOLLRDNORM;
 	struct sock *sk = sock->sk;
 	struct ksc_sock *ks = ksc_sk(sk);
 	__poll_t mask = tcp_poll(file, sock, wait);
 
 	if (!ks)
 		return mask;
-	if (READ_ONCE(ks->tx.full)) {
-		mask &= ~out;
-		set_bit(SOCK_NOSPACE, &sock->flags);
-		/* as in tcp_poll(): it may have gone before the flag was set */
-		smp_mb__after_atomic();
-		if (!READ_ONCE(ks->tx.full))
-			mask |= out;
-	}
+	mask &= ~ksc_poll_full(sock, ks);
 	/* pairs with ksc_ktls_set_keys() */
 	if (!smp_load_acquire(&ksc_ktls(ks)->rx_on) ||
 	    READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)

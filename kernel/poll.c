@@ -122,6 +122,25 @@ static __poll_t ksc_poll_early(const struct ksc_sock *ks)
 }
 
 /**
+ * ksc_poll_full() - is there no room, as TCP has left some of a record?
+ * @sock: socket
+ * @ks: its state
+ *
+ * If so, who polls is told by ksc_tx_push() once there is.
+ *
+ * Context: process. Return: what poll() must not tell of, of what TCP's does.
+ */
+__poll_t ksc_poll_full(struct socket *sock, const struct ksc_sock *ks)
+{
+	if (likely(!READ_ONCE(ks->tx.full)))
+		return 0;
+	set_bit(SOCK_NOSPACE, &sock->flags);
+	/* as in tcp_poll(): it may have gone before the flag was set */
+	smp_mb__after_atomic();
+	return READ_ONCE(ks->tx.full) ? EPOLLOUT | EPOLLWRNORM : 0;
+}
+
+/**
  * ksc_poll_ops() - proto_ops.poll
  * @file: the socket's file
  * @sock: socket
@@ -176,13 +195,5 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		mask |= EPOLLRDHUP;
 	if (READ_ONCE(ks->phase) == KSC_PHASE_FAILED)
 		return mask | in | out | EPOLLERR;
-	if (READ_ONCE(ks->tx.full)) {
-		mask &= ~out;
-		set_bit(SOCK_NOSPACE, &sock->flags);
-		/* as in tcp_poll(): it may have gone before the flag was set */
-		smp_mb__after_atomic();
-		if (!READ_ONCE(ks->tx.full))
-			mask |= out;
-	}
-	return mask;
+	return mask & ~ksc_poll_full(sock, ks);
 }
