@@ -127,19 +127,16 @@ static int attach_programs(int cgroup, const char *directory, bool attach)
 static const char *const first[] = { "connect4", "connect6", "guard-announce", "guard-accept",
 				     "connect", "listen", NULL };
 
-static struct ctl_pins guards(void)
-{
-	return (struct ctl_pins){
-		.name = "guard",
-		.object = ctl_guard_object,
-		.end = ctl_guard_object_end,
-		.map = "ksc_guarded",
-		.pinned_map = "guarded",
-		.first = first,
-		.load = pin,
-		.attach = attach_programs,
-	};
-}
+static const struct ctl_pins guards = {
+	.name = "guard",
+	.object = ctl_guard_object,
+	.end = ctl_guard_object_end,
+	.map = "ksc_guarded",
+	.pinned_map = "guarded",
+	.first = first,
+	.load = pin,
+	.attach = attach_programs,
+};
 
 /**
  * ctl_guard_add() - guard a cgroup, and those below it, from now on
@@ -148,10 +145,9 @@ static struct ctl_pins guards(void)
  */
 int ctl_guard_add(const char *cgroup)
 {
-	const struct ctl_pins pins = guards();
 	uint64_t id;
 
-	return ctl_pins_add(&pins, cgroup, 1, &id);
+	return ctl_pins_add(&guards, cgroup, 1, &id);
 }
 
 /**
@@ -161,11 +157,10 @@ int ctl_guard_add(const char *cgroup)
  */
 int ctl_guard_remove(const char *cgroup)
 {
-	const struct ctl_pins pins = guards();
 	uint64_t id;
 	int error = ctl_cgroup_id(cgroup, &id);
 
-	return error ? error : ctl_pins_remove(&pins, cgroup, id);
+	return error ? error : ctl_pins_remove(&guards, cgroup, id);
 }
 
 /* ---- the command ---- */

@@ -38,18 +38,15 @@ static int pin(struct bpf_object *object, const char *directory)
 
 static const char *const first[] = { "create", "announce", "accept", "socket", NULL };
 
-static struct ctl_pins scopes(void)
-{
-	return (struct ctl_pins){
-		.name = "scope",
-		.object = ctl_socket_object,
-		.end = ctl_socket_object_end,
-		.map = "ksc_scopes",
-		.pinned_map = "scopes",
-		.first = first,
-		.load = pin,
-	};
-}
+static const struct ctl_pins scopes = {
+	.name = "scope",
+	.object = ctl_socket_object,
+	.end = ctl_socket_object_end,
+	.map = "ksc_scopes",
+	.pinned_map = "scopes",
+	.first = first,
+	.load = pin,
+};
 
 /**
  * ctl_scope_add() - have the TCP sockets of a cgroup be ours from now on
@@ -60,9 +57,7 @@ static struct ctl_pins scopes(void)
  */
 int ctl_scope_add(const char *cgroup, uint32_t protocol, uint64_t *id)
 {
-	const struct ctl_pins pins = scopes();
-
-	return ctl_pins_add(&pins, cgroup, protocol, id);
+	return ctl_pins_add(&scopes, cgroup, protocol, id);
 }
 
 /**
@@ -71,9 +66,7 @@ int ctl_scope_add(const char *cgroup, uint32_t protocol, uint64_t *id)
  */
 void ctl_scope_remove(uint64_t id)
 {
-	const struct ctl_pins pins = scopes();
-
-	ctl_pins_remove(&pins, NULL, id);
+	ctl_pins_remove(&scopes, NULL, id);
 }
 
 /**
