@@ -376,13 +376,19 @@ static int hand_config(struct load *load, const char *path)
 	return rc;
 }
 
+static void tell(const struct reader *reader, uint32_t kind, int error)
+{
+	const struct load load = { .sock = reader->sock, .number = reader->number };
+	struct ksc_handover head = { .kind = kind, .error = error };
+
+	hand(&load, &head, "", NULL, 0, -1);
+}
+
 static void run_load(const struct reader *reader, struct ksc_watch *watch)
 {
 	struct load load = { .sock = reader->sock, .number = reader->number, .watch = watch };
-	struct ksc_handover end = { .kind = KSC_HANDOVER_END };
 
-	end.error = hand_config(&load, reader->path);
-	hand(&load, &end, "", NULL, 0, -1);
+	tell(reader, KSC_HANDOVER_END, hand_config(&load, reader->path));
 	free(load.gids);
 }
 
@@ -419,14 +425,6 @@ static enum outcome await(int sock, int ended)
 	if (!rc)
 		return LATE;
 	return p[0].revents ? ASKED_AGAIN : ENDED;
-}
-
-static void tell(const struct reader *reader, uint32_t kind, int error)
-{
-	const struct load load = { .sock = reader->sock, .number = reader->number };
-	struct ksc_handover head = { .kind = kind, .error = error };
-
-	hand(&load, &head, "", NULL, 0, -1);
 }
 
 /* Returns what it has come to; it is over by then. */
