@@ -204,6 +204,53 @@ void half_await(uint64_t count)
 }
 
 /**
+ * half_await_begun() - wait until so many have begun
+ * @count: how many, with those that had to go for others; from the namespace's beginning
+ */
+void half_await_begun(uint64_t count)
+{
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+
+	while (tnl_counter(KSC_A_STATS_HANDSHAKES) + tnl_counter(KSC_A_STATS_EVICTED_PREFIX) +
+		       tnl_counter(KSC_A_STATS_EVICTED_USER) +
+		       tnl_counter(KSC_A_STATS_EVICTED_LISTENER) +
+		       tnl_counter(KSC_A_STATS_EVICTED_ALL) != count) {
+		assert_true(t_now_ms() < end);
+		usleep(1000);
+	}
+}
+
+/**
+ * half_count_evicted() - how many had to go, and have been told
+ * @halves: the handshakes
+ * @n: of which so many are looked at
+ * Return: the number
+ */
+size_t half_count_evicted(const struct half *halves, size_t n)
+{
+	size_t gone = 0;
+
+	for (size_t i = 0; i < n; i++)
+		gone += half_evicted(&halves[i]);
+	return gone;
+}
+
+/**
+ * half_await_evicted() - wait until so many had to go, and no more
+ * @halves: the handshakes
+ * @n: of which so many are looked at
+ * @count: how many; each is told a moment after it was counted
+ */
+void half_await_evicted(const struct half *halves, size_t n, size_t count)
+{
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+
+	while (half_count_evicted(halves, n) < count && t_now_ms() < end)
+		usleep(1000);
+	assert_int_equal(half_count_evicted(halves, n), count);
+}
+
+/**
  * half_answer() - answer the daemon's next offer
  * @status: enum ksc_status
  * @token: text that the peer gets, or NULL

@@ -42,6 +42,9 @@ struct half half_client(int listener, const struct t_addr *addr, unsigned int ui
 void half_end(const struct half *half);
 bool half_evicted(const struct half *half);
 void half_await(uint64_t count);
+void half_await_begun(uint64_t count);
+size_t half_count_evicted(const struct half *halves, size_t n);
+void half_await_evicted(const struct half *halves, size_t n, size_t count);
 void half_answer(uint32_t status, const char *token, bool consume);
 
 #endif /* KSC_TEST_HALF_H */

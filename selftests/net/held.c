@@ -35,25 +35,38 @@ int held_unsent(const struct wire *w)
 }
 
 /**
- * held_too_long() - whether what was to be held back may have gone out before its time
+ * held_late() - whether what was to be held back may have gone out before its time
+ * @since: when the first of it was written, by t_ticks_ms()
+ *
+ * The guest may stand still meanwhile, and its ticks may jump. If so, it has to be done again.
+ *
+ * Return: true if so
+ */
+bool held_late(int64_t since)
+{
+	int64_t took = t_ticks_ms() - since;
+
+	if (took < HELD_MS)
+		return false;
+	print_message("# once more: it took %lld ms\n", (long long)took);
+	return true;
+}
+
+/**
+ * held_too_long() - held_late(), and if so take what was written, in whatever records it came
  * @w: the connection
  * @since: when the first of it was written, by t_ticks_ms()
  * @len: how much was written
- *
- * The guest may stand still meanwhile, and its ticks may jump. If so, what was written is taken
- * in whatever records it came, and it has to be done again.
  *
  * Return: true if so
  */
 bool held_too_long(struct wire *w, int64_t since, size_t len)
 {
 	uint8_t type, in[WIRE_MAX_PAYLOAD];
-	int64_t took = t_ticks_ms() - since;
 	size_t got = 0;
 
-	if (took < HELD_MS)
+	if (!held_late(since))
 		return false;
-	print_message("# once more: it took %lld ms\n", (long long)took);
 	while (got < len) {
 		got += wire_recv(w, &type, in);
 		assert_int_equal(type, WIRE_DATA);

@@ -12,6 +12,7 @@
 
 void held_set_tcp(const struct wire *w, int option, int value);
 int held_unsent(const struct wire *w);
+bool held_late(int64_t since);
 bool held_too_long(struct wire *w, int64_t since, size_t len);
 size_t held_fill(const struct wire *w);
 void held_expect(struct wire *w, size_t sent);

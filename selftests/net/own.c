@@ -130,21 +130,32 @@ unsigned int own_logged(const struct own *own, const char *what)
 }
 
 /**
+ * own_await_logged() - wait until a line has been logged so often
+ * @own: the daemon
+ * @what: part of the line
+ * @count: how often
+ */
+void own_await_logged(const struct own *own, const char *what, unsigned int count)
+{
+	int64_t start = t_now_ms();
+
+	while (own_logged(own, what) < count) {
+		if (t_now_ms() - start > PATIENCE_S * 1000L) {
+			show_log(own);
+			fail_msg("the daemon did not log %u times: %s", count, what);
+		}
+		usleep(1000);
+	}
+}
+
+/**
  * own_await_log() - wait for a line of the log
  * @own: the daemon
  * @what: part of the line
  */
 void own_await_log(const struct own *own, const char *what)
 {
-	int64_t start = t_now_ms();
-
-	while (!own_logged(own, what)) {
-		if (t_now_ms() - start > PATIENCE_S * 1000L) {
-			show_log(own);
-			fail_msg("the daemon did not log: %s", what);
-		}
-		usleep(1000);
-	}
+	own_await_logged(own, what, 1);
 }
 
 /**

@@ -25,6 +25,7 @@ struct own {
 void own_namespace(void);
 void own_write(struct own *own, const char *rules);
 unsigned int own_logged(const struct own *own, const char *what);
+void own_await_logged(const struct own *own, const char *what, unsigned int count);
 void own_await_log(const struct own *own, const char *what);
 void own_start(struct own *own, const char *rules);
 bool own_reload(struct own *own, const char *rules);

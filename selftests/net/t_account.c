@@ -131,25 +131,27 @@ static void test_stream(void **state)
 
 static bool in_own;
 
-static int own_cgroup(void **state)
+static bool move_to(const char *group)
 {
 	char pid[16];
 
-	t_setup(state);
 	snprintf(pid, sizeof(pid), "%d", getpid());
+	return t_write_file(group, pid);
+}
+
+static int own_cgroup(void **state)
+{
+	t_setup(state);
 	t_write_file(CGROUP "/cgroup.subtree_control", "+memory");
-	in_own = mkdir(OWN, 0755) == 0 && t_write_file(OWN "/cgroup.procs", pid) &&
+	in_own = mkdir(OWN, 0755) == 0 && move_to(OWN "/cgroup.procs") &&
 		 read_line(OWN "/memory.stat", "sock ", 1) >= 0;
 	return 0;
 }
 
 static int leave_cgroup(void **state)
 {
-	char pid[16];
-
 	(void)state;
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	t_write_file(CGROUP "/command/cgroup.procs", pid);
+	move_to(CGROUP "/command/cgroup.procs");
 	rmdir(OWN);
 	/* processes can be in a group that is not the machine's first again */
 	t_write_file(CGROUP "/cgroup.subtree_control", "-memory");
@@ -175,7 +177,8 @@ static int64_t charged(void)
 /* What is charged when that has been done, and nothing goes on */
 static int64_t charged_all(void)
 {
-	int64_t end = t_now_ms() + PATIENCE_S * 1000, since = t_now_ms(), was = charged(), now;
+	int64_t end = t_now_ms() + PATIENCE_S * INT64_C(1000);
+	int64_t since = t_now_ms(), was = charged(), now;
 
 	while (t_now_ms() - since < FIGURES_MS && t_now_ms() < end) {
 		usleep(50000);
@@ -324,14 +327,26 @@ static void ask_many(const struct t_addr *addr, int told, int tell)
 {
 	const struct t_opts manual = { .server_name = "server.test", .nonblock = true,
 				       .verify = KSC_VERIFY_MANUAL };
-	char pid[16], c = 0;
+	char c = 0;
 
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	if (!t_write_file(USERS "/cgroup.procs", pid))
+	if (!move_to(USERS "/cgroup.procs"))
 		_exit(1);
 	for (int i = 0; i < QUESTIONS; i++)
 		t_try_connect(addr, &manual);
 	_exit(write(tell, &c, 1) != 1 || read(told, &c, 1) < 0);
+}
+
+/* There is a group besides our own, and we are the daemon of whoever is in it. */
+static void be_daemon_of_users(struct tnl_conn *nl)
+{
+	if (!in_own || mkdir(USERS, 0755) ||
+	    read_line(USERS "/memory.stat", "kernel ", 1) < 0) {
+		print_message("there is no memory cgroup that counts the kernel's\n");
+		skip();
+	}
+	own_namespace();
+	assert_true(tnl_open(nl));
+	assert_int_equal(tnl_register(nl), 0);
 }
 
 /* Certificates that users are to judge are the users' memory, not the daemon's. */
@@ -349,14 +364,7 @@ static void test_questions(void **state)
 	char c;
 
 	(void)state;
-	if (!in_own || mkdir(USERS, 0755) ||
-	    read_line(USERS "/memory.stat", "kernel ", 1) < 0) {
-		print_message("there is no memory cgroup that counts the kernel's\n");
-		skip();
-	}
-	own_namespace();
-	assert_true(tnl_open(&nl));
-	assert_int_equal(tnl_register(&nl), 0);
+	be_daemon_of_users(&nl);
 	t_listen(AF_INET, NULL, &addr);
 	SYS(pipe(told));
 	SYS(pipe(tell));
@@ -410,12 +418,13 @@ struct poor {
 	int tell;
 };
 
-static bool move_to(const char *group)
+/* Out of the group, whose memory is taken; until the daemon has answered */
+static bool poor_begun(const struct poor *poor)
 {
-	char pid[16];
+	char c = 0;
 
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	return t_write_file(group, pid);
+	return move_to(OWN "/cgroup.procs") && write(poor->tell, &c, 1) == 1 &&
+	       read(poor->told, &c, 1) >= 0;
 }
 
 static pid_t poor_pid;
@@ -425,10 +434,9 @@ static int poor_sockets(const struct poor *poor)
 {
 	const struct t_opts opts = { .server_name = "server.test", .nonblock = true,
 				     .verify = KSC_VERIFY_MANUAL, .timeout = POOR_TIMEOUT };
-	int64_t end = t_now_ms() + PATIENCE_S * 1000;
+	int64_t end = t_now_ms() + PATIENCE_S * INT64_C(1000);
 	static int fds[POOR];
 	unsigned int failed = 0;
-	char c = 0;
 
 	/* what TCP takes for them is for the group that they are made in, which has enough */
 	for (int i = 0; i < POOR; i++)
@@ -440,8 +448,7 @@ static int poor_sockets(const struct poor *poor)
 		t_set_opts(fds[i], &opts);
 		t_begin_on(fds[i], &poor->addr->ss, poor->addr->len);
 	}
-	if (!move_to(OWN "/cgroup.procs") || write(poor->tell, &c, 1) != 1 ||
-	    read(poor->told, &c, 1) < 0)
+	if (!poor_begun(poor))
 		return 1;
 	for (int i = 0; failed < KSC_DEFAULT_WINDOW && t_now_ms() < end; i = (i + 1) % POOR) {
 		struct pollfd out = { .fd = fds[i], .events = POLLOUT };
@@ -459,7 +466,6 @@ static int poor_contexts(const struct poor *poor)
 	static struct ctx ctx;
 	struct tnl_event event;
 	struct tnl_conn app;
-	char c = 0;
 
 	if (!move_to(USERS "/cgroup.procs") || !tnl_open(&app))
 		return 1;
@@ -467,8 +473,7 @@ static int poor_contexts(const struct poor *poor)
 		if (ctx_try_open(&ctx, &app, KSC_ROLE_CLIENT, &opts) ||
 		    ctx_try_offer(&ctx, 0, NULL, 0))
 			return 1;
-	if (!move_to(OWN "/cgroup.procs") || write(poor->tell, &c, 1) != 1 ||
-	    read(poor->told, &c, 1) < 0)
+	if (!poor_begun(poor))
 		return 1;
 	/* each is told, though there may be no memory for what there is to say */
 	for (int i = 0; i < POOR; i++) {
@@ -542,14 +547,7 @@ static void test_poor(void **state)
 	char c, text[32];
 	int64_t kills;
 
-	if (!in_own || mkdir(USERS, 0755) ||
-	    read_line(USERS "/memory.stat", "kernel ", 1) < 0) {
-		print_message("there is no memory cgroup that counts the kernel's\n");
-		skip();
-	}
-	own_namespace();
-	assert_true(tnl_open(&nl));
-	assert_int_equal(tnl_register(&nl), 0);
+	be_daemon_of_users(&nl);
 	t_listen(AF_INET, NULL, &addr);
 	listener = t_listen(AF_INET, NULL, &outside);
 	SYS(pipe(told));
@@ -687,11 +685,10 @@ static int use_much(void)
 	struct rlimit files = { 2 * LIMITED + 64, 4096 };
 	struct raw_keys keys = raw_keys(raw_13, 0, 0);
 	struct t_addr addr;
-	char pid[16], c;
 	int listener;
+	char c;
 
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	if (!t_write_file(OWN "/cgroup.procs", pid) ||
+	if (!move_to(OWN "/cgroup.procs") ||
 	    !t_write_file("/proc/self/oom_score_adj", "1000") || setrlimit(RLIMIT_NOFILE, &files))
 		return 2;
 	listener = t_listen(AF_INET, NULL, &addr);

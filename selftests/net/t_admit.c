@@ -6,32 +6,6 @@
 #include "half.h"
 #include "stall.h"
 
-/* Each that has begun is counted, or was ended for another. */
-static void await_begun(uint64_t count)
-{
-	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
-
-	while (tnl_counter(KSC_A_STATS_HANDSHAKES) + tnl_counter(KSC_A_STATS_EVICTED_PREFIX) +
-		       tnl_counter(KSC_A_STATS_EVICTED_USER) != count) {
-		assert_true(t_now_ms() < end);
-		usleep(1000);
-	}
-}
-
-/* So many of them were ended for others, each of which is told a moment after it was counted. */
-static void await_evicted(const struct half *halves, size_t n, uint64_t count)
-{
-	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
-	uint64_t gone;
-
-	do {
-		gone = 0;
-		for (size_t i = 0; i < n; i++)
-			gone += half_evicted(&halves[i]);
-	} while (gone < count && t_now_ms() < end && !usleep(1000));
-	assert_int_equal(gone, count);
-}
-
 /* Half of the pool; prefixes don't matter before it is more than half full. */
 #define HALF 16
 
@@ -50,7 +24,7 @@ static void flood(const char *to, const char *const *from, const char *honest_fr
 		n++;
 	for (unsigned int i = 0; i < MANY; i++) {
 		halves[i] = half_from(listener, &addr, from[i % n]);
-		await_begun(i + 2);
+		half_await_begun(i + 2);
 		if (i + 2 <= HALF)
 			assert_int_equal(tnl_counter(KSC_A_STATS_EVICTED_PREFIX), 0);
 		else
@@ -64,7 +38,7 @@ static void flood(const char *to, const char *const *from, const char *honest_fr
 	t_expect_error(halves[0].fd, KSC_STATUS_OVERLOADED, EBUSY);
 	assert_false(half_evicted(&halves[MANY - 1]));
 	tnl_await_counter(KSC_A_STATS_HANDSHAKES_FAILED, tnl_counter(KSC_A_STATS_EVICTED_PREFIX));
-	await_evicted(halves, MANY, tnl_counter(KSC_A_STATS_EVICTED_PREFIX));
+	half_await_evicted(halves, MANY, tnl_counter(KSC_A_STATS_EVICTED_PREFIX));
 	for (unsigned int i = 0; i < MANY; i++)
 		half_end(&halves[i]);
 	half_end(&honest);
@@ -147,7 +121,7 @@ static void test_trusted(void **state)
 	half_limits(small, trusted, sizeof(trusted));
 	for (size_t i = 0; i < ARRAY_SIZE(halves); i++)
 		halves[i] = half_from(listener, &addr, trust->from);
-	await_begun(ARRAY_SIZE(halves));
+	half_await_begun(ARRAY_SIZE(halves));
 	assert_int_equal(!tnl_counter(KSC_A_STATS_EVICTED_PREFIX), trust->trusted);
 	for (size_t i = 0; i < ARRAY_SIZE(halves); i++)
 		half_end(&halves[i]);
@@ -165,11 +139,11 @@ static void test_user(void **state)
 	(void)state;
 	half_limits(limits, NULL, 0);
 	other = half_client(listener, &addr, 1000);
-	await_begun(1);
+	half_await_begun(1);
 	for (size_t i = 0; i < ARRAY_SIZE(halves); i++) {
 		halves[i] = half_client(listener, &addr, 1001);
 		/* in this order */
-		await_begun(i + 2);
+		half_await_begun(i + 2);
 	}
 	tnl_await_counter(KSC_A_STATS_EVICTED_USER, ARRAY_SIZE(halves) - 8);
 	half_await(9);

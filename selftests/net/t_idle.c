@@ -371,7 +371,7 @@ static void test_many(void **state)
 static void await_no_pages(void)
 {
 	const struct timespec pause = { .tv_nsec = 2000000 };
-	int64_t end = t_now_ms() + PATIENCE_S * 1000;
+	int64_t end = t_now_ms() + PATIENCE_S * INT64_C(1000);
 	cpu_set_t all, one;
 
 	SYS(sched_getaffinity(0, sizeof(all), &all));

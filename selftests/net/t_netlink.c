@@ -493,6 +493,38 @@ static struct nl_msg *consume(const struct tnl_event *event, uint32_t status, ui
 	return msg;
 }
 
+/* What an answer uses up is not offered again. */
+static void test_consumed(void **state)
+{
+	struct tnl_event event;
+	struct t_addr addr;
+	int listener, fd, peer;
+
+	(void)state;
+	listener = t_listen(AF_INET, NULL, &addr);
+	fd = t_try_connect(&addr, &nonblock);
+	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+	step(&event, KSC_STATUS_CONTINUE_NEEDED, "right");
+	tnl_free_event(&event);
+	peer = t_accept(listener);
+	t_expect(peer, "right");
+	t_send(peer, "\x16\x03\x03\x00\x02\x02\x01", 7);
+	tnl_expect_event(&nl, &event, KSC_CMD_TOKEN);
+	step(&event, KSC_STATUS_CONTINUE_NEEDED, "again");
+	tnl_free_event(&event);
+	t_expect(peer, "again");
+	t_send(peer, "\x16\x03\x03\x00\x01!", 6);
+	tnl_expect_event(&nl, &event, KSC_CMD_TOKEN);
+	assert_int_equal(nla_len(event.attrs[KSC_A_CONTEXT_TOKEN]), 6);
+	step(&event, KSC_STATUS_PROTOCOL_ERROR, NULL);
+	tnl_free_event(&event);
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), EPROTO);
+	close(fd);
+	close(peer);
+	close(listener);
+}
+
 /* Nor is what uses up more than was offered an answer; nothing is done of what it says. */
 static void test_too_much_consumed(void **state)
 {
@@ -618,6 +650,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wiped, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_play_daemon, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_bad_answers, become_daemon, restore_daemon),
+		cmocka_unit_test_setup_teardown(test_consumed, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_too_much_consumed, become_daemon,
 						restore_daemon),
 		cmocka_unit_test_setup_teardown(case_41_closed_in_step, become_daemon,

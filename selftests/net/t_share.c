@@ -146,39 +146,6 @@ static const char unlimited[] = "[limits]\nhandshakes = 32\nclient-reserve = 0\n
 				"handshakes-per-listener = 32\n";
 static const char limited[] = "[limits]\nhandshakes = 32\nclient-reserve = 0\n";
 
-/* How many had to go, and have been told. */
-static unsigned int count_evicted(const struct half *halves, unsigned int n)
-{
-	unsigned int gone = 0;
-
-	for (unsigned int i = 0; i < n; i++)
-		gone += half_evicted(&halves[i]);
-	return gone;
-}
-
-/* So many have begun, of which some had to go. */
-static void await_begun(uint64_t count)
-{
-	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
-
-	while (tnl_counter(KSC_A_STATS_HANDSHAKES) + tnl_counter(KSC_A_STATS_EVICTED_LISTENER) +
-		       tnl_counter(KSC_A_STATS_EVICTED_ALL) != count) {
-		assert_true(t_now_ms() < end);
-		usleep(1000);
-	}
-}
-
-/* All of these had to go. */
-static void await_evicted(const struct half *halves, unsigned int n)
-{
-	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
-
-	while (count_evicted(halves, n) < n) {
-		assert_true(t_now_ms() < end);
-		usleep(1000);
-	}
-}
-
 /*
  * A service that the whole world floods; another's clients had begun before, and take their
  * time. They finish, unless the first one may have all that there is.
@@ -206,7 +173,7 @@ static void test_services(void **state)
 	for (unsigned int i = 0; i < FLOOD; i++) {
 		halves[i] = service_flood(&flooded, i);
 		/* in this order: they begin in workers */
-		await_begun(HONEST + i + 1);
+		half_await_begun(HONEST + i + 1);
 	}
 	/* the oldest, each for one that was new */
 	tnl_await_counter(KSC_A_STATS_EVICTED_LISTENER, FLOOD - most);
@@ -214,17 +181,17 @@ static void test_services(void **state)
 	half_await(whole ? POOL : POOL / 2 + HONEST);
 	/* they are told a moment later */
 	tnl_await_counter(KSC_A_STATS_HANDSHAKES_FAILED, FLOOD - most + (whole ? HONEST : 0));
-	await_evicted(halves, FLOOD - most);
+	half_await_evicted(halves, FLOOD - most, FLOOD - most);
 	if (whole) {
 		for (unsigned int i = 0; i < HONEST; i++)
-			await_evicted(&honest[i].half, 1);
+			half_await_evicted(&honest[i].half, 1, 1);
 	} else {
 		for (unsigned int i = 0; i < HONEST; i++)
 			honest_finish(&honest[i]);
 		/* both ends count */
 		assert_int_equal(tnl_counter(KSC_A_STATS_HANDSHAKES_OK), 2 * HONEST);
 	}
-	assert_int_equal(count_evicted(halves + FLOOD - most, most), 0);
+	assert_int_equal(half_count_evicted(halves + FLOOD - most, most), 0);
 	assert_int_equal(tnl_counter(KSC_A_STATS_EVICTED_PREFIX), 0);
 	assert_int_equal(tnl_counter(KSC_A_STATS_REFUSED_LISTENER), 0);
 	for (unsigned int i = 0; i < HONEST; i++)
@@ -266,7 +233,7 @@ static void test_service_proven(void **state)
 	t_expect_error(halves[7].fd, KSC_STATUS_OVERLOADED, EBUSY);
 	assert_int_equal(tnl_counter(KSC_A_STATS_REFUSED_LISTENER), 1);
 	assert_int_equal(tnl_counter(KSC_A_STATS_EVICTED_LISTENER), 0);
-	assert_int_equal(count_evicted(halves, 7), 0);
+	assert_int_equal(half_count_evicted(halves, 7), 0);
 	for (int i = 0; i < 8; i++)
 		half_end(&halves[i]);
 	for (int i = 0; i < 3; i++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Certificates that are renewed: the daemon loads them by itself. */
+/* Certificates that are renewed: the daemon loads them by itself, and only its log tells. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -30,18 +30,6 @@ static void assert_served(const char *name)
 	close_pair(fds);
 }
 
-/* The daemon has been asked for nothing: it says so when it has done it. */
-static void await_logged(const char *what, unsigned int count)
-{
-	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
-
-	while (own_logged(&own, what) < count) {
-		if (t_now_ms() > end)
-			fail_msg("it was not logged %u times: %s", count, what);
-		usleep(1000);
-	}
-}
-
 /* certbot's way: links to files of a number, which are replaced one by one */
 static void test_links(void **state)
 {
@@ -56,7 +44,7 @@ static void test_links(void **state)
 		sh("cd " DIR "live && n=1 && [ $(readlink key.pem) = ../archive/key2.pem ] || n=2;"
 		   "ln -s ../archive/key$n.pem new && mv -f new key.pem &&"
 		   "ln -s ../archive/cert$n.pem new && mv -f new cert.pem");
-		await_logged("was loaded again", i);
+		own_await_logged(&own, "was loaded again", i);
 		assert_served(i == 1 ? "other.test" : "server.test");
 	}
 }
@@ -72,7 +60,7 @@ static void test_volume(void **state)
 	own_start(&own, RENEWED "cert = " DIR "tls.crt\nkey = " DIR "tls.key\n");
 	assert_served("server.test");
 	sh("cd " DIR " && ln -s ..2 ..tmp && mv -T ..tmp ..data && rm -r ..1");
-	await_logged("was loaded again", 1);
+	own_await_logged(&own, "was loaded again", 1);
 	assert_served("other.test");
 	assert_int_equal(own_logged(&own, "stays as it was"), 0);
 }
@@ -85,20 +73,20 @@ static void test_torn(void **state)
 	own_start(&own, RENEWED "cert = " DIR "cert\nkey = " DIR "key\n");
 	assert_served("server.test");
 	sh("cp " PKI "other.pem " DIR "new && mv " DIR "new " DIR "cert");
-	await_logged("stays as it was", 1);
+	own_await_logged(&own, "stays as it was", 1);
 	own_await_log(&own, "key: " DIR "key is not the key of " DIR "cert");
 	assert_served("server.test");
 	sh("cp " PKI "other.key " DIR "new && mv " DIR "new " DIR "key");
-	await_logged("was loaded again", 1);
+	own_await_logged(&own, "was loaded again", 1);
 	assert_served("other.test");
 	/* not there for a while, and not what it should be */
 	sh("rm " DIR "cert");
-	await_logged("No such file", 1);
+	own_await_logged(&own, "No such file", 1);
 	sh("echo nothing >" DIR "cert");
-	await_logged("stays as it was", 3);
+	own_await_logged(&own, "stays as it was", 3);
 	assert_served("other.test");
 	sh("cp " PKI "other.pem " DIR "cert");
-	await_logged("was loaded again", 2);
+	own_await_logged(&own, "was loaded again", 2);
 	assert_served("other.test");
 }
 
