@@ -494,7 +494,8 @@ void t_recv(int fd, void *data, size_t len)
 	char *p = data;
 
 	while (len) {
-		ssize_t n = SYS(recv(fd, p, len, 0));
+		/* io_uring has something for the thread to do, and a time-out is set */
+		ssize_t n = SYS(TEMP_FAILURE_RETRY(recv(fd, p, len, 0)));
 
 		if (!n)
 			fail_msg("end of file with %zu bytes to come", len);
