@@ -652,7 +652,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST("pairs", test_pairs, FRESH),
 		TEST("pairs, on a listener", test_pairs, LISTENING),
-		TEST("pairs, with the ULP", test_attach_pairs, false),
+		TEST("attach pairs", test_attach_pairs, false),
 		TEST("windows", test_windows, false),
 		TEST("connect meets listen", test_connect_meets_listen, false),
 		TEST("plain connect meets listen", test_plain_connect_meets_listen, false),
