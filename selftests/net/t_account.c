@@ -18,48 +18,15 @@
 
 #include "ctx.h"
 #include "flow.h"
+#include "group.h"
 #include "nl.h"
 #include "own.h"
 #include "raw.h"
 #include "tcpmem.h"
 
 #define OURS KSC_RAW_ULP_NAME
-#define CGROUP "/sys/fs/cgroup"
-#define OWN CGROUP "/t_account"
 #define MANY 300
 #define RECORD 16384
-
-/* What follows @what in a file of lines, in units of @unit; -1 if there is none */
-static int64_t read_line(const char *path, const char *what, int64_t unit)
-{
-	FILE *file = fopen(path, "re");
-	size_t len = strlen(what);
-	int64_t value = -1;
-	char line[256];
-
-	if (!file)
-		return -1;
-	while (value < 0 && fgets(line, sizeof(line), file))
-		if (strncmp(line, what, len) == 0)
-			value = strtoll(line + len, NULL, 10) * unit;
-	fclose(file);
-	return value;
-}
-
-static int64_t slabs(void)
-{
-	return read_line("/proc/meminfo", "SUnreclaim:", 1024);
-}
-
-/* A page is pressure, and there is no other limit. */
-static void press(void)
-{
-	char text[64];
-
-	tcpmem_need();
-	snprintf(text, sizeof(text), "0 1 %ld", tcpmem_most());
-	tcpmem_set(text);
-}
 
 /* A sender in the clear, and a receiver that takes what it sends for records. */
 static void half_pair(int fds[2])
@@ -80,17 +47,17 @@ static void test_begins(void **state)
 	int64_t before, grown;
 
 	(void)state;
-	press();
+	tcpmem_press();
 	for (int i = 0; i < MANY; i++)
 		half_pair(fds[i]);
-	before = slabs();
+	before = group_slabs();
 	for (int i = 0; i < MANY; i++)
 		t_send(fds[i][0], begin, sizeof(begin));
 	for (int i = 0; i < MANY; i++)
 		t_await_acked(fds[i][0]);
 	/* nothing tells of what is not done; what is wrong would be done at once */
 	nanosleep(&grace, NULL);
-	grown = slabs() - before;
+	grown = group_slabs() - before;
 	for (int i = 0; i < MANY; i++)
 		raw_close(fds[i]);
 	if (!t_kasan() && grown > MANY * INT64_C(4096))
@@ -105,7 +72,7 @@ static void test_stream(void **state)
 	uint64_t staged;
 
 	(void)state;
-	press();
+	tcpmem_press();
 	staged = tnl_counter(KSC_A_STATS_RX_STAGED);
 	for (int i = 0; i < 2; i++) {
 		raw_pair(raw_13, OURS, OURS, fds[i]);
@@ -129,67 +96,6 @@ static void test_stream(void **state)
 
 /* ---- whose it is ---- */
 
-static bool in_own;
-
-static bool move_to(const char *group)
-{
-	char pid[16];
-
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	return t_write_file(group, pid);
-}
-
-static int own_cgroup(void **state)
-{
-	t_setup(state);
-	t_write_file(CGROUP "/cgroup.subtree_control", "+memory");
-	in_own = mkdir(OWN, 0755) == 0 && move_to(OWN "/cgroup.procs") &&
-		 read_line(OWN "/memory.stat", "sock ", 1) >= 0;
-	return 0;
-}
-
-static int leave_cgroup(void **state)
-{
-	(void)state;
-	move_to(CGROUP "/command/cgroup.procs");
-	rmdir(OWN);
-	/* processes can be in a group that is not the machine's first again */
-	t_write_file(CGROUP "/cgroup.subtree_control", "-memory");
-	return 0;
-}
-
-static void need_own(void)
-{
-	if (!in_own) {
-		print_message("there is no memory cgroup\n");
-		skip();
-	}
-}
-
-static int64_t charged(void)
-{
-	return read_line(OWN "/memory.stat", "sock ", 1);
-}
-
-/* The kernel brings its figures up to date every two seconds, and else when it is worth while */
-#define FIGURES_MS 2500
-
-/* What is charged when that has been done, and nothing goes on */
-static int64_t charged_all(void)
-{
-	int64_t end = t_now_ms() + PATIENCE_S * INT64_C(1000);
-	int64_t since = t_now_ms(), was = charged(), now;
-
-	while (t_now_ms() - since < FIGURES_MS && t_now_ms() < end) {
-		usleep(50000);
-		now = charged();
-		if (now != was)
-			since = t_now_ms();
-		was = now;
-	}
-	return was;
-}
-
 /* Somebody looks at a byte of each of many records: he is charged for what is decrypted. */
 static void peek_many(size_t len, int64_t least, int64_t most)
 {
@@ -200,7 +106,7 @@ static void peek_many(size_t len, int64_t least, int64_t most)
 	assert_non_null(buf);
 	for (int i = 0; i < MANY; i++)
 		raw_pair(raw_13, OURS, OURS, fds[i]);
-	before = charged();
+	before = group_charged();
 	for (int i = 0; i < MANY; i++) {
 		t_send(fds[i][0], flow_data(1), len);
 		t_wait(fds[i][1], POLLIN);
@@ -209,7 +115,7 @@ static void peek_many(size_t len, int64_t least, int64_t most)
 	end = t_now_ms() + PATIENCE_S * 1000;
 	/* what the senders' queues hold goes with the last acknowledgment */
 	do {
-		during = charged() - before;
+		during = group_charged() - before;
 	} while ((during < MANY * least || during > MANY * most) && t_now_ms() < end &&
 		 !usleep(10000));
 	for (int i = 0; i < MANY; i++) {
@@ -225,7 +131,7 @@ static void peek_many(size_t len, int64_t least, int64_t most)
 static void test_charged(void **state)
 {
 	(void)state;
-	need_own();
+	group_need();
 	peek_many(RECORD, 24576, 3 * 24576);
 	/* in memory of its size; the account goes by pages */
 	peek_many(5, 0, 8192);
@@ -244,10 +150,10 @@ static int64_t look_at_small(void)
 		t_send(fds[i][0], "small", 5);
 		t_wait(fds[i][1], POLLIN);
 	}
-	before = read_line("/proc/meminfo", "MemFree:", 1024);
+	before = group_read("/proc/meminfo", "MemFree:", 1024);
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(SYS(recv(fds[i][1], &c, 1, MSG_PEEK)), 1);
-	taken = before - read_line("/proc/meminfo", "MemFree:", 1024);
+	taken = before - group_read("/proc/meminfo", "MemFree:", 1024);
 	for (int i = 0; i < MANY; i++) {
 		t_expect(fds[i][1], "small");
 		raw_close(fds[i]);
@@ -275,7 +181,7 @@ static void expect_charged(int64_t before, int64_t least, int64_t most, const ch
 	int64_t end = t_now_ms() + PATIENCE_S * 1000, now;
 
 	do {
-		now = charged() - before;
+		now = group_charged() - before;
 		if (now >= MANY * least && now <= MANY * most)
 			return;
 		usleep(10000);
@@ -298,10 +204,10 @@ static void test_open(void **state)
 	int64_t before;
 
 	(void)state;
-	need_own();
+	group_need();
 	for (int i = 0; i < MANY; i++)
 		raw_pair(raw_13, OURS, OURS, fds[i]);
-	before = charged();
+	before = group_charged();
 	send_more(fds);
 	expect_charged(before, least, most, "open");
 	for (int i = 0; i < MANY; i++) {
@@ -329,7 +235,7 @@ static void ask_many(const struct t_addr *addr, int told, int tell)
 				       .verify = KSC_VERIFY_MANUAL };
 	char c = 0;
 
-	if (!move_to(USERS "/cgroup.procs"))
+	if (!group_move_to(USERS "/cgroup.procs"))
 		_exit(1);
 	for (int i = 0; i < QUESTIONS; i++)
 		t_try_connect(addr, &manual);
@@ -339,8 +245,8 @@ static void ask_many(const struct t_addr *addr, int told, int tell)
 /* There is a group besides our own, and we are the daemon of whoever is in it. */
 static void be_daemon_of_users(struct tnl_conn *nl)
 {
-	if (!in_own || mkdir(USERS, 0755) ||
-	    read_line(USERS "/memory.stat", "kernel ", 1) < 0) {
+	if (!group_is_own() || mkdir(USERS, 0755) ||
+	    group_read(USERS "/memory.stat", "kernel ", 1) < 0) {
 		print_message("there is no memory cgroup that counts the kernel's\n");
 		skip();
 	}
@@ -375,8 +281,8 @@ static void test_questions(void **state)
 	}
 	close(tell[1]);
 	assert_int_equal(SYS(read(tell[0], &c, 1)), 1);
-	user = read_line(USERS "/memory.stat", "kernel ", 1);
-	daemon = read_line(OWN "/memory.stat", "kernel ", 1);
+	user = group_read(USERS "/memory.stat", "kernel ", 1);
+	daemon = group_read(GROUP_OWN "/memory.stat", "kernel ", 1);
 	for (int i = 0; i < QUESTIONS; i++) {
 		tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
 		msg = tnl_step(&nl, &event, KSC_STATUS_VERIFY_NEEDED);
@@ -385,10 +291,10 @@ static void test_questions(void **state)
 		tnl_free_event(&event);
 	}
 	/* the figures come with some delay */
-	while (read_line(USERS "/memory.stat", "kernel ", 1) - user < all && t_now_ms() < end)
+	while (group_read(USERS "/memory.stat", "kernel ", 1) - user < all && t_now_ms() < end)
 		usleep(10000);
-	user = read_line(USERS "/memory.stat", "kernel ", 1) - user;
-	daemon = read_line(OWN "/memory.stat", "kernel ", 1) - daemon;
+	user = group_read(USERS "/memory.stat", "kernel ", 1) - user;
+	daemon = group_read(GROUP_OWN "/memory.stat", "kernel ", 1) - daemon;
 	print_message("# users %lld bytes, daemon %lld, for %lld\n", (long long)user,
 		      (long long)daemon, (long long)all);
 	close(told[1]);
@@ -423,7 +329,7 @@ static bool poor_begun(const struct poor *poor)
 {
 	char c = 0;
 
-	return move_to(OWN "/cgroup.procs") && write(poor->tell, &c, 1) == 1 &&
+	return group_move_to(GROUP_OWN "/cgroup.procs") && write(poor->tell, &c, 1) == 1 &&
 	       read(poor->told, &c, 1) >= 0;
 }
 
@@ -441,7 +347,7 @@ static int poor_sockets(const struct poor *poor)
 	/* what TCP takes for them is for the group that they are made in, which has enough */
 	for (int i = 0; i < POOR; i++)
 		fds[i] = t_plain(AF_INET);
-	if (!move_to(USERS "/cgroup.procs"))
+	if (!group_move_to(USERS "/cgroup.procs"))
 		return 1;
 	for (int i = 0; i < POOR; i++) {
 		t_attach(fds[i]);
@@ -467,7 +373,7 @@ static int poor_contexts(const struct poor *poor)
 	struct tnl_event event;
 	struct tnl_conn app;
 
-	if (!move_to(USERS "/cgroup.procs") || !tnl_open(&app))
+	if (!group_move_to(USERS "/cgroup.procs") || !tnl_open(&app))
 		return 1;
 	for (int i = 0; i < POOR; i++)
 		if (ctx_try_open(&ctx, &app, KSC_ROLE_CLIENT, &opts) ||
@@ -562,9 +468,9 @@ static void test_poor(void **state)
 	assert_int_equal(SYS(read(tell[0], &c, 1)), 1);
 	/* nothing is asked back that way, and there is no more */
 	snprintf(text, sizeof(text), "%lld",
-		 (long long)read_line(USERS "/memory.current", "", 1));
+		 (long long)group_read(USERS "/memory.current", "", 1));
 	assert_true(t_write_file(USERS "/memory.max", text));
-	kills = read_line(USERS "/memory.events", "oom ", 1);
+	kills = group_read(USERS "/memory.events", "oom ", 1);
 	fd = t_try_connect(&outside, &rich);
 	refused = answer_all(&nl);
 	print_message("%u answers of %u are for who has no memory\n", refused, POOR);
@@ -574,7 +480,7 @@ static void test_poor(void **state)
 	tnl_await_counter(KSC_A_STATS_HANDSHAKES_FAILED, refused);
 	assert_int_equal(tnl_counter(KSC_A_STATS_OFFERS_WAITING), 0);
 	assert_int_equal(tnl_counter(KSC_A_STATS_OFFERS_UNANSWERED), 0);
-	assert_int_equal(read_line(USERS "/memory.events", "oom ", 1), kills);
+	assert_int_equal(group_read(USERS "/memory.events", "oom ", 1), kills);
 	close(told[1]);
 	SYS(waitpid(poor_pid, &status, 0));
 	poor_pid = 0;
@@ -591,35 +497,19 @@ static int leave_poor(void **state)
 		waitpid(poor_pid, NULL, 0);
 	poor_pid = 0;
 	rmdir(USERS);
-	return leave_cgroup(state);
+	return group_leave(state);
 }
 
 /* ---- beside what TCP itself knows of ---- */
 
 #define SOME 64
 
-/* What the sockets are charged for and that is in none of TCP's queues */
-static int64_t beside(int fds[][2])
-{
-	uint32_t v[SK_MEMINFO_VARS];
-	int64_t sum = charged();
-
-	for (int i = 0; i < 2 * SOME; i++) {
-		socklen_t len = sizeof(v);
-
-		SYS(getsockopt(fds[i / 2][i % 2], SOL_SOCKET, SO_MEMINFO, v, &len));
-		sum -= (int64_t)v[SK_MEMINFO_RMEM_ALLOC] + v[SK_MEMINFO_WMEM_QUEUED] +
-		       v[SK_MEMINFO_FWD_ALLOC];
-	}
-	return sum;
-}
-
 static void await_beside(int fds[][2], int64_t least, int64_t most, const char *when)
 {
 	int64_t end = t_now_ms() + PATIENCE_S * 1000, now;
 
 	do {
-		now = beside(fds);
+		now = group_beside(fds[0], 2 * SOME);
 		if (now >= SOME * least && now <= SOME * most) {
 			print_message("%s: %lld bytes each\n", when, (long long)now / SOME);
 			return;
@@ -639,20 +529,20 @@ static void test_polled(void **state)
 	int ep, ready;
 
 	(void)state;
-	need_own();
+	group_need();
 	assert_non_null(buf);
 	ep = (int)SYS(epoll_create1(EPOLL_CLOEXEC));
 	for (int i = 0; i < SOME; i++) {
 		t_pair(AF_INET, fds[i]);
 		t_exchange(fds[i][0], fds[i][1]);
 	}
-	before = charged_all();
+	before = group_charged_all();
 	for (int i = 0; i < SOME; i++) {
 		t_send(fds[i][0], flow_data(1), RECORD);
 		t_await_acked(fds[i][0]);
 	}
-	queued = charged_all() - before;
-	free_before = read_line("/proc/meminfo", "MemFree:", 1024);
+	queued = group_charged_all() - before;
+	free_before = group_read("/proc/meminfo", "MemFree:", 1024);
 	for (int i = 0; i < SOME; i++)
 		SYS(epoll_ctl(ep, EPOLL_CTL_ADD, fds[i][1], &event));
 	end = t_now_ms() + PATIENCE_S * 1000;
@@ -660,9 +550,9 @@ static void test_polled(void **state)
 		ready = (int)SYS(epoll_wait(ep, events, SOME, 100));
 	} while (ready < SOME && t_now_ms() < end);
 	assert_int_equal(ready, SOME);
-	taken = free_before - read_line("/proc/meminfo", "MemFree:", 1024);
+	taken = free_before - group_read("/proc/meminfo", "MemFree:", 1024);
 	await_beside(fds, 24576, 28672, "decrypted");
-	polled = charged_all() - before;
+	polled = group_charged_all() - before;
 	print_message("%lld bytes in a queue, %lld when it is polled; %lld of the machine's more\n",
 		      (long long)queued / SOME, (long long)polled / SOME, (long long)taken / SOME);
 	assert_in_range(polled, 1, 2 * queued);
@@ -688,7 +578,7 @@ static int use_much(void)
 	int listener;
 	char c;
 
-	if (!move_to(OWN "/cgroup.procs") ||
+	if (!group_move_to(GROUP_OWN "/cgroup.procs") ||
 	    !t_write_file("/proc/self/oom_score_adj", "1000") || setrlimit(RLIMIT_NOFILE, &files))
 		return 2;
 	listener = t_listen(AF_INET, NULL, &addr);
@@ -719,7 +609,7 @@ static void test_limited(void **state)
 	(void)state;
 	t_write_file(CGROUP "/cgroup.subtree_control", "+memory");
 	snprintf(most, sizeof(most), "%dM", LIMITED_MIB);
-	if (mkdir(OWN, 0755) || !t_write_file(OWN "/memory.max", most)) {
+	if (mkdir(GROUP_OWN, 0755) || !t_write_file(GROUP_OWN "/memory.max", most)) {
 		print_message("there is no memory cgroup\n");
 		skip();
 	}
@@ -742,15 +632,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(test_begins, tcpmem_setup, tcpmem_restore),
 		WITH(test_stream, tcpmem_setup, tcpmem_restore),
-		WITH(test_charged, own_cgroup, leave_cgroup),
+		WITH(test_charged, group_setup, group_leave),
 		cmocka_unit_test(test_small),
-		WITH(test_open, own_cgroup, leave_cgroup),
-		WITH(test_polled, own_cgroup, leave_cgroup),
-		WITH(test_limited, NULL, leave_cgroup),
+		WITH(test_open, group_setup, group_leave),
+		WITH(test_polled, group_setup, group_leave),
+		WITH(test_limited, NULL, group_leave),
 		/* these leave the namespace */
-		WITH(test_questions, own_cgroup, leave_cgroup),
-		{ "no memory, sockets", test_poor, own_cgroup, leave_poor, (void *)1 },
-		{ "no memory, contexts", test_poor, own_cgroup, leave_poor, NULL },
+		WITH(test_questions, group_setup, group_leave),
+		{ "no memory, sockets", test_poor, group_setup, leave_poor, (void *)1 },
+		{ "no memory, contexts", test_poor, group_setup, leave_poor, NULL },
 	};
 	struct rlimit files = { 2048, 4096 };
 

@@ -12,7 +12,11 @@
 
 #define TCP_MEM "/proc/sys/net/ipv4/tcp_mem"
 
+/* What CPUs may have of it without its being counted, and more: 1 MiB each */
+#define BALLAST (4 << 20)
+
 static char before[128];
+static int ballast[2] = { -1, -1 };
 
 /**
  * tcpmem_setup() - before a test that sets limits
@@ -41,6 +45,11 @@ int tcpmem_setup(void **state)
 int tcpmem_restore(void **state)
 {
 	(void)state;
+	for (int i = 0; i < 2; i++) {
+		if (ballast[i] >= 0)
+			close(ballast[i]);
+		ballast[i] = -1;
+	}
 	return !*before || t_write_file(TCP_MEM, before) ? 0 : -1;
 }
 
@@ -66,15 +75,47 @@ void tcpmem_set(const char *limits)
 	assert_true(t_write_file(TCP_MEM, limits));
 }
 
-/**
- * tcpmem_most() - the last of the limits that there were
- * Return: pages
- */
-long tcpmem_most(void)
+/* The last of the limits that there were */
+static long most_pages(void)
 {
 	long most = 0;
 
 	if (sscanf(before, "%*d %*d %ld", &most) != 1)
 		fail_msg("tcp_mem: %s", before);
 	return most;
+}
+
+static const uint8_t data[1 << 16];
+
+/* Data that nobody reads */
+static void take_ballast(void)
+{
+	const int size = 2 * BALLAST;
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr);
+
+	SYS(setsockopt(listener, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)));
+	ballast[0] = t_connect(&addr, NULL);
+	ballast[1] = t_accept(listener);
+	close(listener);
+	SYS(setsockopt(ballast[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)));
+	for (size_t i = 0; i < BALLAST / sizeof(data); i++)
+		t_send(ballast[0], data, sizeof(data));
+}
+
+/**
+ * tcpmem_press() - have TCP be short of memory, but nothing be refused
+ *
+ * A page is pressure, and there is no other limit. What is allocated has to be counted for
+ * that, which is not done for each socket; and it is noticed by who allocates.
+ */
+void tcpmem_press(void)
+{
+	char text[64];
+
+	tcpmem_need();
+	take_ballast();
+	snprintf(text, sizeof(text), "0 1 %ld", most_pages());
+	tcpmem_set(text);
+	t_send(ballast[0], data, sizeof(data));
 }

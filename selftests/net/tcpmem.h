@@ -7,6 +7,6 @@ int tcpmem_setup(void **state);
 int tcpmem_restore(void **state);
 void tcpmem_need(void);
 void tcpmem_set(const char *limits);
-long tcpmem_most(void);
+void tcpmem_press(void);
 
 #endif
