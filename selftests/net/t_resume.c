@@ -155,7 +155,9 @@ static void test_reload(void **state)
 	end = t_now_ms() + PATIENCE_S * 1000L;
 	while (greeted(listener, &addr, conf, &t_client))
 		assert_true(t_now_ms() < end);
-	assert_true(greeted(listener, &addr, conf, &t_client));
+	/* that one may have begun before, found nothing any more, and left nothing */
+	if (!greeted(listener, &addr, conf, &t_client))
+		assert_true(greeted(listener, &addr, conf, &t_client));
 	assert_int_equal(t_shell("ksc-daemon stop && ksc-daemon start"), 0);
 	assert_false(greeted(listener, &addr, conf, &t_client));
 	assert_true(greeted(listener, &addr, conf, &t_client));
