@@ -41,6 +41,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cut.h"
 #include "nl.h"
 #include "net.h"
 
@@ -247,6 +248,157 @@ static void test_listen_on_protected(void **state)
 	tnl_await_counter(KSC_A_STATS_SOCKETS, sockets);
 }
 
+/* ---- a listener's child that becomes something else ---- */
+
+/* Ways to a child that may be disconnected: no handshake of it has begun */
+enum child { WAS_RESET, NOT_CONNECTED };
+/* Ends of a listener */
+enum end { CLOSED, SHUT, DISCONNECTED, ENDS };
+
+static in_port_t port_of(const struct t_addr *addr)
+{
+	return ntohs(((const struct sockaddr_in *)&addr->ss)->sin_port);
+}
+
+/* Has the connection of a listener that nobody has accepted come to its end? */
+static void await_reset(const struct t_addr *addr)
+{
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+	char command[96];
+
+	snprintf(command, sizeof(command), "ss -t -n -H state established sport = :%u | grep -q .",
+		 port_of(addr));
+	while (!t_shell(command)) {
+		assert_true(t_now_ms() < end);
+		usleep(1000);
+	}
+}
+
+/* A child that has been disconnected */
+static int former_child(int parent, const struct t_addr *addr, enum child way)
+{
+	int client = way == WAS_RESET ? t_connect(addr, NULL) : cut_fast_open(addr), child;
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	t_wait(parent, POLLIN);
+	if (way == WAS_RESET) {
+		t_reset(client);
+		await_reset(addr);
+	}
+	child = t_accept(parent);
+	SYS(getsockopt(child, IPPROTO_TCP, TCP_INFO, &info, &len));
+	assert_int_equal(info.tcpi_state, way == WAS_RESET ? TCP_CLOSE : TCP_SYN_RECV);
+	/* it is a connection, or was one */
+	FAILS(listen(child, 4), EINVAL);
+	SYS(disconnect(child));
+	/* not before: it would answer by RST */
+	if (way == NOT_CONNECTED)
+		close(client);
+	return child;
+}
+
+static void exchange_and_close(int client, int child)
+{
+	t_finish(client);
+	t_finish(child);
+	assert_int_equal(t_info(child).role, KSC_ROLE_SERVER);
+	t_exchange(client, child);
+	close(client);
+	close(child);
+}
+
+/* What a listener accepts is protected, or says nothing */
+static void expect_serves(int listener, const struct t_addr *addr)
+{
+	int client = t_begin(addr, &t_client), child = t_accept(listener);
+	char c;
+
+	exchange_and_close(client, child);
+	client = t_connect(addr, NULL);
+	child = t_accept(listener);
+	FAILS(send(child, SECRET, sizeof(SECRET), MSG_DONTWAIT | MSG_NOSIGNAL), EAGAIN);
+	FAILS(recv(client, &c, 1, MSG_DONTWAIT), EAGAIN);
+	close(client);
+	close(child);
+}
+
+static void end_listener(int fd, enum end how)
+{
+	if (how == SHUT)
+		SYS(shutdown(fd, SHUT_RD));
+	else if (how == DISCONNECTED)
+		SYS(disconnect(fd));
+	close(fd);
+}
+
+/*
+ * A child listens, as a listener in its own right, and comes to its end: neither is any
+ * business of its parent's, whose other children are served before and after.
+ */
+static void test_child_listens(void **state)
+{
+	uint64_t sockets = tnl_counter(KSC_A_STATS_SOCKETS);
+	const enum child way = (enum child)(intptr_t)*state;
+
+	t_keep(CUT_FAST_OPEN);
+	for (enum end how = CLOSED; how < ENDS; how++) {
+		struct t_addr addr, own = { .len = sizeof(own.ss) };
+		int parent = t_listen(AF_INET, &t_server, &addr), child, waiting;
+
+		cut_fast_open_allow(parent);
+		child = former_child(parent, &addr, way);
+		SYS(listen(child, 4));
+		SYS(getsockname(child, (struct sockaddr *)&own.ss, &own.len));
+		assert_int_not_equal(port_of(&own), port_of(&addr));
+		/* one that is the parent's already, and one that nobody accepts */
+		waiting = t_begin(&addr, &t_client);
+		expect_serves(child, &own);
+		close(t_connect(&own, NULL));
+		end_listener(child, how);
+		exchange_and_close(waiting, t_accept(parent));
+		expect_serves(parent, &addr);
+		close(parent);
+	}
+	tnl_await_counter(KSC_A_STATS_SOCKETS, sockets);
+}
+
+/* One whose handshake has begun stays what it is, and its parent a listener */
+static void test_child_does_not_listen(void **state)
+{
+	struct t_addr addr;
+	int parent = t_listen(AF_INET, &t_server, &addr), fds[2], silent, child, failed;
+
+	(void)state;
+	fds[0] = t_begin(&addr, &t_client);
+	fds[1] = t_accept(parent);
+	t_finish(fds[0]);
+	t_finish(fds[1]);
+	silent = t_connect(&addr, NULL);
+	child = t_accept(parent);
+	FAILS(disconnect(child), EOPNOTSUPP);
+	FAILS(listen(child, 4), EINVAL);
+	t_send(silent, "GET / HTTP/1.0\r\n\r\n", 18);
+	t_wait(child, POLLERR);
+	failed = t_so_error(child);
+	assert_int_not_equal(failed, 0);
+	FAILS(disconnect(child), EOPNOTSUPP);
+	FAILS(listen(child, 4), EINVAL);
+	FAILS(disconnect(fds[1]), EOPNOTSUPP);
+	FAILS(listen(fds[1], 4), EINVAL);
+	t_exchange(fds[0], fds[1]);
+	/* nor when TCP's connection is over */
+	t_reset(fds[0]);
+	t_wait(fds[1], POLLHUP);
+	FAILS(disconnect(fds[1]), EOPNOTSUPP);
+	FAILS(listen(fds[1], 4), EINVAL);
+	close(fds[1]);
+	close(silent);
+	close(child);
+	expect_serves(parent, &addr);
+	close(parent);
+}
+
 /* The ULP where it does not belong: t_options has more of it. */
 static void test_attach(void **state)
 {
@@ -413,6 +565,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_disconnect, make_void, remove_void),
 		cmocka_unit_test(test_disconnect_listener),
 		cmocka_unit_test_setup_teardown(test_listen_on_protected, make_void, remove_void),
+		T_CASE("a child that was reset listens", test_child_listens, WAS_RESET),
+		T_CASE("a child that is not connected listens", test_child_listens, NOT_CONNECTED),
+		cmocka_unit_test(test_child_does_not_listen),
 		cmocka_unit_test_setup_teardown(test_attach, make_void, remove_void),
 		cmocka_unit_test(test_sockmap),
 		cmocka_unit_test(test_namespace_ends),

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* cut.c: an end of a connection that hears nothing of the other. */
+#ifndef KSC_TEST_CUT_H
+#define KSC_TEST_CUT_H
+
+#include "net.h"
+
+/* Who may use TCP Fast Open, and how */
+#define CUT_FAST_OPEN "/proc/sys/net/ipv4/tcp_fastopen"
+
+void cut_off(int fd);
+void cut_fast_open_allow(int listener);
+int cut_fast_open(const struct t_addr *addr);
+
+#endif /* KSC_TEST_CUT_H */
