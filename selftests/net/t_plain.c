@@ -186,6 +186,73 @@ static void test_listens(void **state)
 	}
 }
 
+#define MAYBE 3000
+
+/* A listener's next children: as the policy has them, and as their clients do */
+static void expect_as_before(int parent, uint16_t port)
+{
+	int client = connect_to(policy_socket(AF_INET, &policy_nothing), port);
+	int child = t_accept(parent);
+
+	if (port == MAYBE)
+		assert_protected_pair(client, child);
+	else
+		assert_plain_pair(client, child);
+	close(client);
+	close(child);
+}
+
+static int plain_child(int parent, uint16_t port)
+{
+	int client = connect_to(t_plain(AF_INET), port), child = t_accept(parent);
+
+	t_send(client, "hello", 5);
+	t_expect(child, "hello");
+	close(client);
+	return child;
+}
+
+/*
+ * A child that was left plain, or has fallen back, listens and comes to its end: what it
+ * accepts is protected, and its parent goes on.
+ */
+static void test_child_listens(void **state)
+{
+	static const uint16_t ports[] = { LEFT_PLAIN, MAYBE };
+	enum { CLOSED, SHUT, DISCONNECTED, ENDS };
+	int parent, child, waiting, fds[2];
+
+	(void)state;
+	own_start(&own, policy_basic);
+	for (int i = 0; i < ENDS * (int)ARRAY_SIZE(ports); i++) {
+		uint16_t port = ports[i / ENDS];
+
+		parent = listen_on(policy_socket(AF_INET, &policy_nothing), port);
+		child = plain_child(parent, port);
+		FAILS(listen(child, 4), EINVAL);
+		disconnect(child);
+		listen_on(child, REQUIRED);
+		waiting = connect_to(policy_socket(AF_INET, &policy_nothing), port);
+		fds[0] = connect_to(policy_socket(AF_INET, &policy_nothing), REQUIRED);
+		fds[1] = t_accept(child);
+		assert_protected_pair(fds[0], fds[1]);
+		close_pair(fds);
+		if (i % ENDS == SHUT)
+			SYS(shutdown(child, SHUT_RD));
+		else if (i % ENDS == DISCONNECTED)
+			disconnect(child);
+		close(child);
+		/* one that it had by then, and others */
+		fds[0] = waiting;
+		fds[1] = t_accept(parent);
+		t_exchange(fds[0], fds[1]);
+		close_pair(fds);
+		expect_as_before(parent, port);
+		close(plain_child(parent, port));
+		close(parent);
+	}
+}
+
 /* TCP's own ways to begin a connection with data, past connect() */
 static void test_fast_open(void **state)
 {
@@ -421,7 +488,7 @@ int main(void)
 		POLICY_TEST(test_fast_open), POLICY_TEST(test_addrform),
 		POLICY_TEST(test_migrated),  POLICY_TEST(test_wakes),
 		POLICY_TEST(test_fallen_back_shut), POLICY_TEST(test_ended),
-		POLICY_TEST(test_fast_open_meets_disconnect),
+		POLICY_TEST(test_fast_open_meets_disconnect), POLICY_TEST(test_child_listens),
 	};
 
 	return T_RUN(tests);
