@@ -359,6 +359,31 @@ static void test_let_go(void **state)
 	flow_close(fds);
 }
 
+/* A socket that KCM took before it was connected, and that has been disconnected since */
+static int taken_early(int *kcm)
+{
+	const struct sockaddr unspec = { .sa_family = AF_UNSPEC };
+	struct t_addr nobody;
+	int deaf = t_listen(AF_INET, &t_server, &nobody), filler = t_deafen(deaf, &nobody);
+	int fd = t_begin(&nobody, &t_client);
+
+	*kcm = kcm_on(fd);
+	SYS(connect(fd, &unspec, sizeof(unspec)));
+	close(filler);
+	close(deaf);
+	/* of the connection that came to nothing */
+	t_so_error(fd);
+	return fd;
+}
+
+static void let_go(int kcm, int fd)
+{
+	struct kcm_unattach unattach = { .fd = fd };
+
+	SYS(ioctl(kcm, SIOCKCMUNATTACH, &unattach));
+	close(kcm);
+}
+
 /*
  * KCM takes a socket that is not connected yet, and lets go of it when it has been
  * disconnected: what it puts back then was ours, and the next connection does not take it
@@ -366,24 +391,11 @@ static void test_let_go(void **state)
  */
 static void test_disconnected(void **state)
 {
-	const struct sockaddr unspec = { .sa_family = AF_UNSPEC };
-	struct kcm_unattach unattach;
-	int deaf, filler, listener, fd, child, kcm;
-	struct t_addr nobody, addr;
+	int kcm, fd = taken_early(&kcm), listener, child;
+	struct t_addr addr;
 
 	(void)state;
-	deaf = t_listen(AF_INET, &t_server, &nobody);
-	filler = t_deafen(deaf, &nobody);
-	fd = t_begin(&nobody, &t_client);
-	kcm = kcm_on(fd);
-	SYS(connect(fd, &unspec, sizeof(unspec)));
-	unattach.fd = fd;
-	SYS(ioctl(kcm, SIOCKCMUNATTACH, &unattach));
-	close(kcm);
-	close(filler);
-	close(deaf);
-	/* of the connection that came to nothing */
-	t_so_error(fd);
+	let_go(kcm, fd);
 	listener = t_listen(AF_INET, &t_server, &addr);
 	t_begin_on(fd, &addr.ss, addr.len);
 	child = t_accept(listener);
@@ -393,6 +405,103 @@ static void test_disconnected(void **state)
 	close(child);
 	close(fd);
 	close(listener);
+}
+
+/* More than there is room for: whoever sends it at once has to wait */
+#define LOAD 400000
+
+/**
+ * struct waiter - a call that waits, in a thread of its own
+ * @fd: the socket
+ * @load: what to send; NULL: it receives
+ * @tid: the thread
+ * @n: what the call returned
+ * @thread: the thread
+ */
+struct waiter {
+	int fd;
+	const void *load;
+	atomic_int tid;
+	ssize_t n;
+	pthread_t thread;
+};
+
+static void *wait_in_call(void *arg)
+{
+	struct waiter *w = arg;
+	char c;
+
+	atomic_store(&w->tid, gettid());
+	w->n = w->load ? send(w->fd, w->load, LOAD, MSG_NOSIGNAL) : recv(w->fd, &c, 1, 0);
+	return NULL;
+}
+
+/* Whoever waits for the other end to write, or to read, is woken when it does */
+static void expect_woken(int fd, int other)
+{
+	static uint8_t load[LOAD], got[LOAD];
+	struct waiter reader = { .fd = fd }, writer = { .fd = fd, .load = load };
+	const int room = 16384;
+
+	t_thread(&reader.thread, wait_in_call, &reader);
+	t_await_asleep(&reader.tid);
+	t_send(other, "y", 1);
+	t_join(reader.thread);
+	assert_int_equal(reader.n, 1);
+	SYS(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)));
+	t_thread(&writer.thread, wait_in_call, &writer);
+	t_await_asleep(&writer.tid);
+	t_recv(other, got, sizeof(got));
+	t_join(writer.thread);
+	assert_int_equal(writer.n, LOAD);
+}
+
+/* A listener whose own callback is somebody else's wakes nobody for a new child */
+static int accept_unheard(int fd)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	while (!SYS(poll(&pfd, 1, 0))) {
+		assert_true(t_now_ms() < end);
+		nanosleep(&pause, NULL);
+	}
+	return t_accept(fd);
+}
+
+/*
+ * The same socket listens: KCM's callbacks are on it or, when KCM has let go, ours. Its
+ * children do not have them: they begin with TCP's.
+ */
+static void test_listens(void **state)
+{
+	int kcm, fd = taken_early(&kcm), client, child;
+	struct t_addr addr = { .len = sizeof(struct sockaddr_in) };
+	struct sockaddr_in *in = (struct sockaddr_in *)&addr.ss;
+
+	if (*state)
+		let_go(kcm, fd);
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	SYS(bind(fd, (struct sockaddr *)in, sizeof(*in)));
+	SYS(listen(fd, 4));
+	SYS(getsockname(fd, (struct sockaddr *)in, &addr.len));
+	for (int i = 0; i < 3; i++) {
+		client = t_begin(&addr, &t_client);
+		child = accept_unheard(fd);
+		t_finish(client);
+		t_finish(child);
+		expect_woken(child, client);
+		t_exchange(client, child);
+		/* its end is told, too */
+		t_reset(client);
+		t_wait(child, POLLHUP);
+		close(child);
+	}
+	if (!*state)
+		let_go(kcm, fd);
+	close(fd);
 }
 
 /* The peer ends the stream, or breaks it: KCM's reader is told, and nothing comes undone. */
@@ -430,6 +539,8 @@ int main(void)
 		T_CASE("the peer resets", test_end, 1),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_disconnected),
+		T_CASE("listens with KCM's callbacks", test_listens, 0),
+		T_CASE("listens with ours", test_listens, 1),
 	};
 
 	if (!have_kcm())
