@@ -10,11 +10,16 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "cut.h"
+#include "fault.h"
 #include "nl.h"
 #include "policy.h"
 #include "raw.h"
 
 #define LEFT_PLAIN 2000
+
+/* A connection that is none of those to be ended */
+static int others[2];
 
 /* The scene's sockets, and where its server is */
 static int fds[3];
@@ -157,6 +162,23 @@ static void scene_last_ack(void)
 	SYS(shutdown(fds[0], SHUT_WR));
 }
 
+/* Both ends at the same time, of which one does not hear that the other has heard it */
+static void scene_closing(void)
+{
+	make_pair();
+	cut_off(fds[1]);
+	SYS(shutdown(fds[0], SHUT_WR));
+	SYS(shutdown(fds[1], SHUT_WR));
+	t_expect_eof(fds[0]);
+}
+
+static void scene_closing_orphan(void)
+{
+	scene_closing();
+	SYS(close(fds[0]));
+	fds[0] = fds[--nfds];
+}
+
 static void scene_orphan(void)
 {
 	make_pair();
@@ -296,6 +318,11 @@ static const struct scene {
 	  .begin = scene_fin_wait_1,
 	  .tcp = "fin-wait-1" },
 	{ .name = "closing last", .begin = scene_last_ack, .tcp = "last-ack" },
+	{ .name = "closing both", .begin = scene_closing, .tcp = "closing" },
+	{ .name = "closing both, and closed",
+	  .begin = scene_closing_orphan,
+	  .tcp = "closing",
+	  .lasts = true },
 	{ .name = "closed",
 	  .begin = scene_orphan,
 	  .tcp = "fin-wait-1",
@@ -350,11 +377,19 @@ static void *run_call(void *arg)
 	return NULL;
 }
 
-/* None of its sockets is in a connection, says anything, or has anybody wait for it. */
-static void expect_ended(int fd)
+static uint8_t tcp_state(int fd)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
+
+	SYS(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len));
+	return info.tcpi_state;
+}
+
+/* None of its sockets is in a connection, says anything, or has anybody wait for it. */
+static void expect_ended(int fd)
+{
+	struct pollfd pfd = { .fd = fd };
 	size_t left = 1 << 26;
 	ssize_t n;
 
@@ -364,8 +399,13 @@ static void expect_ended(int fd)
 		assert_true(left > (size_t)n);
 		left -= (size_t)n;
 	}
-	SYS(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len));
-	assert_int_equal(info.tcpi_state, TCP_CLOSE);
+	/* the end, or why; but not that there is nothing yet */
+	assert_true(!n || errno != EAGAIN);
+	assert_int_equal(SYS(poll(&pfd, 1, 0)), 1);
+	assert_int_equal(pfd.revents & POLLHUP, POLLHUP);
+	FAILS(accept4(fd, NULL, NULL, SOCK_CLOEXEC), EINVAL);
+	assert_true(shutdown(fd, SHUT_RDWR) < 0);
+	assert_int_equal(tcp_state(fd), TCP_CLOSE);
 }
 
 /* Is it so, or before long? Who waits for an event may see it a moment before TCP's state. */
@@ -418,18 +458,95 @@ static void end_scene(const struct scene *scene)
 	}
 }
 
+/* Nothing is left of those that were ended, and the others go on */
+static void expect_others(const char *what, unsigned int references)
+{
+	fault_await_references(what, references);
+	tnl_await_counter(KSC_A_STATS_SOCKETS, ARRAY_SIZE(others));
+	t_exchange(others[0], others[1]);
+}
+
 static void test_all(void **state)
 {
+	unsigned int references;
+
 	own_start(&own, policy_basic);
 	family = (int)(intptr_t)*state;
+	t_pair(family, others);
+	references = fault_references();
 	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
 		if (scenes[i].v4 && family != AF_INET)
 			continue;
 		t_setup(state);
 		print_message("# %s\n", scenes[i].name);
 		end_scene(&scenes[i]);
+		expect_others(scenes[i].name, references);
 	}
+	close_pair(others);
 	/* handshakes that had begun have ended with their sockets */
+	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+}
+
+/*
+ * A child that TCP Fast Open has made of a SYN, before the peer has answered: the only one in
+ * SYN_RECV that is a socket. It may have been accepted by then. Its listener goes on.
+ */
+static void fast_open(bool accepted)
+{
+	int listener, client, child = -1;
+	pthread_t thread = 0;
+	char command[96];
+
+	listener = t_listen(family, &t_server, &addr);
+	cut_fast_open_allow(listener);
+	client = cut_fast_open(&addr);
+	t_wait(listener, POLLIN);
+	if (accepted) {
+		child = t_accept(listener);
+		assert_int_equal(tcp_state(child), TCP_SYN_RECV);
+		FAILS(send(child, "plaintext", 9, MSG_NOSIGNAL | MSG_DONTWAIT), EAGAIN);
+		fds[0] = child;
+		call = call_recv;
+		atomic_store(&caller, 0);
+		t_thread(&thread, run_call, NULL);
+		t_await_asleep(&caller);
+	}
+	/* ss shows what it has ended */
+	snprintf(command, sizeof(command), "ss -K -t -n -H state syn-recv sport = :%u | grep -q .",
+		 ntohs(((struct sockaddr_in *)&addr.ss)->sin_port));
+	assert_int_equal(t_shell(command), 0);
+	if (accepted)
+		t_join(thread);
+	else
+		child = t_accept(listener);
+	expect_ended(child);
+	close(child);
+	close(client);
+	/* there is room for others */
+	for (int i = 0; i < 2; i++) {
+		client = t_begin(&addr, &t_client);
+		child = t_accept(listener);
+		t_finish(client);
+		t_exchange(client, child);
+		close(client);
+		close(child);
+	}
+	close(listener);
+}
+
+static void test_fast_open(void **state)
+{
+	unsigned int references;
+
+	own_start(&own, policy_basic);
+	family = (int)(intptr_t)*state;
+	t_pair(family, others);
+	references = fault_references();
+	for (int i = 0; i < 4; i++) {
+		fast_open(i & 1);
+		expect_others("Fast Open", references);
+	}
+	close_pair(others);
 	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
 }
 
@@ -439,17 +556,19 @@ static int setup(void **state)
 	return policy_setup(state);
 }
 
-#define FAMILY(name, arg)                               \
-	{                                               \
-		name, test_all, setup, policy_teardown, \
-			(void *)(intptr_t)(arg)         \
+#define FAMILY(name, test, arg)                     \
+	{                                           \
+		name, test, setup, policy_teardown, \
+			(void *)(intptr_t)(arg)     \
 	}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FAMILY("IPv4", AF_INET),
-		FAMILY("IPv6", AF_INET6),
+		FAMILY("IPv4", test_all, AF_INET),
+		FAMILY("IPv6", test_all, AF_INET6),
+		FAMILY("Fast Open, IPv4", test_fast_open, AF_INET),
+		FAMILY("Fast Open, IPv6", test_fast_open, AF_INET6),
 	};
 
 	return T_RUN(tests);
