@@ -152,6 +152,40 @@ on_its_way()
 	tc -s qdisc show dev lo | grep -q 'backlog [1-9]'
 }
 
+# said LINE COUNT: what h_load has said, and how often
+said()
+{
+	[ "$(grep -c "^$1\$" /tmp/said)" = "$2" ]
+}
+
+# A policy that its daemon has begun to load, and whose rules are all there, goes with the
+# module: the daemon's socket does not keep that, and what is loaded is nobody's then. That
+# none of it is left is for the debug kernel to say. Nor does the same socket go on with it
+# when the module is back.
+loading()
+{
+	ksc-daemon stop
+	mkfifo /tmp/load.$$
+	h_load </tmp/load.$$ >/tmp/said &
+	client=$!
+	exec 5>/tmp/load.$$
+	await 20 said 'begun: Success' 1
+	await 20 rmmod kschannel
+	echo >&5
+	await 20 said 'commit: No such file or directory' 1
+	insmod "$module"
+	echo >&5
+	await 20 said 'commit: Operation not permitted' 1
+	# which would keep the pipe open
+	ksc-daemon start 5>&-
+	echo >&5
+	await 20 said 'commit: Operation not permitted' 2
+	exec 5>&-
+	wait "$client"
+	client=''
+	rm /tmp/load.$$ /tmp/said
+}
+
 # How often somebody was sent for what is within AES-GCM's wrapper
 sent_for()
 {
@@ -218,11 +252,12 @@ later()
 	asynchronous || skip "no AES-GCM of this kernel's answers later"
 }
 
-plan 6
+plan 7
 run "not while it is in use" in_use
 run "unload and load" reload
 run "again and again" again
 run "half-open connections outlive it" half_open
 run "not accepted" not_accepted
+run "a policy that is being loaded" loading
 run "an AEAD that answers later" later
 finish
