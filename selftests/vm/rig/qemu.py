@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import platform
 import re
 import selectors
 import shutil
@@ -12,7 +13,7 @@ import sys
 import time
 
 from . import packages, rootfs, verdict
-from .base import RigError, VM, lock, say, write_atomically
+from .base import RigError, TOP, VM, call, lock, say, write_atomically
 
 # Ports of the guest's virtio-serial device, and what comes out of each.
 PORTS = ("out", "status", "daemon")
@@ -74,11 +75,29 @@ def flags(options, accelerator):
             "-smp", str(options.smp)]
 
 
-def append(kernel, options):
+def frequency():
+    """The frequency of the host's time stamp counter in kHz, or 0 where it has none."""
+    if platform.machine() != "x86_64":
+        return 0
+    source = TOP / "selftests" / "vm" / "tsc.c"
+    program = VM / "tsc"
+    with lock("tsc"):
+        if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+            made = program.with_name(".tsc")
+            call(["gcc", "-O2", "-o", made, source])
+            os.replace(made, program)
+    return int(call([program]))
+
+
+def append(kernel, options, accelerator):
     """The kernel's command line."""
     text = APPEND + kernel.append
     if options.icount:
-        text += " tsc=reliable clocksource=tsc"
+        return text + " tsc=reliable clocksource=tsc"
+    # An emulated CPU's counter is the host's. On a busy host the guest may find the frequency to
+    # be a quarter of what it is; then its time runs four times too fast, and jumps.
+    if accelerator == "tcg" and (khz := frequency()):
+        text += f" tsc_early_khz={khz}"
     return text
 
 
@@ -127,7 +146,7 @@ class Guest:
                 *network(options),
                 *(rootfs.drive(options.image) if options.image else []),
                 "-kernel", kernel.image,
-                "-initrd", initrd, "-append", f"{append(kernel, options)} {extra}",
+                "-initrd", initrd, "-append", f"{append(kernel, options, accelerator)} {extra}",
                 "-serial", f"file:{self.console}",
                 "-device", "virtio-serial-pci"]
         self.pipes = {}
