@@ -82,7 +82,8 @@ def build_daemon(release=None):
 
 
 def base(kernel):
-    """The path of the base image, made anew only when its content changes."""
+    """The base image, open, made anew only when its content changes. Somebody else may have
+    another one made before it is read, who shares build/vm with us."""
     archive = _base(kernel)
     digest = hashlib.sha256(archive.signature().encode()).hexdigest()[:16]
     path = VM / f"base-{kernel.name}-{digest}.cpio"
@@ -94,7 +95,7 @@ def base(kernel):
             with open(temporary, "wb") as file:
                 archive.write(file)
             os.replace(temporary, path)
-    return path
+        return open(path, "rb")
 
 
 def split_with(item):
@@ -166,10 +167,9 @@ def for_run(options, module, pki):
 
 def make(kernel, options, module, pki, where):
     """Write the initramfs: archives may simply follow one another."""
-    base_path = base(kernel)
     run = for_run(options, module, pki)
     with open(where, "wb") as file:
-        with open(base_path, "rb") as source:
+        with base(kernel) as source:
             shutil.copyfileobj(source, file, 1 << 20)
         run.write(file)
     return where
