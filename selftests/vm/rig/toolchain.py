@@ -29,27 +29,31 @@ def _key(release, wanted):
 def _tidy(release, tree):
     """Only the directories that were used last are kept."""
     os.utime(tree)
-    old = sorted(HOME.glob(f"{release}-*"), key=lambda p: p.stat().st_mtime)
+    old = sorted(tree.parent.glob(f"{release}-*"), key=lambda p: p.stat().st_mtime)
     for path in old[:-KEEP]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _tree(release):
-    """The directory, made anew only when other packages are wanted, or made otherwise. Its
-    name says which, as sources of different age may have a build/vm in common."""
-    wanted = call([DEPS, "--list"]).split()
-    tree = HOME / f"{release}-{_key(release, wanted)}"
-    with lock(f"toolchain-{release}"):
+def kept(home, release, wanted):
+    """The directory with these packages below HOME, made anew only when others are wanted, or
+    it is made otherwise. Its name says which, as sources of different age may have a build/vm
+    in common."""
+    tree = home / f"{release}-{_key(release, wanted)}"
+    with lock(f"{home.name}-{release}"):
         if not tree.exists():
             debian.possible()
             say(f"installing Debian {release} with " + " ".join(wanted))
-            fresh = HOME / f"new-{release}"
+            fresh = home / f"new-{release}"
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             debian.install(fresh, wanted, release)
             os.replace(fresh, tree)
         _tidy(release, tree)
     return tree
+
+
+def _tree(release):
+    return kept(HOME, release, call([DEPS, "--list"]).split())
 
 
 def products(release):
