@@ -87,8 +87,11 @@ deps:
 	@selftests/vm/deps
 
 # why, and how parts are chosen: selftests/turn
+# Well inside of what continuous integration may last for, in seconds; 0 for no limit
+CHECK_LIMIT ?= 4700
+
 check: deps
-	@selftests/turn selftests/tap/harness selftests/suites
+	@selftests/turn selftests/tap/harness --limit $(CHECK_LIMIT) selftests/suites
 
 check-all: deps
 	@selftests/tap/harness selftests/suites
