@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Sockets that are left to the policy. */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "net.h"
@@ -104,17 +106,20 @@ int try_connect_to(int fd, const char *host, uint16_t port)
 }
 
 /**
- * connect_to() - connect to the loopback address, and leave the rest to go on by itself
- * @fd: the socket
+ * connect_to() - connect to the loopback address, and leave the handshake to go on by itself
+ * @fd: the socket; TCP's own is connected then, if it is to block
  * @port: port
  * Return: the socket
  */
 int connect_to(int fd, uint16_t port)
 {
+	struct pollfd connected = { .fd = fd, .events = POLLOUT };
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	t_begin_on(fd, &in, sizeof(in));
+	if (what_is(fd) == NONE && !(SYS(fcntl(fd, F_GETFL)) & O_NONBLOCK))
+		assert_int_equal(SYS(poll(&connected, 1, PATIENCE_S * 1000)), 1);
 	return fd;
 }
 
