@@ -95,17 +95,17 @@ static void set_certs(SSL_CTX *ctx, const struct peer_options *opt)
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 }
 
-/* A group that nobody knows, which need not be one: the largest odd number does. */
+/* RFC 3526's, which GnuTLS does not know by name; of more bits it need not be a group. */
 static void set_group(SSL_CTX *ctx, unsigned int bits)
 {
 	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
 	EVP_PKEY_CTX *pctx = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
 	EVP_PKEY *group = NULL;
 	OSSL_PARAM *params;
-	BIGNUM *p = BN_new(), *g = BN_new();
+	BIGNUM *p = BN_get_rfc3526_prime_8192(NULL), *g = BN_new();
 
 	CHECK(bld && pctx && p && g);
-	CHECK(BN_set_bit(p, (int)bits) && BN_sub_word(p, 1) && BN_set_word(g, 2));
+	CHECK(BN_set_bit(p, (int)bits - 1) && BN_set_word(g, 2));
 	CHECK(OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_FFC_P, p));
 	CHECK(OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_FFC_G, g));
 	CHECK(OSSL_PARAM_BLD_push_long(bld, OSSL_PKEY_PARAM_DH_PRIV_LEN, 256));
