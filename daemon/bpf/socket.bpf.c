@@ -5,7 +5,8 @@
  *
  * io_uring does not ask which protocol it is to be: what is TCP's still when a socket is
  * made is refused. So is SMC, which goes on as TCP where the peer has none, by a socket
- * that the kernel makes; and accept() of a listener that others have made.
+ * that the kernel makes; and connect(), listen() and accept() of a socket that others have
+ * made.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -80,12 +81,28 @@ int BPF_PROG(ksc_create, int family, int type, int protocol, int kern)
 	return given(protocol) == protocol ? 0 : -EPERM;
 }
 
+/* The call's cgroup counts, not the socket's, which has been made in another. */
+static __always_inline int refuse_others(const struct socket *sock)
+{
+	return !socket_may_be(sock) && given(0) ? -EPERM : 0;
+}
+
+SEC("fmod_ret/security_socket_connect")
+int BPF_PROG(ksc_connect, struct socket *sock)
+{
+	return refuse_others(sock);
+}
+
+SEC("fmod_ret/security_socket_listen")
+int BPF_PROG(ksc_listen, struct socket *sock)
+{
+	return refuse_others(sock);
+}
+
 SEC("fmod_ret/security_socket_accept")
 int BPF_PROG(ksc_accept, struct socket *sock)
 {
-	if (socket_may_be(sock) || given(0) == 0)
-		return 0;
-	return was_announced(sock) ? 0 : -EPERM;
+	return refuse_others(sock) && !was_announced(sock) ? -EPERM : 0;
 }
 
 char ksc_license[] SEC("license") = "GPL";

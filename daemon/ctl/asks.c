@@ -31,7 +31,7 @@ static const char *const askers[] = {
 	/* those of containers and machines */
 	"crictl", "ctr", "docker", "docker-compose", "flatpak", "incus", "kubectl", "lxc",
 	"lxc-attach", "lxc-execute", "lxc-start", "nerdctl", "podman", "podman-compose", "snap",
-	"virsh",
+	"systemd-nspawn", "virsh",
 	/* a server of terminals, of which each user has one */
 	"tmux",
 };
@@ -51,6 +51,17 @@ static const char *const openers[] = { "!", "do", "elif", "else", "if", "then", 
 				       "while", "{" };
 static const char *const closers[] = { "case", "done", "esac", "fi", "for", "function", "in",
 				       "select", "}" };
+
+/* They open sessions, or do with an option. */
+static const char *const openers_always[] = { "login", "su", "su-rs" };
+static const char *const openers_i[] = { "sudo", "sudo-rs" };
+static const char *const openers_l[] = { "runuser" };
+
+/* Servers that put what they run for others into cgroups elsewhere, or into sessions */
+static const char *const keepers[] = {
+	"agetty", "containerd", "crio", "dockerd", "gdm", "gdm3", "incusd", "kubelet", "libvirtd",
+	"lightdm", "lxd", "sddm", "slurmd", "sshd", "virtlxcd", "virtqemud", "xrdp-sesman",
+};
 
 /* They have no connections. */
 static const char *const quiet[] = {
@@ -113,16 +124,53 @@ static bool is_wrappers(const char *word)
 	return *word == '-' || isdigit((unsigned char)*word) || is_assignment(word);
 }
 
+/* Which option of who opens a session: 0 for none, '-' for it does without */
+static char login_option(const char *name)
+{
+	return IS_ONE_OF(openers_always, name) ? '-' :
+	       IS_ONE_OF(openers_i, name)      ? 'i' :
+	       IS_ONE_OF(openers_l, name)      ? 'l' : 0;
+}
+
+static bool is_login_option(const char *arg, char letter)
+{
+	return !strcmp(arg, "-") || !strcmp(arg, "--login") ||
+	       (arg[0] == '-' && arg[1] != '-' && strchr(arg, letter));
+}
+
+/* Of sudo or runuser, one that has the next word for itself */
+static bool takes_word(const char *arg)
+{
+	return arg[0] == '-' && arg[1] && arg[1] != '-' && !arg[2] &&
+	       strchr("CDGRTUcghprstuw", arg[1]);
+}
+
+/* Options end with the first word that is none, which is the user or the command. */
 static bool has_login_option(char *const *args, char letter)
 {
-	for (; *args && strcmp(*args, "--") != 0; args++) {
-		const char *arg = *args;
-
-		if (!strcmp(arg, "-") || !strcmp(arg, "--login") ||
-		    (arg[0] == '-' && arg[1] != '-' && strchr(arg, letter)))
+	for (; *args && **args == '-' && strcmp(*args, "--") != 0; args++) {
+		if (is_login_option(*args, letter))
 			return true;
+		if (takes_word(*args) && args[1])
+			args++;
 	}
 	return false;
+}
+
+/**
+ * ctl_wrapped() - what a command comes to
+ * @command: it and its arguments
+ * Return: where behind programs as env and timeout the command is that they run, which may be
+ *	nothing, or a word of theirs
+ */
+char *const *ctl_wrapped(char *const *command)
+{
+	while (*command && IS_ONE_OF(wrappers, *command)) {
+		do
+			command++;
+		while (*command && is_wrappers(*command));
+	}
+	return command;
 }
 
 /**
@@ -133,20 +181,37 @@ static bool has_login_option(char *const *args, char letter)
  */
 bool ctl_opens_session(char *const *command)
 {
-	static const char *const always[] = { "login", "su", "su-rs" };
-	static const char *const sudo[] = { "sudo", "sudo-rs" };
-	static const char *const runuser[] = { "runuser" };
+	char letter;
 
-	while (*command && IS_ONE_OF(wrappers, *command)) {
-		do
-			command++;
-		while (*command && is_wrappers(*command));
-	}
-	if (!*command)
-		return false;
-	return IS_ONE_OF(always, *command) ||
-	       (IS_ONE_OF(runuser, *command) && has_login_option(command + 1, 'l')) ||
-	       (IS_ONE_OF(sudo, *command) && has_login_option(command + 1, 'i'));
+	command = ctl_wrapped(command);
+	letter = *command ? login_option(*command) : 0;
+	return letter == '-' || (letter && has_login_option(command + 1, letter));
+}
+
+/**
+ * ctl_keeps_elsewhere() - whether a server puts what it runs for others into other cgroups
+ * @path: the program
+ */
+bool ctl_keeps_elsewhere(const char *path)
+{
+	return ctl_is_called(keepers, ARRAY_SIZE(keepers), path);
+}
+
+/**
+ * ctl_moves_sessions() - whether systemd keeps sessions on this machine
+ */
+bool ctl_moves_sessions(void)
+{
+	return !access("/run/systemd/seats", F_OK);
+}
+
+/**
+ * ctl_why_elsewhere() - why what a program runs is out of reach
+ * @who: the program
+ */
+const char *ctl_why_elsewhere(const char *who)
+{
+	return login_option(who) ? CTL_SESSION : CTL_ELSEWHERE;
 }
 
 /* ---- what a shell is told ---- */
@@ -158,6 +223,8 @@ bool ctl_opens_session(char *const *command)
  * @exec: nothing of the shell is left then
  * @cases: it is "case", and its patterns are still to come
  * @verb: it is a manager of services, and in how many words comes what that is to do
+ * @login: it opens a session with this option, which is still to come
+ * @operand: the next word belongs to an option
  * @asks: it has somebody else run something
  * @runs: it runs something that could have connections
  */
@@ -167,6 +234,8 @@ struct command {
 	bool exec;
 	bool cases;
 	unsigned int verb;
+	char login;
+	bool operand;
 	bool asks;
 	bool runs;
 };
@@ -213,14 +282,59 @@ static bool take_pattern(struct script *script, struct command *command, const c
 	return script->pattern;
 }
 
-static void take_word(struct script *script, struct command *command, const char *word)
+/* A word behind the name of who may open a session */
+static void take_login(struct command *command, const char *word)
+{
+	if (!command->login)
+		return;
+	if (command->operand) {
+		command->operand = false;
+		return;
+	}
+	if (is_login_option(word, command->login)) {
+		command->asks = true;
+		command->runs = false;
+	}
+	command->operand = takes_word(word);
+	if (*word != '-' || command->asks || !strcmp(word, "--"))
+		command->login = 0;
+}
+
+/* Somebody is asked, or may be, to run something. */
+static void take_asker(struct script *script, const char *word)
 {
 	const char *slash = strrchr(word, '/');
 
+	if (!*script->who)
+		snprintf(script->who, CTL_WORD_SIZE, "%s", slash ? slash + 1 : word);
+}
+
+static void take_name(struct script *script, struct command *command, const char *word)
+{
+	char login = ctl_moves_sessions() ? login_option(word) : 0;
+
+	command->runs = *word && !IS_ONE_OF(closers, word) && !IS_ONE_OF(quiet, word);
+	if (IS_ONE_OF(askers, word)) {
+		command->verb = IS_ONE_OF(verb_first, word)  ? 1 :
+				IS_ONE_OF(verb_second, word) ? 2 : 0;
+		command->asks = !command->verb;
+		command->runs = false;
+		take_asker(script, word);
+	} else if (login) {
+		command->asks = login == '-';
+		command->login = login == '-' ? 0 : login;
+		take_asker(script, word);
+	}
+	command->runs &= !command->asks;
+}
+
+static void take_word(struct script *script, struct command *command, const char *word)
+{
 	if (take_pattern(script, command, word))
 		return;
 	if (command->verb && *word != '-' && !--command->verb)
 		command->asks = is_start(word);
+	take_login(command, word);
 	if (!command->wanted || is_assignment(word) || IS_ONE_OF(openers, word) ||
 	    (command->wrapped && (*word == '-' || isdigit((unsigned char)*word))))
 		return;
@@ -231,15 +345,7 @@ static void take_word(struct script *script, struct command *command, const char
 	}
 	command->wanted = false;
 	command->cases = !strcmp(word, "case");
-	if (IS_ONE_OF(askers, word)) {
-		command->verb = IS_ONE_OF(verb_first, word)  ? 1 :
-				IS_ONE_OF(verb_second, word) ? 2 : 0;
-		command->asks = !command->verb;
-		if (!*script->who)
-			snprintf(script->who, CTL_WORD_SIZE, "%s", slash ? slash + 1 : word);
-	} else {
-		command->runs = *word && !IS_ONE_OF(closers, word) && !IS_ONE_OF(quiet, word);
-	}
+	take_name(script, command, word);
 }
 
 static void end_command(struct script *script, struct command *command)
@@ -388,6 +494,19 @@ static enum ctl_asks file_asks(const char *path, bool any, char who[CTL_WORD_SIZ
 	return asks;
 }
 
+static bool opens_session(const char *name, const char *rest)
+{
+	struct command command = { .login = login_option(name) };
+	char word[CTL_WORD_SIZE];
+
+	if (!command.login || !ctl_moves_sessions())
+		return false;
+	command.asks = command.login == '-';
+	while (next_word(&rest, word))
+		take_login(&command, word);
+	return command.asks;
+}
+
 /* What follows a shell's name */
 static enum ctl_asks shell_asks(const char *rest, char who[CTL_WORD_SIZE])
 {
@@ -431,7 +550,7 @@ enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[C
 		while (is_wrappers(word));
 	}
 	snprintf(who, CTL_WORD_SIZE, "%s", word);
-	if (ctl_runs_elsewhere(word))
+	if (ctl_runs_elsewhere(word) || opens_session(word, command))
 		return CTL_ASKS_ALL;
 	/* of a link nothing but what it is called counts: all of busybox's are one program */
 	if (IS_ONE_OF(shells, word))

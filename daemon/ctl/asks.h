@@ -9,6 +9,7 @@
 #define CTL_WORD_SIZE 256
 /* Why what they run is out of reach */
 #define CTL_ELSEWHERE "it has a service run programs, which are not its own children"
+#define CTL_SESSION "it opens a session, which systemd moves out of the cgroup"
 
 /**
  * enum ctl_asks - what a command asks others to run
@@ -20,7 +21,11 @@ enum ctl_asks { CTL_ASKS_NOTHING, CTL_ASKS_TOO, CTL_ASKS_ALL };
 
 bool ctl_is_called(const char *const *names, size_t n, const char *path);
 const char *ctl_runs_elsewhere(const char *path);
+char *const *ctl_wrapped(char *const *command);
 bool ctl_opens_session(char *const *command);
+bool ctl_moves_sessions(void);
+bool ctl_keeps_elsewhere(const char *path);
+const char *ctl_why_elsewhere(const char *who);
 enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[CTL_WORD_SIZE]);
 
 #endif /* KSC_CTL_ASKS_H */

@@ -97,6 +97,8 @@ static void take(struct ctl_facts *facts, const char *name, const char *value)
 		set(&facts->environment, value);
 	else if (!strcmp(name, "NoExecPaths"))
 		facts->exec_paths = *value;
+	else if (!strcmp(name, "PAMName"))
+		facts->session = *value;
 }
 
 /**

@@ -14,6 +14,7 @@
  * @in_use: it is started, or will be at boot
  * @accept: a socket unit whose connections systemd accepts
  * @exec_paths: a service that runs nothing but what it names (NoExecPaths=)
+ * @session: a service that PAM is asked to open a session for (PAMName=)
  * @oneshot: a service whose programs have ended when it is started
  * @exited: it is started, and the process that it is about has ended
  * @cgroup: the one that it has, from the mount point on; none if it has none
@@ -32,6 +33,7 @@ struct ctl_facts {
 	bool in_use;
 	bool accept;
 	bool exec_paths;
+	bool session;
 	bool oneshot;
 	bool exited;
 	char *cgroup;

@@ -188,6 +188,9 @@ static const char *cannot_preload_privileges(const char *path, const struct stat
 static const char *const changers[] = { "doas", "pkexec", "runuser", "su", "su-rs", "sudo",
 					"sudo-rs", "sudoedit" };
 
+/* They run a program where other files are. */
+static const char *const movers[] = { "bwrap", "chroot", "firejail", "nsenter", "schroot" };
+
 /* The interpreter that a script names in its first line. */
 static bool script_interpreter(const struct image *image, char *path)
 {
@@ -214,6 +217,8 @@ const char *ctl_cannot_preload(const char *path)
 
 	if (ctl_is_called(changers, ARRAY_SIZE(changers), path))
 		return "it runs programs as another user, in an environment without the library";
+	if (ctl_is_called(movers, ARRAY_SIZE(movers), path))
+		return "it runs programs where the library may not be found";
 	for (int i = 0; i < SCRIPT_DEPTH; i++) {
 		bool is_script = false;
 		struct image image;

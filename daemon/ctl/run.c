@@ -261,12 +261,37 @@ static const char *cannot_bpf(const struct options *opt)
 	return has_settings(opt) ? "settings cannot be given by a BPF program" : ctl_cannot_scope();
 }
 
-/* The best way: what no program can evade, unless there are settings. */
-static enum ctl_way choose(const struct options *opt, const char *path)
+/* What is behind env and its like; NULL if there is nothing, or it can't be found */
+static const char *find_wrapped(const struct options *opt, char path[PATH_MAX])
+{
+	char *const *command = ctl_wrapped(opt->command);
+	bool found = command != opt->command && *command && !ctl_find_program(*command, path);
+
+	return found ? path : NULL;
+}
+
+/* Ends the program if what is run is out of reach. */
+static void check_elsewhere(const char *path)
+{
+	if (ctl_runs_elsewhere(path))
+		errx(EXIT_CANNOT_RUN, "%s: no way to protect it: %s", path,
+		     ctl_runs_elsewhere(path));
+}
+
+/*
+ * The best way: what no program can evade, unless there are settings. @wrapped is run by what
+ * is at @path, or NULL.
+ */
+static enum ctl_way choose(const struct options *opt, const char *path, const char *wrapped)
 {
 	const char *preload = ctl_cannot_preload(path), *bpf = cannot_bpf(opt);
-	bool can = (!preload && opt->way != CTL_WAY_BPF) || (!bpf && opt->way != CTL_WAY_PRELOAD);
+	bool can;
 
+	if (!preload && wrapped) {
+		path = wrapped;
+		preload = ctl_cannot_preload(path);
+	}
+	can = (!preload && opt->way != CTL_WAY_BPF) || (!bpf && opt->way != CTL_WAY_PRELOAD);
 	if (!can) {
 		if (preload && opt->way != CTL_WAY_BPF)
 			warnx("%s: no way to protect it by preload: %s", path, preload);
@@ -277,13 +302,13 @@ static enum ctl_way choose(const struct options *opt, const char *path)
 	return bpf || opt->way == CTL_WAY_PRELOAD ? CTL_WAY_PRELOAD : CTL_WAY_BPF;
 }
 
-/* Who said which connections, or which way, has chosen. */
+/* Who said which connections, or which way, has chosen. Settings are for the library alone. */
 static bool wants_guard(const struct options *opt, enum ctl_way way)
 {
 	if (opt->guard || opt->no_guard)
 		return opt->guard;
 	return opt->way == CTL_WAY_AUTO && way == CTL_WAY_PRELOAD && opt->client == opt->server &&
-	       ctl_guards_by_default();
+	       (has_settings(opt) ? !ctl_cannot_guard() : ctl_guards_by_default());
 }
 
 static void say_way(const struct options *opt, enum ctl_way way)
@@ -294,13 +319,10 @@ static void say_way(const struct options *opt, enum ctl_way way)
 		      way == CTL_WAY_BPF ? "bpf" : "preload", opt->guard ? ", and guarded" : "");
 }
 
-/* What is there while systemd keeps sessions */
-#define SESSIONS "/run/systemd/seats"
-
 /* With or without --quiet: nothing else tells that it may not be protected at all. */
 static void warn_of_session(char *const *command)
 {
-	if (ctl_opens_session(command) && !access(SESSIONS, F_OK))
+	if (ctl_opens_session(command) && ctl_moves_sessions())
 		warnx("%s: if it opens a session, systemd moves that out of the cgroup, and "
 		      "nothing in it is protected", command[0]);
 }
@@ -319,8 +341,9 @@ int ctl_run(int argc, char **argv)
 		.args_doc = "CMD [ARG...]",
 		.doc = run_doc,
 	};
+	char path[PATH_MAX], behind[PATH_MAX];
 	struct options opt = { 0 };
-	char path[PATH_MAX];
+	const char *wrapped;
 	enum ctl_way way;
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &opt);
@@ -328,12 +351,13 @@ int ctl_run(int argc, char **argv)
 		warn("%s", opt.command[0]);
 		return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 	}
-	if (ctl_runs_elsewhere(path))
-		errx(EXIT_CANNOT_RUN, "%s: no way to protect it: %s", path,
-		     ctl_runs_elsewhere(path));
+	check_elsewhere(path);
+	wrapped = find_wrapped(&opt, behind);
+	if (wrapped)
+		check_elsewhere(wrapped);
 	if (opt.guard && ctl_cannot_guard())
 		errx(EXIT_CANNOT_RUN, "%s: it can't be guarded: %s", path, ctl_cannot_guard());
-	way = choose(&opt, path);
+	way = choose(&opt, path, wrapped);
 	opt.guard = wants_guard(&opt, way);
 	say_way(&opt, way);
 	if (way == CTL_WAY_BPF || opt.guard)

@@ -30,13 +30,16 @@ static int pin(struct bpf_object *object, const char *directory)
 		{ "ksc_create", "create" },
 		{ "ksc_announce", "announce" },
 		{ "ksc_accept", "accept" },
+		{ "ksc_connect", "scope-connect" },
+		{ "ksc_listen", "scope-listen" },
 		{ "ksc_socket", "socket" },
 	};
 
 	return ctl_pin_links(object, directory, links, ARRAY_SIZE(links));
 }
 
-static const char *const first[] = { "create", "announce", "accept", "socket", NULL };
+static const char *const first[] = { "create", "announce", "accept", "scope-connect",
+				     "scope-listen", "socket", NULL };
 
 static const struct ctl_pins scopes = {
 	.name = "scope",

@@ -92,7 +92,7 @@ struct ctl_facts ctl_systemd_facts(const char *unit)
 	const char *const argv[] = {
 		"systemctl", "show",
 		"--property=LoadState,ActiveState,SubState,ControlGroup,UnitFileState,Type,ExecStart,"
-		"TriggeredBy,ConsistsOf,Accept,Listen,Environment,NoExecPaths", "--",
+		"TriggeredBy,ConsistsOf,Accept,Listen,Environment,NoExecPaths,PAMName", "--",
 		instance, NULL
 	};
 	struct ctl_facts facts = { 0 };

@@ -202,15 +202,18 @@ static void check_asks(const char *unit, const char *path, const char *command)
 
 	switch (ctl_command_asks(path, command, who)) {
 	case CTL_ASKS_ALL:
-		errx(EXIT_FAILURE, "%s: no way to protect it: %s: by %s " CTL_ELSEWHERE, unit, path,
-		     who);
+		errx(EXIT_FAILURE, "%s: no way to protect it: %s: by %s %s", unit, path, who,
+		     ctl_why_elsewhere(who));
 	case CTL_ASKS_TOO:
-		warnx("%s: %s: what it has a service run by %s is not its own child, and not "
-		      "protected", unit, path, who);
+		warnx("%s: %s: what it has run by %s is not protected: %s", unit, path, who,
+		      ctl_why_elsewhere(who));
 		break;
 	case CTL_ASKS_NOTHING:
 		break;
 	}
+	if (ctl_keeps_elsewhere(path))
+		warnx("%s: %s: what it runs for others is in cgroups elsewhere, and not protected",
+		      unit, path);
 }
 
 /* Others have a service of no own program stop and start with it. */
@@ -235,6 +238,14 @@ static void check_preload(const char *unit, const struct ctl_facts *facts)
 			errx(EXIT_FAILURE, "%s: no way to protect it by preload: %s: %s", unit,
 			     facts->programs[i], why);
 	}
+}
+
+/* A library in the environment stays, but neither a cgroup's program nor a guard. */
+static void check_session(const struct unit_options *opt, const struct ctl_facts *facts)
+{
+	if (facts->session && (opt->way == CTL_WAY_BPF || opt->guard) && ctl_moves_sessions())
+		warnx("%s: it has PAMName=: if that opens a session, systemd moves the service out "
+		      "of its cgroup, and it is not protected", opt->unit);
 }
 
 static bool is_enabled(const char *directory, const char *unit)
@@ -291,6 +302,7 @@ static void check_unit(struct unit_options *opt)
 		check_starts(opt->unit, &facts);
 		if (opt->way == CTL_WAY_PRELOAD)
 			check_preload(opt->unit, &facts);
+		check_session(opt, &facts);
 		check_sockets(opt, &facts);
 		opt->passing = ctl_is_passing(&facts);
 	}

@@ -361,12 +361,17 @@ refused_programs()
 		cp "$(command -v kschannelctl)" /tmp/$program
 		fails kschannelctl run --way preload -- /tmp/$program 2>/tmp/err
 		grep "without the library" /tmp/err
+		# nor do they behind others
+		fails kschannelctl run --way preload -- env A=b timeout 5 /tmp/$program 2>/tmp/err
+		grep "/tmp/$program: .* without the library" /tmp/err
 		rm /tmp/$program
 	done
 	cp "$(command -v kschannelctl)" /tmp/systemd-run
 	for way in auto preload; do
 		fails kschannelctl run --way $way -- /tmp/systemd-run 2>/tmp/err
 		grep "has a service run programs" /tmp/err
+		fails kschannelctl run --way $way -- env -i /tmp/systemd-run 2>/tmp/err
+		grep "/tmp/systemd-run: .* has a service run programs" /tmp/err
 	done
 	rm /tmp/systemd-run
 	fails kschannelctl run --alpn ,, -- true

@@ -239,14 +239,48 @@ accepts()
 	done
 }
 
-# A socket that was made outside does not connect inside.
+# A socket that was made outside neither connects nor listens inside.
 handed_over()
 {
 	described
 	serve 7320
 	kschannelctl guard /guarded
 	h_inherit hand h_inherit connect 7320
+	h_inherit hand h_inherit listen-there 7321
 	refused h_inherit hand $inside guarded h_inherit connect 7320
+	refused h_inherit hand $inside guarded h_inherit listen-there 7321
+}
+
+# Nor does it where a BPF program gives others, and one that is so given does.
+handed_over_by_bpf()
+{
+	described
+	grep -q ' update_socket_protocol$' /proc/kallsyms || skip "there is no way by BPF"
+	serve 7322
+	inner="kschannelctl run --quiet --way bpf -- env -u LD_PRELOAD"
+	# shellcheck disable=SC2086
+	refused h_inherit hand $inner h_inherit connect 7322
+	grep "connect:" /tmp/said
+	# shellcheck disable=SC2086
+	refused h_inherit hand $inner h_inherit listen-there 7323
+	grep "listen:" /tmp/said
+	# shellcheck disable=SC2086
+	$inner h_inherit hand h_inherit listen-there 7323
+	h_inherit hand h_inherit connect 7322
+}
+
+# With settings there is but the library, which may be lost, on all kernels.
+settings()
+{
+	described
+	serve 7324
+	refused kschannelctl run --quiet --server-name server.test -- \
+		env -u LD_PRELOAD nc 127.0.0.1 7324 </dev/null
+	kschannelctl run --quiet --no-guard --server-name server.test -- env -u LD_PRELOAD \
+		wget -q -O - http://127.0.0.1:7324/page.html | cmp - $dir/page.html
+	# who said which connections has chosen
+	kschannelctl run --quiet --client --server-name server.test -- env -u LD_PRELOAD \
+		wget -q -O - http://127.0.0.1:7324/page.html | cmp - $dir/page.html
 }
 
 # It goes on as TCP where the peer has none, and the ULP is not for it.
@@ -364,7 +398,7 @@ wrong()
 	fails h_as 1000 kschannelctl run --guard -- true
 }
 
-plan 14
+plan 16
 run "connect() is refused" connects
 run "listen() is refused" listens
 run "protected programs are not refused" protected
@@ -373,6 +407,8 @@ run "the library shaken off" evasion
 run "sockets made by io_uring" uring
 run "accept() from others' listeners" accepts
 run "a socket that was handed over" handed_over
+run "a socket that was handed over, and a BPF program" handed_over_by_bpf
+run "what is given settings" settings
 run "MPTCP" mptcp
 run "MPTCP by a BPF program" mptcp_by_bpf
 run "SMC" smc

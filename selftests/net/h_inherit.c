@@ -6,7 +6,8 @@
  * h_inherit join PORT CMD ARG...: starts CMD with a connection as descriptor 3.
  * h_inherit pass PORT CMD ARG...: starts CMD with a UNIX socket as descriptor 3, from which
  * h_inherit take CMD ARG... gets a listener, and has it there instead.
- * h_inherit connect PORT: connects what is there. h_inherit smc: makes sockets of SMC.
+ * h_inherit connect PORT: connects what is there. h_inherit listen-there PORT: has it listen,
+ * and is done. h_inherit smc: makes sockets of SMC.
  * h_inherit smc-listen: listens at one; the status is 77 where there are none.
  * A protocol's number before any of them is that of the TCP sockets it makes.
  */
@@ -67,14 +68,18 @@ static int serve(void)
 	return 0;
 }
 
-static int make_listener(const char *port)
+static int listen_at(int fd, const char *port)
 {
 	struct sockaddr_in in = at(port);
-	int fd = make_socket();
 
 	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) || listen(fd, 1))
 		err(1, "listen");
 	return fd;
+}
+
+static int make_listener(const char *port)
+{
+	return listen_at(make_socket(), port);
 }
 
 static int join(int fd, const char *port)
@@ -192,6 +197,8 @@ int main(int argc, char **argv)
 		return listen_by_smc();
 	if (argc == 3 && !strcmp(argv[1], "connect"))
 		return join(LISTENER, argv[2]) != LISTENER;
+	if (argc == 3 && !strcmp(argv[1], "listen-there"))
+		return listen_at(LISTENER, argv[2]) != LISTENER;
 	if (argc >= 4 && !strcmp(argv[1], "join"))
 		start(join(make_socket(), argv[2]), argv + 3);
 	if (argc >= 4 && !strcmp(argv[1], "pass"))

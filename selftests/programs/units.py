@@ -458,7 +458,7 @@ def test_unit_honest(world):
         assert not list(Path("/etc/systemd/system").glob("*/kschannel.conf"))
         # some of it is protected, and what is not is told
         said = systemd.run("kschannelctl", "enable", "--way", "preload", "mixed")
-        assert b"what it has a service run by systemctl is not its own child" in said, said
+        assert b"what it has run by systemctl is not protected" in said, said
         assert b"mixed.service is protected by preload" in said, said
         passing = b"but ends with that; what others run for it is not protected"
         for unit in ("once", "leaves"):

@@ -17,6 +17,17 @@
 #include "ctl/program.h"
 
 static char dir[64];
+static bool sessions_kept;
+
+int __real_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode);
+
+int __wrap_access(const char *path, int mode)
+{
+	if (strcmp(path, "/run/systemd/seats") != 0)
+		return __real_access(path, mode);
+	return sessions_kept ? 0 : -1;
+}
 
 /* A program under another name: a copy, or a link to one. */
 static const char *at(const char *name)
@@ -72,6 +83,32 @@ static void changers(void **state)
 		assert_non_null(strstr(why, "without the library"));
 		assert_null(ctl_runs_elsewhere(at(dropping[i])));
 	}
+	assert_non_null(strstr(ctl_cannot_preload("/usr/sbin/chroot"), "may not be found"));
+}
+
+/* What counts is what it comes to. */
+static void wrapped(void **state)
+{
+	char *const commands[][6] = {
+		{ "sudo", "x" }, { "env", "A=b", "sudo" }, { "/usr/bin/timeout", "5", "sudo" },
+		{ "nice", "env", "-i", "sudo" },
+	};
+	char *const nothing[] = { "env", "A=b", NULL };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		assert_string_equal(*ctl_wrapped(commands[i]), "sudo");
+	assert_null(*ctl_wrapped(nothing));
+}
+
+static void keepers(void **state)
+{
+	(void)state;
+	assert_true(ctl_keeps_elsewhere("/usr/sbin/sshd"));
+	assert_true(ctl_keeps_elsewhere("/usr/bin/dockerd"));
+	assert_false(ctl_keeps_elsewhere("/usr/sbin/nginx"));
+	assert_string_equal(ctl_why_elsewhere("su"), CTL_SESSION);
+	assert_string_equal(ctl_why_elsewhere("docker"), CTL_ELSEWHERE);
 }
 
 /* They leave the cgroup, where systemd keeps sessions. */
@@ -85,6 +122,7 @@ static void sessions(void **state)
 	static char *const others[][6] = {
 		{ "runuser", "-u", "x", "--", "-l" }, { "sudo", "-l" }, { "sudo", "-u", "x", "ls" },
 		{ "env", "A=b" }, { "sh", "-l" }, { "nice", "-n", "5", "ls", "-" },
+		{ "sudo", "ls", "-i" }, { "sudo", "-u", "-i", "ls" }, { "runuser", "x", "-l" },
 	};
 
 	(void)state;
@@ -178,6 +216,40 @@ static void commands(void **state)
 			 CTL_ASKS_ALL);
 }
 
+/* What opens a session leaves the service's cgroup, where systemd keeps sessions. */
+static void services(void **state)
+{
+	static const char *const opening[][2] = {
+		{ "/bin/su", "/bin/su - app -c server" },
+		{ "/usr/bin/sudo", "/usr/bin/sudo -u app -i server" },
+		{ "/sbin/runuser", "runuser -l app -c server" },
+		{ "/usr/bin/nice", "/usr/bin/nice -n 5 /bin/su app -c server" },
+	};
+	static const char *const others[][2] = {
+		{ "/usr/bin/sudo", "/usr/bin/sudo -u app server -i" },
+		{ "/sbin/runuser", "/sbin/runuser -u app -- server -l" },
+		{ "/sbin/runuser", "/sbin/runuser -u -l server" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(opening) / sizeof(opening[0]); i++) {
+		const char *who = strstr(opening[i][0], "nice") ? "/bin/su" : opening[i][0];
+
+		sessions_kept = false;
+		assert_int_equal(asked(opening[i][0], opening[i][1], NULL, ""), CTL_ASKS_NOTHING);
+		sessions_kept = true;
+		assert_int_equal(asked(opening[i][0], opening[i][1], NULL, who), CTL_ASKS_ALL);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(asked(others[i][0], others[i][1], NULL, ""), CTL_ASKS_NOTHING);
+	assert_int_equal(shell("exec su app -c server", "su"), CTL_ASKS_ALL);
+	assert_int_equal(shell("runuser -u x --login -c server", "runuser"), CTL_ASKS_ALL);
+	assert_int_equal(shell("prepare; su - app -c server", "su"), CTL_ASKS_TOO);
+	assert_int_equal(shell("sudo -u app server -i", ""), CTL_ASKS_NOTHING);
+	sessions_kept = false;
+	assert_int_equal(shell("exec su app -c server", ""), CTL_ASKS_NOTHING);
+}
+
 /* As those of System V's style are */
 static void scripts(void **state)
 {
@@ -215,9 +287,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changers),
+		cmocka_unit_test(wrapped),
 		cmocka_unit_test(sessions),
+		cmocka_unit_test(keepers),
 		cmocka_unit_test(askers),
 		cmocka_unit_test(commands),
+		cmocka_unit_test(services),
 		cmocka_unit_test(scripts),
 	};
 
