@@ -55,10 +55,12 @@ struct connection {
  * @n: how many
  * @listening: by port, whether somebody listens there
  * @inodes: search.h's tree of those that are protected
+ * @by_cgroup: there are rules about cgroups
  */
 struct audit {
 	struct connection *list;
 	size_t n;
+	bool by_cgroup;
 	bool listening[UINT16_MAX + 1];
 	void *inodes;
 };
@@ -232,6 +234,7 @@ static void on_rule(struct nlattr **rule, void *arg)
 {
 	struct audit *audit = arg;
 
+	audit->by_cgroup |= !!rule[KSC_A_RULE_CGROUP];
 	for (size_t i = 0; i < audit->n; i++) {
 		struct connection *c = &audit->list[i];
 		struct ctl_match *match = &c->match;
@@ -254,6 +257,7 @@ static void forget_rules(void *arg)
 {
 	struct audit *audit = arg;
 
+	audit->by_cgroup = false;
 	for (size_t i = 0; i < audit->n; i++) {
 		audit->list[i].decided = false;
 		memset(&audit->list[i].match, 0, sizeof(audit->list[i].match));
@@ -285,11 +289,19 @@ static int find_rules(struct audit *audit)
 	return ret;
 }
 
-/* Whether it should be protected, or has no rule by which it is not. */
+/* Its cgroup is gone, or is seen from elsewhere: nobody can tell which of the rules it was. */
+static bool is_unknown(const struct audit *audit, const struct connection *c)
+{
+	return audit->by_cgroup && c->cgroup && !c->flow.cgroup;
+}
+
+/* Whether it should be protected, or has no rule by which it is not, as far as is known. */
 static bool is_found(const struct audit *audit, const struct connection *c)
 {
 	if (is_protected(audit, c))
 		return false;
+	if (is_unknown(audit, c))
+		return true;
 	if (!c->match.found)
 		return !c->listens;
 	return c->match.action != KSC_RULE_ACTION_NEVER;
@@ -315,15 +327,25 @@ static const char *direction_name(const struct connection *c)
 	return c->flow.direction == KSC_RULE_DIRECTION_ACCEPT ? "accept" : "connect";
 }
 
-static const char *action_name(const struct connection *c)
+static const char *action_name(const struct audit *audit, const struct connection *c)
 {
+	if (is_unknown(audit, c))
+		return "unknown";
 	return c->match.found ? ctl_action_name(c->match.action) : "none";
 }
 
-static void add_row(struct ctl_table *table, const struct connection *c)
+/* NULL for none, and none that is known */
+static const char *rule_name(const struct audit *audit, const struct connection *c)
 {
-	ctl_table_add(table, ctl_escape(c->match.found ? c->match.name : "-"));
-	ctl_table_addf(table, "%s", action_name(c));
+	return c->match.found && !is_unknown(audit, c) ? c->match.name : NULL;
+}
+
+static void add_row(const struct audit *audit, struct ctl_table *table, const struct connection *c)
+{
+	const char *rule = rule_name(audit, c);
+
+	ctl_table_add(table, ctl_escape(rule ? rule : "-"));
+	ctl_table_addf(table, "%s", action_name(audit, c));
 	ctl_table_addf(table, "%s", direction_name(c));
 	ctl_table_add(table, address_text(&c->flow.local));
 	ctl_table_add(table, c->listens ? ctl_alloc(strdup("*")) : address_text(&c->flow.peer));
@@ -331,15 +353,16 @@ static void add_row(struct ctl_table *table, const struct connection *c)
 	ctl_table_addf(table, "%" PRIu64, c->inode);
 }
 
-static void add_object(struct json_object *array, const struct connection *c)
+static void add_object(const struct audit *audit, struct json_object *array,
+		       const struct connection *c)
 {
 	struct json_object *object = ctl_alloc(json_object_new_object());
 	char *local = address_text(&c->flow.local), *peer = address_text(&c->flow.peer);
 	char *name = ctl_utf8(c->match.name);
 
-	if (c->match.found)
+	if (rule_name(audit, c))
 		json_object_object_add(object, "rule", json_object_new_string(name));
-	json_object_object_add(object, "action", json_object_new_string(action_name(c)));
+	json_object_object_add(object, "action", json_object_new_string(action_name(audit, c)));
 	json_object_object_add(object, "direction", json_object_new_string(direction_name(c)));
 	json_object_object_add(object, "local", json_object_new_string(local));
 	if (!c->listens)
@@ -368,9 +391,9 @@ static int report(const struct audit *audit, bool as_json)
 			continue;
 		found++;
 		if (as_json)
-			add_object(array, &audit->list[i]);
+			add_object(audit, array, &audit->list[i]);
 		else
-			add_row(table, &audit->list[i]);
+			add_row(audit, table, &audit->list[i]);
 	}
 	if (as_json)
 		ctl_print_json(json_object_get(array));

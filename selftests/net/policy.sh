@@ -388,6 +388,48 @@ renewed()
 	fails grep -q secret /tmp/policy-heard
 }
 
+# Of what was made in a cgroup that is gone nobody can tell which rule it falls under.
+forgotten()
+{
+	reload <<-'END'
+		[rule forgotten]
+		cgroup = /policy-forgotten
+		direction = connect
+		action = require
+
+		[rule none]
+		action = never
+	END
+	rm -f /tmp/policy-hold
+	mkfifo /tmp/policy-hold
+	exec 5<>/tmp/policy-hold
+	mkdir /sys/fs/cgroup/policy-forgotten
+	hold 7208
+	sh -c 'echo 0 >/sys/fs/cgroup/policy-forgotten/cgroup.procs
+		exec nc 127.0.0.1 7208' </tmp/policy-hold >/dev/null &
+	background="$background $!"
+	await 10 connected 7208
+	fails kschannelctl audit >/tmp/got
+	cat /tmp/got
+	grep -E '^forgotten +require +connect +\S+ +127.0.0.1:7208 ' /tmp/got
+	echo $! >/sys/fs/cgroup/cgroup.procs
+	rmdir /sys/fs/cgroup/policy-forgotten
+	fails kschannelctl audit >/tmp/got
+	cat /tmp/got
+	grep -E '^- +unknown +connect +\S+ +127.0.0.1:7208 ' /tmp/got
+	[ "$(wc -l </tmp/got)" = 2 ]
+	fails kschannelctl audit --json >/tmp/got
+	grep '"action": *"unknown"' /tmp/got
+	fails grep '"rule"' /tmp/got
+	# without such rules it makes no difference
+	reload <<-'END'
+		[rule none]
+		action = never
+	END
+	kschannelctl audit
+	exec 5>&-
+}
+
 # Somebody who hears one client, in the clear
 hear()
 {
@@ -476,7 +518,7 @@ by_rule()
 	kschannelctl list --json | grep -q '"rule": *"fetch"'
 }
 
-plan 11
+plan 12
 run "kschannelctl policy" shown
 run "kschannelctl policy test" tried
 run "kschannelctl policy test --via" tried_via
@@ -487,6 +529,7 @@ run "kschannelctl audit" audited
 run "kschannelctl audit: listeners" audited_listeners
 run "kschannelctl audit: what is closed" closed_by_now
 run "a cgroup that comes and goes" renewed
+run "kschannelctl audit: a cgroup that is gone" forgotten
 run "an owner of another user namespace" owned
 : | reload
 cp $before $conf
