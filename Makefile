@@ -36,6 +36,8 @@ help:
 	@echo '            in the virtual machine; a program of Go'"'"'s, too, where there is a compiler;'
 	@echo '            all of it, built there, in a Debian 13 on 7.3, and PostgreSQL and psql 17'
 	@echo '            with direct TLS'
+	@echo '  check-trixie  the build, the virtual machine and tests of the network, as on Debian 13,'
+	@echo '            on the kernel that it came with'
 	@echo '  check-many  nearly thirty services of Debian'"'"'s under systemd, each enabled and used,'
 	@echo '            with all captured: no byte is readable (half an hour where it is emulated);'
 	@echo '            on 6.12, or with KERNEL=6.1 those that a preloaded library can protect'
@@ -102,6 +104,11 @@ check-debug: deps
 check-programs: deps
 	@$(MAKE) -s -C selftests/programs check check-trixie
 
+# The rig, the build and the tests as on Debian 13, with the kernel that it came with
+TRIXIE := t_handshake t_io t_policy guard.sh policy.sh cli.sh container.sh module.sh
+check-trixie: deps
+	@selftests/vm/debian trixie make -s -C selftests/net check-6.12 ONLY="$(TRIXIE)"
+
 check-many: deps
 	@$(MAKE) -s -C selftests/programs many MANY_KERNELS=$(KERNEL)
 
@@ -142,4 +149,4 @@ distclean:
 	rm -rf $(BUILD)
 
 .PHONY: help modules modules-locked daemon install install-daemon deps check check-all check-debug \
-	check-programs check-many check-ktls demo vm bench bench-profile bench-web matrix style conformance clean distclean
+	check-programs check-trixie check-many check-ktls demo vm bench bench-profile bench-web matrix style conformance clean distclean

@@ -36,7 +36,10 @@ def _base(kernel):
     # The dynamic busybox: its httpd and wget can be run with a preloaded
     # library, which the static one would ignore. It can't be installed
     # beside the static one, so it is unpacked.
-    busybox = packages.unpack(["busybox"], VM / "tools") / "bin" / "busybox"
+    tools = packages.unpack(["busybox"], VM / "tools")
+    # where Debian 13 has it, and Debian 12
+    busybox = next(path for path in (tools / "usr/bin/busybox", tools / "bin/busybox")
+                   if path.exists())
     archive = Archive()
     for name in ("bin", "sbin", "lib", "lib64"):
         archive.link("/" + name, "usr/" + name)
