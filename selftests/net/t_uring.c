@@ -36,16 +36,29 @@ static struct io_uring_sqe *sqe(uint64_t data)
 	return s;
 }
 
-/* The next completion; what was not looked at is gone afterwards. */
-static struct io_uring_cqe next(void)
+/**
+ * struct completion - of a struct io_uring_cqe what is looked at
+ * @user_data: which request it is of
+ * @res: its result
+ * @flags: IORING_CQE_F_*
+ */
+struct completion {
+	uint64_t user_data;
+	int res;
+	unsigned int flags;
+};
+
+/* The next one; what was not looked at is gone afterwards. */
+static struct completion next(void)
 {
 	struct __kernel_timespec ts = { .tv_sec = PATIENCE_S };
-	struct io_uring_cqe *cqe, copy;
+	struct io_uring_cqe *cqe;
+	struct completion copy;
 	int err = io_uring_wait_cqe_timeout(&ring, &cqe, &ts);
 
 	if (err)
 		fail_msg("no completion: %s", strerror(-err));
-	copy = *cqe;
+	copy = (struct completion){ cqe->user_data, cqe->res, cqe->flags };
 	io_uring_cqe_seen(&ring, cqe);
 	return copy;
 }
@@ -91,7 +104,7 @@ static void test_both(void **state)
 		under_way++;
 	}
 	while (under_way) {
-		struct io_uring_cqe cqe;
+		struct completion cqe;
 		size_t end, left, n;
 		struct io_uring_sqe *s;
 
@@ -203,7 +216,7 @@ static void test_zero_copy(void **state)
 	flow_pair(fds);
 	for (int i = 0; i < 2; i++) {
 		struct io_uring_sqe *s = sqe(0);
-		struct io_uring_cqe cqe;
+		struct completion cqe;
 
 		if (i)
 			io_uring_prep_sendmsg_zc(s, fds[0], &msg, 0);
@@ -234,7 +247,7 @@ static void test_multishot(void **state)
 	struct io_uring_buf_reg reg = { .ring_entries = BUFFERS, .bgid = 1 };
 	const int mask = io_uring_buf_ring_mask(BUFFERS);
 	struct io_uring_buf_ring *br;
-	struct io_uring_cqe cqe = { 0 };
+	struct completion cqe = { 0 };
 	size_t got = 0;
 	int fds[2];
 
@@ -310,7 +323,7 @@ static void test_cancel(void **state)
 		io_uring_sqe_set_data64(s, 6);
 		SYS(io_uring_submit(&ring));
 		for (ends = 0; ends < 2; ends++) {
-			struct io_uring_cqe cqe = next();
+			struct completion cqe = next();
 
 			assert_int_equal(cqe.res, cqe.user_data == 5 ? -ECANCELED : 0);
 		}
@@ -407,7 +420,7 @@ static void test_connect(void **state)
 	io_uring_sqe_set_data64(s, 2);
 	SYS(io_uring_submit(&ring));
 	for (ends = 0; ends < 2; ends++) {
-		struct io_uring_cqe cqe = next();
+		struct completion cqe = next();
 
 		if (cqe.res < 0)
 			fail_msg("request %d: %s", (int)cqe.user_data, strerror(-cqe.res));
