@@ -14,6 +14,7 @@
 
 #include "asks.h"
 #include "ctl.h"
+#include "wrapped.h"
 
 /* More of a script is not looked at. */
 #define SCRIPT_SIZE 65536
@@ -31,7 +32,7 @@ static const char *const askers[] = {
 	/* those of containers and machines */
 	"crictl", "ctr", "docker", "docker-compose", "flatpak", "incus", "kubectl", "lxc",
 	"lxc-attach", "lxc-execute", "lxc-start", "nerdctl", "podman", "podman-compose", "snap",
-	"systemd-nspawn", "virsh",
+	"virsh",
 	/* a server of terminals, of which each user has one */
 	"tmux",
 };
@@ -42,25 +43,17 @@ static const char *const verb_second[] = { "invoke-rc.d", "rc-service", "service
 
 static const char *const shells[] = { "ash", "bash", "busybox", "dash", "ksh", "sh", "zsh" };
 
-/* They become, or wait for, what comes behind them. */
-static const char *const wrappers[] = { "chrt", "env", "exec", "ionice", "nice",
-					"nohup", "setsid", "stdbuf", "taskset", "timeout" };
-
 /* Before commands, and at the end of them */
 static const char *const openers[] = { "!", "do", "elif", "else", "if", "then", "time", "until",
 				       "while", "{" };
 static const char *const closers[] = { "case", "done", "esac", "fi", "for", "function", "in",
 				       "select", "}" };
 
-/* They open sessions, or do with an option. */
-static const char *const openers_always[] = { "login", "su", "su-rs" };
-static const char *const openers_i[] = { "sudo", "sudo-rs" };
-static const char *const openers_l[] = { "runuser" };
-
 /* Servers that put what they run for others into cgroups elsewhere, or into sessions */
 static const char *const keepers[] = {
-	"agetty", "containerd", "crio", "dockerd", "gdm", "gdm3", "incusd", "kubelet", "libvirtd",
-	"lightdm", "lxd", "sddm", "slurmd", "sshd", "virtlxcd", "virtqemud", "xrdp-sesman",
+	"agetty", "atd", "containerd", "crio", "cron", "crond", "dockerd", "gdm", "gdm3", "incusd",
+	"kubelet", "libvirtd", "lightdm", "lxd", "sddm", "slurmd", "sshd", "virtlxcd", "virtqemud",
+	"xrdp-sesman",
 };
 
 /* They have no connections. */
@@ -109,90 +102,7 @@ const char *ctl_runs_elsewhere(const char *path)
 		       CTL_ELSEWHERE : NULL;
 }
 
-static bool is_assignment(const char *word)
-{
-	size_t len = 0;
-
-	while (isalnum((unsigned char)word[len]) || word[len] == '_')
-		len++;
-	return len && !isdigit((unsigned char)*word) && word[len] == '=';
-}
-
-/* Of a wrapper, not of what it becomes */
-static bool is_wrappers(const char *word)
-{
-	return *word == '-' || isdigit((unsigned char)*word) || is_assignment(word);
-}
-
-/* Which option of who opens a session: 0 for none, '-' for it does without */
-static char login_option(const char *name)
-{
-	return IS_ONE_OF(openers_always, name) ? '-' :
-	       IS_ONE_OF(openers_i, name)      ? 'i' :
-	       IS_ONE_OF(openers_l, name)      ? 'l' : 0;
-}
-
-static bool is_login_option(const char *arg, char letter)
-{
-	return !strcmp(arg, "-") || !strcmp(arg, "--login") ||
-	       (arg[0] == '-' && arg[1] != '-' && strchr(arg, letter));
-}
-
-/* Of sudo or runuser, one that has the next word for itself */
-static bool takes_word(const char *arg)
-{
-	return arg[0] == '-' && arg[1] && arg[1] != '-' && !arg[2] &&
-	       strchr("CDGRTUcghprstuw", arg[1]);
-}
-
-/* Options end with the first word that is none, which is the user or the command. */
-static bool has_login_option(char *const *args, char letter)
-{
-	for (; *args && **args == '-' && strcmp(*args, "--") != 0; args++) {
-		if (is_login_option(*args, letter))
-			return true;
-		if (takes_word(*args) && args[1])
-			args++;
-	}
-	return false;
-}
-
-/**
- * ctl_wrapped() - what a command comes to
- * @command: it and its arguments
- * Return: where behind programs as env and timeout the command is that they run, which may be
- *	nothing, or a word of theirs
- */
-char *const *ctl_wrapped(char *const *command)
-{
-	while (*command && IS_ONE_OF(wrappers, *command)) {
-		do
-			command++;
-		while (*command && is_wrappers(*command));
-	}
-	return command;
-}
-
-/**
- * ctl_opens_session() - whether a program is one that opens a session
- * @command: it and its arguments
- *
- * Where PAM has pam_systemd for that, systemd moves it to a cgroup of the session's.
- */
-bool ctl_opens_session(char *const *command)
-{
-	char letter;
-
-	command = ctl_wrapped(command);
-	letter = *command ? login_option(*command) : 0;
-	return letter == '-' || (letter && has_login_option(command + 1, letter));
-}
-
-/**
- * ctl_keeps_elsewhere() - whether a server puts what it runs for others into other cgroups
- * @path: the program
- */
-bool ctl_keeps_elsewhere(const char *path)
+static bool keeps_elsewhere(const char *path)
 {
 	return ctl_is_called(keepers, ARRAY_SIZE(keepers), path);
 }
@@ -211,7 +121,9 @@ bool ctl_moves_sessions(void)
  */
 const char *ctl_why_elsewhere(const char *who)
 {
-	return login_option(who) ? CTL_SESSION : CTL_ELSEWHERE;
+	struct ctl_login login;
+
+	return ctl_login_begin(&login, who) ? CTL_SESSION : CTL_ELSEWHERE;
 }
 
 /* ---- what a shell is told ---- */
@@ -219,23 +131,21 @@ const char *ctl_why_elsewhere(const char *who)
 /**
  * struct command - of a shell's text, the one that is being read
  * @wanted: its name is still to come
- * @wrapped: something stands before it that has options and numbers of its own
+ * @wrapped: what stands before it
  * @exec: nothing of the shell is left then
  * @cases: it is "case", and its patterns are still to come
  * @verb: it is a manager of services, and in how many words comes what that is to do
- * @login: it opens a session with this option, which is still to come
- * @operand: the next word belongs to an option
+ * @login: whether it opens a session
  * @asks: it has somebody else run something
  * @runs: it runs something that could have connections
  */
 struct command {
 	bool wanted;
-	bool wrapped;
+	struct ctl_wrapped wrapped;
 	bool exec;
 	bool cases;
 	unsigned int verb;
-	char login;
-	bool operand;
+	struct ctl_login login;
 	bool asks;
 	bool runs;
 };
@@ -282,22 +192,14 @@ static bool take_pattern(struct script *script, struct command *command, const c
 	return script->pattern;
 }
 
-/* A word behind the name of who may open a session */
+/* A word behind the name */
 static void take_login(struct command *command, const char *word)
 {
-	if (!command->login)
-		return;
-	if (command->operand) {
-		command->operand = false;
-		return;
-	}
-	if (is_login_option(word, command->login)) {
+	ctl_login_word(&command->login, word);
+	if (command->login.opens) {
 		command->asks = true;
 		command->runs = false;
 	}
-	command->operand = takes_word(word);
-	if (*word != '-' || command->asks || !strcmp(word, "--"))
-		command->login = 0;
 }
 
 /* Somebody is asked, or may be, to run something. */
@@ -311,8 +213,6 @@ static void take_asker(struct script *script, const char *word)
 
 static void take_name(struct script *script, struct command *command, const char *word)
 {
-	char login = ctl_moves_sessions() ? login_option(word) : 0;
-
 	command->runs = *word && !IS_ONE_OF(closers, word) && !IS_ONE_OF(quiet, word);
 	if (IS_ONE_OF(askers, word)) {
 		command->verb = IS_ONE_OF(verb_first, word)  ? 1 :
@@ -320,12 +220,11 @@ static void take_name(struct script *script, struct command *command, const char
 		command->asks = !command->verb;
 		command->runs = false;
 		take_asker(script, word);
-	} else if (login) {
-		command->asks = login == '-';
-		command->login = login == '-' ? 0 : login;
+	} else if (ctl_moves_sessions() && ctl_login_begin(&command->login, word)) {
+		command->asks = command->login.opens;
+		command->runs = !command->asks;
 		take_asker(script, word);
 	}
-	command->runs &= !command->asks;
 }
 
 static void take_word(struct script *script, struct command *command, const char *word)
@@ -334,12 +233,13 @@ static void take_word(struct script *script, struct command *command, const char
 		return;
 	if (command->verb && *word != '-' && !--command->verb)
 		command->asks = is_start(word);
-	take_login(command, word);
-	if (!command->wanted || is_assignment(word) || IS_ONE_OF(openers, word) ||
-	    (command->wrapped && (*word == '-' || isdigit((unsigned char)*word))))
+	if (!command->wanted) {
+		take_login(command, word);
 		return;
-	if (IS_ONE_OF(wrappers, word)) {
-		command->wrapped = true;
+	}
+	if (!command->wrapped.of && (ctl_is_assignment(word) || IS_ONE_OF(openers, word)))
+		return;
+	if (ctl_wrapped_word(&command->wrapped, word)) {
 		command->exec |= !strcmp(word, "exec");
 		return;
 	}
@@ -352,7 +252,7 @@ static void end_command(struct script *script, struct command *command)
 {
 	script->asked |= command->asks;
 	script->left |= command->asks && command->exec;
-	script->runs |= command->runs;
+	script->runs |= command->runs || command->wrapped.unknown;
 }
 
 /* Returns where it goes on. */
@@ -496,15 +396,14 @@ static enum ctl_asks file_asks(const char *path, bool any, char who[CTL_WORD_SIZ
 
 static bool opens_session(const char *name, const char *rest)
 {
-	struct command command = { .login = login_option(name) };
 	char word[CTL_WORD_SIZE];
+	struct ctl_login login;
 
-	if (!command.login || !ctl_moves_sessions())
+	if (!ctl_login_begin(&login, name) || !ctl_moves_sessions())
 		return false;
-	command.asks = command.login == '-';
 	while (next_word(&rest, word))
-		take_login(&command, word);
-	return command.asks;
+		ctl_login_word(&login, word);
+	return login.opens;
 }
 
 /* What follows a shell's name */
@@ -535,6 +434,7 @@ static enum ctl_asks shell_asks(const char *rest, char who[CTL_WORD_SIZE])
  */
 enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[CTL_WORD_SIZE])
 {
+	struct ctl_wrapped wrapped = { 0 };
 	size_t len = strlen(path);
 	char word[CTL_WORD_SIZE];
 
@@ -544,14 +444,13 @@ enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[C
 	else
 		next_word(&command, word);
 	snprintf(word, sizeof(word), "%s", path);
-	while (IS_ONE_OF(wrappers, word)) {
-		do
-			next_word(&command, word);
-		while (is_wrappers(word));
-	}
+	while (ctl_wrapped_word(&wrapped, word) && next_word(&command, word))
+		;
 	snprintf(who, CTL_WORD_SIZE, "%s", word);
 	if (ctl_runs_elsewhere(word) || opens_session(word, command))
 		return CTL_ASKS_ALL;
+	if (keeps_elsewhere(word))
+		return CTL_ASKS_LATER;
 	/* of a link nothing but what it is called counts: all of busybox's are one program */
 	if (IS_ONE_OF(shells, word))
 		return shell_asks(command, who);

@@ -16,15 +16,13 @@
  * @CTL_ASKS_NOTHING: nothing that is known
  * @CTL_ASKS_TOO: something, beside what it runs itself
  * @CTL_ASKS_ALL: all that it is there for
+ * @CTL_ASKS_LATER: what it is told to by its clients, which ends up in cgroups elsewhere
  */
-enum ctl_asks { CTL_ASKS_NOTHING, CTL_ASKS_TOO, CTL_ASKS_ALL };
+enum ctl_asks { CTL_ASKS_NOTHING, CTL_ASKS_TOO, CTL_ASKS_ALL, CTL_ASKS_LATER };
 
 bool ctl_is_called(const char *const *names, size_t n, const char *path);
 const char *ctl_runs_elsewhere(const char *path);
-char *const *ctl_wrapped(char *const *command);
-bool ctl_opens_session(char *const *command);
 bool ctl_moves_sessions(void);
-bool ctl_keeps_elsewhere(const char *path);
 const char *ctl_why_elsewhere(const char *who);
 enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[CTL_WORD_SIZE]);
 

@@ -55,12 +55,12 @@ struct connection {
  * @n: how many
  * @listening: by port, whether somebody listens there
  * @inodes: search.h's tree of those that are protected
- * @by_cgroup: there are rules about cgroups
+ * @by_cgroup: the place of the first rule about a cgroup, UINT32_MAX if there is none
  */
 struct audit {
 	struct connection *list;
 	size_t n;
-	bool by_cgroup;
+	uint32_t by_cgroup;
 	bool listening[UINT16_MAX + 1];
 	void *inodes;
 };
@@ -234,7 +234,9 @@ static void on_rule(struct nlattr **rule, void *arg)
 {
 	struct audit *audit = arg;
 
-	audit->by_cgroup |= !!rule[KSC_A_RULE_CGROUP];
+	if (rule[KSC_A_RULE_CGROUP] && rule[KSC_A_RULE_NUMBER] &&
+	    nla_get_u32(rule[KSC_A_RULE_NUMBER]) < audit->by_cgroup)
+		audit->by_cgroup = nla_get_u32(rule[KSC_A_RULE_NUMBER]);
 	for (size_t i = 0; i < audit->n; i++) {
 		struct connection *c = &audit->list[i];
 		struct ctl_match *match = &c->match;
@@ -245,6 +247,8 @@ static void on_rule(struct nlattr **rule, void *arg)
 		share = ctl_listener_share(rule, &c->flow, c->v6only);
 		match->found = share != CTL_SHARE_NONE;
 		match->action = (enum ksc_rule_action)nla_get_u32(rule[KSC_A_RULE_ACTION]);
+		if (rule[KSC_A_RULE_NUMBER])
+			match->number = nla_get_u32(rule[KSC_A_RULE_NUMBER]);
 		if (match->found && rule[KSC_A_RULE_NAME])
 			nla_strlcpy(match->name, rule[KSC_A_RULE_NAME], sizeof(match->name));
 		/* one that leaves some plain is not the last word about the others */
@@ -257,7 +261,7 @@ static void forget_rules(void *arg)
 {
 	struct audit *audit = arg;
 
-	audit->by_cgroup = false;
+	audit->by_cgroup = UINT32_MAX;
 	for (size_t i = 0; i < audit->n; i++) {
 		audit->list[i].decided = false;
 		memset(&audit->list[i].match, 0, sizeof(audit->list[i].match));
@@ -289,10 +293,14 @@ static int find_rules(struct audit *audit)
 	return ret;
 }
 
-/* Its cgroup is gone, or is seen from elsewhere: nobody can tell which of the rules it was. */
+/*
+ * Its cgroup is gone, or is seen from elsewhere: nobody can tell whether it was one of the rules
+ * about cgroups.
+ */
 static bool is_unknown(const struct audit *audit, const struct connection *c)
 {
-	return audit->by_cgroup && c->cgroup && !c->flow.cgroup;
+	return c->cgroup && !c->flow.cgroup && audit->by_cgroup != UINT32_MAX &&
+	       (!c->match.found || c->match.number > audit->by_cgroup);
 }
 
 /* Whether it should be protected, or has no rule by which it is not, as far as is known. */
@@ -418,6 +426,8 @@ int ctl_audit(int argc, char **argv)
 				     "connections in the clear of which no rule says that they are.");
 	struct audit *audit = ctl_alloc(calloc(1, sizeof(*audit)));
 	int ret = 2;
+
+	audit->by_cgroup = UINT32_MAX;
 
 	/* before and after, as meanwhile some are accepted, and some close */
 	if (!list_protected(audit) && !list_tcp(audit) && !list_protected(audit)) {

@@ -660,6 +660,8 @@ static void on_match(struct nlattr **tb, void *arg)
 		return;
 	match->found = true;
 	match->action = (enum ksc_rule_action)nla_get_u32(rule[KSC_A_RULE_ACTION]);
+	if (rule[KSC_A_RULE_NUMBER])
+		match->number = nla_get_u32(rule[KSC_A_RULE_NUMBER]);
 	if (rule[KSC_A_RULE_NAME])
 		nla_strlcpy(match->name, rule[KSC_A_RULE_NAME], sizeof(match->name));
 }

@@ -48,12 +48,14 @@ struct ctl_flow {
  * struct ctl_match - the rule that one falls under
  * @loaded: there is a policy
  * @found: there is a rule
+ * @number: its place in the policy
  * @action: its action
  * @name: its name
  */
 struct ctl_match {
 	bool loaded;
 	bool found;
+	uint32_t number;
 	enum ksc_rule_action action;
 	char name[KSC_MAX_RULE_NAME + 1];
 };

@@ -48,8 +48,14 @@ int ctl_find_program(const char *name, char *path)
 	int error = ENOENT;
 
 	if (strchr(name, '/')) {
+		struct stat st;
+
 		snprintf(path, PATH_MAX, "%s", name);
-		return access(path, X_OK);
+		if (access(path, X_OK) || stat(path, &st))
+			return -1;
+		/* as execve() */
+		errno = EACCES;
+		return S_ISREG(st.st_mode) ? 0 : -1;
 	}
 	for (dirs = dirs ? dirs : "/bin:/usr/bin"; *name && dirs; dirs = strchr(dirs, ':')) {
 		struct stat st;

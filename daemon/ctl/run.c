@@ -18,6 +18,7 @@
 #include "run.h"
 #include "scope.h"
 #include "within.h"
+#include "wrapped.h"
 #include "../preload/env.h"
 
 #ifndef KSC_LIBDIR
@@ -262,12 +263,15 @@ static const char *cannot_bpf(const struct options *opt)
 }
 
 /* What is behind env and its like; NULL if there is nothing, or it can't be found */
-static const char *find_wrapped(const struct options *opt, char path[PATH_MAX])
+static const char *find_wrapped(const struct options *opt, struct ctl_wrapped *w,
+				char path[PATH_MAX])
 {
-	char *const *command = ctl_wrapped(opt->command);
-	bool found = command != opt->command && *command && !ctl_find_program(*command, path);
+	char *const *command = ctl_behind(opt->command, w);
 
-	return found ? path : NULL;
+	if (command == opt->command || !*command ||
+	    (w->moved && **command != '/' && strchr(*command, '/')))
+		return NULL;
+	return ctl_find_program(*command, path) ? NULL : path;
 }
 
 /* Ends the program if what is run is out of reach. */
@@ -322,9 +326,11 @@ static void say_way(const struct options *opt, enum ctl_way way)
 /* With or without --quiet: nothing else tells that it may not be protected at all. */
 static void warn_of_session(char *const *command)
 {
+	struct ctl_wrapped w = { 0 };
+
 	if (ctl_opens_session(command) && ctl_moves_sessions())
 		warnx("%s: if it opens a session, systemd moves that out of the cgroup, and "
-		      "nothing in it is protected", command[0]);
+		      "nothing in it is protected", *ctl_behind(command, &w));
 }
 
 /**
@@ -342,6 +348,7 @@ int ctl_run(int argc, char **argv)
 		.doc = run_doc,
 	};
 	char path[PATH_MAX], behind[PATH_MAX];
+	struct ctl_wrapped w = { 0 };
 	struct options opt = { 0 };
 	const char *wrapped;
 	enum ctl_way way;
@@ -352,7 +359,7 @@ int ctl_run(int argc, char **argv)
 		return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 	}
 	check_elsewhere(path);
-	wrapped = find_wrapped(&opt, behind);
+	wrapped = find_wrapped(&opt, &w, behind);
 	if (wrapped)
 		check_elsewhere(wrapped);
 	if (opt.guard && ctl_cannot_guard())
@@ -362,6 +369,9 @@ int ctl_run(int argc, char **argv)
 	say_way(&opt, way);
 	if (way == CTL_WAY_BPF || opt.guard)
 		warn_of_session(opt.command);
+	else if (w.cleared)
+		warnx("%s: it takes the library out of the environment: what it runs is not "
+		      "protected", path);
 	/* with a BPF program, too: it does not know the names that are looked up */
 	if (!ctl_cannot_preload(path))
 		prepare_environment(&opt);

@@ -208,12 +208,13 @@ static void check_asks(const char *unit, const char *path, const char *command)
 		warnx("%s: %s: what it has run by %s is not protected: %s", unit, path, who,
 		      ctl_why_elsewhere(who));
 		break;
+	case CTL_ASKS_LATER:
+		warnx("%s: %s: what it runs for others is in cgroups elsewhere, and not protected",
+		      unit, who);
+		break;
 	case CTL_ASKS_NOTHING:
 		break;
 	}
-	if (ctl_keeps_elsewhere(path))
-		warnx("%s: %s: what it runs for others is in cgroups elsewhere, and not protected",
-		      unit, path);
 }
 
 /* Others have a service of no own program stop and start with it. */

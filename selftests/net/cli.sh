@@ -374,6 +374,11 @@ refused_programs()
 		grep "/tmp/systemd-run: .* has a service run programs" /tmp/err
 	done
 	rm /tmp/systemd-run
+	# words of theirs are no programs, and a library that is lost is told of
+	kschannelctl run --way preload --no-guard -- env -u sudo true 2>/tmp/err
+	fails grep library /tmp/err
+	kschannelctl run --way preload --no-guard -- env -i true 2>/tmp/err
+	grep "takes the library out of the environment" /tmp/err
 	fails kschannelctl run --alpn ,, -- true
 	fails kschannelctl run --verify perhaps -- true
 	kschannelctl run -- sh -c 'exit 7' || [ $? = 7 ]

@@ -421,8 +421,18 @@ forgotten()
 	fails kschannelctl audit --json >/tmp/got
 	grep '"action": *"unknown"' /tmp/got
 	fails grep '"rule"' /tmp/got
-	# without such rules it makes no difference
+	# where a rule before such rules has decided, it makes no difference
 	reload <<-'END'
+		[rule first]
+		direction = connect
+		remote-port = 7208
+		action = never
+
+		[rule forgotten]
+		cgroup = /policy-forgotten
+		direction = connect
+		action = require
+
 		[rule none]
 		action = never
 	END

@@ -15,6 +15,7 @@
 
 #include "ctl/asks.h"
 #include "ctl/program.h"
+#include "ctl/wrapped.h"
 
 static char dir[64];
 static bool sessions_kept;
@@ -86,43 +87,76 @@ static void changers(void **state)
 	assert_non_null(strstr(ctl_cannot_preload("/usr/sbin/chroot"), "may not be found"));
 }
 
+static const char *behind(char *const *command, struct ctl_wrapped *w)
+{
+	*w = (struct ctl_wrapped){ 0 };
+	return *ctl_behind(command, w);
+}
+
 /* What counts is what it comes to. */
 static void wrapped(void **state)
 {
-	char *const commands[][6] = {
+	static char *const commands[][8] = {
 		{ "sudo", "x" }, { "env", "A=b", "sudo" }, { "/usr/bin/timeout", "5", "sudo" },
-		{ "nice", "env", "-i", "sudo" },
+		{ "nice", "env", "-i", "sudo" }, { "env", "-u", "X", "-C", "/x", "sudo" },
+		{ "env", "--unset=X", "--chdir", "/x", "-", "A=b", "sudo" },
+		{ "timeout", "-s", "KILL", "-k5", ".5", "sudo" },
+		{ "nice", "-n", "5", "sudo", "-n" },
+		{ "stdbuf", "-o", "L", "-e0", "sudo" }, { "ionice", "-c", "idle", "-tn7", "sudo" },
+		{ "taskset", "-c", "f", "sudo" }, { "chrt", "--rr", "1", "sudo" },
+		{ "nohup", "setsid", "-f", "nice", "-5", "sudo" },
+		{ "timeout", "1", "env", "sudo" },
 	};
-	char *const nothing[] = { "env", "A=b", NULL };
+	static char *const cleared[][5] = {
+		{ "env", "-i", "x" }, { "env", "-", "x" }, { "env", "-uLD_PRELOAD", "x" },
+		{ "env", "-u", "LD_PRELOAD", "x" }, { "env", "LD_PRELOAD=y", "x" },
+		{ "nice", "env", "--ignore-environment", "x" },
+	};
+	static char *const kept[][5] = {
+		{ "env", "x", "-i" }, { "env", "-u", "X", "x" }, { "stdbuf", "-i0", "x" },
+		{ "nice", "-n5", "x", "LD_PRELOAD=y" },
+	};
+	static char *const nothing[] = { "env", "A=b", NULL };
+	static char *const split[] = { "env", "-S", "a", "b", NULL };
+	static char *const there[] = { "env", "-C", "/x", "y", NULL };
+	struct ctl_wrapped w;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		assert_string_equal(*ctl_wrapped(commands[i]), "sudo");
-	assert_null(*ctl_wrapped(nothing));
-}
-
-static void keepers(void **state)
-{
-	(void)state;
-	assert_true(ctl_keeps_elsewhere("/usr/sbin/sshd"));
-	assert_true(ctl_keeps_elsewhere("/usr/bin/dockerd"));
-	assert_false(ctl_keeps_elsewhere("/usr/sbin/nginx"));
-	assert_string_equal(ctl_why_elsewhere("su"), CTL_SESSION);
-	assert_string_equal(ctl_why_elsewhere("docker"), CTL_ELSEWHERE);
+		assert_string_equal(behind(commands[i], &w), "sudo");
+	assert_null(behind(nothing, &w));
+	assert_null(behind(split, &w));
+	assert_true(w.unknown);
+	assert_string_equal(behind(there, &w), "y");
+	assert_true(w.moved);
+	for (size_t i = 0; i < sizeof(cleared) / sizeof(cleared[0]); i++) {
+		assert_string_equal(behind(cleared[i], &w), "x");
+		assert_true(w.cleared);
+	}
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		assert_string_equal(behind(kept[i], &w), "x");
+		assert_false(w.cleared);
+	}
 }
 
 /* They leave the cgroup, where systemd keeps sessions. */
 static void sessions(void **state)
 {
-	static char *const opening[][6] = {
-		{ "su" }, { "/bin/su", "-l", "x" }, { "login" }, { "runuser", "-" },
+	static char *const opening[][7] = {
+		{ "su" }, { "/bin/su", "-l", "x" }, { "login" }, { "pkexec", "x" },
+		{ "runuser", "-" },
 		{ "runuser", "-u", "x", "--login" }, { "runuser", "-lc", "ls" }, { "sudo", "-i" },
-		{ "/usr/bin/env", "-i", "A=b", "nice", "su" },
+		{ "/usr/bin/env", "-i", "A=b", "nice", "su" }, { "runuser", "x", "-l", "-c", "ls" },
+		{ "runuser", "-p", "-l", "x" }, { "sudo", "-nu", "x", "-i" },
+		{ "sudo", "--user", "x", "--login" }, { "sudo", "A=b", "-i" },
+		{ "timeout", "-s", "KILL", "5", "sudo", "-Hi" },
 	};
 	static char *const others[][6] = {
 		{ "runuser", "-u", "x", "--", "-l" }, { "sudo", "-l" }, { "sudo", "-u", "x", "ls" },
 		{ "env", "A=b" }, { "sh", "-l" }, { "nice", "-n", "5", "ls", "-" },
-		{ "sudo", "ls", "-i" }, { "sudo", "-u", "-i", "ls" }, { "runuser", "x", "-l" },
+		{ "sudo", "ls", "-i" }, { "sudo", "-u", "-i", "ls" }, { "sudo", "-uadmin", "x" },
+		{ "sudo", "--user=admin", "x", "-i" }, { "runuser", "-umysql", "--", "x" },
+		{ "runuser", "x", "-c", "ls", "-l" }, { "sudo", "--", "-i" },
 	};
 
 	(void)state;
@@ -186,6 +220,11 @@ static void commands(void **state)
 			       "podman"), CTL_ASKS_ALL);
 	assert_int_equal(asked("/usr/bin/env", "/usr/bin/env -i A=b server x", NULL, ""),
 			 CTL_ASKS_NOTHING);
+	assert_int_equal(asked("/usr/bin/env", "/usr/bin/env -C /opt/docker ./server", NULL, ""),
+			 CTL_ASKS_NOTHING);
+	assert_int_equal(shell("timeout -s KILL 5 docker run x", "docker"), CTL_ASKS_ALL);
+	assert_int_equal(shell("env -u snap server; at noon", "at"), CTL_ASKS_TOO);
+	assert_int_equal(shell("env -S 'server x'; at noon", "at"), CTL_ASKS_TOO);
 	assert_int_equal(shell("systemctl start x", "systemctl"), CTL_ASKS_ALL);
 	assert_int_equal(shell("/bin/systemctl --quiet restart \"x\" || exit 1", "systemctl"),
 			 CTL_ASKS_ALL);
@@ -229,6 +268,7 @@ static void services(void **state)
 		{ "/usr/bin/sudo", "/usr/bin/sudo -u app server -i" },
 		{ "/sbin/runuser", "/sbin/runuser -u app -- server -l" },
 		{ "/sbin/runuser", "/sbin/runuser -u -l server" },
+		{ "/sbin/runuser", "/sbin/runuser app -c server -l" },
 	};
 
 	(void)state;
@@ -248,6 +288,13 @@ static void services(void **state)
 	assert_int_equal(shell("sudo -u app server -i", ""), CTL_ASKS_NOTHING);
 	sessions_kept = false;
 	assert_int_equal(shell("exec su app -c server", ""), CTL_ASKS_NOTHING);
+	/* servers that do it for others */
+	assert_int_equal(asked("/usr/sbin/sshd", "sshd: /usr/sbin/sshd -D", NULL, "/usr/sbin/sshd"),
+			 CTL_ASKS_LATER);
+	assert_int_equal(asked("/usr/bin/env", "/usr/bin/env -i dockerd -H fd://", NULL, "dockerd"),
+			 CTL_ASKS_LATER);
+	assert_string_equal(ctl_why_elsewhere("su"), CTL_SESSION);
+	assert_string_equal(ctl_why_elsewhere("docker"), CTL_ELSEWHERE);
 }
 
 /* As those of System V's style are */
@@ -289,7 +336,6 @@ int main(void)
 		cmocka_unit_test(changers),
 		cmocka_unit_test(wrapped),
 		cmocka_unit_test(sessions),
-		cmocka_unit_test(keepers),
 		cmocka_unit_test(askers),
 		cmocka_unit_test(commands),
 		cmocka_unit_test(services),
