@@ -88,10 +88,10 @@ install: modules install-daemon
 deps:
 	@selftests/vm/deps
 
-# why, and how parts are chosen: selftests/turn
 # Well inside of what continuous integration may last for, in seconds; 0 for no limit
 CHECK_LIMIT ?= 4700
 
+# why, and how parts are chosen: selftests/turn
 check: deps
 	@selftests/turn selftests/tap/harness --limit $(CHECK_LIMIT) selftests/suites
 

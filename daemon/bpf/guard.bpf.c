@@ -44,7 +44,7 @@ int ksc_connect6(struct bpf_sock_addr *ctx)
 	return connecting(ctx);
 }
 
-static __always_inline bool is_guarded(void)
+static __always_inline bool is_for_caller(void)
 {
 	int level;
 
@@ -59,28 +59,6 @@ static __always_inline bool is_guarded(void)
 	return false;
 }
 
-static __always_inline int refuse_others(const struct socket *sock)
-{
-	return !socket_may_be(sock) && is_guarded() ? -EPERM : 0;
-}
-
-/* What they return, if that is not 0, is the call's result. */
-SEC("fmod_ret/security_socket_connect")
-int BPF_PROG(ksc_connect, struct socket *sock)
-{
-	return refuse_others(sock);
-}
-
-SEC("fmod_ret/security_socket_listen")
-int BPF_PROG(ksc_listen, struct socket *sock)
-{
-	return refuse_others(sock);
-}
-
-SEC("fmod_ret/security_socket_accept")
-int BPF_PROG(ksc_accept, struct socket *sock)
-{
-	return refuse_others(sock) && !was_announced(sock) ? -EPERM : 0;
-}
+#include "refuse.h"
 
 char ksc_license[] SEC("license") = "GPL";

@@ -81,28 +81,11 @@ int BPF_PROG(ksc_create, int family, int type, int protocol, int kern)
 	return given(protocol) == protocol ? 0 : -EPERM;
 }
 
-/* The call's cgroup counts, not the socket's, which has been made in another. */
-static __always_inline int refuse_others(const struct socket *sock)
+static __always_inline bool is_for_caller(void)
 {
-	return !socket_may_be(sock) && given(0) ? -EPERM : 0;
+	return given(0);
 }
 
-SEC("fmod_ret/security_socket_connect")
-int BPF_PROG(ksc_connect, struct socket *sock)
-{
-	return refuse_others(sock);
-}
-
-SEC("fmod_ret/security_socket_listen")
-int BPF_PROG(ksc_listen, struct socket *sock)
-{
-	return refuse_others(sock);
-}
-
-SEC("fmod_ret/security_socket_accept")
-int BPF_PROG(ksc_accept, struct socket *sock)
-{
-	return refuse_others(sock) && !was_announced(sock) ? -EPERM : 0;
-}
+#include "refuse.h"
 
 char ksc_license[] SEC("license") = "GPL";

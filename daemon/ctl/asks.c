@@ -4,7 +4,6 @@
  * of theirs, and has another environment. What a shell is told to run is looked at as well,
  * as far as it can be understood without running it.
  */
-#include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
