@@ -59,6 +59,13 @@ described()
 	[ -e /sys/kernel/btf/vmlinux ] || skip "the kernel does not describe its types"
 }
 
+# The kernel gives programs our sockets where they ask for TCP's
+way_by_bpf()
+{
+	described
+	grep -q ' update_socket_protocol$' /proc/kallsyms || skip "there is no way by BPF"
+}
+
 connects()
 {
 	described
@@ -154,8 +161,7 @@ evasion()
 # Sockets that io_uring makes are given to nobody, and refused. Outside they are as ever.
 uring()
 {
-	described
-	grep -q ' update_socket_protocol$' /proc/kallsyms || skip "there is no way by BPF"
+	way_by_bpf
 	serve 7306
 	for address in 127.0.0.1 ::1; do
 		# that of none, and TCP's
@@ -254,8 +260,7 @@ handed_over()
 # Nor does it where a BPF program gives others, and one that is so given does.
 handed_over_by_bpf()
 {
-	described
-	grep -q ' update_socket_protocol$' /proc/kallsyms || skip "there is no way by BPF"
+	way_by_bpf
 	serve 7322
 	inner="kschannelctl run --quiet --way bpf -- env -u LD_PRELOAD"
 	# shellcheck disable=SC2086
@@ -308,9 +313,8 @@ mptcp()
 # Who asks for MPTCP gets ours, too, unless that is io_uring.
 mptcp_by_bpf()
 {
-	described
 	[ -e /proc/sys/net/mptcp/enabled ] || skip "the kernel has no MPTCP"
-	grep -q ' update_socket_protocol$' /proc/kallsyms || skip "there is no way by BPF"
+	way_by_bpf
 	kschannelctl run --quiet --way bpf --client --server -- env -u LD_PRELOAD \
 		h_inherit $mptcp listen 7335 h_inherit serve &
 	background="$background $!"
@@ -329,8 +333,7 @@ mptcp_by_bpf()
 # SMC goes on as TCP where it can't be had.
 smc()
 {
-	described
-	grep -q ' update_socket_protocol$' /proc/kallsyms || skip "there is no way by BPF"
+	way_by_bpf
 	# outside it is made, or there is none
 	h_inherit smc >/tmp/said 2>&1 || true
 	fails grep -i "operation not permitted" /tmp/said

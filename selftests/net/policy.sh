@@ -247,15 +247,36 @@ hold()
 	await 10 listening "$1"
 }
 
-# What nobody has given to the module is found, and no more than that
-audited()
+# Connections stay until descriptor 5 is closed
+stay()
 {
 	rm -f /tmp/policy-hold
 	mkfifo /tmp/policy-hold
-	nc -l -p 7200 </tmp/policy-hold >/dev/null &
+	exec 5<>/tmp/policy-hold
+}
+
+# join PORT [CGROUP]: a client in the clear, which stays as well
+join()
+{
+	sh -c '[ -z "$2" ] || echo 0 >"/sys/fs/cgroup/$2/cgroup.procs" || exit
+		exec nc 127.0.0.1 "$1"' sh "$@" </tmp/policy-hold >/dev/null &
 	background="$background $!"
-	exec 5>/tmp/policy-hold
-	await 10 listening 7200
+	await 10 connected "$1"
+}
+
+# finds LINE: the audit has it; all that it says is left in /tmp/got
+finds()
+{
+	fails kschannelctl audit >/tmp/got
+	cat /tmp/got
+	grep -E "$1" /tmp/got
+}
+
+# What nobody has given to the module is found, and no more than that
+audited()
+{
+	stay
+	hold 7200
 	reload <<-'END'
 		[rule one]
 		direction = connect
@@ -276,33 +297,22 @@ audited()
 		action = never
 	END
 	kschannelctl audit
-	sh -c 'exec nc 127.0.0.1 7200' </tmp/policy-hold >/dev/null &
-	background="$background $!"
-	await 10 connected 7200
-	fails kschannelctl audit >/tmp/got
-	cat /tmp/got
+	join 7200
+	finds '^one +require +connect +127.0.0.1:[0-9]+ +127.0.0.1:7200 +0 +[0-9]+$'
 	[ "$(wc -l </tmp/got)" = 2 ]
-	grep -E '^one +require +connect +127.0.0.1:[0-9]+ +127.0.0.1:7200 +0 +[0-9]+$' /tmp/got
 	fails kschannelctl audit --json >/tmp/got
 	grep '"rule": *"one"' /tmp/got
 	# by its cgroup
 	hold 7202
-	sh -c 'echo 0 >/sys/fs/cgroup/policy-scope/below/cgroup.procs; exec nc 127.0.0.1 7202' \
-		</tmp/policy-hold >/dev/null &
-	background="$background $!"
-	await 10 connected 7202
-	fails kschannelctl audit >/tmp/got
-	cat /tmp/got
-	grep -E '^scope +prefer +connect +127.0.0.1:[0-9]+ +127.0.0.1:7202 ' /tmp/got
+	join 7202 policy-scope/below
+	finds '^scope +prefer +connect +127.0.0.1:[0-9]+ +127.0.0.1:7202 '
 	[ "$(wc -l </tmp/got)" = 3 ]
 	# a program that is protected, and was given a connection that is not
 	hold 7203
 	h_inherit join 7203 kschannelctl run --quiet -- cat </tmp/policy-hold >/dev/null &
 	background="$background $!"
 	await 10 connected 7203
-	fails kschannelctl audit >/tmp/got
-	cat /tmp/got
-	grep -E '^handed +require +connect +127.0.0.1:[0-9]+ +127.0.0.1:7203 ' /tmp/got
+	finds '^handed +require +connect +127.0.0.1:[0-9]+ +127.0.0.1:7203 '
 	[ "$(wc -l </tmp/got)" = 4 ]
 	exec 5>&-
 	# shellcheck disable=SC2086
@@ -315,9 +325,7 @@ audited()
 # A quiet server is found, too; and so is what is in the clear though no rule says so.
 audited_listeners()
 {
-	rm -f /tmp/policy-hold
-	mkfifo /tmp/policy-hold
-	exec 5<>/tmp/policy-hold
+	stay
 	reload <<-'END'
 		[rule quiet]
 		direction = accept
@@ -348,12 +356,8 @@ audited_listeners()
 	hold 7207
 	kschannelctl audit
 	# of the client's end there is no rule
-	sh -c 'exec nc 127.0.0.1 7207' </tmp/policy-hold >/dev/null &
-	background="$background $!"
-	await 10 connected 7207
-	fails kschannelctl audit >/tmp/got
-	cat /tmp/got
-	grep -E '^- +none +connect +127.0.0.1:[0-9]+ +127.0.0.1:7207 ' /tmp/got
+	join 7207
+	finds '^- +none +connect +127.0.0.1:[0-9]+ +127.0.0.1:7207 '
 	exec 5>&-
 }
 
@@ -400,23 +404,14 @@ forgotten()
 		[rule none]
 		action = never
 	END
-	rm -f /tmp/policy-hold
-	mkfifo /tmp/policy-hold
-	exec 5<>/tmp/policy-hold
+	stay
 	mkdir /sys/fs/cgroup/policy-forgotten
 	hold 7208
-	sh -c 'echo 0 >/sys/fs/cgroup/policy-forgotten/cgroup.procs
-		exec nc 127.0.0.1 7208' </tmp/policy-hold >/dev/null &
-	background="$background $!"
-	await 10 connected 7208
-	fails kschannelctl audit >/tmp/got
-	cat /tmp/got
-	grep -E '^forgotten +require +connect +\S+ +127.0.0.1:7208 ' /tmp/got
+	join 7208 policy-forgotten
+	finds '^forgotten +require +connect +\S+ +127.0.0.1:7208 '
 	echo $! >/sys/fs/cgroup/cgroup.procs
 	rmdir /sys/fs/cgroup/policy-forgotten
-	fails kschannelctl audit >/tmp/got
-	cat /tmp/got
-	grep -E '^- +unknown +connect +\S+ +127.0.0.1:7208 ' /tmp/got
+	finds '^- +unknown +connect +\S+ +127.0.0.1:7208 '
 	[ "$(wc -l </tmp/got)" = 2 ]
 	fails kschannelctl audit --json >/tmp/got
 	grep '"action": *"unknown"' /tmp/got
@@ -474,9 +469,7 @@ closed_by_now()
 	background="$background $client"
 	await 10 closed
 	# so far only half
-	fails kschannelctl audit >/tmp/got
-	cat /tmp/got
-	grep -E '^closed +require +connect ' /tmp/got
+	finds '^closed +require +connect '
 	kill $client
 	wait $client || true
 	closed
