@@ -7,7 +7,7 @@ import struct
 from base64 import b64encode
 from contextlib import suppress
 
-from service import Arrived, Client, LINE, Service, Talk, converse
+from service import Arrived, Client, LINE, Refused, Service, Talk, converse
 from world import NAME, PATIENCE_S, tls
 
 TEXT = LINE.decode()
@@ -88,7 +88,7 @@ KEY = "/root/.ssh/id_ed25519"
 SSH = ("ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o",
        "UserKnownHostsFile=/dev/null", f"root@{NAME}", "cat")
 
-JOB = f"* * * * * root curl -sS -d '{TEXT}' http://server.test:8005/\n"
+JOB = f"* * * * * root curl -sS -d '{TEXT}' http://server.test:8005/ 2>&1 | logger\n"
 
 
 def await_job(_):
@@ -103,9 +103,21 @@ def await_job(_):
             peer.sendall(b"HTTP/1.0 204 Done\r\n\r\n")
 
 
+def refuse_job(world):
+    """It does not come to a server that there is."""
+    with socket.create_server(("127.0.0.1", 8005)) as server:
+        Refused("cron", b"curl: (7)")(world)
+        server.setblocking(False)
+        try:
+            server.accept()
+        except BlockingIOError:
+            return
+    raise AssertionError("a job without the library has connected")
+
+
 SERVICES = (
     Service("postfix", "mail, taken in by a server that speaks first", ("postfix@-",), 25,
-            (Talk(25, MAIL), Arrived("/var/mail/user"))),
+            (Talk(25, MAIL), Arrived("/var/mail/user")), lost=(Refused("postfix@-"),)),
     Service("dovecot-imapd", "mailboxes, whose processes hand connections over", ("dovecot",),
             143, (Talk(143, IMAP),), before=("echo user:something | chpasswd",)),
     Service("ngircd", "chat that asks who the client is", ("ngircd",), 6667, (Talk(6667, IRC),)),
@@ -138,5 +150,5 @@ SERVICES = (
             f"ssh-keygen -q -t ed25519 -N '' -f {KEY}",
             f"cp {KEY}.pub /root/.ssh/authorized_keys"), begins=b"SSH-2.0-"),
     Service("cron", "a job that connects to elsewhere", ("cron",), None, (await_job,), files={
-        "/etc/cron.d/secret": JOB}),
+        "/etc/cron.d/secret": JOB}, lost=(refuse_job,)),
 )

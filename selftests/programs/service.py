@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from lone import need_bpf
+from lone import can_bpf, need_bpf
 from within import Systemd
 from world import PATIENCE_S, SECRET, await_that, is_listening, secret, tls
 
@@ -66,6 +66,20 @@ class Arrived:
 
 
 @dataclass
+class Refused:
+    """What a service logs when its sockets are refused."""
+    unit: str
+    wanted: bytes = b"peration not permitted"
+
+    def __call__(self, world):
+        def said():
+            return self.wanted in subprocess.run(
+                ["journalctl", "--no-pager", "-o", "cat", "-u", self.unit], check=True,
+                stdout=subprocess.PIPE).stdout
+        await_that(said, f"{self.unit} to be refused")
+
+
+@dataclass
 class Service:
     """One service."""
     # the package
@@ -84,6 +98,9 @@ class Service:
     ready: tuple = ()
     # where the kernel has no hook for a BPF program it is left out
     bpf: bool = False
+    # it takes the preloaded library from its processes, by another environment or other
+    # rights: what shows that these are refused then, where there is nothing but the library
+    lost: tuple = ()
     # how it begins, if it has a protection of its own and the rules say never
     begins: bytes = None
 
@@ -116,6 +133,7 @@ def exercise(world, service):
     if service.bpf or any(unit.endswith(".socket") for unit in service.units):
         need_bpf()
     write(service.files)
+    lost = service.lost and not can_bpf()
     with Systemd(world) as systemd:
         try:
             for command in service.before:
@@ -126,16 +144,16 @@ def exercise(world, service):
                 print(f"# {said.splitlines()[0]}", flush=True)
             # packages have systemd listen for others, too
             before = audit()
-            ports = [service.port] if service.port else []
+            ports = [service.port] if service.port and not lost else []
             with world.wire(*ports, label=f"{service.name}, ", others=True,
                             begins=service.begins):
                 for unit in service.units:
-                    systemd.run("systemctl", "restart", unit)
+                    systemd.run("systemctl", "restart", unit, wanted=None if lost else 0)
                 if ports:
                     await_that(lambda: is_listening(*ports), f"{service.name} to listen")
                 for command in service.ready:
                     systemd.run("sh", "-c", command)
-                for part in service.use:
+                for part in service.lost if lost else service.use:
                     part(world)
                 found = audit() - before
                 assert not found, found
