@@ -103,10 +103,10 @@ def await_job(_):
             peer.sendall(b"HTTP/1.0 204 Done\r\n\r\n")
 
 
-def refuse_job(world):
+def refuse_job(systemd):
     """It does not come to a server that there is."""
     with socket.create_server(("127.0.0.1", 8005)) as server:
-        Refused("cron", b"curl: (7)")(world)
+        Refused("cron", rb"curl: \(7\)")(systemd)
         server.setblocking(False)
         try:
             server.accept()

@@ -259,7 +259,7 @@ def test_unit_daemon_hangs(world):
         pid = systemd.main_pid()
         systemd.run("kill", "-STOP", f"{pid}")
         systemd.await_other(pid)
-        said = systemd.run("journalctl", "-o", "cat", "-u", systemd.UNIT).decode()
+        said = systemd.log(systemd.UNIT).decode()
         assert "Watchdog timeout" in said, said
         systemd.run("kschannelctl", "enable", "--way", "preload", "redis-server")
         systemd.restart("redis-server", REDIS)

@@ -73,6 +73,11 @@ class Systemd:
             f"{argv}: status {done.returncode}: {done.stdout.decode(errors='replace')}"
         return done.stdout
 
+    def log(self, unit, *more, wanted=0):
+        """What a unit has logged."""
+        return self.run("journalctl", "--no-pager", "-o", "cat", "-u", unit, *more,
+                        wanted=wanted)
+
     def restart(self, unit, port):
         """Restart a service and wait until it listens."""
         self.run("systemctl", "restart", unit)
