@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * HKDF (RFC 5869) as TLS 1.3 uses it, RFC 8446 7.1.
+ * HKDF (RFC 5869) as TLS 1.3 uses it, RFC 8446 7.1. The kernels that have a helper for HKDF
+ * do not export it, or dropped it again; their HMAC without a transform is used.
  */
 #include <crypto/sha2.h>
 #include <linux/string.h>

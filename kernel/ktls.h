@@ -6,16 +6,11 @@
 #ifndef _KSC_KTLS_H
 #define _KSC_KTLS_H
 
-#include <linux/tls.h>
-
+#include "compat/tls.h"
 #include "ksc.h"
 
 struct poll_table_struct;
 
-/* newer kernels' */
-#ifndef TLS_TX_MAX_PAYLOAD_LEN
-#define TLS_TX_MAX_PAYLOAD_LEN	5
-#endif
 /* TLS_INFO_TX_MAX_PAYLOAD_LEN, for inet_diag */
 #define KSC_TLS_INFO_MAX_PAYLOAD	(TLS_INFO_RX_NO_PAD + 1)
 

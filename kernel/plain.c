@@ -265,30 +265,3 @@ int ksc_plain_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	release_sock(sk);
 	return n;
 }
-
-#ifdef KSC_HAVE_SENDPAGE
-/**
- * ksc_plain_sendpage_ops() - proto_ops.sendpage; likewise
- * @sock: socket
- * @page: page
- * @offset: in it
- * @size: bytes
- * @flags: MSG_*
- *
- * Context: process. Return: bytes taken or an errno.
- */
-ssize_t ksc_plain_sendpage_ops(struct socket *sock, struct page *page, int offset,
-			       size_t size, int flags)
-{
-	struct sock *sk = sock->sk;
-	ssize_t n;
-
-	lock_sock(sk);
-	if (likely(ksc_is_plain(sk)))
-		n = tcp_sendpage_locked(sk, page, offset, size, flags);
-	else
-		n = sk_stream_error(sk, flags, -EPIPE);
-	release_sock(sk);
-	return n;
-}
-#endif

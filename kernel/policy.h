@@ -112,9 +112,5 @@ int ksc_plain_disconnect(struct sock *sk, int flags);
 int ksc_plain_refuse(struct sock *sk, struct ksc_sockaddr *addr, int len);
 void ksc_plain_close(struct sock *sk, long timeout);
 int ksc_plain_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
-#ifdef KSC_HAVE_SENDPAGE
-ssize_t ksc_plain_sendpage_ops(struct socket *sock, struct page *page, int offset,
-			       size_t size, int flags);
-#endif
 
 #endif /* _KSC_POLICY_H */

@@ -280,9 +280,7 @@ bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o)
 		return false;
 	*p = *ksc_base_protos[v6];
 	ksc_base_socket_ops(o, ksc_bases[v6]);
-#ifdef KSC_HAVE_SENDPAGE
-	p->sendpage = NULL;
-#endif
+	ksc_compat_no_sendpage(p);
 #ifdef CONFIG_BPF_SYSCALL
 	/* no sockmap */
 	p->psock_update_sk_prot = NULL;
@@ -399,10 +397,7 @@ static void ksc_build_plain(bool v6, struct proto *p, struct proto_ops *o)
 	p->disconnect = ksc_plain_disconnect;
 	p->sendmsg = ksc_plain_sendmsg;
 	o->sendmsg = ksc_plain_sendmsg_ops;
-#ifdef KSC_HAVE_SENDPAGE
-	p->sendpage = NULL;
-	o->sendpage = ksc_plain_sendpage_ops;
-#endif
+	ksc_compat_plain_sendpage(p, o);
 	o->connect = ksc_plain_connect;
 	o->listen = ksc_plain_listen;
 }

@@ -300,4 +300,7 @@ static inline const char *ksc_compat_cgroup_name(const struct cgroup *cgrp)
 }
 #endif
 
+void ksc_compat_no_sendpage(struct proto *p);
+void ksc_compat_plain_sendpage(struct proto *p, struct proto_ops *o);
+
 #endif /* _KSC_COMPAT_H */

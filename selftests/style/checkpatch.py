@@ -20,8 +20,7 @@ FILES = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")
 OPTIONS = ("--no-tree", "--strict", "--no-summary", "--show-types", "--terse",
            "--max-line-length=100", "--file")
 # Kernel idioms that programs can't use, and what --file can't judge.
-IGNORE_KERNEL = ("CONFIG_DESCRIPTION", "FILE_PATH_CHANGES", "LINUX_VERSION_CODE",
-                 "CONSTANT_COMPARISON")
+IGNORE_KERNEL = ("CONFIG_DESCRIPTION", "FILE_PATH_CHANGES", "CONSTANT_COMPARISON")
 IGNORE_UAPI = IGNORE_KERNEL + ("BIT_MACRO",)
 IGNORE_PROGRAMS = IGNORE_KERNEL + (
     "PREFER_KERNEL_TYPES", "SSCANF_TO_KSTRTO", "CONSTANT_CONVERSION",

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What linux/tls.h has on newer kernels. */
+#ifndef _KSC_COMPAT_TLS_H
+#define _KSC_COMPAT_TLS_H
+
+#include <linux/tls.h>
+
+#ifndef TLS_TX_MAX_PAYLOAD_LEN
+#define TLS_TX_MAX_PAYLOAD_LEN	5
+#endif
+
+#endif /* _KSC_COMPAT_TLS_H */
