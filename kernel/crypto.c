@@ -4,6 +4,11 @@
  * context and is synchronous: an AEAD that the crypto API answers later is
  * waited for, so nothing outlives a call.
  */
+#include <crypto/hash.h>
+#include <linux/jiffies.h>
+#include <linux/mutex.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "ksc.h"
@@ -119,6 +124,109 @@ static int ksc_cipher_key(struct ksc_cipher *c, struct crypto_aead *tfm)
 	return err;
 }
 
+/* Whoever installs what is missing need not wait for longer, in jiffies */
+#define KSC_MISSING_DELAY	(60 * HZ)
+
+/**
+ * struct ksc_algorithm - one of the crypto API's, which the kernel may lack
+ * @name: its name
+ * @hash: it is a hash, else an AEAD
+ * @there: it has been found
+ * @until: ksc_algorithms_lock: where it is missing, it is not looked for before then
+ *	(jiffies of 64 bits)
+ */
+struct ksc_algorithm {
+	const char *name;
+	bool hash;
+	bool there;
+	u64 until;
+};
+
+static struct ksc_algorithm ksc_algorithms[] = {
+	{ .name = "gcm(aes)" },
+	{ .name = "ccm(aes)" },
+	{ .name = "rfc7539(chacha20,poly1305)" },
+	{ .name = "hmac(sha256)", .hash = true },
+	{ .name = "hmac(sha384)", .hash = true },
+};
+
+/* one that is missing is looked for by one at a time */
+static DEFINE_MUTEX(ksc_algorithms_lock);
+
+static struct ksc_algorithm *ksc_algorithm(const char *name)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ksc_algorithms); i++)
+		if (!strcmp(ksc_algorithms[i].name, name))
+			return &ksc_algorithms[i];
+	return NULL;
+}
+
+static int ksc_algorithm_try(const struct ksc_algorithm *a)
+{
+	struct crypto_shash *hash;
+	struct crypto_aead *aead;
+
+	if (a->hash) {
+		hash = crypto_alloc_shash(a->name, 0, 0);
+		if (!IS_ERR(hash))
+			crypto_free_shash(hash);
+		return PTR_ERR_OR_ZERO(hash);
+	}
+	aead = crypto_alloc_aead(a->name, 0, 0);
+	if (!IS_ERR(aead))
+		crypto_free_aead(aead);
+	return PTR_ERR_OR_ZERO(aead);
+}
+
+/* @err: of the attempt. Who is being killed gets no module, and that means nothing */
+static void ksc_algorithm_note(struct ksc_algorithm *a, int err)
+{
+	WRITE_ONCE(a->there, !err);
+	if (err == -ENOENT && !fatal_signal_pending(current))
+		a->until = get_jiffies_64() + KSC_MISSING_DELAY;
+}
+
+/*
+ * To ask for what is missing has modprobe run, and peers choose the suite: that is done once
+ * in a while, not for each key.
+ */
+static int ksc_algorithm_need(const char *name)
+{
+	struct ksc_algorithm *a = ksc_algorithm(name);
+	unsigned int noio;
+	int err = -ENOENT;
+
+	if (WARN_ON_ONCE(!a))
+		return -ENOENT;
+	if (likely(READ_ONCE(a->there)))
+		return 0;
+	mutex_lock(&ksc_algorithms_lock);
+	/* a socket that memory is written out by may wait for this one */
+	noio = memalloc_noio_save();
+	if (a->there) {
+		err = 0;
+	} else if (time_after_eq64(get_jiffies_64(), a->until)) {
+		err = ksc_algorithm_try(a);
+		ksc_algorithm_note(a, err);
+	}
+	memalloc_noio_restore(noio);
+	mutex_unlock(&ksc_algorithms_lock);
+	return err;
+}
+
+/* It was there, and has been unloaded */
+static void ksc_algorithm_gone(const char *name)
+{
+	struct ksc_algorithm *a = ksc_algorithm(name);
+
+	mutex_lock(&ksc_algorithms_lock);
+	if (a && a->there)
+		ksc_algorithm_note(a, -ENOENT);
+	mutex_unlock(&ksc_algorithms_lock);
+}
+
 /*
  * Up to 6.15 or so x86's AES-GCM is a wrapper around an internal algorithm: it
  * hands the work to a thread where the FPU can't be used, is flagged ASYNC for
@@ -143,6 +251,8 @@ static struct crypto_aead *ksc_tfm_alloc(const struct ksc_suite *suite)
 		WRITE_ONCE(wrapper->known, false);
 	}
 	tfm = crypto_alloc_aead(suite->aead, 0, 0);
+	if (PTR_ERR(tfm) == -ENOENT)
+		ksc_algorithm_gone(suite->aead);
 	if (IS_ERR(tfm) || !wrapper ||
 	    !(crypto_aead_alg(tfm)->base.cra_flags & CRYPTO_ALG_ASYNC) ||
 	    READ_ONCE(wrapper->opaque) == crypto_aead_alg(tfm))
@@ -247,11 +357,13 @@ int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
 		    const struct ksc_key *key)
 {
 	bool derives = suite->version == KSC_VERSION_1_3 && key->secret_len;
+	int err;
 
-	if (!crypto_has_alg(suite->aead, CRYPTO_ALG_TYPE_AEAD, CRYPTO_ALG_TYPE_MASK) ||
-	    (derives &&
-	     !crypto_has_alg(suite->hmac, CRYPTO_ALG_TYPE_SHASH, CRYPTO_ALG_TYPE_MASK)))
-		return -ENOENT;
+	err = ksc_algorithm_need(suite->aead);
+	if (!err && derives)
+		err = ksc_algorithm_need(suite->hmac);
+	if (err)
+		return err;
 	c->suite = suite;
 	c->seq = key->seq;
 	c->derives = derives;

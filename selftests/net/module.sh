@@ -24,10 +24,11 @@ cleanup()
 		cat /tmp/sent /proc/crypto
 	fi
 	[ -z "$removed" ] || modprobe aesni_intel || :
+	[ -z "$missed" ] || modprobe ccm || :
 	[ -z "$held" ] || tc qdisc del dev lo root
 }
 
-pid='' client='' retries='' sender='' removed='' held=''
+pid='' client='' retries='' sender='' removed='' missed='' held=''
 
 in_use()
 {
@@ -205,6 +206,63 @@ fetch()
 	grep "a page" /tmp/got
 }
 
+# Whoever is sent for modules brings none, and what for is written down.
+watch_sender()
+{
+	printf '#!/bin/sh\necho "$*" >>/tmp/sent\n' >/tmp/modprobe
+	chmod +x /tmp/modprobe
+	: >/tmp/sent
+	sender=$(cat /proc/sys/kernel/modprobe)
+	echo /tmp/modprobe >/proc/sys/kernel/modprobe
+}
+
+# A client that wants CCM, and does not get it
+refused_ccm()
+{
+	# the server has no keys when the client is done: it hangs up
+	fails timeout 60 openssl s_client -connect 127.0.0.1:7103 -tls1_3 -ign_eof \
+		-ciphersuites TLS_AES_128_CCM_SHA256 </dev/null >/tmp/got 2>&1
+}
+
+sent_for_ccm()
+{
+	grep -c ccm /tmp/sent || :
+}
+
+# A suite that the kernel has no AEAD for: modprobe is not run for each client that wants it.
+missing()
+{
+	[ -e /rig/kschannel.ko ] || skip "the machine is somebody's"
+	modprobe ccm 2>/dev/null || :
+	grep -q '^ccm ' /proc/modules || skip "the kernel has CCM built in, or not at all"
+	ksc-daemon stop
+	await 20 rmmod kschannel
+	missed=yes
+	await 20 rmmod ccm
+	insmod "$module"
+	ksc-daemon start
+	watch_sender
+	kschannelctl run --server -- httpd -f -p 7103 -h /tmp &
+	pid=$!
+	await 10 listening 7103
+	refused_ccm
+	[ "$(sent_for_ccm)" -gt 0 ]
+	# after a minute it is looked for again, which may be now
+	for _ in 1 2 3; do
+		before=$(sent_for_ccm)
+		for _ in 1 2 3 4 5; do
+			refused_ccm
+		done
+		after=$(sent_for_ccm)
+		echo "sent $before times, then $after times"
+		[ "$after" != "$before" ] || break
+	done
+	[ "$after" = "$before" ]
+	echo "$sender" >/proc/sys/kernel/modprobe
+	sender=''
+	modprobe ccm
+}
+
 # AES-GCM that answers later and has nothing within that does not, as on machines with an
 # engine for it: that is found out once, not by modprobe for each key. Who is sent for modules
 # is the whole machine's, and runs outside of our namespaces.
@@ -220,11 +278,7 @@ later()
 	modprobe -a gcm ctr
 	insmod "$module"
 	ksc-daemon start
-	printf '#!/bin/sh\necho "$*" >>/tmp/sent\n' >/tmp/modprobe
-	chmod +x /tmp/modprobe
-	: >/tmp/sent
-	sender=$(cat /proc/sys/kernel/modprobe)
-	echo /tmp/modprobe >/proc/sys/kernel/modprobe
+	watch_sender
 	mkdir -p /tmp/later
 	echo "a page" >/tmp/later/page.html
 	kschannelctl run --server -- httpd -f -p 7102 -h /tmp/later &
@@ -252,12 +306,13 @@ later()
 	asynchronous || skip "no AES-GCM of this kernel's answers later"
 }
 
-plan 7
+plan 8
 run "not while it is in use" in_use
 run "unload and load" reload
 run "again and again" again
 run "half-open connections outlive it" half_open
 run "not accepted" not_accepted
 run "a policy that is being loaded" loading
+run "an AEAD that the kernel lacks" missing
 run "an AEAD that answers later" later
 finish
