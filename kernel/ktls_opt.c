@@ -9,6 +9,7 @@
 #include <net/netlink.h>
 #include <net/tcp.h>
 
+#include "idle.h"
 #include "ktls.h"
 
 /* RFC 8449 4; in TLS 1.3 the type's byte counts */
@@ -171,6 +172,7 @@ static int ksc_ktls_set_keys(struct sock *sk, bool tx, sockptr_t optval,
 {
 	union ksc_ktls_info info = {};
 	struct ksc_ktls *kt;
+	unsigned int noio;
 	bool fault;
 	int err;
 
@@ -179,7 +181,7 @@ static int ksc_ktls_set_keys(struct sock *sk, bool tx, sockptr_t optval,
 	/* which of several errors there is, is for the lock's owner to say */
 	fault = copy_from_sockptr(&info, optval, min_t(size_t, optlen, sizeof(info)));
 
-	lock_sock(sk);
+	noio = ksc_lock_noio(sk);
 	kt = ksc_ktls(ksc_sk(sk));
 	err = ksc_ktls_check_keys(kt, tx, &info, optlen, fault);
 	if (!err)
@@ -207,7 +209,7 @@ static int ksc_ktls_set_keys(struct sock *sk, bool tx, sockptr_t optval,
 			ksc_pump_kick(&kt->ks, 0);
 	}
 out:
-	release_sock(sk);
+	ksc_release_noio(sk, noio);
 	memzero_explicit(&info, sizeof(info));
 	return err;
 }

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <net/tcp.h>
 
+#include "idle.h"
 #include "ksc.h"
 #include "ktls.h"
 #include "memcg.h"
@@ -136,8 +137,10 @@ static struct ksc_sock *ksc_sock_new(struct sock *sk, bool raw, gfp_t gfp)
  */
 int ksc_attach(struct sock *sk)
 {
+	unsigned int noio = ksc_noio_begin(sk);
 	struct ksc_sock *ks = ksc_sock_new(sk, false, GFP_KERNEL_ACCOUNT);
 
+	ksc_noio_end(noio);
 	if (!ks)
 		return -ENOMEM;
 	ks->uid = sk->sk_uid;
@@ -158,8 +161,10 @@ int ksc_attach(struct sock *sk)
  */
 int ksc_attach_raw(struct sock *sk)
 {
+	unsigned int noio = ksc_noio_begin(sk);
 	struct ksc_sock *ks = ksc_sock_new(sk, true, GFP_KERNEL_ACCOUNT);
 
+	ksc_noio_end(noio);
 	if (!ks)
 		return -ENOMEM;
 	ks->uid = sk->sk_uid;
