@@ -299,7 +299,7 @@ struct ksc_rate {
  * @charged: how many of them are charged to the socket, see ksc_rec_settle()
  * @rec_len: length with header of the record at the queue's head, 0 unknown
  * @type: that record's outer content type
- * @bad: that record's header is refused with this alert
+ * @bad: that record is refused with this alert; internal_error if it can't be read
  * @closed: close_notify was received
  * @hs: follows post-handshake messages
  * @stage: what has come of a record that the receive buffer has no room for; or what
@@ -686,6 +686,8 @@ int ksc_rx_plain_len(const struct ksc_rx *rx);
 void ksc_rec_exit(void);
 
 /* rxq.c */
+/* why a connection ends where ksc_rxq_copy() returns -EFAULT */
+#define KSC_UNREADABLE	"what the peer sent is in memory of a device"
 u32 ksc_rxq_len(const struct sock *sk);
 int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q);
 void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len);

@@ -132,8 +132,10 @@ static bool ksc_ktls_poll_record(struct sock *sk, struct ksc_ktls *kt)
 	ksc_poll_tell(rx);
 	if (ksc_ktls_poll_in(sk, kt))
 		return true;
+	if (READ_ONCE(kt->stopped))
+		return false;
 	if (ksc_rx_stalled(sk, &kt->ks) ||
-	    (!READ_ONCE(rx->rec_len) && !READ_ONCE(kt->stopped) &&
+	    (!READ_ONCE(rx->rec_len) &&
 	     ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) >= KSC_HEADER_LEN))
 		ksc_pump_kick(&kt->ks, 0);
 	return false;

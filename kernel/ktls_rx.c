@@ -17,7 +17,9 @@
 static void ksc_ktls_stop(struct sock *sk, struct ksc_ktls *kt, int err)
 {
 	WRITE_ONCE(kt->stopped, true);
-	ksc_count(kt->ks.kn, KSC_CNT_RX_BAD_RECORDS);
+	/* what can't be read is not the peer's doing */
+	if (err != -EFAULT)
+		ksc_count(kt->ks.kn, KSC_CNT_RX_BAD_RECORDS);
 	ksc_ktls_abort(sk, err);
 }
 
@@ -90,6 +92,7 @@ bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt)
 void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
 {
 	struct ksc_sock *ks = &kt->ks;
+	int err;
 
 	if (!kt->rx_on || ksc_ktls_ready(sk, kt) || kt->stopped || !ksc_rx_stalled(sk, ks))
 		return;
@@ -98,7 +101,10 @@ void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
 		ks->data_ready(sk);
 		return;
 	}
-	if (ksc_rx_stage_some(sk, ks))
+	err = ksc_rx_stage_some(sk, ks);
+	if (unlikely(err == -EFAULT))
+		ksc_ktls_stop(sk, kt, err);
+	else if (err)
 		ksc_pump_kick(ks, HZ / 10);
 	ksc_rxq_flush(sk, &ks->rx.queue);
 }
@@ -137,7 +143,7 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *bud
 	struct ksc_sock *ks = &kt->ks;
 	struct ksc_rx *rx = &ks->rx;
 	struct ksc_rec *rec;
-	int type;
+	int type, err;
 
 	rec = ksc_rec_get();
 	if (!rec)
@@ -148,9 +154,11 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *bud
 		ksc_rec_put(rec);
 		if (type == -ENOMEM)
 			return type;
-		ksc_count(ks->kn, KSC_CNT_RX_BAD_RECORDS);
-		ksc_ktls_abort(sk, -EBADMSG);
-		return -EBADMSG;
+		err = type == -EFAULT ? type : -EBADMSG;
+		if (err == -EBADMSG)
+			ksc_count(ks->kn, KSC_CNT_RX_BAD_RECORDS);
+		ksc_ktls_abort(sk, err);
+		return err;
 	}
 	rec->type = type;
 	if (type == KSC_CT_APPLICATION_DATA && !rec->len) {

@@ -91,9 +91,9 @@ void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay)
 /*
  * How many bytes of whole records are there? Only these go up, and only if
  * every header is one that a TLS peer can send. More than @most is too many: how
- * many more is not looked at.
+ * many more is not looked at. The first @old have been up already.
  */
-static int ksc_pump_whole(struct sock *sk, u32 most, u32 *len, const char **why)
+static int ksc_pump_whole(struct sock *sk, u32 most, u32 old, u32 *len, const char **why)
 {
 	/* nothing is used up but what a step says */
 	const struct ksc_rxq head = {};
@@ -104,13 +104,16 @@ static int ksc_pump_whole(struct sock *sk, u32 most, u32 *len, const char **why)
 		struct ksc_header h;
 		int alert;
 
-		if (ksc_rxq_copy(sk, &head, n, p, sizeof(p)))
-			break;
+		if (ksc_rxq_copy(sk, &head, n, p, sizeof(p))) {
+			if (n > old)
+				break;
+			return KSC_ALERT_INTERNAL_ERROR;
+		}
 		ksc_header_parse(p, &h);
 		alert = ksc_header_check_handshake(&h);
 		if (alert) {
 			/* what is wrong comes after good records: those first */
-			if (n)
+			if (n > old)
 				break;
 			*why = alert == KSC_ALERT_RECORD_OVERFLOW ?
 				"the peer's record is longer than TLS allows" :
@@ -175,6 +178,24 @@ static const char *ksc_pump_plain_client(struct sock *sk, const struct ksc_sock 
 	    (type >= KSC_CT_CHANGE_CIPHER_SPEC && type <= KSC_CT_HANDSHAKE))
 		return NULL;
 	return "the client does not begin with TLS";
+}
+
+/* Is the first byte that has not been up in memory of a device? */
+static bool ksc_pump_unreadable(struct sock *sk, const struct ksc_sock *ks)
+{
+	const struct ksc_rxq head = {};
+	u32 old = ks->context->stuck;
+	u8 c;
+
+	return ksc_rxq_len(sk) > old && ksc_rxq_copy(sk, &head, old, &c, 1);
+}
+
+/* Whether it is TLS nobody knows, so that it can't be plain either */
+static void ksc_pump_fail_unreadable(struct sock *sk, struct ksc_sock *ks)
+{
+	ks->context->report = true;
+	ksc_fail_alert(sk, ks, KSC_STATUS_INTERNAL_ERROR, KSC_ALERT_INTERNAL_ERROR,
+		       KSC_UNREADABLE);
 }
 
 /* What the peer may still send */
@@ -258,12 +279,20 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 	if (ctx->failed)
 		return true;
 	WRITE_ONCE(ctx->seen, tcp_sk(sk)->rcv_nxt);
+	if (unlikely(ksc_pump_unreadable(sk, ks))) {
+		ksc_pump_fail_unreadable(sk, ks);
+		return false;
+	}
 	why = ksc_pump_plain_client(sk, ks);
 	if (why) {
 		ksc_fall_back(sk, ks, why);
 		return false;
 	}
-	err = ksc_pump_whole(sk, ksc_pump_most(ks), len, &why);
+	err = ksc_pump_whole(sk, ksc_pump_most(ks), ctx->stuck, len, &why);
+	if (err == KSC_ALERT_INTERNAL_ERROR) {
+		ksc_pump_fail_unreadable(sk, ks);
+		return false;
+	}
 	if (err && ksc_pump_may_be_plain(ks)) {
 		ksc_fall_back(sk, ks, why);
 		return false;
@@ -335,6 +364,9 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 		else if (!ksc_daemon_expected(ks->kn))
 			ksc_fail(sk, ks, KSC_STATUS_NO_DAEMON, 0,
 				 KSC_DIRECTION_NONE, NULL);
+		break;
+	case -EFAULT:
+		ksc_pump_fail_unreadable(sk, ks);
 		break;
 	default:
 		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,

@@ -155,7 +155,7 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call 
 	add_wait_queue(sk_sleep(sk), &wait);
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	/* the first look is without the lock: woken_wake keeps it safe */
-	ret = sk_wait_event(sk, &call->timeo, ksc_rx_over(sk, ks) ||
+	ret = sk_wait_event(sk, &call->timeo, ksc_rx_over(sk, ks) || READ_ONCE(ks->rx.bad) ||
 			    (!peek && ksc_rx_has_plain(&ks->rx)) ||
 			    ksc_rxq_avail(sk, &ks->rx.queue) +
 			    READ_ONCE(ks->rx.stage_len) >=

@@ -73,14 +73,14 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 			/* it is there: memory of a device, which is not to be read */
 			if (unlikely(ksc_rxq_avail(sk, &rx->queue) + (int)rx->stage_len >=
 				     KSC_HEADER_LEN))
-				rx->bad = KSC_ALERT_INTERNAL_ERROR;
+				WRITE_ONCE(rx->bad, KSC_ALERT_INTERNAL_ERROR);
 			return rx->bad;
 		}
 		ksc_header_parse(p, &h);
 		rx->type = h.type;
-		rx->bad = ksc_header_check_protected(&h, ks->version,
-						     suite->explicit_len +
-						     KSC_TAG_LEN);
+		WRITE_ONCE(rx->bad, ksc_header_check_protected(&h, ks->version,
+							       suite->explicit_len +
+							       KSC_TAG_LEN));
 		rx->rec_len = KSC_HEADER_LEN + h.len;
 	}
 	return rx->bad || ksc_rxq_avail(sk, &rx->queue) + rx->stage_len >= rx->rec_len;
@@ -260,6 +260,22 @@ static int ksc_rx_ask(struct sock *sk, struct ksc_sock *ks)
 	return ksc_rekey_soon(sk, ks, KSC_UPDATE_BOTH);
 }
 
+/* The record at the head is refused, or can't be read */
+static void ksc_rx_bad(struct sock *sk, struct ksc_sock *ks)
+{
+	u8 bad = ks->rx.bad;
+
+	if (bad == KSC_ALERT_INTERNAL_ERROR) {
+		ksc_rxq_flush(sk, &ks->rx.queue);
+		ksc_fail_alert(sk, ks, KSC_STATUS_INTERNAL_ERROR, bad, KSC_UNREADABLE);
+		return;
+	}
+	ksc_rx_refuse(sk, ks, bad == KSC_ALERT_RECORD_OVERFLOW ? KSC_STATUS_RECORD_OVERFLOW :
+		      bad == KSC_ALERT_BAD_RECORD_MAC ? KSC_STATUS_BAD_RECORD :
+							KSC_STATUS_PROTOCOL_ERROR,
+		      bad, "the peer sent a record that may not come now");
+}
+
 /* Open one record and act on it; 1 if it had application data, 0 if not */
 static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 {
@@ -267,12 +283,8 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 	struct ksc_rec *rec;
 	int type, err;
 
-	if (rx->bad) {
-		ksc_rx_refuse(sk, ks, rx->bad == KSC_ALERT_RECORD_OVERFLOW ?
-			      KSC_STATUS_RECORD_OVERFLOW :
-			      rx->bad == KSC_ALERT_BAD_RECORD_MAC ?
-			      KSC_STATUS_BAD_RECORD : KSC_STATUS_PROTOCOL_ERROR,
-			      rx->bad, "the peer sent a record that may not come now");
+	if (unlikely(rx->bad)) {
+		ksc_rx_bad(sk, ks);
 		return ksc_error(ks);
 	}
 	rec = ksc_rec_get();
@@ -309,7 +321,8 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 			ksc_fail_alert(sk, ks, err == -EKEYEXPIRED ?
 				       KSC_STATUS_KEY_LIMIT : KSC_STATUS_INTERNAL_ERROR,
 				       KSC_ALERT_INTERNAL_ERROR,
-				       err == -EKEYEXPIRED ? NULL : "decryption failed");
+				       err == -EKEYEXPIRED ? NULL :
+				       err == -EFAULT ? KSC_UNREADABLE : "decryption failed");
 			err = ksc_error(ks);
 		}
 	} else if (type == KSC_CT_ALERT) {

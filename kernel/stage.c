@@ -159,12 +159,19 @@ int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks)
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->rx;
+	int err;
 
 	if (ks->phase != KSC_PHASE_ESTABLISHED || rx->closed || ksc_rx_has_plain(rx) ||
 	    ksc_rx_ready(sk, ks) || !ksc_rx_stalled(sk, ks))
 		return;
-	if (ksc_rx_stage_some(sk, ks))
+	err = ksc_rx_stage_some(sk, ks);
+	/* whoever reads next is told */
+	if (unlikely(err == -EFAULT)) {
+		WRITE_ONCE(rx->bad, KSC_ALERT_INTERNAL_ERROR);
+		ksc_wake_reader(sk, ks);
+	} else if (err) {
 		ksc_pump_kick(ks, HZ / 10);
+	}
 	ksc_rxq_flush(sk, &rx->queue);
 }
 
