@@ -132,14 +132,15 @@ static int ksc_cipher_key(struct ksc_cipher *c, struct crypto_aead *tfm)
  * @name: its name
  * @hash: it is a hash, else an AEAD
  * @there: it has been found
- * @until: ksc_algorithms_lock: where it is missing, it is not looked for before then
- *	(jiffies of 64 bits)
+ * @until: ksc_algorithms_lock: where it is missing, it is not looked for before then (jiffies
+ *	of 64 bits): by anybody, and by processes. What a process may load says nothing of what
+ *	others may
  */
 struct ksc_algorithm {
 	const char *name;
 	bool hash;
 	bool there;
-	u64 until;
+	u64 until[2];
 };
 
 static struct ksc_algorithm ksc_algorithms[] = {
@@ -185,7 +186,7 @@ static void ksc_algorithm_note(struct ksc_algorithm *a, int err)
 {
 	WRITE_ONCE(a->there, !err);
 	if (err == -ENOENT && !fatal_signal_pending(current))
-		a->until = get_jiffies_64() + KSC_MISSING_DELAY;
+		a->until[!(current->flags & PF_KTHREAD)] = get_jiffies_64() + KSC_MISSING_DELAY;
 }
 
 /*
@@ -194,6 +195,7 @@ static void ksc_algorithm_note(struct ksc_algorithm *a, int err)
  */
 static int ksc_algorithm_need(const char *name)
 {
+	const bool process = !(current->flags & PF_KTHREAD);
 	struct ksc_algorithm *a = ksc_algorithm(name);
 	unsigned int noio;
 	int err = -ENOENT;
@@ -202,12 +204,14 @@ static int ksc_algorithm_need(const char *name)
 		return -ENOENT;
 	if (likely(READ_ONCE(a->there)))
 		return 0;
-	mutex_lock(&ksc_algorithms_lock);
+	if (mutex_lock_killable(&ksc_algorithms_lock))
+		return -EINTR;
 	/* a socket that memory is written out by may wait for this one */
 	noio = memalloc_noio_save();
 	if (a->there) {
 		err = 0;
-	} else if (time_after_eq64(get_jiffies_64(), a->until)) {
+	} else if (time_after_eq64(get_jiffies_64(), a->until[0]) &&
+		   (!process || time_after_eq64(get_jiffies_64(), a->until[1]))) {
 		err = ksc_algorithm_try(a);
 		ksc_algorithm_note(a, err);
 	}
@@ -216,15 +220,13 @@ static int ksc_algorithm_need(const char *name)
 	return err;
 }
 
-/* It was there, and has been unloaded */
+/* It was there, and has been unloaded: the next that needs it looks for it */
 static void ksc_algorithm_gone(const char *name)
 {
 	struct ksc_algorithm *a = ksc_algorithm(name);
 
-	mutex_lock(&ksc_algorithms_lock);
-	if (a && a->there)
-		ksc_algorithm_note(a, -ENOENT);
-	mutex_unlock(&ksc_algorithms_lock);
+	if (a)
+		WRITE_ONCE(a->there, false);
 }
 
 /*
