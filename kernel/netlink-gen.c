@@ -30,15 +30,6 @@ const struct nla_policy ksc_session_nl_policy[KSC_A_SESSION_RESUMED + 1] = {
 	[KSC_A_SESSION_RESUMED] = { .type = NLA_FLAG, },
 };
 
-/* nested: details */
-const struct nla_policy ksc_details_nl_policy[KSC_A_DETAILS_TRAITS + 1] = {
-	[KSC_A_DETAILS_GROUP] = { .type = NLA_U16, },
-	[KSC_A_DETAILS_SIGNATURE] = { .type = NLA_U16, },
-	[KSC_A_DETAILS_SESSION_ID] = { .type = NLA_BINARY, .len = 32, },
-	[KSC_A_DETAILS_END_POINT] = { .type = NLA_BINARY, .len = 64, },
-	[KSC_A_DETAILS_TRAITS] = { .type = NLA_U32, },
-};
-
 /* nested: rule */
 const struct nla_policy ksc_rule_nl_policy[KSC_A_RULE_CONNECT + 1] = {
 	[KSC_A_RULE_NAME] = { .type = NLA_NUL_STRING, .len = 63, },
@@ -67,7 +58,7 @@ static const struct nla_policy ksc_register_do_nl_policy[2] = {
 };
 
 /* request of KSC_CMD_STEP */
-static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_LOCAL_CHAIN + 1] = {
+static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_CHAIN + 1] = {
 	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
 	[KSC_A_CONTEXT_SEQ] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_TOKEN] = { .type = NLA_BINARY, .len = 64000, },
@@ -82,9 +73,6 @@ static const struct nla_policy ksc_step_do_nl_policy[KSC_A_CONTEXT_LOCAL_CHAIN +
 	[KSC_A_CONTEXT_TICKETS] = { .type = NLA_FLAG, },
 	[KSC_A_CONTEXT_FAULTS] = { .type = NLA_U32, },
 	[KSC_A_CONTEXT_CHAIN] = { .type = NLA_BINARY, .len = 32768, },
-	[KSC_A_CONTEXT_ISSUERS] = { .type = NLA_BINARY, .len = 32768, },
-	[KSC_A_CONTEXT_DETAILS] = NLA_POLICY_NESTED(ksc_details_nl_policy),
-	[KSC_A_CONTEXT_LOCAL_CHAIN] = { .type = NLA_BINARY, .len = 32768, },
 };
 
 /* request of KSC_CMD_SOCK_GET */
@@ -101,37 +89,6 @@ static const struct nla_policy ksc_rekey_do_nl_policy[KSC_A_SOCK_REQUEST + 1] = 
 /* request of KSC_CMD_STATS_GET */
 static const struct nla_policy ksc_stats_get_do_nl_policy[2] = {
 	[1] = { .type = NLA_REJECT, },
-};
-
-/* request of KSC_CMD_CONTEXT_OPEN */
-static const struct nla_policy ksc_context_open_do_nl_policy[KSC_A_CONTEXT_PICK + 1] = {
-	[KSC_A_CONTEXT_ROLE] = NLA_POLICY_MAX(NLA_U32, 2),
-	[KSC_A_CONTEXT_SERVER_NAME] = { .type = NLA_NUL_STRING, .len = 255, },
-	[KSC_A_CONTEXT_CREDENTIAL] = { .type = NLA_NUL_STRING, .len = 255, },
-	[KSC_A_CONTEXT_ALPN] = { .type = NLA_BINARY, .len = 512, },
-	[KSC_A_CONTEXT_VERIFY] = NLA_POLICY_MAX(NLA_U32, 4),
-	[KSC_A_CONTEXT_DEADLINE] = { .type = NLA_U32, },
-	[KSC_A_CONTEXT_PICK] = { .type = NLA_FLAG, },
-};
-
-/* request of KSC_CMD_CONTEXT_STEP */
-static const struct nla_policy ksc_context_step_do_nl_policy[KSC_A_CONTEXT_VERDICT + 1] = {
-	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
-	[KSC_A_CONTEXT_ROLE] = NLA_POLICY_MAX(NLA_U32, 2),
-	[KSC_A_CONTEXT_CREDENTIAL] = { .type = NLA_NUL_STRING, .len = 255, },
-	[KSC_A_CONTEXT_TOKEN] = { .type = NLA_BINARY, .len = 64000, },
-	[KSC_A_CONTEXT_ALERT] = { .type = NLA_U8, },
-	[KSC_A_CONTEXT_VERDICT] = NLA_POLICY_MAX(NLA_U32, 2),
-};
-
-/* request of KSC_CMD_CONTEXT_GET */
-static const struct nla_policy ksc_context_get_do_nl_policy[KSC_A_CONTEXT_ID + 1] = {
-	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
-};
-
-/* request of KSC_CMD_CONTEXT_CLOSE */
-static const struct nla_policy ksc_context_close_do_nl_policy[KSC_A_CONTEXT_ID + 1] = {
-	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
 };
 
 /* request of KSC_CMD_POLICY_BEGIN */
@@ -166,27 +123,13 @@ static const struct nla_policy ksc_policy_test_do_nl_policy[KSC_A_POLICY_ASKED +
 	[KSC_A_POLICY_ASKED] = { .type = NLA_BINARY, .len = 28, },
 };
 
-/* request of KSC_CMD_CONTEXT_EXPORT */
-static const struct nla_policy ksc_context_export_do_nl_policy[KSC_A_CONTEXT_LENGTH + 1] = {
-	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
-	[KSC_A_CONTEXT_LABEL] = { .type = NLA_BINARY, .len = 249, },
-	[KSC_A_CONTEXT_LABEL_CONTEXT] = { .type = NLA_BINARY, },
-	[KSC_A_CONTEXT_LENGTH] = NLA_POLICY_RANGE(NLA_U32, 1, 1024),
-};
-
-/* request of KSC_CMD_CONTEXT_MOVE */
-static const struct nla_policy ksc_context_move_do_nl_policy[KSC_A_CONTEXT_FD + 1] = {
-	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
-	[KSC_A_CONTEXT_FD] = { .type = NLA_U32, },
-};
-
 /* request of KSC_CMD_DRAIN */
 static const struct nla_policy ksc_drain_do_nl_policy[2] = {
 	[1] = { .type = NLA_REJECT, },
 };
 
 /* request of KSC_CMD_LIMITS_SET */
-static const struct nla_policy ksc_limits_set_do_nl_policy[KSC_A_LIMITS_PER_LISTENER + 1] = {
+static const struct nla_policy ksc_limits_set_do_nl_policy[KSC_A_LIMITS_KEYS_PER_USER + 1] = {
 	[KSC_A_LIMITS_HANDSHAKES] = { .type = NLA_U32, },
 	[KSC_A_LIMITS_PER_USER] = { .type = NLA_U32, },
 	[KSC_A_LIMITS_CLIENT_RESERVE] = { .type = NLA_U32, },
@@ -198,9 +141,24 @@ static const struct nla_policy ksc_limits_set_do_nl_policy[KSC_A_LIMITS_PER_LIST
 	[KSC_A_LIMITS_WINDOW_BYTES] = { .type = NLA_U32, },
 	[KSC_A_LIMITS_TRUSTED] = { .type = NLA_BINARY, .len = 272, },
 	[KSC_A_LIMITS_PER_LISTENER] = { .type = NLA_U32, },
+	[KSC_A_LIMITS_KEYS] = { .type = NLA_U32, },
+	[KSC_A_LIMITS_KEYS_PER_USER] = { .type = NLA_U32, },
 };
 
-const struct genl_ops ksc_nl_ops[18] = {
+/* request of KSC_CMD_KEY_NEW */
+static const struct nla_policy ksc_key_new_do_nl_policy[KSC_A_CONTEXT_NETNS + 1] = {
+	[KSC_A_CONTEXT_ID] = { .type = NLA_U64, },
+	[KSC_A_CONTEXT_ROLE] = NLA_POLICY_MAX(NLA_U32, 2),
+	[KSC_A_CONTEXT_CREDENTIAL] = { .type = NLA_NUL_STRING, .len = 255, },
+	[KSC_A_CONTEXT_VERIFY] = NLA_POLICY_MAX(NLA_U32, 4),
+	[KSC_A_CONTEXT_UID] = { .type = NLA_U32, },
+	[KSC_A_CONTEXT_KEYS] = NLA_POLICY_NESTED(ksc_keys_nl_policy),
+	[KSC_A_CONTEXT_SESSION] = NLA_POLICY_NESTED(ksc_session_nl_policy),
+	[KSC_A_CONTEXT_TICKETS] = { .type = NLA_FLAG, },
+	[KSC_A_CONTEXT_NETNS] = { .type = NLA_U64, },
+};
+
+const struct genl_ops ksc_nl_ops[13] = {
 	{
 		.cmd		= KSC_CMD_REGISTER,
 		.doit		= ksc_nl_register_doit,
@@ -232,30 +190,6 @@ const struct genl_ops ksc_nl_ops[18] = {
 		.doit		= ksc_nl_stats_get_doit,
 		.policy		= ksc_stats_get_do_nl_policy,
 		.maxattr	= ARRAY_SIZE(ksc_stats_get_do_nl_policy) - 1,
-	},
-	{
-		.cmd		= KSC_CMD_CONTEXT_OPEN,
-		.doit		= ksc_nl_context_open_doit,
-		.policy		= ksc_context_open_do_nl_policy,
-		.maxattr	= ARRAY_SIZE(ksc_context_open_do_nl_policy) - 1,
-	},
-	{
-		.cmd		= KSC_CMD_CONTEXT_STEP,
-		.doit		= ksc_nl_context_step_doit,
-		.policy		= ksc_context_step_do_nl_policy,
-		.maxattr	= ARRAY_SIZE(ksc_context_step_do_nl_policy) - 1,
-	},
-	{
-		.cmd		= KSC_CMD_CONTEXT_GET,
-		.doit		= ksc_nl_context_get_doit,
-		.policy		= ksc_context_get_do_nl_policy,
-		.maxattr	= ARRAY_SIZE(ksc_context_get_do_nl_policy) - 1,
-	},
-	{
-		.cmd		= KSC_CMD_CONTEXT_CLOSE,
-		.doit		= ksc_nl_context_close_doit,
-		.policy		= ksc_context_close_do_nl_policy,
-		.maxattr	= ARRAY_SIZE(ksc_context_close_do_nl_policy) - 1,
 	},
 	{
 		.cmd		= KSC_CMD_POLICY_BEGIN,
@@ -293,18 +227,6 @@ const struct genl_ops ksc_nl_ops[18] = {
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
-		.cmd		= KSC_CMD_CONTEXT_EXPORT,
-		.doit		= ksc_nl_context_export_doit,
-		.policy		= ksc_context_export_do_nl_policy,
-		.maxattr	= ARRAY_SIZE(ksc_context_export_do_nl_policy) - 1,
-	},
-	{
-		.cmd		= KSC_CMD_CONTEXT_MOVE,
-		.doit		= ksc_nl_context_move_doit,
-		.policy		= ksc_context_move_do_nl_policy,
-		.maxattr	= ARRAY_SIZE(ksc_context_move_do_nl_policy) - 1,
-	},
-	{
 		.cmd		= KSC_CMD_DRAIN,
 		.doit		= ksc_nl_drain_doit,
 		.policy		= ksc_drain_do_nl_policy,
@@ -316,6 +238,13 @@ const struct genl_ops ksc_nl_ops[18] = {
 		.doit		= ksc_nl_limits_set_doit,
 		.policy		= ksc_limits_set_do_nl_policy,
 		.maxattr	= ARRAY_SIZE(ksc_limits_set_do_nl_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= KSC_CMD_KEY_NEW,
+		.doit		= ksc_nl_key_new_doit,
+		.policy		= ksc_key_new_do_nl_policy,
+		.maxattr	= ARRAY_SIZE(ksc_key_new_do_nl_policy) - 1,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };

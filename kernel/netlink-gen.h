@@ -11,28 +11,22 @@
 extern const struct nla_policy ksc_key_nl_policy[KSC_A_KEY_MAX + 1];
 extern const struct nla_policy ksc_keys_nl_policy[KSC_A_KEYS_MAX + 1];
 extern const struct nla_policy ksc_session_nl_policy[KSC_A_SESSION_MAX + 1];
-extern const struct nla_policy ksc_details_nl_policy[KSC_A_DETAILS_MAX + 1];
 extern const struct nla_policy ksc_rule_nl_policy[KSC_A_RULE_MAX + 1];
 
-extern const struct genl_ops ksc_nl_ops[18];
+extern const struct genl_ops ksc_nl_ops[13];
 
 int ksc_nl_register_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_step_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_sock_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int ksc_nl_rekey_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
-int ksc_nl_context_open_doit(struct sk_buff *skb, struct genl_info *info);
-int ksc_nl_context_step_doit(struct sk_buff *skb, struct genl_info *info);
-int ksc_nl_context_get_doit(struct sk_buff *skb, struct genl_info *info);
-int ksc_nl_context_close_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_policy_begin_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_policy_add_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_policy_commit_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_policy_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int ksc_nl_policy_test_doit(struct sk_buff *skb, struct genl_info *info);
-int ksc_nl_context_export_doit(struct sk_buff *skb, struct genl_info *info);
-int ksc_nl_context_move_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_drain_doit(struct sk_buff *skb, struct genl_info *info);
 int ksc_nl_limits_set_doit(struct sk_buff *skb, struct genl_info *info);
+int ksc_nl_key_new_doit(struct sk_buff *skb, struct genl_info *info);
 
 #endif /* _KSC_NETLINK_GEN_H */

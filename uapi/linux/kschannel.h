@@ -3,13 +3,14 @@
  * kschannel: TLS as a service of the kernel's sockets.
  *
  * Socket options, at level SOL_KSCHANNEL, of a TCP socket that was created
- * with IPPROTO_KSCHANNEL or given the ULP "kschannel". The enums that these
- * share with the netlink family (roles, statuses, phases, verification) come
- * from uapi/kschannel.yaml.
+ * with IPPROTO_KSCHANNEL or given the ULP "kschannel"; and ioctls of keys that
+ * are for such a socket. The enums that these share with the netlink family
+ * (roles, statuses, phases, verification) come from uapi/kschannel.yaml.
  */
 #ifndef _UAPI_LINUX_KSCHANNEL_H
 #define _UAPI_LINUX_KSCHANNEL_H
 
+#include <linux/ioctl.h>
 #include <linux/types.h>
 #include <linux/kschannel_netlink.h>
 
@@ -100,15 +101,15 @@
 #define KSC_RECORD_SIZING	14
 
 /*
- * set: struct ksc_attach. A context whose handshake the application carried itself
- * (KSC_CMD_CONTEXT_OPEN) gives its keys to this socket, which is then as after a
- * handshake of its own; the context is no more. To be set on a connected socket
- * right after the ULP. EBADF, ENOTSOCK and EINVAL for what is not a netlink socket;
- * EPERM when the context is not its; ESTALE when it was deleted, ENOENT when there
- * never was one; EINPROGRESS before its handshake is done, ECONNABORTED when that
- * failed; EBUSY when this socket has begun a handshake, or another is getting the
- * context; ENOTCONN before connect(); EMSGSIZE for more than KSC_MAX_TOKEN bytes.
- * After an error both are as they were.
+ * set: struct ksc_attach. The keys of a handshake that the application carried itself, over
+ * the daemon's context socket, go to this socket, which is then as after a handshake of its
+ * own; the descriptor is good for nothing else any more. To be set on a connected socket right
+ * after the ULP. EBADF for no descriptor, EBADFD for one of no keys; ESTALE for keys that a
+ * socket has got, EBUSY when one is getting them or this one has begun a handshake; EXDEV for
+ * a socket of another network namespace than they are for; EPERM when that one has a daemon
+ * of its own, not the keys', and by its policy the connection has to be protected; ENOTCONN
+ * before connect(); EMSGSIZE for more than KSC_MAX_TOKEN bytes. After an error both are as
+ * they were.
  */
 #define KSC_ATTACH		15
 /*
@@ -225,15 +226,13 @@ struct ksc_export {
 };
 
 /**
- * struct ksc_attach - a context for a socket (KSC_ATTACH)
- * @context: its number
- * @fd: the netlink socket that has it
+ * struct ksc_attach - keys for a socket (KSC_ATTACH)
+ * @fd: the keys
  * @pad: zero
  * @extra: bytes from the peer that the application has read and no step has used
  *	up: they come before those that are still in the socket
  */
 struct ksc_attach {
-	__u64	context;
 	__s32	fd;
 	__u32	pad;
 	__u8	extra[];
@@ -304,5 +303,23 @@ struct ksc_error {
 	__u8	pad[2];
 	char	text[KSC_MAX_TEXT + 1];
 };
+
+/*
+ * The keys of a handshake that an application carried itself: a descriptor, which comes with
+ * the handshake's end over the daemon's context socket. Whoever has it can give them to a
+ * socket (KSC_ATTACH) once, or pass it on (SCM_RIGHTS). They are forgotten when it is closed
+ * everywhere. No ioctl tells a key. Both fail with ESTALE when a socket has got the keys, EBUSY
+ * while one is getting them, EFAULT, and ENOTTY for any other ioctl.
+ */
+/*
+ * struct ksc_info, as KSC_INFO has it of the socket that will get the keys. A longer one than
+ * the kernel knows is filled up with zeros, of a shorter one as much is given as fits.
+ */
+#define KSC_KEY_INFO	_IOR(0xc3, 1, struct ksc_info)
+/*
+ * struct ksc_export, over which the result is written: what KSC_EXPORT derives. There have to
+ * be as many bytes as the longer of both needs. Errors as KSC_EXPORT's, but for ERANGE.
+ */
+#define KSC_KEY_EXPORT	_IOWR(0xc3, 2, struct ksc_export)
 
 #endif /* _UAPI_LINUX_KSCHANNEL_H */

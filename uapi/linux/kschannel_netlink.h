@@ -46,6 +46,12 @@
 #define KSC_DEFAULT_WINDOW		32
 /* And bytes of tokens in them. */
 #define KSC_DEFAULT_WINDOW_BYTES		1048576
+/* Most bytes of alpn, server-name, peer-subject and credential together, of a key. */
+#define KSC_MAX_KEY_TEXT		480
+/* Keys that no socket has got yet, unless it is set. */
+#define KSC_DEFAULT_KEYS		16384
+/* Of one user, in all namespaces. */
+#define KSC_DEFAULT_KEYS_PER_USER		4096
 
 /**
  * enum ksc_role - Which side of the handshake a context plays.
@@ -266,17 +272,19 @@ enum ksc_phase {
 };
 
 /**
- * enum ksc_a_context - A handshake in progress, and a step of it.
+ * enum ksc_a_context - A handshake in progress, and a step of it; and the keys
+ * that one came to.
  * @KSC_A_CONTEXT_ID: (u64) The context. Never used twice in a network
- *   namespace.
+ *   namespace. Of key-new: the daemon's own number.
  * @KSC_A_CONTEXT_SEQ: (u32) Number of the step, from 0. A step answers the
  *   offer that has its number.
  * @KSC_A_CONTEXT_ROLE: (u32, enum ksc_role)
  * @KSC_A_CONTEXT_SERVER_NAME: (string) Client: for SNI and the name check.
- * @KSC_A_CONTEXT_CREDENTIAL: (string) The credential asked for by name.
+ * @KSC_A_CONTEXT_CREDENTIAL: (string) The credential asked for by name, or the
+ *   one whose certificate was shown.
  * @KSC_A_CONTEXT_ALPN: (binary) ProtocolNameList without its outer length.
  * @KSC_A_CONTEXT_VERIFY: (u32, enum ksc_verify)
- * @KSC_A_CONTEXT_UID: (u32) The socket's owner.
+ * @KSC_A_CONTEXT_UID: (u32) The socket's owner. Of key-new: whom it counts for.
  * @KSC_A_CONTEXT_GID: (u32) The socket's owner's group, as it was when the
  *   socket was protected.
  * @KSC_A_CONTEXT_LOCAL: (binary) struct sockaddr_in or sockaddr_in6.
@@ -291,48 +299,32 @@ enum ksc_phase {
  * @KSC_A_CONTEXT_ALERT: (u8) The alert's number.
  * @KSC_A_CONTEXT_DIRECTION: (u32, enum ksc_direction)
  * @KSC_A_CONTEXT_TEXT: (string) One line that explains a failure.
- * @KSC_A_CONTEXT_KEYS: (nest of ksc_a_keys) With ok.
- * @KSC_A_CONTEXT_SESSION: (nest of ksc_a_session) With ok.
+ * @KSC_A_CONTEXT_KEYS: (nest of ksc_a_keys) With ok, and of key-new.
+ * @KSC_A_CONTEXT_SESSION: (nest of ksc_a_session) With ok, and of key-new.
  * @KSC_A_CONTEXT_DEADLINE: (u32) Milliseconds that the handshake may still
  *   take.
- * @KSC_A_CONTEXT_TICKETS: (flag) With ok, client: the session is kept and wants
- *   the tickets that come.
- * @KSC_A_CONTEXT_VERSION: (u16) With ok, to an application: as on the wire.
- * @KSC_A_CONTEXT_SUITE: (u16) With ok, to an application: the IANA number.
- * @KSC_A_CONTEXT_BUSY: (flag) A step is under way.
+ * @KSC_A_CONTEXT_TICKETS: (flag) With ok, and of key-new, client: the session
+ *   is kept and wants the tickets that come.
  * @KSC_A_CONTEXT_FAULTS: (u32, enum ksc_fault) With verify-needed: what is
  *   wrong with the peer's certificate, 0 for nothing.
- * @KSC_A_CONTEXT_CHAIN: (binary) With verify-needed, and in what is known with
- *   ok: the peer's certificates, its own first, in DER, each after its length
- *   in three bytes, the highest first (RFC 5246 7.4.2).
+ * @KSC_A_CONTEXT_CHAIN: (binary) With verify-needed: the peer's certificates,
+ *   its own first, in DER, each after its length in three bytes, the highest
+ *   first (RFC 5246 7.4.2).
  * @KSC_A_CONTEXT_VERDICT: (u32, enum ksc_verdict) What the caller says to
  *   verify-needed; to reject, alert may say how.
- * @KSC_A_CONTEXT_PICK: (flag) Client: have steps come to
- *   incomplete-credentials.
- * @KSC_A_CONTEXT_ISSUERS: (binary) With incomplete-credentials: DER names of
- *   the issuers that the server accepts, each after its length in two bytes,
- *   the highest first (RFC 5246 7.4.4), as many as fit; none says nothing.
  * @KSC_A_CONTEXT_GENERATION: (u64) Of the policy that a socket's connection
  *   falls under; none is loaded without it.
  * @KSC_A_CONTEXT_RULE: (u32) Number of its rule, from 0; none matches without
  *   it.
- * @KSC_A_CONTEXT_DETAILS: (nest of ksc_a_details) With ok, of a context that
- *   wants them.
- * @KSC_A_CONTEXT_LOCAL_CHAIN: (binary) Our own certificates, as chain has the
- *   peer's.
- * @KSC_A_CONTEXT_DETAILS_WANTED: (flag) With ok the daemon is to tell details,
- *   chain and local-chain.
- * @KSC_A_CONTEXT_LABEL: (binary) Of keying material, without NUL.
- * @KSC_A_CONTEXT_LABEL_CONTEXT: (binary) Of keying material; an empty one is
- *   not none.
- * @KSC_A_CONTEXT_LENGTH: (u32) Bytes of keying material.
- * @KSC_A_CONTEXT_MATERIAL: (binary) Keying material.
- * @KSC_A_CONTEXT_FD: (u32) The netlink socket that has the context until now.
+ * @KSC_A_CONTEXT_FD: (u32) The descriptor of a key.
  * @KSC_A_CONTEXT_BY_POLICY: (flag) The socket was given to us in its program's
  *   stead (KSC_POLICY): its server name is what the program looked up, and not
  *   a wish.
  * @KSC_A_CONTEXT_RULE_NAME: (string) Of the rule that a socket's connection
  *   falls under.
+ * @KSC_A_CONTEXT_NETNS: (u64) Of key-new: cookie (SO_NETNS_COOKIE) of the
+ *   network namespace of the sockets that the key is for; without, the daemon's
+ *   own.
  */
 enum ksc_a_context {
 	KSC_A_CONTEXT_ID = 1,
@@ -357,26 +349,15 @@ enum ksc_a_context {
 	KSC_A_CONTEXT_SESSION,
 	KSC_A_CONTEXT_DEADLINE,
 	KSC_A_CONTEXT_TICKETS,
-	KSC_A_CONTEXT_VERSION,
-	KSC_A_CONTEXT_SUITE,
-	KSC_A_CONTEXT_BUSY,
 	KSC_A_CONTEXT_FAULTS,
 	KSC_A_CONTEXT_CHAIN,
 	KSC_A_CONTEXT_VERDICT,
-	KSC_A_CONTEXT_PICK,
-	KSC_A_CONTEXT_ISSUERS,
 	KSC_A_CONTEXT_GENERATION,
 	KSC_A_CONTEXT_RULE,
-	KSC_A_CONTEXT_DETAILS,
-	KSC_A_CONTEXT_LOCAL_CHAIN,
-	KSC_A_CONTEXT_DETAILS_WANTED,
-	KSC_A_CONTEXT_LABEL,
-	KSC_A_CONTEXT_LABEL_CONTEXT,
-	KSC_A_CONTEXT_LENGTH,
-	KSC_A_CONTEXT_MATERIAL,
 	KSC_A_CONTEXT_FD,
 	KSC_A_CONTEXT_BY_POLICY,
 	KSC_A_CONTEXT_RULE_NAME,
+	KSC_A_CONTEXT_NETNS,
 
 	/* private: */
 	__KSC_A_CONTEXT_CNT,
@@ -450,30 +431,6 @@ enum ksc_a_session {
 	/* private: */
 	__KSC_A_SESSION_CNT,
 	KSC_A_SESSION_MAX = (__KSC_A_SESSION_CNT - 1)
-};
-
-/**
- * enum ksc_a_details - What else is known of the established session; nothing
- * secret.
- * @KSC_A_DETAILS_GROUP: (u16) IANA number of the key exchange's group, if it is
- *   known.
- * @KSC_A_DETAILS_SIGNATURE: (u16) IANA number of the server's SignatureScheme,
- *   or TLS 1.2's hash and signature; none in a resumed session.
- * @KSC_A_DETAILS_SESSION_ID: (binary) TLS 1.2.
- * @KSC_A_DETAILS_END_POINT: (binary) The channel binding tls-server-end-point
- *   (RFC 5929 4).
- * @KSC_A_DETAILS_TRAITS: (u32, enum ksc_trait)
- */
-enum ksc_a_details {
-	KSC_A_DETAILS_GROUP = 1,
-	KSC_A_DETAILS_SIGNATURE,
-	KSC_A_DETAILS_SESSION_ID,
-	KSC_A_DETAILS_END_POINT,
-	KSC_A_DETAILS_TRAITS,
-
-	/* private: */
-	__KSC_A_DETAILS_CNT,
-	KSC_A_DETAILS_MAX = (__KSC_A_DETAILS_CNT - 1)
 };
 
 /**
@@ -555,8 +512,7 @@ enum ksc_a_sock {
  * loaded.
  * @KSC_A_STATS_DAEMON: (flag) A daemon is registered.
  * @KSC_A_STATS_SOCKETS: (u64) Protected sockets now.
- * @KSC_A_STATS_CONTEXTS: (u64) Handshakes in progress now, and contexts that
- *   applications have.
+ * @KSC_A_STATS_CONTEXTS: (u64) Handshakes in progress now.
  * @KSC_A_STATS_HANDSHAKES_OK: (u64)
  * @KSC_A_STATS_HANDSHAKES_FAILED: (u64)
  * @KSC_A_STATS_HANDSHAKES_TIMED_OUT: (u64) Counted in handshakes-failed too.
@@ -632,6 +588,11 @@ enum ksc_a_sock {
  *   max_key_updates.
  * @KSC_A_STATS_TRUSTED: (binary) Prefixes, as in limits-set; left out if there
  *   are none.
+ * @KSC_A_STATS_KEYS: (u64) Keys that no socket has got yet, now.
+ * @KSC_A_STATS_KEYS_REFUSED: (u64) Keys that were refused, the namespace or the
+ *   user having too many.
+ * @KSC_A_STATS_LIMIT_KEYS: (u64)
+ * @KSC_A_STATS_LIMIT_KEYS_PER_USER: (u64)
  */
 enum ksc_a_stats {
 	KSC_A_STATS_DAEMON = 1,
@@ -689,6 +650,10 @@ enum ksc_a_stats {
 	KSC_A_STATS_LIMIT_DATALESS,
 	KSC_A_STATS_LIMIT_KEY_UPDATES,
 	KSC_A_STATS_TRUSTED,
+	KSC_A_STATS_KEYS,
+	KSC_A_STATS_KEYS_REFUSED,
+	KSC_A_STATS_LIMIT_KEYS,
+	KSC_A_STATS_LIMIT_KEYS_PER_USER,
 
 	/* private: */
 	__KSC_A_STATS_CNT,
@@ -783,8 +748,8 @@ enum ksc_a_policy {
 };
 
 /**
- * enum ksc_a_limits - What handshakes may take in a network namespace. What is
- * left out gets its default.
+ * enum ksc_a_limits - What handshakes and keys may take in a network namespace.
+ * What is left out gets its default.
  * @KSC_A_LIMITS_HANDSHAKES: (u32) Handshakes of sockets at once.
  * @KSC_A_LIMITS_PER_USER: (u32) Of one user, in all namespaces; no more than
  *   the initial namespace allows.
@@ -805,6 +770,9 @@ enum ksc_a_policy {
  * @KSC_A_LIMITS_PER_LISTENER: (u32) With all that listen at one address and
  *   port, when it is tight; by default half of per-user, or of handshakes,
  *   whichever is less.
+ * @KSC_A_LIMITS_KEYS: (u32) Keys that no socket has got yet.
+ * @KSC_A_LIMITS_KEYS_PER_USER: (u32) Of one user, in all namespaces; no more
+ *   than the initial namespace allows.
  */
 enum ksc_a_limits {
 	KSC_A_LIMITS_HANDSHAKES = 1,
@@ -818,6 +786,8 @@ enum ksc_a_limits {
 	KSC_A_LIMITS_WINDOW_BYTES,
 	KSC_A_LIMITS_TRUSTED,
 	KSC_A_LIMITS_PER_LISTENER,
+	KSC_A_LIMITS_KEYS,
+	KSC_A_LIMITS_KEYS_PER_USER,
 
 	/* private: */
 	__KSC_A_LIMITS_CNT,
@@ -835,9 +805,12 @@ enum ksc_a_limits {
  *   none: the handshake has failed, by status and text for what the kernel
  *   found, and the peer is to be alerted.
  * @KSC_CMD_CONTEXT_DEL: Event to the daemon: the context is gone; forget its
- *   session.
+ *   session. Of a key with "tickets": there won't be any more, as the key was
+ *   closed, its socket has gone or had enough of them, or is of another network
+ *   namespace than the daemon.
  * @KSC_CMD_TICKET: Event to the daemon: a whole NewSessionTicket message that
- *   came after the handshake of a context whose step said "tickets".
+ *   came after the handshake of a context whose step, or whose key, said
+ *   "tickets".
  * @KSC_CMD_STEP: The daemon's answer to context-new or token. ENOENT when the
  *   context is gone, ESTALE when the number is not that of the offer under way,
  *   EPERM from any other socket than the registered one. An answer to the offer
@@ -851,37 +824,6 @@ enum ksc_a_limits {
  *   established phase, EPIPE when its sending side is closed, EOPNOTSUPP with
  *   TLS 1.2 or keys set by the application.
  * @KSC_CMD_STATS_GET: Counters of the caller's network namespace.
- * @KSC_CMD_CONTEXT_OPEN: An application begins a context whose tokens it
- *   carries itself, over whatever it likes. The context is the netlink
- *   socket's: its close deletes it. The id comes back. EDQUOT when the caller's
- *   user has as many as may be, EINVAL for a name or list that is malformed or
- *   a role that is none.
- * @KSC_CMD_CONTEXT_STEP: Offers a token from the peer to a context, or nothing
- *   to have a client begin. The outcome comes as context-result with the number
- *   of this request. EBUSY while a step is under way, EISCONN when the
- *   handshake is done, ECONNABORTED when it has failed, ETIMEDOUT when its time
- *   is over, EMSGSIZE for more than a handshake may have, EHOSTDOWN without a
- *   daemon, EPROTOTYPE when the context has not the role that is named, EPERM
- *   when it is another socket's, ESTALE when it was deleted, ENOENT when there
- *   never was one. After verify-needed the step has to bring the verdict,
- *   perhaps with an alert's number, and may bring a token: EINVAL without, and
- *   ENODATA for a verdict that was not asked for. After incomplete-credentials
- *   it may name the credential whose certificate is shown, ENODATA at any other
- *   time; without, none is shown. With an alert's number, 1 to 255, and no
- *   verdict the handshake is given up at any time, and comes to cancelled, with
- *   the alert as its token. None of these errors changes the context.
- * @KSC_CMD_CONTEXT_RESULT: Event to the socket that has the context: what its
- *   step came to. When it can't be delivered, the socket's queue being full,
- *   context-get gives it.
- * @KSC_CMD_CONTEXT_GET: What is known of a context. Busy while a step is under
- *   way; else the status is that of the last step, continue-needed before the
- *   first, and the token is there if it was not delivered yet. With ok there
- *   are the details and both sides' certificates, as far as they are known: a
- *   resumed session has none of our own, and none is told of that does not fit.
- *   Errors as context-step's: EPERM, ESTALE, ENOENT.
- * @KSC_CMD_CONTEXT_CLOSE: Deletes a context, whatever it is about; an answer
- *   that is under way is dropped. Errors as context-step's: EPERM, ESTALE,
- *   ENOENT.
  * @KSC_CMD_POLICY_BEGIN: The daemon's socket is going to load a policy. What it
  *   had begun before is forgotten, as it is when the socket is closed. EPERM
  *   from any other socket.
@@ -898,20 +840,6 @@ enum ksc_a_limits {
  *   none if none matches, and no generation if no policy is loaded. EINVAL for
  *   addresses of two families, but that of what was asked for may be of the
  *   other one.
- * @KSC_CMD_CONTEXT_EXPORT: Derives keying material from an established context
- *   (RFC 5705, RFC 8446 7.5), as KSC_EXPORT does on a socket. EINVAL without a
- *   label of 1 to 249 bytes of printable ASCII that TLS does not use itself, or
- *   for a length that is not 1 to 1024; ENOTCONN before the handshake is done,
- *   ECONNABORTED when it has failed, EBUSY while a socket gets the context;
- *   ENODATA with TLS 1.2 without extended master secret. Else errors as
- *   context-step's: EPERM, ESTALE, ENOENT.
- * @KSC_CMD_CONTEXT_MOVE: The context becomes the caller's netlink socket's, and
- *   is no more that of the one which has it, whose descriptor the caller got by
- *   SCM_RIGHTS or has. It still counts for the user that began it. EBUSY while
- *   a step is under way or a socket gets the context; EBADF, ENOTSOCK, EINVAL
- *   for what is no netlink socket of this network namespace; EPERM when it is
- *   not that socket's, ESTALE when it was deleted, ENOENT when there never was
- *   one.
  * @KSC_CMD_DRAIN: The daemon takes no new contexts any more; those that it has
  *   not answered wait for the next. Those under way still come to it. EPERM
  *   from any other socket than the registered one.
@@ -921,6 +849,19 @@ enum ksc_a_limits {
  *   handshake has failed that the daemon did not end itself. It has begun it;
  *   or has seen nothing of it, because the peer does not speak TLS. Some are
  *   left out when there are many.
+ * @KSC_CMD_KEY_NEW: Keys of a handshake that an application carried itself,
+ *   over the daemon's context socket. They become a file of the kernel's, and
+ *   the reply has a descriptor of it in the table of whoever sends this: for
+ *   KSC_ATTACH, once, and for the ioctls of linux/kschannel.h. It is there when
+ *   the request is acknowledged; the reply alone may be seen before. When there
+ *   can be no reply there is no descriptor, and the keys are forgotten. To
+ *   repeat the command makes other keys. The id is echoed; with tickets its
+ *   highest bit is set, so that it is no context's. EINVAL for what is missing,
+ *   malformed, or not as long as the suite's, EOPNOTSUPP for a suite that is
+ *   unknown, EMSGSIZE for more text than max-key-text, EDQUOT when the user or
+ *   the network namespace has as many as may be that no socket has got, EMFILE
+ *   and ENFILE without a descriptor to be had, ENOMEM; EPERM from any other
+ *   socket than the registered one.
  */
 enum ksc_cmd {
 	KSC_CMD_REGISTER = 1,
@@ -932,21 +873,15 @@ enum ksc_cmd {
 	KSC_CMD_SOCK_GET,
 	KSC_CMD_REKEY,
 	KSC_CMD_STATS_GET,
-	KSC_CMD_CONTEXT_OPEN,
-	KSC_CMD_CONTEXT_STEP,
-	KSC_CMD_CONTEXT_RESULT,
-	KSC_CMD_CONTEXT_GET,
-	KSC_CMD_CONTEXT_CLOSE,
 	KSC_CMD_POLICY_BEGIN,
 	KSC_CMD_POLICY_ADD,
 	KSC_CMD_POLICY_COMMIT,
 	KSC_CMD_POLICY_GET,
 	KSC_CMD_POLICY_TEST,
-	KSC_CMD_CONTEXT_EXPORT,
-	KSC_CMD_CONTEXT_MOVE,
 	KSC_CMD_DRAIN,
 	KSC_CMD_LIMITS_SET,
 	KSC_CMD_CONTEXT_FAILED,
+	KSC_CMD_KEY_NEW,
 
 	/* private: */
 	__KSC_CMD_CNT,
