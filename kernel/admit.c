@@ -6,6 +6,9 @@
  * answered our first flight: a flood displaces itself, and who answers stays. Only
  * if all have answered is the new one refused.
  *
+ * And how many keys there may be that no socket has got: in a namespace, and for the
+ * user whose handshakes they come from. There the newest is refused.
+ *
  * What is counted is what is admitted, and so the tables are bounded by the
  * limits. Their entries are in the account of whoever begins the handshake.
  */
@@ -52,6 +55,8 @@ void ksc_limits_default(struct ksc_limits *limits)
 		.per_site	= KSC_DEFAULT_HANDSHAKES_PER_SITE,
 		.first_flight	= KSC_DEFAULT_FIRST_FLIGHT,
 		.steps		= KSC_DEFAULT_STEPS,
+		.keys		= KSC_DEFAULT_KEYS,
+		.keys_per_user	= KSC_DEFAULT_KEYS_PER_USER,
 	};
 	limits->per_listener = ksc_limits_per_listener(limits);
 }
@@ -75,20 +80,25 @@ u32 ksc_limits_per_listener(const struct ksc_limits *limits)
  * A user namespace's owner answers for all users in it, however many are mapped.
  * Those that root has made are containers, each for itself.
  */
-static u64 ksc_admit_user(const struct ksc_net *kn, const struct ksc_sock *ks)
+static u64 ksc_admit_user(const struct user_namespace *ns, kuid_t uid)
 {
-	const struct socket *sock = ks->sk->sk_socket;
-	struct user_namespace *ns = kn->net->user_ns;
-
-	if (ns == &init_user_ns && sock && sock->file)
-		ns = sock->file->f_cred->user_ns;
 	if (ns == &init_user_ns)
-		return __kuid_val(ks->uid);
+		return __kuid_val(uid);
 	while (ns->parent != &init_user_ns)
 		ns = ns->parent;
 	if (uid_eq(ns->owner, GLOBAL_ROOT_UID))
 		return (u64)ns->ns.inum << 32;
 	return __kuid_val(ns->owner);
+}
+
+static u64 ksc_admit_owner(const struct ksc_net *kn, const struct ksc_sock *ks)
+{
+	const struct socket *sock = ks->sk->sk_socket;
+	const struct user_namespace *ns = kn->net->user_ns;
+
+	if (ns == &init_user_ns && sock && sock->file)
+		ns = sock->file->f_cred->user_ns;
+	return ksc_admit_user(ns, ks->uid);
 }
 
 static u64 ksc_admit_service(const struct in6_addr *addr, u16 port, int dev)
@@ -158,7 +168,7 @@ static void ksc_admit_keys(const struct ksc_context *ctx, const struct ksc_sock 
 	struct in6_addr peer;
 	bool trusted, v6;
 
-	key[KSC_SHARE_USER].id = ksc_admit_user(ctx->kn, ks);
+	key[KSC_SHARE_USER].id = ksc_admit_owner(ctx->kn, ks);
 	wanted[KSC_SHARE_USER] = true;
 	if (ctx->role == KSC_ROLE_CLIENT)
 		return;
@@ -208,6 +218,12 @@ static u32 ksc_admit_limit(const struct ksc_net *kn, int share)
 	}
 }
 
+static void ksc_admit_remove(struct ksc_bucket *b)
+{
+	rhashtable_remove_fast(&ksc_buckets, &b->node, ksc_bucket_params);
+	kfree_rcu(b, rcu);
+}
+
 static void ksc_admit_leave(struct ksc_context *ctx)
 {
 	struct ksc_admission *a = &ctx->admission;
@@ -221,10 +237,8 @@ static void ksc_admit_leave(struct ksc_context *ctx)
 		if (!a->proven)
 			list_del_init(&a->in[i].node);
 		a->in[i].bucket = NULL;
-		if (!--b->count && i <= KSC_SHARE_USER) {
-			rhashtable_remove_fast(&ksc_buckets, &b->node, ksc_bucket_params);
-			kfree_rcu(b, rcu);
-		}
+		if (!--b->count && i <= KSC_SHARE_USER)
+			ksc_admit_remove(b);
 	}
 	a->admitted = false;
 }
@@ -243,8 +257,7 @@ static struct ksc_context *ksc_admit_first(const struct ksc_bucket *b, int share
 		struct ksc_context *ctx = container_of(c - share, struct ksc_context,
 						       admission.in[0]);
 
-		if (!READ_ONCE(ctx->spoke) ||
-		    !ctx->transport->heard(ctx->owner, READ_ONCE(ctx->seen)))
+		if (!READ_ONCE(ctx->spoke) || !ksc_pump_heard(ctx->owner, READ_ONCE(ctx->seen)))
 			return ctx;
 		first = first ?: ctx;
 		if (++n == KSC_EVICT_LOOK)
@@ -262,7 +275,7 @@ static bool ksc_admit_evict(struct ksc_bucket *b, int share, const struct ksc_co
 		return false;
 	ksc_admit_leave(ctx);
 	WRITE_ONCE(ctx->evicted, true);
-	ctx->transport->kick(ctx->owner);
+	ksc_pump_kick(ctx->owner, 0);
 	return true;
 }
 
@@ -438,6 +451,60 @@ void ksc_admit_end(struct ksc_context *ctx)
 	spin_lock(&ksc_admit_lock);
 	if (ctx->admission.admitted)
 		ksc_admit_leave(ctx);
+	spin_unlock(&ksc_admit_lock);
+}
+
+/**
+ * ksc_admit_key() - may there be one more key that no socket has got?
+ * @kn: its daemon's namespace
+ * @uid: whom it is for
+ * @user: set, for ksc_admit_key_end()
+ *
+ * Context: process. Return: 0; -EDQUOT if there are too many; or -ENOMEM.
+ */
+int ksc_admit_key(struct ksc_net *kn, kuid_t uid, struct ksc_bucket **user)
+{
+	struct ksc_bucket *fresh = kzalloc(sizeof(*fresh), KSC_GFP_FOR_OTHERS), *b;
+	const struct ksc_limits *l = &kn->limits;
+	int err = 0;
+
+	if (!fresh)
+		return -ENOMEM;
+	fresh->key.share = KSC_SHARE_KEYS;
+	fresh->key.id = ksc_admit_user(kn->net->user_ns, uid);
+	spin_lock(&ksc_admit_lock);
+	b = ksc_admit_bucket(&fresh);
+	if (!b) {
+		err = -ENOMEM;
+	} else if (kn->nr_keys >= l->keys ||
+		   b->count >= min(l->keys_per_user, ksc_net(&init_net)->limits.keys_per_user)) {
+		ksc_count(kn, KSC_CNT_KEYS_REFUSED);
+		err = -EDQUOT;
+		if (!b->count)
+			ksc_admit_remove(b);
+	} else {
+		b->count++;
+		kn->nr_keys++;
+		*user = b;
+	}
+	spin_unlock(&ksc_admit_lock);
+	kfree(fresh);
+	return err;
+}
+
+/**
+ * ksc_admit_key_end() - a socket has got a key, or it is no more
+ * @kn: its daemon's namespace
+ * @user: what ksc_admit_key() has set
+ *
+ * Context: process.
+ */
+void ksc_admit_key_end(struct ksc_net *kn, struct ksc_bucket *user)
+{
+	spin_lock(&ksc_admit_lock);
+	kn->nr_keys--;
+	if (!--user->count)
+		ksc_admit_remove(user);
 	spin_unlock(&ksc_admit_lock);
 }
 

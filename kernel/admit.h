@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * admit.c: how many handshakes of sockets there may be, and whose they are.
+ * admit.c: how many handshakes of sockets there may be, and keys; and whose they are.
  */
 #ifndef _KSC_ADMIT_H
 #define _KSC_ADMIT_H
@@ -9,6 +9,7 @@
 #include <linux/list.h>
 #include <linux/rhashtable-types.h>
 #include <linux/types.h>
+#include <linux/uidgid.h>
 
 struct ksc_context;
 struct ksc_net;
@@ -25,7 +26,8 @@ enum ksc_share {
 	KSC_SHARE_USER,
 	KSC_SHARE_SERVERS,	/* what is not kept for clients */
 	KSC_SHARE_ALL,
-	KSC_SHARES
+	KSC_SHARES,
+	KSC_SHARE_KEYS = KSC_SHARES,	/* a user's keys, which are no handshakes */
 };
 
 /**
@@ -39,7 +41,7 @@ struct ksc_trusted {
 };
 
 /**
- * struct ksc_limits - what handshakes may take, see KSC_CMD_LIMITS_SET
+ * struct ksc_limits - what handshakes and keys may take, see KSC_CMD_LIMITS_SET
  * @handshakes: of sockets, at once
  * @per_user: of one user, in all namespaces
  * @client_reserve: of @handshakes, kept for connections that this machine makes
@@ -48,6 +50,8 @@ struct ksc_trusted {
  * @per_listener: of all that listen at one address and port, once it is tight
  * @first_flight: bytes from the peer before our first flight
  * @steps: of a handshake
+ * @keys: that no socket has got yet
+ * @keys_per_user: of one user, in all namespaces
  * @ntrusted: entries of @trusted
  * @trusted: prefixes that @per_address and @per_site don't hold for
  *
@@ -62,6 +66,8 @@ struct ksc_limits {
 	u32 per_listener;
 	u32 first_flight;
 	u32 steps;
+	u32 keys;
+	u32 keys_per_user;
 	u32 ntrusted;
 	struct ksc_trusted trusted[KSC_TRUSTED_MAX];
 };
@@ -81,11 +87,11 @@ struct ksc_bucket_key {
 };
 
 /**
- * struct ksc_bucket - handshakes that share a limit
+ * struct ksc_bucket - handshakes, or keys, that share a limit
  * @node: in the table, unless it is a namespace's own
  * @rcu: the table's own work may still look at it
  * @key: who shares it
- * @count: handshakes
+ * @count: how many
  * @unproven: those whose peer has not answered our first flight, in the order in which they
  *	came, or were served
  */
@@ -127,6 +133,8 @@ int ksc_admit(struct ksc_context *ctx, const struct ksc_sock *ks);
 void ksc_admit_spoke(struct ksc_context *ctx);
 void ksc_admit_prove(struct ksc_context *ctx);
 void ksc_admit_end(struct ksc_context *ctx);
+int ksc_admit_key(struct ksc_net *kn, kuid_t uid, struct ksc_bucket **user);
+void ksc_admit_key_end(struct ksc_net *kn, struct ksc_bucket *user);
 void ksc_admit_limits(struct ksc_net *kn, const struct ksc_limits *limits);
 u32 ksc_admit_trusted_get(struct ksc_net *kn, struct ksc_trusted trusted[KSC_TRUSTED_MAX]);
 void ksc_limits_default(struct ksc_limits *limits);

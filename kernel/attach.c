@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A socket and a context that an application brought to its end meet; and a
+ * A socket and the keys of a handshake that an application carried itself meet; and a
  * socket goes on in the clear after close_notify both ways.
  */
 #include <linux/slab.h>
@@ -10,7 +10,7 @@
 
 #include "ksc.h"
 #include "tx.h"
-#include "handle.h"
+#include "key.h"
 
 /* Context: the socket's lock */
 static int ksc_attach_check(const struct sock *sk, const struct ksc_sock *ks)
@@ -28,31 +28,40 @@ static int ksc_attach_check(const struct sock *sk, const struct ksc_sock *ks)
 static int ksc_attach_grant(struct sock *sk, struct ksc_sock *ks, struct ksc_grant *g)
 {
 	int err = ksc_attach_check(sk, ks);
+	struct ksc_ruling ruling;
+	u8 role;
 
-	if (!err)
-		err = ksc_install(ks, g->step);
 	if (err)
 		return err;
-	spin_lock_bh(&ks->lock);
-	swap(ks->opt.server_name, g->opt.server_name);
-	swap(ks->opt.credential, g->opt.credential);
-	swap(ks->opt.alpn, g->opt.alpn);
-	ks->opt.verify = g->opt.verify;
-	spin_unlock_bh(&ks->lock);
+	ruling = ks->ruling;
+	role = ks->role;
 	ks->role = g->role;
+	ksc_policy_judge(sk, ks);
+	/* what a policy demands, another namespace's daemon can't have seen to */
+	if (g->foreign && ksc_policy_demands(ks))
+		err = -EPERM;
+	else
+		err = ksc_install(ks, &g->keys);
+	if (err) {
+		ks->ruling = ruling;
+		ks->role = role;
+		return err;
+	}
+	spin_lock_bh(&ks->lock);
+	swap(ks->opt.credential, g->credential);
+	ks->opt.verify = g->verify;
+	spin_unlock_bh(&ks->lock);
 	ks->connect_told = true;
-	ks->session = g->step->session;
-	g->step->session = NULL;
-	if (g->daemon)
+	/* another namespace's daemon is not known here */
+	if (g->daemon && !g->foreign) {
 		ksc_tickets_new(ks, g->id, g->daemon);
-	g->daemon = 0;
+		g->daemon = 0;
+	}
 	/* as if the application had never read them */
 	ks->rx.stage = g->extra;
 	ks->rx.stage_len = g->extra_len;
 	g->extra = NULL;
 	ksc_arm(sk, ks);
-	/* whether it may be detached */
-	ksc_policy_judge(sk, ks);
 	ksc_established(sk, ks);
 	return 0;
 }
@@ -89,13 +98,13 @@ int ksc_set_attach(struct sock *sk, sockptr_t optval, unsigned int optlen)
 		if (copy_from_sockptr_offset(g.extra, optval, sizeof(a), g.extra_len))
 			goto free;
 	}
-	err = ksc_handle_take(sock_net(sk), a.fd, a.context, &g);
+	err = ksc_key_take(a.fd, sock_net(sk), &g);
 	if (err)
 		goto free;
 	lock_sock(sk);
 	err = ksc_attach_grant(sk, ksc_sk(sk), &g);
 	release_sock(sk);
-	ksc_handle_give(&g, err);
+	ksc_key_give(&g, err);
 free:
 	kfree(g.extra);
 	return err;

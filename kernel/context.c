@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The security context: the one state machine of a handshake. It knows
- * nothing of how tokens travel; its owner offers them and applies the answers.
+ * nothing of how tokens travel; its owner, a socket, offers them and applies the
+ * answers.
  *
  * At most one step is in flight. Everything that can end a context (an answer,
  * the timer, the daemon's death, the owner) goes through @lock, so that exactly
@@ -20,7 +21,7 @@ static void ksc_context_release(struct kref *ref)
 
 	ksc_step_free(ctx->step);
 	ksc_question_free(ctx->question);
-	ctx->transport->put(ctx->owner);
+	ksc_sock_put(ctx->owner);
 	mem_cgroup_put(ctx->memcg);
 	kfree_rcu(ctx, rcu);
 }
@@ -47,7 +48,7 @@ static void ksc_context_timer(struct work_struct *work)
 	ctx->expired = true;
 	spin_unlock(&ctx->lock);
 	if (!dead)
-		ctx->transport->kick(ctx->owner);
+		ksc_pump_kick(ctx->owner, 0);
 	ksc_context_put(ctx);
 }
 
@@ -56,15 +57,13 @@ static void ksc_context_timer(struct work_struct *work)
  * @kn: namespace
  * @role: enum ksc_role
  * @timeout: milliseconds
- * @transport: how its tokens travel
- * @owner: for @transport; a reference is taken
+ * @owner: the socket; a reference is taken
  *
  * Context: process. Return: the context with a reference for the caller, which
  * ends it with ksc_context_end(), or NULL if there is no memory.
  */
 struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
-				    const struct ksc_transport *transport,
-				    void *owner)
+				    struct ksc_sock *owner)
 {
 	struct ksc_context *ctx;
 
@@ -75,7 +74,6 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 	spin_lock_init(&ctx->lock);
 	ctx->kn = kn;
 	ctx->role = role;
-	ctx->transport = transport;
 	ctx->id = atomic64_inc_return(&kn->next_context);
 	ctx->deadline = jiffies + msecs_to_jiffies(timeout);
 	INIT_DELAYED_WORK(&ctx->timer, ksc_context_timer);
@@ -83,12 +81,12 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 
 	ctx->memcg = ksc_memcg_get();
 	ctx->owner = owner;
-	transport->get(owner);
+	ksc_sock_get(owner);
 	kref_get(&ctx->ref);
 	/* complete: from here on a daemon that registers may kick it */
 	if (xa_err(xa_store_bh(&kn->contexts, ctx->id, ctx, KSC_GFP_FOR_OTHERS))) {
 		mem_cgroup_put(ctx->memcg);
-		transport->put(owner);
+		ksc_sock_put(owner);
 		kfree(ctx);
 		return NULL;
 	}
@@ -235,7 +233,7 @@ int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq,
 	}
 	spin_unlock(&ctx->lock);
 	if (answered)
-		ctx->transport->kick(ctx->owner);
+		ksc_pump_kick(ctx->owner, 0);
 	return err;
 }
 
@@ -280,7 +278,6 @@ void ksc_context_next(struct ksc_context *ctx)
 {
 	ctx->verdict = KSC_VERDICT_NONE;
 	ctx->alert = 0;
-	ctx->credential = NULL;
 	spin_lock(&ctx->lock);
 	ctx->state = KSC_CTX_IDLE;
 	ctx->seq++;
@@ -311,7 +308,6 @@ bool ksc_context_give_up(struct ksc_context *ctx, u8 status, u8 alert, const cha
 	if (!ok)
 		return false;
 	ctx->verdict = KSC_VERDICT_NONE;
-	ctx->credential = NULL;
 	ctx->failed = status;
 	ctx->told = true;
 	ctx->alert = alert;
@@ -376,7 +372,7 @@ void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 daemon)
 			ksc_context_withdraw(ctx);
 		spin_unlock(&ctx->lock);
 		if (told || ksc_queue_waits(ctx))
-			ctx->transport->kick(ctx->owner);
+			ksc_pump_kick(ctx->owner, 0);
 	}
 	rcu_read_unlock();
 }

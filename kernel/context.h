@@ -2,6 +2,9 @@
 /*
  * context.c: the security context, a handshake in progress; and the daemon that there
  * is for it.
+ *
+ * It is a socket's. What the socket is and does is nothing to it: it has the pump look
+ * (ksc_pump_kick()), and leaves to that what is offered.
  */
 #ifndef _KSC_CONTEXT_H
 #define _KSC_CONTEXT_H
@@ -14,35 +17,12 @@
 #include "admit.h"
 #include "queue.h"
 
-struct ksc_blob;
 struct ksc_net;
 struct ksc_question;
+struct ksc_sock;
 struct ksc_step;
 struct mem_cgroup;
 struct sk_buff;
-
-/**
- * struct ksc_transport - how a context's tokens travel
- * @kick: there is news: a step came, the time is over, its turn has come or
- *	the daemon went. Called in any context, with locks held, none of them the
- *	owner's; the owner looks at the context when it can.
- * @get: takes a reference on the owner
- * @put: drops it
- * @describe: tells the daemon who begins, and what it wants
- * @copy: copies the first bytes of the token under way
- * @heard: has something come since it had @seen? Called in any context, with locks held;
- *	the answer is old at once
- *
- * @describe and @copy are called with the owner's lock.
- */
-struct ksc_transport {
-	void (*kick)(void *owner);
-	void (*get)(void *owner);
-	void (*put)(void *owner);
-	int (*describe)(struct sk_buff *msg, void *owner);
-	int (*copy)(void *owner, void *to, u32 len);
-	bool (*heard)(const void *owner, u32 seen);
-};
 
 /* enum ksc_context_state - where the one step in flight is */
 enum ksc_context_state {
@@ -72,7 +52,7 @@ enum ksc_context_state {
  * @stuck: bytes that were offered and found too few
  * @total: bytes of handshake that came from the peer so far
  * @spoke: the peer was sent a token
- * @seen: for @heard, how far the owner has looked
+ * @seen: for ksc_pump_heard(), how far the owner has looked
  * @failed: enum ksc_status, the owner's failure that the daemon is to alert the peer of;
  *	0 for none
  * @why: with @failed: one line, or NULL for the status's own; a constant
@@ -80,14 +60,12 @@ enum ksc_context_state {
  * @report: it is to know, though it has seen nothing of it
  * @full: bytes in TCP's queue when the receive buffer was found full
  * @full_since: jiffies, when that was
- * @question: what a socket's application is to judge
+ * @question: what the application is to judge
  * @verdict: enum ksc_verdict, goes to the daemon with the next offer
  * @alert: to reject, or with @failed: the alert's number, or 0
- * @credential: goes likewise; the owner's, or NULL
  * @id: never used twice in a namespace
  * @kn: namespace
- * @transport: how tokens travel
- * @owner: for @transport; the context holds a reference
+ * @owner: the socket; the context holds a reference
  * @deadline: jiffies
  * @timer: runs at @deadline, holds a reference
  * @memcg: what the daemon's answers are charged to, referenced, or NULL
@@ -125,11 +103,9 @@ struct ksc_context {
 	struct ksc_question *question;
 	u8 verdict;
 	u8 alert;
-	const struct ksc_blob *credential;
 	u64 id;
 	struct ksc_net *kn;
-	const struct ksc_transport *transport;
-	void *owner;
+	struct ksc_sock *owner;
 	unsigned long deadline;
 	struct delayed_work timer;
 	struct mem_cgroup *memcg;
@@ -147,8 +123,7 @@ enum ksc_news {
 };
 
 struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
-				    const struct ksc_transport *transport,
-				    void *owner);
+				    struct ksc_sock *owner);
 struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id);
 void ksc_context_put(struct ksc_context *ctx);
 void ksc_context_end(struct ksc_context *ctx);

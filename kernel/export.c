@@ -157,8 +157,61 @@ int ksc_export(const struct ksc_exporter *x, const struct ksc_export_job *job)
 	return err;
 }
 
-static int ksc_export_sock(struct sock *sk, const struct ksc_export_job *job)
+/**
+ * ksc_export_user() - derive keying material for a program
+ * @buf: struct ksc_export; gets the result
+ * @room: bytes there
+ * @derive: does it, called with no lock held
+ * @owner: for @derive
+ *
+ * Context: process. Return: bytes written, or an errno.
+ */
+int ksc_export_user(void __user *buf, size_t room,
+		    int (*derive)(void *owner, const struct ksc_export_job *job), void *owner)
 {
+	struct ksc_export_job job;
+	struct ksc_export e;
+	u32 len;
+	int err;
+	u8 *data;
+
+	if (room < sizeof(e))
+		return -EINVAL;
+	if (copy_from_user(&e, buf, sizeof(e)))
+		return -EFAULT;
+	len = e.label_len + e.context_len;
+	if (!e.label_len || e.label_len > KSC_MAX_EXPORT_LABEL || !e.out_len ||
+	    e.out_len > KSC_MAX_EXPORT || (e.flags & ~KSC_EXPORT_F_CONTEXT) ||
+	    (e.context_len && !(e.flags & KSC_EXPORT_F_CONTEXT)) || len > room - sizeof(e))
+		return -EINVAL;
+	if (e.out_len > room)
+		return -ERANGE;
+	data = kvmalloc(len + e.out_len, GFP_KERNEL_ACCOUNT);
+	if (!data)
+		return -ENOMEM;
+	job = (struct ksc_export_job) {
+		.label = data,
+		.label_len = e.label_len,
+		.context = data + e.label_len,
+		.context_len = e.context_len,
+		.has_context = e.flags & KSC_EXPORT_F_CONTEXT,
+		.out = data + len,
+		.out_len = e.out_len,
+	};
+	err = -EFAULT;
+	if (copy_from_user(data, buf + sizeof(e), len))
+		goto free;
+	err = derive(owner, &job);
+	if (!err)
+		err = copy_to_user(buf, job.out, job.out_len) ? -EFAULT : (int)job.out_len;
+free:
+	kvfree_sensitive(data, len + e.out_len);
+	return err;
+}
+
+static int ksc_export_sock(void *owner, const struct ksc_export_job *job)
+{
+	struct sock *sk = owner;
 	const struct ksc_sock *ks;
 	int err;
 
@@ -181,45 +234,12 @@ static int ksc_export_sock(struct sock *sk, const struct ksc_export_job *job)
  */
 int ksc_get_export(struct sock *sk, char __user *optval, int __user *optlen)
 {
-	struct ksc_export_job job;
-	struct ksc_export e;
-	u32 len;
-	int room, err;
-	u8 *data;
+	int room, len;
 
 	if (get_user(room, optlen))
 		return -EFAULT;
-	if (room < (int)sizeof(e))
-		return -EINVAL;
-	if (copy_from_user(&e, optval, sizeof(e)))
+	len = ksc_export_user(optval, max(room, 0), ksc_export_sock, sk);
+	if (len > 0 && put_user(len, optlen))
 		return -EFAULT;
-	len = e.label_len + e.context_len;
-	if (!e.label_len || e.label_len > KSC_MAX_EXPORT_LABEL || !e.out_len ||
-	    e.out_len > KSC_MAX_EXPORT || (e.flags & ~KSC_EXPORT_F_CONTEXT) ||
-	    (e.context_len && !(e.flags & KSC_EXPORT_F_CONTEXT)) || len > room - sizeof(e))
-		return -EINVAL;
-	if (e.out_len > room)
-		return -ERANGE;
-	data = kvmalloc(len + e.out_len, GFP_KERNEL_ACCOUNT);
-	if (!data)
-		return -ENOMEM;
-	job = (struct ksc_export_job) {
-		.label = data,
-		.label_len = e.label_len,
-		.context = data + e.label_len,
-		.context_len = e.context_len,
-		.has_context = e.flags & KSC_EXPORT_F_CONTEXT,
-		.out = data + len,
-		.out_len = e.out_len,
-	};
-	err = -EFAULT;
-	if (copy_from_user(data, optval + sizeof(e), len))
-		goto free;
-	err = ksc_export_sock(sk, &job);
-	if (!err && (copy_to_user(optval, job.out, job.out_len) ||
-		     put_user((int)job.out_len, optlen)))
-		err = -EFAULT;
-free:
-	kvfree_sensitive(data, len + e.out_len);
-	return err;
+	return min(len, 0);
 }

@@ -47,6 +47,8 @@ struct ksc_export_job {
 };
 
 int ksc_export(const struct ksc_exporter *x, const struct ksc_export_job *job);
+int ksc_export_user(void __user *buf, size_t room,
+		    int (*derive)(void *owner, const struct ksc_export_job *job), void *owner);
 int ksc_get_export(struct sock *sk, char __user *optval, int __user *optlen);
 
 #endif /* _KSC_EXPORT_H */

@@ -4,23 +4,22 @@
  * that owns them.
  *
  * Locking, outermost first:
- *   ksc_handle.lock	a context that an application has
  *   lock_sock(sk)	everything in struct ksc_sock that says nothing else;
  *			softirq callbacks of TCP run under the socket's
  *			spinlock with nobody owning it, which is the same lock
  *   ksc_sock.lock	options and ksc_sock.sk, for accept() and dump; what netlink
  *			asks of a socket
  *   ksc_context.lock	the state of the one step in flight
- *   ksc_net.lock	which daemon is registered; the applications' contexts
- *   ksc_admit_lock	what handshakes count for, in admit.c; not taken with a context's
- *			lock held, nor that with it; owners are kicked under it
+ *   ksc_net.lock	which daemon is registered
+ *   ksc_admit_lock	what handshakes and keys count for, in admit.c; not taken with a
+ *			context's lock held, nor that with it; owners are kicked under it
  *   ksc_queue.lock	the order in which contexts go to the daemon; owners are
  *			kicked under it, which only queues their work
+ * A key's lock (key.c) is taken with none of them held, and none within it.
  */
 #ifndef _KSC_H
 #define _KSC_H
 
-#include <linux/hashtable.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -62,18 +61,18 @@ struct ksc_tickets;
 
 /**
  * struct ksc_net - what belongs to a network namespace
- * @net: the namespace; it outlives every socket in it and so this
- * @lock: @daemon, @registration, @had_daemon, @handles
+ * @net: the namespace; it outlives every socket in it, and every key of its daemon
+ * @lock: @daemon, @registration, @had_daemon
  * @daemon: netlink socket of the registered daemon, referenced, or NULL
  * @registration: number of its registration, 0 for none
  * @last_registration: the last one's; none is used twice
  * @had_daemon: there has been one: a handshake without one waits for the next
  * @queue: contexts that wait for the daemon
- * @limits: what handshakes may take; changed under the lock of admit.c
+ * @limits: what handshakes and keys may take; changed under the lock of admit.c
  * @shares: handshakes of servers, and all; under the lock of admit.c
+ * @nr_keys: keys that no socket has got yet; likewise
  * @contexts: struct ksc_context by id
  * @next_context: the last context's id; none is used twice
- * @handles: contexts that applications have, by their netlink socket's port
  * @socks: struct ksc_sock by id
  * @next_sock: hint for the next socket's id
  * @nr_socks: entries of @socks
@@ -90,7 +89,7 @@ struct ksc_tickets;
  */
 struct ksc_net {
 	struct net *net;
-	spinlock_t lock;	/* daemon, registration, had_daemon, handles */
+	spinlock_t lock;	/* daemon, registration, had_daemon */
 	struct sock *daemon;
 	u32 registration;
 	u32 last_registration;
@@ -98,9 +97,9 @@ struct ksc_net {
 	struct ksc_queue queue;
 	struct ksc_limits limits;
 	struct ksc_bucket shares[2];
+	u32 nr_keys;
 	struct xarray contexts;
 	atomic64_t next_context;
-	DECLARE_HASHTABLE(handles, 8);
 	struct xarray socks;
 	u32 next_sock;
 	atomic_t nr_socks;
@@ -123,6 +122,7 @@ struct ksc_net {
  * @alpn: offset in @text of the protocol chosen
  * @server_name: offset in @text
  * @peer_subject: offset in @text
+ * @size: bytes in @text
  * @peer_fingerprint: SHA-256 of the peer's certificate
  * @text: NUL-terminated strings
  *
@@ -134,6 +134,7 @@ struct ksc_session {
 	u16 alpn;
 	u16 server_name;
 	u16 peer_subject;
+	u16 size;
 	u8 peer_fingerprint[32];
 	char text[];
 };
@@ -155,6 +156,28 @@ struct ksc_failure {
 };
 
 /**
+ * struct ksc_keys - what a handshake came to
+ * @version: negotiated version
+ * @suite: negotiated suite
+ * @max_record: the peer's RFC 8449 limit, 0 for none
+ * @tx: keys for what is sent
+ * @rx: and for what is received
+ * @session: what is known of it
+ * @exporter: NULL if there is none
+ *
+ * Zeroised and freed by ksc_keys_free().
+ */
+struct ksc_keys {
+	u16 version;
+	u16 suite;
+	u16 max_record;
+	struct ksc_key tx;
+	struct ksc_key rx;
+	struct ksc_session *session;
+	struct ksc_exporter *exporter;
+};
+
+/**
  * struct ksc_step - a step's outcome
  * @status: enum ksc_status
  * @consumed: bytes of the offered token that were used up
@@ -164,16 +187,9 @@ struct ksc_failure {
  * @alert: the alert's number
  * @direction: enum ksc_direction
  * @text: explanation, may be empty
- * @version: negotiated version, with ok
- * @suite: negotiated suite, with ok
- * @max_record: the peer's RFC 8449 limit, 0 for none, with ok
  * @tickets: the daemon wants tickets, with ok
- * @tx: with ok
- * @rx: with ok
- * @session: with ok; whoever applies the step takes it and clears it here
- * @question: with verify-needed and incomplete-credentials; likewise
- * @exporter: with ok, NULL if there is none; likewise
- * @details: with ok, NULL if none are told; they stay here
+ * @keys: with ok
+ * @question: with verify-needed; whoever applies the step takes it and clears it here
  *
  * Made by ksc_step_parse(), zeroised and freed by ksc_step_free().
  */
@@ -186,16 +202,9 @@ struct ksc_step {
 	u8 alert;
 	u8 direction;
 	char text[KSC_MAX_TEXT + 1];
-	u16 version;
-	u16 suite;
-	u16 max_record;
 	bool tickets;
-	struct ksc_key tx;
-	struct ksc_key rx;
-	struct ksc_session *session;
+	struct ksc_keys keys;
 	struct ksc_question *question;
-	struct ksc_exporter *exporter;
-	struct ksc_details *details;
 };
 
 /* enum ksc_update - a KeyUpdate that is to be sent when there is room for it */
@@ -303,7 +312,7 @@ struct ksc_rate {
  * @closed: close_notify was received
  * @hs: follows post-handshake messages
  * @stage: what has come of a record that the receive buffer has no room for; or what
- *	an application had read before it attached a context
+ *	an application had read before it attached keys
  * @stage_len: bytes in @stage
  * @stage_size: bytes at @stage, charged to the socket; 0 for what an application had read
  * @stuck_at: TCP's next sequence number when it was looked at for nothing having come
@@ -577,16 +586,14 @@ void ksc_pump_init(struct ksc_sock *ks);
 void ksc_release_cb(struct sock *sk);
 void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay);
 void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks);
-int ksc_install(struct ksc_sock *ks, struct ksc_step *step);
+int ksc_install(struct ksc_sock *ks, struct ksc_keys *keys);
+bool ksc_pump_heard(const struct ksc_sock *ks, u32 seen);
 
 /* netlink.c */
 extern struct genl_family ksc_nl_family;
 int ksc_netlink_init(void);
 void ksc_netlink_exit(void);
 void ksc_netlink_net_init(struct ksc_net *kn);
-int ksc_netlink_put_caller(struct sk_buff *msg, const struct ksc_net *kn,
-			   const struct ksc_options *opt, kuid_t uid, kgid_t gid);
-int ksc_netlink_put_ends(struct sk_buff *msg, const struct sock *sk);
 int ksc_netlink_offer(struct ksc_context *ctx, u32 len);
 void ksc_netlink_gone(struct ksc_net *kn, u32 daemon, u64 id);
 void ksc_netlink_failed(const struct sock *sk, const struct ksc_sock *ks, u64 id);
@@ -602,6 +609,9 @@ void ksc_ticket_add(struct ksc_sock *ks, const u8 *p, u32 len);
 /* step.c */
 struct ksc_step *ksc_step_parse(struct genl_info *info);
 void ksc_step_wipe(const struct genl_info *info);
+int ksc_keys_parse(struct ksc_keys *keys, const struct genl_info *info);
+int ksc_keys_copy(struct ksc_keys *to, const struct ksc_keys *from);
+void ksc_keys_free(struct ksc_keys *keys);
 void ksc_step_free(struct ksc_step *step);
 
 /* frag.c, see tx.h too */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What handshakes may take, as the daemon's configuration says: KSC_CMD_LIMITS_SET, and its
- * part of KSC_CMD_STATS_GET.
+ * What handshakes and keys may take, as the daemon's configuration says: KSC_CMD_LIMITS_SET,
+ * and its part of KSC_CMD_STATS_GET.
  */
 #include <net/genetlink.h>
 #include <net/ipv6.h>
@@ -76,6 +76,8 @@ int ksc_nl_limits_set_doit(struct sk_buff *skb, struct genl_info *info)
 		{ KSC_A_LIMITS_PER_LISTENER, &l.per_listener, 1, 1 << 20 },
 		{ KSC_A_LIMITS_FIRST_FLIGHT, &l.first_flight, 512, KSC_MAX_HANDSHAKE },
 		{ KSC_A_LIMITS_STEPS, &l.steps, 4, 1 << 16 },
+		{ KSC_A_LIMITS_KEYS, &l.keys, 1, 1 << 20 },
+		{ KSC_A_LIMITS_KEYS_PER_USER, &l.keys_per_user, 1, 1 << 20 },
 		{ KSC_A_LIMITS_WINDOW, &window, 1, 4096 },
 		{ KSC_A_LIMITS_WINDOW_BYTES, &bytes, 1 << 16, 1 << 26 },
 	};
@@ -153,6 +155,9 @@ int ksc_limits_put(struct sk_buff *msg, struct ksc_net *kn)
 		{ KSC_A_STATS_LIMIT_STEPS, READ_ONCE(kn->limits.steps) },
 		{ KSC_A_STATS_LIMIT_WINDOW, READ_ONCE(kn->queue.window) },
 		{ KSC_A_STATS_LIMIT_WINDOW_BYTES, READ_ONCE(kn->queue.window_bytes) },
+		{ KSC_A_STATS_KEYS, READ_ONCE(kn->nr_keys) },
+		{ KSC_A_STATS_LIMIT_KEYS, READ_ONCE(kn->limits.keys) },
+		{ KSC_A_STATS_LIMIT_KEYS_PER_USER, READ_ONCE(kn->limits.keys_per_user) },
 		{ KSC_A_STATS_LIMIT_DATALESS, READ_ONCE(ksc_max_dataless) },
 		{ KSC_A_STATS_LIMIT_KEY_UPDATES, READ_ONCE(ksc_max_key_updates) },
 	};

@@ -34,7 +34,6 @@ static int __net_init ksc_net_init(struct net *net)
 
 	kn->net = net;
 	spin_lock_init(&kn->lock);
-	hash_init(kn->handles);
 	mutex_init(&kn->load_lock);
 	ksc_netlink_net_init(kn);
 	/*
@@ -57,9 +56,10 @@ static void __net_exit ksc_net_exit(struct net *net)
 	ksc_idle_exit(kn);
 	/* a pump may still look for a socket that is gone */
 	flush_workqueue(ksc_wq);
-	/* every socket held the namespace, every context its socket */
+	/* every socket held the namespace, every context its socket; and so did every key */
 	WARN_ON_ONCE(!xa_empty(&kn->socks));
 	WARN_ON_ONCE(!xa_empty(&kn->contexts));
+	WARN_ON_ONCE(kn->nr_keys);
 	ksc_daemon_exit(kn);
 	ksc_queue_exit(&kn->queue);
 	/* no socket, no daemon: nobody looks at it */

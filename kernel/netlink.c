@@ -12,7 +12,6 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
-#include "handle.h"
 #include "netlink-gen.h"
 
 struct genl_family ksc_nl_family __ro_after_init = {
@@ -30,13 +29,10 @@ struct genl_family ksc_nl_family __ro_after_init = {
 static int ksc_nl_notify(struct notifier_block *nb, unsigned long event, void *p)
 {
 	struct netlink_notify *n = p;
-	struct ksc_net *kn;
 
 	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
-	kn = ksc_net(n->net);
-	ksc_daemon_closed(kn);
-	ksc_handles_gone(kn, n->portid);
+	ksc_daemon_closed(ksc_net(n->net));
 	return NOTIFY_DONE;
 }
 
@@ -81,39 +77,8 @@ static int ksc_put_blob(struct sk_buff *msg, int attr, const struct ksc_blob *b)
 	return nla_put(msg, attr, b->len + (attr != KSC_A_CONTEXT_ALPN), b->data);
 }
 
-/**
- * ksc_netlink_put_caller() - tell the daemon who begins a context
- * @msg: context-new
- * @kn: namespace
- * @opt: what is wanted
- * @uid: who wants it
- * @gid: and as which group
- *
- * Return: 0 or -EMSGSIZE.
- */
-int ksc_netlink_put_caller(struct sk_buff *msg, const struct ksc_net *kn,
-			   const struct ksc_options *opt, kuid_t uid, kgid_t gid)
-{
-	struct user_namespace *ns = kn->net->user_ns;
-
-	if (nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, opt->verify) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_UID, from_kuid_munged(ns, uid)) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_GID, from_kgid_munged(ns, gid)) ||
-	    ksc_put_blob(msg, KSC_A_CONTEXT_SERVER_NAME, opt->server_name) ||
-	    ksc_put_blob(msg, KSC_A_CONTEXT_CREDENTIAL, opt->credential) ||
-	    ksc_put_blob(msg, KSC_A_CONTEXT_ALPN, opt->alpn))
-		return -EMSGSIZE;
-	return 0;
-}
-
-/**
- * ksc_netlink_put_ends() - tell the daemon between whom the connection is
- * @msg: context-new
- * @sk: socket
- *
- * Return: 0 or -EMSGSIZE.
- */
-int ksc_netlink_put_ends(struct sk_buff *msg, const struct sock *sk)
+/* Between whom the connection is */
+static int ksc_put_ends(struct sk_buff *msg, const struct sock *sk)
 {
 	return ksc_put_addr(msg, KSC_A_CONTEXT_LOCAL, sk, false) ?:
 	       ksc_put_addr(msg, KSC_A_CONTEXT_PEER, sk, true);
@@ -129,21 +94,29 @@ static int ksc_put_failed(struct sk_buff *msg, const struct ksc_context *ctx)
 			      ctx->why ?: ksc_status_text(ctx->failed));
 }
 
+/* Who begins a handshake, and what is wanted */
 static int ksc_put_new(struct sk_buff *msg, const struct ksc_context *ctx)
 {
+	struct user_namespace *ns = ctx->kn->net->user_ns;
+	const struct ksc_sock *ks = ctx->owner;
 	long left = ctx->deadline - jiffies;
 
 	if (nla_put_u32(msg, KSC_A_CONTEXT_ROLE, ctx->role) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE,
-			left > 0 ? jiffies_to_msecs(left) : 0))
+	    nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE, left > 0 ? jiffies_to_msecs(left) : 0) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, ks->opt.verify) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_UID, from_kuid_munged(ns, ks->uid)) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_GID, from_kgid_munged(ns, ks->gid)) ||
+	    ksc_put_blob(msg, KSC_A_CONTEXT_SERVER_NAME, ks->opt.server_name) ||
+	    ksc_put_blob(msg, KSC_A_CONTEXT_CREDENTIAL, ks->opt.credential) ||
+	    ksc_put_blob(msg, KSC_A_CONTEXT_ALPN, ks->opt.alpn))
 		return -EMSGSIZE;
-	return ctx->transport->describe(msg, ctx->owner);
+	return ksc_policy_describe(msg, ks) ?: ksc_put_ends(msg, ks->sk);
 }
 
 /**
  * ksc_netlink_offer() - offer the daemon a token
  * @ctx: the context; its state goes from idle to offered
- * @len: bytes of token, which the transport copies
+ * @len: bytes of token
  *
  * Context: process, the owner's lock. Return: 0; -EBUSY if a step is in flight.
  * The owner is kicked when it is to be tried again with -EINPROGRESS, and with
@@ -176,14 +149,13 @@ int ksc_netlink_offer(struct ksc_context *ctx, u32 len)
 	    (!ctx->seq && ksc_put_new(msg, ctx)) ||
 	    (ctx->verdict && nla_put_u32(msg, KSC_A_CONTEXT_VERDICT, ctx->verdict)) ||
 	    (ctx->alert && nla_put_u8(msg, KSC_A_CONTEXT_ALERT, ctx->alert)) ||
-	    ksc_put_failed(msg, ctx) ||
-	    ksc_put_blob(msg, KSC_A_CONTEXT_CREDENTIAL, ctx->credential))
+	    ksc_put_failed(msg, ctx))
 		goto fail;
 	if (len) {
 		a = nla_reserve(msg, KSC_A_CONTEXT_TOKEN, len);
 		if (!a)
 			goto fail;
-		err = ctx->transport->copy(ctx->owner, nla_data(a), len);
+		err = ksc_rxq_copy(ctx->owner->sk, &ctx->owner->rx.queue, 0, nla_data(a), len);
 		if (err)
 			goto fail;
 	}
@@ -243,7 +215,7 @@ static int ksc_put_failed_sock(struct sk_buff *msg, const struct sock *sk,
 	return nla_put_u32(msg, KSC_A_CONTEXT_ROLE, ks->role) ?:
 	       nla_put_u32(msg, KSC_A_CONTEXT_UID,
 			   from_kuid_munged(ks->kn->net->user_ns, ks->uid)) ?:
-	       ksc_netlink_put_ends(msg, sk) ?:
+	       ksc_put_ends(msg, sk) ?:
 	       nla_put_u32(msg, KSC_A_CONTEXT_STATUS, f->status) ?:
 	       nla_put_u8(msg, KSC_A_CONTEXT_ALERT, f->alert) ?:
 	       nla_put_u32(msg, KSC_A_CONTEXT_DIRECTION, f->direction) ?:
@@ -627,6 +599,7 @@ static const struct {
 	{ KSC_A_STATS_RX_STAGED,		KSC_CNT_RX_STAGED },
 	{ KSC_A_STATS_NOT_TLS,			KSC_CNT_NOT_TLS },
 	{ KSC_A_STATS_POLICY_DIFFERS,		KSC_CNT_POLICY_DIFFERS },
+	{ KSC_A_STATS_KEYS_REFUSED,		KSC_CNT_KEYS_REFUSED },
 };
 
 /**

@@ -19,7 +19,7 @@ static const short ksc_phase_table[KSC_PHASES][KSC_EVENTS] = {
 		[KSC_EVENT_LISTEN]	= TO(LISTEN),
 		[KSC_EVENT_UNCONNECT]	= TO(INIT),
 		[KSC_EVENT_BEGIN]	= TO(HANDSHAKE),
-		/* with the keys of a context that the application brought to its end */
+		/* with keys of a handshake that the application carried itself */
 		[KSC_EVENT_ESTABLISH]	= TO(ESTABLISHED),
 		[KSC_EVENT_LEAVE]	= TO(PLAIN),
 		[KSC_EVENT_CLOSE]	= TO(CLOSED),

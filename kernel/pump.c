@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The socket transport: moves handshake tokens between a socket's queues and
+ * The pump: moves handshake tokens between a socket's queues and
  * the daemon. Bytes are peeked and offered; they are consumed only when a step
  * says so.
  *
- * The pump is a work item: the daemon's thread never waits for a socket's
+ * It is a work item: the daemon's thread never waits for a socket's
  * lock, and softirq never does more than queue it. It also does the rest that
  * wants process context: pushing out what TCP had no room for, and staging
  * records that don't fit the receive window.
@@ -17,53 +17,19 @@
 #include "ksc.h"
 #include "verify.h"
 
-static void ksc_pump_transport_kick(void *owner)
+/**
+ * ksc_pump_heard() - has something come since the pump has looked?
+ * @ks: the socket's state
+ * @seen: how far it had looked
+ *
+ * What waits for whoever has the socket's lock was not looked at, either.
+ *
+ * Context: any; the answer is old at once.
+ */
+bool ksc_pump_heard(const struct ksc_sock *ks, u32 seen)
 {
-	ksc_pump_kick(owner, 0);
-}
-
-static void ksc_pump_transport_get(void *owner)
-{
-	ksc_sock_get(owner);
-}
-
-static void ksc_pump_transport_put(void *owner)
-{
-	ksc_sock_put(owner);
-}
-
-static int ksc_pump_describe(struct sk_buff *msg, void *owner)
-{
-	const struct ksc_sock *ks = owner;
-
-	return ksc_netlink_put_caller(msg, ks->kn, &ks->opt, ks->uid, ks->gid) ?:
-	       ksc_policy_describe(msg, ks) ?:
-	       ksc_netlink_put_ends(msg, ks->sk);
-}
-
-static int ksc_pump_copy(void *owner, void *to, u32 len)
-{
-	const struct ksc_sock *ks = owner;
-
-	return ksc_rxq_copy(ks->sk, &ks->rx.queue, 0, to, len);
-}
-
-/* What waits for whoever has the socket's lock was not looked at, either */
-static bool ksc_pump_heard(const void *owner, u32 seen)
-{
-	const struct ksc_sock *ks = owner;
-
 	return READ_ONCE(tcp_sk(ks->sk)->rcv_nxt) != seen || READ_ONCE(ks->sk->sk_backlog.tail);
 }
-
-static const struct ksc_transport ksc_socket_transport = {
-	.kick		= ksc_pump_transport_kick,
-	.get		= ksc_pump_transport_get,
-	.put		= ksc_pump_transport_put,
-	.describe	= ksc_pump_describe,
-	.copy		= ksc_pump_copy,
-	.heard		= ksc_pump_heard,
-};
 
 /**
  * ksc_pump_kick() - have the pump look at a socket soon
@@ -377,33 +343,33 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 /**
  * ksc_install() - give a socket the keys of a handshake
  * @ks: its state
- * @step: the handshake's last, which was ok
+ * @keys: what the handshake came to; session and exporter are the socket's then
  *
  * Both directions or none.
  *
- * Context: process, the socket's lock. Return: 0 or an errno.
+ * Context: process, the socket's lock. Return: 0 or an errno; @keys are as they were then.
  */
-int ksc_install(struct ksc_sock *ks, struct ksc_step *step)
+int ksc_install(struct ksc_sock *ks, struct ksc_keys *keys)
 {
 	const struct ksc_suite *suite;
 	int err;
 
-	suite = ksc_suite_find(step->version, step->suite);
+	suite = ksc_suite_find(keys->version, keys->suite);
 	if (!suite)
 		return -EOPNOTSUPP;
-	err = ksc_cipher_init(&ks->tx.cipher, suite, &step->tx);
+	err = ksc_cipher_init(&ks->tx.cipher, suite, &keys->tx);
 	if (err)
 		return err;
-	err = ksc_cipher_init(&ks->rx.cipher, suite, &step->rx);
+	err = ksc_cipher_init(&ks->rx.cipher, suite, &keys->rx);
 	if (err) {
 		ksc_cipher_free(&ks->tx.cipher);
 		return err;
 	}
-	ks->version = step->version;
-	ks->suite = step->suite;
-	ks->exporter = step->exporter;
-	step->exporter = NULL;
-	ks->tx.max_record = step->max_record;
+	ks->version = keys->version;
+	ks->suite = keys->suite;
+	swap(ks->exporter, keys->exporter);
+	swap(ks->session, keys->session);
+	ks->tx.max_record = keys->max_record;
 	ks->tx.ramp = TCP_INIT_CWND * tcp_sk(ks->sk)->mss_cache;
 	ksc_tune(ks);
 	return 0;
@@ -442,7 +408,7 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 
 	switch (step->status) {
 	case KSC_STATUS_OK:
-		err = ksc_install(ks, step);
+		err = ksc_install(ks, &step->keys);
 		if (err) {
 			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
 				 KSC_DIRECTION_NONE, err == -EOPNOTSUPP ?
@@ -450,8 +416,6 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 				 "the keys could not be taken into use");
 			return;
 		}
-		ks->session = step->session;
-		step->session = NULL;
 		daemon = ksc_context_settled(ctx);
 		/* or it keeps the session, until we say that it may go */
 		if (step->tickets && daemon)
@@ -573,8 +537,7 @@ void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 	WRITE_ONCE(ks->connect_tcp, ksc_connects_by_tcp(ks));
 	if (ksc_move(sk, ks, KSC_EVENT_BEGIN) || !ksc_policy_allows(sk, ks))
 		return;
-	ks->context = ksc_context_new(ks->kn, ks->role, ks->opt.timeout,
-				      &ksc_socket_transport, ks);
+	ks->context = ksc_context_new(ks->kn, ks->role, ks->opt.timeout, ks);
 	if (!ks->context) {
 		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
 			 "out of memory");

@@ -24,11 +24,6 @@
 /* So many that are begun go before a new one */
 #define KSC_BEGUN_FIRST		4
 
-static struct ksc_context *ksc_queue_context(struct ksc_turn *t)
-{
-	return container_of(t, struct ksc_context, turn);
-}
-
 /* The next that may be called; NULL if there is none */
 static struct ksc_turn *ksc_queue_first(struct ksc_queue *q)
 {
@@ -89,7 +84,6 @@ static void ksc_queue_wait_again(struct ksc_queue *q, struct ksc_turn *t)
 /* Call those that there is room for */
 static void ksc_queue_run(struct ksc_queue *q)
 {
-	struct ksc_context *ctx;
 	struct ksc_turn *t;
 
 	while ((t = ksc_queue_first(q)) && ksc_queue_room(q, t)) {
@@ -97,8 +91,7 @@ static void ksc_queue_run(struct ksc_queue *q)
 		q->nr_waiting--;
 		q->favoured = t->begun ? q->favoured + 1 : 0;
 		ksc_queue_take(q, t, KSC_PLACE_CALLED);
-		ctx = ksc_queue_context(t);
-		ctx->transport->kick(ctx->owner);
+		ksc_pump_kick(container_of(t, struct ksc_context, turn)->owner, 0);
 	}
 	/*
 	 * No answer will come that says there is room. That nobody waits just now does not

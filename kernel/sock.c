@@ -72,7 +72,7 @@ void ksc_fin(struct sock *sk)
  */
 void ksc_established(struct sock *sk, struct ksc_sock *ks)
 {
-	/* one that an application carried was counted when it was done */
+	/* keys that were attached come of no handshake here */
 	if (ks->context)
 		ksc_count(ks->kn, KSC_CNT_HANDSHAKES_OK);
 	ksc_context_drop(ks);

@@ -421,22 +421,17 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	return err;
 }
 
-static int ksc_get_info(const struct ksc_sock *ks, struct ksc_info *info)
+/**
+ * ksc_session_info() - what is known of a session, as applications are told
+ * @s: the session
+ * @info: all zero; gets it
+ *
+ * Context: any.
+ */
+void ksc_session_info(const struct ksc_session *s, struct ksc_info *info)
 {
-	const struct ksc_session *s = ks->session;
-
-	if (!s)
-		return -ENOTCONN;
-	info->version = ks->version;
-	info->cipher_suite = ks->suite;
-	info->role = ks->role;
-	info->phase = ks->phase;
 	if (s->resumed)
 		info->flags |= KSC_INFO_F_RESUMED;
-	if (ks->rx.closed)
-		info->flags |= KSC_INFO_F_READ_CLOSED;
-	if (ks->tx.closed)
-		info->flags |= KSC_INFO_F_WRITE_CLOSED;
 	if (s->has_peer) {
 		info->flags |= KSC_INFO_F_PEER_CERT;
 		memcpy(info->peer_fingerprint, s->peer_fingerprint,
@@ -447,6 +442,21 @@ static int ksc_get_info(const struct ksc_sock *ks, struct ksc_info *info)
 		sizeof(info->server_name));
 	strscpy(info->peer_subject, s->text + s->peer_subject,
 		sizeof(info->peer_subject));
+}
+
+static int ksc_get_info(const struct ksc_sock *ks, struct ksc_info *info)
+{
+	if (!ks->session)
+		return -ENOTCONN;
+	info->version = ks->version;
+	info->cipher_suite = ks->suite;
+	info->role = ks->role;
+	info->phase = ks->phase;
+	if (ks->rx.closed)
+		info->flags |= KSC_INFO_F_READ_CLOSED;
+	if (ks->tx.closed)
+		info->flags |= KSC_INFO_F_WRITE_CLOSED;
+	ksc_session_info(ks->session, info);
 	return 0;
 }
 

@@ -1,17 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A step's outcome, from the daemon's message to struct ksc_step.
+ * A step's outcome, from the daemon's message to struct ksc_step; and the keys that a
+ * handshake came to.
  */
 #include <linux/ctype.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
 
-#include "details.h"
 #include "export.h"
 #include "ksc.h"
 #include "memcg.h"
 #include "netlink-gen.h"
 #include "verify.h"
+
+/**
+ * ksc_keys_free() - zeroise keys, and free what they hold
+ * @keys: keys, or all zero
+ *
+ * Context: any.
+ */
+void ksc_keys_free(struct ksc_keys *keys)
+{
+	kfree(keys->session);
+	kfree_sensitive(keys->exporter);
+	memzero_explicit(keys, sizeof(*keys));
+}
+
+/**
+ * ksc_keys_copy() - copy keys, and what they hold, to the account of the calling process
+ * @to: filled in, for ksc_keys_free()
+ * @from: keys
+ *
+ * Context: process. Return: 0, or -ENOMEM and @to holds nothing.
+ */
+int ksc_keys_copy(struct ksc_keys *to, const struct ksc_keys *from)
+{
+	*to = *from;
+	to->exporter = NULL;
+	to->session = kmemdup(from->session, struct_size(from->session, text, from->session->size),
+			      GFP_KERNEL_ACCOUNT);
+	if (from->exporter)
+		to->exporter = kmemdup(from->exporter, sizeof(*from->exporter),
+				       GFP_KERNEL_ACCOUNT);
+	if (to->session && !to->exporter == !from->exporter)
+		return 0;
+	ksc_keys_free(to);
+	return -ENOMEM;
+}
 
 /**
  * ksc_step_free() - zeroise and free a step
@@ -24,11 +59,9 @@ void ksc_step_free(struct ksc_step *step)
 	if (!step)
 		return;
 	kvfree(step->token);
-	kfree(step->session);
 	ksc_question_free(step->question);
-	ksc_details_free(step->details);
-	kfree_sensitive(step->exporter);
-	kfree_sensitive(step);
+	ksc_keys_free(&step->keys);
+	kfree(step);
 }
 
 /**
@@ -56,7 +89,7 @@ static u8 ksc_step_secret(u8 *to, const struct nlattr *a)
 	return len;
 }
 
-static int ksc_step_parse_key(struct ksc_key *key, struct nlattr *nest,
+static int ksc_keys_parse_key(struct ksc_key *key, struct nlattr *nest,
 			      const struct ksc_suite *suite,
 			      struct netlink_ext_ack *extack)
 {
@@ -64,7 +97,7 @@ static int ksc_step_parse_key(struct ksc_key *key, struct nlattr *nest,
 	int err;
 
 	if (!nest) {
-		NL_SET_ERR_MSG(extack, "status ok needs keys for both directions");
+		NL_SET_ERR_MSG(extack, "keys for both directions are needed");
 		return -EINVAL;
 	}
 	err = nla_parse_nested(tb, KSC_A_KEY_MAX, nest, ksc_key_nl_policy, extack);
@@ -93,7 +126,7 @@ static int ksc_step_parse_key(struct ksc_key *key, struct nlattr *nest,
 }
 
 /* TLS 1.2 may have none, RFC 7627 5.4 */
-static int ksc_step_parse_exporter(struct ksc_step *step, struct nlattr **tb,
+static int ksc_keys_parse_exporter(struct ksc_keys *keys, struct nlattr **tb,
 				   const struct ksc_suite *suite,
 				   struct netlink_ext_ack *extack)
 {
@@ -114,11 +147,11 @@ static int ksc_step_parse_exporter(struct ksc_step *step, struct nlattr **tb,
 	ksc_step_secret(x->secret, secret);
 	if (randoms)
 		memcpy(x->randoms, nla_data(randoms), sizeof(x->randoms));
-	step->exporter = x;
+	keys->exporter = x;
 	return 0;
 }
 
-static int ksc_step_parse_keys(struct ksc_step *step, struct nlattr *nest,
+static int ksc_keys_parse_nest(struct ksc_keys *keys, struct nlattr *nest,
 			       struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[KSC_A_KEYS_MAX + 1];
@@ -126,7 +159,7 @@ static int ksc_step_parse_keys(struct ksc_step *step, struct nlattr *nest,
 	int err;
 
 	if (!nest) {
-		NL_SET_ERR_MSG(extack, "status ok needs keys");
+		NL_SET_ERR_MSG(extack, "keys are needed");
 		return -EINVAL;
 	}
 	err = nla_parse_nested(tb, KSC_A_KEYS_MAX, nest, ksc_keys_nl_policy,
@@ -137,44 +170,39 @@ static int ksc_step_parse_keys(struct ksc_step *step, struct nlattr *nest,
 		NL_SET_ERR_MSG_ATTR(extack, nest, "version or suite missing");
 		return -EINVAL;
 	}
-	step->version = nla_get_u16(tb[KSC_A_KEYS_VERSION]);
-	step->suite = nla_get_u16(tb[KSC_A_KEYS_SUITE]);
+	keys->version = nla_get_u16(tb[KSC_A_KEYS_VERSION]);
+	keys->suite = nla_get_u16(tb[KSC_A_KEYS_SUITE]);
 	if (tb[KSC_A_KEYS_MAX_RECORD])
-		step->max_record = nla_get_u32(tb[KSC_A_KEYS_MAX_RECORD]);
-	suite = ksc_suite_find(step->version, step->suite);
+		keys->max_record = nla_get_u32(tb[KSC_A_KEYS_MAX_RECORD]);
+	suite = ksc_suite_find(keys->version, keys->suite);
 	if (!suite) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[KSC_A_KEYS_SUITE],
 				    "suite unknown for that version");
 		return -EOPNOTSUPP;
 	}
-	err = ksc_step_parse_key(&step->tx, tb[KSC_A_KEYS_TX], suite, extack);
-	if (!err)
-		err = ksc_step_parse_key(&step->rx, tb[KSC_A_KEYS_RX], suite,
-					 extack);
-	if (!err)
-		err = ksc_step_parse_exporter(step, tb, suite, extack);
-	return err;
+	return ksc_keys_parse_key(&keys->tx, tb[KSC_A_KEYS_TX], suite, extack) ?:
+	       ksc_keys_parse_key(&keys->rx, tb[KSC_A_KEYS_RX], suite, extack) ?:
+	       ksc_keys_parse_exporter(keys, tb, suite, extack);
 }
 
 /* Appends a string with its NUL; returns where it starts */
-static u16 ksc_session_text(struct ksc_session *s, u16 *at, struct nlattr *a)
+static u16 ksc_session_text(struct ksc_session *s, const struct nlattr *a)
 {
-	u16 start = *at;
+	u16 start = s->size;
 
 	if (a)
-		*at += nla_strscpy(s->text + start, a, nla_len(a) + 1);
-	*at += 1;
+		s->size += nla_strscpy(s->text + start, a, nla_len(a) + 1);
+	s->size += 1;
 	return start;
 }
 
-static int ksc_step_parse_session(struct ksc_step *step, struct nlattr *nest,
+static int ksc_keys_parse_session(struct ksc_keys *keys, struct nlattr *nest,
 				  struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[KSC_A_SESSION_MAX + 1] = {};
+	const struct nlattr *alpn, *name, *subject, *print;
 	struct ksc_session *s;
-	size_t size = 0;
-	u16 at = 0;
-	int i, err;
+	int err;
 
 	if (nest) {
 		err = nla_parse_nested(tb, KSC_A_SESSION_MAX, nest,
@@ -182,23 +210,38 @@ static int ksc_step_parse_session(struct ksc_step *step, struct nlattr *nest,
 		if (err)
 			return err;
 	}
-	for (i = 0; i <= KSC_A_SESSION_MAX; i++)
-		size += tb[i] ? nla_len(tb[i]) + 1 : 1;
-	s = kzalloc(struct_size(s, text, size), KSC_GFP_FOR_OTHERS);
+	alpn = tb[KSC_A_SESSION_ALPN];
+	name = tb[KSC_A_SESSION_SERVER_NAME];
+	subject = tb[KSC_A_SESSION_PEER_SUBJECT];
+	print = tb[KSC_A_SESSION_PEER_FINGERPRINT];
+	s = kzalloc(struct_size(s, text, 3 + (alpn ? nla_len(alpn) : 0) +
+				(name ? nla_len(name) : 0) + (subject ? nla_len(subject) : 0)),
+		    KSC_GFP_FOR_OTHERS);
 	if (!s)
 		return -ENOMEM;
-	s->alpn = ksc_session_text(s, &at, tb[KSC_A_SESSION_ALPN]);
-	s->server_name = ksc_session_text(s, &at, tb[KSC_A_SESSION_SERVER_NAME]);
-	s->peer_subject = ksc_session_text(s, &at, tb[KSC_A_SESSION_PEER_SUBJECT]);
+	s->alpn = ksc_session_text(s, alpn);
+	s->server_name = ksc_session_text(s, name);
+	s->peer_subject = ksc_session_text(s, subject);
 	s->resumed = tb[KSC_A_SESSION_RESUMED];
-	if (tb[KSC_A_SESSION_PEER_FINGERPRINT]) {
+	if (print) {
 		s->has_peer = true;
-		memcpy(s->peer_fingerprint,
-		       nla_data(tb[KSC_A_SESSION_PEER_FINGERPRINT]),
-		       sizeof(s->peer_fingerprint));
+		memcpy(s->peer_fingerprint, nla_data(print), sizeof(s->peer_fingerprint));
 	}
-	step->session = s;
+	keys->session = s;
 	return 0;
+}
+
+/**
+ * ksc_keys_parse() - take from the daemon's message what a handshake came to
+ * @keys: all zero; to be freed with ksc_keys_free(), also after an error
+ * @info: the message
+ *
+ * Context: process. Return: 0, or an errno with extack text set.
+ */
+int ksc_keys_parse(struct ksc_keys *keys, const struct genl_info *info)
+{
+	return ksc_keys_parse_nest(keys, info->attrs[KSC_A_CONTEXT_KEYS], info->extack) ?:
+	       ksc_keys_parse_session(keys, info->attrs[KSC_A_CONTEXT_SESSION], info->extack);
 }
 
 /* One line, which may come to the kernel's log */
@@ -258,24 +301,13 @@ struct ksc_step *ksc_step_parse(struct genl_info *info)
 		       step->token_len);
 	}
 	step->tickets = a[KSC_A_CONTEXT_TICKETS];
-	if (step->status == KSC_STATUS_OK) {
-		err = ksc_step_parse_keys(step, a[KSC_A_CONTEXT_KEYS], extack);
-		if (!err)
-			err = ksc_step_parse_session(step,
-						     a[KSC_A_CONTEXT_SESSION],
-						     extack);
-		if (!err)
-			err = ksc_details_parse(step, a);
-		if (err)
-			goto fail;
-	}
-	if (step->status == KSC_STATUS_VERIFY_NEEDED ||
-	    step->status == KSC_STATUS_INCOMPLETE_CREDENTIALS) {
+	err = 0;
+	if (step->status == KSC_STATUS_OK)
+		err = ksc_keys_parse(&step->keys, info);
+	else if (step->status == KSC_STATUS_VERIFY_NEEDED)
 		err = ksc_question_parse(step, a);
-		if (err)
-			goto fail;
-	}
-	return step;
+	if (!err)
+		return step;
 fail:
 	ksc_step_free(step);
 	return ERR_PTR(err);

@@ -8,13 +8,13 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <net/genetlink.h>
+#include <net/netlink.h>
 
 #include "memcg.h"
 #include "verify.h"
 
 /**
- * ksc_question_parse() - take what is asked of the application from the daemon's message
+ * ksc_question_parse() - take what there is to judge from the daemon's message
  * @step: the step; gets it
  * @a: the message's attributes
  *
@@ -22,28 +22,26 @@
  */
 int ksc_question_parse(struct ksc_step *step, struct nlattr **a)
 {
-	bool judge = step->status == KSC_STATUS_VERIFY_NEEDED;
-	int attr = judge ? KSC_A_CONTEXT_CHAIN : KSC_A_CONTEXT_ISSUERS;
-	u32 len = a[attr] ? nla_len(a[attr]) : 0;
+	const struct nlattr *chain = a[KSC_A_CONTEXT_CHAIN];
+	u32 len = chain ? nla_len(chain) : 0;
 	struct ksc_question *q;
 
-	q = kvmalloc(struct_size(q, list, len), KSC_GFP_FOR_OTHERS);
+	q = kvmalloc(struct_size(q, chain, len), KSC_GFP_FOR_OTHERS);
 	if (!q)
 		return -ENOMEM;
-	q->attr = attr;
 	/* what is not told is not good */
 	q->faults = a[KSC_A_CONTEXT_FAULTS] ? nla_get_u32(a[KSC_A_CONTEXT_FAULTS]) :
 					      KSC_FAULT_INVALID;
 	q->len = len;
 	if (len)
-		memcpy(q->list, nla_data(a[attr]), len);
+		memcpy(q->chain, nla_data(chain), len);
 	strscpy(q->text, step->text, sizeof(q->text));
 	step->question = q;
 	return 0;
 }
 
 /**
- * ksc_question_free() - free what was asked
+ * ksc_question_free() - free what there was to judge
  * @q: may be NULL
  *
  * Context: process.
@@ -51,62 +49,6 @@ int ksc_question_parse(struct ksc_step *step, struct nlattr **a)
 void ksc_question_free(struct ksc_question *q)
 {
 	kvfree(q);
-}
-
-/**
- * ksc_question_size() - room that it takes in a message
- * @q: may be NULL
- *
- * Return: bytes.
- */
-size_t ksc_question_size(const struct ksc_question *q)
-{
-	return q ? nla_total_size(sizeof(q->faults)) + nla_total_size(q->len) : 0;
-}
-
-/**
- * ksc_question_put() - ask an application
- * @msg: message to it
- * @q: may be NULL
- *
- * Return: 0 or -EMSGSIZE.
- */
-int ksc_question_put(struct sk_buff *msg, const struct ksc_question *q)
-{
-	if (!q)
-		return 0;
-	if (q->attr == KSC_A_CONTEXT_CHAIN &&
-	    nla_put_u32(msg, KSC_A_CONTEXT_FAULTS, q->faults))
-		return -EMSGSIZE;
-	return nla_put(msg, q->attr, q->len, q->list);
-}
-
-/**
- * ksc_verify_answer() - take the verdict that a step has to bring, or may not, and the alert
- * @ctx: the context, idle
- * @last: what its last step came to, or NULL
- * @info: the request
- *
- * Context: process, the owner's lock. Return: 0, -EINVAL or -ENODATA.
- */
-int ksc_verify_answer(struct ksc_context *ctx, const struct ksc_step *last,
-		      struct genl_info *info)
-{
-	struct nlattr *verdict = info->attrs[KSC_A_CONTEXT_VERDICT];
-	struct nlattr *alert = info->attrs[KSC_A_CONTEXT_ALERT];
-
-	if (last && last->status == KSC_STATUS_VERIFY_NEEDED) {
-		if (!alert && (!verdict || nla_get_u32(verdict) == KSC_VERDICT_NONE)) {
-			NL_SET_ERR_MSG(info->extack, "a verdict on the peer is needed first");
-			return -EINVAL;
-		}
-	} else if (verdict) {
-		NL_SET_ERR_MSG_ATTR(info->extack, verdict, "no verdict was asked for");
-		return -ENODATA;
-	}
-	ctx->verdict = verdict ? nla_get_u32(verdict) : KSC_VERDICT_NONE;
-	ctx->alert = alert ? nla_get_u8(alert) : 0;
-	return 0;
 }
 
 /**
@@ -225,7 +167,7 @@ int ksc_get_chain(struct sock *sk, char __user *optval, int __user *optlen)
 	q = ctx->question;
 	if (q->len > room)
 		err = -ERANGE;
-	else if (copy_to_user(optval, q->list, q->len) || put_user(q->len, optlen))
+	else if (copy_to_user(optval, q->chain, q->len) || put_user(q->len, optlen))
 		err = -EFAULT;
 	ksc_context_put(ctx);
 	return err;

@@ -43,9 +43,8 @@ static bool take_message(struct tnl_conn *nl, struct nlmsghdr *nlh)
 	if (!msg || nlh->nlmsg_type != nl->family)
 		return false;
 	cmd = genlmsg_hdr(nlh)->cmd;
-	if (cmd == KSC_CMD_STATS_GET || cmd == KSC_CMD_SOCK_GET || cmd == KSC_CMD_CONTEXT_OPEN ||
-	    cmd == KSC_CMD_POLICY_GET || cmd == KSC_CMD_POLICY_TEST ||
-	    cmd == KSC_CMD_CONTEXT_GET) {
+	if (cmd == KSC_CMD_STATS_GET || cmd == KSC_CMD_SOCK_GET || cmd == KSC_CMD_POLICY_GET ||
+	    cmd == KSC_CMD_POLICY_TEST || cmd == KSC_CMD_KEY_NEW) {
 		if (nl->reply)
 			nl->reply(msg, nl->arg);
 		nlmsg_free(msg);
@@ -154,6 +153,24 @@ int tnl_do(struct tnl_conn *nl, struct nl_msg *msg)
 			return -ECOMM;
 	}
 	return nl->error;
+}
+
+/**
+ * tnl_refused() - send a request that has to be refused, with a text: TNL_REFUSED()
+ * @line: where
+ * @nl: the socket
+ * @msg: the request; freed
+ * @error: the errno
+ */
+void tnl_refused(int line, struct tnl_conn *nl, struct nl_msg *msg, int error)
+{
+	int ret = tnl_do(nl, msg);
+
+	if (ret != -error)
+		fail_msg("line %d: %s (%s), not %s", line, strerror(-ret), nl->text,
+			 strerror(error));
+	if (!nl->text[0])
+		fail_msg("line %d: %s without an explanation", line, strerror(error));
 }
 
 /**

@@ -80,6 +80,7 @@ bool tnl_open(struct tnl_conn *nl);
 void tnl_close(struct tnl_conn *nl);
 struct nl_msg *tnl_request(struct tnl_conn *nl, int cmd);
 int tnl_do(struct tnl_conn *nl, struct nl_msg *msg);
+void tnl_refused(int line, struct tnl_conn *nl, struct nl_msg *msg, int error);
 int tnl_register(struct tnl_conn *nl);
 bool tnl_next_event(struct tnl_conn *nl, struct tnl_event *event);
 void tnl_expect_event(struct tnl_conn *nl, struct tnl_event *event, int cmd);
@@ -91,5 +92,8 @@ void tnl_await_counter(int attr, uint64_t value);
 void tnl_await_at_least(int attr, uint64_t value);
 unsigned int tnl_count_sockets(void);
 struct tnl_sock tnl_find_socket(int fd);
+
+/* A request that has to be refused, with a text */
+#define TNL_REFUSED(nl, msg, error) tnl_refused(__LINE__, nl, msg, error)
 
 #endif /* KSC_TEST_NL_H */

@@ -43,16 +43,7 @@ static struct nl_msg *add(struct tnl_conn *nl, const char *name, uint16_t port, 
 	return msg;
 }
 
-static void refused_at(int line, struct tnl_conn *nl, struct nl_msg *msg, int error)
-{
-	int ret = tnl_do(nl, msg);
-
-	if (ret != -error || !nl->text[0])
-		fail_msg("line %d: %s (%s), not %s", line, strerror(-ret), nl->text,
-			 strerror(error));
-}
-
-#define refused(nl, msg, error) refused_at(__LINE__, nl, msg, error)
+#define refused TNL_REFUSED
 #define taken(nl, msg) assert_int_equal(tnl_do(nl, msg), 0)
 
 /**

@@ -5,22 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "keys.h"
 #include "net.h"
 #include "nl.h"
 
-/* Expects a request to be refused with a text. */
-static void refused_at(int line, struct tnl_conn *nl, struct nl_msg *msg, int error)
-{
-	int ret = tnl_do(nl, msg);
-
-	if (ret != -error)
-		fail_msg("line %d: %s (%s), not %s", line, strerror(-ret), nl->text,
-			 strerror(error));
-	if (!nl->text[0])
-		fail_msg("line %d: %s without an explanation", line, strerror(error));
-}
-
-#define refused(nl, msg, error) refused_at(__LINE__, nl, msg, error)
+#define refused TNL_REFUSED
 
 static struct nl_msg *step_for(struct tnl_conn *nl, uint64_t id, uint32_t seq, uint32_t status)
 {
@@ -75,7 +64,25 @@ static void case_45_unprivileged(void **state)
 	(void)state;
 	assert_int_equal(as_user(KSC_CMD_REGISTER), EPERM);
 	assert_int_equal(as_user(KSC_CMD_STEP), EPERM);
+	assert_int_equal(as_user(KSC_CMD_KEY_NEW), EPERM);
 	assert_int_equal(as_user(KSC_CMD_STATS_GET), 0);
+}
+
+/* What allocates for more than its own answer, or changes anything, is not for everybody. */
+static void test_unprivileged_commands(void **state)
+{
+	(void)state;
+	for (int cmd = 1; cmd <= KSC_CMD_MAX; cmd++) {
+		int error = as_user(cmd);
+
+		/* of sockets of the caller's own; and which? */
+		if (cmd == KSC_CMD_REKEY)
+			assert_int_equal(error, EINVAL);
+		else if (cmd == KSC_CMD_STATS_GET)
+			assert_int_equal(error, 0);
+		else if (error != EPERM && error != EOPNOTSUPP)
+			fail_msg("command %d: %s", cmd, strerror(error));
+	}
 }
 
 static void test_unprivileged_list(void **state)
@@ -119,84 +126,6 @@ static void case_45_unknown_command(void **state)
 	/* events are not commands */
 	assert_int_equal(tnl_do(&nl, tnl_request(&nl, KSC_CMD_CONTEXT_NEW)), -EOPNOTSUPP);
 	tnl_close(&nl);
-}
-
-/**
- * struct lengths - keys by what does not fit their suite
- * @version: TLS version
- * @suite: suite
- * @secret: length of the secret
- * @key: length of the key
- * @iv: length of the IV
- * @exporter: length of the exporter's secret
- * @randoms: with the randoms of TLS 1.2
- * @tx_only: only the keys to send with are like that, those to receive with fit
- */
-struct lengths {
-	uint16_t version;
-	uint16_t suite;
-	int secret;
-	int key;
-	int iv;
-	int exporter;
-	bool randoms;
-	bool tx_only;
-};
-
-static const struct lengths unfit[] = {
-	{ 0x0304, 0x1301, .secret = 31 },
-	{ 0x0304, 0x1301, .secret = 48 },
-	{ 0x0304, 0x1302, .secret = 32 },
-	{ 0x0304, 0x1303, .secret = 33, .tx_only = true },
-	{ 0x0304, 0x1301, .key = 16, .iv = 12 },
-	{ 0x0304, 0x1301, .secret = 32, .key = 16, .iv = 12 },
-	{ 0x0303, 0xc02b, .secret = 32 },
-	{ 0x0303, 0xc02b, .key = 32, .iv = 4 },
-	{ 0x0303, 0xc02c, .key = 16, .iv = 4 },
-	{ 0x0303, 0xc02b, .key = 16, .iv = 12 },
-	{ 0x0303, 0xc02b, .key = 16 },
-	{ 0x0303, 0xcca9, .key = 32, .iv = 4 },
-	{ 0x0304, 0x1301, .secret = 32, .exporter = 48 },
-	{ 0x0304, 0x1301, .secret = 32, .exporter = 32, .randoms = true },
-	{ 0x0303, 0xc02b, .key = 16, .iv = 4, .exporter = 48 },
-	{ 0x0303, 0xc02b, .key = 16, .iv = 4, .exporter = 32, .randoms = true },
-};
-
-/* Lengths that fit, for the one direction that is all right. */
-static const struct lengths fit_1303 = { 0x0304, 0x1303, .secret = 32 };
-
-static void put_key(struct nl_msg *msg, int direction, const struct lengths *lengths)
-{
-	static const uint8_t bytes[KSC_MAX_SECRET];
-	struct nlattr *nest = nla_nest_start(msg, direction);
-
-	if (lengths->secret)
-		nla_put(msg, KSC_A_KEY_SECRET, lengths->secret, bytes);
-	if (lengths->key)
-		nla_put(msg, KSC_A_KEY_KEY, lengths->key, bytes);
-	if (lengths->iv)
-		nla_put(msg, KSC_A_KEY_IV, lengths->iv, bytes);
-	nla_put_u64(msg, KSC_A_KEY_RECORD_SEQ, 0);
-	nla_nest_end(msg, nest);
-}
-
-static struct nl_msg *step_with_keys(struct tnl_conn *nl, uint64_t id, uint32_t seq,
-				     const struct lengths *lengths)
-{
-	struct nl_msg *msg = step_for(nl, id, seq, KSC_STATUS_OK);
-	struct nlattr *keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
-	static const uint8_t bytes[KSC_RANDOMS_LEN];
-
-	if (lengths->exporter)
-		nla_put(msg, KSC_A_KEYS_EXPORTER, lengths->exporter, bytes);
-	if (lengths->randoms)
-		nla_put(msg, KSC_A_KEYS_RANDOMS, sizeof(bytes), bytes);
-	nla_put_u16(msg, KSC_A_KEYS_VERSION, lengths->version);
-	nla_put_u16(msg, KSC_A_KEYS_SUITE, lengths->suite);
-	put_key(msg, KSC_A_KEYS_TX, lengths);
-	put_key(msg, KSC_A_KEYS_RX, lengths->tx_only ? &fit_1303 : lengths);
-	nla_nest_end(msg, keys);
-	return msg;
 }
 
 /* Case 45, as the registered daemon: none of this is an answer, nor does it change anything. */
@@ -252,7 +181,7 @@ static void malformed(struct tnl_conn *nl, const struct tnl_event *event)
 /* Answers to the offer under way that are none; behind these, keys that don't fit their suite. */
 enum { NO_KEYS, UNKNOWN_SUITE, NO_FIT };
 
-#define BAD_ANSWERS (NO_FIT + ARRAY_SIZE(unfit))
+#define BAD_ANSWERS (NO_FIT + keys_unfit_count)
 
 static struct nl_msg *bad_answer(struct tnl_conn *nl, const struct tnl_event *event, size_t which,
 				 int *error)
@@ -261,10 +190,11 @@ static struct nl_msg *bad_answer(struct tnl_conn *nl, const struct tnl_event *ev
 	struct nl_msg *msg;
 
 	*error = which == UNKNOWN_SUITE ? EOPNOTSUPP : EINVAL;
-	if (which >= NO_FIT)
-		return step_with_keys(nl, nla_get_u64(event->attrs[KSC_A_CONTEXT_ID]), 0,
-				      &unfit[which - NO_FIT]);
 	msg = tnl_step(nl, event, KSC_STATUS_OK);
+	if (which >= NO_FIT) {
+		keys_put_unfit(msg, which - NO_FIT);
+		return msg;
+	}
 	if (which == NO_KEYS)
 		return msg;
 	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
@@ -307,49 +237,6 @@ static void step(struct tnl_event *event, uint32_t status, const char *token)
 		fail_msg("step: %s (%s)", strerror(-nl.error), nl.text);
 }
 
-/* Bytes that no other part of a message has in a row */
-#define SECRET "\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5" \
-	       "\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5"
-
-static struct nl_msg *with_secrets(struct nl_msg *msg, uint16_t suite)
-{
-	struct nlattr *keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS), *dir;
-
-	nla_put_u16(msg, KSC_A_KEYS_VERSION, 0x0304);
-	nla_put_u16(msg, KSC_A_KEYS_SUITE, suite);
-	nla_put(msg, KSC_A_KEYS_EXPORTER, 32, SECRET);
-	for (int i = 0; i < 2; i++) {
-		dir = nla_nest_start(msg, i ? KSC_A_KEYS_RX : KSC_A_KEYS_TX);
-		nla_put(msg, KSC_A_KEY_SECRET, 32, SECRET);
-		nla_nest_end(msg, dir);
-	}
-	nla_nest_end(msg, keys);
-	return msg;
-}
-
-/* What comes back with an error is the request as the kernel leaves it in its memory. */
-static void refused_and_wiped(struct tnl_conn *conn, struct nl_msg *msg, int error)
-{
-	static uint8_t reply[8192];
-	const struct nlmsghdr *head = (void *)reply;
-	const struct nlmsgerr *err = NLMSG_DATA(head);
-	uint32_t len = nlmsg_hdr(msg)->nlmsg_len;
-	int fd = nl_socket_get_fd(conn->sk);
-	ssize_t n;
-
-	assert_non_null(memmem(nlmsg_hdr(msg), len, SECRET, 32));
-	assert_true(nl_send_auto(conn->sk, msg) > 0);
-	nlmsg_free(msg);
-	do {
-		n = SYS(recv(fd, reply, sizeof(reply), 0));
-	} while (head->nlmsg_type != NLMSG_ERROR);
-	assert_int_equal(err->error, -error);
-	/* all of it is there */
-	assert_true(n >= (ssize_t)(NLMSG_LENGTH(sizeof(int)) + len));
-	assert_int_equal(err->msg.nlmsg_len, len);
-	assert_null(memmem(reply, (size_t)n, SECRET, 8));
-}
-
 static void test_wiped(void **state)
 {
 	struct nl_msg *msg;
@@ -366,25 +253,23 @@ static void test_wiped(void **state)
 	id = nla_get_u64(event.attrs[KSC_A_CONTEXT_ID]);
 	/* not the daemon's */
 	assert_true(tnl_open(&other));
-	refused_and_wiped(&other, with_secrets(step_for(&other, 1, 0, KSC_STATUS_OK), 0x1301),
-			  EPERM);
+	keys_wiped(&other, keys_secret(step_for(&other, 1, 0, KSC_STATUS_OK), 0x1301), EPERM);
 	tnl_close(&other);
 	/* without a number */
 	msg = tnl_request(&nl, KSC_CMD_STEP);
 	nla_put_u64(msg, KSC_A_CONTEXT_ID, 1);
 	nla_put_u32(msg, KSC_A_CONTEXT_STATUS, KSC_STATUS_OK);
-	refused_and_wiped(&nl, with_secrets(msg, 0x1301), EINVAL);
+	keys_wiped(&nl, keys_secret(msg, 0x1301), EINVAL);
 	/* for a suite that is none, or has longer keys */
-	refused_and_wiped(&nl, with_secrets(step_for(&nl, id, 1, KSC_STATUS_OK), 0x9999),
-			  EOPNOTSUPP);
-	refused_and_wiped(&nl, with_secrets(step_for(&nl, id, 0, KSC_STATUS_OK), 0x1302), EINVAL);
+	keys_wiped(&nl, keys_secret(step_for(&nl, id, 1, KSC_STATUS_OK), 0x9999), EOPNOTSUPP);
+	keys_wiped(&nl, keys_secret(step_for(&nl, id, 0, KSC_STATUS_OK), 0x1302), EINVAL);
 	/* for contexts that are not there, with a status that has none and with its own */
 	close(fd);
 	close(listener);
 	id += 1000;
-	refused_and_wiped(&nl, with_secrets(step_for(&nl, id, 0, KSC_STATUS_CONTINUE_NEEDED),
-					    0x1301), ENOENT);
-	refused_and_wiped(&nl, with_secrets(step_for(&nl, id, 0, KSC_STATUS_OK), 0x1301), ENOENT);
+	keys_wiped(&nl, keys_secret(step_for(&nl, id, 0, KSC_STATUS_CONTINUE_NEEDED), 0x1301),
+		   ENOENT);
+	keys_wiped(&nl, keys_secret(step_for(&nl, id, 0, KSC_STATUS_OK), 0x1301), ENOENT);
 	tnl_free_event(&event);
 }
 
@@ -482,6 +367,31 @@ static void test_bad_answers(void **state)
 		refused(&nl, msg, error);
 		expect_over(fd, &event);
 	}
+	close(listener);
+}
+
+/* Keys that come when the time is over stay nowhere: the daemon was told, and they are wiped. */
+static void test_too_late(void **state)
+{
+	const struct t_opts hasty = { .server_name = "server.test", .nonblock = true,
+				      .timeout = 100 };
+	struct tnl_event event, del;
+	struct t_addr addr;
+	int listener, fd;
+
+	(void)state;
+	listener = t_listen(AF_INET, NULL, &addr);
+	fd = t_try_connect(&addr, &hasty);
+	tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
+	tnl_expect_event(&nl, &del, KSC_CMD_CONTEXT_DEL);
+	assert_int_equal(nla_get_u64(del.attrs[KSC_A_CONTEXT_ID]),
+			 nla_get_u64(event.attrs[KSC_A_CONTEXT_ID]));
+	keys_wiped(&nl, keys_secret(tnl_step(&nl, &event, KSC_STATUS_OK), 0x1301), ENOENT);
+	t_expect_error(fd, KSC_STATUS_TIMED_OUT, ETIMEDOUT);
+	assert_int_equal(tnl_counter(KSC_A_STATS_CONTEXTS), 0);
+	tnl_free_event(&event);
+	tnl_free_event(&del);
+	close(fd);
 	close(listener);
 }
 
@@ -645,11 +555,13 @@ int main(void)
 		cmocka_unit_test(test_second_daemon),
 		cmocka_unit_test(test_not_the_daemon),
 		cmocka_unit_test(case_45_unprivileged),
+		cmocka_unit_test(test_unprivileged_commands),
 		cmocka_unit_test(test_unprivileged_list),
 		cmocka_unit_test(case_45_unknown_command),
 		cmocka_unit_test_setup_teardown(test_wiped, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_play_daemon, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_bad_answers, become_daemon, restore_daemon),
+		cmocka_unit_test_setup_teardown(test_too_late, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_consumed, become_daemon, restore_daemon),
 		cmocka_unit_test_setup_teardown(test_too_much_consumed, become_daemon,
 						restore_daemon),

@@ -347,6 +347,30 @@ static void put_dir(struct nl_msg *msg, int attr, const struct wire_dir *dir)
 }
 
 /**
+ * wire_put_keys() - tell the kernel the keys of a connection
+ * @msg: a request of the daemon's
+ * @w: the keys
+ * @exporter: the exporter's secret and, with TLS 1.2, behind it the randoms; or NULL
+ */
+void wire_put_keys(struct nl_msg *msg, const struct wire *w, const uint8_t *exporter)
+{
+	const struct wire_suite *suite = w->tx.suite;
+	struct nlattr *keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
+
+	nla_put_u16(msg, KSC_A_KEYS_VERSION, suite->version);
+	nla_put_u16(msg, KSC_A_KEYS_SUITE, suite->suite);
+	put_dir(msg, KSC_A_KEYS_TX, &w->tx);
+	put_dir(msg, KSC_A_KEYS_RX, &w->rx);
+	if (exporter && suite->version == WIRE_13) {
+		nla_put(msg, KSC_A_KEYS_EXPORTER, suite->secret_len, exporter);
+	} else if (exporter) {
+		nla_put(msg, KSC_A_KEYS_EXPORTER, WIRE_MASTER, exporter);
+		nla_put(msg, KSC_A_KEYS_RANDOMS, KSC_RANDOMS_LEN, exporter + WIRE_MASTER);
+	}
+	nla_nest_end(msg, keys);
+}
+
+/**
  * wire_answer() - answer what the protected socket asks the daemon, by keys
  * @w: keys; its handshake is that for which there is an offer
  *
@@ -355,7 +379,6 @@ static void put_dir(struct nl_msg *msg, int attr, const struct wire_dir *dir)
 void wire_answer(const struct wire *w)
 {
 	struct tnl_event event;
-	struct nlattr *keys;
 	struct nl_msg *msg;
 
 	/* sockets of earlier tests may have left notices */
@@ -369,12 +392,7 @@ void wire_answer(const struct wire *w)
 	if (event.attrs[KSC_A_CONTEXT_TOKEN])
 		nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED,
 			    (uint32_t)nla_len(event.attrs[KSC_A_CONTEXT_TOKEN]));
-	keys = nla_nest_start(msg, KSC_A_CONTEXT_KEYS);
-	nla_put_u16(msg, KSC_A_KEYS_VERSION, w->tx.suite->version);
-	nla_put_u16(msg, KSC_A_KEYS_SUITE, w->tx.suite->suite);
-	put_dir(msg, KSC_A_KEYS_TX, &w->tx);
-	put_dir(msg, KSC_A_KEYS_RX, &w->rx);
-	nla_nest_end(msg, keys);
+	wire_put_keys(msg, w, NULL);
 	if (tnl_do(&nl, msg))
 		fail_msg("%s: %s (%s)", w->tx.suite->name, strerror(-nl.error), nl.text);
 	tnl_free_event(&event);

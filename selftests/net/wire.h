@@ -8,6 +8,8 @@
 
 #include "net.h"
 
+struct nl_msg;
+
 #define WIRE_CCS 20
 #define WIRE_ALERT 21
 #define WIRE_HANDSHAKE 22
@@ -24,6 +26,8 @@
 
 /* Of both kinds, what the keys of one direction are made from. */
 #define WIRE_MATERIAL 48
+/* TLS 1.2: the master secret */
+#define WIRE_MASTER 48
 
 /**
  * struct wire_suite - a cipher suite
@@ -101,6 +105,7 @@ ssize_t wire_open(struct wire_dir *dir, const uint8_t *record, size_t len, uint8
 
 int wire_begin(void);
 int wire_end(void);
+void wire_put_keys(struct nl_msg *msg, const struct wire *w, const uint8_t *exporter);
 void wire_answer(const struct wire *w);
 void wire_connect(struct wire *w);
 void wire_start(struct wire *w, const struct wire_suite *suite, uint64_t seed);
