@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that make what takes long. All of them take from one queue, so that one that is
- * held up holds up nothing but what it has taken. What is made goes back to the thread of
- * the loop, which is alone with everything else.
+ * Threads that make what takes long. All of them take from the same queues, so that one that
+ * is held up holds up nothing but what it has taken. There are two: what is for applications
+ * has its turn when the other has had one, and of them each user. What is made goes back to
+ * the thread of the loop, which is alone with everything else.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -34,7 +36,9 @@ struct list {
  * @lock: for what follows
  * @more: there is something to do, or nothing any more
  * @changed: a thread has come to its work
- * @todo: not taken yet
+ * @todo: not taken yet, that for applications the second
+ * @next: which of them has its turn, where there is something in both
+ * @rest: the lane of what is not for applications
  * @done: made
  * @stopping: nothing more is to be taken
  * @busy: threads that make something
@@ -50,7 +54,9 @@ struct ksc_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	pthread_cond_t changed;
-	struct list todo;
+	struct ksc_turns todo[2];
+	unsigned int next;
+	struct ksc_lane rest;
 	struct list done;
 	bool stopping;
 	unsigned int busy;
@@ -80,6 +86,17 @@ static struct ksc_job *take(struct list *list)
 	return job;
 }
 
+static struct ksc_job *take_todo(struct ksc_pool *pool)
+{
+	struct ksc_turn *turn = ksc_turns_take(&pool->todo[pool->next]);
+
+	if (turn)
+		pool->next = !pool->next;
+	else
+		turn = ksc_turns_take(&pool->todo[!pool->next]);
+	return turn ? (void *)((char *)turn - offsetof(struct ksc_job, turn)) : NULL;
+}
+
 static void *work(void *ptr)
 {
 	struct ksc_pool *pool = ptr;
@@ -89,7 +106,7 @@ static void *work(void *ptr)
 	pool->ready++;
 	pthread_cond_signal(&pool->changed);
 	while (!pool->stopping) {
-		job = take(&pool->todo);
+		job = take_todo(pool);
 		if (!job) {
 			pthread_cond_wait(&pool->more, &pool->lock);
 			continue;
@@ -141,7 +158,8 @@ struct ksc_pool *ksc_pool_new(struct ev_loop *loop, unsigned int n)
 		return NULL;
 	pool->n = n;
 	pool->loop = loop;
-	pool->todo.last = &pool->todo.first;
+	ksc_turns_init(&pool->todo[0]);
+	ksc_turns_init(&pool->todo[1]);
 	pool->done.last = &pool->done.first;
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->more, NULL);
@@ -208,7 +226,8 @@ void ksc_pool_add(struct ksc_pool *pool, struct ksc_job *job)
 		return;
 	}
 	pthread_mutex_lock(&pool->lock);
-	append(&pool->todo, job);
+	ksc_turns_add(&pool->todo[job->lane ? 1 : 0], job->lane ? job->lane : &pool->rest,
+		      &job->turn);
 	pthread_cond_signal(&pool->more);
 	pthread_mutex_unlock(&pool->lock);
 }
@@ -260,7 +279,7 @@ bool ksc_pool_stop(struct ksc_pool *pool)
 		ev_async_stop(pool->loop, &pool->made);
 	if (left)
 		return false;
-	while ((job = take(&pool->done)) || (job = take(&pool->todo)))
+	while ((job = take(&pool->done)) || (job = take_todo(pool)))
 		job->done(job);
 	return true;
 }

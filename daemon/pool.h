@@ -6,15 +6,21 @@
 #include <stdbool.h>
 #include <ev.h>
 
+#include "turns.h"
+
 /**
  * struct ksc_job - something to be made
  * @run: makes it, in any thread
  * @done: takes it, in the loop's thread
- * @next: for the pool
+ * @lane: the application's user whom it is for, or NULL
+ * @turn: for the pool
+ * @next: likewise
  */
 struct ksc_job {
 	void (*run)(struct ksc_job *job);
 	void (*done)(struct ksc_job *job);
+	struct ksc_lane *lane;
+	struct ksc_turn turn;
 	struct ksc_job *next;
 };
 

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Things that wait for several: each has its turn, however many things the others have, and of
+ * its things the first that came.
+ */
+#include "turns.h"
+
+/**
+ * ksc_turns_init() - begin
+ * @turns: set to none
+ */
+void ksc_turns_init(struct ksc_turns *turns)
+{
+	TAILQ_INIT(&turns->lanes);
+}
+
+/**
+ * ksc_turns_add() - have something wait
+ * @turns: where
+ * @lane: whose it is
+ * @turn: the thing, which does not wait yet
+ */
+void ksc_turns_add(struct ksc_turns *turns, struct ksc_lane *lane, struct ksc_turn *turn)
+{
+	if (!lane->n++) {
+		TAILQ_INIT(&lane->turns);
+		TAILQ_INSERT_TAIL(&turns->lanes, lane, link);
+	}
+	TAILQ_INSERT_TAIL(&lane->turns, turn, link);
+	turn->lane = lane;
+}
+
+/**
+ * ksc_turns_remove() - have something wait no more
+ * @turns: where
+ * @turn: the thing, which may not wait at all
+ */
+void ksc_turns_remove(struct ksc_turns *turns, struct ksc_turn *turn)
+{
+	struct ksc_lane *lane = turn->lane;
+
+	if (!lane)
+		return;
+	turn->lane = NULL;
+	TAILQ_REMOVE(&lane->turns, turn, link);
+	if (!--lane->n)
+		TAILQ_REMOVE(&turns->lanes, lane, link);
+}
+
+/**
+ * ksc_turns_take() - take what is next
+ * @turns: from where
+ *
+ * Return: it, or NULL if nothing waits
+ */
+struct ksc_turn *ksc_turns_take(struct ksc_turns *turns)
+{
+	struct ksc_lane *lane = TAILQ_FIRST(&turns->lanes);
+	struct ksc_turn *turn;
+
+	if (!lane)
+		return NULL;
+	turn = TAILQ_FIRST(&lane->turns);
+	TAILQ_REMOVE(&turns->lanes, lane, link);
+	/* behind those who have had none meanwhile */
+	TAILQ_INSERT_TAIL(&turns->lanes, lane, link);
+	ksc_turns_remove(turns, turn);
+	return turn;
+}
