@@ -69,35 +69,34 @@ int ksc_access_note(struct ksc_access *access, const struct ksc_file *file)
 	return rc == -ENOMEM ? rc : 0;
 }
 
-static bool passes(const struct ksc_gate *gate, uid_t uid, gid_t gid)
+static bool passes(const struct ksc_gate *gate, const struct ksc_who *who)
 {
-	bool in_group = gid == gate->gid;
+	bool in_group = who->gid == gate->gid || ksc_groups_have(who->groups, gate->gid);
 	size_t i;
 
 	/* As the kernel does: the first class that one belongs to decides. */
-	if (uid == gate->uid)
+	if (who->uid == gate->uid)
 		return gate->owner;
 	for (i = 0; i < gate->n_members; i++)
-		in_group |= gate->members[i] == uid;
+		in_group |= gate->members[i] == who->uid;
 	return in_group ? gate->group : gate->others;
 }
 
 /**
  * ksc_access_allows() - whether somebody can read the file
  * @access: who can
- * @uid: who asks
- * @gid: and of which group
+ * @who: who asks
  *
  * Return: true for root, and for those who can without privileges
  */
-bool ksc_access_allows(const struct ksc_access *access, uid_t uid, gid_t gid)
+bool ksc_access_allows(const struct ksc_access *access, const struct ksc_who *who)
 {
 	size_t i;
 
-	if (!uid)
+	if (!who->uid)
 		return true;
 	for (i = 0; i < access->n; i++)
-		if (!passes(&access->gates[i], uid, gid))
+		if (!passes(&access->gates[i], who))
 			return false;
 	return access->known;
 }

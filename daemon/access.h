@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "file.h"
+#include "groups.h"
 
 /* Of a mode, as it is for others: what is asked of a file, and of a directory above it. */
 #define KSC_ACCESS_READ		0004
@@ -49,7 +50,7 @@ struct ksc_access {
 
 bool ksc_access_asks_group(const struct ksc_door *door, mode_t bit);
 int ksc_access_note(struct ksc_access *access, const struct ksc_file *file);
-bool ksc_access_allows(const struct ksc_access *access, uid_t uid, gid_t gid);
+bool ksc_access_allows(const struct ksc_access *access, const struct ksc_who *who);
 void ksc_access_free(struct ksc_access *access);
 
 #endif

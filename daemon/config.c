@@ -83,12 +83,12 @@ static int is_bad(struct ksc_settings *file, const struct ksc_setting *s, const 
 static void look_at_key(const struct ksc_settings *file, const struct ksc_setting *key,
 			const struct ksc_file *raw, const struct ksc_credential *cred)
 {
-	const uid_t anybody = (uid_t)-2;
+	const struct ksc_who anybody = { .uid = (uid_t)-2, .gid = (gid_t)-2 };
 
 	if (raw->way.file.mode & 0002)
 		ksc_log(KSC_LOG_WARNING, "%s:%u: key: %s can be written by everybody", file->path,
 			key->line, key->value);
-	else if (ksc_access_allows(&cred->readers, anybody, anybody))
+	else if (ksc_access_allows(&cred->readers, &anybody))
 		ksc_log(KSC_LOG_WARNING, "%s:%u: key: %s can be read by everybody", file->path,
 			key->line, key->value);
 }

@@ -429,12 +429,13 @@ static bool may_use(const struct ksc_credential *cred, const struct ksc_choice *
 
 	if (!cred->restricted)
 		return !cred->has_cert || choice->granted ||
-		       ksc_access_allows(&cred->readers, choice->uid, choice->gid);
+		       ksc_access_allows(&cred->readers, &choice->who);
 	for (i = 0; i < cred->n_uids; i++)
-		if (cred->uids[i] == choice->uid)
+		if (cred->uids[i] == choice->who.uid)
 			return true;
 	for (i = 0; i < cred->n_gids; i++)
-		if (cred->gids[i] == choice->gid)
+		if (cred->gids[i] == choice->who.gid ||
+		    ksc_groups_have(choice->who.groups, cred->gids[i]))
 			return true;
 	return false;
 }

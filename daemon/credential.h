@@ -107,16 +107,14 @@ struct ksc_credentials {
  * @name: the name asked for, or NULL
  * @server_name: server: the name that the client asked for, or NULL
  * @granted: @name is the policy's, not the caller's
- * @uid: owner of the socket
- * @gid: owner's group
+ * @who: who asks
  */
 struct ksc_choice {
 	enum ksc_role role;
 	const char *name;
 	const char *server_name;
 	bool granted;
-	uid_t uid;
-	gid_t gid;
+	struct ksc_who who;
 };
 
 struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles);

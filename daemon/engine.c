@@ -57,8 +57,7 @@ struct failure {
  * @credential: name asked for
  * @alpn: ProtocolNameList
  * @alpn_len: its bytes
- * @uid: owner of the socket
- * @gid: owner's group
+ * @who: owner of the socket, or the application
  * @peer: client: the server's socket address
  * @peer_len: its bytes
  * @in: input of the step under way
@@ -90,8 +89,7 @@ struct ksc_engine {
 	char credential[KSC_MAX_NAME + 1];
 	uint8_t alpn[KSC_MAX_ALPN];
 	size_t alpn_len;
-	uid_t uid;
-	gid_t gid;
+	struct ksc_who who;
 	uint8_t peer[KSC_MAX_PEER];
 	size_t peer_len;
 	const uint8_t *in;
@@ -256,7 +254,7 @@ static int use_as_server(struct ksc_engine *e)
 /* Offer to go on with an earlier session, if there is one that all of this led to. */
 static int resume(struct ksc_engine *e)
 {
-	const uint64_t numbers[] = { e->verify, e->uid, e->gid, e->credentials->serial };
+	const uint64_t numbers[] = { e->verify, e->who.uid, e->who.gid, e->credentials->serial };
 	const struct ksc_resume_part parts[] = {
 		{ e->cred->name, strlen(e->cred->name) },
 		{ e->server_name, strlen(e->server_name) },
@@ -290,8 +288,7 @@ static int use_credential(struct ksc_engine *e)
 		.name = e->credential,
 		.server_name = *e->server_name ? e->server_name : NULL,
 		.granted = e->rule && e->rule->credential,
-		.uid = e->uid,
-		.gid = e->gid,
+		.who = e->who,
 	};
 	enum ksc_status status;
 	int rc;
@@ -645,8 +642,7 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 		return NULL;
 	e->role = params->role;
 	e->verify = params->verify;
-	e->uid = params->uid;
-	e->gid = params->gid;
+	e->who = params->who;
 	e->pick.wanted = params->pick && e->role == KSC_ROLE_CLIENT;
 	if (ksc_name_copy(e->credential, params->credential)) {
 		free(e);
@@ -667,6 +663,7 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 	e->peer_len = params->peer_len;
 	if (params->role == KSC_ROLE_CLIENT)
 		ksc_resume_init(&e->resume, params->cache);
+	ksc_groups_get(e->who.groups);
 	e->credentials = ksc_credentials_get(params->credentials);
 	e->rules = ksc_rules_get(params->rules);
 	e->rule = params->rule;
@@ -685,6 +682,7 @@ void ksc_engine_free(struct ksc_engine *e)
 	ksc_chain_drop(&e->leaf);
 	if (e->tls)
 		gnutls_deinit(e->tls);
+	ksc_groups_put(e->who.groups);
 	ksc_credentials_put(e->credentials);
 	ksc_rules_put(e->rules);
 	free(e->out.data);
@@ -736,7 +734,7 @@ void ksc_engine_decide(struct ksc_engine *e, enum ksc_verdict verdict, uint8_t a
 void ksc_engine_pick(struct ksc_engine *e, const char *credential)
 {
 	const struct ksc_choice choice = { .role = KSC_ROLE_CLIENT, .name = credential,
-					   .uid = e->uid, .gid = e->gid };
+					   .who = e->who };
 	const struct ksc_credential *cred = NULL;
 	enum ksc_status status = KSC_STATUS_OK;
 

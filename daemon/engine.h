@@ -35,8 +35,7 @@
  * @alpn: ProtocolNameList without its outer length
  * @alpn_len: its bytes, 0 for the credential's own list
  * @verify: what is asked of the peer's certificate
- * @uid: owner of the socket
- * @gid: owner's group
+ * @who: owner of the socket, or the application; the session takes a reference of its groups
  * @peer: client: the server's socket address, up to KSC_MAX_PEER bytes; sessions
  *	are resumed with the same only
  * @peer_len: its bytes
@@ -55,8 +54,7 @@ struct ksc_engine_params {
 	const uint8_t *alpn;
 	size_t alpn_len;
 	enum ksc_verify verify;
-	uid_t uid;
-	gid_t gid;
+	struct ksc_who who;
 	const void *peer;
 	size_t peer_len;
 	bool pick;

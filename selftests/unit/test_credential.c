@@ -23,7 +23,7 @@ static enum ksc_status choose(const struct ksc_credentials *set, enum ksc_role r
 {
 	const struct ksc_choice choice = {
 		.role = role, .name = name, .server_name = server_name,
-		.uid = uid, .gid = 100,
+		.who.uid = uid, .who.gid = 100,
 	};
 	const struct ksc_credential *cred;
 	enum ksc_status status = ksc_credentials_choose(set, &choice, &cred);
@@ -184,7 +184,8 @@ static enum ksc_status serves(uid_t uid, gid_t gid, bool granted)
 	struct ksc_credential *cred = ksc_credential_new("s", SERVER);
 	struct ksc_credentials *set = ksc_credentials_new();
 	struct ksc_choice choice = {
-		.role = KSC_ROLE_SERVER, .name = "s", .granted = granted, .uid = uid, .gid = gid,
+		.role = KSC_ROLE_SERVER, .name = "s", .granted = granted, .who.uid = uid,
+		.who.gid = gid,
 	};
 	const struct ksc_credential *found;
 	struct ksc_file cert, key;

@@ -308,13 +308,13 @@ static void no_credential(void **state)
 
 	(void)state;
 	o = meet(&peer_gnutls, &mine, 1,
-		 (struct ksc_engine_params) { .role = KSC_ROLE_SERVER, .uid = 1001 },
+		 (struct ksc_engine_params) { .role = KSC_ROLE_SERVER, .who.uid = 1001 },
 		 (struct peer_options) { .server_name = "server.test" });
 	assert_int_equal(o.status, KSC_STATUS_ACCESS_DENIED);
 	assert_int_equal(o.direction, KSC_DIRECTION_SENT);
 	assert_int_equal(o.alert, GNUTLS_A_HANDSHAKE_FAILURE);
 	o = meet(&peer_gnutls, &mine, 1,
-		 (struct ksc_engine_params) { .role = KSC_ROLE_SERVER, .uid = 1000,
+		 (struct ksc_engine_params) { .role = KSC_ROLE_SERVER, .who.uid = 1000,
 					      .credential = "other" },
 		 (struct peer_options) { .server_name = "server.test" });
 	assert_int_equal(o.status, KSC_STATUS_NO_CREDENTIALS);
@@ -467,7 +467,8 @@ static void key_granted_by_a_rule(void **state)
 	struct ksc_rules *rules = ksc_rules_new();
 	struct ksc_rule *rule = ksc_rules_add(rules);
 	struct ksc_engine_params params = {
-		.role = KSC_ROLE_SERVER, .uid = 1000, .gid = 1000, .rules = rules, .rule = rule,
+		.role = KSC_ROLE_SERVER, .who = { .uid = 1000, .gid = 1000 }, .rules = rules,
+		.rule = rule,
 	};
 	const struct peer_options opt = { .ca = "ca", .server_name = "server.test" };
 	struct outcome o;

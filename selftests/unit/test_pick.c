@@ -24,7 +24,7 @@ static void begin(struct setup *s, unsigned int bits, bool asks, struct ksc_engi
 {
 	params.role = KSC_ROLE_CLIENT;
 	params.server_name = "server.test";
-	params.uid = 1000;
+	params.who.uid = 1000;
 	params.pick = true;
 	params.credentials = creds_new(creds, sizeof(creds) / sizeof(creds[0]));
 	s->creds = params.credentials;

@@ -215,8 +215,8 @@ static void alike(void **state)
 /* Whether somebody may use the credential as it was loaded. */
 static bool serves(const struct ksc_config *config, uid_t uid)
 {
-	const struct ksc_choice choice = { .role = KSC_ROLE_SERVER, .name = "server", .uid = uid,
-					   .gid = uid };
+	const struct ksc_choice choice = { .role = KSC_ROLE_SERVER, .name = "server",
+					   .who = { .uid = uid, .gid = uid } };
 	const struct ksc_credential *found;
 
 	return ksc_credentials_choose(config->credentials, &choice, &found) == KSC_STATUS_OK;

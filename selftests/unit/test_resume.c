@@ -11,7 +11,8 @@ static const struct cred_options trusting = { .ca = "ca" };
 static const char port_a[16] = "\2\0\1\273", port_b[16] = "\2\0\1\274";
 
 static const struct ksc_engine_params client = {
-	.role = KSC_ROLE_CLIENT, .server_name = "server.test", .uid = 1000, .gid = 100,
+	.role = KSC_ROLE_CLIENT, .server_name = "server.test",
+	.who = { .uid = 1000, .gid = 100 },
 	.peer = port_a, .peer_len = sizeof(port_a),
 };
 
@@ -293,8 +294,8 @@ static void case_29_must_not_resume(void **state)
 {
 	static const struct meeting others[] = {
 		{ .params = { .server_name = "a.wild.test" } },
-		{ .params = { .server_name = "server.test.", .uid = 1001 } },
-		{ .params = { .gid = 101 } },
+		{ .params = { .server_name = "server.test.", .who.uid = 1001 } },
+		{ .params = { .who.gid = 101 } },
 		{ .params = { .peer = port_b } },
 		{ .params = { .verify = KSC_VERIFY_NONE } },
 		{ .params = { .alpn = (const uint8_t *)"\1x", .alpn_len = 2 } },
@@ -316,8 +317,8 @@ static void case_29_must_not_resume(void **state)
 			n = ksc_cache_count(m.cache);
 			if (p->server_name)
 				m.params.server_name = p->server_name;
-			m.params.uid = p->uid ? p->uid : m.params.uid;
-			m.params.gid = p->gid ? p->gid : m.params.gid;
+			m.params.who.uid = p->who.uid ? p->who.uid : m.params.who.uid;
+			m.params.who.gid = p->who.gid ? p->who.gid : m.params.who.gid;
 			m.params.peer = p->peer ? p->peer : m.params.peer;
 			m.params.alpn = p->alpn;
 			m.params.alpn_len = p->alpn_len;
@@ -459,7 +460,7 @@ static void engines(void **state)
 	for (tls12 = 0; tls12 < 2; tls12++) {
 		const struct cred_options cred = {
 			.cert = "server", .ca = "ca", .tls12 = tls12,
-			.restricted = true, .uid = client.uid,
+			.restricted = true, .uid = client.who.uid,
 		};
 		struct ksc_credentials *creds = creds_new(&cred, 1);
 		struct ksc_cache *cache = ksc_cache_new();

@@ -113,8 +113,8 @@ static struct ksc_config *load(struct ksc_intake *intake, char **complaints)
 
 static bool serves(const struct ksc_config *config, uid_t uid)
 {
-	const struct ksc_choice choice = { .role = KSC_ROLE_SERVER, .name = "server", .uid = uid,
-					   .gid = uid };
+	const struct ksc_choice choice = { .role = KSC_ROLE_SERVER, .name = "server",
+					   .who = { .uid = uid, .gid = uid } };
 	const struct ksc_credential *found;
 
 	return ksc_credentials_choose(config->credentials, &choice, &found) == KSC_STATUS_OK;
