@@ -19,7 +19,7 @@
  * @session_id: TLS 1.2
  * @session_id_len: its bytes
  * @end_point: the channel binding tls-server-end-point
- * @chain: the peer's certificates, as KSC_A_CONTEXT_CHAIN has them
+ * @chain: the peer's certificates, as KSC_M_CHAIN has them
  * @chain_len: its bytes, 0 if there are none or they don't fit
  * @local_chain: ours
  * @local_chain_len: its bytes, likewise

@@ -101,6 +101,17 @@ static void get_bytes(const struct nlattr *attr, const uint8_t **bytes, size_t *
 	}
 }
 
+static void read_answer(struct nlattr **attrs, struct ksc_answer *answer)
+{
+	answer->verdict = (enum ksc_verdict)get_number(attrs[KSC_A_CONTEXT_VERDICT],
+						       KSC_VERDICT_NONE);
+	if (attrs[KSC_A_CONTEXT_ALERT])
+		answer->alert = nla_get_u8(attrs[KSC_A_CONTEXT_ALERT]);
+	answer->status = (enum ksc_status)get_number(attrs[KSC_A_CONTEXT_STATUS], KSC_STATUS_OK);
+	if (attrs[KSC_A_CONTEXT_TEXT])
+		nla_strlcpy(answer->text, attrs[KSC_A_CONTEXT_TEXT], sizeof(answer->text));
+}
+
 static void read_offer(struct nlattr **attrs, struct ksc_offer *offer)
 {
 	memset(offer, 0, sizeof(*offer));
@@ -120,15 +131,7 @@ static void read_offer(struct nlattr **attrs, struct ksc_offer *offer)
 	get_address(attrs[KSC_A_CONTEXT_LOCAL], &offer->local);
 	get_address(attrs[KSC_A_CONTEXT_PEER], &offer->peer);
 	get_bytes(attrs[KSC_A_CONTEXT_TOKEN], &offer->token, &offer->token_len);
-	offer->verdict = (enum ksc_verdict)get_number(attrs[KSC_A_CONTEXT_VERDICT],
-						      KSC_VERDICT_NONE);
-	if (attrs[KSC_A_CONTEXT_ALERT])
-		offer->alert = nla_get_u8(attrs[KSC_A_CONTEXT_ALERT]);
-	offer->status = (enum ksc_status)get_number(attrs[KSC_A_CONTEXT_STATUS], KSC_STATUS_OK);
-	if (attrs[KSC_A_CONTEXT_TEXT])
-		nla_strlcpy(offer->text, attrs[KSC_A_CONTEXT_TEXT], sizeof(offer->text));
-	offer->pick = attrs[KSC_A_CONTEXT_PICK];
-	offer->details = attrs[KSC_A_CONTEXT_DETAILS_WANTED];
+	read_answer(attrs, &offer->answer);
 	if (attrs[KSC_A_CONTEXT_GENERATION])
 		offer->generation = nla_get_u64(attrs[KSC_A_CONTEXT_GENERATION]);
 	offer->by_policy = attrs[KSC_A_CONTEXT_BY_POLICY];
@@ -574,33 +577,6 @@ static int put_session(struct nl_msg *msg, const struct ksc_session_info *info)
 	return nla_nest_end(msg, nest);
 }
 
-static int put_some(struct nl_msg *msg, int type, const void *data, size_t len)
-{
-	return len ? nla_put(msg, type, (int)len, data) : 0;
-}
-
-static int put_details(struct nl_msg *msg, const struct ksc_details *details)
-{
-	struct nlattr *nest;
-
-	if (!details)
-		return 0;
-	nest = nla_nest_start(msg, KSC_A_CONTEXT_DETAILS | NLA_F_NESTED);
-	if (!nest || (details->group && nla_put_u16(msg, KSC_A_DETAILS_GROUP, details->group)) ||
-	    (details->signature &&
-	     nla_put_u16(msg, KSC_A_DETAILS_SIGNATURE, details->signature)) ||
-	    nla_put_u32(msg, KSC_A_DETAILS_TRAITS, details->traits) ||
-	    put_some(msg, KSC_A_DETAILS_SESSION_ID, details->session_id,
-		     details->session_id_len) ||
-	    put_some(msg, KSC_A_DETAILS_END_POINT, details->end_point.hash,
-		     details->end_point.len) ||
-	    nla_nest_end(msg, nest))
-		return -1;
-	return put_some(msg, KSC_A_CONTEXT_CHAIN, details->chain, details->chain_len) ||
-	       put_some(msg, KSC_A_CONTEXT_LOCAL_CHAIN, details->local_chain,
-			details->local_chain_len) ? -1 : 0;
-}
-
 static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct ksc_step *step)
 {
 	if (nla_put_u64(msg, KSC_A_CONTEXT_ID, id) || nla_put_u32(msg, KSC_A_CONTEXT_SEQ, seq) ||
@@ -614,15 +590,11 @@ static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct 
 		return -1;
 	if (step->status == KSC_STATUS_OK)
 		return put_keys(msg, &step->keys) || put_session(msg, &step->info) ||
-		       put_details(msg, step->details) ||
 		       (step->tickets && nla_put_flag(msg, KSC_A_CONTEXT_TICKETS)) ? -1 : 0;
 	if (step->status == KSC_STATUS_VERIFY_NEEDED &&
 	    (nla_put_u32(msg, KSC_A_CONTEXT_FAULTS, step->faults) ||
 	     nla_put(msg, KSC_A_CONTEXT_CHAIN, (int)step->chain_len, step->chain) ||
 	     put_name(msg, KSC_A_CONTEXT_TEXT, step->text)))
-		return -1;
-	if (step->status == KSC_STATUS_INCOMPLETE_CREDENTIALS &&
-	    nla_put(msg, KSC_A_CONTEXT_ISSUERS, (int)step->issuers_len, step->issuers))
 		return -1;
 	if (!ksc_status_is_failure(step->status))
 		return 0;
@@ -646,12 +618,9 @@ static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct 
 int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 		     const struct ksc_step *step, uint32_t *number)
 {
-	size_t size = step->token_len + step->chain_len + step->issuers_len;
-	struct nl_msg *msg;
+	const size_t size = step->token_len + step->chain_len + MESSAGE_REST;
+	struct nl_msg *msg = ksc_netlink_message(nl, KSC_CMD_STEP, size);
 
-	if (step->details)
-		size += step->details->chain_len + step->details->local_chain_len;
-	msg = ksc_netlink_message(nl, KSC_CMD_STEP, size + MESSAGE_REST);
 	if (!msg)
 		return -ENOMEM;
 	if (put_step(msg, id, seq, step)) {

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 #include <linux/kschannel.h>
 
-#include "engine.h"
+#include "answer.h"
 #include "inherit.h"
 
 #define KSC_NO_RULE	UINT32_MAX
@@ -21,8 +21,7 @@
  * @seq: number of the step
  * @role: our role; this and what follows to @peer only comes with a new context
  * @server_name: for SNI and the name check, or ""
- * @credential: asked for by name, or ""; also comes with a token, as the answer to
- *	KSC_STATUS_INCOMPLETE_CREDENTIALS
+ * @credential: asked for by name, or ""
  * @alpn: ProtocolNameList
  * @alpn_len: its bytes
  * @verify: what is asked of the peer's certificate
@@ -33,14 +32,9 @@
  * @peer: the peer's
  * @token: bytes from the peer
  * @token_len: how many, perhaps 0
- * @verdict: on the peer's certificate, if one was asked for
- * @alert: to reject, or with @status: which to send, or 0
- * @status: KSC_STATUS_OK, or why the kernel gives the handshake up
- * @text: with @status: one line, or ""
- * @pick: client: it wants to be asked for a credential; this and what follows only comes
- *	with a new context
- * @details: it wants to be told, with KSC_STATUS_OK, what else is known
- * @generation: of the policy that the connection falls under, 0 for none
+ * @answer: what comes with it
+ * @generation: of the policy that the connection falls under, 0 for none; this and what follows
+ *	only comes with a new context
  * @rule: number of its rule, or KSC_NO_RULE
  * @by_policy: the socket's program knows nothing of us, and has looked @server_name up
  *
@@ -62,12 +56,7 @@ struct ksc_offer {
 	struct sockaddr_storage peer;
 	const uint8_t *token;
 	size_t token_len;
-	enum ksc_verdict verdict;
-	uint8_t alert;
-	enum ksc_status status;
-	char text[KSC_MAX_TEXT + 1];
-	bool pick;
-	bool details;
+	struct ksc_answer answer;
 	uint64_t generation;
 	uint32_t rule;
 	bool by_policy;

@@ -22,7 +22,7 @@ struct ksc_step;
  * @cancelled: there will be none
  * @fiber: GnuTLS's handshake, which waits in it
  * @cred: the answer; NULL for none
- * @issuers: what the server accepts, as KSC_A_CONTEXT_ISSUERS has it
+ * @issuers: what the server accepts, as KSC_M_ISSUERS has it
  * @issuers_len: its bytes
  */
 struct ksc_pick {

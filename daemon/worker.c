@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A netlink socket, the sessions that came over it, and a loop. All of this is one thread's;
- * what a step takes time with, the engine's part of it, is left to a pool of others, to
- * one of them at a time for each session.
+ * A netlink socket, the sessions that came over it, and a loop. All of this is one thread's,
+ * but for the steps (session.c).
  */
 #include <errno.h>
 #include <search.h>
-#include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
-#include "engine.h"
 #include "generations.h"
 #include "load.h"
 #include "log.h"
 #include "netlink.h"
-#include "offer.h"
-#include "pool.h"
 #include "report.h"
+#include "session.h"
 #include "worker.h"
 
 /* The kernel's own deadline comes first; ours is for what it never tells. */
@@ -31,28 +28,24 @@
  * most of them GnuTLS's; measured with a chain of one certificate.
  */
 #define MAX_KEPT	1000
-#define KEPT_S		60
 
 /**
  * struct ksc_worker - a worker
- * @loop: its loop
+ * @place: its loop, the pool, and clients' sessions that can be resumed
  * @nl: its socket
  * @io: watches the socket
  * @drain: runs out when a stopping worker has waited long enough
  * @now: what it works by, and what it did before, for connections that began then
  * @retire: runs out when one of these counts no more
  * @inherited: the policy that another daemon had loaded before
- * @sessions: search.h's tree of struct session by their context's number
+ * @sessions: search.h's tree of struct offered by their context's number
  * @messages: those of them that have sent one, by the number of their last message
  * @n: how many of these are handshakes under way
  * @kept: how many only wait for tickets
- * @cache: clients' sessions that can be resumed
- * @pool: makes the steps
  * @draining: no new ones
- * @ending: no answers any more
  */
 struct ksc_worker {
-	struct ev_loop *loop;
+	struct ksc_place place;
 	struct ksc_netlink *nl;
 	ev_io io;
 	ev_timer drain;
@@ -63,61 +56,29 @@ struct ksc_worker {
 	void *messages;
 	unsigned int n;
 	unsigned int kept;
-	struct ksc_cache *cache;
-	struct ksc_pool *pool;
 	bool draining;
-	bool ending;
 };
 
 /**
- * struct session - a handshake under way, or a client that waits for tickets
+ * struct offered - a socket's handshake under way, or its client that waits for tickets
  * @id: the kernel's number of its context; first, since it is the tree's key
  * @worker: whose it is
- * @engine: the handshake
- * @deadline: when to give it up
- * @role: ours
- * @details: its application may ask what else is known
- * @kept: the handshake is done
+ * @session: the handshake
+ * @seq: number of the step that is made
  * @msg: number of the message that answered last, 0 if it is not in the worker's tree
- * @peer: address and port, for the log
- * @rule: name of the policy's rule, for the log, or ""
- * @started: when, for the log
- * @task: what the pool does for it, or NULL; the engine is the pool's as long
- * @dropped: nobody wants it any more but the pool
  */
-struct session {
+struct offered {
 	uint64_t id;
 	struct ksc_worker *worker;
-	struct ksc_engine *engine;
-	ev_timer deadline;
-	enum ksc_role role;
-	bool details;
-	bool kept;
+	struct ksc_session session;
+	uint32_t seq;
 	uint32_t msg;
-	char peer[INET6_ADDRSTRLEN + 8];
-	char rule[KSC_MAX_RULE_NAME + 1];
-	ev_tstamp started;
-	struct task *task;
-	atomic_bool dropped;
 };
 
-/**
- * struct task - what is to be done with a session's engine
- * @job: the pool's part
- * @session: the session
- * @offer: what came, its list of protocols left out; its token is @bytes
- * @step: the answer
- * @details: with it
- * @bytes: from the peer
- */
-struct task {
-	struct ksc_job job;
-	struct session *session;
-	struct ksc_offer offer;
-	struct ksc_step step;
-	struct ksc_details details;
-	uint8_t bytes[];
-};
+static struct offered *offered_of(struct ksc_session *session)
+{
+	return (void *)((char *)session - offsetof(struct offered, session));
+}
 
 static int by_id(const void *a, const void *b)
 {
@@ -128,7 +89,7 @@ static int by_id(const void *a, const void *b)
 
 static int by_message(const void *a, const void *b)
 {
-	const struct session *x = a, *y = b;
+	const struct offered *x = a, *y = b;
 
 	return x->msg < y->msg ? -1 : x->msg > y->msg;
 }
@@ -137,119 +98,142 @@ static int by_message(const void *a, const void *b)
  * The kernel refuses a step by the number of the message alone, and it is peers who choose
  * how often, by leaving: it has to be found as quickly as anything else.
  */
-static void note_message(struct session *session, uint32_t msg)
+static void note_message(struct offered *o, uint32_t msg)
 {
-	void **tree = &session->worker->messages;
-	struct session **node;
+	void **tree = &o->worker->messages;
+	struct offered **node;
 
-	if (session->msg)
-		tdelete(session, tree, by_message);
-	session->msg = msg;
+	if (o->msg)
+		tdelete(o, tree, by_message);
+	o->msg = msg;
 	if (!msg)
 		return;
-	node = tsearch(session, tree, by_message);
+	node = tsearch(o, tree, by_message);
 	/* Not found when refused, it ends by its deadline. */
-	if (!node || *node != session)
-		session->msg = 0;
+	if (!node || *node != o)
+		o->msg = 0;
 }
 
-static struct session *find_session(struct ksc_worker *worker, uint64_t id)
+static struct offered *find(struct ksc_worker *worker, uint64_t id)
 {
-	struct session **found = tfind(&id, &worker->sessions, by_id);
+	struct offered **found = tfind(&id, &worker->sessions, by_id);
 
 	return found ? *found : NULL;
 }
 
-static void free_task(struct task *task)
+static void on_freed(struct ksc_session *session)
 {
-	ksc_details_free(&task->details);
-	ksc_step_wipe(&task->step);
-	free(task);
-}
+	struct offered *o = offered_of(session);
+	struct ksc_worker *worker = o->worker;
 
-static void free_session(struct session *session)
-{
-	ev_timer_stop(session->worker->loop, &session->deadline);
-	ksc_engine_free(session->engine);
 	if (session->kept)
-		session->worker->kept--;
+		worker->kept--;
 	else
-		session->worker->n--;
-	free(session);
-}
-
-static void end_session(struct session *session)
-{
-	struct ksc_worker *worker = session->worker;
-
-	free_session(session);
+		worker->n--;
+	free(o);
 	if (worker->draining && !worker->n)
-		ev_break(worker->loop, EVBREAK_ALL);
+		ev_break(worker->place.loop, EVBREAK_ALL);
 }
 
-/* At once, or as soon as the pool has done with it: until then it takes its memory. */
-static void drop_session(struct session *session)
+static void drop(struct offered *o)
 {
-	struct ksc_worker *worker = session->worker;
-
-	tdelete(session, &worker->sessions, by_id);
-	note_message(session, 0);
-	if (session->task) {
-		ev_timer_stop(worker->loop, &session->deadline);
-		session->dropped = true;
-		return;
-	}
-	end_session(session);
+	tdelete(o, &o->worker->sessions, by_id);
+	note_message(o, 0);
+	ksc_session_drop(&o->session);
 }
 
-static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
+static void on_late(struct ksc_session *session)
 {
-	struct session *session = timer->data;
-
-	(void)loop;
-	(void)events;
 	if (!session->kept)
 		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "%s %s: no end came in time",
 			     session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
-	drop_session(session);
+	drop(offered_of(session));
 }
 
 /* The handshake is done; tickets may come. */
-static void keep_session(struct session *session)
+static void keep(struct offered *o)
 {
-	struct ksc_worker *worker = session->worker;
-
-	session->kept = true;
-	worker->n--;
-	worker->kept++;
-	ev_timer_stop(worker->loop, &session->deadline);
-	ev_timer_set(&session->deadline, KEPT_S, 0);
-	ev_timer_start(worker->loop, &session->deadline);
+	o->worker->n--;
+	o->worker->kept++;
+	ksc_session_keep(&o->session);
 }
 
-static struct session *new_session(struct ksc_worker *worker, const struct ksc_offer *offer,
+static void on_stepped(struct ksc_session *session, struct ksc_step *step)
+{
+	struct offered *o = offered_of(session);
+	struct ksc_worker *worker = o->worker;
+	uint32_t msg = 0;
+	int rc;
+
+	if (worker->draining || worker->kept >= MAX_KEPT)
+		step->tickets = false;
+	rc = ksc_netlink_step(worker->nl, o->id, o->seq, step, &msg);
+	note_message(o, rc ? 0 : msg);
+	if (rc)
+		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_ERROR, "%s: the kernel is not answered: %s",
+			     session->peer, strerror(-rc));
+	ksc_session_report(session, step);
+	if (!rc && step->tickets)
+		keep(o);
+	if (rc || (!step->tickets && step->status == KSC_STATUS_OK) ||
+	    ksc_status_is_failure(step->status))
+		drop(o);
+	else
+		ksc_session_settle(session);
+}
+
+static const struct ksc_session_ops session_ops = {
+	.stepped = on_stepped, .late = on_late, .freed = on_freed,
+};
+
+static int begin(struct ksc_worker *worker, const struct ksc_offer *offer,
+		 struct ksc_engine_params *params, struct offered **begun)
+{
+	struct offered *o = calloc(1, sizeof(*o));
+	char host[INET6_ADDRSTRLEN];
+	int rc;
+
+	if (!o)
+		return -ENOMEM;
+	o->id = offer->id;
+	o->worker = worker;
+	ksc_address_print(&offer->peer, host, o->session.peer, sizeof(o->session.peer));
+	params->peer_address = host;
+	worker->n++;
+	rc = ksc_session_begin(&o->session, &worker->place, &session_ops, params,
+			       offer->deadline_ms + GRACE_MS);
+	if (rc) {
+		worker->n--;
+		free(o);
+		return rc;
+	}
+	if (!tsearch(o, &worker->sessions, by_id)) {
+		ksc_session_drop(&o->session);
+		return -ENOMEM;
+	}
+	*begun = o;
+	return 0;
+}
+
+static struct offered *new_session(struct ksc_worker *worker, const struct ksc_offer *offer,
 				   enum ksc_status *status, char why[KSC_MAX_TEXT + 1])
 {
 	const struct ksc_config *config = ksc_generations_offered(worker->now, offer);
 	uint32_t rule = offer->rule;
-	struct session *session;
+	struct offered *o;
 	const char *less;
-	char host[INET6_ADDRSTRLEN];
 	struct ksc_engine_params params = {
 		.role = offer->role,
 		.server_name = offer->server_name,
-		.peer_address = host,
 		.credential = offer->credential,
 		.alpn = offer->alpn,
 		.alpn_len = offer->alpn_len,
 		.verify = offer->verify,
-		.pick = offer->pick,
-		.uid = offer->uid,
-		.gid = offer->gid,
+		.who = { .uid = offer->uid, .gid = offer->gid },
 		.peer = &offer->peer,
 		.peer_len = offer->peer.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
 								sizeof(struct sockaddr_in),
-		.cache = worker->cache,
+		.cache = worker->place.cache,
 	};
 
 	*status = KSC_STATUS_POLICY;
@@ -278,114 +262,7 @@ static struct session *new_session(struct ksc_worker *worker, const struct ksc_o
 	}
 	*status = KSC_STATUS_INTERNAL_ERROR;
 	snprintf(why, KSC_MAX_TEXT + 1, "The handshake could not be begun.");
-	session = calloc(1, sizeof(*session));
-	if (!session)
-		return NULL;
-	ksc_address_print(&offer->peer, host, session->peer, sizeof(session->peer));
-	session->id = offer->id;
-	session->worker = worker;
-	session->role = offer->role;
-	session->details = offer->details;
-	if (params.rule)
-		snprintf(session->rule, sizeof(session->rule), "%s", params.rule->name);
-	session->started = ev_now(worker->loop);
-	session->engine = ksc_engine_new(&params);
-	if (!session->engine || !tsearch(session, &worker->sessions, by_id)) {
-		ksc_engine_free(session->engine);
-		free(session);
-		return NULL;
-	}
-	worker->n++;
-	ev_timer_init(&session->deadline, on_deadline, (offer->deadline_ms + GRACE_MS) / 1e3, 0);
-	session->deadline.data = session;
-	ev_timer_start(worker->loop, &session->deadline);
-	return session;
-}
-
-static void report(const struct session *session, const struct ksc_step *step)
-{
-	if (step->status == KSC_STATUS_OK)
-		ksc_report_ok(session->role, session->peer, step,
-			      ksc_engine_credential(session->engine)->name, session->rule,
-			      (ev_now(session->worker->loop) - session->started) * 1e3);
-	else if (ksc_status_is_failure(step->status))
-		ksc_report_failure(session->role, session->peer, step);
-}
-
-/* In one of the pool's threads, as long as which the engine is nobody else's. */
-static void run_task(struct ksc_job *job)
-{
-	struct task *task = (struct task *)job;
-	struct session *session = task->session;
-	const struct ksc_offer *offer = &task->offer;
-	struct ksc_step *step = &task->step;
-
-	if (session->dropped)
-		return;
-	ksc_offer_answer(offer, session->engine);
-	ksc_engine_step(session->engine, offer->token, offer->token_len, step);
-	if (step->status == KSC_STATUS_OK && session->details &&
-	    ksc_engine_details(session->engine, &step->info, &task->details) >= 0)
-		step->details = &task->details;
-}
-
-/* Answer; whether that was not the session's last. */
-static bool answer(struct session *session, struct task *task)
-{
-	struct ksc_worker *worker = session->worker;
-	struct ksc_step *step = &task->step;
-	uint32_t msg = 0;
-	int rc;
-
-	if (worker->draining || worker->kept >= MAX_KEPT)
-		step->tickets = false;
-	rc = ksc_netlink_step(worker->nl, task->offer.id, task->offer.seq, step, &msg);
-	note_message(session, rc ? 0 : msg);
-	if (rc)
-		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_ERROR, "%s: the kernel is not answered: %s",
-			     session->peer, strerror(-rc));
-	report(session, step);
-	if (!rc && step->tickets) {
-		keep_session(session);
-		return true;
-	}
-	return !rc && step->status != KSC_STATUS_OK && !ksc_status_is_failure(step->status);
-}
-
-static void on_task_done(struct ksc_job *job)
-{
-	struct task *task = (struct task *)job;
-	struct session *session = task->session;
-	struct ksc_worker *worker = session->worker;
-	bool goes_on = true;
-
-	session->task = NULL;
-	if (!session->dropped && !worker->ending)
-		goes_on = answer(session, task);
-	free_task(task);
-	if (session->dropped)
-		end_session(session);
-	else if (!goes_on)
-		drop_session(session);
-}
-
-/* What came is good only as long as it is handled. */
-static struct task *new_task(struct session *session, const struct ksc_offer *offer)
-{
-	struct task *task = calloc(1, sizeof(*task) + offer->token_len);
-
-	if (!task)
-		return NULL;
-	task->job.run = run_task;
-	task->job.done = on_task_done;
-	task->session = session;
-	task->offer = *offer;
-	task->offer.alpn = NULL;
-	task->offer.alpn_len = 0;
-	task->offer.token = task->bytes;
-	if (offer->token_len)
-		memcpy(task->bytes, offer->token, offer->token_len);
-	return task;
+	return begin(worker, offer, &params, &o) ? NULL : o;
 }
 
 /* There is no session that could fail. */
@@ -400,24 +277,22 @@ static void refuse(struct ksc_worker *worker, const struct ksc_offer *offer,
 	ksc_netlink_step(worker->nl, offer->id, offer->seq, &step, &msg);
 }
 
-static void make_step(struct session *session, const struct ksc_offer *offer)
+/* What came is good only as long as it is handled. */
+static void make_step(struct offered *o, const struct ksc_offer *offer)
 {
-	struct ksc_worker *worker = session->worker;
-	struct task *task = new_task(session, offer);
+	struct ksc_worker *worker = o->worker;
 
-	if (task) {
-		session->task = task;
-		ksc_pool_add(worker->pool, &task->job);
+	o->seq = offer->seq;
+	if (!ksc_session_step(&o->session, &offer->answer, offer->token, offer->token_len))
 		return;
-	}
-	drop_session(session);
+	drop(o);
 	refuse(worker, offer, KSC_STATUS_INTERNAL_ERROR, "Out of memory.");
 }
 
 static void on_context_new(void *ptr, const struct ksc_offer *offer)
 {
 	struct ksc_worker *worker = ptr;
-	struct session *session = find_session(worker, offer->id);
+	struct offered *o = find(worker, offer->id);
 	enum ksc_status status;
 	char why[KSC_MAX_TEXT + 1];
 
@@ -425,16 +300,16 @@ static void on_context_new(void *ptr, const struct ksc_offer *offer)
 	if (worker->draining)
 		return;
 	/* An offer made again starts again. */
-	if (session)
-		drop_session(session);
+	if (o)
+		drop(o);
 	if (worker->n >= worker->now->config->max_handshakes) {
 		refuse(worker, offer, KSC_STATUS_OVERLOADED,
 		       "As many handshakes are under way as max-handshakes allows.");
 		return;
 	}
-	session = new_session(worker, offer, &status, why);
-	if (session)
-		make_step(session, offer);
+	o = new_session(worker, offer, &status, why);
+	if (o)
+		make_step(o, offer);
 	else
 		refuse(worker, offer, status, why);
 }
@@ -442,58 +317,49 @@ static void on_context_new(void *ptr, const struct ksc_offer *offer)
 static void on_token(void *ptr, const struct ksc_offer *offer)
 {
 	struct ksc_worker *worker = ptr;
-	struct session *session = find_session(worker, offer->id);
+	struct offered *o = find(worker, offer->id);
 
 	/* the kernel offers nothing more before it has the answer */
-	if (session && !session->kept && !session->task)
-		make_step(session, offer);
+	if (o && !o->session.kept && !ksc_session_busy(&o->session))
+		make_step(o, offer);
 	else
 		refuse(worker, offer, KSC_STATUS_INTERNAL_ERROR,
 		       "Its handshake was begun by another daemon.");
 }
 
-/*
- * At once, while the engine is nobody else's: it is little work, and a connection that comes
- * after it finds the session in the cache.
- */
 static void on_ticket(void *ptr, uint64_t id, const uint8_t *msg, size_t len)
 {
-	struct session *session = find_session(ptr, id);
-	int rc;
+	struct offered *o = find(ptr, id);
 
-	if (!session || !session->kept || session->task)
-		return;
-	rc = ksc_engine_ticket(session->engine, msg, len);
-	ksc_log_peer(KSC_LOG_DONE, KSC_LOG_DEBUG, "client %s: ticket: %s", session->peer,
-		     rc ? gnutls_strerror(rc) : "kept");
-	if (rc)
-		drop_session(session);
+	if (o && ksc_session_ticket(&o->session, msg, len))
+		drop(o);
 }
 
 static void on_context_del(void *ptr, uint64_t id)
 {
-	struct session *session = find_session(ptr, id);
+	struct offered *o = find(ptr, id);
 
-	if (!session)
+	if (!o)
 		return;
-	if (!session->kept)
+	if (!o->session.kept)
 		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_DEBUG, "%s %s: cancelled",
-			     session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
-	drop_session(session);
+			     o->session.role == KSC_ROLE_CLIENT ? "client" : "server",
+			     o->session.peer);
+	drop(o);
 }
 
 static void on_refused(void *ptr, uint32_t msg, int error, const char *text)
 {
 	struct ksc_worker *worker = ptr;
-	const struct session key = { .msg = msg };
-	struct session **found = tfind(&key, &worker->messages, by_message);
+	const struct offered key = { .msg = msg };
+	struct offered **found = tfind(&key, &worker->messages, by_message);
 
 	/* The context is gone, or has gone on: nothing unusual. */
 	ksc_log_peer(KSC_LOG_FAILED,
 		     error == ENOENT || error == ESTALE ? KSC_LOG_DEBUG : KSC_LOG_WARNING,
 		     "the kernel refused a step: %s%s%s", strerror(error), *text ? ": " : "", text);
 	if (found)
-		drop_session(*found);
+		drop(*found);
 }
 
 static const struct ksc_netlink_ops ops = {
@@ -525,14 +391,14 @@ static void on_drained(struct ev_loop *loop, ev_timer *timer, int events)
 
 static void expire(struct ksc_worker *worker)
 {
-	const ev_tstamp now = ev_now(worker->loop);
+	const ev_tstamp now = ev_now(worker->place.loop);
 	const double next = ksc_generations_expire(worker->now, now);
 
-	ev_timer_stop(worker->loop, &worker->retire);
+	ev_timer_stop(worker->place.loop, &worker->retire);
 	if (!next)
 		return;
 	ev_timer_set(&worker->retire, next > now ? next - now : 0, 0);
-	ev_timer_start(worker->loop, &worker->retire);
+	ev_timer_start(worker->place.loop, &worker->retire);
 }
 
 static void on_retire(struct ev_loop *loop, ev_timer *timer, int events)
@@ -544,10 +410,10 @@ static void on_retire(struct ev_loop *loop, ev_timer *timer, int events)
 
 static void forget(struct ksc_worker *worker)
 {
-	if (worker->pool)
-		ksc_pool_stop(worker->pool);
-	ksc_pool_free(worker->pool);
-	ksc_cache_free(worker->cache);
+	if (worker->place.pool)
+		ksc_pool_stop(worker->place.pool);
+	ksc_pool_free(worker->place.pool);
+	ksc_cache_free(worker->place.cache);
 	free(worker);
 }
 
@@ -566,13 +432,13 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *confi
 
 	if (!worker)
 		return NULL;
-	worker->loop = loop;
+	worker->place.loop = loop;
 	ev_init(&worker->retire, on_retire);
 	worker->retire.data = worker;
-	worker->cache = ksc_cache_new();
+	worker->place.cache = ksc_cache_new();
 	/* one is the loop's own thread */
-	worker->pool = ksc_pool_new(loop, config->workers > 1 ? config->workers : 0);
-	if (!worker->cache || !worker->pool || ksc_generations_add(&worker->now, config)) {
+	worker->place.pool = ksc_pool_new(loop, config->workers > 1 ? config->workers : 0);
+	if (!worker->place.cache || !worker->place.pool || ksc_generations_add(&worker->now, config)) {
 		forget(worker);
 		errno = ENOMEM;
 		return NULL;
@@ -610,7 +476,7 @@ int ksc_worker_start(struct ksc_worker *worker)
 	if (!rc)
 		rc = ksc_load_policy(worker->nl, config->generation, config->rules);
 	if (!rc)
-		ev_io_start(worker->loop, &worker->io);
+		ev_io_start(worker->place.loop, &worker->io);
 	return rc;
 }
 
@@ -625,7 +491,7 @@ int ksc_worker_start(struct ksc_worker *worker)
  */
 int ksc_worker_employ(struct ksc_worker *worker)
 {
-	return ksc_pool_start(worker->pool);
+	return ksc_pool_start(worker->place.pool);
 }
 
 /**
@@ -636,7 +502,7 @@ int ksc_worker_employ(struct ksc_worker *worker)
  */
 bool ksc_worker_moves(struct ksc_worker *worker)
 {
-	return ksc_pool_moves(worker->pool);
+	return ksc_pool_moves(worker->place.pool);
 }
 
 /**
@@ -662,9 +528,9 @@ int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config)
 	rc = ksc_load_limits(worker->nl, &config->limits);
 	if (rc)
 		ksc_log(KSC_LOG_ERROR, "the kernel does not take the limits: %s", strerror(-rc));
-	ksc_generations_settle(worker->now, ev_now(worker->loop));
+	ksc_generations_settle(worker->now, ev_now(worker->place.loop));
 	expire(worker);
-	ksc_cache_flush(worker->cache);
+	ksc_cache_flush(worker->place.cache);
 	return 0;
 }
 
@@ -680,12 +546,12 @@ void ksc_worker_drain(struct ksc_worker *worker)
 		return;
 	worker->draining = true;
 	if (!worker->n) {
-		ev_break(worker->loop, EVBREAK_ALL);
+		ev_break(worker->place.loop, EVBREAK_ALL);
 		return;
 	}
 	ev_timer_init(&worker->drain, on_drained, worker->now->config->drain_ms / 1e3, 0);
 	worker->drain.data = worker;
-	ev_timer_start(worker->loop, &worker->drain);
+	ev_timer_start(worker->place.loop, &worker->drain);
 	rc = ksc_netlink_drain(worker->nl);
 	if (rc)
 		ksc_log(KSC_LOG_WARNING, "the kernel goes on offering: %s", strerror(-rc));
@@ -693,7 +559,9 @@ void ksc_worker_drain(struct ksc_worker *worker)
 
 static void free_node(void *node)
 {
-	free_session(node);
+	struct offered *o = node;
+
+	ksc_session_drop(&o->session);
 }
 
 static void leave_node(void *node)
@@ -712,18 +580,18 @@ bool ksc_worker_free(struct ksc_worker *worker)
 {
 	if (!worker)
 		return true;
-	worker->ending = true;
-	ev_io_stop(worker->loop, &worker->io);
-	ev_timer_stop(worker->loop, &worker->drain);
-	ev_timer_stop(worker->loop, &worker->retire);
-	if (!ksc_pool_stop(worker->pool))
+	worker->place.ending = true;
+	ev_io_stop(worker->place.loop, &worker->io);
+	ev_timer_stop(worker->place.loop, &worker->drain);
+	ev_timer_stop(worker->place.loop, &worker->retire);
+	if (!ksc_pool_stop(worker->place.pool))
 		return false;
 	tdestroy(worker->messages, leave_node);
 	tdestroy(worker->sessions, free_node);
 	ksc_netlink_close(worker->nl);
 	ksc_generations_free(worker->now);
-	ksc_pool_free(worker->pool);
-	ksc_cache_free(worker->cache);
+	ksc_pool_free(worker->place.pool);
+	ksc_cache_free(worker->place.cache);
 	ksc_inherit_free(&worker->inherited);
 	free(worker);
 	return true;
