@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "account.h"
+#include "allowance.h"
 #include "config.h"
 #include "handed.h"
 #include "host.h"
@@ -510,6 +511,7 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 	config->workers = count_cpus();
 	config->drain_ms = 2000;
 	config->watch = true;
+	config->contexts = ksc_allowance_default;
 	config->credentials = ksc_credentials_new();
 	config->rules = ksc_rules_new();
 	if (!config->credentials || !config->rules)
@@ -523,15 +525,18 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 			take_daemon(&file, section, config);
 		else if (!strcmp(section->name, "limits"))
 			ksc_limits_take(&file, section, &config->limits);
+		else if (!strcmp(section->name, "contexts"))
+			ksc_allowance_take(&file, section, &config->contexts);
 		else if (ksc_config_credential_name(section))
 			take_credential(&file, section, config->credentials);
 		else if (ksc_policy_rule_name(section))
 			ksc_policy_take(&file, section, config->rules);
 		else
 			ksc_complain(&file, section->line,
-				     "[%s] is no section: [daemon], [limits], [credential NAME] or [rule NAME]",
+				     "[%s] is no section: [daemon], [limits], [contexts], [credential NAME] or [rule NAME]",
 				     section->name);
 	}
+	ksc_check_memory(&file, ksc_subids_load(&config->subids, KSC_SUBUID_FILE));
 	if (!file.n_complaints)
 		settle_defaults(&file, config->credentials);
 	if (!file.n_complaints)
@@ -558,5 +563,6 @@ void ksc_config_free(struct ksc_config *config)
 		return;
 	ksc_credentials_put(config->credentials);
 	ksc_rules_put(config->rules);
+	ksc_subids_free(&config->subids);
 	free(config);
 }

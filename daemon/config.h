@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "allowance.h"
 #include "credential.h"
 #include "quota.h"
 #include "log.h"
 #include "rule.h"
 #include "settings.h"
+#include "subids.h"
 
 #define KSC_CONFIG_FILE	"/etc/kschannel/kschanneld.conf"
 
@@ -28,6 +30,8 @@
  * @credentials: the named credentials; holds a reference
  * @rules: the policy, in order; likewise
  * @limits: what handshakes may take
+ * @contexts: what applications may have that carry their tokens themselves
+ * @subids: whom their users count for
  * @generation: a number made of all that the file says, not 0
  */
 struct ksc_config {
@@ -42,6 +46,8 @@ struct ksc_config {
 	struct ksc_credentials *credentials;
 	struct ksc_rules *rules;
 	struct ksc_limits limits;
+	struct ksc_allowance contexts;
+	struct ksc_subids subids;
 	uint64_t generation;
 };
 

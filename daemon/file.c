@@ -111,7 +111,13 @@ static int read_directly(struct ksc_file *file, const char *path)
 	return rc;
 }
 
-static const char *fault(int error)
+/**
+ * ksc_file_fault() - say what is wrong with a file
+ * @error: a positive errno, or 0
+ *
+ * Return: the text, or NULL
+ */
+const char *ksc_file_fault(int error)
 {
 	switch (error) {
 	case 0:
@@ -127,7 +133,25 @@ static const char *fault(int error)
 }
 
 /**
- * ksc_file_read() - read a file, or find it among those that were handed over
+ * ksc_file_find() - read a file, or find it among those that were handed over
+ * @file: filled in; to be freed whatever comes of it
+ * @path: its name, which has to outlive @file
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_file_find(struct ksc_file *file, const char *path)
+{
+	const struct ksc_handed *handed = ksc_handed_used();
+	int rc;
+
+	memset(file, 0, sizeof(*file));
+	rc = handed ? ksc_handed_file(handed, path, file) : read_directly(file, path);
+	file->path = path;
+	return rc;
+}
+
+/**
+ * ksc_file_read() - likewise, and say what is wrong with it
  * @file: filled in; to be freed whatever comes of it
  * @path: its name, which has to outlive @file
  * @why: set to what is wrong
@@ -136,11 +160,7 @@ static const char *fault(int error)
  */
 int ksc_file_read(struct ksc_file *file, const char *path, const char **why)
 {
-	const struct ksc_handed *handed = ksc_handed_used();
-
-	memset(file, 0, sizeof(*file));
-	*why = fault(-(handed ? ksc_handed_file(handed, path, file) : read_directly(file, path)));
-	file->path = path;
+	*why = ksc_file_fault(-ksc_file_find(file, path));
 	return *why ? -1 : 0;
 }
 

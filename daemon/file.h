@@ -28,7 +28,9 @@ struct ksc_file {
 
 int ksc_file_open(const char *path, struct stat *st);
 int ksc_file_take(struct ksc_file *file, int fd);
+int ksc_file_find(struct ksc_file *file, const char *path);
 int ksc_file_read(struct ksc_file *file, const char *path, const char **why);
+const char *ksc_file_fault(int error);
 void ksc_file_free(struct ksc_file *file);
 
 #endif

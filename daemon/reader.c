@@ -36,6 +36,8 @@
 #include "reader.h"
 #include "sandbox.h"
 #include "settings.h"
+#include "subids.h"
+#include "value.h"
 #include "wants.h"
 #include "watch.h"
 
@@ -319,6 +321,36 @@ static int hand_want(struct load *load, const struct ksc_want *want)
 	return -EINVAL;
 }
 
+static int hand_owner(void *ptr, const struct ksc_subid *subid, const char *why)
+{
+	uint32_t id;
+
+	return why || ksc_is_id(subid->owner, &id) ? 0 : hand_account(ptr, subid->owner);
+}
+
+/* Whom users count for, by name. It is nobody's grant, so that who can read it is no matter. */
+static int hand_subids(struct load *load)
+{
+	const struct ksc_way way = { 0 };
+	struct ksc_file raw = { 0 };
+	struct stat st;
+	const int fd = ksc_file_open(KSC_SUBUID_FILE, &st);
+	const int copy = fd < 0 ? fd : copy_file(fd);
+	int rc = hand_copy(load, KSC_SUBUID_FILE, copy, &way);
+
+	if (fd >= 0)
+		close(fd);
+	if (copy < 0)
+		return rc;
+	if (!rc)
+		rc = ksc_file_take(&raw, copy);
+	if (!rc)
+		rc = ksc_subids_parse(&raw.data, hand_owner, load);
+	ksc_file_free(&raw);
+	close(copy);
+	return rc;
+}
+
 /* Before these are read, and before others' code is run, which gets none of it to see. */
 static void watch_files(struct load *load, const struct ksc_wants *wants)
 {
@@ -345,6 +377,8 @@ static int hand_wants(struct load *load, struct ksc_settings *file)
 	for (i = 0; !rc && i < wants.n; i++)
 		rc = hand_want(load, &wants.list[i]);
 	ksc_wants_free(&wants);
+	if (!rc)
+		rc = hand_subids(load);
 	return rc ? rc : hand_all_members(load);
 }
 
