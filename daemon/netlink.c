@@ -13,6 +13,7 @@
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
 
+#include "down.h"
 #include "log.h"
 #include "netlink.h"
 
@@ -36,6 +37,7 @@
  * @answered: it has come
  * @answer: 0 or a negative errno
  * @inherited: while it is asked for, the policy that the kernel has
+ * @overrun: something was lost, and not all is read that was not
  */
 struct ksc_netlink {
 	struct nl_sock *sock;
@@ -46,6 +48,7 @@ struct ksc_netlink {
 	bool answered;
 	int answer;
 	struct ksc_inherited *inherited;
+	bool overrun;
 };
 
 static struct nla_policy policy[KSC_A_CONTEXT_MAX + 1] = {
@@ -67,6 +70,7 @@ static struct nla_policy policy[KSC_A_CONTEXT_MAX + 1] = {
 	[KSC_A_CONTEXT_GENERATION] = { .type = NLA_U64 },
 	[KSC_A_CONTEXT_RULE] = { .type = NLA_U32 },
 	[KSC_A_CONTEXT_DIRECTION] = { .type = NLA_U32 },
+	[KSC_A_CONTEXT_FD] = { .type = NLA_U32 },
 	[KSC_A_CONTEXT_RULE_NAME] = { .maxlen = KSC_MAX_RULE_NAME + 1 },
 };
 
@@ -205,6 +209,11 @@ static int on_message(struct nl_msg *msg, void *ptr)
 		break;
 	case KSC_CMD_CONTEXT_FAILED:
 		on_failed(nl, attrs);
+		break;
+	case KSC_CMD_KEY_NEW:
+		if (attrs[KSC_A_CONTEXT_FD])
+			nl->ops->key(nl->ptr, head->nlmsg_seq,
+				     (int)nla_get_u32(attrs[KSC_A_CONTEXT_FD]));
 		break;
 	}
 	return NL_OK;
@@ -397,7 +406,6 @@ struct nl_msg *ksc_netlink_message(struct ksc_netlink *nl, int cmd, size_t size)
 static int await(struct ksc_netlink *nl)
 {
 	struct pollfd pfd = { .fd = nl_socket_get_fd(nl->sock), .events = POLLIN };
-	bool overrun = false;
 
 	while (!nl->answered) {
 		int rc = nl_recvmsgs_default(nl->sock);
@@ -405,15 +413,24 @@ static int await(struct ksc_netlink *nl)
 		if (nl->answered || rc >= 0 || rc == -NLE_INTR)
 			continue;
 		if (rc == -NLE_NOMEM) {
-			overrun = true;
+			nl->overrun = true;
 			continue;
 		}
-		if (rc == -NLE_AGAIN && overrun)
+		if (rc == -NLE_AGAIN && nl->overrun)
 			return -ENOBUFS;
 		if (rc != -NLE_AGAIN || (poll(&pfd, 1, ANSWER_MS) <= 0 && errno != EINTR))
 			return -EIO;
 	}
 	return nl->answer;
+}
+
+/* All is read that was not lost: what is not answered by now never will be. */
+static void settle(struct ksc_netlink *nl)
+{
+	if (!nl->overrun)
+		return;
+	nl->overrun = false;
+	nl->ops->lost(nl->ptr);
 }
 
 /**
@@ -435,6 +452,8 @@ int ksc_netlink_ask(struct ksc_netlink *nl, struct nl_msg *msg)
 	if (!rc)
 		rc = await(nl);
 	nl->awaited = 0;
+	if (rc == -ENOBUFS)
+		settle(nl);
 	return rc;
 }
 
@@ -502,9 +521,12 @@ int ksc_netlink_receive(struct ksc_netlink *nl)
 	for (i = 0; i < MAX_RECEIVES; i++) {
 		int rc = nl_recvmsgs_default(nl->sock);
 
+		if (rc == -NLE_AGAIN)
+			settle(nl);
 		if (rc == -NLE_AGAIN || rc == -NLE_INTR)
 			return 0;
 		if (rc == -NLE_NOMEM) {
+			nl->overrun = true;
 			/* ENOBUFS: the kernel knows what it couldn't send, and sends it again. */
 			ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_WARNING,
 				     "the netlink socket overran");
@@ -518,91 +540,12 @@ int ksc_netlink_receive(struct ksc_netlink *nl)
 	return 0;
 }
 
-static int put_key(struct nl_msg *msg, int type, const struct ksc_key *key)
+/* With it the keys that it holds, of which some may be there when the rest finds no room. */
+static int wipe(struct nl_msg *msg)
 {
-	struct nlattr *nest = nla_nest_start(msg, type | NLA_F_NESTED);
-
-	if (!nest)
-		return -1;
-	if (key->secret_len &&
-	    nla_put(msg, KSC_A_KEY_SECRET, (int)key->secret_len, key->secret))
-		return -1;
-	if (key->key_len &&
-	    (nla_put(msg, KSC_A_KEY_KEY, (int)key->key_len, key->key) ||
-	     nla_put(msg, KSC_A_KEY_IV, (int)key->iv_len, key->iv)))
-		return -1;
-	if (nla_put_u64(msg, KSC_A_KEY_RECORD_SEQ, key->seq))
-		return -1;
-	return nla_nest_end(msg, nest);
-}
-
-static int put_keys(struct nl_msg *msg, const struct ksc_keys *keys)
-{
-	struct nlattr *nest = nla_nest_start(msg, KSC_A_CONTEXT_KEYS | NLA_F_NESTED);
-
-	if (!nest || nla_put_u16(msg, KSC_A_KEYS_VERSION, keys->version) ||
-	    nla_put_u16(msg, KSC_A_KEYS_SUITE, keys->suite) ||
-	    put_key(msg, KSC_A_KEYS_TX, &keys->tx) || put_key(msg, KSC_A_KEYS_RX, &keys->rx))
-		return -1;
-	if (keys->max_record && nla_put_u32(msg, KSC_A_KEYS_MAX_RECORD, keys->max_record))
-		return -1;
-	if (keys->exporter_len &&
-	    nla_put(msg, KSC_A_KEYS_EXPORTER, (int)keys->exporter_len, keys->exporter))
-		return -1;
-	if (keys->exporter_len && keys->version == 0x0303 &&
-	    nla_put(msg, KSC_A_KEYS_RANDOMS, sizeof(keys->randoms), keys->randoms))
-		return -1;
-	return nla_nest_end(msg, nest);
-}
-
-static int put_name(struct nl_msg *msg, int type, const char *name)
-{
-	return *name ? nla_put_string(msg, type, name) : 0;
-}
-
-static int put_session(struct nl_msg *msg, const struct ksc_session_info *info)
-{
-	struct nlattr *nest = nla_nest_start(msg, KSC_A_CONTEXT_SESSION | NLA_F_NESTED);
-
-	if (!nest || put_name(msg, KSC_A_SESSION_ALPN, info->alpn) ||
-	    put_name(msg, KSC_A_SESSION_SERVER_NAME, info->server_name))
-		return -1;
-	if (info->peer.present &&
-	    (nla_put_string(msg, KSC_A_SESSION_PEER_SUBJECT, info->peer.subject) ||
-	     nla_put(msg, KSC_A_SESSION_PEER_FINGERPRINT, sizeof(info->peer.fingerprint),
-		     info->peer.fingerprint)))
-		return -1;
-	if (info->resumed && nla_put_flag(msg, KSC_A_SESSION_RESUMED))
-		return -1;
-	return nla_nest_end(msg, nest);
-}
-
-static int put_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct ksc_step *step)
-{
-	if (nla_put_u64(msg, KSC_A_CONTEXT_ID, id) || nla_put_u32(msg, KSC_A_CONTEXT_SEQ, seq) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_STATUS, step->status) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_CONSUMED, (uint32_t)step->consumed))
-		return -1;
-	if (step->need && nla_put_u32(msg, KSC_A_CONTEXT_NEED, (uint32_t)step->need))
-		return -1;
-	if (step->token_len &&
-	    nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)step->token_len, step->token))
-		return -1;
-	if (step->status == KSC_STATUS_OK)
-		return put_keys(msg, &step->keys) || put_session(msg, &step->info) ||
-		       (step->tickets && nla_put_flag(msg, KSC_A_CONTEXT_TICKETS)) ? -1 : 0;
-	if (step->status == KSC_STATUS_VERIFY_NEEDED &&
-	    (nla_put_u32(msg, KSC_A_CONTEXT_FAULTS, step->faults) ||
-	     nla_put(msg, KSC_A_CONTEXT_CHAIN, (int)step->chain_len, step->chain) ||
-	     put_name(msg, KSC_A_CONTEXT_TEXT, step->text)))
-		return -1;
-	if (!ksc_status_is_failure(step->status))
-		return 0;
-	if (step->direction != KSC_DIRECTION_NONE &&
-	    (nla_put_u8(msg, KSC_A_CONTEXT_ALERT, step->alert) ||
-	     nla_put_u32(msg, KSC_A_CONTEXT_DIRECTION, step->direction)))
-		return -1;
-	return put_name(msg, KSC_A_CONTEXT_TEXT, step->text);
+	gnutls_memset(nlmsg_hdr(msg), 0, nlmsg_hdr(msg)->nlmsg_len);
+	nlmsg_free(msg);
+	return -ENOMEM;
 }
 
 /**
@@ -623,10 +566,30 @@ int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 
 	if (!msg)
 		return -ENOMEM;
-	if (put_step(msg, id, seq, step)) {
-		gnutls_memset(nlmsg_hdr(msg), 0, nlmsg_hdr(msg)->nlmsg_len);
-		nlmsg_free(msg);
+	if (ksc_down_step(msg, id, seq, step))
+		return wipe(msg);
+	return send_message(nl, msg, 0, number);
+}
+
+/**
+ * ksc_netlink_key() - have the kernel make a file of keys
+ * @nl: the registered socket
+ * @request: the keys, and what goes with them
+ * @number: set to the message's number, which what is told of it will name
+ *
+ * The kernel has made it, or refused, when this returns; ksc_netlink_receive() finds out.
+ * Whichever it is may be lost, and is then told of as that.
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_netlink_key(struct ksc_netlink *nl, const struct ksc_key_request *request,
+		    uint32_t *number)
+{
+	struct nl_msg *msg = ksc_netlink_message(nl, KSC_CMD_KEY_NEW, MESSAGE_REST);
+
+	if (!msg)
 		return -ENOMEM;
-	}
+	if (ksc_down_key(msg, request))
+		return wipe(msg);
 	return send_message(nl, msg, 0, number);
 }

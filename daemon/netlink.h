@@ -11,6 +11,7 @@
 #include <linux/kschannel.h>
 
 #include "answer.h"
+#include "down.h"
 #include "inherit.h"
 
 #define KSC_NO_RULE	UINT32_MAX
@@ -94,6 +95,8 @@ struct ksc_failed {
  * @context_del: a context is gone, or there will be no more tickets
  * @failed: the peer of a connection does not speak TLS; for the log
  * @refused: the kernel refused the message with the number @msg
+ * @key: it has made a file of the keys in the message with the number @msg; @fd is the callee's
+ * @lost: what was told of messages before may have been lost, but for what was told by now
  */
 struct ksc_netlink_ops {
 	void (*context_new)(void *ptr, const struct ksc_offer *offer);
@@ -102,6 +105,8 @@ struct ksc_netlink_ops {
 	void (*context_del)(void *ptr, uint64_t id);
 	void (*failed)(void *ptr, const struct ksc_failed *failed);
 	void (*refused)(void *ptr, uint32_t msg, int error, const char *text);
+	void (*key)(void *ptr, uint32_t msg, int fd);
+	void (*lost)(void *ptr);
 };
 
 struct ksc_netlink;
@@ -118,5 +123,6 @@ int ksc_netlink_drain(struct ksc_netlink *nl);
 int ksc_netlink_receive(struct ksc_netlink *nl);
 int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 		     const struct ksc_step *step, uint32_t *msg);
+int ksc_netlink_key(struct ksc_netlink *nl, const struct ksc_key_request *request, uint32_t *msg);
 
 #endif
