@@ -40,9 +40,10 @@ static struct sink {
 /*
  * The journal takes 10,000 lines in 30 seconds from a service and then none of it, whoever
  * caused them: 8,000 may be peers'. Those that fail, which is for anybody to do, take no room
- * from those that are done.
+ * from those that are done. What applications do not get is known from a few lines.
  */
 #define BUCKET	{ .size = 1000, .interval_ms = 10, .pause_ms = 5000 }
+#define SMALL	{ .size = 100, .interval_ms = 100, .pause_ms = 5000 }
 
 /**
  * struct peers - lines that peers can cause
@@ -51,10 +52,17 @@ static struct sink {
  */
 static struct peers {
 	pthread_mutex_t lock;
-	struct ksc_bucket buckets[2];
+	struct ksc_bucket buckets[KSC_N_LOG_ABOUT];
 } peers = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.buckets = { [KSC_LOG_DONE] = BUCKET, [KSC_LOG_FAILED] = BUCKET },
+	.buckets = { [KSC_LOG_DONE] = BUCKET, [KSC_LOG_FAILED] = BUCKET,
+		     [KSC_LOG_ASKED] = SMALL },
+};
+
+static const char *const about_texts[KSC_N_LOG_ABOUT] = {
+	[KSC_LOG_DONE] = "about handshakes that were done",
+	[KSC_LOG_FAILED] = "about handshakes that failed",
+	[KSC_LOG_ASKED] = "about what applications asked for",
 };
 
 static atomic_ulong lost;
@@ -191,8 +199,7 @@ static void tell_left_out(enum ksc_log_about about)
 	const unsigned long n = change_left_out(about, 0);
 
 	if (n && !(tell_lost() &&
-		   say(KSC_LOG_WARNING, "%lu lines about handshakes that %s were left out", n,
-		       about == KSC_LOG_DONE ? "were done" : "failed")))
+		   say(KSC_LOG_WARNING, "%lu lines %s were left out", n, about_texts[about])))
 		change_left_out(about, n);
 }
 
@@ -217,11 +224,12 @@ static bool may_cause(enum ksc_log_about about)
 void ksc_log(enum ksc_log_level level, const char *fmt, ...)
 {
 	va_list args;
+	int about;
 
 	if ((int)level > threshold)
 		return;
-	tell_left_out(KSC_LOG_DONE);
-	tell_left_out(KSC_LOG_FAILED);
+	for (about = 0; about < KSC_N_LOG_ABOUT; about++)
+		tell_left_out((enum ksc_log_about)about);
 	va_start(args, fmt);
 	put_or_lose(level, fmt, args);
 	va_end(args);

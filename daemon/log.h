@@ -11,10 +11,15 @@ enum ksc_log_level {
 	KSC_LOG_DEBUG = 7,
 };
 
-/* enum ksc_log_about - what a line is about that peers can cause, and as many as they like */
+/*
+ * enum ksc_log_about - what a line is about that peers can cause, and as many as they like:
+ * handshakes that were done, or failed, or what applications ask for and do not get
+ */
 enum ksc_log_about {
 	KSC_LOG_DONE,
 	KSC_LOG_FAILED,
+	KSC_LOG_ASKED,
+	KSC_N_LOG_ABOUT,
 };
 
 void ksc_log_open(int fd);

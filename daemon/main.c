@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <gnutls/gnutls.h>
 
@@ -15,10 +16,12 @@
 #include "control.h"
 #include "hidden.h"
 #include "intake.h"
+#include "listen.h"
 #include "loader.h"
 #include "log.h"
 #include "manager.h"
 #include "memory.h"
+#include "message.h"
 #include "reader.h"
 #include "reload.h"
 #include "renew.h"
@@ -35,6 +38,8 @@ const char *argp_program_version = "kschanneld " KSC_VERSION;
  * struct options - the command line
  * @config: the configuration file
  * @control: the socket by which the daemon is asked to load it again, or NULL
+ * @context: where applications connect that carry their tokens themselves, if the service
+ *	manager has no such socket
  * @check: only look at it
  * @reload: ask the daemon that runs
  * @ready_fd: told when we are registered, or -1
@@ -42,6 +47,7 @@ const char *argp_program_version = "kschanneld " KSC_VERSION;
 struct options {
 	const char *config;
 	const char *control;
+	const char *context;
 	bool check;
 	bool reload;
 	int ready_fd;
@@ -73,13 +79,16 @@ struct daemon {
 	bool stopped;
 };
 
-enum { OPTION_CHECK = 256, OPTION_READY_FD, OPTION_FOREGROUND, OPTION_CONTROL, OPTION_RELOAD };
+enum { OPTION_CHECK = 256, OPTION_READY_FD, OPTION_FOREGROUND, OPTION_CONTROL, OPTION_RELOAD,
+       OPTION_CONTEXT };
 
 static const struct argp_option option_table[] = {
 	{ "config", 'c', "FILE", 0, "The configuration; " KSC_CONFIG_FILE " by default", 0 },
 	{ "check-config", OPTION_CHECK, NULL, 0,
 	  "Check the configuration, or the FILE given, and exit", 0 },
 	{ "control", OPTION_CONTROL, "PATH", 0, "Where the socket for --reload is", 0 },
+	{ "context", OPTION_CONTEXT, "PATH", 0, "Where applications connect that carry their "
+	  "tokens themselves; " KSC_CONTEXT_SOCKET " by default", 0 },
 	{ "reload", OPTION_RELOAD, NULL, 0,
 	  "Have the daemon that runs load its configuration again, and tell whether it did", 0 },
 	{ "foreground", OPTION_FOREGROUND, NULL, 0, "Stay there, which is what it does anyway", 0 },
@@ -102,6 +111,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_CONTROL:
 		options->control = arg;
+		return 0;
+	case OPTION_CONTEXT:
+		options->context = arg;
 		return 0;
 	case OPTION_RELOAD:
 		options->reload = true;
@@ -324,6 +336,20 @@ static struct ksc_control *open_control(struct daemon *d, struct ev_loop *loop)
 	return control;
 }
 
+/* Sockets' handshakes do without. */
+static void listen_to_applications(struct daemon *d)
+{
+	int fd = ksc_listen_given();
+
+	if (fd == -ENOENT)
+		fd = ksc_listen_make(d->options.context);
+	if (fd >= 0)
+		ksc_worker_listen(d->worker, fd);
+	else
+		ksc_log(KSC_LOG_WARNING, "%s: applications that carry their tokens themselves "
+			"cannot connect: %s", d->options.context, strerror(-fd));
+}
+
 static bool ask_to_reload(const struct options *options)
 {
 	char buf[PATH_MAX];
@@ -421,6 +447,7 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	if (!d->reload || !d->renew || !d->loader)
 		return EXIT_FAILURE;
 	d->control = open_control(d, loop);
+	listen_to_applications(d);
 	if (!confine(d))
 		return EXIT_FAILURE;
 	/* not before it is: who waits for that may let it alone from then on */
@@ -442,6 +469,18 @@ static void keep_memory(void)
 			rc == -EPERM ? "RLIMIT_MEMLOCK is not unlimited" : strerror(-rc));
 }
 
+/* Each application that connects takes one. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		ksc_log(KSC_LOG_WARNING, "RLIMIT_NOFILE stays as it is: %s", strerror(errno));
+}
+
 static struct ksc_intake *start_reader(const char *path)
 {
 	pid_t pid;
@@ -455,7 +494,8 @@ static struct ksc_intake *start_reader(const char *path)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = { .options = { .config = KSC_CONFIG_FILE, .ready_fd = -1 } };
+	struct daemon d = { .options = { .config = KSC_CONFIG_FILE, .ready_fd = -1,
+					.context = KSC_CONTEXT_SOCKET } };
 	struct ev_loop *loop;
 	int rc = EXIT_FAILURE;
 
@@ -490,6 +530,7 @@ int main(int argc, char **argv)
 		.workers = d.config->workers, .has_user = d.config->has_user,
 		.uid = d.config->uid, .gid = d.config->gid,
 	};
+	raise_descriptors();
 	d.worker = ksc_worker_new(loop, d.config);
 	if (d.worker) {
 		rc = serve(&d, loop);

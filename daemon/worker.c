@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A netlink socket, the sessions that came over it, and a loop. All of this is one thread's,
- * but for the steps (session.c).
+ * A netlink socket, the sessions that came over it, those of applications (contexts.c), and a
+ * loop. All of this is one thread's, but for the steps (session.c).
  */
 #include <errno.h>
 #include <search.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "contexts.h"
 #include "generations.h"
 #include "load.h"
 #include "log.h"
@@ -42,6 +43,7 @@
  * @messages: those of them that have sent one, by the number of their last message
  * @n: how many of these are handshakes under way
  * @kept: how many only wait for tickets
+ * @contexts: those of applications
  * @draining: no new ones
  */
 struct ksc_worker {
@@ -56,6 +58,7 @@ struct ksc_worker {
 	void *messages;
 	unsigned int n;
 	unsigned int kept;
+	struct ksc_contexts *contexts;
 	bool draining;
 };
 
@@ -121,6 +124,15 @@ static struct offered *find(struct ksc_worker *worker, uint64_t id)
 	return found ? *found : NULL;
 }
 
+/* When the last of both kinds is done. */
+static void look_for_end(void *ptr)
+{
+	struct ksc_worker *worker = ptr;
+
+	if (worker->draining && !worker->n && !ksc_contexts_busy(worker->contexts))
+		ev_break(worker->place.loop, EVBREAK_ALL);
+}
+
 static void on_freed(struct ksc_session *session)
 {
 	struct offered *o = offered_of(session);
@@ -131,8 +143,8 @@ static void on_freed(struct ksc_session *session)
 	else
 		worker->n--;
 	free(o);
-	if (worker->draining && !worker->n)
-		ev_break(worker->place.loop, EVBREAK_ALL);
+	if (!worker->place.ending)
+		look_for_end(worker);
 }
 
 static void drop(struct offered *o)
@@ -329,18 +341,24 @@ static void on_token(void *ptr, const struct ksc_offer *offer)
 
 static void on_ticket(void *ptr, uint64_t id, const uint8_t *msg, size_t len)
 {
-	struct offered *o = find(ptr, id);
+	struct ksc_worker *worker = ptr;
+	struct offered *o = find(worker, id);
 
-	if (o && ksc_session_ticket(&o->session, msg, len))
+	if (!o)
+		ksc_contexts_ticket(worker->contexts, id, msg, len);
+	else if (ksc_session_ticket(&o->session, msg, len))
 		drop(o);
 }
 
 static void on_context_del(void *ptr, uint64_t id)
 {
-	struct offered *o = find(ptr, id);
+	struct ksc_worker *worker = ptr;
+	struct offered *o = find(worker, id);
 
-	if (!o)
+	if (!o) {
+		ksc_contexts_gone(worker->contexts, id);
 		return;
+	}
 	if (!o->session.kept)
 		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_DEBUG, "%s %s: cancelled",
 			     o->session.role == KSC_ROLE_CLIENT ? "client" : "server",
@@ -354,12 +372,28 @@ static void on_refused(void *ptr, uint32_t msg, int error, const char *text)
 	const struct offered key = { .msg = msg };
 	struct offered **found = tfind(&key, &worker->messages, by_message);
 
+	if (ksc_contexts_refused(worker->contexts, msg, error, text))
+		return;
 	/* The context is gone, or has gone on: nothing unusual. */
 	ksc_log_peer(KSC_LOG_FAILED,
 		     error == ENOENT || error == ESTALE ? KSC_LOG_DEBUG : KSC_LOG_WARNING,
 		     "the kernel refused a step: %s%s%s", strerror(error), *text ? ": " : "", text);
 	if (found)
 		drop(*found);
+}
+
+static void on_key(void *ptr, uint32_t msg, int fd)
+{
+	struct ksc_worker *worker = ptr;
+
+	ksc_contexts_key(worker->contexts, msg, fd);
+}
+
+static void on_lost(void *ptr)
+{
+	struct ksc_worker *worker = ptr;
+
+	ksc_contexts_lost(worker->contexts);
 }
 
 static const struct ksc_netlink_ops ops = {
@@ -369,6 +403,8 @@ static const struct ksc_netlink_ops ops = {
 	.context_del = on_context_del,
 	.failed = ksc_report_failed,
 	.refused = on_refused,
+	.key = on_key,
+	.lost = on_lost,
 };
 
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
@@ -385,7 +421,8 @@ static void on_drained(struct ev_loop *loop, ev_timer *timer, int events)
 	struct ksc_worker *worker = timer->data;
 
 	(void)events;
-	ksc_log(KSC_LOG_WARNING, "%u handshakes were not done in time", worker->n);
+	ksc_log(KSC_LOG_WARNING, "%u handshakes were not done in time",
+		worker->n + ksc_contexts_count(worker->contexts));
 	ev_break(loop, EVBREAK_ALL);
 }
 
@@ -410,8 +447,10 @@ static void on_retire(struct ev_loop *loop, ev_timer *timer, int events)
 
 static void forget(struct ksc_worker *worker)
 {
+	worker->place.ending = true;
 	if (worker->place.pool)
 		ksc_pool_stop(worker->place.pool);
+	ksc_contexts_free(worker->contexts);
 	ksc_pool_free(worker->place.pool);
 	ksc_cache_free(worker->place.cache);
 	free(worker);
@@ -438,7 +477,9 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *confi
 	worker->place.cache = ksc_cache_new();
 	/* one is the loop's own thread */
 	worker->place.pool = ksc_pool_new(loop, config->workers > 1 ? config->workers : 0);
-	if (!worker->place.cache || !worker->place.pool || ksc_generations_add(&worker->now, config)) {
+	worker->contexts = ksc_contexts_new(&worker->place, look_for_end, worker);
+	if (!worker->place.cache || !worker->place.pool || !worker->contexts ||
+	    ksc_generations_add(&worker->now, config)) {
 		forget(worker);
 		errno = ENOMEM;
 		return NULL;
@@ -451,6 +492,7 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *confi
 		errno = rc;
 		return NULL;
 	}
+	ksc_contexts_configure(worker->contexts, config);
 	ev_io_init(&worker->io, on_readable, ksc_netlink_fd(worker->nl), EV_READ);
 	worker->io.data = worker;
 	return worker;
@@ -481,6 +523,16 @@ int ksc_worker_start(struct ksc_worker *worker)
 }
 
 /**
+ * ksc_worker_listen() - let applications connect that carry their tokens themselves
+ * @worker: the worker, which has been started
+ * @fd: the socket where they do; it is taken
+ */
+void ksc_worker_listen(struct ksc_worker *worker, int fd)
+{
+	ksc_contexts_listen(worker->contexts, worker->nl, fd);
+}
+
+/**
  * ksc_worker_employ() - have steps made from now on
  * @worker: the worker
  *
@@ -491,7 +543,9 @@ int ksc_worker_start(struct ksc_worker *worker)
  */
 int ksc_worker_employ(struct ksc_worker *worker)
 {
-	return ksc_pool_start(worker->place.pool);
+	const int rc = ksc_pool_start(worker->place.pool);
+
+	return rc ? rc : ksc_contexts_start(worker->contexts);
 }
 
 /**
@@ -528,6 +582,7 @@ int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config)
 	rc = ksc_load_limits(worker->nl, &config->limits);
 	if (rc)
 		ksc_log(KSC_LOG_ERROR, "the kernel does not take the limits: %s", strerror(-rc));
+	ksc_contexts_configure(worker->contexts, config);
 	ksc_generations_settle(worker->now, ev_now(worker->place.loop));
 	expire(worker);
 	ksc_cache_flush(worker->place.cache);
@@ -545,7 +600,8 @@ void ksc_worker_drain(struct ksc_worker *worker)
 	if (worker->draining)
 		return;
 	worker->draining = true;
-	if (!worker->n) {
+	ksc_contexts_drain(worker->contexts);
+	if (!worker->n && !ksc_contexts_busy(worker->contexts)) {
 		ev_break(worker->place.loop, EVBREAK_ALL);
 		return;
 	}
@@ -588,7 +644,10 @@ bool ksc_worker_free(struct ksc_worker *worker)
 		return false;
 	tdestroy(worker->messages, leave_node);
 	tdestroy(worker->sessions, free_node);
+	/* before what may be held up: the next daemon waits for it */
 	ksc_netlink_close(worker->nl);
+	if (!ksc_contexts_free(worker->contexts))
+		return false;
 	ksc_generations_free(worker->now);
 	ksc_pool_free(worker->place.pool);
 	ksc_cache_free(worker->place.cache);

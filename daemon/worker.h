@@ -12,6 +12,7 @@ struct ksc_worker;
 
 struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *config);
 int ksc_worker_start(struct ksc_worker *worker);
+void ksc_worker_listen(struct ksc_worker *worker, int fd);
 int ksc_worker_employ(struct ksc_worker *worker);
 bool ksc_worker_moves(struct ksc_worker *worker);
 int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config);

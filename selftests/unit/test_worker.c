@@ -106,6 +106,14 @@ int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 	return 0;
 }
 
+int ksc_netlink_key(struct ksc_netlink *nl, const struct ksc_key_request *request, uint32_t *msg)
+{
+	(void)nl;
+	(void)request;
+	(void)msg;
+	return -EIO;
+}
+
 int ksc_load_policy(struct ksc_netlink *nl, uint64_t generation, const struct ksc_rules *rules)
 {
 	(void)nl;

@@ -96,6 +96,14 @@ int ksc_netlink_inherit(struct ksc_netlink *nl, struct ksc_inherited *inherited)
 	return 0;
 }
 
+int ksc_netlink_key(struct ksc_netlink *nl, const struct ksc_key_request *request, uint32_t *msg)
+{
+	(void)nl;
+	(void)request;
+	(void)msg;
+	return -EIO;
+}
+
 int ksc_load_policy(struct ksc_netlink *nl, uint64_t generation, const struct ksc_rules *rules)
 {
 	(void)nl;

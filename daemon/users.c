@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the applications of each user have of the daemon. Nobody can have all that there is for
+ * all: a user may have as much as is left, at most. So there is something left for another,
+ * however many have as much as they may.
+ */
+#include <search.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "users.h"
+
+static const char *const texts[KSC_N_LIMITS] = {
+	[KSC_LIMIT_TOTAL] = "more contexts than [contexts] total leaves",
+	[KSC_LIMIT_PER_USER] = "more contexts than per-user allows",
+	[KSC_LIMIT_PER_CONNECTION] = "more contexts of one connection than per-connection allows",
+	[KSC_LIMIT_CONNECTIONS] = "more connections than [contexts] total, or RLIMIT_NOFILE, leaves",
+	[KSC_LIMIT_CONNECTIONS_PER_USER] = "more connections than connections-per-user allows",
+	[KSC_LIMIT_BYTES] = "more tokens than [contexts] bytes leaves",
+	[KSC_LIMIT_BYTES_PER_USER] = "more tokens than bytes-per-user allows",
+	[KSC_LIMIT_HANDSHAKE_BYTES] = "more tokens of one handshake than handshake-bytes allows",
+};
+
+static int by_uid(const void *a, const void *b)
+{
+	const uid_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/**
+ * ksc_user_find() - find a user
+ * @users: where
+ * @uid: its number
+ *
+ * Return: the user, to be put; NULL without memory
+ */
+struct ksc_user *ksc_user_find(struct ksc_users *users, uid_t uid)
+{
+	struct ksc_user *user, **found = tfind(&uid, &users->tree, by_uid);
+
+	if (found)
+		return ksc_user_get(*found);
+	user = calloc(1, sizeof(*user));
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	user->users = users;
+	user->refs = 1;
+	if (tsearch(user, &users->tree, by_uid))
+		return user;
+	free(user);
+	return NULL;
+}
+
+/**
+ * ksc_user_get() - take a reference
+ * @user: the user
+ *
+ * Return: @user
+ */
+struct ksc_user *ksc_user_get(struct ksc_user *user)
+{
+	user->refs++;
+	return user;
+}
+
+/**
+ * ksc_user_put() - drop a reference; who has nothing any more is forgotten with the last
+ * @user: the user
+ */
+void ksc_user_put(struct ksc_user *user)
+{
+	if (--user->refs)
+		return;
+	tdelete(user, &user->users->tree, by_uid);
+	free(user);
+}
+
+/**
+ * ksc_user_refuse() - count that a limit was met, and log it
+ * @user: by whom
+ * @limit: which
+ *
+ * Return: the limit in words
+ */
+const char *ksc_user_refuse(struct ksc_user *user, enum ksc_limit limit)
+{
+	user->users->refused[limit]++;
+	ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING, "user %u: %s", user->uid, texts[limit]);
+	return texts[limit];
+}
+
+/* Whether another one is within what all may have, and leaves as much. */
+static bool leaves(size_t all, size_t mine, size_t more, size_t limit)
+{
+	return all + more <= limit && mine + more <= limit - all;
+}
+
+/**
+ * ksc_user_add_connection() - a user has another connection, if it may
+ * @user: the user
+ *
+ * Return: NULL, or why not
+ */
+const char *ksc_user_add_connection(struct ksc_user *user)
+{
+	struct ksc_users *users = user->users;
+	const unsigned int all = users->may.total < users->descriptors ? users->may.total :
+									 users->descriptors;
+
+	if (user->connections >= users->may.connections_per_user)
+		return ksc_user_refuse(user, KSC_LIMIT_CONNECTIONS_PER_USER);
+	if (!leaves(users->connections, user->connections, 1, all))
+		return ksc_user_refuse(user, KSC_LIMIT_CONNECTIONS);
+	user->connections++;
+	users->connections++;
+	return NULL;
+}
+
+/**
+ * ksc_user_remove_connection() - a connection is closed
+ * @user: whose it was
+ */
+void ksc_user_remove_connection(struct ksc_user *user)
+{
+	user->connections--;
+	user->users->connections--;
+}
+
+/**
+ * ksc_user_add_context() - a user has another context, if it may
+ * @user: the user
+ * @on_connection: how many there are on the connection
+ *
+ * Return: NULL, or why not
+ */
+const char *ksc_user_add_context(struct ksc_user *user, unsigned int on_connection)
+{
+	struct ksc_users *users = user->users;
+
+	if (on_connection >= users->may.per_connection)
+		return ksc_user_refuse(user, KSC_LIMIT_PER_CONNECTION);
+	if (user->contexts >= users->may.per_user)
+		return ksc_user_refuse(user, KSC_LIMIT_PER_USER);
+	if (!leaves(users->contexts, user->contexts, 1, users->may.total))
+		return ksc_user_refuse(user, KSC_LIMIT_TOTAL);
+	user->contexts++;
+	users->contexts++;
+	return NULL;
+}
+
+/**
+ * ksc_user_remove_context() - a context takes no memory any more
+ * @user: whose it was
+ */
+void ksc_user_remove_context(struct ksc_user *user)
+{
+	user->contexts--;
+	user->users->contexts--;
+}
+
+/**
+ * ksc_user_keep_context() - have a context whose handshake is done wait for tickets
+ * @user: whose it is
+ *
+ * Return: whether it may, and counts as such from then on
+ */
+bool ksc_user_keep_context(struct ksc_user *user)
+{
+	struct ksc_users *users = user->users;
+
+	if (users->kept >= KSC_MAX_KEPT || user->kept >= KSC_MAX_KEPT_PER_USER)
+		return false;
+	user->kept++;
+	users->kept++;
+	ksc_user_remove_context(user);
+	return true;
+}
+
+/**
+ * ksc_user_remove_kept() - a context waits for tickets no more
+ * @user: whose it was
+ */
+void ksc_user_remove_kept(struct ksc_user *user)
+{
+	user->kept--;
+	user->users->kept--;
+}
+
+/**
+ * ksc_user_add_bytes() - a user's context gets a token, if it may
+ * @user: the user
+ * @bytes: of the token
+ *
+ * Return: NULL, or why not
+ */
+const char *ksc_user_add_bytes(struct ksc_user *user, size_t bytes)
+{
+	struct ksc_users *users = user->users;
+
+	if (user->bytes + bytes > users->may.bytes_per_user)
+		return ksc_user_refuse(user, KSC_LIMIT_BYTES_PER_USER);
+	if (!leaves(users->bytes, user->bytes, bytes, users->may.bytes))
+		return ksc_user_refuse(user, KSC_LIMIT_BYTES);
+	ksc_user_charge(user, bytes);
+	return NULL;
+}
+
+/**
+ * ksc_user_charge() - count what is there already
+ * @user: whose it is
+ * @bytes: of it
+ */
+void ksc_user_charge(struct ksc_user *user, size_t bytes)
+{
+	user->bytes += bytes;
+	user->users->bytes += bytes;
+}
+
+/**
+ * ksc_user_remove_bytes() - it is there no more
+ * @user: whose it was
+ * @bytes: of it
+ */
+void ksc_user_remove_bytes(struct ksc_user *user, size_t bytes)
+{
+	user->bytes -= bytes;
+	user->users->bytes -= bytes;
+}
