@@ -38,3 +38,4 @@ install: all
 	mkdir -p $(DESTDIR)$(SYSTEMD_DIR)
 	sed 's|/usr/sbin/|$(SBINDIR)/|g' $(TOP)/daemon/kschanneld.service \
 		>$(DESTDIR)$(SYSTEMD_DIR)/kschanneld.service
+	$(call into,644,$(SYSTEMD_DIR)) $(TOP)/daemon/kschanneld-context.socket

@@ -23,6 +23,8 @@ static const struct {
 	{ "steps", KSC_A_LIMITS_STEPS, 4, 65536 },
 	{ "window", KSC_A_LIMITS_WINDOW, 1, 4096 },
 	{ "window-bytes", KSC_A_LIMITS_WINDOW_BYTES, 65536, 67108864 },
+	{ "keys", KSC_A_LIMITS_KEYS, 1, 1048576 },
+	{ "keys-per-user", KSC_A_LIMITS_KEYS_PER_USER, 1, 1048576 },
 };
 
 /* "192.0.2.0/24" or "2001:db8::/32", as the kernel wants it; NULL if it is fine. */

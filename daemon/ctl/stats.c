@@ -78,6 +78,10 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_LIMIT_PER_LISTENER] = { "limit_per_listener", "limit: with a service" },
 	[KSC_A_STATS_LIMIT_DATALESS] = { "limit_dataless", "limit: records without data" },
 	[KSC_A_STATS_LIMIT_KEY_UPDATES] = { "limit_key_updates", "limit: key updates" },
+	[KSC_A_STATS_KEYS] = { "keys", "keys that wait for a socket" },
+	[KSC_A_STATS_KEYS_REFUSED] = { "keys_refused", "keys refused, there being too many" },
+	[KSC_A_STATS_LIMIT_KEYS] = { "limit_keys", "limit: keys" },
+	[KSC_A_STATS_LIMIT_KEYS_PER_USER] = { "limit_keys_per_user", "limit: keys of a user" },
 	[KSC_A_STATS_TRUSTED] = { "trusted", "trusted prefixes" },
 };
 

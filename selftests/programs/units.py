@@ -186,12 +186,14 @@ class OwnDaemon(Systemd):
     """systemd, which runs the daemon by the daemon's own unit."""
 
     UNIT = "kschanneld.service"
-    INSTALLED = Path("/etc/systemd/system") / UNIT
+    SOCKET = "kschanneld-context.socket"
+    INSTALLED = [Path("/etc/systemd/system") / unit for unit in (UNIT, SOCKET)]
 
     def __enter__(self):
         subprocess.run(["ksc-daemon", "stop"], check=True)
         super().__enter__()
-        shutil.copy(HERE / self.UNIT, self.INSTALLED)
+        for installed in self.INSTALLED:
+            shutil.copy(HERE / installed.name, installed)
         # the module is loaded, and not where modprobe looks; nor is the daemon installed
         self.run("mkdir", "-p", f"/run/systemd/system/{self.UNIT}.d")
         self.run("tee", f"/run/systemd/system/{self.UNIT}.d/here.conf", given=HERE_CONF)
@@ -199,7 +201,8 @@ class OwnDaemon(Systemd):
 
     def __exit__(self, *why):
         super().__exit__(*why)
-        self.INSTALLED.unlink(missing_ok=True)
+        for installed in self.INSTALLED:
+            installed.unlink(missing_ok=True)
         subprocess.run(["ksc-daemon", "start"], check=True)
 
     def main_pid(self):
@@ -250,6 +253,39 @@ def test_unit_daemon(world):
         systemd.run("systemctl", "stop", "redis-server", systemd.UNIT)
         said = systemd.run("systemctl", "show", "--property=Result", systemd.UNIT)
         assert said == b"Result=success\n", said
+
+
+# Says what is no message, and tells whether the connection is closed for it
+NO_MESSAGE = """
+import os, socket
+os.setgid(65534)
+os.setuid(65534)
+with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+    s.connect("/run/kschannel/context.sock")
+    s.send(b"x")
+    s.settimeout(60)
+    try:
+        print(s.recv(1))
+    except ConnectionResetError:
+        print(b"")
+"""
+
+
+def test_unit_daemon_context(world):
+    """who carries tokens itself connects to the manager's socket, and waits for a daemon"""
+    with OwnDaemon(world) as systemd:
+        systemd.run("systemctl", "start", systemd.UNIT)
+        said = systemd.run("stat", "-c", "%F %a", "/run/kschannel/context.sock")
+        assert said == b"socket 666\n", said
+        for signal in ("TERM", "KILL"):
+            pid = systemd.main_pid()
+            assert systemd.run("python3", "-c", NO_MESSAGE) == b"b''\n"
+            systemd.run("systemctl", "kill", f"--signal={signal}", systemd.UNIT)
+            assert systemd.run("python3", "-c", NO_MESSAGE) == b"b''\n"
+            systemd.await_other(pid)
+        systemd.run("systemctl", "stop", systemd.SOCKET, systemd.UNIT)
+        said = systemd.run("journalctl", "-o", "cat", "-u", systemd.UNIT).decode()
+        assert "cannot connect" not in said, said
 
 
 def test_unit_daemon_hangs(world):

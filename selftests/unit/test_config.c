@@ -167,6 +167,8 @@ static void limit_settings(void **state)
 	     "steps = 10\n"
 	     "window = 5\n"
 	     "window-bytes = 100000\n"
+	     "keys = 9\n"
+	     "keys-per-user = 8\n"
 	     "trusted = 192.0.2.0/24, 2001:db8::/32\n", &config);
 	assert_int_equal(config->limits.values[KSC_A_LIMITS_HANDSHAKES], 100);
 	assert_int_equal(config->limits.values[KSC_A_LIMITS_PER_USER], 50);
@@ -174,6 +176,8 @@ static void limit_settings(void **state)
 	assert_int_equal(config->limits.values[KSC_A_LIMITS_CLIENT_RESERVE], 0);
 	assert_int_equal(config->limits.values[KSC_A_LIMITS_PER_LISTENER], 6);
 	assert_int_equal(config->limits.values[KSC_A_LIMITS_STEPS], 10);
+	assert_int_equal(config->limits.values[KSC_A_LIMITS_KEYS], 9);
+	assert_int_equal(config->limits.values[KSC_A_LIMITS_KEYS_PER_USER], 8);
 	assert_int_equal(config->limits.n_trusted, 2);
 	assert_memory_equal(config->limits.trusted[0], v4, sizeof(v4));
 	assert_memory_equal(config->limits.trusted[1], v6, sizeof(v6));
@@ -186,6 +190,46 @@ static void limit_settings(void **state)
 	bad("[limits]\nhandshakes = 20\nclient-reserve = 20\n",
 	    "1: client-reserve leaves nothing");
 	bad("[rule a\tb]\naction = never\n", "1: a rule's name has no control characters");
+}
+
+static void context_settings(void **state)
+{
+	const struct ksc_allowance *may;
+	struct ksc_config *config;
+
+	(void)state;
+	good("[contexts]\n"
+	     "total = 100\n"
+	     "per-user = 50\n"
+	     "per-connection = 7\n"
+	     "connections-per-user = 6\n"
+	     "bytes = 2147483648\n"
+	     "bytes-per-user = 65536\n"
+	     "handshake-bytes = 5000\n", &config);
+	may = &config->contexts;
+	assert_int_equal(may->total, 100);
+	assert_int_equal(may->per_user, 50);
+	assert_int_equal(may->per_connection, 7);
+	assert_int_equal(may->connections_per_user, 6);
+	assert_int_equal(may->bytes, 2147483648U);
+	assert_int_equal(may->bytes_per_user, 65536);
+	assert_int_equal(may->handshake_bytes, 5000);
+	ksc_config_free(config);
+	/* what is not said */
+	good("[contexts]\ntotal = 8\n", &config);
+	assert_int_equal(config->contexts.total, 8);
+	assert_int_equal(config->contexts.per_user, 4096);
+	assert_int_equal(config->contexts.handshake_bytes, 65536);
+	ksc_config_free(config);
+	bad("[contexts]\ntotal = 7\n", "2: total: \"7\" is no number from 8 to 1048576");
+	bad("[contexts]\nper-user = 0\n", "2: per-user: \"0\" is no number from 1");
+	bad("[contexts]\nper-connection = many\n", "2: per-connection: \"many\" is no number");
+	bad("[contexts]\n\nconnections-per-user = -1\n", "3: connections-per-user: \"-1\"");
+	bad("[contexts]\nbytes = 1\n", "2: bytes: \"1\" is no number from 1048576");
+	bad("[contexts]\nbytes-per-user = 65535\n", "2: bytes-per-user: \"65535\"");
+	bad("[contexts]\nhandshake-bytes = 4095\n", "2: handshake-bytes: \"4095\"");
+	bad("[contexts]\ncolour = red\n", "2: \"colour\" is no limit of contexts");
+	bad("[contexts]\ntotal = 9\n[contexts]\n", "3: there is a section [contexts] already");
 }
 
 static void everything(void **state)
@@ -717,6 +761,7 @@ int main(void)
 		cmocka_unit_test(default_workers),
 		cmocka_unit_test(empty_file),
 		cmocka_unit_test(limit_settings),
+		cmocka_unit_test(context_settings),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(names_of_the_certificate),
 		cmocka_unit_test(bad_lines),

@@ -179,13 +179,12 @@ static int remove_key(void **state)
 }
 
 /* Whether a credential with the key as it is now is for somebody; a rule perhaps says so. */
-static enum ksc_status serves(uid_t uid, gid_t gid, bool granted)
+static enum ksc_status serves_who(struct ksc_who who, bool granted)
 {
 	struct ksc_credential *cred = ksc_credential_new("s", SERVER);
 	struct ksc_credentials *set = ksc_credentials_new();
 	struct ksc_choice choice = {
-		.role = KSC_ROLE_SERVER, .name = "s", .granted = granted, .who.uid = uid,
-		.who.gid = gid,
+		.role = KSC_ROLE_SERVER, .name = "s", .granted = granted, .who = who,
 	};
 	const struct ksc_credential *found;
 	struct ksc_file cert, key;
@@ -208,6 +207,11 @@ static enum ksc_status serves(uid_t uid, gid_t gid, bool granted)
 	assert_int_equal(ksc_credentials_choose(set, &choice, &found), status);
 	ksc_credentials_put(set);
 	return status;
+}
+
+static enum ksc_status serves(uid_t uid, gid_t gid, bool granted)
+{
+	return serves_who((struct ksc_who) { .uid = uid, .gid = gid }, granted);
 }
 
 #define YES	KSC_STATUS_OK
@@ -241,6 +245,53 @@ static void key__modes(void **state)
 		/* What the policy names is the operator's choice. */
 		assert_int_equal(serves(1001, 3000, true), YES);
 	}
+}
+
+/* Of an application all groups are known. */
+static void key__groups(void **state)
+{
+	static const gid_t list[] = { 4000, 2000, 3000 };
+	struct ksc_groups *groups = ksc_groups_new(list, 3), *others = ksc_groups_new(list, 1);
+	const struct ksc_who member = { .uid = 1001, .gid = 5000, .groups = groups };
+	const struct ksc_who stranger = { .uid = 1001, .gid = 5000, .groups = others };
+
+	(void)state;
+	if (geteuid())
+		skip();
+	assert_int_equal(chown(key_path, 1000, 2000), 0);
+	assert_int_equal(chmod(key_path, 0640), 0);
+	assert_int_equal(serves_who(member, false), YES);
+	assert_int_equal(serves_who(stranger, false), NO);
+	/* it is shut out where the others are not */
+	assert_int_equal(chmod(key_path, 0604), 0);
+	assert_int_equal(serves_who(member, false), NO);
+	assert_int_equal(serves_who(stranger, false), YES);
+	ksc_groups_put(groups);
+	ksc_groups_put(others);
+}
+
+/* Of these one that is listed is enough, too. */
+static void listed_groups(void **state)
+{
+	static const gid_t list[] = { 4000, 2000, 3000 };
+	struct ksc_groups *groups = ksc_groups_new(list, 3);
+	struct ksc_credentials *set = ksc_credentials_new();
+	struct ksc_credential *cred = cred_new(&(struct cred_options) { .name = "s",
+									.cert = "server" });
+	struct ksc_choice choice = { .role = KSC_ROLE_SERVER, .name = "s",
+				     .who = { .uid = 1001, .gid = 5000, .groups = groups } };
+	const struct ksc_credential *found;
+
+	(void)state;
+	assert_int_equal(ksc_credential_allow_gid(cred, 3000), 0);
+	assert_int_equal(ksc_credentials_add(set, cred), 0);
+	assert_int_equal(ksc_credentials_choose(set, &choice, &found), YES);
+	choice.who.groups = NULL;
+	assert_int_equal(ksc_credentials_choose(set, &choice, &found), NO);
+	choice.who.gid = 3000;
+	assert_int_equal(ksc_credentials_choose(set, &choice, &found), YES);
+	ksc_credentials_put(set);
+	ksc_groups_put(groups);
 }
 
 /* A directory that they may not enter keeps them out as well. */
@@ -365,6 +416,8 @@ int main(void)
 		cmocka_unit_test(choose__by_name),
 		cmocka_unit_test(choose__by_owner),
 		cmocka_unit_test_setup_teardown(key__modes, make_key, remove_key),
+		cmocka_unit_test_setup_teardown(key__groups, make_key, remove_key),
+		cmocka_unit_test(listed_groups),
 		cmocka_unit_test_setup_teardown(key__directories, make_key, remove_key),
 		cmocka_unit_test_setup_teardown(key__members, make_key, remove_key),
 		cmocka_unit_test_setup_teardown(key__acl, make_key, remove_key),

@@ -241,6 +241,7 @@ static void journals_rate(void **state)
 	for (s = 0; s < 30; s++, now.tv_sec++) {
 		n += flood(fd, KSC_LOG_FAILED, LINES);
 		n += flood(fd, KSC_LOG_DONE, LINES);
+		n += flood(fd, KSC_LOG_ASKED, LINES);
 	}
 	assert_in_range(n, 2 * (BURST + 20 * PER_S), 9000);
 }
@@ -256,13 +257,19 @@ static void flood_hides_nothing(void **state)
 	assert_lines(fd, "done\n");
 	ksc_log(KSC_LOG_INFO, "own");
 	assert_lines(fd, "7 lines about handshakes that failed were left out\nown\n");
+	/* of what applications ask for, there are few */
+	assert_int_equal(flood(fd, KSC_LOG_ASKED, BURST), 100);
+	ksc_log_peer(KSC_LOG_DONE, KSC_LOG_INFO, "done");
+	assert_lines(fd, "done\n");
+	ksc_log(KSC_LOG_INFO, "own");
+	assert_lines(fd, "900 lines about what applications asked for were left out\nown\n");
 	for (i = 0; i < 2 * BURST; i++) {
 		ksc_log(KSC_LOG_WARNING, "own");
 		assert_lines(fd, "own\n");
 	}
-	assert_int_equal(flood(fd, KSC_LOG_DONE, BURST + 3), BURST - 1);
+	assert_int_equal(flood(fd, KSC_LOG_DONE, BURST + 3), BURST - 2);
 	ksc_log(KSC_LOG_INFO, "own");
-	assert_lines(fd, "4 lines about handshakes that were done were left out\nown\n");
+	assert_lines(fd, "5 lines about handshakes that were done were left out\nown\n");
 }
 
 /* What is not logged takes nothing from what is. */
