@@ -16,6 +16,8 @@
 #include "log.h"
 #include "result.h"
 
+/* Of the stack of a client that picks its certificate, which waits in the midst of GnuTLS. */
+#define PICK_BYTES	32768
 /* How often keys are sent whose answer is lost. */
 #define MAX_TRIES	8
 
@@ -31,6 +33,22 @@ static void charge(struct ksc_context *context, size_t bytes)
 	ksc_user_remove_bytes(context->user, context->charged);
 	ksc_user_charge(context->user, bytes);
 	context->charged = bytes;
+}
+
+static int charge_more(struct ksc_context *context, size_t bytes, const char **why)
+{
+	const char *refused;
+
+	if (!bytes)
+		return 0;
+	ksc_contexts_recount(context->of, context->user, bytes);
+	refused = ksc_user_add_bytes(context->user, bytes);
+	if (refused) {
+		*why = refused;
+		return -EDQUOT;
+	}
+	context->charged += bytes;
+	return 0;
 }
 
 static void on_freed(struct ksc_session *session)
@@ -98,7 +116,7 @@ static void on_stepped(struct ksc_session *session, struct ksc_step *step)
 	struct ksc_context *context = context_of(session);
 
 	context->given += step->consumed;
-	charge(context, context->given);
+	charge(context, context->fixed + context->given);
 	if (step->status != KSC_STATUS_OK) {
 		tell(context, step, -1);
 		return;
@@ -276,7 +294,8 @@ int ksc_context_begin(struct ksc_application *app, uint32_t number, const struct
 	context->app = app;
 	context->user = ksc_user_get(app->user);
 	context->status = KSC_STATUS_CONTINUE_NEEDED;
-	rc = begin(context, tb);
+	context->fixed = tb[KSC_M_BEGIN_PICK] ? PICK_BYTES : 0;
+	rc = charge_more(context, context->fixed, why) ?: begin(context, tb);
 	if (rc) {
 		on_freed(&context->session);
 		return rc;
@@ -317,16 +336,10 @@ static int check_token(struct ksc_context *context, size_t len, const char **why
 {
 	const size_t most = context->of->config->contexts.handshake_bytes;
 
-	if (len > most || context->given > most - len) {
-		*why = ksc_user_refuse(context->user, KSC_LIMIT_HANDSHAKE_BYTES);
-		return -EMSGSIZE;
-	}
-	ksc_contexts_recount(context->of, context->user, len);
-	*why = ksc_user_add_bytes(context->user, len);
-	if (*why)
-		return -EDQUOT;
-	context->charged += len;
-	return 0;
+	if (len <= most && context->given <= most - len)
+		return charge_more(context, len, why);
+	*why = ksc_user_refuse(context->user, KSC_LIMIT_HANDSHAKE_BYTES);
+	return -EMSGSIZE;
 }
 
 /**
@@ -367,6 +380,6 @@ int ksc_context_step(struct ksc_context *context, uint32_t seq, struct nlattr **
 	if (!rc)
 		return 0;
 	*why = "out of memory";
-	charge(context, context->given);
+	charge(context, context->fixed + context->given);
 	return rc;
 }

@@ -24,8 +24,9 @@ struct ksc_user;
  * @seq: number of the request that is under way
  * @status: what the last step came to
  * @step: the last step, whose keys the kernel has not taken yet, or NULL
+ * @fixed: bytes that it takes whatever it is given
  * @given: bytes that steps have used up
- * @charged: with those of the step under way, as far as they count
+ * @charged: both, and those of the step under way, as far as they count
  * @verify: what was asked of the peer's certificate
  * @credential: the credential asked for by name, or picked, or ""
  * @id: our number of its keys, 0 before there are some
@@ -43,6 +44,7 @@ struct ksc_context {
 	uint32_t seq;
 	enum ksc_status status;
 	struct ksc_step *step;
+	size_t fixed;
 	size_t given;
 	size_t charged;
 	enum ksc_verify verify;

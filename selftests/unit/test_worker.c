@@ -12,6 +12,7 @@
 #include <netlink/msg.h>
 
 #include "cache.h"
+#include "contexts.h"
 #include "generations.h"
 #include "load.h"
 #include "netlink.h"
@@ -419,6 +420,7 @@ static uint64_t bytes_of(enum ksc_role role, const uint8_t *token, size_t len)
 static void fits(void **state)
 {
 	struct ksc_config *config = load(SETTINGS);
+	const struct ksc_allowance *may = &config->contexts;
 	const uint64_t n = config->max_handshakes;
 	uint64_t client, server, most, total;
 	uint8_t hello[KSC_MAX_TOKEN];
@@ -434,8 +436,10 @@ static void fits(void **state)
 	client = bytes_of(KSC_ROLE_CLIENT, NULL, 0);
 	server = bytes_of(KSC_ROLE_SERVER, hello, len);
 	most = client > server ? client : server;
-	/* those that wait for tickets are beyond these */
+	/* those that wait for tickets are beyond these, and those of applications, with tokens */
 	total = (n + 1000) * most + (uint64_t)KSC_CACHE_SIZE * KSC_CACHE_MAX_DATA;
+	total += (may->total + KSC_MAX_KEPT) * (most + sizeof(struct ksc_context) +
+						 sizeof(struct ksc_application)) + may->bytes;
 	print_message("# a client takes %zu bytes, a server %zu, all %zu MiB\n", (size_t)client,
 		      (size_t)server, (size_t)(total >> 20));
 	assert_true(client > 1000 && server > 1000);
