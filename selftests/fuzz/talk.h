@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* talk.c: an application that is connected to the daemon's part, which does the same each time. */
+#ifndef KSC_FUZZ_TALK_H
+#define KSC_FUZZ_TALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "message.h"
+
+/**
+ * struct talk_reply - what the application was told
+ * @kind: enum ksc_message
+ * @tb: the message's attributes, in @buf
+ * @buf: the message
+ */
+struct talk_reply {
+	int kind;
+	struct nlattr *tb[KSC_M_MAX + 1];
+	_Alignas(8) uint8_t buf[KSC_MAX_MESSAGE];
+};
+
+void talk_begin(void);
+bool talk_say(const void *data, size_t len, unsigned int rights);
+bool talk_hear(struct talk_reply *reply);
+void talk_end(void);
+
+#endif
