@@ -191,6 +191,10 @@ void ksc_application_turn(struct ksc_application *app)
 	if (ksc_connection_waits(&app->conn))
 		return;
 	ksc_connection_count(&app->conn);
+	if (app->conn.charged && ksc_user_is_over(app->user)) {
+		ksc_connection_stall(&app->conn);
+		return;
+	}
 	len = ksc_connection_receive(&app->conn, app->of->buf, sizeof(app->of->buf));
 	if (len > 0 && !handle(app, (size_t)len))
 		len = -EBADMSG;

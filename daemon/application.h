@@ -10,13 +10,13 @@
 
 /**
  * struct ksc_application - an application that is connected
+ * @link: all applications
  * @conn: the connection
  * @of: all contexts
  * @user: whom it counts for
  * @caller: who that is
  * @counted: it counts as one of the user's connections
  * @turn: its place among those who have said something
- * @link: all applications
  * @tree: search.h's tree of its contexts by their numbers
  * @contexts: these
  * @n: how many
@@ -26,13 +26,13 @@
  * @charged: bytes of its groups
  */
 struct ksc_application {
+	TAILQ_ENTRY(ksc_application) link;
 	struct ksc_connection conn;
 	struct ksc_contexts *of;
 	struct ksc_user *user;
 	struct ksc_caller caller;
 	bool counted;
 	struct ksc_turn turn;
-	TAILQ_ENTRY(ksc_application) link;
 	void *tree;
 	struct ksc_context_list contexts;
 	unsigned int n;

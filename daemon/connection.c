@@ -29,7 +29,7 @@
 
 /* Messages that are looked through before a connection is closed. */
 #define MAX_LEFT	64
-/* Until there may be room for descriptors again. */
+/* Until there may be room for descriptors again, or something was read. */
 #define RETRY_S		0.1
 
 /**
@@ -176,9 +176,14 @@ static void on_room(struct ev_loop *loop, ev_io *io, int events)
 
 static void on_retry(struct ev_loop *loop, ev_timer *timer, int events)
 {
+	struct ksc_connection *conn = timer->data;
+
 	(void)events;
 	ev_timer_stop(loop, timer);
-	go_on(timer->data);
+	if (conn->bad || ksc_connection_waits(conn))
+		go_on(conn);
+	else if (conn->stalled)
+		conn->ops->readable(conn);
 }
 
 static void on_slow(struct ev_loop *loop, ev_timer *timer, int events)
@@ -234,13 +239,34 @@ void ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
 }
 
 /**
+ * ksc_connection_stall() - receive nothing for a while, since there is too much to be read
+ * @conn: the connection
+ *
+ * That something can be received is told again soon. Who reads nothing meanwhile, however often
+ * that is, breaks it.
+ */
+void ksc_connection_stall(struct ksc_connection *conn)
+{
+	if (!conn->stalled || conn->charged < conn->least) {
+		conn->least = conn->charged;
+		ev_timer_again(conn->loop, &conn->slow);
+	}
+	conn->stalled = true;
+	ev_timer_again(conn->loop, &conn->retry);
+}
+
+/**
  * ksc_connection_watch() - be told when there is something to receive
  * @conn: the connection; as long as output waits, there is none
  */
 void ksc_connection_watch(struct ksc_connection *conn)
 {
-	if (!ksc_connection_waits(conn))
-		ev_io_start(conn->loop, &conn->in);
+	if (ksc_connection_waits(conn))
+		return;
+	if (conn->stalled)
+		ev_timer_stop(conn->loop, &conn->slow);
+	conn->stalled = false;
+	ev_io_start(conn->loop, &conn->in);
 }
 
 /* A message that has descriptors stays where it is. */

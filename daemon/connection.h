@@ -35,6 +35,7 @@ struct ksc_connection_ops {
 
 /**
  * struct ksc_connection - a connection
+ * @outputs: messages that wait
  * @ops: whose it is
  * @loop: watches it
  * @closer: a thread that closes what may take its time, and that nobody waits for
@@ -45,13 +46,15 @@ struct ksc_connection_ops {
  * @bad: it is broken, which is to be told
  * @in: watches what comes
  * @out: watches for room
- * @retry: for room of another kind
+ * @retry: runs out when it is to be looked at again
  * @slow: runs out when output has waited too long
- * @outputs: that wait
- * @waiting: bytes of these
+ * @waiting: bytes of output that waits
  * @charged: with those that the application has not read
+ * @stalled: nothing is received until it has read some
+ * @least: the fewest bytes that were charged since
  */
 struct ksc_connection {
+	STAILQ_HEAD(, ksc_output) outputs;
 	const struct ksc_connection_ops *ops;
 	struct ev_loop *loop;
 	struct ksc_pool *closer;
@@ -64,9 +67,10 @@ struct ksc_connection {
 	ev_io out;
 	ev_timer retry;
 	ev_timer slow;
-	STAILQ_HEAD(, ksc_output) outputs;
 	size_t waiting;
 	size_t charged;
+	bool stalled;
+	size_t least;
 };
 
 void ksc_connection_guard(int fd);
@@ -75,6 +79,7 @@ void ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
 void ksc_connection_watch(struct ksc_connection *conn);
 ssize_t ksc_connection_receive(struct ksc_connection *conn, void *buf, size_t size);
 void ksc_connection_send(struct ksc_connection *conn, struct nl_msg *msg, int key);
+void ksc_connection_stall(struct ksc_connection *conn);
 void ksc_connection_count(struct ksc_connection *conn);
 void ksc_connection_close(struct ksc_connection *conn);
 

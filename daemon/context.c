@@ -14,6 +14,7 @@
 #include "context.h"
 #include "contexts.h"
 #include "log.h"
+#include "name.h"
 #include "result.h"
 
 /* Of the stack of a client that picks its certificate, which waits in the midst of GnuTLS. */
@@ -248,7 +249,7 @@ static int begin(struct ksc_context *context, struct nlattr *const *tb)
 		params.alpn_len = (size_t)nla_len(alpn);
 	}
 	context->verify = params.verify;
-	strcpy(context->credential, params.credential);
+	ksc_name_copy(context->credential, params.credential);
 	context->session.lane = &context->user->steps;
 	context->session.details = true;
 	snprintf(context->session.peer, sizeof(context->session.peer), "user %u, process %d",
@@ -371,10 +372,10 @@ int ksc_context_step(struct ksc_context *context, uint32_t seq, struct nlattr **
 		rc = check_token(context, len, why);
 	if (rc)
 		return rc;
-	strcpy(answer.credential, string(tb[KSC_M_CREDENTIAL]));
+	ksc_name_copy(answer.credential, string(tb[KSC_M_CREDENTIAL]));
 	/* where the loop makes steps itself, all is told when this returns */
 	if (*answer.credential)
-		strcpy(context->credential, answer.credential);
+		memcpy(context->credential, answer.credential, sizeof(answer.credential));
 	context->seq = seq;
 	rc = ksc_session_step(&context->session, &answer, len ? nla_data(token) : NULL, len);
 	if (!rc)

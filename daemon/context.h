@@ -15,12 +15,13 @@ struct ksc_user;
 
 /**
  * struct ksc_context - a context
+ * @link: those of the same application, or those that are to be freed
+ * @keys: its place among those whose keys are to go to the kernel, or have gone
  * @session: the handshake
  * @number: the application's of it
  * @of: all contexts
  * @app: whose it is; NULL when it is no more, but for tickets
  * @user: whom it counts for
- * @link: those of the same application, or those that are to be freed
  * @seq: number of the request that is under way
  * @status: what the last step came to
  * @step: the last step, whose keys the kernel has not taken yet, or NULL
@@ -32,15 +33,15 @@ struct ksc_user;
  * @id: our number of its keys, 0 before there are some
  * @msg: number of the message with these
  * @tries: how often it was sent
- * @keys: its place among those whose keys are to go to the kernel, or have gone
  */
 struct ksc_context {
+	TAILQ_ENTRY(ksc_context) link;
+	TAILQ_ENTRY(ksc_context) keys;
 	struct ksc_session session;
 	uint32_t number;
 	struct ksc_contexts *of;
 	struct ksc_application *app;
 	struct ksc_user *user;
-	TAILQ_ENTRY(ksc_context) link;
 	uint32_t seq;
 	enum ksc_status status;
 	struct ksc_step *step;
@@ -52,7 +53,6 @@ struct ksc_context {
 	uint64_t id;
 	uint32_t msg;
 	unsigned int tries;
-	TAILQ_ENTRY(ksc_context) keys;
 };
 
 TAILQ_HEAD(ksc_context_list, ksc_context);

@@ -56,7 +56,7 @@ struct ksc_contexts {
 	bool draining;
 	void (*idle)(void *ptr);
 	void *ptr;
-	_Alignas(struct nlmsghdr) char buf[KSC_MAX_MESSAGE];
+	char buf[KSC_MAX_MESSAGE] __attribute__((aligned(8)));
 };
 
 struct ksc_contexts *ksc_contexts_new(struct ksc_place *place, void (*idle)(void *ptr), void *ptr);

@@ -149,7 +149,7 @@ int ksc_listen_make(const char *path)
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path));
 	mask = umask(022);
 	rc = make_directory(path);
 	umask(0111);

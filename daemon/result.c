@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What an application is told over the context socket; uapi/context.yaml says what it is made of. */
+/* What an application is told over the context socket, see uapi/context.yaml. */
 #include <netlink/attr.h>
 
 #include "result.h"

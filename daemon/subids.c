@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/kschannel.h>
@@ -36,7 +37,7 @@ static const char *take_range(char *line, struct ksc_subid *subid)
 	if (!ksc_is_id(rest, &count) || !count || count > UINT32_MAX - subid->start)
 		return "there are not so many";
 	subid->count = count;
-	strcpy(subid->owner, owner);
+	snprintf(subid->owner, sizeof(subid->owner), "%s", owner);
 	return NULL;
 }
 

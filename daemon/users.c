@@ -11,12 +11,12 @@
 #include "users.h"
 
 static const char *const texts[KSC_N_LIMITS] = {
-	[KSC_LIMIT_TOTAL] = "more contexts than [contexts] total leaves",
+	[KSC_LIMIT_TOTAL] = "more contexts than total leaves",
 	[KSC_LIMIT_PER_USER] = "more contexts than per-user allows",
 	[KSC_LIMIT_PER_CONNECTION] = "more contexts of one connection than per-connection allows",
-	[KSC_LIMIT_CONNECTIONS] = "more connections than [contexts] total, or RLIMIT_NOFILE, leaves",
+	[KSC_LIMIT_CONNECTIONS] = "more connections than total, or RLIMIT_NOFILE, leaves",
 	[KSC_LIMIT_CONNECTIONS_PER_USER] = "more connections than connections-per-user allows",
-	[KSC_LIMIT_BYTES] = "more tokens than [contexts] bytes leaves",
+	[KSC_LIMIT_BYTES] = "more tokens than bytes leaves",
 	[KSC_LIMIT_BYTES_PER_USER] = "more tokens than bytes-per-user allows",
 	[KSC_LIMIT_HANDSHAKE_BYTES] = "more tokens of one handshake than handshake-bytes allows",
 };
@@ -87,7 +87,8 @@ void ksc_user_put(struct ksc_user *user)
 const char *ksc_user_refuse(struct ksc_user *user, enum ksc_limit limit)
 {
 	user->users->refused[limit]++;
-	ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING, "user %u: %s", user->uid, texts[limit]);
+	ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING, "user %u: [contexts]: %s", user->uid,
+		     texts[limit]);
 	return texts[limit];
 }
 
@@ -205,6 +206,20 @@ const char *ksc_user_add_bytes(struct ksc_user *user, size_t bytes)
 		return ksc_user_refuse(user, KSC_LIMIT_BYTES);
 	ksc_user_charge(user, bytes);
 	return NULL;
+}
+
+/**
+ * ksc_user_is_over() - whether there are more bytes than may be
+ * @user: the user
+ *
+ * Output is counted, but not refused: who does not take it may be asked nothing more.
+ *
+ * Return: whether the user, or all together, have more
+ */
+bool ksc_user_is_over(const struct ksc_user *user)
+{
+	return user->bytes > user->users->may.bytes_per_user ||
+	       user->users->bytes > user->users->may.bytes;
 }
 
 /**

@@ -273,9 +273,9 @@ static void busy(void **state)
 	assert_int_equal(app_await(app), KSC_MESSAGE_RESULT);
 	assert_int_equal(app->context, 1);
 	assert_int_equal(app->number, 1);
-	apps_settle();
+	while (contexts->users.contexts > 1)
+		apps_settle();
 	assert_false(app_try(app));
-	assert_int_equal(contexts->users.contexts, 1);
 	end(app);
 }
 

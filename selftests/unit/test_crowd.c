@@ -597,6 +597,50 @@ static void slow(void **state)
 	all_gone();
 }
 
+/* What nobody reads is counted, on however many connections it is. */
+static void unread(void **state)
+{
+	struct app *loud[40], *honest;
+	int i, k;
+
+	(void)state;
+	apps_start("[contexts]\nbytes-per-user = 200000\n", 1);
+	honest = app_of(1001);
+	for (i = 0; i < 40; i++)
+		loud[i] = app_of(1000);
+	for (k = 0; k < 50; k++) {
+		for (i = 0; i < 40; i++)
+			app_send(loud[i], &(struct ask) { .context = 1 });
+		begin_many(honest, (uint32_t)k, 1);
+	}
+	for (i = 0; i < 100; i++)
+		apps_turn();
+	/* all together would be seven times as much */
+	assert_in_range(contexts->users.bytes, 190000, 260000);
+	/* who reads has its turn again */
+	k = 0;
+	while (loud[0]->number < 50) {
+		for (i = 0; i < 40; i++)
+			k += app_try(loud[i]);
+		apps_turn();
+	}
+	assert_true(k >= 50);
+	for (i = 0; i < 40; i++)
+		app_free(loud[i]);
+	/* and who does not is dropped */
+	loud[0] = app_of(1000);
+	TAILQ_LAST(&contexts->apps, ksc_application_list)->conn.slow.repeat = 0.3;
+	apps_configure("[contexts]\nbytes-per-user = 65536\n");
+	for (k = 0; k < 200; k++)
+		app_send(loud[0], &(struct ask) { .context = 1 });
+	while (contexts->users.connections > 1)
+		apps_turn();
+	begin_many(honest, 100, 1);
+	app_free(loud[0]);
+	app_free(honest);
+	all_gone();
+}
+
 /* ---- turns ---- */
 
 /* Who says a lot has its turn as often as who says little. */
@@ -645,6 +689,7 @@ int main(void)
 		cmocka_unit_test(guarded),
 		cmocka_unit_test(descriptors),
 		cmocka_unit_test(slow),
+		cmocka_unit_test(unread),
 		cmocka_unit_test(turns),
 	};
 
