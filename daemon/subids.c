@@ -134,6 +134,8 @@ static int take(void *ptr, const struct ksc_subid *subid, const char *why)
 	/* many are left behind by accounts that were deleted: nobody can use them */
 	if (rc == -ENOENT)
 		return 0;
+	if (rc == -ENOMEM)
+		return rc;
 	if (rc) {
 		warn(load, subid->line, "the owner is not found: ", ksc_handed_fault(-rc));
 		return 0;
@@ -158,14 +160,15 @@ int ksc_subids_load(struct ksc_subids *subids, const char *path)
 	int rc = ksc_file_find(&raw, path);
 
 	*subids = (struct ksc_subids) { 0 };
-	if (rc && rc != -ENOENT)
+	if (!rc)
+		rc = ksc_subids_parse(&raw.data, take, &load);
+	else if (rc != -ENOENT && rc != -ENOMEM)
 		ksc_log(KSC_LOG_WARNING, "%s: %s", path, ksc_file_fault(-rc));
-	rc = rc ? 0 : ksc_subids_parse(&raw.data, take, &load);
 	ksc_file_free(&raw);
 	if (load.wrong > MAX_WARNINGS)
 		ksc_log(KSC_LOG_WARNING, "%s: %u more lines are wrong", path,
 			load.wrong - MAX_WARNINGS);
-	return rc;
+	return rc == -ENOMEM ? rc : 0;
 }
 
 /**
