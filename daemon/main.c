@@ -79,8 +79,14 @@ struct daemon {
 	bool stopped;
 };
 
-enum { OPTION_CHECK = 256, OPTION_READY_FD, OPTION_FOREGROUND, OPTION_CONTROL, OPTION_RELOAD,
-       OPTION_CONTEXT };
+enum {
+	OPTION_CHECK = 256,
+	OPTION_READY_FD,
+	OPTION_FOREGROUND,
+	OPTION_CONTROL,
+	OPTION_CONTEXT,
+	OPTION_RELOAD,
+};
 
 static const struct argp_option option_table[] = {
 	{ "config", 'c', "FILE", 0, "The configuration; " KSC_CONFIG_FILE " by default", 0 },

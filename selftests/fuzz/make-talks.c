@@ -133,21 +133,29 @@ static void end(struct talk *talk)
 	free(talk);
 }
 
+/* Takes what the other end has said, or what is left of it. */
+static enum ksc_status take(struct talk *talk, struct ask ask, const uint8_t *token, size_t len)
+{
+	ask.token = token;
+	ask.len = len;
+	return step(talk, &ask);
+}
+
 /* Both ends, to what the client's second step comes to; it has not used up @rest. */
 static enum ksc_status shake(struct talk *talk, const struct ask *client, uint8_t *rest,
 			     size_t *len)
 {
+	static const struct ask server = { .context = SERVER, .role = KSC_ROLE_SERVER };
+	static const struct ask next = { .context = CLIENT };
 	enum ksc_status status;
 	size_t used;
 
 	require(step(talk, client) == KSC_STATUS_CONTINUE_NEEDED);
 	memcpy(rest, talk->token, talk->len);
-	require(step(talk, &(struct ask){ .context = SERVER, .role = KSC_ROLE_SERVER,
-					  .token = rest, .len = talk->len }) ==
-		KSC_STATUS_CONTINUE_NEEDED);
+	require(take(talk, server, rest, talk->len) == KSC_STATUS_CONTINUE_NEEDED);
 	*len = talk->len;
 	memcpy(rest, talk->token, *len);
-	status = step(talk, &(struct ask){ .context = CLIENT, .token = rest, .len = *len });
+	status = take(talk, next, rest, *len);
 	used = nla_get_u32(talk->reply.tb[KSC_M_CONSUMED]);
 	*len -= used;
 	memmove(rest, rest + used, *len);
@@ -161,6 +169,11 @@ int main(int argc, char **argv)
 	const struct ask judge = { .context = CLIENT, .role = KSC_ROLE_CLIENT,
 				   .verify = KSC_VERIFY_MANUAL };
 	const struct ask pick = { .context = CLIENT, .role = KSC_ROLE_CLIENT, .pick = true };
+	const struct ask server = { .context = SERVER };
+	const struct ask good = { .context = CLIENT, .verdict = KSC_VERDICT_ACCEPT };
+	const struct ask bad = { .context = CLIENT, .verdict = KSC_VERDICT_REJECT, .alert = 46 };
+	const struct ask mine = { .context = CLIENT, .picked = "cc" };
+	const struct ask enough = { .context = CLIENT, .alert = 90 };
 	struct talk *talk;
 	size_t len;
 
@@ -168,28 +181,23 @@ int main(int argc, char **argv)
 	talk = begin(argv[1], "tls13");
 	require(shake(talk, &plain, rest, &len) == KSC_STATUS_OK);
 	memcpy(rest, talk->token, talk->len);
-	require(step(talk, &(struct ask){ .context = SERVER, .token = rest,
-					  .len = talk->len }) == KSC_STATUS_OK);
+	require(take(talk, server, rest, talk->len) == KSC_STATUS_OK);
 	end(talk);
 	talk = begin(argv[1], "judged");
 	require(shake(talk, &judge, rest, &len) == KSC_STATUS_VERIFY_NEEDED);
-	require(step(talk, &(struct ask){ .context = CLIENT, .verdict = KSC_VERDICT_ACCEPT,
-					  .token = rest, .len = len }) == KSC_STATUS_OK);
+	require(take(talk, good, rest, len) == KSC_STATUS_OK);
 	end(talk);
 	talk = begin(argv[1], "rejected");
 	require(shake(talk, &judge, rest, &len) == KSC_STATUS_VERIFY_NEEDED);
-	require(step(talk, &(struct ask){ .context = CLIENT, .verdict = KSC_VERDICT_REJECT,
-					  .alert = 46 }) == KSC_STATUS_PEER_REJECTED);
+	require(step(talk, &bad) == KSC_STATUS_PEER_REJECTED);
 	end(talk);
 	talk = begin(argv[1], "picked");
 	require(shake(talk, &pick, rest, &len) == KSC_STATUS_INCOMPLETE_CREDENTIALS);
-	require(step(talk, &(struct ask){ .context = CLIENT, .picked = "cc", .token = rest,
-					  .len = len }) == KSC_STATUS_OK);
+	require(take(talk, mine, rest, len) == KSC_STATUS_OK);
 	end(talk);
 	talk = begin(argv[1], "given-up");
 	require(step(talk, &plain) == KSC_STATUS_CONTINUE_NEEDED);
-	require(step(talk, &(struct ask){ .context = CLIENT, .alert = 90 }) ==
-		KSC_STATUS_CANCELLED);
+	require(step(talk, &enough) == KSC_STATUS_CANCELLED);
 	end(talk);
 	return EXIT_SUCCESS;
 }

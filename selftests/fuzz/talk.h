@@ -18,7 +18,7 @@
 struct talk_reply {
 	int kind;
 	struct nlattr *tb[KSC_M_MAX + 1];
-	_Alignas(8) uint8_t buf[KSC_MAX_MESSAGE];
+	uint8_t buf[KSC_MAX_MESSAGE] __attribute__((aligned(8)));
 };
 
 void talk_begin(void);

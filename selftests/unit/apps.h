@@ -84,7 +84,7 @@ struct app {
 	size_t token_len;
 	int key;
 	struct nlattr *tb[KSC_M_MAX + 1];
-	_Alignas(8) char buf[KSC_MAX_MESSAGE];
+	char buf[KSC_MAX_MESSAGE] __attribute__((aligned(8)));
 };
 
 /* What a step is asked for with; zeros are left out. */

@@ -67,6 +67,20 @@ static void await_held(unsigned int n)
 	}
 }
 
+/* A step with what the other end has said. */
+static enum ksc_status give(struct app *app, struct ask ask, const void *token, size_t len)
+{
+	ask.token = token;
+	ask.len = len;
+	return app_step(app, &ask);
+}
+
+/* A server's first one. */
+static enum ksc_status serve(struct app *app, uint32_t context, const void *token, size_t len)
+{
+	return give(app, (struct ask) { .context = context, .role = KSC_ROLE_SERVER }, token, len);
+}
+
 /* Nothing is left of anybody. */
 static void nothing_left(void)
 {
@@ -296,8 +310,7 @@ static void judged(void **state)
 		assert_int_equal(app_step(app, &ask), KSC_STATUS_CONTINUE_NEEDED);
 		len = app->token_len;
 		memcpy(hello, app->token, len);
-		app_step(app, &(struct ask) { .context = 2, .role = KSC_ROLE_SERVER,
-					      .token = hello, .len = len });
+		serve(app, 2, hello, len);
 		len = app->token_len;
 		memcpy(flight, app->token, len);
 		next = (struct ask) { .context = 1, .token = flight, .len = len };
@@ -339,6 +352,8 @@ static void picked(void **state)
 		"trust = " KSC_TEST_CERTS "/ca.pem\n";
 	const struct ask ask = { .context = 1, .role = KSC_ROLE_CLIENT,
 				 .server_name = "server.test", .pick = true };
+	const struct ask asks = { .context = 2, .role = KSC_ROLE_SERVER, .credential = "asks" };
+	const struct ask mine = { .context = 1, .picked = "mine" };
 	static uint8_t bytes[KSC_MAX_TOKEN];
 	struct app *app = begin(settings, 1);
 	size_t len, used;
@@ -347,8 +362,7 @@ static void picked(void **state)
 	app_step(app, &ask);
 	len = app->token_len;
 	memcpy(bytes, app->token, len);
-	app_step(app, &(struct ask) { .context = 2, .role = KSC_ROLE_SERVER, .credential = "asks",
-				      .token = bytes, .len = len });
+	give(app, asks, bytes, len);
 	len = app->token_len;
 	memcpy(bytes, app->token, len);
 	assert_int_equal(app_step(app, &(struct ask) { .context = 1, .token = bytes, .len = len }),
@@ -357,9 +371,7 @@ static void picked(void **state)
 	assert_non_null(app->tb[KSC_M_ISSUERS]);
 	app_refused(app, &(struct ask) { .context = 1, .picked = "bad name" }, EINVAL);
 	app_refused(app, &(struct ask) { .context = 1, .verdict = &accept_peer }, ENODATA);
-	assert_int_equal(app_step(app, &(struct ask) { .context = 1, .picked = "mine",
-						       .token = bytes + used,
-						       .len = len - used }), KSC_STATUS_OK);
+	assert_int_equal(give(app, mine, bytes + used, len - used), KSC_STATUS_OK);
 	assert_string_equal(kernel.keys[0].credential, "mine");
 	assert_non_null(app->tb[KSC_M_LOCAL_CHAIN]);
 	end(app);
@@ -422,8 +434,7 @@ static void late_keys(void **state)
 	app_step(app, &ask);
 	len = app->token_len;
 	memcpy(bytes, app->token, len);
-	app_step(app, &(struct ask) { .context = 2, .role = KSC_ROLE_SERVER, .token = bytes,
-				      .len = len });
+	serve(app, 2, bytes, len);
 	len = app->token_len;
 	memcpy(bytes, app->token, len);
 	kernel.hold = true;
@@ -450,8 +461,7 @@ static struct app *almost(uint8_t *bytes, size_t *len)
 	app_step(app, &client);
 	*len = app->token_len;
 	memcpy(bytes, app->token, *len);
-	app_step(app, &(struct ask) { .context = 2, .role = KSC_ROLE_SERVER, .token = bytes,
-				      .len = *len });
+	serve(app, 2, bytes, *len);
 	*len = app->token_len;
 	memcpy(bytes, app->token, *len);
 	return app;
@@ -480,8 +490,8 @@ static void refused(void **state)
 
 		kernel.error = cases[i].error;
 		kernel.fail = cases[i].fail;
-		assert_int_equal(app_step(app, &(struct ask) { .context = 1, .token = bytes,
-							       .len = len }), cases[i].status);
+		assert_int_equal(give(app, (struct ask) { .context = 1 }, bytes, len),
+				 cases[i].status);
 		assert_string_equal(app->text, cases[i].text);
 		assert_int_equal(app->token_len, 0);
 		app_refused(app, &(struct ask) { .context = 1 }, ENOENT);

@@ -127,7 +127,7 @@ static int given(const char *pid, const char *n, const char *names, int type, bo
 	for (fd = 3; fd < 10; fd++)
 		close(fd);
 	fd = socket(AF_UNIX, type, 0);
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/given", dir);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/manager", dir);
 	unlink(addr.sun_path);
 	if (fd != 3 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
 	    (listens && listen(fd, 1)) || dup(fd) != 4)

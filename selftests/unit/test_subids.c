@@ -21,7 +21,7 @@
 
 #define LONG_MS	20000
 
-static char path[] = "/tmp/ksc-subids";
+#define PATH	"/tmp/ksc-subids"
 
 static void write_file(const char *name, const char *text, size_t len)
 {
@@ -39,18 +39,18 @@ static const char *load(struct ksc_subids *subids, const char *text, size_t len)
 	int fds[2];
 	ssize_t n;
 
-	write_file(path, text, len);
+	write_file(PATH, text, len);
 	assert_int_equal(pipe(fds), 0);
 	ksc_log_open(fds[1]);
 	ksc_log_set_level(KSC_LOG_WARNING);
-	assert_int_equal(ksc_subids_load(subids, path), 0);
+	assert_int_equal(ksc_subids_load(subids, PATH), 0);
 	ksc_log_open(STDERR_FILENO);
 	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
 	n = read(fds[0], log, sizeof(log) - 1);
 	log[n > 0 ? n : 0] = '\0';
 	close(fds[0]);
 	close(fds[1]);
-	unlink(path);
+	unlink(PATH);
 	return log;
 }
 
@@ -86,6 +86,7 @@ static void ranges(void **state)
 #define NOT	"this is not OWNER:START:COUNT"
 #define START	"where it starts is no number above 0"
 #define COUNT	"there are not so many"
+#define TOO_LONG ":1: the line is too long or has a NUL in it\n"
 
 static void malformed(void **state)
 {
@@ -109,23 +110,22 @@ static void malformed(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		snprintf(text, sizeof(text), "1001:7:1\n%s\n1002:8:1\n", cases[i].line);
-		snprintf(wanted, sizeof(wanted), "%s:2: %s\n", path, cases[i].why);
+		snprintf(wanted, sizeof(wanted), PATH ":2: %s\n", cases[i].why);
 		assert_string_equal(load(&subids, text, strlen(text)), wanted);
 		/* the others are as good as ever */
 		assert_int_equal(subids.n, 2);
 		assert_int_equal(ksc_subids_owner(&subids, 8), 1002);
 		ksc_subids_free(&subids);
 	}
-	snprintf(wanted, sizeof(wanted), "%s:1: the line is too long or has a NUL in it\n", path);
-	assert_string_equal(load(&subids, "10\0:7:1\n", 8), wanted);
+	assert_string_equal(load(&subids, "10\0:7:1\n", 8), PATH TOO_LONG);
 	ksc_subids_free(&subids);
 	memset(line, '1', sizeof(line));
-	assert_string_equal(load(&subids, line, sizeof(line)), wanted);
+	assert_string_equal(load(&subids, line, sizeof(line)), PATH TOO_LONG);
 	ksc_subids_free(&subids);
 }
 
 /* As many lines as there may be; and whoever writes nothing but nonsense has few of ours. */
-static void many(void **state)
+static void crowded(void **state)
 {
 	const size_t n = KSC_MAX_SUBIDS + 10;
 	char *text = malloc(n * 32);
@@ -168,7 +168,7 @@ static void none(void **state)
 /* In mounts of this process, the file is ours. */
 static bool put_in_place(const char *text)
 {
-	static char name[] = "/tmp/ksc-subuid-XXXXXX";
+	char name[] = "/tmp/ksc-subuid-XXXXXX";
 	const int fd = mkstemp(name);
 	bool done;
 
@@ -224,7 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(malformed),
-		cmocka_unit_test(many),
+		cmocka_unit_test(crowded),
 		cmocka_unit_test(none),
 		cmocka_unit_test(handed_over),
 	};
