@@ -163,9 +163,12 @@ enum ksc_m_details {
  *   a context that is not, EEXIST for begin with one that is, EBUSY while a
  *   step is under way, EDQUOT when the user or the connection has as much as
  *   may be, EMSGSIZE for more than a handshake may have, ENODATA for a verdict
- *   or a credential that was not asked for, ENOMEM. ETIMEDOUT with the number 0
- *   answers no step: the context's time is over, and it is no more. What is no
- *   message ends the connection.
+ *   or a credential that was not asked for, EHOSTDOWN for begin when the daemon
+ *   is about to end, ENOMEM. ETIMEDOUT with the number 0 answers no step: the
+ *   context's time is over, and it is no more. Nor does EDQUOT with the number
+ *   0 and no context: the user has as many connections as may be, and this one
+ *   is closed. What is no message ends the connection, and so do descriptors,
+ *   which nobody has asked for.
  * @KSC_MESSAGE_HANDOVER: (from the application) Not for the daemon: a process
  *   passes an established context to another, over a socket of theirs. The
  *   keys' descriptor comes along. What the kernel does not know of them is the

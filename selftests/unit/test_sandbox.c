@@ -11,14 +11,20 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <linux/landlock.h>
 #include <linux/openat2.h>
 
+#include "caller.h"
+#include "connection.h"
+#include "listen.h"
 #include "memory.h"
+#include "result.h"
 #include "sandbox.h"
 #include "side.h"
 
@@ -246,6 +252,64 @@ static void the_system(void **state)
 	assert_int_equal(confined(load_system), 0);
 }
 
+static int listener;
+static int application;
+static bool closed;
+
+static void on_closed(struct ksc_connection *conn)
+{
+	(void)conn;
+	closed = true;
+}
+
+/* What it takes to have applications over the context socket is left. */
+static int serve(void)
+{
+	struct ksc_connection conn = { .charged = 0 };
+	struct ev_loop *loop = ev_default_loop(0);
+	struct ksc_caller caller;
+	char control[CMSG_SPACE(sizeof(int))];
+	char buf[16];
+	struct iovec part = { buf, sizeof(buf) };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	static const struct ksc_connection_ops ops = { .closed = on_closed };
+	int fd;
+
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	REQUIRE(fd >= 0);
+	REQUIRE(!ksc_caller_find(&caller, fd));
+	REQUIRE(caller.who.uid == getuid() && caller.netns);
+	ksc_caller_forget(&caller);
+	ksc_connection_open(&conn, loop, NULL, fd, &ops);
+	REQUIRE(ksc_connection_receive(&conn, buf, sizeof(buf)) == 5);
+	ksc_connection_send(&conn, ksc_result_error(1, NULL, EDQUOT, ""), listener);
+	REQUIRE(!conn.bad && !ksc_connection_waits(&conn));
+	REQUIRE(recvmsg(application, &msg, MSG_DONTWAIT) > 0 && CMSG_FIRSTHDR(&msg));
+	/* as where descriptors are not refused */
+	conn.guarded = false;
+	ksc_connection_close(&conn);
+	REQUIRE(closed);
+	return 0;
+}
+
+static void applications(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	(void)state;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/sock", dir);
+	listener = ksc_listen_make(addr.sun_path);
+	application = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	assert_true(listener >= 0 && application >= 0);
+	assert_int_equal(connect(application, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(send(application, "hello", 5, 0), 5);
+	assert_int_equal(confined(serve), 0);
+	close(application);
+	close(listener);
+	unlink(addr.sun_path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +318,7 @@ int main(void)
 		cmocka_unit_test(undumpable),
 		cmocka_unit_test_setup_teardown(no_reading, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(the_system, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(applications, make_dir, remove_dir),
 	};
 
 	return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
