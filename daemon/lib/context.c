@@ -55,44 +55,100 @@ void kschannel_free_credential(struct kschannel_credential *credential)
 	free(credential);
 }
 
-static int step_on(struct kschannel_context *c, const struct kschannel_answer *answer,
+/**
+ * kschannel_new_context() - make a context that nobody knows
+ *
+ * Return: the context, or NULL
+ */
+struct kschannel_context *kschannel_new_context(void)
+{
+	struct kschannel_context *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->fd = -1;
+	c->key = -1;
+	/* nothing has been said of it, which is not that it is done */
+	c->step.status = KSC_STATUS_CONTINUE_NEEDED;
+	return c;
+}
+
+/* Why there is no step any more; 0 if there is */
+static int is_over(const struct kschannel_context *c)
+{
+	switch (c->state) {
+	case KSCHANNEL_OPEN:
+		return 0;
+	case KSCHANNEL_DONE:
+		return -EISCONN;
+	case KSCHANNEL_ATTACHED:
+		return -ESTALE;
+	case KSCHANNEL_TIMED_OUT:
+		return -ETIMEDOUT;
+	default:
+		return -ECONNABORTED;
+	}
+}
+
+static int step_on(struct kschannel_context *c, const struct kschannel_request *request,
 		   unsigned int flags, const void *token, size_t len, struct kschannel_step *step)
 {
-	int rc;
+	int rc = c->pending ? -EBUSY : is_over(c);
 
-	if (c->pending)
-		return -EBUSY;
-	rc = kschannel_msg_step(c, answer, token, len);
 	if (!rc)
-		rc = kschannel_msg_await(c, !(flags & KSCHANNEL_NONBLOCK));
+		rc = kschannel_offer(c, request, token, len);
+	if (!rc)
+		rc = kschannel_await(c, !(flags & KSCHANNEL_NONBLOCK));
 	if (!rc)
 		*step = c->step;
 	return rc;
+}
+
+/* A context that the daemon knows, or is about to be told of; NULL with errno */
+static struct kschannel_context *begin(const struct kschannel_credential *cred, unsigned int flags)
+{
+	struct kschannel_context *c = kschannel_new_context();
+	int rc;
+
+	if (!c)
+		return NULL;
+	c->role = cred->role;
+	c->verify = cred->verify;
+	c->pick = cred->pick;
+	rc = kschannel_connect(c, !(flags & KSCHANNEL_NONBLOCK));
+	if (!rc)
+		return c;
+	kschannel_delete_context(c);
+	errno = -rc;
+	return NULL;
 }
 
 static int make_step(struct kschannel_context **context, const struct kschannel_credential *cred,
 		     const char *target, unsigned int flags, const void *token, size_t len,
 		     struct kschannel_step *step)
 {
+	struct kschannel_request request = { .target = target };
 	struct kschannel_context *c = *context;
 	int rc;
 
 	if (flags & ~KSCHANNEL_NONBLOCK)
 		return -EINVAL;
-	if (!c) {
-		c = calloc(1, sizeof(*c));
-		if (!c)
-			return -ENOMEM;
-		rc = kschannel_msg_open(c, cred, target);
-		if (rc) {
-			kschannel_delete_context(c);
-			return rc;
-		}
-		*context = c;
-	} else if (c->role != cred->role) {
+	if (target && strlen(target) > KSC_MAX_NAME)
+		return -ENAMETOOLONG;
+	if (c && c->role != cred->role)
 		return -EPROTOTYPE;
-	}
-	return step_on(c, &(struct kschannel_answer) { 0 }, flags, token, len, step);
+	if (!c)
+		c = begin(cred, flags);
+	if (!c)
+		return -errno;
+	request.begin = c->begun ? NULL : cred;
+	rc = step_on(c, &request, flags, token, len, step);
+	/* what has not begun is none; but it may be on its way */
+	if (!*context && rc && !c->pending)
+		kschannel_delete_context(c);
+	else
+		*context = c;
+	return rc;
 }
 
 /**
@@ -105,12 +161,12 @@ static int make_step(struct kschannel_context **context, const struct kschannel_
  * @len: how many; the first step has none, and 64000 are taken at most
  * @step: gets the outcome
  *
- * Return: 0; -EAGAIN or -EINTR when kschannel_result() has to tell the outcome; or
- * another negative errno, and the context is as it was: -EBUSY while a step is under
- * way, -EISCONN when it is done, -ECONNABORTED or -ETIMEDOUT when it has failed,
- * -EMSGSIZE for more than a handshake may have, -EDQUOT for more contexts than the
- * user may have, -EPROTOTYPE for a server's, -EHOSTDOWN without a daemon, -ENOENT
- * without the module
+ * Return: 0; -EAGAIN, -EINTR or -EMFILE when kschannel_result() has to tell the outcome; or
+ * another negative errno, and the context is as it was, or none: -EBUSY while a step is
+ * under way, -EISCONN when it is done, -ESTALE when it was attached, -ECONNABORTED or
+ * -ETIMEDOUT when it has failed, -EMSGSIZE for more than a handshake may have, -EDQUOT for
+ * more contexts than the user may have, -EPROTOTYPE for a server's, -EHOSTDOWN without a
+ * daemon
  */
 int kschannel_initialize_context(struct kschannel_context **context,
 				 const struct kschannel_credential *credential,
@@ -158,12 +214,12 @@ int kschannel_judge_peer(struct kschannel_context *context, enum ksc_verdict ver
 			 uint8_t alert, unsigned int flags, const void *token, size_t len,
 			 struct kschannel_step *step)
 {
-	const struct kschannel_answer answer = { .verdict = verdict, .alert = alert };
+	const struct kschannel_request request = { .verdict = verdict, .alert = alert };
 
 	if ((flags & ~KSCHANNEL_NONBLOCK) ||
 	    (verdict != KSC_VERDICT_ACCEPT && verdict != KSC_VERDICT_REJECT))
 		return -EINVAL;
-	return step_on(context, &answer, flags, token, len, step);
+	return step_on(context, &request, flags, token, len, step);
 }
 
 /**
@@ -184,7 +240,7 @@ int kschannel_pick_credential(struct kschannel_context *context, const char *nam
 			      unsigned int flags, const void *token, size_t len,
 			      struct kschannel_step *step)
 {
-	const struct kschannel_answer answer = { .credential = name };
+	const struct kschannel_request request = { .pick = name };
 
 	if (flags & ~KSCHANNEL_NONBLOCK)
 		return -EINVAL;
@@ -192,7 +248,7 @@ int kschannel_pick_credential(struct kschannel_context *context, const char *nam
 		return -ENAMETOOLONG;
 	if (!context->pending && context->step.status != KSC_STATUS_INCOMPLETE_CREDENTIALS)
 		return -ENODATA;
-	return step_on(context, &answer, flags, token, len, step);
+	return step_on(context, &request, flags, token, len, step);
 }
 
 /**
@@ -208,11 +264,11 @@ int kschannel_pick_credential(struct kschannel_context *context, const char *nam
 int kschannel_give_up(struct kschannel_context *context, uint8_t alert, unsigned int flags,
 		      struct kschannel_step *step)
 {
-	const struct kschannel_answer answer = { .alert = alert };
+	const struct kschannel_request request = { .alert = alert };
 
 	if (!alert || flags & ~KSCHANNEL_NONBLOCK)
 		return -EINVAL;
-	return step_on(context, &answer, flags, NULL, 0, step);
+	return step_on(context, &request, flags, NULL, 0, step);
 }
 
 /**
@@ -224,7 +280,7 @@ int kschannel_give_up(struct kschannel_context *context, uint8_t alert, unsigned
  */
 int kschannel_result(struct kschannel_context *context, struct kschannel_step *step)
 {
-	int rc = kschannel_msg_await(context, false);
+	int rc = kschannel_await(context, false);
 
 	if (!rc)
 		*step = context->step;
@@ -235,11 +291,12 @@ int kschannel_result(struct kschannel_context *context, struct kschannel_step *s
  * kschannel_fd() - what to poll for a step's outcome
  * @context: the context
  *
- * Return: a file descriptor that is readable then; not to be read, or closed
+ * Return: a file descriptor that is readable then, not to be read, or closed; -1 when there
+ * is no step any more
  */
 int kschannel_fd(const struct kschannel_context *context)
 {
-	return nl_socket_get_fd(context->sock);
+	return context->fd;
 }
 
 /**
@@ -252,11 +309,10 @@ void kschannel_delete_context(struct kschannel_context *context)
 {
 	if (!context)
 		return;
-	/* the context goes with the socket that has it */
-	nl_socket_free(context->sock);
-	free(context->token);
-	free(context->list);
-	kschannel_details_free(&context->details);
+	/* what the daemon has of it goes with the connection, and its keys with their descriptor */
+	kschannel_drop(&context->fd);
+	kschannel_drop(&context->key);
+	free(context->answer);
 	free(context);
 }
 
@@ -306,9 +362,9 @@ static int cannot_attach(const struct kschannel_context *context, int fd)
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
 
-	if (context->attached)
+	if (context->state == KSCHANNEL_ATTACHED)
 		return -ESTALE;
-	if (!context->info.version)
+	if (context->state != KSCHANNEL_DONE)
 		return -EINPROGRESS;
 	return getpeername(fd, (struct sockaddr *)&peer, &len) ? -errno : 0;
 }
@@ -330,7 +386,8 @@ static int attach(const struct ksc_attach *a, int fd, size_t len)
  * @len: how many, 64000 at most
  *
  * The last token has to be sent before. The socket is then as after a handshake of
- * its own, and the context only good for queries, and to be deleted.
+ * its own, and the context only good for queries, and to be deleted. The socket has to be of
+ * the network namespace that the daemon was spoken to from.
  *
  * Return: 0; -EINPROGRESS when the handshake is not done, -ESTALE when the context was
  * attached before, or another negative errno: those of KSC_ATTACH and TCP_ULP
@@ -348,13 +405,15 @@ int kschannel_attach(struct kschannel_context *context, int fd, const void *extr
 	a = calloc(1, sizeof(*a) + len);
 	if (!a)
 		return -ENOMEM;
-	a->context = context->id;
-	a->fd = nl_socket_get_fd(context->sock);
+	a->fd = context->key;
 	if (len)
 		memcpy(a->extra, extra, len);
 	rc = attach(a, fd, len);
-	context->attached = !rc;
 	free(a);
+	if (!rc) {
+		context->state = KSCHANNEL_ATTACHED;
+		kschannel_drop(&context->key);
+	}
 	return rc;
 }
 

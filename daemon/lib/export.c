@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "internal.h"
@@ -10,9 +11,9 @@
 /* RFC 9266 2 */
 #define BINDING_LABEL "EXPORTER-Channel-Binding"
 
-/* A request with its label behind it, and room for more; NULL with errno */
-static struct ksc_export *make_request(const char *label, size_t context_len, size_t len,
-				       size_t room)
+/* A request, with room for what comes of it; NULL with errno */
+static struct ksc_export *make_request(const char *label, const void *context, size_t context_len,
+				       size_t len, size_t *size)
 {
 	const size_t label_len = strlen(label);
 	struct ksc_export *e;
@@ -22,14 +23,28 @@ static struct ksc_export *make_request(const char *label, size_t context_len, si
 		errno = EINVAL;
 		return NULL;
 	}
-	e = calloc(1, sizeof(*e) + label_len + room);
+	*size = sizeof(*e) + label_len + context_len + len;
+	e = calloc(1, *size);
 	if (!e)
 		return NULL;
 	e->label_len = (uint16_t)label_len;
 	e->context_len = (uint16_t)context_len;
 	e->out_len = (uint16_t)len;
 	memcpy(e->data, label, label_len);
+	if (context) {
+		e->flags = KSC_EXPORT_F_CONTEXT;
+		memcpy(e->data + label_len, context, context_len);
+	}
 	return e;
+}
+
+/* The result is where the request was, and stays nowhere else. */
+static void finish(struct ksc_export *e, size_t size, void *out, size_t len)
+{
+	if (out)
+		memcpy(out, e, len);
+	explicit_bzero(e, size);
+	free(e);
 }
 
 /**
@@ -46,23 +61,18 @@ static struct ksc_export *make_request(const char *label, size_t context_len, si
 int kschannel_export(int fd, const char *label, const void *context, size_t context_len, void *out,
 		     size_t len)
 {
-	struct ksc_export *e = make_request(label, context_len, len, context_len + len);
+	struct ksc_export *e;
 	socklen_t room;
+	size_t size;
 	int rc = 0;
 
+	e = make_request(label, context, context_len, len, &size);
 	if (!e)
 		return -errno;
-	room = (socklen_t)(sizeof(*e) + e->label_len + context_len + len);
-	if (context) {
-		e->flags = KSC_EXPORT_F_CONTEXT;
-		memcpy(e->data + e->label_len, context, context_len);
-	}
+	room = (socklen_t)size;
 	if (getsockopt(fd, SOL_KSCHANNEL, KSC_EXPORT, e, &room))
 		rc = -errno;
-	else
-		memcpy(out, e, len);
-	explicit_bzero(e, sizeof(*e) + strlen(label) + context_len + len);
-	free(e);
+	finish(e, size, rc ? NULL : out, len);
 	return rc;
 }
 
@@ -78,12 +88,27 @@ int kschannel_channel_binding(int fd, void *out)
 	return kschannel_export(fd, BINDING_LABEL, "", 0, out, KSCHANNEL_BINDING_LEN);
 }
 
+/* Why there are no keys to derive from; 0 if there are */
+static int has_no_keys(const struct kschannel_context *context)
+{
+	switch (context->state) {
+	case KSCHANNEL_DONE:
+		return 0;
+	case KSCHANNEL_OPEN:
+		return -ENOTCONN;
+	case KSCHANNEL_ATTACHED:
+		return -ESTALE;
+	default:
+		return -ECONNABORTED;
+	}
+}
+
 /**
  * kschannel_context_export() - likewise, of a context that no socket has yet
  * @context: the context, whose handshake is done
  * @label: printable ASCII, 1 to KSC_MAX_EXPORT_LABEL bytes
  * @label_context: what it is for, or NULL, which TLS 1.2 tells from an empty one
- * @context_len: its bytes, up to 65531
+ * @context_len: its bytes, up to 65535
  * @out: where to
  * @len: bytes that are wanted, 1 to KSC_MAX_EXPORT
  *
@@ -95,16 +120,16 @@ int kschannel_context_export(struct kschannel_context *context, const char *labe
 			     const void *label_context, size_t context_len, void *out, size_t len)
 {
 	struct ksc_export *e;
+	size_t size;
 	int rc;
 
-	/* an attribute's length counts its head */
-	if (context_len > UINT16_MAX - NLA_HDRLEN)
-		return -EINVAL;
-	e = make_request(label, context_len, len, 0);
+	e = make_request(label, label_context, context_len, len, &size);
 	if (!e)
 		return -errno;
-	rc = kschannel_msg_export(context, e, label_context, out);
-	free(e);
+	rc = has_no_keys(context);
+	if (!rc && ioctl(context->key, KSC_KEY_EXPORT, e))
+		rc = -errno;
+	finish(e, size, rc ? NULL : out, len);
 	return rc;
 }
 

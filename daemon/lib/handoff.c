@@ -1,118 +1,274 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A context goes to another process. The netlink socket that has it is passed, and
- * whoever gets that has the kernel move the context to a socket of its own: then the
- * first one is of no use, whoever still has it. What lies between goes with the last
- * descriptor.
+ * A context goes to another process: the descriptor of its keys, and a message with what the
+ * kernel does not know of them. Whoever has a descriptor can use the keys, but only one can.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <sys/ioctl.h>
 
 #include "internal.h"
 
-#define MAGIC 0x4b534348
-#define VERSION 1
+/* Of the message. What does not read the same has another. */
+#define FORMAT 1
 
-/**
- * struct parcel - what goes with the descriptor
- * @magic: MAGIC
- * @version: VERSION
- * @pad: zero
- * @id: the context's number
- */
-struct parcel {
-	uint32_t magic;
-	uint16_t version;
-	uint16_t pad;
-	uint64_t id;
-};
+static int wait_for(int sock, short events)
+{
+	struct pollfd p = { .fd = sock, .events = events };
 
-/* Room for one descriptor, aligned as the head has to be. */
-union control {
-	struct cmsghdr head;
-	char room[CMSG_SPACE(sizeof(int))];
-};
+	return poll(&p, 1, -1) < 0 && errno != EINTR ? -errno : 0;
+}
+
+static int put_session(struct nl_msg *msg, const struct ksc_info *info)
+{
+	struct nlattr *nest = nla_nest_start(msg, KSC_M_SESSION);
+
+	if (!nest ||
+	    (*info->alpn && nla_put_string(msg, KSC_M_SESSION_ALPN, info->alpn)) ||
+	    (*info->server_name &&
+	     nla_put_string(msg, KSC_M_SESSION_SERVER_NAME, info->server_name)) ||
+	    (info->flags & KSC_INFO_F_RESUMED && nla_put_flag(msg, KSC_M_SESSION_RESUMED)))
+		return -ENOMEM;
+	if (info->flags & KSC_INFO_F_PEER_CERT &&
+	    (nla_put_string(msg, KSC_M_SESSION_PEER_SUBJECT, info->peer_subject) ||
+	     nla_put(msg, KSC_M_SESSION_PEER_FINGERPRINT, sizeof(info->peer_fingerprint),
+		     info->peer_fingerprint)))
+		return -ENOMEM;
+	return nla_nest_end_keep_empty(msg, nest) ? -ENOMEM : 0;
+}
+
+static int put_begin(struct nl_msg *msg, const struct kschannel_context *c)
+{
+	struct nlattr *nest = nla_nest_start(msg, KSC_M_BEGIN);
+
+	if (!nest || nla_put_u32(msg, KSC_M_BEGIN_ROLE, c->role) ||
+	    nla_put_u32(msg, KSC_M_BEGIN_VERIFY, c->verify) ||
+	    (c->pick && nla_put_flag(msg, KSC_M_BEGIN_PICK)))
+		return -ENOMEM;
+	return nla_nest_end(msg, nest) ? -ENOMEM : 0;
+}
+
+static int put_copy(struct nl_msg *msg, const struct nlattr *attr)
+{
+	return attr ? nla_put(msg, nla_type(attr), nla_len(attr), nla_data(attr)) : 0;
+}
+
+static size_t room_for(const struct nlattr *attr)
+{
+	return attr ? (size_t)nla_total_size(nla_len(attr)) : 0;
+}
+
+static struct nl_msg *make_parcel(const struct kschannel_context *c)
+{
+	struct nl_msg *msg = ksc_message_new(KSC_MESSAGE_HANDOVER, 0,
+					     room_for(c->chain[0]) + room_for(c->chain[1]));
+
+	if (!msg)
+		return NULL;
+	if (!nla_put_u32(msg, KSC_M_FORMAT, FORMAT) && !put_begin(msg, c) &&
+	    !nla_put_u16(msg, KSC_M_VERSION, c->info.version) &&
+	    !nla_put_u16(msg, KSC_M_SUITE, c->info.cipher_suite) && !put_session(msg, &c->info) &&
+	    !put_copy(msg, c->details) && !put_copy(msg, c->chain[0]) &&
+	    !put_copy(msg, c->chain[1]))
+		return msg;
+	nlmsg_free(msg);
+	return NULL;
+}
+
+/* A stream may take a part, and then gets the rest in any case. */
+static int send_parcel(int sock, const struct nlmsghdr *head, int fd)
+{
+	struct iovec iov = { .iov_base = (void *)head, .iov_len = head->nlmsg_len };
+	union kschannel_rights control = { 0 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	size_t sent;
+	ssize_t n;
+	int rc = 0;
+
+	control.head.cmsg_len = CMSG_LEN(sizeof(fd));
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	n = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	if (n < 0)
+		return -errno;
+	for (sent = (size_t)n; sent < head->nlmsg_len && !rc; sent += n < 0 ? 0 : (size_t)n) {
+		n = send(sock, (const char *)head + sent, head->nlmsg_len - sent, MSG_NOSIGNAL);
+		if (n < 0 && errno == EAGAIN)
+			rc = wait_for(sock, POLLOUT);
+		else if (n < 0 && errno != EINTR)
+			rc = -errno;
+	}
+	return rc;
+}
+
+/* Why it can't be passed on; 0 if it can */
+static int is_ours(const struct kschannel_context *c)
+{
+	if (c->pending)
+		return -EBUSY;
+	switch (c->state) {
+	case KSCHANNEL_DONE:
+		return 0;
+	case KSCHANNEL_OPEN:
+		return -EINPROGRESS;
+	case KSCHANNEL_ATTACHED:
+		return -ESTALE;
+	default:
+		return -ECONNABORTED;
+	}
+}
 
 /**
  * kschannel_export_context() - pass a context on to another process
- * @context: the context, with no step under way; deleted here by success
+ * @context: the context, whose handshake is done; deleted here by success
  * @sock: connected AF_UNIX socket, which keeps messages whole or has nothing else on its way
  *
  * The last step's token has to be sent before, and the bytes that no step has used up
  * are the caller's to pass. Until it is imported, the context is deleted when what is
  * on its way is.
  *
- * Return: 0; -EBUSY while a step is under way; or a negative errno of sendmsg(), and
- * the context is as it was
+ * Return: 0; -EBUSY while a step is under way, -EINPROGRESS before the handshake is done,
+ * -ECONNABORTED when it has failed, -ESTALE after kschannel_attach(), -ENOMEM; or a negative
+ * errno of sendmsg(). The context is then as it was
  */
 int kschannel_export_context(struct kschannel_context *context, int sock)
 {
-	struct parcel parcel = { MAGIC, VERSION, 0, context->id };
-	struct iovec iov = { .iov_base = &parcel, .iov_len = sizeof(parcel) };
-	union control control = { 0 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-	const int fd = kschannel_fd(context);
+	struct nl_msg *parcel;
+	int rc = is_ours(context);
 
-	if (context->pending)
-		return -EBUSY;
-	control.head.cmsg_len = CMSG_LEN(sizeof(fd));
-	control.head.cmsg_level = SOL_SOCKET;
-	control.head.cmsg_type = SCM_RIGHTS;
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	/* so little goes as a whole or not at all */
-	if (sendmsg(sock, &msg, MSG_NOSIGNAL) < 0)
-		return -errno;
-	kschannel_delete_context(context);
-	return 0;
+	if (rc)
+		return rc;
+	parcel = make_parcel(context);
+	if (!parcel)
+		return -ENOMEM;
+	rc = send_parcel(sock, nlmsg_hdr(parcel), context->key);
+	nlmsg_free(parcel);
+	if (!rc)
+		kschannel_delete_context(context);
+	return rc;
 }
 
-/* Takes a parcel and its descriptor, which is a new one. */
-static int receive_parcel(int sock, struct parcel *parcel)
+/* What was looked at is taken: as a message, or as so many bytes of a stream. */
+static int read_parcel(int sock, void *data, size_t len)
 {
-	struct iovec iov = { .iov_base = parcel, .iov_len = sizeof(*parcel) };
-	union control control = { 0 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int)),
-	};
-	ssize_t got = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	int fd = -1;
+	size_t have = 0;
 
-	if (got < 0)
-		return -errno;
-	/* there is room for no more than one */
-	if (CMSG_FIRSTHDR(&msg) && control.head.cmsg_level == SOL_SOCKET &&
-	    control.head.cmsg_type == SCM_RIGHTS && control.head.cmsg_len == CMSG_LEN(sizeof(fd)))
-		memcpy(&fd, CMSG_DATA(&control.head), sizeof(fd));
-	if (fd >= 0 && got == sizeof(*parcel) && !(msg.msg_flags & MSG_TRUNC) &&
-	    parcel->magic == MAGIC && parcel->version == VERSION)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return got ? -EBADMSG : -ENODATA;
+	for (;;) {
+		ssize_t n = recv(sock, (char *)data + have, len - have, 0);
+		int rc = 0;
+
+		if (n < 0 && errno == EAGAIN)
+			rc = wait_for(sock, POLLIN);
+		else if (n < 0 && errno != EINTR)
+			rc = -errno;
+		if (rc)
+			return rc;
+		if (n < 0)
+			continue;
+		have += (size_t)n;
+		if (have == len)
+			return 0;
+		if (!n)
+			return -EBADMSG;
+	}
+}
+
+/* Bytes of the parcel; a stream does not say where it ends */
+static size_t parcel_len(int sock, const struct nlmsghdr *head, size_t seen)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	if (getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM)
+		return seen;
+	return seen < sizeof(*head) ? seen : head->nlmsg_len;
+}
+
+/* A newer library's may have what we do not know; its format tells. */
+static int check_format(struct nlmsghdr *head, size_t len)
+{
+	struct nlattr *attr;
+
+	if (len < (size_t)NLMSG_HDRLEN || head->nlmsg_len != len ||
+	    head->nlmsg_type != KSC_MESSAGE_HANDOVER)
+		return -EBADMSG;
+	attr = nlmsg_find_attr(head, 0, KSC_M_FORMAT);
+	if (!attr || nla_len(attr) != sizeof(uint32_t))
+		return -EBADMSG;
+	return nla_get_u32(attr) == FORMAT ? 0 : -EPROTONOSUPPORT;
+}
+
+static void take_begin(struct kschannel_context *c, struct nlattr *nest)
+{
+	struct nlattr *tb[KSC_M_BEGIN_MAX + 1];
+
+	if (nla_parse_nested(tb, KSC_M_BEGIN_MAX, nest, NULL))
+		return;
+	if (tb[KSC_M_BEGIN_VERIFY])
+		c->verify = (enum ksc_verify)nla_get_u32(tb[KSC_M_BEGIN_VERIFY]);
+	c->pick = tb[KSC_M_BEGIN_PICK];
 }
 
 /* The sender could say anything, so the kernel is asked. */
-static int take_over(struct kschannel_context *c, const struct parcel *parcel, int fd)
+static int take_keys(struct kschannel_context *c)
 {
+	if (ioctl(c->key, KSC_KEY_INFO, &c->info))
+		return errno == ENOTTY || errno == EINVAL || errno == EBADF ? -EBADFD : -errno;
+	if (!c->info.version)
+		return -EBADFD;
+	c->role = (enum ksc_role)c->info.role;
+	c->state = KSCHANNEL_DONE;
+	c->step.status = KSC_STATUS_OK;
+	return 0;
+}
+
+static int take_parcel(struct kschannel_context *c, size_t len)
+{
+	struct nlattr *tb[KSC_M_MAX + 1];
+	const char *why;
+	int rc = check_format(c->answer, len);
+
+	if (rc)
+		return rc;
+	if (ksc_message_parse(c->answer, len, false, tb, &why) < 0)
+		return -EBADMSG;
+	take_begin(c, tb[KSC_M_BEGIN]);
+	c->chain[0] = tb[KSC_M_CHAIN];
+	c->chain[1] = tb[KSC_M_LOCAL_CHAIN];
+	c->details = tb[KSC_M_DETAILS];
+	return take_keys(c);
+}
+
+static int receive_parcel(struct kschannel_context *c, int sock)
+{
+	struct nlmsghdr head = { 0 };
+	ssize_t seen;
+	bool whole;
+	size_t len;
 	int rc;
 
-	rc = kschannel_msg_connect(c);
+	seen = kschannel_peek(sock, &head, sizeof(head), 0, &c->key, &whole);
+	if (seen <= 0)
+		return seen ? (int)seen : -ENODATA;
+	/* it waits until there is room for it in the table of descriptors */
+	if (!whole && c->key < 0)
+		return -EMFILE;
+	len = parcel_len(sock, &head, (size_t)seen);
+	if (len > KSC_MAX_MESSAGE)
+		len = (size_t)seen;
+	c->answer = malloc(len ? len : 1);
+	if (!c->answer)
+		return -ENOMEM;
+	rc = read_parcel(sock, c->answer, len);
 	if (rc)
 		return rc;
-	c->id = parcel->id;
-	rc = kschannel_msg_move(c, fd);
-	if (rc)
-		return rc;
-	c->pending = true;
-	rc = kschannel_msg_get(c);
-	return rc || !c->pending ? rc : -EIO;
+	return whole && c->key >= 0 ? take_parcel(c, len) : -EBADMSG;
 }
 
 /**
@@ -121,28 +277,24 @@ static int take_over(struct kschannel_context *c, const struct parcel *parcel, i
  * @sock: AF_UNIX socket that kschannel_export_context() was called with the other end of
  * @step: gets what the last step came to; there is no token, since that was sent
  *
- * From then on it is this process's alone: whoever had it before gets -EPERM. It still
- * counts for the user that began it, and uses the credential that this user may use.
+ * What the kernel knows of it is what kschannel_query_info() says; the rest is the sender's
+ * word.
  *
- * Return: 0; -ENODATA when the other end was closed; -EBADMSG for what is no context;
- * -EBUSY when a step is under way, -EPERM or -ESTALE when the sender did not have it any
- * more, -EINVAL when it is of another network namespace; or another negative errno, of
- * recvmsg() too. But for the last, what was passed is gone.
+ * Return: 0; -ENODATA when the other end was closed; -EBADMSG for what is no context,
+ * -EPROTONOSUPPORT for one of another version of this library that we can't read; -EBADFD
+ * when what comes along are no keys, -ESTALE when a socket has got them, -EBUSY when one is
+ * getting them; or another negative errno, of recvmsg() too. But for -EMFILE, -ENOMEM and the
+ * last, what was passed is gone.
  */
 int kschannel_import_context(struct kschannel_context **context, int sock,
 			     struct kschannel_step *step)
 {
-	struct kschannel_context *c;
-	struct parcel parcel;
-	int fd, rc;
+	struct kschannel_context *c = kschannel_new_context();
+	int rc;
 
-	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	fd = receive_parcel(sock, &parcel);
-	rc = fd < 0 ? fd : take_over(c, &parcel, fd);
-	if (fd >= 0)
-		close(fd);
+	rc = receive_parcel(c, sock);
 	if (rc) {
 		kschannel_delete_context(c);
 		return rc;

@@ -3,10 +3,11 @@
 #ifndef KSCHANNEL_INTERNAL_H
 #define KSCHANNEL_INTERNAL_H
 
-#include <netlink/netlink.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 
 #include "kschannel.h"
+#include "../message.h"
 
 /**
  * struct kschannel_credential - what contexts are begun with
@@ -29,102 +30,88 @@ struct kschannel_credential {
 };
 
 /**
- * struct kschannel_answer - what a step brings besides the token
+ * struct kschannel_request - what a step brings besides the token
+ * @begin: credential of a context that the daemon does not know yet, else NULL
+ * @target: with it: name of the server, or NULL
  * @verdict: after KSC_STATUS_VERIFY_NEEDED, else KSC_VERDICT_NONE
  * @alert: to reject, or, without a verdict, to give up: which to send, or 0
- * @credential: after KSC_STATUS_INCOMPLETE_CREDENTIALS, a name, else NULL
+ * @pick: after KSC_STATUS_INCOMPLETE_CREDENTIALS, a name, else NULL
  */
-struct kschannel_answer {
+struct kschannel_request {
+	const struct kschannel_credential *begin;
+	const char *target;
 	enum ksc_verdict verdict;
 	uint8_t alert;
-	const char *credential;
+	const char *pick;
 };
 
 /**
- * struct kschannel_details - what the kernel has told of an established context
- * @known: it has
- * @group: or 0
- * @signature: or 0
- * @session: as kschannel_query_session() has it
- * @end_point: channel binding
- * @end_point_len: its bytes, 0 if there is none
- * @chain: the peer's certificates and ours
- * @chain_len: their bytes, 0 if there are none
+ * enum kschannel_state - how far a context is
+ * @KSCHANNEL_OPEN: its handshake goes on
+ * @KSCHANNEL_DONE: and is done
+ * @KSCHANNEL_ATTACHED: a socket has its keys
+ * @KSCHANNEL_FAILED: it has failed
+ * @KSCHANNEL_TIMED_OUT: its time was over
  */
-struct kschannel_details {
-	bool known;
-	uint16_t group;
-	uint16_t signature;
-	struct kschannel_session session;
-	uint8_t end_point[KSCHANNEL_END_POINT_MAX];
-	size_t end_point_len;
-	uint8_t *chain[2];
-	size_t chain_len[2];
+enum kschannel_state {
+	KSCHANNEL_OPEN,
+	KSCHANNEL_DONE,
+	KSCHANNEL_ATTACHED,
+	KSCHANNEL_FAILED,
+	KSCHANNEL_TIMED_OUT,
 };
 
 /**
- * struct kschannel_material - keying material that was asked for
- * @out: where it is to go, NULL when none is awaited
- * @len: bytes that are wanted
- * @done: it is there
- */
-struct kschannel_material {
-	void *out;
-	size_t len;
-	bool done;
-};
-
-/**
- * struct kschannel_context - a context, and the netlink socket that has it
- * @sock: the socket, which has no other
- * @family: number of the netlink family
- * @id: the context's number
- * @role: enum ksc_role
- * @seq: number of the request that is under way
- * @acked: the kernel has answered it
- * @error: what it answered, a negative errno
+ * struct kschannel_context - a context
+ * @fd: its connection to the daemon, -1 when the handshake is over
+ * @key: descriptor of its keys, -1 but when it is done
+ * @state: how far it is
+ * @role: which side
+ * @verify: what was asked of the peer's certificate
+ * @pick: a question for another credential was asked for
+ * @begun: the daemon knows it, unless it says otherwise
+ * @beginning: the step under way is the one that tells it
  * @pending: a step's outcome is awaited
- * @lost: messages were dropped, so it has to be asked for
- * @attached: a socket has its keys
+ * @seq: that step's number
+ * @offered: and bytes of token
  * @step: the last step's outcome
- * @token: bytes for the peer
- * @token_size: room there
- * @list: what is to be judged, or to pick by
- * @info: with KSC_STATUS_OK
- * @details: likewise, once asked for
- * @material: what the request under way is to bring
+ * @answer: the message that this lies in, or NULL; when it is done, that goes for
+ *	all that is known of it
+ * @chain: the peer's certificates and ours, or NULL
+ * @details: nest of enum ksc_m_details, or NULL
+ * @info: when it is done
  */
 struct kschannel_context {
-	struct nl_sock *sock;
-	int family;
-	uint64_t id;
+	int fd;
+	int key;
+	enum kschannel_state state;
 	enum ksc_role role;
-	uint32_t seq;
-	bool acked;
-	int error;
+	enum ksc_verify verify;
+	bool pick;
+	bool begun;
+	bool beginning;
 	bool pending;
-	bool lost;
-	bool attached;
+	uint32_t seq;
+	size_t offered;
 	struct kschannel_step step;
-	uint8_t *token;
-	size_t token_size;
-	uint8_t *list;
+	struct nlmsghdr *answer;
+	const struct nlattr *chain[2];
+	struct nlattr *details;
 	struct ksc_info info;
-	struct kschannel_details details;
-	struct kschannel_material material;
 };
 
-int kschannel_msg_open(struct kschannel_context *context,
-		       const struct kschannel_credential *credential, const char *target);
-int kschannel_msg_step(struct kschannel_context *context, const struct kschannel_answer *answer,
-		       const void *token, size_t len);
-int kschannel_msg_connect(struct kschannel_context *context);
-int kschannel_msg_move(struct kschannel_context *context, int fd);
-int kschannel_msg_get(struct kschannel_context *context);
-int kschannel_msg_export(struct kschannel_context *context, const struct ksc_export *what,
-			 const void *label_context, void *out);
-int kschannel_details_take(struct kschannel_details *details, struct nlattr **tb);
-void kschannel_details_free(struct kschannel_details *details);
-int kschannel_msg_await(struct kschannel_context *context, bool wait);
+/* Room for one descriptor, aligned as the head has to be. */
+union kschannel_rights {
+	struct cmsghdr head;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+struct kschannel_context *kschannel_new_context(void);
+int kschannel_connect(struct kschannel_context *context, bool wait);
+int kschannel_offer(struct kschannel_context *context, const struct kschannel_request *request,
+		    const void *token, size_t len);
+int kschannel_await(struct kschannel_context *context, bool wait);
+ssize_t kschannel_peek(int sock, void *head, size_t size, int flags, int *fd, bool *whole);
+void kschannel_drop(int *fd);
 
 #endif

@@ -14,9 +14,12 @@ LIB_MAP := $(LIB_TOP)/daemon/lib/libkschannel.map
 LIB_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-protector-strong \
 	-D_FORTIFY_SOURCE=2 -fPIC -I$(LIB_TOP)/uapi -MMD -MP
 LIB_SOURCES := $(wildcard $(LIB_TOP)/daemon/lib/*.c)
-LIB_OBJECTS := $(LIB_SOURCES:$(LIB_TOP)/daemon/%.c=$(LIB_OUT)/obj/%.o)
-LIB_NL_CFLAGS := $(shell pkg-config --cflags libnl-genl-3.0)
-LIB_NL_LIBS := $(shell pkg-config --libs libnl-genl-3.0)
+# what both sides of the context socket have
+LIB_COMMON := message message-gen
+LIB_OBJECTS := $(LIB_SOURCES:$(LIB_TOP)/daemon/%.c=$(LIB_OUT)/obj/%.o) \
+	$(LIB_COMMON:%=$(LIB_OUT)/obj/lib/common/%.o)
+LIB_NL_CFLAGS := $(shell pkg-config --cflags libnl-3.0)
+LIB_NL_LIBS := $(shell pkg-config --libs libnl-3.0)
 
 .PHONY: lib
 lib: $(LIB_SHARED) $(LIB_STATIC) $(LIB_CONFIG)
@@ -38,5 +41,9 @@ $(LIB_CONFIG): $(LIB_TOP)/daemon/lib/libkschannel.pc.in
 $(LIB_OUT)/obj/lib/%.o: $(LIB_TOP)/daemon/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(LIB_CFLAGS) $(LIB_NL_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(LIB_COMMON:%=$(LIB_OUT)/obj/lib/common/%.o): $(LIB_OUT)/obj/lib/common/%.o: $(LIB_TOP)/daemon/%.c
+	@mkdir -p $(@D)
+	$(CC) $(LIB_CFLAGS) -fvisibility=hidden $(LIB_NL_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 -include $(LIB_OBJECTS:.o=.d)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What else is known of an established context. The kernel is asked once, and what it
- * said holds after the context was attached, too.
+ * What else is known of an established context: the daemon has told it with the last step,
+ * and it holds after the context was attached, too.
  */
 #include <errno.h>
 #include <netlink/attr.h>
@@ -11,27 +11,17 @@
 #include "internal.h"
 #include "suites.h"
 
-static int copy_chain(const struct nlattr *attr, uint8_t **chain, size_t *len)
+/* What the daemon has told of a context that is, or was, established */
+static int look_up(const struct kschannel_context *context,
+		   struct nlattr *tb[KSC_M_DETAILS_MAX + 1])
 {
-	if (!attr || *chain)
-		return 0;
-	*chain = malloc((size_t)nla_len(attr) + 1);
-	if (!*chain)
-		return -ENOMEM;
-	*len = (size_t)nla_len(attr);
-	memcpy(*chain, nla_data(attr), *len);
+	if (!context->info.version)
+		return -ENOTCONN;
+	if (context->details)
+		return nla_parse_nested(tb, KSC_M_DETAILS_MAX, context->details, NULL) ? -EIO : 0;
+	for (int i = 0; i <= KSC_M_DETAILS_MAX; i++)
+		tb[i] = NULL;
 	return 0;
-}
-
-static size_t copy_bytes(const struct nlattr *attr, void *to, size_t room)
-{
-	size_t len = attr ? (size_t)nla_len(attr) : 0;
-
-	if (len > room)
-		return 0;
-	if (len)
-		memcpy(to, nla_data(attr), len);
-	return len;
 }
 
 static uint16_t number(const struct nlattr *attr)
@@ -40,79 +30,26 @@ static uint16_t number(const struct nlattr *attr)
 }
 
 /**
- * kschannel_details_take() - take what the kernel says of an established context
- * @d: filled in
- * @tb: the message's attributes
- *
- * Return: 0 or -ENOMEM
- */
-int kschannel_details_take(struct kschannel_details *d, struct nlattr **tb)
-{
-	struct kschannel_session *s = &d->session;
-	struct nlattr *more[KSC_A_DETAILS_MAX + 1];
-
-	if (copy_chain(tb[KSC_A_CONTEXT_CHAIN], &d->chain[0], &d->chain_len[0]) ||
-	    copy_chain(tb[KSC_A_CONTEXT_LOCAL_CHAIN], &d->chain[1], &d->chain_len[1]))
-		return -ENOMEM;
-	if (tb[KSC_A_CONTEXT_VERIFY])
-		s->verify = (enum ksc_verify)nla_get_u32(tb[KSC_A_CONTEXT_VERIFY]);
-	s->pick = tb[KSC_A_CONTEXT_PICK];
-	d->known = true;
-	if (!tb[KSC_A_CONTEXT_DETAILS] ||
-	    nla_parse_nested(more, KSC_A_DETAILS_MAX, tb[KSC_A_CONTEXT_DETAILS], NULL))
-		return 0;
-	d->group = number(more[KSC_A_DETAILS_GROUP]);
-	d->signature = number(more[KSC_A_DETAILS_SIGNATURE]);
-	if (more[KSC_A_DETAILS_TRAITS])
-		s->traits = nla_get_u32(more[KSC_A_DETAILS_TRAITS]);
-	s->id_len = copy_bytes(more[KSC_A_DETAILS_SESSION_ID], s->id, sizeof(s->id));
-	d->end_point_len = copy_bytes(more[KSC_A_DETAILS_END_POINT], d->end_point,
-				      sizeof(d->end_point));
-	return 0;
-}
-
-/**
- * kschannel_details_free() - free what the kernel has said
- * @details: the details
- */
-void kschannel_details_free(struct kschannel_details *details)
-{
-	free(details->chain[0]);
-	free(details->chain[1]);
-}
-
-static int ask(struct kschannel_context *context)
-{
-	int rc;
-
-	if (!context->info.version)
-		return -ENOTCONN;
-	if (context->details.known)
-		return 0;
-	rc = kschannel_msg_get(context);
-	return rc || context->details.known ? rc : -EIO;
-}
-
-/**
  * kschannel_query_cipher() - how the connection is protected
  * @context: the context
  * @cipher: filled in
  *
- * Return: 0; -ENOTCONN before the handshake is done; -ESTALE after kschannel_attach(),
- * if none of kschannel_query_cipher(), kschannel_query_session(), kschannel_query_chain()
- * and kschannel_query_end_point() was called before it; -ENOMEM; or -EIO
+ * Return: 0; -ENOTCONN before the handshake is done; or -EIO for what is not known here
  */
 int kschannel_query_cipher(struct kschannel_context *context, struct kschannel_cipher *cipher)
 {
-	const struct kschannel_details *d = &context->details;
+	struct nlattr *tb[KSC_M_DETAILS_MAX + 1];
 	const struct kschannel_suite *suite;
-	int rc = ask(context);
+	uint16_t group, signature;
+	int rc = look_up(context, tb);
 
 	if (rc)
 		return rc;
 	suite = kschannel_suite_find(context->info.cipher_suite);
 	if (!suite)
 		return -EIO;
+	group = number(tb[KSC_M_DETAILS_GROUP]);
+	signature = number(tb[KSC_M_DETAILS_SIGNATURE]);
 	*cipher = (struct kschannel_cipher) {
 		.version = context->info.version,
 		.suite = suite->id,
@@ -122,10 +59,10 @@ int kschannel_query_cipher(struct kschannel_context *context, struct kschannel_c
 		.tag_bits = suite->tag_bits,
 		.hash = suite->hash,
 		.hash_bits = suite->hash_bits,
-		.group = d->group,
-		.group_name = kschannel_group_name(d->group),
-		.signature = d->signature,
-		.signature_name = kschannel_signature_name(d->signature),
+		.group = group,
+		.group_name = kschannel_group_name(group),
+		.signature = signature,
+		.signature_name = kschannel_signature_name(signature),
 	};
 	return 0;
 }
@@ -139,12 +76,21 @@ int kschannel_query_cipher(struct kschannel_context *context, struct kschannel_c
  */
 int kschannel_query_session(struct kschannel_context *context, struct kschannel_session *session)
 {
-	int rc = ask(context);
+	struct nlattr *tb[KSC_M_DETAILS_MAX + 1];
+	int rc = look_up(context, tb);
 
 	if (rc)
 		return rc;
-	*session = context->details.session;
-	session->resumed = context->info.flags & KSC_INFO_F_RESUMED;
+	*session = (struct kschannel_session) {
+		.verify = context->verify,
+		.pick = context->pick,
+		.resumed = context->info.flags & KSC_INFO_F_RESUMED,
+	};
+	if (tb[KSC_M_DETAILS_TRAITS])
+		session->traits = nla_get_u32(tb[KSC_M_DETAILS_TRAITS]);
+	if (tb[KSC_M_DETAILS_SESSION_ID])
+		session->id_len = (size_t)nla_memcpy(session->id, tb[KSC_M_DETAILS_SESSION_ID],
+						     sizeof(session->id));
 	return 0;
 }
 
@@ -163,14 +109,14 @@ int kschannel_query_session(struct kschannel_context *context, struct kschannel_
 int kschannel_query_chain(struct kschannel_context *context, bool local, const void **chain,
 			  size_t *len)
 {
-	int rc = ask(context);
+	const struct nlattr *attr = context->chain[local];
 
-	if (rc)
-		return rc;
-	if (!context->details.chain_len[local])
+	if (!context->info.version)
+		return -ENOTCONN;
+	if (!attr || !nla_len(attr))
 		return -ENODATA;
-	*chain = context->details.chain[local];
-	*len = context->details.chain_len[local];
+	*chain = nla_data(attr);
+	*len = (size_t)nla_len(attr);
 	return 0;
 }
 
@@ -186,16 +132,17 @@ int kschannel_query_chain(struct kschannel_context *context, bool local, const v
  */
 int kschannel_query_end_point(struct kschannel_context *context, void *out, size_t *len)
 {
-	const struct kschannel_details *d = &context->details;
-	int rc = ask(context);
+	struct nlattr *tb[KSC_M_DETAILS_MAX + 1];
+	const struct nlattr *attr;
+	int rc = look_up(context, tb);
 
 	if (rc)
 		return rc;
-	if (!d->end_point_len)
+	attr = tb[KSC_M_DETAILS_END_POINT];
+	if (!attr || !nla_len(attr))
 		return -ENODATA;
-	if (d->end_point_len > *len)
+	if ((size_t)nla_len(attr) > *len)
 		return -ERANGE;
-	memcpy(out, d->end_point, d->end_point_len);
-	*len = d->end_point_len;
+	*len = (size_t)nla_memcpy(out, attr, nla_len(attr));
 	return 0;
 }

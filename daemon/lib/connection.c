@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A context's connection to the daemon: a request at a time, and what comes of it. Whoever
+ * listens at the path could say anything, and what is not in the specification ends the
+ * context.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* A connection has no other context. */
+#define NUMBER 1
+
+/**
+ * kschannel_drop() - close a descriptor, if there is one
+ * @fd: set to -1
+ */
+void kschannel_drop(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static int dial(const char *path, int flags)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(addr.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		const int rc = -errno;
+
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+/**
+ * kschannel_connect() - have a connection to the daemon
+ * @c: the context
+ * @wait: for its turn, if more are connecting than the daemon has looked at
+ *
+ * Return: 0; -EHOSTDOWN without a daemon; -ENOBUFS when it would have to wait; or another
+ * negative errno, -EINTR too
+ */
+int kschannel_connect(struct kschannel_context *c, bool wait)
+{
+	const char *path = secure_getenv("KSCHANNEL_CONTEXT_SOCKET");
+	int fd = dial(path ? path : KSC_CONTEXT_SOCKET, wait ? 0 : SOCK_NONBLOCK);
+
+	switch (fd) {
+	case -ECONNREFUSED:
+	case -ENOENT:
+	case -ENOTDIR:
+		return -EHOSTDOWN;
+	case -EAGAIN:
+		/* there is no event that would tell of it */
+		return -ENOBUFS;
+	default:
+		if (fd < 0)
+			return fd;
+		c->fd = fd;
+		return 0;
+	}
+}
+
+/* The step has failed here. */
+static int fail(struct kschannel_context *c, enum ksc_status status, const char *what,
+		const char *why)
+{
+	struct kschannel_step *step = &c->step;
+
+	memset(step, 0, sizeof(*step));
+	step->status = status;
+	snprintf(step->text, sizeof(step->text), "%s%s", what, why);
+	c->state = KSCHANNEL_FAILED;
+	c->pending = false;
+	kschannel_drop(&c->fd);
+	return 0;
+}
+
+static int put_begin(struct nl_msg *msg, const struct kschannel_request *request)
+{
+	const struct kschannel_credential *cred = request->begin;
+	struct nlattr *nest = nla_nest_start(msg, KSC_M_BEGIN);
+
+	if (!nest || nla_put_u32(msg, KSC_M_BEGIN_ROLE, cred->role) ||
+	    (request->target && *request->target &&
+	     nla_put_string(msg, KSC_M_BEGIN_SERVER_NAME, request->target)) ||
+	    (*cred->name && nla_put_string(msg, KSC_M_BEGIN_CREDENTIAL, cred->name)) ||
+	    (cred->alpn_len && nla_put(msg, KSC_M_BEGIN_ALPN, (int)cred->alpn_len, cred->alpn)) ||
+	    nla_put_u32(msg, KSC_M_BEGIN_VERIFY, cred->verify) ||
+	    (cred->timeout && nla_put_u32(msg, KSC_M_BEGIN_DEADLINE, cred->timeout)) ||
+	    (cred->pick && nla_put_flag(msg, KSC_M_BEGIN_PICK)))
+		return -ENOMEM;
+	return nla_nest_end(msg, nest) ? -ENOMEM : 0;
+}
+
+static int put_step(struct nl_msg *msg, const struct kschannel_request *request, const void *token,
+		    size_t len)
+{
+	if (nla_put_u32(msg, KSC_M_CONTEXT, NUMBER) ||
+	    (request->begin && put_begin(msg, request)) ||
+	    (len && nla_put(msg, KSC_M_TOKEN, (int)len, token)) ||
+	    (request->verdict != KSC_VERDICT_NONE &&
+	     nla_put_u32(msg, KSC_M_VERDICT, request->verdict)) ||
+	    (request->alert && nla_put_u8(msg, KSC_M_ALERT, request->alert)) ||
+	    (request->pick && nla_put_string(msg, KSC_M_CREDENTIAL, request->pick)))
+		return -ENOMEM;
+	return 0;
+}
+
+/* Whether the daemon has gone is told by what it has sent before. */
+static int send_request(const struct kschannel_context *c, const struct nlmsghdr *head)
+{
+	if (send(c->fd, head, head->nlmsg_len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
+	    errno == EPIPE || errno == ECONNRESET)
+		return 0;
+	/* the daemon has read all that was sent before, so there is room */
+	return errno == EAGAIN ? -ENOBUFS : -errno;
+}
+
+/**
+ * kschannel_offer() - offer a token
+ * @c: the context, with no step under way
+ * @request: what goes with it
+ * @token: the token
+ * @len: its bytes; no more than KSC_MAX_TOKEN are offered at once
+ *
+ * Return: 0, and the outcome is awaited; or a negative errno
+ */
+int kschannel_offer(struct kschannel_context *c, const struct kschannel_request *request,
+		    const void *token, size_t len)
+{
+	struct nl_msg *msg;
+	int rc;
+
+	if (len > KSC_MAX_TOKEN)
+		len = KSC_MAX_TOKEN;
+	msg = ksc_message_new(KSC_MESSAGE_STEP, ++c->seq, len);
+	if (!msg)
+		return -ENOMEM;
+	rc = put_step(msg, request, token, len);
+	if (!rc)
+		rc = send_request(c, nlmsg_hdr(msg));
+	nlmsg_free(msg);
+	if (rc)
+		return rc;
+	c->pending = true;
+	c->offered = len;
+	c->beginning = request->begin;
+	c->begun = true;
+	return 0;
+}
+
+static uint32_t number(const struct nlattr *attr)
+{
+	return attr ? nla_get_u32(attr) : 0;
+}
+
+static const void *bytes(const struct nlattr *attr, size_t *len)
+{
+	*len = attr ? (size_t)nla_len(attr) : 0;
+	return *len ? nla_data(attr) : NULL;
+}
+
+static void get_text(const struct nlattr *attr, char *text, size_t size)
+{
+	if (attr)
+		nla_strlcpy(text, attr, size);
+}
+
+static void take_session(struct kschannel_context *c, struct nlattr **of)
+{
+	struct nlattr *tb[KSC_M_SESSION_MAX + 1];
+	struct ksc_info *info = &c->info;
+
+	info->version = nla_get_u16(of[KSC_M_VERSION]);
+	info->cipher_suite = nla_get_u16(of[KSC_M_SUITE]);
+	if (nla_parse_nested(tb, KSC_M_SESSION_MAX, of[KSC_M_SESSION], NULL))
+		return;
+	get_text(tb[KSC_M_SESSION_ALPN], info->alpn, sizeof(info->alpn));
+	get_text(tb[KSC_M_SESSION_SERVER_NAME], info->server_name, sizeof(info->server_name));
+	get_text(tb[KSC_M_SESSION_PEER_SUBJECT], info->peer_subject, sizeof(info->peer_subject));
+	if (tb[KSC_M_SESSION_RESUMED])
+		info->flags |= KSC_INFO_F_RESUMED;
+	if (tb[KSC_M_SESSION_PEER_FINGERPRINT]) {
+		info->flags |= KSC_INFO_F_PEER_CERT;
+		memcpy(info->peer_fingerprint, nla_data(tb[KSC_M_SESSION_PEER_FINGERPRINT]),
+		       sizeof(info->peer_fingerprint));
+	}
+}
+
+/* What else is known stays in the message. */
+static void take_done(struct kschannel_context *c, struct nlattr **tb)
+{
+	take_session(c, tb);
+	c->chain[0] = tb[KSC_M_CHAIN];
+	c->chain[1] = tb[KSC_M_LOCAL_CHAIN];
+	c->details = tb[KSC_M_DETAILS];
+}
+
+/* What the specification's types do not say; NULL if there is nothing wrong */
+static const char *check_result(const struct kschannel_context *c, struct nlattr **tb, bool keys)
+{
+	const bool done = nla_get_u32(tb[KSC_M_STATUS]) == KSC_STATUS_OK;
+
+	if (nla_get_u32(tb[KSC_M_CONTEXT]) != NUMBER)
+		return "it is for another context";
+	if (nla_get_u32(tb[KSC_M_CONSUMED]) > c->offered)
+		return "more was used up than there was";
+	if (keys != done)
+		return keys ? "there is a descriptor" : "there are no keys";
+	if (done && (!tb[KSC_M_VERSION] || !tb[KSC_M_SUITE] || !tb[KSC_M_SESSION]))
+		return "there is no session";
+	return NULL;
+}
+
+static void take_result(struct kschannel_context *c, struct nlattr **tb)
+{
+	const bool done = nla_get_u32(tb[KSC_M_STATUS]) == KSC_STATUS_OK;
+	struct kschannel_step *step = &c->step;
+
+	memset(step, 0, sizeof(*step));
+	step->status = (enum ksc_status)nla_get_u32(tb[KSC_M_STATUS]);
+	step->consumed = nla_get_u32(tb[KSC_M_CONSUMED]);
+	step->need = number(tb[KSC_M_NEED]);
+	step->token = bytes(tb[KSC_M_TOKEN], &step->token_len);
+	step->direction = (enum ksc_direction)number(tb[KSC_M_DIRECTION]);
+	if (tb[KSC_M_ALERT])
+		step->alert = nla_get_u8(tb[KSC_M_ALERT]);
+	get_text(tb[KSC_M_TEXT], step->text, sizeof(step->text));
+	step->faults = number(tb[KSC_M_FAULTS]);
+	if (!done)
+		step->chain = bytes(tb[KSC_M_CHAIN], &step->chain_len);
+	step->issuers = bytes(tb[KSC_M_ISSUERS], &step->issuers_len);
+	c->pending = false;
+	if (done)
+		take_done(c, tb);
+	if (done)
+		c->state = KSCHANNEL_DONE;
+	else if (step->status == KSC_STATUS_TIMED_OUT)
+		c->state = KSCHANNEL_TIMED_OUT;
+	else if (step->status > KSC_STATUS_VERIFY_NEEDED)
+		c->state = KSCHANNEL_FAILED;
+	if (c->state != KSCHANNEL_OPEN)
+		kschannel_drop(&c->fd);
+}
+
+/* Either it answers a step, or that can't be answered any more. */
+static int take_error(struct kschannel_context *c, uint32_t seq, int error)
+{
+	c->pending = false;
+	if (c->beginning)
+		c->begun = false;
+	if (!seq) {
+		c->state = error == ETIMEDOUT ? KSCHANNEL_TIMED_OUT : KSCHANNEL_FAILED;
+		kschannel_drop(&c->fd);
+	}
+	/* these say something else to the caller */
+	return error == EAGAIN || error == EINTR ? -EIO : -error;
+}
+
+/**
+ * kschannel_peek() - look at a message that has come
+ * @sock: an AF_UNIX socket
+ * @head: gets its first bytes
+ * @size: how many
+ * @flags: MSG_DONTWAIT
+ * @fd: set to the descriptor that came along, a new one, or -1
+ * @whole: set to whether there was no other, or room for it
+ *
+ * Return: bytes of the message, of a stream no more than @size; 0 at the end; or a negative
+ * errno. The message stays where it is.
+ */
+ssize_t kschannel_peek(int sock, void *head, size_t size, int flags, int *fd, bool *whole)
+{
+	struct iovec iov = { .iov_base = head, .iov_len = size };
+	union kschannel_rights control = { 0 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int)),
+	};
+	ssize_t got = recvmsg(sock, &msg, flags | MSG_PEEK | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+
+	*fd = -1;
+	*whole = !(msg.msg_flags & MSG_CTRUNC);
+	if (got < 0)
+		return -errno;
+	/* there is room for no more than one */
+	if (CMSG_FIRSTHDR(&msg) && control.head.cmsg_level == SOL_SOCKET &&
+	    control.head.cmsg_type == SCM_RIGHTS && control.head.cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(&control.head), sizeof(*fd));
+	return got;
+}
+
+static int take_message(struct kschannel_context *c, struct nlmsghdr *head, size_t len, int *key)
+{
+	struct nlattr *tb[KSC_M_MAX + 1];
+	const char *why;
+	int kind = ksc_message_parse(head, len, true, tb, &why);
+
+	if (kind == KSC_MESSAGE_ERROR && *key < 0 &&
+	    (!head->nlmsg_seq || head->nlmsg_seq == c->seq))
+		return take_error(c, head->nlmsg_seq, (int)nla_get_u32(tb[KSC_M_ERROR]));
+	if (kind == KSC_MESSAGE_RESULT) {
+		why = head->nlmsg_seq == c->seq ? check_result(c, tb, *key >= 0) :
+						  "it is to something else";
+		if (!why) {
+			take_result(c, tb);
+			free(c->answer);
+			c->answer = head;
+			c->key = *key;
+			*key = -1;
+			return 0;
+		}
+	} else if (kind > 0) {
+		why = "it is to something else";
+	}
+	return fail(c, KSC_STATUS_INTERNAL_ERROR, "the daemon's answer can't be taken: ", why);
+}
+
+/* What was looked at is read; the descriptors that come with it once more are gone. */
+static int read_message(struct kschannel_context *c, size_t len, int *key)
+{
+	struct nlmsghdr *head = malloc(len);
+	int rc;
+
+	if (!head)
+		return -ENOMEM;
+	if (recv(c->fd, head, len, MSG_DONTWAIT) == (ssize_t)len)
+		rc = take_message(c, head, len, key);
+	else
+		rc = fail(c, KSC_STATUS_INTERNAL_ERROR, "the daemon's answer can't be read", "");
+	if (c->answer != head)
+		free(head);
+	return rc;
+}
+
+/* Takes one message. -EAGAIN when there is none */
+static int receive(struct kschannel_context *c)
+{
+	bool whole;
+	int key, rc;
+	ssize_t len;
+	char none;
+
+	len = kschannel_peek(c->fd, &none, sizeof(none), MSG_DONTWAIT, &key, &whole);
+	/* it was closed with something unread; that is told once, then comes what it said */
+	if (len == -ECONNRESET)
+		return 0;
+	if (len < 0)
+		return (int)len;
+	if (!len)
+		return fail(c, KSC_STATUS_NO_DAEMON,
+			    "the daemon went away in the middle of the handshake", "");
+	if (!whole && key < 0)
+		/* it waits until there is room for it in the table of descriptors */
+		return -EMFILE;
+	if (!whole || len > KSC_MAX_MESSAGE)
+		rc = fail(c, KSC_STATUS_INTERNAL_ERROR, "the daemon's answer is too long", "");
+	else
+		rc = read_message(c, (size_t)len, &key);
+	kschannel_drop(&key);
+	return rc;
+}
+
+/**
+ * kschannel_await() - take the outcome of a step
+ * @c: the context
+ * @wait: until it is there
+ *
+ * Return: 0; -EAGAIN if it is not there, -EINTR, -EMFILE and -ENOMEM when it was not taken,
+ * and is still awaited; or what the daemon says, a negative errno
+ */
+int kschannel_await(struct kschannel_context *c, bool wait)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	int rc = 0;
+
+	while (c->pending && !rc) {
+		rc = receive(c);
+		if (rc == -EAGAIN && wait)
+			rc = poll(&p, 1, -1) < 0 ? -errno : 0;
+	}
+	return rc;
+}
