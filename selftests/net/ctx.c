@@ -1,35 +1,257 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Contexts whose tokens the test carries. */
-#include <netlink/genl/genl.h>
+/* Contexts whose tokens the test carries: messages of its own to the daemon's socket. */
+#include <stdlib.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "ctx.h"
+#include "message.h"
 
-/* The netlink socket that the tests' contexts belong to. */
-struct tnl_conn ctx_nl;
+/* The connection of most tests' contexts. */
+struct ctx_sock ctx_sock = { .fd = -1 };
+
+/* Descriptors of keys, which no test has to close */
+static int held[256];
+static size_t held_count;
 
 /**
- * ctx_setup() - open the tests' netlink socket
+ * ctx_setup() - open the tests' connection
  * @state: cmocka's
  * Return: 0, or not
  */
 int ctx_setup(void **state)
 {
 	t_setup(state);
-	return !tnl_open(&ctx_nl);
+	return !ctx_try_dial(&ctx_sock, NULL);
+}
+
+static void drop_key(struct ctx *ctx)
+{
+	for (size_t i = 0; i < held_count; i++)
+		if (held[i] == ctx->key)
+			held[i] = held[--held_count];
+	if (ctx->key >= 0)
+		close(ctx->key);
+	ctx->key = -1;
+}
+
+static void hold_key(struct ctx *ctx, int key)
+{
+	ctx->key = key;
+	if (key < 0)
+		return;
+	assert_in_range(held_count, 0, ARRAY_SIZE(held) - 1);
+	held[held_count++] = key;
 }
 
 /**
- * ctx_teardown() - close it, which deletes what it has
+ * ctx_teardown() - close it, which ends what it has
  * @state: cmocka's
  * Return: 0
  */
 int ctx_teardown(void **state)
 {
 	(void)state;
-	tnl_close(&ctx_nl);
+	ctx_hang_up(&ctx_sock);
+	while (held_count)
+		close(held[--held_count]);
 	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+	tnl_await_counter(KSC_A_STATS_KEYS, 0);
 	return 0;
 }
+
+/* ---- messages ---- */
+
+/**
+ * ctx_try_dial() - connect to the daemon, perhaps in vain
+ * @sock: gets the connection
+ * @path: where the daemon listens; NULL for the suite's
+ * Return: whether that went well, with errno; no cmocka check is made here
+ */
+bool ctx_try_dial(struct ctx_sock *sock, const char *path)
+{
+	const struct timeval tv = { .tv_sec = PATIENCE_S };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	memset(sock, 0, sizeof(*sock));
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path ? path : KSC_CONTEXT_SOCKET);
+	sock->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (sock->fd < 0)
+		return false;
+	setsockopt(sock->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	setsockopt(sock->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	return !connect(sock->fd, (struct sockaddr *)&addr, sizeof(addr));
+}
+
+/**
+ * ctx_dial() - connect to the daemon
+ * @sock: gets the connection
+ * @path: where the daemon listens; NULL for the suite's
+ */
+void ctx_dial(struct ctx_sock *sock, const char *path)
+{
+	if (!ctx_try_dial(sock, path))
+		fail_msg("the daemon's socket: %s", strerror(errno));
+}
+
+/**
+ * ctx_hang_up() - close it
+ * @sock: the connection
+ */
+void ctx_hang_up(struct ctx_sock *sock)
+{
+	for (size_t i = 0; i < sock->queued; i++) {
+		free(sock->queue[i].head);
+		if (sock->queue[i].key >= 0)
+			close(sock->queue[i].key);
+	}
+	sock->queued = 0;
+	if (sock->fd >= 0)
+		close(sock->fd);
+	sock->fd = -1;
+}
+
+/**
+ * ctx_send() - send a message, which the daemon may have gone away before
+ * @sock: the connection
+ * @msg: the message; freed
+ */
+void ctx_send(struct ctx_sock *sock, struct nl_msg *msg)
+{
+	const struct nlmsghdr *head = nlmsg_hdr(msg);
+	ssize_t n = send(sock->fd, head, head->nlmsg_len, MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EPIPE && errno != ECONNRESET)
+		fail_msg("send: %s", strerror(errno));
+	nlmsg_free(msg);
+}
+
+/* The one descriptor that came along, or -1 */
+static int take_rights(struct msghdr *msg)
+{
+	const struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	int fd;
+
+	assert_int_equal(msg->msg_flags & (MSG_TRUNC | MSG_CTRUNC), 0);
+	if (!cmsg)
+		return -1;
+	assert_int_equal(cmsg->cmsg_type, SCM_RIGHTS);
+	assert_int_equal(cmsg->cmsg_len, CMSG_LEN(sizeof(fd)));
+	assert_null(CMSG_NXTHDR(msg, (struct cmsghdr *)cmsg));
+	memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	return fd;
+}
+
+/* What one call brings; false at the end */
+static bool receive(struct ctx_sock *sock, struct ctx_answer *answer)
+{
+	static uint8_t buf[KSC_MAX_MESSAGE] __attribute__((aligned(8)));
+	char room[CMSG_SPACE(4 * sizeof(int))] __attribute__((aligned(8)));
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+			      .msg_controllen = sizeof(room) };
+	struct nlattr *tb[KSC_M_MAX + 1];
+	const char *why;
+	ssize_t n;
+
+	do
+		n = recvmsg(sock->fd, &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == ECONNRESET);
+	if (n < 0)
+		fail_msg("no answer from the daemon: %s", strerror(errno));
+	answer->key = take_rights(&msg);
+	if (!n)
+		return false;
+	if (ksc_message_parse(buf, (size_t)n, true, tb, &why) < 0)
+		fail_msg("an answer that is none: %s", why);
+	answer->head = malloc((size_t)n);
+	assert_non_null(answer->head);
+	memcpy(answer->head, buf, (size_t)n);
+	return true;
+}
+
+static struct nlattr *find(const struct ctx_answer *answer, int type)
+{
+	return nlmsg_find_attr(answer->head, 0, type);
+}
+
+static bool is_about(const struct ctx_answer *answer, const struct ctx *ctx)
+{
+	const struct nlattr *id = find(answer, KSC_M_CONTEXT);
+
+	return id && nla_get_u32(id) == ctx->id;
+}
+
+/* What is about others waits; false at the connection's end */
+static bool next_about(struct ctx *ctx, struct ctx_answer *answer)
+{
+	struct ctx_sock *sock = ctx->sock;
+
+	for (size_t i = 0; i < sock->queued; i++) {
+		if (!is_about(&sock->queue[i], ctx))
+			continue;
+		*answer = sock->queue[i];
+		memmove(sock->queue + i, sock->queue + i + 1,
+			(--sock->queued - i) * sizeof(*answer));
+		return true;
+	}
+	while (receive(sock, answer)) {
+		if (is_about(answer, ctx))
+			return true;
+		assert_in_range(sock->queued, 0, CTX_QUEUE_MAX - 1);
+		sock->queue[sock->queued++] = *answer;
+	}
+	return false;
+}
+
+/**
+ * ctx_next_error() - insist on an error, whatever it is about
+ * @sock: the connection
+ * @seq: gets its number
+ * Return: the negative errno
+ */
+int ctx_next_error(struct ctx_sock *sock, uint32_t *seq)
+{
+	struct ctx_answer answer;
+	int rc;
+
+	assert_true(receive(sock, &answer));
+	assert_int_equal(answer.head->nlmsg_type, KSC_MESSAGE_ERROR);
+	*seq = answer.head->nlmsg_seq;
+	rc = -(int)nla_get_u32(find(&answer, KSC_M_ERROR));
+	free(answer.head);
+	return rc;
+}
+
+/**
+ * ctx_expect_closed() - the daemon has nothing more to say, and has closed the connection
+ * @sock: the connection
+ */
+void ctx_expect_closed(struct ctx_sock *sock)
+{
+	struct ctx_answer answer;
+
+	if (!receive(sock, &answer))
+		return;
+	print_error("the daemon says something: %u\n", answer.head->nlmsg_type);
+	free(answer.head);
+	fail();
+}
+
+/**
+ * ctx_expect_none() - no answer is there that nobody has waited for
+ * @sock: the connection
+ */
+void ctx_expect_none(struct ctx_sock *sock)
+{
+	char c;
+
+	assert_int_equal(sock->queued, 0);
+	FAILS(recv(sock->fd, &c, 1, MSG_DONTWAIT), EAGAIN);
+}
+
+/* ---- contexts ---- */
 
 static uint32_t number(const struct nlattr *attr)
 {
@@ -38,40 +260,39 @@ static uint32_t number(const struct nlattr *attr)
 
 static void take_session(struct ctx_result *r, struct nlattr *nest)
 {
-	struct nlattr *tb[KSC_A_SESSION_MAX + 1];
+	struct nlattr *tb[KSC_M_SESSION_MAX + 1];
 
-	if (!nest || nla_parse_nested(tb, KSC_A_SESSION_MAX, nest, NULL))
+	if (!nest || nla_parse_nested(tb, KSC_M_SESSION_MAX, nest, NULL))
 		return;
-	if (tb[KSC_A_SESSION_ALPN])
-		nla_strlcpy(r->alpn, tb[KSC_A_SESSION_ALPN], sizeof(r->alpn));
-	if (tb[KSC_A_SESSION_SERVER_NAME])
-		nla_strlcpy(r->server_name, tb[KSC_A_SESSION_SERVER_NAME], sizeof(r->server_name));
+	if (tb[KSC_M_SESSION_ALPN])
+		nla_strlcpy(r->alpn, tb[KSC_M_SESSION_ALPN], sizeof(r->alpn));
+	if (tb[KSC_M_SESSION_SERVER_NAME])
+		nla_strlcpy(r->server_name, tb[KSC_M_SESSION_SERVER_NAME], sizeof(r->server_name));
 }
 
 static void take_result(struct ctx_result *r, struct nlattr **tb)
 {
-	const struct nlattr *token = tb[KSC_A_CONTEXT_TOKEN];
-	const struct nlattr *chain = tb[KSC_A_CONTEXT_CHAIN];
+	const struct nlattr *token = tb[KSC_M_TOKEN];
+	const struct nlattr *chain = tb[KSC_M_CHAIN];
 
 	memset(r, 0, offsetof(struct ctx_result, token));
-	r->status = number(tb[KSC_A_CONTEXT_STATUS]);
-	r->consumed = number(tb[KSC_A_CONTEXT_CONSUMED]);
-	r->need = number(tb[KSC_A_CONTEXT_NEED]);
-	r->direction = number(tb[KSC_A_CONTEXT_DIRECTION]);
-	r->busy = tb[KSC_A_CONTEXT_BUSY];
-	if (tb[KSC_A_CONTEXT_ALERT])
-		r->alert = nla_get_u8(tb[KSC_A_CONTEXT_ALERT]);
-	if (tb[KSC_A_CONTEXT_VERSION])
-		r->version = nla_get_u16(tb[KSC_A_CONTEXT_VERSION]);
-	if (tb[KSC_A_CONTEXT_SUITE])
-		r->suite = nla_get_u16(tb[KSC_A_CONTEXT_SUITE]);
-	if (tb[KSC_A_CONTEXT_TEXT])
-		nla_strlcpy(r->text, tb[KSC_A_CONTEXT_TEXT], sizeof(r->text));
-	take_session(r, tb[KSC_A_CONTEXT_SESSION]);
-	r->faults = number(tb[KSC_A_CONTEXT_FAULTS]);
-	r->has_issuers = tb[KSC_A_CONTEXT_ISSUERS];
+	r->status = number(tb[KSC_M_STATUS]);
+	r->consumed = number(tb[KSC_M_CONSUMED]);
+	r->need = number(tb[KSC_M_NEED]);
+	r->direction = number(tb[KSC_M_DIRECTION]);
+	if (tb[KSC_M_ALERT])
+		r->alert = nla_get_u8(tb[KSC_M_ALERT]);
+	if (tb[KSC_M_VERSION])
+		r->version = nla_get_u16(tb[KSC_M_VERSION]);
+	if (tb[KSC_M_SUITE])
+		r->suite = nla_get_u16(tb[KSC_M_SUITE]);
+	if (tb[KSC_M_TEXT])
+		nla_strlcpy(r->text, tb[KSC_M_TEXT], sizeof(r->text));
+	take_session(r, tb[KSC_M_SESSION]);
+	r->faults = number(tb[KSC_M_FAULTS]);
+	r->has_issuers = tb[KSC_M_ISSUERS];
 	if (r->has_issuers)
-		r->issuers_len = (size_t)nla_len(tb[KSC_A_CONTEXT_ISSUERS]);
+		r->issuers_len = (size_t)nla_len(tb[KSC_M_ISSUERS]);
 	if (chain) {
 		r->chain_len = (size_t)nla_len(chain);
 		memcpy(r->chain, nla_data(chain), r->chain_len);
@@ -82,125 +303,137 @@ static void take_result(struct ctx_result *r, struct nlattr **tb)
 	}
 }
 
-static void on_reply(struct nl_msg *msg, void *arg)
-{
-	struct nlattr *tb[KSC_A_CONTEXT_MAX + 1];
-	struct ctx *ctx = arg;
-
-	if (genlmsg_parse(nlmsg_hdr(msg), 0, tb, KSC_A_CONTEXT_MAX, NULL))
-		return;
-	if (tb[KSC_A_CONTEXT_ID])
-		ctx->id = nla_get_u64(tb[KSC_A_CONTEXT_ID]);
-	take_result(&ctx->last, tb);
-}
-
-static int do_request(struct ctx *ctx, struct nl_msg *msg)
-{
-	ctx->nl->reply = on_reply;
-	ctx->nl->arg = ctx;
-	return tnl_do(ctx->nl, msg);
-}
-
 /**
- * ctx_try_open() - begin a context, perhaps in vain
+ * ctx_open() - have a context, which its first step is to begin
  * @ctx: gets it
- * @nl: the netlink socket that shall have it
+ * @sock: the connection that it is to be of
  * @role: enum ksc_role
  * @opts: names, verification and timeout; of ALPN's protocols, one
- * Return: the negative errno, or 0
  */
-int ctx_try_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_opts *opts)
+void ctx_open(struct ctx *ctx, struct ctx_sock *sock, int role, const struct t_opts *opts)
 {
-	struct nl_msg *msg = tnl_request(nl, KSC_CMD_CONTEXT_OPEN);
+	struct nl_msg *msg = nlmsg_alloc();
+	static uint32_t last;
 	uint8_t alpn[KSC_MAX_NAME + 1];
 
 	memset(ctx, 0, offsetof(struct ctx, last));
-	ctx->nl = nl;
+	ctx->sock = sock;
+	ctx->id = ++last;
 	ctx->role = role;
-	nla_put_u32(msg, KSC_A_CONTEXT_ROLE, (uint32_t)role);
+	ctx->key = -1;
+	nla_put_u32(msg, KSC_M_BEGIN_ROLE, (uint32_t)role);
 	if (opts->server_name)
-		nla_put_string(msg, KSC_A_CONTEXT_SERVER_NAME, opts->server_name);
+		nla_put_string(msg, KSC_M_BEGIN_SERVER_NAME, opts->server_name);
 	if (opts->credential)
-		nla_put_string(msg, KSC_A_CONTEXT_CREDENTIAL, opts->credential);
+		nla_put_string(msg, KSC_M_BEGIN_CREDENTIAL, opts->credential);
 	if (opts->alpn) {
 		alpn[0] = (uint8_t)strlen(opts->alpn);
 		memcpy(alpn + 1, opts->alpn, alpn[0]);
-		nla_put(msg, KSC_A_CONTEXT_ALPN, 1 + alpn[0], alpn);
+		nla_put(msg, KSC_M_BEGIN_ALPN, 1 + alpn[0], alpn);
 	}
 	if (opts->verify)
-		nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, (uint32_t)opts->verify);
+		nla_put_u32(msg, KSC_M_BEGIN_VERIFY, (uint32_t)opts->verify);
 	if (opts->pick)
-		nla_put_flag(msg, KSC_A_CONTEXT_PICK);
+		nla_put_flag(msg, KSC_M_BEGIN_PICK);
 	if (opts->timeout)
-		nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE, opts->timeout);
-	return do_request(ctx, msg);
+		nla_put_u32(msg, KSC_M_BEGIN_DEADLINE, opts->timeout);
+	ctx->begin_len = (size_t)nlmsg_attrlen(nlmsg_hdr(msg), 0);
+	assert_in_range(ctx->begin_len, 0, sizeof(ctx->begin));
+	memcpy(ctx->begin, nlmsg_attrdata(nlmsg_hdr(msg), 0), ctx->begin_len);
+	nlmsg_free(msg);
 }
 
-/**
- * ctx_open() - begin a context
- * @ctx: gets it
- * @nl: the netlink socket that shall have it
- * @role: enum ksc_role
- * @opts: as for ctx_try_open()
- */
-void ctx_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_opts *opts)
+/* A step's message, to which more can be added */
+static struct nl_msg *make_step(struct ctx *ctx, const void *token, size_t len)
 {
-	if (ctx_try_open(ctx, nl, role, opts))
-		fail_msg("context-open: %s (%s)", strerror(-nl->error), nl->text);
+	struct nl_msg *msg = ksc_message_new(KSC_MESSAGE_STEP, ++ctx->sock->seq,
+					     len + sizeof(ctx->begin));
+
+	nla_put_u32(msg, KSC_M_CONTEXT, ctx->id);
+	if (ctx->begin_len)
+		nla_put(msg, KSC_M_BEGIN | NLA_F_NESTED, (int)ctx->begin_len, ctx->begin);
+	if (len)
+		nla_put(msg, KSC_M_TOKEN, (int)len, token);
+	return msg;
 }
 
 /**
- * ctx_ask() - send a command that names the context and no more
- * @ctx: the context; what a reply says goes to its last
- * @cmd: enum ksc_cmd
- * Return: the negative errno, or 0
- */
-int ctx_ask(struct ctx *ctx, int cmd)
-{
-	struct nl_msg *msg = tnl_request(ctx->nl, cmd);
-
-	nla_put_u64(msg, KSC_A_CONTEXT_ID, ctx->id);
-	return do_request(ctx, msg);
-}
-
-/**
- * ctx_try_offer() - offer a token, perhaps in vain
+ * ctx_offer() - offer a token, and wait for nothing
  * @ctx: the context
- * @role: which role is said to be its, or 0
  * @token: the token
  * @len: its bytes
- * Return: the negative errno, or 0
  */
-int ctx_try_offer(struct ctx *ctx, int role, const void *token, size_t len)
+void ctx_offer(struct ctx *ctx, const void *token, size_t len)
 {
-	struct nl_msg *msg = tnl_request(ctx->nl, KSC_CMD_CONTEXT_STEP);
-
-	nla_put_u64(msg, KSC_A_CONTEXT_ID, ctx->id);
-	if (role)
-		nla_put_u32(msg, KSC_A_CONTEXT_ROLE, (uint32_t)role);
-	if (len)
-		nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)len, token);
-	return do_request(ctx, msg);
+	ctx_send(ctx->sock, make_step(ctx, token, len));
 }
 
 /**
- * ctx_try_judge() - say how to go on after verify-needed, perhaps in vain
- * @ctx: the context; what has come goes along
- * @verdict: enum ksc_verdict
- * @alert: to reject: which alert, or 0
- * Return: the negative errno, or 0
+ * ctx_try_await() - wait for what a step comes to, perhaps nothing
+ * @ctx: the context
+ * Return: 0, and its last is that; the negative errno of an error; -EPIPE when the daemon has
+ * closed the connection
  */
-int ctx_try_judge(struct ctx *ctx, int verdict, uint8_t alert)
+int ctx_try_await(struct ctx *ctx)
 {
-	struct nl_msg *msg = tnl_request(ctx->nl, KSC_CMD_CONTEXT_STEP);
+	struct nlattr *tb[KSC_M_MAX + 1];
+	struct ctx_answer answer;
+	int rc = 0;
 
-	nla_put_u64(msg, KSC_A_CONTEXT_ID, ctx->id);
-	nla_put_u32(msg, KSC_A_CONTEXT_VERDICT, (uint32_t)verdict);
-	if (alert)
-		nla_put_u8(msg, KSC_A_CONTEXT_ALERT, alert);
-	if (ctx->in_len)
-		nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)ctx->in_len, ctx->in);
-	return do_request(ctx, msg);
+	if (!next_about(ctx, &answer))
+		return -EPIPE;
+	assert_int_equal(nlmsg_parse(answer.head, 0, tb, KSC_M_MAX, NULL), 0);
+	if (answer.head->nlmsg_type == KSC_MESSAGE_ERROR) {
+		rc = -(int)nla_get_u32(tb[KSC_M_ERROR]);
+		ctx->sock->text[0] = '\0';
+		if (tb[KSC_M_TEXT])
+			nla_strlcpy(ctx->sock->text, tb[KSC_M_TEXT], sizeof(ctx->sock->text));
+		assert_int_equal(answer.key, -1);
+	} else {
+		take_result(&ctx->last, tb);
+		ctx->begin_len = 0;
+		assert_int_equal(answer.key >= 0, ctx->last.status == KSC_STATUS_OK);
+		hold_key(ctx, answer.key);
+	}
+	free(answer.head);
+	return rc;
+}
+
+/**
+ * ctx_await() - wait for what a step comes to
+ * @ctx: the context
+ */
+void ctx_await(struct ctx *ctx)
+{
+	int rc = ctx_try_await(ctx);
+
+	if (rc)
+		fail_msg("step: %s (%s)", strerror(-rc), ctx->sock->text);
+}
+
+/**
+ * ctx_try_step() - offer a token and wait for what comes of it, perhaps nothing
+ * @ctx: the context
+ * @token: the token
+ * @len: its bytes
+ * Return: as ctx_try_await()
+ */
+int ctx_try_step(struct ctx *ctx, const void *token, size_t len)
+{
+	ctx_offer(ctx, token, len);
+	return ctx_try_await(ctx);
+}
+
+/**
+ * ctx_step() - offer a token and wait for what comes of it
+ * @ctx: the context
+ * @token: the token
+ * @len: its bytes
+ */
+void ctx_step(struct ctx *ctx, const void *token, size_t len)
+{
+	ctx_offer(ctx, token, len);
+	ctx_await(ctx);
 }
 
 /* What the step has not used up stays for the next. */
@@ -212,6 +445,24 @@ static void eat(struct ctx *ctx)
 }
 
 /**
+ * ctx_try_judge() - say how to go on after verify-needed, perhaps in vain
+ * @ctx: the context; what has come goes along
+ * @verdict: enum ksc_verdict
+ * @alert: to reject: which alert, or 0
+ * Return: as ctx_try_await()
+ */
+int ctx_try_judge(struct ctx *ctx, int verdict, uint8_t alert)
+{
+	struct nl_msg *msg = make_step(ctx, ctx->in, ctx->in_len);
+
+	nla_put_u32(msg, KSC_M_VERDICT, (uint32_t)verdict);
+	if (alert)
+		nla_put_u8(msg, KSC_M_ALERT, alert);
+	ctx_send(ctx->sock, msg);
+	return ctx_try_await(ctx);
+}
+
+/**
  * ctx_judge() - say how to go on after verify-needed, and wait for what comes of it
  * @ctx: the context; what has come goes along
  * @verdict: accept or reject
@@ -220,7 +471,6 @@ static void eat(struct ctx *ctx)
 void ctx_judge(struct ctx *ctx, enum ksc_verdict verdict, uint8_t alert)
 {
 	assert_int_equal(ctx_try_judge(ctx, verdict, alert), 0);
-	ctx_await(ctx);
 	eat(ctx);
 }
 
@@ -228,18 +478,16 @@ void ctx_judge(struct ctx *ctx, enum ksc_verdict verdict, uint8_t alert)
  * ctx_try_pick() - say how to go on after incomplete-credentials, perhaps in vain
  * @ctx: the context; what has come goes along
  * @credential: its name, or NULL for none
- * Return: the negative errno, or 0
+ * Return: as ctx_try_await()
  */
 int ctx_try_pick(struct ctx *ctx, const char *credential)
 {
-	struct nl_msg *msg = tnl_request(ctx->nl, KSC_CMD_CONTEXT_STEP);
+	struct nl_msg *msg = make_step(ctx, ctx->in, ctx->in_len);
 
-	nla_put_u64(msg, KSC_A_CONTEXT_ID, ctx->id);
 	if (credential)
-		nla_put_string(msg, KSC_A_CONTEXT_CREDENTIAL, credential);
-	if (ctx->in_len)
-		nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)ctx->in_len, ctx->in);
-	return do_request(ctx, msg);
+		nla_put_string(msg, KSC_M_CREDENTIAL, credential);
+	ctx_send(ctx->sock, msg);
+	return ctx_try_await(ctx);
 }
 
 /**
@@ -250,35 +498,7 @@ int ctx_try_pick(struct ctx *ctx, const char *credential)
 void ctx_pick(struct ctx *ctx, const char *credential)
 {
 	assert_int_equal(ctx_try_pick(ctx, credential), 0);
-	ctx_await(ctx);
 	eat(ctx);
-}
-
-/**
- * ctx_await() - wait for what a step comes to
- * @ctx: the context
- */
-void ctx_await(struct ctx *ctx)
-{
-	struct tnl_event event;
-
-	tnl_expect_event(ctx->nl, &event, KSC_CMD_CONTEXT_RESULT);
-	assert_int_equal(nla_get_u64(event.attrs[KSC_A_CONTEXT_ID]), ctx->id);
-	take_result(&ctx->last, event.attrs);
-	tnl_free_event(&event);
-}
-
-/**
- * ctx_step() - offer a token and wait for what comes of it
- * @ctx: the context
- * @token: the token
- * @len: its bytes
- */
-void ctx_step(struct ctx *ctx, const void *token, size_t len)
-{
-	if (ctx_try_offer(ctx, ctx->role, token, len))
-		fail_msg("context-step: %s (%s)", strerror(-ctx->nl->error), ctx->nl->text);
-	ctx_await(ctx);
 }
 
 /* The question may have come with a change_cipher_spec (RFC 8446 D.4): it goes first */
@@ -315,12 +535,16 @@ void ctx_feed(struct ctx *ctx, const void *data, size_t len)
 }
 
 /**
- * ctx_close() - delete a context
+ * ctx_close() - be done with a context, whatever it is about
  * @ctx: the context
  */
 void ctx_close(struct ctx *ctx)
 {
-	assert_int_equal(ctx_ask(ctx, KSC_CMD_CONTEXT_CLOSE), 0);
+	struct nl_msg *msg = ksc_message_new(KSC_MESSAGE_CLOSE, ++ctx->sock->seq, 0);
+
+	nla_put_u32(msg, KSC_M_CONTEXT, ctx->id);
+	ctx_send(ctx->sock, msg);
+	drop_key(ctx);
 }
 
 static bool goes_on(const struct ctx *ctx)
@@ -384,7 +608,7 @@ void ctx_run(struct ctx *ctx, int fd, size_t chunk)
 }
 
 /**
- * ctx_try_attach() - give a context to a socket, perhaps in vain
+ * ctx_try_attach() - give a context's keys to a socket, perhaps in vain
  * @ctx: the context
  * @fd: the socket, which has the ULP
  * Return: what setsockopt() returned
@@ -392,7 +616,7 @@ void ctx_run(struct ctx *ctx, int fd, size_t chunk)
 int ctx_try_attach(struct ctx *ctx, int fd)
 {
 	static uint8_t room[sizeof(struct ksc_attach) + sizeof(ctx->in)];
-	const struct ksc_attach a = { .context = ctx->id, .fd = nl_socket_get_fd(ctx->nl->sk) };
+	const struct ksc_attach a = { .fd = ctx->key };
 
 	memcpy(room, &a, sizeof(a));
 	memcpy(room + sizeof(a), ctx->in, ctx->in_len);
@@ -401,7 +625,7 @@ int ctx_try_attach(struct ctx *ctx, int fd)
 }
 
 /**
- * ctx_attach() - give a context to a socket
+ * ctx_attach() - give a context's keys to a socket
  * @ctx: the context
  * @fd: the socket, which gets the ULP
  */
@@ -409,4 +633,5 @@ void ctx_attach(struct ctx *ctx, int fd)
 {
 	t_attach(fd);
 	SYS(ctx_try_attach(ctx, fd));
+	drop_key(ctx);
 }

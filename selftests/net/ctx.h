@@ -1,26 +1,55 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Contexts whose tokens the test carries. */
+/* Contexts whose tokens the test carries: messages of its own to the daemon's socket. */
 #ifndef KSC_TEST_CTX_H
 #define KSC_TEST_CTX_H
 
+#include <netlink/msg.h>
+
 #include "nl.h"
+
+#define CTX_QUEUE_MAX 1024
+
+/**
+ * struct ctx_sock - a connection to the daemon, which has any number of contexts
+ * @fd: the socket, -1 for none
+ * @seq: number of the last request
+ * @text: what the last error said
+ * @queue: answers that nobody has waited for yet, and what came along
+ * @queued: how many
+ */
+struct ctx_sock {
+	int fd;
+	uint32_t seq;
+	char text[KSC_MAX_TEXT + 1];
+	struct ctx_answer {
+		struct nlmsghdr *head;
+		int key;
+	} queue[CTX_QUEUE_MAX];
+	size_t queued;
+};
 
 /**
  * struct ctx - a context
- * @nl: the netlink socket that has it
- * @id: its number
+ * @sock: the connection that has it
+ * @id: its number there
  * @role: enum ksc_role
+ * @begin: what the first step is to begin it with, attributes; none when it was begun
+ * @begin_len: their bytes
  * @in: bytes from the peer that no step has used up
  * @in_len: how many
+ * @key: descriptor of its keys, or -1
  * @verdict: what is said to verify-needed at once; none leaves it to the test
  * @last: what the last step came to
  */
 struct ctx {
-	struct tnl_conn *nl;
-	uint64_t id;
+	struct ctx_sock *sock;
+	uint32_t id;
 	int role;
+	uint8_t begin[1536];
+	size_t begin_len;
 	uint8_t in[2 * KSC_MAX_TOKEN];
 	size_t in_len;
+	int key;
 	enum ksc_verdict verdict;
 	struct ctx_result {
 		uint32_t status;
@@ -30,7 +59,6 @@ struct ctx {
 		uint8_t alert;
 		uint16_t version;
 		uint16_t suite;
-		bool busy;
 		uint32_t faults;
 		size_t chain_len;
 		bool has_issuers;
@@ -44,21 +72,29 @@ struct ctx {
 	} last;
 };
 
-extern struct tnl_conn ctx_nl;
+extern struct ctx_sock ctx_sock;
 
 int ctx_setup(void **state);
 int ctx_teardown(void **state);
 
-int ctx_try_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_opts *opts);
-void ctx_open(struct ctx *ctx, struct tnl_conn *nl, int role, const struct t_opts *opts);
-int ctx_ask(struct ctx *ctx, int cmd);
-int ctx_try_offer(struct ctx *ctx, int role, const void *token, size_t len);
+bool ctx_try_dial(struct ctx_sock *sock, const char *path);
+void ctx_dial(struct ctx_sock *sock, const char *path);
+void ctx_hang_up(struct ctx_sock *sock);
+void ctx_send(struct ctx_sock *sock, struct nl_msg *msg);
+int ctx_next_error(struct ctx_sock *sock, uint32_t *seq);
+void ctx_expect_closed(struct ctx_sock *sock);
+void ctx_expect_none(struct ctx_sock *sock);
+
+void ctx_open(struct ctx *ctx, struct ctx_sock *sock, int role, const struct t_opts *opts);
+void ctx_offer(struct ctx *ctx, const void *token, size_t len);
+int ctx_try_await(struct ctx *ctx);
+void ctx_await(struct ctx *ctx);
+int ctx_try_step(struct ctx *ctx, const void *token, size_t len);
+void ctx_step(struct ctx *ctx, const void *token, size_t len);
 int ctx_try_judge(struct ctx *ctx, int verdict, uint8_t alert);
 void ctx_judge(struct ctx *ctx, enum ksc_verdict verdict, uint8_t alert);
 int ctx_try_pick(struct ctx *ctx, const char *credential);
 void ctx_pick(struct ctx *ctx, const char *credential);
-void ctx_await(struct ctx *ctx);
-void ctx_step(struct ctx *ctx, const void *token, size_t len);
 void ctx_feed(struct ctx *ctx, const void *data, size_t len);
 void ctx_close(struct ctx *ctx);
 void ctx_handshake(struct ctx *client, struct ctx *server);

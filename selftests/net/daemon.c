@@ -92,3 +92,38 @@ pid_t daemon_suspend(void)
 	}
 	return pid;
 }
+
+/**
+ * daemon_descriptors() - how many files it has open
+ * Return: the number
+ */
+unsigned int daemon_descriptors(void)
+{
+	unsigned int count = 0;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", daemon_pid());
+	dir = opendir(path);
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/**
+ * daemon_await_descriptors() - wait until it has no more files open
+ * @most: than so many
+ */
+void daemon_await_descriptors(unsigned int most)
+{
+	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
+	unsigned int count;
+
+	while ((count = daemon_descriptors()) > most) {
+		if (t_now_ms() > end)
+			fail_msg("the daemon has %u files open, not %u", count, most);
+		usleep(10000);
+	}
+}

@@ -8,5 +8,7 @@
 void daemon_do(const char *what);
 pid_t daemon_pid(void);
 pid_t daemon_suspend(void);
+unsigned int daemon_descriptors(void);
+void daemon_await_descriptors(unsigned int most);
 
 #endif /* KSC_TEST_DAEMON_H */

@@ -64,7 +64,24 @@ int lib_setup(void **state)
 }
 
 /**
- * lib_teardown() - cmocka's teardown; the kernel has to have no context left
+ * lib_credentials() - use others than the default ones
+ * @ours: name of the client's, or NULL
+ * @theirs: and of the server's
+ */
+void lib_credentials(const char *ours, const char *theirs)
+{
+	struct kschannel_params params = { .role = KSC_ROLE_CLIENT, .name = ours };
+
+	kschannel_free_credential(client.cred);
+	kschannel_free_credential(server.cred);
+	assert_int_equal(kschannel_acquire_credential(&client.cred, &params), 0);
+	params.role = KSC_ROLE_SERVER;
+	params.name = theirs;
+	assert_int_equal(kschannel_acquire_credential(&server.cred, &params), 0);
+}
+
+/**
+ * lib_teardown() - cmocka's teardown; the kernel has to have nothing left
  * @state: unused
  *
  * Return: 0
@@ -77,6 +94,7 @@ int lib_teardown(void **state)
 	kschannel_free_credential(client.cred);
 	kschannel_free_credential(server.cred);
 	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+	tnl_await_counter(KSC_A_STATS_KEYS, 0);
 	return 0;
 }
 

@@ -29,6 +29,7 @@ extern struct side client, server;
 int side_step(struct side *side, unsigned int flags);
 void side_take(struct side *side, const struct kschannel_step *step);
 int lib_setup(void **state);
+void lib_credentials(const char *ours, const char *theirs);
 int lib_teardown(void **state);
 void lib_handshake(void);
 void lib_attach(int fds[2]);

@@ -85,7 +85,8 @@ static void show_log(const struct own *own)
  */
 void own_start(struct own *own, const char *rules)
 {
-	const char *const argv[] = { "kschanneld", "--config", own->conf, "--ready-fd", "3", NULL };
+	const char *const argv[] = { "kschanneld", "--config", own->conf, "--context-socket",
+				     own->context, "--ready-fd", "3", NULL };
 	posix_spawn_file_actions_t actions;
 	int via[2];
 	static unsigned int count;
@@ -93,7 +94,8 @@ void own_start(struct own *own, const char *rules)
 
 	/* a test may have several */
 	snprintf(own->conf, sizeof(own->conf), "/tmp/own-%d-%u.conf", getpid(), count);
-	snprintf(own->log, sizeof(own->log), "/tmp/own-%d-%u.log", getpid(), count++);
+	snprintf(own->log, sizeof(own->log), "/tmp/own-%d-%u.log", getpid(), count);
+	snprintf(own->context, sizeof(own->context), "/tmp/own-%d-%u.sock", getpid(), count++);
 	own_write(own, rules);
 	SYS(pipe2(via, O_CLOEXEC));
 	posix_spawn_file_actions_init(&actions);
@@ -225,4 +227,5 @@ void own_end(struct own *own)
 	own_stop(own);
 	unlink(own->conf);
 	unlink(own->log);
+	unlink(own->context);
 }

@@ -13,6 +13,7 @@
  * @user: whom it runs as, or NULL
  * @conf: its configuration file
  * @log: where its output goes
+ * @context: where applications' contexts are taken
  */
 struct own {
 	pid_t pid;
@@ -20,6 +21,7 @@ struct own {
 	const char *user;
 	char conf[64];
 	char log[64];
+	char context[64];
 };
 
 void own_namespace(void);

@@ -16,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctx.h"
 #include "flow.h"
 #include "group.h"
 #include "nl.h"
@@ -314,7 +313,7 @@ static void test_questions(void **state)
 
 /**
  * struct poor - who begins handshakes in a group that is to have no memory left
- * @addr: where its sockets connect to, or NULL for contexts that it carries itself
+ * @addr: where its sockets connect to
  * @told: closed when the daemon has answered
  * @tell: told when they have begun
  */
@@ -361,33 +360,6 @@ static int poor_sockets(const struct poor *poor)
 
 		if (poll(&out, 1, 1) == 1)
 			failed += t_so_error(fds[i]) == EIO;
-	}
-	return failed < KSC_DEFAULT_WINDOW;
-}
-
-static int poor_contexts(const struct poor *poor)
-{
-	const struct t_opts opts = { .server_name = "server.test", .timeout = POOR_TIMEOUT };
-	unsigned int failed = 0;
-	static struct ctx ctx;
-	struct tnl_event event;
-	struct tnl_conn app;
-
-	if (!group_move_to(USERS "/cgroup.procs") || !tnl_open(&app))
-		return 1;
-	for (int i = 0; i < POOR; i++)
-		if (ctx_try_open(&ctx, &app, KSC_ROLE_CLIENT, &opts) ||
-		    ctx_try_offer(&ctx, 0, NULL, 0))
-			return 1;
-	if (!poor_begun(poor))
-		return 1;
-	/* each is told, though there may be no memory for what there is to say */
-	for (int i = 0; i < POOR; i++) {
-		if (!tnl_next_event(&app, &event) || event.cmd != KSC_CMD_CONTEXT_RESULT)
-			return 1;
-		failed += nla_get_u32(event.attrs[KSC_A_CONTEXT_STATUS]) ==
-			  KSC_STATUS_INTERNAL_ERROR;
-		tnl_free_event(&event);
 	}
 	return failed < KSC_DEFAULT_WINDOW;
 }
@@ -453,16 +425,17 @@ static void test_poor(void **state)
 	char c, text[32];
 	int64_t kills;
 
+	(void)state;
 	be_daemon_of_users(&nl);
 	t_listen(AF_INET, NULL, &addr);
 	listener = t_listen(AF_INET, NULL, &outside);
 	SYS(pipe(told));
 	SYS(pipe(tell));
-	poor = (struct poor){ *state ? &addr : NULL, told[0], tell[1] };
+	poor = (struct poor){ &addr, told[0], tell[1] };
 	poor_pid = (pid_t)SYS(fork());
 	if (!poor_pid) {
 		close(told[1]);
-		_exit(poor.addr ? poor_sockets(&poor) : poor_contexts(&poor));
+		_exit(poor_sockets(&poor));
 	}
 	close(tell[1]);
 	assert_int_equal(SYS(read(tell[0], &c, 1)), 1);
@@ -639,8 +612,7 @@ int main(void)
 		WITH(test_limited, NULL, group_leave),
 		/* these leave the namespace */
 		WITH(test_questions, group_setup, group_leave),
-		{ "no memory, sockets", test_poor, group_setup, leave_poor, (void *)1 },
-		{ "no memory, contexts", test_poor, group_setup, leave_poor, NULL },
+		WITH(test_poor, group_setup, leave_poor),
 	};
 	struct rlimit files = { 2048, 4096 };
 

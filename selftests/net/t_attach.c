@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "ctx.h"
@@ -26,8 +28,8 @@ static void plain_pair(int fds[2])
 
 static void handshake(void)
 {
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 	ctx_handshake(&client, &server);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 	assert_int_equal(server.last.status, KSC_STATUS_OK);
@@ -60,8 +62,6 @@ static void case_44_both(void **state)
 	t_expect_eof(fds[1]);
 	close(fds[0]);
 	close(fds[1]);
-	/* it was the socket's from then on */
-	assert_int_equal(ctx_ask(&client, KSC_CMD_CONTEXT_GET), -ESTALE);
 }
 
 static void echo_with(const struct peer_conf *conf, size_t chunk)
@@ -74,11 +74,11 @@ static void echo_with(const struct peer_conf *conf, size_t chunk)
 	if (conf->server) {
 		peer_accept(&peer, conf, listener, peer_echo);
 		fd = t_connect(&addr, NULL);
-		ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+		ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
 	} else {
 		peer_connect(&peer, conf, &addr, peer_echo);
 		fd = t_accept(listener);
-		ctx_open(&client, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+		ctx_open(&client, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 	}
 	ctx_run(&client, fd, chunk);
 	close(listener);
@@ -150,7 +150,7 @@ static size_t split_at(int version, size_t extra)
 	peer_connect(&peer, &conf, &addr, send_records);
 	fd = t_accept(listener);
 	close(listener);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 	ctx_run(&server, fd, 0);
 	assert_int_equal(server.last.status, KSC_STATUS_OK);
 	assert_int_equal(server.in_len, 0);
@@ -221,40 +221,36 @@ static void test_poll(void **state)
 	close(fds[1]);
 }
 
+/* Keys as the daemon hands them out */
+static int try_attach(int fd, int key)
+{
+	const struct ksc_attach a = { .fd = key };
+
+	return setsockopt(fd, SOL_KSCHANNEL, KSC_ATTACH, &a, sizeof(a));
+}
+
 static void test_refused(void **state)
 {
 	const size_t size = sizeof(struct ksc_attach);
 	struct ksc_attach a = { 0 };
-	struct tnl_conn foreign;
-	int fds[2], other[2], null, unconnected;
+	int fds[2], other[2], null, unconnected, copy;
 
 	(void)state;
 	plain_pair(fds);
 	t_attach(fds[0]);
 	t_attach(fds[1]);
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	FAILS(ctx_try_attach(&client, fds[0]), EINPROGRESS);
 	handshake();
-	a.context = client.id;
+	a.fd = client.key;
 	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size - 1), EINVAL);
-	a.fd = -1;
-	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), EBADF);
-	null = (int)SYS(open("/dev/null", O_RDONLY | O_CLOEXEC));
-	a.fd = null;
-	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), ENOTSOCK);
-	close(null);
-	a.fd = fds[1];
-	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), EINVAL);
-	assert_true(tnl_open(&foreign));
-	a.fd = nl_socket_get_fd(foreign.sk);
-	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), EPERM);
-	tnl_close(&foreign);
-	a.fd = nl_socket_get_fd(ctx_nl.sk);
 	a.pad = 1;
 	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), EINVAL);
-	a.pad = 0;
-	a.context += 1000;
-	FAILS(setsockopt(fds[0], SOL_KSCHANNEL, KSC_ATTACH, &a, size), ENOENT);
+	FAILS(try_attach(fds[0], -1), EBADF);
+	null = (int)SYS(open("/dev/null", O_RDONLY | O_CLOEXEC));
+	FAILS(try_attach(fds[0], null), EBADFD);
+	close(null);
+	FAILS(try_attach(fds[0], null), EBADF);
+	FAILS(try_attach(fds[0], fds[1]), EBADFD);
+	FAILS(try_attach(fds[0], ctx_sock.fd), EBADFD);
 	unconnected = t_plain(AF_INET);
 	t_attach(unconnected);
 	FAILS(ctx_try_attach(&client, unconnected), ENOTCONN);
@@ -262,13 +258,67 @@ static void test_refused(void **state)
 	t_pair(AF_INET, other);
 	FAILS(ctx_try_attach(&client, other[0]), EBUSY);
 	t_exchange(other[0], other[1]);
-	close(other[0]);
-	close(other[1]);
 	/* none of that did any harm */
+	copy = (int)SYS(dup(client.key));
 	SYS(ctx_try_attach(&client, fds[0]));
 	SYS(ctx_try_attach(&server, fds[1]));
 	t_exchange(fds[0], fds[1]);
-	FAILS(ctx_try_attach(&client, fds[0]), ESTALE);
+	FAILS(ctx_try_attach(&client, fds[0]), EBUSY);
+	close(other[0]);
+	close(other[1]);
+	/* whoever has another descriptor comes too late */
+	plain_pair(other);
+	t_attach(other[0]);
+	FAILS(try_attach(other[0], copy), ESTALE);
+	FAILS(try_attach(other[0], client.key), ESTALE);
+	close(copy);
+	t_exchange(fds[0], fds[1]);
+	for (int i = 0; i < 2; i++) {
+		close(fds[i]);
+		close(other[i]);
+	}
+}
+
+/* A descriptor of keys tells what they are for, and nothing of them. */
+static void test_info(void **state)
+{
+	struct ksc_info info, of_socket;
+	union {
+		struct ksc_info info;
+		uint8_t bytes[2 * sizeof(struct ksc_info)];
+	} room;
+	char *mapped, byte;
+	int fds[2];
+
+	(void)state;
+	handshake();
+	memset(&room, 0xff, sizeof(room));
+	SYS(ioctl(client.key, KSC_KEY_INFO, &room.info));
+	info = room.info;
+	assert_int_equal(room.bytes[sizeof(info)], 0xff);
+	assert_int_equal(info.version, 0x0304);
+	assert_int_equal(info.cipher_suite, client.last.suite);
+	assert_int_equal(info.role, KSC_ROLE_CLIENT);
+	assert_true(info.flags & KSC_INFO_F_PEER_CERT);
+	assert_string_equal(info.server_name, "server.test");
+	assert_string_equal(info.peer_subject, "CN=server.test");
+	/* it is no file to be read, written, or mapped */
+	FAILS(read(client.key, &byte, 1), EINVAL);
+	FAILS(write(client.key, &byte, 1), EBADF);
+	mapped = mmap(NULL, 4096, PROT_READ, MAP_SHARED, client.key, 0);
+	assert_ptr_equal(mapped, MAP_FAILED);
+	FAILS(ioctl(client.key, FIONREAD, &byte), ENOTTY);
+	FAILS(ioctl(client.key, KSC_KEY_INFO, NULL), EFAULT);
+	assert_true(fcntl(client.key, F_GETFD) & FD_CLOEXEC);
+
+	plain_pair(fds);
+	t_attach(fds[0]);
+	SYS(ctx_try_attach(&client, fds[0]));
+	of_socket = t_info(fds[0]);
+	/* but for what only an established one is */
+	info.phase = of_socket.phase;
+	assert_memory_equal(&info, &of_socket, sizeof(info));
+	FAILS(ioctl(client.key, KSC_KEY_INFO, &info), ESTALE);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -402,39 +452,89 @@ static void test_detach_rest(void **state)
 	close(fds[1]);
 }
 
-/* A context that goes while a socket is given it, from another thread. */
-static void *delete_it(void *arg)
-{
-	struct ctx *ctx = arg;
+/**
+ * struct racer - who gives keys to a socket, as another does
+ * @key: the keys
+ * @fd: the socket
+ * @error: what came of it
+ */
+struct racer {
+	int key;
+	int fd;
+	int error;
+};
 
-	ctx_ask(ctx, KSC_CMD_CONTEXT_CLOSE);
+static void *attach_it(void *arg)
+{
+	struct racer *racer = arg;
+
+	racer->error = try_attach(racer->fd, racer->key) ? errno : 0;
 	return NULL;
 }
 
-/* Cases 41 and 44: deleted while a socket is getting it. */
+/* Cases 41 and 44: two sockets and one key: one of them has it. */
 static void case_41_44_race(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 30; i++) {
-		struct tnl_conn own = { 0 };
+		struct racer racers[2];
+		pthread_t threads[2];
+		int fds[2][2], winner;
+
+		handshake();
+		for (int k = 0; k < 2; k++) {
+			plain_pair(fds[k]);
+			t_attach(fds[k][0]);
+			racers[k] = (struct racer) { .key = client.key, .fd = fds[k][0] };
+		}
+		for (int k = 0; k < 2; k++)
+			t_thread(&threads[k], attach_it, &racers[k]);
+		for (int k = 0; k < 2; k++)
+			t_join(threads[k]);
+		winner = racers[0].error ? 1 : 0;
+		assert_int_equal(racers[winner].error, 0);
+		assert_true(racers[!winner].error == ESTALE || racers[!winner].error == EBUSY);
+		ctx_attach(&server, fds[winner][1]);
+		t_exchange(fds[winner][0], fds[winner][1]);
+		ctx_close(&client);
+		for (int k = 0; k < 2; k++) {
+			close(fds[k][0]);
+			close(fds[k][1]);
+		}
+	}
+}
+
+static void *close_it(void *arg)
+{
+	const struct racer *racer = arg;
+
+	close(racer->key);
+	return NULL;
+}
+
+/* Case 41: the descriptor is closed while a socket is getting what it stands for. */
+static void case_41_closed(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		struct racer racer;
 		pthread_t thread;
 		int fds[2], ret;
 
 		handshake();
 		plain_pair(fds);
 		t_attach(fds[0]);
-		/* a connection of its own on the same socket */
-		own = ctx_nl;
-		server = client;
-		server.nl = &own;
-		t_thread(&thread, delete_it, &server);
-		ret = ctx_try_attach(&client, fds[0]);
+		racer = (struct racer) { .key = (int)SYS(dup(client.key)) };
+		ctx_close(&client);
+		t_thread(&thread, close_it, &racer);
+		ret = try_attach(fds[0], racer.key);
 		if (ret)
-			assert_int_equal(errno, ESTALE);
+			assert_int_equal(errno, EBADF);
 		t_join(thread);
+		tnl_await_counter(KSC_A_STATS_KEYS, 1);
+		ctx_close(&server);
 		close(fds[0]);
 		close(fds[1]);
-		ctx_nl.queued = 0;
 	}
 }
 
@@ -449,10 +549,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_half_closed, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_poll, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(test_info, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_detach, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_detach_again, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(test_detach_rest, ctx_setup, ctx_teardown),
 		cmocka_unit_test_setup_teardown(case_41_44_race, ctx_setup, ctx_teardown),
+		cmocka_unit_test_setup_teardown(case_41_closed, ctx_setup, ctx_teardown),
 	};
 
 	return T_RUN(tests);

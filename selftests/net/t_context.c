@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The security context as applications have it: steps over netlink, by hand. */
+/* The security context as applications have it: steps over the daemon's socket, by hand. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctx.h"
 #include "daemon.h"
+#include "message.h"
 
 static struct ctx client, server;
 
 static void open_both(void)
 {
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 }
 
 /* A ClientHello as a token */
 static void make_hello(struct ctx *ctx)
 {
-	ctx_open(ctx, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(ctx, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
 	ctx_step(ctx, NULL, 0);
 	assert_int_equal(ctx->last.status, KSC_STATUS_CONTINUE_NEEDED);
 	assert_true(ctx->last.token_len);
@@ -27,10 +28,11 @@ static void make_hello(struct ctx *ctx)
 static void test_handshake(void **state)
 {
 	const struct t_opts alpn = { .server_name = "server.test", .alpn = "h2" };
+	uint32_t id;
 
 	(void)state;
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &alpn);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &alpn);
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &alpn);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &alpn);
 	ctx_handshake(&client, &server);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 	assert_int_equal(server.last.status, KSC_STATUS_OK);
@@ -39,14 +41,17 @@ static void test_handshake(void **state)
 	assert_string_equal(client.last.alpn, "h2");
 	assert_string_equal(server.last.alpn, "h2");
 	assert_string_equal(server.last.server_name, "server.test");
-	/* it can be asked for again, without the token that was delivered */
-	assert_int_equal(ctx_ask(&server, KSC_CMD_CONTEXT_GET), 0);
-	assert_int_equal(server.last.status, KSC_STATUS_OK);
-	assert_int_equal(server.last.version, 0x0304);
-	assert_int_equal(server.last.token_len, 0);
-	assert_int_equal(ctx_try_offer(&client, 0, "x", 1), -EISCONN);
-	ctx_close(&client);
+	/* each side has what the other has shown */
+	assert_true(client.last.chain_len > 3);
+	assert_int_equal(server.last.chain_len, 0);
+	/* they are no more, and their numbers are free */
+	assert_int_equal(ctx_try_step(&client, "x", 1), -ENOENT);
+	id = server.id;
 	ctx_close(&server);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &alpn);
+	server.id = id;
+	ctx_step(&server, NULL, 0);
+	assert_int_equal(server.last.status, KSC_STATUS_INCOMPLETE_MESSAGE);
 }
 
 /* Cases 2 and 3: too little changes nothing, however often. */
@@ -59,7 +64,7 @@ static void case_02_03_incomplete(void **state)
 	make_hello(&client);
 	len = client.last.token_len;
 	memcpy(hello, client.last.token, len);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 	for (int i = 0; i < 3; i++) {
 		ctx_step(&server, NULL, 0);
 		assert_int_equal(server.last.status, KSC_STATUS_INCOMPLETE_MESSAGE);
@@ -152,8 +157,8 @@ static void case_12_failure(void **state)
 	const struct t_opts wrong = { .server_name = "wrong.test" };
 
 	(void)state;
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &wrong);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &wrong);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 	ctx_handshake(&client, &server);
 	assert_int_equal(client.last.status, KSC_STATUS_PEER_REJECTED);
 	assert_int_equal(client.last.direction, KSC_DIRECTION_SENT);
@@ -162,64 +167,69 @@ static void case_12_failure(void **state)
 	assert_true(client.last.text[0]);
 	assert_int_equal(server.last.status, KSC_STATUS_ALERT_RECEIVED);
 	assert_int_equal(server.last.alert, client.last.alert);
-	assert_int_equal(ctx_try_offer(&client, 0, "x", 1), -ECONNABORTED);
-	assert_int_equal(ctx_ask(&client, KSC_CMD_CONTEXT_GET), 0);
-	assert_int_equal(client.last.status, KSC_STATUS_PEER_REJECTED);
-	ctx_close(&client);
-	ctx_close(&server);
+	assert_int_equal(client.key, -1);
+	/* it is no more */
+	assert_int_equal(ctx_try_step(&client, "x", 1), -ENOENT);
+	assert_true(ctx_sock.text[0]);
 }
 
 /* Case 16: what is no token at all. */
 static void case_16_http(void **state)
 {
 	(void)state;
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 	ctx_step(&server, "GET / HTTP/1.0\r\n\r\n", 18);
 	assert_int_equal(server.last.status, KSC_STATUS_PROTOCOL_ERROR);
 	assert_true(server.last.text[0]);
 }
 
-/* Case 16: the wrong role, in words and in deeds. */
+/* Case 16: the wrong role. */
 static void case_16_wrong_role(void **state)
 {
 	struct ctx other;
 
 	(void)state;
 	make_hello(&client);
-	assert_int_equal(ctx_try_offer(&client, KSC_ROLE_SERVER, "x", 1), -EPROTOTYPE);
-	assert_true(ctx_nl.text[0]);
 	make_hello(&other);
 	/* a ClientHello is none of a server's flights */
 	ctx_step(&client, other.last.token, other.last.token_len);
 	assert_in_range(client.last.status, KSC_STATUS_INTERNAL_ERROR, KSC_STATUS_KEY_LIMIT);
 }
 
+/* A number says something on its own connection only. */
 static void test_no_context(void **state)
 {
-	struct tnl_conn foreign;
+	struct ctx_sock foreign;
 	struct ctx thief;
 
 	(void)state;
 	make_hello(&client);
-	/* another socket, of the same process even */
-	assert_true(tnl_open(&foreign));
+	ctx_dial(&foreign, NULL);
 	thief = client;
-	thief.nl = &foreign;
-	assert_int_equal(ctx_try_offer(&thief, 0, "x", 1), -EPERM);
+	thief.sock = &foreign;
+	assert_int_equal(ctx_try_step(&thief, "x", 1), -ENOENT);
 	assert_true(foreign.text[0]);
-	assert_int_equal(ctx_ask(&thief, KSC_CMD_CONTEXT_GET), -EPERM);
-	assert_int_equal(ctx_ask(&thief, KSC_CMD_CONTEXT_CLOSE), -EPERM);
-	tnl_close(&foreign);
-	/* its end is not the context's */
-	assert_int_equal(ctx_ask(&client, KSC_CMD_CONTEXT_GET), 0);
+	ctx_close(&thief);
+	/* the same number, of one's own */
+	ctx_open(&thief, &foreign, KSC_ROLE_SERVER, &t_server);
+	thief.id = client.id;
+	ctx_step(&thief, client.last.token, client.last.token_len);
+	assert_int_equal(thief.last.status, KSC_STATUS_CONTINUE_NEEDED);
+	/* which is the other one's peer all the same */
+	ctx_feed(&client, thief.last.token, thief.last.token_len);
+	assert_int_equal(client.last.status, KSC_STATUS_OK);
+	ctx_hang_up(&foreign);
+
+	make_hello(&client);
 	ctx_close(&client);
-	assert_int_equal(ctx_try_offer(&client, 0, "x", 1), -ESTALE);
-	assert_int_equal(ctx_ask(&client, KSC_CMD_CONTEXT_CLOSE), -ESTALE);
+	assert_int_equal(ctx_try_step(&client, "x", 1), -ENOENT);
+	ctx_close(&client);
 	client.id += 1000;
-	assert_int_equal(ctx_try_offer(&client, 0, "x", 1), -ENOENT);
+	assert_int_equal(ctx_try_step(&client, "x", 1), -ENOENT);
 	client.id = 0;
-	assert_int_equal(ctx_try_offer(&client, 0, "x", 1), -ENOENT);
-	assert_int_equal(tnl_do(&ctx_nl, tnl_request(&ctx_nl, KSC_CMD_CONTEXT_STEP)), -EINVAL);
+	assert_int_equal(ctx_try_step(&client, "x", 1), -ENOENT);
+	/* and goes on meanwhile */
+	make_hello(&client);
 }
 
 static void test_bad_options(void **state)
@@ -227,158 +237,232 @@ static void test_bad_options(void **state)
 	const struct t_opts name = { .server_name = "blank in it" };
 	const struct t_opts alpn = { .alpn = "" };
 	const struct t_opts timeout = { .timeout = KSC_MAX_HANDSHAKE_TIMEOUT + 1 };
+	const struct t_opts verify = { .verify = KSC_VERIFY_MANUAL + 1 };
+	const struct t_opts *const bad[] = { &name, &alpn, &timeout, &verify };
 
 	(void)state;
-	assert_int_equal(ctx_try_open(&client, &ctx_nl, KSC_ROLE_UNSPEC, &t_client), -EINVAL);
-	assert_int_equal(ctx_try_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &name), -EINVAL);
-	assert_int_equal(ctx_try_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &alpn), -EINVAL);
-	assert_int_equal(ctx_try_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &timeout), -EINVAL);
-	assert_int_equal(tnl_counter(KSC_A_STATS_CONTEXTS), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, bad[i]);
+		assert_int_equal(ctx_try_step(&client, NULL, 0), -EINVAL);
+		assert_true(ctx_sock.text[0]);
+		/* nothing has begun */
+		client.begin_len = 0;
+		assert_int_equal(ctx_try_step(&client, NULL, 0), -ENOENT);
+	}
+	ctx_open(&client, &ctx_sock, KSC_ROLE_UNSPEC, &t_client);
+	assert_int_equal(ctx_try_step(&client, NULL, 0), -EINVAL);
 }
 
-static void test_quota(void **state)
+/* Begun twice: the first goes on. */
+static void test_begun_twice(void **state)
 {
-	struct ctx some[4];
+	struct ctx twice;
 
 	(void)state;
-	t_set_parameter("max_contexts", 3);
-	for (int i = 0; i < 3; i++)
-		ctx_open(&some[i], &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	assert_int_equal(ctx_try_open(&some[3], &ctx_nl, KSC_ROLE_CLIENT, &t_client), -EDQUOT);
-	assert_true(ctx_nl.text[0]);
-	/* one less is one more */
-	ctx_close(&some[0]);
-	ctx_open(&some[3], &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	t_set_parameter("max_contexts", 4096);
-}
-
-/* Case 18: the cap is on all that is offered together. */
-static void case_18_too_long(void **state)
-{
-	uint8_t hello[KSC_MAX_TOKEN];
-	unsigned int len;
-
-	(void)state;
-	make_hello(&client);
-	len = (unsigned int)client.last.token_len;
-	memcpy(hello, client.last.token, len);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
-	t_set_parameter("max_handshake", len);
-	assert_int_equal(ctx_try_offer(&server, 0, hello, len + 1), -EMSGSIZE);
-	assert_true(ctx_nl.text[0]);
-	ctx_step(&server, hello, len);
-	assert_int_equal(server.last.status, KSC_STATUS_CONTINUE_NEEDED);
-	assert_int_equal(ctx_try_offer(&server, 0, "x", 1), -EMSGSIZE);
-	t_set_parameter("max_handshake", 65536);
-	ctx_step(&client, server.last.token, server.last.token_len);
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
+	twice = client;
+	ctx_step(&client, NULL, 0);
+	assert_int_equal(ctx_try_step(&twice, NULL, 0), -EEXIST);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
+	ctx_feed(&server, client.last.token, client.last.token_len);
+	ctx_feed(&client, server.last.token, server.last.token_len);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 }
+
+/* So many that their steps wait for each other. */
+#define MANY 40
 
 /* Cases 41 and 43: the second step is EBUSY; deletion comes at any time. */
 static void case_41_43_busy(void **state)
 {
+	static struct ctx many[MANY];
+	struct ctx *last = &many[MANY - 1];
 	pid_t pid;
 
 	(void)state;
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	for (int i = 0; i < MANY; i++)
+		ctx_open(&many[i], &ctx_sock, KSC_ROLE_CLIENT, &t_client);
 	pid = daemon_suspend();
-	assert_int_equal(ctx_try_offer(&client, 0, NULL, 0), 0);
-	assert_int_equal(ctx_try_offer(&client, 0, NULL, 0), -EBUSY);
-	assert_true(ctx_nl.text[0]);
-	assert_int_equal(ctx_ask(&client, KSC_CMD_CONTEXT_GET), 0);
-	assert_true(client.last.busy);
-	assert_int_equal(ctx_try_offer(&server, 0, NULL, 0), 0);
-	ctx_close(&server);
+	for (int i = 0; i < MANY; i++)
+		ctx_offer(&many[i], NULL, 0);
+	last->begin_len = 0;
+	ctx_offer(last, NULL, 0);
+	ctx_close(&many[MANY - 2]);
 	SYS(kill(pid, SIGCONT));
+	assert_int_equal(ctx_try_await(last), -EBUSY);
+	assert_true(ctx_sock.text[0]);
+	ctx_await(last);
+	assert_int_equal(last->last.status, KSC_STATUS_CONTINUE_NEEDED);
+	for (int i = 0; i < MANY - 2; i++) {
+		ctx_await(&many[i]);
+		assert_int_equal(many[i].last.status, KSC_STATUS_CONTINUE_NEEDED);
+	}
 	/* of the one that was deleted nothing comes */
-	ctx_await(&client);
-	assert_int_equal(client.last.status, KSC_STATUS_CONTINUE_NEEDED);
-	assert_int_equal(ctx_nl.queued, 0);
+	assert_int_equal(ctx_try_step(&many[MANY - 2], NULL, 0), -ENOENT);
+	ctx_expect_none(&ctx_sock);
 }
 
-/* Case 42: with the daemon gone before it answered, the next one gets the token. */
+/* Case 41: at each step, whatever the daemon is about. */
+static void case_41_deleted(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		open_both();
+		ctx_offer(&client, NULL, 0);
+		if (i & 1) {
+			ctx_await(&client);
+			ctx_offer(&server, client.last.token, client.last.token_len);
+		}
+		if (i & 2)
+			ctx_await(&server);
+		ctx_close(&client);
+		ctx_close(&server);
+	}
+	/* what was answered meanwhile is nobody's */
+	ctx_hang_up(&ctx_sock);
+	ctx_dial(&ctx_sock, NULL);
+	open_both();
+	ctx_handshake(&client, &server);
+	assert_int_equal(client.last.status, KSC_STATUS_OK);
+}
+
+/* Case 42: with the daemon all that is under way is gone, and the next one knows nothing of it. */
 static void case_42_daemon_dies(void **state)
 {
 	(void)state;
 	make_hello(&client);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 	daemon_suspend();
-	assert_int_equal(ctx_try_offer(&server, 0, client.last.token, client.last.token_len), 0);
+	ctx_offer(&server, client.last.token, client.last.token_len);
 	daemon_do("kill");
+	assert_int_equal(ctx_try_await(&server), -EPIPE);
+	ctx_hang_up(&ctx_sock);
+	assert_false(ctx_try_dial(&ctx_sock, NULL));
+	assert_true(errno == ECONNREFUSED || errno == ENOENT);
 	daemon_do("start");
-	ctx_await(&server);
-	assert_int_equal(server.last.status, KSC_STATUS_CONTINUE_NEEDED);
-	/* the client's session went with its daemon */
-	assert_int_equal(ctx_try_offer(&client, 0, server.last.token, server.last.token_len),
-			 -ECONNABORTED);
-	assert_int_equal(ctx_ask(&client, KSC_CMD_CONTEXT_GET), 0);
-	assert_int_equal(client.last.status, KSC_STATUS_NO_DAEMON);
+	ctx_hang_up(&ctx_sock);
+	ctx_dial(&ctx_sock, NULL);
+	client.sock = &ctx_sock;
+	assert_int_equal(ctx_try_step(&client, "x", 1), -ENOENT);
+	open_both();
+	ctx_handshake(&client, &server);
+	assert_int_equal(client.last.status, KSC_STATUS_OK);
+}
+
+/* Case 42: keys that were handed out are their owner's. */
+static void case_42_keys_stay(void **state)
+{
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fds[2];
+
+	(void)state;
+	open_both();
+	ctx_handshake(&client, &server);
+	assert_int_equal(client.last.status, KSC_STATUS_OK);
+	assert_int_equal(server.last.status, KSC_STATUS_OK);
+	assert_int_equal(tnl_counter(KSC_A_STATS_KEYS), 2);
+	daemon_do("kill");
+	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
+	fds[0] = t_connect(&addr, NULL);
+	fds[1] = t_accept(listener);
+	ctx_attach(&client, fds[0]);
+	daemon_do("start");
+	ctx_attach(&server, fds[1]);
+	t_exchange(fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+	close(listener);
+}
+
+/* Case 18: the cap is on one token, too. */
+static void case_18_too_long(void **state)
+{
+	(void)state;
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
+	assert_int_equal(ctx_try_step(&server, server.in, KSC_MAX_TOKEN + 1), -EINVAL);
+	assert_true(ctx_sock.text[0]);
+	ctx_step(&server, NULL, 0);
+	assert_int_equal(server.last.status, KSC_STATUS_INCOMPLETE_MESSAGE);
 }
 
 static void test_timeout(void **state)
 {
 	const struct t_opts opts = { .timeout = 200 };
-	uint64_t before = tnl_counter(KSC_A_STATS_HANDSHAKES_TIMED_OUT);
 
 	(void)state;
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &opts);
-	tnl_await_at_least(KSC_A_STATS_HANDSHAKES_TIMED_OUT, before + 1);
-	assert_int_equal(ctx_try_offer(&server, 0, "x", 1), -ETIMEDOUT);
-	assert_int_equal(ctx_ask(&server, KSC_CMD_CONTEXT_GET), 0);
-	assert_int_equal(server.last.status, KSC_STATUS_TIMED_OUT);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &opts);
+	ctx_step(&server, NULL, 0);
+	/* nobody has asked */
+	assert_int_equal(ctx_try_await(&server), -ETIMEDOUT);
+	assert_int_equal(ctx_try_step(&server, "x", 1), -ENOENT);
+	ctx_expect_none(&ctx_sock);
 }
 
-/* Sends a request and does not mind what becomes of it. */
-static void send_only(struct ctx *ctx, int cmd, const void *token, size_t len)
+/* What was asked for, and when; or a word to the peer instead. */
+static void test_order(void **state)
 {
-	struct nl_msg *msg = tnl_request(ctx->nl, cmd);
-
-	nla_put_u64(msg, KSC_A_CONTEXT_ID, ctx->id);
-	if (len)
-		nla_put(msg, KSC_A_CONTEXT_TOKEN, (int)len, token);
-	nl_send_auto(ctx->nl->sk, msg);
-	nlmsg_free(msg);
-}
-
-/* A result for which the socket had no room waits to be asked for. */
-static void test_no_room(void **state)
-{
-	const int small = 1, large = 8 * TNL_MSG_MAX;
-	struct ctx ctx;
-	uint64_t steps;
-	char text[64];
-	int found = 0;
+	const struct t_opts manual = { .server_name = "server.test", .verify = KSC_VERIFY_MANUAL };
+	struct nl_msg *msg;
 
 	(void)state;
-	ctx_open(&ctx, &ctx_nl, KSC_ROLE_SERVER, &t_server);
 	make_hello(&client);
-	SYS(setsockopt(nl_socket_get_fd(ctx_nl.sk), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)));
-	/* answers that nobody takes fill the queue */
-	for (int i = 0; i < 16; i++)
-		send_only(&ctx, KSC_CMD_CONTEXT_GET, NULL, 0);
-	steps = tnl_counter(KSC_A_STATS_STEPS);
-	send_only(&ctx, KSC_CMD_CONTEXT_STEP, client.last.token, client.last.token_len);
-	tnl_await_at_least(KSC_A_STATS_STEPS, steps + 1);
-	/* waits for whoever is still about the step */
-	send_only(&ctx, KSC_CMD_CONTEXT_GET, NULL, 0);
-	/* all that is there goes, and the error that tells of what was lost */
-	while (recv(nl_socket_get_fd(ctx_nl.sk), text, sizeof(text), MSG_DONTWAIT) >= 0 ||
-	       errno == ENOBUFS)
-		found += errno == ENOBUFS;
-	assert_true(found);
-	SYS(setsockopt(nl_socket_get_fd(ctx_nl.sk), SOL_SOCKET, SO_RCVBUF, &large, sizeof(large)));
-	assert_int_equal(ctx_ask(&ctx, KSC_CMD_CONTEXT_GET), 0);
-	assert_false(ctx.last.busy);
-	assert_int_equal(ctx.last.status, KSC_STATUS_CONTINUE_NEEDED);
-	assert_true(ctx.last.token_len);
-	assert_int_equal(ctx.last.consumed, client.last.token_len);
-	/* once */
-	assert_int_equal(ctx_ask(&ctx, KSC_CMD_CONTEXT_GET), 0);
-	assert_int_equal(ctx.last.token_len, 0);
+	assert_int_equal(ctx_try_judge(&client, KSC_VERDICT_ACCEPT, 0), -ENODATA);
+	assert_int_equal(ctx_try_pick(&client, "client"), -ENODATA);
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &manual);
+	assert_int_equal(ctx_try_judge(&client, KSC_VERDICT_ACCEPT, 0), -ENODATA);
+	client.begin_len = 0;
+	assert_int_equal(ctx_try_step(&client, NULL, 0), -ENOENT);
+
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &manual);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
+	ctx_handshake(&client, &server);
+	assert_int_equal(client.last.status, KSC_STATUS_VERIFY_NEEDED);
+	assert_int_equal(ctx_try_step(&client, client.in, client.in_len), -EINVAL);
+	assert_int_equal(ctx_try_pick(&client, "client"), -ENODATA);
+	/* 80, internal_error */
+	msg = ksc_message_new(KSC_MESSAGE_STEP, ++ctx_sock.seq, 0);
+	nla_put_u32(msg, KSC_M_CONTEXT, client.id);
+	nla_put_u8(msg, KSC_M_ALERT, 80);
+	ctx_send(&ctx_sock, msg);
+	ctx_await(&client);
+	assert_int_equal(client.last.status, KSC_STATUS_CANCELLED);
+	assert_int_equal(client.last.alert, 80);
+	assert_int_equal(client.last.direction, KSC_DIRECTION_SENT);
+	ctx_feed(&server, client.last.token, client.last.token_len);
+	assert_int_equal(server.last.status, KSC_STATUS_ALERT_RECEIVED);
+	assert_int_equal(server.last.alert, 80);
 }
 
-/* Nobody special: the commands are for everyone. */
+#define TOGETHER 100
+
+/* One connection has any number of them, and each is answered on its own. */
+static void test_many(void **state)
+{
+	static struct ctx clients[TOGETHER], servers[TOGETHER];
+
+	(void)state;
+	for (int i = 0; i < TOGETHER; i++) {
+		ctx_open(&clients[i], &ctx_sock, KSC_ROLE_CLIENT, &t_client);
+		ctx_open(&servers[i], &ctx_sock, KSC_ROLE_SERVER, &t_server);
+		ctx_offer(&clients[i], NULL, 0);
+	}
+	for (int i = TOGETHER - 1; i >= 0; i--) {
+		ctx_await(&clients[i]);
+		ctx_offer(&servers[i], clients[i].last.token, clients[i].last.token_len);
+	}
+	for (int i = 0; i < TOGETHER; i++) {
+		ctx_await(&servers[i]);
+		ctx_feed(&clients[i], servers[i].last.token, servers[i].last.token_len);
+		assert_int_equal(clients[i].last.status, KSC_STATUS_OK);
+		ctx_feed(&servers[i], clients[i].last.token, clients[i].last.token_len);
+		assert_int_equal(servers[i].last.status, KSC_STATUS_OK);
+		ctx_close(&clients[i]);
+		ctx_close(&servers[i]);
+	}
+	assert_int_equal(tnl_counter(KSC_A_STATS_KEYS), 0);
+}
+
+/* Nobody special: the socket is for everyone. */
 static void test_unprivileged(void **state)
 {
 	pid_t pid = fork();
@@ -387,11 +471,11 @@ static void test_unprivileged(void **state)
 	(void)state;
 	assert_true(pid >= 0);
 	if (!pid) {
-		bool ok = !setgid(65534) && !setuid(65534) && tnl_open(&ctx_nl) &&
-			  !ctx_try_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client) &&
-			  !ctx_try_offer(&client, 0, NULL, 0);
-
-		_exit(ok ? 0 : 1);
+		if (setgid(65534) || setuid(65534) || !ctx_try_dial(&ctx_sock, NULL))
+			_exit(1);
+		ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
+		_exit(ctx_try_step(&client, NULL, 0) ||
+		      client.last.status != KSC_STATUS_CONTINUE_NEEDED);
 	}
 	SYS(waitpid(pid, &status, 0));
 	assert_int_equal(status, 0);
@@ -400,22 +484,25 @@ static void test_unprivileged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_handshake, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(case_02_03_incomplete, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(case_04_need, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(case_05_08_extra, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(case_12_failure, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(case_16_http, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(case_16_wrong_role, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_no_context, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_bad_options, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_quota, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(case_18_too_long, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(case_41_43_busy, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(case_42_daemon_dies, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_timeout, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_no_room, ctx_setup, ctx_teardown),
-		cmocka_unit_test_setup_teardown(test_unprivileged, ctx_setup, ctx_teardown),
+		CTX_TEST(test_handshake),
+		CTX_TEST(case_02_03_incomplete),
+		CTX_TEST(case_04_need),
+		CTX_TEST(case_05_08_extra),
+		CTX_TEST(case_12_failure),
+		CTX_TEST(case_16_http),
+		CTX_TEST(case_16_wrong_role),
+		CTX_TEST(test_no_context),
+		CTX_TEST(test_bad_options),
+		CTX_TEST(test_begun_twice),
+		CTX_TEST(case_18_too_long),
+		CTX_TEST(case_41_43_busy),
+		CTX_TEST(case_41_deleted),
+		CTX_TEST(case_42_daemon_dies),
+		CTX_TEST(case_42_keys_stay),
+		CTX_TEST(test_timeout),
+		CTX_TEST(test_order),
+		CTX_TEST(test_many),
+		CTX_TEST(test_unprivileged),
 	};
 
 	return T_RUN(tests);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory runs out in contexts, and on the less common ways of a socket; see t_failnth.c. */
+/*
+ * Memory runs out where a socket gets keys, and on the less common ways of a socket; see
+ * t_failnth.c.
+ */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -13,101 +16,11 @@
 
 static int fd, fds[2];
 
-static int failed(int error)
-{
-	errno = -error;
-	return error ? -1 : 0;
-}
-
-/* ---- contexts ---- */
+/* ---- keys of contexts ---- */
 
 static struct ctx client, server;
 
 static const struct t_opts named = { .server_name = "server.test", .alpn = "h2" };
-static const struct t_opts manual = { .server_name = "server.test",
-				      .verify = KSC_VERIFY_MANUAL };
-
-static int act_open(void)
-{
-	return failed(ctx_try_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &named));
-}
-
-static void after_open(int error)
-{
-	if (error) {
-		/* and nothing of it is left */
-		assert_int_equal(tnl_counter(KSC_A_STATS_CONTEXTS), 0);
-		SYS(act_open());
-	}
-	ctx_step(&client, NULL, 0);
-	assert_int_equal(client.last.status, KSC_STATUS_CONTINUE_NEEDED);
-	ctx_close(&client);
-	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
-}
-
-static void make_contexts(void)
-{
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &named);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
-	ctx_step(&client, NULL, 0);
-}
-
-static int act_context_step(void)
-{
-	return failed(ctx_try_offer(&server, 0, client.last.token, client.last.token_len));
-}
-
-static void after_context_step(int error)
-{
-	if (error)
-		SYS(act_context_step());
-	ctx_await(&server);
-	assert_int_equal(server.last.status, KSC_STATUS_CONTINUE_NEEDED);
-	ctx_feed(&client, server.last.token, server.last.token_len);
-	assert_int_equal(client.last.status, KSC_STATUS_OK);
-	ctx_close(&client);
-	ctx_close(&server);
-}
-
-/* What the last step came to is told again. */
-static int act_get(void)
-{
-	return failed(ctx_ask(&client, KSC_CMD_CONTEXT_GET));
-}
-
-static void after_get(int error)
-{
-	if (error)
-		SYS(act_get());
-	assert_int_equal(client.last.status, KSC_STATUS_CONTINUE_NEEDED);
-	assert_int_equal(client.role, KSC_ROLE_CLIENT);
-	ctx_close(&client);
-	ctx_close(&server);
-}
-
-static void make_judged(void)
-{
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &manual);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
-	ctx_handshake(&client, &server);
-	assert_int_equal(client.last.status, KSC_STATUS_VERIFY_NEEDED);
-	assert_true(client.last.chain_len > 0);
-}
-
-static int act_judge(void)
-{
-	return failed(ctx_try_judge(&client, KSC_VERDICT_ACCEPT, 0));
-}
-
-static void after_judge(int error)
-{
-	if (error)
-		SYS(act_judge());
-	ctx_await(&client);
-	assert_int_equal(client.last.status, KSC_STATUS_OK);
-	ctx_close(&client);
-	ctx_close(&server);
-}
 
 static void plain_pair(void)
 {
@@ -119,14 +32,58 @@ static void plain_pair(void)
 	close(listener);
 }
 
-/* With bytes of the server's that the handshake did not need */
-static void make_attach(void)
+static void make_keys(void)
 {
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &named);
-	ctx_open(&server, &ctx_nl, KSC_ROLE_SERVER, &t_server);
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &named);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 	ctx_handshake(&client, &server);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 	assert_int_equal(server.last.status, KSC_STATUS_OK);
+}
+
+static struct ksc_info info;
+
+static int act_info(void)
+{
+	return ioctl(client.key, KSC_KEY_INFO, &info);
+}
+
+static void after_info(int error)
+{
+	if (error)
+		SYS(act_info());
+	assert_int_equal(info.version, 0x0304);
+	ctx_close(&client);
+	ctx_close(&server);
+}
+
+/* A label of all bytes that it may have, so that there is no room on the stack */
+static union {
+	struct ksc_export head;
+	uint8_t room[sizeof(struct ksc_export) + KSC_MAX_EXPORT];
+} material;
+
+static int act_export(void)
+{
+	material.head = (struct ksc_export) {
+		.label_len = KSC_MAX_EXPORT_LABEL, .out_len = KSC_MAX_EXPORT,
+	};
+	memset(material.head.data, 'l', KSC_MAX_EXPORT_LABEL);
+	return ioctl(client.key, KSC_KEY_EXPORT, &material.head);
+}
+
+static void after_export(int error)
+{
+	if (error)
+		SYS(act_export());
+	ctx_close(&client);
+	ctx_close(&server);
+}
+
+/* With bytes of the server's that the handshake did not need */
+static void make_attach(void)
+{
+	make_keys();
 	assert_true(client.in_len > 0);
 	plain_pair();
 	t_attach(fds[0]);
@@ -144,7 +101,7 @@ static void after_attach(int error)
 		SYS(act_attach());
 	t_exchange(fds[0], fds[1]);
 	close_pair(fds);
-	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
+	ctx_close(&client);
 }
 
 static int teardown_contexts(void **state)
@@ -549,11 +506,9 @@ static int teardown_policy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CONTEXT("a context", NULL, act_open, after_open),
-		CONTEXT("a context's step", make_contexts, act_context_step, after_context_step),
-		CONTEXT("a context's state", make_contexts, act_get, after_get),
-		CONTEXT("a context's verdict", make_judged, act_judge, after_judge),
-		CONTEXT("attach a context", make_attach, act_attach, after_attach),
+		CONTEXT("what keys are for", make_keys, act_info, after_info, .none = true),
+		CONTEXT("keying material of keys", make_keys, act_export, after_export),
+		CONTEXT("attach keys", make_attach, act_attach, after_attach),
 		WALK("poll", make_polled, act_polled, after_polled, .workers = true),
 		WIRE("close_notify", make_wire, act_close_notify, after_close_notify),
 		WIRE("a warning", make_wire, act_warning, after_warning),

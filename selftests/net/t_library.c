@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,19 +18,6 @@
 #define AWAIT_SERVER                                                          \
 	"for i in $(seq 1000); do ss -Hltn 'sport = :" EXAMPLE_PORT           \
 	"' | grep -q . && exit 0; usleep 20000; done; exit 1"
-
-/* Others than the default ones */
-static void use_credentials(const char *ours, const char *theirs)
-{
-	struct kschannel_params params = { .role = KSC_ROLE_CLIENT, .name = ours };
-
-	kschannel_free_credential(client.cred);
-	kschannel_free_credential(server.cred);
-	assert_int_equal(kschannel_acquire_credential(&client.cred, &params), 0);
-	params.role = KSC_ROLE_SERVER;
-	params.name = theirs;
-	assert_int_equal(kschannel_acquire_credential(&server.cred, &params), 0);
-}
 
 static void test_loop(void **state)
 {
@@ -133,7 +121,7 @@ static void test_query(void **state)
 	int fds[2];
 
 	(void)state;
-	use_credentials("client", "mutual");
+	lib_credentials("client", "mutual");
 	assert_int_equal(side_step(&client, 0), 0);
 	assert_int_equal(kschannel_query_cipher(client.ctx, &ciphers[0]), -ENOTCONN);
 	assert_int_equal(kschannel_query_session(client.ctx, &session), -ENOTCONN);
@@ -188,18 +176,23 @@ static void test_query(void **state)
 	close(fds[1]);
 }
 
-/* Nobody has asked before the sockets had the keys. */
+/* Nobody has asked before the sockets had the keys: the daemon has told it all the same. */
 static void test_query_late(void **state)
 {
 	struct kschannel_cipher cipher;
 	struct ksc_info info;
+	const void *chain;
+	size_t len;
 	int fds[2];
 
 	(void)state;
 	lib_handshake();
 	lib_attach(fds);
 	assert_int_equal(kschannel_query_info(client.ctx, &info), 0);
-	assert_int_equal(kschannel_query_cipher(client.ctx, &cipher), -ESTALE);
+	assert_int_equal(kschannel_query_cipher(client.ctx, &cipher), 0);
+	assert_int_equal(cipher.suite, info.cipher_suite);
+	assert_int_equal(kschannel_query_chain(client.ctx, false, &chain, &len), 0);
+	assert_true(len > 3);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -212,7 +205,7 @@ static void test_query_server_only(void **state)
 	size_t len;
 
 	(void)state;
-	use_credentials("forgetful", NULL);
+	lib_credentials("forgetful", NULL);
 	lib_handshake();
 	assert_int_equal(server.step.status, KSC_STATUS_OK);
 	assert_int_equal(kschannel_query_chain(client.ctx, true, &chain, &len), -ENODATA);
@@ -291,9 +284,9 @@ static void test_export(void **state)
 		assert_int_equal(kschannel_context_export(c, label, NULL, 0, after, 0), -EINVAL);
 		assert_int_equal(kschannel_context_export(c, label, NULL, 0, after,
 							  sizeof(after) + 1), -EINVAL);
-		assert_int_equal(kschannel_context_export(c, label, context, sizeof(context), after,
-							  1), -EINVAL);
-		assert_int_equal(kschannel_context_export(c, label, context, sizeof(context) - 4,
+		assert_int_equal(kschannel_context_export(c, label, context, sizeof(context) + 1,
+							  after, 1), -EINVAL);
+		assert_int_equal(kschannel_context_export(c, label, context, sizeof(context),
 							  before[i], sizeof(before[i])), 0);
 	}
 	assert_memory_equal(before[0], before[1], sizeof(before[0]));
@@ -311,6 +304,7 @@ static void test_export(void **state)
 
 static void test_failure(void **state)
 {
+	uint8_t binding[KSCHANNEL_BINDING_LEN];
 	struct ksc_info info;
 
 	(void)state;
@@ -323,7 +317,9 @@ static void test_failure(void **state)
 	assert_int_equal(server.step.status, KSC_STATUS_ALERT_RECEIVED);
 	assert_int_equal(server.step.alert, client.step.alert);
 	assert_int_equal(side_step(&client, 0), -ECONNABORTED);
+	assert_int_equal(kschannel_fd(client.ctx), -1);
 	assert_int_equal(kschannel_query_info(client.ctx, &info), -ENOTCONN);
+	assert_int_equal(kschannel_context_binding(client.ctx, binding), -ECONNABORTED);
 }
 
 /* The client judges: both are at the point where it has to. */
@@ -424,6 +420,7 @@ static void test_misuse(void **state)
 	struct kschannel_credential *none = NULL;
 	struct kschannel_context *ctx = NULL;
 	struct kschannel_step step;
+	char name[KSC_MAX_NAME + 2];
 
 	(void)state;
 	assert_int_equal(kschannel_acquire_credential(&none, &params), -EINVAL);
@@ -437,6 +434,10 @@ static void test_misuse(void **state)
 			 -EINVAL);
 	assert_int_equal(kschannel_initialize_context(&ctx, client.cred, NULL, 64, NULL, 0, &step),
 			 -EINVAL);
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(kschannel_initialize_context(&ctx, client.cred, name, 0, NULL, 0, &step),
+			 -ENAMETOOLONG);
 	assert_null(ctx);
 	assert_int_equal(side_step(&client, 0), 0);
 	assert_int_equal(kschannel_accept_context(&client.ctx, server.cred, 0, NULL, 0, &step),
@@ -462,6 +463,104 @@ static void test_nonblock(void **state)
 	assert_int_equal(kschannel_result(client.ctx, &step), 0);
 	assert_int_equal(step.status, KSC_STATUS_CONTINUE_NEEDED);
 	assert_true(step.token_len);
+	/* once more, and nothing is forgotten */
+	assert_int_equal(kschannel_result(client.ctx, &step), 0);
+	assert_true(step.token_len);
+}
+
+/* What the first step came to may be an error: nothing has begun, and it may be tried again. */
+static void test_nonblock_refused(void **state)
+{
+	struct pollfd p = { .events = POLLIN };
+	struct kschannel_step step;
+
+	(void)state;
+	target = "a b";
+	assert_int_equal(side_step(&client, KSCHANNEL_NONBLOCK), -EAGAIN);
+	p.fd = kschannel_fd(client.ctx);
+	assert_int_equal(SYS(poll(&p, 1, PATIENCE_S * 1000)), 1);
+	assert_int_equal(kschannel_result(client.ctx, &step), -EINVAL);
+	assert_int_equal(kschannel_result(client.ctx, &step), 0);
+	assert_int_equal(step.status, KSC_STATUS_CONTINUE_NEEDED);
+	assert_int_equal(step.token_len, 0);
+	target = "server.test";
+	assert_int_equal(side_step(&client, 0), 0);
+	assert_true(client.step.token_len);
+}
+
+/* Case 42: the daemon goes while a step is under way, and between two. */
+static void test_daemon_dies(void **state)
+{
+	struct kschannel_step step;
+
+	(void)state;
+	assert_int_equal(side_step(&client, 0), 0);
+	side_take(&server, &client.step);
+	daemon_suspend();
+	assert_int_equal(side_step(&server, KSCHANNEL_NONBLOCK), -EAGAIN);
+	daemon_do("kill");
+	assert_int_equal(kschannel_result(server.ctx, &step), 0);
+	assert_int_equal(step.status, KSC_STATUS_NO_DAEMON);
+	assert_true(step.text[0]);
+	assert_int_equal(step.token_len, 0);
+	assert_int_equal(kschannel_fd(server.ctx), -1);
+	assert_int_equal(side_step(&server, 0), -ECONNABORTED);
+	/* nobody has told the other */
+	assert_int_equal(side_step(&client, 0), 0);
+	assert_int_equal(client.step.status, KSC_STATUS_NO_DAEMON);
+	kschannel_delete_context(client.ctx);
+	client.ctx = NULL;
+	/* nobody is there */
+	assert_int_equal(side_step(&client, 0), -EHOSTDOWN);
+	assert_null(client.ctx);
+	daemon_do("start");
+	assert_int_equal(side_step(&client, 0), 0);
+	assert_int_equal(client.step.status, KSC_STATUS_CONTINUE_NEEDED);
+}
+
+static void test_timeout(void **state)
+{
+	const struct kschannel_params params = { .role = KSC_ROLE_CLIENT, .timeout = 100 };
+	struct pollfd p = { .events = POLLIN };
+
+	(void)state;
+	kschannel_free_credential(client.cred);
+	assert_int_equal(kschannel_acquire_credential(&client.cred, &params), 0);
+	assert_int_equal(side_step(&client, 0), 0);
+	p.fd = kschannel_fd(client.ctx);
+	assert_int_equal(SYS(poll(&p, 1, PATIENCE_S * 1000)), 1);
+	assert_int_equal(side_step(&client, 0), -ETIMEDOUT);
+	assert_int_equal(side_step(&client, 0), -ETIMEDOUT);
+	assert_int_equal(kschannel_fd(client.ctx), -1);
+}
+
+/* Whoever has no descriptor left for the keys does not lose them. */
+static void test_no_descriptor(void **state)
+{
+	struct rlimit limit, none;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(side_step(&client, 0), 0);
+	side_take(&server, &client.step);
+	assert_int_equal(side_step(&server, 0), 0);
+	side_take(&client, &server.step);
+	SYS(getrlimit(RLIMIT_NOFILE, &limit));
+	none = (struct rlimit) { .rlim_cur = 3, .rlim_max = limit.rlim_max };
+	SYS(setrlimit(RLIMIT_NOFILE, &none));
+	assert_int_equal(side_step(&client, 0), -EMFILE);
+	assert_int_equal(kschannel_result(client.ctx, &client.step), -EMFILE);
+	SYS(setrlimit(RLIMIT_NOFILE, &limit));
+	assert_int_equal(kschannel_result(client.ctx, &client.step), 0);
+	assert_int_equal(client.step.status, KSC_STATUS_OK);
+	client.len -= client.step.consumed;
+	memmove(client.in, client.in + client.step.consumed, client.len);
+	side_take(&server, &client.step);
+	assert_int_equal(side_step(&server, 0), 0);
+	lib_attach(fds);
+	t_exchange(fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 static void expect_success(pid_t pid)
@@ -470,192 +569,6 @@ static void expect_success(pid_t pid)
 
 	SYS(waitpid(pid, &status, 0));
 	assert_int_equal(status, 0);
-}
-
-/* In the middle of it, and when it is done; nobody but the last has it. */
-static void test_handoff(void **state)
-{
-	struct ksc_info info;
-	int pair[2];
-
-	(void)state;
-	SYS(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
-	assert_int_equal(side_step(&client, 0), 0);
-	side_take(&server, &client.step);
-	assert_int_equal(kschannel_export_context(client.ctx, pair[0]), 0);
-	client.ctx = NULL;
-	assert_int_equal(kschannel_import_context(&client.ctx, pair[1], &client.step), 0);
-	assert_int_equal(client.step.status, KSC_STATUS_CONTINUE_NEEDED);
-	assert_int_equal(client.step.token_len, 0);
-	assert_int_equal(kschannel_accept_context(&client.ctx, server.cred, 0, NULL, 0,
-						  &client.step), -EPROTOTYPE);
-	assert_int_equal(side_step(&server, 0), 0);
-	side_take(&client, &server.step);
-	assert_int_equal(side_step(&client, 0), 0);
-	assert_int_equal(client.step.status, KSC_STATUS_OK);
-	side_take(&server, &client.step);
-	assert_int_equal(kschannel_export_context(client.ctx, pair[0]), 0);
-	client.ctx = NULL;
-	assert_int_equal(kschannel_import_context(&client.ctx, pair[1], &client.step), 0);
-	assert_int_equal(client.step.status, KSC_STATUS_OK);
-	assert_int_equal(kschannel_query_info(client.ctx, &info), 0);
-	assert_string_equal(info.peer_subject, "CN=server.test");
-	assert_int_equal(side_step(&server, 0), 0);
-	assert_int_equal(server.step.status, KSC_STATUS_OK);
-	close(pair[0]);
-	close(pair[1]);
-}
-
-/* The importer's part, as another user. */
-static void serve_imported(int sock, int fd)
-{
-	struct kschannel_context *ctx;
-	struct kschannel_step step;
-	char buf[5];
-
-	if (setresuid(65534, 65534, 65534) || kschannel_import_context(&ctx, sock, &step) ||
-	    step.status != KSC_STATUS_OK || kschannel_attach(ctx, fd, NULL, 0) ||
-	    recv(fd, buf, sizeof(buf), MSG_WAITALL) != sizeof(buf) ||
-	    send(fd, buf, sizeof(buf), MSG_NOSIGNAL) != sizeof(buf))
-		_exit(1);
-	_exit(0);
-}
-
-static void test_handoff_process(void **state)
-{
-	struct t_addr addr;
-	int listener, fds[2], pair[2];
-	pid_t pid;
-
-	(void)state;
-	lib_handshake();
-	assert_int_equal(server.len, 0);
-	listener = t_listen(AF_INET, NULL, &addr);
-	fds[0] = t_connect(&addr, NULL);
-	fds[1] = t_accept(listener);
-	close(listener);
-	SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	pid = (pid_t)SYS(fork());
-	if (!pid)
-		serve_imported(pair[1], fds[1]);
-	assert_int_equal(kschannel_export_context(server.ctx, pair[0]), 0);
-	server.ctx = NULL;
-	assert_int_equal(kschannel_attach(client.ctx, fds[0], client.in, client.len), 0);
-	assert_int_equal(SYS(send(fds[0], "hello", 5, 0)), 5);
-	t_expect(fds[0], "hello");
-	expect_success(pid);
-	for (int i = 0; i < 2; i++) {
-		close(fds[i]);
-		close(pair[i]);
-	}
-}
-
-/* A parcel that was opened on the way, and its descriptor. */
-static int intercept(int sock, void *data, size_t *len)
-{
-	char room[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
-	struct iovec iov = { .iov_base = data, .iov_len = *len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
-			      .msg_controllen = sizeof(room) };
-	const struct cmsghdr *cmsg;
-	int fd = -1;
-
-	*len = (size_t)SYS(recvmsg(sock, &msg, 0));
-	cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg)
-		memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
-	assert_true(fd >= 0);
-	return fd;
-}
-
-static void pass_on(int sock, const void *data, size_t len, int fd)
-{
-	char room[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = "";
-	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		msg.msg_control = room;
-		msg.msg_controllen = sizeof(room);
-		*CMSG_FIRSTHDR(&msg) = (struct cmsghdr) { .cmsg_len = CMSG_LEN(sizeof(fd)),
-							  .cmsg_level = SOL_SOCKET,
-							  .cmsg_type = SCM_RIGHTS };
-		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &fd, sizeof(fd));
-	}
-	SYS(sendmsg(sock, &msg, 0));
-}
-
-/* Who keeps the descriptor has nothing, and nothing else is a context. */
-static void test_handoff_misuse(void **state)
-{
-	struct kschannel_context *ctx = NULL;
-	struct kschannel_step step;
-	uint8_t parcel[64];
-	size_t len = sizeof(parcel);
-	int pair[2], fd, other;
-
-	(void)state;
-	SYS(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
-	assert_int_equal(side_step(&client, 0), 0);
-	assert_int_equal(kschannel_export_context(client.ctx, -1), -EBADF);
-	assert_int_equal(kschannel_export_context(client.ctx, pair[0]), 0);
-	client.ctx = NULL;
-	fd = intercept(pair[1], parcel, &len);
-
-	pass_on(pair[0], parcel, len, -1);
-	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EBADMSG);
-	pass_on(pair[0], parcel, len - 1, fd);
-	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EBADMSG);
-	other = SYS(socket(AF_INET, SOCK_DGRAM, 0));
-	pass_on(pair[0], parcel, len, other);
-	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EINVAL);
-	close(other);
-	pass_on(pair[0], parcel, len, pair[0]);
-	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EINVAL);
-	parcel[0] ^= 1;
-	pass_on(pair[0], parcel, len, fd);
-	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EBADMSG);
-	parcel[0] ^= 1;
-	parcel[len - 1] ^= 1;
-	pass_on(pair[0], parcel, len, fd);
-	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -ENOENT);
-	parcel[len - 1] ^= 1;
-	assert_null(ctx);
-
-	pass_on(pair[0], parcel, len, fd);
-	assert_int_equal(kschannel_import_context(&client.ctx, pair[1], &step), 0);
-	pass_on(pair[0], parcel, len, fd);
-	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EPERM);
-	assert_null(ctx);
-	/* nor does its end matter any more */
-	close(fd);
-	assert_int_equal(side_step(&client, 0), 0);
-	assert_int_equal(client.step.status, KSC_STATUS_INCOMPLETE_MESSAGE);
-	kschannel_delete_context(client.ctx);
-	client.ctx = NULL;
-	pass_on(pair[0], parcel, len, pair[0]);
-	close(pair[0]);
-	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -EINVAL);
-	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), -ENODATA);
-	close(pair[1]);
-}
-
-/* Whoever dies on the way takes it along. */
-static void test_handoff_lost(void **state)
-{
-	int pair[2];
-
-	(void)state;
-	SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	lib_handshake();
-	assert_int_equal(kschannel_export_context(client.ctx, pair[0]), 0);
-	client.ctx = NULL;
-	assert_int_equal(kschannel_export_context(server.ctx, pair[0]), 0);
-	server.ctx = NULL;
-	assert_int_equal(tnl_counter(KSC_A_STATS_CONTEXTS), 2);
-	close(pair[0]);
-	close(pair[1]);
-	/* teardown waits until there is none */
 }
 
 static pid_t start(const char *const argv[], int out)
@@ -713,10 +626,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pick, lib_setup, lib_teardown),
 		cmocka_unit_test_setup_teardown(test_misuse, lib_setup, lib_teardown),
 		cmocka_unit_test_setup_teardown(test_nonblock, lib_setup, lib_teardown),
-		cmocka_unit_test_setup_teardown(test_handoff, lib_setup, lib_teardown),
-		cmocka_unit_test_setup_teardown(test_handoff_process, lib_setup, lib_teardown),
-		cmocka_unit_test_setup_teardown(test_handoff_misuse, lib_setup, lib_teardown),
-		cmocka_unit_test_setup_teardown(test_handoff_lost, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_nonblock_refused, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_daemon_dies, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_timeout, lib_setup, lib_teardown),
+		cmocka_unit_test_setup_teardown(test_no_descriptor, lib_setup, lib_teardown),
 		cmocka_unit_test_setup_teardown(test_examples, lib_setup, lib_teardown),
 	};
 

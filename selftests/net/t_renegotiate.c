@@ -102,7 +102,7 @@ static void test_context(void **state)
 	(void)state;
 	peer_accept(&peer, &conf, listener, insist);
 	fd = t_connect(&addr, NULL);
-	ctx_open(&client, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
 	ctx_run(&client, fd, 0);
 	ctx_attach(&client, fd);
 	exchange(fd);

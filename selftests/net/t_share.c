@@ -28,15 +28,15 @@ static int setup_services(void **state)
 	t_setup(state);
 	own_namespace();
 	half_addresses();
-	assert_true(tnl_open(&ctx_nl));
 	own_start(&own, limits);
+	ctx_dial(&ctx_sock, own.context);
 	return 0;
 }
 
 static int teardown_services(void **state)
 {
 	(void)state;
-	tnl_close(&ctx_nl);
+	ctx_hang_up(&ctx_sock);
 	own_end(&own);
 	return 0;
 }
@@ -56,7 +56,7 @@ static void honest_begin(struct honest *honest, int listener, const struct t_add
 			 const char *from)
 {
 	honest->half.peer = half_connect(addr, from);
-	ctx_open(&honest->ctx, &ctx_nl, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&honest->ctx, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
 	ctx_step(&honest->ctx, NULL, 0);
 	assert_int_equal(honest->ctx.last.status, KSC_STATUS_CONTINUE_NEEDED);
 	t_send(honest->half.peer, honest->ctx.last.token, honest->ctx.last.token_len - 1);

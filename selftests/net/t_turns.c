@@ -7,7 +7,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "ctx.h"
 #include "net.h"
 #include "nl.h"
 #include "own.h"
@@ -476,8 +475,6 @@ static void test_locked(void **state)
 	close(listener);
 }
 
-/* ---- contexts that applications carry, and keep when they have failed ---- */
-
 static void set_window(uint32_t window)
 {
 	struct nl_msg *msg = tnl_request(&nl, KSC_CMD_LIMITS_SET);
@@ -485,138 +482,6 @@ static void set_window(uint32_t window)
 	nla_put_u32(msg, KSC_A_LIMITS_WINDOW, window);
 	if (tnl_do(&nl, msg))
 		fail_msg("limits-set: %s (%s)", strerror(-nl.error), nl.text);
-}
-
-/* A socket's handshake is offered, whatever of applications' contexts was before it. */
-static void expect_turn(int listener, const struct t_addr *addr)
-{
-	struct tnl_event event;
-	struct server server;
-
-	begin_server(listener, addr, &server);
-	for (;;) {
-		if (!tnl_next_event(&nl, &event))
-			fail_msg("a socket's handshake gets no turn");
-		if (event.cmd == KSC_CMD_CONTEXT_NEW && event.attrs[KSC_A_CONTEXT_PEER])
-			break;
-		tnl_free_event(&event);
-	}
-	assert_int_equal(peer_port(&event), server.port);
-	answer(&event, KSC_STATUS_PROTOCOL_ERROR);
-	tnl_await_counter(KSC_A_STATS_OFFERS_WAITING, 0);
-	tnl_await_counter(KSC_A_STATS_OFFERS_UNANSWERED, 0);
-	end_server(&server);
-}
-
-/* One that was too late, offered or not, has no turn and gets none. */
-static void test_handles_expire(void **state)
-{
-	const struct t_opts opts = { .server_name = "server.test", .timeout = 4000 };
-	static struct ctx handles[3];
-	struct tnl_event event;
-	struct tnl_conn app;
-	struct t_addr addr;
-	int listener = t_listen(AF_INET, &patient, &addr);
-
-	(void)state;
-	set_window(1);
-	assert_true(tnl_open(&app));
-	for (size_t i = 0; i < ARRAY_SIZE(handles); i++) {
-		ctx_open(&handles[i], &app, KSC_ROLE_CLIENT, &opts);
-		assert_int_equal(ctx_try_offer(&handles[i], 0, NULL, 0), 0);
-	}
-	await_offers(1, ARRAY_SIZE(handles) - 1);
-	next_offer(&event, KSC_CMD_CONTEXT_NEW);
-	tnl_free_event(&event);
-	for (size_t i = 0; i < ARRAY_SIZE(handles); i++) {
-		tnl_expect_event(&app, &event, KSC_CMD_CONTEXT_RESULT);
-		assert_int_equal(nla_get_u32(event.attrs[KSC_A_CONTEXT_STATUS]),
-				 KSC_STATUS_TIMED_OUT);
-		tnl_free_event(&event);
-	}
-	expect_turn(listener, &addr);
-	for (size_t i = 0; i < ARRAY_SIZE(handles); i++)
-		ctx_close(&handles[i]);
-	tnl_close(&app);
-	close(listener);
-}
-
-/* Nor has one whose session went with its daemon. */
-static void test_handle_lost(void **state)
-{
-	static struct ctx handle;
-	struct tnl_event event;
-	struct tnl_conn app;
-	struct nl_msg *msg;
-	struct t_addr addr;
-	int listener = t_listen(AF_INET, &patient, &addr);
-
-	(void)state;
-	set_window(1);
-	assert_true(tnl_open(&app));
-	ctx_open(&handle, &app, KSC_ROLE_CLIENT, &t_client);
-	assert_int_equal(ctx_try_offer(&handle, 0, NULL, 0), 0);
-	next_offer(&event, KSC_CMD_CONTEXT_NEW);
-	msg = tnl_step(&nl, &event, KSC_STATUS_CONTINUE_NEEDED);
-	nla_put(msg, KSC_A_CONTEXT_TOKEN, 5, "begun");
-	assert_int_equal(tnl_do(&nl, msg), 0);
-	tnl_free_event(&event);
-	ctx_await(&handle);
-	assert_int_equal(handle.last.status, KSC_STATUS_CONTINUE_NEEDED);
-	assert_int_equal(ctx_try_offer(&handle, 0, "more", 4), 0);
-	next_offer(&event, KSC_CMD_TOKEN);
-	tnl_free_event(&event);
-	tnl_close(&nl);
-	ctx_await(&handle);
-	assert_int_equal(handle.last.status, KSC_STATUS_NO_DAEMON);
-	become_daemon();
-	set_window(1);
-	expect_turn(listener, &addr);
-	ctx_close(&handle);
-	tnl_close(&app);
-	close(listener);
-}
-
-/* How long one that was called does not come: all else has to be done by then */
-#define HELD_MS 3000
-
-/*
- * The last offer found no room, and neither who made it nor who was called meanwhile is there
- * any more: nobody waits for room, so nobody is told of it, but the next has its turn all the
- * same.
- */
-static void test_full_and_gone(void **state)
-{
-	static struct ctx filler, full;
-	struct server called;
-	struct tnl_conn app;
-	struct t_addr addr;
-	int listener = t_listen(AF_INET, &t_server, &addr), least = 1;
-
-	(void)state;
-	if (!t_failpoint(T_PUMP, 0))
-		skip();
-	assert_true(tnl_open(&app));
-	ctx_open(&filler, &app, KSC_ROLE_CLIENT, &t_client);
-	ctx_open(&full, &app, KSC_ROLE_CLIENT, &t_client);
-	tnl_close(&nl);
-	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
-	begin_server(listener, &addr, &called);
-	await_offers(0, 1);
-	t_failpoint(T_PUMP, HELD_MS);
-	become_daemon();
-	/* one message is all that there is room for */
-	SYS(setsockopt(nl_socket_get_fd(nl.sk), SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)));
-	assert_int_equal(ctx_try_offer(&filler, 0, NULL, 0), 0);
-	ctx_close(&filler);
-	assert_int_equal(ctx_try_offer(&full, 0, NULL, 0), 0);
-	tnl_await_at_least(KSC_A_STATS_OFFERS_DEFERRED, 1);
-	ctx_close(&full);
-	end_server(&called);
-	t_failpoint(T_PUMP, 0);
-	expect_turn(listener, &addr);
-	tnl_close(&app);
-	close(listener);
 }
 
 /**
@@ -719,9 +584,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_port_of_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_handles_expire, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_handle_lost, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_full_and_gone, setup, teardown),
 	};
 
 	return T_RUN(tests);
