@@ -320,6 +320,28 @@ static void test_request(void **state)
 	assert_int_equal(kschannel_export_context(ctx, peer), -ECONNABORTED);
 }
 
+/* What a context was begun with is its own by then. */
+static void test_credential_freed(void **state)
+{
+	const struct kschannel_params params = { .role = KSC_ROLE_CLIENT };
+	struct kschannel_session session;
+
+	(void)state;
+	begin_anew();
+	kschannel_free_credential(cred);
+	reply_with(make_result(KSC_STATUS_VERIFY_NEEDED, 0), 0);
+	assert_int_equal(kschannel_result(ctx, &step), 0);
+	assert_int_equal(kschannel_judge_peer(ctx, KSC_VERDICT_ACCEPT, 0, KSCHANNEL_NONBLOCK,
+					      NULL, 0, &step), -EAGAIN);
+	take_request();
+	reply_with(make_ok(), 1);
+	assert_int_equal(kschannel_result(ctx, &step), 0);
+	assert_int_equal(kschannel_query_session(ctx, &session), 0);
+	assert_int_equal(session.verify, KSC_VERIFY_MANUAL);
+	assert_true(session.pick);
+	assert_int_equal(kschannel_acquire_credential(&cred, &params), 0);
+}
+
 static void test_done(void **state)
 {
 	uint8_t out[64];
@@ -743,6 +765,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_request),
+		TEST(test_credential_freed),
 		TEST(test_done),
 		TEST(test_cut_off),
 		TEST(test_spoilt),
