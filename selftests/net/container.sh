@@ -225,6 +225,29 @@ killed()
 	await 20 unpopulated
 }
 
+# A program that carries its handshake itself has the machine's daemon by the path, and protects
+# connections inside.
+borrowed()
+{
+	# shellcheck disable=SC2016
+	h_container --share /run/kschannel /box sh -c '
+		ip link set lo up
+		kschannelctl list >/dev/null || exit 1
+		library-server 4433 &
+		until ss -Hltn "sport = :4433" | grep -q .; do usleep 20000; done
+		library-client ::1 4433 server.test' >/tmp/borrowed
+	grep -qx hello /tmp/borrowed
+	await 20 unpopulated
+	# without, there is none
+	fails h_container /box sh -c '
+		ip link set lo up
+		nc -l -p 4433 &
+		until ss -Hltn "sport = :4433" | grep -q .; do usleep 20000; done
+		library-client 127.0.0.1 4433 server.test' >/tmp/borrowed 2>&1
+	grep -q "Host is down" /tmp/borrowed
+	await 20 unpopulated
+}
+
 unpopulated()
 {
 	grep -qx "populated 0" $box/cgroup.events
@@ -235,10 +258,11 @@ if [ "$1" = inside ]; then
 fi
 
 [ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
-plan 3
+plan 4
 run "a policy and its cgroups, inside" contained
 run "the same cgroups, outside" named
 run "a container that is killed" killed
+run "a container that has the daemon by its path" borrowed
 find $box -depth -type d -exec rmdir {} \;
 rm -rf $www
 finish

@@ -540,11 +540,15 @@ void ctx_feed(struct ctx *ctx, const void *data, size_t len)
  */
 void ctx_close(struct ctx *ctx)
 {
-	struct nl_msg *msg = ksc_message_new(KSC_MESSAGE_CLOSE, ++ctx->sock->seq, 0);
+	struct nl_msg *msg;
 
+	drop_key(ctx);
+	/* it has gone with its connection */
+	if (ctx->sock->fd < 0)
+		return;
+	msg = ksc_message_new(KSC_MESSAGE_CLOSE, ++ctx->sock->seq, 0);
 	nla_put_u32(msg, KSC_M_CONTEXT, ctx->id);
 	ctx_send(ctx->sock, msg);
-	drop_key(ctx);
 }
 
 static bool goes_on(const struct ctx *ctx)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The security context as applications have it: steps over the daemon's socket, by hand. */
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -398,6 +399,35 @@ static void test_timeout(void **state)
 	ctx_expect_none(&ctx_sock);
 }
 
+/* The daemon is late: there are no keys of a handshake that has run out of time. */
+static void test_late(void **state)
+{
+	const struct t_opts opts = { .server_name = "server.test", .timeout = 500 };
+	int64_t end;
+	pid_t pid;
+	int rc;
+
+	(void)state;
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &opts);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
+	ctx_step(&client, NULL, 0);
+	end = t_now_ms() + 1000;
+	ctx_feed(&server, client.last.token, client.last.token_len);
+	pid = daemon_suspend();
+	ctx_offer(&client, server.last.token, server.last.token_len);
+	/* nobody can tell of it but the clock */
+	while (t_now_ms() < end)
+		poll(NULL, 0, 50);
+	SYS(kill(pid, SIGCONT));
+	rc = ctx_try_await(&client);
+	if (rc)
+		assert_int_equal(rc, -ETIMEDOUT);
+	else
+		assert_int_equal(client.last.status, KSC_STATUS_TIMED_OUT);
+	assert_int_equal(client.key, -1);
+	assert_int_equal(tnl_counter(KSC_A_STATS_KEYS), 0);
+}
+
 /* What was asked for, and when; or a word to the peer instead. */
 static void test_order(void **state)
 {
@@ -500,6 +530,7 @@ int main(void)
 		CTX_TEST(case_42_daemon_dies),
 		CTX_TEST(case_42_keys_stay),
 		CTX_TEST(test_timeout),
+		CTX_TEST(test_late),
 		CTX_TEST(test_order),
 		CTX_TEST(test_many),
 		CTX_TEST(test_unprivileged),
