@@ -24,13 +24,14 @@ def measure(program, output, *arguments, **environment):
 
 
 def judge(first, limits, figures, said):
-    """Print a result for each limit, a tuple of a figure's name, the other that is in it, and
-    times what of that kschannel has to cost less; the first has the number FIRST. How many
-    failed."""
+    """Print a result for each limit, a tuple of a figure's name, the other that is in it, or a
+    number, and times what of that kschannel has to cost less; the first has the number FIRST.
+    How many failed."""
     failed = 0
     for number, (name, other, factor) in enumerate(limits, first):
         figure = figures.get(name, {})
-        ours, theirs = figure.get("kschannel"), figure.get(other)
+        ours = figure.get("kschannel")
+        theirs = figure.get(other) if isinstance(other, str) else other
         good = None not in (ours, theirs) and ours < factor * theirs
         failed += not good
         print(f"{'ok' if good else 'not ok'} {number} - {name}: kschannel {ours}, {other} "
