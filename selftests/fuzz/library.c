@@ -202,9 +202,12 @@ static int make_step(struct kschannel_context **ctx, const struct kschannel_step
 					    token, len, step);
 }
 
+/* More than a flight of the seeds */
+#define ROOM 16384
+
 static void carry(const uint8_t *data, size_t size)
 {
-	static const uint8_t token[KSC_MAX_TOKEN];
+	static const uint8_t token[ROOM];
 	struct kschannel_step last = { .status = KSC_STATUS_CONTINUE_NEEDED }, step;
 	struct kschannel_context *ctx = NULL;
 	int rc;
