@@ -85,7 +85,7 @@ static void show_log(const struct own *own)
  */
 void own_start(struct own *own, const char *rules)
 {
-	const char *const argv[] = { "kschanneld", "--config", own->conf, "--context-socket",
+	const char *const argv[] = { "kschanneld", "--config", own->conf, "--context",
 				     own->context, "--ready-fd", "3", NULL };
 	posix_spawn_file_actions_t actions;
 	int via[2];
