@@ -180,7 +180,8 @@ static bool is_about(const struct ctx_answer *answer, const struct ctx *ctx)
 {
 	const struct nlattr *id = find(answer, KSC_M_CONTEXT);
 
-	return id && nla_get_u32(id) == ctx->id;
+	/* where the request was malformed, the number of the context may have been, too */
+	return id ? nla_get_u32(id) == ctx->id : answer->head->nlmsg_seq == ctx->seq;
 }
 
 /* What is about others waits; false at the connection's end */
@@ -316,7 +317,7 @@ void ctx_open(struct ctx *ctx, struct ctx_sock *sock, int role, const struct t_o
 	static uint32_t last;
 	uint8_t alpn[KSC_MAX_NAME + 1];
 
-	memset(ctx, 0, offsetof(struct ctx, last));
+	memset(ctx, 0, offsetof(struct ctx, last.token));
 	ctx->sock = sock;
 	ctx->id = ++last;
 	ctx->role = role;
@@ -349,6 +350,7 @@ static struct nl_msg *make_step(struct ctx *ctx, const void *token, size_t len)
 	struct nl_msg *msg = ksc_message_new(KSC_MESSAGE_STEP, ++ctx->sock->seq,
 					     len + sizeof(ctx->begin));
 
+	ctx->seq = ctx->sock->seq;
 	nla_put_u32(msg, KSC_M_CONTEXT, ctx->id);
 	if (ctx->begin_len)
 		nla_put(msg, KSC_M_BEGIN | NLA_F_NESTED, (int)ctx->begin_len, ctx->begin);

@@ -33,6 +33,7 @@ struct ctx_sock {
  * @sock: the connection that has it
  * @id: its number there
  * @role: enum ksc_role
+ * @seq: number of its last request
  * @begin: what the first step is to begin it with, attributes; none when it was begun
  * @begin_len: their bytes
  * @in: bytes from the peer that no step has used up
@@ -45,6 +46,7 @@ struct ctx {
 	struct ctx_sock *sock;
 	uint32_t id;
 	int role;
+	uint32_t seq;
 	uint8_t begin[1536];
 	size_t begin_len;
 	uint8_t in[2 * KSC_MAX_TOKEN];

@@ -299,6 +299,7 @@ static void case_41_43_busy(void **state)
 		assert_int_equal(many[i].last.status, KSC_STATUS_CONTINUE_NEEDED);
 	}
 	/* of the one that was deleted nothing comes */
+	many[MANY - 2].begin_len = 0;
 	assert_int_equal(ctx_try_step(&many[MANY - 2], NULL, 0), -ENOENT);
 	ctx_expect_none(&ctx_sock);
 }
@@ -314,7 +315,7 @@ static void case_41_deleted(void **state)
 			ctx_await(&client);
 			ctx_offer(&server, client.last.token, client.last.token_len);
 		}
-		if (i & 2)
+		if ((i & 3) == 3)
 			ctx_await(&server);
 		ctx_close(&client);
 		ctx_close(&server);
@@ -448,7 +449,7 @@ static void test_order(void **state)
 	ctx_handshake(&client, &server);
 	assert_int_equal(client.last.status, KSC_STATUS_VERIFY_NEEDED);
 	assert_int_equal(ctx_try_step(&client, client.in, client.in_len), -EINVAL);
-	assert_int_equal(ctx_try_pick(&client, "client"), -ENODATA);
+	assert_int_equal(ctx_try_pick(&client, "client"), -EINVAL);
 	/* 80, internal_error */
 	msg = ksc_message_new(KSC_MESSAGE_STEP, ++ctx_sock.seq, 0);
 	nla_put_u32(msg, KSC_M_CONTEXT, client.id);

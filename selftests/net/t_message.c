@@ -97,6 +97,7 @@ static void test_full(void **state)
 	(void)state;
 	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 	ctx_send(&ctx_sock, make_full(server.id));
+	server.seq = ctx_sock.seq;
 	ctx_await(&server);
 	assert_int_equal(server.last.status, KSC_STATUS_INCOMPLETE_MESSAGE);
 	assert_int_equal(server.last.need, 1);
@@ -134,6 +135,7 @@ static void test_short(void **state)
 
 		ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 		msg = make_full(server.id);
+		server.seq = ctx_sock.seq;
 		nlmsg_hdr(msg)->nlmsg_len = (uint32_t)len;
 		/* without the number of a context, nobody could await it by that */
 		if (len < NLMSG_HDRLEN + 8) {
@@ -368,7 +370,8 @@ static void test_lengths(void **state)
 
 #define MOST 253
 
-static void send_rights(const struct ctx_sock *sock, struct nl_msg *msg, int fd, int count)
+/* Whether they could be sent: a newer kernel refuses that where nobody wants any */
+static bool send_rights(const struct ctx_sock *sock, struct nl_msg *msg, int fd, int count)
 {
 	static char room[CMSG_SPACE(MOST * sizeof(int))] __attribute__((aligned(8)));
 	const struct nlmsghdr *head = nlmsg_hdr(msg);
@@ -376,13 +379,17 @@ static void send_rights(const struct ctx_sock *sock, struct nl_msg *msg, int fd,
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
 			    .msg_controllen = CMSG_SPACE((size_t)count * sizeof(int)) };
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&m);
+	bool sent;
 
 	*cmsg = (struct cmsghdr) { .cmsg_len = CMSG_LEN((size_t)count * sizeof(int)),
 				   .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
 	for (int i = 0; i < count; i++)
 		memcpy(CMSG_DATA(cmsg) + (size_t)i * sizeof(fd), &fd, sizeof(fd));
-	SYS(sendmsg(sock->fd, &m, MSG_NOSIGNAL));
+	sent = sendmsg(sock->fd, &m, MSG_NOSIGNAL) >= 0;
+	if (!sent)
+		assert_int_equal(errno, EPERM);
 	nlmsg_free(msg);
+	return sent;
 }
 
 /* They are closed, and so is the connection. */
@@ -397,9 +404,9 @@ static void test_rights(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
 		SYS(pipe(via));
 		ctx_dial(&sock, NULL);
-		send_rights(&sock, make_full(next_id()), via[1], counts[i]);
+		if (send_rights(&sock, make_full(next_id()), via[1], counts[i]))
+			ctx_expect_closed(&sock);
 		close(via[1]);
-		ctx_expect_closed(&sock);
 		/* nobody has it any more */
 		assert_int_equal(SYS(read(via[0], &c, 1)), 0);
 		close(via[0]);
@@ -414,8 +421,8 @@ static void test_rights_to_itself(void **state)
 
 	(void)state;
 	ctx_dial(&sock, NULL);
-	send_rights(&sock, make_full(next_id()), sock.fd, 1);
-	ctx_expect_closed(&sock);
+	if (send_rights(&sock, make_full(next_id()), sock.fd, 1))
+		ctx_expect_closed(&sock);
 	ctx_hang_up(&sock);
 }
 
