@@ -41,7 +41,7 @@ int ksc_netlink_key(struct ksc_netlink *nl, const struct ksc_key_request *reques
 	key->request = *request;
 	key->keys = request->step->keys;
 	key->tickets = request->step->tickets;
-	strcpy(key->credential, request->credential);
+	snprintf(key->credential, sizeof(key->credential), "%s", request->credential);
 	return 0;
 }
 
@@ -203,7 +203,7 @@ int app_connect(void)
 	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	assert_true(fd >= 0);
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, sizeof(path));
 	while (connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
 		assert_int_equal(errno, EAGAIN);
 		apps_turn();

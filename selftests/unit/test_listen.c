@@ -44,7 +44,7 @@ static int dial(int type)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, sizeof(path));
 	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return fd;
 	close(fd);

@@ -111,7 +111,7 @@ int ksc_netlink_key(struct ksc_netlink *nl, const struct ksc_key_request *reques
 {
 	(void)nl;
 	(void)request;
-	(void)msg;
+	*msg = 0;
 	return -EIO;
 }
 
