@@ -114,6 +114,7 @@ static void test_detach_attached(void **state)
 
 	(void)state;
 	own_start(&own, policy_basic);
+	SYS(setenv("KSCHANNEL_CONTEXT_SOCKET", own.context, 1));
 	assert_int_equal(lib_setup(NULL), 0);
 	lib_handshake();
 	listener = listen_on(t_plain(AF_INET), 1009);
@@ -131,6 +132,7 @@ static void test_detach_attached(void **state)
 	}
 	close_pair(fds);
 	lib_teardown(NULL);
+	unsetenv("KSCHANNEL_CONTEXT_SOCKET");
 }
 
 /* Who the peer may be. */
