@@ -208,8 +208,7 @@ static const char *ksc_context_refusal(int err)
  * not the offer under way; -EINVAL if it consumes more than was offered; or
  * the error in @step. The caller keeps @step then.
  */
-int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq,
-		       struct ksc_step *step)
+int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq, struct ksc_step *step)
 {
 	bool answered = false;
 	int err;

@@ -129,8 +129,7 @@ void ksc_context_put(struct ksc_context *ctx);
 void ksc_context_end(struct ksc_context *ctx);
 bool ksc_context_offer(struct ksc_context *ctx, u32 daemon);
 void ksc_context_unoffer(struct ksc_context *ctx, bool full);
-int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq,
-		       struct ksc_step *step);
+int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq, struct ksc_step *step);
 enum ksc_news ksc_context_news(struct ksc_context *ctx, struct ksc_step **step);
 void ksc_context_next(struct ksc_context *ctx);
 bool ksc_context_give_up(struct ksc_context *ctx, u8 status, u8 alert, const char *why);
