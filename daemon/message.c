@@ -65,6 +65,9 @@ static int check_values(const struct ksc_message_set *set, struct nlattr **tb)
 
 		if (!tb[i])
 			continue;
+		/* libnl takes one that has a value, too */
+		if (set->policy[i].type == NLA_FLAG && nla_len(tb[i]))
+			return -EINVAL;
 		if (attr->max && (number(tb[i]) < attr->min || number(tb[i]) > attr->max))
 			return -ERANGE;
 		if (attr->nested && check_nest(attr->nested, tb[i]))

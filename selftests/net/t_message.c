@@ -162,7 +162,6 @@ static void test_heads(void **state)
 		{ .nlmsg_type = KSC_MESSAGE_STEP - 1 },
 		{ .nlmsg_type = KSC_MESSAGE_RESULT },
 		{ .nlmsg_type = KSC_MESSAGE_ERROR },
-		{ .nlmsg_type = KSC_MESSAGE_HANDOVER },
 		{ .nlmsg_type = KSC_MESSAGE_MAX + 1 },
 		{ .nlmsg_type = UINT16_MAX },
 		{ .nlmsg_type = KSC_MESSAGE_STEP, .nlmsg_flags = NLM_F_REQUEST },
@@ -451,7 +450,8 @@ static void test_never_reads(void **state)
 			assert_true(poll(&p, 1, PATIENCE_S * 1000) == 1);
 		}
 	} while (n >= 0 || errno == EAGAIN);
-	assert_int_equal(errno, EPIPE);
+	/* it had not read all */
+	assert_true(errno == EPIPE || errno == ECONNRESET);
 	nlmsg_free(msg);
 	ctx_hang_up(&sock);
 }
