@@ -10,7 +10,8 @@
  * user whose handshakes they come from. There the newest is refused.
  *
  * What is counted is what is admitted, and so the tables are bounded by the
- * limits. Their entries are in the account of whoever begins the handshake.
+ * limits. Their entries are in the account of whoever begins the handshake, of keys in the
+ * daemon's.
  */
 #include <linux/fs.h>
 #include <linux/random.h>
@@ -454,6 +455,14 @@ void ksc_admit_end(struct ksc_context *ctx)
 	spin_unlock(&ksc_admit_lock);
 }
 
+/* A user may have as many as are left then, and the last 16th is for who has none */
+static u32 ksc_admit_keys_left(const struct ksc_net *kn)
+{
+	u32 most = kn->limits.keys - kn->limits.keys / 16;
+
+	return max(most - min(most, kn->nr_keys), 1U);
+}
+
 /**
  * ksc_admit_key() - may there be one more key that no socket has got?
  * @kn: its daemon's namespace
@@ -471,12 +480,14 @@ int ksc_admit_key(struct ksc_net *kn, kuid_t uid, struct ksc_bucket **user)
 	if (!fresh)
 		return -ENOMEM;
 	fresh->key.share = KSC_SHARE_KEYS;
+	/* the owner of a user namespace has it for all namespaces that he makes there */
+	fresh->key.scope = kn->net->user_ns == &init_user_ns ? (unsigned long)kn : 0;
 	fresh->key.id = ksc_admit_user(kn->net->user_ns, uid);
 	spin_lock(&ksc_admit_lock);
 	b = ksc_admit_bucket(&fresh);
 	if (!b) {
 		err = -ENOMEM;
-	} else if (kn->nr_keys >= l->keys ||
+	} else if (kn->nr_keys >= l->keys || b->count >= ksc_admit_keys_left(kn) ||
 		   b->count >= min(l->keys_per_user, ksc_net(&init_net)->limits.keys_per_user)) {
 		ksc_count(kn, KSC_CNT_KEYS_REFUSED);
 		err = -EDQUOT;
