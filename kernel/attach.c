@@ -49,6 +49,9 @@ static int ksc_attach_grant(struct sock *sk, struct ksc_sock *ks, struct ksc_gra
 	}
 	spin_lock_bh(&ks->lock);
 	swap(ks->opt.credential, g->credential);
+	/* the session has its own */
+	swap(ks->opt.server_name, g->server_name);
+	swap(ks->opt.alpn, g->alpn);
 	ks->opt.verify = g->verify;
 	spin_unlock_bh(&ks->lock);
 	ks->connect_told = true;
@@ -145,7 +148,7 @@ static u8 *ksc_detach(struct sock *sk, struct ksc_sock *ks, u32 *len)
 /**
  * ksc_get_detach() - getsockopt(KSC_DETACH)
  * @sk: socket
- * @optval: for the bytes that came with the context and follow close_notify
+ * @optval: for the bytes that came with KSC_ATTACH and follow close_notify
  * @optlen: room there; set to how many
  *
  * The state stays until the socket goes: others may be in one of our operations.

@@ -103,6 +103,15 @@ static int ksc_key_ready(const struct ksc_key_file *k)
 	}
 }
 
+/*
+ * Context: the key's lock. May who asks believe it? The root of a user namespace may register a
+ * daemon there, and have it say anything.
+ */
+static int ksc_key_readable(const struct ksc_key_file *k)
+{
+	return ksc_key_ready(k) ?: current_in_userns(k->kn->net->user_ns) ? 0 : -EPERM;
+}
+
 static int ksc_key_info(struct ksc_key_file *k, void __user *to, size_t room)
 {
 	struct ksc_info *info = kzalloc(sizeof(*info), GFP_KERNEL);
@@ -112,7 +121,7 @@ static int ksc_key_info(struct ksc_key_file *k, void __user *to, size_t room)
 	if (!info)
 		return -ENOMEM;
 	spin_lock(&k->lock);
-	err = ksc_key_ready(k);
+	err = ksc_key_readable(k);
 	if (!err) {
 		info->version = k->keys.version;
 		info->cipher_suite = k->keys.suite;
@@ -135,7 +144,7 @@ static int ksc_key_derive(void *owner, const struct ksc_export_job *job)
 
 	/* deriving sleeps */
 	spin_lock(&k->lock);
-	err = ksc_key_ready(k);
+	err = ksc_key_readable(k);
 	if (!err && k->keys.exporter)
 		x = *k->keys.exporter;
 	spin_unlock(&k->lock);
@@ -185,6 +194,16 @@ static int ksc_key_copy(const struct ksc_key_file *k, struct ksc_grant *g)
 	return ksc_keys_copy(&g->keys, &k->keys);
 }
 
+/* Is a daemon of that user namespace one for sockets of the namespace, too? */
+static bool ksc_key_rules(const struct user_namespace *daemon, const struct net *net)
+{
+	const struct user_namespace *ns = net->user_ns;
+
+	while (ns && ns != daemon)
+		ns = ns->parent;
+	return ns;
+}
+
 /**
  * ksc_key_take() - take from a key what a socket needs
  * @fd: the key's descriptor
@@ -208,7 +227,7 @@ int ksc_key_take(int fd, const struct net *net, struct ksc_grant *g)
 	k = g->file->private_data;
 	spin_lock(&k->lock);
 	err = ksc_key_ready(k);
-	if (!err && net->net_cookie != k->netns)
+	if (!err && (net->net_cookie != k->netns || !ksc_key_rules(k->kn->net->user_ns, net)))
 		err = -EXDEV;
 	if (!err)
 		k->state = KSC_KEY_TAKEN;
@@ -246,6 +265,8 @@ void ksc_key_give(struct ksc_grant *g, int err)
 		ksc_key_forget(k);
 	fput(g->file);
 	ksc_blob_put(g->credential);
+	ksc_blob_put(g->server_name);
+	ksc_blob_put(g->alpn);
 	ksc_keys_free(&g->keys);
 }
 
@@ -258,8 +279,8 @@ static int ksc_key_parse(struct ksc_key_file *k, struct genl_info *info)
 	int err;
 
 	/*
-	 * A kilobyte, but for what lockdep makes of a lock. Each of the session's names has a
-	 * NUL, and parsing may leave room for another.
+	 * What is asked for is a kilobyte, but for what lockdep makes of a lock. Each of the
+	 * session's names has a NUL, and parsing may leave room for another.
 	 */
 	BUILD_BUG_ON(sizeof(*k) - sizeof(k->lock) + sizeof(struct ksc_exporter) +
 		     sizeof(struct ksc_session) + sizeof(struct ksc_blob) + KSC_MAX_KEY_TEXT +
@@ -293,8 +314,10 @@ static int ksc_key_parse(struct ksc_key_file *k, struct genl_info *info)
 		k->credential = ksc_blob_make(false, KERNEL_SOCKPTR(nla_data(name)),
 					      strnlen(nla_data(name), nla_len(name)));
 	if (IS_ERR(k->credential)) {
-		NL_SET_ERR_MSG_ATTR(info->extack, name, "malformed");
-		return PTR_ERR_OR_ZERO(xchg(&k->credential, NULL));
+		err = PTR_ERR_OR_ZERO(xchg(&k->credential, NULL));
+		if (err != -ENOMEM)
+			NL_SET_ERR_MSG_ATTR(info->extack, name, "malformed");
+		return err;
 	}
 	if (k->keys.session->size - 3 + (k->credential ? k->credential->len : 0) >
 	    KSC_MAX_KEY_TEXT) {
@@ -312,7 +335,8 @@ static int ksc_key_admit(struct ksc_key_file *k, struct genl_info *info)
 	kuid_t uid = make_kuid(net->user_ns, nla_get_u32(a));
 	int err;
 
-	if (!uid_valid(uid)) {
+	/* elsewhere all count for the owner of the user namespace */
+	if (!uid_valid(uid) && net->user_ns == &init_user_ns) {
 		NL_SET_ERR_MSG_ATTR(info->extack, a, "no user of the namespace");
 		return -EINVAL;
 	}
@@ -355,7 +379,8 @@ static int ksc_key_publish(struct ksc_key_file *k, u32 daemon, struct genl_info 
 	}
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0) {
-		NL_SET_ERR_MSG(info->extack, "no descriptor is free");
+		if (fd == -EMFILE)
+			NL_SET_ERR_MSG(info->extack, "no descriptor is free");
 		fput(file);
 		return fd;
 	}

@@ -18,6 +18,8 @@ struct file;
  * @verify: enum ksc_verify
  * @foreign: the daemon is not that of the socket's namespace
  * @credential: the one that the daemon took, or NULL
+ * @server_name: what the socket was told before, to be freed
+ * @alpn: likewise
  * @keys: copies, in the account of whoever attaches them
  * @extra: bytes that come before those in TCP's queue
  * @extra_len: how many
@@ -33,6 +35,8 @@ struct ksc_grant {
 	u8 verify;
 	bool foreign;
 	struct ksc_blob *credential;
+	struct ksc_blob *server_name;
+	struct ksc_blob *alpn;
 	struct ksc_keys keys;
 	u8 *extra;
 	u32 extra_len;

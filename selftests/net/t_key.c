@@ -183,6 +183,9 @@ static void test_info(void **state)
 	assert_string_equal(of_key.info.peer_subject, "CN=server.test");
 	assert_memory_equal(of_key.info.peer_fingerprint, fingerprint, sizeof(fingerprint));
 	assert_int_equal(of_key.info.flags, KSC_INFO_F_RESUMED | KSC_INFO_F_PEER_CERT);
+	/* what was to be asked for is nothing to what was */
+	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, "bank.test", 9));
+	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, "\2h3", 3));
 	SYS(keys_try_attach(fd, key, NULL, 0));
 	of_sock = t_info(fd);
 	assert_memory_equal(&of_key.info, &of_sock, sizeof(of_sock));
@@ -192,6 +195,12 @@ static void test_info(void **state)
 	SYS(getsockopt(fd, SOL_KSCHANNEL, KSC_CREDENTIAL, name, &len));
 	assert_int_equal(len, strlen(keys.credential));
 	assert_memory_equal(name, keys.credential, len);
+	len = sizeof(name);
+	SYS(getsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, name, &len));
+	assert_int_equal(len, 0);
+	len = sizeof(name);
+	SYS(getsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, name, &len));
+	assert_int_equal(len, 0);
 	close(key);
 	close(fd);
 	close(peer);

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -391,7 +392,7 @@ static void test_counted(void **state)
 	SYS(close(keys[1]));
 	assert_int_equal(tnl_counter(KSC_A_STATS_KEYS), MOST - 2);
 	for (int i = 0; i < 2; i++) {
-		const struct keys k = some(1000);
+		const struct keys k = some(1000 + i);
 
 		keys[i] = keys_make(&nl, &k);
 	}
@@ -406,11 +407,42 @@ static void test_counted(void **state)
 	refused(msg, ERANGE);
 }
 
-/* Each user has his own, wherever his handshakes are. */
+/* Users with many leave as much as they have, and a part that is only for who has none. */
+static void test_left(void **state)
+{
+	enum { MOST = 64, RESERVE = MOST / 16 };
+	int keys[MOST];
+	unsigned int n = 0;
+
+	(void)state;
+	set_limits(&nl, MOST, 0);
+	for (uint32_t uid = 1000; n < MOST - RESERVE; uid++) {
+		const struct keys k = some(uid);
+		unsigned int before = n;
+		struct nl_msg *msg;
+
+		/* half of what is left to all but the last, rounded up */
+		while (n < before + (MOST - RESERVE - before + 1) / 2)
+			keys[n++] = keys_make(&nl, &k);
+		msg = keys_request(&nl, &k);
+		refused(msg, EDQUOT);
+	}
+	for (uint32_t uid = 2000; n < MOST; uid++) {
+		const struct keys k = some(uid);
+
+		keys[n++] = keys_make(&nl, &k);
+		refused(keys_request(&nl, &k), EDQUOT);
+	}
+	for (n = 0; n < MOST; n++)
+		SYS(close(keys[n]));
+	set_limits(&nl, 0, 0);
+}
+
+/* Each user has his own in each namespace. */
 static void test_per_user(void **state)
 {
 	enum { MOST = 2 };
-	int keys[2 * MOST];
+	int keys[2 * MOST], other;
 	const struct keys one = some(1000), two = some(1001);
 	struct tnl_conn there = nl, here;
 
@@ -425,15 +457,18 @@ static void test_per_user(void **state)
 	/* what is counted of others does not count */
 	SYS(close(keys[MOST]));
 	refused(keys_request(&nl, &one), EDQUOT);
-	/* in another namespace it is the same user */
+	/* what a container's daemon says of him takes nothing from him here */
 	own_namespace();
 	become_daemon(&here);
 	set_limits(&here, 0, MOST);
-	TNL_REFUSED(&here, keys_request(&here, &one), EDQUOT);
-	assert_int_equal(tnl_counter(KSC_A_STATS_KEYS), 0);
 	SYS(close(keys[0]));
 	keys[0] = keys_make(&here, &one);
+	other = keys_make(&here, &one);
+	TNL_REFUSED(&here, keys_request(&here, &one), EDQUOT);
+	SYS(close(other));
+	other = keys_make(&there, &one);
 	TNL_REFUSED(&there, keys_request(&there, &one), EDQUOT);
+	SYS(close(other));
 	for (int i = 0; i < 2 * MOST; i++)
 		if (i != MOST)
 			SYS(close(keys[i]));
@@ -549,13 +584,50 @@ static void test_owner(void **state)
 
 		TNL_REFUSED(conn, keys_request(conn, &k), EDQUOT);
 	}
-	TNL_REFUSED(&a.nl, keys_request(&a.nl, &stranger), EINVAL);
+	/* and so does who is no user of the namespace */
+	TNL_REFUSED(&a.nl, keys_request(&a.nl, &stranger), EDQUOT);
 	SYS(close(keys[0]));
 	keys[0] = keys_make(&a.nl, &another);
+	SYS(close(keys[1]));
+	keys[1] = keys_make(&b.nl, &stranger);
 	for (uint32_t i = 0; i < OWNERS_MOST; i++)
 		SYS(close(keys[i]));
 	place_end(&a);
 	place_end(&b);
+}
+
+/* Its root may say what it likes of a session: nobody outside believes it. */
+static void test_forged(void **state)
+{
+	union {
+		struct ksc_export head;
+		uint8_t out[64];
+	} export = { .head = { .label_len = 5, .out_len = 16 } };
+	struct keys keys = some(0);
+	struct ksc_info info;
+	struct place place;
+	int fds[2], key;
+
+	(void)state;
+	SYS(setns(first, CLONE_NEWNET));
+	keys.netns = keys_netns();
+	keys_plain_pair(fds);
+	t_attach(fds[0]);
+	place_make(&place);
+	key = keys_make(&place.nl, &keys);
+	FAILS(ioctl(key, KSC_KEY_INFO, &info), EPERM);
+	memcpy(export.head.data, "label", 5);
+	FAILS(ioctl(key, KSC_KEY_EXPORT, &export), EPERM);
+	FAILS(keys_try_attach(fds[0], key, NULL, 0), EXDEV);
+	SYS(close(key));
+	/* nor of what it is for itself */
+	keys.netns = 0;
+	key = keys_make(&place.nl, &keys);
+	FAILS(ioctl(key, KSC_KEY_INFO, &info), EPERM);
+	SYS(close(key));
+	SYS(close(fds[0]));
+	SYS(close(fds[1]));
+	place_end(&place);
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -571,8 +643,10 @@ int main(void)
 		TEST(test_no_descriptor),
 		TEST(test_lost_answer),
 		TEST(test_counted),
+		TEST(test_left),
 		TEST(test_per_user),
 		WITH(test_owner, setup_users, teardown_users),
+		WITH(test_forged, setup_users, teardown_users),
 	};
 	struct rlimit files = { 2048, 4096 };
 

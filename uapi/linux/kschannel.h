@@ -108,8 +108,9 @@
  * socket has got, EBUSY when one is getting them or this one has begun a handshake; EXDEV for
  * a socket of another network namespace than they are for; EPERM when that one has a daemon
  * of its own, not the keys', and by its policy the connection has to be protected; ENOTCONN
- * before connect(); EMSGSIZE for more than KSC_MAX_TOKEN bytes. After an error both are as
- * they were.
+ * before connect(); EMSGSIZE for more than KSC_MAX_TOKEN bytes; EINVAL for less than the
+ * structure, or @pad; ENOENT where the kernel lacks the cipher; EFAULT; ENOMEM. After an error
+ * both are as they were. KSC_SERVER_NAME and KSC_ALPN are then empty: KSC_INFO has the session's.
  */
 #define KSC_ATTACH		15
 /*
@@ -309,7 +310,8 @@ struct ksc_error {
  * the handshake's end over the daemon's context socket. Whoever has it can give them to a
  * socket (KSC_ATTACH) once, or pass it on (SCM_RIGHTS). They are forgotten when it is closed
  * everywhere. No ioctl tells a key. Both fail with ESTALE when a socket has got the keys, EBUSY
- * while one is getting them, EFAULT, and ENOTTY for any other ioctl.
+ * while one is getting them, EPERM where they are from a daemon of a user namespace that the
+ * caller is not in, and EFAULT.
  */
 /*
  * struct ksc_info, as KSC_INFO has it of the socket that will get the keys. A longer one than
