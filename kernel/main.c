@@ -37,8 +37,8 @@ static int __net_init ksc_net_init(struct net *net)
 	mutex_init(&kn->load_lock);
 	ksc_netlink_net_init(kn);
 	/*
-	 * Sockets come in softirq, with their listeners' children. Contexts do
-	 * not, but both locks are of one class.
+	 * Sockets may go in softirq. Contexts do not, but both locks are of one
+	 * class.
 	 */
 	xa_init_flags(&kn->contexts, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	xa_init_flags(&kn->socks, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);

@@ -133,7 +133,7 @@ int ksc_netlink_offer(struct ksc_context *ctx, u32 len)
 	err = ksc_queue_enter(ctx, len);
 	if (err)
 		return err;
-	/* 1 KiB holds all that context-new has besides the token */
+	/* 2 KiB hold all that context-new has besides the token */
 	msg = genlmsg_new(nla_total_size(len) + 2048, GFP_KERNEL);
 	if (!msg) {
 		ksc_count(ctx->kn, KSC_CNT_OFFERS_DEFERRED);
@@ -388,7 +388,8 @@ static int ksc_put_raw(struct sk_buff *msg, const struct ksc_sock *ks)
 
 static int ksc_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
 {
-	const struct ksc_session *s = ks->session;
+	/* pairs with ksc_install() */
+	const struct ksc_session *s = smp_load_acquire(&ks->session);
 
 	if (ks->raw)
 		return ksc_put_raw(msg, ks);
@@ -411,7 +412,8 @@ static int ksc_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
 /* Options may change under a listener: take them with the lock */
 static int ksc_put_options(struct sk_buff *msg, struct ksc_sock *ks)
 {
-	const struct ksc_session *s = ks->session;
+	/* pairs with ksc_install() */
+	const struct ksc_session *s = smp_load_acquire(&ks->session);
 	int err = 0;
 
 	spin_lock_bh(&ks->lock);

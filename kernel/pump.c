@@ -368,7 +368,9 @@ int ksc_install(struct ksc_sock *ks, struct ksc_keys *keys)
 	ks->version = keys->version;
 	ks->suite = keys->suite;
 	swap(ks->exporter, keys->exporter);
-	swap(ks->session, keys->session);
+	/* pairs with ksc_put_session() and ksc_put_options() */
+	smp_store_release(&ks->session, keys->session);
+	keys->session = NULL;
 	ks->tx.max_record = keys->max_record;
 	ks->tx.ramp = TCP_INIT_CWND * tcp_sk(ks->sk)->mss_cache;
 	ksc_tune(ks);

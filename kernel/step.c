@@ -68,8 +68,8 @@ void ksc_step_free(struct ksc_step *step)
  * ksc_step_wipe() - zeroise the daemon's message
  * @info: the message, which was dealt with
  *
- * Whether it was taken or refused, and at which point: its keys must neither stay in
- * freed memory nor go back with the error.
+ * Whether it was taken or refused: its keys must neither stay in freed memory nor go back
+ * with the error. What generic netlink refuses by itself never came here.
  *
  * Context: process.
  */
