@@ -1,247 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * libkschannel, to which the test is the daemon, and may say anything: what is not in the
- * specification ends a context, and leaves nothing behind. The kernel's keys are the test's,
- * too.
+ * specification ends a context, and leaves nothing behind.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lib/kschannel.h"
-#include "message.h"
-
-#define SYS(call) check((call), #call)
-
-static char path[64];
-static int listener = -1, peer = -1;
-static struct kschannel_credential *cred;
-static struct kschannel_context *ctx;
-static struct kschannel_step step;
-static int files;
-
-static long check(long ret, const char *what)
-{
-	if (ret < 0)
-		fail_msg("%s: %s", what, strerror(errno));
-	return ret;
-}
-
-static int count_files(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
-/* What the kernel says of keys, which are any pipe here. */
-static struct ksc_info keys = { .version = 0x0304, .cipher_suite = 0x1301,
-				.role = KSC_ROLE_CLIENT, .alpn = "h2" };
-static int keys_error;
-
-int __wrap_ioctl(int fd, unsigned long request, void *arg);
-int __wrap_ioctl(int fd, unsigned long request, void *arg)
-{
-	(void)fd;
-	errno = keys_error;
-	if (request == KSC_KEY_INFO && !keys_error)
-		memcpy(arg, &keys, sizeof(keys));
-	if (request == KSC_KEY_EXPORT && !keys_error)
-		memset(arg, 'm', ((struct ksc_export *)arg)->out_len);
-	return keys_error ? -1 : 0;
-}
-
-static void listen_at(int backlog)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	listener = (int)SYS(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-	SYS(bind(listener, (struct sockaddr *)&addr, sizeof(addr)));
-	SYS(listen(listener, backlog));
-}
-
-static int setup(void **state)
-{
-	const struct kschannel_params params = {
-		.role = KSC_ROLE_CLIENT, .name = "mine", .alpn = "\2h2", .alpn_len = 3,
-		.verify = KSC_VERIFY_MANUAL, .timeout = 1000, .flags = KSCHANNEL_PICK,
-	};
-
-	(void)state;
-	snprintf(path, sizeof(path), "/tmp/test-client-%d.sock", getpid());
-	setenv("KSCHANNEL_CONTEXT_SOCKET", path, 1);
-	listen_at(8);
-	keys_error = 0;
-	ctx = NULL;
-	files = count_files();
-	return kschannel_acquire_credential(&cred, &params);
-}
-
-static void drop(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	kschannel_delete_context(ctx);
-	kschannel_free_credential(cred);
-	drop(&peer);
-	assert_int_equal(count_files(), files);
-	drop(&listener);
-	unlink(path);
-	return 0;
-}
-
-/* ---- the daemon ---- */
-
-static uint8_t request[KSC_MAX_MESSAGE] __attribute__((aligned(8)));
-static struct nlattr *asked[KSC_M_MAX + 1];
-static uint32_t number;
-
-/* What the library asks, which has to be as it has to be. */
-static void take_request(void)
-{
-	const char *why;
-	ssize_t n;
-
-	if (peer < 0)
-		peer = (int)SYS(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
-	n = SYS(recv(peer, request, sizeof(request), 0));
-	assert_int_equal(ksc_message_parse(request, (size_t)n, false, asked, &why),
-			 KSC_MESSAGE_STEP);
-	number = ((struct nlmsghdr *)request)->nlmsg_seq;
-}
-
-static void send_with(const void *data, size_t len, int fd, size_t count)
-{
-	char room[CMSG_SPACE(2 * sizeof(int))] __attribute__((aligned(8))) = "";
-	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg = (struct cmsghdr *)room;
-
-	if (count) {
-		m.msg_control = room;
-		m.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		*cmsg = (struct cmsghdr){ .cmsg_len = CMSG_LEN(count * sizeof(int)),
-					  .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
-		for (size_t i = 0; i < count; i++)
-			memcpy(CMSG_DATA(cmsg) + i * sizeof(fd), &fd, sizeof(fd));
-	}
-	SYS(sendmsg(peer, &m, MSG_NOSIGNAL));
-}
-
-/* With one descriptor or two, or none; the message is freed */
-static void reply_with(struct nl_msg *msg, unsigned int count)
-{
-	const struct nlmsghdr *head = nlmsg_hdr(msg);
-	int via[2] = { -1, -1 };
-
-	if (count)
-		SYS(pipe2(via, O_CLOEXEC));
-	send_with(head, head->nlmsg_len, via[0], count);
-	drop(&via[0]);
-	drop(&via[1]);
-	nlmsg_free(msg);
-}
-
-static struct nl_msg *make_result(uint32_t status, uint32_t consumed)
-{
-	struct nl_msg *msg = ksc_message_new(KSC_MESSAGE_RESULT, number,
-					     2 * (size_t)KSC_MAX_CHAIN);
-
-	nla_put_u32(msg, KSC_M_CONTEXT, nla_get_u32(asked[KSC_M_CONTEXT]));
-	nla_put_u32(msg, KSC_M_STATUS, status);
-	nla_put_u32(msg, KSC_M_CONSUMED, consumed);
-	return msg;
-}
-
-/* Bytes of chains that a session has */
-static int chain_len = 5;
-
-static struct nl_msg *make_ok(void)
-{
-	static const uint8_t chain[KSC_MAX_CHAIN] = { 0, 0, 2, 0x30, 0 };
-	struct nl_msg *msg = make_result(KSC_STATUS_OK, 0);
-	struct nlattr *nest;
-
-	nla_put(msg, KSC_M_TOKEN, 8, "finished");
-	nla_put(msg, KSC_M_CHAIN, chain_len, chain);
-	nla_put_u16(msg, KSC_M_VERSION, 0x0304);
-	nla_put_u16(msg, KSC_M_SUITE, 0x1301);
-	nest = nla_nest_start(msg, KSC_M_SESSION);
-	nla_put_string(msg, KSC_M_SESSION_ALPN, "h2");
-	nla_put_string(msg, KSC_M_SESSION_PEER_SUBJECT, "CN=peer");
-	nla_put(msg, KSC_M_SESSION_PEER_FINGERPRINT, 32, "0123456789abcdef0123456789abcdef");
-	nla_nest_end(msg, nest);
-	nest = nla_nest_start(msg, KSC_M_DETAILS);
-	nla_put_u16(msg, KSC_M_DETAILS_GROUP, 29);
-	nla_put(msg, KSC_M_DETAILS_SESSION_ID, 3, "ids");
-	nla_put(msg, KSC_M_DETAILS_END_POINT, 4, "hash");
-	nla_put_u32(msg, KSC_M_DETAILS_TRAITS, KSC_TRAIT_ACCEPTED);
-	nla_nest_end(msg, nest);
-	nla_put(msg, KSC_M_LOCAL_CHAIN, chain_len, chain);
-	return msg;
-}
-
-static void reply_error(uint32_t seq, uint32_t error, unsigned int rights)
-{
-	struct nl_msg *msg = ksc_message_new(KSC_MESSAGE_ERROR, seq, 0);
-
-	nla_put_u32(msg, KSC_M_ERROR, error);
-	reply_with(msg, rights);
-}
-
-/* ---- the application ---- */
-
-/* A step whose request the daemon has taken */
-static void begin_step(const void *token, size_t len)
-{
-	assert_int_equal(kschannel_initialize_context(&ctx, cred, "server.test",
-						      KSCHANNEL_NONBLOCK, token, len, &step),
-			 -EAGAIN);
-	take_request();
-}
-
-static void begin_anew(void)
-{
-	kschannel_delete_context(ctx);
-	ctx = NULL;
-	drop(&peer);
-	begin_step("token", 5);
-}
-
-/* A handshake that is done */
-static void make_done(void)
-{
-	begin_anew();
-	reply_with(make_ok(), 1);
-	assert_int_equal(kschannel_result(ctx, &step), 0);
-	assert_int_equal(step.status, KSC_STATUS_OK);
-}
+#include "client.h"
 
 /* It has failed by what the daemon said, and all is closed but what the test has. */
 static void expect_broken(const char *what)
@@ -661,105 +436,7 @@ static void test_interrupted(void **state)
 	assert_int_equal(step.status, KSC_STATUS_CONTINUE_NEEDED);
 }
 
-/* ---- to another process ---- */
-
-static void *import(void *arg)
-{
-	struct kschannel_context *taken = NULL;
-	const int sock = *(int *)arg;
-
-	return kschannel_import_context(&taken, sock, &step) ? NULL : taken;
-}
-
-/* As much as there can be goes over a stream that takes it bit by bit, and does not wait. */
-static void test_slow_stream(void **state)
-{
-	const int least = 1;
-	const void *chain;
-	size_t len;
-	pthread_t thread;
-	void *taken;
-	int pair[2];
-
-	(void)state;
-	chain_len = KSC_MAX_CHAIN;
-	make_done();
-	chain_len = 5;
-	SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
-	SYS(fcntl(pair[1], F_SETFL, 0));
-	SYS(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)));
-	assert_int_equal(pthread_create(&thread, NULL, import, &pair[1]), 0);
-	assert_int_equal(kschannel_export_context(ctx, pair[0]), 0);
-	assert_int_equal(pthread_join(thread, &taken), 0);
-	assert_non_null(taken);
-	ctx = taken;
-	for (int local = 0; local < 2; local++) {
-		assert_int_equal(kschannel_query_chain(ctx, local, &chain, &len), 0);
-		assert_int_equal(len, KSC_MAX_CHAIN);
-	}
-	/* and nothing behind it */
-	assert_int_equal(recv(pair[1], &len, 1, MSG_DONTWAIT), -1);
-	close(pair[0]);
-	close(pair[1]);
-}
-
-/* The end comes in the middle of it, to either side. */
-static void test_broken_stream(void **state)
-{
-	struct kschannel_context *taken = NULL;
-	const int least = 1;
-	char head[100];
-	int pair[2];
-
-	(void)state;
-	make_done();
-	SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-	assert_int_equal(kschannel_export_context(ctx, pair[0]), 0);
-	ctx = NULL;
-	SYS(recv(pair[1], head, sizeof(head), 0));
-	assert_int_equal(kschannel_import_context(&taken, pair[1], &step), -EBADMSG);
-	SYS(send(pair[0], head, sizeof(head), 0));
-	close(pair[0]);
-	while (kschannel_import_context(&taken, pair[1], &step) != -ENODATA)
-		assert_null(taken);
-	close(pair[1]);
-
-	chain_len = KSC_MAX_CHAIN;
-	make_done();
-	chain_len = 5;
-	SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-	SYS(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)));
-	close(pair[1]);
-	assert_int_equal(kschannel_export_context(ctx, pair[0]), -EPIPE);
-	/* it is still ours */
-	assert_int_equal(kschannel_context_binding(ctx, head), 0);
-	close(pair[0]);
-}
-
-/* What is passed is no key, or of no use any more. */
-static void test_no_keys(void **state)
-{
-	static const int errors[][2] = { { ENOTTY, EBADFD }, { EINVAL, EBADFD },
-					 { ESTALE, ESTALE }, { EBUSY, EBUSY } };
-	struct kschannel_context *taken = NULL;
-	int pair[2];
-
-	(void)state;
-	SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		keys_error = 0;
-		make_done();
-		assert_int_equal(kschannel_export_context(ctx, pair[0]), 0);
-		ctx = NULL;
-		keys_error = errors[i][0];
-		assert_int_equal(kschannel_import_context(&taken, pair[1], &step), -errors[i][1]);
-		assert_null(taken);
-	}
-	close(pair[0]);
-	close(pair[1]);
-}
-
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, client_setup, client_teardown)
 
 int main(void)
 {
@@ -775,9 +452,6 @@ int main(void)
 		TEST(test_gone),
 		TEST(test_nobody),
 		TEST(test_interrupted),
-		TEST(test_slow_stream),
-		TEST(test_broken_stream),
-		TEST(test_no_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

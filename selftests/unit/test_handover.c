@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* libkschannel: contexts that go to another process, over any socket, with anything in it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "client.h"
+
+static void *import(void *arg)
+{
+	struct kschannel_context *taken = NULL;
+	const int sock = *(int *)arg;
+
+	return kschannel_import_context(&taken, sock, &step) ? NULL : taken;
+}
+
+/* As much as there can be goes over a stream that takes it bit by bit, and does not wait. */
+static void test_slow_stream(void **state)
+{
+	const int least = 1;
+	const void *chain;
+	size_t len;
+	pthread_t thread;
+	void *taken;
+	int pair[2];
+
+	(void)state;
+	chain_len = KSC_MAX_CHAIN;
+	make_done();
+	chain_len = 5;
+	SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
+	SYS(fcntl(pair[1], F_SETFL, 0));
+	SYS(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)));
+	assert_int_equal(pthread_create(&thread, NULL, import, &pair[1]), 0);
+	assert_int_equal(kschannel_export_context(ctx, pair[0]), 0);
+	assert_int_equal(pthread_join(thread, &taken), 0);
+	assert_non_null(taken);
+	ctx = taken;
+	for (int local = 0; local < 2; local++) {
+		assert_int_equal(kschannel_query_chain(ctx, local, &chain, &len), 0);
+		assert_int_equal(len, KSC_MAX_CHAIN);
+	}
+	/* and nothing behind it */
+	assert_int_equal(recv(pair[1], &len, 1, MSG_DONTWAIT), -1);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* The end comes in the middle of it, to either side. */
+static void test_broken_stream(void **state)
+{
+	struct kschannel_context *taken = NULL;
+	const int least = 1;
+	char head[100];
+	int pair[2];
+
+	(void)state;
+	make_done();
+	SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	assert_int_equal(kschannel_export_context(ctx, pair[0]), 0);
+	ctx = NULL;
+	SYS(recv(pair[1], head, sizeof(head), 0));
+	assert_int_equal(kschannel_import_context(&taken, pair[1], &step), -EBADMSG);
+	SYS(send(pair[0], head, sizeof(head), 0));
+	close(pair[0]);
+	while (kschannel_import_context(&taken, pair[1], &step) != -ENODATA)
+		assert_null(taken);
+	close(pair[1]);
+
+	chain_len = KSC_MAX_CHAIN;
+	make_done();
+	chain_len = 5;
+	SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	SYS(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)));
+	close(pair[1]);
+	assert_int_equal(kschannel_export_context(ctx, pair[0]), -EPIPE);
+	/* it is still ours */
+	assert_int_equal(kschannel_context_binding(ctx, head), 0);
+	close(pair[0]);
+}
+
+/* What is passed is no key, or of no use any more. */
+static void test_no_keys(void **state)
+{
+	static const int errors[][2] = { { ENOTTY, EBADFD }, { EINVAL, EBADFD },
+					 { ESTALE, ESTALE }, { EBUSY, EBUSY } };
+	struct kschannel_context *taken = NULL;
+	int pair[2];
+
+	(void)state;
+	SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		keys_error = 0;
+		make_done();
+		assert_int_equal(kschannel_export_context(ctx, pair[0]), 0);
+		ctx = NULL;
+		keys_error = errors[i][0];
+		assert_int_equal(kschannel_import_context(&taken, pair[1], &step), -errors[i][1]);
+		assert_null(taken);
+	}
+	close(pair[0]);
+	close(pair[1]);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, client_setup, client_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_slow_stream),
+		TEST(test_broken_stream),
+		TEST(test_no_keys),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
