@@ -5,17 +5,23 @@
  * context.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
 
 /* A connection has no other context. */
 #define NUMBER 1
+
+/* Milliseconds that the daemon gets to say that a handshake is late, before we do */
+#define GRACE_MS 1000
 
 /**
  * kschannel_drop() - close a descriptor, if there is one
@@ -28,8 +34,33 @@ void kschannel_drop(int *fd)
 	*fd = -1;
 }
 
-static int dial(const char *path, int flags)
+static int64_t now_ms(void)
 {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void start_clock(struct kschannel_context *c, unsigned int timeout)
+{
+	c->deadline = now_ms() + (timeout ? timeout : KSC_DEFAULT_HANDSHAKE_TIMEOUT) + GRACE_MS;
+}
+
+/* Milliseconds, 0 when the context is late */
+static int time_left(const struct kschannel_context *c)
+{
+	const int64_t left = c->deadline - now_ms();
+
+	if (left <= 0)
+		return 0;
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* No event tells of room in a listener's queue; connect() can wait for it, and for so long. */
+static int dial(const char *path, int flags, int ms)
+{
+	const struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd;
 
@@ -39,7 +70,8 @@ static int dial(const char *path, int flags)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ||
+	    connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
 		const int rc = -errno;
 
 		close(fd);
@@ -50,25 +82,28 @@ static int dial(const char *path, int flags)
 
 /**
  * kschannel_connect() - have a connection to the daemon
- * @c: the context
+ * @c: the context, whose time begins
+ * @timeout: milliseconds that its handshake may take, or 0 for the default
  * @wait: for its turn, if more are connecting than the daemon has looked at
  *
- * Return: 0; -EHOSTDOWN without a daemon; -ENOBUFS when it would have to wait; or another
- * negative errno, -EINTR too
+ * Return: 0; -EHOSTDOWN without a daemon, or with one that does not look as long as the
+ * handshake may take; -ENOBUFS when it would have to wait; or another negative errno, -EINTR
+ * too
  */
-int kschannel_connect(struct kschannel_context *c, bool wait)
+int kschannel_connect(struct kschannel_context *c, unsigned int timeout, bool wait)
 {
 	const char *path = secure_getenv("KSCHANNEL_CONTEXT_SOCKET");
-	int fd = dial(path ? path : KSC_CONTEXT_SOCKET, wait ? 0 : SOCK_NONBLOCK);
+	int fd;
 
+	start_clock(c, timeout);
+	fd = dial(path ? path : KSC_CONTEXT_SOCKET, wait ? 0 : SOCK_NONBLOCK, time_left(c));
 	switch (fd) {
 	case -ECONNREFUSED:
 	case -ENOENT:
 	case -ENOTDIR:
 		return -EHOSTDOWN;
 	case -EAGAIN:
-		/* there is no event that would tell of it */
-		return -ENOBUFS;
+		return wait ? -EHOSTDOWN : -ENOBUFS;
 	default:
 		if (fd < 0)
 			return fd;
@@ -163,6 +198,9 @@ int kschannel_offer(struct kschannel_context *c, const struct kschannel_request 
 	c->offered = len;
 	c->beginning = request->begin;
 	c->begun = true;
+	/* it was refused before, and the daemon begins anew, too */
+	if (request->begin && c->answered)
+		start_clock(c, request->begin->timeout);
 	return 0;
 }
 
@@ -248,6 +286,7 @@ static void take_result(struct kschannel_context *c, struct nlattr **tb)
 		step->chain = bytes(tb[KSC_M_CHAIN], &step->chain_len);
 	step->issuers = bytes(tb[KSC_M_ISSUERS], &step->issuers_len);
 	c->pending = false;
+	c->answered = true;
 	if (done)
 		take_done(c, tb);
 	if (done)
@@ -264,6 +303,7 @@ static void take_result(struct kschannel_context *c, struct nlattr **tb)
 static int take_error(struct kschannel_context *c, uint32_t seq, int error)
 {
 	c->pending = false;
+	c->answered = true;
 	if (c->beginning)
 		c->begun = false;
 	if (!seq) {
@@ -378,23 +418,37 @@ static int receive(struct kschannel_context *c)
 	return rc;
 }
 
+/* The daemon would have said so, did it say anything. */
+static int end_late(struct kschannel_context *c)
+{
+	fail(c, KSC_STATUS_TIMED_OUT, "the daemon has not answered in time", "");
+	c->state = KSCHANNEL_TIMED_OUT;
+	return c->answered ? 0 : -EHOSTDOWN;
+}
+
 /**
  * kschannel_await() - take the outcome of a step
  * @c: the context
- * @wait: until it is there
+ * @wait: until it is there, or the context is late
  *
  * Return: 0; -EAGAIN if it is not there, -EINTR, -EMFILE and -ENOMEM when it was not taken,
- * and is still awaited; or what the daemon says, a negative errno
+ * and is still awaited; -EHOSTDOWN when the context is late and the daemon has never said
+ * anything; or what the daemon says, a negative errno
  */
 int kschannel_await(struct kschannel_context *c, bool wait)
 {
 	struct pollfd p = { .fd = c->fd, .events = POLLIN };
-	int rc = 0;
+	int left, rc = 0;
 
 	while (c->pending && !rc) {
 		rc = receive(c);
-		if (rc == -EAGAIN && wait)
-			rc = poll(&p, 1, -1) < 0 ? -errno : 0;
+		if (rc != -EAGAIN)
+			continue;
+		left = time_left(c);
+		if (!left)
+			rc = end_late(c);
+		else if (wait)
+			rc = poll(&p, 1, left) < 0 ? -errno : 0;
 	}
 	return rc;
 }

@@ -115,7 +115,7 @@ static struct kschannel_context *begin(const struct kschannel_credential *cred, 
 	c->role = cred->role;
 	c->verify = cred->verify;
 	c->pick = cred->pick;
-	rc = kschannel_connect(c, !(flags & KSCHANNEL_NONBLOCK));
+	rc = kschannel_connect(c, cred->timeout, !(flags & KSCHANNEL_NONBLOCK));
 	if (!rc)
 		return c;
 	kschannel_delete_context(c);
@@ -166,7 +166,7 @@ static int make_step(struct kschannel_context **context, const struct kschannel_
  * under way, -EISCONN when it is done, -ESTALE when it was attached, -ECONNABORTED or
  * -ETIMEDOUT when it has failed, -EMSGSIZE for more than a handshake may have, -EDQUOT for
  * more contexts than the user may have, -EPROTOTYPE for a server's, -EHOSTDOWN without a
- * daemon
+ * daemon, or with one that has said nothing when the handshake's time was over
  */
 int kschannel_initialize_context(struct kschannel_context **context,
 				 const struct kschannel_credential *credential,
@@ -276,7 +276,7 @@ int kschannel_give_up(struct kschannel_context *context, uint8_t alert, unsigned
  * @context: the context
  * @step: gets the outcome
  *
- * Return: 0, or -EAGAIN if it is not there yet
+ * Return: 0, or -EAGAIN if it is not there yet; or what the step would have failed with
  */
 int kschannel_result(struct kschannel_context *context, struct kschannel_step *step)
 {

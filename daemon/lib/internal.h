@@ -72,6 +72,8 @@ enum kschannel_state {
  * @begun: the daemon knows it, unless it says otherwise
  * @beginning: the step under way is the one that tells it
  * @pending: a step's outcome is awaited
+ * @answered: the daemon has said something
+ * @deadline: when it is late, milliseconds of CLOCK_MONOTONIC
  * @seq: that step's number
  * @offered: and bytes of token
  * @step: the last step's outcome
@@ -91,6 +93,8 @@ struct kschannel_context {
 	bool begun;
 	bool beginning;
 	bool pending;
+	bool answered;
+	int64_t deadline;
 	uint32_t seq;
 	size_t offered;
 	struct kschannel_step step;
@@ -107,7 +111,7 @@ union kschannel_rights {
 };
 
 struct kschannel_context *kschannel_new_context(void);
-int kschannel_connect(struct kschannel_context *context, bool wait);
+int kschannel_connect(struct kschannel_context *context, unsigned int timeout, bool wait);
 int kschannel_offer(struct kschannel_context *context, const struct kschannel_request *request,
 		    const void *token, size_t len);
 int kschannel_await(struct kschannel_context *context, bool wait);

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -59,6 +60,19 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 	return keys_error ? -1 : 0;
 }
 
+int64_t clock_ms;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *t);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *t)
+{
+	if (!clock_ms)
+		return __real_clock_gettime(clock, t);
+	*t = (struct timespec) { .tv_sec = clock_ms / 1000,
+				 .tv_nsec = clock_ms % 1000 * 1000000 };
+	return 0;
+}
+
 void listen_at(int backlog)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -73,7 +87,7 @@ int client_setup(void **state)
 {
 	const struct kschannel_params params = {
 		.role = KSC_ROLE_CLIENT, .name = "mine", .alpn = "\2h2", .alpn_len = 3,
-		.verify = KSC_VERIFY_MANUAL, .timeout = 1000, .flags = KSCHANNEL_PICK,
+		.verify = KSC_VERIFY_MANUAL, .timeout = CLIENT_TIMEOUT, .flags = KSCHANNEL_PICK,
 	};
 
 	(void)state;
@@ -81,6 +95,7 @@ int client_setup(void **state)
 	setenv("KSCHANNEL_CONTEXT_SOCKET", path, 1);
 	listen_at(8);
 	keys_error = 0;
+	clock_ms = 0;
 	ctx = NULL;
 	files = count_files();
 	return kschannel_acquire_credential(&cred, &params);

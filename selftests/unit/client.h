@@ -9,6 +9,9 @@
 #include "lib/kschannel.h"
 #include "message.h"
 
+/* Milliseconds that a handshake may take, as long as can be */
+#define CLIENT_TIMEOUT KSC_MAX_HANDSHAKE_TIMEOUT
+
 #define SYS(call) client_check((call), #call)
 
 /* Where the daemon listens, and its ends */
@@ -22,6 +25,8 @@ extern struct kschannel_step step;
 extern int files;
 /* What the kernel says when it is asked for keys; 0 if it tells of them */
 extern int keys_error;
+/* What time it is; 0 for what it is */
+extern int64_t clock_ms;
 /* The last request */
 extern uint8_t request[KSC_MAX_MESSAGE];
 extern struct nlattr *asked[KSC_M_MAX + 1];

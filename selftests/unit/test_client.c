@@ -48,7 +48,7 @@ static void test_request(void **state)
 	assert_string_equal(nla_get_string(begin[KSC_M_BEGIN_CREDENTIAL]), "mine");
 	assert_int_equal(nla_len(begin[KSC_M_BEGIN_ALPN]), 3);
 	assert_int_equal(nla_get_u32(begin[KSC_M_BEGIN_VERIFY]), KSC_VERIFY_MANUAL);
-	assert_int_equal(nla_get_u32(begin[KSC_M_BEGIN_DEADLINE]), 1000);
+	assert_int_equal(nla_get_u32(begin[KSC_M_BEGIN_DEADLINE]), CLIENT_TIMEOUT);
 	assert_non_null(begin[KSC_M_BEGIN_PICK]);
 	assert_int_equal(kschannel_result(ctx, &step), -EAGAIN);
 	assert_int_equal(kschannel_export_context(ctx, peer), -EBUSY);
@@ -436,6 +436,115 @@ static void test_interrupted(void **state)
 	assert_int_equal(step.status, KSC_STATUS_CONTINUE_NEEDED);
 }
 
+/* ---- it is there, and says nothing ---- */
+
+/* A wait that has no end is one. */
+static void expect_end(void)
+{
+	SYS(alarm(600));
+}
+
+static void use_short_time(void)
+{
+	const struct kschannel_params params = { .role = KSC_ROLE_CLIENT, .timeout = 1 };
+
+	kschannel_free_credential(cred);
+	assert_int_equal(kschannel_acquire_credential(&cred, &params), 0);
+}
+
+/* It listens, by whoever listens for it, and never looks. */
+static void test_never_accepts(void **state)
+{
+	struct kschannel_context *waits[4] = { NULL };
+	size_t n = 0;
+
+	(void)state;
+	drop(&listener);
+	unlink(path);
+	listen_at(0);
+	while (kschannel_initialize_context(&waits[n], cred, NULL, KSCHANNEL_NONBLOCK, NULL, 0,
+					    &step) == -EAGAIN)
+		assert_in_range(++n, 0, 3);
+	use_short_time();
+	expect_end();
+	assert_int_equal(first_step(0), -EHOSTDOWN);
+	assert_null(ctx);
+	alarm(0);
+	while (n--)
+		kschannel_delete_context(waits[n]);
+}
+
+static void test_never_answers(void **state)
+{
+	(void)state;
+	use_short_time();
+	expect_end();
+	assert_int_equal(first_step(0), -EHOSTDOWN);
+	assert_null(ctx);
+	alarm(0);
+}
+
+/* Nobody waits: the time is up a second after it was up for the daemon. */
+static void test_late_result(void **state)
+{
+	(void)state;
+	clock_ms = 1000000;
+	begin_step("token", 5);
+	clock_ms += CLIENT_TIMEOUT + 999;
+	assert_int_equal(kschannel_result(ctx, &step), -EAGAIN);
+	clock_ms++;
+	assert_int_equal(kschannel_result(ctx, &step), -EHOSTDOWN);
+	assert_int_equal(kschannel_fd(ctx), -1);
+	assert_int_equal(first_step(0), -ETIMEDOUT);
+	/* the daemon's end tells of it, too */
+	assert_int_equal(recv(peer, request, sizeof(request), 0), 0);
+	/* what it has said in time, if nobody has looked */
+	begin_anew();
+	reply_with(make_result(KSC_STATUS_CONTINUE_NEEDED, 5), 0);
+	clock_ms += CLIENT_TIMEOUT + 1000;
+	assert_int_equal(kschannel_result(ctx, &step), 0);
+	assert_int_equal(step.status, KSC_STATUS_CONTINUE_NEEDED);
+	/* it has answered before: the handshake is late, and no daemon missing */
+	assert_int_equal(first_step(0), 0);
+	assert_int_equal(step.status, KSC_STATUS_TIMED_OUT);
+	assert_true(step.text[0]);
+	assert_int_equal(kschannel_fd(ctx), -1);
+	assert_int_equal(first_step(0), -ETIMEDOUT);
+}
+
+/* What has not begun has used no time, and the time runs from the call that is made anew. */
+static void test_late_refused(void **state)
+{
+	(void)state;
+	clock_ms = 1000000;
+	begin_step(NULL, 0);
+	reply_error(number, EDQUOT, 0);
+	assert_int_equal(kschannel_result(ctx, &step), -EDQUOT);
+	clock_ms += 2 * CLIENT_TIMEOUT;
+	begin_step(NULL, 0);
+	clock_ms += CLIENT_TIMEOUT + 999;
+	assert_int_equal(kschannel_result(ctx, &step), -EAGAIN);
+	clock_ms++;
+	assert_int_equal(kschannel_result(ctx, &step), 0);
+	assert_int_equal(step.status, KSC_STATUS_TIMED_OUT);
+}
+
+/* One that has not said how long has half a minute. */
+static void test_late_default(void **state)
+{
+	const struct kschannel_params params = { .role = KSC_ROLE_CLIENT };
+
+	(void)state;
+	kschannel_free_credential(cred);
+	assert_int_equal(kschannel_acquire_credential(&cred, &params), 0);
+	clock_ms = 1000000;
+	begin_step(NULL, 0);
+	clock_ms += KSC_DEFAULT_HANDSHAKE_TIMEOUT + 999;
+	assert_int_equal(kschannel_result(ctx, &step), -EAGAIN);
+	clock_ms++;
+	assert_int_equal(kschannel_result(ctx, &step), -EHOSTDOWN);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, client_setup, client_teardown)
 
 int main(void)
@@ -452,6 +561,11 @@ int main(void)
 		TEST(test_gone),
 		TEST(test_nobody),
 		TEST(test_interrupted),
+		TEST(test_never_accepts),
+		TEST(test_never_answers),
+		TEST(test_late_result),
+		TEST(test_late_refused),
+		TEST(test_late_default),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
