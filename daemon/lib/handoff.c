@@ -4,10 +4,12 @@
  * kernel does not know of them. Whoever has a descriptor can use the keys, but only one can.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "internal.h"
 
@@ -215,9 +217,24 @@ static void take_begin(struct kschannel_context *c, struct nlattr *nest)
 	c->pick = tb[KSC_M_BEGIN_PICK];
 }
 
-/* The sender could say anything, so the kernel is asked. */
+/*
+ * Keys are a file without a type, as anonymous inodes are. Those are the kernel's own, while
+ * another file's ioctl() may go to a process that answers what it likes, or never. statx() goes
+ * to none.
+ */
+static bool is_anonymous(int fd)
+{
+	struct statx file;
+
+	return !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &file) &&
+	       !(file.stx_mode & S_IFMT);
+}
+
+/* What counts is not what the sender says of the keys, but what the kernel was told of them. */
 static int take_keys(struct kschannel_context *c)
 {
+	if (!is_anonymous(c->key))
+		return -EBADFD;
 	if (ioctl(c->key, KSC_KEY_INFO, &c->info))
 		return errno == ENOTTY || errno == EINVAL || errno == EBADF ? -EBADFD : -errno;
 	if (!c->info.version)
@@ -277,13 +294,14 @@ static int receive_parcel(struct kschannel_context *c, int sock)
  * @sock: AF_UNIX socket that kschannel_export_context() was called with the other end of
  * @step: gets what the last step came to; there is no token, since that was sent
  *
- * What the kernel knows of it is what kschannel_query_info() says; the rest is the sender's
- * word.
+ * kschannel_query_info() gives what the kernel was told by the daemon that made the keys; the
+ * other queries give the sender's word.
  *
  * Return: 0; -ENODATA when the other end was closed; -EBADMSG for what is no context,
  * -EPROTONOSUPPORT for one of another version of this library that we can't read; -EBADFD
- * when what comes along are no keys, -ESTALE when a socket has got them, -EBUSY when one is
- * getting them; or another negative errno, of recvmsg() too. But for -EMFILE, -ENOMEM and the
+ * when what comes along are no keys, -EPERM when they are those of a daemon of a user namespace
+ * that we are not in, -ESTALE when a socket has got them, -EBUSY when one is getting them; or
+ * another negative errno, of recvmsg() too. But for -EMFILE, -ENOMEM and the
  * last, what was passed is gone.
  */
 int kschannel_import_context(struct kschannel_context **context, int sock,

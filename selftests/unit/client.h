@@ -25,6 +25,8 @@ extern struct kschannel_step step;
 extern int files;
 /* What the kernel says when it is asked for keys; 0 if it tells of them */
 extern int keys_error;
+/* How often it was asked */
+extern unsigned int keys_asked;
 /* What time it is; 0 for what it is */
 extern int64_t clock_ms;
 /* The last request */
@@ -42,7 +44,7 @@ void drop(int *fd);
 
 void listen_at(int backlog);
 void take_request(void);
-void send_with(const void *data, size_t len, int fd, size_t count);
+void send_with(int sock, const void *data, size_t len, int fd, size_t count);
 void reply_with(struct nl_msg *msg, unsigned int count);
 struct nl_msg *make_result(uint32_t status, uint32_t consumed);
 struct nl_msg *make_ok(void);

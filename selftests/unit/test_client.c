@@ -173,7 +173,7 @@ static void test_cut_off(void **state)
 			msg = make_ok();
 			if (honest)
 				nlmsg_hdr(msg)->nlmsg_len = (uint32_t)len;
-			send_with(nlmsg_hdr(msg), len, -1, 0);
+			send_with(peer, nlmsg_hdr(msg), len, -1, 0);
 			nlmsg_free(msg);
 			expect_broken("a part");
 		}
@@ -279,7 +279,7 @@ static void test_rights(void **state)
 	reply_with(make_result(KSC_STATUS_OK, 0), 1);
 	expect_broken("no session");
 	begin_anew();
-	send_with(request, sizeof(request), -1, 0);
+	send_with(peer, request, sizeof(request), -1, 0);
 	expect_broken("as long as a message can be");
 	for (unsigned int rights = 0; rights < 2; rights++) {
 		static uint8_t data[KSC_MAX_MESSAGE + 4];
@@ -291,7 +291,7 @@ static void test_rights(void **state)
 			.nlmsg_len = sizeof(data), .nlmsg_type = KSC_MESSAGE_RESULT,
 			.nlmsg_seq = number,
 		};
-		send_with(data, sizeof(data), via[0], rights);
+		send_with(peer, data, sizeof(data), via[0], rights);
 		drop(&via[0]);
 		drop(&via[1]);
 		expect_broken("longer than a message can be");

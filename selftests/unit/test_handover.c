@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -109,6 +110,52 @@ static void test_no_keys(void **state)
 	close(pair[1]);
 }
 
+/* What goes over a socket, without its keys */
+static uint8_t parcel[KSC_MAX_MESSAGE] __attribute__((aligned(8)));
+static size_t parcel_len;
+
+static void make_parcel(void)
+{
+	int pair[2];
+
+	make_done();
+	SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	assert_int_equal(kschannel_export_context(ctx, pair[0]), 0);
+	ctx = NULL;
+	parcel_len = (size_t)SYS(recv(pair[1], parcel, sizeof(parcel), 0));
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* Whoever answers for other files would tell of keys, and is not even asked. */
+static void test_other_files(void **state)
+{
+	struct kschannel_context *taken = NULL;
+	int pair[2], pipes[2], others[4];
+
+	(void)state;
+	make_parcel();
+	SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	SYS(pipe2(pipes, O_CLOEXEC));
+	others[0] = pipes[0];
+	others[1] = pair[1];
+	others[2] = (int)SYS(open("/dev/null", O_RDWR | O_CLOEXEC));
+	others[3] = (int)SYS(memfd_create("[kschannel-key]", MFD_CLOEXEC));
+	keys_asked = 0;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		send_with(pair[0], parcel, parcel_len, others[i], 1);
+		assert_int_equal(kschannel_import_context(&taken, pair[1], &step), -EBADFD);
+		assert_null(taken);
+	}
+	assert_int_equal(keys_asked, 0);
+	close(pipes[0]);
+	close(pipes[1]);
+	close(others[2]);
+	close(others[3]);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, client_setup, client_teardown)
 
 int main(void)
@@ -117,6 +164,7 @@ int main(void)
 		TEST(test_slow_stream),
 		TEST(test_broken_stream),
 		TEST(test_no_keys),
+		TEST(test_other_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
