@@ -10,17 +10,32 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <linux/sockios.h>
 
 #include "internal.h"
 
 /* Of the message. What does not read the same has another. */
 #define FORMAT 1
 
-static int wait_for(int sock, short events)
+static bool is_stream(int sock)
 {
-	struct pollfd p = { .fd = sock, .events = events };
+	int type;
+	socklen_t len = sizeof(type);
 
-	return poll(&p, 1, -1) < 0 && errno != EINTR ? -errno : 0;
+	return !getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_STREAM;
+}
+
+static bool is_nonblocking(int sock)
+{
+	return fcntl(sock, F_GETFL) & O_NONBLOCK;
+}
+
+/* Nothing follows what is there. */
+static bool is_at_end(int sock)
+{
+	struct pollfd p = { .fd = sock, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0);
 }
 
 static int put_session(struct nl_msg *msg, const struct ksc_info *info)
@@ -79,7 +94,27 @@ static struct nl_msg *make_parcel(const struct kschannel_context *c)
 	return NULL;
 }
 
-/* A stream may take a part, and then gets the rest in any case. */
+/*
+ * A stream may take a part, and whoever does not wait can't send the rest. So there has to be
+ * room for all of it, of which the kernel's memory takes up to twice as much and a little for
+ * each piece. With a quarter of its buffer in use a socket still is one that can be written to.
+ */
+static int check_room(int sock, size_t len)
+{
+	const size_t need = 2 * len + 4096;
+	int all, used;
+	socklen_t size = sizeof(all);
+
+	if (!is_stream(sock) || !is_nonblocking(sock))
+		return 0;
+	if (getsockopt(sock, SOL_SOCKET, SO_SNDBUF, &all, &size) || ioctl(sock, SIOCOUTQ, &used))
+		return -errno;
+	if (need > (size_t)(all - all / 4))
+		return -EMSGSIZE;
+	return need + (size_t)used > (size_t)all ? -EAGAIN : 0;
+}
+
+/* A stream that waits may take a part, and then gets the rest, unless its time is over. */
 static int send_parcel(int sock, const struct nlmsghdr *head, int fd)
 {
 	struct iovec iov = { .iov_base = (void *)head, .iov_len = head->nlmsg_len };
@@ -90,7 +125,6 @@ static int send_parcel(int sock, const struct nlmsghdr *head, int fd)
 	};
 	size_t sent;
 	ssize_t n;
-	int rc = 0;
 
 	control.head.cmsg_len = CMSG_LEN(sizeof(fd));
 	control.head.cmsg_level = SOL_SOCKET;
@@ -99,14 +133,12 @@ static int send_parcel(int sock, const struct nlmsghdr *head, int fd)
 	n = sendmsg(sock, &msg, MSG_NOSIGNAL);
 	if (n < 0)
 		return -errno;
-	for (sent = (size_t)n; sent < head->nlmsg_len && !rc; sent += n < 0 ? 0 : (size_t)n) {
+	for (sent = (size_t)n; sent < head->nlmsg_len; sent += n < 0 ? 0 : (size_t)n) {
 		n = send(sock, (const char *)head + sent, head->nlmsg_len - sent, MSG_NOSIGNAL);
-		if (n < 0 && errno == EAGAIN)
-			rc = wait_for(sock, POLLOUT);
-		else if (n < 0 && errno != EINTR)
-			rc = -errno;
+		if (n < 0 && errno != EINTR)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	}
-	return rc;
+	return 0;
 }
 
 /* Why it can't be passed on; 0 if it can */
@@ -137,7 +169,9 @@ static int is_ours(const struct kschannel_context *c)
  *
  * Return: 0; -EBUSY while a step is under way, -EINPROGRESS before the handshake is done,
  * -ECONNABORTED when it has failed, -ESTALE after kschannel_attach(), -ENOMEM; or a negative
- * errno of sendmsg(). The context is then as it was
+ * errno of sendmsg(): -EAGAIN when a non-blocking socket has no room at the moment, -EMSGSIZE
+ * when it never has. The context is then as it was. -ETIMEDOUT when SO_SNDTIMEO was over in
+ * the middle: the stream is of no use any more
  */
 int kschannel_export_context(struct kschannel_context *context, int sock)
 {
@@ -149,7 +183,9 @@ int kschannel_export_context(struct kschannel_context *context, int sock)
 	parcel = make_parcel(context);
 	if (!parcel)
 		return -ENOMEM;
-	rc = send_parcel(sock, nlmsg_hdr(parcel), context->key);
+	rc = check_room(sock, nlmsg_hdr(parcel)->nlmsg_len);
+	if (!rc)
+		rc = send_parcel(sock, nlmsg_hdr(parcel), context->key);
 	nlmsg_free(parcel);
 	if (!rc)
 		kschannel_delete_context(context);
@@ -161,35 +197,54 @@ static int read_parcel(int sock, void *data, size_t len)
 {
 	size_t have = 0;
 
-	for (;;) {
+	while (have < len) {
 		ssize_t n = recv(sock, (char *)data + have, len - have, 0);
-		int rc = 0;
 
-		if (n < 0 && errno == EAGAIN)
-			rc = wait_for(sock, POLLIN);
-		else if (n < 0 && errno != EINTR)
-			rc = -errno;
-		if (rc)
-			return rc;
-		if (n < 0)
+		if (n < 0 && errno == EINTR)
 			continue;
-		have += (size_t)n;
-		if (have == len)
-			return 0;
-		if (!n)
+		if (n < 0 && (errno != EAGAIN || !have))
+			return -errno;
+		/* it has ended, or SO_RCVTIMEO is over */
+		if (n <= 0)
 			return -EBADMSG;
+		have += (size_t)n;
 	}
+	return 0;
 }
 
-/* Bytes of the parcel; a stream does not say where it ends */
+/* Bytes of the parcel; a stream does not say where it ends. What can't be one is taken as it is. */
 static size_t parcel_len(int sock, const struct nlmsghdr *head, size_t seen)
 {
-	int type;
-	socklen_t len = sizeof(type);
-
-	if (getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM)
+	if (!is_stream(sock) || seen < sizeof(*head) || head->nlmsg_len < seen ||
+	    head->nlmsg_len > KSC_MAX_MESSAGE)
 		return seen;
-	return seen < sizeof(*head) ? seen : head->nlmsg_len;
+	return head->nlmsg_len;
+}
+
+/* Whoever does not wait leaves a part in the stream, as long as there may be more. */
+static bool is_on_its_way(int sock, size_t len)
+{
+	int there;
+
+	return is_stream(sock) && is_nonblocking(sock) && !is_at_end(sock) &&
+	       !ioctl(sock, SIOCINQ, &there) && (size_t)there < len;
+}
+
+/*
+ * It is the end, or a message with nothing in it. That is taken, or it would be in the way of
+ * all that follow. The end stays, and what is there then has come before.
+ */
+static int take_nothing(int sock)
+{
+	int there = 0;
+	char none;
+
+	if (is_stream(sock))
+		return -ENODATA;
+	recv(sock, &none, sizeof(none), MSG_DONTWAIT);
+	if (is_at_end(sock) && (ioctl(sock, SIOCINQ, &there) || !there))
+		return -ENODATA;
+	return -EBADMSG;
 }
 
 /* A newer library's may have what we do not know; its format tells. */
@@ -272,14 +327,14 @@ static int receive_parcel(struct kschannel_context *c, int sock)
 
 	seen = kschannel_peek(sock, &head, sizeof(head), 0, &c->key, &whole);
 	if (seen <= 0)
-		return seen ? (int)seen : -ENODATA;
+		return seen ? (int)seen : take_nothing(sock);
 	/* it waits until there is room for it in the table of descriptors */
 	if (!whole && c->key < 0)
 		return -EMFILE;
 	len = parcel_len(sock, &head, (size_t)seen);
-	if (len > KSC_MAX_MESSAGE)
-		len = (size_t)seen;
-	c->answer = malloc(len ? len : 1);
+	if (is_on_its_way(sock, len < sizeof(head) ? sizeof(head) : len))
+		return -EAGAIN;
+	c->answer = malloc(len);
 	if (!c->answer)
 		return -ENOMEM;
 	rc = read_parcel(sock, c->answer, len);
@@ -297,12 +352,12 @@ static int receive_parcel(struct kschannel_context *c, int sock)
  * kschannel_query_info() gives what the kernel was told by the daemon that made the keys; the
  * other queries give the sender's word.
  *
- * Return: 0; -ENODATA when the other end was closed; -EBADMSG for what is no context,
- * -EPROTONOSUPPORT for one of another version of this library that we can't read; -EBADFD
- * when what comes along are no keys, -EPERM when they are those of a daemon of a user namespace
- * that we are not in, -ESTALE when a socket has got them, -EBUSY when one is getting them; or
- * another negative errno, of recvmsg() too. But for -EMFILE, -ENOMEM and the
- * last, what was passed is gone.
+ * Return: 0; -ENODATA when the other end was closed; -EBADMSG for what is no context, or not
+ * all of one, -EPROTONOSUPPORT for one of another version of this library that we can't read;
+ * -EBADFD when what comes along are no keys, -EPERM when they are those of a daemon of a user
+ * namespace that we are not in, -ESTALE when a socket has got them, -EBUSY when one is getting
+ * them; -EAGAIN when a non-blocking socket does not have all of it; or another negative errno,
+ * of recvmsg() too. But for -EAGAIN, -EMFILE, -ENOMEM and the last, what was passed is gone.
  */
 int kschannel_import_context(struct kschannel_context **context, int sock,
 			     struct kschannel_step *step)

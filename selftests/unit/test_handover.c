@@ -2,13 +2,16 @@
 /* libkschannel: contexts that go to another process, over any socket, with anything in it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -22,7 +25,7 @@ static void *import(void *arg)
 	return kschannel_import_context(&taken, sock, &step) ? NULL : taken;
 }
 
-/* As much as there can be goes over a stream that takes it bit by bit, and does not wait. */
+/* As much as there can be goes over a stream that takes it bit by bit. */
 static void test_slow_stream(void **state)
 {
 	const int least = 1;
@@ -36,8 +39,7 @@ static void test_slow_stream(void **state)
 	chain_len = KSC_MAX_CHAIN;
 	make_done();
 	chain_len = 5;
-	SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
-	SYS(fcntl(pair[1], F_SETFL, 0));
+	SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
 	SYS(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)));
 	assert_int_equal(pthread_create(&thread, NULL, import, &pair[1]), 0);
 	assert_int_equal(kschannel_export_context(ctx, pair[0]), 0);
@@ -156,6 +158,184 @@ static void test_other_files(void **state)
 	close(pair[1]);
 }
 
+static int pair[2];
+
+static void open_pair(int type)
+{
+	SYS(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair));
+}
+
+static void close_pair(void)
+{
+	drop(&pair[0]);
+	drop(&pair[1]);
+}
+
+/* Part of the parcel, with a key or without */
+static void send_part(size_t from, size_t to, size_t keys)
+{
+	int key = keys ? (int)SYS(eventfd(0, EFD_CLOEXEC)) : -1;
+
+	send_with(pair[0], parcel + from, to - from, key, keys);
+	drop(&key);
+}
+
+static int import_it(void)
+{
+	assert_null(ctx);
+	return kschannel_import_context(&ctx, pair[1], &step);
+}
+
+static void expect_import(void)
+{
+	assert_int_equal(import_it(), 0);
+	kschannel_delete_context(ctx);
+	ctx = NULL;
+}
+
+/* Who does not wait gets all of it, or leaves it where it is. */
+static void test_piecemeal(void **state)
+{
+	struct nlmsghdr *head = (struct nlmsghdr *)parcel;
+
+	(void)state;
+	make_parcel();
+	open_pair(SOCK_STREAM | SOCK_NONBLOCK);
+	assert_int_equal(import_it(), -EAGAIN);
+	send_part(0, sizeof(*head), 1);
+	assert_int_equal(import_it(), -EAGAIN);
+	send_part(sizeof(*head), parcel_len - 1, 0);
+	assert_int_equal(import_it(), -EAGAIN);
+	send_part(parcel_len - 1, parcel_len, 0);
+	/* what follows is another's */
+	send_part(0, parcel_len, 1);
+	expect_import();
+	expect_import();
+	assert_int_equal(import_it(), -EAGAIN);
+	/* less than a head, and nothing follows */
+	send_part(0, 8, 1);
+	assert_int_equal(import_it(), -EAGAIN);
+	drop(&pair[0]);
+	assert_int_equal(import_it(), -EBADMSG);
+	assert_int_equal(import_it(), -ENODATA);
+	close_pair();
+
+	/* the end comes in the middle */
+	open_pair(SOCK_STREAM | SOCK_NONBLOCK);
+	send_part(0, parcel_len / 2, 1);
+	assert_int_equal(import_it(), -EAGAIN);
+	drop(&pair[0]);
+	assert_int_equal(import_it(), -EBADMSG);
+	assert_int_equal(import_it(), -ENODATA);
+	close_pair();
+
+	/* nobody waits for what would be none; and it is gone */
+	open_pair(SOCK_STREAM | SOCK_NONBLOCK);
+	head->nlmsg_len = KSC_MAX_MESSAGE + 1;
+	send_part(0, sizeof(*head), 1);
+	assert_int_equal(import_it(), -EBADMSG);
+	assert_int_equal(import_it(), -EAGAIN);
+	head->nlmsg_len = 0;
+	send_part(0, sizeof(*head), 1);
+	assert_int_equal(import_it(), -EBADMSG);
+	assert_int_equal(import_it(), -EAGAIN);
+	close_pair();
+}
+
+/* Nothing is no context, and is not in the way of one. */
+static void test_nothing(void **state)
+{
+	static const int types[] = { SOCK_SEQPACKET, SOCK_DGRAM };
+
+	(void)state;
+	make_parcel();
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		open_pair(types[i] | SOCK_NONBLOCK);
+		send_part(0, 0, 0);
+		send_part(0, 0, 1);
+		send_part(0, parcel_len, 1);
+		assert_int_equal(import_it(), -EBADMSG);
+		assert_int_equal(import_it(), -EBADMSG);
+		expect_import();
+		assert_int_equal(import_it(), -EAGAIN);
+		close_pair();
+	}
+	open_pair(SOCK_SEQPACKET);
+	send_part(0, 0, 0);
+	send_part(0, parcel_len, 1);
+	send_part(0, 0, 0);
+	drop(&pair[0]);
+	assert_int_equal(import_it(), -EBADMSG);
+	expect_import();
+	assert_int_equal(import_it(), -ENODATA);
+	assert_int_equal(import_it(), -ENODATA);
+	close_pair();
+}
+
+/* Who waits says how long. */
+static void test_patience(void **state)
+{
+	const struct timeval soon = { .tv_usec = 10000 };
+	const int least = 1;
+	uint8_t binding[KSCHANNEL_BINDING_LEN];
+
+	(void)state;
+	make_parcel();
+	open_pair(SOCK_STREAM);
+	SYS(setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon)));
+	SYS(alarm(600));
+	assert_int_equal(import_it(), -EAGAIN);
+	send_part(0, parcel_len / 2, 1);
+	assert_int_equal(import_it(), -EBADMSG);
+	close_pair();
+
+	chain_len = KSC_MAX_CHAIN;
+	make_done();
+	chain_len = 5;
+	open_pair(SOCK_STREAM);
+	SYS(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)));
+	SYS(setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof(soon)));
+	assert_int_equal(kschannel_export_context(ctx, pair[0]), -ETIMEDOUT);
+	alarm(0);
+	assert_int_equal(kschannel_context_binding(ctx, binding), 0);
+	close_pair();
+}
+
+/* All of it has room, or nothing goes; and a socket that can be written to has room. */
+static void test_room(void **state)
+{
+	static uint8_t junk[4096];
+	const int least = 1, usual = 212992 / 2;
+	struct pollfd p = { .events = POLLOUT };
+	size_t before = 0;
+
+	(void)state;
+	chain_len = KSC_MAX_CHAIN;
+	make_done();
+	chain_len = 5;
+	open_pair(SOCK_STREAM | SOCK_NONBLOCK);
+	SYS(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)));
+	assert_int_equal(kschannel_export_context(ctx, pair[0]), -EMSGSIZE);
+	assert_int_equal(recv(pair[1], junk, 1, 0), -1);
+	assert_int_equal(errno, EAGAIN);
+
+	SYS(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &usual, sizeof(usual)));
+	for (ssize_t n; (n = send(pair[0], junk, sizeof(junk), 0)) > 0; before += (size_t)n)
+		;
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(kschannel_export_context(ctx, pair[0]), -EAGAIN);
+	p.fd = pair[0];
+	while (!SYS(poll(&p, 1, 0)))
+		before -= (size_t)SYS(recv(pair[1], junk, sizeof(junk), 0));
+	assert_int_equal(kschannel_export_context(ctx, pair[0]), 0);
+	ctx = NULL;
+	/* all of it is there, behind what was there before */
+	while (before--)
+		SYS(recv(pair[1], junk, 1, 0));
+	assert_int_equal(import_it(), 0);
+	close_pair();
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, client_setup, client_teardown)
 
 int main(void)
@@ -165,6 +345,10 @@ int main(void)
 		TEST(test_broken_stream),
 		TEST(test_no_keys),
 		TEST(test_other_files),
+		TEST(test_piecemeal),
+		TEST(test_nothing),
+		TEST(test_patience),
+		TEST(test_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
