@@ -321,6 +321,9 @@ void kschannel_delete_context(struct kschannel_context *context)
  * @context: the context
  * @info: filled in
  *
+ * Of a context that was imported this is what the kernel has, which lacks names that were too
+ * long for it, see kschannel(7).
+ *
  * Return: 0, or -ENOTCONN before the handshake is done
  */
 int kschannel_query_info(const struct kschannel_context *context, struct ksc_info *info)
