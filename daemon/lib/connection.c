@@ -60,7 +60,7 @@ static int time_left(const struct kschannel_context *c)
 /* No event tells of room in a listener's queue; connect() can wait for it, and for so long. */
 static int dial(const char *path, int flags, int ms)
 {
-	const struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	const struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L };
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd;
 

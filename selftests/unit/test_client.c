@@ -520,7 +520,7 @@ static void test_late_refused(void **state)
 	begin_step(NULL, 0);
 	reply_error(number, EDQUOT, 0);
 	assert_int_equal(kschannel_result(ctx, &step), -EDQUOT);
-	clock_ms += 2 * CLIENT_TIMEOUT;
+	clock_ms += 2L * CLIENT_TIMEOUT;
 	begin_step(NULL, 0);
 	clock_ms += CLIENT_TIMEOUT + 999;
 	assert_int_equal(kschannel_result(ctx, &step), -EAGAIN);
