@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -37,7 +38,8 @@ int __wrap_connect(int fd, const void *addr, socklen_t len)
 	return 0;
 }
 
-/* What the kernel says of keys; those are any descriptor here. */
+/* What the kernel says of keys; those are any file without a type here. */
+int __real_ioctl(int fd, unsigned long request, void *arg);
 int __wrap_ioctl(int fd, unsigned long request, void *arg);
 int __wrap_ioctl(int fd, unsigned long request, void *arg)
 {
@@ -45,8 +47,8 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 		.version = 0x0304, .cipher_suite = 0x1301, .role = KSC_ROLE_CLIENT,
 	};
 
-	(void)fd;
-	require(request == KSC_KEY_INFO);
+	if (request != KSC_KEY_INFO)
+		return __real_ioctl(fd, request, arg);
 	memcpy(arg, &info, sizeof(info));
 	return 0;
 }
@@ -57,17 +59,22 @@ static void say(int sock, unsigned int rights, const uint8_t *data, size_t len)
 	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *cmsg = (struct cmsghdr *)room;
+	int key = -1;
 	unsigned int i;
 
 	if (rights) {
+		key = eventfd(0, EFD_CLOEXEC);
+		require(key >= 0);
 		msg.msg_control = room;
 		msg.msg_controllen = CMSG_SPACE(rights * sizeof(int));
 		*cmsg = (struct cmsghdr){ .cmsg_len = CMSG_LEN(rights * sizeof(int)),
 					  .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
 		for (i = 0; i < rights; i++)
-			memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &sock, sizeof(int));
+			memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &key, sizeof(int));
 	}
 	sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (key >= 0)
+		close(key);
 }
 
 /* Says the next thing; false when there is none. */
