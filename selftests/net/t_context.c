@@ -470,11 +470,15 @@ static void test_order(void **state)
 static void test_many(void **state)
 {
 	static struct ctx clients[TOGETHER], servers[TOGETHER];
+	struct t_opts client_opts = t_client, server_opts = t_server;
 
 	(void)state;
+	/* they wait for each other, on a machine that may be busy */
+	client_opts.timeout = KSC_MAX_HANDSHAKE_TIMEOUT;
+	server_opts.timeout = KSC_MAX_HANDSHAKE_TIMEOUT;
 	for (int i = 0; i < TOGETHER; i++) {
-		ctx_open(&clients[i], &ctx_sock, KSC_ROLE_CLIENT, &t_client);
-		ctx_open(&servers[i], &ctx_sock, KSC_ROLE_SERVER, &t_server);
+		ctx_open(&clients[i], &ctx_sock, KSC_ROLE_CLIENT, &client_opts);
+		ctx_open(&servers[i], &ctx_sock, KSC_ROLE_SERVER, &server_opts);
 		ctx_offer(&clients[i], NULL, 0);
 	}
 	for (int i = TOGETHER - 1; i >= 0; i--) {
