@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the applications of each user have of the daemon. Nobody can have all that there is for
- * all: a user may have as much as is left, at most. So there is something left for another,
- * however many have as much as they may.
+ * What the applications of each user have of the daemon. A user may have as much as is left, at
+ * most, and so alone the half. The last sixteenth is for those who have nothing: else a dozen of
+ * users, each with the half of what was left, would leave nothing to anybody.
  */
 #include <search.h>
 #include <stdlib.h>
 
 #include "log.h"
 #include "users.h"
+
+/* What part of everything is for those who have next to nothing. */
+#define RESERVE		16
 
 static const char *const texts[KSC_N_LIMITS] = {
 	[KSC_LIMIT_TOTAL] = "more contexts than total leaves",
@@ -92,10 +95,17 @@ const char *ksc_user_refuse(struct ksc_user *user, enum ksc_limit limit)
 	return texts[limit];
 }
 
-/* Whether another one is within what all may have, and leaves as much. */
-static bool leaves(size_t all, size_t mine, size_t more, size_t limit)
+/*
+ * Whether what a user has, and @more, is within what all may have, and leaves as much. @little of
+ * it anybody may have of the last part, too.
+ */
+static bool leaves(size_t all, size_t mine, size_t more, size_t limit, size_t little)
 {
-	return all + more <= limit && mine + more <= limit - all;
+	const size_t common = limit - (limit + RESERVE - 1) / RESERVE;
+
+	if (mine + more <= little)
+		return all + more <= limit;
+	return all + more <= common && mine + more <= common - all;
 }
 
 /**
@@ -112,7 +122,7 @@ const char *ksc_user_add_connection(struct ksc_user *user)
 
 	if (user->connections >= users->may.connections_per_user)
 		return ksc_user_refuse(user, KSC_LIMIT_CONNECTIONS_PER_USER);
-	if (!leaves(users->connections, user->connections, 1, all))
+	if (!leaves(users->connections, user->connections, 1, all, 1))
 		return ksc_user_refuse(user, KSC_LIMIT_CONNECTIONS);
 	user->connections++;
 	users->connections++;
@@ -144,7 +154,7 @@ const char *ksc_user_add_context(struct ksc_user *user, unsigned int on_connecti
 		return ksc_user_refuse(user, KSC_LIMIT_PER_CONNECTION);
 	if (user->contexts >= users->may.per_user)
 		return ksc_user_refuse(user, KSC_LIMIT_PER_USER);
-	if (!leaves(users->contexts, user->contexts, 1, users->may.total))
+	if (!leaves(users->contexts, user->contexts, 1, users->may.total, 1))
 		return ksc_user_refuse(user, KSC_LIMIT_TOTAL);
 	user->contexts++;
 	users->contexts++;
@@ -190,6 +200,22 @@ void ksc_user_remove_kept(struct ksc_user *user)
 }
 
 /**
+ * ksc_user_leaves_bytes() - whether a user leaves as much as it has to
+ * @user: the user
+ * @more: bytes that it is to have besides
+ *
+ * Return: whether others can have some, too
+ */
+bool ksc_user_leaves_bytes(const struct ksc_user *user, size_t more)
+{
+	const struct ksc_users *users = user->users;
+
+	/* with less than a handshake takes, who has nothing could begin one, and not go on */
+	return leaves(users->bytes, user->bytes, more, users->may.bytes,
+		      users->may.handshake_bytes);
+}
+
+/**
  * ksc_user_add_bytes() - a user's context gets a token, if it may
  * @user: the user
  * @bytes: of the token
@@ -202,7 +228,7 @@ const char *ksc_user_add_bytes(struct ksc_user *user, size_t bytes)
 
 	if (user->bytes + bytes > users->may.bytes_per_user)
 		return ksc_user_refuse(user, KSC_LIMIT_BYTES_PER_USER);
-	if (!leaves(users->bytes, user->bytes, bytes, users->may.bytes))
+	if (!ksc_user_leaves_bytes(user, bytes))
 		return ksc_user_refuse(user, KSC_LIMIT_BYTES);
 	ksc_user_charge(user, bytes);
 	return NULL;

@@ -107,29 +107,69 @@ static void per_user(void **state)
 	all_gone();
 }
 
-/* However many have all that they may, there is something left. */
+/* As many contexts as it may have; how many these are. */
+static uint32_t begin_all(struct app *app)
+{
+	struct ask ask = client(0);
+
+	while (app_ask(app, &ask) == KSC_MESSAGE_RESULT)
+		ask.context++;
+	assert_int_equal(app->error, EDQUOT);
+	return ask.context;
+}
+
+/* However many have all that they may, there is one for each of those who have none. */
 static void shares(void **state)
 {
-	struct app *apps[6];
-	uint32_t had, n;
+	static const uint32_t wanted[] = { 30, 15, 8, 4, 2, 1, 1, 1, 1, 1 };
+	const int n = sizeof(wanted) / sizeof(wanted[0]);
+	struct app *apps[sizeof(wanted) / sizeof(wanted[0]) + 1];
 	int i;
 
 	(void)state;
-	apps_start("[contexts]\ntotal = 64\nper-user = 32\n", 1);
-	for (i = 0; i < 6; i++) {
-		struct ask ask = client(0);
-
+	apps_start("[contexts]\ntotal = 64\n", 1);
+	for (i = 0; i < n; i++) {
 		apps[i] = app_of((uid_t)(1000 + i));
-		had = contexts->users.contexts;
-		for (n = 0; app_ask(apps[i], &ask) == KSC_MESSAGE_RESULT; n++)
-			ask.context++;
-		assert_int_equal(apps[i]->error, EDQUOT);
-		/* as much as is left then */
-		assert_int_equal(n, (64 - had) / 2);
+		assert_int_equal(begin_all(apps[i]), wanted[i]);
+		assert_int_equal(contexts->users.refused[KSC_LIMIT_TOTAL], i + 1);
 	}
-	assert_in_range(contexts->users.refused[KSC_LIMIT_TOTAL], 5, 6);
-	assert_true(contexts->users.contexts < 64);
-	for (i = 0; i < 6; i++)
+	assert_int_equal(contexts->users.contexts, 64);
+	apps[n] = app_of(2000);
+	assert_int_equal(begin_all(apps[n]), 0);
+	/* what is free again is for those who have nothing, as long as that is the last */
+	app_close(apps[0], 0);
+	app_close(apps[0], 1);
+	apps_settle();
+	assert_int_equal(begin_all(apps[0]), 0);
+	assert_int_equal(begin_all(apps[n]), 1);
+	for (i = 0; i <= n; i++)
+		app_free(apps[i]);
+	all_gone();
+}
+
+/* Likewise of connections. */
+static void shared_connections(void **state)
+{
+	static const unsigned int wanted[] = { 15, 8, 4, 2, 1, 1, 1 };
+	struct app *apps[32];
+	unsigned int i, k, n = 0;
+
+	(void)state;
+	apps_start("[contexts]\ntotal = 32\n", 1);
+	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		struct app *more;
+
+		for (k = 0; k < wanted[i]; k++)
+			apps[n++] = app_of(1000 + i);
+		assert_int_equal(contexts->users.connections, n);
+		more = app_of(1000 + i);
+		assert_int_equal(app_await(more), KSC_MESSAGE_ERROR);
+		assert_int_equal(more->error, EDQUOT);
+		assert_int_equal(contexts->users.refused[KSC_LIMIT_CONNECTIONS], i + 1);
+		app_free(more);
+	}
+	assert_int_equal(n, 32);
+	for (i = 0; i < n; i++)
 		app_free(apps[i]);
 	all_gone();
 }
@@ -678,6 +718,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(per_user),
 		cmocka_unit_test(shares),
+		cmocka_unit_test(shared_connections),
 		cmocka_unit_test(subordinates),
 		cmocka_unit_test(dies),
 		cmocka_unit_test(handshake_bytes),
