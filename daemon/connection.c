@@ -69,22 +69,30 @@ static void charge(struct ksc_connection *conn, size_t bytes)
 	if (conn->user) {
 		ksc_user_remove_bytes(conn->user, conn->charged);
 		ksc_user_charge(conn->user, bytes);
-		conn->charged = bytes;
 	}
+	conn->charged = bytes;
 }
 
 /**
  * ksc_connection_count() - count anew what the application has not read
  * @conn: the connection
+ *
+ * Whoever has read something has time to read the rest.
  */
 void ksc_connection_count(struct ksc_connection *conn)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t len = sizeof(info);
+	size_t bytes;
 
 	if (getsockopt(conn->fd, SOL_SOCKET, SO_MEMINFO, info, &len))
 		info[SK_MEMINFO_WMEM_ALLOC] = 0;
-	charge(conn, conn->waiting + info[SK_MEMINFO_WMEM_ALLOC]);
+	bytes = conn->waiting + info[SK_MEMINFO_WMEM_ALLOC];
+	if (!bytes)
+		ev_timer_stop(conn->loop, &conn->slow);
+	else if (bytes < conn->charged || !ev_is_active(&conn->slow))
+		ev_timer_again(conn->loop, &conn->slow);
+	charge(conn, bytes);
 }
 
 static void drop_output(struct ksc_connection *conn)
@@ -136,11 +144,8 @@ static bool flush(struct ksc_connection *conn)
 
 	while (!rc && ksc_connection_waits(conn)) {
 		rc = send_output(conn, STAILQ_FIRST(&conn->outputs));
-		if (!rc) {
+		if (!rc)
 			drop_output(conn);
-			/* who takes a message takes the next */
-			ev_timer_again(conn->loop, &conn->slow);
-		}
 	}
 	ksc_connection_count(conn);
 	/* as many descriptors are on their way as one may have there: others have to take theirs */
@@ -155,7 +160,6 @@ static bool flush(struct ksc_connection *conn)
 		return false;
 	}
 	ev_io_stop(conn->loop, &conn->out);
-	ev_timer_stop(conn->loop, &conn->slow);
 	return true;
 }
 
@@ -189,9 +193,15 @@ static void on_retry(struct ev_loop *loop, ev_timer *timer, int events)
 static void on_slow(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct ksc_connection *conn = timer->data;
+	const size_t before = conn->charged;
 
+	(void)loop;
 	(void)events;
-	ev_timer_stop(loop, timer);
+	ksc_connection_count(conn);
+	if (conn->charged < before)
+		return;
+	if (conn->user)
+		ksc_user_refuse(conn->user, KSC_LIMIT_SLOW);
 	conn->ops->broken(conn);
 }
 
@@ -242,15 +252,10 @@ void ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
  * ksc_connection_stall() - receive nothing for a while, since there is too much to be read
  * @conn: the connection
  *
- * That something can be received is told again soon. Who reads nothing meanwhile, however often
- * that is, breaks it.
+ * That something can be received is told again soon.
  */
 void ksc_connection_stall(struct ksc_connection *conn)
 {
-	if (!conn->stalled || conn->charged < conn->least) {
-		conn->least = conn->charged;
-		ev_timer_again(conn->loop, &conn->slow);
-	}
 	conn->stalled = true;
 	ev_timer_again(conn->loop, &conn->retry);
 }
@@ -263,8 +268,6 @@ void ksc_connection_watch(struct ksc_connection *conn)
 {
 	if (ksc_connection_waits(conn))
 		return;
-	if (conn->stalled)
-		ev_timer_stop(conn->loop, &conn->slow);
 	conn->stalled = false;
 	ev_io_start(conn->loop, &conn->in);
 }
@@ -325,15 +328,15 @@ void ksc_connection_send(struct ksc_connection *conn, struct nl_msg *msg, int ke
 			fail(conn);
 		return;
 	}
+	/* what it has read by now can't be told from this any more */
+	ksc_connection_count(conn);
 	*output = (struct ksc_output) { .msg = msg, .key = key };
 	STAILQ_INSERT_TAIL(&conn->outputs, output, link);
 	conn->waiting += nlmsg_get_max_size(msg);
-	if (first) {
-		ev_timer_again(conn->loop, &conn->slow);
+	if (first)
 		flush(conn);
-	} else {
+	else
 		ksc_connection_count(conn);
-	}
 }
 
 /*

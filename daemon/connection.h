@@ -11,7 +11,7 @@
 
 #include "pool.h"
 
-/* How long an application may leave its output where it is, in seconds */
+/* How long an application may read nothing of what it was sent, in seconds */
 #define KSC_SLOW_S	10
 
 struct ksc_connection;
@@ -47,11 +47,10 @@ struct ksc_connection_ops {
  * @in: watches what comes
  * @out: watches for room
  * @retry: runs out when it is to be looked at again
- * @slow: runs out when output has waited too long
+ * @slow: runs out when nothing of what it was sent was read for too long
  * @waiting: bytes of output that waits
  * @charged: with those that the application has not read
  * @stalled: nothing is received until it has read some
- * @least: the fewest bytes that were charged since
  */
 struct ksc_connection {
 	STAILQ_HEAD(, ksc_output) outputs;
@@ -70,7 +69,6 @@ struct ksc_connection {
 	size_t waiting;
 	size_t charged;
 	bool stalled;
-	size_t least;
 };
 
 void ksc_connection_guard(int fd);

@@ -20,7 +20,7 @@
 #define MAX_TURNS	16
 /* Until it is tried again, where there was no descriptor or memory for a connection. */
 #define PAUSE_S		1.
-/* How often all that a user has is counted anew. */
+/* How often all that a user has is counted anew, and all that there is. */
 #define RECOUNT_S	1.
 /* Descriptors of the daemon's that are no connections, and no keys on their way to one. */
 #define RESERVED	64
@@ -95,24 +95,34 @@ static void on_again(struct ev_loop *loop, ev_idle *idle, int events)
 	(void)events;
 }
 
+/* Of a user's applications, or of all. */
+static void count_unread(struct ksc_contexts *contexts, const struct ksc_user *user)
+{
+	struct ksc_application *app;
+
+	TAILQ_FOREACH(app, &contexts->apps, link)
+		if (!user || app->user == user)
+			ksc_connection_count(&app->conn);
+}
+
 /**
- * ksc_contexts_recount() - count anew what a user's applications have not read, if it is tight
+ * ksc_contexts_recount() - count anew what applications have not read, where it is tight
  * @contexts: all contexts
- * @user: the user
+ * @user: a user
  * @more: bytes that are to come to it
  */
 void ksc_contexts_recount(struct ksc_contexts *contexts, struct ksc_user *user, size_t more)
 {
 	const double now = ev_now(contexts->place->loop);
-	struct ksc_application *app;
 
-	if (user->bytes + more <= contexts->users.may.bytes_per_user ||
-	    now < user->settled + RECOUNT_S)
-		return;
-	user->settled = now;
-	TAILQ_FOREACH(app, &contexts->apps, link)
-		if (app->user == user)
-			ksc_connection_count(&app->conn);
+	if (!ksc_user_leaves_bytes(user, more) && now >= contexts->settled + RECOUNT_S) {
+		contexts->settled = now;
+		count_unread(contexts, NULL);
+	} else if (user->bytes + more > contexts->users.may.bytes_per_user &&
+		   now >= user->settled + RECOUNT_S) {
+		user->settled = now;
+		count_unread(contexts, user);
+	}
 }
 
 /* ---- the end ---- */

@@ -22,6 +22,7 @@
  * @pause: until that is looked at again
  * @closer: closes what may take its time
  * @stuck: connections that it has to do with
+ * @settled: when the bytes of all users were last counted anew
  * @apps: all applications
  * @ready: those who have said something, users in turn
  * @dying: contexts that are to be freed
@@ -45,6 +46,7 @@ struct ksc_contexts {
 	ev_timer pause;
 	struct ksc_pool *closer;
 	unsigned int stuck;
+	double settled;
 	struct ksc_application_list apps;
 	struct ksc_turns ready;
 	struct ksc_context_list dying;

@@ -22,6 +22,7 @@ static const char *const texts[KSC_N_LIMITS] = {
 	[KSC_LIMIT_BYTES] = "more tokens than bytes leaves",
 	[KSC_LIMIT_BYTES_PER_USER] = "more tokens than bytes-per-user allows",
 	[KSC_LIMIT_HANDSHAKE_BYTES] = "more tokens of one handshake than handshake-bytes allows",
+	[KSC_LIMIT_SLOW] = "a connection is dropped on which nothing is read",
 };
 
 static int by_uid(const void *a, const void *b)
@@ -240,12 +241,11 @@ const char *ksc_user_add_bytes(struct ksc_user *user, size_t bytes)
  *
  * Output is counted, but not refused: who does not take it may be asked nothing more.
  *
- * Return: whether the user, or all together, have more
+ * Return: whether the user has more, or leaves others too little
  */
 bool ksc_user_is_over(const struct ksc_user *user)
 {
-	return user->bytes > user->users->may.bytes_per_user ||
-	       user->users->bytes > user->users->may.bytes;
+	return user->bytes > user->users->may.bytes_per_user || !ksc_user_leaves_bytes(user, 0);
 }
 
 /**
