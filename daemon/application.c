@@ -239,9 +239,10 @@ static void on_closed(struct ksc_connection *conn)
 	struct ksc_application *app = app_of(conn);
 	struct ksc_contexts *of = app->of;
 
-	of->stuck--;
 	if (app->counted)
 		ksc_user_remove_connection(app->user);
+	else
+		of->refused--;
 	if (app->user) {
 		ksc_user_remove_bytes(app->user, app->charged);
 		ksc_user_put(app->user);
@@ -266,7 +267,9 @@ void ksc_application_close(struct ksc_application *app)
 	app->held = true;
 	while (!TAILQ_EMPTY(&app->contexts))
 		ksc_context_end(TAILQ_FIRST(&app->contexts));
-	app->of->stuck++;
+	/* one that counts as a user's does until it is closed */
+	if (!app->counted)
+		app->of->refused++;
 	ksc_connection_close(&app->conn);
 }
 

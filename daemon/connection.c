@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A connection to an application. It may send what it likes, and take what it is sent or not:
- * whatever it does costs the daemon what is counted here, and no time.
+ * what that costs in memory is counted here, and the loop waits for none of it.
  *
  * Descriptors are the worst that it can send. The last reference of a file may be the one in
  * our queue, and to drop it can take as long as the sender likes: a socket that lingers, a
  * file system that is a program of its own. Where the kernel lets us, none can be sent.
- * Elsewhere a message is looked at before it is taken, and what has descriptors in it is left
- * to a thread that has nothing else to do.
+ * Elsewhere a message is looked at before it is taken, and a connection that has descriptors in
+ * its queue is left to closer.c.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -218,12 +218,12 @@ static void on_input(struct ev_loop *loop, ev_io *io, int events)
  * ksc_connection_open() - take a connection
  * @conn: zeroed, but for the user
  * @loop: to watch it
- * @closer: a pool that closes what may take its time
+ * @closer: closes what may take its time
  * @fd: the socket, which does not block
  * @ops: whose it is
  */
 void ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
-			 struct ksc_pool *closer, int fd, const struct ksc_connection_ops *ops)
+			 struct ksc_closer *closer, int fd, const struct ksc_connection_ops *ops)
 {
 	const int room = KSC_MAX_MESSAGE;
 
@@ -388,18 +388,10 @@ static bool is_clean(const struct ksc_connection *conn)
 	return !rc;
 }
 
-static void run_close(struct ksc_job *job)
+static void on_closed(struct ksc_closing *closing)
 {
-	struct ksc_connection *conn = (void *)((char *)job - offsetof(struct ksc_connection,
-								      closing));
-
-	close(conn->fd);
-}
-
-static void on_closed(struct ksc_job *job)
-{
-	struct ksc_connection *conn = (void *)((char *)job - offsetof(struct ksc_connection,
-								      closing));
+	struct ksc_connection *conn = (void *)((char *)closing - offsetof(struct ksc_connection,
+									  closing));
 
 	conn->ops->closed(conn);
 }
@@ -425,6 +417,6 @@ void ksc_connection_close(struct ksc_connection *conn)
 		conn->ops->closed(conn);
 		return;
 	}
-	conn->closing = (struct ksc_job) { .run = run_close, .done = on_closed };
-	ksc_pool_add(conn->closer, &conn->closing);
+	ksc_closer_add(conn->closer, &conn->closing, conn->fd,
+		       conn->user ? &conn->user->closings : NULL, on_closed);
 }

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 #include <ev.h>
 
-#include "pool.h"
+#include "closer.h"
 
 /* How long an application may read nothing of what it was sent, in seconds */
 #define KSC_SLOW_S	10
@@ -38,7 +38,7 @@ struct ksc_connection_ops {
  * @outputs: messages that wait
  * @ops: whose it is
  * @loop: watches it
- * @closer: a thread that closes what may take its time, and that nobody waits for
+ * @closer: closes what may take its time
  * @closing: what that has to do
  * @user: whom its bytes count for, or NULL
  * @fd: the socket
@@ -56,8 +56,8 @@ struct ksc_connection {
 	STAILQ_HEAD(, ksc_output) outputs;
 	const struct ksc_connection_ops *ops;
 	struct ev_loop *loop;
-	struct ksc_pool *closer;
-	struct ksc_job closing;
+	struct ksc_closer *closer;
+	struct ksc_closing closing;
 	struct ksc_user *user;
 	int fd;
 	bool guarded;
@@ -73,7 +73,7 @@ struct ksc_connection {
 
 void ksc_connection_guard(int fd);
 void ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
-			 struct ksc_pool *closer, int fd, const struct ksc_connection_ops *ops);
+			 struct ksc_closer *closer, int fd, const struct ksc_connection_ops *ops);
 void ksc_connection_watch(struct ksc_connection *conn);
 ssize_t ksc_connection_receive(struct ksc_connection *conn, void *buf, size_t size);
 void ksc_connection_send(struct ksc_connection *conn, struct nl_msg *msg, int key);

@@ -24,8 +24,6 @@
 #define RECOUNT_S	1.
 /* Descriptors of the daemon's that are no connections, and no keys on their way to one. */
 #define RESERVED	64
-/* Connections that may be closed and are not, their applications holding that up. */
-#define MAX_STUCK	1024
 /* Those of keys are no context's of the kernel's. */
 #define KEY_BIT		(UINT64_C(1) << 63)
 
@@ -359,8 +357,9 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 	(void)loop;
 	(void)events;
 	for (i = 0; i < MAX_TURNS; i++) {
-		if (contexts->stuck >= MAX_STUCK) {
-			pause_listening(contexts, "too many hold up their end");
+		/* of what there is for connections and for keys, others have the rest */
+		if (contexts->refused > contexts->users.descriptors / 2) {
+			pause_listening(contexts, "too many that were refused hold up their end");
 			return;
 		}
 		fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -400,7 +399,7 @@ struct ksc_contexts *ksc_contexts_new(struct ksc_place *place, void (*idle)(void
 
 	if (!contexts)
 		return NULL;
-	contexts->closer = ksc_pool_new(place->loop, 1);
+	contexts->closer = ksc_closer_new(place->loop);
 	if (!contexts->closer) {
 		free(contexts);
 		return NULL;
@@ -429,14 +428,14 @@ struct ksc_contexts *ksc_contexts_new(struct ksc_place *place, void (*idle)(void
 }
 
 /**
- * ksc_contexts_start() - start the thread that closes what may take its time
+ * ksc_contexts_start() - start the threads that close what may take its time
  * @contexts: all contexts
  *
  * Return: 0 or a negative errno
  */
 int ksc_contexts_start(struct ksc_contexts *contexts)
 {
-	return ksc_pool_start(contexts->closer);
+	return ksc_closer_start(contexts->closer);
 }
 
 /**
@@ -465,6 +464,12 @@ void ksc_contexts_listen(struct ksc_contexts *contexts, struct ksc_netlink *nl, 
 	ev_io_start(contexts->place->loop, &contexts->listener);
 }
 
+static void on_unlistened(struct ksc_closing *closing)
+{
+	(void)closing;
+}
+
+/* Who has connected, and is not accepted, may have sent something by then that lingers. */
 static void stop_listening(struct ksc_contexts *contexts)
 {
 	struct ev_loop *loop = contexts->place->loop;
@@ -472,7 +477,8 @@ static void stop_listening(struct ksc_contexts *contexts)
 	ev_io_stop(loop, &contexts->listener);
 	ev_timer_stop(loop, &contexts->pause);
 	if (contexts->listening)
-		close(contexts->listener.fd);
+		ksc_closer_add(contexts->closer, &contexts->unlistened, contexts->listener.fd,
+			       NULL, on_unlistened);
 	contexts->listening = false;
 }
 
@@ -499,7 +505,7 @@ static void free_kept(void *node)
  * ksc_contexts_free() - end all contexts
  * @contexts: all contexts, or NULL; the pool has been stopped
  *
- * Return: true; false if the thread that closes things does not come to its end, so that all of
+ * Return: true; false if a thread that closes things does not come to its end, so that all of
  * it is left to the end of the process, which should be at once
  */
 bool ksc_contexts_free(struct ksc_contexts *contexts)
@@ -517,9 +523,9 @@ bool ksc_contexts_free(struct ksc_contexts *contexts)
 	tdestroy(contexts->kept, free_kept);
 	ev_check_stop(loop, &contexts->turn);
 	ev_idle_stop(loop, &contexts->again);
-	if (!ksc_pool_stop(contexts->closer))
+	if (!ksc_closer_stop(contexts->closer))
 		return false;
-	ksc_pool_free(contexts->closer);
+	ksc_closer_free(contexts->closer);
 	free(contexts);
 	return true;
 }

@@ -21,7 +21,8 @@
  * @listening: there is such a place
  * @pause: until that is looked at again
  * @closer: closes what may take its time
- * @stuck: connections that it has to do with
+ * @unlistened: what it has to do with the place where they connect
+ * @refused: connections that count as nobody's, and are not closed yet
  * @settled: when the bytes of all users were last counted anew
  * @apps: all applications
  * @ready: those who have said something, users in turn
@@ -44,8 +45,9 @@ struct ksc_contexts {
 	ev_io listener;
 	bool listening;
 	ev_timer pause;
-	struct ksc_pool *closer;
-	unsigned int stuck;
+	struct ksc_closer *closer;
+	struct ksc_closing unlistened;
+	unsigned int refused;
 	double settled;
 	struct ksc_application_list apps;
 	struct ksc_turns ready;

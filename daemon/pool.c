@@ -40,6 +40,7 @@ struct list {
  * @next: which of them has its turn, where there is something in both
  * @rest: the lane of what is not for applications
  * @done: made
+ * @single: of each lane one job is made at a time
  * @stopping: nothing more is to be taken
  * @busy: threads that make something
  * @moved: something was made since that was asked
@@ -58,6 +59,7 @@ struct ksc_pool {
 	unsigned int next;
 	struct ksc_lane rest;
 	struct list done;
+	bool single;
 	bool stopping;
 	unsigned int busy;
 	bool moved;
@@ -97,6 +99,25 @@ static struct ksc_job *take_todo(struct ksc_pool *pool)
 	return turn ? (void *)((char *)turn - offsetof(struct ksc_job, turn)) : NULL;
 }
 
+static struct ksc_job *take_next(struct ksc_pool *pool)
+{
+	struct ksc_job *job = take_todo(pool);
+
+	if (job && job->lane && pool->single)
+		ksc_turns_hold(&pool->todo[1], job->lane);
+	return job;
+}
+
+static void put_done(struct ksc_pool *pool, struct ksc_job *job)
+{
+	if (job->lane && pool->single) {
+		ksc_turns_release(&pool->todo[1], job->lane);
+		/* what came meanwhile may have found no thread */
+		pthread_cond_signal(&pool->more);
+	}
+	append(&pool->done, job);
+}
+
 static void *work(void *ptr)
 {
 	struct ksc_pool *pool = ptr;
@@ -106,7 +127,7 @@ static void *work(void *ptr)
 	pool->ready++;
 	pthread_cond_signal(&pool->changed);
 	while (!pool->stopping) {
-		job = take_todo(pool);
+		job = take_next(pool);
 		if (!job) {
 			pthread_cond_wait(&pool->more, &pool->lock);
 			continue;
@@ -117,7 +138,7 @@ static void *work(void *ptr)
 		pthread_mutex_lock(&pool->lock);
 		pool->busy--;
 		pool->moved = true;
-		append(&pool->done, job);
+		put_done(pool, job);
 		/* Under the lock: who stops the pool frees the loop's part afterwards. */
 		if (!pool->stopping)
 			ev_async_send(pool->loop, &pool->made);
@@ -169,6 +190,15 @@ struct ksc_pool *ksc_pool_new(struct ev_loop *loop, unsigned int n)
 	if (n)
 		ev_async_start(loop, &pool->made);
 	return pool;
+}
+
+/**
+ * ksc_pool_single() - have one job of each lane made at a time
+ * @pool: the pool, which has not been started
+ */
+void ksc_pool_single(struct ksc_pool *pool)
+{
+	pool->single = true;
 }
 
 /* Signals are the loop's. */
@@ -248,6 +278,24 @@ bool ksc_pool_moves(struct ksc_pool *pool)
 	pool->moved = false;
 	pthread_mutex_unlock(&pool->lock);
 	return moves;
+}
+
+/**
+ * ksc_pool_signal() - send a signal to each thread that makes something
+ * @pool: the pool
+ * @signal: the signal, which all threads block but where a job does not
+ *
+ * It may come before a job or after it as well.
+ */
+void ksc_pool_signal(struct ksc_pool *pool, int signal)
+{
+	unsigned int i, busy;
+
+	pthread_mutex_lock(&pool->lock);
+	busy = pool->busy;
+	pthread_mutex_unlock(&pool->lock);
+	for (i = 0; busy && i < pool->started; i++)
+		pthread_kill(pool->threads[i], signal);
 }
 
 /**

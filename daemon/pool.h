@@ -27,9 +27,11 @@ struct ksc_job {
 struct ksc_pool;
 
 struct ksc_pool *ksc_pool_new(struct ev_loop *loop, unsigned int n);
+void ksc_pool_single(struct ksc_pool *pool);
 int ksc_pool_start(struct ksc_pool *pool);
 void ksc_pool_add(struct ksc_pool *pool, struct ksc_job *job);
 bool ksc_pool_moves(struct ksc_pool *pool);
+void ksc_pool_signal(struct ksc_pool *pool, int signal);
 bool ksc_pool_stop(struct ksc_pool *pool);
 void ksc_pool_free(struct ksc_pool *pool);
 

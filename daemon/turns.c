@@ -24,7 +24,8 @@ void ksc_turns_add(struct ksc_turns *turns, struct ksc_lane *lane, struct ksc_tu
 {
 	if (!lane->n++) {
 		TAILQ_INIT(&lane->turns);
-		TAILQ_INSERT_TAIL(&turns->lanes, lane, link);
+		if (!lane->held)
+			TAILQ_INSERT_TAIL(&turns->lanes, lane, link);
 	}
 	TAILQ_INSERT_TAIL(&lane->turns, turn, link);
 	turn->lane = lane;
@@ -43,8 +44,32 @@ void ksc_turns_remove(struct ksc_turns *turns, struct ksc_turn *turn)
 		return;
 	turn->lane = NULL;
 	TAILQ_REMOVE(&lane->turns, turn, link);
-	if (!--lane->n)
+	if (!--lane->n && !lane->held)
 		TAILQ_REMOVE(&turns->lanes, lane, link);
+}
+
+/**
+ * ksc_turns_hold() - have none of a lane's things have its turn
+ * @turns: where
+ * @lane: the lane, which is not held
+ */
+void ksc_turns_hold(struct ksc_turns *turns, struct ksc_lane *lane)
+{
+	lane->held = true;
+	if (lane->n)
+		TAILQ_REMOVE(&turns->lanes, lane, link);
+}
+
+/**
+ * ksc_turns_release() - have them have their turns again
+ * @turns: where
+ * @lane: the lane, which is held
+ */
+void ksc_turns_release(struct ksc_turns *turns, struct ksc_lane *lane)
+{
+	lane->held = false;
+	if (lane->n)
+		TAILQ_INSERT_TAIL(&turns->lanes, lane, link);
 }
 
 /**

@@ -3,6 +3,7 @@
 #ifndef KSC_TURNS_H
 #define KSC_TURNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/queue.h>
 
@@ -23,11 +24,13 @@ struct ksc_turn {
  * @link: lanes in which something waits
  * @turns: what does
  * @n: how many
+ * @held: none of them has its turn
  */
 struct ksc_lane {
 	TAILQ_ENTRY(ksc_lane) link;
 	TAILQ_HEAD(, ksc_turn) turns;
 	size_t n;
+	bool held;
 };
 
 /**
@@ -42,5 +45,7 @@ void ksc_turns_init(struct ksc_turns *turns);
 void ksc_turns_add(struct ksc_turns *turns, struct ksc_lane *lane, struct ksc_turn *turn);
 struct ksc_turn *ksc_turns_take(struct ksc_turns *turns);
 void ksc_turns_remove(struct ksc_turns *turns, struct ksc_turn *turn);
+void ksc_turns_hold(struct ksc_turns *turns, struct ksc_lane *lane);
+void ksc_turns_release(struct ksc_turns *turns, struct ksc_lane *lane);
 
 #endif

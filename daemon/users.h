@@ -60,6 +60,7 @@ struct ksc_users {
  * @kept: sessions that wait for tickets
  * @bytes: of its contexts and connections
  * @steps: its lane in the pool
+ * @closings: its lane of connections that are closed, if it may hold that up
  * @requests: its lane of connections that have said something
  * @settled: when its bytes were last counted anew
  */
@@ -72,6 +73,7 @@ struct ksc_user {
 	unsigned int kept;
 	size_t bytes;
 	struct ksc_lane steps;
+	struct ksc_lane closings;
 	struct ksc_lane requests;
 	double settled;
 };

@@ -250,7 +250,7 @@ void talk_end(void)
 
 	close(fd);
 	turn();
-	while (!TAILQ_EMPTY(&contexts->apps) || contexts->stuck)
+	while (!TAILQ_EMPTY(&contexts->apps) || ksc_closer_count(contexts->closer))
 		turn();
 	for (id = kernel.first_id; id <= contexts->last_id; id++)
 		ksc_contexts_gone(contexts, id | UINT64_C(1) << 63);

@@ -80,14 +80,14 @@ int __wrap_ksc_caller_find(struct ksc_caller *caller, int fd)
 }
 
 void __real_ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
-				struct ksc_pool *closer, int fd,
+				struct ksc_closer *closer, int fd,
 				const struct ksc_connection_ops *ops);
 void __wrap_ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
-				struct ksc_pool *closer, int fd,
+				struct ksc_closer *closer, int fd,
 				const struct ksc_connection_ops *ops);
 
 void __wrap_ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
-				struct ksc_pool *closer, int fd,
+				struct ksc_closer *closer, int fd,
 				const struct ksc_connection_ops *ops)
 {
 	__real_ksc_connection_open(conn, loop, closer, fd, ops);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,8 @@ static void all_gone(void)
 {
 	apps_settle();
 	assert_true(TAILQ_EMPTY(&contexts->apps));
-	assert_int_equal(contexts->stuck, 0);
+	assert_int_equal(ksc_closer_count(contexts->closer), 0);
+	assert_int_equal(contexts->refused, 0);
 	assert_int_equal(contexts->users.contexts, 0);
 	assert_int_equal(contexts->users.connections, 0);
 	assert_int_equal(contexts->users.bytes, 0);
@@ -565,14 +567,12 @@ static void descriptors(void **state)
 		assert_int_equal(send_with(app->fd, "x", 1, fd), 0);
 		close(fd);
 		assert_int_equal(app_await(app), 0);
-		assert_int_equal(contexts->stuck, 1);
 		begin_many(honest, (uint32_t)i, 1);
-		/* it counts as the user's as long as it is not closed */
-		assert_int_equal(contexts->users.connections, 2);
+		/* it is closed though nothing has come of its lingering */
+		while (contexts->users.connections > 1)
+			apps_turn();
 		assert_true(seconds() - begun < 60);
 		close(peer);
-		while (contexts->stuck)
-			apps_turn();
 		app_free(app);
 	}
 	/* who has sent none, and goes with something unread, costs nobody a thread */
@@ -582,8 +582,159 @@ static void descriptors(void **state)
 	assert_int_equal(send(app->fd, "y", 1, 0), 1);
 	app_free(app);
 	apps_settle();
-	assert_int_equal(contexts->stuck, 0);
+	assert_int_equal(ksc_closer_count(contexts->closer), 0);
 	app_free(honest);
+	all_gone();
+}
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	pthread_t loop;
+	unsigned int hold;
+	unsigned int held;
+} gate = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+
+/* What the closer's threads close next is held up, in a way that no signal ends. */
+int __wrap_close(int fd)
+{
+	pthread_mutex_lock(&gate.lock);
+	if (gate.hold && !pthread_equal(pthread_self(), gate.loop)) {
+		gate.hold--;
+		gate.held++;
+		pthread_cond_broadcast(&gate.changed);
+		while (gate.held)
+			pthread_cond_wait(&gate.changed, &gate.lock);
+	}
+	pthread_mutex_unlock(&gate.lock);
+	return __real_close(fd);
+}
+
+static void hold_up(unsigned int n)
+{
+	pthread_mutex_lock(&gate.lock);
+	gate.loop = pthread_self();
+	gate.hold = n;
+	pthread_mutex_unlock(&gate.lock);
+}
+
+static void await_held(unsigned int n)
+{
+	pthread_mutex_lock(&gate.lock);
+	while (gate.held < n)
+		pthread_cond_wait(&gate.changed, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+static void let_go(void)
+{
+	pthread_mutex_lock(&gate.lock);
+	gate.held = 0;
+	pthread_cond_broadcast(&gate.changed);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+#define HELD_UP	1500
+
+/* One that holds up its end, and has ever more of these: they wait for each other, nobody else. */
+static void held_up(void **state)
+{
+	struct app *honest, *app;
+	unsigned int i;
+	int fd, none;
+
+	(void)state;
+	apps_unguarded = true;
+	apps_start("[contexts]\nconnections-per-user = 8\n", 1);
+	none = dup(STDERR_FILENO);
+	hold_up(1);
+	apps_uid = 1000;
+	for (i = 0; i < HELD_UP; i++) {
+		fd = app_connect();
+		assert_int_equal(send_with(fd, "x", 1, none), 0);
+		close(fd);
+	}
+	while (ksc_closer_count(contexts->closer) < HELD_UP)
+		apps_turn();
+	await_held(1);
+	/* those that were let in count as long as they are not closed, and no others do */
+	assert_int_equal(contexts->users.connections, 8);
+	assert_int_equal(contexts->refused, HELD_UP - 8);
+	assert_true(ev_is_active(&contexts->listener));
+	honest = app_of(1001);
+	begin_many(honest, 0, 1);
+	/* another's of that kind is closed by another thread */
+	app = app_of(1002);
+	assert_int_equal(send_with(app->fd, "x", 1, none), 0);
+	while (contexts->users.connections < 10 ||
+	       ksc_closer_count(contexts->closer) > HELD_UP)
+		apps_turn();
+	app_free(app);
+	let_go();
+	while (ksc_closer_count(contexts->closer))
+		apps_turn();
+	close(none);
+	app_free(honest);
+	all_gone();
+}
+
+/* There is an end to how many there may be, and to that as well. */
+static void too_many_refused(void **state)
+{
+	struct app *app;
+	int fd, i;
+
+	(void)state;
+	apps_unguarded = true;
+	apps_start("[contexts]\nconnections-per-user = 1\n", 1);
+	contexts->pause.repeat = 0.02;
+	contexts->users.descriptors = 40;
+	hold_up(1);
+	apps_uid = 1000;
+	for (i = 0; i < 30; i++) {
+		fd = app_connect();
+		assert_int_equal(send_with(fd, "x", 1, STDERR_FILENO), 0);
+		close(fd);
+	}
+	while (ev_is_active(&contexts->listener))
+		apps_turn();
+	assert_int_equal(contexts->refused, 21);
+	await_held(1);
+	let_go();
+	while (!ev_is_active(&contexts->listener) || ksc_closer_count(contexts->closer))
+		apps_turn();
+	apps_settle();
+	app = app_of(1001);
+	begin_many(app, 0, 1);
+	app_free(app);
+	all_gone();
+}
+
+/* Who has connected and was not accepted may have sent such a thing, too. */
+static void unlistened(void **state)
+{
+	int fd, peer, linger;
+
+	(void)state;
+	apps_unguarded = true;
+	apps_start(blank, 1);
+	fd = app_connect();
+	linger = lingering(&peer);
+	assert_int_equal(send_with(fd, "x", 1, linger), 0);
+	close(linger);
+	hold_up(1);
+	ksc_contexts_drain(contexts);
+	/* by another thread */
+	await_held(1);
+	assert_int_equal(ksc_closer_count(contexts->closer), 1);
+	let_go();
+	while (ksc_closer_count(contexts->closer))
+		apps_turn();
+	close(fd);
+	close(peer);
 	all_gone();
 }
 
@@ -834,6 +985,9 @@ int main(void)
 		cmocka_unit_test(no_message),
 		cmocka_unit_test(guarded),
 		cmocka_unit_test(descriptors),
+		cmocka_unit_test(held_up),
+		cmocka_unit_test(too_many_refused),
+		cmocka_unit_test(unlistened),
 		cmocka_unit_test(slow),
 		cmocka_unit_test(unread),
 		cmocka_unit_test(silent),

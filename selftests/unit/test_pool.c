@@ -203,6 +203,39 @@ static void held(void **state)
 	ksc_pool_free(pool);
 }
 
+/* Each has one thread, however many it has things for: the others have the rest. */
+static void single(void **state)
+{
+	struct ev_loop *loop = ev_default_loop(0);
+	struct ksc_pool *pool = ksc_pool_new(loop, 3);
+	static struct work loud[MANY], quiet[2];
+	struct ksc_lane a = { .n = 0 }, b = { .n = 0 };
+	unsigned int i;
+
+	(void)state;
+	ksc_pool_single(pool);
+	assert_int_equal(ksc_pool_start(pool), 0);
+	gate.held = true;
+	gate.n = 0;
+	gate.waiting = 0;
+	done = 0;
+	for (i = 0; i < MANY; i++)
+		add(pool, &loud[i], 'a', &a);
+	add(pool, &quiet[0], 'b', &b);
+	add(pool, &quiet[1], 'b', &b);
+	await_waiting(2);
+	/* a third one finds nothing that it may take */
+	assert_int_equal(a.n, MANY - 1);
+	assert_int_equal(b.n, 1);
+	assert_int_equal(gate.n, 2);
+	assert_int_not_equal(gate.order[0], gate.order[1]);
+	let_go();
+	while (done < MANY + 2)
+		ev_run(loop, EVRUN_ONCE);
+	assert_true(ksc_pool_stop(pool));
+	ksc_pool_free(pool);
+}
+
 /* What is not made is done with, too, whoever it is for. */
 static void stopped(void **state)
 {
@@ -229,6 +262,7 @@ int main(void)
 		cmocka_unit_test(in_turn),
 		cmocka_unit_test(fair),
 		cmocka_unit_test(held),
+		cmocka_unit_test(single),
 		cmocka_unit_test(stopped),
 	};
 
