@@ -57,8 +57,8 @@ int ksc_caller_find(struct ksc_caller *caller, int fd)
 	caller->who.uid = cred.uid;
 	caller->who.gid = cred.gid;
 	caller->pid = cred.pid;
-	len = sizeof(caller->netns);
-	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &caller->netns, &len))
+	len = sizeof(caller->who.netns);
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &caller->who.netns, &len))
 		return -errno;
 	return find_groups(fd, &caller->who.groups);
 }

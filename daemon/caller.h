@@ -3,7 +3,6 @@
 #ifndef KSC_CALLER_H
 #define KSC_CALLER_H
 
-#include <stdint.h>
 #include <sys/types.h>
 
 #include "groups.h"
@@ -12,12 +11,10 @@
  * struct ksc_caller - an application, as the kernel knows it
  * @who: as whom it has connected; holds a reference of its groups
  * @pid: its process then, for the log
- * @netns: cookie of the network namespace that it has connected from
  */
 struct ksc_caller {
 	struct ksc_who who;
 	pid_t pid;
-	uint64_t netns;
 };
 
 int ksc_caller_find(struct ksc_caller *caller, int fd);

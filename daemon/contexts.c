@@ -177,7 +177,7 @@ void ksc_contexts_ask(struct ksc_contexts *contexts, struct ksc_context *context
 	struct ksc_key_request request = {
 		.role = context->session.role, .step = step, .credential = context->credential,
 		.verify = context->verify, .uid = context->user->uid,
-		.netns = context->app->caller.netns,
+		.netns = context->app->caller.who.netns,
 	};
 	int rc;
 

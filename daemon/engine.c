@@ -254,7 +254,8 @@ static int use_as_server(struct ksc_engine *e)
 /* Offer to go on with an earlier session, if there is one that all of this led to. */
 static int resume(struct ksc_engine *e)
 {
-	const uint64_t numbers[] = { e->verify, e->who.uid, e->who.gid, e->credentials->serial };
+	const uint64_t numbers[] = { e->verify, e->who.uid, e->who.gid, e->who.netns,
+				     e->credentials->serial };
 	const struct ksc_resume_part parts[] = {
 		{ e->cred->name, strlen(e->cred->name) },
 		{ e->server_name, strlen(e->server_name) },

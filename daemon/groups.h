@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /**
@@ -24,11 +25,14 @@ struct ksc_groups {
  * @uid: the user
  * @gid: its group
  * @groups: its other groups, which the kernel tells of an application alone; or NULL
+ * @netns: cookie of the network namespace that an application has connected from; 0 of a
+ *	socket, which is of the daemon's
  */
 struct ksc_who {
 	uid_t uid;
 	gid_t gid;
 	struct ksc_groups *groups;
+	uint64_t netns;
 };
 
 struct ksc_groups *ksc_groups_new(const gid_t *list, size_t n);

@@ -231,7 +231,7 @@ static uint64_t find(int listener, bool elsewhere)
 	assert_true(ksc_groups_have(caller.who.groups, 90000 - GROUPS + 1));
 	assert_false(ksc_groups_have(caller.who.groups, 90001));
 	assert_false(ksc_groups_have(caller.who.groups, UID + 1));
-	netns = caller.netns;
+	netns = caller.who.netns;
 	ksc_caller_forget(&caller);
 	close(fd);
 	return netns;

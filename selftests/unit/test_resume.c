@@ -296,6 +296,7 @@ static void case_29_must_not_resume(void **state)
 		{ .params = { .server_name = "a.wild.test" } },
 		{ .params = { .server_name = "server.test.", .who.uid = 1001 } },
 		{ .params = { .who.gid = 101 } },
+		{ .params = { .who.netns = 4711 } },
 		{ .params = { .peer = port_b } },
 		{ .params = { .verify = KSC_VERIFY_NONE } },
 		{ .params = { .alpn = (const uint8_t *)"\1x", .alpn_len = 2 } },
@@ -319,6 +320,7 @@ static void case_29_must_not_resume(void **state)
 				m.params.server_name = p->server_name;
 			m.params.who.uid = p->who.uid ? p->who.uid : m.params.who.uid;
 			m.params.who.gid = p->who.gid ? p->who.gid : m.params.who.gid;
+			m.params.who.netns = p->who.netns;
 			m.params.peer = p->peer ? p->peer : m.params.peer;
 			m.params.alpn = p->alpn;
 			m.params.alpn_len = p->alpn_len;

@@ -279,7 +279,7 @@ static int serve(void)
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	REQUIRE(fd >= 0);
 	REQUIRE(!ksc_caller_find(&caller, fd));
-	REQUIRE(caller.who.uid == getuid() && caller.netns);
+	REQUIRE(caller.who.uid == getuid() && caller.who.netns);
 	ksc_caller_forget(&caller);
 	ksc_connection_open(&conn, loop, NULL, fd, &ops);
 	REQUIRE(ksc_connection_receive(&conn, buf, sizeof(buf)) == 5);
