@@ -69,11 +69,22 @@ int ksc_access_note(struct ksc_access *access, const struct ksc_file *file)
 	return rc == -ENOMEM ? rc : 0;
 }
 
+/*
+ * Root elsewhere may be that of a container without a user namespace, which is confined to its own
+ * files in ways that can't be seen from here.
+ */
+static bool is_nobody(const struct ksc_who *who)
+{
+	return !who->uid && who->elsewhere;
+}
+
 static bool passes(const struct ksc_gate *gate, const struct ksc_who *who)
 {
 	bool in_group = who->gid == gate->gid || ksc_groups_have(who->groups, gate->gid);
 	size_t i;
 
+	if (is_nobody(who))
+		return gate->others;
 	/* As the kernel does: the first class that one belongs to decides. */
 	if (who->uid == gate->uid)
 		return gate->owner;
@@ -87,13 +98,14 @@ static bool passes(const struct ksc_gate *gate, const struct ksc_who *who)
  * @access: who can
  * @who: who asks
  *
- * Return: true for root, and for those who can without privileges
+ * Return: true for root, but of another network namespace, and for those who can without
+ * privileges
  */
 bool ksc_access_allows(const struct ksc_access *access, const struct ksc_who *who)
 {
 	size_t i;
 
-	if (!who->uid)
+	if (!who->uid && !is_nobody(who))
 		return true;
 	for (i = 0; i < access->n; i++)
 		if (!passes(&access->gates[i], who))

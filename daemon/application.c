@@ -307,6 +307,7 @@ void ksc_application_new(struct ksc_contexts *of, int fd)
 	TAILQ_INIT(&app->contexts);
 	TAILQ_INIT(&app->wanted);
 	rc = ksc_caller_find(&app->caller, fd);
+	app->caller.who.elsewhere = app->caller.who.netns != of->netns;
 	if (!rc) {
 		app->user = ksc_user_find(&of->users, ksc_subids_owner(&of->config->subids,
 								       app->caller.who.uid));

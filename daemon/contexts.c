@@ -385,6 +385,21 @@ static unsigned int count_descriptors(void)
 	return limit.rlim_cur > RESERVED + 2 ? (unsigned int)(limit.rlim_cur - RESERVED) / 2 : 1;
 }
 
+/* 0, which is none, if it can't be found out: then nobody is of it. */
+static uint64_t own_netns(void)
+{
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	if (fd < 0)
+		return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
+		cookie = 0;
+	close(fd);
+	return cookie;
+}
+
 /**
  * ksc_contexts_new() - prepare for applications
  * @place: where their sessions are to be
@@ -408,6 +423,7 @@ struct ksc_contexts *ksc_contexts_new(struct ksc_place *place, void (*idle)(void
 	contexts->idle = idle;
 	contexts->ptr = ptr;
 	contexts->users.descriptors = count_descriptors();
+	contexts->netns = own_netns();
 	TAILQ_INIT(&contexts->apps);
 	TAILQ_INIT(&contexts->dying);
 	TAILQ_INIT(&contexts->asked);

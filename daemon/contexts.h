@@ -17,6 +17,7 @@
  * @nl: leads to the kernel
  * @config: what new ones are begun with, and may have
  * @users: what there is
+ * @netns: cookie of the daemon's network namespace
  * @listener: where applications connect
  * @listening: there is such a place
  * @pause: until that is looked at again
@@ -42,6 +43,7 @@ struct ksc_contexts {
 	struct ksc_netlink *nl;
 	const struct ksc_config *config;
 	struct ksc_users users;
+	uint64_t netns;
 	ev_io listener;
 	bool listening;
 	ev_timer pause;

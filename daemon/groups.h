@@ -27,12 +27,14 @@ struct ksc_groups {
  * @groups: its other groups, which the kernel tells of an application alone; or NULL
  * @netns: cookie of the network namespace that an application has connected from; 0 of a
  *	socket, which is of the daemon's
+ * @elsewhere: that is not the daemon's
  */
 struct ksc_who {
 	uid_t uid;
 	gid_t gid;
 	struct ksc_groups *groups;
 	uint64_t netns;
+	bool elsewhere;
 };
 
 struct ksc_groups *ksc_groups_new(const gid_t *list, size_t n);

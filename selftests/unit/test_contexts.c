@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* contexts.c, application.c, context.c: what applications ask, and what they are told. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +167,49 @@ static void handshake(void **state)
 	ksc_contexts_ticket(contexts, kernel.keys[1].request.id, (const uint8_t *)"x", 1);
 	assert_int_equal(contexts->users.kept, 1);
 	ksc_contexts_gone(contexts, kernel.keys[0].request.id);
+	end(app);
+}
+
+#define ROOTS_OWN					\
+	"[credential own]\nrole = server\n"		\
+	"cert = " KSC_TEST_CERTS "/server.pem\n"	\
+	"key = " KSC_TEST_CERTS "/server.key\n"
+
+/* What one comes to that uses it, and has connected from where this is now. */
+static enum ksc_status serve_own(uint32_t context)
+{
+	struct ask ask = { .context = context, .role = KSC_ROLE_SERVER, .credential = "own" };
+	struct app *app = app_new();
+	enum ksc_status status;
+
+	assert_int_equal(app_step(app, &(struct ask) { .context = 1, .role = KSC_ROLE_CLIENT,
+						       .server_name = "server.test" }),
+			 KSC_STATUS_CONTINUE_NEEDED);
+	status = give(app, ask, app->token, app->token_len);
+	app_free(app);
+	return status;
+}
+
+/* Root of a container is not the one who may read every key. */
+static void elsewhere(void **state)
+{
+	const int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct app *app;
+
+	(void)state;
+	assert_true(own >= 0);
+	if (geteuid() || unshare(CLONE_NEWNET)) {
+		close(own);
+		skip();
+	}
+	assert_int_equal(setns(own, CLONE_NEWNET), 0);
+	app = begin(ROOTS_OWN, 1);
+	assert_int_equal(serve_own(2), KSC_STATUS_CONTINUE_NEEDED);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	assert_int_equal(serve_own(2), KSC_STATUS_ACCESS_DENIED);
+	assert_int_equal(setns(own, CLONE_NEWNET), 0);
+	assert_int_equal(serve_own(2), KSC_STATUS_CONTINUE_NEEDED);
+	close(own);
 	end(app);
 }
 
@@ -602,6 +647,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		{ "handshake, one thread", handshake, NULL, NULL, &one },
 		{ "handshake, several", handshake, NULL, NULL, &four },
+		cmocka_unit_test(elsewhere),
 		cmocka_unit_test(tickets),
 		cmocka_unit_test(reloaded),
 		cmocka_unit_test(malformed),

@@ -247,6 +247,32 @@ static void key__modes(void **state)
 	}
 }
 
+/* What root is of a container, which may be shut out of what others of its groups can read. */
+static void key__elsewhere(void **state)
+{
+	const gid_t list[] = { 0, 2000 };
+	struct ksc_groups *groups = ksc_groups_new(list, 2);
+	const struct ksc_who root = { .groups = groups, .netns = 1, .elsewhere = true };
+	const struct ksc_who user = { .uid = 1000, .netns = 1, .elsewhere = true };
+
+	(void)state;
+	if (geteuid())
+		skip();
+	assert_int_equal(chown(key_path, 0, 2000), 0);
+	assert_int_equal(chmod(key_path, 0640), 0);
+	assert_int_equal(serves(0, 0, false), YES);
+	assert_int_equal(serves_who(root, false), NO);
+	assert_int_equal(serves_who(root, true), YES);
+	assert_int_equal(chmod(key_path, 0604), 0);
+	assert_int_equal(serves_who(root, false), YES);
+	/* a user has the same files there that it has here */
+	assert_int_equal(chmod(key_path, 0600), 0);
+	assert_int_equal(chown(key_path, 1000, 0), 0);
+	assert_int_equal(serves_who(user, false), YES);
+	assert_int_equal(serves_who(root, false), NO);
+	ksc_groups_put(groups);
+}
+
 /* Of an application all groups are known. */
 static void key__groups(void **state)
 {
@@ -416,6 +442,7 @@ int main(void)
 		cmocka_unit_test(choose__by_name),
 		cmocka_unit_test(choose__by_owner),
 		cmocka_unit_test_setup_teardown(key__modes, make_key, remove_key),
+		cmocka_unit_test_setup_teardown(key__elsewhere, make_key, remove_key),
 		cmocka_unit_test_setup_teardown(key__groups, make_key, remove_key),
 		cmocka_unit_test(listed_groups),
 		cmocka_unit_test_setup_teardown(key__directories, make_key, remove_key),
