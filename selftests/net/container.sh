@@ -235,7 +235,7 @@ borrowed()
 		kschannelctl list >/dev/null || exit 1
 		library-server 4433 &
 		until ss -Hltn "sport = :4433" | grep -q .; do usleep 20000; done
-		library-client ::1 4433 server.test' >/tmp/borrowed
+		library-client ::1 4433 other.test' >/tmp/borrowed
 	grep -qx hello /tmp/borrowed
 	await 20 unpopulated
 	# without, there is none

@@ -48,12 +48,21 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* With a server's credential that root may use from other namespaces, as it is listed */
+static void open_both(void)
+{
+	static const struct t_opts asking = { .server_name = "other.test" };
+	static const struct t_opts listed = { .credential = "other" };
+
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &asking);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &listed);
+}
+
 /* A handshake, begun where the test is */
 static void handshake(const char *path)
 {
 	ctx_dial(&ctx_sock, path);
-	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
-	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
+	open_both();
 	ctx_handshake(&client, &server);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 	assert_int_equal(server.last.status, KSC_STATUS_OK);
@@ -136,8 +145,7 @@ static void test_moved(void **state)
 	(void)state;
 	ctx_dial(&ctx_sock, NULL);
 	enter(first);
-	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
-	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
+	open_both();
 	ctx_handshake(&client, &server);
 	expect_refused(EXDEV);
 	enter(second);
@@ -209,12 +217,34 @@ static void test_policy(void **state)
 	ctx_close(&server);
 }
 
+/* It is root, but not of the daemon's own: what nobody has listed it for is not its to use. */
+static void test_unlisted(void **state)
+{
+	(void)state;
+	ctx_dial(&ctx_sock, NULL);
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
+	ctx_step(&client, NULL, 0);
+	ctx_feed(&server, client.last.token, client.last.token_len);
+	assert_int_equal(server.last.status, KSC_STATUS_ACCESS_DENIED);
+	ctx_close(&client);
+	ctx_close(&server);
+	enter(first);
+	ctx_hang_up(&ctx_sock);
+	ctx_dial(&ctx_sock, NULL);
+	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
+	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
+	ctx_handshake(&client, &server);
+	enter(second);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_container),
+		TEST(test_unlisted),
 		TEST(test_moved),
 		TEST(test_gone),
 		TEST(test_policy),
