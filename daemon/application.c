@@ -273,19 +273,25 @@ void ksc_application_close(struct ksc_application *app)
 	ksc_connection_close(&app->conn);
 }
 
-/* Groups may be many, and are the application's to have. */
-static const char *count(struct ksc_application *app)
+/* Groups may be many, and are the application's to have: 0, or a negative errno with a reason. */
+static int count(struct ksc_application *app, int fd, const char **why)
 {
-	const struct ksc_groups *groups = app->caller.who.groups;
-	const char *why = ksc_user_add_connection(app->user);
+	const struct ksc_groups *groups;
+	int rc;
 
-	if (why)
-		return why;
+	*why = ksc_user_add_connection(app->user);
+	if (*why)
+		return -EDQUOT;
 	app->counted = true;
-	why = ksc_user_add_bytes(app->user, groups->n * sizeof(groups->list[0]));
-	if (!why)
-		app->charged = groups->n * sizeof(groups->list[0]);
-	return why;
+	rc = ksc_caller_find_groups(&app->caller, fd);
+	if (rc)
+		return rc;
+	groups = app->caller.who.groups;
+	*why = ksc_user_add_bytes(app->user, groups->n * sizeof(groups->list[0]));
+	if (*why)
+		return -EDQUOT;
+	app->charged = groups->n * sizeof(groups->list[0]);
+	return 0;
 }
 
 /**
@@ -316,15 +322,15 @@ void ksc_application_new(struct ksc_contexts *of, int fd)
 	app->conn.user = app->user;
 	ksc_connection_open(&app->conn, of->place->loop, of->closer, fd, &ops);
 	TAILQ_INSERT_TAIL(&of->apps, app, link);
-	if (rc)
+	if (!rc)
+		rc = count(app, fd, &why);
+	if (why)
+		ksc_connection_send(&app->conn, ksc_result_error(0, NULL, EDQUOT, why), -1);
+	else if (rc)
 		ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING,
 			     "an application is refused, as it is not known who it is: %s",
 			     strerror(-rc));
-	else
-		why = count(app);
-	if (why)
-		ksc_connection_send(&app->conn, ksc_result_error(0, NULL, EDQUOT, why), -1);
-	if (rc || why)
+	if (rc)
 		ksc_application_close(app);
 	else
 		ksc_connection_watch(&app->conn);

@@ -2,7 +2,8 @@
 /*
  * The application at the other end of a connection. Everything is the kernel's word, of the
  * moment that it connected: a process number is looked up nowhere, since it may be another's
- * by then.
+ * by then. That is so in the log, too. With SO_PEERPIDFD one could tell there whether it still is
+ * the same's, but not whose it was, and each connection would take a second descriptor for that.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,16 @@
 /* What most processes have at most; there may be 65536. */
 #define FEW_GROUPS	64
 
-static int find_groups(int fd, struct ksc_groups **groups)
+/**
+ * ksc_caller_find_groups() - find out which groups it is in beside its own
+ * @caller: who is there
+ * @fd: the same socket
+ *
+ * They may be many, so that it has to be known first whether there is use for them.
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_caller_find_groups(struct ksc_caller *caller, int fd)
 {
 	gid_t few[FEW_GROUPS], *list = few;
 	socklen_t len = sizeof(few);
@@ -30,8 +40,8 @@ static int find_groups(int fd, struct ksc_groups **groups)
 			rc = -errno;
 	}
 	if (!rc) {
-		*groups = ksc_groups_new(list, len / sizeof(*list));
-		if (!*groups)
+		caller->who.groups = ksc_groups_new(list, len / sizeof(*list));
+		if (!caller->who.groups)
 			rc = -ENOMEM;
 	}
 	if (list != few)
@@ -40,7 +50,7 @@ static int find_groups(int fd, struct ksc_groups **groups)
 }
 
 /**
- * ksc_caller_find() - find out who is there
+ * ksc_caller_find() - find out who is there, but for its groups
  * @caller: set, to be forgotten if this succeeds
  * @fd: an accepted AF_UNIX socket; it is of the network namespace that was connected from
  *
@@ -58,9 +68,7 @@ int ksc_caller_find(struct ksc_caller *caller, int fd)
 	caller->who.gid = cred.gid;
 	caller->pid = cred.pid;
 	len = sizeof(caller->who.netns);
-	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &caller->who.netns, &len))
-		return -errno;
-	return find_groups(fd, &caller->who.groups);
+	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &caller->who.netns, &len) ? -errno : 0;
 }
 
 /**

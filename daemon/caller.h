@@ -9,7 +9,7 @@
 
 /**
  * struct ksc_caller - an application, as the kernel knows it
- * @who: as whom it has connected; holds a reference of its groups
+ * @who: as whom it has connected; holds a reference of its groups, once these are known
  * @pid: its process then, for the log
  */
 struct ksc_caller {
@@ -18,6 +18,7 @@ struct ksc_caller {
 };
 
 int ksc_caller_find(struct ksc_caller *caller, int fd);
+int ksc_caller_find_groups(struct ksc_caller *caller, int fd);
 void ksc_caller_forget(struct ksc_caller *caller);
 
 #endif

@@ -12,6 +12,16 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static bool ascending(const gid_t *list, size_t n)
+{
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		if (list[i - 1] > list[i])
+			return false;
+	return true;
+}
+
 /**
  * ksc_groups_new() - note groups
  * @list: these, in any order
@@ -27,10 +37,11 @@ struct ksc_groups *ksc_groups_new(const gid_t *list, size_t n)
 		return NULL;
 	groups->refs = 1;
 	groups->n = n;
-	if (n) {
+	if (n)
 		memcpy(groups->list, list, n * sizeof(*list));
+	/* the kernel keeps them in order, of which there may be 65536 for each connection */
+	if (!ascending(list, n))
 		qsort(groups->list, n, sizeof(*list), compare);
-	}
 	return groups;
 }
 

@@ -22,6 +22,7 @@ struct kernel kernel;
 struct ev_loop *apps_loop;
 uid_t apps_uid = (uid_t)-1;
 bool apps_unguarded;
+unsigned int apps_grouped;
 bool apps_idle;
 
 static struct ksc_place place;
@@ -77,6 +78,15 @@ int __wrap_ksc_caller_find(struct ksc_caller *caller, int fd)
 		caller->who.gid = apps_uid;
 	}
 	return rc;
+}
+
+int __real_ksc_caller_find_groups(struct ksc_caller *caller, int fd);
+int __wrap_ksc_caller_find_groups(struct ksc_caller *caller, int fd);
+
+int __wrap_ksc_caller_find_groups(struct ksc_caller *caller, int fd)
+{
+	apps_grouped++;
+	return __real_ksc_caller_find_groups(caller, fd);
 }
 
 void __real_ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
@@ -142,6 +152,7 @@ void apps_start(const char *settings, unsigned int workers)
 
 	memset(&kernel, 0, sizeof(kernel));
 	apps_idle = false;
+	apps_grouped = 0;
 	apps_uid = (uid_t)-1;
 	ksc_log_set_level(KSC_LOG_ERROR);
 	apps_loop = ev_default_loop(0);

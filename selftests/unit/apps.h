@@ -112,6 +112,8 @@ extern struct ev_loop *apps_loop;
 extern uid_t apps_uid;
 /* The daemon can't have descriptors refused */
 extern bool apps_unguarded;
+/* Of how many who have connected groups were asked for */
+extern unsigned int apps_grouped;
 extern bool apps_idle;
 
 void apps_start(const char *settings, unsigned int workers);

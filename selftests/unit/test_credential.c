@@ -296,6 +296,39 @@ static void key__groups(void **state)
 	ksc_groups_put(others);
 }
 
+static unsigned int sorted;
+
+void __real_qsort(void *base, size_t n, size_t size, int (*cmp)(const void *a, const void *b));
+void __wrap_qsort(void *base, size_t n, size_t size, int (*cmp)(const void *a, const void *b));
+
+void __wrap_qsort(void *base, size_t n, size_t size, int (*cmp)(const void *a, const void *b))
+{
+	sorted++;
+	__real_qsort(base, n, size, cmp);
+}
+
+/* The kernel has them in order, mostly, and each connection asks for them. */
+static void order_of_groups(void **state)
+{
+	static const gid_t lists[][4] = {
+		{ 1, 2, 2, 4000000000 }, { 2, 1, 2, 4000000000 }, { 1, 2, 4000000000, 2 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct ksc_groups *groups;
+
+		sorted = 0;
+		groups = ksc_groups_new(lists[i], 4);
+		assert_int_equal(sorted, i != 0);
+		assert_true(ksc_groups_have(groups, 1) && ksc_groups_have(groups, 2) &&
+			    ksc_groups_have(groups, 4000000000));
+		assert_false(ksc_groups_have(groups, 3));
+		ksc_groups_put(groups);
+	}
+}
+
 /* Of these one that is listed is enough, too. */
 static void listed_groups(void **state)
 {
@@ -449,6 +482,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(key__members, make_key, remove_key),
 		cmocka_unit_test_setup_teardown(key__acl, make_key, remove_key),
 		cmocka_unit_test(key__none),
+		cmocka_unit_test(order_of_groups),
 		cmocka_unit_test(alpn__bounds),
 		cmocka_unit_test(generations),
 	};

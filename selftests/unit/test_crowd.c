@@ -349,6 +349,8 @@ static void connections(void **state)
 	assert_int_equal(apps[8]->number, 0);
 	assert_int_equal(app_await(apps[8]), 0);
 	assert_int_equal(contexts->users.refused[KSC_LIMIT_CONNECTIONS_PER_USER], 1);
+	/* its groups, which may be many, are of no interest */
+	assert_int_equal(apps_grouped, 8);
 	other = app_of(1001);
 	begin_many(other, 0, 1);
 	app_free(apps[8]);

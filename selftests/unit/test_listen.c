@@ -223,6 +223,8 @@ static uint64_t find(int listener, bool elsewhere)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	assert_int_equal(ksc_caller_find(&caller, fd), 0);
+	assert_null(caller.who.groups);
+	assert_int_equal(ksc_caller_find_groups(&caller, fd), 0);
 	assert_int_equal(caller.who.uid, UID);
 	assert_int_equal(caller.who.gid, UID + 1);
 	assert_int_equal(caller.pid, child);

@@ -278,7 +278,7 @@ static int serve(void)
 
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	REQUIRE(fd >= 0);
-	REQUIRE(!ksc_caller_find(&caller, fd));
+	REQUIRE(!ksc_caller_find(&caller, fd) && !ksc_caller_find_groups(&caller, fd));
 	REQUIRE(caller.who.uid == getuid() && caller.who.netns);
 	ksc_caller_forget(&caller);
 	ksc_connection_open(&conn, loop, NULL, fd, &ops);
