@@ -2,7 +2,8 @@
 /*
  * A user may have ranges of other users' numbers for the containers that it starts
  * (subuid(5)). However many of them speak to us, they are one user: else who has 65536 of
- * them had as many times what one may have.
+ * them had as many times what one may have. Where it is not known whose a range is, its users
+ * are one all the same: the first of them.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -131,16 +132,16 @@ static int take(void *ptr, const struct ksc_subid *subid, const char *why)
 	}
 	if (!ksc_is_id(subid->owner, &owner))
 		rc = ksc_account_find(subid->owner, &owner, &own);
-	/* many are left behind by accounts that were deleted: nobody can use them */
-	if (rc == -ENOENT)
-		return 0;
 	if (rc == -ENOMEM)
 		return rc;
-	if (rc) {
-		warn(load, subid->line, "the owner is not found: ", ksc_handed_fault(-rc));
-		return 0;
-	}
-	return add(load, subid, owner);
+	if (rc && rc != -ENOENT)
+		warn(load, subid->line, "the owner is not found: ",
+		     rc == -ESTALE ? "not in time" : ksc_handed_fault(-rc));
+	/*
+	 * Whoever has made it may still have the numbers in use, or whoever the owner has become
+	 * by its name. No other user can be taken for the first of them: it is in the range itself.
+	 */
+	return add(load, subid, rc ? subid->start : owner);
 }
 
 /**
@@ -149,7 +150,7 @@ static int take(void *ptr, const struct ksc_subid *subid, const char *why)
  * @path: its name
  *
  * What is wrong with it is logged, and passed over: it is not ours, and its users have none
- * the less what is theirs.
+ * the less what is theirs. A range whose owner is not found has none but itself.
  *
  * Return: 0 or -ENOMEM
  */

@@ -30,7 +30,7 @@ struct ksc_subid {
 
 /**
  * struct ksc_owned - likewise, as it is looked for
- * @owner: whose it is
+ * @owner: whose it is; the first where that is not known
  * @start: the first
  * @count: how many
  */

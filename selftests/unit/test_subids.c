@@ -66,7 +66,7 @@ static void ranges(void **state)
 
 	(void)state;
 	assert_string_equal(load(&subids, text, strlen(text)), "");
-	assert_int_equal(subids.n, 4);
+	assert_int_equal(subids.n, 5);
 	assert_int_equal(ksc_subids_owner(&subids, 0), 0);
 	assert_int_equal(ksc_subids_owner(&subids, 1000), 1000);
 	assert_int_equal(ksc_subids_owner(&subids, 99999), 99999);
@@ -77,7 +77,11 @@ static void ranges(void **state)
 	assert_int_equal(ksc_subids_owner(&subids, 200001), 1001);
 	assert_int_equal(ksc_subids_owner(&subids, 249999), 1001);
 	assert_int_equal(ksc_subids_owner(&subids, 250000), 250000);
+	/* an account that was deleted leaves its range behind, and perhaps its containers */
 	assert_int_equal(ksc_subids_owner(&subids, 300000), 300000);
+	assert_int_equal(ksc_subids_owner(&subids, 300001), 300000);
+	assert_int_equal(ksc_subids_owner(&subids, 365535), 300000);
+	assert_int_equal(ksc_subids_owner(&subids, 365536), 365536);
 	assert_int_equal(ksc_subids_owner(&subids, 4294967294U), 1002);
 	assert_int_equal(ksc_subids_owner(&subids, UINT32_MAX), UINT32_MAX);
 	ksc_subids_free(&subids);
