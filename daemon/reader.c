@@ -48,6 +48,8 @@
 #define PAUSE_MS	100
 /* The daemon has given up by then; while a load goes on, nothing is watched. */
 #define LOAD_MS		(2 * KSC_INTAKE_MS)
+/* For owners of subordinate ids, of which there may be thousands, once all else is handed over. */
+#define OWNERS_MS	(KSC_INTAKE_MS / 3)
 /* More than fit into the socket; who asks faster than that is not waited for. */
 #define ASKED_AT_ONCE	1024
 /* A descriptor that is under way counts until it is taken. */
@@ -78,6 +80,8 @@ struct reader {
 /* enum outcome - what has become of a load: its end, another that is asked for, or nothing */
 enum outcome { ENDED, ASKED_AGAIN, LATE };
 
+int ksc_reader_owners_ms = OWNERS_MS;
+
 /**
  * struct load - a load
  * @sock: leads to the daemon
@@ -86,6 +90,10 @@ enum outcome { ENDED, ASKED_AGAIN, LATE };
  * @gids: groups whose members are wanted
  * @n_gids: how many
  * @room: for how many there is room
+ * @owners: names of owners of subordinate ids
+ * @n_owners: how many
+ * @owners_room: for how many there is room
+ * @enough: told when nothing but these is left
  */
 struct load {
 	int sock;
@@ -94,6 +102,10 @@ struct load {
 	gid_t *gids;
 	size_t n_gids;
 	size_t room;
+	char **owners;
+	size_t n_owners;
+	size_t owners_room;
+	int enough;
 };
 
 static void pause_for(long ms)
@@ -321,11 +333,45 @@ static int hand_want(struct load *load, const struct ksc_want *want)
 	return -EINVAL;
 }
 
-static int hand_owner(void *ptr, const struct ksc_subid *subid, const char *why)
+static int want_owner(void *ptr, const struct ksc_subid *subid, const char *why)
 {
+	struct load *load = ptr;
+	char **bigger;
 	uint32_t id;
 
-	return why || ksc_is_id(subid->owner, &id) ? 0 : hand_account(ptr, subid->owner);
+	if (why || ksc_is_id(subid->owner, &id))
+		return 0;
+	if (load->n_owners == load->owners_room) {
+		load->owners_room = load->owners_room ? 2 * load->owners_room : 16;
+		bigger = reallocarray(load->owners, load->owners_room, sizeof(*bigger));
+		if (!bigger)
+			return -ENOMEM;
+		load->owners = bigger;
+	}
+	load->owners[load->n_owners] = strdup(subid->owner);
+	return load->owners[load->n_owners++] ? 0 : -ENOMEM;
+}
+
+static int compare_owners(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/*
+ * Each of them once, and when all else is there: a service that fails, or takes its time for each
+ * of thousands, is no reason to do without the rest.
+ */
+static void hand_owners(struct load *load)
+{
+	size_t i;
+
+	/* it is no matter whether anybody hears of it */
+	(void)!write(load->enough, "", 1);
+	if (load->n_owners)
+		qsort(load->owners, load->n_owners, sizeof(*load->owners), compare_owners);
+	for (i = 0; i < load->n_owners; i++)
+		if (!i || strcmp(load->owners[i], load->owners[i - 1]))
+			hand_account(load, load->owners[i]);
 }
 
 /* Whom users count for, by name. It is nobody's grant, so that who can read it is no matter. */
@@ -345,7 +391,7 @@ static int hand_subids(struct load *load)
 	if (!rc)
 		rc = ksc_file_take(&raw, copy);
 	if (!rc)
-		rc = ksc_subids_parse(&raw.data, hand_owner, load);
+		rc = ksc_subids_parse(&raw.data, want_owner, load);
 	ksc_file_free(&raw);
 	close(copy);
 	return rc;
@@ -379,7 +425,11 @@ static int hand_wants(struct load *load, struct ksc_settings *file)
 	ksc_wants_free(&wants);
 	if (!rc)
 		rc = hand_subids(load);
-	return rc ? rc : hand_all_members(load);
+	if (!rc)
+		rc = hand_all_members(load);
+	if (!rc)
+		hand_owners(load);
+	return rc;
 }
 
 static int hand_named(struct load *load, const char *path, int config)
@@ -418,16 +468,25 @@ static void tell(const struct reader *reader, uint32_t kind, int error)
 	hand(&load, &head, "", NULL, 0, -1);
 }
 
-static void run_load(const struct reader *reader, struct ksc_watch *watch)
+static void free_load(struct load *load)
 {
-	struct load load = { .sock = reader->sock, .number = reader->number, .watch = watch };
+	while (load->n_owners)
+		free(load->owners[--load->n_owners]);
+	free(load->owners);
+	free(load->gids);
+}
+
+static void run_load(const struct reader *reader, struct ksc_watch *watch, int enough)
+{
+	struct load load = { .sock = reader->sock, .number = reader->number, .watch = watch,
+			     .enough = enough };
 
 	tell(reader, KSC_HANDOVER_END, hand_config(&load, reader->path));
-	free(load.gids);
+	free_load(&load);
 }
 
 static void __attribute__((noreturn))
-run_child(const struct reader *reader, struct ksc_watch *watch, pid_t parent)
+run_child(const struct reader *reader, struct ksc_watch *watch, pid_t parent, int enough)
 {
 	int rc;
 
@@ -441,36 +500,48 @@ run_child(const struct reader *reader, struct ksc_watch *watch, pid_t parent)
 	ksc_watch_free(reader->watch);
 	/* from now on it ends with the reader, unless that has ended before */
 	if (getppid() == parent)
-		run_load(reader, watch);
+		run_load(reader, watch, enough);
 	_exit(EXIT_SUCCESS);
 }
 
-/* Until the load has ended, or there is no use for it: the daemon is gone or has asked again. */
-static enum outcome await(int sock, int ended)
+/*
+ * Until the load has ended, or there is no use for it: the daemon is gone or has asked again. What
+ * comes from @ended before its end is that there is @enough.
+ */
+static enum outcome await(int sock, int ended, bool *enough)
 {
 	struct pollfd p[] = {
 		{ .fd = sock, .events = POLLIN }, { .fd = ended, .events = POLLIN },
 	};
 	int rc;
+	char c;
 
-	do
-		rc = poll(p, 2, LOAD_MS);
-	while (rc < 0 && errno == EINTR);
-	if (!rc)
-		return LATE;
-	return p[0].revents ? ASKED_AGAIN : ENDED;
+	for (;;) {
+		rc = poll(p, 2, *enough ? ksc_reader_owners_ms : LOAD_MS);
+		if (rc < 0 && errno == EINTR)
+			continue;
+		if (!rc)
+			return LATE;
+		if (p[0].revents)
+			return ASKED_AGAIN;
+		if (read(ended, &c, 1) != 1)
+			return ENDED;
+		*enough = true;
+	}
 }
 
 /* Returns what it has come to; it is over by then. */
-static enum outcome end_load(pid_t pid, int sock, int ended, int *status)
+static enum outcome end_load(pid_t pid, int sock, int ended, int *status, bool *enough)
 {
-	const enum outcome outcome = await(sock, ended);
+	const enum outcome outcome = await(sock, ended, enough);
 
 	if (outcome != ENDED)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
 		;
-	if (outcome == LATE)
+	if (outcome == LATE && *enough)
+		ksc_log(KSC_LOG_WARNING, KSC_SUBUID_FILE ": not all owners are found in time");
+	else if (outcome == LATE)
 		ksc_log(KSC_LOG_ERROR, "who reads the configuration was ended: it took too long");
 	else if (outcome == ENDED && WIFSIGNALED(*status))
 		ksc_log(KSC_LOG_ERROR, "who reads the configuration was ended by signal %d",
@@ -478,12 +549,13 @@ static enum outcome end_load(pid_t pid, int sock, int ended, int *status)
 	return outcome;
 }
 
-/* Returns whether it came to its end, or was not let to. */
+/* Returns whether it came to its end, or was not let to; or was ended when there was enough. */
 static bool run_with(const struct reader *reader, struct ksc_watch *watch)
 {
 	const pid_t parent = getpid();
 	enum outcome outcome = ENDED;
 	int ends[2], status = -1;
+	bool enough = false;
 	pid_t pid;
 
 	/* whose other end is closed by the child's end, whatever that is */
@@ -491,14 +563,18 @@ static bool run_with(const struct reader *reader, struct ksc_watch *watch)
 		return false;
 	pid = fork();
 	if (!pid)
-		run_child(reader, watch, parent);
+		run_child(reader, watch, parent, ends[1]);
 	close(ends[1]);
 	if (pid < 0)
 		ksc_log(KSC_LOG_ERROR, "no process can be started that reads the configuration");
 	else
-		outcome = end_load(pid, reader->sock, ends[0], &status);
+		outcome = end_load(pid, reader->sock, ends[0], &status, &enough);
 	close(ends[0]);
-	return outcome == ASKED_AGAIN || !status;
+	if (outcome == ASKED_AGAIN || !status)
+		return true;
+	if (enough)
+		tell(reader, KSC_HANDOVER_END, 0);
+	return enough;
 }
 
 /* Where it does not get to know what files there are, those of the last load are watched. */

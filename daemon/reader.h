@@ -5,6 +5,9 @@
 
 #include <sys/types.h>
 
+/* How long owners of subordinate ids are looked for, in milliseconds */
+extern int ksc_reader_owners_ms;
+
 int ksc_reader_start(const char *path, pid_t *pid);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -18,7 +21,9 @@
 #include "config.h"
 #include "handed.h"
 #include "intake.h"
+#include "log.h"
 #include "reader.h"
+#include "subids.h"
 
 /*
  * Accounts "1" to "9" with these numbers; "late" takes its time, "down" is not known now.
@@ -35,8 +40,13 @@ struct group *__wrap_getgrgid(gid_t gid);
 static int nothing;
 static int failure = ECONNREFUSED;
 
+/* How often "gone" was looked up, in any process */
+static unsigned int *gone;
+
 static bool there(const char *name)
 {
+	if (gone && !strcmp(name, "gone"))
+		++*gone;
 	errno = nothing;
 	if (!strcmp(name, "down"))
 		errno = failure;
@@ -289,6 +299,85 @@ static void told(void **state)
 	assert_string_equal(said("users = late", LONG_MS), "");
 }
 
+#define SUBUID_LINES	200
+
+/* In mounts of this process, the file is ours: lines of an owner, and one of another. */
+static bool put_subuid(const char *many, const char *one)
+{
+	char name[] = "/tmp/ksc-subuid-XXXXXX";
+	FILE *f = fdopen(mkstemp(name), "w");
+	bool done;
+	int i;
+
+	assert_non_null(f);
+	for (i = 0; i < SUBUID_LINES; i++)
+		fprintf(f, "%s:%d:10\n", many, 500000 + 10 * i);
+	fprintf(f, "%s:600000:10\n", one);
+	assert_int_equal(fclose(f), 0);
+	done = !mount(name, KSC_SUBUID_FILE, NULL, MS_BIND, NULL);
+	unlink(name);
+	return done;
+}
+
+static void load_subids(struct ksc_handed *handed, struct ksc_subids *subids)
+{
+	ksc_log_set_level(KSC_LOG_ERROR);
+	ksc_handed_use(handed);
+	assert_int_equal(ksc_subids_load(subids, KSC_SUBUID_FILE), 0);
+	ksc_handed_free(handed);
+}
+
+/* Who has subordinate ids is asked for last, and once: what comes of it, there is a load. */
+static void owners(void **state)
+{
+	static const char *const others[] = { "gone", "stuck", "broken" };
+	char path[] = "/tmp/ksc-account-XXXXXX";
+	struct ksc_handed *handed;
+	struct ksc_intake *intake;
+	struct ksc_subids subids;
+	int status;
+	size_t i;
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() || access(KSC_SUBUID_FILE, F_OK) || unshare(CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		skip();
+	gone = mmap(NULL, sizeof(*gone), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(gone, MAP_FAILED);
+	close(mkstemp(path));
+	write_users(path, "1, late");
+	ksc_reader_owners_ms = 500;
+	intake = ksc_intake_new(ksc_reader_start(path, &pid));
+	assert_non_null(intake);
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		*gone = 0;
+		assert_true(put_subuid("gone", others[i]));
+		assert_int_equal(ksc_intake_load(intake, LONG_MS, &handed), 0);
+		/* what the configuration names has all its time */
+		assert_int_equal(ksc_handed_account(handed, "late", &uid, &gid), 0);
+		assert_int_equal(ksc_handed_account(handed, others[i], &uid, &gid),
+				 i ? -ESTALE : -ENOENT);
+		load_subids(handed, &subids);
+		assert_int_equal(subids.n, SUBUID_LINES + 1);
+		/* those of whom nobody knows are users of their own */
+		assert_int_equal(ksc_subids_owner(&subids, 500019), 500010);
+		assert_int_equal(ksc_subids_owner(&subids, 600009), 600000);
+		ksc_subids_free(&subids);
+		/* "broken" comes before it */
+		assert_int_equal(*gone, i < 2);
+		assert_int_equal(umount(KSC_SUBUID_FILE), 0);
+	}
+	ksc_intake_free(intake);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	unlink(path);
+	munmap(gone, sizeof(*gone));
+	gone = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +386,7 @@ int main(void)
 		cmocka_unit_test(keys),
 		cmocka_unit_test(told),
 		cmocka_unit_test(one_load),
+		cmocka_unit_test(owners),
 	};
 
 	return cmocka_run_group_tests_name("account", tests, NULL, NULL);
