@@ -72,7 +72,7 @@ struct failure {
  * @secrets: TLS 1.3's, of both directions
  * @resume: client's part in resumption
  * @span: how far the peer's messages reach
- * @leaf: the peer's certificate, until it is described
+ * @leaf: the peer's certificate, if it came in the step under way
  * @failure: found in one of GnuTLS's callbacks, more telling than its error
  */
 struct ksc_engine {
@@ -445,7 +445,6 @@ static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
 	info->resumed = gnutls_session_is_resumed(e->tls) != 0;
 	ksc_alpn_selected(e->tls, info->alpn, sizeof(info->alpn));
 	rc = ksc_describe_peer(e->tls, e->leaf, &info->peer);
-	ksc_chain_drop(&e->leaf);
 	if (rc < 0)
 		return rc;
 	/* Whatever way GnuTLS took through the handshake: no verdict, no session. */
@@ -614,6 +613,8 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 	e->in_len = records.whole;
 	e->in_pos = 0;
 	take_records(e, &records, step);
+	/* It is read again if it is needed later: there may be thousands, of up to 4 MB each. */
+	ksc_chain_drop(&e->leaf);
 	e->in = NULL;
 	e->in_len = 0;
 	e->in_pos = 0;
@@ -680,7 +681,6 @@ void ksc_engine_free(struct ksc_engine *e)
 	if (!e)
 		return;
 	ksc_pick_end(&e->pick);
-	ksc_chain_drop(&e->leaf);
 	if (e->tls)
 		gnutls_deinit(e->tls);
 	ksc_groups_put(e->who.groups);
