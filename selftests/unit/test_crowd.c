@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* contexts.c, users.c, connection.c: applications that ask for more than is good. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -118,6 +119,43 @@ static uint32_t begin_all(struct app *app)
 		ask.context++;
 	assert_int_equal(app->error, EDQUOT);
 	return ask.context;
+}
+
+static void read_all(int fd, char *text, size_t size)
+{
+	const ssize_t n = read(fd, text, size - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+}
+
+/* Who looks after the daemon finds out which limit it is, and whether it is met a lot. */
+static void told(void **state)
+{
+	char log[4096];
+	struct app *apps[2];
+	int fds[2], i;
+
+	(void)state;
+	apps_start("[contexts]\nper-user = 1\n", 1);
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	ksc_log_open(fds[1]);
+	ksc_log_set_level(KSC_LOG_WARNING);
+	for (i = 0; i < 2; i++) {
+		apps[i] = app_of((uid_t)(1000 + i));
+		begin_many(apps[i], 0, 1);
+		refuse_one(apps[i], 1, EDQUOT, KSC_LIMIT_PER_USER);
+	}
+	ksc_log_open(STDERR_FILENO);
+	read_all(fds[0], log, sizeof(log));
+	assert_non_null(strstr(log, "user 1000: [contexts]: more contexts than per-user allows "
+			       "(1 by now)\n"));
+	assert_non_null(strstr(log, "user 1001: [contexts]: more contexts than per-user allows "
+			       "(2 by now)\n"));
+	close(fds[0]);
+	close(fds[1]);
+	for (i = 0; i < 2; i++)
+		app_free(apps[i]);
+	all_gone();
 }
 
 /* However many have all that they may, there is one for each of those who have none. */
@@ -975,6 +1013,7 @@ int main(void)
 	const struct rlimit many = { 20000, 20000 };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(per_user),
+		cmocka_unit_test(told),
 		cmocka_unit_test(shares),
 		cmocka_unit_test(shared_connections),
 		cmocka_unit_test(subordinates),
