@@ -119,8 +119,10 @@ static size_t cut(const char *text, size_t size)
 }
 
 /*
- * A key is small, and has room for less than all names may take. Protocol and server's name are
- * whole, or left out, since they would be others; of the subject there is as much as fits.
+ * A key is small, and has room for less than all names may take, whose lengths are the peer's to
+ * choose, and the application's. Protocol and server's name are whole, or left out, since they
+ * would be others; of the subject there is as much as fits. So KSC_INFO of the socket may say
+ * less than the daemon has told the application.
  */
 static void fit(struct ksc_session_info *info, const char **credential)
 {
