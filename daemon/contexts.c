@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Applications that carry their handshakes' tokens themselves: they connect, have their turns,
- * and share what there is for them. Nothing that they do takes the loop long. Of what they say
- * and of contexts that are to be freed there is so much each time that the loop turns, and then
- * sockets' handshakes have their turn.
+ * and share what there is for them. Of connections, of what is said on them and of contexts that
+ * are to be freed the loop takes a few each time that it turns, and then sockets' handshakes have
+ * their turn. What takes longer than these, as making steps and closing what lingers, is left to
+ * threads.
  */
 #include <errno.h>
 #include <search.h>
