@@ -182,9 +182,7 @@ static enum ksc_status serve_own(uint32_t context)
 	struct app *app = app_new();
 	enum ksc_status status;
 
-	assert_int_equal(app_step(app, &(struct ask) { .context = 1, .role = KSC_ROLE_CLIENT,
-						       .server_name = "server.test" }),
-			 KSC_STATUS_CONTINUE_NEEDED);
+	assert_int_equal(app_step(app, &client), KSC_STATUS_CONTINUE_NEEDED);
 	status = give(app, ask, app->token, app->token_len);
 	app_free(app);
 	return status;
