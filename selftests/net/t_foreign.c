@@ -235,6 +235,8 @@ static void test_unlisted(void **state)
 	ctx_open(&client, &ctx_sock, KSC_ROLE_CLIENT, &t_client);
 	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &t_server);
 	ctx_handshake(&client, &server);
+	ctx_close(&client);
+	ctx_close(&server);
 	enter(second);
 }
 
