@@ -15,6 +15,7 @@
 #include <gnutls/x509.h>
 
 #include "chain.h"
+#include "crt.h"
 #include "staple.h"
 #include "verify.h"
 
@@ -136,21 +137,42 @@ int ksc_chain_check_key(gnutls_x509_crt_t crt, const char **why)
 	return *why || rc == GNUTLS_E_MEMORY_ERROR ? rc : 0;
 }
 
-/* @kept: NULL, or where to keep the certificate */
-static int check_certificate(const struct reader *der, gnutls_x509_crt_t *kept, const char **why)
+/* What nearly all have needs no more than a look. */
+static bool is_small(const gnutls_datum_t *der)
 {
-	const gnutls_datum_t data = { (unsigned char *)der->at, (unsigned int)der->left };
-	gnutls_x509_crt_t crt;
-	int rc = ksc_crt_import(&data, &crt);
+	struct ksc_crt_parts parts;
 
+	if (!ksc_crt_split(der, &parts))
+		return false;
+	switch (parts.pk) {
+	case GNUTLS_PK_ECDSA:
+	case GNUTLS_PK_EDDSA_ED25519:
+	case GNUTLS_PK_EDDSA_ED448:
+		return true;
+	case GNUTLS_PK_RSA:
+		return bits_of(&parts.modulus) <= KSC_MAX_KEY_BITS &&
+		       bits_of(&parts.exponent) <= KSC_MAX_EXPONENT_BITS;
+	default:
+		return false;
+	}
+}
+
+static int check_certificate(const struct reader *certificate, const char **why)
+{
+	const gnutls_datum_t der = {
+		(unsigned char *)certificate->at, (unsigned int)certificate->left,
+	};
+	gnutls_x509_crt_t crt;
+	int rc;
+
+	if (is_small(&der))
+		return 0;
+	rc = ksc_crt_import(&der, &crt);
 	/* One that it can't read ends the handshake in GnuTLS. */
 	if (rc < 0)
 		return rc == GNUTLS_E_MEMORY_ERROR ? rc : 0;
 	rc = ksc_chain_check_key(crt, why);
-	if (kept)
-		*kept = crt;
-	else
-		gnutls_x509_crt_deinit(crt);
+	gnutls_x509_crt_deinit(crt);
 	return rc;
 }
 
@@ -194,35 +216,19 @@ static int check_extensions(struct reader list, unsigned int *staples, const cha
 }
 
 /**
- * ksc_chain_drop() - free a certificate that was kept
- * @leaf: the certificate, or NULL; is NULL afterwards
- */
-void ksc_chain_drop(gnutls_x509_crt_t *leaf)
-{
-	if (*leaf)
-		gnutls_x509_crt_deinit(*leaf);
-	*leaf = NULL;
-}
-
-/**
  * ksc_chain_check() - are a Certificate message's keys small enough to be used?
  * @msg: its body
  * @tls13: as RFC 8446 4.4.2 has it, not RFC 5246 7.4.2
- * @leaf: the first certificate, the caller's to free; what it was before is freed. NULL: it
- *	is not wanted
  * @why: set to a sentence when they are not
  *
  * Return: 0; GNUTLS_E_CERTIFICATE_ERROR with @why set; or another negative GnuTLS error
  */
-int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, gnutls_x509_crt_t *leaf,
-		    const char **why)
+int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, const char **why)
 {
 	struct reader left = { msg->data, msg->size }, list = { 0 }, der = { 0 }, rest = { 0 };
 	unsigned int staples = 0, tries = 0;
 
 	*why = NULL;
-	if (leaf)
-		ksc_chain_drop(leaf);
 	if ((tls13 && !take(&left, 1, &rest)) || !take(&left, 3, &list) || left.left)
 		return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
 	while (list.left) {
@@ -230,12 +236,11 @@ int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, gnutls_x509_crt_t *le
 
 		if (!take(&list, 3, &der) || (tls13 && !take(&list, 2, &rest)))
 			return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
-		rc = check_certificate(&der, leaf, why);
+		rc = check_certificate(&der, why);
 		if (rc >= 0 && tls13)
 			rc = check_extensions(rest, &staples, why);
 		if (rc < 0)
 			return rc;
-		leaf = NULL;
 		/* what comes behind a response may be its issuer */
 		tries += staples;
 		if (tries > KSC_MAX_STAPLE_TRIES) {
@@ -271,13 +276,12 @@ int ksc_group_check(const gnutls_datum_t *msg, const char **why)
  * @tls: the session
  * @type: the message's type
  * @msg: its body
- * @leaf: set to the peer's own certificate if the message has it, the caller's to free
  * @why: set to a sentence when it has a key that is too large
  *
  * Return: 0 or a negative GnuTLS error
  */
 int ksc_chain_look(gnutls_session_t tls, unsigned int type, const gnutls_datum_t *msg,
-		   gnutls_x509_crt_t *leaf, const char **why)
+		   const char **why)
 {
 	const struct reader body = { msg->data, msg->size };
 	gnutls_kx_algorithm_t kx;
@@ -285,7 +289,7 @@ int ksc_chain_look(gnutls_session_t tls, unsigned int type, const gnutls_datum_t
 	switch (type) {
 	case GNUTLS_HANDSHAKE_CERTIFICATE_PKT:
 		return ksc_chain_check(msg, gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3,
-				       leaf, why);
+				       why);
 	case GNUTLS_HANDSHAKE_CERTIFICATE_STATUS:
 		return check_status(body, why);
 	case GNUTLS_HANDSHAKE_SERVER_KEY_EXCHANGE:

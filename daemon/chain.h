@@ -20,11 +20,9 @@
 #define KSC_MAX_DSA_GROUP_BITS	256
 
 int ksc_chain_check_key(gnutls_x509_crt_t crt, const char **why);
-int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, gnutls_x509_crt_t *leaf,
-		    const char **why);
-void ksc_chain_drop(gnutls_x509_crt_t *leaf);
+int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, const char **why);
 int ksc_group_check(const gnutls_datum_t *msg, const char **why);
 int ksc_chain_look(gnutls_session_t tls, unsigned int type, const gnutls_datum_t *msg,
-		   gnutls_x509_crt_t *leaf, const char **why);
+		   const char **why);
 
 #endif

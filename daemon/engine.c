@@ -72,7 +72,6 @@ struct failure {
  * @secrets: TLS 1.3's, of both directions
  * @resume: client's part in resumption
  * @span: how far the peer's messages reach
- * @leaf: the peer's certificate, if it came in the step under way
  * @failure: found in one of GnuTLS's callbacks, more telling than its error
  */
 struct ksc_engine {
@@ -104,7 +103,6 @@ struct ksc_engine {
 	struct ksc_secrets secrets;
 	struct ksc_resume resume;
 	struct ksc_span span;
-	gnutls_x509_crt_t leaf;
 	struct failure failure;
 };
 
@@ -334,7 +332,7 @@ static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when
 {
 	struct ksc_engine *e = gnutls_session_get_ptr(tls);
 	const char *why = NULL;
-	int rc = incoming ? ksc_chain_look(tls, type, msg, &e->leaf, &why) : 0;
+	int rc = incoming ? ksc_chain_look(tls, type, msg, &why) : 0;
 
 	(void)when;
 	if (incoming)
@@ -444,7 +442,7 @@ static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
 	memcpy(info->server_name, e->server_name, sizeof(info->server_name));
 	info->resumed = gnutls_session_is_resumed(e->tls) != 0;
 	ksc_alpn_selected(e->tls, info->alpn, sizeof(info->alpn));
-	rc = ksc_describe_peer(e->tls, e->leaf, &info->peer);
+	rc = ksc_describe_peer(e->tls, &info->peer);
 	if (rc < 0)
 		return rc;
 	/* Whatever way GnuTLS took through the handshake: no verdict, no session. */
@@ -613,8 +611,6 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 	e->in_len = records.whole;
 	e->in_pos = 0;
 	take_records(e, &records, step);
-	/* It is read again if it is needed later: there may be thousands, of up to 4 MB each. */
-	ksc_chain_drop(&e->leaf);
 	e->in = NULL;
 	e->in_len = 0;
 	e->in_pos = 0;

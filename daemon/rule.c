@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <gnutls/x509.h>
 
+#include "crt.h"
 #include "engine.h"
 #include "host.h"
 #include "rule.h"

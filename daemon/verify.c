@@ -7,6 +7,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
+#include "crt.h"
 #include "host.h"
 #include "rule.h"
 #include "verify.h"
@@ -104,7 +105,7 @@ static void explain(gnutls_session_t session, unsigned int faults, const char *n
 	gnutls_datum_t why = { NULL, 0 };
 	int len;
 
-	if (ksc_describe_peer(session, NULL, &peer) || !peer.present)
+	if (ksc_describe_peer(session, &peer) || !peer.present)
 		strcpy(peer.subject, "?");
 	if (gnutls_certificate_verification_status_print(faults, GNUTLS_CRT_X509,
 							 &why, 0) < 0)
@@ -141,25 +142,6 @@ static int verify_by(gnutls_session_t session, const struct ksc_trust *trust,
 	rc = gnutls_certificate_verify_peers(session, purpose, 1, faults);
 	back = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, mine);
 	return rc < 0 ? rc : back;
-}
-
-/**
- * ksc_crt_import() - read a certificate
- * @der: the certificate
- * @crt: set to it, to be freed by gnutls_x509_crt_deinit()
- *
- * Return: 0, or a negative GnuTLS error and there is nothing to be freed
- */
-int ksc_crt_import(const gnutls_datum_t *der, gnutls_x509_crt_t *crt)
-{
-	int rc = gnutls_x509_crt_init(crt);
-
-	if (rc < 0)
-		return rc;
-	rc = gnutls_x509_crt_import(*crt, der, GNUTLS_X509_FMT_DER);
-	if (rc < 0)
-		gnutls_x509_crt_deinit(*crt);
-	return rc;
 }
 
 static bool has_host_name(gnutls_x509_crt_t crt)
@@ -265,24 +247,21 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enu
 	return 0;
 }
 
-/* A hash that is not up to it gives way to SHA-256; of several, or none, there is no binding. */
-static int bind_to(gnutls_x509_crt_t crt, const gnutls_datum_t *der,
-		   struct ksc_end_point *end_point)
+/* What a certificate is signed by, or a negative GnuTLS error */
+static int signature_of(const gnutls_datum_t *der)
 {
-	int rc = gnutls_x509_crt_get_signature_algorithm(crt);
-	gnutls_digest_algorithm_t hash;
+	struct ksc_crt_parts parts;
+	gnutls_x509_crt_t crt;
+	int rc;
 
+	if (ksc_crt_split(der, &parts) && parts.sign != GNUTLS_SIGN_UNKNOWN)
+		return (int)parts.sign;
+	rc = ksc_crt_import(der, &crt);
 	if (rc < 0)
 		return rc;
-	hash = gnutls_sign_get_hash_algorithm((gnutls_sign_algorithm_t)rc);
-	if (hash == GNUTLS_DIG_MD5 || hash == GNUTLS_DIG_SHA1)
-		hash = GNUTLS_DIG_SHA256;
-	end_point->len = gnutls_hash_get_len(hash);
-	if (!end_point->len || end_point->len > sizeof(end_point->hash)) {
-		end_point->len = 0;
-		return 0;
-	}
-	return gnutls_hash_fast(hash, der->data, der->size, end_point->hash);
+	rc = gnutls_x509_crt_get_signature_algorithm(crt);
+	gnutls_x509_crt_deinit(crt);
+	return rc;
 }
 
 /**
@@ -294,14 +273,21 @@ static int bind_to(gnutls_x509_crt_t crt, const gnutls_datum_t *der,
  */
 int ksc_end_point_make(const gnutls_datum_t *der, struct ksc_end_point *end_point)
 {
-	gnutls_x509_crt_t crt;
-	int rc = ksc_crt_import(der, &crt);
+	gnutls_digest_algorithm_t hash;
+	int rc = signature_of(der);
 
 	if (rc < 0)
 		return rc;
-	rc = bind_to(crt, der, end_point);
-	gnutls_x509_crt_deinit(crt);
-	return rc;
+	/* One that is not up to it gives way to SHA-256; of several, or none, there is no binding. */
+	hash = gnutls_sign_get_hash_algorithm((gnutls_sign_algorithm_t)rc);
+	if (hash == GNUTLS_DIG_MD5 || hash == GNUTLS_DIG_SHA1)
+		hash = GNUTLS_DIG_SHA256;
+	end_point->len = gnutls_hash_get_len(hash);
+	if (!end_point->len || end_point->len > sizeof(end_point->hash)) {
+		end_point->len = 0;
+		return 0;
+	}
+	return gnutls_hash_fast(hash, der->data, der->size, end_point->hash);
 }
 
 /* Two that differ later are not one: whoever compares them sees that there is more. */
@@ -373,25 +359,47 @@ static int subject_of(gnutls_x509_crt_t crt, char *subject, size_t size)
 	return 0;
 }
 
-static int describe(gnutls_x509_crt_t crt, const gnutls_datum_t *der, struct ksc_peer *peer)
+/* The same without importing the certificate; false if that has to be done. */
+static bool find_subject(const gnutls_datum_t *der, char *subject, size_t size)
 {
-	int rc = bind_to(crt, der, &peer->end_point);
+	gnutls_datum_t text = { NULL, 0 };
+	struct ksc_crt_parts parts;
+	bool found;
 
-	return rc < 0 ? rc : subject_of(crt, peer->subject, sizeof(peer->subject));
+	if (!ksc_crt_split(der, &parts) || gnutls_x509_rdn_get2(&parts.subject, &text, 0) < 0)
+		return false;
+	found = text.data && *text.data;
+	if (found)
+		put_subject(subject, size, "", (char *)text.data);
+	gnutls_free(text.data);
+	return found;
+}
+
+static int describe(const gnutls_datum_t *der, struct ksc_peer *peer)
+{
+	gnutls_x509_crt_t crt;
+	int rc = ksc_end_point_make(der, &peer->end_point);
+
+	if (rc < 0 || find_subject(der, peer->subject, sizeof(peer->subject)))
+		return rc;
+	rc = ksc_crt_import(der, &crt);
+	if (rc < 0)
+		return rc;
+	rc = subject_of(crt, peer->subject, sizeof(peer->subject));
+	gnutls_x509_crt_deinit(crt);
+	return rc;
 }
 
 /**
  * ksc_describe_peer() - say who the peer is
  * @session: the session
- * @leaf: its certificate, if that was read already: to read it is dear; or NULL
  * @peer: filled in
  *
  * Return: 0, also when the peer has shown no certificate, or a negative GnuTLS
  * error
  */
-int ksc_describe_peer(gnutls_session_t session, gnutls_x509_crt_t leaf, struct ksc_peer *peer)
+int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer)
 {
-	gnutls_x509_crt_t crt = leaf;
 	const gnutls_datum_t *chain;
 	unsigned int n = 0;
 	size_t len = sizeof(peer->fingerprint);
@@ -402,15 +410,8 @@ int ksc_describe_peer(gnutls_session_t session, gnutls_x509_crt_t leaf, struct k
 	if (!chain || !n)
 		return 0;
 	rc = gnutls_fingerprint(GNUTLS_DIG_SHA256, &chain[0], peer->fingerprint, &len);
-	if (rc < 0)
-		return rc;
-	if (!leaf)
-		rc = ksc_crt_import(&chain[0], &crt);
-	if (rc < 0)
-		return rc;
-	rc = describe(crt, &chain[0], peer);
-	if (!leaf)
-		gnutls_x509_crt_deinit(crt);
+	if (rc >= 0)
+		rc = describe(&chain[0], peer);
 	peer->present = rc >= 0;
 	return rc < 0 ? rc : 0;
 }

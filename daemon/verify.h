@@ -54,7 +54,6 @@ bool ksc_verify_tolerates(enum ksc_role role, enum ksc_verify verify, uint32_t f
 int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enum ksc_role role,
 		    const char *name, struct ksc_judgement *judgement);
 int ksc_end_point_make(const gnutls_datum_t *der, struct ksc_end_point *end_point);
-int ksc_crt_import(const gnutls_datum_t *der, gnutls_x509_crt_t *crt);
-int ksc_describe_peer(gnutls_session_t session, gnutls_x509_crt_t leaf, struct ksc_peer *peer);
+int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer);
 
 #endif
