@@ -397,7 +397,7 @@ int ksc_admit(struct ksc_context *ctx, const struct ksc_sock *ks)
 }
 
 /**
- * ksc_admit_spoke() - our first flight went out
+ * ksc_admit_spoke() - our first flight is about to go out
  * @ctx: the context
  *
  * From now on its peer has time to answer: those who wait to be served go before it, or

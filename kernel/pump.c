@@ -396,10 +396,11 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 	}
 	/* a fatal step still hands out its alert */
 	if (step->token_len) {
-		err = ksc_tx_raw(sk, step->token, step->token_len);
+		/* before the peer has it: by then it counts as one that was served */
 		if (!ctx->spoke)
 			ksc_admit_spoke(ctx);
 		ctx->spoke = true;
+		err = ksc_tx_raw(sk, step->token, step->token_len);
 		if (err && step->status <= KSC_STATUS_VERIFY_NEEDED) {
 			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
 				 KSC_DIRECTION_NONE,

@@ -191,23 +191,13 @@ static void test_reserve(void **state)
 	close(listener);
 }
 
-/*
- * Our first flight has come to the peer. Whoever sent it has the socket's lock until the
- * handshake counts as one that waits for the peer: to ask for its error waits for that.
- */
-static void expect_hello(const struct half *half)
-{
-	t_expect(half->peer, "hello");
-	assert_false(half_evicted(half));
-}
-
 /* A client's whose first flight has come to its server. */
 static struct half begin_spoken(int listener, const struct t_addr *addr, unsigned int uid)
 {
 	struct half half = half_client(listener, addr, uid);
 
 	half_answer(KSC_STATUS_CONTINUE_NEEDED, "hello", false);
-	expect_hello(&half);
+	t_expect(half.peer, "hello");
 	return half;
 }
 
@@ -305,7 +295,7 @@ static void test_proven(void **state)
 	t_expect_error(halves[1].fd, KSC_STATUS_OVERLOADED, EBUSY);
 	assert_false(half_evicted(&halves[0]));
 	half_answer(KSC_STATUS_CONTINUE_NEEDED, "hello", false);
-	expect_hello(&halves[2]);
+	t_expect(halves[2].peer, "hello");
 	t_send(halves[2].peer, "\x16\x03\x03\x00\x01\x02", 6);
 	half_answer(KSC_STATUS_CONTINUE_NEEDED, NULL, true);
 	halves[3] = refused_client(listener, &addr, 1000);
@@ -337,7 +327,7 @@ static void test_unseen(void **state)
 	t_wait(halves[1].fd, POLLERR);
 	t_expect_error(halves[1].fd, KSC_STATUS_OVERLOADED, EBUSY);
 	half_answer(KSC_STATUS_CONTINUE_NEEDED, "hello", false);
-	expect_hello(&halves[2]);
+	t_expect(halves[2].peer, "hello");
 	stall_end(&stall);
 	/* what was not seen is offered now */
 	half_answer(KSC_STATUS_CONTINUE_NEEDED, NULL, true);
@@ -367,7 +357,7 @@ static void test_served(void **state)
 		tnl_await_counter(KSC_A_STATS_OFFERS_WAITING, i);
 	}
 	half_answer(KSC_STATUS_CONTINUE_NEEDED, "hello", false);
-	expect_hello(&halves[0]);
+	t_expect(halves[0].peer, "hello");
 	for (unsigned int i = MOST; i < MANY; i++) {
 		halves[i] = half_client(listener, &addr, 1000);
 		tnl_await_counter(KSC_A_STATS_HANDSHAKES_FAILED, i + 1 - MOST);
