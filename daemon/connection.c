@@ -329,7 +329,8 @@ void ksc_connection_send(struct ksc_connection *conn, struct nl_msg *msg, int ke
 		return;
 	}
 	/* what it has read by now can't be told from this any more */
-	ksc_connection_count(conn);
+	if (conn->charged)
+		ksc_connection_count(conn);
 	*output = (struct ksc_output) { .msg = msg, .key = key };
 	STAILQ_INSERT_TAIL(&conn->outputs, output, link);
 	conn->waiting += nlmsg_get_max_size(msg);

@@ -438,17 +438,18 @@ static int end_late(struct kschannel_context *c)
 int kschannel_await(struct kschannel_context *c, bool wait)
 {
 	struct pollfd p = { .fd = c->fd, .events = POLLIN };
-	int left, rc = 0;
+	int rc = 0;
 
 	while (c->pending && !rc) {
+		if (wait && poll(&p, 1, time_left(c)) < 0)
+			return -errno;
 		rc = receive(c);
 		if (rc != -EAGAIN)
 			continue;
-		left = time_left(c);
-		if (!left)
+		if (!time_left(c))
 			rc = end_late(c);
 		else if (wait)
-			rc = poll(&p, 1, left) < 0 ? -errno : 0;
+			rc = 0;
 	}
 	return rc;
 }
