@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Certificates of peers. To import one costs as much as a signature, since GnuTLS decodes all
- * of it, extensions and all, and it has done so already when we are told of it. Most of what we
- * ask can be seen from where the parts are: the headers of RFC 5280 4.1, read by libtasn1,
- * which is what GnuTLS decodes with, so that both find the same.
+ * of it, extensions and all. Most of what we ask can be seen from where the parts are: the
+ * headers of RFC 5280 4.1, read by libtasn1, which is what GnuTLS decodes with.
  *
- * What is not as RFC 5280 has it to the byte is not split, and its certificate has to be
- * imported.
+ * Both have to find the same parts, or a key passes for another one. So everything up to the
+ * key has to end where its header says, and a certificate of which that is not true is not
+ * split, but imported. libtasn1 sees to that itself but for an explicit tag: it goes on behind
+ * what the tag contains, whatever length the tag has.
  */
 #include <libtasn1.h>
 #include <string.h>
@@ -124,16 +125,17 @@ static bool read_signature(gnutls_datum_t algorithm, struct ksc_crt_parts *parts
  */
 bool ksc_crt_split(const gnutls_datum_t *der, struct ksc_crt_parts *parts)
 {
-	gnutls_datum_t all = *der, crt, tbs, signature, rest, key;
+	gnutls_datum_t all = *der, crt, tbs, version, signature, rest, key;
 
 	memset(parts, 0, sizeof(*parts));
 	if (!take(&all, SEQUENCE, &crt) || all.size || !take(&crt, SEQUENCE, &tbs) ||
 	    !take(&crt, SEQUENCE, &signature) || !take(&crt, BIT_STRING, &rest) || crt.size)
 		return false;
-	/* version, serial number, signature, issuer, validity */
-	return skip(&tbs, EXPLICIT(0)) && skip(&tbs, INTEGER) && skip(&tbs, SEQUENCE) &&
-	       skip(&tbs, SEQUENCE) && skip(&tbs, SEQUENCE) &&
-	       take_whole(&tbs, SEQUENCE, &parts->subject, &rest) &&
+	if (!take(&tbs, EXPLICIT(0), &version) || !skip(&version, INTEGER) || version.size)
+		return false;
+	/* serial number, signature, issuer, validity */
+	return skip(&tbs, INTEGER) && skip(&tbs, SEQUENCE) && skip(&tbs, SEQUENCE) &&
+	       skip(&tbs, SEQUENCE) && take_whole(&tbs, SEQUENCE, &parts->subject, &rest) &&
 	       take(&tbs, SEQUENCE, &key) && split_key(key, parts) &&
 	       read_signature(signature, parts);
 }

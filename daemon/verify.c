@@ -247,21 +247,23 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enu
 	return 0;
 }
 
-/* What a certificate is signed by, or a negative GnuTLS error */
-static int signature_of(const gnutls_datum_t *der)
+/* What a certificate binds to that is signed by @sign, which may be a negative GnuTLS error */
+static int bind_to(int sign, const gnutls_datum_t *der, struct ksc_end_point *end_point)
 {
-	struct ksc_crt_parts parts;
-	gnutls_x509_crt_t crt;
-	int rc;
+	gnutls_digest_algorithm_t hash;
 
-	if (ksc_crt_split(der, &parts) && parts.sign != GNUTLS_SIGN_UNKNOWN)
-		return (int)parts.sign;
-	rc = ksc_crt_import(der, &crt);
-	if (rc < 0)
-		return rc;
-	rc = gnutls_x509_crt_get_signature_algorithm(crt);
-	gnutls_x509_crt_deinit(crt);
-	return rc;
+	if (sign < 0)
+		return sign;
+	/* One that is not up to it gives way to SHA-256; of several, or none, there is no binding. */
+	hash = gnutls_sign_get_hash_algorithm((gnutls_sign_algorithm_t)sign);
+	if (hash == GNUTLS_DIG_MD5 || hash == GNUTLS_DIG_SHA1)
+		hash = GNUTLS_DIG_SHA256;
+	end_point->len = gnutls_hash_get_len(hash);
+	if (!end_point->len || end_point->len > sizeof(end_point->hash)) {
+		end_point->len = 0;
+		return 0;
+	}
+	return gnutls_hash_fast(hash, der->data, der->size, end_point->hash);
 }
 
 /**
@@ -273,21 +275,14 @@ static int signature_of(const gnutls_datum_t *der)
  */
 int ksc_end_point_make(const gnutls_datum_t *der, struct ksc_end_point *end_point)
 {
-	gnutls_digest_algorithm_t hash;
-	int rc = signature_of(der);
+	gnutls_x509_crt_t crt;
+	int rc = ksc_crt_import(der, &crt);
 
 	if (rc < 0)
 		return rc;
-	/* One that is not up to it gives way to SHA-256; of several, or none, there is no binding. */
-	hash = gnutls_sign_get_hash_algorithm((gnutls_sign_algorithm_t)rc);
-	if (hash == GNUTLS_DIG_MD5 || hash == GNUTLS_DIG_SHA1)
-		hash = GNUTLS_DIG_SHA256;
-	end_point->len = gnutls_hash_get_len(hash);
-	if (!end_point->len || end_point->len > sizeof(end_point->hash)) {
-		end_point->len = 0;
-		return 0;
-	}
-	return gnutls_hash_fast(hash, der->data, der->size, end_point->hash);
+	rc = bind_to(gnutls_x509_crt_get_signature_algorithm(crt), der, end_point);
+	gnutls_x509_crt_deinit(crt);
+	return rc;
 }
 
 /* Two that differ later are not one: whoever compares them sees that there is more. */
@@ -359,33 +354,36 @@ static int subject_of(gnutls_x509_crt_t crt, char *subject, size_t size)
 	return 0;
 }
 
-/* The same without importing the certificate; false if that has to be done. */
-static bool find_subject(const gnutls_datum_t *der, char *subject, size_t size)
+/* False if that can't be done without importing the certificate */
+static bool describe_parts(const gnutls_datum_t *der, struct ksc_peer *peer)
 {
 	gnutls_datum_t text = { NULL, 0 };
 	struct ksc_crt_parts parts;
-	bool found;
+	bool done;
 
-	if (!ksc_crt_split(der, &parts) || gnutls_x509_rdn_get2(&parts.subject, &text, 0) < 0)
+	if (!ksc_crt_split(der, &parts) || parts.sign == GNUTLS_SIGN_UNKNOWN ||
+	    gnutls_x509_rdn_get2(&parts.subject, &text, 0) < 0)
 		return false;
-	found = text.data && *text.data;
-	if (found)
-		put_subject(subject, size, "", (char *)text.data);
+	done = text.data && *text.data && bind_to((int)parts.sign, der, &peer->end_point) >= 0;
+	if (done)
+		put_subject(peer->subject, sizeof(peer->subject), "", (char *)text.data);
 	gnutls_free(text.data);
-	return found;
+	return done;
 }
 
 static int describe(const gnutls_datum_t *der, struct ksc_peer *peer)
 {
 	gnutls_x509_crt_t crt;
-	int rc = ksc_end_point_make(der, &peer->end_point);
+	int rc;
 
-	if (rc < 0 || find_subject(der, peer->subject, sizeof(peer->subject)))
-		return rc;
+	if (describe_parts(der, peer))
+		return 0;
 	rc = ksc_crt_import(der, &crt);
 	if (rc < 0)
 		return rc;
-	rc = subject_of(crt, peer->subject, sizeof(peer->subject));
+	rc = bind_to(gnutls_x509_crt_get_signature_algorithm(crt), der, &peer->end_point);
+	if (rc >= 0)
+		rc = subject_of(crt, peer->subject, sizeof(peer->subject));
 	gnutls_x509_crt_deinit(crt);
 	return rc;
 }

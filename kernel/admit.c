@@ -411,6 +411,8 @@ void ksc_admit_spoke(struct ksc_context *ctx)
 	int i;
 
 	spin_lock(&ksc_admit_lock);
+	/* who evicts looks at it without the owner's lock */
+	WRITE_ONCE(ctx->spoke, true);
 	for (i = 0; a->admitted && !a->proven && i < KSC_SHARES; i++)
 		if (a->in[i].bucket)
 			list_move_tail(&a->in[i].node, &a->in[i].bucket->unproven);

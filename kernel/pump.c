@@ -399,7 +399,6 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 		/* before the peer has it: by then it counts as one that was served */
 		if (!ctx->spoke)
 			ksc_admit_spoke(ctx);
-		ctx->spoke = true;
 		err = ksc_tx_raw(sk, step->token, step->token_len);
 		if (err && step->status <= KSC_STATUS_VERIFY_NEEDED) {
 			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,

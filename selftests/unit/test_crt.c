@@ -3,14 +3,17 @@
  * What is seen of a certificate that is not imported is what GnuTLS sees of it, whatever it
  * looks like.
  */
-#include <gnutls/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <gnutls/crypto.h>
 
+#include "agree.h"
 #include "crt.h"
+#include "der.h"
 #include "side.h"
 #include "verify.h"
+
+#define ROUNDS	6000
 
 static gnutls_datum_t read_der(const char *name)
 {
@@ -22,72 +25,15 @@ static gnutls_datum_t read_der(const char *name)
 	return der;
 }
 
-static void same(const gnutls_datum_t *a, const gnutls_datum_t *b)
-{
-	assert_int_equal(a->size, b->size);
-	assert_memory_equal(a->data, b->data, a->size);
-}
-
-/* GnuTLS has a zero in front where it would be negative otherwise. */
-static void same_number(gnutls_datum_t a, gnutls_datum_t b)
-{
-	for (; a.size && !*a.data; a.size--)
-		a.data++;
-	for (; b.size && !*b.data; b.size--)
-		b.data++;
-	same(&a, &b);
-}
-
-static void same_rsa(gnutls_x509_crt_t crt, const struct ksc_crt_parts *parts)
-{
-	gnutls_datum_t n, e;
-
-	if (gnutls_x509_crt_get_pk_rsa_raw(crt, &n, &e) < 0)
-		return;
-	same_number(n, parts->modulus);
-	same_number(e, parts->exponent);
-	gnutls_free(n.data);
-	gnutls_free(e.data);
-}
-
-static void same_subject(gnutls_x509_crt_t crt, const struct ksc_crt_parts *parts)
-{
-	gnutls_datum_t raw, text, mine;
-	int rc = gnutls_x509_crt_get_dn3(crt, &text, 0);
-
-	assert_int_equal(gnutls_x509_crt_get_raw_dn(crt, &raw), 0);
-	same(&raw, &parts->subject);
-	gnutls_free(raw.data);
-	assert_int_equal(gnutls_x509_rdn_get2(&parts->subject, &mine, 0), rc);
-	if (rc < 0)
-		return;
-	same(&text, &mine);
-	gnutls_free(text.data);
-	gnutls_free(mine.data);
-}
-
-/* Whether it was split; if GnuTLS takes it, too, both have to agree. */
+/* Whether it was split */
 static bool compare(const gnutls_datum_t *der)
 {
-	struct ksc_crt_parts parts;
-	gnutls_x509_crt_t crt;
-	int pk;
+	bool split;
+	const char *what = agree_not(der, &split);
 
-	if (!ksc_crt_split(der, &parts))
-		return false;
-	if (ksc_crt_import(der, &crt) < 0)
-		return true;
-	pk = gnutls_x509_crt_get_pk_algorithm(crt, NULL);
-	/* it looks into the key, too, and has names of its own for what it knows nothing of */
-	if (pk > 0 || parts.pk != GNUTLS_PK_UNKNOWN)
-		assert_true(pk < 0 || pk == (int)parts.pk);
-	if (parts.pk == GNUTLS_PK_RSA)
-		same_rsa(crt, &parts);
-	if (parts.sign != GNUTLS_SIGN_UNKNOWN)
-		assert_int_equal(gnutls_x509_crt_get_signature_algorithm(crt), parts.sign);
-	same_subject(crt, &parts);
-	gnutls_x509_crt_deinit(crt);
-	return true;
+	if (what)
+		fail_msg("GnuTLS sees it otherwise: %s", what);
+	return split;
 }
 
 static const struct {
@@ -200,6 +146,111 @@ static void cut(void **state)
 	gnutls_free(der.data);
 }
 
+static struct der *field(struct der *of, unsigned int n)
+{
+	while (n--)
+		of = of->next;
+	return of;
+}
+
+static gnutls_datum_t write_der(const struct der *der)
+{
+	gnutls_datum_t out = { NULL, (unsigned int)der_size(der) };
+
+	out.data = malloc(out.size);
+	assert_non_null(out.data);
+	assert_int_equal(der_write(der, out.data), out.size);
+	return out;
+}
+
+/*
+ * libtasn1 goes on behind what an explicit tag contains, whatever length the tag has. So one
+ * whose length leads to the end of the certificate has other fields there for those who go by
+ * it: here "server"'s, with its small key, behind those of a key that is too large.
+ */
+static struct der *hide(void)
+{
+	static const uint8_t private_oid[] = { 0x2b, 6, 1, 4, 1, 0x82, 0x37, 10, 99 };
+	gnutls_datum_t large = read_der("leaf-modulus-8193"), small = read_der("server");
+	struct der *crt = der_read(large.data, large.size);
+	struct der *other = der_read(small.data, small.size);
+	struct der *version = der_new(0xa0, NULL, 0), *extension = der_new(0x30, NULL, 0);
+	struct der *list = der_new(0xa3, NULL, 0), *fields = field(other->inside->inside, 1);
+
+	/* it has none, which has to be the third for extensions */
+	assert_int_equal(crt->inside->inside->tag, 2);
+	version->inside = der_new(2, "\2", 1);
+	version->next = crt->inside->inside;
+	crt->inside->inside = version;
+	/* from the serial number to the key */
+	other->inside->inside->next = NULL;
+	der_free(field(fields, 5)->next);
+	field(fields, 5)->next = NULL;
+	extension->inside = der_new(6, private_oid, sizeof(private_oid));
+	extension->inside->next = der_new(4, NULL, 0);
+	extension->inside->next->inside = fields;
+	list->inside = der_new(0x30, NULL, 0);
+	list->inside->inside = extension;
+	der_free(field(version, 6)->next);
+	field(version, 6)->next = list;
+	version->lie = (int)(der_size(version->next) - der_size(fields));
+	der_free(other);
+	gnutls_free(large.data);
+	gnutls_free(small.data);
+	return crt;
+}
+
+static void hidden(void **state)
+{
+	struct der *crt = hide();
+	gnutls_datum_t der = write_der(crt);
+	struct ksc_crt_parts parts;
+	gnutls_x509_crt_t imported;
+	unsigned int bits;
+
+	(void)state;
+	assert_int_equal(ksc_crt_import(&der, &imported), 0);
+	assert_int_equal(gnutls_x509_crt_get_pk_algorithm(imported, &bits), GNUTLS_PK_RSA);
+	assert_int_equal(bits, 8193);
+	gnutls_x509_crt_deinit(imported);
+	assert_false(ksc_crt_split(&der, &parts));
+	assert_int_equal(agree_check(&der), GNUTLS_E_CERTIFICATE_ERROR);
+	free(der.data);
+	der_free(crt);
+}
+
+static struct der *tree_of(const char *name)
+{
+	gnutls_datum_t der = read_der(name);
+	struct der *tree = der_read(der.data, der.size);
+
+	assert_non_null(tree);
+	gnutls_free(der.data);
+	return tree;
+}
+
+/* Changes that fit, up to three at once */
+static void rearranged(void **state)
+{
+	static const char *const names[] = { "server", "rsa", "ed25519", "leaf-modulus-8193" };
+	unsigned int round, i, split = 0;
+	uint32_t seed = 1;
+
+	(void)state;
+	for (round = 0; round < ROUNDS; round++) {
+		struct der *tree = round % 5 < 4 ? tree_of(names[round % 5]) : hide();
+		gnutls_datum_t der;
+
+		for (i = 0; i <= round % 3; i++)
+			der_change(tree, &seed);
+		der = write_der(tree);
+		split += compare(&der);
+		free(der.data);
+		der_free(tree);
+	}
+	assert_in_range(split, ROUNDS / 10, ROUNDS - ROUNDS / 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +258,8 @@ int main(void)
 		cmocka_unit_test(end_point),
 		cmocka_unit_test(changed),
 		cmocka_unit_test(cut),
+		cmocka_unit_test(hidden),
+		cmocka_unit_test(rearranged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
