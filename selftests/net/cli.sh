@@ -288,6 +288,8 @@ limit: bytes of a first flight|limit_first_flight|18432|first-flight|20000
 limit: steps|limit_steps|64|steps|70
 limit: offers not answered|limit_window|32|window|40
 limit: bytes of these|limit_window_bytes|1048576|window-bytes|2000000
+limit: keys|limit_keys|16384|keys|5000
+limit: keys of a user|limit_keys_per_user|4096|keys-per-user|2500
 limit: records without data|limit_dataless|256|max_dataless|200
 limit: key updates|limit_key_updates|128|max_key_updates|100'
 
