@@ -254,7 +254,7 @@ static int bind_to(int sign, const gnutls_datum_t *der, struct ksc_end_point *en
 
 	if (sign < 0)
 		return sign;
-	/* One that is not up to it gives way to SHA-256; of several, or none, there is no binding. */
+	/* MD5 and SHA-1 give way to SHA-256; without a single hash there is no binding */
 	hash = gnutls_sign_get_hash_algorithm((gnutls_sign_algorithm_t)sign);
 	if (hash == GNUTLS_DIG_MD5 || hash == GNUTLS_DIG_SHA1)
 		hash = GNUTLS_DIG_SHA256;
