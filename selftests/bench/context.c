@@ -3,7 +3,8 @@
  * Contexts whose tokens the program carries: what a handshake by libkschannel costs,
  * program, kernel and daemon together, both ends of it in this process and no TCP
  * between them; and what contexts hold that are in the middle of one. GnuTLS, without
- * a daemon, has the same handshake: certificate, groups and suite are the daemon's.
+ * a daemon, has the same handshake: the server has the daemon's certificate and suite, and the
+ * client says what the daemon's says, to the byte's number.
  */
 #include <err.h>
 #include <errno.h>
@@ -68,6 +69,17 @@ struct context {
 
 static struct context ends[2];
 
+/* Bytes of the ClientHello, by transport: a longer one costs either end more. */
+static size_t hellos[KSB_TRANSPORTS];
+
+static void check_hellos(void)
+{
+	if (hellos[KSB_KSCHANNEL] && hellos[KSB_GNUTLS] &&
+	    hellos[KSB_KSCHANNEL] != hellos[KSB_GNUTLS])
+		errx(EXIT_FAILURE, "kschannel's ClientHello has %zu bytes, GnuTLS's %zu",
+		     hellos[KSB_KSCHANNEL], hellos[KSB_GNUTLS]);
+}
+
 static int acquire(enum ksb_suite suite)
 {
 	struct kschannel_params params = {
@@ -119,6 +131,8 @@ static int ksc_handshake(uint64_t *spent)
 		if (rc)
 			break;
 		add(&to->in, from->step.token, from->step.token_len);
+		if (!hellos[KSB_KSCHANNEL])
+			hellos[KSB_KSCHANNEL] = from->step.token_len;
 		to = from;
 		from = other;
 	} while (from->step.status != KSC_STATUS_OK);
@@ -189,24 +203,49 @@ static void load(void)
 		errx(EXIT_FAILURE, "gnutls: %s", gnutls_strerror(rc));
 }
 
-static gnutls_priority_t priority(enum ksb_suite suite)
+static gnutls_priority_t make_priority(const char *text)
+{
+	gnutls_priority_t made;
+	int rc = gnutls_priority_init(&made, text, NULL);
+
+	if (rc < 0)
+		errx(EXIT_FAILURE, "gnutls: %s", gnutls_strerror(rc));
+	return made;
+}
+
+static gnutls_priority_t server_priority(enum ksb_suite suite)
 {
 	static const char *const ciphers[KSB_SUITES] = {
 		"AES-128-GCM", "AES-256-GCM", "CHACHA20-POLY1305",
 	};
 	static gnutls_priority_t made[KSB_SUITES];
 	char text[256];
-	int rc;
 
-	if (made[suite])
-		return made[suite];
 	snprintf(text, sizeof(text), "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+%s:-GROUP-ALL"
 		 ":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1",
 		 ciphers[suite]);
-	rc = gnutls_priority_init(&made[suite], text, NULL);
-	if (rc < 0)
-		errx(EXIT_FAILURE, "gnutls: %s", gnutls_strerror(rc));
+	if (!made[suite])
+		made[suite] = make_priority(text);
 	return made[suite];
+}
+
+/* daemon/credential.c, write_priority(): a client's without settings */
+static gnutls_priority_t client_priority(void)
+{
+	static gnutls_priority_t made;
+
+	if (!made)
+		made = make_priority("NORMAL:-VERS-ALL:-KX-ALL:-CIPHER-ALL:-MAC-ALL:-GROUP-ALL"
+				     ":+ECDHE-ECDSA:+ECDHE-RSA:+AEAD"
+				     ":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
+				     ":+GROUP-SECP521R1:+GROUP-X448"
+				     ":-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%PROFILE_MEDIUM"
+				     ":%SERVER_PRECEDENCE:%ALLOW_SMALL_RECORDS"
+				     ":%SAFE_RENEGOTIATION:+VERS-TLS1.3:+VERS-TLS1.2"
+				     ":+DHE-RSA:+GROUP-FFDHE2048:+GROUP-FFDHE3072"
+				     ":+GROUP-FFDHE4096:+AES-128-GCM:+AES-256-GCM"
+				     ":+CHACHA20-POLY1305:+AES-128-CCM");
+	return made;
 }
 
 static int tls_start(struct tls_end *e, enum ksb_suite suite, bool server)
@@ -221,7 +260,7 @@ static int tls_start(struct tls_end *e, enum ksb_suite suite, bool server)
 	gnutls_transport_set_ptr(e->tls, e);
 	gnutls_transport_set_pull_function(e->tls, pull);
 	gnutls_transport_set_push_function(e->tls, push);
-	rc = gnutls_priority_set(e->tls, priority(suite));
+	rc = gnutls_priority_set(e->tls, server ? server_priority(suite) : client_priority());
 	if (rc >= 0)
 		rc = gnutls_credentials_set(e->tls, GNUTLS_CRD_CERTIFICATE, x509);
 	if (rc >= 0 && server)
@@ -243,13 +282,17 @@ static int tls_handshake(enum ksb_suite suite, uint64_t *spent)
 	flights[0].len = 0;
 	flights[1].len = 0;
 	load();
-	priority(suite);
+	server_priority(suite);
+	client_priority();
 	t0 = ksb_now();
 	for (i = 0; i < 2; i++)
 		if (tls_start(&e[i], suite, i) < 0)
 			rc[i] = GNUTLS_E_INTERNAL_ERROR;
-	for (i = 0; rc[i] == GNUTLS_E_AGAIN; i = !i)
+	for (i = 0; rc[i] == GNUTLS_E_AGAIN; i = !i) {
 		rc[i] = gnutls_handshake(e[i].tls);
+		if (!hellos[KSB_GNUTLS])
+			hellos[KSB_GNUTLS] = flights[1].len;
+	}
 	*spent += ksb_now() - t0;
 	/* The other one is done, or has still to be told. */
 	if (!rc[i] && rc[!i] == GNUTLS_E_AGAIN)
@@ -289,6 +332,7 @@ int ksb_measure_context(enum ksb_transport_id id, enum ksb_suite suite, struct k
 		err = id == KSB_KSCHANNEL ? ksc_handshake(&spent) : tls_handshake(suite, &spent);
 	}
 	ksb_mark_end();
+	check_hellos();
 	*cost = (struct ksb_cost){ .valid = !err, .total = (double)spent / ROUNDS };
 	return err;
 }
