@@ -70,8 +70,15 @@ size_t ksc_printable(char *out, size_t size, const char *text)
 	size_t at = 0;
 
 	while (*text) {
-		const size_t len = seen((const uint8_t *)text), wide = len ? len : 4;
+		size_t len, wide;
 
+		/* as most are */
+		if (*text >= ' ' && *text <= '~' && at + 1 < size) {
+			out[at++] = *text++;
+			continue;
+		}
+		len = seen((const uint8_t *)text);
+		wide = len ? len : 4;
 		if (at + wide >= size)
 			break;
 		if (len)
