@@ -63,7 +63,7 @@ void ksc_credential_free(struct ksc_credential *cred)
 		if (cred->priority[i])
 			gnutls_priority_deinit(cred->priority[i]);
 	if (cred->ticket_key.data) {
-		gnutls_memset(cred->ticket_key.data, 0, cred->ticket_key.size);
+		explicit_bzero(cred->ticket_key.data, cred->ticket_key.size);
 		gnutls_free(cred->ticket_key.data);
 	}
 	free(cred);
@@ -358,6 +358,11 @@ struct ksc_credentials *ksc_credentials_new(void)
 
 	if (!set)
 		return NULL;
+	set->known = ksc_known_new();
+	if (!set->known) {
+		free(set);
+		return NULL;
+	}
 	atomic_init(&set->refs, 1);
 	set->serial = atomic_fetch_add(&serials, 1) + 1;
 	return set;
@@ -389,6 +394,7 @@ void ksc_credentials_put(struct ksc_credentials *set)
 		ksc_credential_free(set->list[i]);
 	free(set->list);
 	ksc_trust_put(set->system);
+	ksc_known_free(set->known);
 	free(set);
 }
 

@@ -90,6 +90,7 @@ struct ksc_credential {
  * @list: in the order of the file
  * @n: how many
  * @system: the system's authorities, when one of them trusts these; else NULL
+ * @known: peers that were described
  *
  * A reload builds a new generation; sessions keep theirs.
  */
@@ -99,6 +100,7 @@ struct ksc_credentials {
 	struct ksc_credential **list;
 	size_t n;
 	struct ksc_trust *system;
+	struct ksc_known *known;
 };
 
 /**

@@ -442,7 +442,7 @@ static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
 	memcpy(info->server_name, e->server_name, sizeof(info->server_name));
 	info->resumed = gnutls_session_is_resumed(e->tls) != 0;
 	ksc_alpn_selected(e->tls, info->alpn, sizeof(info->alpn));
-	rc = ksc_describe_peer(e->tls, &info->peer);
+	rc = ksc_describe_peer(e->tls, e->credentials->known, &info->peer);
 	if (rc < 0)
 		return rc;
 	/* Whatever way GnuTLS took through the handshake: no verdict, no session. */
@@ -468,7 +468,7 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 	if (rc >= 0)
 		rc = ksc_keys_collect(e->tls, &e->secrets, &step->keys);
 	if (rc < 0) {
-		gnutls_memset(&step->keys, 0, sizeof(step->keys));
+		explicit_bzero(&step->keys, sizeof(step->keys));
 		memset(&step->info, 0, sizeof(step->info));
 		blame_gnutls(e, rc);
 		return fail(e, step);
@@ -684,7 +684,7 @@ void ksc_engine_free(struct ksc_engine *e)
 	ksc_rules_put(e->rules);
 	free(e->out.data);
 	free(e->manual.chain);
-	gnutls_memset(e, 0, sizeof(*e));
+	explicit_bzero(e, sizeof(*e));
 	free(e);
 }
 

@@ -105,7 +105,7 @@ static void explain(gnutls_session_t session, unsigned int faults, const char *n
 	gnutls_datum_t why = { NULL, 0 };
 	int len;
 
-	if (ksc_describe_peer(session, &peer) || !peer.present)
+	if (ksc_describe_peer(session, NULL, &peer) || !peer.present)
 		strcpy(peer.subject, "?");
 	if (gnutls_certificate_verification_status_print(faults, GNUTLS_CRT_X509,
 							 &why, 0) < 0)
@@ -371,14 +371,11 @@ static bool describe_parts(const gnutls_datum_t *der, struct ksc_peer *peer)
 	return done;
 }
 
-static int describe(const gnutls_datum_t *der, struct ksc_peer *peer)
+static int describe_whole(const gnutls_datum_t *der, struct ksc_peer *peer)
 {
 	gnutls_x509_crt_t crt;
-	int rc;
+	int rc = ksc_crt_import(der, &crt);
 
-	if (describe_parts(der, peer))
-		return 0;
-	rc = ksc_crt_import(der, &crt);
 	if (rc < 0)
 		return rc;
 	rc = bind_to(gnutls_x509_crt_get_signature_algorithm(crt), der, &peer->end_point);
@@ -389,27 +386,50 @@ static int describe(const gnutls_datum_t *der, struct ksc_peer *peer)
 }
 
 /**
+ * ksc_describe() - say who a certificate is for
+ * @der: the certificate
+ * @known: descriptions that were made, or NULL
+ * @peer: filled in
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_describe(const gnutls_datum_t *der, struct ksc_known *known, struct ksc_peer *peer)
+{
+	size_t len = sizeof(peer->fingerprint);
+	int rc;
+
+	if (ksc_known_find(known, der, peer))
+		return 0;
+	memset(peer, 0, sizeof(*peer));
+	rc = gnutls_fingerprint(GNUTLS_DIG_SHA256, der, peer->fingerprint, &len);
+	if (rc < 0)
+		return rc;
+	if (!describe_parts(der, peer))
+		rc = describe_whole(der, peer);
+	peer->present = rc >= 0;
+	if (rc < 0)
+		return rc;
+	ksc_known_keep(known, der, peer);
+	return 0;
+}
+
+/**
  * ksc_describe_peer() - say who the peer is
  * @session: the session
+ * @known: descriptions that were made, or NULL
  * @peer: filled in
  *
  * Return: 0, also when the peer has shown no certificate, or a negative GnuTLS
  * error
  */
-int ksc_describe_peer(gnutls_session_t session, struct ksc_peer *peer)
+int ksc_describe_peer(gnutls_session_t session, struct ksc_known *known, struct ksc_peer *peer)
 {
 	const gnutls_datum_t *chain;
 	unsigned int n = 0;
-	size_t len = sizeof(peer->fingerprint);
-	int rc;
 
-	memset(peer, 0, sizeof(*peer));
 	chain = gnutls_certificate_get_peers(session, &n);
-	if (!chain || !n)
-		return 0;
-	rc = gnutls_fingerprint(GNUTLS_DIG_SHA256, &chain[0], peer->fingerprint, &len);
-	if (rc >= 0)
-		rc = describe(&chain[0], peer);
-	peer->present = rc >= 0;
-	return rc < 0 ? rc : 0;
+	if (chain && n)
+		return ksc_describe(&chain[0], known, peer);
+	memset(peer, 0, sizeof(*peer));
+	return 0;
 }
