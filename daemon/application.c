@@ -190,7 +190,8 @@ void ksc_application_turn(struct ksc_application *app)
 	/* it goes on when that is taken */
 	if (ksc_connection_waits(&app->conn))
 		return;
-	ksc_connection_count(&app->conn);
+	if (app->conn.charged)
+		ksc_connection_count(&app->conn);
 	if (app->conn.charged && ksc_user_is_over(app->user)) {
 		ksc_connection_stall(&app->conn);
 		return;

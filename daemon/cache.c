@@ -52,7 +52,7 @@ struct ksc_cache {
 void ksc_cache_forget(gnutls_datum_t *data)
 {
 	if (data->data)
-		gnutls_memset(data->data, 0, data->size);
+		explicit_bzero(data->data, data->size);
 	gnutls_free(data->data);
 	data->data = NULL;
 	data->size = 0;
@@ -61,7 +61,7 @@ void ksc_cache_forget(gnutls_datum_t *data)
 static void drop(struct ksc_cache *cache, struct entry *entry)
 {
 	ksc_cache_forget(&entry->data);
-	gnutls_memset(entry, 0, sizeof(*entry));
+	explicit_bzero(entry, sizeof(*entry));
 	cache->n--;
 }
 

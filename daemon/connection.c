@@ -58,10 +58,14 @@ void ksc_connection_guard(int fd)
 
 static bool is_guarded(int fd)
 {
+	static bool unknown;
 	socklen_t len = sizeof(int);
 	int rights = 1;
 
-	return !getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &rights, &len) && !rights;
+	/* of a kernel that does not know the option one socket is as the other */
+	if (!unknown && getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &rights, &len))
+		unknown = errno == ENOPROTOOPT;
+	return !rights;
 }
 
 static void charge(struct ksc_connection *conn, size_t bytes)

@@ -25,7 +25,7 @@ static int more_room(gnutls_datum_t *data, size_t *room)
 	/* realloc() would leave a part of a key behind. */
 	if (data->data) {
 		memcpy(p, data->data, data->size);
-		gnutls_memset(data->data, 0, data->size);
+		explicit_bzero(data->data, data->size);
 		free(data->data);
 	}
 	data->data = p;
@@ -171,7 +171,7 @@ int ksc_file_read(struct ksc_file *file, const char *path, const char **why)
 void ksc_file_free(struct ksc_file *file)
 {
 	if (file->data.data && !file->borrowed) {
-		gnutls_memset(file->data.data, 0, file->data.size);
+		explicit_bzero(file->data.data, file->data.size);
 		free(file->data.data);
 	}
 	file->data.data = NULL;

@@ -8,8 +8,11 @@
 
 #include "message.h"
 
-/* Everything that may be around what is counted as room. */
-#define REST	4096
+/*
+ * Everything that may be around what is counted as room: of a step, three names and a list of
+ * protocols. libnl clears all of a message, used or not.
+ */
+#define REST	1536
 
 static uint32_t number(const struct nlattr *attr)
 {

@@ -374,7 +374,7 @@ static int send_message(struct ksc_netlink *nl, struct nl_msg *msg, int flags, u
 	if (number)
 		*number = nlmsg_hdr(msg)->nlmsg_seq;
 	rc = nl_send(nl->sock, msg);
-	gnutls_memset(nlmsg_hdr(msg), 0, nlmsg_hdr(msg)->nlmsg_len);
+	explicit_bzero(nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len);
 	nlmsg_free(msg);
 	return rc < 0 ? -EIO : 0;
 }
@@ -543,7 +543,7 @@ int ksc_netlink_receive(struct ksc_netlink *nl)
 /* With it the keys that it holds, of which some may be there when the rest finds no room. */
 static int wipe(struct nl_msg *msg)
 {
-	gnutls_memset(nlmsg_hdr(msg), 0, nlmsg_hdr(msg)->nlmsg_len);
+	explicit_bzero(nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len);
 	nlmsg_free(msg);
 	return -ENOMEM;
 }

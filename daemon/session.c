@@ -125,15 +125,16 @@ static void done(struct ksc_job *job)
 int ksc_session_step(struct ksc_session *session, const struct ksc_answer *answer,
 		     const uint8_t *token, size_t len)
 {
-	struct ksc_task *task = calloc(1, sizeof(*task) + len);
+	struct ksc_task *task = malloc(sizeof(*task) + len);
 
 	if (!task)
 		return -ENOMEM;
-	task->job.run = run;
-	task->job.done = done;
-	task->job.lane = session->lane;
+	/* what the step comes to is filled in when it is made */
+	task->job = (struct ksc_job){ .run = run, .done = done, .lane = session->lane };
 	task->session = session;
+	task->made = false;
 	task->answer = *answer;
+	task->details = (struct ksc_details){ .group = 0 };
 	task->len = len;
 	if (len)
 		memcpy(task->token, token, len);

@@ -101,7 +101,7 @@ static int start_cipher(gnutls_session_t tls, const struct ksc_span *span,
 		rc = expand(tls, span, "iv", iv, IV_LEN);
 	if (rc >= 0)
 		rc = gnutls_aead_cipher_init(cipher, algorithm, &datum);
-	gnutls_memset(key, 0, sizeof(key));
+	explicit_bzero(key, sizeof(key));
 	return rc;
 }
 

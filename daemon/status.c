@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a step came to: its name for the log, GnuTLS's errors, and an end to its secrets. */
 #include <stdio.h>
+#include <string.h>
 #include <gnutls/gnutls.h>
 
 #include "engine.h"
@@ -12,7 +13,7 @@
  */
 void ksc_step_wipe(struct ksc_step *step)
 {
-	gnutls_memset(step, 0, sizeof(*step));
+	explicit_bzero(step, sizeof(*step));
 }
 
 /**

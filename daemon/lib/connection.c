@@ -5,6 +5,7 @@
  * context.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -58,26 +59,34 @@ static int time_left(const struct kschannel_context *c)
 }
 
 /* No event tells of room in a listener's queue; connect() can wait for it, and for so long. */
-static int dial(const char *path, int flags, int ms)
+static int connect_in(int fd, const struct sockaddr_un *addr, int ms)
 {
 	const struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L };
+
+	if (fcntl(fd, F_SETFL, 0) || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)))
+		return -errno;
+	return connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ? -errno : 0;
+}
+
+/* @wait: for room, for @ms milliseconds. What is sent and received later never waits. */
+static int dial(const char *path, bool wait, int ms)
+{
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd;
+	int fd, rc;
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(addr.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ||
-	    connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
-		const int rc = -errno;
-
-		close(fd);
-		return rc;
-	}
-	return fd;
+	rc = connect(fd, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
+	if (rc == -EAGAIN && wait)
+		rc = connect_in(fd, &addr, ms);
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
 }
 
 /**
@@ -96,7 +105,7 @@ int kschannel_connect(struct kschannel_context *c, unsigned int timeout, bool wa
 	int fd;
 
 	start_clock(c, timeout);
-	fd = dial(path ? path : KSC_CONTEXT_SOCKET, wait ? 0 : SOCK_NONBLOCK, time_left(c));
+	fd = dial(path ? path : KSC_CONTEXT_SOCKET, wait, time_left(c));
 	switch (fd) {
 	case -ECONNREFUSED:
 	case -ENOENT:

@@ -506,6 +506,60 @@ static void least(void **state)
 			 KSC_MESSAGE_ERROR);
 }
 
+/* The longest of everything fits around a token, and there is little that is cleared in vain. */
+static void longest(void **state)
+{
+	static const enum ksc_status failures[] = {
+		KSC_STATUS_OK, KSC_STATUS_VERIFY_NEEDED, KSC_STATUS_PEER_REJECTED,
+	};
+	struct nl_msg *msg = ksc_message_new(KSC_MESSAGE_STEP, NUMBER, 0);
+	char name[KSC_MAX_NAME + 1];
+	struct nlattr *nest;
+	size_t i;
+
+	(void)state;
+	memset(name, 'x', KSC_MAX_NAME);
+	name[KSC_MAX_NAME] = '\0';
+	assert_non_null(msg);
+	put_u32(msg, KSC_M_CONTEXT, 1);
+	nest = nla_nest_start(msg, KSC_M_BEGIN);
+	assert_non_null(nest);
+	put_u32(msg, KSC_M_BEGIN_ROLE, KSC_ROLE_CLIENT);
+	put(msg, KSC_M_BEGIN_SERVER_NAME, name, sizeof(name));
+	put(msg, KSC_M_BEGIN_CREDENTIAL, name, sizeof(name));
+	put(msg, KSC_M_BEGIN_ALPN, zeros, KSC_MAX_ALPN);
+	put_u32(msg, KSC_M_BEGIN_VERIFY, KSC_VERIFY_MANUAL);
+	put_u32(msg, KSC_M_BEGIN_DEADLINE, KSC_MAX_HANDSHAKE_TIMEOUT);
+	put(msg, KSC_M_BEGIN_PICK, NULL, 0);
+	nla_nest_end(msg, nest);
+	put(msg, KSC_M_TOKEN, zeros, 0);
+	put_u32(msg, KSC_M_VERDICT, KSC_VERDICT_ACCEPT);
+	put(msg, KSC_M_ALERT, zeros, 1);
+	put(msg, KSC_M_CREDENTIAL, name, sizeof(name));
+	assert_true(nlmsg_get_max_size(msg) < 2048);
+	nlmsg_free(msg);
+
+	for (i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		struct ksc_details details = {
+			.group = 1, .signature = 1, .traits = 1, .end_point.len = 64,
+			.session_id_len = sizeof(details.session_id),
+		};
+		struct ksc_step step = {
+			.status = failures[i], .need = 1, .direction = KSC_DIRECTION_SENT,
+			.faults = 1, .keys = { .version = 0x0303, .suite = 1 },
+			.info = { .peer.present = true, .resumed = true }, .details = &details,
+		};
+
+		memcpy(step.text, name, sizeof(name));
+		memcpy(step.info.alpn, name, sizeof(name));
+		memcpy(step.info.server_name, name, sizeof(name));
+		memcpy(step.info.peer.subject, name, sizeof(name));
+		msg = ksc_result_new(NUMBER, 1, &step);
+		assert_non_null(msg);
+		nlmsg_free(msg);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -521,6 +575,7 @@ int main(void)
 		cmocka_unit_test(mangled),
 		cmocka_unit_test(results),
 		cmocka_unit_test(least),
+		cmocka_unit_test(longest),
 	};
 
 	return cmocka_run_group_tests_name("message", tests, NULL, NULL);
