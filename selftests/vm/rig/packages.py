@@ -15,8 +15,8 @@ from .base import RigError, VM, call, lock, say
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
-def mirrors():
-    """This machine's Debian sources, address by suite, and the release it is."""
+def _listed():
+    """Debian's sources that this machine has package lists of, address by suite."""
     form = "$(ORIGIN)|$(REPO_URI)|$(CODENAME)"
     text = call(["apt-get", "indextargets", "--format", form,
                  "Created-By: Packages"])
@@ -25,10 +25,19 @@ def mirrors():
         origin, uri, codename = line.split("|")
         if origin == "Debian":
             found[codename] = uri
+    return found
+
+
+def mirrors():
+    """This machine's Debian sources, address by suite, and the release it is."""
+    found = _listed()
+    if not found:
+        # there may be no lists yet
+        call(["apt-get", "-q", "update"])
+        found = _listed()
     bases = [c for c in found if "-" not in c]
     if not bases:
-        raise RigError("no Debian package source is set up on this machine; "
-                       "'apt-get update' may help")
+        raise RigError("no Debian package source is set up on this machine")
     return found, bases[0]
 
 
@@ -86,11 +95,7 @@ def _update(release):
     stamp = home / "updated"
     if stamp.exists():
         return
-    try:
-        sources, _ = _sources(release)
-    except RigError:
-        call(["apt-get", "update"])
-        sources, _ = _sources(release)
+    sources, _ = _sources(release)
     for name in ("lists/partial", "cache", "debs/partial"):
         (home / name).mkdir(parents=True, exist_ok=True)
     (home / "debian.sources").write_text(sources, encoding="ascii")
