@@ -172,7 +172,7 @@ LASTING = {
     "StartLimitIntervalUSec": "0",
     "Restart": "always",
     "WatchdogUSec": "15s",
-    "MemoryMax": "1073741824",
+    "MemoryMax": "2147483648",
     "MemorySwapMax": "0",
     "LimitMEMLOCK": "infinity",
     "LimitCORE": "0",
