@@ -14,14 +14,14 @@
 
 /**
  * struct entry - a description
- * @der: the certificate, NULL where there is none
- * @len: its bytes
+ * @len: bytes of the certificate, 0 where there is none
  * @peer: who it is for
+ * @der: the certificate; what was never used takes no memory
  */
 struct entry {
-	uint8_t *der;
 	size_t len;
 	struct ksc_peer peer;
+	uint8_t der[KSC_MAX_KNOWN_LEN];
 };
 
 /**
@@ -54,13 +54,8 @@ struct ksc_known *ksc_known_new(void)
  */
 void ksc_known_free(struct ksc_known *known)
 {
-	size_t i;
-
-	if (!known)
-		return;
-	for (i = 0; i < KSC_MAX_KNOWN; i++)
-		free(known->entries[i].der);
-	pthread_mutex_destroy(&known->lock);
+	if (known)
+		pthread_mutex_destroy(&known->lock);
 	free(known);
 }
 
@@ -103,25 +98,18 @@ bool ksc_known_find(struct ksc_known *known, const gnutls_datum_t *der, struct k
  * @der: the certificate
  * @peer: the description
  *
- * Context: any thread. Without memory it is not kept.
+ * Context: any thread.
  */
 void ksc_known_keep(struct ksc_known *known, const gnutls_datum_t *der,
 		    const struct ksc_peer *peer)
 {
 	struct entry *entry = place(known, der);
-	struct entry kept = { .peer = *peer };
-	uint8_t *before;
 
 	if (!entry)
 		return;
-	kept.der = malloc(der->size);
-	if (!kept.der)
-		return;
-	kept.len = der->size;
-	memcpy(kept.der, der->data, der->size);
 	pthread_mutex_lock(&known->lock);
-	before = entry->der;
-	*entry = kept;
+	entry->len = der->size;
+	entry->peer = *peer;
+	memcpy(entry->der, der->data, der->size);
 	pthread_mutex_unlock(&known->lock);
-	free(before);
 }

@@ -41,27 +41,27 @@ static gnutls_datum_t read_der(const char *name)
 static void described_once(void **state)
 {
 	struct ksc_known *known = ksc_known_new();
-	unsigned int before = 0;
 	size_t i;
 
 	(void)state;
 	assert_non_null(known);
-	for (i = 0; i < 2 * N_SHOWN; i++) {
-		gnutls_datum_t der = read_der(shown[i % N_SHOWN]);
-		struct ksc_peer peer, fresh;
+	for (i = 0; i < N_SHOWN; i++) {
+		gnutls_datum_t der = read_der(shown[i]);
+		struct ksc_peer peer, again, fresh;
+		unsigned int before;
 
-		if (i == N_SHOWN)
-			before = written;
 		assert_int_equal(ksc_describe(&der, known, &peer), 0);
-		if (i >= N_SHOWN)
-			assert_int_equal(written, before);
-		assert_int_equal(ksc_describe(&der, NULL, &fresh), 0);
 		before = written;
+		memset(&again, 0, sizeof(again));
+		assert_int_equal(ksc_describe(&der, known, &again), 0);
+		assert_int_equal(written, before);
+		assert_int_equal(ksc_describe(&der, NULL, &fresh), 0);
 		assert_true(peer.present);
 		assert_memory_equal(&peer, &fresh, sizeof(peer));
+		assert_memory_equal(&again, &fresh, sizeof(peer));
 		gnutls_free(der.data);
 	}
-	assert_int_not_equal(written, 0);
+	assert_true(written >= N_SHOWN / 2);
 	ksc_known_free(known);
 }
 
