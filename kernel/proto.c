@@ -61,7 +61,7 @@ const struct proto_ops *ksc_base_ops(const struct sock *sk)
 }
 
 /* proto_ops.accept; with the child in hand, its handshake begins */
-KSC_DEFINE_ACCEPT(ksc_accept_ops, ksc_base_ops(sock->sk))
+KSC_DEFINE_ACCEPT(ksc_accept_ops, ksc_base_ops(sock->sk), ksc_accepted)
 KSC_DEFINE_RECVMSG(ksc_recvmsg_op, ksc_recvmsg)
 
 static int ksc_ioctl(struct sock *sk, int cmd, KSC_IOCTL_ARG arg)
@@ -388,6 +388,9 @@ static void ksc_build_listener(bool v6, struct proto_ops *o)
 	o->peek_len = NULL;
 }
 
+/* As ksc_plain_sendmsg() */
+KSC_DEFINE_PLAIN_SENDPAGE(ksc_plain_sendpage, ksc_is_plain)
+
 static void ksc_build_plain(bool v6, struct proto *p, struct proto_ops *o)
 {
 	*p = *ksc_base_protos[v6];
@@ -397,7 +400,7 @@ static void ksc_build_plain(bool v6, struct proto *p, struct proto_ops *o)
 	p->disconnect = ksc_plain_disconnect;
 	p->sendmsg = ksc_plain_sendmsg;
 	o->sendmsg = ksc_plain_sendmsg_ops;
-	ksc_compat_plain_sendpage(p, o);
+	ksc_compat_plain_sendpage(p, o, ksc_plain_sendpage);
 	o->connect = ksc_plain_connect;
 	o->listen = ksc_plain_listen;
 }

@@ -32,6 +32,32 @@
 #define KSC_COMPAT_SPLICE	(MSG_SPLICE_PAGES | MSG_SENDPAGE_NOPOLICY)
 #define KSC_COMPAT_PAGES	MSG_SPLICE_PAGES
 #endif
+
+/* proto_ops.sendpage that goes on to TCP's while @is_plain(sk); see ksc_compat_plain_sendpage() */
+#ifdef KSC_HAVE_SENDPAGE
+#define KSC_DEFINE_PLAIN_SENDPAGE(name, is_plain)			\
+static ssize_t name(struct socket *sock, struct page *page, int offset,	\
+		    size_t size, int flags)				\
+{									\
+	struct sock *sk = sock->sk;					\
+	ssize_t n;							\
+									\
+	lock_sock(sk);							\
+	if (likely(is_plain(sk)))					\
+		n = tcp_sendpage_locked(sk, page, offset, size, flags);	\
+	else								\
+		n = sk_stream_error(sk, flags, -EPIPE);			\
+	release_sock(sk);						\
+	return n;							\
+}
+
+/* Pages go out by @name only. @p, @o: tables under construction, of plain sockets */
+#define ksc_compat_plain_sendpage(p, o, name)	((p)->sendpage = NULL, (o)->sendpage = (name))
+#else
+#define KSC_DEFINE_PLAIN_SENDPAGE(name, is_plain)
+#define ksc_compat_plain_sendpage(p, o, name)	do { } while (0)
+#endif
+
 /* 6.12: a variable that need not be cleared where the stack is */
 #ifndef __uninitialized
 #define __uninitialized
@@ -41,23 +67,24 @@
 #define KSC_COMPAT_SEND_FLAGS	(MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR | \
 				 MSG_CMSG_COMPAT | KSC_COMPAT_SPLICE)
 
+/* proto_ops.accept by that of @call, and then @then(listener, child), which returns an errno */
 #ifdef KSC_HAVE_ACCEPT_ARG
-#define KSC_DEFINE_ACCEPT(name, call)					\
+#define KSC_DEFINE_ACCEPT(name, call, then)				\
 static int name(struct socket *sock, struct socket *newsock,		\
 		struct proto_accept_arg *arg)				\
 {									\
 	int err = (call)->accept(sock, newsock, arg);			\
 									\
-	return err ?: ksc_accepted(sock, newsock);			\
+	return err ?: then(sock, newsock);				\
 }
 #else
-#define KSC_DEFINE_ACCEPT(name, call)					\
+#define KSC_DEFINE_ACCEPT(name, call, then)				\
 static int name(struct socket *sock, struct socket *newsock,		\
 		int flags, bool kern)					\
 {									\
 	int err = (call)->accept(sock, newsock, flags, kern);		\
 									\
-	return err ?: ksc_accepted(sock, newsock);			\
+	return err ?: then(sock, newsock);				\
 }
 #endif
 
@@ -202,6 +229,19 @@ static inline void ksc_compat_base_ops(struct proto_ops *o, const struct proto_o
 }
 
 /**
+ * ksc_compat_no_sendpage() - have pages come by sendmsg()
+ * @p: a table that is being made
+ *
+ * Context: module init.
+ */
+static inline void ksc_compat_no_sendpage(struct proto *p)
+{
+#ifdef KSC_HAVE_SENDPAGE
+	p->sendpage = NULL;
+#endif
+}
+
+/**
  * ksc_compat_readable() - are an skb's fragments memory that a CPU may read?
  * @skb: the skb
  *
@@ -299,8 +339,5 @@ static inline const char *ksc_compat_cgroup_name(const struct cgroup *cgrp)
 	return cgrp->kn->name;
 }
 #endif
-
-void ksc_compat_no_sendpage(struct proto *p);
-void ksc_compat_plain_sendpage(struct proto *p, struct proto_ops *o);
 
 #endif /* _KSC_COMPAT_H */
