@@ -13,7 +13,6 @@
  * limits. Their entries are in the account of whoever begins the handshake, of keys in the
  * daemon's.
  */
-#include <linux/fs.h>
 #include <linux/random.h>
 #include <linux/rhashtable.h>
 #include <linux/siphash.h>
@@ -92,16 +91,6 @@ static u64 ksc_admit_user(const struct user_namespace *ns, kuid_t uid)
 	return __kuid_val(ns->owner);
 }
 
-static u64 ksc_admit_owner(const struct ksc_net *kn, const struct ksc_sock *ks)
-{
-	const struct socket *sock = ks->sk->sk_socket;
-	const struct user_namespace *ns = kn->net->user_ns;
-
-	if (ns == &init_user_ns && sock && sock->file)
-		ns = sock->file->f_cred->user_ns;
-	return ksc_admit_user(ns, ks->uid);
-}
-
 static u64 ksc_admit_service(const struct in6_addr *addr, u16 port, int dev)
 {
 	const struct {
@@ -163,22 +152,22 @@ static bool ksc_admit_trusted(const struct ksc_limits *l, const struct in6_addr 
 }
 
 /* What it counts for besides its namespace; a client's peer is whom it has chosen itself */
-static void ksc_admit_keys(const struct ksc_context *ctx, const struct ksc_sock *ks,
+static void ksc_admit_keys(const struct ksc_context *ctx, const struct ksc_applicant *who,
 			   struct ksc_bucket_key *key, bool *wanted)
 {
 	struct in6_addr peer;
 	bool trusted, v6;
 
-	key[KSC_SHARE_USER].id = ksc_admit_owner(ctx->kn, ks);
+	key[KSC_SHARE_USER].id = ksc_admit_user(who->ns, who->uid);
 	wanted[KSC_SHARE_USER] = true;
 	if (ctx->role == KSC_ROLE_CLIENT)
 		return;
 	key[KSC_SHARE_LISTENER].scope = (unsigned long)ctx->kn;
 	/* others have accepted it before it was ours */
-	key[KSC_SHARE_LISTENER].id = ks->listener ?:
-		ksc_admit_service(&in6addr_any, inet_sk(ks->sk)->inet_num, 0);
+	key[KSC_SHARE_LISTENER].id = who->listener ?:
+		ksc_admit_service(&in6addr_any, inet_sk(who->sk)->inet_num, 0);
 	wanted[KSC_SHARE_LISTENER] = true;
-	if (!ksc_admit_peer(ks->sk, &peer))
+	if (!ksc_admit_peer(who->sk, &peer))
 		return;
 	spin_lock(&ksc_admit_lock);
 	trusted = ksc_admit_trusted(&ctx->kn->limits, &peer);
@@ -258,7 +247,7 @@ static struct ksc_context *ksc_admit_first(const struct ksc_bucket *b, int share
 		struct ksc_context *ctx = container_of(c - share, struct ksc_context,
 						       admission.in[0]);
 
-		if (!READ_ONCE(ctx->spoke) || !ksc_pump_heard(ctx->owner, READ_ONCE(ctx->seen)))
+		if (!READ_ONCE(ctx->spoke) || !ksc_owner_heard(ctx->owner, READ_ONCE(ctx->seen)))
 			return ctx;
 		first = first ?: ctx;
 		if (++n == KSC_EVICT_LOOK)
@@ -276,7 +265,7 @@ static bool ksc_admit_evict(struct ksc_bucket *b, int share, const struct ksc_co
 		return false;
 	ksc_admit_leave(ctx);
 	WRITE_ONCE(ctx->evicted, true);
-	ksc_pump_kick(ctx->owner, 0);
+	ksc_owner_kick(ctx->owner);
 	return true;
 }
 
@@ -357,21 +346,21 @@ static int ksc_admit_enter(struct ksc_context *ctx, struct ksc_bucket **fresh)
 /**
  * ksc_admit() - may a handshake begin?
  * @ctx: its context
- * @ks: the socket's state
+ * @who: on whose behalf
  *
  * Others may be ended for it: they are marked, and their owners kicked.
  *
  * Context: process, the socket's lock. Return: 0; -EBUSY if there are too many
  * that can't be ended; or -ENOMEM.
  */
-int ksc_admit(struct ksc_context *ctx, const struct ksc_sock *ks)
+int ksc_admit(struct ksc_context *ctx, const struct ksc_applicant *who)
 {
 	struct ksc_bucket *fresh[KSC_SHARE_USER + 1] = {};
 	struct ksc_bucket_key key[KSC_SHARE_USER + 1] = {};
 	bool wanted[KSC_SHARE_USER + 1] = {};
 	int i, err = 0;
 
-	ksc_admit_keys(ctx, ks, key, wanted);
+	ksc_admit_keys(ctx, who, key, wanted);
 	for (i = 0; i <= KSC_SHARE_USER && !err; i++) {
 		if (!wanted[i])
 			continue;

@@ -13,8 +13,8 @@
 
 struct ksc_context;
 struct ksc_net;
-struct ksc_sock;
 struct sock;
+struct user_namespace;
 
 #define KSC_TRUSTED_MAX		16
 
@@ -125,11 +125,25 @@ struct ksc_admission {
 	bool proven;
 };
 
+/**
+ * struct ksc_applicant - on whose behalf a handshake begins
+ * @sk: the connection; of a server its peer and port count
+ * @listener: ksc_admit_listener() of the socket that accepted it, 0 for none
+ * @ns: user namespace whose users @uid is one of
+ * @uid: owner of the socket
+ */
+struct ksc_applicant {
+	const struct sock *sk;
+	u64 listener;
+	const struct user_namespace *ns;
+	kuid_t uid;
+};
+
 int ksc_admit_init(void);
 void ksc_admit_exit(void);
 void ksc_admit_net_init(struct ksc_net *kn);
 u64 ksc_admit_listener(const struct sock *listener);
-int ksc_admit(struct ksc_context *ctx, const struct ksc_sock *ks);
+int ksc_admit(struct ksc_context *ctx, const struct ksc_applicant *who);
 void ksc_admit_spoke(struct ksc_context *ctx);
 void ksc_admit_prove(struct ksc_context *ctx);
 void ksc_admit_end(struct ksc_context *ctx);

@@ -21,7 +21,7 @@ static void ksc_context_release(struct kref *ref)
 
 	ksc_step_free(ctx->step);
 	ksc_question_free(ctx->question);
-	ksc_sock_put(ctx->owner);
+	ksc_owner_put(ctx->owner);
 	mem_cgroup_put(ctx->memcg);
 	kfree_rcu(ctx, rcu);
 }
@@ -48,7 +48,7 @@ static void ksc_context_timer(struct work_struct *work)
 	ctx->expired = true;
 	spin_unlock(&ctx->lock);
 	if (!dead)
-		ksc_pump_kick(ctx->owner, 0);
+		ksc_owner_kick(ctx->owner);
 	ksc_context_put(ctx);
 }
 
@@ -57,19 +57,19 @@ static void ksc_context_timer(struct work_struct *work)
  * @kn: namespace
  * @role: enum ksc_role
  * @timeout: milliseconds
- * @owner: the socket; a reference is taken
+ * @owner: its owner; the caller's reference is the context's then, or dropped
  *
  * Context: process. Return: the context with a reference for the caller, which
  * ends it with ksc_context_end(), or NULL if there is no memory.
  */
 struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
-				    struct ksc_sock *owner)
+				    struct ksc_owner *owner)
 {
 	struct ksc_context *ctx;
 
 	ctx = kzalloc(sizeof(*ctx), KSC_GFP_FOR_OTHERS);
 	if (!ctx)
-		return NULL;
+		goto no_memory;
 	kref_init(&ctx->ref);
 	spin_lock_init(&ctx->lock);
 	ctx->kn = kn;
@@ -81,18 +81,20 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 
 	ctx->memcg = ksc_memcg_get();
 	ctx->owner = owner;
-	ksc_sock_get(owner);
 	kref_get(&ctx->ref);
 	/* complete: from here on a daemon that registers may kick it */
 	if (xa_err(xa_store_bh(&kn->contexts, ctx->id, ctx, KSC_GFP_FOR_OTHERS))) {
 		mem_cgroup_put(ctx->memcg);
-		ksc_sock_put(owner);
 		kfree(ctx);
-		return NULL;
+		goto no_memory;
 	}
 	atomic_inc(&kn->nr_contexts);
 	queue_delayed_work(ksc_wq, &ctx->timer, msecs_to_jiffies(timeout));
 	return ctx;
+
+no_memory:
+	ksc_owner_put(owner);
+	return NULL;
 }
 
 /**
@@ -232,7 +234,7 @@ int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq, struct ksc_
 	}
 	spin_unlock(&ctx->lock);
 	if (answered)
-		ksc_pump_kick(ctx->owner, 0);
+		ksc_owner_kick(ctx->owner);
 	return err;
 }
 
@@ -371,7 +373,7 @@ void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 daemon)
 			ksc_context_withdraw(ctx);
 		spin_unlock(&ctx->lock);
 		if (told || ksc_queue_waits(ctx))
-			ksc_pump_kick(ctx->owner, 0);
+			ksc_owner_kick(ctx->owner);
 	}
 	rcu_read_unlock();
 }

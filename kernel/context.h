@@ -3,8 +3,7 @@
  * context.c: the security context, a handshake in progress; and the daemon that there
  * is for it.
  *
- * It is a socket's. What the socket is and does is nothing to it: it has the pump look
- * (ksc_pump_kick()), and leaves to that what is offered.
+ * Its owner is a socket, which it knows as a struct ksc_owner.
  */
 #ifndef _KSC_CONTEXT_H
 #define _KSC_CONTEXT_H
@@ -15,11 +14,11 @@
 #include <linux/workqueue.h>
 
 #include "admit.h"
+#include "owner.h"
 #include "queue.h"
 
 struct ksc_net;
 struct ksc_question;
-struct ksc_sock;
 struct ksc_step;
 struct mem_cgroup;
 struct sk_buff;
@@ -52,7 +51,7 @@ enum ksc_context_state {
  * @stuck: bytes that were offered and found too few
  * @total: bytes of handshake that came from the peer so far
  * @spoke: the peer was sent a token
- * @seen: for ksc_pump_heard(), how far the owner has looked
+ * @seen: for ksc_owner_heard(), how far the owner has looked
  * @failed: enum ksc_status, the owner's failure that the daemon is to alert the peer of;
  *	0 for none
  * @why: with @failed: one line, or NULL for the status's own; a constant
@@ -65,7 +64,7 @@ enum ksc_context_state {
  * @alert: to reject, or with @failed: the alert's number, or 0
  * @id: never used twice in a namespace
  * @kn: namespace
- * @owner: the socket; the context holds a reference
+ * @owner: the context holds a reference
  * @deadline: jiffies
  * @timer: runs at @deadline, holds a reference
  * @memcg: what the daemon's answers are charged to, referenced, or NULL
@@ -105,7 +104,7 @@ struct ksc_context {
 	u8 alert;
 	u64 id;
 	struct ksc_net *kn;
-	struct ksc_sock *owner;
+	struct ksc_owner *owner;
 	unsigned long deadline;
 	struct delayed_work timer;
 	struct mem_cgroup *memcg;
@@ -123,7 +122,7 @@ enum ksc_news {
 };
 
 struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
-				    struct ksc_sock *owner);
+				    struct ksc_owner *owner);
 struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id);
 void ksc_context_put(struct ksc_context *ctx);
 void ksc_context_end(struct ksc_context *ctx);

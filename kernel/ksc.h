@@ -400,6 +400,7 @@ struct ksc_rx {
  * @gid: owner's group
  * @listener: ksc_admit_listener() of whom it was accepted from, 0 for nobody
  * @context: the handshake in progress
+ * @owner: what @context knows of this
  * @session: set once
  * @exporter: set once, may be missing
  * @status: enum ksc_status, in phase failed
@@ -450,6 +451,7 @@ struct ksc_sock {
 	kgid_t begin_gid;
 	u64 listener;
 	struct ksc_context *context;
+	struct ksc_owner owner;
 	struct ksc_session *session;
 	struct ksc_exporter *exporter;
 	struct ksc_failure *failure;
@@ -587,13 +589,13 @@ void ksc_release_cb(struct sock *sk);
 void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay);
 void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks);
 int ksc_install(struct ksc_sock *ks, struct ksc_keys *keys);
-bool ksc_pump_heard(const struct ksc_sock *ks, u32 seen);
 
 /* netlink.c */
 extern struct genl_family ksc_nl_family;
 int ksc_netlink_init(void);
 void ksc_netlink_exit(void);
 void ksc_netlink_net_init(struct ksc_net *kn);
+int ksc_netlink_describe(struct sk_buff *msg, const struct ksc_sock *ks);
 int ksc_netlink_offer(struct ksc_context *ctx, u32 len);
 void ksc_netlink_gone(struct ksc_net *kn, u32 daemon, u64 id);
 void ksc_netlink_failed(const struct sock *sk, const struct ksc_sock *ks, u64 id);

@@ -94,16 +94,27 @@ static int ksc_put_failed(struct sk_buff *msg, const struct ksc_context *ctx)
 			      ctx->why ?: ksc_status_text(ctx->failed));
 }
 
-/* Who begins a handshake, and what is wanted */
 static int ksc_put_new(struct sk_buff *msg, const struct ksc_context *ctx)
 {
-	struct user_namespace *ns = ctx->kn->net->user_ns;
-	const struct ksc_sock *ks = ctx->owner;
 	long left = ctx->deadline - jiffies;
 
-	if (nla_put_u32(msg, KSC_A_CONTEXT_ROLE, ctx->role) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE, left > 0 ? jiffies_to_msecs(left) : 0) ||
-	    nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, ks->opt.verify) ||
+	return nla_put_u32(msg, KSC_A_CONTEXT_ROLE, ctx->role) ?:
+	       nla_put_u32(msg, KSC_A_CONTEXT_DEADLINE, left > 0 ? jiffies_to_msecs(left) : 0) ?:
+	       ksc_owner_describe(msg, ctx->owner);
+}
+
+/**
+ * ksc_netlink_describe() - tell the daemon who begins a handshake, and what is wanted
+ * @msg: gets attributes of KSC_CMD_CONTEXT_NEW
+ * @ks: the socket's state
+ *
+ * Context: process, the socket's lock. Return: 0 or -EMSGSIZE.
+ */
+int ksc_netlink_describe(struct sk_buff *msg, const struct ksc_sock *ks)
+{
+	struct user_namespace *ns = ks->kn->net->user_ns;
+
+	if (nla_put_u32(msg, KSC_A_CONTEXT_VERIFY, ks->opt.verify) ||
 	    nla_put_u32(msg, KSC_A_CONTEXT_UID, from_kuid_munged(ns, ks->uid)) ||
 	    nla_put_u32(msg, KSC_A_CONTEXT_GID, from_kgid_munged(ns, ks->gid)) ||
 	    ksc_put_blob(msg, KSC_A_CONTEXT_SERVER_NAME, ks->opt.server_name) ||
@@ -155,7 +166,7 @@ int ksc_netlink_offer(struct ksc_context *ctx, u32 len)
 		a = nla_reserve(msg, KSC_A_CONTEXT_TOKEN, len);
 		if (!a)
 			goto fail;
-		err = ksc_rxq_copy(ctx->owner->sk, &ctx->owner->rx.queue, 0, nla_data(a), len);
+		err = ksc_owner_token(ctx->owner, nla_data(a), len);
 		if (err)
 			goto fail;
 	}

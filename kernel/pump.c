@@ -9,6 +9,8 @@
  * wants process context: pushing out what TCP had no room for, and staging
  * records that don't fit the receive window.
  */
+#include <linux/cred.h>
+#include <linux/fs.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <net/tcp.h>
@@ -16,20 +18,6 @@
 #include "failpoint.h"
 #include "ksc.h"
 #include "verify.h"
-
-/**
- * ksc_pump_heard() - has something come since the pump has looked?
- * @ks: the socket's state
- * @seen: how far it had looked
- *
- * What waits for whoever has the socket's lock was not looked at, either.
- *
- * Context: any; the answer is old at once.
- */
-bool ksc_pump_heard(const struct ksc_sock *ks, u32 seen)
-{
-	return READ_ONCE(tcp_sk(ks->sk)->rcv_nxt) != seen || READ_ONCE(ks->sk->sk_backlog.tail);
-}
 
 /**
  * ksc_pump_kick() - have the pump look at a socket soon
@@ -523,6 +511,67 @@ static bool ksc_connects_by_tcp(const struct ksc_sock *ks)
 	       ks->role == KSC_ROLE_CLIENT;
 }
 
+/* ---- what the context asks of its socket ---- */
+
+static struct ksc_sock *ksc_pump_owned(const struct ksc_owner *owner)
+{
+	return container_of((struct ksc_owner *)owner, struct ksc_sock, owner);
+}
+
+static void ksc_pump_owner_kick(struct ksc_owner *owner)
+{
+	ksc_pump_kick(ksc_pump_owned(owner), 0);
+}
+
+/* Bytes in the backlog were not looked at, either. The answer is stale at once */
+static bool ksc_pump_owner_heard(const struct ksc_owner *owner, u32 seen)
+{
+	const struct sock *sk = ksc_pump_owned(owner)->sk;
+
+	return READ_ONCE(tcp_sk(sk)->rcv_nxt) != seen || READ_ONCE(sk->sk_backlog.tail);
+}
+
+static void ksc_pump_owner_put(struct ksc_owner *owner)
+{
+	ksc_sock_put(ksc_pump_owned(owner));
+}
+
+static int ksc_pump_owner_describe(struct sk_buff *msg, const struct ksc_owner *owner)
+{
+	return ksc_netlink_describe(msg, ksc_pump_owned(owner));
+}
+
+static int ksc_pump_owner_token(const struct ksc_owner *owner, void *to, u32 len)
+{
+	const struct ksc_sock *ks = ksc_pump_owned(owner);
+
+	return ksc_rxq_copy(ks->sk, &ks->rx.queue, 0, to, len);
+}
+
+static const struct ksc_owner_ops ksc_pump_owner = {
+	.kick		= ksc_pump_owner_kick,
+	.heard		= ksc_pump_owner_heard,
+	.put		= ksc_pump_owner_put,
+	.describe	= ksc_pump_owner_describe,
+	.token		= ksc_pump_owner_token,
+};
+
+static int ksc_pump_admit(const struct sock *sk, const struct ksc_sock *ks)
+{
+	const struct socket *sock = sk->sk_socket;
+	struct ksc_applicant who = {
+		.sk = sk,
+		.listener = ks->listener,
+		.ns = ks->kn->net->user_ns,
+		.uid = ks->uid,
+	};
+
+	/* who entered a user namespace, and not a network namespace, counts by the former */
+	if (who.ns == &init_user_ns && sock && sock->file)
+		who.ns = sock->file->f_cred->user_ns;
+	return ksc_admit(ks->context, &who);
+}
+
 /**
  * ksc_handshake_start() - begin the handshake on a connected socket
  * @sk: socket, locked and owned; its role is known
@@ -539,13 +588,15 @@ void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 	WRITE_ONCE(ks->connect_tcp, ksc_connects_by_tcp(ks));
 	if (ksc_move(sk, ks, KSC_EVENT_BEGIN) || !ksc_policy_allows(sk, ks))
 		return;
-	ks->context = ksc_context_new(ks->kn, ks->role, ks->opt.timeout, ks);
+	ks->owner.ops = &ksc_pump_owner;
+	ksc_sock_get(ks);
+	ks->context = ksc_context_new(ks->kn, ks->role, ks->opt.timeout, &ks->owner);
 	if (!ks->context) {
 		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
 			 "out of memory");
 		return;
 	}
-	err = ksc_admit(ks->context, ks);
+	err = ksc_pump_admit(sk, ks);
 	if (err == -EBUSY)
 		ksc_fail_alert(sk, ks, KSC_STATUS_OVERLOADED, KSC_ALERT_INTERNAL_ERROR, NULL);
 	else if (err)

@@ -91,7 +91,7 @@ static void ksc_queue_run(struct ksc_queue *q)
 		q->nr_waiting--;
 		q->favoured = t->begun ? q->favoured + 1 : 0;
 		ksc_queue_take(q, t, KSC_PLACE_CALLED);
-		ksc_pump_kick(container_of(t, struct ksc_context, turn)->owner, 0);
+		ksc_owner_kick(container_of(t, struct ksc_context, turn)->owner);
 	}
 	/*
 	 * No answer will come that says there is room. That nobody waits just now does not
