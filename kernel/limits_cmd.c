@@ -8,7 +8,6 @@
 
 #include "ksc.h"
 #include "netlink-gen.h"
-#include "rec.h"
 
 /* A value that was set, if it makes sense */
 static int ksc_limits_value(u32 *value, const struct nlattr *a, u32 min, u32 max,
@@ -158,8 +157,6 @@ int ksc_limits_put(struct sk_buff *msg, struct ksc_net *kn)
 		{ KSC_A_STATS_KEYS, READ_ONCE(kn->nr_keys) },
 		{ KSC_A_STATS_LIMIT_KEYS, READ_ONCE(kn->limits.keys) },
 		{ KSC_A_STATS_LIMIT_KEYS_PER_USER, READ_ONCE(kn->limits.keys_per_user) },
-		{ KSC_A_STATS_LIMIT_DATALESS, READ_ONCE(ksc_max_dataless) },
-		{ KSC_A_STATS_LIMIT_KEY_UPDATES, READ_ONCE(ksc_max_key_updates) },
 	};
 	int i;
 

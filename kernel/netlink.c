@@ -13,6 +13,7 @@
 
 #include "ksc.h"
 #include "netlink-gen.h"
+#include "rec.h"
 
 struct genl_family ksc_nl_family __ro_after_init = {
 	.name		= KSC_FAMILY_NAME,
@@ -21,8 +22,6 @@ struct genl_family ksc_nl_family __ro_after_init = {
 	/* the module's own locks do; a handler that waits holds up nobody */
 	.parallel_ops	= true,
 	.module		= THIS_MODULE,
-	.ops		= ksc_nl_ops,
-	.n_ops		= ARRAY_SIZE(ksc_nl_ops),
 	.resv_start_op	= KSC_CMD_REGISTER,
 };
 
@@ -644,7 +643,11 @@ int ksc_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 			      READ_ONCE(kn->queue.nr_waiting), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_STATS_OFFERS_UNANSWERED,
 			      READ_ONCE(kn->queue.taken), 0) ||
-	    ksc_limits_put(msg, kn))
+	    ksc_limits_put(msg, kn) ||
+	    nla_put_u64_64bit(msg, KSC_A_STATS_LIMIT_DATALESS,
+			      READ_ONCE(ksc_max_dataless), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_STATS_LIMIT_KEY_UPDATES,
+			      READ_ONCE(ksc_max_key_updates), 0))
 		goto full;
 	for (i = 0; i < ARRAY_SIZE(ksc_nl_counters); i++)
 		if (nla_put_u64_64bit(msg, ksc_nl_counters[i].attr,
@@ -676,8 +679,11 @@ void ksc_netlink_net_init(struct ksc_net *kn)
  */
 int ksc_netlink_init(void)
 {
-	int err = genl_register_family(&ksc_nl_family);
+	int err;
 
+	ksc_nl_family.ops = ksc_nl_ops;
+	ksc_nl_family.n_ops = ARRAY_SIZE(ksc_nl_ops);
+	err = genl_register_family(&ksc_nl_family);
 	if (!err)
 		netlink_register_notifier(&ksc_nl_notifier);
 	return err;
