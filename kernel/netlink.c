@@ -120,7 +120,7 @@ int ksc_netlink_describe(struct sk_buff *msg, const struct ksc_sock *ks)
 	    ksc_put_blob(msg, KSC_A_CONTEXT_CREDENTIAL, ks->opt.credential) ||
 	    ksc_put_blob(msg, KSC_A_CONTEXT_ALPN, ks->opt.alpn))
 		return -EMSGSIZE;
-	return ksc_policy_describe(msg, ks) ?: ksc_put_ends(msg, ks->sk);
+	return ksc_policy_describe(msg, &ks->ruling) ?: ksc_put_ends(msg, ks->sk);
 }
 
 /**
@@ -230,7 +230,7 @@ static int ksc_put_failed_sock(struct sk_buff *msg, const struct sock *sk,
 	       nla_put_u8(msg, KSC_A_CONTEXT_ALERT, f->alert) ?:
 	       nla_put_u32(msg, KSC_A_CONTEXT_DIRECTION, f->direction) ?:
 	       nla_put_string(msg, KSC_A_CONTEXT_TEXT, f->text) ?:
-	       ksc_policy_put_name(msg, KSC_A_CONTEXT_RULE_NAME, ks);
+	       ksc_policy_put_name(msg, KSC_A_CONTEXT_RULE_NAME, ks->kn, &ks->ruling);
 }
 
 /**
@@ -475,7 +475,7 @@ static int ksc_put_sock(struct sk_buff *msg, struct netlink_callback *cb,
 	    (READ_ONCE(ks->rx.closed) && nla_put_flag(msg, KSC_A_SOCK_READ_CLOSED)) ||
 	    (READ_ONCE(ks->tx.closed) && nla_put_flag(msg, KSC_A_SOCK_WRITE_CLOSED)) ||
 	    ksc_put_session(msg, ks) || ksc_put_options(msg, ks) ||
-	    ksc_policy_put_name(msg, KSC_A_SOCK_RULE, ks) ||
+	    ksc_policy_put_name(msg, KSC_A_SOCK_RULE, ks->kn, &ks->ruling) ||
 	    ksc_put_failure(msg, ks)) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;

@@ -178,20 +178,42 @@ u32 ksc_policy_find(struct ksc_net *kn, const struct ksc_policy *policy,
 }
 
 /**
+ * ksc_policy_rule_name() - the name of a ruling's rule
+ * @kn: namespace
+ * @ruling: the policy's ruling; may change meanwhile
+ * @name: set; empty without a rule
+ *
+ * Context: any. Return: false if there is no rule, or its policy was replaced.
+ */
+bool ksc_policy_rule_name(struct ksc_net *kn, const struct ksc_ruling *ruling,
+			  char name[KSC_MAX_RULE_NAME + 1])
+{
+	const struct ksc_rule *rule = NULL;
+	const struct ksc_policy *policy;
+
+	rcu_read_lock();
+	policy = rcu_dereference(kn->policy);
+	if (policy && READ_ONCE(ruling->generation) == policy->generation)
+		rule = ksc_rules_get(policy->rules, READ_ONCE(ruling->rule));
+	strscpy(name, rule ? rule->name : "", KSC_MAX_RULE_NAME + 1);
+	rcu_read_unlock();
+	return rule;
+}
+
+/**
  * ksc_policy_lookup() - which rule does a connection fall under?
  * @kn: namespace
  * @flow: the connection
  * @asked: the one that was asked for, if that is another; or NULL
- * @ruling: what it says of itself is kept, the rest is set
+ * @ruling: by_policy is kept, the rest is set
  *
- * Context: any. Return: true if the policy leaves it plain.
+ * Context: any.
  */
-bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
+void ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
 		       const struct ksc_flow *asked, struct ksc_ruling *ruling)
 {
 	const struct ksc_rule *rule = NULL;
 	const struct ksc_policy *policy;
-	bool plain = false;
 
 	ruling->generation = 0;
 	ruling->rule = KSC_NO_RULE;
@@ -204,24 +226,34 @@ bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
 		ruling->generation = policy->generation;
 		ruling->rule = ksc_policy_find(kn, policy, flow, asked);
 		rule = ksc_rules_get(policy->rules, ruling->rule);
-		plain = ruling->by_policy;
 	}
 	if (rule) {
 		ruling->action = rule->action;
 		ruling->connect = rule->connect;
-		plain &= rule->action == KSC_RULE_ACTION_NEVER;
-	}
-	if (ruling->by_policy && rule && rule->action == KSC_RULE_ACTION_PREFER &&
-	    !ksc_daemon_present(kn)) {
-		ksc_count(kn, KSC_CNT_POLICY_FALLBACKS);
-		net_info_ratelimited("kschannel: rule %s: a connection is plain, there being no daemon\n",
-				     rule->name);
-		plain = true;
 	}
 	rcu_read_unlock();
-	if (plain)
-		ksc_count(kn, KSC_CNT_POLICY_PLAIN);
-	return plain;
+}
+
+/*
+ * Does the policy leave the connection plain? Where there is a policy, that is also what it
+ * says of one that no rule matches.
+ */
+static bool ksc_ruling_plain(struct ksc_net *kn, const struct ksc_ruling *ruling)
+{
+	char name[KSC_MAX_RULE_NAME + 1];
+
+	if (!ruling->by_policy || !ruling->generation)
+		return false;
+	if (ruling->action == KSC_RULE_ACTION_PREFER && !ksc_daemon_present(kn)) {
+		ksc_count(kn, KSC_CNT_POLICY_FALLBACKS);
+		ksc_policy_rule_name(kn, ruling, name);
+		net_info_ratelimited("kschannel: rule %s: a connection is plain, there being no daemon\n",
+				     name);
+	} else if (ruling->action != KSC_RULE_ACTION_NEVER) {
+		return false;
+	}
+	ksc_count(kn, KSC_CNT_POLICY_PLAIN);
+	return true;
 }
 
 /**
@@ -241,7 +273,8 @@ bool ksc_policy_child(const struct ksc_sock *listener, const struct sock *child,
 
 	ruling->by_policy = READ_ONCE(listener->ruling.by_policy);
 	ksc_flow_of_sock(&flow, child, KSC_ROLE_SERVER, listener->uid, listener->gid);
-	return ksc_policy_lookup(listener->kn, &flow, NULL, ruling);
+	ksc_policy_lookup(listener->kn, &flow, NULL, ruling);
+	return ksc_ruling_plain(listener->kn, ruling);
 }
 
 static bool ksc_policy_plain(struct sock *sk, struct ksc_sock *ks)
@@ -252,7 +285,8 @@ static bool ksc_policy_plain(struct sock *sk, struct ksc_sock *ks)
 	ksc_flow_of_sock(&flow, sk, ks->role, ks->uid, ks->gid);
 	if (differs)
 		ksc_flow_of_asked(&asked, &flow, &ks->asked);
-	return ksc_policy_lookup(ks->kn, &flow, differs ? &asked : NULL, &ks->ruling);
+	ksc_policy_lookup(ks->kn, &flow, differs ? &asked : NULL, &ks->ruling);
+	return ksc_ruling_plain(ks->kn, &ks->ruling);
 }
 
 /**
@@ -383,14 +417,12 @@ int ksc_set_policy(struct sock *sk)
 /**
  * ksc_policy_describe() - tell the daemon what a connection falls under
  * @msg: context-new
- * @ks: the socket's state
+ * @r: the policy's ruling
  *
  * Context: the socket's lock. Return: 0 or -EMSGSIZE.
  */
-int ksc_policy_describe(struct sk_buff *msg, const struct ksc_sock *ks)
+int ksc_policy_describe(struct sk_buff *msg, const struct ksc_ruling *r)
 {
-	const struct ksc_ruling *r = &ks->ruling;
-
 	if (r->by_policy && nla_put_flag(msg, KSC_A_CONTEXT_BY_POLICY))
 		return -EMSGSIZE;
 	if (!r->made || !r->generation)
@@ -404,25 +436,18 @@ int ksc_policy_describe(struct sk_buff *msg, const struct ksc_sock *ks)
  * ksc_policy_put_name() - name the rule that a connection falls under
  * @msg: message
  * @attr: attribute for it
- * @ks: the socket's state
+ * @kn: namespace
+ * @ruling: the policy's ruling
  *
  * Context: process. Return: 0, also if there is none or its policy is not there any
  * more, or -EMSGSIZE.
  */
-int ksc_policy_put_name(struct sk_buff *msg, int attr, const struct ksc_sock *ks)
+int ksc_policy_put_name(struct sk_buff *msg, int attr, struct ksc_net *kn,
+			const struct ksc_ruling *ruling)
 {
-	const struct ksc_rule *rule = NULL;
-	const struct ksc_policy *policy;
-	int err = 0;
+	char name[KSC_MAX_RULE_NAME + 1];
 
-	rcu_read_lock();
-	policy = rcu_dereference(ks->kn->policy);
-	if (policy && READ_ONCE(ks->ruling.generation) == policy->generation)
-		rule = ksc_rules_get(policy->rules, READ_ONCE(ks->ruling.rule));
-	if (rule)
-		err = nla_put_string(msg, attr, rule->name);
-	rcu_read_unlock();
-	return err;
+	return ksc_policy_rule_name(kn, ruling, name) ? nla_put_string(msg, attr, name) : 0;
 }
 
 /**

@@ -83,7 +83,9 @@ bool ksc_asked_take(struct ksc_sock *ks, const struct ksc_sockaddr *addr);
 void ksc_asked_forget(struct ksc_sock *ks);
 
 u64 ksc_policy_cgroup_root(void);
-bool ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
+bool ksc_policy_rule_name(struct ksc_net *kn, const struct ksc_ruling *ruling,
+			  char name[KSC_MAX_RULE_NAME + 1]);
+void ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
 		       const struct ksc_flow *asked, struct ksc_ruling *ruling);
 u32 ksc_policy_find(struct ksc_net *kn, const struct ksc_policy *policy,
 		    const struct ksc_flow *flow, const struct ksc_flow *asked);
@@ -97,8 +99,9 @@ bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks);
 bool ksc_policy_prefers(const struct ksc_sock *ks);
 bool ksc_policy_demands(const struct ksc_sock *ks);
 int ksc_set_policy(struct sock *sk);
-int ksc_policy_describe(struct sk_buff *msg, const struct ksc_sock *ks);
-int ksc_policy_put_name(struct sk_buff *msg, int attr, const struct ksc_sock *ks);
+int ksc_policy_describe(struct sk_buff *msg, const struct ksc_ruling *r);
+int ksc_policy_put_name(struct sk_buff *msg, int attr, struct ksc_net *kn,
+			const struct ksc_ruling *ruling);
 void ksc_policy_free(struct ksc_policy *policy);
 
 /* policy_cmd.c */
