@@ -367,6 +367,26 @@ struct ksc_rx {
 };
 
 /**
+ * struct ksc_kind - what differs between managed sockets and those of raw mode
+ * @cache: their states'
+ * @managed: the handshake is ours: SO_RCVLOWAT counts content, and KeyUpdates can be asked for
+ * @run: what the pump does. Context: process, the socket's lock owned
+ * @wipe: zeroise the keys in a state that is being freed, besides those of struct ksc_sock; or
+ *	NULL. Context: any
+ * @put_session: attributes of KSC_CMD_SOCK_GET about the session; NULL if struct ksc_session has
+ *	them. Context: process. Return: 0 or -EMSGSIZE
+ *
+ * Constant once sockets can have it.
+ */
+struct ksc_kind {
+	struct kmem_cache *cache;
+	bool managed;
+	void (*run)(struct sock *sk, struct ksc_sock *ks);
+	void (*wipe)(struct ksc_sock *ks);
+	int (*put_session)(struct sk_buff *msg, const struct ksc_sock *ks);
+};
+
+/**
  * struct ksc_sock - a protected socket
  * @sk: the socket, NULL once released; @lock
  * @lock: options and @sk; taken with bottom halves off
@@ -374,6 +394,7 @@ struct ksc_rx {
  * @rcu: a dump looks at it without a reference
  * @id: key in ksc_net.socks
  * @kn: namespace
+ * @kind: managed, or of raw mode
  * @opt: options; changed under lock_sock and @lock both
  * @phase: enum ksc_phase; written by ksc_move() alone, under lock_sock, read anywhere
  * @role: enum ksc_role
@@ -383,7 +404,6 @@ struct ksc_rx {
  * @read_shut: the application shut its reading side
  * @write_shut: likewise, before the handshake was done
  * @armed: TCP's callbacks are ours
- * @raw: it is a struct ksc_ktls
  * @urginline: SOCK_URGINLINE was set before @armed
  * @pump_missed: the pump found the socket owned; @sk's spinlock
  * @begin: poll() asks for the handshake to begin; @lock
@@ -424,6 +444,7 @@ struct ksc_sock {
 	struct rcu_head rcu;
 	u32 id;
 	struct ksc_net *kn;
+	const struct ksc_kind *kind;
 	struct ksc_options opt;
 	u8 phase;
 	u8 role;
@@ -433,7 +454,6 @@ struct ksc_sock {
 	bool read_shut;
 	bool write_shut;
 	bool armed;
-	bool raw;
 	bool urginline;
 	bool pump_missed;
 	bool begin;
@@ -566,8 +586,7 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 		      struct poll_table_struct *wait);
 
 /* ulp.c */
-int ksc_attach(struct sock *sk);
-int ksc_attach_raw(struct sock *sk);
+int ksc_attach(struct sock *sk, const struct ksc_kind *kind);
 struct ksc_sock *ksc_child_new(struct sock *sk, struct ksc_sock *parent,
 			       const struct ksc_ruling *ruling);
 void ksc_ulp_release(struct sock *sk);
@@ -584,6 +603,7 @@ int ksc_status_errno(u32 status);
 const char *ksc_status_text(u32 status);
 
 /* pump.c */
+extern struct ksc_kind ksc_managed;
 void ksc_pump_init(struct ksc_sock *ks);
 void ksc_release_cb(struct sock *sk);
 void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay);
@@ -712,8 +732,8 @@ int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 
 /* ktls.c, see ktls.h too */
 int ksc_ktls_init(void);
-void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks);
 void ksc_ktls_exit(void);
+void ksc_ktls_free(void);
 
 /* limits_cmd.c */
 int ksc_limits_put(struct sk_buff *msg, struct ksc_net *kn);

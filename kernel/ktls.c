@@ -8,6 +8,7 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <net/inet_common.h>
+#include <net/netlink.h>
 #include <net/tcp.h>
 
 #include "compat/compat.h"
@@ -92,21 +93,44 @@ static void ksc_ktls_disarm(struct sock *sk, struct ksc_sock *ks)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
-/**
- * ksc_ktls_pump() - what wants process context
- * @sk: raw socket, locked and owned
- * @ks: its state, not closed
- *
- * Context: process, from the pump.
- */
-void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks)
+/* What wants process context. Context: process, the socket's lock */
+static void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks)
 {
+	if (ks->phase != KSC_PHASE_ESTABLISHED)
+		return;
 	if (ksc_tx_may_resume(sk, ks))
 		ksc_ktls_resume(sk, ksc_ktls(ks));
 	ksc_ktls_stage(sk, ksc_ktls(ks));
 	if (ksc_ktls(ks)->rx_on)
 		ksc_ktls_settle(sk, ksc_ktls(ks));
 }
+
+static void ksc_ktls_wipe(struct ksc_sock *ks)
+{
+	memzero_explicit(&ksc_ktls(ks)->tx_info, sizeof(union ksc_ktls_info));
+	memzero_explicit(&ksc_ktls(ks)->rx_info, sizeof(union ksc_ktls_info));
+}
+
+/* An application's own handshake, of which little is known */
+static int ksc_ktls_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
+{
+	u16 version = READ_ONCE(ks->version);
+	int err = nla_put_flag(msg, KSC_A_SOCK_RAW);
+
+	if (!err && version)
+		err = nla_put_u16(msg, KSC_A_SOCK_VERSION, version);
+	/* before TLS 1.3 a suite has a key exchange, too */
+	if (!err && version == KSC_VERSION_1_3)
+		err = nla_put_u16(msg, KSC_A_SOCK_SUITE, READ_ONCE(ks->suite));
+	return err;
+}
+
+/* The application runs the handshake */
+static struct ksc_kind ksc_raw = {
+	.run		= ksc_ktls_pump,
+	.wipe		= ksc_ktls_wipe,
+	.put_session	= ksc_ktls_put_session,
+};
 
 /* ---- poll, shutdown, close ---- */
 
@@ -205,8 +229,7 @@ static void ksc_ktls_close(struct sock *sk, long timeout)
 		ksc_move(sk, ks, KSC_EVENT_CLOSE);
 		ksc_tx_free(sk, &ks->tx);
 		ksc_rx_free(sk, &ks->rx);
-		memzero_explicit(&ksc_ktls(ks)->tx_info, sizeof(union ksc_ktls_info));
-		memzero_explicit(&ksc_ktls(ks)->rx_info, sizeof(union ksc_ktls_info));
+		ksc_ktls_wipe(ks);
 		ksc_ktls_disarm(sk, ks);
 		if (cancel_delayed_work(&ks->pump))
 			ksc_sock_put(ks);
@@ -236,7 +259,7 @@ static int ksc_ktls_attach(struct sock *sk)
 	if (!ksc_pristine(sk))
 		return -EOPNOTSUPP;
 
-	err = ksc_attach_raw(sk);
+	err = ksc_attach(sk, &ksc_raw);
 	if (err)
 		return err;
 	ks = ksc_sk(sk);
@@ -289,17 +312,33 @@ static void ksc_ktls_build(int family)
  */
 int ksc_ktls_init(void)
 {
-	int i;
+	int i, err;
 
+	/* its states are freed as what they begin with */
+	BUILD_BUG_ON(offsetof(struct ksc_ktls, ks));
+	ksc_raw.cache = KMEM_CACHE(ksc_ktls, SLAB_ACCOUNT);
+	if (!ksc_raw.cache)
+		return -ENOMEM;
 	for (i = 0; i < KSC_FAMILIES; i++)
 		ksc_ktls_build(i);
-	return tcp_register_ulp(&ksc_ktls_ulp_ops);
+	err = tcp_register_ulp(&ksc_ktls_ulp_ops);
+	if (err)
+		ksc_ktls_free();
+	return err;
 }
 
 /**
- * ksc_ktls_exit() - undo ksc_ktls_init()
+ * ksc_ktls_exit() - no socket gets the ULP any more
  */
 void ksc_ktls_exit(void)
 {
 	tcp_unregister_ulp(&ksc_ktls_ulp_ops);
+}
+
+/**
+ * ksc_ktls_free() - after the last socket's state was freed
+ */
+void ksc_ktls_free(void)
+{
+	kmem_cache_destroy(ksc_raw.cache);
 }

@@ -131,6 +131,7 @@ static void __exit ksc_exit(void)
 	ksc_admit_exit();
 	/* and so may its freeing */
 	rcu_barrier();
+	ksc_ktls_free();
 	ksc_ulp_free();
 	ksc_rec_exit();
 	ksc_tx_exit();

@@ -382,27 +382,13 @@ static int ksc_put_failure(struct sk_buff *msg, const struct ksc_sock *ks)
 	       nla_put_string(msg, KSC_A_SOCK_TEXT, f->text);
 }
 
-/* An application's own handshake, of which little is known */
-static int ksc_put_raw(struct sk_buff *msg, const struct ksc_sock *ks)
-{
-	u16 version = READ_ONCE(ks->version);
-	int err = nla_put_flag(msg, KSC_A_SOCK_RAW);
-
-	if (!err && version)
-		err = nla_put_u16(msg, KSC_A_SOCK_VERSION, version);
-	/* before TLS 1.3 a suite has a key exchange, too */
-	if (!err && version == KSC_VERSION_1_3)
-		err = nla_put_u16(msg, KSC_A_SOCK_SUITE, READ_ONCE(ks->suite));
-	return err;
-}
-
 static int ksc_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
 {
 	/* pairs with ksc_install() */
 	const struct ksc_session *s = smp_load_acquire(&ks->session);
 
-	if (ks->raw)
-		return ksc_put_raw(msg, ks);
+	if (ks->kind->put_session)
+		return ks->kind->put_session(msg, ks);
 	/* set before the phase that says so */
 	if (!s)
 		return 0;

@@ -59,7 +59,7 @@ static int ksc_plain_prepare(struct sock *sk)
 	/* one that has spoken TLS can't be anything else any more */
 	if (ks)
 		return ks->session ? -EOPNOTSUPP : 0;
-	err = ksc_attach(sk);
+	err = ksc_attach(sk, &ksc_managed);
 	if (err)
 		return err;
 	ks = ksc_sk(sk);

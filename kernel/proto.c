@@ -306,7 +306,7 @@ int ksc_ulp_attach(struct sock *sk)
 	      (TCPF_CLOSE | TCPF_SYN_SENT | TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
 		return -ENOTCONN;
 
-	err = ksc_attach(sk);
+	err = ksc_attach(sk, &ksc_managed);
 	if (err)
 		return err;
 
@@ -333,7 +333,7 @@ static int ksc_new_init(struct sock *sk)
 
 	err = ksc_base_proto(sk)->init(sk);
 	if (!err)
-		err = ksc_attach(sk);
+		err = ksc_attach(sk, &ksc_managed);
 	if (err)
 		return err;
 	ksc_sk(sk)->ruling.by_policy = sk->sk_protocol == IPPROTO_KSCHANNEL_POLICY;

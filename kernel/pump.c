@@ -678,10 +678,6 @@ static void ksc_pump_run(struct sock *sk, struct ksc_sock *ks)
 		ksc_pump_handshake(sk, ks);
 		break;
 	case KSC_PHASE_ESTABLISHED:
-		if (ks->raw) {
-			ksc_ktls_pump(sk, ks);
-			break;
-		}
 		if (ksc_tx_may_resume(sk, ks)) {
 			ksc_rekey_asked(sk, ks);
 			ksc_tx_resume(sk, ks);
@@ -692,6 +688,12 @@ static void ksc_pump_run(struct sock *sk, struct ksc_sock *ks)
 		break;
 	}
 }
+
+/* The daemon runs the handshake */
+struct ksc_kind ksc_managed = {
+	.managed	= true,
+	.run		= ksc_pump_run,
+};
 
 static void ksc_pump_work(struct work_struct *work)
 {
@@ -709,7 +711,7 @@ static void ksc_pump_work(struct work_struct *work)
 	if (ksc_pump_lock(sk, ks)) {
 		noio = ksc_noio_begin(sk);
 		memcg = set_active_memcg(ks->memcg);
-		ksc_pump_run(sk, ks);
+		ks->kind->run(sk, ks);
 		set_active_memcg(memcg);
 		ksc_noio_end(noio);
 		release_sock(sk);

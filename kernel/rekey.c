@@ -136,7 +136,7 @@ int ksc_rekey_ask(struct ksc_sock *ks, enum ksc_update update)
 	/* pairs with ksc_established() */
 	if (smp_load_acquire(&ks->phase) != KSC_PHASE_ESTABLISHED)
 		return -ENOTCONN;
-	if (READ_ONCE(ks->version) != KSC_VERSION_1_3 || ks->raw)
+	if (READ_ONCE(ks->version) != KSC_VERSION_1_3 || !ks->kind->managed)
 		return -EOPNOTSUPP;
 	if (READ_ONCE(ks->tx.closed))
 		return -EPIPE;

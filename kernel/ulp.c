@@ -8,38 +8,14 @@
 
 #include "idle.h"
 #include "ksc.h"
-#include "ktls.h"
 #include "memcg.h"
-
-/* caches of their own: kmalloc would round 0.8 KiB up to 1 */
-static struct kmem_cache *ksc_sock_cache, *ksc_ktls_cache;
-
-static struct ksc_sock *ksc_sock_alloc(bool raw, gfp_t gfp)
-{
-	struct ksc_ktls *kt;
-
-	if (!raw)
-		return kmem_cache_zalloc(ksc_sock_cache, gfp);
-	kt = kmem_cache_zalloc(ksc_ktls_cache, gfp);
-	if (!kt)
-		return NULL;
-	kt->ks.raw = true;
-	return &kt->ks;
-}
 
 static void ksc_sock_free(struct ksc_sock *ks)
 {
-	struct ksc_ktls *kt;
-
 	mem_cgroup_put(ks->memcg);
-	if (!ks->raw) {
-		kmem_cache_free(ksc_sock_cache, ks);
-		return;
-	}
-	kt = ksc_ktls(ks);
-	memzero_explicit(&kt->tx_info, sizeof(kt->tx_info));
-	memzero_explicit(&kt->rx_info, sizeof(kt->rx_info));
-	kmem_cache_free(ksc_ktls_cache, kt);
+	if (ks->kind->wipe)
+		ks->kind->wipe(ks);
+	kmem_cache_free(ks->kind->cache, ks);
 }
 
 static void ksc_sock_free_rcu(struct rcu_head *rcu)
@@ -99,15 +75,16 @@ struct sock *ksc_sock_hold(struct ksc_sock *ks)
 	return sk;
 }
 
-static struct ksc_sock *ksc_sock_new(struct sock *sk, bool raw, gfp_t gfp)
+static struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_t gfp)
 {
 	struct ksc_net *kn = ksc_net(sock_net(sk));
 	struct ksc_sock *ks;
 	int err;
 
-	ks = ksc_sock_alloc(raw, gfp);
+	ks = kmem_cache_zalloc(kind->cache, gfp);
 	if (!ks)
 		return NULL;
+	ks->kind = kind;
 	spin_lock_init(&ks->lock);
 	kref_init(&ks->ref);
 	INIT_LIST_HEAD(&ks->rx.plain);
@@ -130,45 +107,24 @@ static struct ksc_sock *ksc_sock_new(struct sock *sk, bool raw, gfp_t gfp)
 /**
  * ksc_attach() - give a socket its state
  * @sk: socket, locked and owned or not yet visible
+ * @kind: which
  *
- * The caller makes the socket's operations ours.
+ * The caller makes the socket's operations those of the kind.
  *
  * Context: process. Return: 0 or an errno.
  */
-int ksc_attach(struct sock *sk)
+int ksc_attach(struct sock *sk, const struct ksc_kind *kind)
 {
 	unsigned int noio = ksc_noio_begin(sk);
-	struct ksc_sock *ks = ksc_sock_new(sk, false, GFP_KERNEL_ACCOUNT);
+	struct ksc_sock *ks = ksc_sock_new(sk, kind, GFP_KERNEL_ACCOUNT);
 
 	ksc_noio_end(noio);
 	if (!ks)
 		return -ENOMEM;
 	ks->uid = sk->sk_uid;
 	ks->gid = current_egid();
-	ksc_take_rcvlowat(sk, ks);
-	/* published before the operations that look for it */
-	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
-	return 0;
-}
-
-/**
- * ksc_attach_raw() - give a socket the state of raw mode
- * @sk: socket, locked and owned
- *
- * The caller makes the socket's operations those of raw mode.
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_attach_raw(struct sock *sk)
-{
-	unsigned int noio = ksc_noio_begin(sk);
-	struct ksc_sock *ks = ksc_sock_new(sk, true, GFP_KERNEL_ACCOUNT);
-
-	ksc_noio_end(noio);
-	if (!ks)
-		return -ENOMEM;
-	ks->uid = sk->sk_uid;
-	ks->gid = current_egid();
+	if (kind->managed)
+		ksc_take_rcvlowat(sk, ks);
 	/* published before the operations that look for it */
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
 	return 0;
@@ -187,7 +143,7 @@ int ksc_attach_raw(struct sock *sk)
 struct ksc_sock *ksc_child_new(struct sock *sk, struct ksc_sock *parent,
 			       const struct ksc_ruling *ruling)
 {
-	struct ksc_sock *ks = ksc_sock_new(sk, false, GFP_KERNEL_ACCOUNT);
+	struct ksc_sock *ks = ksc_sock_new(sk, &ksc_managed, GFP_KERNEL_ACCOUNT);
 
 	if (!ks)
 		return NULL;
@@ -269,11 +225,11 @@ int ksc_ulp_init(void)
 {
 	int err;
 
-	ksc_sock_cache = KMEM_CACHE(ksc_sock, SLAB_ACCOUNT);
-	ksc_ktls_cache = KMEM_CACHE(ksc_ktls, SLAB_ACCOUNT);
-	err = -ENOMEM;
-	if (ksc_sock_cache && ksc_ktls_cache)
-		err = tcp_register_ulp(&ksc_ulp_ops);
+	/* kmalloc would round 0.8 KiB up to 1 */
+	ksc_managed.cache = KMEM_CACHE(ksc_sock, SLAB_ACCOUNT);
+	if (!ksc_managed.cache)
+		return -ENOMEM;
+	err = tcp_register_ulp(&ksc_ulp_ops);
 	if (err)
 		ksc_ulp_free();
 	return err;
@@ -292,6 +248,5 @@ void ksc_ulp_exit(void)
  */
 void ksc_ulp_free(void)
 {
-	kmem_cache_destroy(ksc_sock_cache);
-	kmem_cache_destroy(ksc_ktls_cache);
+	kmem_cache_destroy(ksc_managed.cache);
 }
