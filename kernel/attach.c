@@ -9,8 +9,8 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
-#include "tx.h"
-#include "key.h"
+#include "tx_build.h"
+#include "key_file.h"
 
 /* Context: the socket's lock */
 static int ksc_attach_check(const struct sock *sk, const struct ksc_sock *ks)

@@ -7,8 +7,8 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
-#include "rec.h"
-#include "tx.h"
+#include "rx_plain.h"
+#include "tx_build.h"
 
 static void ksc_data_ready(struct sock *sk);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Keys, and what protects records with them (crypto.c).
+ * Keys, and what protects records with them (cipher.c).
  */
 #ifndef _KSC_CIPHER_H
 #define _KSC_CIPHER_H
@@ -10,7 +10,7 @@
 
 #include <linux/kschannel.h>
 
-#include "record.h"
+#include "frame.h"
 
 /**
  * struct ksc_key - one direction's keys as the daemon gives them, or in raw mode the

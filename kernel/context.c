@@ -13,7 +13,7 @@
 
 #include "ksc.h"
 #include "memcg.h"
-#include "verify.h"
+#include "step.h"
 
 static void ksc_context_release(struct kref *ref)
 {

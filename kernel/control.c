@@ -6,7 +6,7 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
-#include "rec.h"
+#include "rx_plain.h"
 
 /**
  * ksc_rx_refuse() - the peer sent what it may not

@@ -7,7 +7,7 @@
 #include <linux/module.h>
 
 #include "ksc.h"
-#include "rec.h"
+#include "rx_plain.h"
 
 /* In which max_dataless may come */
 #define KSC_DATALESS_PERIOD	(60 * HZ)

@@ -15,7 +15,7 @@
  *			context's lock held, nor that with it; owners are kicked under it
  *   ksc_queue.lock	the order in which contexts go to the daemon; owners are
  *			kicked under it, which only queues their work
- * A key's lock (key.c) is taken with none of them held, and none within it.
+ * A key's lock (key_file.c) is taken with none of them held, and none within it.
  */
 #ifndef _KSC_H
 #define _KSC_H
@@ -40,11 +40,11 @@
 #include "compat/compat.h"
 #include "context.h"
 #include "counters.h"
-#include "idle.h"
+#include "noio.h"
 #include "options.h"
 #include "phase.h"
 #include "policy.h"
-#include "record.h"
+#include "frame.h"
 
 struct genl_info;
 struct ksc_question;
@@ -541,7 +541,7 @@ int ksc_disconnect(struct sock *sk, int flags);
 void ksc_settle(struct sock *sk, struct ksc_sock *ks);
 void ksc_settle_sock(struct sock *sk);
 
-/* sock.c */
+/* close.c */
 int ksc_move(struct sock *sk, struct ksc_sock *ks, enum ksc_event event);
 void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why);
 void ksc_take_rcvlowat(struct sock *sk, struct ksc_sock *ks);
@@ -602,7 +602,7 @@ void ksc_sock_put(struct ksc_sock *ks);
 int ksc_status_errno(u32 status);
 const char *ksc_status_text(u32 status);
 
-/* pump.c */
+/* handshake.c */
 extern struct ksc_kind ksc_managed;
 void ksc_pump_init(struct ksc_sock *ks);
 void ksc_release_cb(struct sock *sk);
@@ -628,7 +628,7 @@ void ksc_tickets_free(struct ksc_sock *ks);
 void ksc_ticket_begin(struct ksc_sock *ks, u32 body);
 void ksc_ticket_add(struct ksc_sock *ks, const u8 *p, u32 len);
 
-/* step.c */
+/* keys.c */
 struct ksc_step *ksc_step_parse(struct genl_info *info);
 void ksc_step_wipe(const struct genl_info *info);
 int ksc_keys_parse(struct ksc_keys *keys, const struct genl_info *info);
@@ -636,11 +636,11 @@ int ksc_keys_copy(struct ksc_keys *to, const struct ksc_keys *from);
 void ksc_keys_free(struct ksc_keys *keys);
 void ksc_step_free(struct ksc_step *step);
 
-/* frag.c, see tx.h too */
+/* pages.c, see tx_build.h too */
 void ksc_frag_init(void);
 void ksc_frag_exit(void);
 
-/* tx.c, see tx.h too */
+/* tx.c, see tx_build.h too */
 /* When the pump tries again what TCP had no memory for, though nothing was in flight */
 #define KSC_TX_AGAIN	(HZ / 50)
 int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks);
@@ -654,7 +654,7 @@ bool ksc_tx_may_resume(const struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks);
 void ksc_tx_free(struct sock *sk, struct ksc_tx *tx);
 
-/* small.c, see tx.h too */
+/* tx_small.c, see tx_build.h too */
 void ksc_tx_exit(void);
 
 /* rekey.c */
@@ -693,7 +693,7 @@ void ksc_rx_settle(struct sock *sk, struct ksc_sock *ks);
 void ksc_rx_pump(struct sock *sk, struct ksc_sock *ks);
 void ksc_rx_free(struct sock *sk, struct ksc_rx *rx);
 
-/* stage.c */
+/* rx_stage.c */
 /* How long TCP is waited for; its first probe comes sooner */
 #define KSC_STUCK_DELAY		msecs_to_jiffies(500)
 bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks);
@@ -712,12 +712,12 @@ int ksc_set_attach(struct sock *sk, sockptr_t optval, unsigned int optlen);
 int ksc_get_detach(struct sock *sk, char __user *optval, int __user *optlen);
 int ksc_set_close_notify(struct sock *sk);
 
-/* rec.c, see rec.h too */
+/* rx_plain.c, see rx_plain.h too */
 bool ksc_rx_has_plain(const struct ksc_rx *rx);
 int ksc_rx_plain_len(const struct ksc_rx *rx);
 void ksc_rec_exit(void);
 
-/* rxq.c */
+/* rx_queue.c */
 /* why a connection ends where ksc_rxq_copy() returns -EFAULT */
 #define KSC_UNREADABLE	"what the peer sent is in memory of a device"
 u32 ksc_rxq_len(const struct sock *sk);
@@ -730,12 +730,12 @@ const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *bu
 int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 	       struct scatterlist *sg, int used, int max);
 
-/* ktls.c, see ktls.h too */
+/* ktls.c, see ktls_state.h too */
 int ksc_ktls_init(void);
 void ksc_ktls_exit(void);
 void ksc_ktls_free(void);
 
-/* limits_cmd.c */
+/* limits.c */
 int ksc_limits_put(struct sk_buff *msg, struct ksc_net *kn);
 
 /* diag.c */

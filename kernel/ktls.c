@@ -12,7 +12,7 @@
 #include <net/tcp.h>
 
 #include "compat/compat.h"
-#include "ktls.h"
+#include "ktls_state.h"
 
 enum { KSC_V4, KSC_V6, KSC_FAMILIES };
 

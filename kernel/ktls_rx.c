@@ -10,8 +10,8 @@
 #include <net/tcp.h>
 
 #include "compat/compat.h"
-#include "ktls.h"
-#include "rec.h"
+#include "ktls_state.h"
+#include "rx_plain.h"
 
 /* The peer sent what can't be read: nothing is, from here on */
 static void ksc_ktls_stop(struct sock *sk, struct ksc_ktls *kt, int err)

@@ -7,8 +7,8 @@
 #include <net/tcp.h>
 
 #include "compat/compat.h"
-#include "ktls.h"
-#include "tx.h"
+#include "ktls_state.h"
+#include "tx_build.h"
 
 /* Sending is over for good, or until there are new keys */
 static int ksc_ktls_tx_fail(struct sock *sk, struct ksc_ktls *kt, int err)

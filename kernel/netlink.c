@@ -13,7 +13,7 @@
 
 #include "ksc.h"
 #include "netlink-gen.h"
-#include "rec.h"
+#include "rx_plain.h"
 
 struct genl_family ksc_nl_family __ro_after_init = {
 	.name		= KSC_FAMILY_NAME,

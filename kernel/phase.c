@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of a socket's phases: pure, see phase.h. ksc_move() in sock.c is the only
+ * The table of a socket's phases: pure, see phase.h. ksc_move() in close.c is the only
  * one to act on it.
  */
 #include <linux/errno.h>

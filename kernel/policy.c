@@ -22,7 +22,7 @@
 #include "policy.h"
 
 #define CREATE_TRACE_POINTS
-#include "policy_trace.h"
+#include "trace.h"
 
 /* ---- a connection as rules see it ---- */
 

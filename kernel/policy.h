@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * policy.c: what the policy of a network namespace makes of connections; see rules.h for
- * the rules themselves, policy_cmd.c for how they get here.
+ * the rules themselves, load.c for how they get here.
  */
 #ifndef _KSC_POLICY_H
 #define _KSC_POLICY_H
@@ -74,7 +74,7 @@ struct ksc_asking {
 	struct ksc_asked asked;
 };
 
-/* asked.c */
+/* asking.c */
 void ksc_asked_parse(struct ksc_asked *asked, const struct ksc_sockaddr *addr, int len);
 void ksc_asking_init(struct ksc_asking *asking, const struct ksc_sockaddr *addr, int len);
 void ksc_asking_begin(struct ksc_sock *ks, struct ksc_asking *asking);
@@ -104,7 +104,7 @@ int ksc_policy_put_name(struct sk_buff *msg, int attr, struct ksc_net *kn,
 			const struct ksc_ruling *ruling);
 void ksc_policy_free(struct ksc_policy *policy);
 
-/* policy_cmd.c */
+/* load.c */
 void ksc_policy_gone(struct ksc_net *kn, u32 daemon);
 
 /* plain.c */

@@ -7,7 +7,7 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
-#include "rec.h"
+#include "rx_plain.h"
 
 /* Copy to the application and, but for MSG_PEEK, drop what was read */
 static int ksc_rx_read(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,

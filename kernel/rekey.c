@@ -7,7 +7,7 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
-#include "rec.h"
+#include "rx_plain.h"
 
 /**
  * ksc_tune() - take the options that concern records into use

@@ -10,7 +10,7 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
-#include "rec.h"
+#include "rx_plain.h"
 
 /* How much is used up before TCP is told, so that it can open the window */
 #define KSC_RX_BATCH	65536

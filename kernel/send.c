@@ -6,7 +6,7 @@
 
 #include "compat/compat.h"
 #include "ksc.h"
-#include "tx.h"
+#include "tx_build.h"
 
 /* May application data go out? */
 static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)

@@ -9,9 +9,9 @@
 #include <linux/uaccess.h>
 #include <net/tcp.h>
 
-#include "export.h"
+#include "exporter.h"
 #include "ksc.h"
-#include "verify.h"
+#include "step.h"
 
 /**
  * ksc_blob_put() - drop a reference

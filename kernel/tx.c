@@ -16,7 +16,7 @@
 
 #include "compat/compat.h"
 #include "ksc.h"
-#include "tx.h"
+#include "tx_build.h"
 
 /**
  * ksc_tx_free() - give up keys and whatever was not sent

@@ -6,7 +6,7 @@
 #include <linux/slab.h>
 #include <net/tcp.h>
 
-#include "idle.h"
+#include "noio.h"
 #include "ksc.h"
 #include "memcg.h"
 

@@ -20,7 +20,7 @@ TESTS += $(KERNEL_TESTS)
 check-kernel: $(KERNEL_TESTS)
 	set -e; for t in $^; do CMOCKA_MESSAGE_OUTPUT=TAP $$t; done
 
-$(KERNEL_OUT)/test_nonce $(KERNEL_OUT)/test_record: $(KERNEL_OUT)/record.o
+$(KERNEL_OUT)/test_nonce $(KERNEL_OUT)/test_record: $(KERNEL_OUT)/frame.o
 $(KERNEL_OUT)/test_rules: $(KERNEL_OUT)/rules.o
 $(KERNEL_OUT)/test_phase: $(KERNEL_OUT)/phase.o
 

@@ -56,7 +56,7 @@ struct ksc_rec {
  */
 #define KSC_RX_BUDGET	63
 
-/* rec.c */
+/* rx_plain.c */
 struct ksc_rec *ksc_rec_get(void);
 void ksc_rec_put(struct ksc_rec *rec);
 bool ksc_rec_may_add(struct sock *sk, struct ksc_rx *rx);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What keying material for applications is derived from (export.c).
+ * What keying material for applications is derived from (exporter.c).
  */
 #ifndef _KSC_EXPORT_H
 #define _KSC_EXPORT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Certificates that applications judge: what verify.c and its users share.
+ * Certificates that applications judge: what verdict.c and its users share.
  */
 #ifndef _KSC_VERIFY_H
 #define _KSC_VERIFY_H
@@ -23,7 +23,7 @@ struct ksc_question {
 	u8 chain[];
 };
 
-/* verify.c */
+/* verdict.c */
 int ksc_question_parse(struct ksc_step *step, struct nlattr **a);
 void ksc_question_free(struct ksc_question *q);
 void ksc_verify_begin(struct sock *sk, struct ksc_sock *ks, struct ksc_step *step);

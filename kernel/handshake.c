@@ -17,7 +17,7 @@
 
 #include "failpoint.h"
 #include "ksc.h"
-#include "verify.h"
+#include "step.h"
 
 /**
  * ksc_pump_kick() - have the pump look at a socket soon

@@ -10,7 +10,7 @@
 
 #include "compat/compat.h"
 #include "ksc.h"
-#include "tx.h"
+#include "tx_build.h"
 
 /*
  * What a record keeps: its bytes, as TCP's account has it, which is in pages. All of its

@@ -7,11 +7,11 @@
 #include <linux/slab.h>
 #include <net/genetlink.h>
 
-#include "export.h"
+#include "exporter.h"
 #include "ksc.h"
 #include "memcg.h"
 #include "netlink-gen.h"
-#include "verify.h"
+#include "step.h"
 
 /**
  * ksc_keys_free() - zeroise keys, and free what they hold

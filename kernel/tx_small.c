@@ -8,7 +8,7 @@
 
 #include "compat/compat.h"
 #include "ksc.h"
-#include "tx.h"
+#include "tx_build.h"
 
 /*
  * With more content than this, TCP is given the record's page instead of a copy. From 256

@@ -69,7 +69,7 @@ static inline struct ksc_ktls *ksc_ktls(struct ksc_sock *ks)
 /* ktls.c */
 void ksc_ktls_abort(struct sock *sk, int err);
 
-/* ktls_opt.c */
+/* ktls_sockopt.c */
 int ksc_ktls_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 			unsigned int optlen);
 int ksc_ktls_getsockopt(struct sock *sk, int level, int optname,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Keys that the daemon has given for a socket, what key.c and attach.c share.
+ * Keys that the daemon has given for a socket, what key_file.c and attach.c share.
  */
 #ifndef _KSC_KEY_H
 #define _KSC_KEY_H
@@ -42,7 +42,7 @@ struct ksc_grant {
 	u32 extra_len;
 };
 
-/* key.c */
+/* key_file.c */
 int ksc_key_take(int fd, const struct net *net, struct ksc_grant *g);
 void ksc_key_give(struct ksc_grant *g, int err);
 

@@ -10,7 +10,7 @@
 #include <linux/uaccess.h>
 
 #include "ksc.h"
-#include "export.h"
+#include "exporter.h"
 
 /* "tls13 " and as much label as its length's byte allows, RFC 8446 7.1 */
 #define KSC_INFO_SIZE		(2 + 1 + 255 + 1 + KSC_MAX_SECRET + 1)

@@ -11,7 +11,7 @@
 #include <net/netlink.h>
 
 #include "memcg.h"
-#include "verify.h"
+#include "step.h"
 
 /**
  * ksc_question_parse() - take what there is to judge from the daemon's message

@@ -7,7 +7,7 @@
 
 #include "compat/compat.h"
 #include "ksc.h"
-#include "tx.h"
+#include "tx_build.h"
 
 /* Pages that one record may be encrypted from; in more pieces, it is copied */
 #define KSC_TX_SPLICE	8

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TLS record framing: pure functions on bytes, see record.h.
+ * TLS record framing: pure functions on bytes, see frame.h.
  */
 #include <linux/string.h>
 
-#include "record.h"
+#include "frame.h"
 
 static u16 get_u16(const u8 *p)
 {

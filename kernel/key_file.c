@@ -18,8 +18,8 @@
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
 
-#include "export.h"
-#include "key.h"
+#include "exporter.h"
+#include "key_file.h"
 #include "memcg.h"
 #include "netlink-gen.h"
 

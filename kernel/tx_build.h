@@ -7,11 +7,11 @@
 
 #include "ksc.h"
 
-/* frag.c */
+/* pages.c */
 int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
 		  u32 min, gfp_t gfp, u8 **p);
 
-/* build.c */
+/* tx_build.c */
 /* AES's block */
 #define KSC_TX_ALIGN	16
 void ksc_tx_charge_more(struct sock *sk, struct ksc_tx *tx);
@@ -106,7 +106,7 @@ int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
 void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks);
 
-/* small.c */
+/* tx_small.c */
 /* Content of a record that is small */
 #define KSC_TX_SMALL	2048
 /* Its content with type and padding, at most: with the rest it fits a page */
@@ -114,7 +114,7 @@ void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 		 struct iov_iter *from, u32 len);
 
-/* splice.c */
+/* tx_pages.c */
 int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len);
 
 #endif /* _KSC_TX_H */

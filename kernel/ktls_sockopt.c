@@ -9,8 +9,8 @@
 #include <net/netlink.h>
 #include <net/tcp.h>
 
-#include "idle.h"
-#include "ktls.h"
+#include "noio.h"
+#include "ktls_state.h"
 
 /* RFC 8449 4; in TLS 1.3 the type's byte counts */
 #define KSC_KTLS_MIN_PAYLOAD	64

@@ -6,7 +6,7 @@
 #include <linux/slab.h>
 
 #include "ksc.h"
-#include "rec.h"
+#include "rx_plain.h"
 
 static DEFINE_PER_CPU(struct ksc_rec *, ksc_rec_slot);
 

@@ -65,5 +65,5 @@ TRACE_EVENT(ksc_policy_differs,
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH .
 #undef TRACE_INCLUDE_FILE
-#define TRACE_INCLUDE_FILE policy_trace
+#define TRACE_INCLUDE_FILE trace
 #include <trace/define_trace.h>

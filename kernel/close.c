@@ -13,7 +13,7 @@
 #include "failpoint.h"
 #include "ksc.h"
 #include "memcg.h"
-#include "rec.h"
+#include "rx_plain.h"
 
 /* ---- phases ---- */
 

@@ -18,7 +18,7 @@
 #include <linux/percpu.h>
 
 #include "ksc.h"
-#include "tx.h"
+#include "tx_build.h"
 
 /* 2 MiB for each CPU that sends: what is in flight on a fast, short path */
 #define KSC_FRAG_SLOTS	64

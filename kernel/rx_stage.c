@@ -9,7 +9,7 @@
 #include <net/tcp.h>
 
 #include "ksc.h"
-#include "rec.h"
+#include "rx_plain.h"
 
 /*
  * What TCP says when it acknowledges next, as __tcp_select_window() has it: will the peer be
