@@ -13,8 +13,7 @@
 
 #include "compat/compat.h"
 #include "ktls_state.h"
-
-enum { KSC_V4, KSC_V6, KSC_FAMILIES };
+#include "tables.h"
 
 static struct proto ksc_ktls_protos[KSC_FAMILIES];
 static struct proto_ops ksc_ktls_ops[KSC_FAMILIES];
