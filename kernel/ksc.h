@@ -512,6 +512,7 @@ static inline bool ksc_awaits_ruling(const struct ksc_sock *ks)
 }
 
 /* main.c */
+extern unsigned int ksc_net_id;
 extern struct workqueue_struct *ksc_wq;
 struct ksc_net *ksc_net(const struct net *net);
 
@@ -737,6 +738,9 @@ void ksc_ktls_free(void);
 
 /* limits.c */
 int ksc_limits_put(struct sk_buff *msg, struct ksc_net *kn);
+
+/* describe.c */
+int ksc_put_addr(struct sk_buff *msg, int attr, const struct sock *sk, bool peer);
 
 /* diag.c */
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,

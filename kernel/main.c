@@ -14,20 +14,6 @@
 #include "compat/hmac.h"
 #include "ksc.h"
 
-struct workqueue_struct *ksc_wq;
-static unsigned int ksc_net_id __read_mostly;
-
-/**
- * ksc_net() - what belongs to a network namespace
- * @net: the namespace
- *
- * Context: any.
- */
-struct ksc_net *ksc_net(const struct net *net)
-{
-	return net_generic(net, ksc_net_id);
-}
-
 static int __net_init ksc_net_init(struct net *net)
 {
 	struct ksc_net *kn = ksc_net(net);
@@ -140,15 +126,25 @@ static void __exit ksc_exit(void)
 }
 
 module_init(ksc_init);
+
 module_exit(ksc_exit);
 
 MODULE_DESCRIPTION("TLS security contexts as a service of the kernel's sockets");
+
 MODULE_AUTHOR("The kschannel authors");
+
 MODULE_LICENSE("GPL");
+
 MODULE_ALIAS_TCP_ULP(KSC_ULP_NAME);
+
 MODULE_ALIAS_TCP_ULP(KSC_RAW_ULP_NAME);
+
 MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, 260, 1);
+
 MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET6, 260, 1);
+
 MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, 261, 1);
+
 MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET6, 261, 1);
+
 MODULE_ALIAS_GENL_FAMILY(KSC_FAMILY_NAME);

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What every part of the module needs of a network namespace: its state, its counters, and the
+ * daemon that is registered in it. A daemon is its netlink socket, not that socket's port: a port
+ * may be reused before anybody is told that the socket was closed. A registration has a number
+ * that is never reused.
+ */
+#include <linux/module.h>
+#include <linux/netlink.h>
+#include <net/genetlink.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+
+#include "compat/compat.h"
+#include "compat/hmac.h"
+#include "ksc.h"
+#include "netlink-gen.h"
+#include "rx_plain.h"
+
+struct workqueue_struct *ksc_wq;
+
+unsigned int ksc_net_id __read_mostly;
+
+/**
+ * ksc_net() - what belongs to a network namespace
+ * @net: the namespace
+ *
+ * Context: any.
+ */
+struct ksc_net *ksc_net(const struct net *net)
+{
+	return net_generic(net, ksc_net_id);
+}
+
+/**
+ * ksc_counter_sum() - a counter's value over all CPUs
+ * @kn: namespace
+ * @c: which
+ *
+ * Context: any. Return: the sum; concurrent updates may be missed.
+ */
+u64 ksc_counter_sum(const struct ksc_net *kn, enum ksc_counter c)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(kn->counters, cpu)->v[c]);
+	return sum;
+}
+
+struct genl_family ksc_nl_family __ro_after_init = {
+	.name		= KSC_FAMILY_NAME,
+	.version	= KSC_FAMILY_VERSION,
+	.netnsok	= true,
+	/* the module's own locks do; a handler that waits holds up nobody */
+	.parallel_ops	= true,
+	.module		= THIS_MODULE,
+	.resv_start_op	= KSC_CMD_REGISTER,
+};
+
+/**
+ * ksc_daemon() - which daemon is registered?
+ * @kn: namespace
+ *
+ * Context: any. Return: number of its registration, 0 for none.
+ */
+u32 ksc_daemon(const struct ksc_net *kn)
+{
+	return READ_ONCE(kn->registration);
+}
+
+/**
+ * ksc_daemon_present() - is a daemon registered?
+ * @kn: namespace
+ */
+bool ksc_daemon_present(struct ksc_net *kn)
+{
+	return ksc_daemon(kn);
+}
+
+/**
+ * ksc_daemon_expected() - is waiting for a daemon worth while?
+ * @kn: namespace
+ *
+ * Where there has been one it may be restarting; where there never was, a
+ * handshake fails at once.
+ */
+bool ksc_daemon_expected(struct ksc_net *kn)
+{
+	return READ_ONCE(kn->had_daemon);
+}
+
+/**
+ * ksc_daemon_is() - is a message from the registered daemon?
+ * @kn: namespace
+ * @skb: the message
+ *
+ * Context: process. Return: number of its registration, or 0.
+ */
+u32 ksc_daemon_is(struct ksc_net *kn, struct sk_buff *skb)
+{
+	u32 daemon = 0;
+
+	spin_lock(&kn->lock);
+	if (kn->daemon && kn->daemon == NETLINK_CB(skb).sk)
+		daemon = kn->registration;
+	spin_unlock(&kn->lock);
+	return daemon;
+}
+
+/**
+ * ksc_daemon_send() - send a message to a daemon
+ * @kn: namespace
+ * @daemon: number of its registration
+ * @msg: message; consumed
+ *
+ * It goes into the socket's queue as if netlink had found the socket by its number.
+ * A queue without room is no error that the daemon is told of: it is for us to wait.
+ *
+ * Context: process. Return: 0, -EHOSTDOWN if that daemon has gone, -EAGAIN if its
+ * queue is full.
+ */
+int ksc_daemon_send(struct ksc_net *kn, u32 daemon, struct sk_buff *msg)
+{
+	struct sock *sk = NULL;
+	int err = -EHOSTDOWN;
+
+	spin_lock(&kn->lock);
+	if (daemon && kn->registration == daemon) {
+		sk = kn->daemon;
+		sock_hold(sk);
+	}
+	spin_unlock(&kn->lock);
+	/* one that is being closed frees what it is sent */
+	if (sk && !sock_flag(sk, SOCK_DEAD))
+		err = sock_queue_rcv_skb(sk, msg) ? -EAGAIN : 0;
+	if (err)
+		nlmsg_free(msg);
+	if (sk)
+		sock_put(sk);
+	return err;
+}
