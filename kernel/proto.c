@@ -35,15 +35,6 @@ static int ksc_ioctl(struct sock *sk, int cmd, KSC_IOCTL_ARG arg)
 	return n < 0 ? n : ksc_compat_ioctl_put(arg, n);
 }
 
-/**
- * ksc_has_ulp() - does a socket have our ULP?
- * @sk: socket, locked and owned
- */
-bool ksc_has_ulp(const struct sock *sk)
-{
-	return inet_csk(sk)->icsk_ulp_ops == &ksc_ulp_ops;
-}
-
 /*
  * proto.hash: TCP makes a listener known to its peers, all else being done.
  *
@@ -96,39 +87,6 @@ static int ksc_listener_getsockopt(struct socket *sock, int level, int optname,
 				   char __user *optval, int __user *optlen)
 {
 	return ksc_getsockopt(sock->sk, level, optname, optval, optlen);
-}
-
-/**
- * ksc_ulp_attach() - ULP init: setsockopt(TCP_ULP)
- * @sk: socket, locked and owned
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_ulp_attach(struct sock *sk)
-{
-	struct ksc_sock *ks;
-	int err;
-
-	if (!ksc_pristine(sk))
-		return -EOPNOTSUPP;
-	/* a listener may have children already that nobody would protect */
-	if (!((1 << sk->sk_state) &
-	      (TCPF_CLOSE | TCPF_SYN_SENT | TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
-		return -ENOTCONN;
-
-	err = ksc_attach(sk, &ksc_managed);
-	if (err)
-		return err;
-
-	ks = ksc_sk(sk);
-	if (sk->sk_state == TCP_SYN_SENT) {
-		/* after a non-blocking connect() */
-		ks->role = KSC_ROLE_CLIENT;
-		ksc_arm(sk, ks);
-		ksc_move(sk, ks, KSC_EVENT_CONNECT);
-	}
-	ksc_take_over(sk);
-	return 0;
 }
 
 /*

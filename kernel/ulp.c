@@ -9,6 +9,16 @@
 #include "noio.h"
 #include "ksc.h"
 #include "memcg.h"
+#include <linux/sockios.h>
+#include <linux/net.h>
+#include <net/inet_common.h>
+#include <net/ipv6.h>
+#include <net/protocol.h>
+#include <net/transp_v6.h>
+#include <asm/ioctls.h>
+#include "compat/compat.h"
+#include "compat/rps.h"
+#include "tables.h"
 
 static void ksc_sock_free(struct ksc_sock *ks)
 {
@@ -206,6 +216,48 @@ void ksc_ulp_release(struct sock *sk)
 	spin_unlock_bh(&ks->lock);
 	/* whoever had keys or a context was closed before */
 	ksc_sock_put(ks);
+}
+
+/**
+ * ksc_has_ulp() - does a socket have our ULP?
+ * @sk: socket, locked and owned
+ */
+bool ksc_has_ulp(const struct sock *sk)
+{
+	return inet_csk(sk)->icsk_ulp_ops == &ksc_ulp_ops;
+}
+
+/**
+ * ksc_ulp_attach() - ULP init: setsockopt(TCP_ULP)
+ * @sk: socket, locked and owned
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_ulp_attach(struct sock *sk)
+{
+	struct ksc_sock *ks;
+	int err;
+
+	if (!ksc_pristine(sk))
+		return -EOPNOTSUPP;
+	/* a listener may have children already that nobody would protect */
+	if (!((1 << sk->sk_state) &
+	      (TCPF_CLOSE | TCPF_SYN_SENT | TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
+		return -ENOTCONN;
+
+	err = ksc_attach(sk, &ksc_managed);
+	if (err)
+		return err;
+
+	ks = ksc_sk(sk);
+	if (sk->sk_state == TCP_SYN_SENT) {
+		/* after a non-blocking connect() */
+		ks->role = KSC_ROLE_CLIENT;
+		ksc_arm(sk, ks);
+		ksc_move(sk, ks, KSC_EVENT_CONNECT);
+	}
+	ksc_take_over(sk);
+	return 0;
 }
 
 struct tcp_ulp_ops ksc_ulp_ops = {
