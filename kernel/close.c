@@ -15,31 +15,6 @@
 #include "memcg.h"
 #include "rx_plain.h"
 
-/* ---- phases ---- */
-
-/**
- * ksc_move() - go to the phase that an event leads to
- * @sk: socket, locked and owned
- * @ks: its state
- * @event: the event
- *
- * Nobody else writes the phase.
- *
- * Context: any. Return: 0; or an errno, and nothing happened: the table has no such
- * transition.
- */
-int ksc_move(struct sock *sk, struct ksc_sock *ks, enum ksc_event event)
-{
-	int to = ksc_phase_next(ks->phase, event);
-
-	sock_owned_by_me(sk);
-	if (to < 0)
-		return to;
-	/* pairs with who reads session, version, failure or sk_err by it */
-	smp_store_release(&ks->phase, to);
-	return 0;
-}
-
 static void ksc_context_drop(struct ksc_sock *ks)
 {
 	struct ksc_context *ctx = ks->context;
@@ -95,32 +70,6 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks)
 	} else if (ksc_rx_stalled(sk, ks)) {
 		ksc_pump_kick(ks, 0);
 	}
-}
-
-/**
- * ksc_error() - the errno of a failed socket
- * @ks: its state
- *
- * Return: negative errno.
- */
-int ksc_error(const struct ksc_sock *ks)
-{
-	return -ksc_status_errno(ks->status);
-}
-
-/**
- * ksc_usable() - is the handshake done, and the connection whole?
- * @ks: its state, or NULL
- *
- * Context: the socket's lock. Return: 0 or an errno.
- */
-int ksc_usable(const struct ksc_sock *ks)
-{
-	if (!ks)
-		return -ENOMEM;
-	if (ks->phase == KSC_PHASE_FAILED)
-		return ksc_error(ks);
-	return ks->phase == KSC_PHASE_ESTABLISHED ? 0 : -ENOTCONN;
 }
 
 /**
@@ -335,21 +284,6 @@ void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why)
 			     ks->ruling.rule, why);
 	ksc_context_drop(ks);
 	ksc_leave(sk, ks);
-}
-
-/**
- * ksc_take_rcvlowat() - SO_RCVLOWAT is ours from now on
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * None, as MPTCP leaves it to its children, is one byte. TCP's own stays at that.
- *
- * Context: process.
- */
-void ksc_take_rcvlowat(struct sock *sk, struct ksc_sock *ks)
-{
-	ks->rcvlowat = sk->sk_rcvlowat ?: 1;
-	WRITE_ONCE(sk->sk_rcvlowat, 1);
 }
 
 /**

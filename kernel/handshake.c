@@ -19,29 +19,6 @@
 #include "ksc.h"
 #include "step.h"
 
-/**
- * ksc_pump_kick() - have the pump look at a socket soon
- * @ks: its state
- * @delay: jiffies; a pump that is queued for later is expedited
- *
- * Context: any.
- */
-void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay)
-{
-	bool queued;
-
-	/* may be called for a socket on its way out, under RCU */
-	if (!kref_get_unless_zero(&ks->ref))
-		return;
-	if (delay && (!timer_pending(&ks->pump.timer) ||
-		      !time_before(jiffies + delay, READ_ONCE(ks->pump.timer.expires))))
-		queued = queue_delayed_work(ksc_wq, &ks->pump, delay);
-	else
-		queued = !mod_delayed_work(ksc_wq, &ks->pump, delay);
-	if (!queued)
-		ksc_sock_put(ks);
-}
-
 /*
  * How many bytes of whole records are there? Only these go up, and only if
  * every header is one that a TLS peer can send. More than @most is too many: how
@@ -444,7 +421,7 @@ static void ksc_pump_give_up(struct sock *sk, struct ksc_sock *ks,
 	ksc_fail(sk, ks, ctx->failed, ctx->alert, direction, ctx->why);
 }
 
-static void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
+void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_step *step;
 	enum ksc_news news;
@@ -607,127 +584,4 @@ void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 	/* who polls for connect()'s end */
 	if (ks->connect_tcp && ksc_handshaking(ks))
 		ks->state_change(sk);
-}
-
-/* Who can't make an offer now leaves its turn to the next */
-static void ksc_pump_yield(struct ksc_sock *ks)
-{
-	struct ksc_context *ctx;
-
-	rcu_read_lock();
-	ctx = READ_ONCE(ks->context);
-	if (ctx)
-		ksc_queue_yield(ctx);
-	rcu_read_unlock();
-}
-
-/*
- * The socket's lock, if nobody has it. Whoever does may sleep, for as long as somebody
- * likes who serves a page fault: that must not hold up other sockets. ksc_release_cb()
- * has the pump come again then.
- */
-static bool ksc_pump_lock(struct sock *sk, struct ksc_sock *ks)
-{
-	bool ours;
-
-	spin_lock_bh(&sk->sk_lock.slock);
-	ours = !sock_owned_by_user_nocheck(sk);
-	if (ours)
-		sk->sk_lock.owned = 1;
-	else
-		ks->pump_missed = true;
-	spin_unlock_bh(&sk->sk_lock.slock);
-	/* as lock_sock() tells lockdep */
-	if (ours)
-		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
-	return ours;
-}
-
-/**
- * ksc_release_cb() - proto.release_cb: whoever had the socket's lock lets go of it
- * @sk: socket
- *
- * Context: the socket's spinlock, bottom halves off, still owned.
- */
-void ksc_release_cb(struct sock *sk)
-{
-	struct ksc_sock *ks = ksc_sk(sk);
-
-	tcp_prot.release_cb(sk);
-	if (likely(!ks || !ks->pump_missed))
-		return;
-	ks->pump_missed = false;
-	ksc_pump_kick(ks, 0);
-}
-
-/* Context: the socket's lock, owned */
-static void ksc_pump_run(struct sock *sk, struct ksc_sock *ks)
-{
-	switch (ks->phase) {
-	case KSC_PHASE_INIT:
-		ksc_poll_begin(sk, ks);
-		break;
-	case KSC_PHASE_CONNECTING:
-		if (ksc_awaits_ruling(ks))
-			break;
-		if (sk->sk_state == TCP_ESTABLISHED || sk->sk_state == TCP_CLOSE_WAIT)
-			ksc_handshake_start(sk, ks);
-		break;
-	case KSC_PHASE_HANDSHAKE:
-	case KSC_PHASE_VERIFY:
-		ksc_pump_handshake(sk, ks);
-		break;
-	case KSC_PHASE_ESTABLISHED:
-		if (ksc_tx_may_resume(sk, ks)) {
-			ksc_rekey_asked(sk, ks);
-			ksc_tx_resume(sk, ks);
-		}
-		ksc_rx_pump(sk, ks);
-		ksc_rx_unstall(sk, ks);
-		ksc_remind_reader(sk, ks);
-		break;
-	}
-}
-
-/* The daemon runs the handshake */
-struct ksc_kind ksc_managed = {
-	.managed	= true,
-	.run		= ksc_pump_run,
-};
-
-static void ksc_pump_work(struct work_struct *work)
-{
-	struct ksc_sock *ks = container_of(to_delayed_work(work),
-					   struct ksc_sock, pump);
-	struct mem_cgroup *memcg;
-	unsigned int noio;
-	struct sock *sk;
-
-	ksc_failpoint(KSC_FAILPOINT_PUMP);
-	sk = ksc_sock_hold(ks);
-	/* its last user has gone, and with it what there was to do */
-	if (!sk)
-		goto out;
-	if (ksc_pump_lock(sk, ks)) {
-		noio = ksc_noio_begin(sk);
-		memcg = set_active_memcg(ks->memcg);
-		ks->kind->run(sk, ks);
-		set_active_memcg(memcg);
-		ksc_noio_end(noio);
-		release_sock(sk);
-	} else {
-		ksc_pump_yield(ks);
-	}
-	sock_put(sk);
-out:
-	ksc_sock_put(ks);
-}
-
-/**
- * ksc_pump_init() - set a socket's pump up
- * @ks: new
- */
-void ksc_pump_init(struct ksc_sock *ks)
-{
-	INIT_DELAYED_WORK(&ks->pump, ksc_pump_work);
 }

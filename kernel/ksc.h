@@ -604,6 +604,7 @@ int ksc_status_errno(u32 status);
 const char *ksc_status_text(u32 status);
 
 /* handshake.c */
+void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks);
 extern struct ksc_kind ksc_managed;
 void ksc_pump_init(struct ksc_sock *ks);
 void ksc_release_cb(struct sock *sk);
@@ -741,6 +742,9 @@ int ksc_limits_put(struct sk_buff *msg, struct ksc_net *kn);
 
 /* describe.c */
 int ksc_put_addr(struct sk_buff *msg, int attr, const struct sock *sk, bool peer);
+
+/* state.c */
+struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_t gfp);
 
 /* diag.c */
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,

@@ -20,100 +20,6 @@
 #include "compat/rps.h"
 #include "tables.h"
 
-static void ksc_sock_free(struct ksc_sock *ks)
-{
-	mem_cgroup_put(ks->memcg);
-	if (ks->kind->wipe)
-		ks->kind->wipe(ks);
-	kmem_cache_free(ks->kind->cache, ks);
-}
-
-static void ksc_sock_free_rcu(struct rcu_head *rcu)
-{
-	struct ksc_sock *ks = container_of(rcu, struct ksc_sock, rcu);
-
-	ksc_options_free(&ks->opt);
-	kfree(ks->session);
-	kfree_sensitive(ks->exporter);
-	kfree(ks->failure);
-	ksc_sock_free(ks);
-}
-
-static void ksc_sock_release(struct kref *ref)
-{
-	struct ksc_sock *ks = container_of(ref, struct ksc_sock, ref);
-
-	/* clone and dump may still look at it */
-	call_rcu(&ks->rcu, ksc_sock_free_rcu);
-}
-
-/**
- * ksc_sock_get() - take a reference
- * @ks: state of which the caller knows that it has one
- */
-void ksc_sock_get(struct ksc_sock *ks)
-{
-	kref_get(&ks->ref);
-}
-
-/**
- * ksc_sock_put() - drop a reference
- * @ks: state
- *
- * Context: any.
- */
-void ksc_sock_put(struct ksc_sock *ks)
-{
-	kref_put(&ks->ref, ksc_sock_release);
-}
-
-/**
- * ksc_sock_hold() - the socket of a state that may be on its way out
- * @ks: state, referenced
- *
- * Context: any. Return: the socket, referenced, or NULL if it is gone.
- */
-struct sock *ksc_sock_hold(struct ksc_sock *ks)
-{
-	struct sock *sk;
-
-	spin_lock_bh(&ks->lock);
-	sk = ks->sk;
-	if (sk && !refcount_inc_not_zero(&sk->sk_refcnt))
-		sk = NULL;
-	spin_unlock_bh(&ks->lock);
-	return sk;
-}
-
-static struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_t gfp)
-{
-	struct ksc_net *kn = ksc_net(sock_net(sk));
-	struct ksc_sock *ks;
-	int err;
-
-	ks = kmem_cache_zalloc(kind->cache, gfp);
-	if (!ks)
-		return NULL;
-	ks->kind = kind;
-	spin_lock_init(&ks->lock);
-	kref_init(&ks->ref);
-	INIT_LIST_HEAD(&ks->rx.plain);
-	ksc_pump_init(ks);
-	ks->sk = sk;
-	ks->kn = kn;
-	ks->memcg = ksc_memcg_get();
-	ks->opt.timeout = KSC_DEFAULT_HANDSHAKE_TIMEOUT;
-	ks->rcvlowat = 1;
-	err = xa_alloc_cyclic_bh(&kn->socks, &ks->id, ks, xa_limit_31b,
-				 &kn->next_sock, gfp);
-	if (err < 0) {
-		ksc_sock_free(ks);
-		return NULL;
-	}
-	atomic_inc(&kn->nr_socks);
-	return ks;
-}
-
 /**
  * ksc_attach() - give a socket its state
  * @sk: socket, locked and owned or not yet visible
@@ -185,37 +91,6 @@ static void ksc_ulp_clone(const struct request_sock *req, struct sock *newsk,
 	rcu_assign_pointer(inet_csk(newsk)->icsk_ulp_data, NULL);
 	ksc_child_reset(newsk);
 	ksc_take_over(newsk);
-}
-
-/**
- * ksc_ulp_release() - ULP release: the socket is being destroyed
- * @sk: socket that nobody else uses
- *
- * Context: any.
- */
-void ksc_ulp_release(struct sock *sk)
-{
-	struct ksc_sock *ks = ksc_sk(sk);
-
-	/*
-	 * A child that nobody has accepted was never closed by us. The core looks at the
-	 * operations until the last packet with its memory is freed, and the module may have
-	 * gone by then.
-	 */
-	WRITE_ONCE(sk->sk_prot, ksc_base_proto(sk));
-	if (!ks)
-		return;
-	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);
-	/* poll() may have asked for it just when the socket was left to TCP */
-	if (cancel_delayed_work(&ks->pump))
-		ksc_sock_put(ks);
-	xa_erase_bh(&ks->kn->socks, ks->id);
-	atomic_dec(&ks->kn->nr_socks);
-	spin_lock_bh(&ks->lock);
-	ks->sk = NULL;
-	spin_unlock_bh(&ks->lock);
-	/* whoever had keys or a context was closed before */
-	ksc_sock_put(ks);
 }
 
 /**

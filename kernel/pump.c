@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The pump: the work item of a socket, by phase.
+ */
+#include <net/tcp.h>
+
+#include "failpoint.h"
+#include "ksc.h"
+#include "step.h"
+
+/* Context: the socket's lock, owned */
+static void ksc_pump_run(struct sock *sk, struct ksc_sock *ks)
+{
+	switch (ks->phase) {
+	case KSC_PHASE_INIT:
+		ksc_poll_begin(sk, ks);
+		break;
+	case KSC_PHASE_CONNECTING:
+		if (ksc_awaits_ruling(ks))
+			break;
+		if (sk->sk_state == TCP_ESTABLISHED || sk->sk_state == TCP_CLOSE_WAIT)
+			ksc_handshake_start(sk, ks);
+		break;
+	case KSC_PHASE_HANDSHAKE:
+	case KSC_PHASE_VERIFY:
+		ksc_pump_handshake(sk, ks);
+		break;
+	case KSC_PHASE_ESTABLISHED:
+		if (ksc_tx_may_resume(sk, ks)) {
+			ksc_rekey_asked(sk, ks);
+			ksc_tx_resume(sk, ks);
+		}
+		ksc_rx_pump(sk, ks);
+		ksc_rx_unstall(sk, ks);
+		ksc_remind_reader(sk, ks);
+		break;
+	}
+}
+
+/* The daemon runs the handshake */
+struct ksc_kind ksc_managed = {
+	.managed	= true,
+	.run		= ksc_pump_run,
+};
