@@ -9,6 +9,9 @@
 #include "ksc.h"
 #include "rx_plain.h"
 #include "tx_build.h"
+#include <linux/slab.h>
+#include <linux/skbuff.h>
+#include "compat/compat.h"
 
 static void ksc_data_ready(struct sock *sk);
 
@@ -25,6 +28,18 @@ bool ksc_rx_watched(const struct sock *sk, const struct ksc_sock *ks)
 {
 	return READ_ONCE(ks->rx.polled) || sock_flag(sk, SOCK_FASYNC) ||
 	       READ_ONCE(sk->sk_data_ready) != ksc_data_ready;
+}
+
+/**
+ * ksc_rx_go_on() - have the pump open records, and tell whoever waits for data
+ * @ks: state, established
+ *
+ * Context: any.
+ */
+void ksc_rx_go_on(struct ksc_sock *ks)
+{
+	WRITE_ONCE(ks->rx.tell, true);
+	ksc_pump_kick(ks, 0);
 }
 
 /**
@@ -267,4 +282,25 @@ void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
 	if (sk->sk_state_change == ksc_state_change)
 		sk->sk_state_change = ks->state_change;
 	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/**
+ * ksc_tx_may_resume() - may the pump send?
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Not while there is an error: whoever sends takes it, and it is for the socket's user.
+ * With IP_RECVERR the connection may go on after it.
+ *
+ * Context: process, from the pump.
+ */
+bool ksc_tx_may_resume(const struct sock *sk, struct ksc_sock *ks)
+{
+	const struct ksc_tx *tx = &ks->tx;
+
+	if (likely(!sk->sk_err))
+		return true;
+	if (sk->sk_state != TCP_CLOSE && (tx->nfrags || tx->update || READ_ONCE(ks->rekey)))
+		ksc_pump_kick(ks, HZ / 10);
+	return false;
 }

@@ -432,18 +432,6 @@ int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_go_on() - have the pump open records, and tell whoever waits for data
- * @ks: state, established
- *
- * Context: any.
- */
-void ksc_rx_go_on(struct ksc_sock *ks)
-{
-	WRITE_ONCE(ks->rx.tell, true);
-	ksc_pump_kick(ks, 0);
-}
-
-/**
  * ksc_rx_settle() - tell whoever waits of what was decrypted and not read
  * @sk: socket, locked and owned
  * @ks: its state, established

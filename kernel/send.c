@@ -46,28 +46,6 @@ static u32 ksc_tx_most(const struct sock *sk, const struct ksc_sock *ks)
 	return clamp_t(u32, tcp_sk(sk)->mss_cache - overhead, KSC_MIN_PAYLOAD, tx->max);
 }
 
-/**
- * ksc_tx_nagle() - would TCP keep a small write back, to merge it with what follows?
- * @sk: socket, locked
- * @ks: its state
- * @len: bytes of the write
- *
- * Then the record stays open, and what TCP would merge into a segment shares a record:
- * RFC 896 with the rule that only a small segment in flight has others wait, as
- * tcp_nagle_check() does it. A full segment is never kept back.
- *
- * Context: the socket's lock, owned or in softirq.
- */
-bool ksc_tx_nagle(const struct sock *sk, const struct ksc_sock *ks, u32 len)
-{
-	const struct tcp_sock *tp = tcp_sk(sk);
-
-	return !tp->nonagle && tp->packets_out && after(tp->snd_sml, tp->snd_una) &&
-	       !after(tp->snd_sml, tp->snd_nxt) &&
-	       tp->write_seq - tp->snd_nxt + ks->tx.len + len + KSC_TX_OVERHEAD <
-	       tp->mss_cache;
-}
-
 /*
  * Would TCP_CORK have TCP keep back a write of @len bytes? Then it can share a record with
  * what comes next. As above, a full segment is not kept back.

@@ -380,6 +380,28 @@ void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks)
 	ksc_pump_kick(ks, KSC_TX_HOLD);
 }
 
+/**
+ * ksc_tx_nagle() - would TCP keep a small write back, to merge it with what follows?
+ * @sk: socket, locked
+ * @ks: its state
+ * @len: bytes of the write
+ *
+ * Then the record stays open, and what TCP would merge into a segment shares a record:
+ * RFC 896 with the rule that only a small segment in flight has others wait, as
+ * tcp_nagle_check() does it. A full segment is never kept back.
+ *
+ * Context: the socket's lock, owned or in softirq.
+ */
+bool ksc_tx_nagle(const struct sock *sk, const struct ksc_sock *ks, u32 len)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return !tp->nonagle && tp->packets_out && after(tp->snd_sml, tp->snd_una) &&
+	       !after(tp->snd_sml, tp->snd_nxt) &&
+	       tp->write_seq - tp->snd_nxt + ks->tx.len + len + KSC_TX_OVERHEAD <
+	       tp->mss_cache;
+}
+
 /* Is it time for what is open? If not, the pump comes back */
 static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
 {
@@ -401,27 +423,6 @@ static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
 		return false;
 	ksc_pump_kick(ks, tx->deadline - jiffies);
 	return true;
-}
-
-/**
- * ksc_tx_may_resume() - may the pump send?
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * Not while there is an error: whoever sends takes it, and it is for the socket's user.
- * With IP_RECVERR the connection may go on after it.
- *
- * Context: process, from the pump.
- */
-bool ksc_tx_may_resume(const struct sock *sk, struct ksc_sock *ks)
-{
-	const struct ksc_tx *tx = &ks->tx;
-
-	if (likely(!sk->sk_err))
-		return true;
-	if (sk->sk_state != TCP_CLOSE && (tx->nfrags || tx->update || READ_ONCE(ks->rekey)))
-		ksc_pump_kick(ks, HZ / 10);
-	return false;
 }
 
 /**
