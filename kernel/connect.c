@@ -16,53 +16,6 @@
 #include "failpoint.h"
 #include "ksc.h"
 
-/* Context: the socket's lock. A call came to nothing: as if it had not been made */
-static void ksc_unconnected(struct sock *sk, struct ksc_sock *ks)
-{
-	ksc_disarm(sk, ks);
-	ks->ruling.made = false;
-	ksc_asked_forget(ks);
-	ks->read_shut = false;
-	ks->write_shut = false;
-}
-
-/**
- * ksc_settle() - TCP may be in state CLOSE again: the socket may connect or listen
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * Not while a call is under way that is going to change that.
- *
- * Context: process.
- */
-void ksc_settle(struct sock *sk, struct ksc_sock *ks)
-{
-	if (sk->sk_state != TCP_CLOSE || ks->calls ||
-	    (ks->phase != KSC_PHASE_CONNECTING && ks->phase != KSC_PHASE_LISTEN))
-		return;
-	if (ksc_move(sk, ks, KSC_EVENT_UNCONNECT))
-		return;
-	ksc_unconnected(sk, ks);
-	ksc_take_over(sk);
-}
-
-/**
- * ksc_settle_sock() - ksc_settle() after a call of TCP's that may have ended something
- * @sk: socket, with or without a state
- *
- * Context: process, takes the socket's lock.
- */
-void ksc_settle_sock(struct sock *sk)
-{
-	struct ksc_sock *ks;
-
-	lock_sock(sk);
-	ks = ksc_sk(sk);
-	if (ks)
-		ksc_settle(sk, ks);
-	release_sock(sk);
-}
-
 /* ---- connect ---- */
 
 /* TCP is connected: report that, or the handshake, as connect() does */

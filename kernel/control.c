@@ -9,25 +9,6 @@
 #include "rx_plain.h"
 
 /**
- * ksc_rx_refuse() - the peer sent what it may not
- * @sk: socket, locked and owned
- * @ks: its state
- * @status: enum ksc_status
- * @alert: fatal alert to send
- * @text: one line, NULL for the status's own
- *
- * Context: process. The connection is over.
- */
-void ksc_rx_refuse(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
-		   const char *text)
-{
-	ksc_count(ks->kn, KSC_CNT_RX_BAD_RECORDS);
-	/* sending may process the backlog, and that may move TCP's queue */
-	ksc_rxq_flush(sk, &ks->rx.queue);
-	ksc_fail_alert(sk, ks, status, alert, text);
-}
-
-/**
  * ksc_rx_alert() - act on an alert
  * @sk: socket, locked and owned
  * @ks: its state

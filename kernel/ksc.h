@@ -746,6 +746,12 @@ int ksc_put_addr(struct sk_buff *msg, int attr, const struct sock *sk, bool peer
 /* state.c */
 struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_t gfp);
 
+/* end.c */
+void ksc_context_drop(struct ksc_sock *ks);
+
+/* leave.c */
+void ksc_unconnected(struct sock *sk, struct ksc_sock *ks);
+
 /* diag.c */
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
 				 unsigned long n)

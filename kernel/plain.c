@@ -15,41 +15,6 @@
 #include "failpoint.h"
 #include "ksc.h"
 
-/* What was shut when it was not known yet that it is plaintext */
-static void ksc_shut_late(struct sock *sk, struct ksc_sock *ks)
-{
-	if (ks->read_shut)
-		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | RCV_SHUTDOWN);
-	if (ks->write_shut)
-		ksc_fin(sk);
-	ks->read_shut = false;
-	ks->write_shut = false;
-}
-
-/**
- * ksc_leave() - leave a socket to TCP, in plaintext
- * @sk: socket, locked and owned, of which TLS has nothing more to read or write
- * @ks: its state, without a context
- *
- * Whoever waits for it is woken: the next look finds TCP's answers.
- *
- * Context: process.
- */
-void ksc_leave(struct sock *sk, struct ksc_sock *ks)
-{
-	if (ksc_move(sk, ks, KSC_EVENT_LEAVE))
-		return;
-	ksc_retire(sk, ks);
-	WRITE_ONCE(sk->sk_rcvlowat, ks->rcvlowat);
-	/* an ULP takes that away */
-	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
-	ksc_give_back(sk);
-	ksc_shut_late(sk, ks);
-	sk->sk_state_change(sk);
-	if (ksc_rxq_len(sk))
-		sk->sk_data_ready(sk);
-}
-
 /* Context: the socket's lock. A listener's child gets the state that it has lived without */
 static int ksc_plain_prepare(struct sock *sk)
 {

@@ -286,48 +286,6 @@ int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request)
 }
 
 /**
- * ksc_tx_close() - send what is left and close_notify, once
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * Only when close_notify was sealed is the sending half closed: until then it can be
- * tried again.
- *
- * Context: process. Return: 0, and TCP has all of it; -EAGAIN or -ENOMEM, and it may be
- * tried again; or another errno, and the connection is over.
- */
-int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
-{
-	struct ksc_tx *tx = &ks->tx;
-	int err;
-
-	if (!tx->closed) {
-		err = ksc_tx_alert(sk, ks, 1, KSC_ALERT_CLOSE_NOTIFY);
-		if (err == -EIO || err == -ENOSPC)
-			return ksc_tx_broken(sk, ks);
-		if (err)
-			return err;
-		WRITE_ONCE(tx->closed, true);
-	}
-	return tx->pending ? ksc_tx_flush(sk, ks) : 0;
-}
-
-/**
- * ksc_tx_broken() - a record could not be sealed, or only part of it kept
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * Context: process. Return: the errno of it; the connection is over.
- */
-int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks)
-{
-	ks->tx.lost = true;
-	ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
-		 "a record could not be sent");
-	return ksc_error(ks);
-}
-
-/**
  * ksc_tx_finish() - seal and push what MSG_MORE or want of memory left open
  * @sk: socket, locked and owned
  * @ks: its state
