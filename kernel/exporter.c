@@ -208,38 +208,3 @@ free:
 	kvfree_sensitive(data, len + e.out_len);
 	return err;
 }
-
-static int ksc_export_sock(void *owner, const struct ksc_export_job *job)
-{
-	struct sock *sk = owner;
-	const struct ksc_sock *ks;
-	int err;
-
-	lock_sock(sk);
-	ks = ksc_sk(sk);
-	err = ksc_usable(ks);
-	if (!err)
-		err = ksc_export(ks->exporter, job);
-	release_sock(sk);
-	return err;
-}
-
-/**
- * ksc_get_export() - getsockopt(KSC_EXPORT)
- * @sk: socket
- * @optval: struct ksc_export; gets the result
- * @optlen: length of it; set to the result's
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_get_export(struct sock *sk, char __user *optval, int __user *optlen)
-{
-	int room, len;
-
-	if (get_user(room, optlen))
-		return -EFAULT;
-	len = ksc_export_user(optval, max(room, 0), ksc_export_sock, sk);
-	if (len > 0 && put_user(len, optlen))
-		return -EFAULT;
-	return min(len, 0);
-}

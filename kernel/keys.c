@@ -12,6 +12,10 @@
 #include "memcg.h"
 #include "netlink-gen.h"
 #include "step.h"
+#include <linux/sockptr.h>
+#include <linux/tcp.h>
+#include <linux/uaccess.h>
+#include <net/tcp.h>
 
 /**
  * ksc_keys_free() - zeroise keys, and free what they hold
@@ -46,36 +50,6 @@ int ksc_keys_copy(struct ksc_keys *to, const struct ksc_keys *from)
 		return 0;
 	ksc_keys_free(to);
 	return -ENOMEM;
-}
-
-/**
- * ksc_step_free() - zeroise and free a step
- * @step: may be NULL
- *
- * Context: any.
- */
-void ksc_step_free(struct ksc_step *step)
-{
-	if (!step)
-		return;
-	kvfree(step->token);
-	ksc_question_free(step->question);
-	ksc_keys_free(&step->keys);
-	kfree(step);
-}
-
-/**
- * ksc_step_wipe() - zeroise the daemon's message
- * @info: the message, which was dealt with
- *
- * Whether it was taken or refused: its keys must neither stay in freed memory nor go back
- * with the error. What generic netlink refuses by itself never came here.
- *
- * Context: process.
- */
-void ksc_step_wipe(const struct genl_info *info)
-{
-	memzero_explicit(genlmsg_data(info->genlhdr), genlmsg_len(info->genlhdr));
 }
 
 static u8 ksc_step_secret(u8 *to, const struct nlattr *a)
@@ -244,71 +218,25 @@ int ksc_keys_parse(struct ksc_keys *keys, const struct genl_info *info)
 	       ksc_keys_parse_session(keys, info->attrs[KSC_A_CONTEXT_SESSION], info->extack);
 }
 
-/* One line, which may come to the kernel's log */
-static void ksc_step_text(struct ksc_step *step, const struct nlattr *a)
-{
-	char *p;
-
-	nla_strscpy(step->text, a, sizeof(step->text));
-	for (p = step->text; *p; p++)
-		if (iscntrl(*p))
-			*p = '?';
-}
-
 /**
- * ksc_step_parse() - take KSC_CMD_STEP apart
- * @info: the message
+ * ksc_session_info() - what is known of a session, as applications are told
+ * @s: the session
+ * @info: all zero; gets it
  *
- * Context: process. Return: the step, the caller's, or an ERR_PTR with extack
- * text set.
+ * Context: any.
  */
-struct ksc_step *ksc_step_parse(struct genl_info *info)
+void ksc_session_info(const struct ksc_session *s, struct ksc_info *info)
 {
-	struct netlink_ext_ack *extack = info->extack;
-	struct nlattr **a = info->attrs;
-	struct ksc_step *step;
-	int err = -EINVAL;
-
-	step = kzalloc(sizeof(*step), KSC_GFP_FOR_OTHERS);
-	if (!step)
-		return ERR_PTR(-ENOMEM);
-
-	step->status = nla_get_u32(a[KSC_A_CONTEXT_STATUS]);
-	if (a[KSC_A_CONTEXT_CONSUMED])
-		step->consumed = nla_get_u32(a[KSC_A_CONTEXT_CONSUMED]);
-	if (a[KSC_A_CONTEXT_NEED])
-		step->need = nla_get_u32(a[KSC_A_CONTEXT_NEED]);
-	if (a[KSC_A_CONTEXT_ALERT])
-		step->alert = nla_get_u8(a[KSC_A_CONTEXT_ALERT]);
-	if (a[KSC_A_CONTEXT_DIRECTION])
-		step->direction = nla_get_u32(a[KSC_A_CONTEXT_DIRECTION]);
-	if (a[KSC_A_CONTEXT_TEXT])
-		ksc_step_text(step, a[KSC_A_CONTEXT_TEXT]);
-
-	if (a[KSC_A_CONTEXT_TOKEN]) {
-		step->token_len = nla_len(a[KSC_A_CONTEXT_TOKEN]);
-		if (step->token_len > KSC_MAX_TOKEN) {
-			NL_SET_ERR_MSG_ATTR(extack, a[KSC_A_CONTEXT_TOKEN],
-					    "token too long");
-			goto fail;
-		}
-		step->token = kvmalloc(step->token_len, KSC_GFP_FOR_OTHERS);
-		if (!step->token) {
-			err = -ENOMEM;
-			goto fail;
-		}
-		memcpy(step->token, nla_data(a[KSC_A_CONTEXT_TOKEN]),
-		       step->token_len);
+	if (s->resumed)
+		info->flags |= KSC_INFO_F_RESUMED;
+	if (s->has_peer) {
+		info->flags |= KSC_INFO_F_PEER_CERT;
+		memcpy(info->peer_fingerprint, s->peer_fingerprint,
+		       sizeof(info->peer_fingerprint));
 	}
-	step->tickets = a[KSC_A_CONTEXT_TICKETS];
-	err = 0;
-	if (step->status == KSC_STATUS_OK)
-		err = ksc_keys_parse(&step->keys, info);
-	else if (step->status == KSC_STATUS_VERIFY_NEEDED)
-		err = ksc_question_parse(step, a);
-	if (!err)
-		return step;
-fail:
-	ksc_step_free(step);
-	return ERR_PTR(err);
+	strscpy(info->alpn, s->text + s->alpn, sizeof(info->alpn));
+	strscpy(info->server_name, s->text + s->server_name,
+		sizeof(info->server_name));
+	strscpy(info->peer_subject, s->text + s->peer_subject,
+		sizeof(info->peer_subject));
 }

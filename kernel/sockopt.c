@@ -12,118 +12,8 @@
 #include "exporter.h"
 #include "ksc.h"
 #include "step.h"
-
-/**
- * ksc_blob_put() - drop a reference
- * @b: may be NULL
- *
- * Context: any.
- */
-void ksc_blob_put(struct ksc_blob *b)
-{
-	if (b && refcount_dec_and_test(&b->ref))
-		kfree_rcu(b, rcu);
-}
-
-static struct ksc_blob *ksc_blob_get(struct ksc_blob *b)
-{
-	if (b)
-		refcount_inc(&b->ref);
-	return b;
-}
-
-/**
- * ksc_options_copy() - let a child have what its listener has
- * @to: all NULL
- * @from: the listener's, locked
- *
- * Context: any.
- */
-void ksc_options_copy(struct ksc_options *to, const struct ksc_options *from)
-{
-	*to = *from;
-	ksc_blob_get(to->server_name);
-	ksc_blob_get(to->credential);
-	ksc_blob_get(to->alpn);
-}
-
-/**
- * ksc_options_free() - drop what options hold
- * @opt: options nobody uses any more
- *
- * Context: any.
- */
-void ksc_options_free(struct ksc_options *opt)
-{
-	ksc_blob_put(opt->server_name);
-	ksc_blob_put(opt->credential);
-	ksc_blob_put(opt->alpn);
-}
-
-static struct ksc_blob *ksc_blob_new(sockptr_t optval, unsigned int len)
-{
-	struct ksc_blob *b = kmalloc(struct_size(b, data, len + 1),
-				     GFP_KERNEL_ACCOUNT);
-
-	if (!b)
-		return ERR_PTR(-ENOMEM);
-	refcount_set(&b->ref, 1);
-	b->len = len;
-	b->data[len] = 0;
-	if (copy_from_sockptr(b->data, optval, len)) {
-		kfree(b);
-		return ERR_PTR(-EFAULT);
-	}
-	return b;
-}
-
-/* RFC 7301 3.1: non-empty names, each after its length */
-static bool ksc_alpn_valid(const u8 *p, unsigned int len)
-{
-	unsigned int i;
-
-	for (i = 0; i < len; i += 1 + p[i])
-		if (!p[i] || p[i] >= len - i)
-			return false;
-	return true;
-}
-
-/* Names go to logs and to the daemon: printable, and no NUL inside */
-static bool ksc_name_valid(const u8 *p, unsigned int len)
-{
-	unsigned int i;
-
-	for (i = 0; i < len; i++)
-		if (p[i] <= ' ' || p[i] == 0x7f)
-			return false;
-	return true;
-}
-
-/**
- * ksc_blob_make() - take a name or a list over
- * @list: it is a ProtocolNameList
- * @from: its bytes
- * @len: how many
- *
- * Context: process. Return: it, NULL if @len is 0, or an ERR_PTR.
- */
-struct ksc_blob *ksc_blob_make(bool list, sockptr_t from, unsigned int len)
-{
-	struct ksc_blob *b;
-
-	if (len > (list ? KSC_MAX_ALPN : KSC_MAX_NAME))
-		return ERR_PTR(-ENAMETOOLONG);
-	if (!len)
-		return NULL;
-	b = ksc_blob_new(from, len);
-	if (IS_ERR(b))
-		return b;
-	if (list ? !ksc_alpn_valid(b->data, len) : !ksc_name_valid(b->data, len)) {
-		ksc_blob_put(b);
-		return ERR_PTR(-EINVAL);
-	}
-	return b;
-}
+#include <crypto/hash.h>
+#include <linux/mm.h>
 
 /* Context: the socket's lock. A listener's options are its children's, from now on */
 static bool ksc_settable(const struct ksc_sock *ks)
@@ -421,29 +311,6 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	return err;
 }
 
-/**
- * ksc_session_info() - what is known of a session, as applications are told
- * @s: the session
- * @info: all zero; gets it
- *
- * Context: any.
- */
-void ksc_session_info(const struct ksc_session *s, struct ksc_info *info)
-{
-	if (s->resumed)
-		info->flags |= KSC_INFO_F_RESUMED;
-	if (s->has_peer) {
-		info->flags |= KSC_INFO_F_PEER_CERT;
-		memcpy(info->peer_fingerprint, s->peer_fingerprint,
-		       sizeof(info->peer_fingerprint));
-	}
-	strscpy(info->alpn, s->text + s->alpn, sizeof(info->alpn));
-	strscpy(info->server_name, s->text + s->server_name,
-		sizeof(info->server_name));
-	strscpy(info->peer_subject, s->text + s->peer_subject,
-		sizeof(info->peer_subject));
-}
-
 static int ksc_get_info(const struct ksc_sock *ks, struct ksc_info *info)
 {
 	if (!ks->session)
@@ -545,6 +412,41 @@ static int ksc_get(struct sock *sk, int optname, union ksc_optval *v)
 	default:
 		return -ENOPROTOOPT;
 	}
+}
+
+static int ksc_export_sock(void *owner, const struct ksc_export_job *job)
+{
+	struct sock *sk = owner;
+	const struct ksc_sock *ks;
+	int err;
+
+	lock_sock(sk);
+	ks = ksc_sk(sk);
+	err = ksc_usable(ks);
+	if (!err)
+		err = ksc_export(ks->exporter, job);
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * ksc_get_export() - getsockopt(KSC_EXPORT)
+ * @sk: socket
+ * @optval: struct ksc_export; gets the result
+ * @optlen: length of it; set to the result's
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_get_export(struct sock *sk, char __user *optval, int __user *optlen)
+{
+	int room, len;
+
+	if (get_user(room, optlen))
+		return -EFAULT;
+	len = ksc_export_user(optval, max(room, 0), ksc_export_sock, sk);
+	if (len > 0 && put_user(len, optlen))
+		return -EFAULT;
+	return min(len, 0);
 }
 
 static int ksc_get_option(struct sock *sk, int optname, char __user *optval,

@@ -14,44 +14,6 @@
 #include "step.h"
 
 /**
- * ksc_question_parse() - take what there is to judge from the daemon's message
- * @step: the step; gets it
- * @a: the message's attributes
- *
- * Context: process. Return: 0 or -ENOMEM.
- */
-int ksc_question_parse(struct ksc_step *step, struct nlattr **a)
-{
-	const struct nlattr *chain = a[KSC_A_CONTEXT_CHAIN];
-	u32 len = chain ? nla_len(chain) : 0;
-	struct ksc_question *q;
-
-	q = kvmalloc(struct_size(q, chain, len), KSC_GFP_FOR_OTHERS);
-	if (!q)
-		return -ENOMEM;
-	/* what is not told is not good */
-	q->faults = a[KSC_A_CONTEXT_FAULTS] ? nla_get_u32(a[KSC_A_CONTEXT_FAULTS]) :
-					      KSC_FAULT_INVALID;
-	q->len = len;
-	if (len)
-		memcpy(q->chain, nla_data(chain), len);
-	strscpy(q->text, step->text, sizeof(q->text));
-	step->question = q;
-	return 0;
-}
-
-/**
- * ksc_question_free() - free what there was to judge
- * @q: may be NULL
- *
- * Context: process.
- */
-void ksc_question_free(struct ksc_question *q)
-{
-	kvfree(q);
-}
-
-/**
  * ksc_verify_begin() - a socket's application is to judge the peer
  * @sk: socket, locked and owned
  * @ks: its state, in phase handshake
