@@ -18,37 +18,6 @@
 #include "ksc.h"
 
 /**
- * ksc_asked_parse() - read an address as rules have it
- * @asked: filled in; KSC_RULE_ANY is the family of what is none of TCP's
- * @addr: the address
- * @len: bytes that there are of it
- *
- * Context: any.
- */
-void ksc_asked_parse(struct ksc_asked *asked, const struct ksc_sockaddr *addr, int len)
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
-
-	memset(asked, 0, sizeof(*asked));
-	if (len >= (int)sizeof(*in) && in->sin_family == AF_INET) {
-		asked->family = KSC_RULE_V4;
-		asked->port = ntohs(in->sin_port);
-		memcpy(asked->addr, &in->sin_addr, sizeof(in->sin_addr));
-	} else if (len >= SIN6_LEN_RFC2133 && in6->sin6_family == AF_INET6) {
-		bool v4 = ipv6_addr_v4mapped(&in6->sin6_addr);
-
-		asked->family = v4 ? KSC_RULE_V4 : KSC_RULE_V6;
-		asked->port = ntohs(in6->sin6_port);
-		if (v4)
-			memcpy(asked->addr, &in6->sin6_addr.s6_addr32[3], 4);
-		else
-			memcpy(asked->addr, &in6->sin6_addr, sizeof(in6->sin6_addr));
-	}
-	/* of any other TCP says what is wrong */
-}
-
-/**
  * ksc_asking_init() - connect() was called
  * @asking: the call
  * @addr: where to, in the kernel's memory
