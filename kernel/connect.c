@@ -277,25 +277,6 @@ int ksc_listener_shutdown(struct socket *sock, int how)
 	return err;
 }
 
-/**
- * ksc_listener_sendmsg() - proto_ops.sendmsg of a listener
- * @sock: socket
- * @msg: message
- * @size: its bytes
- *
- * An administrator may have ended it, and what it sends then is for TCP to refuse. But
- * TCP would take it for a connection's first bytes with MSG_FASTOPEN.
- *
- * Context: process. Return: an errno.
- */
-int ksc_listener_sendmsg(struct socket *sock, struct msghdr *msg, size_t size)
-{
-	if (msg->msg_flags & MSG_FASTOPEN)
-		return -EOPNOTSUPP;
-	ksc_settle_sock(sock->sk);
-	return ksc_sendmsg(sock->sk, msg, size);
-}
-
 /* Context: the child's lock. Nobody waits for the handshake here */
 static void ksc_child_begin(struct sock *sk, struct ksc_sock *ks)
 {

@@ -18,6 +18,10 @@
 #include "failpoint.h"
 #include "ksc.h"
 #include "step.h"
+#include <linux/sched/signal.h>
+#include <net/inet_common.h>
+#include "memcg.h"
+#include "rx_plain.h"
 
 /*
  * How many bytes of whole records are there? Only these go up, and only if
@@ -199,6 +203,24 @@ static void ksc_pump_expired(struct sock *sk, struct ksc_sock *ks)
 			 KSC_DIRECTION_NONE, NULL);
 }
 
+/**
+ * ksc_fall_back() - the policy would have had it protected, but lets it be plain
+ * @sk: socket, locked and owned
+ * @ks: its state, whose handshake has done nothing yet
+ * @why: for the log
+ *
+ * Context: process.
+ */
+void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why)
+{
+	ksc_count(ks->kn, KSC_CNT_POLICY_FALLBACKS);
+	ksc_count(ks->kn, KSC_CNT_POLICY_PLAIN);
+	net_info_ratelimited("kschannel: rule %u: a connection is plain: %s\n",
+			     ks->ruling.rule, why);
+	ksc_context_drop(ks);
+	ksc_leave(sk, ks);
+}
+
 /* Is there something to offer that is new to the daemon? Ends what can't go on */
 static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 {
@@ -303,43 +325,6 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
 			 "the handshake token could not be handed to the daemon");
 	}
-}
-
-/**
- * ksc_install() - give a socket the keys of a handshake
- * @ks: its state
- * @keys: what the handshake came to; session and exporter are the socket's then
- *
- * Both directions or none.
- *
- * Context: process, the socket's lock. Return: 0 or an errno; @keys are as they were then.
- */
-int ksc_install(struct ksc_sock *ks, struct ksc_keys *keys)
-{
-	const struct ksc_suite *suite;
-	int err;
-
-	suite = ksc_suite_find(keys->version, keys->suite);
-	if (!suite)
-		return -EOPNOTSUPP;
-	err = ksc_cipher_init(&ks->tx.cipher, suite, &keys->tx);
-	if (err)
-		return err;
-	err = ksc_cipher_init(&ks->rx.cipher, suite, &keys->rx);
-	if (err) {
-		ksc_cipher_free(&ks->tx.cipher);
-		return err;
-	}
-	ks->version = keys->version;
-	ks->suite = keys->suite;
-	swap(ks->exporter, keys->exporter);
-	/* pairs with ksc_put_session() and ksc_put_options() */
-	smp_store_release(&ks->session, keys->session);
-	keys->session = NULL;
-	ks->tx.max_record = keys->max_record;
-	ks->tx.ramp = TCP_INIT_CWND * tcp_sk(ks->sk)->mss_cache;
-	ksc_tune(ks);
-	return 0;
 }
 
 static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,

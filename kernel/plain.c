@@ -206,27 +206,3 @@ void ksc_plain_close(struct sock *sk, long timeout)
 	release_sock(sk);
 	base->close(sk, timeout);
 }
-
-/**
- * ksc_plain_sendmsg() - proto.sendmsg of a socket that is left to TCP
- * @sk: socket
- * @msg: message
- * @size: its bytes
- *
- * What is written to one connection does not go out on the next, which may be a protected
- * one: that is looked at with the lock held.
- *
- * Context: process. Return: bytes taken or an errno.
- */
-int ksc_plain_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
-{
-	int n;
-
-	lock_sock(sk);
-	if (likely(ksc_is_plain(sk)))
-		n = tcp_sendmsg_locked(sk, msg, size);
-	else
-		n = sk_stream_error(sk, msg->msg_flags, -EPIPE);
-	release_sock(sk);
-	return n;
-}

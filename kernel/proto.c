@@ -16,6 +16,7 @@
 #include "compat/rps.h"
 #include "ksc.h"
 #include "tables.h"
+#include "failpoint.h"
 
 /* proto_ops.accept; with the child in hand, its handshake begins */
 KSC_DEFINE_ACCEPT(ksc_accept_ops, ksc_base_ops(sock->sk), ksc_accepted)
@@ -142,6 +143,25 @@ static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
 	o->peek_len = ksc_peek_len;
 	/* an offset that we would not mind */
 	o->set_peek_off = NULL;
+}
+
+/**
+ * ksc_listener_sendmsg() - proto_ops.sendmsg of a listener
+ * @sock: socket
+ * @msg: message
+ * @size: its bytes
+ *
+ * An administrator may have ended it, and what it sends then is for TCP to refuse. But
+ * TCP would take it for a connection's first bytes with MSG_FASTOPEN.
+ *
+ * Context: process. Return: an errno.
+ */
+int ksc_listener_sendmsg(struct socket *sock, struct msghdr *msg, size_t size)
+{
+	if (msg->msg_flags & MSG_FASTOPEN)
+		return -EOPNOTSUPP;
+	ksc_settle_sock(sock->sk);
+	return ksc_sendmsg(sock->sk, msg, size);
 }
 
 /* Called with the socket in state LISTEN, or when it just was */

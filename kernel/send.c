@@ -7,6 +7,8 @@
 #include "compat/compat.h"
 #include "ksc.h"
 #include "tx_build.h"
+#include <linux/net.h>
+#include "failpoint.h"
 
 /* May application data go out? */
 static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)
@@ -185,6 +187,30 @@ int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 		if (err)
 			return err;
 	}
+}
+
+/**
+ * ksc_plain_sendmsg() - proto.sendmsg of a socket that is left to TCP
+ * @sk: socket
+ * @msg: message
+ * @size: its bytes
+ *
+ * What is written to one connection does not go out on the next, which may be a protected
+ * one: that is looked at with the lock held.
+ *
+ * Context: process. Return: bytes taken or an errno.
+ */
+int ksc_plain_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+{
+	int n;
+
+	lock_sock(sk);
+	if (likely(ksc_is_plain(sk)))
+		n = tcp_sendmsg_locked(sk, msg, size);
+	else
+		n = sk_stream_error(sk, msg->msg_flags, -EPIPE);
+	release_sock(sk);
+	return n;
 }
 
 /**
