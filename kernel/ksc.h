@@ -755,6 +755,8 @@ void ksc_unconnected(struct sock *sk, struct ksc_sock *ks);
 /* flow.c */
 void ksc_flow_of_sock(struct ksc_flow *f, const struct sock *sk, u8 role, kuid_t uid, kgid_t gid);
 
+/* tx.c */
+
 /* diag.c */
 static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
 				 unsigned long n)

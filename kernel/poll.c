@@ -8,42 +8,6 @@
 
 #include "ksc.h"
 
-/**
- * ksc_poll_in() - does a reader find application data, the end, or an error?
- * @sk: socket
- * @ks: its state, established
- *
- * Records that nobody has opened may be none of these, and do not count.
- *
- * Context: any; without the socket's lock the answer may be old.
- */
-bool ksc_poll_in(const struct sock *sk, const struct ksc_sock *ks)
-{
-	const struct ksc_rx *rx = &ks->rx;
-
-	return (ksc_rx_has_plain(rx) &&
-		(READ_ONCE(ks->rcvlowat) <= 1 || READ_ONCE(rx->enough))) ||
-	       READ_ONCE(rx->closed) || READ_ONCE(sk->sk_err) ||
-	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN;
-}
-
-/**
- * ksc_poll_tell() - who polls has found nothing to read, and may go to sleep
- * @rx: receiving half
- *
- * What is in a reader's hands may not be seen anywhere. Whoever leaves something to read
- * looks at this (ksc_rx_settle()), and we look once more.
- *
- * Context: process.
- */
-void ksc_poll_tell(struct ksc_rx *rx)
-{
-	if (!READ_ONCE(rx->tell))
-		WRITE_ONCE(rx->tell, true);
-	/* pairs with ksc_rx_settle() */
-	smp_mb();
-}
-
 /* Readable means application data, EOF or an error; the pump finds out what records are */
 static bool ksc_poll_data(struct sock *sk, struct ksc_sock *ks)
 {

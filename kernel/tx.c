@@ -89,20 +89,17 @@ int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 	return 0;
 }
 
-/*
- * Handshake tokens, control records and what is left at close can't wait for
- * the peer to read: they may exceed the send buffer, by themselves alone.
+/**
+ * ksc_tx_lift() - lift the limits of the send buffer
+ * @sk: socket, locked and owned
+ * @l: filled in, for ksc_tx_unlift()
+ *
+ * Handshake tokens, control records and what is left at close can't wait for the peer to
+ * read: they may exceed the send buffer, by themselves alone.
+ *
+ * Context: process.
  */
-struct ksc_tx_lift {
-	int sndbuf;
-	u8 userlocks;
-	u32 lowat;
-	u32 seq;
-	bool again;
-	u8 nonagle;
-};
-
-static void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
+void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 {
 	l->sndbuf = sk->sk_sndbuf;
 	l->lowat = tcp_sk(sk)->notsent_lowat;
@@ -136,7 +133,14 @@ static bool ksc_tx_lift_more(struct sock *sk, struct ksc_tx_lift *l)
 	return true;
 }
 
-static void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l)
+/**
+ * ksc_tx_unlift() - undo ksc_tx_lift()
+ * @sk: socket, locked and owned since
+ * @l: what that has filled in
+ *
+ * Context: process.
+ */
+void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l)
 {
 	tcp_sk(sk)->nonagle = l->nonagle;
 	WRITE_ONCE(sk->sk_sndbuf, l->sndbuf);
@@ -204,140 +208,6 @@ int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
 	return err;
 }
 
-/* A small record that padding makes a large one */
-static int ksc_tx_large(struct sock *sk, struct ksc_sock *ks, u8 type,
-			struct msghdr *msg, u32 len)
-{
-	int n = ksc_tx_copy(sk, ks, msg, len);
-	int err = n < 0 ? n : n < len ? -ENOMEM : ksc_tx_seal(sk, ks, type);
-
-	if (err) {
-		ksc_tx_drop(sk, &ks->tx);
-		return err;
-	}
-	err = ksc_tx_push(sk, &ks->tx, 0);
-	/* it is sealed, and goes when there is room */
-	return err == -EAGAIN ? 0 : err;
-}
-
-/* A small record of its own, behind everything that was written before */
-static int ksc_tx_record(struct sock *sk, struct ksc_sock *ks, u8 type,
-			 const void *data, u32 len)
-{
-	struct kvec kv = { .iov_base = (void *)data, .iov_len = len };
-	struct msghdr msg = {};
-	struct ksc_tx_lift l;
-	int err;
-
-	if (!ks->tx.cipher.suite)
-		return -EPIPE;
-	err = ksc_tx_flush(sk, ks);
-	if (err)
-		return err;
-	if (sk->sk_shutdown & SEND_SHUTDOWN)
-		return -EPIPE;
-	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &kv, 1, len);
-	ksc_tx_lift(sk, &l);
-	if (likely(ksc_tx_inner(ks, len) <= KSC_TX_SMALL_INNER))
-		err = ksc_tx_whole(sk, ks, type, &msg.msg_iter, len);
-	else
-		err = ksc_tx_large(sk, ks, type, &msg, len);
-	ksc_tx_unlift(sk, &l);
-	if (!err && ks->tx.pending)
-		err = ksc_tx_flush(sk, ks);
-	/* it is sealed, and goes when there is room */
-	return err == -EAGAIN ? 0 : err;
-}
-
-/**
- * ksc_tx_alert() - send a protected alert
- * @sk: socket, locked and owned
- * @ks: its state, with keys
- * @level: 1 warning, 2 fatal
- * @alert: AlertDescription
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_tx_alert(struct sock *sk, struct ksc_sock *ks, u8 level, u8 alert)
-{
-	u8 body[2] = { level, alert };
-
-	return ksc_tx_record(sk, ks, KSC_CT_ALERT, body, sizeof(body));
-}
-
-/**
- * ksc_tx_key_update() - go on to new sending keys, RFC 8446 4.6.3
- * @sk: socket, locked and owned
- * @ks: its state, TLS 1.3
- * @request: ask the peer to do the same
- *
- * Context: process. Return: 0; -ENOMEM, and nothing was sent; or another errno, and
- * the connection can't go on.
- */
-int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request)
-{
-	u8 body[5] = { KSC_HT_KEY_UPDATE, 0, 0, 1, request };
-	int err;
-
-	err = ksc_tx_record(sk, ks, KSC_CT_HANDSHAKE, body, sizeof(body));
-	if (!err)
-		ksc_cipher_update(&ks->tx.cipher);
-	return err;
-}
-
-/**
- * ksc_tx_finish() - seal and push what MSG_MORE or want of memory left open
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * Context: process. Return: 0 or an errno.
- */
-int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
-{
-	struct ksc_tx *tx = &ks->tx;
-	int err;
-
-	if (tx->pending || !tx->len)
-		return 0;
-	tx->more = false;
-	err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
-	if (!err)
-		return ksc_tx_push(sk, tx, 0);
-	if (err == -ENOMEM)
-		ksc_pump_kick(ks, HZ / 10);
-	else
-		ksc_tx_broken(sk, ks);
-	return err;
-}
-
-/* TCP's own ceiling for what MSG_MORE or a cork holds back */
-#define KSC_TX_HOLD	(HZ / 5)
-
-/**
- * ksc_tx_hold() - a record stays open, but not for good
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * The application may have nothing more to say before it is answered. Where TCP
- * would wait for an acknowledgment, so does the pump.
- *
- * Context: process, the socket's lock.
- */
-void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks)
-{
-	struct ksc_tx *tx = &ks->tx;
-
-	ksc_tx_charge(sk, tx);
-	/* then write_space is called for each acknowledgment */
-	if (tx->nagle)
-		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	if (tx->held || tx->pending || !tx->len)
-		return;
-	tx->held = true;
-	tx->deadline = jiffies + KSC_TX_HOLD;
-	ksc_pump_kick(ks, KSC_TX_HOLD);
-}
-
 /**
  * ksc_tx_nagle() - would TCP keep a small write back, to merge it with what follows?
  * @sk: socket, locked
@@ -358,47 +228,4 @@ bool ksc_tx_nagle(const struct sock *sk, const struct ksc_sock *ks, u32 len)
 	       !after(tp->snd_sml, tp->snd_nxt) &&
 	       tp->write_seq - tp->snd_nxt + ks->tx.len + len + KSC_TX_OVERHEAD <
 	       tp->mss_cache;
-}
-
-/* Is it time for what is open? If not, the pump comes back */
-static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
-{
-	struct ksc_tx *tx = &ks->tx;
-
-	if (tx->pending)
-		return tx->more;
-	if (tx->nagle) {
-		/* nobody may tell us any more: an in-kernel user took our place */
-		if (!ksc_hears_of_space(sk) || !ksc_tx_nagle(sk, ks, 0))
-			return false;
-		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-		ksc_pump_kick(ks, KSC_TX_HOLD);
-		return true;
-	}
-	if (!tx->held)
-		return tx->more;
-	if (time_after_eq(jiffies, tx->deadline))
-		return false;
-	ksc_pump_kick(ks, tx->deadline - jiffies);
-	return true;
-}
-
-/**
- * ksc_tx_resume() - TCP has room again
- * @sk: socket, locked and owned
- * @ks: its state
- *
- * Context: process, from the pump.
- */
-void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
-{
-	struct ksc_tx *tx = &ks->tx;
-
-	if (!ksc_tx_held(sk, ks))
-		ksc_tx_finish(sk, ks);
-	if (tx->pending)
-		ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
-	ksc_rekey_try(sk, ks);
-	if (tx->pending)
-		ksc_await_space(sk, ks);
 }

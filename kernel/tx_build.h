@@ -117,4 +117,25 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 /* tx_pages.c */
 int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len);
 
+/**
+ * struct ksc_tx_lift - limits of a send buffer that are lifted for a while
+ * @sndbuf: sk_sndbuf
+ * @userlocks: sk_userlocks
+ * @lowat: tcp_sock.notsent_lowat
+ * @seq: tcp_sock.write_seq at the last try
+ * @again: there was more than one
+ * @nonagle: tcp_sock.nonagle
+ */
+struct ksc_tx_lift {
+	int sndbuf;
+	u8 userlocks;
+	u32 lowat;
+	u32 seq;
+	bool again;
+	u8 nonagle;
+};
+
+void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l);
+void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l);
+
 #endif /* _KSC_TX_H */
