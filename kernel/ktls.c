@@ -16,22 +16,8 @@
 #include "tables.h"
 
 static struct proto ksc_ktls_protos[KSC_FAMILIES];
-static struct proto_ops ksc_ktls_ops[KSC_FAMILIES];
 
-/**
- * ksc_ktls_abort() - tell the socket's users of an error
- * @sk: socket, locked
- * @err: errno, negative
- *
- * Context: the socket's lock, owned or in softirq.
- */
-void ksc_ktls_abort(struct sock *sk, int err)
-{
-	WRITE_ONCE(sk->sk_err, -err);
-	/* pairs with the barrier in tcp_poll() */
-	smp_wmb();
-	sk_error_report(sk);
-}
+static struct proto_ops ksc_ktls_ops[KSC_FAMILIES];
 
 /* ---- TCP's callbacks: the socket's lock is held, in softirq or process ---- */
 
