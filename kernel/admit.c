@@ -13,6 +13,7 @@
  * limits. Their entries are in the account of whoever begins the handshake, of keys in the
  * daemon's.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/random.h>
 #include <linux/rhashtable.h>
 #include <linux/siphash.h>
@@ -21,8 +22,11 @@
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
 
-#include "ksc.h"
+#include "admit.h"
+#include "context.h"
 #include "memcg.h"
+#include "net.h"
+#include "owner.h"
 
 /* Limits that were lowered come true by so many for each that is new */
 #define KSC_EVICT_MOST	4

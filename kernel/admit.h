@@ -7,6 +7,7 @@
 
 #include <linux/in6.h>
 #include <linux/list.h>
+#include <linux/rcupdate.h>
 #include <linux/rhashtable-types.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>

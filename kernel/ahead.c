@@ -2,10 +2,22 @@
 /*
  * Records are opened ahead of readers: by the pump, so that poll() reads a flag, and by readers.
  */
+#include <linux/kschannel_netlink.h>
 
-
-#include "ksc.h"
+#include "ahead.h"
+#include "callbacks.h"
+#include "control.h"
+#include "end.h"
+#include "flood.h"
+#include "frame.h"
+#include "net.h"
+#include "rekey.h"
+#include "rx.h"
 #include "rx_plain.h"
+#include "rx_queue.h"
+#include "rx_stage.h"
+#include "state.h"
+#include "stream.h"
 
 /*
  * A peer that does not mind the AEAD's limit is asked to, once with each key. One

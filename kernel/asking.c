@@ -15,7 +15,11 @@
 #include <linux/in6.h>
 #include <net/ipv6.h>
 
-#include "ksc.h"
+#include "asking.h"
+#include "compat/compat.h"
+#include "flow.h"
+#include "rules.h"
+#include "state.h"
 
 /**
  * ksc_asking_init() - connect() was called

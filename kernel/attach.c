@@ -3,14 +3,27 @@
  * A socket and the keys of a handshake that an application carried itself meet; and a
  * socket goes on in the clear after close_notify both ways.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/slab.h>
 #include <linux/sockptr.h>
 #include <linux/uaccess.h>
 #include <net/tcp.h>
 
-#include "ksc.h"
-#include "tx_build.h"
+#include "ahead.h"
+#include "attach.h"
+#include "callbacks.h"
+#include "end.h"
+#include "install.h"
 #include "key_file.h"
+#include "leave.h"
+#include "policy.h"
+#include "ruling.h"
+#include "rx_plain.h"
+#include "rx_stage.h"
+#include "state.h"
+#include "ticket.h"
+#include "tx.h"
+#include "ulp.h"
 
 /* Context: the socket's lock */
 static int ksc_attach_check(const struct sock *sk, const struct ksc_sock *ks)

@@ -4,14 +4,19 @@
  * process context.
  */
 #include <linux/cred.h>
+#include <linux/kschannel_netlink.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
 #include <net/tcp.h>
 
-#include "ksc.h"
+#include "callbacks.h"
+#include "rx.h"
 #include "rx_plain.h"
+#include "rx_stage.h"
+#include "state.h"
+#include "stream.h"
+#include "tx.h"
 #include "tx_build.h"
-#include <linux/slab.h>
-#include <linux/skbuff.h>
-#include "compat/compat.h"
 
 static void ksc_data_ready(struct sock *sk);
 

@@ -9,7 +9,7 @@
  */
 #include <net/tcp.h>
 
-#include "ksc.h"
+#include "charge.h"
 
 /* More than its limits allow. TCP has that for a sender that is over its buffer alone */
 static void ksc_charge_force(struct sock *sk, int want)

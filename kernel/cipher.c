@@ -11,7 +11,9 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "ksc.h"
+#include "cipher.h"
+#include "frame.h"
+#include "hkdf.h"
 #include "memcg.h"
 
 /*

@@ -5,12 +5,15 @@
 #ifndef _KSC_CIPHER_H
 #define _KSC_CIPHER_H
 
-#include <linux/scatterlist.h>
 #include <crypto/aead.h>
-
 #include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
+#include <linux/scatterlist.h>
+#include <linux/types.h>
 
 #include "frame.h"
+
+struct crypto_aead;
 
 /**
  * struct ksc_key - one direction's keys as the daemon gives them, or in raw mode the
@@ -119,6 +122,22 @@ struct ksc_cipher {
 	bool due;
 };
 
+const struct ksc_suite *ksc_suite_find(u16 version, u16 suite);
+int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
+		    const struct ksc_key *key);
+void ksc_cipher_limit(struct ksc_cipher *c, u32 records);
+int ksc_cipher_make(struct ksc_cipher *c);
+void ksc_cipher_update(struct ksc_cipher *c);
+void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit);
+void ksc_cipher_free(struct ksc_cipher *c);
+void ksc_aead_free(struct ksc_aead *aead);
+int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *src,
+		    struct scatterlist *dst, unsigned int assoclen,
+		    unsigned int len);
+int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
+		    struct scatterlist *dst, unsigned int assoclen,
+		    unsigned int len);
+
 /**
  * ksc_sg_init() - sg_init_table() without a call, for tables of a few entries
  * @sg: table
@@ -148,24 +167,5 @@ static inline void ksc_sg_tag(struct scatterlist *last)
 	ksc_sg_init(&last[1], 1);
 	sg_set_page(&last[1], sg_page(last), KSC_TAG_LEN, last->offset + last->length);
 }
-
-const struct ksc_suite *ksc_suite_find(u16 version, u16 suite);
-int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
-		    const struct ksc_key *key);
-void ksc_cipher_limit(struct ksc_cipher *c, u32 records);
-int ksc_cipher_make(struct ksc_cipher *c);
-void ksc_cipher_update(struct ksc_cipher *c);
-void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit);
-void ksc_cipher_free(struct ksc_cipher *c);
-void ksc_aead_free(struct ksc_aead *aead);
-int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *src,
-		    struct scatterlist *dst, unsigned int assoclen,
-		    unsigned int len);
-int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
-		    struct scatterlist *dst, unsigned int assoclen,
-		    unsigned int len);
-
-/* hkdf.c */
-int ksc_hkdf_expand(const u8 *secret, u8 hash_len, const char *label, u8 *out, u16 len);
 
 #endif /* _KSC_CIPHER_H */

@@ -5,15 +5,26 @@
  *
  * What passes in which phase is decided here and in ksc_ready() alone.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <net/inet_common.h>
 #include <net/tcp.h>
 
+#include "ahead.h"
+#include "close.h"
+#include "end.h"
 #include "failpoint.h"
-#include "ksc.h"
+#include "frame.h"
+#include "leave.h"
 #include "memcg.h"
+#include "noio.h"
+#include "phase.h"
+#include "rx.h"
 #include "rx_plain.h"
+#include "rx_queue.h"
+#include "state.h"
+#include "tables.h"
 
 /**
  * ksc_set_rcvlowat() - proto_ops.set_rcvlowat

@@ -8,13 +8,27 @@
  * a phase that the table (phase.c) does not have: a connection under way is no listener,
  * and only the last call under way takes back what came to nothing.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/module.h>
 #include <linux/net.h>
 #include <net/inet_common.h>
 #include <net/tcp.h>
 
+#include "asking.h"
+#include "callbacks.h"
+#include "compat/compat.h"
+#include "connect.h"
 #include "failpoint.h"
-#include "ksc.h"
+#include "handshake.h"
+#include "leave.h"
+#include "noio.h"
+#include "phase.h"
+#include "policy.h"
+#include "ruling.h"
+#include "state.h"
+#include "tables.h"
+#include "ulp.h"
+#include "wait.h"
 
 /* ---- connect ---- */
 

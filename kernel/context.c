@@ -9,11 +9,17 @@
  * one of them wins; all but the owner's own doing is only noted here and the
  * owner is kicked to look (ksc_context_news()).
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/slab.h>
 
-#include "ksc.h"
+#include "admit.h"
+#include "context.h"
 #include "memcg.h"
+#include "net.h"
+#include "owner.h"
+#include "queue.h"
 #include "step.h"
+#include "upcall.h"
 
 static void ksc_context_release(struct kref *ref)
 {

@@ -9,19 +9,19 @@
 #define _KSC_CONTEXT_H
 
 #include <linux/kref.h>
+#include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
 #include "admit.h"
-#include "owner.h"
 #include "queue.h"
 
 struct ksc_net;
+struct ksc_owner;
 struct ksc_question;
 struct ksc_step;
 struct mem_cgroup;
-struct sk_buff;
 
 /* enum ksc_context_state - where the one step in flight is */
 enum ksc_context_state {
@@ -121,6 +121,9 @@ enum ksc_news {
 	KSC_NEWS_EXPIRED,	/* the time is over */
 };
 
+/* Content of a handshake that a peer may make us carry, in bytes */
+#define KSC_MAX_HANDSHAKE	65536
+
 struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 				    struct ksc_owner *owner);
 struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id);
@@ -135,14 +138,5 @@ bool ksc_context_give_up(struct ksc_context *ctx, u8 status, u8 alert, const cha
 u32 ksc_context_settled(struct ksc_context *ctx);
 void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 daemon);
 void ksc_contexts_unoffer_new(struct ksc_net *kn, u32 daemon);
-
-/* daemon.c */
-u32 ksc_daemon(const struct ksc_net *kn);
-u32 ksc_daemon_is(struct ksc_net *kn, struct sk_buff *skb);
-bool ksc_daemon_present(struct ksc_net *kn);
-bool ksc_daemon_expected(struct ksc_net *kn);
-int ksc_daemon_send(struct ksc_net *kn, u32 daemon, struct sk_buff *msg);
-void ksc_daemon_closed(struct ksc_net *kn);
-void ksc_daemon_exit(struct ksc_net *kn);
 
 #endif /* _KSC_CONTEXT_H */

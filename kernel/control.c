@@ -3,10 +3,22 @@
  * What comes besides application data: alerts, KeyUpdate, tickets. It is dealt
  * with here, and an application that reads sees none of it.
  */
+#include <linux/kschannel_netlink.h>
 #include <net/tcp.h>
 
-#include "ksc.h"
+#include "cipher.h"
+#include "control.h"
+#include "end.h"
+#include "flood.h"
+#include "frame.h"
+#include "net.h"
+#include "rekey.h"
 #include "rx_plain.h"
+#include "rx_queue.h"
+#include "state.h"
+#include "stream.h"
+#include "ticket.h"
+#include "tx_control.h"
 
 /**
  * ksc_rx_alert() - act on an alert

@@ -2,13 +2,17 @@
 /*
  * What the daemon is told of a socket: who begins a handshake and how, and why one failed.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/netlink.h>
 #include <net/genetlink.h>
 #include <net/inet_sock.h>
 
-#include "ksc.h"
+#include "describe.h"
+#include "net.h"
 #include "netlink-gen.h"
-#include "rx_plain.h"
+#include "options.h"
+#include "policy.h"
+#include "state.h"
 
 /* Lines of the daemon's log within a second, that peers can cause without speaking TLS */
 #define KSC_REPORTS	10

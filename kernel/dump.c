@@ -2,13 +2,19 @@
 /*
  * What netlink tells and asks of sockets: KSC_CMD_SOCK_GET and KSC_CMD_REKEY.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/netlink.h>
 #include <net/genetlink.h>
 #include <net/inet_sock.h>
 
-#include "ksc.h"
+#include "describe.h"
+#include "keys.h"
+#include "net.h"
 #include "netlink-gen.h"
-#include "rx_plain.h"
+#include "policy.h"
+#include "rekey.h"
+#include "state.h"
+#include "stream.h"
 
 /* ---- what kschannelctl asks ---- */
 

@@ -2,16 +2,30 @@
 /*
  * How connections end: failures, alerts, close_notify, FIN or RST.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/sched/signal.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 
-#include "compat/compat.h"
+#include "callbacks.h"
+#include "cipher.h"
+#include "context.h"
+#include "describe.h"
+#include "end.h"
 #include "failpoint.h"
-#include "ksc.h"
+#include "frame.h"
 #include "memcg.h"
-#include "rx_plain.h"
-#include "tx_build.h"
+#include "net.h"
+#include "phase.h"
+#include "rx.h"
+#include "rx_queue.h"
+#include "state.h"
+#include "status.h"
+#include "stream.h"
+#include "tables.h"
+#include "ticket.h"
+#include "tx.h"
+#include "tx_control.h"
 
 void ksc_context_drop(struct ksc_sock *ks)
 {

@@ -5,12 +5,15 @@
  * protects records.
  */
 #include <crypto/hash.h>
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "ksc.h"
+#include "cipher.h"
 #include "exporter.h"
+#include "frame.h"
 
 /* "tls13 " and as much label as its length's byte allows, RFC 8446 7.1 */
 #define KSC_INFO_SIZE		(2 + 1 + 255 + 1 + KSC_MAX_SECRET + 1)

@@ -2,14 +2,13 @@
 /*
  * What keying material for applications is derived from (exporter.c).
  */
-#ifndef _KSC_EXPORT_H
-#define _KSC_EXPORT_H
+#ifndef _KSC_EXPORTER_H
+#define _KSC_EXPORTER_H
 
+#include <linux/kschannel_netlink.h>
 #include <linux/types.h>
 
-#include "cipher.h"
-
-struct sock;
+struct ksc_suite;
 
 /**
  * struct ksc_exporter - a connection's exporter
@@ -49,6 +48,5 @@ struct ksc_export_job {
 int ksc_export(const struct ksc_exporter *x, const struct ksc_export_job *job);
 int ksc_export_user(void __user *buf, size_t room,
 		    int (*derive)(void *owner, const struct ksc_export_job *job), void *owner);
-int ksc_get_export(struct sock *sk, char __user *optval, int __user *optlen);
 
-#endif /* _KSC_EXPORT_H */
+#endif /* _KSC_EXPORTER_H */

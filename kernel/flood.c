@@ -4,10 +4,15 @@
  * data, and changes of keys. An honest one sends few of them; one that sends nothing else
  * has us compute for ever.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/module.h>
 
-#include "ksc.h"
-#include "rx_plain.h"
+#include "end.h"
+#include "flood.h"
+#include "frame.h"
+#include "net.h"
+#include "state.h"
+#include "stream.h"
 
 /* In which max_dataless may come */
 #define KSC_DATALESS_PERIOD	(60 * HZ)

@@ -5,14 +5,14 @@
 #include <linux/cgroup.h>
 #include <linux/in.h>
 #include <linux/in6.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/nsproxy.h>
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 
 #include "compat/compat.h"
-#include "ksc.h"
-#include "policy.h"
-#include "trace.h"
+#include "flow.h"
+#include "rules.h"
 
 /* ---- a connection as rules see it ---- */
 

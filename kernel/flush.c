@@ -4,8 +4,14 @@
  */
 #include <linux/skbuff.h>
 
-#include "compat/compat.h"
-#include "ksc.h"
+#include "callbacks.h"
+#include "end.h"
+#include "flush.h"
+#include "frame.h"
+#include "rekey.h"
+#include "state.h"
+#include "stream.h"
+#include "tx.h"
 #include "tx_build.h"
 
 /**

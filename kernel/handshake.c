@@ -11,17 +11,37 @@
  */
 #include <linux/cred.h>
 #include <linux/fs.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <net/inet_common.h>
 #include <net/tcp.h>
 
+#include "admit.h"
+#include "callbacks.h"
+#include "context.h"
+#include "describe.h"
+#include "end.h"
 #include "failpoint.h"
-#include "ksc.h"
-#include "step.h"
-#include <linux/sched/signal.h>
-#include <net/inet_common.h>
+#include "frame.h"
+#include "handshake.h"
+#include "install.h"
+#include "leave.h"
 #include "memcg.h"
-#include "rx_plain.h"
+#include "net.h"
+#include "offer.h"
+#include "owner.h"
+#include "phase.h"
+#include "ruling.h"
+#include "rx_queue.h"
+#include "rx_stage.h"
+#include "state.h"
+#include "step.h"
+#include "stream.h"
+#include "ticket.h"
+#include "tx.h"
+#include "verdict.h"
 
 /*
  * How many bytes of whole records are there? Only these go up, and only if

@@ -4,10 +4,12 @@
  * do not export it, or dropped it again; their HMAC without a transform is used.
  */
 #include <crypto/sha2.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/string.h>
 
-#include "cipher.h"
 #include "compat/hmac.h"
+#include "frame.h"
+#include "hkdf.h"
 
 /**
  * ksc_hkdf_expand() - HKDF-Expand-Label(secret, label, "", len)

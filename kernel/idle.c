@@ -8,9 +8,15 @@
  * compares sequence numbers with those of its last round: the data path has nothing
  * to do for it. It never waits for a socket, whoever owns one has a use for it.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/module.h>
 
-#include "ksc.h"
+#include "cipher.h"
+#include "idle.h"
+#include "net.h"
+#include "noio.h"
+#include "spare.h"
+#include "state.h"
 
 /* Sockets that are looked at in one go */
 #define KSC_IDLE_STEP	64

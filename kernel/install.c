@@ -5,11 +5,19 @@
 #include <linux/sched/signal.h>
 #include <net/tcp.h>
 
+#include "callbacks.h"
+#include "cipher.h"
+#include "end.h"
 #include "failpoint.h"
-#include "ksc.h"
+#include "install.h"
+#include "keys.h"
 #include "memcg.h"
-#include "rx_plain.h"
-#include "step.h"
+#include "net.h"
+#include "phase.h"
+#include "rekey.h"
+#include "rx.h"
+#include "rx_stage.h"
+#include "state.h"
 
 /**
  * ksc_install() - give a socket the keys of a handshake

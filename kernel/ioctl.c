@@ -3,9 +3,14 @@
  * How many bytes are in the way: SIOCINQ counts what an application would read,
  * SIOCOUTQ what the wire carries.
  */
+#include <linux/kschannel_netlink.h>
 #include <net/tcp.h>
 
-#include "ksc.h"
+#include "ahead.h"
+#include "ioctl.h"
+#include "noio.h"
+#include "rx_plain.h"
+#include "state.h"
 
 /**
  * ksc_inq() - bytes that a read would give without waiting

@@ -12,16 +12,24 @@
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
 
+#include "admit.h"
 #include "exporter.h"
 #include "key_file.h"
+#include "keys.h"
 #include "memcg.h"
+#include "net.h"
 #include "netlink-gen.h"
+#include "options.h"
+#include "step.h"
+#include "upcall.h"
 
 /* enum ksc_key_state - what may be done with a key */
 enum ksc_key_state {

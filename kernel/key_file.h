@@ -2,12 +2,16 @@
 /*
  * Keys that the daemon has given for a socket, what key_file.c and attach.c share.
  */
-#ifndef _KSC_KEY_H
-#define _KSC_KEY_H
+#ifndef _KSC_KEY_FILE_H
+#define _KSC_KEY_FILE_H
 
-#include "ksc.h"
+#include <linux/types.h>
+
+#include "keys.h"
 
 struct file;
+struct ksc_blob;
+struct net;
 
 /**
  * struct ksc_grant - what a socket gets of a key
@@ -42,8 +46,7 @@ struct ksc_grant {
 	u32 extra_len;
 };
 
-/* key_file.c */
 int ksc_key_take(int fd, const struct net *net, struct ksc_grant *g);
 void ksc_key_give(struct ksc_grant *g, int err);
 
-#endif /* _KSC_KEY_H */
+#endif /* _KSC_KEY_FILE_H */

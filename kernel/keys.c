@@ -4,18 +4,21 @@
  * handshake came to.
  */
 #include <linux/ctype.h>
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/slab.h>
-#include <net/genetlink.h>
-
-#include "exporter.h"
-#include "ksc.h"
-#include "memcg.h"
-#include "netlink-gen.h"
-#include "step.h"
 #include <linux/sockptr.h>
 #include <linux/tcp.h>
 #include <linux/uaccess.h>
+#include <net/genetlink.h>
 #include <net/tcp.h>
+
+#include "cipher.h"
+#include "exporter.h"
+#include "frame.h"
+#include "keys.h"
+#include "memcg.h"
+#include "netlink-gen.h"
 
 /**
  * ksc_keys_free() - zeroise keys, and free what they hold

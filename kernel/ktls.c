@@ -4,6 +4,8 @@
  * poll() and close(). Each direction is plain TCP until it has keys; TCP's operations
  * are called through as long as that is so.
  */
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
@@ -11,9 +13,28 @@
 #include <net/netlink.h>
 #include <net/tcp.h>
 
+#include "ahead.h"
+#include "callbacks.h"
+#include "close.h"
 #include "compat/compat.h"
+#include "frame.h"
+#include "ktls.h"
+#include "ktls_rx.h"
+#include "ktls_sockopt.h"
 #include "ktls_state.h"
+#include "ktls_tx.h"
+#include "noio.h"
+#include "phase.h"
+#include "poll.h"
+#include "rx.h"
+#include "rx_plain.h"
+#include "rx_queue.h"
+#include "rx_stage.h"
+#include "state.h"
+#include "stream.h"
 #include "tables.h"
+#include "tx.h"
+#include "ulp.h"
 
 static struct proto ksc_ktls_protos[KSC_FAMILIES];
 

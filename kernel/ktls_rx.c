@@ -9,9 +9,22 @@
 #include <net/inet_common.h>
 #include <net/tcp.h>
 
+#include "callbacks.h"
+#include "cipher.h"
 #include "compat/compat.h"
+#include "frame.h"
+#include "ktls_rx.h"
 #include "ktls_state.h"
+#include "net.h"
+#include "noio.h"
+#include "recv.h"
+#include "rx.h"
 #include "rx_plain.h"
+#include "rx_queue.h"
+#include "rx_stage.h"
+#include "state.h"
+#include "stream.h"
+#include "tables.h"
 
 /* The peer sent what can't be read: nothing is, from here on */
 static void ksc_ktls_stop(struct sock *sk, struct ksc_ktls *kt, int err)

@@ -9,8 +9,15 @@
 #include <net/netlink.h>
 #include <net/tcp.h>
 
-#include "noio.h"
+#include "cipher.h"
+#include "frame.h"
+#include "ktls_rx.h"
+#include "ktls_sockopt.h"
 #include "ktls_state.h"
+#include "noio.h"
+#include "rx_stage.h"
+#include "state.h"
+#include "tables.h"
 
 /* RFC 8449 4; in TLS 1.3 the type's byte counts */
 #define KSC_KTLS_MIN_PAYLOAD	64

@@ -4,9 +4,7 @@
  */
 #include <net/tcp.h>
 
-#include "compat/compat.h"
 #include "ktls_state.h"
-#include "tables.h"
 
 /**
  * ksc_ktls_abort() - tell the socket's users of an error

@@ -3,13 +3,15 @@
  * Raw mode: the kTLS of linux/tls.h on our record layer. The application runs the
  * handshake and sets the keys; nothing here is used by a managed socket.
  */
-#ifndef _KSC_KTLS_H
-#define _KSC_KTLS_H
+#ifndef _KSC_KTLS_STATE_H
+#define _KSC_KTLS_STATE_H
+
+#include <linux/types.h>
 
 #include "compat/tls.h"
-#include "ksc.h"
+#include "state.h"
 
-struct poll_table_struct;
+struct sock;
 
 /* TLS_INFO_TX_MAX_PAYLOAD_LEN, for inet_diag */
 #define KSC_TLS_INFO_MAX_PAYLOAD	(TLS_INFO_RX_NO_PAD + 1)
@@ -61,35 +63,11 @@ struct ksc_ktls {
 	u8 tx_err;
 };
 
+void ksc_ktls_abort(struct sock *sk, int err);
+
 static inline struct ksc_ktls *ksc_ktls(struct ksc_sock *ks)
 {
 	return container_of(ks, struct ksc_ktls, ks);
 }
 
-/* ktls.c */
-void ksc_ktls_abort(struct sock *sk, int err);
-
-/* ktls_sockopt.c */
-int ksc_ktls_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
-			unsigned int optlen);
-int ksc_ktls_getsockopt(struct sock *sk, int level, int optname,
-			char __user *optval, int __user *optlen);
-int ksc_ktls_get_info(struct sock *sk, struct sk_buff *skb);
-size_t ksc_ktls_get_info_size(const struct sock *sk);
-
-/* ktls_tx.c */
-int ksc_ktls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
-void ksc_ktls_splice_eof(struct socket *sock);
-void ksc_ktls_resume(struct sock *sk, struct ksc_ktls *kt);
-
-/* ktls_rx.c */
-int ksc_ktls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
-		     int *addr_len);
-ssize_t ksc_ktls_splice_read(struct socket *sock, loff_t *ppos,
-			     struct pipe_inode_info *pipe, size_t len,
-			     unsigned int flags);
-bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt);
-void ksc_ktls_settle(struct sock *sk, struct ksc_ktls *kt);
-void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt);
-
-#endif /* _KSC_KTLS_H */
+#endif /* _KSC_KTLS_STATE_H */

@@ -6,9 +6,18 @@
  */
 #include <net/tcp.h>
 
+#include "callbacks.h"
 #include "compat/compat.h"
+#include "frame.h"
 #include "ktls_state.h"
+#include "ktls_tx.h"
+#include "noio.h"
+#include "state.h"
+#include "stream.h"
+#include "tables.h"
+#include "tx.h"
 #include "tx_build.h"
+#include "tx_small.h"
 
 /* Sending is over for good, or until there are new keys */
 static int ksc_ktls_tx_fail(struct sock *sk, struct ksc_ktls *kt, int err)

@@ -2,11 +2,18 @@
 /*
  * A connection leaves us: it is plain from now on, or TCP has closed it.
  */
+#include <linux/kschannel_netlink.h>
 #include <net/tcp.h>
 
-#include "compat/compat.h"
+#include "asking.h"
+#include "callbacks.h"
+#include "end.h"
 #include "failpoint.h"
-#include "ksc.h"
+#include "leave.h"
+#include "phase.h"
+#include "rx_queue.h"
+#include "state.h"
+#include "tables.h"
 
 /* What was shut when it was not known yet that it is plaintext */
 static void ksc_shut_late(struct sock *sk, struct ksc_sock *ks)

@@ -3,11 +3,16 @@
  * What handshakes and keys may take, as the daemon's configuration says: KSC_CMD_LIMITS_SET,
  * and its part of KSC_CMD_STATS_GET.
  */
+#include <linux/kschannel_netlink.h>
 #include <net/genetlink.h>
 #include <net/ipv6.h>
 
-#include "ksc.h"
+#include "admit.h"
+#include "context.h"
+#include "limits.h"
+#include "net.h"
 #include "netlink-gen.h"
+#include "queue.h"
 
 /* A value that was set, if it makes sense */
 static int ksc_limits_value(u32 *value, const struct nlattr *a, u32 min, u32 max,

@@ -4,15 +4,20 @@
  * Nothing of a policy is seen by a connection before all of it is there.
  */
 #include <linux/ctype.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
 #include <net/ipv6.h>
 
-#include "ksc.h"
+#include "compat/compat.h"
+#include "flow.h"
+#include "load.h"
+#include "net.h"
 #include "netlink-gen.h"
 #include "policy.h"
+#include "rules.h"
 
 /**
  * struct ksc_policy_load - a policy that the daemon is loading

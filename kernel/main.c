@@ -3,6 +3,8 @@
  * kschannel: TLS as a service of the kernel's sockets. Module and network
  * namespaces.
  */
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/module.h>
 #include <linux/net.h>
 #include <net/genetlink.h>
@@ -10,9 +12,21 @@
 #include <net/netns/generic.h>
 #include <net/tcp.h>
 
+#include "admit.h"
 #include "compat/compat.h"
 #include "compat/hmac.h"
-#include "ksc.h"
+#include "describe.h"
+#include "idle.h"
+#include "ktls.h"
+#include "net.h"
+#include "netlink.h"
+#include "pages.h"
+#include "policy.h"
+#include "proto.h"
+#include "queue.h"
+#include "rx_plain.h"
+#include "tx_small.h"
+#include "ulp.h"
 
 static int __net_init ksc_net_init(struct net *net)
 {

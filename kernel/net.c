@@ -5,17 +5,17 @@
  * may be reused before anybody is told that the socket was closed. A registration has a number
  * that is never reused.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/module.h>
 #include <linux/netlink.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
+#include <net/sock.h>
 
-#include "compat/compat.h"
 #include "compat/hmac.h"
-#include "ksc.h"
+#include "net.h"
 #include "netlink-gen.h"
-#include "rx_plain.h"
 
 struct workqueue_struct *ksc_wq;
 

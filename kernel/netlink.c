@@ -3,6 +3,7 @@
  * Generic netlink: offers to the daemon and its answers, and what kschannelctl
  * asks. Spec: uapi/kschannel.yaml.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/module.h>
 #include <linux/netlink.h>
 #include <linux/sched/mm.h>
@@ -11,9 +12,14 @@
 #include <net/inet_sock.h>
 #include <net/tcp.h>
 
-#include "ksc.h"
+#include "context.h"
+#include "flood.h"
+#include "limits.h"
+#include "load.h"
+#include "net.h"
 #include "netlink-gen.h"
-#include "rx_plain.h"
+#include "netlink.h"
+#include "queue.h"
 
 /**
  * ksc_nl_register_doit() - KSC_CMD_REGISTER

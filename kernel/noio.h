@@ -2,16 +2,16 @@
 /*
  * What idle connections and CPUs give up, and take again (idle.c).
  */
-#ifndef _KSC_IDLE_H
-#define _KSC_IDLE_H
+#ifndef _KSC_NOIO_H
+#define _KSC_NOIO_H
 
 #include <linux/sched/mm.h>
+#include <linux/types.h>
 #include <net/sock.h>
 
 #include "cipher.h"
-
-struct ksc_net;
-struct ksc_sock;
+#include "idle.h"
+#include "state.h"
 
 /**
  * ksc_noio() - is it a socket that memory may be written out by?
@@ -75,12 +75,6 @@ static inline void ksc_release_noio(struct sock *sk, unsigned int flags)
 	release_sock(sk);
 }
 
-unsigned long ksc_idle_delay(void);
-bool ksc_idle_frees(void);
-void ksc_idle_init(struct ksc_net *kn);
-void ksc_idle_exit(struct ksc_net *kn);
-int ksc_wake(struct ksc_sock *ks, struct ksc_cipher *c);
-
 /**
  * ksc_awake() - before a record, see to it that there is what it needs
  * @ks: state
@@ -94,4 +88,4 @@ static inline int ksc_awake(struct ksc_sock *ks, struct ksc_cipher *c)
 	return likely(c->aead) ? 0 : ksc_wake(ks, c);
 }
 
-#endif /* _KSC_IDLE_H */
+#endif /* _KSC_NOIO_H */

@@ -3,13 +3,19 @@
  * Tokens go to the daemon, and its answers come back: KSC_CMD_CONTEXT_NEW, KSC_CMD_TOKEN and
  * KSC_CMD_STEP.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/netlink.h>
 #include <linux/sched/mm.h>
 #include <net/genetlink.h>
 
-#include "ksc.h"
+#include "context.h"
+#include "net.h"
 #include "netlink-gen.h"
-#include "rx_plain.h"
+#include "offer.h"
+#include "owner.h"
+#include "queue.h"
+#include "status.h"
+#include "step.h"
 
 /* A failure of the kernel's own finding, which the daemon is to alert the peer of */
 static int ksc_put_failed(struct sk_buff *msg, const struct ksc_context *ctx)

@@ -2,13 +2,13 @@
 /*
  * Options of a handshake: names and ALPN, shared by a listener's children.
  */
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/slab.h>
 #include <linux/sockptr.h>
 #include <linux/tcp.h>
 
-#include "exporter.h"
-#include "ksc.h"
-#include "step.h"
+#include "options.h"
 
 /**
  * ksc_blob_put() - drop a reference

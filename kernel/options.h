@@ -5,13 +5,10 @@
 #ifndef _KSC_OPTIONS_H
 #define _KSC_OPTIONS_H
 
+#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sockptr.h>
 #include <linux/types.h>
-
-struct ksc_info;
-struct ksc_session;
-struct sock;
 
 /**
  * struct ksc_blob - bytes shared by a listener and its children
@@ -53,11 +50,6 @@ struct ksc_options {
 	u8 connect;
 };
 
-int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
-		   unsigned int optlen);
-int ksc_getsockopt(struct sock *sk, int level, int optname,
-		   char __user *optval, int __user *optlen);
-void ksc_session_info(const struct ksc_session *s, struct ksc_info *info);
 struct ksc_blob *ksc_blob_make(bool list, sockptr_t from, unsigned int len);
 void ksc_blob_put(struct ksc_blob *b);
 void ksc_options_copy(struct ksc_options *to, const struct ksc_options *from);

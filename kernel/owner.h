@@ -9,7 +9,6 @@
 #include <linux/types.h>
 
 struct ksc_owner;
-struct sk_buff;
 
 /**
  * struct ksc_owner_ops - what a context asks of its owner

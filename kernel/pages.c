@@ -17,8 +17,8 @@
 #include <linux/module.h>
 #include <linux/percpu.h>
 
-#include "ksc.h"
-#include "tx_build.h"
+#include "pages.h"
+#include "spare.h"
 
 /* 2 MiB for each CPU that sends: what is in flight on a fast, short path */
 #define KSC_FRAG_SLOTS	64

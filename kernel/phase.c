@@ -4,8 +4,8 @@
  * one to act on it.
  */
 #include <linux/errno.h>
-
 #include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
 
 #include "phase.h"
 

@@ -8,12 +8,21 @@
  * begin one by itself. A listener's child that is plaintext has no state at all; it gets
  * one when it is used again.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/net.h>
 #include <net/tcp.h>
 
+#include "asking.h"
 #include "compat/compat.h"
+#include "connect.h"
 #include "failpoint.h"
-#include "ksc.h"
+#include "leave.h"
+#include "phase.h"
+#include "plain.h"
+#include "pump.h"
+#include "state.h"
+#include "tables.h"
+#include "ulp.h"
 
 /* Context: the socket's lock. A listener's child gets the state that it has lived without */
 static int ksc_plain_prepare(struct sock *sk)

@@ -10,16 +10,17 @@
  * falls under one rule of one policy from its beginning to its end.
  */
 #include <linux/cgroup.h>
-#include <linux/nsproxy.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/net.h>
+#include <linux/nsproxy.h>
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 #include <net/netlink.h>
 #include <net/tcp.h>
 
-#include "compat/compat.h"
-#include "ksc.h"
+#include "net.h"
 #include "policy.h"
+#include "rules.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"

@@ -3,10 +3,19 @@
  * What poll() sees: application data, not records.
  */
 #include <linux/cred.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/poll.h>
 #include <net/tcp.h>
 
-#include "ksc.h"
+#include "ahead.h"
+#include "callbacks.h"
+#include "frame.h"
+#include "handshake.h"
+#include "poll.h"
+#include "rx_queue.h"
+#include "rx_stage.h"
+#include "state.h"
+#include "stream.h"
 
 /* Readable means application data, EOF or an error; the pump finds out what records are */
 static bool ksc_poll_data(struct sock *sk, struct ksc_sock *ks)

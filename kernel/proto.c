@@ -2,9 +2,11 @@
 /*
  * Our operations, tables.c, and IPPROTO_KSCHANNEL, whose sockets have them from the start.
  */
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/module.h>
-#include <linux/sockios.h>
 #include <linux/net.h>
+#include <linux/sockios.h>
 #include <net/inet_common.h>
 #include <net/ipv6.h>
 #include <net/protocol.h>
@@ -12,11 +14,23 @@
 #include <net/transp_v6.h>
 #include <asm/ioctls.h>
 
+#include "close.h"
 #include "compat/compat.h"
 #include "compat/rps.h"
-#include "ksc.h"
-#include "tables.h"
+#include "connect.h"
 #include "failpoint.h"
+#include "ioctl.h"
+#include "leave.h"
+#include "plain.h"
+#include "poll.h"
+#include "proto.h"
+#include "pump.h"
+#include "recv.h"
+#include "send.h"
+#include "sockopt.h"
+#include "state.h"
+#include "tables.h"
+#include "ulp.h"
 
 /* proto_ops.accept; with the child in hand, its handshake begins */
 KSC_DEFINE_ACCEPT(ksc_accept_ops, ksc_base_ops(sock->sk), ksc_accepted)

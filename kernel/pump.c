@@ -2,11 +2,18 @@
 /*
  * The pump: the work item of a socket, by phase.
  */
+#include <linux/kschannel_netlink.h>
 #include <net/tcp.h>
 
+#include "ahead.h"
+#include "callbacks.h"
 #include "failpoint.h"
-#include "ksc.h"
-#include "step.h"
+#include "flush.h"
+#include "handshake.h"
+#include "poll.h"
+#include "pump.h"
+#include "rekey.h"
+#include "state.h"
 
 /* Context: the socket's lock, owned */
 static void ksc_pump_run(struct sock *sk, struct ksc_sock *ks)

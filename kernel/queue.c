@@ -15,7 +15,12 @@
  * of this depends on time; but where the daemon's socket has no room although
  * nothing is under way, one timer per namespace tries again.
  */
-#include "ksc.h"
+#include <linux/kschannel_netlink.h>
+
+#include "context.h"
+#include "net.h"
+#include "owner.h"
+#include "queue.h"
 
 /* How long until a socket without room is tried again */
 #define KSC_RETRY_DELAY		msecs_to_jiffies(20)

@@ -2,12 +2,25 @@
 /*
  * Reading: decrypted records to the application.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/sched/signal.h>
 #include <net/inet_common.h>
 #include <net/tcp.h>
 
-#include "ksc.h"
+#include "ahead.h"
+#include "compat/compat.h"
+#include "end.h"
+#include "frame.h"
+#include "net.h"
+#include "noio.h"
+#include "recv.h"
+#include "rx.h"
 #include "rx_plain.h"
+#include "rx_queue.h"
+#include "state.h"
+#include "stream.h"
+#include "tables.h"
+#include "wait.h"
 
 /* Copy to the application and, but for MSG_PEEK, drop what was read */
 static int ksc_rx_read(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,

@@ -4,10 +4,19 @@
  * the peer asks, or on command. And what else the application may tune of the
  * records.
  */
+#include <linux/kschannel_netlink.h>
 #include <net/tcp.h>
 
-#include "ksc.h"
-#include "rx_plain.h"
+#include "callbacks.h"
+#include "cipher.h"
+#include "end.h"
+#include "flood.h"
+#include "frame.h"
+#include "net.h"
+#include "rekey.h"
+#include "state.h"
+#include "stream.h"
+#include "tx_control.h"
 
 /**
  * ksc_tune() - take the options that concern records into use

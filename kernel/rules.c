@@ -10,6 +10,7 @@
  * root: a rule for other ports is never looked at, however many there are.
  */
 #include <linux/bitmap.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 

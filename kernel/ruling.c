@@ -2,13 +2,20 @@
 /*
  * The policy's ruling on a socket: looked for once, and acted on.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/net.h>
 #include <net/tcp.h>
 
-#include "compat/compat.h"
-#include "ksc.h"
+#include "context.h"
+#include "end.h"
+#include "flow.h"
+#include "leave.h"
+#include "net.h"
 #include "policy.h"
-#include "trace.h"
+#include "rules.h"
+#include "ruling.h"
+#include "state.h"
+#include "status.h"
 
 /*
  * Does the policy leave the connection plain? Where there is a policy, that is also what it

@@ -9,8 +9,16 @@
 #include <linux/slab.h>
 #include <net/tcp.h>
 
-#include "ksc.h"
+#include "cipher.h"
+#include "frame.h"
+#include "net.h"
+#include "noio.h"
+#include "rx.h"
 #include "rx_plain.h"
+#include "rx_queue.h"
+#include "rx_stage.h"
+#include "state.h"
+#include "stream.h"
 
 /* How much is used up before TCP is told, so that it can open the window */
 #define KSC_RX_BATCH	65536

@@ -4,9 +4,12 @@
  * soon as the record is read, so that an idle connection holds none.
  */
 #include <linux/slab.h>
+#include <net/sock.h>
 
-#include "ksc.h"
+#include "charge.h"
 #include "rx_plain.h"
+#include "rx_queue.h"
+#include "stream.h"
 
 static DEFINE_PER_CPU(struct ksc_rec *, ksc_rec_slot);
 

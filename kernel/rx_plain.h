@@ -2,13 +2,21 @@
 /*
  * Decrypted records: what the files of the receiving half share.
  */
-#ifndef _KSC_REC_H
-#define _KSC_REC_H
+#ifndef _KSC_RX_PLAIN_H
+#define _KSC_RX_PLAIN_H
 
-#include "ksc.h"
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "frame.h"
+#include "stream.h"
+
+/* Pieces of a received record that are decrypted where they lie */
+#define KSC_RX_FRAGS		40
 
 /* What source and destination have in common, so that both cross pages together */
 #define KSC_REC_PHASE	SZ_4K
+
 /*
  * Room for the phase, the additional data, a full content and TLS 1.3's type and
  * padding.
@@ -44,6 +52,7 @@ struct ksc_rec {
 
 /* What a record takes that has an area */
 #define KSC_REC_SIZE	(PAGE_ALIGN(KSC_REC_AREA) + sizeof(struct ksc_rec))
+
 /* What one takes at most that has none */
 #define KSC_REC_SMALL	SZ_4K
 
@@ -56,7 +65,9 @@ struct ksc_rec {
  */
 #define KSC_RX_BUDGET	63
 
-/* rx_plain.c */
+bool ksc_rx_has_plain(const struct ksc_rx *rx);
+int ksc_rx_plain_len(const struct ksc_rx *rx);
+void ksc_rec_exit(void);
 struct ksc_rec *ksc_rec_get(void);
 void ksc_rec_put(struct ksc_rec *rec);
 bool ksc_rec_may_add(struct sock *sk, struct ksc_rx *rx);
@@ -79,42 +90,4 @@ static inline void ksc_rec_settle(struct sock *sk, struct ksc_rx *rx)
 		ksc_rec_charge(sk, rx);
 }
 
-/* rx.c */
-int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec);
-int ksc_rx_next(struct sock *sk, struct ksc_sock *ks, unsigned int *budget);
-
-void ksc_rx_ahead(struct sock *sk, struct ksc_sock *ks, unsigned int budget);
-
-/* recv.c */
-/**
- * struct ksc_rx_call - how long a call may read
- * @timeo: jiffies that it may wait
- * @since: jiffies when @timeo was that
- * @budget: records that it may open before others get their turn
- */
-struct ksc_rx_call {
-	long timeo;
-	unsigned long since;
-	unsigned int budget;
-};
-
-void ksc_rx_call_begin(struct ksc_rx_call *call, struct sock *sk, bool nonblock);
-int ksc_rx_yield(struct sock *sk, struct ksc_rx_call *call);
-
-/* callbacks.c */
-bool ksc_rx_watched(const struct sock *sk, const struct ksc_sock *ks);
-
-/* flood.c */
-extern unsigned int ksc_max_dataless;
-extern unsigned int ksc_max_key_updates;
-int ksc_flood_dataless(struct sock *sk, struct ksc_sock *ks);
-int ksc_flood_key_update(struct sock *sk, struct ksc_sock *ks);
-void ksc_flood_solicit(struct ksc_rx *rx);
-
-/* control.c */
-void ksc_rx_refuse(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
-		   const char *text);
-int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec);
-int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec);
-
-#endif /* _KSC_REC_H */
+#endif /* _KSC_RX_PLAIN_H */

@@ -7,8 +7,10 @@
 #include <linux/skbuff.h>
 #include <net/tcp.h>
 
+#include "cipher.h"
 #include "compat/compat.h"
-#include "ksc.h"
+#include "rx_queue.h"
+#include "stream.h"
 
 /*
  * The next skb and where in it the stream goes on: segments that were cut anew when

@@ -8,8 +8,13 @@
 #include <linux/slab.h>
 #include <net/tcp.h>
 
-#include "ksc.h"
-#include "rx_plain.h"
+#include "charge.h"
+#include "frame.h"
+#include "net.h"
+#include "rx_queue.h"
+#include "rx_stage.h"
+#include "state.h"
+#include "stream.h"
 
 /*
  * What TCP says when it acknowledges next, as __tcp_select_window() has it: will the peer be

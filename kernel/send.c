@@ -2,13 +2,28 @@
 /*
  * Writing: the application's data into records.
  */
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
+#include <linux/net.h>
 #include <net/tcp.h>
 
+#include "callbacks.h"
 #include "compat/compat.h"
-#include "ksc.h"
-#include "tx_build.h"
-#include <linux/net.h>
+#include "end.h"
 #include "failpoint.h"
+#include "flush.h"
+#include "frame.h"
+#include "noio.h"
+#include "rekey.h"
+#include "send.h"
+#include "state.h"
+#include "stream.h"
+#include "tables.h"
+#include "tx.h"
+#include "tx_build.h"
+#include "tx_pages.h"
+#include "tx_small.h"
+#include "wait.h"
 
 /* May application data go out? */
 static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)

@@ -3,17 +3,36 @@
  * Socket options at level SOL_KSCHANNEL, see uapi/linux/kschannel.h. User
  * memory is touched with no lock held: nobody can stall the pump by a fault.
  */
+#include <crypto/hash.h>
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sockptr.h>
 #include <linux/tcp.h>
 #include <linux/uaccess.h>
 #include <net/tcp.h>
 
+#include "attach.h"
+#include "callbacks.h"
+#include "end.h"
 #include "exporter.h"
-#include "ksc.h"
-#include "step.h"
-#include <crypto/hash.h>
-#include <linux/mm.h>
+#include "flush.h"
+#include "frame.h"
+#include "keys.h"
+#include "noio.h"
+#include "options.h"
+#include "rekey.h"
+#include "ruling.h"
+#include "send.h"
+#include "sockopt.h"
+#include "state.h"
+#include "status.h"
+#include "stream.h"
+#include "tables.h"
+#include "tx_control.h"
+#include "verdict.h"
+#include "wait.h"
 
 /* Context: the socket's lock. A listener's options are its children's, from now on */
 static bool ksc_settable(const struct ksc_sock *ks)

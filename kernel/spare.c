@@ -4,7 +4,7 @@
  */
 #include <linux/module.h>
 
-#include "ksc.h"
+#include "spare.h"
 
 /* Between two looks, in seconds */
 #define KSC_IDLE_SECONDS	10

@@ -2,7 +2,8 @@
 /*
  * struct ksc_sock: allocation, references, phase, and the work item that serves it.
  */
-#include <asm/ioctls.h>
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -10,15 +11,19 @@
 #include <net/protocol.h>
 #include <net/tcp.h>
 #include <net/transp_v6.h>
+#include <asm/ioctls.h>
 
-#include "compat/compat.h"
 #include "compat/rps.h"
+#include "context.h"
 #include "failpoint.h"
-#include "ksc.h"
 #include "memcg.h"
+#include "net.h"
 #include "noio.h"
-#include "rx_plain.h"
-#include "step.h"
+#include "options.h"
+#include "phase.h"
+#include "queue.h"
+#include "state.h"
+#include "status.h"
 #include "tables.h"
 
 /* ---- phases ---- */

@@ -3,7 +3,11 @@
  * What a status means to an application: its errno, and words where nobody
  * had better ones.
  */
-#include "ksc.h"
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/kschannel_netlink.h>
+
+#include "status.h"
 
 static const struct {
 	int err;

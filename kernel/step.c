@@ -3,14 +3,14 @@
  * The daemon's answer to an offer, KSC_CMD_STEP, as struct ksc_step.
  */
 #include <linux/ctype.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
 #include <net/genetlink.h>
 #include <net/netlink.h>
 
-#include "exporter.h"
-#include "ksc.h"
+#include "keys.h"
 #include "memcg.h"
 #include "netlink-gen.h"
 #include "step.h"

@@ -2,10 +2,47 @@
 /*
  * Certificates that applications judge: what verdict.c and its users share.
  */
-#ifndef _KSC_VERIFY_H
-#define _KSC_VERIFY_H
+#ifndef _KSC_STEP_H
+#define _KSC_STEP_H
 
-#include "ksc.h"
+#include <linux/kschannel.h>
+#include <linux/types.h>
+
+#include "keys.h"
+
+struct genl_info;
+struct ksc_question;
+struct nlattr;
+
+/**
+ * struct ksc_step - a step's outcome
+ * @status: enum ksc_status
+ * @consumed: bytes of the offered token that were used up
+ * @need: with incomplete-message, how many more are wanted at least
+ * @token: bytes for the peer
+ * @token_len: bytes in @token
+ * @alert: the alert's number
+ * @direction: enum ksc_direction
+ * @text: explanation, may be empty
+ * @tickets: the daemon wants tickets, with ok
+ * @keys: with ok
+ * @question: with verify-needed; whoever applies the step takes it and clears it here
+ *
+ * Made by ksc_step_parse(), zeroised and freed by ksc_step_free().
+ */
+struct ksc_step {
+	u32 status;
+	u32 consumed;
+	u32 need;
+	u8 *token;
+	u32 token_len;
+	u8 alert;
+	u8 direction;
+	char text[KSC_MAX_TEXT + 1];
+	bool tickets;
+	struct ksc_keys keys;
+	struct ksc_question *question;
+};
 
 /**
  * struct ksc_question - what an application is to judge
@@ -23,12 +60,10 @@ struct ksc_question {
 	u8 chain[];
 };
 
-/* verdict.c */
+struct ksc_step *ksc_step_parse(struct genl_info *info);
+void ksc_step_wipe(const struct genl_info *info);
+void ksc_step_free(struct ksc_step *step);
 int ksc_question_parse(struct ksc_step *step, struct nlattr **a);
 void ksc_question_free(struct ksc_question *q);
-void ksc_verify_begin(struct sock *sk, struct ksc_sock *ks, struct ksc_step *step);
-int ksc_set_verdict(struct sock *sk, int v);
-int ksc_get_verification(const struct ksc_sock *ks, struct ksc_verification *v);
-int ksc_get_chain(struct sock *sk, char __user *optval, int __user *optlen);
 
-#endif /* _KSC_VERIFY_H */
+#endif /* _KSC_STEP_H */

@@ -9,7 +9,6 @@
 #include <net/transp_v6.h>
 
 #include "compat/compat.h"
-#include "ksc.h"
 #include "tables.h"
 
 static struct ksc_tables ksc_tables[KSC_FAMILIES] = {

@@ -4,7 +4,10 @@
 #define _KSC_TABLES_H
 
 #include <linux/net.h>
+#include <linux/types.h>
 #include <net/sock.h>
+
+struct sock;
 
 enum { KSC_V4, KSC_V6, KSC_FAMILIES };
 
@@ -40,6 +43,15 @@ struct ksc_tables {
 	bool registered;
 };
 
+bool ksc_pristine(const struct sock *sk);
+void ksc_give_back(struct sock *sk);
+bool ksc_is_plain(const struct sock *sk);
+void ksc_take_over(struct sock *sk);
+void ksc_listener_take(struct sock *sk);
+void ksc_child_reset(struct sock *sk);
+bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o);
+struct proto *ksc_base_proto(const struct sock *sk);
+const struct proto_ops *ksc_base_ops(const struct sock *sk);
 struct ksc_tables *ksc_tables_of(int family);
 
 #endif /* _KSC_TABLES_H */

@@ -6,10 +6,14 @@
  * What a server can make us hold is one ticket of KSC_MAX_TICKET bytes; what it can
  * make us send up is KSC_TICKETS of them. All else is only counted.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/slab.h>
 
-#include "ksc.h"
+#include "frame.h"
 #include "memcg.h"
+#include "state.h"
+#include "ticket.h"
+#include "upcall.h"
 
 /* Tickets of a connection that are of interest */
 #define KSC_TICKETS	4

@@ -14,8 +14,13 @@
 #include <linux/skbuff.h>
 #include <net/tcp.h>
 
+#include "callbacks.h"
+#include "cipher.h"
 #include "compat/compat.h"
-#include "ksc.h"
+#include "frame.h"
+#include "state.h"
+#include "stream.h"
+#include "tx.h"
 #include "tx_build.h"
 
 /**

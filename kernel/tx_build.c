@@ -8,8 +8,14 @@
 #include <linux/skbuff.h>
 #include <net/tcp.h>
 
+#include "charge.h"
+#include "cipher.h"
 #include "compat/compat.h"
-#include "ksc.h"
+#include "frame.h"
+#include "noio.h"
+#include "pages.h"
+#include "state.h"
+#include "stream.h"
 #include "tx_build.h"
 
 /*

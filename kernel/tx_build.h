@@ -2,19 +2,42 @@
 /*
  * Records that go out: what the files of the sending half share.
  */
-#ifndef _KSC_TX_H
-#define _KSC_TX_H
+#ifndef _KSC_TX_BUILD_H
+#define _KSC_TX_BUILD_H
 
-#include "ksc.h"
+#include <linux/types.h>
 
-/* pages.c */
-int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
-		  u32 min, gfp_t gfp, u8 **p);
+#include "frame.h"
+#include "net.h"
+#include "pages.h"
+#include "state.h"
+#include "stream.h"
 
-/* tx_build.c */
+struct msghdr;
+struct scatterlist;
+
+/* Most that a record adds to its content, without padding */
+#define KSC_TX_OVERHEAD	(KSC_HEADER_LEN + 8 + 1 + KSC_TAG_LEN)
+
 /* AES's block */
 #define KSC_TX_ALIGN	16
+
+/* Content of a record that is small */
+#define KSC_TX_SMALL	2048
+
+/* Its content with type and padding, at most: with the rest it fits a page */
+#define KSC_TX_SMALL_INNER	3072
+
 void ksc_tx_charge_more(struct sock *sk, struct ksc_tx *tx);
+void ksc_tx_uncharge(struct sock *sk, struct ksc_tx *tx);
+void ksc_tx_drop(struct sock *sk, struct ksc_tx *tx);
+int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p);
+int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
+unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type);
+int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at);
+int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
+		   u32 inner);
+int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
 
 /**
  * ksc_tx_charge() - charge a socket for the record that it keeps
@@ -32,10 +55,6 @@ static inline void ksc_tx_charge(struct sock *sk, struct ksc_tx *tx)
 		ksc_tx_charge_more(sk, tx);
 }
 
-void ksc_tx_uncharge(struct sock *sk, struct ksc_tx *tx);
-void ksc_tx_drop(struct sock *sk, struct ksc_tx *tx);
-int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p);
-int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
 static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
 {
 	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
@@ -81,8 +100,6 @@ static inline u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len)
 	return min_t(u32, roundup(len, ks->opt.padding), max(most, len));
 }
 
-unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type);
-
 /* A record was sealed */
 static inline void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
 {
@@ -97,45 +114,4 @@ static inline void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
 	}
 }
 
-int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at);
-int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
-		   u32 inner);
-int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
-
-/* tx.c */
-int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
-void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks);
-
-/* tx_small.c */
-/* Content of a record that is small */
-#define KSC_TX_SMALL	2048
-/* Its content with type and padding, at most: with the rest it fits a page */
-#define KSC_TX_SMALL_INNER	3072
-int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
-		 struct iov_iter *from, u32 len);
-
-/* tx_pages.c */
-int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len);
-
-/**
- * struct ksc_tx_lift - limits of a send buffer that are lifted for a while
- * @sndbuf: sk_sndbuf
- * @userlocks: sk_userlocks
- * @lowat: tcp_sock.notsent_lowat
- * @seq: tcp_sock.write_seq at the last try
- * @again: there was more than one
- * @nonagle: tcp_sock.nonagle
- */
-struct ksc_tx_lift {
-	int sndbuf;
-	u8 userlocks;
-	u32 lowat;
-	u32 seq;
-	bool again;
-	u8 nonagle;
-};
-
-void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l);
-void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l);
-
-#endif /* _KSC_TX_H */
+#endif /* _KSC_TX_BUILD_H */

@@ -4,9 +4,14 @@
  */
 #include <linux/skbuff.h>
 
+#include "cipher.h"
 #include "compat/compat.h"
-#include "ksc.h"
+#include "frame.h"
+#include "state.h"
+#include "tx.h"
 #include "tx_build.h"
+#include "tx_control.h"
+#include "tx_small.h"
 
 /* A small record that padding makes a large one */
 static int ksc_tx_large(struct sock *sk, struct ksc_sock *ks, u8 type,

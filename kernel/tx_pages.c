@@ -5,9 +5,15 @@
  */
 #include <net/tcp.h>
 
+#include "cipher.h"
 #include "compat/compat.h"
-#include "ksc.h"
+#include "frame.h"
+#include "noio.h"
+#include "pages.h"
+#include "state.h"
+#include "stream.h"
 #include "tx_build.h"
+#include "tx_pages.h"
 
 /* Pages that one record may be encrypted from; in more pieces, it is copied */
 #define KSC_TX_SPLICE	8

@@ -6,9 +6,16 @@
 #include <linux/percpu.h>
 #include <net/tcp.h>
 
+#include "cipher.h"
 #include "compat/compat.h"
-#include "ksc.h"
+#include "frame.h"
+#include "noio.h"
+#include "pages.h"
+#include "state.h"
+#include "stream.h"
+#include "tx.h"
 #include "tx_build.h"
+#include "tx_small.h"
 
 /*
  * With more content than this, TCP is given the record's page instead of a copy. From 256

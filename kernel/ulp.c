@@ -2,23 +2,31 @@
 /*
  * The ULP: gives a socket its struct ksc_sock and takes it back.
  */
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/module.h>
-#include <linux/slab.h>
-#include <net/tcp.h>
-
-#include "noio.h"
-#include "ksc.h"
-#include "memcg.h"
-#include <linux/sockios.h>
 #include <linux/net.h>
+#include <linux/slab.h>
+#include <linux/sockios.h>
 #include <net/inet_common.h>
 #include <net/ipv6.h>
 #include <net/protocol.h>
+#include <net/tcp.h>
 #include <net/transp_v6.h>
 #include <asm/ioctls.h>
-#include "compat/compat.h"
+
+#include "admit.h"
+#include "callbacks.h"
 #include "compat/rps.h"
+#include "memcg.h"
+#include "noio.h"
+#include "options.h"
+#include "phase.h"
+#include "policy.h"
+#include "pump.h"
+#include "state.h"
 #include "tables.h"
+#include "ulp.h"
 
 /**
  * ksc_attach() - give a socket its state

@@ -2,12 +2,13 @@
 /*
  * Notifications to the daemon that need no answer: a context ended, a ticket arrived.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/netlink.h>
 #include <net/genetlink.h>
 
-#include "ksc.h"
+#include "net.h"
 #include "netlink-gen.h"
-#include "rx_plain.h"
+#include "upcall.h"
 
 /**
  * ksc_netlink_gone() - tell the daemon that a context is no more

@@ -5,13 +5,20 @@
  * goes on. What waits here is a context like any other: its time runs, and the death of
  * its daemon ends it.
  */
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <net/netlink.h>
 
+#include "context.h"
+#include "end.h"
 #include "memcg.h"
+#include "phase.h"
+#include "state.h"
 #include "step.h"
+#include "verdict.h"
 
 /**
  * ksc_verify_begin() - a socket's application is to judge the peer

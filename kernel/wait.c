@@ -2,13 +2,15 @@
 /*
  * System calls that wait for a handshake to end.
  */
+#include <linux/kschannel_netlink.h>
 #include <linux/sched/signal.h>
 #include <net/tcp.h>
 
 #include "failpoint.h"
-#include "ksc.h"
+#include "handshake.h"
 #include "memcg.h"
-#include "rx_plain.h"
+#include "state.h"
+#include "wait.h"
 
 /**
  * ksc_wait() - wait for the handshake's end

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of idle.c. */
+#ifndef _KSC_IDLE_H
+#define _KSC_IDLE_H
+
+struct ksc_cipher;
+struct ksc_net;
+struct ksc_sock;
+
+void ksc_idle_init(struct ksc_net *kn);
+void ksc_idle_exit(struct ksc_net *kn);
+int ksc_wake(struct ksc_sock *ks, struct ksc_cipher *c);
+
+#endif /* _KSC_IDLE_H */

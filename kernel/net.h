@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of net.c. */
+#ifndef _KSC_NET_H
+#define _KSC_NET_H
+
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <net/genetlink.h>
+
+#include "admit.h"
+#include "policy.h"
+#include "queue.h"
+
+struct ksc_net;
+struct ksc_policy_load;
+struct net;
+struct sk_buff;
+struct sock;
+struct workqueue_struct;
+
+/**
+ * enum ksc_counter - counters of a network namespace, see ksc_count()
+ */
+enum ksc_counter {
+	KSC_CNT_HANDSHAKES_OK,
+	KSC_CNT_HANDSHAKES_FAILED,
+	KSC_CNT_HANDSHAKES_TIMED_OUT,
+	KSC_CNT_STEPS,
+	KSC_CNT_OFFERS,
+	KSC_CNT_OFFERS_DEFERRED,
+	KSC_CNT_EVICTED_ALL,
+	KSC_CNT_EVICTED_USER,
+	KSC_CNT_EVICTED_PREFIX,
+	KSC_CNT_EVICTED_LISTENER,
+	KSC_CNT_REFUSED_ALL,
+	KSC_CNT_REFUSED_USER,
+	KSC_CNT_REFUSED_PREFIX,
+	KSC_CNT_REFUSED_LISTENER,
+	KSC_CNT_FIRST_FLIGHT_TOO_LONG,
+	KSC_CNT_TOO_MANY_STEPS,
+	KSC_CNT_TX_BYTES,
+	KSC_CNT_TX_RECORDS,
+	KSC_CNT_RX_BYTES,
+	KSC_CNT_RX_RECORDS,
+	KSC_CNT_RX_BAD_RECORDS,
+	KSC_CNT_RX_TRUNCATED,
+	KSC_CNT_ALERTS_SENT,
+	KSC_CNT_ALERTS_RECEIVED,
+	KSC_CNT_TICKETS,
+	KSC_CNT_KEY_UPDATES_SENT,
+	KSC_CNT_KEY_UPDATES_RECEIVED,
+	KSC_CNT_RX_FLOODS,
+	KSC_CNT_CIPHERS_MADE,
+	KSC_CNT_CIPHERS_PARKED,
+	KSC_CNT_POLICY_PLAIN,
+	KSC_CNT_POLICY_FALLBACKS,
+	KSC_CNT_POLICY_REFUSED,
+	KSC_CNT_RX_STAGED,
+	KSC_CNT_NOT_TLS,
+	KSC_CNT_POLICY_DIFFERS,
+	KSC_CNT_KEYS_REFUSED,
+	KSC_CNT_MAX
+};
+
+/**
+ * struct ksc_counters - one CPU's share of a namespace's counters
+ * @v: by enum ksc_counter
+ */
+struct ksc_counters {
+	unsigned long v[KSC_CNT_MAX];
+};
+
+/**
+ * struct ksc_net - what belongs to a network namespace
+ * @net: the namespace; it outlives every socket in it, and every key of its daemon
+ * @lock: @daemon, @registration, @had_daemon
+ * @daemon: netlink socket of the registered daemon, referenced, or NULL
+ * @registration: number of its registration, 0 for none
+ * @last_registration: the last one's; none is used twice
+ * @had_daemon: there has been one: a handshake without one waits for the next
+ * @queue: contexts that wait for the daemon
+ * @limits: what handshakes and keys may take; changed under the lock of admit.c
+ * @shares: handshakes of servers, and all; under the lock of admit.c
+ * @nr_keys: keys that no socket has got yet; likewise
+ * @contexts: struct ksc_context by id
+ * @next_context: the last context's id; none is used twice
+ * @socks: struct ksc_sock by id
+ * @next_sock: hint for the next socket's id
+ * @nr_socks: entries of @socks
+ * @nr_contexts: entries of @contexts
+ * @idle: looks for idle connections while there are any in use, see idle.c
+ * @idle_at: id that @idle goes on with, 0 between rounds
+ * @in_use: a record was protected, or is thought to be soon, since the round began
+ * @policy: NULL until a daemon has loaded one; RCU, replaced under @load_lock
+ * @policy_seq: counts the policies
+ * @load_lock: @load, and who replaces @policy
+ * @load: the policy that the daemon is loading, or NULL
+ * @reports: how often the daemon is told of what it has nothing to do with
+ * @counters: see ksc_count()
+ */
+struct ksc_net {
+	struct net *net;
+	spinlock_t lock;	/* daemon, registration, had_daemon */
+	struct sock *daemon;
+	u32 registration;
+	u32 last_registration;
+	bool had_daemon;
+	struct ksc_queue queue;
+	struct ksc_limits limits;
+	struct ksc_bucket shares[2];
+	u32 nr_keys;
+	struct xarray contexts;
+	atomic64_t next_context;
+	struct xarray socks;
+	u32 next_sock;
+	atomic_t nr_socks;
+	atomic_t nr_contexts;
+	struct delayed_work idle;
+	unsigned long idle_at;
+	bool in_use;
+	struct ksc_policy __rcu *policy;
+	u32 policy_seq;
+	struct mutex load_lock;	/* load, replacing policy */
+	struct ksc_policy_load *load;
+	struct ratelimit_state reports;
+	struct ksc_counters __percpu *counters;
+};
+
+extern unsigned int ksc_net_id;
+extern struct workqueue_struct *ksc_wq;
+extern struct genl_family ksc_nl_family;
+
+u32 ksc_daemon(const struct ksc_net *kn);
+u32 ksc_daemon_is(struct ksc_net *kn, struct sk_buff *skb);
+bool ksc_daemon_present(struct ksc_net *kn);
+bool ksc_daemon_expected(struct ksc_net *kn);
+int ksc_daemon_send(struct ksc_net *kn, u32 daemon, struct sk_buff *msg);
+struct ksc_net *ksc_net(const struct net *net);
+u64 ksc_counter_sum(const struct ksc_net *kn, enum ksc_counter c);
+
+static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
+				 unsigned long n)
+{
+	this_cpu_add(kn->counters->v[c], n);
+}
+
+static inline void ksc_count(struct ksc_net *kn, enum ksc_counter c)
+{
+	ksc_count_add(kn, c, 1);
+}
+
+#endif /* _KSC_NET_H */

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of netlink.c. */
+#ifndef _KSC_NETLINK_H
+#define _KSC_NETLINK_H
+
+struct ksc_net;
+
+void ksc_daemon_closed(struct ksc_net *kn);
+void ksc_daemon_exit(struct ksc_net *kn);
+int ksc_netlink_init(void);
+void ksc_netlink_exit(void);
+
+#endif /* _KSC_NETLINK_H */

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of pump.c. */
+#ifndef _KSC_PUMP_H
+#define _KSC_PUMP_H
+
+#include "state.h"
+
+extern struct ksc_kind ksc_managed;
+
+#endif /* _KSC_PUMP_H */
