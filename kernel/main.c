@@ -19,6 +19,7 @@
 #include "idle.h"
 #include "ktls.h"
 #include "net.h"
+#include "netlink-gen.h"
 #include "netlink.h"
 #include "pages.h"
 #include "policy.h"
@@ -89,7 +90,7 @@ static int __init ksc_init(void)
 	err = register_pernet_subsys(&ksc_net_ops);
 	if (err)
 		goto no_net;
-	err = ksc_netlink_init();
+	err = ksc_netlink_init(ksc_nl_ops, ARRAY_SIZE(ksc_nl_ops));
 	if (err)
 		goto no_netlink;
 	err = ksc_ulp_init();

@@ -237,15 +237,17 @@ full:
 
 /**
  * ksc_netlink_init() - register the family
+ * @ops: its commands
+ * @n: how many
  *
  * Return: 0 or an errno.
  */
-int ksc_netlink_init(void)
+int ksc_netlink_init(const struct genl_ops *ops, unsigned int n)
 {
 	int err;
 
-	ksc_nl_family.ops = ksc_nl_ops;
-	ksc_nl_family.n_ops = ARRAY_SIZE(ksc_nl_ops);
+	ksc_nl_family.ops = ops;
+	ksc_nl_family.n_ops = n;
 	err = genl_register_family(&ksc_nl_family);
 	if (!err)
 		netlink_register_notifier(&ksc_nl_notifier);
