@@ -17,8 +17,15 @@
 /* Lines of the daemon's log within a second, that peers can cause without speaking TLS */
 #define KSC_REPORTS	10
 
-/* ---- offers ---- */
-
+/**
+ * ksc_put_addr() - put one end of a connection into a message
+ * @msg: message
+ * @attr: attribute for it
+ * @sk: socket
+ * @peer: the peer's end, else our own
+ *
+ * Context: any; without the socket's lock it may be of two moments. Return: 0 or -EMSGSIZE.
+ */
 int ksc_put_addr(struct sk_buff *msg, int attr, const struct sock *sk, bool peer)
 {
 	const struct inet_sock *inet = inet_sk(sk);

@@ -16,8 +16,6 @@
 #include "state.h"
 #include "stream.h"
 
-/* ---- what kschannelctl asks ---- */
-
 static int ksc_put_failure(struct sk_buff *msg, const struct ksc_sock *ks)
 {
 	/* pairs with ksc_fail() */

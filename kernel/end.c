@@ -27,6 +27,12 @@
 #include "tx.h"
 #include "tx_control.h"
 
+/**
+ * ksc_context_drop() - end a socket's handshake, if there is one
+ * @ks: its state
+ *
+ * Context: process, the socket's lock.
+ */
 void ksc_context_drop(struct ksc_sock *ks)
 {
 	struct ksc_context *ctx = ks->context;

@@ -14,8 +14,6 @@
 #include "flow.h"
 #include "rules.h"
 
-/* ---- a connection as rules see it ---- */
-
 /**
  * ksc_policy_cgroup_root() - where the paths of cgroups begin for the current process
  *
@@ -97,6 +95,16 @@ static void ksc_flow_owner(struct ksc_flow *f, const struct sock *sk, kuid_t uid
 	f->ptr = sk;
 }
 
+/**
+ * ksc_flow_of_sock() - a connection as rules see it
+ * @f: filled in
+ * @sk: socket whose addresses are chosen
+ * @role: enum ksc_role
+ * @uid: owner
+ * @gid: owner's group
+ *
+ * Context: any; @f refers to @sk.
+ */
 void ksc_flow_of_sock(struct ksc_flow *f, const struct sock *sk, u8 role, kuid_t uid, kgid_t gid)
 {
 	const struct inet_sock *inet = inet_sk(sk);

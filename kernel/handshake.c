@@ -426,6 +426,13 @@ static void ksc_pump_give_up(struct sock *sk, struct ksc_sock *ks,
 	ksc_fail(sk, ks, ctx->failed, ctx->alert, direction, ctx->why);
 }
 
+/**
+ * ksc_pump_handshake() - do what there is to do for a handshake
+ * @sk: socket, locked and owned
+ * @ks: its state, in phase handshake or verify
+ *
+ * Context: process. On failure the socket is in phase failed.
+ */
 void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_step *step;

@@ -50,7 +50,13 @@ void ksc_leave(struct sock *sk, struct ksc_sock *ks)
 		sk->sk_data_ready(sk);
 }
 
-/* Context: the socket's lock. A call came to nothing: as if it had not been made */
+/**
+ * ksc_unconnected() - a connect() came to nothing: as if it had not been made
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process.
+ */
 void ksc_unconnected(struct sock *sk, struct ksc_sock *ks)
 {
 	ksc_disarm(sk, ks);

@@ -268,6 +268,16 @@ void ksc_pump_init(struct ksc_sock *ks)
 	INIT_DELAYED_WORK(&ks->pump, ksc_pump_work);
 }
 
+/**
+ * ksc_sock_new() - make a socket's state
+ * @sk: socket, locked and owned or not yet visible
+ * @kind: which
+ * @gfp: how to allocate
+ *
+ * The caller makes it the socket's; ksc_ulp_release() gives it up.
+ *
+ * Context: process. Return: the state with one reference, or NULL.
+ */
 struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_t gfp)
 {
 	struct ksc_net *kn = ksc_net(sock_net(sk));
