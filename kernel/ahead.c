@@ -25,10 +25,10 @@
  */
 static int ksc_rx_ask(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &ks->s.rx;
 
 	if (likely(rx->cipher.seq <= rx->cipher.limit) || rx->asked ||
-	    ks->version != KSC_VERSION_1_3)
+	    ks->s.version != KSC_VERSION_1_3)
 		return 0;
 	rx->asked = true;
 	ksc_rxq_flush(sk, &rx->queue);
@@ -38,10 +38,10 @@ static int ksc_rx_ask(struct sock *sk, struct ksc_sock *ks)
 /* The record at the head is refused, or can't be read */
 static void ksc_rx_bad(struct sock *sk, struct ksc_sock *ks)
 {
-	u8 bad = ks->rx.bad;
+	u8 bad = ks->s.rx.bad;
 
 	if (bad == KSC_ALERT_INTERNAL_ERROR) {
-		ksc_rxq_flush(sk, &ks->rx.queue);
+		ksc_rxq_flush(sk, &ks->s.rx.queue);
 		ksc_fail_alert(sk, ks, KSC_STATUS_INTERNAL_ERROR, bad, KSC_UNREADABLE);
 		return;
 	}
@@ -54,7 +54,7 @@ static void ksc_rx_bad(struct sock *sk, struct ksc_sock *ks)
 /* Open one record and act on it; 1 if it had application data, 0 if not */
 static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &ks->s.rx;
 	struct ksc_rec *rec;
 	int type, err;
 
@@ -66,7 +66,7 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 	if (!rec)
 		return -ENOMEM;
 
-	type = ksc_rx_open(sk, ks, rec);
+	type = ksc_rx_open(sk, &ks->s, rec);
 	/* not inside a handshake message: RFC 8446 5.1 */
 	if (type == KSC_CT_APPLICATION_DATA && !rx->hs.have && !rx->hs.left) {
 		bool data = rec->len;
@@ -128,11 +128,11 @@ int ksc_rx_next(struct sock *sk, struct ksc_sock *ks, unsigned int *budget)
 {
 	int err = 0;
 
-	if (!ksc_rec_may_add(sk, &ks->rx))
+	if (!ksc_rec_may_add(sk, &ks->s.rx))
 		return 0;
 	while (!err && *budget) {
-		if (ks->phase != KSC_PHASE_ESTABLISHED || ks->rx.closed ||
-		    !ksc_rx_ready(sk, ks))
+		if (ks->phase != KSC_PHASE_ESTABLISHED || ks->s.rx.closed ||
+		    !ksc_rx_ready(sk, &ks->s))
 			return 0;
 		--*budget;
 		err = ksc_rx_one(sk, ks);
@@ -151,10 +151,10 @@ int ksc_rx_next(struct sock *sk, struct ksc_sock *ks, unsigned int *budget)
  */
 bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks)
 {
-	return ksc_rx_has_plain(&ks->rx) &&
-	       (!ksc_rec_may_add(sk, &ks->rx) ||
-		(ks->phase == KSC_PHASE_ESTABLISHED && !ksc_rx_ready(sk, ks) &&
-		 ksc_rx_stalled(sk, ks)));
+	return ksc_rx_has_plain(&ks->s.rx) &&
+	       (!ksc_rec_may_add(sk, &ks->s.rx) ||
+		(ks->phase == KSC_PHASE_ESTABLISHED && !ksc_rx_ready(sk, &ks->s) &&
+		 ksc_rx_stalled(sk, &ks->s)));
 }
 
 /**
@@ -168,7 +168,7 @@ bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks)
  */
 bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks)
 {
-	const struct ksc_rx *rx = &ks->rx;
+	const struct ksc_rx *rx = &ks->s.rx;
 
 	return ksc_rx_has_plain(rx) &&
 	       (ks->rcvlowat <= 1 || ksc_rx_plain_len(rx) >= ks->rcvlowat ||
@@ -182,8 +182,8 @@ static int ksc_rx_fill(struct sock *sk, struct ksc_sock *ks, unsigned int *budge
 
 	while (ret > 0 && !ksc_rx_enough(sk, ks))
 		ret = ksc_rx_next(sk, ks, budget);
-	ksc_rxq_flush(sk, &ks->rx.queue);
-	ksc_rec_settle(sk, &ks->rx);
+	ksc_rxq_flush(sk, &ks->s.rx.queue);
+	ksc_rec_settle(sk, &ks->s.rx);
 	return ret;
 }
 
@@ -203,7 +203,7 @@ int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks)
 	int ret = ksc_rx_fill(sk, ks, &budget);
 
 	ksc_rx_settle(sk, ks);
-	return ret ?: ksc_rx_has_plain(&ks->rx);
+	return ret ?: ksc_rx_has_plain(&ks->s.rx);
 }
 
 /**
@@ -217,7 +217,7 @@ int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks)
  */
 bool ksc_poll_in(const struct sock *sk, const struct ksc_sock *ks)
 {
-	const struct ksc_rx *rx = &ks->rx;
+	const struct ksc_rx *rx = &ks->s.rx;
 
 	return (ksc_rx_has_plain(rx) &&
 		(READ_ONCE(ks->rcvlowat) <= 1 || READ_ONCE(rx->enough))) ||
@@ -253,7 +253,7 @@ void ksc_poll_tell(struct ksc_rx *rx)
  */
 void ksc_rx_settle(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &ks->s.rx;
 
 	if (unlikely(ks->rcvlowat > 1))
 		WRITE_ONCE(rx->enough, ksc_rx_enough(sk, ks));
@@ -282,17 +282,17 @@ void ksc_rx_ahead(struct sock *sk, struct ksc_sock *ks, unsigned int budget)
 {
 	int ret = 0;
 
-	if (unlikely(READ_ONCE(ks->rx.polled))) {
+	if (unlikely(READ_ONCE(ks->s.rx.polled))) {
 		if (!budget)
-			WRITE_ONCE(ks->rx.tell, true);
+			WRITE_ONCE(ks->s.rx.tell, true);
 		budget++;
 		ret = ksc_rx_fill(sk, ks, &budget);
 	}
-	ksc_rxq_flush(sk, &ks->rx.queue);
+	ksc_rxq_flush(sk, &ks->s.rx.queue);
 	ksc_rx_settle(sk, ks);
 	if (ret == -ENOMEM) {
 		/* or the pump has nobody to open it for */
-		WRITE_ONCE(ks->rx.tell, true);
+		WRITE_ONCE(ks->s.rx.tell, true);
 		ksc_pump_kick(ks, HZ / 10);
 	/* other sockets get their turn */
 	} else if (unlikely(!budget) && ksc_rx_watched(sk, ks) && !ksc_rx_enough(sk, ks)) {
@@ -310,7 +310,7 @@ void ksc_rx_ahead(struct sock *sk, struct ksc_sock *ks, unsigned int budget)
 void ksc_rx_pump(struct sock *sk, struct ksc_sock *ks)
 {
 	unsigned int budget = KSC_RX_BUDGET;
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &ks->s.rx;
 	int ret;
 
 	if (!READ_ONCE(rx->tell))
@@ -335,13 +335,13 @@ void ksc_rx_pump(struct sock *sk, struct ksc_sock *ks)
  */
 void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &ks->s.rx;
 	int err;
 
 	if (ks->phase != KSC_PHASE_ESTABLISHED || rx->closed || ksc_rx_has_plain(rx) ||
-	    ksc_rx_ready(sk, ks) || !ksc_rx_stalled(sk, ks))
+	    ksc_rx_ready(sk, &ks->s) || !ksc_rx_stalled(sk, &ks->s))
 		return;
-	err = ksc_rx_stage_some(sk, ks);
+	err = ksc_rx_stage_some(sk, &ks->s);
 	/* whoever reads next is told */
 	if (unlikely(err == -EFAULT)) {
 		WRITE_ONCE(rx->bad, KSC_ALERT_INTERNAL_ERROR);
@@ -361,12 +361,12 @@ void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks)
  */
 void ksc_rx_unstall(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &ks->s.rx;
 
 	if (!ksc_rx_has_plain(rx))
 		ksc_rx_stage(sk, ks);
-	else if (ks->phase == KSC_PHASE_ESTABLISHED && !rx->closed && !ksc_rx_ready(sk, ks) &&
-		 ksc_rx_stalled(sk, ks))
+	else if (ks->phase == KSC_PHASE_ESTABLISHED && !rx->closed && !ksc_rx_ready(sk, &ks->s) &&
+		 ksc_rx_stalled(sk, &ks->s))
 		/* who waits for more waits in vain */
 		ksc_wake_reader(sk, ks);
 }

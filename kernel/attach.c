@@ -74,8 +74,8 @@ static int ksc_attach_grant(struct sock *sk, struct ksc_sock *ks, struct ksc_gra
 		g->daemon = 0;
 	}
 	/* as if the application had never read them */
-	ks->rx.stage = g->extra;
-	ks->rx.stage_len = g->extra_len;
+	ks->s.rx.stage = g->extra;
+	ks->s.rx.stage_len = g->extra_len;
 	g->extra = NULL;
 	ksc_arm(sk, ks);
 	ksc_established(sk, ks);
@@ -135,25 +135,25 @@ static int ksc_detach_check(struct sock *sk, struct ksc_sock *ks)
 		return err;
 	if (ksc_policy_demands(ks))
 		return -EPERM;
-	if (!ks->rx.closed)
+	if (!ks->s.rx.closed)
 		ksc_rx_advance(sk, ks);
 	if (ks->phase == KSC_PHASE_FAILED)
 		return ksc_error(ks);
-	if (!ks->rx.closed || !ks->tx.closed || ksc_rx_has_plain(&ks->rx))
+	if (!ks->s.rx.closed || !ks->s.tx.closed || ksc_rx_has_plain(&ks->s.rx))
 		return -EBUSY;
-	if (ks->tx.pending)
-		ksc_tx_push(sk, &ks->tx, 0);
-	return ks->tx.pending ? -EAGAIN : 0;
+	if (ks->s.tx.pending)
+		ksc_tx_push(sk, &ks->s.tx, 0);
+	return ks->s.tx.pending ? -EAGAIN : 0;
 }
 
 /* Context: the socket's lock. Gives the bytes that came after close_notify and are TCP's no more */
 static u8 *ksc_detach(struct sock *sk, struct ksc_sock *ks, u32 *len)
 {
-	u8 *rest = ks->rx.stage;
+	u8 *rest = ks->s.rx.stage;
 
-	*len = ks->rx.stage_len;
-	ks->rx.stage = NULL;
-	ksc_rx_unstage(sk, &ks->rx);
+	*len = ks->s.rx.stage_len;
+	ks->s.rx.stage = NULL;
+	ksc_rx_unstage(sk, &ks->s.rx);
 	ksc_leave(sk, ks);
 	return rest;
 }
@@ -181,7 +181,7 @@ int ksc_get_detach(struct sock *sk, char __user *optval, int __user *optlen)
 	lock_sock(sk);
 	ks = ksc_sk(sk);
 	err = ksc_detach_check(sk, ks);
-	if (!err && (room < 0 || ks->rx.stage_len > room))
+	if (!err && (room < 0 || ks->s.rx.stage_len > room))
 		err = -ERANGE;
 	if (!err)
 		rest = ksc_detach(sk, ks, &len);
@@ -209,10 +209,10 @@ int ksc_set_close_notify(struct sock *sk)
 	err = ksc_usable(ks);
 	if (!err)
 		err = ksc_tx_close(sk, ks);
-	if (ks && ks->tx.pending)
+	if (ks && ks->s.tx.pending)
 		ksc_await_space(sk, ks);
 	/* it is sealed, and goes when TCP takes it */
-	if (err == -EAGAIN && ks->tx.closed)
+	if (err == -EAGAIN && ks->s.tx.closed)
 		err = 0;
 	release_sock(sk);
 	return err;

@@ -31,7 +31,7 @@ static void ksc_data_ready(struct sock *sk);
  */
 bool ksc_rx_watched(const struct sock *sk, const struct ksc_sock *ks)
 {
-	return READ_ONCE(ks->rx.polled) || sock_flag(sk, SOCK_FASYNC) ||
+	return READ_ONCE(ks->s.rx.polled) || sock_flag(sk, SOCK_FASYNC) ||
 	       READ_ONCE(sk->sk_data_ready) != ksc_data_ready;
 }
 
@@ -43,7 +43,7 @@ bool ksc_rx_watched(const struct sock *sk, const struct ksc_sock *ks)
  */
 void ksc_rx_go_on(struct ksc_sock *ks)
 {
-	WRITE_ONCE(ks->rx.tell, true);
+	WRITE_ONCE(ks->s.rx.tell, true);
 	ksc_pump_kick(ks, 0);
 }
 
@@ -60,7 +60,7 @@ void ksc_rx_go_on(struct ksc_sock *ks)
  */
 bool ksc_rx_deferred(struct sock *sk, struct ksc_sock *ks)
 {
-	const struct ksc_rx *rx = &ks->rx;
+	const struct ksc_rx *rx = &ks->s.rx;
 
 	if (rx->readers || !(READ_ONCE(rx->polled) || sock_flag(sk, SOCK_FASYNC)) ||
 	    (ksc_rx_has_plain(rx) && ks->rcvlowat <= 1) ||
@@ -90,14 +90,14 @@ static void ksc_data_ready(struct sock *sk)
 	case KSC_PHASE_VERIFY:
 		break;
 	case KSC_PHASE_ESTABLISHED:
-		if (ks->rx.closed)
+		if (ks->s.rx.closed)
 			break;
-		if (ksc_rx_ready(sk, ks)) {
+		if (ksc_rx_ready(sk, &ks->s)) {
 			if (!ksc_rx_deferred(sk, ks))
 				ks->data_ready(sk);
-		} else if (!ksc_rx_stalled(sk, ks)) {
+		} else if (!ksc_rx_stalled(sk, &ks->s)) {
 			break;
-		} else if (ksc_rx_has_plain(&ks->rx)) {
+		} else if (ksc_rx_has_plain(&ks->s.rx)) {
 			/* it can't come before what is there was read */
 			ks->data_ready(sk);
 		} else {
@@ -116,12 +116,12 @@ static void ksc_write_space(struct sock *sk)
 
 	if (unlikely(!ks))
 		return;
-	if (ks->tx.pending || ks->tx.update) {
+	if (ks->s.tx.pending || ks->s.tx.update) {
 		/* TCP had no memory, and says so at once: not again and again */
-		ksc_pump_kick(ks, ks->tx.pushing ? KSC_TX_AGAIN : 0);
+		ksc_pump_kick(ks, ks->s.tx.pushing ? KSC_TX_AGAIN : 0);
 		ks->write_space(sk);
-	} else if (ks->tx.nagle) {
-		bool waits = ksc_tx_nagle(sk, ks, 0);
+	} else if (ks->s.tx.nagle) {
+		bool waits = ksc_tx_nagle(sk, &ks->s, 0);
 
 		ks->write_space(sk);
 		/* which may have cleared it */
@@ -176,6 +176,18 @@ void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
+ * ksc_stream_room() - ksc_stream_ops.room: tell who waits for room
+ * @sk: socket, locked
+ * @s: its stream
+ *
+ * Context: the socket's lock, owned or in softirq.
+ */
+void ksc_stream_room(struct sock *sk, struct ksc_stream *s)
+{
+	ksc_wake_writer(sk, container_of(s, struct ksc_sock, s));
+}
+
+/**
  * ksc_remind_reader() - an in-kernel user of the socket left off, see ksc_read_sock()
  * @sk: socket, locked and owned
  * @ks: its state, established
@@ -185,7 +197,7 @@ void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks)
 void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks)
 {
 	if (unlikely(READ_ONCE(sk->sk_data_ready) != ksc_data_ready) &&
-	    ks->phase == KSC_PHASE_ESTABLISHED && !ks->rx.closed && ksc_rx_ready(sk, ks))
+	    ks->phase == KSC_PHASE_ESTABLISHED && !ks->s.rx.closed && ksc_rx_ready(sk, &ks->s))
 		ksc_wake_reader(sk, ks);
 }
 
@@ -225,7 +237,7 @@ bool ksc_starved(const struct sock *sk)
  */
 void ksc_await_space(struct sock *sk, struct ksc_sock *ks)
 {
-	ksc_tx_charge(sk, &ks->tx);
+	ksc_tx_charge(sk, &ks->s.tx);
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	if (unlikely(!ksc_hears_of_space(sk) || ksc_starved(sk)))
 		ksc_pump_kick(ks, HZ / 20);
@@ -301,7 +313,7 @@ void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
  */
 bool ksc_tx_may_resume(const struct sock *sk, struct ksc_sock *ks)
 {
-	const struct ksc_tx *tx = &ks->tx;
+	const struct ksc_tx *tx = &ks->s.tx;
 
 	if (likely(!sk->sk_err))
 		return true;

@@ -6,10 +6,12 @@
 #include <linux/types.h>
 
 struct ksc_sock;
+struct ksc_stream;
 struct sock;
 
 void ksc_wake_reader(struct sock *sk, struct ksc_sock *ks);
 bool ksc_rx_deferred(struct sock *sk, struct ksc_sock *ks);
+void ksc_stream_room(struct sock *sk, struct ksc_stream *s);
 void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks);
 void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks);
 bool ksc_hears_of_space(const struct sock *sk);

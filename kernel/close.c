@@ -86,7 +86,7 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 		if (sk->sk_state == TCP_CLOSE || sk->sk_shutdown & SEND_SHUTDOWN)
 			err = 0;
 		ks->read_shut |= rd && !err;
-	} else if (ks && wr && ks->tx.lost) {
+	} else if (ks && wr && ks->s.tx.lost) {
 		err = -EPIPE;
 	}
 	ksc_release_noio(sk, noio);
@@ -119,18 +119,18 @@ void ksc_close_reset(struct sock *sk)
  */
 static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
 {
-	int left = ksc_rxq_len(sk) + ks->rx.stage_len;
+	int left = ksc_rxq_len(sk) + ks->s.rx.stage_len;
 
-	while (!ks->rx.closed && !ksc_rx_advance(sk, ks) && !ks->rx.closed && left > 0 &&
-	       ks->phase == KSC_PHASE_ESTABLISHED && ksc_rx_ready(sk, ks)) {
+	while (!ks->s.rx.closed && !ksc_rx_advance(sk, ks) && !ks->s.rx.closed && left > 0 &&
+	       ks->phase == KSC_PHASE_ESTABLISHED && ksc_rx_ready(sk, &ks->s)) {
 		/* of so many bytes at least */
 		left -= KSC_RX_BUDGET * KSC_HEADER_LEN;
 		cond_resched();
 	}
-	if (ksc_rx_has_plain(&ks->rx))
+	if (ksc_rx_has_plain(&ks->s.rx))
 		/* TCP does not see that these are unread: have it reset all the same */
 		ksc_close_reset(sk);
-	else if (ks->rx.closed)
+	else if (ks->s.rx.closed)
 		tcp_read_done(sk, ksc_rxq_len(sk));
 }
 
@@ -159,9 +159,9 @@ void ksc_close(struct sock *sk, long timeout)
 			if (ks->phase == KSC_PHASE_ESTABLISHED &&
 			    !(sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime) &&
 			    ksc_tx_close(sk, ks))
-				ks->tx.lost = true;
+				ks->s.tx.lost = true;
 		}
-		if (ks->tx.lost)
+		if (ks->s.tx.lost)
 			ksc_close_reset(sk);
 		ksc_context_drop(ks);
 		ksc_move(sk, ks, KSC_EVENT_CLOSE);

@@ -33,7 +33,7 @@ int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec
 	const u8 *p = rec->data;
 
 	/* RFC 8446 5.4 */
-	if (!rec->len && ks->version == KSC_VERSION_1_3) {
+	if (!rec->len && ks->s.version == KSC_VERSION_1_3) {
 		ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
 			      KSC_ALERT_UNEXPECTED_MESSAGE, "empty alert record");
 		return ksc_error(ks);
@@ -44,14 +44,14 @@ int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec
 		return ksc_error(ks);
 	}
 	if (p[1] == KSC_ALERT_CLOSE_NOTIFY) {
-		WRITE_ONCE(ks->rx.closed, true);
+		WRITE_ONCE(ks->s.rx.closed, true);
 		return 0;
 	}
 	/* RFC 8446 6: in 1.3 the level says nothing, all others are fatal */
 	if (p[1] == KSC_ALERT_USER_CANCELED ||
-	    (ks->version != KSC_VERSION_1_3 && p[0] == 1)) {
-		ks->rx.warned = true;
-		ks->rx.warning = p[1];
+	    (ks->s.version != KSC_VERSION_1_3 && p[0] == 1)) {
+		ks->s.rx.warned = true;
+		ks->s.rx.warning = p[1];
 		return ksc_flood_dataless(sk, ks);
 	}
 	ksc_count(ks->kn, KSC_CNT_ALERTS_RECEIVED);
@@ -75,14 +75,14 @@ static int ksc_rx_key_update(struct sock *sk, struct ksc_sock *ks, u8 request,
 	err = ksc_flood_key_update(sk, ks);
 	if (err)
 		return err;
-	ksc_cipher_update(&ks->rx.cipher);
+	ksc_cipher_update(&ks->s.rx.cipher);
 	ksc_count(ks->kn, KSC_CNT_KEY_UPDATES_RECEIVED);
-	ks->rx.updates++;
-	ks->rx.asked = false;
-	if (!request || ks->tx.closed)
+	ks->s.rx.updates++;
+	ks->s.rx.asked = false;
+	if (!request || ks->s.tx.closed)
 		return 0;
 	/* sending may process the backlog, and that may move TCP's queue */
-	ksc_rxq_flush(sk, &ks->rx.queue);
+	ksc_rxq_flush(sk, &ks->s.rx.queue);
 	return ksc_rekey_soon(sk, ks, KSC_UPDATE_OWN);
 }
 
@@ -96,7 +96,7 @@ static int ksc_rx_key_update(struct sock *sk, struct ksc_sock *ks, u8 request,
  */
 int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec)
 {
-	bool v13 = ks->version == KSC_VERSION_1_3;
+	bool v13 = ks->s.version == KSC_VERSION_1_3;
 	const u8 *p = rec->data;
 	u32 left = rec->len, body;
 	u32 messages = 0;
@@ -111,11 +111,11 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 	if (err)
 		return err;
 	while (left) {
-		bool inside = ks->rx.hs.left;
-		size_t n = ksc_hs_parse(&ks->rx.hs, p, left, &type, &body);
+		bool inside = ks->s.rx.hs.left;
+		size_t n = ksc_hs_parse(&ks->s.rx.hs, p, left, &type, &body);
 
 		/* what is inside may have come in another record than its header */
-		if (inside && ks->rx.hs.hdr[0] == KSC_HT_KEY_UPDATE) {
+		if (inside && ks->s.rx.hs.hdr[0] == KSC_HT_KEY_UPDATE) {
 			err = ksc_rx_key_update(sk, ks, *p, left == 1);
 			if (err)
 				return err;
@@ -146,11 +146,11 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 			if (answered)
 				continue;
 			answered = true;
-			ksc_rxq_flush(sk, &ks->rx.queue);
+			ksc_rxq_flush(sk, &ks->s.rx.queue);
 			/* what came before a reset is to be read, and its error is the reader's */
-			if (!ks->tx.closed && !ks->tx.pending && !sk->sk_err &&
+			if (!ks->s.tx.closed && !ks->s.tx.pending && !sk->sk_err &&
 			    !(sk->sk_shutdown & SEND_SHUTDOWN) && sk_stream_memory_free(sk) &&
-			    ksc_tx_alert(sk, ks, 1, KSC_ALERT_NO_RENEGOTIATION)) {
+			    ksc_tx_alert(sk, &ks->s, 1, KSC_ALERT_NO_RENEGOTIATION)) {
 				ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
 					 KSC_DIRECTION_NONE, "an alert could not be sent");
 				return ksc_error(ks);

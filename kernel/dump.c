@@ -39,7 +39,7 @@ static int ksc_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
 	/* set before the phase that says so */
 	if (!s)
 		return 0;
-	if (nla_put_u16(msg, KSC_A_SOCK_VERSION, ks->version) ||
+	if (nla_put_u16(msg, KSC_A_SOCK_VERSION, ks->s.version) ||
 	    nla_put_u16(msg, KSC_A_SOCK_SUITE, ks->suite) ||
 	    nla_put_string(msg, KSC_A_SOCK_ALPN, s->text + s->alpn) ||
 	    (s->resumed && nla_put_flag(msg, KSC_A_SOCK_RESUMED)))
@@ -95,18 +95,18 @@ static int ksc_put_sock(struct sk_buff *msg, struct netlink_callback *cb,
 	    nla_put_u32(msg, KSC_A_SOCK_UID,
 			from_kuid_munged(sk_user_ns(NETLINK_CB(cb->skb).sk), ks->uid)) ||
 	    nla_put_u64_64bit(msg, KSC_A_SOCK_INODE, sock_i_ino(sk), 0) ||
-	    nla_put_u64_64bit(msg, KSC_A_SOCK_TX_BYTES, READ_ONCE(ks->tx.bytes), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_SOCK_TX_BYTES, READ_ONCE(ks->s.tx.bytes), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_SOCK_TX_RECORDS,
-			      READ_ONCE(ks->tx.records), 0) ||
-	    nla_put_u64_64bit(msg, KSC_A_SOCK_RX_BYTES, READ_ONCE(ks->rx.bytes), 0) ||
+			      READ_ONCE(ks->s.tx.records), 0) ||
+	    nla_put_u64_64bit(msg, KSC_A_SOCK_RX_BYTES, READ_ONCE(ks->s.rx.bytes), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_SOCK_RX_RECORDS,
-			      READ_ONCE(ks->rx.records), 0) ||
+			      READ_ONCE(ks->s.rx.records), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_SOCK_KEY_UPDATES_SENT,
-			      READ_ONCE(ks->tx.updates), 0) ||
+			      READ_ONCE(ks->s.tx.updates), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_SOCK_KEY_UPDATES_RECEIVED,
-			      READ_ONCE(ks->rx.updates), 0) ||
-	    (READ_ONCE(ks->rx.closed) && nla_put_flag(msg, KSC_A_SOCK_READ_CLOSED)) ||
-	    (READ_ONCE(ks->tx.closed) && nla_put_flag(msg, KSC_A_SOCK_WRITE_CLOSED)) ||
+			      READ_ONCE(ks->s.rx.updates), 0) ||
+	    (READ_ONCE(ks->s.rx.closed) && nla_put_flag(msg, KSC_A_SOCK_READ_CLOSED)) ||
+	    (READ_ONCE(ks->s.tx.closed) && nla_put_flag(msg, KSC_A_SOCK_WRITE_CLOSED)) ||
 	    ksc_put_session(msg, ks) || ksc_put_options(msg, ks) ||
 	    ksc_policy_put_name(msg, KSC_A_SOCK_RULE, ks->kn, &ks->ruling) ||
 	    ksc_put_failure(msg, ks)) {

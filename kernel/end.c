@@ -106,15 +106,15 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 		ksc_netlink_failed(sk, ks, report);
 
 	ksc_tickets_free(ks);
-	ks->tx.lost |= ks->tx.nfrags;
-	ksc_tx_free(sk, &ks->tx);
-	ksc_cipher_free(&ks->rx.cipher);
+	ks->s.tx.lost |= ks->s.tx.nfrags;
+	ksc_tx_free(sk, &ks->s.tx);
+	ksc_cipher_free(&ks->s.rx.cipher);
 
 	/*
 	 * The peer learns that it is over; our errno comes before EPIPE. Where something
 	 * is lost, it is close() that tells.
 	 */
-	if (!ks->tx.lost)
+	if (!ks->s.tx.lost)
 		ksc_fin(sk);
 	sk_error_report(sk);
 	ks->state_change(sk);
@@ -143,7 +143,7 @@ void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	u8 rec[KSC_HEADER_LEN + 2] = {};
 
 	if (ks->phase == KSC_PHASE_ESTABLISHED) {
-		if (!ks->tx.closed && !ksc_tx_alert(sk, ks, 2, alert))
+		if (!ks->s.tx.closed && !ksc_tx_alert(sk, &ks->s, 2, alert))
 			direction = KSC_DIRECTION_SENT;
 	} else if (ctx && !(ks->role == KSC_ROLE_CLIENT ? ctx->total : ctx->spoke)) {
 		ksc_header_make(rec, KSC_CT_ALERT, 2);
@@ -170,8 +170,8 @@ void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 void ksc_retire(struct sock *sk, struct ksc_sock *ks)
 {
 	ksc_tickets_free(ks);
-	ksc_tx_free(sk, &ks->tx);
-	ksc_rx_free(sk, &ks->rx);
+	ksc_tx_free(sk, &ks->s.tx);
+	ksc_rx_free(sk, &ks->s.rx);
 	ksc_disarm(sk, ks);
 	if (cancel_delayed_work(&ks->pump))
 		ksc_sock_put(ks);
@@ -192,7 +192,7 @@ void ksc_rx_refuse(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 {
 	ksc_count(ks->kn, KSC_CNT_RX_BAD_RECORDS);
 	/* sending may process the backlog, and that may move TCP's queue */
-	ksc_rxq_flush(sk, &ks->rx.queue);
+	ksc_rxq_flush(sk, &ks->s.rx.queue);
 	ksc_fail_alert(sk, ks, status, alert, text);
 }
 
@@ -209,18 +209,18 @@ void ksc_rx_refuse(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
  */
 int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &ks->s.tx;
 	int err;
 
 	if (!tx->closed) {
-		err = ksc_tx_alert(sk, ks, 1, KSC_ALERT_CLOSE_NOTIFY);
+		err = ksc_tx_alert(sk, &ks->s, 1, KSC_ALERT_CLOSE_NOTIFY);
 		if (err == -EIO || err == -ENOSPC)
 			return ksc_tx_broken(sk, ks);
 		if (err)
 			return err;
 		WRITE_ONCE(tx->closed, true);
 	}
-	return tx->pending ? ksc_tx_flush(sk, ks) : 0;
+	return tx->pending ? ksc_tx_flush(sk, &ks->s) : 0;
 }
 
 /**
@@ -232,7 +232,7 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
  */
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks)
 {
-	ks->tx.lost = true;
+	ks->s.tx.lost = true;
 	ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
 		 "a record could not be sent");
 	return ksc_error(ks);

@@ -55,7 +55,7 @@ static int ksc_flood(struct sock *sk, struct ksc_sock *ks, const char *text)
  */
 int ksc_flood_dataless(struct sock *sk, struct ksc_sock *ks)
 {
-	if (likely(!ksc_rate_over(&ks->rx.dataless, READ_ONCE(ksc_max_dataless),
+	if (likely(!ksc_rate_over(&ks->s.rx.dataless, READ_ONCE(ksc_max_dataless),
 				  KSC_DATALESS_PERIOD)))
 		return 0;
 	return ksc_flood(sk, ks, "too many records without data");
@@ -73,7 +73,7 @@ int ksc_flood_dataless(struct sock *sk, struct ksc_sock *ks)
  */
 int ksc_flood_key_update(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &ks->s.rx;
 
 	if (rx->solicited) {
 		rx->solicited--;

@@ -23,13 +23,13 @@
  */
 int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &ks->s.tx;
 	int err;
 
 	if (tx->pending || !tx->len)
 		return 0;
 	tx->more = false;
-	err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
+	err = ksc_tx_seal(sk, &ks->s, KSC_CT_APPLICATION_DATA);
 	if (!err)
 		return ksc_tx_push(sk, tx, 0);
 	if (err == -ENOMEM)
@@ -54,7 +54,7 @@ int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
  */
 void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &ks->s.tx;
 
 	ksc_tx_charge(sk, tx);
 	/* then write_space is called for each acknowledgment */
@@ -70,13 +70,13 @@ void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks)
 /* Is it time for what is open? If not, the pump comes back */
 static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &ks->s.tx;
 
 	if (tx->pending)
 		return tx->more;
 	if (tx->nagle) {
 		/* nobody may tell us any more: an in-kernel user took our place */
-		if (!ksc_hears_of_space(sk) || !ksc_tx_nagle(sk, ks, 0))
+		if (!ksc_hears_of_space(sk) || !ksc_tx_nagle(sk, &ks->s, 0))
 			return false;
 		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 		ksc_pump_kick(ks, KSC_TX_HOLD);
@@ -99,7 +99,7 @@ static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
  */
 void ksc_tx_resume(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &ks->s.tx;
 
 	if (!ksc_tx_held(sk, ks))
 		ksc_tx_finish(sk, ks);

@@ -534,7 +534,7 @@ static int ksc_pump_owner_token(const struct ksc_owner *owner, void *to, u32 len
 {
 	const struct ksc_sock *ks = ksc_pump_owned(owner);
 
-	return ksc_rxq_copy(ks->sk, &ks->rx.queue, 0, to, len);
+	return ksc_rxq_copy(ks->sk, &ks->s.rx.queue, 0, to, len);
 }
 
 static const struct ksc_owner_ops ksc_pump_owner = {

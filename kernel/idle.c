@@ -28,24 +28,19 @@ static void ksc_idle_again(struct ksc_net *kn)
 }
 
 /**
- * ksc_wake() - make what a direction's first record needs, or the first for a while
- * @ks: state
- * @c: its keys for the direction
+ * ksc_idle_made() - ksc_stream_ops.made: there is a transform that may come to be idle
+ * @s: a socket's stream
  *
- * Context: process, may sleep; the socket's lock owned.
- * Return: 0; -ENOMEM, and it may be tried again; or -EIO.
+ * Context: process, the socket's lock owned.
  */
-int ksc_wake(struct ksc_sock *ks, struct ksc_cipher *c)
+void ksc_idle_made(struct ksc_stream *s)
 {
-	int err = ksc_cipher_make(c);
+	struct ksc_net *kn = container_of(s, struct ksc_sock, s)->kn;
 
-	if (err)
-		return err;
-	ksc_count(ks->kn, KSC_CNT_CIPHERS_MADE);
+	ksc_count(kn, KSC_CNT_CIPHERS_MADE);
 	/* before the work is queued: it looks after it has begun its last round */
-	WRITE_ONCE(ks->kn->in_use, true);
-	ksc_idle_again(ks->kn);
-	return 0;
+	WRITE_ONCE(kn->in_use, true);
+	ksc_idle_again(kn);
 }
 
 /* Is a direction in use? Whether it was since the last round goes to @idle */
@@ -82,8 +77,8 @@ static bool ksc_idle_visit(struct ksc_sock *ks, struct ksc_aead *spent[2])
 
 	if (READ_ONCE(ks->phase) != KSC_PHASE_ESTABLISHED)
 		return false;
-	used = ksc_idle_look(&ks->tx.cipher, &idle);
-	used |= ksc_idle_look(&ks->rx.cipher, &idle);
+	used = ksc_idle_look(&ks->s.tx.cipher, &idle);
+	used |= ksc_idle_look(&ks->s.rx.cipher, &idle);
 	if (!idle)
 		return used;
 	sk = ksc_sock_hold(ks);
@@ -97,9 +92,9 @@ static bool ksc_idle_visit(struct ksc_sock *ks, struct ksc_aead *spent[2])
 	if (!sock_owned_by_user(sk) && ksc_sk(sk) == ks &&
 	    ks->phase == KSC_PHASE_ESTABLISHED) {
 		/* what is in an open record is to be sealed, whatever memory there is */
-		spent[0] = ks->tx.len ? NULL : ksc_idle_take(ks, &ks->tx.cipher);
-		spent[1] = ksc_idle_take(ks, &ks->rx.cipher);
-		used = ks->tx.cipher.aead || ks->rx.cipher.aead;
+		spent[0] = ks->s.tx.len ? NULL : ksc_idle_take(ks, &ks->s.tx.cipher);
+		spent[1] = ksc_idle_take(ks, &ks->s.rx.cipher);
+		used = ks->s.tx.cipher.aead || ks->s.rx.cipher.aead;
 	}
 	spin_unlock_bh(&sk->sk_lock.slock);
 out:

@@ -3,12 +3,11 @@
 #ifndef _KSC_IDLE_H
 #define _KSC_IDLE_H
 
-struct ksc_cipher;
 struct ksc_net;
-struct ksc_sock;
+struct ksc_stream;
 
 void ksc_idle_init(struct ksc_net *kn);
 void ksc_idle_exit(struct ksc_net *kn);
-int ksc_wake(struct ksc_sock *ks, struct ksc_cipher *c);
+void ksc_idle_made(struct ksc_stream *s);
 
 #endif /* _KSC_IDLE_H */

@@ -36,22 +36,22 @@ int ksc_install(struct ksc_sock *ks, struct ksc_keys *keys)
 	suite = ksc_suite_find(keys->version, keys->suite);
 	if (!suite)
 		return -EOPNOTSUPP;
-	err = ksc_cipher_init(&ks->tx.cipher, suite, &keys->tx);
+	err = ksc_cipher_init(&ks->s.tx.cipher, suite, &keys->tx);
 	if (err)
 		return err;
-	err = ksc_cipher_init(&ks->rx.cipher, suite, &keys->rx);
+	err = ksc_cipher_init(&ks->s.rx.cipher, suite, &keys->rx);
 	if (err) {
-		ksc_cipher_free(&ks->tx.cipher);
+		ksc_cipher_free(&ks->s.tx.cipher);
 		return err;
 	}
-	ks->version = keys->version;
+	ks->s.version = keys->version;
 	ks->suite = keys->suite;
 	swap(ks->exporter, keys->exporter);
 	/* pairs with ksc_put_session() and ksc_put_options() */
 	smp_store_release(&ks->session, keys->session);
 	keys->session = NULL;
-	ks->tx.max_record = keys->max_record;
-	ks->tx.ramp = TCP_INIT_CWND * tcp_sk(ks->sk)->mss_cache;
+	ks->s.tx.max_record = keys->max_record;
+	ks->s.tx.ramp = TCP_INIT_CWND * tcp_sk(ks->sk)->mss_cache;
 	ksc_tune(ks);
 	return 0;
 }
@@ -82,10 +82,10 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks)
 	}
 	/* whoever waits to connect, to write, or to read what came along */
 	ks->state_change(sk);
-	if (ksc_rx_ready(sk, ks)) {
+	if (ksc_rx_ready(sk, &ks->s)) {
 		if (!ksc_rx_deferred(sk, ks))
 			ksc_wake_reader(sk, ks);
-	} else if (ksc_rx_stalled(sk, ks)) {
+	} else if (ksc_rx_stalled(sk, &ks->s)) {
 		ksc_pump_kick(ks, 0);
 	}
 }

@@ -31,7 +31,7 @@ int ksc_inq(struct sock *sk)
 	else if (ks && ks->phase == KSC_PHASE_ESTABLISHED)
 		ksc_rx_advance(sk, ks);
 	if (!n && ks)
-		n = ksc_rx_plain_len(&ks->rx);
+		n = ksc_rx_plain_len(&ks->s.rx);
 	ksc_release_noio(sk, noio);
 	return n;
 }
@@ -58,8 +58,8 @@ int ksc_outq(struct sock *sk, bool sent)
 	else if (!((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV)))
 		n = tp->write_seq - (sent ? tp->snd_una : tp->snd_nxt);
 	if (n >= 0 && ks)
-		for (i = ks->tx.first; i < ks->tx.nfrags; i++)
-			n += ks->tx.frag[i].bv_len;
+		for (i = ks->s.tx.first; i < ks->s.tx.nfrags; i++)
+			n += ks->s.tx.frag[i].bv_len;
 	release_sock(sk);
 	return n;
 }

@@ -26,6 +26,7 @@
 #include "noio.h"
 #include "phase.h"
 #include "poll.h"
+#include "pump.h"
 #include "rx.h"
 #include "rx_plain.h"
 #include "rx_queue.h"
@@ -56,10 +57,10 @@ static void ksc_ktls_data_ready(struct sock *sk)
 		sock_set_flag(sk, SOCK_URGINLINE);
 	if (!kt->rx_on || ksc_ktls_ready(sk, kt))
 		ks->data_ready(sk);
-	else if (!ksc_rx_stalled(sk, ks))
+	else if (!ksc_rx_stalled(sk, &ks->s))
 		return;
 	/* it can't come before what is there was read; or it is staged */
-	else if (ksc_rx_has_plain(&ks->rx))
+	else if (ksc_rx_has_plain(&ks->s.rx))
 		ks->data_ready(sk);
 	else
 		ksc_pump_kick(ks, 0);
@@ -71,8 +72,8 @@ static void ksc_ktls_write_space(struct sock *sk)
 
 	if (unlikely(!ks))
 		return;
-	if (ks->tx.pending)
-		ksc_pump_kick(ks, ks->tx.pushing ? KSC_TX_AGAIN : 0);
+	if (ks->s.tx.pending)
+		ksc_pump_kick(ks, ks->s.tx.pushing ? KSC_TX_AGAIN : 0);
 	ks->write_space(sk);
 }
 
@@ -120,7 +121,7 @@ static void ksc_ktls_wipe(struct ksc_sock *ks)
 /* An application's own handshake, of which little is known */
 static int ksc_ktls_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
 {
-	u16 version = READ_ONCE(ks->version);
+	u16 version = READ_ONCE(ks->s.version);
 	int err = nla_put_flag(msg, KSC_A_SOCK_RAW);
 
 	if (!err && version)
@@ -133,6 +134,7 @@ static int ksc_ktls_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
 
 /* The application runs the handshake */
 static struct ksc_kind ksc_raw = {
+	.stream		= &ksc_sock_stream,
 	.run		= ksc_ktls_pump,
 	.wipe		= ksc_ktls_wipe,
 	.put_session	= ksc_ktls_put_session,
@@ -143,7 +145,7 @@ static struct ksc_kind ksc_raw = {
 /* Looked at without the lock: a record to read, data or not, whose header was looked at */
 static bool ksc_ktls_poll_in(struct sock *sk, const struct ksc_ktls *kt)
 {
-	const struct ksc_rx *rx = &kt->ks.rx;
+	const struct ksc_rx *rx = &kt->ks.s.rx;
 	u32 len = READ_ONCE(rx->rec_len);
 
 	if (ksc_rx_has_plain(rx))
@@ -155,7 +157,7 @@ static bool ksc_ktls_poll_in(struct sock *sk, const struct ksc_ktls *kt)
 /* Readable means that, or an error; the pump looks at headers that nobody has */
 static bool ksc_ktls_poll_record(struct sock *sk, struct ksc_ktls *kt)
 {
-	struct ksc_rx *rx = &kt->ks.rx;
+	struct ksc_rx *rx = &kt->ks.s.rx;
 
 	if (ksc_ktls_poll_in(sk, kt))
 		return true;
@@ -164,7 +166,7 @@ static bool ksc_ktls_poll_record(struct sock *sk, struct ksc_ktls *kt)
 		return true;
 	if (READ_ONCE(kt->stopped))
 		return false;
-	if (ksc_rx_stalled(sk, &kt->ks) ||
+	if (ksc_rx_stalled(sk, &kt->ks.s) ||
 	    (!READ_ONCE(rx->rec_len) &&
 	     ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) >= KSC_HEADER_LEN))
 		ksc_pump_kick(&kt->ks, 0);
@@ -204,9 +206,9 @@ static int ksc_ktls_shutdown(struct socket *sock, int how)
 		lock_sock(sk);
 		noio = ksc_noio_begin(sk);
 		ks = ksc_sk(sk);
-		if (ks && ks->tx.pending)
-			err = ksc_tx_flush(sk, ks);
-		if (ks && ks->tx.lost)
+		if (ks && ks->s.tx.pending)
+			err = ksc_tx_flush(sk, &ks->s);
+		if (ks && ks->s.tx.lost)
 			err = -EPIPE;
 		else if (err != -EAGAIN)
 			err = 0;
@@ -230,11 +232,11 @@ static void ksc_ktls_close(struct sock *sk, long timeout)
 	noio = ksc_noio_begin(sk);
 	ks = ksc_sk(sk);
 	if (ks) {
-		if (ks->tx.lost || (ks->tx.pending && ksc_tx_flush(sk, ks)))
+		if (ks->s.tx.lost || (ks->s.tx.pending && ksc_tx_flush(sk, &ks->s)))
 			ksc_close_reset(sk);
 		ksc_move(sk, ks, KSC_EVENT_CLOSE);
-		ksc_tx_free(sk, &ks->tx);
-		ksc_rx_free(sk, &ks->rx);
+		ksc_tx_free(sk, &ks->s.tx);
+		ksc_rx_free(sk, &ks->s.rx);
 		ksc_ktls_wipe(ks);
 		ksc_ktls_disarm(sk, ks);
 		if (cancel_delayed_work(&ks->pump))
@@ -269,7 +271,7 @@ static int ksc_ktls_attach(struct sock *sk)
 	if (err)
 		return err;
 	ks = ksc_sk(sk);
-	ks->tx.max = KSC_MAX_PAYLOAD;
+	ks->s.tx.max = KSC_MAX_PAYLOAD;
 	ksc_move(sk, ks, KSC_EVENT_ESTABLISH);
 	ksc_ktls_arm(sk, ks);
 	WRITE_ONCE(sk->sk_prot, &ksc_ktls_protos[family]);

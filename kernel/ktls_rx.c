@@ -39,9 +39,9 @@ static void ksc_ktls_stop(struct sock *sk, struct ksc_ktls *kt, int err)
 /* What is wrong with a header: an errno, 0 if nothing is */
 static int ksc_ktls_header_check(const struct ksc_header *h, const struct ksc_sock *ks)
 {
-	const struct ksc_suite *suite = ks->rx.cipher.suite;
+	const struct ksc_suite *suite = ks->s.rx.cipher.suite;
 	u32 overhead = suite->explicit_len + KSC_TAG_LEN;
-	bool v13 = ks->version == KSC_VERSION_1_3;
+	bool v13 = ks->s.version == KSC_VERSION_1_3;
 
 	if (h->len > KSC_MAX_PAYLOAD + overhead + v13)
 		return -EMSGSIZE;
@@ -64,7 +64,7 @@ static int ksc_ktls_header_check(const struct ksc_header *h, const struct ksc_so
  */
 bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt)
 {
-	struct ksc_rx *rx = &kt->ks.rx;
+	struct ksc_rx *rx = &kt->ks.s.rx;
 	u8 buf[KSC_HEADER_LEN];
 	struct ksc_header h;
 	const u8 *p;
@@ -107,19 +107,19 @@ void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
 	struct ksc_sock *ks = &kt->ks;
 	int err;
 
-	if (!kt->rx_on || ksc_ktls_ready(sk, kt) || kt->stopped || !ksc_rx_stalled(sk, ks))
+	if (!kt->rx_on || ksc_ktls_ready(sk, kt) || kt->stopped || !ksc_rx_stalled(sk, &ks->s))
 		return;
-	if (ksc_rx_has_plain(&ks->rx)) {
+	if (ksc_rx_has_plain(&ks->s.rx)) {
 		/* who waits for more waits in vain */
 		ks->data_ready(sk);
 		return;
 	}
-	err = ksc_rx_stage_some(sk, ks);
+	err = ksc_rx_stage_some(sk, &ks->s);
 	if (unlikely(err == -EFAULT))
 		ksc_ktls_stop(sk, kt, err);
 	else if (err)
 		ksc_pump_kick(ks, HZ / 10);
-	ksc_rxq_flush(sk, &ks->rx.queue);
+	ksc_rxq_flush(sk, &ks->s.rx.queue);
 }
 
 /**
@@ -134,7 +134,7 @@ void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
  */
 void ksc_ktls_settle(struct sock *sk, struct ksc_ktls *kt)
 {
-	struct ksc_rx *rx = &kt->ks.rx;
+	struct ksc_rx *rx = &kt->ks.s.rx;
 	bool ready = !kt->rekey_pending && ksc_ktls_ready(sk, kt);
 
 	if (!ready && !ksc_rx_has_plain(rx))
@@ -154,14 +154,14 @@ void ksc_ktls_settle(struct sock *sk, struct ksc_ktls *kt)
 static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *budget)
 {
 	struct ksc_sock *ks = &kt->ks;
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &ks->s.rx;
 	struct ksc_rec *rec;
 	int type, err;
 
 	rec = ksc_rec_get();
 	if (!rec)
 		return -ENOMEM;
-	type = ksc_rx_open(sk, ks, rec);
+	type = ksc_rx_open(sk, &ks->s, rec);
 	--*budget;
 	if (type <= 0) {
 		ksc_rec_put(rec);
@@ -181,7 +181,7 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *bud
 	if (type == KSC_CT_APPLICATION_DATA) {
 		rx->bytes += rec->len;
 		ksc_count_add(ks->kn, KSC_CNT_RX_BYTES, rec->len);
-	} else if (type == KSC_CT_HANDSHAKE && ks->version == KSC_VERSION_1_3 &&
+	} else if (type == KSC_CT_HANDSHAKE && ks->s.version == KSC_VERSION_1_3 &&
 		   rec->len && rec->data[0] == KSC_HT_KEY_UPDATE) {
 		WRITE_ONCE(kt->rekey_pending, true);
 		rx->updates++;
@@ -201,7 +201,7 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt,
 			    struct ksc_rx_call *call, bool peek, bool copied)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
-	struct ksc_rx *rx = &kt->ks.rx;
+	struct ksc_rx *rx = &kt->ks.s.rx;
 	int ret;
 
 	if (kt->rekey_pending)
@@ -212,7 +212,7 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt,
 		if (sk->sk_shutdown & RCV_SHUTDOWN || sock_flag(sk, SOCK_DONE))
 			return 0;
 		/* no more comes before what was seen is read */
-		if (peek && copied && ksc_rx_stalled(sk, &kt->ks))
+		if (peek && copied && ksc_rx_stalled(sk, &kt->ks.s))
 			return 0;
 		if (!call->timeo)
 			return -EAGAIN;
@@ -363,7 +363,7 @@ static int ksc_ktls_rx_yield(struct sock *sk, struct ksc_ktls *kt, struct ksc_rx
 {
 	int err;
 
-	ksc_rxq_flush(sk, &kt->ks.rx.queue);
+	ksc_rxq_flush(sk, &kt->ks.s.rx.queue);
 	err = ksc_rx_yield(sk, call);
 	/* with edges, nobody comes for what was not looked at */
 	if (err)
@@ -375,7 +375,7 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 			      size_t len, int flags)
 {
 	size_t target = sock_rcvlowat(sk, flags & MSG_WAITALL, len), copied = 0;
-	struct ksc_rx *rx = &kt->ks.rx;
+	struct ksc_rx *rx = &kt->ks.s.rx;
 	bool peek = flags & MSG_PEEK;
 	struct ksc_rx_call call;
 	struct ksc_ktls_told told = {};
@@ -501,7 +501,7 @@ static ssize_t ksc_ktls_splice_locked(struct sock *sk, struct ksc_ktls *kt,
 				      struct pipe_inode_info *pipe, size_t len,
 				      bool nonblock)
 {
-	struct ksc_rx *rx = &kt->ks.rx;
+	struct ksc_rx *rx = &kt->ks.s.rx;
 	struct ksc_rx_call call;
 	struct ksc_rec *rec;
 	ssize_t n;
@@ -559,8 +559,8 @@ ssize_t ksc_ktls_splice_read(struct socket *sock, loff_t *ppos,
 		return ksc_base_ops(sk)->splice_read(sock, ppos, pipe, len, flags);
 	noio = ksc_lock_noio(sk);
 	n = ksc_ktls_splice_locked(sk, ksc_ktls(ks), pipe, len, nonblock);
-	ksc_rxq_flush(sk, &ks->rx.queue);
-	ksc_rec_settle(sk, &ks->rx);
+	ksc_rxq_flush(sk, &ks->s.rx.queue);
+	ksc_rec_settle(sk, &ks->s.rx);
 	ksc_ktls_settle(sk, ksc_ktls(ks));
 	ksc_release_noio(sk, noio);
 	return n;

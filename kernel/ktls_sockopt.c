@@ -164,13 +164,13 @@ static int ksc_ktls_take_keys(struct ksc_ktls *kt, bool tx,
 	memzero_explicit(&key, sizeof(key));
 	if (err)
 		return err;
-	cipher = tx ? &ks->tx.cipher : &ks->rx.cipher;
+	cipher = tx ? &ks->s.tx.cipher : &ks->s.rx.cipher;
 	ksc_cipher_free(cipher);
 	*cipher = fresh;
 	memzero_explicit(&fresh, sizeof(fresh));
 	*(tx ? &kt->tx_info : &kt->rx_info) = *info;
 	WRITE_ONCE(ks->suite, suite->suite);
-	WRITE_ONCE(ks->version, info->info.version);
+	WRITE_ONCE(ks->s.version, info->info.version);
 	return 0;
 }
 
@@ -197,7 +197,7 @@ static int ksc_ktls_set_keys(struct sock *sk, bool tx, sockptr_t optval,
 		goto out;
 	if (tx) {
 		if (kt->tx_on)
-			kt->ks.tx.updates++;
+			kt->ks.s.tx.updates++;
 		/* the old keys' sequence numbers were used up */
 		if (kt->tx_err == EBADMSG)
 			kt->tx_err = 0;
@@ -212,7 +212,7 @@ static int ksc_ktls_set_keys(struct sock *sk, bool tx, sockptr_t optval,
 		/* what came before the keys, or between the old ones and these */
 		if (ksc_ktls_ready(sk, kt))
 			kt->ks.data_ready(sk);
-		else if (ksc_rx_stalled(sk, &kt->ks))
+		else if (ksc_rx_stalled(sk, &kt->ks.s))
 			ksc_pump_kick(&kt->ks, 0);
 	}
 out:
@@ -235,7 +235,7 @@ static int ksc_ktls_get_keys(struct sock *sk, bool tx, union ksc_ktls_info *info
 	lock_sock(sk);
 	kt = ksc_ktls(ksc_sk(sk));
 	*info = tx ? kt->tx_info : kt->rx_info;
-	cipher = tx ? &kt->ks.tx.cipher : &kt->ks.rx.cipher;
+	cipher = tx ? &kt->ks.s.tx.cipher : &kt->ks.s.rx.cipher;
 	c = ksc_ktls_cipher_find(info->info.cipher_type);
 	if (c) {
 		ksc_put_be64(p + c->seq, cipher->seq);
@@ -261,7 +261,7 @@ static int ksc_ktls_set_flag(struct sock *sk, int optname, sockptr_t optval,
 	u32 v;
 
 	if (sockptr_is_null(optval) || (no_pad ? optlen < sizeof(v) : optlen != sizeof(v)) ||
-	    (no_pad && READ_ONCE(kt->ks.version) != KSC_VERSION_1_3))
+	    (no_pad && READ_ONCE(kt->ks.s.version) != KSC_VERSION_1_3))
 		return -EINVAL;
 	if (copy_from_sockptr(&v, optval, sizeof(v)))
 		return -EFAULT;
@@ -295,13 +295,13 @@ static int ksc_ktls_set_payload(struct sock *sk, sockptr_t optval, unsigned int 
 	if (copy_from_sockptr(&v, optval, sizeof(v)))
 		return -EFAULT;
 	lock_sock(sk);
-	if (ks->tx.len && !ks->tx.pending)
+	if (ks->s.tx.len && !ks->s.tx.pending)
 		err = -EBUSY;
-	else if (v < KSC_KTLS_MIN_PAYLOAD - (ks->version == KSC_VERSION_1_3) ||
+	else if (v < KSC_KTLS_MIN_PAYLOAD - (ks->s.version == KSC_VERSION_1_3) ||
 		 v > KSC_MAX_PAYLOAD)
 		err = -EINVAL;
 	else
-		WRITE_ONCE(ks->tx.max, v);
+		WRITE_ONCE(ks->s.tx.max, v);
 	release_sock(sk);
 	return err;
 }
@@ -357,7 +357,7 @@ static int ksc_ktls_get(struct sock *sk, int optname, union ksc_ktls_optval *v, 
 		v->flag = READ_ONCE(kt->zerocopy);
 		return sizeof(v->flag);
 	case TLS_RX_EXPECT_NO_PAD:
-		if (READ_ONCE(kt->ks.version) != KSC_VERSION_1_3 || !kt->rx_on ||
+		if (READ_ONCE(kt->ks.s.version) != KSC_VERSION_1_3 || !kt->rx_on ||
 		    room < (int)sizeof(v->flag))
 			return -EINVAL;
 		v->flag = READ_ONCE(kt->no_pad);
@@ -365,7 +365,7 @@ static int ksc_ktls_get(struct sock *sk, int optname, union ksc_ktls_optval *v, 
 	case TLS_TX_MAX_PAYLOAD_LEN:
 		if (room < (int)sizeof(v->payload))
 			return -EINVAL;
-		v->payload = READ_ONCE(kt->ks.tx.max);
+		v->payload = READ_ONCE(kt->ks.s.tx.max);
 		return sizeof(v->payload);
 	default:
 		return -ENOPROTOOPT;
@@ -438,7 +438,7 @@ int ksc_ktls_get_info(struct sock *sk, struct sk_buff *skb)
 	ks = ksc_sk(sk);
 	if (ks) {
 		kt = ksc_ktls(ks);
-		version = READ_ONCE(ks->version);
+		version = READ_ONCE(ks->s.version);
 		if (version)
 			err = nla_put_u16(skb, TLS_INFO_VERSION, version) ?:
 			      nla_put_u16(skb, TLS_INFO_CIPHER,
@@ -454,7 +454,7 @@ int ksc_ktls_get_info(struct sock *sk, struct sk_buff *skb)
 			err = nla_put_flag(skb, TLS_INFO_RX_NO_PAD);
 		if (!err)
 			err = nla_put_u16(skb, KSC_TLS_INFO_MAX_PAYLOAD,
-					  READ_ONCE(ks->tx.max));
+					  READ_ONCE(ks->s.tx.max));
 	}
 	rcu_read_unlock();
 	if (err || !ks)

@@ -37,7 +37,7 @@ static int ksc_ktls_tx_check(struct sock *sk, struct ksc_ktls *kt)
 	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return -EPIPE;
 	/* the cipher refuses it, too, but then the record is lost */
-	if (unlikely(kt->ks.tx.cipher.seq == U64_MAX))
+	if (unlikely(kt->ks.s.tx.cipher.seq == U64_MAX))
 		return ksc_ktls_tx_fail(sk, kt, -EBADMSG);
 	return 0;
 }
@@ -48,27 +48,27 @@ static int ksc_ktls_tx_end(struct sock *sk, struct ksc_ktls *kt)
 	struct ksc_sock *ks = &kt->ks;
 	int err;
 
-	err = ksc_tx_seal(sk, ks, kt->type);
+	err = ksc_tx_seal(sk, &ks->s, kt->type);
 	if (err == -ENOMEM) {
 		/* stays open; the work item tries again */
-		ks->tx.more = false;
+		ks->s.tx.more = false;
 		ksc_pump_kick(ks, HZ / 10);
 		return err;
 	}
 	if (err) {
-		ks->tx.lost = true;
+		ks->s.tx.lost = true;
 		return ksc_ktls_tx_fail(sk, kt, -EIO);
 	}
-	err = ksc_tx_push(sk, &ks->tx, ks->tx.more ? MSG_MORE : 0);
+	err = ksc_tx_push(sk, &ks->s.tx, ks->s.tx.more ? MSG_MORE : 0);
 	return err == -EAGAIN ? 0 : err;
 }
 
 /* Before the lock is released: the work item looks after what is pending */
 static void ksc_ktls_tx_await(struct sock *sk, struct ksc_ktls *kt)
 {
-	if (unlikely(kt->ks.tx.nfrags))
-		ksc_tx_charge(sk, &kt->ks.tx);
-	if (likely(!kt->ks.tx.pending))
+	if (unlikely(kt->ks.s.tx.nfrags))
+		ksc_tx_charge(sk, &kt->ks.s.tx);
+	if (likely(!kt->ks.s.tx.pending))
 		return;
 	/* or TCP would not tell of room */
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
@@ -80,7 +80,7 @@ static void ksc_ktls_tx_await(struct sock *sk, struct ksc_ktls *kt)
 /* What a record may be left as before another one begins: pending, or nothing */
 static int ksc_ktls_tx_close_record(struct sock *sk, struct ksc_ktls *kt)
 {
-	struct ksc_tx *tx = &kt->ks.tx;
+	struct ksc_tx *tx = &kt->ks.s.tx;
 	int err;
 
 	if (tx->pending || !tx->len)
@@ -103,10 +103,10 @@ void ksc_ktls_resume(struct sock *sk, struct ksc_ktls *kt)
 {
 	struct ksc_sock *ks = &kt->ks;
 
-	if (ks->tx.len && !ks->tx.pending && !ks->tx.more)
+	if (ks->s.tx.len && !ks->s.tx.pending && !ks->s.tx.more)
 		ksc_ktls_tx_close_record(sk, kt);
-	if (ks->tx.pending)
-		ksc_tx_push(sk, &ks->tx, ks->tx.more ? MSG_MORE : 0);
+	if (ks->s.tx.pending)
+		ksc_tx_push(sk, &ks->s.tx, ks->s.tx.more ? MSG_MORE : 0);
 	if (sk->sk_socket)
 		ksc_ktls_tx_await(sk, kt);
 }
@@ -114,7 +114,7 @@ void ksc_ktls_resume(struct sock *sk, struct ksc_ktls *kt)
 /* Wait until no other record is in the way of one of this type and TCP has room */
 static int ksc_ktls_tx_wait(struct sock *sk, struct ksc_ktls *kt, u8 type, long *timeo)
 {
-	struct ksc_tx *tx = &kt->ks.tx;
+	struct ksc_tx *tx = &kt->ks.s.tx;
 	int err;
 
 	for (;;) {
@@ -148,13 +148,13 @@ static int ksc_ktls_tx_some(struct sock *sk, struct ksc_ktls *kt, struct msghdr 
 			    u8 type, bool more)
 {
 	struct ksc_sock *ks = &kt->ks;
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &ks->s.tx;
 	u32 most = max_t(u32, tx->max, tx->len);
 	size_t left = msg_data_left(msg);
 	int n, err;
 
 	if (!tx->nfrags && !more && left <= min_t(u32, most, KSC_TX_SMALL)) {
-		err = ksc_tx_whole(sk, ks, type, &msg->msg_iter, left);
+		err = ksc_tx_whole(sk, &ks->s, type, &msg->msg_iter, left);
 		if (!err)
 			return left;
 		/* else it was sealed, and some of it is lost */
@@ -164,7 +164,7 @@ static int ksc_ktls_tx_some(struct sock *sk, struct ksc_ktls *kt, struct msghdr 
 		}
 		return err;
 	}
-	n = ksc_tx_copy(sk, ks, msg, min_t(size_t, left, most - tx->len));
+	n = ksc_tx_copy(sk, &ks->s, msg, min_t(size_t, left, most - tx->len));
 	if (n < 0) {
 		/* nothing but a header: no record yet */
 		if (!tx->len)
@@ -173,7 +173,7 @@ static int ksc_ktls_tx_some(struct sock *sk, struct ksc_ktls *kt, struct msghdr 
 	}
 	kt->type = type;
 	tx->more = more || msg_data_left(msg);
-	if (tx->more && tx->len < most && !ksc_tx_crowded(ks))
+	if (tx->more && tx->len < most && !ksc_tx_crowded(&ks->s))
 		return n;
 	err = ksc_ktls_tx_end(sk, kt);
 	/* the bytes are ours even so */

@@ -144,10 +144,15 @@ int ksc_daemon_send(struct ksc_net *kn, u32 daemon, struct sk_buff *msg);
 struct ksc_net *ksc_net(const struct net *net);
 u64 ksc_counter_sum(const struct ksc_net *kn, enum ksc_counter c);
 
-static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c,
-				 unsigned long n)
+static inline void ksc_count_in(struct ksc_counters __percpu *counters, enum ksc_counter c,
+				unsigned long n)
 {
-	this_cpu_add(kn->counters->v[c], n);
+	this_cpu_add(counters->v[c], n);
+}
+
+static inline void ksc_count_add(struct ksc_net *kn, enum ksc_counter c, unsigned long n)
+{
+	ksc_count_in(kn->counters, c, n);
 }
 
 static inline void ksc_count(struct ksc_net *kn, enum ksc_counter c)

@@ -9,9 +9,6 @@
 #include <linux/types.h>
 #include <net/sock.h>
 
-#include "cipher.h"
-#include "idle.h"
-#include "state.h"
 
 /**
  * ksc_noio() - is it a socket that memory may be written out by?
@@ -73,19 +70,6 @@ static inline void ksc_release_noio(struct sock *sk, unsigned int flags)
 {
 	ksc_noio_end(flags);
 	release_sock(sk);
-}
-
-/**
- * ksc_awake() - before a record, see to it that there is what it needs
- * @ks: state
- * @c: its keys for the direction
- *
- * Context: process, the socket's lock owned.
- * Return: 0; -ENOMEM, and it may be tried again; or -EIO.
- */
-static inline int ksc_awake(struct ksc_sock *ks, struct ksc_cipher *c)
-{
-	return likely(c->aead) ? 0 : ksc_wake(ks, c);
 }
 
 #endif /* _KSC_NOIO_H */

@@ -20,7 +20,7 @@
 /* Readable means application data, EOF or an error; the pump finds out what records are */
 static bool ksc_poll_data(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &ks->s.rx;
 
 	/* also who finds something now is told of what a call leaves then: ksc_rx_ahead() */
 	if (!READ_ONCE(rx->polled))
@@ -30,7 +30,7 @@ static bool ksc_poll_data(struct sock *sk, struct ksc_sock *ks)
 	ksc_poll_tell(rx);
 	if (ksc_poll_in(sk, ks))
 		return true;
-	if (READ_ONCE(rx->bad) || ksc_rx_stalled(sk, ks) ||
+	if (READ_ONCE(rx->bad) || ksc_rx_stalled(sk, &ks->s) ||
 	    ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) >=
 	    (READ_ONCE(rx->rec_len) ?: KSC_HEADER_LEN))
 		ksc_pump_kick(ks, 0);
@@ -105,12 +105,12 @@ static __poll_t ksc_poll_early(const struct ksc_sock *ks)
  */
 __poll_t ksc_poll_full(struct socket *sock, const struct ksc_sock *ks)
 {
-	if (likely(!READ_ONCE(ks->tx.full)))
+	if (likely(!READ_ONCE(ks->s.tx.full)))
 		return 0;
 	set_bit(SOCK_NOSPACE, &sock->flags);
 	/* as in tcp_poll(): it may have gone before the flag was set */
 	smp_mb__after_atomic();
-	return READ_ONCE(ks->tx.full) ? EPOLLOUT | EPOLLWRNORM : 0;
+	return READ_ONCE(ks->s.tx.full) ? EPOLLOUT | EPOLLWRNORM : 0;
 }
 
 /**
@@ -164,7 +164,7 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 	/* who waits to write, or has connected, does not have records opened */
 	if (poll_requested_events(wait) & (in | EPOLLRDHUP) && ksc_poll_data(sk, ks))
 		mask |= in;
-	if (READ_ONCE(ks->rx.closed))
+	if (READ_ONCE(ks->s.rx.closed))
 		mask |= EPOLLRDHUP;
 	if (READ_ONCE(ks->phase) == KSC_PHASE_FAILED)
 		return mask | in | out | EPOLLERR;

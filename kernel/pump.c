@@ -10,6 +10,7 @@
 #include "failpoint.h"
 #include "flush.h"
 #include "handshake.h"
+#include "idle.h"
 #include "poll.h"
 #include "pump.h"
 #include "rekey.h"
@@ -44,8 +45,15 @@ static void ksc_pump_run(struct sock *sk, struct ksc_sock *ks)
 	}
 }
 
+const struct ksc_stream_ops ksc_sock_stream = {
+	.again	= ksc_pump_again,
+	.room	= ksc_stream_room,
+	.made	= ksc_idle_made,
+};
+
 /* The daemon runs the handshake */
 struct ksc_kind ksc_managed = {
+	.stream		= &ksc_sock_stream,
 	.managed	= true,
 	.run		= ksc_pump_run,
 };

@@ -5,6 +5,7 @@
 
 #include "state.h"
 
+extern const struct ksc_stream_ops ksc_sock_stream;
 extern struct ksc_kind ksc_managed;
 
 #endif /* _KSC_PUMP_H */

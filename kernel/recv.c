@@ -50,7 +50,7 @@ static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	for (;;) {
 		size_t seen = 0;
 
-		list_for_each_entry(rec, &ks->rx.plain, list) {
+		list_for_each_entry(rec, &ks->s.rx.plain, list) {
 			u32 n = rec->len - rec->off;
 
 			seen += n;
@@ -77,7 +77,7 @@ static int ksc_rx_end(struct sock *sk, struct ksc_sock *ks)
 		sock_error(sk);
 		return ksc_error(ks);
 	}
-	if (ks->rx.closed || ks->read_shut)
+	if (ks->s.rx.closed || ks->read_shut)
 		return 1;
 	if (sk->sk_err == ECONNRESET) {
 		ksc_count(ks->kn, KSC_CNT_RX_TRUNCATED);
@@ -100,7 +100,7 @@ static int ksc_rx_end(struct sock *sk, struct ksc_sock *ks)
 /* Will nothing more come? */
 static bool ksc_rx_over(struct sock *sk, struct ksc_sock *ks)
 {
-	return ks->phase != KSC_PHASE_ESTABLISHED || ks->rx.closed || READ_ONCE(sk->sk_err) ||
+	return ks->phase != KSC_PHASE_ESTABLISHED || ks->s.rx.closed || READ_ONCE(sk->sk_err) ||
 	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
 	       sk->sk_state == TCP_CLOSE;
 }
@@ -164,18 +164,18 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call 
 	if (signal_pending(current))
 		return sock_intr_errno(call->timeo);
 	/* whoever comes with a record leaves it to us */
-	ks->rx.readers++;
+	ks->s.rx.readers++;
 	add_wait_queue(sk_sleep(sk), &wait);
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	/* the first look is without the lock: woken_wake keeps it safe */
-	ret = sk_wait_event(sk, &call->timeo, ksc_rx_over(sk, ks) || READ_ONCE(ks->rx.bad) ||
-			    (!peek && ksc_rx_has_plain(&ks->rx)) ||
-			    ksc_rxq_avail(sk, &ks->rx.queue) +
-			    READ_ONCE(ks->rx.stage_len) >=
-			    (READ_ONCE(ks->rx.rec_len) ?: KSC_HEADER_LEN), &wait);
+	ret = sk_wait_event(sk, &call->timeo, ksc_rx_over(sk, ks) || READ_ONCE(ks->s.rx.bad) ||
+			    (!peek && ksc_rx_has_plain(&ks->s.rx)) ||
+			    ksc_rxq_avail(sk, &ks->s.rx.queue) +
+			    READ_ONCE(ks->s.rx.stage_len) >=
+			    (READ_ONCE(ks->s.rx.rec_len) ?: KSC_HEADER_LEN), &wait);
 	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	remove_wait_queue(sk_sleep(sk), &wait);
-	ks->rx.readers--;
+	ks->s.rx.readers--;
 	call->since = jiffies;
 	return ret < 0 ? ret : 0;
 }
@@ -215,7 +215,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		return ksc_compat_recvmsg(sk->sk_prot, sk, msg, len, flags, addr_len);
 	}
 	/* what was authenticated before a failure is still to be had */
-	if (err && !(ks && ksc_rx_has_plain(&ks->rx)))
+	if (err && !(ks && ksc_rx_has_plain(&ks->s.rx)))
 		goto out;
 	err = 0;
 	noio = ksc_noio_begin(sk);
@@ -226,9 +226,9 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			err = ksc_rx_peek(sk, ks, msg, len - copied, copied, flags,
 					  &call.budget);
 		} else {
-			err = ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks, &call.budget);
+			err = ksc_rx_has_plain(&ks->s.rx) ? 1 : ksc_rx_next(sk, ks, &call.budget);
 			if (err > 0)
-				err = ksc_rx_read(sk, &ks->rx, msg, len - copied, flags);
+				err = ksc_rx_read(sk, &ks->s.rx, msg, len - copied, flags);
 		}
 		if (err > 0) {
 			copied += err;
@@ -242,8 +242,8 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			break;
 		/* the end and what else there is are behind what was not opened */
 		if (unlikely(!err && !call.budget)) {
-			ksc_rxq_flush(sk, &ks->rx.queue);
-			ksc_rec_settle(sk, &ks->rx);
+			ksc_rxq_flush(sk, &ks->s.rx.queue);
+			ksc_rec_settle(sk, &ks->s.rx);
 			err = ksc_rx_yield(sk, &call);
 			if (err)
 				break;
@@ -258,16 +258,16 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			err = min(err, 0);
 			break;
 		}
-		ksc_rxq_flush(sk, &ks->rx.queue);
-		ksc_rec_settle(sk, &ks->rx);
+		ksc_rxq_flush(sk, &ks->s.rx.queue);
+		ksc_rec_settle(sk, &ks->s.rx);
 		err = ksc_rx_wait(sk, ks, &call, flags & MSG_PEEK);
 		if (err)
 			break;
 	}
 	ksc_rx_ahead(sk, ks, call.budget);
-	ksc_rec_settle(sk, &ks->rx);
+	ksc_rec_settle(sk, &ks->s.rx);
 	if (unlikely(tcp_sk(sk)->recvmsg_inq))
-		inq = ksc_rx_plain_len(&ks->rx);
+		inq = ksc_rx_plain_len(&ks->s.rx);
 	ksc_noio_end(noio);
 out:
 	release_sock(sk);
@@ -329,10 +329,10 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 		struct ksc_rec *rec;
 		struct sk_buff *skb;
 
-		err = ksc_rx_has_plain(&ks->rx) ? 1 : ksc_rx_next(sk, ks, &budget);
+		err = ksc_rx_has_plain(&ks->s.rx) ? 1 : ksc_rx_next(sk, ks, &budget);
 		if (err <= 0)
 			break;
-		rec = list_first_entry(&ks->rx.plain, struct ksc_rec, list);
+		rec = list_first_entry(&ks->s.rx.plain, struct ksc_rec, list);
 		skb = ksc_rx_skb(rec);
 		err = skb ? recv_actor(desc, skb, 0, skb->len) : -ENOMEM;
 		consume_skb(skb);
@@ -341,15 +341,15 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 		copied += err;
 		rec->off += min_t(u32, err, rec->len - rec->off);
 		if (rec->off == rec->len)
-			ksc_rec_done(sk, &ks->rx, rec);
+			ksc_rec_done(sk, &ks->s.rx, rec);
 	}
-	ksc_rxq_flush(sk, &ks->rx.queue);
-	ksc_rec_settle(sk, &ks->rx);
+	ksc_rxq_flush(sk, &ks->s.rx.queue);
+	ksc_rec_settle(sk, &ks->s.rx);
 	/* data_ready may be the user's own, who knows nothing of that */
 	ksc_rx_stage(sk, ks);
 	/* the budget was used up, not the records */
-	if (!err && ks->phase == KSC_PHASE_ESTABLISHED && !ks->rx.closed && desc->count &&
-	    ksc_rx_ready(sk, ks))
+	if (!err && ks->phase == KSC_PHASE_ESTABLISHED && !ks->s.rx.closed && desc->count &&
+	    ksc_rx_ready(sk, &ks->s))
 		ksc_pump_kick(ks, 0);
 	ksc_noio_end(noio);
 	/* strparser tries that again */

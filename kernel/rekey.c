@@ -26,15 +26,16 @@
  */
 void ksc_tune(struct ksc_sock *ks)
 {
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &ks->s.tx;
 	u32 most = ks->opt.max_payload ?: KSC_MAX_PAYLOAD;
 
 	/* RFC 8449 4: in TLS 1.3 the type's byte counts */
 	if (tx->max_record)
-		most = min_t(u32, most, tx->max_record - (ks->version == KSC_VERSION_1_3));
+		most = min_t(u32, most, tx->max_record - (ks->s.version == KSC_VERSION_1_3));
 	tx->max = most;
+	ks->s.padding = ks->opt.padding;
 	ksc_cipher_limit(&tx->cipher, ks->opt.rekey_after);
-	ksc_cipher_limit(&ks->rx.cipher, ks->opt.rekey_after);
+	ksc_cipher_limit(&ks->s.rx.cipher, ks->opt.rekey_after);
 }
 
 /**
@@ -47,8 +48,8 @@ void ksc_tune(struct ksc_sock *ks)
  */
 int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks)
 {
-	bool request = ks->tx.update == KSC_UPDATE_BOTH;
-	int err = ksc_tx_key_update(sk, ks, request);
+	bool request = ks->s.tx.update == KSC_UPDATE_BOTH;
+	int err = ksc_tx_key_update(sk, &ks->s, request);
 
 	/* what is before it could not go */
 	if (err == -ENOMEM || err == -EAGAIN)
@@ -58,10 +59,10 @@ int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks)
 			 "KeyUpdate failed");
 		return ksc_error(ks);
 	}
-	ks->tx.update = KSC_UPDATE_NONE;
-	ks->tx.updates++;
+	ks->s.tx.update = KSC_UPDATE_NONE;
+	ks->s.tx.updates++;
 	if (request)
-		ksc_flood_solicit(&ks->rx);
+		ksc_flood_solicit(&ks->s.rx);
 	ksc_count(ks->kn, KSC_CNT_KEY_UPDATES_SENT);
 	return 0;
 }
@@ -75,7 +76,7 @@ int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks)
  */
 int ksc_rekey_try(struct sock *sk, struct ksc_sock *ks)
 {
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &ks->s.tx;
 	int err;
 
 	if (likely(!tx->update) || tx->closed || ks->phase != KSC_PHASE_ESTABLISHED ||
@@ -109,7 +110,7 @@ int ksc_rekey_try(struct sock *sk, struct ksc_sock *ks)
  */
 int ksc_rekey_soon(struct sock *sk, struct ksc_sock *ks, enum ksc_update update)
 {
-	ks->tx.update = max_t(u8, ks->tx.update, update);
+	ks->s.tx.update = max_t(u8, ks->s.tx.update, update);
 	return ksc_rekey_try(sk, ks);
 }
 
@@ -125,7 +126,7 @@ int ksc_rekey_soon(struct sock *sk, struct ksc_sock *ks, enum ksc_update update)
  */
 int ksc_rekey_before(struct sock *sk, struct ksc_sock *ks)
 {
-	if (ks->version == KSC_VERSION_1_3)
+	if (ks->s.version == KSC_VERSION_1_3)
 		return ksc_rekey_now(sk, ks);
 	ksc_fail_alert(sk, ks, KSC_STATUS_KEY_LIMIT, KSC_ALERT_INTERNAL_ERROR, NULL);
 	return ksc_error(ks);
@@ -145,9 +146,9 @@ int ksc_rekey_ask(struct ksc_sock *ks, enum ksc_update update)
 	/* pairs with ksc_established() */
 	if (smp_load_acquire(&ks->phase) != KSC_PHASE_ESTABLISHED)
 		return -ENOTCONN;
-	if (READ_ONCE(ks->version) != KSC_VERSION_1_3 || !ks->kind->managed)
+	if (READ_ONCE(ks->s.version) != KSC_VERSION_1_3 || !ks->kind->managed)
 		return -EOPNOTSUPP;
-	if (READ_ONCE(ks->tx.closed))
+	if (READ_ONCE(ks->s.tx.closed))
 		return -EPIPE;
 	spin_lock_bh(&ks->lock);
 	ks->rekey = max_t(u8, ks->rekey, update);

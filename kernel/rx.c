@@ -17,7 +17,6 @@
 #include "rx_plain.h"
 #include "rx_queue.h"
 #include "rx_stage.h"
-#include "state.h"
 #include "stream.h"
 
 /* How much is used up before TCP is told, so that it can open the window */
@@ -62,13 +61,13 @@ const u8 *ksc_rx_header(struct sock *sk, const struct ksc_rx *rx, u8 *buf)
 /**
  * ksc_rx_ready() - is there a whole record, or one that must be refused?
  * @sk: socket, locked
- * @ks: its state, with keys
+ * @s: its stream, with keys
  *
  * Context: the socket's lock, owned or in softirq.
  */
-bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
+bool ksc_rx_ready(struct sock *sk, struct ksc_stream *s)
 {
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &s->rx;
 
 	if (!rx->rec_len) {
 		const struct ksc_suite *suite = rx->cipher.suite;
@@ -86,7 +85,7 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 		}
 		ksc_header_parse(p, &h);
 		rx->type = h.type;
-		WRITE_ONCE(rx->bad, ksc_header_check_protected(&h, ks->version,
+		WRITE_ONCE(rx->bad, ksc_header_check_protected(&h, s->version,
 							       suite->explicit_len +
 							       KSC_TAG_LEN));
 		rx->rec_len = KSC_HEADER_LEN + h.len;
@@ -95,11 +94,11 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_sock *ks)
 }
 
 /* Source of the AEAD: the record where it lies, or staged */
-static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
+static int ksc_rx_source(struct sock *sk, struct ksc_stream *s,
 			 struct ksc_rec *rec, u32 skip)
 {
-	bool v13 = ks->version == KSC_VERSION_1_3;
-	struct ksc_rx *rx = &ks->rx;
+	bool v13 = s->version == KSC_VERSION_1_3;
+	struct ksc_rx *rx = &s->rx;
 	/* TLS 1.3: the header is the additional data and lies before the rest */
 	u32 from = v13 ? 0 : skip;
 	int n;
@@ -119,7 +118,7 @@ static int ksc_rx_source(struct sock *sk, struct ksc_sock *ks,
 			return n;
 	}
 	/* in too many pieces, or too long for the window: make it one */
-	n = ksc_rx_stage_some(sk, ks);
+	n = ksc_rx_stage_some(sk, s);
 	if (n)
 		return n;
 	ksc_sg_init(rec->src, 1 + !v13);
@@ -192,7 +191,7 @@ static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
 /**
  * ksc_rx_open() - decrypt the record at the head and consume it
  * @sk: socket, locked and owned
- * @ks: its state; ksc_rx_ready() or the like was true
+ * @s: its stream; ksc_rx_ready() or the like was true
  * @rec: where to; its type is not set
  *
  * The frame is RFC 8446 5.2, or RFC 5246 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
@@ -200,18 +199,18 @@ static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
  * Context: process. Return: content type, 0 if there is none, or an errno and the
  * record is as it was; -EBADMSG if it doesn't authenticate.
  */
-int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec)
+int ksc_rx_open(struct sock *sk, struct ksc_stream *s, struct ksc_rec *rec)
 {
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &s->rx;
 	struct ksc_cipher *c = &rx->cipher;
 	unsigned int explicit = c->suite->explicit_len;
 	unsigned int skip = KSC_HEADER_LEN + explicit;
-	bool v13 = ks->version == KSC_VERSION_1_3;
+	bool v13 = s->version == KSC_VERSION_1_3;
 	unsigned int assoclen, len;
 	u8 nonce[8];
 	int type, err;
 
-	err = ksc_awake(ks, c);
+	err = ksc_awake(s, c);
 	if (err)
 		return err;
 	len = rx->rec_len - skip - KSC_TAG_LEN;
@@ -227,7 +226,7 @@ int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec)
 	}
 	ksc_cipher_nonce(c, explicit ? nonce : NULL);
 
-	err = ksc_rx_source(sk, ks, rec, skip);
+	err = ksc_rx_source(sk, s, rec, skip);
 	if (!err)
 		err = ksc_rx_dest(rec, v13, assoclen, len);
 	if (err)
@@ -237,7 +236,7 @@ int ksc_rx_open(struct sock *sk, struct ksc_sock *ks, struct ksc_rec *rec)
 		return err;
 	c->seq++;
 	rx->records++;
-	ksc_count(ks->kn, KSC_CNT_RX_RECORDS);
+	ksc_count_in(s->counters, KSC_CNT_RX_RECORDS, 1);
 	ksc_rx_consume(sk, rx);
 
 	if (v13) {

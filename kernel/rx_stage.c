@@ -13,7 +13,6 @@
 #include "net.h"
 #include "rx_queue.h"
 #include "rx_stage.h"
-#include "state.h"
 #include "stream.h"
 
 /*
@@ -52,10 +51,10 @@ bool ksc_rx_shut_window(const struct sock *sk)
  * TCP is short of memory, and may refuse the rest. Nothing is staged for that alone: only
  * when nothing has come for a while. The pump comes back to see.
  */
-static bool ksc_rx_stuck(struct sock *sk, struct ksc_sock *ks)
+static bool ksc_rx_stuck(struct sock *sk, struct ksc_stream *s)
 {
 	u32 next = READ_ONCE(tcp_sk(sk)->rcv_nxt);
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &s->rx;
 
 	if (ksc_rxq_avail(sk, &rx->queue) <= 0)
 		return false;
@@ -65,22 +64,22 @@ static bool ksc_rx_stuck(struct sock *sk, struct ksc_sock *ks)
 	} else if (time_after_eq(jiffies, READ_ONCE(rx->stuck_since) + KSC_STUCK_DELAY)) {
 		return true;
 	}
-	ksc_pump_kick(ks, KSC_STUCK_DELAY);
+	s->ops->again(s, KSC_STUCK_DELAY);
 	return false;
 }
 
 /**
  * ksc_rx_stalled() - will the record at the head never come as a whole?
  * @sk: socket, locked
- * @ks: its state
+ * @s: its stream
  *
  * Context: the socket's lock, owned or in softirq; without it the answer may be old.
  */
-bool ksc_rx_stalled(struct sock *sk, struct ksc_sock *ks)
+bool ksc_rx_stalled(struct sock *sk, struct ksc_stream *s)
 {
 	if (ksc_rx_shut_window(sk))
 		return true;
-	return unlikely(tcp_under_memory_pressure(sk)) && ksc_rx_stuck(sk, ks);
+	return unlikely(tcp_under_memory_pressure(sk)) && ksc_rx_stuck(sk, s);
 }
 
 /**
@@ -121,7 +120,7 @@ static int ksc_rx_stage_grow(struct sock *sk, struct ksc_rx *rx, u32 want, u32 a
 /**
  * ksc_rx_stage_some() - move a record's bytes from TCP's queue to our own memory
  * @sk: socket, locked and owned
- * @ks: its state
+ * @s: its stream
  *
  * As many of the missing ones as have come; of the header, as long as it is not known
  * how many there are. Few as these are, they may lie in a packet that fills the
@@ -129,9 +128,9 @@ static int ksc_rx_stage_grow(struct sock *sk, struct ksc_rx *rx, u32 want, u32 a
  *
  * Context: process. Return: 0 or an errno.
  */
-int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks)
+int ksc_rx_stage_some(struct sock *sk, struct ksc_stream *s)
 {
-	struct ksc_rx *rx = &ks->rx;
+	struct ksc_rx *rx = &s->rx;
 	u32 size = rx->rec_len ?: KSC_HEADER_LEN;
 	u32 n;
 	int err;
@@ -147,6 +146,6 @@ int ksc_rx_stage_some(struct sock *sk, struct ksc_sock *ks)
 		return err;
 	ksc_rxq_take(sk, &rx->queue, n);
 	rx->stage_len += n;
-	ksc_count_add(ks->kn, KSC_CNT_RX_STAGED, n);
+	ksc_count_in(s->counters, KSC_CNT_RX_STAGED, n);
 	return 0;
 }

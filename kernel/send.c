@@ -30,7 +30,7 @@ static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)
 {
 	if (ks->phase == KSC_PHASE_FAILED)
 		return ksc_error(ks);
-	if (ks->phase != KSC_PHASE_ESTABLISHED || ks->tx.closed ||
+	if (ks->phase != KSC_PHASE_ESTABLISHED || ks->s.tx.closed ||
 	    sk->sk_shutdown & SEND_SHUTDOWN || sk->sk_err)
 		return -EPIPE;
 	return 0;
@@ -48,13 +48,13 @@ static void ksc_tx_ramp(struct sock *sk, struct ksc_sock *ks)
 	if (tp->packets_out || tcp_jiffies32 - tp->lsndtime <= HZ ||
 	    ks->opt.sizing != KSC_SIZING_DYNAMIC)
 		return;
-	ks->tx.ramp = TCP_INIT_CWND * tp->mss_cache;
+	ks->s.tx.ramp = TCP_INIT_CWND * tp->mss_cache;
 }
 
 /* How much data the next record may carry */
 static u32 ksc_tx_most(const struct sock *sk, const struct ksc_sock *ks)
 {
-	const struct ksc_tx *tx = &ks->tx;
+	const struct ksc_tx *tx = &ks->s.tx;
 	u32 overhead;
 
 	if (likely(!tx->ramp) || ks->opt.sizing != KSC_SIZING_DYNAMIC)
@@ -72,7 +72,7 @@ static bool ksc_tx_corked(const struct sock *sk, const struct ksc_sock *ks, size
 	const struct tcp_sock *tp = tcp_sk(sk);
 
 	return tp->nonagle & TCP_NAGLE_CORK &&
-	       tp->write_seq - tp->snd_nxt + ks->tx.len + len + KSC_TX_OVERHEAD <
+	       tp->write_seq - tp->snd_nxt + ks->s.tx.len + len + KSC_TX_OVERHEAD <
 	       tp->mss_cache;
 }
 
@@ -94,7 +94,7 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	/* a record ends where the application says so */
 	bool more = !(flags & MSG_EOR) &&
 		    (flags & KSC_COMPAT_MORE || ksc_tx_corked(sk, ks, msg_data_left(msg)));
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &ks->s.tx;
 	bool full, nagle;
 	u32 most;
 	int n, err;
@@ -109,12 +109,12 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		return 0;
 	most = ksc_tx_most(sk, ks);
 	nagle = !more && !(flags & MSG_EOR) && msg_data_left(msg) <= KSC_TX_SMALL &&
-		ksc_tx_nagle(sk, ks, msg_data_left(msg)) && ksc_hears_of_space(sk);
+		ksc_tx_nagle(sk, &ks->s, msg_data_left(msg)) && ksc_hears_of_space(sk);
 	if (!tx->nfrags && !more && !nagle &&
 	    msg_data_left(msg) <= min_t(u32, most, KSC_TX_SMALL) &&
-	    likely(ksc_tx_inner(ks, msg_data_left(msg)) <= KSC_TX_SMALL_INNER)) {
+	    likely(ksc_tx_inner(&ks->s, msg_data_left(msg)) <= KSC_TX_SMALL_INNER)) {
 		n = msg_data_left(msg);
-		err = ksc_tx_whole(sk, ks, KSC_CT_APPLICATION_DATA,
+		err = ksc_tx_whole(sk, &ks->s, KSC_CT_APPLICATION_DATA,
 				   &msg->msg_iter, n);
 		if (!err)
 			return n;
@@ -125,14 +125,14 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	if (flags & KSC_COMPAT_PAGES && !tx->nfrags && !nagle) {
 		n = min_t(size_t, msg_data_left(msg), most);
 		err = n > KSC_TX_SMALL && (n == most || !more) ?
-		      ksc_tx_splice(sk, ks, msg, n) : -EAGAIN;
+		      ksc_tx_splice(sk, &ks->s, msg, n) : -EAGAIN;
 		if (!err)
 			goto sealed;
 		if (err != -EAGAIN)
 			return ksc_tx_broken(sk, ks);
 	}
 	if (ksc_tx_parts(tx, msg, flags, most)) {
-		err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
+		err = ksc_tx_seal(sk, &ks->s, KSC_CT_APPLICATION_DATA);
 		if (!err) {
 			n = 0;
 			goto sealed;
@@ -143,20 +143,20 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	/* an open record may be longer than what is allowed by now */
 	most = max_t(u32, most, tx->len);
 	n = min_t(size_t, msg_data_left(msg), most - tx->len);
-	n = ksc_tx_copy(sk, ks, msg, n);
+	n = ksc_tx_copy(sk, &ks->s, msg, n);
 	if (n < 0) {
 		/* nothing but a header: no record yet */
 		if (!tx->len)
 			ksc_tx_drop(sk, tx);
 		return n == -EIO ? ksc_tx_broken(sk, ks) : n;
 	}
-	full = tx->len == most || ksc_tx_crowded(ks);
+	full = tx->len == most || ksc_tx_crowded(&ks->s);
 	tx->more = more || msg_data_left(msg);
 	tx->nagle = nagle && !full;
 	if (!full && (tx->more || nagle))
 		return n;
 
-	err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
+	err = ksc_tx_seal(sk, &ks->s, KSC_CT_APPLICATION_DATA);
 	if (err == -ENOMEM) {
 		/* stays open; the pump tries again */
 		ksc_pump_kick(ks, HZ / 10);
@@ -181,7 +181,7 @@ sealed:
  */
 int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 {
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &ks->s.tx;
 	int err;
 
 	for (;;) {
@@ -272,7 +272,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		}
 		if (err < 0)
 			break;
-		ks->tx.ramp -= min_t(u32, ks->tx.ramp, err);
+		ks->s.tx.ramp -= min_t(u32, ks->s.tx.ramp, err);
 		copied += err;
 		err = 0;
 	}
@@ -280,12 +280,12 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		err = ksc_tx_check(sk, ks);
 	/* cut short by a fault or a signal: what was taken goes out */
 	if (err && copied && !(flags & KSC_COMPAT_MORE)) {
-		ks->tx.more = false;
+		ks->s.tx.more = false;
 		ksc_tx_finish(sk, ks);
 	}
-	if (unlikely(ks->tx.pending))
+	if (unlikely(ks->s.tx.pending))
 		ksc_await_space(sk, ks);
-	else if (ks->tx.len)
+	else if (ks->s.tx.len)
 		ksc_tx_hold(sk, ks);
 	ksc_noio_end(noio);
 out:
@@ -319,10 +319,10 @@ void ksc_uncork(struct sock *sk)
 	    !ksc_tx_check(sk, ks)) {
 		/* TCP_NODELAY overrides a cork, once */
 		tcp_sk(sk)->nonagle &= ~TCP_NAGLE_CORK;
-		ks->tx.more = false;
+		ks->s.tx.more = false;
 		ksc_tx_finish(sk, ks);
 		tcp_sk(sk)->nonagle |= nonagle & TCP_NAGLE_CORK;
-		if (unlikely(ks->tx.pending))
+		if (unlikely(ks->s.tx.pending))
 			ksc_await_space(sk, ks);
 	}
 	ksc_release_noio(sk, noio);

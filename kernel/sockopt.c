@@ -101,7 +101,7 @@ static int ksc_set_rekey(struct sock *sk, bool request)
 	timeo = sock_sndtimeo(sk, ksc_nonblock(sk));
 	ks = ksc_sk(sk);
 	err = ksc_usable(ks);
-	if (!err && ks->version != KSC_VERSION_1_3)
+	if (!err && ks->s.version != KSC_VERSION_1_3)
 		err = -EOPNOTSUPP;
 	if (!err)
 		err = ksc_tx_wait(sk, ks, &timeo);
@@ -122,7 +122,7 @@ static int ksc_set_alert(struct sock *sk, u8 alert)
 	ks = ksc_sk(sk);
 	timeo = sock_sndtimeo(sk, ksc_nonblock(sk));
 	err = ksc_usable(ks);
-	if (!err && ks->tx.closed)
+	if (!err && ks->s.tx.closed)
 		err = -EPIPE;
 	if (!err)
 		err = ksc_tx_wait(sk, ks, &timeo);
@@ -130,9 +130,9 @@ static int ksc_set_alert(struct sock *sk, u8 alert)
 		goto unlock;
 	/* RFC 8446 6.1; RFC 5246 7.2.2 */
 	warning = alert == KSC_ALERT_USER_CANCELED ||
-		  (alert == KSC_ALERT_NO_RENEGOTIATION && ks->version != KSC_VERSION_1_3);
+		  (alert == KSC_ALERT_NO_RENEGOTIATION && ks->s.version != KSC_VERSION_1_3);
 	if (warning) {
-		err = ksc_tx_alert(sk, ks, 1, alert);
+		err = ksc_tx_alert(sk, &ks->s, 1, alert);
 		if (err == -EIO)
 			err = ksc_tx_broken(sk, ks);
 	} else {
@@ -207,13 +207,13 @@ static int ksc_padding_ends(struct sock *sk, struct ksc_sock *ks)
 {
 	int err;
 
-	if (ks->phase != KSC_PHASE_ESTABLISHED || !ks->tx.len)
+	if (ks->phase != KSC_PHASE_ESTABLISHED || !ks->s.tx.len)
 		return 0;
 	/* it is for whoever reads or writes */
 	if (sk->sk_err)
 		return -EAGAIN;
 	err = ksc_tx_finish(sk, ks);
-	if (!ks->tx.pending)
+	if (!ks->s.tx.pending)
 		return err;
 	ksc_await_space(sk, ks);
 	return 0;
@@ -334,13 +334,13 @@ static int ksc_get_info(const struct ksc_sock *ks, struct ksc_info *info)
 {
 	if (!ks->session)
 		return -ENOTCONN;
-	info->version = ks->version;
+	info->version = ks->s.version;
 	info->cipher_suite = ks->suite;
 	info->role = ks->role;
 	info->phase = ks->phase;
-	if (ks->rx.closed)
+	if (ks->s.rx.closed)
 		info->flags |= KSC_INFO_F_READ_CLOSED;
-	if (ks->tx.closed)
+	if (ks->s.tx.closed)
 		info->flags |= KSC_INFO_F_WRITE_CLOSED;
 	ksc_session_info(ks->session, info);
 	return 0;
@@ -351,8 +351,8 @@ static void ksc_get_error(const struct ksc_sock *ks, struct ksc_error *e)
 	const struct ksc_failure *f = ks->failure;
 
 	if (ks->phase != KSC_PHASE_FAILED && !f) {
-		if (ks->rx.warned) {
-			e->alert = ks->rx.warning;
+		if (ks->s.rx.warned) {
+			e->alert = ks->s.rx.warning;
 			e->direction = KSC_DIRECTION_RECEIVED;
 		}
 		return;

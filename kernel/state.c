@@ -260,6 +260,18 @@ out:
 }
 
 /**
+ * ksc_pump_again() - ksc_stream_ops.again: have the pump look at a socket
+ * @s: its stream
+ * @delay: jiffies
+ *
+ * Context: any.
+ */
+void ksc_pump_again(struct ksc_stream *s, unsigned long delay)
+{
+	ksc_pump_kick(container_of(s, struct ksc_sock, s), delay);
+}
+
+/**
  * ksc_pump_init() - set a socket's pump up
  * @ks: new
  */
@@ -290,10 +302,12 @@ struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_
 	ks->kind = kind;
 	spin_lock_init(&ks->lock);
 	kref_init(&ks->ref);
-	INIT_LIST_HEAD(&ks->rx.plain);
+	INIT_LIST_HEAD(&ks->s.rx.plain);
 	ksc_pump_init(ks);
 	ks->sk = sk;
 	ks->kn = kn;
+	ks->s.ops = kind->stream;
+	ks->s.counters = kn->counters;
 	ks->memcg = ksc_memcg_get();
 	ks->opt.timeout = KSC_DEFAULT_HANDSHAKE_TIMEOUT;
 	ks->rcvlowat = 1;

@@ -50,6 +50,7 @@ struct ksc_failure {
 /**
  * struct ksc_kind - what differs between managed sockets and those of raw mode
  * @cache: their states'
+ * @stream: what their streams ask of them
  * @managed: the handshake is ours: SO_RCVLOWAT counts content, and KeyUpdates can be asked for
  * @run: what the pump does. Context: process, the socket's lock owned
  * @wipe: zeroise the keys in a state that is being freed, besides those of struct ksc_sock; or
@@ -61,6 +62,7 @@ struct ksc_failure {
  */
 struct ksc_kind {
 	struct kmem_cache *cache;
+	const struct ksc_stream_ops *stream;
 	bool managed;
 	void (*run)(struct sock *sk, struct ksc_sock *ks);
 	void (*wipe)(struct ksc_sock *ks);
@@ -94,7 +96,6 @@ struct ksc_kind {
  * @asked: by the one whose connection it is
  * @rekey: enum ksc_update that netlink asks for; @lock
  * @calls: connect() and listen() under way, which TCP works on without the lock held
- * @version: negotiated version
  * @suite: negotiated suite
  * @rcvlowat: SO_RCVLOWAT, bytes of application data
  * @uid: owner
@@ -112,8 +113,7 @@ struct ksc_kind {
  * @state_change: TCP's callback
  * @pump: what needs process context
  * @memcg: who attached it pays for what @pump allocates; referenced, or NULL
- * @tx: sending half
- * @rx: receiving half
+ * @s: record layer
  *
  * Owned by the socket: allocated in ULP init or accept(), given up in ULP
  * release, freed after a grace period.
@@ -143,7 +143,6 @@ struct ksc_sock {
 	struct ksc_ruling ruling;
 	struct hlist_head asking;
 	struct ksc_asked asked;
-	u16 version;
 	u16 suite;
 	u32 status;
 	int rcvlowat;
@@ -162,8 +161,7 @@ struct ksc_sock {
 	void (*state_change)(struct sock *sk);
 	struct delayed_work pump;
 	struct mem_cgroup *memcg;
-	struct ksc_tx tx;
-	struct ksc_rx rx;
+	struct ksc_stream s;
 };
 
 int ksc_move(struct sock *sk, struct ksc_sock *ks, enum ksc_event event);
@@ -177,6 +175,7 @@ void ksc_sock_put(struct ksc_sock *ks);
 void ksc_pump_init(struct ksc_sock *ks);
 void ksc_release_cb(struct sock *sk);
 void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay);
+void ksc_pump_again(struct ksc_stream *s, unsigned long delay);
 struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_t gfp);
 
 /**

@@ -172,4 +172,54 @@ struct ksc_rx {
 	u64 records;
 };
 
+struct ksc_stream;
+
+/**
+ * struct ksc_stream_ops - what a stream asks of its socket
+ * @again: come again in @delay jiffies: a record is pending or not whole, and nothing may tell of
+ *	it. Context: any
+ * @room: TCP has taken all of a pending record. Context: the socket's lock
+ * @made: a transform was made. Context: process, the socket's lock owned
+ */
+struct ksc_stream_ops {
+	void (*again)(struct ksc_stream *s, unsigned long delay);
+	void (*room)(struct sock *sk, struct ksc_stream *s);
+	void (*made)(struct ksc_stream *s);
+};
+
+/**
+ * struct ksc_stream - the record layer of a socket
+ * @ops: its socket's
+ * @counters: its namespace's
+ * @version: negotiated version; of both directions
+ * @padding: content of TLS 1.3 is padded to a multiple of this, 0 or 1 for none
+ * @tx: sending half
+ * @rx: receiving half
+ *
+ * Under the socket's lock.
+ */
+struct ksc_stream {
+	const struct ksc_stream_ops *ops;
+	struct ksc_counters __percpu *counters;
+	u16 version;
+	u16 padding;
+	struct ksc_tx tx;
+	struct ksc_rx rx;
+};
+
+int ksc_wake(struct ksc_stream *s, struct ksc_cipher *c);
+
+/**
+ * ksc_awake() - before a record, see to it that there is what it needs
+ * @s: stream
+ * @c: its keys for the direction
+ *
+ * Context: process, the socket's lock owned.
+ * Return: 0; -ENOMEM, and it may be tried again; or -EIO.
+ */
+static inline int ksc_awake(struct ksc_stream *s, struct ksc_cipher *c)
+{
+	return likely(c->aead) ? 0 : ksc_wake(s, c);
+}
+
 #endif /* _KSC_STREAM_H */

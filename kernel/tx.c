@@ -14,11 +14,9 @@
 #include <linux/skbuff.h>
 #include <net/tcp.h>
 
-#include "callbacks.h"
 #include "cipher.h"
 #include "compat/compat.h"
 #include "frame.h"
-#include "state.h"
 #include "stream.h"
 #include "tx.h"
 #include "tx_build.h"
@@ -45,9 +43,11 @@ void ksc_tx_free(struct sock *sk, struct ksc_tx *tx)
 /* TCP has taken all of a record that it had no room for: poll() has told of none, until now */
 static void ksc_tx_relieve(struct sock *sk, struct ksc_tx *tx)
 {
+	struct ksc_stream *s = container_of(tx, struct ksc_stream, tx);
+
 	WRITE_ONCE(tx->full, false);
 	/* its barrier, or TCP's, pairs with who polls: they have set SOCK_NOSPACE, and wait */
-	ksc_wake_writer(sk, container_of(tx, struct ksc_sock, tx));
+	s->ops->room(sk, s);
 }
 
 /**
@@ -185,15 +185,15 @@ int ksc_tx_raw(struct sock *sk, const void *data, size_t len)
 /**
  * ksc_tx_flush() - seal and push an open record, or push a pending one
  * @sk: socket, locked and owned
- * @ks: its state
+ * @s: its stream
  *
  * Whatever the send buffer.
  *
  * Context: process. Return: 0 or an errno.
  */
-int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
+int ksc_tx_flush(struct sock *sk, struct ksc_stream *s)
 {
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &s->tx;
 	struct ksc_tx_lift l;
 	int err = 0;
 
@@ -202,7 +202,7 @@ int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
 	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return -EPIPE;
 	if (!tx->pending)
-		err = ksc_tx_seal(sk, ks, KSC_CT_APPLICATION_DATA);
+		err = ksc_tx_seal(sk, s, KSC_CT_APPLICATION_DATA);
 	if (err)
 		return err;
 	ksc_tx_lift(sk, &l);
@@ -216,7 +216,7 @@ int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
 /**
  * ksc_tx_nagle() - would TCP keep a small write back, to merge it with what follows?
  * @sk: socket, locked
- * @ks: its state
+ * @s: its stream
  * @len: bytes of the write
  *
  * Then the record stays open, and what TCP would merge into a segment shares a record:
@@ -225,12 +225,12 @@ int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks)
  *
  * Context: the socket's lock, owned or in softirq.
  */
-bool ksc_tx_nagle(const struct sock *sk, const struct ksc_sock *ks, u32 len)
+bool ksc_tx_nagle(const struct sock *sk, const struct ksc_stream *s, u32 len)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 
 	return !tp->nonagle && tp->packets_out && after(tp->snd_sml, tp->snd_una) &&
 	       !after(tp->snd_sml, tp->snd_nxt) &&
-	       tp->write_seq - tp->snd_nxt + ks->tx.len + len + KSC_TX_OVERHEAD <
+	       tp->write_seq - tp->snd_nxt + s->tx.len + len + KSC_TX_OVERHEAD <
 	       tp->mss_cache;
 }

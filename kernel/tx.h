@@ -6,7 +6,7 @@
 #include <linux/jiffies.h>
 #include <linux/types.h>
 
-struct ksc_sock;
+struct ksc_stream;
 struct ksc_tx;
 struct sock;
 
@@ -31,10 +31,10 @@ struct ksc_tx_lift {
 	u8 nonagle;
 };
 
-int ksc_tx_flush(struct sock *sk, struct ksc_sock *ks);
+int ksc_tx_flush(struct sock *sk, struct ksc_stream *s);
 int ksc_tx_raw(struct sock *sk, const void *data, size_t len);
 void ksc_tx_free(struct sock *sk, struct ksc_tx *tx);
-bool ksc_tx_nagle(const struct sock *sk, const struct ksc_sock *ks, u32 len);
+bool ksc_tx_nagle(const struct sock *sk, const struct ksc_stream *s, u32 len);
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags);
 void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l);
 void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l);

@@ -14,7 +14,6 @@
 #include "frame.h"
 #include "noio.h"
 #include "pages.h"
-#include "state.h"
 #include "stream.h"
 #include "tx_build.h"
 
@@ -137,17 +136,17 @@ static u8 *ksc_tx_at(const struct ksc_tx *tx, u32 back, u32 *room)
 }
 
 /* Room behind the content, for what it takes to seal the record */
-static int ksc_tx_reserve(struct sock *sk, struct ksc_sock *ks)
+static int ksc_tx_reserve(struct sock *sk, struct ksc_stream *s)
 {
-	u32 tail = ksc_tx_tail_len(ks), grown = 0;
-	struct ksc_tx *tx = &ks->tx;
+	u32 tail = ksc_tx_tail_len(s), grown = 0;
+	struct ksc_tx *tx = &s->tx;
 	u8 *p;
 	int n;
 
 	while (grown < tail) {
 		/* padding needs the pieces that there may be */
 		n = ksc_frag_take(tx->frag, &tx->nfrags, tail - grown, 0, 1,
-				  ks->opt.padding ? tail : 1, sk->sk_allocation, &p);
+				  s->padding ? tail : 1, sk->sk_allocation, &p);
 		if (n < 0) {
 			ksc_tx_shrink(tx, grown);
 			return n;
@@ -159,14 +158,14 @@ static int ksc_tx_reserve(struct sock *sk, struct ksc_sock *ks)
 }
 
 /* To a record that is open: over the room for its tail, which moves on by as much */
-static int ksc_tx_append(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
+static int ksc_tx_append(struct sock *sk, struct ksc_stream *s, struct msghdr *msg,
 			 u32 want)
 {
-	u32 tail = ksc_tx_tail_len(ks);
-	struct ksc_tx *tx = &ks->tx;
+	u32 tail = ksc_tx_tail_len(s);
+	struct ksc_tx *tx = &s->tx;
 	int done = 0, err = 0;
 
-	while (want && !err && !ksc_tx_crowded(ks)) {
+	while (want && !err && !ksc_tx_crowded(s)) {
 		u32 room, part, left;
 		u8 *p;
 		int n = ksc_frag_take(tx->frag, &tx->nfrags, want, 0, 1, 1,
@@ -198,10 +197,10 @@ static int ksc_tx_append(struct sock *sk, struct ksc_sock *ks, struct msghdr *ms
 }
 
 /* To a new record, which begins with room for its header */
-static int ksc_tx_begin(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want)
+static int ksc_tx_begin(struct sock *sk, struct ksc_stream *s, struct msghdr *msg, u32 want)
 {
-	u32 tail = ksc_tx_tail_len(ks), lead = ksc_tx_header_len(&ks->tx);
-	struct ksc_tx *tx = &ks->tx;
+	u32 tail = ksc_tx_tail_len(s), lead = ksc_tx_header_len(&s->tx);
+	struct ksc_tx *tx = &s->tx;
 	int done = 0, err = 0;
 
 	while (want + lead) {
@@ -209,7 +208,7 @@ static int ksc_tx_begin(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg
 		u8 *p;
 		int n;
 
-		if (ksc_tx_crowded(ks))
+		if (ksc_tx_crowded(s))
 			break;
 		n = ksc_tx_grow(sk, tx, lead + want + tail, &p);
 		if (n < 0) {
@@ -233,7 +232,7 @@ static int ksc_tx_begin(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg
 			break;
 	}
 	if (done && unlikely(!tx->tailed)) {
-		err = ksc_tx_reserve(sk, ks);
+		err = ksc_tx_reserve(sk, s);
 		if (err) {
 			iov_iter_revert(&msg->msg_iter, done);
 			ksc_tx_drop(sk, tx);
@@ -247,7 +246,7 @@ static int ksc_tx_begin(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg
 /**
  * ksc_tx_copy() - append to the record under construction
  * @sk: socket, locked and owned
- * @ks: its state; nothing is pending
+ * @s: its stream; nothing is pending
  * @msg: where the data come from
  * @want: bytes, at most
  *
@@ -256,20 +255,20 @@ static int ksc_tx_begin(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg
  * Context: process. Return: bytes appended; or an errno, -EIO if the connection can't
  * go on.
  */
-int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want)
+int ksc_tx_copy(struct sock *sk, struct ksc_stream *s, struct msghdr *msg, u32 want)
 {
-	int err = ksc_awake(ks, &ks->tx.cipher);
+	int err = ksc_awake(s, &s->tx.cipher);
 
 	if (err)
 		return err;
-	if (likely(!ks->tx.nfrags))
-		return ksc_tx_begin(sk, ks, msg, want);
-	return ksc_tx_append(sk, ks, msg, want);
+	if (likely(!s->tx.nfrags))
+		return ksc_tx_begin(sk, s, msg, want);
+	return ksc_tx_append(sk, s, msg, want);
 }
 
 /**
  * ksc_tx_frame() - write what stands before the payload and set the nonce up
- * @ks: state
+ * @s: stream
  * @p: where the header is to be
  * @len: length of what is encrypted
  * @type: content type
@@ -280,10 +279,10 @@ int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 wa
  * Return: bytes of additional data; in TLS 1.3 that is the header itself, in
  * TLS 1.2 it is in the cipher's aead.
  */
-unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type)
+unsigned int ksc_tx_frame(struct ksc_stream *s, u8 *p, u32 len, u8 type)
 {
-	bool v13 = ks->version == KSC_VERSION_1_3;
-	struct ksc_cipher *c = &ks->tx.cipher;
+	bool v13 = s->version == KSC_VERSION_1_3;
+	struct ksc_cipher *c = &s->tx.cipher;
 
 	ksc_header_make(p, v13 ? KSC_CT_APPLICATION_DATA : type,
 			c->suite->explicit_len + len + KSC_TAG_LEN);
@@ -317,17 +316,17 @@ static u8 *ksc_tx_pad(struct ksc_tx *tx, u32 back, u32 pad)
 /**
  * ksc_tx_tail() - room behind the content for its type, padding and the tag
  * @sk: socket, locked and owned
- * @ks: its state; a record is open
+ * @s: its stream; a record is open
  * @type: content type; it and the padding are written
  * @pad: bytes of padding, TLS 1.3
  * @at: set to the first byte
  *
  * Context: process. Return: 0 or an errno, and the record is as it was.
  */
-int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at)
+int ksc_tx_tail(struct sock *sk, struct ksc_stream *s, u8 type, u32 pad, u8 **at)
 {
-	u32 left, room, grown = 0, tail = ksc_tx_tail_len(ks);
-	struct ksc_tx *tx = &ks->tx;
+	u32 left, room, grown = 0, tail = ksc_tx_tail_len(s);
+	struct ksc_tx *tx = &s->tx;
 	u8 *p;
 	int n;
 
@@ -345,14 +344,14 @@ int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at)
 		*at = ksc_tx_at(tx, tail, &room);
 	else
 		*at = ksc_tx_pad(tx, tail + pad, pad);
-	if (ks->version == KSC_VERSION_1_3)
+	if (s->version == KSC_VERSION_1_3)
 		**at = type;
 	return 0;
 }
 
 /**
  * ksc_tx_encrypt() - encrypt the record in tx->frag; it is pending then
- * @ks: state
+ * @s: stream
  * @src: the plaintext from its second entry on, the first one is for the additional
  *	data; NULL: in place
  * @type: content type
@@ -362,18 +361,18 @@ int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at)
  * Context: process, the socket's lock. Return: 0, or an errno and the connection
  * can't go on.
  */
-int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
+int ksc_tx_encrypt(struct ksc_stream *s, struct scatterlist *src, u8 type, u32 len,
 		   u32 inner)
 {
 	struct scatterlist sg[KSC_TX_FRAGS + 1] __uninitialized;
-	bool v13 = ks->version == KSC_VERSION_1_3;
-	struct ksc_tx *tx = &ks->tx;
+	bool v13 = s->version == KSC_VERSION_1_3;
+	struct ksc_tx *tx = &s->tx;
 	unsigned int assoclen, hl = 0, i, nsg = 0;
 	u8 *p;
 	int err;
 
 	p = page_address(tx->frag[0].bv_page) + tx->frag[0].bv_offset;
-	assoclen = ksc_tx_frame(ks, p, inner, type);
+	assoclen = ksc_tx_frame(s, p, inner, type);
 	if (!v13) {
 		p = tx->cipher.aead->aad;
 		hl = ksc_tx_header_len(tx);
@@ -395,7 +394,7 @@ int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 le
 	/* a part may be encrypted: another try would use the nonce for something else */
 	if (err)
 		return -EIO;
-	ksc_tx_sealed(ks, len, type);
+	ksc_tx_sealed(s, len, type);
 	tx->len = 0;
 	tx->pending = true;
 	tx->held = false;
@@ -406,22 +405,22 @@ int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 le
 /**
  * ksc_tx_seal() - protect the record under construction; it is pending then
  * @sk: socket, locked and owned
- * @ks: its state
+ * @s: its stream
  * @type: content type
  *
  * Context: process. Return: 0; -ENOMEM, and it is as it was; or another errno, and
  * the connection can't go on.
  */
-int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type)
+int ksc_tx_seal(struct sock *sk, struct ksc_stream *s, u8 type)
 {
-	bool v13 = ks->version == KSC_VERSION_1_3;
-	struct ksc_tx *tx = &ks->tx;
-	u32 inner = ksc_tx_inner(ks, tx->len);
+	bool v13 = s->version == KSC_VERSION_1_3;
+	struct ksc_tx *tx = &s->tx;
+	u32 inner = ksc_tx_inner(s, tx->len);
 	u8 *p;
 	int err;
 
-	err = ksc_awake(ks, &tx->cipher);
+	err = ksc_awake(s, &tx->cipher);
 	if (!err)
-		err = ksc_tx_tail(sk, ks, type, inner - tx->len - v13, &p);
-	return err ?: ksc_tx_encrypt(ks, NULL, type, tx->len, inner);
+		err = ksc_tx_tail(sk, s, type, inner - tx->len - v13, &p);
+	return err ?: ksc_tx_encrypt(s, NULL, type, tx->len, inner);
 }

@@ -10,7 +10,6 @@
 #include "frame.h"
 #include "net.h"
 #include "pages.h"
-#include "state.h"
 #include "stream.h"
 
 struct msghdr;
@@ -32,12 +31,12 @@ void ksc_tx_charge_more(struct sock *sk, struct ksc_tx *tx);
 void ksc_tx_uncharge(struct sock *sk, struct ksc_tx *tx);
 void ksc_tx_drop(struct sock *sk, struct ksc_tx *tx);
 int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p);
-int ksc_tx_copy(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 want);
-unsigned int ksc_tx_frame(struct ksc_sock *ks, u8 *p, u32 len, u8 type);
-int ksc_tx_tail(struct sock *sk, struct ksc_sock *ks, u8 type, u32 pad, u8 **at);
-int ksc_tx_encrypt(struct ksc_sock *ks, struct scatterlist *src, u8 type, u32 len,
+int ksc_tx_copy(struct sock *sk, struct ksc_stream *s, struct msghdr *msg, u32 want);
+unsigned int ksc_tx_frame(struct ksc_stream *s, u8 *p, u32 len, u8 type);
+int ksc_tx_tail(struct sock *sk, struct ksc_stream *s, u8 type, u32 pad, u8 **at);
+int ksc_tx_encrypt(struct ksc_stream *s, struct scatterlist *src, u8 type, u32 len,
 		   u32 inner);
-int ksc_tx_seal(struct sock *sk, struct ksc_sock *ks, u8 type);
+int ksc_tx_seal(struct sock *sk, struct ksc_stream *s, u8 type);
 
 /**
  * ksc_tx_charge() - charge a socket for the record that it keeps
@@ -70,47 +69,47 @@ static inline bool ksc_tx_worn(const struct ksc_tx *tx)
  * Is the record in as many pieces as its content may be? The rest is for type, padding and
  * tag: padding to a full record may need five, if there are only single pages to be had.
  */
-static inline bool ksc_tx_crowded(const struct ksc_sock *ks)
+static inline bool ksc_tx_crowded(const struct ksc_stream *s)
 {
-	return ks->tx.nfrags >= (ks->opt.padding ? 2 : KSC_TX_FRAGS - 2);
+	return s->tx.nfrags >= (s->padding ? 2 : KSC_TX_FRAGS - 2);
 }
 
 /* Type and tag */
-static inline u32 ksc_tx_tail_len(const struct ksc_sock *ks)
+static inline u32 ksc_tx_tail_len(const struct ksc_stream *s)
 {
-	return KSC_TAG_LEN + (ks->version == KSC_VERSION_1_3);
+	return KSC_TAG_LEN + (s->version == KSC_VERSION_1_3);
 }
 
 /**
  * ksc_tx_inner() - length of TLSInnerPlaintext with padding, RFC 8446 5.4
- * @ks: state
+ * @s: stream
  * @len: bytes of content
  *
  * Return: bytes; TLS 1.2 has no such thing, there it is @len.
  */
-static inline u32 ksc_tx_inner(const struct ksc_sock *ks, u32 len)
+static inline u32 ksc_tx_inner(const struct ksc_stream *s, u32 len)
 {
-	u32 most = ks->tx.max_record ?: KSC_MAX_PAYLOAD + 1;
+	u32 most = s->tx.max_record ?: KSC_MAX_PAYLOAD + 1;
 
-	if (ks->version != KSC_VERSION_1_3)
+	if (s->version != KSC_VERSION_1_3)
 		return len;
 	len++;
-	if (likely(!ks->opt.padding))
+	if (likely(!s->padding))
 		return len;
-	return min_t(u32, roundup(len, ks->opt.padding), max(most, len));
+	return min_t(u32, roundup(len, s->padding), max(most, len));
 }
 
 /* A record was sealed */
-static inline void ksc_tx_sealed(struct ksc_sock *ks, u32 len, u8 type)
+static inline void ksc_tx_sealed(struct ksc_stream *s, u32 len, u8 type)
 {
-	struct ksc_tx *tx = &ks->tx;
+	struct ksc_tx *tx = &s->tx;
 
 	tx->cipher.seq++;
 	tx->records++;
-	ksc_count(ks->kn, KSC_CNT_TX_RECORDS);
+	ksc_count_in(s->counters, KSC_CNT_TX_RECORDS, 1);
 	if (type == KSC_CT_APPLICATION_DATA) {
 		tx->bytes += len;
-		ksc_count_add(ks->kn, KSC_CNT_TX_BYTES, len);
+		ksc_count_in(s->counters, KSC_CNT_TX_BYTES, len);
 	}
 }
 

@@ -5,10 +5,10 @@
 
 #include <linux/types.h>
 
-struct ksc_sock;
+struct ksc_stream;
 struct sock;
 
-int ksc_tx_alert(struct sock *sk, struct ksc_sock *ks, u8 level, u8 alert);
-int ksc_tx_key_update(struct sock *sk, struct ksc_sock *ks, bool request);
+int ksc_tx_alert(struct sock *sk, struct ksc_stream *s, u8 level, u8 alert);
+int ksc_tx_key_update(struct sock *sk, struct ksc_stream *s, bool request);
 
 #endif /* _KSC_TX_CONTROL_H */

@@ -10,7 +10,6 @@
 #include "frame.h"
 #include "noio.h"
 #include "pages.h"
-#include "state.h"
 #include "stream.h"
 #include "tx_build.h"
 #include "tx_pages.h"
@@ -21,7 +20,7 @@
 /**
  * ksc_tx_splice() - build and seal a record of pages that others may write to
  * @sk: socket, locked and owned
- * @ks: its state; no record is open or pending
+ * @s: its stream; no record is open or pending
  * @msg: with MSG_SPLICE_PAGES
  * @len: the content; there is that much
  *
@@ -32,18 +31,18 @@
  * Context: process. Return: 0, and the record is pending; -EAGAIN if it is not
  * possible and nothing was done; or another errno, and the connection can't go on.
  */
-int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len)
+int ksc_tx_splice(struct sock *sk, struct ksc_stream *s, struct msghdr *msg, u32 len)
 {
 	struct scatterlist sg[KSC_TX_SPLICE + 2] __uninitialized;
-	bool v13 = ks->version == KSC_VERSION_1_3;
-	struct ksc_tx *tx = &ks->tx;
-	u32 inner = ksc_tx_inner(ks, len), at, done;
+	bool v13 = s->version == KSC_VERSION_1_3;
+	struct ksc_tx *tx = &s->tx;
+	u32 inner = ksc_tx_inner(s, len), at, done;
 	struct iov_iter rest = msg->msg_iter;
 	int n, nsg;
 	u8 *p;
 
 	if (tx->cipher.suite->rereads || inner > len + v13 ||
-	    ksc_awake(ks, &tx->cipher))
+	    ksc_awake(s, &tx->cipher))
 		return -EAGAIN;
 	ksc_sg_init(sg, ARRAY_SIZE(sg));
 	nsg = ksc_compat_splice_sg(&rest, len, sg + 1, KSC_TX_SPLICE);
@@ -62,13 +61,13 @@ int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 
 		if (n < 0)
 			goto drop;
 	}
-	if (ksc_tx_tail(sk, ks, KSC_CT_APPLICATION_DATA, 0, &p))
+	if (ksc_tx_tail(sk, s, KSC_CT_APPLICATION_DATA, 0, &p))
 		goto drop;
 	if (v13)
 		sg_set_buf(&sg[1 + nsg++], p, 1);
 	sg_mark_end(&sg[nsg]);
 	msg->msg_iter = rest;
-	return ksc_tx_encrypt(ks, sg, KSC_CT_APPLICATION_DATA, len, inner);
+	return ksc_tx_encrypt(s, sg, KSC_CT_APPLICATION_DATA, len, inner);
 drop:
 	ksc_tx_drop(sk, tx);
 	return -EAGAIN;

@@ -5,10 +5,10 @@
 
 #include <linux/types.h>
 
-struct ksc_sock;
+struct ksc_stream;
 struct msghdr;
 struct sock;
 
-int ksc_tx_splice(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, u32 len);
+int ksc_tx_splice(struct sock *sk, struct ksc_stream *s, struct msghdr *msg, u32 len);
 
 #endif /* _KSC_TX_PAGES_H */

@@ -11,7 +11,6 @@
 #include "frame.h"
 #include "noio.h"
 #include "pages.h"
-#include "state.h"
 #include "stream.h"
 #include "tx.h"
 #include "tx_build.h"
@@ -75,7 +74,7 @@ static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 l
 }
 
 /* Have TCP copy a sealed record. What it has no room for is pending then */
-static __always_inline int ksc_tx_copied(struct sock *sk, struct ksc_sock *ks, u8 *p, u32 len)
+static __always_inline int ksc_tx_copied(struct sock *sk, struct ksc_stream *s, u8 *p, u32 len)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	struct kvec kv = { .iov_base = p, .iov_len = len };
@@ -89,8 +88,8 @@ static __always_inline int ksc_tx_copied(struct sock *sk, struct ksc_sock *ks, u
 		return n;
 	/* it had no memory, and no acknowledgment will come to tell of room */
 	if (tcp_rtx_and_write_queues_empty(sk))
-		ksc_pump_kick(ks, KSC_TX_AGAIN);
-	return ksc_tx_keep(sk, &ks->tx, p + max(n, 0), len - max(n, 0));
+		s->ops->again(s, KSC_TX_AGAIN);
+	return ksc_tx_keep(sk, &s->tx, p + max(n, 0), len - max(n, 0));
 }
 
 /*
@@ -107,7 +106,7 @@ static bool ksc_tx_alone(const struct sock *sk, u32 len)
 /**
  * ksc_tx_whole() - build, seal and push a whole small record
  * @sk: socket, locked and owned
- * @ks: its state; no record is open or pending
+ * @s: its stream; no record is open or pending
  * @type: content type
  * @from: the content
  * @len: its bytes, at most KSC_TX_SMALL, and with padding KSC_TX_SMALL_INNER
@@ -116,18 +115,18 @@ static bool ksc_tx_alone(const struct sock *sk, u32 len)
  * -ENOMEM or -EPIPE, and nothing happened; or another errno, and the connection
  * can't go on.
  */
-int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
+int ksc_tx_whole(struct sock *sk, struct ksc_stream *s, u8 type,
 		 struct iov_iter *from, u32 len)
 {
-	bool v13 = ks->version == KSC_VERSION_1_3;
-	struct ksc_tx *tx = &ks->tx;
+	bool v13 = s->version == KSC_VERSION_1_3;
+	struct ksc_tx *tx = &s->tx;
 	unsigned int assoclen, hl = ksc_tx_header_len(tx);
-	u32 inner = ksc_tx_inner(ks, len), size = hl + inner + KSC_TAG_LEN;
+	u32 inner = ksc_tx_inner(s, len), size = hl + inner + KSC_TAG_LEN;
 	struct scatterlist sg[3] __uninitialized;
 	u8 *page = NULL, *p;
 	int err;
 
-	err = ksc_awake(ks, &tx->cipher);
+	err = ksc_awake(s, &tx->cipher);
 	if (err)
 		return err;
 	if (ksc_tx_alone(sk, len)) {
@@ -151,7 +150,7 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 	if (unlikely(inner > len + v13))
 		memset(p + len + 1, 0, inner - len - 1);
 
-	assoclen = ksc_tx_frame(ks, p - hl, inner, type);
+	assoclen = ksc_tx_frame(s, p - hl, inner, type);
 	if (v13) {
 		ksc_sg_init(sg, 1);
 		sg_set_buf(sg, p - hl, size);
@@ -165,10 +164,10 @@ int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
 	err = ksc_cipher_seal(&tx->cipher, sg, sg, assoclen, inner);
 	if (err)
 		goto drop;
-	ksc_tx_sealed(ks, len, type);
+	ksc_tx_sealed(s, len, type);
 
 	if (page) {
-		err = ksc_tx_copied(sk, ks, p - hl, size);
+		err = ksc_tx_copied(sk, s, p - hl, size);
 		ksc_tx_small_put(page);
 	} else {
 		tx->pending = true;

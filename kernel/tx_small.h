@@ -6,11 +6,11 @@
 #include <linux/types.h>
 
 struct iov_iter;
-struct ksc_sock;
+struct ksc_stream;
 struct sock;
 
 void ksc_tx_exit(void);
-int ksc_tx_whole(struct sock *sk, struct ksc_sock *ks, u8 type,
+int ksc_tx_whole(struct sock *sk, struct ksc_stream *s, u8 type,
 		 struct iov_iter *from, u32 len);
 
 #endif /* _KSC_TX_SMALL_H */
