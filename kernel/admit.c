@@ -174,7 +174,7 @@ static void ksc_admit_keys(const struct ksc_context *ctx, const struct ksc_appli
 	if (!ksc_admit_peer(who->sk, &peer))
 		return;
 	spin_lock(&ksc_admit_lock);
-	trusted = ksc_admit_trusted(&ctx->kn->limits, &peer);
+	trusted = ksc_admit_trusted(&ctx->kn->handshakes->limits, &peer);
 	spin_unlock(&ksc_admit_lock);
 	if (trusted)
 		return;
@@ -193,7 +193,7 @@ static void ksc_admit_keys(const struct ksc_context *ctx, const struct ksc_appli
 
 static u32 ksc_admit_limit(const struct ksc_net *kn, int share)
 {
-	const struct ksc_limits *l = &kn->limits;
+	const struct ksc_limits *l = &kn->handshakes->limits;
 
 	switch (share) {
 	case KSC_SHARE_ADDRESS:
@@ -204,7 +204,7 @@ static u32 ksc_admit_limit(const struct ksc_net *kn, int share)
 		return l->per_listener;
 	case KSC_SHARE_USER:
 		/* who rules a namespace does not rule what its user may take of the machine */
-		return min(l->per_user, ksc_net(&init_net)->limits.per_user);
+		return min(l->per_user, ksc_net(&init_net)->handshakes->limits.per_user);
 	case KSC_SHARE_SERVERS:
 		return l->handshakes - l->client_reserve;
 	default:
@@ -290,7 +290,7 @@ static int ksc_admit_room(struct ksc_context *ctx)
 	bool tight;
 	int i, n;
 
-	tight = kn->shares[1].count > kn->limits.handshakes / 2 ||
+	tight = kn->handshakes->shares[1].count > kn->handshakes->limits.handshakes / 2 ||
 		in[KSC_SHARE_USER].bucket->count > ksc_admit_limit(kn, KSC_SHARE_USER) / 2;
 	for (i = tight ? 0 : KSC_SHARE_USER; i < KSC_SHARES; i++) {
 		struct ksc_bucket *b = in[i].bucket;
@@ -333,7 +333,7 @@ static int ksc_admit_enter(struct ksc_context *ctx, struct ksc_bucket **fresh)
 		struct ksc_bucket *b = NULL;
 
 		if (i == KSC_SHARE_ALL || (i == KSC_SHARE_SERVERS && ctx->role == KSC_ROLE_SERVER))
-			b = &kn->shares[i == KSC_SHARE_ALL];
+			b = &kn->handshakes->shares[i == KSC_SHARE_ALL];
 		else if (i <= KSC_SHARE_USER && fresh[i])
 			b = ksc_admit_bucket(&fresh[i]);
 		else
@@ -453,9 +453,9 @@ void ksc_admit_end(struct ksc_context *ctx)
 /* A user may have as many as are left then, and the last 16th is for who has none */
 static u32 ksc_admit_keys_left(const struct ksc_net *kn)
 {
-	u32 most = kn->limits.keys - kn->limits.keys / 16;
+	u32 most = kn->handshakes->limits.keys - kn->handshakes->limits.keys / 16;
 
-	return max(most - min(most, kn->nr_keys), 1U);
+	return max(most - min(most, kn->handshakes->nr_keys), 1U);
 }
 
 /**
@@ -469,7 +469,7 @@ static u32 ksc_admit_keys_left(const struct ksc_net *kn)
 int ksc_admit_key(struct ksc_net *kn, kuid_t uid, struct ksc_bucket **user)
 {
 	struct ksc_bucket *fresh = kzalloc(sizeof(*fresh), KSC_GFP_FOR_OTHERS), *b;
-	const struct ksc_limits *l = &kn->limits;
+	const struct ksc_limits *l = &kn->handshakes->limits;
 	int err = 0;
 
 	if (!fresh)
@@ -482,15 +482,15 @@ int ksc_admit_key(struct ksc_net *kn, kuid_t uid, struct ksc_bucket **user)
 	b = ksc_admit_bucket(&fresh);
 	if (!b) {
 		err = -ENOMEM;
-	} else if (kn->nr_keys >= l->keys || b->count >= ksc_admit_keys_left(kn) ||
-		   b->count >= min(l->keys_per_user, ksc_net(&init_net)->limits.keys_per_user)) {
+	} else if (kn->handshakes->nr_keys >= l->keys || b->count >= ksc_admit_keys_left(kn) ||
+		   b->count >= min(l->keys_per_user, ksc_net(&init_net)->handshakes->limits.keys_per_user)) {
 		ksc_count(kn, KSC_CNT_KEYS_REFUSED);
 		err = -EDQUOT;
 		if (!b->count)
 			ksc_admit_remove(b);
 	} else {
 		b->count++;
-		kn->nr_keys++;
+		kn->handshakes->nr_keys++;
 		*user = b;
 	}
 	spin_unlock(&ksc_admit_lock);
@@ -508,7 +508,7 @@ int ksc_admit_key(struct ksc_net *kn, kuid_t uid, struct ksc_bucket **user)
 void ksc_admit_key_end(struct ksc_net *kn, struct ksc_bucket *user)
 {
 	spin_lock(&ksc_admit_lock);
-	kn->nr_keys--;
+	kn->handshakes->nr_keys--;
 	if (!--user->count)
 		ksc_admit_remove(user);
 	spin_unlock(&ksc_admit_lock);
@@ -524,7 +524,7 @@ void ksc_admit_key_end(struct ksc_net *kn, struct ksc_bucket *user)
 void ksc_admit_limits(struct ksc_net *kn, const struct ksc_limits *limits)
 {
 	spin_lock(&ksc_admit_lock);
-	kn->limits = *limits;
+	kn->handshakes->limits = *limits;
 	spin_unlock(&ksc_admit_lock);
 }
 
@@ -540,23 +540,23 @@ u32 ksc_admit_trusted_get(struct ksc_net *kn, struct ksc_trusted trusted[KSC_TRU
 	u32 n;
 
 	spin_lock(&ksc_admit_lock);
-	n = kn->limits.ntrusted;
-	memcpy(trusted, kn->limits.trusted, n * sizeof(*trusted));
+	n = kn->handshakes->limits.ntrusted;
+	memcpy(trusted, kn->handshakes->limits.trusted, n * sizeof(*trusted));
 	spin_unlock(&ksc_admit_lock);
 	return n;
 }
 
 /**
  * ksc_admit_net_init() - set a namespace's counting up
- * @kn: namespace
+ * @hs: its handshakes
  */
-void ksc_admit_net_init(struct ksc_net *kn)
+void ksc_admit_net_init(struct ksc_handshakes *hs)
 {
 	int i;
 
-	ksc_limits_default(&kn->limits);
-	for (i = 0; i < ARRAY_SIZE(kn->shares); i++)
-		INIT_LIST_HEAD(&kn->shares[i].unproven);
+	ksc_limits_default(&hs->limits);
+	for (i = 0; i < ARRAY_SIZE(hs->shares); i++)
+		INIT_LIST_HEAD(&hs->shares[i].unproven);
 }
 
 /**

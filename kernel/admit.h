@@ -13,6 +13,7 @@
 #include <linux/uidgid.h>
 
 struct ksc_context;
+struct ksc_handshakes;
 struct ksc_net;
 struct sock;
 struct user_namespace;
@@ -142,7 +143,7 @@ struct ksc_applicant {
 
 int ksc_admit_init(void);
 void ksc_admit_exit(void);
-void ksc_admit_net_init(struct ksc_net *kn);
+void ksc_admit_net_init(struct ksc_handshakes *hs);
 u64 ksc_admit_listener(const struct sock *listener);
 int ksc_admit(struct ksc_context *ctx, const struct ksc_applicant *who);
 void ksc_admit_spoke(struct ksc_context *ctx);

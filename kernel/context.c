@@ -80,7 +80,7 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 	spin_lock_init(&ctx->lock);
 	ctx->kn = kn;
 	ctx->role = role;
-	ctx->id = atomic64_inc_return(&kn->next_context);
+	ctx->id = atomic64_inc_return(&kn->handshakes->next_context);
 	ctx->deadline = jiffies + msecs_to_jiffies(timeout);
 	INIT_DELAYED_WORK(&ctx->timer, ksc_context_timer);
 	INIT_LIST_HEAD(&ctx->turn.node);
@@ -89,12 +89,12 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 	ctx->owner = owner;
 	kref_get(&ctx->ref);
 	/* complete: from here on a daemon that registers may kick it */
-	if (xa_err(xa_store_bh(&kn->contexts, ctx->id, ctx, KSC_GFP_FOR_OTHERS))) {
+	if (xa_err(xa_store_bh(&kn->handshakes->contexts, ctx->id, ctx, KSC_GFP_FOR_OTHERS))) {
 		mem_cgroup_put(ctx->memcg);
 		kfree(ctx);
 		goto no_memory;
 	}
-	atomic_inc(&kn->nr_contexts);
+	atomic_inc(&kn->handshakes->nr_contexts);
 	queue_delayed_work(ksc_wq, &ctx->timer, msecs_to_jiffies(timeout));
 	return ctx;
 
@@ -115,7 +115,7 @@ struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id)
 	struct ksc_context *ctx;
 
 	rcu_read_lock();
-	ctx = xa_load(&kn->contexts, id);
+	ctx = xa_load(&kn->handshakes->contexts, id);
 	if (ctx && !kref_get_unless_zero(&ctx->ref))
 		ctx = NULL;
 	rcu_read_unlock();
@@ -135,8 +135,8 @@ void ksc_context_end(struct ksc_context *ctx)
 {
 	u32 daemon;
 
-	xa_erase_bh(&ctx->kn->contexts, ctx->id);
-	atomic_dec(&ctx->kn->nr_contexts);
+	xa_erase_bh(&ctx->kn->handshakes->contexts, ctx->id);
+	atomic_dec(&ctx->kn->handshakes->nr_contexts);
 	ksc_admit_end(ctx);
 
 	spin_lock(&ctx->lock);
@@ -370,7 +370,7 @@ void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 daemon)
 	unsigned long id;
 
 	rcu_read_lock();
-	xa_for_each(&kn->contexts, id, ctx) {
+	xa_for_each(&kn->handshakes->contexts, id, ctx) {
 		bool told;
 
 		spin_lock(&ctx->lock);
@@ -399,11 +399,50 @@ void ksc_contexts_unoffer_new(struct ksc_net *kn, u32 daemon)
 	unsigned long id;
 
 	rcu_read_lock();
-	xa_for_each(&kn->contexts, id, ctx) {
+	xa_for_each(&kn->handshakes->contexts, id, ctx) {
 		spin_lock(&ctx->lock);
 		if (ctx->daemon == daemon && ctx->state == KSC_CTX_OFFERED && !ctx->seq)
 			ksc_context_withdraw(ctx);
 		spin_unlock(&ctx->lock);
 	}
 	rcu_read_unlock();
+}
+
+/**
+ * ksc_handshakes_init() - set a namespace's handshakes up
+ * @kn: namespace
+ *
+ * Context: process. Return: 0 or -ENOMEM.
+ */
+int ksc_handshakes_init(struct ksc_net *kn)
+{
+	struct ksc_handshakes *hs = kzalloc(sizeof(*hs), GFP_KERNEL_ACCOUNT);
+
+	if (!hs)
+		return -ENOMEM;
+	/* not taken in softirq, but of one class with the sockets' */
+	xa_init_flags(&hs->contexts, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
+	ksc_queue_init(&hs->queue);
+	ksc_admit_net_init(hs);
+	kn->handshakes = hs;
+	return 0;
+}
+
+/**
+ * ksc_handshakes_exit() - undo ksc_handshakes_init()
+ * @kn: namespace without a daemon, handshakes and keys, or one that is not set up
+ *
+ * Context: process.
+ */
+void ksc_handshakes_exit(struct ksc_net *kn)
+{
+	struct ksc_handshakes *hs = kn->handshakes;
+
+	if (!hs)
+		return;
+	/* every context held its socket, and every key the namespace */
+	WARN_ON_ONCE(!xa_empty(&hs->contexts));
+	WARN_ON_ONCE(hs->nr_keys);
+	ksc_queue_exit(&hs->queue);
+	kfree(hs);
 }

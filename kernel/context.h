@@ -13,6 +13,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "admit.h"
 #include "queue.h"
@@ -124,6 +125,28 @@ enum ksc_news {
 /* Content of a handshake that a peer may make us carry, in bytes */
 #define KSC_MAX_HANDSHAKE	65536
 
+/**
+ * struct ksc_handshakes - a network namespace's handshakes and unattached keys
+ * @queue: contexts that wait for the daemon
+ * @limits: what handshakes and keys may take; changed under the lock of admit.c
+ * @shares: handshakes of servers, and all; under the lock of admit.c
+ * @nr_keys: keys that no socket has got yet; likewise
+ * @contexts: struct ksc_context by id
+ * @next_context: the last context's id; none is used twice
+ * @nr_contexts: entries of @contexts
+ */
+struct ksc_handshakes {
+	struct ksc_queue queue;
+	struct ksc_limits limits;
+	struct ksc_bucket shares[2];
+	u32 nr_keys;
+	struct xarray contexts;
+	atomic64_t next_context;
+	atomic_t nr_contexts;
+};
+
+int ksc_handshakes_init(struct ksc_net *kn);
+void ksc_handshakes_exit(struct ksc_net *kn);
 struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 				    struct ksc_owner *owner);
 struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id);

@@ -118,7 +118,7 @@ void ksc_netlink_failed(const struct sock *sk, const struct ksc_sock *ks, u64 id
 	struct sk_buff *msg;
 	void *hdr;
 
-	if (!f || !daemon || !__ratelimit(&ks->kn->reports))
+	if (!f || !daemon || !__ratelimit(&ks->kn->socks->reports))
 		return;
 	msg = genlmsg_new(1024, GFP_KERNEL);
 	if (!msg)
@@ -139,7 +139,7 @@ void ksc_netlink_failed(const struct sock *sk, const struct ksc_sock *ks, u64 id
  */
 void ksc_netlink_net_init(struct ksc_net *kn)
 {
-	ratelimit_state_init(&kn->reports, HZ, KSC_REPORTS);
+	ratelimit_state_init(&kn->socks->reports, HZ, KSC_REPORTS);
 	/* what is left out is no line of the kernel's log either */
-	ratelimit_set_flags(&kn->reports, RATELIMIT_MSG_ON_RELEASE);
+	ratelimit_set_flags(&kn->socks->reports, RATELIMIT_MSG_ON_RELEASE);
 }

@@ -135,7 +135,7 @@ int ksc_nl_sock_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	int err = 0;
 
 	rcu_read_lock();
-	xa_for_each_start(&kn->socks, id, ks, cb->args[0]) {
+	xa_for_each_start(&kn->socks->all, id, ks, cb->args[0]) {
 		struct sock *sk;
 
 		if (!all && !uid_eq(uid, ks->uid))
@@ -181,7 +181,7 @@ int ksc_nl_rekey_doit(struct sk_buff *skb, struct genl_info *info)
 		return -EINVAL;
 	}
 	rcu_read_lock();
-	ks = xa_load(&kn->socks, nla_get_u64(info->attrs[KSC_A_SOCK_ID]));
+	ks = xa_load(&kn->socks->all, nla_get_u64(info->attrs[KSC_A_SOCK_ID]));
 	if (ks && !kref_get_unless_zero(&ks->ref))
 		ks = NULL;
 	rcu_read_unlock();

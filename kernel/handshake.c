@@ -157,7 +157,7 @@ static void ksc_pump_fail_unreadable(struct sock *sk, struct ksc_sock *ks)
 static u32 ksc_pump_most(const struct ksc_sock *ks)
 {
 	const struct ksc_context *ctx = ks->context;
-	u32 most = READ_ONCE(ks->kn->limits.first_flight);
+	u32 most = READ_ONCE(ks->kn->handshakes->limits.first_flight);
 
 	return ctx->spoke ? KSC_MAX_TOKEN : most - min(most, ctx->total);
 }
@@ -165,7 +165,7 @@ static u32 ksc_pump_most(const struct ksc_sock *ks)
 /* What the peer may send before it has seen anything of us, and how often it may come */
 static bool ksc_pump_within_limits(struct sock *sk, struct ksc_sock *ks, u32 len)
 {
-	const struct ksc_limits *l = &ks->kn->limits;
+	const struct ksc_limits *l = &ks->kn->handshakes->limits;
 	struct ksc_context *ctx = ks->context;
 
 	if (!ctx->spoke && ctx->total + len > READ_ONCE(l->first_flight)) {

@@ -24,7 +24,7 @@
 /* The next round, unless there is one */
 static void ksc_idle_again(struct ksc_net *kn)
 {
-	queue_delayed_work(ksc_wq, &kn->idle, ksc_idle_delay());
+	queue_delayed_work(ksc_wq, &kn->socks->idle, ksc_idle_delay());
 }
 
 /**
@@ -39,7 +39,7 @@ void ksc_idle_made(struct ksc_stream *s)
 
 	ksc_count(kn, KSC_CNT_CIPHERS_MADE);
 	/* before the work is queued: it looks after it has begun its last round */
-	WRITE_ONCE(kn->in_use, true);
+	WRITE_ONCE(kn->socks->in_use, true);
 	ksc_idle_again(kn);
 }
 
@@ -110,9 +110,9 @@ static bool ksc_idle_next(struct ksc_net *kn, unsigned long *at)
 
 	/* RCU keeps it, see ksc_sock_release() */
 	rcu_read_lock();
-	ks = xa_find(&kn->socks, at, ULONG_MAX, XA_PRESENT);
+	ks = xa_find(&kn->socks->all, at, ULONG_MAX, XA_PRESENT);
 	if (ks && ksc_idle_visit(ks, spent))
-		WRITE_ONCE(kn->in_use, true);
+		WRITE_ONCE(kn->socks->in_use, true);
 	rcu_read_unlock();
 	ksc_aead_free(spent[0]);
 	ksc_aead_free(spent[1]);
@@ -121,25 +121,25 @@ static bool ksc_idle_next(struct ksc_net *kn, unsigned long *at)
 
 static void ksc_idle_work(struct work_struct *work)
 {
-	struct ksc_net *kn = container_of(to_delayed_work(work), struct ksc_net, idle);
+	struct ksc_net *kn = container_of(to_delayed_work(work), struct ksc_socks, idle)->kn;
 	unsigned int i;
 
-	if (!kn->idle_at && !ksc_idle_frees()) {
-		if (!xa_empty(&kn->socks))
+	if (!kn->socks->idle_at && !ksc_idle_frees()) {
+		if (!xa_empty(&kn->socks->all))
 			ksc_idle_again(kn);
 		return;
 	}
-	if (!kn->idle_at)
-		WRITE_ONCE(kn->in_use, false);
-	for (i = 0; i < KSC_IDLE_STEP; i++, kn->idle_at++) {
-		if (ksc_idle_next(kn, &kn->idle_at))
+	if (!kn->socks->idle_at)
+		WRITE_ONCE(kn->socks->in_use, false);
+	for (i = 0; i < KSC_IDLE_STEP; i++, kn->socks->idle_at++) {
+		if (ksc_idle_next(kn, &kn->socks->idle_at))
 			continue;
-		kn->idle_at = 0;
-		if (READ_ONCE(kn->in_use))
+		kn->socks->idle_at = 0;
+		if (READ_ONCE(kn->socks->in_use))
 			ksc_idle_again(kn);
 		return;
 	}
-	mod_delayed_work(ksc_wq, &kn->idle, 0);
+	mod_delayed_work(ksc_wq, &kn->socks->idle, 0);
 }
 
 /**
@@ -148,7 +148,7 @@ static void ksc_idle_work(struct work_struct *work)
  */
 void ksc_idle_init(struct ksc_net *kn)
 {
-	INIT_DELAYED_WORK(&kn->idle, ksc_idle_work);
+	INIT_DELAYED_WORK(&kn->socks->idle, ksc_idle_work);
 }
 
 /**
@@ -159,5 +159,5 @@ void ksc_idle_init(struct ksc_net *kn)
  */
 void ksc_idle_exit(struct ksc_net *kn)
 {
-	cancel_delayed_work_sync(&kn->idle);
+	cancel_delayed_work_sync(&kn->socks->idle);
 }

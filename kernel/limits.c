@@ -109,7 +109,7 @@ int ksc_nl_limits_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 	ksc_admit_limits(kn, &l);
-	ksc_queue_set_window(&kn->queue, window, bytes);
+	ksc_queue_set_window(&kn->handshakes->queue, window, bytes);
 	return 0;
 }
 
@@ -148,20 +148,20 @@ int ksc_limits_put(struct sk_buff *msg, struct ksc_net *kn)
 		u16 attr;
 		u32 value;
 	} values[] = {
-		{ KSC_A_STATS_HANDSHAKES, READ_ONCE(kn->shares[1].count) },
-		{ KSC_A_STATS_LIMIT_HANDSHAKES, READ_ONCE(kn->limits.handshakes) },
-		{ KSC_A_STATS_LIMIT_PER_USER, READ_ONCE(kn->limits.per_user) },
-		{ KSC_A_STATS_LIMIT_CLIENT_RESERVE, READ_ONCE(kn->limits.client_reserve) },
-		{ KSC_A_STATS_LIMIT_PER_ADDRESS, READ_ONCE(kn->limits.per_address) },
-		{ KSC_A_STATS_LIMIT_PER_SITE, READ_ONCE(kn->limits.per_site) },
-		{ KSC_A_STATS_LIMIT_PER_LISTENER, READ_ONCE(kn->limits.per_listener) },
-		{ KSC_A_STATS_LIMIT_FIRST_FLIGHT, READ_ONCE(kn->limits.first_flight) },
-		{ KSC_A_STATS_LIMIT_STEPS, READ_ONCE(kn->limits.steps) },
-		{ KSC_A_STATS_LIMIT_WINDOW, READ_ONCE(kn->queue.window) },
-		{ KSC_A_STATS_LIMIT_WINDOW_BYTES, READ_ONCE(kn->queue.window_bytes) },
-		{ KSC_A_STATS_KEYS, READ_ONCE(kn->nr_keys) },
-		{ KSC_A_STATS_LIMIT_KEYS, READ_ONCE(kn->limits.keys) },
-		{ KSC_A_STATS_LIMIT_KEYS_PER_USER, READ_ONCE(kn->limits.keys_per_user) },
+		{ KSC_A_STATS_HANDSHAKES, READ_ONCE(kn->handshakes->shares[1].count) },
+		{ KSC_A_STATS_LIMIT_HANDSHAKES, READ_ONCE(kn->handshakes->limits.handshakes) },
+		{ KSC_A_STATS_LIMIT_PER_USER, READ_ONCE(kn->handshakes->limits.per_user) },
+		{ KSC_A_STATS_LIMIT_CLIENT_RESERVE, READ_ONCE(kn->handshakes->limits.client_reserve) },
+		{ KSC_A_STATS_LIMIT_PER_ADDRESS, READ_ONCE(kn->handshakes->limits.per_address) },
+		{ KSC_A_STATS_LIMIT_PER_SITE, READ_ONCE(kn->handshakes->limits.per_site) },
+		{ KSC_A_STATS_LIMIT_PER_LISTENER, READ_ONCE(kn->handshakes->limits.per_listener) },
+		{ KSC_A_STATS_LIMIT_FIRST_FLIGHT, READ_ONCE(kn->handshakes->limits.first_flight) },
+		{ KSC_A_STATS_LIMIT_STEPS, READ_ONCE(kn->handshakes->limits.steps) },
+		{ KSC_A_STATS_LIMIT_WINDOW, READ_ONCE(kn->handshakes->queue.window) },
+		{ KSC_A_STATS_LIMIT_WINDOW_BYTES, READ_ONCE(kn->handshakes->queue.window_bytes) },
+		{ KSC_A_STATS_KEYS, READ_ONCE(kn->handshakes->nr_keys) },
+		{ KSC_A_STATS_LIMIT_KEYS, READ_ONCE(kn->handshakes->limits.keys) },
+		{ KSC_A_STATS_LIMIT_KEYS_PER_USER, READ_ONCE(kn->handshakes->limits.keys_per_user) },
 	};
 	int i;
 

@@ -39,10 +39,10 @@ struct ksc_policy_load {
 
 static void ksc_load_drop(struct ksc_net *kn)
 {
-	if (kn->load)
-		ksc_rules_drop(kn->load->rules, kn->load->n);
-	kfree(kn->load);
-	kn->load = NULL;
+	if (kn->policies->load)
+		ksc_rules_drop(kn->policies->load->rules, kn->policies->load->n);
+	kfree(kn->policies->load);
+	kn->policies->load = NULL;
 }
 
 /**
@@ -54,10 +54,10 @@ static void ksc_load_drop(struct ksc_net *kn)
  */
 void ksc_policy_gone(struct ksc_net *kn, u32 daemon)
 {
-	mutex_lock(&kn->load_lock);
-	if (kn->load && kn->load->daemon == daemon)
+	mutex_lock(&kn->policies->load_lock);
+	if (kn->policies->load && kn->policies->load->daemon == daemon)
 		ksc_load_drop(kn);
-	mutex_unlock(&kn->load_lock);
+	mutex_unlock(&kn->policies->load_lock);
 }
 
 /* ---- loading ---- */
@@ -79,7 +79,7 @@ static int ksc_load_begun(struct ksc_net *kn, struct sk_buff *skb, const struct 
 
 	if (daemon < 0)
 		return daemon;
-	if (kn->load && kn->load->daemon == daemon)
+	if (kn->policies->load && kn->policies->load->daemon == daemon)
 		return 0;
 	NL_SET_ERR_MSG(info->extack, "no policy was begun");
 	return -ENOENT;
@@ -101,7 +101,7 @@ static int ksc_load_begin(struct ksc_net *kn, u64 generation, u32 count, u32 dae
 	load->generation = generation;
 	load->count = count;
 	ksc_load_drop(kn);
-	kn->load = load;
+	kn->policies->load = load;
 	return 0;
 }
 
@@ -137,10 +137,10 @@ int ksc_nl_policy_begin_doit(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG_ATTR(info->extack, a[KSC_A_POLICY_COUNT], "too many rules");
 		return -E2BIG;
 	}
-	mutex_lock(&kn->load_lock);
+	mutex_lock(&kn->policies->load_lock);
 	daemon = ksc_load_allowed(kn, skb, info);
 	err = daemon < 0 ? daemon : ksc_load_begin(kn, generation, count, daemon);
-	mutex_unlock(&kn->load_lock);
+	mutex_unlock(&kn->policies->load_lock);
 	return err;
 }
 
@@ -266,9 +266,9 @@ int ksc_nl_policy_add_doit(struct sk_buff *skb, struct genl_info *info)
 	struct ksc_net *kn = ksc_net(genl_info_net(info));
 	int err;
 
-	mutex_lock(&kn->load_lock);
-	err = ksc_load_begun(kn, skb, info) ?: ksc_load_add(kn->load, info);
-	mutex_unlock(&kn->load_lock);
+	mutex_lock(&kn->policies->load_lock);
+	err = ksc_load_begun(kn, skb, info) ?: ksc_load_add(kn->policies->load, info);
+	mutex_unlock(&kn->policies->load_lock);
 	return err;
 }
 
@@ -288,8 +288,8 @@ static int ksc_load_commit(struct ksc_net *kn, struct ksc_policy_load *load)
 	}
 	load->rules = NULL;
 	ksc_load_drop(kn);
-	old = rcu_replace_pointer(kn->policy, policy, lockdep_is_held(&kn->load_lock));
-	WRITE_ONCE(kn->policy_seq, kn->policy_seq + 1);
+	old = rcu_replace_pointer(kn->policies->policy, policy, lockdep_is_held(&kn->policies->load_lock));
+	WRITE_ONCE(kn->policies->policy_seq, kn->policies->policy_seq + 1);
 	synchronize_rcu();
 	ksc_policy_free(old);
 	return 0;
@@ -307,15 +307,15 @@ int ksc_nl_policy_commit_doit(struct sk_buff *skb, struct genl_info *info)
 	struct ksc_net *kn = ksc_net(genl_info_net(info));
 	int err;
 
-	mutex_lock(&kn->load_lock);
+	mutex_lock(&kn->policies->load_lock);
 	err = ksc_load_begun(kn, skb, info);
-	if (!err && kn->load->n != kn->load->count) {
+	if (!err && kn->policies->load->n != kn->policies->load->count) {
 		NL_SET_ERR_MSG(info->extack, "fewer rules than the count says");
 		err = -EINVAL;
 	}
 	if (!err)
-		err = ksc_load_commit(kn, kn->load);
-	mutex_unlock(&kn->load_lock);
+		err = ksc_load_commit(kn, kn->policies->load);
+	mutex_unlock(&kn->policies->load_lock);
 	return err;
 }
 
@@ -403,8 +403,8 @@ int ksc_nl_policy_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	const struct ksc_policy *policy;
 
 	rcu_read_lock();
-	cb->seq = READ_ONCE(kn->policy_seq);
-	policy = rcu_dereference(kn->policy);
+	cb->seq = READ_ONCE(kn->policies->policy_seq);
+	policy = rcu_dereference(kn->policies->policy);
 	while (policy && cb->args[0] <= policy->count &&
 	       !ksc_put_policy(skb, cb, policy, cb->args[0]))
 		cb->args[0]++;
@@ -489,7 +489,7 @@ static int ksc_put_found(struct sk_buff *msg, struct ksc_net *kn, const struct k
 	int err = 0;
 
 	rcu_read_lock();
-	policy = rcu_dereference(kn->policy);
+	policy = rcu_dereference(kn->policies->policy);
 	if (policy) {
 		u32 number = ksc_policy_find(NULL, policy, flow, asked);
 		const struct ksc_rule *rule = ksc_rules_get(policy->rules, number);

@@ -15,6 +15,7 @@
 #include "admit.h"
 #include "compat/compat.h"
 #include "compat/hmac.h"
+#include "context.h"
 #include "describe.h"
 #include "idle.h"
 #include "ktls.h"
@@ -26,28 +27,35 @@
 #include "proto.h"
 #include "queue.h"
 #include "rx_plain.h"
+#include "state.h"
 #include "tx_small.h"
 #include "ulp.h"
+
+static void ksc_net_free(struct ksc_net *kn)
+{
+	ksc_socks_exit(kn);
+	ksc_handshakes_exit(kn);
+	ksc_policies_exit(kn);
+	free_percpu(kn->counters);
+}
 
 static int __net_init ksc_net_init(struct net *net)
 {
 	struct ksc_net *kn = ksc_net(net);
+	int err;
 
 	kn->net = net;
 	spin_lock_init(&kn->lock);
-	mutex_init(&kn->load_lock);
-	ksc_netlink_net_init(kn);
-	/*
-	 * Sockets may go in softirq. Contexts do not, but both locks are of one
-	 * class.
-	 */
-	xa_init_flags(&kn->contexts, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
-	xa_init_flags(&kn->socks, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
-	ksc_queue_init(&kn->queue);
-	ksc_admit_net_init(kn);
-	ksc_idle_init(kn);
 	kn->counters = alloc_percpu(struct ksc_counters);
-	return kn->counters ? 0 : -ENOMEM;
+	err = kn->counters ? 0 : -ENOMEM;
+	err = err ?: ksc_handshakes_init(kn) ?: ksc_policies_init(kn) ?: ksc_socks_init(kn);
+	if (err) {
+		ksc_net_free(kn);
+		return err;
+	}
+	ksc_netlink_net_init(kn);
+	ksc_idle_init(kn);
+	return 0;
 }
 
 static void __net_exit ksc_net_exit(struct net *net)
@@ -57,15 +65,9 @@ static void __net_exit ksc_net_exit(struct net *net)
 	ksc_idle_exit(kn);
 	/* a pump may still look for a socket that is gone */
 	flush_workqueue(ksc_wq);
-	/* every socket held the namespace, every context its socket; and so did every key */
-	WARN_ON_ONCE(!xa_empty(&kn->socks));
-	WARN_ON_ONCE(!xa_empty(&kn->contexts));
-	WARN_ON_ONCE(kn->nr_keys);
 	ksc_daemon_exit(kn);
-	ksc_queue_exit(&kn->queue);
 	/* no socket, no daemon: nobody looks at it */
-	ksc_policy_free(rcu_dereference_protected(kn->policy, true));
-	free_percpu(kn->counters);
+	ksc_net_free(kn);
 }
 
 static struct pernet_operations ksc_net_ops = {

@@ -13,9 +13,6 @@
 #include <linux/xarray.h>
 #include <net/genetlink.h>
 
-#include "admit.h"
-#include "policy.h"
-#include "queue.h"
 
 struct ksc_net;
 struct ksc_policy_load;
@@ -84,25 +81,12 @@ struct ksc_counters {
  * @registration: number of its registration, 0 for none
  * @last_registration: the last one's; none is used twice
  * @had_daemon: there has been one: a handshake without one waits for the next
- * @queue: contexts that wait for the daemon
- * @limits: what handshakes and keys may take; changed under the lock of admit.c
- * @shares: handshakes of servers, and all; under the lock of admit.c
- * @nr_keys: keys that no socket has got yet; likewise
- * @contexts: struct ksc_context by id
- * @next_context: the last context's id; none is used twice
- * @socks: struct ksc_sock by id
- * @next_sock: hint for the next socket's id
- * @nr_socks: entries of @socks
- * @nr_contexts: entries of @contexts
- * @idle: looks for idle connections while there are any in use, see idle.c
- * @idle_at: id that @idle goes on with, 0 between rounds
- * @in_use: a record was protected, or is thought to be soon, since the round began
- * @policy: NULL until a daemon has loaded one; RCU, replaced under @load_lock
- * @policy_seq: counts the policies
- * @load_lock: @load, and who replaces @policy
- * @load: the policy that the daemon is loading, or NULL
- * @reports: how often the daemon is told of what it has nothing to do with
  * @counters: see ksc_count()
+ * @handshakes: those under way, and their limits
+ * @policies: the policy
+ * @socks: its sockets
+ *
+ * The parts are made with the namespace and go with it.
  */
 struct ksc_net {
 	struct net *net;
@@ -111,25 +95,10 @@ struct ksc_net {
 	u32 registration;
 	u32 last_registration;
 	bool had_daemon;
-	struct ksc_queue queue;
-	struct ksc_limits limits;
-	struct ksc_bucket shares[2];
-	u32 nr_keys;
-	struct xarray contexts;
-	atomic64_t next_context;
-	struct xarray socks;
-	u32 next_sock;
-	atomic_t nr_socks;
-	atomic_t nr_contexts;
-	struct delayed_work idle;
-	unsigned long idle_at;
-	bool in_use;
-	struct ksc_policy __rcu *policy;
-	u32 policy_seq;
-	struct mutex load_lock;	/* load, replacing policy */
-	struct ksc_policy_load *load;
-	struct ratelimit_state reports;
 	struct ksc_counters __percpu *counters;
+	struct ksc_handshakes *handshakes;
+	struct ksc_policies *policies;
+	struct ksc_socks *socks;
 };
 
 extern unsigned int ksc_net_id;

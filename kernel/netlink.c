@@ -20,6 +20,7 @@
 #include "netlink-gen.h"
 #include "netlink.h"
 #include "queue.h"
+#include "state.h"
 
 /**
  * ksc_nl_register_doit() - KSC_CMD_REGISTER
@@ -44,7 +45,7 @@ int ksc_nl_register_doit(struct sk_buff *skb, struct genl_info *info)
 		kn->last_registration = kn->last_registration + 1 ?: 1;
 		WRITE_ONCE(kn->registration, kn->last_registration);
 		WRITE_ONCE(kn->had_daemon, true);
-		ksc_queue_open(&kn->queue);
+		ksc_queue_open(&kn->handshakes->queue);
 	}
 	spin_unlock(&kn->lock);
 	if (err)
@@ -68,7 +69,7 @@ int ksc_nl_drain_doit(struct sk_buff *skb, struct genl_info *info)
 	spin_lock(&kn->lock);
 	if (kn->daemon == NETLINK_CB(skb).sk) {
 		daemon = kn->registration;
-		ksc_queue_drain(&kn->queue);
+		ksc_queue_drain(&kn->handshakes->queue);
 	}
 	spin_unlock(&kn->lock);
 	if (!daemon) {
@@ -83,7 +84,7 @@ static void ksc_daemon_forget(struct ksc_net *kn)
 {
 	kn->daemon = NULL;
 	WRITE_ONCE(kn->registration, 0);
-	ksc_queue_close(&kn->queue);
+	ksc_queue_close(&kn->handshakes->queue);
 }
 
 /**
@@ -210,13 +211,13 @@ int ksc_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 		goto full;
 	if ((ksc_daemon_present(kn) && nla_put_flag(msg, KSC_A_STATS_DAEMON)) ||
 	    nla_put_u64_64bit(msg, KSC_A_STATS_SOCKETS,
-			      atomic_read(&kn->nr_socks), 0) ||
+			      atomic_read(&kn->socks->nr), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_STATS_CONTEXTS,
-			      atomic_read(&kn->nr_contexts), 0) ||
+			      atomic_read(&kn->handshakes->nr_contexts), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_STATS_OFFERS_WAITING,
-			      READ_ONCE(kn->queue.nr_waiting), 0) ||
+			      READ_ONCE(kn->handshakes->queue.nr_waiting), 0) ||
 	    nla_put_u64_64bit(msg, KSC_A_STATS_OFFERS_UNANSWERED,
-			      READ_ONCE(kn->queue.taken), 0) ||
+			      READ_ONCE(kn->handshakes->queue.taken), 0) ||
 	    ksc_limits_put(msg, kn) ||
 	    nla_put_u64_64bit(msg, KSC_A_STATS_LIMIT_DATALESS,
 			      READ_ONCE(ksc_max_dataless), 0) ||

@@ -13,6 +13,7 @@
 #include <linux/kschannel_netlink.h>
 #include <linux/net.h>
 #include <linux/nsproxy.h>
+#include <linux/slab.h>
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 #include <net/netlink.h>
@@ -72,7 +73,7 @@ bool ksc_policy_rule_name(struct ksc_net *kn, const struct ksc_ruling *ruling,
 	const struct ksc_policy *policy;
 
 	rcu_read_lock();
-	policy = rcu_dereference(kn->policy);
+	policy = rcu_dereference(kn->policies->policy);
 	if (policy && READ_ONCE(ruling->generation) == policy->generation)
 		rule = ksc_rules_get(policy->rules, READ_ONCE(ruling->rule));
 	strscpy(name, rule ? rule->name : "", KSC_MAX_RULE_NAME + 1);
@@ -101,7 +102,7 @@ void ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
 	ruling->connect = KSC_CONNECT_DEFAULT;
 	ruling->made = true;
 	rcu_read_lock();
-	policy = rcu_dereference(kn->policy);
+	policy = rcu_dereference(kn->policies->policy);
 	if (policy) {
 		ruling->generation = policy->generation;
 		ruling->rule = ksc_policy_find(kn, policy, flow, asked);
@@ -163,4 +164,32 @@ void ksc_policy_free(struct ksc_policy *policy)
 	if (policy)
 		ksc_rules_free(policy->rules);
 	kfree(policy);
+}
+
+/**
+ * ksc_policies_init() - set a namespace's policy up
+ * @kn: namespace
+ *
+ * Context: process. Return: 0 or -ENOMEM.
+ */
+int ksc_policies_init(struct ksc_net *kn)
+{
+	kn->policies = kzalloc(sizeof(*kn->policies), GFP_KERNEL_ACCOUNT);
+	if (!kn->policies)
+		return -ENOMEM;
+	mutex_init(&kn->policies->load_lock);
+	return 0;
+}
+
+/**
+ * ksc_policies_exit() - undo ksc_policies_init()
+ * @kn: namespace without sockets and daemon, or one that is not set up
+ *
+ * Context: process.
+ */
+void ksc_policies_exit(struct ksc_net *kn)
+{
+	if (kn->policies)
+		ksc_policy_free(rcu_dereference_protected(kn->policies->policy, true));
+	kfree(kn->policies);
 }

@@ -8,10 +8,12 @@
 
 #include <linux/kschannel_netlink.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 
 struct ksc_flow;
 struct ksc_net;
+struct ksc_policy_load;
 struct ksc_rules;
 struct sk_buff;
 
@@ -25,6 +27,20 @@ struct ksc_policy {
 	u64 generation;
 	u32 count;
 	struct ksc_rules *rules;
+};
+
+/**
+ * struct ksc_policies - a network namespace's policy
+ * @policy: NULL until a daemon has loaded one; RCU, replaced under @load_lock
+ * @policy_seq: counts the policies
+ * @load_lock: @load, and who replaces @policy
+ * @load: the policy that the daemon is loading, or NULL
+ */
+struct ksc_policies {
+	struct ksc_policy __rcu *policy;
+	u32 policy_seq;
+	struct mutex load_lock;	/* load, replacing policy */
+	struct ksc_policy_load *load;
 };
 
 /**
@@ -45,6 +61,8 @@ struct ksc_ruling {
 	bool made;
 };
 
+int ksc_policies_init(struct ksc_net *kn);
+void ksc_policies_exit(struct ksc_net *kn);
 bool ksc_policy_rule_name(struct ksc_net *kn, const struct ksc_ruling *ruling,
 			  char name[KSC_MAX_RULE_NAME + 1]);
 void ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,

@@ -128,7 +128,7 @@ static void ksc_queue_retry(struct work_struct *work)
  */
 int ksc_queue_enter(struct ksc_context *ctx, u32 len)
 {
-	struct ksc_queue *q = &ctx->kn->queue;
+	struct ksc_queue *q = &ctx->kn->handshakes->queue;
 	struct ksc_turn *t = &ctx->turn;
 	int err;
 
@@ -181,7 +181,7 @@ int ksc_queue_enter(struct ksc_context *ctx, u32 len)
  */
 void ksc_queue_return(struct ksc_context *ctx, bool full)
 {
-	struct ksc_queue *q = &ctx->kn->queue;
+	struct ksc_queue *q = &ctx->kn->handshakes->queue;
 	struct ksc_turn *t = &ctx->turn;
 
 	spin_lock(&q->lock);
@@ -205,7 +205,7 @@ void ksc_queue_return(struct ksc_context *ctx, bool full)
  */
 void ksc_queue_yield(struct ksc_context *ctx)
 {
-	struct ksc_queue *q = &ctx->kn->queue;
+	struct ksc_queue *q = &ctx->kn->handshakes->queue;
 	struct ksc_turn *t = &ctx->turn;
 
 	spin_lock(&q->lock);
@@ -230,7 +230,7 @@ void ksc_queue_yield(struct ksc_context *ctx)
  */
 void ksc_queue_leave(struct ksc_context *ctx)
 {
-	struct ksc_queue *q = &ctx->kn->queue;
+	struct ksc_queue *q = &ctx->kn->handshakes->queue;
 	struct ksc_turn *t = &ctx->turn;
 
 	spin_lock(&q->lock);

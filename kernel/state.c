@@ -311,13 +311,13 @@ struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_
 	ks->memcg = ksc_memcg_get();
 	ks->opt.timeout = KSC_DEFAULT_HANDSHAKE_TIMEOUT;
 	ks->rcvlowat = 1;
-	err = xa_alloc_cyclic_bh(&kn->socks, &ks->id, ks, xa_limit_31b,
-				 &kn->next_sock, gfp);
+	err = xa_alloc_cyclic_bh(&kn->socks->all, &ks->id, ks, xa_limit_31b,
+				 &kn->socks->next, gfp);
 	if (err < 0) {
 		ksc_sock_free(ks);
 		return NULL;
 	}
-	atomic_inc(&kn->nr_socks);
+	atomic_inc(&kn->socks->nr);
 	return ks;
 }
 
@@ -343,11 +343,41 @@ void ksc_ulp_release(struct sock *sk)
 	/* poll() may have asked for it just when the socket was left to TCP */
 	if (cancel_delayed_work(&ks->pump))
 		ksc_sock_put(ks);
-	xa_erase_bh(&ks->kn->socks, ks->id);
-	atomic_dec(&ks->kn->nr_socks);
+	xa_erase_bh(&ks->kn->socks->all, ks->id);
+	atomic_dec(&ks->kn->socks->nr);
 	spin_lock_bh(&ks->lock);
 	ks->sk = NULL;
 	spin_unlock_bh(&ks->lock);
 	/* whoever had keys or a context was closed before */
 	ksc_sock_put(ks);
+}
+
+/**
+ * ksc_socks_init() - set a namespace's sockets up
+ * @kn: namespace
+ *
+ * Context: process. Return: 0 or -ENOMEM.
+ */
+int ksc_socks_init(struct ksc_net *kn)
+{
+	kn->socks = kzalloc(sizeof(*kn->socks), GFP_KERNEL_ACCOUNT);
+	if (!kn->socks)
+		return -ENOMEM;
+	kn->socks->kn = kn;
+	/* sockets may go in softirq */
+	xa_init_flags(&kn->socks->all, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
+	return 0;
+}
+
+/**
+ * ksc_socks_exit() - undo ksc_socks_init()
+ * @kn: namespace, or one that is not set up
+ *
+ * Context: process.
+ */
+void ksc_socks_exit(struct ksc_net *kn)
+{
+	/* every socket held the namespace */
+	WARN_ON_ONCE(kn->socks && !xa_empty(&kn->socks->all));
+	kfree(kn->socks);
 }

@@ -7,11 +7,13 @@
 #include <linux/kschannel.h>
 #include <linux/kschannel_netlink.h>
 #include <linux/list.h>
+#include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 #include <net/inet_connection_sock.h>
 
 #include "flow.h"
@@ -30,6 +32,28 @@ struct ksc_sock;
 struct ksc_tickets;
 struct mem_cgroup;
 struct sk_buff;
+
+/**
+ * struct ksc_socks - a network namespace's sockets
+ * @kn: the namespace
+ * @all: struct ksc_sock by id
+ * @next: hint for the next socket's id
+ * @nr: entries of @all
+ * @idle: looks for idle connections while there are any in use, see idle.c
+ * @idle_at: id that @idle goes on with, 0 between rounds
+ * @in_use: a record was protected, or is thought to be soon, since the round began
+ * @reports: how often the daemon is told of what it has nothing to do with
+ */
+struct ksc_socks {
+	struct ksc_net *kn;
+	struct xarray all;
+	u32 next;
+	atomic_t nr;
+	struct delayed_work idle;
+	unsigned long idle_at;
+	bool in_use;
+	struct ratelimit_state reports;
+};
 
 /**
  * struct ksc_failure - why a handshake or a connection failed
@@ -174,6 +198,8 @@ void ksc_sock_get(struct ksc_sock *ks);
 void ksc_sock_put(struct ksc_sock *ks);
 void ksc_pump_init(struct ksc_sock *ks);
 void ksc_release_cb(struct sock *sk);
+int ksc_socks_init(struct ksc_net *kn);
+void ksc_socks_exit(struct ksc_net *kn);
 void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay);
 void ksc_pump_again(struct ksc_stream *s, unsigned long delay);
 struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_t gfp);
