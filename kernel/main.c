@@ -12,24 +12,24 @@
 #include <net/netns/generic.h>
 #include <net/tcp.h>
 
-#include "admit.h"
 #include "compat/compat.h"
 #include "compat/hmac.h"
-#include "context.h"
-#include "describe.h"
-#include "idle.h"
-#include "ktls.h"
+#include "handshake/admit.h"
+#include "handshake/context.h"
+#include "handshake/queue.h"
+#include "ktls/ktls.h"
 #include "net.h"
 #include "netlink-gen.h"
 #include "netlink.h"
-#include "pages.h"
-#include "policy.h"
-#include "proto.h"
-#include "queue.h"
-#include "rx_plain.h"
-#include "state.h"
-#include "tx_small.h"
-#include "ulp.h"
+#include "policy/policy.h"
+#include "record/pages.h"
+#include "socket/describe.h"
+#include "socket/idle.h"
+#include "socket/proto.h"
+#include "socket/state.h"
+#include "socket/ulp.h"
+#include "stream/rx_plain.h"
+#include "stream/tx_small.h"
 
 static void ksc_net_free(struct ksc_net *kn)
 {

@@ -15,7 +15,6 @@
 
 #include "compat/hmac.h"
 #include "net.h"
-#include "netlink-gen.h"
 
 struct workqueue_struct *ksc_wq;
 

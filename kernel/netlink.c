@@ -12,15 +12,15 @@
 #include <net/inet_sock.h>
 #include <net/tcp.h>
 
-#include "context.h"
-#include "flood.h"
-#include "limits.h"
-#include "load.h"
+#include "handshake/context.h"
+#include "handshake/limits.h"
+#include "handshake/queue.h"
 #include "net.h"
 #include "netlink-gen.h"
 #include "netlink.h"
-#include "queue.h"
-#include "state.h"
+#include "policy/load.h"
+#include "socket/flood.h"
+#include "socket/state.h"
 
 /**
  * ksc_nl_register_doit() - KSC_CMD_REGISTER

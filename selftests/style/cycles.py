@@ -499,6 +499,12 @@ class Layers:
                 yield f"{source.path}:{line}: only {' '.join(sorted(files))} may assign {member}"
 
 
+def used_elsewhere(tree, generated, source):
+    """Do files other than generated ones use something of a source file?"""
+    skip = {tree.file_of[g] for g in generated if g in tree.file_of}
+    return any(tree.users(name) - skip for name in source.defines)
+
+
 def foreign(tree, generated):
     """Functions that a header lists and that are not of the .c of its name."""
     for source in tree.sources:
@@ -508,7 +514,7 @@ def foreign(tree, generated):
                     yield f"{source.path}:{line}: {name} is of {tree.owner[name]}"
         elif not source.header and "main" not in source.defines and \
                 not any(h.path == source.path[:-1] + "h" for h in tree.sources) and \
-                source.path not in generated:
+                source.path not in generated and used_elsewhere(tree, generated, source):
             yield f"{source.path}: there is no header of that name"
 
 

@@ -9,7 +9,7 @@ KERNEL_PACKAGES := cmocka gnutls
 # the directory stands in for the kernel's own include/
 KERNEL_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wconversion \
 	-fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
-	-I$(KERNEL_HERE) -I$(KERNEL_TOP)/uapi $(shell pkg-config --cflags $(KERNEL_PACKAGES)) -MMD -MP
+	-I$(KERNEL_HERE) -I$(KERNEL_TOP)/uapi -I$(KERNEL_TOP)/kernel $(shell pkg-config --cflags $(KERNEL_PACKAGES)) -MMD -MP
 KERNEL_LIBS := $(shell pkg-config --libs $(KERNEL_PACKAGES))
 KERNEL_TESTS := $(patsubst $(KERNEL_HERE)/%.c,$(KERNEL_OUT)/%,$(wildcard $(KERNEL_HERE)/test_*.c))
 
@@ -20,9 +20,9 @@ TESTS += $(KERNEL_TESTS)
 check-kernel: $(KERNEL_TESTS)
 	set -e; for t in $^; do CMOCKA_MESSAGE_OUTPUT=TAP $$t; done
 
-$(KERNEL_OUT)/test_nonce $(KERNEL_OUT)/test_record: $(KERNEL_OUT)/frame.o
-$(KERNEL_OUT)/test_rules: $(KERNEL_OUT)/rules.o
-$(KERNEL_OUT)/test_phase: $(KERNEL_OUT)/phase.o
+$(KERNEL_OUT)/test_nonce $(KERNEL_OUT)/test_record: $(KERNEL_OUT)/record/frame.o
+$(KERNEL_OUT)/test_rules: $(KERNEL_OUT)/policy/rules.o
+$(KERNEL_OUT)/test_phase: $(KERNEL_OUT)/socket/phase.o
 
 $(KERNEL_TESTS): %: %.o
 	$(CC) -fsanitize=address,undefined $(LDFLAGS) -o $@ $^ $(KERNEL_LIBS)
@@ -35,4 +35,4 @@ $(KERNEL_OUT)/%.o: $(KERNEL_TOP)/kernel/%.c
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) $(CFLAGS) -c -o $@ $<
 
--include $(wildcard $(KERNEL_OUT)/*.d)
+-include $(wildcard $(KERNEL_OUT)/*.d $(KERNEL_OUT)/*/*.d)

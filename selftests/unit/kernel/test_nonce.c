@@ -15,7 +15,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 
-#include "../../../kernel/frame.h"
+#include "record/frame.h"
 
 #define NONCE_LEN 12
 

@@ -13,7 +13,7 @@
 
 #include <linux/kschannel.h>
 
-#include "../../../kernel/phase.h"
+#include "socket/phase.h"
 
 #define INIT	    KSC_PHASE_INIT
 #define CONNECTING  KSC_PHASE_CONNECTING

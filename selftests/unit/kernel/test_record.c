@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module's record framing, kernel/frame.c, compiled as a program. Numbers
+ * The module's record framing, kernel/record/frame.c, compiled as a program. Numbers
  * in names are those of the behaviours that a record layer has to show.
  *
  * Inputs are in heap blocks of exactly their size, so that the sanitizer sees
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "../../../kernel/frame.h"
+#include "record/frame.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define NO_MESSAGE UINT32_MAX

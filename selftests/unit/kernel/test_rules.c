@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The policy's lookup, kernel/rules.c, compiled as a program: against a model that
+ * The policy's lookup, kernel/policy/rules.c, compiled as a program: against a model that
  * looks at every rule.
  */
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <linux/slab.h>
 
-#include "../../../kernel/rules.h"
+#include "policy/rules.h"
 #include "../../random.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Keys of a handshake that an application carried itself. The daemon ran it, and gives
+ * what it came to: a file, whose descriptor it passes on to the application, which gives
+ * it to a socket. Whoever has the descriptor can do so, once, in the network namespace
+ * that the keys are for. Closed before that, they are forgotten.
+ *
+ * The file holds the module, and until its keys have gone the daemon's network
+ * namespace, in which they are counted. Of the namespace that they are for there is but
+ * the cookie: it may go at any time.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <net/genetlink.h>
+#include <net/net_namespace.h>
+
+#include "handshake/admit.h"
+#include "handshake/key_file.h"
+#include "handshake/keys.h"
+#include "handshake/options.h"
+#include "handshake/step.h"
+#include "handshake/upcall.h"
+#include "memcg.h"
+#include "net.h"
+#include "netlink-gen.h"
+#include "record/exporter.h"
+
+/* enum ksc_key_state - what may be done with a key */
+enum ksc_key_state {
+	KSC_KEY_READY,		/* a socket may get it */
+	KSC_KEY_TAKEN,		/* one is getting it: whoever set that, and nobody else, uses it */
+	KSC_KEY_SPENT,		/* one has got it */
+};
+
+/**
+ * struct ksc_key_file - a key, as its file has it
+ * @lock: @state, and who reads the rest in state ready
+ * @state: enum ksc_key_state
+ * @role: enum ksc_role
+ * @verify: enum ksc_verify
+ * @daemon: registration of a daemon that wants tickets of the session, or 0
+ * @id: the daemon's number of the session
+ * @netns: cookie of the network namespace of the sockets that it is for
+ * @kn: the daemon's namespace, referenced; NULL when spent
+ * @user: what it counts for, besides that
+ * @credential: the one that the daemon took, or NULL
+ * @keys: the keys; all zero when spent
+ *
+ * The file's, and gone with it.
+ */
+struct ksc_key_file {
+	spinlock_t lock;	/* state */
+	u8 state;
+	u8 role;
+	u8 verify;
+	u32 daemon;
+	u64 id;
+	u64 netns;
+	struct ksc_net *kn;
+	struct ksc_bucket *user;
+	struct ksc_blob *credential;
+	struct ksc_keys keys;
+};
+
+/* Nobody else uses it. It counts no more, and its keys are no more */
+static void ksc_key_forget(struct ksc_key_file *k)
+{
+	if (k->daemon)
+		ksc_netlink_gone(k->kn, k->daemon, k->id);
+	k->daemon = 0;
+	if (k->kn) {
+		ksc_admit_key_end(k->kn, k->user);
+		put_net(k->kn->net);
+	}
+	k->kn = NULL;
+	ksc_blob_put(k->credential);
+	k->credential = NULL;
+	ksc_keys_free(&k->keys);
+}
+
+static void ksc_key_free(struct ksc_key_file *k)
+{
+	ksc_key_forget(k);
+	kfree(k);
+}
+
+static int ksc_key_release(struct inode *inode, struct file *file)
+{
+	ksc_key_free(file->private_data);
+	return 0;
+}
+
+/* ---- what whoever has it may ask ---- */
+
+/* Context: the key's lock. May it be used? */
+static int ksc_key_ready(const struct ksc_key_file *k)
+{
+	switch (k->state) {
+	case KSC_KEY_READY:
+		return 0;
+	case KSC_KEY_TAKEN:
+		return -EBUSY;
+	default:
+		return -ESTALE;
+	}
+}
+
+/*
+ * Context: the key's lock. May who asks believe it? The root of a user namespace may register a
+ * daemon there, and have it say anything.
+ */
+static int ksc_key_readable(const struct ksc_key_file *k)
+{
+	return ksc_key_ready(k) ?: current_in_userns(k->kn->net->user_ns) ? 0 : -EPERM;
+}
+
+static int ksc_key_info(struct ksc_key_file *k, void __user *to, size_t room)
+{
+	struct ksc_info *info = kzalloc(sizeof(*info), GFP_KERNEL);
+	size_t len = min(room, sizeof(*info));
+	int err;
+
+	if (!info)
+		return -ENOMEM;
+	spin_lock(&k->lock);
+	err = ksc_key_readable(k);
+	if (!err) {
+		info->version = k->keys.version;
+		info->cipher_suite = k->keys.suite;
+		info->role = k->role;
+		info->phase = KSC_PHASE_ESTABLISHED;
+		ksc_session_info(k->keys.session, info);
+	}
+	spin_unlock(&k->lock);
+	if (!err && (copy_to_user(to, info, len) || clear_user(to + len, room - len)))
+		err = -EFAULT;
+	kfree(info);
+	return err;
+}
+
+static int ksc_key_derive(void *owner, const struct ksc_export_job *job)
+{
+	struct ksc_key_file *k = owner;
+	struct ksc_exporter x = {};
+	int err;
+
+	/* deriving sleeps */
+	spin_lock(&k->lock);
+	err = ksc_key_readable(k);
+	if (!err && k->keys.exporter)
+		x = *k->keys.exporter;
+	spin_unlock(&k->lock);
+	if (!err)
+		err = ksc_export(x.suite ? &x : NULL, job);
+	memzero_explicit(&x, sizeof(x));
+	return err;
+}
+
+static long ksc_key_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct ksc_key_file *k = file->private_data;
+	void __user *p = (void __user *)arg;
+
+	if (cmd == KSC_KEY_EXPORT)
+		return min(ksc_export_user(p, INT_MAX, ksc_key_derive, k), 0);
+	/* the structure may grow */
+	if (_IOC_TYPE(cmd) == _IOC_TYPE(KSC_KEY_INFO) && _IOC_NR(cmd) == _IOC_NR(KSC_KEY_INFO) &&
+	    _IOC_DIR(cmd) == _IOC_DIR(KSC_KEY_INFO))
+		return ksc_key_info(k, p, _IOC_SIZE(cmd));
+	return -ENOTTY;
+}
+
+static const struct file_operations ksc_key_fops = {
+	.owner		= THIS_MODULE,
+	.release	= ksc_key_release,
+	.unlocked_ioctl	= ksc_key_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+};
+
+/* ---- a socket gets it ---- */
+
+/* Copies: what stays with the socket is in the account of whoever attaches it */
+static int ksc_key_copy(const struct ksc_key_file *k, struct ksc_grant *g)
+{
+	const struct ksc_blob *b = k->credential;
+
+	g->id = k->id;
+	g->daemon = k->daemon;
+	g->role = k->role;
+	g->verify = k->verify;
+	if (b) {
+		g->credential = ksc_blob_make(false, KERNEL_SOCKPTR((void *)b->data), b->len);
+		if (IS_ERR(g->credential))
+			return PTR_ERR_OR_ZERO(xchg(&g->credential, NULL));
+	}
+	return ksc_keys_copy(&g->keys, &k->keys);
+}
+
+/* Is a daemon of that user namespace one for sockets of the namespace, too? */
+static bool ksc_key_rules(const struct user_namespace *daemon, const struct net *net)
+{
+	const struct user_namespace *ns = net->user_ns;
+
+	while (ns && ns != daemon)
+		ns = ns->parent;
+	return ns;
+}
+
+/**
+ * ksc_key_take() - take from a key what a socket needs
+ * @fd: the key's descriptor
+ * @net: the socket's namespace
+ * @g: all zero; filled in, and ksc_key_give() has to follow
+ *
+ * Context: process. Return: 0 or an errno; then there is nothing to give back.
+ */
+int ksc_key_take(int fd, const struct net *net, struct ksc_grant *g)
+{
+	struct ksc_key_file *k;
+	int err;
+
+	/* it can be closed meanwhile, and goes when it is given back */
+	g->file = fget(fd);
+	if (!g->file)
+		return -EBADF;
+	err = -EBADFD;
+	if (g->file->f_op != &ksc_key_fops)
+		goto put;
+	k = g->file->private_data;
+	spin_lock(&k->lock);
+	err = ksc_key_ready(k);
+	if (!err && (net->net_cookie != k->netns || !ksc_key_rules(k->kn->net->user_ns, net)))
+		err = -EXDEV;
+	if (!err)
+		k->state = KSC_KEY_TAKEN;
+	spin_unlock(&k->lock);
+	if (err)
+		goto put;
+	g->foreign = !net_eq(net, k->kn->net);
+	err = ksc_key_copy(k, g);
+	if (err)
+		ksc_key_give(g, err);
+	return err;
+put:
+	fput(g->file);
+	return err;
+}
+
+/**
+ * ksc_key_give() - be done with what was taken
+ * @g: what ksc_key_take() filled in
+ * @err: 0 if a socket has it; else the key is as before
+ *
+ * Context: process.
+ */
+void ksc_key_give(struct ksc_grant *g, int err)
+{
+	struct ksc_key_file *k = g->file->private_data;
+
+	/* the socket has taken the tickets, or there won't be any */
+	if (!err)
+		k->daemon = g->daemon;
+	spin_lock(&k->lock);
+	k->state = err ? KSC_KEY_READY : KSC_KEY_SPENT;
+	spin_unlock(&k->lock);
+	if (!err)
+		ksc_key_forget(k);
+	fput(g->file);
+	ksc_blob_put(g->credential);
+	ksc_blob_put(g->server_name);
+	ksc_blob_put(g->alpn);
+	ksc_keys_free(&g->keys);
+}
+
+/* ---- the daemon makes it ---- */
+
+static int ksc_key_parse(struct ksc_key_file *k, struct genl_info *info)
+{
+	struct nlattr **a = info->attrs, *name = a[KSC_A_CONTEXT_CREDENTIAL];
+	const struct net *net = genl_info_net(info);
+	int err;
+
+	/*
+	 * What is asked for is a kilobyte, but for what lockdep makes of a lock. Each of the
+	 * session's names has a NUL, and parsing may leave room for another.
+	 */
+	BUILD_BUG_ON(sizeof(*k) - sizeof(k->lock) + sizeof(struct ksc_exporter) +
+		     sizeof(struct ksc_session) + sizeof(struct ksc_blob) + KSC_MAX_KEY_TEXT +
+		     3 * 2 + 1 > 1024);
+
+	if (GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_ID) ||
+	    GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_ROLE) ||
+	    GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_UID)) {
+		NL_SET_ERR_MSG(info->extack, "a key needs id, role and uid");
+		return -EINVAL;
+	}
+	k->id = nla_get_u64(a[KSC_A_CONTEXT_ID]);
+	k->role = nla_get_u32(a[KSC_A_CONTEXT_ROLE]);
+	k->netns = a[KSC_A_CONTEXT_NETNS] ? nla_get_u64(a[KSC_A_CONTEXT_NETNS]) : net->net_cookie;
+	if (a[KSC_A_CONTEXT_VERIFY])
+		k->verify = nla_get_u32(a[KSC_A_CONTEXT_VERIFY]);
+	if (k->role == KSC_ROLE_UNSPEC) {
+		NL_SET_ERR_MSG_ATTR(info->extack, a[KSC_A_CONTEXT_ROLE], "client or server?");
+		return -EINVAL;
+	}
+	/* or a ticket may be taken for that of a socket's own handshake */
+	if (a[KSC_A_CONTEXT_TICKETS] && !(k->id >> 63)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, a[KSC_A_CONTEXT_ID],
+				    "with tickets the highest bit has to be set");
+		return -EINVAL;
+	}
+	err = ksc_keys_parse(&k->keys, info);
+	if (err)
+		return err;
+	if (name)
+		k->credential = ksc_blob_make(false, KERNEL_SOCKPTR(nla_data(name)),
+					      strnlen(nla_data(name), nla_len(name)));
+	if (IS_ERR(k->credential)) {
+		err = PTR_ERR_OR_ZERO(xchg(&k->credential, NULL));
+		if (err != -ENOMEM)
+			NL_SET_ERR_MSG_ATTR(info->extack, name, "malformed");
+		return err;
+	}
+	if (k->keys.session->size - 3 + (k->credential ? k->credential->len : 0) >
+	    KSC_MAX_KEY_TEXT) {
+		NL_SET_ERR_MSG(info->extack, "more text than a key may have");
+		return -EMSGSIZE;
+	}
+	return 0;
+}
+
+/* Has it count for its user and the daemon's namespace, which it holds from then on */
+static int ksc_key_admit(struct ksc_key_file *k, struct genl_info *info)
+{
+	const struct nlattr *a = info->attrs[KSC_A_CONTEXT_UID];
+	struct net *net = genl_info_net(info);
+	kuid_t uid = make_kuid(net->user_ns, nla_get_u32(a));
+	int err;
+
+	/* elsewhere all count for the owner of the user namespace */
+	if (!uid_valid(uid) && net->user_ns == &init_user_ns) {
+		NL_SET_ERR_MSG_ATTR(info->extack, a, "no user of the namespace");
+		return -EINVAL;
+	}
+	err = ksc_admit_key(ksc_net(net), uid, &k->user);
+	if (err == -EDQUOT)
+		NL_SET_ERR_MSG(info->extack, "too many keys that no socket has got");
+	if (!err)
+		k->kn = ksc_net(get_net(net));
+	return err;
+}
+
+static int ksc_key_reply(struct genl_info *info, u64 id, int fd)
+{
+	struct sk_buff *msg = genlmsg_new(nla_total_size_64bit(sizeof(id)) +
+					  nla_total_size(sizeof(u32)), GFP_KERNEL);
+	void *hdr;
+
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(msg, info, &ksc_nl_family, 0, KSC_CMD_KEY_NEW);
+	if (!hdr || nla_put_u64_64bit(msg, KSC_A_CONTEXT_ID, id, 0) ||
+	    nla_put_u32(msg, KSC_A_CONTEXT_FD, fd)) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+/* Consumes the key. There is a descriptor only of what the daemon is told about */
+static int ksc_key_publish(struct ksc_key_file *k, u32 daemon, struct genl_info *info)
+{
+	struct file *file;
+	int fd, err;
+
+	file = anon_inode_getfile("[kschannel-key]", &ksc_key_fops, k, O_RDONLY);
+	if (IS_ERR(file)) {
+		ksc_key_free(k);
+		return PTR_ERR(file);
+	}
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0) {
+		if (fd == -EMFILE)
+			NL_SET_ERR_MSG(info->extack, "no descriptor is free");
+		fput(file);
+		return fd;
+	}
+	err = ksc_key_reply(info, k->id, fd);
+	if (err) {
+		put_unused_fd(fd);
+		fput(file);
+		return err;
+	}
+	k->daemon = daemon;
+	fd_install(fd, file);
+	return 0;
+}
+
+static int ksc_key_new(struct sk_buff *skb, struct genl_info *info)
+{
+	u32 daemon = ksc_daemon_is(ksc_net(genl_info_net(info)), skb);
+	struct ksc_key_file *k;
+	int err;
+
+	if (!daemon) {
+		NL_SET_ERR_MSG(info->extack, "not the registered daemon's socket");
+		return -EPERM;
+	}
+	k = kzalloc(sizeof(*k), KSC_GFP_FOR_OTHERS);
+	if (!k)
+		return -ENOMEM;
+	spin_lock_init(&k->lock);
+	err = ksc_key_parse(k, info) ?: ksc_key_admit(k, info);
+	if (err) {
+		ksc_key_free(k);
+		return err;
+	}
+	return ksc_key_publish(k, info->attrs[KSC_A_CONTEXT_TICKETS] ? daemon : 0, info);
+}
+
+/**
+ * ksc_nl_key_new_doit() - KSC_CMD_KEY_NEW
+ * @skb: request
+ * @info: its attributes; zeroised
+ *
+ * Context: process, CAP_NET_ADMIN was checked. Return: 0 or an errno.
+ */
+int ksc_nl_key_new_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	int err = ksc_key_new(skb, info);
+
+	ksc_step_wipe(info);
+	return err;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of limits.c. */
+#ifndef _KSC_HANDSHAKE_LIMITS_H
+#define _KSC_HANDSHAKE_LIMITS_H
+
+struct ksc_net;
+struct sk_buff;
+
+int ksc_limits_put(struct sk_buff *msg, struct ksc_net *kn);
+
+#endif /* _KSC_HANDSHAKE_LIMITS_H */

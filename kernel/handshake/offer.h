@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of offer.c. */
+#ifndef _KSC_HANDSHAKE_OFFER_H
+#define _KSC_HANDSHAKE_OFFER_H
+
+#include <linux/types.h>
+
+struct ksc_context;
+
+int ksc_netlink_offer(struct ksc_context *ctx, u32 len);
+
+#endif /* _KSC_HANDSHAKE_OFFER_H */

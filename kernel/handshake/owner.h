@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The owner of a security context, as the handshake sees it. What the owner is, a socket, and
+ * what it does with an answer is not known here.
+ */
+#ifndef _KSC_HANDSHAKE_OWNER_H
+#define _KSC_HANDSHAKE_OWNER_H
+
+#include <linux/types.h>
+
+struct ksc_owner;
+struct sk_buff;
+
+/**
+ * struct ksc_owner_ops - what a context asks of its owner
+ * @kick: have the owner look at its context soon, ksc_context_news(). Context: any, with
+ *	ksc_queue.lock, ksc_admit_lock or ksc_context.lock held, or in RCU
+ * @heard: did bytes arrive since the owner looked at the receive queue up to @seen? Context: any
+ * @put: drop the context's reference. Context: process
+ * @describe: put what the daemon needs to know of a new context into the message: attributes of
+ *	KSC_CMD_CONTEXT_NEW. Context: process, the owner's lock. Return: 0 or -EMSGSIZE
+ * @token: copy the next bytes of the peer's. Context: process, the owner's lock. Return: 0, or
+ *	-EFAULT if they are unreadable
+ */
+struct ksc_owner_ops {
+	void (*kick)(struct ksc_owner *owner);
+	bool (*heard)(const struct ksc_owner *owner, u32 seen);
+	void (*put)(struct ksc_owner *owner);
+	int (*describe)(struct sk_buff *msg, const struct ksc_owner *owner);
+	int (*token)(const struct ksc_owner *owner, void *to, u32 len);
+};
+
+/**
+ * struct ksc_owner - part of what owns a context
+ * @ops: set before the first context, then constant
+ */
+struct ksc_owner {
+	const struct ksc_owner_ops *ops;
+};
+
+static inline void ksc_owner_kick(struct ksc_owner *owner)
+{
+	owner->ops->kick(owner);
+}
+
+static inline bool ksc_owner_heard(const struct ksc_owner *owner, u32 seen)
+{
+	return owner->ops->heard(owner, seen);
+}
+
+static inline void ksc_owner_put(struct ksc_owner *owner)
+{
+	owner->ops->put(owner);
+}
+
+static inline int ksc_owner_describe(struct sk_buff *msg, const struct ksc_owner *owner)
+{
+	return owner->ops->describe(msg, owner);
+}
+
+static inline int ksc_owner_token(const struct ksc_owner *owner, void *to, u32 len)
+{
+	return owner->ops->token(owner, to, len);
+}
+
+#endif /* _KSC_HANDSHAKE_OWNER_H */

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a status means to an application: its errno, and words where nobody
+ * had better ones.
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/kschannel_netlink.h>
+
+#include "handshake/status.h"
+
+static const struct {
+	int err;
+	const char *text;
+} ksc_statuses[] = {
+	[KSC_STATUS_OK] = {
+		0, ""
+	},
+	[KSC_STATUS_CONTINUE_NEEDED] = {
+		EINPROGRESS, "handshake in progress"
+	},
+	[KSC_STATUS_INCOMPLETE_MESSAGE] = {
+		EINPROGRESS, "handshake in progress"
+	},
+	[KSC_STATUS_INCOMPLETE_CREDENTIALS] = {
+		ENOKEY, "the server asks for a certificate"
+	},
+	[KSC_STATUS_VERIFY_NEEDED] = {
+		EKEYREJECTED, "the peer's certificate was not judged"
+	},
+	[KSC_STATUS_INTERNAL_ERROR] = {
+		EIO, "internal error"
+	},
+	[KSC_STATUS_PROTOCOL_ERROR] = {
+		EPROTO, "the peer broke the protocol"
+	},
+	[KSC_STATUS_PEER_REJECTED] = {
+		EKEYREJECTED, "the peer's certificate was not accepted"
+	},
+	[KSC_STATUS_ALERT_RECEIVED] = {
+		EPROTO, "the peer sent a fatal alert"
+	},
+	[KSC_STATUS_NO_CREDENTIALS] = {
+		ENOKEY, "no such credential"
+	},
+	[KSC_STATUS_ACCESS_DENIED] = {
+		EACCES, "the credential is not for this caller"
+	},
+	[KSC_STATUS_TIMED_OUT] = {
+		ETIMEDOUT, "the handshake took too long"
+	},
+	[KSC_STATUS_NO_DAEMON] = {
+		EHOSTDOWN, "no daemon to run the handshake"
+	},
+	[KSC_STATUS_CANCELLED] = {
+		ECANCELED, "the context was deleted"
+	},
+	[KSC_STATUS_TRUNCATED] = {
+		ECONNRESET, "the connection ended without close_notify"
+	},
+	[KSC_STATUS_BAD_RECORD] = {
+		EBADMSG, "a record failed authentication"
+	},
+	[KSC_STATUS_RECORD_OVERFLOW] = {
+		EMSGSIZE, "a record over its limit"
+	},
+	[KSC_STATUS_KEY_LIMIT] = {
+		EKEYEXPIRED, "the keys have protected as many records as they may"
+	},
+	[KSC_STATUS_POLICY] = {
+		EPERM, "the policy demands more than was asked for"
+	},
+	[KSC_STATUS_OVERLOADED] = {
+		EBUSY, "too many handshakes are under way"
+	},
+};
+
+/**
+ * ksc_status_errno() - the errno of a status
+ * @status: enum ksc_status
+ *
+ * Return: positive errno, 0 for ok.
+ */
+int ksc_status_errno(u32 status)
+{
+	return status < ARRAY_SIZE(ksc_statuses) ? ksc_statuses[status].err : EIO;
+}
+
+/**
+ * ksc_status_text() - one line for a status
+ * @status: enum ksc_status
+ *
+ * Return: a constant string.
+ */
+const char *ksc_status_text(u32 status)
+{
+	return status < ARRAY_SIZE(ksc_statuses) ? ksc_statuses[status].text : "";
+}

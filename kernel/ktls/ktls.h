@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of ktls.c. */
+#ifndef _KSC_KTLS_KTLS_H
+#define _KSC_KTLS_KTLS_H
+
+int ksc_ktls_init(void);
+void ksc_ktls_exit(void);
+void ksc_ktls_free(void);
+
+#endif /* _KSC_KTLS_KTLS_H */

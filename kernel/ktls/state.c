@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * State of a socket in raw mode.
+ */
+#include <net/tcp.h>
+
+#include "ktls/state.h"
+
+/**
+ * ksc_ktls_abort() - tell the socket's users of an error
+ * @sk: socket, locked
+ * @err: errno, negative
+ *
+ * Context: the socket's lock, owned or in softirq.
+ */
+void ksc_ktls_abort(struct sock *sk, int err)
+{
+	WRITE_ONCE(sk->sk_err, -err);
+	/* pairs with the barrier in tcp_poll() */
+	smp_wmb();
+	sk_error_report(sk);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of hkdf.c. */
+#ifndef _KSC_RECORD_HKDF_H
+#define _KSC_RECORD_HKDF_H
+
+#include <linux/types.h>
+
+int ksc_hkdf_expand(const u8 *secret, u8 hash_len, const char *label, u8 *out, u16 len);
+
+#endif /* _KSC_RECORD_HKDF_H */

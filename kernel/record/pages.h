@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of pages.c. */
+#ifndef _KSC_RECORD_PAGES_H
+#define _KSC_RECORD_PAGES_H
+
+#include <linux/bvec.h>
+#include <linux/types.h>
+
+struct bio_vec;
+
+/* Fragments that one outgoing record may be made of */
+#define KSC_TX_FRAGS		8
+
+void ksc_frag_init(void);
+void ksc_frag_exit(void);
+int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
+		  u32 min, gfp_t gfp, u8 **p);
+
+#endif /* _KSC_RECORD_PAGES_H */

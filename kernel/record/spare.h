@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of spare.c. */
+#ifndef _KSC_RECORD_SPARE_H
+#define _KSC_RECORD_SPARE_H
+
+#include <linux/types.h>
+
+unsigned long ksc_idle_delay(void);
+bool ksc_idle_frees(void);
+
+#endif /* _KSC_RECORD_SPARE_H */

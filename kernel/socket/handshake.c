@@ -1,0 +1,599 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The pump: moves handshake tokens between a socket's queues and
+ * the daemon. Bytes are peeked and offered; they are consumed only when a step
+ * says so.
+ *
+ * It is a work item: the daemon's thread never waits for a socket's
+ * lock, and softirq never does more than queue it. It also does the rest that
+ * wants process context: pushing out what TCP had no room for, and staging
+ * records that don't fit the receive window.
+ */
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/kschannel_netlink.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <net/inet_common.h>
+#include <net/tcp.h>
+
+#include "failpoint.h"
+#include "handshake/admit.h"
+#include "handshake/context.h"
+#include "handshake/offer.h"
+#include "handshake/owner.h"
+#include "handshake/step.h"
+#include "memcg.h"
+#include "net.h"
+#include "record/frame.h"
+#include "socket/callbacks.h"
+#include "socket/describe.h"
+#include "socket/end.h"
+#include "socket/handshake.h"
+#include "socket/install.h"
+#include "socket/leave.h"
+#include "socket/phase.h"
+#include "socket/ruling.h"
+#include "socket/state.h"
+#include "socket/ticket.h"
+#include "socket/verdict.h"
+#include "stream/rx_queue.h"
+#include "stream/rx_stage.h"
+#include "stream/stream.h"
+#include "stream/tx.h"
+
+/*
+ * How many bytes of whole records are there? Only these go up, and only if
+ * every header is one that a TLS peer can send. More than @most is too many: how
+ * many more is not looked at. The first @old have been up already.
+ */
+static int ksc_pump_whole(struct sock *sk, u32 most, u32 old, u32 *len, const char **why)
+{
+	/* nothing is used up but what a step says */
+	const struct ksc_rxq head = {};
+	u32 avail = ksc_rxq_len(sk), n = 0;
+
+	while (avail - n >= KSC_HEADER_LEN && n <= most) {
+		u8 p[KSC_HEADER_LEN];
+		struct ksc_header h;
+		int alert;
+
+		if (ksc_rxq_copy(sk, &head, n, p, sizeof(p))) {
+			if (n > old)
+				break;
+			return KSC_ALERT_INTERNAL_ERROR;
+		}
+		ksc_header_parse(p, &h);
+		alert = ksc_header_check_handshake(&h);
+		if (alert) {
+			/* what is wrong comes after good records: those first */
+			if (n > old)
+				break;
+			*why = alert == KSC_ALERT_RECORD_OVERFLOW ?
+				"the peer's record is longer than TLS allows" :
+			       alert == KSC_ALERT_PROTOCOL_VERSION ?
+				"the peer's record has a version that is none of TLS's" :
+				"the peer does not speak TLS";
+			return alert;
+		}
+		if (avail - n < KSC_HEADER_LEN + h.len ||
+		    n + KSC_HEADER_LEN + h.len > KSC_MAX_TOKEN)
+			break;
+		n += KSC_HEADER_LEN + h.len;
+	}
+	*len = n;
+	return 0;
+}
+
+/*
+ * The receive buffer is full and the record not whole. TCP may yet make room, by
+ * putting small segments together: only when nothing has come for a while is it over.
+ */
+static bool ksc_pump_stuck(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_context *ctx = ks->context;
+	u32 len = ksc_rxq_len(sk);
+
+	if (ctx->full != len) {
+		ctx->full = len;
+		ctx->full_since = jiffies;
+	} else if (time_after_eq(jiffies, ctx->full_since + KSC_STUCK_DELAY)) {
+		return true;
+	}
+	ksc_pump_kick(ks, KSC_STUCK_DELAY);
+	return false;
+}
+
+/* May the connection still be plain? Only while no byte has moved, either way */
+static bool ksc_pump_may_fall_back(const struct ksc_sock *ks)
+{
+	return !ks->context->total && !ks->context->spoke && ksc_policy_prefers(ks);
+}
+
+static bool ksc_pump_may_be_plain(const struct ksc_sock *ks)
+{
+	return ks->role == KSC_ROLE_SERVER && ksc_pump_may_fall_back(ks);
+}
+
+/*
+ * A client that may be plain: its first byte tells that it is, and the rest of a header may
+ * never come, where a server has to answer first. Nor may anything of one that has closed.
+ */
+static const char *ksc_pump_plain_client(struct sock *sk, const struct ksc_sock *ks)
+{
+	const struct ksc_rxq head = {};
+	u8 type;
+
+	if (!ksc_pump_may_be_plain(ks))
+		return NULL;
+	if (!ksc_rxq_len(sk))
+		return sk->sk_shutdown & RCV_SHUTDOWN ? "the client closed before it began" : NULL;
+	if (ksc_rxq_copy(sk, &head, 0, &type, 1) ||
+	    (type >= KSC_CT_CHANGE_CIPHER_SPEC && type <= KSC_CT_HANDSHAKE))
+		return NULL;
+	return "the client does not begin with TLS";
+}
+
+/* Is the first byte that has not been up in memory of a device? */
+static bool ksc_pump_unreadable(struct sock *sk, const struct ksc_sock *ks)
+{
+	const struct ksc_rxq head = {};
+	u32 old = ks->context->stuck;
+	u8 c;
+
+	return ksc_rxq_len(sk) > old && ksc_rxq_copy(sk, &head, old, &c, 1);
+}
+
+/* Whether it is TLS nobody knows, so that it can't be plain either */
+static void ksc_pump_fail_unreadable(struct sock *sk, struct ksc_sock *ks)
+{
+	ks->context->report = true;
+	ksc_fail_alert(sk, ks, KSC_STATUS_INTERNAL_ERROR, KSC_ALERT_INTERNAL_ERROR,
+		       KSC_UNREADABLE);
+}
+
+/* What the peer may still send */
+static u32 ksc_pump_most(const struct ksc_sock *ks)
+{
+	const struct ksc_context *ctx = ks->context;
+	u32 most = READ_ONCE(ks->kn->handshakes->limits.first_flight);
+
+	return ctx->spoke ? KSC_MAX_TOKEN : most - min(most, ctx->total);
+}
+
+/* What the peer may send before it has seen anything of us, and how often it may come */
+static bool ksc_pump_within_limits(struct sock *sk, struct ksc_sock *ks, u32 len)
+{
+	const struct ksc_limits *l = &ks->kn->handshakes->limits;
+	struct ksc_context *ctx = ks->context;
+
+	if (!ctx->spoke && ctx->total + len > READ_ONCE(l->first_flight)) {
+		ksc_count(ks->kn, KSC_CNT_FIRST_FLIGHT_TOO_LONG);
+		ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW, KSC_ALERT_RECORD_OVERFLOW,
+			       "the peer's first flight is longer than allowed");
+		return false;
+	}
+	if (ctx->seq >= READ_ONCE(l->steps)) {
+		ksc_count(ks->kn, KSC_CNT_TOO_MANY_STEPS);
+		ksc_fail_alert(sk, ks, KSC_STATUS_PROTOCOL_ERROR, KSC_ALERT_UNEXPECTED_MESSAGE,
+			       "the handshake takes more steps than allowed");
+		return false;
+	}
+	return true;
+}
+
+/* Does the peer answer us? Anybody can send a change_cipher_spec */
+static void ksc_pump_prove(struct sock *sk, const struct ksc_sock *ks, u32 len)
+{
+	const struct ksc_rxq head = {};
+	u8 type;
+
+	if (ks->context->spoke && len > ks->context->stuck &&
+	    !ksc_rxq_copy(sk, &head, 0, &type, 1) && type != KSC_CT_CHANGE_CIPHER_SPEC)
+		ksc_admit_prove(ks->context);
+}
+
+/*
+ * The peer does not speak TLS, which the daemon did not see: it would never know of the
+ * commonest mistake of all.
+ */
+static void ksc_pump_no_tls(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
+			    const char *why)
+{
+	ks->context->report = true;
+	ksc_count(ks->kn, KSC_CNT_NOT_TLS);
+	if (alert)
+		ksc_fail_alert(sk, ks, status, alert, why);
+	else
+		ksc_fail(sk, ks, status, 0, KSC_DIRECTION_NONE, why);
+}
+
+static void ksc_pump_expired(struct sock *sk, struct ksc_sock *ks)
+{
+	bool present = ksc_daemon_present(ks->kn);
+
+	ksc_count(ks->kn, KSC_CNT_HANDSHAKES_TIMED_OUT);
+	/* a plain client, where it is servers that speak first */
+	if (present && ks->role == KSC_ROLE_SERVER && !ks->context->seq && !ksc_rxq_len(sk))
+		ksc_pump_no_tls(sk, ks, KSC_STATUS_TIMED_OUT, 0,
+				"the client has sent nothing: does it speak TLS?");
+	else
+		ksc_fail(sk, ks, present ? KSC_STATUS_TIMED_OUT : KSC_STATUS_NO_DAEMON, 0,
+			 KSC_DIRECTION_NONE, NULL);
+}
+
+/**
+ * ksc_fall_back() - the policy would have had it protected, but lets it be plain
+ * @sk: socket, locked and owned
+ * @ks: its state, whose handshake has done nothing yet
+ * @why: for the log
+ *
+ * Context: process.
+ */
+void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why)
+{
+	ksc_count(ks->kn, KSC_CNT_POLICY_FALLBACKS);
+	ksc_count(ks->kn, KSC_CNT_POLICY_PLAIN);
+	net_info_ratelimited("kschannel: rule %u: a connection is plain: %s\n",
+			     ks->ruling.rule, why);
+	ksc_context_drop(ks);
+	ksc_leave(sk, ks);
+}
+
+/* Is there something to offer that is new to the daemon? Ends what can't go on */
+static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
+{
+	struct ksc_context *ctx = ks->context;
+	const char *why = NULL;
+	int err;
+
+	/* it is only asked for an alert */
+	if (ctx->failed)
+		return true;
+	WRITE_ONCE(ctx->seen, tcp_sk(sk)->rcv_nxt);
+	if (unlikely(ksc_pump_unreadable(sk, ks))) {
+		ksc_pump_fail_unreadable(sk, ks);
+		return false;
+	}
+	why = ksc_pump_plain_client(sk, ks);
+	if (why) {
+		ksc_fall_back(sk, ks, why);
+		return false;
+	}
+	err = ksc_pump_whole(sk, ksc_pump_most(ks), ctx->stuck, len, &why);
+	if (err == KSC_ALERT_INTERNAL_ERROR) {
+		ksc_pump_fail_unreadable(sk, ks);
+		return false;
+	}
+	if (err && ksc_pump_may_be_plain(ks)) {
+		ksc_fall_back(sk, ks, why);
+		return false;
+	}
+	if (err) {
+		u32 status = err == KSC_ALERT_RECORD_OVERFLOW ? KSC_STATUS_RECORD_OVERFLOW :
+								KSC_STATUS_PROTOCOL_ERROR;
+
+		if (ctx->total)
+			ksc_fail_alert(sk, ks, status, err, why);
+		else
+			ksc_pump_no_tls(sk, ks, status, err, why);
+		return false;
+	}
+	/* what it needs to come to its end can't come */
+	if (ks->role == KSC_ROLE_SERVER && !ctx->seq && sk->sk_shutdown & RCV_SHUTDOWN) {
+		ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE,
+			 "the peer closed the connection during the handshake");
+		return false;
+	}
+	/* the client begins without a token, and so goes a verdict; all else waits for more */
+	if (*len <= ctx->stuck && !ctx->verdict && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
+		if (sk->sk_shutdown & RCV_SHUTDOWN)
+			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0,
+				 KSC_DIRECTION_NONE,
+				 "the peer closed the connection during the handshake");
+		else if (ksc_rx_shut_window(sk) && ksc_pump_stuck(sk, ks))
+			ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
+				       KSC_ALERT_RECORD_OVERFLOW,
+				       "a handshake record does not fit the receive buffer");
+		return false;
+	}
+	if (!ksc_pump_within_limits(sk, ks, *len))
+		return false;
+	if (ctx->total + *len > KSC_MAX_HANDSHAKE) {
+		ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
+			       KSC_ALERT_RECORD_OVERFLOW,
+			       "the handshake is longer than allowed");
+		return false;
+	}
+	return true;
+}
+
+/* Offer the daemon what there is */
+static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_context *ctx = ks->context;
+	u32 len = 0;
+	int err;
+
+	if (!ksc_pump_look(sk, ks, &len))
+		return;
+	ksc_pump_prove(sk, ks, len);
+	ctx->offered = len;
+	err = ksc_netlink_offer(ctx, len);
+	switch (err) {
+	case 0:
+	case -EBUSY:
+	/* kicked when its turn comes */
+	case -EINPROGRESS:
+		break;
+	case -EHOSTDOWN:
+		/* it was there and has gone: that news follows */
+		if (ctx->seq)
+			break;
+		/* none yet: wait for one if there is reason to */
+		if (ksc_pump_may_fall_back(ks))
+			ksc_fall_back(sk, ks, "there is no daemon");
+		else if (!ksc_daemon_expected(ks->kn))
+			ksc_fail(sk, ks, KSC_STATUS_NO_DAEMON, 0,
+				 KSC_DIRECTION_NONE, NULL);
+		break;
+	case -EFAULT:
+		ksc_pump_fail_unreadable(sk, ks);
+		break;
+	default:
+		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
+			 "the handshake token could not be handed to the daemon");
+	}
+}
+
+static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
+			   struct ksc_step *step)
+{
+	struct ksc_context *ctx = ks->context;
+	u32 daemon;
+	int err;
+
+	ksc_count(ks->kn, KSC_CNT_STEPS);
+	if (ksc_pump_may_fall_back(ks) && (step->status == KSC_STATUS_NO_CREDENTIALS ||
+					   step->status == KSC_STATUS_ACCESS_DENIED)) {
+		ksc_fall_back(sk, ks, step->text);
+		return;
+	}
+	if (step->consumed) {
+		tcp_read_done(sk, step->consumed);
+		ctx->total += step->consumed;
+	}
+	/* a fatal step still hands out its alert */
+	if (step->token_len) {
+		/* before the peer has it: by then it counts as one that was served */
+		if (!ctx->spoke)
+			ksc_admit_spoke(ctx);
+		err = ksc_tx_raw(sk, step->token, step->token_len);
+		if (err && step->status <= KSC_STATUS_VERIFY_NEEDED) {
+			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
+				 KSC_DIRECTION_NONE,
+				 "the handshake token could not be sent");
+			return;
+		}
+	}
+
+	switch (step->status) {
+	case KSC_STATUS_OK:
+		err = ksc_install(ks, &step->keys);
+		if (err) {
+			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
+				 KSC_DIRECTION_NONE, err == -EOPNOTSUPP ?
+				 "the kernel does not know the cipher suite" :
+				 "the keys could not be taken into use");
+			return;
+		}
+		daemon = ksc_context_settled(ctx);
+		/* or it keeps the session, until we say that it may go */
+		if (step->tickets && daemon)
+			ksc_tickets_new(ks, ctx->id, daemon);
+		ksc_established(sk, ks);
+		return;
+	case KSC_STATUS_INCOMPLETE_MESSAGE:
+		ctx->stuck = ctx->offered - step->consumed;
+		ksc_context_next(ctx);
+		return;
+	case KSC_STATUS_CONTINUE_NEEDED:
+		/* what it left alone it wants to see again only with more */
+		ctx->stuck = ctx->offered - step->consumed;
+		ksc_context_next(ctx);
+		return;
+	case KSC_STATUS_VERIFY_NEEDED:
+		ksc_verify_begin(sk, ks, step);
+		return;
+	default:
+		ctx->told = true;
+		ksc_fail(sk, ks, step->status, step->alert, step->direction,
+			 step->text);
+	}
+}
+
+/* The end of a failure that the daemon was to alert the peer of; @step may be NULL */
+static void ksc_pump_give_up(struct sock *sk, struct ksc_sock *ks,
+			     const struct ksc_step *step)
+{
+	const struct ksc_context *ctx = ks->context;
+	u8 direction = KSC_DIRECTION_NONE;
+
+	if (step && step->direction == KSC_DIRECTION_SENT && step->token_len &&
+	    !ksc_tx_raw(sk, step->token, step->token_len))
+		direction = KSC_DIRECTION_SENT;
+	ksc_fail(sk, ks, ctx->failed, ctx->alert, direction, ctx->why);
+}
+
+/**
+ * ksc_pump_handshake() - do what there is to do for a handshake
+ * @sk: socket, locked and owned
+ * @ks: its state, in phase handshake or verify
+ *
+ * Context: process. On failure the socket is in phase failed.
+ */
+void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
+{
+	struct ksc_step *step;
+	enum ksc_news news;
+
+	while (ks->context) {
+		step = NULL;
+		if (ks->context->failed && (sk->sk_err || sk->sk_state == TCP_CLOSE)) {
+			ksc_pump_give_up(sk, ks, NULL);
+			return;
+		}
+		if (sk->sk_err || sk->sk_state == TCP_CLOSE) {
+			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE,
+				 "the connection was reset during the handshake");
+			return;
+		}
+		news = ksc_context_news(ks->context, &step);
+		if (ks->context->failed && news > KSC_NEWS_IDLE) {
+			ksc_pump_give_up(sk, ks, step);
+			ksc_step_free(step);
+			return;
+		}
+		switch (news) {
+		case KSC_NEWS_STEP:
+			ksc_pump_apply(sk, ks, step);
+			ksc_step_free(step);
+			continue;
+		case KSC_NEWS_REFUSED:
+			ksc_fail_alert(sk, ks, KSC_STATUS_INTERNAL_ERROR,
+				       KSC_ALERT_INTERNAL_ERROR, ks->context->refused);
+			return;
+		case KSC_NEWS_EXPIRED:
+			ksc_pump_expired(sk, ks);
+			return;
+		case KSC_NEWS_EVICTED:
+			ksc_fail_alert(sk, ks, KSC_STATUS_OVERLOADED, KSC_ALERT_INTERNAL_ERROR,
+				       "too many handshakes are under way, and others went on");
+			return;
+		case KSC_NEWS_LOST:
+			ksc_fail_alert(sk, ks, KSC_STATUS_NO_DAEMON,
+				       KSC_ALERT_INTERNAL_ERROR,
+				       "the daemon went away in the middle of the handshake");
+			return;
+		case KSC_NEWS_IDLE:
+			if (ks->phase != KSC_PHASE_VERIFY)
+				ksc_pump_offer(sk, ks);
+			return;
+		case KSC_NEWS_NONE:
+			return;
+		}
+	}
+}
+
+/*
+ * Has whoever connects what was asked for already? By the application, or by the rule of a
+ * program that can't. One that was connected before it got the ULP was told by TCP.
+ */
+static bool ksc_connects_by_tcp(const struct ksc_sock *ks)
+{
+	u8 until = ks->opt.connect;
+
+	if (until == KSC_CONNECT_DEFAULT && ks->ruling.by_policy && ks->ruling.made)
+		until = ks->ruling.connect;
+	return until == KSC_CONNECT_TCP && ks->phase == KSC_PHASE_CONNECTING &&
+	       ks->role == KSC_ROLE_CLIENT;
+}
+
+/* ---- what the context asks of its socket ---- */
+
+static struct ksc_sock *ksc_pump_owned(const struct ksc_owner *owner)
+{
+	return container_of((struct ksc_owner *)owner, struct ksc_sock, owner);
+}
+
+static void ksc_pump_owner_kick(struct ksc_owner *owner)
+{
+	ksc_pump_kick(ksc_pump_owned(owner), 0);
+}
+
+/* Bytes in the backlog were not looked at, either. The answer is stale at once */
+static bool ksc_pump_owner_heard(const struct ksc_owner *owner, u32 seen)
+{
+	const struct sock *sk = ksc_pump_owned(owner)->sk;
+
+	return READ_ONCE(tcp_sk(sk)->rcv_nxt) != seen || READ_ONCE(sk->sk_backlog.tail);
+}
+
+static void ksc_pump_owner_put(struct ksc_owner *owner)
+{
+	ksc_sock_put(ksc_pump_owned(owner));
+}
+
+static int ksc_pump_owner_describe(struct sk_buff *msg, const struct ksc_owner *owner)
+{
+	return ksc_netlink_describe(msg, ksc_pump_owned(owner));
+}
+
+static int ksc_pump_owner_token(const struct ksc_owner *owner, void *to, u32 len)
+{
+	const struct ksc_sock *ks = ksc_pump_owned(owner);
+
+	return ksc_rxq_copy(ks->sk, &ks->s.rx.queue, 0, to, len);
+}
+
+static const struct ksc_owner_ops ksc_pump_owner = {
+	.kick		= ksc_pump_owner_kick,
+	.heard		= ksc_pump_owner_heard,
+	.put		= ksc_pump_owner_put,
+	.describe	= ksc_pump_owner_describe,
+	.token		= ksc_pump_owner_token,
+};
+
+static int ksc_pump_admit(const struct sock *sk, const struct ksc_sock *ks)
+{
+	const struct socket *sock = sk->sk_socket;
+	struct ksc_applicant who = {
+		.sk = sk,
+		.listener = ks->listener,
+		.ns = ks->kn->net->user_ns,
+		.uid = ks->uid,
+	};
+
+	/* who entered a user namespace, and not a network namespace, counts by the former */
+	if (who.ns == &init_user_ns && sock && sock->file)
+		who.ns = sock->file->f_cred->user_ns;
+	return ksc_admit(ks->context, &who);
+}
+
+/**
+ * ksc_handshake_start() - begin the handshake on a connected socket
+ * @sk: socket, locked and owned; its role is known
+ * @ks: its state
+ *
+ * Context: process. On failure the socket is in phase failed.
+ */
+void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
+{
+	int err;
+
+	ksc_arm(sk, ks);
+	WRITE_ONCE(ks->write_waits, false);
+	WRITE_ONCE(ks->connect_tcp, ksc_connects_by_tcp(ks));
+	if (ksc_move(sk, ks, KSC_EVENT_BEGIN) || !ksc_policy_allows(sk, ks))
+		return;
+	ks->owner.ops = &ksc_pump_owner;
+	ksc_sock_get(ks);
+	ks->context = ksc_context_new(ks->kn, ks->role, ks->opt.timeout, &ks->owner);
+	if (!ks->context) {
+		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
+			 "out of memory");
+		return;
+	}
+	err = ksc_pump_admit(sk, ks);
+	if (err == -EBUSY)
+		ksc_fail_alert(sk, ks, KSC_STATUS_OVERLOADED, KSC_ALERT_INTERNAL_ERROR, NULL);
+	else if (err)
+		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
+			 "out of memory");
+	else
+		ksc_pump_handshake(sk, ks);
+	/* who polls for connect()'s end */
+	if (ks->connect_tcp && ksc_handshaking(ks))
+		ks->state_change(sk);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of proto.c. */
+#ifndef _KSC_SOCKET_PROTO_H
+#define _KSC_SOCKET_PROTO_H
+
+#include <linux/types.h>
+
+struct msghdr;
+struct socket;
+
+int ksc_proto_init(void);
+void ksc_proto_exit(void);
+int ksc_listener_sendmsg(struct socket *sock, struct msghdr *msg, size_t size);
+
+#endif /* _KSC_SOCKET_PROTO_H */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of recv.c. */
+#ifndef _KSC_SOCKET_RECV_H
+#define _KSC_SOCKET_RECV_H
+
+#include <linux/types.h>
+#include <net/sock.h>
+
+struct msghdr;
+struct sock;
+struct socket;
+
+/**
+ * struct ksc_rx_call - how long a call may read
+ * @timeo: jiffies that it may wait
+ * @since: jiffies when @timeo was that
+ * @budget: records that it may open before others get their turn
+ */
+struct ksc_rx_call {
+	long timeo;
+	unsigned long since;
+	unsigned int budget;
+};
+
+int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+		int *addr_len);
+int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv_actor);
+int ksc_peek_len(struct socket *sock);
+void ksc_rx_call_begin(struct ksc_rx_call *call, struct sock *sk, bool nonblock);
+int ksc_rx_yield(struct sock *sk, struct ksc_rx_call *call);
+
+#endif /* _KSC_SOCKET_RECV_H */

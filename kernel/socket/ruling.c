@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The policy's ruling on a socket: looked for once, and acted on.
+ */
+#include <linux/kschannel_netlink.h>
+#include <linux/net.h>
+#include <net/tcp.h>
+
+#include "handshake/context.h"
+#include "handshake/status.h"
+#include "net.h"
+#include "policy/flow.h"
+#include "policy/policy.h"
+#include "policy/rules.h"
+#include "socket/end.h"
+#include "socket/leave.h"
+#include "socket/ruling.h"
+#include "socket/state.h"
+
+/*
+ * Does the policy leave the connection plain? Where there is a policy, that is also what it
+ * says of one that no rule matches.
+ */
+static bool ksc_ruling_plain(struct ksc_net *kn, const struct ksc_ruling *ruling)
+{
+	char name[KSC_MAX_RULE_NAME + 1];
+
+	if (!ruling->by_policy || !ruling->generation)
+		return false;
+	if (ruling->action == KSC_RULE_ACTION_PREFER && !ksc_daemon_present(kn)) {
+		ksc_count(kn, KSC_CNT_POLICY_FALLBACKS);
+		ksc_policy_rule_name(kn, ruling, name);
+		net_info_ratelimited("kschannel: rule %s: a connection is plain, there being no daemon\n",
+				     name);
+	} else if (ruling->action != KSC_RULE_ACTION_NEVER) {
+		return false;
+	}
+	ksc_count(kn, KSC_CNT_POLICY_PLAIN);
+	return true;
+}
+
+/**
+ * ksc_policy_child() - what does the policy say of a listener's child?
+ * @listener: its state
+ * @child: the child, locked and owned
+ * @ruling: set
+ *
+ * The owner that rules know is the listener's.
+ *
+ * Context: process. Return: true if it is to be plain.
+ */
+bool ksc_policy_child(const struct ksc_sock *listener, const struct sock *child,
+		      struct ksc_ruling *ruling)
+{
+	struct ksc_flow flow;
+
+	ruling->by_policy = READ_ONCE(listener->ruling.by_policy);
+	ksc_flow_of_sock(&flow, child, KSC_ROLE_SERVER, listener->uid, listener->gid);
+	ksc_policy_lookup(listener->kn, &flow, NULL, ruling);
+	return ksc_ruling_plain(listener->kn, ruling);
+}
+
+static bool ksc_policy_plain(struct sock *sk, struct ksc_sock *ks)
+{
+	bool differs = ks->role == KSC_ROLE_CLIENT && ks->asked.family != KSC_RULE_ANY;
+	struct ksc_flow flow, asked;
+
+	ksc_flow_of_sock(&flow, sk, ks->role, ks->uid, ks->gid);
+	if (differs)
+		ksc_flow_of_asked(&asked, &flow, &ks->asked);
+	ksc_policy_lookup(ks->kn, &flow, differs ? &asked : NULL, &ks->ruling);
+	return ksc_ruling_plain(ks->kn, &ks->ruling);
+}
+
+/**
+ * ksc_policy_connecting() - TCP has chosen a connection's addresses
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * Context: process. Return: true if the policy leaves it plain; ksc_leave() has to follow.
+ */
+bool ksc_policy_connecting(struct sock *sk, struct ksc_sock *ks)
+{
+	/* in state CLOSE another thread's connect() has yet to choose them */
+	if (!ks->ruling.by_policy || ks->ruling.made || ks->phase != KSC_PHASE_CONNECTING ||
+	    sk->sk_state == TCP_CLOSE)
+		return false;
+	if (ksc_policy_plain(sk, ks))
+		return true;
+	/* which leaves it alone before there is a ruling */
+	ksc_pump_kick(ks, 0);
+	return false;
+}
+
+/**
+ * ksc_policy_judge() - find the rule of a socket that was given to us by its own program
+ * @sk: socket, locked and owned, connected
+ * @ks: its state, with its role
+ *
+ * Context: process.
+ */
+void ksc_policy_judge(struct sock *sk, struct ksc_sock *ks)
+{
+	if (!ks->ruling.made)
+		ksc_policy_plain(sk, ks);
+}
+
+/**
+ * ksc_policy_allows() - may a handshake begin?
+ * @sk: socket, locked and owned, connected
+ * @ks: its state
+ *
+ * Context: process. Return: false; then the connection has failed.
+ */
+bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks)
+{
+	ksc_policy_judge(sk, ks);
+	if (!ks->ruling.by_policy || ks->ruling.generation)
+		return true;
+	ksc_count(ks->kn, KSC_CNT_POLICY_REFUSED);
+	ksc_fail(sk, ks, KSC_STATUS_NO_DAEMON, 0, KSC_DIRECTION_NONE,
+		 "no policy is loaded to say whether the connection is to be protected");
+	return false;
+}
+
+/**
+ * ksc_policy_prefers() - may a connection still be plain?
+ * @ks: its state, with a context
+ *
+ * Only while the peer has seen nothing of us: then nobody but ourselves, or a client
+ * that does not begin with TLS, can bring it about.
+ *
+ * Context: the socket's lock.
+ */
+bool ksc_policy_prefers(const struct ksc_sock *ks)
+{
+	return ks->ruling.by_policy && ks->ruling.rule != KSC_NO_RULE &&
+	       ks->ruling.action == KSC_RULE_ACTION_PREFER && !ks->context->seq;
+}
+
+/**
+ * ksc_policy_demands() - may the connection never be plain?
+ * @ks: its state
+ *
+ * Context: the socket's lock.
+ */
+bool ksc_policy_demands(const struct ksc_sock *ks)
+{
+	return ks->ruling.made && ks->ruling.rule != KSC_NO_RULE &&
+	       ks->ruling.action == KSC_RULE_ACTION_REQUIRE;
+}
+
+/* Context: the socket's lock */
+static int ksc_policy_take(struct sock *sk, struct ksc_sock *ks)
+{
+	bool connected = (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
+
+	if (!ks)
+		return -ENOMEM;
+	if (ks->ruling.by_policy)
+		return 0;
+	/* connecting: the ULP came after a connect() that did not wait */
+	if (ks->phase != KSC_PHASE_INIT && ks->phase != KSC_PHASE_CONNECTING &&
+	    ks->phase != KSC_PHASE_LISTEN)
+		return -EBUSY;
+	if (connected && ks->role == KSC_ROLE_UNSPEC)
+		return -EDESTADDRREQ;
+	WRITE_ONCE(ks->ruling.by_policy, true);
+	if (sk->sk_state == TCP_CLOSE || ks->phase == KSC_PHASE_LISTEN)
+		return 0;
+	if (ksc_policy_plain(sk, ks)) {
+		ksc_leave(sk, ks);
+	} else if (connected && !ks->ruling.generation) {
+		/* as if it had not been asked for: a policy may be loaded yet */
+		ks->ruling.made = false;
+		WRITE_ONCE(ks->ruling.by_policy, false);
+		return -ksc_status_errno(KSC_STATUS_NO_DAEMON);
+	}
+	return 0;
+}
+
+/**
+ * ksc_set_policy() - setsockopt(KSC_POLICY)
+ * @sk: socket
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_set_policy(struct sock *sk)
+{
+	int err;
+
+	lock_sock(sk);
+	err = ksc_policy_take(sk, ksc_sk(sk));
+	release_sock(sk);
+	return err;
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writing: the application's data into records.
+ */
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
+#include <linux/net.h>
+#include <net/tcp.h>
+
+#include "compat/compat.h"
+#include "failpoint.h"
+#include "record/frame.h"
+#include "socket/callbacks.h"
+#include "socket/end.h"
+#include "socket/flush.h"
+#include "socket/rekey.h"
+#include "socket/send.h"
+#include "socket/state.h"
+#include "socket/tables.h"
+#include "socket/wait.h"
+#include "stream/noio.h"
+#include "stream/stream.h"
+#include "stream/tx.h"
+#include "stream/tx_build.h"
+#include "stream/tx_pages.h"
+#include "stream/tx_small.h"
+
+/* May application data go out? */
+static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)
+{
+	if (ks->phase == KSC_PHASE_FAILED)
+		return ksc_error(ks);
+	if (ks->phase != KSC_PHASE_ESTABLISHED || ks->s.tx.closed ||
+	    sk->sk_shutdown & SEND_SHUTDOWN || sk->sk_err)
+		return -EPIPE;
+	return 0;
+}
+
+/*
+ * After a pause the congestion window is small, and a record of 16 KiB that takes
+ * several round trips is of no use to the peer before its end. So the first window's
+ * worth goes out in records of one segment each.
+ */
+static void ksc_tx_ramp(struct sock *sk, struct ksc_sock *ks)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if (tp->packets_out || tcp_jiffies32 - tp->lsndtime <= HZ ||
+	    ks->opt.sizing != KSC_SIZING_DYNAMIC)
+		return;
+	ks->s.tx.ramp = TCP_INIT_CWND * tp->mss_cache;
+}
+
+/* How much data the next record may carry */
+static u32 ksc_tx_most(const struct sock *sk, const struct ksc_sock *ks)
+{
+	const struct ksc_tx *tx = &ks->s.tx;
+	u32 overhead;
+
+	if (likely(!tx->ramp) || ks->opt.sizing != KSC_SIZING_DYNAMIC)
+		return tx->max;
+	overhead = KSC_HEADER_LEN + tx->cipher.suite->explicit_len + KSC_TAG_LEN + 1;
+	return clamp_t(u32, tcp_sk(sk)->mss_cache - overhead, KSC_MIN_PAYLOAD, tx->max);
+}
+
+/*
+ * Would TCP_CORK have TCP keep back a write of @len bytes? Then it can share a record with
+ * what comes next. As above, a full segment is not kept back.
+ */
+static bool ksc_tx_corked(const struct sock *sk, const struct ksc_sock *ks, size_t len)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return tp->nonagle & TCP_NAGLE_CORK &&
+	       tp->write_seq - tp->snd_nxt + ks->s.tx.len + len + KSC_TX_OVERHEAD <
+	       tp->mss_cache;
+}
+
+/*
+ * Pages that do not fit the open record are better off in records of their own: those
+ * after it would have them copied in part, or at odds with the pages' borders.
+ */
+static bool ksc_tx_parts(const struct ksc_tx *tx, struct msghdr *msg, int flags,
+			 u32 most)
+{
+	return flags & KSC_COMPAT_PAGES && tx->len && tx->len < KSC_TX_SMALL &&
+	       msg_data_left(msg) > KSC_TX_SMALL && tx->len + msg_data_left(msg) > most;
+}
+
+/* One record's worth of @msg; returns bytes taken, which may be none, or an errno */
+static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
+		       int flags)
+{
+	/* a record ends where the application says so */
+	bool more = !(flags & MSG_EOR) &&
+		    (flags & KSC_COMPAT_MORE || ksc_tx_corked(sk, ks, msg_data_left(msg)));
+	struct ksc_tx *tx = &ks->s.tx;
+	bool full, nagle;
+	u32 most;
+	int n, err;
+
+	if (unlikely(ksc_tx_worn(tx))) {
+		err = ksc_rekey_before(sk, ks);
+		if (err)
+			return err;
+	}
+	/* TCP had no memory for all of the KeyUpdate */
+	if (unlikely(tx->pending))
+		return 0;
+	most = ksc_tx_most(sk, ks);
+	nagle = !more && !(flags & MSG_EOR) && msg_data_left(msg) <= KSC_TX_SMALL &&
+		ksc_tx_nagle(sk, &ks->s, msg_data_left(msg)) && ksc_hears_of_space(sk);
+	if (!tx->nfrags && !more && !nagle &&
+	    msg_data_left(msg) <= min_t(u32, most, KSC_TX_SMALL) &&
+	    likely(ksc_tx_inner(&ks->s, msg_data_left(msg)) <= KSC_TX_SMALL_INNER)) {
+		n = msg_data_left(msg);
+		err = ksc_tx_whole(sk, &ks->s, KSC_CT_APPLICATION_DATA,
+				   &msg->msg_iter, n);
+		if (!err)
+			return n;
+		if (err != -EFAULT && err != -ENOMEM && err != -EPIPE)
+			return ksc_tx_broken(sk, ks);
+		return err;
+	}
+	if (flags & KSC_COMPAT_PAGES && !tx->nfrags && !nagle) {
+		n = min_t(size_t, msg_data_left(msg), most);
+		err = n > KSC_TX_SMALL && (n == most || !more) ?
+		      ksc_tx_splice(sk, &ks->s, msg, n) : -EAGAIN;
+		if (!err)
+			goto sealed;
+		if (err != -EAGAIN)
+			return ksc_tx_broken(sk, ks);
+	}
+	if (ksc_tx_parts(tx, msg, flags, most)) {
+		err = ksc_tx_seal(sk, &ks->s, KSC_CT_APPLICATION_DATA);
+		if (!err) {
+			n = 0;
+			goto sealed;
+		}
+		if (err != -ENOMEM)
+			return ksc_tx_broken(sk, ks);
+	}
+	/* an open record may be longer than what is allowed by now */
+	most = max_t(u32, most, tx->len);
+	n = min_t(size_t, msg_data_left(msg), most - tx->len);
+	n = ksc_tx_copy(sk, &ks->s, msg, n);
+	if (n < 0) {
+		/* nothing but a header: no record yet */
+		if (!tx->len)
+			ksc_tx_drop(sk, tx);
+		return n == -EIO ? ksc_tx_broken(sk, ks) : n;
+	}
+	full = tx->len == most || ksc_tx_crowded(&ks->s);
+	tx->more = more || msg_data_left(msg);
+	tx->nagle = nagle && !full;
+	if (!full && (tx->more || nagle))
+		return n;
+
+	err = ksc_tx_seal(sk, &ks->s, KSC_CT_APPLICATION_DATA);
+	if (err == -ENOMEM) {
+		/* stays open; the pump tries again */
+		ksc_pump_kick(ks, HZ / 10);
+		return n;
+	}
+	if (err)
+		return ksc_tx_broken(sk, ks);
+sealed:
+	tx->more = more || msg_data_left(msg);
+	err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
+	/* what is pending has been taken: the bytes are ours */
+	return err && err != -EAGAIN ? err : n;
+}
+
+/**
+ * ksc_tx_wait() - wait until nothing is pending and TCP has room
+ * @sk: socket, locked and owned; the lock is released while waiting
+ * @ks: its state
+ * @timeo: jiffies, 0 for not waiting; updated
+ *
+ * Context: process. Return: 0 or an errno.
+ */
+int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
+{
+	struct ksc_tx *tx = &ks->s.tx;
+	int err;
+
+	for (;;) {
+		err = ksc_tx_check(sk, ks);
+		if (err)
+			return err;
+		if (tx->pending) {
+			err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
+			if (err && err != -EAGAIN)
+				return err;
+		}
+		if (!tx->pending && sk_stream_memory_free(sk))
+			return 0;
+		if (tx->nfrags)
+			ksc_tx_charge(sk, tx);
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		err = sk_stream_wait_memory(sk, timeo);
+		if (err)
+			return err;
+	}
+}
+
+/**
+ * ksc_plain_sendmsg() - proto.sendmsg of a socket that is left to TCP
+ * @sk: socket
+ * @msg: message
+ * @size: its bytes
+ *
+ * What is written to one connection does not go out on the next, which may be a protected
+ * one: that is looked at with the lock held.
+ *
+ * Context: process. Return: bytes taken or an errno.
+ */
+int ksc_plain_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+{
+	int n;
+
+	lock_sock(sk);
+	if (likely(ksc_is_plain(sk)))
+		n = tcp_sendmsg_locked(sk, msg, size);
+	else
+		n = sk_stream_error(sk, msg->msg_flags, -EPIPE);
+	release_sock(sk);
+	return n;
+}
+
+/**
+ * ksc_sendmsg() - proto.sendmsg
+ * @sk: socket
+ * @msg: message
+ * @size: its bytes
+ *
+ * Context: process. Return: bytes taken or an errno.
+ */
+int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+{
+	int flags = msg->msg_flags;
+	struct ksc_sock *ks;
+	size_t copied = 0;
+	unsigned int noio;
+	long timeo;
+	int err;
+
+	if (flags & (MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN))
+		return -EOPNOTSUPP;
+
+	lock_sock(sk);
+	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
+	ks = ksc_sk(sk);
+	err = ksc_ready_to_write(sk, ks, &timeo);
+	if (err == -ENOTCONN && ksc_is_plain(sk)) {
+		release_sock(sk);
+		return ksc_plain_sendmsg(sk, msg, size);
+	}
+	if (err)
+		goto out;
+
+	noio = ksc_noio_begin(sk);
+	ksc_tx_ramp(sk, ks);
+	while (msg_data_left(msg)) {
+		err = ksc_tx_wait(sk, ks, &timeo);
+		if (!err)
+			err = ksc_tx_some(sk, ks, msg, flags);
+		if (err == -ENOMEM) {
+			/* no page to be had: wait as TCP does */
+			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+			err = sk_stream_wait_memory(sk, &timeo);
+		}
+		if (err < 0)
+			break;
+		ks->s.tx.ramp -= min_t(u32, ks->s.tx.ramp, err);
+		copied += err;
+		err = 0;
+	}
+	if (!size)
+		err = ksc_tx_check(sk, ks);
+	/* cut short by a fault or a signal: what was taken goes out */
+	if (err && copied && !(flags & KSC_COMPAT_MORE)) {
+		ks->s.tx.more = false;
+		ksc_tx_finish(sk, ks);
+	}
+	if (unlikely(ks->s.tx.pending))
+		ksc_await_space(sk, ks);
+	else if (ks->s.tx.len)
+		ksc_tx_hold(sk, ks);
+	ksc_noio_end(noio);
+out:
+	if (copied)
+		err = copied;
+	else if (err == -EPIPE)
+		err = sk_stream_error(sk, flags, err);
+	else if (err && sk->sk_err)
+		/* told by this call; later ones tell it from the failure */
+		sock_error(sk);
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * ksc_uncork() - send the open record unless TCP is to wait
+ * @sk: socket
+ *
+ * Context: process, takes the socket's lock.
+ */
+void ksc_uncork(struct sock *sk)
+{
+	struct ksc_sock *ks;
+	unsigned int noio;
+	u8 nonagle;
+
+	noio = ksc_lock_noio(sk);
+	ks = ksc_sk(sk);
+	nonagle = tcp_sk(sk)->nonagle;
+	if (ks && (!(nonagle & TCP_NAGLE_CORK) || nonagle & TCP_NAGLE_PUSH) &&
+	    !ksc_tx_check(sk, ks)) {
+		/* TCP_NODELAY overrides a cork, once */
+		tcp_sk(sk)->nonagle &= ~TCP_NAGLE_CORK;
+		ks->s.tx.more = false;
+		ksc_tx_finish(sk, ks);
+		tcp_sk(sk)->nonagle |= nonagle & TCP_NAGLE_CORK;
+		if (unlikely(ks->s.tx.pending))
+			ksc_await_space(sk, ks);
+	}
+	ksc_release_noio(sk, noio);
+}
+
+/**
+ * ksc_splice_eof() - proto.splice_eof: nothing more comes to the open record
+ * @sock: socket
+ *
+ * Context: process.
+ */
+void ksc_splice_eof(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+	struct ksc_sock *ks;
+	unsigned int noio;
+
+	noio = ksc_lock_noio(sk);
+	ks = ksc_sk(sk);
+	if (ks && !ksc_tx_check(sk, ks))
+		ksc_tx_finish(sk, ks);
+	ksc_release_noio(sk, noio);
+}

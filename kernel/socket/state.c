@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * struct ksc_sock: allocation, references, phase, and the work item that serves it.
+ */
+#include <linux/kschannel.h>
+#include <linux/kschannel_netlink.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/sockios.h>
+#include <net/protocol.h>
+#include <net/tcp.h>
+#include <net/transp_v6.h>
+#include <asm/ioctls.h>
+
+#include "compat/rps.h"
+#include "failpoint.h"
+#include "handshake/context.h"
+#include "handshake/options.h"
+#include "handshake/queue.h"
+#include "handshake/status.h"
+#include "memcg.h"
+#include "net.h"
+#include "socket/phase.h"
+#include "socket/state.h"
+#include "socket/tables.h"
+#include "stream/noio.h"
+
+/* ---- phases ---- */
+
+/**
+ * ksc_move() - go to the phase that an event leads to
+ * @sk: socket, locked and owned
+ * @ks: its state
+ * @event: the event
+ *
+ * Nobody else writes the phase.
+ *
+ * Context: any. Return: 0; or an errno, and nothing happened: the table has no such
+ * transition.
+ */
+int ksc_move(struct sock *sk, struct ksc_sock *ks, enum ksc_event event)
+{
+	int to = ksc_phase_next(ks->phase, event);
+
+	sock_owned_by_me(sk);
+	if (to < 0)
+		return to;
+	/* pairs with who reads session, version, failure or sk_err by it */
+	smp_store_release(&ks->phase, to);
+	return 0;
+}
+
+/**
+ * ksc_error() - the errno of a failed socket
+ * @ks: its state
+ *
+ * Return: negative errno.
+ */
+int ksc_error(const struct ksc_sock *ks)
+{
+	return -ksc_status_errno(ks->status);
+}
+
+/**
+ * ksc_usable() - is the handshake done, and the connection whole?
+ * @ks: its state, or NULL
+ *
+ * Context: the socket's lock. Return: 0 or an errno.
+ */
+int ksc_usable(const struct ksc_sock *ks)
+{
+	if (!ks)
+		return -ENOMEM;
+	if (ks->phase == KSC_PHASE_FAILED)
+		return ksc_error(ks);
+	return ks->phase == KSC_PHASE_ESTABLISHED ? 0 : -ENOTCONN;
+}
+
+/**
+ * ksc_take_rcvlowat() - SO_RCVLOWAT is ours from now on
+ * @sk: socket, locked and owned
+ * @ks: its state
+ *
+ * None, as MPTCP leaves it to its children, is one byte. TCP's own stays at that.
+ *
+ * Context: process.
+ */
+void ksc_take_rcvlowat(struct sock *sk, struct ksc_sock *ks)
+{
+	ks->rcvlowat = sk->sk_rcvlowat ?: 1;
+	WRITE_ONCE(sk->sk_rcvlowat, 1);
+}
+
+static void ksc_sock_free(struct ksc_sock *ks)
+{
+	mem_cgroup_put(ks->memcg);
+	if (ks->kind->wipe)
+		ks->kind->wipe(ks);
+	kmem_cache_free(ks->kind->cache, ks);
+}
+
+static void ksc_sock_free_rcu(struct rcu_head *rcu)
+{
+	struct ksc_sock *ks = container_of(rcu, struct ksc_sock, rcu);
+
+	ksc_options_free(&ks->opt);
+	kfree(ks->session);
+	kfree_sensitive(ks->exporter);
+	kfree(ks->failure);
+	ksc_sock_free(ks);
+}
+
+static void ksc_sock_release(struct kref *ref)
+{
+	struct ksc_sock *ks = container_of(ref, struct ksc_sock, ref);
+
+	/* clone and dump may still look at it */
+	call_rcu(&ks->rcu, ksc_sock_free_rcu);
+}
+
+/**
+ * ksc_sock_get() - take a reference
+ * @ks: state of which the caller knows that it has one
+ */
+void ksc_sock_get(struct ksc_sock *ks)
+{
+	kref_get(&ks->ref);
+}
+
+/**
+ * ksc_sock_put() - drop a reference
+ * @ks: state
+ *
+ * Context: any.
+ */
+void ksc_sock_put(struct ksc_sock *ks)
+{
+	kref_put(&ks->ref, ksc_sock_release);
+}
+
+/**
+ * ksc_sock_hold() - the socket of a state that may be on its way out
+ * @ks: state, referenced
+ *
+ * Context: any. Return: the socket, referenced, or NULL if it is gone.
+ */
+struct sock *ksc_sock_hold(struct ksc_sock *ks)
+{
+	struct sock *sk;
+
+	spin_lock_bh(&ks->lock);
+	sk = ks->sk;
+	if (sk && !refcount_inc_not_zero(&sk->sk_refcnt))
+		sk = NULL;
+	spin_unlock_bh(&ks->lock);
+	return sk;
+}
+
+/**
+ * ksc_pump_kick() - have the pump look at a socket soon
+ * @ks: its state
+ * @delay: jiffies; a pump that is queued for later is expedited
+ *
+ * Context: any.
+ */
+void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay)
+{
+	bool queued;
+
+	/* may be called for a socket on its way out, under RCU */
+	if (!kref_get_unless_zero(&ks->ref))
+		return;
+	if (delay && (!timer_pending(&ks->pump.timer) ||
+		      !time_before(jiffies + delay, READ_ONCE(ks->pump.timer.expires))))
+		queued = queue_delayed_work(ksc_wq, &ks->pump, delay);
+	else
+		queued = !mod_delayed_work(ksc_wq, &ks->pump, delay);
+	if (!queued)
+		ksc_sock_put(ks);
+}
+
+/* Who can't make an offer now leaves its turn to the next */
+static void ksc_pump_yield(struct ksc_sock *ks)
+{
+	struct ksc_context *ctx;
+
+	rcu_read_lock();
+	ctx = READ_ONCE(ks->context);
+	if (ctx)
+		ksc_queue_yield(ctx);
+	rcu_read_unlock();
+}
+
+/*
+ * The socket's lock, if nobody has it. Whoever does may sleep, for as long as somebody
+ * likes who serves a page fault: that must not hold up other sockets. ksc_release_cb()
+ * has the pump come again then.
+ */
+static bool ksc_pump_lock(struct sock *sk, struct ksc_sock *ks)
+{
+	bool ours;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	ours = !sock_owned_by_user_nocheck(sk);
+	if (ours)
+		sk->sk_lock.owned = 1;
+	else
+		ks->pump_missed = true;
+	spin_unlock_bh(&sk->sk_lock.slock);
+	/* as lock_sock() tells lockdep */
+	if (ours)
+		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
+	return ours;
+}
+
+/**
+ * ksc_release_cb() - proto.release_cb: whoever had the socket's lock lets go of it
+ * @sk: socket
+ *
+ * Context: the socket's spinlock, bottom halves off, still owned.
+ */
+void ksc_release_cb(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	tcp_prot.release_cb(sk);
+	if (likely(!ks || !ks->pump_missed))
+		return;
+	ks->pump_missed = false;
+	ksc_pump_kick(ks, 0);
+}
+
+static void ksc_pump_work(struct work_struct *work)
+{
+	struct ksc_sock *ks = container_of(to_delayed_work(work),
+					   struct ksc_sock, pump);
+	struct mem_cgroup *memcg;
+	unsigned int noio;
+	struct sock *sk;
+
+	ksc_failpoint(KSC_FAILPOINT_PUMP);
+	sk = ksc_sock_hold(ks);
+	/* its last user has gone, and with it what there was to do */
+	if (!sk)
+		goto out;
+	if (ksc_pump_lock(sk, ks)) {
+		noio = ksc_noio_begin(sk);
+		memcg = set_active_memcg(ks->memcg);
+		ks->kind->run(sk, ks);
+		set_active_memcg(memcg);
+		ksc_noio_end(noio);
+		release_sock(sk);
+	} else {
+		ksc_pump_yield(ks);
+	}
+	sock_put(sk);
+out:
+	ksc_sock_put(ks);
+}
+
+/**
+ * ksc_pump_again() - ksc_stream_ops.again: have the pump look at a socket
+ * @s: its stream
+ * @delay: jiffies
+ *
+ * Context: any.
+ */
+void ksc_pump_again(struct ksc_stream *s, unsigned long delay)
+{
+	ksc_pump_kick(container_of(s, struct ksc_sock, s), delay);
+}
+
+/**
+ * ksc_pump_init() - set a socket's pump up
+ * @ks: new
+ */
+void ksc_pump_init(struct ksc_sock *ks)
+{
+	INIT_DELAYED_WORK(&ks->pump, ksc_pump_work);
+}
+
+/**
+ * ksc_sock_new() - make a socket's state
+ * @sk: socket, locked and owned or not yet visible
+ * @kind: which
+ * @gfp: how to allocate
+ *
+ * The caller makes it the socket's; ksc_ulp_release() gives it up.
+ *
+ * Context: process. Return: the state with one reference, or NULL.
+ */
+struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_t gfp)
+{
+	struct ksc_net *kn = ksc_net(sock_net(sk));
+	struct ksc_sock *ks;
+	int err;
+
+	ks = kmem_cache_zalloc(kind->cache, gfp);
+	if (!ks)
+		return NULL;
+	ks->kind = kind;
+	spin_lock_init(&ks->lock);
+	kref_init(&ks->ref);
+	INIT_LIST_HEAD(&ks->s.rx.plain);
+	ksc_pump_init(ks);
+	ks->sk = sk;
+	ks->kn = kn;
+	ks->s.ops = kind->stream;
+	ks->s.counters = kn->counters;
+	ks->memcg = ksc_memcg_get();
+	ks->opt.timeout = KSC_DEFAULT_HANDSHAKE_TIMEOUT;
+	ks->rcvlowat = 1;
+	err = xa_alloc_cyclic_bh(&kn->socks->all, &ks->id, ks, xa_limit_31b,
+				 &kn->socks->next, gfp);
+	if (err < 0) {
+		ksc_sock_free(ks);
+		return NULL;
+	}
+	atomic_inc(&kn->socks->nr);
+	return ks;
+}
+
+/**
+ * ksc_ulp_release() - ULP release: the socket is being destroyed
+ * @sk: socket that nobody else uses
+ *
+ * Context: any.
+ */
+void ksc_ulp_release(struct sock *sk)
+{
+	struct ksc_sock *ks = ksc_sk(sk);
+
+	/*
+	 * A child that nobody has accepted was never closed by us. The core looks at the
+	 * operations until the last packet with its memory is freed, and the module may have
+	 * gone by then.
+	 */
+	WRITE_ONCE(sk->sk_prot, ksc_base_proto(sk));
+	if (!ks)
+		return;
+	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);
+	/* poll() may have asked for it just when the socket was left to TCP */
+	if (cancel_delayed_work(&ks->pump))
+		ksc_sock_put(ks);
+	xa_erase_bh(&ks->kn->socks->all, ks->id);
+	atomic_dec(&ks->kn->socks->nr);
+	spin_lock_bh(&ks->lock);
+	ks->sk = NULL;
+	spin_unlock_bh(&ks->lock);
+	/* whoever had keys or a context was closed before */
+	ksc_sock_put(ks);
+}
+
+/**
+ * ksc_socks_init() - set a namespace's sockets up
+ * @kn: namespace
+ *
+ * Context: process. Return: 0 or -ENOMEM.
+ */
+int ksc_socks_init(struct ksc_net *kn)
+{
+	kn->socks = kzalloc(sizeof(*kn->socks), GFP_KERNEL_ACCOUNT);
+	if (!kn->socks)
+		return -ENOMEM;
+	kn->socks->kn = kn;
+	/* sockets may go in softirq */
+	xa_init_flags(&kn->socks->all, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
+	return 0;
+}
+
+/**
+ * ksc_socks_exit() - undo ksc_socks_init()
+ * @kn: namespace, or one that is not set up
+ *
+ * Context: process.
+ */
+void ksc_socks_exit(struct ksc_net *kn)
+{
+	/* every socket held the namespace */
+	WARN_ON_ONCE(kn->socks && !xa_empty(&kn->socks->all));
+	kfree(kn->socks);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Decrypted records: what the files of the receiving half share.
+ */
+#ifndef _KSC_STREAM_RX_PLAIN_H
+#define _KSC_STREAM_RX_PLAIN_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "record/frame.h"
+#include "stream/stream.h"
+
+/* Pieces of a received record that are decrypted where they lie */
+#define KSC_RX_FRAGS		40
+
+/* What source and destination have in common, so that both cross pages together */
+#define KSC_REC_PHASE	SZ_4K
+
+/*
+ * Room for the phase, the additional data, a full content and TLS 1.3's type and
+ * padding.
+ */
+#define KSC_REC_AREA	ALIGN(KSC_REC_PHASE + 16 + KSC_MAX_PAYLOAD + \
+			      KSC_MAX_EXPANSION_13 + 1, KSC_REC_PHASE)
+
+/**
+ * struct ksc_rec - a decrypted record, or the room for one
+ * @list: in ksc_rx.plain
+ * @area: KSC_REC_AREA bytes, contiguous; NULL if @data is right behind what follows here
+ * @data: the content, somewhere in @area
+ * @off: what was read already
+ * @len: bytes of content
+ * @charged: bytes in the socket's account, 0 as long as the lock was not released
+ * @counts: these are in ksc_rx.ahead
+ * @type: its content type
+ * @dst: in @area, the additional data and what is decrypted; with @area only
+ * @src: the record in TCP's queue; likewise
+ */
+struct ksc_rec {
+	struct list_head list;
+	u8 *area;
+	u8 *data;
+	u32 off;
+	u32 len;
+	u32 charged;
+	bool counts;
+	u8 type;
+	struct scatterlist dst;
+	struct scatterlist src[KSC_RX_FRAGS + 2];
+};
+
+/* What a record takes that has an area */
+#define KSC_REC_SIZE	(PAGE_ALIGN(KSC_REC_AREA) + sizeof(struct ksc_rec))
+
+/* What one takes at most that has none */
+#define KSC_REC_SMALL	SZ_4K
+
+/* Records that peeking may have decrypted ahead, each in memory of its own */
+#define KSC_RX_PEEK	8
+
+/*
+ * Records that are opened at once, whatever they have; a call opens one more for poll(),
+ * which makes 64.
+ */
+#define KSC_RX_BUDGET	63
+
+bool ksc_rx_has_plain(const struct ksc_rx *rx);
+int ksc_rx_plain_len(const struct ksc_rx *rx);
+void ksc_rec_exit(void);
+struct ksc_rec *ksc_rec_get(void);
+void ksc_rec_put(struct ksc_rec *rec);
+bool ksc_rec_may_add(struct sock *sk, struct ksc_rx *rx);
+void ksc_rec_done(struct sock *sk, struct ksc_rx *rx, struct ksc_rec *rec);
+void ksc_rec_drop_all(struct sock *sk, struct ksc_rx *rx);
+void ksc_rec_charge(struct sock *sk, struct ksc_rx *rx);
+
+/**
+ * ksc_rec_settle() - before the lock is released: what stays decrypted is paid for
+ * @sk: socket, locked and owned
+ * @rx: its receiving half
+ *
+ * A record that is read by the call that has decrypted it costs nothing.
+ *
+ * Context: process.
+ */
+static inline void ksc_rec_settle(struct sock *sk, struct ksc_rx *rx)
+{
+	if (unlikely(rx->charged != rx->nplain))
+		ksc_rec_charge(sk, rx);
+}
+
+#endif /* _KSC_STREAM_RX_PLAIN_H */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What others use of tx_pages.c. */
+#ifndef _KSC_STREAM_TX_PAGES_H
+#define _KSC_STREAM_TX_PAGES_H
+
+#include <linux/types.h>
+
+struct ksc_stream;
+struct msghdr;
+struct sock;
+
+int ksc_tx_splice(struct sock *sk, struct ksc_stream *s, struct msghdr *msg, u32 len);
+
+#endif /* _KSC_STREAM_TX_PAGES_H */
