@@ -13,7 +13,6 @@
 #include <linux/xarray.h>
 #include <net/genetlink.h>
 
-
 struct ksc_net;
 struct ksc_policy_load;
 struct net;

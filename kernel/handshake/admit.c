@@ -469,7 +469,9 @@ static u32 ksc_admit_keys_left(const struct ksc_net *kn)
 int ksc_admit_key(struct ksc_net *kn, kuid_t uid, struct ksc_bucket **user)
 {
 	struct ksc_bucket *fresh = kzalloc(sizeof(*fresh), KSC_GFP_FOR_OTHERS), *b;
-	const struct ksc_limits *l = &kn->handshakes->limits;
+	const struct ksc_handshakes *first = ksc_net(&init_net)->handshakes;
+	struct ksc_handshakes *hs = kn->handshakes;
+	const struct ksc_limits *l = &hs->limits;
 	int err = 0;
 
 	if (!fresh)
@@ -482,15 +484,15 @@ int ksc_admit_key(struct ksc_net *kn, kuid_t uid, struct ksc_bucket **user)
 	b = ksc_admit_bucket(&fresh);
 	if (!b) {
 		err = -ENOMEM;
-	} else if (kn->handshakes->nr_keys >= l->keys || b->count >= ksc_admit_keys_left(kn) ||
-		   b->count >= min(l->keys_per_user, ksc_net(&init_net)->handshakes->limits.keys_per_user)) {
+	} else if (hs->nr_keys >= l->keys || b->count >= ksc_admit_keys_left(kn) ||
+		   b->count >= min(l->keys_per_user, first->limits.keys_per_user)) {
 		ksc_count(kn, KSC_CNT_KEYS_REFUSED);
 		err = -EDQUOT;
 		if (!b->count)
 			ksc_admit_remove(b);
 	} else {
 		b->count++;
-		kn->handshakes->nr_keys++;
+		hs->nr_keys++;
 		*user = b;
 	}
 	spin_unlock(&ksc_admit_lock);

@@ -144,24 +144,25 @@ static int ksc_put_trusted(struct sk_buff *msg, struct ksc_net *kn)
  */
 int ksc_limits_put(struct sk_buff *msg, struct ksc_net *kn)
 {
+	const struct ksc_handshakes *hs = kn->handshakes;
 	const struct {
 		u16 attr;
 		u32 value;
 	} values[] = {
-		{ KSC_A_STATS_HANDSHAKES, READ_ONCE(kn->handshakes->shares[1].count) },
-		{ KSC_A_STATS_LIMIT_HANDSHAKES, READ_ONCE(kn->handshakes->limits.handshakes) },
-		{ KSC_A_STATS_LIMIT_PER_USER, READ_ONCE(kn->handshakes->limits.per_user) },
-		{ KSC_A_STATS_LIMIT_CLIENT_RESERVE, READ_ONCE(kn->handshakes->limits.client_reserve) },
-		{ KSC_A_STATS_LIMIT_PER_ADDRESS, READ_ONCE(kn->handshakes->limits.per_address) },
-		{ KSC_A_STATS_LIMIT_PER_SITE, READ_ONCE(kn->handshakes->limits.per_site) },
-		{ KSC_A_STATS_LIMIT_PER_LISTENER, READ_ONCE(kn->handshakes->limits.per_listener) },
-		{ KSC_A_STATS_LIMIT_FIRST_FLIGHT, READ_ONCE(kn->handshakes->limits.first_flight) },
-		{ KSC_A_STATS_LIMIT_STEPS, READ_ONCE(kn->handshakes->limits.steps) },
-		{ KSC_A_STATS_LIMIT_WINDOW, READ_ONCE(kn->handshakes->queue.window) },
-		{ KSC_A_STATS_LIMIT_WINDOW_BYTES, READ_ONCE(kn->handshakes->queue.window_bytes) },
-		{ KSC_A_STATS_KEYS, READ_ONCE(kn->handshakes->nr_keys) },
-		{ KSC_A_STATS_LIMIT_KEYS, READ_ONCE(kn->handshakes->limits.keys) },
-		{ KSC_A_STATS_LIMIT_KEYS_PER_USER, READ_ONCE(kn->handshakes->limits.keys_per_user) },
+		{ KSC_A_STATS_HANDSHAKES, READ_ONCE(hs->shares[1].count) },
+		{ KSC_A_STATS_LIMIT_HANDSHAKES, READ_ONCE(hs->limits.handshakes) },
+		{ KSC_A_STATS_LIMIT_PER_USER, READ_ONCE(hs->limits.per_user) },
+		{ KSC_A_STATS_LIMIT_CLIENT_RESERVE, READ_ONCE(hs->limits.client_reserve) },
+		{ KSC_A_STATS_LIMIT_PER_ADDRESS, READ_ONCE(hs->limits.per_address) },
+		{ KSC_A_STATS_LIMIT_PER_SITE, READ_ONCE(hs->limits.per_site) },
+		{ KSC_A_STATS_LIMIT_PER_LISTENER, READ_ONCE(hs->limits.per_listener) },
+		{ KSC_A_STATS_LIMIT_FIRST_FLIGHT, READ_ONCE(hs->limits.first_flight) },
+		{ KSC_A_STATS_LIMIT_STEPS, READ_ONCE(hs->limits.steps) },
+		{ KSC_A_STATS_LIMIT_WINDOW, READ_ONCE(hs->queue.window) },
+		{ KSC_A_STATS_LIMIT_WINDOW_BYTES, READ_ONCE(hs->queue.window_bytes) },
+		{ KSC_A_STATS_KEYS, READ_ONCE(hs->nr_keys) },
+		{ KSC_A_STATS_LIMIT_KEYS, READ_ONCE(hs->limits.keys) },
+		{ KSC_A_STATS_LIMIT_KEYS_PER_USER, READ_ONCE(hs->limits.keys_per_user) },
 	};
 	int i;
 

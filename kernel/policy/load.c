@@ -288,7 +288,8 @@ static int ksc_load_commit(struct ksc_net *kn, struct ksc_policy_load *load)
 	}
 	load->rules = NULL;
 	ksc_load_drop(kn);
-	old = rcu_replace_pointer(kn->policies->policy, policy, lockdep_is_held(&kn->policies->load_lock));
+	old = rcu_replace_pointer(kn->policies->policy, policy,
+				  lockdep_is_held(&kn->policies->load_lock));
 	WRITE_ONCE(kn->policies->policy_seq, kn->policies->policy_seq + 1);
 	synchronize_rcu();
 	ksc_policy_free(old);

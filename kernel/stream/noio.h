@@ -9,7 +9,6 @@
 #include <linux/types.h>
 #include <net/sock.h>
 
-
 /**
  * ksc_noio() - is it a socket that memory may be written out by?
  * @sk: socket
