@@ -151,8 +151,8 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 			if (!ks->s.tx.closed && !ks->s.tx.pending && !sk->sk_err &&
 			    !(sk->sk_shutdown & SEND_SHUTDOWN) && sk_stream_memory_free(sk) &&
 			    ksc_tx_alert(sk, &ks->s, 1, KSC_ALERT_NO_RENEGOTIATION)) {
-				ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
-					 KSC_DIRECTION_NONE, "an alert could not be sent");
+				ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR,
+						"an alert could not be sent");
 				return ksc_error(ks);
 			}
 		} else {

@@ -121,6 +121,20 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 }
 
 /**
+ * ksc_fail_silent() - end a connection without an alert
+ * @sk: socket, locked and owned
+ * @ks: its state
+ * @status: enum ksc_status, why
+ * @text: one line, NULL for the status's own
+ *
+ * Context: process.
+ */
+void ksc_fail_silent(struct sock *sk, struct ksc_sock *ks, u32 status, const char *text)
+ {
+	ksc_fail(sk, ks, status, 0, KSC_DIRECTION_NONE, text);
+}
+
+/**
  * ksc_fail_alert() - tell the peer, then end the connection
  * @sk: socket, locked and owned
  * @ks: its state
@@ -233,7 +247,6 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks)
 {
 	ks->s.tx.lost = true;
-	ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
-		 "a record could not be sent");
+	ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR, "a record could not be sent");
 	return ksc_error(ks);
 }

@@ -12,6 +12,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	      u8 direction, const char *text);
 void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 		    const char *text);
+void ksc_fail_silent(struct sock *sk, struct ksc_sock *ks, u32 status, const char *text);
 void ksc_fin(struct sock *sk);
 void ksc_retire(struct sock *sk, struct ksc_sock *ks);
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks);

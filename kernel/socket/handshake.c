@@ -206,7 +206,7 @@ static void ksc_pump_no_tls(struct sock *sk, struct ksc_sock *ks, u32 status, u8
 	if (alert)
 		ksc_fail_alert(sk, ks, status, alert, why);
 	else
-		ksc_fail(sk, ks, status, 0, KSC_DIRECTION_NONE, why);
+		ksc_fail_silent(sk, ks, status, why);
 }
 
 static void ksc_pump_expired(struct sock *sk, struct ksc_sock *ks)
@@ -219,8 +219,8 @@ static void ksc_pump_expired(struct sock *sk, struct ksc_sock *ks)
 		ksc_pump_no_tls(sk, ks, KSC_STATUS_TIMED_OUT, 0,
 				"the client has sent nothing: does it speak TLS?");
 	else
-		ksc_fail(sk, ks, present ? KSC_STATUS_TIMED_OUT : KSC_STATUS_NO_DAEMON, 0,
-			 KSC_DIRECTION_NONE, NULL);
+		ksc_fail_silent(sk, ks, present ? KSC_STATUS_TIMED_OUT : KSC_STATUS_NO_DAEMON,
+				NULL);
 }
 
 /**
@@ -282,16 +282,15 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 	}
 	/* what it needs to come to its end can't come */
 	if (ks->role == KSC_ROLE_SERVER && !ctx->seq && sk->sk_shutdown & RCV_SHUTDOWN) {
-		ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE,
-			 "the peer closed the connection during the handshake");
+		ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED,
+				"the peer closed the connection during the handshake");
 		return false;
 	}
 	/* the client begins without a token, and so goes a verdict; all else waits for more */
 	if (*len <= ctx->stuck && !ctx->verdict && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
 		if (sk->sk_shutdown & RCV_SHUTDOWN)
-			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0,
-				 KSC_DIRECTION_NONE,
-				 "the peer closed the connection during the handshake");
+			ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED,
+					"the peer closed the connection during the handshake");
 		else if (ksc_rx_shut_window(sk) && ksc_pump_stuck(sk, ks))
 			ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
 				       KSC_ALERT_RECORD_OVERFLOW,
@@ -335,15 +334,14 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 		if (ksc_pump_may_fall_back(ks))
 			ksc_fall_back(sk, ks, "there is no daemon");
 		else if (!ksc_daemon_expected(ks->kn))
-			ksc_fail(sk, ks, KSC_STATUS_NO_DAEMON, 0,
-				 KSC_DIRECTION_NONE, NULL);
+			ksc_fail_silent(sk, ks, KSC_STATUS_NO_DAEMON, NULL);
 		break;
 	case -EFAULT:
 		ksc_pump_fail_unreadable(sk, ks);
 		break;
 	default:
-		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
-			 "the handshake token could not be handed to the daemon");
+		ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR,
+				"the handshake token could not be handed to the daemon");
 	}
 }
 
@@ -371,9 +369,8 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 			ksc_admit_spoke(ctx);
 		err = ksc_tx_raw(sk, step->token, step->token_len);
 		if (err && step->status <= KSC_STATUS_VERIFY_NEEDED) {
-			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
-				 KSC_DIRECTION_NONE,
-				 "the handshake token could not be sent");
+			ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR,
+					"the handshake token could not be sent");
 			return;
 		}
 	}
@@ -382,10 +379,9 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 	case KSC_STATUS_OK:
 		err = ksc_install(ks, &step->keys);
 		if (err) {
-			ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0,
-				 KSC_DIRECTION_NONE, err == -EOPNOTSUPP ?
-				 "the kernel does not know the cipher suite" :
-				 "the keys could not be taken into use");
+			ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR, err == -EOPNOTSUPP ?
+					"the kernel does not know the cipher suite" :
+					"the keys could not be taken into use");
 			return;
 		}
 		daemon = ksc_context_settled(ctx);
@@ -445,8 +441,8 @@ void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 			return;
 		}
 		if (sk->sk_err || sk->sk_state == TCP_CLOSE) {
-			ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE,
-				 "the connection was reset during the handshake");
+			ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED,
+					"the connection was reset during the handshake");
 			return;
 		}
 		news = ksc_context_news(ks->context, &step);
@@ -581,16 +577,14 @@ void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 	ksc_sock_get(ks);
 	ks->context = ksc_context_new(ks->kn, ks->role, ks->opt.timeout, &ks->owner);
 	if (!ks->context) {
-		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
-			 "out of memory");
+		ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR, "out of memory");
 		return;
 	}
 	err = ksc_pump_admit(sk, ks);
 	if (err == -EBUSY)
 		ksc_fail_alert(sk, ks, KSC_STATUS_OVERLOADED, KSC_ALERT_INTERNAL_ERROR, NULL);
 	else if (err)
-		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
-			 "out of memory");
+		ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR, "out of memory");
 	else
 		ksc_pump_handshake(sk, ks);
 	/* who polls for connect()'s end */

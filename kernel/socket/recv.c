@@ -81,8 +81,7 @@ static int ksc_rx_end(struct sock *sk, struct ksc_sock *ks)
 		return 1;
 	if (sk->sk_err == ECONNRESET) {
 		ksc_count(ks->kn, KSC_CNT_RX_TRUNCATED);
-		ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE,
-			 "the connection was reset");
+		ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED, "the connection was reset");
 		return sock_error(sk);
 	}
 	if (sk->sk_err)
@@ -90,7 +89,7 @@ static int ksc_rx_end(struct sock *sk, struct ksc_sock *ks)
 	if (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE) {
 		/* RFC 8446 6.1: without close_notify it may be an attack */
 		ksc_count(ks->kn, KSC_CNT_RX_TRUNCATED);
-		ksc_fail(sk, ks, KSC_STATUS_TRUNCATED, 0, KSC_DIRECTION_NONE, NULL);
+		ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED, NULL);
 		sock_error(sk);
 		return ksc_error(ks);
 	}

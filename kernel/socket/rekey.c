@@ -55,8 +55,7 @@ int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks)
 	if (err == -ENOMEM || err == -EAGAIN)
 		return -ENOMEM;
 	if (err) {
-		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
-			 "KeyUpdate failed");
+		ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR, "KeyUpdate failed");
 		return ksc_error(ks);
 	}
 	ks->s.tx.update = KSC_UPDATE_NONE;

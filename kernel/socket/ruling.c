@@ -118,8 +118,8 @@ bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks)
 	if (!ks->ruling.by_policy || ks->ruling.generation)
 		return true;
 	ksc_count(ks->kn, KSC_CNT_POLICY_REFUSED);
-	ksc_fail(sk, ks, KSC_STATUS_NO_DAEMON, 0, KSC_DIRECTION_NONE,
-		 "no policy is loaded to say whether the connection is to be protected");
+	ksc_fail_silent(sk, ks, KSC_STATUS_NO_DAEMON,
+			"no policy is loaded to say whether the connection is to be protected");
 	return false;
 }
 

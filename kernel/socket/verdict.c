@@ -34,8 +34,8 @@ void ksc_verify_begin(struct sock *sk, struct ksc_sock *ks, struct ksc_step *ste
 
 	/* it is there to be read until the context goes */
 	if (ctx->question) {
-		ksc_fail(sk, ks, KSC_STATUS_INTERNAL_ERROR, 0, KSC_DIRECTION_NONE,
-			 "the daemon asks for a verdict again");
+		ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR,
+				"the daemon asks for a verdict again");
 		return;
 	}
 	ctx->question = step->question;
