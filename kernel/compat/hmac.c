@@ -10,11 +10,12 @@
 
 #ifndef KSC_HAVE_HMAC_LIB
 #include <crypto/hash.h>
+#include <crypto/sha2.h>
 #include <linux/string.h>
 
 /* Blocks of the hashes, and their digests, in bytes */
 #define KSC_MAX_BLOCK	128
-#define KSC_MAX_DIGEST	48
+#define KSC_MAX_DIGEST	SHA384_DIGEST_SIZE
 
 /* By ksc_hash(); as long as the module is loaded */
 static struct crypto_shash *ksc_hashes[2];
@@ -22,12 +23,12 @@ static struct crypto_shash *ksc_hashes[2];
 /* The hash of a digest's length; it is the caller's as much as anybody's */
 static struct crypto_shash *ksc_hash(u8 len)
 {
-	struct crypto_shash **slot = &ksc_hashes[len == 48];
+	struct crypto_shash **slot = &ksc_hashes[len == SHA384_DIGEST_SIZE];
 	struct crypto_shash *tfm = READ_ONCE(*slot), *old;
 
 	if (likely(tfm))
 		return tfm;
-	tfm = crypto_alloc_shash(len == 48 ? "sha384" : "sha256", 0, 0);
+	tfm = crypto_alloc_shash(len == SHA384_DIGEST_SIZE ? "sha384" : "sha256", 0, 0);
 	if (IS_ERR(tfm))
 		return tfm;
 	old = cmpxchg(slot, NULL, tfm);

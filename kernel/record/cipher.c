@@ -5,6 +5,7 @@
  * waited for, so nothing outlives a call.
  */
 #include <crypto/hash.h>
+#include <crypto/sha2.h>
 #include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/sched/mm.h>
@@ -35,38 +36,38 @@ static struct ksc_wrapper ksc_gcm = { .inner = "__gcm(aes)" };
 	  .limit = KSC_GCM_LIMIT }
 #define CHACHA12(n)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "rfc7539(chacha20,poly1305)", \
-	  .hmac = "hmac(sha256)", .hash_len = 32,				\
+	  .hmac = "hmac(sha256)", .hash_len = SHA256_DIGEST_SIZE,				\
 	  .key_len = 32, .salt_len = 12, .limit = KSC_CHACHA_LIMIT }
 
 /* the kernel's nonce of CCM begins with a byte for the length field's size (RFC 3610 2.3) */
 #define CCM12(n)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "ccm(aes)",		\
-	  .hmac = "hmac(sha256)", .hash_len = 32,				\
+	  .hmac = "hmac(sha256)", .hash_len = SHA256_DIGEST_SIZE,				\
 	  .key_len = 16, .salt_len = 4, .explicit_len = 8, .nonce_at = 1,	\
 	  .rereads = true,							\
 	  .limit = KSC_CCM_LIMIT }
 
 static const struct ksc_suite ksc_suites[] = {
 	{ .suite = 0x1301, .version = KSC_VERSION_1_3, .aead = "gcm(aes)", .wrapper = &ksc_gcm,
-	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 16,
+	  .hmac = "hmac(sha256)", .hash_len = SHA256_DIGEST_SIZE, .key_len = 16,
 	  .limit = KSC_GCM_LIMIT },
 	{ .suite = 0x1302, .version = KSC_VERSION_1_3, .aead = "gcm(aes)", .wrapper = &ksc_gcm,
-	  .hmac = "hmac(sha384)", .hash_len = 48, .key_len = 32,
+	  .hmac = "hmac(sha384)", .hash_len = SHA384_DIGEST_SIZE, .key_len = 32,
 	  .limit = KSC_GCM_LIMIT },
 	{ .suite = 0x1303, .version = KSC_VERSION_1_3,
 	  .aead = "rfc7539(chacha20,poly1305)",
-	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 32,
+	  .hmac = "hmac(sha256)", .hash_len = SHA256_DIGEST_SIZE, .key_len = 32,
 	  .limit = KSC_CHACHA_LIMIT },
 	{ .suite = 0x1304, .version = KSC_VERSION_1_3, .aead = "ccm(aes)",
-	  .hmac = "hmac(sha256)", .hash_len = 32, .key_len = 16, .nonce_at = 1,
-	  .rereads = true, .limit = KSC_CCM_LIMIT },
+	  .hmac = "hmac(sha256)", .hash_len = SHA256_DIGEST_SIZE, .key_len = 16,
+	  .nonce_at = 1, .rereads = true, .limit = KSC_CCM_LIMIT },
 	/* RFC 5289: ECDHE with ECDSA and RSA; RFC 5288: DHE with RSA */
-	GCM12(0xc02b, 16, "hmac(sha256)", 32),
-	GCM12(0xc02f, 16, "hmac(sha256)", 32),
-	GCM12(0x009e, 16, "hmac(sha256)", 32),
-	GCM12(0xc02c, 32, "hmac(sha384)", 48),
-	GCM12(0xc030, 32, "hmac(sha384)", 48),
-	GCM12(0x009f, 32, "hmac(sha384)", 48),
+	GCM12(0xc02b, 16, "hmac(sha256)", SHA256_DIGEST_SIZE),
+	GCM12(0xc02f, 16, "hmac(sha256)", SHA256_DIGEST_SIZE),
+	GCM12(0x009e, 16, "hmac(sha256)", SHA256_DIGEST_SIZE),
+	GCM12(0xc02c, 32, "hmac(sha384)", SHA384_DIGEST_SIZE),
+	GCM12(0xc030, 32, "hmac(sha384)", SHA384_DIGEST_SIZE),
+	GCM12(0x009f, 32, "hmac(sha384)", SHA384_DIGEST_SIZE),
 	/* RFC 7905 */
 	CHACHA12(0xcca8),
 	CHACHA12(0xcca9),

@@ -5,6 +5,7 @@
  * protects records.
  */
 #include <crypto/hash.h>
+#include <crypto/sha2.h>
 #include <linux/kschannel.h>
 #include <linux/kschannel_netlink.h>
 #include <linux/mm.h>
@@ -52,7 +53,7 @@ static int ksc_export_expand(struct crypto_shash *hmac, const u8 *key, const u8 
 static int ksc_export_13(const struct ksc_exporter *x, struct crypto_shash *hmac,
 			 const struct ksc_export_job *job)
 {
-	const char *name = x->suite->hash_len == 48 ? "sha384" : "sha256";
+	const char *name = x->suite->hash_len == SHA384_DIGEST_SIZE ? "sha384" : "sha256";
 	u8 digest[KSC_MAX_SECRET], derived[KSC_MAX_SECRET];
 	struct crypto_shash *hash;
 	int err;

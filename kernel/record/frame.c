@@ -150,11 +150,11 @@ void ksc_nonce_xor(u8 nonce[12], const u8 iv[12], u64 seq)
  *
  * Return: bytes written.
  */
-size_t ksc_aad_12(u8 aad[13], u64 seq, u8 type, u16 len)
+size_t ksc_aad_12(u8 aad[KSC_AAD_12_LEN], u64 seq, u8 type, u16 len)
 {
 	put_u64(aad, seq);
 	ksc_header_make(aad + 8, type, len);
-	return 13;
+	return KSC_AAD_12_LEN;
 }
 
 /**

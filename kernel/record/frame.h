@@ -18,6 +18,7 @@
 #define KSC_MAX_EXPANSION_13	256		/* RFC 8446 5.2 */
 #define KSC_MAX_EXPANSION_12	2048		/* RFC 5246 6.2.3 */
 #define KSC_TAG_LEN		16
+#define KSC_AAD_12_LEN		13		/* RFC 5246 6.2.3.3 */
 
 /* RFC 8446 5.1: ContentType */
 enum ksc_content_type {
@@ -27,12 +28,19 @@ enum ksc_content_type {
 	KSC_CT_APPLICATION_DATA		= 23,
 };
 
+/* RFC 8446 6: AlertLevel */
+enum ksc_alert_level {
+	KSC_ALERT_WARNING		= 1,
+	KSC_ALERT_FATAL			= 2,
+};
+
 /* RFC 8446 6: AlertDescription, those that the kernel itself sends or tells apart */
 enum ksc_alert {
 	KSC_ALERT_CLOSE_NOTIFY		= 0,
 	KSC_ALERT_UNEXPECTED_MESSAGE	= 10,
 	KSC_ALERT_BAD_RECORD_MAC	= 20,
 	KSC_ALERT_RECORD_OVERFLOW	= 22,
+	KSC_ALERT_ILLEGAL_PARAMETER	= 47,
 	KSC_ALERT_DECODE_ERROR		= 50,
 	KSC_ALERT_PROTOCOL_VERSION	= 70,
 	KSC_ALERT_INTERNAL_ERROR	= 80,
@@ -81,7 +89,7 @@ int ksc_header_check_handshake(const struct ksc_header *h);
 int ksc_header_check_protected(const struct ksc_header *h, u16 version,
 			       unsigned int overhead);
 void ksc_nonce_xor(u8 nonce[12], const u8 iv[12], u64 seq);
-size_t ksc_aad_12(u8 aad[13], u64 seq, u8 type, u16 len);
+size_t ksc_aad_12(u8 aad[KSC_AAD_12_LEN], u64 seq, u8 type, u16 len);
 size_t ksc_hkdf_label(u8 *out, size_t size, const void *label, size_t label_len,
 		      const u8 *context, u8 context_len, u16 len);
 size_t ksc_hs_parse(struct ksc_hs_parser *p, const u8 *in, size_t len,

@@ -49,7 +49,7 @@ int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec
 	}
 	/* RFC 8446 6: in 1.3 the level says nothing, all others are fatal */
 	if (p[1] == KSC_ALERT_USER_CANCELED ||
-	    (ks->s.version != KSC_VERSION_1_3 && p[0] == 1)) {
+	    (ks->s.version != KSC_VERSION_1_3 && p[0] == KSC_ALERT_WARNING)) {
 		ks->s.rx.warned = true;
 		ks->s.rx.warning = p[1];
 		return ksc_flood_dataless(sk, ks);
@@ -68,7 +68,8 @@ static int ksc_rx_key_update(struct sock *sk, struct ksc_sock *ks, u8 request,
 
 	if (!last || request > 1) {
 		ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
-			      last ? 47 : KSC_ALERT_UNEXPECTED_MESSAGE,
+			      last ? KSC_ALERT_ILLEGAL_PARAMETER :
+				     KSC_ALERT_UNEXPECTED_MESSAGE,
 			      "malformed KeyUpdate");
 		return ksc_error(ks);
 	}
@@ -150,7 +151,8 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 			/* what came before a reset is to be read, and its error is the reader's */
 			if (!ks->s.tx.closed && !ks->s.tx.pending && !sk->sk_err &&
 			    !(sk->sk_shutdown & SEND_SHUTDOWN) && sk_stream_memory_free(sk) &&
-			    ksc_tx_alert(sk, &ks->s, 1, KSC_ALERT_NO_RENEGOTIATION)) {
+			    ksc_tx_alert(sk, &ks->s, KSC_ALERT_WARNING,
+					 KSC_ALERT_NO_RENEGOTIATION)) {
 				ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR,
 						"an alert could not be sent");
 				return ksc_error(ks);

@@ -157,11 +157,11 @@ void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	u8 rec[KSC_HEADER_LEN + 2] = {};
 
 	if (ks->phase == KSC_PHASE_ESTABLISHED) {
-		if (!ks->s.tx.closed && !ksc_tx_alert(sk, &ks->s, 2, alert))
+		if (!ks->s.tx.closed && !ksc_tx_alert(sk, &ks->s, KSC_ALERT_FATAL, alert))
 			direction = KSC_DIRECTION_SENT;
 	} else if (ctx && !(ks->role == KSC_ROLE_CLIENT ? ctx->total : ctx->spoke)) {
 		ksc_header_make(rec, KSC_CT_ALERT, 2);
-		rec[KSC_HEADER_LEN] = 2;
+		rec[KSC_HEADER_LEN] = KSC_ALERT_FATAL;
 		rec[KSC_HEADER_LEN + 1] = alert;
 		if (!ksc_tx_raw(sk, rec, sizeof(rec)))
 			direction = KSC_DIRECTION_SENT;
@@ -227,7 +227,7 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
 	int err;
 
 	if (!tx->closed) {
-		err = ksc_tx_alert(sk, &ks->s, 1, KSC_ALERT_CLOSE_NOTIFY);
+		err = ksc_tx_alert(sk, &ks->s, KSC_ALERT_WARNING, KSC_ALERT_CLOSE_NOTIFY);
 		if (err == -EIO || err == -ENOSPC)
 			return ksc_tx_broken(sk, ks);
 		if (err)

@@ -132,7 +132,7 @@ static int ksc_set_alert(struct sock *sk, u8 alert)
 	warning = alert == KSC_ALERT_USER_CANCELED ||
 		  (alert == KSC_ALERT_NO_RENEGOTIATION && ks->s.version != KSC_VERSION_1_3);
 	if (warning) {
-		err = ksc_tx_alert(sk, &ks->s, 1, alert);
+		err = ksc_tx_alert(sk, &ks->s, KSC_ALERT_WARNING, alert);
 		if (err == -EIO)
 			err = ksc_tx_broken(sk, ks);
 	} else {

@@ -105,7 +105,7 @@ static int ksc_rx_source(struct sock *sk, struct ksc_stream *s,
 
 	if (!v13) {
 		ksc_sg_init(rec->src, 1);
-		sg_set_buf(rec->src, rx->cipher.aead->aad, 13);
+		sg_set_buf(rec->src, rx->cipher.aead->aad, KSC_AAD_12_LEN);
 	}
 	if (!rx->stage_len) {
 		n = ksc_rxq_sg(sk, &rx->queue, from, rx->rec_len - from, rec->src, !v13,
@@ -123,7 +123,7 @@ static int ksc_rx_source(struct sock *sk, struct ksc_stream *s,
 		return n;
 	ksc_sg_init(rec->src, 1 + !v13);
 	if (!v13)
-		sg_set_buf(rec->src, rx->cipher.aead->aad, 13);
+		sg_set_buf(rec->src, rx->cipher.aead->aad, KSC_AAD_12_LEN);
 	sg_set_buf(&rec->src[!v13], rx->stage + from, rx->rec_len - from);
 	return 0;
 }

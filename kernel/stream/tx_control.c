@@ -62,7 +62,7 @@ static int ksc_tx_record(struct sock *sk, struct ksc_stream *s, u8 type,
  * ksc_tx_alert() - send a protected alert
  * @sk: socket, locked and owned
  * @s: its stream, with keys
- * @level: 1 warning, 2 fatal
+ * @level: enum ksc_alert_level
  * @alert: AlertDescription
  *
  * Context: process. Return: 0 or an errno.
