@@ -94,10 +94,11 @@ bool ksc_daemon_expected(struct ksc_net *kn)
  * ksc_daemon_is() - is a message from the registered daemon?
  * @kn: namespace
  * @skb: the message
+ * @info: its attributes; extack is set if it is not
  *
  * Context: process. Return: number of its registration, or 0.
  */
-u32 ksc_daemon_is(struct ksc_net *kn, struct sk_buff *skb)
+u32 ksc_daemon_is(struct ksc_net *kn, struct sk_buff *skb, const struct genl_info *info)
 {
 	u32 daemon = 0;
 
@@ -105,6 +106,8 @@ u32 ksc_daemon_is(struct ksc_net *kn, struct sk_buff *skb)
 	if (kn->daemon && kn->daemon == NETLINK_CB(skb).sk)
 		daemon = kn->registration;
 	spin_unlock(&kn->lock);
+	if (!daemon)
+		NL_SET_ERR_MSG(info->extack, "not the registered daemon's socket");
 	return daemon;
 }
 

@@ -105,7 +105,7 @@ extern struct workqueue_struct *ksc_wq;
 extern struct genl_family ksc_nl_family;
 
 u32 ksc_daemon(const struct ksc_net *kn);
-u32 ksc_daemon_is(struct ksc_net *kn, struct sk_buff *skb);
+u32 ksc_daemon_is(struct ksc_net *kn, struct sk_buff *skb, const struct genl_info *info);
 bool ksc_daemon_present(struct ksc_net *kn);
 bool ksc_daemon_expected(struct ksc_net *kn);
 int ksc_daemon_send(struct ksc_net *kn, u32 daemon, struct sk_buff *msg);

@@ -405,14 +405,12 @@ static int ksc_key_publish(struct ksc_key_file *k, u32 daemon, struct genl_info 
 
 static int ksc_key_new(struct sk_buff *skb, struct genl_info *info)
 {
-	u32 daemon = ksc_daemon_is(ksc_net(genl_info_net(info)), skb);
+	u32 daemon = ksc_daemon_is(ksc_net(genl_info_net(info)), skb, info);
 	struct ksc_key_file *k;
 	int err;
 
-	if (!daemon) {
-		NL_SET_ERR_MSG(info->extack, "not the registered daemon's socket");
+	if (!daemon)
 		return -EPERM;
-	}
 	k = kzalloc(sizeof(*k), KSC_GFP_FOR_OTHERS);
 	if (!k)
 		return -ENOMEM;

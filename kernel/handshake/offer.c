@@ -111,16 +111,14 @@ fail:
 static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ksc_net *kn = ksc_net(genl_info_net(info));
-	u32 daemon = ksc_daemon_is(kn, skb);
+	u32 daemon = ksc_daemon_is(kn, skb, info);
 	struct mem_cgroup *memcg;
 	struct ksc_context *ctx;
 	struct ksc_step *step;
 	int err;
 
-	if (!daemon) {
-		NL_SET_ERR_MSG(info->extack, "not the registered daemon's socket");
+	if (!daemon)
 		return -EPERM;
-	}
 	if (GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_ID) ||
 	    GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_SEQ) ||
 	    GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_STATUS)) {

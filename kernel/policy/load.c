@@ -62,23 +62,12 @@ void ksc_policy_gone(struct ksc_net *kn, u32 daemon)
 
 /* ---- loading ---- */
 
-/* Registration of the daemon whose message it is, or an errno */
-static s64 ksc_load_allowed(struct ksc_net *kn, struct sk_buff *skb, const struct genl_info *info)
-{
-	u32 daemon = ksc_daemon_is(kn, skb);
-
-	if (daemon)
-		return daemon;
-	NL_SET_ERR_MSG(info->extack, "not the registered daemon's socket");
-	return -EPERM;
-}
-
 static int ksc_load_begun(struct ksc_net *kn, struct sk_buff *skb, const struct genl_info *info)
 {
-	s64 daemon = ksc_load_allowed(kn, skb, info);
+	u32 daemon = ksc_daemon_is(kn, skb, info);
 
-	if (daemon < 0)
-		return daemon;
+	if (!daemon)
+		return -EPERM;
 	if (kn->policies->load && kn->policies->load->daemon == daemon)
 		return 0;
 	NL_SET_ERR_MSG(info->extack, "no policy was begun");
@@ -117,7 +106,7 @@ int ksc_nl_policy_begin_doit(struct sk_buff *skb, struct genl_info *info)
 	struct ksc_net *kn = ksc_net(genl_info_net(info));
 	struct nlattr **a = info->attrs;
 	u64 generation;
-	s64 daemon;
+	u32 daemon;
 	u32 count;
 	int err;
 
@@ -138,8 +127,8 @@ int ksc_nl_policy_begin_doit(struct sk_buff *skb, struct genl_info *info)
 		return -E2BIG;
 	}
 	mutex_lock(&kn->policies->load_lock);
-	daemon = ksc_load_allowed(kn, skb, info);
-	err = daemon < 0 ? daemon : ksc_load_begin(kn, generation, count, daemon);
+	daemon = ksc_daemon_is(kn, skb, info);
+	err = daemon ? ksc_load_begin(kn, generation, count, daemon) : -EPERM;
 	mutex_unlock(&kn->policies->load_lock);
 	return err;
 }

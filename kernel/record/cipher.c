@@ -36,13 +36,13 @@ static struct ksc_wrapper ksc_gcm = { .inner = "__gcm(aes)" };
 	  .limit = KSC_GCM_LIMIT }
 #define CHACHA12(n)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "rfc7539(chacha20,poly1305)", \
-	  .hmac = "hmac(sha256)", .hash_len = SHA256_DIGEST_SIZE,				\
+	  .hmac = "hmac(sha256)", .hash_len = SHA256_DIGEST_SIZE,			\
 	  .key_len = 32, .salt_len = 12, .limit = KSC_CHACHA_LIMIT }
 
 /* the kernel's nonce of CCM begins with a byte for the length field's size (RFC 3610 2.3) */
 #define CCM12(n)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "ccm(aes)",		\
-	  .hmac = "hmac(sha256)", .hash_len = SHA256_DIGEST_SIZE,				\
+	  .hmac = "hmac(sha256)", .hash_len = SHA256_DIGEST_SIZE,			\
 	  .key_len = 16, .salt_len = 4, .explicit_len = 8, .nonce_at = 1,	\
 	  .rereads = true,							\
 	  .limit = KSC_CCM_LIMIT }
