@@ -87,61 +87,69 @@ static bool ksc_tx_parts(const struct ksc_tx *tx, struct msghdr *msg, int flags,
 	       msg_data_left(msg) > KSC_TX_SMALL && tx->len + msg_data_left(msg) > most;
 }
 
-/* One record's worth of @msg; returns bytes taken, which may be none, or an errno */
-static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
-		       int flags)
-{
-	/* a record ends where the application says so */
-	bool more = !(flags & MSG_EOR) &&
-		    (flags & KSC_COMPAT_MORE || ksc_tx_corked(sk, ks, msg_data_left(msg)));
-	struct ksc_tx *tx = &ks->s.tx;
-	bool full, nagle;
+/**
+ * struct ksc_write - how the next record is to be written
+ * @more: more is to come to it
+ * @nagle: it waits for the peer's acknowledgment
+ * @most: bytes of content that it may have
+ */
+struct ksc_write {
+	bool more;
+	bool nagle;
 	u32 most;
+};
+
+/* Pushes what was sealed; returns @n, the bytes of @msg that are in it, or an errno */
+static int ksc_tx_send(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
+		       const struct ksc_write *w, int n)
+{
+	struct ksc_tx *tx = &ks->s.tx;
+	int err;
+
+	tx->more = w->more || msg_data_left(msg);
+	err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
+	/* what is pending has been taken: the bytes are ours */
+	return err && err != -EAGAIN ? err : n;
+}
+
+/* A small record with all that is left of @msg */
+static int ksc_tx_rest(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg)
+{
+	int n = msg_data_left(msg), err;
+
+	err = ksc_tx_whole(sk, &ks->s, KSC_CT_APPLICATION_DATA, &msg->msg_iter, n);
+	if (!err)
+		return n;
+	if (err != -EFAULT && err != -ENOMEM && err != -EPIPE)
+		return ksc_tx_broken(sk, ks);
+	return err;
+}
+
+/* A record of @msg's pages; -EAGAIN if they have to be copied */
+static int ksc_tx_from_pages(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
+			     const struct ksc_write *w)
+{
+	u32 n = min_t(size_t, msg_data_left(msg), w->most);
+	int err;
+
+	if (n <= KSC_TX_SMALL || (n != w->most && w->more))
+		return -EAGAIN;
+	err = ksc_tx_splice(sk, &ks->s, msg, n);
+	if (!err)
+		return ksc_tx_send(sk, ks, msg, w, n);
+	return err == -EAGAIN ? err : ksc_tx_broken(sk, ks);
+}
+
+/* To the open record, or a new one, which goes out when nothing more is to come to it */
+static int ksc_tx_fill(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
+		       const struct ksc_write *w)
+{
+	struct ksc_tx *tx = &ks->s.tx;
+	/* an open record may be longer than what is allowed by now */
+	u32 most = max_t(u32, w->most, tx->len);
+	bool full;
 	int n, err;
 
-	if (unlikely(ksc_tx_worn(tx))) {
-		err = ksc_rekey_before(sk, ks);
-		if (err)
-			return err;
-	}
-	/* TCP had no memory for all of the KeyUpdate */
-	if (unlikely(tx->pending))
-		return 0;
-	most = ksc_tx_most(sk, ks);
-	nagle = !more && !(flags & MSG_EOR) && msg_data_left(msg) <= KSC_TX_SMALL &&
-		ksc_tx_nagle(sk, &ks->s, msg_data_left(msg)) && ksc_hears_of_space(sk);
-	if (!tx->nfrags && !more && !nagle &&
-	    msg_data_left(msg) <= min_t(u32, most, KSC_TX_SMALL) &&
-	    likely(ksc_tx_inner(&ks->s, msg_data_left(msg)) <= KSC_TX_SMALL_INNER)) {
-		n = msg_data_left(msg);
-		err = ksc_tx_whole(sk, &ks->s, KSC_CT_APPLICATION_DATA,
-				   &msg->msg_iter, n);
-		if (!err)
-			return n;
-		if (err != -EFAULT && err != -ENOMEM && err != -EPIPE)
-			return ksc_tx_broken(sk, ks);
-		return err;
-	}
-	if (flags & KSC_COMPAT_PAGES && !tx->nfrags && !nagle) {
-		n = min_t(size_t, msg_data_left(msg), most);
-		err = n > KSC_TX_SMALL && (n == most || !more) ?
-		      ksc_tx_splice(sk, &ks->s, msg, n) : -EAGAIN;
-		if (!err)
-			goto sealed;
-		if (err != -EAGAIN)
-			return ksc_tx_broken(sk, ks);
-	}
-	if (ksc_tx_parts(tx, msg, flags, most)) {
-		err = ksc_tx_seal(sk, &ks->s, KSC_CT_APPLICATION_DATA);
-		if (!err) {
-			n = 0;
-			goto sealed;
-		}
-		if (err != -ENOMEM)
-			return ksc_tx_broken(sk, ks);
-	}
-	/* an open record may be longer than what is allowed by now */
-	most = max_t(u32, most, tx->len);
 	n = min_t(size_t, msg_data_left(msg), most - tx->len);
 	n = ksc_tx_copy(sk, &ks->s, msg, n);
 	if (n < 0) {
@@ -151,9 +159,9 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		return n == -EIO ? ksc_tx_broken(sk, ks) : n;
 	}
 	full = tx->len == most || ksc_tx_crowded(&ks->s);
-	tx->more = more || msg_data_left(msg);
-	tx->nagle = nagle && !full;
-	if (!full && (tx->more || nagle))
+	tx->more = w->more || msg_data_left(msg);
+	tx->nagle = w->nagle && !full;
+	if (!full && (tx->more || w->nagle))
 		return n;
 
 	err = ksc_tx_seal(sk, &ks->s, KSC_CT_APPLICATION_DATA);
@@ -162,13 +170,48 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		ksc_pump_kick(ks, HZ / 10);
 		return n;
 	}
-	if (err)
-		return ksc_tx_broken(sk, ks);
-sealed:
-	tx->more = more || msg_data_left(msg);
-	err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
-	/* what is pending has been taken: the bytes are ours */
-	return err && err != -EAGAIN ? err : n;
+	return err ? ksc_tx_broken(sk, ks) : ksc_tx_send(sk, ks, msg, w, n);
+}
+
+/* One record's worth of @msg; returns bytes taken, which may be none, or an errno */
+static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
+		       int flags)
+{
+	struct ksc_tx *tx = &ks->s.tx;
+	struct ksc_write w;
+	int err;
+
+	if (unlikely(ksc_tx_worn(tx))) {
+		err = ksc_rekey_before(sk, ks);
+		if (err)
+			return err;
+	}
+	/* TCP had no memory for all of the KeyUpdate */
+	if (unlikely(tx->pending))
+		return 0;
+	/* a record ends where the application says so */
+	w.more = !(flags & MSG_EOR) &&
+		 (flags & KSC_COMPAT_MORE || ksc_tx_corked(sk, ks, msg_data_left(msg)));
+	w.most = ksc_tx_most(sk, ks);
+	w.nagle = !w.more && !(flags & MSG_EOR) && msg_data_left(msg) <= KSC_TX_SMALL &&
+		  ksc_tx_nagle(sk, &ks->s, msg_data_left(msg)) && ksc_hears_of_space(sk);
+	if (!tx->nfrags && !w.more && !w.nagle &&
+	    msg_data_left(msg) <= min_t(u32, w.most, KSC_TX_SMALL) &&
+	    likely(ksc_tx_inner(&ks->s, msg_data_left(msg)) <= KSC_TX_SMALL_INNER))
+		return ksc_tx_rest(sk, ks, msg);
+	if (flags & KSC_COMPAT_PAGES && !tx->nfrags && !w.nagle) {
+		err = ksc_tx_from_pages(sk, ks, msg, &w);
+		if (err != -EAGAIN)
+			return err;
+	}
+	if (ksc_tx_parts(tx, msg, flags, w.most)) {
+		err = ksc_tx_seal(sk, &ks->s, KSC_CT_APPLICATION_DATA);
+		if (!err)
+			return ksc_tx_send(sk, ks, msg, &w, 0);
+		if (err != -ENOMEM)
+			return ksc_tx_broken(sk, ks);
+	}
+	return ksc_tx_fill(sk, ks, msg, &w);
 }
 
 /**
