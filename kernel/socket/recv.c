@@ -40,6 +40,15 @@ static int ksc_rx_read(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,
 	return n;
 }
 
+/* From the next record; 0 if there is none yet, or an errno */
+static int ksc_rx_take(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, size_t len,
+		       int flags, unsigned int *budget)
+{
+	int err = ksc_rx_has_plain(&ks->s.rx) ? 1 : ksc_rx_next(sk, ks, budget);
+
+	return err > 0 ? ksc_rx_read(sk, &ks->s.rx, msg, len, flags) : err;
+}
+
 /* MSG_PEEK sees over record borders as far as whole records have come */
 static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		       size_t len, size_t skip, int flags, unsigned int *budget)
@@ -179,6 +188,30 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call 
 	return ret < 0 ? ret : 0;
 }
 
+/*
+ * There was nothing to read, or @err: wait for more. 1 when it is to be tried again, 0 if
+ * there is nothing for this call any more, or an errno.
+ */
+static int ksc_rx_again(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call *call, bool peek,
+			bool copied, int err)
+{
+	bool yield = !err && !call->budget;
+
+	/* the end and what else there is are behind what was not opened */
+	if (likely(!yield)) {
+		/* an error is for the next call if there is data for this one */
+		if (copied && (ksc_rx_over(sk, ks) || ks->read_shut || ksc_rx_full(sk, ks)))
+			return 0;
+		err = ksc_rx_end(sk, ks);
+		if (err)
+			return min(err, 0);
+	}
+	ksc_rxq_flush(sk, &ks->s.rx.queue);
+	ksc_rec_settle(sk, &ks->s.rx);
+	err = yield ? ksc_rx_yield(sk, call) : ksc_rx_wait(sk, ks, call, peek);
+	return err ?: 1;
+}
+
 /**
  * ksc_recvmsg() - proto.recvmsg
  * @sk: socket
@@ -221,14 +254,9 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	target = flags & MSG_WAITALL ? len : min_t(size_t, len, ks->rcvlowat);
 
 	while (copied < len) {
-		if (flags & MSG_PEEK) {
-			err = ksc_rx_peek(sk, ks, msg, len - copied, copied, flags,
-					  &call.budget);
-		} else {
-			err = ksc_rx_has_plain(&ks->s.rx) ? 1 : ksc_rx_next(sk, ks, &call.budget);
-			if (err > 0)
-				err = ksc_rx_read(sk, &ks->s.rx, msg, len - copied, flags);
-		}
+		err = flags & MSG_PEEK ?
+		      ksc_rx_peek(sk, ks, msg, len - copied, copied, flags, &call.budget) :
+		      ksc_rx_take(sk, ks, msg, len - copied, flags, &call.budget);
 		if (err > 0) {
 			copied += err;
 			err = 0;
@@ -239,28 +267,8 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			call.budget = 0;
 		if (err == -EFAULT || err == -ENOMEM || copied >= target)
 			break;
-		/* the end and what else there is are behind what was not opened */
-		if (unlikely(!err && !call.budget)) {
-			ksc_rxq_flush(sk, &ks->s.rx.queue);
-			ksc_rec_settle(sk, &ks->s.rx);
-			err = ksc_rx_yield(sk, &call);
-			if (err)
-				break;
-			continue;
-		}
-		/* an error is for the next call if there is data for this one */
-		if (copied && (ksc_rx_over(sk, ks) || ks->read_shut ||
-			       ksc_rx_full(sk, ks)))
-			break;
-		err = ksc_rx_end(sk, ks);
-		if (err) {
-			err = min(err, 0);
-			break;
-		}
-		ksc_rxq_flush(sk, &ks->s.rx.queue);
-		ksc_rec_settle(sk, &ks->s.rx);
-		err = ksc_rx_wait(sk, ks, &call, flags & MSG_PEEK);
-		if (err)
+		err = ksc_rx_again(sk, ks, &call, flags & MSG_PEEK, copied, err);
+		if (err <= 0)
 			break;
 	}
 	ksc_rx_ahead(sk, ks, call.budget);
