@@ -79,7 +79,7 @@ def packets(file):
             raise CaptureError("packets are cut short")
         data = file.read(length)
         if len(data) < length:
-            # somebody is still writing
+            # the capture is still being written
             return
         yield data
 
@@ -146,7 +146,7 @@ class Leg:
 
 def leg(found, end, marker):
     """Of the streams that were found, those to and from one end; and how often
-    the marker is in them, in the clear."""
+    the marker is in them, as plaintext."""
     result = Leg()
     for stream in found:
         if end not in (stream.source, stream.target) or stream.start is None and not stream.parts:
