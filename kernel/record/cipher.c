@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Keys: suites, their keys, the AEAD itself. Everything here runs in process
- * context and is synchronous: an AEAD that the crypto API answers later is
- * waited for, so nothing outlives a call.
+ * Cipher suites, their keys and the AEAD. Everything here runs in process context and is
+ * synchronous: an asynchronous AEAD is waited for, so no request outlives its call.
  */
 #include <crypto/hash.h>
 #include <crypto/sha2.h>
@@ -23,7 +22,7 @@
  */
 #define KSC_GCM_LIMIT		BIT_ULL(24)
 #define KSC_CHACHA_LIMIT	BIT_ULL(62)
-/* RFC 8446 says nothing of CCM; RFC 9147 4.5.3 does */
+/* RFC 8446 has no limit for CCM; RFC 9147 4.5.3 has */
 #define KSC_CCM_LIMIT		BIT_ULL(23)
 
 static struct ksc_wrapper ksc_gcm = { .inner = "__gcm(aes)" };
@@ -39,7 +38,7 @@ static struct ksc_wrapper ksc_gcm = { .inner = "__gcm(aes)" };
 	  .hmac = "hmac(sha256)", .hash_len = SHA256_DIGEST_SIZE,			\
 	  .key_len = 32, .salt_len = 12, .limit = KSC_CHACHA_LIMIT }
 
-/* the kernel's nonce of CCM begins with a byte for the length field's size (RFC 3610 2.3) */
+/* the kernel's CCM nonce begins with a byte for the length field's size (RFC 3610 2.3) */
 #define CCM12(n)								\
 	{ .suite = n, .version = KSC_VERSION_1_2, .aead = "ccm(aes)",		\
 	  .hmac = "hmac(sha256)", .hash_len = SHA256_DIGEST_SIZE,			\
@@ -82,7 +81,7 @@ static const struct ksc_suite ksc_suites[] = {
  * @version: as on the wire
  * @suite: IANA number
  *
- * Return: the suite, or NULL if the record layer doesn't know it.
+ * Return: the suite, or NULL if the record layer does not support it.
  */
 const struct ksc_suite *ksc_suite_find(u16 version, u16 suite)
 {
@@ -94,7 +93,7 @@ const struct ksc_suite *ksc_suite_find(u16 version, u16 suite)
 	return NULL;
 }
 
-/* The traffic secret that is due, RFC 8446 7.2 */
+/* Derive the traffic secret that is due, RFC 8446 7.2 */
 static int ksc_cipher_next(struct ksc_cipher *c)
 {
 	int err = 0;
@@ -107,7 +106,7 @@ static int ksc_cipher_next(struct ksc_cipher *c)
 	return err;
 }
 
-/* Key and iv from the traffic secret, RFC 8446 7.3; or the key as it is */
+/* Set the key: derived, with the iv, from the traffic secret (RFC 8446 7.3), or as given */
 static int ksc_cipher_key(struct ksc_cipher *c, struct crypto_aead *tfm)
 {
 	const struct ksc_suite *s = c->suite;
@@ -127,17 +126,16 @@ static int ksc_cipher_key(struct ksc_cipher *c, struct crypto_aead *tfm)
 	return err;
 }
 
-/* Whoever installs what is missing need not wait for longer, in jiffies */
+/* A missing algorithm is looked for again after this time, in jiffies */
 #define KSC_MISSING_DELAY	(60 * HZ)
 
 /**
- * struct ksc_algorithm - one of the crypto API's, which the kernel may lack
+ * struct ksc_algorithm - a crypto API algorithm that the kernel may lack
  * @name: its name
- * @hash: it is a hash, else an AEAD
- * @there: it has been found
- * @until: ksc_algorithms_lock: where it is missing, it is not looked for before then (jiffies
- *	of 64 bits): by anybody, and by processes. What a process may load says nothing of what
- *	others may
+ * @hash: hash, else AEAD
+ * @there: found
+ * @until: under ksc_algorithms_lock: if missing, not looked for before this time (64-bit jiffies),
+ *	by any task or by processes. What one process may load says nothing about other tasks
  */
 struct ksc_algorithm {
 	const char *name;
@@ -154,7 +152,7 @@ static struct ksc_algorithm ksc_algorithms[] = {
 	{ .name = "hmac(sha384)", .hash = true },
 };
 
-/* one that is missing is looked for by one at a time */
+/* serialises the search for missing algorithms */
 static DEFINE_MUTEX(ksc_algorithms_lock);
 
 static struct ksc_algorithm *ksc_algorithm(const char *name)
@@ -184,7 +182,7 @@ static int ksc_algorithm_try(const struct ksc_algorithm *a)
 	return PTR_ERR_OR_ZERO(aead);
 }
 
-/* @err: of the attempt. Who is being killed gets no module, and that means nothing */
+/* @err: of the attempt. A task that is being killed can't load a module: not recorded */
 static void ksc_algorithm_note(struct ksc_algorithm *a, int err)
 {
 	WRITE_ONCE(a->there, !err);
@@ -193,8 +191,8 @@ static void ksc_algorithm_note(struct ksc_algorithm *a, int err)
 }
 
 /*
- * To ask for what is missing has modprobe run, and peers choose the suite: that is done once
- * in a while, not for each key.
+ * Asking for a missing algorithm runs modprobe, and the peer chooses the suite: so that is rate
+ * limited, not done for each key.
  */
 static int ksc_algorithm_need(const char *name)
 {
@@ -209,7 +207,7 @@ static int ksc_algorithm_need(const char *name)
 		return 0;
 	if (mutex_lock_killable(&ksc_algorithms_lock))
 		return -EINTR;
-	/* a socket that memory is written out by may wait for this one */
+	/* a socket that memory reclaim depends on may wait for this lock */
 	noio = memalloc_noio_save();
 	if (a->there) {
 		err = 0;
@@ -223,7 +221,7 @@ static int ksc_algorithm_need(const char *name)
 	return err;
 }
 
-/* It was there, and has been unloaded: the next that needs it looks for it */
+/* It has been unloaded: the next user looks for it again */
 static void ksc_algorithm_gone(const char *name)
 {
 	struct ksc_algorithm *a = ksc_algorithm(name);
@@ -233,14 +231,14 @@ static void ksc_algorithm_gone(const char *name)
 }
 
 /*
- * Up to 6.15 or so x86's AES-GCM is a wrapper around an internal algorithm: it
- * hands the work to a thread where the FPU can't be used, is flagged ASYNC for
- * that, and costs memory and instructions. We only ever run in process context,
- * where the FPU can be used, so we take what is inside if there is such a thing.
- * Elsewhere the default transform does, and ksc_cipher_crypt() waits for it.
+ * Up to 6.15 or so x86's AES-GCM is a wrapper around an internal algorithm: it defers to a thread
+ * where the FPU can't be used, is flagged ASYNC for that, and costs memory and instructions. This
+ * module encrypts in process context only, where the FPU can be used, so it takes the internal
+ * algorithm if there is one. Otherwise it uses the default transform, and ksc_cipher_crypt() waits
+ * for it.
  *
- * That is found out once: to ask for what does not exist has modprobe run, and here a
- * peer would have it run.
+ * The result is cached: asking for an algorithm that does not exist runs modprobe, and here the
+ * peer could trigger that.
  */
 static struct crypto_aead *ksc_tfm_alloc(const struct ksc_suite *suite)
 {
@@ -262,11 +260,11 @@ static struct crypto_aead *ksc_tfm_alloc(const struct ksc_suite *suite)
 	    !(crypto_aead_alg(tfm)->base.cra_flags & CRYPTO_ALG_ASYNC) ||
 	    READ_ONCE(wrapper->opaque) == crypto_aead_alg(tfm))
 		return tfm;
-	/* without ASYNC, or it is the wrapper's thread again, under that name */
+	/* the mask excludes ASYNC: such an inner algorithm would use the thread, too */
 	inner = crypto_alloc_aead(wrapper->inner, internal, internal | CRYPTO_ALG_ASYNC);
 	if (PTR_ERR(inner) == -ENOENT)
 		WRITE_ONCE(wrapper->opaque, crypto_aead_alg(tfm));
-	/* for want of memory it is not to be the slower one for as long as it lives */
+	/* fail on ENOMEM: falling back would leave the key with the slower one permanently */
 	if (IS_ERR(inner) && PTR_ERR(inner) != -ENOMEM)
 		return tfm;
 	if (!IS_ERR(inner))
@@ -276,7 +274,7 @@ static struct crypto_aead *ksc_tfm_alloc(const struct ksc_suite *suite)
 }
 
 /**
- * ksc_aead_free() - give a transform up; what it knew of the key is zeroised
+ * ksc_aead_free() - free a transform and zeroise its key material
  * @aead: may be NULL
  *
  * Context: process.
@@ -289,7 +287,7 @@ void ksc_aead_free(struct ksc_aead *aead)
 	kfree_sensitive(aead);
 }
 
-/* A transform without a key and what goes with it */
+/* Allocate a transform and its request; it has no key yet */
 static struct ksc_aead *ksc_aead_alloc(const struct ksc_suite *suite)
 {
 	struct crypto_aead *tfm = ksc_tfm_alloc(suite);
@@ -316,11 +314,11 @@ static struct ksc_aead *ksc_aead_alloc(const struct ksc_suite *suite)
 }
 
 /**
- * ksc_cipher_make() - make what a record needs
+ * ksc_cipher_make() - allocate and key the AEAD
  * @c: keys whose aead is missing
  *
  * Context: process, may sleep; the socket's lock.
- * Return: 0; -ENOMEM, and it may be tried again; or -EIO.
+ * Return: 0, -ENOMEM (may be retried), or -EIO.
  */
 int ksc_cipher_make(struct ksc_cipher *c)
 {
@@ -347,13 +345,13 @@ int ksc_cipher_make(struct ksc_cipher *c)
 }
 
 /**
- * ksc_cipher_init() - take keys into use
+ * ksc_cipher_init() - install keys
  * @c: all zero
- * @suite: what for
- * @key: of the suite's lengths; the caller zeroises them. TLS 1.3: a secret from the
- *	daemon, or in raw mode key and iv
+ * @suite: their suite
+ * @key: of the suite's lengths; the caller zeroises them. TLS 1.3: a secret from the daemon, or in
+ *	raw mode key and iv
  *
- * What they need comes with the first record: ksc_cipher_make().
+ * The AEAD is allocated with the first record, see ksc_cipher_make().
  *
  * Context: process, may sleep.
  * Return: 0 or an errno; then @c holds nothing.
@@ -383,9 +381,9 @@ int ksc_cipher_init(struct ksc_cipher *c, const struct ksc_suite *suite,
 }
 
 /**
- * ksc_cipher_limit() - how many records one key may protect
+ * ksc_cipher_limit() - limit the records that one key may protect
  * @c: keys in use
- * @records: 0 for as many as the AEAD allows; never more than that
+ * @records: 0 for the AEAD's limit; never exceeds that
  *
  * Context: the socket's lock.
  */
@@ -397,11 +395,11 @@ void ksc_cipher_limit(struct ksc_cipher *c, u32 records)
 }
 
 /**
- * ksc_cipher_update() - go on to the next traffic secret, RFC 8446 7.2
+ * ksc_cipher_update() - switch to the next traffic secret, RFC 8446 7.2
  * @c: TLS 1.3 keys in use
  *
- * The transform gets the new key, if it can be had; else it goes, with the old one. What
- * is missing then comes with the next record, ksc_cipher_make().
+ * Rekeys the transform. If that fails, frees it with its old key; ksc_cipher_make() makes a new
+ * one for the next record.
  *
  * Context: process, may sleep; the socket's lock.
  */
@@ -418,7 +416,7 @@ void ksc_cipher_update(struct ksc_cipher *c)
 }
 
 /**
- * ksc_cipher_free() - give keys up and zeroise them
+ * ksc_cipher_free() - free and zeroise keys
  * @c: in any state; all zero afterwards
  *
  * Context: process.
@@ -431,9 +429,9 @@ void ksc_cipher_free(struct ksc_cipher *c)
 
 /**
  * ksc_cipher_nonce() - set the next record's nonce
- * @c: keys with what a record needs
- * @explicit: the part of it that the record carries, of the suite's explicit_len
- *	bytes; NULL if it carries none
+ * @c: keys with an AEAD
+ * @explicit: explicit part that the record carries, of the suite's explicit_len bytes; NULL for
+ *	none
  *
  * RFC 8446 5.3 and RFC 7905 2; or RFC 5288 3 and RFC 6655 3.
  *
@@ -444,7 +442,7 @@ void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit)
 	u8 *nonce = c->aead->nonce + c->suite->nonce_at;
 
 	if (c->suite->nonce_at) {
-		/* the length field has three bytes; the counter begins at zero */
+		/* the length field has three bytes; the counter starts at zero */
 		c->aead->nonce[0] = 2;
 		memset(c->aead->nonce + 13, 0, 3);
 	}
@@ -456,7 +454,7 @@ void ksc_cipher_nonce(struct ksc_cipher *c, const u8 *explicit)
 	}
 }
 
-/* A transform that may answer later; the only place that waits for it */
+/* An asynchronous transform; the only place that waits for it */
 static int ksc_cipher_await(struct aead_request *req, bool seal)
 {
 	DECLARE_CRYPTO_WAIT(wait);
@@ -487,38 +485,38 @@ static __always_inline int ksc_cipher_crypt(struct ksc_cipher *c, struct scatter
 
 /**
  * ksc_cipher_seal() - encrypt a record
- * @c: keys with what a record needs
+ * @c: keys with an AEAD
  * @src: additional data and plaintext
- * @dst: as many bytes of additional data, then room for the ciphertext and the tag;
- *	the same as @src if it is to be done in place
+ * @dst: as many bytes of additional data, then room for the ciphertext and the tag; equal to @src
+ *	to encrypt in place
  * @assoclen: bytes of additional data
  * @len: bytes of plaintext
  *
- * The nonce is that of @c->aead, which is spent by the call.
+ * Consumes the nonce in @c->aead.
  *
  * Context: process, may sleep; the socket's lock.
- * Return: 0, or -EIO and the connection can't go on.
+ * Return: 0, or -EIO and the connection has to fail.
  */
 int ksc_cipher_seal(struct ksc_cipher *c, struct scatterlist *src,
 		    struct scatterlist *dst, unsigned int assoclen,
 		    unsigned int len)
 {
-	/* part of it may be encrypted now: no error is one to try again after */
+	/* part of the record may be encrypted: no error may be retried */
 	return ksc_cipher_crypt(c, src, dst, assoclen, len, true) ? -EIO : 0;
 }
 
 /**
  * ksc_cipher_open() - decrypt and check a record
- * @c: keys with what a record needs
+ * @c: keys with an AEAD
  * @src: additional data, ciphertext and tag; only read
  * @dst: as many bytes of additional data, then room for the plaintext
  * @assoclen: bytes of additional data
  * @len: bytes of ciphertext and tag
  *
- * The nonce is that of @c->aead, which is spent by the call.
+ * Consumes the nonce in @c->aead.
  *
  * Context: process, may sleep; the socket's lock.
- * Return: 0, -EBADMSG if it does not authenticate, or another errno.
+ * Return: 0, -EBADMSG if authentication fails, or another errno.
  */
 int ksc_cipher_open(struct ksc_cipher *c, struct scatterlist *src,
 		    struct scatterlist *dst, unsigned int assoclen,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Keys, and what protects records with them (cipher.c).
+ * Cipher suites, and the keys and AEADs that protect records.
  */
 #ifndef _KSC_RECORD_CIPHER_H
 #define _KSC_RECORD_CIPHER_H
@@ -16,8 +16,7 @@
 struct crypto_aead;
 
 /**
- * struct ksc_key - one direction's keys as the daemon gives them, or in raw mode the
- *	application
+ * struct ksc_key - one direction's keys from the daemon, or in raw mode from the application
  * @secret: TLS 1.3 application traffic secret
  * @key: TLS 1.2 write key; in raw mode TLS 1.3's, too
  * @iv: TLS 1.2 implicit nonce; likewise
@@ -37,10 +36,10 @@ struct ksc_key {
 };
 
 /**
- * struct ksc_wrapper - an algorithm that may be a wrapper, and what is in it
- * @inner: the kernel's name of what is in it
- * @known: there is such a thing, and it is taken
- * @opaque: the algorithm that was found to have none in it; compared and nothing else
+ * struct ksc_wrapper - an algorithm that may wrap an internal one
+ * @inner: the internal algorithm's name
+ * @known: it exists and is used
+ * @opaque: the algorithm that was found to wrap none; only compared
  */
 struct ksc_wrapper {
 	const char *inner;
@@ -49,17 +48,17 @@ struct ksc_wrapper {
 };
 
 /**
- * struct ksc_suite - a cipher suite that the record layer knows
+ * struct ksc_suite - a cipher suite that the record layer supports
  * @suite: IANA number
  * @version: the TLS version it belongs to
- * @aead: the kernel's name of it
- * @wrapper: what the kernel may wrap to make that, NULL for nothing
- * @hmac: the kernel's name of HKDF's hash; TLS 1.2: of the PRF's
+ * @aead: the kernel's name of the AEAD
+ * @wrapper: the internal algorithm that @aead may wrap, or NULL
+ * @hmac: the kernel's name of HKDF's HMAC; TLS 1.2: of the PRF's
  * @hash_len: bytes of @hmac's digest
  * @key_len: bytes of key
  * @salt_len: bytes of implicit nonce, TLS 1.2
  * @explicit_len: bytes of nonce in each record, TLS 1.2
- * @nonce_at: where the nonce begins in what the kernel's AEAD takes for it
+ * @nonce_at: offset of the nonce in the kernel AEAD's iv
  * @rereads: sealing reads the plaintext more than once, so it must not change
  * @limit: records that one key may protect (RFC 8446 5.5)
  */
@@ -79,11 +78,11 @@ struct ksc_suite {
 };
 
 /**
- * struct ksc_aead - what protects one direction's records
+ * struct ksc_aead - the transform that protects one direction's records
  * @tfm: keyed transform
- * @async: it may answer later
- * @nonce: of the record under way; here since a driver may map it
- * @aad: additional data of the record under way, TLS 1.2; likewise
+ * @async: @tfm may complete asynchronously
+ * @nonce: of the current record; not on the stack as a driver may map it
+ * @aad: additional data of the current record, TLS 1.2; likewise
  * @req: request of @tfm, reused for every record
  */
 struct ksc_aead {
@@ -96,19 +95,19 @@ struct ksc_aead {
 
 /**
  * struct ksc_cipher - one direction's keys in use
- * @aead: what they are used with; NULL when not in use, see idle.c
- * @suite: what it does
- * @iv: static iv (1.3, ChaCha20); or salt (1.2 GCM, CCM) and how far the explicit nonce
- *	is ahead of @seq, which it is in raw mode only. TLS 1.3's is valid with @aead only
- * @seen: low bits of @seq when idle.c last came by; its own
- * @seq: sequence number of the next record; starts at 0 with each key, so that it
- *	counts its records
- * @limit: how many it may protect
- * @secret: traffic secret, TLS 1.3; the key where there is none
- * @derives: it is a traffic secret
- * @due: the next one is to be derived from it first
+ * @aead: keyed AEAD; NULL when not in use, see idle.c
+ * @suite: cipher suite
+ * @iv: static iv (1.3, ChaCha20); or salt (1.2 GCM, CCM) and the explicit nonce's offset from
+ *	@seq, nonzero in raw mode only. In TLS 1.3 only valid with @aead
+ * @seen: low bits of @seq at idle.c's last scan; private to it
+ * @seq: sequence number of the next record; starts at 0 with each key, so that it counts its
+ *	records
+ * @limit: records that the key may protect
+ * @secret: traffic secret (TLS 1.3), or the key itself
+ * @derives: @secret is a traffic secret
+ * @due: derive the next traffic secret first
  *
- * Under the socket's lock; process context only, the AEAD may wait.
+ * Under the socket's lock; process context only, as the AEAD may sleep.
  */
 struct ksc_cipher {
 	struct ksc_aead *aead;
@@ -153,10 +152,10 @@ static inline void ksc_sg_init(struct scatterlist *sg, unsigned int n)
 }
 
 /**
- * ksc_sg_tag() - the tag, at the end of a table, in an entry of its own
- * @last: the last entry; one more of the table is free behind it
+ * ksc_sg_tag() - split the tag off into an entry of its own
+ * @last: the last entry; the table has a free one after it
  *
- * What looks for the tag finds the entry, instead of making a table for it.
+ * Saves the crypto API a table of its own to find the tag.
  */
 static inline void ksc_sg_tag(struct scatterlist *last)
 {

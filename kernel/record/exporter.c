@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Keying material for applications, RFC 5705 and RFC 8446 7.5. It follows from a
- * secret that stays here; whoever has the former can't get at the latter, nor at what
- * protects records.
+ * Keying material for applications, RFC 5705 and RFC 8446 7.5. It is derived from a secret that
+ * does not leave the kernel; keying material reveals neither that secret nor traffic keys.
  */
 #include <crypto/hash.h>
 #include <crypto/sha2.h>
@@ -16,7 +15,7 @@
 #include "record/exporter.h"
 #include "record/frame.h"
 
-/* "tls13 " and as much label as its length's byte allows, RFC 8446 7.1 */
+/* The largest HkdfLabel: its label's length is one byte, RFC 8446 7.1 */
 #define KSC_INFO_SIZE		(2 + 1 + 255 + 1 + KSC_MAX_SECRET + 1)
 
 /* HKDF-Expand-Label(key, label, context, len), RFC 8446 7.1 and RFC 5869 2.3 */
@@ -49,7 +48,7 @@ static int ksc_export_expand(struct crypto_shash *hmac, const u8 *key, const u8 
 	return err;
 }
 
-/* RFC 8446 7.5. No context and an empty one are the same here */
+/* RFC 8446 7.5: no context is the same as an empty one */
 static int ksc_export_13(const struct ksc_exporter *x, struct crypto_shash *hmac,
 			 const struct ksc_export_job *job)
 {
@@ -116,7 +115,7 @@ static int ksc_export_12(const struct ksc_exporter *x, struct crypto_shash *hmac
 	return err;
 }
 
-/* RFC 5705 4: printable, and none of those that TLS itself derives keys with */
+/* RFC 5705 4: printable, and not one of the labels that TLS itself uses */
 static bool ksc_export_label_ok(const u8 *label, u32 len)
 {
 	static const char * const reserved[] = {
@@ -137,10 +136,10 @@ static bool ksc_export_label_ok(const u8 *label, u32 len)
 /**
  * ksc_export() - derive keying material
  * @x: the connection's exporter, or NULL if it has none
- * @job: what is wanted; its label is checked here
+ * @job: request; its label is checked here
  *
- * Context: process. Return: 0, -EINVAL for a label that may not be, -ENODATA without an
- * exporter, or another errno.
+ * Context: process. Return: 0, -EINVAL for an invalid label, -ENODATA without an exporter, or
+ * another errno.
  */
 int ksc_export(const struct ksc_exporter *x, const struct ksc_export_job *job)
 {
@@ -162,11 +161,11 @@ int ksc_export(const struct ksc_exporter *x, const struct ksc_export_job *job)
 }
 
 /**
- * ksc_export_user() - derive keying material for a program
- * @buf: struct ksc_export; gets the result
- * @room: bytes there
- * @derive: does it, called with no lock held
- * @owner: for @derive
+ * ksc_export_user() - derive keying material for user space
+ * @buf: struct ksc_export; receives the result
+ * @room: its size
+ * @derive: callback that derives it, called without locks
+ * @owner: passed to @derive
  *
  * Context: process. Return: bytes written, or an errno.
  */

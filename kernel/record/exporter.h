@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What keying material for applications is derived from (exporter.c).
+ * Exporters: derive keying material for applications.
  */
 #ifndef _KSC_RECORD_EXPORTER_H
 #define _KSC_RECORD_EXPORTER_H
@@ -12,12 +12,12 @@ struct ksc_suite;
 
 /**
  * struct ksc_exporter - a connection's exporter
- * @suite: whose hash it is
+ * @suite: its hash is used
  * @secret: TLS 1.3: exporter_master_secret, as long as the hash; TLS 1.2: the master
  *	secret, 48 bytes
  * @randoms: TLS 1.2: the client's and the server's
  *
- * Never changed once made; zeroised with its owner.
+ * Immutable; zeroised when its owner is freed.
  */
 struct ksc_exporter {
 	const struct ksc_suite *suite;
@@ -27,13 +27,13 @@ struct ksc_exporter {
 
 /**
  * struct ksc_export_job - one request
- * @label: no NUL behind it
+ * @label: not NUL-terminated
  * @label_len: its bytes
  * @context: of @context_len bytes
  * @context_len: up to 65535
- * @has_context: an empty one is not none (RFC 5705 4)
+ * @has_context: tells an empty context from none (RFC 5705 4)
  * @out: result
- * @out_len: bytes that are wanted
+ * @out_len: bytes to derive
  */
 struct ksc_export_job {
 	const u8 *label;

@@ -25,7 +25,7 @@ static void put_u32(u8 *p, u32 v)
 	p[3] = (u8)v;
 }
 
-/* no loop: compilers make one instruction or two of it as it stands */
+/* no loop: compilers turn this into one or two instructions */
 static void put_u64(u8 *p, u64 v)
 {
 	put_u32(p, (u32)(v >> 32));
@@ -33,9 +33,9 @@ static void put_u64(u8 *p, u64 v)
 }
 
 /**
- * ksc_header_parse() - take a record header apart
+ * ksc_header_parse() - parse a record header
  * @p: its five bytes
- * @h: filled in; nothing is judged yet
+ * @h: filled in; not validated
  */
 void ksc_header_parse(const u8 p[KSC_HEADER_LEN], struct ksc_header *h)
 {
@@ -46,7 +46,7 @@ void ksc_header_parse(const u8 p[KSC_HEADER_LEN], struct ksc_header *h)
 
 /**
  * ksc_header_make() - write a record header
- * @p: where to
+ * @p: destination
  * @type: outer content type
  * @len: length of what follows it
  *
@@ -63,10 +63,9 @@ void ksc_header_make(u8 p[KSC_HEADER_LEN], u8 type, u16 len)
  * ksc_header_check_handshake() - may this record be part of a handshake?
  * @h: its header
  *
- * The records may be in the clear or protected. Of the version field only the
- * major number tells TLS from other things: a server must accept any {3, XX} in
- * a ClientHello's record (RFC 5246 E.1), and nothing goes by the field (RFC 8446
- * 5.1). So only what no TLS peer can send is refused.
+ * Such records are plaintext or protected. Only the version field's major number is checked: a
+ * server must accept any {3, XX} in a ClientHello's record (RFC 5246 E.1), and the field is
+ * otherwise ignored (RFC 8446 5.1). So only records that no TLS peer sends are rejected.
  *
  * Return: 0, or the alert to refuse it with.
  */
@@ -79,7 +78,7 @@ int ksc_header_check_handshake(const struct ksc_header *h)
 		return KSC_ALERT_PROTOCOL_VERSION;
 	if (h->len > KSC_MAX_PAYLOAD + KSC_MAX_EXPANSION_12)
 		return KSC_ALERT_RECORD_OVERFLOW;
-	/* RFC 8446 5.1: zero-length fragments of handshake types are refused */
+	/* RFC 8446 5.1: zero-length handshake fragments are not allowed */
 	if (!h->len)
 		return KSC_ALERT_UNEXPECTED_MESSAGE;
 	return 0;
@@ -91,8 +90,8 @@ int ksc_header_check_handshake(const struct ksc_header *h)
  * @version: the negotiated version
  * @overhead: explicit nonce and tag, in bytes
  *
- * Here the version field has one value that a peer can send, in either version
- * (RFC 5246 6.2.1, RFC 8446 5.2), and it is authenticated.
+ * Only one value of the version field is valid here, in both versions (RFC 5246 6.2.1, RFC 8446
+ * 5.2), and it is authenticated.
  *
  * Return: 0, or the alert to refuse it with.
  */
@@ -100,13 +99,13 @@ int ksc_header_check_protected(const struct ksc_header *h, u16 version,
 			       unsigned int overhead)
 {
 	if (version == KSC_VERSION_1_3) {
-		/* RFC 8446 5.2: anything but application_data is in the clear */
+		/* RFC 8446 5.2: a record of any other type is plaintext */
 		if (h->type != KSC_CT_APPLICATION_DATA)
 			return KSC_ALERT_UNEXPECTED_MESSAGE;
 		/*
-		 * The inner type's byte is part of the ciphertext. RFC 8446 5.4: with it and
-		 * the padding, what is encrypted is of 2^14 + 1 bytes at most; 5.2's limit is
-		 * for AEADs that expand by more than a tag.
+		 * The inner type's byte is part of the ciphertext. RFC 8446 5.4: data, type and
+		 * padding have at most 2^14 + 1 bytes; 5.2's higher limit is for AEADs that expand
+		 * by more than a tag.
 		 */
 		overhead++;
 	} else {
@@ -117,7 +116,7 @@ int ksc_header_check_protected(const struct ksc_header *h, u16 version,
 		return KSC_ALERT_PROTOCOL_VERSION;
 	if (h->len > KSC_MAX_PAYLOAD + overhead)
 		return KSC_ALERT_RECORD_OVERFLOW;
-	/* too short to hold a tag: it can't authenticate (RFC 8446 5.2) */
+	/* too short for a tag: authentication fails (RFC 8446 5.2) */
 	if (h->len < overhead)
 		return KSC_ALERT_BAD_RECORD_MAC;
 	return 0;
@@ -133,7 +132,7 @@ void ksc_nonce_xor(u8 nonce[12], const u8 iv[12], u64 seq)
 {
 	u64 low, number;
 
-	/* not byte by byte: it is done for each record */
+	/* not byte by byte: this runs for each record */
 	put_u64((u8 *)&number, seq);
 	memcpy(&low, iv + 4, sizeof(low));
 	low ^= number;
@@ -165,7 +164,7 @@ size_t ksc_aad_12(u8 aad[KSC_AAD_12_LEN], u64 seq, u8 type, u16 len)
  * @label_len: its bytes
  * @context: may be NULL if there is none
  * @context_len: its bytes
- * @len: bytes that are to be derived
+ * @len: bytes to derive
  *
  * Return: bytes written, 0 if they don't fit.
  */
@@ -192,13 +191,11 @@ size_t ksc_hkdf_label(u8 *out, size_t size, const void *label, size_t label_len,
  * @in: bytes of handshake content
  * @len: how many
  * @type: the message's type, valid when @body is set
- * @body: set to the body's length when this call completed a header, else
- *        to U32_MAX
+ * @body: set to the body's length when this call completes a header, else to U32_MAX
  *
- * Skips the rest of the message under way, then takes as much of the next
- * header as there is.
+ * Skips the rest of the current message, else parses as much of the next header as @in has.
  *
- * Return: bytes of @in used up; call again with the rest until none is left.
+ * Return: bytes of @in consumed; call again with the rest until none is left.
  */
 size_t ksc_hs_parse(struct ksc_hs_parser *p, const u8 *in, size_t len,
 		    u8 *type, u32 *body)

@@ -34,7 +34,7 @@ enum ksc_alert_level {
 	KSC_ALERT_FATAL			= 2,
 };
 
-/* RFC 8446 6: AlertDescription, those that the kernel itself sends or tells apart */
+/* RFC 8446 6: AlertDescription, those that the kernel itself sends or interprets */
 enum ksc_alert {
 	KSC_ALERT_CLOSE_NOTIFY		= 0,
 	KSC_ALERT_UNEXPECTED_MESSAGE	= 10,
@@ -48,7 +48,7 @@ enum ksc_alert {
 	KSC_ALERT_NO_RENEGOTIATION	= 100,
 };
 
-/* RFC 8446 4: HandshakeType, those that may come after the handshake */
+/* RFC 8446 4: HandshakeType, those that may follow the handshake */
 enum ksc_handshake_type {
 	KSC_HT_HELLO_REQUEST		= 0,
 	KSC_HT_CLIENT_HELLO		= 1,
@@ -57,7 +57,7 @@ enum ksc_handshake_type {
 };
 
 /**
- * struct ksc_header - a record's header, taken apart
+ * struct ksc_header - a parsed record header
  * @type: outer content type
  * @version: legacy_record_version
  * @len: length of what follows the header, in bytes
@@ -69,13 +69,12 @@ struct ksc_header {
 };
 
 /**
- * struct ksc_hs_parser - follows handshake messages over record borders
- * @hdr: the message's header as far as it has come
- * @have: how many bytes of @hdr there are
+ * struct ksc_hs_parser - tracks handshake messages across records
+ * @hdr: the message's header, as far as received
+ * @have: bytes in @hdr
  * @left: bytes of the message's body still to come
  *
- * Only the types and lengths of post-handshake messages matter here; bodies
- * pass by.
+ * Only the types and lengths of post-handshake messages matter here; bodies are skipped.
  */
 struct ksc_hs_parser {
 	u8 hdr[4];

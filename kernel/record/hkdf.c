@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * HKDF (RFC 5869) as TLS 1.3 uses it, RFC 8446 7.1. The kernels that have a helper for HKDF
- * do not export it, or dropped it again; their HMAC without a transform is used.
+ * HKDF (RFC 5869) as TLS 1.3 uses it, RFC 8446 7.1. No supported kernel exports an HKDF helper
+ * reliably (some dropped it again), so this uses HMAC without a transform.
  */
 #include <crypto/sha2.h>
 #include <linux/kschannel_netlink.h>
@@ -14,12 +14,12 @@
 /**
  * ksc_hkdf_expand() - HKDF-Expand-Label(secret, label, "", len)
  * @secret: the secret, as long as the hash's digest
- * @hash_len: how long that is
- * @label: without what TLS puts before it
- * @out: for the result; may be @secret
- * @len: bytes of it
+ * @hash_len: its length
+ * @label: without the prefix "tls13 "
+ * @out: the result; may be @secret
+ * @len: its bytes
  *
- * Every length that TLS asks for fits one round of HKDF-Expand (RFC 5869 2.3).
+ * Every length that TLS needs fits one round of HKDF-Expand (RFC 5869 2.3).
  *
  * Context: process, may sleep the first time. Return: 0 or an errno.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of hkdf.c. */
+/* HKDF-Expand-Label of TLS 1.3. */
 #ifndef _KSC_RECORD_HKDF_H
 #define _KSC_RECORD_HKDF_H
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The memory that outgoing records are built in: pages that TCP has let go of
- * are used again. Each CPU keeps a few; taking a piece of one needs no lock and,
- * as a rule, no allocation and no clearing.
+ * Recycled pages that outgoing records are built in. Each CPU keeps a few; taking a piece of one
+ * needs no shared lock and usually no allocation and no clearing.
  *
- * A page is free when the slot's reference is the only one left. Until then TCP,
- * a clone of its packet or the receiver on loopback may read it, and it is not
- * written to.
+ * A page is free when the slot's reference is the only one left. Until then TCP, a clone of its
+ * packet or the receiver on loopback may read it, so it is not written to.
  *
- * What a CPU has not used for a while it gives back, see ksc_frags_tidy().
+ * Pages that a CPU has not used for a while are freed, see ksc_frags_tidy().
  */
 #include <linux/cpu.h>
 #include <linux/gfp.h>
@@ -20,20 +18,20 @@
 #include "record/pages.h"
 #include "record/spare.h"
 
-/* 2 MiB for each CPU that sends: what is in flight on a fast, short path */
+/* 2 MiB for each CPU that sends: the data in flight on a fast, short path */
 #define KSC_FRAG_SLOTS	64
 #define KSC_FRAG_ORDER	get_order(32768)
 
 /*
- * What is in phase with the pages it comes from has a page in use of its own: it fills
- * it, as no header or tag comes between.
+ * Pieces in phase with the pages that they are filled from have a current page of their own: no
+ * header or tag comes between them.
  */
 enum { KSC_FRAGS_ANY, KSC_FRAGS_PHASE, KSC_FRAGS_KINDS };
 
 /**
- * struct ksc_frags_use - the page that pieces of a kind are taken from
- * @slot: its slot, which is left alone by the other kind, with or without a page
- * @offset: the first byte of it that was not taken
+ * struct ksc_frags_use - the current page for pieces of a kind
+ * @slot: its slot; the other kind does not use it, even if empty
+ * @offset: its first free byte
  */
 struct ksc_frags_use {
 	u32 slot;
@@ -42,13 +40,12 @@ struct ksc_frags_use {
 
 /**
  * struct ksc_frags - a CPU's pages
- * @lock: its CPU's alone may take it
- * @page: each with one reference; NULL until it is first wanted
- * @use: those in use
- * @used: the slots that were taken into use since they were last tidied
+ * @lock: taken only on its CPU
+ * @page: each with one reference; NULL until first needed
+ * @use: current pages
+ * @used: slots used since the last ksc_frags_tidy()
  *
- * Nothing is allocated or freed with @lock, which is one that does not sleep but for
- * PREEMPT_RT.
+ * Nothing is allocated or freed under @lock, which sleeps on PREEMPT_RT only.
  */
 struct ksc_frags {
 	local_lock_t lock;
@@ -83,10 +80,9 @@ static void ksc_frags_watch(int cpu)
 }
 
 /*
- * Give back what was not used since the last time, by way of @gone, which ends with
- * NULL: freeing is for when the lock is released. Of the slots in use that shows in
- * the offsets alone: they are left as if all of the page were taken, and whoever takes
- * some begins anew. Returns whether anything is left.
+ * Remove pages that were not used since the last call. They go to @gone, which ends with NULL, to
+ * be freed when the lock is released. For the current slots use shows in the offset alone: mark
+ * the page full so that the next user starts a fresh one. Returns whether pages are left.
  */
 static bool ksc_frags_tidy(struct ksc_frags *f, struct page **gone)
 {
@@ -121,7 +117,7 @@ static bool ksc_frags_tidy(struct ksc_frags *f, struct page **gone)
 
 static void ksc_frags_put(struct page **gone)
 {
-	/* whoever still reads one frees it */
+	/* the last reader of a page frees it */
 	while (*gone)
 		put_page(*gone++);
 }
@@ -137,11 +133,11 @@ static void ksc_frags_look(struct work_struct *work)
 	for_each_possible_cpu(cpu)
 		if (dwork == per_cpu_ptr(&ksc_frags_work, cpu))
 			break;
-	/* a CPU that went away leaves its work to others, and pages that nobody uses */
+	/* an offline CPU's work runs on another one, and its pages are unused */
 	cpus_read_lock();
 	if (cpu_is_offline(cpu)) {
 		f = per_cpu_ptr(&ksc_frags, cpu);
-		/* what was used a moment ago is not any more */
+		/* twice: the first call keeps pages that were used recently */
 		ksc_frags_tidy(f, gone);
 		ksc_frags_put(gone);
 		ksc_frags_tidy(f, gone);
@@ -158,7 +154,7 @@ static void ksc_frags_look(struct work_struct *work)
 		ksc_frags_watch(cpu);
 }
 
-/* May @kind have the page in slot @i? */
+/* May @kind use the page in slot @i? */
 static bool ksc_frags_may(const struct ksc_frags *f, u32 kind, u32 i)
 {
 	static_assert(KSC_FRAGS_KINDS == 2);
@@ -173,7 +169,7 @@ static void ksc_frags_set(struct ksc_frags *f, u32 kind, u32 i)
 	f->used |= BIT_ULL(i);
 }
 
-/* A page that nobody else reads; the one used last, if there is a choice */
+/* Switch to a page that has no other reader */
 static bool ksc_frags_recycle(struct ksc_frags *f, u32 kind)
 {
 	u32 i;
@@ -190,13 +186,13 @@ static bool ksc_frags_recycle(struct ksc_frags *f, u32 kind)
 	return false;
 }
 
-/* Take a page into use, in an empty slot if there is one. Gives the one that was there */
+/* Make @page current, in an empty slot if there is one. Returns the slot's old page */
 static struct page *ksc_frags_add(struct ksc_frags *f, u32 kind, struct page *page)
 {
 	struct page *old;
 	u32 slot = f->use[kind].slot, i;
 
-	/* what was sent long ago is behind the one in use */
+	/* the slot after the current one was sent longest ago */
 	do {
 		slot = (slot + 1) % KSC_FRAG_SLOTS;
 	} while (!ksc_frags_may(f, kind, slot));
@@ -221,19 +217,18 @@ static struct page *ksc_frags_alloc(gfp_t gfp)
 
 /**
  * ksc_frag_take() - take a piece of page memory for a record
- * @frag: the record's pieces, KSC_TX_FRAGS of them; the last one is made
- *	longer, or there is one more with a page reference of its own
+ * @frag: the record's pieces, room for KSC_TX_FRAGS; the last one is extended, or one is added
+ *	with a page reference of its own
  * @nfrags: how many
- * @want: bytes; fewer may be had
- * @phase: the piece begins at an offset of which this is the remainder when divided
- *	by @align
- * @align: a power of two, one page at most; 1 for right behind what was taken last
- * @min: bytes that are to be had at least, in one page
+ * @want: bytes wanted
+ * @phase: the piece's offset modulo @align
+ * @align: a power of two, at most one page; 1 for right after the piece taken last
+ * @min: minimum of bytes, in one page
  * @gfp: for a new page
  * @p: set to the first byte
  *
- * Context: process. Return: bytes taken, -ENOMEM, or -ENOSPC if the record
- * would be in too many pieces.
+ * Context: process. Return: bytes taken, -ENOMEM, or -ENOSPC if the record would have too many
+ * pieces.
  */
 int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 align,
 		  u32 min, gfp_t gfp, u8 **p)
@@ -264,7 +259,7 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 		}
 		if (!ksc_frags_recycle(f, kind)) {
 			ksc_frags_unlock();
-			/* the last reader frees it */
+			/* its last reader frees it */
 			if (old)
 				put_page(old);
 			fresh = ksc_frags_alloc(gfp);
@@ -295,7 +290,7 @@ int ksc_frag_take(struct bio_vec *frag, u8 *nfrags, u32 want, u32 phase, u32 ali
 	return n;
 }
 
-/* Anybody may look, the answer is old at once */
+/* Read without locks: the count is a snapshot */
 static int ksc_frags_get_kept(char *buf, const struct kernel_param *kp)
 {
 	unsigned int n = 0;
@@ -321,10 +316,10 @@ static const struct kernel_param_ops ksc_frags_kept_ops = {
 };
 
 module_param_cb(kept_pages, &ksc_frags_kept_ops, NULL, 0444);
-MODULE_PARM_DESC(kept_pages, "how many pages, of 32 KiB as a rule, CPUs keep for records to send (read only)");
+MODULE_PARM_DESC(kept_pages, "number of pages, usually of 32 KiB, that CPUs keep for outgoing records (read only)");
 
 /**
- * ksc_frag_init() - before the first record
+ * ksc_frag_init() - set up the CPUs' work
  */
 void ksc_frag_init(void)
 {
@@ -335,7 +330,7 @@ void ksc_frag_init(void)
 }
 
 /**
- * ksc_frag_exit() - give the CPUs' pages back
+ * ksc_frag_exit() - free the CPUs' pages
  *
  * Context: module exit, no socket left.
  */

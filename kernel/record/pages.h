@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of pages.c. */
+/* Page memory for outgoing records. */
 #ifndef _KSC_RECORD_PAGES_H
 #define _KSC_RECORD_PAGES_H
 
@@ -8,7 +8,7 @@
 
 struct bio_vec;
 
-/* Fragments that one outgoing record may be made of */
+/* Maximum of fragments of an outgoing record */
 #define KSC_TX_FRAGS		8
 
 void ksc_frag_init(void);

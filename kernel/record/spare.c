@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How long what is not used is kept: module parameter idle_seconds.
+ * How long unused pages and ciphers are kept: module parameter idle_seconds.
  */
 #include <linux/module.h>
 
 #include "record/spare.h"
 
-/* Between two looks, in seconds */
+/* Default interval of scans, in seconds */
 #define KSC_IDLE_SECONDS	10
 #define KSC_IDLE_MAX	86400U
 
@@ -17,9 +17,9 @@ module_param(idle_seconds, uint, 0644);
 MODULE_PARM_DESC(idle_seconds, "free the cipher of a direction without records for this long, or up to twice that (0: never; default 10)");
 
 /**
- * ksc_idle_delay() - how long until somebody looks again for what is not used
+ * ksc_idle_delay() - delay until the next scan for unused resources
  *
- * Even if the parameter says never: it may be changed.
+ * Scans go on even if the parameter says never: it may be changed.
  *
  * Return: jiffies.
  */
@@ -31,7 +31,7 @@ unsigned long ksc_idle_delay(void)
 }
 
 /**
- * ksc_idle_frees() - is anything to be freed for not being used?
+ * ksc_idle_frees() - are unused resources to be freed?
  *
  * Return: false if the parameter says never.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of spare.c. */
+/* When to free what is not used. */
 #ifndef _KSC_RECORD_SPARE_H
 #define _KSC_RECORD_SPARE_H
 
