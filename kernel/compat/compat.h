@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The only place that knows of different kernels: where 6.1, 6.12, 7.3 and those between
- * differ, under one name each. What a kernel has is found out when the module is built, see
- * probe/: versions mean little where a distribution has put newer things into its own.
+ * Hides the differences between kernel versions (6.1 to 7.3); no other file has any. Each is
+ * probed for when the module is built, see probe/: version numbers say little about kernels with
+ * backports.
  */
 #ifndef _KSC_COMPAT_H
 #define _KSC_COMPAT_H
@@ -20,12 +20,12 @@
 
 #include "have.h"
 
-/* 6.5 replaced it by MSG_SPLICE_PAGES */
+/* 6.5 replaced sendpage by MSG_SPLICE_PAGES */
 #ifdef KSC_HAVE_SENDPAGE
-/* what says that more of the same write follows */
+/* flags: more of the same write follows */
 #define KSC_COMPAT_MORE		(MSG_MORE | MSG_SENDPAGE_NOTLAST)
 #define KSC_COMPAT_SPLICE	(MSG_SENDPAGE_NOTLAST | MSG_SENDPAGE_NOPOLICY)
-/* what says that the data are pages; here they are always copied */
+/* flag: the data are pages to splice; sendpage kernels always copy */
 #define KSC_COMPAT_PAGES	0
 #else
 #define KSC_COMPAT_MORE		MSG_MORE
@@ -33,7 +33,7 @@
 #define KSC_COMPAT_PAGES	MSG_SPLICE_PAGES
 #endif
 
-/* proto_ops.sendpage that goes on to TCP's while @is_plain(sk); see ksc_compat_plain_sendpage() */
+/* proto_ops.sendpage that calls TCP's while @is_plain(sk); see ksc_compat_plain_sendpage() */
 #ifdef KSC_HAVE_SENDPAGE
 #define KSC_DEFINE_PLAIN_SENDPAGE(name, is_plain)			\
 static ssize_t name(struct socket *sock, struct page *page, int offset,	\
@@ -51,23 +51,23 @@ static ssize_t name(struct socket *sock, struct page *page, int offset,	\
 	return n;							\
 }
 
-/* Pages go out by @name only. @p, @o: tables under construction, of plain sockets */
+/* Make @name the only way to send pages. @p, @o: tables of plaintext sockets, being set up */
 #define ksc_compat_plain_sendpage(p, o, name)	((p)->sendpage = NULL, (o)->sendpage = (name))
 #else
 #define KSC_DEFINE_PLAIN_SENDPAGE(name, is_plain)
 #define ksc_compat_plain_sendpage(p, o, name)	do { } while (0)
 #endif
 
-/* 6.12: a variable that need not be cleared where the stack is */
+/* 6.12: exempts a variable from automatic stack initialisation */
 #ifndef __uninitialized
 #define __uninitialized
 #endif
 
-/* what kTLS's sendmsg takes */
+/* flags that kTLS's sendmsg accepts */
 #define KSC_COMPAT_SEND_FLAGS	(MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR | \
 				 MSG_CMSG_COMPAT | KSC_COMPAT_SPLICE)
 
-/* proto_ops.accept by that of @call, and then @then(listener, child), which returns an errno */
+/* proto_ops.accept: calls that of @call, then @then(listener, child), which returns an errno */
 #ifdef KSC_HAVE_ACCEPT_ARG
 #define KSC_DEFINE_ACCEPT(name, call, then)				\
 static int name(struct socket *sock, struct socket *newsock,		\
@@ -88,14 +88,14 @@ static int name(struct socket *sock, struct socket *newsock,		\
 }
 #endif
 
-/* what connect() is given */
+/* type of connect()'s address */
 #ifdef KSC_HAVE_SOCKADDR_UNSIZED
 #define ksc_sockaddr		sockaddr_unsized
 #else
 #define ksc_sockaddr		sockaddr
 #endif
 
-/* proto.recvmsg by a function that has an @addr_len: NULL where the kernel has none */
+/* proto.recvmsg: calls @call with addr_len, or with NULL where the kernel passes none */
 #ifdef KSC_HAVE_RECVMSG_ADDR_LEN
 #define KSC_DEFINE_RECVMSG(name, call)					\
 static int name(struct sock *sk, struct msghdr *msg, size_t len,	\
@@ -112,7 +112,7 @@ static int name(struct sock *sk, struct msghdr *msg, size_t len,	\
 }
 #endif
 
-/* tcp_ulp_ops.get_info and get_info_size, of what is no secret to anybody */
+/* tcp_ulp_ops.get_info and get_info_size for information that needs no privilege */
 #ifdef KSC_HAVE_ULP_NET_ADMIN
 #define KSC_DEFINE_ULP_INFO(name, info, size)				\
 static int name(struct sock *sk, struct sk_buff *skb, bool net_admin)	\
@@ -143,7 +143,7 @@ static size_t name##_size(const struct sock *sk)			\
 #define KSC_IOCTL_ARG		unsigned long
 #endif
 
-/* alloc_workqueue() of a queue whose work runs where it was queued */
+/* alloc_workqueue() flag: work runs on the CPU that queued it */
 #ifdef KSC_HAVE_WQ_PERCPU
 #define KSC_COMPAT_WQ_PERCPU	WQ_PERCPU
 #else
@@ -156,9 +156,9 @@ static size_t name##_size(const struct sock *sk)			\
 #endif
 
 /**
- * ksc_compat_ioctl_put() - answer an ioctl that asks for an int
+ * ksc_compat_ioctl_put() - return an int from an ioctl
  * @arg: the ioctl's argument
- * @v: the answer
+ * @v: the value
  *
  * Return: 0 or -EFAULT.
  */
@@ -174,14 +174,14 @@ static inline int ksc_compat_ioctl_put(KSC_IOCTL_ARG arg, int v)
 
 /**
  * ksc_compat_recvmsg() - proto.recvmsg of another proto
- * @p: it
+ * @p: the proto
  * @sk: socket
  * @msg: message
  * @len: room in it
  * @flags: MSG_*
- * @addr_len: as KSC_DEFINE_RECVMSG() has it
+ * @addr_len: as KSC_DEFINE_RECVMSG() passes it
  *
- * Return: what it returned.
+ * Return: what @p's recvmsg returned.
  */
 static inline int ksc_compat_recvmsg(const struct proto *p, struct sock *sk, struct msghdr *msg,
 				     size_t len, int flags, int *addr_len)
@@ -206,7 +206,7 @@ static inline int ksc_compat_recv_error(struct sock *sk, struct msghdr *msg, int
 					int *addr_len)
 {
 #ifdef KSC_HAVE_RECV_ERROR_ADDR_LEN
-	/* where proto.recvmsg has none, nobody looks at it */
+	/* no reader where proto.recvmsg has no addr_len */
 	int unused;
 
 	return inet_recv_error(sk, msg, len, addr_len ?: &unused);
@@ -216,10 +216,10 @@ static inline int ksc_compat_recv_error(struct sock *sk, struct msghdr *msg, int
 }
 
 /**
- * ksc_compat_base_ops() - copy those of TCP's operations that pass no record layer by and
- * that few kernels have
- * @o: where to
- * @base: TCP's
+ * ksc_compat_base_ops() - copy TCP operations that not every kernel has and that bypass no record
+ * layer
+ * @o: destination
+ * @base: TCP's operations
  */
 static inline void ksc_compat_base_ops(struct proto_ops *o, const struct proto_ops *base)
 {
@@ -229,8 +229,8 @@ static inline void ksc_compat_base_ops(struct proto_ops *o, const struct proto_o
 }
 
 /**
- * ksc_compat_no_sendpage() - have pages come by sendmsg()
- * @p: a table that is being made
+ * ksc_compat_no_sendpage() - route pages through sendmsg()
+ * @p: table being set up
  *
  * Context: module init.
  */
@@ -242,10 +242,10 @@ static inline void ksc_compat_no_sendpage(struct proto *p)
 }
 
 /**
- * ksc_compat_readable() - are an skb's fragments memory that a CPU may read?
+ * ksc_compat_readable() - can the CPU read an skb's fragments?
  * @skb: the skb
  *
- * Return: false if they are a device's, which only kernels from 6.12 on know.
+ * Return: false for device memory, which exists from 6.12 on.
  */
 static inline bool ksc_compat_readable(const struct sk_buff *skb)
 {
@@ -257,9 +257,9 @@ static inline bool ksc_compat_readable(const struct sk_buff *skb)
 }
 
 /**
- * ksc_compat_push() - give page fragments to TCP without copying
+ * ksc_compat_push() - pass page fragments to TCP without copying
  * @sk: socket, locked and owned
- * @bv: fragments that nobody writes to any more; TCP takes its own references
+ * @bv: fragments that are no longer written to; TCP takes its own references
  * @n: how many
  * @flags: MSG_*
  *
@@ -298,14 +298,13 @@ static inline int ksc_compat_push(struct sock *sk, struct bio_vec *bv, int n,
 }
 
 /**
- * ksc_compat_splice_sg() - the pages of a message with KSC_COMPAT_PAGES
- * @iter: where they are; advanced
- * @len: bytes, there are that many
+ * ksc_compat_splice_sg() - map the pages of a KSC_COMPAT_PAGES message into a table
+ * @iter: the pages; advanced
+ * @len: bytes, all of them in @iter
  * @sg: table, initialised
  * @max: its entries
  *
- * Return: entries used, without references; or an errno, and @iter may have been
- * advanced.
+ * Return: entries used, without references; or an errno, then @iter may have been advanced.
  */
 static inline int ksc_compat_splice_sg(struct iov_iter *iter, size_t len,
 				       struct scatterlist *sg, unsigned int max)
@@ -330,9 +329,9 @@ static inline int ksc_compat_splice_sg(struct iov_iter *iter, size_t len,
  * ksc_compat_cgroup_name() - a cgroup's name in its parent
  * @cgrp: the cgroup
  *
- * Cgroups of version 2 are not renamed.
+ * Cgroups of version 2 can't be renamed.
  *
- * Context: RCU. Return: the name, the cgroup's own.
+ * Context: RCU. Return: the name, owned by the cgroup.
  */
 static inline const char *ksc_compat_cgroup_name(const struct cgroup *cgrp)
 {

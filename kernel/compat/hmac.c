@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * HMAC where the kernel's library has none, before 6.16.
+ * HMAC for kernels before 6.16, whose library has none.
  *
- * It is made of the hash, as MPTCP does: the crypto API's keeps its key in the
- * transform, which would have to be one for each secret, or locked and wiped between
- * two of them. A hash without a key is everybody's at once, and is allocated only once.
+ * Built from the plain hash, as in MPTCP: the crypto API's HMAC keeps the key in the transform,
+ * which would have to be allocated for each secret, or locked and wiped between uses. A hash
+ * without a key is allocated once and shared.
  */
 #include "hmac.h"
 
@@ -13,14 +13,14 @@
 #include <crypto/sha2.h>
 #include <linux/string.h>
 
-/* Blocks of the hashes, and their digests, in bytes */
+/* Block and digest sizes of the hashes, in bytes */
 #define KSC_MAX_BLOCK	128
 #define KSC_MAX_DIGEST	SHA384_DIGEST_SIZE
 
-/* By ksc_hash(); as long as the module is loaded */
+/* Allocated by ksc_hash(), freed at module exit */
 static struct crypto_shash *ksc_hashes[2];
 
-/* The hash of a digest's length; it is the caller's as much as anybody's */
+/* The shared hash with digests of @len bytes */
 static struct crypto_shash *ksc_hash(u8 len)
 {
 	struct crypto_shash **slot = &ksc_hashes[len == SHA384_DIGEST_SIZE];
@@ -73,12 +73,12 @@ static int ksc_hmac_by(struct crypto_shash *hash, const u8 *key, u8 key_len, con
 
 /**
  * ksc_compat_hmac() - HMAC-SHA-256 or HMAC-SHA-384
- * @hash_len: bytes of the digest, which say which
+ * @hash_len: bytes of the digest, selects the hash
  * @key: key
- * @key_len: bytes of it, not more than a block
+ * @key_len: its bytes, at most a block
  * @data: message
- * @len: bytes of it
- * @out: for the digest; may be anywhere in what went in
+ * @len: its bytes
+ * @out: the digest; may overlap the inputs
  *
  * Context: process, may sleep the first time. Return: 0 or an errno.
  */
@@ -93,7 +93,7 @@ int ksc_compat_hmac(u8 hash_len, const u8 *key, u8 key_len, const u8 *data, unsi
 }
 
 /**
- * ksc_compat_hmac_exit() - give the hashes up
+ * ksc_compat_hmac_exit() - free the hashes
  *
  * Context: module exit, no socket left.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * HMAC with a key that is used once: by the kernel's library, which needs no transform, or
- * by hmac.c.
+ * HMAC with a key that is used once: the kernel library's, which needs no transform, or that of
+ * hmac.c.
  */
 #ifndef _KSC_COMPAT_HMAC_H
 #define _KSC_COMPAT_HMAC_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What linux/tls.h has on newer kernels. */
+/* Definitions that linux/tls.h lacks on older kernels. */
 #ifndef _KSC_COMPAT_TLS_H
 #define _KSC_COMPAT_TLS_H
 

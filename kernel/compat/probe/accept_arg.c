@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 6.10 wraps accept()'s arguments up */
+/* 6.10 moved accept()'s arguments to a struct */
 #include "probe.h"
 #include <linux/net.h>
 #include <net/sock.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 6.12 knows fragments that no CPU may read */
+/* 6.12 added fragments that the CPU can't read */
 #include "probe.h"
 #include <linux/skbuff.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Fails only if nothing would compile */
+/* Fails only if nothing compiles */
 #include "probe.h"
 #include <net/tcp.h>
 

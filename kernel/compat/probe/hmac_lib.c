@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 6.16 has HMAC as functions */
+/* 6.16 added HMAC library functions */
 #include "probe.h"
 #include <crypto/sha2.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 6.5 has the core copy an ioctl's int */
+/* 6.5 made the core copy an ioctl's int */
 #include "probe.h"
 #include <net/sock.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What differs is an error whatever warnings are asked for: KCFLAGS may have -w */
+/* A type mismatch is an error regardless of warning flags: KCFLAGS may contain -w */
 #ifndef _KSC_PROBE_H
 #define _KSC_PROBE_H
 

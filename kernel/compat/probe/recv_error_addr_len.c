@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The same of what reads the error queue */
+/* Until 7.0 or so, inet_recv_error() returns an address's length through a pointer */
 #include "probe.h"
 #include <net/inet_common.h>
 #include <net/sock.h>

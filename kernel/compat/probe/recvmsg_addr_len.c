@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Until 7.0 or so, recvmsg tells an address's length by a pointer */
+/* Until 7.0 or so, recvmsg returns an address's length through a pointer */
 #include "probe.h"
 #include <net/sock.h>
 

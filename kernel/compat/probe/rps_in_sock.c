@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 6.9 moved it to net/rps.h */
+/* 6.9 moved sock_rps_record_flow() to net/rps.h */
 #include "probe.h"
 #include <net/sock.h>
 

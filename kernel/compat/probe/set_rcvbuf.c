@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 7.x tells a protocol of SO_RCVBUF */
+/* 7.x notifies a protocol of SO_RCVBUF */
 #include "probe.h"
 #include <linux/net.h>
 

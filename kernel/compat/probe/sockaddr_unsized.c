@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 6.19 gives connect() an address without a size of its own */
+/* 6.19 gave connect() an address type without a size */
 #include "probe.h"
 #include <net/sock.h>
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# try.sh NAME.c COMPILER FLAGS...: prints "#define KSC_HAVE_NAME 1" if it compiles. If it
-# does not, the compiler names one of its lines. Where that fails for another reason, or
-# headers.c does not compile, nobody knows what the kernel has: that ends the build.
+# try.sh NAME.c COMPILER FLAGS...: prints "#define KSC_HAVE_NAME 1" if NAME.c compiles. If
+# the compiler reports an error on one of its lines, the kernel lacks the feature. On any
+# other error, or one in headers.c, the result is unknown and the build fails.
 file=$1
 shift
 name=$(basename "$file" .c)
@@ -19,5 +19,5 @@ case $errors in
 	;;
 esac
 echo "$errors" >&2
-echo "$file: can't be tried" >&2
+echo "$file: probe failed" >&2
 exit 1

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 7.x tells a ULP who asks for what it has to say */
+/* 7.x tells get_info whether the reader has CAP_NET_ADMIN */
 #include "probe.h"
 #include <net/tcp.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 6.17 has a flag for a queue that is each CPU's own; 7.x wants to see it */
+/* 6.17 added a flag for per-CPU workqueues; 7.x requires it */
 #include <linux/workqueue.h>
 
 static __maybe_unused unsigned int probe(void)
