@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Windows of races, widened on request: see failpoint.h.
+ * Sleeps that widen race windows on request, see failpoint.h.
  */
 #include <linux/delay.h>
 #include <linux/module.h>
@@ -12,8 +12,8 @@ module_param_array(failpoint_ms, uint, NULL, 0644);
 MODULE_PARM_DESC(failpoint_ms, "milliseconds to sleep at each place of enum ksc_failpoint");
 
 /**
- * ksc_failpoint() - sleep here if a test wants it
- * @at: where
+ * ksc_failpoint() - sleep here if a test asks for it
+ * @at: which place
  *
  * Context: process, no lock.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * failpoint.c: places between two lock holds that a test may widen, so that a race there
- * is shown and not hoped for. Only test builds have them (make modules KSC_FAILPOINTS=1).
+ * Places between two critical sections where a test may sleep, to hit a race reliably. Test builds
+ * only (make modules KSC_FAILPOINTS=1).
  */
 #ifndef _KSC_FAILPOINT_H
 #define _KSC_FAILPOINT_H
@@ -11,8 +11,8 @@
  * @KSC_FAILPOINT_CONNECT: connect(), before TCP's part
  * @KSC_FAILPOINT_LISTEN: listen(), before TCP's part
  * @KSC_FAILPOINT_SHUTDOWN: shutdown(), before TCP's part
- * @KSC_FAILPOINT_CONNECTED: connect(), behind TCP's part
- * @KSC_FAILPOINT_UNLISTENED: a listener's shutdown(), behind TCP's part
+ * @KSC_FAILPOINT_CONNECTED: connect(), after TCP's part
+ * @KSC_FAILPOINT_UNLISTENED: a listener's shutdown(), after TCP's part
  * @KSC_FAILPOINT_PUMP: a socket's work item, before it looks for the socket
  */
 enum ksc_failpoint {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kschannel: TLS as a service of the kernel's sockets. Module and network
+ * kschannel: TLS as a service of the kernel's sockets. Init and exit of the module and of network
  * namespaces.
  */
 #include <linux/kschannel.h>
@@ -63,10 +63,10 @@ static void __net_exit ksc_net_exit(struct net *net)
 	struct ksc_net *kn = ksc_net(net);
 
 	ksc_idle_exit(kn);
-	/* a pump may still look for a socket that is gone */
+	/* a work item may still look up a socket that is gone */
 	flush_workqueue(ksc_wq);
 	ksc_daemon_exit(kn);
-	/* no socket, no daemon: nobody looks at it */
+	/* no socket or daemon is left to use it */
 	ksc_net_free(kn);
 }
 
@@ -82,7 +82,7 @@ static int __init ksc_init(void)
 	int err;
 
 	ksc_frag_init();
-	/* a device that memory is written out to may depend on it */
+	/* memory reclaim may depend on it: a block device over a socket of ours */
 	ksc_wq = alloc_workqueue("kschannel", WQ_MEM_RECLAIM | KSC_COMPAT_WQ_PERCPU, 0);
 	if (!ksc_wq)
 		return -ENOMEM;
@@ -128,11 +128,11 @@ static void __exit ksc_exit(void)
 	ksc_proto_exit();
 	ksc_ulp_exit();
 	ksc_netlink_exit();
-	/* no socket is left; its last work may be, which this waits for */
+	/* no socket is left, but its last work item may be: this waits for it */
 	unregister_pernet_subsys(&ksc_net_ops);
 	destroy_workqueue(ksc_wq);
 	ksc_admit_exit();
-	/* and so may its freeing */
+	/* wait for sockets that are freed by RCU */
 	rcu_barrier();
 	ksc_ktls_free();
 	ksc_ulp_free();
@@ -156,7 +156,7 @@ MODULE_ALIAS_TCP_ULP(KSC_ULP_NAME);
 
 MODULE_ALIAS_TCP_ULP(KSC_RAW_ULP_NAME);
 
-/* of SOCK_STREAM */
+/* 1: SOCK_STREAM */
 MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, IPPROTO_KSCHANNEL, 1);
 
 MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET6, IPPROTO_KSCHANNEL, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Whose memory it is, where not the one who happens to allocate it: the pump's and the
- * daemon's work is for sockets and contexts of others.
+ * Memory accounting for other tasks: workers and the daemon allocate for sockets and contexts of
+ * applications, whose memory cgroup pays.
  */
 #ifndef _KSC_MEMCG_H
 #define _KSC_MEMCG_H
@@ -10,20 +10,19 @@
 #include <linux/sched/mm.h>
 
 /*
- * How to allocate what may be another's to pay. That a group is at its limit is an error of
- * one connection: no reason to reclaim from it time and again, to look for whom to kill, or
- * to tell the kernel's log that there is nobody.
+ * Allocations that another task's memory cgroup may pay for. A cgroup at its limit fails one
+ * connection: that warrants neither repeated reclaim, nor the OOM killer, nor a warning.
  */
 #define KSC_GFP_FOR_OTHERS	(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 
 /**
- * ksc_memcg_get() - the memory cgroup that pays for what is allocated now
+ * ksc_memcg_get() - get the memory cgroup that current allocations are charged to
  *
  * Context: process. Return: the cgroup, referenced, for mem_cgroup_put(); or NULL.
  */
 static inline struct mem_cgroup *ksc_memcg_get(void)
 {
-	/* that of set_active_memcg(), else of the calling process */
+	/* set_active_memcg()'s, else the calling process's */
 	return get_mem_cgroup_from_mm(NULL);
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What every part of the module needs of a network namespace: its state, its counters, and the
- * daemon that is registered in it. A daemon is its netlink socket, not that socket's port: a port
- * may be reused before anybody is told that the socket was closed. A registration has a number
- * that is never reused.
+ * Per-namespace state: counters, and the registered daemon. A daemon is identified by its netlink
+ * socket, not by the port: a port may be reused before the notifier reports that the socket was
+ * closed. Registration numbers are never reused.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/module.h>
@@ -21,7 +20,7 @@ struct workqueue_struct *ksc_wq;
 unsigned int ksc_net_id __read_mostly;
 
 /**
- * ksc_net() - what belongs to a network namespace
+ * ksc_net() - a network namespace's state
  * @net: the namespace
  *
  * Context: any.
@@ -34,7 +33,7 @@ struct ksc_net *ksc_net(const struct net *net)
 /**
  * ksc_counter_sum() - a counter's value over all CPUs
  * @kn: namespace
- * @c: which
+ * @c: counter
  *
  * Context: any. Return: the sum; concurrent updates may be missed.
  */
@@ -52,7 +51,7 @@ struct genl_family ksc_nl_family __ro_after_init = {
 	.name		= KSC_FAMILY_NAME,
 	.version	= KSC_FAMILY_VERSION,
 	.netnsok	= true,
-	/* the module's own locks do; a handler that waits holds up nobody */
+	/* the module's own locks suffice; a handler that waits blocks no other */
 	.parallel_ops	= true,
 	.module		= THIS_MODULE,
 	.resv_start_op	= KSC_CMD_REGISTER,
@@ -62,7 +61,7 @@ struct genl_family ksc_nl_family __ro_after_init = {
  * ksc_daemon() - which daemon is registered?
  * @kn: namespace
  *
- * Context: any. Return: number of its registration, 0 for none.
+ * Context: any. Return: registration number, 0 for none.
  */
 u32 ksc_daemon(const struct ksc_net *kn)
 {
@@ -79,11 +78,10 @@ bool ksc_daemon_present(struct ksc_net *kn)
 }
 
 /**
- * ksc_daemon_expected() - is waiting for a daemon worth while?
+ * ksc_daemon_expected() - should a handshake wait for a daemon?
  * @kn: namespace
  *
- * Where there has been one it may be restarting; where there never was, a
- * handshake fails at once.
+ * A previous daemon may be restarting. If there never was one, a handshake fails at once.
  */
 bool ksc_daemon_expected(struct ksc_net *kn)
 {
@@ -94,9 +92,9 @@ bool ksc_daemon_expected(struct ksc_net *kn)
  * ksc_daemon_is() - is a message from the registered daemon?
  * @kn: namespace
  * @skb: the message
- * @info: its attributes; extack is set if it is not
+ * @info: its attributes; extack is set if not
  *
- * Context: process. Return: number of its registration, or 0.
+ * Context: process. Return: registration number, or 0.
  */
 u32 ksc_daemon_is(struct ksc_net *kn, struct sk_buff *skb, const struct genl_info *info)
 {
@@ -114,14 +112,13 @@ u32 ksc_daemon_is(struct ksc_net *kn, struct sk_buff *skb, const struct genl_inf
 /**
  * ksc_daemon_send() - send a message to a daemon
  * @kn: namespace
- * @daemon: number of its registration
+ * @daemon: registration number
  * @msg: message; consumed
  *
- * It goes into the socket's queue as if netlink had found the socket by its number.
- * A queue without room is no error that the daemon is told of: it is for us to wait.
+ * Queues to the socket itself instead of looking it up by port. A full queue is not reported to
+ * the daemon as an overrun: the caller waits.
  *
- * Context: process. Return: 0, -EHOSTDOWN if that daemon has gone, -EAGAIN if its
- * queue is full.
+ * Context: process. Return: 0, -EHOSTDOWN if that daemon is gone, -EAGAIN if its queue is full.
  */
 int ksc_daemon_send(struct ksc_net *kn, u32 daemon, struct sk_buff *msg)
 {
@@ -134,7 +131,7 @@ int ksc_daemon_send(struct ksc_net *kn, u32 daemon, struct sk_buff *msg)
 		sock_hold(sk);
 	}
 	spin_unlock(&kn->lock);
-	/* one that is being closed frees what it is sent */
+	/* a socket that is being closed drops its queue */
 	if (sk && !sock_flag(sk, SOCK_DEAD))
 		err = sock_queue_rcv_skb(sk, msg) ? -EAGAIN : 0;
 	if (err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of net.c. */
+/* State of network namespaces, their counters and their daemon. */
 #ifndef _KSC_NET_H
 #define _KSC_NET_H
 
@@ -73,19 +73,19 @@ struct ksc_counters {
 };
 
 /**
- * struct ksc_net - what belongs to a network namespace
- * @net: the namespace; it outlives every socket in it, and every key of its daemon
- * @lock: @daemon, @registration, @had_daemon
+ * struct ksc_net - a network namespace's state
+ * @net: the namespace; outlives its sockets and its daemon's keys
+ * @lock: protects @daemon, @registration, @had_daemon
  * @daemon: netlink socket of the registered daemon, referenced, or NULL
- * @registration: number of its registration, 0 for none
- * @last_registration: the last one's; none is used twice
- * @had_daemon: there has been one: a handshake without one waits for the next
+ * @registration: its registration number, 0 for none
+ * @last_registration: the last number used; never reused
+ * @had_daemon: a daemon was registered before: handshakes wait for the next one
  * @counters: see ksc_count()
- * @handshakes: those under way, and their limits
+ * @handshakes: pending handshakes and their limits
  * @policies: the policy
  * @socks: its sockets
  *
- * The parts are made with the namespace and go with it.
+ * All parts live as long as the namespace.
  */
 struct ksc_net {
 	struct net *net;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Generic netlink: offers to the daemon and its answers, and what kschannelctl
- * asks. Spec: uapi/kschannel.yaml.
+ * The generic netlink family: registration of the daemon, and statistics. The other commands'
+ * handlers are in their own folders. Spec: uapi/kschannel.yaml.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/module.h>
@@ -41,7 +41,7 @@ int ksc_nl_register_doit(struct sk_buff *skb, struct genl_info *info)
 	} else {
 		sock_hold(sk);
 		kn->daemon = sk;
-		/* 0 is none */
+		/* 0 means none */
 		kn->last_registration = kn->last_registration + 1 ?: 1;
 		WRITE_ONCE(kn->registration, kn->last_registration);
 		WRITE_ONCE(kn->had_daemon, true);
@@ -50,7 +50,7 @@ int ksc_nl_register_doit(struct sk_buff *skb, struct genl_info *info)
 	spin_unlock(&kn->lock);
 	if (err)
 		NL_SET_ERR_MSG(info->extack,
-			       "a daemon is registered in this network namespace");
+			       "a daemon is already registered in this network namespace");
 	return err;
 }
 
@@ -91,7 +91,7 @@ static void ksc_daemon_forget(struct ksc_net *kn)
  * ksc_daemon_closed() - a netlink socket was closed
  * @kn: namespace
  *
- * Which one, its port does not tell for sure: that may be another's by now.
+ * The port does not identify the socket: another one may have reused it.
  *
  * Context: process.
  */
@@ -115,7 +115,7 @@ void ksc_daemon_closed(struct ksc_net *kn)
 }
 
 /**
- * ksc_daemon_exit() - the namespace goes, or the module from under a daemon
+ * ksc_daemon_exit() - forget the daemon at the exit of the namespace or of the module
  * @kn: namespace
  *
  * Context: process.
@@ -125,7 +125,7 @@ void ksc_daemon_exit(struct ksc_net *kn)
 	struct sock *sk = kn->daemon;
 
 	if (sk) {
-		/* one that it has begun to load has nobody else */
+		/* no one else frees a policy that it has begun to load */
 		ksc_policy_gone(kn, kn->registration);
 		ksc_daemon_forget(kn);
 		sock_put(sk);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of netlink.c. */
+/* The netlink family and the daemon's end. */
 #ifndef _KSC_NETLINK_H
 #define _KSC_NETLINK_H
 
