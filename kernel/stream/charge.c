@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that a socket holds beside TCP's queues, in the same account: tcp_mem's, and its
- * memory cgroup's. It does not count as the receive buffer does, or a record that is
- * longer than that could never come.
+ * Accounting of memory that a socket holds besides TCP's queues: to tcp_mem and to its memory
+ * cgroup, like these. It does not count against the receive buffer, or a record that is larger
+ * could never be received.
  *
- * What is charged is bounded, a record or so each, and nothing goes on without it: so it
- * is had over the limits, too, as TCP does where it can't refuse.
+ * A charge is bounded, about a record each, and the connection can't proceed without it: so it is
+ * forced over the limits, as TCP does where it can't fail.
  */
 #include <net/tcp.h>
 
 #include "stream/charge.h"
 
-/* More than its limits allow. TCP has that for a sender that is over its buffer alone */
+/* Exceed the limits. TCP allows that only for a sender that is over its send buffer */
 static void ksc_charge_force(struct sock *sk, int want)
 {
 	u8 locks = sk->sk_userlocks;
 	int sndbuf = sk->sk_sndbuf;
 
-	/* or TCP makes it a larger one */
+	/* keeps TCP from enlarging it */
 	sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
 	WRITE_ONCE(sk->sk_sndbuf, sk->sk_wmem_queued);
 	__sk_mem_schedule(sk, want, SK_MEM_SEND);
 	WRITE_ONCE(sk->sk_sndbuf, sndbuf);
 	sk->sk_userlocks = locks;
-	/* poll() looks without the lock, and may have seen no room: pairs with tcp_poll() */
+	/* poll() checks without the lock and may have seen no space: pairs with tcp_poll() */
 	smp_mb();
 	if (sk->sk_socket && test_bit(SOCK_NOSPACE, &sk->sk_socket->flags))
 		sk->sk_write_space(sk);
 }
 
 /**
- * ksc_charge() - add to a socket's account
+ * ksc_charge() - charge memory to a socket
  * @sk: socket, locked and owned
- * @size: bytes; the caller remembers them, for ksc_uncharge()
+ * @size: bytes; the caller records them for ksc_uncharge()
  *
  * Context: process.
  */
@@ -47,7 +47,7 @@ void ksc_charge(struct sock *sk, u32 size)
 
 /**
  * ksc_uncharge() - undo ksc_charge()
- * @sk: socket, locked, or nobody else uses it
+ * @sk: socket, locked or without other users
  * @size: bytes
  *
  * Context: any.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of charge.c. */
+/* Memory accounting of sockets. */
 #ifndef _KSC_STREAM_CHARGE_H
 #define _KSC_STREAM_CHARGE_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What idle connections and CPUs give up, and take again (idle.c).
+ * Scopes for allocations on behalf of sockets that memory reclaim depends on: they must not start
+ * I/O.
  */
 #ifndef _KSC_STREAM_NOIO_H
 #define _KSC_STREAM_NOIO_H
@@ -10,10 +11,10 @@
 #include <net/sock.h>
 
 /**
- * ksc_noio() - is it a socket that memory may be written out by?
+ * ksc_noio() - may memory reclaim depend on the socket?
  * @sk: socket
  *
- * Context: any. Return: true if so, and what is done for it must not wait for that.
+ * Context: any. Return: true if allocations for it must not wait for I/O.
  */
 static inline bool ksc_noio(const struct sock *sk)
 {
@@ -21,10 +22,10 @@ static inline bool ksc_noio(const struct sock *sk)
 }
 
 /**
- * ksc_noio_begin() - what is allocated from here on is for a socket
+ * ksc_noio_begin() - begin allocations on behalf of a socket
  * @sk: socket
  *
- * Who allocates, as the crypto API, does not ask the socket's sk_allocation.
+ * Callees like the crypto API do not know the socket's sk_allocation.
  *
  * Context: process. Return: for ksc_noio_end().
  */
@@ -37,7 +38,7 @@ static inline unsigned int ksc_noio_begin(const struct sock *sk)
 
 /**
  * ksc_noio_end() - undo ksc_noio_begin()
- * @flags: what that has returned
+ * @flags: its return value
  *
  * Context: process.
  */
@@ -61,7 +62,7 @@ static inline unsigned int ksc_lock_noio(struct sock *sk)
 /**
  * ksc_release_noio() - ksc_noio_end() and release_sock()
  * @sk: socket
- * @flags: what ksc_lock_noio() has returned
+ * @flags: return value of ksc_lock_noio()
  *
  * Context: process.
  */

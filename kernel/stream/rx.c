@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Receiving: records from TCP's queue, decrypted.
+ * Receiving: decrypts the records in TCP's queue.
  *
- * A record is decrypted from where it lies in TCP's queue into a buffer of our
- * own, under the socket's lock, and consumed then. Control records are dealt with
- * below read() and poll() (control.c); an application never sees one.
+ * A record is decrypted from TCP's queue to a separate buffer, under the socket's lock, and then
+ * consumed. Control records are handled below read() and poll() (socket/control.c); applications
+ * never see one.
  */
 #include <linux/slab.h>
 #include <net/tcp.h>
@@ -19,11 +19,11 @@
 #include "stream/rx_stage.h"
 #include "stream/stream.h"
 
-/* How much is used up before TCP is told, so that it can open the window */
+/* Bytes consumed before TCP is told, so that it can open the window */
 #define KSC_RX_BATCH	65536
 
 /**
- * ksc_rx_free() - give up keys and whatever was not read
+ * ksc_rx_free() - free keys and unread data
  * @sk: socket, locked and owned
  * @rx: receiving half
  *
@@ -37,13 +37,13 @@ void ksc_rx_free(struct sock *sk, struct ksc_rx *rx)
 }
 
 /**
- * ksc_rx_header() - the header of the record at the head
+ * ksc_rx_header() - get the header of the record at the head
  * @sk: socket, locked
- * @rx: its receiving half; the record's length is not known
+ * @rx: its receiving half; the record's length is not known yet
  * @buf: room for KSC_HEADER_LEN bytes
  *
  * Context: the socket's lock, owned or in softirq.
- * Return: the header, perhaps in @buf; NULL if it has not come as a whole.
+ * Return: the header, possibly in @buf; NULL if it is incomplete.
  */
 const u8 *ksc_rx_header(struct sock *sk, const struct ksc_rx *rx, u8 *buf)
 {
@@ -59,7 +59,7 @@ const u8 *ksc_rx_header(struct sock *sk, const struct ksc_rx *rx, u8 *buf)
 }
 
 /**
- * ksc_rx_ready() - is there a whole record, or one that must be refused?
+ * ksc_rx_ready() - is there a complete record, or one to reject?
  * @sk: socket, locked
  * @s: its stream, with keys
  *
@@ -77,7 +77,7 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_stream *s)
 
 		p = ksc_rx_header(sk, rx, buf);
 		if (!p) {
-			/* it is there: memory of a device, which is not to be read */
+			/* it is complete, but in device memory that can't be read */
 			if (unlikely(ksc_rxq_avail(sk, &rx->queue) + (int)rx->stage_len >=
 				     KSC_HEADER_LEN))
 				WRITE_ONCE(rx->bad, KSC_ALERT_INTERNAL_ERROR);
@@ -93,13 +93,13 @@ bool ksc_rx_ready(struct sock *sk, struct ksc_stream *s)
 	return rx->bad || ksc_rxq_avail(sk, &rx->queue) + rx->stage_len >= rx->rec_len;
 }
 
-/* Source of the AEAD: the record where it lies, or staged */
+/* Source of the AEAD: the record in TCP's queue, or staged */
 static int ksc_rx_source(struct sock *sk, struct ksc_stream *s,
 			 struct ksc_rec *rec, u32 skip)
 {
 	bool v13 = s->version == KSC_VERSION_1_3;
 	struct ksc_rx *rx = &s->rx;
-	/* TLS 1.3: the header is the additional data and lies before the rest */
+	/* TLS 1.3: the header is the additional data and precedes the rest */
 	u32 from = v13 ? 0 : skip;
 	int n;
 
@@ -117,7 +117,7 @@ static int ksc_rx_source(struct sock *sk, struct ksc_stream *s,
 		if (n != -EMSGSIZE)
 			return n;
 	}
-	/* in too many pieces, or too long for the window: make it one */
+	/* too many pieces, or too long for the window: copy it to one */
 	n = ksc_rx_stage_some(sk, s);
 	if (n)
 		return n;
@@ -129,23 +129,22 @@ static int ksc_rx_source(struct sock *sk, struct ksc_stream *s,
 }
 
 /*
- * Where the content goes: to the same place in a page as where it comes from,
- * so that source and destination cross pages together and the AEAD walks each
- * once.
+ * The content goes to the same offset in a page that it has in the source, so that both cross page
+ * boundaries together and the AEAD walks each once.
  */
 static int ksc_rx_dest(struct ksc_rec *rec, bool v13, unsigned int assoclen,
 		       unsigned int len)
 {
 	u32 at = rec->src[!v13].offset;
 
-	/* the header may be in a piece of its own */
+	/* the header may be a piece of its own */
 	if (v13)
 		at = rec->src[0].length > KSC_HEADER_LEN || sg_is_last(rec->src) ?
 		     at + KSC_HEADER_LEN : rec->src[1].offset;
 	at &= KSC_REC_PHASE - 1;
 	if (at < assoclen)
 		at += KSC_REC_PHASE;
-	/* the header was checked; but it lies where the peer may still write to */
+	/* the header was checked, but the peer may still be able to write to its page */
 	if (unlikely(at + len > KSC_REC_AREA))
 		return -EMSGSIZE;
 	rec->data = rec->area + at;
@@ -154,7 +153,7 @@ static int ksc_rx_dest(struct ksc_rec *rec, bool v13, unsigned int assoclen,
 	return 0;
 }
 
-/* The nonce that a TLS 1.2 record carries, part of which may be staged */
+/* Get a TLS 1.2 record's explicit nonce, part of which may be staged */
 static int ksc_rx_explicit(struct sock *sk, const struct ksc_rx *rx, u8 nonce[8])
 {
 	u8 buf[KSC_HEADER_LEN + 8];
@@ -168,12 +167,12 @@ static int ksc_rx_explicit(struct sock *sk, const struct ksc_rx *rx, u8 nonce[8]
 	return 0;
 }
 
-/* The record is used up */
+/* Consume the record */
 static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
 {
 	u32 len = rx->rec_len;
 
-	/* first: who looks without the lock must not miss the next record */
+	/* first: readers without the lock must not miss the next record */
 	WRITE_ONCE(rx->rec_len, 0);
 	if (rx->stage_len > len) {
 		rx->stage_len -= len;
@@ -182,7 +181,7 @@ static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
 		ksc_rx_unstage(sk, rx);
 	} else {
 		ksc_rxq_take(sk, &rx->queue, len);
-		/* one long read must not keep the sender waiting */
+		/* a long read must not stall the sender */
 		if (rx->queue.done >= KSC_RX_BATCH)
 			ksc_rxq_flush(sk, &rx->queue);
 	}
@@ -192,12 +191,12 @@ static void ksc_rx_consume(struct sock *sk, struct ksc_rx *rx)
  * ksc_rx_open() - decrypt the record at the head and consume it
  * @sk: socket, locked and owned
  * @s: its stream; ksc_rx_ready() or the like was true
- * @rec: where to; its type is not set
+ * @rec: destination; its type is not set
  *
  * The frame is RFC 8446 5.2, or RFC 5246 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
  *
- * Context: process. Return: content type, 0 if there is none, or an errno and the
- * record is as it was; -EBADMSG if it doesn't authenticate.
+ * Context: process. Return: content type, 0 if the record has none, or an errno with the record
+ * left in place; -EBADMSG if authentication fails.
  */
 int ksc_rx_open(struct sock *sk, struct ksc_stream *s, struct ksc_rec *rec)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of rx.c. */
+/* Receiving and decrypting records. */
 #ifndef _KSC_STREAM_RX_H
 #define _KSC_STREAM_RX_H
 

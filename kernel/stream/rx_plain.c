@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Room for decrypted records. It is taken from a slot of the CPU and goes back as
- * soon as the record is read, so that an idle connection holds none.
+ * Buffers for decrypted records. A buffer is taken from a per-CPU slot and returned as soon as the
+ * record is read, so that an idle connection holds none.
  */
 #include <linux/slab.h>
 #include <net/sock.h>
@@ -23,9 +23,9 @@ static void ksc_rec_free(struct ksc_rec *rec)
 }
 
 /**
- * ksc_rec_get() - room for a record
+ * ksc_rec_get() - get a buffer for a record
  *
- * Context: process. Return: it, the caller's, or NULL.
+ * Context: process. Return: the buffer, owned by the caller, or NULL.
  */
 struct ksc_rec *ksc_rec_get(void)
 {
@@ -49,8 +49,8 @@ struct ksc_rec *ksc_rec_get(void)
 }
 
 /**
- * ksc_rec_put() - room that is not needed any more
- * @rec: the caller's until now
+ * ksc_rec_put() - return a record's buffer
+ * @rec: the buffer, owned by the caller
  *
  * Context: process.
  */
@@ -61,10 +61,10 @@ void ksc_rec_put(struct ksc_rec *rec)
 }
 
 /**
- * ksc_rx_has_plain() - is there decrypted data that was not read?
+ * ksc_rx_has_plain() - is decrypted data unread?
  * @rx: receiving half
  *
- * Context: any; without the socket's lock the answer may be old.
+ * Context: any; without the socket's lock the result may be stale.
  */
 bool ksc_rx_has_plain(const struct ksc_rx *rx)
 {
@@ -72,7 +72,7 @@ bool ksc_rx_has_plain(const struct ksc_rx *rx)
 }
 
 /**
- * ksc_rx_plain_len() - bytes that are decrypted and were not read
+ * ksc_rx_plain_len() - count decrypted bytes that are unread
  * @rx: receiving half
  *
  * Context: the socket's lock.
@@ -88,8 +88,8 @@ int ksc_rx_plain_len(const struct ksc_rx *rx)
 }
 
 /*
- * A small record that stays moves to memory of its size, so that many sockets with one each
- * hold no area each.
+ * Move a small record that is kept to memory of its size, so that many sockets with one each do
+ * not hold an area each.
  */
 static struct ksc_rec *ksc_rec_shrink(struct ksc_rec *rec)
 {
@@ -115,11 +115,11 @@ static struct ksc_rec *ksc_rec_shrink(struct ksc_rec *rec)
 }
 
 /**
- * ksc_rec_charge() - charge a socket for the decrypted records that it has
+ * ksc_rec_charge() - charge a socket for its decrypted records
  * @sk: socket, locked and owned
  * @rx: its receiving half
  *
- * There is always room for one; those behind it count where more are to be added.
+ * One is always allowed; those after it count against more, see ksc_rec_may_add().
  *
  * Context: process.
  */
@@ -156,16 +156,17 @@ static void ksc_rec_uncharge(struct sock *sk, struct ksc_rx *rx, struct ksc_rec 
  * @sk: socket, locked and owned
  * @rx: its receiving half
  *
- * One may always be; more of them share the receive buffer's size with what is in it. They are
- * not in it: they would shut TCP's window, and nobody tells the peer when they are read.
+ * One always may; more share the receive buffer's size with TCP's queue. They are not charged to
+ * the receive buffer itself: that would close TCP's window, and no update would be sent when they
+ * are read.
  *
- * Context: process. Return: true, and there is memory for it in the socket's account.
+ * Context: process. Return: true if so; then memory is reserved in the socket's account.
  */
 bool ksc_rec_may_add(struct sock *sk, struct ksc_rx *rx)
 {
 	if (likely(!rx->nplain))
 		return true;
-	/* what they came in does not count any more */
+	/* the skbs that they were received in no longer count */
 	ksc_rxq_flush(sk, &rx->queue);
 	ksc_rec_settle(sk, rx);
 	return rx->nplain < KSC_RX_PEEK &&
@@ -175,7 +176,7 @@ bool ksc_rec_may_add(struct sock *sk, struct ksc_rx *rx)
 }
 
 /**
- * ksc_rec_done() - all of a record was read
+ * ksc_rec_done() - release a record that was read completely
  * @sk: socket, locked and owned
  * @rx: its receiving half
  * @rec: the record, in rx->plain
@@ -192,7 +193,7 @@ void ksc_rec_done(struct sock *sk, struct ksc_rx *rx, struct ksc_rec *rec)
 }
 
 /**
- * ksc_rec_drop_all() - give up whatever was not read
+ * ksc_rec_drop_all() - drop all unread records
  * @sk: socket, locked and owned
  * @rx: its receiving half
  *

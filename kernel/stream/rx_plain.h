@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Decrypted records: what the files of the receiving half share.
+ * Decrypted records that wait to be read.
  */
 #ifndef _KSC_STREAM_RX_PLAIN_H
 #define _KSC_STREAM_RX_PLAIN_H
@@ -11,31 +11,28 @@
 #include "record/frame.h"
 #include "stream/stream.h"
 
-/* Pieces of a received record that are decrypted where they lie */
+/* Maximum of pieces of a received record that is decrypted from TCP's queue */
 #define KSC_RX_FRAGS		40
 
-/* What source and destination have in common, so that both cross pages together */
+/* Source and destination offsets agree modulo this, so that both cross pages together */
 #define KSC_REC_PHASE	SZ_4K
 
-/*
- * Room for the phase, the additional data, a full content and TLS 1.3's type and
- * padding.
- */
+/* Fits the phase, the additional data, a full record's content and TLS 1.3's type and padding. */
 #define KSC_REC_AREA	ALIGN(KSC_REC_PHASE + 16 + KSC_MAX_PAYLOAD + \
 			      KSC_MAX_EXPANSION_13 + 1, KSC_REC_PHASE)
 
 /**
- * struct ksc_rec - a decrypted record, or the room for one
+ * struct ksc_rec - a decrypted record, or a buffer for one
  * @list: in ksc_rx.plain
- * @area: KSC_REC_AREA bytes, contiguous; NULL if @data is right behind what follows here
+ * @area: KSC_REC_AREA contiguous bytes; NULL if @data starts at @dst
  * @data: the content, somewhere in @area
- * @off: what was read already
+ * @off: bytes already read
  * @len: bytes of content
- * @charged: bytes in the socket's account, 0 as long as the lock was not released
- * @counts: these are in ksc_rx.ahead
+ * @charged: bytes charged to the socket, 0 until the lock is released
+ * @counts: @charged is included in ksc_rx.ahead
  * @type: its content type
- * @dst: in @area, the additional data and what is decrypted; with @area only
- * @src: the record in TCP's queue; likewise
+ * @dst: AEAD destination in @area: additional data and plaintext; with @area only
+ * @src: AEAD source, the record in TCP's queue; likewise
  */
 struct ksc_rec {
 	struct list_head list;
@@ -50,18 +47,18 @@ struct ksc_rec {
 	struct scatterlist src[KSC_RX_FRAGS + 2];
 };
 
-/* What a record takes that has an area */
+/* Memory of a record with an area */
 #define KSC_REC_SIZE	(PAGE_ALIGN(KSC_REC_AREA) + sizeof(struct ksc_rec))
 
-/* What one takes at most that has none */
+/* Maximum for a record without */
 #define KSC_REC_SMALL	SZ_4K
 
-/* Records that peeking may have decrypted ahead, each in memory of its own */
+/* Maximum of records decrypted ahead by MSG_PEEK, each in memory of its own */
 #define KSC_RX_PEEK	8
 
 /*
- * Records that are opened at once, whatever they have; a call opens one more for poll(),
- * which makes 64.
+ * Records that one call opens, whatever they contain; it opens one more for poll(), which makes
+ * 64.
  */
 #define KSC_RX_BUDGET	63
 
@@ -76,11 +73,11 @@ void ksc_rec_drop_all(struct sock *sk, struct ksc_rx *rx);
 void ksc_rec_charge(struct sock *sk, struct ksc_rx *rx);
 
 /**
- * ksc_rec_settle() - before the lock is released: what stays decrypted is paid for
+ * ksc_rec_settle() - before the lock is released, charge records that stay decrypted
  * @sk: socket, locked and owned
  * @rx: its receiving half
  *
- * A record that is read by the call that has decrypted it costs nothing.
+ * A record that is read by the call that decrypted it is never charged.
  *
  * Context: process.
  */

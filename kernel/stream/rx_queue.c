@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Looking at a socket's receive queue without taking anything from it. The
- * queue is TCP's; what is found here is valid for as long as the caller holds
+ * Access to TCP's receive queue without dequeueing. Results are valid as long as the caller holds
  * the socket's lock.
  */
 #include <linux/skbuff.h>
@@ -13,14 +12,14 @@
 #include "stream/stream.h"
 
 /*
- * The next skb and where in it the stream goes on: segments that were cut anew when
- * they were sent again overlap, and TCP queues them as they come.
+ * The next skb, and the offset in it where the stream continues: retransmitted segments with other
+ * boundaries overlap, and TCP queues them as received.
  */
 static struct sk_buff *ksc_rxq_next(struct sock *sk, struct sk_buff *skb, u32 *offset)
 {
 	u32 end = TCP_SKB_CB(skb)->seq + skb->len;
 
-	/* Fast Open; the SYN has a number of its own */
+	/* Fast Open; the SYN has a sequence number of its own */
 	if (unlikely(TCP_SKB_CB(skb)->tcp_flags & TCPHDR_SYN))
 		end++;
 	do {
@@ -32,7 +31,7 @@ static struct sk_buff *ksc_rxq_next(struct sock *sk, struct sk_buff *skb, u32 *o
 	return skb;
 }
 
-/* Go to the piece that has @at->off; there is none in a frag list within one, which is rare */
+/* Seek the piece with @at->off; finds none in a frag list within a frag list, which is rare */
 static void ksc_rxq_seek(struct ksc_rxq *at)
 {
 	for (;;) {
@@ -55,7 +54,7 @@ static void ksc_rxq_seek(struct ksc_rxq *at)
 	}
 }
 
-/* At an skb, to which @at->off belongs */
+/* Enter an skb, to which @at->off is relative */
 static void ksc_rxq_enter(struct ksc_rxq *at, struct sk_buff *skb)
 {
 	at->skb = skb;
@@ -67,7 +66,7 @@ static void ksc_rxq_enter(struct ksc_rxq *at, struct sk_buff *skb)
 	ksc_rxq_seek(at);
 }
 
-/* Where unread data begin; perhaps in @tmp. FIN carries none */
+/* The position of the first unread byte, possibly in @tmp. A FIN carries no data */
 static const struct ksc_rxq *ksc_rxq_begin(struct sock *sk, const struct ksc_rxq *q,
 					   struct ksc_rxq *tmp)
 {
@@ -78,7 +77,7 @@ static const struct ksc_rxq *ksc_rxq_begin(struct sock *sk, const struct ksc_rxq
 	return tmp;
 }
 
-/* @len bytes further, and past what is empty */
+/* Advance by @len bytes, and past empty pieces */
 static void ksc_rxq_advance(struct sock *sk, struct ksc_rxq *at, u32 len)
 {
 	if (!at->skb)
@@ -99,7 +98,7 @@ static void ksc_rxq_advance(struct sock *sk, struct ksc_rxq *at, u32 len)
 	ksc_rxq_seek(at);
 }
 
-/* Past the piece at @at */
+/* Advance past the piece at @at */
 static void ksc_rxq_step(struct sock *sk, struct ksc_rxq *at)
 {
 	const struct skb_shared_info *shinfo = skb_shinfo(at->part);
@@ -112,7 +111,7 @@ static void ksc_rxq_step(struct sock *sk, struct ksc_rxq *at)
 	at->end += skb_frag_size(&shinfo->frags[at->frag++]);
 }
 
-/* What lies together at @at: how many bytes, 0 if only skb_copy_bits() gets at it */
+/* Number of contiguous bytes at @at, 0 if they need skb_copy_bits() */
 static __always_inline u32 ksc_rxq_piece(const struct ksc_rxq *at, struct page **page, u32 *offset)
 {
 	u32 n = at->end - at->off;
@@ -122,7 +121,7 @@ static __always_inline u32 ksc_rxq_piece(const struct ksc_rxq *at, struct page *
 	if (likely(at->frag)) {
 		const skb_frag_t *frag = &skb_shinfo(at->part)->frags[at->frag - 1];
 
-		/* no pages, and skb_copy_bits() says so */
+		/* no pages: skb_copy_bits() fails */
 		if (unlikely(!ksc_compat_readable(at->part)))
 			return 0;
 		*page = skb_frag_page(frag);
@@ -137,13 +136,13 @@ static __always_inline u32 ksc_rxq_piece(const struct ksc_rxq *at, struct page *
 }
 
 /**
- * ksc_rxq_len() - how many bytes there are in TCP's queue
+ * ksc_rxq_len() - count the bytes in TCP's queue
  * @sk: socket, locked
  *
- * Like tcp_inq(), but that stops before a byte that is urgent. TLS knows of no
- * such thing: as RFC 6093 has it, it is a byte like others.
+ * Like tcp_inq(), but that stops before an urgent byte. TLS has no urgent data: the byte is part
+ * of the stream, as in RFC 6093.
  *
- * Context: the socket's lock; without it the answer may be old.
+ * Context: the socket's lock; without it the result may be stale.
  */
 u32 ksc_rxq_len(const struct sock *sk)
 {
@@ -153,18 +152,18 @@ u32 ksc_rxq_len(const struct sock *sk)
 	if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
 		return 0;
 	n = READ_ONCE(tp->rcv_nxt) - READ_ONCE(tp->copied_seq);
-	/* the FIN has a number of its own */
+	/* the FIN has a sequence number of its own */
 	if (n && sock_flag(sk, SOCK_DONE))
 		n--;
 	return n;
 }
 
 /**
- * ksc_rxq_avail() - how many bytes are unread
+ * ksc_rxq_avail() - count unread bytes
  * @sk: socket, locked
- * @q: place in its queue
+ * @q: position in its queue
  *
- * Context: the socket's lock; without it the answer may be old.
+ * Context: the socket's lock; without it the result may be stale.
  */
 int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q)
 {
@@ -172,10 +171,10 @@ int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q)
 }
 
 /**
- * ksc_rxq_take() - bytes are used up
+ * ksc_rxq_take() - consume bytes
  * @sk: socket, locked and owned
- * @q: place in its queue
- * @len: how many; there must be that many
+ * @q: position in its queue
+ * @len: bytes; at least as many are unread
  *
  * Context: process; ksc_rxq_flush() before the lock is released.
  */
@@ -186,7 +185,7 @@ void ksc_rxq_take(struct sock *sk, struct ksc_rxq *q, u32 len)
 	ksc_rxq_advance(sk, q, len);
 }
 
-/* A byte that was urgent is read: as tcp_recvmsg(), have TCP's fast path again */
+/* An urgent byte was read: re-enable TCP's fast path, as tcp_recvmsg() does */
 static void ksc_rxq_urgent(struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -198,9 +197,9 @@ static void ksc_rxq_urgent(struct sock *sk)
 }
 
 /**
- * ksc_rxq_flush() - tell TCP what was used up
+ * ksc_rxq_flush() - report consumed bytes to TCP
  * @sk: socket, locked and owned
- * @q: place in its queue
+ * @q: position in its queue
  *
  * Context: process.
  */
@@ -219,13 +218,13 @@ void ksc_rxq_flush(struct sock *sk, struct ksc_rxq *q)
 /**
  * ksc_rxq_copy() - copy unread bytes without consuming them
  * @sk: socket, locked
- * @q: place in its queue
- * @offset: how many unread bytes to skip
- * @to: where to
- * @len: how many; there must be @offset + @len
+ * @q: position in its queue
+ * @offset: unread bytes to skip
+ * @to: destination
+ * @len: bytes; at least @offset + @len are unread
  *
  * Context: the socket's lock, owned or in softirq.
- * Return: 0 or -EFAULT if there are fewer.
+ * Return: 0, or -EFAULT if they can't be read.
  */
 int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
 		 u32 len)
@@ -246,15 +245,15 @@ int ksc_rxq_copy(struct sock *sk, const struct ksc_rxq *q, u32 offset, void *to,
 }
 
 /**
- * ksc_rxq_peek() - look at the first unread bytes
+ * ksc_rxq_peek() - peek at the first unread bytes
  * @sk: socket, locked
- * @q: place in its queue
- * @len: how many
+ * @q: position in its queue
+ * @len: bytes
  * @buf: room for them
  *
  * Context: the socket's lock, owned or in softirq.
- * Return: the bytes where they lie if they do so in one piece, else @buf with
- * a copy of them; NULL if there are fewer, or if they are in memory of a device.
+ * Return: the bytes in place if they are contiguous, else a copy in @buf; NULL if there are fewer,
+ * or if they are in device memory.
  */
 const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *buf)
 {
@@ -274,7 +273,7 @@ const u8 *ksc_rxq_peek(struct sock *sk, const struct ksc_rxq *q, u32 len, u8 *bu
 static void ksc_sg_add(struct scatterlist *sg, int *used, struct page *page,
 		       u32 len, u32 offset)
 {
-	/* one by one: the table is long, and few of its entries are used */
+	/* one by one: the table is long, and most entries stay unused */
 	ksc_sg_init(&sg[*used], 1);
 	sg_set_page(&sg[*used], page, len, offset);
 	if (*used)
@@ -285,16 +284,16 @@ static void ksc_sg_add(struct scatterlist *sg, int *used, struct page *page,
 /**
  * ksc_rxq_sg() - map unread bytes to a scatterlist
  * @sk: socket, locked
- * @q: place in its queue
- * @offset: how many unread bytes to skip
- * @len: how many; there must be @offset + @len
+ * @q: position in its queue
+ * @offset: unread bytes to skip
+ * @len: bytes; at least @offset + @len are unread
  * @sg: table, need not be initialised
- * @used: entries that are in use already; the last one is marked as the end
+ * @used: entries already in use; the last one is marked as the end
  * @max: its entries
  *
- * Context: the socket's lock; the table is void when it is released.
- * Return: entries used with the last one marked, or -EMSGSIZE if there are
- * too few.
+ * Context: the socket's lock; the table is invalid once it is released.
+ * Return: entries used with the last one marked, or -EMSGSIZE if the bytes need more of them or
+ * can't be mapped.
  */
 int ksc_rxq_sg(struct sock *sk, const struct ksc_rxq *q, u32 offset, u32 len,
 	       struct scatterlist *sg, int used, int max)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of rx_queue.c. */
+/* Access to TCP's receive queue. */
 #ifndef _KSC_STREAM_RX_QUEUE_H
 #define _KSC_STREAM_RX_QUEUE_H
 
@@ -9,8 +9,8 @@ struct ksc_rxq;
 struct scatterlist;
 struct sock;
 
-/* why a connection ends where ksc_rxq_copy() returns -EFAULT */
-#define KSC_UNREADABLE	"what the peer sent is in memory of a device"
+/* reason of the failure if ksc_rxq_copy() returns -EFAULT */
+#define KSC_UNREADABLE	"received data is in unreadable device memory"
 
 u32 ksc_rxq_len(const struct sock *sk);
 int ksc_rxq_avail(struct sock *sk, const struct ksc_rxq *q);

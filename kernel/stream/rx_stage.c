@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records that can't come as a whole, because the receive buffer is too small or TCP has no
- * memory for the rest: what has come of one is moved to memory of our own.
- *
- * That grows with what has come, and is charged to the socket.
+ * Staging of records that TCP can't queue completely, as the receive buffer is too small or memory
+ * is short: the part that has arrived is moved to separate memory, which grows with it and is
+ * charged to the socket.
  */
 #include <linux/slab.h>
 #include <net/tcp.h>
@@ -15,10 +14,7 @@
 #include "stream/rx_stage.h"
 #include "stream/stream.h"
 
-/*
- * What TCP says when it acknowledges next, as __tcp_select_window() has it: will the peer be
- * allowed to send more?
- */
+/* Will TCP's next acknowledgment open the window? As __tcp_select_window() computes it. */
 static bool ksc_rx_window_opens(const struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
@@ -35,7 +31,7 @@ static bool ksc_rx_window_opens(const struct sock *sk)
  * ksc_rx_shut_window() - is the socket's own receive buffer full?
  * @sk: socket, locked
  *
- * Context: the socket's lock; without it the answer may be old.
+ * Context: the socket's lock; without it the result may be stale.
  */
 bool ksc_rx_shut_window(const struct sock *sk)
 {
@@ -48,8 +44,8 @@ bool ksc_rx_shut_window(const struct sock *sk)
 }
 
 /*
- * TCP is short of memory, and may refuse the rest. Nothing is staged for that alone: only
- * when nothing has come for a while. The pump comes back to see.
+ * TCP is short of memory and may drop the rest. Stage only if nothing has arrived for a while; the
+ * work item checks again later.
  */
 static bool ksc_rx_stuck(struct sock *sk, struct ksc_stream *s)
 {
@@ -69,11 +65,11 @@ static bool ksc_rx_stuck(struct sock *sk, struct ksc_stream *s)
 }
 
 /**
- * ksc_rx_stalled() - will the record at the head never come as a whole?
+ * ksc_rx_stalled() - will the record at the head never be complete in TCP's queue?
  * @sk: socket, locked
  * @s: its stream
  *
- * Context: the socket's lock, owned or in softirq; without it the answer may be old.
+ * Context: the socket's lock, owned or in softirq; without it the result may be stale.
  */
 bool ksc_rx_stalled(struct sock *sk, struct ksc_stream *s)
 {
@@ -83,8 +79,8 @@ bool ksc_rx_stalled(struct sock *sk, struct ksc_stream *s)
 }
 
 /**
- * ksc_rx_unstage() - what is staged is not needed any more
- * @sk: socket, locked, or nobody else uses it
+ * ksc_rx_unstage() - free the staged bytes
+ * @sk: socket, locked or without other users
  * @rx: its receiving half
  *
  * Context: any.
@@ -99,14 +95,14 @@ void ksc_rx_unstage(struct sock *sk, struct ksc_rx *rx)
 	rx->stage_size = 0;
 }
 
-/* Room for @want bytes of a record with @all; what is there does as long as it does */
+/* Make room for @want bytes of a record of @all bytes; does not shrink */
 static int ksc_rx_stage_grow(struct sock *sk, struct ksc_rx *rx, u32 want, u32 all)
 {
 	u8 *stage;
 
 	if (want <= rx->stage_size)
 		return 0;
-	/* not each time */
+	/* double it, to reallocate less often */
 	want = kmalloc_size_roundup(clamp(2 * rx->stage_size, want, all));
 	stage = krealloc(rx->stage, want, GFP_KERNEL);
 	if (!stage)
@@ -118,13 +114,12 @@ static int ksc_rx_stage_grow(struct sock *sk, struct ksc_rx *rx, u32 want, u32 a
 }
 
 /**
- * ksc_rx_stage_some() - move a record's bytes from TCP's queue to our own memory
+ * ksc_rx_stage_some() - move a record's bytes from TCP's queue to the stage
  * @sk: socket, locked and owned
  * @s: its stream
  *
- * As many of the missing ones as have come; of the header, as long as it is not known
- * how many there are. Few as these are, they may lie in a packet that fills the
- * receive buffer by itself.
+ * Moves what has arrived of the record; of its header, as long as the record's length is not
+ * known. Even these few bytes may be in a packet that fills the receive buffer alone.
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -135,7 +130,7 @@ int ksc_rx_stage_some(struct sock *sk, struct ksc_stream *s)
 	u32 n;
 	int err;
 
-	/* whole, and perhaps not the only one: ksc_set_attach() */
+	/* complete, and maybe more than one record: ksc_set_attach() */
 	if (rx->stage_len >= size)
 		return 0;
 	n = min_t(u32, ksc_rxq_avail(sk, &rx->queue), size - rx->stage_len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of rx_stage.c. */
+/* Staging of records that TCP can't queue completely. */
 #ifndef _KSC_STREAM_RX_STAGE_H
 #define _KSC_STREAM_RX_STAGE_H
 
@@ -10,7 +10,7 @@ struct ksc_rx;
 struct ksc_stream;
 struct sock;
 
-/* How long TCP is waited for; its first probe comes sooner */
+/* How long to wait for TCP; its first probe is sooner */
 #define KSC_STUCK_DELAY		msecs_to_jiffies(500)
 
 bool ksc_rx_stalled(struct sock *sk, struct ksc_stream *s);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What both halves of a stream have in common: the transform is made with the first record, or
- * the first for a while.
+ * Common to both halves of a stream: the transform is allocated for the first record, and for the
+ * first one after idle time.
  */
 #include "record/cipher.h"
 #include "stream/stream.h"
 
 /**
- * ksc_wake() - make what a direction's first record needs, or the first for a while
+ * ksc_wake() - allocate a direction's transform
  * @s: stream
  * @c: its keys for the direction
  *
  * Context: process, may sleep; the socket's lock owned.
- * Return: 0; -ENOMEM, and it may be tried again; or -EIO.
+ * Return: 0, -ENOMEM (may be retried), or -EIO.
  */
 int ksc_wake(struct ksc_stream *s, struct ksc_cipher *c)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of stream.c. */
+/* Streams: the state of a socket's record layer. */
 #ifndef _KSC_STREAM_STREAM_H
 #define _KSC_STREAM_STREAM_H
 
@@ -13,7 +13,7 @@
 
 struct sk_buff;
 
-/* enum ksc_update - a KeyUpdate that is to be sent when there is room for it */
+/* enum ksc_update - a KeyUpdate to send as soon as there is space */
 enum ksc_update {
 	KSC_UPDATE_NONE,
 	KSC_UPDATE_OWN,		/* update_not_requested */
@@ -23,30 +23,30 @@ enum ksc_update {
 /**
  * struct ksc_tx - the sending half of a protected socket
  * @cipher: keys
- * @frag: the record under construction, or with @pending what is left of one
- * @nfrags: entries of @frag, each of which holds a page reference
- * @pending: @frag is ciphertext that TCP has not taken, or is being given
- * @full: TCP had no room for all of that; read without the lock
- * @more: the sender of @pending, or of what is open, said MSG_MORE or has a cork
- * @held: what is open goes out at @deadline
- * @nagle: what is open goes out when TCP would send it
+ * @frag: the open record (under construction), or with @pending the rest of a sealed one
+ * @nfrags: entries of @frag, each holds a page reference
+ * @pending: @frag is ciphertext that TCP has not taken, or is being pushed
+ * @full: TCP had no space for all of it; read without the lock
+ * @more: the sender of the pending or open record passed MSG_MORE or has a cork
+ * @held: the open record is sent at @deadline
+ * @nagle: the open record is sent when TCP would send it
  * @closed: close_notify was sealed: it is sent or pending
- * @lost: what an application was told is taken can't be sent: the end is a reset, as a FIN
- *	would hide that
- * @pushing: TCP is being given @frag
- * @tailed: @frag has room for the record's type and tag, behind what is in @len; every
- *	open record does
- * @update: enum ksc_update, a KeyUpdate that is owed
- * @len: plaintext bytes in the record under construction
- * @max: most of them, by KSC_TX_MAX_PAYLOAD and the peer's limit
+ * @lost: data that write() accepted can't be sent: close with a reset, as a FIN would hide the
+ *	loss
+ * @pushing: @frag is being passed to TCP
+ * @tailed: @frag has room for type and tag after the @len bytes of content; true of every open
+ *	record
+ * @update: enum ksc_update, a KeyUpdate that is due
+ * @len: plaintext bytes in the open record
+ * @max: maximum of @len, by KSC_TX_MAX_PAYLOAD and the peer's limit
  * @max_record: the peer's RFC 8449 limit
  * @deadline: jiffies
- * @ramp: bytes that are still to go out in records of a TCP segment's size
- * @first: offset in @frag of what TCP gets next
+ * @ramp: bytes still to be sent in records of a TCP segment's size
+ * @first: index in @frag of what to push next
  * @bytes: application bytes sent
  * @records: records sent
  * @updates: KeyUpdates sent
- * @charged: bytes in the socket's account for the record that is open or pending
+ * @charged: bytes charged to the socket for the open or pending record
  */
 struct ksc_tx {
 	struct ksc_cipher cipher;
@@ -75,16 +75,16 @@ struct ksc_tx {
 };
 
 /**
- * struct ksc_rxq - a place in TCP's receive queue
- * @done: bytes that are used up and that TCP has not been told of
- * @off: where the next one is in @skb, with @done; the rest likewise
- * @end: where in @skb the piece with @off ends: a head, or a page fragment
- * @frag: number of page fragments of @part before @end, 0 if that is its head's
+ * struct ksc_rxq - a position in TCP's receive queue
+ * @done: consumed bytes that are not yet reported to TCP
+ * @off: offset of the next byte in @skb; like the rest only valid if @done is nonzero
+ * @end: offset in @skb where the piece with @off ends: a head, or a page fragment
+ * @frag: number of page fragments of @part before @end, 0 if the piece is its head
  * @skb: NULL at the queue's end
- * @part: @skb, or one in its frag list, as GRO makes it, to which the piece belongs
+ * @part: the piece's skb: @skb, or one in its frag list (from GRO)
  *
- * TCP is told once for many records (ksc_rxq_flush()), always before the
- * socket's lock is released.
+ * ksc_rxq_flush() reports many records to TCP at once, always before the socket's lock is
+ * released.
  */
 struct ksc_rxq {
 	u32 done;
@@ -96,9 +96,9 @@ struct ksc_rxq {
 };
 
 /**
- * struct ksc_rate - how often something happened
- * @n: times
- * @since: jiffies of the first of them
+ * struct ksc_rate - counts events for a rate limit
+ * @n: events
+ * @since: jiffies of the first one
  */
 struct ksc_rate {
 	u32 n;
@@ -108,36 +108,36 @@ struct ksc_rate {
 /**
  * struct ksc_rx - the receiving half of a protected socket
  * @cipher: keys
- * @queue: where the record under work is
- * @plain: struct ksc_rec, decrypted and not yet read
- * @nplain: how many
+ * @queue: position of the current record
+ * @plain: list of struct ksc_rec, decrypted and not yet read
+ * @nplain: its length
  * @charged: how many of them are charged to the socket, see ksc_rec_settle()
- * @rec_len: length with header of the record at the queue's head, 0 unknown
+ * @rec_len: length with header of the record at the queue's head, 0 if unknown
  * @type: that record's outer content type
- * @bad: that record is refused with this alert; internal_error if it can't be read
+ * @bad: alert to reject that record with; internal_error if it can't be read
  * @closed: close_notify was received
- * @hs: follows post-handshake messages
- * @stage: what has come of a record that the receive buffer has no room for; or what
- *	an application had read before it attached keys
+ * @hs: parser of post-handshake messages
+ * @stage: first part of a record that does not fit the receive buffer; or bytes that an
+ *	application had read before it attached keys
  * @stage_len: bytes in @stage
- * @stage_size: bytes at @stage, charged to the socket; 0 for what an application had read
- * @stuck_at: TCP's next sequence number when it was looked at for nothing having come
- * @ahead: what those of @plain behind the first are charged with
- * @stuck_since: jiffies then, 0 never
+ * @stage_size: size of @stage, charged to the socket; 0 for bytes that an application had read
+ * @stuck_at: TCP's next sequence number at @stuck_since
+ * @ahead: bytes charged for the records of @plain after the first
+ * @stuck_since: jiffies since when nothing has arrived, 0 if not measured
  * @bytes: application bytes received
  * @records: records received
  * @updates: KeyUpdates received
  * @dataless: records without application data, see flood.c
- * @key_updates: KeyUpdates that nobody asked for; likewise
- * @rekeyed: @bytes when a KeyUpdate last did not count for what was before it
- * @solicited: KeyUpdates that the peer was asked for and has not sent yet
- * @asked: the peer was told to change its keys, which are at their limit
- * @polled: poll() has asked for data: from then on it is opened without a reader
- * @tell: whoever polls was not told yet of what there is; written without the lock, too
- * @enough: as much is decrypted as SO_RCVLOWAT, where that is more than a byte
- * @readers: calls that wait for a record, which they will open by themselves
- * @warned: a warning alert came
- * @warning: its number, of the last one
+ * @key_updates: unsolicited KeyUpdates; likewise
+ * @rekeyed: @bytes at the last KeyUpdate that did not count, thanks to the data before it
+ * @solicited: KeyUpdates requested from the peer and not yet received
+ * @asked: the peer was asked to change its keys, which are at their limit
+ * @polled: poll() was called: from then on records are opened without a reader
+ * @tell: pollers are still to be woken for available data; also written without the lock
+ * @enough: SO_RCVLOWAT bytes are decrypted, if that is more than one
+ * @readers: calls that wait for a record and will open it themselves
+ * @warned: a warning alert was received
+ * @warning: number of the last one
  */
 struct ksc_rx {
 	struct ksc_cipher cipher;
@@ -175,11 +175,11 @@ struct ksc_rx {
 struct ksc_stream;
 
 /**
- * struct ksc_stream_ops - what a stream asks of its socket
- * @again: come again in @delay jiffies: a record is pending or not whole, and nothing may tell of
- *	it. Context: any
+ * struct ksc_stream_ops - a stream's calls to its socket
+ * @again: retry in @delay jiffies: a record is pending or incomplete, and no event may follow.
+ *	Context: any
  * @room: TCP has taken all of a pending record. Context: the socket's lock
- * @made: a transform was made. Context: process, the socket's lock owned
+ * @made: a transform was allocated. Context: process, the socket's lock owned
  */
 struct ksc_stream_ops {
 	void (*again)(struct ksc_stream *s, unsigned long delay);
@@ -191,8 +191,8 @@ struct ksc_stream_ops {
  * struct ksc_stream - the record layer of a socket
  * @ops: its socket's
  * @counters: its namespace's
- * @version: negotiated version; of both directions
- * @padding: content of TLS 1.3 is padded to a multiple of this, 0 or 1 for none
+ * @version: negotiated version, of both directions
+ * @padding: TLS 1.3 content is padded to a multiple of this, 0 or 1 for none
  * @tx: sending half
  * @rx: receiving half
  *
@@ -210,12 +210,12 @@ struct ksc_stream {
 int ksc_wake(struct ksc_stream *s, struct ksc_cipher *c);
 
 /**
- * ksc_awake() - before a record, see to it that there is what it needs
+ * ksc_awake() - before a record, make sure that there is a transform
  * @s: stream
  * @c: its keys for the direction
  *
  * Context: process, the socket's lock owned.
- * Return: 0; -ENOMEM, and it may be tried again; or -EIO.
+ * Return: 0, -ENOMEM (may be retried), or -EIO.
  */
 static inline int ksc_awake(struct ksc_stream *s, struct ksc_cipher *c)
 {

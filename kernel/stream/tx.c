@@ -2,14 +2,13 @@
 /*
  * Sending: application data into records, records into the socket's TCP.
  *
- * A record is built in page fragments of the same kind that TCP copies its
- * data to, is encrypted in place there, and the fragments are given to TCP as
- * they are. One user copy and one AEAD pass over memory that is aligned for it
- * are all that a byte costs.
+ * A record is built in page fragments of the kind that TCP copies data to, encrypted in place, and
+ * the fragments are passed to TCP without copying. A byte costs one copy from user space and one
+ * AEAD pass over aligned memory.
  *
- * The record under construction stays plaintext in tx->frag across calls only
- * with MSG_MORE, or where TCP would hold a segment back. Once sealed it is
- * pending until TCP has taken all of it, and nothing else is sent before it.
+ * An open record stays plaintext in tx->frag across calls only with MSG_MORE, or where TCP would
+ * delay a segment. Once sealed it is pending until TCP has taken all of it; nothing else is sent
+ * before.
  */
 #include <linux/skbuff.h>
 #include <net/tcp.h>
@@ -22,7 +21,7 @@
 #include "stream/tx_build.h"
 
 /**
- * ksc_tx_free() - give up keys and whatever was not sent
+ * ksc_tx_free() - free keys and unsent data
  * @sk: socket, locked and owned
  * @tx: its sending half
  *
@@ -30,7 +29,7 @@
  */
 void ksc_tx_free(struct sock *sk, struct ksc_tx *tx)
 {
-	/* the first @first entries have gone to TCP, their references too */
+	/* the first @first entries, with their references, belong to TCP now */
 	if (tx->first) {
 		memmove(tx->frag, tx->frag + tx->first,
 			(tx->nfrags - tx->first) * sizeof(*tx->frag));
@@ -40,24 +39,25 @@ void ksc_tx_free(struct sock *sk, struct ksc_tx *tx)
 	ksc_cipher_free(&tx->cipher);
 }
 
-/* TCP has taken all of a record that it had no room for: poll() has told of none, until now */
+/* TCP has taken all of a record that it had no space for: poll() may report EPOLLOUT again */
 static void ksc_tx_relieve(struct sock *sk, struct ksc_tx *tx)
 {
 	struct ksc_stream *s = container_of(tx, struct ksc_stream, tx);
 
 	WRITE_ONCE(tx->full, false);
-	/* its barrier, or TCP's, pairs with who polls: they have set SOCK_NOSPACE, and wait */
+	/*
+	 * its barrier, or TCP's, pairs with the poller's, which sets SOCK_NOSPACE before it checks
+	 */
 	s->ops->room(sk, s);
 }
 
 /**
- * ksc_tx_push() - give TCP what it has room for of the pending record
+ * ksc_tx_push() - push as much of the pending record as TCP takes
  * @sk: socket, locked and owned
  * @tx: its sending half
  * @flags: MSG_MORE or 0
  *
- * Context: process. Return: 0 when nothing is pending any more, -EAGAIN, or why
- * TCP takes no more.
+ * Context: process. Return: 0 when nothing is pending, -EAGAIN, or another errno of TCP's.
  */
 int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 {
@@ -95,12 +95,12 @@ int ksc_tx_push(struct sock *sk, struct ksc_tx *tx, int flags)
 }
 
 /**
- * ksc_tx_lift() - lift the limits of the send buffer
+ * ksc_tx_lift() - lift the send buffer's limits
  * @sk: socket, locked and owned
  * @l: filled in, for ksc_tx_unlift()
  *
- * Handshake tokens, control records and what is left at close can't wait for the peer to
- * read: they may exceed the send buffer, by themselves alone.
+ * Handshake tokens, control records and pending data at close can't wait for the peer to read:
+ * they may exceed the send buffer by their own size.
  *
  * Context: process.
  */
@@ -108,23 +108,23 @@ void ksc_tx_lift(struct sock *sk, struct ksc_tx_lift *l)
 {
 	l->sndbuf = sk->sk_sndbuf;
 	l->lowat = tcp_sk(sk)->notsent_lowat;
-	/* TCP is not to change the buffer meanwhile */
+	/* keeps TCP from changing the buffer meanwhile */
 	l->userlocks = sk->sk_userlocks;
 	sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
 	l->again = false;
-	/* TCP takes a packet at least */
+	/* TCP takes at least one packet */
 	if (sk->sk_wmem_queued >= l->sndbuf)
 		WRITE_ONCE(sk->sk_sndbuf, sk->sk_wmem_queued + 1);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, U32_MAX);
-	/* nor can they wait for an acknowledgment, or for a cork */
+	/* nor can they wait for an acknowledgment or a cork */
 	l->nonagle = tcp_sk(sk)->nonagle;
 	tcp_sk(sk)->nonagle = TCP_NAGLE_OFF;
 }
 
 /*
- * TCP took not all. Is another try any good? Over tcp_mem[2], or its cgroup's limit, TCP has
- * no memory but for a sender that is over its buffer, which it can't make wait:
- * __sk_mem_raise_allocated(). So be one, packet by packet.
+ * TCP did not take all: retry? Over tcp_mem[2] or the cgroup's limit, TCP grants memory only to a
+ * sender that exceeds its send buffer, as it can't make that wait: __sk_mem_raise_allocated(). So
+ * exceed it packet by packet, as long as there is progress.
  */
 static bool ksc_tx_lift_more(struct sock *sk, struct ksc_tx_lift *l)
 {
@@ -141,7 +141,7 @@ static bool ksc_tx_lift_more(struct sock *sk, struct ksc_tx_lift *l)
 /**
  * ksc_tx_unlift() - undo ksc_tx_lift()
  * @sk: socket, locked and owned since
- * @l: what that has filled in
+ * @l: from ksc_tx_lift()
  *
  * Context: process.
  */
@@ -154,10 +154,10 @@ void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l)
 }
 
 /**
- * ksc_tx_raw() - send bytes as they are
+ * ksc_tx_raw() - send bytes without protection
  * @sk: socket, locked and owned
  * @data: handshake token or alert record
- * @len: how many
+ * @len: its bytes
  *
  * Context: process. All or nothing as far as TCP's memory allows.
  * Return: 0 or an errno.
@@ -187,7 +187,7 @@ int ksc_tx_raw(struct sock *sk, const void *data, size_t len)
  * @sk: socket, locked and owned
  * @s: its stream
  *
- * Whatever the send buffer.
+ * Ignores the send buffer's limits.
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -214,14 +214,14 @@ int ksc_tx_flush(struct sock *sk, struct ksc_stream *s)
 }
 
 /**
- * ksc_tx_nagle() - would TCP keep a small write back, to merge it with what follows?
+ * ksc_tx_nagle() - would TCP delay a small write, to merge it with the next?
  * @sk: socket, locked
  * @s: its stream
  * @len: bytes of the write
  *
- * Then the record stays open, and what TCP would merge into a segment shares a record:
- * RFC 896 with the rule that only a small segment in flight has others wait, as
- * tcp_nagle_check() does it. A full segment is never kept back.
+ * If so, the record stays open, and data that TCP would merge into a segment shares a record: RFC
+ * 896 with the rule that only a small segment in flight delays others, as in tcp_nagle_check(). A
+ * full segment is never delayed.
  *
  * Context: the socket's lock, owned or in softirq.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of tx.c. */
+/* Sending: pushes records to TCP. */
 #ifndef _KSC_STREAM_TX_H
 #define _KSC_STREAM_TX_H
 
@@ -10,16 +10,16 @@ struct ksc_stream;
 struct ksc_tx;
 struct sock;
 
-/* When the pump tries again what TCP had no memory for, though nothing was in flight */
+/* Delay until the work item retries if TCP had no memory although nothing was in flight */
 #define KSC_TX_AGAIN	(HZ / 50)
 
 /**
- * struct ksc_tx_lift - limits of a send buffer that are lifted for a while
+ * struct ksc_tx_lift - saved limits of a send buffer that are lifted
  * @sndbuf: sk_sndbuf
  * @userlocks: sk_userlocks
  * @lowat: tcp_sock.notsent_lowat
- * @seq: tcp_sock.write_seq at the last try
- * @again: there was more than one
+ * @seq: tcp_sock.write_seq at the last retry
+ * @again: there was a retry
  * @nonagle: tcp_sock.nonagle
  */
 struct ksc_tx_lift {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A record under construction: its pieces, what goes into them, and the AEAD's pass.
+ * Building a record: its pieces, its content, and the AEAD pass.
  *
- * Room for what follows the content is taken along with it, and so is the transform
- * that seals it: what was taken from an application does not wait for memory.
+ * Room for type and tag is allocated with the content, and so is the transform: data that was
+ * accepted from an application never waits for memory.
  */
 #include <linux/skbuff.h>
 #include <net/tcp.h>
@@ -18,8 +18,8 @@
 #include "stream/tx_build.h"
 
 /*
- * What a record keeps: its bytes, as TCP's account has it, which is in pages. All of its
- * pages, where the application may leave it open for as long as it likes.
+ * Memory that a record holds, in full pages like TCP's account: its bytes; or all of its pages if
+ * the application may leave it open indefinitely.
  */
 static u32 ksc_tx_kept(const struct ksc_tx *tx)
 {
@@ -36,7 +36,7 @@ static u32 ksc_tx_kept(const struct ksc_tx *tx)
 }
 
 /**
- * ksc_tx_charge_more() - charge a socket for what a record keeps by now
+ * ksc_tx_charge_more() - charge a socket for what its record has grown by
  * @sk: socket, locked and owned
  * @tx: its sending half; a record is open or pending
  *
@@ -53,7 +53,7 @@ void ksc_tx_charge_more(struct sock *sk, struct ksc_tx *tx)
 }
 
 /**
- * ksc_tx_uncharge() - the record is TCP's, or nobody's
+ * ksc_tx_uncharge() - uncharge a record that was passed to TCP or dropped
  * @sk: socket, locked and owned
  * @tx: its sending half
  *
@@ -68,9 +68,9 @@ void ksc_tx_uncharge(struct sock *sk, struct ksc_tx *tx)
 }
 
 /**
- * ksc_tx_drop() - give the record under construction up
+ * ksc_tx_drop() - drop the record under construction
  * @sk: socket, locked and owned
- * @tx: its sending half; nothing of the record was given to TCP
+ * @tx: its sending half; nothing of the record was passed to TCP
  *
  * Context: process.
  */
@@ -89,18 +89,18 @@ void ksc_tx_drop(struct sock *sk, struct ksc_tx *tx)
 }
 
 /**
- * ksc_tx_grow() - room at the record's end
+ * ksc_tx_grow() - add room at the record's end
  * @sk: socket, locked and owned
  * @tx: its sending half
- * @want: bytes; fewer may be had, but those are contiguous
+ * @want: bytes wanted
  * @p: set to the first byte
  *
- * Context: process. Return: bytes, -ENOMEM, or -ENOSPC when the record is in as many
- * pieces as it may be.
+ * Context: process. Return: contiguous bytes added, at most @want; -ENOMEM, or -ENOSPC if the
+ * record has the maximum of pieces.
  */
 int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p)
 {
-	/* the record's begin is aligned so that no AES block straddles pages */
+	/* the record's start is aligned so that no AES block straddles pages */
 	u32 skip = ksc_tx_header_len(tx);
 	bool begin = !tx->nfrags;
 
@@ -108,7 +108,7 @@ int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p)
 			     begin ? skip + KSC_TX_ALIGN : 1, sk->sk_allocation, p);
 }
 
-/* Undo the last @n bytes of growth */
+/* Remove the last @n bytes */
 static void ksc_tx_shrink(struct ksc_tx *tx, u32 n)
 {
 	while (n) {
@@ -124,7 +124,7 @@ static void ksc_tx_shrink(struct ksc_tx *tx, u32 n)
 	}
 }
 
-/* The last @back bytes of the record: the first of them, and how many lie together there */
+/* Find the last @back bytes of the record; @room: how many are contiguous there */
 static u8 *ksc_tx_at(const struct ksc_tx *tx, u32 back, u32 *room)
 {
 	const struct bio_vec *bv = &tx->frag[tx->nfrags - 1];
@@ -135,7 +135,7 @@ static u8 *ksc_tx_at(const struct ksc_tx *tx, u32 back, u32 *room)
 	return page_address(bv->bv_page) + bv->bv_offset + bv->bv_len - back;
 }
 
-/* Room behind the content, for what it takes to seal the record */
+/* Add room after the content for type and tag */
 static int ksc_tx_reserve(struct sock *sk, struct ksc_stream *s)
 {
 	u32 tail = ksc_tx_tail_len(s), grown = 0;
@@ -144,7 +144,7 @@ static int ksc_tx_reserve(struct sock *sk, struct ksc_stream *s)
 	int n;
 
 	while (grown < tail) {
-		/* padding needs the pieces that there may be */
+		/* one piece: padding needs the others */
 		n = ksc_frag_take(tx->frag, &tx->nfrags, tail - grown, 0, 1,
 				  s->padding ? tail : 1, sk->sk_allocation, &p);
 		if (n < 0) {
@@ -157,7 +157,7 @@ static int ksc_tx_reserve(struct sock *sk, struct ksc_stream *s)
 	return 0;
 }
 
-/* To a record that is open: over the room for its tail, which moves on by as much */
+/* Append to an open record: overwrites the room for its tail, which moves back as far */
 static int ksc_tx_append(struct sock *sk, struct ksc_stream *s, struct msghdr *msg,
 			 u32 want)
 {
@@ -196,7 +196,7 @@ static int ksc_tx_append(struct sock *sk, struct ksc_stream *s, struct msghdr *m
 	return done ?: err;
 }
 
-/* To a new record, which begins with room for its header */
+/* Start a record, with room for its header */
 static int ksc_tx_begin(struct sock *sk, struct ksc_stream *s, struct msghdr *msg, u32 want)
 {
 	u32 tail = ksc_tx_tail_len(s), lead = ksc_tx_header_len(&s->tx);
@@ -247,13 +247,12 @@ static int ksc_tx_begin(struct sock *sk, struct ksc_stream *s, struct msghdr *ms
  * ksc_tx_copy() - append to the record under construction
  * @sk: socket, locked and owned
  * @s: its stream; nothing is pending
- * @msg: where the data come from
- * @want: bytes, at most
+ * @msg: source of the data
+ * @want: maximum of bytes
  *
- * What is taken can be sealed without more memory, unless it is padded.
+ * The record can then be sealed without more memory, unless it is padded.
  *
- * Context: process. Return: bytes appended; or an errno, -EIO if the connection can't
- * go on.
+ * Context: process. Return: bytes appended; or an errno, -EIO if the connection has to fail.
  */
 int ksc_tx_copy(struct sock *sk, struct ksc_stream *s, struct msghdr *msg, u32 want)
 {
@@ -267,17 +266,17 @@ int ksc_tx_copy(struct sock *sk, struct ksc_stream *s, struct msghdr *msg, u32 w
 }
 
 /**
- * ksc_tx_frame() - write what stands before the payload and set the nonce up
+ * ksc_tx_frame() - write the header and explicit nonce, and set up the nonce
  * @s: stream
- * @p: where the header is to be
- * @len: length of what is encrypted
+ * @p: destination of the header
+ * @len: length of the AEAD's plaintext
  * @type: content type
  *
  * The frame is RFC 8446 5.2, or RFC 5246 6.2.3.3 with RFC 5288 3 and RFC 7905 2.
  *
  * Context: the socket's lock.
- * Return: bytes of additional data; in TLS 1.3 that is the header itself, in
- * TLS 1.2 it is in the cipher's aead.
+ * Return: bytes of additional data, which is the header in TLS 1.3 and in the cipher's aead in TLS
+ * 1.2.
  */
 unsigned int ksc_tx_frame(struct ksc_stream *s, u8 *p, u32 len, u8 type)
 {
@@ -299,7 +298,7 @@ unsigned int ksc_tx_frame(struct ksc_stream *s, u8 *p, u32 len, u8 type)
 	return v13 ? KSC_HEADER_LEN : ksc_aad_12(c->aead->aad, c->seq, type, len);
 }
 
-/* The type's place is at the last @back bytes, padding behind it */
+/* Write padding after the type, which is the first of the last @back bytes */
 static u8 *ksc_tx_pad(struct ksc_tx *tx, u32 back, u32 pad)
 {
 	u32 room, n;
@@ -314,14 +313,14 @@ static u8 *ksc_tx_pad(struct ksc_tx *tx, u32 back, u32 pad)
 }
 
 /**
- * ksc_tx_tail() - room behind the content for its type, padding and the tag
+ * ksc_tx_tail() - make room after the content for type, padding and tag
  * @sk: socket, locked and owned
  * @s: its stream; a record is open
  * @type: content type; it and the padding are written
  * @pad: bytes of padding, TLS 1.3
  * @at: set to the first byte
  *
- * Context: process. Return: 0 or an errno, and the record is as it was.
+ * Context: process. Return: 0, or an errno with the record unchanged.
  */
 int ksc_tx_tail(struct sock *sk, struct ksc_stream *s, u8 type, u32 pad, u8 **at)
 {
@@ -339,7 +338,7 @@ int ksc_tx_tail(struct sock *sk, struct ksc_stream *s, u8 type, u32 pad, u8 **at
 		grown += n;
 	}
 	tx->tailed = false;
-	/* the real type comes behind the content, then padding */
+	/* the real type follows the content, then padding */
 	if (likely(!pad))
 		*at = ksc_tx_at(tx, tail, &room);
 	else
@@ -350,16 +349,15 @@ int ksc_tx_tail(struct sock *sk, struct ksc_stream *s, u8 type, u32 pad, u8 **at
 }
 
 /**
- * ksc_tx_encrypt() - encrypt the record in tx->frag; it is pending then
+ * ksc_tx_encrypt() - encrypt the record in tx->frag and make it pending
  * @s: stream
- * @src: the plaintext from its second entry on, the first one is for the additional
- *	data; NULL: in place
+ * @src: the plaintext from the second entry on, the first is for the additional data; NULL to
+ *	encrypt in place
  * @type: content type
  * @len: bytes of content
- * @inner: what is encrypted, ksc_tx_inner() of it
+ * @inner: bytes of the AEAD's plaintext, ksc_tx_inner() of @len
  *
- * Context: process, the socket's lock. Return: 0, or an errno and the connection
- * can't go on.
+ * Context: process, the socket's lock. Return: 0, or an errno and the connection has to fail.
  */
 int ksc_tx_encrypt(struct ksc_stream *s, struct scatterlist *src, u8 type, u32 len,
 		   u32 inner)
@@ -377,7 +375,7 @@ int ksc_tx_encrypt(struct ksc_stream *s, struct scatterlist *src, u8 type, u32 l
 		p = tx->cipher.aead->aad;
 		hl = ksc_tx_header_len(tx);
 	}
-	/* the first one may be nothing but the header */
+	/* the first entry may be just the header */
 	i = tx->frag[0].bv_len == hl;
 	ksc_sg_init(sg, tx->nfrags - i + !v13);
 	if (!v13)
@@ -391,7 +389,7 @@ int ksc_tx_encrypt(struct ksc_stream *s, struct scatterlist *src, u8 type, u32 l
 		sg_set_buf(src, p, assoclen);
 
 	err = ksc_cipher_seal(&tx->cipher, src ?: sg, sg, assoclen, inner);
-	/* a part may be encrypted: another try would use the nonce for something else */
+	/* part of it may be encrypted: a retry would reuse the nonce */
 	if (err)
 		return -EIO;
 	ksc_tx_sealed(s, len, type);
@@ -403,13 +401,13 @@ int ksc_tx_encrypt(struct ksc_stream *s, struct scatterlist *src, u8 type, u32 l
 }
 
 /**
- * ksc_tx_seal() - protect the record under construction; it is pending then
+ * ksc_tx_seal() - encrypt the open record and make it pending
  * @sk: socket, locked and owned
  * @s: its stream
  * @type: content type
  *
- * Context: process. Return: 0; -ENOMEM, and it is as it was; or another errno, and
- * the connection can't go on.
+ * Context: process. Return: 0; -ENOMEM with the record unchanged; or another errno and the
+ * connection has to fail.
  */
 int ksc_tx_seal(struct sock *sk, struct ksc_stream *s, u8 type)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Records that go out: what the files of the sending half share.
+ * Building outgoing records.
  */
 #ifndef _KSC_STREAM_TX_BUILD_H
 #define _KSC_STREAM_TX_BUILD_H
@@ -15,16 +15,16 @@
 struct msghdr;
 struct scatterlist;
 
-/* Most that a record adds to its content, without padding */
+/* Maximum that a record adds to its content, without padding */
 #define KSC_TX_OVERHEAD	(KSC_HEADER_LEN + 8 + 1 + KSC_TAG_LEN)
 
-/* AES's block */
+/* AES's block size */
 #define KSC_TX_ALIGN	16
 
-/* Content of a record that is small */
+/* Maximum content of a small record */
 #define KSC_TX_SMALL	2048
 
-/* Its content with type and padding, at most: with the rest it fits a page */
+/* Maximum with type and padding: the whole record fits a page */
 #define KSC_TX_SMALL_INNER	3072
 
 void ksc_tx_charge_more(struct sock *sk, struct ksc_tx *tx);
@@ -39,12 +39,12 @@ int ksc_tx_encrypt(struct ksc_stream *s, struct scatterlist *src, u8 type, u32 l
 int ksc_tx_seal(struct sock *sk, struct ksc_stream *s, u8 type);
 
 /**
- * ksc_tx_charge() - charge a socket for the record that it keeps
+ * ksc_tx_charge() - charge a socket for its open or pending record
  * @sk: socket, locked and owned
  * @tx: its sending half; a record is open or pending
  *
- * For before the lock is released. TCP charges for what it is given. What Nagle's algorithm
- * keeps back grows write by write, and is charged page by page.
+ * To be called before the lock is released. TCP charges for the data that it takes. A record that
+ * Nagle's algorithm delays grows with each write, and is charged page by page.
  *
  * Context: process.
  */
@@ -59,22 +59,22 @@ static inline unsigned int ksc_tx_header_len(const struct ksc_tx *tx)
 	return KSC_HEADER_LEN + tx->cipher.suite->explicit_len;
 }
 
-/* Have the keys protected as much as they may, or is a KeyUpdate to go out? */
+/* Have the keys reached their limit, or is a KeyUpdate due? */
 static inline bool ksc_tx_worn(const struct ksc_tx *tx)
 {
 	return tx->cipher.seq >= tx->cipher.limit || tx->update;
 }
 
 /*
- * Is the record in as many pieces as its content may be? The rest is for type, padding and
- * tag: padding to a full record may need five, if there are only single pages to be had.
+ * Has the record the maximum of pieces for content? The rest is for type, padding and tag: padding
+ * to a full record may need five if only single pages are available.
  */
 static inline bool ksc_tx_crowded(const struct ksc_stream *s)
 {
 	return s->tx.nfrags >= (s->padding ? 2 : KSC_TX_FRAGS - 2);
 }
 
-/* Type and tag */
+/* Bytes of type and tag */
 static inline u32 ksc_tx_tail_len(const struct ksc_stream *s)
 {
 	return KSC_TAG_LEN + (s->version == KSC_VERSION_1_3);
@@ -85,7 +85,7 @@ static inline u32 ksc_tx_tail_len(const struct ksc_stream *s)
  * @s: stream
  * @len: bytes of content
  *
- * Return: bytes; TLS 1.2 has no such thing, there it is @len.
+ * Return: bytes; @len in TLS 1.2, which has no padding.
  */
 static inline u32 ksc_tx_inner(const struct ksc_stream *s, u32 len)
 {
@@ -99,7 +99,7 @@ static inline u32 ksc_tx_inner(const struct ksc_stream *s, u32 len)
 	return min_t(u32, roundup(len, s->padding), max(most, len));
 }
 
-/* A record was sealed */
+/* Account for a sealed record */
 static inline void ksc_tx_sealed(struct ksc_stream *s, u32 len, u8 type)
 {
 	struct ksc_tx *tx = &s->tx;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records that are not application data: alerts and KeyUpdates.
+ * Sending control records: alerts and KeyUpdates.
  */
 #include <linux/skbuff.h>
 
@@ -13,7 +13,7 @@
 #include "stream/tx_control.h"
 #include "stream/tx_small.h"
 
-/* A small record that padding makes a large one */
+/* Send a small record that padding makes large */
 static int ksc_tx_large(struct sock *sk, struct ksc_stream *s, u8 type,
 			struct msghdr *msg, u32 len)
 {
@@ -25,11 +25,11 @@ static int ksc_tx_large(struct sock *sk, struct ksc_stream *s, u8 type,
 		return err;
 	}
 	err = ksc_tx_push(sk, &s->tx, 0);
-	/* it is sealed, and goes when there is room */
+	/* it is sealed, and is sent when there is space */
 	return err == -EAGAIN ? 0 : err;
 }
 
-/* A small record of its own, behind everything that was written before */
+/* Send a small record, after everything that was written before */
 static int ksc_tx_record(struct sock *sk, struct ksc_stream *s, u8 type,
 			 const void *data, u32 len)
 {
@@ -54,7 +54,7 @@ static int ksc_tx_record(struct sock *sk, struct ksc_stream *s, u8 type,
 	ksc_tx_unlift(sk, &l);
 	if (!err && s->tx.pending)
 		err = ksc_tx_flush(sk, s);
-	/* it is sealed, and goes when there is room */
+	/* it is sealed, and is sent when there is space */
 	return err == -EAGAIN ? 0 : err;
 }
 
@@ -75,13 +75,13 @@ int ksc_tx_alert(struct sock *sk, struct ksc_stream *s, u8 level, u8 alert)
 }
 
 /**
- * ksc_tx_key_update() - go on to new sending keys, RFC 8446 4.6.3
+ * ksc_tx_key_update() - switch to new sending keys, RFC 8446 4.6.3
  * @sk: socket, locked and owned
  * @s: its stream, TLS 1.3
  * @request: ask the peer to do the same
  *
- * Context: process. Return: 0; -ENOMEM, and nothing was sent; or another errno, and
- * the connection can't go on.
+ * Context: process. Return: 0; -ENOMEM with nothing sent; or another errno and the connection has
+ * to fail.
  */
 int ksc_tx_key_update(struct sock *sk, struct ksc_stream *s, bool request)
 {

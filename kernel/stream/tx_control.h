@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of tx_control.c. */
+/* Sending alerts and KeyUpdates. */
 #ifndef _KSC_STREAM_TX_CONTROL_H
 #define _KSC_STREAM_TX_CONTROL_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records that are encrypted from pages of the page cache, or whoever else gave them,
- * without copying them first.
+ * Records that are encrypted directly from spliced pages, of the page cache for example, without
+ * copying them first.
  */
 #include <net/tcp.h>
 
@@ -14,22 +14,22 @@
 #include "stream/tx_build.h"
 #include "stream/tx_pages.h"
 
-/* Pages that one record may be encrypted from; in more pieces, it is copied */
+/* Maximum of pieces for that; a record in more pieces is copied */
 #define KSC_TX_SPLICE	8
 
 /**
- * ksc_tx_splice() - build and seal a record of pages that others may write to
+ * ksc_tx_splice() - build and seal a record from pages that may be written to meanwhile
  * @sk: socket, locked and owned
  * @s: its stream; no record is open or pending
  * @msg: with MSG_SPLICE_PAGES
- * @len: the content; there is that much
+ * @len: bytes of content, all of them in @msg
  *
- * They are encrypted where they are, to memory of our own. If they change meanwhile
- * one does not know which content it is, but the record is authentic: the AEAD's tag is
- * over the ciphertext. Where it is not (suite->rereads) they have to be copied.
+ * Encrypts from the pages to separate memory. If they change meanwhile, old and new content may
+ * mix, but the record is authentic: the AEAD's tag is over the ciphertext. Where it is not
+ * (suite->rereads) the pages have to be copied.
  *
- * Context: process. Return: 0, and the record is pending; -EAGAIN if it is not
- * possible and nothing was done; or another errno, and the connection can't go on.
+ * Context: process. Return: 0, and the record is pending; -EAGAIN if it is not possible and
+ * nothing was done; or another errno and the connection has to fail.
  */
 int ksc_tx_splice(struct sock *sk, struct ksc_stream *s, struct msghdr *msg, u32 len)
 {
@@ -49,11 +49,11 @@ int ksc_tx_splice(struct sock *sk, struct ksc_stream *s, struct msghdr *msg, u32
 	if (nsg < 0)
 		return -EAGAIN;
 
-	/* right behind the tail of the record before it, for one fragment with that */
+	/* right after the previous record's tail, to share a fragment with it */
 	n = ksc_tx_header_len(tx);
 	if (ksc_frag_take(tx->frag, &tx->nfrags, n, 0, 1, n, sk->sk_allocation, &p) < n)
 		goto drop;
-	/* pages end at the same places as those it comes from: the AEAD walks each once */
+	/* both cross page boundaries together: the AEAD walks each page once */
 	at = sg[1].offset;
 	for (done = 0; done < len; done += n) {
 		n = ksc_frag_take(tx->frag, &tx->nfrags, len - done, at + done, PAGE_SIZE, 1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of tx_pages.c. */
+/* Records from spliced pages. */
 #ifndef _KSC_STREAM_TX_PAGES_H
 #define _KSC_STREAM_TX_PAGES_H
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Small records: built in one piece of memory, sealed there and given to TCP, all in
- * one go.
+ * Small records: built in one piece of memory, sealed in place and passed to TCP, all in one call.
  */
 #include <linux/percpu.h>
 #include <net/tcp.h>
@@ -17,14 +16,14 @@
 #include "stream/tx_small.h"
 
 /*
- * With more content than this, TCP is given the record's page instead of a copy. From 256
- * bytes on that takes no more instructions, but some of them are atomic.
+ * With more content than this, TCP gets the record's page instead of a copy. From 256 bytes on
+ * that takes no more instructions, but some of them are atomic.
  */
 #define KSC_TX_COPY		512
-/* Where the payload begins in the page that a record is built in to be copied */
+/* Offset of the payload in the page that a record is built in to be copied */
 #define KSC_TX_SMALL_AT		16
 
-/* Each CPU's room for one; taken while in use, as user memory may fault */
+/* A page per CPU; taken out while in use, as access to user memory may fault and sleep */
 static DEFINE_PER_CPU(u8 *, ksc_tx_small);
 
 static u8 *ksc_tx_small_get(void)
@@ -41,7 +40,7 @@ static void ksc_tx_small_put(u8 *p)
 }
 
 /**
- * ksc_tx_exit() - give the CPUs' memory back
+ * ksc_tx_exit() - free the CPUs' pages
  *
  * Context: module exit, no socket left.
  */
@@ -53,7 +52,7 @@ void ksc_tx_exit(void)
 		free_page((unsigned long)per_cpu(ksc_tx_small, cpu));
 }
 
-/* What TCP had no room for becomes a pending record; the bytes are sealed */
+/* Keep sealed bytes that TCP had no space for as a pending record */
 static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 len)
 {
 	while (len) {
@@ -73,7 +72,7 @@ static int ksc_tx_keep(struct sock *sk, struct ksc_tx *tx, const u8 *from, u32 l
 	return 0;
 }
 
-/* Have TCP copy a sealed record. What it has no room for is pending then */
+/* Let TCP copy a sealed record; what it has no space for becomes pending */
 static __always_inline int ksc_tx_copied(struct sock *sk, struct ksc_stream *s, u8 *p, u32 len)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
@@ -86,15 +85,15 @@ static __always_inline int ksc_tx_copied(struct sock *sk, struct ksc_stream *s, 
 		return 0;
 	if (n < 0 && n != -EAGAIN)
 		return n;
-	/* it had no memory, and no acknowledgment will come to tell of room */
+	/* it had no memory, and no acknowledgment will signal space */
 	if (tcp_rtx_and_write_queues_empty(sk))
 		s->ops->again(s, KSC_TX_AGAIN);
 	return ksc_tx_keep(sk, &s->tx, p + max(n, 0), len - max(n, 0));
 }
 
 /*
- * Is TCP to be given the record's page? Where it makes a packet of its own. What waits
- * to be sent is merged, and that takes copies: a packet has few fragments.
+ * Pass the record's page to TCP? Yes if it makes a packet of its own. Data that waits to be sent
+ * is merged, and has to be copied for that: a packet has few fragments.
  */
 static bool ksc_tx_alone(const struct sock *sk, u32 len)
 {
@@ -111,9 +110,8 @@ static bool ksc_tx_alone(const struct sock *sk, u32 len)
  * @from: the content
  * @len: its bytes, at most KSC_TX_SMALL, and with padding KSC_TX_SMALL_INNER
  *
- * Context: process. Return: 0, what TCP has no room for is pending then; -EFAULT,
- * -ENOMEM or -EPIPE, and nothing happened; or another errno, and the connection
- * can't go on.
+ * Context: process. Return: 0, then what TCP had no space for is pending; -EFAULT, -ENOMEM or
+ * -EPIPE with nothing done; or another errno and the connection has to fail.
  */
 int ksc_tx_whole(struct sock *sk, struct ksc_stream *s, u8 type,
 		 struct iov_iter *from, u32 len)
@@ -130,7 +128,7 @@ int ksc_tx_whole(struct sock *sk, struct ksc_stream *s, u8 type,
 	if (err)
 		return err;
 	if (ksc_tx_alone(sk, len)) {
-		/* in one page, so that the AEAD walks it once; on loopback the peer's, too */
+		/* in one page, so that the AEAD walks it once, on loopback the peer's, too */
 		err = ksc_frag_take(tx->frag, &tx->nfrags, size, -hl, KSC_TX_ALIGN, size,
 				    sk->sk_allocation, &p);
 		if (err < 0)
@@ -175,7 +173,7 @@ int ksc_tx_whole(struct sock *sk, struct ksc_stream *s, u8 type,
 		if (err == -EAGAIN)
 			err = 0;
 	}
-	/* it is sealed: without all of it the stream can't go on */
+	/* it is sealed: a stream without all of it is broken */
 	return err == -ENOMEM || err == -ENOSPC ? -EIO : err;
 drop:
 	if (page)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of tx_small.c. */
+/* Small records. */
 #ifndef _KSC_STREAM_TX_SMALL_H
 #define _KSC_STREAM_TX_SMALL_H
 
