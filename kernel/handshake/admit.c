@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which handshakes of sockets there is room for. Each counts for its namespace,
- * its user, the service that it is with and its peer's prefix. Over a limit it is
- * not the newest that goes, but the oldest under the same limit whose peer has not
- * answered our first flight: a flood displaces itself, and who answers stays. Only
- * if all have answered is the new one refused.
+ * Admission control for the sockets' handshakes. Each counts toward its namespace, its user, its
+ * service (listener) and its peer's prefix. Over a limit, the oldest handshake under the same
+ * limit whose peer has not answered our first flight is evicted, not the newest: a flood displaces
+ * itself, and peers that answer stay. Only if all have answered, the new one is refused.
  *
- * And how many keys there may be that no socket has got: in a namespace, and for the
- * user whose handshakes they come from. There the newest is refused.
+ * Also limits unattached keys, per namespace and per user whose handshakes they come from. There
+ * the newest is refused.
  *
- * What is counted is what is admitted, and so the tables are bounded by the
- * limits. Their entries are in the account of whoever begins the handshake, of keys in the
- * daemon's.
+ * Only admitted handshakes are counted, so the limits bound the tables. A table entry is charged
+ * to the process that begins the handshake, of keys to the daemon.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/random.h>
@@ -28,9 +26,9 @@
 #include "memcg.h"
 #include "net.h"
 
-/* Limits that were lowered come true by so many for each that is new */
+/* Evictions for each new handshake at most, after limits were lowered */
 #define KSC_EVICT_MOST	4
-/* For each so many are looked at, of those whose turn it is */
+/* Candidates that are checked for each eviction */
 #define KSC_EVICT_LOOK	8
 
 static const struct rhashtable_params ksc_bucket_params = {
@@ -46,7 +44,7 @@ static struct rhashtable ksc_buckets;
 static siphash_key_t ksc_service_key __read_mostly;
 
 /**
- * ksc_limits_default() - limits that nobody has set
+ * ksc_limits_default() - set default limits
  * @limits: filled in
  */
 void ksc_limits_default(struct ksc_limits *limits)
@@ -66,10 +64,10 @@ void ksc_limits_default(struct ksc_limits *limits)
 }
 
 /**
- * ksc_limits_per_listener() - what a listener may have, if nobody has said so
+ * ksc_limits_per_listener() - default limit of a listener
  * @limits: the other limits
  *
- * Of several services of a user, one that is flooded leaves half of it to the others.
+ * Of several services of a user, one that is flooded leaves half of the limit to the others.
  *
  * Return: the limit.
  */
@@ -78,11 +76,11 @@ u32 ksc_limits_per_listener(const struct ksc_limits *limits)
 	return max(min(limits->handshakes, limits->per_user) / 2, 1U);
 }
 
-/* ---- who it is ---- */
+/* ---- identification ---- */
 
 /*
- * A user namespace's owner answers for all users in it, however many are mapped.
- * Those that root has made are containers, each for itself.
+ * All users of a user namespace count as its owner, however many are mapped. Namespaces that root
+ * created are containers, and count each for itself.
  */
 static u64 ksc_admit_user(const struct user_namespace *ns, kuid_t uid)
 {
@@ -107,14 +105,14 @@ static u64 ksc_admit_service(const struct in6_addr *addr, u16 port, int dev)
 }
 
 /**
- * ksc_admit_listener() - which service a connection is with
- * @listener: who accepts it
+ * ksc_admit_listener() - identify the service of a connection
+ * @listener: socket that accepts it
  *
- * All that listen at an address and port are one: the processes of a service, and who takes
- * its place. Which of our addresses the peer has chosen, or which port where connections
- * are redirected, does not count, or it could be as many services as it likes.
+ * All sockets that listen on an address and port are one service: its processes, and its
+ * successors. The local address that the peer connected to, or the port where connections are
+ * redirected, does not count, or a peer could spread over many services.
  *
- * Context: any. Return: its number, which is hard to choose, and not 0.
+ * Context: any. Return: its keyed hash, never 0.
  */
 u64 ksc_admit_listener(const struct sock *listener)
 {
@@ -155,7 +153,7 @@ static bool ksc_admit_trusted(const struct ksc_limits *l, const struct in6_addr 
 	return false;
 }
 
-/* What it counts for besides its namespace; a client's peer is whom it has chosen itself */
+/* What it counts toward besides its namespace; not the peer of a client, which chose it itself */
 static void ksc_admit_keys(const struct ksc_context *ctx, const struct ksc_applicant *who,
 			   struct ksc_bucket_key *key, bool *wanted)
 {
@@ -167,7 +165,7 @@ static void ksc_admit_keys(const struct ksc_context *ctx, const struct ksc_appli
 	if (ctx->role == KSC_ROLE_CLIENT)
 		return;
 	key[KSC_SHARE_LISTENER].scope = (unsigned long)ctx->kn;
-	/* others have accepted it before it was ours */
+	/* it was accepted as a plain TCP socket */
 	key[KSC_SHARE_LISTENER].id = who->listener ?:
 		ksc_admit_service(&in6addr_any, inet_sk(who->sk)->inet_num, 0);
 	wanted[KSC_SHARE_LISTENER] = true;
@@ -189,7 +187,7 @@ static void ksc_admit_keys(const struct ksc_context *ctx, const struct ksc_appli
 	wanted[KSC_SHARE_SITE] = v6;
 }
 
-/* ---- counting; ksc_admit_lock ---- */
+/* ---- counting, under ksc_admit_lock ---- */
 
 static u32 ksc_admit_limit(const struct ksc_net *kn, int share)
 {
@@ -203,7 +201,7 @@ static u32 ksc_admit_limit(const struct ksc_net *kn, int share)
 	case KSC_SHARE_LISTENER:
 		return l->per_listener;
 	case KSC_SHARE_USER:
-		/* who rules a namespace does not rule what its user may take of the machine */
+		/* a namespace's admin can't raise what a user may take of the machine */
 		return min(l->per_user, ksc_net(&init_net)->handshakes->limits.per_user);
 	case KSC_SHARE_SERVERS:
 		return l->handshakes - l->client_reserve;
@@ -238,8 +236,8 @@ static void ksc_admit_leave(struct ksc_context *ctx)
 }
 
 /*
- * The first unproven, or the first after it from which nothing has come that its owner has
- * not looked at: where the machine is busy, an answer may have come long ago.
+ * The first unproven handshake without unread bytes from the peer, or else the first: on a busy
+ * machine, the answer may have arrived long ago.
  */
 static struct ksc_context *ksc_admit_first(const struct ksc_bucket *b, int share)
 {
@@ -260,7 +258,7 @@ static struct ksc_context *ksc_admit_first(const struct ksc_bucket *b, int share
 	return first;
 }
 
-/* Ends one that is unproven; false if that is the new one itself */
+/* Evict an unproven handshake; false if only @newest itself is left */
 static bool ksc_admit_evict(struct ksc_bucket *b, int share, const struct ksc_context *newest)
 {
 	struct ksc_context *ctx = ksc_admit_first(b, share);
@@ -282,7 +280,7 @@ static const u16 ksc_admit_counters[KSC_SHARES][2] = {
 	[KSC_SHARE_ALL]		= { KSC_CNT_REFUSED_ALL, KSC_CNT_EVICTED_ALL },
 };
 
-/* Makes room under all limits, prefixes first, then the service; -EBUSY if there is none */
+/* Make room under all limits, prefixes first, then the service; -EBUSY if that fails */
 static int ksc_admit_room(struct ksc_context *ctx)
 {
 	const struct ksc_counted *in = ctx->admission.in;
@@ -306,7 +304,7 @@ static int ksc_admit_room(struct ksc_context *ctx)
 	return 0;
 }
 
-/* The bucket of a key; one that is needed is taken from @fresh */
+/* Find a key's bucket, or insert @fresh, which is consumed then */
 static struct ksc_bucket *ksc_admit_bucket(struct ksc_bucket **fresh)
 {
 	struct ksc_bucket *b;
@@ -321,7 +319,7 @@ static struct ksc_bucket *ksc_admit_bucket(struct ksc_bucket **fresh)
 	return b;
 }
 
-/* Context: ksc_admit_lock. @fresh that are needed are taken */
+/* Context: ksc_admit_lock. Consumes those of @fresh that are inserted */
 static int ksc_admit_enter(struct ksc_context *ctx, struct ksc_bucket **fresh)
 {
 	struct ksc_counted *in = ctx->admission.in;
@@ -352,10 +350,10 @@ static int ksc_admit_enter(struct ksc_context *ctx, struct ksc_bucket **fresh)
  * @ctx: its context
  * @who: on whose behalf
  *
- * Others may be ended for it: they are marked, and their owners kicked.
+ * May evict others: marks them and kicks their owners.
  *
- * Context: process, the socket's lock. Return: 0; -EBUSY if there are too many
- * that can't be ended; or -ENOMEM.
+ * Context: process, the socket's lock. Return: 0; -EBUSY if there are too many that can't be
+ * evicted; or -ENOMEM.
  */
 int ksc_admit(struct ksc_context *ctx, const struct ksc_applicant *who)
 {
@@ -390,11 +388,11 @@ int ksc_admit(struct ksc_context *ctx, const struct ksc_applicant *who)
 }
 
 /**
- * ksc_admit_spoke() - our first flight is about to go out
+ * ksc_admit_spoke() - our first flight is about to be sent
  * @ctx: the context
  *
- * From now on its peer has time to answer: those who wait to be served go before it, or
- * what is served would be all in vain.
+ * Moves it to the end of the eviction order, after those that still wait for the daemon: its peer
+ * needs time to answer, or the daemon's work would be lost.
  *
  * Context: process, the owner's lock.
  */
@@ -426,7 +424,7 @@ void ksc_admit_prove(struct ksc_context *ctx)
 	if (READ_ONCE(a->proven))
 		return;
 	spin_lock(&ksc_admit_lock);
-	/* it may have been ended meanwhile */
+	/* it may have been evicted meanwhile */
 	if (a->admitted && !a->proven) {
 		for (i = 0; i < KSC_SHARES; i++)
 			if (a->in[i].bucket)
@@ -437,7 +435,7 @@ void ksc_admit_prove(struct ksc_context *ctx)
 }
 
 /**
- * ksc_admit_end() - a context is no more
+ * ksc_admit_end() - a context ends
  * @ctx: the context, admitted or not
  *
  * Context: process.
@@ -450,7 +448,7 @@ void ksc_admit_end(struct ksc_context *ctx)
 	spin_unlock(&ksc_admit_lock);
 }
 
-/* A user may have as many as are left then, and the last 16th is for who has none */
+/* A user may have as many keys as are left; the last 16th is for users without any */
 static u32 ksc_admit_keys_left(const struct ksc_net *kn)
 {
 	u32 most = kn->handshakes->limits.keys - kn->handshakes->limits.keys / 16;
@@ -459,9 +457,9 @@ static u32 ksc_admit_keys_left(const struct ksc_net *kn)
 }
 
 /**
- * ksc_admit_key() - may there be one more key that no socket has got?
+ * ksc_admit_key() - may there be another unattached key?
  * @kn: its daemon's namespace
- * @uid: whom it is for
+ * @uid: the user that it is for
  * @user: set, for ksc_admit_key_end()
  *
  * Context: process. Return: 0; -EDQUOT if there are too many; or -ENOMEM.
@@ -477,7 +475,7 @@ int ksc_admit_key(struct ksc_net *kn, kuid_t uid, struct ksc_bucket **user)
 	if (!fresh)
 		return -ENOMEM;
 	fresh->key.share = KSC_SHARE_KEYS;
-	/* the owner of a user namespace has it for all namespaces that he makes there */
+	/* the owner of a user namespace has one share for all network namespaces in it */
 	fresh->key.scope = kn->net->user_ns == &init_user_ns ? (unsigned long)kn : 0;
 	fresh->key.id = ksc_admit_user(kn->net->user_ns, uid);
 	spin_lock(&ksc_admit_lock);
@@ -501,9 +499,9 @@ int ksc_admit_key(struct ksc_net *kn, kuid_t uid, struct ksc_bucket **user)
 }
 
 /**
- * ksc_admit_key_end() - a socket has got a key, or it is no more
+ * ksc_admit_key_end() - a key was attached or freed
  * @kn: its daemon's namespace
- * @user: what ksc_admit_key() has set
+ * @user: as set by ksc_admit_key()
  *
  * Context: process.
  */
@@ -531,11 +529,11 @@ void ksc_admit_limits(struct ksc_net *kn, const struct ksc_limits *limits)
 }
 
 /**
- * ksc_admit_trusted_get() - whom a namespace trusts
+ * ksc_admit_trusted_get() - get a namespace's trusted prefixes
  * @kn: namespace
- * @trusted: gets the prefixes
+ * @trusted: receives the prefixes
  *
- * Context: process. Return: how many there are.
+ * Context: process. Return: number of prefixes.
  */
 u32 ksc_admit_trusted_get(struct ksc_net *kn, struct ksc_trusted trusted[KSC_TRUSTED_MAX])
 {
@@ -549,7 +547,7 @@ u32 ksc_admit_trusted_get(struct ksc_net *kn, struct ksc_trusted trusted[KSC_TRU
 }
 
 /**
- * ksc_admit_net_init() - set a namespace's counting up
+ * ksc_admit_net_init() - set up a namespace's accounting
  * @hs: its handshakes
  */
 void ksc_admit_net_init(struct ksc_handshakes *hs)
@@ -562,7 +560,7 @@ void ksc_admit_net_init(struct ksc_handshakes *hs)
 }
 
 /**
- * ksc_admit_init() - set the counting up
+ * ksc_admit_init() - set up the accounting
  *
  * Return: 0 or an errno.
  */
@@ -573,7 +571,7 @@ int ksc_admit_init(void)
 }
 
 /**
- * ksc_admit_exit() - undo ksc_admit_init(); nothing is counted any more
+ * ksc_admit_exit() - undo ksc_admit_init() when nothing is counted
  */
 void ksc_admit_exit(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * admit.c: how many handshakes of sockets there may be, and keys; and whose they are.
+ * Admission control: limits on handshakes and unattached keys.
  */
 #ifndef _KSC_HANDSHAKE_ADMIT_H
 #define _KSC_HANDSHAKE_ADMIT_H
@@ -20,21 +20,21 @@ struct user_namespace;
 
 #define KSC_TRUSTED_MAX		16
 
-/* enum ksc_share - what a handshake counts for, in the order in which limits are looked at */
+/* enum ksc_share - what a handshake counts toward, in the order in which limits are checked */
 enum ksc_share {
 	KSC_SHARE_ADDRESS,	/* the peer's: IPv4 /32, IPv6 /64 */
 	KSC_SHARE_SITE,		/* IPv6 /48 */
-	KSC_SHARE_LISTENER,	/* a service's: who listens at an address and port */
+	KSC_SHARE_LISTENER,	/* a service: sockets that listen on an address and port */
 	KSC_SHARE_USER,
-	KSC_SHARE_SERVERS,	/* what is not kept for clients */
+	KSC_SHARE_SERVERS,	/* all but the reserve for clients */
 	KSC_SHARE_ALL,
 	KSC_SHARES,
-	KSC_SHARE_KEYS = KSC_SHARES,	/* a user's keys, which are no handshakes */
+	KSC_SHARE_KEYS = KSC_SHARES,	/* a user's unattached keys, not handshakes */
 };
 
 /**
  * struct ksc_trusted - a prefix whose peers are not counted by their address
- * @addr: IPv4 as mapped into IPv6
+ * @addr: IPv4 is mapped into IPv6
  * @len: leading bits that count
  */
 struct ksc_trusted {
@@ -43,21 +43,21 @@ struct ksc_trusted {
 };
 
 /**
- * struct ksc_limits - what handshakes and keys may take, see KSC_CMD_LIMITS_SET
- * @handshakes: of sockets, at once
+ * struct ksc_limits - limits of handshakes and keys, see KSC_CMD_LIMITS_SET
+ * @handshakes: concurrent ones, of sockets
  * @per_user: of one user, in all namespaces
- * @client_reserve: of @handshakes, kept for connections that this machine makes
- * @per_address: of one IPv4 address or IPv6 /64, once it is tight
- * @per_site: of one IPv6 /48, once it is tight
- * @per_listener: of all that listen at one address and port, once it is tight
+ * @client_reserve: of @handshakes, reserved for outgoing connections
+ * @per_address: of one IPv4 address or IPv6 /64, once half of a limit is used
+ * @per_site: of one IPv6 /48, likewise
+ * @per_listener: of all sockets that listen on one address and port, likewise
  * @first_flight: bytes from the peer before our first flight
  * @steps: of a handshake
- * @keys: that no socket has got yet
+ * @keys: unattached ones
  * @keys_per_user: of one user, in all namespaces
  * @ntrusted: entries of @trusted
- * @trusted: prefixes that @per_address and @per_site don't hold for
+ * @trusted: prefixes exempt from @per_address and @per_site
  *
- * Changed under the lock of admit.c; single values are read without.
+ * Changed under ksc_admit_lock; single values are read without it.
  */
 struct ksc_limits {
 	u32 handshakes;
@@ -75,11 +75,11 @@ struct ksc_limits {
 };
 
 /**
- * struct ksc_bucket_key - who shares a limit
+ * struct ksc_bucket_key - identifies the handshakes or keys that share a limit
  * @scope: namespace, 0 for all
  * @id: address, ksc_admit_listener(), or user
  * @share: enum ksc_share
- * @v6: of an IPv6 address
+ * @v6: @id is part of an IPv6 address
  */
 struct ksc_bucket_key {
 	u64 scope;
@@ -90,12 +90,12 @@ struct ksc_bucket_key {
 
 /**
  * struct ksc_bucket - handshakes, or keys, that share a limit
- * @node: in the table, unless it is a namespace's own
- * @rcu: the table's own work may still look at it
+ * @node: in the table, unless embedded in a namespace's state
+ * @rcu: the table's resize may still access it
  * @key: who shares it
- * @count: how many
- * @unproven: those whose peer has not answered our first flight, in the order in which they
- *	came, or were served
+ * @count: number of handshakes or keys
+ * @unproven: handshakes whose peer has not answered our first flight, in order of arrival or of
+ *	that flight
  */
 struct ksc_bucket {
 	struct rhash_head node;
@@ -108,7 +108,7 @@ struct ksc_bucket {
 /**
  * struct ksc_counted - a handshake in a bucket
  * @bucket: the bucket, NULL for none
- * @node: in its unproven
+ * @node: in its list of unproven ones
  */
 struct ksc_counted {
 	struct ksc_bucket *bucket;
@@ -116,7 +116,7 @@ struct ksc_counted {
 };
 
 /**
- * struct ksc_admission - what a context counts for
+ * struct ksc_admission - what a context counts toward
  * @in: by enum ksc_share
  * @admitted: it is counted
  * @proven: the peer has answered our first flight
@@ -128,10 +128,10 @@ struct ksc_admission {
 };
 
 /**
- * struct ksc_applicant - on whose behalf a handshake begins
- * @sk: the connection; of a server its peer and port count
+ * struct ksc_applicant - the connection on whose behalf a handshake begins
+ * @sk: the socket; of a server, its peer and port count
  * @listener: ksc_admit_listener() of the socket that accepted it, 0 for none
- * @ns: user namespace whose users @uid is one of
+ * @ns: user namespace of @uid
  * @uid: owner of the socket
  */
 struct ksc_applicant {

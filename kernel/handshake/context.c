@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The security context: the one state machine of a handshake. It knows
- * nothing of how tokens travel; its owner, a socket, offers them and applies the
- * answers.
+ * The security context: the state machine of a handshake. It does not transport tokens: its owner,
+ * a socket, offers them and applies the answers.
  *
- * At most one step is in flight. Everything that can end a context (an answer,
- * the timer, the daemon's death, the owner) goes through @lock, so that exactly
- * one of them wins; all but the owner's own doing is only noted here and the
- * owner is kicked to look (ksc_context_news()).
+ * At most one step is in flight. Everything that can end a context (an answer, the timer, the
+ * daemon's exit, the owner) takes @lock, so that exactly one of them wins. Events other than the
+ * owner's are only recorded here, and the owner is kicked to handle them (ksc_context_news()).
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/slab.h>
@@ -63,10 +61,10 @@ static void ksc_context_timer(struct work_struct *work)
  * @kn: namespace
  * @role: enum ksc_role
  * @timeout: milliseconds
- * @owner: its owner; the caller's reference is the context's then, or dropped
+ * @owner: its owner; consumes the caller's reference, also on failure
  *
- * Context: process. Return: the context with a reference for the caller, which
- * ends it with ksc_context_end(), or NULL if there is no memory.
+ * Context: process. Return: the context with a reference for the caller, which ends it with
+ * ksc_context_end(); NULL if out of memory.
  */
 struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 				    struct ksc_owner *owner)
@@ -88,7 +86,7 @@ struct ksc_context *ksc_context_new(struct ksc_net *kn, u8 role, u32 timeout,
 	ctx->memcg = ksc_memcg_get();
 	ctx->owner = owner;
 	kref_get(&ctx->ref);
-	/* complete: from here on a daemon that registers may kick it */
+	/* fully set up: from here on it may be found and kicked */
 	if (xa_err(xa_store_bh(&kn->handshakes->contexts, ctx->id, ctx, KSC_GFP_FOR_OTHERS))) {
 		mem_cgroup_put(ctx->memcg);
 		kfree(ctx);
@@ -123,11 +121,11 @@ struct ksc_context *ksc_context_get(struct ksc_net *kn, u64 id)
 }
 
 /**
- * ksc_context_end() - the handshake is over, well or ill
- * @ctx: the context; the owner's reference goes
+ * ksc_context_end() - the handshake is over, successful or not
+ * @ctx: the context; drops the owner's reference
  *
- * The next in the queue gets its place, and the daemon is told to forget a session
- * that it may still have.
+ * Passes its place in the queue to the next one, and tells the daemon to drop a session that it
+ * may still have.
  *
  * Context: process, the owner's lock.
  */
@@ -153,13 +151,13 @@ void ksc_context_end(struct ksc_context *ctx)
 }
 
 /**
- * ksc_context_offer() - a token goes to the daemon now
+ * ksc_context_offer() - a token is about to be sent to the daemon
  * @ctx: the context
  * @daemon: its registration
  *
- * To be called before the message is sent, as the answer may come at once.
+ * To be called before the message is sent, as the answer may arrive at once.
  *
- * Return: false if a step is in flight or the session is with another daemon.
+ * Return: false if a step is in flight or another daemon has the session.
  */
 bool ksc_context_offer(struct ksc_context *ctx, u32 daemon)
 {
@@ -177,9 +175,9 @@ bool ksc_context_offer(struct ksc_context *ctx, u32 daemon)
 }
 
 /**
- * ksc_context_unoffer() - the token could not be sent after all
- * @ctx: the context; it waits where it stood
- * @full: there was no room for it
+ * ksc_context_unoffer() - sending the token failed
+ * @ctx: the context; keeps its place in the queue
+ * @full: the daemon's socket was full
  */
 void ksc_context_unoffer(struct ksc_context *ctx, bool full)
 {
@@ -192,29 +190,27 @@ void ksc_context_unoffer(struct ksc_context *ctx, bool full)
 	spin_unlock(&ctx->lock);
 }
 
-/* What an application is told of an answer that can't be taken */
+/* The application's error text if the answer can't be applied */
 static const char *ksc_context_refusal(int err)
 {
-	return err == -ENOMEM ? "out of memory for the daemon's answer" :
-				"the kernel does not accept the daemon's answer";
+	return err == -ENOMEM ? "out of memory for the daemon's reply" :
+				"invalid reply from the daemon";
 }
 
 /**
- * ksc_context_answer() - the daemon answers the offer under way
+ * ksc_context_answer() - the daemon answers the pending offer
  * @ctx: the context
- * @daemon: registration of who says so
- * @seq: which offer
- * @step: the answer; the context's from now on, if taken. Or why there is none, as an
- *	error pointer
+ * @daemon: registration of the sender
+ * @seq: sequence number of the offer
+ * @step: the answer, consumed if 0 is returned; or the error why there is none, as an ERR_PTR
  *
- * The daemon has done its part and no other answer will come. With one that can't be taken
- * the handshake is over, and its place in the queue the next one's: what can't be stored
- * for one, for want of memory that may be its own doing, is not to keep others waiting
- * until its time is over.
+ * The daemon sends no other answer. An invalid one ends the handshake and frees its place in the
+ * queue at once: a handshake out of memory, maybe by its own fault, must not block others until it
+ * times out.
  *
- * Return: 0; -EPERM if the session is not that daemon's; -ESTALE if that is
- * not the offer under way; -EINVAL if it consumes more than was offered; or
- * the error in @step. The caller keeps @step then.
+ * Return: 0; -EPERM if another daemon has the session; -ESTALE if @seq is not the pending offer;
+ * -EINVAL if it consumes more than was offered; or the error in @step. On error the caller keeps
+ * @step.
  */
 int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq, struct ksc_step *step)
 {
@@ -245,9 +241,9 @@ int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq, struct ksc_
 }
 
 /**
- * ksc_context_news() - what is there for the owner to do
+ * ksc_context_news() - get the event that the owner is to handle
  * @ctx: the context
- * @step: set with KSC_NEWS_STEP; the caller's to free
+ * @step: set with KSC_NEWS_STEP; to be freed by the caller
  *
  * Context: the owner's lock.
  */
@@ -292,17 +288,17 @@ void ksc_context_next(struct ksc_context *ctx)
 }
 
 /**
- * ksc_context_give_up() - have the daemon alert the peer, as nobody else has the keys
+ * ksc_context_give_up() - fail, and let the daemon alert the peer, as only it has the keys
  * @ctx: the context
- * @status: enum ksc_status, why
+ * @status: enum ksc_status, reason of the failure
  * @alert: the alert's number
- * @why: one line, or NULL for the status's own; a constant
+ * @why: one line, or NULL for the status's text; a constant
  *
- * The next offer asks for the alert, and its answer ends the handshake. Until then
- * it is bounded as any other: by its time, its daemon and its peer.
+ * The next offer asks for the alert, and its answer ends the handshake. Until then the usual
+ * limits apply: timeout, the daemon's exit, the peer's close.
  *
- * Context: the owner's lock. Return: false if the daemon can't be asked: it has gone,
- * answers another offer, there is no time left, or it is not worth a turn.
+ * Context: the owner's lock. Return: false if the daemon can't be asked: it is gone, an offer is
+ * pending, or the handshake has timed out or was evicted.
  */
 bool ksc_context_give_up(struct ksc_context *ctx, u8 status, u8 alert, const char *why)
 {
@@ -326,9 +322,9 @@ bool ksc_context_give_up(struct ksc_context *ctx, u8 status, u8 alert, const cha
  * ksc_context_settled() - the answer ended the handshake
  * @ctx: the context
  *
- * The daemon has let go of it: there is nothing to tell it when the context ends.
+ * The daemon has dropped the session: it is not notified when the context ends.
  *
- * Return: the daemon's registration, 0 if it has gone.
+ * Return: the daemon's registration, 0 if it is gone.
  */
 u32 ksc_context_settled(struct ksc_context *ctx)
 {
@@ -341,26 +337,26 @@ u32 ksc_context_settled(struct ksc_context *ctx)
 	return daemon;
 }
 
-/* Context: ksc_context.lock. The daemon won't answer; what it knew of it is lost */
+/* Context: ksc_context.lock. The daemon won't answer; its session is lost */
 static void ksc_context_withdraw(struct ksc_context *ctx)
 {
 	ctx->daemon = 0;
 	if (ctx->state == KSC_CTX_OFFERED)
 		ctx->state = KSC_CTX_IDLE;
-	/* an answer to step 0 that is being applied has begun it */
+	/* it has begun if an answer to step 0 is being applied */
 	if (ctx->seq || ctx->state == KSC_CTX_APPLYING)
 		ctx->lost = true;
 	ksc_queue_return(ctx, false);
 }
 
 /**
- * ksc_contexts_daemon_gone() - the daemon went away
+ * ksc_contexts_daemon_gone() - the daemon exited
  * @kn: namespace
  * @daemon: its registration
  *
- * A context of which no step was answered has lost nothing: it goes to the
- * next daemon. One whose session began is lost with it. Those that wait are told,
- * too: they may have something better to do.
+ * A context without an answered step loses nothing: it is offered to the next daemon. One whose
+ * session has begun is lost. Owners of waiting contexts are kicked, too: they may fall back or
+ * fail.
  *
  * Context: process.
  */
@@ -385,11 +381,11 @@ void ksc_contexts_daemon_gone(struct ksc_net *kn, u32 daemon)
 }
 
 /**
- * ksc_contexts_unoffer_new() - the daemon takes no new contexts any more
+ * ksc_contexts_unoffer_new() - the daemon no longer accepts new contexts
  * @kn: namespace
  * @daemon: its registration
  *
- * Those that it was offered and has not answered wait for the next.
+ * New contexts with an unanswered offer wait for the next daemon.
  *
  * Context: process.
  */
@@ -409,7 +405,7 @@ void ksc_contexts_unoffer_new(struct ksc_net *kn, u32 daemon)
 }
 
 /**
- * ksc_handshakes_init() - set a namespace's handshakes up
+ * ksc_handshakes_init() - set up a namespace's handshakes
  * @kn: namespace
  *
  * Context: process. Return: 0 or -ENOMEM.
@@ -420,7 +416,7 @@ int ksc_handshakes_init(struct ksc_net *kn)
 
 	if (!hs)
 		return -ENOMEM;
-	/* not taken in softirq, but of one class with the sockets' */
+	/* not taken in softirq, but its lock class is shared with the sockets' xarray */
 	xa_init_flags(&hs->contexts, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	ksc_queue_init(&hs->queue);
 	ksc_admit_net_init(hs);

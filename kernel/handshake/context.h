@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * context.c: the security context, a handshake in progress; and the daemon that there
- * is for it.
- *
- * Its owner is a socket, which it knows as a struct ksc_owner.
+ * Security contexts: handshakes in progress, and their state per network namespace. A context's
+ * owner is a socket, which it only knows as a struct ksc_owner.
  */
 #ifndef _KSC_HANDSHAKE_CONTEXT_H
 #define _KSC_HANDSHAKE_CONTEXT_H
@@ -24,55 +22,55 @@ struct ksc_question;
 struct ksc_step;
 struct mem_cgroup;
 
-/* enum ksc_context_state - where the one step in flight is */
+/* enum ksc_context_state - state of the one step in flight */
 enum ksc_context_state {
 	KSC_CTX_IDLE,		/* nothing in flight; may be offered a token */
 	KSC_CTX_OFFERED,	/* the daemon has a token to answer */
 	KSC_CTX_APPLYING,	/* its answer is being applied */
-	KSC_CTX_DEAD,		/* over; whoever made it so cleans up */
+	KSC_CTX_DEAD,		/* over; set by ksc_context_end() */
 };
 
 /**
  * struct ksc_context - a security context: a handshake in progress
  * @ref: the owner's, the timer's, each user's
  * @rcu: looked up without a lock
- * @lock: @state, @lost, @expired, @daemon, @step, @refused
+ * @lock: protects @state, @lost, @expired, @daemon, @step, @refused
  * @state: enum ksc_context_state
- * @lost: the daemon that had the session went away
- * @expired: the time is over
- * @evicted: another took its place, see admit.c
+ * @lost: the daemon that had the session exited
+ * @expired: timed out
+ * @evicted: another handshake took its place, see admit.c
  * @role: enum ksc_role
- * @seq: number of the step under way
+ * @seq: number of the current step
  * @daemon: registration of the daemon that has the session, 0 for none
  * @step: the answer to the offer, in state applying
- * @refused: in its stead, why there is none: one line; a constant
+ * @refused: or why there is no answer: one line; a constant
  * @turn: its place in the queue to the daemon
- * @admission: what it counts for
- * @offered: bytes of the token under way
- * @stuck: bytes that were offered and found too few
- * @total: bytes of handshake that came from the peer so far
- * @spoke: the peer was sent a token
- * @seen: for ksc_owner_heard(), how far the owner has looked
- * @failed: enum ksc_status, the owner's failure that the daemon is to alert the peer of;
- *	0 for none
- * @why: with @failed: one line, or NULL for the status's own; a constant
- * @told: the daemon knows by itself how it ends, or has it in a question
- * @report: it is to know, though it has seen nothing of it
+ * @admission: what it counts toward
+ * @offered: bytes of the token in flight
+ * @stuck: bytes that were offered and were too few
+ * @total: bytes of handshake received from the peer so far
+ * @spoke: a token was sent to the peer
+ * @seen: for ksc_owner_heard(), how far the owner has read
+ * @failed: enum ksc_status, the owner's failure that the daemon is to send an alert for; 0 for
+ *	none
+ * @why: with @failed: one line, or NULL for the status's text; a constant
+ * @told: the daemon already knows the result, or gets it with the next offer
+ * @report: report the failure to the daemon, although it was offered nothing
  * @full: bytes in TCP's queue when the receive buffer was found full
- * @full_since: jiffies, when that was
- * @question: what the application is to judge
- * @verdict: enum ksc_verdict, goes to the daemon with the next offer
- * @alert: to reject, or with @failed: the alert's number, or 0
- * @id: never used twice in a namespace
+ * @full_since: jiffies of that
+ * @question: certificate that the application is to verify
+ * @verdict: enum ksc_verdict, sent to the daemon with the next offer
+ * @alert: with a rejection or @failed: the alert's number, or 0
+ * @id: never reused in a namespace
  * @kn: namespace
  * @owner: the context holds a reference
  * @deadline: jiffies
  * @timer: runs at @deadline, holds a reference
- * @memcg: what the daemon's answers are charged to, referenced, or NULL
+ * @memcg: memory cgroup that the daemon's answers are charged to, referenced, or NULL
  *
- * @stuck, @total, @spoke, @seen, @failed, @told, @full, @question and @verdict belong to the owner,
- * under its own lock, but admit.c looks at @spoke and @seen without it; so does @offered
- * but in state offered, when nobody changes it.
+ * The owner's lock protects @stuck, @total, @spoke, @seen, @failed, @told, @full, @question and
+ * @verdict (admit.c reads @spoke and @seen without it), and @offered, which does not change in
+ * state offered.
  */
 struct ksc_context {
 	struct kref ref;
@@ -115,24 +113,24 @@ struct ksc_context {
 enum ksc_news {
 	KSC_NEWS_NONE,		/* nothing to do, or an answer is awaited */
 	KSC_NEWS_IDLE,		/* a token may be offered */
-	KSC_NEWS_STEP,		/* an answer came */
-	KSC_NEWS_REFUSED,	/* an answer came that can't be taken */
-	KSC_NEWS_LOST,		/* the session died with its daemon */
-	KSC_NEWS_EVICTED,	/* another took its place */
-	KSC_NEWS_EXPIRED,	/* the time is over */
+	KSC_NEWS_STEP,		/* an answer arrived */
+	KSC_NEWS_REFUSED,	/* an answer arrived that can't be applied */
+	KSC_NEWS_LOST,		/* the session was lost with its daemon */
+	KSC_NEWS_EVICTED,	/* another handshake took its place */
+	KSC_NEWS_EXPIRED,	/* timed out */
 };
 
-/* Content of a handshake that a peer may make us carry, in bytes */
+/* Maximum of handshake bytes from a peer */
 #define KSC_MAX_HANDSHAKE	65536
 
 /**
  * struct ksc_handshakes - a network namespace's handshakes and unattached keys
  * @queue: contexts that wait for the daemon
- * @limits: what handshakes and keys may take; changed under the lock of admit.c
- * @shares: handshakes of servers, and all; under the lock of admit.c
- * @nr_keys: keys that no socket has got yet; likewise
+ * @limits: limits of handshakes and keys; changed under ksc_admit_lock
+ * @shares: handshakes of servers, and all; under ksc_admit_lock
+ * @nr_keys: unattached keys; likewise
  * @contexts: struct ksc_context by id
- * @next_context: the last context's id; none is used twice
+ * @next_context: the last context's id; never reused
  * @nr_contexts: entries of @contexts
  */
 struct ksc_handshakes {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Keys of a handshake that an application carried itself. The daemon ran it, and gives
- * what it came to: a file, whose descriptor it passes on to the application, which gives
- * it to a socket. Whoever has the descriptor can do so, once, in the network namespace
- * that the keys are for. Closed before that, they are forgotten.
+ * Key files: keys of a handshake whose messages an application transported itself. The daemon ran
+ * the handshake and creates a file with the keys. It passes the descriptor to the application,
+ * which attaches the keys to a socket. Any holder of the descriptor can do so, once, in the
+ * network namespace that the keys are for. Closing the file drops unattached keys.
  *
- * The file holds the module, and until its keys have gone the daemon's network
- * namespace, in which they are counted. Of the namespace that they are for there is but
- * the cookie: it may go at any time.
+ * The file pins the module, and until the keys are gone the daemon's network namespace, in which
+ * they are counted. It holds only the cookie of the namespace that the keys are for, which may be
+ * deleted at any time.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -31,28 +31,28 @@
 #include "netlink-gen.h"
 #include "record/exporter.h"
 
-/* enum ksc_key_state - what may be done with a key */
+/* enum ksc_key_state - state of a key */
 enum ksc_key_state {
-	KSC_KEY_READY,		/* a socket may get it */
-	KSC_KEY_TAKEN,		/* one is getting it: whoever set that, and nobody else, uses it */
-	KSC_KEY_SPENT,		/* one has got it */
+	KSC_KEY_READY,		/* can be attached */
+	KSC_KEY_TAKEN,		/* being attached: only ksc_key_take()'s caller uses it */
+	KSC_KEY_SPENT,		/* attached */
 };
 
 /**
- * struct ksc_key_file - a key, as its file has it
- * @lock: @state, and who reads the rest in state ready
+ * struct ksc_key_file - private data of a key's file
+ * @lock: protects @state, and reads of the rest in state ready
  * @state: enum ksc_key_state
  * @role: enum ksc_role
  * @verify: enum ksc_verify
  * @daemon: registration of a daemon that wants tickets of the session, or 0
  * @id: the daemon's number of the session
- * @netns: cookie of the network namespace of the sockets that it is for
+ * @netns: cookie of the network namespace that it is for
  * @kn: the daemon's namespace, referenced; NULL when spent
- * @user: what it counts for, besides that
- * @credential: the one that the daemon took, or NULL
+ * @user: what it counts toward, besides @kn
+ * @credential: the one that the daemon chose, or NULL
  * @keys: the keys; all zero when spent
  *
- * The file's, and gone with it.
+ * Freed with the file.
  */
 struct ksc_key_file {
 	spinlock_t lock;	/* state */
@@ -68,7 +68,7 @@ struct ksc_key_file {
 	struct ksc_keys keys;
 };
 
-/* Nobody else uses it. It counts no more, and its keys are no more */
+/* Drop it from the accounting and wipe its keys; there are no other users */
 static void ksc_key_forget(struct ksc_key_file *k)
 {
 	if (k->daemon)
@@ -96,7 +96,7 @@ static int ksc_key_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* ---- what whoever has it may ask ---- */
+/* ---- ioctls ---- */
 
 /* Context: the key's lock. May it be used? */
 static int ksc_key_ready(const struct ksc_key_file *k)
@@ -112,8 +112,8 @@ static int ksc_key_ready(const struct ksc_key_file *k)
 }
 
 /*
- * Context: the key's lock. May who asks believe it? The root of a user namespace may register a
- * daemon there, and have it say anything.
+ * Context: the key's lock. Can the caller trust it? The root of a user namespace may register a
+ * daemon there, with any claims.
  */
 static int ksc_key_readable(const struct ksc_key_file *k)
 {
@@ -183,9 +183,9 @@ static const struct file_operations ksc_key_fops = {
 	.compat_ioctl	= compat_ptr_ioctl,
 };
 
-/* ---- a socket gets it ---- */
+/* ---- attaching ---- */
 
-/* Copies: what stays with the socket is in the account of whoever attaches it */
+/* Copies, to charge what the socket keeps to the process that attaches */
 static int ksc_key_copy(const struct ksc_key_file *k, struct ksc_grant *g)
 {
 	const struct ksc_blob *b = k->credential;
@@ -202,7 +202,7 @@ static int ksc_key_copy(const struct ksc_key_file *k, struct ksc_grant *g)
 	return ksc_keys_copy(&g->keys, &k->keys);
 }
 
-/* Is a daemon of that user namespace one for sockets of the namespace, too? */
+/* Is a daemon of that user namespace privileged over @net? */
 static bool ksc_key_rules(const struct user_namespace *daemon, const struct net *net)
 {
 	const struct user_namespace *ns = net->user_ns;
@@ -213,19 +213,19 @@ static bool ksc_key_rules(const struct user_namespace *daemon, const struct net 
 }
 
 /**
- * ksc_key_take() - take from a key what a socket needs
+ * ksc_key_take() - take a key for a socket
  * @fd: the key's descriptor
  * @net: the socket's namespace
- * @g: all zero; filled in, and ksc_key_give() has to follow
+ * @g: all zero; filled in, then ksc_key_give() has to follow
  *
- * Context: process. Return: 0 or an errno; then there is nothing to give back.
+ * Context: process. Return: 0, or an errno and there is nothing to give back.
  */
 int ksc_key_take(int fd, const struct net *net, struct ksc_grant *g)
 {
 	struct ksc_key_file *k;
 	int err;
 
-	/* it can be closed meanwhile, and goes when it is given back */
+	/* may be closed meanwhile: then ksc_key_give() frees it */
 	g->file = fget(fd);
 	if (!g->file)
 		return -EBADF;
@@ -253,9 +253,9 @@ put:
 }
 
 /**
- * ksc_key_give() - be done with what was taken
- * @g: what ksc_key_take() filled in
- * @err: 0 if a socket has it; else the key is as before
+ * ksc_key_give() - end the use of a taken key
+ * @g: as filled in by ksc_key_take()
+ * @err: 0 if it was attached; else it becomes available again
  *
  * Context: process.
  */
@@ -263,7 +263,7 @@ void ksc_key_give(struct ksc_grant *g, int err)
 {
 	struct ksc_key_file *k = g->file->private_data;
 
-	/* the socket has taken the tickets, or there won't be any */
+	/* the socket has taken over the tickets, or there won't be any */
 	if (!err)
 		k->daemon = g->daemon;
 	spin_lock(&k->lock);
@@ -278,7 +278,7 @@ void ksc_key_give(struct ksc_grant *g, int err)
 	ksc_keys_free(&g->keys);
 }
 
-/* ---- the daemon makes it ---- */
+/* ---- creation by the daemon ---- */
 
 static int ksc_key_parse(struct ksc_key_file *k, struct genl_info *info)
 {
@@ -287,7 +287,7 @@ static int ksc_key_parse(struct ksc_key_file *k, struct genl_info *info)
 	int err;
 
 	/*
-	 * What is asked for is a kilobyte, but for what lockdep makes of a lock. Each of the
+	 * A key takes at most 1 KiB, not counting lockdep's part of the lock. Each of the
 	 * session's names has a NUL, and parsing may leave room for another.
 	 */
 	BUILD_BUG_ON(sizeof(*k) - sizeof(k->lock) + sizeof(struct ksc_exporter) +
@@ -297,7 +297,7 @@ static int ksc_key_parse(struct ksc_key_file *k, struct genl_info *info)
 	if (GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_ID) ||
 	    GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_ROLE) ||
 	    GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_UID)) {
-		NL_SET_ERR_MSG(info->extack, "a key needs id, role and uid");
+		NL_SET_ERR_MSG(info->extack, "missing id, role or uid");
 		return -EINVAL;
 	}
 	k->id = nla_get_u64(a[KSC_A_CONTEXT_ID]);
@@ -306,13 +306,14 @@ static int ksc_key_parse(struct ksc_key_file *k, struct genl_info *info)
 	if (a[KSC_A_CONTEXT_VERIFY])
 		k->verify = nla_get_u32(a[KSC_A_CONTEXT_VERIFY]);
 	if (k->role == KSC_ROLE_UNSPEC) {
-		NL_SET_ERR_MSG_ATTR(info->extack, a[KSC_A_CONTEXT_ROLE], "client or server?");
+		NL_SET_ERR_MSG_ATTR(info->extack, a[KSC_A_CONTEXT_ROLE],
+				    "role must be client or server");
 		return -EINVAL;
 	}
-	/* or a ticket may be taken for that of a socket's own handshake */
+	/* else a ticket could be mistaken for one of a socket's own handshake */
 	if (a[KSC_A_CONTEXT_TICKETS] && !(k->id >> 63)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, a[KSC_A_CONTEXT_ID],
-				    "with tickets the highest bit has to be set");
+				    "tickets require bit 63 of the id");
 		return -EINVAL;
 	}
 	err = ksc_keys_parse(&k->keys, info);
@@ -329,13 +330,13 @@ static int ksc_key_parse(struct ksc_key_file *k, struct genl_info *info)
 	}
 	if (k->keys.session->size - 3 + (k->credential ? k->credential->len : 0) >
 	    KSC_MAX_KEY_TEXT) {
-		NL_SET_ERR_MSG(info->extack, "more text than a key may have");
+		NL_SET_ERR_MSG(info->extack, "key text too long");
 		return -EMSGSIZE;
 	}
 	return 0;
 }
 
-/* Has it count for its user and the daemon's namespace, which it holds from then on */
+/* Account it to its user and the daemon's namespace, and take a reference to that */
 static int ksc_key_admit(struct ksc_key_file *k, struct genl_info *info)
 {
 	const struct nlattr *a = info->attrs[KSC_A_CONTEXT_UID];
@@ -343,14 +344,14 @@ static int ksc_key_admit(struct ksc_key_file *k, struct genl_info *info)
 	kuid_t uid = make_kuid(net->user_ns, nla_get_u32(a));
 	int err;
 
-	/* elsewhere all count for the owner of the user namespace */
+	/* in other user namespaces all users count as the namespace's owner */
 	if (!uid_valid(uid) && net->user_ns == &init_user_ns) {
-		NL_SET_ERR_MSG_ATTR(info->extack, a, "no user of the namespace");
+		NL_SET_ERR_MSG_ATTR(info->extack, a, "uid not mapped in the user namespace");
 		return -EINVAL;
 	}
 	err = ksc_admit_key(ksc_net(net), uid, &k->user);
 	if (err == -EDQUOT)
-		NL_SET_ERR_MSG(info->extack, "too many keys that no socket has got");
+		NL_SET_ERR_MSG(info->extack, "too many unattached keys");
 	if (!err)
 		k->kn = ksc_net(get_net(net));
 	return err;
@@ -374,7 +375,7 @@ static int ksc_key_reply(struct genl_info *info, u64 id, int fd)
 	return genlmsg_reply(msg, info);
 }
 
-/* Consumes the key. There is a descriptor only of what the daemon is told about */
+/* Consumes the key. The descriptor is installed only if the reply was sent */
 static int ksc_key_publish(struct ksc_key_file *k, u32 daemon, struct genl_info *info)
 {
 	struct file *file;
@@ -388,7 +389,7 @@ static int ksc_key_publish(struct ksc_key_file *k, u32 daemon, struct genl_info 
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0) {
 		if (fd == -EMFILE)
-			NL_SET_ERR_MSG(info->extack, "no descriptor is free");
+			NL_SET_ERR_MSG(info->extack, "no free descriptor");
 		fput(file);
 		return fd;
 	}

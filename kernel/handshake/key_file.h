@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Keys that the daemon has given for a socket, what key_file.c and attach.c share.
+ * Taking the keys of a key file for a socket.
  */
 #ifndef _KSC_HANDSHAKE_KEY_FILE_H
 #define _KSC_HANDSHAKE_KEY_FILE_H
@@ -14,21 +14,21 @@ struct ksc_blob;
 struct net;
 
 /**
- * struct ksc_grant - what a socket gets of a key
+ * struct ksc_grant - a key taken for a socket
  * @file: the key, referenced
  * @id: the daemon's number of the session
  * @daemon: registration of a daemon that wants its tickets, or 0
  * @role: enum ksc_role
  * @verify: enum ksc_verify
- * @foreign: the daemon is not that of the socket's namespace
- * @credential: the one that the daemon took, or NULL
- * @server_name: what the socket was told before, to be freed
+ * @foreign: the daemon is not the one of the socket's namespace
+ * @credential: the one that the daemon chose, or NULL
+ * @server_name: the socket's previous one, to be freed
  * @alpn: likewise
- * @keys: copies, in the account of whoever attaches them
- * @extra: bytes that come before those in TCP's queue
- * @extra_len: how many
+ * @keys: copies, charged to the process that attaches them
+ * @extra: bytes that precede those in TCP's queue
+ * @extra_len: their number
  *
- * Made by ksc_key_take(), but for @extra. The socket takes and clears what it keeps;
+ * Filled in by ksc_key_take(), except @extra. The socket takes and clears what it keeps;
  * ksc_key_give() frees the rest.
  */
 struct ksc_grant {

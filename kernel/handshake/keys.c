@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A step's outcome, from the daemon's message to struct ksc_step; and the keys that a
- * handshake came to.
+ * The result of a handshake: parses its keys and session from the daemon's message.
  */
 #include <linux/ctype.h>
 #include <linux/kschannel.h>
@@ -21,7 +20,7 @@
 #include "record/frame.h"
 
 /**
- * ksc_keys_free() - zeroise keys, and free what they hold
+ * ksc_keys_free() - zeroise and free keys
  * @keys: keys, or all zero
  *
  * Context: any.
@@ -34,11 +33,11 @@ void ksc_keys_free(struct ksc_keys *keys)
 }
 
 /**
- * ksc_keys_copy() - copy keys, and what they hold, to the account of the calling process
- * @to: filled in, for ksc_keys_free()
+ * ksc_keys_copy() - copy keys, charged to the calling process
+ * @to: filled in, to be freed with ksc_keys_free()
  * @from: keys
  *
- * Context: process. Return: 0, or -ENOMEM and @to holds nothing.
+ * Context: process. Return: 0, or -ENOMEM and @to is empty.
  */
 int ksc_keys_copy(struct ksc_keys *to, const struct ksc_keys *from)
 {
@@ -74,7 +73,7 @@ static int ksc_keys_parse_key(struct ksc_key *key, struct nlattr *nest,
 	int err;
 
 	if (!nest) {
-		NL_SET_ERR_MSG(extack, "keys for both directions are needed");
+		NL_SET_ERR_MSG(extack, "missing keys of a direction");
 		return -EINVAL;
 	}
 	err = nla_parse_nested(tb, KSC_A_KEY_MAX, nest, ksc_key_nl_policy, extack);
@@ -89,14 +88,14 @@ static int ksc_keys_parse_key(struct ksc_key *key, struct nlattr *nest,
 	if (suite->version == KSC_VERSION_1_3 &&
 	    (key->secret_len != suite->hash_len || key->key_len || key->iv_len)) {
 		NL_SET_ERR_MSG_ATTR(extack, nest,
-				    "TLS 1.3 needs a secret as long as the suite's hash");
+				    "TLS 1.3 requires a secret of the suite's hash length");
 		return -EINVAL;
 	}
 	if (suite->version == KSC_VERSION_1_2 &&
 	    (key->key_len != suite->key_len || key->iv_len != suite->salt_len ||
 	     key->secret_len)) {
 		NL_SET_ERR_MSG_ATTR(extack, nest,
-				    "TLS 1.2 needs a key and an iv as long as the suite's");
+				    "TLS 1.2 requires a key and iv of the suite's lengths");
 		return -EINVAL;
 	}
 	return 0;
@@ -114,7 +113,8 @@ static int ksc_keys_parse_exporter(struct ksc_keys *keys, struct nlattr **tb,
 	if (!secret)
 		return 0;
 	if (nla_len(secret) != (old ? sizeof(x->secret) : suite->hash_len) || old != !!randoms) {
-		NL_SET_ERR_MSG_ATTR(extack, secret, "not what the version's exporter needs");
+		NL_SET_ERR_MSG_ATTR(extack, secret,
+				    "invalid exporter secret or randoms for the version");
 		return -EINVAL;
 	}
 	x = kzalloc(sizeof(*x), KSC_GFP_FOR_OTHERS);
@@ -136,7 +136,7 @@ static int ksc_keys_parse_nest(struct ksc_keys *keys, struct nlattr *nest,
 	int err;
 
 	if (!nest) {
-		NL_SET_ERR_MSG(extack, "keys are needed");
+		NL_SET_ERR_MSG(extack, "missing keys");
 		return -EINVAL;
 	}
 	err = nla_parse_nested(tb, KSC_A_KEYS_MAX, nest, ksc_keys_nl_policy,
@@ -144,7 +144,7 @@ static int ksc_keys_parse_nest(struct ksc_keys *keys, struct nlattr *nest,
 	if (err)
 		return err;
 	if (!tb[KSC_A_KEYS_VERSION] || !tb[KSC_A_KEYS_SUITE]) {
-		NL_SET_ERR_MSG_ATTR(extack, nest, "version or suite missing");
+		NL_SET_ERR_MSG_ATTR(extack, nest, "missing version or suite");
 		return -EINVAL;
 	}
 	keys->version = nla_get_u16(tb[KSC_A_KEYS_VERSION]);
@@ -154,7 +154,7 @@ static int ksc_keys_parse_nest(struct ksc_keys *keys, struct nlattr *nest,
 	suite = ksc_suite_find(keys->version, keys->suite);
 	if (!suite) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[KSC_A_KEYS_SUITE],
-				    "suite unknown for that version");
+				    "unknown suite for the version");
 		return -EOPNOTSUPP;
 	}
 	return ksc_keys_parse_key(&keys->tx, tb[KSC_A_KEYS_TX], suite, extack) ?:
@@ -162,7 +162,7 @@ static int ksc_keys_parse_nest(struct ksc_keys *keys, struct nlattr *nest,
 	       ksc_keys_parse_exporter(keys, tb, suite, extack);
 }
 
-/* Appends a string with its NUL; returns where it starts */
+/* Append a string with its NUL; returns its offset */
 static u16 ksc_session_text(struct ksc_session *s, const struct nlattr *a)
 {
 	u16 start = s->size;
@@ -209,7 +209,7 @@ static int ksc_keys_parse_session(struct ksc_keys *keys, struct nlattr *nest,
 }
 
 /**
- * ksc_keys_parse() - take from the daemon's message what a handshake came to
+ * ksc_keys_parse() - parse a handshake's result from the daemon's message
  * @keys: all zero; to be freed with ksc_keys_free(), also after an error
  * @info: the message
  *
@@ -222,9 +222,9 @@ int ksc_keys_parse(struct ksc_keys *keys, const struct genl_info *info)
 }
 
 /**
- * ksc_session_info() - what is known of a session, as applications are told
+ * ksc_session_info() - describe a session to applications
  * @s: the session
- * @info: all zero; gets it
+ * @info: all zero; filled in
  *
  * Context: any.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of keys.c. */
+/* The result of a handshake: keys and session. */
 #ifndef _KSC_HANDSHAKE_KEYS_H
 #define _KSC_HANDSHAKE_KEYS_H
 
@@ -13,17 +13,17 @@ struct ksc_exporter;
 struct ksc_info;
 
 /**
- * struct ksc_session - what is known of an established session
+ * struct ksc_session - properties of an established session
  * @resumed: the handshake resumed an earlier one
  * @has_peer: @peer_subject and @peer_fingerprint are valid
- * @alpn: offset in @text of the protocol chosen
+ * @alpn: offset in @text of the chosen protocol
  * @server_name: offset in @text
  * @peer_subject: offset in @text
  * @size: bytes in @text
  * @peer_fingerprint: SHA-256 of the peer's certificate
  * @text: NUL-terminated strings
  *
- * Never changed once visible; freed with its owner after a grace period.
+ * Immutable once visible; freed with its owner after a grace period.
  */
 struct ksc_session {
 	bool resumed;
@@ -37,13 +37,13 @@ struct ksc_session {
 };
 
 /**
- * struct ksc_keys - what a handshake came to
+ * struct ksc_keys - a handshake's result
  * @version: negotiated version
  * @suite: negotiated suite
  * @max_record: the peer's RFC 8449 limit, 0 for none
- * @tx: keys for what is sent
- * @rx: and for what is received
- * @session: what is known of it
+ * @tx: keys for sending
+ * @rx: keys for receiving
+ * @session: the session's properties
  * @exporter: NULL if there is none
  *
  * Zeroised and freed by ksc_keys_free().

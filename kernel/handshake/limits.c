@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What handshakes and keys may take, as the daemon's configuration says: KSC_CMD_LIMITS_SET,
- * and its part of KSC_CMD_STATS_GET.
+ * The daemon's limits for handshakes and keys: KSC_CMD_LIMITS_SET, and their part of
+ * KSC_CMD_STATS_GET.
  */
 #include <linux/kschannel_netlink.h>
 #include <net/genetlink.h>
@@ -14,21 +14,21 @@
 #include "net.h"
 #include "netlink-gen.h"
 
-/* A value that was set, if it makes sense */
+/* Take over an attribute's value, if present */
 static int ksc_limits_value(u32 *value, const struct nlattr *a, u32 min, u32 max,
 			    struct netlink_ext_ack *extack)
 {
 	if (!a)
 		return 0;
 	if (nla_get_u32(a) < min || nla_get_u32(a) > max) {
-		NL_SET_ERR_MSG_ATTR(extack, a, "the limit is out of range");
+		NL_SET_ERR_MSG_ATTR(extack, a, "limit out of range");
 		return -ERANGE;
 	}
 	*value = nla_get_u32(a);
 	return 0;
 }
 
-/* Each is an address of 16 bytes and its length; IPv4 is mapped into IPv6 */
+/* Each is an address of 16 bytes and a prefix length; IPv4 is mapped into IPv6 */
 static int ksc_limits_trusted(struct ksc_limits *l, const struct nlattr *a,
 			      struct netlink_ext_ack *extack)
 {
@@ -37,7 +37,7 @@ static int ksc_limits_trusted(struct ksc_limits *l, const struct nlattr *a,
 	const int size = sizeof(struct in6_addr) + 1;
 
 	if (left % size || left > size * KSC_TRUSTED_MAX) {
-		NL_SET_ERR_MSG_ATTR(extack, a, "up to 16 prefixes of 17 bytes each");
+		NL_SET_ERR_MSG_ATTR(extack, a, "more than 16 prefixes, or not 17 bytes each");
 		return -EINVAL;
 	}
 	for (; left; left -= size, p += size) {
@@ -46,7 +46,7 @@ static int ksc_limits_trusted(struct ksc_limits *l, const struct nlattr *a,
 		memcpy(&t->addr, p, sizeof(t->addr));
 		t->len = p[sizeof(t->addr)];
 		if (t->len > 128) {
-			NL_SET_ERR_MSG_ATTR(extack, a, "a prefix has up to 128 bits");
+			NL_SET_ERR_MSG_ATTR(extack, a, "prefix length exceeds 128");
 			return -EINVAL;
 		}
 	}
@@ -56,7 +56,7 @@ static int ksc_limits_trusted(struct ksc_limits *l, const struct nlattr *a,
 /**
  * ksc_nl_limits_set_doit() - KSC_CMD_LIMITS_SET
  * @skb: request
- * @info: its attributes; what is left out gets its default
+ * @info: its attributes; missing ones get their default
  *
  * Context: process, CAP_NET_ADMIN was checked. Return: 0 or an errno.
  */
@@ -95,10 +95,10 @@ int ksc_nl_limits_set_doit(struct sk_buff *skb, struct genl_info *info)
 			return err;
 	}
 	if (l.client_reserve >= l.handshakes) {
-		/* a small pool has a small reserve, unless it was said otherwise */
+		/* a small limit has a small reserve, unless one was set */
 		if (a[KSC_A_LIMITS_CLIENT_RESERVE]) {
 			NL_SET_ERR_MSG_ATTR(info->extack, a[KSC_A_LIMITS_CLIENT_RESERVE],
-					    "the reserve leaves nothing for servers");
+					    "client-reserve leaves nothing for servers");
 			return -EINVAL;
 		}
 		l.client_reserve = l.handshakes / 8;
@@ -113,7 +113,7 @@ int ksc_nl_limits_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-/* As limits-set has them */
+/* In the format of KSC_CMD_LIMITS_SET */
 static int ksc_put_trusted(struct sk_buff *msg, struct ksc_net *kn)
 {
 	struct ksc_trusted trusted[KSC_TRUSTED_MAX];
@@ -136,8 +136,8 @@ static int ksc_put_trusted(struct sk_buff *msg, struct ksc_net *kn)
 }
 
 /**
- * ksc_limits_put() - tell of limits, and of what is counted now
- * @msg: gets attributes of KSC_CMD_STATS_GET
+ * ksc_limits_put() - put the limits and current counts into a message
+ * @msg: the message, for KSC_CMD_STATS_GET
  * @kn: namespace
  *
  * Context: process. Return: 0 or an errno.

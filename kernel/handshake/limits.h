@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of limits.c. */
+/* Limits of handshakes and keys, for statistics. */
 #ifndef _KSC_HANDSHAKE_LIMITS_H
 #define _KSC_HANDSHAKE_LIMITS_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tokens go to the daemon, and its answers come back: KSC_CMD_CONTEXT_NEW, KSC_CMD_TOKEN and
+ * Offers of tokens to the daemon, and its answers: KSC_CMD_CONTEXT_NEW, KSC_CMD_TOKEN and
  * KSC_CMD_STEP.
  */
 #include <linux/kschannel_netlink.h>
@@ -17,7 +17,7 @@
 #include "net.h"
 #include "netlink-gen.h"
 
-/* A failure of the kernel's own finding, which the daemon is to alert the peer of */
+/* A failure found by the kernel, for which the daemon is to send an alert */
 static int ksc_put_failed(struct sk_buff *msg, const struct ksc_context *ctx)
 {
 	if (!ctx->failed)
@@ -41,9 +41,8 @@ static int ksc_put_new(struct sk_buff *msg, const struct ksc_context *ctx)
  * @ctx: the context; its state goes from idle to offered
  * @len: bytes of token
  *
- * Context: process, the owner's lock. Return: 0; -EBUSY if a step is in flight.
- * The owner is kicked when it is to be tried again with -EINPROGRESS, and with
- * -EHOSTDOWN, if there is no daemon.
+ * Context: process, the owner's lock. Return: 0; -EBUSY if a step is in flight; -EINPROGRESS, or
+ * -EHOSTDOWN without a daemon: then the owner is kicked when it is to retry.
  */
 int ksc_netlink_offer(struct ksc_context *ctx, u32 len)
 {
@@ -56,7 +55,7 @@ int ksc_netlink_offer(struct ksc_context *ctx, u32 len)
 	err = ksc_queue_enter(ctx, len);
 	if (err)
 		return err;
-	/* 2 KiB hold all that context-new has besides the token */
+	/* the other attributes of context-new fit in 2 KiB */
 	msg = genlmsg_new(nla_total_size(len) + 2048, GFP_KERNEL);
 	if (!msg) {
 		ksc_count(ctx->kn, KSC_CNT_OFFERS_DEFERRED);
@@ -98,7 +97,7 @@ int ksc_netlink_offer(struct ksc_context *ctx, u32 len)
 		ksc_context_unoffer(ctx, true);
 		return -EINPROGRESS;
 	}
-	/* it has just gone; the notifier follows, or the next one's registration */
+	/* it has just exited: the notifier follows, or another registration */
 	ksc_context_unoffer(ctx, false);
 	return err;
 fail:
@@ -107,7 +106,7 @@ fail:
 	return err;
 }
 
-/* Only notes the answer; the socket's own work item applies it */
+/* Only records the answer; the socket's work item applies it */
 static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ksc_net *kn = ksc_net(genl_info_net(info));
@@ -122,7 +121,7 @@ static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 	if (GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_ID) ||
 	    GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_SEQ) ||
 	    GENL_REQ_ATTR_CHECK(info, KSC_A_CONTEXT_STATUS)) {
-		NL_SET_ERR_MSG(info->extack, "a step needs id, seq and status");
+		NL_SET_ERR_MSG(info->extack, "missing id, seq or status");
 		return -EINVAL;
 	}
 
@@ -131,27 +130,28 @@ static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "no such context");
 		return -ENOENT;
 	}
-	/* a token, a question: not the daemon's */
+	/* tokens and certificates are not charged to the daemon */
 	memcg = set_active_memcg(ctx->memcg);
 	step = ksc_step_parse(info);
 	set_active_memcg(memcg);
 	err = ksc_context_answer(ctx, daemon,
 				 nla_get_u32(info->attrs[KSC_A_CONTEXT_SEQ]), step);
 	if (IS_ERR(step)) {
-		/* also where it is not the answer to that */
+		/* has priority over the result for a stale answer */
 		err = PTR_ERR(step);
 		if (err == -ENOMEM)
-			NL_SET_ERR_MSG(info->extack, "no memory, or none that its group may have");
+			NL_SET_ERR_MSG(info->extack,
+				       "out of memory, or over the memory cgroup's limit");
 	} else if (err) {
 		if (err == -EPERM)
 			NL_SET_ERR_MSG(info->extack,
-				       "the context is another daemon's");
+				       "context belongs to another daemon");
 		else if (err == -EINVAL)
 			NL_SET_ERR_MSG_ATTR(info->extack,
 					    info->attrs[KSC_A_CONTEXT_CONSUMED],
-					    "more consumed than was offered");
+					    "more bytes consumed than offered");
 		else
-			NL_SET_ERR_MSG(info->extack, "not the step under way");
+			NL_SET_ERR_MSG(info->extack, "stale sequence number");
 		ksc_step_free(step);
 	}
 	ksc_context_put(ctx);

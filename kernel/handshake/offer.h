@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of offer.c. */
+/* Offers of tokens to the daemon. */
 #ifndef _KSC_HANDSHAKE_OFFER_H
 #define _KSC_HANDSHAKE_OFFER_H
 

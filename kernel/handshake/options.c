@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Options of a handshake: names and ALPN, shared by a listener's children.
+ * A handshake's options: names and ALPN, which a listener shares with its children.
  */
 #include <linux/kschannel.h>
 #include <linux/kschannel_netlink.h>
@@ -30,7 +30,7 @@ static struct ksc_blob *ksc_blob_get(struct ksc_blob *b)
 }
 
 /**
- * ksc_options_copy() - let a child have what its listener has
+ * ksc_options_copy() - share a listener's options with a child
  * @to: all NULL
  * @from: the listener's, locked
  *
@@ -45,8 +45,8 @@ void ksc_options_copy(struct ksc_options *to, const struct ksc_options *from)
 }
 
 /**
- * ksc_options_free() - drop what options hold
- * @opt: options nobody uses any more
+ * ksc_options_free() - drop the options' references
+ * @opt: options without users
  *
  * Context: any.
  */
@@ -74,7 +74,7 @@ static struct ksc_blob *ksc_blob_new(sockptr_t optval, unsigned int len)
 	return b;
 }
 
-/* RFC 7301 3.1: non-empty names, each after its length */
+/* RFC 7301 3.1: non-empty names, each preceded by its length */
 static bool ksc_alpn_valid(const u8 *p, unsigned int len)
 {
 	unsigned int i;
@@ -85,7 +85,7 @@ static bool ksc_alpn_valid(const u8 *p, unsigned int len)
 	return true;
 }
 
-/* Names go to logs and to the daemon: printable, and no NUL inside */
+/* Names go to logs and to the daemon: no control characters, no spaces, no NUL */
 static bool ksc_name_valid(const u8 *p, unsigned int len)
 {
 	unsigned int i;
@@ -97,12 +97,12 @@ static bool ksc_name_valid(const u8 *p, unsigned int len)
 }
 
 /**
- * ksc_blob_make() - take a name or a list over
- * @list: it is a ProtocolNameList
+ * ksc_blob_make() - copy a name or a list to a new blob
+ * @list: a ProtocolNameList, else a name
  * @from: its bytes
- * @len: how many
+ * @len: their number
  *
- * Context: process. Return: it, NULL if @len is 0, or an ERR_PTR.
+ * Context: process. Return: the blob, NULL if @len is 0, or an ERR_PTR.
  */
 struct ksc_blob *ksc_blob_make(bool list, sockptr_t from, unsigned int len)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sockopt.c: what applications ask for, and what they are told.
+ * Options that applications set for a handshake.
  */
 #ifndef _KSC_HANDSHAKE_OPTIONS_H
 #define _KSC_HANDSHAKE_OPTIONS_H
@@ -14,8 +14,8 @@
  * struct ksc_blob - bytes shared by a listener and its children
  * @ref: users
  * @rcu: readers in clone and dump hold no reference
- * @len: bytes in @data, not counting the NUL behind them
- * @data: never changed once visible
+ * @len: bytes in @data, not counting the NUL after them
+ * @data: immutable once visible
  */
 struct ksc_blob {
 	refcount_t ref;
@@ -25,7 +25,7 @@ struct ksc_blob {
 };
 
 /**
- * struct ksc_options - what the application asked for
+ * struct ksc_options - options set by the application
  * @server_name: KSC_SERVER_NAME or NULL
  * @credential: KSC_CREDENTIAL or NULL
  * @alpn: KSC_ALPN or NULL

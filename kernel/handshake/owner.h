@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The owner of a security context, as the handshake sees it. What the owner is, a socket, and
- * what it does with an answer is not known here.
+ * The interface between a security context and its owner. The owner is a socket, which the
+ * handshake code does not depend on.
  */
 #ifndef _KSC_HANDSHAKE_OWNER_H
 #define _KSC_HANDSHAKE_OWNER_H
@@ -12,15 +12,15 @@ struct ksc_owner;
 struct sk_buff;
 
 /**
- * struct ksc_owner_ops - what a context asks of its owner
- * @kick: have the owner look at its context soon, ksc_context_news(). Context: any, with
- *	ksc_queue.lock, ksc_admit_lock or ksc_context.lock held, or in RCU
- * @heard: did bytes arrive since the owner looked at the receive queue up to @seen? Context: any
+ * struct ksc_owner_ops - a context's calls to its owner
+ * @kick: make the owner handle ksc_context_news() soon. Context: any, with ksc_queue.lock,
+ *	ksc_admit_lock or ksc_context.lock held, or in RCU
+ * @heard: have bytes arrived since the owner read the receive queue up to @seen? Context: any
  * @put: drop the context's reference. Context: process
- * @describe: put what the daemon needs to know of a new context into the message: attributes of
- *	KSC_CMD_CONTEXT_NEW. Context: process, the owner's lock. Return: 0 or -EMSGSIZE
- * @token: copy the next bytes of the peer's. Context: process, the owner's lock. Return: 0, or
- *	-EFAULT if they are unreadable
+ * @describe: put the owner's attributes of KSC_CMD_CONTEXT_NEW into the message. Context: process,
+ *	the owner's lock. Return: 0 or -EMSGSIZE
+ * @token: copy the peer's next bytes. Context: process, the owner's lock. Return: 0, or -EFAULT if
+ *	they are unreadable
  */
 struct ksc_owner_ops {
 	void (*kick)(struct ksc_owner *owner);
@@ -31,7 +31,7 @@ struct ksc_owner_ops {
 };
 
 /**
- * struct ksc_owner - part of what owns a context
+ * struct ksc_owner - embedded in the owner of a context
  * @ops: set before the first context, then constant
  */
 struct ksc_owner {

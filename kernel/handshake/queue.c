@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The queue to the daemon. Contexts that have something to offer stand in one
- * order per namespace and go through a window: so many offers, and bytes of
- * tokens, may be unanswered. Each answer, each end of a context and the daemon's
- * death make room for the next. A context that waits has a place, and no copy
- * of its token: that is made when its turn has come.
+ * The queue to the daemon. Contexts with a token to offer wait in order, per namespace, for a
+ * window that limits the unanswered offers and their bytes. Each answer, the end of a context and
+ * the daemon's exit free window for the next. A waiting context has a place but no copy of its
+ * token: that is made when its turn comes.
  *
- * Those that a daemon has begun go before new ones, or under overload each would
- * wait so long between its steps that it times out, or makes way for a newer one,
- * and what was done for it is lost. After some of them it is a new one's turn:
- * peers that send their messages in pieces delay others by a factor, not for good.
+ * Contexts that a daemon has begun precede new ones: else under overload each would wait so long
+ * between its steps that it times out or is evicted, and the work for it is lost. After a few of
+ * them a new one gets its turn: peers that send their messages in pieces delay others by a factor,
+ * but do not block them.
  *
- * What is taken of the window is given back by whatever ends the offer, so none
- * of this depends on time; but where the daemon's socket has no room although
- * nothing is under way, one timer per namespace tries again.
+ * Whatever ends an offer returns its share of the window, so nothing depends on timers, except
+ * that one per namespace retries if the daemon's socket is full although no offer is pending.
  */
 #include <linux/kschannel_netlink.h>
 
@@ -22,14 +20,14 @@
 #include "handshake/queue.h"
 #include "net.h"
 
-/* How long until a socket without room is tried again */
+/* Delay until a full socket is retried */
 #define KSC_RETRY_DELAY		msecs_to_jiffies(20)
-/* Entries that are looked at to put one back in its place */
+/* Entries that are searched to put one back in its place */
 #define KSC_RETURN_STEPS	64
-/* So many that are begun go before a new one */
+/* Begun contexts that precede a new one */
 #define KSC_BEGUN_FIRST		4
 
-/* The next that may be called; NULL if there is none */
+/* The next one to call, or NULL */
 static struct ksc_turn *ksc_queue_first(struct ksc_queue *q)
 {
 	struct ksc_turn *fresh, *begun;
@@ -57,7 +55,7 @@ static void ksc_queue_take(struct ksc_queue *q, struct ksc_turn *t, u8 place)
 
 static void ksc_queue_give(struct ksc_queue *q, struct ksc_turn *t)
 {
-	/* it has read something since */
+	/* the daemon has read something since */
 	if (t->place == KSC_PLACE_OFFERED)
 		q->full = false;
 	t->place = KSC_PLACE_NONE;
@@ -72,7 +70,7 @@ static void ksc_queue_wait(struct ksc_queue *q, struct ksc_turn *t, struct list_
 	list_add_tail(&t->node, before);
 }
 
-/* It was called, or offered in vain: nobody behind it may pass */
+/* It was called, or its offer failed: back to its old place */
 static void ksc_queue_wait_again(struct ksc_queue *q, struct ksc_turn *t)
 {
 	struct list_head *head = &q->waiting[t->begun], *pos;
@@ -86,7 +84,7 @@ static void ksc_queue_wait_again(struct ksc_queue *q, struct ksc_turn *t)
 	ksc_queue_wait(q, t, pos);
 }
 
-/* Call those that there is room for */
+/* Call the next ones while the window has room */
 static void ksc_queue_run(struct ksc_queue *q)
 {
 	struct ksc_turn *t;
@@ -99,8 +97,8 @@ static void ksc_queue_run(struct ksc_queue *q)
 		ksc_owner_kick(container_of(t, struct ksc_context, turn)->owner);
 	}
 	/*
-	 * No answer will come that says there is room. That nobody waits just now does not
-	 * matter: whoever comes next would, and for good.
+	 * No answer will report space. Retry even if no context waits: else the next one would
+	 * wait forever.
 	 */
 	if (q->full && !q->taken)
 		queue_delayed_work(ksc_wq, &q->retry, KSC_RETRY_DELAY);
@@ -117,14 +115,13 @@ static void ksc_queue_retry(struct work_struct *work)
 }
 
 /**
- * ksc_queue_enter() - a context has something to offer; is it its turn?
+ * ksc_queue_enter() - is it the turn of a context with a token to offer?
  * @ctx: the context
  * @len: bytes of its token
  *
- * Context: process, the owner's lock. Return: 0 if so, and the offer is to be
- * made, or ksc_queue_return() called. Else the owner is kicked when its turn
- * comes: -EINPROGRESS, or -EHOSTDOWN if there is no daemon now; -EBUSY if the
- * last offer is under way.
+ * Context: process, the owner's lock. Return: 0 if so: the caller makes the offer, or calls
+ * ksc_queue_return(). -EINPROGRESS if not, or -EHOSTDOWN without a daemon: the owner is kicked
+ * when its turn comes. -EBUSY if the last offer is pending.
  */
 int ksc_queue_enter(struct ksc_context *ctx, u32 len)
 {
@@ -160,7 +157,7 @@ int ksc_queue_enter(struct ksc_context *ctx, u32 len)
 		ksc_queue_run(q);
 		break;
 	case KSC_PLACE_WAITING:
-		/* more has come */
+		/* more bytes have arrived */
 		t->bytes = len;
 		break;
 	case KSC_PLACE_OFFERED:
@@ -173,9 +170,9 @@ int ksc_queue_enter(struct ksc_context *ctx, u32 len)
 }
 
 /**
- * ksc_queue_return() - an offer was not made after all, or its daemon has gone
- * @ctx: the context; it waits where it stood
- * @full: there was no room for it
+ * ksc_queue_return() - an offer failed, or its daemon is gone
+ * @ctx: the context; returns to its old place
+ * @full: the daemon's socket was full
  *
  * Context: process; the owner's lock, or ksc_context.lock.
  */
@@ -195,11 +192,11 @@ void ksc_queue_return(struct ksc_context *ctx, bool full)
 }
 
 /**
- * ksc_queue_yield() - the owner can't make the offer now, though it may be its turn
+ * ksc_queue_yield() - the owner can't make its offer now, though it may be its turn
  * @ctx: the context, found in RCU
  *
- * Its place goes to the next; it comes first again when it can. Nobody can hold
- * up others by keeping a socket busy.
+ * Passes its turn to the next; it becomes first again when it is ready. So a process can't block
+ * others by keeping its socket busy.
  *
  * Context: process.
  */
@@ -212,7 +209,7 @@ void ksc_queue_yield(struct ksc_context *ctx)
 	if (t->place == KSC_PLACE_CALLED) {
 		ksc_queue_give(q, t);
 		t->place = KSC_PLACE_LATE;
-		/* it was nobody's turn: the next may be one of the same kind */
+		/* the turn does not count: the next may be one of the same kind */
 		if (!t->begun)
 			q->favoured = KSC_BEGUN_FIRST;
 		else if (q->favoured)
@@ -223,7 +220,7 @@ void ksc_queue_yield(struct ksc_context *ctx)
 }
 
 /**
- * ksc_queue_leave() - a context was answered, or is no more
+ * ksc_queue_leave() - a context was answered, or ends
  * @ctx: the context
  *
  * Context: process; ksc_context.lock may be held.
@@ -246,7 +243,7 @@ void ksc_queue_leave(struct ksc_context *ctx)
 }
 
 /**
- * ksc_queue_waits() - does a context wait, or has it been called?
+ * ksc_queue_waits() - is a context waiting or called?
  * @ctx: the context
  *
  * Context: any; a hint.
@@ -259,7 +256,7 @@ bool ksc_queue_waits(const struct ksc_context *ctx)
 }
 
 /**
- * ksc_queue_open() - a daemon came
+ * ksc_queue_open() - a daemon has registered
  * @q: the queue
  *
  * Context: process, ksc_net.lock.
@@ -275,7 +272,7 @@ void ksc_queue_open(struct ksc_queue *q)
 }
 
 /**
- * ksc_queue_close() - it went
+ * ksc_queue_close() - the daemon is gone
  * @q: the queue
  *
  * Context: process, ksc_net.lock.
@@ -288,7 +285,7 @@ void ksc_queue_close(struct ksc_queue *q)
 }
 
 /**
- * ksc_queue_drain() - it takes nothing new any more
+ * ksc_queue_drain() - the daemon no longer accepts new contexts
  * @q: the queue
  *
  * Context: process, ksc_net.lock.
@@ -301,10 +298,10 @@ void ksc_queue_drain(struct ksc_queue *q)
 }
 
 /**
- * ksc_queue_set_window() - how much may be unanswered
+ * ksc_queue_set_window() - limit the unanswered offers
  * @q: the queue
  * @window: offers, at least 1
- * @bytes: of their tokens
+ * @bytes: bytes of their tokens
  *
  * Context: process.
  */
@@ -318,7 +315,7 @@ void ksc_queue_set_window(struct ksc_queue *q, u32 window, u32 bytes)
 }
 
 /**
- * ksc_queue_init() - set a namespace's queue up
+ * ksc_queue_init() - set up a namespace's queue
  * @q: the queue
  */
 void ksc_queue_init(struct ksc_queue *q)
@@ -333,7 +330,7 @@ void ksc_queue_init(struct ksc_queue *q)
 
 /**
  * ksc_queue_exit() - undo ksc_queue_init()
- * @q: the queue, where nothing waits
+ * @q: the queue, empty
  *
  * Context: process.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * queue.c: contexts that wait for the daemon of their namespace.
+ * The queue of contexts that wait for their namespace's daemon.
  */
 #ifndef _KSC_HANDSHAKE_QUEUE_H
 #define _KSC_HANDSHAKE_QUEUE_H
@@ -12,12 +12,12 @@
 
 struct ksc_context;
 
-/* enum ksc_place - where a context stands */
+/* enum ksc_place - a context's place in the queue */
 enum ksc_place {
-	KSC_PLACE_NONE,		/* it has nothing to offer */
+	KSC_PLACE_NONE,		/* nothing to offer */
 	KSC_PLACE_WAITING,	/* in the queue */
 	KSC_PLACE_CALLED,	/* its turn; the owner was kicked to make the offer */
-	KSC_PLACE_LATE,		/* called when the owner could not make it */
+	KSC_PLACE_LATE,		/* called when the owner was busy */
 	KSC_PLACE_OFFERED,	/* the daemon has its token */
 };
 
@@ -29,8 +29,8 @@ enum ksc_place {
  * @place: enum ksc_place
  * @begun: a daemon has its session
  *
- * All of it under ksc_queue.lock. No reference is held: ksc_context_end() takes
- * the context out before it drops the owner's.
+ * Protected by ksc_queue.lock. No reference is held: ksc_context_end() removes the context from
+ * the queue before it drops the owner's.
  */
 struct ksc_turn {
 	struct list_head node;
@@ -42,19 +42,19 @@ struct ksc_turn {
 
 /**
  * struct ksc_queue - contexts that wait for the daemon of their namespace
- * @lock: all of it
- * @waiting: struct ksc_turn in order of arrival: new ones, and those begun
- * @last: number of the last that arrived
- * @favoured: how many of those begun were called since a new one was
- * @nr_waiting: how many wait
- * @taken: how many are called or offered
- * @bytes: and their tokens' bytes
- * @window: most of them at once
- * @window_bytes: and most bytes, unless it is but one
+ * @lock: protects all of it
+ * @waiting: struct ksc_turn in order of arrival: new ones, and begun ones
+ * @last: number of the last arrival
+ * @favoured: begun contexts called since the last new one
+ * @nr_waiting: number of waiting ones
+ * @taken: number of called or offered ones
+ * @bytes: bytes of their tokens
+ * @window: maximum of @taken
+ * @window_bytes: maximum of @bytes, unless @taken is one
  * @open: a daemon is registered
- * @draining: it takes no new contexts
- * @full: the last offer found no room in its socket; none is made until one is answered
- * @retry: tries again when none is under way that could be
+ * @draining: the daemon accepts no new contexts
+ * @full: the daemon's socket had no space for the last offer; none is made until one is answered
+ * @retry: retries if none is pending that could be answered
  */
 struct ksc_queue {
 	spinlock_t lock;	/* all of it */

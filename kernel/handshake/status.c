@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a status means to an application: its errno, and words where nobody
- * had better ones.
+ * A status as the application sees it: its errno, and a text for failures without a more specific
+ * one.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -23,55 +23,55 @@ static const struct {
 		EINPROGRESS, "handshake in progress"
 	},
 	[KSC_STATUS_INCOMPLETE_CREDENTIALS] = {
-		ENOKEY, "the server asks for a certificate"
+		ENOKEY, "server requests a client certificate"
 	},
 	[KSC_STATUS_VERIFY_NEEDED] = {
-		EKEYREJECTED, "the peer's certificate was not judged"
+		EKEYREJECTED, "peer certificate awaits verification"
 	},
 	[KSC_STATUS_INTERNAL_ERROR] = {
 		EIO, "internal error"
 	},
 	[KSC_STATUS_PROTOCOL_ERROR] = {
-		EPROTO, "the peer broke the protocol"
+		EPROTO, "protocol violation by the peer"
 	},
 	[KSC_STATUS_PEER_REJECTED] = {
-		EKEYREJECTED, "the peer's certificate was not accepted"
+		EKEYREJECTED, "peer certificate rejected"
 	},
 	[KSC_STATUS_ALERT_RECEIVED] = {
-		EPROTO, "the peer sent a fatal alert"
+		EPROTO, "fatal alert from the peer"
 	},
 	[KSC_STATUS_NO_CREDENTIALS] = {
 		ENOKEY, "no such credential"
 	},
 	[KSC_STATUS_ACCESS_DENIED] = {
-		EACCES, "the credential is not for this caller"
+		EACCES, "caller may not use the credential"
 	},
 	[KSC_STATUS_TIMED_OUT] = {
-		ETIMEDOUT, "the handshake took too long"
+		ETIMEDOUT, "handshake timed out"
 	},
 	[KSC_STATUS_NO_DAEMON] = {
-		EHOSTDOWN, "no daemon to run the handshake"
+		EHOSTDOWN, "no daemon for the handshake"
 	},
 	[KSC_STATUS_CANCELLED] = {
-		ECANCELED, "the context was deleted"
+		ECANCELED, "context deleted"
 	},
 	[KSC_STATUS_TRUNCATED] = {
-		ECONNRESET, "the connection ended without close_notify"
+		ECONNRESET, "connection closed without close_notify"
 	},
 	[KSC_STATUS_BAD_RECORD] = {
-		EBADMSG, "a record failed authentication"
+		EBADMSG, "record authentication failed"
 	},
 	[KSC_STATUS_RECORD_OVERFLOW] = {
-		EMSGSIZE, "a record over its limit"
+		EMSGSIZE, "record exceeds the maximum length"
 	},
 	[KSC_STATUS_KEY_LIMIT] = {
-		EKEYEXPIRED, "the keys have protected as many records as they may"
+		EKEYEXPIRED, "key usage limit reached"
 	},
 	[KSC_STATUS_POLICY] = {
-		EPERM, "the policy demands more than was asked for"
+		EPERM, "request is weaker than the policy requires"
 	},
 	[KSC_STATUS_OVERLOADED] = {
-		EBUSY, "too many handshakes are under way"
+		EBUSY, "too many concurrent handshakes"
 	},
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of status.c. */
+/* A status's errno and text. */
 #ifndef _KSC_HANDSHAKE_STATUS_H
 #define _KSC_HANDSHAKE_STATUS_H
 

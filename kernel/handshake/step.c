@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The daemon's answer to an offer, KSC_CMD_STEP, as struct ksc_step.
+ * Parses the daemon's answer to an offer, KSC_CMD_STEP, to a struct ksc_step.
  */
 #include <linux/ctype.h>
 #include <linux/kschannel_netlink.h>
@@ -16,8 +16,8 @@
 #include "netlink-gen.h"
 
 /**
- * ksc_question_parse() - take what there is to judge from the daemon's message
- * @step: the step; gets it
+ * ksc_question_parse() - parse a certificate to verify from the daemon's message
+ * @step: the step, receives it
  * @a: the message's attributes
  *
  * Context: process. Return: 0 or -ENOMEM.
@@ -31,7 +31,7 @@ int ksc_question_parse(struct ksc_step *step, struct nlattr **a)
 	q = kvmalloc(struct_size(q, chain, len), KSC_GFP_FOR_OTHERS);
 	if (!q)
 		return -ENOMEM;
-	/* what is not told is not good */
+	/* no faults given: not valid */
 	q->faults = a[KSC_A_CONTEXT_FAULTS] ? nla_get_u32(a[KSC_A_CONTEXT_FAULTS]) :
 					      KSC_FAULT_INVALID;
 	q->len = len;
@@ -43,7 +43,7 @@ int ksc_question_parse(struct ksc_step *step, struct nlattr **a)
 }
 
 /**
- * ksc_question_free() - free what there was to judge
+ * ksc_question_free() - free a certificate to verify
  * @q: may be NULL
  *
  * Context: process.
@@ -71,10 +71,10 @@ void ksc_step_free(struct ksc_step *step)
 
 /**
  * ksc_step_wipe() - zeroise the daemon's message
- * @info: the message, which was dealt with
+ * @info: the message, already handled
  *
- * Whether it was taken or refused: its keys must neither stay in freed memory nor go back
- * with the error. What generic netlink refuses by itself never came here.
+ * Applies to accepted and rejected messages: keys must neither stay in freed memory nor be echoed
+ * with the error. Messages that generic netlink itself rejects never get here.
  *
  * Context: process.
  */
@@ -83,7 +83,7 @@ void ksc_step_wipe(const struct genl_info *info)
 	memzero_explicit(genlmsg_data(info->genlhdr), genlmsg_len(info->genlhdr));
 }
 
-/* One line, which may come to the kernel's log */
+/* One line, which may be logged by the kernel */
 static void ksc_step_text(struct ksc_step *step, const struct nlattr *a)
 {
 	char *p;
@@ -95,11 +95,11 @@ static void ksc_step_text(struct ksc_step *step, const struct nlattr *a)
 }
 
 /**
- * ksc_step_parse() - take KSC_CMD_STEP apart
+ * ksc_step_parse() - parse KSC_CMD_STEP
  * @info: the message
  *
- * Context: process. Return: the step, the caller's, or an ERR_PTR with extack
- * text set.
+ * Context: process. Return: the step, owned by the caller, or an ERR_PTR with extack text set
+ * (except for -ENOMEM).
  */
 struct ksc_step *ksc_step_parse(struct genl_info *info)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Certificates that applications judge: what verdict.c and its users share.
+ * Steps: the daemon's answers to offers, with keys or a certificate to verify.
  */
 #ifndef _KSC_HANDSHAKE_STEP_H
 #define _KSC_HANDSHAKE_STEP_H
@@ -15,10 +15,10 @@ struct ksc_question;
 struct nlattr;
 
 /**
- * struct ksc_step - a step's outcome
+ * struct ksc_step - a step's result
  * @status: enum ksc_status
- * @consumed: bytes of the offered token that were used up
- * @need: with incomplete-message, how many more are wanted at least
+ * @consumed: bytes of the offered token that were consumed
+ * @need: with incomplete-message, the minimum of further bytes
  * @token: bytes for the peer
  * @token_len: bytes in @token
  * @alert: the alert's number
@@ -26,9 +26,9 @@ struct nlattr;
  * @text: explanation, may be empty
  * @tickets: the daemon wants tickets, with ok
  * @keys: with ok
- * @question: with verify-needed; whoever applies the step takes it and clears it here
+ * @question: with verify-needed; taken and cleared when the step is applied
  *
- * Made by ksc_step_parse(), zeroised and freed by ksc_step_free().
+ * Allocated by ksc_step_parse(), zeroised and freed by ksc_step_free().
  */
 struct ksc_step {
 	u32 status;
@@ -45,13 +45,13 @@ struct ksc_step {
 };
 
 /**
- * struct ksc_question - what an application is to judge
+ * struct ksc_question - a certificate that an application is to verify
  * @faults: enum ksc_fault
  * @len: bytes in @chain
  * @text: one line
- * @chain: the peer's certificates, as KSC_A_CONTEXT_CHAIN has them
+ * @chain: the peer's certificates, in the format of KSC_A_CONTEXT_CHAIN
  *
- * Never changed once visible; goes with the step, then with the context.
+ * Immutable once visible; owned by the step, then by the context.
  */
 struct ksc_question {
 	u32 faults;

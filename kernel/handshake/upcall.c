@@ -11,10 +11,10 @@
 #include "netlink-gen.h"
 
 /**
- * ksc_netlink_gone() - tell the daemon that a context is no more
+ * ksc_netlink_gone() - notify the daemon that a context was deleted
  * @kn: namespace
- * @daemon: registration of the one that has it
- * @id: the context's
+ * @daemon: registration of the daemon that has it
+ * @id: the context's number
  *
  * Context: process. Best effort: the daemon drops sessions at their deadline.
  */
@@ -36,10 +36,10 @@ void ksc_netlink_gone(struct ksc_net *kn, u32 daemon, u64 id)
 }
 
 /**
- * ksc_netlink_ticket() - hand a ticket to the daemon that ran the handshake
+ * ksc_netlink_ticket() - send a ticket to the daemon that ran the handshake
  * @kn: namespace
  * @daemon: its registration
- * @id: the context's
+ * @id: the context's number
  * @data: NewSessionTicket
  * @len: its bytes
  *

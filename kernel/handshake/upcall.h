@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of upcall.c. */
+/* Notifications to the daemon. */
 #ifndef _KSC_HANDSHAKE_UPCALL_H
 #define _KSC_HANDSHAKE_UPCALL_H
 
