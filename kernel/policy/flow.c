@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A connection as rules see it: addresses, owner, cgroup.
+ * Flows: the properties of a connection that rules match: addresses, owner, cgroup.
  */
 #include <linux/cgroup.h>
 #include <linux/in.h>
@@ -15,9 +15,9 @@
 #include "policy/rules.h"
 
 /**
- * ksc_policy_cgroup_root() - where the paths of cgroups begin for the current process
+ * ksc_policy_cgroup_root() - get the root of the current process's cgroup namespace
  *
- * Context: process. Return: id of that cgroup.
+ * Context: process. Return: that cgroup's id.
  */
 u64 ksc_policy_cgroup_root(void)
 {
@@ -29,7 +29,7 @@ u64 ksc_policy_cgroup_root(void)
 }
 
 #ifdef CONFIG_SOCK_CGROUP_DATA
-/* Are the cgroups above @at, from below @level on, and @at itself, those of a path's begin? */
+/* Is @path that of @at or of an ancestor below @level? */
 static bool ksc_policy_on_path(struct cgroup *at, int level, const char *path)
 {
 	while (path[1]) {
@@ -48,9 +48,7 @@ static bool ksc_policy_on_path(struct cgroup *at, int level, const char *path)
 }
 #endif
 
-/*
- * By name: a service's cgroup is another one each time it is started. Context: RCU.
- */
+/* Compares names: a service gets a new cgroup each time it is started. Context: RCU. */
 static bool ksc_policy_in_cgroup(const void *ptr, const struct ksc_rule *rule)
 {
 #ifdef CONFIG_SOCK_CGROUP_DATA
@@ -88,7 +86,7 @@ static void ksc_flow_owner(struct ksc_flow *f, const struct sock *sk, kuid_t uid
 {
 	struct user_namespace *ns = sock_net(sk)->user_ns;
 
-	/* rules name owners as the namespace's administrator does; -1 is nobody's */
+	/* rules use the ids of the network namespace's user namespace; -1 is unmapped */
 	f->uid = from_kuid(ns, uid);
 	f->gid = from_kgid(ns, gid);
 	f->in_cgroup = ksc_policy_in_cgroup;
@@ -96,12 +94,12 @@ static void ksc_flow_owner(struct ksc_flow *f, const struct sock *sk, kuid_t uid
 }
 
 /**
- * ksc_flow_of_sock() - a connection as rules see it
+ * ksc_flow_of_sock() - get a connection's flow
  * @f: filled in
- * @sk: socket whose addresses are chosen
+ * @sk: socket with both addresses set
  * @role: enum ksc_role
  * @uid: owner
- * @gid: owner's group
+ * @gid: its group
  *
  * Context: any; @f refers to @sk.
  */
@@ -124,12 +122,12 @@ void ksc_flow_of_sock(struct ksc_flow *f, const struct sock *sk, u8 role, kuid_t
 }
 
 /**
- * ksc_flow_of_asked() - the connection that a program asked for
+ * ksc_flow_of_asked() - get the flow of the connection that a program asked for
  * @to: filled in
- * @flow: the one that it got
- * @asked: the address, of a family
+ * @flow: the connection that it got
+ * @asked: the address that it asked for, with a family
  *
- * Our own address is that of the other, unless it is of no use to this family.
+ * The local address is taken from @flow if it is of the same family.
  */
 void ksc_flow_of_asked(struct ksc_flow *to, const struct ksc_flow *flow,
 		       const struct ksc_asked *asked)
@@ -143,10 +141,10 @@ void ksc_flow_of_asked(struct ksc_flow *to, const struct ksc_flow *flow,
 }
 
 /**
- * ksc_asked_parse() - read an address as rules have it
- * @asked: filled in; KSC_RULE_ANY is the family of what is none of TCP's
+ * ksc_asked_parse() - parse a socket address
+ * @asked: filled in; with family KSC_RULE_ANY if it is invalid for TCP
  * @addr: the address
- * @len: bytes that there are of it
+ * @len: its bytes
  *
  * Context: any.
  */
@@ -170,5 +168,5 @@ void ksc_asked_parse(struct ksc_asked *asked, const struct ksc_sockaddr *addr, i
 		else
 			memcpy(asked->addr, &in6->sin6_addr, sizeof(in6->sin6_addr));
 	}
-	/* of any other TCP says what is wrong */
+	/* TCP itself rejects others */
 }

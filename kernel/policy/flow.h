@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of flow.c. */
+/* Flows: the properties of connections that rules match. */
 #ifndef _KSC_POLICY_FLOW_H
 #define _KSC_POLICY_FLOW_H
 
@@ -12,7 +12,7 @@ struct ksc_flow;
 struct sock;
 
 /**
- * struct ksc_asked - where a program asked to be connected to, and was not
+ * struct ksc_asked - the address that a program asked to connect to, if redirected
  * @addr: in network order; of IPv4 the first 4 bytes
  * @port: port
  * @family: enum ksc_rule_family; KSC_RULE_ANY if it got what it asked for

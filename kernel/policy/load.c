@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How a policy gets into the kernel, rule by rule, and what kschannelctl asks about it.
- * Nothing of a policy is seen by a connection before all of it is there.
+ * Loading a policy into the kernel, rule by rule, and kschannelctl's queries about it. A policy
+ * takes effect only when it is committed as a whole.
  */
 #include <linux/ctype.h>
 #include <linux/kschannel_netlink.h>
@@ -21,13 +21,13 @@
 
 /**
  * struct ksc_policy_load - a policy that the daemon is loading
- * @daemon: registration of the one that loads it
- * @generation: the policy's
- * @count: rules that there will be
- * @n: rules that there are
+ * @daemon: that daemon's registration
+ * @generation: the policy's number
+ * @count: announced number of rules
+ * @n: rules loaded so far
  * @rules: in order
  *
- * The namespace's; under ksc_net.load_lock.
+ * Under ksc_policies.load_lock.
  */
 struct ksc_policy_load {
 	u32 daemon;
@@ -46,7 +46,7 @@ static void ksc_load_drop(struct ksc_net *kn)
 }
 
 /**
- * ksc_policy_gone() - a daemon went away
+ * ksc_policy_gone() - drop the policy that a daemon was loading when it exited
  * @kn: namespace
  * @daemon: its registration
  *
@@ -70,7 +70,7 @@ static int ksc_load_begun(struct ksc_net *kn, struct sk_buff *skb, const struct 
 		return -EPERM;
 	if (kn->policies->load && kn->policies->load->daemon == daemon)
 		return 0;
-	NL_SET_ERR_MSG(info->extack, "no policy was begun");
+	NL_SET_ERR_MSG(info->extack, "no policy is being loaded");
 	return -ENOENT;
 }
 
@@ -112,13 +112,13 @@ int ksc_nl_policy_begin_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (GENL_REQ_ATTR_CHECK(info, KSC_A_POLICY_GENERATION) ||
 	    GENL_REQ_ATTR_CHECK(info, KSC_A_POLICY_COUNT)) {
-		NL_SET_ERR_MSG(info->extack, "a policy needs a generation and a count");
+		NL_SET_ERR_MSG(info->extack, "missing generation or count");
 		return -EINVAL;
 	}
 	generation = nla_get_u64(a[KSC_A_POLICY_GENERATION]);
 	if (!generation) {
 		NL_SET_ERR_MSG_ATTR(info->extack, a[KSC_A_POLICY_GENERATION],
-				    "generation 0 is none");
+				    "generation must not be 0");
 		return -EINVAL;
 	}
 	count = nla_get_u32(a[KSC_A_POLICY_COUNT]);
@@ -133,7 +133,7 @@ int ksc_nl_policy_begin_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-/* An address of either family, or none; nothing but these can be told from its length */
+/* Parse an address of either family, or none; its length tells which */
 static bool ksc_rule_prefix(struct ksc_prefix *p, const struct nlattr *addr,
 			    const struct nlattr *len)
 {
@@ -155,7 +155,7 @@ static u32 ksc_rule_id(const struct nlattr *a, u32 otherwise)
 	return a ? nla_get_u32(a) : otherwise;
 }
 
-/* Names come to the host's kernel log, whoever loads the policy */
+/* Names are logged by the host's kernel, even if a container loads the policy */
 static bool ksc_rule_printable(const char *name)
 {
 	for (; *name; name++)
@@ -164,7 +164,7 @@ static bool ksc_rule_printable(const char *name)
 	return true;
 }
 
-/* Paths are the daemon's, which may be in a cgroup namespace of its own */
+/* Paths are relative to the daemon's cgroup namespace */
 static int ksc_rule_cgroup(struct ksc_rule *r, const struct nlattr *a)
 {
 	if (!a)
@@ -178,21 +178,21 @@ static int ksc_rule_parse(struct ksc_rule *r, const struct nlattr *nest,
 			  struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[KSC_A_RULE_MAX + 1];
-	const char *why = "an address has 4 or 16 bytes, and its length means nothing without";
+	const char *why = "invalid address length, or prefix length without an address";
 	int err;
 
 	err = nla_parse_nested(tb, KSC_A_RULE_MAX, nest, ksc_rule_nl_policy, extack);
 	if (err)
 		return err;
 	if (!tb[KSC_A_RULE_ACTION]) {
-		NL_SET_ERR_MSG_ATTR(extack, nest, "a rule needs an action");
+		NL_SET_ERR_MSG_ATTR(extack, nest, "missing action");
 		return -EINVAL;
 	}
 	if (tb[KSC_A_RULE_NAME])
 		nla_strscpy(r->name, tb[KSC_A_RULE_NAME], sizeof(r->name));
 	if (!ksc_rule_printable(r->name)) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[KSC_A_RULE_NAME],
-				    "a rule's name has no control characters");
+				    "rule name contains control characters");
 		return -EINVAL;
 	}
 	r->action = nla_get_u32(tb[KSC_A_RULE_ACTION]);
@@ -229,11 +229,11 @@ static int ksc_load_add(struct ksc_policy_load *load, struct genl_info *info)
 		if (nla_type(a) != KSC_A_POLICY_RULE)
 			continue;
 		if (load->n == load->count) {
-			NL_SET_ERR_MSG_ATTR(info->extack, a, "more rules than the count says");
+			NL_SET_ERR_MSG_ATTR(info->extack, a, "more rules than announced");
 			return -EINVAL;
 		}
 		memset(&load->rules[load->n], 0, sizeof(load->rules[load->n]));
-		/* with what it has, also if that is only a part */
+		/* a rule that fails may already have a cgroup path */
 		err = ksc_rule_parse(&load->rules[load->n++], a, info->extack);
 		if (err) {
 			kfree(load->rules[--load->n].cgroup);
@@ -300,7 +300,7 @@ int ksc_nl_policy_commit_doit(struct sk_buff *skb, struct genl_info *info)
 	mutex_lock(&kn->policies->load_lock);
 	err = ksc_load_begun(kn, skb, info);
 	if (!err && kn->policies->load->n != kn->policies->load->count) {
-		NL_SET_ERR_MSG(info->extack, "fewer rules than the count says");
+		NL_SET_ERR_MSG(info->extack, "fewer rules than announced");
 		err = -EINVAL;
 	}
 	if (!err)
@@ -309,7 +309,7 @@ int ksc_nl_policy_commit_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-/* ---- asking ---- */
+/* ---- queries ---- */
 
 static int ksc_put_prefix(struct sk_buff *msg, int addr, int len, const struct ksc_prefix *p)
 {
@@ -381,9 +381,9 @@ static int ksc_put_policy(struct sk_buff *msg, struct netlink_callback *cb,
 /**
  * ksc_nl_policy_get_dumpit() - KSC_CMD_POLICY_GET
  * @skb: answer
- * @cb: args[0] is what comes next: 0 the policy, else a rule's number and 1
+ * @cb: args[0] is the next item: 0 for the policy, else a rule's number plus 1
  *
- * A policy that is replaced meanwhile makes the dump inconsistent, and says so.
+ * If the policy is replaced meanwhile, the dump is flagged as inconsistent.
  *
  * Context: process, CAP_NET_ADMIN was checked. Return: bytes in the answer or an errno.
  */
@@ -408,8 +408,8 @@ static bool ksc_covers(const void *ptr, const struct ksc_rule *rule)
 }
 
 /*
- * Returns the address' family; of an IPv4 one in an IPv6 one, IPv4's. It is to be a whole
- * address, while connect() takes what begins as one.
+ * Returns the address's family, IPv4 for an IPv4-mapped one. It must have the exact size, while
+ * connect() accepts longer ones.
  */
 static u8 ksc_flow_addr(const struct nlattr *a, u8 *addr, u16 *port)
 {
@@ -436,14 +436,14 @@ static int ksc_flow_parse(struct ksc_flow *flow, struct genl_info *info)
 			  nla_get_u32(a[KSC_A_POLICY_DIRECTION]) : 0;
 	if (flow->direction != KSC_RULE_DIRECTION_CONNECT &&
 	    flow->direction != KSC_RULE_DIRECTION_ACCEPT) {
-		NL_SET_ERR_MSG(info->extack, "a connection has one direction");
+		NL_SET_ERR_MSG(info->extack, "exactly one direction required");
 		return -EINVAL;
 	}
 	flow->family = ksc_flow_addr(a[KSC_A_POLICY_PEER], flow->remote, &flow->remote_port);
 	if (flow->family == KSC_RULE_ANY ||
 	    flow->family != ksc_flow_addr(a[KSC_A_POLICY_LOCAL], flow->local,
 					  &flow->local_port)) {
-		NL_SET_ERR_MSG(info->extack, "a connection has two addresses of one family");
+		NL_SET_ERR_MSG(info->extack, "two addresses of one family required");
 		return -EINVAL;
 	}
 	flow->uid = ksc_rule_id(a[KSC_A_POLICY_UID], 0);
@@ -453,7 +453,7 @@ static int ksc_flow_parse(struct ksc_flow *flow, struct genl_info *info)
 	return 0;
 }
 
-/* Of what a program asked for, if that is another address. Returns 0, or 1 if there is none */
+/* Parse the address that a program asked for. Returns 0, 1 if there is none, or an errno */
 static int ksc_flow_parse_asked(struct ksc_flow *to, const struct ksc_flow *flow,
 				struct genl_info *info)
 {
@@ -465,7 +465,7 @@ static int ksc_flow_parse_asked(struct ksc_flow *to, const struct ksc_flow *flow
 	asked.family = ksc_flow_addr(a, asked.addr, &asked.port);
 	if (asked.family == KSC_RULE_ANY || flow->direction != KSC_RULE_DIRECTION_CONNECT) {
 		NL_SET_ERR_MSG_ATTR(info->extack, a,
-				    "who connects asks for an address and a port");
+				    "asked-for address invalid, or direction is not connect");
 		return -EINVAL;
 	}
 	ksc_flow_of_asked(to, flow, &asked);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of load.c. */
+/* Loading of a policy. */
 #ifndef _KSC_POLICY_LOAD_H
 #define _KSC_POLICY_LOAD_H
 

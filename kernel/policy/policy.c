@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What becomes of a connection by the policy of its network namespace.
+ * The policy of a network namespace: look-ups of a connection's rule.
  *
- * A socket that an application has asked us to protect is protected, and the policy
- * only says how: the daemon takes care of that, by the rule's number. A socket that
- * somebody has given us in its program's stead (KSC_POLICY) is protected or left
- * plain as the first rule says that matches; plain, if none does. The rule is looked
- * for once, when both addresses are known and before the first byte: a connection
- * falls under one rule of one policy from its beginning to its end.
+ * If the application itself requested TLS, the connection is protected, and the policy only says
+ * how: the daemon handles that by the rule's number. If TLS was requested on behalf of the
+ * application (KSC_POLICY), the first matching rule decides whether the connection is protected or
+ * stays plaintext; without a match it stays plaintext. The rule is looked up once, when both
+ * addresses are known and before the first byte: it applies for the connection's lifetime.
  */
 #include <linux/cgroup.h>
 #include <linux/kschannel_netlink.h>
@@ -30,12 +29,12 @@
 
 /**
  * ksc_policy_find() - find the rule of a connection
- * @kn: namespace, or NULL if it is none that there is
+ * @kn: namespace, or NULL for a query about a hypothetical connection
  * @policy: its policy
  * @flow: the connection
- * @asked: the one that was asked for, if that is another; or NULL
+ * @asked: the connection that was asked for, if redirected; or NULL
  *
- * An operator may know a service by either address: what protects one protects both.
+ * Rules may name a service by either address: a rule that protects one of them protects both.
  *
  * Context: RCU. Return: the rule's number, or KSC_NO_RULE.
  */
@@ -64,7 +63,7 @@ u32 ksc_policy_find(struct ksc_net *kn, const struct ksc_policy *policy,
  * @ruling: the policy's ruling; may change meanwhile
  * @name: set; empty without a rule
  *
- * Context: any. Return: false if there is no rule, or its policy was replaced.
+ * Context: any. Return: false without a rule, or if its policy was replaced.
  */
 bool ksc_policy_rule_name(struct ksc_net *kn, const struct ksc_ruling *ruling,
 			  char name[KSC_MAX_RULE_NAME + 1])
@@ -82,10 +81,10 @@ bool ksc_policy_rule_name(struct ksc_net *kn, const struct ksc_ruling *ruling,
 }
 
 /**
- * ksc_policy_lookup() - which rule does a connection fall under?
+ * ksc_policy_lookup() - look up a connection's rule
  * @kn: namespace
  * @flow: the connection
- * @asked: the one that was asked for, if that is another; or NULL
+ * @asked: the connection that was asked for, if redirected; or NULL
  * @ruling: by_policy is kept, the rest is set
  *
  * Context: any.
@@ -115,10 +114,10 @@ void ksc_policy_lookup(struct ksc_net *kn, const struct ksc_flow *flow,
 	rcu_read_unlock();
 }
 
-/* ---- telling of it ---- */
+/* ---- messages ---- */
 
 /**
- * ksc_policy_describe() - tell the daemon what a connection falls under
+ * ksc_policy_describe() - put a connection's ruling into a message to the daemon
  * @msg: context-new
  * @r: the policy's ruling
  *
@@ -136,14 +135,13 @@ int ksc_policy_describe(struct sk_buff *msg, const struct ksc_ruling *r)
 }
 
 /**
- * ksc_policy_put_name() - name the rule that a connection falls under
+ * ksc_policy_put_name() - put the name of a connection's rule into a message
  * @msg: message
  * @attr: attribute for it
  * @kn: namespace
  * @ruling: the policy's ruling
  *
- * Context: process. Return: 0, also if there is none or its policy is not there any
- * more, or -EMSGSIZE.
+ * Context: process. Return: 0, also without a rule or if its policy was replaced; or -EMSGSIZE.
  */
 int ksc_policy_put_name(struct sk_buff *msg, int attr, struct ksc_net *kn,
 			const struct ksc_ruling *ruling)
@@ -155,7 +153,7 @@ int ksc_policy_put_name(struct sk_buff *msg, int attr, struct ksc_net *kn,
 
 /**
  * ksc_policy_free() - free a policy
- * @policy: that nobody uses any more, or NULL
+ * @policy: without users, or NULL
  *
  * Context: process.
  */
@@ -167,7 +165,7 @@ void ksc_policy_free(struct ksc_policy *policy)
 }
 
 /**
- * ksc_policies_init() - set a namespace's policy up
+ * ksc_policies_init() - set up a namespace's policy
  * @kn: namespace
  *
  * Context: process. Return: 0 or -ENOMEM.

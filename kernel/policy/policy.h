@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * policy.c: what the policy of a network namespace makes of connections; see rules.h for
- * the rules themselves, load.c for how they get here.
+ * The policy of a network namespace; see rules.h for the rules themselves, load.c for how they are
+ * loaded.
  */
 #ifndef _KSC_POLICY_POLICY_H
 #define _KSC_POLICY_POLICY_H
@@ -18,9 +18,9 @@ struct ksc_rules;
 struct sk_buff;
 
 /**
- * struct ksc_policy - the policy of a network namespace, never changed
+ * struct ksc_policy - the policy of a network namespace, immutable
  * @generation: the daemon's number for it
- * @count: how many rules
+ * @count: number of rules
  * @rules: the rules
  */
 struct ksc_policy {
@@ -33,7 +33,7 @@ struct ksc_policy {
  * struct ksc_policies - a network namespace's policy
  * @policy: NULL until a daemon has loaded one; RCU, replaced under @load_lock
  * @policy_seq: counts the policies
- * @load_lock: @load, and who replaces @policy
+ * @load_lock: protects @load and replacing @policy
  * @load: the policy that the daemon is loading, or NULL
  */
 struct ksc_policies {
@@ -44,12 +44,12 @@ struct ksc_policies {
 };
 
 /**
- * struct ksc_ruling - what the policy says of a connection
+ * struct ksc_ruling - the policy's decision on a connection
  * @generation: which policy; 0 when none was loaded
  * @rule: number of its rule, or KSC_NO_RULE
  * @action: enum ksc_rule_action of that rule
  * @connect: enum ksc_connect of that rule
- * @by_policy: whether it is protected is up to the policy (KSC_POLICY), not just how
+ * @by_policy: the policy decides whether it is protected (KSC_POLICY), not just how
  * @made: the rest is valid
  */
 struct ksc_ruling {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which rule of a policy a connection falls under: the first that matches.
+ * Matching of connections against a policy's rules: the first match applies.
  *
- * What tells rules apart most is the port of the service: the remote one when we
- * connect, the local one when we accept. For each direction, the rules' port ranges
- * cut the ports into segments within which the same rules are of interest, and a
- * segment tree over these holds every rule in at most two nodes a level. A
- * connection's rules are then those in the nodes from its port's segment up to the
- * root: a rule for other ports is never looked at, however many there are.
+ * Rules differ mostly in the port of the service: the remote one of outgoing connections, the
+ * local one of incoming ones. For each direction, the rules' port ranges divide the ports into
+ * segments with the same rules each, and a segment tree over these holds every rule in at most two
+ * nodes per level. The candidates for a connection are in the nodes from its port's segment up to
+ * the root: rules for other ports are never visited, however many there are.
  */
 #include <linux/bitmap.h>
 #include <linux/kschannel_netlink.h>
@@ -21,10 +20,9 @@
 /**
  * struct ksc_rule_tree - the rules of one direction
  * @starts: the segments' first ports, ascending from 0
- * @n: how many segments
- * @first: of each node: where its rules begin in @items, and end where the next one's
- *	do. Node 1 is the root, node i has the children 2i and 2i + 1, segment i is
- *	node n + i
+ * @n: number of segments
+ * @first: for each node, the index of its first rule in @items; they end where the next node's
+ *	begin. Node 1 is the root, node i has the children 2i and 2i + 1, segment i is node n + i
  * @items: rules' numbers, ascending within a node
  */
 struct ksc_rule_tree {
@@ -35,11 +33,11 @@ struct ksc_rule_tree {
 };
 
 /**
- * struct ksc_rules - a rule set, never changed
+ * struct ksc_rules - a rule set, immutable
  * @rules: in order
- * @n: how many
- * @connect: those for connections that we make
- * @accept: those for connections that we take
+ * @n: number of rules
+ * @connect: rules for outgoing connections
+ * @accept: rules for incoming connections
  */
 struct ksc_rules {
 	struct ksc_rule *rules;
@@ -64,7 +62,7 @@ static bool ksc_prefix_has(const struct ksc_prefix *p, u8 family, const u8 *addr
 	       (p->family == family && ksc_bits_equal(p->addr, addr, p->len));
 }
 
-/* The port of the service, by which rules are found, and the port that a client has chosen */
+/* The service's port, which rules are indexed by, and the client's port */
 static const struct ksc_port_range *ksc_service(const struct ksc_rule *r, unsigned int direction)
 {
 	return direction == KSC_RULE_DIRECTION_CONNECT ? &r->remote_port : &r->local_port;
@@ -75,7 +73,7 @@ static const struct ksc_port_range *ksc_chosen(const struct ksc_rule *r, unsigne
 	return direction == KSC_RULE_DIRECTION_CONNECT ? &r->local_port : &r->remote_port;
 }
 
-/* Of a rule that was found by the service's port: does all the rest match? */
+/* Does the rest of a rule match, apart from the service's port? */
 static bool ksc_rule_matches(const struct ksc_rule *r, const struct ksc_flow *f)
 {
 	const struct ksc_port_range *chosen = ksc_chosen(r, f->direction);
@@ -95,19 +93,19 @@ static const char *ksc_prefix_fault(const struct ksc_prefix *p)
 	unsigned int i;
 
 	if (p->family > KSC_RULE_V6)
-		return "no such address family";
+		return "unknown address family";
 	if (p->len > bits)
-		return "the prefix is longer than an address";
+		return "prefix is longer than an address";
 	for (i = p->len; i < 8 * sizeof(p->addr); i++)
 		if (p->addr[i / 8] & 0x80 >> i % 8)
-			return "the address has bits beyond its prefix";
+			return "address has bits beyond its prefix";
 	return NULL;
 }
 
 /**
- * ksc_rule_covers() - is a cgroup the rule's, or below it?
+ * ksc_rule_covers() - is a cgroup that of the rule, or below it?
  * @rule: a rule with a cgroup
- * @cgroup: path, from where the rule's begins
+ * @cgroup: path, relative to the same root as the rule's
  */
 bool ksc_rule_covers(const struct ksc_rule *rule, const char *cgroup)
 {
@@ -117,7 +115,7 @@ bool ksc_rule_covers(const struct ksc_rule *rule, const char *cgroup)
 	       (!strncmp(rule->cgroup, cgroup, len) && (!cgroup[len] || cgroup[len] == '/'));
 }
 
-/* Absolute, and without what a path can be written with in several ways */
+/* Absolute and canonical: no empty, "." or ".." components */
 static bool ksc_cgroup_valid(const char *path)
 {
 	const char *p = path, *end;
@@ -136,34 +134,34 @@ static bool ksc_cgroup_valid(const char *path)
 
 /**
  * ksc_rule_fault() - what is wrong with a rule?
- * @rule: from the outside
+ * @rule: as received
  *
- * Return: a constant string, or NULL if it is a rule that ksc_rules_build() takes.
+ * Return: a constant string, or NULL if ksc_rules_build() accepts it.
  */
 const char *ksc_rule_fault(const struct ksc_rule *rule)
 {
 	const char *why;
 
 	if (!rule->name[0] || strnlen(rule->name, sizeof(rule->name)) == sizeof(rule->name))
-		return "a rule needs a name, of 63 bytes at most";
+		return "missing rule name, or longer than 63 bytes";
 	if (!rule->directions || rule->directions & ~KSC_RULE_DIRECTIONS)
-		return "no such direction";
+		return "invalid direction";
 	if (rule->action > KSC_RULE_ACTION_NEVER)
-		return "no such action";
+		return "invalid action";
 	if (rule->connect > KSC_CONNECT_TCP)
-		return "no such end of a connect()";
+		return "invalid connect mode";
 	if (rule->local_port.min > rule->local_port.max ||
 	    rule->remote_port.min > rule->remote_port.max)
-		return "the port range ends before it begins";
+		return "port range is reversed";
 	if (rule->uid.min > rule->uid.max || rule->gid.min > rule->gid.max)
-		return "the range of ids ends before it begins";
+		return "id range is reversed";
 	if (rule->cgroup && !ksc_cgroup_valid(rule->cgroup))
-		return "that is no path of a cgroup";
+		return "invalid cgroup path";
 	why = ksc_prefix_fault(&rule->local);
 	return why ?: ksc_prefix_fault(&rule->remote);
 }
 
-/* The segment that has a port */
+/* The segment that contains a port */
 static u32 ksc_segment(const struct ksc_rule_tree *t, u16 port)
 {
 	u32 low = 0, high = t->n;
@@ -179,7 +177,7 @@ static u32 ksc_segment(const struct ksc_rule_tree *t, u16 port)
 	return low;
 }
 
-/* Where the rules' ranges begin, and where they have ended */
+/* Cut segments where the rules' ranges begin, and after they end */
 static int ksc_tree_cut(struct ksc_rule_tree *t, const struct ksc_rules *set,
 			unsigned int direction)
 {
@@ -209,8 +207,8 @@ static int ksc_tree_cut(struct ksc_rule_tree *t, const struct ksc_rules *set,
 }
 
 /*
- * One pass over the nodes that hold a rule: with @number for each of them, or, while
- * there are no items, to count. Afterwards first[node] is by that much higher.
+ * A pass over the nodes that hold a rule: adds @number to each, or counts if there are no items
+ * yet. Advances first[node] accordingly.
  */
 static void ksc_tree_put(struct ksc_rule_tree *t, const struct ksc_port_range *range, u32 number)
 {
@@ -267,7 +265,7 @@ static int ksc_tree_build(struct ksc_rule_tree *t, const struct ksc_rules *set,
 	if (!t->items)
 		return -ENOMEM;
 	ksc_tree_put_all(t, set, direction);
-	/* each has moved on to where the next one begins */
+	/* each has advanced to the next one's start */
 	for (node = 2 * t->n; node > 0; node--)
 		t->first[node] = t->first[node - 1];
 	t->first[0] = 0;
@@ -282,14 +280,13 @@ static void ksc_tree_free(struct ksc_rule_tree *t)
 }
 
 /**
- * ksc_rules_build() - make a rule set
- * @rules: in order, each without fault; taken over, to be freed by ksc_rules_drop()
- * @n: how many, at most KSC_MAX_RULES
+ * ksc_rules_build() - build a rule set
+ * @rules: in order, all valid; owned by the set, which frees them by ksc_rules_drop()
+ * @n: their number, at most KSC_MAX_RULES
  *
- * Takes memory in proportion to @n and its logarithm, and time likewise.
+ * Memory and time are O(n log n).
  *
- * Context: process. Return: the set, or NULL if there is no memory; then @rules is
- * still the caller's.
+ * Context: process. Return: the set, or NULL if out of memory; then the caller keeps @rules.
  */
 struct ksc_rules *ksc_rules_build(struct ksc_rule *rules, u32 n)
 {
@@ -311,7 +308,7 @@ struct ksc_rules *ksc_rules_build(struct ksc_rule *rules, u32 n)
 /**
  * ksc_rules_drop() - free rules that are in no set
  * @rules: by kvcalloc(), or NULL
- * @n: those of them that there are, from the first
+ * @n: number of valid ones, from the first
  *
  * Context: process.
  */
@@ -326,7 +323,7 @@ void ksc_rules_drop(struct ksc_rule *rules, u32 n)
 
 /**
  * ksc_rules_free() - free a rule set
- * @set: that nobody uses any more, or NULL
+ * @set: without users, or NULL
  *
  * Context: process.
  */
@@ -341,18 +338,18 @@ void ksc_rules_free(struct ksc_rules *set)
 }
 
 /**
- * ksc_rules_get() - a rule by its number
+ * ksc_rules_get() - get a rule by its number
  * @set: the rule set
  * @number: from 0
  *
- * Return: the rule, the set's own, or NULL if there is none of that number.
+ * Return: the rule, owned by the set, or NULL if there is none.
  */
 const struct ksc_rule *ksc_rules_get(const struct ksc_rules *set, u32 number)
 {
 	return number < set->n ? &set->rules[number] : NULL;
 }
 
-/* How much a rule asks for; the least is none */
+/* Rank of a rule's action; lowest without a rule */
 static unsigned int ksc_rules_strength(const struct ksc_rules *set, u32 number)
 {
 	const struct ksc_rule *rule = ksc_rules_get(set, number);
@@ -364,12 +361,12 @@ static unsigned int ksc_rules_strength(const struct ksc_rules *set, u32 number)
 }
 
 /**
- * ksc_rules_stronger() - which of two rules does a connection fall under that matches both?
+ * ksc_rules_stronger() - which of two rules applies to a connection that matches both?
  * @set: the rule set
  * @a: a rule's number, or KSC_NO_RULE
  * @b: likewise
  *
- * The one that asks for more; of two that ask for the same, the first as ever.
+ * The stricter one; of two equally strict ones, the first.
  *
  * Return: @a or @b.
  */
@@ -383,7 +380,7 @@ u32 ksc_rules_stronger(const struct ksc_rules *set, u32 a, u32 b)
 }
 
 /**
- * ksc_rules_find() - the first rule that a connection matches
+ * ksc_rules_find() - find the first rule that a connection matches
  * @set: the rule set
  * @flow: the connection
  *

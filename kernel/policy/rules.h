@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * rules.c: which rule of a policy a connection falls under. Pure code: no socket, no
- * lock, no memory but a rule set's own.
+ * Rule sets, and their matching against connections. Pure code: no sockets, no locks, no memory
+ * but a rule set's own.
  */
 #ifndef _KSC_POLICY_RULES_H
 #define _KSC_POLICY_RULES_H
@@ -12,20 +12,20 @@
 
 #define KSC_RULE_DIRECTIONS	(KSC_RULE_DIRECTION_CONNECT | KSC_RULE_DIRECTION_ACCEPT)
 
-/* ksc_rules_find(): none */
+/* ksc_rules_find(): no match */
 #define KSC_NO_RULE		(~0U)
 
-/* enum ksc_rule_family - of an address, and that a prefix is about */
+/* enum ksc_rule_family - family of an address or prefix */
 enum ksc_rule_family {
-	KSC_RULE_ANY,		/* a prefix: no address is excluded */
+	KSC_RULE_ANY,		/* a prefix: matches any address */
 	KSC_RULE_V4,		/* also IPv4 in an IPv6 socket */
 	KSC_RULE_V6,
 };
 
 /**
- * struct ksc_prefix - addresses
+ * struct ksc_prefix - a range of addresses
  * @family: enum ksc_rule_family
- * @len: leading bits of @addr that count, the others are 0
+ * @len: number of leading bits of @addr that count, the others are 0
  * @addr: in network order; of IPv4 the first 4 bytes
  */
 struct ksc_prefix {
@@ -35,7 +35,7 @@ struct ksc_prefix {
 };
 
 /**
- * struct ksc_port_range - ports
+ * struct ksc_port_range - a range of ports
  * @min: the first
  * @max: the last
  */
@@ -45,7 +45,7 @@ struct ksc_port_range {
 };
 
 /**
- * struct ksc_id_range - uids or gids, as numbers of the initial user namespace
+ * struct ksc_id_range - a range of uids or gids, in the network namespace's user namespace
  * @min: the first
  * @max: the last
  */
@@ -56,15 +56,15 @@ struct ksc_id_range {
 
 /**
  * struct ksc_rule - one rule
- * @name: NUL-terminated, for people
- * @cgroup: path of the cgroup that the socket is in, or below; NULL for any
- * @root: id of the cgroup that it begins at
- * @local: the address on our side
- * @remote: the peer's
- * @local_port: the port on our side
- * @remote_port: the peer's
+ * @name: NUL-terminated, for messages
+ * @cgroup: path of the socket's cgroup or of an ancestor; NULL for any
+ * @root: id of the cgroup that @cgroup is relative to
+ * @local: local addresses
+ * @remote: remote addresses
+ * @local_port: local ports
+ * @remote_port: remote ports
  * @uid: the socket's owner
- * @gid: and group
+ * @gid: its group
  * @directions: KSC_RULE_DIRECTION_CONNECT, KSC_RULE_DIRECTION_ACCEPT or both
  * @action: enum ksc_rule_action
  * @connect: enum ksc_connect
@@ -88,14 +88,14 @@ struct ksc_rule {
  * struct ksc_flow - a connection
  * @direction: KSC_RULE_DIRECTION_CONNECT or KSC_RULE_DIRECTION_ACCEPT
  * @family: KSC_RULE_V4 or KSC_RULE_V6, of both addresses
- * @local: our address
- * @remote: the peer's
- * @local_port: our port
- * @remote_port: the peer's
+ * @local: local address
+ * @remote: remote address
+ * @local_port: local port
+ * @remote_port: remote port
  * @uid: the socket's owner
- * @gid: and group
- * @in_cgroup: is the socket in the cgroup of a rule that has one, or below it?
- * @ptr: for @in_cgroup
+ * @gid: its group
+ * @in_cgroup: is the socket in a rule's cgroup, or below it? Called for rules with a cgroup only
+ * @ptr: passed to @in_cgroup
  */
 struct ksc_flow {
 	u8 direction;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Trace events of policy.c. */
+/* Trace events of the policy. */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM kschannel
 
@@ -13,7 +13,7 @@
 
 #ifndef _KSC_POLICY_TRACE_ONCE
 #define _KSC_POLICY_TRACE_ONCE
-/* A connection's remote end, as %pIS takes it */
+/* A connection's remote address, for %pIS */
 static inline void ksc_trace_remote(u8 *to, const struct ksc_flow *flow)
 {
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
@@ -32,7 +32,7 @@ static inline void ksc_trace_remote(u8 *to, const struct ksc_flow *flow)
 }
 #endif
 
-/* Rules are numbered from 0, as "kschannelctl policy show" has them in order; -1 is none */
+/* Rules are numbered from 0, in the order of "kschannelctl policy show"; -1 is none */
 TRACE_EVENT(ksc_policy_differs,
 	TP_PROTO(u32 netns, u64 generation, const struct ksc_flow *asked, u32 asked_rule,
 		 const struct ksc_flow *flow, u32 rule, u32 chosen),
