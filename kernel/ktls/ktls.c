@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Raw mode: a ULP that does what in-tree kTLS does. Attaching, TCP's callbacks,
- * poll() and close(). Each direction is plain TCP until it has keys; TCP's operations
- * are called through as long as that is so.
+ * Raw mode: a ULP with the interface of in-tree kTLS. Attaching, TCP's callbacks, poll() and
+ * close(). Each direction is plain TCP until it has keys; until then operations are passed through
+ * to TCP.
  */
 #include <linux/kschannel.h>
 #include <linux/kschannel_netlink.h>
@@ -48,18 +48,18 @@ static void ksc_ktls_data_ready(struct sock *sk)
 	struct ksc_sock *ks = ksc_sk(sk);
 	struct ksc_ktls *kt;
 
-	/* on its way out */
+	/* being released */
 	if (unlikely(!ks))
 		return;
 	kt = ksc_ktls(ks);
-	/* SO_OOBINLINE does not pass us: ksc_rxq_len() */
+	/* the application may have cleared SO_OOBINLINE: ksc_rxq_len() */
 	if (unlikely(!sock_flag(sk, SOCK_URGINLINE)) && kt->rx_on)
 		sock_set_flag(sk, SOCK_URGINLINE);
 	if (!kt->rx_on || ksc_ktls_ready(sk, kt))
 		ks->data_ready(sk);
 	else if (!ksc_rx_stalled(sk, &ks->s))
 		return;
-	/* it can't come before what is there was read; or it is staged */
+	/* stalled until the plaintext is read; without any, stage the record */
 	else if (ksc_rx_has_plain(&ks->s.rx))
 		ks->data_ready(sk);
 	else
@@ -92,7 +92,7 @@ static void ksc_ktls_disarm(struct sock *sk, struct ksc_sock *ks)
 {
 	write_lock_bh(&sk->sk_callback_lock);
 	ks->armed = false;
-	/* an in-kernel user of the socket may have put its own in our place */
+	/* an in-kernel user of the socket may have installed its own */
 	if (sk->sk_data_ready == ksc_ktls_data_ready)
 		sk->sk_data_ready = ks->data_ready;
 	if (sk->sk_write_space == ksc_ktls_write_space)
@@ -100,7 +100,7 @@ static void ksc_ktls_disarm(struct sock *sk, struct ksc_sock *ks)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
-/* What wants process context. Context: process, the socket's lock */
+/* Work that needs process context. Context: process, the socket's lock */
 static void ksc_ktls_pump(struct sock *sk, struct ksc_sock *ks)
 {
 	if (ks->phase != KSC_PHASE_ESTABLISHED)
@@ -118,7 +118,7 @@ static void ksc_ktls_wipe(struct ksc_sock *ks)
 	memzero_explicit(&ksc_ktls(ks)->rx_info, sizeof(union ksc_ktls_info));
 }
 
-/* An application's own handshake, of which little is known */
+/* The handshake was the application's: the suite is known only in part */
 static int ksc_ktls_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
 {
 	u16 version = READ_ONCE(ks->s.version);
@@ -126,13 +126,13 @@ static int ksc_ktls_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
 
 	if (!err && version)
 		err = nla_put_u16(msg, KSC_A_SOCK_VERSION, version);
-	/* before TLS 1.3 a suite has a key exchange, too */
+	/* before TLS 1.3 a suite includes the key exchange, which is unknown */
 	if (!err && version == KSC_VERSION_1_3)
 		err = nla_put_u16(msg, KSC_A_SOCK_SUITE, READ_ONCE(ks->suite));
 	return err;
 }
 
-/* The application runs the handshake */
+/* Raw mode: the application runs the handshake */
 static struct ksc_kind ksc_raw = {
 	.stream		= &ksc_sock_stream,
 	.run		= ksc_ktls_pump,
@@ -142,7 +142,7 @@ static struct ksc_kind ksc_raw = {
 
 /* ---- poll, shutdown, close ---- */
 
-/* Looked at without the lock: a record to read, data or not, whose header was looked at */
+/* Without the lock: is there a record to read, of any type, whose header was parsed? */
 static bool ksc_ktls_poll_in(struct sock *sk, const struct ksc_ktls *kt)
 {
 	const struct ksc_rx *rx = &kt->ks.s.rx;
@@ -154,7 +154,7 @@ static bool ksc_ktls_poll_in(struct sock *sk, const struct ksc_ktls *kt)
 	       ksc_rxq_avail(sk, &rx->queue) + READ_ONCE(rx->stage_len) >= len;
 }
 
-/* Readable means that, or an error; the pump looks at headers that nobody has */
+/* Readable means a complete record or an error; the work item parses headers */
 static bool ksc_ktls_poll_record(struct sock *sk, struct ksc_ktls *kt)
 {
 	struct ksc_rx *rx = &kt->ks.s.rx;
@@ -194,7 +194,7 @@ static __poll_t ksc_ktls_poll(struct file *file, struct socket *sock,
 	return mask;
 }
 
-/* What was sealed goes before the FIN; an open record does not */
+/* A sealed record is sent before the FIN; an open one is not */
 static int ksc_ktls_shutdown(struct socket *sock, int how)
 {
 	struct sock *sk = sock->sk;
@@ -215,13 +215,13 @@ static int ksc_ktls_shutdown(struct socket *sock, int how)
 		ksc_noio_end(noio);
 		release_sock(sk);
 	}
-	/* a FIN would hide that something is missing before it */
+	/* a FIN would hide that data before it is missing */
 	if (err)
 		return err == -EAGAIN ? -ENOBUFS : err;
 	return inet_shutdown(sock, how);
 }
 
-/* No close_notify: that is the application's, as with in-tree kTLS */
+/* No close_notify: the application sends it, as with in-tree kTLS */
 static void ksc_ktls_close(struct sock *sk, long timeout)
 {
 	struct proto *base = ksc_base_proto(sk);
@@ -243,7 +243,7 @@ static void ksc_ktls_close(struct sock *sk, long timeout)
 			ksc_sock_put(ks);
 	}
 	ksc_noio_end(noio);
-	/* from here on TCP alone finishes what is in its queues */
+	/* from here on TCP alone sends what is in its queues */
 	WRITE_ONCE(sk->sk_prot, base);
 	release_sock(sk);
 	base->close(sk, timeout);
@@ -281,7 +281,7 @@ static int ksc_ktls_attach(struct sock *sk)
 
 KSC_DEFINE_ULP_INFO(ksc_ktls_info, ksc_ktls_get_info, ksc_ktls_get_info_size)
 
-/* no clone: the core then refuses to let such a socket listen */
+/* no clone: so the core rejects listen() on such a socket */
 static struct tcp_ulp_ops ksc_ktls_ulp_ops = {
 	.name		= KSC_RAW_ULP_NAME,
 	.owner		= THIS_MODULE,
@@ -314,7 +314,7 @@ static void ksc_ktls_build(int family)
 }
 
 /**
- * ksc_ktls_init() - make the ULP of raw mode known to TCP
+ * ksc_ktls_init() - register the ULP of raw mode
  *
  * Context: module init, after ksc_proto_init(). Return: 0 or an errno.
  */
@@ -322,7 +322,7 @@ int ksc_ktls_init(void)
 {
 	int i, err;
 
-	/* its states are freed as what they begin with */
+	/* a state is freed as the struct ksc_sock that it begins with */
 	BUILD_BUG_ON(offsetof(struct ksc_ktls, ks));
 	ksc_raw.cache = KMEM_CACHE(ksc_ktls, SLAB_ACCOUNT);
 	if (!ksc_raw.cache)
@@ -336,7 +336,7 @@ int ksc_ktls_init(void)
 }
 
 /**
- * ksc_ktls_exit() - no socket gets the ULP any more
+ * ksc_ktls_exit() - unregister the ULP
  */
 void ksc_ktls_exit(void)
 {
@@ -344,7 +344,7 @@ void ksc_ktls_exit(void)
 }
 
 /**
- * ksc_ktls_free() - after the last socket's state was freed
+ * ksc_ktls_free() - undo ksc_ktls_init(), after the last socket's state was freed
  */
 void ksc_ktls_free(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of ktls.c. */
+/* The ULP of raw mode. */
 #ifndef _KSC_KTLS_KTLS_H
 #define _KSC_KTLS_KTLS_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Raw mode: receiving. Records of any type go to the application, those that are no
- * data only with a control message that says so; and only records of one type in one
- * call. The peer's KeyUpdate stops reading until the keys to go with it are set.
+ * Raw mode: receiving. The application gets records of all types, non-data ones only with a
+ * control message that has the type, and only records of one type per call. The peer's KeyUpdate
+ * stops reading until the new keys are set.
  */
 #include <linux/sched/signal.h>
 #include <linux/splice.h>
@@ -26,17 +26,17 @@
 #include "stream/rx_stage.h"
 #include "stream/stream.h"
 
-/* The peer sent what can't be read: nothing is, from here on */
+/* A record can't be read: stop reading permanently */
 static void ksc_ktls_stop(struct sock *sk, struct ksc_ktls *kt, int err)
 {
 	WRITE_ONCE(kt->stopped, true);
-	/* what can't be read is not the peer's doing */
+	/* unreadable device memory is not the peer's fault */
 	if (err != -EFAULT)
 		ksc_count(kt->ks.kn, KSC_CNT_RX_BAD_RECORDS);
 	ksc_ktls_abort(sk, err);
 }
 
-/* What is wrong with a header: an errno, 0 if nothing is */
+/* Validate a header: 0 or an errno */
 static int ksc_ktls_header_check(const struct ksc_header *h, const struct ksc_sock *ks)
 {
 	const struct ksc_suite *suite = ks->s.rx.cipher.suite;
@@ -54,11 +54,11 @@ static int ksc_ktls_header_check(const struct ksc_header *h, const struct ksc_so
 }
 
 /**
- * ksc_ktls_ready() - is there a whole record?
+ * ksc_ktls_ready() - is there a complete record?
  * @sk: socket, locked
  * @kt: its state, with receiving keys
  *
- * A header that is none ends reading for good: the socket's error tells why, once.
+ * An invalid header stops reading permanently; the socket's error reports it once.
  *
  * Context: the socket's lock, owned or in softirq.
  */
@@ -77,7 +77,7 @@ bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt)
 		return avail >= rx->rec_len;
 	p = ksc_rx_header(sk, rx, buf);
 	if (!p) {
-		/* it is there: memory of a device, which is not to be read */
+		/* it is complete, but in device memory that can't be read */
 		if (unlikely(avail >= KSC_HEADER_LEN))
 			ksc_ktls_stop(sk, kt, -EFAULT);
 		return false;
@@ -94,11 +94,11 @@ bool ksc_ktls_ready(struct sock *sk, struct ksc_ktls *kt)
 }
 
 /**
- * ksc_ktls_stage() - take what has come of a record that can't come as a whole
+ * ksc_ktls_stage() - stage the part of a stalled record that has arrived
  * @sk: socket, locked and owned
  * @kt: its state
  *
- * Not before what is decrypted was read.
+ * Not before the plaintext was read.
  *
  * Context: process.
  */
@@ -110,7 +110,7 @@ void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
 	if (!kt->rx_on || ksc_ktls_ready(sk, kt) || kt->stopped || !ksc_rx_stalled(sk, &ks->s))
 		return;
 	if (ksc_rx_has_plain(&ks->s.rx)) {
-		/* who waits for more waits in vain */
+		/* no more arrives before it is read: wake the reader */
 		ks->data_ready(sk);
 		return;
 	}
@@ -123,12 +123,11 @@ void ksc_ktls_stage(struct sock *sk, struct ksc_ktls *kt)
 }
 
 /**
- * ksc_ktls_settle() - tell whoever polls of what was not read
+ * ksc_ktls_settle() - wake pollers if there is something to read
  * @sk: socket, locked and owned
  * @kt: its state, with receiving keys
  *
- * Once: they see what there is by themselves from then on, of records as long as
- * somebody has looked at the header.
+ * Once: from then on poll() finds it without help, a record if its header was parsed.
  *
  * Context: process.
  */
@@ -148,8 +147,8 @@ void ksc_ktls_settle(struct sock *sk, struct ksc_ktls *kt)
 }
 
 /*
- * Decrypt the record at the head; it is the last of those to be read then, and 0 is
- * returned. Not so if there is nothing to read: 1. Or an errno.
+ * Decrypt the record at the head and append it to the plaintext. Returns 0, 1 if it was an empty
+ * data record, or an errno.
  */
 static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *budget)
 {
@@ -193,9 +192,9 @@ static int ksc_ktls_open(struct sock *sk, struct ksc_ktls *kt, unsigned int *bud
 }
 
 /*
- * Wait for a whole record; the lock is released meanwhile. 1 if there is one, or
- * another reader has decrypted one for us, unless we @peek and know of it; 0 at
- * the end; or an errno, which stays to be told if some data was @copied.
+ * Wait for a complete record; releases the lock meanwhile. Returns 1 if there is one, or if
+ * another reader has decrypted one (not with @peek, which may have seen it); 0 at the end; or an
+ * errno, which stays in sk_err if some data was @copied.
  */
 static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt,
 			    struct ksc_rx_call *call, bool peek, bool copied)
@@ -211,7 +210,7 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt,
 			return copied ? -sk->sk_err : sock_error(sk);
 		if (sk->sk_shutdown & RCV_SHUTDOWN || sock_flag(sk, SOCK_DONE))
 			return 0;
-		/* no more comes before what was seen is read */
+		/* no more arrives before the peeked data is read */
 		if (peek && copied && ksc_rx_stalled(sk, &kt->ks.s))
 			return 0;
 		if (!call->timeo)
@@ -224,7 +223,7 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt,
 		rx->readers++;
 		add_wait_queue(sk_sleep(sk), &wait);
 		sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
-		/* the first look is without the lock: woken_wake keeps it safe */
+		/* first checked without the lock: safe thanks to woken_wake */
 		ret = sk_wait_event(sk, &call->timeo, READ_ONCE(sk->sk_err) ||
 				    READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
 				    READ_ONCE(kt->rekey_pending) ||
@@ -248,9 +247,9 @@ static int ksc_ktls_rx_wait(struct sock *sk, struct ksc_ktls *kt,
 }
 
 /**
- * struct ksc_ktls_told - what a call has to tell of its records
- * @type: theirs, once there is one, or 0
- * @empty: a record of no data was passed over
+ * struct ksc_ktls_told - what a call reports about its records
+ * @type: their type, 0 before the first
+ * @empty: an empty data record was skipped
  */
 struct ksc_ktls_told {
 	u8 type;
@@ -264,13 +263,13 @@ static bool ksc_ktls_put_type(struct msghdr *msg, u8 type)
 }
 
 /*
- * All that one call gives is of one type, and that is told; for anything but data it
- * must be. 1 if the record goes with those before it, 0 if not, or -EIO.
+ * A call returns records of one type, and reports it in a control message, which is mandatory for
+ * anything but data. Returns 1 if the record goes with those before it, 0 if not, or -EIO.
  *
- * As in-tree, a call gives nothing if there was a record of no data and one of another type
- * follows; but not if that can't be told, as it would look like the end. It is told here,
- * not when that record is passed over: a call that then waits in vain may be made again,
- * with the same message.
+ * As in-tree, a call returns 0 bytes if a record of another type follows an empty data record; but
+ * not without room for the type, as that would look like the end. The type is written here, not
+ * when the empty record is skipped: a call that then returns -EAGAIN may be repeated with the same
+ * message.
  */
 static int ksc_ktls_tell_type(struct msghdr *msg, const struct ksc_rec *rec,
 			      struct ksc_ktls_told *told)
@@ -290,8 +289,8 @@ static int ksc_ktls_tell_type(struct msghdr *msg, const struct ksc_rec *rec,
 }
 
 /*
- * Such a record, and nothing after it: as in-tree, its type is written even if the call gives
- * -EAGAIN. But where that is made again, the message is as it was.
+ * An empty data record, and nothing after it: as in-tree, its type is written even if the call
+ * returns -EAGAIN. But then the message is restored, for the case that the call is repeated.
  */
 static void ksc_ktls_tell_empty(struct msghdr *msg, int err)
 {
@@ -308,7 +307,7 @@ static void ksc_ktls_tell_empty(struct msghdr *msg, int err)
 	msg->msg_flags = flags;
 }
 
-/* The decrypted record that has byte @skip of what is to be read, and where in it */
+/* Find the decrypted record that has the unread byte number @skip, and the offset in it */
 static struct ksc_rec *ksc_ktls_find(struct ksc_rx *rx, size_t skip, u32 *off)
 {
 	struct ksc_rec *rec;
@@ -324,7 +323,7 @@ static struct ksc_rec *ksc_ktls_find(struct ksc_rx *rx, size_t skip, u32 *off)
 	return NULL;
 }
 
-/* From decrypted records; 1 to go on with those still to be decrypted, 0 or an errno */
+/* Read decrypted records. Returns 1 to continue with encrypted ones, 0 to end, or an errno */
 static int ksc_ktls_rx_plain(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,
 			     size_t len, size_t *copied, struct ksc_ktls_told *told,
 			     bool peek)
@@ -358,14 +357,14 @@ static int ksc_ktls_rx_plain(struct sock *sk, struct ksc_rx *rx, struct msghdr *
 	return 1;
 }
 
-/* Go on where too few of the records had content, or have whoever waits told of the others */
+/* The budget is used up with too little content: continue, or on error wake others for the rest */
 static int ksc_ktls_rx_yield(struct sock *sk, struct ksc_ktls *kt, struct ksc_rx_call *call)
 {
 	int err;
 
 	ksc_rxq_flush(sk, &kt->ks.s.rx.queue);
 	err = ksc_rx_yield(sk, call);
-	/* with edges, nobody comes for what was not looked at */
+	/* edge-triggered pollers would miss the rest */
 	if (err)
 		ksc_rx_go_on(&kt->ks);
 	return err;
@@ -390,7 +389,7 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 			break;
 		if (unlikely(!call.budget)) {
 			if (copied >= target) {
-				/* with edges, nobody comes for what is left */
+				/* edge-triggered pollers would miss the rest of it */
 				WRITE_ONCE(rx->tell, true);
 				break;
 			}
@@ -403,19 +402,19 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 		err = ksc_ktls_rx_wait(sk, kt, &call, peek, copied);
 		if (err <= 0)
 			break;
-		/* not if another reader was faster */
+		/* another reader may have been faster */
 		if (!ksc_ktls_ready(sk, kt) || (!peek && ksc_rx_has_plain(rx)))
 			continue;
 		err = ksc_ktls_open(sk, kt, &call.budget);
 		if (err < 0)
 			break;
-		/* one that is passed over by a peek is told to nobody */
+		/* a peek does not report records that it skips */
 		if (err && !peek)
 			told.empty = true;
 	}
 	if (!copied && (!err || err == -EAGAIN) && told.empty && !told.type)
 		ksc_ktls_tell_empty(msg, err);
-	/* as where the budget ends */
+	/* as when the budget is used up */
 	if (unlikely(err == -ENOMEM) && copied)
 		WRITE_ONCE(rx->tell, true);
 	ksc_rxq_flush(sk, &rx->queue);
@@ -430,7 +429,7 @@ static int ksc_ktls_rx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
  * @msg: message
  * @len: room in it
  * @flags: MSG_*
- * @addr_len: for MSG_ERRQUEUE, on kernels that ask for it
+ * @addr_len: for MSG_ERRQUEUE, on kernels that have it
  *
  * Context: process. Return: bytes read, 0 at the end, or an errno.
  */
@@ -455,7 +454,7 @@ int ksc_ktls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 
 /* ---- splice ---- */
 
-/* A record may begin and end within a page */
+/* A record may start and end within a page */
 #define KSC_SPLICE_PAGES	(DIV_ROUND_UP(KSC_MAX_PAYLOAD, PAGE_SIZE) + 1)
 
 static void ksc_ktls_release_page(struct splice_pipe_desc *spd, unsigned int i)
@@ -464,8 +463,8 @@ static void ksc_ktls_release_page(struct splice_pipe_desc *spd, unsigned int i)
 }
 
 /*
- * The pipe gets pages of its own: the room that records are decrypted to is used
- * again. What it has no room for stays to be read.
+ * The pipe gets pages of its own, as the buffers for decrypted records are reused. Data that the
+ * pipe has no space for stays unread.
  */
 static ssize_t ksc_ktls_to_pipe(struct pipe_inode_info *pipe, struct ksc_rec *rec,
 				size_t len)
@@ -521,7 +520,7 @@ static ssize_t ksc_ktls_splice_locked(struct sock *sk, struct ksc_ktls *kt,
 			return n;
 	}
 	rec = list_first_entry(&rx->plain, struct ksc_rec, list);
-	/* there is no way to tell of a type */
+	/* splice can't report a type */
 	if (rec->type != KSC_CT_APPLICATION_DATA)
 		return -EINVAL;
 	n = ksc_ktls_to_pipe(pipe, rec, len);
@@ -536,9 +535,9 @@ static ssize_t ksc_ktls_splice_locked(struct sock *sk, struct ksc_ktls *kt,
 /**
  * ksc_ktls_splice_read() - proto_ops.splice_read: from one record, as in-tree
  * @sock: socket
- * @ppos: of no meaning
- * @pipe: where to, locked
- * @len: bytes, at most
+ * @ppos: unused
+ * @pipe: destination, locked
+ * @len: maximum of bytes
  * @flags: SPLICE_F_*
  *
  * Context: process. Return: bytes, 0 at the end, or an errno.

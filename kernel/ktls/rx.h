@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of ktls_rx.c. */
+/* Receiving in raw mode. */
 #ifndef _KSC_KTLS_RX_H
 #define _KSC_KTLS_RX_H
 

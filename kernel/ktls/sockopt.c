@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Raw mode: the socket options at level SOL_TLS and what ss is told. Errors are those
- * of in-tree kTLS; changing TLS 1.3 keys is as in the kernels that can, 6.14 and later.
+ * Raw mode: socket options at level SOL_TLS, and the information for ss. Errors are those of
+ * in-tree kTLS; TLS 1.3 keys can be changed as in 6.14 and later.
  */
 #include <linux/inet_diag.h>
 #include <linux/sockptr.h>
@@ -25,14 +25,14 @@
 /**
  * struct ksc_ktls_cipher - a cipher of linux/tls.h
  * @type: TLS_CIPHER_*
- * @size: of its structure
- * @key: where that has the key
- * @salt: the first part of the nonce, of @salt_len bytes
- * @iv: the rest of it
- * @seq: the sequence number
- * @salt_len: bytes of @salt, before those of @iv; 12 in all
- * @suite_12: a suite of TLS 1.2 that has this cipher; they differ in the key exchange
- * @suite_13: the one of TLS 1.3
+ * @size: size of its structure
+ * @key: offset of the key in that
+ * @salt: offset of the first part of the nonce, @salt_len bytes
+ * @iv: offset of the rest of the nonce
+ * @seq: offset of the sequence number
+ * @salt_len: bytes of the salt; with the iv 12 in all
+ * @suite_12: a TLS 1.2 suite with this cipher; these differ in the key exchange only
+ * @suite_13: the TLS 1.3 suite
  */
 struct ksc_ktls_cipher {
 	u16 type;
@@ -94,7 +94,7 @@ static void ksc_put_be64(u8 *p, u64 v)
 
 /* ---- keys ---- */
 
-/* Our form of the keys; @info is whole */
+/* Convert keys to struct ksc_key; @info is complete */
 static void ksc_ktls_key(struct ksc_key *key, const union ksc_ktls_info *info,
 			 const struct ksc_ktls_cipher *c, const struct ksc_suite *suite)
 {
@@ -106,12 +106,12 @@ static void ksc_ktls_key(struct ksc_key *key, const union ksc_ktls_info *info,
 	key->key_len = suite->key_len;
 	key->iv_len = KSC_KTLS_NONCE;
 	key->seq = ksc_get_be64(p + c->seq);
-	/* TLS 1.2: the explicit nonce goes on from where the application was */
+	/* TLS 1.2: the explicit nonce continues from the application's */
 	if (suite->explicit_len)
 		ksc_put_be64(key->iv + 4, ksc_get_be64(key->iv + 4) - key->seq);
 }
 
-/* New keys for a direction that has some: RFC 8446 4.6.3, and no other cipher */
+/* New keys for a direction that has keys, RFC 8446 4.6.3: the cipher must not change */
 static int ksc_ktls_check_rekey(const struct tls_crypto_info *new,
 				const struct tls_crypto_info *old)
 {
@@ -119,7 +119,7 @@ static int ksc_ktls_check_rekey(const struct tls_crypto_info *new,
 		0 : -EINVAL;
 }
 
-/* @fault: of @info, only what is not TLS 1.2's second is looked at */
+/* @fault: @info is unreadable; -EBUSY for a second TLS 1.2 key takes precedence over that */
 static int ksc_ktls_check_keys(const struct ksc_ktls *kt, bool tx,
 			       const union ksc_ktls_info *info, unsigned int len,
 			       bool fault)
@@ -136,7 +136,7 @@ static int ksc_ktls_check_keys(const struct ksc_ktls *kt, bool tx,
 		return -EINVAL;
 	if (info->info.version != TLS_1_2_VERSION && info->info.version != TLS_1_3_VERSION)
 		return -EINVAL;
-	/* both directions are of one session */
+	/* both directions belong to one session */
 	if (other->info.version && ksc_ktls_check_rekey(&info->info, &other->info))
 		return -EINVAL;
 	c = ksc_ktls_cipher_find(info->info.cipher_type);
@@ -185,7 +185,7 @@ static int ksc_ktls_set_keys(struct sock *sk, bool tx, sockptr_t optval,
 
 	if (sockptr_is_null(optval) || optlen < sizeof(info.info))
 		return -EINVAL;
-	/* which of several errors there is, is for the lock's owner to say */
+	/* of several errors, the one that is returned is chosen under the lock */
 	fault = copy_from_sockptr(&info, optval, min_t(size_t, optlen, sizeof(info)));
 
 	noio = ksc_lock_noio(sk);
@@ -198,18 +198,18 @@ static int ksc_ktls_set_keys(struct sock *sk, bool tx, sockptr_t optval,
 	if (tx) {
 		if (kt->tx_on)
 			kt->ks.s.tx.updates++;
-		/* the old keys' sequence numbers were used up */
+		/* the old keys' sequence numbers were exhausted */
 		if (kt->tx_err == EBADMSG)
 			kt->tx_err = 0;
 		/* pairs with ksc_ktls_sendmsg() */
 		smp_store_release(&kt->tx_on, true);
 	} else {
-		/* else TCP may skip a byte that is urgent: ksc_rxq_len() */
+		/* else TCP may skip an urgent byte: ksc_rxq_len() */
 		sock_set_flag(sk, SOCK_URGINLINE);
 		WRITE_ONCE(kt->rekey_pending, false);
 		/* pairs with ksc_ktls_recvmsg() and others */
 		smp_store_release(&kt->rx_on, true);
-		/* what came before the keys, or between the old ones and these */
+		/* records that arrived before the keys were set */
 		if (ksc_ktls_ready(sk, kt))
 			kt->ks.data_ready(sk);
 		else if (ksc_rx_stalled(sk, &kt->ks.s))
@@ -221,7 +221,7 @@ out:
 	return err;
 }
 
-/* As in-tree, whoever has the socket may have its keys */
+/* As in-tree, any user of the socket may read its keys */
 static int ksc_ktls_get_keys(struct sock *sk, bool tx, union ksc_ktls_info *info,
 			     int room)
 {
@@ -336,7 +336,7 @@ int ksc_ktls_setsockopt(struct sock *sk, int level, int optname, sockptr_t optva
 	}
 }
 
-/* What an option is, copied out after the lock is gone */
+/* An option's value, copied out after the lock is released */
 union ksc_ktls_optval {
 	union ksc_ktls_info info;
 	u32 flag;
@@ -377,8 +377,8 @@ static int ksc_ktls_get(struct sock *sk, int optname, union ksc_ktls_optval *v, 
  * @sk: socket
  * @level: SOL_TLS or any other
  * @optname: option
- * @optval: where to
- * @optlen: room there; set to what was written
+ * @optval: destination
+ * @optlen: its size; set to the bytes written
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -388,7 +388,7 @@ int ksc_ktls_getsockopt(struct sock *sk, int level, int optname,
 	union ksc_ktls_optval v = {};
 	int room, n;
 
-	/* maps TCP's queue, ciphertext, to the application */
+	/* would map TCP's queue, which is ciphertext, to the application */
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE &&
 	    READ_ONCE(ksc_ktls(ksc_sk(sk))->rx_on))
 		return -EOPNOTSUPP;
@@ -420,7 +420,7 @@ static u16 ksc_ktls_conf(bool on)
  * @sk: socket
  * @skb: answer
  *
- * In-tree kTLS's own form, which ss knows.
+ * In the format of in-tree kTLS, which ss knows.
  *
  * Context: softirq off. Return: 0 or an errno.
  */

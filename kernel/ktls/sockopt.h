@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of ktls_sockopt.c. */
+/* Socket options and information of raw mode. */
 #ifndef _KSC_KTLS_SOCKOPT_H
 #define _KSC_KTLS_SOCKOPT_H
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * State of a socket in raw mode.
+ * Errors of a socket in raw mode.
  */
 #include <net/tcp.h>
 
 #include "ktls/state.h"
 
 /**
- * ksc_ktls_abort() - tell the socket's users of an error
+ * ksc_ktls_abort() - report an error to the socket's users
  * @sk: socket, locked
  * @err: errno, negative
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Raw mode: the kTLS of linux/tls.h on our record layer. The application runs the
- * handshake and sets the keys; nothing here is used by a managed socket.
+ * Raw mode: the kTLS interface of linux/tls.h on the module's record layer. The application runs
+ * the handshake and sets the keys; managed sockets use nothing of this.
  */
 #ifndef _KSC_KTLS_STATE_H
 #define _KSC_KTLS_STATE_H
@@ -17,9 +17,9 @@ struct sock;
 #define KSC_TLS_INFO_MAX_PAYLOAD	(TLS_INFO_RX_NO_PAD + 1)
 
 /**
- * union ksc_ktls_info - keys as the application gives them
+ * union ksc_ktls_info - keys in the application's format
  * @info: version and cipher
- * @gcm_128: with AES-128-GCM, and so on
+ * @gcm_128: keys for AES-128-GCM, and so on
  * @gcm_256: .
  * @ccm_128: .
  * @chacha: .
@@ -34,18 +34,17 @@ union ksc_ktls_info {
 
 /**
  * struct ksc_ktls - a raw socket
- * @ks: what it shares with a managed one; in phase established from the start
- * @tx_info: sending keys; version 0 as long as there are none
+ * @ks: common state with managed sockets; in phase established from the start
+ * @tx_info: sending keys; version 0 if there are none
  * @rx_info: receiving keys; likewise
  * @tx_on: there are sending keys; read without the lock
  * @rx_on: there are receiving keys; likewise
- * @rekey_pending: the peer's KeyUpdate was received and the keys to go with it were
- *	not set yet
- * @stopped: the peer sent a header that is none; nothing is read any more
- * @zerocopy: TLS_TX_ZEROCOPY_RO, of no effect
- * @no_pad: TLS_RX_EXPECT_NO_PAD, of no effect
- * @type: content type of the record under construction
- * @tx_err: errno of all further sending, positive
+ * @rekey_pending: the peer's KeyUpdate was received and the new keys are not set yet
+ * @stopped: a record can't be read; nothing is read from then on
+ * @zerocopy: TLS_TX_ZEROCOPY_RO, no effect
+ * @no_pad: TLS_RX_EXPECT_NO_PAD, no effect
+ * @type: content type of the open record
+ * @tx_err: positive errno that sending fails with
  *
  * Under the socket's lock.
  */

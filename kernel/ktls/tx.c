@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Raw mode: sending. A write is a record of its own, unless it says MSG_MORE; the
- * content type comes with it. Nothing here changes a key: no record limit, no
- * KeyUpdate, they are the application's.
+ * Raw mode: sending. A write makes a record of its own, unless it has MSG_MORE, and may set the
+ * content type. Nothing here changes keys: record limits and KeyUpdates are up to the application.
  */
 #include <net/tcp.h>
 
@@ -19,7 +18,7 @@
 #include "stream/tx_build.h"
 #include "stream/tx_small.h"
 
-/* Sending is over for good, or until there are new keys */
+/* Fail all further sending, permanently or until there are new keys */
 static int ksc_ktls_tx_fail(struct sock *sk, struct ksc_ktls *kt, int err)
 {
 	kt->tx_err = -err;
@@ -27,7 +26,7 @@ static int ksc_ktls_tx_fail(struct sock *sk, struct ksc_ktls *kt, int err)
 	return err;
 }
 
-/* May anything be sent? */
+/* May data be sent? */
 static int ksc_ktls_tx_check(struct sock *sk, struct ksc_ktls *kt)
 {
 	if (kt->tx_err)
@@ -36,13 +35,13 @@ static int ksc_ktls_tx_check(struct sock *sk, struct ksc_ktls *kt)
 		return -sk->sk_err;
 	if (sk->sk_shutdown & SEND_SHUTDOWN)
 		return -EPIPE;
-	/* the cipher refuses it, too, but then the record is lost */
+	/* the cipher fails, too, but then the record is lost */
 	if (unlikely(kt->ks.s.tx.cipher.seq == U64_MAX))
 		return ksc_ktls_tx_fail(sk, kt, -EBADMSG);
 	return 0;
 }
 
-/* Seal and push the open record; what TCP has no room for is pending */
+/* Seal and push the open record; what TCP has no space for is pending */
 static int ksc_ktls_tx_end(struct sock *sk, struct ksc_ktls *kt)
 {
 	struct ksc_sock *ks = &kt->ks;
@@ -50,7 +49,7 @@ static int ksc_ktls_tx_end(struct sock *sk, struct ksc_ktls *kt)
 
 	err = ksc_tx_seal(sk, &ks->s, kt->type);
 	if (err == -ENOMEM) {
-		/* stays open; the work item tries again */
+		/* stays open; the work item retries */
 		ks->s.tx.more = false;
 		ksc_pump_kick(ks, HZ / 10);
 		return err;
@@ -63,21 +62,21 @@ static int ksc_ktls_tx_end(struct sock *sk, struct ksc_ktls *kt)
 	return err == -EAGAIN ? 0 : err;
 }
 
-/* Before the lock is released: the work item looks after what is pending */
+/* Before the lock is released: make sure that the work item pushes a pending record */
 static void ksc_ktls_tx_await(struct sock *sk, struct ksc_ktls *kt)
 {
 	if (unlikely(kt->ks.s.tx.nfrags))
 		ksc_tx_charge(sk, &kt->ks.s.tx);
 	if (likely(!kt->ks.s.tx.pending))
 		return;
-	/* or TCP would not tell of room */
+	/* else TCP would not signal space */
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	/* nor does it when it has nothing, there having been no memory for it */
+	/* nor does it with empty queues, if it had no memory */
 	if (ksc_starved(sk))
 		ksc_pump_kick(&kt->ks, HZ / 20);
 }
 
-/* What a record may be left as before another one begins: pending, or nothing */
+/* Close the open record, if any, before another one: it is sent or pending */
 static int ksc_ktls_tx_close_record(struct sock *sk, struct ksc_ktls *kt)
 {
 	struct ksc_tx *tx = &kt->ks.s.tx;
@@ -93,7 +92,7 @@ static int ksc_ktls_tx_close_record(struct sock *sk, struct ksc_ktls *kt)
 }
 
 /**
- * ksc_ktls_resume() - TCP has room again, or there may be memory
+ * ksc_ktls_resume() - TCP has space again, or there may be memory
  * @sk: socket, locked and owned
  * @kt: its state
  *
@@ -111,7 +110,7 @@ void ksc_ktls_resume(struct sock *sk, struct ksc_ktls *kt)
 		ksc_ktls_tx_await(sk, kt);
 }
 
-/* Wait until no other record is in the way of one of this type and TCP has room */
+/* Wait until no other record precedes one of this type and TCP has space */
 static int ksc_ktls_tx_wait(struct sock *sk, struct ksc_ktls *kt, u8 type, long *timeo)
 {
 	struct ksc_tx *tx = &kt->ks.s.tx;
@@ -121,7 +120,7 @@ static int ksc_ktls_tx_wait(struct sock *sk, struct ksc_ktls *kt, u8 type, long 
 		err = ksc_ktls_tx_check(sk, kt);
 		if (err)
 			return err;
-		/* another writer's, or one that there was no memory to seal */
+		/* another writer's, or one that could not be sealed without memory */
 		if (tx->len && !tx->pending && (kt->type != type || !tx->more)) {
 			err = ksc_ktls_tx_close_record(sk, kt);
 			if (err && err != -ENOMEM)
@@ -143,7 +142,7 @@ static int ksc_ktls_tx_wait(struct sock *sk, struct ksc_ktls *kt, u8 type, long 
 	}
 }
 
-/* One record's worth of @msg; returns bytes taken or an errno */
+/* Take up to one record of @msg; returns bytes taken or an errno */
 static int ksc_ktls_tx_some(struct sock *sk, struct ksc_ktls *kt, struct msghdr *msg,
 			    u8 type, bool more)
 {
@@ -157,7 +156,7 @@ static int ksc_ktls_tx_some(struct sock *sk, struct ksc_ktls *kt, struct msghdr 
 		err = ksc_tx_whole(sk, &ks->s, type, &msg->msg_iter, left);
 		if (!err)
 			return left;
-		/* else it was sealed, and some of it is lost */
+		/* else the record was sealed, and part of it is lost */
 		if (err != -EFAULT && err != -ENOMEM) {
 			tx->lost = true;
 			kt->tx_err = -err;
@@ -166,7 +165,7 @@ static int ksc_ktls_tx_some(struct sock *sk, struct ksc_ktls *kt, struct msghdr 
 	}
 	n = ksc_tx_copy(sk, &ks->s, msg, min_t(size_t, left, most - tx->len));
 	if (n < 0) {
-		/* nothing but a header: no record yet */
+		/* just a header: not a record yet */
 		if (!tx->len)
 			ksc_tx_drop(sk, tx);
 		return n == -EIO ? ksc_ktls_tx_fail(sk, kt, n) : n;
@@ -176,11 +175,11 @@ static int ksc_ktls_tx_some(struct sock *sk, struct ksc_ktls *kt, struct msghdr 
 	if (tx->more && tx->len < most && !ksc_tx_crowded(&ks->s))
 		return n;
 	err = ksc_ktls_tx_end(sk, kt);
-	/* the bytes are ours even so */
+	/* on ENOMEM the bytes are accepted nevertheless */
 	return err && err != -ENOMEM ? err : n;
 }
 
-/* TLS_SET_RECORD_TYPE; as in-tree, there must be one where there is any cmsg */
+/* TLS_SET_RECORD_TYPE; as in-tree, mandatory if there is any cmsg */
 static int ksc_ktls_tx_type(struct msghdr *msg, u8 *type)
 {
 	struct cmsghdr *cmsg;
@@ -223,7 +222,7 @@ static int ksc_ktls_tx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 		if (!err)
 			err = ksc_ktls_tx_some(sk, kt, msg, type, more);
 		if (err == -ENOMEM) {
-			/* no page to be had: wait as TCP does */
+			/* no page available: wait as TCP does */
 			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 			err = sk_stream_wait_memory(sk, &timeo);
 		}
@@ -232,7 +231,7 @@ static int ksc_ktls_tx_locked(struct sock *sk, struct ksc_ktls *kt, struct msghd
 		copied += err;
 		err = 0;
 	}
-	/* cut short by a fault or a signal: what was taken goes out */
+	/* cut short by a fault or a signal: send what was taken */
 	if (err && copied && !more)
 		ksc_ktls_tx_close_record(sk, kt);
 out:
@@ -268,7 +267,7 @@ int ksc_ktls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 }
 
 /**
- * ksc_ktls_splice_eof() - proto.splice_eof: nothing more comes to the open record
+ * ksc_ktls_splice_eof() - proto.splice_eof: close the open record
  * @sock: socket
  *
  * Context: process.
