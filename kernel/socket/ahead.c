@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records are opened ahead of readers: by the pump, so that poll() reads a flag, and by readers.
+ * Opening records ahead of read(): by the pump, so that poll() only checks a flag, and by readers.
  */
 #include <linux/kschannel_netlink.h>
 
@@ -20,8 +20,8 @@
 #include "stream/stream.h"
 
 /*
- * A peer that does not mind the AEAD's limit is asked to, once with each key. One
- * that does has its KeyUpdate there, and is not to be asked for another.
+ * Ask a peer that exceeds the AEAD's limit for a KeyUpdate, once per key. One that keeps to the
+ * limit sends its KeyUpdate right there, and must not be asked for another.
  */
 static int ksc_rx_ask(struct sock *sk, struct ksc_sock *ks)
 {
@@ -35,7 +35,7 @@ static int ksc_rx_ask(struct sock *sk, struct ksc_sock *ks)
 	return ksc_rekey_soon(sk, ks, KSC_UPDATE_BOTH);
 }
 
-/* The record at the head is refused, or can't be read */
+/* Reject the record at the head, or fail as it can't be read */
 static void ksc_rx_bad(struct sock *sk, struct ksc_sock *ks)
 {
 	u8 bad = ks->s.rx.bad;
@@ -48,10 +48,10 @@ static void ksc_rx_bad(struct sock *sk, struct ksc_sock *ks)
 	ksc_rx_refuse(sk, ks, bad == KSC_ALERT_RECORD_OVERFLOW ? KSC_STATUS_RECORD_OVERFLOW :
 		      bad == KSC_ALERT_BAD_RECORD_MAC ? KSC_STATUS_BAD_RECORD :
 							KSC_STATUS_PROTOCOL_ERROR,
-		      bad, "the peer sent a record that may not come now");
+		      bad, "unexpected or malformed record");
 }
 
-/* Open one record and act on it; 1 if it had application data, 0 if not */
+/* Open one record and process it. Returns 1 if it has application data, 0 if not, or an errno */
 static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->s.rx;
@@ -81,7 +81,7 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 			ksc_rec_put(rec);
 		}
 		err = ksc_rx_ask(sk, ks);
-		/* what is authentic is delivered, whatever comes of that */
+		/* deliver authentic data regardless of @err */
 		return data ? 1 : err ?: ksc_flood_dataless(sk, ks);
 	}
 
@@ -107,7 +107,7 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
 	} else {
 		ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
 			      KSC_ALERT_UNEXPECTED_MESSAGE,
-			      "record of a type that may not come now");
+			      "unexpected record type");
 		err = ksc_error(ks);
 	}
 	ksc_rec_put(rec);
@@ -118,11 +118,11 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
  * ksc_rx_next() - open records until one has application data
  * @sk: socket, locked and owned
  * @ks: its state
- * @budget: how many may be opened; less those that were
+ * @budget: maximum of records to open; decremented for each
  *
  * The caller flushes the queue (ksc_rxq_flush()) before it releases the lock.
  *
- * Context: process. Return: 1 if one has, 0 if there is none, or an errno.
+ * Context: process. Return: 1 if there is one, 0 if not, or an errno.
  */
 int ksc_rx_next(struct sock *sk, struct ksc_sock *ks, unsigned int *budget)
 {
@@ -141,11 +141,11 @@ int ksc_rx_next(struct sock *sk, struct ksc_sock *ks, unsigned int *budget)
 }
 
 /**
- * ksc_rx_full() - is as much decrypted as may be before some of it is read?
+ * ksc_rx_full() - is the maximum decrypted that is allowed before some of it is read?
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * A record that can't come as a whole is staged only when nothing else is held.
+ * A stalled record counts, too: it is staged only when no plaintext is held.
  *
  * Context: process.
  */
@@ -158,11 +158,11 @@ bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_enough() - is as much decrypted as a reader wants to be woken for?
+ * ksc_rx_enough() - is enough decrypted to wake a reader?
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * That is SO_RCVLOWAT, or as much as may be decrypted ahead.
+ * That is SO_RCVLOWAT bytes, or the maximum that may be decrypted ahead.
  *
  * Context: the socket's lock.
  */
@@ -175,7 +175,7 @@ bool ksc_rx_enough(struct sock *sk, struct ksc_sock *ks)
 		ksc_rx_full(sk, ks));
 }
 
-/* Open records until there is as much data as a reader wants, or the budget is used up */
+/* Open records until there is enough data for a reader, or the budget is used up */
 static int ksc_rx_fill(struct sock *sk, struct ksc_sock *ks, unsigned int *budget)
 {
 	int ret = 1;
@@ -188,11 +188,11 @@ static int ksc_rx_fill(struct sock *sk, struct ksc_sock *ks, unsigned int *budge
 }
 
 /**
- * ksc_rx_advance() - deal with control records until there is data to read
+ * ksc_rx_advance() - process control records until there is data to read
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * With KSC_RX_BUDGET records, if there is no end to them. Who polls finds what is there.
+ * At most KSC_RX_BUDGET records. Wakes pollers if there is data.
  *
  * Context: process.
  * Return: 1 if there is decrypted data, 0 if not, or an errno.
@@ -207,13 +207,13 @@ int ksc_rx_advance(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_poll_in() - does a reader find application data, the end, or an error?
+ * ksc_poll_in() - would a reader get application data, the end, or an error?
  * @sk: socket
  * @ks: its state, established
  *
- * Records that nobody has opened may be none of these, and do not count.
+ * Unopened records do not count, as they may contain none of these.
  *
- * Context: any; without the socket's lock the answer may be old.
+ * Context: any; without the socket's lock the result may be stale.
  */
 bool ksc_poll_in(const struct sock *sk, const struct ksc_sock *ks)
 {
@@ -226,11 +226,11 @@ bool ksc_poll_in(const struct sock *sk, const struct ksc_sock *ks)
 }
 
 /**
- * ksc_poll_tell() - who polls has found nothing to read, and may go to sleep
+ * ksc_poll_tell() - a poller found nothing to read, and may go to sleep
  * @rx: receiving half
  *
- * What is in a reader's hands may not be seen anywhere. Whoever leaves something to read
- * looks at this (ksc_rx_settle()), and we look once more.
+ * A record that a reader is just opening may be visible nowhere. A reader that leaves something to
+ * read checks this flag (ksc_rx_settle()), and the poller checks once more after setting it.
  *
  * Context: process.
  */
@@ -243,11 +243,11 @@ void ksc_poll_tell(struct ksc_rx *rx)
 }
 
 /**
- * ksc_rx_settle() - tell whoever waits of what was decrypted and not read
+ * ksc_rx_settle() - wake readers and pollers if there is unread plaintext
  * @sk: socket, locked and owned
  * @ks: its state, established
  *
- * Once for those who poll: they see what there is by themselves from then on.
+ * Pollers once: from then on poll() sees it without help.
  *
  * Context: process.
  */
@@ -268,13 +268,13 @@ void ksc_rx_settle(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_ahead() - open what the next reader would, for poll() to tell of it
+ * ksc_rx_ahead() - open what the next reader would, for poll() to report it
  * @sk: socket, locked and owned
  * @ks: its state
- * @budget: what the call has left of its own
+ * @budget: rest of the call's budget
  *
- * Who never polls has no use for it. Who does so with edges, or waits for a signal, does not
- * come for what a call had to leave, unless he is told of it.
+ * Not needed without poll(). Edge-triggered pollers and processes that wait for a signal miss what
+ * a call had to leave, unless they are woken for it.
  *
  * Context: process.
  */
@@ -291,17 +291,17 @@ void ksc_rx_ahead(struct sock *sk, struct ksc_sock *ks, unsigned int budget)
 	ksc_rxq_flush(sk, &ks->s.rx.queue);
 	ksc_rx_settle(sk, ks);
 	if (ret == -ENOMEM) {
-		/* or the pump has nobody to open it for */
+		/* else the pump would not open it */
 		WRITE_ONCE(ks->s.rx.tell, true);
 		ksc_pump_kick(ks, HZ / 10);
-	/* other sockets get their turn */
+	/* give other sockets a turn */
 	} else if (unlikely(!budget) && ksc_rx_watched(sk, ks) && !ksc_rx_enough(sk, ks)) {
 		ksc_rx_go_on(ks);
 	}
 }
 
 /**
- * ksc_rx_pump() - open records for those who poll
+ * ksc_rx_pump() - open records for pollers
  * @sk: socket, locked and owned
  * @ks: its state, established
  *
@@ -324,12 +324,11 @@ void ksc_rx_pump(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_stage() - take what has come of a record that can't come as a whole
+ * ksc_rx_stage() - stage the part of a stalled record that has arrived
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * At most one record's bytes are held beyond the socket's receive buffer: not
- * before what is decrypted was read.
+ * Not before the plaintext was read: at most one record is held beyond the receive buffer.
  *
  * Context: process.
  */
@@ -342,7 +341,7 @@ void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks)
 	    ksc_rx_ready(sk, &ks->s) || !ksc_rx_stalled(sk, &ks->s))
 		return;
 	err = ksc_rx_stage_some(sk, &ks->s);
-	/* whoever reads next is told */
+	/* the next reader gets the error */
 	if (unlikely(err == -EFAULT)) {
 		WRITE_ONCE(rx->bad, KSC_ALERT_INTERNAL_ERROR);
 		ksc_wake_reader(sk, ks);
@@ -353,7 +352,7 @@ void ksc_rx_stage(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_unstall() - nothing more comes: see to it that somebody does something about it
+ * ksc_rx_unstall() - handle a stalled receive queue: stage the record or wake the reader
  * @sk: socket, locked and owned
  * @ks: its state
  *
@@ -367,6 +366,6 @@ void ksc_rx_unstall(struct sock *sk, struct ksc_sock *ks)
 		ksc_rx_stage(sk, ks);
 	else if (ks->phase == KSC_PHASE_ESTABLISHED && !rx->closed && !ksc_rx_ready(sk, &ks->s) &&
 		 ksc_rx_stalled(sk, &ks->s))
-		/* who waits for more waits in vain */
+		/* no more arrives before it is read */
 		ksc_wake_reader(sk, ks);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of ahead.c. */
+/* Opening records ahead of read(). */
 #ifndef _KSC_SOCKET_AHEAD_H
 #define _KSC_SOCKET_AHEAD_H
 

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where a program asked to be connected to, if that is not where it got to.
+ * The address that a program asked to connect to, if connect() was redirected.
  *
- * BPF programs of a cgroup (BPF_CGROUP_INET4_CONNECT and INET6) put another address in the
- * place of connect()'s, in the memory that it lies in and below our proto_ops.connect: the
- * address of a service becomes that of one who serves it. So each call notes what it was
- * given, and proto.connect, with the socket's lock, finds by the address of that memory
- * which of the calls it is that TCP begins a connection for. Others may be on their way on
- * the same descriptor.
+ * BPF programs of a cgroup (BPF_CGROUP_INET4_CONNECT and INET6) rewrite connect()'s address in
+ * place, below our proto_ops.connect: a service's address becomes that of a backend. So each call
+ * records its address, and proto.connect, under the socket's lock, finds the call that TCP begins
+ * a connection for by the pointer to that memory. Other calls may be in progress on the same
+ * socket.
  *
- * What TCP itself makes of an address, loopback of none at all, nobody has changed.
+ * TCP's own changes, as of the unspecified address to loopback, do not count as redirections.
  */
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -24,7 +23,7 @@
 /**
  * ksc_asking_init() - connect() was called
  * @asking: the call
- * @addr: where to, in the kernel's memory
+ * @addr: destination, in kernel memory
  * @len: of @addr
  *
  * Context: any.
@@ -37,7 +36,7 @@ void ksc_asking_init(struct ksc_asking *asking, const struct ksc_sockaddr *addr,
 }
 
 /**
- * ksc_asking_begin() - a call may come to proto.connect from now on
+ * ksc_asking_begin() - a call may get to proto.connect from now on
  * @ks: the socket's state
  * @asking: the call; ksc_asking_end() has to follow
  *
@@ -49,7 +48,7 @@ void ksc_asking_begin(struct ksc_sock *ks, struct ksc_asking *asking)
 }
 
 /**
- * ksc_asking_end() - and not any more
+ * ksc_asking_end() - undo ksc_asking_begin()
  * @asking: the call
  *
  * Context: the socket's lock.
@@ -62,7 +61,7 @@ void ksc_asking_end(struct ksc_asking *asking)
 /**
  * ksc_asked_take() - TCP is about to begin the connection that a call asked for
  * @ks: the socket's state
- * @addr: what proto.connect was given
+ * @addr: proto.connect's argument
  *
  * Context: the socket's lock. Return: false if there is no such call.
  */
@@ -84,7 +83,7 @@ bool ksc_asked_take(struct ksc_sock *ks, const struct ksc_sockaddr *addr)
 }
 
 /**
- * ksc_asked_forget() - there is no such connection, or there is one no more
+ * ksc_asked_forget() - drop the address: there is no redirected connection
  * @ks: the socket's state
  *
  * Context: the socket's lock.

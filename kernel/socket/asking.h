@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of asking.c. */
+/* The address that a program asked to connect to, if connect() was redirected. */
 #ifndef _KSC_SOCKET_ASKING_H
 #define _KSC_SOCKET_ASKING_H
 
@@ -12,11 +12,11 @@
 struct ksc_sock;
 
 /**
- * struct ksc_asking - a call of connect() under way, on its caller's stack
+ * struct ksc_asking - a connect() call in progress, on the caller's stack
  * @node: in ksc_sock.asking
- * @addr: where the address is, which is not what it was when somebody has changed it
+ * @addr: the address, which may be rewritten in place
  * @len: its bytes
- * @asked: what it was
+ * @asked: its original value
  */
 struct ksc_asking {
 	struct hlist_node node;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A socket and the keys of a handshake that an application carried itself meet; and a
- * socket goes on in the clear after close_notify both ways.
+ * Attaching keys of a handshake that the application transported itself to a socket, and detaching
+ * TLS after close_notify both ways: the socket continues in plaintext.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/slab.h>
@@ -37,7 +37,7 @@ static int ksc_attach_check(const struct sock *sk, const struct ksc_sock *ks)
 	return 0;
 }
 
-/* Context: the socket's lock. What a handshake on the socket would have left */
+/* Context: the socket's lock. Set what a handshake on the socket would have set */
 static int ksc_attach_grant(struct sock *sk, struct ksc_sock *ks, struct ksc_grant *g)
 {
 	int err = ksc_attach_check(sk, ks);
@@ -50,7 +50,7 @@ static int ksc_attach_grant(struct sock *sk, struct ksc_sock *ks, struct ksc_gra
 	role = ks->role;
 	ks->role = g->role;
 	ksc_policy_judge(sk, ks);
-	/* what a policy demands, another namespace's daemon can't have seen to */
+	/* another namespace's daemon can't have enforced the policy's requirements */
 	if (g->foreign && ksc_policy_demands(ks))
 		err = -EPERM;
 	else
@@ -73,7 +73,7 @@ static int ksc_attach_grant(struct sock *sk, struct ksc_sock *ks, struct ksc_gra
 		ksc_tickets_new(ks, g->id, g->daemon);
 		g->daemon = 0;
 	}
-	/* as if the application had never read them */
+	/* treated as if the application had never read them */
 	ks->s.rx.stage = g->extra;
 	ks->s.rx.stage_len = g->extra_len;
 	g->extra = NULL;
@@ -88,7 +88,7 @@ static int ksc_attach_grant(struct sock *sk, struct ksc_sock *ks, struct ksc_gra
  * @optval: struct ksc_attach and the bytes after it
  * @optlen: length of both
  *
- * Context: process. Return: 0 or an errno; then both are as they were.
+ * Context: process. Return: 0, or an errno with socket and key unchanged.
  */
 int ksc_set_attach(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
@@ -126,7 +126,7 @@ free:
 	return err;
 }
 
-/* Context: the socket's lock. Is everything said, and heard, that TLS had to say? */
+/* Context: the socket's lock. Was close_notify sent and received, and all data before it? */
 static int ksc_detach_check(struct sock *sk, struct ksc_sock *ks)
 {
 	int err = ksc_usable(ks);
@@ -146,7 +146,7 @@ static int ksc_detach_check(struct sock *sk, struct ksc_sock *ks)
 	return ks->s.tx.pending ? -EAGAIN : 0;
 }
 
-/* Context: the socket's lock. Gives the bytes that came after close_notify and are TCP's no more */
+/* Context: the socket's lock. Returns the staged bytes after close_notify, to be freed */
 static u8 *ksc_detach(struct sock *sk, struct ksc_sock *ks, u32 *len)
 {
 	u8 *rest = ks->s.rx.stage;
@@ -162,12 +162,11 @@ static u8 *ksc_detach(struct sock *sk, struct ksc_sock *ks, u32 *len)
  * ksc_get_detach() - getsockopt(KSC_DETACH)
  * @sk: socket
  * @optval: for the bytes that came with KSC_ATTACH and follow close_notify
- * @optlen: room there; set to how many
+ * @optlen: size of @optval; set to the bytes written
  *
- * The state stays until the socket goes: others may be in one of our operations.
+ * The state is freed with the socket: other tasks may be in one of our operations.
  *
- * Context: process. Return: 0 or an errno; the socket is then as it was, but for
- * -EFAULT.
+ * Context: process. Return: 0, or an errno with the socket unchanged, except for -EFAULT.
  */
 int ksc_get_detach(struct sock *sk, char __user *optval, int __user *optlen)
 {
@@ -196,8 +195,8 @@ int ksc_get_detach(struct sock *sk, char __user *optval, int __user *optlen)
  * ksc_set_close_notify() - setsockopt(KSC_CLOSE_NOTIFY)
  * @sk: socket
  *
- * Context: process. Return: 0, and close_notify is sealed, behind all that was written;
- * -EAGAIN or -ENOMEM, and it is not; or another errno.
+ * Context: process. Return: 0 if close_notify is sealed, after all written data; -EAGAIN or
+ * -ENOMEM if it is not; or another errno.
  */
 int ksc_set_close_notify(struct sock *sk)
 {
@@ -211,7 +210,7 @@ int ksc_set_close_notify(struct sock *sk)
 		err = ksc_tx_close(sk, ks);
 	if (ks && ks->s.tx.pending)
 		ksc_await_space(sk, ks);
-	/* it is sealed, and goes when TCP takes it */
+	/* it is sealed, and is sent when TCP takes it */
 	if (err == -EAGAIN && ks->s.tx.closed)
 		err = 0;
 	release_sock(sk);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of attach.c. */
+/* Attaching keys to a socket, and detaching TLS. */
 #ifndef _KSC_SOCKET_ATTACH_H
 #define _KSC_SOCKET_ATTACH_H
 

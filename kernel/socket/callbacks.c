@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TCP's callbacks of a protected socket: the socket's lock is held, in softirq or
- * process context.
+ * TCP's callbacks of a protected socket. They run under the socket's lock, in softirq or process
+ * context.
  */
 #include <linux/cred.h>
 #include <linux/kschannel_netlink.h>
@@ -21,11 +21,11 @@
 static void ksc_data_ready(struct sock *sk);
 
 /**
- * ksc_rx_watched() - is there anybody to be told of data, but for who sleeps in a call?
+ * ksc_rx_watched() - does any task wait for data other than in a read call?
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * Who polls, waits for a signal, or has a callback of his own in the place of ours.
+ * In poll(), for a signal, or by a callback of its own in place of ours.
  *
  * Context: the socket's lock.
  */
@@ -36,7 +36,7 @@ bool ksc_rx_watched(const struct sock *sk, const struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_go_on() - have the pump open records, and tell whoever waits for data
+ * ksc_rx_go_on() - let the pump open records and wake waiters for data
  * @ks: state, established
  *
  * Context: any.
@@ -48,13 +48,12 @@ void ksc_rx_go_on(struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_deferred() - there is a whole record: does the pump open it before anybody is told?
+ * ksc_rx_deferred() - there is a complete record: does the pump open it before waiters are woken?
  * @sk: socket, locked
  * @ks: its state, established
  *
- * It may have no application data, of which those who poll are not to be told. A reader that
- * sleeps in a call opens it by itself; in-kernel users have their own callback, and read by
- * one.
+ * Pollers must not be woken for a record without application data. A reader that sleeps in a call
+ * opens the record itself; in-kernel users have their own callback, and read from that.
  *
  * Context: the socket's lock, owned or in softirq.
  */
@@ -74,10 +73,10 @@ static void ksc_data_ready(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 
-	/* on its way out */
+	/* being released */
 	if (unlikely(!ks))
 		return;
-	/* SO_OOBINLINE does not pass us: ksc_arm() */
+	/* the application may have cleared SO_OOBINLINE: ksc_arm() */
 	if (unlikely(!sock_flag(sk, SOCK_URGINLINE)))
 		sock_set_flag(sk, SOCK_URGINLINE);
 	switch (ks->phase) {
@@ -86,7 +85,7 @@ static void ksc_data_ready(struct sock *sk)
 		if (!ksc_awaits_ruling(ks))
 			ksc_pump_kick(ks, 0);
 		break;
-	/* it stays where it is until there is a verdict */
+	/* the data stays queued until there is a verdict */
 	case KSC_PHASE_VERIFY:
 		break;
 	case KSC_PHASE_ESTABLISHED:
@@ -98,10 +97,10 @@ static void ksc_data_ready(struct sock *sk)
 		} else if (!ksc_rx_stalled(sk, &ks->s)) {
 			break;
 		} else if (ksc_rx_has_plain(&ks->s.rx)) {
-			/* it can't come before what is there was read */
+			/* the rest can't arrive before the plaintext is read */
 			ks->data_ready(sk);
 		} else {
-			/* it is staged */
+			/* to stage the record */
 			ksc_pump_kick(ks, 0);
 		}
 		break;
@@ -117,14 +116,14 @@ static void ksc_write_space(struct sock *sk)
 	if (unlikely(!ks))
 		return;
 	if (ks->s.tx.pending || ks->s.tx.update) {
-		/* TCP had no memory, and says so at once: not again and again */
+		/* TCP had no memory, and calls this at once while pushing: avoid a loop */
 		ksc_pump_kick(ks, ks->s.tx.pushing ? KSC_TX_AGAIN : 0);
 		ks->write_space(sk);
 	} else if (ks->s.tx.nagle) {
 		bool waits = ksc_tx_nagle(sk, &ks->s, 0);
 
 		ks->write_space(sk);
-		/* which may have cleared it */
+		/* that may have cleared it */
 		if (waits)
 			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 		else
@@ -146,11 +145,11 @@ static void ksc_state_change(struct sock *sk)
 }
 
 /**
- * ksc_wake_reader() - tell whoever reads that there is something to read
+ * ksc_wake_reader() - wake readers and pollers
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * An in-kernel user of the socket (KCM, NVMe) has its own callback in our place.
+ * An in-kernel user of the socket (KCM, NVMe) has its own callback in place of ours.
  *
  * Context: process.
  */
@@ -162,7 +161,7 @@ void ksc_wake_reader(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_wake_writer() - tell whoever writes that there is room
+ * ksc_wake_writer() - wake writers
  * @sk: socket, locked and owned
  * @ks: its state
  *
@@ -176,7 +175,7 @@ void ksc_wake_writer(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_stream_room() - ksc_stream_ops.room: tell who waits for room
+ * ksc_stream_room() - ksc_stream_ops.room: wake writers
  * @sk: socket, locked
  * @s: its stream
  *
@@ -188,7 +187,7 @@ void ksc_stream_room(struct sock *sk, struct ksc_stream *s)
 }
 
 /**
- * ksc_remind_reader() - an in-kernel user of the socket left off, see ksc_read_sock()
+ * ksc_remind_reader() - wake an in-kernel user that stopped reading, see ksc_read_sock()
  * @sk: socket, locked and owned
  * @ks: its state, established
  *
@@ -202,7 +201,7 @@ void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_hears_of_space() - does TCP tell us, and not somebody else, of room?
+ * ksc_hears_of_space() - is sk_write_space still ours?
  * @sk: socket, locked and owned
  *
  * Context: process.
@@ -213,8 +212,8 @@ bool ksc_hears_of_space(const struct sock *sk)
 }
 
 /**
- * ksc_starved() - has TCP nothing that could be acknowledged, though it may send?
- * @sk: socket, locked and owned, of which a record is pending
+ * ksc_starved() - has TCP nothing in flight that will be acknowledged, though it may send?
+ * @sk: socket, locked and owned, with a pending record
  *
  * Context: process.
  */
@@ -225,13 +224,12 @@ bool ksc_starved(const struct sock *sk)
 }
 
 /**
- * ksc_await_space() - have the pump look after what is pending
+ * ksc_await_space() - make sure that the pump pushes a pending record
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * TCP tells us of room when something was acknowledged. Where an in-kernel user has
- * its own callback in our place, or TCP has nothing, there having been no memory for
- * it, the pump has to look by itself.
+ * TCP signals space when data is acknowledged. If an in-kernel user has its own callback in place
+ * of ours, or TCP's queues are empty as it had no memory, the pump has to retry by itself.
  *
  * Context: process.
  */
@@ -244,7 +242,7 @@ void ksc_await_space(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_arm() - put our callbacks before TCP's
+ * ksc_arm() - install our callbacks
  * @sk: socket, locked and owned, never a listener
  * @ks: its state
  *
@@ -257,13 +255,13 @@ void ksc_arm(struct sock *sk, struct ksc_sock *ks)
 	ks->uid = sk->sk_uid;
 	ks->gid = current_egid();
 	ks->armed = true;
-	/* else TCP may skip a byte that is urgent: ksc_rxq_len() */
+	/* else TCP may skip an urgent byte: ksc_rxq_len() */
 	ks->urginline = sock_flag(sk, SOCK_URGINLINE);
 	sock_set_flag(sk, SOCK_URGINLINE);
 	write_lock_bh(&sk->sk_callback_lock);
 	/*
-	 * They may be ours still: an in-kernel user had its own before them when they were
-	 * to go, and put them back. TCP's are known then.
+	 * They may still be ours: an in-kernel user had its own when ksc_disarm() ran, and
+	 * restored ours afterwards. TCP's are already saved then.
 	 */
 	if (sk->sk_data_ready != ksc_data_ready)
 		ks->data_ready = sk->sk_data_ready;
@@ -291,7 +289,7 @@ void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
 	ks->armed = false;
 	sock_valbool_flag(sk, SOCK_URGINLINE, ks->urginline);
 	write_lock_bh(&sk->sk_callback_lock);
-	/* an in-kernel user may have put its own before ours */
+	/* an in-kernel user may have installed its own */
 	if (sk->sk_data_ready == ksc_data_ready)
 		sk->sk_data_ready = ks->data_ready;
 	if (sk->sk_write_space == ksc_write_space)
@@ -306,8 +304,8 @@ void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * Not while there is an error: whoever sends takes it, and it is for the socket's user.
- * With IP_RECVERR the connection may go on after it.
+ * Not while there is an error: sending would consume it, and it belongs to the socket's user. With
+ * IP_RECVERR the connection may continue after it.
  *
  * Context: process, from the pump.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of callbacks.c. */
+/* TCP's callbacks of a protected socket. */
 #ifndef _KSC_SOCKET_CALLBACKS_H
 #define _KSC_SOCKET_CALLBACKS_H
 

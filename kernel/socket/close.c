@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A protected socket's life once it is connected: established, failed, shut down,
- * closed. How it begins is in connect.c, what TCP's callbacks see of it in callbacks.c.
- *
- * What passes in which phase is decided here and in ksc_ready() alone.
+ * shutdown() and close() of a protected socket, and SO_RCVLOWAT.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/sched/signal.h>
@@ -31,8 +28,8 @@
  * @sk: socket, locked and owned
  * @val: bytes of application data
  *
- * TCP's own mark stays at one byte: what it counts is ciphertext, and the
- * handshake's records are not to be waited for.
+ * TCP's own mark stays at one byte: it counts ciphertext, and must not delay the handshake's
+ * records.
  *
  * Context: process. Return: 0.
  */
@@ -50,7 +47,7 @@ int ksc_set_rcvlowat(struct sock *sk, int val)
 /* ---- shutdown and close ---- */
 
 /**
- * ksc_shutdown_ops() - proto_ops.shutdown: close_notify goes before the FIN
+ * ksc_shutdown_ops() - proto_ops.shutdown: sends close_notify before the FIN
  * @sock: socket
  * @how: SHUT_*
  *
@@ -71,8 +68,8 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 	if (ks && (rd || wr) && ksc_handshaking(ks) &&
 	    (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)) {
 		/*
-		 * It is about application data, of which there is none yet; the
-		 * handshake needs both directions. ksc_established() does it.
+		 * shutdown() is about application data, and the handshake still needs both
+		 * directions: deferred to ksc_established().
 		 */
 		ks->read_shut |= rd;
 		ks->write_shut |= wr;
@@ -82,7 +79,7 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 			err = ksc_tx_close(sk, ks);
 		if (err == -EAGAIN || err == -ENOMEM)
 			err = -ENOBUFS;
-		/* TCP's shutdown knows what to say */
+		/* TCP's shutdown() returns the right error */
 		if (sk->sk_state == TCP_CLOSE || sk->sk_shutdown & SEND_SHUTDOWN)
 			err = 0;
 		ks->read_shut |= rd && !err;
@@ -90,18 +87,18 @@ int ksc_shutdown_ops(struct socket *sock, int how)
 		err = -EPIPE;
 	}
 	ksc_release_noio(sk, noio);
-	/* a FIN would hide that something is missing before it */
+	/* a FIN would hide that data before it is missing */
 	if (err || later)
 		return err;
 	ksc_failpoint(KSC_FAILPOINT_SHUTDOWN);
 	err = inet_shutdown(sock, how);
-	/* TCP takes back a connect() or a listen() that another thread has begun meanwhile */
+	/* TCP's shutdown() may have undone another thread's connect() or listen() */
 	ksc_settle_sock(sk);
 	return err;
 }
 
 /**
- * ksc_close_reset() - have TCP's close() reset the connection
+ * ksc_close_reset() - make TCP's close() reset the connection
  * @sk: socket, locked and owned
  *
  * Context: process.
@@ -113,9 +110,9 @@ void ksc_close_reset(struct sock *sk)
 }
 
 /*
- * Control records that nobody read must not make TCP reset a connection of
- * which all data was read: a ticket, the peer's close_notify. All of them that have come, but
- * no more: where they are answered TCP's backlog may have the next ones each time.
+ * Unprocessed control records (a ticket, the peer's close_notify) must not make TCP reset a
+ * connection whose data was all read. Processes those that have arrived by now, but no more: as
+ * some are answered, the backlog could provide new ones endlessly.
  */
 static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
 {
@@ -123,12 +120,12 @@ static void ksc_close_drain(struct sock *sk, struct ksc_sock *ks)
 
 	while (!ks->s.rx.closed && !ksc_rx_advance(sk, ks) && !ks->s.rx.closed && left > 0 &&
 	       ks->phase == KSC_PHASE_ESTABLISHED && ksc_rx_ready(sk, &ks->s)) {
-		/* of so many bytes at least */
+		/* the minimum size of these records */
 		left -= KSC_RX_BUDGET * KSC_HEADER_LEN;
 		cond_resched();
 	}
 	if (ksc_rx_has_plain(&ks->s.rx))
-		/* TCP does not see that these are unread: have it reset all the same */
+		/* TCP does not see this unread data: make it reset nevertheless */
 		ksc_close_reset(sk);
 	else if (ks->s.rx.closed)
 		tcp_read_done(sk, ksc_rxq_len(sk));
@@ -153,9 +150,9 @@ void ksc_close(struct sock *sk, long timeout)
 	if (ks) {
 		if (ks->phase == KSC_PHASE_ESTABLISHED) {
 			ksc_close_drain(sk, ks);
-			/* nobody takes it any more, and it would stop what is to be sent */
+			/* there is no reader left, and it would block sending */
 			sock_error(sk);
-			/* SO_LINGER with 0 is for a reset, not an orderly end */
+			/* SO_LINGER with 0 requests a reset, not an orderly close */
 			if (ks->phase == KSC_PHASE_ESTABLISHED &&
 			    !(sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime) &&
 			    ksc_tx_close(sk, ks))
@@ -168,7 +165,7 @@ void ksc_close(struct sock *sk, long timeout)
 		ksc_retire(sk, ks);
 	}
 	ksc_noio_end(noio);
-	/* from here on TCP alone finishes what is in its queues */
+	/* from here on TCP alone sends what is in its queues */
 	WRITE_ONCE(sk->sk_prot, base);
 	release_sock(sk);
 	base->close(sk, timeout);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of close.c. */
+/* shutdown() and close() of a protected socket. */
 #ifndef _KSC_SOCKET_CLOSE_H
 #define _KSC_SOCKET_CLOSE_H
 

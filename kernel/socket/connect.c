@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How a socket's connections begin: connect(), listen(), accept(), and disconnecting.
+ * The start of connections: connect(), listen(), accept(), and disconnecting.
  *
- * TCP does these itself and takes the socket's lock for them, so each is three steps:
- * what it means for the phase, with the lock; TCP's part; what came of it, with the lock
- * again. Another thread may do anything between these. What it can't do is to bring about
- * a phase that the table (phase.c) does not have: a connection under way is no listener,
- * and only the last call under way takes back what came to nothing.
+ * TCP implements these and takes the socket's lock itself, so each has three steps: change the
+ * phase, under the lock; call TCP; evaluate the result, under the lock again. Other threads may do
+ * anything in between, except for transitions that the table (phase.c) does not have: a connection
+ * in progress never becomes a listener, and only the last call in progress undoes one that failed.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/module.h>
@@ -32,7 +31,7 @@
 
 /* ---- connect ---- */
 
-/* TCP is connected: report that, or the handshake, as connect() does */
+/* TCP is connected: return the handshake's result, or wait for it, as connect() does */
 static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
 			    bool first)
 {
@@ -40,7 +39,7 @@ static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
 	int err;
 
 	if (ks->phase == KSC_PHASE_CONNECTING) {
-		/* another thread has disconnected it, and connects anew */
+		/* another thread has disconnected it, and connects again */
 		if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
 			return first ? -EINPROGRESS : -EALREADY;
 		ksc_handshake_start(sk, ks);
@@ -59,9 +58,9 @@ static int ksc_connect_wait(struct sock *sk, struct ksc_sock *ks, int flags,
 }
 
 /*
- * Before TCP's connect(). 0 for TCP to go on, and it is counted as a call under way: a
- * listener has TCP's own struct proto, and who waits for the lock would connect by it when
- * that one ends. 1 if connect() is done; or an errno.
+ * Before TCP's connect(). Returns 0 if TCP is to connect, and counts it as a call in progress (a
+ * listener has TCP's own struct proto, and a task that waits for the lock would connect by that
+ * when the listener ends); 1 if connect() is done; or an errno.
  */
 static int ksc_connect_enter(struct sock *sk, struct ksc_sock *ks, int flags, bool *first)
 {
@@ -70,7 +69,7 @@ static int ksc_connect_enter(struct sock *sk, struct ksc_sock *ks, int flags, bo
 	ksc_settle(sk, ks);
 	switch (ks->phase) {
 	case KSC_PHASE_INIT:
-		/* connected before it got the ULP, or a child */
+		/* connected before it got the ULP, or an accepted child */
 		if (sk->sk_state != TCP_CLOSE)
 			break;
 		err = ksc_move(sk, ks, KSC_EVENT_CONNECT);
@@ -82,7 +81,7 @@ static int ksc_connect_enter(struct sock *sk, struct ksc_sock *ks, int flags, bo
 		ksc_arm(sk, ks);
 		break;
 	case KSC_PHASE_CONNECTING:
-	/* another thread's connect() has just found that it is to be plain */
+	/* plaintext by another thread's connect(), just now */
 	case KSC_PHASE_PLAIN:
 		break;
 	case KSC_PHASE_LISTEN:
@@ -104,7 +103,7 @@ static int ksc_connect_leave(struct sock *sk, struct ksc_sock *ks, int flags, bo
 	if ((ks->phase == KSC_PHASE_CONNECTING || ks->phase == KSC_PHASE_INIT) &&
 	    sk->sk_state == TCP_CLOSE) {
 		ksc_settle(sk, ks);
-		/* connected, and reset or disconnected before we looked */
+		/* connected, and reset or disconnected meanwhile */
 		return err ?: sock_error(sk) ?: -ECONNRESET;
 	}
 	if (ksc_policy_connecting(sk, ks)) {
@@ -127,14 +126,14 @@ static int ksc_unconnect(struct socket *sock, struct ksc_sockaddr *addr, int len
 }
 
 /**
- * ksc_connect_ops() - proto_ops.connect: connected is protected
+ * ksc_connect_ops() - proto_ops.connect: connects TCP and runs the handshake
  * @sock: socket
- * @addr: where to
- * @len: of @addr
- * @flags: of the file
+ * @addr: destination
+ * @len: its bytes
+ * @flags: the file's
  *
- * Context: process. Return: 0, -EINPROGRESS or -EALREADY until the handshake is
- * done, or why it failed; with KSC_CONNECT_TCP the handshake is not waited for.
+ * Context: process. Return: 0, -EINPROGRESS or -EALREADY until the handshake is done, or its
+ * errno; with KSC_CONNECT_TCP it does not wait for the handshake.
  */
 int ksc_connect_ops(struct socket *sock, struct ksc_sockaddr *addr, int len, int flags)
 {
@@ -173,11 +172,11 @@ int ksc_connect_ops(struct socket *sock, struct ksc_sockaddr *addr, int len, int
 /**
  * ksc_proto_connect() - proto.connect: TCP begins a connection
  * @sk: socket, locked and owned
- * @addr: where to
- * @len: of @addr
+ * @addr: destination
+ * @len: its bytes
  *
- * None that connect() has not announced to us, or that another thread has disconnected
- * meanwhile; and none that takes data along.
+ * Fails without a call of ksc_connect_ops(), if another thread has disconnected the socket
+ * meanwhile, and with TCP Fast Open, which would send plaintext.
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -189,7 +188,9 @@ int ksc_proto_connect(struct sock *sk, struct ksc_sockaddr *addr, int len)
 	if (!ks || ks->phase != KSC_PHASE_CONNECTING || tcp_sk(sk)->fastopen_req ||
 	    tcp_sk(sk)->fastopen_connect || !ksc_asked_take(ks, addr))
 		return -EOPNOTSUPP;
-	/* whoever waits still, waits for another connection: TCP's shutdown() does not say so */
+	/*
+	 * tasks that still wait do so for a former connection: TCP's shutdown() does not count it
+	 */
 	sk->sk_disconnects++;
 	err = ksc_base_proto(sk)->connect(sk, addr, len);
 	if (err)
@@ -198,20 +199,20 @@ int ksc_proto_connect(struct sock *sk, struct ksc_sockaddr *addr, int len)
 }
 
 /**
- * ksc_disconnect() - proto.disconnect, but of listeners
- * @sk: socket, locked and owned; or a child that nobody accepted
- * @flags: of the file
+ * ksc_disconnect() - proto.disconnect, except of listeners
+ * @sk: socket, locked and owned; or an unaccepted child
+ * @flags: the file's
  *
- * A socket that has begun to speak TLS can't be anything else any more.
+ * A socket that has begun TLS can't be disconnected and reused.
  *
- * Context: process, but for such a child. Return: 0 or an errno.
+ * Context: process, except for such a child. Return: 0 or an errno.
  */
 int ksc_disconnect(struct sock *sk, int flags)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 	int err;
 
-	/* a closing listener's child: nothing was done for it */
+	/* a closing listener's unaccepted child has no TLS state yet */
 	if (!sk->sk_socket || !ks)
 		return ksc_base_proto(sk)->disconnect(sk, flags);
 	err = ksc_phase_next(ks->phase, KSC_EVENT_UNCONNECT);
@@ -221,8 +222,8 @@ int ksc_disconnect(struct sock *sk, int flags)
 	if (err)
 		return err;
 	/*
-	 * Those who are in connect() find it disconnected, whatever they wait for. One that was
-	 * connected before it got the ULP may have a ruling, too, without a handshake.
+	 * Tasks in connect() find it disconnected, whatever they wait for. A socket that was
+	 * connected before it got the ULP may have a ruling without a handshake.
 	 */
 	if (ks->phase == KSC_PHASE_CONNECTING || ks->phase == KSC_PHASE_INIT) {
 		ksc_move(sk, ks, KSC_EVENT_UNCONNECT);
@@ -236,7 +237,7 @@ int ksc_disconnect(struct sock *sk, int flags)
 /**
  * ksc_listen_ops() - proto_ops.listen
  * @sock: socket
- * @backlog: as listen()'s
+ * @backlog: listen()'s
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -251,8 +252,8 @@ int ksc_listen_ops(struct socket *sock, int backlog)
 	if (ks) {
 		ksc_settle(sk, ks);
 		/*
-		 * A connection of which TCP knows, and we do not yet, is no listener either;
-		 * nor is one that TCP may learn of, another thread being in connect().
+		 * A connection that only TCP knows yet can't become a listener either, nor can one
+		 * that another thread's connect() is about to begin.
 		 */
 		err = ks->phase == KSC_PHASE_INIT && (sk->sk_state != TCP_CLOSE || ks->calls) ?
 		      -EINVAL : ksc_move(sk, ks, KSC_EVENT_LISTEN);
@@ -291,21 +292,21 @@ int ksc_listener_shutdown(struct socket *sock, int how)
 	return err;
 }
 
-/* Context: the child's lock. Nobody waits for the handshake here */
+/* Context: the child's lock. Does not wait for the handshake */
 static void ksc_child_begin(struct sock *sk, struct ksc_sock *ks)
 {
 	if ((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)) {
 		ksc_handshake_start(sk, ks);
 	} else if (sk->sk_state == TCP_SYN_RECV) {
-		/* TCP Fast Open: a program may have it before it is connected */
+		/* TCP Fast Open: accepted before it is connected */
 		ksc_arm(sk, ks);
 		ksc_move(sk, ks, KSC_EVENT_CONNECT);
 	}
 }
 
 /*
- * Context: the child's lock. It may be one that another listener of the reuseport group
- * had (tcp_migrate_req), and that one none of ours: what counts is who accepts it.
+ * Context: the child's lock. It may have been migrated from another listener of the reuseport
+ * group (tcp_migrate_req), which need not have our ULP: the listener that accepts it counts.
  */
 static int ksc_child_take(struct sock *sk, struct ksc_sock *parent)
 {
@@ -313,7 +314,7 @@ static int ksc_child_take(struct sock *sk, struct ksc_sock *parent)
 	struct ksc_ruling ruling = {};
 	struct ksc_sock *ks = NULL;
 
-	/* somebody else stands between already */
+	/* another ULP or proto is already on it */
 	if (!ksc_has_ulp(sk) && (icsk->icsk_ulp_ops || sk->sk_prot != ksc_base_proto(sk)))
 		return -ECONNABORTED;
 	if (!ksc_policy_child(parent, sk, &ruling)) {
@@ -338,14 +339,13 @@ static int ksc_child_take(struct sock *sk, struct ksc_sock *parent)
 }
 
 /**
- * ksc_accepted() - a program has the child now: its handshake begins
- * @listener: whose child it is, or has become
+ * ksc_accepted() - a child was accepted: begin its handshake
+ * @listener: the listener that accepted it
  * @sock: the child, with the listener's operations
  *
- * Not before: a child that nobody has accepted has no owner whom it could be charged to, and
- * no struct socket, and softirq makes it of what its listener happens to have. What that
- * loses is a client that waits in connect(), while its server waits for something else of it
- * before it accepts, as in FTP: KSC_CONNECT_TCP is for that.
+ * Not before: an unaccepted child has no owner to charge, no struct socket, and softirq creates it
+ * from the listener's current state. The drawback: a client waits in connect() while its server
+ * expects something else from it before it accepts, as in FTP. KSC_CONNECT_TCP is for that.
  *
  * Context: process. Return: 0; or an errno, and the child is closed.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of connect.c. */
+/* The start of connections: connect(), listen(), accept(), and disconnecting. */
 #ifndef _KSC_SOCKET_CONNECT_H
 #define _KSC_SOCKET_CONNECT_H
 

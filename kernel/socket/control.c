@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What comes besides application data: alerts, KeyUpdate, tickets. It is dealt
- * with here, and an application that reads sees none of it.
+ * Received control records: alerts, KeyUpdates, tickets. They are processed here, invisible to
+ * readers.
  */
 #include <linux/kschannel_netlink.h>
 #include <net/tcp.h>
@@ -21,12 +21,12 @@
 #include "stream/tx_control.h"
 
 /**
- * ksc_rx_alert() - act on an alert
+ * ksc_rx_alert() - process an alert
  * @sk: socket, locked and owned
  * @ks: its state
- * @rec: the record, application data of which there is none
+ * @rec: the record
  *
- * Context: process. Return: 0 or an errno; the connection is over then.
+ * Context: process. Return: 0, or an errno and the connection has failed.
  */
 int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec)
 {
@@ -47,7 +47,7 @@ int ksc_rx_alert(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec
 		WRITE_ONCE(ks->s.rx.closed, true);
 		return 0;
 	}
-	/* RFC 8446 6: in 1.3 the level says nothing, all others are fatal */
+	/* RFC 8446 6: TLS 1.3 ignores the level, all other alerts are fatal */
 	if (p[1] == KSC_ALERT_USER_CANCELED ||
 	    (ks->s.version != KSC_VERSION_1_3 && p[0] == KSC_ALERT_WARNING)) {
 		ks->s.rx.warned = true;
@@ -88,12 +88,12 @@ static int ksc_rx_key_update(struct sock *sk, struct ksc_sock *ks, u8 request,
 }
 
 /**
- * ksc_rx_handshake() - act on post-handshake messages
+ * ksc_rx_handshake() - process post-handshake messages
  * @sk: socket, locked and owned
  * @ks: its state
- * @rec: record with a piece of them, whole messages or not
+ * @rec: record with messages, or parts of them
  *
- * Context: process. Return: 0 or an errno; the connection is over then.
+ * Context: process. Return: 0, or an errno and the connection has failed.
  */
 int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec *rec)
 {
@@ -115,7 +115,7 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 		bool inside = ks->s.rx.hs.left;
 		size_t n = ksc_hs_parse(&ks->s.rx.hs, p, left, &type, &body);
 
-		/* what is inside may have come in another record than its header */
+		/* the body may be in a later record than its header */
 		if (inside && ks->s.rx.hs.hdr[0] == KSC_HT_KEY_UPDATE) {
 			err = ksc_rx_key_update(sk, ks, *p, left == 1);
 			if (err)
@@ -127,7 +127,7 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 		left -= n;
 		if (body == U32_MAX)
 			continue;
-		/* a record is full of messages for the price of one */
+		/* every further message in a record counts like a record */
 		if (messages++)
 			err = ksc_flood_dataless(sk, ks);
 		if (err)
@@ -143,18 +143,20 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 			     ks->role == KSC_ROLE_CLIENT) ||
 			    (type == KSC_HT_CLIENT_HELLO &&
 			     ks->role == KSC_ROLE_SERVER))) {
-			/* RFC 5246 7.2.2: refused, once a record, and the session goes on */
+			/* RFC 5246 7.2.2: refuse it, once per record; the session continues */
 			if (answered)
 				continue;
 			answered = true;
 			ksc_rxq_flush(sk, &ks->s.rx.queue);
-			/* what came before a reset is to be read, and its error is the reader's */
+			/*
+			 * not after a reset: its error is for the reader, after the data before it
+			 */
 			if (!ks->s.tx.closed && !ks->s.tx.pending && !sk->sk_err &&
 			    !(sk->sk_shutdown & SEND_SHUTDOWN) && sk_stream_memory_free(sk) &&
 			    ksc_tx_alert(sk, &ks->s, KSC_ALERT_WARNING,
 					 KSC_ALERT_NO_RENEGOTIATION)) {
 				ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR,
-						"an alert could not be sent");
+						"failed to send an alert");
 				return ksc_error(ks);
 			}
 		} else {
@@ -166,6 +168,6 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 unexpected:
 	ksc_rx_refuse(sk, ks, KSC_STATUS_PROTOCOL_ERROR,
 		      KSC_ALERT_UNEXPECTED_MESSAGE,
-		      "handshake message that may not come now");
+		      "unexpected handshake message");
 	return ksc_error(ks);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of control.c. */
+/* Received control records. */
 #ifndef _KSC_SOCKET_CONTROL_H
 #define _KSC_SOCKET_CONTROL_H
 

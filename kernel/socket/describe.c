@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the daemon is told of a socket: who begins a handshake and how, and why one failed.
+ * Descriptions of a socket for the daemon: the parameters of a new handshake, and the reason of a
+ * failed one.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/netlink.h>
@@ -14,7 +15,7 @@
 #include "socket/describe.h"
 #include "socket/state.h"
 
-/* Lines of the daemon's log within a second, that peers can cause without speaking TLS */
+/* Log lines of the daemon per second that peers can cause without speaking TLS */
 #define KSC_REPORTS	10
 
 /**
@@ -22,9 +23,10 @@
  * @msg: message
  * @attr: attribute for it
  * @sk: socket
- * @peer: the peer's end, else our own
+ * @peer: the remote end, else the local one
  *
- * Context: any; without the socket's lock it may be of two moments. Return: 0 or -EMSGSIZE.
+ * Context: any; without the socket's lock address and port may be inconsistent. Return: 0 or
+ * -EMSGSIZE.
  */
 int ksc_put_addr(struct sk_buff *msg, int attr, const struct sock *sk, bool peer)
 {
@@ -53,11 +55,11 @@ static int ksc_put_blob(struct sk_buff *msg, int attr, const struct ksc_blob *b)
 {
 	if (!b)
 		return 0;
-	/* the NUL behind it makes a name a netlink string */
+	/* with the NUL after it, a name is a netlink string */
 	return nla_put(msg, attr, b->len + (attr != KSC_A_CONTEXT_ALPN), b->data);
 }
 
-/* Between whom the connection is */
+/* Put both ends of the connection */
 static int ksc_put_ends(struct sk_buff *msg, const struct sock *sk)
 {
 	return ksc_put_addr(msg, KSC_A_CONTEXT_LOCAL, sk, false) ?:
@@ -65,8 +67,8 @@ static int ksc_put_ends(struct sk_buff *msg, const struct sock *sk)
 }
 
 /**
- * ksc_netlink_describe() - tell the daemon who begins a handshake, and what is wanted
- * @msg: gets attributes of KSC_CMD_CONTEXT_NEW
+ * ksc_netlink_describe() - put the parameters of a new handshake into a message
+ * @msg: KSC_CMD_CONTEXT_NEW
  * @ks: the socket's state
  *
  * Context: process, the socket's lock. Return: 0 or -EMSGSIZE.
@@ -100,16 +102,16 @@ static int ksc_put_failed_sock(struct sk_buff *msg, const struct sock *sk,
 }
 
 /**
- * ksc_netlink_failed() - have the daemon log a handshake that it did not end itself
+ * ksc_netlink_failed() - let the daemon log a handshake that it did not end itself
  * @sk: socket, locked and owned
  * @ks: its state, in phase failed
- * @id: number that the context had
+ * @id: the context's number
  *
- * Peers bring that about at no cost of theirs: only so many in a second are told, and none
- * that finds the daemon's queue full. It is to the daemon and not to the kernel's log, which
- * a container's administrator does not see, and all containers would share.
+ * Peers can cause this for free, so reports are rate limited, and dropped if the daemon's queue is
+ * full. They go to the daemon, not to the kernel's log, which a container's administrator does not
+ * see and all containers share.
  *
- * Context: process. Best effort: the counter has them all.
+ * Context: process. Best effort; the counter includes all failures.
  */
 void ksc_netlink_failed(const struct sock *sk, const struct ksc_sock *ks, u64 id)
 {
@@ -134,12 +136,12 @@ void ksc_netlink_failed(const struct sock *sk, const struct ksc_sock *ks, u64 id
 }
 
 /**
- * ksc_netlink_net_init() - set a network namespace up
+ * ksc_netlink_net_init() - set up a network namespace's rate limit
  * @kn: namespace
  */
 void ksc_netlink_net_init(struct ksc_net *kn)
 {
 	ratelimit_state_init(&kn->socks->reports, HZ, KSC_REPORTS);
-	/* what is left out is no line of the kernel's log either */
+	/* no line in the kernel's log about suppressed reports */
 	ratelimit_set_flags(&kn->socks->reports, RATELIMIT_MSG_ON_RELEASE);
 }

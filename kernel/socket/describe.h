@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of describe.c. */
+/* Descriptions of a socket for the daemon. */
 #ifndef _KSC_SOCKET_DESCRIBE_H
 #define _KSC_SOCKET_DESCRIBE_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What netlink tells and asks of sockets: KSC_CMD_SOCK_GET and KSC_CMD_REKEY.
+ * Netlink commands on sockets: KSC_CMD_SOCK_GET and KSC_CMD_REKEY.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/netlink.h>
@@ -36,7 +36,7 @@ static int ksc_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
 
 	if (ks->kind->put_session)
 		return ks->kind->put_session(msg, ks);
-	/* set before the phase that says so */
+	/* not yet: set before the phase changes */
 	if (!s)
 		return 0;
 	if (nla_put_u16(msg, KSC_A_SOCK_VERSION, ks->s.version) ||
@@ -52,7 +52,7 @@ static int ksc_put_session(struct sk_buff *msg, const struct ksc_sock *ks)
 	return 0;
 }
 
-/* Options may change under a listener: take them with the lock */
+/* Options may change concurrently: read them under the lock */
 static int ksc_put_options(struct sk_buff *msg, struct ksc_sock *ks)
 {
 	/* pairs with ksc_install() */
@@ -120,7 +120,7 @@ static int ksc_put_sock(struct sk_buff *msg, struct netlink_callback *cb,
 /**
  * ksc_nl_sock_get_dumpit() - KSC_CMD_SOCK_GET
  * @skb: answer
- * @cb: args[0] is the id to go on with
+ * @cb: args[0] is the id to continue with
  *
  * Context: process. Return: bytes in the answer or an errno.
  */
@@ -140,7 +140,7 @@ int ksc_nl_sock_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 
 		if (!all && !uid_eq(uid, ks->uid))
 			continue;
-		/* TCP's, until it is used again */
+		/* left to TCP, until it is reused */
 		if (READ_ONCE(ks->phase) == KSC_PHASE_PLAIN)
 			continue;
 		if (!kref_get_unless_zero(&ks->ref))
@@ -177,7 +177,7 @@ int ksc_nl_rekey_doit(struct sk_buff *skb, struct genl_info *info)
 	int err = -ENOENT;
 
 	if (GENL_REQ_ATTR_CHECK(info, KSC_A_SOCK_ID)) {
-		NL_SET_ERR_MSG(info->extack, "which socket?");
+		NL_SET_ERR_MSG(info->extack, "missing socket id");
 		return -EINVAL;
 	}
 	rcu_read_lock();
@@ -185,7 +185,7 @@ int ksc_nl_rekey_doit(struct sk_buff *skb, struct genl_info *info)
 	if (ks && !kref_get_unless_zero(&ks->ref))
 		ks = NULL;
 	rcu_read_unlock();
-	/* whose sockets exist is not everybody's business */
+	/* do not reveal other users' sockets */
 	if (ks && (uid_eq(NETLINK_CREDS(skb)->uid, ks->uid) ||
 		   netlink_ns_capable(skb, net->user_ns, CAP_NET_ADMIN)))
 		err = ksc_rekey_ask(ks, info->attrs[KSC_A_SOCK_REQUEST] ?
@@ -194,12 +194,12 @@ int ksc_nl_rekey_doit(struct sk_buff *skb, struct genl_info *info)
 		ksc_sock_put(ks);
 
 	if (err == -ENOENT)
-		NL_SET_ERR_MSG(info->extack, "no such socket, or not yours");
+		NL_SET_ERR_MSG(info->extack, "no such socket, or owned by another user");
 	else if (err == -EOPNOTSUPP)
-		NL_SET_ERR_MSG(info->extack, "only TLS 1.3 can update its keys");
+		NL_SET_ERR_MSG(info->extack, "KeyUpdate requires TLS 1.3");
 	else if (err == -ENOTCONN)
-		NL_SET_ERR_MSG(info->extack, "not in phase established");
+		NL_SET_ERR_MSG(info->extack, "socket is not in phase established");
 	else if (err == -EPIPE)
-		NL_SET_ERR_MSG(info->extack, "the sending side is closed");
+		NL_SET_ERR_MSG(info->extack, "sending side is closed");
 	return err;
 }

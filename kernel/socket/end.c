@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How connections end: failures, alerts, close_notify, FIN or RST.
+ * Ends of connections: failures, alerts, close_notify, FIN or RST.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/sched/signal.h>
@@ -28,7 +28,7 @@
 #include "stream/tx_control.h"
 
 /**
- * ksc_context_drop() - end a socket's handshake, if there is one
+ * ksc_context_drop() - end a socket's handshake, if any
  * @ks: its state
  *
  * Context: process, the socket's lock.
@@ -43,7 +43,7 @@ void ksc_context_drop(struct ksc_sock *ks)
 }
 
 /**
- * ksc_fin() - no more is sent
+ * ksc_fin() - send FIN
  * @sk: socket, locked and owned
  *
  * Context: process.
@@ -57,15 +57,15 @@ void ksc_fin(struct sock *sk)
 }
 
 /**
- * ksc_fail() - end a connection; nothing moves any more
+ * ksc_fail() - fail a connection: nothing is sent or received from then on
  * @sk: socket, locked and owned
  * @ks: its state
- * @status: enum ksc_status, why
- * @alert: the alert's number, if @direction says there was one
+ * @status: enum ksc_status, the reason
+ * @alert: the alert's number, unless @direction is none
  * @direction: enum ksc_direction
- * @text: one line, NULL for the status's own
+ * @text: one line, NULL for the status's text
  *
- * Keys go at once; what was authenticated stays to be read.
+ * Frees the keys; authenticated data can still be read.
  *
  * Context: process.
  */
@@ -79,7 +79,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	if (ksc_phase_next(ks->phase, KSC_EVENT_FAIL) < 0)
 		return;
 	if (ctx) {
-		/* what it has begun and does not end is to have an end in its log, too */
+		/* the daemon's log shall have an end for each handshake that it has begun */
 		if (ctx->report || (ctx->seq && !ctx->told))
 			report = ctx->id;
 		ksc_count(ks->kn, KSC_CNT_HANDSHAKES_FAILED);
@@ -99,7 +99,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	/* pairs with the readers of failure */
 	smp_store_release(&ks->failure, f);
 	ks->status = status;
-	/* before the phase: poll() must not tell of an error that is not there */
+	/* before the phase: poll() must not report an error that is not set yet */
 	WRITE_ONCE(sk->sk_err, ksc_status_errno(status));
 	ksc_move(sk, ks, KSC_EVENT_FAIL);
 	if (report)
@@ -111,8 +111,8 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	ksc_cipher_free(&ks->s.rx.cipher);
 
 	/*
-	 * The peer learns that it is over; our errno comes before EPIPE. Where something
-	 * is lost, it is close() that tells.
+	 * Let the peer know; our errno precedes EPIPE. If data is lost, close() resets the
+	 * connection instead.
 	 */
 	if (!ks->s.tx.lost)
 		ksc_fin(sk);
@@ -121,11 +121,11 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 }
 
 /**
- * ksc_fail_silent() - end a connection without an alert
+ * ksc_fail_silent() - fail a connection without an alert
  * @sk: socket, locked and owned
  * @ks: its state
- * @status: enum ksc_status, why
- * @text: one line, NULL for the status's own
+ * @status: enum ksc_status, the reason
+ * @text: one line, NULL for the status's text
  *
  * Context: process.
  */
@@ -135,17 +135,16 @@ void ksc_fail_silent(struct sock *sk, struct ksc_sock *ks, u32 status, const cha
 }
 
 /**
- * ksc_fail_alert() - tell the peer, then end the connection
+ * ksc_fail_alert() - fail a connection with an alert
  * @sk: socket, locked and owned
  * @ks: its state
- * @status: enum ksc_status, why
+ * @status: enum ksc_status, the reason
  * @alert: fatal alert to send
- * @text: one line, NULL for the status's own
+ * @text: one line, NULL for the status's text
  *
- * Before the handshake is done the kernel has no keys. An alert in the clear
- * is of use only for as long as the peer has none either: until a server
- * has answered, or a client has seen an answer. From then on the daemon knows
- * how to send one; the connection ends when it has.
+ * Before the handshake is done the kernel has no keys. A plaintext alert is only useful as long as
+ * the peer has no keys either: until our server has answered, or our client has received an
+ * answer. After that only the daemon can make one; the connection fails when it has.
  *
  * Context: process.
  */
@@ -173,11 +172,11 @@ void ksc_fail_alert(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 }
 
 /**
- * ksc_retire() - a protected socket is one no more
+ * ksc_retire() - release the TLS state of a socket
  * @sk: socket, locked and owned
  * @ks: its state, without a context, in phase plain or closed
  *
- * Keys and what was not read go; the state itself stays for as long as the socket.
+ * Frees keys and unread data; the state itself is freed with the socket.
  *
  * Context: process.
  */
@@ -192,14 +191,14 @@ void ksc_retire(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_refuse() - the peer sent what it may not
+ * ksc_rx_refuse() - fail as the peer sent an invalid record
  * @sk: socket, locked and owned
  * @ks: its state
  * @status: enum ksc_status
  * @alert: fatal alert to send
- * @text: one line, NULL for the status's own
+ * @text: one line, NULL for the status's text
  *
- * Context: process. The connection is over.
+ * Context: process. The connection has failed then.
  */
 void ksc_rx_refuse(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 		   const char *text)
@@ -211,15 +210,15 @@ void ksc_rx_refuse(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 }
 
 /**
- * ksc_tx_close() - send what is left and close_notify, once
+ * ksc_tx_close() - send pending data and close_notify, once
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * Only when close_notify was sealed is the sending half closed: until then it can be
- * tried again.
+ * The sending half is closed only when close_notify is sealed; until then the call can be
+ * repeated.
  *
- * Context: process. Return: 0, and TCP has all of it; -EAGAIN or -ENOMEM, and it may be
- * tried again; or another errno, and the connection is over.
+ * Context: process. Return: 0 if TCP has taken all; -EAGAIN or -ENOMEM, then it may be repeated;
+ * or another errno and the connection has failed.
  */
 int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
 {
@@ -238,15 +237,15 @@ int ksc_tx_close(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_tx_broken() - a record could not be sealed, or only part of it kept
+ * ksc_tx_broken() - fail as a record could not be sealed, or part of it is lost
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * Context: process. Return: the errno of it; the connection is over.
+ * Context: process. Return: the failure's errno.
  */
 int ksc_tx_broken(struct sock *sk, struct ksc_sock *ks)
 {
 	ks->s.tx.lost = true;
-	ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR, "a record could not be sent");
+	ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR, "failed to send a record");
 	return ksc_error(ks);
 }

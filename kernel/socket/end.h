@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of end.c. */
+/* Ends of connections: failures, alerts, close_notify. */
 #ifndef _KSC_SOCKET_END_H
 #define _KSC_SOCKET_END_H
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a peer may have us do without saying anything: records that carry no application
- * data, and changes of keys. An honest one sends few of them; one that sends nothing else
- * has us compute for ever.
+ * Rate limits on records without application data and on KeyUpdates, so that a peer can't burn CPU
+ * for free. Honest peers send few of them.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/module.h>
@@ -14,18 +13,18 @@
 #include "socket/state.h"
 #include "stream/stream.h"
 
-/* In which max_dataless may come */
+/* Period of max_dataless */
 #define KSC_DATALESS_PERIOD	(60 * HZ)
 
 unsigned int ksc_max_dataless = 256;
 module_param_named(max_dataless, ksc_max_dataless, uint, 0644);
-MODULE_PARM_DESC(max_dataless, "records without application data that a peer may send in a row within a minute (0: any number; default 256)");
+MODULE_PARM_DESC(max_dataless, "maximum of consecutive records without application data from a peer per minute (0: unlimited; default 256)");
 
 unsigned int ksc_max_key_updates = 128;
 module_param_named(max_key_updates, ksc_max_key_updates, uint, 0644);
-MODULE_PARM_DESC(max_key_updates, "KeyUpdates that a peer may send within a second, but for those that it is asked for or that have 16 KiB of data before them (0: any number; default 128)");
+MODULE_PARM_DESC(max_key_updates, "maximum of KeyUpdates from a peer per second, not counting solicited ones and those after 16 KiB of data (0: unlimited; default 128)");
 
-/* Once more; is that too often? */
+/* Count an event; is it over the limit? */
 static bool ksc_rate_over(struct ksc_rate *r, unsigned int most, unsigned long period)
 {
 	unsigned long now = jiffies;
@@ -45,13 +44,13 @@ static int ksc_flood(struct sock *sk, struct ksc_sock *ks, const char *text)
 }
 
 /**
- * ksc_flood_dataless() - a record came that has no application data
+ * ksc_flood_dataless() - count a record without application data
  * @sk: socket, locked and owned
  * @ks: its state, established
  *
- * Or a further handshake message in such a record. Data makes up for all of them.
+ * Or a further handshake message in such a record. Application data resets the count.
  *
- * Context: process. Return: 0 or an errno; the connection is over then.
+ * Context: process. Return: 0, or an errno and the connection has failed.
  */
 int ksc_flood_dataless(struct sock *sk, struct ksc_sock *ks)
 {
@@ -62,14 +61,14 @@ int ksc_flood_dataless(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_flood_key_update() - the peer changes its keys
+ * ksc_flood_key_update() - count a KeyUpdate of the peer
  * @sk: socket, locked and owned
  * @ks: its state, established
  *
- * Its record was counted before. One that answers a request of ours is not its idea: who
- * only receives sends these and nothing else.
+ * Its record is already counted. An answer to our own request does not count: a peer that only
+ * receives sends nothing else.
  *
- * Context: process. Return: 0 or an errno; the connection is over then.
+ * Context: process. Return: 0, or an errno and the connection has failed.
  */
 int ksc_flood_key_update(struct sock *sk, struct ksc_sock *ks)
 {
@@ -80,7 +79,7 @@ int ksc_flood_key_update(struct sock *sk, struct ksc_sock *ks)
 		rx->dataless.n -= !!rx->dataless.n;
 		return 0;
 	}
-	/* the data before it cost more than it does */
+	/* the data before it costs more than the KeyUpdate */
 	if (rx->bytes - rx->rekeyed >= KSC_MAX_PAYLOAD) {
 		rx->rekeyed = rx->bytes;
 		return 0;
@@ -94,7 +93,7 @@ int ksc_flood_key_update(struct sock *sk, struct ksc_sock *ks)
  * ksc_flood_solicit() - the peer is asked for a KeyUpdate
  * @rx: receiving half
  *
- * It may answer several requests by one (RFC 8446 4.6.3), so this is none to rely on.
+ * An upper bound: the peer may answer several requests by one KeyUpdate (RFC 8446 4.6.3).
  *
  * Context: the socket's lock.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of flood.c. */
+/* Rate limits on records without data and on KeyUpdates. */
 #ifndef _KSC_SOCKET_FLOOD_H
 #define _KSC_SOCKET_FLOOD_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Open and pending records go out: at once, at a deadline, or when there is room.
+ * Sending open and pending records: at once, at a deadline, or when there is space.
  */
 #include <linux/skbuff.h>
 
@@ -15,7 +15,7 @@
 #include "stream/tx_build.h"
 
 /**
- * ksc_tx_finish() - seal and push what MSG_MORE or want of memory left open
+ * ksc_tx_finish() - seal and push a record left open by MSG_MORE or ENOMEM
  * @sk: socket, locked and owned
  * @ks: its state
  *
@@ -39,16 +39,16 @@ int ksc_tx_finish(struct sock *sk, struct ksc_sock *ks)
 	return err;
 }
 
-/* TCP's own ceiling for what MSG_MORE or a cork holds back */
+/* TCP's own limit for how long MSG_MORE or a cork delays data */
 #define KSC_TX_HOLD	(HZ / 5)
 
 /**
- * ksc_tx_hold() - a record stays open, but not for good
+ * ksc_tx_hold() - leave a record open for a limited time
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * The application may have nothing more to say before it is answered. Where TCP
- * would wait for an acknowledgment, so does the pump.
+ * The application may send no more before it gets an answer. If TCP would wait for an
+ * acknowledgment, the pump does the same.
  *
  * Context: process, the socket's lock.
  */
@@ -67,7 +67,7 @@ void ksc_tx_hold(struct sock *sk, struct ksc_sock *ks)
 	ksc_pump_kick(ks, KSC_TX_HOLD);
 }
 
-/* Is it time for what is open? If not, the pump comes back */
+/* Is the open record still held? Then the pump is scheduled to check again */
 static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_tx *tx = &ks->s.tx;
@@ -75,7 +75,7 @@ static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
 	if (tx->pending)
 		return tx->more;
 	if (tx->nagle) {
-		/* nobody may tell us any more: an in-kernel user took our place */
+		/* write_space may no longer be ours, but an in-kernel user's */
 		if (!ksc_hears_of_space(sk) || !ksc_tx_nagle(sk, &ks->s, 0))
 			return false;
 		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
@@ -91,7 +91,7 @@ static bool ksc_tx_held(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_tx_resume() - TCP has room again
+ * ksc_tx_resume() - TCP has space again
  * @sk: socket, locked and owned
  * @ks: its state
  *

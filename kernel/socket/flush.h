@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of flush.c. */
+/* Sending of open and pending records. */
 #ifndef _KSC_SOCKET_FLUSH_H
 #define _KSC_SOCKET_FLUSH_H
 

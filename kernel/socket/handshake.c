@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The pump: moves handshake tokens between a socket's queues and
- * the daemon. Bytes are peeked and offered; they are consumed only when a step
- * says so.
+ * A socket's handshake: moves tokens between the socket's queues and the daemon. Bytes are peeked
+ * and offered; they are consumed only as the daemon's answer (a step) says.
  *
- * It is a work item: the daemon's thread never waits for a socket's
- * lock, and softirq never does more than queue it. It also does the rest that
- * wants process context: pushing out what TCP had no room for, and staging
- * records that don't fit the receive window.
+ * Runs in the pump, the socket's work item (pump.c), so that the daemon's thread never waits for a
+ * socket's lock, and softirq only queues work.
  */
 #include <linux/cred.h>
 #include <linux/fs.h>
@@ -44,13 +41,13 @@
 #include "stream/tx.h"
 
 /*
- * How many bytes of whole records are there? Only these go up, and only if
- * every header is one that a TLS peer can send. More than @most is too many: how
- * many more is not looked at. The first @old have been up already.
+ * Count the bytes of complete records: only these are offered to the daemon, and only if every
+ * header is valid. Stops beyond @most. The first @old bytes were offered before. Returns 0 or an
+ * alert, with the reason in @why.
  */
 static int ksc_pump_whole(struct sock *sk, u32 most, u32 old, u32 *len, const char **why)
 {
-	/* nothing is used up but what a step says */
+	/* only steps consume bytes: start at the queue's head */
 	const struct ksc_rxq head = {};
 	u32 avail = ksc_rxq_len(sk), n = 0;
 
@@ -67,14 +64,14 @@ static int ksc_pump_whole(struct sock *sk, u32 most, u32 old, u32 *len, const ch
 		ksc_header_parse(p, &h);
 		alert = ksc_header_check_handshake(&h);
 		if (alert) {
-			/* what is wrong comes after good records: those first */
+			/* valid records before the invalid one are offered first */
 			if (n > old)
 				break;
 			*why = alert == KSC_ALERT_RECORD_OVERFLOW ?
-				"the peer's record is longer than TLS allows" :
+				"record exceeds the TLS maximum length" :
 			       alert == KSC_ALERT_PROTOCOL_VERSION ?
-				"the peer's record has a version that is none of TLS's" :
-				"the peer does not speak TLS";
+				"invalid record version" :
+				"peer does not speak TLS";
 			return alert;
 		}
 		if (avail - n < KSC_HEADER_LEN + h.len ||
@@ -87,8 +84,8 @@ static int ksc_pump_whole(struct sock *sk, u32 most, u32 old, u32 *len, const ch
 }
 
 /*
- * The receive buffer is full and the record not whole. TCP may yet make room, by
- * putting small segments together: only when nothing has come for a while is it over.
+ * The receive buffer is full and the record incomplete. TCP may still make room by merging small
+ * segments: stuck only if nothing has arrived for a while.
  */
 static bool ksc_pump_stuck(struct sock *sk, struct ksc_sock *ks)
 {
@@ -105,7 +102,7 @@ static bool ksc_pump_stuck(struct sock *sk, struct ksc_sock *ks)
 	return false;
 }
 
-/* May the connection still be plain? Only while no byte has moved, either way */
+/* May the connection still fall back? Only as long as no byte was consumed or sent */
 static bool ksc_pump_may_fall_back(const struct ksc_sock *ks)
 {
 	return !ks->context->total && !ks->context->spoke && ksc_policy_prefers(ks);
@@ -117,8 +114,8 @@ static bool ksc_pump_may_be_plain(const struct ksc_sock *ks)
 }
 
 /*
- * A client that may be plain: its first byte tells that it is, and the rest of a header may
- * never come, where a server has to answer first. Nor may anything of one that has closed.
+ * Detect a plaintext client by its first byte: the rest of a header may never arrive if the client
+ * waits for the server, nor anything if it has closed. Returns the reason to fall back, or NULL.
  */
 static const char *ksc_pump_plain_client(struct sock *sk, const struct ksc_sock *ks)
 {
@@ -128,14 +125,15 @@ static const char *ksc_pump_plain_client(struct sock *sk, const struct ksc_sock 
 	if (!ksc_pump_may_be_plain(ks))
 		return NULL;
 	if (!ksc_rxq_len(sk))
-		return sk->sk_shutdown & RCV_SHUTDOWN ? "the client closed before it began" : NULL;
+		return sk->sk_shutdown & RCV_SHUTDOWN ?
+		       "client closed the connection without sending data" : NULL;
 	if (ksc_rxq_copy(sk, &head, 0, &type, 1) ||
 	    (type >= KSC_CT_CHANGE_CIPHER_SPEC && type <= KSC_CT_HANDSHAKE))
 		return NULL;
-	return "the client does not begin with TLS";
+	return "client's first bytes are not TLS";
 }
 
-/* Is the first byte that has not been up in memory of a device? */
+/* Is the first byte that was not offered yet in device memory? */
 static bool ksc_pump_unreadable(struct sock *sk, const struct ksc_sock *ks)
 {
 	const struct ksc_rxq head = {};
@@ -145,7 +143,7 @@ static bool ksc_pump_unreadable(struct sock *sk, const struct ksc_sock *ks)
 	return ksc_rxq_len(sk) > old && ksc_rxq_copy(sk, &head, old, &c, 1);
 }
 
-/* Whether it is TLS nobody knows, so that it can't be plain either */
+/* It can't be told whether it is TLS: no fallback either */
 static void ksc_pump_fail_unreadable(struct sock *sk, struct ksc_sock *ks)
 {
 	ks->context->report = true;
@@ -153,7 +151,7 @@ static void ksc_pump_fail_unreadable(struct sock *sk, struct ksc_sock *ks)
 		       KSC_UNREADABLE);
 }
 
-/* What the peer may still send */
+/* Maximum of bytes that the peer may still send */
 static u32 ksc_pump_most(const struct ksc_sock *ks)
 {
 	const struct ksc_context *ctx = ks->context;
@@ -162,7 +160,7 @@ static u32 ksc_pump_most(const struct ksc_sock *ks)
 	return ctx->spoke ? KSC_MAX_TOKEN : most - min(most, ctx->total);
 }
 
-/* What the peer may send before it has seen anything of us, and how often it may come */
+/* Limits of the peer's first flight, and of the number of steps */
 static bool ksc_pump_within_limits(struct sock *sk, struct ksc_sock *ks, u32 len)
 {
 	const struct ksc_limits *l = &ks->kn->handshakes->limits;
@@ -171,19 +169,19 @@ static bool ksc_pump_within_limits(struct sock *sk, struct ksc_sock *ks, u32 len
 	if (!ctx->spoke && ctx->total + len > READ_ONCE(l->first_flight)) {
 		ksc_count(ks->kn, KSC_CNT_FIRST_FLIGHT_TOO_LONG);
 		ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW, KSC_ALERT_RECORD_OVERFLOW,
-			       "the peer's first flight is longer than allowed");
+			       "peer's first flight exceeds the limit");
 		return false;
 	}
 	if (ctx->seq >= READ_ONCE(l->steps)) {
 		ksc_count(ks->kn, KSC_CNT_TOO_MANY_STEPS);
 		ksc_fail_alert(sk, ks, KSC_STATUS_PROTOCOL_ERROR, KSC_ALERT_UNEXPECTED_MESSAGE,
-			       "the handshake takes more steps than allowed");
+			       "handshake exceeds the step limit");
 		return false;
 	}
 	return true;
 }
 
-/* Does the peer answer us? Anybody can send a change_cipher_spec */
+/* Has the peer answered? A change_cipher_spec proves nothing: it can be sent blindly */
 static void ksc_pump_prove(struct sock *sk, const struct ksc_sock *ks, u32 len)
 {
 	const struct ksc_rxq head = {};
@@ -195,8 +193,8 @@ static void ksc_pump_prove(struct sock *sk, const struct ksc_sock *ks, u32 len)
 }
 
 /*
- * The peer does not speak TLS, which the daemon did not see: it would never know of the
- * commonest mistake of all.
+ * The peer does not speak TLS. The daemon has seen nothing of it: report it, as this is the most
+ * common misconfiguration.
  */
 static void ksc_pump_no_tls(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 			    const char *why)
@@ -214,20 +212,20 @@ static void ksc_pump_expired(struct sock *sk, struct ksc_sock *ks)
 	bool present = ksc_daemon_present(ks->kn);
 
 	ksc_count(ks->kn, KSC_CNT_HANDSHAKES_TIMED_OUT);
-	/* a plain client, where it is servers that speak first */
+	/* a plaintext client of a protocol where the server speaks first */
 	if (present && ks->role == KSC_ROLE_SERVER && !ks->context->seq && !ksc_rxq_len(sk))
 		ksc_pump_no_tls(sk, ks, KSC_STATUS_TIMED_OUT, 0,
-				"the client has sent nothing: does it speak TLS?");
+				"timed out: client sent no data (plaintext client?)");
 	else
 		ksc_fail_silent(sk, ks, present ? KSC_STATUS_TIMED_OUT : KSC_STATUS_NO_DAEMON,
 				NULL);
 }
 
 /**
- * ksc_fall_back() - the policy would have had it protected, but lets it be plain
+ * ksc_fall_back() - fall back to plaintext, as the policy only prefers TLS
  * @sk: socket, locked and owned
- * @ks: its state, whose handshake has done nothing yet
- * @why: for the log
+ * @ks: its state, whose handshake has exchanged nothing yet
+ * @why: reason, for the log
  *
  * Context: process.
  */
@@ -235,20 +233,20 @@ void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why)
 {
 	ksc_count(ks->kn, KSC_CNT_POLICY_FALLBACKS);
 	ksc_count(ks->kn, KSC_CNT_POLICY_PLAIN);
-	net_info_ratelimited("kschannel: rule %u: a connection is plain: %s\n",
+	net_info_ratelimited("kschannel: event=fallback rule=%u reason=\"%s\"\n",
 			     ks->ruling.rule, why);
 	ksc_context_drop(ks);
 	ksc_leave(sk, ks);
 }
 
-/* Is there something to offer that is new to the daemon? Ends what can't go on */
+/* Is there anything new to offer to the daemon? Fails the handshake if it can't continue */
 static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 {
 	struct ksc_context *ctx = ks->context;
 	const char *why = NULL;
 	int err;
 
-	/* it is only asked for an alert */
+	/* the daemon is only asked for an alert */
 	if (ctx->failed)
 		return true;
 	WRITE_ONCE(ctx->seen, tcp_sk(sk)->rcv_nxt);
@@ -280,21 +278,21 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 			ksc_pump_no_tls(sk, ks, status, err, why);
 		return false;
 	}
-	/* what it needs to come to its end can't come */
+	/* the rest of the handshake can't arrive */
 	if (ks->role == KSC_ROLE_SERVER && !ctx->seq && sk->sk_shutdown & RCV_SHUTDOWN) {
 		ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED,
-				"the peer closed the connection during the handshake");
+				"peer closed the connection during the handshake");
 		return false;
 	}
-	/* the client begins without a token, and so goes a verdict; all else waits for more */
+	/* a client's first offer and a verdict have no token; all others need new bytes */
 	if (*len <= ctx->stuck && !ctx->verdict && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
 		if (sk->sk_shutdown & RCV_SHUTDOWN)
 			ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED,
-					"the peer closed the connection during the handshake");
+					"peer closed the connection during the handshake");
 		else if (ksc_rx_shut_window(sk) && ksc_pump_stuck(sk, ks))
 			ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
 				       KSC_ALERT_RECORD_OVERFLOW,
-				       "a handshake record does not fit the receive buffer");
+				       "handshake record exceeds the receive buffer");
 		return false;
 	}
 	if (!ksc_pump_within_limits(sk, ks, *len))
@@ -302,13 +300,13 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 	if (ctx->total + *len > KSC_MAX_HANDSHAKE) {
 		ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
 			       KSC_ALERT_RECORD_OVERFLOW,
-			       "the handshake is longer than allowed");
+			       "handshake exceeds the maximum length");
 		return false;
 	}
 	return true;
 }
 
-/* Offer the daemon what there is */
+/* Offer the peer's new bytes to the daemon */
 static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_context *ctx = ks->context;
@@ -327,12 +325,12 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 	case -EINPROGRESS:
 		break;
 	case -EHOSTDOWN:
-		/* it was there and has gone: that news follows */
+		/* the daemon has just exited: KSC_NEWS_LOST follows */
 		if (ctx->seq)
 			break;
-		/* none yet: wait for one if there is reason to */
+		/* not begun: wait for a daemon if one is expected */
 		if (ksc_pump_may_fall_back(ks))
-			ksc_fall_back(sk, ks, "there is no daemon");
+			ksc_fall_back(sk, ks, "no-daemon");
 		else if (!ksc_daemon_expected(ks->kn))
 			ksc_fail_silent(sk, ks, KSC_STATUS_NO_DAEMON, NULL);
 		break;
@@ -341,7 +339,7 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 		break;
 	default:
 		ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR,
-				"the handshake token could not be handed to the daemon");
+				"failed to send the handshake token to the daemon");
 	}
 }
 
@@ -362,15 +360,15 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 		tcp_read_done(sk, step->consumed);
 		ctx->total += step->consumed;
 	}
-	/* a fatal step still hands out its alert */
+	/* a fatal step may have an alert to send */
 	if (step->token_len) {
-		/* before the peer has it: by then it counts as one that was served */
+		/* before the peer can answer it */
 		if (!ctx->spoke)
 			ksc_admit_spoke(ctx);
 		err = ksc_tx_raw(sk, step->token, step->token_len);
 		if (err && step->status <= KSC_STATUS_VERIFY_NEEDED) {
 			ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR,
-					"the handshake token could not be sent");
+					"failed to send the handshake token");
 			return;
 		}
 	}
@@ -380,12 +378,12 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 		err = ksc_install(ks, &step->keys);
 		if (err) {
 			ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR, err == -EOPNOTSUPP ?
-					"the kernel does not know the cipher suite" :
-					"the keys could not be taken into use");
+					"cipher suite not supported by the kernel" :
+					"failed to install keys");
 			return;
 		}
 		daemon = ksc_context_settled(ctx);
-		/* or it keeps the session, until we say that it may go */
+		/* without @tickets the daemon has dropped the session already */
 		if (step->tickets && daemon)
 			ksc_tickets_new(ks, ctx->id, daemon);
 		ksc_established(sk, ks);
@@ -395,7 +393,7 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 		ksc_context_next(ctx);
 		return;
 	case KSC_STATUS_CONTINUE_NEEDED:
-		/* what it left alone it wants to see again only with more */
+		/* bytes that it did not consume are offered again only with more */
 		ctx->stuck = ctx->offered - step->consumed;
 		ksc_context_next(ctx);
 		return;
@@ -409,7 +407,7 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 	}
 }
 
-/* The end of a failure that the daemon was to alert the peer of; @step may be NULL */
+/* Complete a failure for which the daemon was asked for an alert; @step may be NULL */
 static void ksc_pump_give_up(struct sock *sk, struct ksc_sock *ks,
 			     const struct ksc_step *step)
 {
@@ -423,7 +421,7 @@ static void ksc_pump_give_up(struct sock *sk, struct ksc_sock *ks,
 }
 
 /**
- * ksc_pump_handshake() - do what there is to do for a handshake
+ * ksc_pump_handshake() - advance a handshake as far as possible
  * @sk: socket, locked and owned
  * @ks: its state, in phase handshake or verify
  *
@@ -442,7 +440,7 @@ void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 		}
 		if (sk->sk_err || sk->sk_state == TCP_CLOSE) {
 			ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED,
-					"the connection was reset during the handshake");
+					"connection reset during the handshake");
 			return;
 		}
 		news = ksc_context_news(ks->context, &step);
@@ -465,12 +463,12 @@ void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 			return;
 		case KSC_NEWS_EVICTED:
 			ksc_fail_alert(sk, ks, KSC_STATUS_OVERLOADED, KSC_ALERT_INTERNAL_ERROR,
-				       "too many handshakes are under way, and others went on");
+				       "evicted: too many concurrent handshakes");
 			return;
 		case KSC_NEWS_LOST:
 			ksc_fail_alert(sk, ks, KSC_STATUS_NO_DAEMON,
 				       KSC_ALERT_INTERNAL_ERROR,
-				       "the daemon went away in the middle of the handshake");
+				       "daemon exited during the handshake");
 			return;
 		case KSC_NEWS_IDLE:
 			if (ks->phase != KSC_PHASE_VERIFY)
@@ -483,8 +481,8 @@ void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 }
 
 /*
- * Has whoever connects what was asked for already? By the application, or by the rule of a
- * program that can't. One that was connected before it got the ULP was told by TCP.
+ * Does connect() end when TCP is connected? Set by the application, or by the rule on its behalf.
+ * Not for a socket that was connected before it got the ULP: TCP's connect() has reported that.
  */
 static bool ksc_connects_by_tcp(const struct ksc_sock *ks)
 {
@@ -496,7 +494,7 @@ static bool ksc_connects_by_tcp(const struct ksc_sock *ks)
 	       ks->role == KSC_ROLE_CLIENT;
 }
 
-/* ---- what the context asks of its socket ---- */
+/* ---- the context's calls to its socket ---- */
 
 static struct ksc_sock *ksc_pump_owned(const struct ksc_owner *owner)
 {
@@ -508,7 +506,7 @@ static void ksc_pump_owner_kick(struct ksc_owner *owner)
 	ksc_pump_kick(ksc_pump_owned(owner), 0);
 }
 
-/* Bytes in the backlog were not looked at, either. The answer is stale at once */
+/* Bytes in the backlog count as unread, too. A hint, read without the lock */
 static bool ksc_pump_owner_heard(const struct ksc_owner *owner, u32 seen)
 {
 	const struct sock *sk = ksc_pump_owned(owner)->sk;
@@ -551,7 +549,9 @@ static int ksc_pump_admit(const struct sock *sk, const struct ksc_sock *ks)
 		.uid = ks->uid,
 	};
 
-	/* who entered a user namespace, and not a network namespace, counts by the former */
+	/*
+	 * a process in a user namespace without its own network namespace counts toward the former
+	 */
 	if (who.ns == &init_user_ns && sock && sock->file)
 		who.ns = sock->file->f_cred->user_ns;
 	return ksc_admit(ks->context, &who);
@@ -559,7 +559,7 @@ static int ksc_pump_admit(const struct sock *sk, const struct ksc_sock *ks)
 
 /**
  * ksc_handshake_start() - begin the handshake on a connected socket
- * @sk: socket, locked and owned; its role is known
+ * @sk: socket, locked and owned; its role is set
  * @ks: its state
  *
  * Context: process. On failure the socket is in phase failed.
@@ -587,7 +587,7 @@ void ksc_handshake_start(struct sock *sk, struct ksc_sock *ks)
 		ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR, "out of memory");
 	else
 		ksc_pump_handshake(sk, ks);
-	/* who polls for connect()'s end */
+	/* wake pollers that wait for connect() */
 	if (ks->connect_tcp && ksc_handshaking(ks))
 		ks->state_change(sk);
 }

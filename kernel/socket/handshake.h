@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of handshake.c. */
+/* A socket's handshake, and its fallback to plaintext. */
 #ifndef _KSC_SOCKET_HANDSHAKE_H
 #define _KSC_SOCKET_HANDSHAKE_H
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Idle connections: a transform takes a kilobyte and more for each direction, and
- * most connections of a busy server are idle. So it is made with a direction's first
- * record, given up when there was none for a while, and made again with the next.
+ * Idle connections: a transform takes a kilobyte or more per direction, and most connections of a
+ * busy server are idle. So it is allocated for a direction's first record, freed when there was
+ * none for a while, and allocated again for the next.
  *
- * A work item goes round the namespace's sockets as long as there are transforms, and
- * compares sequence numbers with those of its last round: the data path has nothing
- * to do for it. It never waits for a socket, whoever owns one has a use for it.
+ * A work item scans the namespace's sockets as long as there are transforms, and compares sequence
+ * numbers with those of its last scan: the data path is not involved. It never waits for a
+ * socket's lock: a socket that is locked is in use.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/module.h>
@@ -18,17 +18,17 @@
 #include "socket/state.h"
 #include "stream/noio.h"
 
-/* Sockets that are looked at in one go */
+/* Sockets that are visited per run of the work item */
 #define KSC_IDLE_STEP	64
 
-/* The next round, unless there is one */
+/* Schedule the next scan, unless it is */
 static void ksc_idle_again(struct ksc_net *kn)
 {
 	queue_delayed_work(ksc_wq, &kn->socks->idle, ksc_idle_delay());
 }
 
 /**
- * ksc_idle_made() - ksc_stream_ops.made: there is a transform that may come to be idle
+ * ksc_idle_made() - ksc_stream_ops.made: there is a transform that may become idle
  * @s: a socket's stream
  *
  * Context: process, the socket's lock owned.
@@ -38,12 +38,12 @@ void ksc_idle_made(struct ksc_stream *s)
 	struct ksc_net *kn = container_of(s, struct ksc_sock, s)->kn;
 
 	ksc_count(kn, KSC_CNT_CIPHERS_MADE);
-	/* before the work is queued: it looks after it has begun its last round */
+	/* before the work is queued: the work clears it before its scan, and checks it after */
 	WRITE_ONCE(kn->socks->in_use, true);
 	ksc_idle_again(kn);
 }
 
-/* Is a direction in use? Whether it was since the last round goes to @idle */
+/* Has a direction a transform? Sets @idle if it was not used since the last scan */
 static bool ksc_idle_look(struct ksc_cipher *c, bool *idle)
 {
 	u32 seq = (u32)READ_ONCE(c->seq);
@@ -57,7 +57,7 @@ static bool ksc_idle_look(struct ksc_cipher *c, bool *idle)
 	return true;
 }
 
-/* Take what an idle direction has away; the socket's lock is held */
+/* Take an idle direction's transform; the socket's lock is held */
 static struct ksc_aead *ksc_idle_take(struct ksc_sock *ks, struct ksc_cipher *c)
 {
 	struct ksc_aead *aead = c->aead;
@@ -69,7 +69,7 @@ static struct ksc_aead *ksc_idle_take(struct ksc_sock *ks, struct ksc_cipher *c)
 	return aead;
 }
 
-/* What can be freed of a socket goes to @spent. Returns whether another look is due */
+/* Move a socket's idle transforms to @spent. Returns whether another scan is needed */
 static bool ksc_idle_visit(struct ksc_sock *ks, struct ksc_aead *spent[2])
 {
 	bool idle = false, used;
@@ -91,7 +91,7 @@ static bool ksc_idle_visit(struct ksc_sock *ks, struct ksc_aead *spent[2])
 	spin_lock_bh(&sk->sk_lock.slock);
 	if (!sock_owned_by_user(sk) && ksc_sk(sk) == ks &&
 	    ks->phase == KSC_PHASE_ESTABLISHED) {
-		/* what is in an open record is to be sealed, whatever memory there is */
+		/* sealing an open record must not need memory */
 		spent[0] = ks->s.tx.len ? NULL : ksc_idle_take(ks, &ks->s.tx.cipher);
 		spent[1] = ksc_idle_take(ks, &ks->s.rx.cipher);
 		used = ks->s.tx.cipher.aead || ks->s.rx.cipher.aead;
@@ -102,7 +102,7 @@ out:
 	return used;
 }
 
-/* Look at the first socket from @at on; returns whether there is one */
+/* Visit the first socket from @at on; returns whether there is one */
 static bool ksc_idle_next(struct ksc_net *kn, unsigned long *at)
 {
 	struct ksc_aead *spent[2] = {};
@@ -143,8 +143,8 @@ static void ksc_idle_work(struct work_struct *work)
 }
 
 /**
- * ksc_idle_init() - set the search for idle connections up
- * @kn: new
+ * ksc_idle_init() - set up the scan for idle connections
+ * @kn: new namespace
  */
 void ksc_idle_init(struct ksc_net *kn)
 {
@@ -152,7 +152,7 @@ void ksc_idle_init(struct ksc_net *kn)
 }
 
 /**
- * ksc_idle_exit() - end it
+ * ksc_idle_exit() - undo ksc_idle_init()
  * @kn: namespace without sockets
  *
  * Context: process.

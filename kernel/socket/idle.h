@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of idle.c. */
+/* Freeing the transforms of idle connections. */
 #ifndef _KSC_SOCKET_IDLE_H
 #define _KSC_SOCKET_IDLE_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A handshake's keys go to its socket.
+ * Installing a handshake's keys on its socket.
  */
 #include <linux/sched/signal.h>
 #include <net/tcp.h>
@@ -20,13 +20,13 @@
 #include "stream/rx_stage.h"
 
 /**
- * ksc_install() - give a socket the keys of a handshake
- * @ks: its state
- * @keys: what the handshake came to; session and exporter are the socket's then
+ * ksc_install() - install a handshake's keys on a socket
+ * @ks: the socket's state
+ * @keys: the handshake's result; session and exporter are moved to the socket
  *
- * Both directions or none.
+ * Installs both directions or none.
  *
- * Context: process, the socket's lock. Return: 0 or an errno; @keys are as they were then.
+ * Context: process, the socket's lock. Return: 0, or an errno with @keys unchanged.
  */
 int ksc_install(struct ksc_sock *ks, struct ksc_keys *keys)
 {
@@ -57,7 +57,7 @@ int ksc_install(struct ksc_sock *ks, struct ksc_keys *keys)
 }
 
 /**
- * ksc_established() - the handshake is done and the keys are in
+ * ksc_established() - the handshake is done and the keys are installed
  * @sk: socket, locked and owned
  * @ks: its state
  *
@@ -65,12 +65,12 @@ int ksc_install(struct ksc_sock *ks, struct ksc_keys *keys)
  */
 void ksc_established(struct sock *sk, struct ksc_sock *ks)
 {
-	/* keys that were attached come of no handshake here */
+	/* attached keys are not from a handshake on this socket */
 	if (ks->context)
 		ksc_count(ks->kn, KSC_CNT_HANDSHAKES_OK);
 	ksc_context_drop(ks);
 	ksc_move(sk, ks, KSC_EVENT_ESTABLISH);
-	/* what was shut meanwhile */
+	/* a deferred shutdown() */
 	if (ks->read_shut)
 		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | RCV_SHUTDOWN);
 	if (ks->write_shut) {
@@ -80,7 +80,7 @@ void ksc_established(struct sock *sk, struct ksc_sock *ks)
 		}
 		ksc_fin(sk);
 	}
-	/* whoever waits to connect, to write, or to read what came along */
+	/* wake tasks that wait to connect, to write, or to read data that has arrived */
 	ks->state_change(sk);
 	if (ksc_rx_ready(sk, &ks->s)) {
 		if (!ksc_rx_deferred(sk, ks))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of install.c. */
+/* Installing keys on a socket. */
 #ifndef _KSC_SOCKET_INSTALL_H
 #define _KSC_SOCKET_INSTALL_H
 

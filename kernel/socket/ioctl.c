@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How many bytes are in the way: SIOCINQ counts what an application would read,
- * SIOCOUTQ what the wire carries.
+ * Queue sizes: SIOCINQ counts plaintext for the application, SIOCOUTQ ciphertext for the wire.
  */
 #include <linux/kschannel_netlink.h>
 #include <net/tcp.h>
@@ -13,7 +12,7 @@
 #include "stream/rx_plain.h"
 
 /**
- * ksc_inq() - bytes that a read would give without waiting
+ * ksc_inq() - count the bytes that can be read without waiting
  * @sk: socket
  *
  * Context: process, takes the socket's lock. Return: bytes or an errno.
@@ -37,11 +36,11 @@ int ksc_inq(struct sock *sk)
 }
 
 /**
- * ksc_outq() - bytes that are on their way
+ * ksc_outq() - count unsent bytes
  * @sk: socket
- * @sent: count what was sent and not acknowledged, too
+ * @sent: count sent and unacknowledged bytes, too
  *
- * Of what TCP has, and of a record that it had no room for or that MSG_MORE holds.
+ * In TCP's queue, and in a pending or open record.
  *
  * Context: process, takes the socket's lock. Return: bytes or an errno.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of ioctl.c. */
+/* Queue sizes. */
 #ifndef _KSC_SOCKET_IOCTL_H
 #define _KSC_SOCKET_IOCTL_H
 

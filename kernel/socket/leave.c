@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A connection leaves us: it is plain from now on, or TCP has closed it.
+ * Leaving a connection to TCP: it is plaintext from now on, or TCP has closed it.
  */
 #include <linux/kschannel_netlink.h>
 #include <net/tcp.h>
@@ -15,7 +15,7 @@
 #include "socket/tables.h"
 #include "stream/rx_queue.h"
 
-/* What was shut when it was not known yet that it is plaintext */
+/* Do a shutdown() that was deferred before the connection became plaintext */
 static void ksc_shut_late(struct sock *sk, struct ksc_sock *ks)
 {
 	if (ks->read_shut)
@@ -28,10 +28,10 @@ static void ksc_shut_late(struct sock *sk, struct ksc_sock *ks)
 
 /**
  * ksc_leave() - leave a socket to TCP, in plaintext
- * @sk: socket, locked and owned, of which TLS has nothing more to read or write
+ * @sk: socket, locked and owned, without TLS data to read or write
  * @ks: its state, without a context
  *
- * Whoever waits for it is woken: the next look finds TCP's answers.
+ * Wakes waiting tasks, which from then on call TCP's operations.
  *
  * Context: process.
  */
@@ -41,7 +41,7 @@ void ksc_leave(struct sock *sk, struct ksc_sock *ks)
 		return;
 	ksc_retire(sk, ks);
 	WRITE_ONCE(sk->sk_rcvlowat, ks->rcvlowat);
-	/* an ULP takes that away */
+	/* cleared when the ULP was attached */
 	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	ksc_give_back(sk);
 	ksc_shut_late(sk, ks);
@@ -51,7 +51,7 @@ void ksc_leave(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_unconnected() - a connect() came to nothing: as if it had not been made
+ * ksc_unconnected() - undo a failed connect()
  * @sk: socket, locked and owned
  * @ks: its state
  *
@@ -67,11 +67,11 @@ void ksc_unconnected(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_settle() - TCP may be in state CLOSE again: the socket may connect or listen
+ * ksc_settle() - return to phase init if TCP is in state CLOSE again
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * Not while a call is under way that is going to change that.
+ * The socket may then connect or listen. Does nothing while such a call is in progress.
  *
  * Context: process.
  */
@@ -87,7 +87,7 @@ void ksc_settle(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_settle_sock() - ksc_settle() after a call of TCP's that may have ended something
+ * ksc_settle_sock() - ksc_settle() after a call of TCP that may have closed the socket
  * @sk: socket, with or without a state
  *
  * Context: process, takes the socket's lock.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of leave.c. */
+/* Leaving a connection to TCP. */
 #ifndef _KSC_SOCKET_LEAVE_H
 #define _KSC_SOCKET_LEAVE_H
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of a socket's phases: pure, see phase.h. ksc_move() in close.c is the only
- * one to act on it.
+ * The table of a socket's phases: pure, see phase.h. Only ksc_move() in state.c applies it.
  */
 #include <linux/errno.h>
 #include <linux/kschannel.h>
@@ -9,17 +8,17 @@
 
 #include "socket/phase.h"
 
-/* A phase to go to; zero, as an entry that is left out has it, is none */
+/* The next phase; zero, the value of missing entries, is none */
 #define TO(name)	(KSC_PHASE_##name + 1)
 
-/* An entry is a phase to go to, or the errno for whoever brought the event about */
+/* An entry is the next phase, or the errno that the event fails with */
 static const short ksc_phase_table[KSC_PHASES][KSC_EVENTS] = {
 	[KSC_PHASE_INIT] = {
 		[KSC_EVENT_CONNECT]	= TO(CONNECTING),
 		[KSC_EVENT_LISTEN]	= TO(LISTEN),
 		[KSC_EVENT_UNCONNECT]	= TO(INIT),
 		[KSC_EVENT_BEGIN]	= TO(HANDSHAKE),
-		/* with keys of a handshake that the application carried itself */
+		/* with attached keys */
 		[KSC_EVENT_ESTABLISH]	= TO(ESTABLISHED),
 		[KSC_EVENT_LEAVE]	= TO(PLAIN),
 		[KSC_EVENT_CLOSE]	= TO(CLOSED),
@@ -66,7 +65,7 @@ static const short ksc_phase_table[KSC_PHASES][KSC_EVENTS] = {
 		[KSC_EVENT_UNCONNECT]	= -EOPNOTSUPP,
 		[KSC_EVENT_CLOSE]	= TO(CLOSED),
 	},
-	/* nothing comes after it */
+	/* final */
 	[KSC_PHASE_CLOSED] = { 0 },
 	[KSC_PHASE_PLAIN] = {
 		[KSC_EVENT_CONNECT]	= -EISCONN,
@@ -76,12 +75,12 @@ static const short ksc_phase_table[KSC_PHASES][KSC_EVENTS] = {
 };
 
 /**
- * ksc_phase_next() - where does an event lead?
+ * ksc_phase_next() - get the phase that follows an event
  * @phase: enum ksc_phase
  * @event: the event
  *
- * Context: any. Return: enum ksc_phase, or a negative errno if the event can't happen
- * in that phase: -EINVAL where it has no errno of its own.
+ * Context: any. Return: enum ksc_phase, or a negative errno if the event is not allowed in that
+ * phase: -EINVAL unless the table has another one.
  */
 int ksc_phase_next(u8 phase, enum ksc_event event)
 {

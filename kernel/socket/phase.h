@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * phase.c: which phase a socket goes to by which event. Pure: it is tested in userspace,
- * every pair of them.
+ * A socket's phases, and the events that change them. Pure: userspace tests check every pair of
+ * phase and event.
  */
 #ifndef _KSC_SOCKET_PHASE_H
 #define _KSC_SOCKET_PHASE_H
@@ -10,20 +10,20 @@
 
 #include <linux/kschannel.h>
 
-/* Phases that a socket can be in: enum ksc_phase */
+/* Number of phases in enum ksc_phase */
 #define KSC_PHASES	(KSC_PHASE_PLAIN + 1)
 
 /**
- * enum ksc_event - what moves a socket from phase to phase
- * @KSC_EVENT_CONNECT: TCP begins to connect, or a child is accepted that has yet to
- * @KSC_EVENT_LISTEN: listen() is going to make it a listener
+ * enum ksc_event - event that changes a socket's phase
+ * @KSC_EVENT_CONNECT: TCP begins to connect, or an unconnected child is accepted
+ * @KSC_EVENT_LISTEN: listen() is about to make it a listener
  * @KSC_EVENT_UNCONNECT: TCP is in state CLOSE again, and may connect or listen
  * @KSC_EVENT_BEGIN: TCP is connected, and the handshake begins
- * @KSC_EVENT_ASK: the application is to judge the peer
- * @KSC_EVENT_ANSWER: it has
- * @KSC_EVENT_ESTABLISH: the keys are in
+ * @KSC_EVENT_ASK: the application is asked for a verdict on the peer
+ * @KSC_EVENT_ANSWER: the application has answered
+ * @KSC_EVENT_ESTABLISH: the keys are installed
  * @KSC_EVENT_FAIL: the handshake or the connection failed
- * @KSC_EVENT_LEAVE: it is left to TCP, in plaintext
+ * @KSC_EVENT_LEAVE: the socket is left to TCP, in plaintext
  * @KSC_EVENT_CLOSE: close()
  */
 enum ksc_event {

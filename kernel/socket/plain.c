@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Leaving sockets to TCP: what the policy says is plaintext has TCP's own operations on
- * its way, and costs what TCP costs.
+ * Plaintext sockets: connections that the policy leaves plaintext use TCP's own operations, at
+ * TCP's cost.
  *
- * The ULP stays. All it does is to look at the socket's next connection, should this one
- * come to nothing: connect(), listen(), disconnect(), and whatever else would have TCP
- * begin one by itself. A listener's child that is plaintext has no state at all; it gets
- * one when it is used again.
+ * The ULP stays attached, only to intercept the socket's next connection: connect(), listen(),
+ * disconnect(), and other calls that make TCP begin one. A listener's plaintext child has no
+ * state; it gets one when it is reused.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/net.h>
@@ -24,13 +23,13 @@
 #include "socket/tables.h"
 #include "socket/ulp.h"
 
-/* Context: the socket's lock. A listener's child gets the state that it has lived without */
+/* Context: the socket's lock. Make sure that the socket has a state: a listener's child has none */
 static int ksc_plain_prepare(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
 	int err;
 
-	/* one that has spoken TLS can't be anything else any more */
+	/* a socket that has spoken TLS can't be reused */
 	if (ks)
 		return ks->session ? -EOPNOTSUPP : 0;
 	err = ksc_attach(sk, &ksc_managed);
@@ -42,7 +41,7 @@ static int ksc_plain_prepare(struct sock *sk)
 	return ksc_move(sk, ks, KSC_EVENT_LEAVE);
 }
 
-/* Context: the socket's lock. The next connection is one that the policy may protect */
+/* Context: the socket's lock. Take over the socket: the policy may protect its next connection */
 static void ksc_plain_revive(struct sock *sk)
 {
 	struct ksc_sock *ks = ksc_sk(sk);
@@ -50,7 +49,7 @@ static void ksc_plain_revive(struct sock *sk)
 	ksc_move(sk, ks, KSC_EVENT_UNCONNECT);
 	ksc_take_rcvlowat(sk, ks);
 	clear_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
-	/* TCP's disconnect() leaves it */
+	/* TCP's disconnect() does not clear it */
 	tcp_sk(sk)->fastopen_connect = 0;
 	ks->ruling.made = false;
 	ksc_asked_forget(ks);
@@ -59,9 +58,8 @@ static void ksc_plain_revive(struct sock *sk)
 }
 
 /*
- * Is a socket ours by now that is going to connect, or to listen? 1 if so, 0 if TCP has
- * to say why it can't, which is counted as a call under way; or an errno. Context: the
- * socket's lock.
+ * The socket is about to connect or to listen. Returns 1 if it was taken over, 0 if TCP is to
+ * reject the call, which then counts as in progress; or an errno. Context: the socket's lock.
  */
 static int ksc_plain_watch_locked(struct sock *sk)
 {
@@ -70,10 +68,13 @@ static int ksc_plain_watch_locked(struct sock *sk)
 	if (!ksc_has_ulp(sk))
 		return -EINVAL;
 	if (sk->sk_state == TCP_CLOSE) {
-		/* someone was faster */
+		/* another task was faster */
 		if (!ksc_is_plain(sk))
 			return 1;
-		/* one that has ended may have data that nobody has read: TCP does not use it */
+		/*
+		 * not if the connection was closed with unread data: TCP does not reuse that
+		 * either
+		 */
 		if (sk->sk_socket->state == SS_UNCONNECTED) {
 			err = ksc_plain_prepare(sk);
 			if (err)
@@ -82,7 +83,7 @@ static int ksc_plain_watch_locked(struct sock *sk)
 			return 1;
 		}
 	}
-	/* TCP may come to it when it has been disconnected, and listens */
+	/* another thread may disconnect it before TCP gets the lock: then TCP listens */
 	err = ksc_sk(sk) ? 0 : ksc_plain_prepare(sk);
 	if (!err)
 		ksc_sk(sk)->calls++;
@@ -101,7 +102,7 @@ static int ksc_plain_watch(struct sock *sk, struct ksc_asking *asking)
 	return err;
 }
 
-/* TCP has said why. Context: process, takes the socket's lock */
+/* TCP's call has returned. Context: process, takes the socket's lock */
 static void ksc_plain_watched(struct sock *sk, struct ksc_asking *asking)
 {
 	struct ksc_sock *ks;
@@ -118,9 +119,9 @@ static void ksc_plain_watched(struct sock *sk, struct ksc_asking *asking)
 /**
  * ksc_plain_connect() - proto_ops.connect of a socket that is left to TCP
  * @sock: socket
- * @addr: where to
- * @len: of @addr
- * @flags: of the file
+ * @addr: destination
+ * @len: its bytes
+ * @flags: the file's
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -131,7 +132,7 @@ int ksc_plain_connect(struct socket *sock, struct ksc_sockaddr *addr, int len, i
 
 	if (len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC)
 		return ksc_base_ops(sock->sk)->connect(sock, addr, len, flags);
-	/* it is TCP's to refuse it, unless another thread disconnects the socket before */
+	/* TCP rejects it, unless another thread disconnects the socket before */
 	ksc_asking_init(&asking, addr, len);
 	err = ksc_plain_watch(sock->sk, &asking);
 	if (err)
@@ -145,7 +146,7 @@ int ksc_plain_connect(struct socket *sock, struct ksc_sockaddr *addr, int len, i
 /**
  * ksc_plain_listen() - proto_ops.listen of a socket that is left to TCP
  * @sock: socket
- * @backlog: as listen()'s
+ * @backlog: listen()'s
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -162,12 +163,12 @@ int ksc_plain_listen(struct socket *sock, int backlog)
 
 /**
  * ksc_plain_disconnect() - proto.disconnect of a socket that is left to TCP
- * @sk: socket, locked and owned; or a child that nobody accepted
- * @flags: of the file
+ * @sk: socket, locked and owned; or an unaccepted child
+ * @flags: the file's
  *
- * It is ours again before anybody can use it.
+ * Takes over the socket again before it can be reused.
  *
- * Context: process, but for such a child. Return: 0 or an errno.
+ * Context: process, except for such a child. Return: 0 or an errno.
  */
 int ksc_plain_disconnect(struct sock *sk, int flags)
 {
@@ -175,7 +176,7 @@ int ksc_plain_disconnect(struct sock *sk, int flags)
 
 	if (!sk->sk_socket)
 		return ksc_base_proto(sk)->disconnect(sk, flags);
-	/* first, for want of memory must not leave it without us */
+	/* first, as it may fail with ENOMEM, when the socket must stay connected */
 	err = ksc_plain_prepare(sk) ?: ksc_base_proto(sk)->disconnect(sk, flags);
 	if (!err)
 		ksc_plain_revive(sk);
@@ -185,10 +186,10 @@ int ksc_plain_disconnect(struct sock *sk, int flags)
 /**
  * ksc_plain_refuse() - proto.connect of a socket that is left to TCP
  * @sk: socket, locked and owned
- * @addr: where to
- * @len: of @addr
+ * @addr: destination
+ * @len: its bytes
  *
- * Nobody gets here: it is for ways past the socket's own operations that are not known.
+ * Not reached: a safeguard against unknown paths that bypass the socket's own operations.
  *
  * Return: -EOPNOTSUPP.
  */
@@ -202,7 +203,8 @@ int ksc_plain_refuse(struct sock *sk, struct ksc_sockaddr *addr, int len)
  * @sk: socket
  * @timeout: for lingering
  *
- * TCP may disconnect it for a reset, and nothing is to stand in the way of that.
+ * Restores TCP's struct proto first: TCP may disconnect the socket for a reset, which must not
+ * fail.
  *
  * Context: process, no other user of the socket's file is left.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of plain.c. */
+/* Operations of plaintext sockets. */
 #ifndef _KSC_SOCKET_PLAIN_H
 #define _KSC_SOCKET_PLAIN_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What poll() sees: application data, not records.
+ * poll(): reports application data, not records.
  */
 #include <linux/cred.h>
 #include <linux/kschannel_netlink.h>
@@ -17,12 +17,12 @@
 #include "stream/rx_stage.h"
 #include "stream/stream.h"
 
-/* Readable means application data, EOF or an error; the pump finds out what records are */
+/* Readable means application data, EOF or an error; the pump opens records to find out */
 static bool ksc_poll_data(struct sock *sk, struct ksc_sock *ks)
 {
 	struct ksc_rx *rx = &ks->s.rx;
 
-	/* also who finds something now is told of what a call leaves then: ksc_rx_ahead() */
+	/* set even if there is data now: calls then wake for what they leave, ksc_rx_ahead() */
 	if (!READ_ONCE(rx->polled))
 		WRITE_ONCE(rx->polled, true);
 	if (ksc_poll_in(sk, ks))
@@ -37,7 +37,7 @@ static bool ksc_poll_data(struct sock *sk, struct ksc_sock *ks)
 	return false;
 }
 
-/* A socket that was connected before it got the ULP: as send() and recv() do, ksc_ready() */
+/* Begin the handshake on a connected socket, as send() and recv() do: ksc_ready() */
 static void ksc_poll_ask(struct ksc_sock *ks)
 {
 	spin_lock_bh(&ks->lock);
@@ -56,7 +56,7 @@ static bool ksc_poll_may_begin(const struct sock *sk, const struct ksc_sock *ks)
 }
 
 /**
- * ksc_poll_begin() - begin the handshake that poll() has asked for
+ * ksc_poll_begin() - begin a handshake on behalf of poll()
  * @sk: socket, locked and owned
  * @ks: its state, in phase init
  *
@@ -75,14 +75,14 @@ void ksc_poll_begin(struct sock *sk, struct ksc_sock *ks)
 	if (!begin || !ksc_poll_may_begin(sk, ks))
 		return;
 	ksc_arm(sk, ks);
-	/* not the pump's */
+	/* that of poll()'s caller, not the pump's */
 	ks->gid = gid;
 	ksc_handshake_start(sk, ks);
 }
 
 /*
- * What TCP says that is not so before the handshake's end. But where connect() ends with
- * TCP's, its end is to be told, until somebody has told it or a writer was told to wait.
+ * Events of TCP to hide during the handshake. If connect() ends when TCP is connected, EPOLLOUT
+ * reports that, until connect() has returned it or a writer has got -EAGAIN.
  */
 static __poll_t ksc_poll_early(const struct ksc_sock *ks)
 {
@@ -95,20 +95,20 @@ static __poll_t ksc_poll_early(const struct ksc_sock *ks)
 }
 
 /**
- * ksc_poll_full() - is there no room, as TCP has left some of a record?
+ * ksc_poll_full() - hide EPOLLOUT if TCP has not taken all of a record
  * @sock: socket
  * @ks: its state
  *
- * If so, who polls is told by ksc_tx_push() once there is.
+ * If so, ksc_tx_push() wakes pollers once it has.
  *
- * Context: process. Return: what poll() must not tell of, of what TCP's does.
+ * Context: process. Return: events of tcp_poll() to hide.
  */
 __poll_t ksc_poll_full(struct socket *sock, const struct ksc_sock *ks)
 {
 	if (likely(!READ_ONCE(ks->s.tx.full)))
 		return 0;
 	set_bit(SOCK_NOSPACE, &sock->flags);
-	/* as in tcp_poll(): it may have gone before the flag was set */
+	/* as in tcp_poll(): it may have been sent before the flag was set */
 	smp_mb__after_atomic();
 	return READ_ONCE(ks->s.tx.full) ? EPOLLOUT | EPOLLWRNORM : 0;
 }
@@ -119,8 +119,8 @@ __poll_t ksc_poll_full(struct socket *sock, const struct ksc_sock *ks)
  * @sock: socket
  * @wait: poll table
  *
- * Nothing here takes the socket's lock, which its owner may have while a page of the
- * application's is read from a disk: that would stop whoever polls a thousand others.
+ * Never takes the socket's lock, whose owner may sleep in a page fault: that would stall a task
+ * that polls a thousand other sockets.
  *
  * Context: process. Return: EPOLL* as an application without TLS would see them.
  */
@@ -132,7 +132,7 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 	struct ksc_sock *ks = ksc_sk(sk);
 	__poll_t mask;
 
-	/* urgent data is none to us */
+	/* there is no urgent data in TLS */
 	mask = tcp_poll(file, sock, wait) & ~EPOLLPRI;
 	if (!ks || inet_sk_state_load(sk) == TCP_LISTEN)
 		return mask;
@@ -161,7 +161,7 @@ __poll_t ksc_poll_ops(struct file *file, struct socket *sock,
 	}
 
 	mask &= ~in;
-	/* who waits to write, or has connected, does not have records opened */
+	/* a poller that only waits to write needs no opened records */
 	if (poll_requested_events(wait) & (in | EPOLLRDHUP) && ksc_poll_data(sk, ks))
 		mask |= in;
 	if (READ_ONCE(ks->s.rx.closed))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of poll.c. */
+/* poll(). */
 #ifndef _KSC_SOCKET_POLL_H
 #define _KSC_SOCKET_POLL_H
 

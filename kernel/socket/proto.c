@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Our operations, tables.c, and IPPROTO_KSCHANNEL, whose sockets have them from the start.
+ * Builds the tables of operations (tables.c), and registers IPPROTO_KSCHANNEL, whose sockets have
+ * these from the start.
  */
 #include <linux/kschannel.h>
 #include <linux/kschannel_netlink.h>
@@ -32,7 +33,7 @@
 #include "socket/tables.h"
 #include "socket/ulp.h"
 
-/* proto_ops.accept; with the child in hand, its handshake begins */
+/* proto_ops.accept; begins the child's handshake */
 KSC_DEFINE_ACCEPT(ksc_accept_ops, ksc_base_ops(sock->sk), ksc_accepted)
 
 KSC_DEFINE_RECVMSG(ksc_recvmsg_op, ksc_recvmsg)
@@ -51,11 +52,11 @@ static int ksc_ioctl(struct sock *sk, int cmd, KSC_IOCTL_ARG arg)
 }
 
 /*
- * proto.hash: TCP makes a listener known to its peers, all else being done.
+ * proto.hash: the last step of TCP's listen(), which makes the listener reachable.
  *
- * Requests take the listener's struct proto and outlive both it and, having no reference
- * on the module, us. So it is TCP's own; what we have to see comes by the socket's
- * operations. But not before it listens: TCP's own would connect it.
+ * Requests copy the listener's struct proto and outlive the listener, and the module, as they hold
+ * no reference to it. So a listener gets TCP's own; all that concerns us passes through the
+ * socket's proto_ops. But not before it listens: with TCP's own it could connect.
  */
 static int ksc_hash(struct sock *sk)
 {
@@ -65,7 +66,7 @@ static int ksc_hash(struct sock *sk)
 
 	if (sk->sk_state != TCP_LISTEN)
 		return base->hash(sk);
-	/* by a listen() of when the socket was plain */
+	/* by a listen() that began when the socket was plaintext */
 	if (!ks || ks->phase != KSC_PHASE_LISTEN)
 		return -EINVAL;
 	WRITE_ONCE(sk->sk_prot, base);
@@ -76,9 +77,8 @@ static int ksc_hash(struct sock *sk)
 }
 
 /*
- * proto_ops.sendmsg: not by way of sk_prot, which is TCP's own while the socket listens.
- * Whoever was on the way here before that, or is after it, is told by the phase. TCP's has
- * no port to choose first, either.
+ * proto_ops.sendmsg: does not call sk_prot, which is TCP's own while the socket listens. Callers
+ * racing with listen() are rejected by the phase check. Like TCP's it does not autobind.
  */
 static int ksc_sendmsg_ops(struct socket *sock, struct msghdr *msg, size_t size)
 {
@@ -105,10 +105,9 @@ static int ksc_listener_getsockopt(struct socket *sock, int level, int optname,
 }
 
 /*
- * proto.init of IPPROTO_KSCHANNEL: a TCP socket with the ULP on it from the
- * start; of IPPROTO_KSCHANNEL_POLICY, one with KSC_POLICY too. The reference
- * that sk_alloc() took on our module by way of the proto becomes the ULP's;
- * the socket's memory is TCP's.
+ * proto.init of IPPROTO_KSCHANNEL: a TCP socket that has the ULP from the start; of
+ * IPPROTO_KSCHANNEL_POLICY: with KSC_POLICY, too. The ULP takes over the module reference that
+ * sk_alloc() took through the proto; the socket's memory belongs to TCP.
  */
 static int ksc_new_init(struct sock *sk)
 {
@@ -155,7 +154,7 @@ static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
 	o->mmap = sock_no_mmap;
 	o->read_sock = ksc_read_sock;
 	o->peek_len = ksc_peek_len;
-	/* an offset that we would not mind */
+	/* we do not support a peek offset */
 	o->set_peek_off = NULL;
 }
 
@@ -165,8 +164,8 @@ static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
  * @msg: message
  * @size: its bytes
  *
- * An administrator may have ended it, and what it sends then is for TCP to refuse. But
- * TCP would take it for a connection's first bytes with MSG_FASTOPEN.
+ * If the listener was closed by SOCK_DESTROY, TCP rejects the message. But with MSG_FASTOPEN, TCP
+ * would connect and send it in plaintext.
  *
  * Context: process. Return: an errno.
  */
@@ -178,7 +177,7 @@ int ksc_listener_sendmsg(struct socket *sock, struct msghdr *msg, size_t size)
 	return ksc_sendmsg(sock->sk, msg, size);
 }
 
-/* Called with the socket in state LISTEN, or when it just was */
+/* Operations for a socket that listens, or just did */
 static void ksc_build_listener(const struct ksc_tables *t, struct proto_ops *o)
 {
 	*o = t->ops;
@@ -225,7 +224,7 @@ static int ksc_probe_ops(int pf, struct ksc_tables *t)
 	return 0;
 }
 
-/* The first so many */
+/* Unregister the first @n */
 static void ksc_unregister(int n)
 {
 	while (n--) {
@@ -261,7 +260,7 @@ static int ksc_register(void)
 		else
 			inet_register_protosw(p);
 	}
-	/* the last one is not */
+	/* the last one has failed */
 	if (err)
 		ksc_unregister(n - 1);
 	return err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of proto.c. */
+/* Operations of protected sockets, and IPPROTO_KSCHANNEL. */
 #ifndef _KSC_SOCKET_PROTO_H
 #define _KSC_SOCKET_PROTO_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The pump: the work item of a socket, by phase.
+ * The pump: a socket's work item, by phase.
  */
 #include <linux/kschannel_netlink.h>
 #include <net/tcp.h>
@@ -51,7 +51,7 @@ const struct ksc_stream_ops ksc_sock_stream = {
 	.made	= ksc_idle_made,
 };
 
-/* The daemon runs the handshake */
+/* Managed mode: the daemon runs the handshake */
 struct ksc_kind ksc_managed = {
 	.stream		= &ksc_sock_stream,
 	.managed	= true,

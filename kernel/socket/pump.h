@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of pump.c. */
+/* Managed sockets, and their streams' calls. */
 #ifndef _KSC_SOCKET_PUMP_H
 #define _KSC_SOCKET_PUMP_H
 
