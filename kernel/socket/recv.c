@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading: decrypted records to the application.
+ * Reading: returns decrypted records to the application.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/sched/signal.h>
@@ -22,7 +22,7 @@
 #include "stream/rx_queue.h"
 #include "stream/stream.h"
 
-/* Copy to the application and, but for MSG_PEEK, drop what was read */
+/* Copy to the application, or drop with MSG_TRUNC, and consume */
 static int ksc_rx_read(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,
 		       size_t len, int flags)
 {
@@ -40,7 +40,7 @@ static int ksc_rx_read(struct sock *sk, struct ksc_rx *rx, struct msghdr *msg,
 	return n;
 }
 
-/* From the next record; 0 if there is none yet, or an errno */
+/* Read from the next record. Returns bytes, 0 if there is none yet, or an errno */
 static int ksc_rx_take(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg, size_t len,
 		       int flags, unsigned int *budget)
 {
@@ -49,7 +49,7 @@ static int ksc_rx_take(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	return err > 0 ? ksc_rx_read(sk, &ks->s.rx, msg, len, flags) : err;
 }
 
-/* MSG_PEEK sees over record borders as far as whole records have come */
+/* MSG_PEEK crosses record boundaries as far as complete records have arrived */
 static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		       size_t len, size_t skip, int flags, unsigned int *budget)
 {
@@ -72,14 +72,14 @@ static int ksc_rx_peek(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 					 &msg->msg_iter);
 			return n ?: -EFAULT;
 		}
-		/* all that is decrypted was seen */
+		/* all plaintext was seen: decrypt more */
 		err = ksc_rx_next(sk, ks, budget);
 		if (err <= 0)
 			return err == -ENOMEM ? err : 0;
 	}
 }
 
-/* Nothing to read: is that so for good? 1 for EOF, 0 to wait, or an errno */
+/* Nothing to read: is this the end? Returns 1 for EOF, 0 to wait, or an errno */
 static int ksc_rx_end(struct sock *sk, struct ksc_sock *ks)
 {
 	if (ks->phase == KSC_PHASE_FAILED) {
@@ -90,7 +90,7 @@ static int ksc_rx_end(struct sock *sk, struct ksc_sock *ks)
 		return 1;
 	if (sk->sk_err == ECONNRESET) {
 		ksc_count(ks->kn, KSC_CNT_RX_TRUNCATED);
-		ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED, "the connection was reset");
+		ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED, "connection reset");
 		return sock_error(sk);
 	}
 	if (sk->sk_err)
@@ -105,7 +105,7 @@ static int ksc_rx_end(struct sock *sk, struct ksc_sock *ks)
 	return 0;
 }
 
-/* Will nothing more come? */
+/* Will no more data arrive? */
 static bool ksc_rx_over(struct sock *sk, struct ksc_sock *ks)
 {
 	return ks->phase != KSC_PHASE_ESTABLISHED || ks->s.rx.closed || READ_ONCE(sk->sk_err) ||
@@ -114,10 +114,10 @@ static bool ksc_rx_over(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_call_begin() - a call begins to read
- * @call: how long it may
+ * ksc_rx_call_begin() - begin a reading call
+ * @call: filled in
  * @sk: socket, locked and owned
- * @nonblock: not at all
+ * @nonblock: the call must not wait
  *
  * Context: process.
  */
@@ -129,12 +129,12 @@ void ksc_rx_call_begin(struct ksc_rx_call *call, struct sock *sk, bool nonblock)
 }
 
 /**
- * ksc_rx_yield() - a call has used its budget up, perhaps not the records
+ * ksc_rx_yield() - renew a call's budget that is used up
  * @sk: socket, locked and owned; the lock is released meanwhile
- * @call: the call's
+ * @call: the call
  *
- * TCP's backlog has the peer's next ones, so that only the time that the caller has is an
- * end to it.
+ * Releasing the lock processes TCP's backlog, with the peer's next records, so only the call's
+ * timeout ends this.
  *
  * Context: process. Return: 0 with a new budget, or an errno.
  */
@@ -157,8 +157,8 @@ int ksc_rx_yield(struct sock *sk, struct ksc_rx_call *call)
 }
 
 /*
- * Sleep until a record is whole; the lock is released meanwhile. Another reader
- * may have decrypted one for us, unless we @peek and know of it.
+ * Sleep until a record is complete; releases the lock meanwhile. Another reader may have decrypted
+ * one for us (not with @peek, which may have seen it).
  */
 static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call *call,
 		       bool peek)
@@ -171,11 +171,11 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call 
 		return -EAGAIN;
 	if (signal_pending(current))
 		return sock_intr_errno(call->timeo);
-	/* whoever comes with a record leaves it to us */
+	/* data_ready leaves a record to us */
 	ks->s.rx.readers++;
 	add_wait_queue(sk_sleep(sk), &wait);
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
-	/* the first look is without the lock: woken_wake keeps it safe */
+	/* first checked without the lock: safe thanks to woken_wake */
 	ret = sk_wait_event(sk, &call->timeo, ksc_rx_over(sk, ks) || READ_ONCE(ks->s.rx.bad) ||
 			    (!peek && ksc_rx_has_plain(&ks->s.rx)) ||
 			    ksc_rxq_avail(sk, &ks->s.rx.queue) +
@@ -189,17 +189,17 @@ static int ksc_rx_wait(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call 
 }
 
 /*
- * There was nothing to read, or @err: wait for more. 1 when it is to be tried again, 0 if
- * there is nothing for this call any more, or an errno.
+ * There was nothing to read, or @err: wait for more. Returns 1 to retry, 0 if the call is done, or
+ * an errno.
  */
 static int ksc_rx_again(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call *call, bool peek,
 			bool copied, int err)
 {
 	bool yield = !err && !call->budget;
 
-	/* the end and what else there is are behind what was not opened */
+	/* with unopened records, the end is not reached yet */
 	if (likely(!yield)) {
-		/* an error is for the next call if there is data for this one */
+		/* the next call returns the error if this one has data */
 		if (copied && (ksc_rx_over(sk, ks) || ks->read_shut || ksc_rx_full(sk, ks)))
 			return 0;
 		err = ksc_rx_end(sk, ks);
@@ -218,7 +218,7 @@ static int ksc_rx_again(struct sock *sk, struct ksc_sock *ks, struct ksc_rx_call
  * @msg: message
  * @len: room in it
  * @flags: MSG_*
- * @addr_len: for MSG_ERRQUEUE, on kernels that ask for it
+ * @addr_len: for MSG_ERRQUEUE, on kernels that have it
  *
  * Context: process. Return: bytes read, 0 after close_notify, or an errno.
  */
@@ -240,13 +240,13 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	ksc_rx_call_begin(&call, sk, flags & MSG_DONTWAIT);
 	ks = ksc_sk(sk);
 	err = ksc_ready(sk, ks, &call.timeo);
-	/* what that took is taken off */
+	/* timeo was reduced by the time that this took */
 	call.since = jiffies;
 	if (err == -ENOTCONN && ksc_is_plain(sk)) {
 		release_sock(sk);
 		return ksc_compat_recvmsg(sk->sk_prot, sk, msg, len, flags, addr_len);
 	}
-	/* what was authenticated before a failure is still to be had */
+	/* data authenticated before a failure can still be read */
 	if (err && !(ks && ksc_rx_has_plain(&ks->s.rx)))
 		goto out;
 	err = 0;
@@ -262,7 +262,7 @@ int ksc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 			err = 0;
 			continue;
 		}
-		/* who polls is told of what that leaves, too */
+		/* pollers are woken for what is left then, too */
 		if (unlikely(err == -ENOMEM))
 			call.budget = 0;
 		if (err == -EFAULT || err == -ENOMEM || copied >= target)
@@ -283,7 +283,7 @@ out:
 	return copied ?: err;
 }
 
-/* Decrypted data as the packet that in-kernel users expect; the room is our own */
+/* Copy decrypted data to an skb, as in-kernel users expect; the record's buffer is reused */
 static struct sk_buff *ksc_rx_skb(const struct ksc_rec *rec)
 {
 	u32 len = rec->len - rec->off;
@@ -303,17 +303,17 @@ static struct sk_buff *ksc_rx_skb(const struct ksc_rec *rec)
 }
 
 /**
- * ksc_read_sock() - proto_ops.read_sock: kernel users that read by a callback
+ * ksc_read_sock() - proto_ops.read_sock: in-kernel users that read by a callback
  * @sk: socket, locked
- * @desc: theirs; error is set
- * @recv_actor: their callback
+ * @desc: the user's; error is set
+ * @recv_actor: the user's callback
  *
- * Decryption wants process context. In softirq -ENOMEM has strparser, which is who
- * asks there, try again from its work queue. Its callback may stand in the place of
- * ours, so a handshake goes on from here, and the pump reminds it of what is left.
+ * Decryption needs process context. In softirq, where strparser calls it, -ENOMEM makes that retry
+ * from its work queue. Its data_ready may replace ours, so this call kicks the handshake, and the
+ * pump wakes it for what is left (ksc_remind_reader()).
  *
- * Context: process with the socket's lock owned, or softirq, where it does nothing.
- * Return: bytes used, 0 at EOF or if there is nothing, or an errno.
+ * Context: process with the socket's lock owned, or softirq, where it only fails.
+ * Return: bytes consumed, 0 at EOF or without data, or an errno.
  */
 int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv_actor)
 {
@@ -352,14 +352,14 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 	}
 	ksc_rxq_flush(sk, &ks->s.rx.queue);
 	ksc_rec_settle(sk, &ks->s.rx);
-	/* data_ready may be the user's own, who knows nothing of that */
+	/* data_ready may be the user's own, which does not do that */
 	ksc_rx_stage(sk, ks);
-	/* the budget was used up, not the records */
+	/* the budget is used up, but records are left */
 	if (!err && ks->phase == KSC_PHASE_ESTABLISHED && !ks->s.rx.closed && desc->count &&
 	    ksc_rx_ready(sk, &ks->s))
 		ksc_pump_kick(ks, 0);
 	ksc_noio_end(noio);
-	/* strparser tries that again */
+	/* strparser retries then */
 	if (err == -ENOMEM)
 		desc->error = err;
 	if (!copied && !err && ks->phase == KSC_PHASE_FAILED)
@@ -368,14 +368,14 @@ int ksc_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t recv
 }
 
 /**
- * ksc_peek_len() - proto_ops.peek_len: bytes that read_sock may have to give
+ * ksc_peek_len() - proto_ops.peek_len: upper bound of what read_sock can return
  * @sock: socket
  *
- * How much content there is shows when it is decrypted. strparser waits for as many bytes
- * as it last found missing, and finds that anew only if it was told of fewer: one guess
- * that was too high, and it would wait for what it has. So it is never to wait.
+ * The size of the content is known only after decryption. strparser waits for the number of bytes
+ * that it last found missing, and updates that only if it was told fewer: after one guess that was
+ * too high it would wait for data that it already has. So never make it wait.
  *
- * Context: any. Return: as many as there may ever be, or 0 where there can't be any.
+ * Context: any. Return: INT_MAX, or 0 without a state.
  */
 int ksc_peek_len(struct socket *sock)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of recv.c. */
+/* Reading. */
 #ifndef _KSC_SOCKET_RECV_H
 #define _KSC_SOCKET_RECV_H
 
@@ -11,10 +11,10 @@ struct sock;
 struct socket;
 
 /**
- * struct ksc_rx_call - how long a call may read
- * @timeo: jiffies that it may wait
- * @since: jiffies when @timeo was that
- * @budget: records that it may open before others get their turn
+ * struct ksc_rx_call - limits of a reading call
+ * @timeo: jiffies that it may still wait
+ * @since: jiffies when @timeo was updated
+ * @budget: records that it may open before other tasks get a turn
  */
 struct ksc_rx_call {
 	long timeo;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * When sending keys change (RFC 8446 4.6.3, 5.5): before the AEAD's limit, because
- * the peer asks, or on command. And what else the application may tune of the
- * records.
+ * Changing the sending keys (RFC 8446 4.6.3, 5.5): at the AEAD's limit, when the peer requests it,
+ * or on command. Also applies the options that concern records.
  */
 #include <linux/kschannel_netlink.h>
 #include <net/tcp.h>
@@ -19,7 +18,7 @@
 #include "stream/tx_control.h"
 
 /**
- * ksc_tune() - take the options that concern records into use
+ * ksc_tune() - apply the options that concern records
  * @ks: state, with keys
  *
  * Context: the socket's lock.
@@ -39,19 +38,19 @@ void ksc_tune(struct ksc_sock *ks)
 }
 
 /**
- * ksc_rekey_now() - go on to new sending keys, whatever room there is
+ * ksc_rekey_now() - switch to new sending keys, regardless of the send buffer
  * @sk: socket, locked and owned
  * @ks: its state, TLS 1.3
  *
- * Context: process. Return: 0; -ENOMEM, and they are still due; or another errno, and
- * the connection is over.
+ * Context: process. Return: 0; -ENOMEM and the update is still due; or another errno and the
+ * connection has failed.
  */
 int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks)
 {
 	bool request = ks->s.tx.update == KSC_UPDATE_BOTH;
 	int err = ksc_tx_key_update(sk, &ks->s, request);
 
-	/* what is before it could not go */
+	/* the data before it could not be sent */
 	if (err == -ENOMEM || err == -EAGAIN)
 		return -ENOMEM;
 	if (err) {
@@ -67,11 +66,11 @@ int ksc_rekey_now(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_rekey_try() - go on to new sending keys if that is owed and there is room
+ * ksc_rekey_try() - switch to new sending keys if due and TCP has space
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * Context: process. Return: 0 or an errno; the connection is over then.
+ * Context: process. Return: 0, or an errno and the connection has failed.
  */
 int ksc_rekey_try(struct sock *sk, struct ksc_sock *ks)
 {
@@ -81,7 +80,7 @@ int ksc_rekey_try(struct sock *sk, struct ksc_sock *ks)
 	if (likely(!tx->update) || tx->closed || ks->phase != KSC_PHASE_ESTABLISHED ||
 	    sk->sk_shutdown & SEND_SHUTDOWN)
 		return 0;
-	/* a reader is no more to take it than the pump is */
+	/* neither a reader nor the pump may consume the socket's error */
 	if (!ksc_tx_may_resume(sk, ks))
 		return 0;
 	if (!tx->pending && sk_stream_memory_free(sk)) {
@@ -99,13 +98,12 @@ int ksc_rekey_try(struct sock *sk, struct ksc_sock *ks)
  * ksc_rekey_soon() - new sending keys are due
  * @sk: socket, locked and owned
  * @ks: its state, TLS 1.3
- * @update: whose keys
+ * @update: enum ksc_update
  *
- * At once if there is room; else when there is, and before the next application
- * data in any case. A peer that floods us with requests and does not read gets one
- * answer for all.
+ * At once if TCP has space; else when it has, and in any case before the next application data. A
+ * peer that floods us with requests and does not read gets one answer for all.
  *
- * Context: process. Return: 0 or an errno; the connection is over then.
+ * Context: process. Return: 0, or an errno and the connection has failed.
  */
 int ksc_rekey_soon(struct sock *sk, struct ksc_sock *ks, enum ksc_update update)
 {
@@ -114,14 +112,14 @@ int ksc_rekey_soon(struct sock *sk, struct ksc_sock *ks, enum ksc_update update)
 }
 
 /**
- * ksc_rekey_before() - before another record, renew sending keys that are worn
+ * ksc_rekey_before() - before the next record, renew sending keys that are due
  * @sk: socket, locked and owned
  * @ks: its state, ksc_tx_worn()
  *
- * TLS 1.3 gets new ones; TLS 1.2 has none, and fails closed.
+ * TLS 1.2 can't change its keys, and fails at the limit.
  *
- * Context: process. Return: 0; -ENOMEM, and it may be tried again; or another errno,
- * and the connection is over.
+ * Context: process. Return: 0; -ENOMEM, then it may be repeated; or another errno and the
+ * connection has failed.
  */
 int ksc_rekey_before(struct sock *sk, struct ksc_sock *ks)
 {
@@ -132,11 +130,11 @@ int ksc_rekey_before(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_rekey_ask() - ask a socket for a KeyUpdate without waiting for its lock
+ * ksc_rekey_ask() - request a KeyUpdate of a socket without waiting for its lock
  * @ks: its state, referenced
- * @update: whose keys
+ * @update: enum ksc_update
  *
- * The pump does it.
+ * The pump executes it.
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -157,7 +155,7 @@ int ksc_rekey_ask(struct ksc_sock *ks, enum ksc_update update)
 }
 
 /**
- * ksc_rekey_asked() - do what was asked for
+ * ksc_rekey_asked() - execute a KeyUpdate requested by ksc_rekey_ask()
  * @sk: socket, locked and owned
  * @ks: its state, established
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of rekey.c. */
+/* Changing the sending keys. */
 #ifndef _KSC_SOCKET_REKEY_H
 #define _KSC_SOCKET_REKEY_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The policy's ruling on a socket: looked for once, and acted on.
+ * The policy's ruling on a socket: looked up once, and applied.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/net.h>
@@ -18,8 +18,8 @@
 #include "socket/state.h"
 
 /*
- * Does the policy leave the connection plain? Where there is a policy, that is also what it
- * says of one that no rule matches.
+ * Does the policy leave the connection plaintext? It does if no rule matches, too; but not without
+ * a policy.
  */
 static bool ksc_ruling_plain(struct ksc_net *kn, const struct ksc_ruling *ruling)
 {
@@ -30,7 +30,7 @@ static bool ksc_ruling_plain(struct ksc_net *kn, const struct ksc_ruling *ruling
 	if (ruling->action == KSC_RULE_ACTION_PREFER && !ksc_daemon_present(kn)) {
 		ksc_count(kn, KSC_CNT_POLICY_FALLBACKS);
 		ksc_policy_rule_name(kn, ruling, name);
-		net_info_ratelimited("kschannel: rule %s: a connection is plain, there being no daemon\n",
+		net_info_ratelimited("kschannel: event=fallback rule=%s reason=no-daemon\n",
 				     name);
 	} else if (ruling->action != KSC_RULE_ACTION_NEVER) {
 		return false;
@@ -40,14 +40,14 @@ static bool ksc_ruling_plain(struct ksc_net *kn, const struct ksc_ruling *ruling
 }
 
 /**
- * ksc_policy_child() - what does the policy say of a listener's child?
+ * ksc_policy_child() - get the policy's ruling on a listener's child
  * @listener: its state
  * @child: the child, locked and owned
  * @ruling: set
  *
- * The owner that rules know is the listener's.
+ * Rules match the listener's owner.
  *
- * Context: process. Return: true if it is to be plain.
+ * Context: process. Return: true if the child stays plaintext.
  */
 bool ksc_policy_child(const struct ksc_sock *listener, const struct sock *child,
 		      struct ksc_ruling *ruling)
@@ -77,23 +77,23 @@ static bool ksc_policy_plain(struct sock *sk, struct ksc_sock *ks)
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * Context: process. Return: true if the policy leaves it plain; ksc_leave() has to follow.
+ * Context: process. Return: true if the policy leaves it plaintext; ksc_leave() has to follow.
  */
 bool ksc_policy_connecting(struct sock *sk, struct ksc_sock *ks)
 {
-	/* in state CLOSE another thread's connect() has yet to choose them */
+	/* in state CLOSE another thread's connect() has not chosen them yet */
 	if (!ks->ruling.by_policy || ks->ruling.made || ks->phase != KSC_PHASE_CONNECTING ||
 	    sk->sk_state == TCP_CLOSE)
 		return false;
 	if (ksc_policy_plain(sk, ks))
 		return true;
-	/* which leaves it alone before there is a ruling */
+	/* the pump does nothing before the ruling */
 	ksc_pump_kick(ks, 0);
 	return false;
 }
 
 /**
- * ksc_policy_judge() - find the rule of a socket that was given to us by its own program
+ * ksc_policy_judge() - look up a socket's rule, if not done yet
  * @sk: socket, locked and owned, connected
  * @ks: its state, with its role
  *
@@ -119,16 +119,16 @@ bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks)
 		return true;
 	ksc_count(ks->kn, KSC_CNT_POLICY_REFUSED);
 	ksc_fail_silent(sk, ks, KSC_STATUS_NO_DAEMON,
-			"no policy is loaded to say whether the connection is to be protected");
+			"no policy loaded");
 	return false;
 }
 
 /**
- * ksc_policy_prefers() - may a connection still be plain?
+ * ksc_policy_prefers() - may a connection still fall back to plaintext?
  * @ks: its state, with a context
  *
- * Only while the peer has seen nothing of us: then nobody but ourselves, or a client
- * that does not begin with TLS, can bring it about.
+ * Only as long as the daemon has answered nothing, so that no active attacker can force the
+ * fallback, except by starting a connection without TLS.
  *
  * Context: the socket's lock.
  */
@@ -139,7 +139,7 @@ bool ksc_policy_prefers(const struct ksc_sock *ks)
 }
 
 /**
- * ksc_policy_demands() - may the connection never be plain?
+ * ksc_policy_demands() - does the policy require TLS?
  * @ks: its state
  *
  * Context: the socket's lock.
@@ -159,7 +159,7 @@ static int ksc_policy_take(struct sock *sk, struct ksc_sock *ks)
 		return -ENOMEM;
 	if (ks->ruling.by_policy)
 		return 0;
-	/* connecting: the ULP came after a connect() that did not wait */
+	/* connecting: the ULP was attached after a non-blocking connect() */
 	if (ks->phase != KSC_PHASE_INIT && ks->phase != KSC_PHASE_CONNECTING &&
 	    ks->phase != KSC_PHASE_LISTEN)
 		return -EBUSY;
@@ -171,7 +171,7 @@ static int ksc_policy_take(struct sock *sk, struct ksc_sock *ks)
 	if (ksc_policy_plain(sk, ks)) {
 		ksc_leave(sk, ks);
 	} else if (connected && !ks->ruling.generation) {
-		/* as if it had not been asked for: a policy may be loaded yet */
+		/* undo the request: a policy may be loaded later */
 		ks->ruling.made = false;
 		WRITE_ONCE(ks->ruling.by_policy, false);
 		return -ksc_status_errno(KSC_STATUS_NO_DAEMON);

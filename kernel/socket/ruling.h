@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of ruling.c. */
+/* The policy's ruling on a socket. */
 #ifndef _KSC_SOCKET_RULING_H
 #define _KSC_SOCKET_RULING_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Writing: the application's data into records.
+ * Writing: puts the application's data into records.
  */
 #include <linux/kschannel.h>
 #include <linux/kschannel_netlink.h>
@@ -25,7 +25,7 @@
 #include "stream/tx_pages.h"
 #include "stream/tx_small.h"
 
-/* May application data go out? */
+/* May application data be sent? */
 static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)
 {
 	if (ks->phase == KSC_PHASE_FAILED)
@@ -37,9 +37,9 @@ static int ksc_tx_check(struct sock *sk, struct ksc_sock *ks)
 }
 
 /*
- * After a pause the congestion window is small, and a record of 16 KiB that takes
- * several round trips is of no use to the peer before its end. So the first window's
- * worth goes out in records of one segment each.
+ * After a pause the congestion window is small, and the peer can't use a record of 16 KiB before
+ * its end arrives, several round trips later. So the first window is sent in records of one
+ * segment each.
  */
 static void ksc_tx_ramp(struct sock *sk, struct ksc_sock *ks)
 {
@@ -51,7 +51,7 @@ static void ksc_tx_ramp(struct sock *sk, struct ksc_sock *ks)
 	ks->s.tx.ramp = TCP_INIT_CWND * tp->mss_cache;
 }
 
-/* How much data the next record may carry */
+/* Maximum content of the next record */
 static u32 ksc_tx_most(const struct sock *sk, const struct ksc_sock *ks)
 {
 	const struct ksc_tx *tx = &ks->s.tx;
@@ -64,8 +64,8 @@ static u32 ksc_tx_most(const struct sock *sk, const struct ksc_sock *ks)
 }
 
 /*
- * Would TCP_CORK have TCP keep back a write of @len bytes? Then it can share a record with
- * what comes next. As above, a full segment is not kept back.
+ * Would TCP delay a write of @len bytes due to TCP_CORK? Then it can share a record with the next
+ * one. A full segment is never delayed.
  */
 static bool ksc_tx_corked(const struct sock *sk, const struct ksc_sock *ks, size_t len)
 {
@@ -77,8 +77,8 @@ static bool ksc_tx_corked(const struct sock *sk, const struct ksc_sock *ks, size
 }
 
 /*
- * Pages that do not fit the open record are better off in records of their own: those
- * after it would have them copied in part, or at odds with the pages' borders.
+ * Better send pages that do not fit the open record in records of their own: else part of them is
+ * copied, and the rest is not aligned with page boundaries.
  */
 static bool ksc_tx_parts(const struct ksc_tx *tx, struct msghdr *msg, int flags,
 			 u32 most)
@@ -88,10 +88,10 @@ static bool ksc_tx_parts(const struct ksc_tx *tx, struct msghdr *msg, int flags,
 }
 
 /**
- * struct ksc_write - how the next record is to be written
- * @more: more is to come to it
- * @nagle: it waits for the peer's acknowledgment
- * @most: bytes of content that it may have
+ * struct ksc_write - parameters of the next record
+ * @more: leave it open for more data
+ * @nagle: leave it open until the peer acknowledges
+ * @most: maximum of content bytes
  */
 struct ksc_write {
 	bool more;
@@ -99,7 +99,7 @@ struct ksc_write {
 	u32 most;
 };
 
-/* Pushes what was sealed; returns @n, the bytes of @msg that are in it, or an errno */
+/* Push a sealed record; returns @n, the bytes of @msg in it, or an errno */
 static int ksc_tx_send(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		       const struct ksc_write *w, int n)
 {
@@ -108,11 +108,11 @@ static int ksc_tx_send(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 
 	tx->more = w->more || msg_data_left(msg);
 	err = ksc_tx_push(sk, tx, tx->more ? MSG_MORE : 0);
-	/* what is pending has been taken: the bytes are ours */
+	/* a pending record's bytes are accepted */
 	return err && err != -EAGAIN ? err : n;
 }
 
-/* A small record with all that is left of @msg */
+/* Send the rest of @msg in a small record */
 static int ksc_tx_rest(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg)
 {
 	int n = msg_data_left(msg), err;
@@ -125,7 +125,7 @@ static int ksc_tx_rest(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg)
 	return err;
 }
 
-/* A record of @msg's pages; -EAGAIN if they have to be copied */
+/* Send a record from @msg's pages; -EAGAIN if they have to be copied */
 static int ksc_tx_from_pages(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 			     const struct ksc_write *w)
 {
@@ -140,12 +140,12 @@ static int ksc_tx_from_pages(struct sock *sk, struct ksc_sock *ks, struct msghdr
 	return err == -EAGAIN ? err : ksc_tx_broken(sk, ks);
 }
 
-/* To the open record, or a new one, which goes out when nothing more is to come to it */
+/* Append to the open record, or start one, and send it unless it is left open */
 static int ksc_tx_fill(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		       const struct ksc_write *w)
 {
 	struct ksc_tx *tx = &ks->s.tx;
-	/* an open record may be longer than what is allowed by now */
+	/* an open record may exceed a limit that was lowered since */
 	u32 most = max_t(u32, w->most, tx->len);
 	bool full;
 	int n, err;
@@ -153,7 +153,7 @@ static int ksc_tx_fill(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 	n = min_t(size_t, msg_data_left(msg), most - tx->len);
 	n = ksc_tx_copy(sk, &ks->s, msg, n);
 	if (n < 0) {
-		/* nothing but a header: no record yet */
+		/* just a header: not a record yet */
 		if (!tx->len)
 			ksc_tx_drop(sk, tx);
 		return n == -EIO ? ksc_tx_broken(sk, ks) : n;
@@ -166,14 +166,14 @@ static int ksc_tx_fill(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 
 	err = ksc_tx_seal(sk, &ks->s, KSC_CT_APPLICATION_DATA);
 	if (err == -ENOMEM) {
-		/* stays open; the pump tries again */
+		/* stays open; the pump retries */
 		ksc_pump_kick(ks, HZ / 10);
 		return n;
 	}
 	return err ? ksc_tx_broken(sk, ks) : ksc_tx_send(sk, ks, msg, w, n);
 }
 
-/* One record's worth of @msg; returns bytes taken, which may be none, or an errno */
+/* Take up to one record of @msg; returns bytes taken, which may be 0, or an errno */
 static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		       int flags)
 {
@@ -186,10 +186,10 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 		if (err)
 			return err;
 	}
-	/* TCP had no memory for all of the KeyUpdate */
+	/* the KeyUpdate is pending: TCP had no memory for all of it */
 	if (unlikely(tx->pending))
 		return 0;
-	/* a record ends where the application says so */
+	/* MSG_EOR ends a record */
 	w.more = !(flags & MSG_EOR) &&
 		 (flags & KSC_COMPAT_MORE || ksc_tx_corked(sk, ks, msg_data_left(msg)));
 	w.most = ksc_tx_most(sk, ks);
@@ -215,10 +215,10 @@ static int ksc_tx_some(struct sock *sk, struct ksc_sock *ks, struct msghdr *msg,
 }
 
 /**
- * ksc_tx_wait() - wait until nothing is pending and TCP has room
+ * ksc_tx_wait() - wait until nothing is pending and TCP has space
  * @sk: socket, locked and owned; the lock is released while waiting
  * @ks: its state
- * @timeo: jiffies, 0 for not waiting; updated
+ * @timeo: jiffies, 0 to return at once; updated
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -253,8 +253,8 @@ int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
  * @msg: message
  * @size: its bytes
  *
- * What is written to one connection does not go out on the next, which may be a protected
- * one: that is looked at with the lock held.
+ * Data written to one connection must not be sent in plaintext on the next, which may be
+ * protected: checked under the lock.
  *
  * Context: process. Return: bytes taken or an errno.
  */
@@ -309,7 +309,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		if (!err)
 			err = ksc_tx_some(sk, ks, msg, flags);
 		if (err == -ENOMEM) {
-			/* no page to be had: wait as TCP does */
+			/* no page available: wait as TCP does */
 			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 			err = sk_stream_wait_memory(sk, &timeo);
 		}
@@ -321,7 +321,7 @@ int ksc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	}
 	if (!size)
 		err = ksc_tx_check(sk, ks);
-	/* cut short by a fault or a signal: what was taken goes out */
+	/* cut short by a fault or a signal: send what was taken */
 	if (err && copied && !(flags & KSC_COMPAT_MORE)) {
 		ks->s.tx.more = false;
 		ksc_tx_finish(sk, ks);
@@ -337,14 +337,14 @@ out:
 	else if (err == -EPIPE)
 		err = sk_stream_error(sk, flags, err);
 	else if (err && sk->sk_err)
-		/* told by this call; later ones tell it from the failure */
+		/* returned by this call; later ones return the failure's errno */
 		sock_error(sk);
 	release_sock(sk);
 	return err;
 }
 
 /**
- * ksc_uncork() - send the open record unless TCP is to wait
+ * ksc_uncork() - send the open record unless TCP is corked
  * @sk: socket
  *
  * Context: process, takes the socket's lock.
@@ -372,7 +372,7 @@ void ksc_uncork(struct sock *sk)
 }
 
 /**
- * ksc_splice_eof() - proto.splice_eof: nothing more comes to the open record
+ * ksc_splice_eof() - proto.splice_eof: send the open record
  * @sock: socket
  *
  * Context: process.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Socket options at level SOL_KSCHANNEL, see uapi/linux/kschannel.h. User
- * memory is touched with no lock held: nobody can stall the pump by a fault.
+ * Socket options at level SOL_KSCHANNEL, see uapi/linux/kschannel.h. User memory is accessed
+ * without locks, so that a page fault can't stall the pump.
  */
 #include <crypto/hash.h>
 #include <linux/kschannel.h>
@@ -34,7 +34,7 @@
 #include "stream/stream.h"
 #include "stream/tx_control.h"
 
-/* Context: the socket's lock. A listener's options are its children's, from now on */
+/* Context: the socket's lock. A listener's new options apply to children accepted from then on */
 static bool ksc_settable(const struct ksc_sock *ks)
 {
 	return ks->phase == KSC_PHASE_INIT || ks->phase == KSC_PHASE_LISTEN;
@@ -47,7 +47,7 @@ static int ksc_set_blob(struct sock *sk, int optname, sockptr_t optval,
 	struct ksc_sock *ks;
 	int err = 0;
 
-	/* nothing takes the option back */
+	/* an empty value clears the option */
 	b = ksc_blob_make(optname == KSC_ALPN, optval, optlen);
 	if (IS_ERR(b))
 		return PTR_ERR(b);
@@ -137,14 +137,14 @@ static int ksc_set_alert(struct sock *sk, u8 alert)
 			err = ksc_tx_broken(sk, ks);
 	} else {
 		ksc_fail_alert(sk, ks, KSC_STATUS_CANCELLED, alert,
-			       "the application ended the connection by an alert");
+			       "application sent a fatal alert");
 	}
 unlock:
 	release_sock(sk);
 	return err;
 }
 
-/* Ranges of the options that are an int */
+/* Ranges of int options */
 static const struct {
 	int optname;
 	int min;
@@ -200,8 +200,8 @@ static void ksc_put_int(struct ksc_sock *ks, int optname, int v)
 }
 
 /*
- * A record that is open is sealed with the padding that it was begun with: by that it was
- * told how many pieces it may be in.
+ * Seal an open record before the padding changes: the padding at its start limits the number of
+ * its pieces.
  */
 static int ksc_padding_ends(struct sock *sk, struct ksc_sock *ks)
 {
@@ -209,7 +209,7 @@ static int ksc_padding_ends(struct sock *sk, struct ksc_sock *ks)
 
 	if (ks->phase != KSC_PHASE_ESTABLISHED || !ks->s.tx.len)
 		return 0;
-	/* it is for whoever reads or writes */
+	/* the error is for readers and writers */
 	if (sk->sk_err)
 		return -EAGAIN;
 	err = ksc_tx_finish(sk, ks);
@@ -312,12 +312,12 @@ int ksc_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 
 	if (level == SOL_TCP && optname == TCP_FASTOPEN_CONNECT)
 		return -EOPNOTSUPP;
-	/* repair mode reads and writes the queues past the record layer */
+	/* repair mode accesses the queues bypassing the record layer */
 	if (level == SOL_TCP && optname == TCP_REPAIR)
 		return -EOPNOTSUPP;
 	if (level != SOL_KSCHANNEL) {
 		err = ksc_base_proto(sk)->setsockopt(sk, level, optname, optval, optlen);
-		/* they also send at once what waits for more */
+		/* these also send an open record */
 		if (!err && level == SOL_TCP &&
 		    (optname == TCP_CORK || optname == TCP_NODELAY))
 			ksc_uncork(sk);
@@ -366,7 +366,7 @@ static void ksc_get_error(const struct ksc_sock *ks, struct ksc_error *e)
 	}
 }
 
-/* Everything that getsockopt() may give, copied out after the lock is gone */
+/* Values of getsockopt(), copied out after the lock is released */
 union ksc_optval {
 	int i;
 	struct ksc_info info;
@@ -451,8 +451,8 @@ static int ksc_export_sock(void *owner, const struct ksc_export_job *job)
 /**
  * ksc_get_export() - getsockopt(KSC_EXPORT)
  * @sk: socket
- * @optval: struct ksc_export; gets the result
- * @optlen: length of it; set to the result's
+ * @optval: struct ksc_export; receives the result
+ * @optlen: its length; set to the result's
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -492,7 +492,7 @@ static int ksc_get_option(struct sock *sk, int optname, char __user *optval,
 	len = ksc_get(sk, optname, v);
 	release_sock(sk);
 	if (len >= 0) {
-		/* names are all or nothing, structures as much as fits */
+		/* names are never truncated, structures are */
 		if (optname == KSC_INFO || optname == KSC_ERROR ||
 		    optname == KSC_VERIFICATION)
 			len = min(len, room);
@@ -510,10 +510,10 @@ static int ksc_get_option(struct sock *sk, int optname, char __user *optval,
  * @sk: socket
  * @level: SOL_KSCHANNEL or any other
  * @optname: option
- * @optval: where to
- * @optlen: room there; set to what was written
+ * @optval: destination
+ * @optlen: its size; set to the bytes written
  *
- * Context: process. Return: 0 or an errno. No option gives a key.
+ * Context: process. Return: 0 or an errno. No option returns a key.
  */
 int ksc_getsockopt(struct sock *sk, int level, int optname,
 		   char __user *optval, int __user *optlen)
@@ -521,7 +521,7 @@ int ksc_getsockopt(struct sock *sk, int level, int optname,
 	unsigned int noio;
 	int err;
 
-	/* maps TCP's queue, ciphertext, to the application */
+	/* would map TCP's queue, which is ciphertext, to the application */
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		return -EOPNOTSUPP;
 	if (level != SOL_KSCHANNEL)

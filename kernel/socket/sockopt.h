@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of sockopt.c. */
+/* Socket options at level SOL_KSCHANNEL. */
 #ifndef _KSC_SOCKET_SOCKOPT_H
 #define _KSC_SOCKET_SOCKOPT_H
 

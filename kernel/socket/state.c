@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * struct ksc_sock: allocation, references, phase, and the work item that serves it.
+ * struct ksc_sock: allocation, references, phase, and its work item, the pump.
  */
 #include <linux/kschannel.h>
 #include <linux/kschannel_netlink.h>
@@ -29,15 +29,15 @@
 /* ---- phases ---- */
 
 /**
- * ksc_move() - go to the phase that an event leads to
+ * ksc_move() - change the phase according to an event
  * @sk: socket, locked and owned
  * @ks: its state
  * @event: the event
  *
- * Nobody else writes the phase.
+ * The only writer of the phase.
  *
- * Context: any. Return: 0; or an errno, and nothing happened: the table has no such
- * transition.
+ * Context: any. Return: 0, or an errno if the table has no such transition, with the phase
+ * unchanged.
  */
 int ksc_move(struct sock *sk, struct ksc_sock *ks, enum ksc_event event)
 {
@@ -46,13 +46,13 @@ int ksc_move(struct sock *sk, struct ksc_sock *ks, enum ksc_event event)
 	sock_owned_by_me(sk);
 	if (to < 0)
 		return to;
-	/* pairs with who reads session, version, failure or sk_err by it */
+	/* pairs with readers of session, version, failure or sk_err that check the phase */
 	smp_store_release(&ks->phase, to);
 	return 0;
 }
 
 /**
- * ksc_error() - the errno of a failed socket
+ * ksc_error() - get the errno of a failed socket
  * @ks: its state
  *
  * Return: negative errno.
@@ -63,7 +63,7 @@ int ksc_error(const struct ksc_sock *ks)
 }
 
 /**
- * ksc_usable() - is the handshake done, and the connection whole?
+ * ksc_usable() - is the handshake done, and the connection not failed?
  * @ks: its state, or NULL
  *
  * Context: the socket's lock. Return: 0 or an errno.
@@ -78,11 +78,11 @@ int ksc_usable(const struct ksc_sock *ks)
 }
 
 /**
- * ksc_take_rcvlowat() - SO_RCVLOWAT is ours from now on
+ * ksc_take_rcvlowat() - take over SO_RCVLOWAT from TCP
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * None, as MPTCP leaves it to its children, is one byte. TCP's own stays at that.
+ * 0, which children of MPTCP have, means one byte. TCP's own stays at one byte.
  *
  * Context: process.
  */
@@ -115,13 +115,13 @@ static void ksc_sock_release(struct kref *ref)
 {
 	struct ksc_sock *ks = container_of(ref, struct ksc_sock, ref);
 
-	/* clone and dump may still look at it */
+	/* readers under RCU may still access it */
 	call_rcu(&ks->rcu, ksc_sock_free_rcu);
 }
 
 /**
  * ksc_sock_get() - take a reference
- * @ks: state of which the caller knows that it has one
+ * @ks: state on which a reference is held
  */
 void ksc_sock_get(struct ksc_sock *ks)
 {
@@ -140,7 +140,7 @@ void ksc_sock_put(struct ksc_sock *ks)
 }
 
 /**
- * ksc_sock_hold() - the socket of a state that may be on its way out
+ * ksc_sock_hold() - get the socket of a state that may be being released
  * @ks: state, referenced
  *
  * Context: any. Return: the socket, referenced, or NULL if it is gone.
@@ -158,9 +158,9 @@ struct sock *ksc_sock_hold(struct ksc_sock *ks)
 }
 
 /**
- * ksc_pump_kick() - have the pump look at a socket soon
+ * ksc_pump_kick() - schedule the pump of a socket
  * @ks: its state
- * @delay: jiffies; a pump that is queued for later is expedited
+ * @delay: jiffies; expedites a pump that is scheduled for later
  *
  * Context: any.
  */
@@ -168,7 +168,7 @@ void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay)
 {
 	bool queued;
 
-	/* may be called for a socket on its way out, under RCU */
+	/* under RCU, the socket may be being released */
 	if (!kref_get_unless_zero(&ks->ref))
 		return;
 	if (delay && (!timer_pending(&ks->pump.timer) ||
@@ -180,7 +180,7 @@ void ksc_pump_kick(struct ksc_sock *ks, unsigned long delay)
 		ksc_sock_put(ks);
 }
 
-/* Who can't make an offer now leaves its turn to the next */
+/* A context that can't make its offer now passes its turn to the next */
 static void ksc_pump_yield(struct ksc_sock *ks)
 {
 	struct ksc_context *ctx;
@@ -193,9 +193,8 @@ static void ksc_pump_yield(struct ksc_sock *ks)
 }
 
 /*
- * The socket's lock, if nobody has it. Whoever does may sleep, for as long as somebody
- * likes who serves a page fault: that must not hold up other sockets. ksc_release_cb()
- * has the pump come again then.
+ * Trylock: the owner may sleep in a userfault for an unbounded time, and must not stall other
+ * sockets. If it fails, ksc_release_cb() schedules the pump again.
  */
 static bool ksc_pump_lock(struct sock *sk, struct ksc_sock *ks)
 {
@@ -215,7 +214,7 @@ static bool ksc_pump_lock(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_release_cb() - proto.release_cb: whoever had the socket's lock lets go of it
+ * ksc_release_cb() - proto.release_cb: the socket's lock is being released
  * @sk: socket
  *
  * Context: the socket's spinlock, bottom halves off, still owned.
@@ -241,7 +240,7 @@ static void ksc_pump_work(struct work_struct *work)
 
 	ksc_failpoint(KSC_FAILPOINT_PUMP);
 	sk = ksc_sock_hold(ks);
-	/* its last user has gone, and with it what there was to do */
+	/* the socket was released: nothing to do */
 	if (!sk)
 		goto out;
 	if (ksc_pump_lock(sk, ks)) {
@@ -260,7 +259,7 @@ out:
 }
 
 /**
- * ksc_pump_again() - ksc_stream_ops.again: have the pump look at a socket
+ * ksc_pump_again() - ksc_stream_ops.again: schedule the pump
  * @s: its stream
  * @delay: jiffies
  *
@@ -272,8 +271,8 @@ void ksc_pump_again(struct ksc_stream *s, unsigned long delay)
 }
 
 /**
- * ksc_pump_init() - set a socket's pump up
- * @ks: new
+ * ksc_pump_init() - set up a socket's pump
+ * @ks: new state
  */
 void ksc_pump_init(struct ksc_sock *ks)
 {
@@ -281,12 +280,12 @@ void ksc_pump_init(struct ksc_sock *ks)
 }
 
 /**
- * ksc_sock_new() - make a socket's state
+ * ksc_sock_new() - allocate a socket's state
  * @sk: socket, locked and owned or not yet visible
- * @kind: which
- * @gfp: how to allocate
+ * @kind: managed or raw
+ * @gfp: allocation flags
  *
- * The caller makes it the socket's; ksc_ulp_release() gives it up.
+ * The caller assigns it to the socket; ksc_ulp_release() drops it.
  *
  * Context: process. Return: the state with one reference, or NULL.
  */
@@ -323,7 +322,7 @@ struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_
 
 /**
  * ksc_ulp_release() - ULP release: the socket is being destroyed
- * @sk: socket that nobody else uses
+ * @sk: socket without other users
  *
  * Context: any.
  */
@@ -332,15 +331,14 @@ void ksc_ulp_release(struct sock *sk)
 	struct ksc_sock *ks = ksc_sk(sk);
 
 	/*
-	 * A child that nobody has accepted was never closed by us. The core looks at the
-	 * operations until the last packet with its memory is freed, and the module may have
-	 * gone by then.
+	 * ksc_close() has not run for an unaccepted child. The core accesses sk_prot until the
+	 * last packet charged to the socket is freed, when the module may be unloaded.
 	 */
 	WRITE_ONCE(sk->sk_prot, ksc_base_proto(sk));
 	if (!ks)
 		return;
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);
-	/* poll() may have asked for it just when the socket was left to TCP */
+	/* poll() may have scheduled it just when the socket was left to TCP */
 	if (cancel_delayed_work(&ks->pump))
 		ksc_sock_put(ks);
 	xa_erase_bh(&ks->kn->socks->all, ks->id);
@@ -348,12 +346,12 @@ void ksc_ulp_release(struct sock *sk)
 	spin_lock_bh(&ks->lock);
 	ks->sk = NULL;
 	spin_unlock_bh(&ks->lock);
-	/* whoever had keys or a context was closed before */
+	/* keys and context were already freed by close() */
 	ksc_sock_put(ks);
 }
 
 /**
- * ksc_socks_init() - set a namespace's sockets up
+ * ksc_socks_init() - set up a namespace's sockets
  * @kn: namespace
  *
  * Context: process. Return: 0 or -ENOMEM.
@@ -364,7 +362,7 @@ int ksc_socks_init(struct ksc_net *kn)
 	if (!kn->socks)
 		return -ENOMEM;
 	kn->socks->kn = kn;
-	/* sockets may go in softirq */
+	/* sockets may be released in softirq */
 	xa_init_flags(&kn->socks->all, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	return 0;
 }

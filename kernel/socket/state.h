@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of state.c. */
+/* The state of protected sockets. */
 #ifndef _KSC_SOCKET_STATE_H
 #define _KSC_SOCKET_STATE_H
 
@@ -39,10 +39,10 @@ struct sk_buff;
  * @all: struct ksc_sock by id
  * @next: hint for the next socket's id
  * @nr: entries of @all
- * @idle: looks for idle connections while there are any in use, see idle.c
- * @idle_at: id that @idle goes on with, 0 between rounds
- * @in_use: a record was protected, or is thought to be soon, since the round began
- * @reports: how often the daemon is told of what it has nothing to do with
+ * @idle: scans for idle connections while any has a transform, see idle.c
+ * @idle_at: id that @idle continues with, 0 between scans
+ * @in_use: a transform was allocated or found since the scan began
+ * @reports: rate limit of reports to the daemon, see ksc_netlink_failed()
  */
 struct ksc_socks {
 	struct ksc_net *kn;
@@ -58,11 +58,11 @@ struct ksc_socks {
 /**
  * struct ksc_failure - why a handshake or a connection failed
  * @status: enum ksc_status
- * @alert: the alert's number, if @direction says there was one
+ * @alert: the alert's number, unless @direction is none
  * @direction: enum ksc_direction
  * @text: one line
  *
- * Never changed once visible; freed with its owner after a grace period.
+ * Immutable once visible; freed with its owner after a grace period.
  */
 struct ksc_failure {
 	u32 status;
@@ -72,14 +72,14 @@ struct ksc_failure {
 };
 
 /**
- * struct ksc_kind - what differs between managed sockets and those of raw mode
- * @cache: their states'
- * @stream: what their streams ask of them
- * @managed: the handshake is ours: SO_RCVLOWAT counts content, and KeyUpdates can be asked for
- * @run: what the pump does. Context: process, the socket's lock owned
- * @wipe: zeroise the keys in a state that is being freed, besides those of struct ksc_sock; or
- *	NULL. Context: any
- * @put_session: attributes of KSC_CMD_SOCK_GET about the session; NULL if struct ksc_session has
+ * struct ksc_kind - differences between managed sockets and those of raw mode
+ * @cache: slab cache of their states
+ * @stream: their streams' calls
+ * @managed: the daemon runs the handshake: SO_RCVLOWAT counts content, and KeyUpdates can be
+ *	requested
+ * @run: the pump. Context: process, the socket's lock owned
+ * @wipe: zeroise keys outside of struct ksc_sock when a state is freed; or NULL. Context: any
+ * @put_session: put the session's attributes of KSC_CMD_SOCK_GET; NULL if struct ksc_session has
  *	them. Context: process. Return: 0 or -EMSGSIZE
  *
  * Constant once sockets can have it.
@@ -95,52 +95,52 @@ struct ksc_kind {
 
 /**
  * struct ksc_sock - a protected socket
- * @sk: the socket, NULL once released; @lock
- * @lock: options and @sk; taken with bottom halves off
- * @ref: the socket's own, and each dump's
- * @rcu: a dump looks at it without a reference
- * @id: key in ksc_net.socks
+ * @sk: the socket, NULL once released; under @lock
+ * @lock: protects options, @sk and others; taken with bottom halves off
+ * @ref: references of the socket, the pump, the context, each dump
+ * @rcu: dumps look it up without a reference
+ * @id: key in ksc_socks.all
  * @kn: namespace
  * @kind: managed, or of raw mode
  * @opt: options; changed under lock_sock and @lock both
  * @phase: enum ksc_phase; written by ksc_move() alone, under lock_sock, read anywhere
  * @role: enum ksc_role
- * @connect_told: connect() has reported its end
- * @connect_tcp: that is TCP's, not the handshake's; set when the handshake begins
- * @write_waits: whoever wrote was told since to wait for the handshake's end
- * @read_shut: the application shut its reading side
- * @write_shut: likewise, before the handshake was done
- * @armed: TCP's callbacks are ours
+ * @connect_told: connect() has returned its result
+ * @connect_tcp: connect() ends when TCP is connected, not with the handshake; set when that begins
+ * @write_waits: a writer got -EAGAIN since, to wait for the handshake's end
+ * @read_shut: the application shut down its reading side
+ * @write_shut: likewise its writing side, before the handshake was done
+ * @armed: our callbacks are installed
  * @urginline: SOCK_URGINLINE was set before @armed
- * @pump_missed: the pump found the socket owned; @sk's spinlock
- * @begin: poll() asks for the handshake to begin; @lock
- * @begin_gid: group of who polls; @lock
+ * @pump_missed: the pump found the socket owned; under @sk's spinlock
+ * @begin: poll() requests the handshake; under @lock
+ * @begin_gid: group of poll()'s caller; under @lock
  * @ruling: the policy's
- * @asking: struct ksc_asking, the calls of connect() under way
- * @asked: by the one whose connection it is
- * @rekey: enum ksc_update that netlink asks for; @lock
- * @calls: connect() and listen() under way, which TCP works on without the lock held
+ * @asking: struct ksc_asking, connect() calls in progress
+ * @asked: address of the call that began the connection, if redirected
+ * @rekey: enum ksc_update that netlink requests; under @lock
+ * @calls: connect() and listen() calls in progress, in TCP without the lock held
  * @suite: negotiated suite
  * @rcvlowat: SO_RCVLOWAT, bytes of application data
  * @uid: owner
  * @gid: owner's group
- * @listener: ksc_admit_listener() of whom it was accepted from, 0 for nobody
+ * @listener: ksc_admit_listener() of the listener that accepted it, or 0
  * @context: the handshake in progress
- * @owner: what @context knows of this
+ * @owner: @context's handle on this
  * @session: set once
  * @exporter: set once, may be missing
  * @status: enum ksc_status, in phase failed
  * @failure: set once, may be missing
- * @tickets: a client's, if the daemon is interested
+ * @tickets: a client's, if the daemon wants them
  * @data_ready: TCP's callback
  * @write_space: TCP's callback
  * @state_change: TCP's callback
- * @pump: what needs process context
- * @memcg: who attached it pays for what @pump allocates; referenced, or NULL
+ * @pump: work that needs process context
+ * @memcg: memory cgroup of the creator, charged for @pump's allocations; referenced, or NULL
  * @s: record layer
  *
- * Owned by the socket: allocated in ULP init or accept(), given up in ULP
- * release, freed after a grace period.
+ * Owned by the socket: allocated in ULP init or accept(), dropped in ULP release, freed after a
+ * grace period.
  */
 struct ksc_sock {
 	struct sock *sk;
@@ -208,8 +208,8 @@ struct ksc_sock *ksc_sock_new(struct sock *sk, const struct ksc_kind *kind, gfp_
  * ksc_sk() - a socket's state
  * @sk: socket with our ULP
  *
- * Stable under the socket's lock or in RCU. NULL before a child is accepted, where it is
- * plaintext, and after release: everything that is ours then fails closed.
+ * Stable under the socket's lock or in RCU. NULL for an unaccepted or plaintext child, and after
+ * release: protected operations fail then.
  */
 static inline struct ksc_sock *ksc_sk(const struct sock *sk)
 {
@@ -224,7 +224,7 @@ static inline bool ksc_handshaking(const struct ksc_sock *ks)
 	       phase == KSC_PHASE_VERIFY;
 }
 
-/* connect() will look for the rule, ksc_policy_connecting(): nothing begins before that */
+/* connect() looks up the rule, ksc_policy_connecting(): nothing begins before that */
 static inline bool ksc_awaits_ruling(const struct ksc_sock *ks)
 {
 	return ks->phase == KSC_PHASE_CONNECTING && ks->ruling.by_policy && !ks->ruling.made;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TCP's operations and ours in their place. Nothing of TCP's own is changed; every table here is
- * a copy.
+ * TCP's operations, and ours that replace them. TCP's own tables are never changed; ours are
+ * copies.
  */
 #include <linux/net.h>
 #include <net/ipv6.h>
@@ -17,10 +17,10 @@ static struct ksc_tables ksc_tables[KSC_FAMILIES] = {
 };
 
 /**
- * ksc_tables_of() - a family's tables
+ * ksc_tables_of() - get a family's tables
  * @family: KSC_V4 or KSC_V6
  *
- * They are filled in when the module is loaded, by proto.c.
+ * Filled in by proto.c when the module is loaded.
  */
 struct ksc_tables *ksc_tables_of(int family)
 {
@@ -28,7 +28,7 @@ struct ksc_tables *ksc_tables_of(int family)
 }
 
 /**
- * ksc_base_proto() - TCP's own operations
+ * ksc_base_proto() - get TCP's own struct proto
  * @sk: socket
  */
 struct proto *ksc_base_proto(const struct sock *sk)
@@ -37,7 +37,7 @@ struct proto *ksc_base_proto(const struct sock *sk)
 }
 
 /**
- * ksc_base_ops() - the socket operations that ours stand before
+ * ksc_base_ops() - get TCP's own struct proto_ops
  * @sk: socket
  */
 const struct proto_ops *ksc_base_ops(const struct sock *sk)
@@ -46,7 +46,7 @@ const struct proto_ops *ksc_base_ops(const struct sock *sk)
 }
 
 /**
- * ksc_take_over() - our operations in place of TCP's
+ * ksc_take_over() - install our operations
  * @sk: socket, locked and owned or not yet visible; it has its state
  *
  * Context: any.
@@ -61,10 +61,10 @@ void ksc_take_over(struct sock *sk)
 }
 
 /**
- * ksc_give_back() - TCP's operations in place of ours, but for the next connection's
+ * ksc_give_back() - restore TCP's operations, except those that begin the next connection
  * @sk: socket, locked and owned or not yet visible
  *
- * Others may still be in one of ours.
+ * Other tasks may still be in one of ours.
  *
  * Context: any.
  */
@@ -81,7 +81,7 @@ void ksc_give_back(struct sock *sk)
  * ksc_is_plain() - is a socket with the ULP left to TCP?
  * @sk: socket, locked and owned
  *
- * Whoever was in one of our operations meanwhile goes on with TCP's.
+ * A task that was in one of our operations meanwhile continues with TCP's.
  */
 bool ksc_is_plain(const struct sock *sk)
 {
@@ -89,7 +89,7 @@ bool ksc_is_plain(const struct sock *sk)
 }
 
 /**
- * ksc_listener_take() - the operations of a listener
+ * ksc_listener_take() - install a listener's operations
  * @sk: socket, locked and owned, not yet listening
  *
  * Context: process.
@@ -100,8 +100,8 @@ void ksc_listener_take(struct sock *sk)
 }
 
 /**
- * ksc_child_reset() - what a child has from its listener as it happened to be
- * @sk: child that nobody else sees yet
+ * ksc_child_reset() - reset what a child has copied from its listener
+ * @sk: child, not yet visible
  *
  * Context: softirq.
  */
@@ -112,16 +112,16 @@ void ksc_child_reset(struct sock *sk)
 	sk->sk_data_ready = t->data_ready;
 	sk->sk_write_space = t->write_space;
 	sk->sk_state_change = t->state_change;
-	/* the child outlives our operations on it, in TIME_WAIT even the module */
+	/* the child may outlive our operations, and in TIME_WAIT the module */
 	sk->sk_prot_creator = ksc_base_proto(sk);
 }
 
 /**
- * ksc_pristine() - is this a TCP socket with nothing but TCP to it?
+ * ksc_pristine() - is this a plain TCP socket?
  * @sk: socket, locked and owned
  *
- * Not with sockmap, SMC, MPTCP, BPF, whoever stands between already; nor with Fast
- * Open, which sends before there is a connection to protect.
+ * Not with sockmap, SMC, MPTCP, BPF or anything else in between; nor with Fast Open, which sends
+ * data before there is a connection to protect.
  *
  * Context: process.
  */
@@ -135,8 +135,8 @@ bool ksc_pristine(const struct sock *sk)
 }
 
 /*
- * Of TCP's operations on sockets those that pass no record layer by. Named one by one: one
- * that a later kernel adds is not there, and the core falls back on others, or refuses.
+ * Copy the TCP operations that do not bypass a record layer. An explicit list: without an
+ * operation that a later kernel adds, the core falls back to others, or fails.
  */
 static void ksc_base_socket_ops(struct proto_ops *o, const struct proto_ops *base)
 {
@@ -172,13 +172,13 @@ static void ksc_base_socket_ops(struct proto_ops *o, const struct proto_ops *bas
 }
 
 /**
- * ksc_base_tables() - copy TCP's operations, but for those that pass a record layer by
+ * ksc_base_tables() - copy TCP's operations, except those that bypass a record layer
  * @v6: IPv6's
- * @p: where to
- * @o: where to
+ * @p: destination
+ * @o: destination
  *
  * Context: module init, after ksc_proto_init() has found TCP's.
- * Return: false if there are none, this being a kernel booted without IPv6.
+ * Return: false if there are none, as the kernel was booted without IPv6.
  */
 bool ksc_base_tables(bool v6, struct proto *p, struct proto_ops *o)
 {

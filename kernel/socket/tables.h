@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* TCP's operations and ours in their place, see tables.c. */
+/* TCP's operations, and ours that replace them. */
 #ifndef _KSC_SOCKET_TABLES_H
 #define _KSC_SOCKET_TABLES_H
 
@@ -17,19 +17,19 @@ enum { KSC_V4, KSC_V6, KSC_FAMILIES };
  * @base_ops: TCP's own; NULL where the kernel was booted without the family
  * @proto: of protected sockets
  * @fresh: of IPPROTO_KSCHANNEL, while a socket is being created
- * @plain: of sockets that were left plain: TCP's, but that the next connection is looked at
+ * @plain: of plaintext sockets: TCP's, but intercepts the next connection
  * @ops: of protected sockets
  * @listener_ops: of listeners, whose struct proto is TCP's own
- * @plain_ops: of sockets that were left plain
- * @data_ready: what TCP calls back on a new socket; the function is not exported
+ * @plain_ops: of plaintext sockets
+ * @data_ready: a new TCP socket's callback; the function is not exported
  * @write_space: likewise
  * @state_change: likewise
- * @registered: sockets can have ours
+ * @registered: our tables are complete
  *
- * Filled in when the module is loaded, by proto.c; constant then.
+ * Filled in by proto.c when the module is loaded; constant then.
  */
 struct ksc_tables {
-	struct proto *base;	/* not const: sk->sk_prot is not */
+	struct proto *base;	/* not const, as sk->sk_prot is not */
 	const struct proto_ops *base_ops;
 	struct proto proto;
 	struct proto fresh;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A client's session tickets (RFC 8446 4.6.1) go up to the daemon that ran its
- * handshake, so that the next one resumes the session.
+ * A client's session tickets (RFC 8446 4.6.1), which are sent to the daemon that ran the
+ * handshake, so that the next one can resume the session.
  *
- * What a server can make us hold is one ticket of KSC_MAX_TICKET bytes; what it can
- * make us send up is KSC_TICKETS of them. All else is only counted.
+ * A server can make us hold one ticket of KSC_MAX_TICKET bytes, and send KSC_TICKETS of them to
+ * the daemon. All others are only counted.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/slab.h>
@@ -15,19 +15,19 @@
 #include "socket/state.h"
 #include "socket/ticket.h"
 
-/* Tickets of a connection that are of interest */
+/* Tickets of a connection that are sent to the daemon */
 #define KSC_TICKETS	4
 
 /**
- * struct ksc_tickets - what a client does with the tickets that come
+ * struct ksc_tickets - a client's received tickets
  * @context: the handshake's number, by which the daemon knows the session
  * @daemon: its registration
- * @left: how many more go up
- * @len: bytes of the message under way
- * @have: how many of them have come
- * @data: the message, NULL when none is under way
+ * @left: number of tickets that are still wanted
+ * @len: bytes of the current message
+ * @have: bytes of it received so far
+ * @data: the message, NULL if there is none
  *
- * The socket's, under its lock.
+ * Under the socket's lock.
  */
 struct ksc_tickets {
 	u64 context;
@@ -39,13 +39,13 @@ struct ksc_tickets {
 };
 
 /**
- * ksc_tickets_new() - the daemon is interested in tickets
+ * ksc_tickets_new() - the daemon wants tickets
  * @ks: client's state
  * @context: number of its handshake
  * @daemon: its registration
  *
- * Context: process, the socket's lock. Want of memory is no failure: the daemon
- * is told that there won't be any.
+ * Context: process, the socket's lock. Out of memory is no failure: the daemon is notified that
+ * there will be none.
  */
 void ksc_tickets_new(struct ksc_sock *ks, u64 context, u32 daemon)
 {
@@ -62,10 +62,10 @@ void ksc_tickets_new(struct ksc_sock *ks, u64 context, u32 daemon)
 }
 
 /**
- * ksc_tickets_free() - no more tickets go up
+ * ksc_tickets_free() - stop sending tickets to the daemon
  * @ks: state
  *
- * Context: process, the socket's lock, or nobody else uses it.
+ * Context: process, the socket's lock, or no other users.
  */
 void ksc_tickets_free(struct ksc_sock *ks)
 {
@@ -80,7 +80,7 @@ void ksc_tickets_free(struct ksc_sock *ks)
 }
 
 /**
- * ksc_ticket_begin() - the header of a NewSessionTicket has come
+ * ksc_ticket_begin() - the header of a NewSessionTicket was received
  * @ks: state
  * @body: bytes that follow it
  *
@@ -104,12 +104,12 @@ void ksc_ticket_begin(struct ksc_sock *ks, u32 body)
 }
 
 /**
- * ksc_ticket_add() - more of a handshake message has come
+ * ksc_ticket_add() - more of a handshake message was received
  * @ks: state
  * @p: bytes of its body
- * @len: how many
+ * @len: their number
  *
- * Only of interest if it is a ticket. When it is whole, it goes up.
+ * Ignored unless it is a ticket, which is sent to the daemon when it is complete.
  *
  * Context: process, the socket's lock.
  */
@@ -119,7 +119,7 @@ void ksc_ticket_add(struct ksc_sock *ks, const u8 *p, u32 len)
 
 	if (!t || !t->data)
 		return;
-	/* the parser says where a message ends */
+	/* never needed: the parser stops at the end of a message */
 	len = min(len, t->len - t->have);
 	memcpy(t->data + t->have, p, len);
 	t->have += len;

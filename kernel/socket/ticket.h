@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of ticket.c. */
+/* A client's session tickets. */
 #ifndef _KSC_SOCKET_TICKET_H
 #define _KSC_SOCKET_TICKET_H
 

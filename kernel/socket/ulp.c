@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ULP: gives a socket its struct ksc_sock and takes it back.
+ * The ULP: attaches a struct ksc_sock to a socket.
  */
 #include <linux/kschannel.h>
 #include <linux/kschannel_netlink.h>
@@ -29,11 +29,11 @@
 #include "stream/noio.h"
 
 /**
- * ksc_attach() - give a socket its state
+ * ksc_attach() - allocate a socket's state and attach it
  * @sk: socket, locked and owned or not yet visible
- * @kind: which
+ * @kind: managed or raw
  *
- * The caller makes the socket's operations those of the kind.
+ * The caller installs the operations.
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -49,18 +49,18 @@ int ksc_attach(struct sock *sk, const struct ksc_kind *kind)
 	ks->gid = current_egid();
 	if (kind->managed)
 		ksc_take_rcvlowat(sk, ks);
-	/* published before the operations that look for it */
+	/* published before the operations that use it */
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
 	return 0;
 }
 
 /**
- * ksc_child_new() - the state of a listener's child
+ * ksc_child_new() - allocate the state of a listener's child
  * @sk: child, locked and owned
  * @parent: the listener's state
  * @ruling: the policy's
  *
- * The caller gives it to the child.
+ * The caller attaches it to the child.
  *
  * Context: process. Return: the state, or NULL.
  */
@@ -86,10 +86,9 @@ struct ksc_sock *ksc_child_new(struct sock *sk, struct ksc_sock *parent,
 }
 
 /*
- * Softirq; the listener is not locked. Nothing is done for a child before a program has
- * it: accept() gives it its state, and begins the handshake. Until then every operation
- * on it fails closed. It takes nothing from the listener's operations and callbacks as
- * they happen to be.
+ * Softirq; the listener is not locked. A child gets its state and begins the handshake when it is
+ * accepted. Until then every operation on it fails. It does not depend on the listener's current
+ * operations and callbacks.
  */
 static void ksc_ulp_clone(const struct request_sock *req, struct sock *newsk,
 			  const gfp_t priority)
@@ -123,7 +122,7 @@ int ksc_ulp_attach(struct sock *sk)
 
 	if (!ksc_pristine(sk))
 		return -EOPNOTSUPP;
-	/* a listener may have children already that nobody would protect */
+	/* a listener may already have children, which would stay unprotected */
 	if (!((1 << sk->sk_state) &
 	      (TCPF_CLOSE | TCPF_SYN_SENT | TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
 		return -ENOTCONN;
@@ -152,7 +151,7 @@ struct tcp_ulp_ops ksc_ulp_ops = {
 };
 
 /**
- * ksc_ulp_init() - make the ULP known to TCP
+ * ksc_ulp_init() - register the ULP
  *
  * Return: 0 or an errno.
  */
@@ -160,7 +159,7 @@ int ksc_ulp_init(void)
 {
 	int err;
 
-	/* kmalloc would round 0.8 KiB up to 1 */
+	/* kmalloc() would round 0.8 KiB up to 1 KiB */
 	ksc_managed.cache = KMEM_CACHE(ksc_sock, SLAB_ACCOUNT);
 	if (!ksc_managed.cache)
 		return -ENOMEM;
@@ -171,7 +170,7 @@ int ksc_ulp_init(void)
 }
 
 /**
- * ksc_ulp_exit() - no socket gets the ULP any more
+ * ksc_ulp_exit() - unregister the ULP
  */
 void ksc_ulp_exit(void)
 {
@@ -179,7 +178,7 @@ void ksc_ulp_exit(void)
 }
 
 /**
- * ksc_ulp_free() - after the last socket's state was freed
+ * ksc_ulp_free() - undo ksc_ulp_init(), after the last socket's state was freed
  */
 void ksc_ulp_free(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of ulp.c. */
+/* The ULP. */
 #ifndef _KSC_SOCKET_ULP_H
 #define _KSC_SOCKET_ULP_H
 

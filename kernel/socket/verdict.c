@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Applications that judge the peer's certificate themselves. The daemon holds the
- * handshake up in the middle and hands out what it has found; nobody has keys until it
- * goes on. What waits here is a context like any other: its time runs, and the death of
- * its daemon ends it.
+ * Verification of the peer's certificate by the application. The daemon suspends the handshake and
+ * passes on the certificate and the faults it found; there are no keys before it continues.
+ * Meanwhile timeout and daemon's exit end the context as usual.
  */
 #include <linux/kschannel.h>
 #include <linux/kschannel_netlink.h>
@@ -21,10 +20,10 @@
 #include "socket/verdict.h"
 
 /**
- * ksc_verify_begin() - a socket's application is to judge the peer
+ * ksc_verify_begin() - ask the application for a verdict on the peer
  * @sk: socket, locked and owned
  * @ks: its state, in phase handshake
- * @step: the daemon's answer; gives away what there is to judge
+ * @step: the daemon's answer; its question is taken
  *
  * Context: process.
  */
@@ -32,16 +31,16 @@ void ksc_verify_begin(struct sock *sk, struct ksc_sock *ks, struct ksc_step *ste
 {
 	struct ksc_context *ctx = ks->context;
 
-	/* it is there to be read until the context goes */
+	/* readers may use the first question as long as the context */
 	if (ctx->question) {
 		ksc_fail_silent(sk, ks, KSC_STATUS_INTERNAL_ERROR,
-				"the daemon asks for a verdict again");
+				"duplicate verification request from the daemon");
 		return;
 	}
 	ctx->question = step->question;
 	step->question = NULL;
 	ksc_context_next(ctx);
-	/* what was left alone goes with the verdict */
+	/* bytes that were not consumed are offered again with the verdict */
 	ctx->stuck = 0;
 	ksc_move(sk, ks, KSC_EVENT_ASK);
 	ks->state_change(sk);
@@ -106,8 +105,8 @@ int ksc_get_verification(const struct ksc_sock *ks, struct ksc_verification *v)
 /**
  * ksc_get_chain() - getsockopt(KSC_PEER_CHAIN)
  * @sk: socket
- * @optval: where to
- * @optlen: room there; set to what was written
+ * @optval: destination
+ * @optlen: its size; set to the bytes written
  *
  * Context: process. Return: 0 or an errno.
  */
@@ -132,7 +131,7 @@ int ksc_get_chain(struct sock *sk, char __user *optval, int __user *optlen)
 	release_sock(sk);
 	if (err)
 		return err;
-	/* it stays as it is for as long as the context */
+	/* immutable as long as the context */
 	q = ctx->question;
 	if (q->len > room)
 		err = -ERANGE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of verdict.c. */
+/* Verification of the peer's certificate by the application. */
 #ifndef _KSC_SOCKET_VERDICT_H
 #define _KSC_SOCKET_VERDICT_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * System calls that wait for a handshake to end.
+ * Waiting for the end of a handshake.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/sched/signal.h>
@@ -16,9 +16,9 @@
  * ksc_wait() - wait for the handshake's end
  * @sk: socket, locked and owned; the lock is released while waiting
  * @ks: its state
- * @timeo: jiffies, 0 for not waiting; updated
+ * @timeo: jiffies, 0 to return at once; updated
  *
- * Context: process. Return: 0, -EAGAIN if there is no time for it, or another errno.
+ * Context: process. Return: 0, -EAGAIN on timeout, or another errno.
  */
 int ksc_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 {
@@ -49,10 +49,10 @@ int ksc_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
 }
 
 /**
- * ksc_ready() - may application data move? Wait until it may
+ * ksc_ready() - wait until application data may be sent and received
  * @sk: socket, locked and owned; the lock is released while waiting
- * @ks: its state, NULL if it could not be allocated
- * @timeo: jiffies, 0 for not waiting; updated
+ * @ks: its state, or NULL
+ * @timeo: jiffies, 0 to return at once; updated
  *
  * A socket that was connected before it got the ULP begins its handshake here.
  *
@@ -80,20 +80,20 @@ int ksc_ready(struct sock *sk, struct ksc_sock *ks, long *timeo)
 		sock_error(sk);
 		err = ksc_error(ks);
 	}
-	/* left to TCP, or disconnected, while the caller was on its way here */
+	/* left to TCP, or disconnected, meanwhile */
 	if (!err && ks->phase != KSC_PHASE_ESTABLISHED)
 		err = -ENOTCONN;
 	return err;
 }
 
 /**
- * ksc_ready_to_write() - ksc_ready() for who writes, or asks for the handshake's end
+ * ksc_ready_to_write() - ksc_ready() for writers, and for KSC_HANDSHAKE
  * @sk: socket, locked and owned; the lock is released while waiting
- * @ks: its state, NULL if it could not be allocated
- * @timeo: jiffies, 0 for not waiting; updated
+ * @ks: its state, or NULL
+ * @timeo: jiffies, 0 to return at once; updated
  *
- * Whoever is not to wait here waits in poll(): for the handshake, from now on, where
- * poll() has said that the socket is connected when it was by TCP.
+ * A caller that gets -EAGAIN waits in poll(), which from then on reports the handshake's end, even
+ * if connect() ended when TCP was connected.
  *
  * Context: process. Return: 0 or an errno.
  */

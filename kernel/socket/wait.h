@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What others use of wait.c. */
+/* Waiting for the end of a handshake. */
 #ifndef _KSC_SOCKET_WAIT_H
 #define _KSC_SOCKET_WAIT_H
 
