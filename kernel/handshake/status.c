@@ -23,7 +23,7 @@ static const struct {
 		EINPROGRESS, "handshake in progress"
 	},
 	[KSC_STATUS_INCOMPLETE_CREDENTIALS] = {
-		ENOKEY, "server requests a client certificate"
+		ENOKEY, "the server asks for a certificate"
 	},
 	[KSC_STATUS_VERIFY_NEEDED] = {
 		EKEYREJECTED, "peer certificate awaits verification"
@@ -35,10 +35,10 @@ static const struct {
 		EPROTO, "protocol violation by the peer"
 	},
 	[KSC_STATUS_PEER_REJECTED] = {
-		EKEYREJECTED, "peer certificate rejected"
+		EKEYREJECTED, "the peer's certificate was not accepted"
 	},
 	[KSC_STATUS_ALERT_RECEIVED] = {
-		EPROTO, "fatal alert from the peer"
+		EPROTO, "the peer sent a fatal alert"
 	},
 	[KSC_STATUS_NO_CREDENTIALS] = {
 		ENOKEY, "no such credential"
@@ -50,19 +50,19 @@ static const struct {
 		ETIMEDOUT, "handshake timed out"
 	},
 	[KSC_STATUS_NO_DAEMON] = {
-		EHOSTDOWN, "no daemon for the handshake"
+		EHOSTDOWN, "no daemon to run the handshake"
 	},
 	[KSC_STATUS_CANCELLED] = {
-		ECANCELED, "context deleted"
+		ECANCELED, "the context was deleted"
 	},
 	[KSC_STATUS_TRUNCATED] = {
-		ECONNRESET, "connection closed without close_notify"
+		ECONNRESET, "the connection ended without close_notify"
 	},
 	[KSC_STATUS_BAD_RECORD] = {
-		EBADMSG, "record authentication failed"
+		EBADMSG, "a record failed authentication"
 	},
 	[KSC_STATUS_RECORD_OVERFLOW] = {
-		EMSGSIZE, "record exceeds the maximum length"
+		EMSGSIZE, "a record exceeds the maximum length"
 	},
 	[KSC_STATUS_KEY_LIMIT] = {
 		EKEYEXPIRED, "key usage limit reached"

@@ -71,7 +71,7 @@ static int ksc_pump_whole(struct sock *sk, u32 most, u32 old, u32 *len, const ch
 				"record exceeds the TLS maximum length" :
 			       alert == KSC_ALERT_PROTOCOL_VERSION ?
 				"invalid record version" :
-				"peer does not speak TLS";
+				"the peer does not speak TLS";
 			return alert;
 		}
 		if (avail - n < KSC_HEADER_LEN + h.len ||
@@ -215,7 +215,7 @@ static void ksc_pump_expired(struct sock *sk, struct ksc_sock *ks)
 	/* a plaintext client of a protocol where the server speaks first */
 	if (present && ks->role == KSC_ROLE_SERVER && !ks->context->seq && !ksc_rxq_len(sk))
 		ksc_pump_no_tls(sk, ks, KSC_STATUS_TIMED_OUT, 0,
-				"timed out: client sent no data (plaintext client?)");
+				"client sent no data (plaintext client?)");
 	else
 		ksc_fail_silent(sk, ks, present ? KSC_STATUS_TIMED_OUT : KSC_STATUS_NO_DAEMON,
 				NULL);
@@ -281,14 +281,14 @@ static bool ksc_pump_look(struct sock *sk, struct ksc_sock *ks, u32 *len)
 	/* the rest of the handshake can't arrive */
 	if (ks->role == KSC_ROLE_SERVER && !ctx->seq && sk->sk_shutdown & RCV_SHUTDOWN) {
 		ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED,
-				"peer closed the connection during the handshake");
+				"the peer closed the connection during the handshake");
 		return false;
 	}
 	/* a client's first offer and a verdict have no token; all others need new bytes */
 	if (*len <= ctx->stuck && !ctx->verdict && (ctx->seq || ctx->role == KSC_ROLE_SERVER)) {
 		if (sk->sk_shutdown & RCV_SHUTDOWN)
 			ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED,
-					"peer closed the connection during the handshake");
+					"the peer closed the connection during the handshake");
 		else if (ksc_rx_shut_window(sk) && ksc_pump_stuck(sk, ks))
 			ksc_fail_alert(sk, ks, KSC_STATUS_RECORD_OVERFLOW,
 				       KSC_ALERT_RECORD_OVERFLOW,
@@ -440,7 +440,7 @@ void ksc_pump_handshake(struct sock *sk, struct ksc_sock *ks)
 		}
 		if (sk->sk_err || sk->sk_state == TCP_CLOSE) {
 			ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED,
-					"connection reset during the handshake");
+					"the connection was reset during the handshake");
 			return;
 		}
 		news = ksc_context_news(ks->context, &step);

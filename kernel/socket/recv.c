@@ -90,7 +90,7 @@ static int ksc_rx_end(struct sock *sk, struct ksc_sock *ks)
 		return 1;
 	if (sk->sk_err == ECONNRESET) {
 		ksc_count(ks->kn, KSC_CNT_RX_TRUNCATED);
-		ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED, "connection reset");
+		ksc_fail_silent(sk, ks, KSC_STATUS_TRUNCATED, "the connection was reset");
 		return sock_error(sk);
 	}
 	if (sk->sk_err)

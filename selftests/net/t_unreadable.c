@@ -17,7 +17,7 @@
 
 #define MODULE "ksc-unreadable.ko"
 #define PORT "/sys/module/ksc_unreadable/parameters/port"
-#define WHY "memory of a device"
+#define WHY "device memory"
 #define HEADER 5
 
 /* From where on the bytes of a record can't be read */
