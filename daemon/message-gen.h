@@ -7,45 +7,46 @@
 #include <netlink/attr.h>
 #include <linux/kschannel_netlink.h>
 
-/* Where the daemon listens, unless it was told otherwise. */
+/* Where the daemon listens by default. */
 #define KSC_CONTEXT_SOCKET		"/run/kschannel/context.sock"
-/* Longest message, in bytes: a token, two chains, and all else. */
+/* Longest message, in bytes: a token, two chains, and all other attributes. */
 #define KSC_MAX_MESSAGE		135168
 
 /**
- * enum ksc_m_message - A step of a context, or what it came to.
- * @KSC_M_CONTEXT: (u32) The context, by the number that the application gave
- *   it. A connection's own.
+ * enum ksc_m_message - A step of a context, or its result.
+ * @KSC_M_CONTEXT: (u32) The context's number, chosen by the application, unique
+ *   on its connection.
  * @KSC_M_BEGIN: (nest of ksc_m_begin) The context is new.
  * @KSC_M_TOKEN: (binary) To the daemon: bytes from the peer. From it: bytes for
  *   the peer.
- * @KSC_M_VERDICT: (u32, enum ksc_verdict) On the peer, after verify-needed.
- * @KSC_M_ALERT: (u8) To the daemon: to reject, or without a verdict to give up,
- *   the alert that tells the peer. From it: the alert's number.
+ * @KSC_M_VERDICT: (u32, enum ksc_verdict) Verdict on the peer, after
+ *   verify-needed.
+ * @KSC_M_ALERT: (u8) To the daemon: the alert to reject with, or without a
+ *   verdict to abort with. From it: the alert's number.
  * @KSC_M_CREDENTIAL: (string) After incomplete-credentials: the one whose
- *   certificate is shown.
+ *   certificate is sent.
  * @KSC_M_STATUS: (u32, enum ksc_status)
- * @KSC_M_CONSUMED: (u32) Bytes of the token that the step used up.
- * @KSC_M_NEED: (u32) With incomplete-message: how many more bytes are wanted at
- *   least.
- * @KSC_M_DIRECTION: (u32, enum ksc_direction) Which way the alert went.
+ * @KSC_M_CONSUMED: (u32) Bytes of the token that the step consumed.
+ * @KSC_M_NEED: (u32) With incomplete-message: the minimum of further bytes.
+ * @KSC_M_DIRECTION: (u32, enum ksc_direction) The alert's direction.
  * @KSC_M_TEXT: (string) One line that explains a failure or an error.
  * @KSC_M_FAULTS: (u32, enum ksc_fault) With verify-needed: what is wrong with
  *   the peer's certificate, 0 for nothing.
- * @KSC_M_CHAIN: (binary) With verify-needed and ok: the peer's certificates,
- *   its own first, in DER, each after its length in three bytes, the highest
- *   first (RFC 5246 7.4.2).
+ * @KSC_M_CHAIN: (binary) With verify-needed and ok: the peer's certificates in
+ *   DER, its own first, each preceded by its length in three bytes, big-endian
+ *   (RFC 5246 7.4.2).
  * @KSC_M_ISSUERS: (binary) With incomplete-credentials: DER names of the
- *   issuers that the server accepts, each after its length in two bytes, the
- *   highest first (RFC 5246 7.4.4), as many as fit; none says nothing.
+ *   issuers that the server accepts, each preceded by its length in two bytes,
+ *   big-endian (RFC 5246 7.4.4), as many as fit; empty if the server names
+ *   none.
  * @KSC_M_VERSION: (u16) With ok: as on the wire, 0x0303 or 0x0304.
  * @KSC_M_SUITE: (u16) With ok: the IANA number.
  * @KSC_M_SESSION: (nest of ksc_m_session) With ok.
  * @KSC_M_DETAILS: (nest of ksc_m_details) With ok.
- * @KSC_M_LOCAL_CHAIN: (binary) With ok: our own certificates, as chain has the
- *   peer's.
+ * @KSC_M_LOCAL_CHAIN: (binary) With ok: our own certificates, in the format of
+ *   chain.
  * @KSC_M_ERROR: (u32) An errno.
- * @KSC_M_FORMAT: (u32) Of a handover: the version of this specification.
+ * @KSC_M_FORMAT: (u32) In a handover: the version of this specification.
  */
 enum ksc_m_message {
 	KSC_M_CONTEXT = 1,
@@ -76,14 +77,15 @@ enum ksc_m_message {
 };
 
 /**
- * enum ksc_m_begin - What a context is begun with.
+ * enum ksc_m_begin - Parameters of a new context.
  * @KSC_M_BEGIN_ROLE: (u32, enum ksc_role)
  * @KSC_M_BEGIN_SERVER_NAME: (string) Client: for SNI and the name check.
- * @KSC_M_BEGIN_CREDENTIAL: (string) The credential asked for by name.
+ * @KSC_M_BEGIN_CREDENTIAL: (string) The requested credential's name.
  * @KSC_M_BEGIN_ALPN: (binary) ProtocolNameList without its outer length.
  * @KSC_M_BEGIN_VERIFY: (u32, enum ksc_verify)
  * @KSC_M_BEGIN_DEADLINE: (u32) Milliseconds that the handshake may take.
- * @KSC_M_BEGIN_PICK: (flag) Client: have steps come to incomplete-credentials.
+ * @KSC_M_BEGIN_PICK: (flag) Client: return incomplete-credentials from a step,
+ *   to choose a credential.
  */
 enum ksc_m_begin {
 	KSC_M_BEGIN_ROLE = 1,
@@ -100,10 +102,9 @@ enum ksc_m_begin {
 };
 
 /**
- * enum ksc_m_session - What is known of the established session; nothing
- * secret.
- * @KSC_M_SESSION_ALPN: (string) The protocol chosen.
- * @KSC_M_SESSION_SERVER_NAME: (string) What the client asked for.
+ * enum ksc_m_session - Properties of the established session, no secrets.
+ * @KSC_M_SESSION_ALPN: (string) The chosen protocol.
+ * @KSC_M_SESSION_SERVER_NAME: (string) The name that the client asked for.
  * @KSC_M_SESSION_PEER_SUBJECT: (string) RFC 4514 form, or the first
  *   subjectAltName; cut to fit.
  * @KSC_M_SESSION_PEER_FINGERPRINT: (binary) SHA-256 of the certificate.
@@ -122,11 +123,11 @@ enum ksc_m_session {
 };
 
 /**
- * enum ksc_m_details - What else is known of it; nothing secret.
- * @KSC_M_DETAILS_GROUP: (u16) IANA number of the key exchange's group, if it is
+ * enum ksc_m_details - Further properties of the session, no secrets.
+ * @KSC_M_DETAILS_GROUP: (u16) IANA number of the key exchange's group, if
  *   known.
  * @KSC_M_DETAILS_SIGNATURE: (u16) IANA number of the server's SignatureScheme,
- *   or TLS 1.2's hash and signature; none in a resumed session.
+ *   or TLS 1.2's hash and signature; not in a resumed session.
  * @KSC_M_DETAILS_SESSION_ID: (binary) TLS 1.2.
  * @KSC_M_DETAILS_END_POINT: (binary) The channel binding tls-server-end-point
  *   (RFC 5929 4).
@@ -145,34 +146,34 @@ enum ksc_m_details {
 };
 
 /**
- * enum ksc_message - A step of a context, or what it came to.
- * @KSC_MESSAGE_STEP: (from the application) Makes a step: with begin the first
- *   one of a new context. Token is what the peer has sent and no step has used
- *   up, or nothing to have a client begin. After verify-needed there has to be
- *   a verdict or an alert, after incomplete-credentials there may be a
- *   credential; without, none is shown. With an alert and no verdict the
- *   handshake is given up. Answered by result or error; until then another step
- *   of the same context is EBUSY.
- * @KSC_MESSAGE_CLOSE: (from the application) The context is no more, whatever
- *   it is about; there is no answer. One that is unknown is none.
- * @KSC_MESSAGE_RESULT: (from the daemon) What a step came to. With ok the keys
- *   come along, a descriptor (SCM_RIGHTS) for KSC_ATTACH, and the context is no
- *   more; nor is it after a failure.
+ * enum ksc_message - A step of a context, or its result.
+ * @KSC_MESSAGE_STEP: (from the application) Makes a step; with begin, the first
+ *   one of a new context. The token has the bytes from the peer that no step
+ *   has consumed; it is empty for a client's first step. After verify-needed a
+ *   verdict or an alert is required. After incomplete-credentials a credential
+ *   is optional; without one, no certificate is sent. An alert without a
+ *   verdict aborts the handshake. Answered by result or error; until then
+ *   another step of the same context fails with EBUSY.
+ * @KSC_MESSAGE_CLOSE: (from the application) Deletes the context in any state;
+ *   there is no answer. An unknown context is ignored.
+ * @KSC_MESSAGE_RESULT: (from the daemon) The result of a step. With ok it
+ *   carries the keys, as a descriptor (SCM_RIGHTS) for KSC_ATTACH. After ok or
+ *   a failure the context is deleted.
  * @KSC_MESSAGE_ERROR: (from the daemon) A step was not made, and nothing has
- *   changed: EINVAL for what is missing, malformed or out of range, ENOENT for
- *   a context that is not, EEXIST for begin with one that is, EBUSY while a
- *   step is under way, EDQUOT when the user or the connection has as much as
- *   may be, EMSGSIZE for more than a handshake may have, ENODATA for a verdict
- *   or a credential that was not asked for, EHOSTDOWN for begin when the daemon
- *   is about to end, ENOMEM. ETIMEDOUT with the number 0 answers no step: the
- *   context's time is over, and it is no more. Nor does EDQUOT with the number
- *   0 and no context: the user has as many connections as may be, and this one
- *   is closed. What is no message ends the connection, and so do descriptors,
- *   which nobody has asked for.
- * @KSC_MESSAGE_HANDOVER: (from the application) Not for the daemon: a process
- *   passes an established context to another, over a socket of theirs. The
- *   keys' descriptor comes along. What the kernel does not know of them is the
- *   sender's word.
+ *   changed: EINVAL for a missing, malformed or out of range attribute, ENOENT
+ *   for an unknown context, EEXIST for begin with an existing one, EBUSY while
+ *   a step is pending, EDQUOT when the user or the connection exceeds a limit,
+ *   EMSGSIZE for more bytes than a handshake may have, ENODATA for a verdict or
+ *   a credential that was not asked for, EHOSTDOWN for begin when the daemon is
+ *   about to exit, ENOMEM. ETIMEDOUT with the number 0 answers no step: the
+ *   context has timed out and is deleted. EDQUOT with the number 0 and no
+ *   context means that the user has too many connections, and closes this one.
+ *   A datagram that is not a message closes the connection, and so does one
+ *   with descriptors.
+ * @KSC_MESSAGE_HANDOVER: (from the application) Not sent to the daemon: a
+ *   process passes an established context to another, over their own socket,
+ *   with the keys' descriptor. The receiver has to trust the sender for what
+ *   the kernel does not know about the keys.
  */
 enum ksc_message {
 	KSC_MESSAGE_STEP = 16,

@@ -6,7 +6,7 @@
 #define KSC_FAMILY_NAME		"kschannel"
 #define KSC_FAMILY_VERSION	1
 
-/* Most bytes of handshake token in one message, either way; an attribute holds less than 64 KiB. */
+/* Maximum of token bytes in a message, either way; an attribute holds less than 64 KiB. */
 #define KSC_MAX_TOKEN		64000
 /* Longest server name or credential name, in bytes, without the NUL. */
 #define KSC_MAX_NAME		255
@@ -20,41 +20,41 @@
 #define KSC_MAX_IV		12
 /* The client's random and the server's, in bytes. */
 #define KSC_RANDOMS_LEN		64
-/* Longest post-handshake message that goes up to the daemon, with its header, in bytes. */
+/* Longest post-handshake message that is sent to the daemon, with its header, in bytes. */
 #define KSC_MAX_TICKET		8192
-/* Longest chain of certificates to judge, and list of issuers to pick one by, in bytes. */
+/* Longest chain of certificates to verify, and list of issuers to choose one by, in bytes. */
 #define KSC_MAX_CHAIN		32768
-/* Most rules of a policy. */
+/* Maximum of rules in a policy. */
 #define KSC_MAX_RULES		65536
 /* Longest name of a rule, in bytes, without the NUL. */
 #define KSC_MAX_RULE_NAME		63
-/* Handshakes of sockets at once, unless it is set. */
+/* Default limit of concurrent handshakes of sockets. */
 #define KSC_DEFAULT_HANDSHAKES		8192
-/* Of one user, in all namespaces. */
+/* Likewise, of one user in all namespaces. */
 #define KSC_DEFAULT_HANDSHAKES_PER_USER		4096
-/* Of all handshakes, kept for connections that the machine makes. */
+/* Of all handshakes, reserved for outgoing connections. */
 #define KSC_DEFAULT_CLIENT_RESERVE		1024
-/* Of one IPv4 address or IPv6 /64, when it is tight. */
+/* Of one IPv4 address or IPv6 /64, once half of a larger limit is used. */
 #define KSC_DEFAULT_HANDSHAKES_PER_ADDRESS		512
-/* Of one IPv6 /48, when it is tight. */
+/* Of one IPv6 /48, likewise. */
 #define KSC_DEFAULT_HANDSHAKES_PER_SITE		2048
 /* Bytes from the peer before our first flight. */
 #define KSC_DEFAULT_FIRST_FLIGHT		18432
 /* Steps of a handshake. */
 #define KSC_DEFAULT_STEPS		64
-/* Offers that the daemon may leave unanswered before others wait. */
+/* Maximum of unanswered offers to the daemon; others wait. */
 #define KSC_DEFAULT_WINDOW		32
-/* And bytes of tokens in them. */
+/* Maximum of token bytes in them. */
 #define KSC_DEFAULT_WINDOW_BYTES		1048576
-/* Most bytes of alpn, server-name, peer-subject and credential together, of a key. */
+/* Maximum of bytes of a key's alpn, server-name, peer-subject and credential together. */
 #define KSC_MAX_KEY_TEXT		480
-/* Keys that no socket has got yet, unless it is set. */
+/* Default limit of unattached keys. */
 #define KSC_DEFAULT_KEYS		16384
-/* Of one user, in all namespaces. */
+/* Likewise, of one user in all namespaces. */
 #define KSC_DEFAULT_KEYS_PER_USER		4096
 
 /**
- * enum ksc_role - Which side of the handshake a context plays.
+ * enum ksc_role - A context's side of the handshake.
  * @KSC_ROLE_UNSPEC: Not chosen yet.
  * @KSC_ROLE_CLIENT: Initializes the security context.
  * @KSC_ROLE_SERVER: Accepts the security context.
@@ -66,14 +66,14 @@ enum ksc_role {
 };
 
 /**
- * enum ksc_verify - What is asked of the peer's certificate.
- * @KSC_VERIFY_DEFAULT: What the credential says; a client's default is require,
- *   a server's none.
- * @KSC_VERIFY_NONE: Not checked (client), not asked for (server).
- * @KSC_VERIFY_REQUEST: Asked for; refused when present and not valid.
+ * enum ksc_verify - Requirements on the peer's certificate.
+ * @KSC_VERIFY_DEFAULT: As the credential says; a client's default is require, a
+ *   server's none.
+ * @KSC_VERIFY_NONE: Not verified (client), not requested (server).
+ * @KSC_VERIFY_REQUEST: Requested; rejected if present and not valid.
  * @KSC_VERIFY_REQUIRE: Must be present and valid.
- * @KSC_VERIFY_MANUAL: The caller judges it, or that there is none, with
- *   verify-needed; a credential that asks for one asks all the same.
+ * @KSC_VERIFY_MANUAL: The caller verifies it, or its absence, on verify-needed;
+ *   a credential that requests one still does so.
  */
 enum ksc_verify {
 	KSC_VERIFY_DEFAULT,
@@ -84,35 +84,35 @@ enum ksc_verify {
 };
 
 /**
- * enum ksc_status - What a step of a security context came to.
+ * enum ksc_status - Result of a step of a security context.
  * @KSC_STATUS_OK: The context is established; a token may still have to be
  *   sent.
  * @KSC_STATUS_CONTINUE_NEEDED: Send the token if there is one and wait for the
  *   peer's.
  * @KSC_STATUS_INCOMPLETE_MESSAGE: Too little input; nothing was consumed and
  *   nothing changed.
- * @KSC_STATUS_INCOMPLETE_CREDENTIALS: The server asks for a certificate and
+ * @KSC_STATUS_INCOMPLETE_CREDENTIALS: The server requests a certificate and
  *   none was chosen.
- * @KSC_STATUS_VERIFY_NEEDED: The caller has to judge the peer's certificate.
- * @KSC_STATUS_INTERNAL_ERROR: EIO: a failure of our own, not of the peer.
- * @KSC_STATUS_PROTOCOL_ERROR: EPROTO: the peer broke the protocol, or no common
- *   parameters.
+ * @KSC_STATUS_VERIFY_NEEDED: The caller has to verify the peer's certificate.
+ * @KSC_STATUS_INTERNAL_ERROR: EIO: a local failure, not the peer's.
+ * @KSC_STATUS_PROTOCOL_ERROR: EPROTO: protocol violation by the peer, or no
+ *   common parameters.
  * @KSC_STATUS_PEER_REJECTED: EKEYREJECTED: the peer's certificate was not
  *   accepted.
- * @KSC_STATUS_ALERT_RECEIVED: EPROTO: the peer ended it with a fatal alert.
+ * @KSC_STATUS_ALERT_RECEIVED: EPROTO: the peer sent a fatal alert.
  * @KSC_STATUS_NO_CREDENTIALS: ENOKEY: there is no credential of that name, or
  *   none fits.
- * @KSC_STATUS_ACCESS_DENIED: EACCES: the credential is not for this caller.
- * @KSC_STATUS_TIMED_OUT: ETIMEDOUT: the handshake took too long.
- * @KSC_STATUS_NO_DAEMON: EHOSTDOWN: nothing is there to run the handshake.
+ * @KSC_STATUS_ACCESS_DENIED: EACCES: the caller may not use the credential.
+ * @KSC_STATUS_TIMED_OUT: ETIMEDOUT: the handshake timed out.
+ * @KSC_STATUS_NO_DAEMON: EHOSTDOWN: there is no daemon to run the handshake.
  * @KSC_STATUS_CANCELLED: ECANCELED: the context was deleted.
  * @KSC_STATUS_TRUNCATED: ECONNRESET: the connection ended without close_notify.
  * @KSC_STATUS_BAD_RECORD: EBADMSG: a record failed authentication.
- * @KSC_STATUS_RECORD_OVERFLOW: EMSGSIZE: a record or message over its limit.
- * @KSC_STATUS_KEY_LIMIT: EKEYEXPIRED: the keys have protected as many records
- *   as they may.
- * @KSC_STATUS_POLICY: EPERM: less was asked for than the policy demands.
- * @KSC_STATUS_OVERLOADED: EBUSY: there are too many handshakes.
+ * @KSC_STATUS_RECORD_OVERFLOW: EMSGSIZE: a record or message exceeds the
+ *   maximum length.
+ * @KSC_STATUS_KEY_LIMIT: EKEYEXPIRED: the keys have reached their usage limit.
+ * @KSC_STATUS_POLICY: EPERM: the request is weaker than the policy requires.
+ * @KSC_STATUS_OVERLOADED: EBUSY: too many concurrent handshakes.
  */
 enum ksc_status {
 	KSC_STATUS_OK,
@@ -138,11 +138,11 @@ enum ksc_status {
 };
 
 /**
- * enum ksc_verdict - What the caller says to verify-needed.
+ * enum ksc_verdict - The caller's answer to verify-needed.
  * @KSC_VERDICT_NONE: Nothing yet.
- * @KSC_VERDICT_ACCEPT: The handshake goes on.
- * @KSC_VERDICT_REJECT: It fails with peer-rejected, and an alert tells the
- *   peer.
+ * @KSC_VERDICT_ACCEPT: The handshake continues.
+ * @KSC_VERDICT_REJECT: The handshake fails with peer-rejected and an alert to
+ *   the peer.
  */
 enum ksc_verdict {
 	KSC_VERDICT_NONE,
@@ -151,21 +151,21 @@ enum ksc_verdict {
 };
 
 /**
- * enum ksc_fault - What the daemon finds wrong with the peer's certificate.
- * @KSC_FAULT_NO_CERTIFICATE: The peer has shown none.
- * @KSC_FAULT_UNKNOWN_ISSUER: None that is trusted has issued it.
- * @KSC_FAULT_EXPIRED: It is not valid any more.
- * @KSC_FAULT_NOT_YET_VALID: It is not valid yet.
+ * enum ksc_fault - Faults that the daemon finds in the peer's certificate.
+ * @KSC_FAULT_NO_CERTIFICATE: The peer has sent none.
+ * @KSC_FAULT_UNKNOWN_ISSUER: No trusted authority has issued it.
+ * @KSC_FAULT_EXPIRED: It has expired.
+ * @KSC_FAULT_NOT_YET_VALID: It is not yet valid.
  * @KSC_FAULT_REVOKED: Its issuer has revoked it.
  * @KSC_FAULT_WRONG_NAME: It is not for the server's name, or there is no name
  *   to compare with.
- * @KSC_FAULT_WRONG_PURPOSE: It is not for this side of TLS.
- * @KSC_FAULT_BAD_ISSUER: An issuer is no authority, or may not issue it.
- * @KSC_FAULT_BAD_SIGNATURE: A signature is wrong.
- * @KSC_FAULT_WEAK: An algorithm or a key is not safe enough.
- * @KSC_FAULT_REVOCATION_UNKNOWN: What there is to tell whether it was revoked
- *   is missing or of no use.
- * @KSC_FAULT_INVALID: Any other fault, or one that comes with the others.
+ * @KSC_FAULT_WRONG_PURPOSE: It is not for the peer's side of TLS.
+ * @KSC_FAULT_BAD_ISSUER: An issuer is not an authority, or not allowed to issue
+ *   it.
+ * @KSC_FAULT_BAD_SIGNATURE: A signature is invalid.
+ * @KSC_FAULT_WEAK: An algorithm or a key is too weak.
+ * @KSC_FAULT_REVOCATION_UNKNOWN: Its revocation status is missing or unusable.
+ * @KSC_FAULT_INVALID: Any other fault; may be set along with others.
  */
 enum ksc_fault {
 	KSC_FAULT_NO_CERTIFICATE = 1 << 0,
@@ -183,11 +183,11 @@ enum ksc_fault {
 };
 
 /**
- * enum ksc_trait - What holds of an established session.
- * @KSC_TRAIT_VERIFIED: The peer's certificate was judged, and is valid.
- * @KSC_TRAIT_ACCEPTED: The peer, with a certificate or none, was accepted by
- *   the caller's verdict.
- * @KSC_TRAIT_CERTIFICATE_SHOWN: A certificate of our own was shown.
+ * enum ksc_trait - Properties of an established session.
+ * @KSC_TRAIT_VERIFIED: The peer's certificate was verified and is valid.
+ * @KSC_TRAIT_ACCEPTED: The caller's verdict accepted the peer, with or without
+ *   a certificate.
+ * @KSC_TRAIT_CERTIFICATE_SHOWN: A certificate of our own was sent.
  * @KSC_TRAIT_EXTENDED_MASTER_SECRET: TLS 1.2: RFC 7627.
  */
 enum ksc_trait {
@@ -198,8 +198,8 @@ enum ksc_trait {
 };
 
 /**
- * enum ksc_direction - Which way an alert went.
- * @KSC_DIRECTION_NONE: No alert was involved.
+ * enum ksc_direction - An alert's direction.
+ * @KSC_DIRECTION_NONE: No alert.
  * @KSC_DIRECTION_SENT: We sent it.
  * @KSC_DIRECTION_RECEIVED: The peer sent it.
  */
@@ -210,11 +210,11 @@ enum ksc_direction {
 };
 
 /**
- * enum ksc_rule_action - What becomes of a connection.
- * @KSC_RULE_ACTION_REQUIRE: It is protected, or there is none.
- * @KSC_RULE_ACTION_PREFER: It is protected if there is a daemon, and a
- *   credential for it; else it is plain.
- * @KSC_RULE_ACTION_NEVER: It is left plain.
+ * enum ksc_rule_action - What a rule does with a connection.
+ * @KSC_RULE_ACTION_REQUIRE: It is protected, or it fails.
+ * @KSC_RULE_ACTION_PREFER: It is protected if there is a daemon and a
+ *   credential for it; else it falls back to plaintext.
+ * @KSC_RULE_ACTION_NEVER: It stays plaintext.
  */
 enum ksc_rule_action {
 	KSC_RULE_ACTION_REQUIRE,
@@ -224,10 +224,10 @@ enum ksc_rule_action {
 
 /**
  * enum ksc_connect - What a client's connect() waits for.
- * @KSC_CONNECT_DEFAULT: What the rule says, of a socket that is left to the
- *   policy; else the handshake.
+ * @KSC_CONNECT_DEFAULT: As the rule says, for a socket with KSC_POLICY; else
+ *   the handshake.
  * @KSC_CONNECT_HANDSHAKE: The end of the handshake.
- * @KSC_CONNECT_TCP: TCP's connection; what reads or writes first waits for the
+ * @KSC_CONNECT_TCP: TCP's connection; the first read or write waits for the
  *   handshake.
  */
 enum ksc_connect {
@@ -237,9 +237,9 @@ enum ksc_connect {
 };
 
 /**
- * enum ksc_rule_direction - Connections that a rule is about.
- * @KSC_RULE_DIRECTION_CONNECT: Those that we make.
- * @KSC_RULE_DIRECTION_ACCEPT: Those that we take.
+ * enum ksc_rule_direction - Connections that a rule applies to.
+ * @KSC_RULE_DIRECTION_CONNECT: Outgoing ones.
+ * @KSC_RULE_DIRECTION_ACCEPT: Incoming ones.
  */
 enum ksc_rule_direction {
 	KSC_RULE_DIRECTION_CONNECT = 1 << 0,
@@ -247,15 +247,16 @@ enum ksc_rule_direction {
 };
 
 /**
- * enum ksc_phase - The phase of a protected socket, which says what may pass.
+ * enum ksc_phase - The phase of a protected socket, which determines what may
+ * be sent and received.
  * @KSC_PHASE_INIT: Nothing started; options can be set.
  * @KSC_PHASE_CONNECTING: TCP is connecting.
  * @KSC_PHASE_LISTEN: A listener; its children are protected.
  * @KSC_PHASE_HANDSHAKE: Handshake records only.
- * @KSC_PHASE_VERIFY: The peer's certificate has come, and a verdict is awaited;
- *   no application byte moves.
+ * @KSC_PHASE_VERIFY: Waiting for a verdict on the peer's certificate; no
+ *   application data.
  * @KSC_PHASE_ESTABLISHED: Application data, protected.
- * @KSC_PHASE_FAILED: Nothing moves any more.
+ * @KSC_PHASE_FAILED: Nothing is sent or received.
  * @KSC_PHASE_CLOSED: Closed by the application.
  * @KSC_PHASE_PLAIN: Left to TCP, in plaintext.
  */
@@ -272,59 +273,60 @@ enum ksc_phase {
 };
 
 /**
- * enum ksc_a_context - A handshake in progress, and a step of it; and the keys
- * that one came to.
- * @KSC_A_CONTEXT_ID: (u64) The context. Never used twice in a network
- *   namespace. Of key-new: the daemon's own number.
+ * enum ksc_a_context - A handshake in progress, and a step of it; or the keys
+ * of a finished one.
+ * @KSC_A_CONTEXT_ID: (u64) The context's number, never reused in a network
+ *   namespace. In key-new: chosen by the daemon.
  * @KSC_A_CONTEXT_SEQ: (u32) Number of the step, from 0. A step answers the
- *   offer that has its number.
+ *   offer with the same number.
  * @KSC_A_CONTEXT_ROLE: (u32, enum ksc_role)
  * @KSC_A_CONTEXT_SERVER_NAME: (string) Client: for SNI and the name check.
- * @KSC_A_CONTEXT_CREDENTIAL: (string) The credential asked for by name, or the
- *   one whose certificate was shown.
+ * @KSC_A_CONTEXT_CREDENTIAL: (string) The requested credential's name, or that
+ *   of the one whose certificate was sent.
  * @KSC_A_CONTEXT_ALPN: (binary) ProtocolNameList without its outer length.
  * @KSC_A_CONTEXT_VERIFY: (u32, enum ksc_verify)
- * @KSC_A_CONTEXT_UID: (u32) The socket's owner. Of key-new: whom it counts for.
- * @KSC_A_CONTEXT_GID: (u32) The socket's owner's group, as it was when the
- *   socket was protected.
+ * @KSC_A_CONTEXT_UID: (u32) The socket's owner. In key-new: the user that the
+ *   key counts toward.
+ * @KSC_A_CONTEXT_GID: (u32) The group of the socket's owner when the socket was
+ *   protected.
  * @KSC_A_CONTEXT_LOCAL: (binary) struct sockaddr_in or sockaddr_in6.
  * @KSC_A_CONTEXT_PEER: (binary) struct sockaddr_in or sockaddr_in6.
- * @KSC_A_CONTEXT_TOKEN: (binary) Up: whole records from the peer. Down: bytes
- *   for the peer.
+ * @KSC_A_CONTEXT_TOKEN: (binary) To the daemon: complete records from the peer.
+ *   From it: bytes for the peer.
  * @KSC_A_CONTEXT_STATUS: (u32, enum ksc_status)
- * @KSC_A_CONTEXT_CONSUMED: (u32) Bytes of the offered token that the step used
- *   up.
- * @KSC_A_CONTEXT_NEED: (u32) With incomplete-message: how many more bytes are
- *   wanted at least.
+ * @KSC_A_CONTEXT_CONSUMED: (u32) Bytes of the offered token that the step
+ *   consumed.
+ * @KSC_A_CONTEXT_NEED: (u32) With incomplete-message: the minimum of further
+ *   bytes.
  * @KSC_A_CONTEXT_ALERT: (u8) The alert's number.
  * @KSC_A_CONTEXT_DIRECTION: (u32, enum ksc_direction)
  * @KSC_A_CONTEXT_TEXT: (string) One line that explains a failure.
- * @KSC_A_CONTEXT_KEYS: (nest of ksc_a_keys) With ok, and of key-new.
- * @KSC_A_CONTEXT_SESSION: (nest of ksc_a_session) With ok, and of key-new.
+ * @KSC_A_CONTEXT_KEYS: (nest of ksc_a_keys) With ok, and in key-new.
+ * @KSC_A_CONTEXT_SESSION: (nest of ksc_a_session) With ok, and in key-new.
  * @KSC_A_CONTEXT_DEADLINE: (u32) Milliseconds that the handshake may still
  *   take.
- * @KSC_A_CONTEXT_TICKETS: (flag) With ok, and of key-new, client: the session
- *   is kept and wants the tickets that come.
+ * @KSC_A_CONTEXT_TICKETS: (flag) With ok, and in key-new, client: the daemon
+ *   keeps the session and wants its tickets.
  * @KSC_A_CONTEXT_FAULTS: (u32, enum ksc_fault) With verify-needed: what is
  *   wrong with the peer's certificate, 0 for nothing.
- * @KSC_A_CONTEXT_CHAIN: (binary) With verify-needed: the peer's certificates,
- *   its own first, in DER, each after its length in three bytes, the highest
- *   first (RFC 5246 7.4.2).
- * @KSC_A_CONTEXT_VERDICT: (u32, enum ksc_verdict) What the caller says to
- *   verify-needed; to reject, alert may say how.
- * @KSC_A_CONTEXT_GENERATION: (u64) Of the policy that a socket's connection
- *   falls under; none is loaded without it.
- * @KSC_A_CONTEXT_RULE: (u32) Number of its rule, from 0; none matches without
- *   it.
- * @KSC_A_CONTEXT_FD: (u32) The descriptor of a key.
- * @KSC_A_CONTEXT_BY_POLICY: (flag) The socket was given to us in its program's
- *   stead (KSC_POLICY): its server name is what the program looked up, and not
- *   a wish.
- * @KSC_A_CONTEXT_RULE_NAME: (string) Of the rule that a socket's connection
- *   falls under.
- * @KSC_A_CONTEXT_NETNS: (u64) Of key-new: cookie (SO_NETNS_COOKIE) of the
- *   network namespace of the sockets that the key is for; without, the daemon's
- *   own.
+ * @KSC_A_CONTEXT_CHAIN: (binary) With verify-needed: the peer's certificates in
+ *   DER, its own first, each preceded by its length in three bytes, big-endian
+ *   (RFC 5246 7.4.2).
+ * @KSC_A_CONTEXT_VERDICT: (u32, enum ksc_verdict) The caller's answer to
+ *   verify-needed; alert may have the alert to reject with.
+ * @KSC_A_CONTEXT_GENERATION: (u64) Generation of the policy that applies to the
+ *   connection; absent if none is loaded.
+ * @KSC_A_CONTEXT_RULE: (u32) Number of the matching rule, from 0; absent if
+ *   none matches.
+ * @KSC_A_CONTEXT_FD: (u32) A key's descriptor.
+ * @KSC_A_CONTEXT_BY_POLICY: (flag) TLS was requested on behalf of the program
+ *   (KSC_POLICY): the server name is the one that the program looked up, not a
+ *   request.
+ * @KSC_A_CONTEXT_RULE_NAME: (string) Name of the rule that applies to the
+ *   connection.
+ * @KSC_A_CONTEXT_NETNS: (u64) In key-new: cookie (SO_NETNS_COOKIE) of the
+ *   network namespace of the sockets that the key is for; by default the
+ *   daemon's own.
  */
 enum ksc_a_context {
 	KSC_A_CONTEXT_ID = 1,
@@ -365,16 +367,16 @@ enum ksc_a_context {
 };
 
 /**
- * enum ksc_a_keys - What the handshake came to. Goes down only; no command
- * gives it back.
+ * enum ksc_a_keys - The handshake's keys. Only sent to the kernel; no command
+ * returns them.
  * @KSC_A_KEYS_VERSION: (u16) As on the wire: 0x0303, 0x0304.
  * @KSC_A_KEYS_SUITE: (u16) The IANA number.
  * @KSC_A_KEYS_TX: (nest of ksc_a_key)
  * @KSC_A_KEYS_RX: (nest of ksc_a_key)
  * @KSC_A_KEYS_MAX_RECORD: (u32) RFC 8449 RecordSizeLimit of the peer, in bytes;
- *   in TLS 1.3 the type's byte and padding count.
+ *   in TLS 1.3 it includes the type's byte and padding.
  * @KSC_A_KEYS_EXPORTER: (binary) TLS 1.3: exporter_master_secret. TLS 1.2: the
- *   master secret, if it is an extended one (RFC 7627).
+ *   master secret, if extended (RFC 7627).
  * @KSC_A_KEYS_RANDOMS: (binary) TLS 1.2, with exporter: the client's and the
  *   server's.
  */
@@ -412,10 +414,9 @@ enum ksc_a_key {
 };
 
 /**
- * enum ksc_a_session - What is known of the established session; nothing
- * secret.
- * @KSC_A_SESSION_ALPN: (string) The protocol chosen.
- * @KSC_A_SESSION_SERVER_NAME: (string) What the client asked for.
+ * enum ksc_a_session - Properties of the established session, no secrets.
+ * @KSC_A_SESSION_ALPN: (string) The chosen protocol.
+ * @KSC_A_SESSION_SERVER_NAME: (string) The name that the client asked for.
  * @KSC_A_SESSION_PEER_SUBJECT: (string) RFC 4514 form, or the first
  *   subjectAltName; cut to fit.
  * @KSC_A_SESSION_PEER_FINGERPRINT: (binary) SHA-256 of the certificate.
@@ -457,16 +458,17 @@ enum ksc_a_session {
  * @KSC_A_SOCK_RX_RECORDS: (u64)
  * @KSC_A_SOCK_READ_CLOSED: (flag) close_notify was received.
  * @KSC_A_SOCK_WRITE_CLOSED: (flag) close_notify was sent.
- * @KSC_A_SOCK_STATUS: (u32, enum ksc_status) Phase failed: why.
+ * @KSC_A_SOCK_STATUS: (u32, enum ksc_status) In phase failed: the reason.
  * @KSC_A_SOCK_ALERT: (u8)
  * @KSC_A_SOCK_DIRECTION: (u32, enum ksc_direction)
  * @KSC_A_SOCK_TEXT: (string)
  * @KSC_A_SOCK_RAW: (flag) Keys were set by the application, as with in-tree
  *   kTLS.
- * @KSC_A_SOCK_REQUEST: (flag) rekey: ask the peer to update its keys too.
+ * @KSC_A_SOCK_REQUEST: (flag) In rekey: request the peer to update its keys,
+ *   too.
  * @KSC_A_SOCK_KEY_UPDATES_SENT: (u64)
  * @KSC_A_SOCK_KEY_UPDATES_RECEIVED: (u64)
- * @KSC_A_SOCK_RULE: (string) Name of the policy's rule that it falls under,
+ * @KSC_A_SOCK_RULE: (string) Name of the policy's rule that applies to it,
  *   while that policy is loaded.
  */
 enum ksc_a_sock {
@@ -515,10 +517,10 @@ enum ksc_a_sock {
  * @KSC_A_STATS_CONTEXTS: (u64) Handshakes in progress now.
  * @KSC_A_STATS_HANDSHAKES_OK: (u64)
  * @KSC_A_STATS_HANDSHAKES_FAILED: (u64)
- * @KSC_A_STATS_HANDSHAKES_TIMED_OUT: (u64) Counted in handshakes-failed too.
+ * @KSC_A_STATS_HANDSHAKES_TIMED_OUT: (u64) Also counted in handshakes-failed.
  * @KSC_A_STATS_STEPS: (u64) Steps answered by the daemon.
- * @KSC_A_STATS_OFFERS_DEFERRED: (u64) Offers put off, the daemon's socket
- *   having no room.
+ * @KSC_A_STATS_OFFERS_DEFERRED: (u64) Offers deferred, as the daemon's socket
+ *   was full.
  * @KSC_A_STATS_TX_BYTES: (u64)
  * @KSC_A_STATS_TX_RECORDS: (u64)
  * @KSC_A_STATS_RX_BYTES: (u64)
@@ -531,31 +533,29 @@ enum ksc_a_sock {
  * @KSC_A_STATS_TICKETS: (u64) Session tickets received.
  * @KSC_A_STATS_KEY_UPDATES_SENT: (u64)
  * @KSC_A_STATS_KEY_UPDATES_RECEIVED: (u64)
- * @KSC_A_STATS_CIPHERS_PARKED: (u64) Times an idle connection's cipher was
- *   given up, by direction.
- * @KSC_A_STATS_POLICY_PLAIN: (u64) Connections that the policy left plain,
- *   fallbacks too.
- * @KSC_A_STATS_POLICY_FALLBACKS: (u64) Connections left plain that the policy
- *   would rather have protected.
- * @KSC_A_STATS_POLICY_REFUSED: (u64) Connections refused, there being no policy
- *   loaded to go by.
+ * @KSC_A_STATS_CIPHERS_PARKED: (u64) Ciphers of idle connections freed, per
+ *   direction.
+ * @KSC_A_STATS_POLICY_PLAIN: (u64) Connections that the policy left plaintext,
+ *   including fallbacks.
+ * @KSC_A_STATS_POLICY_FALLBACKS: (u64) Connections that fell back to plaintext,
+ *   as the policy only prefers TLS.
+ * @KSC_A_STATS_POLICY_REFUSED: (u64) Connections refused, as no policy is
+ *   loaded.
  * @KSC_A_STATS_OFFERS: (u64) Offers made to the daemon.
- * @KSC_A_STATS_OFFERS_WAITING: (u64) Contexts that wait for their turn to be
- *   offered.
- * @KSC_A_STATS_OFFERS_UNANSWERED: (u64) Contexts whose turn it is, or whose
+ * @KSC_A_STATS_OFFERS_WAITING: (u64) Contexts that wait for their turn.
+ * @KSC_A_STATS_OFFERS_UNANSWERED: (u64) Contexts whose turn has come, or whose
  *   offer the daemon has not answered.
- * @KSC_A_STATS_RX_FLOODS: (u64) Connections ended since the peer sent too many
- *   records without data, or KeyUpdates.
- * @KSC_A_STATS_CIPHERS_MADE: (u64) Times a connection's cipher was allocated,
- *   by direction.
- * @KSC_A_STATS_HANDSHAKES: (u64) Sockets' handshakes now.
- * @KSC_A_STATS_EVICTED_ALL: (u64) Handshakes ended for a newer one, the
- *   namespace having its fill.
- * @KSC_A_STATS_EVICTED_USER: (u64) Ended for a newer one of the same user.
- * @KSC_A_STATS_EVICTED_PREFIX: (u64) Ended for a newer one from the same
+ * @KSC_A_STATS_RX_FLOODS: (u64) Connections that failed as the peer sent too
+ *   many records without data, or KeyUpdates.
+ * @KSC_A_STATS_CIPHERS_MADE: (u64) Ciphers of connections allocated, per
+ *   direction.
+ * @KSC_A_STATS_HANDSHAKES: (u64) Handshakes of sockets now.
+ * @KSC_A_STATS_EVICTED_ALL: (u64) Handshakes evicted by a newer one at the
+ *   namespace's limit.
+ * @KSC_A_STATS_EVICTED_USER: (u64) Evicted by a newer one of the same user.
+ * @KSC_A_STATS_EVICTED_PREFIX: (u64) Evicted by a newer one from the same
  *   prefix.
- * @KSC_A_STATS_REFUSED_ALL: (u64) Handshakes refused, all others having gone
- *   on.
+ * @KSC_A_STATS_REFUSED_ALL: (u64) Handshakes refused, as none could be evicted.
  * @KSC_A_STATS_REFUSED_USER: (u64) Likewise, of one user.
  * @KSC_A_STATS_REFUSED_PREFIX: (u64) Likewise, from one prefix.
  * @KSC_A_STATS_FIRST_FLIGHT_TOO_LONG: (u64) Handshakes whose peer sent too much
@@ -570,27 +570,27 @@ enum ksc_a_sock {
  * @KSC_A_STATS_LIMIT_STEPS: (u64)
  * @KSC_A_STATS_LIMIT_WINDOW: (u64)
  * @KSC_A_STATS_LIMIT_WINDOW_BYTES: (u64)
- * @KSC_A_STATS_RX_STAGED: (u64) Bytes of records that did not fit the receive
- *   buffer, or TCP's memory, and were moved out of it.
+ * @KSC_A_STATS_RX_STAGED: (u64) Bytes of records staged outside of TCP's queue,
+ *   as they did not fit the receive buffer or TCP's memory.
  * @KSC_A_STATS_NOT_TLS: (u64) Handshakes that failed because the peer's first
- *   bytes were no TLS, or because a client sent none at all.
- * @KSC_A_STATS_POLICY_DIFFERS: (u64) Connections whose rule is not that of the
- *   address which was asked for, as BPF programs have put another in its place;
- *   the stronger holds.
- * @KSC_A_STATS_EVICTED_LISTENER: (u64) Handshakes ended for a newer one with
- *   the same service.
- * @KSC_A_STATS_REFUSED_LISTENER: (u64) Handshakes refused, all others with that
- *   service having gone on.
+ *   bytes were not TLS, or because a client sent none.
+ * @KSC_A_STATS_POLICY_DIFFERS: (u64) Connections redirected by BPF where
+ *   another rule matches the address that was asked for; the stricter one
+ *   applies.
+ * @KSC_A_STATS_EVICTED_LISTENER: (u64) Handshakes evicted by a newer one of the
+ *   same service.
+ * @KSC_A_STATS_REFUSED_LISTENER: (u64) Handshakes refused, as none of that
+ *   service could be evicted.
  * @KSC_A_STATS_LIMIT_PER_LISTENER: (u64)
- * @KSC_A_STATS_LIMIT_DATALESS: (u64) Records without data in a row, the
+ * @KSC_A_STATS_LIMIT_DATALESS: (u64) Consecutive records without data, the
  *   module's max_dataless.
- * @KSC_A_STATS_LIMIT_KEY_UPDATES: (u64) KeyUpdates in a second, the module's
+ * @KSC_A_STATS_LIMIT_KEY_UPDATES: (u64) KeyUpdates per second, the module's
  *   max_key_updates.
- * @KSC_A_STATS_TRUSTED: (binary) Prefixes, as in limits-set; left out if there
+ * @KSC_A_STATS_TRUSTED: (binary) Prefixes, as in limits-set; absent if there
  *   are none.
- * @KSC_A_STATS_KEYS: (u64) Keys that no socket has got yet, now.
- * @KSC_A_STATS_KEYS_REFUSED: (u64) Keys that were refused, the namespace or the
- *   user having too many.
+ * @KSC_A_STATS_KEYS: (u64) Unattached keys now.
+ * @KSC_A_STATS_KEYS_REFUSED: (u64) Keys refused, as the namespace or the user
+ *   had too many.
  * @KSC_A_STATS_LIMIT_KEYS: (u64)
  * @KSC_A_STATS_LIMIT_KEYS_PER_USER: (u64)
  */
@@ -661,31 +661,32 @@ enum ksc_a_stats {
 };
 
 /**
- * enum ksc_a_rule - A rule of the policy. What it does not say matches
- * everything.
- * @KSC_A_RULE_NAME: (string) For people.
+ * enum ksc_a_rule - A rule of the policy. Absent attributes match everything.
+ * @KSC_A_RULE_NAME: (string) For messages.
  * @KSC_A_RULE_NUMBER: (u32) Its place in the policy, from 0.
  * @KSC_A_RULE_ACTION: (u32, enum ksc_rule_action)
- * @KSC_A_RULE_DIRECTIONS: (u32, enum ksc_rule_direction) One or more, both
- *   without.
- * @KSC_A_RULE_LOCAL: (binary) Our address, 4 or 16 bytes. IPv4 also in an IPv6
- *   socket.
- * @KSC_A_RULE_LOCAL_LEN: (u8) Leading bits of it that count; the others are 0.
+ * @KSC_A_RULE_DIRECTIONS: (u32, enum ksc_rule_direction) One or more; both if
+ *   absent.
+ * @KSC_A_RULE_LOCAL: (binary) The local address, 4 or 16 bytes. IPv4 also
+ *   matches IPv6 sockets.
+ * @KSC_A_RULE_LOCAL_LEN: (u8) Number of its leading bits that count; the others
+ *   are 0.
  * @KSC_A_RULE_REMOTE: (binary) The peer's address.
  * @KSC_A_RULE_REMOTE_LEN: (u8)
  * @KSC_A_RULE_LOCAL_PORT_MIN: (u16)
  * @KSC_A_RULE_LOCAL_PORT_MAX: (u16)
  * @KSC_A_RULE_REMOTE_PORT_MIN: (u16)
  * @KSC_A_RULE_REMOTE_PORT_MAX: (u16)
- * @KSC_A_RULE_UID_MIN: (u32) The socket's owner, of the initial user namespace.
+ * @KSC_A_RULE_UID_MIN: (u32) The socket's owner, in the network namespace's
+ *   user namespace.
  * @KSC_A_RULE_UID_MAX: (u32)
  * @KSC_A_RULE_GID_MIN: (u32)
  * @KSC_A_RULE_GID_MAX: (u32)
- * @KSC_A_RULE_CGROUP: (string) Path of the cgroup (v2) that the socket is in,
- *   or below, from the root of the daemon's cgroup namespace. There need not be
- *   one when the policy is loaded.
- * @KSC_A_RULE_CONNECT: (u32, enum ksc_connect) What connect() of a socket that
- *   is left to the policy waits for.
+ * @KSC_A_RULE_CGROUP: (string) Path of the socket's cgroup (v2) or of an
+ *   ancestor, from the root of the daemon's cgroup namespace. It need not exist
+ *   when the policy is loaded.
+ * @KSC_A_RULE_CONNECT: (u32, enum ksc_connect) What connect() of a socket with
+ *   KSC_POLICY waits for.
  */
 enum ksc_a_rule {
 	KSC_A_RULE_NAME = 1,
@@ -713,22 +714,22 @@ enum ksc_a_rule {
 };
 
 /**
- * enum ksc_a_policy - The policy of a network namespace: its rules in order, of
- * which the first that matches holds.
+ * enum ksc_a_policy - The policy of a network namespace: its rules in order;
+ * the first match applies.
  * @KSC_A_POLICY_GENERATION: (u64) The daemon's number for it, not 0.
- * @KSC_A_POLICY_COUNT: (u32) How many rules, up to 65536.
- * @KSC_A_POLICY_RULE: (nest of ksc_a_rule) One of them; there may be more than
- *   one of these attributes.
+ * @KSC_A_POLICY_COUNT: (u32) Number of rules, up to 65536.
+ * @KSC_A_POLICY_RULE: (nest of ksc_a_rule) A rule; the attribute may be
+ *   repeated.
  * @KSC_A_POLICY_DIRECTION: (u32, enum ksc_rule_direction) Of a connection to
- *   try: one of them.
+ *   test: one of them.
  * @KSC_A_POLICY_LOCAL: (binary) struct sockaddr_in or sockaddr_in6.
  * @KSC_A_POLICY_PEER: (binary) struct sockaddr_in or sockaddr_in6, of the same
  *   family.
  * @KSC_A_POLICY_UID: (u32)
  * @KSC_A_POLICY_GID: (u32)
- * @KSC_A_POLICY_CGROUP: (string) Path of its cgroup, as rules have it.
- * @KSC_A_POLICY_ASKED: (binary) The address that was asked for, if that is not
- *   peer: struct sockaddr_in or sockaddr_in6.
+ * @KSC_A_POLICY_CGROUP: (string) Path of its cgroup, as in rules.
+ * @KSC_A_POLICY_ASKED: (binary) The address that was asked for, if it differs
+ *   from peer: struct sockaddr_in or sockaddr_in6.
  */
 enum ksc_a_policy {
 	KSC_A_POLICY_GENERATION = 1,
@@ -748,29 +749,28 @@ enum ksc_a_policy {
 };
 
 /**
- * enum ksc_a_limits - What handshakes and keys may take in a network namespace.
- * What is left out gets its default.
- * @KSC_A_LIMITS_HANDSHAKES: (u32) Handshakes of sockets at once.
+ * enum ksc_a_limits - Limits of handshakes and keys in a network namespace.
+ * Absent ones get their default.
+ * @KSC_A_LIMITS_HANDSHAKES: (u32) Concurrent handshakes of sockets.
  * @KSC_A_LIMITS_PER_USER: (u32) Of one user, in all namespaces; no more than
  *   the initial namespace allows.
- * @KSC_A_LIMITS_CLIENT_RESERVE: (u32) Of handshakes, kept for connections that
- *   the machine makes.
- * @KSC_A_LIMITS_PER_ADDRESS: (u32) Of one IPv4 address or IPv6 /64, when it is
- *   tight.
- * @KSC_A_LIMITS_PER_SITE: (u32) Of one IPv6 /48, when it is tight.
+ * @KSC_A_LIMITS_CLIENT_RESERVE: (u32) Of handshakes, reserved for outgoing
+ *   connections.
+ * @KSC_A_LIMITS_PER_ADDRESS: (u32) Of one IPv4 address or IPv6 /64, once half
+ *   of handshakes or per-user is used.
+ * @KSC_A_LIMITS_PER_SITE: (u32) Of one IPv6 /48, likewise.
  * @KSC_A_LIMITS_FIRST_FLIGHT: (u32) Bytes from the peer before our first
  *   flight.
  * @KSC_A_LIMITS_STEPS: (u32) Of a handshake.
- * @KSC_A_LIMITS_WINDOW: (u32) Offers that the daemon may leave unanswered
- *   before others wait.
- * @KSC_A_LIMITS_WINDOW_BYTES: (u32) And bytes of tokens in them.
- * @KSC_A_LIMITS_TRUSTED: (binary) Up to 16 prefixes that per-address and
- *   per-site don't hold for: an IPv6 address, IPv4 mapped into it, and the
- *   length in one byte.
- * @KSC_A_LIMITS_PER_LISTENER: (u32) With all that listen at one address and
- *   port, when it is tight; by default half of per-user, or of handshakes,
- *   whichever is less.
- * @KSC_A_LIMITS_KEYS: (u32) Keys that no socket has got yet.
+ * @KSC_A_LIMITS_WINDOW: (u32) Unanswered offers to the daemon; others wait.
+ * @KSC_A_LIMITS_WINDOW_BYTES: (u32) Token bytes in them.
+ * @KSC_A_LIMITS_TRUSTED: (binary) Up to 16 prefixes exempt from per-address and
+ *   per-site: an IPv6 or IPv4-mapped address, and the prefix length in one
+ *   byte.
+ * @KSC_A_LIMITS_PER_LISTENER: (u32) Of all sockets that listen on one address
+ *   and port, likewise; by default half of per-user or of handshakes, whichever
+ *   is less.
+ * @KSC_A_LIMITS_KEYS: (u32) Unattached keys.
  * @KSC_A_LIMITS_KEYS_PER_USER: (u32) Of one user, in all namespaces; no more
  *   than the initial namespace allows.
  */
@@ -796,72 +796,70 @@ enum ksc_a_limits {
 
 /**
  * enum ksc_cmd - Commands and events.
- * @KSC_CMD_REGISTER: The caller's socket becomes the daemon of its network
- *   namespace until it is closed. EBUSY when there is one.
+ * @KSC_CMD_REGISTER: Registers the caller's socket as the daemon of its network
+ *   namespace until it is closed. EBUSY if there is one already.
  * @KSC_CMD_CONTEXT_NEW: Event to the daemon: a context starts. Answered by step
  *   0.
  * @KSC_CMD_TOKEN: Event to the daemon: the peer's next token. Answered by the
- *   step of the same number. With an alert's number and no verdict there is
- *   none: the handshake has failed, by status and text for what the kernel
- *   found, and the peer is to be alerted.
- * @KSC_CMD_CONTEXT_DEL: Event to the daemon: the context is gone; forget its
- *   session. Of a key with "tickets": there won't be any more, as the key was
- *   closed, its socket has gone or had enough of them, or is of another network
- *   namespace than the daemon.
- * @KSC_CMD_TICKET: Event to the daemon: a whole NewSessionTicket message that
- *   came after the handshake of a context whose step, or whose key, said
- *   "tickets".
+ *   step of the same number. With an alert's number, no verdict and no token,
+ *   the handshake has failed in the kernel, for the reason in status and text:
+ *   the daemon is to make the alert.
+ * @KSC_CMD_CONTEXT_DEL: Event to the daemon: the context was deleted; drop its
+ *   session. For a key with "tickets": no more of them follow, as the key or
+ *   its socket was closed, enough were received, or the socket is in another
+ *   network namespace than the daemon.
+ * @KSC_CMD_TICKET: Event to the daemon: a complete NewSessionTicket message,
+ *   received after the handshake of a context or key with "tickets".
  * @KSC_CMD_STEP: The daemon's answer to context-new or token. ENOENT when the
- *   context is gone, ESTALE when the number is not that of the offer under way,
- *   EPERM from any other socket than the registered one. An answer to the offer
- *   under way that can't be taken, for ENOMEM or what netlink's own checks
- *   don't find, ends the handshake: there is no second one.
+ *   context is gone, ESTALE when the number is not that of the pending offer,
+ *   EPERM from any socket other than the registered one. If the answer to the
+ *   pending offer can't be applied, due to ENOMEM or an error that netlink's
+ *   own checks don't find, the handshake fails: the answer can't be repeated.
  * @KSC_CMD_SOCK_GET: Protected sockets of the caller's network namespace: all
  *   of them with CAP_NET_ADMIN, else those of the caller's uid.
- * @KSC_CMD_REKEY: Go on to new sending keys (TLS 1.3 KeyUpdate) on a socket of
- *   the caller's network namespace: any with CAP_NET_ADMIN, else one of the
- *   caller's uid. ENOENT when there is none, ENOTCONN before or after its
- *   established phase, EPIPE when its sending side is closed, EOPNOTSUPP with
- *   TLS 1.2 or keys set by the application.
+ * @KSC_CMD_REKEY: Switches to new sending keys (TLS 1.3 KeyUpdate) on a socket
+ *   of the caller's network namespace: any with CAP_NET_ADMIN, else one of the
+ *   caller's uid. ENOENT when there is none, ENOTCONN when it is not in phase
+ *   established, EPIPE when its sending side is closed, EOPNOTSUPP with TLS 1.2
+ *   or keys set by the application.
  * @KSC_CMD_STATS_GET: Counters of the caller's network namespace.
- * @KSC_CMD_POLICY_BEGIN: The daemon's socket is going to load a policy. What it
- *   had begun before is forgotten, as it is when the socket is closed. EPERM
- *   from any other socket.
- * @KSC_CMD_POLICY_ADD: Rules that follow those added before. EINVAL for one
- *   that is malformed or over the count, ENOENT when no policy was begun, EPERM
- *   from any other socket than the daemon's.
- * @KSC_CMD_POLICY_COMMIT: What was added takes the place of the policy there
- *   is, which stays until another takes its own, whatever becomes of the
- *   daemon. Each connection falls under one of them wholly. EINVAL when rules
- *   are missing, ENOENT and EPERM as policy-add's.
+ * @KSC_CMD_POLICY_BEGIN: Begins to load a policy. Drops one that was begun
+ *   before and not committed, as does closing the socket. EPERM from any socket
+ *   other than the daemon's.
+ * @KSC_CMD_POLICY_ADD: Adds rules after those added before. EINVAL for one that
+ *   is malformed or exceeds the count, ENOENT without policy-begin, EPERM from
+ *   any socket other than the daemon's.
+ * @KSC_CMD_POLICY_COMMIT: Replaces the current policy by the added rules. A
+ *   policy stays in force until it is replaced, even if the daemon exits.
+ *   Exactly one policy applies to each connection. EINVAL when rules are
+ *   missing, ENOENT and EPERM as with policy-add.
  * @KSC_CMD_POLICY_GET: The policy: first its generation and count, then its
- *   rules. Nothing when none is loaded.
- * @KSC_CMD_POLICY_TEST: Which rule a connection would fall under; the reply has
- *   none if none matches, and no generation if no policy is loaded. EINVAL for
- *   addresses of two families, but that of what was asked for may be of the
- *   other one.
- * @KSC_CMD_DRAIN: The daemon takes no new contexts any more; those that it has
- *   not answered wait for the next. Those under way still come to it. EPERM
- *   from any other socket than the registered one.
+ *   rules. Empty when none is loaded.
+ * @KSC_CMD_POLICY_TEST: Looks up the rule that would apply to a connection; the
+ *   reply has none if none matches, and no generation if no policy is loaded.
+ *   EINVAL for addresses of different families; only that of asked may differ.
+ * @KSC_CMD_DRAIN: The daemon no longer accepts new contexts; new ones that it
+ *   has not answered wait for the next daemon. It still gets tokens of those
+ *   that it has begun. EPERM from any socket other than the registered one.
  * @KSC_CMD_LIMITS_SET: Sets all limits of the network namespace. EINVAL when
- *   they contradict each other, ERANGE for one that makes no sense.
+ *   they contradict each other, ERANGE for one that is out of range.
  * @KSC_CMD_CONTEXT_FAILED: Event to the daemon, for its log: a socket's
- *   handshake has failed that the daemon did not end itself. It has begun it;
- *   or has seen nothing of it, because the peer does not speak TLS. Some are
- *   left out when there are many.
- * @KSC_CMD_KEY_NEW: Keys of a handshake that an application carried itself,
- *   over the daemon's context socket. They become a file of the kernel's, and
- *   the reply has a descriptor of it in the table of whoever sends this: for
- *   KSC_ATTACH, once, and for the ioctls of linux/kschannel.h. It is there when
- *   the request is acknowledged; the reply alone may be seen before. When there
- *   can be no reply there is no descriptor, and the keys are forgotten. To
- *   repeat the command makes other keys. The id is echoed; with tickets its
- *   highest bit is set, so that it is no context's. EINVAL for what is missing,
- *   malformed, or not as long as the suite's, EOPNOTSUPP for a suite that is
- *   unknown, EMSGSIZE for more text than max-key-text, EDQUOT when the user or
- *   the network namespace has as many as may be that no socket has got, EMFILE
- *   and ENFILE without a descriptor to be had, ENOMEM; EPERM from any other
- *   socket than the registered one.
+ *   handshake has failed, not by the daemon's answer. Either the daemon had
+ *   begun it, or it has seen nothing of it, because the peer does not speak
+ *   TLS. Rate limited.
+ * @KSC_CMD_KEY_NEW: Keys of a handshake whose messages an application
+ *   transported itself, over the daemon's context socket. The kernel creates a
+ *   file with the keys, and the reply has its descriptor, in the caller's
+ *   table: for KSC_ATTACH, once, and for the ioctls of linux/kschannel.h. It is
+ *   installed when the request is acknowledged; the reply may arrive before. If
+ *   the reply fails there is no descriptor, and the keys are dropped. Repeating
+ *   the command creates another file. The id is echoed; with tickets its
+ *   highest bit must be set, to distinguish it from a context's. EINVAL for a
+ *   missing or malformed attribute, or a wrong length for the suite, EOPNOTSUPP
+ *   for an unknown suite, EMSGSIZE for more text than max-key-text, EDQUOT when
+ *   the user or the network namespace has too many unattached keys, EMFILE and
+ *   ENFILE without a free descriptor, ENOMEM; EPERM from any socket other than
+ *   the registered one.
  */
 enum ksc_cmd {
 	KSC_CMD_REGISTER = 1,
