@@ -137,7 +137,7 @@ static int ksc_nl_step(struct sk_buff *skb, struct genl_info *info)
 	err = ksc_context_answer(ctx, daemon,
 				 nla_get_u32(info->attrs[KSC_A_CONTEXT_SEQ]), step);
 	if (IS_ERR(step)) {
-		/* has priority over the result for a stale answer */
+		/* returned even if the answer is stale */
 		err = PTR_ERR(step);
 		if (err == -ENOMEM)
 			NL_SET_ERR_MSG(info->extack,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * HKDF (RFC 5869) as TLS 1.3 uses it, RFC 8446 7.1. No supported kernel exports an HKDF helper
- * reliably (some dropped it again), so this uses HMAC without a transform.
+ * HKDF (RFC 5869) as TLS 1.3 uses it, RFC 8446 7.1. Kernels with an HKDF helper do not export it,
+ * or have dropped it again, so this uses their HMAC without a transform.
  */
 #include <crypto/sha2.h>
 #include <linux/kschannel_netlink.h>

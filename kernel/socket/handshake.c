@@ -383,7 +383,7 @@ static void ksc_pump_apply(struct sock *sk, struct ksc_sock *ks,
 			return;
 		}
 		daemon = ksc_context_settled(ctx);
-		/* without @tickets the daemon has dropped the session already */
+		/* the daemon keeps the session until ksc_tickets_free() notifies it */
 		if (step->tickets && daemon)
 			ksc_tickets_new(ks, ctx->id, daemon);
 		ksc_established(sk, ks);

@@ -71,10 +71,7 @@ static int ksc_plain_watch_locked(struct sock *sk)
 		/* another task was faster */
 		if (!ksc_is_plain(sk))
 			return 1;
-		/*
-		 * not if the connection was closed with unread data: TCP does not reuse that
-		 * either
-		 */
+		/* else the connection has ended, maybe with unread data: TCP rejects the call */
 		if (sk->sk_socket->state == SS_UNCONNECTED) {
 			err = ksc_plain_prepare(sk);
 			if (err)

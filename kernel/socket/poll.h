@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* poll(). */
+/* poll(), and what raw mode shares of it. */
 #ifndef _KSC_SOCKET_POLL_H
 #define _KSC_SOCKET_POLL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Reading. */
+/* Reading: recvmsg() and read_sock(). */
 #ifndef _KSC_SOCKET_RECV_H
 #define _KSC_SOCKET_RECV_H
 

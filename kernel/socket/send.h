@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Writing. */
+/* Writing: sendmsg(). */
 #ifndef _KSC_SOCKET_SEND_H
 #define _KSC_SOCKET_SEND_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The ULP. */
+/* The ULP, and attaching states to sockets. */
 #ifndef _KSC_SOCKET_ULP_H
 #define _KSC_SOCKET_ULP_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Small records. */
+/* Small records, sent in one call. */
 #ifndef _KSC_STREAM_TX_SMALL_H
 #define _KSC_STREAM_TX_SMALL_H
 
