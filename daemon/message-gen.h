@@ -27,7 +27,8 @@
  *   certificate is sent.
  * @KSC_M_STATUS: (u32, enum ksc_status)
  * @KSC_M_CONSUMED: (u32) Bytes of the token that the step consumed.
- * @KSC_M_NEED: (u32) With incomplete-message: the minimum of further bytes.
+ * @KSC_M_NEED: (u32) With incomplete-message: the minimum number of further
+ *   bytes.
  * @KSC_M_DIRECTION: (u32, enum ksc_direction) The alert's direction.
  * @KSC_M_TEXT: (string) One line that explains a failure or an error.
  * @KSC_M_FAULTS: (u32, enum ksc_fault) With verify-needed: what is wrong with

@@ -120,7 +120,7 @@ enum ksc_news {
 	KSC_NEWS_EXPIRED,	/* timed out */
 };
 
-/* Maximum of handshake bytes from a peer */
+/* Maximum number of handshake bytes from a peer */
 #define KSC_MAX_HANDSHAKE	65536
 
 /**

@@ -18,7 +18,7 @@ struct nlattr;
  * struct ksc_step - a step's result
  * @status: enum ksc_status
  * @consumed: bytes of the offered token that were consumed
- * @need: with incomplete-message, the minimum of further bytes
+ * @need: with incomplete-message, the minimum number of further bytes
  * @token: bytes for the peer
  * @token_len: bytes in @token
  * @alert: the alert's number

@@ -537,7 +537,7 @@ static ssize_t ksc_ktls_splice_locked(struct sock *sk, struct ksc_ktls *kt,
  * @sock: socket
  * @ppos: unused
  * @pipe: destination, locked
- * @len: maximum of bytes
+ * @len: maximum number of bytes
  * @flags: SPLICE_F_*
  *
  * Context: process. Return: bytes, 0 at the end, or an errno.

@@ -223,7 +223,7 @@ static struct page *ksc_frags_alloc(gfp_t gfp)
  * @want: bytes wanted
  * @phase: the piece's offset modulo @align
  * @align: a power of two, at most one page; 1 for right after the piece taken last
- * @min: minimum of bytes, in one page
+ * @min: minimum number of bytes, in one page
  * @gfp: for a new page
  * @p: set to the first byte
  *

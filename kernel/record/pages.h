@@ -8,7 +8,7 @@
 
 struct bio_vec;
 
-/* Maximum of fragments of an outgoing record */
+/* Maximum number of fragments of an outgoing record */
 #define KSC_TX_FRAGS		8
 
 void ksc_frag_init(void);

@@ -118,7 +118,7 @@ static int ksc_rx_one(struct sock *sk, struct ksc_sock *ks)
  * ksc_rx_next() - open records until one has application data
  * @sk: socket, locked and owned
  * @ks: its state
- * @budget: maximum of records to open; decremented for each
+ * @budget: maximum number of records to open; decremented for each
  *
  * The caller flushes the queue (ksc_rxq_flush()) before it releases the lock.
  *

@@ -188,9 +188,7 @@ int ksc_proto_connect(struct sock *sk, struct ksc_sockaddr *addr, int len)
 	if (!ks || ks->phase != KSC_PHASE_CONNECTING || tcp_sk(sk)->fastopen_req ||
 	    tcp_sk(sk)->fastopen_connect || !ksc_asked_take(ks, addr))
 		return -EOPNOTSUPP;
-	/*
-	 * tasks that still wait do so for a former connection: TCP's shutdown() does not count it
-	 */
+	/* tasks that still wait do so for a former connection: TCP's shutdown() does not tell */
 	sk->sk_disconnects++;
 	err = ksc_base_proto(sk)->connect(sk, addr, len);
 	if (err)

@@ -148,9 +148,7 @@ int ksc_rx_handshake(struct sock *sk, struct ksc_sock *ks, const struct ksc_rec 
 				continue;
 			answered = true;
 			ksc_rxq_flush(sk, &ks->s.rx.queue);
-			/*
-			 * not after a reset: its error is for the reader, after the data before it
-			 */
+			/* not after a reset: its error is for the reader, after data before it */
 			if (!ks->s.tx.closed && !ks->s.tx.pending && !sk->sk_err &&
 			    !(sk->sk_shutdown & SEND_SHUTDOWN) && sk_stream_memory_free(sk) &&
 			    ksc_tx_alert(sk, &ks->s, KSC_ALERT_WARNING,

@@ -18,11 +18,11 @@
 
 unsigned int ksc_max_dataless = 256;
 module_param_named(max_dataless, ksc_max_dataless, uint, 0644);
-MODULE_PARM_DESC(max_dataless, "maximum of consecutive records without application data from a peer per minute (0: unlimited; default 256)");
+MODULE_PARM_DESC(max_dataless, "maximum number of consecutive records without application data from a peer per minute (0: unlimited; default 256)");
 
 unsigned int ksc_max_key_updates = 128;
 module_param_named(max_key_updates, ksc_max_key_updates, uint, 0644);
-MODULE_PARM_DESC(max_key_updates, "maximum of KeyUpdates from a peer per second, not counting solicited ones and those after 16 KiB of data (0: unlimited; default 128)");
+MODULE_PARM_DESC(max_key_updates, "maximum number of KeyUpdates from a peer per second, not counting solicited ones and those after 16 KiB of data (0: unlimited; default 128)");
 
 /* Count an event; is it over the limit? */
 static bool ksc_rate_over(struct ksc_rate *r, unsigned int most, unsigned long period)

@@ -151,7 +151,7 @@ static void ksc_pump_fail_unreadable(struct sock *sk, struct ksc_sock *ks)
 		       KSC_UNREADABLE);
 }
 
-/* Maximum of bytes that the peer may still send */
+/* Maximum number of bytes that the peer may still send */
 static u32 ksc_pump_most(const struct ksc_sock *ks)
 {
 	const struct ksc_context *ctx = ks->context;
@@ -549,9 +549,7 @@ static int ksc_pump_admit(const struct sock *sk, const struct ksc_sock *ks)
 		.uid = ks->uid,
 	};
 
-	/*
-	 * a process in a user namespace without its own network namespace counts toward the former
-	 */
+	/* a user namespace without a network namespace of its own counts, too */
 	if (who.ns == &init_user_ns && sock && sock->file)
 		who.ns = sock->file->f_cred->user_ns;
 	return ksc_admit(ks->context, &who);

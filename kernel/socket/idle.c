@@ -43,7 +43,7 @@ void ksc_idle_made(struct ksc_stream *s)
 	ksc_idle_again(kn);
 }
 
-/* Has a direction a transform? Sets @idle if it was not used since the last scan */
+/* Does a direction have a transform? Sets @idle if it was not used since the last scan */
 static bool ksc_idle_look(struct ksc_cipher *c, bool *idle)
 {
 	u32 seq = (u32)READ_ONCE(c->seq);

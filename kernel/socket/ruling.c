@@ -18,7 +18,7 @@
 #include "socket/state.h"
 
 /*
- * Does the policy leave the connection plaintext? It does if no rule matches, too; but not without
+ * Does the policy leave the connection plaintext? It also does if no rule matches, but not without
  * a policy.
  */
 static bool ksc_ruling_plain(struct ksc_net *kn, const struct ksc_ruling *ruling)

@@ -91,7 +91,7 @@ static bool ksc_tx_parts(const struct ksc_tx *tx, struct msghdr *msg, int flags,
  * struct ksc_write - parameters of the next record
  * @more: leave it open for more data
  * @nagle: leave it open until the peer acknowledges
- * @most: maximum of content bytes
+ * @most: maximum number of content bytes
  */
 struct ksc_write {
 	bool more;

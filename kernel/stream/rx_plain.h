@@ -11,7 +11,7 @@
 #include "record/frame.h"
 #include "stream/stream.h"
 
-/* Maximum of pieces of a received record that is decrypted from TCP's queue */
+/* Maximum number of pieces of a received record that is decrypted from TCP's queue */
 #define KSC_RX_FRAGS		40
 
 /* Source and destination offsets agree modulo this, so that both cross pages together */
@@ -53,7 +53,7 @@ struct ksc_rec {
 /* Maximum for a record without */
 #define KSC_REC_SMALL	SZ_4K
 
-/* Maximum of records decrypted ahead by MSG_PEEK, each in memory of its own */
+/* Maximum number of records decrypted ahead by MSG_PEEK, each in memory of its own */
 #define KSC_RX_PEEK	8
 
 /*

@@ -45,9 +45,7 @@ static void ksc_tx_relieve(struct sock *sk, struct ksc_tx *tx)
 	struct ksc_stream *s = container_of(tx, struct ksc_stream, tx);
 
 	WRITE_ONCE(tx->full, false);
-	/*
-	 * its barrier, or TCP's, pairs with the poller's, which sets SOCK_NOSPACE before it checks
-	 */
+	/* its barrier, or TCP's, pairs with poll()'s, which sets SOCK_NOSPACE before it checks */
 	s->ops->room(sk, s);
 }
 

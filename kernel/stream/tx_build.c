@@ -96,7 +96,7 @@ void ksc_tx_drop(struct sock *sk, struct ksc_tx *tx)
  * @p: set to the first byte
  *
  * Context: process. Return: contiguous bytes added, at most @want; -ENOMEM, or -ENOSPC if the
- * record has the maximum of pieces.
+ * record has the maximum number of pieces.
  */
 int ksc_tx_grow(struct sock *sk, struct ksc_tx *tx, u32 want, u8 **p)
 {
@@ -248,7 +248,7 @@ static int ksc_tx_begin(struct sock *sk, struct ksc_stream *s, struct msghdr *ms
  * @sk: socket, locked and owned
  * @s: its stream; nothing is pending
  * @msg: source of the data
- * @want: maximum of bytes
+ * @want: maximum number of bytes
  *
  * The record can then be sealed without more memory, unless it is padded.
  *

@@ -66,8 +66,8 @@ static inline bool ksc_tx_worn(const struct ksc_tx *tx)
 }
 
 /*
- * Has the record the maximum of pieces for content? The rest is for type, padding and tag: padding
- * to a full record may need five if only single pages are available.
+ * Does the record have the maximum number of pieces for its content? The rest is for type, padding
+ * and tag: padding to a full record may need five if only single pages are available.
  */
 static inline bool ksc_tx_crowded(const struct ksc_stream *s)
 {

@@ -14,7 +14,7 @@
 #include "stream/tx_build.h"
 #include "stream/tx_pages.h"
 
-/* Maximum of pieces for that; a record in more pieces is copied */
+/* Maximum number of pieces for that; a record in more pieces is copied */
 #define KSC_TX_SPLICE	8
 
 /**

@@ -89,7 +89,7 @@
  */
 #define KSC_PADDING		12
 /*
- * (any time) unsigned int, bytes, 64 to 16384, the default: maximum of application data in one
+ * (any time) unsigned int, bytes, 64 to 16384, the default: maximum application data in one
  * record. The peer's RFC 8449 limit applies, too.
  */
 #define KSC_TX_MAX_PAYLOAD	13
@@ -197,7 +197,7 @@ struct ksc_verification {
  */
 #define KSC_CONNECT		27
 
-/* Maximum of bytes of label (TLS 1.3's own limit) and result */
+/* Maximum number of bytes of label (TLS 1.3's own limit) and result */
 #define KSC_MAX_EXPORT_LABEL	249
 #define KSC_MAX_EXPORT		1024
 

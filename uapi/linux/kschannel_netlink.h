@@ -6,7 +6,7 @@
 #define KSC_FAMILY_NAME		"kschannel"
 #define KSC_FAMILY_VERSION	1
 
-/* Maximum of token bytes in a message, either way; an attribute holds less than 64 KiB. */
+/* Maximum number of token bytes in a message, either way; an attribute holds less than 64 KiB. */
 #define KSC_MAX_TOKEN		64000
 /* Longest server name or credential name, in bytes, without the NUL. */
 #define KSC_MAX_NAME		255
@@ -24,7 +24,7 @@
 #define KSC_MAX_TICKET		8192
 /* Longest chain of certificates to verify, and list of issuers to choose one by, in bytes. */
 #define KSC_MAX_CHAIN		32768
-/* Maximum of rules in a policy. */
+/* Maximum number of rules in a policy. */
 #define KSC_MAX_RULES		65536
 /* Longest name of a rule, in bytes, without the NUL. */
 #define KSC_MAX_RULE_NAME		63
@@ -42,11 +42,11 @@
 #define KSC_DEFAULT_FIRST_FLIGHT		18432
 /* Steps of a handshake. */
 #define KSC_DEFAULT_STEPS		64
-/* Maximum of unanswered offers to the daemon; others wait. */
+/* Maximum number of unanswered offers to the daemon; others wait. */
 #define KSC_DEFAULT_WINDOW		32
-/* Maximum of token bytes in them. */
+/* Maximum number of token bytes in them. */
 #define KSC_DEFAULT_WINDOW_BYTES		1048576
-/* Maximum of bytes of a key's alpn, server-name, peer-subject and credential together. */
+/* Maximum number of bytes of a key's alpn, server-name, peer-subject and credential together. */
 #define KSC_MAX_KEY_TEXT		480
 /* Default limit of unattached keys. */
 #define KSC_DEFAULT_KEYS		16384
@@ -296,8 +296,8 @@ enum ksc_phase {
  * @KSC_A_CONTEXT_STATUS: (u32, enum ksc_status)
  * @KSC_A_CONTEXT_CONSUMED: (u32) Bytes of the offered token that the step
  *   consumed.
- * @KSC_A_CONTEXT_NEED: (u32) With incomplete-message: the minimum of further
- *   bytes.
+ * @KSC_A_CONTEXT_NEED: (u32) With incomplete-message: the minimum number of
+ *   further bytes.
  * @KSC_A_CONTEXT_ALERT: (u8) The alert's number.
  * @KSC_A_CONTEXT_DIRECTION: (u32, enum ksc_direction)
  * @KSC_A_CONTEXT_TEXT: (string) One line that explains a failure.
