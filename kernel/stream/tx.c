@@ -217,9 +217,9 @@ int ksc_tx_flush(struct sock *sk, struct ksc_stream *s)
  * @s: its stream
  * @len: bytes of the write
  *
- * If so, the record stays open, and data that TCP would merge into a segment shares a record: RFC
- * 896 with the rule that only a small segment in flight delays others, as in tcp_nagle_check(). A
- * full segment is never delayed.
+ * If so, the record stays open, and data that TCP would merge into a segment shares a record. As
+ * in tcp_nagle_check(), this is RFC 896 with the rule that only a small segment in flight delays
+ * others. A full segment is never delayed.
  *
  * Context: the socket's lock, owned or in softirq.
  */
