@@ -1,69 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KeyUpdate (RFC 8446 4.6.3), seen from the other end of the wire: when it comes,
- * what it is behind, and what is refused.
+ * what it is behind, and what is refused. t_update_blocked.c has the peers that do not read.
  */
-#include <linux/sockios.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "flow.h"
 #include "held.h"
-#include "nl.h"
-#include "wire.h"
+#include "update.h"
 
 #define UNEXPECTED_MESSAGE 10
 #define ILLEGAL_PARAMETER 47
 
-/* KeyUpdate: update_not_requested, update_requested */
-static const uint8_t update[5] = { 24, 0, 0, 1, 0 };
-static const uint8_t request[5] = { 24, 0, 0, 1, 1 };
 /* NewSessionTicket of little content: lifetime, age, no nonce, a ticket, no extensions */
 static const uint8_t ticket[] = { 4, 0, 0, 14, 0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 1, '!', 0, 0 };
-
-static void begin(struct wire *w, uint16_t version)
-{
-	wire_start(w, wire_suite(version, version == WIRE_13 ? 0x1301 : 0xc02b), version);
-}
-
-static void peer_updates(struct wire *w, const uint8_t *message)
-{
-	wire_send(w, WIRE_HANDSHAKE, message, 5, 0);
-	wire_update(&w->rx);
-}
-
-static void expect_update(struct wire *w, const uint8_t *message)
-{
-	wire_expect(w, WIRE_HANDSHAKE, message, 5);
-	wire_update(&w->tx);
-}
-
-static void peer_says(struct wire *w, const char *text)
-{
-	wire_send(w, WIRE_DATA, text, strlen(text), 0);
-}
-
-static void says(struct wire *w, const char *text)
-{
-	t_send(w->fd, text, strlen(text));
-	wire_expect(w, WIRE_DATA, text, strlen(text));
-}
-
-static bool readable(int fd)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-
-	return SYS(poll(&pfd, 1, 0)) && pfd.revents & POLLIN;
-}
-
-static int rekey(int fd, int value)
-{
-	return setsockopt(fd, SOL_KSCHANNEL, KSC_REKEY, &value, sizeof(value));
-}
 
 /* Asked or not, before data, between and behind. */
 static void test_peer(void **state)
@@ -382,16 +333,6 @@ static void test_command(void **state)
 	close(w.fd);
 }
 
-static int ask_rekey(struct tnl_conn *nl, uint64_t id, bool both)
-{
-	struct nl_msg *msg = tnl_request(nl, KSC_CMD_REKEY);
-
-	nla_put_u64(msg, KSC_A_SOCK_ID, id);
-	if (both)
-		nla_put_flag(msg, KSC_A_SOCK_REQUEST);
-	return tnl_do(nl, msg);
-}
-
 /* What another user than root gets for it, to whom the socket does not belong. */
 static int ask_as_user(uint64_t id)
 {
@@ -516,246 +457,6 @@ static void test_ciphers(void **state)
 	wire_close(&w);
 }
 
-/* ---- a send that is blocked ---- */
-
-#define BLOCKED (3L << 20)
-
-/**
- * struct blocked - a send that waits for the peer to read
- * @fd: the socket
- * @data: BLOCKED bytes
- * @error: errno
- */
-struct blocked {
-	int fd;
-	const uint8_t *data;
-	int error;
-};
-
-static void *send_blocked(void *arg)
-{
-	struct blocked *b = arg;
-	ssize_t n = send(b->fd, b->data, BLOCKED, MSG_NOSIGNAL);
-
-	b->error = n == BLOCKED ? 0 : n < 0 ? errno : -1;
-	return NULL;
-}
-
-/* No buffer grows while a test looks at how full it is. */
-static void begin_fixed(struct wire *w)
-{
-	int size = 100000;
-
-	begin(w, WIRE_13);
-	SYS(setsockopt(w->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
-	SYS(setsockopt(w->peer, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
-}
-
-/* Returns once the socket takes no more. */
-static void await_full(int fd)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-	const struct timespec pause = { .tv_nsec = 20000000 };
-	int before = -1, now = -1, same = 0;
-
-	/* nothing tells of it: the sender sleeps when its queue does not change */
-	while (same < 10) {
-		before = now;
-		nanosleep(&pause, NULL);
-		SYS(ioctl(fd, SIOCOUTQ, &now));
-		same = !SYS(poll(&pfd, 1, 0)) && now == before && now ? same + 1 : 0;
-	}
-}
-
-/* Reads until all of the data is there; returns how often the keys changed. */
-static unsigned int drain(struct wire *w, const uint8_t *data, size_t len)
-{
-	static uint8_t plain[WIRE_MAX_RECORD];
-	unsigned int updates = 0;
-
-	for (size_t at = 0; at < len;) {
-		uint8_t type;
-		size_t n = wire_recv(w, &type, plain);
-
-		if (type == WIRE_HANDSHAKE) {
-			assert_int_equal(n, 5);
-			wire_update(&w->tx);
-			updates++;
-			continue;
-		}
-		assert_int_equal(type, WIRE_DATA);
-		assert_true(n <= len - at);
-		assert_memory_equal(plain, data + at, n);
-		at += n;
-	}
-	return updates;
-}
-
-/*
- * Case 32: the buffers are full, and the peer does not read; then it asks for new
- * keys, and so do the administrator and the peer again. Reading goes on meanwhile.
- */
-static void test_blocked(void **state)
-{
-	static uint8_t data[BLOCKED];
-	struct tnl_conn nl;
-	struct wire w;
-	struct blocked b = { .data = data };
-	pthread_t thread;
-
-	(void)state;
-	alarm(PATIENCE_LONG_S);
-	assert_true(tnl_open(&nl));
-	begin_fixed(&w);
-	t_fill(data, sizeof(data), 9);
-	b.fd = w.fd;
-	t_thread(&thread, send_blocked, &b);
-	await_full(w.fd);
-	peer_updates(&w, request);
-	peer_says(&w, "in between");
-	t_expect(w.fd, "in between");
-	assert_int_equal(ask_rekey(&nl, tnl_find_socket(w.fd).id, false), 0);
-	peer_updates(&w, request);
-	peer_updates(&w, update);
-	peer_says(&w, "again");
-	t_expect(w.fd, "again");
-	/*
-	 * All of that is owed, and one new generation of keys pays for what finds no
-	 * room; TCP may have had room in between, as acknowledgments come. Two requests
-	 * and a command are never answered by more than three.
-	 */
-	assert_in_range(drain(&w, data, sizeof(data)), 1, 3);
-	t_join(thread);
-	assert_int_equal(b.error, 0);
-	says(&w, "goes on");
-	wire_close(&w);
-	tnl_close(&nl);
-}
-
-/* A command that cannot be obeyed at once says so, or waits. */
-static void test_command_blocked(void **state)
-{
-	const struct timeval brief = { .tv_usec = 50000 };
-	struct wire w;
-	size_t sent;
-
-	(void)state;
-	alarm(PATIENCE_LONG_S);
-	begin_fixed(&w);
-	/* what is on its way to the peer makes room yet, less than poll() would tell of */
-	sent = flow_fill(w.fd, flow_data(1));
-	t_nonblock(w.fd, true);
-	FAILS(rekey(w.fd, 0), EAGAIN);
-	t_nonblock(w.fd, false);
-	SYS(setsockopt(w.fd, SOL_SOCKET, SO_SNDTIMEO, &brief, sizeof(brief)));
-	FAILS(rekey(w.fd, 0), EAGAIN);
-	assert_in_range(sent, 1, FLOW_MAX);
-	drain(&w, flow_data(1), sent);
-	t_wait(w.fd, POLLOUT);
-	SYS(rekey(w.fd, 1));
-	expect_update(&w, request);
-	says(&w, "goes on");
-	wire_close(&w);
-}
-
-/* ---- a flood ---- */
-
-#define FLOOD 2000
-/* header, message, type, tag */
-#define ANSWER (5 + 5 + 1 + 16)
-
-static int64_t cpu_ms(void)
-{
-	struct rusage usage;
-
-	SYS(getrusage(RUSAGE_SELF, &usage));
-	return usage.ru_utime.tv_sec * 1000 + usage.ru_utime.tv_usec / 1000 +
-	       usage.ru_stime.tv_sec * 1000 + usage.ru_stime.tv_usec / 1000;
-}
-
-/*
- * Case 22: a peer that asks for new keys all the time, and never reads the answers.
- * They are bounded by the send buffer, others get their turn, and what is owed at the
- * end is paid.
- */
-static void test_flood(void **state)
-{
-	int small = 4096, queued, most = 0;
-	socklen_t len = sizeof(int);
-	static uint8_t plain[WIRE_MAX_RECORD];
-	struct wire w, other;
-	unsigned int answers = 0;
-	uint64_t sent;
-	int64_t cpu, start;
-	int limit, window;
-
-	(void)state;
-	alarm(PATIENCE_LONG_S);
-	t_set_parameter("max_dataless", 0);
-	t_set_parameter("max_key_updates", 0);
-	begin(&w, WIRE_13);
-	begin(&other, WIRE_13);
-	SYS(setsockopt(w.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)));
-	SYS(setsockopt(w.peer, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)));
-	SYS(getsockopt(w.fd, SOL_SOCKET, SO_SNDBUF, &limit, &len));
-	SYS(getsockopt(w.peer, SOL_SOCKET, SO_RCVBUF, &window, &len));
-	cpu = cpu_ms();
-	start = t_now_ms();
-	for (int i = 0; i < FLOOD; i++) {
-		peer_updates(&w, request);
-		if (i % 50)
-			continue;
-		FAILS(recv(w.fd, plain, 1, MSG_DONTWAIT), EAGAIN);
-		assert_false(readable(w.fd));
-		SYS(ioctl(w.fd, SIOCOUTQ, &queued));
-		most = queued > most ? queued : most;
-		if (i % 1000 == 0)
-			says(&other, "unharmed");
-	}
-	peer_says(&w, "end");
-	t_expect(w.fd, "end");
-	print_message("# %d KeyUpdates: %ld ms, %ld of CPU, at most %d bytes queued\n", FLOOD,
-		      (long)(t_now_ms() - start), (long)(cpu_ms() - cpu), most);
-	/* one record at most goes beyond what TCP lets in */
-	assert_true(most <= 2 * limit);
-	sent = tnl_find_socket(w.fd).updates_sent;
-	assert_int_equal(tnl_find_socket(w.fd).updates_received, FLOOD);
-	/* what is not in our buffer is in the peer's */
-	assert_in_range(sent, 1, 2 * (limit + window) / ANSWER);
-	assert_true(2 * (limit + window) / ANSWER < FLOOD);
-	/* the peer reads at last, and finds what there is to find */
-	t_nonblock(w.fd, true);
-	assert_true(send(w.fd, "late", 4, MSG_NOSIGNAL) == 4 || errno == EAGAIN);
-	t_nonblock(w.fd, false);
-	for (;;) {
-		uint8_t type;
-		size_t n = wire_recv(&w, &type, plain);
-
-		if (type == WIRE_DATA) {
-			assert_int_equal(n, 4);
-			break;
-		}
-		assert_int_equal(type, WIRE_HANDSHAKE);
-		assert_memory_equal(plain, update, 5);
-		wire_update(&w.tx);
-		if (++answers == sent + 1)
-			t_send(w.fd, "late", 4);
-	}
-	assert_in_range(answers, sent, sent + 1);
-	wire_close(&w);
-	wire_close(&other);
-}
-
-/* The module's own limits are for t_flood.c. */
-static int limited(void **state)
-{
-	(void)state;
-	t_set_parameter("max_dataless", 256);
-	t_set_parameter("max_key_updates", 128);
-	t_set_parameter("idle_seconds", 10);
-	return 0;
-}
-
 #define TEST(name) { #name, test_##name, NULL, NULL, NULL }
 
 int main(void)
@@ -763,10 +464,8 @@ int main(void)
 	static const struct CMUnitTest plain[] = {
 		TEST(peer),	   TEST(poll),	     TEST(peek),    TEST(split),
 		TEST(refused_12),  TEST(wrong_keys), TEST(behind_ticket), TEST(close),
-		TEST(more),	   TEST(command),    TEST(netlink), TEST(blocked),
-		TEST(command_blocked), TEST(reset),
-		{ "ciphers", test_ciphers, NULL, limited, NULL },
-		{ "flood", test_flood, NULL, limited, NULL },
+		TEST(more),	   TEST(command),    TEST(netlink), TEST(reset),
+		{ "ciphers", test_ciphers, NULL, update_limited, NULL },
 	};
 	static struct CMUnitTest tests[ARRAY_SIZE(plain) + ARRAY_SIZE(refused)];
 	static char names[ARRAY_SIZE(refused)][64];
