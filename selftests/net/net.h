@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the tests share: protected sockets, and checks that name what failed. */
+/* What the tests share: protected sockets, and what is around a program's tests. */
 #ifndef KSC_TEST_NET_H
 #define KSC_TEST_NET_H
 
@@ -83,9 +83,7 @@ extern const struct t_opts t_client;
 /* A server without any wishes. */
 extern const struct t_opts t_server;
 
-long t_sys(long ret, const char *what, const char *file, int line);
-void t_fails(long ret, int error, const char *what, const char *file, int line);
-
+/* net.c: sockets */
 int t_plain(int family);
 void t_attach(int fd);
 void t_set_opts(int fd, const struct t_opts *opts);
@@ -102,7 +100,6 @@ void t_finish(int fd);
 int t_accept(int fd);
 void t_pair(int family, int fds[2]);
 void t_pair_opts(int family, const struct t_opts *client, const struct t_opts *server, int fds[2]);
-int t_shell(const char *command);
 void t_nonblock(int fd, bool on);
 void t_wait(int fd, short events);
 int t_watch(int fd, uint32_t events);
@@ -117,8 +114,11 @@ void t_expect(int fd, const char *text);
 void t_expect_eof(int fd);
 void t_exchange(int a, int b);
 
-uint64_t t_net_counter(const char *file, const char *group, const char *name);
-bool t_write_file(const char *path, const char *text);
+struct ksc_info t_info(int fd);
+struct ksc_error t_error(int fd);
+void t_expect_error(int fd, enum ksc_status status, int error);
+
+/* parameter.c: what a test sets, and what is put back behind it */
 bool t_failpoint(enum t_failpoint at, unsigned int ms);
 void t_await_held(atomic_int *at, bool is);
 void t_keep(const char *path);
@@ -132,10 +132,13 @@ unsigned int t_parameter(const char *name);
 void t_flood_limits(unsigned int dataless, unsigned int key_updates);
 int t_unlimited(void **state);
 int t_limited(void **state);
-struct ksc_info t_info(int fd);
-struct ksc_error t_error(int fd);
-void t_expect_error(int fd, enum ksc_status status, int error);
 
+/* program.c: what is around the tests */
+long t_sys(long ret, const char *what, const char *file, int line);
+void t_fails(long ret, int error, const char *what, const char *file, int line);
+int t_shell(const char *command);
+uint64_t t_net_counter(const char *file, const char *group, const char *name);
+bool t_write_file(const char *path, const char *text);
 void t_fill(void *data, size_t len, uint64_t seed);
 int64_t t_now_ms(void);
 int64_t t_ticks_ms(void);
