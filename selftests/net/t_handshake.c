@@ -265,6 +265,39 @@ static void test_handshake_nonblocking(void **state)
 	close(listener);
 }
 
+static void test_nonblocking_connect(void **state)
+{
+	const struct t_opts client = { .server_name = "server.test", .nonblock = true };
+	struct t_addr addr;
+	int listener = t_listen(AF_INET, NULL, &addr), fd;
+	struct peer peer = { 0 };
+	struct pollfd pfd = { .events = POLLIN | POLLOUT };
+	char c;
+
+	fd = t_try_connect(&addr, &client);
+	assert_int_equal(errno, EINPROGRESS);
+	/* the peer does not answer yet: not ready for anything */
+	pfd.fd = fd;
+	assert_int_equal(SYS(poll(&pfd, 1, 0)), 0);
+	FAILS(send(fd, "early", 5, 0), EAGAIN);
+	FAILS(recv(fd, &c, 1, 0), EAGAIN);
+	FAILS(connect(fd, (struct sockaddr *)&addr.ss, addr.len), EALREADY);
+	assert_int_equal(t_so_error(fd), 0);
+	peer_accept(&peer, *state, listener, peer_echo);
+	t_wait(fd, POLLOUT);
+	assert_int_equal(t_so_error(fd), 0);
+	if (!connect(fd, (struct sockaddr *)&addr.ss, addr.len))
+		errno = EISCONN;
+	assert_int_equal(errno, EISCONN);
+	FAILS(connect(fd, (struct sockaddr *)&addr.ss, addr.len), EISCONN);
+	t_nonblock(fd, false);
+	t_send(fd, "late", 4);
+	t_expect(fd, "late");
+	close(fd);
+	peer_join(&peer);
+	close(listener);
+}
+
 #define CASE(who, lib, is_server, ver, cph, num)                                                   \
 	{                                                                                          \
 		.name = (who), .test_func = test_peer, .initial_state = &(struct combination)      \
@@ -289,6 +322,8 @@ static void test_handshake_nonblocking(void **state)
 
 int main(void)
 {
+	static const struct peer_conf openssl_server = { .library = PEER_OPENSSL, .server = true };
+	static const struct peer_conf gnutls_server = { .library = PEER_GNUTLS, .server = true };
 	const struct CMUnitTest tests[] = {
 		SUITES("client, OpenSSL server:", PEER_OPENSSL, true),
 		SUITES("server, OpenSSL client:", PEER_OPENSSL, false),
@@ -303,6 +338,8 @@ int main(void)
 		cmocka_unit_test(test_established_send),
 		cmocka_unit_test(test_established_poll),
 		cmocka_unit_test(test_handshake_nonblocking),
+		T_CASE("non-blocking connect, OpenSSL", test_nonblocking_connect, &openssl_server),
+		T_CASE("non-blocking connect, GnuTLS", test_nonblocking_connect, &gnutls_server),
 	};
 
 	return T_RUN(tests);
