@@ -105,7 +105,7 @@ check-programs: deps
 	@$(MAKE) -s -C selftests/programs check check-trixie
 
 # The rig, the build and the tests as on Debian 13, with the kernel that it came with
-TRIXIE := t_handshake t_io t_policy guard.sh policy.sh cli.sh container.sh module.sh
+TRIXIE := t_handshake t_io t_ready t_policy guard.sh policy.sh cli.sh container.sh module.sh
 check-trixie: deps
 	@selftests/vm/debian trixie make -s -C selftests/net check-6.12 ONLY="$(TRIXIE)"
 
