@@ -2,86 +2,14 @@
 /*
  * Servers that accept late. A handshake begins at accept(), so that a client whose connect()
  * waits for it waits for accept(), too; with KSC_CONNECT_TCP, or "connect = tcp" of a rule,
- * connect() is done with TCP's connection, and what is sent or received first waits.
+ * connect() is done with TCP's connection, and what is sent or received first waits. Those that
+ * end before or without a handshake are in t_late_end.c.
  */
 #include <netinet/tcp.h>
-#include <poll.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "policy.h"
-
-#define SECRET "nobody may see this"
-
-/* By the port: connect() waits for the handshake, or for TCP; and so where TLS is preferred */
-#define WAITS 1000
-#define GOES_ON 1100
-#define PERHAPS 3000
-#define UNTRUSTED 1200
-#define NOT_OURS 3100
-
-static const char rules[] =
-	"[rule waits]\naction = require\nremote-port = 1000-1099\ndirection = connect\n"
-	"server-name = server.test\nconnect = handshake\n"
-	"[rule goes-on]\naction = require\nremote-port = 1100-1199\ndirection = connect\n"
-	"server-name = server.test\nconnect = tcp\n"
-	"[rule untrusted]\naction = require\nremote-port = 1200-1299\ndirection = connect\n"
-	"server-name = nobody.test\nconnect = tcp\n"
-	"[rule perhaps]\naction = prefer\nremote-port = 3000-3099\ndirection = connect\n"
-	"server-name = server.test\nconnect = tcp\n"
-	"[rule not-ours]\naction = prefer\nremote-port = 3100-3199\ndirection = connect\n"
-	"credential = restricted\nconnect = tcp\n"
-	"[rule server]\naction = require\nlocal-port = 1000-1299\ndirection = accept\n"
-	"credential = server\n"
-	"[rule perhaps-server]\naction = prefer\nlocal-port = 3000-3099\ndirection = accept\n";
-
-static const struct t_opts nonblock = { .nonblock = true };
-
-static int server_on(uint16_t port)
-{
-	return listen_on(policy_socket(AF_INET, &policy_nothing), port);
-}
-
-static int begin_to(uint16_t port)
-{
-	int fd = policy_socket(AF_INET, &nonblock);
-
-	FAILS(try_connect_to(fd, "127.0.0.1", port), EINPROGRESS);
-	return fd;
-}
-
-static int connect_now(uint16_t port)
-{
-	int fd = policy_socket(AF_INET, &policy_nothing);
-
-	SYS(try_connect_to(fd, "127.0.0.1", port));
-	return fd;
-}
-
-static short polled(int fd, short events)
-{
-	struct pollfd pfd = { .fd = fd, .events = events };
-
-	SYS(poll(&pfd, 1, 0));
-	return pfd.revents;
-}
-
-/* What TCP says of a connection, it says */
-static void assert_connected(int fd)
-{
-	struct sockaddr_in peer;
-	socklen_t len = sizeof(peer);
-	struct tcp_info info;
-
-	SYS(getpeername(fd, (struct sockaddr *)&peer, &len));
-	assert_int_equal(peer.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
-	len = sizeof(info);
-	SYS(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len));
-	assert_int_equal(info.tcpi_state, TCP_ESTABLISHED);
-	assert_int_equal(t_so_error(fd), 0);
-}
+#include "late.h"
 
 /* ---- connect() that waits for the handshake ---- */
 
@@ -358,115 +286,7 @@ static void test_judges(void **state)
 	close(listener);
 }
 
-/* ---- it fails ---- */
-
-/* Whatever is called first is told, and SO_ERROR no more then; all that follows fails, too */
-static void test_fails(void **state)
-{
-	int listener, fds[2];
-	char c;
-
-	(void)state;
-	own_start(&own, rules);
-	listener = server_on(UNTRUSTED);
-	for (int i = 0; i < 4; i++) {
-		fds[0] = connect_now(UNTRUSTED);
-		assert_connected(fds[0]);
-		fds[1] = t_accept(listener);
-		if (i >= 2)
-			t_wait(fds[0], i == 2 ? POLLOUT : POLLIN);
-		if (i == 2) {
-			/* the error may be told a moment before the rest */
-			while (polled(fds[0], POLLOUT) == POLLERR)
-				sched_yield();
-			/* and once the server has heard of it, it hangs up */
-			assert_int_equal(polled(fds[0], POLLIN | POLLOUT) & ~POLLHUP,
-					 POLLIN | POLLOUT | POLLERR);
-		}
-		if (i == 3)
-			assert_int_equal(t_so_error(fds[0]), EKEYREJECTED);
-		if (i == 1)
-			FAILS(recv(fds[0], &c, 1, 0), EKEYREJECTED);
-		else
-			FAILS(send(fds[0], SECRET, sizeof(SECRET), MSG_NOSIGNAL), EKEYREJECTED);
-		assert_int_equal(t_so_error(fds[0]), 0);
-		FAILS(recv(fds[0], &c, 1, 0), EKEYREJECTED);
-		FAILS(send(fds[0], SECRET, sizeof(SECRET), MSG_NOSIGNAL), EKEYREJECTED);
-		t_expect_error(fds[0], KSC_STATUS_PEER_REJECTED, EKEYREJECTED);
-		FAILS(recv(fds[1], &c, 1, 0), EPROTO);
-		close_pair(fds);
-	}
-	close(listener);
-}
-
-static void test_times_out(void **state)
-{
-	/* connect() has come back by then */
-	const struct t_opts soon = { .timeout = 5000 };
-	int listener, fd;
-	char c;
-
-	(void)state;
-	own_start(&own, rules);
-	listener = server_on(GOES_ON);
-	fd = policy_socket(AF_INET, &soon);
-	SYS(try_connect_to(fd, "127.0.0.1", GOES_ON));
-	FAILS(recv(fd, &c, 1, 0), ETIMEDOUT);
-	assert_int_equal(t_so_error(fd), 0);
-	FAILS(send(fd, SECRET, sizeof(SECRET), MSG_NOSIGNAL), ETIMEDOUT);
-	close(fd);
-	/* what is known at once is connect()'s */
-	close(listener);
-	fd = policy_socket(AF_INET, &policy_nothing);
-	FAILS(try_connect_to(fd, "127.0.0.1", GOES_ON), ECONNREFUSED);
-	close(fd);
-	fd = begin_to(GOES_ON);
-	t_wait(fd, POLLOUT);
-	assert_int_equal(t_so_error(fd), ECONNREFUSED);
-	close(fd);
-}
-
-static void test_no_policy(void **state)
-{
-	const int tcp = KSC_CONNECT_TCP;
-	int listener, fd;
-
-	(void)state;
-	listener = server_on(GOES_ON);
-	fd = t_socket(AF_INET, &t_client);
-	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_CONNECT, &tcp, sizeof(tcp)));
-	FAILS(try_connect_to(fd, "127.0.0.1", GOES_ON), EHOSTDOWN);
-	close(fd);
-	close(listener);
-}
-
-/* A client that prefers TLS has not got it, when it is connected already */
-static void test_falls_back(void **state)
-{
-	int listener, fds[2];
-
-	(void)state;
-	own_start(&own, rules);
-	listener = listen_on(t_plain(AF_INET), NOT_OURS);
-	for (int i = 0; i < 2; i++) {
-		if (i) {
-			fds[0] = begin_to(NOT_OURS);
-			t_wait(fds[0], POLLOUT);
-			assert_int_equal(t_so_error(fds[0]), 0);
-			t_nonblock(fds[0], false);
-		} else {
-			fds[0] = connect_now(NOT_OURS);
-		}
-		t_send(fds[0], "plain", 5);
-		fds[1] = t_accept(listener);
-		t_expect(fds[1], "plain");
-		assert_plain_pair(fds[0], fds[1]);
-		close_pair(fds);
-	}
-	close(listener);
-}
-
-/* ---- others on the same descriptor, and the end before the beginning ---- */
+/* ---- others on the same descriptor ---- */
 
 /**
  * struct user - a thread that uses a socket
@@ -529,66 +349,6 @@ static void test_threads(void **state)
 		assert_int_equal(users[FINISHES].ret, 0);
 		assert_protected_pair(fds[0], fds[1]);
 		close_pair(fds);
-	}
-	close(listener);
-}
-
-/* What was shut before the handshake's end is shut by close_notify after it */
-static void test_shut(void **state)
-{
-	int listener, fds[2];
-
-	(void)state;
-	own_start(&own, rules);
-	listener = server_on(GOES_ON);
-	fds[0] = connect_now(GOES_ON);
-	SYS(shutdown(fds[0], SHUT_WR));
-	fds[1] = t_accept(listener);
-	t_expect_eof(fds[1]);
-	t_send(fds[1], "answer", 6);
-	t_expect(fds[0], "answer");
-	FAILS(send(fds[0], "x", 1, MSG_NOSIGNAL), EPIPE);
-	close_pair(fds);
-	close(listener);
-}
-
-/* However it ends before anybody has answered: nothing but TLS has gone out */
-static void test_no_plaintext(void **state)
-{
-	const struct sockaddr unspec = { .sa_family = AF_UNSPEC };
-	enum { CLOSED, SHUT, RESET, DISCONNECTED, ENDS };
-	static char got[65536];
-	int listener, fds[2];
-	size_t len;
-	ssize_t n;
-
-	(void)state;
-	own_start(&own, rules);
-	listener = listen_on(t_plain(AF_INET), GOES_ON);
-	for (int end = 0; end < ENDS; end++) {
-		fds[0] = connect_now(GOES_ON);
-		FAILS(send(fds[0], SECRET, sizeof(SECRET), MSG_DONTWAIT | MSG_NOSIGNAL), EAGAIN);
-		FAILS(sendto(fds[0], SECRET, sizeof(SECRET), MSG_DONTWAIT | MSG_FASTOPEN, NULL, 0),
-		      EOPNOTSUPP);
-		tnl_await_counter(KSC_A_STATS_STEPS, (uint64_t)end + 1);
-		if (end == DISCONNECTED)
-			FAILS(connect(fds[0], &unspec, sizeof(unspec)), EOPNOTSUPP);
-		if (end == SHUT || end == DISCONNECTED)
-			SYS(shutdown(fds[0], SHUT_RDWR));
-		fds[1] = t_accept(listener);
-		if (end == RESET)
-			t_reset(fds[0]);
-		else
-			close(fds[0]);
-		for (len = 0; len < sizeof(got); len += (size_t)n) {
-			n = recv(fds[1], got + len, sizeof(got) - len, 0);
-			if (n <= 0)
-				break;
-		}
-		assert_true(len > 5);
-		assert_int_equal(got[0], 0x16);
-		assert_null(memmem(got, len, SECRET, sizeof(SECRET) - 1));
-		close(fds[1]);
 	}
 	close(listener);
 }
@@ -731,13 +491,7 @@ int main(void)
 		POLICY_TEST(test_edges),
 		POLICY_TEST(test_option),
 		POLICY_TEST(test_judges),
-		POLICY_TEST(test_fails),
-		POLICY_TEST(test_times_out),
-		POLICY_TEST(test_no_policy),
-		POLICY_TEST(test_falls_back),
 		POLICY_TEST(test_threads),
-		POLICY_TEST(test_shut),
-		POLICY_TEST(test_no_plaintext),
 		POLICY_TEST(test_defer_accept),
 		POLICY_TEST(test_prefers_late),
 		POLICY_TEST(test_cost),
