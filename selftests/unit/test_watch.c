@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* watch.c, and the reader that goes by it: files that change, in all ways that are in use. */
-#include <dirent.h>
-#include <errno.h>
+/* watch.c: files that change, in all ways that are in use. */
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -11,85 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "handover.h"
-#include "intake.h"
+#include "changing.h"
 #include "log.h"
-#include "reader.h"
-#include "side.h"
 #include "watch.h"
-
-#define CERTS	KSC_TEST_CERTS
-
-/* Of what an answer takes, more than enough */
-#define LONG_MS	20000
-
-static char dir[32];
-
-/* A name in the test's directory; four are kept. */
-static const char *in(const char *name)
-{
-	static char paths[4][128];
-	static unsigned int next;
-	char *path = paths[next++ % 4];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
-	return path;
-}
-
-static int make_dir(void **state)
-{
-	(void)state;
-	strcpy(dir, "/tmp/ksc-watch-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-	char command[64];
-
-	(void)state;
-	ksc_log_open(STDERR_FILENO);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command); /* NOLINT(cert-env33-c): our own names */
-}
-
-static void put(const char *name)
-{
-	FILE *f = fopen(in(name), "w");
-
-	assert_non_null(f);
-	assert_true(fputs("x", f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-/* As little as is an event */
-static void touch(const char *name)
-{
-	const int fd = open(in(name), O_WRONLY | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	close(fd);
-}
-
-static void make(const char *name)
-{
-	assert_int_equal(mkdir(in(name), 0755), 0);
-}
-
-static void move(const char *from, const char *to)
-{
-	assert_int_equal(rename(in(from), in(to)), 0);
-}
-
-static void drop(const char *name)
-{
-	assert_int_equal(unlink(in(name)), 0);
-}
 
 static struct ksc_watch *watch_paths(const char *const *paths, size_t n)
 {
@@ -117,12 +43,6 @@ static void sh(const char *commands)
 	assert_true(snprintf(text, sizeof(text), "set -e; cd %s; %s", dir, commands) <
 		    (int)sizeof(text));
 	assert_int_equal(system(text), 0); /* NOLINT(cert-env33-c): our own names */
-}
-
-static void a_file(void)
-{
-	make("a");
-	put("a/file");
 }
 
 #define FILE_IN_A	"mkdir a; echo >a/file"
@@ -260,15 +180,6 @@ static void unmounted(void **state)
 }
 
 /* ---- bounds ---- */
-
-static void read_line(const char *path, char line[512])
-{
-	FILE *f = fopen(path, "r");
-
-	assert_non_null(f);
-	assert_non_null(fgets(line, 512, f));
-	fclose(f);
-}
 
 /* Looks at what has happened until all has been; says whether something of it counts. */
 static bool changed_at_last(struct ksc_watch *watch)
@@ -459,263 +370,6 @@ static void two_processes(void **state)
 	ksc_watch_free(watch);
 }
 
-/* ---- the reader ---- */
-
-/**
- * struct rig - a reader, and a daemon's end of it
- * @pid: the reader
- * @fd: leads to it
- * @intake: the daemon's end
- * @conf: the configuration
- */
-struct rig {
-	pid_t pid;
-	int fd;
-	struct ksc_intake *intake;
-	char conf[64];
-};
-
-static void write_conf(const struct rig *rig, const char *daemon)
-{
-	FILE *f = fopen(rig->conf, "w");
-
-	assert_non_null(f);
-	assert_true(fprintf(f, "[daemon]\n%s[credential c]\nrole = client\ntrust = %s\n", daemon,
-			    in("a/file")) > 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-static void load(struct rig *rig, int error)
-{
-	struct ksc_handed *handed = NULL;
-
-	assert_int_equal(ksc_intake_load(rig->intake, LONG_MS, &handed), error);
-	ksc_handed_free(handed);
-}
-
-/* The file is there, the configuration elsewhere. */
-static void start(struct rig *rig)
-{
-	make("conf");
-	a_file();
-	snprintf(rig->conf, sizeof(rig->conf), "%s/conf/conf", dir);
-	write_conf(rig, "");
-	rig->fd = ksc_reader_start(rig->conf, &rig->pid);
-	assert_true(rig->fd >= 0);
-	rig->intake = ksc_intake_new(rig->fd);
-	assert_non_null(rig->intake);
-	load(rig, 0);
-	assert_false(ksc_intake_changed(rig->intake));
-}
-
-static void stop(struct rig *rig)
-{
-	int status;
-
-	ksc_intake_free(rig->intake);
-	assert_int_equal(waitpid(rig->pid, &status, 0), rig->pid);
-	assert_int_equal(status, 0);
-}
-
-static bool told_within(struct rig *rig, int ms)
-{
-	struct pollfd p = { .fd = rig->fd, .events = POLLIN };
-	struct ksc_handed *handed;
-
-	if (poll(&p, 1, ms) != 1)
-		return false;
-	assert_int_equal(ksc_intake_take(rig->intake, &handed), -EAGAIN);
-	return ksc_intake_changed(rig->intake);
-}
-
-static void told(struct rig *rig)
-{
-	assert_true(told_within(rig, LONG_MS));
-}
-
-/* How many directories it watches, which nobody else knows. */
-static unsigned int count_watches(pid_t pid)
-{
-	char path[64], line[256];
-	unsigned int n = 0;
-	int fd;
-	FILE *f;
-
-	for (fd = 0; fd < 64; fd++) {
-		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
-		f = fopen(path, "r");
-		while (f && fgets(line, sizeof(line), f))
-			n += !strncmp(line, "inotify ", 8);
-		if (f)
-			fclose(f);
-	}
-	return n;
-}
-
-/* It has them some time after it has handed over the last file. */
-static void await_watches(const struct rig *rig, unsigned int n)
-{
-	unsigned int found = n + 1;
-	int i;
-
-	for (i = 0; i < LONG_MS && found != n; i++) {
-		found = count_watches(rig->pid);
-		usleep(1000);
-	}
-	assert_int_equal(found, n);
-}
-
-static void reader_tells(void **state)
-{
-	struct rig rig;
-	int i;
-
-	(void)state;
-	start(&rig);
-	for (i = 0; i < 3; i++) {
-		put("a/new");
-		move("a/new", "a/file");
-		told(&rig);
-		/* once, whatever is changed until it is loaded */
-		put("a/file");
-		put("a/file");
-		assert_false(told_within(&rig, 300));
-		load(&rig, 0);
-		/* what was changed before that is no news */
-		assert_false(told_within(&rig, 300));
-	}
-	stop(&rig);
-}
-
-/* What is changed in the same moment as it is loaded is not missed. */
-static void reader_misses_nothing(void **state)
-{
-	struct rig rig;
-	uint32_t i;
-
-	(void)state;
-	start(&rig);
-	for (i = 2; i < 22; i++) {
-		assert_int_equal(ksc_intake_ask(rig.intake), 0);
-		usleep(i * 200);
-		drop("a/file");
-		for (;;) {
-			struct pollfd p = { .fd = rig.fd, .events = POLLIN };
-			struct ksc_handed *handed = NULL;
-			struct ksc_file file = { 0 };
-			int rc;
-
-			assert_int_equal(poll(&p, 1, LONG_MS), 1);
-			rc = ksc_intake_take(rig.intake, &handed);
-			if (rc == -EAGAIN)
-				continue;
-			assert_int_equal(rc, 0);
-			/* either it was loaded as it is now, or there is news of it */
-			rc = ksc_handed_file(handed, in("a/file"), &file);
-			ksc_handed_free(handed);
-			if (rc != -ENOENT && !ksc_intake_changed(rig.intake))
-				told(&rig);
-			break;
-		}
-		put("a/file");
-	}
-	stop(&rig);
-}
-
-static void reader_watches_less(void **state)
-{
-	/* "/", "/tmp", the test's and the file's, but not the configuration's */
-	const unsigned int n = 4;
-	struct rig rig;
-
-	(void)state;
-	if (geteuid())
-		skip();
-	start(&rig);
-	await_watches(&rig, n);
-	/* as many, however often it is loaded */
-	load(&rig, 0);
-	load(&rig, 0);
-	await_watches(&rig, n);
-	write_conf(&rig, "watch = no\n");
-	load(&rig, 0);
-	await_watches(&rig, 0);
-	put("a/file");
-	write_conf(&rig, "watch = yes\n");
-	load(&rig, 0);
-	await_watches(&rig, n);
-	put("a/file");
-	told(&rig);
-	stop(&rig);
-}
-
-/* Without a configuration, it is not known what there is to watch but what there was. */
-static void reader_keeps_watch(void **state)
-{
-	struct rig rig;
-
-	(void)state;
-	start(&rig);
-	drop("conf/conf");
-	load(&rig, 0);
-	assert_false(told_within(&rig, 300));
-	put("a/file");
-	told(&rig);
-	/* the next load has no more success, but the files may change once more */
-	load(&rig, 0);
-	put("a/file");
-	told(&rig);
-	stop(&rig);
-}
-
-/* What a process has had of a CPU */
-static unsigned long cpu_ticks(pid_t pid)
-{
-	char path[32], line[512], *at;
-	unsigned long user;
-	int i;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	read_line(path, line);
-	/* behind the name, which may have anything in it, there are eleven others */
-	at = strrchr(line, ')');
-	for (i = 0; at && i < 12; i++)
-		at = strchr(at + 1, ' ');
-	if (!at) {
-		fail_msg("this is not understood: %s", line);
-		return 0;
-	}
-	user = strtoul(at, &at, 10);
-	return user + strtoul(at, NULL, 10);
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Who makes files without end in a directory that is watched has no whole CPU for it. */
-static void reader_rests(void **state)
-{
-	const long begin = now_ms();
-	unsigned long before, used;
-	struct rig rig;
-	int i;
-
-	(void)state;
-	start(&rig);
-	before = cpu_ticks(rig.pid);
-	while (now_ms() - begin < 1500)
-		for (i = 0; i < 10; i++)
-			put(i % 2 ? "a/x" : "a/y");
-	used = (cpu_ticks(rig.pid) - before) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK);
-	assert_in_range(used, 0, (now_ms() - begin) / 3);
-	stop(&rig);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -728,11 +382,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_dirs, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(bad_paths, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(two_processes, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(reader_tells, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(reader_misses_nothing, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(reader_watches_less, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(reader_keeps_watch, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(reader_rests, make_dir, remove_dir),
 	};
 
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
