@@ -86,11 +86,11 @@ int go_protected(struct lines *l, enum ksc_role role, const char *target)
 	s.role = role;
 	s.target = target;
 	/*
-	 * RFC 3207 4.2: what came in the clear behind the command, or its answer, may be
-	 * anybody's, and must not be taken for a part of what is said under TLS.
+	 * RFC 3207 4.2: plaintext behind the command, or its answer, may be an attacker's, and
+	 * must not be taken for a part of the protected session.
 	 */
 	if (l->len) {
-		fprintf(stderr, "there is more in the clear behind STARTTLS\n");
+		fprintf(stderr, "there is plaintext after STARTTLS\n");
 		return -1;
 	}
 	if (handshake(&s, &t)) {

@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 	}
 	if (command(&l, 220, "STARTTLS") || go_protected(&l, KSC_ROLE_CLIENT, argv[3]))
 		return 1;
-	/* what was said in the clear does not count */
+	/* the capabilities in plaintext do not count */
 	if (command(&l, 250, "EHLO client.test") || with_address(&l, "MAIL FROM", argv[4]) ||
 	    with_address(&l, "RCPT TO", argv[5]) || send_message(&l) || command(&l, 221, "QUIT"))
 		return 1;

@@ -33,7 +33,7 @@ static bool is(const char *line, const char *verb)
 	return !strncasecmp(line, verb, strlen(verb));
 }
 
-/* Answers a command; 1 when there is no more to come, -1 at a failure. */
+/* Answers a command; 1 when the session ends, -1 on error. */
 static int answer(struct lines *l, const char *line, bool *protected)
 {
 	if (is(line, "QUIT"))

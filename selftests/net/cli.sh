@@ -185,7 +185,7 @@ odd_names()
 	fails wget_from --verify none --server-name -x.test
 }
 
-# The listener is somebody else's, as with socket activation.
+# Another process made the listener, as with socket activation.
 inherited_listener()
 {
 	port=7007
@@ -376,7 +376,7 @@ refused_programs()
 		grep "/tmp/systemd-run: .* has a service run programs" /tmp/err
 	done
 	rm /tmp/systemd-run
-	# words of theirs are no programs, and a library that is lost is told of
+	# words of theirs are no programs, and a library that gets lost is reported
 	kschannelctl run --way preload --no-guard -- env -u sudo true 2>/tmp/err
 	fails grep library /tmp/err
 	kschannelctl run --way preload --no-guard -- env -i true 2>/tmp/err
@@ -397,7 +397,7 @@ drop_ins()
 	fails grep -q attach $file
 	grep 'ExecStartPost=+".*/kschannelctl" preloaded \$MAINPID$' $file
 	[ "$(ls -A /tmp/units/*)" = kschannel.conf ]
-	# somebody else's stays
+	# the drop-in of another package stays
 	echo >/tmp/units/web@1.service.d/other.conf
 	kschannelctl disable $there web@1.service
 	[ "$(ls -A /tmp/units/*)" = other.conf ]
@@ -447,7 +447,7 @@ enabled_units()
 	for unit in web@ web@1 a; do
 		kschannelctl enable $there --no-reload --way preload $unit
 	done
-	# what somebody else has written is none of ours
+	# drop-ins that others wrote are ignored
 	mkdir $units/other.service.d $units/empty.service.d
 	echo "[Service]" >$units/other.service.d/kschannel.conf
 	ln -s $units/a.service.d $units/a.timer.d

@@ -64,7 +64,7 @@ int ctx_teardown(void **state)
 /* ---- messages ---- */
 
 /**
- * ctx_try_dial() - connect to the daemon, perhaps in vain
+ * ctx_try_dial() - connect to the daemon, which may fail
  * @sock: gets the connection
  * @path: where the daemon listens; NULL for the suite's
  * Return: whether that went well, with errno; no cmocka check is made here
@@ -447,7 +447,7 @@ static void eat(struct ctx *ctx)
 }
 
 /**
- * ctx_try_judge() - say how to go on after verify-needed, perhaps in vain
+ * ctx_try_judge() - say how to go on after verify-needed, which may fail
  * @ctx: the context; what has come goes along
  * @verdict: enum ksc_verdict
  * @alert: to reject: which alert, or 0
@@ -477,7 +477,7 @@ void ctx_judge(struct ctx *ctx, enum ksc_verdict verdict, uint8_t alert)
 }
 
 /**
- * ctx_try_pick() - say how to go on after incomplete-credentials, perhaps in vain
+ * ctx_try_pick() - say how to go on after incomplete-credentials, which may fail
  * @ctx: the context; what has come goes along
  * @credential: its name, or NULL for none
  * Return: as ctx_try_await()
@@ -614,7 +614,7 @@ void ctx_run(struct ctx *ctx, int fd, size_t chunk)
 }
 
 /**
- * ctx_try_attach() - give a context's keys to a socket, perhaps in vain
+ * ctx_try_attach() - attach a context's keys to a socket, which may fail
  * @ctx: the context
  * @fd: the socket, which has the ULP
  * Return: what setsockopt() returned

@@ -17,7 +17,7 @@
 static const char *const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
 
 static int nth = -1;
-/* the walk under way, and how far it has come */
+/* the current walk, and its progress */
 static const char *walking;
 static unsigned int step;
 /* the kernel's workers: in each, one of what the module allocates there is to fail */
@@ -57,8 +57,8 @@ struct range {
 };
 
 /*
- * What the module's code calls is to fail; but not the FIN: where there is no memory
- * for it, TCP itself gives up on it.
+ * Allocations below the module's code fail; but not the FIN's: without memory TCP itself
+ * drops the FIN.
  */
 static void find_code(struct range *module, struct range *fin)
 {
@@ -133,7 +133,7 @@ int fault_setup(void **state)
 }
 
 /**
- * fault_teardown() - no faults any more
+ * fault_teardown() - stop injecting faults
  * @state: unused
  * Return: 0
  */
@@ -295,7 +295,7 @@ void fault_await_references(const char *what, unsigned int n)
 }
 
 /**
- * fault_walk() - do an operation until none of its allocations is left to fail
+ * fault_walk() - repeat an operation until each of its allocations has failed once
  * @walk: the operation
  */
 void fault_walk(const struct fault_walk *walk)
@@ -329,7 +329,7 @@ void fault_walk(const struct fault_walk *walk)
 
 /**
  * fault_always() - have all the module's allocations fail that this thread makes
- * @on: or none any more
+ * @on: or stop that
  */
 void fault_always(bool on)
 {
@@ -342,8 +342,8 @@ void fault_always(bool on)
 }
 
 /**
- * fault_random() - have the module's allocations fail at random, whoever makes them
- * @percent: of them; 0: none any more
+ * fault_random() - have the module's allocations fail at random, in all threads
+ * @percent: of them; 0: stop that
  */
 void fault_random(unsigned int percent)
 {

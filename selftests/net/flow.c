@@ -174,7 +174,7 @@ static bool shut(int fd)
 }
 
 /**
- * flow_fill() - send until nothing goes any more, and nothing will unless the peer reads
+ * flow_fill() - send until the socket takes no more, and will not unless the peer reads
  * @fd: the socket
  * @data: FLOW_MAX bytes, which are sent once and again
  * Return: bytes sent

@@ -45,7 +45,7 @@ refused()
 	grep -i "operation not permitted" /tmp/said
 }
 
-# Somebody who listens, outside
+# A server outside the guarded cgroup
 serve()
 {
 	httpd -f -p "$1" -h $dir &
@@ -195,7 +195,7 @@ echoed()
 	wait $client
 }
 
-# What accept() takes from somebody else's listener is refused, unless the library sees to it
+# accept() on a listener from outside fails, unless the library protects the connection
 accepts()
 {
 	described
@@ -229,8 +229,8 @@ accepts()
 	h_inherit listen $port h_inherit serve &
 	background="$background $!"
 	await 10 listening $port
-	echo "in the clear" | timeout 10 nc 127.0.0.1 $port >/tmp/got || true
-	grep "in the clear" /tmp/got
+	echo "in plaintext" | timeout 10 nc 127.0.0.1 $port >/tmp/got || true
+	grep "in plaintext" /tmp/got
 	for command in "listen $((port + 1)) h_uring accept" \
 		       "pass $((port + 2)) h_inherit take h_uring accept"; do
 		# shellcheck disable=SC2086
@@ -239,9 +239,9 @@ accepts()
 		background="$background $server"
 		port=$((port + 1))
 		await 10 listening $port
-		echo "in the clear" | timeout 10 nc 127.0.0.1 $port || true
+		echo "in plaintext" | timeout 10 nc 127.0.0.1 $port || true
 		wait $server
-		grep "in the clear" /tmp/accepted
+		grep "in plaintext" /tmp/accepted
 	done
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * h_as UID [-n] COMMAND [ARG...]: run a command as somebody else; with -n as root of a user
- * and a network namespace that this somebody makes.
+ * h_as UID [-n] COMMAND [ARG...]: run a command as another user; with -n as root of a user
+ * and a network namespace that this user creates.
  */
 #include <err.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A SYN whose SYN-ACK goes nowhere: "h_syn FROM TO PORT". Whoever has FROM's address must
- * not answer, or the half-open connection would be reset.
+ * A SYN whose SYN-ACK goes nowhere: "h_syn FROM TO PORT". No host with FROM's address may
+ * answer, or the half-open connection would be reset.
  */
 #include <arpa/inet.h>
 #include <err.h>

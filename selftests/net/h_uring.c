@@ -18,7 +18,7 @@
 
 static struct io_uring ring;
 
-/* The result of the one operation under way */
+/* Waits for the one pending operation, and returns its result */
 static int result(const char *what)
 {
 	struct io_uring_cqe *cqe;

@@ -160,7 +160,7 @@ struct half half_from(int listener, const struct t_addr *addr, const char *from)
  * half_client() - begin a client's handshake, whose server says nothing
  * @listener: the server, which is not protected
  * @addr: its address
- * @uid: whose it is
+ * @uid: the owner of the socket
  * Return: both ends
  */
 struct half half_client(int listener, const struct t_addr *addr, unsigned int uid)

@@ -183,7 +183,7 @@ void keys_attach(int fd, int key)
 }
 
 /**
- * keys_plain_pair() - two sockets, connected with each other, in the clear
+ * keys_plain_pair() - two plain TCP sockets, connected with each other
  * @fds: gets them, the client's first
  */
 void keys_plain_pair(int fds[2])

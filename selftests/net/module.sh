@@ -9,7 +9,7 @@
 needs_busybox nc
 
 module=${KSC_MODULE:-/rig/kschannel.ko}
-[ -e "$module" ] || leave_out "it was loaded by somebody else"
+[ -e "$module" ] || leave_out "the suite did not load it"
 
 # What is the whole machine's is as it was, and nothing stays behind
 cleanup()
@@ -187,7 +187,7 @@ loading()
 	rm /tmp/load.$$ /tmp/said
 }
 
-# How often somebody was sent for what is within AES-GCM's wrapper
+# How often modprobe was called for AES-GCM's inner algorithm
 sent_for()
 {
 	# which is none, and no failure
@@ -206,7 +206,7 @@ fetch()
 	grep "a page" /tmp/got
 }
 
-# Whoever is sent for modules brings none, and what for is written down.
+# Replaces modprobe by a script that loads nothing and logs its arguments.
 watch_sender()
 {
 	printf '#!/bin/sh\necho "$*" >>/tmp/sent\n' >/tmp/modprobe
@@ -273,7 +273,7 @@ later()
 	ksc-daemon stop
 	await 20 rmmod kschannel
 	removed=yes
-	# what was of it may be given back by somebody who is late
+	# a late RCU callback or work may still hold references
 	await 20 rmmod aesni_intel
 	modprobe -a gcm ctr
 	insmod "$module"

@@ -165,7 +165,7 @@ void t_hear(int fd, int filler)
 }
 
 /**
- * t_try_connect() - connect, perhaps in vain
+ * t_try_connect() - connect, which may fail
  * @addr: where to
  * @opts: how it is protected; NULL: it is not
  * Return: the socket, on which errno tells how connect() went

@@ -91,7 +91,7 @@ int listen_on(int fd, uint16_t port)
 }
 
 /**
- * try_connect_to() - connect, perhaps in vain
+ * try_connect_to() - connect, which may fail
  * @fd: the socket
  * @host: IPv4 address
  * @port: port

@@ -239,7 +239,7 @@ served()
 	await 10 by_rule
 }
 
-# A listener in the clear, whose connection stays until /tmp/policy-hold ends
+# A plain TCP server, whose connection stays until /tmp/policy-hold ends
 hold()
 {
 	nc -l -p "$1" </tmp/policy-hold >/dev/null &
@@ -255,7 +255,7 @@ stay()
 	exec 5<>/tmp/policy-hold
 }
 
-# join PORT [CGROUP]: a client in the clear, which stays as well
+# join PORT [CGROUP]: a plain TCP client, which stays as well
 join()
 {
 	sh -c '[ -z "$2" ] || echo 0 >"/sys/fs/cgroup/$2/cgroup.procs" || exit
@@ -322,7 +322,7 @@ audited()
 	background=
 }
 
-# A quiet server is found, too; and so is what is in the clear though no rule says so.
+# An idle server is found, too; and so are plaintext connections that no rule is about.
 audited_listeners()
 {
 	stay
@@ -380,7 +380,7 @@ renewed()
 		echo secret | fails sh -c '
 			echo 0 >/sys/fs/cgroup/policy-renewed/service/below/cgroup.procs
 			exec kschannelctl run --way preload --quiet -- timeout 3 nc 127.0.0.1 7204'
-		# whoever looks after the time leaves later
+		# the process of timeout(1) leaves later
 		await 20 rmdir /sys/fs/cgroup/policy-renewed/service/below
 		rmdir /sys/fs/cgroup/policy-renewed/service
 	done
@@ -435,7 +435,7 @@ forgotten()
 	exec 5>&-
 }
 
-# Somebody who hears one client, in the clear
+# A plain TCP server for one client
 hear()
 {
 	nc -l -p 7204 >>/tmp/policy-heard </dev/null &
@@ -443,7 +443,7 @@ hear()
 	await 10 listening 7204
 }
 
-# Nobody has it any more, though TCP goes on with it for as long as the peer says nothing
+# No process has it, though TCP keeps it in FIN-WAIT-2 while the peer says nothing
 closed()
 {
 	ss -Htn state fin-wait-2 "dport = :7203" | grep -q .
@@ -476,7 +476,7 @@ closed_by_now()
 	kschannelctl audit
 }
 
-# A rule names the owner as its namespace does: root there is somebody else outside.
+# A rule names the owner as its namespace does: root there is another user outside.
 owned()
 {
 	: >/tmp/owner.bytes
@@ -502,7 +502,7 @@ owned()
 		nc -l -p 7310 >/tmp/owner.bytes &
 		until ss -Hltn 'sport = :7310' | grep -q .; do usleep 20000; done
 		timeout 20 kschannelctl run --quiet --way preload -- \
-			sh -c 'echo in the clear | nc 127.0.0.1 7310' &
+			sh -c 'echo plaintext | nc 127.0.0.1 7310' &
 		until [ -s /tmp/owner.bytes ]; do usleep 20000; done
 		kill $(jobs -p) 2>/dev/null || true
 	END

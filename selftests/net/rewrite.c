@@ -147,6 +147,6 @@ void rewrite_end(void)
 	enter(home);
 	close(cgroup);
 	cgroup = -1;
-	/* busy, if a child is left: nothing is attached any more */
+	/* busy, if a child is left: no program is attached to it */
 	rmdir(CGROUP);
 }

@@ -27,7 +27,7 @@
 #define MANY 300
 #define RECORD 16384
 
-/* A sender in the clear, and a receiver that takes what it sends for records. */
+/* A plain TCP sender, and a receiver that takes its bytes for records. */
 static void half_pair(int fds[2])
 {
 	struct raw_keys keys = raw_keys(raw_13, 0, 0);
@@ -93,9 +93,9 @@ static void test_stream(void **state)
 	assert_in_range(staged, 0, FLOW_MAX / 4);
 }
 
-/* ---- whose it is ---- */
+/* ---- who is charged ---- */
 
-/* Somebody looks at a byte of each of many records: he is charged for what is decrypted. */
+/* A process peeks at a byte of each of many records: it is charged for what is decrypted. */
 static void peek_many(size_t len, int64_t least, int64_t most)
 {
 	static int fds[MANY][2];
@@ -136,7 +136,7 @@ static void test_charged(void **state)
 	peek_many(5, 0, 8192);
 }
 
-/* What many small records take of the machine's memory when somebody has looked at them */
+/* The machine's memory that many small records take when a process has peeked at them */
 static int64_t look_at_small(void)
 {
 	static int fds[MANY][2];
@@ -241,7 +241,7 @@ static void ask_many(const struct t_addr *addr, int told, int tell)
 	_exit(write(tell, &c, 1) != 1 || read(told, &c, 1) < 0);
 }
 
-/* There is a group besides our own, and we are the daemon of whoever is in it. */
+/* There is a group besides our own, and we are the daemon of the processes in it. */
 static void be_daemon_of_users(struct tnl_conn *nl)
 {
 	if (!group_is_own() || mkdir(USERS, 0755) ||
@@ -411,8 +411,8 @@ static unsigned int answer_all(struct tnl_conn *nl)
 }
 
 /*
- * Whoever has no memory for the daemon's answers has none of its turns, either: nobody else
- * waits for him, and the kernel neither looks for whom to kill nor says that there is nobody.
+ * A user without memory for the daemon's answers loses its turn of the daemon, too: no other
+ * user waits for it, and the OOM killer neither runs nor complains that it found no task.
  */
 static void test_poor(void **state)
 {
@@ -439,7 +439,7 @@ static void test_poor(void **state)
 	}
 	close(tell[1]);
 	assert_int_equal(SYS(read(tell[0], &c, 1)), 1);
-	/* nothing is asked back that way, and there is no more */
+	/* the group's limit is what it has: nothing is reclaimed, and no allocation succeeds */
 	snprintf(text, sizeof(text), "%lld",
 		 (long long)group_read(USERS "/memory.current", "", 1));
 	assert_true(t_write_file(USERS "/memory.max", text));

@@ -93,7 +93,7 @@ static void test_site_48(void **state)
 	flood("2001:db8:1:0::1", from, "2001:db8:2:0::3");
 }
 
-/* Two prefixes; whoever comes from one of them has no limits of its own. */
+/* Two prefixes; peers in them have no limit per prefix. */
 static const uint8_t trusted[2][17] = {
 	{ [10] = 0xff, [11] = 0xff, 10, 1, 0, 0, 120 },
 	{ 0x20, 1, 0xd, 0xb8, 0, 1, [16] = 48 },
@@ -230,7 +230,7 @@ static void test_all(void **state)
 	half_await(0);
 }
 
-/* Ends at once, there being no room. */
+/* Fails at once: all places are taken. */
 static struct half refused_client(int listener, const struct t_addr *addr, unsigned int uid)
 {
 	struct half half = { .fd = t_socket(AF_INET, &(struct t_opts){ .nonblock = true }) };

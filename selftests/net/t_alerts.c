@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A handshake that the kernel ends tells the peer why, whoever has the keys by then. */
+/* A handshake that the kernel ends tells the peer why, by an alert under the current keys. */
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -66,7 +66,7 @@ static const struct bad byte = {
 	.status = KSC_STATUS_PROTOCOL_ERROR, .error = EPROTO,
 };
 
-/* ---- before anybody has keys: a client in the clear ---- */
+/* ---- before either end has keys: a plaintext client ---- */
 
 static void expect_plain_alert(int peer, uint8_t alert)
 {
@@ -324,7 +324,7 @@ struct asked {
 	struct tnl_event event;
 };
 
-/* Of the one before there may be a notice, which goes out when it is not counted any more */
+/* The end of the one before may be notified first, once it is no longer counted */
 static void next_question(struct asked *a)
 {
 	while (tnl_next_event(&nl, &a->event) && a->event.cmd == KSC_CMD_CONTEXT_DEL)
@@ -414,7 +414,7 @@ static void test_answered(void **state)
 
 	(void)state;
 	ask(&a, &t_server);
-	/* until then it is a handshake under way */
+	/* until then the handshake is in progress */
 	FAILS(recv(a.fd, &(char){ 0 }, 1, MSG_DONTWAIT), EAGAIN);
 	assert_int_equal(tnl_do(&nl, answer(&a, KSC_STATUS_CANCELLED, true)), 0);
 	expect_failure(a.fd, &oversized);
@@ -423,7 +423,7 @@ static void test_answered(void **state)
 	done(&a);
 }
 
-/* A daemon that goes on, or makes no alert, sends nothing any more. */
+/* A daemon that goes on, or makes no alert: nothing is sent. */
 static void test_answered_wrongly(void **state)
 {
 	struct asked a;
@@ -612,7 +612,7 @@ int main(void)
 		T_CASE("client: 1.2, a byte behind Finished", test_behind_finished, &byte),
 		ASKED("asked and answered", test_answered),
 		ASKED("asked and answered wrongly", test_answered_wrongly),
-		ASKED("asked in vain", test_unanswered),
+		ASKED("asked, no answer", test_unanswered),
 		ASKED("asked, daemon gone", test_daemon_gone),
 		ASKED("asked, peer gone", test_peer_gone),
 		ASKED("asked, closed", test_closed),

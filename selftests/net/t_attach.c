@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A context meets a socket, and a socket goes on in the clear. */
+/* A context is attached to a socket, and a socket goes back to plaintext. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -266,7 +266,7 @@ static void test_refused(void **state)
 	FAILS(ctx_try_attach(&client, fds[0]), ESTALE);
 	close(other[0]);
 	close(other[1]);
-	/* whoever has another descriptor comes too late */
+	/* other descriptors of the same keys are stale */
 	plain_pair(other);
 	t_attach(other[0]);
 	FAILS(try_attach(other[0], copy), ESTALE);
@@ -372,7 +372,7 @@ static void test_detach(void **state)
 	t_expect_eof(fds[1]);
 	t_expect(fds[0], "not mine");
 	detach(fds[0]);
-	/* in the clear, while the other end has yet to follow */
+	/* plaintext, while the other end has yet to detach */
 	t_send(fds[0], "plain", 5);
 	detach(fds[1]);
 	t_expect(fds[1], "plain");

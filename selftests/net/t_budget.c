@@ -205,7 +205,7 @@ static void read_edges(const struct mode *mode, bool peeked)
 
 		t_await_event(ep);
 		n = by_recv(c.w.fd, false);
-		/* told of what is read already */
+		/* notified of data that is read already */
 		if (n < 0 && errno == EAGAIN)
 			continue;
 		at = check_bytes(buf, SYS(n), at);
@@ -436,7 +436,7 @@ static void test_time_handshake(void **state)
 	wire_close(&c.w);
 }
 
-/* One who does not wait for records that have content is told of the one that has. */
+/* A splice() that does not block skips empty records; an event follows for the one with content. */
 static void test_splice_empty(void **state)
 {
 	unsigned int calls = 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Ends with data under way, ends that cross, ends by alert; and what lingering means. */
+/* Ends with data in flight, ends that cross, ends by alert; and what lingering means. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>

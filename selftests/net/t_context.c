@@ -45,7 +45,7 @@ static void test_handshake(void **state)
 	/* each side has what the other has shown */
 	assert_true(client.last.chain_len > 3);
 	assert_int_equal(server.last.chain_len, 0);
-	/* they are no more, and their numbers are free */
+	/* both are deleted, and their numbers are free */
 	assert_int_equal(ctx_try_step(&client, "x", 1), -ENOENT);
 	id = server.id;
 	ctx_close(&server);
@@ -169,7 +169,7 @@ static void case_12_failure(void **state)
 	assert_int_equal(server.last.status, KSC_STATUS_ALERT_RECEIVED);
 	assert_int_equal(server.last.alert, client.last.alert);
 	assert_int_equal(client.key, -1);
-	/* it is no more */
+	/* it is deleted */
 	assert_int_equal(ctx_try_step(&client, "x", 1), -ENOENT);
 	assert_true(ctx_sock.text[0]);
 }
@@ -328,7 +328,7 @@ static void case_41_deleted(void **state)
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 }
 
-/* Case 42: with the daemon all that is under way is gone, and the next one knows nothing of it. */
+/* Case 42: a daemon's pending contexts die with it, and the next daemon does not know them. */
 static void case_42_daemon_dies(void **state)
 {
 	(void)state;

@@ -222,7 +222,7 @@ static void case_33_ticket_burst(void **state)
 	wire_close(&w);
 }
 
-/* RFC 5246 7.2.2: whoever wants to renegotiate is told that we do not, and it goes on. */
+/* RFC 5246 7.2.2: a peer that renegotiates gets no_renegotiation, and the session goes on. */
 static void case_35_renegotiation(void **state)
 {
 	const int role = *(const int *)*state;
@@ -285,7 +285,7 @@ static void await_reset(int fd)
 	} while (info.tcpi_state != TCP_CLOSE);
 }
 
-/* Asked by a peer that is not there any more: nobody is told, and what it said is there. */
+/* Asked by a peer that has reset the connection: no alert goes out, and its data is there. */
 static void case_35_renegotiation_reset(void **state)
 {
 	struct wire w;

@@ -91,7 +91,7 @@ static void test_full(void **state)
 	wire_close(&w);
 }
 
-/* TCP_NODELAY is weaker than the cork, but for what there is when it is set. */
+/* TCP_NODELAY is weaker than the cork, except for data that is pending when it is set. */
 static void test_no_delay(void **state)
 {
 	struct wire w;

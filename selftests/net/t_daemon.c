@@ -113,7 +113,7 @@ static void case_42_killed_before_answering(void **state)
 	close(listener);
 }
 
-/* The same for a server, whose ClientHello was offered in vain. */
+/* The same for a server, whose ClientHello went to a daemon that died. */
 static void test_server_killed_before_answering(void **state)
 {
 	const struct peer_conf conf = { .library = PEER_OPENSSL };
@@ -183,7 +183,7 @@ static void test_killed_after(void **state)
 	close(fds[1]);
 }
 
-/* SIGTERM lets what is under way come to its end. */
+/* SIGTERM lets pending handshakes finish. */
 static void test_restart(void **state)
 {
 	int fds[2];
@@ -214,7 +214,7 @@ static void test_second(void **state)
 
 /* ---- where its memory gets ---- */
 
-/* A number of a process' status; -1 where there is none, or no such process any more. */
+/* A number of a process' status; -1 if there is none, or the process has ended. */
 static long status_of(pid_t pid, const char *name)
 {
 	char path[64], line[256];

@@ -336,7 +336,7 @@ static void try_pair(void)
 static void test_random(void **state)
 {
 	const struct t_opts server = { .timeout = 4000 };
-	/* it waits for all that were given up before: the server takes one by one */
+	/* it waits for all that failed before: the server takes one by one */
 	const struct t_opts patient = { .server_name = "server.test", .timeout = 600000 };
 	uint64_t contexts = tnl_counter(KSC_A_STATS_CONTEXTS);
 	unsigned int references = fault_references();

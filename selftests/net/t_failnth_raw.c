@@ -251,7 +251,7 @@ static void test_edges(void **state)
 	assert_int_equal(SYS(recv(fds[1], got, 2, 0)), 1);
 	fault_always(false);
 	assert_int_equal(got[0], 'a');
-	/* that is all, unless he is told of more */
+	/* a short read means empty, unless another event follows */
 	t_await_event(ep);
 	assert_int_equal(SYS(recv(fds[1], got, 2, 0)), 1);
 	assert_int_equal(got[0], 'b');

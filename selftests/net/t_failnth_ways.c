@@ -218,7 +218,7 @@ static void make_heard(void)
 	t_expect_eof(w.fd);
 }
 
-/* Without a close_notify of ours nothing goes on in the clear. */
+/* Without a close_notify of ours no plaintext may follow. */
 static void after_heard(int error)
 {
 	if (error) {
@@ -403,7 +403,7 @@ static int act_disconnect(void)
 		       sizeof(struct sockaddr));
 }
 
-/* However it went, it never connects in the clear where that has to be protected. */
+/* However it went, it never connects unprotected where a rule requires protection. */
 static void expect_protected(int again)
 {
 	int child;

@@ -193,7 +193,7 @@ static void after_splice(int error)
 }
 
 #define PEEK_MS 3000
-/* A guest that stands still counts that as work of whoever is at it, but not each time */
+/* A guest that is paused charges that to the running thread, but not each time */
 #define PEEK_TRIES 3
 
 static int64_t spent_ms(void)
@@ -303,7 +303,7 @@ static void test_peek(void **state)
 	give_room();
 }
 
-/* One with edges has been told of two records, of which the second is not opened. */
+/* EPOLLET has signalled two records, of which the second is not decrypted. */
 static void make_edges(void)
 {
 	make_wire();
@@ -321,7 +321,7 @@ static int act_edges(void)
 	return did(recv(w.fd, NULL, BULK, MSG_TRUNC));
 }
 
-/* He takes less than he asked for to be all, and comes when he is told of the rest. */
+/* The reader takes a short read for the end, and comes back at the event for the rest. */
 static void after_edges(int error)
 {
 	if (error || done < 200) {

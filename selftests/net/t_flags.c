@@ -326,7 +326,7 @@ static void test_rcvlowat(void **state)
 	flow_close(fds);
 }
 
-/* More than a buffer can hold: what there is has to do. */
+/* More than a buffer can hold: a full buffer has to do. */
 static void test_rcvlowat_beyond(void **state)
 {
 	struct flow out = { .data = flow_data(0), .len = FLOW_MAX }, in = out;
@@ -381,7 +381,7 @@ static int detach(int fd)
 	return getsockopt(fd, SOL_KSCHANNEL, KSC_DETACH, NULL, &len);
 }
 
-/* Who polls is told of what a call has opened that does not read: nothing else would. */
+/* Pollers are woken for records that a non-reading call has decrypted: nothing else would. */
 static void test_rcvlowat_opened(void **state)
 {
 	const struct {
@@ -504,7 +504,7 @@ static void *mark_all(void *arg)
 	return NULL;
 }
 
-/* Somebody marks bytes as urgent, from the first: they are bytes like others. */
+/* A host on the path marks bytes as urgent, from the first: they are bytes like others. */
 static void test_urgent(void **state)
 {
 	int listeners[2], client, server, between[2], back[2];

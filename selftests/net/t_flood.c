@@ -85,7 +85,7 @@ static void says(struct wire *w, const char *text)
 	wire_send(w, WIRE_DATA, text, strlen(text), 0);
 }
 
-/* One call comes back with more of them there than it opens; somebody else goes on. */
+/* One call returns with more of them left than it opens; the pump goes on. */
 static void test_nonblocking(void **state)
 {
 	const struct kind *kind = *state;
@@ -99,7 +99,7 @@ static void test_nonblocking(void **state)
 	flood(&w, kind, 5 * BUDGET);
 	says(&w, "data");
 	FAILS(recv(w.fd, buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
-	/* nobody sends anything any more, and nobody reads: it is told of all the same */
+	/* nothing more is sent, and no thread reads: the event comes all the same */
 	ep = t_watch(w.fd, EPOLLIN | EPOLLET);
 	do {
 		t_await_event(ep);

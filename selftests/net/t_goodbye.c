@@ -39,7 +39,7 @@ static void test_alert(void **state)
 	close(fds[1]);
 }
 
-/* Whoever has enough of a handshake says so to the peer. */
+/* An end that aborts the handshake sends an alert to the peer. */
 static void test_give_up(void **state)
 {
 	(void)state;

@@ -17,7 +17,7 @@
 #include "own.h"
 
 #define HONEST 20
-/* Of a flood, while an honest one is under way that counts for the same: less than any limit */
+/* Of a flood, while an honest handshake with the same shares is in progress: below any limit */
 #define PACE 8
 /* All that a peer may send of its ClientHello, which lacks a byte still. */
 #define FLIGHT KSC_DEFAULT_FIRST_FLIGHT
@@ -117,7 +117,7 @@ static long kib(const char *path, const char *what)
 
 /**
  * struct memory - what is in use, in KiB
- * @all: by whomever, and not to be had back
+ * @all: by all of the machine, and not reclaimable
  * @slab: of it, the kernel's objects
  * @daemon: of it, the daemon's
  * @handshakes: how many there are

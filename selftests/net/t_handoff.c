@@ -234,7 +234,7 @@ static void test_misuse(void **state)
 	close(pair[1]);
 }
 
-/* Whoever dies on the way takes it along. */
+/* A context dies with the process that holds it, or with the message that carries it. */
 static void test_lost(void **state)
 {
 	int pair[2];

@@ -372,7 +372,7 @@ static void inject(struct peer *peer)
 	peer_expect_close(peer);
 }
 
-/* Case 20: nothing in the clear is taken for anything. */
+/* Case 20: plaintext records are rejected. */
 static void test_injected(void **state)
 {
 	const struct peer_conf conf = { .library = PEER_OPENSSL, .server = true };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Connections whose ciphers were given up because they were idle, and CPUs that gave
- * up pages: nobody notices, and everything goes on as it would have.
+ * Connections whose ciphers were freed because they were idle, and CPUs that freed their
+ * pages: applications do not notice, and everything goes on as it would have.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -24,17 +24,17 @@ static const uint8_t update[5] = { 24, 0, 0, 1, 0 };
 static const uint8_t request[5] = { 24, 0, 0, 1, 1 };
 
 /*
- * Nothing is given up that was used within this time. A guest that stands still for longer
- * may give up in the midst of it what is used again then.
+ * Nothing is freed that was used within this time. A guest that is paused for longer may
+ * free meanwhile what is used again then.
  */
 #define USED_MS 500
-/* Within this time all is given up that is not used */
+/* Within this time everything is freed that is not used */
 #define IDLE_MS 5000
 
-/* When what was given up was counted last */
+/* When the freed ciphers were counted last */
 static int64_t counted;
 
-/* How many directions were given up so far */
+/* How many directions had their ciphers freed so far */
 static uint64_t parked(void)
 {
 	counted = t_ticks_ms();
@@ -123,7 +123,7 @@ static void test_data(void **state)
 	free(plain);
 }
 
-/* What a direction has never needed is not there to be given up. */
+/* A cipher that a direction has never needed can't be freed. */
 static void test_one_way(void **state)
 {
 	struct wire a, b;
@@ -273,7 +273,7 @@ static void *read_text(void *arg)
 	return recv(w->fd, buf, sizeof(buf), 0) == 5 && memcmp(buf, "awake", 5) == 0 ? arg : NULL;
 }
 
-/* Somebody sleeps in read() meanwhile, somebody polls. */
+/* One thread sleeps in recv() meanwhile, another polls. */
 static void test_reader(void **state)
 {
 	struct pollfd pfd = { .events = POLLIN };
@@ -321,7 +321,7 @@ static void test_raw(void **state)
 	count = parked();
 	both_ways(fds);
 	await_idle(&count, 4);
-	/* what is told of the keys is the same as ever */
+	/* getsockopt() returns the same keys as before */
 	keys = raw_keys(suite, 0, 0);
 	keys = raw_get(fds[0], TLS_TX, keys.len);
 	seq = raw_seq(&keys);
@@ -340,7 +340,7 @@ static void test_raw(void **state)
 
 #define MANY 80UL
 
-/* More than are looked at in one go; some are closed while that is under way. */
+/* More than are checked in one pass; some are closed while it is in progress. */
 static void test_many(void **state)
 {
 	static int fds[MANY][2];
@@ -391,7 +391,7 @@ static void await_no_pages(void)
 }
 
 /*
- * Send until nothing goes any more. Meanwhile pages are kept: enough for half a MiB at some
+ * Send until the socket takes no more. Meanwhile pages are kept: enough for half a MiB at some
  * time, unless it takes so long that the first are given back.
  */
 static size_t fill(int fd, const uint8_t *data)
@@ -486,7 +486,7 @@ static void fail_nth(unsigned int n)
 		assert_int_equal(errno, EFAULT);
 }
 
-/* Did it? Nothing fails any more; errno is as it was */
+/* Did it? Stops the faults; errno is as it was */
 static bool failed(void)
 {
 	int error = errno;
@@ -498,7 +498,7 @@ static bool failed(void)
 	return all;
 }
 
-/* A call failed, and by our doing: for want of memory, which is @error, or of a copy */
+/* A call failed, and by our doing: out of memory, which is @error, or unable to copy */
 static bool refused(bool fault, unsigned int n, int error)
 {
 	if (!fault || (errno != error && errno != EFAULT))

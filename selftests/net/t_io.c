@@ -107,7 +107,7 @@ static void test_waitall(void **state)
 	close_pair(fds);
 }
 
-/* Without MSG_WAITALL what there is has to do, even if it is in several records. */
+/* Without MSG_WAITALL recv() returns what is available, even from several records. */
 static void test_short_read(void **state)
 {
 	char buf[64];

@@ -371,7 +371,7 @@ static int taken_early(int *kcm)
 	SYS(connect(fd, &unspec, sizeof(unspec)));
 	close(filler);
 	close(deaf);
-	/* of the connection that came to nothing */
+	/* of the connection that failed */
 	t_so_error(fd);
 	return fd;
 }
@@ -407,7 +407,7 @@ static void test_disconnected(void **state)
 	close(listener);
 }
 
-/* More than there is room for: whoever sends it at once has to wait */
+/* More than there is room for: a sender of all of it has to wait */
 #define LOAD 400000
 
 /**
@@ -436,7 +436,7 @@ static void *wait_in_call(void *arg)
 	return NULL;
 }
 
-/* Whoever waits for the other end to write, or to read, is woken when it does */
+/* A thread that waits for the other end to write, or to read, is woken when it does */
 static void expect_woken(int fd, int other)
 {
 	static uint8_t load[LOAD], got[LOAD];
@@ -456,7 +456,7 @@ static void expect_woken(int fd, int other)
 	assert_int_equal(writer.n, LOAD);
 }
 
-/* A listener whose own callback is somebody else's wakes nobody for a new child */
+/* A listener whose callback KCM has replaced wakes no thread for a new child */
 static int accept_unheard(int fd)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };

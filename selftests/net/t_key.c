@@ -427,7 +427,7 @@ static void *attach_it(void *arg)
 	return NULL;
 }
 
-/* While somebody has the lock of the socket that is getting the key, nobody else gets it. */
+/* While another task has the lock of the socket that is getting the key, no socket gets it. */
 static void test_taken(void **state)
 {
 	struct attacher first = { .key = make(31) };
@@ -447,7 +447,7 @@ static void test_taken(void **state)
 	assert_int_equal(errno, EBUSY);
 	FAILS(ioctl(copy, KSC_KEY_EXPORT, &m), EBUSY);
 	FAILS(keys_try_attach(other, copy, NULL, 0), EBUSY);
-	/* the thread has what it needs, whoever closes descriptors */
+	/* the thread has references of its own, so that descriptors may be closed */
 	SYS(close(first.key));
 	SYS(close(copy));
 	assert_int_equal(tnl_counter(KSC_A_STATS_KEYS), 1);
@@ -559,7 +559,7 @@ static int get_passed(int via)
 	return key;
 }
 
-/* Whoever has the descriptor gives it to a socket of his own; the daemon may have gone. */
+/* A process that was passed the descriptor attaches it; the daemon may have exited. */
 static void test_passed(void **state)
 {
 	struct keys keys = keys_of(KSC_ROLE_CLIENT, suite_of(WIRE_13), 41), theirs;
@@ -605,7 +605,7 @@ static void test_in_flight(void **state)
 	tnl_await_counter(KSC_A_STATS_KEYS, 0);
 }
 
-/* Nobody else is in the namespace any more. */
+/* A key of a namespace that no process is in. */
 static void test_outlives(void **state)
 {
 	struct keys keys = keys_of(KSC_ROLE_CLIENT, suite_of(WIRE_13), 43);

@@ -111,7 +111,7 @@ static void test_memory(void **state)
 		t_attach(fds[i][0]);
 	}
 	assert_true(move_to(DAEMONS));
-	/* what there is once, tables of descriptors and the like */
+	/* what is allocated once, tables of descriptors and the like */
 	SYS(close(keys_make(&nl, &k)));
 	before = kernel_memory(DAEMONS);
 	for (int i = 0; i < MANY; i++)

@@ -383,7 +383,7 @@ static void test_counted(void **state)
 		assert_int_equal(tnl_counter(KSC_A_STATS_KEYS_REFUSED), i + 1);
 	}
 	assert_int_equal(tnl_counter(KSC_A_STATS_KEYS), MOST);
-	/* one that a socket has counts no more, nor does one that is closed */
+	/* an attached key no longer counts, nor does a closed one */
 	keys_plain_pair(fds);
 	t_attach(fds[0]);
 	SYS(keys_try_attach(fds[0], keys[0], NULL, 0));

@@ -158,7 +158,7 @@ static void test_closed(void **state)
 	expect_none(&nl);
 	SYS(close(copy));
 	expect_gone(ID);
-	/* one of which nobody wants tickets is not told of */
+	/* the end of a key without tickets is not notified */
 	keys.tickets = false;
 	SYS(close(keys_make(&nl, &keys)));
 	connect_wire(&keys.wire);

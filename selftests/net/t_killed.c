@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An administrator ends sockets (ss -K), in every state that they may be in: whoever is in
- * a call comes back, nothing is sent any more, in the clear least of all, and the state goes
- * with the descriptor. Listeners and their requests are in t_race.c, and so is what happens
- * at the same time as other calls.
+ * An administrator ends sockets (ss -K), in every state that they may be in: threads in a
+ * call return, nothing is sent any longer, least of all plaintext, and the state is freed with
+ * the descriptor. Listeners and their requests are in t_race.c, and so is what happens at the
+ * same time as other calls.
  */
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -234,7 +234,7 @@ static void scene_raw(void)
 	fill(fds[1]);
 }
 
-/* ---- with somebody in a call ---- */
+/* ---- with a thread in a call ---- */
 
 static ssize_t call_recv(void)
 {

@@ -109,7 +109,7 @@ static void test_goes_on(void **state)
 	fds[0] = connect_now(GOES_ON);
 	assert_connected(fds[0]);
 	FAILS(try_connect_to(fds[0], "127.0.0.1", GOES_ON), EISCONN);
-	/* that it is connected is told: what there is to wait for is room for data */
+	/* that it is connected was returned: POLLOUT means room for data now */
 	assert_int_equal(polled(fds[0], POLLIN | POLLOUT | POLLRDHUP), 0);
 	FAILS(send(fds[0], SECRET, sizeof(SECRET), MSG_DONTWAIT), EAGAIN);
 	fds[1] = t_accept(listener);

@@ -488,7 +488,7 @@ static void test_nonblock_refused(void **state)
 	assert_true(client.step.token_len);
 }
 
-/* Case 42: the daemon goes while a step is under way, and between two. */
+/* Case 42: the daemon exits while a step is pending, and between two. */
 static void test_daemon_dies(void **state)
 {
 	struct kschannel_step step;
@@ -534,7 +534,7 @@ static void test_timeout(void **state)
 	assert_int_equal(kschannel_fd(client.ctx), -1);
 }
 
-/* Whoever has no descriptor left for the keys does not lose them. */
+/* A process without a free descriptor does not lose the keys. */
 static void test_no_descriptor(void **state)
 {
 	struct rlimit limit, none;

@@ -264,7 +264,7 @@ static void test_bad_reload(void **state)
  * @stop: enough
  * @count: how many there were
  * @mixed: that were of both policies
- * @failed: that came to nothing
+ * @failed: that failed
  * @seen: of each policy
  * @plain: that were left plain by either
  */
@@ -321,8 +321,8 @@ static void *accept_on(void *arg)
 /*
  * Clients' policies, seen from a peer of no TLS's. Of two ports 1000 apart the upper is
  * protected by the first policy, with its protocol, and the lower by the second; the other
- * one is plain. It stays with the port that is plain until it is not any more, but for one
- * connection in a while, as that is where there are most in a second.
+ * one is plain. It stays with the port that is plain until that changes, but for one
+ * connection in a while, as plain connections are the fastest.
  */
 static void *connect_either(void *arg)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What send() has taken arrives, or the end is a reset: no want of memory makes an orderly
+ * What send() has taken arrives, or the end is a reset: no failed allocation makes an orderly
  * end of a connection of which something is missing.
  */
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #define FAIL_NTH "/proc/thread-self/fail-nth"
 #define IGNORE_WAIT "/sys/kernel/debug/failslab/ignore-gfp-wait"
 
-/* Nothing is given up that was used within this time */
+/* No cipher is freed that was used within this time */
 #define USED_MS 500
 
 enum way { BY_CLOSE, BY_SHUTDOWN, BY_CLOSE_NOTIFY, BY_RAW_CLOSE, BY_RAW_SHUTDOWN };
@@ -110,7 +110,7 @@ static void fail_nth(int fd, unsigned int n)
 		assert_int_equal(errno, EFAULT);
 }
 
-/* Did it? Nothing fails any more; errno is as it was */
+/* Did it? Stops the faults; errno is as it was */
 static bool failed(int fd)
 {
 	int error = errno;
@@ -167,7 +167,7 @@ static void test_open(void **state)
 	print_message("%u allocations, %u resets\n", n - 2, resets);
 }
 
-/* What seals an open record is not given up for that the connection is idle. */
+/* The cipher that seals an open record is not freed though the connection is idle. */
 static void test_idle(void **state)
 {
 	unsigned int before = t_parameter("idle_seconds");

@@ -119,7 +119,7 @@ static void test_sender(void **state)
 	}
 }
 
-/* Somebody peeks as far as he can while the peer sends all that it can: eight records. */
+/* A reader peeks as far as it can while the peer sends all that it can: eight records. */
 static void test_peek(void **state)
 {
 	static uint8_t buf[FLOW_MAX];
@@ -308,7 +308,7 @@ static void test_leaks(void **state)
 	if (t_kasan())
 		return;
 	end = t_now_ms() + PATIENCE_S * 1000 / 2;
-	/* a record's memory lost in every round would be more than this, and for good */
+	/* a leak of a record's memory in every round would be more than this, permanently */
 	do {
 		after = free_memory();
 		if (before - after < ROUNDS * (int64_t)RECORD * 3 / 4)

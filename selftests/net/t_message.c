@@ -406,7 +406,7 @@ static void test_rights(void **state)
 		if (send_rights(&sock, make_full(next_id()), via[1], counts[i]))
 			ctx_expect_closed(&sock);
 		close(via[1]);
-		/* nobody has it any more */
+		/* no process has it open */
 		assert_int_equal(SYS(read(via[0], &c, 1)), 0);
 		close(via[0]);
 		ctx_hang_up(&sock);
@@ -427,7 +427,7 @@ static void test_rights_to_itself(void **state)
 
 /* ---- those who do not read, and those who are many ---- */
 
-/* Whoever does not take answers gets no more, and is dropped. */
+/* An application that does not read answers gets no more, and is disconnected. */
 static void test_never_reads(void **state)
 {
 	struct pollfd p = { .events = POLLOUT };

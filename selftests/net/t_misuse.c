@@ -155,8 +155,8 @@ static long daemon_memory(void)
 }
 
 /**
- * struct flood - somebody who has as many contexts as may be
- * @pid: his process
+ * struct flood - a process that has as many contexts as it may
+ * @pid: the process
  * @ready: it says here that it has them
  * @end: closed when it shall end
  */
@@ -179,7 +179,7 @@ static bool open_many(int role, const void *token, size_t len)
 		rc = ctx_try_step(&ctx, token, len);
 		if (rc)
 			break;
-		/* what has failed at once is none any more */
+		/* a context that failed at once is deleted */
 		if (n == FLOOD)
 			return ctx.last.status > KSC_STATUS_VERIFY_NEEDED;
 	}

@@ -171,14 +171,14 @@ static void malformed(struct tnl_conn *nl, const struct tnl_event *event)
 	nla_nest_end(msg, tx);
 	nla_nest_end(msg, keys);
 	refused(nl, msg, ERANGE);
-	/* a step that is not under way, whatever else is wrong with it */
+	/* a step that is not pending, whatever else is wrong with it */
 	refused(nl, step_for(nl, id, seq + 1, KSC_STATUS_CONTINUE_NEEDED), ESTALE);
 	refused(nl, step_for(nl, id, seq + 1, KSC_STATUS_OK), EINVAL);
 	/* a context that is not there */
 	refused(nl, step_for(nl, id + 1000, 0, KSC_STATUS_CONTINUE_NEEDED), ENOENT);
 }
 
-/* Answers to the offer under way that are none; behind these, keys that don't fit their suite. */
+/* Invalid answers to the pending offer; behind these, keys that don't fit their suite. */
 enum { NO_KEYS, UNKNOWN_SUITE, NO_FIT };
 
 #define BAD_ANSWERS (NO_FIT + keys_unfit_count)

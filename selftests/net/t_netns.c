@@ -215,7 +215,7 @@ static void test_between(void **state)
 	assert_int_equal(handshakes_in(near.ns), here + 1);
 	assert_int_equal(handshakes_in(distant.ns), there + 1);
 	close_pair(fds);
-	/* by this end only: the other does not speak TLS, and nothing is said in the clear */
+	/* by this end only: the other does not speak TLS, and no plaintext is sent */
 	listener = listen_in(distant.ns, 1500);
 	fds[0] = policy_socket(AF_INET, &(struct t_opts){ .timeout = HANDSHAKE_MS });
 	FAILS(try_connect_to(fds[0], THERE, 1500), ETIMEDOUT);
@@ -393,7 +393,7 @@ static void test_socket_holds(void **state)
 	make_both();
 	pair_over(fds);
 	forget_distant();
-	/* nobody is in it any more, and nothing but the socket keeps it */
+	/* no process is in it, and only the socket keeps it */
 	assert_protected_pair(fds[0], fds[1]);
 	assert_true(if_nametoindex("witness"));
 	close(fds[1]);
@@ -473,7 +473,7 @@ static void test_killed(void **state)
 	tnl_await_counter(KSC_A_STATS_SOCKETS, 0);
 }
 
-/* The cable is cut first, so that nobody hears of the end; both sides are given up. */
+/* The link is deleted first, so that neither end learns of the other's end; both are dropped. */
 static void test_cut_off(void **state)
 {
 	char buf[1024] = "";

@@ -121,7 +121,7 @@ static void peer_expects(struct ends *e, const uint8_t *data, size_t len)
 
 /* ---- acts ---- */
 
-/* Room for a decrypted record is a CPU's: somebody else's record is in it for now. */
+/* Room for a decrypted record is per CPU: another connection's record is in it for now. */
 static void steal(void)
 {
 	int *fds = thieves[stolen % THIEVES];
@@ -190,7 +190,7 @@ static void act_recv(struct ends *e)
 	flow_expect(e->fd, flow_data(1), 2000);
 }
 
-/* Read by somebody in the kernel */
+/* Read by a user in the kernel */
 static void act_read(struct ends *e)
 {
 	char fd[16];
@@ -390,7 +390,7 @@ static int perform(const struct act *act, bool raw, const char *how)
 		act->run(&e);
 		look();
 		stall_end(&s);
-		/* what was there already came from somebody who was in between */
+		/* with data there already, another task ran in between */
 	} while (!found.seen && !(act->when & LAST) && ++tries < TRIES);
 	end(&e);
 	raw_close(others);

@@ -177,7 +177,7 @@ static void midway(int listener, const void *rest, size_t len, int error, const 
 	close(fds[1]);
 }
 
-/* The end of a handshake that the daemon began is in its log, whoever ends it. */
+/* The end of a handshake that the daemon began is in its log, whichever end aborts it. */
 static void test_midway(void **state)
 {
 	static const uint8_t unknown[] = { 0x63, 3, 3, 0, 2, 'h', 'm' };

@@ -202,7 +202,7 @@ static void overload(unsigned int workers, const char *limits, struct load *load
 		      load->refused, load->longest, load->displaced);
 	assert_int_equal(load->done + load->refused, load->begun);
 	/*
-	 * What the client has finished the server has, too: none was begun in vain. But where
+	 * The server has finished all that the client has: no work was wasted. But where
 	 * one has to go, its last flight may come too late, or not have been looked at.
 	 */
 	evicted = count_evicted();

@@ -321,7 +321,7 @@ static void hear_only_tls(int listener)
 		t_wait(child, POLLIN);
 		n = recv(child, got, sizeof(got) - 1, 0);
 		if (n > 0 && got[0] != 0x16)
-			fail_msg("the peer hears %zd bytes in the clear: %s", n, got);
+			fail_msg("the peer received %zd bytes of plaintext: %s", n, got);
 		t_reset(child);
 	}
 	assert_int_equal(errno, EAGAIN);
@@ -329,7 +329,7 @@ static void hear_only_tls(int listener)
 
 /*
  * Another thread is in TCP's sendmsg, and waits for the lock, while the socket is
- * disconnected: it does not connect in the clear when it has it.
+ * disconnected: it does not connect unprotected when it has it.
  */
 static void test_fast_open_meets_disconnect(void **state)
 {
@@ -452,7 +452,7 @@ static void *connect_plain(void *arg)
 	return NULL;
 }
 
-/* Whoever polls while it turns out that a connection is plain learns of it */
+/* A poller is woken when a connection turns out to be plain */
 static void test_wakes(void **state)
 {
 	struct epoll_event event = { .events = EPOLLOUT | EPOLLET };

@@ -127,7 +127,7 @@ static void test_addresses(void **state)
 	close(listener);
 }
 
-/* Without waiting in connect(): somebody might be in one of our operations. */
+/* Without waiting in connect(): another thread may be in one of our operations. */
 static void test_nonblocking(void **state)
 {
 	const struct t_opts nonblock = { .nonblock = true };

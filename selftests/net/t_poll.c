@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What poll() tells: application data, the end, an error, and nothing else. It neither waits
- * for whoever has the socket nor opens records; the pump does, before anybody is told.
+ * What poll() reports: application data, the end, an error, and nothing else. It neither waits
+ * for the owner of the socket's lock nor decrypts records; the pump does, before it wakes
+ * pollers.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -130,7 +131,7 @@ static void test_exact(void **state)
 		assert_int_equal(c, 'b');
 		assert_false(readable(w.fd));
 	}
-	/* what is there when the call begins is told of at once when it ends */
+	/* data that is left when a call returns is reported at once */
 	for (int i = 0; i < 20; i++) {
 		says(&w, "a");
 		says(&w, "b");
@@ -145,7 +146,7 @@ static void test_exact(void **state)
 	wire_close(&w);
 }
 
-/* One who sleeps in poll() is told of what one who sleeps in recv() leaves. */
+/* A thread that sleeps in poll() is woken for what one that sleeps in recv() leaves. */
 static void test_leftover(void **state)
 {
 	struct wire w;
@@ -295,7 +296,7 @@ static void test_room(void **state)
 	t_join(thread);
 	assert_false(s.wrong);
 	if (none)
-		fail_msg("%u of %u polls told of no room", none, polls);
+		fail_msg("%u of %u polls reported no room", none, polls);
 	raw_close(fds);
 }
 
@@ -336,7 +337,7 @@ static void test_stuck(void **state)
 	begin(&w);
 	says(&w, "there");
 	expect_unharmed(w.fd);
-	/* now somebody can */
+	/* now the pump can decrypt it */
 	ep = t_watch(w.fd, EPOLLIN);
 	assert_int_equal(event_of(ep, PATIENCE_S * 1000), w.fd);
 	t_expect(w.fd, "there");

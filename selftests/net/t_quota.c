@@ -42,7 +42,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A connection of another user's: whose it is, is who connects */
+/* A connection of another user: its owner is the user that connects */
 static void dial_as(struct ctx_sock *sock, uid_t uid)
 {
 	SYS(seteuid(uid));
@@ -50,7 +50,7 @@ static void dial_as(struct ctx_sock *sock, uid_t uid)
 	SYS(seteuid(0));
 }
 
-/* Whoever is not at fault is served. */
+/* Users that are within their limits are served. */
 static void expect_service(void)
 {
 	struct ctx_sock sock;
@@ -164,7 +164,7 @@ static void test_subordinate(void **state)
 		assert_int_equal(begin(&some[i], &socks[i + 1]), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(uids); i++)
 		expect_full(&socks[i]);
-	/* one that is in no range is somebody else */
+	/* an ID in no subordinate range is a user of its own */
 	dial_as(&socks[4], SUBORDINATE + 65536);
 	assert_int_equal(begin(&some[4], &socks[4]), 0);
 }

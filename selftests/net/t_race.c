@@ -209,7 +209,7 @@ static void try_client(int fd)
 	close(client);
 }
 
-/* Whoever connected to @somewhere says nothing in the clear, if it had the ULP by then */
+/* A client of @somewhere, if it had the ULP by then, has sent no plaintext */
 static void hear_nothing(bool ulp)
 {
 	int child;
@@ -382,7 +382,7 @@ static void hear_only_tls(void)
 		SYS(setsockopt(child, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
 		n = recv(child, got, sizeof(got) - 1, 0);
 		if (n > 0 && got[0] != 0x16)
-			fail_msg("the peer hears %zd bytes in the clear: %s", n, got);
+			fail_msg("the peer received %zd bytes of plaintext: %s", n, got);
 		assert_true(n >= 0 || errno == ECONNRESET);
 		t_reset(child);
 	}
@@ -391,7 +391,7 @@ static void hear_only_tls(void)
 
 /*
  * A connect() that had begun meets a listener: the socket was disconnected meanwhile, and
- * listen() is under way. It does not connect in the clear by what listeners have of TCP.
+ * listen() is in progress. It does not connect unprotected by the operations of listeners.
  */
 static void test_connect_meets_listen(void **state)
 {
@@ -420,9 +420,9 @@ static void test_connect_meets_listen(void **state)
 }
 
 /*
- * A connect() that TCP was to refuse, the socket being a connection in the clear: when TCP
- * comes to it the socket was disconnected, and has listened. Nor does that one connect in
- * the clear.
+ * A connect() that TCP was to refuse, since the socket is a plain connection: when TCP
+ * comes to it the socket was disconnected, and has listened. Nor does that one connect
+ * unprotected.
  */
 static void test_plain_connect_meets_listen(void **state)
 {
@@ -463,7 +463,7 @@ static void test_connected_meets_another(void **state)
 	if (!t_failpoint(T_CONNECTED, 0))
 		skip();
 	own_start(&own, policy_basic);
-	/* where no handshake begins by itself, which could not be disconnected any more */
+	/* where no handshake begins by itself: that could no longer be disconnected */
 	to = somebody;
 	((struct sockaddr_in *)&to.ss)->sin_port = htons(2000);
 	plain = listen_on(t_plain(AF_INET), 2000);
@@ -534,7 +534,7 @@ static void test_ended(void **state)
 	assert_true(recv(fds[1], &c, 1, 0) < 0);
 	assert_true(recv(fd, &c, 1, 0) < 0);
 	assert_true(recv(silent, &c, 1, 0) <= 0);
-	/* the listener, too: it is none any more, and what it sends is not TCP's */
+	/* the listener, too: it no longer listens, and its sendto() is not TCP's */
 	assert_int_equal(accept4(listener, NULL, NULL, SOCK_NONBLOCK), -1);
 	assert_int_equal(errno, EINVAL);
 	FAILS(sendto(listener, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&somebody.ss,
@@ -582,7 +582,7 @@ static void test_half_open(void **state)
 	t_shell("ip link del hole0");
 }
 
-/* ---- whoever holds the socket's lock for as long as it likes ---- */
+/* ---- a thread that holds the socket's lock for long ---- */
 
 /* The daemon's answer comes meanwhile, and is applied when the lock is free */
 static void test_lock_held(void **state)

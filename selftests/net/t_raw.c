@@ -297,7 +297,7 @@ static void expect_header_error(const void *header, int error)
 	raw_set(fds[1], TLS_RX, &keys);
 	raw_craft(fds[0], &keys, 0, RAW_DATA, "good", 4, 0);
 	t_send(fds[0], header, 5);
-	/* what was good before is still to be had */
+	/* the valid record before it can still be read */
 	t_expect(fds[1], "good");
 	FAILS(recv(fds[1], buf, sizeof(buf), 0), error);
 	FAILS(recv(fds[1], buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);

@@ -287,7 +287,7 @@ static struct inet_diag_req_v2 diag_request(int fd)
 	return req;
 }
 
-/* What it is told of the maximal payload; TLS_INFO_TX_MAX_PAYLOAD_LEN in newer headers */
+/* The maximal payload by sock_diag; TLS_INFO_TX_MAX_PAYLOAD_LEN in newer headers */
 static uint16_t diag_payload(int fd)
 {
 	struct {

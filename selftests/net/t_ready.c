@@ -143,7 +143,7 @@ static void test_epoll_level(void **state)
 	t_send(fds[0], "ab", 2);
 	assert_int_equal(SYS(epoll_wait(ep, &event, 1, PATIENCE_S * 1000)), 1);
 	t_recv(fds[1], &c, 1);
-	/* decrypted and not read: nothing is in TCP's queue any more */
+	/* decrypted and not read: TCP's queue is empty */
 	assert_int_equal(SYS(epoll_wait(ep, &event, 1, 0)), 1);
 	t_recv(fds[1], &c, 1);
 	assert_int_equal(SYS(epoll_wait(ep, &event, 1, 0)), 0);

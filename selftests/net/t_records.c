@@ -175,7 +175,7 @@ static void send_empty_records(struct peer *peer)
 		craft_send(&craft, CRAFT_DATA, NULL, 0, 0);
 	craft_send(&craft, CRAFT_DATA, "full", 4, 0);
 	craft_send(&craft, CRAFT_DATA, NULL, 0, peer->conf.version == 0x0304 ? 100 : 0);
-	/* nothing but empty records is under way now: tell that by other means */
+	/* only empty records are in flight now: tell that by other means */
 	if (peer_expect(peer, "go on"))
 		return;
 	craft_send(&craft, CRAFT_DATA, NULL, 0, 0);
@@ -371,7 +371,7 @@ static enum relay_verdict forge_handshake(struct relay *relay, struct relay_reco
 	return RELAY_PASS;
 }
 
-/* A handshake that somebody meddled with. */
+/* A handshake that the relay has modified. */
 static void test_forged_handshake(void **state)
 {
 	struct relay relay = { .judge = forge_handshake };

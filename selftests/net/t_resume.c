@@ -50,7 +50,7 @@ static void test_resume(void **state)
 	close(listener);
 }
 
-/* Case 29: as any other: whoever asks for something else has a handshake of his own. */
+/* Case 29: a client that asks for something else has a full handshake. */
 static void test_others(void **state)
 {
 	const struct t_opts others[] = {
@@ -155,7 +155,7 @@ static void test_reload(void **state)
 	end = t_now_ms() + PATIENCE_S * 1000L;
 	while (greeted(listener, &addr, conf, &t_client))
 		assert_true(t_now_ms() < end);
-	/* that one may have begun before, found nothing any more, and left nothing */
+	/* that one may have begun before, found no session, and left none */
 	if (!greeted(listener, &addr, conf, &t_client))
 		assert_true(greeted(listener, &addr, conf, &t_client));
 	assert_int_equal(t_shell("ksc-daemon stop && ksc-daemon start"), 0);

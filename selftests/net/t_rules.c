@@ -87,7 +87,7 @@ static void get_detach(int fd, int error)
 	FAILS(getsockopt(fd, SOL_KSCHANNEL, KSC_DETACH, rest, &len), error);
 }
 
-/* After TLS there is nothing in the clear where the policy requires it. */
+/* After TLS no plaintext follows where the policy requires protection. */
 static void test_detach(void **state)
 {
 	const int one = 1;
@@ -106,7 +106,7 @@ static void test_detach(void **state)
 	close_pair(fds);
 }
 
-/* Whoever carried the tokens itself is no less bound by the rule. */
+/* An application that carried the tokens itself is bound by the rule as well. */
 static void test_detach_attached(void **state)
 {
 	const int one = 1;
@@ -256,7 +256,7 @@ static void test_owner(void **state)
 	close(listener);
 }
 
-/* A server of somebody else than the key's, on a port */
+/* A server of another user than the key's, on a port */
 static enum is served_as(uid_t uid, uint16_t port)
 {
 	int fds[2], listener;

@@ -110,7 +110,7 @@ static void test_limit_13(void **state)
 	goes_on(&w);
 	assert_int_equal(tnl_counter(KSC_A_STATS_KEY_UPDATES_SENT), updates + 1);
 	wire_close(&w);
-	/* keys that have done too much already do nothing any more */
+	/* keys that are beyond their limit seal nothing */
 	start_at(&w, suite, limit + 5, 0);
 	send_numbers(w.fd, 2);
 	assert_int_equal(take_data(&w, 2, limit), 1);
@@ -312,7 +312,7 @@ static void test_own_limit(void **state)
 			assert_int_equal(take_data(&w, limit, limit), 0);
 			send_numbers(w.fd, 5 * limit);
 			assert_int_equal(take_data(&w, 5 * limit, limit), 5);
-			/* back to none of its own */
+			/* back to the default limit */
 			limit = 0;
 			SYS(setsockopt(w.fd, SOL_KSCHANNEL, KSC_REKEY_AFTER, &limit,
 				       sizeof(limit)));

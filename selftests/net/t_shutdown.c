@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How connections end, and what becomes of them when they are given up on the way. */
+/* How connections end, and handshakes that are aborted. */
 #include <poll.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -359,8 +359,8 @@ static void *connect_blocking(void *arg)
 	return (void *)(intptr_t)error;
 }
 
-/* A connect() that waits for the handshake ends when the peer gives up. */
-static void test_peer_gives_up(void **state)
+/* A connect() that waits for the handshake fails when the peer closes the connection. */
+static void test_peer_closes(void **state)
 {
 	struct t_addr addr;
 	int listener = t_listen(AF_INET, NULL, &addr), peer;
@@ -596,7 +596,7 @@ int main(void)
 		TEST("close in the handshake", test_close_in_handshake, NULL),
 		TEST("close at once", test_close_at_once, NULL),
 		TEST("close of a listener", test_close_listener, NULL),
-		TEST("peer gives up", test_peer_gives_up, NULL),
+		TEST("peer closes in the handshake", test_peer_closes, NULL),
 		TEST("server: SHUT_WR in the handshake, OpenSSL TLS 1.3", test_server_shut,
 		     (&(const struct shut){ &openssl_client, SHUT_WR })),
 		TEST("server: SHUT_WR in the handshake, OpenSSL TLS 1.2", test_server_shut,

@@ -204,7 +204,7 @@ static void test_from_pipe(void **state)
 	flow_close(fds);
 }
 
-/* SPLICE_F_MORE holds a record open, but not for good: as TCP does, for a moment only. */
+/* SPLICE_F_MORE holds a record open, but not permanently: as TCP does, for a moment only. */
 static void test_more(void **state)
 {
 	int fds[2], pipes[2];
@@ -486,7 +486,7 @@ static void test_vmsplice(void **state)
 	munmap(pages, len);
 }
 
-/* Pages that somebody else writes to all the time. */
+/* Pages that another thread writes to all the time. */
 struct scribbler {
 	uint8_t *pages;
 	size_t len;

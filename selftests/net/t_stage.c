@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records that can't come as a whole are moved out of TCP's queue: what is held of one grows
- * with what has come of it, and is the socket's to pay for.
+ * Records that can't arrive as a whole are moved out of TCP's queue: the memory of one grows
+ * with the bytes that have arrived, and is charged to the socket.
  */
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -42,7 +42,7 @@ static void half_pair(int fds[2], const struct raw_keys *keys)
 	raw_set(fds[1], TLS_RX, keys);
 }
 
-/* Somebody else's record, as it comes to the wire */
+/* Makes a record by another pair of sockets, and takes it from the wire */
 static void take_record(struct end *end, const struct raw_keys *keys)
 {
 	int fds[2];

@@ -415,7 +415,7 @@ static void test_attach(void **state)
 	t_attach(fd);
 	FAILS(setsockopt(fd, IPPROTO_TCP, TCP_ULP, name, sizeof(name)), EEXIST);
 	close(fd);
-	/* with data that came in the clear */
+	/* with plaintext in the receive queue */
 	fd = t_connect(&addr, NULL);
 	peer = t_accept(listener);
 	t_send(peer, "plain", 5);

@@ -500,7 +500,7 @@ static void *race_close(void *arg)
 	return NULL;
 }
 
-/* CVE-2024-36489, CVE-2025-37756: whoever comes in between sees all of the state or none. */
+/* CVE-2024-36489, CVE-2025-37756: concurrent calls see all of the state or none. */
 static void test_attach_race(void **state)
 {
 	static void *(*const racers[])(void *) = { race_attach, race_connect, race_attach,

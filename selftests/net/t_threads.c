@@ -80,7 +80,7 @@ static void *write_messages(void *arg)
  * What several threads write, up to a record each, comes in the order of each and unmixed,
  * if each write begins a record, and records are full. Where TCP would merge it with one
  * before, it shares that one's record, and what does not fit there may have to wait for
- * room, with somebody else's write to come between: so nothing is merged here. After a
+ * room, with another thread's write to come between: so nothing is merged here. After a
  * second without any record, which a busy machine may well take, they would be as short as
  * segments are with small buffers: so they are told not to be.
  */

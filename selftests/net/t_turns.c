@@ -143,7 +143,7 @@ static void test_order(void **state)
 	close(listener);
 }
 
-/* A daemon that comes late is not run down: no offer is made in vain. */
+/* A daemon that comes late is not flooded: no offer is lost. */
 static void test_many_wait(void **state)
 {
 	/* with all checks on, each costs a multiple */
@@ -550,7 +550,7 @@ static void expect_turns(const struct turns *t)
 	close(listener);
 }
 
-/* Who was begun goes first, but four of them do not go before a new one for good. */
+/* Handshakes that have begun go first, but after four of them it is a new one's turn. */
 static void test_begun_first(void **state)
 {
 	(void)state;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A device may put what comes into memory of its own, which no CPU reads: then there is no TLS
- * to be had, in any state, and whoever waits for it is told at once. A module for tests marks
+ * A device may put received data into memory of its own, which no CPU can read: then TLS fails,
+ * in any state, and calls that wait for data return an error at once. A module for tests marks
  * packets as if a device had.
  */
 #include <arpa/inet.h>

@@ -219,7 +219,7 @@ static void test_flood(void **state)
 	/* what is not in our buffer is in the peer's */
 	assert_in_range(sent, 1, 2 * (limit + window) / ANSWER);
 	assert_true(2 * (limit + window) / ANSWER < FLOOD);
-	/* the peer reads at last, and finds what there is to find */
+	/* the peer reads at last, and finds all the answers */
 	t_nonblock(w.fd, true);
 	assert_true(send(w.fd, "late", 4, MSG_NOSIGNAL) == 4 || errno == EAGAIN);
 	t_nonblock(w.fd, false);

@@ -100,7 +100,7 @@ await()
 	shift
 	until "$@"; do
 		tap_tries=$((tap_tries - 1))
-		[ $tap_tries -gt 0 ] || { echo "in vain: $*"; return 1; }
+		[ $tap_tries -gt 0 ] || { echo "timed out: $*"; return 1; }
 		usleep 20000
 	done
 }

@@ -54,7 +54,7 @@ int tcpmem_restore(void **state)
 }
 
 /**
- * tcpmem_need() - leave the test out where the limits are none of ours
+ * tcpmem_need() - skip the test where the limits can't be changed
  */
 void tcpmem_need(void)
 {

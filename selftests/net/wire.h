@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A protected socket whose keys the test chose, playing the daemon, and its other
- * end in the clear: every byte of a record can be seen, and made.
+ * A protected socket whose keys the test chose, playing the daemon, and a plain TCP
+ * socket as its peer: every byte of a record can be seen, and made.
  */
 #ifndef KSC_TEST_WIRE_H
 #define KSC_TEST_WIRE_H

@@ -4,11 +4,11 @@
  *
  * Write "FD HOW" to the module's parameter "watch": HOW is what becomes of the socket's
  * sk_allocation, kernel, nofs, noio or atomic. From then on each allocation counts that is made
- * with a function of the socket's ULP's module on the stack, whoever makes it. Reading it ends
+ * with a function of the socket's ULP's module on the stack, in any task. Reading it ends
  * that, and gives how many there were, how many of them could have had memory written out,
  * be it by a file system or by a device, and where the first of these was made.
  *
- * Write "FD" to "read", and what there is to read is read as users in the kernel do it, and
+ * Write "FD" to "read", and all readable data is read as users in the kernel do it, and
  * forgotten; the error is ENODATA if there is nothing.
  *
  * The kernel's trace events tell the flags of the caller. Here they are those that hold: a

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counts the bytes that kschanneld has from malloc(), for whoever looks into a file: what
- * the kernel says of the process is what its arenas have ever needed at once.
+ * Counts the bytes that kschanneld has from malloc(), in a file that tests map: the kernel's
+ * figures of the process show the arenas' peak instead.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 #include "heap.h"
 
-/* the C library's own, whoever else has taken the names */
+/* the C library's own, though other objects define malloc() as well */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);

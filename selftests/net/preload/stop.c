@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stops threads of kschanneld within a step, as whoever looks into a file wants it, and for
+ * Stops threads of kschanneld within a step, as a test asks by a file that both map, and for
  * as long. Only what its sandbox allows is used for that.
  */
 #include <dlfcn.h>
