@@ -19,7 +19,7 @@ static bool is_over(const struct ksc_step *step)
 	return step->status == KSC_STATUS_OK || ksc_status_is_failure(step->status);
 }
 
-/* Steps with what there is, as a program does that has read several flights at once. */
+/* Steps with all pending bytes, as a program does that has read several flights at once. */
 static void make_steps(struct ksc_engine *engine, uint8_t *pending, size_t *len,
 		       struct ksc_step *step)
 {

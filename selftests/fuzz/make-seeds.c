@@ -72,7 +72,7 @@ static void replay(const char *dir, const char *name, enum ksc_status wanted)
 }
 
 /**
- * struct other - whoever is recorded: a library's peer, or an engine of ours
+ * struct other - the recorded end: a library's peer, or an engine of ours
  * @peer: the one
  * @engine: or the other
  * @step: the engine's last step
@@ -87,7 +87,7 @@ struct other {
 	struct wire out;
 };
 
-/* It hears what there is, and answers. */
+/* It reads all pending bytes, and answers. */
 static void other_speaks(struct other *o)
 {
 	if (o->peer) {

@@ -108,7 +108,7 @@ struct ask {
 extern struct ksc_contexts *contexts;
 extern struct kernel kernel;
 extern struct ev_loop *apps_loop;
-/* Whom the next application connects as; -1 for whoever it is */
+/* The user that the next application connects as; -1: its own */
 extern uid_t apps_uid;
 /* The daemon can't have descriptors refused */
 extern bool apps_unguarded;

@@ -75,7 +75,7 @@ struct ksc_connection *last_one(void)
 	return &TAILQ_LAST(&contexts->apps, ksc_application_list)->conn;
 }
 
-/* What was read counts no more, which is found out now and then. */
+/* Bytes that were read no longer count, which is found out now and then. */
 size_t bytes_now(void)
 {
 	struct ksc_application *app;

@@ -137,7 +137,7 @@ enum ksc_status side_step(struct side *side, size_t len)
 		assert_int_equal(step->keys.version, 0);
 	wire_eat(&side->in, step->consumed);
 	wire_put(&side->out, step->token, step->token_len);
-	/* The wire has it; the engine must not count on it any more. */
+	/* The wire has it; the engine must no longer count on it. */
 	step->token = NULL;
 	return step->status;
 }

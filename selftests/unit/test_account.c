@@ -27,7 +27,7 @@
 
 /*
  * Accounts "1" to "9" with these numbers; "late" takes its time, "down" is not known now.
- * Whoever asks for "stuck" waits for ever, and for "broken" is no more.
+ * A lookup of "stuck" never returns, and one of "broken" ends the process.
  */
 struct passwd *__wrap_getpwnam(const char *name);
 struct group *__wrap_getgrnam(const char *name);

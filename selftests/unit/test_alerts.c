@@ -48,7 +48,7 @@ static void begin(struct setup *s, const struct variant *v, struct wire *flight)
 	s->peer->out.len = 0;
 }
 
-/* A fatal alert ends it, whatever its number is, and is told of as it came. */
+/* A fatal alert ends it, whatever its number is, and is reported as received. */
 static void case_19_fatal_alerts(void **state)
 {
 	static struct wire flight;
@@ -155,7 +155,7 @@ static void case_19_malformed_alerts(void **state)
 		}
 }
 
-/* TLS 1.3, Finished and an alert in the clear: what is behind the end is not looked at. */
+/* TLS 1.3, Finished and an unencrypted alert: what is behind the end is not looked at. */
 static void case_20_plain_alert_behind_finished(void **state)
 {
 	static struct wire flight;

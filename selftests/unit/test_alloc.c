@@ -84,7 +84,7 @@ static bool disarm(void)
  * @engine: the session
  * @step: the last step
  * @in: what came from the other
- * @over: no step is possible any more
+ * @over: no further step is possible
  */
 struct half {
 	struct ksc_engine *engine;

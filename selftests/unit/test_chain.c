@@ -233,7 +233,7 @@ static void handshake(enum ksc_role role, bool tls12, const char *name, bool lea
 	assert_int_equal(powers, 0);
 }
 
-/* Behind a good leaf, or as one; in both versions, and shown to us by whoever can */
+/* Behind a good leaf, or as one; in both versions, from each library that can send them */
 static void handshakes(void **state)
 {
 	static const char *const keys[] = {

@@ -452,7 +452,7 @@ static void use_short_time(void)
 	assert_int_equal(kschannel_acquire_credential(&cred, &params), 0);
 }
 
-/* It listens, by whoever listens for it, and never looks. */
+/* Its socket listens, and the daemon never accepts. */
 static void test_never_accepts(void **state)
 {
 	struct kschannel_context *waits[4] = { NULL };

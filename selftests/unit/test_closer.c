@@ -144,7 +144,7 @@ static void descriptors(void **state)
 		close(fd);
 		assert_int_equal(app_await(app), 0);
 		begin_many(honest, (uint32_t)i, 1);
-		/* it is closed though nothing has come of its lingering */
+		/* it is closed though the peer has read nothing */
 		while (contexts->users.connections > 1)
 			apps_turn();
 		assert_true(seconds() - begun < 60);

@@ -307,7 +307,7 @@ static void unknown(void **state)
 	end(app);
 }
 
-/* While a step is made another is refused, and what is closed meanwhile is told of no more. */
+/* While a step is pending another is refused; one that is closed meanwhile is not answered. */
 static void busy(void **state)
 {
 	struct app *app = begin("", 2);
@@ -606,7 +606,7 @@ static void drained(void **state)
 	apps_settle();
 	assert_true(ksc_contexts_busy(contexts));
 	assert_false(apps_idle);
-	/* what is under way goes on, and nothing new begins */
+	/* pending handshakes go on, and no new one begins */
 	app_refused(idle, &client, EHOSTDOWN);
 	assert_int_equal(app_step(app, &(struct ask) { .context = 1, .alert = 90 }),
 			 KSC_STATUS_CANCELLED);
@@ -617,7 +617,7 @@ static void drained(void **state)
 	end(app);
 }
 
-/* Whatever is under way, all of it is freed. */
+/* All that is pending is freed. */
 static void stopped(void **state)
 {
 	static uint8_t bytes[KSC_MAX_TOKEN];

@@ -186,7 +186,7 @@ static void subordinates(void **state)
 	all_gone();
 }
 
-/* Whoever dies has nothing any more, and that takes the loop a little at a time. */
+/* An application that dies loses all it has, which the loop frees a little at a time. */
 static void dies(void **state)
 {
 	struct app *app;

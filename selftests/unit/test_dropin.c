@@ -113,7 +113,7 @@ static void missing(void **state)
 	assert_int_equal(condition("/etc/passwd"), 255);
 }
 
-/* What was written is known again; and what somebody else has written is not. */
+/* A drop-in that was written is recognized; those of others are not. */
 static void read_again(void **state)
 {
 	static const char others[] = "[Service]\nExecStartPre=x attach --condition y\n";

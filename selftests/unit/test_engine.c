@@ -2,7 +2,7 @@
 /*
  * The handshake engine against the libraries' peers and against itself. The
  * numbers in the names are those of the behaviours that a context loop has to
- * show, whoever implements it.
+ * show, in any implementation.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -361,7 +361,7 @@ static void behind_finished(bool alert)
 		uint8_t buf[1 << 14], type;
 		int rc = PEER_WANTS_MORE, n;
 
-		/* Whoever speaks last in the handshake can go on in the same breath. */
+		/* The end that sends the last flight can send data right behind it. */
 		if (v->we_serve == v->tls12)
 			continue;
 		setup_variant(&s, v, (struct peer_options) { .no_tickets = v->tls12 });
@@ -502,13 +502,13 @@ static void case_12_failure_sends_alert(void **state)
 		assert_int_equal(s.side->step.alert, GNUTLS_A_HANDSHAKE_FAILURE);
 		assert_int_equal(s.side->step.direction, KSC_DIRECTION_SENT);
 		assert_true(strlen(s.peer->error) > 0);
-		/* It is over for good. */
+		/* The engine has failed permanently. */
 		assert_int_equal(side_step(s.side, 0), KSC_STATUS_INTERNAL_ERROR);
 		teardown(&s);
 	}
 }
 
-/* The peer gives up: its alert is reported, and not answered with another. */
+/* The peer aborts: its alert is reported, and not answered with another. */
 static void case_12_alert_received(void **state)
 {
 	const struct cred_options cred = { .cert = "unknown" };

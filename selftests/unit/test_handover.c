@@ -89,7 +89,7 @@ static void test_broken_stream(void **state)
 	close(pair[0]);
 }
 
-/* What is passed is no key, or of no use any more. */
+/* The passed descriptor is no key, or a stale one. */
 static void test_no_keys(void **state)
 {
 	static const int errors[][2] = { { ENOTTY, EBADFD }, { EINVAL, EBADFD },
@@ -129,7 +129,7 @@ static void make_parcel(void)
 	close(pair[1]);
 }
 
-/* Whoever answers for other files would tell of keys, and is not even asked. */
+/* Other files might answer a key's ioctl(); they are not even asked. */
 static void test_other_files(void **state)
 {
 	struct kschannel_context *taken = NULL;

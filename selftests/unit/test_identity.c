@@ -458,7 +458,7 @@ static void renegotiation_info(void **state)
 	}
 }
 
-/* A key that only root can read serves somebody else's socket where a rule names it. */
+/* A key that only root can read serves another user's socket where a rule names it. */
 static void key_granted_by_a_rule(void **state)
 {
 	static const struct cred_options server = {

@@ -94,7 +94,7 @@ static void nonsense(void **state)
 	answer(0, HEAD(.kind = KSC_HANDOVER_END), "", 0, 0);
 	answer(-ENOMEM, HEAD(.kind = KSC_HANDOVER_END, .error = -ENOMEM), "", 0, 0);
 	answer(-EBADMSG, HEAD(.kind = KSC_HANDOVER_END, .error = 5), "", 0, 0);
-	/* who waits for more would do so in vain */
+	/* -EAGAIN would have the caller wait for more, which never comes */
 	answer(-EBADMSG, HEAD(.kind = KSC_HANDOVER_END, .error = -EAGAIN), "", 0, 0);
 	answer(-EBADMSG, HEAD(.kind = KSC_HANDOVER_END, .error = -EINPROGRESS), "", 0, 0);
 	answer(-EAGAIN, HEAD(.kind = KSC_KIND_ACCOUNT, .name_len = 1), "x", 1, 0);

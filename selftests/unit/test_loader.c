@@ -165,7 +165,7 @@ static void *open_gate(void *ptr)
 	return NULL;
 }
 
-/* What is under way when all ends comes to nothing, and to no leak. */
+/* A load that is pending at the end is dropped, without a leak. */
 static void ends(void **state)
 {
 	pthread_t thread;

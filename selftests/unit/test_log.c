@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* log.c: lines, whoever reads them or does not. */
+/* log.c: lines, with a reader or without. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -203,11 +203,11 @@ static void expect_given_up(struct setup *s, enum ksc_status status, uint8_t ale
 	uint8_t buf[16];
 
 	s->side->out.len = 0;
-	ksc_engine_give_up(s->side->engine, status, alert, "It is given up.");
+	ksc_engine_give_up(s->side->engine, status, alert, "It is aborted.");
 	assert_int_equal(side_step(s->side, 0), status);
 	assert_int_equal(s->side->step.alert, alert);
 	assert_int_equal(s->side->step.direction, KSC_DIRECTION_SENT);
-	assert_string_equal(s->side->step.text, "It is given up.");
+	assert_string_equal(s->side->step.text, "It is aborted.");
 	assert_true(s->side->out.len > 0);
 	wire_put(&s->peer->in, s->side->out.data, s->side->out.len);
 	if (s->peer->done)
@@ -256,7 +256,7 @@ static void give_up_first(void **state)
 		.role = KSC_ROLE_CLIENT, .server_name = "server.test",
 	}, (struct peer_options) { .server = true, .cert = "server" });
 	ksc_engine_give_up(s.side->engine, KSC_STATUS_CANCELLED, GNUTLS_A_USER_CANCELED,
-			   "It is given up.");
+			   "It is aborted.");
 	assert_int_equal(side_step(s.side, 0), KSC_STATUS_CANCELLED);
 	assert_int_equal(s.side->step.direction, KSC_DIRECTION_NONE);
 	assert_int_equal(s.side->out.len, 0);

@@ -212,7 +212,7 @@ static void truncated(void **state)
 		}
 		memcpy(copy, &len, sizeof(len));
 		rc = verdict_of(copy, len, false);
-		/* behind an attribute it is as if there were no more */
+		/* cut behind an attribute, the message is complete */
 		assert_true(rc == -EINVAL || (rc == KSC_MESSAGE_STEP && ends(head, len)));
 		free(copy);
 	}

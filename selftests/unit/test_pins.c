@@ -24,7 +24,7 @@
 
 #define N_MAPS	8
 #define N_IDS	8
-/* Of a cgroup that there is no more */
+/* Of a cgroup that was removed */
 #define GONE	77
 
 /* ---- the kernel, and libbpf ---- */
@@ -352,8 +352,8 @@ static void loaded_once(void **state)
 }
 
 /*
- * The directories of two others, and what there was before directories; programs of another
- * name are none of ours.
+ * The directories of two others, and the layout without directories; programs of another
+ * name are ignored.
  */
 static void others_taken_over(void **state)
 {

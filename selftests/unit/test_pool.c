@@ -236,7 +236,7 @@ static void single(void **state)
 	ksc_pool_free(pool);
 }
 
-/* What is not made is done with, too, whoever it is for. */
+/* Jobs that never ran are finished, too, in a lane or without. */
 static void stopped(void **state)
 {
 	struct ev_loop *loop = ev_default_loop(0);

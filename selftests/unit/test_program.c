@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which programs no library can be preloaded into, or only in vain. */
+/* Programs that no library can be preloaded into, or that start others which lose it. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>

@@ -74,7 +74,7 @@ static void alike(void **state)
 	stop(&rig);
 }
 
-/* Whether somebody may use the credential as it was loaded. */
+/* Whether a user may use the credential as it was loaded. */
 static bool serves(const struct ksc_config *config, uid_t uid)
 {
 	const struct ksc_choice choice = { .role = KSC_ROLE_SERVER, .name = "server",

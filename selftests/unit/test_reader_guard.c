@@ -23,7 +23,7 @@
 #include "reading.h"
 #include "sandbox.h"
 
-/* ---- a daemon that somebody has taken over ---- */
+/* ---- a daemon that was taken over by an attacker ---- */
 
 static void garbage(void **state)
 {
@@ -177,7 +177,7 @@ static void only_named(void **state)
 	stop(&rig);
 }
 
-/* The daemon has nothing to do with files that somebody writes to, or a server that hangs has. */
+/* The daemon gets copies, not files that are written to or are on a file server that hangs. */
 static void copies(void **state)
 {
 	static const int sizes[] = { 0, 1, 4096, 100000, KSC_MAX_FILE, KSC_MAX_FILE + 1 };

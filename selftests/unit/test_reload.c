@@ -73,7 +73,7 @@ static void on_gone(void *ptr)
 	struct rig *rig = ptr;
 
 	rig->gone++;
-	/* whoever waited for a load has been told */
+	/* those who waited for a load have been notified */
 	assert_int_equal(rig->begun, rig->ended);
 }
 
@@ -233,7 +233,7 @@ static void slow(void **state)
 	stop(&rig);
 }
 
-/* What comes when it has been given up is nothing. */
+/* An answer that comes after the time-out is ignored. */
 static void late(void **state)
 {
 	struct rig rig;
@@ -260,7 +260,7 @@ static void late(void **state)
 	stop(&rig);
 }
 
-/* A reader that ends is noticed then, fails what is under way, and all that comes after. */
+/* The end of a reader is noticed at once, and fails the pending load and all later ones. */
 static void ends(void **state)
 {
 	struct rig rig;
@@ -282,7 +282,7 @@ static void ends(void **state)
 	assert_int_equal(ev_run(rig.loop, 0), 0);
 	assert_int_equal(rig.gone, 1);
 	stop(&rig);
-	/* with nothing under way, it is noticed as well */
+	/* without a pending load, it is noticed as well */
 	start(&rig, LONG_MS);
 	end_reader(&rig);
 	ev_run(rig.loop, EVRUN_ONCE);

@@ -53,7 +53,7 @@ static void start(struct rig *rig)
 	assert_non_null(rig->renew);
 }
 
-/* Until nothing is to be waited for any more; returns how long it took, in seconds. */
+/* Until nothing is pending; returns how long it took, in seconds. */
 static double run(struct rig *rig)
 {
 	struct timespec from, to;
@@ -213,7 +213,7 @@ static void asked(void **state)
 	stop(&rig);
 }
 
-/* With its end there is nothing to be done any more. */
+/* With its end nothing is left to do. */
 static void ends(void **state)
 {
 	struct rig rig;

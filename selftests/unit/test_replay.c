@@ -364,7 +364,7 @@ static void strip_versions(struct wire *hello)
 	assert_true(found);
 }
 
-/* Somebody between talks a server out of TLS 1.3: its random says so. */
+/* A man in the middle has a server negotiate TLS 1.2: the server's random says so. */
 static void case_21_downgrade_is_noticed(void **state)
 {
 	static const struct cred_options trusting = { .ca = "ca" };

@@ -342,9 +342,9 @@ static void case_29_must_not_resume(void **state)
 }
 
 /*
- * A trust that does not hold any more: the certificate of a session that is
- * resumed is judged as it would be in a full handshake. The daemon flushes its
- * cache when the configuration changes; this is what there is besides.
+ * The certificate is no longer trusted: that of a session that is resumed is judged
+ * as it would be in a full handshake. The daemon flushes its cache as well when the
+ * configuration changes.
  */
 static void certificate_is_judged_again(void **state)
 {

@@ -60,7 +60,7 @@ static int remove_dir(void **state)
 	return rmdir(dir);
 }
 
-/* In a child, which gives back the line that failed, more or less; it may not exit() any more. */
+/* In a child, which returns the line that failed, more or less; exit() is forbidden by then. */
 static int confined(int (*test)(void))
 {
 	int status;

@@ -120,7 +120,7 @@ static bool serves(const struct ksc_config *config, uid_t uid)
 	return ksc_credentials_choose(config->credentials, &choice, &found) == KSC_STATUS_OK;
 }
 
-/* Behind all that the reader has given up, the module can ask. */
+/* With all privileges that the reader has dropped, the module can still ask. */
 static void asked(void **state)
 {
 	struct service service;

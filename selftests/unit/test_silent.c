@@ -180,7 +180,7 @@ static void silent_users(void **state)
 	ask.context++;
 	app_refused(honest, &ask, EDQUOT);
 	assert_int_equal(contexts->users.refused[KSC_LIMIT_BYTES], 1);
-	/* when they have read it, it counts no more, though none of them has said anything */
+	/* once read, it no longer counts, though none of them has said anything */
 	for (i = 0; i < 4; i++)
 		for (k = 0; k < SILENT; k++)
 			while (app_try(apps[i][k]))

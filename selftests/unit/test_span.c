@@ -242,7 +242,7 @@ static bool packed(struct flight *flight, const struct scene *scene, const struc
 	return true;
 }
 
-/* Behind the last message in the clear before other keys, or an answer of ours */
+/* Behind the last plaintext message before other keys, or an answer of ours */
 static bool behind_hello(struct flight *flight, const struct scene *scene,
 			 const struct more *more)
 {
@@ -282,7 +282,7 @@ static bool too_early(struct flight *flight, const struct scene *scene, const st
 	return true;
 }
 
-/* The beginning of the first sealed message is in the clear, behind the last that is */
+/* The beginning of the first encrypted message is plaintext, behind the last plaintext one */
 static bool straddling(struct flight *flight, const struct scene *scene, const struct more *more)
 {
 	struct part *clear = NULL, *sealed = NULL;

@@ -356,7 +356,7 @@ static void refused(enum ksc_role role, bool tls12, const struct der *der, size_
 	assert_int_equal(powers, 0);
 }
 
-/* Whoever can show them, in either version; also where a message comes in many pieces */
+/* From each library that can send them, in either version; also in many fragments */
 static void handshakes(void **state)
 {
 	static struct der der;

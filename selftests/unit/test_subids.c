@@ -128,7 +128,7 @@ static void malformed(void **state)
 	ksc_subids_free(&subids);
 }
 
-/* As many lines as there may be; and whoever writes nothing but nonsense has few of ours. */
+/* As many lines as there may be; and of nonsense only a few lines are reported. */
 static void crowded(void **state)
 {
 	const size_t n = KSC_MAX_SUBIDS + 10;

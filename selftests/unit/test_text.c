@@ -120,7 +120,7 @@ static void printable(void **state)
 		strcat(wanted, "b");
 		expect_printable(text, wanted);
 	}
-	/* no part of a character, or of what stands for a byte, when there is no more room */
+	/* no part of a character, or of what stands for a byte, when the buffer is full */
 	assert_int_equal(ksc_printable(small, sizeof(small), "123456\xc3\xbc"), 6);
 	assert_string_equal(small, "123456");
 	assert_int_equal(ksc_printable(small, sizeof(small), "12345\xc3\xbc" "6"), 7);

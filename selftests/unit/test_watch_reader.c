@@ -205,7 +205,7 @@ static void reader_watches_less(void **state)
 	stop(&rig);
 }
 
-/* Without a configuration, it is not known what there is to watch but what there was. */
+/* Without a configuration, the files of the last one are watched. */
 static void reader_keeps_watch(void **state)
 {
 	struct rig rig;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* way.c: the directories above a file, also while somebody has them change places. */
+/* way.c: the directories above a file, also while another process renames them. */
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>

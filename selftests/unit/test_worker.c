@@ -171,7 +171,7 @@ static void offer(uint64_t id, uint64_t generation)
 	kernel.ops->context_new(kernel.ptr, &offer);
 }
 
-/* ---- keys that are not used any more ---- */
+/* ---- keys that are no longer used ---- */
 
 /* The same text again, since certificates were renewed: the old keys are gone at once. */
 static void renewal(void **state)

@@ -394,7 +394,7 @@ static void held(void **state)
 	ev_run(kernel.loop, 0);
 	assert_int_equal(kernel.over, 39);
 	assert_int_equal(kernel.failed, 0);
-	/* When the last tickets are read, nothing moves any more, but something could. */
+	/* When the last tickets are read, no step runs, but one could. */
 	for (i = 0; i < 1000; i++)
 		while (!ksc_worker_moves(kernel.worker))
 			sched_yield();
@@ -469,7 +469,7 @@ static int end_while_held(void)
 	return ksc_worker_free(kernel.worker);
 }
 
-/* A step that is held up for good does not keep the daemon from its end. */
+/* A step that never returns does not keep the daemon from its end. */
 static void ends(void **state)
 {
 	int status;

@@ -377,7 +377,7 @@ static void case_06_split_at_every_border(void **state)
 		}
 }
 
-/* At each border the parser knows whether a message is under way. */
+/* After each record the parser knows whether a message is incomplete. */
 static void case_06_between_messages(void **state)
 {
 	struct ksc_hs_parser p = { 0 };
