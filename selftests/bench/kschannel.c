@@ -241,7 +241,7 @@ static int set_idle(const char *seconds)
 	return err;
 }
 
-/* Ciphers of idle connections that were given up so far */
+/* Ciphers of idle connections that were freed so far */
 static int64_t count_parked(void)
 {
 	struct json_object *stats;

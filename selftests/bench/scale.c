@@ -60,7 +60,7 @@ static void kill_all(const pid_t *pids)
 			kill(pids[i], SIGKILL);
 }
 
-/* One that gives up must not keep the others waiting for it. */
+/* A process that fails must not keep the others waiting for it. */
 static int wait_for_all(pid_t *pids)
 {
 	unsigned int i;

@@ -151,7 +151,7 @@ make_cgroup()
 		   ! mkdir "$cgroups/kschannel-selftests.$$" 2>/dev/null; then
 			umount "$cgroups" 2>/dev/null
 			cgroups=
-			echo "# there are no cgroups to be had"
+			echo "# cgroups are not available"
 			return
 		fi
 	fi
@@ -226,7 +226,7 @@ body()
 	missing=$(lacking)
 	[ -z "$missing" ] || skip_all "not on this machine:$missing"
 	unshare --mount --net --pid --cgroup --fork true 2>/dev/null ||
-		skip_all "there are no namespaces to be had"
+		skip_all "namespaces are not available"
 	scratch=$(mktemp -d) || skip_all "there is no room in /tmp"
 	cgroups='' loaded='' memory_added=''
 	trap finish EXIT

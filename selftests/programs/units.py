@@ -150,7 +150,7 @@ def test_unit_environment(world):
                 asked_by(tls(POSTGRES))
         finally:
             environment.write_text(before, encoding="ascii")
-        # rather none than one in the clear
+        # rather no server than one without protection
         systemd.run("kschannelctl", "enable", "--guard", "--way", "preload", DATABASE)
         systemd.run("systemctl", "restart", DATABASE, wanted=1)
         assert not is_listening(POSTGRES)
@@ -289,7 +289,7 @@ def test_unit_daemon_context(world):
 
 
 def test_unit_daemon_hangs(world):
-    """a daemon that does nothing any more is ended, and started again"""
+    """a daemon that hangs is ended, and started again"""
     with OwnDaemon(world) as systemd:
         systemd.run("systemctl", "start", systemd.UNIT)
         pid = systemd.main_pid()
@@ -552,7 +552,7 @@ def test_unit_socket(world):
             with world.wire(port):
                 echoed(port)
         world.run(["kschannelctl", "audit"])
-        # it is nothing new any more
+        # the service is known by now
         systemd.run("kschannelctl", "enable", "passed")
         systemd.run("systemctl", "stop", "passed", "passed.socket")
         systemd.restart("passed.socket", 7113)
@@ -628,7 +628,7 @@ def test_unit_uring(world):
     with Systemd(world) as systemd:
         write_units(systemd, BESIDE)
         systemd.restart("beside", 7115)
-        # without a BPF program for it, the guard is what there is
+        # without a BPF program for it, the guard has to do
         said = systemd.run("kschannelctl", "enable", "beside")
         assert (b"by bpf" if can_bpf() else b"by preload, and guarded") in said, said
         systemd.run("systemctl", "restart", "beside")
@@ -650,7 +650,7 @@ def test_unit_socket_late(world):
         found = world.run(["kschannelctl", "audit"], wanted=1).decode()
         assert re.search(r"^servers +require +listen +\S+:7113 ", found, re.M), found
         with socket.create_connection((NAME, 7113)) as peer:
-            peer.sendall(b"in the clear")
+            peer.sendall(b"in plaintext")
             await_that(lambda: systemd.run("systemctl", "is-failed", "passed",
                                            wanted=None) == b"failed\n", "the refusal")
             systemd.run("systemctl", "stop", "passed.socket", "passed")

@@ -15,7 +15,7 @@ import capture
 
 CA = "/etc/kschannel/ca.pem"
 NAME = "server.test"
-# In all that is sent, so that it would be seen in the clear.
+# In all that is sent, so that it would be found in captured plaintext.
 SECRET = b"This sentence is not for everybody. "
 # By what the capture's end is known
 DISCARD = 9
@@ -43,12 +43,12 @@ def await_that(condition, what):
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"in vain: {what}")
+            raise TimeoutError(f"timed out: {what}")
         time.sleep(0.05)
 
 
 def is_listening(port):
-    """Whether somebody listens on a port."""
+    """Whether a process listens on a port."""
     done = subprocess.run(["ss", "-Hltn", f"sport = :{port}"], check=True,
                           stdout=subprocess.PIPE)
     return bool(done.stdout.strip())
@@ -184,7 +184,7 @@ class World:
 
     def start(self, argv, port, log="server", **more):
         """Start a server and wait until it listens."""
-        assert not is_listening(port), f"somebody else has port {port}"
+        assert not is_listening(port), f"port {port} is in use"
         with open(self.home / f"{log}.log", "wb") as file:
             process = subprocess.Popen(
                 list(map(str, argv)), stdin=subprocess.DEVNULL, stdout=file,

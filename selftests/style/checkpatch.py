@@ -61,7 +61,7 @@ class Exceptions:
         return False
 
     def unused(self, files):
-        """The entries for these files that nothing needs any more."""
+        """The entries for these files that are no longer needed."""
         return [e for e in self.entries
                 if e not in self.used and e[0] in files]
 

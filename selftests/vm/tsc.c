@@ -2,8 +2,8 @@
 /*
  * Prints the frequency of this machine's time stamp counter, in kHz.
  *
- * A pair of counter and clock is as good as its reading was quick: somebody else may have had
- * the CPU in between. So of many pairs the quickest counts.
+ * A pair of counter and clock is as good as its reading was quick: another task may have run
+ * in between. So of many pairs the quickest counts.
  */
 #include <stdint.h>
 #include <stdio.h>

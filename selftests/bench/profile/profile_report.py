@@ -34,7 +34,7 @@ PARTS = (
     ("memcpy", r"memcpy|memmove"),
 )
 
-# What a CPU does that has nothing to do, and what it does for want of a lock.
+# What an idle CPU does, and what one does that waits for a lock.
 IDLE = r"idle|safe_halt|^menu_|^cpuidle|^haltpoll|^sched_ttwu_pending|^flush_smp_call"
 SPIN = r"lock_slowpath|^osq_|rwsem_spin|mutex_spin|optimistic|^delay_tsc|^smp_call_function"
 

@@ -85,8 +85,8 @@ def build_daemon(release=None):
 
 
 def base(kernel):
-    """The base image, open, made anew only when its content changes. Somebody else may have
-    another one made before it is read, who shares build/vm with us."""
+    """The base image, open, made anew only when its content changes. Another run that shares
+    build/vm with us may replace it before it is read."""
     archive = _base(kernel)
     digest = hashlib.sha256(archive.signature().encode()).hexdigest()[:16]
     path = VM / f"base-{kernel.name}-{digest}.cpio"

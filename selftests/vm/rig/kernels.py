@@ -169,7 +169,7 @@ def build_module(kernel):
     if not (TOP / "Kbuild").exists():
         raise RigError("there is no Kbuild file, hence no module to build; "
                        "--no-module runs the command without it")
-    # Windows of races can be widened where there is somebody to see what comes of it.
+    # Windows of races can be widened in the kernel that has the sanitizers.
     text = kbuild(kernel, "-C", TOP, "--no-print-directory", "modules",
                   f"KDIR={kernel.headers}",
                   f"KSC_FAILPOINTS={int(kernel.name == 'debug')}")
