@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kschannel: the sockets are protected before they connect and listen, and
- * the daemon runs the handshake. The application does nothing else.
+ * kschannel: the sockets are protected before they connect and listen, and the daemon performs
+ * the handshake. The application does nothing else.
  */
 #include <err.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Marks for the profiler outside the guest (profile/): calls of two functions
- * that do nothing, at addresses that it is told.
+ * Marks for the profiler outside the guest (profile/): calls of two empty functions, at
+ * addresses that are passed to it.
  */
 #include "bench.h"
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The AEAD alone, measured in the kernel by ksc-raw-aead.ko.
- */
+/* The AEAD alone, measured in the kernel by ksc-raw-aead.ko. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>

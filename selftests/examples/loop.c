@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The loop of a handshake, for whatever carries its tokens. */
+/* The loop of a handshake, for any transport of its tokens. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>

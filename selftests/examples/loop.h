@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The loop of a handshake, for whatever carries its tokens. */
+/* The loop of a handshake, for any transport of its tokens. */
 #ifndef EXAMPLES_LOOP_H
 #define EXAMPLES_LOOP_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Greets one client and sends it back what it says: packets-server PORT. */
+/* Greets one client and echoes its data: packets-server PORT. */
 #include <stdio.h>
 #include <unistd.h>
 

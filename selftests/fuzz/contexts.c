@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libFuzzer's entry for the daemon's part of the context socket: the input is what an
- * application says, messages, each with a byte for the descriptors that come along and two of
- * its length in front.
+ * libFuzzer's entry for the daemon's context socket: the input is what an application sends,
+ * messages, each preceded by a byte for the descriptors that come along and two of its length.
  */
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the daemon says to an application in real handshakes, as inputs for the fuzzer of the
- * library: make-seeds-library DIRECTORY.
+ * Records what the daemon sends to an application in real handshakes, as inputs for the fuzzer
+ * of the library: make-seeds-library DIRECTORY.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libFuzzer's entry for libkschannel: the input is what the daemon says. A byte for whether
- * a context's handshake is to go on, or one is to be taken from another process; then messages,
- * each with a byte for the descriptors that come along and two of its length in front. A step
- * is made before each of them.
+ * libFuzzer's entry for libkschannel: the input is what the daemon sends. A byte selects
+ * whether a context's handshake continues, or one is imported from another process; then
+ * messages, each preceded by a byte for the descriptors that come along and two of its length.
+ * A step is made before each of them.
  */
 #include <errno.h>
 #include <stdlib.h>

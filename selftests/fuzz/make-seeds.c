@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Records what real peers say to an engine that does the same each time, as
- * inputs for the fuzzer: make-seeds DIRECTORY.
+ * Records what real peers send to a deterministic engine, as inputs for the fuzzer: make-seeds
+ * DIRECTORY.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Records what applications say that have both ends of handshakes, as inputs for the fuzzer:
+ * Records what applications send that have both ends of handshakes, as inputs for the fuzzer:
  * make-talks DIRECTORY.
  */
 #include <stdio.h>

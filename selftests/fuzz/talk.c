@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An application that is connected to the daemon's part. Randomness and the clock stand still,
- * so that what one was told fits another, and a recorded handshake comes to its end.
+ * An application that is connected to the daemon's part. Randomness and the clock are fixed,
+ * so that answers that one received fit another, and a recorded handshake completes.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* talk.c: an application that is connected to the daemon's part, which does the same each time. */
+/* talk.c: an application that is connected to the daemon's part, deterministic. */
 #ifndef KSC_FUZZ_TALK_H
 #define KSC_FUZZ_TALK_H
 

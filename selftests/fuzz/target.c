@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An engine that does the same each time it is given the same: its randomness
- * and its clock stand still, so that a peer's recorded flights fit it, keys
- * and all, and a fuzzer gets as far as they do.
+ * A deterministic engine: its randomness and its clock are fixed, so that a peer's recorded
+ * flights fit it, keys included, and a fuzzer gets as far as they do.
  */
 #include <stdio.h>
 #include <stdlib.h>

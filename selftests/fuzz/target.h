@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* target.c: an engine that does the same each time it is given the same. */
+/* target.c: a deterministic engine. */
 #ifndef KSC_FUZZ_TARGET_H
 #define KSC_FUZZ_TARGET_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * For LD_PRELOAD: a program that asks for in-tree kTLS gets ours, and it is counted. For
- * tests only.
+ * For LD_PRELOAD: a program that asks for in-tree kTLS gets kschannel's raw mode, and that is
+ * counted. For tests only.
  */
 #include <dlfcn.h>
 #include <netinet/in.h>

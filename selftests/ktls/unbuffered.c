@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Linked to the kernel's test: a case ends with _exit(), and what it printed
- * before, that it goes on without TLS, must not be lost.
+ * Linked to the kernel's test: a case ends with _exit(), and its earlier output, that it goes
+ * on without TLS, must not be lost.
  */
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An end of a connection that hears nothing of the other: states of TCP's that last only until
- * the next packet stay as they are, and nobody has to be fast.
+ * An end of a connection that receives nothing from the other: TCP states that last only until
+ * the next packet stay as they are, and no test has to be fast.
  */
 #include <linux/bpf_common.h>
 #include <linux/filter.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* cut.c: an end of a connection that hears nothing of the other. */
+/* cut.c: an end of a connection that receives nothing from the other. */
 #ifndef KSC_TEST_CUT_H
 #define KSC_TEST_CUT_H
 

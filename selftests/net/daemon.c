@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The daemon that the suite runs, as tests treat it. */
+/* The suite's daemon: how tests stop, kill, suspend and restart it. */
 #include <dirent.h>
 #include <signal.h>
 #include <spawn.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The daemon that the suite runs, as tests treat it. */
+/* The suite's daemon: how tests stop, kill, suspend and restart it. */
 #ifndef KSC_TEST_DAEMON_H
 #define KSC_TEST_DAEMON_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Another network namespace. The daemon is in the first one, so what is in the other
- * is of another make.
+ * Another network namespace. The daemon is in the first one, so peers in the other use a TLS
+ * library.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

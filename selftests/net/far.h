@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Another network namespace, "peer", at the other end of a cable: veth0 here, veth1 there. */
+/* Another network namespace, "peer", at the other end of a veth pair: veth0 here, veth1 there. */
 #ifndef KSC_TEST_FAR_H
 #define KSC_TEST_FAR_H
 

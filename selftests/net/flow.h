@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Data that is compared where it arrives, and threads that send and receive it. */
+/* Data that is verified on arrival, and threads that send and receive it. */
 #ifndef KSC_TEST_FLOW_H
 #define KSC_TEST_FLOW_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A cgroup of a test's own, and what sockets take of its memory. */
+/* A cgroup of a test's own, and the memory that sockets are charged for in it. */
 #include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* group.c: a cgroup of a test's own, and what sockets take of its memory. */
+/* group.c: a cgroup of a test's own, and the memory that sockets are charged for in it. */
 #ifndef KSC_TEST_GROUP_H
 #define KSC_TEST_GROUP_H
 

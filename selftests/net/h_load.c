@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * h_load: is the daemon, begins to load a policy and says "begun". For each line of input it
- * tries to take that into use, by whatever number the family has then, and says what became
- * of it.
+ * h_load: acts as the daemon, begins to load a policy and prints "begun". For each line of
+ * input it tries to commit the policy, by the family's current number, and prints the result.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * h_names [-t] PORT NAME...: looks all names up, then connects to what the first had, and
- * fetches a page. With -t it makes text of the address in between.
+ * h_names [-t] PORT NAME...: looks all names up, then connects to the address of the first,
+ * and fetches a page. With -t it converts the address to text and back in between.
  */
 #include <err.h>
 #include <netdb.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Handshakes that have begun and go no further; with a daemon of the test's. */
+/* Handshakes that have begun and do not continue; with a daemon of the test's. */
 #include <arpa/inet.h>
 #include <sys/stat.h>
 #include <unistd.h>

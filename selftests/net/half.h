@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* half.c: handshakes that have begun and go no further; with a daemon of the test's. */
+/* half.c: handshakes that have begun and do not continue; with a daemon of the test's. */
 #ifndef KSC_TEST_HALF_H
 #define KSC_TEST_HALF_H
 

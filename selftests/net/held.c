@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What TCP keeps back, to merge it with what follows: Nagle's algorithm, and TCP_CORK. */
+/* What TCP holds back, to merge it with later writes: Nagle's algorithm, and TCP_CORK. */
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/ioctl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* held.c: what TCP keeps back, to merge it with what follows. */
+/* held.c: what TCP holds back, to merge it with later writes. */
 #ifndef KSC_TEST_HELD_H
 #define KSC_TEST_HELD_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Keys that the test gives the kernel as a daemon does, and gets as a descriptor. */
+/* Keys that the test gives to the kernel as a daemon does, and receives as a descriptor. */
 #include <netlink/genl/genl.h>
 #include <stdlib.h>
 #include <unistd.h>

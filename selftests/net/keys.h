@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Keys that the test gives the kernel as a daemon does, and gets as a descriptor. */
+/* Keys that the test gives to the kernel as a daemon does, and receives as a descriptor. */
 #ifndef KSC_TEST_KEYS_H
 #define KSC_TEST_KEYS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the tests of servers that accept late share: a policy, and how they connect by it. */
+/* Servers that accept late: the policy of these tests, and connects that are subject to it. */
 #ifndef KSC_TEST_LATE_H
 #define KSC_TEST_LATE_H
 

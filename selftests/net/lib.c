@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Two contexts of libkschannel that talk to each other. */
+/* Two contexts of libkschannel that shake hands with each other. */
 #include <string.h>
 #include <unistd.h>
 

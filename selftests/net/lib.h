@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* lib.c: two contexts of libkschannel that talk to each other. */
+/* lib.c: two contexts of libkschannel that shake hands with each other. */
 #ifndef KSC_TEST_LIB_H
 #define KSC_TEST_LIB_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the tests share of sockets: they are made, connected, waited for, read and written. */
+/* Sockets as the tests use them: create, connect, wait, read and write. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/sockios.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the tests share: protected sockets, and what is around a program's tests. */
+/* What the tests share: protected sockets, checks, threads, and the main function. */
 #ifndef KSC_TEST_NET_H
 #define KSC_TEST_NET_H
 

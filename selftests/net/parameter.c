@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The module's parameters, and others of the kernel's, as the tests set them.
- */
+/* The module's parameters, and others of the kernel's, as the tests set them. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

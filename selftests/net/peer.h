@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A TLS peer of another make, in a thread of its own. */
+/* A peer that uses another TLS library, in a thread of its own. */
 #ifndef KSC_TEST_PEER_H
 #define KSC_TEST_PEER_H
 

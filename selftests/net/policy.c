@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Sockets that are left to the policy. */
+/* Sockets that are subject to the policy. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>

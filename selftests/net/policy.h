@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Sockets that are left to the policy, with a daemon in a namespace of the test's own. */
+/* Sockets that are subject to the policy, with a daemon in a namespace of the test's own. */
 #ifndef KSC_TEST_POLICY_H
 #define KSC_TEST_POLICY_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What any program of tests has, whatever it tests: its main function, checks that name what
- * failed, threads, the time, data, and what the machine says of itself.
+ * What any program of tests needs: its main function, checks that name what failed, threads,
+ * the time, data, and facts about the machine.
  */
 #include <fcntl.h>
 #include <signal.h>

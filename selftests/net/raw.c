@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Sockets in raw mode, with keys that the tests make up. */
+/* Sockets in raw mode, with keys of the test's. */
 #include <endian.h>
 #include <netinet/tcp.h>
 #include <unistd.h>

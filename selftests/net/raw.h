@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Sockets in raw mode, with keys that the tests make up. */
+/* Sockets in raw mode, with keys of the test's. */
 #ifndef KSC_TEST_RAW_H
 #define KSC_TEST_RAW_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A relay between client and server that follows TLS records and meddles with them. */
+/* A relay between client and server that parses TLS records and modifies them. */
 #include <netinet/tcp.h>
 #include <unistd.h>
 

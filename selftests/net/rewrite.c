@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* BPF programs that put another address in the place of connect()'s. */
+/* BPF programs that replace the address of connect(). */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/bpf.h>

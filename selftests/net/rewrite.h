@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* BPF programs that put another address in the place of connect()'s, as Cilium's do. */
+/* BPF programs that replace the address of connect(), as Cilium's do. */
 #ifndef KSC_TEST_REWRITE_H
 #define KSC_TEST_REWRITE_H
 

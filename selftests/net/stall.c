@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A thread that stays in the kernel with a socket's lock: what it hands in is not there, and
- * nobody sees to the page fault.
+ * A thread that stays in the kernel with a socket's lock: its buffer is not mapped, and the
+ * page fault is not resolved.
  */
 #include <fcntl.h>
 #include <linux/bpf_common.h>

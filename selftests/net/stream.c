@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Much data both ways at once, compared by hash. */
+/* Bulk data both ways at once, compared by hash. */
 #include <stdlib.h>
 
 #include "../random.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory beside TCP's queues: it is in the socket's account, grows with what has come, and
- * a kernel that is short of memory does not use more of it.
+ * Memory outside TCP's queues: it is charged to the socket, grows with the received data, and
+ * is not extended under memory pressure.
  */
 #include <fcntl.h>
 #include <limits.h>

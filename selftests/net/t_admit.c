@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How many handshakes there may be, and which go; with a daemon of the test's. */
+/*
+ * Admission control: how many handshakes there may be, and which are evicted; with a daemon of
+ * the test's.
+ */
 #include <poll.h>
 #include <unistd.h>
 

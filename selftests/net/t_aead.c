@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The edges of what a record may be: lengths, padding, nonces, tags, and the
- * header's fields, each under keys that the test knows.
+ * The limits of a record: lengths, padding, nonces, tags, and the header's fields, each under
+ * keys that the test knows.
  */
 #include <poll.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What one call opens at most, however much there is: a peer may put a byte in each record.
+ * How many records one call decrypts at most, however many are queued: a peer may put a byte
+ * in each record.
  */
 #include <fcntl.h>
 #include <netinet/tcp.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Much data, and many connections. */
+/* Bulk data, and many connections. */
 #include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>

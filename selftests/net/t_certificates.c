@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Certificates of both ends: which one is used, for which names and accounts, and what is said
- * of one that is refused.
+ * Certificates of both ends: which one is used, for which names and accounts, and which errors
+ * a rejected one causes.
  */
 #include <poll.h>
 #include <sys/wait.h>

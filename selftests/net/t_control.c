@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* All that may come between records of data, once, in any place and in floods. */
+/* All records that may come between those with data, once, in any place and in floods. */
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>

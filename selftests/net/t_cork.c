@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TCP_CORK: what TCP would put into one segment shares a record, and nothing waits that
+ * TCP_CORK: writes that TCP would put into one segment share a record, and nothing waits that
  * TCP would have sent.
  */
 #include <netinet/tcp.h>

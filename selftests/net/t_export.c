@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Keying material: the kernel derives what the peer's library does. */
+/* Keying material: the kernel derives the same as the peer's library. */
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory runs out: of each operation, every allocation that the module has done for it
- * fails once. The operation fails cleanly or copes, and can be done again. Whether
- * something was lost or broken is for the debug kernel to say, which alone can do this.
+ * Out of memory: of each operation, every allocation that the module makes for it fails once.
+ * The operation fails cleanly or copes, and can be repeated. Whether something was leaked or
+ * corrupted is for the debug kernel to say, the only one that has fault injection.
  */
 #include <poll.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory runs out in raw mode; see t_failnth.c. */
+/* Out of memory in raw mode; see t_failnth.c. */
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>

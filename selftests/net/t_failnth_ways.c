@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Memory runs out where a socket gets keys, and on the less common ways of a socket; see
- * t_failnth.c.
- */
+/* Out of memory where a socket gets keys, and in less common operations; see t_failnth.c. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>

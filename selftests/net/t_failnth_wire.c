@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Memory runs out where a connection is established, with keys of the test's; see t_failnth.c.
- */
+/* Out of memory on an established connection, with keys of the test's; see t_failnth.c. */
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Flags, options and ioctls that say how much is sent, held, seen or waited for. */
+/*
+ * Flags, options and ioctls that report or limit what is sent, queued, peeked at or waited
+ * for.
+ */
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>

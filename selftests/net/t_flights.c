@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Handshake flights, cut and put together in ways that TLS allows. */
+/* Handshake flights, fragmented and coalesced in ways that TLS allows. */
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Peers that send records without data, and nothing else: what one call does for them, and
- * what they may send before it is over.
+ * Peers that send only records without data: how many one call processes, and how many they
+ * may send before the connection fails.
  */
 #include <poll.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Contexts in network namespaces: the daemon that is asked may be that of another one, its keys
- * are for the namespace that it was asked from, and where that has a policy, this holds.
+ * Contexts across network namespaces: the daemon may be that of another namespace, its keys
+ * are for the namespace of the caller, and that one's policy applies.
  */
 #include <fcntl.h>
 #include <sched.h>

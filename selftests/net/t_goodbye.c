@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Alerts that an application sends: on a socket, and in place of a handshake's end. */
+/* Alerts that an application sends: on a socket, and to abort a handshake. */
 #include <errno.h>
 #include <unistd.h>
 

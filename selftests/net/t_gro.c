@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Packets that were merged before TCP saw them, as a network card's driver has it (GRO): what
- * is in TCP's queue then has more fragments than a sender makes.
+ * Packets that were merged before TCP saw them, as by a network card's driver (GRO): they have
+ * more fragments in TCP's queue than those of a sender on the same machine.
  */
 #include <linux/ethtool.h>
 #include <linux/sockios.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Handshakes that nobody means to finish, and honest ones between them. HALF_OPEN says how
- * many, 2000 if it is not set; with 8192 and more the limits are those of every daemon.
+ * Handshakes that are never finished, and honest ones between them. HALF_OPEN says how many,
+ * 2000 if it is not set; with 8192 and more the limits are those of every daemon.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

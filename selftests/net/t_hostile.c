@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Peers that do not speak TLS, or not for long. */
+/* Peers that do not speak TLS, or stop to. */
 #include <poll.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The kernel's own users of sockets: KCM, which cuts messages out of a protected stream. */
+/* The kernel's own users of sockets: KCM, which splits a protected stream into messages. */
 #include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <linux/kcm.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Keys of handshakes that applications carry themselves, in a namespace with a daemon of the
- * test's: what a socket gets, who may give it, and what becomes of those that none gets.
+ * test's: what a socket gets, who may attach them, and what becomes of unattached ones.
  */
 #include <fcntl.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Whose memory keys are, and what becomes of them where there is none. */
+/* Who is charged for keys, and what happens when memory runs out. */
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>

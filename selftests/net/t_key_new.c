@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How keys are made: what is refused, and how many there may be. */
+/* How keys are made: what is rejected, and how many there may be. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>

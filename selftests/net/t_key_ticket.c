@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a daemon hears of keys that it has given: tickets, and that there won't be any. And
- * keys of a daemon of another namespace, whose policy has its own say.
+ * What a daemon is notified of about keys that it has made: tickets, and their end. And keys
+ * of a daemon of another namespace, whose policy applies as well.
  */
 #include <netinet/in.h>
 #include <stdlib.h>

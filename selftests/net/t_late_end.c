@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * connect() is done with TCP's connection, and the handshake fails, never begins, or finds the
- * socket shut: each call says why, and no plaintext goes out.
+ * connect() returned with TCP's connection, and the handshake fails, never begins, or finds
+ * the socket shut down: each call returns the reason, and no plaintext is sent.
  */
 #include <sched.h>
 

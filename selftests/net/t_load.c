@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A policy comes into the kernel, and another one takes its place. */
+/* A policy is loaded into the kernel, and another one replaces it. */
 #include <fcntl.h>
 #include <netlink/genl/genl.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a peer, or an application, can make the kernel hold; and that it gives it back. */
+/* How much memory a peer, or an application, can make the kernel hold; and that it is freed. */
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <poll.h>

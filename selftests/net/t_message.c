@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What may come to the daemon's context socket and is no request: each is refused with an
- * error or with the connection's end, nothing of it is left, and others do not notice.
+ * Invalid messages on the daemon's context socket: each is rejected with an error or ends the
+ * connection, leaves nothing behind, and does not affect others.
  */
 #include <poll.h>
 #include <signal.h>

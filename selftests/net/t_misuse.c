@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What applications may get wrong with contexts, or do on purpose: each has an error
- * of its own, leaves nothing behind, and is nobody else's concern.
+ * Contexts that applications misuse, by mistake or on purpose: each case has an error of its
+ * own, leaves nothing behind, and does not affect others.
  */
 #include <stdlib.h>
 #include <sys/wait.h>

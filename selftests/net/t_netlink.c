@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The netlink family: what it refuses, and a daemon that the test plays itself. */
+/* The netlink family: which requests it rejects, and a daemon that the test plays itself. */
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sockets that memory is written out by, as those of network block devices: nothing that is
- * allocated for them may wait for that. Who owns such a socket says so in its sk_allocation,
- * which a module for tests does here; and it tells what is allocated.
+ * Sockets that memory is written out by, as those of network block devices: no allocation for
+ * them may wait for that. The owner of such a socket sets its sk_allocation, which a module
+ * for tests does here; and it reports the allocations.
  */
 #include <fcntl.h>
 #include <netinet/tcp.h>

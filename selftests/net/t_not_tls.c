@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Peers that speak no TLS where it is required: the daemon's log tells of them. */
+/* Peers that speak no TLS where it is required: the daemon logs them. */
 #include <arpa/inet.h>
 #include <unistd.h>
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Socket options: what they take, when, and whose they become; and what KSC_ALPN chooses. */
+/*
+ * Socket options: valid values, when they may be set, and inheritance; and what KSC_ALPN
+ * chooses.
+ */
 #include <netinet/tcp.h>
 #include <unistd.h>
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Segments that overlap, as they come when something is sent again in other pieces: TCP
- * queues them as they are, so that one begins before the last one's end. The peer here
- * is no TCP but this program, which sends what segments it likes.
- *
- * The class is that of CVE-2025-38616, where in-tree TLS took the lengths of what is
- * queued for the length of the stream.
+ * Segments that overlap, as after a retransmission with other boundaries: TCP queues them as
+ * they are, so that one begins before the end of the one before. The peer is this program and
+ * not TCP, so that it can send any segments. The class is that of CVE-2025-38616, where
+ * in-tree TLS took the lengths of the queued segments for the length of the stream.
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Handshakes offered at twice the rate at which this machine can do them, whatever that is:
- * each that is finished brings two. OVERLOAD says how many, 200 if it is not set; of more
- * than 4,000 not all may wait.
+ * Handshakes offered at twice the rate of this machine, whatever that is: each that is
+ * finished starts two. OVERLOAD says how many, 200 if it is not set; of more than 4,000 not
+ * all may wait.
  */
 #include <stdlib.h>
 #include <sys/epoll.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TCP takes a part of a small record, whose page it was given: the rest of it goes out
- * when there is room, and before what is written then.
+ * TCP accepts a part of a small record, whose page it was given: the rest is sent when there
+ * is room, and before later writes.
  */
 #include <linux/tcp.h>
 #include <unistd.h>

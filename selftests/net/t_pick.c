@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Clients that are told when the server asks for a certificate, and pick one. */
+/* Clients that are notified when the server asks for a certificate, and pick one. */
 #include <unistd.h>
 
 #include "ctx.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the policy left plain once, and is used again: by no way does a connection that has
- * to be protected come about in plaintext.
+ * Sockets that the policy left plain, and that are used again: a connection that has to be
+ * protected is never established in plaintext.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What becomes of connections by the policy. */
+/* The policy's rules, applied to connections. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/epoll.h>

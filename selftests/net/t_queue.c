@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TCP's receive queue is not ours: its segments are merged, split, thrown away and come
- * again while records are read from it; and what the reader has room for may end, or
- * fail, anywhere in a record.
+ * TCP's receive queue is not ours: its segments are merged, split, dropped and retransmitted
+ * while records are read from it; and the reader's buffer may end, or fault, anywhere in a
+ * record.
  */
 #include <fcntl.h>
 #include <netinet/tcp.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How much of the daemon's contexts one may have, by user, by connection and all together: in
- * a namespace with a daemon whose limits are low.
+ * Limits on the daemon's contexts, by user, by connection and in total: in a namespace with a
+ * daemon whose limits are low.
  */
 #include <signal.h>
 #include <sys/wait.h>

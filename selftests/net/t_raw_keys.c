@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Raw mode: keys, other keys, the last record of some; and the other options. */
+/* Raw mode: keys, new keys, the last record under some; and the other options. */
 #include <poll.h>
 #include <netinet/tcp.h>
 #include <fcntl.h>

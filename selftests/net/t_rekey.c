@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KeyUpdate with peers of other makes, with both ends doing it at once, and over a
- * network that loses, repeats and reorders.
- *
- * $REKEY_BYTES, by default 32 MiB, is how much goes each way over that network.
+ * KeyUpdate with peers that use other libraries, from both ends at the same time, and over a
+ * network that loses, repeats and reorders. $REKEY_BYTES, by default 32 MiB, is how much goes
+ * each way over that network.
  */
 #include <gnutls/gnutls.h>
 #include <openssl/ssl.h>

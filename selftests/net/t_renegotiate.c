@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* TLS 1.2 renegotiation is refused, and the session is of use all the same. */
+/* TLS 1.2 renegotiation is refused, and the session goes on. */
 #include <stdio.h>
 #include <unistd.h>
 

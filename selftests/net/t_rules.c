@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What rules demand of connections, and whose. */
+/* What rules demand of connections, and of which. */
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sequence numbers and what keys may protect: connections that begin with records
- * as they come after a day, or after more than anybody will live to see.
+ * Sequence numbers and the limits of keys: connections that begin with records as they come
+ * after a day, or after centuries.
  */
 #include <stdlib.h>
 #include <unistd.h>

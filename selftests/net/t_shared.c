@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that a protected socket shares with others: ciphertext comes to it in pages of
- * a file, of a pipe or of another program, and plaintext goes out from such pages.
- * Neither decrypting nor encrypting may change them (the class of "Dirty Frag": a
- * record was decrypted in place, and so a file that its writer might only read).
+ * Memory that a protected socket shares with others: ciphertext arrives in pages of a file, of
+ * a pipe or of another program, and plaintext is sent from such pages. Neither decrypting nor
+ * encrypting may modify them (the class of "Dirty Frag": a record was decrypted in place, and
+ * with it a file that the sender could only read).
  */
 #include <fcntl.h>
 #include <poll.h>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Everything at once on one socket, for a bounded number of rounds: sockets that are
- * closed, killed, attached and disconnected while others use them. t_states says which
- * classes of bugs this is for. What the kernel has to say of it, lockdep and KASAN among
- * it, is for the rig to judge.
+ * Everything at once on one socket, for a bounded number of rounds: sockets that are closed,
+ * killed, attached and disconnected while others use them. t_states says which classes of bugs
+ * this is for. The rig judges the kernel's log, lockdep and KASAN included.
  */
 #include <fcntl.h>
 #include <linux/sockios.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What protects records is the crypto API's memory, which no socket's account has, nor any
- * memory cgroup's: how much of it a connection can have, and that it has none when it is idle.
+ * Ciphers are memory of the crypto API, which is charged to no socket and no memory cgroup:
+ * how much of it a connection can have, and that it has none when it is idle.
  */
 #include <stdlib.h>
 #include <sys/resource.h>

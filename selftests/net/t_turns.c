@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Contexts that wait for the daemon, and their turn; in a namespace with a daemon of the test's. */
+/*
+ * Contexts that wait for the daemon, and the order in which they are served; in a namespace
+ * with a daemon of the test's.
+ */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>

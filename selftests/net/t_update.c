@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KeyUpdate (RFC 8446 4.6.3), seen from the other end of the wire: when it comes,
- * what it is behind, and what is refused. t_update_blocked.c has the peers that do not read.
+ * KeyUpdate (RFC 8446 4.6.3), seen from the other end of the wire: when it is sent, in which
+ * order with other records, and what is rejected. t_update_blocked.c has the peers that do not
+ * read.
  */
 #include <poll.h>
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KeyUpdate (RFC 8446 4.6.3) while the peer does not read: the send buffer is full, and what
- * is owed to the peer waits.
+ * KeyUpdate (RFC 8446 4.6.3) while the peer does not read: the send buffer is full, and the
+ * answers are pending.
  */
 #include <linux/sockios.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A peer marks bytes as urgent, and the socket's user asks TCP to take these out. */
+/* A peer marks bytes as urgent, and the application asks TCP to take these out of the stream. */
 #include <netinet/tcp.h>
 #include <stdlib.h>
 

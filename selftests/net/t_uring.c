@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* io_uring on a protected socket: every way in and out, right or refused. */
+/* io_uring on a protected socket: every operation works or fails cleanly. */
 #include <fcntl.h>
 #include <liburing.h>
 #include <linux/sockios.h>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records through the code that sends and receives, with keys that are known: the
- * traces of RFC 8448 byte for byte, and random traffic of every suite against
- * OpenSSL.
+ * Records through the code that sends and receives, with known keys: the traces of RFC 8448
+ * byte for byte, and random traffic of every suite against OpenSSL.
  */
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Applications that judge the peer's certificate themselves: until then nothing moves. */
+/* Applications that judge the peer's certificate themselves: until then no data is exchanged. */
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>

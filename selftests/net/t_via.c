@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Rules, where BPF programs put another address in the place of the one asked for. */
+/* Rules, where BPF programs replace the address of connect(). */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <liburing.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Certificates that are renewed: the daemon loads them by itself, and only its log tells. */
+/* Certificates that are renewed: the daemon reloads them by itself, which only its log shows. */
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Threads of the daemon that are stopped within a step: each holds up the handshake that it
- * has taken, and no other.
+ * Threads of the daemon that are stopped within a step: each delays the handshake that it
+ * serves, and no other.
  */
 #include <fcntl.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How much memory TCP may have. It is the whole machine's, and only the first network
- * namespace has a say in it.
+ * TCP's memory limits. They are the whole machine's, and only the first network namespace can
+ * set them.
  */
 #include <stdio.h>
 #include <stdlib.h>

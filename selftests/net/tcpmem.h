@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* tcpmem.c: how much memory TCP may have, which is the whole machine's. */
+/* tcpmem.c: TCP's memory limits, which are the whole machine's. */
 #ifndef KSC_TEST_TCPMEM_H
 #define KSC_TEST_TCPMEM_H
 

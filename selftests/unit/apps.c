@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Applications that are connected to the daemon's part over real sockets, all in the test's
- * thread, and a kernel that takes keys and is made up.
+ * thread, and a fake kernel that takes keys.
  */
 #include <errno.h>
 #include <stdio.h>

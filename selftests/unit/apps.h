@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* apps.c: applications over real sockets, the daemon's part, and a kernel that is made up. */
+/* apps.c: applications over real sockets, the daemon's part, and a fake kernel. */
 #ifndef KSC_TEST_APPS_H
 #define KSC_TEST_APPS_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A directory of a test's, and what is done to files in it. */
+/* A directory of a test's, and changes of files in it. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

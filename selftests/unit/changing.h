@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* changing.c: a directory of a test's, and what is done to files in it. */
+/* changing.c: a directory of a test's, and changes of files in it. */
 #ifndef KSC_TEST_CHANGING_H
 #define KSC_TEST_CHANGING_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A client of libkschannel; the daemon, and the kernel's keys, are the test's. */
+/* A client of libkschannel; the test plays the daemon, and the kernel's keys. */
 #include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>

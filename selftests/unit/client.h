@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * client.c: a client of libkschannel, and the daemon that it asks, which is the test and may say
- * anything. The kernel's keys are the test's, too.
+ * client.c: a client of libkschannel, and a daemon that the test plays, which may send
+ * anything. The test plays the kernel's keys, too.
  */
 #ifndef KSC_TEST_CLIENT_H
 #define KSC_TEST_CLIENT_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A configuration file of a test's, and what is said when it is loaded. */
+/* A configuration file of a test's, and the complaints when it is loaded. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* conf.c: a configuration file of a test's, and what is said when it is loaded. */
+/* conf.c: a configuration file of a test's, and the complaints when it is loaded. */
 #ifndef KSC_TEST_CONF_H
 #define KSC_TEST_CONF_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A shared library before the C library: names have the address that the test says,
- * sockets are new and TCP's, and what they are given is written down.
+ * A shared library before the C library: names have the addresses that the test sets, sockets
+ * are new TCP sockets, and calls are recorded.
  */
 #include <arpa/inet.h>
 #include <errno.h>

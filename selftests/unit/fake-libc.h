@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What stands before the C library where a test calls the preloaded library's functions. */
+/* What is before the C library where a test calls the preloaded library's functions. */
 #ifndef KSC_FAKE_LIBC_H
 #define KSC_FAKE_LIBC_H
 

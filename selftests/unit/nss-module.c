@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A service for accounts as directories have them: a module of the C library, which asks a
- * process behind a socket. It has the name of one that is rarely used.
+ * process over a socket. It has the name of one that is rarely used.
  */
 #include <errno.h>
 #include <nss.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A handshake with a peer, and what it came to. */
+/* A handshake with a peer, and its outcome. */
 #include <string.h>
 
 #include "outcome.h"

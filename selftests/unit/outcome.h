@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* outcome.c: a handshake with a peer, and what it came to. */
+/* outcome.c: a handshake with a peer, and its outcome. */
 #ifndef KSC_TEST_OUTCOME_H
 #define KSC_TEST_OUTCOME_H
 

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * A peer played by wolfSSL, with what it does by default: it is what small devices have. No
- * session is resumed.
- */
+/* A peer played by wolfSSL, with its defaults, as on small devices. No session is resumed. */
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How many public-key operations there were. */
+/* The number of public-key operations. */
 #include <dlfcn.h>
 
 #include "powers.h"

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A record layer for the tests, made of a step's keys and nothing else, as the
- * kernel's is: RFC 8446, 5.2 and 7.3; RFC 5288, 3; RFC 6655, 3;
- * RFC 7905, 2.
+ * A record layer for the tests, made from a step's keys and nothing else, as the kernel's is:
+ * RFC 8446, 5.2 and 7.3; RFC 5288, 3; RFC 6655, 3; RFC 7905, 2.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* account.c: what services say of accounts, late, or not at all. */
+/* account.c: lookups of accounts, answered late, or not at all. */
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>

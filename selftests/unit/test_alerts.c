@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Alerts, messages without end, and floods of what means nothing. */
+/* Alerts, endless messages, and floods of messages without effect. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Public keys that would take minutes: they are refused before anything is computed with
+ * Public keys that would take minutes: they are rejected before anything is computed with
  * them.
  */
 #include <stdio.h>

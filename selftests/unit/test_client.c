@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libkschannel, to which the test is the daemon, and may say anything: what is not in the
- * specification ends a context, and leaves nothing behind.
+ * libkschannel, to which the test plays the daemon, and may send anything: answers against the
+ * specification end a context, and leave nothing behind.
  */
 #include <errno.h>
 #include <fcntl.h>

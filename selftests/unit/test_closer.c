@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* closer.c, connection.c: what is no message, and what others may hold up the end of. */
+/* closer.c, connection.c: data that is no message, and descriptors whose close() may block. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* config.c, settings.c: settings, good and bad; what they name is for test_config_files.c. */
+/*
+ * config.c, settings.c: settings, valid and invalid; test_config_files.c has the files that
+ * they name.
+ */
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>

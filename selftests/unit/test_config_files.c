@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* config.c, hidden.c, pem.c: files that a configuration names, and what is said about bad ones. */
+/*
+ * config.c, hidden.c, pem.c: files that a configuration names, and the complaints about bad
+ * ones.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

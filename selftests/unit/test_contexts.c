@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* contexts.c, application.c, context.c: what applications ask, and what they are told. */
+/* contexts.c, application.c, context.c: requests of applications, and their answers. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

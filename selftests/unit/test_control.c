@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* control.c: who wants the configuration loaded again is told what came of it. */
+/* control.c: the process that asks for a reload is notified of its result. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* contexts.c, users.c: applications that ask for more than is good. */
+/* contexts.c, users.c: applications that ask for too much. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is seen of a certificate that is not imported is what GnuTLS sees of it, whatever it
- * looks like.
+ * What our parser finds in a certificate that is not imported is the same as GnuTLS's result,
+ * for any certificate.
  */
 #include <stdlib.h>
 #include <string.h>

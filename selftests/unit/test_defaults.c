@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the libraries offer when nobody tells them what to offer, one thing at a time as the
- * only one: each group and each cipher suite of their own ClientHellos is taken, or is one of
- * those that the manual says are refused. Likewise a server that has nothing else.
+ * The libraries' defaults, one thing at a time as the only one offered: each group and each
+ * cipher suite of their own ClientHellos is accepted, or is one of those that the manual says
+ * are rejected. Likewise a server that has only one.
  */
 #include <openssl/ssl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What may be asked about an established session. */
+/* What may be queried about an established session. */
 #include <stdlib.h>
 #include <string.h>
 #include <gnutls/crypto.h>

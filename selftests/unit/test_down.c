@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* down.c: what goes down to the kernel. */
+/* down.c: the messages to the kernel. */
 #include <string.h>
 #include <netlink/attr.h>
 #include <netlink/genl/genl.h>

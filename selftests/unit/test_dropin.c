@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ctl/dropin.c: what is written for a unit. */
+/* ctl/dropin.c: the drop-ins of units. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

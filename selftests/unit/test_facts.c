@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What systemd tells of a unit, as "systemctl show" prints it. */
+/* What systemd reports of a unit, as "systemctl show" prints it. */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>

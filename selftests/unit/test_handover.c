@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* libkschannel: contexts that go to another process, over any socket, with anything in it. */
+/*
+ * libkschannel: contexts that are passed to another process, over any socket, with any
+ * content.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

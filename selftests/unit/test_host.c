@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* host.c: what is a host's name. */
+/* host.c: which strings are host names. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

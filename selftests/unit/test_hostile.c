@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The engine and what it should not take, or not take twice. */
+/* The engine, and input that it must reject, or not accept twice. */
 #include <stdlib.h>
 #include <string.h>
 

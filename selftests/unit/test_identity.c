@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whom the engine takes for what: certificates, ALPN, choice by name. */
+/* How the engine identifies peers: certificates, ALPN, choice by name. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

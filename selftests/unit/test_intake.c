@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* intake.c, handed.c: what the daemon takes from its reader, which is the test. */
+/* intake.c, handed.c: what the daemon accepts from its reader, which the test plays. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

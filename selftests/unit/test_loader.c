@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* loader.c: a configuration is made while the loop goes on. */
+/* loader.c: a configuration is loaded while the event loop runs. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>

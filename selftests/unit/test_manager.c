@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* manager.c: what the service manager hears, whose part the test takes. */
+/* manager.c: the notifications to the service manager, which the test plays. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

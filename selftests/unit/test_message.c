@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* message.c, result.c: what goes over the context socket, and what may not. */
+/* message.c, result.c: valid and invalid messages on the context socket. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which names a certificate is for, and by which one it is asked for. */
+/* Which names a certificate is for, and which names select it. */
 #include <string.h>
 
 #include "outcome.h"

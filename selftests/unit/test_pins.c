@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * BPF programs that stay at work, and other versions of them, which an older kschannelctl has
- * left. Files stand for what is pinned: one of a map says which it is.
+ * BPF programs that stay attached, and other versions of them, left by an older kschannelctl.
+ * Files stand for pinned objects: one of a map says which it is.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pool.c, turns.c: who waits for whom. */
+/* pool.c, turns.c: the order in which jobs run. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

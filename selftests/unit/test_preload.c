@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The preloaded library: which name a socket gets for the address that it is connected
- * to. Who controls a name controls where it points to, and may have a program look it
- * up: that may not change whom another connection is for.
+ * The preloaded library: which name a socket gets for the address that it is connected to. An
+ * attacker who controls a name controls its addresses, and may have a program look it up: that
+ * may not change which name another connection is for.
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * reader.c, intake.c, handed.c, wants.c: files and accounts for a daemon that may not look.
- * test_reader_guard.c has the daemon that the reader has to be guarded against.
+ * reader.c, intake.c, handed.c, wants.c: files and accounts for a daemon that may not open or
+ * look them up itself. test_reader_guard.c has a daemon under an attacker's control.
  */
 #include <fcntl.h>
 #include <sched.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* reader.c, sandbox.c: what the reader refuses to a daemon under attack, and may not do itself. */
+/*
+ * reader.c, sandbox.c: what the reader refuses to a daemon under an attacker's control, and
+ * what it may not do itself.
+ */
 #include <cap-ng.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* record.c: whole records at the start of a buffer, and what is none. */
+/* record.c: whole records at the start of a buffer, and other data. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

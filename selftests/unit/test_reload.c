@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* reload.c: loads that come, come late, or never; the test is the reader. */
+/* reload.c: loads that finish, finish late, or never; the test plays the reader. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

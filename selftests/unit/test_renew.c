@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* renew.c: when it is loaded again, and how often. */
+/* renew.c: when the configuration is loaded again, and how often. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

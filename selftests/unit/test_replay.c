@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Flights that are not for this handshake, or not as they were sent: of another
- * context, of an earlier one, in another order, less than whole, or made to look
- * like those of an older version.
+ * Flights that are not for this handshake, or not as they were sent: of another context, of an
+ * earlier one, reordered, truncated, or made to look like those of an older version.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* rule.c, policy.c: the rules of the policy, as a file says them and as handshakes take them. */
+/* rule.c, policy.c: the rules of the policy, as a file has them and as handshakes get them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

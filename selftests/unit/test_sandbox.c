@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* sandbox.c, landlock.c, memory.c: what a daemon that is confined can still do. */
+/* sandbox.c, landlock.c, memory.c: what a confined daemon can still do. */
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>

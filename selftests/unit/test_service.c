@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* reader.c: a service for accounts that a module of the C library asks by a socket. */
+/* reader.c: a service for accounts that a module of the C library asks over a socket. */
 #include <dlfcn.h>
 #include <gnu/libc-version.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* shadow.c: rules that nothing is left for are found, without each being compared with all. */
+/* shadow.c: rules that can never match are found, without comparing each with all. */
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* connection.c, users.c: applications that do not read what they are told. */
+/* connection.c, users.c: applications that do not read their answers. */
 #include <errno.h>
 #include <sys/resource.h>
 

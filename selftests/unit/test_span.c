@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Handshake messages that go on where other keys begin, RFC 8446 5.1. The peer is GnuTLS,
- * whose flights are opened on the way, changed and sealed again.
+ * Handshake messages that span a change of keys, RFC 8446 5.1. The peer is GnuTLS, whose
+ * flights are decrypted on the way, changed and encrypted again.
  */
 #include <stdlib.h>
 #include <string.h>

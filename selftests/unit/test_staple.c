@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stapled OCSP responses: what they say counts, and the certificates in them cost us no more
- * than those of the chain.
+ * Stapled OCSP responses: they are enforced, and the certificates in them cost no more than
+ * those of the chain.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* subids.c: whom users of containers count for; and the reader, which hands that over. */
+/*
+ * subids.c: the user that subordinate IDs of containers count for; and the reader, which
+ * passes the file on.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a handshake agrees upon for the records: suites off the beaten track, and
- * the largest record that the peer takes.
+ * What a handshake negotiates for the records: less common suites, and the largest record that
+ * the peer accepts.
  */
 #include <stdio.h>
 #include <stdlib.h>

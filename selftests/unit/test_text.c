@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the command, the daemon and the preloaded library do with text: escaping, and the
- * values in the environment.
+ * Text in the command, the daemon and the preloaded library: escaping, and the values in the
+ * environment.
  */
 #include <stdarg.h>
 #include <stddef.h>

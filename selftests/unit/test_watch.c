@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* watch.c: files that change, in all ways that are in use. */
+/* watch.c: files that change, in all common ways. */
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>

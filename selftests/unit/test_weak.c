@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Less than 112 bits of security, and hashes that can be made to collide: nowhere in a chain. */
+/*
+ * Less than 112 bits of security, and hashes that are not collision resistant: rejected
+ * anywhere in a chain.
+ */
 #include <stdlib.h>
 #include <string.h>
 

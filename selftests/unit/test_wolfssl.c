@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* wolfSSL as it is, which leaves RFC 5746's extension out, in both roles and versions. */
+/* wolfSSL with its defaults, which omit RFC 5746's extension, in both roles and versions. */
 #include <stdio.h>
 #include <string.h>
 

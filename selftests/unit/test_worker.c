@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* worker.c, generations.c: sessions and configurations, and a kernel that is made up. */
+/* worker.c, generations.c: sessions and configurations, with a fake kernel. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

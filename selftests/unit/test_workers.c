@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* worker.c, pool.c: real handshakes by several threads, and a kernel that is made up. */
+/* worker.c, pool.c: real handshakes by several threads, with a fake kernel. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>

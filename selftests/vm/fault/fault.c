@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A module that misbehaves when it is loaded, as its parameter says: the rig
- * must notice whatever the command makes of it. Some of it only a debug kernel
- * notices.
+ * A module that misbehaves when it is loaded, as its parameter says: the rig must notice,
+ * whatever the command's status. Some of it only a debug kernel notices.
  */
 #include <linux/bug.h>
 #include <linux/delay.h>
