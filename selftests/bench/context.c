@@ -294,7 +294,7 @@ static int tls_handshake(enum ksb_suite suite, uint64_t *spent)
 			hellos[KSB_GNUTLS] = flights[1].len;
 	}
 	*spent += ksb_now() - t0;
-	/* The other one is done, or has still to be told. */
+	/* The other one is done, or has yet to get a token. */
 	if (!rc[i] && rc[!i] == GNUTLS_E_AGAIN)
 		rc[!i] = gnutls_handshake(e[!i].tls);
 	for (i = 0; i < 2; i++)
@@ -376,7 +376,7 @@ static double fill(struct context *end, struct slot *list, unsigned int n)
 		end->ctx = NULL;
 		err = step(end);
 		list[i].ctx = end->ctx;
-		/* all servers hear the same */
+		/* all servers get the same flight */
 		end->in = hello;
 		if (err)
 			return err;

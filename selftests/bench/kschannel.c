@@ -224,7 +224,7 @@ static int ksc_open(struct ksb_pair *p, enum ksb_suite suite)
 }
 
 #define IDLE_SECONDS "/sys/module/kschannel/parameters/idle_seconds"
-/* Between two looks at the counter, which tells of no event. */
+/* Between two reads of the counter, which can't be polled. */
 #define LOOK_US 100000
 #define LOOKS 600
 

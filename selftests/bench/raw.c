@@ -12,7 +12,7 @@
 
 #define PARAM "/sys/module/ksc_raw_aead/parameters/run"
 
-/* Per byte, both ways together; negative if it can't be told */
+/* Per byte, both ways together; negative if it is not known */
 static double measure(const char *algorithm, unsigned int key, size_t record, bool must)
 {
 	unsigned long long seal, open_ns;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The fuzzer of what the library hears from the daemon, "make library": the library alone, to
+# The fuzzer of what the library gets from the daemon, "make library": the library alone, to
 # which the fuzzer is the daemon, and the kernel's keys.
 ROLES += library
 .PHONY: library

@@ -17,7 +17,7 @@ enum { CLIENT = 1, SERVER };
  * struct talk - a recording
  * @file: where it goes
  * @seq: number of the last request
- * @reply: what was told last
+ * @reply: the last answer
  * @token: bytes for the other end
  * @len: how many
  */

@@ -10,7 +10,7 @@
 #include "message.h"
 
 /**
- * struct talk_reply - what the application was told
+ * struct talk_reply - the answer to the application
  * @kind: enum ksc_message
  * @tb: the message's attributes, in @buf
  * @buf: the message

@@ -24,7 +24,7 @@
 const enum ksc_role target_role = KSC_FUZZ_ROLE;
 
 static uint64_t generator;
-/* The other end's, kept while it does not speak; and who that is. */
+/* The other end's, kept while it does not run; and which end that is. */
 static uint64_t other_generator;
 static const struct ksc_engine *partner;
 /* When the certificates were made; they are judged at that time. */
@@ -57,10 +57,10 @@ static time_t standing_clock(time_t *at)
 	return standing_time;
 }
 
-/* Whether a session is at work, and not the fuzzer, whose clock has to go. */
+/* Whether a session runs, and not the fuzzer, whose clock has to go on. */
 static bool working;
 
-/* The age of a ticket is told in milliseconds, which GnuTLS takes from here. */
+/* The age of a ticket is in milliseconds, which GnuTLS takes from here. */
 int clock_gettime(clockid_t clock, struct timespec *at)
 {
 	if (!working || clock != CLOCK_REALTIME)

@@ -67,7 +67,7 @@ mounts()
 	for place in etc run tmp; do
 		mount --bind /mnt/$place /$place || return
 	done
-	# it shows the network devices of who mounts it
+	# it shows the network devices of the mounter's namespace
 	mount -t sysfs sysfs /sys || return
 	mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 	mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null

@@ -159,7 +159,7 @@ names_of_an_address()
 	fetch_as $port server.test evil.test
 	grep "$(cat $dir/page.html)" /tmp/got
 	fails fetch_as $port evil.test server.test
-	# who can't tell which one is meant wants them all
+	# a certificate that does not say which one is meant needs them all
 	fetch_as -t $port localhost server.test
 	grep "$(cat $dir/page.html)" /tmp/got
 	fails fetch_as -t $port server.test evil.test

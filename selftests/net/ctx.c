@@ -207,7 +207,7 @@ static bool next_about(struct ctx *ctx, struct ctx_answer *answer)
 }
 
 /**
- * ctx_next_error() - insist on an error, whatever it is about
+ * ctx_next_error() - insist on an error, about any context
  * @sock: the connection
  * @seq: gets its number
  * Return: the negative errno
@@ -414,7 +414,7 @@ void ctx_await(struct ctx *ctx)
 }
 
 /**
- * ctx_try_step() - offer a token and wait for what comes of it, perhaps nothing
+ * ctx_try_step() - pass a token and wait for the result, which may be an error
  * @ctx: the context
  * @token: the token
  * @len: its bytes
@@ -427,7 +427,7 @@ int ctx_try_step(struct ctx *ctx, const void *token, size_t len)
 }
 
 /**
- * ctx_step() - offer a token and wait for what comes of it
+ * ctx_step() - pass a token and wait for the result
  * @ctx: the context
  * @token: the token
  * @len: its bytes
@@ -465,7 +465,7 @@ int ctx_try_judge(struct ctx *ctx, int verdict, uint8_t alert)
 }
 
 /**
- * ctx_judge() - say how to go on after verify-needed, and wait for what comes of it
+ * ctx_judge() - say how to go on after verify-needed, and wait for the result
  * @ctx: the context; what has come goes along
  * @verdict: accept or reject
  * @alert: to reject: which alert, or 0
@@ -493,7 +493,7 @@ int ctx_try_pick(struct ctx *ctx, const char *credential)
 }
 
 /**
- * ctx_pick() - say how to go on after incomplete-credentials, and wait for what comes of it
+ * ctx_pick() - say how to go on after incomplete-credentials, and wait for the result
  * @ctx: the context; what has come goes along
  * @credential: its name, or NULL for none
  */
@@ -537,7 +537,7 @@ void ctx_feed(struct ctx *ctx, const void *data, size_t len)
 }
 
 /**
- * ctx_close() - be done with a context, whatever it is about
+ * ctx_close() - close a context, in any state
  * @ctx: the context
  */
 void ctx_close(struct ctx *ctx)

@@ -29,7 +29,7 @@ void cut_off(int fd)
  * cut_fast_open_allow() - have a listener make children of SYNs, by TCP Fast Open
  * @listener: the listener
  *
- * CUT_FAST_OPEN is for who puts things back: it is the network namespace's.
+ * CUT_FAST_OPEN has to be restored by the test: it is the network namespace's.
  */
 void cut_fast_open_allow(int listener)
 {
@@ -45,7 +45,7 @@ void cut_fast_open_allow(int listener)
  *
  * It is a socket, not a request for one: it can be accepted.
  *
- * Return: the client, which hears of no answer
+ * Return: the client, which gets no answer
  */
 int cut_fast_open(const struct t_addr *addr)
 {

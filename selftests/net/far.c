@@ -24,7 +24,7 @@ void far_command(const char *command)
 }
 
 /**
- * far_remove() - remove the namespace and the cable, if they are there
+ * far_remove() - remove the namespace and the veth pair, if they exist
  * @state: cmocka's
  * Return: 0
  */
@@ -35,7 +35,7 @@ int far_remove(void **state)
 }
 
 /**
- * far_make() - make the namespace and the cable
+ * far_make() - create the namespace and the veth pair
  *
  * What is far has the address 10.9.0.2, and is seen from 10.9.0.1.
  */

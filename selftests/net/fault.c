@@ -157,7 +157,7 @@ int fault_teardown(void **state)
 	return 0;
 }
 
-/* A call for a task has been made: not if that is a worker, who may go if there is no work */
+/* A call for a task has been made: not if that is a worker, which may exit when it is idle */
 static bool made(ssize_t ret, bool worker)
 {
 	if (worker && ret < 0 && errno == ESRCH)
@@ -278,7 +278,7 @@ unsigned int fault_references(void)
 }
 
 /**
- * fault_await_references() - wait until all have gone who came in a test
+ * fault_await_references() - wait until all references are gone that a test has taken
  * @what: the test
  * @n: how many held the module before
  */

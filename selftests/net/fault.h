@@ -11,7 +11,7 @@
  * @name: what it is
  * @before: makes what it needs, or NULL
  * @act: the operation: 0, or -1 with errno
- * @after: looks at what has become of it, which failed with the errno or did not; does it
+ * @after: checks the result, after it failed with the errno or did not; does it
  *	again if need be, and cleans up
  * @error: an errno that it may fail with beside those of memory, or 0
  * @none: it may be that it allocates nothing

@@ -150,7 +150,7 @@ uint32_t group_known(int fd)
 }
 
 /**
- * group_beside() - what sockets are charged for and that is in none of TCP's queues
+ * group_beside() - what sockets are charged for outside TCP's queues
  * @fds: all sockets of the group
  * @n: how many
  * Return: bytes

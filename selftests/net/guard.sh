@@ -126,7 +126,7 @@ removed()
 	$inside guarded kschannelctl guard --remove
 }
 
-# Who shakes off the library has nothing of it
+# A program that drops the library can't connect
 evasion()
 {
 	described
@@ -283,7 +283,7 @@ settings()
 		env -u LD_PRELOAD nc 127.0.0.1 7324 </dev/null
 	kschannelctl run --quiet --no-guard --server-name server.test -- env -u LD_PRELOAD \
 		wget -q -O - http://127.0.0.1:7324/page.html | cmp - $dir/page.html
-	# who said which connections has chosen
+	# --client says which connections to protect, so there is no guard
 	kschannelctl run --quiet --client --server-name server.test -- env -u LD_PRELOAD \
 		wget -q -O - http://127.0.0.1:7324/page.html | cmp - $dir/page.html
 }
@@ -310,7 +310,7 @@ mptcp()
 	echoed 7332
 }
 
-# Who asks for MPTCP gets ours, too, unless that is io_uring.
+# A program that asks for MPTCP gets ours, too, unless it does so by io_uring.
 mptcp_by_bpf()
 {
 	[ -e /proc/sys/net/mptcp/enabled ] || skip "the kernel has no MPTCP"

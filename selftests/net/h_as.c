@@ -26,7 +26,7 @@ static void become_root(unsigned int id)
 {
 	char map[32];
 
-	/* else what is in /proc is root's, who we were */
+	/* or else our files in /proc would be root's still */
 	if (prctl(PR_SET_DUMPABLE, 1))
 		err(126, "prctl");
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNET))

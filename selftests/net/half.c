@@ -239,7 +239,7 @@ size_t half_count_evicted(const struct half *halves, size_t n)
  * half_await_evicted() - wait until so many had to go, and no more
  * @halves: the handshakes
  * @n: of which so many are looked at
- * @count: how many; each is told a moment after it was counted
+ * @count: how many; each is notified a moment after it was counted
  */
 void half_await_evicted(const struct half *halves, size_t n, size_t count)
 {

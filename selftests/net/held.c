@@ -38,7 +38,7 @@ int held_unsent(const struct wire *w)
  * held_late() - whether what was to be held back may have gone out before its time
  * @since: when the first of it was written, by t_ticks_ms()
  *
- * The guest may stand still meanwhile, and its ticks may jump. If so, it has to be done again.
+ * The guest may be paused meanwhile, and its ticks may jump. If so, it has to be repeated.
  *
  * Return: true if so
  */

@@ -15,7 +15,7 @@
  * struct keys - what a key is made of
  * @wire: role, suite and keys
  * @id: the daemon's number of the session
- * @uid: whom it counts for
+ * @uid: the user that it counts for
  * @netns: cookie of the network namespace that it is for; 0 for the daemon's own
  * @tickets: the daemon wants tickets
  * @verify: enum ksc_verify

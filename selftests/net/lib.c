@@ -33,7 +33,7 @@ int side_step(struct side *side, unsigned int flags)
 
 /**
  * side_take() - have a token come
- * @side: to whom
+ * @side: the receiver
  * @step: the other's step that brought it
  */
 void side_take(struct side *side, const struct kschannel_step *step)

@@ -22,7 +22,7 @@ struct side {
 	size_t len;
 };
 
-/* Whom the client wants to talk to: "server.test", unless a test says otherwise */
+/* The client's server name: "server.test", unless a test sets another */
 extern const char *target;
 extern struct side client, server;
 

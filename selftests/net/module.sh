@@ -20,7 +20,7 @@ cleanup()
 	[ -z "$retries" ] || echo "$retries" >/proc/sys/net/ipv4/tcp_synack_retries
 	if [ -n "$sender" ]; then
 		echo "$sender" >/proc/sys/kernel/modprobe
-		# for who reads why it failed
+		# for the log of a failure
 		cat /tmp/sent /proc/crypto
 	fi
 	[ -z "$removed" ] || modprobe aesni_intel || :
@@ -264,8 +264,8 @@ missing()
 }
 
 # AES-GCM that answers later and has nothing within that does not, as on machines with an
-# engine for it: that is found out once, not by modprobe for each key. Who is sent for modules
-# is the whole machine's, and runs outside of our namespaces.
+# engine for it: that is found out once, not by modprobe for each key. modprobe's path
+# is the whole machine's, and it runs outside of our namespaces.
 later()
 {
 	[ -e /rig/kschannel.ko ] || skip "the machine is somebody's"

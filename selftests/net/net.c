@@ -326,7 +326,7 @@ void t_nonblock(int fd, bool on)
 
 /**
  * t_watch() - have an epoll instance of its own watch a descriptor
- * @fd: the descriptor, which events tell of
+ * @fd: the descriptor, which events have as their data
  * @events: EPOLL*
  * Return: the instance
  */

@@ -11,7 +11,7 @@
 
 #include "nl.h"
 
-/* How often to look again at what tells of no event. */
+/* How often to poll what has no event. */
 #define LOOK_NS 2000000
 
 /* Keeps the errno and the explanation of the answer to a request. */

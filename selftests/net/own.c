@@ -174,7 +174,7 @@ bool own_reload(struct own *own, const char *rules)
 
 	own_write(own, rules);
 	SYS(kill(own->pid, SIGHUP));
-	/* the log is all that tells of it */
+	/* only the log shows it */
 	while (t_now_ms() - start < PATIENCE_S * 1000L) {
 		if (own_logged(own, "was loaded again") > taken)
 			return true;

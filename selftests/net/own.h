@@ -10,7 +10,7 @@
  * struct own - a daemon
  * @pid: its process, 0 for none
  * @workers: how many workers it has; 0 for what is the default
- * @user: whom it runs as, or NULL
+ * @user: the user that it runs as, or NULL
  * @conf: its configuration file
  * @log: where its output goes
  * @context: where applications' contexts are taken

@@ -249,7 +249,7 @@ int peer_close(struct peer *peer)
 }
 
 /**
- * peer_await_fin() - read what TCP brings, whatever it is, until its end
+ * peer_await_fin() - read and drop TCP's data until its end
  * @peer: the peer
  *
  * So that closing does not reset the connection.

@@ -143,7 +143,7 @@ int64_t t_now_ms(void)
  * t_ticks_ms() - the time by which the kernel's timers go
  * Return: milliseconds of the monotonic clock, as the kernel's ticks have it
  *
- * Where the CPU that counts them stands still they are late, and they jump when it goes on: a
+ * Where the CPU that counts them is paused they are late, and they jump when it goes on: a
  * timer may be over long before t_now_ms() says so, but never before this does.
  */
 int64_t t_ticks_ms(void)
@@ -240,7 +240,7 @@ int t_run(const char *name, const struct CMUnitTest *tests, size_t count)
 	signal(SIGALRM, on_alarm);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	/* for people who look at one test */
+	/* for debugging one test */
 	if (getenv("TEST_FILTER"))
 		cmocka_set_test_filter(getenv("TEST_FILTER"));
 	for (size_t i = 0; i < count; i++) {
@@ -254,7 +254,7 @@ int t_run(const char *name, const struct CMUnitTest *tests, size_t count)
 }
 
 /**
- * t_skip() - tell that the tests of a program can't run here
+ * t_skip() - report that the tests of a program can't run here
  * @tests: the tests
  * @count: how many
  * @why: the reason

@@ -44,7 +44,7 @@ struct relay;
  * typedef relay_fn - judges a record
  * @relay: the relay
  * @record: the record
- * Return: what becomes of it
+ * Return: what to do with it
  */
 typedef enum relay_verdict (*relay_fn)(struct relay *relay, struct relay_record *record);
 

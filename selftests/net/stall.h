@@ -6,9 +6,9 @@
 #include <pthread.h>
 
 /**
- * struct stall - who has a socket's lock
+ * struct stall - the thread that has a socket's lock
  * @fd: the socket
- * @uffd: tells of the fault that the thread waits in
+ * @uffd: reports the fault that the thread waits in
  * @page: memory that is not there
  * @thread: the thread
  * @error: errno of its call

@@ -54,7 +54,7 @@ static void test_begins(void **state)
 		t_send(fds[i][0], begin, sizeof(begin));
 	for (int i = 0; i < MANY; i++)
 		t_await_acked(fds[i][0]);
-	/* nothing tells of what is not done; what is wrong would be done at once */
+	/* there is no event to wait for; a wrong charge would be made at once */
 	nanosleep(&grace, NULL);
 	grown = group_slabs() - before;
 	for (int i = 0; i < MANY; i++)
@@ -227,7 +227,7 @@ static void test_open(void **state)
 #define USERS CGROUP "/t_account_user"
 #define QUESTIONS 48
 
-/* Begins handshakes with a group's own account, tells, and waits to be told to end */
+/* Begins handshakes that are charged to a group, reports, and waits until it shall end */
 static void ask_many(const struct t_addr *addr, int told, int tell)
 {
 	const struct t_opts manual = { .server_name = "server.test", .nonblock = true,
@@ -305,14 +305,14 @@ static void test_questions(void **state)
 	assert_true(daemon < all / 4);
 }
 
-/* ---- who has begun handshakes, and no memory for what comes of them ---- */
+/* ---- handshakes of a user without memory for them ---- */
 
 /* More than the daemon may leave unanswered, and than what their group has left answers */
 #define POOR 96
 #define POOR_TIMEOUT KSC_MAX_HANDSHAKE_TIMEOUT
 
 /**
- * struct poor - who begins handshakes in a group that is to have no memory left
+ * struct poor - a process that begins handshakes in a group that will have no memory left
  * @addr: where its sockets connect to
  * @told: closed when the daemon has answered
  * @tell: told when they have begun
@@ -446,7 +446,7 @@ static void test_poor(void **state)
 	kills = group_read(USERS "/memory.events", "oom ", 1);
 	fd = t_try_connect(&outside, &rich);
 	refused = answer_all(&nl);
-	print_message("%u answers of %u are for who has no memory\n", refused, POOR);
+	print_message("%u answers of %u are for the group without memory\n", refused, POOR);
 	peer = t_accept(listener);
 	t_recv(peer, text, 4);
 	assert_true(refused >= KSC_DEFAULT_WINDOW);
@@ -492,7 +492,7 @@ static void await_beside(int fds[][2], int64_t least, int64_t most, const char *
 	fail_msg("%s: %lld bytes are charged", when, (long long)now);
 }
 
-/* What is decrypted for those who poll takes little more than it did in TCP's queue. */
+/* What is decrypted for pollers takes little more than it did in TCP's queue. */
 static void test_polled(void **state)
 {
 	struct epoll_event event = { .events = EPOLLIN }, events[SOME];

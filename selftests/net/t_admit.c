@@ -103,7 +103,7 @@ static const uint8_t trusted[2][17] = {
 };
 
 /**
- * struct trust - who is trusted
+ * struct trust - trusted peers
  * @to: where to
  * @from: from where
  * @trusted: whether it is
@@ -276,7 +276,7 @@ static void test_all_proven(void **state)
 	close(listener);
 }
 
-/* Who has answered stays, and if all have, the new one goes; a change_cipher_spec is no answer. */
+/* Peers that have answered stay; if all have, the new one is refused. CCS is no answer. */
 static void test_proven(void **state)
 {
 	static const struct half_limit limits[] = { { KSC_A_LIMITS_PER_USER, 2 }, { 0 } };
@@ -310,7 +310,7 @@ static void test_proven(void **state)
 	close(listener);
 }
 
-/* Nor does who has answered go while nobody can look: another thread has the socket's lock. */
+/* Nor is one evicted that has answered while another thread has the socket's lock. */
 static void test_unseen(void **state)
 {
 	static const struct half_limit limits[] = { { KSC_A_LIMITS_PER_USER, 2 }, { 0 } };
@@ -341,7 +341,7 @@ static void test_unseen(void **state)
 	close(listener);
 }
 
-/* Whom the daemon has served stays: those who waited meanwhile go first, the oldest of them. */
+/* A served handshake stays: those that waited meanwhile are evicted first, oldest first. */
 static void test_served(void **state)
 {
 	enum { MOST = 8, MANY = 2 * MOST - 1 };

@@ -292,7 +292,7 @@ static void test_behind_finished(void **state)
 
 /* ---- the daemon is asked for the alert: how that can end ---- */
 
-/* what is to be done before that must be, though the guest may stand still */
+/* what is to be done before that must be, though the guest may be paused */
 static const struct t_opts hasty = { .timeout = 5000 };
 
 static struct tnl_conn nl;

@@ -385,7 +385,7 @@ static void test_detach(void **state)
 }
 
 /*
- * It has spoken TLS once, and nothing else can become of it: it is not disconnected. But it
+ * It has spoken TLS once, so it can't be disconnected for another use. But it
  * can be reset, for which TCP has the same way.
  */
 static void test_detach_again(void **state)
@@ -433,7 +433,7 @@ static void test_detach_rest(void **state)
 	close_notify(fds[0]);
 	t_await_acked(fds[0]);
 	server.in_len = (size_t)SYS(recv(fds[1], server.in, sizeof(server.in), 0));
-	/* the client's end has no say in what stands behind its close_notify */
+	/* data behind a close_notify is not the client's to judge */
 	memcpy(server.in + server.in_len, "plain", 5);
 	server.in_len += 5;
 	ctx_attach(&server, fds[1]);
@@ -453,7 +453,7 @@ static void test_detach_rest(void **state)
 }
 
 /**
- * struct racer - who gives keys to a socket, as another does
+ * struct racer - a thread that attaches keys to a socket, as another does
  * @key: the keys
  * @fd: the socket
  * @extra: what the server has said behind its end of the handshake

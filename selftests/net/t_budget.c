@@ -238,7 +238,7 @@ static void test_peek(void **state)
 	wire_close(&c.w);
 }
 
-/* One who asks for all of it gets it; that the end is behind it does not make it short. */
+/* A reader that asks for all of it gets it; the end behind it does not make the read short. */
 static void test_all(void **state)
 {
 	struct conn c;
@@ -327,7 +327,7 @@ static void hurry(int fd, bool on)
 	SYS(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)));
 }
 
-/* One who asks for all of it waits no longer than he may, though it is all there. */
+/* A reader that asks for all of it waits no longer than its time-out, though all is queued. */
 static void test_time_all(void **state)
 {
 	int tries = TRIES;

@@ -134,7 +134,7 @@ static void test_client_certificate_refused(void **state)
 	close(listener);
 }
 
-/* To a server of another make. */
+/* To a server with another library. */
 static void test_client_certificate_peer(void **state)
 {
 	const struct t_opts client = { .server_name = "server.test", .credential = "client" };
@@ -175,7 +175,7 @@ static const struct wrong unknown = { "unknown", "server.test", "issuer" };
 static const struct wrong wrong_name = { "other", "server.test", "name" };
 static const struct wrong wrong_usage = { "client", "client.test", "purpose" };
 
-/* Cases 23 and 24: each is told apart. */
+/* Cases 23 and 24: each has an explanation of its own. */
 static void test_wrong_certificate(void **state)
 {
 	const struct wrong *wrong = *state;
@@ -198,7 +198,7 @@ static void test_wrong_certificate(void **state)
 		fail_msg("\"%s\" does not say \"%s\"", error.text, wrong->says);
 	FAILS(recv(fd, &c, 1, 0), EKEYREJECTED);
 	FAILS(send(fd, &c, 1, MSG_NOSIGNAL), EKEYREJECTED);
-	/* the peer was told by an alert */
+	/* the peer got an alert */
 	peer_join_failed(&peer, "alert");
 	close(fd);
 	close(listener);
@@ -264,7 +264,7 @@ static void test_no_credential(void **state)
 	close(listener);
 }
 
-/* "restricted" is for the account "user", 1000; who made the socket is what counts. */
+/* "restricted" is for the account "user", 1000; the creator of the socket is what counts. */
 static void test_access(void **state)
 {
 	const struct t_opts client = { .server_name = "server.test", .credential = "restricted" };

@@ -83,7 +83,7 @@ static void case_02_03_incomplete(void **state)
 	assert_true(server.last.token_len);
 }
 
-/* Brings a flight piece by piece, as said to be needed; what comes of it goes to answer. */
+/* Passes a flight in pieces of the needed size; the result goes to answer. */
 static size_t feed_as_needed(struct ctx *to, const uint8_t *flight, size_t len, uint8_t *answer)
 {
 	size_t at = 0, out = 0;
@@ -416,7 +416,7 @@ static void test_late(void **state)
 	ctx_feed(&server, client.last.token, client.last.token_len);
 	pid = daemon_suspend();
 	ctx_offer(&client, server.last.token, server.last.token_len);
-	/* nobody can tell of it but the clock */
+	/* only the clock can show it */
 	while (t_now_ms() < end)
 		poll(NULL, 0, 50);
 	SYS(kill(pid, SIGCONT));

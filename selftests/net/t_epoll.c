@@ -84,7 +84,7 @@ static void watch(int ep, int op, struct end *end, uint32_t flags)
 {
 	struct epoll_event event = { .events = EPOLLIN | flags, .data.ptr = end };
 
-	/* who has sent all must not be told for ever that he may */
+	/* or an end that has sent all would get EPOLLOUT all the time */
 	if (end->sent < TOTAL || flags & EPOLLET)
 		event.events |= EPOLLOUT;
 	SYS(epoll_ctl(ep, op, end->fd, &event));

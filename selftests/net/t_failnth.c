@@ -85,7 +85,7 @@ static void after_listen(int error)
 	SYS(close(fd));
 }
 
-/* Servers that go on to the end of what they get, until one is told to be the last */
+/* Serves connections until their end, and ends with the one that sends a 'q' */
 static int listener = -1;
 static struct t_addr addr;
 static pthread_t thread;
@@ -163,7 +163,7 @@ static void test_connect(void **state)
 	SYS(close(listener));
 }
 
-/* The other way round: who accepts is the one that lacks memory. */
+/* The other way round: the acceptor is out of memory. */
 static void *connect_once(void *arg)
 {
 	int client = t_try_connect(&addr, &t_client);
@@ -202,7 +202,7 @@ static void after_accept(int error)
 			assert_int_equal(t_error(fd).status, KSC_STATUS_INTERNAL_ERROR);
 		SYS(close(fd));
 	}
-	/* whom it has not accepted is reset */
+	/* a connection that was not accepted is reset */
 	SYS(close(listener));
 	t_join(thread);
 }

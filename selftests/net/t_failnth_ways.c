@@ -246,7 +246,7 @@ static int teardown_wire(void **state)
 static int listener = -1;
 static struct t_addr addr;
 
-/* Nobody waits for it but who asks what has become of it: the work is the module's own. */
+/* No call waits for it but poll(): the module's own work does the handshake. */
 static void make_polled(void)
 {
 	listener = t_listen(AF_INET, &(struct t_opts){ .timeout = 20000 }, &addr);
@@ -441,7 +441,7 @@ static void after_listen(int error)
 	SYS(close(fds[1]));
 }
 
-/* TCP refuses it, who has to learn that another thread may have disconnected the socket */
+/* TCP refuses it, and a caller has to know that another thread may have disconnected it */
 static int act_connect_twice(void)
 {
 	const struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(REQUIRED),

@@ -222,7 +222,7 @@ static timer_t interrupt_calls(void)
 	return timer;
 }
 
-/* A look at a record that there is no room for tells of it, or waits, but not at work. */
+/* A peek at a record without memory for it fails, or sleeps, but does not spin. */
 static void peek_in_vain(size_t had, int flags)
 {
 	size_t len = had ? BULK : 16384;
@@ -254,7 +254,7 @@ static void peek_in_vain(size_t had, int flags)
 			assert_int_equal(n, had);
 	}
 	if (spent >= PEEK_MS / 4)
-		fail_msg("it was at work for %lld ms of %lld", (long long)spent, (long long)since);
+		fail_msg("it spun for %lld ms of %lld", (long long)spent, (long long)since);
 	/* nothing is lost by it */
 	assert_int_equal(SYS(recv(w.fd, got, len, MSG_PEEK | MSG_WAITALL)), len);
 	assert_memory_equal(got, data, len);
@@ -266,7 +266,7 @@ static void peek_in_vain(size_t had, int flags)
 static struct wire holders[4];
 static cpu_set_t cpus;
 
-/* Records that are decrypted and not read leave none of this CPU's room for another. */
+/* Records that are decrypted and not read use up this CPU's buffers. */
 static void take_room(void)
 {
 	cpu_set_t one = { 0 };
@@ -313,7 +313,7 @@ static void make_edges(void)
 	take_room();
 }
 
-/* Without a copy: of one that fails nobody is told but by what is missing. */
+/* Without a copy: only missing bytes would show one that failed. */
 static int act_edges(void)
 {
 	return did(recv(w.fd, NULL, BULK, MSG_TRUNC));
@@ -332,7 +332,7 @@ static void after_edges(int error)
 	give_room();
 }
 
-/* Not even what is opened for him when the call has read all that it could. */
+/* Out of memory all the time: the record to be decrypted ahead, for the next read, is not lost. */
 static void test_edges(void **state)
 {
 	(void)state;

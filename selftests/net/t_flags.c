@@ -125,7 +125,7 @@ static void test_not_for_good(void **state)
 	flow_close(fds);
 }
 
-/* Those that were sent again, when the guest stood still, are none of the program's. */
+/* Retransmissions, when the guest was paused, are not the program's. */
 static unsigned int segments(int fd)
 {
 	struct tcp_info info = { 0 };
@@ -298,7 +298,7 @@ static void test_rcvlowat(void **state)
 	t_send(fds[0], flow_data(0), 499);
 	t_await_acked(fds[0]);
 	assert_false(comes(fds[1], 300));
-	/* who asks does get it */
+	/* a reader that asks gets it */
 	assert_int_equal(SYS(recv(fds[1], buf, 500, MSG_PEEK | MSG_DONTWAIT)), 499);
 	assert_false(comes(fds[1], 0));
 	t_send(fds[0], flow_data(0) + 499, 1);

@@ -111,7 +111,7 @@ static void test_nonblocking(void **state)
 	wire_close(&w);
 }
 
-/* The same, of one who looks with MSG_PEEK, and of one who has found data before them. */
+/* The same for MSG_PEEK, and for a reader that has found data before them. */
 static void test_nonblocking_more(void **state)
 {
 	const struct kind *kind = *state;
@@ -351,7 +351,7 @@ static void test_key_updates(void **state)
 	(void)state;
 	t_flood_limits(20, 4);
 	begin(&w, &kinds[0]);
-	/* a guest that stands still between every four of them is none to test with */
+	/* a guest that is paused between every four of them can't be tested */
 	for (int i = 0; i < 200; i++) {
 		flood(&w, &kinds[0], 1);
 		says(&w, "x");

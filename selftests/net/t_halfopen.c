@@ -189,7 +189,7 @@ static int listen_at(const char *text, const struct t_opts *opts, struct t_addr 
 /**
  * struct flood - connections that are left half open
  * @kind: how
- * @listener: who accepts them
+ * @listener: the listener that accepts them
  * @addr: its address
  * @many: how many there will be
  * @free: as many are made as fast as they can
@@ -308,7 +308,7 @@ static unsigned int count_honest(const struct honest *honest)
 static void test_flood(void **state)
 {
 	const struct kind *kind = *state;
-	/* none goes by itself, however long it takes to make them */
+	/* none times out, however long it takes to make them */
 	const struct t_opts server = { .timeout = KSC_MAX_HANDSHAKE_TIMEOUT };
 	struct honest other = { .from = "10.1.0.3", .uid = ANOTHER, .most = HONEST };
 	struct honest same = { .from = kind->remote ? "10.1.0.2" : "10.1.0.3",

@@ -218,7 +218,7 @@ static void test_misuse(void **state)
 	assert_int_equal(kschannel_import_context(&ctx, pair[1], &step), 0);
 	lib_attach(fds);
 	assert_int_equal(t_info(fds[0]).version, 0x0304);
-	/* who has kept a descriptor comes too late */
+	/* a descriptor that was kept is stale */
 	assert_int_equal(kschannel_attach(ctx, fds[0], NULL, 0), -ESTALE);
 	kschannel_delete_context(ctx);
 	ctx = NULL;

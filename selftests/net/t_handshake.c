@@ -14,7 +14,7 @@
 /**
  * struct combination - one case of the matrix
  * @conf: the peer
- * @suite: what has to come of it
+ * @suite: the one that has to be negotiated
  */
 struct combination {
 	struct peer_conf conf;

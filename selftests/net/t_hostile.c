@@ -388,7 +388,7 @@ static void test_injected(void **state)
 	FAILS(recv(fd, &c, 1, 0), nonsense->error);
 	t_expect_error(fd, nonsense->status, nonsense->error);
 	assert_true(send(fd, "x", 1, MSG_NOSIGNAL) < 0);
-	/* the peer is told by an alert */
+	/* the peer gets an alert */
 	peer_join_failed(&peer, "alert");
 	close(fd);
 	close(listener);

@@ -184,7 +184,7 @@ static void test_update(void **state)
 
 	(void)state;
 	begin(&w, wire_suite(WIRE_13, 0x1302), &count);
-	/* the one that tells of it needs the receiving keys, the answer the others */
+	/* the KeyUpdate needs the receiving keys, the answer the others */
 	wire_send(&w, WIRE_HANDSHAKE, request, 5, 0);
 	wire_update(&w.rx);
 	peer_says(&w, "three");

@@ -148,7 +148,7 @@ static void test_more(void **state)
 		t_expect_eof(fd);
 		close(fd);
 		peer_join(&peer);
-		/* it does not wait for ever */
+		/* it is not held forever */
 	} while (took >= HELD_MS);
 	assert_string_equal(records.text, "in one go|held|");
 }

@@ -220,7 +220,7 @@ static void test_rest(void **state)
 	for (size_t done = SLOW_FIRST; done < len; done += n) {
 		n = len - done < SLOW_PIECE ? len - done : SLOW_PIECE;
 		t_send(fds[0], one + done, n);
-		/* time to look; who asked whether it did would hold the lock, and change that */
+		/* time to look: a call that asked would take the lock, and change the result */
 		nanosleep(&pause, NULL);
 	}
 	expect_bytes(kcm, one, len);
@@ -264,7 +264,7 @@ static void greet_when_told(struct peer *peer)
 	peer_await_fin(peer);
 }
 
-/* KCM took over before the handshake began: what it replaced no longer hears of tokens. */
+/* KCM attached before the handshake began: the replaced callback no longer sees tokens. */
 static void test_handshake(void **state)
 {
 	struct peer peer = { 0 };
@@ -494,7 +494,7 @@ static void test_listens(void **state)
 		t_finish(child);
 		expect_woken(child, client);
 		t_exchange(client, child);
-		/* its end is told, too */
+		/* its end is reported, too */
 		t_reset(client);
 		t_wait(child, POLLHUP);
 		close(child);
@@ -504,7 +504,7 @@ static void test_listens(void **state)
 	close(fd);
 }
 
-/* The peer ends the stream, or breaks it: KCM's reader is told, and nothing comes undone. */
+/* The peer ends the stream, or breaks it: KCM's reader gets an error, and nothing leaks. */
 static void test_end(void **state)
 {
 	uint8_t one[HEADER + MESSAGE_MAX];

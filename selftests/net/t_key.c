@@ -396,7 +396,7 @@ static void test_refused(void **state)
 	close(key);
 }
 
-/* ---- who is faster ---- */
+/* ---- races ---- */
 
 /**
  * struct attacher - a thread that gives a key to a socket
@@ -523,7 +523,7 @@ static void test_race(void **state)
 	pthread_barrier_destroy(&start);
 }
 
-/* ---- whom it is passed to, and what it outlives ---- */
+/* ---- passed to other processes, and longer-lived than its namespace ---- */
 
 static void pass(int via, int key)
 {
@@ -629,7 +629,7 @@ static void test_outlives(void **state)
 	close(key);
 	close(fd);
 	close(peer);
-	/* what this namespace's daemon has heard by now would be before the answer */
+	/* notifications to this namespace's daemon would be queued before the answer */
 	assert_int_equal(tnl_do(&here, tnl_request(&here, KSC_CMD_STATS_GET)), 0);
 	assert_int_equal(here.queued, 0);
 	nl = here;

@@ -220,7 +220,7 @@ static int as_user(const struct tnl_conn *registered)
 	return WEXITSTATUS(status);
 }
 
-/* Only the daemon's socket, and only who may be the daemon */
+/* Only by the daemon's socket, and only with the daemon's privileges */
 static void test_not_the_daemon(void **state)
 {
 	const struct keys keys = some(0);
@@ -306,7 +306,7 @@ static void test_no_descriptor(void **state)
 	assert_int_equal(nl.queued, 1);
 }
 
-/* Takes what is in the queue, with the errors that tell of what found no room. */
+/* Takes what is in the queue, with the errors of overruns. */
 static size_t drain(int fd)
 {
 	static uint8_t buf[16384];
@@ -407,7 +407,7 @@ static void test_counted(void **state)
 	refused(msg, ERANGE);
 }
 
-/* Users with many leave as much as they have, and a part that is only for who has none. */
+/* Users with many leave as much as they have, and a reserve for users without any. */
 static void test_left(void **state)
 {
 	enum { MOST = 64, RESERVE = MOST / 16 };
@@ -438,7 +438,7 @@ static void test_left(void **state)
 	set_limits(&nl, 0, 0);
 }
 
-/* Each user has his own in each namespace. */
+/* Each user has a share in each namespace. */
 static void test_per_user(void **state)
 {
 	enum { MOST = 2 };
@@ -457,7 +457,7 @@ static void test_per_user(void **state)
 	/* what is counted of others does not count */
 	SYS(close(keys[MOST]));
 	refused(keys_request(&nl, &one), EDQUOT);
-	/* what a container's daemon says of him takes nothing from him here */
+	/* keys that a container's daemon makes for a user do not count here */
 	own_namespace();
 	become_daemon(&here);
 	set_limits(&here, 0, MOST);
@@ -475,7 +475,7 @@ static void test_per_user(void **state)
 	tnl_close(&here);
 }
 
-/* ---- who rules a user namespace ---- */
+/* ---- the owner of a user namespace ---- */
 
 #define OWNER 1000
 #define OWNERS_MOST 8
@@ -519,7 +519,7 @@ static void place_make(struct place *place)
 		skip();
 	}
 	SYS(close(via[0]));
-	/* as newuidmap(1) does for whom /etc/subuid gives a range */
+	/* as newuidmap(1) does for users with a range in /etc/subuid */
 	snprintf(path, sizeof(path), "/proc/%d/uid_map", place->pid);
 	assert_true(t_write_file(path, "0 1000 1\n1 100000 1000"));
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", place->pid);
@@ -527,7 +527,7 @@ static void place_make(struct place *place)
 	SYS(setns(ns, CLONE_NEWNET));
 	SYS(close(ns));
 	become_daemon(&place->nl);
-	/* who rules it may allow itself whatever it likes */
+	/* its owner may raise the limits of the namespace */
 	set_limits(&place->nl, 1 << 20, 1 << 20);
 }
 
@@ -584,7 +584,7 @@ static void test_owner(void **state)
 
 		TNL_REFUSED(conn, keys_request(conn, &k), EDQUOT);
 	}
-	/* and so does who is no user of the namespace */
+	/* and so does a user that is not mapped into the namespace */
 	TNL_REFUSED(&a.nl, keys_request(&a.nl, &stranger), EDQUOT);
 	SYS(close(keys[0]));
 	keys[0] = keys_make(&a.nl, &another);

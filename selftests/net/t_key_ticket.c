@@ -304,7 +304,7 @@ static void test_demanded(void **state)
 	wire_close(w);
 }
 
-/* A server's connection is one that is accepted: the rule is for who connects. */
+/* A server's connection is one that is accepted: the rule is for clients. */
 static void test_direction(void **state)
 {
 	struct keys keys = wanted(ID);

@@ -18,7 +18,7 @@
 
 #define LEFT_PLAIN 2000
 
-/* A connection that is none of those to be ended */
+/* A connection that is not to be ended */
 static int others[2];
 
 /* The scene's sockets, and where its server is */
@@ -162,7 +162,7 @@ static void scene_last_ack(void)
 	SYS(shutdown(fds[0], SHUT_WR));
 }
 
-/* Both ends at the same time, of which one does not hear that the other has heard it */
+/* Both ends at the same time; one does not get the other's acknowledgment */
 static void scene_closing(void)
 {
 	make_pair();
@@ -408,7 +408,7 @@ static void expect_ended(int fd)
 	assert_int_equal(tcp_state(fd), TCP_CLOSE);
 }
 
-/* Is it so, or before long? Who waits for an event may see it a moment before TCP's state. */
+/* Is it so, or before long? An event may come a moment before TCP's state changes. */
 static bool await_shell(const char *command)
 {
 	int64_t end = t_now_ms() + 20000;

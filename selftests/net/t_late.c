@@ -263,7 +263,7 @@ static void test_option(void **state)
 	close(listener);
 }
 
-/* Who judges the peer by hand need not connect without blocking for that */
+/* A client that judges the peer by hand may use a blocking connect() */
 static void test_judges(void **state)
 {
 	const int tcp = KSC_CONNECT_TCP, manual = KSC_VERIFY_MANUAL, accept = KSC_VERDICT_ACCEPT;

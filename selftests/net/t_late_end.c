@@ -7,7 +7,7 @@
 
 #include "late.h"
 
-/* Whatever is called first is told, and SO_ERROR no more then; all that follows fails, too */
+/* The first call returns the error and clears SO_ERROR; all later calls fail, too */
 static void test_fails(void **state)
 {
 	int listener, fds[2];
@@ -23,10 +23,10 @@ static void test_fails(void **state)
 		if (i >= 2)
 			t_wait(fds[0], i == 2 ? POLLOUT : POLLIN);
 		if (i == 2) {
-			/* the error may be told a moment before the rest */
+			/* POLLERR may come a moment before the rest */
 			while (polled(fds[0], POLLOUT) == POLLERR)
 				sched_yield();
-			/* and once the server has heard of it, it hangs up */
+			/* and once the server has got the alert, it hangs up */
 			assert_int_equal(polled(fds[0], POLLIN | POLLOUT) & ~POLLHUP,
 					 POLLIN | POLLOUT | POLLERR);
 		}

@@ -63,7 +63,7 @@ static ssize_t receive(int fd, const uint8_t *data)
 
 /*
  * TCP has no memory: of what an application writes, some waits for room. At the end TCP has
- * all of it, as it would had it come without records; or the peer is told that it has not.
+ * all of it, as it would had it come without records; or the peer gets a reset.
  */
 static void no_room(enum way way, size_t len)
 {

@@ -17,7 +17,7 @@
 static unsigned int descriptors;
 static struct ctx client, server;
 
-/* Those who do nothing wrong get what they want. */
+/* Other applications are served. */
 static void expect_service(struct ctx_sock *sock)
 {
 	ctx_open(&client, sock, KSC_ROLE_CLIENT, &t_client);
@@ -425,7 +425,7 @@ static void test_rights_to_itself(void **state)
 	ctx_hang_up(&sock);
 }
 
-/* ---- those who do not read, and those who are many ---- */
+/* ---- applications that do not read, and many of them ---- */
 
 /* An application that does not read answers gets no more, and is disconnected. */
 static void test_never_reads(void **state)
@@ -541,7 +541,7 @@ static void test_killed(void **state)
 	}
 	close(ready[1]);
 	assert_int_equal(SYS(read(ready[0], &c, 1)), 1);
-	/* the connection goes with the last who has it */
+	/* the connection ends with the last process that has it */
 	ctx_hang_up(&ctx_sock);
 	SYS(kill(pid, SIGKILL));
 	SYS(waitpid(pid, NULL, 0));

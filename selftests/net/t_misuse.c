@@ -35,7 +35,7 @@ static void case_16_wrong_context(void **state)
 	ctx_step(&other, NULL, 0);
 	ctx_step(&server, client.last.token, client.last.token_len);
 	expect_refused(&other, server.last.token, server.last.token_len);
-	/* whom it was for has not lost anything */
+	/* its real owner has not lost anything */
 	ctx_step(&client, server.last.token, server.last.token_len);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 }
@@ -65,12 +65,12 @@ static void case_17_replayed_hello(void **state)
 	assert_true(other.last.token_len != server.last.token_len ||
 		    memcmp(other.last.token, server.last.token, other.last.token_len) != 0);
 	expect_refused(&other, hello, len);
-	/* the client that said it first goes on with the first that was told */
+	/* the client that sent it first goes on with the first server */
 	ctx_step(&client, server.last.token, server.last.token_len);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 }
 
-/* Each mistake can be told from the others, and from all that is a step's outcome. */
+/* Each mistake has an error of its own, which is no result of a step. */
 static void test_distinct(void **state)
 {
 	const struct t_opts hasty = { .timeout = 1 };
@@ -235,7 +235,7 @@ static void flood_end(const struct flood *f)
 #define PER_CONTEXT 32
 
 /*
- * The daemon hears of a connection's end when it comes to it, and frees what it had then;
+ * The daemon notices a connection's end asynchronously, and frees its contexts then;
  * there is no event to wait for. On a machine that is too busy for this to be the end,
  * the test finds less.
  */

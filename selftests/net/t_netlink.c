@@ -370,7 +370,7 @@ static void test_bad_answers(void **state)
 	close(listener);
 }
 
-/* Keys that come when the time is over stay nowhere: the daemon was told, and they are wiped. */
+/* Keys that come after the time-out are wiped: the daemon was notified of that. */
 static void test_too_late(void **state)
 {
 	const struct t_opts hasty = { .server_name = "server.test", .nonblock = true,

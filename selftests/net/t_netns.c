@@ -34,7 +34,7 @@ struct place {
 
 /*
  * Where the test began, and two that are connected: near has veth0, distant has veth1. A
- * second cable is there to be gone when the distant one is.
+ * second link shows by its end that the distant namespace is gone.
  */
 static int first = -1;
 static struct place near = { .ns = -1 }, distant = { .ns = -1 };
@@ -148,7 +148,7 @@ static int connect_over(uint16_t port)
 	return fd;
 }
 
-/* A connection over the cable whose ends both are protected; fds[1] is the distant end. */
+/* A connection over the link whose ends both are protected; fds[1] is the distant end. */
 static void pair_over(int fds[2])
 {
 	int listener = listen_in(distant.ns, 1999);
@@ -447,7 +447,7 @@ static void test_killed(void **state)
 	for (int i = 0; i < 3; i++) {
 		ends[i] = t_accept(listener);
 		t_expect(ends[i], "hello");
-		/* for nobody: the last of them are told so by a reset */
+		/* no process has them: the last ones are reset */
 		if (i)
 			t_send(ends[i], "unread", 6);
 	}

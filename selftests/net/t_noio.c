@@ -28,7 +28,7 @@
 #define RECORD 16384
 #define FILL 300000
 #define BUFFER 4096
-/* An act that has found all that it needs is done again, but not for ever */
+/* An act that found all that it needs is repeated, but not forever */
 #define TRIES 16
 #define THIEVES 64
 

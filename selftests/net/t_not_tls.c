@@ -88,7 +88,7 @@ static void test_silent(void **state)
 		    port_of(fds[0]), "client sent no data (plaintext client?)");
 	close_pair(fds);
 	close(listener);
-	/* who has begun is another matter, and is to have begun in time */
+	/* a peer that has begun with TLS is not counted; it times out as well */
 	listener = listen_on(policy_socket(AF_INET, &later), 1000);
 	fds[0] = connect_to(t_plain(AF_INET), 1000);
 	fds[1] = t_accept(listener);
@@ -141,7 +141,7 @@ static void test_many(void **state)
 		close(child);
 	}
 	seconds = (t_now_ms() - start) / 1000;
-	/* what was told before it is in the log by then */
+	/* all earlier messages are in the log by then */
 	fds[0] = connect_to(policy_socket(AF_INET, &policy_nothing), 1000);
 	fds[1] = t_accept(listener);
 	assert_protected_pair(fds[0], fds[1]);

@@ -368,7 +368,7 @@ static void case_28_alpn_mismatch(void **state)
 	close(listener);
 }
 
-/* With a peer of another make on either side. */
+/* With another library on either side. */
 static void test_alpn_peer(void **state)
 {
 	const struct t_opts ours = { .server_name = "server.test", .alpn = "h2,http/1.1" };

@@ -114,7 +114,7 @@ static void fake_connect(struct fake *fake, struct wire *w)
 		struct tcphdr tcp;
 	} syn;
 
-	/* what goes out is shown only to those who want to see everything */
+	/* outgoing packets are seen by ETH_P_ALL sockets only */
 	fake->capture = (int)SYS(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ALL)));
 	SYS(setsockopt(fake->capture, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)));
 	SYS(bind(fake->capture, (struct sockaddr *)&ll, sizeof(ll)));

@@ -228,7 +228,7 @@ static void test_wait(void **state)
 	assert_true(load.displaced <= load.longest / 2);
 }
 
-/* There is room for few: others are told at once, and who was taken is served as before. */
+/* There is room for few: others are refused at once, and those admitted are served. */
 static void test_refuse(void **state)
 {
 	struct load load;

@@ -51,7 +51,7 @@ static int not_taken(const struct wire *w)
 	return all - unsent;
 }
 
-/* How often each is tried: the guest may stand still until all is acknowledged. */
+/* How often each is tried: the guest may be paused until all is acknowledged. */
 #define TRIES 5
 
 static void test_part(void **state)

@@ -63,7 +63,7 @@ static void test_none(void **state)
 	assert_int_equal(server.last.status, KSC_STATUS_PEER_REJECTED);
 }
 
-/* Who has not asked to be told shows none, as ever. */
+/* A client that did not ask for the notification sends no certificate, as before. */
 static void test_not_asked(void **state)
 {
 	(void)state;

@@ -310,7 +310,7 @@ static void *fast_open(void *arg)
 	return NULL;
 }
 
-/* All that those who connected say until they close is TLS, or nothing */
+/* Clients send only TLS until they close, or nothing */
 static void hear_only_tls(int listener)
 {
 	char got[512] = "";
@@ -366,7 +366,7 @@ static void test_fast_open_meets_disconnect(void **state)
 	set_sysctl("tcp_fastopen", "1");
 }
 
-/* An IPv6 socket that becomes IPv4's has IPv4's operations, and nobody who looks */
+/* IPV6_ADDRFORM, which would give it IPv4's operations, is refused */
 static void test_addrform(void **state)
 {
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(LEFT_PLAIN) };

@@ -245,7 +245,7 @@ static void test_no_policy(void **state)
 	assert_int_equal(tnl_counter(KSC_A_STATS_POLICY_REFUSED), refusals + 2);
 }
 
-/* A connected socket that can't be judged is told so, and as it was: it can be tried again. */
+/* A connect() that can't be judged fails, and the socket is unchanged: it can try again. */
 static void test_no_policy_yet(void **state)
 {
 	const int one = 1, client = KSC_ROLE_CLIENT;

@@ -207,7 +207,7 @@ static void on_signal(int number)
 	signals++;
 }
 
-/* A signal tells of data alone, too. */
+/* SIGIO is for data alone, too. */
 static void test_signal(void **state)
 {
 	uint64_t before = tnl_counter(KSC_A_STATS_TICKETS);
@@ -239,7 +239,7 @@ static void test_signal(void **state)
 #define MANY 1500
 
 /**
- * struct sender - one who sends all the time
+ * struct sender - a thread that sends all the time
  * @fd: where
  * @wrong: whether a call gave less than it was to
  * @done: he has come to his end
@@ -300,9 +300,9 @@ static void test_room(void **state)
 	raw_close(fds);
 }
 
-/* ---- an owner that stands still ---- */
+/* ---- a lock owner that is blocked ---- */
 
-/* One of a set has an owner that stands still: the others have their events all the same. */
+/* The lock owner of one socket of a set is blocked: the others have their events. */
 static void expect_unharmed(int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -367,7 +367,7 @@ static void test_stuck_raw(void **state)
 
 #define SOMEBODY 1234
 
-/* A handshake that poll() begins is begun by who calls it, as one that recv() begins. */
+/* A handshake that poll() begins belongs to the caller, as one that recv() begins. */
 static void test_begin(void **state)
 {
 	struct tnl_event event;

@@ -82,7 +82,7 @@ static void expect_full(struct ctx_sock *sock)
 	assert_true(sock->text[0]);
 }
 
-/* The daemon hears of an end when it comes to it, and what was there is freed in its turn. */
+/* The daemon notices an end asynchronously, and frees contexts in their turn. */
 static void await_room(struct ctx_sock *sock)
 {
 	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
@@ -96,7 +96,7 @@ static void await_room(struct ctx_sock *sock)
 	assert_int_equal(rc, 0);
 }
 
-/* Over all his connections; what one has taken is no loss to others. */
+/* Over all connections of a user; what one user has taken is not counted for others. */
 static void test_user(void **state)
 {
 	(void)state;
@@ -152,7 +152,7 @@ static void test_killed(void **state)
 	expect_full(&socks[1]);
 }
 
-/* Whose subordinate ids they are, for him they count: user namespaces make no more users. */
+/* Subordinate IDs count for their user: user namespaces do not multiply the limits. */
 static void test_subordinate(void **state)
 {
 	static const uid_t uids[] = { OWNER, SUBORDINATE, SUBORDINATE + 1, SUBORDINATE + 65535 };
@@ -234,7 +234,7 @@ static void test_connections(void **state)
 }
 
 /*
- * Of all users together: nobody gets more than he leaves, and of the last sixteenth, which are two,
+ * Of all users together: no user gets more than it leaves, and of the last sixteenth, two,
  * nobody a second.
  */
 static void test_total(void **state)

@@ -328,7 +328,7 @@ static void test_windows(void **state)
 
 /* ---- one call held, others meanwhile ---- */
 
-/* How long: whatever the others do has to be done by then, though the guest stands still */
+/* How long: the other threads have to be done by then, though the guest may be paused */
 #define HELD_MS 3000
 
 #define HEARD_NOTHING (-1)
@@ -369,7 +369,7 @@ static void begin_held(struct held *held, enum t_failpoint at)
 	t_failpoint(at, 0);
 }
 
-/* All that those who connected to @somewhere say until they close is TLS, or nothing */
+/* Clients of @somewhere send only TLS until they close, or nothing */
 static void hear_only_tls(void)
 {
 	int child;

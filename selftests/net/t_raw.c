@@ -237,7 +237,7 @@ static void test_empty(void **state)
 	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), MSG_PEEK)), 2);
 	assert_int_equal(SYS(raw_recv(fds[1], &type, in, sizeof(in), 0)), 2);
 	assert_int_equal(type, RAW_ALERT);
-	/* nor to whom it can't be told; who can be told gets it before the other */
+	/* nor by a call without room for the type; one that has it gets it before the other */
 	raw_craft(fds[0], &keys, 5, RAW_DATA, NULL, 0, 0);
 	raw_craft(fds[0], &keys, 6, RAW_ALERT, "al", 2, 0);
 	t_await_acked(fds[0]);
@@ -342,7 +342,7 @@ static void test_bad_record(void **state)
 	raw_close(fds);
 }
 
-/* ---- who was there before the keys ---- */
+/* ---- readers from before the keys ---- */
 
 static void *read_plain(void *arg)
 {
@@ -351,7 +351,7 @@ static void *read_plain(void *arg)
 	return (void *)recv(*(int *)arg, in, sizeof(in), MSG_WAITALL);
 }
 
-/* One who reads plain TCP when there come keys takes ciphertext away; that harms nobody else. */
+/* A reader of plain TCP when keys are set takes ciphertext away, but corrupts nothing. */
 static void test_before_keys(void **state)
 {
 	struct raw_keys keys = raw_keys(raw_13, 0, 0);
@@ -521,7 +521,7 @@ static void test_pending(void **state)
 	}
 }
 
-/* An acknowledgment has the pump send, and then there is a reset: that is for who reads. */
+/* An acknowledgment has the pump send, then comes a reset: its error is the reader's. */
 static void test_reset(void **state)
 {
 	static uint8_t out[16 << 20], in[sizeof(out)];
@@ -545,7 +545,7 @@ static void test_reset(void **state)
 	}
 }
 
-/* poll() does not tell of room that there is none of, and tells of it when there is. */
+/* poll() does not report POLLOUT without room, and reports it with room. */
 static void test_full_poll(void **state)
 {
 	static uint8_t block[50000], in[sizeof(block)];

@@ -267,7 +267,7 @@ static void expect_records(int fd, const size_t *sizes, size_t count)
 	}
 }
 
-/* Who asks for a socket, as ss does */
+/* A request for a socket's details, as ss makes it */
 static struct inet_diag_req_v2 diag_request(int fd)
 {
 	struct inet_diag_req_v2 req = { .sdiag_family = AF_INET,

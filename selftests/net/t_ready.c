@@ -176,7 +176,7 @@ static void test_epoll_edge(void **state)
 	close_pair(fds);
 }
 
-/* A writer that waits for the edge is told when there is room again. */
+/* A writer that waits for the edge is woken when there is room again. */
 static void test_epoll_edge_out(void **state)
 {
 	struct epoll_event event;

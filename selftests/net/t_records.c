@@ -175,7 +175,7 @@ static void send_empty_records(struct peer *peer)
 		craft_send(&craft, CRAFT_DATA, NULL, 0, 0);
 	craft_send(&craft, CRAFT_DATA, "full", 4, 0);
 	craft_send(&craft, CRAFT_DATA, NULL, 0, peer->conf.version == 0x0304 ? 100 : 0);
-	/* only empty records are in flight now: tell that by other means */
+	/* only empty records are in flight now: signal that by other means */
 	if (peer_expect(peer, "go on"))
 		return;
 	craft_send(&craft, CRAFT_DATA, NULL, 0, 0);
@@ -303,7 +303,7 @@ static void test_bad_mac(void **state)
 	t_expect_error(r.server, KSC_STATUS_BAD_RECORD, EBADMSG);
 	assert_int_equal(t_error(r.server).direction, KSC_DIRECTION_SENT);
 	assert_int_equal(t_error(r.server).alert, 20);
-	/* the other end is told by an alert */
+	/* the other end gets an alert */
 	FAILS(recv(r.client, &c, 1, 0), EPROTO);
 	t_expect_error(r.client, KSC_STATUS_ALERT_RECEIVED, EPROTO);
 	assert_int_equal(t_error(r.client).direction, KSC_DIRECTION_RECEIVED);

@@ -49,7 +49,7 @@ static int updates_of(const struct peer *peer)
 	return peer->conf.library == PEER_OPENSSL ? UPDATES : FEW_UPDATES;
 }
 
-/* Says something between updates, and hears the answers. */
+/* Sends data between updates, and reads the answers. */
 static void update_and_talk(struct peer *peer)
 {
 	if (peer_handshake(peer))

@@ -19,7 +19,7 @@
 #define CLIENT "action = require\ndirection = connect\nremote-port = 1000-1003\n" \
 	"server-name = server.test\n"
 
-/* each has what the other has not, so that who begins by one does not end by the other */
+/* each has what the other has not, so that no handshake can mix both */
 static const char *const configurations[] = {
 	SERVER "[rule one]\n" CLIENT "credential = client\n",
 	"[rule unused]\naction = never\nremote-port = 1\n" SERVER

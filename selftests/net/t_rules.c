@@ -135,7 +135,7 @@ static void test_detach_attached(void **state)
 	unsetenv("KSCHANNEL_CONTEXT_SOCKET");
 }
 
-/* Who the peer may be. */
+/* Which peers are allowed. */
 static void test_peers(void **state)
 {
 	static const struct {
@@ -218,7 +218,7 @@ static void test_versions(void **state)
 	}
 }
 
-/* ---- who owns the socket ---- */
+/* ---- the socket's owner ---- */
 
 static int in_child(uid_t uid, gid_t gid, uint16_t port)
 {
@@ -346,7 +346,7 @@ static void expect_listed(const char *command, const char *what)
 		fail_msg("%s is not in: %s", what, text);
 }
 
-/* Who has no subject is known by its first other name, to a rule and wherever it is shown. */
+/* A certificate without a subject is known by its first subjectAltName. */
 static void test_no_subject(void **state)
 {
 	static const char name[] = "uri:spiffe://kschannel.test/workload";

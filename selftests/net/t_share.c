@@ -179,7 +179,7 @@ static void test_services(void **state)
 	tnl_await_counter(KSC_A_STATS_EVICTED_LISTENER, FLOOD - most);
 	tnl_await_counter(KSC_A_STATS_EVICTED_ALL, whole ? HONEST : 0);
 	half_await(whole ? POOL : POOL / 2 + HONEST);
-	/* they are told a moment later */
+	/* they are notified a moment later */
 	tnl_await_counter(KSC_A_STATS_HANDSHAKES_FAILED, FLOOD - most + (whole ? HONEST : 0));
 	half_await_evicted(halves, FLOOD - most, FLOOD - most);
 	if (whole) {
@@ -188,7 +188,7 @@ static void test_services(void **state)
 	} else {
 		for (unsigned int i = 0; i < HONEST; i++)
 			honest_finish(&honest[i]);
-		/* the other ends are contexts, and none of the module's */
+		/* the other ends are contexts, not sockets of the module */
 		assert_int_equal(tnl_counter(KSC_A_STATS_HANDSHAKES_OK), HONEST);
 	}
 	assert_int_equal(half_count_evicted(halves + FLOOD - most, most), 0);
@@ -251,7 +251,7 @@ static void test_service_proven(void **state)
  * struct place - a network namespace, of which the test is the daemon
  * @ns: a descriptor of it
  * @nl: the daemon's
- * @listener: who says nothing
+ * @listener: the server, which sends nothing
  * @addr: its address
  * @pid: a process of the user namespace that owns it
  * @fd: a socket that this one has opened, which is in the first network namespace
@@ -311,7 +311,7 @@ static void place_make(struct place *place, unsigned int uid, int flags)
 	place->ns = (int)SYS(open(path, O_RDONLY | O_CLOEXEC));
 	enter(place->ns);
 	if (flags & CLONE_NEWNET) {
-		/* who rules it may allow itself whatever it likes */
+		/* its owner may raise the limits of the namespace */
 		const struct half_limit much = { KSC_A_LIMITS_PER_USER, 10 * PER_USER };
 		struct nl_msg *msg;
 
@@ -419,7 +419,7 @@ static void test_owner(void **state)
 		place_begin(i % 2 ? &b : &a);
 	place_expect(&a, 0);
 	place_expect(&b, 0);
-	/* the oldest, wherever it is; who is counted is where the new one is */
+	/* the oldest, in any namespace; the eviction counts in that of the new one */
 	for (int i = 0; i < 3; i++)
 		place_begin(&b);
 	place_expect(&a, 2);

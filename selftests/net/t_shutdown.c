@@ -391,7 +391,7 @@ struct unread {
 	bool ended;
 };
 
-/* Closing with data that nobody read resets the connection, as TCP does: their sender is told. */
+/* Closing with unread data resets the connection, as TCP does: the sender gets an error. */
 static void test_close_unread(void **state)
 {
 	const struct unread *unread = *state;

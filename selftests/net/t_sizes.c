@@ -174,7 +174,7 @@ static void test_padding_more(void **state)
 		t_recv(s->server, in, sizeof(in));
 		for (size_t i = 0; i < sizeof(in); i++)
 			assert_int_equal(in[i], 'a' + i / 100);
-		/* a record is not open for longer than that, if the guest stands still */
+		/* a record is not open for longer than that, if the guest is paused */
 	} while (took >= HELD_MS);
 	assert_int_equal(atomic_load(&s->count), 1);
 	assert_int_equal(s->lens[0], 4096 + TAG);

@@ -107,7 +107,7 @@ static unsigned int most_for(size_t staged)
 static void test_growth(void **state)
 {
 	void (*const begin)(struct end *) = (void (*)(struct end *))*state;
-	/* all that is told is what is less than a page */
+	/* only less than a page is reported */
 	static const size_t steps[] = { 6, 40, 300, 1100 };
 	static struct end end;
 	uint8_t *buf = malloc(RECORD);
@@ -143,7 +143,7 @@ static int end_growth(void **state)
 	return *state == (void *)managed_end && wire_end() ? -1 : rc;
 }
 
-/* Many have sent a header and a byte of what it tells of: for each a few bytes are held. */
+/* Many have sent a header and a byte of the record: for each a few bytes are held. */
 static void test_many(void **state)
 {
 	const struct raw_keys keys = raw_keys(raw_13, 0, 0);

@@ -425,7 +425,7 @@ static void test_attach(void **state)
 	FAILS(recv(fd, buf, sizeof(buf), 0), EPROTO);
 	close(fd);
 	close(peer);
-	/* to one that the peer has closed, or reset: no handshake comes of it */
+	/* to one that the peer has closed, or reset: the handshake fails */
 	fd = t_connect(&addr, NULL);
 	peer = t_accept(listener);
 	close(peer);

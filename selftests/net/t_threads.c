@@ -35,7 +35,7 @@ static void test_both_ways(void **state)
 	flow_close(fds);
 }
 
-/* A message says who wrote it, and is written at once. */
+/* A message has the number of its writer, and is written by one call. */
 #define MESSAGE_MAX 16384
 #define MESSAGES 60
 
@@ -82,7 +82,7 @@ static void *write_messages(void *arg)
  * before, it shares that one's record, and what does not fit there may have to wait for
  * room, with another thread's write to come between: so nothing is merged here. After a
  * second without any record, which a busy machine may well take, they would be as short as
- * segments are with small buffers: so they are told not to be.
+ * segments are with small buffers: so KSC_RECORD_SIZING is set to full.
  */
 static void test_writers(void **state)
 {
@@ -369,7 +369,7 @@ static void test_shutdown_readers(void **state)
 	flow_close(fds);
 }
 
-/* What was taken before the end arrives before it; who waited for room is told. */
+/* What was taken before the end arrives before it; writers that waited for room fail. */
 static void test_shutdown_writers(void **state)
 {
 	struct waiter waiters[] = {

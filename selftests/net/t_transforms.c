@@ -71,7 +71,7 @@ static int64_t each(int64_t bytes)
 	return bytes / (2 * many);
 }
 
-/* More than before, for each direction; KASAN's redzones count, and so it can't be told there */
+/* More than before, for each direction; not with KASAN, whose redzones count */
 static int64_t expect_at_most(int64_t before, int64_t most, const char *when)
 {
 	int64_t end = t_now_ms() + PATIENCE_S * INT64_C(1000), now;

@@ -50,10 +50,10 @@ static int teardown(void **state)
 }
 
 /**
- * struct server - a protected socket that was accepted, and who has sent it a ClientHello
+ * struct server - a protected socket that was accepted, and the client that sent a ClientHello
  * @fd: the protected one
  * @peer: its client
- * @port: the client's, as the daemon is told
+ * @port: the client's, as in the offer
  */
 struct server {
 	int fd;
@@ -235,7 +235,7 @@ static void test_gone(void **state)
 	close(listener);
 }
 
-/* One that was offered and goes makes room, and the daemon is told. */
+/* An offered handshake that ends makes room, and the daemon is notified. */
 static void test_offered_gone(void **state)
 {
 	struct server servers[WINDOW + 1];
@@ -258,7 +258,7 @@ static void test_offered_gone(void **state)
 		tnl_expect_event(&nl, &event, KSC_CMD_CONTEXT_NEW);
 		tnl_free_event(&event);
 	}
-	/* the next one may be offered before the daemon is told, by another CPU */
+	/* the next one may be offered before the daemon is notified, by another CPU */
 	for (int i = 0; i < 2; i++) {
 		assert_true(tnl_next_event(&nl, &event));
 		if (event.cmd == KSC_CMD_CONTEXT_NEW)
@@ -417,7 +417,7 @@ static int bind_port(uint32_t port)
 	return fd;
 }
 
-/* Who has a dead daemon's port is told nothing that was for it. */
+/* A socket that has got a dead daemon's port ID is not sent its notifications. */
 static void test_port_of_another(void **state)
 {
 	struct t_addr addr;

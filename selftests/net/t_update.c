@@ -44,7 +44,7 @@ static void test_peer(void **state)
 	wire_close(&w);
 }
 
-/* poll() tells of no data, and deals with it all the same. */
+/* poll() reports no data, and processes it all the same. */
 static void test_poll(void **state)
 {
 	struct pollfd pfd = { .events = POLLIN };
@@ -334,7 +334,7 @@ static void test_command(void **state)
 	close(w.fd);
 }
 
-/* What another user than root gets for it, to whom the socket does not belong. */
+/* The error for another user than root that does not own the socket. */
 static int ask_as_user(uint64_t id)
 {
 	struct tnl_conn nl;
@@ -374,7 +374,7 @@ static void test_netlink(void **state)
 	seen = tnl_find_socket(w.fd);
 	assert_int_equal(seen.updates_sent, 2);
 	assert_int_equal(seen.updates_received, 1);
-	/* none there, none said, and none of the caller's */
+	/* an unknown ID, no ID, and a socket of another user */
 	assert_int_equal(ask_rekey(&nl, seen.id + 100000, false), -ENOENT);
 	assert_int_equal(ask_rekey(&nl, UINT64_MAX, false), -ENOENT);
 	assert_int_equal(tnl_do(&nl, tnl_request(&nl, KSC_CMD_REKEY)), -EINVAL);
@@ -394,7 +394,7 @@ static void test_netlink(void **state)
 	tnl_close(&nl);
 }
 
-/* What the pump was to send finds the connection reset: that is for who reads, not for it. */
+/* The pump finds the connection reset: the error is left for the reader. */
 static void test_reset(void **state)
 {
 	static const uint8_t data[16384];

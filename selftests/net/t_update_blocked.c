@@ -54,7 +54,7 @@ static void await_full(int fd)
 	const struct timespec pause = { .tv_nsec = 20000000 };
 	int before = -1, now = -1, same = 0;
 
-	/* nothing tells of it: the sender sleeps when its queue does not change */
+	/* there is no event: the sender sleeps when its queue does not change */
 	while (same < 10) {
 		before = now;
 		nanosleep(&pause, NULL);
@@ -138,7 +138,7 @@ static void test_command_blocked(void **state)
 	(void)state;
 	alarm(PATIENCE_LONG_S);
 	begin_fixed(&w);
-	/* what is on its way to the peer makes room yet, less than poll() would tell of */
+	/* what is on its way to the peer still makes room, too little for POLLOUT */
 	sent = flow_fill(w.fd, flow_data(1));
 	t_nonblock(w.fd, true);
 	FAILS(rekey(w.fd, 0), EAGAIN);

@@ -213,7 +213,7 @@ static void reject(const struct variant *v, int verdict, uint8_t alert, const ch
 
 	SYS(judge(fd, verdict));
 	t_wait(fd, POLLIN);
-	/* the error may be told a moment before the rest, but not to who asks for the reason */
+	/* the error may come a moment before the rest, but not before KSC_ERROR has the reason */
 	t_expect_error(fd, KSC_STATUS_PEER_REJECTED, EKEYREJECTED);
 	assert_true(events(fd) & POLLERR);
 	assert_false(events(fd) & POLLPRI);
@@ -239,7 +239,7 @@ static void test_reject(void **state)
 	       openssl ? "certificate expired" : "expired");
 }
 
-/* What is wrong is told; the application's word is what counts. */
+/* The faults are reported; the application's verdict is what counts. */
 static void test_faults(void **state)
 {
 	const struct {
@@ -301,7 +301,7 @@ static void test_demanded(void **state)
 	close(listener);
 }
 
-/* ---- who waits meanwhile ---- */
+/* ---- calls that wait meanwhile ---- */
 
 /**
  * struct waiter - a thread in a call that waits

@@ -12,7 +12,7 @@
 #include "policy.h"
 #include "rewrite.h"
 
-/* Nobody has the service's address: it is that of who serves it, by a program's doing */
+/* No host has the service's address: a BPF program replaces it by a server's */
 #define SERVICE	"10.96.0.1"
 #define SERVER	"127.0.0.1"
 
@@ -285,7 +285,7 @@ static void test_uring(void **state)
 
 /* ---- two threads on one descriptor ---- */
 
-/* How long one is held: the other has come as far by then, though the guest stands still */
+/* How long one is held: the other has come as far by then, though the guest may be paused */
 #define HELD_MS	3000
 
 /**
@@ -309,7 +309,7 @@ static void *make_call(void *arg)
 	struct call *call = arg;
 
 	atomic_store(&call->tid, gettid());
-	/* whatever it says: it may be the other's connection that it finds */
+	/* any result: it may be the other's connection that it finds */
 	try_connect_to(call->fd, call->host, call->port);
 	return NULL;
 }
@@ -456,7 +456,7 @@ static void test_nat(void **state)
 
 #define TRACING	"/sys/kernel/tracing/instances/"
 
-/* an instance of our own: what others trace is none of our business */
+/* an instance of our own, which does not disturb other tracers */
 static char instance[64];
 
 static int untrace(void **state)

@@ -16,7 +16,7 @@ static void sh(const char *command)
 	assert_int_equal(t_shell(command), 0);
 }
 
-/* Who is served by the certificate of that name, and by no other */
+/* A client that is served with the certificate of that name, and with no other */
 static void assert_served(const char *name)
 {
 	const struct t_opts client = { .server_name = name };

@@ -159,7 +159,7 @@ static void test_late(void **state)
 	close(listener);
 }
 
-/* None is left: all wait, also who comes then, and all are done. */
+/* None is left: all wait, later ones too, and all are done. */
 static void test_all(void **state)
 {
 	const uint32_t n = (uint32_t)(uintptr_t)*state;
@@ -206,7 +206,7 @@ static void test_reload(void **state)
 	close(listener);
 }
 
-/* It is told to end, and does; the next one has what was held up. */
+/* The daemon gets SIGTERM, and ends; the next one serves what was held up. */
 static void test_end(void **state)
 {
 	struct t_addr addr;

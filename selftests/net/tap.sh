@@ -37,7 +37,7 @@ leave_out()
 	exit 0
 }
 
-# What a test wants done at its end, however it ends.
+# What a test wants done at its end, passed or failed.
 cleanup()
 {
 	:
@@ -93,7 +93,7 @@ finish()
 	exit $((tap_failed != 0))
 }
 
-# Waits until a condition holds that nothing tells of: await SECONDS COMMAND...
+# Polls until a condition holds: await SECONDS COMMAND...
 await()
 {
 	tap_tries=$(($1 * 50))

@@ -62,7 +62,7 @@ void tcpmem_need(void)
 		return;
 	/* the rig's tests are in the first namespace, which has them always */
 	assert_non_null(getenv("KTAP"));
-	print_message("# this network namespace has no say in tcp_mem\n");
+	print_message("# this network namespace can't set tcp_mem\n");
 	skip();
 }
 
@@ -107,7 +107,7 @@ static void take_ballast(void)
  * tcpmem_press() - have TCP be short of memory, but nothing be refused
  *
  * A page is pressure, and there is no other limit. What is allocated has to be counted for
- * that, which is not done for each socket; and it is noticed by who allocates.
+ * that, which is not done for each socket; and it is noticed when memory is allocated.
  */
 void tcpmem_press(void)
 {

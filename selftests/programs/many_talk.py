@@ -61,7 +61,7 @@ echo "secret.value 1"
 echo "# {TEXT}"
 """
 
-# A server that does not give back what it is told
+# A server that does not echo
 REQUEST = f"GET / HTTP/1.0\r\nHost: localhost\r\nX-Secret: {TEXT}\r\n\r\n".encode()
 
 SOURCE = (b"SOURCE /x HTTP/1.0\r\nAuthorization: Basic " + b64encode(b"source:hackme") +
@@ -120,7 +120,7 @@ SERVICES = (
             (Talk(25, MAIL), Arrived("/var/mail/user")), lost=(Refused("postfix@-"),)),
     Service("dovecot-imapd", "mailboxes, whose processes hand connections over", ("dovecot",),
             143, (Talk(143, IMAP),), before=("echo user:something | chpasswd",)),
-    Service("ngircd", "chat that asks who the client is", ("ngircd",), 6667, (Talk(6667, IRC),)),
+    Service("ngircd", "chat that asks for an ident", ("ngircd",), 6667, (Talk(6667, IRC),)),
     Service("prosody", "chat, in Lua", ("prosody",), 5222, (Talk(5222, XMPP),), files={
         "/etc/prosody/conf.d/test.cfg.lua":
         "c2s_require_encryption = false\nallow_unencrypted_plain_auth = true\n"},

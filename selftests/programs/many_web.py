@@ -53,7 +53,7 @@ backend back
 
 
 def through(name, what, port, **more):
-    """A proxy that is told where to go to."""
+    """A proxy for any destination."""
     return Service(name, what, ("apache2", name), port, (
         page(port, f"http://{NAME}/secret.txt"),
         Client(("curl", "-sS", "-x", f"http://{NAME}:{port}", f"http://{NAME}/secret.txt"),

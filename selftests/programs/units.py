@@ -67,7 +67,7 @@ def test_unit_bpf(world):
 
 
 def test_unit_guarded(world):
-    """a unit that is guarded: who shakes off the library connects to nobody"""
+    """a unit that is guarded: a program that drops the library can't connect"""
     with Systemd(world) as systemd:
         systemd.run("kschannelctl", "enable", "--guard", "--way", "preload", "redis-server")
         systemd.restart("redis-server", REDIS)
@@ -108,7 +108,7 @@ def test_unit_early(world):
 
 
 def asked_by(peer):
-    """The server of a database asks who it is that is there."""
+    """The server of a database authenticates the client."""
     with peer, peer.makefile("rwb") as file:
         file.write(message(b"", struct.pack(">I", 3 << 16) + b"user\0postgres\0\0"))
         file.flush()
@@ -272,7 +272,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
 
 
 def test_unit_daemon_context(world):
-    """who carries tokens itself connects to the manager's socket, and waits for a daemon"""
+    """an application with contexts connects to the manager's socket, and waits for a daemon"""
     with OwnDaemon(world) as systemd:
         systemd.run("systemctl", "start", systemd.UNIT)
         said = systemd.run("stat", "-c", "%F %a", "/run/kschannel/context.sock")
@@ -493,7 +493,7 @@ def test_unit_honest(world):
             said = systemd.run("kschannelctl", "enable", "--way", "preload", unit, wanted=1)
             assert words in said, said
         assert not list(Path("/etc/systemd/system").glob("*/kschannel.conf"))
-        # some of it is protected, and what is not is told
+        # some of it is protected, and the rest is reported
         said = systemd.run("kschannelctl", "enable", "--way", "preload", "mixed")
         assert b"what it has run by systemctl is not protected" in said, said
         assert b"mixed.service is protected by preload" in said, said

@@ -64,7 +64,7 @@ static void answer(void)
 	}
 }
 
-/* ---- who connects ---- */
+/* ---- the callers ---- */
 
 int __real_ksc_caller_find(struct ksc_caller *caller, int fd);
 int __wrap_ksc_caller_find(struct ksc_caller *caller, int fd);
@@ -183,7 +183,7 @@ void apps_stop(void)
 	ksc_config_free(config);
 	unlink(path);
 	apps_unguarded = false;
-	/* what was told to end is gone */
+	/* connections that were to end are gone */
 	ev_run(apps_loop, EVRUN_NOWAIT);
 }
 

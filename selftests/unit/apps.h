@@ -58,7 +58,7 @@ struct kernel {
  * struct app - an application, connected
  * @fd: its end
  * @seq: number of its last request
- * @reply: what it was told last: enum ksc_message, 0 when the connection is closed
+ * @reply: the last answer: enum ksc_message, 0 when the connection is closed
  * @number: of the request that this answers
  * @context: the context that it is about
  * @status: of a result
@@ -112,7 +112,7 @@ extern struct ev_loop *apps_loop;
 extern uid_t apps_uid;
 /* The daemon can't have descriptors refused */
 extern bool apps_unguarded;
-/* Of how many who have connected groups were asked for */
+/* How many callers' groups were looked up */
 extern unsigned int apps_grouped;
 extern bool apps_idle;
 

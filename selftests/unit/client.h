@@ -23,7 +23,7 @@ extern struct kschannel_context *ctx;
 extern struct kschannel_step step;
 /* Descriptors before the test */
 extern int files;
-/* What the kernel says when it is asked for keys; 0 if it tells of them */
+/* The kernel's error when it is asked for keys, or 0 */
 extern int keys_error;
 /* How often it was asked */
 extern unsigned int keys_asked;

@@ -21,7 +21,7 @@ void begin_many(struct app *app, uint32_t from, uint32_t n)
 	}
 }
 
-/* Of those who have gone nothing is left. */
+/* Nothing is left of applications that have ended. */
 void all_gone(void)
 {
 	apps_settle();

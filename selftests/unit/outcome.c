@@ -43,7 +43,7 @@ struct outcome meet(const struct peer_type *type, const struct cred_options *cre
 /**
  * connect_to() - have our client meet a server
  * @cert: the server's certificate
- * @server_name: whom our client wants, or NULL
+ * @server_name: for our client, or NULL
  * @address: where, or NULL
  * @verify: what our client asks of it
  * @tls12: the server has nothing newer

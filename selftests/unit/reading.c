@@ -25,7 +25,7 @@ void write_file(const char *path, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
-/* As it is done by who renews: another file gets the name. */
+/* As programs that renew certificates do it: by rename(). */
 void replace_file(const char *path, const char *text)
 {
 	char name[80];

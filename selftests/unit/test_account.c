@@ -36,7 +36,7 @@ struct group *__wrap_getgrgid(gid_t gid);
 #define LATE_MS		1000
 #define LONG_MS		20000
 
-/* What there is in errno when there is nothing, and when it is not known */
+/* errno for an account that does not exist, and for a failed lookup */
 static int nothing;
 static int failure = ECONNREFUSED;
 
@@ -167,7 +167,7 @@ static void groups(void **state)
 	assert_int_equal(members(4, &n), -E2BIG);
 }
 
-/* Who is in a group decides about a key: when that is not known now, nothing is. */
+/* A group's members decide about a key: if they can't be looked up, the load fails. */
 static void keys(void **state)
 {
 	char path[] = "/tmp/ksc-account-XXXXXX", text[512] = "", conf[600];
@@ -207,7 +207,7 @@ static void write_users(const char *path, const char *users)
 	assert_int_equal(fclose(f), 0);
 }
 
-/* A service that never answers, or breaks who asks it, does so to one load. */
+/* A service that never answers, or kills the process that asks, fails one load only. */
 static void one_load(void **state)
 {
 	char path[] = "/tmp/ksc-account-XXXXXX";
@@ -259,7 +259,7 @@ static char *said(const char *settings, int ms)
 	assert_non_null(intake);
 	rc = ksc_intake_load(intake, ms, &handed);
 	if (rc == -ETIMEDOUT) {
-		/* it is there for who asks again */
+		/* it is there for the next load */
 		assert_int_equal(ksc_intake_load(intake, LONG_MS, &handed), 0);
 		ksc_handed_free(handed);
 		strcpy(text, "late");
@@ -327,7 +327,7 @@ static void load_subids(struct ksc_handed *handed, struct ksc_subids *subids)
 	ksc_handed_free(handed);
 }
 
-/* Who has subordinate ids is asked for last, and once: what comes of it, there is a load. */
+/* Users with subordinate IDs are looked up last, and once: on error, the load goes on. */
 static void owners(void **state)
 {
 	static const char *const others[] = { "gone", "stuck", "broken" };
@@ -362,7 +362,7 @@ static void owners(void **state)
 				 i ? -ESTALE : -ENOENT);
 		load_subids(handed, &subids);
 		assert_int_equal(subids.n, SUBUID_LINES + 1);
-		/* those of whom nobody knows are users of their own */
+		/* IDs without a known owner are users of their own */
 		assert_int_equal(ksc_subids_owner(&subids, 500019), 500010);
 		assert_int_equal(ksc_subids_owner(&subids, 600009), 600000);
 		ksc_subids_free(&subids);

@@ -123,7 +123,7 @@ static void case_19_warnings(void **state)
 	assert_true(passed && refused);
 }
 
-/* Alerts that are none. (Of a level that there is none of, GnuTLS takes it for a warning.) */
+/* Invalid alerts. (GnuTLS takes one of an unknown level for a warning.) */
 static void case_19_malformed_alerts(void **state)
 {
 	static const struct {

@@ -396,7 +396,7 @@ static void test_nobody(void **state)
 	setenv("KSCHANNEL_CONTEXT_SOCKET", name, 1);
 	assert_int_equal(first_step(0), -ENAMETOOLONG);
 	setenv("KSCHANNEL_CONTEXT_SOCKET", path, 1);
-	/* more than it has looked at, and nobody waits who said not to */
+	/* more than it has accepted, and a non-blocking call does not wait */
 	listen_at(0);
 	assert_int_equal(first_step(KSCHANNEL_NONBLOCK), -EAGAIN);
 	for (int rc = -EAGAIN, i = 0; rc != -ENOBUFS; i++) {
@@ -496,7 +496,7 @@ static void test_late_result(void **state)
 	assert_int_equal(kschannel_result(ctx, &step), -EHOSTDOWN);
 	assert_int_equal(kschannel_fd(ctx), -1);
 	assert_int_equal(first_step(0), -ETIMEDOUT);
-	/* the daemon's end tells of it, too */
+	/* the end of the daemon is an event, too */
 	assert_int_equal(recv(peer, request, sizeof(request), 0), 0);
 	/* what it has said in time, if nobody has looked */
 	begin_anew();

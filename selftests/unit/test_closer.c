@@ -151,7 +151,7 @@ static void descriptors(void **state)
 		close(peer);
 		app_free(app);
 	}
-	/* who has sent none, and goes with something unread, costs nobody a thread */
+	/* one that has sent none, and ends with unread data, needs no thread */
 	app = app_of(1000);
 	begin_many(app, 0, 2);
 	assert_int_equal(send(app->fd, "x", 1, 0), 1);
@@ -289,7 +289,7 @@ static void too_many_refused(void **state)
 	all_gone();
 }
 
-/* Who has connected and was not accepted may have sent such a thing, too. */
+/* An application that has connected and was not accepted may have sent such a file, too. */
 static void unlistened(void **state)
 {
 	int fd, peer, linger;

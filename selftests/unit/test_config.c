@@ -341,7 +341,7 @@ static void defaults(void **state)
 	    " the credential \"system\"");
 }
 
-/* All faults are told at once, in the order of their lines within each section. */
+/* All faults are reported by one load, in the order of their lines within each section. */
 static void many_faults(void **state)
 {
 	char *complaints;

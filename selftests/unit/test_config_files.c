@@ -169,7 +169,7 @@ static void open_keys(void **state)
 	rmdir(dir);
 }
 
-/* Who relies on the system's authorities is refused, who might is warned. */
+/* A credential that relies on the system's authorities is refused; one that might, warned of. */
 static void no_system_trust(void **state)
 {
 	(void)state;
@@ -205,7 +205,7 @@ static const char *said_of_key(const char *key)
 	return said_of(ksc_hidden_warn, text);
 }
 
-/* What is there in a shell, and not for the daemon's unit, by whatever name. */
+/* Files that exist in a shell, and not in the daemon's unit, by any path. */
 static void unseen_files(void **state)
 {
 	char key[] = "/tmp/ksc-unseen-XXXXXX", link[] = CERTS "/unseen-XXXXXX", wanted[512];
@@ -241,7 +241,7 @@ static unsigned int count_trusts(const struct ksc_config *config)
 	return n;
 }
 
-/* Lists of the same content are one, in whatever files, and however often they are loaded. */
+/* Lists of the same content are shared, in any files, and over all loads. */
 static void one_list(void **state)
 {
 	struct ksc_config *config, *again;

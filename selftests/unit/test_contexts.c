@@ -188,7 +188,7 @@ static enum ksc_status serve_own(uint32_t context)
 	return status;
 }
 
-/* Root of a container is not the one who may read every key. */
+/* Root of a container is not the root that may read every key. */
 static void elsewhere(void **state)
 {
 	const int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -566,7 +566,7 @@ static void lost(void **state)
 	}
 }
 
-/* Who goes when its keys are on their way leaves none. */
+/* An application that ends when its keys are on their way leaves none. */
 static void gone(void **state)
 {
 	static uint8_t bytes[KSC_MAX_TOKEN];

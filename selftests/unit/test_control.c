@@ -17,9 +17,9 @@ static char directory[64];
 static char path[80];
 
 /**
- * struct asker - who asks
+ * struct asker - a client of the control socket
  * @verdict: what it got
- * @text: what it was told, to be freed
+ * @text: the answer, to be freed
  */
 struct asker {
 	bool verdict;
@@ -107,7 +107,7 @@ static void answered(struct asker *asker, pthread_t thread, bool verdict, const 
 	free(asker->text);
 }
 
-/* Who asks when it has begun waits for another time; too many do not wait at all. */
+/* A request during a load waits for the next one; too many are refused. */
 static void several(void **state)
 {
 	struct served served = { .loop = ev_loop_new(0) };

@@ -71,7 +71,7 @@ static void read_all(int fd, char *text, size_t size)
 	text[n > 0 ? n : 0] = '\0';
 }
 
-/* Who looks after the daemon finds out which limit it is, and whether it is met a lot. */
+/* The log says which limit was met, and how often. */
 static void told(void **state)
 {
 	char log[4096];
@@ -101,7 +101,7 @@ static void told(void **state)
 	all_gone();
 }
 
-/* However many have all that they may, there is one for each of those who have none. */
+/* A user may have half of what is left; the last one is for a user that has none. */
 static void shares(void **state)
 {
 	static const uint32_t wanted[] = { 30, 15, 8, 4, 2, 1, 1, 1, 1, 1 };
@@ -119,7 +119,7 @@ static void shares(void **state)
 	assert_int_equal(contexts->users.contexts, 64);
 	apps[n] = app_of(2000);
 	assert_int_equal(begin_all(apps[n]), 0);
-	/* what is free again is for those who have nothing, as long as that is the last */
+	/* the last free ones are for users that have none */
 	app_close(apps[0], 0);
 	app_close(apps[0], 1);
 	apps_settle();
@@ -256,7 +256,7 @@ static void handshake_bytes(void **state)
 	all_gone();
 }
 
-/* What contexts keep of large hellos counts for their user, whatever it is split into. */
+/* What contexts keep of large hellos counts for their user, with any fragmentation. */
 static void per_user_bytes(void **state)
 {
 	static uint8_t bytes[KSC_MAX_TOKEN];
@@ -299,7 +299,7 @@ static void connections(void **state)
 	apps_start("[contexts]\nconnections-per-user = 8\n", 1);
 	for (i = 0; i < 9; i++)
 		apps[i] = app_of(1000);
-	/* who is one too many hears so, whatever it asks */
+	/* one too many gets an error, for any request */
 	apps_settle();
 	assert_int_equal(app_await(apps[8]), KSC_MESSAGE_ERROR);
 	assert_int_equal(apps[8]->error, EDQUOT);
@@ -323,7 +323,7 @@ static void connections(void **state)
 
 #define FLOOD	10000
 
-/* Ten thousand: the rest is told, and who was there before has its turn all the time. */
+/* Ten thousand: the rest gets errors, and earlier applications have their turn all the time. */
 static void flood(void **state)
 {
 	static int fds[FLOOD];
@@ -383,7 +383,7 @@ static void no_descriptors(void **state)
 	ev_run(apps_loop, EVRUN_ONCE);
 	assert_false(ev_is_active(&contexts->listener));
 	assert_true(ev_is_active(&contexts->pause));
-	/* who is there goes on */
+	/* those connected go on */
 	begin_many(app, 1, 1);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	while (contexts->users.connections < 2)
@@ -396,7 +396,7 @@ static void no_descriptors(void **state)
 
 /* ---- turns ---- */
 
-/* Who says a lot has its turn as often as who says little. */
+/* One with many requests has its turn as often as one with few. */
 static void turns(void **state)
 {
 	struct app *loud[40], *quiet;

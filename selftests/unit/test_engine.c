@@ -484,7 +484,7 @@ static void case_11_continue_without_token(void **state)
 	teardown(&s);
 }
 
-/* No common cipher: the peer hears of it, and so does our caller. */
+/* No common cipher: the peer gets an alert, and our caller an error. */
 static void case_12_failure_sends_alert(void **state)
 {
 	const struct cred_options cred = { .cert = "server", .ca = "ca", .cipher = "AES-128-GCM" };

@@ -196,7 +196,7 @@ static void expect_import(void)
 	ctx = NULL;
 }
 
-/* Who does not wait gets all of it, or leaves it where it is. */
+/* A non-blocking call gets all of it, or leaves it in the queue. */
 static void test_piecemeal(void **state)
 {
 	struct nlmsghdr *head = (struct nlmsghdr *)parcel;
@@ -275,7 +275,7 @@ static void test_nothing(void **state)
 	close_pair();
 }
 
-/* Who waits says how long. */
+/* A blocking call has a time-out. */
 static void test_patience(void **state)
 {
 	const struct timeval soon = { .tv_usec = 10000 };

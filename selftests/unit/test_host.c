@@ -17,7 +17,7 @@
 typedef const char *taker(const char *text, char *host);
 
 /**
- * struct name - a name, and what becomes of it
+ * struct name - a name, and the result
  * @text: the name
  * @host: its form, or NULL when it is none
  * @why: what is the matter then

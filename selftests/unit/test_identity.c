@@ -33,7 +33,7 @@ static void case_23_24_bad_certificates(void **state)
 			assert_int_equal(o.direction, KSC_DIRECTION_SENT);
 			if (!strstr(o.text, bad[i].words) || !strstr(o.text, bad[i].cert))
 				fail_msg("%s: %s", bad[i].cert, o.text);
-			/* Who asks for no verification gets none, and is told who it was. */
+			/* Without verification it succeeds, and reports the certificate. */
 			o = connect_to(bad[i].cert, "server.test", NULL, KSC_VERIFY_NONE, tls12);
 			assert_int_equal(o.status, KSC_STATUS_OK);
 			assert_true(o.info.peer.present);
@@ -115,7 +115,7 @@ static void verification_is_never_weakened(void **state)
 	assert_int_equal(o.status, KSC_STATUS_PEER_REJECTED);
 }
 
-/* Our client shows its certificate to who asks for it. */
+/* Our client sends its certificate to a server that asks for it. */
 static void client_certificate_of_ours(void **state)
 {
 	static const struct cred_options with = { .cert = "client", .ca = "ca" };
@@ -431,7 +431,7 @@ static void long_subject(void **state)
 }
 
 /*
- * RFC 5746 is about renegotiation, which there is none of here: clients that leave its
+ * RFC 5746 is about renegotiation, which is always refused here: clients that leave its
  * extension out are served. A client of ours insists on it with TLS 1.2.
  */
 static void renegotiation_info(void **state)

@@ -186,7 +186,7 @@ static void handed_over(void **state)
 			 FAILS(EPROTOTYPE));
 }
 
-/* ---- who it is ---- */
+/* ---- the caller's identity ---- */
 
 #define UID	47113
 #define GROUPS	200

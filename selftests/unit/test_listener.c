@@ -14,7 +14,7 @@
 #include "ctl/listener.h"
 
 /**
- * struct rule - a rule as the kernel tells it
+ * struct rule - a rule as the kernel dumps it
  * @msg: its message
  * @tb: its attributes
  */

@@ -38,7 +38,7 @@ struct nl_msg *ksc_netlink_message(struct ksc_netlink *nl, int cmd, size_t size)
 	return msg;
 }
 
-/* It does what it is told, whether its answer comes through or not. */
+/* It carries out requests, even if the answer is lost. */
 int ksc_netlink_ask(struct ksc_netlink *nl, struct nl_msg *msg)
 {
 	struct genlmsghdr *head = genlmsg_hdr(nlmsg_hdr(msg));

@@ -81,7 +81,7 @@ static void nobody_reads(int fds[2])
 	assert_string_equal(last, "the first that is read");
 	ksc_log(KSC_LOG_INFO, "the second");
 	assert_int_equal(drain(fds[0], last, sizeof(last)), 1);
-	/* How many there were is told, of a second time as well. */
+	/* The number of lost lines is logged, the second time as well. */
 	for (i = 0; i < LINES; i++)
 		ksc_log(KSC_LOG_INFO, "line %04u, of which there are more than anybody holds %080u",
 			i, 0);
@@ -115,7 +115,7 @@ static void full_socket(void **state)
 	nobody_reads(fds);
 }
 
-/* Who starts us without it does not have what is opened next written to. */
+/* Started without stderr, we do not log into the file that is opened next. */
 static void closed(void **state)
 {
 	const int kept = dup(STDERR_FILENO);
@@ -246,7 +246,7 @@ static void journals_rate(void **state)
 	assert_in_range(n, 2 * (BURST + 20 * PER_S), 9000);
 }
 
-/* Neither the daemon's own lines nor those of the others who are done. */
+/* Neither the daemon's own lines nor those about finished handshakes. */
 static void flood_hides_nothing(void **state)
 {
 	const int fd = ((int *)*state)[0];

@@ -55,7 +55,7 @@ static unsigned int count_chain(const struct side *side, const char *cn)
 	return n;
 }
 
-/* What is found is told, and the caller's word is what counts. */
+/* The faults are reported, and the caller's verdict is what counts. */
 static void accept_whatever(void **state)
 {
 	static const struct {
@@ -97,7 +97,7 @@ static void accept_whatever(void **state)
 		}
 }
 
-/* Nothing goes on before the verdict, however often one steps; and with any split. */
+/* No step continues before the verdict; and with any fragmentation. */
 static void waits(void **state)
 {
 	static const size_t chunks[] = { 1, 7, WHOLE };
@@ -197,7 +197,7 @@ static void reject(void **state)
 		}
 }
 
-/* The peer is told, and it is over. */
+/* The peer gets an alert, and the handshake has failed. */
 static void expect_given_up(struct setup *s, enum ksc_status status, uint8_t alert)
 {
 	uint8_t buf[16];
@@ -287,7 +287,7 @@ static void no_certificate(void **state)
 	}
 }
 
-/* Who has no name to compare with has to look closely. */
+/* Callers without a name to compare with have to look closely. */
 static void no_name(void **state)
 {
 	const struct cred_options cred = { .ca = "ca" };

@@ -30,7 +30,7 @@ static void case_24_names(void **state)
 		{ "xn--srver-kva.test", NULL, false },
 		{ "s\303\251rver.test", NULL, false },
 		{ "xn--bcher-kva.wild.test", NULL, true },
-		/* Without either, nobody can be told from anybody. */
+		/* Without either, peers can't be distinguished. */
 		{ NULL, NULL, false },
 	};
 	size_t i;
@@ -68,7 +68,7 @@ static void odd_names(void **state)
 		{ "FE80:0::1", NULL, true },
 		{ "fe80::2%eth0", NULL, false },
 		{ NULL, "fe80::1", true },
-		/* Who does not know which name is meant has to have all of them fit. */
+		/* Without a known name all of them have to fit. */
 		{ "my_host.test,other.test", NULL, true },
 		{ "other.test,b\303\274cher.test,my_host.test", NULL, true },
 		{ "other.test,server.test", NULL, false },
@@ -97,7 +97,7 @@ static void odd_names(void **state)
 	}
 }
 
-/* RFC 9525, 6.3: what is no subjectAltName is no name, whatever it looks like. */
+/* RFC 9525, 6.3: only a subjectAltName is a name, not the CN. */
 static void common_names(void **state)
 {
 	static const struct {
@@ -132,7 +132,7 @@ static void common_names(void **state)
 	}
 }
 
-/* A name that is none is refused before anything is sent, and the reason is told. */
+/* An invalid name is refused before anything is sent, with the reason. */
 static void no_names(void **state)
 {
 	static const struct {

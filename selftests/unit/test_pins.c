@@ -387,7 +387,7 @@ static void others_taken_over(void **state)
 	assert_value(id, 3);
 }
 
-/* One that does not get to its end leaves the other at work, and is no hindrance. */
+/* One that is interrupted leaves the other attached, and does not block later ones. */
 static void broken_off(void **state)
 {
 	const struct ctl_pins pins = programs(object, sizeof(object));

@@ -203,7 +203,7 @@ static void held(void **state)
 	ksc_pool_free(pool);
 }
 
-/* Each has one thread, however many it has things for: the others have the rest. */
+/* Each lane has one thread, with any number of jobs: the others have the rest. */
 static void single(void **state)
 {
 	struct ev_loop *loop = ev_default_loop(0);

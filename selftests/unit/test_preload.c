@@ -122,7 +122,7 @@ static void ambiguous(void **state)
 	expect_unmarked("192.0.2.99", "");
 }
 
-/* Who prints an address, and reads it again, has lost the mark, and not the name. */
+/* A program that prints an address, and parses it again, loses the mark, but not the name. */
 static void numeric(void **state)
 {
 	struct sockaddr_storage addr;
@@ -204,7 +204,7 @@ static void datagram(void **state)
 	assert_int_equal(getaddrinfo("bank.test", NULL, &hints, &ai), 0);
 	assert_memory_equal(((struct sockaddr_in *)ai->ai_addr)->sin_zero, zero, 8);
 	freeaddrinfo(ai);
-	/* The name is remembered: who knows what the address is used for? */
+	/* The name is remembered: the address may be used for anything. */
 	expect_unmarked("192.0.2.6", "bank.test");
 }
 
@@ -257,7 +257,7 @@ static void forks(void **state)
 	assert_string_equal(fake.name, "evil.test,bank.test");
 }
 
-/* What cannot be told as a name fits no certificate, rather than any. */
+/* What can't be passed on as a name fits no certificate, rather than any. */
 static void untellable(void **state)
 {
 	static const char *const bad[] = { "a b.test", "bank.test,evil.test", "a\n", "*", "." };
@@ -274,7 +274,7 @@ static void untellable(void **state)
 	name[KSC_MAX_NAME + 1] = '\0';
 	addr = look_up(name, "192.0.2.9");
 	expect(&addr, "*");
-	/* Too many to be told together. */
+	/* Too many to be passed on together. */
 	name[KSC_MAX_NAME] = '\0';
 	addr = look_up(name, "192.0.2.10");
 	expect(&addr, name);
@@ -331,7 +331,7 @@ static void flood(const char *prefix, unsigned int from, unsigned int to)
 	}
 }
 
-/* Who has a program look up many names pushes none out of its memory without a trace. */
+/* Lookups of many names do not evict one without a trace. */
 static void forgotten(void **state)
 {
 	static const char *const alone[] = { "192.0.2.113", "192.0.2.114", "192.0.2.115" };

@@ -182,7 +182,7 @@ static int load_account(struct ksc_intake *intake)
 
 	REQUIRE(config);
 	REQUIRE(serves(config, 47110));
-	/* who is in the group */
+	/* a member of the group */
 	REQUIRE(serves(config, 47111));
 	REQUIRE(!serves(config, 0));
 	ksc_config_free(config);

@@ -70,7 +70,7 @@ static unsigned int count_ends(int fd, uint32_t load)
 	return n;
 }
 
-/* Who asks without end is answered now and then, and the last time. */
+/* Endless requests are answered now and then, and the last one is. */
 static void flood(void **state)
 {
 	struct timespec from, to;

@@ -218,7 +218,7 @@ static void slow(void **state)
 	ev_run(rig.loop, 0);
 	assert_int_equal(rig.ended, 2);
 	assert_int_equal(rig.error, 0);
-	/* that the reader ends has no part in it, and is told afterwards */
+	/* the reader's end does not affect it, and is reported afterwards */
 	ksc_reload_ask(rig.reload);
 	end_reader(&rig);
 	assert_int_equal(ev_run(rig.loop, 0), 0);
@@ -292,7 +292,7 @@ static void ends(void **state)
 	stop(&rig);
 }
 
-/* Who asks finds out before the loop: nothing watches a descriptor that is another's by then. */
+/* A request notices it before the loop does: the loop watches no descriptor that was reused. */
 static void ends_when_asked(void **state)
 {
 	struct rig rig;

@@ -14,7 +14,7 @@ static const struct ksc_renew_times times = {
 };
 
 /**
- * struct rig - who loads
+ * struct rig - the loads of a test
  * @loop: a loop
  * @renew: what is tested
  * @due: loads that were due
@@ -188,7 +188,7 @@ static void heals(void **state)
 	stop(&rig);
 }
 
-/* Who asks for a load is told what comes of it, and has what has changed in it. */
+/* A load on request reports its result, and includes all changes. */
 static void asked(void **state)
 {
 	struct rig rig;

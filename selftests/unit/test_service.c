@@ -36,7 +36,7 @@ static char conf[64];
  * @fd: where it listens
  * @name: which account it was asked for
  * @asked: how often
- * @last: by whom, the last time
+ * @last: the process that asked last
  */
 struct service {
 	int fd;

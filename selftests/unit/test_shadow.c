@@ -204,7 +204,7 @@ static void by_all(struct ksc_rule *rule, uint32_t i)
 		rule->directions = KSC_RULE_DIRECTION_ACCEPT;
 }
 
-/* However they are told apart. */
+/* With any conditions that distinguish them. */
 static void many(void **state)
 {
 	static void (*const ways[])(struct ksc_rule *rule, uint32_t i) = {

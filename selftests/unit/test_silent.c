@@ -33,14 +33,14 @@ static void slow(void **state)
 	apps_settle();
 	assert_false(ev_is_active(&conn->in));
 	begin_many(honest, 0, 1);
-	/* who takes it in time goes on, and misses nothing */
+	/* one that reads it in time goes on, and misses nothing */
 	while (app->number < sent)
 		assert_int_equal(app_await(app), KSC_MESSAGE_ERROR);
 	apps_settle();
 	assert_false(ksc_connection_waits(conn));
 	begin_many(app, 1, 1);
 	assert_true(bytes_now() < most / 2);
-	/* and who does not is gone */
+	/* and one that does not is disconnected */
 	while (!ksc_connection_waits(conn)) {
 		const struct ask ask = { .context = 5 };
 
@@ -55,7 +55,7 @@ static void slow(void **state)
 	all_gone();
 }
 
-/* What nobody reads is counted, on however many connections it is. */
+/* Unread answers are counted, over all connections. */
 static void unread(void **state)
 {
 	struct app *loud[40], *honest;
@@ -75,7 +75,7 @@ static void unread(void **state)
 		apps_turn();
 	/* all together would be seven times as much */
 	assert_in_range(contexts->users.bytes, 190000, 260000);
-	/* who reads has its turn again */
+	/* one that reads has its turn again */
 	k = 0;
 	while (loud[0]->number < 50) {
 		for (i = 0; i < 40; i++)
@@ -85,7 +85,7 @@ static void unread(void **state)
 	assert_true(k >= 50);
 	for (i = 0; i < 40; i++)
 		app_free(loud[i]);
-	/* and who does not is dropped */
+	/* and one that does not is dropped */
 	loud[0] = app_of(1000);
 	last_one()->slow.repeat = 0.3;
 	apps_configure("[contexts]\nbytes-per-user = 65536\n");
@@ -120,7 +120,7 @@ static void silent(void **state)
 	ask_nothing(app, 3);
 	assert_false(ksc_connection_waits(conn));
 	assert_true(ev_is_active(&conn->slow));
-	/* who has read one has the time again, and who is told more before that is seen, too */
+	/* reading one answer restarts the time, also with more answers before that is noticed */
 	assert_true(app_try(app));
 	ev_invoke(apps_loop, &conn->slow, EV_TIMER);
 	assert_true(ev_is_active(&conn->slow));
@@ -130,14 +130,14 @@ static void silent(void **state)
 	assert_true(app_try(app));
 	ask_nothing(app, 1);
 	assert_true(ev_timer_remaining(apps_loop, &conn->slow) > 500);
-	/* who has read all has as long as it likes */
+	/* one that has read all has no time-out */
 	while (app_try(app))
 		;
 	ev_invoke(apps_loop, &conn->slow, EV_TIMER);
 	assert_false(ev_is_active(&conn->slow));
 	assert_int_equal(contexts->users.bytes, 0);
 	begin_many(app, 2, 1);
-	/* and who has read nothing is gone */
+	/* and one that has read nothing is disconnected */
 	ask_nothing(app, 1);
 	ev_invoke(apps_loop, &conn->slow, EV_TIMER);
 	assert_true(TAILQ_EMPTY(&contexts->apps));

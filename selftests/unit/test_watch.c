@@ -192,7 +192,7 @@ static bool changed_at_last(struct ksc_watch *watch)
 	return changed;
 }
 
-/* Who makes files without end has others wait for one look at a time, and not be missed. */
+/* A process that creates files without end delays others by one pass, and hides no change. */
 static void overflow(void **state)
 {
 	struct ksc_watch *watch;
@@ -246,7 +246,7 @@ static void numbered(char path[64], const char *what, unsigned int i, const char
 	snprintf(path, 64, "%s/%s%u%s", dir, what, i, more);
 }
 
-/* What is beyond the limit is told, and the rest watched. */
+/* Names beyond the limit are logged, and the rest is watched. */
 static void many_names(void **state)
 {
 	static char names[KSC_WATCH_NAMES + 3][64];
@@ -294,7 +294,7 @@ static void many_dirs(void **state)
 	}
 	log_to_file();
 	watch = watch_paths(paths, KSC_WATCH_DIRS - 10);
-	/* the kernel may be told to have less of them */
+	/* the kernel's limit may be lower */
 	if (!logged("max_user_watches")) {
 		assert_false(logged("not be noticed"));
 		ksc_watch_free(watch);

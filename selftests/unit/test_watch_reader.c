@@ -189,7 +189,7 @@ static void reader_watches_less(void **state)
 		skip();
 	start(&rig);
 	await_watches(&rig, n);
-	/* as many, however often it is loaded */
+	/* as many, after any number of loads */
 	load(&rig, 0);
 	load(&rig, 0);
 	await_watches(&rig, n);
@@ -253,7 +253,7 @@ static long now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Who makes files without end in a directory that is watched has no whole CPU for it. */
+/* A process that creates files without end in a watched directory does not use up a CPU. */
 static void reader_rests(void **state)
 {
 	const long begin = now_ms();

@@ -8,7 +8,7 @@
 
 #include "outcome.h"
 
-/* What is weak, and whom it is trusted by; and that the rest of it is no reason */
+/* What is weak, and which CA it is trusted by; the rest of it is no reason to refuse */
 static const struct {
 	const char *cert;
 	const char *ca;
@@ -29,7 +29,7 @@ static const struct {
 
 #define N_CHAINS	(sizeof(chains) / sizeof(chains[0]))
 
-/* OpenSSL shows anything if it is told to; what it checks itself is not at issue. */
+/* OpenSSL sends anything if configured so; its own checks are not tested here. */
 static struct peer_options shows(size_t i, bool server, bool tls12)
 {
 	return (struct peer_options) {
@@ -156,7 +156,7 @@ static void shared_trust(void **state)
 	ksc_credentials_put(set);
 }
 
-/* Who checks nothing finds nothing. */
+/* Without verification nothing is found. */
 static void unchecked(void **state)
 {
 	struct outcome o = connect_to("weak", "server.test", NULL, KSC_VERIFY_NONE, false);

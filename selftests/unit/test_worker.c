@@ -334,7 +334,7 @@ static void between(void **state)
 
 /* ---- more than there may be ---- */
 
-/* Those that are one too many hear so; there is room again once another ends. */
+/* Handshakes beyond the limit are refused; there is room again once another ends. */
 static void full(void **state)
 {
 	struct ksc_worker *worker = start(load(SETTINGS "max-handshakes = 2\n"));
@@ -460,7 +460,7 @@ static double seconds(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* That of the message ends, no other; however many there are, it is found at once. */
+/* The context of the message ends, no other; it is found at once among many. */
 static void refused(void **state)
 {
 	struct ksc_config *config = load(SETTINGS);

@@ -28,7 +28,7 @@
 #define AT_ONCE	12
 #define RELOAD	25
 
-/* ---- the kernel: what one end says the other is told ---- */
+/* ---- the fake kernel: it passes tokens between both ends ---- */
 
 /* A context; those of a connection are 2n and 2n + 1, the client's first. */
 struct end {

@@ -36,7 +36,7 @@
  * struct allocs_first - the first allocation that the socket would have forbidden
  * @gfp: its flags
  * @n: depth of the stack
- * @stack: who made it
+ * @stack: its call trace
  */
 struct allocs_first {
 	gfp_t gfp;

@@ -25,7 +25,7 @@ void __libc_free(void *p);
 static atomic_long early;
 static atomic_long *held = &early;
 
-/* Those who read files for the daemon are other processes, which may end with what they have. */
+/* The daemon's readers are other processes, which may exit without freeing. */
 static void stand_apart(void)
 {
 	held = &early;

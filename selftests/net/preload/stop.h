@@ -12,7 +12,7 @@
  * struct stop - which of kschanneld's threads are stopped
  * @want: so many more are to be, each at the next step that it takes
  * @held: so many are
- * @round: they go on when this changes, which a futex tells of
+ * @round: they go on when this changes, by a futex
  */
 struct stop {
 	_Atomic uint32_t want;

@@ -56,7 +56,7 @@ static void test_pairs(void **state)
 					 wanted[phase][event]);
 }
 
-/* Which phases follow, by whatever events but @without */
+/* Which phases follow, by any events but @without */
 static unsigned int reach(unsigned int from, unsigned int without)
 {
 	for (unsigned int before = 0; before != from;) {
@@ -86,7 +86,7 @@ static void test_ways(void **state)
 	/* what is left connects again only as ours */
 	assert_int_equal(reach(1U << PLAIN, 1U << KSC_EVENT_UNCONNECT),
 			 1U << PLAIN | 1U << CLOSED);
-	/* a listener is none of the others, unless TCP is in state CLOSE again */
+	/* a listener can't get to another phase, unless TCP is in state CLOSE again */
 	assert_int_equal(reach(1U << LISTEN, 1U << KSC_EVENT_UNCONNECT),
 			 1U << LISTEN | 1U << CLOSED);
 }
