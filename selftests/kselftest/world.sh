@@ -102,7 +102,7 @@ run)
 		eval "value=\$$name"
 		[ -z "$value" ] || set -- "$name=$value" "$@"
 	done
-	# not as the first process, which nobody else cares for
+	# not as PID 1, whose children it would have to reap
 	env -i "$@" </dev/null || [ -z "$(sed -n 1p /run/daemon.log)" ] ||
 		tail -n 5 /run/daemon.log | sed 's/^/# kschanneld: /'
 	;;

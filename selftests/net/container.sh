@@ -86,7 +86,7 @@ tested()
 	fails kschannelctl policy test --connect 10.0.0.1:7300 --cgroup /../app
 }
 
-# hold CGROUP PORT: a connection that nobody has protected
+# hold CGROUP PORT: an unprotected connection
 hold()
 {
 	nc -l -p "$2" </tmp/hold >/dev/null &

@@ -241,7 +241,7 @@ void ctx_expect_closed(struct ctx_sock *sock)
 }
 
 /**
- * ctx_expect_none() - no answer is there that nobody has waited for
+ * ctx_expect_none() - insist that there is no unexpected answer
  * @sock: the connection
  */
 void ctx_expect_none(struct ctx_sock *sock)

@@ -14,7 +14,7 @@
  * @fd: the socket, -1 for none
  * @seq: number of the last request
  * @text: what the last error said
- * @queue: answers that nobody has waited for yet, and what came along
+ * @queue: answers that were not awaited yet, and the descriptors that came along
  * @queued: how many
  */
 struct ctx_sock {

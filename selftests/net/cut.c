@@ -10,7 +10,7 @@
 
 #include "cut.h"
 
-/* TFO_CLIENT_ENABLE, TFO_SERVER_ENABLE, and that nobody needs a cookie */
+/* TFO_CLIENT_ENABLE, TFO_SERVER_ENABLE, and no cookies */
 #define WITHOUT_COOKIES "0x207"
 
 /**

@@ -3,7 +3,7 @@
 #
 # shellcheck disable=SC2317
 #
-# Cgroups in which sockets that nobody has given to the module neither connect nor listen.
+# Cgroups in which sockets that were not given to the module neither connect nor listen.
 
 . "$(dirname "$0")/tap.sh"
 needs curl openssl
@@ -158,7 +158,7 @@ evasion()
 	fails ls -d $cgroups/kschannel-run.*
 }
 
-# Sockets that io_uring makes are given to nobody, and refused. Outside they are as ever.
+# Sockets that io_uring makes are not given to the module, and refused; outside, unaffected.
 uring()
 {
 	way_by_bpf

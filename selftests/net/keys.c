@@ -11,7 +11,7 @@
 #endif
 
 /**
- * keys_of() - keys that nobody has seen
+ * keys_of() - fresh keys
  * @role: enum ksc_role
  * @suite: the suite
  * @seed: of the keys
@@ -123,7 +123,7 @@ int keys_do(struct tnl_conn *nl, struct nl_msg *msg)
 	nl->arg = &reply;
 	err = tnl_do(nl, msg);
 	nl->reply = NULL;
-	/* one without the other would be a descriptor that nobody knows */
+	/* one without the other would be a leaked descriptor */
 	assert_int_equal(!err, reply.fd >= 0);
 	if (err)
 		return err;

@@ -160,7 +160,7 @@ said()
 }
 
 # A policy that its daemon has begun to load, and whose rules are all there, goes with the
-# module: the daemon's socket does not keep that, and what is loaded is nobody's then. That
+# module: the daemon's socket holds no reference, and what is loaded has no owner then. That
 # none of it is left is for the debug kernel to say. Nor does the same socket go on with it
 # when the module is back.
 loading()

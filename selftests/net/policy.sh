@@ -272,7 +272,7 @@ finds()
 	grep -E "$1" /tmp/got
 }
 
-# What nobody has given to the module is found, and no more than that
+# Sockets that were not given to the module are found, and no others
 audited()
 {
 	stay
@@ -392,7 +392,7 @@ renewed()
 	fails grep -q secret /tmp/policy-heard
 }
 
-# Of what was made in a cgroup that is gone nobody can tell which rule it falls under.
+# For a socket from a removed cgroup the rule that it falls under is unknown.
 forgotten()
 {
 	reload <<-'END'

@@ -131,7 +131,7 @@ static void test_trusted(void **state)
 	close(listener);
 }
 
-/* A user that has its fill displaces itself, and nobody else. */
+/* A user at its limit displaces its own handshakes, and no others. */
 static void test_user(void **state)
 {
 	static const struct half_limit limits[] = { { KSC_A_LIMITS_PER_USER, 8 }, { 0 } };

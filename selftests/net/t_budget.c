@@ -197,7 +197,7 @@ static void read_edges(const struct mode *mode, bool peeked)
 
 	begin(&c, mode);
 	queue_bytes(&c, BYTES);
-	/* when it is watched there is something to read, or nobody has looked yet */
+	/* when it is watched there is something to read, or it was not polled yet */
 	if (peeked)
 		SYS(recv(c.w.fd, buf, 1, MSG_PEEK));
 	ep = t_watch(c.w.fd, EPOLLIN | EPOLLET);
@@ -453,7 +453,7 @@ static void test_splice_empty(void **state)
 		calls++;
 	} while (by_splice(c.w.fd, false) < 0 && errno == EAGAIN);
 	assert_int_equal(buf[0], 'x');
-	/* in raw mode nobody else opens them */
+	/* in raw mode no pump decrypts them */
 	if (c.raw)
 		assert_in_range(calls, 5, 8);
 	close(ep);

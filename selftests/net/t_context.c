@@ -320,7 +320,7 @@ static void case_41_deleted(void **state)
 		ctx_close(&client);
 		ctx_close(&server);
 	}
-	/* what was answered meanwhile is nobody's */
+	/* answers that came meanwhile are dropped */
 	ctx_hang_up(&ctx_sock);
 	ctx_dial(&ctx_sock, NULL);
 	open_both();
@@ -394,7 +394,7 @@ static void test_timeout(void **state)
 	(void)state;
 	ctx_open(&server, &ctx_sock, KSC_ROLE_SERVER, &opts);
 	ctx_step(&server, NULL, 0);
-	/* nobody has asked */
+	/* without a request */
 	assert_int_equal(ctx_try_await(&server), -ETIMEDOUT);
 	assert_int_equal(ctx_try_step(&server, "x", 1), -ENOENT);
 	ctx_expect_none(&ctx_sock);
@@ -497,7 +497,7 @@ static void test_many(void **state)
 	assert_int_equal(tnl_counter(KSC_A_STATS_KEYS), 0);
 }
 
-/* Nobody special: the socket is for everyone. */
+/* An unprivileged user: the socket is for everyone. */
 static void test_unprivileged(void **state)
 {
 	pid_t pid = fork();

@@ -121,7 +121,7 @@ static int act_raw_shutdown(void)
 	return shutdown(fds[0], SHUT_WR);
 }
 
-/* As in-tree kTLS has it: nobody sealed the open record, and an application says close_notify */
+/* As in-tree kTLS does: the open record is not sealed, and the application sends close_notify */
 static void expect_end(void)
 {
 	char c;

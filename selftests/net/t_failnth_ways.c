@@ -197,7 +197,7 @@ static int act_detach(void)
 	return getsockopt(w.fd, SOL_KSCHANNEL, KSC_DETACH, plain, &len);
 }
 
-/* Of EFAULT nobody knows when it came. */
+/* EFAULT may have come before or after the detach. */
 static void after_detach(int error)
 {
 	if (error)

@@ -217,7 +217,7 @@ static void test_policy(void **state)
 	ctx_close(&server);
 }
 
-/* It is root, but not of the daemon's own: what nobody has listed it for is not its to use. */
+/* It is root, but not the daemon's root: credentials that do not list it are denied. */
 static void test_unlisted(void **state)
 {
 	(void)state;

@@ -189,7 +189,7 @@ static void test_established(void **state)
 	t_exchange(client, server);
 	attach_established(client, KSC_ROLE_CLIENT, &t_client);
 	attach_established(server, KSC_ROLE_SERVER, &t_server);
-	/* nobody waits for the server's: looking at the socket starts it */
+	/* no call waits for the server's: poll() starts it */
 	FAILS(recv(server, &c, 1, MSG_DONTWAIT), EAGAIN);
 	SYS(setsockopt(client, SOL_KSCHANNEL, KSC_HANDSHAKE, &(int){ 1 }, sizeof(int)));
 	t_exchange(client, server);

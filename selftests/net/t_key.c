@@ -541,7 +541,7 @@ static void pass(int via, int key)
 	assert_int_equal(SYS(sendmsg(via, &msg, 0)), 1);
 }
 
-/* In a process that nobody knows; -1 if none comes */
+/* In an unrelated process; -1 if none comes */
 static int get_passed(int via)
 {
 	union {
@@ -591,7 +591,7 @@ static void test_passed(void **state)
 	become_daemon(&nl);
 }
 
-/* Under way to nobody, in a message that is never read */
+/* In flight, in a message that is never read */
 static void test_in_flight(void **state)
 {
 	int via[2], key = make(42);

@@ -87,7 +87,7 @@ static int teardown_groups(void **state)
 	return 0;
 }
 
-/* The daemon's, as long as nobody has them; nothing of them when sockets do. */
+/* The daemon is charged while they are unattached; not when sockets have them. */
 static void test_memory(void **state)
 {
 	static char name[KSC_MAX_NAME + 1], rest[KSC_MAX_KEY_TEXT - KSC_MAX_NAME + 1];

@@ -137,7 +137,7 @@ static void test_malformed(void **state)
 		keys_put_unfit(msg, i);
 		refused(msg, EINVAL);
 	}
-	/* a role that is none, or unknown; nobody's uid; what verify can't be */
+	/* an invalid or unknown role; an invalid uid; an invalid verify mode */
 	keys = some(0);
 	keys.wire.role = KSC_ROLE_UNSPEC;
 	refused(keys_request(&nl, &keys), EINVAL);
@@ -152,7 +152,7 @@ static void test_malformed(void **state)
 	keys = some(0);
 	keys.credential = "with\nlines";
 	refused(keys_request(&nl, &keys), EINVAL);
-	/* attributes that the command does not have, or nobody knows */
+	/* attributes of other commands, and unknown ones */
 	keys = some(0);
 	msg = keys_request(&nl, &keys);
 	nla_put_u32(msg, KSC_A_CONTEXT_SEQ, 0);
@@ -596,7 +596,7 @@ static void test_owner(void **state)
 	place_end(&b);
 }
 
-/* Its root may say what it likes of a session: nobody outside believes it. */
+/* Its root may claim anything of a session: outside it is not trusted. */
 static void test_forged(void **state)
 {
 	union {

@@ -51,7 +51,7 @@ static void test_waits(void **state)
 	c.fd = policy_socket(AF_INET, &policy_nothing);
 	fds[0] = c.fd;
 	t_thread(&thread, do_connect, &c);
-	/* it has said what it had to say, and nobody has answered */
+	/* it has sent its first flight, and there is no answer */
 	tnl_await_counter(KSC_A_STATS_STEPS, 1);
 	assert_false(atomic_load(&c.done));
 	assert_int_equal(polled(c.fd, POLLIN | POLLOUT), 0);
@@ -63,7 +63,7 @@ static void test_waits(void **state)
 	close(listener);
 }
 
-/* Nobody accepts it in time, or too late */
+/* It is not accepted in time, or too late */
 static void test_waits_in_vain(void **state)
 {
 	const struct t_opts soon = { .timeout = 300 };
@@ -147,7 +147,7 @@ static void test_goes_on_nonblocking(void **state)
 		t_wait(fds[0], POLLOUT);
 		assert_connected(fds[0]);
 		FAILS(recv(fds[0], &c, 1, 0), EAGAIN);
-		/* for as long as nobody has looked further */
+		/* until the first call that needs the handshake */
 		assert_int_equal(polled(fds[0], POLLIN | POLLOUT), POLLOUT);
 		if (i == 0) {
 			SYS(try_connect_to(fds[0], "127.0.0.1", GOES_ON));

@@ -176,7 +176,7 @@ static void test_query(void **state)
 	close(fds[1]);
 }
 
-/* Nobody has asked before the sockets had the keys: the daemon has told it all the same. */
+/* Without a query before the sockets had the keys: the daemon has sent the facts anyway. */
 static void test_query_late(void **state)
 {
 	struct kschannel_cipher cipher;
@@ -505,12 +505,12 @@ static void test_daemon_dies(void **state)
 	assert_int_equal(step.token_len, 0);
 	assert_int_equal(kschannel_fd(server.ctx), -1);
 	assert_int_equal(side_step(&server, 0), -ECONNABORTED);
-	/* nobody has told the other */
+	/* the other end was not notified */
 	assert_int_equal(side_step(&client, 0), 0);
 	assert_int_equal(client.step.status, KSC_STATUS_NO_DAEMON);
 	kschannel_delete_context(client.ctx);
 	client.ctx = NULL;
-	/* nobody is there */
+	/* no daemon listens */
 	assert_int_equal(side_step(&client, 0), -EHOSTDOWN);
 	assert_null(client.ctx);
 	daemon_do("start");

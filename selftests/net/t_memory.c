@@ -153,7 +153,7 @@ static void test_peek(void **state)
 }
 
 /*
- * What is decrypted ahead takes nothing of TCP's window: nobody would tell the peer when it is
+ * What is decrypted ahead takes nothing of TCP's window: no update would go to the peer when it is
  * read.
  */
 static void test_window(void **state)

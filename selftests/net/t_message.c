@@ -137,7 +137,7 @@ static void test_short(void **state)
 		msg = make_full(server.id);
 		server.seq = ctx_sock.seq;
 		nlmsg_hdr(msg)->nlmsg_len = (uint32_t)len;
-		/* without the number of a context, nobody could await it by that */
+		/* without the number of a context, the answer can't be matched by that */
 		if (len < NLMSG_HDRLEN + 8) {
 			expect_invalid(msg);
 			continue;
@@ -369,7 +369,7 @@ static void test_lengths(void **state)
 
 #define MOST 253
 
-/* Whether they could be sent: a newer kernel refuses that where nobody wants any */
+/* Whether they could be sent: newer kernels refuse that if the receiver has SO_PASSRIGHTS off */
 static bool send_rights(const struct ctx_sock *sock, struct nl_msg *msg, int fd, int count)
 {
 	static char room[CMSG_SPACE(MOST * sizeof(int))] __attribute__((aligned(8)));
@@ -437,7 +437,7 @@ static void test_never_reads(void **state)
 
 	(void)state;
 	ctx_dial(&sock, NULL);
-	/* nobody's context: each has an answer */
+	/* an unknown context: each has an answer */
 	msg = ksc_message_new(KSC_MESSAGE_STEP, 1, 0);
 	nla_put_u32(msg, KSC_M_CONTEXT, 1);
 	p.fd = sock.fd;

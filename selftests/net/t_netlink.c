@@ -318,7 +318,7 @@ static void test_play_daemon(void **state)
 	t_wait(fd, POLLOUT);
 	assert_int_equal(t_so_error(fd), EKEYREJECTED);
 	t_expect_error(fd, KSC_STATUS_PEER_REJECTED, EKEYREJECTED);
-	/* it is one line, and changes nobody's terminal */
+	/* it is one line, without control characters */
 	assert_string_equal(t_error(fd).text, "it is not??[31mto our taste");
 	assert_int_equal(t_error(fd).alert, 42);
 	assert_int_equal(t_error(fd).direction, KSC_DIRECTION_SENT);

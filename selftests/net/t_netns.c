@@ -416,7 +416,7 @@ static int die_there(int via)
 		if (try_connect_to(fd, HERE, 1800) || send(fd, "hello", 5, 0) != 5)
 			return 11;
 	}
-	/* and one whose peer has not answered, and a listener that nobody has asked */
+	/* and one whose peer has not answered, and a listener without a client */
 	opts.nonblock = true;
 	fd = t_socket(AF_INET, &opts);
 	if (!try_connect_to(fd, HERE, 1801) || errno != EINPROGRESS)
@@ -483,7 +483,7 @@ static void test_cut_off(void **state)
 	make_both();
 	pair_over(fds);
 	far_command("ip link del veth0");
-	/* data on its way is for nobody */
+	/* data in flight is lost */
 	for (int i = 0; i < 2; i++) {
 		t_nonblock(fds[i], true);
 		for (int k = 0; k < 2; k++)

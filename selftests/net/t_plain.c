@@ -113,7 +113,7 @@ static void test_fallen_back(void **state)
 	close_pair(fds);
 }
 
-/* What was shut while nobody knew that it would be plain is shut when it is */
+/* shutdown() before it is decided that the connection is plain holds afterwards */
 static void test_fallen_back_shut(void **state)
 {
 	static const int hows[] = { SHUT_WR, SHUT_RD, SHUT_RDWR };

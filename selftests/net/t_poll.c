@@ -85,7 +85,7 @@ static void test_tickets(void **state)
 	ep = t_watch(w.fd, EPOLLIN);
 	for (unsigned int i = 0; i < count; i++)
 		wire_send(&w, WIRE_HANDSHAKE, ticket, sizeof(ticket), 0);
-	/* nobody reads, and they are dealt with, without a single event */
+	/* no thread reads, and they are processed, without a single event */
 	while (tnl_counter(KSC_A_STATS_TICKETS) < before + count) {
 		assert_false(readable(w.fd));
 		assert_int_equal(event_of(ep, 1), -1);
@@ -333,7 +333,7 @@ static void test_stuck(void **state)
 	begin(&w);
 	expect_unharmed(w.fd);
 	wire_close(&w);
-	/* nobody polled when it came, and then nobody can open it: it is not waited for */
+	/* not polled when it came, and then no task can decrypt it: poll() does not wait for it */
 	begin(&w);
 	says(&w, "there");
 	expect_unharmed(w.fd);

@@ -2,7 +2,7 @@
 /*
  * Two threads on one descriptor: every pair of calls that begin or end a connection, at
  * the same time. Whatever comes of it is a state that a socket may be in: if it listens,
- * its children are protected, and nobody hangs. And an administrator who ends sockets in
+ * its children are protected, and no thread hangs. And an administrator who ends sockets in
  * every state that they may be in (ss -K).
  *
  * RACE_ROUNDS says how often each pair is tried, RACE_CALLS that only the first so many of
@@ -228,7 +228,7 @@ enum kind { FRESH, LISTENING, PLAIN };
 
 static int make_kind(enum kind kind)
 {
-	/* not of t_socket(): nobody waits here */
+	/* not of t_socket(): no call waits here */
 	int fd = (int)SYS(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 				 kind == PLAIN ? IPPROTO_TCP : IPPROTO_KSCHANNEL));
 
@@ -526,7 +526,7 @@ static void test_ended(void **state)
 	fds[1] = t_accept(listener);
 	t_finish(fds[0]);
 	t_exchange(fds[0], fds[1]);
-	/* in its handshake; and a child that nobody has accepted */
+	/* in its handshake; and a child that was not accepted */
 	fd = t_begin(&addr, &t_client);
 	silent = t_connect(&addr, NULL);
 	end_all(filter);
@@ -624,7 +624,7 @@ static int setup(void **state)
 
 	t_setup(state);
 	policy_setup(state);
-	/* a port that nobody listens on */
+	/* a port without a listener */
 	fd = t_listen(AF_INET, NULL, &gone);
 	close(fd);
 	nobody = gone;

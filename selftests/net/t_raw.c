@@ -209,7 +209,7 @@ static void test_bad_cmsg(void **state)
 	raw_close(fds);
 }
 
-/* Empty records, and padding, which is nobody's but the record layer's. */
+/* Empty records, and padding, which the record layer removes. */
 static void test_empty(void **state)
 {
 	struct raw_keys keys = raw_keys(raw_13, 0, 0);
@@ -476,7 +476,7 @@ static size_t fill(int fds[2], int round, const uint8_t *out, size_t len)
 	return sent;
 }
 
-/* What was taken is sent, and as whole records, though nobody waits for it. */
+/* What send() has taken is sent, in whole records, though no call waits for it. */
 static void test_full_then_close(void **state)
 {
 	static uint8_t out[16 << 20], in[RAW_MAX];

@@ -173,7 +173,7 @@ static void test_rekey(void **state)
 	close(p[1]);
 	raw_close(fds);
 
-	/* TLS 1.2 has no such thing, and a message of this type stops nobody */
+	/* TLS 1.2 has no KeyUpdate, and a message of this type does not stop readers */
 	raw_pair(raw_12, OURS, OURS, fds);
 	SYS(raw_send(fds[0], RAW_HANDSHAKE, key_update, sizeof(key_update), 0));
 	next = raw_keys(raw_12, 2, 0);

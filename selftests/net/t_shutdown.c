@@ -304,7 +304,7 @@ static void test_close_in_handshake(void **state)
 	expect_nothing_left();
 }
 
-/* Both ends of a handshake that nobody waited for. */
+/* Both ends of a handshake that no call waited for. */
 static void test_close_at_once(void **state)
 {
 	const struct t_opts opts = { .server_name = "server.test", .nonblock = true };
@@ -329,7 +329,7 @@ static void test_close_at_once(void **state)
 	expect_nothing_left();
 }
 
-/* A listener that goes takes the children that nobody accepted with it. */
+/* Closing a listener resets the children that were not accepted. */
 static void test_close_listener(void **state)
 {
 	struct t_addr addr;
@@ -425,7 +425,7 @@ static void test_close_all_read(void **state)
 	t_recv(fds[1], data, unread->sent);
 	if (unread->ended) {
 		SYS(shutdown(fds[0], SHUT_WR));
-		/* it is there, and nobody takes it */
+		/* it is queued, and not read */
 		t_wait(fds[1], POLLIN);
 	}
 	SYS(close(fds[1]));

@@ -348,7 +348,7 @@ static void begin_handshake(struct peer *peer)
 	char c;
 
 	if (read(go[0], &c, 1) != 1)
-		peer_error(peer, "nobody says when to begin");
+		peer_error(peer, "the test did not say when to begin");
 	peer->arg = go[1] ? go : NULL;
 	connect_late(peer);
 }

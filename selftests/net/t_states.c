@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * States that a socket may be brought into by calls in an order that nobody planned,
+ * States that a socket may be brought into by calls in an unexpected order,
  * and what else can be done to the memory that belongs to it.
  *
  * Bugs of in-tree TLS and its like come in classes. These are the tests that would
@@ -88,7 +88,7 @@ static void expect_no_plaintext(int fd)
 	close(listener);
 }
 
-/* A socket that waits for an answer to its SYN: nobody is at that address. */
+/* A socket that waits for an answer to its SYN: no host has that address. */
 static int connecting(const struct t_opts *opts)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(9) };
@@ -173,7 +173,7 @@ static void test_disconnect(void **state)
 	close(listener);
 }
 
-/* A listener stops being one, with children that nobody accepted. */
+/* A listener stops listening, with children that were not accepted. */
 static void test_disconnect_listener(void **state)
 {
 	uint64_t sockets = tnl_counter(KSC_A_STATS_SOCKETS);
@@ -260,7 +260,7 @@ static in_port_t port_of(const struct t_addr *addr)
 	return ntohs(((const struct sockaddr_in *)&addr->ss)->sin_port);
 }
 
-/* Has the connection of a listener that nobody has accepted come to its end? */
+/* Has the connection ended that the listener has not accepted? */
 static void await_reset(const struct t_addr *addr)
 {
 	int64_t end = t_now_ms() + PATIENCE_S * 1000L;
@@ -351,7 +351,7 @@ static void test_child_listens(void **state)
 		SYS(listen(child, 4));
 		SYS(getsockname(child, (struct sockaddr *)&own.ss, &own.len));
 		assert_int_not_equal(port_of(&own), port_of(&addr));
-		/* one that is the parent's already, and one that nobody accepts */
+		/* one that is the parent's already, and one that is not accepted */
 		waiting = t_begin(&addr, &t_client);
 		expect_serves(child, &own);
 		close(t_connect(&own, NULL));

@@ -107,7 +107,7 @@ static void test_writers(void **state)
 
 		t_recv(fds[1], got, 2);
 		if (got[0] >= ARRAY_SIZE(writers))
-			fail_msg("message %zu is from nobody", i);
+			fail_msg("message %zu is from no writer", i);
 		number = next[got[0]]++;
 		assert_int_equal(got[1], number);
 		len = message_len(number);

@@ -183,7 +183,7 @@ static void test_many_wait(void **state)
 	close(listener);
 }
 
-/* What is reset or closed while it waits costs no step, and keeps nobody waiting. */
+/* A handshake that is reset or closed while it waits costs no step, and delays no other. */
 static void test_gone(void **state)
 {
 	enum { GONE = 150 };
@@ -441,7 +441,7 @@ static void test_port_of_another(void **state)
 	close(listener);
 }
 
-/* Nobody can keep a turn by keeping a socket's lock. */
+/* A thread can't keep a turn by keeping a socket's lock. */
 static void test_locked(void **state)
 {
 	struct server locked[WINDOW], honest;

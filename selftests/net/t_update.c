@@ -31,7 +31,7 @@ static void test_peer(void **state)
 	peer_says(&w, "two");
 	peer_updates(&w, update);
 	t_expect(w.fd, "onetwo");
-	/* nobody asked for ours */
+	/* ours was not requested */
 	says(&w, "with old keys");
 	peer_updates(&w, request);
 	peer_says(&w, "three");

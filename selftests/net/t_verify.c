@@ -279,7 +279,7 @@ static void test_faults(void **state)
 	}
 }
 
-/* The credential demands a good one: nobody is asked about another. */
+/* The credential requires a valid one: for another the application is not asked. */
 static void test_demanded(void **state)
 {
 	struct variant v = variants[3];
@@ -553,7 +553,7 @@ static void test_context_waits(void **state)
 	assert_int_equal(ctx_try_judge(&client, 3, 0), -EINVAL);
 	/* there are no keys for anybody */
 	assert_int_equal(client.key, -1);
-	/* a verdict that nobody asked for */
+	/* a verdict that was not asked for */
 	assert_int_equal(ctx_try_judge(&server, KSC_VERDICT_ACCEPT, 0), -ENODATA);
 	assert_true(ctx_sock.text[0]);
 	ctx_judge(&client, KSC_VERDICT_ACCEPT, 0);

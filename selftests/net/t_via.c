@@ -158,7 +158,7 @@ static void test_again(void **state)
 		listener = listen_on(t_plain(AF_INET), 2000);
 		fds[0] = policy_socket(AF_INET, &policy_nothing);
 		t_nonblock(fds[0], i);
-		/* nobody is there */
+		/* there is no listener */
 		if (i) {
 			FAILS(try_connect_to(fds[0], SERVICE, 2001), EINPROGRESS);
 			if (i == 1) {
@@ -193,7 +193,7 @@ static void test_again(void **state)
 	}
 }
 
-/* An address of none is loopback's, by TCP's own doing: nobody has changed it. */
+/* The unspecified address means loopback, by TCP itself: no program has changed it. */
 static void test_unspecified(void **state)
 {
 	(void)state;

@@ -444,7 +444,7 @@ static void start(struct wire *w, int role, const struct wire_suite *suite, uint
 }
 
 /**
- * wire_start() - connect as a client, with keys that nobody has seen
+ * wire_start() - connect as a client, with fresh keys
  * @w: gets the connection
  * @suite: the suite
  * @seed: of the keys

@@ -328,7 +328,7 @@ def test_unit_daemon_reload(world):
             assert re.search(r"^CapPrm:\s+0+4$", status, re.M), status
             assert re.search(r"^CapBnd:\s+0+$", status, re.M), status
             assert re.search(r"^Seccomp:\s+2$", status, re.M), status
-            # of nobody's, as certificates' tools make them
+            # owned by a UID without an account, as by tools for certificates
             there.mkdir(mode=0o700)
             shutil.copy("/etc/kschannel/server.key", there / "key")
             os.chmod(there / "key", 0o600)
@@ -507,7 +507,7 @@ def test_unit_honest(world):
         assert passing not in systemd.run("kschannelctl", "enable", "--way", "preload", "leaves")
         systemd.run("systemctl", "stop", "leaves")
         systemd.run("kschannelctl", "disable", "--all")
-        # a socket that is nobody's business, and a template
+        # a socket that is not concerned, and a template
         systemd.run("kschannelctl", "enable", "--way", "preload", "unix")
         systemd.run("kschannelctl", "enable", "--way", "preload", "only@")
         systemd.run("systemctl", "start", "only@one")
@@ -537,7 +537,7 @@ def test_unit_socket(world):
     need_bpf()
     with Systemd(world) as systemd:
         write_units(systemd, SOCKETS)
-        # one that nobody uses is no obstacle
+        # an unused one is no obstacle
         systemd.run("kschannelctl", "enable", "each@")
         systemd.run("kschannelctl", "disable", "each@")
         systemd.run("systemctl", "start", "passed.socket", "each.socket")

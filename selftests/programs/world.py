@@ -123,7 +123,7 @@ class Wire:
         seen = set()
         for end in sorted(ends):
             leg = capture.leg(found, end, SECRET)
-            # where nobody listens there are no bytes
+            # without a listener there are no bytes
             if leg.bytes:
                 self._judge_leg(end[1], leg)
                 seen.add(end[1])

@@ -12,7 +12,7 @@
 #define WARNING		1
 #define FATAL		2
 
-/* RFC 8446, 6 and RFC 5246, 7.2 have numbers up to 120; these are nobody's. */
+/* RFC 8446, 6 and RFC 5246, 7.2 have numbers up to 120; these are unassigned. */
 static const uint8_t unknown[] = { 121, 128, 200, 255 };
 
 #define N_ALERTS	(121 + sizeof(unknown))

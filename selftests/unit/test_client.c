@@ -321,7 +321,7 @@ static void test_errors(void **state)
 	reply_error(number, EINTR, 0);
 	assert_int_equal(kschannel_result(ctx, &step), -EIO);
 	begin_step("again", 5);
-	/* to nobody's question, and to another one */
+	/* an answer without a question, and one to another */
 	reply_error(0, ETIMEDOUT, 0);
 	assert_int_equal(kschannel_result(ctx, &step), -ETIMEDOUT);
 	assert_int_equal(kschannel_fd(ctx), -1);
@@ -484,7 +484,7 @@ static void test_never_answers(void **state)
 	alarm(0);
 }
 
-/* Nobody waits: the time is up a second after it was up for the daemon. */
+/* Without a call that waits: the time-out is a second after the daemon's. */
 static void test_late_result(void **state)
 {
 	(void)state;
@@ -498,7 +498,7 @@ static void test_late_result(void **state)
 	assert_int_equal(first_step(0), -ETIMEDOUT);
 	/* the end of the daemon is an event, too */
 	assert_int_equal(recv(peer, request, sizeof(request), 0), 0);
-	/* what it has said in time, if nobody has looked */
+	/* an answer that came in time, and was not read in time */
 	begin_anew();
 	reply_with(make_result(KSC_STATUS_CONTINUE_NEEDED, 5), 0);
 	clock_ms += CLIENT_TIMEOUT + 1000;

@@ -215,7 +215,7 @@ static void let_go(void)
 
 #define HELD_UP	1500
 
-/* One that holds up its end, and has ever more of these: they wait for each other, nobody else. */
+/* An application with ever more files whose close() blocks delays only itself. */
 static void held_up(void **state)
 {
 	struct app *honest, *app;

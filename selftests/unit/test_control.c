@@ -149,7 +149,7 @@ static void verdicts(void **state)
 {
 	(void)state;
 	reload("", true);
-	/* the socket of a daemon that has gone is in nobody's way */
+	/* the socket of a dead daemon is no obstacle */
 	reload("a.conf:1: there is no file x\nthe configuration stays as it was\n", false);
 	reload("user: it stays what it is\n", true);
 }

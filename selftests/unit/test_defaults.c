@@ -157,7 +157,7 @@ static const struct group *group_of(uint16_t number)
 	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		if (groups[i].number == number)
 			return &groups[i];
-	fail_msg("The libraries offer group 0x%04x, of which nobody has thought.", number);
+	fail_msg("The libraries offer group 0x%04x, which this test does not know.", number);
 	return NULL;
 }
 

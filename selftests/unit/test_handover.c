@@ -232,7 +232,7 @@ static void test_piecemeal(void **state)
 	assert_int_equal(import_it(), -ENODATA);
 	close_pair();
 
-	/* nobody waits for what would be none; and it is gone */
+	/* the rest of an invalid message is not awaited; it is dropped */
 	open_pair(SOCK_STREAM | SOCK_NONBLOCK);
 	head->nlmsg_len = KSC_MAX_MESSAGE + 1;
 	send_part(0, sizeof(*head), 1);

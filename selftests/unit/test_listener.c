@@ -120,7 +120,7 @@ static void ports(void **state)
 	put_port(&r, 81, 90);
 	expect(&r, "0.0.0.0", CTL_SHARE_NONE);
 	nlmsg_free(r.msg);
-	/* of the peers' ports nobody knows */
+	/* the peers' ports are unknown */
 	r = rule_new();
 	assert_false(nla_put_u16(r.msg, KSC_A_RULE_REMOTE_PORT_MIN, 5));
 	assert_false(nla_put_u16(r.msg, KSC_A_RULE_REMOTE_PORT_MAX, 5));

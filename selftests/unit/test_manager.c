@@ -58,7 +58,7 @@ static const char *heard(void)
 	return buf;
 }
 
-/* With an address that nobody else has. */
+/* With an address of its own. */
 static int listen_for_it(void **state)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };

@@ -245,7 +245,7 @@ static void give_up(void **state)
 	}
 }
 
-/* A client that has said nothing has nobody to tell. */
+/* A client that has sent nothing sends no alert. */
 static void give_up_first(void **state)
 {
 	const struct cred_options cred = { .ca = "ca" };

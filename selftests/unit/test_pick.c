@@ -140,7 +140,7 @@ static void pick_badly(void **state)
 		}
 }
 
-/* Nobody is asked where there is nothing to ask, or one was chosen. */
+/* The caller is not asked without a request, or with a credential that it chose before. */
 static void nothing_to_pick(void **state)
 {
 	unsigned int bits;
@@ -191,7 +191,7 @@ static void pick_and_judge(void **state)
 	}
 }
 
-/* A session that rests on another credential than was begun with is nobody else's. */
+/* A session with a picked credential is not cached: the next one may pick another. */
 static void is_not_resumed(void **state)
 {
 	struct ksc_cache *cache = ksc_cache_new();

@@ -121,7 +121,7 @@ static void other_ms(struct ev_loop *loop, ev_timer *timer, int events)
 		ev_timer_stop(rig->loop, timer);
 }
 
-/* Nobody puts it off by changing more. */
+/* More changes do not delay it. */
 static void not_put_off(void **state)
 {
 	struct rig rig;

@@ -342,7 +342,7 @@ static size_t be16(const uint8_t *p)
 	return (size_t)p[0] << 8 | p[1];
 }
 
-/* Takes TLS 1.3 out of a ClientHello: its extension becomes one that nobody knows. */
+/* Removes TLS 1.3 from a ClientHello: its extension gets an unknown number. */
 static void strip_versions(struct wire *hello)
 {
 	/* Both headers, version and random. */

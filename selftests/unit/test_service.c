@@ -153,7 +153,7 @@ static void asked(void **state)
 	assert_string_equal(service.name, "kscremote");
 	/* by a process for that alone */
 	assert_true(service.last.pid != getpid() && service.last.pid != pid);
-	/* that nobody answers does not say that there is no such account */
+	/* no answer does not mean that there is no such account */
 	assert_null(load(intake, &complaints));
 	assert_non_null(strstr(complaints, "users: kscremote: Connection refused\n"));
 	free(complaints);

@@ -165,7 +165,7 @@ static void silent_users(void **state)
 	for (i = 0; i < 4; i++) {
 		for (k = 0; k < SILENT; k++) {
 			apps[i][k] = app_of((uid_t)(1000 + i));
-			/* for this test, nobody looks again whether something was read */
+			/* for this test, without another check whether something was read */
 			last_one()->retry.repeat = 1000;
 		}
 		for (k = 0; k < SILENT; k++)

@@ -381,7 +381,7 @@ static void exchange(const struct scene *scene, struct side *side, struct peer *
 		side->out.len = 0;
 		rc = peer->type->handshake(peer);
 		assert_true(rc != PEER_FAILED);
-		/* we wait for what nobody is going to say */
+		/* we wait for a message that never comes */
 		if (!peer->out.len)
 			break;
 		sent = peer->out;

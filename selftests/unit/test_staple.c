@@ -81,7 +81,7 @@ static void unwrap(struct der *der, size_t before)
 	memmove(der->data, der->data + head, der->len);
 }
 
-/* A response that is nobody's, with some certificates in it, RFC 6960 4.2.1 */
+/* A response without a valid signer, with some certificates in it, RFC 6960 4.2.1 */
 static void respond(struct der *der, const char *cert, unsigned int n)
 {
 	static const uint8_t basic[] = { 6, 9, 0x2b, 6, 1, 5, 5, 7, 0x30, 1, 1 };

@@ -33,7 +33,7 @@ static void escape(void **state)
 	expect_escaped("CN=server.test, O=\"A b\"", "CN=server.test, O=\"A b\"");
 	expect_escaped("\x1b[31mred\x1b]0;title\a", "\\x1b[31mred\\x1b]0;title\\x07");
 	expect_escaped("a\nb\rc\td\x7f", "a\\x0ab\\x0dc\\x09d\\x7f");
-	/* Else nobody could tell an escape from a name that looks like one. */
+	/* Or else an escape could not be distinguished from a name that looks like one. */
 	expect_escaped("\\x41", "\\x5cx41");
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))
 		skip();

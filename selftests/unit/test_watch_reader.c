@@ -89,7 +89,7 @@ static void told(struct rig *rig)
 	assert_true(told_within(rig, LONG_MS));
 }
 
-/* How many directories it watches, which nobody else knows. */
+/* How many directories it watches, by /proc. */
 static unsigned int count_watches(pid_t pid)
 {
 	char path[64], line[256];

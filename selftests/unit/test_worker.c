@@ -475,7 +475,7 @@ static void refused(void **state)
 		offer((uint64_t)i + 1, config->generation);
 	first = kernel.msg - MANY + 1;
 	assert_int_equal(creds->refs, 2 + MANY);
-	/* A message that nobody has sent, or that is not the last of its session */
+	/* A message that was not sent, or that is not the last of its session */
 	offer(1, config->generation);
 	kernel.ops->refused(kernel.ptr, first, ENOENT, "");
 	kernel.ops->refused(kernel.ptr, 0, ESTALE, "");

@@ -185,8 +185,8 @@ static void protected_types(void **state)
 	}
 }
 
-/* In the clear it is nobody's word: anyone on the path can have sent it. */
-static void case_20_alert_in_the_clear(void **state)
+/* In plaintext it is not authentic: any host on the path can have sent it. */
+static void case_20_plain_alert(void **state)
 {
 	struct ksc_header h;
 
@@ -474,7 +474,7 @@ int main(void)
 		cmocka_unit_test(case_18_handshake_lengths),
 		cmocka_unit_test(case_37_empty_handshake_record),
 		cmocka_unit_test(protected_types),
-		cmocka_unit_test(case_20_alert_in_the_clear),
+		cmocka_unit_test(case_20_plain_alert),
 		cmocka_unit_test(protected_versions),
 		cmocka_unit_test(case_18_protected_lengths),
 		cmocka_unit_test(case_37_empty_protected_record),

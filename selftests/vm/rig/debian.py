@@ -7,7 +7,7 @@ import shutil
 from . import packages
 from .base import RigError, call, environment, which
 
-# What nobody reads in a test.
+# What no test reads.
 SMALL = """path-exclude=/usr/share/doc/*
 path-exclude=/usr/share/man/*
 path-exclude=/usr/share/info/*

@@ -39,7 +39,7 @@ def _write(tree, image):
     used = int(call(["du", "-s", "--block-size=1", tree]).split()[0])
     with open(image, "wb") as file:
         file.truncate((used * 5 // 4 + ROOM) >> 20 << 20)
-    # nobody will look after a crash
+    # it is not needed after a crash
     call(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0",
           "-d", tree, image])
 
