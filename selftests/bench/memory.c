@@ -89,7 +89,7 @@ static void usage_now(struct usage *u)
 	double page = (double)sysconf(_SC_PAGESIZE);
 
 	/*
-	 * What waits for a grace period is not in use. That it is over does not mean
+	 * Memory that waits for a grace period is not in use. The end of one does not mean
 	 * that all was freed: that goes on in small portions, and nothing tells.
 	 */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);

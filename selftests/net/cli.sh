@@ -168,7 +168,7 @@ names_of_an_address()
 	fails grep secret /tmp/got
 }
 
-# Whatever the name, no handshake fails because the server doesn't like it.
+# No handshake fails because the server rejects the name, for any name.
 odd_names()
 {
 	port=7018
@@ -487,7 +487,7 @@ in_a_process()
 	for pid in 0 -1 x 1x "" 1.0 99999999999999999999; do
 		fails kschannelctl preloaded -- "$pid"
 	done
-	# one that is over makes no connections
+	# one that has ended makes no connections
 	true &
 	pid=$!
 	wait $pid

@@ -448,7 +448,7 @@ static void eat(struct ctx *ctx)
 
 /**
  * ctx_try_judge() - say how to go on after verify-needed, which may fail
- * @ctx: the context; what has come goes along
+ * @ctx: the context; received bytes are passed along
  * @verdict: enum ksc_verdict
  * @alert: to reject: which alert, or 0
  * Return: as ctx_try_await()
@@ -466,7 +466,7 @@ int ctx_try_judge(struct ctx *ctx, int verdict, uint8_t alert)
 
 /**
  * ctx_judge() - say how to go on after verify-needed, and wait for the result
- * @ctx: the context; what has come goes along
+ * @ctx: the context; received bytes are passed along
  * @verdict: accept or reject
  * @alert: to reject: which alert, or 0
  */
@@ -478,7 +478,7 @@ void ctx_judge(struct ctx *ctx, enum ksc_verdict verdict, uint8_t alert)
 
 /**
  * ctx_try_pick() - say how to go on after incomplete-credentials, which may fail
- * @ctx: the context; what has come goes along
+ * @ctx: the context; received bytes are passed along
  * @credential: its name, or NULL for none
  * Return: as ctx_try_await()
  */
@@ -494,7 +494,7 @@ int ctx_try_pick(struct ctx *ctx, const char *credential)
 
 /**
  * ctx_pick() - say how to go on after incomplete-credentials, and wait for the result
- * @ctx: the context; what has come goes along
+ * @ctx: the context; received bytes are passed along
  * @credential: its name, or NULL for none
  */
 void ctx_pick(struct ctx *ctx, const char *credential)

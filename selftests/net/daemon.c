@@ -62,7 +62,7 @@ static bool runs(pid_t pid)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", pid, entry->d_name);
 		file = fopen(path, "r");
-		/* one that has come to its end is none */
+		/* one that has ended does not count */
 		if (!file)
 			continue;
 		while (fgets(line, sizeof(line), file))

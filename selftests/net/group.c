@@ -37,7 +37,7 @@ int64_t group_read(const char *path, const char *what, int64_t unit)
 }
 
 /**
- * group_slabs() - what the whole machine's kernel has taken by kmalloc() and the like
+ * group_slabs() - the whole machine's kernel memory by kmalloc() and slab caches
  * Return: bytes
  */
 int64_t group_slabs(void)

@@ -154,7 +154,7 @@ evasion()
 		fails grep "guard --condition" /tmp/web.service.d/kschannel.conf
 		kschannelctl disable --no-reload --directory /tmp web
 	fi
-	# nothing is left of their cgroups
+	# their cgroups are removed
 	fails ls -d $cgroups/kschannel-run.*
 }
 
@@ -225,7 +225,7 @@ accepts()
 		echoed $port
 		port=$((port + 1))
 	done
-	# outside it is as ever
+	# outside nothing has changed
 	h_inherit listen $port h_inherit serve &
 	background="$background $!"
 	await 10 listening $port

@@ -3,7 +3,7 @@
  * h_bpf FUNCTION: whether a BPF program can give a function of the kernel's another result.
  * That needs the function, the kernel's description of its types, a just-in-time compiler
  * and a trampoline, for which no two kernels have the same options; so it is tried, with a
- * program that changes nothing. The status is 0 if it can, and what lacks is said.
+ * program that changes nothing. The status is 0 if it can; or else it prints what is missing.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -64,7 +64,7 @@ reload()
 	ksc-daemon stop
 	await 20 rmmod kschannel
 	[ ! -e /sys/module/kschannel ]
-	# without the module nothing is left of it
+	# without the module it is gone
 	fails kschannelctl stats
 	insmod "$module"
 	ksc-daemon start

@@ -117,7 +117,7 @@ bool t_failpoint(enum t_failpoint at, unsigned int ms)
 	return true;
 }
 
-/* What a thread is doing, as proc(5) has it; 0 if it has come to its end */
+/* A thread's state, as proc(5) has it; 0 if it has ended */
 static char thread_state(pid_t tid)
 {
 	char path[64], text[256], *end;
@@ -197,7 +197,7 @@ void t_flood_limits(unsigned int dataless, unsigned int key_updates)
 }
 
 /**
- * t_unlimited() - setup of tests in which a peer sends as much without data as it likes
+ * t_unlimited() - setup of tests in which a peer may send any number of records without data
  * @state: cmocka's
  * Return: 0
  */

@@ -37,7 +37,7 @@ int policy_teardown(void **state)
 }
 
 /**
- * by_policy() - have the policy say what becomes of a socket
+ * by_policy() - have the policy decide about a socket
  * @fd: the socket
  */
 void by_policy(int fd)
@@ -124,7 +124,7 @@ int connect_to(int fd, uint16_t port)
 }
 
 /**
- * what_is() - look what has become of a socket
+ * what_is() - look what a socket is now
  * @fd: the socket
  * Return: protected; TCP's without the ULP; or TCP's own, the ULP doing nothing
  */

@@ -361,7 +361,7 @@ audited_listeners()
 	exec 5>&-
 }
 
-# A service's cgroup comes with it, goes with it, and is another one the next time
+# A service's cgroup is created and removed with it, and is another one the next time
 renewed()
 {
 	reload <<-'END'

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /**
- * struct rewrite - what becomes of connect()
+ * struct rewrite - how connect() is rewritten
  * @family: of the sockets: AF_INET or AF_INET6
  * @from: the address that programs ask for, IPv4 in IPv6 as ::ffff:1.2.3.4
  * @to: the one that they get, with the same port

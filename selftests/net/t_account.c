@@ -402,7 +402,7 @@ static unsigned int answer_all(struct tnl_conn *nl)
 			late = tnl_step(nl, &event, KSC_STATUS_PROTOCOL_ERROR);
 		left--;
 	}
-	/* what was refused is over; there may be no memory to find that out */
+	/* what was refused has failed; there may be no memory to find that out */
 	if (late) {
 		err = tnl_do(nl, late);
 		assert_true(err == -ESTALE || err == -ENOENT || err == -ENOMEM);

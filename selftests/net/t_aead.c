@@ -255,7 +255,7 @@ static void test_every_bit(void **state)
 	}
 }
 
-/* A tag that lacks bytes, with a header that says so; and one with more of them. */
+/* A truncated tag, with a header that has that length; and a longer one. */
 static void test_tag_length(void **state)
 {
 	static const ssize_t differences[] = { -16, -15, -12, -8, -4, -1, 1, 2, 16, 100 };
@@ -386,7 +386,7 @@ static void test_types(void **state)
 
 		if (type == WIRE_ALERT || type == WIRE_HANDSHAKE || type == WIRE_DATA)
 			continue;
-		/* a few of those far away stand for all */
+		/* of those far away, a sample */
 		if (type > 32 && type % 31)
 			continue;
 		begin(&w, suite, (uint64_t)type);

@@ -458,7 +458,7 @@ static void test_detach_rest(void **state)
  * @fd: the socket
  * @extra: what the server has said behind its end of the handshake
  * @len: its bytes
- * @error: what came of it
+ * @error: the result
  */
 struct racer {
 	int key;
@@ -525,7 +525,7 @@ static void *close_it(void *arg)
 	return NULL;
 }
 
-/* Case 41: the descriptor is closed while a socket is getting what it stands for. */
+/* Case 41: the descriptor is closed while its keys are attached to a socket. */
 static void case_41_closed(void **state)
 {
 	(void)state;

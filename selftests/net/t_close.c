@@ -151,7 +151,7 @@ static void test_crossing(void **state)
 
 /* ---- what ends badly ---- */
 
-/* What the peer sends after much data, all of it before anybody reads. */
+/* What the peer sends after bulk data, all of it before the first read. */
 struct bad_end {
 	const char *name;
 	int record;
@@ -379,7 +379,7 @@ static void test_linger_none(void **state)
 	FAILS(recv(fds[1], &c, 1, 0), ECONNRESET);
 	t_expect_error(fds[1], KSC_STATUS_TRUNCATED, ECONNRESET);
 	close(fds[1]);
-	/* off: as ever */
+	/* off: as without the option */
 	flow_pair(fds);
 	set_linger(fds[0], false, 0);
 	SYS(close(fds[0]));

@@ -216,7 +216,7 @@ static void test_no_context(void **state)
 	thief.id = client.id;
 	ctx_step(&thief, client.last.token, client.last.token_len);
 	assert_int_equal(thief.last.status, KSC_STATUS_CONTINUE_NEEDED);
-	/* which is the other one's peer all the same */
+	/* which is the other one's peer still */
 	ctx_feed(&client, thief.last.token, thief.last.token_len);
 	assert_int_equal(client.last.status, KSC_STATUS_OK);
 	ctx_hang_up(&foreign);

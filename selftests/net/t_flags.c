@@ -104,7 +104,7 @@ static void test_held(void **state)
 	flow_close(fds);
 }
 
-/* With nothing done about it, what is held goes out all the same, if late: as with TCP. */
+/* Without any further call, what is held is sent in the end, as with TCP. */
 static void test_not_for_good(void **state)
 {
 	int fds[2];

@@ -99,7 +99,7 @@ static void test_nonblocking(void **state)
 	flood(&w, kind, 5 * BUDGET);
 	says(&w, "data");
 	FAILS(recv(w.fd, buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
-	/* nothing more is sent, and no thread reads: the event comes all the same */
+	/* nothing more is sent, and no thread reads: the event comes nevertheless */
 	ep = t_watch(w.fd, EPOLLIN | EPOLLET);
 	do {
 		t_await_event(ep);
@@ -362,7 +362,7 @@ static void test_key_updates(void **state)
 	wire_close(&w);
 }
 
-/* One that sends as much data as it costs may change its keys as often as it likes. */
+/* A peer that sends enough data in between may change its keys any number of times. */
 static void test_key_updates_bulk(void **state)
 {
 	static uint8_t data[WIRE_MAX_PAYLOAD], got[sizeof(data)];

@@ -19,7 +19,7 @@
 #define HONEST 20
 /* Of a flood, while an honest handshake with the same shares is in progress: below any limit */
 #define PACE 8
-/* All that a peer may send of its ClientHello, which lacks a byte still. */
+/* All that a peer may send of its ClientHello, of which a byte is missing. */
 #define FLIGHT KSC_DEFAULT_FIRST_FLIGHT
 /* And what they do send as a rule. */
 #define HELLO_LEN 13
@@ -259,7 +259,7 @@ struct honest {
 	struct flood *beside;
 };
 
-/* Does one come to its end? */
+/* Does one complete? */
 static bool honest_one(const struct honest *honest, int listener, const struct t_addr *addr)
 {
 	/* all that were there before get their turn, on whatever machine this is */
@@ -283,7 +283,7 @@ static bool honest_one(const struct honest *honest, int listener, const struct t
 	return done;
 }
 
-/* Those that come to their end. */
+/* Those that complete. */
 static unsigned int count_honest(const struct honest *honest)
 {
 	const struct t_opts server = { .timeout = 600000 };
@@ -319,7 +319,7 @@ static void test_flood(void **state)
 	pthread_t thread;
 	int64_t start, end;
 
-	/* more than there is room for, all the same */
+	/* nevertheless more than there is room for */
 	flood.many = kind->flight > HELLO_LEN ? half_open / 2 : half_open;
 	flood.free = flood.many - 2 * HONEST * PACE;
 	SYS(sem_init(&flood.pace, 0, 0));

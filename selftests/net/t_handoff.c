@@ -9,7 +9,7 @@
 #include "message.h"
 #include "nl.h"
 
-/* When it is done, and not before; all that is known of it goes along. */
+/* After the handshake, and not before; all facts about the session are passed along. */
 static void pass_it_on(int type)
 {
 	struct kschannel_session session, was;

@@ -573,7 +573,7 @@ static void test_memory(void **state)
 	says(&w, "five");
 	peer_says(&w, "six");
 
-	/* one that waits gets it done all the same */
+	/* a call that waits succeeds nevertheless */
 	await_idle(&count, 2);
 	fail_nth(1);
 	got = send(w.fd, "seven", 5, 0);

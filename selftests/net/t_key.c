@@ -375,7 +375,7 @@ static void test_refused(void **state)
 	server.netns = netns;
 	server_key = keys_make(&nl, &server);
 
-	/* all the time it was as good as new */
+	/* the key was usable all the time */
 	assert_int_equal(tnl_counter(KSC_A_STATS_KEYS), 2);
 	m = request("label", NULL, 32);
 	FAILS(ioctl(key, KSC_KEY_EXPORT, &m), ENODATA);
@@ -405,7 +405,7 @@ static void test_refused(void **state)
  * @start: where it waits for others, or NULL
  * @fd: the socket
  * @key: the key
- * @error: what came of it
+ * @error: the result
  */
 struct attacher {
 	pthread_t thread;

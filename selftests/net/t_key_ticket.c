@@ -290,7 +290,7 @@ static void test_demanded(void **state)
 			 &(socklen_t){ sizeof(int) }), EPERM);
 	wire_close(w);
 
-	/* and where the rule does not demand it, or is for others, anybody's are good enough */
+	/* and where the rule does not demand it, or is for others, any certificate will do */
 	connect_wire(w);
 	load_rule(&here, port_of(w->peer), KSC_RULE_ACTION_PREFER);
 	SYS(keys_try_attach(w->fd, key, NULL, 0));

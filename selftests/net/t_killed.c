@@ -386,7 +386,7 @@ static uint8_t tcp_state(int fd)
 	return info.tcpi_state;
 }
 
-/* None of its sockets is in a connection, says anything, or has anybody wait for it. */
+/* Its sockets have no connection, send nothing, and no thread waits for them. */
 static void expect_ended(int fd)
 {
 	struct pollfd pfd = { .fd = fd };

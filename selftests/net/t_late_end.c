@@ -132,7 +132,7 @@ static void test_shut(void **state)
 	close(listener);
 }
 
-/* However it ends before anybody has answered: nothing but TLS has gone out */
+/* Any end before there was an answer: only TLS was sent */
 static void test_no_plaintext(void **state)
 {
 	const struct sockaddr unspec = { .sa_family = AF_UNSPEC };

@@ -271,7 +271,7 @@ static void test_parts(void **state)
 		 (long)(during - before));
 }
 
-/* Everything that a connection can leave behind, and then it goes away. */
+/* Everything that a connection can hold when it is closed. */
 static void one_round(int i)
 {
 	static uint8_t buf[8 * RECORD];

@@ -121,7 +121,7 @@ static void test_cut_off(void **state)
 	nlmsg_free(msg);
 }
 
-/* One that says how short it is may lack what it needs, but is answered. */
+/* A short message with the right length may lack attributes, but is answered. */
 static void test_short(void **state)
 {
 	struct nl_msg *whole = make_full(0);

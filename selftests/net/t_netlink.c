@@ -333,7 +333,7 @@ static void test_play_daemon(void **state)
 	close(listener);
 }
 
-/* The handshake whose answer was refused is over, and its turn the next one's. */
+/* The handshake whose answer was refused has failed, and the next one has its turn. */
 static void expect_over(int fd, struct tnl_event *event)
 {
 	struct tnl_event del;

@@ -296,7 +296,7 @@ static void act_shut(struct ends *e)
 	t_expect_eof(e->peer);
 }
 
-/* What is in an open record goes with it; in raw mode, as in the kernel's own, it does not. */
+/* close() sends an open record; not in raw mode, as in in-tree kTLS. */
 static void act_close(struct ends *e)
 {
 	assert_int_equal(SYS(send(e->fd, "open", 4, MSG_MORE)), 4);

@@ -21,7 +21,7 @@
 
 /**
  * struct load - connections to a listener of ours
- * @epoll: what has become of them
+ * @epoll: watches all of them
  * @listener: the listener
  * @addr: its address
  * @begun: connections made

@@ -52,7 +52,7 @@ static void test_one(void **state)
 	close(fds[1]);
 }
 
-/* Case 26: on purpose without, and a server that insists ends it */
+/* Case 26: explicitly none, and a server that requires one fails the handshake */
 static void test_none(void **state)
 {
 	(void)state;

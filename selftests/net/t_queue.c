@@ -108,7 +108,7 @@ static void *look_on(void *arg)
  * @rcvbuf: SO_RCVBUF, 0: as it is
  * @record: largest record
  * @segment: largest segment
- * @netem: what becomes of the packets
+ * @netem: how netem treats the packets
  * @pause: how long the reader rests now and then, in microseconds
  * @counter: what has to have happened in TCP's queue
  */

@@ -115,7 +115,7 @@ static void test_user(void **state)
 	ctx_close(&some[0]);
 	await_room(&socks[2]);
 	expect_full(&socks[0]);
-	/* one that is over is none */
+	/* one that has ended does not count */
 	ctx_step(&some[1], "GET / HTTP/1.0\r\n\r\n", 18);
 	assert_int_equal(some[1].last.status, KSC_STATUS_PROTOCOL_ERROR);
 	await_room(&socks[0]);

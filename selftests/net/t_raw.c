@@ -422,7 +422,7 @@ static void test_splice(void **state)
 	raw_close(fds);
 }
 
-/* A record that the receive buffer is too small for arrives all the same. */
+/* A record that is larger than the receive buffer arrives nevertheless. */
 static void test_small_buffer(void **state)
 {
 	static uint8_t out[8 * RAW_MAX], in[sizeof(out)];

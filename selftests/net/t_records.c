@@ -424,7 +424,7 @@ static unsigned int capture_count(int fd, const char *text)
 	return found;
 }
 
-#define MARK "this must not be seen by anybody"
+#define MARK "this must not be seen on the wire"
 
 static void send_marks(int a, int b)
 {

@@ -218,7 +218,7 @@ static void test_service_proven(void **state)
 	half_limits(limits, NULL, 0);
 	for (int i = 0; i < 3; i++)
 		listeners[i] = half_listen("10.1.0.1", &addr[i]);
-	/* up to a half of everything, and so as many as it likes */
+	/* up to a half of everything, with as many as it wants */
 	for (int i = 0; i < 7; i++) {
 		const int at = i < 4 ? 0 : i / 2 - 1;
 

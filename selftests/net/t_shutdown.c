@@ -282,7 +282,7 @@ static void test_shutdown_wakes(void **state)
 	expect_nothing_left();
 }
 
-/* Case 41: the socket goes away with the peer's first flight outstanding. */
+/* Case 41: the socket is closed with the peer's first flight outstanding. */
 static void test_close_in_handshake(void **state)
 {
 	const struct t_opts opts = { .server_name = "server.test", .nonblock = true };

@@ -85,7 +85,7 @@ static void test_sendfile_small(void **state)
 
 /*
  * A program that does not know the file's size asks for more than there is. What there is goes
- * out all the same, without another call.
+ * out nevertheless, without another call.
  */
 static void test_sendfile_beyond(void **state)
 {

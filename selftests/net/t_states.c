@@ -387,7 +387,7 @@ static void test_child_does_not_listen(void **state)
 	FAILS(disconnect(fds[1]), EOPNOTSUPP);
 	FAILS(listen(fds[1], 4), EINVAL);
 	t_exchange(fds[0], fds[1]);
-	/* nor when TCP's connection is over */
+	/* nor when TCP's connection has ended */
 	t_reset(fds[0]);
 	t_wait(fds[1], POLLHUP);
 	FAILS(disconnect(fds[1]), EOPNOTSUPP);

@@ -44,7 +44,7 @@ static void test_peer(void **state)
 	wire_close(&w);
 }
 
-/* poll() reports no data, and processes it all the same. */
+/* poll() reports no data, but a KeyUpdate is processed. */
 static void test_poll(void **state)
 {
 	struct pollfd pfd = { .events = POLLIN };

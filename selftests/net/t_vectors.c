@@ -316,7 +316,7 @@ static size_t make_records(struct wire_dir *rx, const uint8_t *data, uint64_t se
 			size = 0;
 		if (rx->suite->version == WIRE_13 && r % 3 == 0)
 			padding = (r >> 8) % 256;
-		/* RFC 5288 3: whatever the peer likes, as far as we know */
+		/* RFC 5288 3: the explicit nonce is the peer's choice */
 		rx->explicit_xor = r % 2 ? r : 0;
 		if (size + padding > WIRE_MAX_PAYLOAD)
 			padding = 0;

@@ -551,7 +551,7 @@ static void test_context_waits(void **state)
 	assert_true(ctx_sock.text[0]);
 	assert_int_equal(ctx_try_judge(&client, KSC_VERDICT_NONE, 0), -EINVAL);
 	assert_int_equal(ctx_try_judge(&client, 3, 0), -EINVAL);
-	/* there are no keys for anybody */
+	/* there are no keys at either end */
 	assert_int_equal(client.key, -1);
 	/* a verdict that was not asked for */
 	assert_int_equal(ctx_try_judge(&server, KSC_VERDICT_ACCEPT, 0), -ENODATA);

@@ -131,7 +131,7 @@ static void test_server(void **state)
 	peer_join(&peer);
 }
 
-/* Its time is over while it is held up: it fails, and the thread goes on with others. */
+/* It times out while it is held up: it fails, and the thread goes on with others. */
 static void test_late(void **state)
 {
 	const struct t_opts hasty = { .server_name = "server.test", .timeout = SHORT_MS };

@@ -77,7 +77,7 @@ const struct wire_suite *wire_suite(uint16_t version, uint16_t suite)
  * wire_hex() - read hexadecimal digits
  * @out: gets the bytes
  * @size: how many fit
- * @hex: the digits, with blanks between bytes where one likes
+ * @hex: the digits, with optional blanks between bytes
  * Return: how many there are
  */
 size_t wire_hex(uint8_t *out, size_t size, const char *hex)

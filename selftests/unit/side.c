@@ -213,7 +213,7 @@ enum ksc_status shake_on(struct side *side, struct peer *peer, size_t chunk)
 			side_deliver(side, flight, len, chunk);
 			idle = 0;
 		} else if (len) {
-			/* Comes after our part is over: for the record layer. */
+			/* Comes after our handshake is done: for the record layer. */
 			wire_put(&side->in, peer->out.data, len);
 			peer->out.len = 0;
 		}

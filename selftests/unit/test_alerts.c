@@ -276,7 +276,7 @@ static void case_18_empty_records(void **state)
 			for (i = 0; i < 1000; i++)
 				wire_put(&s.side->in, empty, sizeof(empty));
 			side_step(s.side, s.side->in.len);
-			/* Where only protected ones may come, it lacks what protects it. */
+			/* Where only protected ones may come, it is not protected. */
 			assert_true(s.side->step.status == KSC_STATUS_PROTOCOL_ERROR ||
 				    s.side->step.status == KSC_STATUS_BAD_RECORD);
 			assert_int_equal(s.side->step.direction, KSC_DIRECTION_SENT);

@@ -83,7 +83,7 @@ static enum ksc_status serve(struct app *app, uint32_t context, const void *toke
 	return give(app, (struct ask) { .context = context, .role = KSC_ROLE_SERVER }, token, len);
 }
 
-/* Nothing is left of anybody. */
+/* Nothing is left of any application. */
 static void nothing_left(void)
 {
 	apps_settle();
@@ -272,7 +272,7 @@ static void malformed(void **state)
 	nlmsg_free(msg);
 	assert_int_equal(app_await(app), KSC_MESSAGE_ERROR);
 	assert_int_equal(app->error, EINVAL);
-	/* and the connection is as good as before */
+	/* and the connection still works */
 	assert_int_equal(app_step(app, &client), KSC_STATUS_CONTINUE_NEEDED);
 	end(app);
 }

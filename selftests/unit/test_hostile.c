@@ -96,7 +96,7 @@ static bool flip_bit(const struct variant *v, size_t at)
 		;
 	if (!v->tls12 && !ignored && s.side->step.status == KSC_STATUS_OK)
 		fail_msg("%s, byte %zu", v->type->name, at);
-	/* TLS 1.2 finds out only with Finished what it didn't like. */
+	/* TLS 1.2 detects the change only by Finished. */
 	wire_put(&s.peer->in, s.side->out.data, s.side->out.len);
 	if (v->tls12 && !ignored && s.side->step.status == KSC_STATUS_CONTINUE_NEEDED)
 		assert_int_not_equal(s.peer->type->handshake(s.peer), PEER_DONE);

@@ -392,7 +392,7 @@ static void empty_subject(void **state)
 	}
 }
 
-/* What stands for an empty subject is printable, and looks like none. */
+/* The placeholder of an empty subject is printable, and can't be a subject. */
 static void other_names(void **state)
 {
 	static const struct {

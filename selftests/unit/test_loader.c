@@ -116,7 +116,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A load that takes as long as the loop takes to have its turn comes to its end. */
+/* A load that waits until the loop has run finishes. */
 static void meanwhile(void **state)
 {
 	struct ksc_handed *handed = hand(good);

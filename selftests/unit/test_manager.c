@@ -118,7 +118,7 @@ static void alive(void **state)
 	ev_now_update(scene.loop);
 	begun = ev_now(scene.loop);
 	run(5);
-	/* Not as often as one likes. */
+	/* Not any number of times. */
 	assert_true(ev_now(scene.loop) - begun > 4 * TICK_MS / 1e3);
 	for (i = 0; i < 5; i++)
 		assert_string_equal(heard(), "WATCHDOG=1\n");

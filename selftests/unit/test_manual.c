@@ -191,7 +191,7 @@ static void reject(void **state)
 				assert_int_equal(s.peer->type->read(s.peer, buf, sizeof(buf)), -1);
 			else
 				assert_int_equal(s.peer->type->handshake(s.peer), PEER_FAILED);
-			/* It is over. */
+			/* It has failed. */
 			assert_int_equal(side_step(s.side, 0), KSC_STATUS_INTERNAL_ERROR);
 			teardown(&s);
 		}

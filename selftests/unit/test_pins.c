@@ -296,7 +296,7 @@ static int setup(void **state)
 	links_left = 100;
 	no_handles = false;
 	story[0] = '\0';
-	/* NOLINTNEXTLINE(cert-env33-c): nothing of it is anybody's text */
+	/* NOLINTNEXTLINE(cert-env33-c): no untrusted text */
 	return system("rm -rf " CTL_PINS);
 }
 

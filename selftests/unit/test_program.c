@@ -50,7 +50,7 @@ static int setup(void **state)
 		return -1;
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
 		snprintf(command, sizeof(command), "cp /bin/true %s", at(programs[i]));
-		/* NOLINTNEXTLINE(cert-env33-c): nothing of it is anybody's text */
+		/* NOLINTNEXTLINE(cert-env33-c): no untrusted text */
 		if (system(command))
 			return -1;
 	}
@@ -69,7 +69,7 @@ static int teardown(void **state)
 	return rmdir(dir);
 }
 
-/* Root's sudo is not set-user-ID to anybody else: nothing but its name tells. */
+/* Root's sudo is not set-user-ID to another user: only its name shows it. */
 static void changers(void **state)
 {
 	static const char *const dropping[] = { "sudo", "su", "alias" };

@@ -307,7 +307,7 @@ static void ends_when_asked(void **state)
 	assert_int_equal(ev_run(rig.loop, 0), 0);
 	assert_int_equal(rig.gone, 1);
 	stop(&rig);
-	/* what is not understood is as good as gone */
+	/* a reader that sends garbage counts as gone */
 	start(&rig, LONG_MS);
 	assert_int_equal(send(rig.fd, "", 1, 0), 1);
 	ev_run(rig.loop, EVRUN_ONCE);

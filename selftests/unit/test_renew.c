@@ -93,7 +93,7 @@ static void together(void **state)
 	stop(&rig);
 }
 
-/* However often something changes, it is loaded now and then, and the last change is in it. */
+/* With frequent changes it is loaded now and then, including the last change. */
 static void endless(void **state)
 {
 	struct rig rig;
@@ -151,7 +151,7 @@ static void failures(void **state)
 	assert_int_equal(rig.due, 3);
 	assert_int_equal(rig.retries, 2);
 	assert_true(time > times.settle + times.pause + times.retry[1]);
-	/* a change is as good as the first */
+	/* a change restarts the delays */
 	ksc_renew_changed(rig.renew);
 	run(&rig);
 	assert_int_equal(rig.due, 6);

@@ -139,7 +139,7 @@ static void case_16_wrong_context(void **state)
 		for (k = 0; k < 2; k++) {
 			setup_variant(&s[k], &variants[i], opt);
 			next_flight(&s[k], &flights[k]);
-			/* A client's first flight is for anybody. */
+			/* A client's first flight is valid for any server. */
 			if (!variants[i].we_serve)
 				continue;
 			deliver(&s[k], &flights[k]);
@@ -257,7 +257,7 @@ static enum meddled shorten(struct wire *flight, size_t at, size_t len, size_t n
 	return MEDDLED;
 }
 
-/* Does it to the @n'th record; TLS 1.3's change_cipher_spec is nothing to anybody. */
+/* Does it to the @n'th record; TLS 1.3's change_cipher_spec is ignored by all. */
 static enum meddled meddle_with(struct wire *flight, meddle_fn how, unsigned int n, bool tls12)
 {
 	size_t at = 0, len, next;

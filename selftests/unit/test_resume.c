@@ -240,7 +240,7 @@ static void tickets_are_used_once(void **state)
 
 #define AT_ONCE	6
 
-/* Handshakes that begin before any of them is over: no ticket of TLS 1.3 serves two of them. */
+/* Concurrent handshakes: no ticket of TLS 1.3 serves two of them. */
 static void case_30_concurrent(void **state)
 {
 	unsigned int bits, i;

@@ -527,7 +527,7 @@ static void test_behind_hello(void **state)
 	(void)state;
 	for (i = 0; i < N(scenes); i++) {
 		play(&scenes[i], behind_hello, &nothing, KSC_STATUS_OK, "as it was");
-		/* where a ticket might come, it is GnuTLS that does not like this one */
+		/* where a ticket might come, it is GnuTLS that rejects this one */
 		for (k = scenes[i].tls12 && !scenes[i].we_serve; k < N(more); k++)
 			play(&scenes[i], behind_hello, &more[k], KSC_STATUS_PROTOCOL_ERROR,
 			     "behind a hello");

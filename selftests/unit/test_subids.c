@@ -119,7 +119,7 @@ static void malformed(void **state)
 		snprintf(text, sizeof(text), "1001:7:1\n%s\n1002:8:1\n", cases[i].line);
 		snprintf(wanted, sizeof(wanted), PATH ":2: %s\n", cases[i].why);
 		assert_string_equal(load(&subids, text, strlen(text)), wanted);
-		/* the others are as good as ever */
+		/* the other lines are still valid */
 		assert_int_equal(subids.n, 2);
 		assert_int_equal(ksc_subids_owner(&subids, 8), 1002);
 		ksc_subids_free(&subids);

@@ -129,7 +129,7 @@ static void all(void **state)
 	ksc_way_free(&way);
 }
 
-/* A key in a directory that only root may enter is not taken for one that anybody gets at. */
+/* A key in a directory that only root may enter does not count as accessible to everyone. */
 static void change_places(void **state)
 {
 	struct ksc_way way;

@@ -225,7 +225,7 @@ static void edited(void **state)
 	ksc_config_free(config);
 	assert_int_equal(first->refs, 2);
 	kernel.policy = 0;
-	/* Again as it was, it stands for the first. */
+	/* The same content again counts as the first one. */
 	assert_int_equal(ksc_worker_configure(worker, load(SETTINGS)), 0);
 	assert_int_equal(first->refs, 1);
 	ksc_worker_free(worker);
@@ -294,7 +294,7 @@ static enum ksc_status offer_ruled(uint64_t id, uint64_t generation, uint32_t ru
 	return kernel.status;
 }
 
-/* They fall under what has become of their rule, wherever in the file it is. */
+/* The changed rule applies to them, anywhere in the file. */
 static void between(void **state)
 {
 	struct ksc_config *config = load(SETTINGS

@@ -93,7 +93,7 @@ def show_scale(counts, kallsyms, figures):
           f"{'spin':>9s}{'a process':>11s}")
     for (name, transport, processes), period in zip(runs, sorted(by_run)):
         run = by_run[period]
-        # the other CPU has its clock's work all the same
+        # the other CPU has its timer interrupts anyway
         each = (run["CPU 0"] + run["CPU 1"] + run["spin"]) / processes
         work = (name.rsplit("/", 1)[0], transport)
         alone.setdefault(work, each)

@@ -2,7 +2,7 @@
 /*
  * What a socket's sk_allocation forbids: a user in the kernel sets it, and no program can.
  *
- * Write "FD HOW" to the module's parameter "watch": HOW is what becomes of the socket's
+ * Write "FD HOW" to the module's parameter "watch": HOW is the new value of the socket's
  * sk_allocation, kernel, nofs, noio or atomic. From then on each allocation counts that is made
  * with a function of the socket's ULP's module on the stack, in any task. Reading it ends
  * that, and gives how many there were, how many of them could have had memory written out,
@@ -223,7 +223,7 @@ static const struct kernel_param_ops allocs_ops = {
 	.get = allocs_get,
 };
 module_param_cb(watch, &allocs_ops, NULL, 0600);
-MODULE_PARM_DESC(watch, "FD HOW: a socket, and what becomes of its sk_allocation");
+MODULE_PARM_DESC(watch, "FD HOW: a socket, and its new sk_allocation");
 
 static int allocs_take(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offset,
 		       size_t len)
