@@ -38,7 +38,7 @@ int __wrap_connect(int fd, const void *addr, socklen_t len)
 	return 0;
 }
 
-/* What the kernel says of keys; those are any file without a type here. */
+/* The kernel's answers about keys; those are any file without a type here. */
 int __real_ioctl(int fd, unsigned long request, void *arg);
 int __wrap_ioctl(int fd, unsigned long request, void *arg);
 int __wrap_ioctl(int fd, unsigned long request, void *arg)
@@ -97,7 +97,7 @@ static bool say_next(int sock, const uint8_t **data, size_t *size)
 	return true;
 }
 
-/* The library says nothing that is not in the specification, either. */
+/* The library, too, sends only messages that are in the specification. */
 static void hear(int sock)
 {
 	static uint8_t buf[KSC_MAX_MESSAGE] __attribute__((aligned(8)));

@@ -15,7 +15,7 @@ $(OUT)/fuzz-library: library.c $(LIBRARY) $(MESSAGE) $(HEADERS) $(wildcard $(TOP
 	$(CLANG) $(FUZZ_CFLAGS) $(NL_FLAGS) -fsanitize=fuzzer -Wl,--wrap=connect,--wrap=ioctl \
 		-o $@ library.c $(LIBRARY) $(MESSAGE) $(NL_LIBS)
 
-# by what the daemon itself says of handshakes
+# by the daemon's own answers in handshakes
 TOLD := library-seeds.c $(SHARED) $(ENGINE) $(MESSAGE) $(TOP)/daemon/result.c
 $(OUT)/make-seeds-library: $(TOLD) $(HEADERS) $(CERTS)/ca.pem
 	$(CLANG) $(FUZZ_CFLAGS) $(NL_FLAGS) -DKSC_FUZZ_ROLE=KSC_ROLE_CLIENT -o $@ $(TOLD) \

@@ -405,7 +405,7 @@ drop_ins()
 	kschannelctl enable $there --way preload web@1.service
 	kschannelctl disable $there web@1
 	[ -z "$(ls -A /tmp/units)" ]
-	# a unit that relies on a directory of somebody's sources says so
+	# a unit that relies on a source directory warns of it
 	kschannelctl enable $there --way preload web 2>/tmp/err
 	self=$(command -v kschannelctl)
 	# in the directory of somebody's own tests, this is one
@@ -467,7 +467,7 @@ enabled_units()
 	fails kschannelctl units --directory /nowhere
 }
 
-# Whether another process has the library; what it was started by says nothing.
+# Whether another process has the library; its command line does not show it.
 in_a_process()
 {
 	for port in 7013 7014; do

@@ -586,7 +586,7 @@ void ctx_handshake(struct ctx *client, struct ctx *server)
  * ctx_run() - run a context's handshake over a socket
  * @ctx: one that was not stepped yet
  * @fd: the connected socket, which is not protected
- * @chunk: how much is read at once, or 0 for what is said to be needed
+ * @chunk: how much is read at once, or 0 for the size that is reported as needed
  *
  * What was read and not used up is left in the context.
  */

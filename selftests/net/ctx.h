@@ -39,7 +39,7 @@ struct ctx_sock {
  * @in: bytes from the peer that no step has used up
  * @in_len: how many
  * @key: descriptor of its keys, or -1
- * @verdict: what is said to verify-needed at once; none leaves it to the test
+ * @verdict: the automatic answer to verify-needed; none leaves it to the test
  * @last: what the last step came to
  */
 struct ctx {

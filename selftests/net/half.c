@@ -157,7 +157,7 @@ struct half half_from(int listener, const struct t_addr *addr, const char *from)
 }
 
 /**
- * half_client() - begin a client's handshake, whose server says nothing
+ * half_client() - begin a client's handshake, whose server sends nothing
  * @listener: the server, which is not protected
  * @addr: its address
  * @uid: the owner of the socket

@@ -35,7 +35,7 @@ int held_unsent(const struct wire *w)
 }
 
 /**
- * held_late() - whether what was to be held back may have gone out before its time
+ * held_late() - whether held-back data may have been sent before its time
  * @since: when the first of it was written, by t_ticks_ms()
  *
  * The guest may be paused meanwhile, and its ticks may jump. If so, it has to be repeated.

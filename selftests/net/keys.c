@@ -85,7 +85,7 @@ struct nl_msg *keys_request(struct tnl_conn *nl, const struct keys *keys)
 }
 
 /**
- * struct reply - what comes back
+ * struct reply - the kernel's answer
  * @id: the session's number
  * @fd: the descriptor, -1 without a reply
  */

@@ -65,7 +65,7 @@ static inline short polled(int fd, short events)
 	return pfd.revents;
 }
 
-/* What TCP says of a connection, it says */
+/* It is connected, by all of TCP's interfaces */
 static inline void assert_connected(int fd)
 {
 	struct sockaddr_in peer;

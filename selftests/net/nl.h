@@ -57,7 +57,7 @@ struct tnl_event {
 };
 
 /**
- * struct tnl_sock - what the list of sockets says of one
+ * struct tnl_sock - an entry of the list of sockets
  * @inode: which it is
  * @id: its id
  * @tx_records: records that it sent

@@ -233,7 +233,7 @@ served()
 		kschannelctl run --quiet --way preload -- \
 			wget -q -O - "http://127.0.0.1:$port/page.html" | cmp - $dir/page.html
 	done
-	# a rule's connection says so
+	# a connection shows its rule
 	kschannelctl run --quiet --way preload -- nc 127.0.0.1 7200 </dev/zero >/dev/null &
 	background="$background $!"
 	await 10 by_rule

@@ -174,7 +174,7 @@ static void test_small(void **state)
 		fail_msg("%lld bytes are taken", (long long)taken);
 }
 
-/* Beyond @before that much has to be charged before long, for each of many. */
+/* Beyond @before this much has to be charged before long, for each of many. */
 static void expect_charged(int64_t before, int64_t least, int64_t most, const char *when)
 {
 	int64_t end = t_now_ms() + PATIENCE_S * 1000, now;

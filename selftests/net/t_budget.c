@@ -75,7 +75,7 @@ static void says(struct conn *c, uint8_t type, const void *data, size_t len)
 		wire_send(&c->w, type, data, len, 0);
 }
 
-/* What is said with @on comes in large packets, and is in the receiver's queue after it */
+/* Data sent with @on comes in large packets, and is in the receiver's queue afterwards */
 static void together(struct conn *c, int on)
 {
 	SYS(setsockopt(c->w.peer, IPPROTO_TCP, TCP_CORK, &on, sizeof(on)));
@@ -173,7 +173,7 @@ static void test_splice(void **state)
 	read_on(*state, by_splice);
 }
 
-/* poll() says that there is more. */
+/* poll() reports that there is more. */
 static void test_poll(void **state)
 {
 	size_t at = 0;

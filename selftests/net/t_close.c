@@ -30,7 +30,7 @@ static void close_then_take_much(struct peer *peer)
 	peer_expect_close(peer);
 }
 
-/* After the peer's close_notify everything that we have to say still goes out. */
+/* After the peer's close_notify all our data is still sent. */
 static void test_send_after_theirs(void **state)
 {
 	struct peer peer = { 0 };

@@ -108,7 +108,7 @@ static size_t feed_as_needed(struct ctx *to, const uint8_t *flight, size_t len, 
 	return out;
 }
 
-/* Case 4: as many bytes as are said to be needed bring it to its end. */
+/* Case 4: with the number of bytes that is reported as needed it completes. */
 static void case_04_need(void **state)
 {
 	static uint8_t flights[2][KSC_MAX_TOKEN];
@@ -152,7 +152,7 @@ static void case_05_08_extra(void **state)
 	assert_int_equal(server.last.consumed, len);
 }
 
-/* Case 12: what fails says so to the peer, and to its caller. */
+/* Case 12: an end that fails sends an alert to the peer, and an error to its caller. */
 static void case_12_failure(void **state)
 {
 	const struct t_opts wrong = { .server_name = "wrong.test" };

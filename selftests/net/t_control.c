@@ -61,7 +61,7 @@ static void case_18_empty_flood(void **state)
 	wire_close(&w);
 }
 
-/* RFC 8446 6: the level says nothing in TLS 1.3, and all but two alerts are fatal. */
+/* RFC 8446 6: the level is ignored in TLS 1.3, and all but two alerts are fatal. */
 static bool is_warning(uint16_t version, uint8_t level, uint8_t alert)
 {
 	return alert == USER_CANCELED || (version != WIRE_13 && level == WARNING);

@@ -319,7 +319,7 @@ static void *start_without_privilege(void *ptr)
 	return NULL;
 }
 
-/* With a limit, it says so, and does its work: memory that it asks for does not run out. */
+/* With a limit, it logs that, and does its work: its allocations do not fail. */
 static void test_not_locked(void **state)
 {
 	struct rlimit before, limit = { 65536, 65536 };

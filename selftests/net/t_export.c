@@ -36,7 +36,7 @@ static const struct peer_conf peers[] = {
 	{ .library = PEER_GNUTLS, .server = true, .version = 0x0303, .cipher = PEER_CCM },
 };
 
-/* The peer says what it makes of it. */
+/* The peer sends its result. */
 static void tell(struct peer *peer)
 {
 	uint8_t out[LEN];

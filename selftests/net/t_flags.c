@@ -196,7 +196,7 @@ static void test_eor(void **state)
 		t_expect_eof(fd);
 		close(fd);
 		peer_join(&peer);
-		/* what waits for more goes out by itself if that is late */
+		/* data that waits for more is sent after a while */
 	} while (took >= HELD_MS);
 	assert_string_equal(records.text, "one|two three|four|five six|");
 }

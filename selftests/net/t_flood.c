@@ -138,7 +138,7 @@ static void test_nonblocking_more(void **state)
 	wire_close(&w);
 }
 
-/* With edges all the way: each of them leads to what is there, however much is between. */
+/* With EPOLLET all the way: each edge leads to the data, with any number of records before it. */
 static void test_edges(void **state)
 {
 	const struct kind *kind = *state;

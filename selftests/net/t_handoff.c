@@ -209,7 +209,7 @@ static void test_misuse(void **state)
 	alter(parcel, KSC_M_FORMAT, 1);
 	assert_null(ctx);
 
-	/* what it says of the keys is not what counts */
+	/* its description of the keys is not what counts */
 	alter(parcel, KSC_M_VERSION, 0x0303);
 	alter(parcel, KSC_M_SUITE, 0xc02f);
 	pass_on(pair[0], parcel, len, fd);

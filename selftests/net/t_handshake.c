@@ -240,7 +240,7 @@ static void test_established_poll(void **state)
 	close(listener);
 }
 
-/* KSC_HANDSHAKE on a non-blocking socket starts it and says so. */
+/* KSC_HANDSHAKE on a non-blocking socket starts it and returns EINPROGRESS. */
 static void test_handshake_nonblocking(void **state)
 {
 	const struct peer_conf conf = { .library = PEER_OPENSSL, .server = true };

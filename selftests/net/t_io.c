@@ -123,7 +123,7 @@ static void test_short_read(void **state)
 	close_pair(fds);
 }
 
-/* What is sent with MSG_MORE waits for more, and goes out at the latest at the end. */
+/* Data that is sent with MSG_MORE waits for more, and is sent at the latest at the end. */
 static void test_more(void **state)
 {
 	const struct peer_conf conf = { .library = PEER_OPENSSL, .server = true };
@@ -136,7 +136,7 @@ static void test_more(void **state)
 		struct peer peer = { .arg = &records };
 		int fd = peer_serve(&peer, &conf, peer_note_records);
 
-		/* nothing of what is said without MSG_MORE waits for an acknowledgment */
+		/* data without MSG_MORE does not wait for an acknowledgment */
 		SYS(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 		since = t_ticks_ms();
 		assert_int_equal(SYS(send(fd, "in ", 3, MSG_MORE)), 3);

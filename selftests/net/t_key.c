@@ -159,7 +159,7 @@ static int wanting(int *peer)
 	return fds[0];
 }
 
-/* What the key says of itself is what the socket says that has got it. */
+/* KSC_KEY_INFO returns the same as KSC_INFO of the socket that has got the key. */
 static void test_info(void **state)
 {
 	const uint16_t version = *(const uint16_t *)*state;
@@ -183,7 +183,7 @@ static void test_info(void **state)
 	assert_string_equal(of_key.info.peer_subject, "CN=server.test");
 	assert_memory_equal(of_key.info.peer_fingerprint, fingerprint, sizeof(fingerprint));
 	assert_int_equal(of_key.info.flags, KSC_INFO_F_RESUMED | KSC_INFO_F_PEER_CERT);
-	/* what was to be asked for is nothing to what was */
+	/* the requested values do not matter, only the negotiated ones */
 	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_SERVER_NAME, "bank.test", 9));
 	SYS(setsockopt(fd, SOL_KSCHANNEL, KSC_ALPN, "\2h3", 3));
 	SYS(keys_try_attach(fd, key, NULL, 0));
@@ -277,7 +277,7 @@ static void test_export(void **state)
 		of_key[i] = request(exports[i].label, exports[i].context, exports[i].len);
 		SYS(ioctl(key, KSC_KEY_EXPORT, &of_key[i]));
 	}
-	/* what is said twice is the same, and different things are not */
+	/* the same input gives the same output, other input another */
 	m = request(exports[0].label, exports[0].context, exports[0].len);
 	SYS(ioctl(key, KSC_KEY_EXPORT, &m));
 	assert_memory_equal(&m, &of_key[0], 32);

@@ -394,7 +394,7 @@ static void expect_ended(int fd)
 	ssize_t n;
 
 	assert_true(send(fd, "plaintext", 9, MSG_NOSIGNAL) < 0);
-	/* what was there already may be read still */
+	/* data that was queued already may still be read */
 	while ((n = recv(fd, data, sizeof(data), 0)) > 0) {
 		assert_true(left > (size_t)n);
 		left -= (size_t)n;

@@ -210,7 +210,7 @@ static void test_edges(void **state)
 	close(ep);
 }
 
-/* What an application says of its own socket goes before the rule, either way */
+/* An application's option on its own socket overrides the rule, either way */
 static void test_option(void **state)
 {
 	const int tcp = KSC_CONNECT_TCP, wait = KSC_CONNECT_HANDSHAKE;
@@ -371,7 +371,7 @@ static void test_defer_accept(void **state)
 			       sizeof(seconds)));
 		listen_on(listener, ports[i]);
 		t_nonblock(listener, true);
-		/* one that says nothing is not seen */
+		/* one that sends nothing is not seen */
 		fds[0] = connect_to(t_plain(AF_INET), ports[i]);
 		FAILS(accept(listener, NULL, NULL), EAGAIN);
 		if (ports[i] == PERHAPS) {

@@ -48,7 +48,7 @@ static void test_fails(void **state)
 
 static void test_times_out(void **state)
 {
-	/* connect() has come back by then */
+	/* connect() has returned by then */
 	const struct t_opts soon = { .timeout = 5000 };
 	int listener, fd;
 	char c;

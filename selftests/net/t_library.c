@@ -109,7 +109,7 @@ static void test_attach_in_vain(void **state)
 	}
 }
 
-/* What one side says of itself is what the other says of its peer. */
+/* What one side reports of itself is what the other reports of its peer. */
 static void test_query(void **state)
 {
 	const void *chains[2][2];

@@ -47,7 +47,7 @@ static struct nl_msg *add(struct tnl_conn *nl, const char *name, uint16_t port, 
 #define taken(nl, msg) assert_int_equal(tnl_do(nl, msg), 0)
 
 /**
- * struct shown - what the kernel says of its policy
+ * struct shown - the kernel's dump of its policy
  * @generation: its number, 0 for none loaded
  * @count: rules, as the policy says
  * @rules: rules that came

@@ -13,7 +13,7 @@
 
 static struct ctx client, server, other;
 
-/* The step fails by the peer's fault, says so to the peer, and is the last. */
+/* The step fails by the peer's fault, makes an alert, and is the last. */
 static void expect_refused(struct ctx *ctx, const void *token, size_t len)
 {
 	ctx_step(ctx, token, len);
@@ -24,7 +24,7 @@ static void expect_refused(struct ctx *ctx, const void *token, size_t len)
 	assert_int_equal(ctx_try_step(ctx, token, len), -ENOENT);
 }
 
-/* Two clients, and one gets what the server said to the other. */
+/* Two clients, and one gets what the server sent to the other. */
 static void case_16_wrong_context(void **state)
 {
 	(void)state;

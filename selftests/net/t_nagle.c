@@ -164,7 +164,7 @@ static void test_ends(void **state)
 	wire_close(&w);
 }
 
-/* What waits goes out before the alert. */
+/* Pending data is sent before the alert. */
 static void test_shutdown(void **state)
 {
 	struct wire w;

@@ -55,7 +55,7 @@ struct ends {
  * struct found - what was allocated
  * @seen: by the module or what it calls
  * @bad: of these, what could have waited for memory to be written out
- * @text: and what the module for tests says of the first of them
+ * @text: and the module's report on the first of them
  */
 struct found {
 	int seen;

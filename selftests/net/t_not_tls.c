@@ -70,7 +70,7 @@ static void test_client(void **state)
 	assert_int_equal(tnl_counter(KSC_A_STATS_NOT_TLS), before + 2);
 }
 
-/* Where servers speak first, a client that is plain says nothing. */
+/* With protocols whose servers speak first, a plain client sends nothing. */
 static void test_silent(void **state)
 {
 	const struct t_opts soon = { .timeout = 300 }, later = { .timeout = 5000 };

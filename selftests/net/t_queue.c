@@ -228,7 +228,7 @@ static void test_part_of_header(void **state)
 		for (int i = 0; i < 100; i++) {
 			size_t size = 1 + next_random(&seed) % (2 * (size_t)rcvbuf);
 
-			/* behind what is there of it already: its header is always the same */
+			/* behind the part that has arrived: its header is always the same */
 			len = wire_seal(&w.rx, records, WIRE_DATA, data, size, 0);
 			memcpy(records + len, "\x17\x03\x03", part);
 			t_send(w.peer, records + sent, len - sent + part);

@@ -201,7 +201,7 @@ static void test_connection(void **state)
 	expect_full(&socks[0]);
 }
 
-/* One connection more says so, and ends. */
+/* One connection more gets an error, and ends. */
 static void test_connections(void **state)
 {
 	int64_t end = t_now_ms() + PATIENCE_S * 1000L;

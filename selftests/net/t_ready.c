@@ -18,7 +18,7 @@ static void close_pair(int fds[2])
 }
 
 /*
- * Fills the way to the peer, until poll() says that it is full; returns how many bytes
+ * Fills the buffers up to the peer, until poll() reports no room; returns how many bytes
  * of t_fill(.., 7) it took.
  */
 static size_t fill_up(int fd)

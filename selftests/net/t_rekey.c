@@ -112,7 +112,7 @@ static void test_our_updates(void **state)
 	assert_in_range(received, 1, updates_of(&peer) / 2);
 }
 
-/* Ours, by the number of records, in a large transfer whose echo comes back meanwhile. */
+/* Ours, by the number of records, in a large transfer that is echoed meanwhile. */
 static void test_by_count(void **state)
 {
 	static uint8_t out[400000], in[400000];

@@ -149,7 +149,7 @@ static void test_limit_large(void **state)
 	wire_close(&w);
 }
 
-/* Case 34: TLS 1.2 has no new keys: it fails closed, and says so. */
+/* Case 34: TLS 1.2 has no new keys: it fails closed, with an explanation. */
 static void test_limit_12(void **state)
 {
 	const struct wire_suite *suite = *state;

@@ -339,7 +339,7 @@ static void test_close_listener(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = t_begin(&addr, &t_client);
-	/* and one that says nothing */
+	/* and one that sends nothing */
 	idle = t_connect(&addr, NULL);
 	close(listener);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {

@@ -293,7 +293,7 @@ static void serve_echo(struct peer *peer)
 	peer_echo(peer);
 }
 
-/* connect() waits for a server that says nothing yet. */
+/* connect() waits for a server that sends nothing yet. */
 static void test_connect(void **state)
 {
 	const enum mode mode = (enum mode)(intptr_t)*state;
@@ -353,7 +353,7 @@ static void begin_handshake(struct peer *peer)
 	connect_late(peer);
 }
 
-/* An accepted connection whose client says nothing yet. */
+/* An accepted connection whose client sends nothing yet. */
 static void test_accepted(void **state)
 {
 	const struct peer_conf conf = { .library = PEER_OPENSSL };

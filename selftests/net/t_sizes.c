@@ -85,7 +85,7 @@ static void set(int fd, int optname, int v)
 	assert_int_equal(got, v);
 }
 
-/* Sends that much at once and has it arrive; what was sent before is forgotten. */
+/* Sends @len bytes by one call and receives them; earlier records are forgotten. */
 static void move(struct sized *s, size_t len)
 {
 	uint8_t *out = malloc(len), *in = malloc(len);
@@ -181,7 +181,7 @@ static void test_padding_more(void **state)
 	sized_close(s);
 }
 
-/* What is open was begun with the padding of its time, and goes out with it. */
+/* An open record keeps the padding that was set when it was begun. */
 static void test_padding_set(void **state)
 {
 	static const int blocks[] = { 0, 1024, 0 };

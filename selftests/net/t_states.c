@@ -136,7 +136,7 @@ static void test_disconnect(void **state)
 	fd = connecting(&t_client);
 	disconnect(fd);
 	expect_no_plaintext(fd);
-	/* during the handshake, with a peer that says nothing */
+	/* during the handshake, with a peer that sends nothing */
 	fd = t_try_connect(&addr, &nonblock);
 	peer = t_accept(listener);
 	t_recv(peer, buf, sizeof(buf));
@@ -308,7 +308,7 @@ static void exchange_and_close(int client, int child)
 	close(child);
 }
 
-/* What a listener accepts is protected, or says nothing */
+/* What a listener accepts is protected, or sends nothing */
 static void expect_serves(int listener, const struct t_addr *addr)
 {
 	int client = t_begin(addr, &t_client), child = t_accept(listener);

@@ -188,7 +188,7 @@ static void test_refused_12(void **state)
 	wire_close(&w);
 }
 
-/* Old keys after the peer said that it would use new ones; new ones before. */
+/* Old keys after the peer's KeyUpdate; new ones before. */
 static void test_wrong_keys(void **state)
 {
 	struct wire w;
@@ -268,7 +268,7 @@ static void test_close(void **state)
 	wire_close(&w);
 }
 
-/* What MSG_MORE keeps open goes out first, under the keys that it began with. */
+/* A record that MSG_MORE keeps open is sent first, under the keys that it began with. */
 static void test_more(void **state)
 {
 	struct wire w;

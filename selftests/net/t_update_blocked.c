@@ -128,7 +128,7 @@ static void test_blocked(void **state)
 	tnl_close(&nl);
 }
 
-/* A command that cannot be obeyed at once says so, or waits. */
+/* KSC_REKEY without room returns EAGAIN, or waits. */
 static void test_command_blocked(void **state)
 {
 	const struct timeval brief = { .tv_usec = 50000 };

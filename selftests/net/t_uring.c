@@ -205,7 +205,7 @@ static void test_messages(void **state)
 	flow_close(fds);
 }
 
-/* Sending without a copy would send what changes: refused, and nothing of it goes out. */
+/* Zero-copy sends would encrypt data that changes: refused, and nothing is sent. */
 static void test_zero_copy(void **state)
 {
 	struct iovec iov = { "zero", 4 };

@@ -373,7 +373,7 @@ static void test_threads(void **state)
 	close_both();
 }
 
-/* Both have said what they want before TCP learns of either, or before either has the rule. */
+/* Both have passed their addresses before TCP learns of either, or before either has the rule. */
 static void test_held(void **state)
 {
 	static const struct {

@@ -374,7 +374,7 @@ void wire_put_keys(struct nl_msg *msg, const struct wire *w, const uint8_t *expo
  * wire_answer() - answer what the protected socket asks the daemon, by keys
  * @w: keys; its handshake is that for which there is an offer
  *
- * Nothing is said in the handshake but by a client's one empty message.
+ * The handshake has only one message, a client's, which is empty.
  */
 void wire_answer(const struct wire *w)
 {

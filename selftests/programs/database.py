@@ -16,7 +16,7 @@ CLUSTER = f"/etc/postgresql/{VERSION}/main"
 
 def postgres(world, port=PORT, run=protected, **settings):
     """Start the cluster that the package has made; protected, and then without TLS of its
-    own, unless something else is said."""
+    own, unless set otherwise."""
     # clients are trusted: it is not about passwords
     access = world.home / "hba"
     access.write_text("local all all trust\nhost all all 127.0.0.1/32 trust\n")

@@ -61,7 +61,7 @@ def test_ssh(world):
 
 
 def test_ssh_audit(world):
-    """an audit, by way of ssh, has nothing to say of that connection"""
+    """an audit, by way of ssh, does not report that connection"""
     sshd(world)
     got = ssh(world, f"ss -Htn state established 'dport = :{PORT}' && kschannelctl audit")
     connection, *found = got.decode().splitlines()

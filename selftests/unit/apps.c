@@ -342,7 +342,7 @@ bool app_try(struct app *app)
 		return false;
 	drop_key(app);
 	app->reply = 0;
-	/* it was closed with something unread: then what was said comes */
+	/* it was closed with unread data: earlier answers come first */
 	if (len < 0 && errno == ECONNRESET)
 		return app_try(app);
 	if (len <= 0)

@@ -43,7 +43,7 @@ int count_files(void)
 	return count;
 }
 
-/* What the kernel says of keys, which are any file here, but are passed as one without a type. */
+/* The kernel's answers about keys, which are any file here, passed as one without a type. */
 static struct ksc_info keys = { .version = 0x0304, .cipher_suite = 0x1301,
 				.role = KSC_ROLE_CLIENT, .alpn = "h2" };
 int keys_error;

@@ -272,7 +272,7 @@ void prove_keys(struct side *side, struct peer *peer)
 		assert_int_equal(n, sizeof(theirs));
 		assert_memory_equal(buf, theirs, sizeof(theirs));
 		record_seal(keys, &keys->tx, 23, ours, sizeof(ours), &peer->in);
-		/* A library may come back empty-handed after each session ticket. */
+		/* A library may return without data after each session ticket. */
 		for (tries = 0, n = 0; !n && tries < 4; tries++)
 			n = peer->type->read(peer, buf, sizeof(buf));
 		assert_int_equal(n, sizeof(ours));

@@ -23,7 +23,7 @@
  * @out: for the peer
  * @step: the last step
  * @steps: how many were made
- * @verdict: what is said to verify-needed at once; none has it said by side_decide()
+ * @verdict: the automatic answer to verify-needed; none: by side_decide()
  * @asked: how often it was
  * @question: what was to be judged, the last time
  */

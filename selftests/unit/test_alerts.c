@@ -95,7 +95,7 @@ static bool passes_over(const struct variant *v, uint8_t number)
 	if (passed) {
 		assert_int_equal(s.side->step.consumed, ALERT_LEN);
 		side_deliver(s.side, flight.data, flight.len, WHOLE);
-		/* What servers are known to say of a name that they do not have. */
+		/* Servers are known to send it for a name that they do not have. */
 		if (number == GNUTLS_A_UNRECOGNIZED_NAME)
 			assert_false(ksc_status_is_failure(s.side->step.status));
 	}

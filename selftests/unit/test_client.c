@@ -314,7 +314,7 @@ static void test_errors(void **state)
 		begin_step("again", 5);
 		assert_non_null(asked[KSC_M_BEGIN]);
 	}
-	/* these would say that there is no answer yet */
+	/* these would mean that there is no answer yet */
 	reply_error(number, EAGAIN, 0);
 	assert_int_equal(kschannel_result(ctx, &step), -EIO);
 	begin_step("again", 5);
@@ -436,7 +436,7 @@ static void test_interrupted(void **state)
 	assert_int_equal(step.status, KSC_STATUS_CONTINUE_NEEDED);
 }
 
-/* ---- it is there, and says nothing ---- */
+/* ---- it is connected, and sends nothing ---- */
 
 /* A wait that has no end is one. */
 static void expect_end(void)
@@ -529,7 +529,7 @@ static void test_late_refused(void **state)
 	assert_int_equal(step.status, KSC_STATUS_TIMED_OUT);
 }
 
-/* One that has not said how long has half a minute. */
+/* The default is half a minute. */
 static void test_late_default(void **state)
 {
 	const struct kschannel_params params = { .role = KSC_ROLE_CLIENT };

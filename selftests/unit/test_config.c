@@ -11,7 +11,7 @@
 
 #include "conf.h"
 
-/* Where nothing is said, as many as there are CPUs for us: all that are online, or some. */
+/* By default, one for each CPU that we may use: all that are online, or some. */
 static void default_workers(void **state)
 {
 	struct ksc_config *config;

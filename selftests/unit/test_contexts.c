@@ -298,7 +298,7 @@ static void unknown(void **state)
 	app_refused(app, &(struct ask) { .context = 1, .verdict = &accept_peer }, ENODATA);
 	app_refused(app, &(struct ask) { .context = 1, .verdict = &no_verdict }, ENODATA);
 	app_refused(app, &(struct ask) { .context = 1, .picked = "c" }, ENODATA);
-	/* one that is closed is none, and to close it again says nothing */
+	/* a closed one is unknown, and closing it again has no answer */
 	app_close(app, 1);
 	app_close(app, 1);
 	app_close(app, 99);

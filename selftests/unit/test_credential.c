@@ -178,7 +178,7 @@ static int remove_key(void **state)
 	return rmdir(key_dir);
 }
 
-/* Whether a credential with the key as it is now is for somebody; a rule perhaps says so. */
+/* Whether a user may use a credential with the key as it is now, perhaps by a rule. */
 static enum ksc_status serves_who(struct ksc_who who, bool granted)
 {
 	struct ksc_credential *cred = ksc_credential_new("s", SERVER);

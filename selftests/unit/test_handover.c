@@ -332,7 +332,7 @@ static void test_room(void **state)
 		before -= (size_t)SYS(recv(pair[1], junk, sizeof(junk), 0));
 	assert_int_equal(kschannel_export_context(ctx, pair[0]), 0);
 	ctx = NULL;
-	/* all of it is there, behind what was there before */
+	/* all of it is queued, behind earlier bytes */
 	while (before--)
 		SYS(recv(pair[1], junk, 1, 0));
 	assert_int_equal(import_it(), 0);

@@ -191,7 +191,7 @@ static bool ends(const struct nlmsghdr *head, uint32_t len)
 	return false;
 }
 
-/* Wherever it ends, and whether its head says so. */
+/* Cut anywhere, with or without the right length in its head. */
 static void truncated(void **state)
 {
 	struct nl_msg *msg = full_step();

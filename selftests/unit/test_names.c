@@ -212,7 +212,7 @@ static void asked_with_dot(void **state)
 	assert_string_equal(o.info.server_name, "second.test");
 }
 
-/* The manual says so: RFC 6066 has no such names, and GnuTLS takes it at its word. */
+/* As documented: RFC 6066 does not allow such names, and GnuTLS is strict. */
 static void asked_with_underscore(void **state)
 {
 	static const struct cred_options cred = { .cert = "names" };

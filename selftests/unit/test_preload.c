@@ -251,7 +251,7 @@ static void forks(void **state)
 	close(pipe_fds[1]);
 	evil = look_up("evil.test", "192.0.2.8");
 	expect(&evil, "evil.test");
-	/* Another process's mark says nothing here. */
+	/* Another process's mark is ignored here. */
 	fake.name[0] = '\0';
 	assert_int_equal(connect(-1, (struct sockaddr *)&passed, sizeof(struct sockaddr_in)), 0);
 	assert_string_equal(fake.name, "evil.test,bank.test");

@@ -53,7 +53,7 @@ static void garbage(void **state)
 	ksc_intake_free(rig.intake);
 }
 
-/* Of all answers up to the end of that load; says how many were ends. */
+/* Reads all answers up to the end of that load; returns how many were ends. */
 static unsigned int count_ends(int fd, uint32_t load)
 {
 	const struct timeval time = { .tv_sec = LONG_MS / 1000 };

@@ -28,7 +28,7 @@
  * @error: how the last did
  * @changed: times that something was
  * @gone: times that the reader was
- * @uid: what it said of the account "a"
+ * @uid: of the account "a", as handed over
  * @slow: what is handed over is not loaded at once
  */
 struct rig {
@@ -315,7 +315,7 @@ static void ends_when_asked(void **state)
 	stop(&rig);
 }
 
-/* A reader that speaks without end, of what is not asked for, leaves the loop its turns. */
+/* A reader that sends without end, without a request, does not starve the loop. */
 static void endless(void **state)
 {
 	struct rig rig;
@@ -361,7 +361,7 @@ static void changes(void **state)
 	say(&rig, number + 1, KSC_HANDOVER_CHANGED, 0);
 	turn(&rig);
 	assert_int_equal(rig.changed, 1);
-	/* it was said before the next load was asked for */
+	/* it was sent before the next load was requested */
 	say(&rig, number, KSC_HANDOVER_CHANGED, 0);
 	ksc_reload_ask(rig.reload);
 	turn(&rig);
@@ -378,7 +378,7 @@ static void changes(void **state)
 	stop(&rig);
 }
 
-/* What was said while the first load was waited for is not lost. */
+/* Notifications that came during the first load are not lost. */
 static void changed_before(void **state)
 {
 	struct ksc_handed *handed;

@@ -391,7 +391,7 @@ static void case_21_downgrade_is_noticed(void **state)
 	}
 }
 
-/* Ours says so, too, to a client that asks for no more than TLS 1.2. */
+/* Our server's random shows it, too, to a client that offers no more than TLS 1.2. */
 static void case_21_downgrade_is_marked(void **state)
 {
 	static const struct cred_options cred = { .cert = "server" };

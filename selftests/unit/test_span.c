@@ -470,7 +470,7 @@ static void test_behind_finished(void **state)
 		   "behind Finished");
 }
 
-/* Padding says nothing; nor does this way of changing records. */
+/* Padding is ignored, and so is the size of records. */
 static void test_padding(void **state)
 {
 	static const struct scene scenes[] = {

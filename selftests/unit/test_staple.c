@@ -197,7 +197,7 @@ static void responses(void **state)
 	assert_true(der.len > KSC_MAX_STAPLE);
 	assert_int_equal(open_response(&der, &why), GNUTLS_E_CERTIFICATE_ERROR);
 	assert_non_null(strstr(why, "16384 bytes"));
-	/* one that says why there is none has nothing that could be used */
+	/* an error response has nothing that could be used */
 	der.len = 0;
 	append(&der, "\x30\3\n\1\3", 5);
 	assert_int_equal(open_response(&der, &why), 0);
@@ -246,7 +246,7 @@ static void messages(void **state)
 	assert_int_equal(powers, 0);
 }
 
-/* Its framing; what it says of other types GnuTLS does not look at either */
+/* Its framing; GnuTLS does not parse other types either */
 static void lengths(void **state)
 {
 	static struct der der, msg;

@@ -60,7 +60,7 @@ static void names_and_numbers(void **state)
 					  GNUTLS_KX_ECDHE_RSA), 0);
 }
 
-/* All that the peer said it takes opens there, and not a byte more. */
+/* The peer opens records up to its limit, and not a byte more. */
 static void prove_limit(struct side *side, struct peer *peer, size_t most)
 {
 	static uint8_t data[1 << 14], got[1 << 14];

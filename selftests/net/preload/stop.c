@@ -56,7 +56,7 @@ static void wait_for_round(uint32_t round)
 
 int gnutls_handshake(gnutls_session_t session)
 {
-	/* before it is said that this one is stopped, lest it sleep through its release */
+	/* before this one is reported as stopped, lest it sleep through its release */
 	uint32_t round = stop ? stop->round : 0;
 
 	if (stop && wanted())

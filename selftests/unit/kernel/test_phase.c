@@ -79,7 +79,7 @@ static void test_ways(void **state)
 	(void)state;
 	assert_int_equal(reach(1U << INIT, 0), (1U << KSC_PHASES) - 1);
 	assert_int_equal(reach(1U << CLOSED, 0), 1U << CLOSED);
-	/* what has begun to speak TLS is never again anything else, unless it is left */
+	/* a socket that has begun TLS never gets to another kind of phase, unless it is detached */
 	assert_int_equal(reach(tls, 1U << KSC_EVENT_LEAVE), tls | 1U << CLOSED);
 	/* what has failed is not left in plaintext */
 	assert_int_equal(reach(1U << FAILED, 0), 1U << FAILED | 1U << CLOSED);

@@ -66,7 +66,7 @@ static void header_make(void **state)
 	free(p);
 }
 
-/* Every length there is, of each type, comes back as it went in. */
+/* Every possible length, of each type, is parsed as it was written. */
 static void case_36_header_of_every_length(void **state)
 {
 	struct ksc_header h;
