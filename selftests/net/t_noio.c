@@ -296,7 +296,7 @@ static void act_shut(struct ends *e)
 	t_expect_eof(e->peer);
 }
 
-/* close() sends an open record; not in raw mode, as in in-tree kTLS. */
+/* close() sends an open record; not in raw mode, as with in-tree kTLS. */
 static void act_close(struct ends *e)
 {
 	assert_int_equal(SYS(send(e->fd, "open", 4, MSG_MORE)), 4);
