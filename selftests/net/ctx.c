@@ -46,7 +46,7 @@ static void hold_key(struct ctx *ctx, int key)
 }
 
 /**
- * ctx_teardown() - close it, which ends what it has
+ * ctx_teardown() - close it, which ends its contexts
  * @state: cmocka's
  * Return: 0
  */
@@ -67,7 +67,7 @@ int ctx_teardown(void **state)
  * ctx_try_dial() - connect to the daemon, which may fail
  * @sock: gets the connection
  * @path: where the daemon listens; NULL for the suite's
- * Return: whether that went well, with errno; no cmocka check is made here
+ * Return: whether that succeeded, with errno; no cmocka check is made here
  */
 bool ctx_try_dial(struct ctx_sock *sock, const char *path)
 {
@@ -113,7 +113,7 @@ void ctx_hang_up(struct ctx_sock *sock)
 }
 
 /**
- * ctx_send() - send a message, which the daemon may have gone away before
+ * ctx_send() - send a message; the daemon may have closed the connection before
  * @sock: the connection
  * @msg: the message; freed
  */
@@ -143,7 +143,7 @@ static int take_rights(struct msghdr *msg)
 	return fd;
 }
 
-/* What one call brings; false at the end */
+/* Receives by one call; false at the end */
 static bool receive(struct ctx_sock *sock, struct ctx_answer *answer)
 {
 	static uint8_t buf[KSC_MAX_MESSAGE] __attribute__((aligned(8)));
@@ -184,7 +184,7 @@ static bool is_about(const struct ctx_answer *answer, const struct ctx *ctx)
 	return id ? nla_get_u32(id) == ctx->id : answer->head->nlmsg_seq == ctx->seq;
 }
 
-/* What is about others waits; false at the connection's end */
+/* Answers for others are queued; false at the connection's end */
 static bool next_about(struct ctx *ctx, struct ctx_answer *answer)
 {
 	struct ctx_sock *sock = ctx->sock;
@@ -226,7 +226,7 @@ int ctx_next_error(struct ctx_sock *sock, uint32_t *seq)
 }
 
 /**
- * ctx_expect_closed() - the daemon has nothing more to say, and has closed the connection
+ * ctx_expect_closed() - insist that the daemon closes the connection, without another answer
  * @sock: the connection
  */
 void ctx_expect_closed(struct ctx_sock *sock)
@@ -305,9 +305,9 @@ static void take_result(struct ctx_result *r, struct nlattr **tb)
 }
 
 /**
- * ctx_open() - have a context, which its first step is to begin
+ * ctx_open() - prepare a context, which the first step begins
  * @ctx: gets it
- * @sock: the connection that it is to be of
+ * @sock: its connection
  * @role: enum ksc_role
  * @opts: names, verification and timeout; of ALPN's protocols, one
  */
@@ -360,7 +360,7 @@ static struct nl_msg *make_step(struct ctx *ctx, const void *token, size_t len)
 }
 
 /**
- * ctx_offer() - offer a token, and wait for nothing
+ * ctx_offer() - send a token, without waiting
  * @ctx: the context
  * @token: the token
  * @len: its bytes
@@ -371,7 +371,7 @@ void ctx_offer(struct ctx *ctx, const void *token, size_t len)
 }
 
 /**
- * ctx_try_await() - wait for what a step comes to, perhaps nothing
+ * ctx_try_await() - wait for a step's result, which may be an error
  * @ctx: the context
  * Return: 0, and its last is that; the negative errno of an error; -EPIPE when the daemon has
  * closed the connection
@@ -402,7 +402,7 @@ int ctx_try_await(struct ctx *ctx)
 }
 
 /**
- * ctx_await() - wait for what a step comes to
+ * ctx_await() - wait for a step's result
  * @ctx: the context
  */
 void ctx_await(struct ctx *ctx)
@@ -438,7 +438,7 @@ void ctx_step(struct ctx *ctx, const void *token, size_t len)
 	ctx_await(ctx);
 }
 
-/* What the step has not used up stays for the next. */
+/* Bytes that the step has not consumed stay for the next. */
 static void eat(struct ctx *ctx)
 {
 	assert_in_range(ctx->last.consumed, 0, ctx->in_len);
@@ -519,9 +519,9 @@ static void judge_at_once(struct ctx *ctx)
 }
 
 /**
- * ctx_feed() - bytes have come: step with all that there are
+ * ctx_feed() - step with newly received bytes and all that are left
  * @ctx: the context
- * @data: bytes that follow those that no step has used up
+ * @data: bytes that follow those that no step has consumed
  * @len: how many
  */
 void ctx_feed(struct ctx *ctx, const void *data, size_t len)
@@ -545,7 +545,7 @@ void ctx_close(struct ctx *ctx)
 	struct nl_msg *msg;
 
 	drop_key(ctx);
-	/* it has gone with its connection */
+	/* it has ended with its connection */
 	if (ctx->sock->fd < 0)
 		return;
 	msg = ksc_message_new(KSC_MESSAGE_CLOSE, ++ctx->sock->seq, 0);
@@ -560,7 +560,7 @@ static bool goes_on(const struct ctx *ctx)
 }
 
 /**
- * ctx_handshake() - two contexts talk until neither goes on
+ * ctx_handshake() - step two contexts until neither continues
  * @client: one that was not stepped yet
  * @server: the same
  */
@@ -588,7 +588,7 @@ void ctx_handshake(struct ctx *client, struct ctx *server)
  * @fd: the connected socket, which is not protected
  * @chunk: how much is read at once, or 0 for the size that is reported as needed
  *
- * What was read and not used up is left in the context.
+ * Bytes that were read and not consumed are left in the context.
  */
 void ctx_run(struct ctx *ctx, int fd, size_t chunk)
 {

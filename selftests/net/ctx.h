@@ -13,7 +13,7 @@
  * struct ctx_sock - a connection to the daemon, which has any number of contexts
  * @fd: the socket, -1 for none
  * @seq: number of the last request
- * @text: what the last error said
+ * @text: the explanation of the last error
  * @queue: answers that were not awaited yet, and the descriptors that came along
  * @queued: how many
  */
@@ -34,13 +34,13 @@ struct ctx_sock {
  * @id: its number there
  * @role: enum ksc_role
  * @seq: number of its last request
- * @begin: what the first step is to begin it with, attributes; none when it was begun
+ * @begin: attributes for the first step, which begins the context; empty afterwards
  * @begin_len: their bytes
- * @in: bytes from the peer that no step has used up
+ * @in: bytes from the peer that no step has consumed
  * @in_len: how many
  * @key: descriptor of its keys, or -1
  * @verdict: the automatic answer to verify-needed; none leaves it to the test
- * @last: what the last step came to
+ * @last: the result of the last step
  */
 struct ctx {
 	struct ctx_sock *sock;

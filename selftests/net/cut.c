@@ -14,8 +14,8 @@
 #define WITHOUT_COOKIES "0x207"
 
 /**
- * cut_off() - drop whatever comes for a socket, acknowledgments and resets among it
- * @fd: the socket, which need not be connected yet; what it sends still goes out
+ * cut_off() - drop all packets for a socket, acknowledgments and resets included
+ * @fd: the socket, which need not be connected yet; its own packets are still sent
  */
 void cut_off(int fd)
 {
@@ -52,7 +52,7 @@ int cut_fast_open(const struct t_addr *addr)
 	int fd = t_plain(addr->ss.ss_family);
 
 	cut_off(fd);
-	/* what goes with the SYN */
+	/* data in the SYN */
 	assert_int_equal(SYS(sendto(fd, "early", 5, MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL,
 				    (const struct sockaddr *)&addr->ss, addr->len)),
 			 5);

@@ -5,7 +5,7 @@
 
 #include "net.h"
 
-/* Who may use TCP Fast Open, and how */
+/* The sysctl of TCP Fast Open */
 #define CUT_FAST_OPEN "/proc/sys/net/ipv4/tcp_fastopen"
 
 void cut_off(int fd);

@@ -43,7 +43,7 @@ pid_t daemon_pid(void)
 	return pid;
 }
 
-/* Is there a thread that goes on? */
+/* Is there a thread that still runs? */
 static bool runs(pid_t pid)
 {
 	char path[300], line[128];
@@ -75,10 +75,10 @@ static bool runs(pid_t pid)
 }
 
 /**
- * daemon_suspend() - have it do nothing until it gets SIGCONT, or is killed
+ * daemon_suspend() - stop it until it gets SIGCONT, or is killed
  * Return: its number
  *
- * It does nothing when this returns: the signal alone only asks each thread to stop.
+ * All threads have stopped when this returns: the signal alone only asks them to.
  */
 pid_t daemon_suspend(void)
 {
@@ -114,7 +114,7 @@ unsigned int daemon_descriptors(void)
 
 /**
  * daemon_await_descriptors() - wait until it has no more files open
- * @most: than so many
+ * @most: than this
  */
 void daemon_await_descriptors(unsigned int most)
 {

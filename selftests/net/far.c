@@ -37,11 +37,11 @@ int far_remove(void **state)
 /**
  * far_make() - create the namespace and the veth pair
  *
- * What is far has the address 10.9.0.2, and is seen from 10.9.0.1.
+ * The far end has the address 10.9.0.2, the near end 10.9.0.1.
  */
 void far_make(void)
 {
-	/* what a setup that failed left behind */
+	/* leftovers of a setup that failed */
 	far_remove(NULL);
 	far_command("ip netns add peer");
 	far_command("ip link add veth0 type veth peer name veth1 netns peer");

@@ -10,7 +10,7 @@
 #include "own.h"
 
 #define FAULTS "/sys/kernel/debug/"
-/* What no operation comes near */
+/* Far more than any operation has */
 #define MAX_FAULTS 400
 #define MAX_WORKERS 256
 
@@ -85,12 +85,12 @@ static void find_code(struct range *module, struct range *fin)
 	(void)fclose(symbols);
 	assert_true(module->start && module->start < module->end);
 	assert_true(fin->start && fin->start < fin->end);
-	/* the last function is as long as that */
+	/* the last function is shorter than that */
 	module->end += 4096;
 }
 
 /**
- * fault_possible() - is this a kernel that can do it?
+ * fault_possible() - does the kernel have fault injection?
  * Return: whether it is
  */
 bool fault_possible(void)
@@ -263,7 +263,7 @@ void fault_refused(int fd)
 }
 
 /**
- * fault_references() - how many hold the module
+ * fault_references() - the module's reference count
  * Return: their number
  */
 unsigned int fault_references(void)

@@ -13,7 +13,7 @@
  * @act: the operation: 0, or -1 with errno
  * @after: checks the result, after it failed with the errno or did not; does it
  *	again if need be, and cleans up
- * @error: an errno that it may fail with beside those of memory, or 0
+ * @error: an errno that it may fail with besides ENOMEM and the like, or 0
  * @none: it may be that it allocates nothing
  * @workers: the kernel's workers do it, and @act waits until they have
  */

@@ -112,7 +112,7 @@ void flow_join(struct flow *flow)
 }
 
 /**
- * flow_expect() - receive and compare, here and now
+ * flow_expect() - receive and compare, in the calling thread
  * @fd: the socket
  * @data: what has to arrive
  * @len: how much
@@ -176,7 +176,7 @@ static bool shut(int fd)
 /**
  * flow_fill() - send until the socket takes no more, and will not unless the peer reads
  * @fd: the socket
- * @data: FLOW_MAX bytes, which are sent once and again
+ * @data: FLOW_MAX bytes, which are sent repeatedly
  * Return: bytes sent
  */
 size_t flow_fill(int fd, const uint8_t *data)

@@ -13,11 +13,11 @@
  * @fd: the socket
  * @data: what is to be sent, or has to arrive
  * @len: how much of it
- * @step: at most so much in one call; 0: all at once
+ * @step: at most this much in one call; 0: all at once
  * @pause_ms: between calls
  * @flags: for send() or recv()
- * @done: how much was sent or came
- * @error: what was wrong, or empty
+ * @done: how much was sent or received
+ * @error: the error, or empty
  * @thread: the thread
  */
 struct flow {

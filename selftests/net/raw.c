@@ -36,7 +36,7 @@ static uint8_t *seq_of(struct raw_keys *keys)
 }
 
 /**
- * raw_keys() - make keys up
+ * raw_keys() - make keys from a fixed pattern
  * @suite: for it
  * @generation: others for each
  * @seq: sequence number of the first record
@@ -117,7 +117,7 @@ void raw_plain_pair(int family, int fds[2])
 }
 
 /**
- * raw_have_in_tree() - has the kernel kTLS of its own?
+ * raw_have_in_tree() - does the kernel have in-tree kTLS?
  * Return: whether tls.ko is there
  */
 bool raw_have_in_tree(void)

@@ -114,7 +114,7 @@ static void *half_main(void *arg)
 		}
 	}
 	shutdown(half->to, SHUT_WR);
-	/* what comes still is read, so that no RST overtakes the FIN */
+	/* later data is read still, so that no RST overtakes the FIN */
 	while (recv(half->from, record.data, sizeof(record.data), 0) > 0)
 		;
 	return NULL;

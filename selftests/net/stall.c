@@ -42,7 +42,7 @@ static void *send_it(void *arg)
 }
 
 /**
- * stall_needed() - skip the test if there is no way; a debug kernel may do without
+ * stall_needed() - skip the test if userfaultfd is not available
  */
 void stall_needed(void)
 {

@@ -9,7 +9,7 @@
  * struct stall - the thread that has a socket's lock
  * @fd: the socket
  * @uffd: reports the fault that the thread waits in
- * @page: memory that is not there
+ * @page: memory that is not mapped in
  * @thread: the thread
  * @error: errno of its call
  */

@@ -8,9 +8,9 @@
 /**
  * struct stream - one direction of a transfer
  * @fd: the socket
- * @total: bytes to come or go, a multiple of STREAM_BLOCK
+ * @total: bytes to receive or send, a multiple of STREAM_BLOCK
  * @seed: of the sizes
- * @hash: of what came or went
+ * @hash: of the data
  * @error: errno, or -1 for an early end
  */
 struct stream {
@@ -21,7 +21,7 @@ struct stream {
 	int error;
 };
 
-/* Small, record-sized and large, none of them with a favourite. */
+/* Small, record-sized and large. */
 static size_t random_size(uint64_t *seed)
 {
 	static const size_t most[] = { 100, 5000, 20000, 200000 };

@@ -75,7 +75,7 @@ void tcpmem_set(const char *limits)
 	assert_true(t_write_file(TCP_MEM, limits));
 }
 
-/* The last of the limits that there were */
+/* The third of the original limits, the hard one */
 static long most_pages(void)
 {
 	long most = 0;
@@ -87,7 +87,7 @@ static long most_pages(void)
 
 static const uint8_t data[1 << 16];
 
-/* Data that nobody reads */
+/* Data that is not read */
 static void take_ballast(void)
 {
 	const int size = 2 * BALLAST;
@@ -104,7 +104,7 @@ static void take_ballast(void)
 }
 
 /**
- * tcpmem_press() - have TCP be short of memory, but nothing be refused
+ * tcpmem_press() - put TCP under memory pressure, without refusing anything
  *
  * A page is pressure, and there is no other limit. What is allocated has to be counted for
  * that, which is not done for each socket; and it is noticed when memory is allocated.

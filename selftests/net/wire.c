@@ -3,7 +3,7 @@
  * A protected socket whose keys the test chose, playing the daemon, and a plain TCP
  * socket as its peer: every byte of a record can be seen, and made.
  *
- * What protects and opens records here is OpenSSL, and nothing is shared with the
+ * Records are sealed and opened by OpenSSL here, and nothing is shared with the
  * kernel's own code.
  */
 #include <netinet/tcp.h>
@@ -174,7 +174,7 @@ static void put_u64(uint8_t *to, uint64_t value)
 		to[i] = (uint8_t)value;
 }
 
-/* What of a record is not content. */
+/* A record's bytes besides its content. */
 struct frame {
 	uint8_t nonce[12];
 	uint8_t aad[13];
@@ -207,7 +207,7 @@ static void make_frame(const struct wire_dir *dir, const uint8_t *record, size_t
 	}
 }
 
-/* Whether the AEAD is content; with @seal it writes the tag. */
+/* Whether the tag is right; with @seal it is written. */
 static bool run_aead(const struct wire_dir *dir, bool seal, const struct frame *f, uint8_t *data,
 		     size_t len, uint8_t *tag)
 {
@@ -381,7 +381,7 @@ void wire_answer(const struct wire *w)
 	struct tnl_event event;
 	struct nl_msg *msg;
 
-	/* sockets of earlier tests may have left notices */
+	/* sockets of earlier tests may have left notifications */
 	for (;;) {
 		assert_true(tnl_next_event(&nl, &event));
 		if (event.cmd == KSC_CMD_CONTEXT_NEW)
@@ -399,7 +399,7 @@ void wire_answer(const struct wire *w)
 }
 
 /**
- * wire_connect() - connect, with the keys that are there
+ * wire_connect() - connect, with the keys that are set
  * @w: role and keys
  */
 void wire_connect(struct wire *w)
@@ -466,7 +466,7 @@ void wire_start_as(struct wire *w, int role, uint16_t version)
 }
 
 /**
- * wire_close() - be done with a connection
+ * wire_close() - close both ends of a connection
  * @w: the connection
  */
 void wire_close(struct wire *w)

@@ -31,7 +31,7 @@ struct nl_msg;
 
 /**
  * struct wire_suite - a cipher suite
- * @name: for people
+ * @name: for messages
  * @version: TLS version, as on the wire
  * @suite: IANA number
  * @cipher: OpenSSL's name of the AEAD
