@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DER as a tree. A certificate in which one octet differs mostly has lengths that do not fit
- * any more, and readers agree that it is broken. Here whatever is around a change fits, unless
- * that is what is changed.
+ * DER as a tree. A certificate in which one octet differs mostly has lengths that no longer
+ * fit, and readers agree that it is broken. Here whatever is around a change fits, unless that
+ * is what is changed.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -506,7 +506,7 @@ static void least(void **state)
 			 KSC_MESSAGE_ERROR);
 }
 
-/* The longest of everything fits around a token, and there is little that is cleared in vain. */
+/* The longest of everything fits around a token, and little is cleared for nothing. */
 static void longest(void **state)
 {
 	static const enum ksc_status failures[] = {
