@@ -53,7 +53,7 @@ static const struct {
 		EHOSTDOWN, "no daemon to run the handshake"
 	},
 	[KSC_STATUS_CANCELLED] = {
-		ECANCELED, "the context was deleted"
+		ECANCELED, "the application sent a fatal alert"
 	},
 	[KSC_STATUS_TRUNCATED] = {
 		ECONNRESET, "the connection ended without close_notify"

@@ -231,10 +231,7 @@ static void ksc_pump_expired(struct sock *sk, struct ksc_sock *ks)
  */
 void ksc_fall_back(struct sock *sk, struct ksc_sock *ks, const char *why)
 {
-	ksc_count(ks->kn, KSC_CNT_POLICY_FALLBACKS);
-	ksc_count(ks->kn, KSC_CNT_POLICY_PLAIN);
-	net_info_ratelimited("kschannel: event=fallback rule=%u reason=\"%s\"\n",
-			     ks->ruling.rule, why);
+	ksc_ruling_fallback(ks->kn, &ks->ruling, why);
 	ksc_context_drop(ks);
 	ksc_leave(sk, ks);
 }

@@ -17,25 +17,38 @@
 #include "socket/ruling.h"
 #include "socket/state.h"
 
+/**
+ * ksc_ruling_fallback() - count and log that a connection falls back to plaintext
+ * @kn: namespace
+ * @ruling: the policy's ruling on it, which prefers TLS
+ * @why: reason, for the log
+ *
+ * Context: any.
+ */
+void ksc_ruling_fallback(struct ksc_net *kn, const struct ksc_ruling *ruling, const char *why)
+{
+	char name[KSC_MAX_RULE_NAME + 1];
+
+	ksc_count(kn, KSC_CNT_POLICY_FALLBACKS);
+	ksc_count(kn, KSC_CNT_POLICY_PLAIN);
+	ksc_policy_rule_name(kn, ruling, name);
+	net_info_ratelimited("kschannel: event=fallback rule=%s reason=\"%s\"\n", name, why);
+}
+
 /*
  * Does the policy leave the connection plaintext? It also does if no rule matches, but not without
  * a policy.
  */
 static bool ksc_ruling_plain(struct ksc_net *kn, const struct ksc_ruling *ruling)
 {
-	char name[KSC_MAX_RULE_NAME + 1];
-
 	if (!ruling->by_policy || !ruling->generation)
 		return false;
-	if (ruling->action == KSC_RULE_ACTION_PREFER && !ksc_daemon_present(kn)) {
-		ksc_count(kn, KSC_CNT_POLICY_FALLBACKS);
-		ksc_policy_rule_name(kn, ruling, name);
-		net_info_ratelimited("kschannel: event=fallback rule=%s reason=no-daemon\n",
-				     name);
-	} else if (ruling->action != KSC_RULE_ACTION_NEVER) {
+	if (ruling->action == KSC_RULE_ACTION_PREFER && !ksc_daemon_present(kn))
+		ksc_ruling_fallback(kn, ruling, "no daemon");
+	else if (ruling->action == KSC_RULE_ACTION_NEVER)
+		ksc_count(kn, KSC_CNT_POLICY_PLAIN);
+	else
 		return false;
-	}
-	ksc_count(kn, KSC_CNT_POLICY_PLAIN);
 	return true;
 }
 

@@ -5,10 +5,12 @@
 
 #include <linux/types.h>
 
+struct ksc_net;
 struct ksc_ruling;
 struct ksc_sock;
 struct sock;
 
+void ksc_ruling_fallback(struct ksc_net *kn, const struct ksc_ruling *ruling, const char *why);
 bool ksc_policy_child(const struct ksc_sock *listener, const struct sock *child,
 		      struct ksc_ruling *ruling);
 bool ksc_policy_connecting(struct sock *sk, struct ksc_sock *ks);

@@ -105,7 +105,7 @@ enum ksc_verify {
  * @KSC_STATUS_ACCESS_DENIED: EACCES: the caller may not use the credential.
  * @KSC_STATUS_TIMED_OUT: ETIMEDOUT: the handshake timed out.
  * @KSC_STATUS_NO_DAEMON: EHOSTDOWN: there is no daemon to run the handshake.
- * @KSC_STATUS_CANCELLED: ECANCELED: the context was deleted.
+ * @KSC_STATUS_CANCELLED: ECANCELED: the application sent a fatal alert.
  * @KSC_STATUS_TRUNCATED: ECONNRESET: the connection ended without close_notify.
  * @KSC_STATUS_BAD_RECORD: EBADMSG: a record failed authentication.
  * @KSC_STATUS_RECORD_OVERFLOW: EMSGSIZE: a record or message exceeds the
