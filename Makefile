@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # The top of the build. Each directory has its own Makefile; this one joins them.
 # Products go to build/.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Places between two critical sections where a test may sleep, to hit a race reliably. Test builds
  * only (make modules KSC_FAILPOINTS=1).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * kschannel: TLS as a service of the kernel's sockets. Init and exit of the module and of network
  * namespaces.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Memory accounting for other tasks: workers and the daemon allocate for sockets and contexts of
  * applications, whose memory cgroup pays.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Per-namespace state: counters, and the registered daemon. A daemon is identified by its netlink
  * socket, not by the port: a port may be reused before the notifier reports that the socket was

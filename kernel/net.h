@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* State of network namespaces, their counters and their daemon. */
 #ifndef _KSC_NET_H
 #define _KSC_NET_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The generic netlink family: registration of the daemon, and statistics. The other commands'
  * handlers are in their own folders. Spec: uapi/kschannel.yaml.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The netlink family and the daemon's end. */
 #ifndef _KSC_NETLINK_H
 #define _KSC_NETLINK_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Keeps TCP sockets that are not ours from connecting, listening and accepting: what got
  * past the ways that give programs' sockets to us. By the time of any, ours have the ULP,

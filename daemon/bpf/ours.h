@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Which sockets are ours, for BPF programs; and accept(), of which those of a listener
  * that is not come out plain, unless a library sees to them.

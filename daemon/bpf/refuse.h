@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Keeps the callers that a BPF program is for from connecting, listening at and accepting from
  * TCP sockets that are not ours. The call's cgroup counts, not the socket's, which may have been

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What the BPF program and its loader have in common. */
 #ifndef KSC_BPF_SCOPE_H
 #define KSC_BPF_SCOPE_H

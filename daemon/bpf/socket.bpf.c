@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Gives the processes of some cgroups, and of those below them, our sockets where they
  * ask for TCP's. Without our module there is no such protocol, and no socket.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Programs that have others run what they are asked to: it is not below them, in no cgroup
  * of theirs, and has another environment. What a shell is told to run is looked at as well,

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Programs that have others run what they are asked to. */
 #ifndef KSC_CTL_ASKS_H
 #define KSC_CTL_ASKS_H

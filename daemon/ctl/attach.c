@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * kschannelctl attach: what drop-ins run to have the sockets of a unit's cgroup be ours,
  * and to see that those which systemd has made for it are.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * kschannelctl audit: what the policy would have protected, and is not: TCP connections
  * made before there was a policy, or past the ways that give their sockets to us, and

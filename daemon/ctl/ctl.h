@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* kschannelctl: what its parts share. */
 #ifndef KSC_CTL_H
 #define KSC_CTL_H

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # kschannelctl and the library that its "run" preloads. Included by
 # daemon/Makefile; "make -f daemon/ctl/ctl.mk" works too.
 CTL_TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../..)

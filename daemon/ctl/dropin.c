@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The drop-in of a protected unit: it adds to the unit, and changes nothing that it has. */
 #include <stdlib.h>
 #include <string.h>

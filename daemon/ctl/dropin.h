@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* dropin.c: what "kschannelctl enable" writes for a unit. */
 #ifndef KSC_CTL_DROPIN_H
 #define KSC_CTL_DROPIN_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Which units are enabled: the drop-ins tell, and nothing else is kept of it. */
 #include <dirent.h>
 #include <err.h>

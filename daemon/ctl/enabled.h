@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* enabled.c: the units that "kschannelctl enable" has written for. */
 #ifndef KSC_CTL_ENABLED_H
 #define KSC_CTL_ENABLED_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What systemd tells of a unit, and what follows from that and from its name. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What systemd tells of a unit. */
 #ifndef KSC_CTL_FACTS_H
 #define KSC_CTL_FACTS_H

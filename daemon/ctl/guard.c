@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * kschannelctl guard: cgroups in which TCP sockets that are not ours neither connect, nor
  * listen, nor accept. Those that are, are the policy's business.

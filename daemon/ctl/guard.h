@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Cgroups whose TCP sockets have to be ours, by BPF programs. */
 #ifndef KSC_CTL_GUARD_H
 #define KSC_CTL_GUARD_H

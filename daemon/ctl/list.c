@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* kschannelctl list: the protected sockets. */
 #include <inttypes.h>
 #include <json-c/json.h>

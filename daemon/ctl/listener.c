@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Which rules the connections of a listener may fall under. The kernel is asked about
  * connections; of those that a listener may get, neither the peer nor, often, the own

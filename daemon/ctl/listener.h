@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Which rules the connections of a listener may fall under. */
 #ifndef KSC_CTL_LISTENER_H
 #define KSC_CTL_LISTENER_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* kschannelctl: look at protected sockets, and run programs with theirs protected. */
 #include <argp.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Names of the numbers that the kernel gives. */
 #include "../lib/suites.h"
 #include "ctl.h"

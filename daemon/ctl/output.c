@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The output options that list and stats share. */
 #include <argp.h>
 #include <json-c/json.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * BPF programs that stay at work when we are gone, with a map of the cgroups they are
  * for. Both are in the BPF file system. An id is never used again, so that of a cgroup

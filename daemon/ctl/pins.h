@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* BPF programs that stay at work when we are gone, with a map of the cgroups they are for. */
 #ifndef KSC_CTL_PINS_H
 #define KSC_CTL_PINS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* kschannelctl policy: the rules that the kernel goes by, and which one a connection meets. */
 #include <argp.h>
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* policy.c: asking the kernel about its policy. */
 #ifndef KSC_CTL_POLICY_H
 #define KSC_CTL_POLICY_H

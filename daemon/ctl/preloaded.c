@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* kschannelctl preloaded: whether the library is where a drop-in wants it to be. */
 #include <argp.h>
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* kschannelctl rekey: new sending keys for connections that are under way. */
 #include <argp.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* kschannelctl run: a program that knows nothing of TLS, with its connections protected. */
 #include <argp.h>
 #include <dlfcn.h>

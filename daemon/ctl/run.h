@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Ways to get hold of a program's sockets. */
 #ifndef KSC_CTL_RUN_H
 #define KSC_CTL_RUN_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Cgroups whose TCP sockets are ours, by a BPF program. */
 #ifndef KSC_CTL_SCOPE_H
 #define KSC_CTL_SCOPE_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* kschannelctl stats: the counters. */
 #include <arpa/inet.h>
 #include <inttypes.h>

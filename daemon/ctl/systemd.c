@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Asking systemd, by its own command. */
 #include <err.h>
 #include <errno.h>

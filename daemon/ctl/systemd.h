@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Asking systemd. */
 #ifndef KSC_CTL_SYSTEMD_H
 #define KSC_CTL_SYSTEMD_H

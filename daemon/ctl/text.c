@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Text for people: escaping, addresses, tables. */
 #include <arpa/inet.h>
 #include <err.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * kschannelctl enable, disable: services of systemd, and sockets that it makes for
  * them, with their connections protected.

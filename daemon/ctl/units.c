@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* kschannelctl units: the services and sockets of systemd that are enabled. */
 #include <argp.h>
 #include <json-c/json.h>

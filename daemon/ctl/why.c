@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Why a rule is not about a connection, in words. The kernel alone decides; this is
  * for people who ask why it did.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Why a rule is not about a connection. */
 #ifndef KSC_CTL_WHY_H
 #define KSC_CTL_WHY_H

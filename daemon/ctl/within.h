@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* A program in a cgroup of its own, whose TCP sockets are ours. */
 #ifndef KSC_CTL_WITHIN_H
 #define KSC_CTL_WITHIN_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What stands before the program that a command comes to: env, timeout and their like, with
  * options of their own; and which options of who runs programs as somebody open a session.

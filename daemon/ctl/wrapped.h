@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What stands before the program that a command comes to. */
 #ifndef KSC_CTL_WRAPPED_H
 #define KSC_CTL_WRAPPED_H

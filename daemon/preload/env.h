@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What "kschannelctl run" tells the preloaded library through the environment. */
 #ifndef KSC_PRELOAD_ENV_H
 #define KSC_PRELOAD_ENV_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Preloaded into a program that knows nothing of TLS: gives its TCP sockets
  * the ULP before they connect or listen. What is protected, and how, is up to the

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Hides the differences between kernel versions (6.1 to 7.3); no other file has any. Each is
  * probed for when the module is built, see probe/: version numbers say little about kernels with

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * HMAC with a key that is used once: the kernel library's, which needs no transform, or that of
  * hmac.c.

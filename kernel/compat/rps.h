@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* sock_rps_record_flow(): 6.9 moved it here from net/sock.h */
 #ifndef _KSC_COMPAT_RPS_H
 #define _KSC_COMPAT_RPS_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Definitions that linux/tls.h lacks on older kernels. */
 #ifndef _KSC_COMPAT_TLS_H
 #define _KSC_COMPAT_TLS_H

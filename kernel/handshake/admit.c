@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Admission control for the sockets' handshakes. Each counts toward its namespace, its user, its
  * service (listener) and its peer's prefix. Over a limit, the oldest handshake under the same

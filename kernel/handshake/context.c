@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The security context: the state machine of a handshake. It does not transport tokens: its owner,
  * a socket, offers them and applies the answers.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Security contexts: handshakes in progress, and their state per network namespace. A context's
  * owner is a socket, which it only knows as a struct ksc_owner.

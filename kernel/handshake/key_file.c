@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Key files: keys of a handshake whose messages an application transported itself. The daemon ran
  * the handshake and creates a file with the keys. It passes the descriptor to the application,

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The result of a handshake: keys and session. */
 #ifndef _KSC_HANDSHAKE_KEYS_H
 #define _KSC_HANDSHAKE_KEYS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The daemon's limits for handshakes and keys: KSC_CMD_LIMITS_SET, and their part of
  * KSC_CMD_STATS_GET.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Limits of handshakes and keys, for statistics. */
 #ifndef _KSC_HANDSHAKE_LIMITS_H
 #define _KSC_HANDSHAKE_LIMITS_H

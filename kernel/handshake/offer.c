@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Offers of tokens to the daemon, and its answers: KSC_CMD_CONTEXT_NEW, KSC_CMD_TOKEN and
  * KSC_CMD_STEP.

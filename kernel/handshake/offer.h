@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Offers of tokens to the daemon. */
 #ifndef _KSC_HANDSHAKE_OFFER_H
 #define _KSC_HANDSHAKE_OFFER_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The interface between a security context and its owner. The owner is a socket, which the
  * handshake code does not depend on.

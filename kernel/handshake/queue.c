@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The queue to the daemon. Contexts with a token to offer wait in order, per namespace, for a
  * window that limits the unanswered offers and their bytes. Each answer, the end of a context and

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* A status's errno and text. */
 #ifndef _KSC_HANDSHAKE_STATUS_H
 #define _KSC_HANDSHAKE_STATUS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Parses the daemon's answer to an offer, KSC_CMD_STEP, to a struct ksc_step.
  */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Notifications to the daemon that need no answer: a context ended, a ticket arrived.
  */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Notifications to the daemon. */
 #ifndef _KSC_HANDSHAKE_UPCALL_H
 #define _KSC_HANDSHAKE_UPCALL_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Raw mode: a ULP with the interface of in-tree kTLS. Attaching, TCP's callbacks, poll() and
  * close(). Each direction is plain TCP until it has keys; until then operations are passed through

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The ULP of raw mode. */
 #ifndef _KSC_KTLS_KTLS_H
 #define _KSC_KTLS_KTLS_H

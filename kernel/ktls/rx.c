@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Raw mode: receiving. The application gets records of all types, non-data ones only with a
  * control message that has the type, and only records of one type per call. The peer's KeyUpdate

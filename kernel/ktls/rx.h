@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Receiving in raw mode. */
 #ifndef _KSC_KTLS_RX_H
 #define _KSC_KTLS_RX_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Raw mode: socket options at level SOL_TLS, and the information for ss. Errors are those of
  * in-tree kTLS; TLS 1.3 keys can be changed as in 6.14 and later.

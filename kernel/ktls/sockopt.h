@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Socket options and information of raw mode. */
 #ifndef _KSC_KTLS_SOCKOPT_H
 #define _KSC_KTLS_SOCKOPT_H

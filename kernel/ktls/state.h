@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Raw mode: the kTLS interface of linux/tls.h on the module's record layer. The application runs
  * the handshake and sets the keys; managed sockets use nothing of this.

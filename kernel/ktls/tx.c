@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Raw mode: sending. A write makes a record of its own, unless it has MSG_MORE, and may set the
  * content type. Nothing here changes keys: record limits and KeyUpdates are up to the application.

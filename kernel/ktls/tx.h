@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Sending in raw mode. */
 #ifndef _KSC_KTLS_TX_H
 #define _KSC_KTLS_TX_H

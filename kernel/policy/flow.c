@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Flows: the properties of a connection that rules match: addresses, owner, cgroup.
  */

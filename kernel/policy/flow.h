@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Flows: the properties of connections that rules match. */
 #ifndef _KSC_POLICY_FLOW_H
 #define _KSC_POLICY_FLOW_H

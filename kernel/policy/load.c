@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Loading a policy into the kernel, rule by rule, and kschannelctl's queries about it. A policy
  * takes effect only when it is committed as a whole.

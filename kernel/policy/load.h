@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Loading of a policy. */
 #ifndef _KSC_POLICY_LOAD_H
 #define _KSC_POLICY_LOAD_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The policy of a network namespace; see rules.h for the rules themselves, load.c for how they are
  * loaded.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Rule sets, and their matching against connections. Pure code: no sockets, no locks, no memory
  * but a rule set's own.

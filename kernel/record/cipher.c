@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Cipher suites, their keys and the AEAD. Everything here runs in process context and is
  * synchronous: an asynchronous AEAD is waited for, so no request outlives its call.

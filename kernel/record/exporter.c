@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Keying material for applications, RFC 5705 and RFC 8446 7.5. It is derived from a secret that
  * does not leave the kernel; keying material reveals neither that secret nor traffic keys.

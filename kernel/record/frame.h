@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * TLS record framing, RFC 8446 section 5 and RFC 5246 section 6: pure
  * functions on bytes. No socket, no allocation, no lock; the unit tests

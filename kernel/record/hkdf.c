@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * HKDF (RFC 5869) as TLS 1.3 uses it, RFC 8446 7.1. Kernels with an HKDF helper do not export it,
  * or have dropped it again, so this uses their HMAC without a transform.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* HKDF-Expand-Label of TLS 1.3. */
 #ifndef _KSC_RECORD_HKDF_H
 #define _KSC_RECORD_HKDF_H

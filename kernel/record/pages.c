@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Recycled pages that outgoing records are built in. Each CPU keeps a few; taking a piece of one
  * needs no shared lock and usually no allocation and no clearing.

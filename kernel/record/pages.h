@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Page memory for outgoing records. */
 #ifndef _KSC_RECORD_PAGES_H
 #define _KSC_RECORD_PAGES_H

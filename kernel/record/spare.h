@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* When to free what is not used. */
 #ifndef _KSC_RECORD_SPARE_H
 #define _KSC_RECORD_SPARE_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Opening records ahead of read(): by the pump, so that poll() only checks a flag, and by readers.
  */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Opening records ahead of read(). */
 #ifndef _KSC_SOCKET_AHEAD_H
 #define _KSC_SOCKET_AHEAD_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The address that a program asked to connect to, if connect() was redirected. */
 #ifndef _KSC_SOCKET_ASKING_H
 #define _KSC_SOCKET_ASKING_H

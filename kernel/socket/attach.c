@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Attaching keys of a handshake that the application transported itself to a socket, and detaching
  * TLS after close_notify both ways: the socket continues in plaintext.

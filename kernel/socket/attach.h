@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Attaching keys to a socket, and detaching TLS. */
 #ifndef _KSC_SOCKET_ATTACH_H
 #define _KSC_SOCKET_ATTACH_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * TCP's callbacks of a protected socket. They run under the socket's lock, in softirq or process
  * context.

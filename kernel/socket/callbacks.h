@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* TCP's callbacks of a protected socket. */
 #ifndef _KSC_SOCKET_CALLBACKS_H
 #define _KSC_SOCKET_CALLBACKS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * shutdown() and close() of a protected socket, and SO_RCVLOWAT.
  */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* shutdown() and close() of a protected socket. */
 #ifndef _KSC_SOCKET_CLOSE_H
 #define _KSC_SOCKET_CLOSE_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The start of connections: connect(), listen(), accept(), and disconnecting. */
 #ifndef _KSC_SOCKET_CONNECT_H
 #define _KSC_SOCKET_CONNECT_H

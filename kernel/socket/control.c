@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Received control records: alerts, KeyUpdates, tickets. They are processed here, invisible to
  * readers.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Received control records. */
 #ifndef _KSC_SOCKET_CONTROL_H
 #define _KSC_SOCKET_CONTROL_H

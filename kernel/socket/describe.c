@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Descriptions of a socket for the daemon: the parameters of a new handshake, and the reason of a
  * failed one.

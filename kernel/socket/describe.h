@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Descriptions of a socket for the daemon. */
 #ifndef _KSC_SOCKET_DESCRIBE_H
 #define _KSC_SOCKET_DESCRIBE_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Netlink commands on sockets: KSC_CMD_SOCK_GET and KSC_CMD_REKEY.
  */

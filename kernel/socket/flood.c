@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Rate limits on records without application data and on KeyUpdates, so that a peer can't burn CPU
  * for free. Honest peers send few of them.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Rate limits on records without data and on KeyUpdates. */
 #ifndef _KSC_SOCKET_FLOOD_H
 #define _KSC_SOCKET_FLOOD_H

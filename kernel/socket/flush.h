@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Sending of open and pending records. */
 #ifndef _KSC_SOCKET_FLUSH_H
 #define _KSC_SOCKET_FLUSH_H

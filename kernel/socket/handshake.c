@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A socket's handshake: moves tokens between the socket's queues and the daemon. Bytes are peeked
  * and offered; they are consumed only as the daemon's answer (a step) says.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* A socket's handshake, and its fallback to plaintext. */
 #ifndef _KSC_SOCKET_HANDSHAKE_H
 #define _KSC_SOCKET_HANDSHAKE_H

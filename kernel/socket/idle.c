@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Idle connections: a transform takes a kilobyte or more per direction, and most connections of a
  * busy server are idle. So it is allocated for a direction's first record, freed when there was

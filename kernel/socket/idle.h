@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Freeing the transforms of idle connections. */
 #ifndef _KSC_SOCKET_IDLE_H
 #define _KSC_SOCKET_IDLE_H

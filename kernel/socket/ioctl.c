@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Queue sizes: SIOCINQ counts plaintext for the application, SIOCOUTQ ciphertext for the wire.
  */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Queue sizes. */
 #ifndef _KSC_SOCKET_IOCTL_H
 #define _KSC_SOCKET_IOCTL_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Leaving a connection to TCP: it is plaintext from now on, or TCP has closed it.
  */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Leaving a connection to TCP. */
 #ifndef _KSC_SOCKET_LEAVE_H
 #define _KSC_SOCKET_LEAVE_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The table of a socket's phases: pure, see phase.h. Only ksc_move() in state.c applies it.
  */

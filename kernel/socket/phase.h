@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A socket's phases, and the events that change them. Pure: userspace tests check every pair of
  * phase and event.

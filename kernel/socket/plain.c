@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Plaintext sockets: connections that the policy leaves plaintext use TCP's own operations, at
  * TCP's cost.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Operations of plaintext sockets. */
 #ifndef _KSC_SOCKET_PLAIN_H
 #define _KSC_SOCKET_PLAIN_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* poll(), and what raw mode shares of it. */
 #ifndef _KSC_SOCKET_POLL_H
 #define _KSC_SOCKET_POLL_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Builds the tables of operations (tables.c), and registers IPPROTO_KSCHANNEL, whose sockets have
  * these from the start.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Operations of protected sockets, and IPPROTO_KSCHANNEL. */
 #ifndef _KSC_SOCKET_PROTO_H
 #define _KSC_SOCKET_PROTO_H

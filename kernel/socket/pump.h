@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Managed sockets, and their streams' calls. */
 #ifndef _KSC_SOCKET_PUMP_H
 #define _KSC_SOCKET_PUMP_H

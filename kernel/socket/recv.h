@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Reading: recvmsg() and read_sock(). */
 #ifndef _KSC_SOCKET_RECV_H
 #define _KSC_SOCKET_RECV_H

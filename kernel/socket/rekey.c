@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Changing the sending keys (RFC 8446 4.6.3, 5.5): at the AEAD's limit, when the peer requests it,
  * or on command. Also applies the options that concern records.

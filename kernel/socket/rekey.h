@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Changing the sending keys. */
 #ifndef _KSC_SOCKET_REKEY_H
 #define _KSC_SOCKET_REKEY_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The policy's ruling on a socket. */
 #ifndef _KSC_SOCKET_RULING_H
 #define _KSC_SOCKET_RULING_H

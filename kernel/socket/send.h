@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Writing: sendmsg(). */
 #ifndef _KSC_SOCKET_SEND_H
 #define _KSC_SOCKET_SEND_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Socket options at level SOL_KSCHANNEL, see uapi/linux/kschannel.h. User memory is accessed
  * without locks, so that a page fault can't stall the pump.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Socket options at level SOL_KSCHANNEL. */
 #ifndef _KSC_SOCKET_SOCKOPT_H
 #define _KSC_SOCKET_SOCKOPT_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * struct ksc_sock: allocation, references, phase, and its work item, the pump.
  */

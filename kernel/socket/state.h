@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The state of protected sockets. */
 #ifndef _KSC_SOCKET_STATE_H
 #define _KSC_SOCKET_STATE_H

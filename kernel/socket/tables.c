@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * TCP's operations, and ours that replace them. TCP's own tables are never changed; ours are
  * copies.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* TCP's operations, and ours that replace them. */
 #ifndef _KSC_SOCKET_TABLES_H
 #define _KSC_SOCKET_TABLES_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A client's session tickets (RFC 8446 4.6.1), which are sent to the daemon that ran the
  * handshake, so that the next one can resume the session.

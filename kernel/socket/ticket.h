@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* A client's session tickets. */
 #ifndef _KSC_SOCKET_TICKET_H
 #define _KSC_SOCKET_TICKET_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The ULP, and attaching states to sockets. */
 #ifndef _KSC_SOCKET_ULP_H
 #define _KSC_SOCKET_ULP_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Verification of the peer's certificate by the application. The daemon suspends the handshake and
  * passes on the certificate and the faults it found; there are no keys before it continues.

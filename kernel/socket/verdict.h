@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Verification of the peer's certificate by the application. */
 #ifndef _KSC_SOCKET_VERDICT_H
 #define _KSC_SOCKET_VERDICT_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Accounting of memory that a socket holds besides TCP's queues: to tcp_mem and to its memory
  * cgroup, like these. It does not count against the receive buffer, or a record that is larger

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Memory accounting of sockets. */
 #ifndef _KSC_STREAM_CHARGE_H
 #define _KSC_STREAM_CHARGE_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Scopes for allocations on behalf of sockets that memory reclaim depends on: they must not start
  * I/O.

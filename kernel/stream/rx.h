@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Receiving and decrypting records. */
 #ifndef _KSC_STREAM_RX_H
 #define _KSC_STREAM_RX_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Buffers for decrypted records. A buffer is taken from a per-CPU slot and returned as soon as the
  * record is read, so that an idle connection holds none.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Access to TCP's receive queue without dequeueing. Results are valid as long as the caller holds
  * the socket's lock.

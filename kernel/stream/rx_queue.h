@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Access to TCP's receive queue. */
 #ifndef _KSC_STREAM_RX_QUEUE_H
 #define _KSC_STREAM_RX_QUEUE_H

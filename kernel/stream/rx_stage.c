@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Staging of records that TCP can't queue completely, as the receive buffer is too small or memory
  * is short: the part that has arrived is moved to separate memory, which grows with it and is

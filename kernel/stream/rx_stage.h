@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Staging of records that TCP can't queue completely. */
 #ifndef _KSC_STREAM_RX_STAGE_H
 #define _KSC_STREAM_RX_STAGE_H

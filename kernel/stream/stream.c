@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Common to both halves of a stream: the transform is allocated for the first record, and for the
  * first one after idle time.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Streams: the state of a socket's record layer. */
 #ifndef _KSC_STREAM_STREAM_H
 #define _KSC_STREAM_STREAM_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Sending: pushes records to TCP. */
 #ifndef _KSC_STREAM_TX_H
 #define _KSC_STREAM_TX_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Sending alerts and KeyUpdates. */
 #ifndef _KSC_STREAM_TX_CONTROL_H
 #define _KSC_STREAM_TX_CONTROL_H

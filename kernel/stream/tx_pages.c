@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Records that are encrypted directly from spliced pages, of the page cache for example, without
  * copying them first.

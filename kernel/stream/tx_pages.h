@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Records from spliced pages. */
 #ifndef _KSC_STREAM_TX_PAGES_H
 #define _KSC_STREAM_TX_PAGES_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Small records: built in one piece of memory, sealed in place and passed to TCP, all in one call.
  */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Small records, sent in one call. */
 #ifndef _KSC_STREAM_TX_SMALL_H
 #define _KSC_STREAM_TX_SMALL_H

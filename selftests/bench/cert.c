@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A self-signed EC P-256 certificate for the libraries' servers, made anew in
  * each run.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Contexts whose tokens the program carries: what a handshake by libkschannel costs,
  * program, kernel and daemon together, both ends of it in this process and no TCP

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Records over many connections in turn: what one costs should not depend on how many
  * there are. The connections stay for the next, larger figure.

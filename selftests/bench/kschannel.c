@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * kschannel: the sockets are protected before they connect and listen, and the daemon performs
  * the handshake. The application does nothing else.

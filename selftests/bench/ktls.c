@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * In-tree kTLS. The keys are fixed: what is measured is the record layer, and
  * both ends are ours.

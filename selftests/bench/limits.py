@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """What kschannel may cost in terms of others, as TAP.
 
 Instructions are counted, not time, so that this says the same on every machine

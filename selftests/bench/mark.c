@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Marks for the profiler outside the guest (profile/): calls of two empty functions, at
  * addresses that are passed to it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory of connections: how much less of the machine's is free with many of them
  * than with few, just after they were used and when they have been idle for a while.

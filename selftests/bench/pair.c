@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Loopback connections with both ends in this process: one process never has
  * to be scheduled between a send and its receive, so runs repeat.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the policy costs connections that it leaves plain: until they are, by the number
  * of rules for other ports, and afterwards. Each figure has a network namespace and a

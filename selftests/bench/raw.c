@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The AEAD alone, measured in the kernel by ksc-raw-aead.ko. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The same work by one process and by two, each on a CPU of its own: what they share
  * in the kernel shows in what the second one costs the first.

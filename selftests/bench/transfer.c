@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Work that moves data: batches small enough for the socket's buffers are
  * sent, then read back, and both halves counted apart.

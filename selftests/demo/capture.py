@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """What a capture holds: its TCP streams, put together again from the packets, and
 the TLS records in them."""
 

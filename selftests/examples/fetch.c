@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* fetch NAME ADDRESS PORT: ask a TLS server for its page, without a TLS library. */
 #include <arpa/inet.h>
 #include <stdio.h>

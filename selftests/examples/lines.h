@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Lines of a protocol that goes from plain text to TLS, as SMTP does by STARTTLS. */
 #ifndef EXAMPLES_LINES_H
 #define EXAMPLES_LINES_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The loop of a handshake, for any transport of its tokens. */
 #include <errno.h>
 #include <netdb.h>

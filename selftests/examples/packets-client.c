@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Sends stdin, and prints the answer: packets-client HOST PORT NAME. */
 #include <stdio.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Greets one client and echoes its data: packets-server PORT. */
 #include <stdio.h>
 #include <unistd.h>

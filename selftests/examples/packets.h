@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A handshake in packets of another protocol, as TDS has it: each token is cut into
  * packets with a header of eight bytes. Behind the handshake, records follow each

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Delivers the message on stdin by SMTP with STARTTLS (RFC 5321, RFC 3207):
  * smtp-client HOST PORT NAME FROM TO. NAME is what the certificate has to be for.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Takes mail of one client by SMTP with STARTTLS (RFC 5321, RFC 3207), and writes
  * it to stdout: smtp-server PORT. Without TLS there is no mail.

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """What the kernel complains of while the tests run: "kmsg.py mark TEXT" writes a mark into
 the kernel's log, "kmsg.py since TEXT" prints the complaints after it, and is content (0) only
 if there are none. A status of 2 says that no log is available. --log names another."""

@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Runs the tests on the machine as it is, as root, and prints KTAP. "make -C selftests
 # install" puts this beside all that it needs; nothing of it comes from elsewhere but

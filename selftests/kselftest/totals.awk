@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Passes KTAP on, and ends it with a line of totals, of the innermost results. The status is
 # kselftest's: 0, 1 if anything failed or is missing, 4 if nothing could be run.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # The machine as the tests expect it, in namespaces of their own: world.sh enter TEST...
 # It calls itself for the steps: "mounts" in namespaces for all but the processes, and "run"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* GnuTLS; that it uses kTLS is said in its system-wide configuration file. */
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * OpenSSL's and GnuTLS's own kTLS, which "rename" makes ours: every suite, each
  * library with itself and with the other one, both ways, and a file.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* TLS libraries that can use kTLS by themselves, behind one interface. */
 #ifndef KSC_KTLS_LIBRARY_H
 #define KSC_KTLS_LIBRARY_H

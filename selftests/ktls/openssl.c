@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* OpenSSL with SSL_OP_ENABLE_KTLS. */
 #include <openssl/bio.h>
 #include <openssl/err.h>

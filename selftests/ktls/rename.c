@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * For LD_PRELOAD: a program that asks for in-tree kTLS gets kschannel's raw mode, and that is
  * counted. For tests only.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Linked to the kernel's test: a case ends with _exit(), and its earlier output, that it goes
  * on without TLS, must not be lost.

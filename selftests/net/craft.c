@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Records that no library would send, under the keys of a session that OpenSSL made. */
 #include <openssl/core_names.h>
 #include <openssl/evp.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Contexts whose tokens the test carries: messages of its own to the daemon's socket. */
 #ifndef KSC_TEST_CTX_H
 #define KSC_TEST_CTX_H

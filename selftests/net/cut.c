@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * An end of a connection that receives nothing from the other: TCP states that last only until
  * the next packet stay as they are, and no test has to be fast.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* cut.c: an end of a connection that receives nothing from the other. */
 #ifndef KSC_TEST_CUT_H
 #define KSC_TEST_CUT_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The suite's daemon: how tests stop, kill, suspend and restart it. */
 #ifndef KSC_TEST_DAEMON_H
 #define KSC_TEST_DAEMON_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Another network namespace. The daemon is in the first one, so peers in the other use a TLS
  * library.

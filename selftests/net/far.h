@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Another network namespace, "peer", at the other end of a veth pair: veth0 here, veth1 there. */
 #ifndef KSC_TEST_FAR_H
 #define KSC_TEST_FAR_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Allocations that fail when a test says so: Documentation/fault-injection of the kernel. */
 #include <dirent.h>
 #include <fcntl.h>

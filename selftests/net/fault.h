@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Allocations that fail when a test says so. */
 #ifndef KSC_TEST_FAULT_H
 #define KSC_TEST_FAULT_H

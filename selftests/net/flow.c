@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Data that is verified on arrival, and threads that send and receive it. */
 #include <netinet/tcp.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A cgroup of a test's own, and the memory that sockets are charged for in it. */
 #include <linux/sock_diag.h>
 #include <stdlib.h>

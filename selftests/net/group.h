@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* group.c: a cgroup of a test's own, and the memory that sockets are charged for in it. */
 #ifndef KSC_TEST_GROUP_H
 #define KSC_TEST_GROUP_H

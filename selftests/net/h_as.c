@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * h_as UID [-n] COMMAND [ARG...]: run a command as another user; with -n as root of a user
  * and a network namespace that this user creates.

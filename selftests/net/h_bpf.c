@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * h_bpf FUNCTION: whether a BPF program can give a function of the kernel's another result.
  * That needs the function, the kernel's description of its types, a just-in-time compiler

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * h_container [--share DIRECTORY] CGROUP CMD ARG...: runs CMD as a container's first process: in
  * the cgroup, and with namespaces of its own for cgroups, mounts, processes and the network.

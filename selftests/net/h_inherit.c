@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * h_inherit listen PORT CMD ARG...: starts CMD with a listener as descriptor 3,
  * as socket activation does. h_inherit serve: echoes one connection of it.

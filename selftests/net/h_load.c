@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * h_load: acts as the daemon, begins to load a policy and prints "begun". For each line of
  * input it tries to commit the policy, by the family's current number, and prints the result.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * h_names [-t] PORT NAME...: looks all names up, then connects to the address of the first,
  * and fetches a page. With -t it converts the address to text and back in between.

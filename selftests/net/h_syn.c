@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A SYN whose SYN-ACK goes nowhere: "h_syn FROM TO PORT". No host with FROM's address may
  * answer, or the half-open connection would be reset.

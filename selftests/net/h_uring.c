@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * h_uring ADDRESS PORT [PROTOCOL]: asks a web server for its page over a socket that
  * io_uring has made, and prints what comes.

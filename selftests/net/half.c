@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Handshakes that have begun and do not continue; with a daemon of the test's. */
 #include <arpa/inet.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* half.c: handshakes that have begun and do not continue; with a daemon of the test's. */
 #ifndef KSC_TEST_HALF_H
 #define KSC_TEST_HALF_H

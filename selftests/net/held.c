@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What TCP holds back, to merge it with later writes: Nagle's algorithm, and TCP_CORK. */
 #include <netinet/tcp.h>
 #include <string.h>

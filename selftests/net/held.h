@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* held.c: what TCP holds back, to merge it with later writes. */
 #ifndef KSC_TEST_HELD_H
 #define KSC_TEST_HELD_H

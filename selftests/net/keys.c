@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Keys that the test gives to the kernel as a daemon does, and receives as a descriptor. */
 #include <netlink/genl/genl.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # TAP of one program, as the results of subtests in KTAP. What else it says is a comment
 # there.

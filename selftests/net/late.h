@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Servers that accept late: the policy of these tests, and connects that are subject to it. */
 #ifndef KSC_TEST_LATE_H
 #define KSC_TEST_LATE_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Two contexts of libkschannel that shake hands with each other. */
 #include <string.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* lib.c: two contexts of libkschannel that shake hands with each other. */
 #ifndef KSC_TEST_LIB_H
 #define KSC_TEST_LIB_H

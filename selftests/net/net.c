@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Sockets as the tests use them: create, connect, wait, read and write. */
 #include <arpa/inet.h>
 #include <fcntl.h>

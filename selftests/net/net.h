@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What the tests share: protected sockets, checks, threads, and the main function. */
 #ifndef KSC_TEST_NET_H
 #define KSC_TEST_NET_H

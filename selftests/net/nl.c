@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The netlink family, as tests use it: counters, sockets, and playing the daemon. */
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* A network namespace and a daemon of a test's own. */
 #ifndef KSC_TEST_OWN_H
 #define KSC_TEST_OWN_H

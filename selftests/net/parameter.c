@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The module's parameters, and others of the kernel's, as the tests set them. */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A peer that uses GnuTLS. */
 #include <gnutls/gnutls.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A peer that uses OpenSSL. */
 #include <openssl/err.h>
 #include <openssl/ssl.h>

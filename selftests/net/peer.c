@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A peer that uses another TLS library, in a thread of its own. */
 #include <sys/time.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* A peer that uses another TLS library, in a thread of its own. */
 #ifndef KSC_TEST_PEER_H
 #define KSC_TEST_PEER_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Sockets that are subject to the policy. */
 #include <arpa/inet.h>
 #include <fcntl.h>

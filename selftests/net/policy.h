@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Sockets that are subject to the policy, with a daemon in a namespace of the test's own. */
 #ifndef KSC_TEST_POLICY_H
 #define KSC_TEST_POLICY_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What any program of tests needs: its main function, checks that name what failed, threads,
  * the time, data, and facts about the machine.

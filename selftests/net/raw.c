@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Sockets in raw mode, with keys of the test's. */
 #include <endian.h>
 #include <netinet/tcp.h>

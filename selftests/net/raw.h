@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Sockets in raw mode, with keys of the test's. */
 #ifndef KSC_TEST_RAW_H
 #define KSC_TEST_RAW_H

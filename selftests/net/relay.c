@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A relay between client and server that parses TLS records and modifies them. */
 #include <netinet/tcp.h>
 #include <unistd.h>

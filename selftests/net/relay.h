@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* A relay between client and server that parses TLS records and modifies them. */
 #ifndef KSC_TEST_RELAY_H
 #define KSC_TEST_RELAY_H

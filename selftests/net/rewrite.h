@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* BPF programs that replace the address of connect(), as Cilium's do. */
 #ifndef KSC_TEST_REWRITE_H
 #define KSC_TEST_REWRITE_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A thread that stays in the kernel with a socket's lock: its buffer is not mapped, and the
  * page fault is not resolved.

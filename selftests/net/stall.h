@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* stall.c: a thread that stays in the kernel with a socket's lock. */
 #ifndef KSC_TEST_STALL_H
 #define KSC_TEST_STALL_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Bulk data both ways at once, compared by hash. */
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Bulk data both ways at once, compared by hash. */
 #ifndef KSC_TEST_STREAM_H
 #define KSC_TEST_STREAM_H

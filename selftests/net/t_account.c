@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory outside TCP's queues: it is charged to the socket, grows with the received data, and
  * is not extended under memory pressure.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Admission control: how many handshakes there may be, and which are evicted; with a daemon of
  * the test's.

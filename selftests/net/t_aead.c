@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The limits of a record: lengths, padding, nonces, tags, and the header's fields, each under
  * keys that the test knows.

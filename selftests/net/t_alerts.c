@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A handshake that the kernel ends tells the peer why, by an alert under the current keys. */
 #include <openssl/ssl.h>
 #include <poll.h>

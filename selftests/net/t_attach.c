@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A context is attached to a socket, and a socket goes back to plaintext. */
 #include <fcntl.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * How many records one call decrypts at most, however many are queued: a peer may put a byte
  * in each record.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Bulk data, and many connections. */
 #include <poll.h>
 #include <sys/epoll.h>

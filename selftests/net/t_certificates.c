@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Certificates of both ends: which one is used, for which names and accounts, and which errors
  * a rejected one causes.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Ends with data in flight, ends that cross, ends by alert; and what lingering means. */
 #include <fcntl.h>
 #include <poll.h>

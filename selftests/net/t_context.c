@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The security context as applications have it: steps over the daemon's socket, by hand. */
 #include <poll.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* All records that may come between those with data, once, in any place and in floods. */
 #include <netinet/tcp.h>
 #include <stdlib.h>

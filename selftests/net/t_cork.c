@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * TCP_CORK: writes that TCP would put into one segment share a record, and nothing waits that
  * TCP would have sent.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The daemon is absent, hangs, or dies. */
 #include <dirent.h>
 #include <poll.h>

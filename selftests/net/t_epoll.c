@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Event loops: level and edge triggered, with buffers that are full all the time. */
 #include <fcntl.h>
 #include <stdlib.h>

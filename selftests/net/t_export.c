@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Keying material: the kernel derives the same as the peer's library. */
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Out of memory: of each operation, every allocation that the module makes for it fails once.
  * The operation fails cleanly or copes, and can be repeated. Whether something was leaked or

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Out of memory in raw mode; see t_failnth.c. */
 #include <fcntl.h>
 #include <poll.h>

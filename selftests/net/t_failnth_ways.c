@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Out of memory where a socket gets keys, and in less common operations; see t_failnth.c. */
 #include <fcntl.h>
 #include <poll.h>

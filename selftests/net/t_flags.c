@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Flags, options and ioctls that report or limit what is sent, queued, peeked at or waited
  * for.

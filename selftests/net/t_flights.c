@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Handshake flights, fragmented and coalesced in ways that TLS allows. */
 #include <netinet/tcp.h>
 #include <poll.h>

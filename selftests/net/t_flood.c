@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Peers that send only records without data: how many one call processes, and how many they
  * may send before the connection fails.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Contexts across network namespaces: the daemon may be that of another namespace, its keys
  * are for the namespace of the caller, and that one's policy applies.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Alerts that an application sends: on a socket, and to abort a handshake. */
 #include <errno.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Packets that were merged before TCP saw them, as by a network card's driver (GRO): they have
  * more fragments in TCP's queue than those of a sender on the same machine.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Handshakes that are never finished, and honest ones between them. HALF_OPEN says how many,
  * 2000 if it is not set; with 8192 and more the limits are those of every daemon.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* libkschannel: contexts that go to another process. */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Handshakes: both roles, all versions and suites, with OpenSSL, GnuTLS and ourselves. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Peers that do not speak TLS, or stop to. */
 #include <poll.h>
 #include <unistd.h>

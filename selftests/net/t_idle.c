@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Connections whose ciphers were freed because they were idle, and CPUs that freed their
  * pages: applications do not notice, and everything goes on as it would have.

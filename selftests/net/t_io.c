@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Reading and writing: every call and flag behaves as on a TCP socket. What poll() and its like
  * say is for t_ready.c.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The kernel's own users of sockets: KCM, which splits a protected stream into messages. */
 #include <arpa/inet.h>
 #include <linux/bpf.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Keys of handshakes that applications carry themselves, in a namespace with a daemon of the
  * test's: what a socket gets, who may attach them, and what becomes of unattached ones.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Who is charged for keys, and what happens when memory runs out. */
 #include <stdlib.h>
 #include <sys/ioctl.h>

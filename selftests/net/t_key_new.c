@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* How keys are made: what is rejected, and how many there may be. */
 #include <dirent.h>
 #include <fcntl.h>

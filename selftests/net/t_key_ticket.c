@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a daemon is notified of about keys that it has made: tickets, and their end. And keys
  * of a daemon of another namespace, whose policy applies as well.

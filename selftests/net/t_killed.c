@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * An administrator ends sockets (ss -K), in every state that they may be in: threads in a
  * call return, nothing is sent any longer, least of all plaintext, and the state is freed with

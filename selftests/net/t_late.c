@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Servers that accept late. A handshake begins at accept(), so that a client whose connect()
  * waits for it waits for accept(), too; with KSC_CONNECT_TCP, or "connect = tcp" of a rule,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * connect() returned with TCP's connection, and the handshake fails, never begins, or finds
  * the socket shut down: each call returns the reason, and no plaintext is sent.

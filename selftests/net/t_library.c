@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* libkschannel: the same steps as a program makes them, and the manual's examples. */
 #include <netinet/tcp.h>
 #include <poll.h>

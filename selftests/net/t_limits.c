@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Records that a peer takes: RFC 8449's record_size_limit and RFC 6066's max_fragment_length. */
 #include <stdatomic.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A policy is loaded into the kernel, and another one replaces it. */
 #include <fcntl.h>
 #include <netlink/genl/genl.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What send() has taken arrives, or the end is a reset: no failed allocation makes an orderly
  * end of a connection of which something is missing.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A network that is slow and loses packets, to another network namespace. */
 #include <poll.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* How much memory a peer, or an application, can make the kernel hold; and that it is freed. */
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Invalid messages on the daemon's context socket: each is rejected with an error or ends the
  * connection, leaves nothing behind, and does not affect others.

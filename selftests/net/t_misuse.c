@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Contexts that applications misuse, by mistake or on purpose: each case has an error of its
  * own, leaves nothing behind, and does not affect others.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Small writes while a small segment is unacknowledged (RFC 896): they share a record, and
  * nothing waits that TCP would have sent.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The netlink family: which requests it rejects, and a daemon that the test plays itself. */
 #include <poll.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Network namespaces, each with a policy and a daemon of its own; processes and listeners
  * that move between them; and their end.

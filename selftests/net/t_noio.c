@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sockets that memory is written out by, as those of network block devices: no allocation for
  * them may wait for that. The owner of such a socket sets its sk_allocation, which a module

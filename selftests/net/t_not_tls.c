@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Peers that speak no TLS where it is required: the daemon logs them. */
 #include <arpa/inet.h>
 #include <unistd.h>

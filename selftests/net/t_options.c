@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Socket options: valid values, when they may be set, and inheritance; and what KSC_ALPN
  * chooses.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Segments that overlap, as after a retransmission with other boundaries: TCP queues them as
  * they are, so that one begins before the end of the one before. The peer is this program and

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Handshakes offered at twice the rate of this machine, whatever that is: each that is
  * finished starts two. OVERLOAD says how many, 200 if it is not set; of more than 4,000 not

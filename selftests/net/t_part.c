@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * TCP accepts a part of a small record, whose page it was given: the rest is sent when there
  * is room, and before later writes.

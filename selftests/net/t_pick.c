@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Clients that are notified when the server asks for a certificate, and pick one. */
 #include <unistd.h>
 

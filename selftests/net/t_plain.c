@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sockets that the policy left plain, and that are used again: a connection that has to be
  * protected is never established in plaintext.

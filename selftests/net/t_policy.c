@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The policy's rules, applied to connections. */
 #include <arpa/inet.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What poll() reports: application data, the end, an error, and nothing else. It neither waits
  * for the owner of the socket's lock nor decrypts records; the pump does, before it wakes

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * TCP's receive queue is not ours: its segments are merged, split, dropped and retransmitted
  * while records are read from it; and the reader's buffer may end, or fault, anywhere in a

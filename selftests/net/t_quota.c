@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Limits on the daemon's contexts, by user, by connection and in total: in a namespace with a
  * daemon whose limits are low.

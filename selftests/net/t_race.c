@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two threads on one descriptor: every pair of calls that begin or end a connection, at
  * the same time. Whatever comes of it is a state that a socket may be in: if it listens,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Raw mode: what in-tree kTLS does, by itself and with in-tree kTLS at the other end. */
 #include <fcntl.h>
 #include <netinet/tcp.h>

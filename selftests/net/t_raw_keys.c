@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Raw mode: keys, new keys, the last record under some; and the other options. */
 #include <poll.h>
 #include <netinet/tcp.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * When a socket is ready: poll(), select() and epoll behave as on a TCP socket, with both
  * kinds of trigger.

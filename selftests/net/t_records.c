@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Records: split, coalesced, empty, forged; and what can be seen of them on the wire. */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>

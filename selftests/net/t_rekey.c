@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * KeyUpdate with peers that use other libraries, from both ends at the same time, and over a
  * network that loses, repeats and reorders. $REKEY_BYTES, by default 32 MiB, is how much goes

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The daemon reads its configuration again and again while connections are made. RELOADS
  * says how often, 8 if it is not set; there are 17 connections to each.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* TLS 1.2 renegotiation is refused, and the session goes on. */
 #include <stdio.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Clients resume sessions, by tickets that no application sees. */
 #include <stdlib.h>
 #include <sys/wait.h>

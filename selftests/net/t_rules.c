@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What rules demand of connections, and of which. */
 #include <stdlib.h>
 #include <sys/mount.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sequence numbers and the limits of keys: connections that begin with records as they come
  * after a day, or after centuries.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Which handshakes share a limit: those with one service, and those of one user. */
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory that a protected socket shares with others: ciphertext arrives in pages of a file, of
  * a pipe or of another program, and plaintext is sent from such pages. Neither decrypting nor

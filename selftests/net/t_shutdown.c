@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* How connections end, and handshakes that are aborted. */
 #include <poll.h>
 #include <semaphore.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Signals and timeouts end every wait as they do on a TCP socket, and nothing is lost by it. */
 #include <fcntl.h>
 #include <poll.h>

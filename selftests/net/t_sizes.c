@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* How large records are on the wire: padding, the largest payload, and while TCP starts. */
 #include <netinet/tcp.h>
 #include <stdatomic.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Data that comes or goes by way of files and pipes: sendfile, splice, vmsplice. */
 #include <fcntl.h>
 #include <poll.h>

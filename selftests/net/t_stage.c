@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Records that can't arrive as a whole are moved out of TCP's queue: the memory of one grows
  * with the bytes that have arrived, and is charged to the socket.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * States that a socket may be brought into by calls in an unexpected order,
  * and what else can be done to the memory that belongs to it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Everything at once on one socket, for a bounded number of rounds: sockets that are closed,
  * killed, attached and disconnected while others use them. t_states says which classes of bugs

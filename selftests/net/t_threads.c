@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Threads that share a socket: readers, writers, and one that ends what the others wait for. */
 #include <fcntl.h>
 #include <netinet/tcp.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Ciphers are memory of the crypto API, which is charged to no socket and no memory cgroup:
  * how much of it a connection can have, and that it has none when it is idle.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Contexts that wait for the daemon, and the order in which they are served; in a namespace
  * with a daemon of the test's.

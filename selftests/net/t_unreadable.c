@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A device may put received data into memory of its own, which no CPU can read: then TLS fails,
  * in any state, and calls that wait for data return an error at once. A module for tests marks

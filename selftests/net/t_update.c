@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * KeyUpdate (RFC 8446 4.6.3), seen from the other end of the wire: when it is sent, in which
  * order with other records, and what is rejected. t_update_blocked.c has the peers that do not

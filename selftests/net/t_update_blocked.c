@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * KeyUpdate (RFC 8446 4.6.3) while the peer does not read: the send buffer is full, and the
  * answers are pending.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A peer marks bytes as urgent, and the application asks TCP to take these out of the stream. */
 #include <netinet/tcp.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* io_uring on a protected socket: every operation works or fails cleanly. */
 #include <fcntl.h>
 #include <liburing.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Records through the code that sends and receives, with known keys: the traces of RFC 8448
  * byte for byte, and random traffic of every suite against OpenSSL.

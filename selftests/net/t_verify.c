@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Applications that judge the peer's certificate themselves: until then no data is exchanged. */
 #include <fcntl.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Rules, where BPF programs replace the address of connect(). */
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Certificates that are renewed: the daemon reloads them by itself, which only its log shows. */
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Threads of the daemon that are stopped within a step: each delays the handshake that it
  * serves, and no other.

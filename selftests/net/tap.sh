@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # For test scripts: "plan N", then for each test "run NAME FUNCTION", which
 # passes if the function succeeds. What it prints shows if it does not.

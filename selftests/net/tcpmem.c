@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * TCP's memory limits. They are the whole machine's, and only the first network namespace can
  * set them.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* tcpmem.c: TCP's memory limits, which are the whole machine's. */
 #ifndef KSC_TEST_TCPMEM_H
 #define KSC_TEST_TCPMEM_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What the tests of KeyUpdate share: the peer's messages, and ours. */
 #ifndef KSC_TEST_UPDATE_H
 #define KSC_TEST_UPDATE_H

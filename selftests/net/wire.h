@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A protected socket whose keys the test chose, playing the daemon, and a plain TCP
  * socket as its peer: every byte of a record can be seen, and made.

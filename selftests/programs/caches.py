@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Redis and memcached."""
 
 from world import CA, NAME, PATIENCE_S, protected, secret, tls

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """PostgreSQL, with psql, pgbench, and a client that speaks TLS from the first byte."""
 
 import struct

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """TLS from the first byte as PostgreSQL and psql have it since version 17: with the kernel's
 on one side and OpenSSL's, their own, on the other."""
 

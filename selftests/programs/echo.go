@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 // A server that gives back what it gets, and a client of it that says whether that is so, by
 // many connections at a time: "go serve PORT", "go ask PORT BYTES", by 127.0.0.1. Made

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Java, whose sockets are IPv6's for IPv4's addresses, too."""
 
 from web import FILE, PAGE, PORT, nginx

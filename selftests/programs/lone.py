@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Statically linked programs, and Go's, which a library can't be preloaded into."""
 
 import subprocess

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Many services, of many kinds, each as its package sets it up, in an image of their own."""
 
 import many_data

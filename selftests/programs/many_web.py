@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Web servers in as many languages as there are, and proxies before them."""
 
 from base64 import b64encode

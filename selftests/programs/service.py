@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Services as Debian's packages set them up, each described by a line of a table: under
 systemd, enabled, restarted, and used while everything is captured."""
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A statically linked server that gives back what it gets, and a client of it that
  * says whether that is so: "static serve PORT", "static ask PORT BYTES", by 127.0.0.1.

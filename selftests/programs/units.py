@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Services as their packages have them, under systemd, protected by "kschannelctl
 enable"."""
 

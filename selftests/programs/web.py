@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """nginx, with curl, wget and git as its clients."""
 
 from world import CA, NAME, protected, secret

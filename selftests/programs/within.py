@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """systemd in the virtual machine, for services as their packages have them."""
 
 import subprocess

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """What a test of programs needs: to start them, protected or not, and to see what is
 on the wire."""
 

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The kernel's checkpatch over files of the tree, with what it must not judge."""
 
 import hashlib

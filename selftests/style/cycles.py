@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Count the dependency cycles among the C files of a folder.
 
 A file depends on another if one of its functions or tables names a function, a variable or

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Find words in files that a native reader stumbles over, or can't search for.
 
 A line of RULES is a pattern of Python's re, a tab, and what to write instead. Comments and

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # "built" is "all" of the Makefile that includes this, made in another release of Debian where
 # DEBIAN has its name.
 ifdef DEBIAN

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* 6.10 moved accept()'s arguments to a struct */
 #include "probe.h"
 #include <linux/net.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* 6.12 added fragments that the CPU can't read */
 #include "probe.h"
 #include <linux/skbuff.h>

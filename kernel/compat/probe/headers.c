@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Fails only if nothing compiles */
 #include "probe.h"
 #include <net/tcp.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* 6.16 added HMAC library functions */
 #include "probe.h"
 #include <crypto/sha2.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* 6.5 made the core copy an ioctl's int */
 #include "probe.h"
 #include <net/sock.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* A type mismatch is an error regardless of warning flags: KCFLAGS may contain -w */
 #ifndef _KSC_PROBE_H
 #define _KSC_PROBE_H

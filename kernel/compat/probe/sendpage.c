@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* 6.5 removed the sendpage operation */
 #include <net/sock.h>
 

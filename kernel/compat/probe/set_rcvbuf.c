@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* 7.x notifies a protocol of SO_RCVBUF */
 #include "probe.h"
 #include <linux/net.h>

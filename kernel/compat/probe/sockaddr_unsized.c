@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* 6.19 gave connect() an address type without a size */
 #include "probe.h"
 #include <net/sock.h>

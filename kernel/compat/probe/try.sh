@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # try.sh NAME.c COMPILER FLAGS...: prints "#define KSC_HAVE_NAME 1" if NAME.c compiles. If
 # the compiler reports an error on one of its lines, the kernel lacks the feature. On any

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* 7.x tells get_info whether the reader has CAP_NET_ADMIN */
 #include "probe.h"
 #include <net/tcp.h>

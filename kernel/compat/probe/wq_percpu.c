@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* 6.17 added a flag for per-CPU workqueues; 7.x requires it */
 #include <linux/workqueue.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A QEMU plugin that counts the guest's instructions by address, from one mark
  * to another.

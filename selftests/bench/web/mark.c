@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A program that does nothing but pass one of the profiler's marks: "mark begin" or
  * "mark end".

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a socket's sk_allocation forbids: a user in the kernel sets it, and no program can.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Bytes that no CPU may read, as a device has them that receives into memory of its own: a
  * socket gets such packets only by a device that can do that, and a queue of it.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # Unit tests of the module's pure code. Included by selftests/unit/Makefile;
 # "make -f selftests/unit/kernel/kernel.mk check-kernel" works too.
 KERNEL_HERE := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))

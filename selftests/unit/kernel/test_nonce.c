@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the module's record layer feeds to its ciphers, against published
  * vectors: HkdfLabels, nonces, additional data. Each vector is followed to its

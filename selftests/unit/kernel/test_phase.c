@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The table of a socket's phases: every pair of a phase and an event is here, and what
  * has to hold of all of them together.

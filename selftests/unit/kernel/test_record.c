@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The module's record framing, kernel/record/frame.c, compiled as a program. Numbers
  * in names are those of the behaviours that a record layer has to show.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The policy's lookup, kernel/policy/rules.c, compiled as a program: against a model that
  * looks at every rule.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A module that misbehaves when it is loaded, as its parameter says: the rig must notice,
  * whatever the command's status. Some of it only a debug kernel notices.

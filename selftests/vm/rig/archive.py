@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """initramfs images: a cpio writer, and files with the libraries they need."""
 
 import os

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The debug kernel: built once from Debian's linux-source, with sanitizers.
 
 build/kernels/debug/ gets src/ (the source), out/ (kbuild's products), and what

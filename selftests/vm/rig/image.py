@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The guest's initramfs: a base that is kept, and a part made for each run."""
 
 import hashlib

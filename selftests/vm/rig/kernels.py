@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Kernels: where each comes from, its headers, and the modules it needs."""
 
 import os

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Debian packages, downloaded and unpacked under build/ but never installed.
 
 They come from this machine's release of Debian, or from another one. The backports

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Certificates for one run: a CA, what it signed, and what must not be trusted."""
 
 from .base import call

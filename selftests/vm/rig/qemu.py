@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """QEMU: which one, with which flags, and the conversation with the guest."""
 
 import ctypes

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Root file systems: this machine's Debian release, or another, with the packages
 that a test names, as a disk image that is kept."""
 

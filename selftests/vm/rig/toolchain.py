@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Other releases of Debian with all that the build and the tests need, each in a directory
 that is kept. What belongs to a release is built there: modules for its kernels, whose
 headers come with programs that need its libc and were configured for its compiler; and the

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Judges a guest by its console: whatever the kernel complained of is a failure."""
 
 import re

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What kernel sources find in linux/bitmap.h, a word for a bit. */
 #ifndef KSC_UNIT_LINUX_BITMAP_H
 #define KSC_UNIT_LINUX_BITMAP_H

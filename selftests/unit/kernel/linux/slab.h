@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What kernel sources find in linux/slab.h and linux/mm.h, with failures to order. */
 #ifndef KSC_UNIT_LINUX_SLAB_H
 #define KSC_UNIT_LINUX_SLAB_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The kernel's names for types, for kernel sources that are compiled as a program. */
 #ifndef KSC_UNIT_LINUX_TYPES_H
 #define KSC_UNIT_LINUX_TYPES_H
