@@ -4,6 +4,7 @@
  * or have dropped it again, so this uses their HMAC without a transform.
  */
 #include <crypto/sha2.h>
+#include <linux/bug.h>
 #include <linux/kschannel_netlink.h>
 #include <linux/string.h>
 
