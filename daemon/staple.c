@@ -9,7 +9,7 @@
 #include <gnutls/ocsp.h>
 #include <gnutls/x509.h>
 
-#include "chain.h"
+#include "key_size.h"
 #include "staple.h"
 
 static int refuse(const char *text, const char **why)
@@ -37,7 +37,7 @@ static int check_responders(gnutls_ocsp_resp_t response, const char **why)
 		rc = refuse("A stapled OCSP response has more than 4 certificates.", why);
 	for (i = 0; i < n; i++) {
 		if (rc >= 0)
-			rc = ksc_chain_check_key(certs[i], why);
+			rc = ksc_key_check(certs[i], why);
 		gnutls_x509_crt_deinit(certs[i]);
 	}
 	gnutls_free(certs);

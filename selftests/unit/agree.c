@@ -8,6 +8,7 @@
 #include "agree.h"
 #include "chain.h"
 #include "crt.h"
+#include "key_size.h"
 
 /* Before each certificate, and before all of them */
 #define LENGTH_LEN	3
@@ -85,7 +86,7 @@ static const char *differ(gnutls_x509_crt_t crt, const gnutls_datum_t *der,
 	const int pk = gnutls_x509_crt_get_pk_algorithm(crt, NULL);
 	const char *why = NULL;
 
-	if (agree_check(der) != ksc_chain_check_key(crt, &why))
+	if (agree_check(der) != ksc_key_check(crt, &why))
 		return "whether the key is too large";
 	/* it looks into the key, too, and has names of its own for what it knows nothing of */
 	if (pk >= 0 && pk != (int)parts->pk && (pk || parts->pk != GNUTLS_PK_UNKNOWN))

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* key_size.c: how large a public key of a peer may be. */
+#ifndef KSC_KEY_SIZE_H
+#define KSC_KEY_SIZE_H
+
+#include <stddef.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+/* Of a public key, and of the prime of a Diffie-Hellman group, in bits. */
+#define KSC_MAX_KEY_BITS	8192
+/* Of an RSA key's public exponent. */
+#define KSC_MAX_EXPONENT_BITS	32
+
+/*
+ * Of a DSA key, and of its subgroup, whose size is that of two exponents: as FIPS 186-4 has
+ * them. TLS has no use for one, but a response may be signed by it.
+ */
+#define KSC_MAX_DSA_BITS	3072
+#define KSC_MAX_DSA_GROUP_BITS	256
+
+size_t ksc_key_bits(const gnutls_datum_t *number);
+int ksc_key_check(gnutls_x509_crt_t crt, const char **why);
+
+#endif
