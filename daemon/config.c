@@ -12,6 +12,7 @@
 #include "account.h"
 #include "allowance.h"
 #include "config.h"
+#include "find.h"
 #include "handed.h"
 #include "host.h"
 #include "pem.h"

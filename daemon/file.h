@@ -1,16 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* file.c: a file that the configuration names, read as a whole. */
+/* file.c: what was read of a file that the configuration names, and who gets to it. */
 #ifndef KSC_FILE_H
 #define KSC_FILE_H
 
 #include <stdbool.h>
-#include <sys/stat.h>
+#include <stddef.h>
+#include <sys/types.h>
 #include <gnutls/gnutls.h>
 
-#include "way.h"
+/* Most directories above a file: of no more can a name be. */
+#define KSC_MAX_WAY	2048
 
-/* More than the authorities of the world take, and rules for each port. */
-#define KSC_MAX_FILE	(16U << 20)
+/**
+ * struct ksc_door - what is to be passed on the way to a file's content: a directory, or itself
+ * @uid: its owner
+ * @gid: its group
+ * @mode: who passes
+ * @has_acl: its mode is not all that says so
+ */
+struct ksc_door {
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+	bool has_acl;
+};
+
+/**
+ * struct ksc_way - the way into a file
+ * @known: the directories above it were found
+ * @file: the file itself
+ * @doors: the directories, from the file's own up to the root
+ * @n: how many
+ */
+struct ksc_way {
+	bool known;
+	struct ksc_door file;
+	struct ksc_door *doors;
+	size_t n;
+};
 
 /**
  * struct ksc_file - a file
@@ -26,11 +53,7 @@ struct ksc_file {
 	bool borrowed;
 };
 
-int ksc_file_open(const char *path, struct stat *st);
-int ksc_file_take(struct ksc_file *file, int fd);
-int ksc_file_find(struct ksc_file *file, const char *path);
-int ksc_file_read(struct ksc_file *file, const char *path, const char **why);
-const char *ksc_file_fault(int error);
+void ksc_way_free(struct ksc_way *way);
 void ksc_file_free(struct ksc_file *file);
 
 #endif

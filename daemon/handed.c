@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "handed.h"
+#include "read.h"
 
 /* Of a number. */
 #define ID_TEXT	12

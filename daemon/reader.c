@@ -28,11 +28,11 @@
 
 #include "access.h"
 #include "account.h"
-#include "file.h"
 #include "handover.h"
 #include "intake.h"
 #include "log.h"
 #include "memory.h"
+#include "read.h"
 #include "reader.h"
 #include "sandbox.h"
 #include "settings.h"
@@ -40,6 +40,7 @@
 #include "value.h"
 #include "wants.h"
 #include "watch.h"
+#include "way.h"
 
 /*
  * Between loads, and looks at what happens in directories, so that who asks without end, or

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <gnutls/crypto.h>
 
-#include "file.h"
+#include "find.h"
 #include "settings.h"
 
 /* inih cuts longer names off. */

@@ -13,6 +13,7 @@
 #include <linux/kschannel.h>
 
 #include "account.h"
+#include "find.h"
 #include "handed.h"
 #include "log.h"
 #include "subids.h"

@@ -146,13 +146,3 @@ int ksc_way_find(struct ksc_way *way, int fd, const char *path, const struct sta
 	way->known = !rc;
 	return rc == -ENOMEM ? rc : 0;
 }
-
-/**
- * ksc_way_free() - forget a way
- * @way: the way
- */
-void ksc_way_free(struct ksc_way *way)
-{
-	free(way->doors);
-	memset(way, 0, sizeof(*way));
-}

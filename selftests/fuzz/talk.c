@@ -17,6 +17,7 @@
 
 #include "../random.h"
 #include "contexts.h"
+#include "find.h"
 #include "log.h"
 #include "name.h"
 #include "talk.h"

@@ -14,8 +14,9 @@
 
 #include "../random.h"
 #include "../unit/records.h"
-#include "target.h"
+#include "find.h"
 #include "name.h"
+#include "target.h"
 
 #ifndef KSC_FUZZ_ROLE
 #define KSC_FUZZ_ROLE	KSC_ROLE_CLIENT

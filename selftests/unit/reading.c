@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "find.h"
 #include "reader.h"
 #include "reading.h"
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "find.h"
 #include "name.h"
 #include "side.h"
 

@@ -12,6 +12,7 @@
 
 #include "conf.h"
 #include "hidden.h"
+#include "read.h"
 
 static void bad_files(void **state)
 {

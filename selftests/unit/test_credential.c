@@ -11,8 +11,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "find.h"
 #include "name.h"
 #include "side.h"
+#include "way.h"
 
 #define SERVER	KSC_ROLE_BIT(KSC_ROLE_SERVER)
 #define CLIENT	KSC_ROLE_BIT(KSC_ROLE_CLIENT)

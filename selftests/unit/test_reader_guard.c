@@ -23,6 +23,7 @@
 
 #include "config.h"
 #include "handover.h"
+#include "read.h"
 #include "reading.h"
 #include "sandbox.h"
 
