@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "access.h"
-#include "account.h"
 
 /* An ACL may shut out whom the mode lets in; where there is one, only the owner passes. */
 static bool lets(const struct ksc_door *door, mode_t bit)
@@ -27,7 +26,8 @@ bool ksc_access_asks_group(const struct ksc_door *door, mode_t bit)
 	return lets(door, bit << 3) != lets(door, bit);
 }
 
-static int add_gate(struct ksc_access *access, const struct ksc_door *door, mode_t bit)
+static int add_gate(struct ksc_access *access, const struct ksc_door *door, mode_t bit,
+		    ksc_members_fn *members)
 {
 	struct ksc_gate *bigger, *gate;
 	const bool group = lets(door, bit << 3);
@@ -44,26 +44,28 @@ static int add_gate(struct ksc_access *access, const struct ksc_door *door, mode
 				    .owner = door->mode & (bit << 6), .others = others };
 	if (!ksc_access_asks_group(door, bit))
 		return 0;
-	return ksc_group_members(door->gid, &gate->members, &gate->n_members);
+	return members(door->gid, &gate->members, &gate->n_members);
 }
 
 /**
  * ksc_access_note() - find out who can read a file
  * @access: zeroed; filled in
  * @file: the file, which has been read
+ * @members: tells who is in a group
  *
  * Return: 0, also when that is not known, or -ENOMEM
  */
-int ksc_access_note(struct ksc_access *access, const struct ksc_file *file)
+int ksc_access_note(struct ksc_access *access, const struct ksc_file *file,
+		    ksc_members_fn *members)
 {
 	size_t i;
 	int rc;
 
 	if (!file->way.known)
 		return 0;
-	rc = add_gate(access, &file->way.file, KSC_ACCESS_READ);
+	rc = add_gate(access, &file->way.file, KSC_ACCESS_READ, members);
 	for (i = 0; !rc && i < file->way.n; i++)
-		rc = add_gate(access, &file->way.doors[i], KSC_ACCESS_ENTER);
+		rc = add_gate(access, &file->way.doors[i], KSC_ACCESS_ENTER, members);
 	access->known = !rc;
 	access->error = rc;
 	return rc == -ENOMEM ? rc : 0;

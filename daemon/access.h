@@ -15,6 +15,16 @@
 #define KSC_ACCESS_ENTER	0001
 
 /**
+ * typedef ksc_members_fn - tells who is in a group beside those whose own it is
+ * @gid: the group
+ * @uids: set to an array of accounts, or NULL, to be freed whatever comes of it
+ * @n: set to how many
+ *
+ * Return: 0, or a negative errno, with which not all of them are known
+ */
+typedef int ksc_members_fn(gid_t gid, uid_t **uids, size_t *n);
+
+/**
  * struct ksc_gate - what has to be passed on the way into a file: a directory, or itself
  * @uid: its owner
  * @gid: its group
@@ -49,7 +59,8 @@ struct ksc_access {
 };
 
 bool ksc_access_asks_group(const struct ksc_door *door, mode_t bit);
-int ksc_access_note(struct ksc_access *access, const struct ksc_file *file);
+int ksc_access_note(struct ksc_access *access, const struct ksc_file *file,
+		    ksc_members_fn *members);
 bool ksc_access_allows(const struct ksc_access *access, const struct ksc_who *who);
 void ksc_access_free(struct ksc_access *access);
 

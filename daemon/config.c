@@ -105,7 +105,7 @@ static void set_cert(struct ksc_settings *file, const struct ksc_setting *cert,
 	if (!(read_file(file, cert, &chain) | read_file(file, key, &mine)) &&
 	    !(is_bad(file, cert, ksc_pem_cert_fault(&chain.data)) |
 	      is_bad(file, key, ksc_pem_key_fault(&mine.data)))) {
-		rc = ksc_credential_set_cert(cred, &chain, &mine);
+		rc = ksc_credential_set_cert(cred, &chain, &mine, ksc_group_members);
 		if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
 			ksc_complain(file, key->line, "key: %s is not the key of %s", key->value,
 				     cert->value);

@@ -74,11 +74,12 @@ void ksc_credential_free(struct ksc_credential *cred)
  * @cred: the credential
  * @cert: PEM file, the leaf first
  * @key: PEM file of the leaf's key; who can read it may use it
+ * @members: tells who is in a group that can
  *
  * Return: 0 or a negative GnuTLS error
  */
 int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *cert,
-			    const struct ksc_file *key)
+			    const struct ksc_file *key, ksc_members_fn *members)
 {
 	gnutls_datum_t der;
 	int rc;
@@ -92,7 +93,7 @@ int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *
 		rc = ksc_end_point_make(&der, &cred->end_point);
 	if (rc < 0)
 		return rc;
-	if (ksc_access_note(&cred->readers, key))
+	if (ksc_access_note(&cred->readers, key, members))
 		return GNUTLS_E_MEMORY_ERROR;
 	cred->has_cert = true;
 	return 0;

@@ -122,7 +122,7 @@ struct ksc_choice {
 struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles);
 void ksc_credential_free(struct ksc_credential *cred);
 int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *cert,
-			    const struct ksc_file *key);
+			    const struct ksc_file *key, ksc_members_fn *members);
 int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file *file);
 void ksc_credential_share_trust(struct ksc_credential *cred, struct ksc_trust *trust);
 int ksc_credential_add_name(struct ksc_credential *cred, const char *name);

@@ -16,7 +16,7 @@ $(OUT)/fuzz-library: library.c $(LIBRARY) $(MESSAGE) $(HEADERS) $(wildcard $(TOP
 		-o $@ library.c $(LIBRARY) $(MESSAGE) $(NL_LIBS)
 
 # by the daemon's own answers in handshakes
-TOLD := library-seeds.c $(SHARED) $(ENGINE) $(MESSAGE) $(TOP)/daemon/result.c
+TOLD := library-seeds.c $(SHARED) $(ENGINE) $(FILES) $(MESSAGE) $(TOP)/daemon/result.c
 $(OUT)/make-seeds-library: $(TOLD) $(HEADERS) $(CERTS)/ca.pem
 	$(CLANG) $(FUZZ_CFLAGS) $(NL_FLAGS) -DKSC_FUZZ_ROLE=KSC_ROLE_CLIENT -o $@ $(TOLD) \
 		$(FUZZ_LIBS) $(NL_LIBS)

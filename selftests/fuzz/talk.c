@@ -16,6 +16,7 @@
 #include <gnutls/crypto.h>
 
 #include "../random.h"
+#include "account.h"
 #include "contexts.h"
 #include "find.h"
 #include "log.h"
@@ -69,7 +70,7 @@ static void set_cert(struct ksc_credential *cred, const char *cert_name, const c
 
 	read_file(&cert, cert_name);
 	read_file(&key, key_name);
-	REQUIRE(!ksc_credential_set_cert(cred, &cert, &key));
+	REQUIRE(!ksc_credential_set_cert(cred, &cert, &key, ksc_group_members));
 	ksc_file_free(&cert);
 	ksc_file_free(&key);
 }

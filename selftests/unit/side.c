@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "find.h"
 #include "name.h"
 #include "side.h"
@@ -22,7 +23,7 @@ static void set_cert(struct ksc_credential *cred, const char *name)
 
 	file_read(&cert, name, "pem");
 	file_read(&key, name, "key");
-	assert_int_equal(ksc_credential_set_cert(cred, &cert, &key), 0);
+	assert_int_equal(ksc_credential_set_cert(cred, &cert, &key, ksc_group_members), 0);
 	ksc_file_free(&cert);
 	ksc_file_free(&key);
 }
