@@ -11,6 +11,7 @@
 
 #include "account.h"
 #include "allowance.h"
+#include "authorities.h"
 #include "config.h"
 #include "find.h"
 #include "handed.h"

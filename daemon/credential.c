@@ -400,21 +400,6 @@ void ksc_credentials_put(struct ksc_credentials *set)
 }
 
 /**
- * ksc_credentials_system() - the system's authorities, which are read once for a generation
- * @set: the generation, not yet in use
- *
- * Return: the list, which is @set's; NULL without memory
- */
-struct ksc_trust *ksc_credentials_system(struct ksc_credentials *set)
-{
-	int rc;
-
-	if (!set->system)
-		set->system = ksc_trust_system(&rc);
-	return set->system;
-}
-
-/**
  * ksc_credentials_add() - add a finished credential
  * @set: the generation, not yet in use
  * @cred: the credential; @set owns it when this succeeds

@@ -135,7 +135,6 @@ int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tl
 struct ksc_credentials *ksc_credentials_new(void);
 struct ksc_credentials *ksc_credentials_get(struct ksc_credentials *set);
 void ksc_credentials_put(struct ksc_credentials *set);
-struct ksc_trust *ksc_credentials_system(struct ksc_credentials *set);
 int ksc_credentials_add(struct ksc_credentials *set, struct ksc_credential *cred);
 enum ksc_status ksc_credentials_choose(const struct ksc_credentials *set,
 				       const struct ksc_choice *choice,

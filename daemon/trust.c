@@ -112,7 +112,8 @@ struct ksc_trust *ksc_trust_file(const struct ksc_file *file, int *rc)
 	return publish(trust);
 }
 
-static int digest_list(const struct ksc_trust *trust, uint8_t *digest)
+/* By what the list has in it, whatever it was made from. */
+static int digest_list(gnutls_certificate_credentials_t x509, uint8_t *digest)
 {
 	gnutls_x509_trust_list_iter_t iter = NULL;
 	gnutls_x509_trust_list_t list;
@@ -124,7 +125,7 @@ static int digest_list(const struct ksc_trust *trust, uint8_t *digest)
 	rc = gnutls_hash_init(&hash, GNUTLS_DIG_SHA256);
 	if (rc < 0)
 		return rc;
-	gnutls_certificate_get_trust_list(trust->x509, &list);
+	gnutls_certificate_get_trust_list(x509, &list);
 	while (rc >= 0 && !gnutls_x509_trust_list_iter_get_ca(list, &iter, &crt)) {
 		rc = gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der);
 		if (rc >= 0) {
@@ -139,27 +140,25 @@ static int digest_list(const struct ksc_trust *trust, uint8_t *digest)
 }
 
 /**
- * ksc_trust_system() - take the system's authorities, as they are now
- * @rc: set to a negative GnuTLS error, or how many they are
+ * ksc_trust_take() - take a list of authorities
+ * @x509: has the list and nothing else; it is taken in any case
+ * @n: how many they are
  *
- * Where they come from GnuTLS does not tell: they are read each time, and dropped if they
- * are those that are there already.
- *
- * Return: the list, which may be empty; NULL without memory
+ * Return: the list, one that is there already if that is the same; NULL without memory
  */
-struct ksc_trust *ksc_trust_system(int *rc)
+struct ksc_trust *ksc_trust_take(gnutls_certificate_credentials_t x509, int n)
 {
-	struct ksc_trust *trust = create(), *old;
+	struct ksc_trust *trust = calloc(1, sizeof(*trust)), *old;
 
-	*rc = GNUTLS_E_MEMORY_ERROR;
-	if (!trust)
+	if (!trust) {
+		gnutls_certificate_free_credentials(x509);
 		return NULL;
-	*rc = gnutls_certificate_set_x509_system_trust(trust->x509);
-	if (*rc > 0)
-		trust->n = *rc;
-	if (digest_list(trust, trust->digest) < 0) {
+	}
+	trust->refs = 1;
+	trust->n = n;
+	trust->x509 = x509;
+	if (digest_list(x509, trust->digest) < 0) {
 		destroy(trust);
-		*rc = GNUTLS_E_MEMORY_ERROR;
 		return NULL;
 	}
 	old = find(trust->digest);

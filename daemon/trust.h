@@ -8,7 +8,7 @@
 struct ksc_trust;
 
 struct ksc_trust *ksc_trust_file(const struct ksc_file *file, int *rc);
-struct ksc_trust *ksc_trust_system(int *rc);
+struct ksc_trust *ksc_trust_take(gnutls_certificate_credentials_t x509, int n);
 struct ksc_trust *ksc_trust_get(struct ksc_trust *trust);
 void ksc_trust_put(struct ksc_trust *trust);
 int ksc_trust_size(const struct ksc_trust *trust);

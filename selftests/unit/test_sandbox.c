@@ -20,6 +20,7 @@
 #include <linux/landlock.h>
 #include <linux/openat2.h>
 
+#include "authorities.h"
 #include "caller.h"
 #include "connection.h"
 #include "listen.h"
