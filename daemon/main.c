@@ -399,7 +399,7 @@ static const char *start_problem(int error)
 /* All threads are made before no more can be. */
 static bool confine(struct daemon *d)
 {
-	int rc = ksc_sandbox_drop(d->config);
+	int rc = ksc_sandbox_drop(d->config->has_user, d->config->uid, d->config->gid);
 
 	if (!rc)
 		rc = ksc_sandbox_confine();

@@ -103,21 +103,23 @@ static int stay_down(void)
 
 /**
  * ksc_sandbox_drop() - give up privileges
- * @config: says whom to run as
+ * @has_user: there is an account to run as
+ * @uid: that account
+ * @gid: its group
  *
  * CAP_NET_ADMIN stays, since every message to the kernel needs it.
  *
  * Return: 0 or a negative errno
  */
-int ksc_sandbox_drop(const struct ksc_config *config)
+int ksc_sandbox_drop(bool has_user, uid_t uid, gid_t gid)
 {
 	int rc;
 
 	capng_clear(CAPNG_SELECT_BOTH);
 	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN))
 		return -EINVAL;
-	if (config->has_user)
-		rc = capng_change_id((int)config->uid, (int)config->gid,
+	if (has_user)
+		rc = capng_change_id((int)uid, (int)gid,
 				     CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
 	else
 		rc = capng_apply(CAPNG_SELECT_BOTH);

@@ -3,9 +3,10 @@
 #ifndef KSC_SANDBOX_H
 #define KSC_SANDBOX_H
 
-#include "config.h"
+#include <stdbool.h>
+#include <sys/types.h>
 
-int ksc_sandbox_drop(const struct ksc_config *config);
+int ksc_sandbox_drop(bool has_user, uid_t uid, gid_t gid);
 int ksc_sandbox_confine(void);
 int ksc_sandbox_seal(void);
 int ksc_sandbox_reader(void);

@@ -101,7 +101,6 @@ static struct ksc_config *load(struct ksc_intake *intake)
 static void confined(struct rig *rig, int (*test)(struct ksc_intake *intake),
 		     int (*meanwhile)(void))
 {
-	const struct ksc_config config = { .has_user = true, .uid = 65534, .gid = 65534 };
 	int go[2], ready[2], status;
 	char c = 0;
 	pid_t pid;
@@ -110,8 +109,8 @@ static void confined(struct rig *rig, int (*test)(struct ksc_intake *intake),
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
-		if (ksc_sandbox_drop(&config) || ksc_sandbox_confine() || ksc_sandbox_seal() ||
-		    write(ready[1], &c, 1) != 1 || read(go[0], &c, 1) != 1)
+		if (ksc_sandbox_drop(true, 65534, 65534) || ksc_sandbox_confine() ||
+		    ksc_sandbox_seal() || write(ready[1], &c, 1) != 1 || read(go[0], &c, 1) != 1)
 			_exit(254);
 		_exit(test(rig->intake));
 	}
