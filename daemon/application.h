@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* application.c: an application that is connected, what it asks, and its contexts. */
+/* application.c: an application that is connected, and its contexts. */
 #ifndef KSC_APPLICATION_H
 #define KSC_APPLICATION_H
 
@@ -44,12 +44,10 @@ struct ksc_application {
 
 TAILQ_HEAD(ksc_application_list, ksc_application);
 
-void ksc_application_new(struct ksc_contexts *of, int fd);
-void ksc_application_turn(struct ksc_application *app);
-void ksc_application_close(struct ksc_application *app);
-
+struct ksc_context *ksc_application_find(struct ksc_application *app, uint32_t number);
 int ksc_application_add(struct ksc_application *app, struct ksc_context *context);
 void ksc_application_remove(struct ksc_application *app, struct ksc_context *context);
 void ksc_application_want(struct ksc_application *app, struct ksc_context *context);
+void ksc_application_ask(struct ksc_application *app);
 
 #endif

@@ -12,10 +12,10 @@
 
 #include "application.h"
 #include "context.h"
-#include "contexts.h"
 #include "log.h"
 #include "name.h"
 #include "result.h"
+#include "set.h"
 
 /* Of the stack of a client that picks its certificate, which waits in the midst of GnuTLS. */
 #define PICK_BYTES	32768
@@ -295,6 +295,7 @@ int ksc_context_begin(struct ksc_application *app, uint32_t number, const struct
 	context->app = app;
 	context->user = ksc_user_get(app->user);
 	context->status = KSC_STATUS_CONTINUE_NEEDED;
+	context->refused = ksc_context_refused;
 	context->fixed = tb[KSC_M_BEGIN_PICK] ? PICK_BYTES : 0;
 	rc = charge_more(context, context->fixed, why) ?: begin(context, tb);
 	if (rc) {

@@ -33,6 +33,7 @@ struct ksc_user;
  * @id: our number of its keys, 0 before there are some
  * @msg: number of the message with these
  * @tries: how often it was sent
+ * @refused: told when the kernel does not take its keys: ksc_context_refused()
  */
 struct ksc_context {
 	TAILQ_ENTRY(ksc_context) link;
@@ -53,6 +54,7 @@ struct ksc_context {
 	uint64_t id;
 	uint32_t msg;
 	unsigned int tries;
+	void (*refused)(struct ksc_context *context, int error, const char *text);
 };
 
 TAILQ_HEAD(ksc_context_list, ksc_context);

@@ -21,6 +21,7 @@
 #include "find.h"
 #include "log.h"
 #include "name.h"
+#include "requests.h"
 #include "talk.h"
 
 static uint64_t generator;
