@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
-#include "contexts.h"
-#include "generations.h"
-#include "load.h"
-#include "log.h"
-#include "netlink.h"
-#include "report.h"
-#include "session.h"
+#include "common/address.h"
+#include "context/contexts.h"
+#include "handshake/generations.h"
+#include "handshake/load.h"
+#include "handshake/netlink.h"
+#include "handshake/report.h"
+#include "handshake/session.h"
+#include "process/log.h"
 #include "worker.h"
 
 /* The kernel's own deadline comes first; ours is for what it never tells. */

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <ev.h>
 
-#include "config.h"
+#include "config/config.h"
 
 struct ksc_worker;
 

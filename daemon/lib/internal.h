@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#include "common/message.h"
 #include "kschannel.h"
-#include "../message.h"
 
 /**
  * struct kschannel_credential - what contexts are begun with

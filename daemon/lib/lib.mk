@@ -12,7 +12,7 @@ LIB_CONFIG := $(LIB_OUT)/libkschannel.pc
 LIB_MAP := $(LIB_TOP)/daemon/lib/libkschannel.map
 
 LIB_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-protector-strong \
-	-D_FORTIFY_SOURCE=2 -fPIC -I$(LIB_TOP)/uapi -MMD -MP
+	-D_FORTIFY_SOURCE=2 -fPIC -I$(LIB_TOP)/uapi -I$(LIB_TOP)/daemon -MMD -MP
 LIB_SOURCES := $(wildcard $(LIB_TOP)/daemon/lib/*.c)
 # what both sides of the context socket have
 LIB_COMMON := message message-gen
@@ -42,7 +42,7 @@ $(LIB_OUT)/obj/lib/%.o: $(LIB_TOP)/daemon/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(LIB_CFLAGS) $(LIB_NL_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(LIB_COMMON:%=$(LIB_OUT)/obj/lib/common/%.o): $(LIB_OUT)/obj/lib/common/%.o: $(LIB_TOP)/daemon/%.c
+$(LIB_COMMON:%=$(LIB_OUT)/obj/lib/common/%.o): $(LIB_OUT)/obj/lib/common/%.o: $(LIB_TOP)/daemon/common/%.c
 	@mkdir -p $(@D)
 	$(CC) $(LIB_CFLAGS) -fvisibility=hidden $(LIB_NL_CFLAGS) $(CFLAGS) -c -o $@ $<
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "message.h"
-#include "result.h"
+#include "common/message.h"
+#include "context/result.h"
 #include "target.h"
 
 /* What the input begins with, see library.c */

@@ -7,7 +7,7 @@ all: $(OUT)/fuzz-library $(OUT)/seeds-library/tls13
 
 NL_FLAGS := $(shell pkg-config --cflags libnl-3.0)
 NL_LIBS := $(shell pkg-config --libs libnl-3.0)
-MESSAGE := $(addprefix $(TOP)/daemon/,message.c message-gen.c)
+MESSAGE := $(addprefix $(TOP)/daemon/common/,message.c message-gen.c)
 LIBRARY := $(wildcard $(TOP)/daemon/lib/*.c)
 
 $(OUT)/fuzz-library: library.c $(LIBRARY) $(MESSAGE) $(HEADERS) $(wildcard $(TOP)/daemon/lib/*.h)
@@ -16,7 +16,7 @@ $(OUT)/fuzz-library: library.c $(LIBRARY) $(MESSAGE) $(HEADERS) $(wildcard $(TOP
 		-o $@ library.c $(LIBRARY) $(MESSAGE) $(NL_LIBS)
 
 # by the daemon's own answers in handshakes
-TOLD := library-seeds.c $(SHARED) $(ENGINE) $(FILES) $(MESSAGE) $(TOP)/daemon/result.c
+TOLD := library-seeds.c $(SHARED) $(ENGINE) $(FILES) $(TOP)/daemon/context/result.c
 $(OUT)/make-seeds-library: $(TOLD) $(HEADERS) $(CERTS)/ca.pem
 	$(CLANG) $(FUZZ_CFLAGS) $(NL_FLAGS) -DKSC_FUZZ_ROLE=KSC_ROLE_CLIENT -o $@ $(TOLD) \
 		$(FUZZ_LIBS) $(NL_LIBS)

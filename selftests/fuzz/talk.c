@@ -16,12 +16,12 @@
 #include <gnutls/crypto.h>
 
 #include "../random.h"
-#include "account.h"
-#include "contexts.h"
-#include "find.h"
-#include "log.h"
-#include "name.h"
-#include "requests.h"
+#include "config/account.h"
+#include "config/find.h"
+#include "context/contexts.h"
+#include "context/requests.h"
+#include "engine/name.h"
+#include "process/log.h"
 #include "talk.h"
 
 static uint64_t generator;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "message.h"
+#include "common/message.h"
 
 /**
  * struct talk_reply - the answer to the application

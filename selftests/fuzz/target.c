@@ -14,9 +14,9 @@
 
 #include "../random.h"
 #include "../unit/records.h"
-#include "account.h"
-#include "find.h"
-#include "name.h"
+#include "config/account.h"
+#include "config/find.h"
+#include "engine/name.h"
 #include "target.h"
 
 #ifndef KSC_FUZZ_ROLE

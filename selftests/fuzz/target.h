@@ -3,8 +3,8 @@
 #ifndef KSC_FUZZ_TARGET_H
 #define KSC_FUZZ_TARGET_H
 
-#include "engine.h"
 #include "../unit/peer.h"
+#include "engine/engine.h"
 
 /* The role that the engine plays; the Makefile builds one program for each. */
 extern const enum ksc_role target_role;

@@ -5,8 +5,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/message.h"
 #include "ctx.h"
-#include "message.h"
 
 /* The connection of most tests' contexts. */
 struct ctx_sock ctx_sock = { .fd = -1 };

@@ -5,9 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/message.h"
 #include "ctx.h"
 #include "daemon.h"
-#include "message.h"
 
 static struct ctx client, server;
 

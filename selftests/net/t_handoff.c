@@ -5,8 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/message.h"
 #include "lib.h"
-#include "message.h"
 #include "nl.h"
 
 /* After the handshake, and not before; all facts about the session are passed along. */

@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/message.h"
 #include "ctx.h"
 #include "daemon.h"
-#include "message.h"
 
 static unsigned int descriptors;
 static struct ctx client, server;

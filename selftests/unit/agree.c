@@ -6,9 +6,9 @@
 #include <gnutls/x509.h>
 
 #include "agree.h"
-#include "chain.h"
-#include "crt.h"
-#include "key_size.h"
+#include "engine/chain.h"
+#include "engine/crt.h"
+#include "engine/key_size.h"
 
 /* Before each certificate, and before all of them */
 #define LENGTH_LEN	3

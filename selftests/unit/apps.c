@@ -14,8 +14,8 @@
 #include <netlink/attr.h>
 
 #include "apps.h"
-#include "listen.h"
-#include "log.h"
+#include "process/listen.h"
+#include "process/log.h"
 
 struct ksc_contexts *contexts;
 struct kernel kernel;

@@ -3,7 +3,7 @@
 #ifndef KSC_TEST_APPS_H
 #define KSC_TEST_APPS_H
 
-#include "contexts.h"
+#include "context/contexts.h"
 #include "side.h"
 
 /* Both roles, and a client without a certificate */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "changing.h"
-#include "log.h"
+#include "process/log.h"
 
 char dir[CHANGING_PATH];
 

@@ -6,8 +6,8 @@
 #ifndef KSC_TEST_CLIENT_H
 #define KSC_TEST_CLIENT_H
 
+#include "common/message.h"
 #include "lib/kschannel.h"
-#include "message.h"
 
 /* Milliseconds that a handshake may take, as long as can be */
 #define CLIENT_TIMEOUT KSC_MAX_HANDSHAKE_TIMEOUT

@@ -3,7 +3,7 @@
 #ifndef KSC_TEST_CONF_H
 #define KSC_TEST_CONF_H
 
-#include "config.h"
+#include "config/config.h"
 #include "side.h"
 
 #define CERTS	KSC_TEST_CERTS

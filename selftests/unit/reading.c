@@ -8,10 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "find.h"
-#include "reader.h"
+#include "config/config.h"
+#include "config/find.h"
 #include "reading.h"
+#include "reload/reader.h"
 
 char dir[READING_DIR];
 char conf[READING_PATH];

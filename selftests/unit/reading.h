@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/types.h>
 
-#include "intake.h"
+#include "reload/intake.h"
 #include "side.h"
 
 #define CERTS	KSC_TEST_CERTS

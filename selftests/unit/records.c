@@ -8,8 +8,8 @@
 #include <string.h>
 #include <gnutls/crypto.h>
 
+#include "engine/suite.h"
 #include "records.h"
-#include "suite.h"
 
 #define TAG	16
 

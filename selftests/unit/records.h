@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine.h"
+#include "engine/engine.h"
 #include "peer.h"
 
 /* Protects one record of application data and puts it on the wire. */

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "account.h"
-#include "find.h"
-#include "name.h"
+#include "config/account.h"
+#include "config/find.h"
+#include "engine/name.h"
 #include "side.h"
 
 static void file_read(struct ksc_file *file, const char *name, const char *ending)

@@ -18,13 +18,13 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "account.h"
-#include "config.h"
-#include "handed.h"
-#include "intake.h"
-#include "log.h"
-#include "reader.h"
-#include "subids.h"
+#include "config/account.h"
+#include "config/config.h"
+#include "config/handed.h"
+#include "config/subids.h"
+#include "process/log.h"
+#include "reload/intake.h"
+#include "reload/reader.h"
 
 /*
  * Accounts "1" to "9" with these numbers; "late" takes its time, "down" is not known now.

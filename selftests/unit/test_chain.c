@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chain.h"
+#include "engine/chain.h"
 #include "powers.h"
 #include "side.h"
 

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "conf.h"
-#include "hidden.h"
-#include "read.h"
+#include "config/hidden.h"
+#include "config/read.h"
 
 static void bad_files(void **state)
 {

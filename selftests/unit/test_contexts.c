@@ -12,7 +12,7 @@
 #include <netlink/attr.h>
 
 #include "apps.h"
-#include "log.h"
+#include "process/log.h"
 
 #define CLIENT	{ .context = 1, .role = KSC_ROLE_CLIENT, .server_name = "server.test" }
 

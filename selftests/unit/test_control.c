@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "control.h"
+#include "process/control.h"
 
 static char directory[64];
 static char path[80];

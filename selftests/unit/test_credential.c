@@ -11,11 +11,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "account.h"
-#include "find.h"
-#include "name.h"
+#include "config/account.h"
+#include "config/find.h"
+#include "config/way.h"
+#include "engine/name.h"
 #include "side.h"
-#include "way.h"
 
 #define SERVER	KSC_ROLE_BIT(KSC_ROLE_SERVER)
 #define CLIENT	KSC_ROLE_BIT(KSC_ROLE_CLIENT)

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "crowd.h"
-#include "log.h"
+#include "process/log.h"
 
 static const char *const blank = "";
 

@@ -8,10 +8,10 @@
 #include <gnutls/crypto.h>
 
 #include "agree.h"
-#include "crt.h"
 #include "der.h"
+#include "engine/crt.h"
+#include "engine/verify.h"
 #include "side.h"
-#include "verify.h"
 
 #define ROUNDS	6000
 

@@ -5,7 +5,7 @@
 #include <netlink/genl/genl.h>
 #include <netlink/msg.h>
 
-#include "down.h"
+#include "handshake/down.h"
 #include "side.h"
 
 #define ROOM	4096

@@ -13,8 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "handover.h"
-#include "intake.h"
+#include "reload/handover.h"
+#include "reload/intake.h"
 
 /* ---- a reader that answers nonsense ---- */
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "known.h"
+#include "engine/known.h"
 #include "side.h"
 
 static const char *const shown[] = {

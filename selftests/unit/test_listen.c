@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "caller.h"
-#include "listen.h"
+#include "context/caller.h"
+#include "process/listen.h"
 #include "side.h"
 
 static char dir[32];

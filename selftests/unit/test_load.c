@@ -10,7 +10,7 @@
 #include <netlink/genl/genl.h>
 #include <netlink/msg.h>
 
-#include "load.h"
+#include "handshake/load.h"
 
 #define FAMILY	0x100
 

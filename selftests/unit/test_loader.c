@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "loader.h"
+#include "reload/loader.h"
 #include "side.h"
 
 /* Of what does come, more than enough. */

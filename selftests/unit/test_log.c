@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "log.h"
+#include "process/log.h"
 
 #define LINES	5000
 /* What log.c has of lines that peers can cause. */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "manager.h"
+#include "process/manager.h"
 
 #define TICK_MS	10
 

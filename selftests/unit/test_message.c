@@ -6,8 +6,8 @@
 #include <string.h>
 #include <netlink/attr.h>
 
-#include "message.h"
-#include "result.h"
+#include "common/message.h"
+#include "context/result.h"
 #include "side.h"
 
 #define NUMBER	77

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "pool.h"
+#include "process/pool.h"
 
 /* ---- turns ---- */
 

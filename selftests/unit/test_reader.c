@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "config/config.h"
+#include "process/sandbox.h"
 #include "reading.h"
-#include "sandbox.h"
 
 /* Less than the reader takes, in ms */
 #define SHORT_MS	300

@@ -21,11 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "handover.h"
-#include "read.h"
+#include "config/config.h"
+#include "config/read.h"
+#include "process/sandbox.h"
 #include "reading.h"
-#include "sandbox.h"
+#include "reload/handover.h"
 
 /* ---- a daemon that was taken over by an attacker ---- */
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <gnutls/gnutls.h>
 
-#include "record.h"
+#include "engine/record.h"
 
 static const uint8_t two[] = { 22, 3, 1, 0, 3, 1, 2, 3, 20, 3, 3, 0, 1, 1 };
 

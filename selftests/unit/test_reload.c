@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "handover.h"
-#include "reload.h"
+#include "reload/handover.h"
+#include "reload/reload.h"
 
 #define LONG_MS		20000
 #define SHORT_MS	1000

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "renew.h"
+#include "reload/renew.h"
 
 static const struct ksc_renew_times times = {
 	.settle = 0.02, .pause = 0.1, .retry = { 0.05, 0.15 },

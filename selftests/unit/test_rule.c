@@ -6,8 +6,8 @@
 #include <unistd.h>
 #include <gnutls/x509.h>
 
-#include "config.h"
-#include "engine.h"
+#include "config/config.h"
+#include "engine/engine.h"
 #include "side.h"
 
 #define CERTS	KSC_TEST_CERTS

@@ -20,13 +20,13 @@
 #include <linux/landlock.h>
 #include <linux/openat2.h>
 
-#include "authorities.h"
-#include "caller.h"
-#include "connection.h"
-#include "listen.h"
-#include "memory.h"
-#include "result.h"
-#include "sandbox.h"
+#include "config/authorities.h"
+#include "context/caller.h"
+#include "context/connection.h"
+#include "context/result.h"
+#include "process/listen.h"
+#include "process/memory.h"
+#include "process/sandbox.h"
 #include "side.h"
 
 #define CERTS	KSC_TEST_CERTS

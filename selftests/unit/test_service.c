@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "intake.h"
-#include "loader.h"
-#include "reader.h"
+#include "reload/intake.h"
+#include "reload/loader.h"
+#include "reload/reader.h"
 #include "side.h"
 
 #define CERTS	KSC_TEST_CERTS

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../random.h"
-#include "policy.h"
+#include "config/policy.h"
 #include "side.h"
 
 /* As many as a configuration may have */

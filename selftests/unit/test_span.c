@@ -7,8 +7,8 @@
 #include <string.h>
 #include <gnutls/gnutls.h>
 
+#include "engine/suite.h"
 #include "side.h"
-#include "suite.h"
 
 #define HEADER		5
 #define MAX_PARTS	16

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chain.h"
+#include "engine/chain.h"
+#include "engine/staple.h"
 #include "outcome.h"
 #include "powers.h"
-#include "staple.h"
 
 #define ROLES		2
 #define VERSIONS	2

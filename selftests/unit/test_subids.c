@@ -14,13 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "intake.h"
-#include "loader.h"
-#include "log.h"
-#include "reader.h"
+#include "config/config.h"
+#include "config/subids.h"
+#include "process/log.h"
+#include "reload/intake.h"
+#include "reload/loader.h"
+#include "reload/reader.h"
 #include "side.h"
-#include "subids.h"
 
 #define LONG_MS	20000
 

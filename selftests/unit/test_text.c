@@ -12,10 +12,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "common/printable.h"
 #include "ctl/ctl.h"
-#include "engine.h"
+#include "engine/engine.h"
 #include "preload/env.h"
-#include "printable.h"
 
 static void expect_escaped(const char *text, const char *wanted)
 {

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "changing.h"
-#include "log.h"
-#include "watch.h"
+#include "process/log.h"
+#include "reload/watch.h"
 
 static struct ksc_watch *watch_paths(const char *const *paths, size_t n)
 {

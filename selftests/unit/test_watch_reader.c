@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "changing.h"
-#include "intake.h"
-#include "reader.h"
+#include "reload/intake.h"
+#include "reload/reader.h"
 
 /* More than any answer takes, in ms */
 #define LONG_MS	20000

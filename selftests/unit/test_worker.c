@@ -11,11 +11,11 @@
 #include <netlink/genl/genl.h>
 #include <netlink/msg.h>
 
-#include "cache.h"
-#include "contexts.h"
-#include "generations.h"
-#include "load.h"
-#include "netlink.h"
+#include "context/contexts.h"
+#include "engine/cache.h"
+#include "handshake/generations.h"
+#include "handshake/load.h"
+#include "handshake/netlink.h"
 #include "side.h"
 #include "worker.h"
 

@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "load.h"
-#include "netlink.h"
+#include "handshake/load.h"
+#include "handshake/netlink.h"
 #include "side.h"
 #include "worker.h"
 

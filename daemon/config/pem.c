@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is wrong with a PEM file (RFC 7468), in the words of who has to mend it. GnuTLS speaks
+ * of Base64 where a file is empty, and of decryption without saying of what.
+ */
+#include <stdbool.h>
+#include <string.h>
+#include <gnutls/x509.h>
+
+#include "config/pem.h"
+
+static bool has(const gnutls_datum_t *pem, const char *text)
+{
+	return memmem(pem->data, pem->size, text, strlen(text));
+}
+
+static bool has_cert(const gnutls_datum_t *pem)
+{
+	return has(pem, "-----BEGIN CERTIFICATE-----") ||
+	       has(pem, "-----BEGIN X509 CERTIFICATE-----");
+}
+
+/* Of whatever algorithm. */
+static bool has_key(const gnutls_datum_t *pem)
+{
+	return has(pem, "PRIVATE KEY-----");
+}
+
+/* PKCS #8 says so in its title, what came before it in a header (RFC 1421, 4.6.1.1). */
+static bool is_encrypted(const gnutls_datum_t *pem)
+{
+	return has(pem, "-----BEGIN ENCRYPTED PRIVATE KEY-----") ||
+	       has(pem, "Proc-Type: 4,ENCRYPTED");
+}
+
+/* A SEQUENCE is what certificates, keys and PKCS #12 files are. */
+static bool is_der(const gnutls_datum_t *pem)
+{
+	return pem->size > 2 && pem->data[0] == 0x30 && pem->data[1] & 0x80;
+}
+
+/**
+ * ksc_pem_cert_fault() - what is wrong with a file of certificates
+ * @pem: what is in it
+ *
+ * Return: the fault, or NULL if there is at least a certificate, whatever GnuTLS thinks of it
+ */
+const char *ksc_pem_cert_fault(const gnutls_datum_t *pem)
+{
+	gnutls_x509_crt_t *list = NULL;
+	unsigned int n, i;
+	int rc;
+
+	if (!pem->size)
+		return "the file is empty";
+	if (is_der(pem))
+		return "this is DER or PKCS #12: PEM is needed";
+	if (!has_cert(pem))
+		return has_key(pem) ? "there is a key in it, and no certificate" :
+				      "there is no certificate in it";
+	rc = gnutls_x509_crt_list_import2(&list, &n, pem, GNUTLS_X509_FMT_PEM, 0);
+	if (rc < 0)
+		return gnutls_strerror(rc);
+	for (i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(list[i]);
+	gnutls_free(list);
+	return NULL;
+}
+
+/**
+ * ksc_pem_key_fault() - what is wrong with the file of a key
+ * @pem: what is in it
+ *
+ * Return: the fault, or NULL if there is a key that looks like one
+ */
+const char *ksc_pem_key_fault(const gnutls_datum_t *pem)
+{
+	if (!pem->size)
+		return "the file is empty";
+	if (is_der(pem))
+		return "this is DER or PKCS #12: PEM is needed";
+	if (is_encrypted(pem))
+		return "the key is encrypted: not supported";
+	if (!has_key(pem))
+		return has_cert(pem) ? "there is a certificate in it, and no key" :
+				       "there is no key in it";
+	return NULL;
+}

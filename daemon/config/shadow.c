@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The rules of a policy that nothing is left for, since one before matches all that they do.
+ * To compare each with all before takes seconds where there are as many as there may be.
+ *
+ * But a rule that covers another is as wide or wider in each respect, and of a given width
+ * there are few that can: a prefix of a given length, a cgroup so many levels down, and ranges
+ * not longer than some power of two, which lie in one of its multiples or reach into the next.
+ * So rules are found by where they are, once for each combination of widths that there is.
+ */
+#include <errno.h>
+#include <search.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/shadow.h"
+
+#define RANGES	4
+
+/**
+ * struct place - where a rule is, and how wide; compared as bytes, holes and all
+ * @directions: a width
+ * @local: a prefix, whose family and length are a width
+ * @remote: likewise
+ * @width: of its ranges, powers of two
+ * @block: which of the multiples of these
+ * @depth: of its cgroup, 0 for any, 1 for the root
+ * @cgroup_len: bytes of
+ * @cgroup: the path, the root's of none; behind the rest, which is compared at once
+ */
+struct place {
+	uint32_t directions;
+	struct ksc_prefix local;
+	struct ksc_prefix remote;
+	uint32_t width[RANGES];
+	uint32_t block[RANGES];
+	uint32_t depth;
+	size_t cgroup_len;
+	const char *cgroup;
+};
+
+/**
+ * struct post - a rule at a place
+ * @place: where; first, as it is the tree's key
+ * @rule: its number
+ * @next: another one, with a higher number
+ * @last: the last of these, of the first
+ */
+struct post {
+	struct place place;
+	size_t rule;
+	struct post *next;
+	struct post *last;
+};
+
+/**
+ * struct index - the rules so far
+ * @rules: the rules
+ * @posts: search.h's tree of those that are first at their places
+ * @widths: all there are
+ * @n: how many
+ */
+struct index {
+	const struct ksc_rule *rules;
+	void *posts;
+	struct place *widths;
+	size_t n;
+};
+
+static int compare(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	const int rc = memcmp(x, y, offsetof(struct place, cgroup));
+
+	return rc || !x->cgroup_len ? rc : memcmp(x->cgroup, y->cgroup, x->cgroup_len);
+}
+
+static void get_ranges(const struct ksc_rule *rule, const struct ksc_range *ranges[RANGES])
+{
+	ranges[0] = &rule->local_port;
+	ranges[1] = &rule->remote_port;
+	ranges[2] = &rule->uid;
+	ranges[3] = &rule->gid;
+}
+
+/* The power of two that it is not longer than. */
+static uint32_t width_of(const struct ksc_range *range)
+{
+	uint32_t width = 0;
+
+	while (width < 32 && (range->max - range->min) >> width)
+		width++;
+	return width;
+}
+
+static uint32_t block_of(uint32_t number, uint32_t width)
+{
+	return width < 32 ? number >> width : 0;
+}
+
+static uint32_t depth_of(const char *cgroup)
+{
+	uint32_t n = 1;
+
+	if (!cgroup)
+		return 0;
+	for (; *cgroup; cgroup++)
+		n += *cgroup == '/' && cgroup[1];
+	return n;
+}
+
+static void get_width(struct place *width, const struct ksc_rule *rule)
+{
+	const struct ksc_range *ranges[RANGES];
+	int i;
+
+	memset(width, 0, sizeof(*width));
+	width->directions = rule->directions;
+	width->local.family = rule->local.family;
+	width->local.len = rule->local.len;
+	width->remote.family = rule->remote.family;
+	width->remote.len = rule->remote.len;
+	get_ranges(rule, ranges);
+	for (i = 0; i < RANGES; i++)
+		width->width[i] = width_of(ranges[i]);
+	width->depth = depth_of(rule->cgroup);
+}
+
+static bool prefix_may_cover(const struct ksc_prefix *width, const struct ksc_prefix *other)
+{
+	return !width->family || (width->family == other->family && width->len <= other->len);
+}
+
+static bool may_cover(const struct place *width, const struct place *other)
+{
+	int i;
+
+	for (i = 0; i < RANGES; i++)
+		if (width->width[i] < other->width[i])
+			return false;
+	return (width->directions & other->directions) == other->directions &&
+	       prefix_may_cover(&width->local, &other->local) &&
+	       prefix_may_cover(&width->remote, &other->remote) && width->depth <= other->depth;
+}
+
+/* The leading bits that count, of an address that has at least these. */
+static void cut(struct ksc_prefix *prefix, const uint8_t *addr)
+{
+	const unsigned int bytes = prefix->len / 8, bits = prefix->len % 8;
+
+	memcpy(prefix->addr, addr, bytes);
+	if (bits)
+		prefix->addr[bytes] = addr[bytes] & (uint8_t)(0xff00 >> bits);
+}
+
+/* Where rules of that width are that may cover a rule: where it begins. */
+static void find_place(struct place *place, const struct place *width,
+		       const struct ksc_rule *rule)
+{
+	const struct ksc_range *ranges[RANGES];
+	uint32_t level;
+	int i;
+
+	memcpy(place, width, sizeof(*place));
+	cut(&place->local, rule->local.addr);
+	cut(&place->remote, rule->remote.addr);
+	get_ranges(rule, ranges);
+	for (i = 0; i < RANGES; i++)
+		place->block[i] = block_of(ranges[i]->min, width->width[i]);
+	place->cgroup = rule->cgroup;
+	for (level = 1; level < width->depth; level++)
+		place->cgroup_len += 1 + strcspn(rule->cgroup + place->cgroup_len + 1, "/");
+}
+
+static int add_post(struct index *index, const struct place *place, size_t rule)
+{
+	struct post *post = calloc(1, sizeof(*post)), **found = NULL;
+
+	if (post) {
+		memcpy(&post->place, place, sizeof(*place));
+		post->rule = rule;
+		post->last = post;
+		found = tsearch(post, &index->posts, compare);
+	}
+	if (!found) {
+		free(post);
+		return -ENOMEM;
+	}
+	if (*found != post) {
+		(*found)->last->next = post;
+		(*found)->last = post;
+	}
+	return 0;
+}
+
+static int add_width(struct index *index, const struct place *width)
+{
+	struct place *bigger;
+	size_t i;
+
+	for (i = 0; i < index->n; i++)
+		if (!compare(&index->widths[i], width))
+			return 0;
+	bigger = reallocarray(index->widths, index->n + 1, sizeof(*bigger));
+	if (!bigger)
+		return -ENOMEM;
+	index->widths = bigger;
+	memcpy(&bigger[index->n++], width, sizeof(*width));
+	return 0;
+}
+
+/* At each place where one begins that it may cover. */
+static int add(struct index *index, const struct place *width, size_t number)
+{
+	const struct ksc_rule *rule = &index->rules[number];
+	const struct ksc_range *ranges[RANGES];
+	struct place place;
+	unsigned int ends, i;
+	int rc = add_width(index, width);
+
+	get_ranges(rule, ranges);
+	for (ends = 0; !rc && ends < 1U << RANGES; ends++) {
+		find_place(&place, width, rule);
+		for (i = 0; i < RANGES; i++) {
+			const uint32_t last = block_of(ranges[i]->max, width->width[i]);
+
+			if (ends & 1U << i && last == place.block[i])
+				break;
+			if (ends & 1U << i)
+				place.block[i] = last;
+		}
+		if (i == RANGES)
+			rc = add_post(index, &place, number);
+	}
+	return rc;
+}
+
+/* The first that covers it, or its own number. */
+static size_t find(const struct index *index, const struct place *width, size_t number)
+{
+	const struct ksc_rule *rule = &index->rules[number];
+	size_t first = number, i;
+
+	for (i = 0; i < index->n; i++) {
+		const struct post *post;
+		struct post **found;
+		struct place place;
+
+		if (!may_cover(&index->widths[i], width))
+			continue;
+		find_place(&place, &index->widths[i], rule);
+		found = tfind(&place, &index->posts, compare);
+		for (post = found ? *found : NULL; post && post->rule < first;
+		     post = post->next)
+			if (ksc_rule_covers(&index->rules[post->rule], rule))
+				first = post->rule;
+	}
+	return first;
+}
+
+static void free_posts(void *ptr)
+{
+	struct post *post, *next;
+
+	for (post = ptr; post; post = next) {
+		next = post->next;
+		free(post);
+	}
+}
+
+/**
+ * ksc_shadow_find() - find the rules that nothing is left for
+ * @rules: the rules
+ * @by: set to, for each of them, the number of the first that covers it, its own if none does
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_shadow_find(const struct ksc_rules *rules, size_t *by)
+{
+	struct index index = { .rules = rules->list };
+	struct place width;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < rules->n; i++) {
+		get_width(&width, &rules->list[i]);
+		by[i] = find(&index, &width, i);
+		rc = add(&index, &width, i);
+	}
+	tdestroy(index.posts, free_posts);
+	free(index.widths);
+	return rc;
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A user may have ranges of other users' numbers for the containers that it starts
+ * (subuid(5)). However many of them speak to us, they are one user: else who has 65536 of
+ * them had as many times what one may have. Where it is not known whose a range is, its users
+ * are one all the same: the first of them.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/kschannel.h>
+
+#include "config/account.h"
+#include "config/find.h"
+#include "config/handed.h"
+#include "config/subids.h"
+#include "config/value.h"
+#include "process/log.h"
+
+/* Lines that are wrong, each of which is worth one of the log. */
+#define MAX_WARNINGS	10
+/* More than a line of three fields takes. */
+#define MAX_LINE	512
+
+/* Root's is nobody's to have. */
+static const char *take_range(char *line, struct ksc_subid *subid)
+{
+	char *rest = line, *owner = strsep(&rest, ":"), *start = strsep(&rest, ":");
+	uint32_t count;
+
+	if (!start || !rest || strchr(rest, ':'))
+		return "this is not OWNER:START:COUNT";
+	if (!*owner || strlen(owner) > KSC_MAX_NAME)
+		return "there is no owner";
+	if (!ksc_is_id(start, &subid->start) || !subid->start)
+		return "where it starts is no number above 0";
+	if (!ksc_is_id(rest, &count) || !count || count > UINT32_MAX - subid->start)
+		return "there are not so many";
+	subid->count = count;
+	snprintf(subid->owner, sizeof(subid->owner), "%s", owner);
+	return NULL;
+}
+
+/**
+ * ksc_subids_parse() - take the file apart
+ * @text: its content
+ * @take: told of each line that is not empty
+ * @ptr: given to that
+ *
+ * Return: 0, or what @take has returned
+ */
+int ksc_subids_parse(const gnutls_datum_t *text, ksc_subid_fn *take, void *ptr)
+{
+	const char *at = (const char *)text->data, *const end = at + text->size;
+	struct ksc_subid subid = { .line = 0 };
+	unsigned int n = 0;
+	int rc = 0;
+
+	while (!rc && at < end) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		const size_t len = (size_t)((newline ? newline : end) - at);
+		const char *why = NULL;
+		char line[MAX_LINE];
+
+		subid.line++;
+		if (len >= sizeof(line) || memchr(at, '\0', len)) {
+			rc = take(ptr, &subid, "the line is too long or has a NUL in it");
+		} else if (len && *at != '#') {
+			memcpy(line, at, len);
+			line[len] = '\0';
+			why = take_range(line, &subid);
+			if (!why && n++ == KSC_MAX_SUBIDS) {
+				take(ptr, &subid, "there are too many: the rest is passed over");
+				return 0;
+			}
+			rc = take(ptr, &subid, why);
+		}
+		at += len + 1;
+	}
+	return rc;
+}
+
+/**
+ * struct load - what is made of a file
+ * @path: its name
+ * @subids: the ranges
+ * @room: for how many there is room
+ * @wrong: lines that are wrong
+ */
+struct load {
+	const char *path;
+	struct ksc_subids *subids;
+	size_t room;
+	unsigned int wrong;
+};
+
+static int add(struct load *load, const struct ksc_subid *subid, uid_t owner)
+{
+	struct ksc_subids *subids = load->subids;
+	struct ksc_owned *bigger;
+
+	if (subids->n == load->room) {
+		load->room = load->room ? 2 * load->room : 16;
+		bigger = reallocarray(subids->list, load->room, sizeof(*bigger));
+		if (!bigger)
+			return -ENOMEM;
+		subids->list = bigger;
+	}
+	subids->list[subids->n++] = (struct ksc_owned) {
+		.owner = owner, .start = subid->start, .count = subid->count,
+	};
+	return 0;
+}
+
+static void warn(struct load *load, unsigned int line, const char *what, const char *why)
+{
+	if (++load->wrong <= MAX_WARNINGS)
+		ksc_log(KSC_LOG_WARNING, "%s:%u: %s%s", load->path, line, what, why);
+}
+
+static int take(void *ptr, const struct ksc_subid *subid, const char *why)
+{
+	struct load *load = ptr;
+	uint32_t owner;
+	gid_t own;
+	int rc = 0;
+
+	if (why) {
+		warn(load, subid->line, "", why);
+		return 0;
+	}
+	if (!ksc_is_id(subid->owner, &owner))
+		rc = ksc_account_find(subid->owner, &owner, &own);
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc && rc != -ENOENT)
+		warn(load, subid->line, "the owner is not found: ",
+		     rc == -ESTALE ? "not in time" : ksc_handed_fault(-rc));
+	/*
+	 * Whoever has made it may still have the numbers in use, or whoever the owner has become
+	 * by its name. No other user can be taken for the first of them: it is in the range itself.
+	 */
+	return add(load, subid, rc ? subid->start : owner);
+}
+
+/**
+ * ksc_subids_load() - load the file
+ * @subids: set to what it says, to be freed; none if there is no such file
+ * @path: its name
+ *
+ * What is wrong with it is logged, and passed over: it is not ours, and its users have none
+ * the less what is theirs. A range whose owner is not found has none but itself.
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_subids_load(struct ksc_subids *subids, const char *path)
+{
+	struct load load = { .path = path, .subids = subids };
+	struct ksc_file raw;
+	int rc = ksc_file_find(&raw, path);
+
+	*subids = (struct ksc_subids) { 0 };
+	if (!rc)
+		rc = ksc_subids_parse(&raw.data, take, &load);
+	else if (rc != -ENOENT && rc != -ENOMEM)
+		ksc_log(KSC_LOG_WARNING, "%s: %s", path, ksc_file_fault(-rc));
+	ksc_file_free(&raw);
+	if (load.wrong > MAX_WARNINGS)
+		ksc_log(KSC_LOG_WARNING, "%s: %u more lines are wrong", path,
+			load.wrong - MAX_WARNINGS);
+	return rc == -ENOMEM ? rc : 0;
+}
+
+/**
+ * ksc_subids_owner() - find whom a user counts for
+ * @subids: the ranges
+ * @uid: the user
+ *
+ * Return: the owner of the first range that has it, or itself
+ */
+uid_t ksc_subids_owner(const struct ksc_subids *subids, uid_t uid)
+{
+	size_t i;
+
+	for (i = 0; i < subids->n; i++)
+		if (uid - subids->list[i].start < subids->list[i].count &&
+		    uid >= subids->list[i].start)
+			return subids->list[i].owner;
+	return uid;
+}
+
+/**
+ * ksc_subids_free() - forget the ranges
+ * @subids: the ranges
+ */
+void ksc_subids_free(struct ksc_subids *subids)
+{
+	free(subids->list);
+	*subids = (struct ksc_subids) { 0 };
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* way.c: finds the way into a file. */
+#ifndef KSC_WAY_H
+#define KSC_WAY_H
+
+#include <sys/stat.h>
+
+#include "engine/file.h"
+
+/* The extended attribute that an access ACL is. */
+#define KSC_FILE_ACL	"system.posix_acl_access"
+
+int ksc_way_find(struct ksc_way *way, int fd, const char *path, const struct stat *st);
+
+#endif

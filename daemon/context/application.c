@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The contexts of an application. It gets one descriptor at a time: the keys of the next context
+ * go to the kernel when it has been sent those of the one before.
+ */
+#include <errno.h>
+#include <search.h>
+
+#include "context/application.h"
+#include "context/set.h"
+
+static int by_number(const void *a, const void *b)
+{
+	const struct ksc_context *x = a, *y = b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/**
+ * ksc_application_find() - find a context of an application's
+ * @app: the application
+ * @number: its number of the context
+ *
+ * Return: the context, or NULL
+ */
+struct ksc_context *ksc_application_find(struct ksc_application *app, uint32_t number)
+{
+	const struct ksc_context key = { .number = number };
+	struct ksc_context **found = tfind(&key, &app->tree, by_number);
+
+	return found ? *found : NULL;
+}
+
+/**
+ * ksc_application_add() - an application has a context
+ * @app: the application
+ * @context: the context, whose number is free
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_application_add(struct ksc_application *app, struct ksc_context *context)
+{
+	if (!tsearch(context, &app->tree, by_number))
+		return -ENOMEM;
+	TAILQ_INSERT_TAIL(&app->contexts, context, link);
+	app->n++;
+	return 0;
+}
+
+/**
+ * ksc_application_ask() - have the keys of the next context go to the kernel
+ * @app: the application, for which nothing is done while some are on their way to it
+ */
+void ksc_application_ask(struct ksc_application *app)
+{
+	struct ksc_context *context;
+
+	/* what is refused at once ends up here again */
+	if (app->held)
+		return;
+	app->held = true;
+	while (!app->asking && !ksc_connection_waits(&app->conn) &&
+	       (context = TAILQ_FIRST(&app->wanted))) {
+		TAILQ_REMOVE(&app->wanted, context, keys);
+		app->asking = context;
+		ksc_contexts_ask(app->of, context);
+	}
+	app->held = false;
+}
+
+/**
+ * ksc_application_remove() - an application has a context no more
+ * @app: the application
+ * @context: the context
+ */
+void ksc_application_remove(struct ksc_application *app, struct ksc_context *context)
+{
+	tdelete(context, &app->tree, by_number);
+	TAILQ_REMOVE(&app->contexts, context, link);
+	app->n--;
+	if (app->asking == context) {
+		ksc_contexts_forget(app->of, context);
+		app->asking = NULL;
+		ksc_application_ask(app);
+	} else if (context->step) {
+		TAILQ_REMOVE(&app->wanted, context, keys);
+	}
+}
+
+/**
+ * ksc_application_want() - have a context's keys go to the kernel
+ * @app: whose it is
+ * @context: the context, whose last step has been made
+ */
+void ksc_application_want(struct ksc_application *app, struct ksc_context *context)
+{
+	TAILQ_INSERT_TAIL(&app->wanted, context, keys);
+	ksc_application_ask(app);
+}

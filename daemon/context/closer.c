@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Closes what others may hold up, in threads that have nothing else to do.
+ *
+ * With the last descriptor of a socket go the files in its queue, and whoever sent them may have
+ * made them sockets that linger: close() waits for their peers then. It does not beyond a
+ * signal, so the threads get one as long as there is something to be closed. What no signal ends
+ * holds one thread; a user has no second, so that the others' are closed by another.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "context/closer.h"
+
+/* As many users can hold up theirs before others' have to wait. */
+#define THREADS		4
+/* How long one may linger. */
+#define LINGER_S	0.001
+/* For nothing else; whoever sends it from elsewhere makes no difference. */
+#define SIGNAL		SIGUSR2
+
+/**
+ * struct ksc_closer - who closes them
+ * @loop: whose thread is told
+ * @pool: the threads
+ * @linger: runs out when those that linger have had their time
+ * @n: descriptors that are not closed yet
+ */
+struct ksc_closer {
+	struct ev_loop *loop;
+	struct ksc_pool *pool;
+	ev_timer linger;
+	unsigned int n;
+};
+
+static void on_linger(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	const struct ksc_closer *closer = timer->data;
+
+	(void)loop;
+	(void)events;
+	ksc_pool_signal(closer->pool, SIGNAL);
+}
+
+/**
+ * ksc_closer_new() - prepare to close what may take its time
+ * @loop: the caller's
+ *
+ * Return: the closer, which takes descriptors already; NULL without memory
+ */
+struct ksc_closer *ksc_closer_new(struct ev_loop *loop)
+{
+	struct ksc_closer *closer = calloc(1, sizeof(*closer));
+
+	if (!closer)
+		return NULL;
+	closer->loop = loop;
+	closer->pool = ksc_pool_new(loop, THREADS);
+	if (!closer->pool) {
+		free(closer);
+		return NULL;
+	}
+	ksc_pool_single(closer->pool);
+	ev_init(&closer->linger, on_linger);
+	closer->linger.repeat = LINGER_S;
+	closer->linger.data = closer;
+	return closer;
+}
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+/**
+ * ksc_closer_start() - start the threads
+ * @closer: the closer
+ *
+ * Return: 0 or a negative errno
+ */
+int ksc_closer_start(struct ksc_closer *closer)
+{
+	/* one that is ignored would interrupt nothing */
+	const struct sigaction action = { .sa_handler = ignore };
+
+	if (sigaction(SIGNAL, &action, NULL))
+		return -errno;
+	return ksc_pool_start(closer->pool);
+}
+
+static void run(struct ksc_job *job)
+{
+	const struct ksc_closing *closing = (struct ksc_closing *)job;
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
+	close(closing->fd);
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+}
+
+static void done(struct ksc_job *job)
+{
+	struct ksc_closing *closing = (struct ksc_closing *)job;
+	struct ksc_closer *closer = closing->closer;
+
+	if (!--closer->n)
+		ev_timer_stop(closer->loop, &closer->linger);
+	closing->closed(closing);
+}
+
+/**
+ * ksc_closer_add() - have a descriptor closed
+ * @closer: the closer
+ * @closing: the closer's until @closed is called
+ * @fd: the descriptor
+ * @lane: the user's who may hold that up, or NULL
+ * @closed: told then
+ */
+void ksc_closer_add(struct ksc_closer *closer, struct ksc_closing *closing, int fd,
+		    struct ksc_lane *lane, void (*closed)(struct ksc_closing *closing))
+{
+	*closing = (struct ksc_closing) {
+		.job = { .run = run, .done = done, .lane = lane },
+		.closer = closer, .fd = fd, .closed = closed,
+	};
+	if (!closer->n++)
+		ev_timer_again(closer->loop, &closer->linger);
+	ksc_pool_add(closer->pool, &closing->job);
+}
+
+/**
+ * ksc_closer_count() - how many descriptors are not closed yet
+ * @closer: the closer
+ *
+ * Return: the number
+ */
+unsigned int ksc_closer_count(const struct ksc_closer *closer)
+{
+	return closer->n;
+}
+
+/**
+ * ksc_closer_stop() - end the threads
+ * @closer: the closer
+ *
+ * What is not closed by then is left to the end of the process, and told all the same.
+ *
+ * Return: true; false if a thread does not come to its end, as ksc_pool_stop()
+ */
+bool ksc_closer_stop(struct ksc_closer *closer)
+{
+	ksc_pool_signal(closer->pool, SIGNAL);
+	return ksc_pool_stop(closer->pool);
+}
+
+/**
+ * ksc_closer_free() - forget a closer
+ * @closer: the closer, stopped, or NULL
+ */
+void ksc_closer_free(struct ksc_closer *closer)
+{
+	if (!closer)
+		return;
+	ksc_pool_free(closer->pool);
+	free(closer);
+}

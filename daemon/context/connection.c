@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A connection to an application. It may send what it likes, and take what it is sent or not:
+ * what that costs in memory is counted here, and the loop waits for none of it.
+ *
+ * Descriptors are the worst that it can send. The last reference of a file may be the one in
+ * our queue, and to drop it can take as long as the sender likes: a socket that lingers, a
+ * file system that is a program of its own. Where the kernel lets us, none can be sent.
+ * Elsewhere a message is looked at before it is taken, and a connection that has descriptors in
+ * its queue is left to closer.c.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <linux/sock_diag.h>
+#include <netlink/msg.h>
+
+#include "common/message.h"
+#include "context/connection.h"
+#include "context/users.h"
+
+/* Of <asm/socket.h>, if that is new. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS	83
+#endif
+
+/* Messages that are looked through before a connection is closed. */
+#define MAX_LEFT	64
+/* Until there may be room for descriptors again, or something was read. */
+#define RETRY_S		0.1
+
+/**
+ * struct ksc_output - a message that waits
+ * @link: the next
+ * @msg: the message
+ * @key: a descriptor that goes with it, or -1
+ */
+struct ksc_output {
+	STAILQ_ENTRY(ksc_output) link;
+	struct nl_msg *msg;
+	int key;
+};
+
+/**
+ * ksc_connection_guard() - have no descriptors sent to a socket, where the kernel can see to it
+ * @fd: the socket; of one that listens, it is for the connections that are made from now on
+ */
+void ksc_connection_guard(int fd)
+{
+	const int none = 0;
+
+	/* who can't be refused is looked at */
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof(none));
+}
+
+static bool is_guarded(int fd)
+{
+	static bool unknown;
+	socklen_t len = sizeof(int);
+	int rights = 1;
+
+	/* of a kernel that does not know the option one socket is as the other */
+	if (!unknown && getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &rights, &len))
+		unknown = errno == ENOPROTOOPT;
+	return !rights;
+}
+
+static void charge(struct ksc_connection *conn, size_t bytes)
+{
+	if (conn->user) {
+		ksc_user_remove_bytes(conn->user, conn->charged);
+		ksc_user_charge(conn->user, bytes);
+	}
+	conn->charged = bytes;
+}
+
+/**
+ * ksc_connection_count() - count anew what the application has not read
+ * @conn: the connection
+ *
+ * Whoever has read something has time to read the rest.
+ */
+void ksc_connection_count(struct ksc_connection *conn)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(info);
+	size_t bytes;
+
+	if (getsockopt(conn->fd, SOL_SOCKET, SO_MEMINFO, info, &len))
+		info[SK_MEMINFO_WMEM_ALLOC] = 0;
+	bytes = conn->waiting + info[SK_MEMINFO_WMEM_ALLOC];
+	if (!bytes)
+		ev_timer_stop(conn->loop, &conn->slow);
+	else if (bytes < conn->charged || !ev_is_active(&conn->slow))
+		ev_timer_again(conn->loop, &conn->slow);
+	charge(conn, bytes);
+}
+
+static void drop_output(struct ksc_connection *conn)
+{
+	struct ksc_output *output = STAILQ_FIRST(&conn->outputs);
+
+	STAILQ_REMOVE_HEAD(&conn->outputs, link);
+	conn->waiting -= nlmsg_get_max_size(output->msg);
+	nlmsg_free(output->msg);
+	if (output->key >= 0)
+		close(output->key);
+	free(output);
+}
+
+/* Not by whoever has found out, since it may be about something that goes with it. */
+static void fail(struct ksc_connection *conn)
+{
+	conn->bad = true;
+	ev_feed_event(conn->loop, &conn->out, EV_CUSTOM);
+}
+
+static int send_output(const struct ksc_connection *conn, const struct ksc_output *output)
+{
+	struct nlmsghdr *head = nlmsg_hdr(output->msg);
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec part = { .iov_base = head, .iov_len = head->nlmsg_len };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct cmsghdr *cmsg;
+
+	if (output->key >= 0) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(output->key));
+		memcpy(CMSG_DATA(cmsg), &output->key, sizeof(output->key));
+	}
+	return sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Sends what there is room for; whether all of it was. */
+static bool flush(struct ksc_connection *conn)
+{
+	int rc = 0;
+
+	while (!rc && ksc_connection_waits(conn)) {
+		rc = send_output(conn, STAILQ_FIRST(&conn->outputs));
+		if (!rc)
+			drop_output(conn);
+	}
+	ksc_connection_count(conn);
+	/* as many descriptors are on their way as one may have there: others have to take theirs */
+	if (rc == -ETOOMANYREFS)
+		ev_timer_again(conn->loop, &conn->retry);
+	else if (rc == -EAGAIN || rc == -ENOBUFS || rc == -ENOMEM)
+		ev_io_start(conn->loop, &conn->out);
+	else if (rc)
+		fail(conn);
+	if (ksc_connection_waits(conn)) {
+		ev_io_stop(conn->loop, &conn->in);
+		return false;
+	}
+	ev_io_stop(conn->loop, &conn->out);
+	return true;
+}
+
+static void go_on(struct ksc_connection *conn)
+{
+	if (conn->bad)
+		conn->ops->broken(conn);
+	else if (ksc_connection_waits(conn) && flush(conn))
+		conn->ops->drained(conn);
+}
+
+static void on_room(struct ev_loop *loop, ev_io *io, int events)
+{
+	(void)loop;
+	(void)events;
+	go_on(io->data);
+}
+
+static void on_retry(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct ksc_connection *conn = timer->data;
+
+	(void)events;
+	ev_timer_stop(loop, timer);
+	if (conn->bad || ksc_connection_waits(conn))
+		go_on(conn);
+	else if (conn->stalled)
+		conn->ops->readable(conn);
+}
+
+static void on_slow(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct ksc_connection *conn = timer->data;
+	const size_t before = conn->charged;
+
+	(void)loop;
+	(void)events;
+	ksc_connection_count(conn);
+	if (conn->charged < before)
+		return;
+	if (conn->user)
+		ksc_user_refuse(conn->user, KSC_LIMIT_SLOW);
+	conn->ops->broken(conn);
+}
+
+static void on_input(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct ksc_connection *conn = io->data;
+
+	(void)events;
+	ev_io_stop(loop, io);
+	conn->ops->readable(conn);
+}
+
+/**
+ * ksc_connection_open() - take a connection
+ * @conn: zeroed, but for the user
+ * @loop: to watch it
+ * @closer: closes what may take its time
+ * @fd: the socket, which does not block
+ * @ops: whose it is
+ */
+void ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
+			 struct ksc_closer *closer, int fd, const struct ksc_connection_ops *ops)
+{
+	const int room = KSC_MAX_MESSAGE;
+
+	conn->ops = ops;
+	conn->loop = loop;
+	conn->closer = closer;
+	conn->fd = fd;
+	conn->guarded = is_guarded(fd);
+	STAILQ_INIT(&conn->outputs);
+	/* the longest message has to fit, and the kernel doubles it for what it adds */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	ev_io_init(&conn->in, on_input, fd, EV_READ);
+	ev_io_init(&conn->out, on_room, fd, EV_WRITE);
+	ev_init(&conn->retry, on_retry);
+	conn->retry.repeat = RETRY_S;
+	ev_init(&conn->slow, on_slow);
+	conn->slow.repeat = KSC_SLOW_S;
+	conn->in.data = conn;
+	conn->out.data = conn;
+	conn->retry.data = conn;
+	conn->slow.data = conn;
+}
+
+/**
+ * ksc_connection_stall() - receive nothing for a while, since there is too much to be read
+ * @conn: the connection
+ *
+ * That something can be received is told again soon.
+ */
+void ksc_connection_stall(struct ksc_connection *conn)
+{
+	conn->stalled = true;
+	ev_timer_again(conn->loop, &conn->retry);
+}
+
+/**
+ * ksc_connection_watch() - be told when there is something to receive
+ * @conn: the connection; as long as output waits, there is none
+ */
+void ksc_connection_watch(struct ksc_connection *conn)
+{
+	if (ksc_connection_waits(conn))
+		return;
+	conn->stalled = false;
+	ev_io_start(conn->loop, &conn->in);
+}
+
+/* A message that has descriptors stays where it is. */
+static ssize_t receive(int fd, void *buf, size_t size, int flags)
+{
+	struct iovec part = { .iov_base = buf, .iov_len = size };
+	/* there is no room for descriptors, nor for anything else of that kind */
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+	const ssize_t len = recvmsg(fd, &msg, MSG_DONTWAIT | flags);
+
+	if (len < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	if (msg.msg_flags & MSG_CTRUNC || (msg.msg_flags & MSG_TRUNC && !(flags & MSG_PEEK)))
+		return -EBADMSG;
+	return len;
+}
+
+/**
+ * ksc_connection_receive() - take a message
+ * @conn: the connection
+ * @buf: gets it
+ * @size: how much there is room for
+ *
+ * Return: its bytes; 0 when the application has closed the connection; -EAGAIN when there is
+ * none; -EBADMSG for one that is longer, or comes with descriptors; or another negative errno
+ */
+ssize_t ksc_connection_receive(struct ksc_connection *conn, void *buf, size_t size)
+{
+	char first;
+	ssize_t len;
+
+	if (!conn->guarded) {
+		len = receive(conn->fd, &first, sizeof(first), MSG_PEEK);
+		if (len <= 0)
+			return len;
+	}
+	return receive(conn->fd, buf, size, 0);
+}
+
+/**
+ * ksc_connection_send() - send a message, now or when there is room
+ * @conn: the connection
+ * @msg: the message, which is taken; NULL for want of memory, which ends the connection
+ * @key: a descriptor that goes with it, which is taken, too; or -1
+ */
+void ksc_connection_send(struct ksc_connection *conn, struct nl_msg *msg, int key)
+{
+	struct ksc_output *output = msg && !conn->bad ? malloc(sizeof(*output)) : NULL;
+	const bool first = !ksc_connection_waits(conn);
+
+	if (!output) {
+		nlmsg_free(msg);
+		if (key >= 0)
+			close(key);
+		if (!conn->bad)
+			fail(conn);
+		return;
+	}
+	/* what it has read by now can't be told from this any more */
+	if (conn->charged)
+		ksc_connection_count(conn);
+	*output = (struct ksc_output) { .msg = msg, .key = key };
+	STAILQ_INSERT_TAIL(&conn->outputs, output, link);
+	conn->waiting += nlmsg_get_max_size(msg);
+	if (first)
+		flush(conn);
+	else
+		ksc_connection_count(conn);
+}
+
+/*
+ * What is next in the queue of a socket that tells credentials with each message: 0 at its end,
+ * -EBADMSG for descriptors. An empty message looks like the end but for the credentials.
+ */
+static int look(int fd)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	char first;
+	struct iovec part = { .iov_base = &first, .iov_len = sizeof(first) };
+	struct msghdr msg = {
+		.msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+	};
+
+	if (recvmsg(fd, &msg, MSG_DONTWAIT | MSG_PEEK) < 0)
+		return -errno;
+	return msg.msg_flags & MSG_CTRUNC ? -EBADMSG : msg.msg_controllen != 0;
+}
+
+/*
+ * Whether nothing is left in the queue that could hold us up. Nothing comes to it any more: the
+ * other end finds it closed.
+ */
+static bool is_clean(const struct ksc_connection *conn)
+{
+	const int one = 1;
+	int rc = 1, i;
+
+	if (conn->guarded)
+		return true;
+	if (shutdown(conn->fd, SHUT_RDWR) ||
+	    setsockopt(conn->fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)))
+		return false;
+	for (i = 0; rc && i < MAX_LEFT; i++) {
+		rc = look(conn->fd);
+		/* it was told that the other end had not read all */
+		if (rc == -ECONNRESET)
+			continue;
+		if (rc < 0)
+			return false;
+		if (rc)
+			(void)recv(conn->fd, NULL, 0, MSG_DONTWAIT);
+	}
+	return !rc;
+}
+
+static void on_closed(struct ksc_closing *closing)
+{
+	struct ksc_connection *conn = (void *)((char *)closing - offsetof(struct ksc_connection,
+									  closing));
+
+	conn->ops->closed(conn);
+}
+
+/**
+ * ksc_connection_close() - close a connection
+ * @conn: the connection, of which nothing more is told but that it is closed, now or later
+ */
+void ksc_connection_close(struct ksc_connection *conn)
+{
+	struct ev_loop *loop = conn->loop;
+
+	ev_io_stop(loop, &conn->in);
+	ev_io_stop(loop, &conn->out);
+	ev_timer_stop(loop, &conn->retry);
+	ev_timer_stop(loop, &conn->slow);
+	ev_clear_pending(loop, &conn->out);
+	while (ksc_connection_waits(conn))
+		drop_output(conn);
+	charge(conn, 0);
+	if (is_clean(conn)) {
+		close(conn->fd);
+		conn->ops->closed(conn);
+		return;
+	}
+	ksc_closer_add(conn->closer, &conn->closing, conn->fd,
+		       conn->user ? &conn->user->closings : NULL, on_closed);
+}

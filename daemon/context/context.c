@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A handshake whose tokens an application carries itself: what it asks for is checked here,
+ * step by step, and it is told what each has come to. With the last one its keys go to the
+ * kernel, and it gets a descriptor that stands for them.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <netlink/attr.h>
+
+#include "context/application.h"
+#include "context/context.h"
+#include "context/result.h"
+#include "context/set.h"
+#include "engine/name.h"
+#include "process/log.h"
+
+/* Of the stack of a client that picks its certificate, which waits in the midst of GnuTLS. */
+#define PICK_BYTES	32768
+/* How often keys are sent whose answer is lost. */
+#define MAX_TRIES	8
+
+static struct ksc_context *context_of(struct ksc_session *session)
+{
+	return (void *)((char *)session - offsetof(struct ksc_context, session));
+}
+
+/* ---- whom it counts for ---- */
+
+static void charge(struct ksc_context *context, size_t bytes)
+{
+	ksc_user_remove_bytes(context->user, context->charged);
+	ksc_user_charge(context->user, bytes);
+	context->charged = bytes;
+}
+
+static int charge_more(struct ksc_context *context, size_t bytes, const char **why)
+{
+	const char *refused;
+
+	if (!bytes)
+		return 0;
+	ksc_contexts_recount(context->of, context->user, bytes);
+	refused = ksc_user_add_bytes(context->user, bytes);
+	if (refused) {
+		*why = refused;
+		return -EDQUOT;
+	}
+	context->charged += bytes;
+	return 0;
+}
+
+static void on_freed(struct ksc_session *session)
+{
+	struct ksc_context *context = context_of(session);
+	struct ksc_contexts *of = context->of;
+
+	charge(context, 0);
+	if (session->kept)
+		ksc_user_remove_kept(context->user);
+	else
+		ksc_user_remove_context(context->user);
+	ksc_user_put(context->user);
+	free(context);
+	ksc_contexts_look(of);
+}
+
+/**
+ * ksc_context_end() - a context is no more
+ * @context: the context, whatever it is about
+ */
+void ksc_context_end(struct ksc_context *context)
+{
+	struct ksc_session *session = &context->session;
+
+	if (context->app)
+		ksc_application_remove(context->app, context);
+	context->app = NULL;
+	/* what the pool has it frees when it is done with it; the rest has its turn */
+	if (ksc_session_busy(session) && !context->step)
+		ksc_session_drop(session);
+	else
+		ksc_contexts_bury(context->of, context);
+}
+
+/* ---- what a step came to ---- */
+
+/* Behind this the number is free; a context whose handshake is done may wait for tickets. */
+static void tell(struct ksc_context *context, const struct ksc_step *step, int key)
+{
+	struct ksc_application *app = context->app;
+	const bool done = step->status == KSC_STATUS_OK;
+	const bool over = done || ksc_status_is_failure(step->status);
+
+	context->step = NULL;
+	context->status = step->status;
+	ksc_connection_send(&app->conn, ksc_result_new(context->seq, context->number, step), key);
+	ksc_session_report(&context->session, step);
+	if (done && step->tickets && ksc_user_keep_context(context->user)) {
+		ksc_application_remove(app, context);
+		context->app = NULL;
+		charge(context, 0);
+		ksc_session_keep(&context->session);
+		ksc_session_settle(&context->session);
+		ksc_contexts_keep(context->of, context);
+		return;
+	}
+	ksc_session_settle(&context->session);
+	if (over)
+		ksc_context_end(context);
+}
+
+static void on_stepped(struct ksc_session *session, struct ksc_step *step)
+{
+	struct ksc_context *context = context_of(session);
+
+	context->given += step->consumed;
+	charge(context, context->fixed + context->given);
+	if (step->status != KSC_STATUS_OK) {
+		tell(context, step, -1);
+		return;
+	}
+	context->step = step;
+	ksc_application_want(context->app, context);
+}
+
+static void on_late(struct ksc_session *session)
+{
+	struct ksc_context *context = context_of(session);
+	struct ksc_step step = { .status = KSC_STATUS_TIMED_OUT,
+				 .text = "The handshake took too long." };
+	struct nl_msg *msg;
+
+	if (session->kept) {
+		ksc_context_end(context);
+		return;
+	}
+	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "%s %s: no end came in time",
+		     session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
+	msg = ksc_session_busy(session) ?
+	      ksc_result_new(context->seq, context->number, &step) :
+	      ksc_result_error(0, &context->number, ETIMEDOUT, step.text);
+	ksc_connection_send(&context->app->conn, msg, -1);
+	ksc_context_end(context);
+}
+
+static const struct ksc_session_ops ops = {
+	.stepped = on_stepped, .late = on_late, .freed = on_freed,
+};
+
+/**
+ * ksc_context_done() - the kernel has taken the keys
+ * @context: the context
+ * @key: the descriptor that stands for them, which is taken
+ */
+void ksc_context_done(struct ksc_context *context, int key)
+{
+	tell(context, context->step, key);
+}
+
+/**
+ * ksc_context_refused() - the kernel has not taken them
+ * @context: the context
+ * @error: why, as a positive errno; 0 when its answer was lost
+ * @text: likewise, or ""
+ */
+void ksc_context_refused(struct ksc_context *context, int error, const char *text)
+{
+	struct ksc_step step = {
+		/* there can be another when the user's keys have found their sockets */
+		.status = error == EDQUOT ? KSC_STATUS_OVERLOADED : KSC_STATUS_INTERNAL_ERROR,
+		.consumed = context->step->consumed,
+	};
+
+	if (!error && context->tries < MAX_TRIES) {
+		ksc_contexts_ask(context->of, context);
+		return;
+	}
+	snprintf(step.text, sizeof(step.text), "The kernel does not take the keys: %s%s%s.",
+		 error ? strerror(error) : "it does not answer", *text ? ": " : "", text);
+	tell(context, &step, -1);
+}
+
+/* ---- what is asked for ---- */
+
+static uint32_t number(const struct nlattr *attr, uint32_t otherwise)
+{
+	return attr ? nla_get_u32(attr) : otherwise;
+}
+
+static const char *string(const struct nlattr *attr)
+{
+	return attr ? nla_data(attr) : "";
+}
+
+/* They go to logs, and to the kernel: printable, as those of sockets. */
+static bool is_name(const char *name)
+{
+	for (; *name; name++)
+		if ((unsigned char)*name <= ' ' || *name == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_list(const uint8_t *list, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i += 1 + list[i])
+		if (!list[i] || list[i] >= len - i)
+			return false;
+	return true;
+}
+
+static const char *wrong(struct nlattr *const *tb)
+{
+	const struct nlattr *alpn = tb[KSC_M_BEGIN_ALPN];
+
+	if (!tb[KSC_M_BEGIN_ROLE])
+		return "client or server?";
+	if (!is_name(string(tb[KSC_M_BEGIN_SERVER_NAME])))
+		return "the server's name is malformed";
+	if (!is_name(string(tb[KSC_M_BEGIN_CREDENTIAL])))
+		return "the credential's name is malformed";
+	if (alpn && (!nla_len(alpn) || !is_list(nla_data(alpn), (size_t)nla_len(alpn))))
+		return "the list of protocols is malformed";
+	return NULL;
+}
+
+static int begin(struct ksc_context *context, struct nlattr *const *tb)
+{
+	const struct ksc_caller *caller = &context->app->caller;
+	const struct nlattr *alpn = tb[KSC_M_BEGIN_ALPN];
+	struct ksc_engine_params params = {
+		.credentials = context->of->config->credentials,
+		.role = (enum ksc_role)nla_get_u32(tb[KSC_M_BEGIN_ROLE]),
+		.server_name = string(tb[KSC_M_BEGIN_SERVER_NAME]),
+		.credential = string(tb[KSC_M_BEGIN_CREDENTIAL]),
+		.verify = (enum ksc_verify)number(tb[KSC_M_BEGIN_VERIFY], KSC_VERIFY_DEFAULT),
+		.who = caller->who,
+		.pick = tb[KSC_M_BEGIN_PICK],
+		.cache = context->of->place->cache,
+	};
+
+	if (alpn) {
+		params.alpn = nla_data(alpn);
+		params.alpn_len = (size_t)nla_len(alpn);
+	}
+	context->verify = params.verify;
+	ksc_name_copy(context->credential, params.credential);
+	context->session.lane = &context->user->steps;
+	context->session.details = true;
+	snprintf(context->session.peer, sizeof(context->session.peer), "user %u, process %d",
+		 caller->who.uid, (int)caller->pid);
+	return ksc_session_begin(&context->session, context->of->place, &ops, &params,
+				 number(tb[KSC_M_BEGIN_DEADLINE], KSC_DEFAULT_HANDSHAKE_TIMEOUT));
+}
+
+/**
+ * ksc_context_begin() - begin a context
+ * @app: whose it is
+ * @number: the application's of it
+ * @nest: what it is begun with
+ * @begun: set to it
+ * @why: set to what is wrong, if something is
+ *
+ * Return: 0, and ksc_context_end() is needed from then on; or a negative errno
+ */
+int ksc_context_begin(struct ksc_application *app, uint32_t number, const struct nlattr *nest,
+		      struct ksc_context **begun, const char **why)
+{
+	struct nlattr *tb[KSC_M_BEGIN_MAX + 1];
+	struct ksc_context *context;
+	int rc;
+
+	*why = "malformed";
+	if (nla_parse_nested(tb, KSC_M_BEGIN_MAX, (struct nlattr *)nest, NULL) < 0)
+		return -EINVAL;
+	*why = wrong(tb);
+	if (*why)
+		return -EINVAL;
+	*why = ksc_user_add_context(app->user, app->n);
+	if (*why)
+		return -EDQUOT;
+	*why = "out of memory";
+	context = calloc(1, sizeof(*context));
+	if (!context) {
+		ksc_user_remove_context(app->user);
+		return -ENOMEM;
+	}
+	context->number = number;
+	context->of = app->of;
+	context->app = app;
+	context->user = ksc_user_get(app->user);
+	context->status = KSC_STATUS_CONTINUE_NEEDED;
+	context->refused = ksc_context_refused;
+	context->fixed = tb[KSC_M_BEGIN_PICK] ? PICK_BYTES : 0;
+	rc = charge_more(context, context->fixed, why) ?: begin(context, tb);
+	if (rc) {
+		on_freed(&context->session);
+		return rc;
+	}
+	rc = ksc_application_add(app, context);
+	if (rc) {
+		context->app = NULL;
+		ksc_session_drop(&context->session);
+		return rc;
+	}
+	*begun = context;
+	return 0;
+}
+
+/* What the last step has asked has to be answered, and nothing else may be. */
+static int check_answer(const struct ksc_context *context, struct nlattr **tb, const char **why)
+{
+	const struct nlattr *verdict = tb[KSC_M_VERDICT];
+
+	if (context->status == KSC_STATUS_VERIFY_NEEDED) {
+		*why = "a verdict on the peer is needed first";
+		if (!tb[KSC_M_ALERT] && number(verdict, KSC_VERDICT_NONE) == KSC_VERDICT_NONE)
+			return -EINVAL;
+	} else if (verdict) {
+		*why = "no verdict was asked for";
+		return -ENODATA;
+	}
+	if (!tb[KSC_M_CREDENTIAL])
+		return 0;
+	*why = "no credential was asked for";
+	if (context->status != KSC_STATUS_INCOMPLETE_CREDENTIALS)
+		return -ENODATA;
+	*why = "the credential's name is malformed";
+	return is_name(string(tb[KSC_M_CREDENTIAL])) ? 0 : -EINVAL;
+}
+
+static int check_token(struct ksc_context *context, size_t len, const char **why)
+{
+	const size_t most = context->of->config->contexts.handshake_bytes;
+
+	if (len <= most && context->given <= most - len)
+		return charge_more(context, len, why);
+	*why = ksc_user_refuse(context->user, KSC_LIMIT_HANDSHAKE_BYTES);
+	return -EMSGSIZE;
+}
+
+/**
+ * ksc_context_step() - have a step made
+ * @context: the context
+ * @seq: number of the request
+ * @tb: its attributes
+ * @why: set to what is wrong, if something is
+ *
+ * Return: 0, and the application is going to be told; or a negative errno, and nothing has
+ * changed
+ */
+int ksc_context_step(struct ksc_context *context, uint32_t seq, struct nlattr **tb,
+		     const char **why)
+{
+	const struct nlattr *token = tb[KSC_M_TOKEN];
+	const size_t len = token ? (size_t)nla_len(token) : 0;
+	struct ksc_answer answer = {
+		.verdict = (enum ksc_verdict)number(tb[KSC_M_VERDICT], KSC_VERDICT_NONE),
+		.alert = tb[KSC_M_ALERT] ? nla_get_u8(tb[KSC_M_ALERT]) : 0,
+	};
+	int rc;
+
+	*why = "a step is under way";
+	if (ksc_session_busy(&context->session))
+		return -EBUSY;
+	rc = check_answer(context, tb, why);
+	if (!rc)
+		rc = check_token(context, len, why);
+	if (rc)
+		return rc;
+	ksc_name_copy(answer.credential, string(tb[KSC_M_CREDENTIAL]));
+	/* where the loop makes steps itself, all is told when this returns */
+	if (*answer.credential)
+		memcpy(context->credential, answer.credential, sizeof(answer.credential));
+	context->seq = seq;
+	rc = ksc_session_step(&context->session, &answer, len ? nla_data(token) : NULL, len);
+	if (!rc)
+		return 0;
+	*why = "out of memory";
+	charge(context, context->fixed + context->given);
+	return rc;
+}

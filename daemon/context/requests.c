@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An application that is connected, and what it asks. A message of its is handled when it has its
+ * turn, and none as long as it does not take what it was told.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "context/requests.h"
+#include "context/result.h"
+#include "context/set.h"
+#include "process/log.h"
+
+static struct ksc_application *app_of(struct ksc_connection *conn)
+{
+	return (void *)((char *)conn - offsetof(struct ksc_application, conn));
+}
+
+/* ---- what it asks ---- */
+
+static void answer_error(struct ksc_application *app, uint32_t seq, struct nlattr **tb, int rc,
+			 const char *why)
+{
+	uint32_t number = tb && tb[KSC_M_CONTEXT] ? nla_get_u32(tb[KSC_M_CONTEXT]) : 0;
+
+	ksc_connection_send(&app->conn,
+			    ksc_result_error(seq, tb && tb[KSC_M_CONTEXT] ? &number : NULL, -rc,
+					     why), -1);
+}
+
+static int begin(struct ksc_application *app, uint32_t seq, struct nlattr **tb, const char **why)
+{
+	struct ksc_context *context;
+	int rc;
+
+	*why = "the daemon is about to end";
+	if (app->of->draining)
+		return -EHOSTDOWN;
+	rc = ksc_context_begin(app, nla_get_u32(tb[KSC_M_CONTEXT]), tb[KSC_M_BEGIN], &context,
+			       why);
+	if (rc)
+		return rc;
+	rc = ksc_context_step(context, seq, tb, why);
+	if (rc)
+		ksc_context_end(context);
+	return rc;
+}
+
+static int step(struct ksc_application *app, uint32_t seq, struct nlattr **tb, const char **why)
+{
+	struct ksc_context *context = ksc_application_find(app, nla_get_u32(tb[KSC_M_CONTEXT]));
+
+	if (tb[KSC_M_BEGIN]) {
+		*why = "there is a context of that number";
+		return context ? -EEXIST : begin(app, seq, tb, why);
+	}
+	*why = "there is no context of that number";
+	return context ? ksc_context_step(context, seq, tb, why) : -ENOENT;
+}
+
+static void close_context(struct ksc_application *app, struct nlattr **tb)
+{
+	struct ksc_context *context = ksc_application_find(app, nla_get_u32(tb[KSC_M_CONTEXT]));
+
+	if (!context)
+		return;
+	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_DEBUG, "%s %s: cancelled",
+		     context->session.role == KSC_ROLE_CLIENT ? "client" : "server",
+		     context->session.peer);
+	ksc_context_end(context);
+}
+
+/* Whether it was a message. */
+static bool handle(struct ksc_application *app, size_t len)
+{
+	struct nlmsghdr *head = (struct nlmsghdr *)app->of->buf;
+	struct nlattr *tb[KSC_M_MAX + 1];
+	const char *why;
+	int rc = ksc_message_parse(head, len, false, tb, &why);
+
+	switch (rc) {
+	case KSC_MESSAGE_STEP:
+		rc = step(app, head->nlmsg_seq, tb, &why);
+		if (rc)
+			answer_error(app, head->nlmsg_seq, tb, rc, why);
+		return true;
+	case KSC_MESSAGE_CLOSE:
+		close_context(app, tb);
+		return true;
+	case -EINVAL:
+		/* of what is wrong with it, the number of its context may be a part */
+		answer_error(app, head->nlmsg_seq, NULL, rc, why);
+		return true;
+	}
+	return false;
+}
+
+/**
+ * ksc_application_turn() - take a message of an application's, whose turn it is
+ * @app: the application, which has said something
+ */
+void ksc_application_turn(struct ksc_application *app)
+{
+	ssize_t len;
+
+	/* it goes on when that is taken */
+	if (ksc_connection_waits(&app->conn))
+		return;
+	if (app->conn.charged)
+		ksc_connection_count(&app->conn);
+	if (app->conn.charged && ksc_user_is_over(app->user)) {
+		ksc_connection_stall(&app->conn);
+		return;
+	}
+	len = ksc_connection_receive(&app->conn, app->of->buf, sizeof(app->of->buf));
+	if (len > 0 && !handle(app, (size_t)len))
+		len = -EBADMSG;
+	if (len == -EBADMSG)
+		ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING,
+			     "user %u, process %d: what it sends is no message",
+			     app->caller.who.uid, (int)app->caller.pid);
+	if (len <= 0 && len != -EAGAIN)
+		ksc_application_close(app);
+	else
+		ksc_connection_watch(&app->conn);
+}
+
+/* ---- the connection ---- */
+
+static void on_readable(struct ksc_connection *conn)
+{
+	struct ksc_application *app = app_of(conn);
+
+	if (app->turn.lane)
+		return;
+	ksc_turns_add(&app->of->ready, &app->user->requests, &app->turn);
+	ksc_contexts_again(app->of);
+}
+
+static void on_drained(struct ksc_connection *conn)
+{
+	struct ksc_application *app = app_of(conn);
+
+	ksc_application_ask(app);
+	ksc_connection_watch(conn);
+	ksc_contexts_look(app->of);
+}
+
+static void on_broken(struct ksc_connection *conn)
+{
+	ksc_application_close(app_of(conn));
+}
+
+static void on_closed(struct ksc_connection *conn)
+{
+	struct ksc_application *app = app_of(conn);
+	struct ksc_contexts *of = app->of;
+
+	if (app->counted)
+		ksc_user_remove_connection(app->user);
+	else
+		of->refused--;
+	if (app->user) {
+		ksc_user_remove_bytes(app->user, app->charged);
+		ksc_user_put(app->user);
+	}
+	ksc_caller_forget(&app->caller);
+	free(app);
+	ksc_contexts_look(of);
+}
+
+static const struct ksc_connection_ops ops = {
+	.readable = on_readable, .drained = on_drained, .broken = on_broken, .closed = on_closed,
+};
+
+/**
+ * ksc_application_close() - be done with an application, and all that it has
+ * @app: the application
+ */
+void ksc_application_close(struct ksc_application *app)
+{
+	ksc_turns_remove(&app->of->ready, &app->turn);
+	TAILQ_REMOVE(&app->of->apps, app, link);
+	app->held = true;
+	while (!TAILQ_EMPTY(&app->contexts))
+		ksc_context_end(TAILQ_FIRST(&app->contexts));
+	/* one that counts as a user's does until it is closed */
+	if (!app->counted)
+		app->of->refused++;
+	ksc_connection_close(&app->conn);
+}
+
+/* Groups may be many, and are the application's to have: 0, or a negative errno with a reason. */
+static int count(struct ksc_application *app, int fd, const char **why)
+{
+	const struct ksc_groups *groups;
+	int rc;
+
+	*why = ksc_user_add_connection(app->user);
+	if (*why)
+		return -EDQUOT;
+	app->counted = true;
+	rc = ksc_caller_find_groups(&app->caller, fd);
+	if (rc)
+		return rc;
+	groups = app->caller.who.groups;
+	*why = ksc_user_add_bytes(app->user, groups->n * sizeof(groups->list[0]));
+	if (*why)
+		return -EDQUOT;
+	app->charged = groups->n * sizeof(groups->list[0]);
+	return 0;
+}
+
+/**
+ * ksc_application_new() - take a connection
+ * @of: all contexts
+ * @fd: the connection, which is taken in any case
+ */
+void ksc_application_new(struct ksc_contexts *of, int fd)
+{
+	struct ksc_application *app = calloc(1, sizeof(*app));
+	const char *why = NULL;
+	int rc;
+
+	if (!app) {
+		close(fd);
+		return;
+	}
+	app->of = of;
+	TAILQ_INIT(&app->contexts);
+	TAILQ_INIT(&app->wanted);
+	rc = ksc_caller_find(&app->caller, fd);
+	app->caller.who.elsewhere = app->caller.who.netns != of->netns;
+	if (!rc) {
+		app->user = ksc_user_find(&of->users, ksc_subids_owner(&of->config->subids,
+								       app->caller.who.uid));
+		rc = app->user ? 0 : -ENOMEM;
+	}
+	app->conn.user = app->user;
+	ksc_connection_open(&app->conn, of->place->loop, of->closer, fd, &ops);
+	TAILQ_INSERT_TAIL(&of->apps, app, link);
+	if (!rc)
+		rc = count(app, fd, &why);
+	if (why)
+		ksc_connection_send(&app->conn, ksc_result_error(0, NULL, EDQUOT, why), -1);
+	else if (rc)
+		ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING,
+			     "an application is refused, as it is not known who it is: %s",
+			     strerror(-rc));
+	if (rc)
+		ksc_application_close(app);
+	else
+		ksc_connection_watch(&app->conn);
+}

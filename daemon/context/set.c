@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The lists that all contexts are in, and what contexts take together. What takes a turn of the
+ * loop is only asked for here; contexts.c does it.
+ */
+#include <search.h>
+
+#include "context/set.h"
+
+/* How often all that a user has is counted anew, and all that there is. */
+#define RECOUNT_S	1.
+/* Those of keys are no context's of the kernel's. */
+#define KEY_BIT		(UINT64_C(1) << 63)
+
+/**
+ * ksc_contexts_again() - have the loop turn, since something is to be done
+ * @contexts: all contexts
+ */
+void ksc_contexts_again(struct ksc_contexts *contexts)
+{
+	ev_idle_start(contexts->place->loop, &contexts->again);
+}
+
+/* ---- contexts that are over ---- */
+
+static int by_id(const void *a, const void *b)
+{
+	const struct ksc_context *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/**
+ * ksc_contexts_bury() - have a context freed soon
+ * @contexts: all contexts
+ * @context: the context, which has no application, and no step that is made
+ */
+void ksc_contexts_bury(struct ksc_contexts *contexts, struct ksc_context *context)
+{
+	ev_timer_stop(contexts->place->loop, &context->session.deadline);
+	if (context->session.kept)
+		tdelete(context, &contexts->kept, by_id);
+	TAILQ_INSERT_TAIL(&contexts->dying, context, link);
+	ksc_contexts_again(contexts);
+}
+
+/**
+ * ksc_contexts_keep() - have a context wait for tickets
+ * @contexts: all contexts
+ * @context: the context, whose handshake is done
+ */
+void ksc_contexts_keep(struct ksc_contexts *contexts, struct ksc_context *context)
+{
+	if (!tsearch(context, &contexts->kept, by_id))
+		ksc_contexts_bury(contexts, context);
+}
+
+/**
+ * ksc_contexts_find_kept() - find a context that waits for tickets
+ * @contexts: all contexts
+ * @id: our number of its keys
+ *
+ * Return: the context, or NULL
+ */
+struct ksc_context *ksc_contexts_find_kept(struct ksc_contexts *contexts, uint64_t id)
+{
+	const struct ksc_context key = { .id = id };
+	struct ksc_context **found = tfind(&key, &contexts->kept, by_id);
+
+	return found ? *found : NULL;
+}
+
+/* ---- what they take ---- */
+
+/* Of a user's applications, or of all. */
+static void count_unread(struct ksc_contexts *contexts, const struct ksc_user *user)
+{
+	struct ksc_application *app;
+
+	TAILQ_FOREACH(app, &contexts->apps, link)
+		if (!user || app->user == user)
+			ksc_connection_count(&app->conn);
+}
+
+/**
+ * ksc_contexts_recount() - count anew what applications have not read, where it is tight
+ * @contexts: all contexts
+ * @user: a user
+ * @more: bytes that are to come to it
+ */
+void ksc_contexts_recount(struct ksc_contexts *contexts, struct ksc_user *user, size_t more)
+{
+	const double now = ev_now(contexts->place->loop);
+
+	if (!ksc_user_leaves_bytes(user, more) && now >= contexts->settled + RECOUNT_S) {
+		contexts->settled = now;
+		count_unread(contexts, NULL);
+	} else if (user->bytes + more > contexts->users.may.bytes_per_user &&
+		   now >= user->settled + RECOUNT_S) {
+		user->settled = now;
+		count_unread(contexts, user);
+	}
+}
+
+/* ---- the end ---- */
+
+/**
+ * ksc_contexts_count() - how many handshakes are under way
+ * @contexts: all contexts
+ *
+ * Return: the number
+ */
+unsigned int ksc_contexts_count(const struct ksc_contexts *contexts)
+{
+	return contexts->users.contexts;
+}
+
+/**
+ * ksc_contexts_busy() - whether there is something to wait for
+ * @contexts: all contexts
+ *
+ * Return: true while handshakes are under way, or what they came to is not taken
+ */
+bool ksc_contexts_busy(const struct ksc_contexts *contexts)
+{
+	const struct ksc_application *app;
+
+	if (contexts->users.contexts)
+		return true;
+	TAILQ_FOREACH(app, &contexts->apps, link)
+		if (ksc_connection_waits(&app->conn))
+			return true;
+	return false;
+}
+
+/**
+ * ksc_contexts_look() - see whether it is over
+ * @contexts: all contexts
+ */
+void ksc_contexts_look(struct ksc_contexts *contexts)
+{
+	if (contexts->draining && !contexts->place->ending && !ksc_contexts_busy(contexts))
+		contexts->idle(contexts->ptr);
+}
+
+/* ---- keys ---- */
+
+/**
+ * ksc_contexts_ask() - have the kernel take a context's keys
+ * @contexts: all contexts
+ * @context: the context, which is told what comes of it
+ */
+void ksc_contexts_ask(struct ksc_contexts *contexts, struct ksc_context *context)
+{
+	struct ksc_step *step = context->step;
+	struct ksc_key_request request = {
+		.role = context->session.role, .step = step, .credential = context->credential,
+		.verify = context->verify, .uid = context->user->uid,
+		.netns = context->app->caller.who.netns,
+	};
+	int rc;
+
+	if (!context->id)
+		context->id = ++contexts->last_id | KEY_BIT;
+	request.id = context->id;
+	if (contexts->draining || contexts->users.kept >= KSC_MAX_KEPT ||
+	    context->user->kept >= KSC_MAX_KEPT_PER_USER)
+		step->tickets = false;
+	context->tries++;
+	rc = ksc_netlink_key(contexts->nl, &request, &context->msg);
+	if (rc) {
+		context->msg = 0;
+		context->refused(context, -rc, "");
+		return;
+	}
+	TAILQ_INSERT_TAIL(&contexts->asked, context, keys);
+}
+
+/**
+ * ksc_contexts_forget() - have no use for what the kernel says of a context's keys
+ * @contexts: all contexts
+ * @context: the context
+ */
+void ksc_contexts_forget(struct ksc_contexts *contexts, struct ksc_context *context)
+{
+	if (context->msg)
+		TAILQ_REMOVE(&contexts->asked, context, keys);
+	context->msg = 0;
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the applications of each user have of the daemon. A user may have as much as is left, at
+ * most, and so alone the half. The last sixteenth is for those who have nothing: else a dozen of
+ * users, each with the half of what was left, would leave nothing to anybody.
+ */
+#include <search.h>
+#include <stdlib.h>
+
+#include "context/users.h"
+#include "process/log.h"
+
+/* What part of everything is for those who have next to nothing. */
+#define RESERVE		16
+
+static const char *const texts[KSC_N_LIMITS] = {
+	[KSC_LIMIT_TOTAL] = "more contexts than total leaves",
+	[KSC_LIMIT_PER_USER] = "more contexts than per-user allows",
+	[KSC_LIMIT_PER_CONNECTION] = "more contexts of one connection than per-connection allows",
+	[KSC_LIMIT_CONNECTIONS] = "more connections than total, or RLIMIT_NOFILE, leaves",
+	[KSC_LIMIT_CONNECTIONS_PER_USER] = "more connections than connections-per-user allows",
+	[KSC_LIMIT_BYTES] = "more tokens than bytes leaves",
+	[KSC_LIMIT_BYTES_PER_USER] = "more tokens than bytes-per-user allows",
+	[KSC_LIMIT_HANDSHAKE_BYTES] = "more tokens of one handshake than handshake-bytes allows",
+	[KSC_LIMIT_SLOW] = "a connection is dropped on which nothing is read",
+};
+
+static int by_uid(const void *a, const void *b)
+{
+	const uid_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/**
+ * ksc_user_find() - find a user
+ * @users: where
+ * @uid: its number
+ *
+ * Return: the user, to be put; NULL without memory
+ */
+struct ksc_user *ksc_user_find(struct ksc_users *users, uid_t uid)
+{
+	struct ksc_user *user, **found = tfind(&uid, &users->tree, by_uid);
+
+	if (found)
+		return ksc_user_get(*found);
+	user = calloc(1, sizeof(*user));
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	user->users = users;
+	user->refs = 1;
+	if (tsearch(user, &users->tree, by_uid))
+		return user;
+	free(user);
+	return NULL;
+}
+
+/**
+ * ksc_user_get() - take a reference
+ * @user: the user
+ *
+ * Return: @user
+ */
+struct ksc_user *ksc_user_get(struct ksc_user *user)
+{
+	user->refs++;
+	return user;
+}
+
+/**
+ * ksc_user_put() - drop a reference; who has nothing any more is forgotten with the last
+ * @user: the user
+ */
+void ksc_user_put(struct ksc_user *user)
+{
+	if (--user->refs)
+		return;
+	tdelete(user, &user->users->tree, by_uid);
+	free(user);
+}
+
+/**
+ * ksc_user_refuse() - count that a limit was met, and log it
+ * @user: by whom
+ * @limit: which
+ *
+ * Return: the limit in words
+ */
+const char *ksc_user_refuse(struct ksc_user *user, enum ksc_limit limit)
+{
+	user->users->refused[limit]++;
+	ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING, "user %u: [contexts]: %s (%lu by now)",
+		     user->uid, texts[limit], user->users->refused[limit]);
+	return texts[limit];
+}
+
+/*
+ * Whether what a user has, and @more, is within what all may have, and leaves as much. @little of
+ * it anybody may have of the last part, too.
+ */
+static bool leaves(size_t all, size_t mine, size_t more, size_t limit, size_t little)
+{
+	const size_t common = limit - (limit + RESERVE - 1) / RESERVE;
+
+	if (mine + more <= little)
+		return all + more <= limit;
+	return all + more <= common && mine + more <= common - all;
+}
+
+/**
+ * ksc_user_add_connection() - a user has another connection, if it may
+ * @user: the user
+ *
+ * Return: NULL, or why not
+ */
+const char *ksc_user_add_connection(struct ksc_user *user)
+{
+	struct ksc_users *users = user->users;
+	const unsigned int all = users->may.total < users->descriptors ? users->may.total :
+									 users->descriptors;
+
+	if (user->connections >= users->may.connections_per_user)
+		return ksc_user_refuse(user, KSC_LIMIT_CONNECTIONS_PER_USER);
+	if (!leaves(users->connections, user->connections, 1, all, 1))
+		return ksc_user_refuse(user, KSC_LIMIT_CONNECTIONS);
+	user->connections++;
+	users->connections++;
+	return NULL;
+}
+
+/**
+ * ksc_user_remove_connection() - a connection is closed
+ * @user: whose it was
+ */
+void ksc_user_remove_connection(struct ksc_user *user)
+{
+	user->connections--;
+	user->users->connections--;
+}
+
+/**
+ * ksc_user_add_context() - a user has another context, if it may
+ * @user: the user
+ * @on_connection: how many there are on the connection
+ *
+ * Return: NULL, or why not
+ */
+const char *ksc_user_add_context(struct ksc_user *user, unsigned int on_connection)
+{
+	struct ksc_users *users = user->users;
+
+	if (on_connection >= users->may.per_connection)
+		return ksc_user_refuse(user, KSC_LIMIT_PER_CONNECTION);
+	if (user->contexts >= users->may.per_user)
+		return ksc_user_refuse(user, KSC_LIMIT_PER_USER);
+	if (!leaves(users->contexts, user->contexts, 1, users->may.total, 1))
+		return ksc_user_refuse(user, KSC_LIMIT_TOTAL);
+	user->contexts++;
+	users->contexts++;
+	return NULL;
+}
+
+/**
+ * ksc_user_remove_context() - a context takes no memory any more
+ * @user: whose it was
+ */
+void ksc_user_remove_context(struct ksc_user *user)
+{
+	user->contexts--;
+	user->users->contexts--;
+}
+
+/**
+ * ksc_user_keep_context() - have a context whose handshake is done wait for tickets
+ * @user: whose it is
+ *
+ * Return: whether it may, and counts as such from then on
+ */
+bool ksc_user_keep_context(struct ksc_user *user)
+{
+	struct ksc_users *users = user->users;
+
+	if (users->kept >= KSC_MAX_KEPT || user->kept >= KSC_MAX_KEPT_PER_USER)
+		return false;
+	user->kept++;
+	users->kept++;
+	ksc_user_remove_context(user);
+	return true;
+}
+
+/**
+ * ksc_user_remove_kept() - a context waits for tickets no more
+ * @user: whose it was
+ */
+void ksc_user_remove_kept(struct ksc_user *user)
+{
+	user->kept--;
+	user->users->kept--;
+}
+
+/**
+ * ksc_user_leaves_bytes() - whether a user leaves as much as it has to
+ * @user: the user
+ * @more: bytes that it is to have besides
+ *
+ * Return: whether others can have some, too
+ */
+bool ksc_user_leaves_bytes(const struct ksc_user *user, size_t more)
+{
+	const struct ksc_users *users = user->users;
+
+	/* with less than a handshake takes, who has nothing could begin one, and not go on */
+	return leaves(users->bytes, user->bytes, more, users->may.bytes,
+		      users->may.handshake_bytes);
+}
+
+/**
+ * ksc_user_add_bytes() - a user's context gets a token, if it may
+ * @user: the user
+ * @bytes: of the token
+ *
+ * Return: NULL, or why not
+ */
+const char *ksc_user_add_bytes(struct ksc_user *user, size_t bytes)
+{
+	struct ksc_users *users = user->users;
+
+	if (user->bytes + bytes > users->may.bytes_per_user)
+		return ksc_user_refuse(user, KSC_LIMIT_BYTES_PER_USER);
+	if (!ksc_user_leaves_bytes(user, bytes))
+		return ksc_user_refuse(user, KSC_LIMIT_BYTES);
+	ksc_user_charge(user, bytes);
+	return NULL;
+}
+
+/**
+ * ksc_user_is_over() - whether there are more bytes than may be
+ * @user: the user
+ *
+ * Output is counted, but not refused: who does not take it may be asked nothing more.
+ *
+ * Return: whether the user has more, or leaves others too little
+ */
+bool ksc_user_is_over(const struct ksc_user *user)
+{
+	return user->bytes > user->users->may.bytes_per_user || !ksc_user_leaves_bytes(user, 0);
+}
+
+/**
+ * ksc_user_charge() - count what is there already
+ * @user: whose it is
+ * @bytes: of it
+ */
+void ksc_user_charge(struct ksc_user *user, size_t bytes)
+{
+	user->bytes += bytes;
+	user->users->bytes += bytes;
+}
+
+/**
+ * ksc_user_remove_bytes() - it is there no more
+ * @user: whose it was
+ * @bytes: of it
+ */
+void ksc_user_remove_bytes(struct ksc_user *user, size_t bytes)
+{
+	user->bytes -= bytes;
+	user->users->bytes -= bytes;
+}

@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Named credentials, who may use them, and which one is used. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <gnutls/x509.h>
+
+#include "engine/credential.h"
+#include "engine/pick.h"
+
+/**
+ * ksc_credential_new() - start a credential
+ * @name: its name
+ * @roles: KSC_ROLE_BIT()s
+ *
+ * Return: the credential, to be completed by ksc_credential_finish(); NULL
+ * without memory
+ */
+struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles)
+{
+	struct ksc_credential *cred = calloc(1, sizeof(*cred));
+
+	if (!cred)
+		return NULL;
+	cred->roles = roles;
+	cred->verify = KSC_VERIFY_DEFAULT;
+	cred->min_version = GNUTLS_TLS1_2;
+	cred->max_version = GNUTLS_TLS1_3;
+	cred->resumption = true;
+	cred->name = strdup(name);
+	if (!cred->name ||
+	    gnutls_certificate_allocate_credentials(&cred->x509) < 0) {
+		ksc_credential_free(cred);
+		return NULL;
+	}
+	return cred;
+}
+
+/**
+ * ksc_credential_free() - forget a credential and its keys
+ * @cred: the credential, or NULL
+ */
+void ksc_credential_free(struct ksc_credential *cred)
+{
+	size_t i;
+
+	if (!cred)
+		return;
+	for (i = 0; i < cred->n_names; i++)
+		free(cred->names[i]);
+	free(cred->names);
+	free(cred->alpn);
+	free(cred->uids);
+	free(cred->gids);
+	free(cred->name);
+	ksc_access_free(&cred->readers);
+	ksc_trust_put(cred->trust);
+	if (cred->x509)
+		gnutls_certificate_free_credentials(cred->x509);
+	for (i = 0; i < sizeof(cred->priority) / sizeof(cred->priority[0]); i++)
+		if (cred->priority[i])
+			gnutls_priority_deinit(cred->priority[i]);
+	if (cred->ticket_key.data) {
+		explicit_bzero(cred->ticket_key.data, cred->ticket_key.size);
+		gnutls_free(cred->ticket_key.data);
+	}
+	free(cred);
+}
+
+/**
+ * ksc_credential_set_cert() - give a credential its certificate and key
+ * @cred: the credential
+ * @cert: PEM file, the leaf first
+ * @key: PEM file of the leaf's key; who can read it may use it
+ * @members: tells who is in a group that can
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *cert,
+			    const struct ksc_file *key, ksc_members_fn *members)
+{
+	gnutls_datum_t der;
+	int rc;
+
+	rc = gnutls_certificate_set_x509_key_mem2(cred->x509, &cert->data, &key->data,
+						  GNUTLS_X509_FMT_PEM, NULL, 0);
+	if (rc < 0)
+		return rc;
+	rc = gnutls_certificate_get_crt_raw(cred->x509, 0, 0, &der);
+	if (rc >= 0)
+		rc = ksc_end_point_make(&der, &cred->end_point);
+	if (rc < 0)
+		return rc;
+	if (ksc_access_note(&cred->readers, key, members))
+		return GNUTLS_E_MEMORY_ERROR;
+	cred->has_cert = true;
+	return 0;
+}
+
+/**
+ * ksc_credential_set_trust() - say whose certificates are accepted
+ * @cred: the credential
+ * @file: PEM file of certificate authorities
+ *
+ * A server tells its clients the names of these, for which GnuTLS wants a list of its own;
+ * clients' lists are shared.
+ *
+ * Return: how many authorities that are, or a negative GnuTLS error
+ */
+int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file *file)
+{
+	struct ksc_trust *trust;
+	int rc;
+
+	if (cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER))
+		return gnutls_certificate_set_x509_trust_mem(cred->x509, &file->data,
+							     GNUTLS_X509_FMT_PEM);
+	trust = ksc_trust_file(file, &rc);
+	if (trust)
+		ksc_credential_share_trust(cred, trust);
+	ksc_trust_put(trust);
+	return rc;
+}
+
+/**
+ * ksc_credential_share_trust() - say whose certificates are accepted, by a list that is there
+ * @cred: the credential
+ * @trust: the list, of which @cred takes a reference; a server tells none of its names
+ */
+void ksc_credential_share_trust(struct ksc_credential *cred, struct ksc_trust *trust)
+{
+	cred->trust = ksc_trust_get(trust);
+}
+
+static int grow(void **array, size_t n, size_t size)
+{
+	void *bigger = reallocarray(*array, n + 1, size);
+
+	if (!bigger)
+		return -ENOMEM;
+	*array = bigger;
+	return 0;
+}
+
+/**
+ * ksc_credential_add_name() - add a server name that it is chosen for
+ * @cred: the credential
+ * @name: a DNS name, its first label perhaps "*"
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_credential_add_name(struct ksc_credential *cred, const char *name)
+{
+	char *copy;
+
+	if (grow((void **)&cred->names, cred->n_names, sizeof(*cred->names)))
+		return -ENOMEM;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	cred->names[cred->n_names++] = copy;
+	return 0;
+}
+
+/**
+ * ksc_credential_allow_uid() - restrict a credential to certain sockets
+ * @cred: the credential
+ * @uid: an owner whose sockets may use it
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_credential_allow_uid(struct ksc_credential *cred, uid_t uid)
+{
+	cred->restricted = true;
+	if (grow((void **)&cred->uids, cred->n_uids, sizeof(*cred->uids)))
+		return -ENOMEM;
+	cred->uids[cred->n_uids++] = uid;
+	return 0;
+}
+
+/**
+ * ksc_credential_allow_gid() - restrict a credential to certain sockets
+ * @cred: the credential
+ * @gid: an owner's group whose sockets may use it
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_credential_allow_gid(struct ksc_credential *cred, gid_t gid)
+{
+	cred->restricted = true;
+	if (grow((void **)&cred->gids, cred->n_gids, sizeof(*cred->gids)))
+		return -ENOMEM;
+	cred->gids[cred->n_gids++] = gid;
+	return 0;
+}
+
+static int names_from_cert(struct ksc_credential *cred)
+{
+	gnutls_x509_crt_t *chain;
+	unsigned int n, i;
+	int rc;
+
+	rc = gnutls_certificate_get_x509_crt(cred->x509, 0, &chain, &n);
+	if (rc < 0)
+		return rc;
+	for (i = 0; n; i++) {
+		char name[KSC_MAX_NAME + 1];
+		size_t len = sizeof(name) - 1;
+
+		rc = gnutls_x509_crt_get_subject_alt_name(chain[0], i, name,
+							  &len, NULL);
+		if (rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			break;
+		if (rc != GNUTLS_SAN_DNSNAME || len >= sizeof(name))
+			continue;
+		name[len] = '\0';
+		if (ksc_credential_add_name(cred, name)) {
+			rc = GNUTLS_E_MEMORY_ERROR;
+			goto out;
+		}
+	}
+	rc = 0;
+out:
+	for (i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+	gnutls_free(chain);
+	return rc;
+}
+
+/* Room for a priority string */
+#define MAX_PRIORITY	768
+
+static bool has_ccm(const struct ksc_credential *cred)
+{
+	size_t i;
+
+	for (i = 0; i < cred->n_ciphers; i++)
+		if (!cred->ciphers[i]->ecdhe_rsa)
+			return true;
+	return false;
+}
+
+/*
+ * Ephemeral keys alone, and AEADs alone, so that everything agreed upon has
+ * forward secrecy and fits the module. GnuTLS takes the parts in their order
+ * here as the order of preference. DHE-RSA, the slowest, is there because
+ * TLS 1.2 has AES-CCM with RSA certificates in no other way. Groups of finite
+ * fields end at 4096 bits: what a client's first message of a few hundred bytes
+ * has a server compute grows with the cube, and is half a second at 8192.
+ * Records of less than 512 bytes are what small devices ask for that speak CCM.
+ *
+ * Keys of less than 112 bits of security and SHA-1 are not what anybody should rely on
+ * (RFC 9325 4, RFC 9155). RFC 5746's extension tells a client whether somebody else's
+ * handshake may come before its own. To a server that never renegotiates it says nothing,
+ * and TLS 1.3 alone has no use for it: who does not send it is served.
+ */
+static size_t write_priority(const struct ksc_credential *cred, enum ksc_role role,
+			     gnutls_protocol_t min, gnutls_protocol_t max, char *text,
+			     size_t size)
+{
+	static const char head[] = "NORMAL:-VERS-ALL:-KX-ALL:-CIPHER-ALL:-MAC-ALL:-GROUP-ALL"
+		":+ECDHE-ECDSA:+ECDHE-RSA:+AEAD"
+		":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1"
+		":+GROUP-X448"
+		":-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%PROFILE_MEDIUM"
+		":%SERVER_PRECEDENCE:%ALLOW_SMALL_RECORDS";
+	static const char dhe[] =
+		":+DHE-RSA:+GROUP-FFDHE2048:+GROUP-FFDHE3072:+GROUP-FFDHE4096";
+	size_t i, at;
+
+	at = (size_t)snprintf(text, size, "%s%s%s%s%s", head,
+			      role == KSC_ROLE_CLIENT ? ":%SAFE_RENEGOTIATION" :
+							":%PARTIAL_RENEGOTIATION",
+			      max >= GNUTLS_TLS1_3 ? ":+VERS-TLS1.3" : "",
+			      min <= GNUTLS_TLS1_2 ? ":+VERS-TLS1.2" : "",
+			      has_ccm(cred) ? dhe : "");
+	for (i = 0; i < cred->n_ciphers; i++)
+		at += (size_t)snprintf(text + at, size - at, ":+%s", cred->ciphers[i]->name);
+	return at;
+}
+
+/**
+ * ksc_credential_prefer() - have a session negotiate as a credential says
+ * @cred: the credential
+ * @tls: the session
+ * @role: ours in it
+ * @min: lowest protocol version if it is above the credential's, or 0
+ * @max: highest if it is below, or 0
+ *
+ * Return: 0 or a negative GnuTLS error, GNUTLS_E_UNSUPPORTED_VERSION_PACKET when no
+ * version is left
+ */
+int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tls,
+			  enum ksc_role role, gnutls_protocol_t min, gnutls_protocol_t max)
+{
+	char text[MAX_PRIORITY];
+
+	if (!min || min < cred->min_version)
+		min = cred->min_version;
+	if (!max || max > cred->max_version)
+		max = cred->max_version;
+	if (min > max)
+		return GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
+	if (min == cred->min_version && max == cred->max_version)
+		return gnutls_priority_set(tls, cred->priority[role]);
+	write_priority(cred, role, min, max, text, sizeof(text));
+	return gnutls_priority_set_direct(tls, text, NULL);
+}
+
+/**
+ * ksc_credential_finish() - complete a credential whose parts are all set
+ * @cred: the credential
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_credential_finish(struct ksc_credential *cred)
+{
+	char priority[MAX_PRIORITY];
+	enum ksc_role role;
+	int rc;
+
+	if (!cred->n_ciphers)
+		for (; cred->n_ciphers < KSC_N_CIPHERS; cred->n_ciphers++)
+			cred->ciphers[cred->n_ciphers] = &ksc_ciphers[cred->n_ciphers];
+	for (role = KSC_ROLE_CLIENT; role <= KSC_ROLE_SERVER; role++) {
+		write_priority(cred, role, cred->min_version, cred->max_version, priority,
+			       sizeof(priority));
+		rc = gnutls_priority_init(&cred->priority[role], priority, NULL);
+		if (rc < 0)
+			return rc;
+	}
+	if (!cred->has_cert)
+		gnutls_certificate_set_retrieve_function3(cred->x509, ksc_pick_retrieve);
+	if (!(cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)))
+		return 0;
+	if (cred->has_cert && !cred->n_names) {
+		rc = names_from_cert(cred);
+		if (rc < 0)
+			return rc;
+	}
+	/* For clients that know DHE without the groups of RFC 7919. */
+	rc = gnutls_certificate_set_known_dh_params(cred->x509, GNUTLS_SEC_PARAM_MEDIUM);
+	if (rc < 0)
+		return rc;
+	return gnutls_session_ticket_key_generate(&cred->ticket_key);
+}
+
+/**
+ * ksc_credentials_new() - start a generation of credentials
+ *
+ * Return: an empty one with one reference, or NULL without memory
+ */
+struct ksc_credentials *ksc_credentials_new(void)
+{
+	static atomic_ullong serials;
+	struct ksc_credentials *set = calloc(1, sizeof(*set));
+
+	if (!set)
+		return NULL;
+	set->known = ksc_known_new();
+	if (!set->known) {
+		free(set);
+		return NULL;
+	}
+	atomic_init(&set->refs, 1);
+	set->serial = atomic_fetch_add(&serials, 1) + 1;
+	return set;
+}
+
+/**
+ * ksc_credentials_get() - take a reference
+ * @set: the generation
+ *
+ * Return: @set
+ */
+struct ksc_credentials *ksc_credentials_get(struct ksc_credentials *set)
+{
+	atomic_fetch_add(&set->refs, 1);
+	return set;
+}
+
+/**
+ * ksc_credentials_put() - drop a reference; the last frees
+ * @set: the generation, or NULL
+ */
+void ksc_credentials_put(struct ksc_credentials *set)
+{
+	size_t i;
+
+	if (!set || atomic_fetch_sub(&set->refs, 1) != 1)
+		return;
+	for (i = 0; i < set->n; i++)
+		ksc_credential_free(set->list[i]);
+	free(set->list);
+	ksc_trust_put(set->system);
+	ksc_known_free(set->known);
+	free(set);
+}
+
+/**
+ * ksc_credentials_add() - add a finished credential
+ * @set: the generation, not yet in use
+ * @cred: the credential; @set owns it when this succeeds
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_credentials_add(struct ksc_credentials *set, struct ksc_credential *cred)
+{
+	if (grow((void **)&set->list, set->n, sizeof(struct ksc_credential *)))
+		return -ENOMEM;
+	set->list[set->n++] = cred;
+	return 0;
+}
+
+/* What is no secret is everybody's; a key is theirs who can read it, or whom a rule gives it. */
+static bool may_use(const struct ksc_credential *cred, const struct ksc_choice *choice)
+{
+	size_t i;
+
+	if (!cred->restricted)
+		return !cred->has_cert || choice->granted ||
+		       ksc_access_allows(&cred->readers, &choice->who);
+	for (i = 0; i < cred->n_uids; i++)
+		if (cred->uids[i] == choice->who.uid)
+			return true;
+	for (i = 0; i < cred->n_gids; i++)
+		if (cred->gids[i] == choice->who.gid ||
+		    ksc_groups_have(choice->who.groups, cred->gids[i]))
+			return true;
+	return false;
+}
+
+/* 2: the name itself; 1: by a wildcard, which stands for one whole label. */
+static int name_fits(const struct ksc_credential *cred, const char *name)
+{
+	const char *rest = strchr(name, '.');
+	int best = 0;
+	size_t i;
+
+	for (i = 0; i < cred->n_names; i++) {
+		const char *have = cred->names[i];
+
+		if (!strcasecmp(have, name))
+			return 2;
+		if (have[0] == '*' && have[1] == '.' && rest && rest != name &&
+		    !strcasecmp(have + 1, rest))
+			best = 1;
+	}
+	return best;
+}
+
+static enum ksc_status choose_named(const struct ksc_credentials *set,
+				    const struct ksc_choice *choice,
+				    const struct ksc_credential **found)
+{
+	size_t i;
+
+	for (i = 0; i < set->n; i++) {
+		const struct ksc_credential *cred = set->list[i];
+
+		if (strcmp(cred->name, choice->name))
+			continue;
+		if (!(cred->roles & KSC_ROLE_BIT(choice->role)))
+			return KSC_STATUS_NO_CREDENTIALS;
+		if (!may_use(cred, choice))
+			return KSC_STATUS_ACCESS_DENIED;
+		*found = cred;
+		return KSC_STATUS_OK;
+	}
+	return KSC_STATUS_NO_CREDENTIALS;
+}
+
+/**
+ * ksc_credentials_choose() - find the credential for a handshake
+ * @set: the generation to look in
+ * @choice: what is known
+ * @found: set to the credential
+ *
+ * A name asked for must be there, for this role and this caller. Otherwise a
+ * server takes the one whose names fit the client's wish best, among those
+ * that the caller may use, and whoever has found none takes the default.
+ *
+ * Return: KSC_STATUS_OK, KSC_STATUS_NO_CREDENTIALS or KSC_STATUS_ACCESS_DENIED
+ */
+enum ksc_status ksc_credentials_choose(const struct ksc_credentials *set,
+				       const struct ksc_choice *choice,
+				       const struct ksc_credential **found)
+{
+	const struct ksc_credential *best = NULL, *fallback = NULL;
+	bool denied = false;
+	int best_fit = 0;
+	size_t i;
+
+	*found = NULL;
+	if (choice->name && *choice->name)
+		return choose_named(set, choice, found);
+	for (i = 0; i < set->n; i++) {
+		const struct ksc_credential *cred = set->list[i];
+		int fit = 0;
+
+		if (!(cred->roles & KSC_ROLE_BIT(choice->role)))
+			continue;
+		if (choice->role == KSC_ROLE_SERVER && choice->server_name)
+			fit = name_fits(cred, choice->server_name);
+		if (!fit && !cred->is_default)
+			continue;
+		if (!may_use(cred, choice)) {
+			denied = true;
+			continue;
+		}
+		if (cred->is_default)
+			fallback = cred;
+		if (fit > best_fit) {
+			best = cred;
+			best_fit = fit;
+		}
+	}
+	*found = best ? best : fallback;
+	if (*found)
+		return KSC_STATUS_OK;
+	return denied ? KSC_STATUS_ACCESS_DENIED : KSC_STATUS_NO_CREDENTIALS;
+}

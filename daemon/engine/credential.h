@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* credential.c: named credentials, who may use them, and which one is used. */
+#ifndef KSC_CREDENTIAL_H
+#define KSC_CREDENTIAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <gnutls/gnutls.h>
+#include <linux/kschannel.h>
+
+#include "engine/access.h"
+#include "engine/file.h"
+#include "engine/suite.h"
+#include "engine/trust.h"
+#include "engine/verify.h"
+
+/* In struct ksc_credential's roles. */
+#define KSC_ROLE_BIT(role)	(1U << (role))
+
+/* What GnuTLS takes in one handshake. */
+#define KSC_MAX_ALPN_NAMES	8
+#define KSC_MAX_ALPN_NAME	31
+
+/**
+ * struct ksc_credential - what one side of a handshake brings and asks for
+ * @name: its name in the configuration
+ * @roles: KSC_ROLE_BIT()s that it can play
+ * @is_default: used where no other is named or fits
+ * @verify: asked of the peer's certificate when the socket doesn't say
+ * @names: server names that it is chosen for
+ * @n_names: how many
+ * @alpn: ProtocolNameList, when the socket brings none
+ * @alpn_len: its bytes
+ * @restricted: only for those in @uids and @gids, even where a rule names it
+ * @uids: accounts that may use it
+ * @n_uids: how many
+ * @gids: groups that may use it
+ * @n_gids: how many
+ * @min_version: lowest protocol version
+ * @max_version: highest protocol version
+ * @ciphers: allowed, by preference
+ * @n_ciphers: how many
+ * @has_cert: there is a certificate with its key
+ * @readers: unless @restricted, who may use the key without a rule that grants it
+ * @end_point: what that binds to
+ * @x509: certificate and key; and a server's trust, whose names it tells
+ * @trust: whose certificates are accepted, or NULL for those in @x509
+ * @priority: what is negotiated, by role
+ * @resumption: sessions are resumed: a client uses tickets, a server hands them out
+ * @ticket_key: what the keys follow from, every few hours a new one, that seal a
+ *	server's tickets; lives as long as the credential
+ *
+ * Built by one thread, then never changed, so that any may read it.
+ */
+struct ksc_credential {
+	char *name;
+	unsigned int roles;
+	bool is_default;
+	enum ksc_verify verify;
+	char **names;
+	size_t n_names;
+	uint8_t *alpn;
+	size_t alpn_len;
+	bool restricted;
+	uid_t *uids;
+	size_t n_uids;
+	gid_t *gids;
+	size_t n_gids;
+	gnutls_protocol_t min_version;
+	gnutls_protocol_t max_version;
+	const struct ksc_cipher *ciphers[KSC_N_CIPHERS];
+	size_t n_ciphers;
+	bool has_cert;
+	struct ksc_access readers;
+	struct ksc_end_point end_point;
+	gnutls_certificate_credentials_t x509;
+	struct ksc_trust *trust;
+	gnutls_priority_t priority[KSC_ROLE_SERVER + 1];
+	bool resumption;
+	gnutls_datum_t ticket_key;
+};
+
+/**
+ * struct ksc_credentials - one generation of the configuration's credentials
+ * @refs: holders: the configuration, and each session begun with it
+ * @serial: no other generation of this process has it
+ * @list: in the order of the file
+ * @n: how many
+ * @system: the system's authorities, when one of them trusts these; else NULL
+ * @known: peers that were described
+ *
+ * A reload builds a new generation; sessions keep theirs.
+ */
+struct ksc_credentials {
+	atomic_uint refs;
+	uint64_t serial;
+	struct ksc_credential **list;
+	size_t n;
+	struct ksc_trust *system;
+	struct ksc_known *known;
+};
+
+/**
+ * struct ksc_choice - what a credential is looked up by
+ * @role: role to be played
+ * @name: the name asked for, or NULL
+ * @server_name: server: the name that the client asked for, or NULL
+ * @granted: @name is the policy's, not the caller's
+ * @who: who asks
+ */
+struct ksc_choice {
+	enum ksc_role role;
+	const char *name;
+	const char *server_name;
+	bool granted;
+	struct ksc_who who;
+};
+
+struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles);
+void ksc_credential_free(struct ksc_credential *cred);
+int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *cert,
+			    const struct ksc_file *key, ksc_members_fn *members);
+int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file *file);
+void ksc_credential_share_trust(struct ksc_credential *cred, struct ksc_trust *trust);
+int ksc_credential_add_name(struct ksc_credential *cred, const char *name);
+int ksc_credential_allow_uid(struct ksc_credential *cred, uid_t uid);
+int ksc_credential_allow_gid(struct ksc_credential *cred, gid_t gid);
+int ksc_credential_finish(struct ksc_credential *cred);
+int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tls,
+			  enum ksc_role role, gnutls_protocol_t min, gnutls_protocol_t max);
+
+struct ksc_credentials *ksc_credentials_new(void);
+struct ksc_credentials *ksc_credentials_get(struct ksc_credentials *set);
+void ksc_credentials_put(struct ksc_credentials *set);
+int ksc_credentials_add(struct ksc_credentials *set, struct ksc_credential *cred);
+enum ksc_status ksc_credentials_choose(const struct ksc_credentials *set,
+				       const struct ksc_choice *choice,
+				       const struct ksc_credential **found);
+
+#endif

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Certificates of peers. To import one costs as much as a signature, since GnuTLS decodes all
+ * of it, extensions and all. Most of what we ask can be seen from where the parts are: the
+ * headers of RFC 5280 4.1, read by libtasn1, which is what GnuTLS decodes with.
+ *
+ * Both have to find the same parts, or a key passes for another one. So everything up to the
+ * key has to end where its header says, and a certificate of which that is not true is not
+ * split, but imported. libtasn1 sees to that itself but for an explicit tag: it goes on behind
+ * what the tag contains, whatever length the tag has.
+ */
+#include <libtasn1.h>
+#include <string.h>
+
+#include "engine/crt.h"
+
+/* Headers of DER, X.690 8.1.2 */
+#define INTEGER		ASN1_TAG_INTEGER
+#define BIT_STRING	ASN1_TAG_BIT_STRING
+#define OID		ASN1_TAG_OBJECT_ID
+#define SEQUENCE	(ASN1_CLASS_STRUCTURED | ASN1_TAG_SEQUENCE)
+#define EXPLICIT(n)	(ASN1_CLASS_CONTEXT_SPECIFIC | ASN1_CLASS_STRUCTURED | (n))
+
+/* The longest that GnuTLS knows is half of it. */
+#define MAX_OID		64
+
+/* Take what begins with @tag and has a length off @from; @whole has its header, too. */
+static bool take_whole(gnutls_datum_t *from, unsigned char tag, gnutls_datum_t *whole,
+		       gnutls_datum_t *content)
+{
+	unsigned int head, size;
+	int octets;
+	long len;
+
+	if (from->size < 2 || from->data[0] != tag)
+		return false;
+	/* less than 0 for one that is not definite, or goes on behind the end */
+	len = asn1_get_length_der(from->data + 1, (int)(from->size - 1), &octets);
+	if (len < 0)
+		return false;
+	head = 1 + (unsigned int)octets;
+	size = (unsigned int)len;
+	if (size > from->size - head)
+		return false;
+	*content = (gnutls_datum_t) { from->data + head, size };
+	*whole = (gnutls_datum_t) { from->data, head + size };
+	from->data += head + size;
+	from->size -= head + size;
+	return true;
+}
+
+static bool take(gnutls_datum_t *from, unsigned char tag, gnutls_datum_t *content)
+{
+	gnutls_datum_t whole;
+
+	return take_whole(from, tag, &whole, content);
+}
+
+static bool skip(gnutls_datum_t *from, unsigned char tag)
+{
+	gnutls_datum_t content;
+
+	return take(from, tag, &content);
+}
+
+/* The name of an AlgorithmIdentifier in dots, RFC 5280 4.1.1.2. */
+static bool read_oid(gnutls_datum_t algorithm, char oid[MAX_OID])
+{
+	gnutls_datum_t whole, content;
+	int len;
+
+	if (!take_whole(&algorithm, OID, &whole, &content))
+		return false;
+	/* it begins with the length */
+	return asn1_get_object_id_der(whole.data + 1, (int)(whole.size - 1), &len, oid,
+				      MAX_OID) == ASN1_SUCCESS;
+}
+
+/* RSAPublicKey, RFC 8017 A.1.1, in the octets of a BIT STRING. */
+static bool split_rsa(gnutls_datum_t key, struct ksc_crt_parts *parts)
+{
+	gnutls_datum_t numbers;
+
+	/* how many bits of the last octet are not of it */
+	if (!key.size || key.data[0])
+		return false;
+	key.data++;
+	key.size--;
+	return take(&key, SEQUENCE, &numbers) && !key.size &&
+	       take(&numbers, INTEGER, &parts->modulus) &&
+	       take(&numbers, INTEGER, &parts->exponent) && !numbers.size;
+}
+
+/* SubjectPublicKeyInfo, RFC 5280 4.1.2.7 */
+static bool split_key(gnutls_datum_t info, struct ksc_crt_parts *parts)
+{
+	gnutls_datum_t algorithm, key;
+	char oid[MAX_OID];
+
+	if (!take(&info, SEQUENCE, &algorithm) || !take(&info, BIT_STRING, &key) || info.size ||
+	    !read_oid(algorithm, oid))
+		return false;
+	parts->pk = gnutls_oid_to_pk(oid);
+	return parts->pk != GNUTLS_PK_RSA || split_rsa(key, parts);
+}
+
+static bool read_signature(gnutls_datum_t algorithm, struct ksc_crt_parts *parts)
+{
+	char oid[MAX_OID];
+
+	if (!read_oid(algorithm, oid))
+		return false;
+	/* RSASSA-PSS has its hash in the parameters, RFC 4055 3.1 */
+	parts->sign = gnutls_oid_to_pk(oid) == GNUTLS_PK_RSA_PSS ? GNUTLS_SIGN_UNKNOWN :
+								   gnutls_oid_to_sign(oid);
+	return true;
+}
+
+/**
+ * ksc_crt_split() - find parts of a certificate without importing it
+ * @der: the certificate
+ * @parts: set to them
+ *
+ * Return: true; false for one that has to be imported, which says nothing of whether it can be
+ */
+bool ksc_crt_split(const gnutls_datum_t *der, struct ksc_crt_parts *parts)
+{
+	gnutls_datum_t all = *der, crt, tbs, version, signature, rest, key;
+
+	memset(parts, 0, sizeof(*parts));
+	if (!take(&all, SEQUENCE, &crt) || all.size || !take(&crt, SEQUENCE, &tbs) ||
+	    !take(&crt, SEQUENCE, &signature) || !take(&crt, BIT_STRING, &rest) || crt.size)
+		return false;
+	if (!take(&tbs, EXPLICIT(0), &version) || !skip(&version, INTEGER) || version.size)
+		return false;
+	/* serial number, signature, issuer, validity */
+	return skip(&tbs, INTEGER) && skip(&tbs, SEQUENCE) && skip(&tbs, SEQUENCE) &&
+	       skip(&tbs, SEQUENCE) && take_whole(&tbs, SEQUENCE, &parts->subject, &rest) &&
+	       take(&tbs, SEQUENCE, &key) && split_key(key, parts) &&
+	       read_signature(signature, parts);
+}
+
+/**
+ * ksc_crt_import() - read a certificate, all of it
+ * @der: the certificate
+ * @crt: set to it, to be freed by gnutls_x509_crt_deinit()
+ *
+ * Return: 0, or a negative GnuTLS error and there is nothing to be freed
+ */
+int ksc_crt_import(const gnutls_datum_t *der, gnutls_x509_crt_t *crt)
+{
+	int rc = gnutls_x509_crt_init(crt);
+
+	if (rc < 0)
+		return rc;
+	rc = gnutls_x509_crt_import(*crt, der, GNUTLS_X509_FMT_DER);
+	if (rc < 0)
+		gnutls_x509_crt_deinit(*crt);
+	return rc;
+}

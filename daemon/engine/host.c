@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is a host's name, and in which form. The configuration, what is asked of a server
+ * and what its certificate is compared with have to agree on that: each name that is
+ * handed in passes through here, once.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+#include <gnutls/gnutls.h>
+
+#include "engine/host.h"
+
+/* RFC 1035, 2.3.4: 255 bytes on the wire, where each label has one more, and so has the root. */
+#define MAX_HOST	253
+#define MAX_LABEL	63
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/*
+ * An address in the one form that it has. RFC 4007, 11: a zone says on which link of ours
+ * it is, which no certificate can know.
+ */
+static bool take_address(const char *text, char *host)
+{
+	size_t len = strcspn(text, "%");
+	char plain[INET6_ADDRSTRLEN];
+	struct in6_addr addr;
+
+	if (len >= sizeof(plain))
+		return false;
+	memcpy(plain, text, len);
+	plain[len] = '\0';
+	if (!text[len] && inet_pton(AF_INET, plain, &addr) == 1) {
+		memcpy(host, plain, len + 1);
+		return true;
+	}
+	return (!text[len] || text[len + 1]) && inet_pton(AF_INET6, plain, &addr) == 1 &&
+	       inet_ntop(AF_INET6, &addr, host, INET6_ADDRSTRLEN);
+}
+
+/**
+ * ksc_host_is_address() - whether that is no name, but an address
+ * @host: what it is
+ *
+ * Return: true if it is one
+ */
+bool ksc_host_is_address(const char *host)
+{
+	char same[KSC_MAX_NAME + 1];
+
+	return take_address(host, same);
+}
+
+/* RFC 1123, 2.1: letters, digits and hyphens; and underscores, which names have all the same. */
+static const char *check_label(const char *label, size_t len)
+{
+	size_t i;
+
+	if (!len)
+		return "has an empty label";
+	if (len > MAX_LABEL)
+		return "has a label of more than 63 bytes";
+	for (i = 0; i < len; i++) {
+		if (label[i] == '*')
+			return "has a star that is not its first label";
+		if (!is_letter(label[i]) && !is_digit(label[i]) && label[i] != '-' &&
+		    label[i] != '_')
+			return "has a character in it that no host's name has";
+	}
+	/* RFC 5890, 2.3.1 */
+	if (label[0] == '-' || label[len - 1] == '-')
+		return "has a label that begins or ends with a hyphen";
+	return NULL;
+}
+
+static const char *check(const char *host)
+{
+	const char *label = host, *why;
+	size_t len;
+
+	if (strlen(host) > MAX_HOST)
+		return "has more than 253 bytes";
+	for (;;) {
+		len = strcspn(label, ".");
+		why = check_label(label, len);
+		if (why)
+			return why;
+		if (!label[len])
+			break;
+		label += len + 1;
+	}
+	/* RFC 3696, 2. Programs take it for an address: 127.1 is one to inet_aton(). */
+	return strspn(label, "0123456789") == len ? "is no address, and ends in a number" : NULL;
+}
+
+/*
+ * U-labels become A-labels: what DNS, the server and certificates have. What has no place
+ * there is left out on the way, so that it has to be found before.
+ */
+static const char *to_ascii(const char *text, size_t len, char *host)
+{
+	gnutls_datum_t mapped;
+	const char *why = NULL;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < len; i++) {
+		if (text[i] == '_')
+			return "has an underscore besides letters that are not ASCII";
+		if (!(text[i] & 0x80) && !is_letter(text[i]) && !is_digit(text[i]) &&
+		    !strchr("-.", text[i]))
+			return text[i] == '*' ? "has a star that is not its first label" :
+						"has a character in it that no host's name has";
+	}
+	rc = gnutls_idna_map(text, (unsigned int)len, &mapped, 0);
+	if (rc == GNUTLS_E_UNIMPLEMENTED_FEATURE)
+		return "is not ASCII, of which the GnuTLS here knows nothing else";
+	if (rc == GNUTLS_E_MEMORY_ERROR)
+		return "can't be read: out of memory";
+	if (rc < 0)
+		return "is no internationalized name by RFC 5891, in UTF-8";
+	if (mapped.size > MAX_HOST)
+		why = "has more than 253 bytes";
+	else
+		memcpy(host, mapped.data, mapped.size + 1);
+	gnutls_free(mapped.data);
+	return why;
+}
+
+static bool is_ascii(const char *text)
+{
+	for (; *text; text++)
+		if (*text & 0x80)
+			return false;
+	return true;
+}
+
+/**
+ * ksc_host_take() - take a host's name, or an address
+ * @text: as somebody wrote it
+ * @host: KSC_MAX_NAME + 1 bytes: the name without the root's dot, in ASCII
+ *
+ * Return: NULL, or what is the matter with it: words that follow the name
+ */
+const char *ksc_host_take(const char *text, char *host)
+{
+	size_t len = strlen(text), i;
+	const char *why;
+
+	if (!len)
+		return "is empty";
+	if (len > KSC_MAX_NAME)
+		return "is longer than 255 bytes";
+	for (i = 0; i < len; i++)
+		if ((text[i] >= 0 && text[i] <= ' ') || text[i] == 0x7f)
+			return "has a blank or a control character in it";
+	if (take_address(text, host))
+		return NULL;
+	/* RFC 6066, 3, and so in certificates: without the dot that makes it absolute. */
+	if (len > 1 && text[len - 1] == '.')
+		len--;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (!is_ascii(host)) {
+		why = to_ascii(text, len, host);
+		if (why)
+			return why;
+	}
+	return check(host);
+}
+
+/**
+ * ksc_host_take_pattern() - take a name whose first label may be a star
+ * @text: as somebody wrote it
+ * @host: KSC_MAX_NAME + 1 bytes: the same as ksc_host_take() has it
+ *
+ * Return: NULL, or what is the matter with it
+ */
+const char *ksc_host_take_pattern(const char *text, char *host)
+{
+	bool star = text[0] == '*' && text[1] == '.';
+	const char *why;
+
+	if (star && strlen(text) > KSC_MAX_NAME)
+		return "is longer than 255 bytes";
+	why = ksc_host_take(star ? text + 2 : text, host);
+	if (why)
+		return why;
+	if (ksc_host_is_address(host))
+		return "is an address";
+	if (!star)
+		return NULL;
+	if (strlen(host) + 2 > MAX_HOST)
+		return "has more than 253 bytes";
+	memmove(host + 2, host, strlen(host) + 1);
+	host[0] = '*';
+	host[1] = '.';
+	return NULL;
+}
+
+/**
+ * ksc_host_take_served() - take a name that clients may ask a server for
+ * @text: as somebody wrote it; its first label may be a star
+ * @host: KSC_MAX_NAME + 1 bytes: the same as ksc_host_take() has it
+ *
+ * Return: NULL, or what is the matter with it
+ */
+const char *ksc_host_take_served(const char *text, char *host)
+{
+	const char *why = ksc_host_take_pattern(text, host);
+
+	if (why)
+		return why;
+	/* GnuTLS, as others, ends a handshake in which a client asks for one. */
+	if (strchr(host, '_'))
+		return "has an underscore, with which no client can ask for it (RFC 6066)";
+	/* RFC 6125, 7.2: nor does a client take such a certificate. */
+	if (host[0] == '*' && !strchr(host + 2, '.'))
+		return "stands for all names of a top-level domain";
+	return NULL;
+}
+
+/**
+ * ksc_host_next() - take a list apart
+ * @list: names with commas between
+ * @host: KSC_MAX_NAME + 1 bytes: set to the first
+ *
+ * Return: the rest of the list, or NULL when there is none
+ */
+const char *ksc_host_next(const char *list, char *host)
+{
+	size_t len = strcspn(list, ",");
+
+	if (len > KSC_MAX_NAME)
+		len = KSC_MAX_NAME;
+	memcpy(host, list, len);
+	host[len] = '\0';
+	return list[len] ? list + len + 1 : NULL;
+}
+
+/**
+ * ksc_host_is_unknown() - whether a list has a name that is not known
+ * @list: the list
+ *
+ * Return: true when it has
+ */
+bool ksc_host_is_unknown(const char *list)
+{
+	char host[KSC_MAX_NAME + 1];
+
+	while (list) {
+		list = ksc_host_next(list, host);
+		if (!strcmp(host, KSC_HOST_UNKNOWN))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * ksc_host_take_list() - take a name, or several, each of which the server has to have
+ * @text: with commas between; KSC_HOST_UNKNOWN is one that is not known
+ * @list: KSC_MAX_NAME + 1 bytes: each as ksc_host_take() has it
+ *
+ * Return: NULL, or what is the matter with one of them
+ */
+const char *ksc_host_take_list(const char *text, char *list)
+{
+	char one[KSC_MAX_NAME + 1], host[KSC_MAX_NAME + 1];
+	const char *why;
+	size_t at = 0, len;
+
+	if (strlen(text) > KSC_MAX_NAME)
+		return "is longer than 255 bytes";
+	while (text) {
+		text = ksc_host_next(text, one);
+		why = strcmp(one, KSC_HOST_UNKNOWN) ? ksc_host_take(one, host) : NULL;
+		if (why)
+			return why;
+		if (!strcmp(one, KSC_HOST_UNKNOWN))
+			memcpy(host, one, sizeof(KSC_HOST_UNKNOWN));
+		len = strlen(host);
+		/* A-labels are longer than U-labels. */
+		if (at + 1 + len > KSC_MAX_NAME)
+			return "is longer than 255 bytes in ASCII";
+		if (at)
+			list[at++] = ',';
+		memcpy(list + at, host, len + 1);
+		at += len;
+	}
+	return NULL;
+}
+
+/**
+ * ksc_host_can_be_asked_for() - whether a client can tell the server a name
+ * @host: as ksc_host_take() has it, or KSC_HOST_UNKNOWN
+ *
+ * RFC 6066, 3: an address is none. And servers, those with GnuTLS among them, end the
+ * handshake at a name with an underscore.
+ *
+ * Return: true when it can
+ */
+bool ksc_host_can_be_asked_for(const char *host)
+{
+	return *host && strcmp(host, KSC_HOST_UNKNOWN) && !strchr(host, '_') &&
+	       !ksc_host_is_address(host);
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A client that is told when the server asks for its certificate, and picks one.
+ *
+ * GnuTLS asks for it in the midst of a message, and can't be told to wait: so the
+ * handshake of such a client runs in a fiber, which is left there.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <gnutls/x509.h>
+
+#include "engine/credential.h"
+#include "engine/engine.h"
+#include "engine/pick.h"
+
+/* RFC 5246, 7.4.4: before each name. */
+#define LENGTH_LEN	2
+
+/* The names as they fit; they are a hint, and more than that many is no better one. */
+static int note_issuers(struct ksc_pick *pick, const gnutls_datum_t *names, int n)
+{
+	size_t len = 0;
+	uint8_t *p;
+	int i, fit;
+
+	for (fit = 0; fit < n && len + LENGTH_LEN + names[fit].size <= KSC_MAX_CHAIN; fit++)
+		len += LENGTH_LEN + names[fit].size;
+	p = malloc(len ? len : 1);
+	if (!p)
+		return GNUTLS_E_MEMORY_ERROR;
+	free(pick->issuers);
+	pick->issuers = p;
+	pick->issuers_len = len;
+	for (i = 0; i < fit; i++) {
+		*p++ = (uint8_t)(names[i].size >> 8);
+		*p++ = (uint8_t)names[i].size;
+		memcpy(p, names[i].data, names[i].size);
+		p += names[i].size;
+	}
+	return 0;
+}
+
+/* What GnuTLS is to use, and to free. */
+static int take_certs(const struct ksc_credential *cred, gnutls_pcert_st **certs, unsigned int *n)
+{
+	gnutls_x509_crt_t *chain;
+	gnutls_pcert_st *list;
+	unsigned int len, i;
+	int rc;
+
+	rc = gnutls_certificate_get_x509_crt(cred->x509, 0, &chain, &len);
+	if (rc < 0)
+		return rc;
+	list = gnutls_calloc(len, sizeof(*list));
+	rc = list ? 0 : GNUTLS_E_MEMORY_ERROR;
+	for (i = 0; rc >= 0 && i < len; i++)
+		rc = gnutls_pcert_import_x509(&list[i], chain[i], 0);
+	if (rc < 0) {
+		while (list && i-- > 0)
+			gnutls_pcert_deinit(&list[i]);
+		gnutls_free(list);
+	} else {
+		*certs = list;
+		*n = len;
+	}
+	for (i = 0; i < len; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+	gnutls_free(chain);
+	return rc;
+}
+
+static int take_key(const struct ksc_credential *cred, gnutls_privkey_t *key)
+{
+	gnutls_x509_privkey_t mine;
+	int rc;
+
+	rc = gnutls_certificate_get_x509_key(cred->x509, 0, &mine);
+	if (rc < 0)
+		return rc;
+	rc = gnutls_privkey_init(key);
+	if (rc >= 0)
+		rc = gnutls_privkey_import_x509(*key, mine, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE);
+	if (rc >= 0)
+		return 0;
+	gnutls_x509_privkey_deinit(mine);
+	return rc;
+}
+
+/**
+ * ksc_pick_retrieve() - GnuTLS's callback of a client's credential that has no certificate
+ * @tls: the session, whose database pointer is its struct ksc_pick
+ * @info: what the server says
+ * @certs: set to a chain that GnuTLS frees
+ * @n: set to how many that are, 0 for none
+ * @ocsp: none
+ * @n_ocsp: 0
+ * @key: set to its key
+ * @flags: set to what makes GnuTLS free all that
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_pick_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
+		      gnutls_pcert_st **certs, unsigned int *n, gnutls_ocsp_data_st **ocsp,
+		      unsigned int *n_ocsp, gnutls_privkey_t *key, unsigned int *flags)
+{
+	struct ksc_pick *pick = gnutls_db_get_ptr(tls);
+	int rc;
+
+	*n = 0;
+	*certs = NULL;
+	*n_ocsp = 0;
+	*ocsp = NULL;
+	*key = NULL;
+	if (!pick->wanted)
+		return 0;
+	rc = note_issuers(pick, info->req_ca_rdn, info->nreqs);
+	if (rc < 0)
+		return rc;
+	pick->asked = true;
+	ksc_fiber_pause(pick->fiber);
+	if (pick->cancelled)
+		return GNUTLS_E_INTERRUPTED;
+	if (!pick->cred)
+		return 0;
+	*flags = GNUTLS_CERT_RETR_DEINIT_ALL;
+	rc = take_key(pick->cred, key);
+	if (rc >= 0)
+		rc = take_certs(pick->cred, certs, n);
+	if (rc >= 0)
+		return 0;
+	gnutls_privkey_deinit(*key);
+	*key = NULL;
+	return rc;
+}
+
+/**
+ * ksc_pick_begin() - prepare for the question
+ * @pick: the caller's part
+ *
+ * Return: 0 or GNUTLS_E_MEMORY_ERROR
+ */
+int ksc_pick_begin(struct ksc_pick *pick)
+{
+	if (pick->wanted)
+		pick->fiber = ksc_fiber_new();
+	return pick->wanted && !pick->fiber ? GNUTLS_E_MEMORY_ERROR : 0;
+}
+
+static int go_on(void *arg)
+{
+	return gnutls_handshake(arg);
+}
+
+/**
+ * ksc_pick_handshake() - gnutls_handshake(), to the point where a certificate is asked for
+ * @pick: the caller's part
+ * @tls: the session
+ *
+ * Return: what gnutls_handshake() returns, and GNUTLS_E_AGAIN when @pick's @asked is set
+ */
+int ksc_pick_handshake(struct ksc_pick *pick, gnutls_session_t tls)
+{
+	int rc;
+
+	if (!pick->fiber)
+		return gnutls_handshake(tls);
+	if (ksc_fiber_run(pick->fiber, go_on, tls, &rc))
+		return rc;
+	return GNUTLS_E_AGAIN;
+}
+
+/**
+ * ksc_pick_answer() - say which certificate it shall be
+ * @pick: the caller's part; nothing happens when none was asked for
+ * @cred: the credential that has it, or NULL for none
+ */
+void ksc_pick_answer(struct ksc_pick *pick, const struct ksc_credential *cred)
+{
+	if (!pick->asked)
+		return;
+	pick->asked = false;
+	pick->fresh = true;
+	pick->cred = cred;
+}
+
+/**
+ * ksc_pick_answered() - whether there is an answer to go on with
+ * @pick: the caller's part
+ *
+ * Return: true, once, after the answer has come
+ */
+bool ksc_pick_answered(struct ksc_pick *pick)
+{
+	bool fresh = pick->fresh;
+
+	pick->fresh = false;
+	return fresh;
+}
+
+/**
+ * ksc_pick_end() - be done, before the session is
+ * @pick: the caller's part
+ */
+void ksc_pick_end(struct ksc_pick *pick)
+{
+	int rc;
+
+	/* What GnuTLS holds there it frees on its way out. */
+	if (pick->fiber && ksc_fiber_paused(pick->fiber)) {
+		pick->cancelled = true;
+		ksc_fiber_run(pick->fiber, NULL, NULL, &rc);
+	}
+	ksc_fiber_free(pick->fiber);
+	free(pick->issuers);
+}
+
+/**
+ * ksc_pick_tell() - have a step say that the server has asked
+ * @pick: the caller's part
+ * @step: the step
+ */
+void ksc_pick_tell(const struct ksc_pick *pick, struct ksc_step *step)
+{
+	step->status = KSC_STATUS_INCOMPLETE_CREDENTIALS;
+	step->issuers = pick->issuers;
+	step->issuers_len = pick->issuers_len;
+}

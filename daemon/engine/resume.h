@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* resume.c: what a client's session has to do with earlier and later ones. */
+#ifndef KSC_RESUME_H
+#define KSC_RESUME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <gnutls/gnutls.h>
+
+#include "engine/cache.h"
+
+/**
+ * struct ksc_resume - a client's part in resumption
+ * @cache: where sessions come from and go to; NULL for no resumption
+ * @key: what ours are found by
+ * @generation: the cache's, when the session began
+ * @judged: the server's certificate matters
+ */
+struct ksc_resume {
+	struct ksc_cache *cache;
+	struct ksc_cache_key key;
+	uint64_t generation;
+	bool judged;
+};
+
+/**
+ * struct ksc_resume_part - one of the things that make the key
+ * @data: bytes
+ * @len: how many
+ */
+struct ksc_resume_part {
+	const void *data;
+	size_t len;
+};
+
+void ksc_resume_init(struct ksc_resume *resume, struct ksc_cache *cache);
+int ksc_resume_begin(struct ksc_resume *resume, gnutls_session_t tls,
+		     const struct ksc_resume_part *parts, size_t n);
+bool ksc_resume_done(struct ksc_resume *resume, gnutls_session_t tls, bool judged);
+int ksc_resume_ticket(struct ksc_resume *resume, gnutls_session_t tls, const uint8_t *msg,
+		      size_t len);
+
+#endif

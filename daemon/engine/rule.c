@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The rules of the policy: what one asks of a handshake. The kernel has found out which
+ * rule a connection falls under; here it becomes what the handshake is begun with. An
+ * application may ask for more than its rule, never for less.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <gnutls/x509.h>
+
+#include "engine/crt.h"
+#include "engine/engine.h"
+#include "engine/host.h"
+#include "engine/rule.h"
+
+/**
+ * ksc_rules_new() - start a list of rules
+ *
+ * Return: an empty one with a reference, or NULL
+ */
+struct ksc_rules *ksc_rules_new(void)
+{
+	struct ksc_rules *rules = calloc(1, sizeof(*rules));
+
+	if (rules)
+		atomic_init(&rules->refs, 1);
+	return rules;
+}
+
+/**
+ * ksc_rules_get() - take a reference
+ * @rules: the rules, or NULL
+ *
+ * Return: @rules
+ */
+struct ksc_rules *ksc_rules_get(struct ksc_rules *rules)
+{
+	if (rules)
+		atomic_fetch_add(&rules->refs, 1);
+	return rules;
+}
+
+static void free_rule(struct ksc_rule *rule)
+{
+	size_t i;
+
+	for (i = 0; i < rule->n_peers; i++)
+		free(rule->peers[i]);
+	free(rule->peers);
+	free(rule->alpn);
+	free(rule->server_name);
+	free(rule->credential);
+	free(rule->cgroup);
+	free(rule->name);
+}
+
+/**
+ * ksc_rules_put() - drop a reference
+ * @rules: the rules, or NULL
+ */
+void ksc_rules_put(struct ksc_rules *rules)
+{
+	size_t i;
+
+	if (!rules || atomic_fetch_sub(&rules->refs, 1) != 1)
+		return;
+	for (i = 0; i < rules->n; i++)
+		free_rule(&rules->list[i]);
+	free(rules->list);
+	free(rules);
+}
+
+/**
+ * ksc_rules_add() - append a rule
+ * @rules: the rules, not yet in use
+ *
+ * Return: the rule, which matches everything and asks for nothing, valid until the next
+ * is added; or NULL
+ */
+struct ksc_rule *ksc_rules_add(struct ksc_rules *rules)
+{
+	struct ksc_rule *bigger = rules->list, *rule;
+
+	/* Twice as many each time. */
+	if (!(rules->n & (rules->n - 1)))
+		bigger = reallocarray(rules->list, rules->n ? 2 * rules->n : 1, sizeof(*bigger));
+	if (!bigger)
+		return NULL;
+	rules->list = bigger;
+	rule = &bigger[rules->n++];
+	memset(rule, 0, sizeof(*rule));
+	rule->directions = KSC_RULE_DIRECTION_CONNECT | KSC_RULE_DIRECTION_ACCEPT;
+	rule->local_port.max = UINT16_MAX;
+	rule->remote_port.max = UINT16_MAX;
+	rule->uid.max = UINT32_MAX;
+	rule->gid.max = UINT32_MAX;
+	return rule;
+}
+
+/* ---- which connections ---- */
+
+static bool range_covers(const struct ksc_range *range, const struct ksc_range *other)
+{
+	return range->min <= other->min && range->max >= other->max;
+}
+
+static bool prefix_covers(const struct ksc_prefix *prefix, const struct ksc_prefix *other)
+{
+	unsigned int bytes = prefix->len / 8, bits = prefix->len % 8;
+
+	if (prefix->family == AF_UNSPEC)
+		return true;
+	if (prefix->family != other->family || prefix->len > other->len ||
+	    memcmp(prefix->addr, other->addr, bytes))
+		return false;
+	return !bits || !((prefix->addr[bytes] ^ other->addr[bytes]) >> (8 - bits));
+}
+
+static bool cgroup_covers(const char *cgroup, const char *other)
+{
+	size_t len;
+
+	if (!cgroup)
+		return true;
+	if (!other)
+		return false;
+	len = strlen(cgroup);
+	/* Only the root's ends with a slash. */
+	return !strcmp(cgroup, "/") ||
+	       (!strncmp(cgroup, other, len) && (!other[len] || other[len] == '/'));
+}
+
+/**
+ * ksc_rule_covers() - whether nothing is left for another rule
+ * @rule: the rule that comes first
+ * @other: the other
+ *
+ * Return: true when @rule matches all that @other matches
+ */
+bool ksc_rule_covers(const struct ksc_rule *rule, const struct ksc_rule *other)
+{
+	return (rule->directions & other->directions) == other->directions &&
+	       range_covers(&rule->remote_port, &other->remote_port) &&
+	       range_covers(&rule->local_port, &other->local_port) &&
+	       prefix_covers(&rule->remote, &other->remote) &&
+	       prefix_covers(&rule->local, &other->local) &&
+	       range_covers(&rule->uid, &other->uid) && range_covers(&rule->gid, &other->gid) &&
+	       cgroup_covers(rule->cgroup, other->cgroup);
+}
+
+/* ---- what is asked of their handshakes ---- */
+
+static bool list_has(const uint8_t *list, size_t len, const uint8_t *name)
+{
+	size_t at;
+
+	for (at = 0; at < len; at += 1 + list[at])
+		if (list[at] == *name && !memcmp(&list[at + 1], name + 1, *name))
+			return true;
+	return false;
+}
+
+/* Only protocols that the rule allows; the kernel has looked at the list's form. */
+static bool apply_alpn(const struct ksc_rule *rule, struct ksc_engine_params *params)
+{
+	size_t at;
+
+	if (!rule->alpn_len)
+		return true;
+	if (!params->alpn_len) {
+		params->alpn = rule->alpn;
+		params->alpn_len = rule->alpn_len;
+		return true;
+	}
+	for (at = 0; at < params->alpn_len; at += 1 + params->alpn[at]) {
+		if (1 + (size_t)params->alpn[at] > params->alpn_len - at ||
+		    !list_has(rule->alpn, rule->alpn_len, &params->alpn[at]))
+			return false;
+	}
+	return true;
+}
+
+static bool apply_name(const char *rules, const char **wanted,
+		       int (*compare)(const char *a, const char *b))
+{
+	if (!rules)
+		return true;
+	if (*wanted && **wanted && compare(*wanted, rules))
+		return false;
+	*wanted = rules;
+	return true;
+}
+
+/* The socket's name is as the application wrote it, and no list can be as sure as a rule. */
+static int compare_hosts(const char *wanted, const char *rules)
+{
+	char host[KSC_MAX_NAME + 1];
+
+	return ksc_host_take(wanted, host) ? -1 : strcasecmp(host, rules);
+}
+
+static bool apply_verify(const struct ksc_rule *rule, struct ksc_engine_params *params)
+{
+	if (rule->verify == KSC_VERIFY_DEFAULT)
+		return true;
+	if (params->verify == KSC_VERIFY_DEFAULT)
+		params->verify = rule->verify;
+	/* Who judges by hand may accept anything. */
+	if (params->verify == KSC_VERIFY_MANUAL)
+		return rule->verify == KSC_VERIFY_NONE;
+	return params->verify >= rule->verify;
+}
+
+/**
+ * ksc_rule_apply() - begin a handshake as a rule asks
+ * @rule: the rule; has to outlive @params
+ * @params: what the application has asked for; the rest is filled in
+ * @less: set to what the application wants less of than the rule
+ *
+ * Return: 0, or -1 when it does
+ */
+int ksc_rule_apply(const struct ksc_rule *rule, struct ksc_engine_params *params,
+		   const char **less)
+{
+	if (!apply_name(rule->credential, &params->credential, strcmp))
+		*less = "another credential";
+	else if (params->role == KSC_ROLE_CLIENT &&
+		 !apply_name(rule->server_name, &params->server_name, compare_hosts))
+		*less = "another server name";
+	else if (!apply_verify(rule, params))
+		*less = "less verification";
+	else if (!apply_alpn(rule, params))
+		*less = "other application protocols";
+	else
+		return 0;
+	return -1;
+}
+
+/* ---- who the peer may be ---- */
+
+/**
+ * struct kind - a kind of subject alternative name
+ * @prefix: what patterns of it begin with
+ * @type: GnuTLS's number
+ */
+struct kind {
+	const char *prefix;
+	unsigned int type;
+};
+
+static const struct kind kinds[] = {
+	{ "dns:", GNUTLS_SAN_DNSNAME },
+	{ "uri:", GNUTLS_SAN_URI },
+	{ "email:", GNUTLS_SAN_RFC822NAME },
+};
+
+/**
+ * ksc_peer_prefix() - what patterns of a kind of names begin with
+ * @type: GnuTLS's number of the kind
+ *
+ * Return: it, or NULL if there are no patterns of it
+ */
+const char *ksc_peer_prefix(unsigned int type)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].type == type)
+			return kinds[i].prefix;
+	return NULL;
+}
+
+static const struct kind *kind_of(const char *pattern)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strncmp(pattern, kinds[i].prefix, strlen(kinds[i].prefix)))
+			return &kinds[i];
+	return NULL;
+}
+
+/**
+ * ksc_peer_pattern_valid() - whether a pattern is one
+ * @pattern: "dns:", "uri:" or "email:" and a name
+ *
+ * A star stands for the first label of a DNS name, for what comes before the sign of
+ * an e-mail address, and for whatever follows a slash in a URI.
+ *
+ * Return: true when it is one
+ */
+bool ksc_peer_pattern_valid(const char *pattern)
+{
+	const struct kind *kind = kind_of(pattern);
+	const char *name, *star;
+
+	if (!kind)
+		return false;
+	name = pattern + strlen(kind->prefix);
+	star = strchr(name, '*');
+	if (!star)
+		return *name;
+	if (strchr(star + 1, '*'))
+		return false;
+	switch (kind->type) {
+	case GNUTLS_SAN_DNSNAME:
+		return star == name && star[1] == '.' && star[2];
+	case GNUTLS_SAN_RFC822NAME:
+		return star == name && star[1] == '@' && star[2];
+	default:
+		return star > name && star[-1] == '/' && !star[1];
+	}
+}
+
+/**
+ * ksc_peer_pattern_fits() - whether a pattern allows a name
+ * @pattern: a valid one
+ * @type: GNUTLS_SAN_*, what kind of name
+ * @name: the name
+ *
+ * Return: true when it does
+ */
+bool ksc_peer_pattern_fits(const char *pattern, unsigned int type, const char *name)
+{
+	const struct kind *kind = kind_of(pattern);
+	const char *wanted, *rest, *at;
+	size_t len;
+
+	if (!kind || kind->type != type)
+		return false;
+	wanted = pattern + strlen(kind->prefix);
+	switch (type) {
+	case GNUTLS_SAN_DNSNAME:
+		rest = strchr(name, '.');
+		return !strcasecmp(wanted, name) ||
+		       (*wanted == '*' && rest && rest != name && !strcasecmp(wanted + 1, rest));
+	case GNUTLS_SAN_RFC822NAME:
+		/* RFC 5280, 7.5: only what follows the sign is without case. */
+		rest = strchr(name, '@');
+		at = strchr(wanted, '@');
+		if (!rest || !at || rest == name || strcasecmp(at, rest))
+			return false;
+		return *wanted == '*' || (at - wanted == rest - name &&
+					  !memcmp(wanted, name, (size_t)(at - wanted)));
+	default:
+		len = strlen(wanted);
+		if (wanted[len - 1] != '*')
+			return !strcmp(wanted, name);
+		return !strncmp(wanted, name, len - 1) && name[len - 1];
+	}
+}
+
+static bool allows(const struct ksc_rule *rule, unsigned int type, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < rule->n_peers; i++)
+		if (ksc_peer_pattern_fits(rule->peers[i], type, name))
+			return true;
+	return false;
+}
+
+static bool allows_cert(const struct ksc_rule *rule, gnutls_x509_crt_t crt)
+{
+	/* One more than fits: what GnuTLS gives has no NUL behind it. */
+	char name[1024];
+	unsigned int i, type;
+
+	for (i = 0; ; i++) {
+		size_t size = sizeof(name) - 1;
+		int rc = gnutls_x509_crt_get_subject_alt_name2(crt, i, name, &size, &type, NULL);
+
+		if (rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			return false;
+		/* What is too long, or of another kind, is nobody whom a rule names. */
+		if (rc < 0)
+			continue;
+		name[size] = '\0';
+		/* A NUL within would end the name too early. */
+		if (strlen(name) == size && allows(rule, type, name))
+			return true;
+	}
+}
+
+/**
+ * ksc_rule_judge() - judge whether the peer is one that a rule allows
+ * @rule: the rule, or NULL
+ * @tls: the session
+ * @judgement: what is known so far; a fault is added
+ *
+ * Return: 0 or a negative GnuTLS error
+ */
+int ksc_rule_judge(const struct ksc_rule *rule, gnutls_session_t tls,
+		   struct ksc_judgement *judgement)
+{
+	const gnutls_datum_t *chain;
+	gnutls_x509_crt_t crt;
+	unsigned int n = 0;
+	int rc;
+
+	if (!rule || !rule->n_peers || judgement->faults)
+		return 0;
+	chain = gnutls_certificate_get_peers(tls, &n);
+	if (!chain || !n)
+		return GNUTLS_E_NO_CERTIFICATE_FOUND;
+	rc = ksc_crt_import(&chain[0], &crt);
+	if (rc < 0)
+		return rc;
+	if (!allows_cert(rule, crt)) {
+		judgement->faults |= KSC_FAULT_WRONG_NAME;
+		judgement->alert = GNUTLS_A_ACCESS_DENIED;
+		snprintf(judgement->text, sizeof(judgement->text),
+			 "The rule \"%s\" does not allow this peer.", rule->name);
+	}
+	gnutls_x509_crt_deinit(crt);
+	return 0;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* rule.c: the rules of the policy, and what they ask of a handshake. */
+#ifndef KSC_RULE_H
+#define KSC_RULE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <gnutls/gnutls.h>
+#include <linux/kschannel.h>
+
+#include "engine/verify.h"
+
+struct ksc_engine_params;
+
+/**
+ * struct ksc_range - numbers
+ * @min: the first
+ * @max: the last
+ */
+struct ksc_range {
+	uint32_t min;
+	uint32_t max;
+};
+
+/**
+ * struct ksc_prefix - addresses
+ * @family: AF_INET, AF_INET6, or AF_UNSPEC for all there are
+ * @len: leading bits of @addr that count; the others are 0
+ * @addr: in network order
+ */
+struct ksc_prefix {
+	sa_family_t family;
+	uint8_t len;
+	uint8_t addr[16];
+};
+
+/**
+ * struct ksc_rule - a rule
+ * @name: its name in the configuration
+ * @line: where it begins there
+ * @directions: enum ksc_rule_direction
+ * @action: what becomes of the connections that it is about
+ * @local: our addresses
+ * @remote: the peer's
+ * @local_port: our ports
+ * @remote_port: the peer's
+ * @uid: owners of the socket
+ * @gid: owners' groups
+ * @cgroup: path of the cgroup that the socket is in, or below; NULL for any
+ * @connect: what connect() of a program that knows nothing of us waits for
+ * @credential: name of the credential, or NULL
+ * @server_name: client: the server's name, or NULL
+ * @verify: what is asked of the peer's certificate
+ * @alpn: ProtocolNameList
+ * @alpn_len: its bytes, 0 for what the socket or the credential has
+ * @min_version: lowest protocol version, 0 for the credential's
+ * @max_version: highest, likewise
+ * @peers: who the peer may be, see ksc_peer_pattern_fits(); none for anyone
+ * @n_peers: how many
+ */
+struct ksc_rule {
+	char *name;
+	unsigned int line;
+	uint32_t directions;
+	enum ksc_rule_action action;
+	struct ksc_prefix local;
+	struct ksc_prefix remote;
+	struct ksc_range local_port;
+	struct ksc_range remote_port;
+	struct ksc_range uid;
+	struct ksc_range gid;
+	char *cgroup;
+	enum ksc_connect connect;
+	char *credential;
+	char *server_name;
+	enum ksc_verify verify;
+	uint8_t *alpn;
+	size_t alpn_len;
+	gnutls_protocol_t min_version;
+	gnutls_protocol_t max_version;
+	char **peers;
+	size_t n_peers;
+};
+
+/**
+ * struct ksc_rules - the rules of a configuration, in order
+ * @refs: holders: the configuration, and each session begun by one of them
+ * @list: the rules
+ * @n: how many
+ */
+struct ksc_rules {
+	atomic_uint refs;
+	struct ksc_rule *list;
+	size_t n;
+};
+
+struct ksc_rules *ksc_rules_new(void);
+struct ksc_rules *ksc_rules_get(struct ksc_rules *rules);
+void ksc_rules_put(struct ksc_rules *rules);
+struct ksc_rule *ksc_rules_add(struct ksc_rules *rules);
+bool ksc_rule_covers(const struct ksc_rule *rule, const struct ksc_rule *other);
+int ksc_rule_apply(const struct ksc_rule *rule, struct ksc_engine_params *params,
+		   const char **less);
+const char *ksc_peer_prefix(unsigned int type);
+bool ksc_peer_pattern_valid(const char *pattern);
+bool ksc_peer_pattern_fits(const char *pattern, unsigned int type, const char *name);
+int ksc_rule_judge(const struct ksc_rule *rule, gnutls_session_t tls,
+		   struct ksc_judgement *judgement);
+
+#endif

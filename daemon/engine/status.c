@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a step came to: its name for the log, GnuTLS's errors, and an end to its secrets. */
+#include <stdio.h>
+#include <string.h>
+#include <gnutls/gnutls.h>
+
+#include "common/printable.h"
+#include "engine/engine.h"
+
+/**
+ * ksc_step_wipe() - forget a step, keys and all
+ * @step: the step
+ */
+void ksc_step_wipe(struct ksc_step *step)
+{
+	explicit_bzero(step, sizeof(*step));
+}
+
+/**
+ * ksc_status_of() - put GnuTLS's error in the terms of the interface
+ * @tls: the session, or NULL
+ * @rc: what a function returned
+ * @alert: set to the alert that tells the peer, or a negative number
+ *
+ * Return: the status
+ */
+enum ksc_status ksc_status_of(gnutls_session_t tls, int rc, int *alert)
+{
+	*alert = gnutls_error_to_alert(rc, NULL);
+	switch (rc) {
+	case GNUTLS_E_MEMORY_ERROR:
+	case GNUTLS_E_INTERNAL_ERROR:
+	case GNUTLS_E_INVALID_REQUEST:
+	case GNUTLS_E_PUSH_ERROR:
+	case GNUTLS_E_RANDOM_FAILED:
+	case GNUTLS_E_PK_SIGN_FAILED:
+	case GNUTLS_E_LIB_IN_ERROR_STATE:
+		return KSC_STATUS_INTERNAL_ERROR;
+	case GNUTLS_E_NO_CERTIFICATE_FOUND:
+	case GNUTLS_E_CERTIFICATE_REQUIRED:
+		*alert = gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3 ?
+			 GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_HANDSHAKE_FAILURE;
+		return KSC_STATUS_PEER_REJECTED;
+	case GNUTLS_E_CERTIFICATE_ERROR:
+	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
+		return KSC_STATUS_PEER_REJECTED;
+	case GNUTLS_E_DECRYPTION_FAILED:
+		return KSC_STATUS_BAD_RECORD;
+	case GNUTLS_E_RECORD_OVERFLOW:
+	case GNUTLS_E_HANDSHAKE_TOO_LARGE:
+		return KSC_STATUS_RECORD_OVERFLOW;
+	case GNUTLS_E_GOT_APPLICATION_DATA:
+	case GNUTLS_E_REHANDSHAKE:
+		*alert = GNUTLS_A_UNEXPECTED_MESSAGE;
+		break;
+	}
+	return KSC_STATUS_PROTOCOL_ERROR;
+}
+
+/**
+ * ksc_status_name() - a name for the log
+ * @status: the status
+ *
+ * Return: the name, as in the netlink specification
+ */
+const char *ksc_status_name(enum ksc_status status)
+{
+	static const char *const names[] = {
+		[KSC_STATUS_OK] = "ok",
+		[KSC_STATUS_CONTINUE_NEEDED] = "continue-needed",
+		[KSC_STATUS_INCOMPLETE_MESSAGE] = "incomplete-message",
+		[KSC_STATUS_INCOMPLETE_CREDENTIALS] = "incomplete-credentials",
+		[KSC_STATUS_VERIFY_NEEDED] = "verify-needed",
+		[KSC_STATUS_INTERNAL_ERROR] = "internal-error",
+		[KSC_STATUS_PROTOCOL_ERROR] = "protocol-error",
+		[KSC_STATUS_PEER_REJECTED] = "peer-rejected",
+		[KSC_STATUS_ALERT_RECEIVED] = "alert-received",
+		[KSC_STATUS_NO_CREDENTIALS] = "no-credentials",
+		[KSC_STATUS_ACCESS_DENIED] = "access-denied",
+		[KSC_STATUS_TIMED_OUT] = "timed-out",
+		[KSC_STATUS_NO_DAEMON] = "no-daemon",
+		[KSC_STATUS_CANCELLED] = "cancelled",
+		[KSC_STATUS_TRUNCATED] = "truncated",
+		[KSC_STATUS_BAD_RECORD] = "bad-record",
+		[KSC_STATUS_RECORD_OVERFLOW] = "record-overflow",
+		[KSC_STATUS_KEY_LIMIT] = "key-limit",
+		[KSC_STATUS_POLICY] = "policy",
+		[KSC_STATUS_OVERLOADED] = "overloaded",
+	};
+
+	if ((size_t)status >= sizeof(names) / sizeof(names[0]))
+		return "?";
+	return names[status];
+}
+
+/**
+ * ksc_alert_name() - what people call an alert
+ * @number: AlertDescription
+ *
+ * Return: GnuTLS's name for it
+ */
+const char *ksc_alert_name(int number)
+{
+	const char *name = gnutls_alert_get_name((gnutls_alert_description_t)number);
+
+	return name ? name : "unknown";
+}
+
+/**
+ * ksc_text_printable() - make a line of an explanation
+ * @text: what it says; names in it come from the peer
+ */
+void ksc_text_printable(char text[KSC_MAX_TEXT + 1])
+{
+	char raw[KSC_MAX_TEXT + 1];
+
+	snprintf(raw, sizeof(raw), "%s", text);
+	ksc_printable(text, KSC_MAX_TEXT + 1, raw);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The cipher suites on offer. A handshake may only come to one of these: it
+ * is no use agreeing on records that the module can't read.
+ */
+#include <strings.h>
+
+#include "engine/suite.h"
+
+const struct ksc_cipher ksc_ciphers[KSC_N_CIPHERS] = {
+	{ "AES-256-GCM", GNUTLS_CIPHER_AES_256_GCM, 32, 4, 0x1302, 0xc02c, 0xc030, 0x009f },
+	{ "CHACHA20-POLY1305", GNUTLS_CIPHER_CHACHA20_POLY1305, 32, 12, 0x1303, 0xcca9, 0xcca8,
+	  0xccaa },
+	{ "AES-128-GCM", GNUTLS_CIPHER_AES_128_GCM, 16, 4, 0x1301, 0xc02b, 0xc02f, 0x009e },
+	/* RFC 6655, RFC 7251: nobody has defined it with ECDHE-RSA. */
+	{ "AES-128-CCM", GNUTLS_CIPHER_AES_128_CCM, 16, 4, 0x1304, 0xc0ac, 0, 0xc09e },
+};
+
+/**
+ * ksc_cipher_by_name() - look a cipher up by its name in configuration files
+ * @name: for instance "AES-128-GCM"
+ *
+ * Return: the cipher, or NULL
+ */
+const struct ksc_cipher *ksc_cipher_by_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < KSC_N_CIPHERS; i++)
+		if (!strcasecmp(ksc_ciphers[i].name, name))
+			return &ksc_ciphers[i];
+	return NULL;
+}
+
+/**
+ * ksc_cipher_by_gnutls() - look a cipher up by GnuTLS's number
+ * @cipher: the number
+ *
+ * Return: the cipher, or NULL
+ */
+const struct ksc_cipher *ksc_cipher_by_gnutls(gnutls_cipher_algorithm_t cipher)
+{
+	size_t i;
+
+	for (i = 0; i < KSC_N_CIPHERS; i++)
+		if (ksc_ciphers[i].cipher == cipher)
+			return &ksc_ciphers[i];
+	return NULL;
+}
+
+/**
+ * ksc_suite_number() - the IANA number of what was negotiated
+ * @cipher: the cipher
+ * @version: the protocol's version
+ * @kx: the key exchange, which only TLS 1.2 makes part of the suite
+ *
+ * Return: the number, or 0 when there is no such suite here
+ */
+uint16_t ksc_suite_number(const struct ksc_cipher *cipher,
+			  gnutls_protocol_t version,
+			  gnutls_kx_algorithm_t kx)
+{
+	if (version == GNUTLS_TLS1_3)
+		return cipher->tls13;
+	if (version != GNUTLS_TLS1_2)
+		return 0;
+	if (kx == GNUTLS_KX_ECDHE_ECDSA)
+		return cipher->ecdhe_ecdsa;
+	if (kx == GNUTLS_KX_ECDHE_RSA)
+		return cipher->ecdhe_rsa;
+	if (kx == GNUTLS_KX_DHE_RSA)
+		return cipher->dhe_rsa;
+	return 0;
+}
+
+/**
+ * ksc_cipher_by_suite() - look a cipher up by the suite that it is part of
+ * @number: the suite's IANA number
+ *
+ * Return: the cipher, or NULL
+ */
+const struct ksc_cipher *ksc_cipher_by_suite(uint16_t number)
+{
+	size_t i;
+
+	for (i = 0; number && i < KSC_N_CIPHERS; i++)
+		if (ksc_ciphers[i].tls13 == number || ksc_ciphers[i].ecdhe_ecdsa == number ||
+		    ksc_ciphers[i].ecdhe_rsa == number || ksc_ciphers[i].dhe_rsa == number)
+			return &ksc_ciphers[i];
+	return NULL;
+}
+
+/**
+ * ksc_suite_name() - a name for the log
+ * @number: the IANA number
+ *
+ * Return: the name of the suite's cipher
+ */
+const char *ksc_suite_name(uint16_t number)
+{
+	const struct ksc_cipher *cipher = ksc_cipher_by_suite(number);
+
+	return cipher ? cipher->name : "?";
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is said to what a handshake has asked, or that it is given up. */
+#include <stdio.h>
+
+#include "handshake/answer.h"
+
+/* The kernel has found a fault, or else the application has had enough. */
+static void give_up(const struct ksc_answer *answer, struct ksc_engine *engine)
+{
+	char text[KSC_MAX_TEXT + 1];
+
+	if (ksc_status_is_failure(answer->status)) {
+		ksc_engine_give_up(engine, answer->status, answer->alert, answer->text);
+		return;
+	}
+	snprintf(text, sizeof(text), "The application gave the handshake up: %s (%u).",
+		 ksc_alert_name(answer->alert), answer->alert);
+	ksc_engine_give_up(engine, KSC_STATUS_CANCELLED, answer->alert, text);
+}
+
+/**
+ * ksc_answer_give() - tell the engine what was answered, if there was a question
+ * @answer: what came
+ * @engine: whose step is next
+ */
+void ksc_answer_give(const struct ksc_answer *answer, struct ksc_engine *engine)
+{
+	ksc_engine_pick(engine, answer->credential);
+	if (answer->verdict != KSC_VERDICT_NONE)
+		ksc_engine_decide(engine, answer->verdict, answer->alert);
+	else if (answer->alert)
+		give_up(answer, engine);
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The configuration in force, and those before it. A connection goes by one policy, which
+ * may have been replaced by the time that its handshake begins. Handshakes that have begun
+ * hold what they need by themselves: with the last of them, and the configuration that they
+ * began with, its keys are gone.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "handshake/generations.h"
+
+/* The kernel offers no handshake that has had no beginning for longer than this. */
+#define RETIRED_S	(KSC_MAX_HANDSHAKE_TIMEOUT / 1000.)
+
+/**
+ * ksc_generations_add() - put a configuration in force
+ * @now: the one in force, or NULL; set to the new one
+ * @config: the configuration, owned by @now if this succeeds
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ksc_generations_add(struct ksc_generation **now, struct ksc_config *config)
+{
+	struct ksc_generation *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return -ENOMEM;
+	g->config = config;
+	g->older = *now;
+	*now = g;
+	return 0;
+}
+
+/**
+ * ksc_generations_undo() - put the one before in force again
+ * @now: the one in force, whose configuration is its caller's again; set to that before
+ */
+void ksc_generations_undo(struct ksc_generation **now)
+{
+	struct ksc_generation *g = *now;
+
+	*now = g->older;
+	free(g);
+}
+
+/* Frees those behind @now that have had their time, or that @now stands for as well. */
+static double sweep(struct ksc_generation *now, double time)
+{
+	struct ksc_generation **at = &now->older, *g;
+	double first = 0;
+
+	while ((g = *at)) {
+		if ((g->until && g->until <= time) ||
+		    g->config->generation == now->config->generation) {
+			*at = g->older;
+			ksc_config_free(g->config);
+			free(g);
+			continue;
+		}
+		if (!first || g->until < first)
+			first = g->until;
+		at = &g->older;
+	}
+	return first;
+}
+
+/**
+ * ksc_generations_settle() - the kernel goes by the newest configuration
+ * @now: it
+ * @time: the time
+ *
+ * Those that say the same are freed, since their connections find this one: the usual case,
+ * in which only certificates and keys are others. The rest go when their time has come.
+ */
+void ksc_generations_settle(struct ksc_generation *now, double time)
+{
+	struct ksc_generation *g;
+
+	for (g = now->older; g; g = g->older)
+		if (!g->until)
+			g->until = time + RETIRED_S;
+	sweep(now, time);
+}
+
+/**
+ * ksc_generations_expire() - free the configurations whose time has come
+ * @now: the one in force
+ * @time: the time
+ *
+ * Return: when the next one's comes, 0 if there is none
+ */
+double ksc_generations_expire(struct ksc_generation *now, double time)
+{
+	return sweep(now, time);
+}
+
+/**
+ * ksc_generations_find() - find a configuration
+ * @now: the one in force
+ * @generation: its number
+ *
+ * Return: it, or NULL
+ */
+const struct ksc_config *ksc_generations_find(const struct ksc_generation *now,
+					      uint64_t generation)
+{
+	for (; now; now = now->older)
+		if (now->config->generation == generation)
+			return now->config;
+	return NULL;
+}
+
+/**
+ * ksc_generations_offered() - the configuration that a connection falls under
+ * @now: the one in force
+ * @offer: what the kernel says of the connection
+ *
+ * Return: it, or NULL if it is not known any more
+ */
+const struct ksc_config *ksc_generations_offered(const struct ksc_generation *now,
+						 const struct ksc_offer *offer)
+{
+	const struct ksc_config *config = NULL;
+
+	if (offer->generation)
+		config = ksc_generations_find(now, offer->generation);
+	return !config && offer->rule == KSC_NO_RULE ? now->config : config;
+}
+
+/**
+ * ksc_generations_free() - forget them all
+ * @now: the one in force, or NULL
+ */
+void ksc_generations_free(struct ksc_generation *now)
+{
+	struct ksc_generation *older;
+
+	for (; now; now = older) {
+		older = now->older;
+		ksc_config_free(now->config);
+		free(now);
+	}
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A handshake under way, whoever it is for. All of it is the loop's thread's, but for what a
+ * step takes time with, the engine's part of it, which is left to one of the pool's threads.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handshake/report.h"
+#include "handshake/session.h"
+#include "process/log.h"
+
+/* How long a client waits for tickets after the handshake. */
+#define KEPT_S		60
+
+/**
+ * struct ksc_task - what is to be done with a session's engine
+ * @job: the pool's part; first
+ * @session: the session
+ * @made: the pool has done with it
+ * @answer: what came with the token
+ * @step: what it came to
+ * @details: with it
+ * @len: bytes of the token
+ * @token: from the peer
+ */
+struct ksc_task {
+	struct ksc_job job;
+	struct ksc_session *session;
+	bool made;
+	struct ksc_answer answer;
+	struct ksc_step step;
+	struct ksc_details details;
+	size_t len;
+	uint8_t token[];
+};
+
+static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct ksc_session *session = timer->data;
+
+	(void)loop;
+	(void)events;
+	session->ops->late(session);
+}
+
+/**
+ * ksc_session_begin() - begin a handshake
+ * @session: zeroed, but for whom it is for, and what is said in the log
+ * @place: where it is
+ * @ops: whose it is
+ * @params: what it is begun with
+ * @ms: how long it may take, in milliseconds
+ *
+ * Return: 0, and ksc_session_drop() is needed from then on; or a negative errno
+ */
+int ksc_session_begin(struct ksc_session *session, struct ksc_place *place,
+		      const struct ksc_session_ops *ops, const struct ksc_engine_params *params,
+		      unsigned int ms)
+{
+	session->place = place;
+	session->ops = ops;
+	session->role = params->role;
+	if (params->rule)
+		snprintf(session->rule, sizeof(session->rule), "%s", params->rule->name);
+	session->started = ev_now(place->loop);
+	session->engine = ksc_engine_new(params);
+	if (!session->engine)
+		return -errno;
+	ev_timer_init(&session->deadline, on_deadline, ms / 1e3, 0);
+	session->deadline.data = session;
+	ev_timer_start(place->loop, &session->deadline);
+	return 0;
+}
+
+static void end(struct ksc_session *session)
+{
+	ksc_session_settle(session);
+	ksc_engine_free(session->engine);
+	session->engine = NULL;
+	session->ops->freed(session);
+}
+
+/* In one of the pool's threads, as long as which the engine is nobody else's. */
+static void run(struct ksc_job *job)
+{
+	struct ksc_task *task = (struct ksc_task *)job;
+	struct ksc_session *session = task->session;
+	struct ksc_step *step = &task->step;
+
+	if (session->dropped)
+		return;
+	ksc_answer_give(&task->answer, session->engine);
+	ksc_engine_step(session->engine, task->token, task->len, step);
+	if (step->status == KSC_STATUS_OK && session->details &&
+	    ksc_engine_details(session->engine, &step->info, &task->details) >= 0)
+		step->details = &task->details;
+}
+
+static void done(struct ksc_job *job)
+{
+	struct ksc_task *task = (struct ksc_task *)job;
+	struct ksc_session *session = task->session;
+
+	task->made = true;
+	if (session->dropped)
+		end(session);
+	else if (session->place->ending)
+		ksc_session_settle(session);
+	else
+		session->ops->stepped(session, &task->step);
+}
+
+/**
+ * ksc_session_step() - have a step made
+ * @session: the session, not busy
+ * @answer: what comes with the token
+ * @token: from the peer; copied
+ * @len: its bytes, perhaps 0
+ *
+ * Return: 0, and it is told of; or -ENOMEM
+ */
+int ksc_session_step(struct ksc_session *session, const struct ksc_answer *answer,
+		     const uint8_t *token, size_t len)
+{
+	struct ksc_task *task = malloc(sizeof(*task) + len);
+
+	if (!task)
+		return -ENOMEM;
+	/* what the step comes to is filled in when it is made */
+	task->job = (struct ksc_job){ .run = run, .done = done, .lane = session->lane };
+	task->session = session;
+	task->made = false;
+	task->answer = *answer;
+	task->details = (struct ksc_details){ .group = 0 };
+	task->len = len;
+	if (len)
+		memcpy(task->token, token, len);
+	session->task = task;
+	ksc_pool_add(session->place->pool, &task->job);
+	return 0;
+}
+
+/**
+ * ksc_session_settle() - be done with the step that was made, and wipe its keys
+ * @session: the session, which is not busy any more
+ */
+void ksc_session_settle(struct ksc_session *session)
+{
+	struct ksc_task *task = session->task;
+
+	session->task = NULL;
+	if (!task)
+		return;
+	ksc_details_free(&task->details);
+	ksc_step_wipe(&task->step);
+	free(task);
+}
+
+/**
+ * ksc_session_keep() - the handshake is done, and tickets may come
+ * @session: the session
+ */
+void ksc_session_keep(struct ksc_session *session)
+{
+	struct ev_loop *loop = session->place->loop;
+
+	session->kept = true;
+	ev_timer_stop(loop, &session->deadline);
+	ev_timer_set(&session->deadline, KEPT_S, 0);
+	ev_timer_start(loop, &session->deadline);
+}
+
+/**
+ * ksc_session_ticket() - a ticket has come
+ * @session: the session
+ * @msg: a whole NewSessionTicket with its header
+ * @len: its bytes
+ *
+ * It is taken at once, while the engine is nobody else's: it is little work, and a connection
+ * that comes after it finds the session in the cache.
+ *
+ * Return: 0, or a negative GnuTLS error, and further ones are of no use
+ */
+int ksc_session_ticket(struct ksc_session *session, const uint8_t *msg, size_t len)
+{
+	int rc;
+
+	if (!session->kept || session->task)
+		return 0;
+	rc = ksc_engine_ticket(session->engine, msg, len);
+	ksc_log_peer(KSC_LOG_DONE, KSC_LOG_DEBUG, "client %s: ticket: %s", session->peer,
+		     rc ? gnutls_strerror(rc) : "kept");
+	return rc;
+}
+
+/**
+ * ksc_session_report() - log what a handshake has come to, if it is over
+ * @session: the session
+ * @step: the last step
+ */
+void ksc_session_report(const struct ksc_session *session, const struct ksc_step *step)
+{
+	if (step->status == KSC_STATUS_OK)
+		ksc_report_ok(session->role, session->peer, step,
+			      ksc_engine_credential(session->engine)->name, session->rule,
+			      (ev_now(session->place->loop) - session->started) * 1e3);
+	else if (ksc_status_is_failure(step->status))
+		ksc_report_failure(session->role, session->peer, step);
+}
+
+/**
+ * ksc_session_drop() - have no use for a session any more
+ * @session: the session, of which nothing more is told but that it is freed: at once, or as
+ *	soon as the pool has done with it
+ */
+void ksc_session_drop(struct ksc_session *session)
+{
+	ev_timer_stop(session->place->loop, &session->deadline);
+	if (session->task && !session->task->made)
+		session->dropped = true;
+	else
+		end(session);
+}

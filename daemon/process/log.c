@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Lines for the journal, which reads standard error and takes a level in angle
+ * brackets in front of each. Every line is one write, so that none is torn, and none
+ * waits: whoever does not read the log may miss lines, but stops no handshake.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/printable.h"
+#include "process/bucket.h"
+#include "process/log.h"
+
+#define MAX_LINE	1024
+
+/**
+ * struct sink - where lines go
+ * @fd: the descriptor
+ * @is_socket: it is one
+ * @has_levels: it is the journal's
+ */
+static struct sink {
+	int fd;
+	bool is_socket;
+	bool has_levels;
+} sink = { .fd = STDERR_FILENO };
+
+/*
+ * The journal takes 10,000 lines in 30 seconds from a service and then none of it, whoever
+ * caused them: 8,000 may be peers'. Those that fail, which is for anybody to do, take no room
+ * from those that are done. What applications do not get is known from a few lines.
+ */
+#define BUCKET	{ .size = 1000, .interval_ms = 10, .pause_ms = 5000 }
+#define SMALL	{ .size = 100, .interval_ms = 100, .pause_ms = 5000 }
+
+/**
+ * struct peers - lines that peers can cause
+ * @lock: for the rest
+ * @buckets: how many there may be, by what they are about
+ */
+static struct peers {
+	pthread_mutex_t lock;
+	struct ksc_bucket buckets[KSC_N_LOG_ABOUT];
+} peers = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.buckets = { [KSC_LOG_DONE] = BUCKET, [KSC_LOG_FAILED] = BUCKET,
+		     [KSC_LOG_ASKED] = SMALL },
+};
+
+static const char *const about_texts[KSC_N_LOG_ABOUT] = {
+	[KSC_LOG_DONE] = "about handshakes that were done",
+	[KSC_LOG_FAILED] = "about handshakes that failed",
+	[KSC_LOG_ASKED] = "about what applications asked for",
+};
+
+static atomic_ulong lost;
+static atomic_int threshold = KSC_LOG_INFO;
+
+/**
+ * ksc_log_set_level() - say how much is logged
+ * @level: the least important level that is
+ */
+void ksc_log_set_level(enum ksc_log_level level)
+{
+	threshold = level;
+}
+
+/* Set for all that a service starts, whatever becomes of their standard errors. */
+static bool is_journal(const struct stat *st)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char mine[48];
+
+	snprintf(mine, sizeof(mine), "%ju:%ju", (uintmax_t)st->st_dev, (uintmax_t)st->st_ino);
+	return stream && !strcmp(stream, mine);
+}
+
+/* Else what is opened next is taken for it: lines of the log would go to the reader, or a peer. */
+static void hold_place(int fd)
+{
+	int nothing;
+
+	do {
+		nothing = open("/dev/null", O_RDWR);
+	} while (nothing >= 0 && nothing < fd);
+	if (nothing > fd)
+		close(nothing);
+}
+
+/**
+ * ksc_log_open() - say where lines go
+ * @fd: a descriptor, standard error until now
+ *
+ * Others may write there too, who would not expect O_NONBLOCK: a pipe or terminal is opened
+ * once more, which is not to be closed.
+ */
+void ksc_log_open(int fd)
+{
+	char name[32];
+	struct stat st;
+	int own;
+
+	sink = (struct sink) { .fd = fd };
+	if (fcntl(fd, F_GETFD) < 0)
+		hold_place(fd);
+	if (fstat(fd, &st))
+		return;
+	sink.is_socket = S_ISSOCK(st.st_mode);
+	sink.has_levels = is_journal(&st);
+	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+		return;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	own = open(name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (own >= 0)
+		sink.fd = own;
+}
+
+static bool write_line(const char *line, size_t len)
+{
+	struct pollfd p = { .fd = sink.fd, .events = POLLOUT };
+
+	if (sink.is_socket)
+		return send(sink.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+	/* What could not be opened again has room for a line when it has any. */
+	return poll(&p, 1, 0) == 1 && write(sink.fd, line, len) == (ssize_t)len;
+}
+
+static bool __attribute__((format(printf, 2, 0)))
+put(enum ksc_log_level level, const char *fmt, va_list args)
+{
+	char raw[MAX_LINE], line[MAX_LINE];
+	size_t at = 0;
+
+	if (sink.has_levels)
+		at = (size_t)snprintf(line, sizeof(line), "<%d>", (int)level);
+	if (vsnprintf(raw, sizeof(raw), fmt, args) < 0)
+		return true;
+	/* Names come from peers: they may not write lines of their own. */
+	at += ksc_printable(line + at, sizeof(line) - 1 - at, raw);
+	line[at++] = '\n';
+	return write_line(line, at);
+}
+
+static bool __attribute__((format(printf, 2, 3)))
+say(enum ksc_log_level level, const char *fmt, ...)
+{
+	va_list args;
+	bool done;
+
+	va_start(args, fmt);
+	done = put(level, fmt, args);
+	va_end(args);
+	return done;
+}
+
+/* Before the next line. Whoever takes the number tells it: of several threads, one. */
+static bool tell_lost(void)
+{
+	const unsigned long missing = atomic_exchange(&lost, 0);
+
+	if (!missing || say(KSC_LOG_WARNING, "%lu lines of the log were lost here", missing))
+		return true;
+	lost += missing;
+	return false;
+}
+
+static void __attribute__((format(printf, 2, 0)))
+put_or_lose(enum ksc_log_level level, const char *fmt, va_list args)
+{
+	if (!tell_lost() || !put(level, fmt, args))
+		lost++;
+}
+
+static unsigned long change_left_out(enum ksc_log_about about, unsigned long n)
+{
+	unsigned long was;
+
+	pthread_mutex_lock(&peers.lock);
+	was = peers.buckets[about].left_out;
+	peers.buckets[about].left_out = n ? was + n : 0;
+	pthread_mutex_unlock(&peers.lock);
+	return was;
+}
+
+static void tell_left_out(enum ksc_log_about about)
+{
+	const unsigned long n = change_left_out(about, 0);
+
+	if (n && !(tell_lost() &&
+		   say(KSC_LOG_WARNING, "%lu lines %s were left out", n, about_texts[about])))
+		change_left_out(about, n);
+}
+
+static bool may_cause(enum ksc_log_about about)
+{
+	struct timespec now;
+	bool may;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&peers.lock);
+	may = ksc_bucket_take(&peers.buckets[about],
+			      (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+	pthread_mutex_unlock(&peers.lock);
+	return may;
+}
+
+/**
+ * ksc_log() - log a line
+ * @level: how much it matters
+ * @fmt: the line, without its end
+ */
+void ksc_log(enum ksc_log_level level, const char *fmt, ...)
+{
+	va_list args;
+	int about;
+
+	if ((int)level > threshold)
+		return;
+	for (about = 0; about < KSC_N_LOG_ABOUT; about++)
+		tell_left_out((enum ksc_log_about)about);
+	va_start(args, fmt);
+	put_or_lose(level, fmt, args);
+	va_end(args);
+}
+
+/**
+ * ksc_log_peer() - log a line that a peer can cause, if there are not too many
+ * @about: what it is about
+ * @level: how much it matters
+ * @fmt: the line, without its end
+ */
+void ksc_log_peer(enum ksc_log_about about, enum ksc_log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	if ((int)level > threshold || !may_cause(about))
+		return;
+	tell_left_out(about);
+	va_start(args, fmt);
+	put_or_lose(level, fmt, args);
+	va_end(args);
+}

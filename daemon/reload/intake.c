@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The daemon's end of the reader: asking for a load, and taking what is handed over. */
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "reload/handover.h"
+#include "reload/intake.h"
+
+/* Messages that are taken before others of the daemon's loop have their turn. */
+#define AT_ONCE		16
+
+/**
+ * struct ksc_intake - the daemon's end
+ * @fd: leads to the reader; -1 when that is gone
+ * @load: the number of the last load
+ * @handed: what came for it, until all has
+ * @changed: a file has changed since that was asked for
+ * @buf: a message
+ */
+struct ksc_intake {
+	int fd;
+	uint32_t load;
+	struct ksc_handed *handed;
+	bool changed;
+	union {
+		struct ksc_handover head;
+		char bytes[KSC_HANDOVER_SIZE];
+	} buf;
+};
+
+/**
+ * ksc_intake_new() - have a reader
+ * @fd: leads to it; closed with the intake
+ *
+ * Return: the intake, or NULL without memory
+ */
+struct ksc_intake *ksc_intake_new(int fd)
+{
+	struct ksc_intake *intake = calloc(1, sizeof(*intake));
+
+	if (intake)
+		intake->fd = fd;
+	return intake;
+}
+
+/**
+ * ksc_intake_free() - have the reader end
+ * @intake: the intake, or NULL
+ */
+void ksc_intake_free(struct ksc_intake *intake)
+{
+	if (!intake)
+		return;
+	ksc_handed_free(intake->handed);
+	if (intake->fd >= 0)
+		close(intake->fd);
+	free(intake);
+}
+
+/**
+ * ksc_intake_fd() - what is to be watched for answers
+ * @intake: the intake
+ *
+ * Return: a descriptor, or -1 if the reader is gone
+ */
+int ksc_intake_fd(const struct ksc_intake *intake)
+{
+	return intake->fd;
+}
+
+/**
+ * ksc_intake_fault() - say why a load has failed
+ * @error: a positive errno
+ *
+ * Return: the text
+ */
+const char *ksc_intake_fault(int error)
+{
+	switch (error) {
+	case EPIPE:
+		return "the process that reads files is gone";
+	case ECHILD:
+		return "looking for what it names has failed: a service for accounts may crash";
+	case ETIMEDOUT:
+		return "the files and accounts that it names are not found in time";
+	case EBADMSG:
+		return "the process that reads files is not understood";
+	}
+	return strerror(error);
+}
+
+/**
+ * ksc_intake_cancel() - forget what came, among it keys; the rest does not come any more
+ * @intake: the intake
+ */
+void ksc_intake_cancel(struct ksc_intake *intake)
+{
+	ksc_handed_free(intake->handed);
+	intake->handed = NULL;
+}
+
+/* What cannot be understood is as good as nothing. */
+static int give_up(struct ksc_intake *intake, int error)
+{
+	ksc_intake_cancel(intake);
+	close(intake->fd);
+	intake->fd = -1;
+	return error;
+}
+
+/**
+ * ksc_intake_ask() - ask for a load; what was asked for before does not come any more
+ * @intake: the intake
+ *
+ * Return: 0 or a negative errno: -EPIPE if the reader is gone
+ */
+int ksc_intake_ask(struct ksc_intake *intake)
+{
+	ksc_intake_cancel(intake);
+	intake->changed = false;
+	if (intake->fd < 0)
+		return -EPIPE;
+	intake->handed = ksc_handed_new();
+	if (!intake->handed)
+		return -ENOMEM;
+	/* 0 is none */
+	intake->load += intake->load == UINT32_MAX ? 2 : 1;
+	if (send(intake->fd, &intake->load, sizeof(intake->load), MSG_NOSIGNAL | MSG_DONTWAIT) ==
+	    sizeof(intake->load))
+		return 0;
+	/* it has not taken what was asked before: it is busy with something that hangs */
+	if (errno == EAGAIN) {
+		ksc_intake_cancel(intake);
+		return -ETIMEDOUT;
+	}
+	return give_up(intake, -EPIPE);
+}
+
+static int take_file(struct ksc_intake *intake, const char *name, int fd, const char *items)
+{
+	const struct ksc_handover *head = &intake->buf.head;
+	struct ksc_way way = { .known = head->known, .file = head->file, .n = head->n };
+	int error = head->error, rc;
+
+	if (!error && fd < 0)
+		error = -EMFILE;
+	if (way.n) {
+		way.doors = calloc(way.n, sizeof(*way.doors));
+		if (!way.doors)
+			return -ENOMEM;
+		memcpy(way.doors, items, way.n * sizeof(*way.doors));
+	}
+	rc = ksc_handed_add_file(intake->handed, name, error, fd, &way);
+	ksc_way_free(&way);
+	return rc;
+}
+
+static int take_part(struct ksc_intake *intake, size_t len, int fd)
+{
+	const struct ksc_handover *head = &intake->buf.head;
+	const size_t size = head->kind == KSC_KIND_FILE ? sizeof(struct ksc_door) : sizeof(uid_t);
+	char name[KSC_HANDOVER_NAME + 1];
+	const char *text = intake->buf.bytes + sizeof(*head);
+
+	if (head->name_len > KSC_HANDOVER_NAME || head->n > KSC_HANDOVER_MEMBERS ||
+	    len != sizeof(*head) + head->name_len + head->n * size || head->error > 0 ||
+	    memchr(text, '\0', head->name_len))
+		return -EBADMSG;
+	memcpy(name, text, head->name_len);
+	name[head->name_len] = '\0';
+	text += head->name_len;
+	switch (head->kind) {
+	case KSC_KIND_FILE:
+		return take_file(intake, name, fd, text);
+	case KSC_KIND_ACCOUNT:
+		return ksc_handed_add_account(intake->handed, name, head->error, head->uid,
+					      head->gid);
+	case KSC_KIND_GROUP:
+		return ksc_handed_add_group(intake->handed, name, head->error, head->gid);
+	case KSC_KIND_MEMBERS:
+		/* without a name, they are where the compiler wants them */
+		return head->name_len ? -EBADMSG :
+		       ksc_handed_add_members(intake->handed, head->gid, head->error,
+					      (const uid_t *)text, head->n);
+	}
+	return -EBADMSG;
+}
+
+/* Returns the message's bytes, or a negative errno; @fd is set to the file in it, or -1. */
+static ssize_t receive(struct ksc_intake *intake, int *fd)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = { .iov_base = &intake->buf, .iov_len = sizeof(intake->buf) };
+	/* room for one: into the space for one, two go, and would stay open */
+	struct msghdr msg = {
+		.msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = control.buf, .msg_controllen = CMSG_LEN(sizeof(int)),
+	};
+	const ssize_t len = recvmsg(intake->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *cmsg;
+
+	*fd = -1;
+	if (len < 0)
+		return errno == EAGAIN || errno == EINTR ? -EAGAIN : -EPIPE;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(sizeof(*fd)))
+		memcpy(fd, CMSG_DATA(cmsg), sizeof(*fd));
+	if (!len)
+		return -EPIPE;
+	return msg.msg_flags & MSG_TRUNC || (size_t)len < sizeof(intake->buf.head) ? -EBADMSG : len;
+}
+
+/* Why the load has failed, if it has; what would have us wait for more is none. */
+static int take_end(const struct ksc_handover *head)
+{
+	return head->error > 0 || head->error == -EAGAIN || head->error == -EINPROGRESS ?
+	       -EBADMSG : head->error;
+}
+
+/* What was changed before the last load was asked for is in it, or will be. */
+static int take_change(struct ksc_intake *intake)
+{
+	if (intake->buf.head.load == intake->load)
+		intake->changed = true;
+	return -EINPROGRESS;
+}
+
+/* 0 when it was the last of the load that was asked for, -EINPROGRESS when it was another. */
+static int take_one(struct ksc_intake *intake)
+{
+	const struct ksc_handover *head = &intake->buf.head;
+	int fd, rc;
+	const ssize_t len = receive(intake, &fd);
+
+	if (len < 0)
+		rc = (int)len;
+	else if (head->kind == KSC_HANDOVER_CHANGED)
+		rc = take_change(intake);
+	else if (!intake->handed || head->load != intake->load)
+		rc = -EINPROGRESS;
+	else if (head->kind == KSC_HANDOVER_END)
+		rc = take_end(head);
+	else
+		rc = take_part(intake, (size_t)len, fd) ?: -EINPROGRESS;
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+/**
+ * ksc_intake_take() - take what has been handed over
+ * @intake: the intake
+ * @handed: set to all of it when all has come, to be freed
+ *
+ * Return: 0 when all has come, -EAGAIN if there is more to come; or another negative errno,
+ * and the load has failed: -EPIPE and -EBADMSG, and all that come after it
+ */
+int ksc_intake_take(struct ksc_intake *intake, struct ksc_handed **handed)
+{
+	int rc = -EINPROGRESS, i;
+
+	if (intake->fd < 0)
+		return -EPIPE;
+	for (i = 0; rc == -EINPROGRESS && i < AT_ONCE; i++)
+		rc = take_one(intake);
+	if (rc == -EINPROGRESS || rc == -EAGAIN)
+		return -EAGAIN;
+	if (rc == -EPIPE || rc == -EBADMSG)
+		return give_up(intake, rc);
+	if (rc) {
+		ksc_intake_cancel(intake);
+		return rc;
+	}
+	*handed = intake->handed;
+	intake->handed = NULL;
+	return 0;
+}
+
+/**
+ * ksc_intake_changed() - whether a file has changed that the last load has read, or is to read
+ * @intake: the intake
+ *
+ * ksc_intake_take() finds out.
+ *
+ * Return: whether one has; once for each load, or for as long as the reader says so
+ */
+bool ksc_intake_changed(struct ksc_intake *intake)
+{
+	const bool changed = intake->changed;
+
+	intake->changed = false;
+	return changed;
+}
+
+static long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/**
+ * ksc_intake_load() - ask for a load, and wait for it
+ * @intake: the intake
+ * @ms: how long, in milliseconds
+ * @handed: set to what was handed over, to be freed
+ *
+ * Return: 0 or a negative errno, for ksc_intake_fault()
+ */
+int ksc_intake_load(struct ksc_intake *intake, int ms, struct ksc_handed **handed)
+{
+	const long long end = now_ms() + ms;
+	int rc = ksc_intake_ask(intake);
+
+	if (rc)
+		return rc;
+	while ((rc = ksc_intake_take(intake, handed)) == -EAGAIN) {
+		struct pollfd p = { .fd = intake->fd, .events = POLLIN };
+		const long long left = end - now_ms();
+
+		if (left <= 0) {
+			ksc_intake_cancel(intake);
+			return -ETIMEDOUT;
+		}
+		poll(&p, 1, (int)left);
+	}
+	return rc;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* reload.c: having the configuration loaded again while handshakes go on. */
+#ifndef KSC_RELOAD_H
+#define KSC_RELOAD_H
+
+#include <ev.h>
+
+#include "reload/intake.h"
+
+/**
+ * struct ksc_reload_ops - who has it loaded
+ * @begin: it is read from now on
+ * @end: all that it names is there, which is the callee's; or it is not, and @error is a
+ *	positive errno for ksc_intake_fault(). ksc_reload_done() is to follow, now or later
+ * @changed: a file is no longer what the last load has read
+ * @gone: nothing is read any more, and the reader does not come back; told once, after @end
+ */
+struct ksc_reload_ops {
+	void (*begin)(void *ptr);
+	void (*end)(void *ptr, struct ksc_handed *handed, int error);
+	void (*changed)(void *ptr);
+	void (*gone)(void *ptr);
+};
+
+struct ksc_reload;
+
+struct ksc_reload *ksc_reload_new(struct ev_loop *loop, struct ksc_intake *intake, int ms,
+				  const struct ksc_reload_ops *ops, void *ptr);
+void ksc_reload_ask(struct ksc_reload *reload);
+void ksc_reload_done(struct ksc_reload *reload);
+void ksc_reload_free(struct ksc_reload *reload);
+
+#endif
