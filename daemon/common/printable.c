@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/printable.h"
+#include "common/util.h"
 
 /* Unicode's control and format characters, separators of lines, and what is not to be seen. */
 static const struct {
@@ -29,7 +30,7 @@ static bool is_seen(uint32_t c)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(unseen); i++)
 		if (c >= unseen[i].first && c <= unseen[i].last)
 			return false;
 	/* the last two of each plane are no characters */

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/util.h"
 #include "config/allowance.h"
 #include "config/value.h"
 
@@ -38,7 +39,7 @@ static const struct {
 void ksc_allowance_take(struct ksc_settings *file, const struct ksc_section *section,
 			struct ksc_allowance *allowance)
 {
-	const size_t n = sizeof(numbers) / sizeof(numbers[0]);
+	const size_t n = ARRAY_SIZE(numbers);
 	size_t i, k;
 
 	for (i = 0; i < section->n; i++) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/util.h"
 #include "config/hidden.h"
 #include "config/settings.h"
 #include "config/wants.h"
@@ -28,7 +29,7 @@ static void warn_of(const char *config, const char *name)
 
 	if (!realpath(name, real))
 		return;
-	for (i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(hidden); i++)
 		if (!strncmp(real, hidden[i].directory, strlen(hidden[i].directory)))
 			ksc_log(KSC_LOG_WARNING,
 				"%s: %s: kschanneld.service cannot read it, for its %s=yes",

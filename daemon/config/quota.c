@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/util.h"
 #include "config/quota.h"
 #include "config/value.h"
 
@@ -79,7 +80,7 @@ static void take_trusted(struct ksc_settings *file, const struct ksc_setting *s,
 void ksc_limits_take(struct ksc_settings *file, const struct ksc_section *section,
 		     struct ksc_limits *limits)
 {
-	const size_t n = sizeof(numbers) / sizeof(numbers[0]);
+	const size_t n = ARRAY_SIZE(numbers);
 	size_t i, k;
 
 	for (i = 0; i < section->n; i++) {

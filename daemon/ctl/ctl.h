@@ -11,12 +11,12 @@
 
 #include <linux/kschannel.h>
 
+#include "common/util.h"
+
 /* Where cgroups (version 2) are mounted; the number of a directory there is the cgroup's */
 #ifndef CTL_CGROUPS
 #define CTL_CGROUPS "/sys/fs/cgroup"
 #endif
-
-#define ARRAY_SIZE(x) (sizeof(x) / sizeof((x)[0]))
 
 /* names.c */
 const char *ctl_suite_name(uint16_t suite);

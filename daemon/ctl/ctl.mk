@@ -9,7 +9,7 @@ CTL_BINARY := $(CTL_OUT)/kschannelctl
 PRELOAD_LIBRARY := $(CTL_OUT)/libkschannel-preload.so
 
 CTL_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-protector-strong \
-	-D_FORTIFY_SOURCE=2 -I$(CTL_TOP)/uapi -MMD -MP
+	-D_FORTIFY_SOURCE=2 -I$(CTL_TOP)/uapi -I$(CTL_TOP)/daemon -MMD -MP
 CTL_SOURCES := $(wildcard $(CTL_TOP)/daemon/ctl/*.c) $(CTL_TOP)/daemon/preload/env.c
 PRELOAD_SOURCES := $(wildcard $(CTL_TOP)/daemon/preload/*.c)
 BPF := socket guard

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <gnutls/x509.h>
 
+#include "common/util.h"
 #include "engine/credential.h"
 #include "engine/pick.h"
 
@@ -59,7 +60,7 @@ void ksc_credential_free(struct ksc_credential *cred)
 	ksc_trust_put(cred->trust);
 	if (cred->x509)
 		gnutls_certificate_free_credentials(cred->x509);
-	for (i = 0; i < sizeof(cred->priority) / sizeof(cred->priority[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(cred->priority); i++)
 		if (cred->priority[i])
 			gnutls_priority_deinit(cred->priority[i]);
 	if (cred->ticket_key.data) {

@@ -3,14 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/util.h"
 #include "engine/details.h"
 
 /* RFC 5246, 7.4.2: before each certificate. */
 #define LENGTH_LEN	3
 /* Certificates of our own chain. */
 #define MAX_OWN		16
-
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 /**
  * struct number - GnuTLS's number of something, and IANA's

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <gnutls/gnutls.h>
 
+#include "common/util.h"
 #include "engine/chain.h"
 #include "engine/engine.h"
 #include "engine/hello.h"
@@ -268,7 +269,7 @@ static int resume(struct ksc_engine *e)
 	/* Who judges or picks by hand is shown what the server shows now. */
 	if (!e->cred->resumption || e->manual.wanted || e->pick.wanted)
 		e->resume.cache = NULL;
-	return ksc_resume_begin(&e->resume, e->tls, parts, sizeof(parts) / sizeof(parts[0]));
+	return ksc_resume_begin(&e->resume, e->tls, parts, ARRAY_SIZE(parts));
 }
 
 static void blame_choice(struct ksc_engine *e, enum ksc_status status, const char *name)

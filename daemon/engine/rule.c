@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <gnutls/x509.h>
 
+#include "common/util.h"
 #include "engine/crt.h"
 #include "engine/engine.h"
 #include "engine/host.h"
@@ -266,7 +267,7 @@ const char *ksc_peer_prefix(unsigned int type)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].type == type)
 			return kinds[i].prefix;
 	return NULL;
@@ -276,7 +277,7 @@ static const struct kind *kind_of(const char *pattern)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (!strncmp(pattern, kinds[i].prefix, strlen(kinds[i].prefix)))
 			return &kinds[i];
 	return NULL;

@@ -5,6 +5,7 @@
 #include <gnutls/gnutls.h>
 
 #include "common/printable.h"
+#include "common/util.h"
 #include "engine/engine.h"
 
 /**
@@ -88,7 +89,7 @@ const char *ksc_status_name(enum ksc_status status)
 		[KSC_STATUS_OVERLOADED] = "overloaded",
 	};
 
-	if ((size_t)status >= sizeof(names) / sizeof(names[0]))
+	if ((size_t)status >= ARRAY_SIZE(names))
 		return "?";
 	return names[status];
 }

@@ -7,6 +7,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
+#include "common/util.h"
 #include "engine/crt.h"
 #include "engine/host.h"
 #include "engine/rule.h"
@@ -90,7 +91,7 @@ static uint32_t faults_for(unsigned int faults)
 	uint32_t ours = 0;
 	size_t i;
 
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		known |= table[i].theirs;
 		if (faults & table[i].theirs)
 			ours |= table[i].ours;

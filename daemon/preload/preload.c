@@ -23,6 +23,7 @@
 
 #include <linux/kschannel.h>
 
+#include "common/util.h"
 #include "env.h"
 #include "names.h"
 
@@ -224,7 +225,7 @@ static _Atomic uint64_t *named_by_us(int fd, uint64_t *cookie)
 	*cookie = 0;
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &len))
 		*cookie = 0;
-	return &named[*cookie % (sizeof(named) / sizeof(named[0]))];
+	return &named[*cookie % ARRAY_SIZE(named)];
 }
 
 static int give_name(int fd, const char *server_name)

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/util.h"
 #include "process/landlock.h"
 
 /*
@@ -81,7 +82,7 @@ static int allow_known(int rules)
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < sizeof(known) / sizeof(known[0]); i++)
+	for (i = 0; !rc && i < ARRAY_SIZE(known); i++)
 		rc = allow(rules, known[i]);
 	return rc;
 }

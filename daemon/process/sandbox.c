@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "common/util.h"
 #include "process/landlock.h"
 #include "process/log.h"
 #include "process/sandbox.h"
@@ -142,9 +143,9 @@ static int add_rules(scmp_filter_ctx filter)
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < sizeof(allowed) / sizeof(allowed[0]); i++)
+	for (i = 0; !rc && i < ARRAY_SIZE(allowed); i++)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, allowed[i], 0, NULL);
-	for (i = 0; !rc && i < sizeof(deadly) / sizeof(deadly[0]); i++)
+	for (i = 0; !rc && i < ARRAY_SIZE(deadly); i++)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0, NULL);
 	/* Memory, but none that could be run. */
 	if (!rc)
@@ -212,12 +213,12 @@ static int deny(scmp_filter_ctx filter, const int *calls, size_t n)
 static int deny_reader(scmp_filter_ctx filter)
 {
 	static const uint64_t writing[] = { O_WRONLY, O_RDWR, O_CREAT, O_TRUNC };
-	int rc = deny(filter, denied, sizeof(denied) / sizeof(denied[0]));
+	int rc = deny(filter, denied, ARRAY_SIZE(denied));
 	size_t i;
 
-	for (i = 0; !rc && i < sizeof(missing) / sizeof(missing[0]); i++)
+	for (i = 0; !rc && i < ARRAY_SIZE(missing); i++)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), missing[i], 0, NULL);
-	for (i = 0; !rc && i < sizeof(writing) / sizeof(writing[0]); i++) {
+	for (i = 0; !rc && i < ARRAY_SIZE(writing); i++) {
 		const struct scmp_arg_cmp flags[] = {
 			SCMP_A1(SCMP_CMP_MASKED_EQ, writing[i], writing[i]),
 			SCMP_A2(SCMP_CMP_MASKED_EQ, writing[i], writing[i]),
@@ -235,7 +236,7 @@ static int deny_reader(scmp_filter_ctx filter)
 static int deny_loads(scmp_filter_ctx filter)
 {
 	const struct scmp_arg_cmp process = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0);
-	const int rc = deny(filter, denied_loads, sizeof(denied_loads) / sizeof(denied_loads[0]));
+	const int rc = deny(filter, denied_loads, ARRAY_SIZE(denied_loads));
 
 	return rc ? rc : seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
 						&process);

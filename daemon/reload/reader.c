@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/util.h"
 #include "config/account.h"
 #include "config/read.h"
 #include "config/settings.h"
@@ -659,7 +660,7 @@ static void ignore_signals(void)
 				       SIGALRM, SIGTSTP };
 	size_t i;
 
-	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
 	/* whoever started the daemon may have left that ignored */
 	signal(SIGCHLD, SIG_DFL);
