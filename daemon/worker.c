@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/address.h"
+#include "common/names.h"
 #include "context/contexts.h"
 #include "handshake/generations.h"
 #include "handshake/load.h"
@@ -158,7 +159,7 @@ static void on_late(struct ksc_session *session)
 {
 	if (!session->kept)
 		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "%s %s: no end came in time",
-			     session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
+			     ksc_role_name(session->role), session->peer);
 	drop(offered_of(session));
 }
 
@@ -361,8 +362,7 @@ static void on_context_del(void *ptr, uint64_t id)
 	}
 	if (!o->session.kept)
 		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_DEBUG, "%s %s: cancelled",
-			     o->session.role == KSC_ROLE_CLIENT ? "client" : "server",
-			     o->session.peer);
+			     ksc_role_name(o->session.role), o->session.peer);
 	drop(o);
 }
 

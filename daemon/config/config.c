@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/names.h"
 #include "config/account.h"
 #include "config/allowance.h"
 #include "config/authorities.h"
@@ -457,8 +458,7 @@ static void settle_defaults(struct ksc_settings *file, struct ksc_credentials *s
 			if (fallback[role])
 				ksc_complain(file, line_of(file, cred),
 					     "credential %s is a default for %ss already",
-					     fallback[role]->name,
-					     role == KSC_ROLE_CLIENT ? "client" : "server");
+					     fallback[role]->name, ksc_role_name(role));
 			fallback[role] = cred;
 		}
 	}

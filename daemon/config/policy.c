@@ -8,6 +8,8 @@
 #include <unistd.h>
 #include <gnutls/x509.h>
 
+#include "common/names-gen.h"
+#include "common/names.h"
 #include "config/account.h"
 #include "config/handed.h"
 #include "config/policy.h"
@@ -23,16 +25,6 @@
 #define DNS_PREFIX	"dns:"
 #define CGROUP_ROOT	"/sys/fs/cgroup"
 #define MAX_RULES	16384
-
-static const struct ksc_word directions[] = {
-	{ "connect", KSC_RULE_DIRECTION_CONNECT }, { "accept", KSC_RULE_DIRECTION_ACCEPT },
-	{ "both", KSC_RULE_DIRECTION_CONNECT | KSC_RULE_DIRECTION_ACCEPT }, { NULL, 0 },
-};
-
-static const struct ksc_word actions[] = {
-	{ "require", KSC_RULE_ACTION_REQUIRE }, { "prefer", KSC_RULE_ACTION_PREFER },
-	{ "never", KSC_RULE_ACTION_NEVER }, { NULL, 0 },
-};
 
 static const struct ksc_word connects[] = {
 	{ "handshake", KSC_CONNECT_HANDSHAKE }, { "tcp", KSC_CONNECT_TCP }, { NULL, 0 },
@@ -247,7 +239,7 @@ static bool take_match(struct ksc_settings *file, const struct ksc_setting *s,
 	int value;
 
 	if (!strcmp(s->name, "direction")) {
-		if (!ksc_take_word(file, s, directions, &value))
+		if (!ksc_take_word(file, s, ksc_directions, &value))
 			rule->directions = (uint32_t)value;
 	} else if (!strcmp(s->name, "local")) {
 		take_prefix(file, s, &rule->local);
@@ -347,7 +339,7 @@ void ksc_policy_take(struct ksc_settings *file, const struct ksc_section *sectio
 			     "there is no action: action = require, prefer or never");
 		return;
 	}
-	if (ksc_take_word(file, action, actions, &value))
+	if (ksc_take_word(file, action, ksc_rule_action_words, &value))
 		return;
 	if (rules->n == MAX_RULES) {
 		ksc_complain(file, section->line, "there are more than %d rules", MAX_RULES);

@@ -7,19 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/word.h"
 #include "config/settings.h"
 
 #define KSC_MAX_LIST	64
-
-/**
- * struct ksc_word - one of the words that a setting may have
- * @text: the word
- * @value: what it stands for
- */
-struct ksc_word {
-	const char *text;
-	int value;
-};
 
 extern const struct ksc_word ksc_verifications[];
 extern const struct ksc_word ksc_versions[];

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <netlink/attr.h>
 
+#include "common/names.h"
 #include "context/application.h"
 #include "context/context.h"
 #include "context/result.h"
@@ -138,7 +139,7 @@ static void on_late(struct ksc_session *session)
 		return;
 	}
 	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "%s %s: no end came in time",
-		     session->role == KSC_ROLE_CLIENT ? "client" : "server", session->peer);
+		     ksc_role_name(session->role), session->peer);
 	msg = ksc_session_busy(session) ?
 	      ksc_result_new(context->seq, context->number, &step) :
 	      ksc_result_error(0, &context->number, ETIMEDOUT, step.text);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/names.h"
 #include "context/requests.h"
 #include "context/result.h"
 #include "context/set.h"
@@ -67,8 +68,7 @@ static void close_context(struct ksc_application *app, struct nlattr **tb)
 	if (!context)
 		return;
 	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_DEBUG, "%s %s: cancelled",
-		     context->session.role == KSC_ROLE_CLIENT ? "client" : "server",
-		     context->session.peer);
+		     ksc_role_name(context->session.role), context->session.peer);
 	ksc_context_end(context);
 }
 

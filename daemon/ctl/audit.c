@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/names.h"
 #include "ctl.h"
 #include "listener.h"
 #include "policy.h"
@@ -339,7 +340,7 @@ static const char *action_name(const struct audit *audit, const struct connectio
 {
 	if (is_unknown(audit, c))
 		return "unknown";
-	return c->match.found ? ctl_action_name(c->match.action) : "none";
+	return c->match.found ? ksc_action_name(c->match.action) : "none";
 }
 
 /* NULL for none, and none that is known */

@@ -21,10 +21,6 @@
 /* names.c */
 const char *ctl_suite_name(uint16_t suite);
 const char *ctl_version_name(uint16_t version);
-const char *ctl_role_name(uint32_t role);
-const char *ctl_phase_name(uint32_t phase);
-const char *ctl_status_name(uint32_t status);
-const char *ctl_direction_name(uint32_t direction);
 const char *ctl_tcp_state_name(uint8_t state);
 
 /* text.c */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/names.h"
 #include "ctl.h"
 
 enum kind {
@@ -145,13 +146,13 @@ static struct json_object *json_value(enum kind kind, struct nlattr *attr)
 	case BYTES:
 		return json_text(ctl_hex(nla_data(attr), (size_t)nla_len(attr)));
 	case ROLE:
-		return json_object_new_string(ctl_role_name(nla_get_u32(attr)));
+		return json_object_new_string(ksc_role_name(nla_get_u32(attr)));
 	case PHASE:
-		return json_object_new_string(ctl_phase_name(nla_get_u32(attr)));
+		return json_object_new_string(ksc_phase_name(nla_get_u32(attr)));
 	case STATUS:
-		return json_object_new_string(ctl_status_name(nla_get_u32(attr)));
+		return json_object_new_string(ksc_status_name(nla_get_u32(attr)));
 	case DIRECTION:
-		return json_object_new_string(ctl_direction_name(nla_get_u32(attr)));
+		return json_object_new_string(ksc_direction_name(nla_get_u32(attr)));
 	case STATE:
 		return json_object_new_string(ctl_tcp_state_name(nla_get_u8(attr)));
 	case VERSION:
@@ -186,7 +187,7 @@ static const char *state_name(struct nlattr **tb)
 	uint32_t phase = get_u32(tb, KSC_A_SOCK_PHASE);
 
 	if (phase != KSC_PHASE_ESTABLISHED)
-		return ctl_phase_name(phase);
+		return ksc_phase_name(phase);
 	if (tb[KSC_A_SOCK_READ_CLOSED] && tb[KSC_A_SOCK_WRITE_CLOSED])
 		return "both-closed";
 	if (tb[KSC_A_SOCK_READ_CLOSED])
@@ -222,9 +223,9 @@ static void add_failure(struct ctl_table *table, struct nlattr **tb)
 
 	if (direction != KSC_DIRECTION_NONE && tb[KSC_A_SOCK_ALERT])
 		snprintf(alert, sizeof(alert), ", alert %u %s", nla_get_u8(tb[KSC_A_SOCK_ALERT]),
-			 ctl_direction_name(direction));
+			 ksc_direction_name(direction));
 	text = ctl_escape(get_text(tb, KSC_A_SOCK_TEXT));
-	if (asprintf(&note, "%s%s%s%s", ctl_status_name(get_u32(tb, KSC_A_SOCK_STATUS)), alert,
+	if (asprintf(&note, "%s%s%s%s", ksc_status_name(get_u32(tb, KSC_A_SOCK_STATUS)), alert,
 		     text[0] ? ": " : "", text) < 0)
 		note = NULL;
 	free(text);
@@ -238,7 +239,7 @@ static void add_row(struct ctl_table *table, struct nlattr **tb)
 
 	ctl_table_addf(table, "%" PRIu64, get_u64(tb, KSC_A_SOCK_ID));
 	ctl_table_addf(table, "%s", tb[KSC_A_SOCK_RAW] ? "raw" :
-				    ctl_role_name(get_u32(tb, KSC_A_SOCK_ROLE)));
+				    ksc_role_name(get_u32(tb, KSC_A_SOCK_ROLE)));
 	ctl_table_addf(table, "%s", state_name(tb));
 	ctl_table_add(table, ctl_address(tb[KSC_A_SOCK_LOCAL]));
 	ctl_table_add(table, ctl_address(tb[KSC_A_SOCK_PEER]));

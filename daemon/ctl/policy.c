@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/names.h"
 #include "ctl.h"
 #include "pins.h"
 #include "policy.h"
@@ -121,32 +122,9 @@ static char *end_text(struct nlattr *addr, struct nlattr *len, struct nlattr *mi
 	return ctl_alloc(n < 0 ? NULL : text);
 }
 
-/**
- * ctl_action_name() - what an action is called
- * @action: enum ksc_rule_action
- * Return: its name
- */
-const char *ctl_action_name(uint32_t action)
-{
-	static const char *const names[] = {
-		[KSC_RULE_ACTION_REQUIRE] = "require",
-		[KSC_RULE_ACTION_PREFER] = "prefer",
-		[KSC_RULE_ACTION_NEVER] = "never",
-	};
-
-	return action < ARRAY_SIZE(names) ? names[action] : "?";
-}
-
 static const char *direction_name(struct nlattr *attr)
 {
-	switch (attr ? nla_get_u32(attr) : 0) {
-	case KSC_RULE_DIRECTION_CONNECT:
-		return "connect";
-	case KSC_RULE_DIRECTION_ACCEPT:
-		return "accept";
-	default:
-		return "both";
-	}
+	return attr ? ksc_word_text(ksc_directions, nla_get_u32(attr)) : "both";
 }
 
 /* What connect() waits for; what is never protected, or accepted, does not wait */
@@ -179,7 +157,7 @@ static void to_words(struct nlattr **tb, struct words *w, bool as_json)
 		     tb[KSC_A_RULE_NUMBER] ? nla_get_u32(tb[KSC_A_RULE_NUMBER]) : 0) < 0)
 		w->text[0] = NULL;
 	w->text[1] = as_json ? ctl_utf8(name) : ctl_escape(name);
-	w->text[2] = strdup(ctl_action_name(tb[KSC_A_RULE_ACTION] ?
+	w->text[2] = strdup(ksc_action_name(tb[KSC_A_RULE_ACTION] ?
 						  nla_get_u32(tb[KSC_A_RULE_ACTION]) : UINT32_MAX));
 	w->text[3] = strdup(direction_name(tb[KSC_A_RULE_DIRECTIONS]));
 	w->text[4] = end_text(tb[KSC_A_RULE_LOCAL], tb[KSC_A_RULE_LOCAL_LEN],

@@ -74,6 +74,5 @@ struct ctl_rules {
 
 int ctl_policy_rules(const struct ctl_rules *rules);
 int ctl_policy_match(const struct ctl_flow *flow, struct ctl_match *match);
-const char *ctl_action_name(uint32_t action);
 
 #endif /* KSC_CTL_POLICY_H */

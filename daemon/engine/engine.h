@@ -138,7 +138,6 @@ int ksc_engine_ticket(struct ksc_engine *engine, const uint8_t *msg, size_t len)
 /* status.c */
 void ksc_step_wipe(struct ksc_step *step);
 enum ksc_status ksc_status_of(gnutls_session_t tls, int rc, int *alert);
-const char *ksc_status_name(enum ksc_status status);
 const char *ksc_alert_name(int number);
 void ksc_text_printable(char text[KSC_MAX_TEXT + 1]);
 

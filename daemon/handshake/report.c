@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/address.h"
+#include "common/names.h"
 #include "engine/suite.h"
 #include "handshake/report.h"
 #include "process/log.h"
@@ -23,8 +24,7 @@ void ksc_report_ok(enum ksc_role role, const char *peer, const struct ksc_step *
 
 	ksc_log_peer(KSC_LOG_DONE, KSC_LOG_INFO,
 		     "%s %s%s%s: ok: TLS 1.%d, %s%s%s%s%s%s, credential %s%s%s, %.0f ms",
-		     role == KSC_ROLE_CLIENT ? "client" : "server", peer,
-		     *info->server_name ? " " : "", info->server_name,
+		     ksc_role_name(role), peer, *info->server_name ? " " : "", info->server_name,
 		     step->keys.version == 0x0304 ? 3 : 2, ksc_suite_name(step->keys.suite),
 		     *info->alpn ? ", " : "", info->alpn, info->peer.present ? ", peer " : "",
 		     info->peer.subject, info->resumed ? ", resumed" : "",
@@ -53,8 +53,7 @@ void ksc_report_failure(enum ksc_role role, const char *peer, const struct ksc_s
 
 	put_alert(alert, step->direction, step->alert);
 	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "%s %s: %s: %s%s",
-		     role == KSC_ROLE_CLIENT ? "client" : "server", peer,
-		     ksc_status_name(step->status), step->text, alert);
+		     ksc_role_name(role), peer, ksc_status_name(step->status), step->text, alert);
 }
 
 /**
@@ -86,7 +85,7 @@ void ksc_report_failed(void *ptr, const struct ksc_failed *failed)
 	ksc_address_print(&failed->peer, host, peer, sizeof(peer));
 	put_alert(alert, failed->direction, failed->alert);
 	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "%s %s: %s: %s%s, at %s%s%s, user %u",
-		     failed->role == KSC_ROLE_CLIENT ? "client" : "server", peer,
-		     ksc_status_name(failed->status), failed->text, alert, local,
-		     *failed->rule ? ", rule " : "", failed->rule, failed->uid);
+		     ksc_role_name(failed->role), peer, ksc_status_name(failed->status),
+		     failed->text, alert, local, *failed->rule ? ", rule " : "", failed->rule,
+		     failed->uid);
 }

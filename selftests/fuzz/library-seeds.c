@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/message.h"
+#include "common/names.h"
 #include "context/result.h"
 #include "target.h"
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../unit/peer.h"
+#include "common/names.h"
 #include "target.h"
 
 static bool is_over(const struct ksc_step *step)

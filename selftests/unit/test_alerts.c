@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/names.h"
 #include "variant.h"
 
 #define HEADER		5

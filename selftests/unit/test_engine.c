@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/names.h"
 #include "variant.h"
 
 /* Every library, role, version and suite comes to keys that work. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <gnutls/gnutls.h>
 
+#include "common/names.h"
 #include "engine/suite.h"
 #include "side.h"
 

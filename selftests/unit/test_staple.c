@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/names.h"
 #include "engine/chain.h"
 #include "engine/staple.h"
 #include "outcome.h"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/names.h"
 #include "outcome.h"
 
 /* What is weak, and which CA it is trusted by; the rest of it is no reason to refuse */

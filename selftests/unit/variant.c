@@ -2,6 +2,7 @@
 /* Handshakes in every combination of library, role, version and suite. */
 #include <string.h>
 
+#include "common/names.h"
 #include "variant.h"
 
 struct variant variants[N_VARIANTS];
