@@ -13,10 +13,10 @@ CTL_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-prot
 CTL_SOURCES := $(wildcard $(CTL_TOP)/daemon/ctl/*.c) $(CTL_TOP)/daemon/preload/env.c
 PRELOAD_SOURCES := $(wildcard $(CTL_TOP)/daemon/preload/*.c)
 # what the daemon has, too
-CTL_COMMON := names names-gen
+CTL_COMMON := names names-gen suites
 BPF := socket guard
 CTL_OBJECTS := $(CTL_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o) $(BPF:%=$(CTL_OUT)/obj/ctl/bpf-%.o) \
-	$(CTL_OUT)/obj/lib/suites.ctl.o $(CTL_COMMON:%=$(CTL_OUT)/obj/ctl/common/%.o)
+	$(CTL_COMMON:%=$(CTL_OUT)/obj/ctl/common/%.o)
 PRELOAD_OBJECTS := $(PRELOAD_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.pic.o)
 
 CTL_PACKAGES := libnl-genl-3.0 json-c libbpf
@@ -38,11 +38,6 @@ $(CTL_OUT)/obj/ctl/%.o: $(CTL_TOP)/daemon/ctl/%.c
 	$(CC) $(CTL_CFLAGS) $(CTL_DEPENDS_CFLAGS) -DKSC_LIBDIR='"$(LIBDIR)"' $(CFLAGS) -c -o $@ $<
 
 $(CTL_OUT)/obj/ctl/common/%.o: $(CTL_TOP)/daemon/common/%.c
-	@mkdir -p $(@D)
-	$(CC) $(CTL_CFLAGS) $(CFLAGS) -c -o $@ $<
-
-# The names that the library has, too.
-$(CTL_OUT)/obj/lib/%.ctl.o: $(CTL_TOP)/daemon/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CTL_CFLAGS) $(CFLAGS) -c -o $@ $<
 

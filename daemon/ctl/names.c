@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Names of numbers of TLS and TCP. */
-#include "../lib/suites.h"
+#include "common/suites.h"
 #include "ctl.h"
 
 /* linux/tcp_states.h is not for userspace; netinet/tcp.h numbers them alike */

@@ -15,7 +15,7 @@ LIB_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-prot
 	-D_FORTIFY_SOURCE=2 -fPIC -I$(LIB_TOP)/uapi -I$(LIB_TOP)/daemon -MMD -MP
 LIB_SOURCES := $(wildcard $(LIB_TOP)/daemon/lib/*.c)
 # what both sides of the context socket have
-LIB_COMMON := message message-gen
+LIB_COMMON := message message-gen suites
 LIB_OBJECTS := $(LIB_SOURCES:$(LIB_TOP)/daemon/%.c=$(LIB_OUT)/obj/%.o) \
 	$(LIB_COMMON:%=$(LIB_OUT)/obj/lib/common/%.o)
 LIB_NL_CFLAGS := $(shell pkg-config --cflags libnl-3.0)

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/suites.h"
 #include "internal.h"
-#include "suites.h"
 
 /* What the daemon has told of a context that is, or was, established */
 static int look_up(const struct kschannel_context *context,

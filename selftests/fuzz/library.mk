@@ -7,7 +7,7 @@ all: $(OUT)/fuzz-library $(OUT)/seeds-library/tls13
 
 NL_FLAGS := $(shell pkg-config --cflags libnl-3.0)
 NL_LIBS := $(shell pkg-config --libs libnl-3.0)
-MESSAGE := $(addprefix $(TOP)/daemon/common/,message.c message-gen.c)
+MESSAGE := $(addprefix $(TOP)/daemon/common/,message.c message-gen.c suites.c)
 LIBRARY := $(wildcard $(TOP)/daemon/lib/*.c)
 
 $(OUT)/fuzz-library: library.c $(LIBRARY) $(MESSAGE) $(HEADERS) $(wildcard $(TOP)/daemon/lib/*.h)

@@ -2,8 +2,8 @@
 /* What IANA's numbers stand for: suites, groups and signature schemes. */
 #include <stddef.h>
 
+#include "common/suites.h"
 #include "common/util.h"
-#include "suites.h"
 
 #define AES128_GCM "AES-128-GCM", 128, 128, "SHA-256", 256
 #define AES256_GCM "AES-256-GCM", 256, 128, "SHA-384", 384
