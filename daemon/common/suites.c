@@ -12,7 +12,7 @@
 #define CHACHA20 "CHACHA20-POLY1305", 256, 128, "SHA-256", 256
 
 /* Those that raw mode takes besides what the daemon negotiates, too. */
-static const struct kschannel_suite suites[] = {
+static const struct ksc_suite suites[] = {
 	{ 0x1301, "TLS_AES_128_GCM_SHA256", AES128_GCM },
 	{ 0x1302, "TLS_AES_256_GCM_SHA384", AES256_GCM },
 	{ 0x1303, "TLS_CHACHA20_POLY1305_SHA256", CHACHA20 },
@@ -72,12 +72,12 @@ static const char *lookup(const struct name *names, size_t n, uint16_t id)
 }
 
 /**
- * kschannel_suite_find() - look a suite up
+ * ksc_suite_find() - look a suite up
  * @id: IANA number
  *
  * Return: the suite, or NULL if it is not one that the module knows
  */
-const struct kschannel_suite *kschannel_suite_find(uint16_t id)
+const struct ksc_suite *ksc_suite_find(uint16_t id)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(suites); i++)
 		if (suites[i].id == id)
@@ -86,23 +86,49 @@ const struct kschannel_suite *kschannel_suite_find(uint16_t id)
 }
 
 /**
- * kschannel_group_name() - name of a key exchange's group
+ * ksc_suite_name() - what a suite is called
+ * @id: IANA number
+ *
+ * Return: IANA's name, or NULL if it is not one that the module knows
+ */
+const char *ksc_suite_name(uint16_t id)
+{
+	const struct ksc_suite *suite = ksc_suite_find(id);
+
+	return suite ? suite->name : NULL;
+}
+
+/**
+ * ksc_suite_cipher() - what the cipher of a suite is called
+ * @id: IANA number
+ *
+ * Return: the AEAD's name, or "?" if the suite is not one that the module knows
+ */
+const char *ksc_suite_cipher(uint16_t id)
+{
+	const struct ksc_suite *suite = ksc_suite_find(id);
+
+	return suite ? suite->cipher : "?";
+}
+
+/**
+ * ksc_group_name() - name of a key exchange's group
  * @id: IANA number
  *
  * Return: the name, or NULL
  */
-const char *kschannel_group_name(uint16_t id)
+const char *ksc_group_name(uint16_t id)
 {
 	return lookup(groups, ARRAY_SIZE(groups), id);
 }
 
 /**
- * kschannel_signature_name() - name of a signature scheme
+ * ksc_signature_name() - name of a signature scheme
  * @id: IANA number
  *
  * Return: the name, or NULL
  */
-const char *kschannel_signature_name(uint16_t id)
+const char *ksc_signature_name(uint16_t id)
 {
 	return lookup(signatures, ARRAY_SIZE(signatures), id);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* suites.c: what IANA's numbers stand for. */
-#ifndef KSCHANNEL_SUITES_H
-#define KSCHANNEL_SUITES_H
+#ifndef KSC_SUITES_H
+#define KSC_SUITES_H
 
 #include <stdint.h>
 
 /**
- * struct kschannel_suite - a cipher suite
+ * struct ksc_suite - a cipher suite
  * @id: IANA number
  * @name: IANA name
  * @cipher: name of the AEAD
@@ -15,7 +15,7 @@
  * @hash: name of the hash that keys are derived with
  * @hash_bits: of its output
  */
-struct kschannel_suite {
+struct ksc_suite {
 	uint16_t id;
 	const char *name;
 	const char *cipher;
@@ -25,8 +25,10 @@ struct kschannel_suite {
 	uint16_t hash_bits;
 };
 
-const struct kschannel_suite *kschannel_suite_find(uint16_t id);
-const char *kschannel_group_name(uint16_t id);
-const char *kschannel_signature_name(uint16_t id);
+const struct ksc_suite *ksc_suite_find(uint16_t id);
+const char *ksc_suite_name(uint16_t id);
+const char *ksc_suite_cipher(uint16_t id);
+const char *ksc_group_name(uint16_t id);
+const char *ksc_signature_name(uint16_t id);
 
 #endif

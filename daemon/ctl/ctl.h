@@ -19,7 +19,6 @@
 #endif
 
 /* names.c */
-const char *ctl_suite_name(uint16_t suite);
 const char *ctl_version_name(uint16_t version);
 const char *ctl_tcp_state_name(uint8_t state);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/names.h"
+#include "common/suites.h"
 #include "ctl.h"
 
 enum kind {
@@ -158,7 +159,7 @@ static struct json_object *json_value(enum kind kind, struct nlattr *attr)
 	case VERSION:
 		return json_number_or_name(ctl_version_name(nla_get_u16(attr)), nla_get_u16(attr));
 	case SUITE:
-		return json_number_or_name(ctl_suite_name(nla_get_u16(attr)), nla_get_u16(attr));
+		return json_number_or_name(ksc_suite_name(nla_get_u16(attr)), nla_get_u16(attr));
 	}
 	return NULL;
 }
@@ -244,7 +245,7 @@ static void add_row(struct ctl_table *table, struct nlattr **tb)
 	ctl_table_add(table, ctl_address(tb[KSC_A_SOCK_LOCAL]));
 	ctl_table_add(table, ctl_address(tb[KSC_A_SOCK_PEER]));
 	add_number_or_name(table, version ? ctl_version_name(nla_get_u16(version)) : NULL, version);
-	add_number_or_name(table, suite ? ctl_suite_name(nla_get_u16(suite)) : NULL, suite);
+	add_number_or_name(table, suite ? ksc_suite_name(nla_get_u16(suite)) : NULL, suite);
 	add_or_dash(table, get_text(tb, KSC_A_SOCK_ALPN));
 	ctl_table_addf(table, "%" PRIu64, get_u64(tb, KSC_A_SOCK_TX_BYTES));
 	ctl_table_addf(table, "%" PRIu64, get_u64(tb, KSC_A_SOCK_TX_RECORDS));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Names of numbers of TLS and TCP. */
-#include "common/suites.h"
+/* Names of numbers that are not of our interface. */
 #include "ctl.h"
 
 /* linux/tcp_states.h is not for userspace; netinet/tcp.h numbers them alike */
@@ -8,18 +7,6 @@ static const char *const tcp_states[] = {
 	NULL,	 "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2",   "time-wait",
 	"close", "close-wait",	"last-ack", "listen",	"closing",    "new-syn-recv",
 };
-
-/**
- * ctl_suite_name() - IANA name of a cipher suite
- * @suite: its number
- * Return: the name, or NULL if it is not one that we know
- */
-const char *ctl_suite_name(uint16_t suite)
-{
-	const struct kschannel_suite *found = kschannel_suite_find(suite);
-
-	return found ? found->name : NULL;
-}
 
 /**
  * ctl_version_name() - name of a protocol version

@@ -89,16 +89,3 @@ const struct ksc_cipher *ksc_cipher_by_suite(uint16_t number)
 			return &ksc_ciphers[i];
 	return NULL;
 }
-
-/**
- * ksc_suite_name() - a name for the log
- * @number: the IANA number
- *
- * Return: the name of the suite's cipher
- */
-const char *ksc_suite_name(uint16_t number)
-{
-	const struct ksc_cipher *cipher = ksc_cipher_by_suite(number);
-
-	return cipher ? cipher->name : "?";
-}

@@ -40,6 +40,5 @@ const struct ksc_cipher *ksc_cipher_by_suite(uint16_t number);
 uint16_t ksc_suite_number(const struct ksc_cipher *cipher,
 			  gnutls_protocol_t version,
 			  gnutls_kx_algorithm_t kx);
-const char *ksc_suite_name(uint16_t number);
 
 #endif

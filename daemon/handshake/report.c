@@ -4,7 +4,7 @@
 
 #include "common/address.h"
 #include "common/names.h"
-#include "engine/suite.h"
+#include "common/suites.h"
 #include "handshake/report.h"
 #include "process/log.h"
 
@@ -25,7 +25,7 @@ void ksc_report_ok(enum ksc_role role, const char *peer, const struct ksc_step *
 	ksc_log_peer(KSC_LOG_DONE, KSC_LOG_INFO,
 		     "%s %s%s%s: ok: TLS 1.%d, %s%s%s%s%s%s, credential %s%s%s, %.0f ms",
 		     ksc_role_name(role), peer, *info->server_name ? " " : "", info->server_name,
-		     step->keys.version == 0x0304 ? 3 : 2, ksc_suite_name(step->keys.suite),
+		     step->keys.version == 0x0304 ? 3 : 2, ksc_suite_cipher(step->keys.suite),
 		     *info->alpn ? ", " : "", info->alpn, info->peer.present ? ", peer " : "",
 		     info->peer.subject, info->resumed ? ", resumed" : "",
 		     credential,

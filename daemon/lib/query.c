@@ -39,13 +39,13 @@ static uint16_t number(const struct nlattr *attr)
 int kschannel_query_cipher(struct kschannel_context *context, struct kschannel_cipher *cipher)
 {
 	struct nlattr *tb[KSC_M_DETAILS_MAX + 1];
-	const struct kschannel_suite *suite;
+	const struct ksc_suite *suite;
 	uint16_t group, signature;
 	int rc = look_up(context, tb);
 
 	if (rc)
 		return rc;
-	suite = kschannel_suite_find(context->info.cipher_suite);
+	suite = ksc_suite_find(context->info.cipher_suite);
 	if (!suite)
 		return -EIO;
 	group = number(tb[KSC_M_DETAILS_GROUP]);
@@ -60,9 +60,9 @@ int kschannel_query_cipher(struct kschannel_context *context, struct kschannel_c
 		.hash = suite->hash,
 		.hash_bits = suite->hash_bits,
 		.group = group,
-		.group_name = kschannel_group_name(group),
+		.group_name = ksc_group_name(group),
 		.signature = signature,
-		.signature_name = kschannel_signature_name(signature),
+		.signature_name = ksc_signature_name(signature),
 	};
 	return 0;
 }

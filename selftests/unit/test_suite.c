@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/suites.h"
 #include "variant.h"
 
 /* TLS 1.2 with an RSA certificate: AES-CCM comes with DHE, all else with ECDHE. */
@@ -48,12 +49,12 @@ static void rsa_suites(void **state)
 static void names_and_numbers(void **state)
 {
 	(void)state;
-	assert_string_equal(ksc_suite_name(0x1304), "AES-128-CCM");
-	assert_string_equal(ksc_suite_name(0xc0ac), "AES-128-CCM");
-	assert_string_equal(ksc_suite_name(0xc09e), "AES-128-CCM");
-	assert_string_equal(ksc_suite_name(0x009e), "AES-128-GCM");
-	assert_string_equal(ksc_suite_name(0x009f), "AES-256-GCM");
-	assert_string_equal(ksc_suite_name(0xccaa), "CHACHA20-POLY1305");
+	assert_string_equal(ksc_suite_cipher(0x1304), "AES-128-CCM");
+	assert_string_equal(ksc_suite_cipher(0xc0ac), "AES-128-CCM");
+	assert_string_equal(ksc_suite_cipher(0xc09e), "AES-128-CCM");
+	assert_string_equal(ksc_suite_cipher(0x009e), "AES-128-GCM");
+	assert_string_equal(ksc_suite_cipher(0x009f), "AES-256-GCM");
+	assert_string_equal(ksc_suite_cipher(0xccaa), "CHACHA20-POLY1305");
 	/* No suite, which AES-CCM would have with ECDHE-RSA. */
 	assert_null(ksc_cipher_by_suite(0));
 	assert_int_equal(ksc_suite_number(ksc_cipher_by_name("AES-128-CCM"), GNUTLS_TLS1_2,
