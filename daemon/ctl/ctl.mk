@@ -13,7 +13,7 @@ CTL_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-prot
 CTL_SOURCES := $(wildcard $(CTL_TOP)/daemon/ctl/*.c) $(CTL_TOP)/daemon/preload/env.c
 PRELOAD_SOURCES := $(wildcard $(CTL_TOP)/daemon/preload/*.c)
 # what the daemon has, too
-CTL_COMMON := names names-gen suites
+CTL_COMMON := address names names-gen suites
 BPF := socket guard
 CTL_OBJECTS := $(CTL_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o) $(BPF:%=$(CTL_OUT)/obj/ctl/bpf-%.o) \
 	$(CTL_COMMON:%=$(CTL_OUT)/obj/ctl/common/%.o)

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/address.h"
 #include "common/names.h"
 #include "ctl.h"
 #include "pins.h"
@@ -113,8 +114,7 @@ static char *end_text(struct nlattr *addr, struct nlattr *len, struct nlattr *mi
 	int n;
 
 	if (addr && (nla_len(addr) == 4 || nla_len(addr) == 16)) {
-		inet_ntop(nla_len(addr) == 4 ? AF_INET : AF_INET6, nla_data(addr), host,
-			  sizeof(host));
+		ksc_host_print(nla_data(addr), (size_t)nla_len(addr), host);
 		snprintf(bits, sizeof(bits), "/%u", len ? nla_get_u8(len) : 0U);
 	}
 	n = asprintf(&text, "%s%s%s%s", host, bits, any ? "" : " port ", any ? "" : ports);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* kschannelctl stats: the counters. */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <netlink/netlink.h>
 #include <stdlib.h>
 
+#include "common/address.h"
 #include "ctl.h"
 
 /**
@@ -135,10 +135,10 @@ static char *prefix_text(const uint8_t *prefix)
 
 	memcpy(&addr, prefix, sizeof(addr));
 	if (IN6_IS_ADDR_V4MAPPED(&addr) && len >= 96) {
-		inet_ntop(AF_INET, &addr.s6_addr[12], host, sizeof(host));
+		ksc_host_print(&addr.s6_addr[12], 4, host);
 		len -= 96;
 	} else {
-		inet_ntop(AF_INET6, &addr, host, sizeof(host));
+		ksc_host_print(&addr, sizeof(addr), host);
 	}
 	if (asprintf(&text, "%s/%d", host, len) < 0)
 		text = NULL;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Text for people: escaping, addresses, tables. */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <net/if.h>
@@ -12,6 +11,7 @@
 #include <wchar.h>
 #include <wctype.h>
 
+#include "common/address.h"
 #include "ctl.h"
 
 /**
@@ -118,30 +118,18 @@ char *ctl_address(const struct nlattr *attr)
 {
 	union {
 		struct sockaddr sa;
-		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
 	} addr = { .sa.sa_family = AF_UNSPEC };
-	char host[INET6_ADDRSTRLEN], scope[IF_NAMESIZE + 1] = "%";
-	char *text = NULL;
-	int len = -1;
+	char text[INET6_ADDRSTRLEN + IF_NAMESIZE + 16], scope[IF_NAMESIZE + 1] = "%";
 
 	if (attr)
 		nla_memcpy(&addr, (struct nlattr *)attr, sizeof(addr));
-	switch (addr.sa.sa_family) {
-	case AF_INET:
-		inet_ntop(AF_INET, &addr.in.sin_addr, host, sizeof(host));
-		len = asprintf(&text, "%s:%u", host, ntohs(addr.in.sin_port));
-		break;
-	case AF_INET6:
-		inet_ntop(AF_INET6, &addr.in6.sin6_addr, host, sizeof(host));
-		if (!addr.in6.sin6_scope_id || !if_indextoname(addr.in6.sin6_scope_id, scope + 1))
-			scope[0] = '\0';
-		len = asprintf(&text, "[%s%s]:%u", host, scope, ntohs(addr.in6.sin6_port));
-		break;
-	default:
+	if (addr.sa.sa_family != AF_INET6 || !addr.in6.sin6_scope_id ||
+	    !if_indextoname(addr.in6.sin6_scope_id, scope + 1))
+		scope[0] = '\0';
+	if (!ksc_socket_print(&addr.sa, scope, text, sizeof(text)))
 		return ctl_alloc(strdup("*"));
-	}
-	return ctl_alloc(len < 0 ? NULL : text);
+	return ctl_alloc(strdup(text));
 }
 
 /**

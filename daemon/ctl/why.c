@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "covers.h"
 #include "ctl.h"
 #include "why.h"
@@ -74,8 +75,8 @@ static char *why_address(const char *end, const struct host *h, const struct nla
 
 	if (!addr || has_prefix(h, addr, bits))
 		return NULL;
-	inet_ntop(h->family, h->addr, ours, sizeof(ours));
-	inet_ntop(nla_len(addr) == 4 ? AF_INET : AF_INET6, nla_data(addr), theirs, sizeof(theirs));
+	ksc_host_print(h->addr, h->family == AF_INET ? 4 : 16, ours);
+	ksc_host_print(nla_data(addr), (size_t)nla_len(addr), theirs);
 	return say("the %s address %s is not in %s/%u", end, ours, theirs, bits);
 }
 

@@ -7,6 +7,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
+#include "common/address.h"
 #include "common/util.h"
 #include "engine/crt.h"
 #include "engine/host.h"
@@ -309,8 +310,8 @@ static void make_readable(unsigned int type, char *name, size_t len)
 
 	if (type == GNUTLS_SAN_IPADDRESS && (len == 4 || len == 16)) {
 		memcpy(address, name, len);
-		if (inet_ntop(len == 4 ? AF_INET : AF_INET6, address, name, INET6_ADDRSTRLEN))
-			return;
+		ksc_host_print(address, len, name);
+		return;
 	}
 	for (i = 0; i < len; i++)
 		if (name[i] <= ' ' || name[i] > '~')
