@@ -13,7 +13,7 @@ CTL_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-prot
 CTL_SOURCES := $(wildcard $(CTL_TOP)/daemon/ctl/*.c) $(CTL_TOP)/daemon/preload/env.c
 PRELOAD_SOURCES := $(wildcard $(CTL_TOP)/daemon/preload/*.c)
 # what the daemon has, too
-CTL_COMMON := address names names-gen suites
+CTL_COMMON := address extack names names-gen suites
 BPF := socket guard
 CTL_OBJECTS := $(CTL_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o) $(BPF:%=$(CTL_OUT)/obj/ctl/bpf-%.o) \
 	$(CTL_COMMON:%=$(CTL_OUT)/obj/ctl/common/%.o)
@@ -39,7 +39,7 @@ $(CTL_OUT)/obj/ctl/%.o: $(CTL_TOP)/daemon/ctl/%.c
 
 $(CTL_OUT)/obj/ctl/common/%.o: $(CTL_TOP)/daemon/common/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CTL_CFLAGS) $(CFLAGS) -c -o $@ $<
+	$(CC) $(CTL_CFLAGS) $(CTL_DEPENDS_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 # -g makes the types' description, which the kernel wants to see. Its headers take
 # some of the C library's, for which clang does not look by itself.

@@ -12,6 +12,7 @@
 
 #include <linux/netlink.h>
 
+#include "common/extack.h"
 #include "ctl.h"
 
 /* A dump is read again when it changed meanwhile; not for ever on a busy machine. */
@@ -26,7 +27,7 @@
 struct exchange {
 	const struct ctl_request *req;
 	int error;
-	char text[256];
+	char text[KSC_MAX_EXTACK];
 };
 
 static int on_valid(struct nl_msg *msg, void *arg)
@@ -41,35 +42,13 @@ static int on_valid(struct nl_msg *msg, void *arg)
 	return ret < 0 ? ret : NL_OK;
 }
 
-/* Finds the kernel's text among what follows an error message. */
-static void extack_text(const struct nlmsgerr *nlerr, char *text, size_t size)
-{
-	/* the header that was kept in front of the error tells what there is */
-	const struct nlmsghdr *nlh = (const struct nlmsghdr *)((const char *)nlerr - NLMSG_HDRLEN);
-	size_t skip = sizeof(*nlerr);
-	struct nlattr *tb[NLMSGERR_ATTR_MAX + 1];
-	int left;
-
-	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
-		return;
-	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
-		skip += NLMSG_ALIGN(nlerr->msg.nlmsg_len) - NLMSG_HDRLEN;
-	left = (int)nlh->nlmsg_len - (int)NLMSG_HDRLEN - (int)skip;
-	if (left <= 0)
-		return;
-	if (nla_parse(tb, NLMSGERR_ATTR_MAX, (struct nlattr *)((char *)nlerr + skip), left, NULL))
-		return;
-	if (tb[NLMSGERR_ATTR_MSG])
-		nla_strlcpy(text, tb[NLMSGERR_ATTR_MSG], size);
-}
-
 static int on_error(struct sockaddr_nl *addr, struct nlmsgerr *nlerr, void *arg)
 {
 	struct exchange *ex = arg;
 
 	(void)addr;
 	ex->error = nlerr->error;
-	extack_text(nlerr, ex->text, sizeof(ex->text));
+	ksc_extack_text(nlerr, ex->text);
 	return NL_STOP;
 }
 

@@ -13,6 +13,7 @@
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
 
+#include "common/extack.h"
 #include "handshake/down.h"
 #include "handshake/netlink.h"
 #include "process/log.h"
@@ -219,41 +220,21 @@ static int on_message(struct nl_msg *msg, void *ptr)
 	return NL_OK;
 }
 
-/* NLMSGERR_ATTR_MSG, if the kernel had more to say than a number. */
-static const char *extack_text(const struct nlmsgerr *err, const struct nlmsghdr *head)
-{
-	struct nlattr *attrs[NLMSGERR_ATTR_MAX + 1];
-	size_t skip = sizeof(*err);
-
-	if (!(head->nlmsg_flags & NLM_F_ACK_TLVS))
-		return "";
-	if (!(head->nlmsg_flags & NLM_F_CAPPED))
-		skip += err->msg.nlmsg_len - NLMSG_HDRLEN;
-	if (nlmsg_datalen(head) < (int)skip ||
-	    nla_parse(attrs, NLMSGERR_ATTR_MAX,
-		      (struct nlattr *)((char *)nlmsg_data(head) + NLMSG_ALIGN(skip)),
-		      nlmsg_datalen(head) - (int)NLMSG_ALIGN(skip), NULL) < 0 ||
-	    !attrs[NLMSGERR_ATTR_MSG])
-		return "";
-	return nla_get_string(attrs[NLMSGERR_ATTR_MSG]);
-}
-
 static int on_error(struct sockaddr_nl *who, struct nlmsgerr *err, void *ptr)
 {
 	struct ksc_netlink *nl = ptr;
-	/* The answer's head is right before what it holds. */
-	const struct nlmsghdr *head = (void *)((char *)err - NLMSG_HDRLEN);
+	char text[KSC_MAX_EXTACK];
 
 	(void)who;
+	ksc_extack_text(err, text);
 	if (nl->awaited && err->msg.nlmsg_seq == nl->awaited) {
 		nl->answered = true;
 		nl->answer = err->error;
 		if (err->error)
 			ksc_log(KSC_LOG_DEBUG, "the kernel says: %s: %s", strerror(-err->error),
-				extack_text(err, head));
+				text);
 	} else if (err->error) {
-		nl->ops->refused(nl->ptr, err->msg.nlmsg_seq, -err->error,
-				 extack_text(err, head));
+		nl->ops->refused(nl->ptr, err->msg.nlmsg_seq, -err->error, text);
 	}
 	return NL_SKIP;
 }
