@@ -13,8 +13,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "ours.h"
-#include "scope.h"
+#include "bpf/ours.h"
+#include "bpf/scope.h"
 
 /* Those that are guarded, by the cgroup's id */
 struct {
@@ -59,6 +59,6 @@ static __always_inline bool is_for_caller(void)
 	return false;
 }
 
-#include "refuse.h"
+#include "bpf/refuse.h"
 
 char ksc_license[] SEC("license") = "GPL";

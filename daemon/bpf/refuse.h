@@ -7,7 +7,7 @@
 #ifndef KSC_BPF_REFUSE_H
 #define KSC_BPF_REFUSE_H
 
-#include "ours.h"
+#include "bpf/ours.h"
 
 static __always_inline int refuse_others(const struct socket *sock)
 {

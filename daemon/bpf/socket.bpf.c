@@ -13,8 +13,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "ours.h"
-#include "scope.h"
+#include "bpf/ours.h"
+#include "bpf/scope.h"
 
 /* The C library's headers are for another machine than this. */
 #define AF_INET 2
@@ -86,6 +86,6 @@ static __always_inline bool is_for_caller(void)
 	return given(0);
 }
 
-#include "refuse.h"
+#include "bpf/refuse.h"
 
 char ksc_license[] SEC("license") = "GPL";

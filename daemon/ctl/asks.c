@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "asks.h"
-#include "ctl.h"
-#include "wrapped.h"
+#include "ctl/asks.h"
+#include "ctl/ctl.h"
+#include "ctl/wrapped.h"
 
 /* More of a script is not looked at. */
 #define SCRIPT_SIZE 65536

@@ -18,10 +18,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ctl.h"
-#include "policy.h"
-#include "scope.h"
-#include "systemd.h"
+#include "ctl/ctl.h"
+#include "ctl/policy.h"
+#include "ctl/scope.h"
+#include "ctl/systemd.h"
 
 /* The service manager */
 #define MANAGER 1

@@ -20,9 +20,9 @@
 #include <string.h>
 
 #include "common/names.h"
-#include "ctl.h"
-#include "listener.h"
-#include "policy.h"
+#include "ctl/ctl.h"
+#include "ctl/listener.h"
+#include "ctl/policy.h"
 
 #define FIN_WAIT1	4
 #define FIN_WAIT2	5

@@ -2,7 +2,7 @@
 /* What rules compare: cgroups and addresses. */
 #include <string.h>
 
-#include "covers.h"
+#include "ctl/covers.h"
 
 /**
  * ctl_covers_cgroup() - whether a cgroup is what a rule wants

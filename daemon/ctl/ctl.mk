@@ -44,7 +44,7 @@ $(CTL_OUT)/obj/ctl/common/%.o: $(CTL_TOP)/daemon/common/%.c
 # -g makes the types' description, which the kernel wants to see. Its headers take
 # some of the C library's, for which clang does not look by itself.
 BPF_CLANG ?= clang
-BPF_INCLUDE := -I$(CTL_TOP)/uapi -I/usr/include/$(shell $(CC) -print-multiarch)
+BPF_INCLUDE := -I$(CTL_TOP)/uapi -I$(CTL_TOP)/daemon -I/usr/include/$(shell $(CC) -print-multiarch)
 $(CTL_OUT)/obj/bpf/%.bpf.o: $(CTL_TOP)/daemon/bpf/%.bpf.c $(wildcard $(CTL_TOP)/daemon/bpf/*.h)
 	@mkdir -p $(@D)
 	$(BPF_CLANG) -target bpf -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter $(BPF_INCLUDE) -c -o $@ $<

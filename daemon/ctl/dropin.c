@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dropin.h"
+#include "ctl/dropin.h"
 
 #define WRITTEN "# Written by kschannelctl enable; kschannelctl disable removes it.\n"
 #define PRELOAD "LD_PRELOAD="

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl.h"
-#include "dropin.h"
-#include "enabled.h"
+#include "ctl/ctl.h"
+#include "ctl/dropin.h"
+#include "ctl/enabled.h"
 
 #define SUFFIX ".d"
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "facts.h"
+#include "ctl/facts.h"
 
 #define CTL_DROP_IN "kschannel.conf"
 /* Where systemd looks for what an administrator wants */

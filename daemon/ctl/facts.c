@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl.h"
-#include "facts.h"
+#include "ctl/ctl.h"
+#include "ctl/facts.h"
 
 /**
  * ctl_has_suffix() - whether a unit is of a kind

@@ -16,10 +16,10 @@
 
 #include <bpf/bpf.h>
 
-#include "ctl.h"
-#include "guard.h"
-#include "pins.h"
-#include "scope.h"
+#include "ctl/ctl.h"
+#include "ctl/guard.h"
+#include "ctl/pins.h"
+#include "ctl/scope.h"
 
 #define HOOK "security_socket_listen"
 

@@ -9,7 +9,7 @@
 
 #include "common/names.h"
 #include "common/suites.h"
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 enum kind {
 	U8,

@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "covers.h"
-#include "ctl.h"
-#include "listener.h"
+#include "ctl/covers.h"
+#include "ctl/ctl.h"
+#include "ctl/listener.h"
 
 static bool within_port(uint16_t port, struct nlattr *min, struct nlattr *max)
 {

@@ -7,7 +7,7 @@
 
 #include <netlink/attr.h>
 
-#include "policy.h"
+#include "ctl/policy.h"
 
 /**
  * enum ctl_share - how many of a listener's connections a rule is about

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 #ifndef KSC_VERSION
 #define KSC_VERSION "unknown"

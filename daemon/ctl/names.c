@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Names of numbers that are not of our interface. */
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 /* linux/tcp_states.h is not for userspace; netinet/tcp.h numbers them alike */
 static const char *const tcp_states[] = {

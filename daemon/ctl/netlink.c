@@ -13,7 +13,7 @@
 #include <linux/netlink.h>
 
 #include "common/extack.h"
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 /* A dump is read again when it changed meanwhile; not for ever on a busy machine. */
 #define DUMP_TRIES 8

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 static const struct argp_option output_options[] = {
 	{ "json", 'j', NULL, 0, "Print JSON", 0 },

@@ -25,8 +25,8 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 
-#include "ctl.h"
-#include "pins.h"
+#include "ctl/ctl.h"
+#include "ctl/pins.h"
 
 #define BPF_FS "/sys/fs/bpf"
 

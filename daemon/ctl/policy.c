@@ -15,11 +15,11 @@
 
 #include "common/address.h"
 #include "common/names.h"
-#include "ctl.h"
-#include "pins.h"
-#include "policy.h"
-#include "scope.h"
-#include "why.h"
+#include "ctl/ctl.h"
+#include "ctl/pins.h"
+#include "ctl/policy.h"
+#include "ctl/scope.h"
+#include "ctl/why.h"
 
 enum {
 	OPTION_CONNECT = 256, OPTION_ACCEPT, OPTION_FROM, OPTION_UID, OPTION_GID, OPTION_CGROUP,

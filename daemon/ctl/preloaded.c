@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl.h"
-#include "../preload/env.h"
+#include "ctl/ctl.h"
+#include "preload/env.h"
 
 /* How long a process may take to become the program that it is to run */
 #define PATIENCE_MS 10000

@@ -19,9 +19,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "asks.h"
-#include "ctl.h"
-#include "program.h"
+#include "ctl/asks.h"
+#include "ctl/ctl.h"
+#include "ctl/program.h"
 
 /* Scripts whose interpreters are scripts; the kernel follows no more either. */
 #define SCRIPT_DEPTH 4

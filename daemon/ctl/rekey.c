@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 enum { OPTION_ALL = 256 };
 

@@ -11,15 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "asks.h"
-#include "ctl.h"
-#include "guard.h"
-#include "program.h"
-#include "run.h"
-#include "scope.h"
-#include "within.h"
-#include "wrapped.h"
-#include "../preload/env.h"
+#include "ctl/asks.h"
+#include "ctl/ctl.h"
+#include "ctl/guard.h"
+#include "ctl/program.h"
+#include "ctl/run.h"
+#include "ctl/scope.h"
+#include "ctl/within.h"
+#include "ctl/wrapped.h"
+#include "preload/env.h"
 
 #ifndef KSC_LIBDIR
 #define KSC_LIBDIR "/usr/local/lib/kschannel"

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl.h"
-#include "pins.h"
-#include "scope.h"
+#include "ctl/ctl.h"
+#include "ctl/pins.h"
+#include "ctl/scope.h"
 
 #define HOOK "update_socket_protocol"
 

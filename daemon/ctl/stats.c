@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "common/address.h"
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 /**
  * struct counter - an attribute as it is shown

@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ctl.h"
-#include "systemd.h"
+#include "ctl/ctl.h"
+#include "ctl/systemd.h"
 
 extern char **environ;
 

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "facts.h"
+#include "ctl/facts.h"
 
 bool ctl_systemd_reload(void);
 struct ctl_facts ctl_systemd_facts(const char *unit);

@@ -12,7 +12,7 @@
 #include <wctype.h>
 
 #include "common/address.h"
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 /**
  * ctl_alloc() - insist on an allocation

@@ -15,16 +15,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "asks.h"
-#include "ctl.h"
-#include "dropin.h"
-#include "enabled.h"
-#include "facts.h"
-#include "guard.h"
-#include "program.h"
-#include "run.h"
-#include "scope.h"
-#include "systemd.h"
+#include "ctl/asks.h"
+#include "ctl/ctl.h"
+#include "ctl/dropin.h"
+#include "ctl/enabled.h"
+#include "ctl/facts.h"
+#include "ctl/guard.h"
+#include "ctl/program.h"
+#include "ctl/run.h"
+#include "ctl/scope.h"
+#include "ctl/systemd.h"
 
 #define SERVICE ".service"
 #define SOCKET ".socket"

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "ctl.h"
-#include "enabled.h"
+#include "ctl/ctl.h"
+#include "ctl/enabled.h"
 
 enum { OPT_DIRECTORY = 256 };
 

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "common/address.h"
-#include "covers.h"
-#include "ctl.h"
-#include "why.h"
+#include "ctl/covers.h"
+#include "ctl/ctl.h"
+#include "ctl/why.h"
 
 /**
  * struct host - an address as rules compare it

@@ -5,7 +5,7 @@
 
 #include <netlink/attr.h>
 
-#include "policy.h"
+#include "ctl/policy.h"
 
 char *ctl_why_not(struct nlattr **rule, const struct ctl_flow *flow);
 

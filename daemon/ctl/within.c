@@ -16,10 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ctl.h"
-#include "guard.h"
-#include "scope.h"
-#include "within.h"
+#include "ctl/ctl.h"
+#include "ctl/guard.h"
+#include "ctl/scope.h"
+#include "ctl/within.h"
 
 /* These would end us but not the program, unless they come from the terminal. */
 static const int forwarded[] = { SIGHUP, SIGTERM, SIGUSR1, SIGUSR2 };

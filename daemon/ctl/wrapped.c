@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "ctl.h"
-#include "wrapped.h"
+#include "ctl/ctl.h"
+#include "ctl/wrapped.h"
 
 /**
  * struct long_option - an option that takes a word

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "lib/internal.h"
 
 /* A connection has no other context. */
 #define NUMBER 1

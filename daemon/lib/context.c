@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "internal.h"
+#include "lib/internal.h"
 
 /**
  * kschannel_acquire_credential() - say what contexts are to be begun with

@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "internal.h"
+#include "lib/internal.h"
 
 /* RFC 9266 2 */
 #define BINDING_LABEL "EXPORTER-Channel-Binding"

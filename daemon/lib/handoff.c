@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <linux/sockios.h>
 
-#include "internal.h"
+#include "lib/internal.h"
 
 /* Of the message. What does not read the same has another. */
 #define FORMAT 1

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "common/message.h"
-#include "kschannel.h"
+#include "lib/kschannel.h"
 
 /**
  * struct kschannel_credential - what contexts are begun with

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "common/suites.h"
-#include "internal.h"
+#include "lib/internal.h"
 
 /* What the daemon has told of a context that is, or was, established */
 static int look_up(const struct kschannel_context *context,

@@ -4,7 +4,7 @@
 
 #include <linux/kschannel.h>
 
-#include "env.h"
+#include "preload/env.h"
 
 /**
  * ksc_alpn_to_wire() - make a ProtocolNameList

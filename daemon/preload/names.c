@@ -28,7 +28,7 @@
 
 #include <linux/kschannel.h>
 
-#include "names.h"
+#include "preload/names.h"
 
 /* A name can have many addresses, and a program many names in the air. */
 #define NAMES_MAX	1024

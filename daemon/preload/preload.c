@@ -24,8 +24,8 @@
 #include <linux/kschannel.h>
 
 #include "common/util.h"
-#include "env.h"
-#include "names.h"
+#include "preload/env.h"
+#include "preload/names.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
