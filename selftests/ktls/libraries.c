@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../net/nl.h"
+#include "../net/lib/nl.h"
 #include "library.h"
 
 #define BYTES (1 << 20)

@@ -16,12 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "flow.h"
-#include "group.h"
-#include "nl.h"
-#include "own.h"
-#include "raw.h"
-#include "tcpmem.h"
+#include "lib/flow.h"
+#include "lib/group.h"
+#include "lib/nl.h"
+#include "lib/own.h"
+#include "lib/raw.h"
+#include "lib/tcpmem.h"
 
 #define OURS KSC_RAW_ULP_NAME
 #define MANY 300

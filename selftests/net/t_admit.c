@@ -6,8 +6,8 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "half.h"
-#include "stall.h"
+#include "lib/half.h"
+#include "lib/stall.h"
 
 /* Half of the pool; prefixes don't matter before it is more than half full. */
 #define HALF 16

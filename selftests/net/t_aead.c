@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "wire.h"
+#include "lib/nl.h"
+#include "lib/wire.h"
 
 #define BAD_RECORD_MAC 20
 #define UNEXPECTED_MESSAGE 10

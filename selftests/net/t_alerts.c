@@ -4,11 +4,11 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "craft.h"
-#include "net.h"
-#include "nl.h"
-#include "peer.h"
-#include "relay.h"
+#include "lib/craft.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
+#include "lib/relay.h"
 
 #define UNEXPECTED_MESSAGE 10
 #define RECORD_OVERFLOW 22

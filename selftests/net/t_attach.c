@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "ctx.h"
-#include "peer.h"
+#include "lib/ctx.h"
+#include "lib/peer.h"
 
 #define RECORD_LEN 40
 #define RECORDS 3

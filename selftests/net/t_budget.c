@@ -9,8 +9,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "raw.h"
-#include "wire.h"
+#include "lib/raw.h"
+#include "lib/wire.h"
 
 #define BUDGET 64
 #define BYTES 2000

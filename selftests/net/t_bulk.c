@@ -4,9 +4,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "nl.h"
-#include "stream.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/stream.h"
 
 #define CONNECTIONS 200
 #define MESSAGE 4096

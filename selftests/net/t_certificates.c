@@ -11,8 +11,8 @@
 #include <openssl/x509.h>
 #include <openssl/pem.h>
 
-#include "net.h"
-#include "peer.h"
+#include "lib/net.h"
+#include "lib/peer.h"
 
 /* Case 28: the name that the client asks for chooses. */
 static void case_28_sni(void **state)

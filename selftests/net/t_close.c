@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "craft.h"
-#include "flow.h"
-#include "peer.h"
+#include "lib/craft.h"
+#include "lib/flow.h"
+#include "lib/peer.h"
 
 static const struct peer_conf crafty_13 = { .library = PEER_OPENSSL, .server = true,
 					    .version = 0x0304, .cipher = PEER_AES128,

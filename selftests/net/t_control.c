@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "wire.h"
+#include "lib/nl.h"
+#include "lib/wire.h"
 
 #define CLOSE_NOTIFY 0
 #define USER_CANCELED 90

@@ -10,9 +10,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "held.h"
-#include "net.h"
-#include "wire.h"
+#include "lib/held.h"
+#include "lib/net.h"
+#include "lib/wire.h"
 
 /* What a web server says before a file. */
 #define LEAD 240

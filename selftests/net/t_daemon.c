@@ -12,11 +12,11 @@
 #include <unistd.h>
 #include <linux/capability.h>
 
-#include "daemon.h"
-#include "net.h"
-#include "nl.h"
-#include "own.h"
-#include "peer.h"
+#include "lib/daemon.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/own.h"
+#include "lib/peer.h"
 
 static void start_daemon(void)
 {

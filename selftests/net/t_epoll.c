@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "flow.h"
+#include "lib/flow.h"
 
 /* Data that passes in each direction. */
 #define TOTAL 700000

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "lib/kschannel.h"
-#include "peer.h"
+#include "lib/peer.h"
 
 /* longer than a round of either hash */
 #define LEN 200

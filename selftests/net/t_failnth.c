@@ -7,10 +7,10 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "fault.h"
+#include "lib/fault.h"
 #include "lib/kschannel.h"
-#include "nl.h"
-#include "wire.h"
+#include "lib/nl.h"
+#include "lib/wire.h"
 
 /* ---- sockets, with the daemon ---- */
 

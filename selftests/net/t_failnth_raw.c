@@ -6,8 +6,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "fault.h"
-#include "raw.h"
+#include "lib/fault.h"
+#include "lib/raw.h"
 
 static char got[3];
 static int fds[2];

@@ -6,10 +6,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "ctx.h"
-#include "fault.h"
-#include "policy.h"
-#include "wire.h"
+#include "lib/ctx.h"
+#include "lib/fault.h"
+#include "lib/policy.h"
+#include "lib/wire.h"
 
 static int fd, fds[2];
 

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fault.h"
-#include "wire.h"
+#include "lib/fault.h"
+#include "lib/wire.h"
 
 #define BULK 20000
 

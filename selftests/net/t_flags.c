@@ -12,9 +12,9 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 
-#include "flow.h"
-#include "held.h"
-#include "peer.h"
+#include "lib/flow.h"
+#include "lib/held.h"
+#include "lib/peer.h"
 
 static void set_int(int fd, int level, int option, int value)
 {

@@ -4,11 +4,11 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "craft.h"
-#include "net.h"
-#include "nl.h"
-#include "peer.h"
-#include "relay.h"
+#include "lib/craft.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
+#include "lib/relay.h"
 
 /* Every such border is a cut of the same connection. */
 #define STRIDE 16

@@ -8,9 +8,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "raw.h"
-#include "wire.h"
+#include "lib/nl.h"
+#include "lib/raw.h"
+#include "lib/wire.h"
 
 #define UNEXPECTED_MESSAGE 10
 #define NO_RENEGOTIATION 100

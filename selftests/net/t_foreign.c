@@ -7,8 +7,8 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include "ctx.h"
-#include "own.h"
+#include "lib/ctx.h"
+#include "lib/own.h"
 
 #define PORT 2100
 

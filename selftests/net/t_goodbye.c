@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "lib.h"
+#include "lib/lib.h"
 
 /* An alert behind the data: a warning ends nothing, any other does at both ends. */
 static void test_alert(void **state)

@@ -9,10 +9,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "far.h"
-#include "flow.h"
-#include "nl.h"
-#include "peer.h"
+#include "lib/far.h"
+#include "lib/flow.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
 
 #define ROUNDS 4
 

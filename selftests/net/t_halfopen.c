@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "nl.h"
-#include "own.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/own.h"
 
 #define HONEST 20
 /* Of a flood, while an honest handshake with the same shares is in progress: below any limit */

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "common/message.h"
-#include "lib.h"
-#include "nl.h"
+#include "lib/lib.h"
+#include "lib/nl.h"
 
 /* After the handshake, and not before; all facts about the session are passed along. */
 static void pass_it_on(int type)

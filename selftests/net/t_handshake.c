@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "peer.h"
+#include "lib/net.h"
+#include "lib/peer.h"
 
 #define DATA_LEN 100000
 

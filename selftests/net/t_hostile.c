@@ -3,9 +3,9 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "nl.h"
-#include "peer.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
 
 #define SHORT_MS 300
 

@@ -11,10 +11,10 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-#include "flow.h"
-#include "nl.h"
-#include "raw.h"
-#include "wire.h"
+#include "lib/flow.h"
+#include "lib/nl.h"
+#include "lib/raw.h"
+#include "lib/wire.h"
 
 #define OURS KSC_RAW_ULP_NAME
 #define FAIL_NTH "/proc/thread-self/fail-nth"

@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "held.h"
-#include "net.h"
-#include "peer.h"
+#include "lib/held.h"
+#include "lib/net.h"
+#include "lib/peer.h"
 
 static void close_pair(int fds[2])
 {

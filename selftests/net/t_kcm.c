@@ -12,10 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "flow.h"
-#include "nl.h"
-#include "peer.h"
-#include "wire.h"
+#include "lib/flow.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
+#include "lib/wire.h"
 
 #define HEADER 4
 /* KCM takes no message that is longer than the receive buffer. */

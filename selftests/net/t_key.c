@@ -10,10 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fault.h"
-#include "keys.h"
-#include "own.h"
-#include "stall.h"
+#include "lib/fault.h"
+#include "lib/keys.h"
+#include "lib/own.h"
+#include "lib/stall.h"
 
 /* The daemon's socket */
 static struct tnl_conn nl;

@@ -6,9 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fault.h"
-#include "keys.h"
-#include "own.h"
+#include "lib/fault.h"
+#include "lib/keys.h"
+#include "lib/own.h"
 
 static struct keys some(uint32_t uid)
 {

@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fault.h"
-#include "keys.h"
-#include "own.h"
+#include "lib/fault.h"
+#include "lib/keys.h"
+#include "lib/own.h"
 
 /* The daemon's socket, and the network namespace where the program began */
 static struct tnl_conn nl;

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "fault.h"
-#include "keys.h"
-#include "own.h"
+#include "lib/fault.h"
+#include "lib/keys.h"
+#include "lib/own.h"
 
 /* The daemon's socket; of the other namespace, where there is one, HERE's */
 static struct tnl_conn nl, here;

@@ -10,11 +10,11 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "cut.h"
-#include "fault.h"
-#include "nl.h"
-#include "policy.h"
-#include "raw.h"
+#include "lib/cut.h"
+#include "lib/fault.h"
+#include "lib/nl.h"
+#include "lib/policy.h"
+#include "lib/raw.h"
 
 #define LEFT_PLAIN 2000
 

@@ -9,7 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "late.h"
+#include "lib/late.h"
 
 /* ---- connect() that waits for the handshake ---- */
 

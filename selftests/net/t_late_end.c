@@ -5,7 +5,7 @@
  */
 #include <sched.h>
 
-#include "late.h"
+#include "lib/late.h"
 
 /* The first call returns the error and clears SO_ERROR; all later calls fail, too */
 static void test_fails(void **state)

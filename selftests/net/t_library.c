@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon.h"
-#include "lib.h"
-#include "nl.h"
+#include "lib/daemon.h"
+#include "lib/lib.h"
+#include "lib/nl.h"
 
 /* Where the server of the manual listens. */
 #define EXAMPLE_PORT "4433"

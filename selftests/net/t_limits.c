@@ -3,9 +3,9 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "peer.h"
-#include "relay.h"
+#include "lib/net.h"
+#include "lib/peer.h"
+#include "lib/relay.h"
 
 #define DATA_LEN 50000
 #define HEADER 5

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "flow.h"
-#include "nl.h"
-#include "raw.h"
-#include "tcpmem.h"
+#include "lib/flow.h"
+#include "lib/nl.h"
+#include "lib/raw.h"
+#include "lib/tcpmem.h"
 
 #define OURS KSC_RAW_ULP_NAME
 #define FAIL_NTH "/proc/thread-self/fail-nth"

@@ -3,8 +3,8 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "far.h"
-#include "peer.h"
+#include "lib/far.h"
+#include "lib/peer.h"
 
 #define SIZE 200000
 

@@ -7,10 +7,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "flow.h"
-#include "nl.h"
-#include "peer.h"
-#include "tcpmem.h"
+#include "lib/flow.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
+#include "lib/tcpmem.h"
 
 #define RECORD 16384
 /* A record in memory of its own: kmalloc() rounds up. */

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "common/message.h"
-#include "ctx.h"
-#include "daemon.h"
+#include "lib/ctx.h"
+#include "lib/daemon.h"
 
 static unsigned int descriptors;
 static struct ctx client, server;

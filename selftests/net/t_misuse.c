@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ctx.h"
-#include "daemon.h"
+#include "lib/ctx.h"
+#include "lib/daemon.h"
 #include "preload/heap.h"
 
 static struct ctx client, server, other;

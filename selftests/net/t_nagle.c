@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "held.h"
-#include "net.h"
-#include "wire.h"
+#include "lib/held.h"
+#include "lib/net.h"
+#include "lib/wire.h"
 
 /* An acknowledgment takes twice that long: time enough for some writes, or else held_late() */
 #define SLOW_NETWORK "tc qdisc replace dev lo root netem delay 1000ms"

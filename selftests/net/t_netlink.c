@@ -5,9 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "keys.h"
-#include "net.h"
-#include "nl.h"
+#include "lib/keys.h"
+#include "lib/net.h"
+#include "lib/nl.h"
 
 #define refused TNL_REFUSED
 

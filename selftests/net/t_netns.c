@@ -12,11 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "far.h"
-#include "net.h"
-#include "nl.h"
-#include "own.h"
-#include "policy.h"
+#include "lib/far.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/own.h"
+#include "lib/policy.h"
 
 #define HERE "10.9.1.1"
 #define THERE "10.9.1.2"

@@ -14,11 +14,11 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-#include "flow.h"
-#include "nl.h"
-#include "raw.h"
-#include "stall.h"
-#include "wire.h"
+#include "lib/flow.h"
+#include "lib/nl.h"
+#include "lib/raw.h"
+#include "lib/stall.h"
+#include "lib/wire.h"
 
 #define OURS KSC_RAW_ULP_NAME
 #define MODULE "ksc-allocs.ko"

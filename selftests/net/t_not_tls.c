@@ -3,10 +3,10 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "nl.h"
-#include "own.h"
-#include "policy.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/own.h"
+#include "lib/policy.h"
 
 /* Of the kernel's, within a second */
 #define MOST	10

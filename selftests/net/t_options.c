@@ -6,8 +6,8 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "peer.h"
+#include "lib/net.h"
+#include "lib/peer.h"
 
 #define SET(fd, option, value)                                                                     \
 	setsockopt(fd, SOL_KSCHANNEL, option, &(__typeof__(value)){ value }, sizeof(value))

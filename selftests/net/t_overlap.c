@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "wire.h"
+#include "lib/wire.h"
 
 #define OURS "10.99.0.1"
 #define THEIRS "10.99.0.2"

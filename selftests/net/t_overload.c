@@ -9,9 +9,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "nl.h"
-#include "own.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/own.h"
 
 #define FIRST 16
 #define FEW 64

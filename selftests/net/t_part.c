@@ -6,9 +6,9 @@
 #include <linux/tcp.h>
 #include <unistd.h>
 
-#include "held.h"
-#include "net.h"
-#include "wire.h"
+#include "lib/held.h"
+#include "lib/net.h"
+#include "lib/wire.h"
 
 /* A segment is at most half of the smallest window there is, and a record several of them. */
 #define NARROW "cat /proc/sys/net/ipv4/tcp_rmem >/tmp/tcp_rmem && " \

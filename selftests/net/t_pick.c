@@ -2,9 +2,9 @@
 /* Clients that are notified when the server asks for a certificate, and pick one. */
 #include <unistd.h>
 
-#include "ctx.h"
-#include "daemon.h"
-#include "peer.h"
+#include "lib/ctx.h"
+#include "lib/daemon.h"
+#include "lib/peer.h"
 
 static const struct t_opts picks = { .server_name = "server.test", .pick = true };
 static const struct t_opts asks = { .credential = "mutual" };

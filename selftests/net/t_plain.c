@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "policy.h"
+#include "lib/nl.h"
+#include "lib/policy.h"
 
 #define REQUIRED 1000
 #define LEFT_PLAIN 2000

@@ -5,10 +5,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "nl.h"
-#include "own.h"
-#include "policy.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/own.h"
+#include "lib/policy.h"
 
 static void test_actions(void **state)
 {

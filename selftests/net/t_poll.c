@@ -13,10 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "raw.h"
-#include "stall.h"
-#include "wire.h"
+#include "lib/nl.h"
+#include "lib/raw.h"
+#include "lib/stall.h"
+#include "lib/wire.h"
 
 /* NewSessionTicket of little content: lifetime, age, no nonce, a ticket, no extensions */
 static const uint8_t ticket[] = { 4, 0, 0, 14, 0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 1, '!', 0, 0 };

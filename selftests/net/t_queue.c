@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "../random.h"
-#include "wire.h"
+#include "lib/wire.h"
 
 #define STREAM 150000
 /* records of any size, each with what it has besides */

@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ctx.h"
-#include "own.h"
+#include "lib/ctx.h"
+#include "lib/own.h"
 
 #define USER 65534
 #define OTHER 65533

@@ -19,9 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "policy.h"
-#include "stall.h"
+#include "lib/nl.h"
+#include "lib/policy.h"
+#include "lib/stall.h"
 
 #define ROUNDS 60
 

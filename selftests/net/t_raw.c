@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "raw.h"
+#include "lib/nl.h"
+#include "lib/raw.h"
 
 #define OURS KSC_RAW_ULP_NAME
 

@@ -7,8 +7,8 @@
 #include <linux/sock_diag.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "raw.h"
+#include "lib/nl.h"
+#include "lib/raw.h"
 
 #define OURS KSC_RAW_ULP_NAME
 /* HandshakeType key_update, length 1, update_not_requested */

@@ -9,7 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "net.h"
+#include "lib/net.h"
 
 static void close_pair(int fds[2])
 {

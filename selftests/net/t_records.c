@@ -8,11 +8,11 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "craft.h"
-#include "net.h"
-#include "nl.h"
-#include "peer.h"
-#include "relay.h"
+#include "lib/craft.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
+#include "lib/relay.h"
 
 #define DATA CRAFT_DATA
 

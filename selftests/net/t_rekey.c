@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "peer.h"
-#include "stream.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
+#include "lib/stream.h"
 
 #define EVERY 100
 #define PATIENCE_TRANSFER_S 3600

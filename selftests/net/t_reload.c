@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "nl.h"
-#include "own.h"
-#include "policy.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/own.h"
+#include "lib/policy.h"
 
 #define THREADS 4
 #define CONNECTIONS 17

@@ -5,9 +5,9 @@
 
 #include <gnutls/gnutls.h>
 
-#include "ctx.h"
-#include "nl.h"
-#include "peer.h"
+#include "lib/ctx.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
 
 /* How often each peer asks. */
 #define TIMES 3

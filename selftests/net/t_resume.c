@@ -4,9 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "nl.h"
-#include "peer.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
 
 static const struct peer_conf servers[] = {
 	{ .library = PEER_OPENSSL, .server = true, .version = 0x0304 },

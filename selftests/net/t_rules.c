@@ -6,12 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib.h"
-#include "net.h"
-#include "nl.h"
-#include "own.h"
-#include "peer.h"
-#include "policy.h"
+#include "lib/lib.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/own.h"
+#include "lib/peer.h"
+#include "lib/policy.h"
 
 /* ---- a floor ---- */
 

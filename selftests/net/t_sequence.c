@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "wire.h"
+#include "lib/nl.h"
+#include "lib/wire.h"
 
 #define INTERNAL_ERROR 80
 

@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ctx.h"
-#include "half.h"
-#include "own.h"
+#include "lib/ctx.h"
+#include "lib/half.h"
+#include "lib/own.h"
 
 /* ---- services ---- */
 

@@ -12,7 +12,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-#include "wire.h"
+#include "lib/wire.h"
 
 /* Records of these sizes, one behind the other. */
 static const size_t sizes[] = { 100, 4096, WIRE_MAX_PAYLOAD, 1, 5000, WIRE_MAX_PAYLOAD };

@@ -6,9 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "nl.h"
-#include "peer.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
 
 static const struct peer_conf openssl_server = { .library = PEER_OPENSSL, .server = true };
 static const struct peer_conf openssl_12_server = { .library = PEER_OPENSSL, .server = true,

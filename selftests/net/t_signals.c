@@ -7,8 +7,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "flow.h"
-#include "peer.h"
+#include "lib/flow.h"
+#include "lib/peer.h"
 
 /* Where data of a splice() comes from or goes to. */
 #define SPLICED 5000

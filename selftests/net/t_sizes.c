@@ -6,9 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "held.h"
-#include "net.h"
-#include "relay.h"
+#include "lib/held.h"
+#include "lib/net.h"
+#include "lib/relay.h"
 
 #define DATA 23
 #define TAG 16

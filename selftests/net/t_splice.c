@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "flow.h"
+#include "lib/flow.h"
 
 /* Around a page's and a record's borders. */
 static const size_t sizes[] = { 1, 4095, 4097, 16383, 16384, 16385, 32768, 100001 };

@@ -7,12 +7,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "flow.h"
-#include "group.h"
-#include "nl.h"
-#include "raw.h"
-#include "tcpmem.h"
-#include "wire.h"
+#include "lib/flow.h"
+#include "lib/group.h"
+#include "lib/nl.h"
+#include "lib/raw.h"
+#include "lib/tcpmem.h"
+#include "lib/wire.h"
 
 #define OURS KSC_RAW_ULP_NAME
 #define RECORD 16384

@@ -41,9 +41,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cut.h"
-#include "nl.h"
-#include "net.h"
+#include "lib/cut.h"
+#include "lib/net.h"
+#include "lib/nl.h"
 
 #define SECRET "nobody may see this"
 

@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "../random.h"
-#include "nl.h"
-#include "stream.h"
-#include "wire.h"
+#include "lib/nl.h"
+#include "lib/stream.h"
+#include "lib/wire.h"
 
 #define FLOOD (1 << 20)
 

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "flow.h"
+#include "lib/flow.h"
 
 /* Data for both directions at once, each socket with a reader and a writer. */
 static void test_both_ways(void **state)

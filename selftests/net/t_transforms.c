@@ -7,9 +7,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "group.h"
-#include "nl.h"
-#include "raw.h"
+#include "lib/group.h"
+#include "lib/nl.h"
+#include "lib/raw.h"
 
 #define OURS KSC_RAW_ULP_NAME
 /* Connections, with a transform at either end: many, since slabs go by pages */

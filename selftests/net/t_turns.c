@@ -10,10 +10,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "nl.h"
-#include "own.h"
-#include "stall.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/own.h"
+#include "lib/stall.h"
 
 #define WINDOW KSC_DEFAULT_WINDOW
 /* A record that might be the beginning of a ClientHello. */

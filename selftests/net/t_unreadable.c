@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "own.h"
-#include "policy.h"
-#include "raw.h"
-#include "wire.h"
+#include "lib/own.h"
+#include "lib/policy.h"
+#include "lib/raw.h"
+#include "lib/wire.h"
 
 #define MODULE "ksc-unreadable.ko"
 #define PORT "/sys/module/ksc_unreadable/parameters/port"

@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "held.h"
-#include "update.h"
+#include "lib/held.h"
+#include "lib/update.h"
 
 #define UNEXPECTED_MESSAGE 10
 #define ILLEGAL_PARAMETER 47

@@ -9,8 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "flow.h"
-#include "update.h"
+#include "lib/flow.h"
+#include "lib/update.h"
 
 /* ---- a send that is blocked ---- */
 

@@ -3,7 +3,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 
-#include "wire.h"
+#include "lib/wire.h"
 
 /* Each byte of a record is urgent, and in a segment of its own: none is left out. */
 static void test_bytes(void **state)

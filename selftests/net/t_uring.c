@@ -8,8 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "flow.h"
-#include "raw.h"
+#include "lib/flow.h"
+#include "lib/raw.h"
 
 static struct io_uring ring;
 

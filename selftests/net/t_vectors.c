@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "../random.h"
-#include "nl.h"
-#include "wire.h"
+#include "lib/nl.h"
+#include "lib/wire.h"
 
 /**
  * struct trace_record - a record of a trace

@@ -9,9 +9,9 @@
 #include <unistd.h>
 #include <linux/sockios.h>
 
-#include "ctx.h"
-#include "daemon.h"
-#include "peer.h"
+#include "lib/ctx.h"
+#include "lib/daemon.h"
+#include "lib/peer.h"
 
 /* Numbers of alerts. */
 #define BAD_CERTIFICATE 42

@@ -6,11 +6,11 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "net.h"
-#include "nl.h"
-#include "own.h"
-#include "policy.h"
-#include "rewrite.h"
+#include "lib/net.h"
+#include "lib/nl.h"
+#include "lib/own.h"
+#include "lib/policy.h"
+#include "lib/rewrite.h"
 
 /* No host has the service's address: a BPF program replaces it by a server's */
 #define SERVICE	"10.96.0.1"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "own.h"
-#include "policy.h"
+#include "lib/own.h"
+#include "lib/policy.h"
 
 #define DIR "/tmp/watch/"
 #define RENEWED "[credential renewed]\nrole = server\nnames = renewed.test\n"

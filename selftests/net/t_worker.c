@@ -12,9 +12,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "peer.h"
-#include "policy.h"
+#include "lib/nl.h"
+#include "lib/peer.h"
+#include "lib/policy.h"
 #include "preload/stop.h"
 
 /* How many handshakes are done beside those that are held up */

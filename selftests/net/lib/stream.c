@@ -2,7 +2,7 @@
 /* Bulk data both ways at once, compared by hash. */
 #include <stdlib.h>
 
-#include "../random.h"
+#include "../../random.h"
 #include "stream.h"
 
 /**

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../random.h"
+#include "../../random.h"
 #include "net.h"
 
 /**
