@@ -2,8 +2,8 @@
 /* Keying material: the kernel derives the same as the peer's library. */
 #include <stdlib.h>
 #include <unistd.h>
+#include <kschannel.h>
 
-#include "lib/kschannel.h"
 #include "lib/peer.h"
 
 /* longer than a round of either hash */

@@ -6,9 +6,9 @@
  */
 #include <poll.h>
 #include <unistd.h>
+#include <kschannel.h>
 
 #include "lib/fault.h"
-#include "lib/kschannel.h"
 #include "lib/nl.h"
 #include "lib/wire.h"
 

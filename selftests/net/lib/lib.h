@@ -3,8 +3,9 @@
 #ifndef KSC_TEST_LIB_H
 #define KSC_TEST_LIB_H
 
+#include <kschannel.h>
+
 #include "net.h"
-#include "lib/kschannel.h"
 
 /**
  * struct side - one of two that talk
