@@ -9,7 +9,7 @@ INSTALL ?= install
 LIB_PREFIX := $(PREFIX)
 LIBDIR := $(PREFIX)/lib/kschannel
 
-MAN := $(TOP)/daemon/man
+MAN := $(TOP)/docs/man
 # the library's page is found by the name of each function
 FUNCTIONS = $(shell sed -n 's/^\t\(kschannel_.*\);$$/\1/p' $(TOP)/daemon/lib/libkschannel.map)
 into = $(INSTALL) -D -m $1 -t $(DESTDIR)$2
