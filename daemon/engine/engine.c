@@ -1,390 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The handshake engine. GnuTLS believes that it talks over a transport; what
- * it pulls are the bytes of the step's input, what it pushes is the step's
- * token, and what it has not pulled when the handshake is over belongs to the
- * record layer that takes the keys.
+ * The handshake engine, step by step. What GnuTLS has not pulled when the handshake is over
+ * belongs to the record layer that takes the keys.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <gnutls/gnutls.h>
 
-#include "common/util.h"
-#include "engine/chain.h"
 #include "engine/engine.h"
-#include "engine/hello.h"
-#include "engine/manual.h"
 #include "engine/name.h"
-#include "engine/pick.h"
 #include "engine/record.h"
-#include "engine/resume.h"
-#include "engine/span.h"
-#include "engine/token.h"
-
-/* Of one handshake message; Schannel's own caps are 16 and 32 KiB. */
-#define MAX_HANDSHAKE_MESSAGE	KSC_MAX_TOKEN
-/* Of the server's group, with DHE-RSA. */
-#define MIN_DH_BITS		2048
-
-/**
- * struct failure - why a session ended
- * @status: KSC_STATUS_OK while nothing is wrong
- * @has_alert: there is an alert to send
- * @alert: which
- * @text: one sentence
- */
-struct failure {
-	enum ksc_status status;
-	bool has_alert;
-	uint8_t alert;
-	char text[KSC_MAX_TEXT + 1];
-};
-
-/**
- * struct ksc_engine - a session
- * @tls: GnuTLS's part; NULL until the first step
- * @credentials: generation to choose from
- * @cred: the choice, NULL until it is made
- * @rules: holds @rule
- * @rule: the policy's for this connection, or NULL
- * @role: ours
- * @verify: what is asked of the peer's certificate
- * @hello: the peer's
- * @server_name: client: what was set; server: what the client asked for
- * @reference: client: what the certificate must be for
- * @credential: name asked for
- * @alpn: ProtocolNameList
- * @alpn_len: its bytes
- * @who: owner of the socket, or the application
- * @peer: client: the server's socket address
- * @peer_len: its bytes
- * @in: input of the step under way
- * @in_len: its bytes in whole records
- * @in_pos: those that GnuTLS has pulled
- * @out: the token
- * @started: the first step has been made
- * @ended: no further step is possible
- * @verified: the peer's certificate was judged and accepted
- * @manual: the caller's part in that
- * @pick: the caller's part in the choice of our certificate
- * @secrets: TLS 1.3's, of both directions
- * @resume: client's part in resumption
- * @span: how far the peer's messages reach
- * @failure: found in one of GnuTLS's callbacks, more telling than its error
- */
-struct ksc_engine {
-	gnutls_session_t tls;
-	struct ksc_credentials *credentials;
-	const struct ksc_credential *cred;
-	struct ksc_rules *rules;
-	const struct ksc_rule *rule;
-	enum ksc_role role;
-	enum ksc_verify verify;
-	struct ksc_hello hello;
-	char server_name[KSC_MAX_NAME + 1];
-	char reference[KSC_MAX_NAME + 1];
-	char credential[KSC_MAX_NAME + 1];
-	uint8_t alpn[KSC_MAX_ALPN];
-	size_t alpn_len;
-	struct ksc_who who;
-	uint8_t peer[KSC_MAX_PEER];
-	size_t peer_len;
-	const uint8_t *in;
-	size_t in_len;
-	size_t in_pos;
-	struct ksc_token out;
-	bool started;
-	bool ended;
-	bool verified;
-	struct ksc_manual manual;
-	struct ksc_pick pick;
-	struct ksc_secrets secrets;
-	struct ksc_resume resume;
-	struct ksc_span span;
-	struct failure failure;
-};
-
-/* The first reason given is the real one. */
-static void __attribute__((format(printf, 4, 5)))
-blame(struct ksc_engine *e, enum ksc_status status, int alert, const char *fmt, ...)
-{
-	struct failure *f = &e->failure;
-	va_list args;
-
-	if (f->status != KSC_STATUS_OK)
-		return;
-	f->status = status;
-	f->has_alert = alert >= 0;
-	f->alert = alert >= 0 ? (uint8_t)alert : 0;
-	va_start(args, fmt);
-	vsnprintf(f->text, sizeof(f->text), fmt, args);
-	va_end(args);
-	ksc_text_printable(f->text);
-}
-
-static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
-{
-	struct ksc_engine *e = ptr;
-	size_t left = e->in_len - e->in_pos;
-
-	if (!left) {
-		gnutls_transport_set_errno(e->tls, EAGAIN);
-		return -1;
-	}
-	if (len > left)
-		len = left;
-	memcpy(buf, e->in + e->in_pos, len);
-	e->in_pos += len;
-	return (ssize_t)len;
-}
-
-static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned int ms)
-{
-	const struct ksc_engine *e = ptr;
-
-	(void)ms;
-	return e->in_pos < e->in_len;
-}
-
-static ssize_t push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
-{
-	struct ksc_engine *e = ptr;
-	int rc = ksc_token_put(&e->out, buf, len);
-
-	if (!rc)
-		return (ssize_t)len;
-	if (rc == -EMSGSIZE)
-		blame(e, KSC_STATUS_INTERNAL_ERROR, -1,
-		      "Our flight is larger than a token may be.");
-	gnutls_transport_set_errno(e->tls, ENOMEM);
-	return -1;
-}
-
-static int on_secret(gnutls_session_t tls, gnutls_record_encryption_level_t level,
-		     const void *rx, const void *tx, size_t len)
-{
-	struct ksc_engine *e = gnutls_session_get_ptr(tls);
-
-	if (level == GNUTLS_ENCRYPTION_LEVEL_HANDSHAKE)
-		ksc_span_secret(&e->span, rx, len);
-	if (level != GNUTLS_ENCRYPTION_LEVEL_APPLICATION)
-		return 0;
-	return ksc_keys_note(&e->secrets, rx, tx, len);
-}
-
-static int judge(const struct ksc_engine *e, struct ksc_judgement *judgement)
-{
-	const char *name = e->role == KSC_ROLE_SERVER ? NULL : e->reference;
-	int rc = ksc_verify_peer(e->tls, e->cred->trust, e->role, name, judgement);
-
-	return rc < 0 ? rc : ksc_rule_judge(e->rule, e->tls, judgement);
-}
-
-static int on_log(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
-{
-	struct ksc_engine *e = gnutls_session_get_ptr(tls);
-
-	ksc_keys_log(&e->secrets, label, secret);
-	return 0;
-}
-
-static int on_verify(gnutls_session_t tls)
-{
-	struct ksc_engine *e = gnutls_session_get_ptr(tls);
-	struct ksc_judgement judgement;
-	int rc;
-
-	/* GnuTLS comes here again when the handshake goes on. */
-	if (!e->manual.asked) {
-		rc = judge(e, &judgement);
-		if (rc < 0)
-			return rc;
-		if (!ksc_verify_tolerates(e->role, e->verify, judgement.faults)) {
-			if (judgement.faults == KSC_FAULT_NO_CERTIFICATE)
-				return GNUTLS_E_NO_CERTIFICATE_FOUND;
-			blame(e, KSC_STATUS_PEER_REJECTED, judgement.alert, "%s", judgement.text);
-			return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
-		}
-		if (!e->manual.wanted) {
-			e->verified = !judgement.faults;
-			return 0;
-		}
-		rc = ksc_manual_ask(&e->manual, tls, &judgement);
-		if (rc < 0)
-			return rc;
-	}
-	if (e->manual.verdict != KSC_VERDICT_ACCEPT)
-		return GNUTLS_E_AGAIN;
-	e->verified = true;
-	return 0;
-}
-
-static int use_alpn(struct ksc_engine *e)
-{
-	const uint8_t *list = e->alpn_len ? e->alpn : e->cred->alpn;
-	size_t len = e->alpn_len ? e->alpn_len : e->cred->alpn_len;
-	int rc = ksc_alpn_set(e->tls, e->role, list, len);
-
-	if (rc == GNUTLS_E_INVALID_REQUEST)
-		blame(e, KSC_STATUS_INTERNAL_ERROR, GNUTLS_A_INTERNAL_ERROR,
-		      "The list of application protocols is malformed or too long.");
-	return rc;
-}
-
-static int use_as_server(struct ksc_engine *e)
-{
-	if (e->verify != KSC_VERIFY_NONE)
-		gnutls_certificate_server_set_request(e->tls,
-						      e->verify == KSC_VERIFY_REQUIRE ?
-						      GNUTLS_CERT_REQUIRE :
-						      GNUTLS_CERT_REQUEST);
-	if (e->verify != KSC_VERIFY_NONE || !e->cred->resumption)
-		return 0;
-	/*
-	 * A resumed session would not have its client certificate judged again,
-	 * so tickets are for those who need none.
-	 */
-	return gnutls_session_ticket_enable_server(e->tls, &e->cred->ticket_key);
-}
-
-/* Offer to go on with an earlier session, if there is one that all of this led to. */
-static int resume(struct ksc_engine *e)
-{
-	const uint64_t numbers[] = { e->verify, e->who.uid, e->who.gid, e->who.netns,
-				     e->credentials->serial };
-	const struct ksc_resume_part parts[] = {
-		{ e->cred->name, strlen(e->cred->name) },
-		{ e->server_name, strlen(e->server_name) },
-		{ e->reference, strlen(e->reference) },
-		{ e->alpn_len ? e->alpn : e->cred->alpn,
-		  e->alpn_len ? e->alpn_len : e->cred->alpn_len },
-		{ numbers, sizeof(numbers) },
-		{ e->peer, e->peer_len },
-		{ e->rule ? e->rule->name : "", e->rule ? strlen(e->rule->name) : 0 },
-	};
-
-	/* Who judges or picks by hand is shown what the server shows now. */
-	if (!e->cred->resumption || e->manual.wanted || e->pick.wanted)
-		e->resume.cache = NULL;
-	return ksc_resume_begin(&e->resume, e->tls, parts, ARRAY_SIZE(parts));
-}
-
-static void blame_choice(struct ksc_engine *e, enum ksc_status status, const char *name)
-{
-	blame(e, status, GNUTLS_A_HANDSHAKE_FAILURE, "%s: %.64s.",
-	      status == KSC_STATUS_ACCESS_DENIED ? "The credential is not for this caller" :
-						   "There is no such credential for this role",
-	      *name ? name : "(default)");
-}
-
-/* Take up the credential for this caller, this name and this role. */
-static int use_credential(struct ksc_engine *e)
-{
-	const struct ksc_choice choice = {
-		.role = e->role,
-		.name = e->credential,
-		.server_name = *e->server_name ? e->server_name : NULL,
-		.granted = e->rule && e->rule->credential,
-		.who = e->who,
-	};
-	enum ksc_status status;
-	int rc;
-
-	status = ksc_credentials_choose(e->credentials, &choice, &e->cred);
-	if (status != KSC_STATUS_OK) {
-		blame_choice(e, status, e->credential);
-		return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
-	}
-	if (e->role == KSC_ROLE_SERVER && !e->cred->has_cert) {
-		blame(e, KSC_STATUS_NO_CREDENTIALS, GNUTLS_A_HANDSHAKE_FAILURE,
-		      "The credential has no certificate: %.64s.", e->cred->name);
-		return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
-	}
-	e->manual.wanted = e->verify == KSC_VERIFY_MANUAL;
-	e->verify = ksc_verify_effective(e->role, e->verify, e->cred->verify);
-	rc = ksc_credential_prefer(e->cred, e->tls, e->role, e->rule ? e->rule->min_version : 0,
-				   e->rule ? e->rule->max_version : 0);
-	if (rc >= 0)
-		rc = gnutls_credentials_set(e->tls, GNUTLS_CRD_CERTIFICATE, e->cred->x509);
-	if (rc >= 0)
-		rc = use_alpn(e);
-	if (rc >= 0)
-		rc = e->role == KSC_ROLE_SERVER ? use_as_server(e) :
-						  ksc_sni_set(e->tls, e->server_name);
-	if (rc >= 0 && e->verify != KSC_VERIFY_NONE)
-		gnutls_session_set_verify_function(e->tls, on_verify);
-	if (rc < 0 || e->role == KSC_ROLE_SERVER)
-		return rc;
-	e->pick.wanted = e->pick.wanted && !e->cred->has_cert;
-	rc = ksc_pick_begin(&e->pick);
-	return rc < 0 ? rc : resume(e);
-}
-
-/*
- * A message has come, and GnuTLS has not looked at it yet, so that for a
- * server everything still follows from the credential that the ClientHello
- * selects. A second one, after HelloRetryRequest, has no say.
- */
-static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when,
-		      unsigned int incoming, const gnutls_datum_t *msg)
-{
-	struct ksc_engine *e = gnutls_session_get_ptr(tls);
-	const char *why = NULL;
-	int rc = incoming ? ksc_chain_look(tls, type, msg, &why) : 0;
-
-	(void)when;
-	if (incoming)
-		ksc_span_message(&e->span, tls, type, msg);
-	if (why)
-		blame(e, KSC_STATUS_PEER_REJECTED, gnutls_error_to_alert(rc, NULL), "%s", why);
-	if (rc < 0 || !incoming || (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && e->cred))
-		return rc;
-	ksc_hello_read(type, msg, &e->hello);
-	if (type != GNUTLS_HANDSHAKE_CLIENT_HELLO || e->role != KSC_ROLE_SERVER)
-		return 0;
-	memcpy(e->server_name, e->hello.server_name, sizeof(e->server_name));
-	ksc_name_drop_dot(e->server_name);
-	return use_credential(e);
-}
-
-static int start(struct ksc_engine *e)
-{
-	unsigned int flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_AUTO_REKEY;
-	int rc;
-
-	if (e->role == KSC_ROLE_SERVER)
-		flags |= GNUTLS_SERVER | GNUTLS_NO_TICKETS;
-	else
-		flags |= GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT;
-	rc = gnutls_init(&e->tls, flags);
-	if (rc < 0) {
-		e->tls = NULL;
-		return rc;
-	}
-	gnutls_session_set_ptr(e->tls, e);
-	gnutls_db_set_ptr(e->tls, &e->pick);
-	gnutls_transport_set_ptr(e->tls, e);
-	gnutls_transport_set_pull_function(e->tls, pull);
-	gnutls_transport_set_push_function(e->tls, push);
-	gnutls_transport_set_pull_timeout_function(e->tls, pull_timeout);
-	gnutls_handshake_set_timeout(e->tls, 0);
-	gnutls_handshake_set_max_packet_length(e->tls, MAX_HANDSHAKE_MESSAGE);
-	gnutls_handshake_set_secret_function(e->tls, on_secret);
-	gnutls_session_set_keylog_function(e->tls, on_log);
-	gnutls_handshake_set_hook_function(e->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
-					   on_message);
-	/* What is above NORMAL's 1024 bits may be below what is safe (RFC 9325, 4.1). */
-	gnutls_dh_set_prime_bits(e->tls, MIN_DH_BITS);
-	if (e->role == KSC_ROLE_CLIENT)
-		return use_credential(e);
-	/* Something has to be set before the ClientHello decides. */
-	return e->credentials->n ?
-	       gnutls_priority_set(e->tls, e->credentials->list[0]->priority[e->role]) :
-	       gnutls_set_default_priority(e->tls);
-}
+#include "engine/tls.h"
 
 /* Put GnuTLS's error in the terms of the interface. */
 static void blame_gnutls(struct ksc_engine *e, int rc)
@@ -392,7 +20,7 @@ static void blame_gnutls(struct ksc_engine *e, int rc)
 	int alert;
 	enum ksc_status status = ksc_status_of(e->tls, rc, &alert);
 
-	blame(e, status, alert, "%s", gnutls_strerror(rc));
+	ksc_tls_blame(e, status, alert, "%s", gnutls_strerror(rc));
 }
 
 static enum ksc_status hand_out(const struct ksc_engine *e, struct ksc_step *step)
@@ -405,7 +33,7 @@ static enum ksc_status hand_out(const struct ksc_engine *e, struct ksc_step *ste
 /* Send the alert that the failure calls for, and say so. */
 static enum ksc_status fail(struct ksc_engine *e, struct ksc_step *step)
 {
-	const struct failure *f = &e->failure;
+	const struct ksc_failure *f = &e->failure;
 
 	e->ended = true;
 	step->status = f->status;
@@ -429,8 +57,8 @@ static enum ksc_status fail(struct ksc_engine *e, struct ksc_step *step)
 
 static enum ksc_status alert_received(struct ksc_engine *e, int number, struct ksc_step *step)
 {
-	blame(e, KSC_STATUS_ALERT_RECEIVED, -1, "The peer sent a fatal alert: %s (%d).",
-	      ksc_alert_name(number), number);
+	ksc_tls_blame(e, KSC_STATUS_ALERT_RECEIVED, -1, "The peer sent a fatal alert: %s (%d).",
+		      ksc_alert_name(number), number);
 	step->alert = (uint8_t)number;
 	step->direction = KSC_DIRECTION_RECEIVED;
 	return fail(e, step);
@@ -463,7 +91,7 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 	 * first is judged anew: it may have expired, and more may be asked now.
 	 */
 	if (e->verify != KSC_VERIFY_NONE && !e->verified && gnutls_session_is_resumed(e->tls))
-		rc = on_verify(e->tls);
+		rc = ksc_tls_verify(e->tls);
 	if (rc >= 0)
 		rc = collect_info(e, &step->info);
 	if (rc >= 0)
@@ -519,12 +147,12 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	e->started = true;
 	crossed = ksc_span_crosses(&e->span, e->tls, e->in, e->in_pos, e->out.len, &rc);
 	if (e->out.failed) {
-		blame(e, KSC_STATUS_INTERNAL_ERROR, -1, "Out of memory.");
+		ksc_tls_blame(e, KSC_STATUS_INTERNAL_ERROR, -1, "Out of memory.");
 		return fail(e, step);
 	}
 	if (crossed) {
-		blame(e, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE,
-		      "Something follows a message that was the last of its flight.");
+		ksc_tls_blame(e, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE,
+			      "Something follows a message that was the last of its flight.");
 		return fail(e, step);
 	}
 	if (rc == 0)
@@ -554,7 +182,7 @@ static enum ksc_status take_records(struct ksc_engine *e, const struct ksc_recor
 	int rc;
 
 	if (!e->tls) {
-		rc = start(e);
+		rc = ksc_tls_start(e);
 		if (rc < 0) {
 			blame_gnutls(e, rc);
 			return fail(e, step);
@@ -565,9 +193,9 @@ static enum ksc_status take_records(struct ksc_engine *e, const struct ksc_recor
 		return fail(e, step);
 	/* What is whole before the fault may hold the reason for it: an alert. */
 	if (!records->whole && records->error) {
-		blame(e, records->alert == GNUTLS_A_RECORD_OVERFLOW ?
-		      KSC_STATUS_RECORD_OVERFLOW : KSC_STATUS_PROTOCOL_ERROR,
-		      records->alert, "%s", records->error);
+		ksc_tls_blame(e, records->alert == GNUTLS_A_RECORD_OVERFLOW ?
+			      KSC_STATUS_RECORD_OVERFLOW : KSC_STATUS_PROTOCOL_ERROR,
+			      records->alert, "%s", records->error);
 		return fail(e, step);
 	}
 	return run(e, step);
@@ -652,8 +280,8 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 		why = ksc_name_settle(params->server_name, params->peer_address, e->server_name,
 				      e->reference);
 	if (why)
-		blame(e, KSC_STATUS_INTERNAL_ERROR, -1, "The server name \"%.64s\" %s.",
-		      params->server_name, why);
+		ksc_tls_blame(e, KSC_STATUS_INTERNAL_ERROR, -1, "The server name \"%.64s\" %s.",
+			      params->server_name, why);
 	if (params->alpn_len)
 		memcpy(e->alpn, params->alpn, params->alpn_len);
 	e->alpn_len = params->alpn_len;
@@ -699,7 +327,7 @@ void ksc_engine_free(struct ksc_engine *e)
 void ksc_engine_give_up(struct ksc_engine *e, enum ksc_status status, uint8_t alert,
 			const char *text)
 {
-	blame(e, status, alert, "%s", text);
+	ksc_tls_blame(e, status, alert, "%s", text);
 }
 
 /**
@@ -717,9 +345,9 @@ void ksc_engine_decide(struct ksc_engine *e, enum ksc_verdict verdict, uint8_t a
 		return;
 	ksc_manual_decide(&e->manual, verdict, alert);
 	if (verdict == KSC_VERDICT_REJECT)
-		blame(e, KSC_STATUS_PEER_REJECTED, e->manual.alert,
-		      "The application did not accept the peer's certificate. %s",
-		      e->manual.judgement.text);
+		ksc_tls_blame(e, KSC_STATUS_PEER_REJECTED, e->manual.alert,
+			      "The application did not accept the peer's certificate. %s",
+			      e->manual.judgement.text);
 }
 
 /**
@@ -743,7 +371,7 @@ void ksc_engine_pick(struct ksc_engine *e, const char *credential)
 	if (status == KSC_STATUS_OK && cred && !cred->has_cert)
 		status = KSC_STATUS_NO_CREDENTIALS;
 	if (status != KSC_STATUS_OK)
-		blame_choice(e, status, credential);
+		ksc_tls_blame_choice(e, status, credential);
 	ksc_pick_answer(&e->pick, status == KSC_STATUS_OK ? cred : NULL);
 }
 
