@@ -1,30 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* kschannelctl policy: the rules that the kernel goes by, and which one a connection meets. */
-#include <argp.h>
-#include <arpa/inet.h>
 #include <err.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <netlink/msg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/address.h"
 #include "common/names.h"
 #include "ctl/ctl.h"
-#include "ctl/pins.h"
 #include "ctl/policy.h"
-#include "ctl/scope.h"
+#include "ctl/trial.h"
 #include "ctl/why.h"
-
-enum {
-	OPTION_CONNECT = 256, OPTION_ACCEPT, OPTION_FROM, OPTION_UID, OPTION_GID, OPTION_CGROUP,
-	OPTION_VIA
-};
 
 static const char *const headings[] = {
 	"NUMBER", "NAME", "ACTION", "DIRECTION", "LOCAL", "REMOTE", "UID", "GID", "CGROUP",
@@ -417,172 +406,6 @@ int ctl_policy_rules(const struct ctl_rules *rules)
 
 /* ---- a connection to try ---- */
 
-/**
- * struct trial - the command line of "policy test"
- * @flow: the connection
- * @from: the other end, if it was given
- * @json: print JSON
- */
-struct trial {
-	struct ctl_flow flow;
-	union ctl_address from;
-	bool json;
-};
-
-static const struct argp_option test_options[] = {
-	{ "connect", OPTION_CONNECT, "ADDRESS:PORT", 0, "A connection that we make to there", 0 },
-	{ "accept", OPTION_ACCEPT, "ADDRESS:PORT", 0, "A connection that we take there", 0 },
-	{ "from", OPTION_FROM, "ADDRESS:PORT", 0, "The other end; 127.0.0.1:0 or [::1]:0 without",
-	  0 },
-	{ "via", OPTION_VIA, "ADDRESS:PORT", 0,
-	  "What the program asks for, if a BPF program makes --connect's of it", 0 },
-	{ "uid", OPTION_UID, "N", 0, "Owner of the socket; yourself without", 0 },
-	{ "gid", OPTION_GID, "N", 0, "Owner's group", 0 },
-	{ "cgroup", OPTION_CGROUP, "PATH", 0, "The cgroup, as /system.slice/x.service", 0 },
-	{ "json", 'j', NULL, 0, "Print JSON", 0 },
-	{ 0 },
-};
-
-/* "1.2.3.4:5" or "[::1]:5" */
-static bool parse_address(const char *text, union ctl_address *addr)
-{
-	const char *colon = strrchr(text, ':');
-	char host[INET6_ADDRSTRLEN];
-	unsigned long port;
-	bool bracket;
-	size_t len;
-	char *end;
-
-	if (!colon || colon == text || colon[1] < '0' || colon[1] > '9')
-		return false;
-	port = strtoul(colon + 1, &end, 10);
-	if (*end || port > UINT16_MAX)
-		return false;
-	len = (size_t)(colon - text);
-	bracket = text[0] == '[' && colon[-1] == ']';
-	if (bracket) {
-		text++;
-		len -= 2;
-	}
-	if (len >= sizeof(host))
-		return false;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	memset(addr, 0, sizeof(*addr));
-	if (inet_pton(AF_INET, host, &addr->in.sin_addr) == 1) {
-		addr->sa.sa_family = AF_INET;
-		addr->in.sin_port = htons((uint16_t)port);
-		return !bracket;
-	}
-	addr->sa.sa_family = AF_INET6;
-	addr->in6.sin6_port = htons((uint16_t)port);
-	return inet_pton(AF_INET6, host, &addr->in6.sin6_addr) == 1;
-}
-
-static uint32_t parse_number(const char *text, struct argp_state *state)
-{
-	uint64_t n;
-
-	if (!ctl_parse_id(text, &n) || n > UINT32_MAX)
-		argp_error(state, "\"%s\" is no number of an account or group", text);
-	return (uint32_t)n;
-}
-
-/* One that there is: a name that is misspelt would fall under nothing. */
-static void take_cgroup(struct ctl_flow *flow, const char *path, struct argp_state *state)
-{
-	char full[PATH_MAX], *real;
-	uint64_t id;
-	int error;
-
-	ctl_parse_cgroup(path, full, state);
-	error = ctl_cgroup_id(full, &id);
-	real = error ? NULL : realpath(full, NULL);
-	if (!real)
-		argp_failure(state, EXIT_FAILURE, error ? -error : errno, "%s", full);
-	else if (strncmp(real, CTL_CGROUPS, strlen(CTL_CGROUPS)) != 0)
-		argp_error(state, "\"%s\" is no path of a cgroup", path);
-	else
-		flow->cgroup = ctl_alloc(strdup(real[strlen(CTL_CGROUPS)] ?
-						real + strlen(CTL_CGROUPS) : "/"));
-	free(real);
-}
-
-static void parse_end(const char *arg, union ctl_address *addr, struct argp_state *state)
-{
-	if (!parse_address(arg, addr))
-		argp_error(state, "\"%s\" is no ADDRESS:PORT", arg);
-}
-
-static void parse_direction(struct trial *trial, uint32_t direction, struct argp_state *state)
-{
-	if (trial->flow.direction)
-		argp_error(state, "either --connect or --accept, please");
-	trial->flow.direction = direction;
-}
-
-static error_t test_parse(int key, char *arg, struct argp_state *state)
-{
-	struct trial *trial = state->input;
-	struct ctl_flow *flow = &trial->flow;
-
-	switch (key) {
-	case OPTION_CONNECT:
-		parse_direction(trial, KSC_RULE_DIRECTION_CONNECT, state);
-		parse_end(arg, &flow->peer, state);
-		return 0;
-	case OPTION_ACCEPT:
-		parse_direction(trial, KSC_RULE_DIRECTION_ACCEPT, state);
-		parse_end(arg, &flow->local, state);
-		return 0;
-	case OPTION_FROM:
-		parse_end(arg, &trial->from, state);
-		return 0;
-	case OPTION_VIA:
-		parse_end(arg, &flow->via, state);
-		return 0;
-	case OPTION_UID:
-		flow->uid = parse_number(arg, state);
-		return 0;
-	case OPTION_GID:
-		flow->gid = parse_number(arg, state);
-		return 0;
-	case OPTION_CGROUP:
-		take_cgroup(flow, arg, state);
-		return 0;
-	case 'j':
-		trial->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "too many arguments");
-		return EINVAL;
-	case ARGP_KEY_END:
-		if (!flow->direction)
-			argp_error(state, "which connection? --connect or --accept");
-		if (flow->via.sa.sa_family && flow->direction != KSC_RULE_DIRECTION_CONNECT)
-			argp_error(state, "--via goes with --connect");
-		if (flow->direction == KSC_RULE_DIRECTION_CONNECT)
-			flow->local = trial->from;
-		else
-			flow->peer = trial->from;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-/* The end that was not given: a loopback address of the other's family. */
-static void fill_in(union ctl_address *addr, const union ctl_address *other)
-{
-	if (addr->sa.sa_family != AF_UNSPEC)
-		return;
-	addr->sa.sa_family = other->sa.sa_family;
-	if (addr->sa.sa_family == AF_INET)
-		addr->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	else
-		addr->in6.sin6_addr = in6addr_loopback;
-}
-
 static int put_address(struct nl_msg *msg, int attr, const union ctl_address *addr)
 {
 	return nla_put(msg, attr, addr->sa.sa_family == AF_INET ? sizeof(addr->in) :
@@ -668,17 +491,10 @@ int ctl_policy_match(const struct ctl_flow *flow, struct ctl_match *match)
 
 static int policy_test(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = test_options,
-		.parser = test_parse,
-		.doc = "Ask the kernel which rule a connection would fall under.",
-	};
 	struct ctl_request req = { .cmd = KSC_CMD_POLICY_TEST, .fill = fill_policy };
-	struct trial trial = { .flow = { .uid = getuid(), .gid = getgid() } };
+	struct ctl_trial trial;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &trial);
-	fill_in(&trial.flow.local, &trial.flow.peer);
-	fill_in(&trial.flow.peer, &trial.flow.local);
+	ctl_trial_parse(argc, argv, &trial);
 	return ask(&req, &trial.flow, trial.json);
 }
 
