@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # kschannelctl and the library that its "run" preloads. Included by
 # daemon/Makefile; "make -f daemon/ctl/ctl.mk" works too.
-CTL_TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../..)
-CTL_OUT := $(CTL_TOP)/build/daemon
+include $(dir $(lastword $(MAKEFILE_LIST)))../../build.mk
+CTL_OUT := $(TOP)/build/daemon
 LIBDIR ?= /usr/local/lib/kschannel
 
 CTL_BINARY := $(CTL_OUT)/kschannelctl
 PRELOAD_LIBRARY := $(CTL_OUT)/libkschannel-preload.so
 
-CTL_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -fstack-protector-strong \
-	-D_FORTIFY_SOURCE=2 -I$(CTL_TOP)/uapi -I$(CTL_TOP)/daemon -MMD -MP
-CTL_SOURCES := $(wildcard $(CTL_TOP)/daemon/ctl/*.c) $(CTL_TOP)/daemon/preload/env.c
-PRELOAD_SOURCES := $(wildcard $(CTL_TOP)/daemon/preload/*.c)
+CTL_CFLAGS := $(KSC_CFLAGS) $(KSC_DEPENDS) $(KSC_HARDEN)
+CTL_SOURCES := $(wildcard $(TOP)/daemon/ctl/*.c) $(TOP)/daemon/preload/env.c
+PRELOAD_SOURCES := $(wildcard $(TOP)/daemon/preload/*.c)
 # what the daemon has, too
 CTL_COMMON := address extack names names-gen suites
 BPF := socket guard
-CTL_OBJECTS := $(CTL_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o) $(BPF:%=$(CTL_OUT)/obj/ctl/bpf-%.o) \
+CTL_OBJECTS := $(CTL_SOURCES:$(TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o) $(BPF:%=$(CTL_OUT)/obj/ctl/bpf-%.o) \
 	$(CTL_COMMON:%=$(CTL_OUT)/obj/ctl/common/%.o)
-PRELOAD_OBJECTS := $(PRELOAD_SOURCES:$(CTL_TOP)/daemon/%.c=$(CTL_OUT)/obj/%.pic.o)
+PRELOAD_OBJECTS := $(PRELOAD_SOURCES:$(TOP)/daemon/%.c=$(CTL_OUT)/obj/%.pic.o)
 
 CTL_PACKAGES := libnl-genl-3.0 json-c libbpf
 CTL_DEPENDS_CFLAGS := $(shell pkg-config --cflags $(CTL_PACKAGES))
@@ -33,36 +32,36 @@ $(CTL_BINARY): $(CTL_OBJECTS)
 $(PRELOAD_LIBRARY): $(PRELOAD_OBJECTS)
 	$(CC) $(LDFLAGS) -shared -Wl,-z,defs -Wl,-z,now -o $@ $^ -ldl -lpthread
 
-$(CTL_OUT)/obj/ctl/%.o: $(CTL_TOP)/daemon/ctl/%.c
+$(CTL_OUT)/obj/ctl/%.o: $(TOP)/daemon/ctl/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CTL_CFLAGS) $(CTL_DEPENDS_CFLAGS) -DKSC_LIBDIR='"$(LIBDIR)"' $(CFLAGS) -c -o $@ $<
 
-$(CTL_OUT)/obj/ctl/common/%.o: $(CTL_TOP)/daemon/common/%.c
+$(CTL_OUT)/obj/ctl/common/%.o: $(TOP)/daemon/common/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CTL_CFLAGS) $(CTL_DEPENDS_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 # -g makes the types' description, which the kernel wants to see. Its headers take
 # some of the C library's, for which clang does not look by itself.
 BPF_CLANG ?= clang
-BPF_INCLUDE := -I$(CTL_TOP)/uapi -I$(CTL_TOP)/daemon -I/usr/include/$(shell $(CC) -print-multiarch)
-$(CTL_OUT)/obj/bpf/%.bpf.o: $(CTL_TOP)/daemon/bpf/%.bpf.c $(wildcard $(CTL_TOP)/daemon/bpf/*.h)
+BPF_INCLUDE := -I$(TOP)/uapi -I$(TOP)/daemon -I/usr/include/$(shell $(CC) -print-multiarch)
+$(CTL_OUT)/obj/bpf/%.bpf.o: $(TOP)/daemon/bpf/%.bpf.c $(wildcard $(TOP)/daemon/bpf/*.h)
 	@mkdir -p $(@D)
 	$(BPF_CLANG) -target bpf -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter $(BPF_INCLUDE) -c -o $@ $<
 
-$(CTL_OUT)/obj/ctl/bpf-%.o: $(CTL_TOP)/daemon/ctl/bpf-object.S $(CTL_OUT)/obj/bpf/%.bpf.o
+$(CTL_OUT)/obj/ctl/bpf-%.o: $(TOP)/daemon/ctl/bpf-object.S $(CTL_OUT)/obj/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(CC) -DKSC_BPF_NAME=ctl_$*_object -DKSC_BPF_OBJECT='"$(CTL_OUT)/obj/bpf/$*.bpf.o"' -c -o $@ $<
 
-$(CTL_OUT)/obj/preload/%.o: $(CTL_TOP)/daemon/preload/%.c
+$(CTL_OUT)/obj/preload/%.o: $(TOP)/daemon/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CTL_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(CTL_OUT)/obj/preload/%.pic.o: $(CTL_TOP)/daemon/preload/%.c
+$(CTL_OUT)/obj/preload/%.pic.o: $(TOP)/daemon/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CTL_CFLAGS) -fPIC -fvisibility=hidden $(CFLAGS) -c -o $@ $<
 
 ctl-tidy:
 	clang-tidy --quiet $(CTL_SOURCES) $(filter-out %/env.c,$(PRELOAD_SOURCES)) -- \
-		$(filter-out -MMD -MP,$(CTL_CFLAGS)) $(CTL_DEPENDS_CFLAGS)
+		$(filter-out $(KSC_DEPENDS),$(CTL_CFLAGS)) $(CTL_DEPENDS_CFLAGS)
 
 -include $(CTL_OBJECTS:.o=.d) $(PRELOAD_OBJECTS:.o=.d)

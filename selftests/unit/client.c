@@ -49,17 +49,17 @@ static struct ksc_info keys = { .version = 0x0304, .cipher_suite = 0x1301,
 int keys_error;
 unsigned int keys_asked;
 
-int __real_ioctl(int fd, unsigned long request, void *arg);
-int __wrap_ioctl(int fd, unsigned long request, void *arg);
-int __wrap_ioctl(int fd, unsigned long request, void *arg)
+int __real_ioctl(int fd, unsigned long cmd, void *arg);
+int __wrap_ioctl(int fd, unsigned long cmd, void *arg);
+int __wrap_ioctl(int fd, unsigned long cmd, void *arg)
 {
-	if (request != KSC_KEY_INFO && request != KSC_KEY_EXPORT)
-		return __real_ioctl(fd, request, arg);
+	if (cmd != KSC_KEY_INFO && cmd != KSC_KEY_EXPORT)
+		return __real_ioctl(fd, cmd, arg);
 	keys_asked++;
 	errno = keys_error;
-	if (request == KSC_KEY_INFO && !keys_error)
+	if (cmd == KSC_KEY_INFO && !keys_error)
 		memcpy(arg, &keys, sizeof(keys));
-	if (request == KSC_KEY_EXPORT && !keys_error)
+	if (cmd == KSC_KEY_EXPORT && !keys_error)
 		memset(arg, 'm', ((struct ksc_export *)arg)->out_len);
 	return keys_error ? -1 : 0;
 }

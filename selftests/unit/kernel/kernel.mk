@@ -2,14 +2,14 @@
 # Unit tests of the module's pure code. Included by selftests/unit/Makefile;
 # "make -f selftests/unit/kernel/kernel.mk check-kernel" works too.
 KERNEL_HERE := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
-KERNEL_TOP := $(abspath $(KERNEL_HERE)/../../..)
-KERNEL_OUT := $(KERNEL_TOP)/build/selftests/unit/kernel
+CFLAGS ?= -O1 -g
+include $(KERNEL_HERE)/../../../build.mk
+KERNEL_OUT := $(TOP)/build/selftests/unit/kernel
 
 KERNEL_PACKAGES := cmocka gnutls
 # the directory stands in for the kernel's own include/
-KERNEL_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wconversion \
-	-fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
-	-I$(KERNEL_HERE) -I$(KERNEL_TOP)/uapi -I$(KERNEL_TOP)/kernel $(shell pkg-config --cflags $(KERNEL_PACKAGES)) -MMD -MP
+KERNEL_CFLAGS := -I$(KERNEL_HERE) $(KSC_CFLAGS) $(KSC_DEPENDS) $(KSC_SANITIZE) -Wconversion \
+	-I$(TOP)/kernel $(shell pkg-config --cflags $(KERNEL_PACKAGES))
 KERNEL_LIBS := $(shell pkg-config --libs $(KERNEL_PACKAGES))
 KERNEL_TESTS := $(patsubst $(KERNEL_HERE)/%.c,$(KERNEL_OUT)/%,$(wildcard $(KERNEL_HERE)/test_*.c))
 
@@ -25,13 +25,13 @@ $(KERNEL_OUT)/test_rules: $(KERNEL_OUT)/policy/rules.o
 $(KERNEL_OUT)/test_phase: $(KERNEL_OUT)/socket/phase.o
 
 $(KERNEL_TESTS): %: %.o
-	$(CC) -fsanitize=address,undefined $(LDFLAGS) -o $@ $^ $(KERNEL_LIBS)
+	$(CC) $(KSC_SANITIZE) $(LDFLAGS) -o $@ $^ $(KERNEL_LIBS)
 
 $(KERNEL_OUT)/test_%.o: $(KERNEL_HERE)/test_%.c
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(KERNEL_OUT)/%.o: $(KERNEL_TOP)/kernel/%.c
+$(KERNEL_OUT)/%.o: $(TOP)/kernel/%.c
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) $(CFLAGS) -c -o $@ $<
 
