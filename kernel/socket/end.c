@@ -130,7 +130,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
  * Context: process.
  */
 void ksc_fail_silent(struct sock *sk, struct ksc_sock *ks, u32 status, const char *text)
- {
+{
 	ksc_fail(sk, ks, status, 0, KSC_DIRECTION_NONE, text);
 }
 
