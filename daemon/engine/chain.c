@@ -16,6 +16,7 @@
 #include "engine/chain.h"
 #include "engine/crt.h"
 #include "engine/key_size.h"
+#include "engine/known.h"
 #include "engine/staple.h"
 #include "engine/verify.h"
 
@@ -77,7 +78,8 @@ static bool is_small(const gnutls_datum_t *der)
 	}
 }
 
-static int check_certificate(const struct reader *certificate, const char **why)
+static int check_certificate(const struct reader *certificate, struct ksc_known *known,
+			     const char **why)
 {
 	const gnutls_datum_t der = {
 		(unsigned char *)certificate->at, (unsigned int)certificate->left,
@@ -85,7 +87,7 @@ static int check_certificate(const struct reader *certificate, const char **why)
 	gnutls_x509_crt_t crt;
 	int rc;
 
-	if (is_small(&der))
+	if (ksc_known_has(known, &der) || is_small(&der))
 		return 0;
 	rc = ksc_crt_import(&der, &crt);
 	/* One that it can't read ends the handshake in GnuTLS. */
@@ -139,11 +141,13 @@ static int check_extensions(struct reader list, unsigned int *staples, const cha
  * ksc_chain_check() - are a Certificate message's keys small enough to be used?
  * @msg: its body
  * @tls13: as RFC 8446 4.4.2 has it, not RFC 5246 7.4.2
+ * @known: certificates that were found small enough before, or NULL
  * @why: set to a sentence when they are not
  *
  * Return: 0; GNUTLS_E_CERTIFICATE_ERROR with @why set; or another negative GnuTLS error
  */
-int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, const char **why)
+int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, struct ksc_known *known,
+		    const char **why)
 {
 	struct reader left = { msg->data, msg->size }, list = { 0 }, der = { 0 }, rest = { 0 };
 	unsigned int staples = 0, tries = 0;
@@ -156,7 +160,7 @@ int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, const char **why)
 
 		if (!take(&list, 3, &der) || (tls13 && !take(&list, 2, &rest)))
 			return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
-		rc = check_certificate(&der, why);
+		rc = check_certificate(&der, known, why);
 		if (rc >= 0 && tls13)
 			rc = check_extensions(rest, &staples, why);
 		if (rc < 0)
@@ -196,12 +200,13 @@ int ksc_group_check(const gnutls_datum_t *msg, const char **why)
  * @tls: the session
  * @type: the message's type
  * @msg: its body
+ * @known: certificates that were found small enough before, or NULL
  * @why: set to a sentence when it has a key that is too large
  *
  * Return: 0 or a negative GnuTLS error
  */
 int ksc_chain_look(gnutls_session_t tls, unsigned int type, const gnutls_datum_t *msg,
-		   const char **why)
+		   struct ksc_known *known, const char **why)
 {
 	const struct reader body = { msg->data, msg->size };
 	gnutls_kx_algorithm_t kx;
@@ -209,7 +214,7 @@ int ksc_chain_look(gnutls_session_t tls, unsigned int type, const gnutls_datum_t
 	switch (type) {
 	case GNUTLS_HANDSHAKE_CERTIFICATE_PKT:
 		return ksc_chain_check(msg, gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3,
-				       why);
+				       known, why);
 	case GNUTLS_HANDSHAKE_CERTIFICATE_STATUS:
 		return check_status(body, why);
 	case GNUTLS_HANDSHAKE_SERVER_KEY_EXCHANGE:

@@ -6,9 +6,12 @@
 #include <stdbool.h>
 #include <gnutls/gnutls.h>
 
-int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, const char **why);
+#include "engine/known.h"
+
+int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, struct ksc_known *known,
+		    const char **why);
 int ksc_group_check(const gnutls_datum_t *msg, const char **why);
 int ksc_chain_look(gnutls_session_t tls, unsigned int type, const gnutls_datum_t *msg,
-		   const char **why);
+		   struct ksc_known *known, const char **why);
 
 #endif

@@ -268,7 +268,7 @@ static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when
 {
 	struct ksc_engine *e = gnutls_session_get_ptr(tls);
 	const char *why = NULL;
-	int rc = incoming ? ksc_chain_look(tls, type, msg, &why) : 0;
+	int rc = incoming ? ksc_chain_look(tls, type, msg, e->credentials->known, &why) : 0;
 
 	(void)when;
 	if (incoming)

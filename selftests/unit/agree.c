@@ -75,7 +75,7 @@ int agree_check(const gnutls_datum_t *der)
 		msg.data[LENGTH_LEN + i] = (uint8_t)(der->size >> 8 * (LENGTH_LEN - 1 - i));
 	}
 	memcpy(msg.data + 2 * LENGTH_LEN, der->data, der->size);
-	rc = ksc_chain_check(&msg, false, &why);
+	rc = ksc_chain_check(&msg, false, NULL, &why);
 	free(msg.data);
 	return rc;
 }

@@ -75,28 +75,28 @@ static void messages(void **state)
 
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 			body = message(msg, keys[i].name, tls13, 0);
-			assert_int_equal(ksc_chain_check(&body, tls13, &why), keys[i].rc);
+			assert_int_equal(ksc_chain_check(&body, tls13, NULL, &why), keys[i].rc);
 			assert_int_equal(!why, !keys[i].word);
 			if (why)
 				assert_non_null(strstr(why, keys[i].word));
 		}
 		/* two readers must not take it for different things */
 		body = message(msg, "large-enough", tls13, -1);
-		assert_int_equal(ksc_chain_check(&body, tls13, &why),
+		assert_int_equal(ksc_chain_check(&body, tls13, NULL, &why),
 				 GNUTLS_E_UNEXPECTED_PACKET_LENGTH);
 		body = message(msg, "large-enough", tls13, 1);
-		assert_int_equal(ksc_chain_check(&body, tls13, &why),
+		assert_int_equal(ksc_chain_check(&body, tls13, NULL, &why),
 				 GNUTLS_E_UNEXPECTED_PACKET_LENGTH);
 		body = message(msg, "large-enough", tls13, 0);
 		for (unsigned int cut = 0; cut < body.size; cut++) {
 			gnutls_datum_t part = { msg, cut };
 
-			assert_true(ksc_chain_check(&part, tls13, &why) < 0);
+			assert_true(ksc_chain_check(&part, tls13, NULL, &why) < 0);
 		}
 		/* no certificate is one, too */
 		memset(msg, 0, 4);
 		body = (gnutls_datum_t) { msg, tls13 ? 4 : 3 };
-		assert_int_equal(ksc_chain_check(&body, tls13, &why), 0);
+		assert_int_equal(ksc_chain_check(&body, tls13, NULL, &why), 0);
 	}
 	assert_int_equal(powers, 0);
 }

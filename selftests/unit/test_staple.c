@@ -145,7 +145,7 @@ static int check(const struct der *msg, const char **why)
 {
 	const gnutls_datum_t body = { (unsigned char *)msg->data, (unsigned int)msg->len };
 
-	return ksc_chain_check(&body, true, why);
+	return ksc_chain_check(&body, true, NULL, why);
 }
 
 static int open_response(const struct der *der, const char **why)
