@@ -193,6 +193,8 @@ int ksc_sandbox_seal(void)
 		return -ENOMEM;
 	rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!rc)
+		rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (!rc)
 		rc = add_rules(filter);
 	if (!rc)
 		rc = seccomp_load(filter);
