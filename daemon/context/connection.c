@@ -31,6 +31,8 @@
 #define MAX_LEFT	64
 /* Until there may be room for descriptors again, or something was read. */
 #define RETRY_S		0.1
+/* Bytes that are sent before the kernel is asked how many of them were read. */
+#define MAX_GUESSED	(32 * 1024)
 
 /**
  * struct ksc_output - a message that waits
@@ -77,6 +79,19 @@ static void charge(struct ksc_connection *conn, size_t bytes)
 	conn->charged = bytes;
 }
 
+/* What it costs is known, or no less. */
+static void set_unread(struct ksc_connection *conn, size_t unread)
+{
+	const size_t bytes = conn->waiting + unread;
+
+	conn->unread = unread;
+	if (!bytes)
+		ev_timer_stop(conn->loop, &conn->slow);
+	else if (bytes < conn->charged || !ev_is_active(&conn->slow))
+		ev_timer_again(conn->loop, &conn->slow);
+	charge(conn, bytes);
+}
+
 /**
  * ksc_connection_count() - count anew what the application has not read
  * @conn: the connection
@@ -87,16 +102,29 @@ void ksc_connection_count(struct ksc_connection *conn)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t len = sizeof(info);
-	size_t bytes;
 
 	if (getsockopt(conn->fd, SOL_SOCKET, SO_MEMINFO, info, &len))
 		info[SK_MEMINFO_WMEM_ALLOC] = 0;
-	bytes = conn->waiting + info[SK_MEMINFO_WMEM_ALLOC];
-	if (!bytes)
-		ev_timer_stop(conn->loop, &conn->slow);
-	else if (bytes < conn->charged || !ev_is_active(&conn->slow))
-		ev_timer_again(conn->loop, &conn->slow);
-	charge(conn, bytes);
+	conn->exact = info[SK_MEMINFO_WMEM_ALLOC];
+	set_unread(conn, info[SK_MEMINFO_WMEM_ALLOC]);
+}
+
+/*
+ * Most read what they are sent, so that asking the kernel each time is in vain. It is asked when
+ * that has come to something, when the application has left some before, and by the timer.
+ */
+static void count_sent(struct ksc_connection *conn, size_t sent)
+{
+	if (conn->exact || conn->unread + sent > MAX_GUESSED)
+		ksc_connection_count(conn);
+	else
+		set_unread(conn, conn->unread + sent);
+}
+
+/* No less than the memory of a message, which is a power of two, and its sk_buff. */
+static size_t cost(const struct nl_msg *msg)
+{
+	return 2 * (size_t)nlmsg_hdr((struct nl_msg *)msg)->nlmsg_len + 1024;
 }
 
 static void drop_output(struct ksc_connection *conn)
@@ -116,6 +144,15 @@ static void fail(struct ksc_connection *conn)
 {
 	conn->bad = true;
 	ev_feed_event(conn->loop, &conn->out, EV_CUSTOM);
+}
+
+/* The longest message has to fit, and the kernel doubles it for what it adds. */
+static bool make_room(int fd)
+{
+	const int room = KSC_MAX_MESSAGE;
+
+	return !setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) ||
+	       !setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 }
 
 static int send_output(const struct ksc_connection *conn, const struct ksc_output *output)
@@ -138,20 +175,29 @@ static int send_output(const struct ksc_connection *conn, const struct ksc_outpu
 		cmsg->cmsg_len = CMSG_LEN(sizeof(output->key));
 		memcpy(CMSG_DATA(cmsg), &output->key, sizeof(output->key));
 	}
-	return sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	if (sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return 0;
+	/* few are that long */
+	if (errno == EMSGSIZE && make_room(conn->fd) &&
+	    sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return 0;
+	return -errno;
 }
 
 /* Sends what there is room for; whether all of it was. */
 static bool flush(struct ksc_connection *conn)
 {
+	size_t sent = 0;
 	int rc = 0;
 
 	while (!rc && ksc_connection_waits(conn)) {
 		rc = send_output(conn, STAILQ_FIRST(&conn->outputs));
-		if (!rc)
+		if (!rc) {
+			sent += cost(STAILQ_FIRST(&conn->outputs)->msg);
 			drop_output(conn);
+		}
 	}
-	ksc_connection_count(conn);
+	count_sent(conn, sent);
 	/* as many descriptors are on their way as one may have there: others have to take theirs */
 	if (rc == -ETOOMANYREFS)
 		ev_timer_again(conn->loop, &conn->retry);
@@ -229,7 +275,7 @@ static void on_input(struct ev_loop *loop, ev_io *io, int events)
 void ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
 			 struct ksc_closer *closer, int fd, const struct ksc_connection_ops *ops)
 {
-	const int room = KSC_MAX_MESSAGE;
+	const int one = 1;
 
 	conn->ops = ops;
 	conn->loop = loop;
@@ -237,9 +283,9 @@ void ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
 	conn->fd = fd;
 	conn->guarded = is_guarded(fd);
 	STAILQ_INIT(&conn->outputs);
-	/* the longest message has to fit, and the kernel doubles it for what it adds */
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
-		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	/* an empty message can be told from the end, see look() */
+	if (!conn->guarded)
+		conn->told = !setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
 	ev_io_init(&conn->in, on_input, fd, EV_READ);
 	ev_io_init(&conn->out, on_room, fd, EV_WRITE);
 	ev_init(&conn->retry, on_retry);
@@ -276,19 +322,26 @@ void ksc_connection_watch(struct ksc_connection *conn)
 	ev_io_start(conn->loop, &conn->in);
 }
 
-/* A message that has descriptors stays where it is. */
-static ssize_t receive(int fd, void *buf, size_t size, int flags)
+/*
+ * What is next in the queue of a socket that tells credentials with each message: 0 at its end,
+ * -EBADMSG for descriptors. An empty message looks like the end but for the credentials.
+ */
+static int look(int fd)
 {
-	struct iovec part = { .iov_base = buf, .iov_len = size };
-	/* there is no room for descriptors, nor for anything else of that kind */
-	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
-	const ssize_t len = recvmsg(fd, &msg, MSG_DONTWAIT | flags);
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	char first;
+	struct iovec part = { .iov_base = &first, .iov_len = sizeof(first) };
+	struct msghdr msg = {
+		.msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+	};
 
-	if (len < 0)
+	if (recvmsg(fd, &msg, MSG_DONTWAIT | MSG_PEEK) < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
-	if (msg.msg_flags & MSG_CTRUNC || (msg.msg_flags & MSG_TRUNC && !(flags & MSG_PEEK)))
-		return -EBADMSG;
-	return len;
+	return msg.msg_flags & MSG_CTRUNC ? -EBADMSG : msg.msg_controllen != 0;
 }
 
 /**
@@ -297,20 +350,31 @@ static ssize_t receive(int fd, void *buf, size_t size, int flags)
  * @buf: gets it
  * @size: how much there is room for
  *
+ * A message that has descriptors stays where it is.
+ *
  * Return: its bytes; 0 when the application has closed the connection; -EAGAIN when there is
  * none; -EBADMSG for one that is longer, or comes with descriptors; or another negative errno
  */
 ssize_t ksc_connection_receive(struct ksc_connection *conn, void *buf, size_t size)
 {
-	char first;
+	struct iovec part = { .iov_base = buf, .iov_len = size };
+	/* there is no room for descriptors, nor for anything else of that kind */
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
 	ssize_t len;
 
 	if (!conn->guarded) {
-		len = receive(conn->fd, &first, sizeof(first), MSG_PEEK);
+		len = conn->told ? look(conn->fd) : -EBADMSG;
+		conn->ended = !len;
 		if (len <= 0)
 			return len;
 	}
-	return receive(conn->fd, buf, size, 0);
+	len = recvmsg(conn->fd, &msg, MSG_DONTWAIT);
+	if (len < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	/* that credentials are cut off is said of each message that was looked at */
+	if (msg.msg_flags & MSG_TRUNC || (conn->guarded && msg.msg_flags & MSG_CTRUNC))
+		return -EBADMSG;
+	return len;
 }
 
 /**
@@ -333,52 +397,28 @@ void ksc_connection_send(struct ksc_connection *conn, struct nl_msg *msg, int ke
 		return;
 	}
 	/* what it has read by now can't be told from this any more */
-	if (conn->charged)
-		ksc_connection_count(conn);
+	ksc_connection_settle(conn);
 	*output = (struct ksc_output) { .msg = msg, .key = key };
 	STAILQ_INSERT_TAIL(&conn->outputs, output, link);
 	conn->waiting += nlmsg_get_max_size(msg);
 	if (first)
 		flush(conn);
 	else
-		ksc_connection_count(conn);
-}
-
-/*
- * What is next in the queue of a socket that tells credentials with each message: 0 at its end,
- * -EBADMSG for descriptors. An empty message looks like the end but for the credentials.
- */
-static int look(int fd)
-{
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(struct ucred))];
-	} control;
-	char first;
-	struct iovec part = { .iov_base = &first, .iov_len = sizeof(first) };
-	struct msghdr msg = {
-		.msg_iov = &part, .msg_iovlen = 1,
-		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
-	};
-
-	if (recvmsg(fd, &msg, MSG_DONTWAIT | MSG_PEEK) < 0)
-		return -errno;
-	return msg.msg_flags & MSG_CTRUNC ? -EBADMSG : msg.msg_controllen != 0;
+		count_sent(conn, 0);
 }
 
 /*
  * Whether nothing is left in the queue that could hold us up. Nothing comes to it any more: the
- * other end finds it closed.
+ * other end has closed it, or finds it closed. What came in between the look at the queue and that
+ * at the other end, when it was found to be closed, is still there.
  */
 static bool is_clean(const struct ksc_connection *conn)
 {
-	const int one = 1;
 	int rc = 1, i;
 
 	if (conn->guarded)
 		return true;
-	if (shutdown(conn->fd, SHUT_RDWR) ||
-	    setsockopt(conn->fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)))
+	if (!conn->told || (!conn->ended && shutdown(conn->fd, SHUT_RDWR)))
 		return false;
 	for (i = 0; rc && i < MAX_LEFT; i++) {
 		rc = look(conn->fd);

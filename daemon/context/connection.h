@@ -11,7 +11,7 @@
 
 #include "context/closer.h"
 
-/* How long an application may read nothing of what it was sent, in seconds */
+/* How long an application may read nothing of what it was sent, or twice as long, in seconds */
 #define KSC_SLOW_S	10
 
 struct ksc_connection;
@@ -43,13 +43,17 @@ struct ksc_connection_ops {
  * @user: whom its bytes count for, or NULL
  * @fd: the socket
  * @guarded: no descriptors can be sent to it
+ * @told: credentials come with each message, which is one then
+ * @exact: @unread is what the kernel has said, and it was not zero
+ * @ended: the application has closed it, or its half
  * @bad: it is broken, which is to be told
  * @in: watches what comes
  * @out: watches for room
  * @retry: runs out when it is to be looked at again
  * @slow: runs out when nothing of what it was sent was read for too long
  * @waiting: bytes of output that waits
- * @charged: with those that the application has not read
+ * @unread: bytes that were sent and not read, or no less than these
+ * @charged: both
  * @stalled: nothing is received until it has read some
  */
 struct ksc_connection {
@@ -61,12 +65,16 @@ struct ksc_connection {
 	struct ksc_user *user;
 	int fd;
 	bool guarded;
+	bool told;
+	bool exact;
+	bool ended;
 	bool bad;
 	ev_io in;
 	ev_io out;
 	ev_timer retry;
 	ev_timer slow;
 	size_t waiting;
+	size_t unread;
 	size_t charged;
 	bool stalled;
 };
@@ -80,6 +88,18 @@ void ksc_connection_send(struct ksc_connection *conn, struct nl_msg *msg, int ke
 void ksc_connection_stall(struct ksc_connection *conn);
 void ksc_connection_count(struct ksc_connection *conn);
 void ksc_connection_close(struct ksc_connection *conn);
+
+/**
+ * ksc_connection_settle() - count anew what an application that has left some has not read
+ * @conn: the connection
+ *
+ * One that reads what it is sent is rarely asked about.
+ */
+static inline void ksc_connection_settle(struct ksc_connection *conn)
+{
+	if (conn->exact)
+		ksc_connection_count(conn);
+}
 
 /**
  * ksc_connection_waits() - whether output waits for the application

@@ -108,8 +108,10 @@ void ksc_application_turn(struct ksc_application *app)
 	/* it goes on when that is taken */
 	if (ksc_connection_waits(&app->conn))
 		return;
-	if (app->conn.charged)
+	if (app->conn.charged && ksc_user_is_over(app->user))
 		ksc_connection_count(&app->conn);
+	else
+		ksc_connection_settle(&app->conn);
 	if (app->conn.charged && ksc_user_is_over(app->user)) {
 		ksc_connection_stall(&app->conn);
 		return;

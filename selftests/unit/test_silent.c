@@ -137,8 +137,11 @@ static void silent(void **state)
 	assert_false(ev_is_active(&conn->slow));
 	assert_int_equal(contexts->users.bytes, 0);
 	begin_many(app, 2, 1);
-	/* and one that has read nothing is disconnected */
+	/* and one that has read nothing is disconnected: what is guessed is counted first */
 	ask_nothing(app, 1);
+	assert_false(conn->exact);
+	ev_invoke(apps_loop, &conn->slow, EV_TIMER);
+	assert_true(conn->exact && ev_is_active(&conn->slow));
 	ev_invoke(apps_loop, &conn->slow, EV_TIMER);
 	assert_true(TAILQ_EMPTY(&contexts->apps));
 	assert_int_equal(contexts->users.refused[KSC_LIMIT_SLOW], 1);
