@@ -18,6 +18,7 @@
 #include "handshake/netlink.h"
 #include "handshake/report.h"
 #include "handshake/session.h"
+#include "process/batch.h"
 #include "process/log.h"
 #include "worker.h"
 
@@ -36,6 +37,7 @@
  * @place: its loop, the pool, and clients' sessions that can be resumed
  * @nl: its socket
  * @io: watches the socket
+ * @batch: how many messages are received at once
  * @drain: runs out when a stopping worker has waited long enough
  * @now: what it works by, and what it did before, for connections that began then
  * @retire: runs out when one of these counts no more
@@ -51,6 +53,7 @@ struct ksc_worker {
 	struct ksc_place place;
 	struct ksc_netlink *nl;
 	ev_io io;
+	struct ksc_batch batch;
 	ev_timer drain;
 	struct ksc_generation *now;
 	ev_timer retire;
@@ -412,7 +415,8 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 	struct ksc_worker *worker = io->data;
 
 	(void)events;
-	if (ksc_netlink_receive(worker->nl))
+	if (ksc_netlink_receive(worker->nl,
+				ksc_batch_next(&worker->batch, loop, KSC_MAX_RECEIVES)))
 		ev_break(loop, EVBREAK_ALL);
 }
 

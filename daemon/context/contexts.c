@@ -187,11 +187,11 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
 static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct ksc_contexts *contexts = io->data;
+	const int max = ksc_batch_next(&contexts->batch, loop, MAX_TURNS);
 	int i, fd;
 
-	(void)loop;
 	(void)events;
-	for (i = 0; i < MAX_TURNS; i++) {
+	for (i = 0; i < max; i++) {
 		/* of what there is for connections and for keys, others have the rest */
 		if (contexts->refused > contexts->users.descriptors / 2) {
 			pause_listening(contexts, "too many that were refused hold up their end");

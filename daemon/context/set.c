@@ -174,6 +174,8 @@ void ksc_contexts_ask(struct ksc_contexts *contexts, struct ksc_context *context
 		return;
 	}
 	TAILQ_INSERT_TAIL(&contexts->asked, context, keys);
+	/* the kernel has answered by now: no need to wait for the loop to find that out */
+	ev_feed_fd_event(contexts->place->loop, ksc_netlink_fd(contexts->nl), EV_READ);
 }
 
 /**

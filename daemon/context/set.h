@@ -10,6 +10,7 @@
 #include "context/application.h"
 #include "context/users.h"
 #include "handshake/netlink.h"
+#include "process/batch.h"
 
 /**
  * struct ksc_contexts - all of them
@@ -20,6 +21,7 @@
  * @netns: cookie of the daemon's network namespace
  * @listener: where applications connect
  * @listening: there is such a place
+ * @batch: how many connections are accepted at once
  * @pause: until that is looked at again
  * @closer: closes what may take its time
  * @unlistened: what it has to do with the place where they connect
@@ -46,6 +48,7 @@ struct ksc_contexts {
 	uint64_t netns;
 	ev_io listener;
 	bool listening;
+	struct ksc_batch batch;
 	ev_timer pause;
 	struct ksc_closer *closer;
 	struct ksc_closing unlistened;

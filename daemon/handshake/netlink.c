@@ -23,8 +23,6 @@
 #define SEND_BUFFER	(1 << 20)
 /* Everything that may be around a token in a message. */
 #define MESSAGE_REST	4096
-/* So that a flood of offers leaves room for timers and signals. */
-#define MAX_RECEIVES	64
 /* The kernel answers before the call that asks returns. */
 #define ANSWER_MS	10000
 
@@ -492,14 +490,15 @@ int ksc_netlink_drain(struct ksc_netlink *nl)
 /**
  * ksc_netlink_receive() - handle what has come
  * @nl: the socket
+ * @max: messages, unless some were lost; so that a flood of offers leaves room for others
  *
  * Return: 0, or a negative errno when the socket is of no use any more
  */
-int ksc_netlink_receive(struct ksc_netlink *nl)
+int ksc_netlink_receive(struct ksc_netlink *nl, int max)
 {
 	int i;
 
-	for (i = 0; i < MAX_RECEIVES; i++) {
+	for (i = 0; i < max || (nl->overrun && i < KSC_MAX_RECEIVES); i++) {
 		int rc = nl_recvmsgs_default(nl->sock);
 
 		if (rc == -NLE_AGAIN)

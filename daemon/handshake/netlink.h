@@ -16,6 +16,9 @@
 
 #define KSC_NO_RULE	UINT32_MAX
 
+/* Messages that are handled at once: a flood of offers leaves room for timers and signals. */
+#define KSC_MAX_RECEIVES	64
+
 /**
  * struct ksc_offer - what the kernel wants a step made on
  * @id: the context
@@ -120,7 +123,7 @@ int ksc_netlink_ask(struct ksc_netlink *nl, struct nl_msg *msg);
 int ksc_netlink_register(struct ksc_netlink *nl);
 int ksc_netlink_inherit(struct ksc_netlink *nl, struct ksc_inherited *inherited);
 int ksc_netlink_drain(struct ksc_netlink *nl);
-int ksc_netlink_receive(struct ksc_netlink *nl);
+int ksc_netlink_receive(struct ksc_netlink *nl, int max);
 int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 		     const struct ksc_step *step, uint32_t *msg);
 int ksc_netlink_key(struct ksc_netlink *nl, const struct ksc_key_request *request, uint32_t *msg);

@@ -123,6 +123,12 @@ static struct {
 	uint64_t first_id;
 } kernel;
 
+int ksc_netlink_fd(const struct ksc_netlink *nl)
+{
+	(void)nl;
+	return -1;
+}
+
 int ksc_netlink_key(struct ksc_netlink *nl, const struct ksc_key_request *request, uint32_t *msg)
 {
 	(void)nl;

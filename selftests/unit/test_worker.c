@@ -87,9 +87,10 @@ int ksc_netlink_drain(struct ksc_netlink *nl)
 	return 0;
 }
 
-int ksc_netlink_receive(struct ksc_netlink *nl)
+int ksc_netlink_receive(struct ksc_netlink *nl, int max)
 {
 	(void)nl;
+	(void)max;
 	return 0;
 }
 

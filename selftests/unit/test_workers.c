@@ -231,12 +231,13 @@ static void conclude(uint64_t id)
 		assert_int_equal(ksc_worker_configure(kernel.worker, load("", 4, 1000)), 0);
 }
 
-int ksc_netlink_receive(struct ksc_netlink *nl)
+int ksc_netlink_receive(struct ksc_netlink *nl, int max)
 {
 	eventfd_t count;
 	uint64_t id;
 
 	(void)nl;
+	(void)max;
 	(void)eventfd_read(kernel.fd, &count);
 	for (id = 0; id < (uint64_t)2 * kernel.begun; id++) {
 		struct end *end = &kernel.ends[id];
