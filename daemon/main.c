@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "config/hidden.h"
 #include "process/control.h"
+#include "process/fields.h"
 #include "process/listen.h"
 #include "process/log.h"
 #include "process/manager.h"
@@ -151,6 +152,7 @@ static const struct argp parser = {
 static void __attribute__((format(printf, 3, 4)))
 tell(FILE *answer, enum ksc_log_level level, const char *fmt, ...)
 {
+	struct ksc_fields fields = { .len = 0 };
 	va_list args;
 	char *line;
 	int rc;
@@ -160,7 +162,8 @@ tell(FILE *answer, enum ksc_log_level level, const char *fmt, ...)
 	va_end(args);
 	if (rc < 0)
 		return;
-	ksc_log(level, "%s", line);
+	ksc_fields_add(&fields, "reason", line);
+	ksc_log(level, "event=configuration%s", fields.text);
 	if (answer)
 		fprintf(answer, "%s\n", line);
 	free(line);
@@ -185,7 +188,8 @@ static struct ksc_config *start_config(struct daemon *d)
 	const int rc = ksc_intake_load(d->intake, KSC_INTAKE_MS, &handed);
 
 	if (rc) {
-		ksc_log(KSC_LOG_ERROR, "%s: %s", d->options.config, ksc_intake_fault(-rc));
+		ksc_log(KSC_LOG_ERROR, "event=load-failed file=%s reason=\"%s\"",
+			d->options.config, ksc_intake_fault(-rc));
 		return NULL;
 	}
 	config = ksc_loader_make(d->options.config, handed, &complaints);
@@ -228,7 +232,7 @@ static bool configure(struct daemon *d, struct ksc_config *config, FILE *answer)
 	}
 	d->config = config;
 	ksc_log_set_level(config->log_level);
-	ksc_log(KSC_LOG_INFO, "the configuration was loaded again");
+	ksc_log(KSC_LOG_INFO, "event=loaded");
 	return true;
 }
 
@@ -293,8 +297,8 @@ static void on_due(void *ptr, bool retry)
 {
 	struct daemon *d = ptr;
 
-	ksc_log(KSC_LOG_INFO, retry ? "the configuration is tried again" :
-		"a file that the configuration names has changed: it is loaded again");
+	ksc_log(KSC_LOG_INFO, "event=load-begins reason=\"%s\"",
+		retry ? "the last load failed" : "a file has changed");
 	ksc_reload_ask(d->reload);
 }
 
@@ -306,7 +310,7 @@ static void on_gone(void *ptr)
 {
 	struct daemon *d = ptr;
 
-	ksc_log(KSC_LOG_ERROR, "%s: this ends, to be started again", ksc_intake_fault(EPIPE));
+	ksc_log(KSC_LOG_ERROR, "event=reader-gone reason=\"%s\"", ksc_intake_fault(EPIPE));
 	ksc_worker_drain(d->worker);
 }
 
@@ -338,7 +342,8 @@ static struct ksc_control *open_control(struct daemon *d, struct ev_loop *loop)
 	if (path)
 		control = ksc_control_new(loop, path, on_asked, d);
 	if (path && !control)
-		ksc_log(KSC_LOG_WARNING, "%s: %s", path, strerror(errno));
+		ksc_log(KSC_LOG_WARNING, "event=no-control-socket path=%s reason=\"%s\"", path,
+			strerror(errno));
 	return control;
 }
 
@@ -352,8 +357,8 @@ static void listen_to_applications(struct daemon *d)
 	if (fd >= 0)
 		ksc_worker_listen(d->worker, fd);
 	else
-		ksc_log(KSC_LOG_WARNING, "%s: applications that carry their tokens themselves "
-			"cannot connect: %s", d->options.context, strerror(-fd));
+		ksc_log(KSC_LOG_WARNING, "event=no-context-socket path=%s reason=\"%s\"",
+			d->options.context, strerror(-fd));
 }
 
 static bool ask_to_reload(const struct options *options)
@@ -377,7 +382,8 @@ static void tell_ready(struct daemon *d, struct ksc_manager *manager, struct ev_
 
 	if (options->ready_fd >= 0) {
 		if (write(options->ready_fd, "\n", 1) != 1)
-			ksc_log(KSC_LOG_WARNING, "--ready-fd: %s", strerror(errno));
+			ksc_log(KSC_LOG_WARNING, "event=no-ready-fd reason=\"%s\"",
+				strerror(errno));
 		close(options->ready_fd);
 	}
 	ksc_manager_ready(manager, loop, moves, d);
@@ -404,23 +410,23 @@ static bool confine(struct daemon *d)
 	if (!rc)
 		rc = ksc_sandbox_confine();
 	if (rc) {
-		ksc_log(KSC_LOG_ERROR, "cannot be confined: %s", strerror(-rc));
+		ksc_log(KSC_LOG_ERROR, "event=sandbox-failed reason=\"%s\"", strerror(-rc));
 		return false;
 	}
 	rc = ksc_worker_employ(d->worker);
 	if (rc) {
-		ksc_log(KSC_LOG_ERROR, "%u workers cannot be started: %s", d->config->workers,
-			strerror(-rc));
+		ksc_log(KSC_LOG_ERROR, "event=threads-failed threads=%u reason=\"%s\"",
+			d->config->workers, strerror(-rc));
 		return false;
 	}
 	rc = ksc_loader_start(d->loader);
 	if (rc) {
-		ksc_log(KSC_LOG_ERROR, "no thread can be started that loads: %s", strerror(-rc));
+		ksc_log(KSC_LOG_ERROR, "event=loader-failed reason=\"%s\"", strerror(-rc));
 		return false;
 	}
 	rc = ksc_sandbox_seal();
 	if (rc)
-		ksc_log(KSC_LOG_ERROR, "system calls cannot be confined: %s", strerror(-rc));
+		ksc_log(KSC_LOG_ERROR, "event=seccomp-failed reason=\"%s\"", strerror(-rc));
 	return !rc;
 }
 
@@ -443,7 +449,7 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	ev_signal_start(loop, &hangup);
 	rc = ksc_worker_start(d->worker);
 	if (rc) {
-		ksc_log(KSC_LOG_ERROR, "cannot start: %s", start_problem(-rc));
+		ksc_log(KSC_LOG_ERROR, "event=start-failed reason=\"%s\"", start_problem(-rc));
 		return EXIT_FAILURE;
 	}
 	ksc_manager_open(&manager);
@@ -458,10 +464,10 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 		return EXIT_FAILURE;
 	/* not before it is: who waits for that may let it alone from then on */
 	tell_ready(d, &manager, loop);
-	ksc_log(KSC_LOG_INFO, "ready");
+	ksc_log(KSC_LOG_INFO, "event=ready");
 	ev_run(loop, 0);
 	ksc_manager_close(&manager);
-	ksc_log(KSC_LOG_INFO, "stopped");
+	ksc_log(KSC_LOG_INFO, "event=stopped");
 	return d->stopped ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -471,7 +477,7 @@ static void keep_memory(void)
 	const int rc = ksc_memory_keep();
 
 	if (rc)
-		ksc_log(KSC_LOG_WARNING, "keys may be swapped, as memory cannot be locked: %s",
+		ksc_log(KSC_LOG_WARNING, "event=memory-not-locked reason=\"%s\"",
 			rc == -EPERM ? "RLIMIT_MEMLOCK is not unlimited" : strerror(-rc));
 }
 
@@ -484,7 +490,7 @@ static void raise_descriptors(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit))
-		ksc_log(KSC_LOG_WARNING, "RLIMIT_NOFILE stays as it is: %s", strerror(errno));
+		ksc_log(KSC_LOG_WARNING, "event=nofile-not-raised reason=\"%s\"", strerror(errno));
 }
 
 static struct ksc_intake *start_reader(const char *path)
@@ -494,7 +500,8 @@ static struct ksc_intake *start_reader(const char *path)
 	struct ksc_intake *intake = fd < 0 ? NULL : ksc_intake_new(fd);
 
 	if (!intake)
-		ksc_log(KSC_LOG_ERROR, "cannot start: %s", strerror(fd < 0 ? -fd : ENOMEM));
+		ksc_log(KSC_LOG_ERROR, "event=start-failed reason=\"%s\"",
+			strerror(fd < 0 ? -fd : ENOMEM));
 	return intake;
 }
 
@@ -528,7 +535,7 @@ int main(int argc, char **argv)
 	ksc_log_set_level(d.config->log_level);
 	loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (!loop) {
-		ksc_log(KSC_LOG_ERROR, "there is no event loop");
+		ksc_log(KSC_LOG_ERROR, "event=start-failed reason=\"no event loop\"");
 		ksc_config_free(d.config);
 		return EXIT_FAILURE;
 	}
@@ -545,11 +552,12 @@ int main(int argc, char **argv)
 		ksc_renew_free(d.renew);
 		/* Nothing that ends the process in order is safe with a thread that goes on. */
 		if (!ksc_loader_free(d.loader) || !ksc_worker_free(d.worker)) {
-			ksc_log(KSC_LOG_WARNING, "a step or a load did not come to its end");
+			ksc_log(KSC_LOG_WARNING,
+				"event=stop-incomplete reason=\"a step or a load did not end\"");
 			_exit(rc);
 		}
 	} else {
-		ksc_log(KSC_LOG_ERROR, "cannot start: %s", start_problem(errno));
+		ksc_log(KSC_LOG_ERROR, "event=start-failed reason=\"%s\"", start_problem(errno));
 		ksc_config_free(d.config);
 	}
 	ksc_intake_free(d.intake);

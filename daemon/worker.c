@@ -160,9 +160,11 @@ static void drop(struct offered *o)
 
 static void on_late(struct ksc_session *session)
 {
+	const struct ksc_step step = { .status = KSC_STATUS_TIMED_OUT,
+				       .text = "the handshake timed out" };
+
 	if (!session->kept)
-		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "%s %s: no end came in time",
-			     ksc_role_name(session->role), session->peer);
+		ksc_session_report(session, &step);
 	drop(offered_of(session));
 }
 
@@ -186,8 +188,9 @@ static void on_stepped(struct ksc_session *session, struct ksc_step *step)
 	rc = ksc_netlink_step(worker->nl, o->id, o->seq, step, &msg);
 	note_message(o, rc ? 0 : msg);
 	if (rc)
-		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_ERROR, "%s: the kernel is not answered: %s",
-			     session->peer, strerror(-rc));
+		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_ERROR,
+			     "event=answer-failed peer=%s reason=\"%s\"", session->peer,
+			     strerror(-rc));
 	ksc_session_report(session, step);
 	if (!rc && step->tickets)
 		keep(o);
@@ -364,8 +367,7 @@ static void on_context_del(void *ptr, uint64_t id)
 		return;
 	}
 	if (!o->session.kept)
-		ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_DEBUG, "%s %s: cancelled",
-			     ksc_role_name(o->session.role), o->session.peer);
+		ksc_session_cancelled(&o->session);
 	drop(o);
 }
 
@@ -380,7 +382,7 @@ static void on_refused(void *ptr, uint32_t msg, int error, const char *text)
 	/* The context is gone, or has gone on: nothing unusual. */
 	ksc_log_peer(KSC_LOG_FAILED,
 		     error == ENOENT || error == ESTALE ? KSC_LOG_DEBUG : KSC_LOG_WARNING,
-		     "the kernel refused a step: %s%s%s", strerror(error), *text ? ": " : "", text);
+		     "event=step-refused error=\"%s\" reason=\"%s\"", strerror(error), text);
 	if (found)
 		drop(*found);
 }
@@ -425,7 +427,7 @@ static void on_drained(struct ev_loop *loop, ev_timer *timer, int events)
 	struct ksc_worker *worker = timer->data;
 
 	(void)events;
-	ksc_log(KSC_LOG_WARNING, "%u handshakes were not done in time",
+	ksc_log(KSC_LOG_WARNING, "event=drain-timed-out handshakes=%u",
 		worker->n + ksc_contexts_count(worker->contexts));
 	ev_break(loop, EVBREAK_ALL);
 }
@@ -515,7 +517,7 @@ int ksc_worker_start(struct ksc_worker *worker)
 	int rc = ksc_netlink_inherit(worker->nl, &worker->inherited);
 
 	if (rc)
-		ksc_log(KSC_LOG_WARNING, "the policy before is not known: %s", strerror(-rc));
+		ksc_log(KSC_LOG_WARNING, "event=inherit-failed reason=\"%s\"", strerror(-rc));
 	rc = ksc_netlink_register(worker->nl);
 	if (!rc)
 		rc = ksc_load_limits(worker->nl, &config->limits);
@@ -585,7 +587,7 @@ int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config)
 	}
 	rc = ksc_load_limits(worker->nl, &config->limits);
 	if (rc)
-		ksc_log(KSC_LOG_ERROR, "the kernel does not take the limits: %s", strerror(-rc));
+		ksc_log(KSC_LOG_ERROR, "event=limits-refused reason=\"%s\"", strerror(-rc));
 	ksc_contexts_configure(worker->contexts, config);
 	ksc_generations_settle(worker->now, ev_now(worker->place.loop));
 	expire(worker);
@@ -614,7 +616,7 @@ void ksc_worker_drain(struct ksc_worker *worker)
 	ev_timer_start(worker->place.loop, &worker->drain);
 	rc = ksc_netlink_drain(worker->nl);
 	if (rc)
-		ksc_log(KSC_LOG_WARNING, "the kernel goes on offering: %s", strerror(-rc));
+		ksc_log(KSC_LOG_WARNING, "event=drain-refused reason=\"%s\"", strerror(-rc));
 }
 
 static void free_node(void *node)

@@ -426,7 +426,7 @@ static struct ksc_credential *system_credential(struct ksc_credentials *set)
 	/* Without any authority it accepts no server, which is what it should do. */
 	if (system && !ksc_trust_size(system))
 		ksc_log(KSC_LOG_WARNING,
-			"the system has no certificate authorities: clients that name no credential accept no server");
+			"event=no-authorities reason=\"the system has no CA certificates: clients without a credential accept no server\"");
 	if (system)
 		ksc_credential_share_trust(cred, system);
 	if (!system || ksc_credential_finish(cred) < 0) {

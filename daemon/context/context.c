@@ -131,15 +131,14 @@ static void on_late(struct ksc_session *session)
 {
 	struct ksc_context *context = context_of(session);
 	struct ksc_step step = { .status = KSC_STATUS_TIMED_OUT,
-				 .text = "The handshake took too long." };
+				 .text = "the handshake timed out" };
 	struct nl_msg *msg;
 
 	if (session->kept) {
 		ksc_context_end(context);
 		return;
 	}
-	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "%s %s: no end came in time",
-		     ksc_role_name(session->role), session->peer);
+	ksc_session_report(session, &step);
 	msg = ksc_session_busy(session) ?
 	      ksc_result_new(context->seq, context->number, &step) :
 	      ksc_result_error(0, &context->number, ETIMEDOUT, step.text);

@@ -170,7 +170,7 @@ void ksc_contexts_gone(struct ksc_contexts *contexts, uint64_t id)
 
 static void pause_listening(struct ksc_contexts *contexts, const char *why)
 {
-	ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING, "no application is connected: %s", why);
+	ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING, "event=accept-paused reason=\"%s\"", why);
 	ev_io_stop(contexts->place->loop, &contexts->listener);
 	ev_timer_again(contexts->place->loop, &contexts->pause);
 }

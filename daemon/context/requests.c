@@ -67,8 +67,7 @@ static void close_context(struct ksc_application *app, struct nlattr **tb)
 
 	if (!context)
 		return;
-	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_DEBUG, "%s %s: cancelled",
-		     ksc_role_name(context->session.role), context->session.peer);
+	ksc_session_cancelled(&context->session);
 	ksc_context_end(context);
 }
 
@@ -121,7 +120,7 @@ void ksc_application_turn(struct ksc_application *app)
 		len = -EBADMSG;
 	if (len == -EBADMSG)
 		ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING,
-			     "user %u, process %d: what it sends is no message",
+			     "event=bad-message uid=%u pid=%d",
 			     app->caller.who.uid, (int)app->caller.pid);
 	if (len <= 0 && len != -EAGAIN)
 		ksc_application_close(app);
@@ -249,7 +248,7 @@ void ksc_application_new(struct ksc_contexts *of, int fd)
 		ksc_connection_send(&app->conn, ksc_result_error(0, NULL, EDQUOT, why), -1);
 	else if (rc)
 		ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING,
-			     "an application is refused, as it is not known who it is: %s",
+			     "event=application-refused reason=\"cannot identify it: %s\"",
 			     strerror(-rc));
 	if (rc)
 		ksc_application_close(app);

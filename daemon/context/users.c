@@ -91,8 +91,8 @@ void ksc_user_put(struct ksc_user *user)
 const char *ksc_user_refuse(struct ksc_user *user, enum ksc_limit limit)
 {
 	user->users->refused[limit]++;
-	ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING, "user %u: [contexts]: %s (%lu by now)",
-		     user->uid, texts[limit], user->users->refused[limit]);
+	ksc_log_peer(KSC_LOG_ASKED, KSC_LOG_WARNING, "event=limit uid=%u count=%lu reason=\"%s\"",
+		     user->uid, user->users->refused[limit], texts[limit]);
 	return texts[limit];
 }
 

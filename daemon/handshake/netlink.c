@@ -169,7 +169,8 @@ static void on_policy(struct ksc_netlink *nl, struct nlmsghdr *head)
 
 	if (nl->inherited && (genlmsg_parse(head, 0, attrs, KSC_A_POLICY_MAX, NULL) < 0 ||
 			      ksc_inherit_take(nl->inherited, attrs)))
-		ksc_log(KSC_LOG_WARNING, "a rule of the policy before is not known");
+		ksc_log(KSC_LOG_WARNING,
+			"event=inherit-failed reason=\"unknown rule in the previous policy\"");
 }
 
 static int on_message(struct nl_msg *msg, void *ptr)
@@ -187,7 +188,7 @@ static int on_message(struct nl_msg *msg, void *ptr)
 	}
 	if (genlmsg_parse(head, 0, attrs, KSC_A_CONTEXT_MAX, policy) < 0 ||
 	    !attrs[KSC_A_CONTEXT_ID]) {
-		ksc_log(KSC_LOG_WARNING, "the kernel sent a message that makes no sense");
+		ksc_log(KSC_LOG_WARNING, "event=bad-netlink-message");
 		return NL_SKIP;
 	}
 	switch (genlmsg_hdr(head)->cmd) {
@@ -229,8 +230,8 @@ static int on_error(struct sockaddr_nl *who, struct nlmsgerr *err, void *ptr)
 		nl->answered = true;
 		nl->answer = err->error;
 		if (err->error)
-			ksc_log(KSC_LOG_DEBUG, "the kernel says: %s: %s", strerror(-err->error),
-				text);
+			ksc_log(KSC_LOG_DEBUG, "event=kernel-error error=\"%s\" reason=\"%s\"",
+				strerror(-err->error), text);
 	} else if (err->error) {
 		nl->ops->refused(nl->ptr, err->msg.nlmsg_seq, -err->error, text);
 	}
@@ -265,7 +266,8 @@ static int on_sequence(struct nl_msg *msg, void *ptr)
 static void set_option(struct nl_sock *sock, int level, int option, int value)
 {
 	if (setsockopt(nl_socket_get_fd(sock), level, option, &value, sizeof(value)))
-		ksc_log(KSC_LOG_DEBUG, "socket option %d: %s", option, strerror(errno));
+		ksc_log(KSC_LOG_DEBUG, "event=setsockopt-failed option=%d reason=\"%s\"", option,
+			strerror(errno));
 }
 
 /**
@@ -509,11 +511,12 @@ int ksc_netlink_receive(struct ksc_netlink *nl, int max)
 			nl->overrun = true;
 			/* ENOBUFS: the kernel knows what it couldn't send, and sends it again. */
 			ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_WARNING,
-				     "the netlink socket overran");
+				     "event=netlink-overrun");
 			continue;
 		}
 		if (rc < 0) {
-			ksc_log(KSC_LOG_ERROR, "netlink: %s", nl_geterror(rc));
+			ksc_log(KSC_LOG_ERROR, "event=netlink-failed reason=\"%s\"",
+				nl_geterror(rc));
 			return -EIO;
 		}
 	}

@@ -1,59 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The line of the log that each handshake ends with. */
-#include <stdio.h>
-
+/*
+ * The line of the log that each handshake ends with. Its fields are the same whatever it came to;
+ * those that have no value are left out.
+ */
 #include "common/address.h"
 #include "common/names.h"
 #include "common/suites.h"
 #include "handshake/report.h"
-#include "process/log.h"
+#include "process/fields.h"
 
-/**
- * ksc_report_ok() - log a handshake that is done
- * @role: our role
- * @peer: the peer's address
- * @step: its last step
- * @credential: name of the credential
- * @rule: name of the policy's rule, or ""
- * @ms: how long it took
- */
-void ksc_report_ok(enum ksc_role role, const char *peer, const struct ksc_step *step,
-		   const char *credential, const char *rule, double ms)
+static void add_alert(struct ksc_fields *fields, enum ksc_direction direction, uint8_t alert)
+{
+	if (direction == KSC_DIRECTION_SENT)
+		ksc_fields_number(fields, "alert-sent", alert);
+	else if (direction == KSC_DIRECTION_RECEIVED)
+		ksc_fields_number(fields, "alert-received", alert);
+}
+
+static void add_session(struct ksc_fields *fields, const struct ksc_step *step)
 {
 	const struct ksc_session_info *info = &step->info;
 
-	ksc_log_peer(KSC_LOG_DONE, KSC_LOG_INFO,
-		     "%s %s%s%s: ok: TLS 1.%d, %s%s%s%s%s%s, credential %s%s%s, %.0f ms",
-		     ksc_role_name(role), peer, *info->server_name ? " " : "", info->server_name,
-		     step->keys.version == 0x0304 ? 3 : 2, ksc_suite_cipher(step->keys.suite),
-		     *info->alpn ? ", " : "", info->alpn, info->peer.present ? ", peer " : "",
-		     info->peer.subject, info->resumed ? ", resumed" : "",
-		     credential,
-		     *rule ? ", rule " : "", rule, ms);
-}
-
-static void put_alert(char text[48], enum ksc_direction direction, uint8_t alert)
-{
-	text[0] = '\0';
-	if (direction == KSC_DIRECTION_SENT)
-		snprintf(text, 48, " (alert %u sent)", alert);
-	else if (direction == KSC_DIRECTION_RECEIVED)
-		snprintf(text, 48, " (alert %u received)", alert);
+	ksc_fields_add(fields, "version", step->keys.version == 0x0304 ? "1.3" : "1.2");
+	ksc_fields_add(fields, "suite", ksc_suite_cipher(step->keys.suite));
+	ksc_fields_add(fields, "alpn", info->alpn);
+	ksc_fields_add(fields, "resumed", info->resumed ? "yes" : "no");
 }
 
 /**
- * ksc_report_failure() - log a handshake that failed
- * @role: our role
- * @peer: the peer's address
+ * ksc_report_end() - log what a handshake came to
+ * @report: the handshake
  * @step: its last step
+ * @level: how much it matters
  */
-void ksc_report_failure(enum ksc_role role, const char *peer, const struct ksc_step *step)
+void ksc_report_end(const struct ksc_report *report, const struct ksc_step *step,
+		    enum ksc_log_level level)
 {
-	char alert[48];
+	const bool ok = step->status == KSC_STATUS_OK;
+	struct ksc_fields fields = { .len = 0 };
 
-	put_alert(alert, step->direction, step->alert);
-	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "%s %s: %s: %s%s",
-		     ksc_role_name(role), peer, ksc_status_name(step->status), step->text, alert);
+	ksc_fields_add(&fields, "role", ksc_role_name(report->role));
+	ksc_fields_add(&fields, "peer", report->peer);
+	ksc_fields_add(&fields, "status", ksc_status_name(step->status));
+	ksc_fields_add(&fields, "credential", report->credential);
+	if (step->info.peer.present)
+		ksc_fields_add(&fields, "peer-subject", step->info.peer.subject);
+	ksc_fields_add(&fields, "rule", report->rule);
+	ksc_fields_number(&fields, "ms", (unsigned long)report->ms);
+	if (ok)
+		add_session(&fields, step);
+	ksc_fields_add(&fields, "server-name", step->info.server_name);
+	add_alert(&fields, step->direction, step->alert);
+	ksc_fields_add(&fields, "reason", step->text);
+	ksc_log_peer(ok ? KSC_LOG_DONE : KSC_LOG_FAILED, level, "event=handshake%s", fields.text);
 }
 
 /**
@@ -63,8 +62,11 @@ void ksc_report_failure(enum ksc_role role, const char *peer, const struct ksc_s
  */
 void ksc_report_refusal(uint64_t id, const char *why)
 {
-	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_WARNING, "context %llu: %s", (unsigned long long)id,
-		     why);
+	struct ksc_fields fields = { .len = 0 };
+
+	ksc_fields_number(&fields, "context", id);
+	ksc_fields_add(&fields, "reason", why);
+	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_WARNING, "event=handshake-refused%s", fields.text);
 }
 
 /**
@@ -78,14 +80,18 @@ void ksc_report_refusal(uint64_t id, const char *why)
 void ksc_report_failed(void *ptr, const struct ksc_failed *failed)
 {
 	char local[INET6_ADDRSTRLEN + 8], peer[INET6_ADDRSTRLEN + 8], host[INET6_ADDRSTRLEN];
-	char alert[48];
+	struct ksc_fields fields = { .len = 0 };
 
 	(void)ptr;
 	ksc_address_print(&failed->local, host, local, sizeof(local));
 	ksc_address_print(&failed->peer, host, peer, sizeof(peer));
-	put_alert(alert, failed->direction, failed->alert);
-	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "%s %s: %s: %s%s, at %s%s%s, user %u",
-		     ksc_role_name(failed->role), peer, ksc_status_name(failed->status),
-		     failed->text, alert, local, *failed->rule ? ", rule " : "", failed->rule,
-		     failed->uid);
+	ksc_fields_add(&fields, "role", ksc_role_name(failed->role));
+	ksc_fields_add(&fields, "peer", peer);
+	ksc_fields_add(&fields, "status", ksc_status_name(failed->status));
+	ksc_fields_add(&fields, "rule", failed->rule);
+	ksc_fields_add(&fields, "local", local);
+	ksc_fields_number(&fields, "uid", failed->uid);
+	add_alert(&fields, failed->direction, failed->alert);
+	ksc_fields_add(&fields, "reason", failed->text);
+	ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_INFO, "event=handshake%s", fields.text);
 }

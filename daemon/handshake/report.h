@@ -3,12 +3,29 @@
 #ifndef KSC_REPORT_H
 #define KSC_REPORT_H
 
-#include "engine/engine.h"
-#include "handshake/netlink.h"
+#include <stdint.h>
 
-void ksc_report_ok(enum ksc_role role, const char *peer, const struct ksc_step *step,
-		   const char *credential, const char *rule, double ms);
-void ksc_report_failure(enum ksc_role role, const char *peer, const struct ksc_step *step);
+#include "handshake/netlink.h"
+#include "process/log.h"
+
+/**
+ * struct ksc_report - a handshake
+ * @role: our role
+ * @peer: the peer's address
+ * @credential: name of the credential, or NULL if none was chosen
+ * @rule: name of the policy's rule, or ""
+ * @ms: how long it took
+ */
+struct ksc_report {
+	enum ksc_role role;
+	const char *peer;
+	const char *credential;
+	const char *rule;
+	double ms;
+};
+
+void ksc_report_end(const struct ksc_report *report, const struct ksc_step *step,
+		    enum ksc_log_level level);
 void ksc_report_refusal(uint64_t id, const char *why);
 void ksc_report_failed(void *ptr, const struct ksc_failed *failed);
 

@@ -191,9 +191,25 @@ int ksc_session_ticket(struct ksc_session *session, const uint8_t *msg, size_t l
 	if (!session->kept || session->task)
 		return 0;
 	rc = ksc_engine_ticket(session->engine, msg, len);
-	ksc_log_peer(KSC_LOG_DONE, KSC_LOG_DEBUG, "client %s: ticket: %s", session->peer,
-		     rc ? gnutls_strerror(rc) : "kept");
+	ksc_log_peer(KSC_LOG_DONE, KSC_LOG_DEBUG, "event=ticket role=client peer=%s result=\"%s\"",
+		     session->peer, rc ? gnutls_strerror(rc) : "kept");
 	return rc;
+}
+
+/* As long as a step is made the engine is the pool's. */
+static void report(const struct ksc_session *session, const struct ksc_step *step,
+		   enum ksc_log_level level)
+{
+	const bool made = !session->task || session->task->made;
+	const struct ksc_credential *cred =
+		made ? ksc_engine_credential(session->engine) : NULL;
+	const struct ksc_report of = {
+		.role = session->role, .peer = session->peer, .rule = session->rule,
+		.credential = cred ? cred->name : NULL,
+		.ms = (ev_now(session->place->loop) - session->started) * 1e3,
+	};
+
+	ksc_report_end(&of, step, level);
 }
 
 /**
@@ -203,12 +219,19 @@ int ksc_session_ticket(struct ksc_session *session, const uint8_t *msg, size_t l
  */
 void ksc_session_report(const struct ksc_session *session, const struct ksc_step *step)
 {
-	if (step->status == KSC_STATUS_OK)
-		ksc_report_ok(session->role, session->peer, step,
-			      ksc_engine_credential(session->engine)->name, session->rule,
-			      (ev_now(session->place->loop) - session->started) * 1e3);
-	else if (ksc_status_is_failure(step->status))
-		ksc_report_failure(session->role, session->peer, step);
+	if (step->status == KSC_STATUS_OK || ksc_status_is_failure(step->status))
+		report(session, step, KSC_LOG_INFO);
+}
+
+/**
+ * ksc_session_cancelled() - log that nobody wants a handshake any more
+ * @session: the session
+ */
+void ksc_session_cancelled(const struct ksc_session *session)
+{
+	const struct ksc_step step = { .status = KSC_STATUS_CANCELLED, .text = "closed" };
+
+	report(session, &step, KSC_LOG_DEBUG);
 }
 
 /**

@@ -83,6 +83,7 @@ void ksc_session_settle(struct ksc_session *session);
 void ksc_session_keep(struct ksc_session *session);
 int ksc_session_ticket(struct ksc_session *session, const uint8_t *msg, size_t len);
 void ksc_session_report(const struct ksc_session *session, const struct ksc_step *step);
+void ksc_session_cancelled(const struct ksc_session *session);
 void ksc_session_drop(struct ksc_session *session);
 
 /**

@@ -116,7 +116,7 @@ static void answer(int fd, char verdict, const char *text)
 	const struct msghdr msg = { .msg_iov = parts, .msg_iovlen = 2 };
 
 	if (sendmsg(fd, &msg, MSG_NOSIGNAL) < 0)
-		ksc_log(KSC_LOG_WARNING, "who asked to reload is not told: %s", strerror(errno));
+		ksc_log(KSC_LOG_WARNING, "event=reload-untold reason=\"%s\"", strerror(errno));
 	close(fd);
 }
 

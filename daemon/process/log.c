@@ -60,9 +60,9 @@ static struct peers {
 };
 
 static const char *const about_texts[KSC_N_LOG_ABOUT] = {
-	[KSC_LOG_DONE] = "about handshakes that were done",
-	[KSC_LOG_FAILED] = "about handshakes that failed",
-	[KSC_LOG_ASKED] = "about what applications asked for",
+	[KSC_LOG_DONE] = "handshakes-done",
+	[KSC_LOG_FAILED] = "handshakes-failed",
+	[KSC_LOG_ASKED] = "applications",
 };
 
 static atomic_ulong lost;
@@ -170,7 +170,7 @@ static bool tell_lost(void)
 {
 	const unsigned long missing = atomic_exchange(&lost, 0);
 
-	if (!missing || say(KSC_LOG_WARNING, "%lu lines of the log were lost here", missing))
+	if (!missing || say(KSC_LOG_WARNING, "event=lines-lost count=%lu", missing))
 		return true;
 	lost += missing;
 	return false;
@@ -199,7 +199,8 @@ static void tell_left_out(enum ksc_log_about about)
 	const unsigned long n = change_left_out(about, 0);
 
 	if (n && !(tell_lost() &&
-		   say(KSC_LOG_WARNING, "%lu lines %s were left out", n, about_texts[about])))
+		   say(KSC_LOG_WARNING, "event=lines-suppressed about=%s count=%lu",
+		       about_texts[about], n)))
 		change_left_out(about, n);
 }
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* log.c: lines for the journal. */
+/*
+ * log.c: lines for the journal. A line is "event=NAME" and " key=value" for what else there is to
+ * say; what is not a plain word is in quotes, by fields.h where others have chosen it. Only what is
+ * wrong with a configuration is FILE:LINE: TEXT, as --check-config has it.
+ */
 #ifndef KSC_LOG_H
 #define KSC_LOG_H
 

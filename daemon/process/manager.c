@@ -21,7 +21,7 @@ static bool tell(const struct ksc_manager *manager, const char *what, int flags)
 
 static void complain(void)
 {
-	ksc_log(KSC_LOG_WARNING, "the service manager cannot be told: %s", strerror(errno));
+	ksc_log(KSC_LOG_WARNING, "event=notify-failed reason=\"%s\"", strerror(errno));
 }
 
 /**

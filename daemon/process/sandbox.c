@@ -125,7 +125,7 @@ int ksc_sandbox_drop(bool has_user, uid_t uid, gid_t gid)
 	else
 		rc = capng_apply(CAPNG_SELECT_BOTH);
 	if (rc) {
-		ksc_log(KSC_LOG_ERROR, "capabilities cannot be dropped: %d", rc);
+		ksc_log(KSC_LOG_ERROR, "event=capabilities-not-dropped error=%d", rc);
 		return -EPERM;
 	}
 	return stay_down();

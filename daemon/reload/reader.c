@@ -94,7 +94,7 @@ run_child(const struct reader *reader, struct ksc_watch *watch, pid_t parent, in
 	ksc_memory_keep();
 	rc = ksc_sandbox_load();
 	if (rc) {
-		ksc_log(KSC_LOG_ERROR, "a load cannot be confined: %s", strerror(-rc));
+		ksc_log(KSC_LOG_ERROR, "event=load-sandbox-failed reason=\"%s\"", strerror(-rc));
 		_exit(EXIT_FAILURE);
 	}
 	/* that of the last load is not for this one */
@@ -141,11 +141,12 @@ static enum outcome end_load(pid_t pid, int sock, int ended, int *status, bool *
 	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
 		;
 	if (outcome == LATE && *enough)
-		ksc_log(KSC_LOG_WARNING, KSC_SUBUID_FILE ": not all owners are found in time");
+		ksc_log(KSC_LOG_WARNING, "event=owners-incomplete reason=\"" KSC_SUBUID_FILE
+			": lookups timed out\"");
 	else if (outcome == LATE)
-		ksc_log(KSC_LOG_ERROR, "who reads the configuration was ended: it took too long");
+		ksc_log(KSC_LOG_ERROR, "event=load-timed-out");
 	else if (outcome == ENDED && WIFSIGNALED(*status))
-		ksc_log(KSC_LOG_ERROR, "who reads the configuration was ended by signal %d",
+		ksc_log(KSC_LOG_ERROR, "event=load-killed signal=%d",
 			WTERMSIG(*status));
 	return outcome;
 }
@@ -167,7 +168,7 @@ static bool run_with(const struct reader *reader, struct ksc_watch *watch)
 		run_child(reader, watch, parent, ends[1]);
 	close(ends[1]);
 	if (pid < 0)
-		ksc_log(KSC_LOG_ERROR, "no process can be started that reads the configuration");
+		ksc_log(KSC_LOG_ERROR, "event=load-failed reason=\"cannot start a process\"");
 	else
 		outcome = end_load(pid, reader->sock, ends[0], &status, &enough);
 	close(ends[0]);
@@ -185,7 +186,7 @@ static bool run_one(struct reader *reader)
 	bool done;
 
 	if (!watch)
-		ksc_log(KSC_LOG_WARNING, "changes of files are not noticed: %s", strerror(errno));
+		ksc_log(KSC_LOG_WARNING, "event=watch-failed reason=\"%s\"", strerror(errno));
 	done = run_with(reader, watch);
 	reader->told = false;
 	if (watch && ksc_watch_is_complete(watch)) {
@@ -237,7 +238,7 @@ static uint32_t next_load(int sock)
 		return number;
 	if (len > 0)
 		ksc_log(KSC_LOG_ERROR,
-			"the daemon asks its reader for what it never would: no more is read for it");
+			"event=reader-stopped reason=\"bad request from the daemon\"");
 	_exit(len ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
@@ -296,7 +297,7 @@ static void __attribute__((noreturn)) run(int sock, const char *path)
 	sock = leave_files(sock);
 	rc = sock < 0 || setrlimit(RLIMIT_CORE, &none) ? -errno : ksc_sandbox_reader();
 	if (rc) {
-		ksc_log(KSC_LOG_ERROR, "the reader cannot be confined: %s", strerror(-rc));
+		ksc_log(KSC_LOG_ERROR, "event=reader-sandbox-failed reason=\"%s\"", strerror(-rc));
 		_exit(EXIT_FAILURE);
 	}
 	reader.sock = sock;

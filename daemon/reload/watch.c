@@ -320,7 +320,7 @@ static const char *fault(int error)
 void ksc_watch_complete(struct ksc_watch *watch)
 {
 	if (watch->n_missed)
-		ksc_log(KSC_LOG_WARNING, "changes of %u files may not be noticed: %s: %s",
+		ksc_log(KSC_LOG_WARNING, "event=watch-incomplete files=%u reason=\"%s\" file=%s",
 			watch->n_missed, fault(-watch->error), watch->missed);
 	watch->table->complete = 1;
 }

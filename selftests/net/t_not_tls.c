@@ -11,7 +11,10 @@
 /* Of the kernel's, within a second */
 #define MOST	10
 
-static const char no_tls[] = "protocol-error: the peer does not speak TLS (alert 10 sent)";
+#define NO_TLS	"reason=\"the peer does not speak TLS\""
+#define SERVER	"rule=secret-server local=127.0.0.1:1000 uid=0"
+
+static const char no_tls[] = "alert-sent=10 " NO_TLS;
 
 static uint16_t port_of(int fd)
 {
@@ -45,8 +48,8 @@ static void test_client(void **state)
 	fds[1] = t_accept(listener);
 	t_send(fds[0], "hello", 5);
 	FAILS(recv(fds[1], &c, 1, 0), EPROTO);
-	expect_line("server 127.0.0.1:%u: %s, at 127.0.0.1:1000, rule secret-server, user 0",
-		    port_of(fds[0]), no_tls);
+	expect_line("role=server peer=127.0.0.1:%u status=protocol-error rule=secret-server "
+		    "local=127.0.0.1:1000 uid=0 %s", port_of(fds[0]), no_tls);
 	close_pair(fds);
 	close(listener);
 	/* a program's own wish, under no rule */
@@ -55,7 +58,8 @@ static void test_client(void **state)
 	fds[1] = t_accept(listener);
 	t_send(fds[0], "GET / HTTP/1.0\r\n", 16);
 	FAILS(recv(fds[1], &c, 1, 0), EPROTO);
-	expect_line("server 127.0.0.1:%u: %s, at 127.0.0.1:4000, user 0", port_of(fds[0]), no_tls);
+	expect_line("role=server peer=127.0.0.1:%u status=protocol-error local=127.0.0.1:4000 "
+		    "uid=0 %s", port_of(fds[0]), no_tls);
 	close_pair(fds);
 	close(listener);
 	assert_int_equal(tnl_counter(KSC_A_STATS_NOT_TLS), before + 2);
@@ -84,8 +88,9 @@ static void test_silent(void **state)
 	fds[0] = connect_to(t_plain(AF_INET), 1000);
 	fds[1] = t_accept(listener);
 	FAILS(recv(fds[1], &c, 1, 0), ETIMEDOUT);
-	expect_line("server 127.0.0.1:%u: timed-out: %s, at 127.0.0.1:1000, rule secret-server",
-		    port_of(fds[0]), "client sent no data (plaintext client?)");
+	expect_line("role=server peer=127.0.0.1:%u status=timed-out rule=secret-server "
+		    "local=127.0.0.1:1000 uid=0 reason=\"%s\"", port_of(fds[0]),
+		    "client sent no data (plaintext client?)");
 	close_pair(fds);
 	close(listener);
 	/* a peer that has begun with TLS is not counted; it times out as well */
@@ -113,9 +118,8 @@ static void test_server(void **state)
 	t_send(fds[1], "220 hello", 9);
 	t_wait(fds[0], POLLIN);
 	assert_int_equal(t_so_error(fds[0]), EPROTO);
-	expect_line("client 127.0.0.1:1000: protocol-error: the peer does not speak TLS "
-		    "(alert 10 sent), at 127.0.0.1:%u%s", port_of(fds[0]),
-		    ", rule secret, user 0");
+	expect_line("role=client peer=127.0.0.1:1000 status=protocol-error rule=secret "
+		    "local=127.0.0.1:%u uid=0 %s", port_of(fds[0]), no_tls);
 	close_pair(fds);
 	close(listener);
 }
@@ -171,7 +175,7 @@ static void midway(int listener, const void *rest, size_t len, int error, const 
 	else if (error == ECONNRESET)
 		t_reset(fds[0]);
 	FAILS(recv(fds[1], &c, 1, 0), error);
-	expect_line("server 127.0.0.1:%u: %s", port, why);
+	expect_line("role=server peer=127.0.0.1:%u status=%s", port, why);
 	if (len || error != ECONNRESET)
 		close(fds[0]);
 	close(fds[1]);
@@ -188,9 +192,10 @@ static void test_midway(void **state)
 	(void)state;
 	own_start(&own, policy_basic);
 	listener = listen_on(policy_socket(AF_INET, &policy_nothing), 1000);
-	midway(listener, unknown, sizeof(unknown), EPROTO, no_tls);
+	midway(listener, unknown, sizeof(unknown), EPROTO,
+	       "protocol-error " SERVER " alert-sent=10 " NO_TLS);
 	midway(listener, NULL, 0, ECONNRESET,
-	       "truncated: the connection was reset during the handshake");
+	       "truncated " SERVER " reason=\"the connection was reset during the handshake\"");
 	close(listener);
 	listener = listen_on(policy_socket(AF_INET, &soon), 1000);
 	midway(listener, NULL, 0, ETIMEDOUT, "timed-out");

@@ -377,7 +377,7 @@ static void test_no_subject(void **state)
 		close(fd);
 		peer_join(&peer);
 	}
-	own_await_log(&own, "peer uri:spiffe://kschannel.test/workload, credential mutual");
+	own_await_log(&own, "credential=mutual peer-subject=uri:spiffe://kschannel.test/workload");
 	/* another of the same authority */
 	memset(&peer, 0, sizeof(peer));
 	conf.cert = "client";

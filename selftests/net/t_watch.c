@@ -44,7 +44,7 @@ static void test_links(void **state)
 		sh("cd " DIR "live && n=1 && [ $(readlink key.pem) = ../archive/key2.pem ] || n=2;"
 		   "ln -s ../archive/key$n.pem new && mv -f new key.pem &&"
 		   "ln -s ../archive/cert$n.pem new && mv -f new cert.pem");
-		own_await_logged(&own, "was loaded again", i);
+		own_await_logged(&own, "event=loaded", i);
 		assert_served(i == 1 ? "other.test" : "server.test");
 	}
 }
@@ -60,7 +60,7 @@ static void test_volume(void **state)
 	own_start(&own, RENEWED "cert = " DIR "tls.crt\nkey = " DIR "tls.key\n");
 	assert_served("server.test");
 	sh("cd " DIR " && ln -s ..2 ..tmp && mv -T ..tmp ..data && rm -r ..1");
-	own_await_logged(&own, "was loaded again", 1);
+	own_await_logged(&own, "event=loaded", 1);
 	assert_served("other.test");
 	assert_int_equal(own_logged(&own, "stays as it was"), 0);
 }
@@ -77,7 +77,7 @@ static void test_torn(void **state)
 	own_await_log(&own, "key: " DIR "key is not the key of " DIR "cert");
 	assert_served("server.test");
 	sh("cp " PKI "other.key " DIR "new && mv " DIR "new " DIR "key");
-	own_await_logged(&own, "was loaded again", 1);
+	own_await_logged(&own, "event=loaded", 1);
 	assert_served("other.test");
 	/* not there for a while, and not what it should be */
 	sh("rm " DIR "cert");
@@ -86,7 +86,7 @@ static void test_torn(void **state)
 	own_await_logged(&own, "stays as it was", 3);
 	assert_served("other.test");
 	sh("cp " PKI "other.pem " DIR "cert");
-	own_await_logged(&own, "was loaded again", 2);
+	own_await_logged(&own, "event=loaded", 2);
 	assert_served("other.test");
 }
 

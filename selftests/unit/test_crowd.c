@@ -90,10 +90,10 @@ static void told(void **state)
 	}
 	ksc_log_open(STDERR_FILENO);
 	read_all(fds[0], log, sizeof(log));
-	assert_non_null(strstr(log, "user 1000: [contexts]: more contexts than per-user allows "
-			       "(1 by now)\n"));
-	assert_non_null(strstr(log, "user 1001: [contexts]: more contexts than per-user allows "
-			       "(2 by now)\n"));
+	assert_non_null(strstr(log, "event=limit uid=1000 count=1 "
+			       "reason=\"more contexts than per-user allows\"\n"));
+	assert_non_null(strstr(log, "event=limit uid=1001 count=2 "
+			       "reason=\"more contexts than per-user allows\"\n"));
 	close(fds[0]);
 	close(fds[1]);
 	for (i = 0; i < 2; i++)

@@ -355,8 +355,8 @@ static void full(void **state)
 	len = read(fds[0], line, sizeof(line) - 1);
 	assert_true(len > 0);
 	line[len] = '\0';
-	assert_string_equal(line, "context 3: As many handshakes are under way as "
-			    "max-handshakes allows.\n");
+	assert_string_equal(line, "event=handshake-refused context=3 reason=\"As many "
+			    "handshakes are under way as max-handshakes allows.\"\n");
 	close(fds[0]);
 	close(fds[1]);
 	/* what is offered again is no further one */
@@ -504,10 +504,11 @@ static void refused(void **state)
 static void failed(void **state)
 {
 	static const char lines[] =
-		"server 192.0.2.77:40000: protocol-error: the peer does not speak TLS "
-		"(alert 10 sent), at 192.0.2.1:5432, rule db, user 103\n"
-		"client 192.0.2.77:40000: protocol-error: the peer does not speak TLS, "
-		"at 192.0.2.1:5432, user 103\n";
+		"event=handshake role=server peer=192.0.2.77:40000 status=protocol-error rule=db "
+		"local=192.0.2.1:5432 uid=103 alert-sent=10 "
+		"reason=\"the peer does not speak TLS\"\n"
+		"event=handshake role=client peer=192.0.2.77:40000 status=protocol-error "
+		"local=192.0.2.1:5432 uid=103 reason=\"the peer does not speak TLS\"\n";
 	struct ksc_failed said = {
 		.role = KSC_ROLE_SERVER, .uid = 103, .status = KSC_STATUS_PROTOCOL_ERROR,
 		.direction = KSC_DIRECTION_SENT, .alert = 10,

@@ -168,7 +168,7 @@ void own_await_log(const struct own *own, const char *what)
  */
 bool own_reload(struct own *own, const char *rules)
 {
-	unsigned int taken = own_logged(own, "was loaded again");
+	unsigned int taken = own_logged(own, "event=loaded");
 	unsigned int refused = own_logged(own, "stays as it was");
 	int64_t start = t_now_ms();
 
@@ -176,7 +176,7 @@ bool own_reload(struct own *own, const char *rules)
 	SYS(kill(own->pid, SIGHUP));
 	/* only the log shows it */
 	while (t_now_ms() - start < PATIENCE_S * 1000L) {
-		if (own_logged(own, "was loaded again") > taken)
+		if (own_logged(own, "event=loaded") > taken)
 			return true;
 		if (own_logged(own, "stays as it was") > refused)
 			return false;
