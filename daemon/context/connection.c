@@ -79,6 +79,17 @@ static void charge(struct ksc_connection *conn, size_t bytes)
 	conn->charged = bytes;
 }
 
+static void set_guessed(struct ksc_connection *conn, bool is_guessed)
+{
+	if (!conn->user || conn->is_guessed == is_guessed)
+		return;
+	conn->is_guessed = is_guessed;
+	if (is_guessed)
+		TAILQ_INSERT_TAIL(&conn->user->users->guessed, conn, guessed);
+	else
+		TAILQ_REMOVE(&conn->user->users->guessed, conn, guessed);
+}
+
 /* What it costs is known, or no less. */
 static void set_unread(struct ksc_connection *conn, size_t unread)
 {
@@ -105,6 +116,7 @@ void ksc_connection_count(struct ksc_connection *conn)
 
 	if (getsockopt(conn->fd, SOL_SOCKET, SO_MEMINFO, info, &len))
 		info[SK_MEMINFO_WMEM_ALLOC] = 0;
+	set_guessed(conn, false);
 	conn->exact = info[SK_MEMINFO_WMEM_ALLOC];
 	set_unread(conn, info[SK_MEMINFO_WMEM_ALLOC]);
 }
@@ -115,10 +127,27 @@ void ksc_connection_count(struct ksc_connection *conn)
  */
 static void count_sent(struct ksc_connection *conn, size_t sent)
 {
-	if (conn->exact || conn->unread + sent > MAX_GUESSED)
+	if (conn->exact || conn->unread + sent > MAX_GUESSED) {
 		ksc_connection_count(conn);
-	else
-		set_unread(conn, conn->unread + sent);
+		return;
+	}
+	set_guessed(conn, conn->unread + sent);
+	set_unread(conn, conn->unread + sent);
+}
+
+/**
+ * ksc_connection_count_guessed() - count anew what applications have not read, where it is a guess
+ * @users: whose connections
+ *
+ * Before somebody is refused for it. The kernel is asked once for each time that one of them was
+ * sent something, at most.
+ */
+void ksc_connection_count_guessed(struct ksc_users *users)
+{
+	struct ksc_connection *conn;
+
+	while ((conn = TAILQ_FIRST(&users->guessed)))
+		ksc_connection_count(conn);
 }
 
 /* No less than the memory of a message, which is a power of two, and its sk_buff. */
@@ -198,10 +227,13 @@ static bool flush(struct ksc_connection *conn)
 		}
 	}
 	count_sent(conn, sent);
-	/* as many descriptors are on their way as one may have there: others have to take theirs */
-	if (rc == -ETOOMANYREFS)
+	/*
+	 * As many descriptors are on their way as one may have there: others have to take theirs.
+	 * Or there is no memory, of which no event tells.
+	 */
+	if (rc == -ETOOMANYREFS || rc == -ENOBUFS || rc == -ENOMEM)
 		ev_timer_again(conn->loop, &conn->retry);
-	else if (rc == -EAGAIN || rc == -ENOBUFS || rc == -ENOMEM)
+	else if (rc == -EAGAIN)
 		ev_io_start(conn->loop, &conn->out);
 	else if (rc)
 		fail(conn);
@@ -322,16 +354,19 @@ void ksc_connection_watch(struct ksc_connection *conn)
 	ev_io_start(conn->loop, &conn->in);
 }
 
+/* Room for a message's credentials, and for no descriptor besides */
+union credentials {
+	struct cmsghdr align;
+	char buf[CMSG_SPACE(sizeof(struct ucred))];
+};
+
 /*
  * What is next in the queue of a socket that tells credentials with each message: 0 at its end,
  * -EBADMSG for descriptors. An empty message looks like the end but for the credentials.
  */
 static int look(int fd)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(struct ucred))];
-	} control;
+	union credentials control;
 	char first;
 	struct iovec part = { .iov_base = &first, .iov_len = sizeof(first) };
 	struct msghdr msg = {
@@ -358,8 +393,13 @@ static int look(int fd)
 ssize_t ksc_connection_receive(struct ksc_connection *conn, void *buf, size_t size)
 {
 	struct iovec part = { .iov_base = buf, .iov_len = size };
+	union credentials control;
 	/* there is no room for descriptors, nor for anything else of that kind */
-	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct msghdr msg = {
+		.msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = conn->told ? control.buf : NULL,
+		.msg_controllen = conn->told ? sizeof(control.buf) : 0,
+	};
 	ssize_t len;
 
 	if (!conn->guarded) {
@@ -371,8 +411,7 @@ ssize_t ksc_connection_receive(struct ksc_connection *conn, void *buf, size_t si
 	len = recvmsg(conn->fd, &msg, MSG_DONTWAIT);
 	if (len < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
-	/* that credentials are cut off is said of each message that was looked at */
-	if (msg.msg_flags & MSG_TRUNC || (conn->guarded && msg.msg_flags & MSG_CTRUNC))
+	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		return -EBADMSG;
 	return len;
 }
@@ -456,6 +495,7 @@ void ksc_connection_close(struct ksc_connection *conn)
 	ev_clear_pending(loop, &conn->out);
 	while (ksc_connection_waits(conn))
 		drop_output(conn);
+	set_guessed(conn, false);
 	charge(conn, 0);
 	if (is_clean(conn)) {
 		close(conn->fd);

@@ -17,6 +17,7 @@
 struct ksc_connection;
 struct ksc_output;
 struct ksc_user;
+struct ksc_users;
 struct nl_msg;
 
 /**
@@ -54,7 +55,9 @@ struct ksc_connection_ops {
  * @waiting: bytes of output that waits
  * @unread: bytes that were sent and not read, or no less than these
  * @charged: both
+ * @is_guessed: @unread is a guess
  * @stalled: nothing is received until it has read some
+ * @guessed: among the users' connections of which that is so
  */
 struct ksc_connection {
 	STAILQ_HEAD(, ksc_output) outputs;
@@ -76,7 +79,10 @@ struct ksc_connection {
 	size_t waiting;
 	size_t unread;
 	size_t charged;
+	bool is_guessed;
 	bool stalled;
+
+	TAILQ_ENTRY(ksc_connection) guessed;
 };
 
 void ksc_connection_guard(int fd);
@@ -87,6 +93,7 @@ ssize_t ksc_connection_receive(struct ksc_connection *conn, void *buf, size_t si
 void ksc_connection_send(struct ksc_connection *conn, struct nl_msg *msg, int key);
 void ksc_connection_stall(struct ksc_connection *conn);
 void ksc_connection_count(struct ksc_connection *conn);
+void ksc_connection_count_guessed(struct ksc_users *users);
 void ksc_connection_close(struct ksc_connection *conn);
 
 /**

@@ -258,6 +258,7 @@ struct ksc_contexts *ksc_contexts_new(struct ksc_place *place, void (*idle)(void
 	contexts->idle = idle;
 	contexts->ptr = ptr;
 	contexts->users.descriptors = count_descriptors();
+	TAILQ_INIT(&contexts->users.guessed);
 	contexts->netns = own_netns();
 	TAILQ_INIT(&contexts->apps);
 	TAILQ_INIT(&contexts->dying);

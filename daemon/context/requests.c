@@ -107,10 +107,9 @@ void ksc_application_turn(struct ksc_application *app)
 	/* it goes on when that is taken */
 	if (ksc_connection_waits(&app->conn))
 		return;
+	ksc_connection_settle(&app->conn);
 	if (app->conn.charged && ksc_user_is_over(app->user))
-		ksc_connection_count(&app->conn);
-	else
-		ksc_connection_settle(&app->conn);
+		ksc_connection_count_guessed(&app->of->users);
 	if (app->conn.charged && ksc_user_is_over(app->user)) {
 		ksc_connection_stall(&app->conn);
 		return;
@@ -207,6 +206,7 @@ static int count(struct ksc_application *app, int fd, const char **why)
 	if (rc)
 		return rc;
 	groups = app->caller.who.groups;
+	ksc_contexts_recount(app->of, app->user, groups->n * sizeof(groups->list[0]));
 	*why = ksc_user_add_bytes(app->user, groups->n * sizeof(groups->list[0]));
 	if (*why)
 		return -EDQUOT;

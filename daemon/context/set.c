@@ -92,6 +92,9 @@ void ksc_contexts_recount(struct ksc_contexts *contexts, struct ksc_user *user, 
 {
 	const double now = ev_now(contexts->place->loop);
 
+	if (!ksc_user_leaves_bytes(user, more) ||
+	    user->bytes + more > contexts->users.may.bytes_per_user)
+		ksc_connection_count_guessed(&contexts->users);
 	if (!ksc_user_leaves_bytes(user, more) && now >= contexts->settled + RECOUNT_S) {
 		contexts->settled = now;
 		count_unread(contexts, NULL);
@@ -145,6 +148,20 @@ void ksc_contexts_look(struct ksc_contexts *contexts)
 
 /* ---- keys ---- */
 
+/*
+ * The kernel has answered by now: no need to wait for the loop to find that out. But what is fed is
+ * told in the same turn, and an answer leads to the next question: once is enough.
+ */
+static void look_for_answer(struct ksc_contexts *contexts)
+{
+	struct ev_loop *loop = contexts->place->loop;
+
+	if (contexts->fed == ev_iteration(loop))
+		return;
+	contexts->fed = ev_iteration(loop);
+	ev_feed_fd_event(loop, ksc_netlink_fd(contexts->nl), EV_READ);
+}
+
 /**
  * ksc_contexts_ask() - have the kernel take a context's keys
  * @contexts: all contexts
@@ -174,8 +191,7 @@ void ksc_contexts_ask(struct ksc_contexts *contexts, struct ksc_context *context
 		return;
 	}
 	TAILQ_INSERT_TAIL(&contexts->asked, context, keys);
-	/* the kernel has answered by now: no need to wait for the loop to find that out */
-	ev_feed_fd_event(contexts->place->loop, ksc_netlink_fd(contexts->nl), EV_READ);
+	look_for_answer(contexts);
 }
 
 /**

@@ -32,6 +32,7 @@
  * @dying: contexts that are to be freed
  * @turn: has them have their turn, each time that the loop turns
  * @again: has it turn again
+ * @fed: turn of the loop that the kernel's answer was looked for in at once
  * @asked: contexts whose keys have gone to the kernel, in order
  * @kept: search.h's tree of those that wait for tickets, by their keys' number
  * @last_id: the last of these numbers
@@ -59,6 +60,7 @@ struct ksc_contexts {
 	struct ksc_context_list dying;
 	ev_check turn;
 	ev_idle again;
+	unsigned int fed;
 	struct ksc_context_list asked;
 	void *kept;
 	uint64_t last_id;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "config/allowance.h"
@@ -38,6 +39,7 @@ enum ksc_limit {
  * @kept: sessions that wait for tickets
  * @bytes: tokens that contexts were given, and output that is not taken
  * @refused: how often each limit was met
+ * @guessed: connections whose part of @bytes is a guess
  */
 struct ksc_users {
 	void *tree;
@@ -48,6 +50,8 @@ struct ksc_users {
 	unsigned int kept;
 	size_t bytes;
 	unsigned long refused[KSC_N_LIMITS];
+
+	TAILQ_HEAD(, ksc_connection) guessed;
 };
 
 /**

@@ -31,6 +31,9 @@ static inline int ksc_batch_next(struct ksc_batch *batch, struct ev_loop *loop, 
 {
 	const unsigned int turn = ev_iteration(loop);
 
+	/* it was not the loop that has told */
+	if (batch->n && turn == batch->turn)
+		return 1;
 	if (!batch->n || turn - batch->turn != 1)
 		batch->n = 1;
 	else

@@ -370,7 +370,7 @@ static void ask(struct asked *a, const struct t_opts *opts)
 	assert_int_equal(nla_get_u32(attrs[KSC_A_CONTEXT_SEQ]), 1);
 	assert_int_equal(nla_get_u8(attrs[KSC_A_CONTEXT_ALERT]), RECORD_OVERFLOW);
 	assert_int_equal(nla_get_u32(attrs[KSC_A_CONTEXT_STATUS]), KSC_STATUS_RECORD_OVERFLOW);
-	assert_non_null(strstr(nla_get_string(attrs[KSC_A_CONTEXT_TEXT]), "longer"));
+	assert_non_null(strstr(nla_get_string(attrs[KSC_A_CONTEXT_TEXT]), "exceeds"));
 	assert_null(attrs[KSC_A_CONTEXT_VERDICT]);
 	assert_null(attrs[KSC_A_CONTEXT_TOKEN]);
 }

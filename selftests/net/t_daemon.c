@@ -295,7 +295,7 @@ static void test_locked(void **state)
 	t_exchange(fds[0], fds[1]);
 	assert_true(own_reload(&own, "[rule r]\naction = prefer\n"));
 	assert_int_equal(for_all(own.pid, expect_locked), 2);
-	assert_int_equal(own_logged(&own, "swapped"), 0);
+	assert_int_equal(own_logged(&own, "event=memory-not-locked"), 0);
 	/* what is not to be dumped is root's */
 	assert_true(status_of(own.pid, "Uid") > 0);
 	snprintf(path, sizeof(path), "/proc/%d/maps", own.pid);
@@ -334,7 +334,7 @@ static void test_not_locked(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, start_without_privilege, &own), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	SYS(setrlimit(RLIMIT_MEMLOCK, &before));
-	assert_int_equal(own_logged(&own, "keys may be swapped, as memory cannot be locked"), 1);
+	assert_int_equal(own_logged(&own, "event=memory-not-locked"), 1);
 	t_pair(AF_INET, fds);
 	t_exchange(fds[0], fds[1]);
 	assert_true(own_reload(&own, ""));

@@ -151,6 +151,48 @@ static void silent(void **state)
 	all_gone();
 }
 
+#define READERS	8
+
+/* Applications that read all; what they were sent counts as unread as long as nobody asks. */
+static void fill(struct app **apps)
+{
+	int i;
+
+	for (i = 0; contexts->users.bytes < 60000; i = (i + 1) % READERS) {
+		app_send(apps[i], &(struct ask) { .context = 1 });
+		assert_int_equal(app_await(apps[i]), KSC_MESSAGE_ERROR);
+	}
+}
+
+/* Nobody is refused for a guess, though all was counted within this second. */
+static void guessed(void **state)
+{
+	static uint8_t bytes[KSC_MAX_TOKEN];
+	struct ask ask = { .role = KSC_ROLE_SERVER };
+	struct app *apps[READERS], *honest;
+	int i;
+
+	(void)state;
+	apps_start("[contexts]\nbytes-per-user = 65536\n", 1);
+	for (i = 0; i < READERS; i++)
+		apps[i] = app_of(1000);
+	honest = app_of(1000);
+	ask.token = bytes;
+	ask.len = put_records(bytes, 1);
+	for (i = 0; i < 3; i++) {
+		fill(apps);
+		assert_false(TAILQ_EMPTY(&contexts->users.guessed));
+		assert_int_equal(app_step(honest, &ask), KSC_STATUS_CONTINUE_NEEDED);
+		assert_true(contexts->users.bytes < 60000);
+		ask.context++;
+	}
+	assert_int_equal(contexts->users.refused[KSC_LIMIT_BYTES_PER_USER], 0);
+	app_free(honest);
+	for (i = 0; i < READERS; i++)
+		app_free(apps[i]);
+	all_gone();
+}
+
 #define SILENT	8
 
 /* Output is not refused: but four users that read nothing leave others something, too. */
@@ -209,6 +251,7 @@ int main(void)
 		cmocka_unit_test(slow),
 		cmocka_unit_test(unread),
 		cmocka_unit_test(silent),
+		cmocka_unit_test(guessed),
 		cmocka_unit_test(silent_users),
 	};
 
