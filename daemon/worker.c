@@ -376,12 +376,16 @@ static void on_refused(void *ptr, uint32_t msg, int error, const char *text)
 	struct ksc_worker *worker = ptr;
 	const struct offered key = { .msg = msg };
 	struct offered **found = tfind(&key, &worker->messages, by_message);
+	/*
+	 * The context is gone, or has gone on; or it is the next daemon's, as it was not answered
+	 * before we stopped taking new ones.
+	 */
+	const bool usual = error == ENOENT || error == ESTALE ||
+			   (error == EPERM && worker->draining);
 
 	if (ksc_contexts_refused(worker->contexts, msg, error, text))
 		return;
-	/* The context is gone, or has gone on: nothing unusual. */
-	ksc_log_peer(KSC_LOG_FAILED,
-		     error == ENOENT || error == ESTALE ? KSC_LOG_DEBUG : KSC_LOG_WARNING,
+	ksc_log_peer(KSC_LOG_FAILED, usual ? KSC_LOG_DEBUG : KSC_LOG_WARNING,
 		     "event=step-refused error=\"%s\" reason=\"%s\"", strerror(error), text);
 	if (found)
 		drop(*found);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Memory accounting for other tasks: workers and the daemon allocate for sockets and contexts of
- * applications, whose memory cgroup pays.
+ * applications, whose memory cgroup pays. Unattached keys are charged to the daemon.
  */
 #ifndef _KSC_MEMCG_H
 #define _KSC_MEMCG_H

@@ -75,7 +75,7 @@ struct ksc_counters {
 /**
  * struct ksc_net - a network namespace's state
  * @net: the namespace; outlives its sockets and its daemon's keys
- * @lock: protects @daemon, @registration, @had_daemon
+ * @lock: protects @daemon, @registration, @last_registration, @had_daemon
  * @daemon: netlink socket of the registered daemon, referenced, or NULL
  * @registration: its registration number, 0 for none
  * @last_registration: the last number used; never reused
@@ -89,7 +89,7 @@ struct ksc_counters {
  */
 struct ksc_net {
 	struct net *net;
-	spinlock_t lock;	/* daemon, registration, had_daemon */
+	spinlock_t lock;	/* daemon, registrations, had_daemon */
 	struct sock *daemon;
 	u32 registration;
 	u32 last_registration;

@@ -83,7 +83,6 @@ static void take_prefix(struct ksc_settings *file, const struct ksc_setting *s,
 		ksc_complain(file, s->line,
 			     "%s: IPv4 addresses are written as such, whatever the socket",
 			     s->name);
-	/* Every address is one; but not those of the other family. */
 }
 
 /* One end of a range: a number, or what @find makes of a name. */

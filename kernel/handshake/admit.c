@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Admission control for the sockets' handshakes. Each counts toward its namespace, its user, its
- * service (listener) and its peer's prefix. Over a limit, the oldest handshake under the same
- * limit whose peer has not answered our first flight is evicted, not the newest: a flood displaces
- * itself, and peers that answer stay. Only if all have answered, the new one is refused.
+ * service (listener) and its peer's prefix. Over a limit, a handshake under the same limit is
+ * evicted, not the newest: first one that has not sent our first flight, in order of arrival, then
+ * one whose peer has not answered it. A flood displaces itself, and peers that answer stay. Only
+ * if all have answered, the new one is refused. Prefixes and services are limited once half of the
+ * namespace's or the user's limit is used. Defaults: KSC_DEFAULT_* in kschannel_netlink.h.
  *
  * Also limits unattached keys, per namespace and per user whose handshakes they come from. There
  * the newest is refused.
  *
  * Only admitted handshakes are counted, so the limits bound the tables. A table entry is charged
- * to the process that begins the handshake, of keys to the daemon.
+ * to the memory cgroup of the socket, of keys to the daemon's.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/random.h>
@@ -280,7 +282,10 @@ static const u16 ksc_admit_counters[KSC_SHARES][2] = {
 	[KSC_SHARE_ALL]		= { KSC_CNT_REFUSED_ALL, KSC_CNT_EVICTED_ALL },
 };
 
-/* Make room under all limits, prefixes first, then the service; -EBUSY if that fails */
+/*
+ * Make room under the limits, prefixes first, then the service, which are only looked at when the
+ * other limits are half used; -EBUSY if that fails
+ */
 static int ksc_admit_room(struct ksc_context *ctx)
 {
 	const struct ksc_counted *in = ctx->admission.in;

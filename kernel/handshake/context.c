@@ -337,7 +337,7 @@ u32 ksc_context_settled(struct ksc_context *ctx)
 	return daemon;
 }
 
-/* Context: ksc_context.lock. The daemon won't answer; its session is lost */
+/* Context: ksc_context.lock. An answer of the daemon comes too late now */
 static void ksc_context_withdraw(struct ksc_context *ctx)
 {
 	ctx->daemon = 0;

@@ -5,6 +5,9 @@
  * which attaches the keys to a socket. Any holder of the descriptor can do so, once, in the
  * network namespace that the keys are for. Closing the file drops unattached keys.
  *
+ * The keys of a file take at most 1 KiB, charged to the daemon's memory cgroup, and count for the
+ * user of the application (admit.c). What the socket keeps is a copy, charged to who attaches.
+ *
  * The file pins the module, and until the keys are gone the daemon's network namespace, in which
  * they are counted. It holds only the cookie of the namespace that the keys are for, which may be
  * deleted at any time.

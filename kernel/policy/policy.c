@@ -5,7 +5,8 @@
  * If the application itself requested TLS, the connection is protected, and the policy only says
  * how: the daemon handles that by the rule's number. If TLS was requested on behalf of the
  * application (KSC_POLICY), the first matching rule decides whether the connection is protected or
- * stays plaintext; without a match it stays plaintext. The rule is looked up once, when both
+ * stays plaintext; without a match it stays plaintext. A connection that was redirected has a rule
+ * for each address, and the stronger one decides. The rule is looked up once, when both
  * addresses are known and before the first byte: it applies for the connection's lifetime.
  */
 #include <linux/cgroup.h>

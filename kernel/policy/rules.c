@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Matching of connections against a policy's rules: the first match applies.
+ * Matching of connections against a policy's rules: the first match applies. Of two rules that
+ * match two addresses of a connection, ksc_rules_stronger() says which one is the stronger.
  *
  * Rules differ mostly in the port of the service: the remote one of outgoing connections, the
  * local one of incoming ones. For each direction, the rules' port ranges divide the ports into

@@ -101,7 +101,7 @@ struct ksc_aead {
  *	@seq, nonzero in raw mode only. In TLS 1.3 only valid with @aead
  * @seen: low bits of @seq at idle.c's last scan; private to it
  * @seq: sequence number of the next record; starts at 0 with each key, so that it counts its
- *	records
+ *	records; in raw mode it starts where the application says
  * @limit: records that the key may protect
  * @secret: traffic secret (TLS 1.3), or the key itself
  * @derives: @secret is a traffic secret

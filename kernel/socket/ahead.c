@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Opening records ahead of read(): by the pump, so that poll() only checks a flag, and by readers.
+ * A record that cannot be opened ends the connection here.
  */
 #include <linux/kschannel_netlink.h>
 
@@ -20,7 +21,7 @@
 #include "stream/stream.h"
 
 /*
- * Ask a peer that exceeds the AEAD's limit for a KeyUpdate, once per key. One that keeps to the
+ * Ask a peer that exceeds the key's limit for a KeyUpdate, once per key. One that keeps to the
  * limit sends its KeyUpdate right there, and must not be asked for another.
  */
 static int ksc_rx_ask(struct sock *sk, struct ksc_sock *ks)

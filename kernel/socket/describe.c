@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Descriptions of a socket for the daemon: the parameters of a new handshake, and the reason of a
- * failed one.
+ * Descriptions of a socket for the daemon and for dumps: the parameters of a new handshake, and the
+ * reason of a failed one.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/netlink.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ends of connections: failures, alerts, close_notify, FIN or RST.
+ * Ends of connections: failures, alerts, close_notify, FIN or RST. The errno of a status is in
+ * handshake/status.c.
  */
 #include <linux/kschannel_netlink.h>
 #include <linux/sched/signal.h>

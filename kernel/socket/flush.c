@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sending open and pending records: at once, at a deadline, or when there is space.
+ * Sending open and pending records: at once, at a deadline, with an acknowledgment, or when there
+ * is space.
  */
 #include <linux/skbuff.h>
 
@@ -15,7 +16,7 @@
 #include "stream/tx_build.h"
 
 /**
- * ksc_tx_finish() - seal and push a record left open by MSG_MORE or ENOMEM
+ * ksc_tx_finish() - seal and push a record left open
  * @sk: socket, locked and owned
  * @ks: its state
  *

@@ -3,8 +3,8 @@
  * A socket's handshake: moves tokens between the socket's queues and the daemon. Bytes are peeked
  * and offered; they are consumed only as the daemon's answer (a step) says.
  *
- * Runs in the pump, the socket's work item (pump.c), so that the daemon's thread never waits for a
- * socket's lock, and softirq only queues work.
+ * Begins in the system call; goes on in the pump, the socket's work item (pump.c), so that the
+ * daemon's thread never waits for a socket's lock, and softirq only queues work.
  */
 #include <linux/cred.h>
 #include <linux/fs.h>
@@ -327,7 +327,7 @@ static void ksc_pump_offer(struct sock *sk, struct ksc_sock *ks)
 			break;
 		/* not begun: wait for a daemon if one is expected */
 		if (ksc_pump_may_fall_back(ks))
-			ksc_fall_back(sk, ks, "no-daemon");
+			ksc_fall_back(sk, ks, "no daemon");
 		else if (!ksc_daemon_expected(ks->kn))
 			ksc_fail_silent(sk, ks, KSC_STATUS_NO_DAEMON, NULL);
 		break;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Changing the sending keys (RFC 8446 4.6.3, 5.5): at the AEAD's limit, when the peer requests it,
- * or on command. Also applies the options that concern records.
+ * Changing the sending keys (RFC 8446 4.6.3, 5.5): at the limit of the AEAD or of
+ * KSC_REKEY_AFTER, when the peer requests it, or on command. ksc_rx_ask() in ahead.c requests it of
+ * a peer. Also applies the options that concern records.
  */
 #include <linux/kschannel_netlink.h>
 #include <net/tcp.h>

@@ -140,8 +140,9 @@ bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks)
  * ksc_policy_prefers() - may a connection still fall back to plaintext?
  * @ks: its state, with a context
  *
- * Only as long as the daemon has answered nothing, so that no active attacker can force the
- * fallback, except by starting a connection without TLS.
+ * Only until the daemon's first answer is applied, when nothing has been sent or consumed. An
+ * active attacker can force it on a server by bytes that are not TLS, or by the name of a server
+ * that has no credential: a TLS client does not go on from there.
  *
  * Context: the socket's lock.
  */

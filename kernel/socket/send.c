@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writing: puts the application's data into records.
+ * Writing: puts the application's data into records, and decides when one is left open.
  */
 #include <linux/kschannel.h>
 #include <linux/kschannel_netlink.h>

@@ -144,7 +144,7 @@ struct ksc_kind {
  */
 struct ksc_sock {
 	struct sock *sk;
-	spinlock_t lock;	/* sk, opt */
+	spinlock_t lock;	/* sk, opt, begin, begin_gid, rekey */
 	struct kref ref;
 	struct rcu_head rcu;
 	u32 id;

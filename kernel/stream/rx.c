@@ -3,8 +3,8 @@
  * Receiving: decrypts the records in TCP's queue.
  *
  * A record is decrypted from TCP's queue to a separate buffer, under the socket's lock, and then
- * consumed. Control records are handled below read() and poll() (socket/control.c); applications
- * never see one.
+ * consumed. Control records are handled below read() and poll() (socket/control.c); only in raw
+ * mode do applications see them.
  */
 #include <linux/slab.h>
 #include <net/tcp.h>

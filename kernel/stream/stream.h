@@ -28,7 +28,7 @@ enum ksc_update {
  * @pending: @frag is ciphertext that TCP has not taken, or is being pushed
  * @full: TCP had no space for all of it; read without the lock
  * @more: the sender of the pending or open record passed MSG_MORE or has a cork
- * @held: the open record is sent at @deadline
+ * @held: the open record is sent at @deadline, unless @nagle
  * @nagle: the open record is sent when TCP would send it
  * @closed: close_notify was sealed: it is sent or pending
  * @lost: data that write() accepted can't be sent: close with a reset, as a FIN would hide the

@@ -6,9 +6,9 @@
  * the fragments are passed to TCP without copying. A byte costs one copy from user space and one
  * AEAD pass over aligned memory.
  *
- * An open record stays plaintext in tx->frag across calls only with MSG_MORE, or where TCP would
- * delay a segment. Once sealed it is pending until TCP has taken all of it; nothing else is sent
- * before.
+ * An open record stays plaintext in tx->frag across calls only with MSG_MORE or a cork, where TCP
+ * would delay a segment, or for lack of memory. Once sealed it is pending until TCP has taken all
+ * of it; nothing else is sent before.
  */
 #include <linux/skbuff.h>
 #include <net/tcp.h>

@@ -3,7 +3,7 @@
  * Building a record: its pieces, its content, and the AEAD pass.
  *
  * Room for type and tag is allocated with the content, and so is the transform: data that was
- * accepted from an application never waits for memory.
+ * accepted from an application never waits for memory, except for that of its padding.
  */
 #include <linux/skbuff.h>
 #include <net/tcp.h>
