@@ -64,4 +64,4 @@ ctl-tidy:
 	clang-tidy --quiet $(CTL_SOURCES) $(filter-out %/env.c,$(PRELOAD_SOURCES)) -- \
 		$(filter-out $(KSC_DEPENDS),$(CTL_CFLAGS)) $(CTL_DEPENDS_CFLAGS)
 
--include $(CTL_OBJECTS:.o=.d) $(PRELOAD_OBJECTS:.o=.d)
+-include $(call ksc-known,$(CTL_OBJECTS:.o=.d) $(PRELOAD_OBJECTS:.o=.d))

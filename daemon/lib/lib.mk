@@ -45,4 +45,4 @@ $(LIB_COMMON:%=$(LIB_OUT)/obj/lib/common/%.o): $(LIB_OUT)/obj/lib/common/%.o: $(
 	@mkdir -p $(@D)
 	$(CC) $(LIB_CFLAGS) -fvisibility=hidden $(LIB_NL_CFLAGS) $(CFLAGS) -c -o $@ $<
 
--include $(LIB_OBJECTS:.o=.d)
+-include $(call ksc-known,$(LIB_OBJECTS:.o=.d))

@@ -157,7 +157,7 @@ static void test_queue(void **state)
 	alarm(PATIENCE_LONG_S);
 
 	/* how the pieces fall is not for us to say: as often as it takes, in reason */
-	for (uint64_t seed = 1; seed <= 2 || (seed <= 20 && !has_happened(q, before)); seed++) {
+	for (uint64_t seed = 1; seed <= 2 || (seed <= 100 && !has_happened(q, before)); seed++) {
 		struct onlooker onlooker = { 0 };
 		struct feeder f = { .most = q->segment, .seed = seed };
 		pthread_t feeder, looker;

@@ -35,4 +35,4 @@ $(KERNEL_OUT)/%.o: $(TOP)/kernel/%.c
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) $(CFLAGS) -c -o $@ $<
 
--include $(wildcard $(KERNEL_OUT)/*.d $(KERNEL_OUT)/*/*.d)
+-include $(call ksc-known,$(KERNEL_OUT)/*.d $(KERNEL_OUT)/*/*.d)
