@@ -67,38 +67,13 @@ static struct entry *place(struct ksc_known *known, const gnutls_datum_t *der)
 	return &known->entries[der->data[der->size - 1] % KSC_MAX_KNOWN];
 }
 
-static bool is_there(const struct entry *entry, const gnutls_datum_t *der)
-{
-	return entry->len == der->size && !memcmp(entry->der, der->data, der->size);
-}
-
-/**
- * ksc_known_has() - was a certificate described?
- * @known: descriptions, or NULL
- * @der: the certificate
- *
- * Context: any thread.
- *
- * Return: true if it was, and so its key was small enough and its handshake done
- */
-bool ksc_known_has(struct ksc_known *known, const gnutls_datum_t *der)
-{
-	const struct entry *entry = place(known, der);
-	bool is_known;
-
-	if (!entry)
-		return false;
-	pthread_mutex_lock(&known->lock);
-	is_known = is_there(entry, der);
-	pthread_mutex_unlock(&known->lock);
-	return is_known;
-}
-
 /**
  * ksc_known_find() - find the description of a certificate
  * @known: descriptions, or NULL
  * @der: the certificate
- * @peer: filled in
+ * @peer: filled in, or NULL
+ *
+ * What is described was met in a handshake that was done, so its key was small enough.
  *
  * Context: any thread.
  *
@@ -112,8 +87,8 @@ bool ksc_known_find(struct ksc_known *known, const gnutls_datum_t *der, struct k
 	if (!entry)
 		return false;
 	pthread_mutex_lock(&known->lock);
-	is_known = is_there(entry, der);
-	if (is_known)
+	is_known = entry->len == der->size && !memcmp(entry->der, der->data, der->size);
+	if (is_known && peer)
 		*peer = entry->peer;
 	pthread_mutex_unlock(&known->lock);
 	return is_known;

@@ -43,7 +43,6 @@ struct ksc_known;
 
 struct ksc_known *ksc_known_new(void);
 void ksc_known_free(struct ksc_known *known);
-bool ksc_known_has(struct ksc_known *known, const gnutls_datum_t *der);
 bool ksc_known_find(struct ksc_known *known, const gnutls_datum_t *der, struct ksc_peer *peer);
 void ksc_known_keep(struct ksc_known *known, const gnutls_datum_t *der,
 		    const struct ksc_peer *peer);
