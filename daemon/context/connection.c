@@ -117,7 +117,6 @@ void ksc_connection_count(struct ksc_connection *conn)
 	if (getsockopt(conn->fd, SOL_SOCKET, SO_MEMINFO, info, &len))
 		info[SK_MEMINFO_WMEM_ALLOC] = 0;
 	set_guessed(conn, false);
-	conn->exact = info[SK_MEMINFO_WMEM_ALLOC];
 	set_unread(conn, info[SK_MEMINFO_WMEM_ALLOC]);
 }
 
@@ -127,7 +126,7 @@ void ksc_connection_count(struct ksc_connection *conn)
  */
 static void count_sent(struct ksc_connection *conn, size_t sent)
 {
-	if (conn->exact || conn->unread + sent > MAX_GUESSED) {
+	if ((conn->unread && !conn->is_guessed) || conn->unread + sent > MAX_GUESSED) {
 		ksc_connection_count(conn);
 		return;
 	}

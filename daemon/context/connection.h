@@ -45,7 +45,6 @@ struct ksc_connection_ops {
  * @fd: the socket
  * @guarded: no descriptors can be sent to it
  * @told: credentials come with each message, which is one then
- * @exact: @unread is what the kernel has said, and it was not zero
  * @ended: the application has closed it, or its half
  * @bad: it is broken, which is to be told
  * @in: watches what comes
@@ -69,7 +68,6 @@ struct ksc_connection {
 	int fd;
 	bool guarded;
 	bool told;
-	bool exact;
 	bool ended;
 	bool bad;
 	ev_io in;
@@ -104,7 +102,7 @@ void ksc_connection_close(struct ksc_connection *conn);
  */
 static inline void ksc_connection_settle(struct ksc_connection *conn)
 {
-	if (conn->exact)
+	if (conn->unread && !conn->is_guessed)
 		ksc_connection_count(conn);
 }
 

@@ -96,6 +96,12 @@ static bool handle(struct ksc_application *app, size_t len)
 	return false;
 }
 
+/* It has not read all, and its user has more than it may have. */
+static bool owes(const struct ksc_application *app)
+{
+	return app->conn.charged && ksc_user_is_over(app->user, 0);
+}
+
 /**
  * ksc_application_turn() - take a message of an application's, whose turn it is
  * @app: the application, which has said something
@@ -108,9 +114,9 @@ void ksc_application_turn(struct ksc_application *app)
 	if (ksc_connection_waits(&app->conn))
 		return;
 	ksc_connection_settle(&app->conn);
-	if (app->conn.charged && ksc_user_is_over(app->user))
+	if (owes(app))
 		ksc_connection_count_guessed(&app->of->users);
-	if (app->conn.charged && ksc_user_is_over(app->user)) {
+	if (owes(app)) {
 		ksc_connection_stall(&app->conn);
 		return;
 	}

@@ -92,8 +92,7 @@ void ksc_contexts_recount(struct ksc_contexts *contexts, struct ksc_user *user, 
 {
 	const double now = ev_now(contexts->place->loop);
 
-	if (!ksc_user_leaves_bytes(user, more) ||
-	    user->bytes + more > contexts->users.may.bytes_per_user)
+	if (ksc_user_is_over(user, more))
 		ksc_connection_count_guessed(&contexts->users);
 	if (!ksc_user_leaves_bytes(user, more) && now >= contexts->settled + RECOUNT_S) {
 		contexts->settled = now;

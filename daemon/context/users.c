@@ -238,14 +238,16 @@ const char *ksc_user_add_bytes(struct ksc_user *user, size_t bytes)
 /**
  * ksc_user_is_over() - whether there are more bytes than may be
  * @user: the user
+ * @more: bytes that it is to have besides
  *
  * Output is counted, but not refused: who does not take it may be asked nothing more.
  *
  * Return: whether the user has more, or leaves others too little
  */
-bool ksc_user_is_over(const struct ksc_user *user)
+bool ksc_user_is_over(const struct ksc_user *user, size_t more)
 {
-	return user->bytes > user->users->may.bytes_per_user || !ksc_user_leaves_bytes(user, 0);
+	return user->bytes + more > user->users->may.bytes_per_user ||
+	       !ksc_user_leaves_bytes(user, more);
 }
 
 /**

@@ -94,7 +94,7 @@ bool ksc_user_keep_context(struct ksc_user *user);
 void ksc_user_remove_kept(struct ksc_user *user);
 bool ksc_user_leaves_bytes(const struct ksc_user *user, size_t more);
 const char *ksc_user_add_bytes(struct ksc_user *user, size_t bytes);
-bool ksc_user_is_over(const struct ksc_user *user);
+bool ksc_user_is_over(const struct ksc_user *user, size_t more);
 void ksc_user_charge(struct ksc_user *user, size_t bytes);
 void ksc_user_remove_bytes(struct ksc_user *user, size_t bytes);
 const char *ksc_user_refuse(struct ksc_user *user, enum ksc_limit limit);

@@ -139,9 +139,9 @@ static void silent(void **state)
 	begin_many(app, 2, 1);
 	/* and one that has read nothing is disconnected: what is guessed is counted first */
 	ask_nothing(app, 1);
-	assert_false(conn->exact);
+	assert_true(conn->is_guessed);
 	ev_invoke(apps_loop, &conn->slow, EV_TIMER);
-	assert_true(conn->exact && ev_is_active(&conn->slow));
+	assert_true(!conn->is_guessed && ev_is_active(&conn->slow));
 	ev_invoke(apps_loop, &conn->slow, EV_TIMER);
 	assert_true(TAILQ_EMPTY(&contexts->apps));
 	assert_int_equal(contexts->users.refused[KSC_LIMIT_SLOW], 1);
