@@ -24,18 +24,9 @@ static const struct wire_suite *suite_of(uint16_t version)
 	return wire_suite(version, version == WIRE_13 ? 0x1301 : 0xc02b);
 }
 
-static void become_daemon(struct tnl_conn *conn)
-{
-	assert_true(tnl_open(conn));
-	assert_int_equal(tnl_register(conn), 0);
-}
-
 static int setup(void **state)
 {
-	t_setup(state);
-	references = fault_references();
-	own_namespace();
-	become_daemon(&nl);
+	references = keys_setup(state, &nl);
 	return 0;
 }
 
@@ -44,8 +35,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	tnl_await_counter(KSC_A_STATS_KEYS, 0);
-	tnl_close(&nl);
-	fault_await_references("keys", references);
+	keys_teardown(&nl, references);
 	return 0;
 }
 
@@ -588,7 +578,7 @@ static void test_passed(void **state)
 	t_exchange(fds[0], fds[1]);
 	close_pair(fds);
 	close_pair(via);
-	become_daemon(&nl);
+	tnl_become_daemon(&nl);
 }
 
 /* In flight, in a message that is never read */
@@ -620,7 +610,7 @@ static void test_outlives(void **state)
 	keys.netns = keys_netns();
 	other = keys_make(&nl, &keys);
 	tnl_close(&nl);
-	become_daemon(&here);
+	tnl_become_daemon(&here);
 	fd = wanting(&peer);
 	FAILS(keys_try_attach(fd, key, NULL, 0), EXDEV);
 	SYS(ioctl(key, KSC_KEY_INFO, &(struct ksc_info){ 0 }));

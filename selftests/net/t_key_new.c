@@ -28,18 +28,9 @@ static struct keys some(uint32_t uid)
 	return keys;
 }
 
-static void become_daemon(struct tnl_conn *conn)
-{
-	assert_true(tnl_open(conn));
-	assert_int_equal(tnl_register(conn), 0);
-}
-
 static int setup(void **state)
 {
-	t_setup(state);
-	references = fault_references();
-	own_namespace();
-	become_daemon(&nl);
+	references = keys_setup(state, &nl);
 	return 0;
 }
 
@@ -47,8 +38,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	tnl_await_counter(KSC_A_STATS_KEYS, 0);
-	tnl_close(&nl);
-	fault_await_references("keys", references);
+	keys_teardown(&nl, references);
 	return 0;
 }
 
@@ -236,7 +226,7 @@ static void test_not_the_daemon(void **state)
 	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
 	TNL_REFUSED(&other, keys_request(&other, &keys), EPERM);
 	tnl_close(&other);
-	become_daemon(&nl);
+	tnl_become_daemon(&nl);
 }
 
 static void set_limits(struct tnl_conn *conn, uint32_t keys, uint32_t per_user)
@@ -459,7 +449,7 @@ static void test_per_user(void **state)
 	refused(keys_request(&nl, &one), EDQUOT);
 	/* keys that a container's daemon makes for a user do not count here */
 	own_namespace();
-	become_daemon(&here);
+	tnl_become_daemon(&here);
 	set_limits(&here, 0, MOST);
 	SYS(close(keys[0]));
 	keys[0] = keys_make(&here, &one);
@@ -526,7 +516,7 @@ static void place_make(struct place *place)
 	ns = (int)SYS(open(path, O_RDONLY | O_CLOEXEC));
 	SYS(setns(ns, CLONE_NEWNET));
 	SYS(close(ns));
-	become_daemon(&place->nl);
+	tnl_become_daemon(&place->nl);
 	/* its owner may raise the limits of the namespace */
 	set_limits(&place->nl, 1 << 20, 1 << 20);
 }

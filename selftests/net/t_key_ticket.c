@@ -19,26 +19,16 @@ static unsigned int references;
 /* The most that a connection hands to the daemon */
 #define TICKETS 4
 
-static void become_daemon(struct tnl_conn *conn)
-{
-	assert_true(tnl_open(conn));
-	assert_int_equal(tnl_register(conn), 0);
-}
-
 static int setup(void **state)
 {
-	t_setup(state);
-	references = fault_references();
-	own_namespace();
-	become_daemon(&nl);
+	references = keys_setup(state, &nl);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	tnl_close(&nl);
-	fault_await_references("keys", references);
+	keys_teardown(&nl, references);
 	return 0;
 }
 
@@ -47,7 +37,7 @@ static int setup_two(void **state)
 {
 	setup(state);
 	own_namespace();
-	become_daemon(&here);
+	tnl_become_daemon(&here);
 	return 0;
 }
 
@@ -177,7 +167,7 @@ static void test_next_daemon(void **state)
 	(void)state;
 	tnl_close(&nl);
 	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
-	become_daemon(&nl);
+	tnl_become_daemon(&nl);
 	connect_wire(&keys.wire);
 	keys_attach(keys.wire.fd, key);
 	send_ticket(&keys.wire, TICKETS);
@@ -279,7 +269,7 @@ static void test_demanded(void **state)
 	tnl_close(&here);
 	tnl_await_counter(KSC_A_STATS_DAEMON, 0);
 	FAILS(keys_try_attach(w->fd, key, NULL, 0), EPERM);
-	become_daemon(&here);
+	tnl_become_daemon(&here);
 	expect_none(&nl);
 
 	/* its own daemon's keys are what the rule demands */

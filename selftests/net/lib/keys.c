@@ -4,11 +4,41 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "keys.h"
+#include "own.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
+
+/**
+ * keys_setup() - become the daemon of a network namespace of the test's own
+ * @state: cmocka's
+ * @nl: gets the daemon's socket
+ * Return: the module's references before, for keys_teardown()
+ */
+unsigned int keys_setup(void **state, struct tnl_conn *nl)
+{
+	unsigned int references;
+
+	t_setup(state);
+	references = fault_references();
+	own_namespace();
+	tnl_become_daemon(nl);
+	return references;
+}
+
+/**
+ * keys_teardown() - close the daemon's socket, and wait until nothing of a key is left
+ * @nl: the socket
+ * @references: of the module, as keys_setup() returned them
+ */
+void keys_teardown(struct tnl_conn *nl, unsigned int references)
+{
+	tnl_close(nl);
+	fault_await_references("keys", references);
+}
 
 /**
  * keys_of() - fresh keys

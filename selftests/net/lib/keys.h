@@ -43,6 +43,8 @@ struct keys {
 	const uint8_t *exporter;
 };
 
+unsigned int keys_setup(void **state, struct tnl_conn *nl);
+void keys_teardown(struct tnl_conn *nl, unsigned int references);
 struct keys keys_of(int role, const struct wire_suite *suite, uint64_t seed);
 struct keys keys_of_peer(const struct keys *keys);
 struct nl_msg *keys_request(struct tnl_conn *nl, const struct keys *keys);

@@ -184,6 +184,16 @@ int tnl_register(struct tnl_conn *nl)
 }
 
 /**
+ * tnl_become_daemon() - open a socket and become the daemon
+ * @nl: gets the socket
+ */
+void tnl_become_daemon(struct tnl_conn *nl)
+{
+	assert_true(tnl_open(nl));
+	assert_int_equal(tnl_register(nl), 0);
+}
+
+/**
  * tnl_next_event() - wait for an event
  * @nl: the daemon's socket
  * @event: gets it

@@ -82,6 +82,7 @@ struct nl_msg *tnl_request(struct tnl_conn *nl, int cmd);
 int tnl_do(struct tnl_conn *nl, struct nl_msg *msg);
 void tnl_refused(int line, struct tnl_conn *nl, struct nl_msg *msg, int error);
 int tnl_register(struct tnl_conn *nl);
+void tnl_become_daemon(struct tnl_conn *nl);
 bool tnl_next_event(struct tnl_conn *nl, struct tnl_event *event);
 void tnl_expect_event(struct tnl_conn *nl, struct tnl_event *event, int cmd);
 void tnl_free_event(struct tnl_event *event);
