@@ -9,87 +9,30 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-#include <gnutls/crypto.h>
 
-#include "../random.h"
-#include "config/account.h"
-#include "config/find.h"
 #include "context/contexts.h"
 #include "context/requests.h"
 #include "engine/name.h"
+#include "fixed.h"
 #include "process/log.h"
 #include "talk.h"
 
-static uint64_t generator;
-static time_t standing_time;
-
-/* In the place of the library's, which calls it through its own table. */
-int gnutls_rnd(gnutls_rnd_level_t level, void *data, size_t len)
-{
-	uint8_t *bytes = data;
-	size_t i;
-
-	(void)level;
-	for (i = 0; i < len; i++)
-		bytes[i] = (uint8_t)(next_random(&generator) >> 32);
-	return 0;
-}
-
-static time_t standing_clock(time_t *at)
-{
-	if (at)
-		*at = standing_time;
-	return standing_time;
-}
-
-static void require(bool condition, const char *what)
-{
-	if (condition)
-		return;
-	fprintf(stderr, "broken: %s\n", what);
-	abort();
-}
-
-#define REQUIRE(condition)	require(condition, #condition)
-
 /* ---- what contexts are begun with ---- */
-
-static void read_file(struct ksc_file *file, const char *name)
-{
-	const char *why;
-
-	REQUIRE(!ksc_file_read(file, name, &why));
-}
-
-static void set_cert(struct ksc_credential *cred, const char *cert_name, const char *key_name)
-{
-	struct ksc_file cert, key;
-
-	read_file(&cert, cert_name);
-	read_file(&key, key_name);
-	REQUIRE(!ksc_credential_set_cert(cred, &cert, &key, ksc_group_members));
-	ksc_file_free(&cert);
-	ksc_file_free(&key);
-}
 
 static void add_credential(struct ksc_credentials *set, const char *name, enum ksc_role role,
 			   bool cert)
 {
 	struct ksc_credential *cred = ksc_credential_new(name, KSC_ROLE_BIT(role));
-	struct ksc_file ca;
 
 	REQUIRE(cred);
-	read_file(&ca, KSC_TEST_CERTS "/ca.pem");
-	REQUIRE(ksc_credential_set_trust(cred, &ca) > 0);
-	ksc_file_free(&ca);
+	fixed_trust(cred);
 	if (cert && role == KSC_ROLE_SERVER)
-		set_cert(cred, KSC_TEST_CERTS "/server.pem", KSC_TEST_CERTS "/server.key");
+		fixed_cert(cred, KSC_TEST_CERTS "/server.pem", KSC_TEST_CERTS "/server.key");
 	else if (cert)
-		set_cert(cred, KSC_TEST_CERTS "/client.pem", KSC_TEST_CERTS "/client.key");
+		fixed_cert(cred, KSC_TEST_CERTS "/client.pem", KSC_TEST_CERTS "/client.key");
 	cred->is_default = role == KSC_ROLE_SERVER || !cert;
 	cred->verify = role == KSC_ROLE_SERVER ? KSC_VERIFY_REQUEST : KSC_VERIFY_DEFAULT;
 	REQUIRE(!ksc_credential_finish(cred));
@@ -98,12 +41,7 @@ static void add_credential(struct ksc_credentials *set, const char *name, enum k
 
 static void make_config(struct ksc_config *config)
 {
-	struct stat made;
-
-	REQUIRE(!stat(KSC_TEST_CERTS "/ca.pem", &made));
-	standing_time = made.st_mtime;
-	gnutls_global_set_time_function(standing_clock);
-	generator = 0x2545f4914f6cdd1d;
+	fixed_begin();
 	config->contexts = (struct ksc_allowance) {
 		.total = 64, .per_user = 16, .per_connection = 8, .connections_per_user = 2,
 		.bytes = 1 << 20, .bytes_per_user = 1 << 19, .handshake_bytes = 65536,
@@ -194,7 +132,7 @@ void talk_begin(void)
 		start();
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.first_id = contexts->last_id + 1;
-	generator = 0x9e3779b97f4a7c15;
+	fixed_generator = 0x9e3779b97f4a7c15;
 	REQUIRE(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
 	fd = ends[0];
 	ksc_application_new(contexts, ends[1]);

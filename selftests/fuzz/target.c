@@ -6,17 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-#include <gnutls/crypto.h>
 
-#include "../random.h"
 #include "../unit/records.h"
-#include "config/account.h"
-#include "config/find.h"
 #include "engine/name.h"
+#include "fixed.h"
 #include "target.h"
 
 #ifndef KSC_FUZZ_ROLE
@@ -25,38 +21,16 @@
 
 const enum ksc_role target_role = KSC_FUZZ_ROLE;
 
-static uint64_t generator;
 /* The other end's, kept while it does not run; and which end that is. */
 static uint64_t other_generator;
 static const struct ksc_engine *partner;
-/* When the certificates were made; they are judged at that time. */
-static time_t standing_time;
-
-/* In the place of the library's, which calls it through its own table. */
-int gnutls_rnd(gnutls_rnd_level_t level, void *data, size_t len)
-{
-	uint8_t *bytes = data;
-	size_t i;
-
-	(void)level;
-	for (i = 0; i < len; i++)
-		bytes[i] = (uint8_t)(next_random(&generator) >> 32);
-	return 0;
-}
 
 static void swap_generators(void)
 {
-	const uint64_t ours = generator;
+	const uint64_t ours = fixed_generator;
 
-	generator = other_generator;
+	fixed_generator = other_generator;
 	other_generator = ours;
-}
-
-static time_t standing_clock(time_t *at)
-{
-	if (at)
-		*at = standing_time;
-	return standing_time;
 }
 
 /* Whether a session runs, and not the fuzzer, whose clock has to go on. */
@@ -67,19 +41,9 @@ int clock_gettime(clockid_t clock, struct timespec *at)
 {
 	if (!working || clock != CLOCK_REALTIME)
 		return (int)syscall(SYS_clock_gettime, clock, at);
-	*at = (struct timespec){ .tv_sec = standing_time };
+	*at = (struct timespec){ .tv_sec = fixed_time };
 	return 0;
 }
-
-static void require(bool condition, const char *what)
-{
-	if (condition)
-		return;
-	fprintf(stderr, "broken: %s\n", what);
-	abort();
-}
-
-#define REQUIRE(condition)	require(condition, #condition)
 
 /**
  * struct world - what sessions of one role are made of
@@ -100,43 +64,22 @@ static void name_of(unsigned int options, char name[8])
 	snprintf(name, 8, "fuzz%u", options);
 }
 
-static void read_file(struct ksc_file *file, const char *name)
-{
-	const char *why;
-
-	REQUIRE(!ksc_file_read(file, name, &why));
-}
-
-static void set_cert(struct ksc_credential *cred, const char *cert_name, const char *key_name)
-{
-	struct ksc_file cert, key;
-
-	read_file(&cert, cert_name);
-	read_file(&key, key_name);
-	REQUIRE(!ksc_credential_set_cert(cred, &cert, &key, ksc_group_members));
-	ksc_file_free(&cert);
-	ksc_file_free(&key);
-}
-
 static struct ksc_credential *credential(enum ksc_role role, unsigned int options)
 {
 	struct ksc_credential *cred;
-	struct ksc_file ca;
 	char name[8];
 
 	name_of(options, name);
 	cred = ksc_credential_new(name, KSC_ROLE_BIT(role));
 	REQUIRE(cred);
-	read_file(&ca, KSC_TEST_CERTS "/ca.pem");
-	REQUIRE(ksc_credential_set_trust(cred, &ca) > 0);
-	ksc_file_free(&ca);
+	fixed_trust(cred);
 	if (role == KSC_ROLE_SERVER) {
-		set_cert(cred, KSC_TEST_CERTS "/server.pem", KSC_TEST_CERTS "/server.key");
+		fixed_cert(cred, KSC_TEST_CERTS "/server.pem", KSC_TEST_CERTS "/server.key");
 		/* Asking for a certificate brings more code into play, but no tickets. */
 		cred->verify = options & TARGET_CERT ? KSC_VERIFY_REQUIRE :
 			       options & TARGET_RESUME ? KSC_VERIFY_NONE : KSC_VERIFY_REQUEST;
 	} else if (options & TARGET_CERT) {
-		set_cert(cred, KSC_TEST_CERTS "/client.pem", KSC_TEST_CERTS "/client.key");
+		fixed_cert(cred, KSC_TEST_CERTS "/client.pem", KSC_TEST_CERTS "/client.key");
 	}
 	if (options & TARGET_TLS12)
 		cred->max_version = GNUTLS_TLS1_2;
@@ -148,15 +91,11 @@ static struct ksc_credential *credential(enum ksc_role role, unsigned int option
 
 static void make_world(struct world *w)
 {
-	struct stat made;
 	unsigned int i;
 
 	if (w->set)
 		return;
-	REQUIRE(!stat(KSC_TEST_CERTS "/ca.pem", &made));
-	standing_time = made.st_mtime;
-	gnutls_global_set_time_function(standing_clock);
-	generator = 0x2545f4914f6cdd1d;
+	fixed_begin();
 	w->set = ksc_credentials_new();
 	REQUIRE(w->set);
 	for (i = 0; i <= TARGET_OPTIONS; i++)
@@ -209,7 +148,7 @@ static struct ksc_engine *first_session(uint8_t *ticket, size_t size, size_t *le
 	uint8_t type;
 	int i, n;
 
-	generator = 0xd1342543de82ef95;
+	fixed_generator = 0xd1342543de82ef95;
 	REQUIRE(to[0] && to[1]);
 	for (i = 0; !i || to[i % 2]->len; i++) {
 		struct wire *in = to[i % 2];
@@ -251,7 +190,7 @@ static struct ksc_engine *begin(enum ksc_role role, unsigned int options, uint64
 	if (role == KSC_ROLE_CLIENT && options & TARGET_RESUME)
 		give_ticket();
 	engine = engine_new(&worlds[role == KSC_ROLE_SERVER], options);
-	generator = seed;
+	fixed_generator = seed;
 	return engine;
 }
 
@@ -264,13 +203,13 @@ struct ksc_engine *target_new(unsigned int options)
 /* The role that the fuzzed session does not play, to be recorded. */
 struct ksc_engine *target_partner(unsigned int options)
 {
-	const uint64_t ours = generator;
+	const uint64_t ours = fixed_generator;
 	struct ksc_engine *engine;
 
 	engine = begin(target_role == KSC_ROLE_CLIENT ? KSC_ROLE_SERVER : KSC_ROLE_CLIENT, options,
 		       0xd1342543de82ef95);
-	other_generator = generator;
-	generator = ours;
+	other_generator = fixed_generator;
+	fixed_generator = ours;
 	partner = engine;
 	return engine;
 }
