@@ -22,9 +22,11 @@ DEBIAN = {
     "7.3": ("trixie", r"linux-binary-(7\.3\.[\d.]+\+deb\d+(?:\.\d+)?-cloud-amd64)"),
 }
 
-# For the debug kernel. KASAN would report but once otherwise; and what looks like
-# a lockup elsewhere may be an emulated machine with sanitizers at work.
-DEBUG_APPEND = (" kmemleak=on kasan_multi_shot"
+# For the debug kernel. KASAN would report but once otherwise. An object that was just allocated
+# still has the allocator's pointer to the next one, and so kmemleak would find the next one in
+# use: init_on_alloc. What looks like a lockup elsewhere may be an emulated machine with
+# sanitizers at work.
+DEBUG_APPEND = (" kmemleak=on kasan_multi_shot init_on_alloc=1"
                 " watchdog_thresh=60 workqueue.watchdog_thresh=120"
                 " sysctl.kernel.hung_task_timeout_secs=300")
 # How much longer things may take on it.
