@@ -12,7 +12,7 @@ CTL_CFLAGS := $(KSC_CFLAGS) $(KSC_DEPENDS) $(KSC_HARDEN)
 CTL_SOURCES := $(wildcard $(TOP)/daemon/ctl/*.c) $(TOP)/daemon/preload/env.c
 PRELOAD_SOURCES := $(wildcard $(TOP)/daemon/preload/*.c)
 # what the daemon has, too
-CTL_COMMON := address extack names names-gen suites
+CTL_COMMON := address extack hash names names-gen suites
 BPF := socket guard
 CTL_OBJECTS := $(CTL_SOURCES:$(TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o) $(BPF:%=$(CTL_OUT)/obj/ctl/bpf-%.o) \
 	$(CTL_COMMON:%=$(CTL_OUT)/obj/ctl/common/%.o)
