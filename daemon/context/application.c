@@ -4,17 +4,9 @@
  * go to the kernel when it has been sent those of the one before.
  */
 #include <errno.h>
-#include <search.h>
 
 #include "context/application.h"
 #include "context/set.h"
-
-static int by_number(const void *a, const void *b)
-{
-	const struct ksc_context *x = a, *y = b;
-
-	return x->number < y->number ? -1 : x->number > y->number;
-}
 
 /**
  * ksc_application_find() - find a context of an application's
@@ -25,10 +17,10 @@ static int by_number(const void *a, const void *b)
  */
 struct ksc_context *ksc_application_find(struct ksc_application *app, uint32_t number)
 {
-	const struct ksc_context key = { .number = number };
-	struct ksc_context **found = tfind(&key, &app->tree, by_number);
+	struct ksc_context *context;
 
-	return found ? *found : NULL;
+	HASH_FIND(hh, app->contexts, &number, sizeof(number), context);
+	return context;
 }
 
 /**
@@ -40,11 +32,8 @@ struct ksc_context *ksc_application_find(struct ksc_application *app, uint32_t n
  */
 int ksc_application_add(struct ksc_application *app, struct ksc_context *context)
 {
-	if (!tsearch(context, &app->tree, by_number))
-		return -ENOMEM;
-	TAILQ_INSERT_TAIL(&app->contexts, context, link);
-	app->n++;
-	return 0;
+	HASH_ADD(hh, app->contexts, number, sizeof(context->number), context);
+	return ksc_hash_added(&context->hh) ? 0 : -ENOMEM;
 }
 
 /**
@@ -75,9 +64,7 @@ void ksc_application_ask(struct ksc_application *app)
  */
 void ksc_application_remove(struct ksc_application *app, struct ksc_context *context)
 {
-	tdelete(context, &app->tree, by_number);
-	TAILQ_REMOVE(&app->contexts, context, link);
-	app->n--;
+	HASH_DEL(app->contexts, context);
 	if (app->asking == context) {
 		ksc_contexts_forget(app->of, context);
 		app->asking = NULL;

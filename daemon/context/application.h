@@ -17,9 +17,7 @@
  * @caller: who that is
  * @counted: it counts as one of the user's connections
  * @turn: its place among those who have said something
- * @tree: search.h's tree of its contexts by their numbers
- * @contexts: these
- * @n: how many
+ * @contexts: hash table of its contexts by their numbers
  * @wanted: those of them whose keys are to go to the kernel
  * @asking: the one whose keys have gone there, and that is not told yet
  * @held: no further ones are asked for
@@ -33,9 +31,7 @@ struct ksc_application {
 	struct ksc_caller caller;
 	bool counted;
 	struct ksc_turn turn;
-	void *tree;
-	struct ksc_context_list contexts;
-	unsigned int n;
+	struct ksc_context *contexts;
 	struct ksc_context_list wanted;
 	struct ksc_context *asking;
 	bool held;

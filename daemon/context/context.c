@@ -281,7 +281,7 @@ int ksc_context_begin(struct ksc_application *app, uint32_t number, const struct
 	*why = wrong(tb);
 	if (*why)
 		return -EINVAL;
-	*why = ksc_user_add_context(app->user, app->n);
+	*why = ksc_user_add_context(app->user, HASH_COUNT(app->contexts));
 	if (*why)
 		return -EDQUOT;
 	*why = "out of memory";

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "common/hash.h"
 #include "common/message.h"
 #include "handshake/session.h"
 
@@ -15,8 +16,10 @@ struct ksc_user;
 
 /**
  * struct ksc_context - a context
- * @link: those of the same application, or those that are to be freed
+ * @link: its place among those that are to be freed
  * @keys: its place among those whose keys are to go to the kernel, or have gone
+ * @hh: its place in its application's table by @number; later, among those that wait for tickets,
+ *	by @id
  * @session: the handshake
  * @number: the application's of it
  * @of: all contexts
@@ -38,6 +41,7 @@ struct ksc_user;
 struct ksc_context {
 	TAILQ_ENTRY(ksc_context) link;
 	TAILQ_ENTRY(ksc_context) keys;
+	UT_hash_handle hh;
 	struct ksc_session session;
 	uint32_t number;
 	struct ksc_contexts *of;

@@ -7,7 +7,6 @@
  * threads.
  */
 #include <errno.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -346,13 +345,6 @@ void ksc_contexts_drain(struct ksc_contexts *contexts)
 	contexts->draining = true;
 }
 
-static void free_kept(void *node)
-{
-	struct ksc_context *context = node;
-
-	ksc_session_drop(&context->session);
-}
-
 /**
  * ksc_contexts_free() - end all contexts
  * @contexts: all contexts, or NULL; the pool has been stopped
@@ -362,6 +354,7 @@ static void free_kept(void *node)
  */
 bool ksc_contexts_free(struct ksc_contexts *contexts)
 {
+	struct ksc_context *context, *next;
 	struct ev_loop *loop;
 
 	if (!contexts)
@@ -370,9 +363,10 @@ bool ksc_contexts_free(struct ksc_contexts *contexts)
 	stop_listening(contexts);
 	while (!TAILQ_EMPTY(&contexts->apps))
 		ksc_application_close(TAILQ_FIRST(&contexts->apps));
+	HASH_ITER(hh, contexts->kept, context, next)
+		ksc_contexts_bury(contexts, context);
 	while (free_one(contexts))
 		;
-	tdestroy(contexts->kept, free_kept);
 	ev_check_stop(loop, &contexts->turn);
 	ev_idle_stop(loop, &contexts->again);
 	if (!ksc_closer_stop(contexts->closer))

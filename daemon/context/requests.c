@@ -190,8 +190,8 @@ void ksc_application_close(struct ksc_application *app)
 	ksc_turns_remove(&app->of->ready, &app->turn);
 	TAILQ_REMOVE(&app->of->apps, app, link);
 	app->held = true;
-	while (!TAILQ_EMPTY(&app->contexts))
-		ksc_context_end(TAILQ_FIRST(&app->contexts));
+	while (app->contexts)
+		ksc_context_end(app->contexts);
 	/* one that counts as a user's does until it is closed */
 	if (!app->counted)
 		app->of->refused++;
@@ -236,7 +236,6 @@ void ksc_application_new(struct ksc_contexts *of, int fd)
 		return;
 	}
 	app->of = of;
-	TAILQ_INIT(&app->contexts);
 	TAILQ_INIT(&app->wanted);
 	rc = ksc_caller_find(&app->caller, fd);
 	app->caller.who.elsewhere = app->caller.who.netns != of->netns;

@@ -3,8 +3,6 @@
  * The lists that all contexts are in, and what contexts take together. What takes a turn of the
  * loop is only asked for here; contexts.c does it.
  */
-#include <search.h>
-
 #include "context/set.h"
 
 /* How often all that a user has is counted anew, and all that there is. */
@@ -23,13 +21,6 @@ void ksc_contexts_again(struct ksc_contexts *contexts)
 
 /* ---- contexts that are over ---- */
 
-static int by_id(const void *a, const void *b)
-{
-	const struct ksc_context *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
 /**
  * ksc_contexts_bury() - have a context freed soon
  * @contexts: all contexts
@@ -37,9 +28,9 @@ static int by_id(const void *a, const void *b)
  */
 void ksc_contexts_bury(struct ksc_contexts *contexts, struct ksc_context *context)
 {
+	if (context->session.kept && ksc_hash_added(&context->hh))
+		HASH_DEL(contexts->kept, context);
 	ev_timer_stop(contexts->place->loop, &context->session.deadline);
-	if (context->session.kept)
-		tdelete(context, &contexts->kept, by_id);
 	TAILQ_INSERT_TAIL(&contexts->dying, context, link);
 	ksc_contexts_again(contexts);
 }
@@ -51,7 +42,8 @@ void ksc_contexts_bury(struct ksc_contexts *contexts, struct ksc_context *contex
  */
 void ksc_contexts_keep(struct ksc_contexts *contexts, struct ksc_context *context)
 {
-	if (!tsearch(context, &contexts->kept, by_id))
+	HASH_ADD(hh, contexts->kept, id, sizeof(context->id), context);
+	if (!ksc_hash_added(&context->hh))
 		ksc_contexts_bury(contexts, context);
 }
 
@@ -64,10 +56,10 @@ void ksc_contexts_keep(struct ksc_contexts *contexts, struct ksc_context *contex
  */
 struct ksc_context *ksc_contexts_find_kept(struct ksc_contexts *contexts, uint64_t id)
 {
-	const struct ksc_context key = { .id = id };
-	struct ksc_context **found = tfind(&key, &contexts->kept, by_id);
+	struct ksc_context *context;
 
-	return found ? *found : NULL;
+	HASH_FIND(hh, contexts->kept, &id, sizeof(id), context);
+	return context;
 }
 
 /* ---- what they take ---- */

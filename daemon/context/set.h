@@ -34,7 +34,7 @@
  * @again: has it turn again
  * @fed: turn of the loop that the kernel's answer was looked for in at once
  * @asked: contexts whose keys have gone to the kernel, in order
- * @kept: search.h's tree of those that wait for tickets, by their keys' number
+ * @kept: hash table of those that wait for tickets, by the number of their keys
  * @last_id: the last of these numbers
  * @draining: no new ones
  * @idle: told when there is nothing to wait for any more, then
@@ -62,7 +62,7 @@ struct ksc_contexts {
 	ev_idle again;
 	unsigned int fed;
 	struct ksc_context_list asked;
-	void *kept;
+	struct ksc_context *kept;
 	uint64_t last_id;
 	bool draining;
 	void (*idle)(void *ptr);

@@ -4,7 +4,6 @@
  * most, and so alone the half. The last sixteenth is for those who have nothing: else a dozen of
  * users, each with the half of what was left, would leave nothing to anybody.
  */
-#include <search.h>
 #include <stdlib.h>
 
 #include "context/users.h"
@@ -25,13 +24,6 @@ static const char *const texts[KSC_N_LIMITS] = {
 	[KSC_LIMIT_SLOW] = "a connection is dropped on which nothing is read",
 };
 
-static int by_uid(const void *a, const void *b)
-{
-	const uid_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 /**
  * ksc_user_find() - find a user
  * @users: where
@@ -41,17 +33,19 @@ static int by_uid(const void *a, const void *b)
  */
 struct ksc_user *ksc_user_find(struct ksc_users *users, uid_t uid)
 {
-	struct ksc_user *user, **found = tfind(&uid, &users->tree, by_uid);
+	struct ksc_user *user;
 
-	if (found)
-		return ksc_user_get(*found);
+	HASH_FIND(hh, users->table, &uid, sizeof(uid), user);
+	if (user)
+		return ksc_user_get(user);
 	user = calloc(1, sizeof(*user));
 	if (!user)
 		return NULL;
 	user->uid = uid;
 	user->users = users;
 	user->refs = 1;
-	if (tsearch(user, &users->tree, by_uid))
+	HASH_ADD(hh, users->table, uid, sizeof(uid), user);
+	if (ksc_hash_added(&user->hh))
 		return user;
 	free(user);
 	return NULL;
@@ -77,7 +71,7 @@ void ksc_user_put(struct ksc_user *user)
 {
 	if (--user->refs)
 		return;
-	tdelete(user, &user->users->tree, by_uid);
+	HASH_DEL(user->users->table, user);
 	free(user);
 }
 

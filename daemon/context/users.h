@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "common/hash.h"
 #include "config/allowance.h"
 #include "process/turns.h"
 
@@ -31,7 +32,7 @@ enum ksc_limit {
 
 /**
  * struct ksc_users - all users that have something
- * @tree: search.h's tree of struct ksc_user by their numbers
+ * @table: hash table of them by @uid
  * @may: what they may have
  * @descriptors: connections that there is room for
  * @contexts: those that there are
@@ -42,7 +43,7 @@ enum ksc_limit {
  * @guessed: connections whose part of @bytes is a guess
  */
 struct ksc_users {
-	void *tree;
+	struct ksc_user *table;
 	struct ksc_allowance may;
 	unsigned int descriptors;
 	unsigned int contexts;
@@ -56,7 +57,7 @@ struct ksc_users {
 
 /**
  * struct ksc_user - a user
- * @uid: its number; first, since it is the tree's key
+ * @uid: its number
  * @users: where it is
  * @refs: what it has, and who looks at it
  * @contexts: those under way, or on their way out
@@ -67,6 +68,7 @@ struct ksc_users {
  * @closings: its lane of connections that are closed, if it may hold that up
  * @requests: its lane of connections that have said something
  * @settled: when its bytes were last counted anew
+ * @hh: its place in @users
  */
 struct ksc_user {
 	uid_t uid;
@@ -80,6 +82,7 @@ struct ksc_user {
 	struct ksc_lane closings;
 	struct ksc_lane requests;
 	double settled;
+	UT_hash_handle hh;
 };
 
 struct ksc_user *ksc_user_find(struct ksc_users *users, uid_t uid);

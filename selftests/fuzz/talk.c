@@ -203,6 +203,6 @@ void talk_end(void)
 		ksc_contexts_gone(contexts, id | UINT64_C(1) << 63);
 	turn();
 	REQUIRE(!contexts->users.contexts && !contexts->users.kept);
-	REQUIRE(!contexts->users.bytes && !contexts->users.tree);
+	REQUIRE(!contexts->users.bytes && !contexts->users.table);
 	ksc_cache_flush(place.cache);
 }

@@ -31,7 +31,7 @@ void all_gone(void)
 	assert_int_equal(contexts->users.contexts, 0);
 	assert_int_equal(contexts->users.connections, 0);
 	assert_int_equal(contexts->users.bytes, 0);
-	assert_null(contexts->users.tree);
+	assert_null(contexts->users.table);
 	apps_stop();
 }
 

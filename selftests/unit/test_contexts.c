@@ -95,7 +95,7 @@ static void nothing_left(void)
 	if (TAILQ_EMPTY(&contexts->apps)) {
 		assert_int_equal(contexts->users.bytes, 0);
 		assert_int_equal(contexts->users.connections, 0);
-		assert_null(contexts->users.tree);
+		assert_null(contexts->users.table);
 	}
 }
 
