@@ -4,13 +4,13 @@
  * loop. All of this is one thread's, but for the steps (session.c).
  */
 #include <errno.h>
-#include <search.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/address.h"
+#include "common/hash.h"
 #include "common/names.h"
 #include "context/contexts.h"
 #include "handshake/generations.h"
@@ -42,8 +42,8 @@
  * @now: what it works by, and what it did before, for connections that began then
  * @retire: runs out when one of these counts no more
  * @inherited: the policy that another daemon had loaded before
- * @sessions: search.h's tree of struct offered by their context's number
- * @messages: those of them that have sent one, by the number of their last message
+ * @sessions: hash table of them by @id
+ * @messages: hash table, by @msg, of those that have answered
  * @n: how many of these are handshakes under way
  * @kept: how many only wait for tickets
  * @contexts: those of applications
@@ -58,8 +58,8 @@ struct ksc_worker {
 	struct ksc_generation *now;
 	ev_timer retire;
 	struct ksc_inherited inherited;
-	void *sessions;
-	void *messages;
+	struct offered *sessions;
+	struct offered *messages;
 	unsigned int n;
 	unsigned int kept;
 	struct ksc_contexts *contexts;
@@ -68,13 +68,17 @@ struct ksc_worker {
 
 /**
  * struct offered - a socket's handshake under way, or its client that waits for tickets
- * @id: the kernel's number of its context; first, since it is the tree's key
+ * @hh: its place in the worker's sessions
+ * @by_msg: its place in the worker's messages
+ * @id: the kernel's number of its context
  * @worker: whose it is
  * @session: the handshake
  * @seq: number of the step that is made
- * @msg: number of the message that answered last, 0 if it is not in the worker's tree
+ * @msg: number of its last answer, 0 if it is not in the worker's messages
  */
 struct offered {
+	UT_hash_handle hh;
+	UT_hash_handle by_msg;
 	uint64_t id;
 	struct ksc_worker *worker;
 	struct ksc_session session;
@@ -87,45 +91,29 @@ static struct offered *offered_of(struct ksc_session *session)
 	return (void *)((char *)session - offsetof(struct offered, session));
 }
 
-static int by_id(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-static int by_message(const void *a, const void *b)
-{
-	const struct offered *x = a, *y = b;
-
-	return x->msg < y->msg ? -1 : x->msg > y->msg;
-}
-
 /*
  * The kernel refuses a step by the number of the message alone, and it is peers who choose
  * how often, by leaving: it has to be found as quickly as anything else.
  */
 static void note_message(struct offered *o, uint32_t msg)
 {
-	void **tree = &o->worker->messages;
-	struct offered **node;
-
 	if (o->msg)
-		tdelete(o, tree, by_message);
+		HASH_DELETE(by_msg, o->worker->messages, o);
 	o->msg = msg;
 	if (!msg)
 		return;
-	node = tsearch(o, tree, by_message);
-	/* Not found when refused, it ends by its deadline. */
-	if (!node || *node != o)
+	HASH_ADD(by_msg, o->worker->messages, msg, sizeof(msg), o);
+	/* If it is refused then, it is not found, and ends at its deadline. */
+	if (!ksc_hash_added(&o->by_msg))
 		o->msg = 0;
 }
 
 static struct offered *find(struct ksc_worker *worker, uint64_t id)
 {
-	struct offered **found = tfind(&id, &worker->sessions, by_id);
+	struct offered *o;
 
-	return found ? *found : NULL;
+	HASH_FIND(hh, worker->sessions, &id, sizeof(id), o);
+	return o;
 }
 
 /* When the last of both kinds is done. */
@@ -153,7 +141,7 @@ static void on_freed(struct ksc_session *session)
 
 static void drop(struct offered *o)
 {
-	tdelete(o, &o->worker->sessions, by_id);
+	HASH_DEL(o->worker->sessions, o);
 	note_message(o, 0);
 	ksc_session_drop(&o->session);
 }
@@ -226,7 +214,8 @@ static int begin(struct ksc_worker *worker, const struct ksc_offer *offer,
 		free(o);
 		return rc;
 	}
-	if (!tsearch(o, &worker->sessions, by_id)) {
+	HASH_ADD(hh, worker->sessions, id, sizeof(o->id), o);
+	if (!ksc_hash_added(&o->hh)) {
 		ksc_session_drop(&o->session);
 		return -ENOMEM;
 	}
@@ -374,8 +363,7 @@ static void on_context_del(void *ptr, uint64_t id)
 static void on_refused(void *ptr, uint32_t msg, int error, const char *text)
 {
 	struct ksc_worker *worker = ptr;
-	const struct offered key = { .msg = msg };
-	struct offered **found = tfind(&key, &worker->messages, by_message);
+	struct offered *o;
 	/*
 	 * The context is gone, or has gone on; or it is the next daemon's, as it was not answered
 	 * before we stopped taking new ones.
@@ -387,8 +375,9 @@ static void on_refused(void *ptr, uint32_t msg, int error, const char *text)
 		return;
 	ksc_log_peer(KSC_LOG_FAILED, usual ? KSC_LOG_DEBUG : KSC_LOG_WARNING,
 		     "event=step-refused error=\"%s\" reason=\"%s\"", strerror(error), text);
-	if (found)
-		drop(*found);
+	HASH_FIND(by_msg, worker->messages, &msg, sizeof(msg), o);
+	if (o)
+		drop(o);
 }
 
 static void on_key(void *ptr, uint32_t msg, int fd)
@@ -623,18 +612,6 @@ void ksc_worker_drain(struct ksc_worker *worker)
 		ksc_log(KSC_LOG_WARNING, "event=drain-refused reason=\"%s\"", strerror(-rc));
 }
 
-static void free_node(void *node)
-{
-	struct offered *o = node;
-
-	ksc_session_drop(&o->session);
-}
-
-static void leave_node(void *node)
-{
-	(void)node;
-}
-
 /**
  * ksc_worker_free() - end a worker, its registration and its sessions
  * @worker: the worker, or NULL
@@ -644,6 +621,8 @@ static void leave_node(void *node)
  */
 bool ksc_worker_free(struct ksc_worker *worker)
 {
+	struct offered *o, *next;
+
 	if (!worker)
 		return true;
 	worker->place.ending = true;
@@ -652,8 +631,8 @@ bool ksc_worker_free(struct ksc_worker *worker)
 	ev_timer_stop(worker->place.loop, &worker->retire);
 	if (!ksc_pool_stop(worker->place.pool))
 		return false;
-	tdestroy(worker->messages, leave_node);
-	tdestroy(worker->sessions, free_node);
+	HASH_ITER(hh, worker->sessions, o, next)
+		drop(o);
 	/* before what may be held up: the next daemon waits for it */
 	ksc_netlink_close(worker->nl);
 	if (!ksc_contexts_free(worker->contexts))
