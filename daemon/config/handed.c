@@ -5,20 +5,21 @@
  * loaded from it.
  */
 #include <errno.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hash.h"
 #include "config/handed.h"
 #include "config/read.h"
 
 /* Of a number. */
 #define ID_TEXT	12
+#define N_KINDS	(KSC_KIND_MEMBERS + 1)
 
 /**
  * struct part - a thing that was handed over
- * @kind: what it is
+ * @hh: its place among those of its kind
  * @name: its name; of members, the group's number
  * @error: why there is none, as a negative errno, or 0
  * @uid: an account's
@@ -28,7 +29,7 @@
  * @n: how many
  */
 struct part {
-	enum ksc_kind kind;
+	UT_hash_handle hh;
 	char *name;
 	int error;
 	uid_t uid;
@@ -40,25 +41,16 @@ struct part {
 
 /**
  * struct ksc_handed - all that was handed over
- * @parts: by kind and name
+ * @parts: for each kind, hash table by name
  * @bytes: of files
  */
 struct ksc_handed {
-	void *parts;
+	struct part *parts[N_KINDS];
 	size_t bytes;
 };
 
 /* By who loads: another thread may take what is handed over next. */
 static _Thread_local const struct ksc_handed *used;
-
-static int compare(const void *a, const void *b)
-{
-	const struct part *x = a, *y = b;
-
-	if (x->kind != y->kind)
-		return x->kind < y->kind ? -1 : 1;
-	return strcmp(x->name, y->name);
-}
 
 /**
  * ksc_handed_new() - begin
@@ -70,10 +62,8 @@ struct ksc_handed *ksc_handed_new(void)
 	return calloc(1, sizeof(struct ksc_handed));
 }
 
-static void free_part(void *ptr)
+static void free_part(struct part *part)
 {
-	struct part *part = ptr;
-
 	ksc_file_free(&part->file);
 	free(part->uids);
 	free(part->name);
@@ -86,11 +76,14 @@ static void free_part(void *ptr)
  */
 void ksc_handed_free(struct ksc_handed *handed)
 {
+	int kind;
+
 	if (!handed)
 		return;
 	if (used == handed)
 		used = NULL;
-	tdestroy(handed->parts, free_part);
+	for (kind = 0; kind < N_KINDS; kind++)
+		KSC_HASH_FREE(handed->parts[kind], free_part);
 	free(handed);
 }
 
@@ -130,29 +123,31 @@ const char *ksc_handed_fault(int error)
 	return strerror(error);
 }
 
+static struct part *find(const struct ksc_handed *handed, enum ksc_kind kind, const char *name)
+{
+	struct part *part;
+
+	HASH_FIND_STR(handed->parts[kind], name, part);
+	return part;
+}
+
 /* The part of that name, which may be there already; NULL without memory. */
 static struct part *add(struct ksc_handed *handed, enum ksc_kind kind, const char *name)
 {
-	struct part *part = calloc(1, sizeof(*part)), **found = NULL;
+	struct part *part = find(handed, kind, name);
 
+	if (part)
+		return part;
+	part = calloc(1, sizeof(*part));
 	if (!part)
 		return NULL;
-	part->kind = kind;
 	part->name = strdup(name);
 	if (part->name)
-		found = tsearch(part, &handed->parts, compare);
-	if (!found || *found != part)
-		free_part(part);
-	return found ? *found : NULL;
-}
-
-static const struct part *find(const struct ksc_handed *handed, enum ksc_kind kind,
-			       const char *name)
-{
-	const struct part wanted = { .kind = kind, .name = (char *)name };
-	struct part **found = tfind(&wanted, &handed->parts, compare);
-
-	return found ? *found : NULL;
+		HASH_ADD_KEYPTR(hh, handed->parts[kind], part->name, strlen(name), part);
+	if (ksc_hash_added(&part->hh))
+		return part;
+	free_part(part);
+	return NULL;
 }
 
 /**

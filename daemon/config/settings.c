@@ -7,13 +7,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
-#include <search.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <gnutls/crypto.h>
 
+#include "common/hash.h"
 #include "config/find.h"
 #include "config/settings.h"
 
@@ -22,12 +22,24 @@
 #define MAX_LINE	4096
 
 /**
+ * struct name - a section's name
+ * @hh: its place among the reader's names
+ * @line: where a section of that name is first
+ * @text: it, the section's
+ */
+struct name {
+	UT_hash_handle hh;
+	unsigned int line;
+	const char *text;
+};
+
+/**
  * struct reader - between inih and the file
  * @file: what is read goes here
  * @rest: what has not been read yet
  * @end: where that ends
  * @line: number of the line last read
- * @names: search.h's tree of the sections' names
+ * @names: hash table of the sections' names
  * @failed: out of memory
  */
 struct reader {
@@ -35,7 +47,7 @@ struct reader {
 	const char *rest;
 	const char *end;
 	unsigned int line;
-	void *names;
+	struct name *names;
 	bool failed;
 };
 
@@ -85,32 +97,27 @@ static void tidy(char *name)
 		name[len - 1] = '\0';
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
 /* Of a policy there are many. */
 static void note_name(struct reader *r, const struct ksc_section *section)
 {
-	const struct ksc_section *earlier = r->file->sections;
-	char **found = tsearch(section->name, &r->names, compare);
+	struct name *name;
 
-	if (!found) {
-		r->failed = true;
+	HASH_FIND_STR(r->names, section->name, name);
+	if (name) {
+		ksc_complain(r->file, r->line, "there is a section [%s] already, at line %u",
+			     section->name, name->line);
 		return;
 	}
-	if (*found == section->name)
-		return;
-	while (earlier->name != *found)
-		earlier++;
-	ksc_complain(r->file, r->line, "there is a section [%s] already, at line %u",
-		     section->name, earlier->line);
-}
-
-static void leave_name(void *name)
-{
-	(void)name;
+	name = calloc(1, sizeof(*name));
+	if (name) {
+		name->line = section->line;
+		name->text = section->name;
+		HASH_ADD_KEYPTR(hh, r->names, name->text, strlen(name->text), name);
+	}
+	if (!name || !ksc_hash_added(&name->hh)) {
+		free(name);
+		r->failed = true;
+	}
 }
 
 static void begin_section(struct reader *r, const char *text)
@@ -242,7 +249,7 @@ int ksc_settings_take(struct ksc_settings *file, const char *path, const struct 
 	ini_max_line = MAX_LINE;
 	ini_initial_alloc = MAX_LINE;
 	rc = ini_parse_stream(read_line, &r, on_setting, &r);
-	tdestroy(r.names, leave_name);
+	KSC_HASH_FREE(r.names, free);
 	if (r.failed || rc == -2) {
 		ksc_complain(file, 0, "out of memory");
 		return -1;

@@ -9,25 +9,25 @@
  * So rules are found by where they are, once for each combination of widths that there is.
  */
 #include <errno.h>
-#include <search.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hash.h"
 #include "config/shadow.h"
 
 #define RANGES	4
 
 /**
- * struct place - where a rule is, and how wide; compared as bytes, holes and all
+ * struct place - where a rule is, and how wide; a key, hence no byte is left unset
  * @directions: a width
  * @local: a prefix, whose family and length are a width
  * @remote: likewise
  * @width: of its ranges, powers of two
  * @block: which of the multiples of these
  * @depth: of its cgroup, 0 for any, 1 for the root
- * @cgroup_len: bytes of
- * @cgroup: the path, the root's of none; behind the rest, which is compared at once
+ * @cgroup: hash of the path's first @depth levels; where two collide, ksc_rule_covers() tells them
+ *	apart
  */
 struct place {
 	uint32_t directions;
@@ -36,45 +36,36 @@ struct place {
 	uint32_t width[RANGES];
 	uint32_t block[RANGES];
 	uint32_t depth;
-	size_t cgroup_len;
-	const char *cgroup;
+	unsigned int cgroup;
 };
 
 /**
  * struct post - a rule at a place
- * @place: where; first, as it is the tree's key
+ * @place: where
  * @rule: its number
  * @next: another one, with a higher number
  * @last: the last of these, of the first
+ * @hh: of the first, its place in a table of the index
  */
 struct post {
 	struct place place;
 	size_t rule;
 	struct post *next;
 	struct post *last;
+	UT_hash_handle hh;
 };
 
 /**
  * struct index - the rules so far
  * @rules: the rules
- * @posts: search.h's tree of those that are first at their places
- * @widths: all there are
- * @n: how many
+ * @posts: hash table of those that are first at their places
+ * @widths: hash table of the widths so far, each with the first rule that has it
  */
 struct index {
 	const struct ksc_rule *rules;
-	void *posts;
-	struct place *widths;
-	size_t n;
+	struct post *posts;
+	struct post *widths;
 };
-
-static int compare(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-	const int rc = memcmp(x, y, offsetof(struct place, cgroup));
-
-	return rc || !x->cgroup_len ? rc : memcmp(x->cgroup, y->cgroup, x->cgroup_len);
-}
 
 static void get_ranges(const struct ksc_rule *rule, const struct ksc_range *ranges[RANGES])
 {
@@ -159,6 +150,7 @@ static void find_place(struct place *place, const struct place *width,
 		       const struct ksc_rule *rule)
 {
 	const struct ksc_range *ranges[RANGES];
+	size_t len = 0;
 	uint32_t level;
 	int i;
 
@@ -168,46 +160,32 @@ static void find_place(struct place *place, const struct place *width,
 	get_ranges(rule, ranges);
 	for (i = 0; i < RANGES; i++)
 		place->block[i] = block_of(ranges[i]->min, width->width[i]);
-	place->cgroup = rule->cgroup;
 	for (level = 1; level < width->depth; level++)
-		place->cgroup_len += 1 + strcspn(rule->cgroup + place->cgroup_len + 1, "/");
+		len += 1 + strcspn(rule->cgroup + len + 1, "/");
+	if (len)
+		place->cgroup = ksc_hash(rule->cgroup, len);
 }
 
-static int add_post(struct index *index, const struct place *place, size_t rule)
+static int add_post(struct post **table, const struct place *place, size_t rule)
 {
-	struct post *post = calloc(1, sizeof(*post)), **found = NULL;
+	struct post *post = calloc(1, sizeof(*post)), *first;
 
-	if (post) {
-		memcpy(&post->place, place, sizeof(*place));
-		post->rule = rule;
-		post->last = post;
-		found = tsearch(post, &index->posts, compare);
-	}
-	if (!found) {
-		free(post);
+	if (!post)
 		return -ENOMEM;
+	memcpy(&post->place, place, sizeof(*place));
+	post->rule = rule;
+	post->last = post;
+	HASH_FIND(hh, *table, place, sizeof(*place), first);
+	if (first) {
+		first->last->next = post;
+		first->last = post;
+		return 0;
 	}
-	if (*found != post) {
-		(*found)->last->next = post;
-		(*found)->last = post;
-	}
-	return 0;
-}
-
-static int add_width(struct index *index, const struct place *width)
-{
-	struct place *bigger;
-	size_t i;
-
-	for (i = 0; i < index->n; i++)
-		if (!compare(&index->widths[i], width))
-			return 0;
-	bigger = reallocarray(index->widths, index->n + 1, sizeof(*bigger));
-	if (!bigger)
-		return -ENOMEM;
-	index->widths = bigger;
-	memcpy(&bigger[index->n++], width, sizeof(*width));
-	return 0;
+	HASH_ADD(hh, *table, place, sizeof(*place), post);
+	if (ksc_hash_added(&post->hh))
+		return 0;
+	free(post);
+	return -ENOMEM;
 }
 
 /* At each place where one begins that it may cover. */
@@ -215,10 +193,14 @@ static int add(struct index *index, const struct place *width, size_t number)
 {
 	const struct ksc_rule *rule = &index->rules[number];
 	const struct ksc_range *ranges[RANGES];
+	const struct post *known;
 	struct place place;
 	unsigned int ends, i;
-	int rc = add_width(index, width);
+	int rc = 0;
 
+	HASH_FIND(hh, index->widths, width, sizeof(*width), known);
+	if (!known)
+		rc = add_post(&index->widths, width, number);
 	get_ranges(rule, ranges);
 	for (ends = 0; !rc && ends < 1U << RANGES; ends++) {
 		find_place(&place, width, rule);
@@ -231,7 +213,7 @@ static int add(struct index *index, const struct place *width, size_t number)
 				place.block[i] = last;
 		}
 		if (i == RANGES)
-			rc = add_post(index, &place, number);
+			rc = add_post(&index->posts, &place, number);
 	}
 	return rc;
 }
@@ -240,30 +222,27 @@ static int add(struct index *index, const struct place *width, size_t number)
 static size_t find(const struct index *index, const struct place *width, size_t number)
 {
 	const struct ksc_rule *rule = &index->rules[number];
-	size_t first = number, i;
+	const struct post *wide, *post;
+	size_t first = number;
+	struct place place;
 
-	for (i = 0; i < index->n; i++) {
-		const struct post *post;
-		struct post **found;
-		struct place place;
-
-		if (!may_cover(&index->widths[i], width))
+	for (wide = index->widths; wide; wide = wide->hh.next) {
+		if (!may_cover(&wide->place, width))
 			continue;
-		find_place(&place, &index->widths[i], rule);
-		found = tfind(&place, &index->posts, compare);
-		for (post = found ? *found : NULL; post && post->rule < first;
-		     post = post->next)
+		find_place(&place, &wide->place, rule);
+		HASH_FIND(hh, index->posts, &place, sizeof(place), post);
+		for (; post && post->rule < first; post = post->next)
 			if (ksc_rule_covers(&index->rules[post->rule], rule))
 				first = post->rule;
 	}
 	return first;
 }
 
-static void free_posts(void *ptr)
+static void free_posts(struct post *post)
 {
-	struct post *post, *next;
+	struct post *next;
 
-	for (post = ptr; post; post = next) {
+	for (; post; post = next) {
 		next = post->next;
 		free(post);
 	}
@@ -288,7 +267,7 @@ int ksc_shadow_find(const struct ksc_rules *rules, size_t *by)
 		by[i] = find(&index, &width, i);
 		rc = add(&index, &width, i);
 	}
-	tdestroy(index.posts, free_posts);
-	free(index.widths);
+	KSC_HASH_FREE(index.posts, free_posts);
+	KSC_HASH_FREE(index.widths, free_posts);
 	return rc;
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* shadow.c: rules that can never match are found, without comparing each with all. */
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../random.h"
+#include "common/hash.h"
 #include "config/policy.h"
 #include "side.h"
 
 /* As many as a configuration may have */
 #define MANY	16384
 /* Of comparisons and of searches, for each rule */
-#define FEW	64
+#define FEW	64UL
 
 /* ---- what it takes ---- */
 
@@ -22,8 +22,10 @@ bool __real_ksc_rule_covers(const struct ksc_rule *rule, const struct ksc_rule *
 bool __wrap_ksc_rule_covers(const struct ksc_rule *rule, const struct ksc_rule *other);
 int __real_strcmp(const char *a, const char *b);
 int __wrap_strcmp(const char *a, const char *b);
-void *__real_tfind(const void *key, void *const *root, comparison_fn_t compare);
-void *__wrap_tfind(const void *key, void *const *root, comparison_fn_t compare);
+int __real_memcmp(const void *a, const void *b, size_t len);
+int __wrap_memcmp(const void *a, const void *b, size_t len);
+unsigned int __real_ksc_hash(const void *key, size_t len);
+unsigned int __wrap_ksc_hash(const void *key, size_t len);
 
 bool __wrap_ksc_rule_covers(const struct ksc_rule *rule, const struct ksc_rule *other)
 {
@@ -37,10 +39,16 @@ int __wrap_strcmp(const char *a, const char *b)
 	return __real_strcmp(a, b);
 }
 
-void *__wrap_tfind(const void *key, void *const *root, comparison_fn_t compare)
+int __wrap_memcmp(const void *a, const void *b, size_t len)
 {
 	steps++;
-	return __real_tfind(key, root, compare);
+	return __real_memcmp(a, b, len);
+}
+
+unsigned int __wrap_ksc_hash(const void *key, size_t len)
+{
+	steps++;
+	return __real_ksc_hash(key, len);
 }
 
 /* ---- rules ---- */
