@@ -14,11 +14,11 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <pwd.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hash.h"
 #include "common/names.h"
 #include "ctl/ctl.h"
 #include "ctl/listener.h"
@@ -51,11 +51,21 @@ struct connection {
 };
 
 /**
+ * struct protected - a socket that is protected
+ * @hh: its place among these
+ * @inode: of its file
+ */
+struct protected {
+	UT_hash_handle hh;
+	uint64_t inode;
+};
+
+/**
  * struct audit - what is put together
  * @list: the connections
  * @n: how many
  * @listening: by port, whether somebody listens there
- * @inodes: search.h's tree of those that are protected
+ * @protected: hash table of those that are, by their inodes
  * @by_cgroup: the place of the first rule about a cgroup, UINT32_MAX if there is none
  */
 struct audit {
@@ -63,7 +73,7 @@ struct audit {
 	size_t n;
 	uint32_t by_cgroup;
 	bool listening[UINT16_MAX + 1];
-	void *inodes;
+	struct protected *protected;
 };
 
 /* ---- what TCP has ---- */
@@ -148,20 +158,12 @@ static int list_tcp(struct audit *audit)
 
 /* ---- what is protected ---- */
 
-static void add(void **tree, const void *key, size_t size,
-		int (*compare)(const void *a, const void *b))
+static bool is_protected(const struct audit *audit, uint64_t inode)
 {
-	void *copy = memcpy(ctl_alloc(malloc(size)), key, size);
+	const struct protected *found;
 
-	if (*(void **)ctl_alloc(tsearch(copy, tree, compare)) != copy)
-		free(copy);
-}
-
-static int by_number(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
+	HASH_FIND(hh, audit->protected, &inode, sizeof(inode), found);
+	return found;
 }
 
 static void on_protected(struct nlattr **tb, void *arg)
@@ -169,18 +171,19 @@ static void on_protected(struct nlattr **tb, void *arg)
 	struct audit *audit = arg;
 	uint32_t phase = tb[KSC_A_SOCK_PHASE] ? nla_get_u32(tb[KSC_A_SOCK_PHASE]) :
 						KSC_PHASE_CLOSED;
+	struct protected *one;
 	uint64_t inode;
 
 	/* what is left to TCP is not listed */
 	if (phase == KSC_PHASE_CLOSED || !tb[KSC_A_SOCK_INODE])
 		return;
 	inode = nla_get_u64(tb[KSC_A_SOCK_INODE]);
-	add(&audit->inodes, &inode, sizeof(inode), by_number);
-}
-
-static bool is_protected(const struct audit *audit, const struct connection *c)
-{
-	return tfind(&c->inode, &audit->inodes, by_number);
+	if (is_protected(audit, inode))
+		return;
+	one = ctl_alloc(calloc(1, sizeof(*one)));
+	one->inode = inode;
+	HASH_ADD(hh, audit->protected, inode, sizeof(inode), one);
+	ctl_alloc(one->hh.tbl);
 }
 
 static int list_protected(struct audit *audit)
@@ -288,7 +291,7 @@ static int find_rules(struct audit *audit)
 	for (size_t i = 0; i < audit->n && !ret; i++) {
 		struct connection *c = &audit->list[i];
 
-		if (!c->listens && !is_protected(audit, c))
+		if (!c->listens && !is_protected(audit, c->inode))
 			ret = find_rule(audit, c);
 	}
 	return ret;
@@ -307,7 +310,7 @@ static bool is_unknown(const struct audit *audit, const struct connection *c)
 /* Whether it should be protected, or has no rule by which it is not, as far as is known. */
 static bool is_found(const struct audit *audit, const struct connection *c)
 {
-	if (is_protected(audit, c))
+	if (is_protected(audit, c->inode))
 		return false;
 	if (is_unknown(audit, c))
 		return true;
@@ -436,7 +439,7 @@ int ctl_audit(int argc, char **argv)
 		if (!find_rules(audit))
 			ret = report(audit, json);
 	}
-	tdestroy(audit->inodes, free);
+	KSC_HASH_FREE(audit->protected, free);
 	for (size_t i = 0; i < audit->n; i++)
 		free(audit->list[i].flow.cgroup);
 	free(audit->list);
