@@ -4,12 +4,15 @@
  * (The libraries' own can't be refused: GMP aborts, and GnuTLS 3.7.9 crashes in
  * gnutls_x509_dn_init().)
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/config.h"
+#include "config/handed.h"
+#include "context/users.h"
 #include "side.h"
 
 static unsigned int countdown;
@@ -196,7 +199,8 @@ static const char configuration[] =
 	"[daemon]\nlog-level = debug\n[credential s]\nrole = server\n"
 	"cert = " KSC_TEST_CERTS "/server.pem\nkey = " KSC_TEST_CERTS "/server.key\n"
 	"names = a, b, *.c.d\nalpn = h2, x\nusers = root, 1\ngroups = 5\n"
-	"[credential c]\nrole = client\ntrust = " KSC_TEST_CERTS "/ca.pem\ndefault = yes\n";
+	"[credential c]\nrole = client\ntrust = " KSC_TEST_CERTS "/ca.pem\ndefault = yes\n"
+	"[rule r]\naction = never\n";
 
 static void configuration_allocations(void **state)
 {
@@ -235,11 +239,78 @@ static void configuration_allocations(void **state)
 	unlink(path);
 }
 
+/* Enough to make a table grow several times */
+#define MANY	2000
+
+/* An element that cannot be added leaves the table as it was. */
+static void users_allocations(void **state)
+{
+	static struct ksc_user *all[MANY];
+	struct ksc_users users = { 0 };
+	unsigned int failures = 0, at, i;
+
+	(void)state;
+	for (i = 0; i < MANY; i++) {
+		for (at = 1; ; at++) {
+			arm(at);
+			all[i] = ksc_user_find(&users, i);
+			if (!disarm())
+				break;
+			assert_null(all[i]);
+			assert_int_equal(HASH_COUNT(users.table), i);
+			failures++;
+		}
+		assert_non_null(all[i]);
+	}
+	/* each user, the table, its first buckets, and more of them several times */
+	assert_true(failures > MANY + 4);
+	for (i = 0; i < MANY; i++) {
+		assert_ptr_equal(ksc_user_find(&users, i), all[i]);
+		ksc_user_put(all[i]);
+		ksc_user_put(all[i]);
+	}
+	assert_null(users.table);
+}
+
+static void handed_allocations(void **state)
+{
+	struct ksc_handed *handed = ksc_handed_new();
+	unsigned int at, i;
+	char name[16];
+	uid_t uid;
+	gid_t gid;
+	bool failed;
+
+	(void)state;
+	assert_non_null(handed);
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "user%u", i);
+		at = 1;
+		do {
+			int rc;
+
+			assert_int_equal(ksc_handed_account(handed, name, &uid, &gid), -ESTALE);
+			arm(at++);
+			rc = ksc_handed_add_account(handed, name, 0, i, i);
+			failed = disarm();
+			assert_int_equal(rc, failed ? -ENOMEM : 0);
+		} while (failed);
+	}
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "user%u", i);
+		assert_int_equal(ksc_handed_account(handed, name, &uid, &gid), 0);
+		assert_int_equal(uid, i);
+	}
+	ksc_handed_free(handed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(our_allocations),
 		cmocka_unit_test(configuration_allocations),
+		cmocka_unit_test(users_allocations),
+		cmocka_unit_test(handed_allocations),
 	};
 
 	return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
