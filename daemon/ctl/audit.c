@@ -23,6 +23,7 @@
 #include "ctl/ctl.h"
 #include "ctl/listener.h"
 #include "ctl/policy.h"
+#include "ctl/table.h"
 
 #define FIN_WAIT1	4
 #define FIN_WAIT2	5

@@ -29,16 +29,6 @@ char *ctl_address(const struct nlattr *attr);
 char *ctl_hex(const void *data, size_t len);
 bool ctl_parse_id(const char *text, uint64_t *id);
 
-struct ctl_table;
-
-struct ctl_table *ctl_table_new(size_t columns);
-void ctl_table_free(struct ctl_table *table);
-void ctl_table_add(struct ctl_table *table, char *cell);
-void ctl_table_addf(struct ctl_table *table, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-void ctl_table_note(struct ctl_table *table, char *note);
-void ctl_table_print(const struct ctl_table *table, const char *right_aligned);
-
 void *ctl_alloc(void *ptr);
 
 /* netlink.c */

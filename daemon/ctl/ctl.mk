@@ -18,9 +18,9 @@ CTL_OBJECTS := $(CTL_SOURCES:$(TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o) $(BPF:%=$(CTL
 	$(CTL_COMMON:%=$(CTL_OUT)/obj/ctl/common/%.o)
 PRELOAD_OBJECTS := $(PRELOAD_SOURCES:$(TOP)/daemon/%.c=$(CTL_OUT)/obj/%.pic.o)
 
-CTL_PACKAGES := libnl-genl-3.0 json-c libbpf
+CTL_PACKAGES := libnl-genl-3.0 json-c libbpf smartcols
 CTL_DEPENDS_CFLAGS := $(shell pkg-config --cflags $(CTL_PACKAGES))
-CTL_LIBS := $(shell pkg-config --libs $(CTL_PACKAGES))
+CTL_LIBS := $(shell pkg-config --libs $(CTL_PACKAGES)) -lunistring
 
 .PHONY: ctl preload ctl-tidy
 ctl: $(CTL_BINARY) $(PRELOAD_LIBRARY)

@@ -10,6 +10,7 @@
 #include "common/names.h"
 #include "common/suites.h"
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 
 enum kind {
 	U8,

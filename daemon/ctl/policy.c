@@ -12,6 +12,7 @@
 #include "common/names.h"
 #include "ctl/ctl.h"
 #include "ctl/policy.h"
+#include "ctl/table.h"
 #include "ctl/trial.h"
 #include "ctl/why.h"
 

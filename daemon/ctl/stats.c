@@ -7,6 +7,7 @@
 
 #include "common/address.h"
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 
 /**
  * struct counter - an attribute as it is shown

@@ -7,6 +7,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/enabled.h"
+#include "ctl/table.h"
 
 enum { OPT_DIRECTORY = 256 };
 
