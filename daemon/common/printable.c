@@ -8,52 +8,33 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unictype.h>
+#include <unistr.h>
 
 #include "common/printable.h"
-#include "common/util.h"
 
-/* Unicode's control and format characters, separators of lines, and what is not to be seen. */
-static const struct {
-	uint32_t first;
-	uint32_t last;
-} unseen[] = {
-	{ 0x00, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x34f, 0x34f }, { 0x600, 0x605 },
-	{ 0x61c, 0x61c }, { 0x6dd, 0x6dd }, { 0x70f, 0x70f }, { 0x890, 0x891 },
-	{ 0x8e2, 0x8e2 }, { 0x115f, 0x1160 }, { 0x17b4, 0x17b5 }, { 0x180b, 0x180f },
-	{ 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0x3164, 0x3164 },
-	{ 0xd800, 0xdfff }, { 0xfdd0, 0xfdef }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff },
-	{ 0xffa0, 0xffa0 }, { 0xfff0, 0xfffb }, { 0x110bd, 0x110bd }, { 0x110cd, 0x110cd },
-	{ 0x13430, 0x1343f }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff },
-};
-
-static bool is_seen(uint32_t c)
+/*
+ * Controls, formatting such as what turns the direction, separators of lines, what is not a
+ * character, and what is left out on a screen.
+ */
+static bool is_seen(ucs4_t c)
 {
-	size_t i;
+	static const uint32_t hidden = UC_CATEGORY_MASK_Cc | UC_CATEGORY_MASK_Cf |
+				       UC_CATEGORY_MASK_Cs | UC_CATEGORY_MASK_Zl |
+				       UC_CATEGORY_MASK_Zp;
 
-	for (i = 0; i < ARRAY_SIZE(unseen); i++)
-		if (c >= unseen[i].first && c <= unseen[i].last)
-			return false;
-	/* the last two of each plane are no characters */
-	return (c & 0xfffe) != 0xfffe;
+	return !uc_is_general_category_withtable(c, hidden) &&
+	       !uc_is_property_not_a_character(c) &&
+	       !uc_is_property_default_ignorable_code_point(c);
 }
 
 /* Bytes of the character that UTF-8 begins with, if it can be seen; else 0. */
-static size_t seen(const uint8_t *s)
+static size_t seen(const char *text)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const size_t len = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	uint32_t c = len == 1 ? s[0] : s[0] & (0x7fU >> len);
-	size_t i;
+	ucs4_t c;
+	const int len = u8_strmbtouc(&c, (const uint8_t *)text);
 
-	if (s[0] >= 0xf8 || (s[0] & 0xc0) == 0x80)
-		return 0;
-	/* the text's end is none of these */
-	for (i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	return c >= least[len] && c <= 0x10ffff && is_seen(c) ? len : 0;
+	return len > 0 && is_seen(c) ? (size_t)len : 0;
 }
 
 /**
@@ -78,7 +59,7 @@ size_t ksc_printable(char *out, size_t size, const char *text)
 			out[at++] = *text++;
 			continue;
 		}
-		len = seen((const uint8_t *)text);
+		len = seen(text);
 		wide = len ? len : 4;
 		if (at + wide >= size)
 			break;
