@@ -279,6 +279,7 @@ static void case_41_43_busy(void **state)
 	static struct ctx many[MANY];
 	struct ctx *last = &many[MANY - 1];
 	pid_t pid;
+	int rc;
 
 	(void)state;
 	for (int i = 0; i < MANY; i++)
@@ -298,9 +299,10 @@ static void case_41_43_busy(void **state)
 		ctx_await(&many[i]);
 		assert_int_equal(many[i].last.status, KSC_STATUS_CONTINUE_NEEDED);
 	}
-	/* of the one that was deleted nothing comes */
+	/* of the one that was deleted nothing comes, unless its step was over before */
 	many[MANY - 2].begin_len = 0;
-	assert_int_equal(ctx_try_step(&many[MANY - 2], NULL, 0), -ENOENT);
+	rc = ctx_try_step(&many[MANY - 2], NULL, 0);
+	assert_int_equal(rc ?: ctx_try_await(&many[MANY - 2]), -ENOENT);
 	ctx_expect_none(&ctx_sock);
 }
 
