@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Programs that have others run what they are asked to: it is not below them, in no cgroup
- * of theirs, and has another environment. What a shell is told to run is looked at as well,
- * as far as it can be understood without running it.
+ * Programs that ask other programs to run something: that is not their child, is not in their
+ * cgroup, and has another environment. A shell's command text is examined, too, as far as it can
+ * be understood without running it.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -77,10 +77,10 @@ static bool is_one_of(const char *const *names, size_t n, const char *path)
 #define IS_ONE_OF(names, word) is_one_of(names, ARRAY_SIZE(names), word)
 
 /**
- * ctl_is_called() - whether a program has one of some names
- * @names: they
- * @n: how many
- * @path: the program, by its name, or with the one that it has after all links
+ * ctl_is_called() - check whether a program has one of several names
+ * @names: the names
+ * @n: number of them
+ * @path: the program; its own name counts, and the name after all symlinks are resolved
  */
 bool ctl_is_called(const char *const *names, size_t n, const char *path)
 {
@@ -91,9 +91,9 @@ bool ctl_is_called(const char *const *names, size_t n, const char *path)
 }
 
 /**
- * ctl_runs_elsewhere() - tell why what a program runs is out of reach, whatever the way
+ * ctl_runs_elsewhere() - say why what a program runs cannot be protected, by BPF or preload
  * @path: the program
- * Return: the reason, or NULL if it is not known to be
+ * Return: the reason, or NULL if none is known
  */
 const char *ctl_runs_elsewhere(const char *path)
 {
@@ -107,7 +107,7 @@ static bool keeps_elsewhere(const char *path)
 }
 
 /**
- * ctl_moves_sessions() - whether systemd keeps sessions on this machine
+ * ctl_moves_sessions() - check whether systemd manages sessions on this machine
  */
 bool ctl_moves_sessions(void)
 {
@@ -115,7 +115,7 @@ bool ctl_moves_sessions(void)
 }
 
 /**
- * ctl_why_elsewhere() - why what a program runs is out of reach
+ * ctl_why_elsewhere() - say why what a program runs cannot be protected
  * @who: the program
  */
 const char *ctl_why_elsewhere(const char *who)
@@ -128,14 +128,14 @@ const char *ctl_why_elsewhere(const char *who)
 /* ---- what a shell is told ---- */
 
 /**
- * struct command - of a shell's text, the one that is being read
- * @wanted: its name is still to come
- * @wrapped: what stands before it
- * @exec: nothing of the shell is left then
- * @cases: it is "case", and its patterns are still to come
- * @verb: it is a manager of services, and in how many words comes what that is to do
- * @login: whether it opens a session
- * @asks: it has somebody else run something
+ * struct command - the command of a shell's text that is being parsed
+ * @wanted: its name has not been read yet
+ * @wrapped: the wrappers before its name, such as env
+ * @exec: it replaces the shell
+ * @cases: it is "case", and its patterns have not been read yet
+ * @verb: it is a service manager, and its verb is this many words ahead
+ * @login: it opens a session
+ * @asks: it has another program run something
  * @runs: it runs something that could have connections
  */
 struct command {
@@ -150,13 +150,13 @@ struct command {
 };
 
 /**
- * struct script - what has been read so far
- * @asked: somebody else is asked to run something
- * @left: and nothing comes after that
+ * struct script - what has been parsed so far
+ * @asked: another program is asked to run something
+ * @left: that is the last command
  * @runs: it runs something itself
- * @pattern: what comes are patterns of "case", up to a parenthesis
- * @cases: how many of them are open
- * @who: the first that is asked
+ * @pattern: patterns of "case" follow, up to a parenthesis
+ * @cases: number of open "case" commands
+ * @who: the first program that is asked
  */
 struct script {
 	bool asked;
@@ -289,8 +289,8 @@ static const char *take_quote(const char *text, char word[CTL_WORD_SIZE], size_t
 }
 
 /*
- * Takes the next word without its quotes, and @at behind it; false if there is none before a
- * command's end. With quotes there may be nothing in one.
+ * Takes the next word without its quotes, and moves @at behind it; false if the command ends
+ * first. A quoted word may be empty.
  */
 static bool next_word(const char **at, char word[CTL_WORD_SIZE])
 {
@@ -426,9 +426,9 @@ static enum ctl_asks shell_asks(const char *rest, char who[CTL_WORD_SIZE])
 }
 
 /**
- * ctl_command_asks() - whether what a service runs has others run something
+ * ctl_command_asks() - check whether a service's command has other programs run something
  * @path: the program
- * @command: it and its arguments with blanks between, as systemd tells of them
+ * @command: the program and its arguments, separated by blanks, as systemd shows them
  * @who: where to put the name of the program that asks
  */
 enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[CTL_WORD_SIZE])

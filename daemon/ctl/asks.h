@@ -12,11 +12,11 @@
 #define CTL_SESSION "it opens a session, which systemd moves out of the cgroup"
 
 /**
- * enum ctl_asks - what a command asks others to run
- * @CTL_ASKS_NOTHING: nothing that is known
- * @CTL_ASKS_TOO: something, beside what it runs itself
- * @CTL_ASKS_ALL: all that it is there for
- * @CTL_ASKS_LATER: what it is told to by its clients, which ends up in cgroups elsewhere
+ * enum ctl_asks - what a command asks other programs to run
+ * @CTL_ASKS_NOTHING: nothing, as far as is known
+ * @CTL_ASKS_TOO: something, in addition to what it runs itself
+ * @CTL_ASKS_ALL: everything
+ * @CTL_ASKS_LATER: what its clients ask for, which runs in other cgroups
  */
 enum ctl_asks { CTL_ASKS_NOTHING, CTL_ASKS_TOO, CTL_ASKS_ALL, CTL_ASKS_LATER };
 

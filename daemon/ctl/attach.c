@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kschannelctl attach: what drop-ins run to have the sockets of a unit's cgroup be ours,
- * and to see that those which systemd has made for it are.
+ * kschannelctl attach: drop-ins run it to give the ULP to the sockets of a unit's cgroup, and to
+ * check that the sockets which systemd created for the unit have it.
  */
 #include <argp.h>
 #include <dirent.h>
@@ -117,9 +117,9 @@ static int check_listeners(const char *unit)
 /* ---- the command ---- */
 
 /**
- * struct attach_options - what the command line says
- * @failure: the exit status of a failure
- * @listeners: look at this unit's listeners instead, or NULL
+ * struct attach_options - options of the command line
+ * @failure: exit status of a failure
+ * @listeners: check this unit's listeners instead, or NULL
  */
 struct attach_options {
 	int failure;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kschannelctl audit: what the policy would have protected, and is not: TCP connections
- * made before there was a policy, or past the ways that give their sockets to us, and
- * sockets that wait for such. What is in the clear has a rule that says so, or is told of.
+ * kschannelctl audit: lists what the policy would have protected and what is in plaintext: TCP
+ * connections from before the policy was loaded, or whose sockets were not given to the module,
+ * and listeners alike. Plaintext that a rule asks for is not listed.
  */
 #include <err.h>
 #include <errno.h>
@@ -33,13 +33,13 @@
 
 /**
  * struct connection - a TCP socket
- * @flow: it
- * @cgroup: the id of its cgroup, 0 if unknown
- * @inode: of its file
- * @listens: it waits for connections; what is said of rules is about these
- * @v6only: and takes no IPv4
- * @decided: all of them have a rule
- * @match: the rule that it falls under; a listener's, the first one that would protect some
+ * @flow: its addresses and owner
+ * @cgroup: ID of its cgroup, 0 if unknown
+ * @inode: inode number of its file
+ * @listens: it is a listener; @decided and @match are about its connections
+ * @v6only: it accepts no IPv4
+ * @decided: each of its connections matches a rule
+ * @match: the rule that matches it; for a listener, the first that would protect a connection
  */
 struct connection {
 	struct ctl_flow flow;
@@ -52,9 +52,9 @@ struct connection {
 };
 
 /**
- * struct protected - a socket that is protected
- * @hh: its place among these
- * @inode: of its file
+ * struct protected - a protected socket
+ * @hh: its place in the table
+ * @inode: inode number of its file
  */
 struct protected {
 	UT_hash_handle hh;
@@ -62,12 +62,12 @@ struct protected {
 };
 
 /**
- * struct audit - what is put together
- * @list: the connections
- * @n: how many
- * @listening: by port, whether somebody listens there
- * @protected: hash table of those that are, by their inodes
- * @by_cgroup: the place of the first rule about a cgroup, UINT32_MAX if there is none
+ * struct audit - the sockets of the namespace
+ * @list: sockets that are not protected
+ * @n: number of them
+ * @listening: for each port, whether it has a listener
+ * @protected: hash table of the protected sockets, by inode number
+ * @by_cgroup: index of the first rule with a cgroup, UINT32_MAX without one
  */
 struct audit {
 	struct connection *list;
@@ -299,8 +299,8 @@ static int find_rules(struct audit *audit)
 }
 
 /*
- * Its cgroup is gone, or is seen from elsewhere: nobody can tell whether it was one of the rules
- * about cgroups.
+ * Its cgroup was removed, or is not visible here: whether a rule with a cgroup matches it is
+ * unknown.
  */
 static bool is_unknown(const struct audit *audit, const struct connection *c)
 {
@@ -421,14 +421,14 @@ static int report(const struct audit *audit, bool as_json)
  * ctl_audit() - the command "audit"
  * @argc: number of arguments
  * @argv: the arguments
- * Return: exit status: 0 if there is none, 1 if there is, 2 if that is not known
+ * Return: exit status: 0 if nothing was found, 1 if something was, 2 on error
  */
 int ctl_audit(int argc, char **argv)
 {
 	bool json = ctl_parse_output(argc, argv,
 				     "List the TCP connections and listeners of this network namespace "
-				     "that the policy would have protected, and that are not, and "
-				     "connections in the clear of which no rule says that they are.");
+				     "that the policy requires to be protected and that are not, "
+				     "and plaintext connections that match no rule.");
 	struct audit *audit = ctl_alloc(calloc(1, sizeof(*audit)));
 	int ret = 2;
 

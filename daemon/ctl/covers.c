@@ -5,10 +5,10 @@
 #include "ctl/covers.h"
 
 /**
- * ctl_covers_cgroup() - whether a cgroup is what a rule wants
+ * ctl_covers_cgroup() - check whether a rule's cgroup covers a cgroup
  * @cgroup: its path, NULL if it is not known
  * @wanted: the rule's attribute, or NULL
- * Return: whether it is that, or below it, or anything will do
+ * Return: whether it is that cgroup or below it, or the rule has none
  */
 bool ctl_covers_cgroup(const char *cgroup, struct nlattr *wanted)
 {
@@ -23,10 +23,10 @@ bool ctl_covers_cgroup(const char *cgroup, struct nlattr *wanted)
 }
 
 /**
- * ctl_has_prefix() - whether an address begins with a prefix
+ * ctl_has_prefix() - check whether an address has a prefix
  * @addr: the address
- * @prefix: as long as it
- * @bits: of @prefix, as many as count; not more than @addr has
+ * @prefix: the prefix, of the same size
+ * @bits: length of the prefix in bits, at most that of @addr
  * Return: whether it does
  */
 bool ctl_has_prefix(const uint8_t *addr, const uint8_t *prefix, unsigned int bits)

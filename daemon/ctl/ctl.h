@@ -34,18 +34,18 @@ void *ctl_alloc(void *ptr);
 /* netlink.c */
 
 /**
- * typedef ctl_reply_fn - takes one message of a reply
- * @tb: its attributes, by type; those missing are NULL
- * @arg: what was given to ctl_request()
+ * typedef ctl_reply_fn - handles one message of a reply
+ * @tb: its attributes by type, NULL for those it lacks
+ * @arg: the request's @arg
  */
 typedef void (*ctl_reply_fn)(struct nlattr **tb, void *arg);
 
 struct nl_msg;
 
 /**
- * typedef ctl_fill_fn - puts the attributes of a request
+ * typedef ctl_fill_fn - adds the attributes of a request
  * @msg: the request
- * @arg: what was given to ctl_request()
+ * @arg: the request's @arg
  * Return: 0, or less if there is no room
  */
 typedef int (*ctl_fill_fn)(struct nl_msg *msg, void *arg);
@@ -54,15 +54,15 @@ typedef int (*ctl_fill_fn)(struct nl_msg *msg, void *arg);
  * struct ctl_request - a command of the kschannel family
  * @cmd: enum ksc_cmd
  * @flags: more NLM_F_* than NLM_F_REQUEST; NLM_F_ACK if there is no reply
- * @fill: puts the request's attributes, or NULL
- * @subject: what a complaint begins with, or NULL
- * @forgiven: errnos, ended by 0, that are no failure; or NULL
+ * @fill: adds the request's attributes, or NULL
+ * @subject: beginning of error messages, or NULL
+ * @forgiven: errnos that are not failures, terminated by 0, or NULL
  * @maxattr: highest attribute of the reply
- * @policy: what its attributes look like
- * @restart: called before the first message of an answer, and again before
- *	each repetition of a dump that changed while it was read
+ * @policy: netlink policy of the reply
+ * @restart: called before the first message of a reply, and again each time a dump is repeated
+ *	because it changed while it was read
  * @reply: called for each message
- * @arg: for these
+ * @arg: passed to these functions
  */
 struct ctl_request {
 	int cmd;
@@ -81,7 +81,7 @@ int ctl_request(const struct ctl_request *req);
 
 /*
  * attach.c, audit.c, guard.c, list.c, policy.c, preloaded.c, rekey.c, stats.c, run.c, unit.c,
- * units.c: the commands; argv[0] is what usage messages say
+ * units.c: the commands; argv[0] is the name in usage messages
  */
 int ctl_audit(int argc, char **argv);
 int ctl_guard(int argc, char **argv);

@@ -90,8 +90,9 @@ static void put_preload(FILE *file, const struct ctl_drop_in *in)
 }
 
 /*
- * Within all that the service is confined by, and then in the service itself, which may have
- * lost its environment: else it does not start. Without a main process there is no argument.
+ * Checks whether the library can be preloaded under the service's own confinement, and then
+ * whether the service has it loaded, which may have lost its environment. Otherwise the service
+ * fails to start. Without a main process there is no argument.
  */
 static void put_check(FILE *file, const char *self)
 {
@@ -103,9 +104,9 @@ static void put_check(FILE *file, const char *self)
 }
 
 /*
- * The cgroup is made anew for each start, so that each start attaches it: before the
- * service's own commands, and as root whatever its user is. A condition that can't be run
- * has the service skipped, which nobody would notice; 255 is the one failure.
+ * Each start creates the cgroup again, so each start attaches the program: before the service's
+ * own commands, and as root whatever its user is. If a condition cannot be run, systemd skips the
+ * service, which nobody would notice; only 255 is a failure.
  */
 static void put_condition(FILE *file, const char *self, const char *command)
 {
@@ -115,9 +116,9 @@ static void put_condition(FILE *file, const char *self, const char *command)
 }
 
 /*
- * systemd makes what a socket unit listens at in the unit's cgroup, by a process that it
- * forks for that. Where it does so by itself, the socket has to fail. No order: what the
- * daemon starts after waits for sockets.
+ * systemd creates the listener of a socket unit in the unit's cgroup, in a process that it forks
+ * for that. Where systemd creates it in its own process, the socket unit has to fail. Without
+ * ordering: the units that the daemon starts after wait for sockets.
  */
 static void put_socket(FILE *file, const char *self)
 {
@@ -130,8 +131,8 @@ static void put_socket(FILE *file, const char *self)
 
 /**
  * ctl_drop_in_write() - write a drop-in
- * @file: where to
- * @in: what it is made of
+ * @file: output
+ * @in: its contents
  */
 void ctl_drop_in_write(FILE *file, const struct ctl_drop_in *in)
 {
@@ -156,10 +157,10 @@ void ctl_drop_in_write(FILE *file, const struct ctl_drop_in *in)
 }
 
 /**
- * ctl_drop_in_read() - find out what a drop-in was made of
- * @file: what may be one
- * @in: of it @socket, @bpf and @guard are set
- * Return: whether it was written by us
+ * ctl_drop_in_read() - parse a drop-in
+ * @file: a file that may be a drop-in
+ * @in: its @socket, @bpf and @guard are set
+ * Return: whether ctl_drop_in_write() wrote it
  */
 bool ctl_drop_in_read(FILE *file, struct ctl_drop_in *in)
 {

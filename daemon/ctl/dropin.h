@@ -7,11 +7,11 @@
 #include <stdio.h>
 
 /**
- * struct ctl_drop_in - what a drop-in is made of
+ * struct ctl_drop_in - contents of a drop-in
  * @self: path of this program
  * @library: path of the library to preload
- * @environment: what systemctl shows as the unit's Environment=, "" if that is not known
- * @exec_paths: the unit runs nothing but what it names (NoExecPaths=)
+ * @environment: the unit's Environment= as systemctl shows it, "" if unknown
+ * @exec_paths: the unit may execute only files that it lists (NoExecPaths=)
  * @socket: the unit is a socket, not a service
  * @bpf: its cgroup gets the BPF program
  * @guard: its cgroup is guarded

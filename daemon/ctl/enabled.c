@@ -48,10 +48,13 @@ static bool read_drop_in(const char *directory, const char *name, struct ctl_ena
 }
 
 /**
- * ctl_enabled_units() - find the units that are enabled; ends the program if that can't be told
+ * ctl_enabled_units() - list the units that are enabled
  * @directory: where their drop-ins are
- * @units: set to them, by name, to be freed
- * Return: how many there are
+ * @units: set to them, sorted by name; the caller frees them
+ *
+ * Exits on error.
+ *
+ * Return: number of units
  */
 size_t ctl_enabled_units(const char *directory, struct ctl_enabled **units)
 {

@@ -15,7 +15,7 @@
 /**
  * struct ctl_enabled - a unit that is enabled
  * @unit: its name
- * @bpf: its cgroup gets the BPF program; else the library alone is preloaded
+ * @bpf: its cgroup gets the BPF program; otherwise the library is preloaded
  * @guard: its cgroup is guarded
  */
 struct ctl_enabled {

@@ -8,9 +8,9 @@
 #include "ctl/facts.h"
 
 /**
- * ctl_has_suffix() - whether a unit is of a kind
+ * ctl_has_suffix() - check whether a unit has a type
  * @unit: its name
- * @suffix: as ".service"
+ * @suffix: the type, such as ".service"
  */
 bool ctl_has_suffix(const char *unit, const char *suffix)
 {
@@ -102,9 +102,9 @@ static void take(struct ctl_facts *facts, const char *name, const char *value)
 }
 
 /**
- * ctl_facts_parse() - understand what systemctl show prints
- * @text: its lines, each of them NAME=VALUE
- * @facts: zeroed; to be freed by ctl_facts_free()
+ * ctl_facts_parse() - parse the output of systemctl show
+ * @text: the output, lines of NAME=VALUE
+ * @facts: zeroed; ctl_facts_free() frees them
  */
 void ctl_facts_parse(const char *text, struct ctl_facts *facts)
 {
@@ -122,8 +122,8 @@ void ctl_facts_parse(const char *text, struct ctl_facts *facts)
 }
 
 /**
- * ctl_facts_free() - free what is in them
- * @facts: they
+ * ctl_facts_free() - free the members
+ * @facts: the facts
  */
 void ctl_facts_free(struct ctl_facts *facts)
 {
@@ -142,7 +142,7 @@ void ctl_facts_free(struct ctl_facts *facts)
 }
 
 /**
- * ctl_is_template() - whether a name is that of a template, as "x@.service"
+ * ctl_is_template() - check whether a name is that of a template, such as "x@.service"
  * @unit: the name
  */
 bool ctl_is_template(const char *unit)
@@ -151,9 +151,9 @@ bool ctl_is_template(const char *unit)
 }
 
 /**
- * ctl_instance() - a unit that systemd can tell of
- * @unit: a unit, of a template an instance is made
- * @instance: where to put its name; empty if it is too long for one
+ * ctl_instance() - find a unit that systemd can show
+ * @unit: a unit; for a template, the result is an instance of it
+ * @instance: gets the name; empty if that is too long
  */
 void ctl_instance(const char *unit, char instance[CTL_UNIT_SIZE])
 {
@@ -166,9 +166,9 @@ void ctl_instance(const char *unit, char instance[CTL_UNIT_SIZE])
 }
 
 /**
- * ctl_own_socket() - the socket that starts a service, or instances of it, if no other does
- * @unit: the service
- * @name: where to put the socket's name; empty if it is too long
+ * ctl_own_socket() - find the socket unit that starts a service by default
+ * @unit: the service, or its template
+ * @name: gets the socket unit's name; empty if that is too long
  */
 void ctl_own_socket(const char *unit, char name[CTL_UNIT_SIZE])
 {
@@ -180,11 +180,11 @@ void ctl_own_socket(const char *unit, char name[CTL_UNIT_SIZE])
 }
 
 /**
- * ctl_next_unit() - the next of a list's units that is of a kind
- * @list: with blanks between, or NULL; set to what is left
- * @suffix: of the kind, as ".socket"
- * @name: where to put its name
- * Return: false if there is none
+ * ctl_next_unit() - find a list's next unit of a type
+ * @list: names separated by blanks, or NULL; set to the rest of it
+ * @suffix: the type, such as ".socket"
+ * @name: gets the name
+ * Return: false if no such unit is left
  */
 bool ctl_next_unit(const char **list, const char *suffix, char name[CTL_UNIT_SIZE])
 {
@@ -200,8 +200,8 @@ bool ctl_next_unit(const char **list, const char *suffix, char name[CTL_UNIT_SIZ
 }
 
 /**
- * ctl_starts_nothing() - whether a service is but there to have others started with it
- * @facts: what systemd tells of it
+ * ctl_starts_nothing() - check whether a service only groups other units
+ * @facts: its properties
  */
 bool ctl_starts_nothing(const struct ctl_facts *facts)
 {
@@ -216,8 +216,8 @@ bool ctl_starts_nothing(const struct ctl_facts *facts)
 }
 
 /**
- * ctl_is_passing() - whether of a service nothing is left once it is started, as far as is known
- * @facts: what systemd tells of it
+ * ctl_is_passing() - check whether a service has no process left once it is started
+ * @facts: its properties, as far as they are known
  */
 bool ctl_is_passing(const struct ctl_facts *facts)
 {

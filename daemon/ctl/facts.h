@@ -9,24 +9,24 @@
 #include <stdint.h>
 
 /**
- * struct ctl_facts - what systemd tells of a unit
- * @load: LoadState=, "loaded" if it is there
+ * struct ctl_facts - a unit's properties, from systemd
+ * @load: LoadState=, "loaded" if the unit exists
  * @in_use: it is started, or will be at boot
- * @accept: a socket unit whose connections systemd accepts
- * @exec_paths: a service that runs nothing but what it names (NoExecPaths=)
- * @session: a service that PAM is asked to open a session for (PAMName=)
- * @oneshot: a service whose programs have ended when it is started
- * @exited: it is started, and the process that it is about has ended
- * @cgroup: the one that it has, from the mount point on; none if it has none
- * @has_tasks: there are processes in it or below it; ctl_facts_parse() does not look
- * @programs: what a service runs, in order
- * @commands: with their arguments, blanks between
- * @n_programs: how many
- * @ports: TCP ports that a socket unit listens at
- * @n_ports: how many
- * @triggers: units that start it, with blanks between
- * @parts: units that stop with it, with blanks between
- * @environment: what it sets of the environment, quoted as systemd does
+ * @accept: a socket unit, and systemd accepts its connections
+ * @exec_paths: a service that may execute only files that it lists (NoExecPaths=)
+ * @session: a service for which PAM opens a session (PAMName=)
+ * @oneshot: a service whose programs have exited when it is started
+ * @exited: it is started, and its main process has exited
+ * @cgroup: its cgroup, relative to the mount point; NULL or "" without one
+ * @has_tasks: the cgroup or one below it has processes; not set by ctl_facts_parse()
+ * @programs: programs that a service runs, in order
+ * @commands: the same with their arguments, separated by blanks
+ * @n_programs: number of programs
+ * @ports: TCP ports of a socket unit
+ * @n_ports: number of ports
+ * @triggers: units that start it, separated by blanks
+ * @parts: units that stop with it, separated by blanks
+ * @environment: its environment, quoted as by systemd
  */
 struct ctl_facts {
 	char load[32];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kschannelctl guard: cgroups in which TCP sockets that are not ours neither connect, nor
- * listen, nor accept. Those that are, are the policy's business.
+ * kschannelctl guard: cgroups in which TCP sockets without the ULP cannot connect, listen or
+ * accept. For sockets with the ULP, the policy decides.
  */
 #include <argp.h>
 #include <err.h>
@@ -36,7 +36,7 @@ static const struct {
 };
 
 /**
- * ctl_cannot_guard() - why no cgroup can be guarded on this machine, by this caller
+ * ctl_cannot_guard() - say why the caller cannot guard cgroups on this machine
  * Return: the reason, or NULL if one can
  */
 const char *ctl_cannot_guard(void)
@@ -47,12 +47,12 @@ const char *ctl_cannot_guard(void)
 }
 
 /**
- * ctl_guards_by_default() - whether a guard stands in for what this kernel lacks
+ * ctl_guards_by_default() - check whether a guard makes up for what this kernel lacks
  *
- * Without the hook that gives programs our sockets, all depends on a library that they may
- * lose, or pass by.
+ * Without the hook that gives the ULP to a program's sockets, protection depends on a library that
+ * the program can lose or bypass.
  *
- * Return: true if there is no such hook, and one can guard
+ * Return: true if the kernel lacks the hook, and cgroups can be guarded
  */
 bool ctl_guards_by_default(void)
 {
@@ -139,7 +139,7 @@ static const struct ctl_pins guards = {
 };
 
 /**
- * ctl_guard_add() - guard a cgroup, and those below it, from now on
+ * ctl_guard_add() - guard a cgroup and those below it
  * @cgroup: its directory
  * Return: 0, also if it is guarded already, or a negative errno
  */
@@ -166,10 +166,10 @@ int ctl_guard_remove(const char *cgroup)
 /* ---- the command ---- */
 
 /**
- * struct guard_options - what the command line says
- * @remove: undo it
- * @failure: the exit status then
- * @cgroup: directory, "" for that of the service that this is run for
+ * struct guard_options - options of the command line
+ * @remove: remove the guard
+ * @failure: exit status of a failure
+ * @cgroup: its directory, "" for the cgroup of the calling service
  */
 struct guard_options {
 	bool remove;
@@ -218,9 +218,9 @@ int ctl_guard(int argc, char **argv)
 		.options = guard_options,
 		.parser = guard_parse,
 		.args_doc = "[CGROUP]",
-		.doc = "Keep TCP sockets that nobody has given to kschannel from connecting and "
-		       "listening in the cgroup CGROUP, as /system.slice/x.service, and those below "
-		       "it; without CGROUP, in the one that this runs in.",
+		.doc = "Keep TCP sockets that were not given to kschannel from connecting and "
+		       "listening in the cgroup CGROUP, such as /system.slice/x.service, and those "
+		       "below it; without CGROUP, in the one that this command runs in.",
 	};
 	struct guard_options opt = { .failure = EXIT_FAILURE };
 	const char *cannot;

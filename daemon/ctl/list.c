@@ -31,9 +31,9 @@ enum kind {
 };
 
 /**
- * struct field - an attribute as JSON shows it
- * @name: its name there
- * @kind: what it is
+ * struct field - an attribute in JSON
+ * @name: its name in JSON
+ * @kind: its type
  */
 struct field {
 	const char *name;
@@ -83,10 +83,10 @@ static const char alignment[] = "rlllllllrrrrrrrl";
 static struct nla_policy policy[KSC_A_SOCK_MAX + 1];
 
 /**
- * struct listing - what list puts together
- * @json: array of objects, NULL if a table is wanted
- * @table: the table, NULL if JSON is wanted
- * @as_json: which of the two
+ * struct listing - output of list
+ * @json: array of objects, NULL for a table
+ * @table: the table, NULL for JSON
+ * @as_json: print JSON
  */
 struct listing {
 	struct json_object *json;
@@ -311,8 +311,8 @@ static void set_policy(void)
 int ctl_list(int argc, char **argv)
 {
 	static const char about[] =
-		"Show the protected sockets of this network namespace: all of them with "
-		"CAP_NET_ADMIN, else your own.";
+		"Show the protected sockets of this network namespace: with CAP_NET_ADMIN "
+		"all of them, otherwise your own.";
 	struct listing list = { .as_json = ctl_parse_output(argc, argv, about) };
 	const struct ctl_request req = {
 		.cmd = KSC_CMD_SOCK_GET,

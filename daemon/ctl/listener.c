@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which rules the connections of a listener may fall under. The kernel is asked about
- * connections; of those that a listener may get, neither the peer nor, often, the own
- * address is known.
+ * Which rules can match connections of a listener. The kernel answers questions about
+ * connections; of a listener's future connections the peer's address is unknown, and often the
+ * local one, too.
  */
 #include <netinet/in.h>
 #include <stdint.h>
@@ -78,10 +78,10 @@ static enum ctl_share share_addresses(struct nlattr **rule, const union ctl_addr
 }
 
 /**
- * ctl_listener_share() - how many of a listener's connections a rule is about
+ * ctl_listener_share() - find how many of a listener's connections a rule matches
  * @rule: the rule's attributes, enum ksc_a_rule
  * @listener: the listener: its address, owner and cgroup
- * @v6only: it takes no IPv4
+ * @v6only: it accepts no IPv4
  * Return: enum ctl_share
  */
 enum ctl_share ctl_listener_share(struct nlattr **rule, const struct ctl_flow *listener,

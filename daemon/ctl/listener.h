@@ -10,10 +10,10 @@
 #include "ctl/policy.h"
 
 /**
- * enum ctl_share - how many of a listener's connections a rule is about
- * @CTL_SHARE_NONE: none, whoever the peer is
- * @CTL_SHARE_SOME: some, by their addresses
- * @CTL_SHARE_ALL: all, so that no rule behind it counts
+ * enum ctl_share - how many of a listener's connections a rule matches
+ * @CTL_SHARE_NONE: none
+ * @CTL_SHARE_SOME: some, depending on their addresses
+ * @CTL_SHARE_ALL: all, so that later rules never match
  */
 enum ctl_share { CTL_SHARE_NONE, CTL_SHARE_SOME, CTL_SHARE_ALL };
 

@@ -15,15 +15,15 @@
 
 const char *argp_program_version = "kschannelctl " KSC_VERSION;
 
-static const char doc[] = "Look at protected sockets, and run programs with theirs protected."
+static const char doc[] = "Show protected sockets, and run programs with protected sockets."
 			  "\v"
 			  "Commands:\n"
-			  "  audit [--json]    what should be protected, and is not\n"
-			  "  guard [CGROUP]    keep a cgroup from TCP sockets that are not kschannel's\n"
+			  "  audit [--json]    what should be protected but is not\n"
+			  "  guard [CGROUP]    block unprotected TCP sockets in a cgroup\n"
 			  "  list [--json]     the protected sockets\n"
 			  "  policy [--json]   the policy's rules\n"
 			  "  policy test --connect|--accept ADDRESS:PORT [OPTION...]\n"
-			  "                    which of them a connection falls under\n"
+			  "                    the rule that a connection matches\n"
 			  "  rekey [--request] ID...\n"
 			  "                    new sending keys for connections\n"
 			  "  stats [--json]    counters\n"
@@ -31,16 +31,16 @@ static const char doc[] = "Look at protected sockets, and run programs with thei
 			  "                    run CMD with its TCP connections protected\n"
 			  "  enable UNIT       the same for a service of systemd\n"
 			  "  disable UNIT|--all\n"
-			  "                    undo that\n"
-			  "  units [--json]    those that are enabled\n"
-			  "  attach            the same for the cgroup that this runs in\n"
-			  "  preloaded [PID]   whether the library that does it is in place\n"
+			  "                    undo enable\n"
+			  "  units [--json]    units that are enabled\n"
+			  "  attach            the same for this command's own cgroup\n"
+			  "  preloaded [PID]   whether the library is preloaded\n"
 			  "\n"
-			  "\"kschannelctl COMMAND --help\" tells the options of a command.";
+			  "\"kschannelctl COMMAND --help\" shows the options of a command.";
 
 /**
  * struct command - a command
- * @name: what it is called
+ * @name: its name
  * @run: runs it and returns the exit status
  */
 struct command {
@@ -64,9 +64,9 @@ static const struct command commands[] = {
 };
 
 /**
- * struct choice - the command chosen
+ * struct choice - the command that was selected
  * @command: the command
- * @index: where in argv it stands
+ * @index: its index in argv
  */
 struct choice {
 	const struct command *command;

@@ -11,7 +11,7 @@ static const char *const tcp_states[] = {
 /**
  * ctl_version_name() - name of a protocol version
  * @version: as on the wire
- * Return: the name, or NULL if it is not one that we know
+ * Return: the name, or NULL if it is unknown
  */
 const char *ctl_version_name(uint16_t version)
 {
@@ -28,7 +28,7 @@ const char *ctl_version_name(uint16_t version)
 /**
  * ctl_tcp_state_name() - name of a TCP state
  * @state: as in linux/tcp_states.h
- * Return: the name that ss(8) gives it
+ * Return: its name in ss(8)
  */
 const char *ctl_tcp_state_name(uint8_t state)
 {

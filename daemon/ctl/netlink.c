@@ -19,10 +19,10 @@
 #define DUMP_TRIES 8
 
 /**
- * struct exchange - a request under way
+ * struct exchange - a request in progress
  * @req: the request
- * @error: negative errno that the kernel answered
- * @text: its explanation, empty if there was none
+ * @error: negative errno of the kernel's reply
+ * @text: its extack text, or ""
  */
 struct exchange {
 	const struct ctl_request *req;
@@ -85,12 +85,12 @@ static bool is_forgiven(const struct ctl_request *req, int error)
 }
 
 /**
- * ctl_request() - send a command and take the answer
+ * ctl_request() - send a command and handle the reply
  * @req: the command
  *
- * Complaints go to standard error.
+ * Errors are printed to standard error.
  *
- * Return: 0, or -1 if there was no answer or it was an error
+ * Return: 0, or -1 if there was no reply or it was an error
  */
 int ctl_request(const struct ctl_request *req)
 {

@@ -31,7 +31,7 @@ static error_t output_parse(int key, char *arg, struct argp_state *state)
 }
 
 /**
- * ctl_parse_output() - parse the options of a command that prints something
+ * ctl_parse_output() - parse the options of a command that prints
  * @argc: number of arguments
  * @argv: the arguments; the first is the command's name
  * @doc: what --help says about it

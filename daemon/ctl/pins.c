@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * BPF programs that stay at work when we are gone, with a map of the cgroups they are
- * for. Both are in the BPF file system. An id is never used again, so that of a cgroup
- * that is gone does no harm; it makes room when there is none.
+ * BPF programs that stay attached after kschannelctl has exited, and a map of their cgroups. Both
+ * are pinned in the BPF file system. IDs of cgroups are never reused, so the entry of a removed
+ * cgroup does no harm; it is removed when the map is full.
  *
- * Each version of the programs has a directory of its own. What another has left there is
- * at work until ours have taken its cgroups over.
+ * Each version of the programs has a directory of its own. Programs of another version stay
+ * attached until ours have taken over their cgroups.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -44,9 +44,9 @@ static bool is_fs(const char *path, unsigned int magic)
 }
 
 /**
- * ctl_cannot_pin() - why there can be no such program on this machine, for this caller
- * @function: the kernel's function that it is about
- * Return: the reason, or NULL if it can be; "" if the kernel has no such function
+ * ctl_cannot_pin() - say why the caller cannot pin such a program on this machine
+ * @function: the kernel function that it attaches to
+ * Return: the reason, or NULL if it can; "" if the kernel has no such function
  */
 const char *ctl_cannot_pin(const char *function)
 {
@@ -74,10 +74,10 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 }
 
 /**
- * ctl_pin_path() - where something is pinned
- * @directory: of a version's
- * @name: what it is called there
- * @path: where to put it
+ * ctl_pin_path() - path of a pinned object
+ * @directory: directory of its version
+ * @name: its name there
+ * @path: gets the path
  * Return: 0 or a negative errno
  */
 int ctl_pin_path(const char *directory, const char *name, char path[CTL_PIN_SIZE])
@@ -88,9 +88,9 @@ int ctl_pin_path(const char *directory, const char *name, char path[CTL_PIN_SIZE
 }
 
 /**
- * ctl_pinned() - open what is pinned
- * @directory: of a version's
- * @name: what it is called there
+ * ctl_pinned() - open a pinned object
+ * @directory: directory of its version
+ * @name: its name there
  * Return: a descriptor or a negative errno
  */
 int ctl_pinned(const char *directory, const char *name)
@@ -124,11 +124,11 @@ static int pin_link(struct bpf_object *object, const char *directory,
 }
 
 /**
- * ctl_pin_links() - attach tracing programs for good
- * @object: loaded
- * @directory: where to pin them
- * @links: which
- * @n: how many
+ * ctl_pin_links() - attach tracing programs permanently
+ * @object: the loaded object
+ * @directory: where to pin the links
+ * @links: the programs
+ * @n: number of programs
  * Return: 0 or a negative errno
  */
 int ctl_pin_links(struct bpf_object *object, const char *directory,
@@ -230,9 +230,9 @@ static int open_cgroup(uint64_t id, int flags)
 }
 
 /**
- * struct heir - a version that takes over from others
- * @pins: of which programs
- * @directory: its own
+ * struct heir - a version that takes over the cgroups of others
+ * @pins: the programs
+ * @directory: its directory
  * @map: its map
  */
 struct heir {
@@ -421,11 +421,11 @@ static int add(const struct ctl_pins *pins, int cgroup, uint64_t id, uint32_t va
 }
 
 /**
- * ctl_pins_add() - have the programs take care of one more cgroup
- * @pins: which
+ * ctl_pins_add() - add a cgroup to the programs' map
+ * @pins: the programs
  * @cgroup: its directory
- * @value: what they are told about it
- * @id: where to put its id
+ * @value: the value in the map
+ * @id: gets the cgroup's ID
  * Return: 0 or a negative errno
  */
 int ctl_pins_add(const struct ctl_pins *pins, const char *cgroup, uint32_t value, uint64_t *id)
@@ -448,10 +448,10 @@ int ctl_pins_add(const struct ctl_pins *pins, const char *cgroup, uint32_t value
 }
 
 /**
- * struct leaver - a cgroup that is not taken care of any more
- * @pins: by which programs
- * @dir: its directory, or negative if that is gone
- * @id: its id
+ * struct leaver - a cgroup that leaves the programs' map
+ * @pins: the programs
+ * @dir: its directory, or negative if it was removed
+ * @id: its ID
  */
 struct leaver {
 	const struct ctl_pins *pins;
@@ -476,10 +476,10 @@ static int drop_cgroup(const char *directory, void *arg)
 }
 
 /**
- * ctl_pins_remove() - undo ctl_pins_add(), whatever version has done it
- * @pins: which
- * @cgroup: its directory, NULL if that is gone
- * @id: its id
+ * ctl_pins_remove() - undo ctl_pins_add(), of any version
+ * @pins: the programs
+ * @cgroup: its directory, NULL if it was removed
+ * @id: its ID
  * Return: 0, also if there is nothing to undo, or a negative errno
  */
 int ctl_pins_remove(const struct ctl_pins *pins, const char *cgroup, uint64_t id)
@@ -502,9 +502,9 @@ int ctl_pins_remove(const struct ctl_pins *pins, const char *cgroup, uint64_t id
 }
 
 /**
- * ctl_cgroup_id() - a cgroup's id, which is the number of its directory
+ * ctl_cgroup_id() - get a cgroup's ID, the inode number of its directory
  * @cgroup: its directory
- * @id: where to put it
+ * @id: gets the ID
  * Return: 0 or a negative errno
  */
 int ctl_cgroup_id(const char *cgroup, uint64_t *id)

@@ -16,17 +16,17 @@
 #define CTL_PIN_SIZE 256
 
 /**
- * struct ctl_pins - some programs
- * @name: what their directory is called, with a digest of @object behind it: programs of
- *	another version are others
- * @object: the BPF object, as clang has made it
+ * struct ctl_pins - BPF programs that are pinned together
+ * @name: beginning of their directory's name; a digest of @object follows, so that each version
+ *	has its own
+ * @object: the BPF object, compiled by clang
  * @end: its end
- * @map: name of the map in it: a cgroup's id, to a number of 32 bits
- * @pinned_map: what it is called in the directory; pinned last of all
- * @first: what else there was in CTL_PINS itself, before there were directories; ends with NULL
- * @load: pins all else of a loaded object in a directory; returns 0 or a negative errno
- * @attach: NULL, or attaches what goes with a cgroup from a directory to it, or detaches
- *	that; returns 0, also if it is so already, or a negative errno
+ * @map: name of its map, from a cgroup's ID to a number of 32 bits
+ * @pinned_map: name of the map in the directory, where it is pinned last
+ * @first: other pins that old versions left in CTL_PINS itself, terminated by NULL
+ * @load: pins everything else of a loaded object in a directory; returns 0 or a negative errno
+ * @attach: attaches the programs of a directory to a cgroup, or detaches them; returns 0, also if
+ *	that is the case already, or a negative errno; NULL if there are none
  */
 struct ctl_pins {
 	const char *name;
@@ -40,9 +40,9 @@ struct ctl_pins {
 };
 
 /**
- * struct ctl_pinned_link - a tracing program that is attached for good
+ * struct ctl_pinned_link - a tracing program that is attached permanently
  * @program: its name
- * @name: what it is called in the directory
+ * @name: name of its link in the directory
  */
 struct ctl_pinned_link {
 	const char *program;

@@ -22,17 +22,17 @@ static const char *const headings[] = {
 };
 
 /**
- * struct policy - what was asked and answered
- * @flow: the connection asked about, or NULL
- * @loaded: there is a policy
- * @generation: its number
- * @found: there is a rule
- * @number: its number, the last one's of several; UINT32_MAX if there is none
- * @table: rules for people, or NULL
- * @json: rules as objects, or NULL
- * @n_passed: how many rules before that one it does not fall under
- * @passed_table: those that are told of, for people, or NULL
- * @passed_json: as objects, or NULL
+ * struct policy - a question and its answer
+ * @flow: the connection in question, or NULL
+ * @loaded: a policy is loaded
+ * @generation: its generation
+ * @found: a rule was found
+ * @number: its number, of several that of the last; UINT32_MAX without one
+ * @table: the rules, or NULL
+ * @json: the rules as objects, or NULL
+ * @n_passed: number of rules before it that do not match
+ * @passed_table: those of them that are shown, or NULL
+ * @passed_json: the same as objects, or NULL
  */
 struct policy {
 	const struct ctl_flow *flow;
@@ -129,8 +129,8 @@ static const char *connect_name(struct nlattr **tb)
 }
 
 /**
- * struct words - a rule, put in words
- * @text: by heading
+ * struct words - a rule as text
+ * @text: one for each heading
  */
 struct words {
 	char *text[ARRAY_SIZE(headings)];
@@ -256,13 +256,13 @@ static int print_policy(const struct policy *policy)
 /* ---- why it is that rule ---- */
 
 /**
- * struct passed - the rules before the one that a connection falls under
- * @policy: what the kernel has answered
- * @generation: of the policy that is read now
+ * struct passed - the rules before the one that matches a connection
+ * @policy: the kernel's answer
+ * @generation: generation of the policy that is being read
  * @end: number of that rule, or the number of rules
- * @n: how many there are
- * @table: those that are told of, for people, or NULL
- * @json: as objects, or NULL
+ * @n: number of rules before it
+ * @table: those of them that are shown, or NULL
+ * @json: the same as objects, or NULL
  */
 struct passed {
 	const struct policy *policy;
@@ -386,9 +386,9 @@ static void on_rules_restart(void *arg)
 }
 
 /**
- * ctl_policy_rules() - go through the rules
- * @rules: who wants to see them
- * Return: 0, or -1 after a complaint
+ * ctl_policy_rules() - read the rules
+ * @rules: receives them
+ * Return: 0, or -1 after an error message
  */
 int ctl_policy_rules(const struct ctl_rules *rules)
 {
@@ -433,7 +433,7 @@ static int fill_policy(struct nl_msg *msg, void *arg)
 }
 
 /**
- * struct question - which rule a connection falls under
+ * struct question - which rule matches a connection
  * @flow: the connection
  * @match: the answer
  */
@@ -469,10 +469,10 @@ static void on_match(struct nlattr **tb, void *arg)
 }
 
 /**
- * ctl_policy_match() - ask the kernel which rule a connection falls under
+ * ctl_policy_match() - ask the kernel which rule matches a connection
  * @flow: the connection, with both ends
  * @match: filled in
- * Return: 0, or -1 after a complaint
+ * Return: 0, or -1 after an error message
  */
 int ctl_policy_match(const struct ctl_flow *flow, struct ctl_match *match)
 {
@@ -518,7 +518,7 @@ int ctl_policy(int argc, char **argv)
 		return policy_test(argc - 1, argv + 1);
 	}
 	json = ctl_parse_output(argc, argv,
-				"Show the rules that the kernel goes by in this network namespace. "
-				"\"policy test\" tells which one a connection would fall under.");
+				"Show the rules that the kernel applies in this network namespace. "
+				"\"policy test\" shows which one a connection would match.");
 	return ask(&req, NULL, json);
 }

@@ -26,13 +26,13 @@ union ctl_address {
 
 /**
  * struct ctl_flow - a connection, as rules see it
- * @direction: enum ksc_rule_direction, 0 if nothing was said
+ * @direction: enum ksc_rule_direction, 0 if not given
  * @peer: the peer
  * @local: our end
  * @uid: owner
  * @gid: owner's group
  * @cgroup: path of its cgroup, NULL if unknown
- * @via: where its program asked to be connected to, of no family if that is @peer
+ * @via: the address that its program asked for, AF_UNSPEC if that is @peer
  */
 struct ctl_flow {
 	uint32_t direction;
@@ -45,10 +45,10 @@ struct ctl_flow {
 };
 
 /**
- * struct ctl_match - the rule that one falls under
- * @loaded: there is a policy
- * @found: there is a rule
- * @number: its place in the policy
+ * struct ctl_match - the rule that matches a connection
+ * @loaded: a policy is loaded
+ * @found: a rule matches
+ * @number: its index in the policy
  * @action: its action
  * @name: its name
  */
@@ -61,10 +61,10 @@ struct ctl_match {
 };
 
 /**
- * struct ctl_rules - who wants to see the rules
- * @restart: forgets what was seen, for a dump is read again
+ * struct ctl_rules - receiver of the rules
+ * @restart: forgets the rules so far, because the dump is read again
  * @rule: called for each rule, in order, with its attributes, enum ksc_a_rule
- * @arg: for these
+ * @arg: passed to these functions
  */
 struct ctl_rules {
 	void (*restart)(void *arg);

@@ -53,8 +53,8 @@ static bool begins(const char *text, const char *with)
 }
 
 /*
- * The dynamic linker maps what is preloaded before the libraries that a program names, and
- * any of them names the C library, but for those that are linked statically.
+ * The dynamic linker maps preloaded libraries before those that a program needs, and every
+ * program needs the C library unless it is linked statically.
  */
 static enum presence look(const char *pid, char program[PATH_MAX])
 {
@@ -101,8 +101,8 @@ static int await_in(const char *pid)
 	/* one that has ended makes no connections */
 	if (found == PRESENT || found == GONE)
 		return EXIT_SUCCESS;
-	warnx("process %s, %s: %s is not preloaded into it, and its connections would be in the "
-	      "clear; did something clear its environment?",
+	warnx("process %s, %s: %s is not preloaded, and its connections would be in plaintext; "
+	      "was its environment cleared?",
 	      pid, *program ? program : "which cannot be looked into", KSC_PRELOAD_NAME);
 	return EXIT_FAILURE;
 }
@@ -134,7 +134,7 @@ int ctl_preloaded(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse,
 		.args_doc = "[PID]",
-		.doc = "Tell whether the library is preloaded into this command, or into a "
+		.doc = "Check whether the library is preloaded into this command, or into a "
 		       "process.",
 	};
 	const char *pid = NULL;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whether a library can be preloaded into a program.
+ * Checks whether a library can be preloaded into a program.
  *
- * The dynamic linker says nothing, or little, when it does not preload; the
- * program would run unprotected. So look beforehand.
+ * The dynamic linker prints little or nothing if it cannot preload, and the program would run
+ * unprotected. So this is checked first.
  */
 #include <elf.h>
 #include <errno.h>
@@ -213,7 +213,7 @@ static bool script_interpreter(const struct image *image, char *path)
 }
 
 /**
- * ctl_cannot_preload() - tell why a library cannot be preloaded into a program
+ * ctl_cannot_preload() - say why a library cannot be preloaded into a program
  * @path: the program, or a script
  * Return: the reason, or NULL if it can be
  */

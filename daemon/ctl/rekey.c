@@ -12,10 +12,10 @@
 enum { OPTION_ALL = 256 };
 
 /**
- * struct rekey - the command line
+ * struct rekey - options of the command line
  * @ids: the sockets
- * @count: how many
- * @all: every socket that can
+ * @count: number of sockets
+ * @all: every socket with TLS 1.3
  * @request: ask the peers to update their keys, too
  */
 struct rekey {
@@ -37,7 +37,7 @@ struct one {
 
 static const struct argp_option rekey_options[] = {
 	{ "request", 'r', NULL, 0, "Ask the peers to update their sending keys, too", 0 },
-	{ "all", OPTION_ALL, NULL, 0, "Every TLS 1.3 connection that can be seen", 0 },
+	{ "all", OPTION_ALL, NULL, 0, "All TLS 1.3 connections that \"list\" shows", 0 },
 	{ 0 },
 };
 
@@ -66,7 +66,7 @@ static error_t rekey_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (rekey->all == !!rekey->count)
-			argp_error(state, "either IDs or --all, please");
+			argp_error(state, "IDs and --all exclude each other");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -152,8 +152,8 @@ int ctl_rekey(int argc, char **argv)
 		.options = rekey_options,
 		.parser = rekey_parse,
 		.args_doc = "ID...\n--all",
-		.doc = "Go on to new sending keys on TLS 1.3 connections, with KeyUpdate. IDs are "
-		       "those that \"kschannelctl list\" shows.",
+		.doc = "Change to new sending keys on TLS 1.3 connections, by KeyUpdate. "
+		       "\"kschannelctl list\" shows the IDs.",
 	};
 	struct rekey rekey = { 0 };
 	int failed = 0;

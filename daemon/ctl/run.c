@@ -26,16 +26,16 @@
 #endif
 
 /**
- * struct options - what the command line says
- * @way: how to get hold of the program's sockets
- * @quiet: do not say which way it is
- * @guard: keep the command from other TCP sockets
- * @no_guard: not even where that is the default
- * @client: protect what connects
- * @server: protect what listens
- * @server_name: name of the server, for a client; NULL: the name looked up
+ * struct options - options of the command line
+ * @way: how the program's sockets get the ULP
+ * @quiet: do not print the way
+ * @guard: block TCP sockets without the ULP
+ * @no_guard: do not, even where it is the default
+ * @client: protect outgoing connections
+ * @server: protect incoming connections
+ * @server_name: name of the server, for a client; NULL for the name that was looked up
  * @credential: name of a credential, or NULL
- * @alpn: protocols in order of preference, with commas between, or NULL
+ * @alpn: protocols in order of preference, separated by commas, or NULL
  * @verify: name of a verification mode, or NULL
  * @command: the command and its arguments, NULL-terminated
  */
@@ -57,29 +57,30 @@ enum { OPT_CLIENT = 256, OPT_SERVER, OPT_VERIFY, OPT_WAY, OPT_GUARD, OPT_NO_GUAR
 
 static const struct argp_option run_options[] = {
 	{ "way", OPT_WAY, "auto|preload|bpf", 0,
-	  "How to get hold of CMD's sockets (default: the best that there is)", 0 },
-	{ "quiet", 'q', NULL, 0, "Do not say which way it is", 0 },
-	{ "guard", OPT_GUARD, NULL, 0, "Keep CMD from TCP sockets that are had otherwise", 0 },
+	  "How CMD's sockets are given to kschannel (default: the best available)", 0 },
+	{ "quiet", 'q', NULL, 0, "Do not print the way", 0 },
+	{ "guard", OPT_GUARD, NULL, 0,
+	  "Block CMD's TCP sockets that were not given to kschannel", 0 },
 	{ "no-guard", OPT_NO_GUARD, NULL, 0,
-	  "Do not, where that is the default: the kernel can't give CMD our sockets", 0 },
+	  "Do not, where it is the default because the kernel lacks the hook for bpf", 0 },
 	{ "client", OPT_CLIENT, NULL, 0, "Protect only connections that CMD opens", 0 },
 	{ "server", OPT_SERVER, NULL, 0, "Protect only connections that CMD accepts", 0 },
 	{ "server-name", 'n', "NAME", 0,
-	  "Name to ask for and to find in the server's certificate (default: the host name that "
+	  "Server name, which its certificate must have (default: the host name that "
 	  "CMD "
 	  "looked the address up by)",
 	  0 },
 	{ "credential", 'c', "NAME", 0, "Credential to use", 0 },
 	{ "alpn", 'a', "PROTOCOL[,...]", 0, "Application protocols, in order of preference", 0 },
 	{ "verify", OPT_VERIFY, "none|request|require", 0,
-	  "What is asked of the peer's certificate (default: what the credential says)", 0 },
+	  "How the peer's certificate is verified (default: as the credential says)", 0 },
 	{ 0 },
 };
 
 static const char run_doc[] = "Run CMD with its TCP connections protected as the policy says, or, "
 			      "with any option but --way, --quiet, --guard and --no-guard, as "
 			      "these say. A connection that cannot be protected fails; it is "
-			      "never made without.";
+			      "never plaintext.";
 
 static bool alpn_valid(const char *alpn)
 {
@@ -94,9 +95,9 @@ static bool verify_valid(const char *verify)
 }
 
 /**
- * ctl_parse_way() - the argument of --way
+ * ctl_parse_way() - parse the argument of --way
  * @arg: the argument
- * @state: for complaints
+ * @state: for error messages
  * Return: the way
  */
 enum ctl_way ctl_parse_way(const char *arg, struct argp_state *state)
@@ -204,9 +205,8 @@ static bool find_installed(char *path)
 }
 
 /**
- * ctl_find_library() - where the library is that is preloaded; ends the program if
- * there is none, or none that can be
- * @path: where to put it
+ * ctl_find_library() - find the library to preload; exits if it is missing or cannot be preloaded
+ * @path: gets its path
  */
 void ctl_find_library(char path[PATH_MAX])
 {
@@ -283,8 +283,8 @@ static void check_elsewhere(const char *path)
 }
 
 /*
- * The best way: what no program can evade, unless there are settings. @wrapped is run by what
- * is at @path, or NULL.
+ * Chooses BPF, which no program can evade, unless there are settings. @wrapped is what the program
+ * at @path runs, or NULL.
  */
 static enum ctl_way choose(const struct options *opt, const char *path, const char *wrapped)
 {

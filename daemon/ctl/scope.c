@@ -14,8 +14,8 @@
 extern const char ctl_socket_object[], ctl_socket_object_end[];
 
 /**
- * ctl_cannot_scope() - why there is no BPF way on this machine, for this caller
- * Return: the reason, or NULL if there is one
+ * ctl_cannot_scope() - say why the caller cannot use BPF on this machine
+ * Return: the reason, or NULL if it can
  */
 const char *ctl_cannot_scope(void)
 {
@@ -52,10 +52,10 @@ static const struct ctl_pins scopes = {
 };
 
 /**
- * ctl_scope_add() - have the TCP sockets of a cgroup be ours from now on
+ * ctl_scope_add() - give the ULP to new TCP sockets of a cgroup
  * @cgroup: its directory
  * @protocol: IPPROTO_KSCHANNEL or IPPROTO_KSCHANNEL_POLICY
- * @id: where to put the cgroup's id
+ * @id: gets the cgroup's ID
  * Return: 0 or a negative errno
  */
 int ctl_scope_add(const char *cgroup, uint32_t protocol, uint64_t *id)
@@ -65,7 +65,7 @@ int ctl_scope_add(const char *cgroup, uint32_t protocol, uint64_t *id)
 
 /**
  * ctl_scope_remove() - undo ctl_scope_add()
- * @id: the cgroup's
+ * @id: the cgroup's ID
  */
 void ctl_scope_remove(uint64_t id)
 {
@@ -73,10 +73,10 @@ void ctl_scope_remove(uint64_t id)
 }
 
 /**
- * ctl_parse_cgroup() - the directory of a cgroup that an argument names
- * @arg: as /system.slice/x.service
- * @path: where to put it
- * @state: for complaints
+ * ctl_parse_cgroup() - find the directory of a cgroup
+ * @arg: its path, such as /system.slice/x.service
+ * @path: gets the directory
+ * @state: for error messages
  */
 void ctl_parse_cgroup(const char *arg, char path[PATH_MAX], struct argp_state *state)
 {
@@ -85,8 +85,8 @@ void ctl_parse_cgroup(const char *arg, char path[PATH_MAX], struct argp_state *s
 }
 
 /**
- * ctl_own_cgroup() - the directory of the cgroup that this process is in
- * @path: where to put it
+ * ctl_own_cgroup() - find the directory of this process's cgroup
+ * @path: gets the directory
  * Return: 0 or a negative errno
  */
 int ctl_own_cgroup(char path[PATH_MAX])
@@ -110,8 +110,8 @@ int ctl_own_cgroup(char path[PATH_MAX])
 }
 
 /**
- * ctl_service_cgroup() - the directory of the cgroup of the service that this is run for
- * @path: where to put it
+ * ctl_service_cgroup() - find the directory of the cgroup of the service that runs this command
+ * @path: gets the directory
  * Return: 0 or a negative errno
  */
 int ctl_service_cgroup(char path[PATH_MAX])

@@ -10,9 +10,9 @@
 #include "ctl/table.h"
 
 /**
- * struct counter - an attribute as it is shown
- * @name: in JSON
- * @label: for people
+ * struct counter - how a counter is shown
+ * @name: its name in JSON
+ * @label: its description in the table
  */
 struct counter {
 	const char *name;
@@ -28,13 +28,13 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_HANDSHAKES_TIMED_OUT] = { "handshakes_timed_out", "  of these timed out" },
 	[KSC_A_STATS_STEPS] = { "steps", "steps by the daemon" },
 	[KSC_A_STATS_OFFERS] = { "offers", "offers to the daemon" },
-	[KSC_A_STATS_OFFERS_WAITING] = { "offers_waiting", "offers that wait for their turn" },
+	[KSC_A_STATS_OFFERS_WAITING] = { "offers_waiting", "offers waiting for their turn" },
 	[KSC_A_STATS_OFFERS_UNANSWERED] = { "offers_unanswered", "offers not answered yet" },
 	[KSC_A_STATS_HANDSHAKES] = { "handshakes", "sockets' handshakes in progress" },
-	[KSC_A_STATS_EVICTED_ALL] = { "evicted_all", "handshakes ended for newer ones" },
+	[KSC_A_STATS_EVICTED_ALL] = { "evicted_all", "handshakes evicted by newer ones" },
 	[KSC_A_STATS_EVICTED_USER] = { "evicted_user", "  of the same user" },
 	[KSC_A_STATS_EVICTED_PREFIX] = { "evicted_prefix", "  from the same prefix" },
-	[KSC_A_STATS_REFUSED_ALL] = { "refused_all", "handshakes refused, there being too many" },
+	[KSC_A_STATS_REFUSED_ALL] = { "refused_all", "handshakes refused: too many" },
 	[KSC_A_STATS_REFUSED_USER] = { "refused_user", "  of the same user" },
 	[KSC_A_STATS_REFUSED_PREFIX] = { "refused_prefix", "  from the same prefix" },
 	[KSC_A_STATS_FIRST_FLIGHT_TOO_LONG] = { "first_flight_too_long",
@@ -42,7 +42,8 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_TOO_MANY_STEPS] = { "too_many_steps", "handshakes with too many steps" },
 	[KSC_A_STATS_LIMIT_HANDSHAKES] = { "limit_handshakes", "limit: handshakes" },
 	[KSC_A_STATS_LIMIT_PER_USER] = { "limit_per_user", "limit: of a user" },
-	[KSC_A_STATS_LIMIT_CLIENT_RESERVE] = { "limit_client_reserve", "limit: kept for clients" },
+	[KSC_A_STATS_LIMIT_CLIENT_RESERVE] = { "limit_client_reserve",
+					       "limit: reserved for clients" },
 	[KSC_A_STATS_LIMIT_PER_ADDRESS] = { "limit_per_address", "limit: from an address" },
 	[KSC_A_STATS_LIMIT_PER_SITE] = { "limit_per_site", "limit: from an IPv6 site" },
 	[KSC_A_STATS_LIMIT_FIRST_FLIGHT] = { "limit_first_flight",
@@ -50,7 +51,7 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_LIMIT_STEPS] = { "limit_steps", "limit: steps" },
 	[KSC_A_STATS_LIMIT_WINDOW] = { "limit_window", "limit: offers not answered" },
 	[KSC_A_STATS_LIMIT_WINDOW_BYTES] = { "limit_window_bytes", "limit: bytes of these" },
-	[KSC_A_STATS_OFFERS_DEFERRED] = { "offers_deferred", "offers put off for want of room" },
+	[KSC_A_STATS_OFFERS_DEFERRED] = { "offers_deferred", "offers deferred for lack of room" },
 	[KSC_A_STATS_TX_BYTES] = { "tx_bytes", "bytes sent" },
 	[KSC_A_STATS_TX_RECORDS] = { "tx_records", "records sent" },
 	[KSC_A_STATS_RX_BYTES] = { "rx_bytes", "bytes received" },
@@ -64,23 +65,23 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_KEY_UPDATES_RECEIVED] = { "key_updates_received", "key updates received" },
 	[KSC_A_STATS_RX_FLOODS] = { "rx_floods", "ended by too many records without data" },
 	[KSC_A_STATS_CIPHERS_MADE] = { "ciphers_made", "ciphers allocated" },
-	[KSC_A_STATS_CIPHERS_PARKED] = { "ciphers_parked", "ciphers of idle connections given up" },
-	[KSC_A_STATS_POLICY_PLAIN] = { "policy_plain", "connections left plain by policy" },
-	[KSC_A_STATS_POLICY_FALLBACKS] = { "policy_fallbacks", "  of these rather not" },
+	[KSC_A_STATS_CIPHERS_PARKED] = { "ciphers_parked", "ciphers of idle connections freed" },
+	[KSC_A_STATS_POLICY_PLAIN] = { "policy_plain", "connections left in plaintext by policy" },
+	[KSC_A_STATS_POLICY_FALLBACKS] = { "policy_fallbacks", "  of these fell back" },
 	[KSC_A_STATS_POLICY_REFUSED] = { "policy_refused", "connections refused without a policy" },
 	[KSC_A_STATS_RX_STAGED] = { "rx_staged", "bytes moved out of full buffers" },
-	[KSC_A_STATS_NOT_TLS] = { "not_tls", "handshakes whose peer spoke no TLS" },
+	[KSC_A_STATS_NOT_TLS] = { "not_tls", "handshakes whose peer did not use TLS" },
 	[KSC_A_STATS_POLICY_DIFFERS] = { "policy_differs",
 					 "rules that differ by the address asked for" },
 	[KSC_A_STATS_EVICTED_LISTENER] = { "evicted_listener",
-					   "handshakes ended for newer ones with a service" },
+					   "handshakes evicted by newer ones of a service" },
 	[KSC_A_STATS_REFUSED_LISTENER] = { "refused_listener",
-					   "handshakes refused, a service having too many" },
-	[KSC_A_STATS_LIMIT_PER_LISTENER] = { "limit_per_listener", "limit: with a service" },
+					   "handshakes refused: too many of a service" },
+	[KSC_A_STATS_LIMIT_PER_LISTENER] = { "limit_per_listener", "limit: of a service" },
 	[KSC_A_STATS_LIMIT_DATALESS] = { "limit_dataless", "limit: records without data" },
 	[KSC_A_STATS_LIMIT_KEY_UPDATES] = { "limit_key_updates", "limit: key updates" },
-	[KSC_A_STATS_KEYS] = { "keys", "keys that wait for a socket" },
-	[KSC_A_STATS_KEYS_REFUSED] = { "keys_refused", "keys refused, there being too many" },
+	[KSC_A_STATS_KEYS] = { "keys", "unattached keys" },
+	[KSC_A_STATS_KEYS_REFUSED] = { "keys_refused", "keys refused: too many" },
 	[KSC_A_STATS_LIMIT_KEYS] = { "limit_keys", "limit: keys" },
 	[KSC_A_STATS_LIMIT_KEYS_PER_USER] = { "limit_keys_per_user", "limit: keys of a user" },
 	[KSC_A_STATS_TRUSTED] = { "trusted", "trusted prefixes" },
@@ -91,11 +92,11 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 #define MAX_TRUSTED	16
 
 /**
- * struct stats - what was answered
- * @daemon: whether there is a daemon
+ * struct stats - the kernel's reply
+ * @daemon: a daemon is registered
  * @values: the counters
- * @trusted: prefixes
- * @n_trusted: how many
+ * @trusted: trusted prefixes
+ * @n_trusted: number of these
  */
 struct stats {
 	bool daemon;

@@ -49,8 +49,8 @@ static int systemctl(const char *const argv[], char **output)
 }
 
 /**
- * ctl_systemd_reload() - have systemd read its units again
- * Return: whether it has
+ * ctl_systemd_reload() - have systemd reload its units
+ * Return: whether that succeeded
  */
 bool ctl_systemd_reload(void)
 {
@@ -82,9 +82,9 @@ static bool is_populated(const char *cgroup)
 }
 
 /**
- * ctl_systemd_facts() - what systemd tells of a unit; ends the program if it does not
- * @unit: its name, or a template's, for which an instance stands
- * Return: to be freed by ctl_facts_free()
+ * ctl_systemd_facts() - get a unit's properties from systemd; exits on error
+ * @unit: its name; for a template, the properties are those of an instance
+ * Return: the properties; the caller frees them by ctl_facts_free()
  */
 struct ctl_facts ctl_systemd_facts(const char *unit)
 {

@@ -15,9 +15,9 @@
 #include "ctl/ctl.h"
 
 /**
- * ctl_alloc() - insist on an allocation
- * @ptr: what an allocating function returned
- * Return: @ptr; a failure ends the program
+ * ctl_alloc() - check an allocation; exits if it failed
+ * @ptr: result of an allocating function
+ * Return: @ptr
  */
 void *ctl_alloc(void *ptr)
 {
@@ -30,9 +30,8 @@ void *ctl_alloc(void *ptr)
  * ctl_escape() - make text that a peer can influence safe for a terminal
  * @text: any bytes
  *
- * What is not a visible character of the locale's encoding becomes \xNN, so
- * that no escape sequence and no invisible character (bidirectional controls
- * among them) gets through.
+ * Bytes that are not part of a visible character in the locale's encoding become \xNN. Escape
+ * sequences, bidirectional controls and other invisible characters do not reach the terminal.
  *
  * Return: a new string
  */
@@ -63,9 +62,9 @@ char *ctl_escape(const char *text)
 }
 
 /**
- * ctl_utf8() - make text valid UTF-8, as JSON has to be
+ * ctl_utf8() - make text valid UTF-8, as JSON requires
  * @text: any bytes
- * Return: a new string, in which U+FFFD stands for each byte that was not valid
+ * Return: a new string, with U+FFFD in place of each invalid byte
  */
 char *ctl_utf8(const char *text)
 {
@@ -88,7 +87,7 @@ char *ctl_utf8(const char *text)
 }
 
 /**
- * ctl_address() - address and port in text
+ * ctl_address() - format an address and port
  * @attr: struct sockaddr_in or sockaddr_in6, or NULL
  * Return: a new string, "*" if there is no address
  */
@@ -111,9 +110,9 @@ char *ctl_address(const struct nlattr *attr)
 }
 
 /**
- * ctl_hex() - bytes in hexadecimal
+ * ctl_hex() - format bytes in hexadecimal
  * @data: the bytes
- * @len: how many
+ * @len: number of bytes
  * Return: a new string
  */
 char *ctl_hex(const void *data, size_t len)
@@ -127,10 +126,10 @@ char *ctl_hex(const void *data, size_t len)
 }
 
 /**
- * ctl_parse_id() - read a socket's ID
+ * ctl_parse_id() - parse a socket's ID
  * @text: a decimal number
- * @id: where to put it
- * Return: whether it is one
+ * @id: gets the ID
+ * Return: whether @text is an ID
  */
 bool ctl_parse_id(const char *text, uint64_t *id)
 {

@@ -18,15 +18,15 @@ enum {
 };
 
 static const struct argp_option test_options[] = {
-	{ "connect", OPTION_CONNECT, "ADDRESS:PORT", 0, "A connection that we make to there", 0 },
-	{ "accept", OPTION_ACCEPT, "ADDRESS:PORT", 0, "A connection that we take there", 0 },
-	{ "from", OPTION_FROM, "ADDRESS:PORT", 0, "The other end; 127.0.0.1:0 or [::1]:0 without",
+	{ "connect", OPTION_CONNECT, "ADDRESS:PORT", 0, "An outgoing connection to there", 0 },
+	{ "accept", OPTION_ACCEPT, "ADDRESS:PORT", 0, "An incoming connection to there", 0 },
+	{ "from", OPTION_FROM, "ADDRESS:PORT", 0, "The other end (default: 127.0.0.1:0, [::1]:0)",
 	  0 },
 	{ "via", OPTION_VIA, "ADDRESS:PORT", 0,
-	  "What the program asks for, if a BPF program makes --connect's of it", 0 },
-	{ "uid", OPTION_UID, "N", 0, "Owner of the socket; yourself without", 0 },
+	  "The address that the program asks for, if BPF replaces it by that of --connect", 0 },
+	{ "uid", OPTION_UID, "N", 0, "Owner of the socket; yourself by default", 0 },
 	{ "gid", OPTION_GID, "N", 0, "Owner's group", 0 },
-	{ "cgroup", OPTION_CGROUP, "PATH", 0, "The cgroup, as /system.slice/x.service", 0 },
+	{ "cgroup", OPTION_CGROUP, "PATH", 0, "The cgroup, such as /system.slice/x.service", 0 },
 	{ "json", 'j', NULL, 0, "Print JSON", 0 },
 	{ 0 },
 };
@@ -105,7 +105,7 @@ static void parse_end(const char *arg, union ctl_address *addr, struct argp_stat
 static void parse_direction(struct ctl_trial *trial, uint32_t direction, struct argp_state *state)
 {
 	if (trial->flow.direction)
-		argp_error(state, "either --connect or --accept, please");
+		argp_error(state, "--connect and --accept exclude each other");
 	trial->flow.direction = direction;
 }
 
@@ -172,17 +172,17 @@ static void fill_in(union ctl_address *addr, const union ctl_address *other)
 }
 
 /**
- * ctl_trial_parse() - read the command line of "policy test"
+ * ctl_trial_parse() - parse the command line of "policy test"
  * @argc: number of arguments
  * @argv: the arguments
- * @trial: filled in; what is wrong ends the program
+ * @trial: filled in; exits on error
  */
 void ctl_trial_parse(int argc, char **argv, struct ctl_trial *trial)
 {
 	static const struct argp argp = {
 		.options = test_options,
 		.parser = test_parse,
-		.doc = "Ask the kernel which rule a connection would fall under.",
+		.doc = "Ask the kernel which rule a connection would match.",
 	};
 
 	*trial = (struct ctl_trial) { .flow = { .uid = getuid(), .gid = getgid() } };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kschannelctl enable, disable: services of systemd, and sockets that it makes for
- * them, with their connections protected.
+ * kschannelctl enable, disable: protects the connections of systemd's services, and of the sockets
+ * that systemd creates for them.
  */
 #include <argp.h>
 #include <ctype.h>
@@ -30,14 +30,14 @@
 #define SOCKET ".socket"
 
 /**
- * struct unit_options - what the command line says
- * @way: how to get hold of the service's sockets
+ * struct unit_options - options of the command line
+ * @way: how the service's sockets get the ULP
  * @directory: where systemd looks for drop-ins
- * @reload: tell systemd
+ * @reload: have systemd reload its units
  * @guard: guard its cgroup, too
- * @no_guard: not even where that is the default
+ * @no_guard: do not, even where it is the default
  * @all: every unit that is enabled
- * @passing: what the service runs ends with its start
+ * @passing: what the service runs exits before it is started
  * @unit: the service or socket, with its suffix
  */
 struct unit_options {
@@ -55,10 +55,10 @@ enum { OPT_WAY = 256, OPT_GUARD, OPT_NO_GUARD, OPT_DIRECTORY, OPT_NO_RELOAD, OPT
 
 static const struct argp_option enable_options[] = {
 	{ "way", OPT_WAY, "auto|preload|bpf", 0,
-	  "How to get hold of the service's sockets (default: the best that there is)", 0 },
-	{ "guard", OPT_GUARD, NULL, 0, "Keep it from TCP sockets that are had otherwise", 0 },
+	  "How the service's sockets are given to kschannel (default: the best available)", 0 },
+	{ "guard", OPT_GUARD, NULL, 0, "Block TCP sockets that were not given to kschannel", 0 },
 	{ "no-guard", OPT_NO_GUARD, NULL, 0,
-	  "Do not, where that is the default: the kernel can't give it our sockets", 0 },
+	  "Do not, where it is the default because the kernel lacks the hook for bpf", 0 },
 	{ "directory", OPT_DIRECTORY, "DIR", 0, "Where to write (default: " CTL_UNIT_DIRECTORY ")",
 	  0 },
 	{ "no-reload", OPT_NO_RELOAD, NULL, 0, "Do not tell systemd", 0 },
@@ -140,7 +140,7 @@ static error_t unit_parse(int key, char *arg, struct argp_state *state)
 		if (!opt->all && !opt->unit[0])
 			argp_error(state, "which service?");
 		if (opt->all && opt->unit[0])
-			argp_error(state, "either a service or --all, please");
+			argp_error(state, "a service and --all exclude each other");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -192,7 +192,7 @@ static void check_load(const char *unit, const struct ctl_facts *facts)
 	if (!strcmp(facts->load, "masked"))
 		errx(EXIT_FAILURE, "%s is masked, and can't be started", unit);
 	if (strcmp(facts->load, "loaded") != 0)
-		errx(EXIT_FAILURE, "systemd can't make sense of %s: %s", unit, facts->load);
+		errx(EXIT_FAILURE, "systemd cannot load %s: %s", unit, facts->load);
 }
 
 /* What asks others is not what is asked for. */
@@ -259,8 +259,8 @@ static bool is_enabled(const char *directory, const char *unit)
 }
 
 /*
- * What systemd listens at for a service is not made in the service's cgroup. A library sees
- * to what is accepted from it, but not to what systemd has accepted.
+ * A listener that systemd creates for a service is not created in the service's cgroup. A library
+ * handles the connections that the service accepts from it, but not those that systemd accepted.
  */
 static void check_socket(const struct unit_options *opt, const char *socket, bool guessed)
 {
@@ -426,8 +426,8 @@ static struct unit_options parse(int argc, char **argv, const struct argp_option
 int ctl_enable(int argc, char **argv)
 {
 	struct unit_options opt = parse(argc, argv, enable_options, "UNIT",
-					"Have the TCP connections of a service, or of what systemd "
-					"listens at for one, protected as the policy says, from "
+					"Protect the TCP connections of a service, or of a socket "
+					"that systemd creates for one, as the policy says, from "
 					"its next start on.");
 	bool is_socket = ctl_has_suffix(opt.unit, SOCKET);
 	const char *cannot = ctl_cannot_scope();
@@ -467,7 +467,7 @@ static bool disable(const struct unit_options *opt, const char *unit)
 		warnx("%s was not enabled", unit);
 	if (rc <= 0)
 		return false;
-	printf("%s is not protected any more from its next start on\n", unit);
+	printf("%s is no longer protected from its next start on\n", unit);
 	return true;
 }
 
@@ -498,7 +498,7 @@ int ctl_disable(int argc, char **argv)
 	bool done = opt.all ? disable_all(&opt) : disable(&opt, opt.unit);
 
 	if ((done || opt.all) && opt.reload && !ctl_systemd_reload()) {
-		warnx("systemd has not read that");
+		warnx("systemd has not reloaded its units");
 		return EXIT_FAILURE;
 	}
 	return done ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -12,7 +12,7 @@
 enum { OPT_DIRECTORY = 256 };
 
 /**
- * struct units_options - what the command line says
+ * struct units_options - options of the command line
  * @directory: where drop-ins are
  * @json: print JSON
  */
@@ -95,7 +95,7 @@ int ctl_units(int argc, char **argv)
 	static const struct argp argp = {
 		.options = units_options,
 		.parser = units_parse,
-		.doc = "Show the units that \"enable\" has protected, and how.",
+		.doc = "Show the units that are enabled, and how.",
 	};
 	struct units_options opt = { .directory = CTL_UNIT_DIRECTORY };
 	struct ctl_enabled *units;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Why a rule is not about a connection, in words. The kernel alone decides; this is
- * for people who ask why it did.
+ * Explains why a rule does not match a connection. The kernel alone decides; this is for people
+ * who ask why.
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 #include "ctl/why.h"
 
 /**
- * struct host - an address as rules compare it
+ * struct host - an address, as rules compare it
  * @family: AF_INET, also for IPv4 in an IPv6 socket, or AF_INET6
  * @addr: in network order
  * @port: in host order
@@ -103,8 +103,8 @@ static char *why_direction(uint32_t direction, struct nlattr *wanted)
 {
 	if (!wanted || nla_get_u32(wanted) & direction)
 		return NULL;
-	return say("%s", direction == KSC_RULE_DIRECTION_ACCEPT ? "it is accepted, not made" :
-								  "it is made, not accepted");
+	return say("%s", direction == KSC_RULE_DIRECTION_ACCEPT ? "it is incoming" :
+								  "it is outgoing");
 }
 
 static char *why_cgroup(const struct ctl_flow *flow, struct nlattr *wanted)
@@ -148,11 +148,11 @@ static struct ctl_flow asked_for(const struct ctl_flow *flow)
 }
 
 /**
- * ctl_why_not() - why a connection does not fall under a rule before its own
+ * ctl_why_not() - say why a rule does not match a connection
  * @rule: the rule's attributes, enum ksc_a_rule
- * @flow: the connection, with both ends, and what was asked for
- * Return: one line, to be freed: the first thing in which it differs, of both addresses; or
- *	NULL if it differs in nothing
+ * @flow: the connection, with both ends and the address that was asked for
+ * Return: one line, which the caller frees: the first difference, for each of two addresses; NULL
+ *	if there is none
  */
 char *ctl_why_not(struct nlattr **rule, const struct ctl_flow *flow)
 {

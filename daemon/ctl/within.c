@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A program in a cgroup of its own, whose TCP sockets are ours, or have to be.
+ * Runs a program in a cgroup of its own, whose TCP sockets get the ULP, or must have it.
  *
- * We stay its parent, to remove the cgroup behind it. What the program leaves running
- * keeps the cgroup, and the protection.
+ * This process stays its parent, to remove the cgroup afterwards. If the program leaves processes
+ * running, the cgroup and the protection stay.
  */
 #include <err.h>
 #include <errno.h>
@@ -113,9 +113,9 @@ static int prepare(const char *cgroup, uint32_t protocol, bool guard, uint64_t *
  * ctl_run_within() - run a program in a cgroup of its own
  * @path: the program
  * @command: the command and its arguments, NULL-terminated
- * @protocol: what its TCP sockets become: IPPROTO_KSCHANNEL, IPPROTO_KSCHANNEL_POLICY, or 0
- *	to leave that to others
- * @guard: keep it from all other TCP sockets
+ * @protocol: protocol that its TCP sockets get: IPPROTO_KSCHANNEL, IPPROTO_KSCHANNEL_POLICY, or 0
+ *	for none
+ * @guard: block all other TCP sockets
  * Return: exit status
  */
 int ctl_run_within(const char *path, char **command, uint32_t protocol, bool guard)

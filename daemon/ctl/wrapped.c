@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What stands before the program that a command comes to: env, timeout and their like, with
- * options of their own; and which options of who runs programs as somebody open a session.
+ * Wrappers that a command runs a program by: env, timeout and the like, with options of their own;
+ * and which options of programs that change the user open a session.
  */
 #include <ctype.h>
 #include <stddef.h>
@@ -11,9 +11,9 @@
 #include "ctl/wrapped.h"
 
 /**
- * struct long_option - an option that takes a word
- * @letter: the same in short
- * @name: without the dashes
+ * struct long_option - a long option with an argument
+ * @letter: its short form
+ * @name: its name without the dashes
  */
 struct long_option {
 	char letter;
@@ -21,14 +21,14 @@ struct long_option {
 };
 
 /**
- * struct ctl_syntax - the words of a program that runs another
+ * struct ctl_syntax - command line of a program that runs another
  * @name: its name
- * @letters: options that take a word
- * @longs: the same by their long names, NULL if there are none; the last one's name is NULL
- * @positional: how many words come before the program
- * @assigns: before these, variables may be set
- * @login: the option that opens a session; '-' if it does without
- * @permutes: options may come behind words that are none
+ * @letters: short options with an argument
+ * @longs: long options with an argument, terminated by one without a name; or NULL
+ * @positional: number of arguments before the program
+ * @assigns: assignments of variables can precede these
+ * @login: the option that opens a session; '-' if it always does
+ * @permutes: options can follow other arguments
  */
 struct ctl_syntax {
 	const char *name;
@@ -113,7 +113,7 @@ static const struct ctl_syntax *find(const struct ctl_syntax *list, size_t n, co
 }
 
 /**
- * ctl_is_assignment() - whether a word sets a variable
+ * ctl_is_assignment() - check whether a word sets a variable
  * @word: the word
  */
 bool ctl_is_assignment(const char *word)
@@ -145,8 +145,8 @@ static char read_long(const struct ctl_syntax *s, const char *name, const char *
 }
 
 /*
- * The option in a word that takes one, 0 if none does; @value is what it takes, NULL if that
- * is the next word. Of flags, @flag is looked for.
+ * Finds the option with an argument in a word, 0 if there is none; @value is its argument, NULL if
+ * that is the next word. @flagged is set if the word has the option @flag.
  */
 static char read_option(const struct ctl_syntax *s, const char *word, const char **value,
 			char flag, bool *flagged)
@@ -195,10 +195,10 @@ static void take_option(struct ctl_wrapped *w, const char *word)
 }
 
 /**
- * ctl_wrapped_word() - read a word of a command
- * @w: how far it has been read
- * @word: the next one
- * Return: false if that is the program that it comes to
+ * ctl_wrapped_word() - parse a word of a command
+ * @w: state of the parser
+ * @word: the next word
+ * Return: false if that is the program that the command runs in the end
  */
 bool ctl_wrapped_word(struct ctl_wrapped *w, const char *word)
 {
@@ -227,10 +227,10 @@ bool ctl_wrapped_word(struct ctl_wrapped *w, const char *word)
 }
 
 /**
- * ctl_behind() - what a command comes to
- * @command: it and its arguments
- * @w: filled in; zeroed
- * Return: the program, of @command; NULL is there if there is none that can be told
+ * ctl_behind() - find the program that a command runs in the end
+ * @command: the command and its arguments
+ * @w: zeroed; filled in
+ * Return: the program's place in @command; NULL is there if the program is unknown
  */
 char *const *ctl_behind(char *const *command, struct ctl_wrapped *w)
 {
@@ -242,11 +242,11 @@ char *const *ctl_behind(char *const *command, struct ctl_wrapped *w)
 /* ---- sessions ---- */
 
 /**
- * ctl_login_begin() - whether a program may open a session
+ * ctl_login_begin() - check whether a program can open a session
  * @login: filled in
  * @name: the program
  *
- * Where PAM has pam_systemd for that, systemd moves it to a cgroup of the session's.
+ * If PAM uses pam_systemd for it, systemd moves it to the cgroup of the session.
  */
 bool ctl_login_begin(struct ctl_login *login, const char *name)
 {
@@ -260,9 +260,9 @@ bool ctl_login_begin(struct ctl_login *login, const char *name)
 }
 
 /**
- * ctl_login_word() - read a word behind it
- * @login: how far it has been read
- * @word: the next one
+ * ctl_login_word() - parse a word after its name
+ * @login: state of the parser
+ * @word: the next word
  */
 void ctl_login_word(struct ctl_login *login, const char *word)
 {
@@ -292,8 +292,8 @@ void ctl_login_word(struct ctl_login *login, const char *word)
 }
 
 /**
- * ctl_opens_session() - whether a command opens a session
- * @command: it and its arguments
+ * ctl_opens_session() - check whether a command opens a session
+ * @command: the command and its arguments
  */
 bool ctl_opens_session(char *const *command)
 {

@@ -8,13 +8,13 @@
 struct ctl_syntax;
 
 /**
- * struct ctl_wrapped - how far a command has been read, all zero at its beginning
- * @of: the program whose options are read, as env; NULL if none is
- * @option: the option that has the next word for itself, 0 if none has
- * @positional: how many words of its own are still to come
- * @unknown: what it runs can't be told (env -S)
- * @moved: it runs that in another directory
- * @cleared: it takes the environment away, or what is preloaded by it
+ * struct ctl_wrapped - state of the parser of a command, zero at the beginning
+ * @of: the wrapper whose options are being parsed, such as env, or NULL
+ * @option: the option whose argument is the next word, or 0
+ * @positional: number of the wrapper's arguments that have not been parsed
+ * @unknown: the program that it runs is unknown (env -S)
+ * @moved: it runs the program in another directory
+ * @cleared: it clears the environment, or removes the preloaded library from it
  */
 struct ctl_wrapped {
 	const struct ctl_syntax *of;
@@ -26,10 +26,10 @@ struct ctl_wrapped {
 };
 
 /**
- * struct ctl_login - the same of what may open a session
- * @of: the program, NULL if it is none of them, or nothing more can come
- * @operand: the next word belongs to an option
- * @opens: it opens one
+ * struct ctl_login - state of the parser of a program that can open a session
+ * @of: the program, NULL if it cannot open one, or is parsed
+ * @operand: the next word is an option's argument
+ * @opens: it opens a session
  */
 struct ctl_login {
 	const struct ctl_syntax *of;

@@ -280,10 +280,10 @@ counted()
 # Each limit: what it is called, also in JSON; the default; how it is set, and to what
 all_limits='limit: handshakes|limit_handshakes|8192|handshakes|4000
 limit: of a user|limit_per_user|4096|handshakes-per-user|3000
-limit: kept for clients|limit_client_reserve|1024|client-reserve|500
+limit: reserved for clients|limit_client_reserve|1024|client-reserve|500
 limit: from an address|limit_per_address|512|handshakes-per-address|300
 limit: from an IPv6 site|limit_per_site|2048|handshakes-per-site|900
-limit: with a service|limit_per_listener|2048|handshakes-per-listener|700
+limit: of a service|limit_per_listener|2048|handshakes-per-listener|700
 limit: bytes of a first flight|limit_first_flight|18432|first-flight|20000
 limit: steps|limit_steps|64|steps|70
 limit: offers not answered|limit_window|32|window|40

@@ -119,7 +119,7 @@ tried()
 	falls_under "" --connect 11.1.2.3:5432
 	passes database 'the remote address 11\.1\.2\.3 is not in 10\.0\.0\.0/8'
 	falls_under "" --accept 10.1.2.3:5432
-	passes database 'it is accepted, not made'
+	passes database 'it is incoming'
 	falls_under accounts --connect 11.1.2.3:5432 --uid 33 --gid 7
 	falls_under database --connect 10.1.2.3:5432 --uid 33 --gid 7
 	falls_under "" --connect 11.1.2.3:5432 --uid 33

@@ -486,7 +486,7 @@ def test_unit_honest(world):
                 ("calls", b"/bin/sh: by systemctl it has a service run programs"),
                 ("script", b"/run/script: by docker it has a service run programs"),
                 ("hidden", b"hidden.service is masked"),
-                ("broken", b"can't make sense of broken.service"),
+                ("broken", b"cannot load broken.service"),
                 ("only", b"no service only.service, but a template only@.service"),
                 ("onlly@", b"no template onlly@.service"),
                 ("onlly@x", b"no service onlly@x.service, nor a template onlly@.service")):
