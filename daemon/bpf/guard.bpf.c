@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Keeps TCP sockets that are not ours from connecting, listening and accepting: what got
- * past the ways that give programs' sockets to us. By the time of any, ours have the ULP,
- * and the policy decides about them.
+ * Blocks connect(), listen() and accept() on TCP sockets without the ULP, which were created in a
+ * way that does not give it to them. All other sockets have the ULP by then, and the policy decides
+ * about them.
  *
- * The first two are attached to a cgroup and see what its sockets connect, by whatever
- * call that is; the others see everybody's calls, and ask for the caller's cgroup, which
- * need not be that of the socket.
+ * The first two programs are attached to a cgroup and see each connection of its sockets, by any
+ * call. The others see the calls of all processes, and check the caller's cgroup, which can differ
+ * from that of the socket.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which sockets are ours, for BPF programs; and accept(), of which those of a listener
- * that is not come out plain, unless a library sees to them.
+ * Which sockets have the ULP, for BPF programs. accept() on a listener without it returns sockets
+ * without it, unless the preloaded library gives it to them.
  */
 #ifndef KSC_BPF_OURS_H
 #define KSC_BPF_OURS_H
@@ -70,8 +70,8 @@ static __always_inline bool socket_may_be(const struct socket *sock)
 }
 
 /*
- * By thread, the listener of which the preloaded library is about to accept a connection
- * to protect it by itself. It says so by an option that no such socket has.
+ * For each thread, the listener from which the preloaded library is about to accept a connection
+ * that it will protect. It announces that by an option that such a socket does not have.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

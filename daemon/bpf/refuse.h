@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Keeps the callers that a BPF program is for from connecting, listening at and accepting from
- * TCP sockets that are not ours. The call's cgroup counts, not the socket's, which may have been
- * made in another. is_for_caller() is the program's, and comes before this.
+ * Blocks connect(), listen() and accept() on TCP sockets without the ULP for the callers that
+ * is_for_caller() selects, which the including program defines before. The cgroup of the caller
+ * counts, not that of the socket, which can have been created in another.
  */
 #ifndef KSC_BPF_REFUSE_H
 #define KSC_BPF_REFUSE_H

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Gives the processes of some cgroups, and of those below them, our sockets where they
- * ask for TCP's. Without our module there is no such protocol, and no socket.
+ * Gives processes in some cgroups, and in those below them, sockets with the ULP where they ask for
+ * TCP. Without the module this protocol does not exist, and socket() fails.
  *
- * io_uring does not ask which protocol it is to be: what is TCP's still when a socket is
- * made is refused. So is SMC, which goes on as TCP where the peer has none, by a socket
- * that the kernel makes; and connect(), listen() and accept() of a socket that others have
- * made.
+ * io_uring does not call the hook that replaces the protocol: the creation of a socket that is
+ * still TCP is refused. So is SMC, which falls back to TCP by a socket that the kernel creates. So
+ * are connect(), listen() and accept() on a socket that was created elsewhere.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>

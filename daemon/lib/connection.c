@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A context's connection to the daemon: a request at a time, and what comes of it. Whoever
- * listens at the path could say anything, and what is not in the specification ends the
- * context.
+ * A context's connection to the daemon: one request at a time, and its reply. Any process could
+ * listen at the path and send anything; a message that violates the specification ends the context.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +24,7 @@
 #define GRACE_MS 1000
 
 /**
- * kschannel_drop() - close a descriptor, if there is one
+ * kschannel_drop() - close a descriptor unless it is -1
  * @fd: set to -1
  */
 void kschannel_drop(int *fd)
@@ -90,14 +89,13 @@ static int dial(const char *path, bool wait, int ms)
 }
 
 /**
- * kschannel_connect() - have a connection to the daemon
- * @c: the context, whose time begins
- * @timeout: milliseconds that its handshake may take, or 0 for the default
- * @wait: for its turn, if more are connecting than the daemon has looked at
+ * kschannel_connect() - connect to the daemon
+ * @c: the context, whose deadline is set
+ * @timeout: time limit of its handshake in milliseconds, or 0 for the default
+ * @wait: block while the daemon's backlog is full
  *
- * Return: 0; -EHOSTDOWN without a daemon, or with one that does not look as long as the
- * handshake may take; -ENOBUFS when it would have to wait; or another negative errno, -EINTR
- * too
+ * Return: 0; -EHOSTDOWN without a daemon, or if its backlog is full until the deadline; -ENOBUFS if
+ * the backlog is full and @wait is false; or another negative errno, including -EINTR
  */
 int kschannel_connect(struct kschannel_context *c, unsigned int timeout, bool wait)
 {
@@ -179,12 +177,12 @@ static int send_request(const struct kschannel_context *c, const struct nlmsghdr
 
 /**
  * kschannel_offer() - offer a token
- * @c: the context, with no step under way
- * @request: what goes with it
+ * @c: the context, without a step in progress
+ * @request: what else the step brings
  * @token: the token
- * @len: its bytes; no more than KSC_MAX_TOKEN are offered at once
+ * @len: its size in bytes; at most KSC_MAX_TOKEN are sent at once
  *
- * Return: 0, and the outcome is awaited; or a negative errno
+ * Return: 0, and the result is pending; or a negative errno
  */
 int kschannel_offer(struct kschannel_context *c, const struct kschannel_request *request,
 		    const void *token, size_t len)
@@ -268,11 +266,11 @@ static const char *check_result(const struct kschannel_context *c, struct nlattr
 	if (nla_get_u32(tb[KSC_M_CONTEXT]) != NUMBER)
 		return "it is for another context";
 	if (nla_get_u32(tb[KSC_M_CONSUMED]) > c->offered)
-		return "more was used up than there was";
+		return "it consumes more than was offered";
 	if (keys != done)
 		return keys ? "there is a descriptor" : "there are no keys";
 	if (done && (!tb[KSC_M_VERSION] || !tb[KSC_M_SUITE] || !tb[KSC_M_SESSION]))
-		return "there is no session";
+		return "the session is missing";
 	return NULL;
 }
 
@@ -324,16 +322,16 @@ static int take_error(struct kschannel_context *c, uint32_t seq, int error)
 }
 
 /**
- * kschannel_peek() - look at a message that has come
+ * kschannel_peek() - peek at the next message
  * @sock: an AF_UNIX socket
  * @head: gets its first bytes
- * @size: how many
- * @flags: MSG_DONTWAIT
- * @fd: set to the descriptor that came along, a new one, or -1
- * @whole: set to whether there was no other, or room for it
+ * @size: number of bytes
+ * @flags: MSG_DONTWAIT or 0
+ * @fd: set to a duplicate of the descriptor that it carries, or -1
+ * @whole: set to whether all descriptors that it carries were received
  *
- * Return: bytes of the message, of a stream no more than @size; 0 at the end; or a negative
- * errno. The message stays where it is.
+ * Return: size of the message in bytes, on a stream at most @size; 0 at the end; or a negative
+ * errno. The message stays in the queue.
  */
 ssize_t kschannel_peek(int sock, void *head, size_t size, int flags, int *fd, bool *whole)
 {
@@ -436,13 +434,13 @@ static int end_late(struct kschannel_context *c)
 }
 
 /**
- * kschannel_await() - take the outcome of a step
+ * kschannel_await() - receive the result of a step
  * @c: the context
- * @wait: until it is there, or the context is late
+ * @wait: wait for it, at most until the deadline
  *
- * Return: 0; -EAGAIN if it is not there, -EINTR, -EMFILE and -ENOMEM when it was not taken,
- * and is still awaited; -EHOSTDOWN when the context is late and the daemon has never said
- * anything; or what the daemon says, a negative errno
+ * Return: 0; -EAGAIN, -EINTR, -EMFILE or -ENOMEM if it was not received and is still pending;
+ * -EHOSTDOWN if the deadline has passed and the daemon has never replied; or the negative errno of
+ * the daemon's reply
  */
 int kschannel_await(struct kschannel_context *c, bool wait)
 {

@@ -10,14 +10,13 @@
 #include "lib/internal.h"
 
 /**
- * kschannel_acquire_credential() - say what contexts are to be begun with
- * @credential: gets it; kschannel_free_credential() frees it, contexts that were begun
- *	with it do not mind
- * @params: what it is to be
+ * kschannel_acquire_credential() - create a credential for contexts
+ * @credential: gets it; kschannel_free_credential() frees it, at any time
+ * @params: its parameters
  *
- * Whether the daemon has it, and has it for this user, the first step tells.
+ * The first step of a context checks whether the daemon has it, and whether the user may use it.
  *
- * Return: 0, -EINVAL for a role or a flag that is none, -ENAMETOOLONG, or -ENOMEM
+ * Return: 0, -EINVAL for an unknown role or flag, -ENAMETOOLONG, or -ENOMEM
  */
 int kschannel_acquire_credential(struct kschannel_credential **credential,
 				 const struct kschannel_params *params)
@@ -47,7 +46,7 @@ int kschannel_acquire_credential(struct kschannel_credential **credential,
 }
 
 /**
- * kschannel_free_credential() - be done with a credential
+ * kschannel_free_credential() - free a credential
  * @credential: the credential, or NULL
  */
 void kschannel_free_credential(struct kschannel_credential *credential)
@@ -56,7 +55,7 @@ void kschannel_free_credential(struct kschannel_credential *credential)
 }
 
 /**
- * kschannel_new_context() - make a context that nobody knows
+ * kschannel_new_context() - allocate a context that the daemon does not know yet
  *
  * Return: the context, or NULL
  */
@@ -152,21 +151,21 @@ static int make_step(struct kschannel_context **context, const struct kschannel_
 }
 
 /**
- * kschannel_initialize_context() - make a client's step
- * @context: the context; NULL has one made
+ * kschannel_initialize_context() - perform a step of a client
+ * @context: the context; NULL is replaced by a new one
  * @credential: a client's, the same at each step
  * @target: name of the server, for SNI and the name check
  * @flags: KSCHANNEL_NONBLOCK
- * @token: bytes from the peer that no step has used up
- * @len: how many; the first step has none, and 64000 are taken at most
- * @step: gets the outcome
+ * @token: bytes from the peer that no step has consumed
+ * @len: number of bytes; 0 for the first step, and at most 64000 are used
+ * @step: gets the result
  *
- * Return: 0; -EAGAIN, -EINTR or -EMFILE when kschannel_result() has to tell the outcome; or
- * another negative errno, and the context is as it was, or none: -EBUSY while a step is
- * under way, -EISCONN when it is done, -ESTALE when it was attached, -ECONNABORTED or
- * -ETIMEDOUT when it has failed, -EMSGSIZE for more than a handshake may have, -EDQUOT for
- * more contexts than the user may have, -EPROTOTYPE for a server's, -EHOSTDOWN without a
- * daemon, or with one that has said nothing when the handshake's time was over
+ * Return: 0; -EAGAIN, -EINTR or -EMFILE if the result is pending, see kschannel_result(); or
+ * another negative errno, which leaves the context unchanged, or NULL: -EBUSY while a step is in progress,
+ * -EISCONN if it is done, -ESTALE if it was attached, -ECONNABORTED or -ETIMEDOUT if it has failed,
+ * -EMSGSIZE if the handshake's input is too large, -EDQUOT if the user has too many contexts,
+ * -EPROTOTYPE for a server's context, -EHOSTDOWN without a daemon, or if the daemon has not replied
+ * before the deadline
  */
 int kschannel_initialize_context(struct kschannel_context **context,
 				 const struct kschannel_credential *credential,
@@ -179,13 +178,13 @@ int kschannel_initialize_context(struct kschannel_context **context,
 }
 
 /**
- * kschannel_accept_context() - make a server's step
- * @context: the context; NULL has one made
+ * kschannel_accept_context() - perform a step of a server
+ * @context: the context; NULL is replaced by a new one
  * @credential: a server's, the same at each step
  * @flags: KSCHANNEL_NONBLOCK
- * @token: bytes from the peer that no step has used up
- * @len: how many
- * @step: gets the outcome
+ * @token: bytes from the peer that no step has consumed
+ * @len: number of bytes
+ * @step: gets the result
  *
  * Return: as kschannel_initialize_context()
  */
@@ -199,16 +198,16 @@ int kschannel_accept_context(struct kschannel_context **context,
 }
 
 /**
- * kschannel_judge_peer() - make the step that follows KSC_STATUS_VERIFY_NEEDED
+ * kschannel_judge_peer() - perform the step after KSC_STATUS_VERIFY_NEEDED
  * @context: the context
  * @verdict: KSC_VERDICT_ACCEPT or KSC_VERDICT_REJECT
- * @alert: to reject: number of the alert that tells the peer, or 0 for bad_certificate
+ * @alert: with KSC_VERDICT_REJECT: number of the alert for the peer, or 0 for bad_certificate
  * @flags: KSCHANNEL_NONBLOCK
- * @token: bytes from the peer that no step has used up
- * @len: how many, perhaps 0
- * @step: gets the outcome; of a rejection, KSC_STATUS_PEER_REJECTED
+ * @token: bytes from the peer that no step has consumed
+ * @len: number of bytes, may be 0
+ * @step: gets the result; after a rejection, KSC_STATUS_PEER_REJECTED
  *
- * Return: as kschannel_initialize_context(); -ENODATA when no verdict is awaited
+ * Return: as kschannel_initialize_context(); -ENODATA if no verdict is expected
  */
 int kschannel_judge_peer(struct kschannel_context *context, enum ksc_verdict verdict,
 			 uint8_t alert, unsigned int flags, const void *token, size_t len,
@@ -223,17 +222,17 @@ int kschannel_judge_peer(struct kschannel_context *context, enum ksc_verdict ver
 }
 
 /**
- * kschannel_pick_credential() - make the step that follows KSC_STATUS_INCOMPLETE_CREDENTIALS
+ * kschannel_pick_credential() - perform the step after KSC_STATUS_INCOMPLETE_CREDENTIALS
  * @context: the context
- * @name: name in kschanneld.conf(5) of the credential whose certificate is to be shown, or
- *	NULL for none, on purpose
+ * @name: name in kschanneld.conf(5) of the credential whose certificate is sent, or NULL to send
+ *	none
  * @flags: KSCHANNEL_NONBLOCK
- * @token: bytes from the peer that no step has used up
- * @len: how many, perhaps 0
- * @step: gets the outcome; KSC_STATUS_NO_CREDENTIALS where there is none of that name with
- *	a certificate, KSC_STATUS_ACCESS_DENIED when it is not for this user
+ * @token: bytes from the peer that no step has consumed
+ * @len: number of bytes, may be 0
+ * @step: gets the result; KSC_STATUS_NO_CREDENTIALS if no credential with a certificate has the
+ *	name, KSC_STATUS_ACCESS_DENIED if the user may not use it
  *
- * Return: as kschannel_initialize_context(); -ENODATA when none was asked for, and
+ * Return: as kschannel_initialize_context(); -ENODATA if no credential was asked for, and
  * -ENAMETOOLONG
  */
 int kschannel_pick_credential(struct kschannel_context *context, const char *name,
@@ -252,12 +251,12 @@ int kschannel_pick_credential(struct kschannel_context *context, const char *nam
 }
 
 /**
- * kschannel_give_up() - make the step that ends a handshake, whatever it is about
+ * kschannel_give_up() - perform a step that aborts the handshake, in any state
  * @context: the context
- * @alert: number of the fatal alert that tells the peer, 1 to 255
+ * @alert: number of the fatal alert for the peer, 1 to 255
  * @flags: KSCHANNEL_NONBLOCK
- * @step: gets the outcome: KSC_STATUS_CANCELLED, with the alert as its token, unless the
- *	peer has seen nothing of a client
+ * @step: gets the result: KSC_STATUS_CANCELLED, with the alert as its token, unless a client has
+ *	not sent anything yet
  *
  * Return: as kschannel_initialize_context(), and -EINVAL
  */
@@ -272,11 +271,11 @@ int kschannel_give_up(struct kschannel_context *context, uint8_t alert, unsigned
 }
 
 /**
- * kschannel_result() - take the outcome of a step that was not waited for
+ * kschannel_result() - get the result of a step that did not wait for it
  * @context: the context
- * @step: gets the outcome
+ * @step: gets the result
  *
- * Return: 0, or -EAGAIN if it is not there yet; or what the step would have failed with
+ * Return: 0, or -EAGAIN while it is pending; or the errno of the step
  */
 int kschannel_result(struct kschannel_context *context, struct kschannel_step *step)
 {
@@ -288,11 +287,11 @@ int kschannel_result(struct kschannel_context *context, struct kschannel_step *s
 }
 
 /**
- * kschannel_fd() - what to poll for a step's outcome
+ * kschannel_fd() - get a descriptor to poll for a step's result
  * @context: the context
  *
- * Return: a file descriptor that is readable then, not to be read, or closed; -1 when there
- * is no step any more
+ * Return: a descriptor that becomes readable, which the caller must neither read nor close; -1 if
+ * no further step is possible
  */
 int kschannel_fd(const struct kschannel_context *context)
 {
@@ -300,10 +299,10 @@ int kschannel_fd(const struct kschannel_context *context)
 }
 
 /**
- * kschannel_delete_context() - be done with a context, whatever it is about
+ * kschannel_delete_context() - delete a context, in any state
  * @context: the context, or NULL
  *
- * A socket that it is attached to stays as it is.
+ * A socket that it was attached to is not affected.
  */
 void kschannel_delete_context(struct kschannel_context *context)
 {
@@ -317,12 +316,12 @@ void kschannel_delete_context(struct kschannel_context *context)
 }
 
 /**
- * kschannel_query_info() - what was negotiated
+ * kschannel_query_info() - query what was negotiated
  * @context: the context
  * @info: filled in
  *
- * Of a context that was imported this is what the kernel has, which lacks names that were too
- * long for it, see kschannel(7).
+ * For an imported context, the kernel has this information. It lacks names that were too long, see
+ * kschannel(7).
  *
  * Return: 0, or -ENOTCONN before the handshake is done
  */
@@ -337,7 +336,7 @@ int kschannel_query_info(const struct kschannel_context *context, struct ksc_inf
 }
 
 /**
- * kschannel_query_sizes() - what records will add to the data
+ * kschannel_query_sizes() - query the overhead of records
  * @context: the context
  * @sizes: filled in
  *
@@ -382,18 +381,18 @@ static int attach(const struct ksc_attach *a, int fd, size_t len)
 }
 
 /**
- * kschannel_attach() - give a context's keys to a socket
+ * kschannel_attach() - attach a context's keys to a socket
  * @context: the context, whose handshake is done
- * @fd: a connected TCP socket; it gets the ULP "kschannel", unless it has it
- * @extra: bytes from the peer that the last step did not use up
- * @len: how many, 64000 at most
+ * @fd: a connected TCP socket; it gets the ULP "kschannel" unless it has it
+ * @extra: bytes from the peer that the last step did not consume
+ * @len: number of bytes, at most 64000
  *
- * The last token has to be sent before. The socket is then as after a handshake of
- * its own, and the context only good for queries, and to be deleted. The socket has to be of
- * the network namespace that the daemon was spoken to from.
+ * The last token must be sent before. Afterwards the socket is as after a handshake of its own, and
+ * the context can only be queried and deleted. The socket must belong to the network namespace
+ * from which the context was begun.
  *
- * Return: 0; -EINPROGRESS when the handshake is not done, -ESTALE when the context was
- * attached before, or another negative errno: those of KSC_ATTACH and TCP_ULP
+ * Return: 0; -EINPROGRESS if the handshake is not done, -ESTALE if the context was attached before,
+ * or another negative errno: those of KSC_ATTACH and TCP_ULP
  */
 int kschannel_attach(struct kschannel_context *context, int fd, const void *extra, size_t len)
 {
@@ -421,9 +420,9 @@ int kschannel_attach(struct kschannel_context *context, int fd, const void *extr
 }
 
 /**
- * kschannel_apply_control() - tell the peer of an attached socket something, and send no FIN
+ * kschannel_apply_control() - send the peer of an attached socket an alert, without a FIN
  * @fd: the socket
- * @control: what
+ * @control: which alert
  * @alert: with KSCHANNEL_ALERT, its number, 1 to 255; fatal, but for user_canceled and, in
  *	TLS 1.2, no_renegotiation
  *
@@ -448,10 +447,10 @@ int kschannel_apply_control(int fd, enum kschannel_control control, uint8_t aler
 }
 
 /**
- * kschannel_detach() - have a socket go on in the clear
- * @fd: the socket; close_notify was sent and received and all data read
- * @rest: for what was attached and follows the peer's close_notify
- * @len: room there; set to how much it is, mostly 0
+ * kschannel_detach() - continue a socket in plaintext
+ * @fd: the socket; close_notify was sent and received, and all data was read
+ * @rest: gets the bytes of kschannel_attach()'s @extra that follow the peer's close_notify
+ * @len: size of @rest in bytes; set to the number of these bytes, usually 0
  *
  * Return: 0 or a negative errno: those of KSC_DETACH
  */

@@ -51,10 +51,10 @@ static void finish(struct ksc_export *e, size_t size, void *out, size_t len)
  * kschannel_export() - derive keying material, RFC 5705 and RFC 8446 7.5
  * @fd: a protected socket
  * @label: printable ASCII, 1 to KSC_MAX_EXPORT_LABEL bytes
- * @context: what it is for, or NULL, which TLS 1.2 tells from an empty one
- * @context_len: its bytes, up to 65535
- * @out: where to
- * @len: bytes that are wanted, 1 to KSC_MAX_EXPORT
+ * @context: the context value, or NULL for none, which differs from an empty one in TLS 1.2
+ * @context_len: its size in bytes, up to 65535
+ * @out: gets the keying material
+ * @len: its size in bytes, 1 to KSC_MAX_EXPORT
  *
  * Return: 0 or a negative errno: those of KSC_EXPORT
  */
@@ -77,7 +77,7 @@ int kschannel_export(int fd, const char *label, const void *context, size_t cont
 }
 
 /**
- * kschannel_channel_binding() - the channel binding tls-exporter, RFC 9266
+ * kschannel_channel_binding() - derive the channel binding tls-exporter, RFC 9266
  * @fd: a protected socket
  * @out: gets KSCHANNEL_BINDING_LEN bytes
  *
@@ -104,16 +104,16 @@ static int has_no_keys(const struct kschannel_context *context)
 }
 
 /**
- * kschannel_context_export() - likewise, of a context that no socket has yet
+ * kschannel_context_export() - derive keying material of a context that is not attached
  * @context: the context, whose handshake is done
  * @label: printable ASCII, 1 to KSC_MAX_EXPORT_LABEL bytes
- * @label_context: what it is for, or NULL, which TLS 1.2 tells from an empty one
- * @context_len: its bytes, up to 65535
- * @out: where to
- * @len: bytes that are wanted, 1 to KSC_MAX_EXPORT
+ * @label_context: the context value, or NULL for none, which differs from an empty one in TLS 1.2
+ * @context_len: its size in bytes, up to 65535
+ * @out: gets the keying material
+ * @len: its size in bytes, 1 to KSC_MAX_EXPORT
  *
- * Return: 0 or a negative errno: -EINVAL for what is out of range, or a label that may
- * not be; -ENOTCONN before the handshake is done, -ECONNABORTED when it has failed;
+ * Return: 0 or a negative errno: -EINVAL for a length out of range or a label that is not allowed;
+ * -ENOTCONN before the handshake is done, -ECONNABORTED if it has failed;
  * -ENODATA with TLS 1.2 without extended master secret; -ESTALE after kschannel_attach()
  */
 int kschannel_context_export(struct kschannel_context *context, const char *label,
@@ -134,8 +134,8 @@ int kschannel_context_export(struct kschannel_context *context, const char *labe
 }
 
 /**
- * kschannel_context_binding() - the channel binding tls-exporter of a context
- * @context: the context, whose handshake is done and that no socket has yet
+ * kschannel_context_binding() - derive the channel binding tls-exporter of a context
+ * @context: the context, whose handshake is done and which is not attached
  * @out: gets KSCHANNEL_BINDING_LEN bytes
  *
  * Return: as kschannel_context_export()

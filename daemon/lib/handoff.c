@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A context goes to another process: the descriptor of its keys, and a message with what the
- * kernel does not know of them. Whoever has a descriptor can use the keys, but only one can.
+ * Passes a context to another process: the descriptor of its keys, and a message with what the
+ * kernel does not know. Any process with a descriptor can use the keys, but only one can attach
+ * them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -95,9 +96,9 @@ static struct nl_msg *make_parcel(const struct kschannel_context *c)
 }
 
 /*
- * A stream may take a part, and whoever does not wait can't send the rest. So there has to be
- * room for all of it, of which the kernel's memory takes up to twice as much and a little for
- * each piece. With a quarter of its buffer in use a socket still is one that can be written to.
+ * A stream can accept a part of the message, and a non-blocking caller cannot send the rest. So
+ * there has to be room for all of it; the kernel charges up to twice its size, and a little for
+ * each piece. A socket is writable as long as at most a quarter of its buffer is in use.
  */
 static int check_room(int sock, size_t len)
 {
@@ -159,19 +160,18 @@ static int is_ours(const struct kschannel_context *c)
 }
 
 /**
- * kschannel_export_context() - pass a context on to another process
- * @context: the context, whose handshake is done; deleted here by success
- * @sock: connected AF_UNIX socket, which keeps messages whole or has nothing else on its way
+ * kschannel_export_context() - pass a context to another process
+ * @context: the context, whose handshake is done; deleted on success
+ * @sock: connected AF_UNIX socket, which preserves message boundaries or has no other data queued
  *
- * The last step's token has to be sent before, and the bytes that no step has used up
- * are the caller's to pass. Until it is imported, the context is deleted when what is
- * on its way is.
+ * The last step's token must be sent before. Bytes that no step has consumed are the caller's to
+ * pass. If the message is discarded before it is imported, the context is deleted.
  *
- * Return: 0; -EBUSY while a step is under way, -EINPROGRESS before the handshake is done,
- * -ECONNABORTED when it has failed, -ESTALE after kschannel_attach(), -ENOMEM; or a negative
- * errno of sendmsg(): -EAGAIN when a non-blocking socket has no room at the moment, -EMSGSIZE
- * when it never has. The context is then as it was. -ETIMEDOUT when SO_SNDTIMEO was over in
- * the middle: the stream is of no use any more
+ * Return: 0; -EBUSY while a step is in progress, -EINPROGRESS before the handshake is done,
+ * -ECONNABORTED if it has failed, -ESTALE after kschannel_attach(), -ENOMEM; or a negative errno of
+ * sendmsg(): -EAGAIN if a non-blocking socket has no room now, -EMSGSIZE if its buffer is too
+ * small. The context is then unchanged. -ETIMEDOUT if SO_SNDTIMEO expired in the middle: the stream can no
+ * longer be used
  */
 int kschannel_export_context(struct kschannel_context *context, int sock)
 {
@@ -231,8 +231,8 @@ static bool is_on_its_way(int sock, size_t len)
 }
 
 /*
- * It is the end, or a message with nothing in it. That is taken, or it would be in the way of
- * all that follow. The end stays, and what is there then has come before.
+ * This is the end of the stream, or an empty message, which is consumed, because it would block
+ * all that follow. The end stays, after everything that was sent before it.
  */
 static int take_nothing(int sock)
 {
@@ -273,9 +273,9 @@ static void take_begin(struct kschannel_context *c, struct nlattr *nest)
 }
 
 /*
- * Keys are a file without a type, as anonymous inodes are. Those are the kernel's own, while
- * another file's ioctl() may go to a process that answers what it likes, or never. statx() goes
- * to none.
+ * A key file has no file type, like all anonymous inodes, which belong to the kernel. The ioctl()
+ * of another file may be served by a process that answers anything, or never. statx() asks no
+ * process.
  */
 static bool is_anonymous(int fd)
 {
@@ -344,20 +344,20 @@ static int receive_parcel(struct kschannel_context *c, int sock)
 }
 
 /**
- * kschannel_import_context() - take a context that another process passes on
+ * kschannel_import_context() - receive a context from another process
  * @context: set to the context
- * @sock: AF_UNIX socket that kschannel_export_context() was called with the other end of
- * @step: gets what the last step came to; there is no token, since that was sent
+ * @sock: the other end of the AF_UNIX socket of kschannel_export_context()
+ * @step: gets the result of the last step, without its token, which was sent
  *
- * kschannel_query_info() gives what the kernel was told by the daemon that made the keys; the
- * other queries give the sender's word.
+ * kschannel_query_info() returns what the daemon told the kernel; the other queries return what the
+ * exporting process sent, unverified.
  *
- * Return: 0; -ENODATA when the other end was closed; -EBADMSG for what is no context, or not
- * all of one, -EPROTONOSUPPORT for one of another version of this library that we can't read;
- * -EBADFD when what comes along are no keys, -EPERM when they are those of a daemon of a user
- * namespace that we are not in, -ESTALE when a socket has got them, -EBUSY when one is getting
- * them; -EAGAIN when a non-blocking socket does not have all of it; or another negative errno,
- * of recvmsg() too. But for -EAGAIN, -EMFILE, -ENOMEM and the last, what was passed is gone.
+ * Return: 0; -ENODATA if the other end was closed; -EBADMSG if the message is not a complete
+ * context, -EPROTONOSUPPORT if it is from an incompatible version of this library; -EBADFD if the
+ * descriptor is not a key file, -EPERM if its daemon is in a user namespace that the caller is not
+ * in, -ESTALE if the keys were attached, -EBUSY if they are being attached; -EAGAIN if a
+ * non-blocking socket does not have all of it; or another negative errno, including those of recvmsg(). The
+ * message is consumed except with -EAGAIN, -EMFILE, -ENOMEM and errors of recvmsg().
  */
 int kschannel_import_context(struct kschannel_context **context, int sock,
 			     struct kschannel_step *step)

@@ -10,14 +10,14 @@
 #include "lib/kschannel.h"
 
 /**
- * struct kschannel_credential - what contexts are begun with
- * @role: which side it is for
- * @name: the daemon's name of it, or empty
+ * struct kschannel_credential - parameters of contexts
+ * @role: client or server
+ * @name: name of the daemon's credential, or ""
  * @alpn: ProtocolNameList
- * @alpn_len: its bytes
- * @verify: what is asked of the peer's certificate
- * @timeout: milliseconds
- * @pick: it wants to be asked for another
+ * @alpn_len: its size in bytes
+ * @verify: how the peer's certificate is verified
+ * @timeout: time limit of handshakes in milliseconds
+ * @pick: the caller picks the certificate, see KSCHANNEL_PICK
  */
 struct kschannel_credential {
 	enum ksc_role role;
@@ -30,12 +30,12 @@ struct kschannel_credential {
 };
 
 /**
- * struct kschannel_request - what a step brings besides the token
- * @begin: credential of a context that the daemon does not know yet, else NULL
- * @target: with it: name of the server, or NULL
- * @verdict: after KSC_STATUS_VERIFY_NEEDED, else KSC_VERDICT_NONE
- * @alert: to reject, or, without a verdict, to give up: which to send, or 0
- * @pick: after KSC_STATUS_INCOMPLETE_CREDENTIALS, a name, else NULL
+ * struct kschannel_request - what a step brings in addition to the token
+ * @begin: credential of a context that the daemon does not know yet, otherwise NULL
+ * @target: with @begin: name of the server, or NULL
+ * @verdict: after KSC_STATUS_VERIFY_NEEDED, otherwise KSC_VERDICT_NONE
+ * @alert: alert to reject the peer with, or, without a verdict, to abort the handshake with; or 0
+ * @pick: after KSC_STATUS_INCOMPLETE_CREDENTIALS, a name, otherwise NULL
  */
 struct kschannel_request {
 	const struct kschannel_credential *begin;
@@ -46,12 +46,12 @@ struct kschannel_request {
 };
 
 /**
- * enum kschannel_state - how far a context is
- * @KSCHANNEL_OPEN: its handshake goes on
- * @KSCHANNEL_DONE: and is done
- * @KSCHANNEL_ATTACHED: a socket has its keys
- * @KSCHANNEL_FAILED: it has failed
- * @KSCHANNEL_TIMED_OUT: its time was over
+ * enum kschannel_state - state of a context
+ * @KSCHANNEL_OPEN: its handshake is in progress
+ * @KSCHANNEL_DONE: its handshake is done
+ * @KSCHANNEL_ATTACHED: its keys are attached to a socket
+ * @KSCHANNEL_FAILED: its handshake failed
+ * @KSCHANNEL_TIMED_OUT: its handshake timed out
  */
 enum kschannel_state {
 	KSCHANNEL_OPEN,
@@ -63,25 +63,24 @@ enum kschannel_state {
 
 /**
  * struct kschannel_context - a context
- * @fd: its connection to the daemon, -1 when the handshake is over
- * @key: descriptor of its keys, -1 but when it is done
- * @state: how far it is
- * @role: which side
- * @verify: what was asked of the peer's certificate
- * @pick: a question for another credential was asked for
- * @begun: the daemon knows it, unless it says otherwise
- * @beginning: the step under way is the one that tells it
- * @pending: a step's outcome is awaited
- * @answered: the daemon has said something
- * @deadline: when it is late, milliseconds of CLOCK_MONOTONIC
- * @seq: that step's number
- * @offered: and bytes of token
- * @step: the last step's outcome
- * @answer: the message that this lies in, or NULL; when it is done, that goes for
- *	all that is known of it
+ * @fd: its connection to the daemon, -1 after the handshake
+ * @key: descriptor of its keys in KSCHANNEL_DONE, otherwise -1
+ * @state: its state
+ * @role: client or server
+ * @verify: how the peer's certificate is verified
+ * @pick: the caller picks the certificate, see KSCHANNEL_PICK
+ * @begun: the daemon knows it, unless it replies otherwise
+ * @beginning: the step in progress makes it known to the daemon
+ * @pending: a step is in progress
+ * @answered: the daemon has replied at least once
+ * @deadline: when it times out, in milliseconds of CLOCK_MONOTONIC
+ * @seq: number of the step in progress
+ * @offered: size of its token in bytes
+ * @step: result of the last step
+ * @answer: the message that contains what @step, @chain and @details refer to, or NULL
  * @chain: the peer's certificates and ours, or NULL
  * @details: nest of enum ksc_m_details, or NULL
- * @info: when it is done
+ * @info: information about the session, in KSCHANNEL_DONE
  */
 struct kschannel_context {
 	int fd;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * libkschannel: the security context for programs that carry its tokens themselves;
- * see libkschannel(3). Keys never come here: they stay in the kernel, until a
- * context is attached to a connected TCP socket.
+ * libkschannel: security contexts for programs that carry the tokens themselves; see
+ * libkschannel(3). The process never has the keys: they stay in the kernel, where a context is
+ * attached to a connected TCP socket.
  *
- * Functions that return int return 0, or a negative errno. One context is for one
- * thread at a time; different ones, and credentials, are for any.
+ * Functions that return int return 0 or a negative errno. A context can be used by one thread at a
+ * time; different contexts, and credentials, by any number of threads.
  */
 #ifndef KSCHANNEL_H
 #define KSCHANNEL_H
@@ -29,16 +29,16 @@ struct kschannel_credential;
 struct kschannel_context;
 
 /**
- * struct kschannel_params - what a credential is to be
- * @role: KSC_ROLE_CLIENT or KSC_ROLE_SERVER; one credential can't be both
+ * struct kschannel_params - parameters of a credential
+ * @role: KSC_ROLE_CLIENT or KSC_ROLE_SERVER; one credential cannot be both
  * @name: its name in kschanneld.conf(5), up to KSC_MAX_NAME bytes, or NULL for
  *	the default
  * @alpn: ProtocolNameList without its outer length, or NULL
- * @alpn_len: its bytes, up to KSC_MAX_ALPN
- * @verify: what is asked of the peer's certificate
- * @timeout: milliseconds that a handshake may take, up to KSC_MAX_HANDSHAKE_TIMEOUT,
- *	or 0 for KSC_DEFAULT_HANDSHAKE_TIMEOUT
- * @flags: KSCHANNEL_PICK, for a client's that has no certificate, or 0
+ * @alpn_len: its size in bytes, up to KSC_MAX_ALPN
+ * @verify: how the peer's certificate is verified
+ * @timeout: time limit of a handshake in milliseconds, up to KSC_MAX_HANDSHAKE_TIMEOUT, or 0 for
+ *	KSC_DEFAULT_HANDSHAKE_TIMEOUT
+ * @flags: KSCHANNEL_PICK, for a client without a certificate, or 0
  */
 struct kschannel_params {
 	enum ksc_role role;
@@ -51,34 +51,34 @@ struct kschannel_params {
 };
 
 /**
- * struct kschannel_step - what a step came to
- * @status: KSC_STATUS_OK: done; send the token if there is one, then attach.
- *	KSC_STATUS_CONTINUE_NEEDED: send the token if there is one; step again with
- *	what is left of the input, if anything, else wait for more.
- *	KSC_STATUS_INCOMPLETE_MESSAGE: nothing happened; step again with more.
- *	KSC_STATUS_VERIFY_NEEDED, with KSC_VERIFY_MANUAL alone: send the token if there
- *	is one, judge the peer and go on by kschannel_judge_peer().
- *	KSC_STATUS_INCOMPLETE_CREDENTIALS, with KSCHANNEL_PICK alone: send the token if
- *	there is one and go on by kschannel_pick_credential().
- *	Any other: it has failed; send the token, which is an alert, and delete it
- * @consumed: bytes of the input that were used up, from its start; with
+ * struct kschannel_step - result of a step
+ * @status: KSC_STATUS_OK: the handshake is done; send the token if there is one, then attach.
+ *	KSC_STATUS_CONTINUE_NEEDED: send the token if there is one; perform the next step with
+ *	the rest of the input, or wait for more if there is none.
+ *	KSC_STATUS_INCOMPLETE_MESSAGE: nothing was consumed; perform the step again with more input.
+ *	KSC_STATUS_VERIFY_NEEDED, only with KSC_VERIFY_MANUAL: send the token if there is one,
+ *	judge the peer and continue by kschannel_judge_peer().
+ *	KSC_STATUS_INCOMPLETE_CREDENTIALS, only with KSCHANNEL_PICK: send the token if there is
+ *	one and continue by kschannel_pick_credential().
+ *	Any other: the handshake failed; send the token, which is an alert, and delete the context
+ * @consumed: bytes of the input that were consumed, from its start; with
  *	KSC_STATUS_OK the rest goes to kschannel_attach()
- * @need: with KSC_STATUS_INCOMPLETE_MESSAGE, how many more bytes are wanted at least
+ * @need: with KSC_STATUS_INCOMPLETE_MESSAGE, the least number of additional bytes needed
  * @token: bytes for the peer, valid until the context's next step or deletion
- * @token_len: how many, perhaps 0
+ * @token_len: number of bytes, may be 0
  * @alert: the TLS alert, if @direction says that there was one
- * @direction: which way it went
- * @text: with a failure, one line that explains it; with KSC_STATUS_VERIFY_NEEDED,
- *	the faults in words; else empty
+ * @direction: whether it was sent or received
+ * @text: after a failure, one line that explains it; with KSC_STATUS_VERIFY_NEEDED,
+ *	the faults in words; otherwise ""
  * @faults: with KSC_STATUS_VERIFY_NEEDED, enum ksc_fault, 0 for none
- * @chain: with KSC_STATUS_VERIFY_NEEDED, the peer's certificates in DER, its own
- *	first, each after its length in three bytes, the highest first; valid until the
- *	context's next step or deletion
- * @chain_len: its bytes, up to KSC_MAX_CHAIN
- * @issuers: with KSC_STATUS_INCOMPLETE_CREDENTIALS, DER names of the issuers that the
- *	server accepts, each after its length in two bytes, the highest first; valid like
+ * @chain: with KSC_STATUS_VERIFY_NEEDED, the peer's certificates in DER, the leaf first, each
+ *	after its length in three bytes, most significant byte first; valid until the context's
+ *	next step or deletion
+ * @chain_len: its size in bytes, up to KSC_MAX_CHAIN
+ * @issuers: with KSC_STATUS_INCOMPLETE_CREDENTIALS, DER names of the issuers that the server
+ *	accepts, each after its length in two bytes, most significant byte first; valid as long as
  *	@chain
- * @issuers_len: its bytes, up to KSC_MAX_CHAIN; 0 says nothing
+ * @issuers_len: its size in bytes, up to KSC_MAX_CHAIN; 0 if the server sent none
  */
 struct kschannel_step {
 	enum ksc_status status;
@@ -97,10 +97,10 @@ struct kschannel_step {
 };
 
 /**
- * struct kschannel_sizes - what records add, in bytes
+ * struct kschannel_sizes - overhead of records, in bytes
  * @header: before the data
- * @trailer: behind it, at most
- * @max_message: most data in one record
+ * @trailer: after the data, at most
+ * @max_message: maximum size of the data in one record
  */
 struct kschannel_sizes {
 	size_t header;
@@ -109,8 +109,8 @@ struct kschannel_sizes {
 };
 
 /**
- * enum kschannel_control - what kschannel_apply_control() is to say to the peer
- * @KSCHANNEL_SHUTDOWN: close_notify: nothing follows; what the peer sends does
+ * enum kschannel_control - which alert kschannel_apply_control() sends
+ * @KSCHANNEL_SHUTDOWN: close_notify: no more data is sent; the peer's can still be received
  * @KSCHANNEL_ALERT: an alert
  */
 enum kschannel_control {
@@ -122,21 +122,21 @@ enum kschannel_control {
 #define KSCHANNEL_END_POINT_MAX 64
 
 /**
- * struct kschannel_cipher - how the connection is protected, and where its keys are from
+ * struct kschannel_cipher - how the connection is protected, and how its keys were derived
  * @version: as on the wire: 0x0303 TLS 1.2, 0x0304 TLS 1.3
  * @suite: IANA number
  * @suite_name: IANA name
- * @cipher: the AEAD's name, as in kschanneld.conf(5); it authenticates, too
- * @cipher_bits: of its key
- * @tag_bits: of what it authenticates with
- * @hash: name of the hash that keys are derived with
- * @hash_bits: of its output
- * @group: IANA number of the key exchange's group, or 0 if it is not known
+ * @cipher: the AEAD's name, as in kschanneld.conf(5); it also authenticates
+ * @cipher_bits: size of its key in bits
+ * @tag_bits: size of its authentication tag in bits
+ * @hash: name of the hash function of the key derivation
+ * @hash_bits: size of its output in bits
+ * @group: IANA number of the key exchange's group, or 0 if it is unknown
  * @group_name: its IANA name, or NULL
  * @signature: IANA number of the server's signature scheme, 0 in a resumed session
  * @signature_name: its name in RFC 8446, or NULL
  *
- * Names live as long as the program.
+ * The names are valid as long as the process runs.
  */
 struct kschannel_cipher {
 	uint16_t version;
@@ -154,13 +154,13 @@ struct kschannel_cipher {
 };
 
 /**
- * struct kschannel_session - what was asked for, and what is in force
- * @verify: what was asked of the peer's certificate
- * @pick: KSCHANNEL_PICK was asked for
+ * struct kschannel_session - what was requested, and what is in force
+ * @verify: the requested verification of the peer's certificate
+ * @pick: KSCHANNEL_PICK was requested
  * @traits: enum ksc_trait, what is in force
- * @resumed: the session goes on with an earlier one, by a ticket
- * @id: TLS 1.2's session id
- * @id_len: its bytes, perhaps 0
+ * @resumed: an earlier session was resumed, by a ticket
+ * @id: TLS 1.2's session ID
+ * @id_len: its size in bytes, may be 0
  */
 struct kschannel_session {
 	enum ksc_verify verify;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What else is known of an established context: the daemon has told it with the last step,
- * and it holds after the context was attached, too.
+ * More information about an established context. The daemon sends it with the last step; it remains
+ * available after the context was attached.
  */
 #include <errno.h>
 #include <netlink/attr.h>
@@ -30,11 +30,12 @@ static uint16_t number(const struct nlattr *attr)
 }
 
 /**
- * kschannel_query_cipher() - how the connection is protected
+ * kschannel_query_cipher() - query how the connection is protected
  * @context: the context
  * @cipher: filled in
  *
- * Return: 0; -ENOTCONN before the handshake is done; or -EIO for what is not known here
+ * Return: 0; -ENOTCONN before the handshake is done; or -EIO if this library does not know the
+ * suite
  */
 int kschannel_query_cipher(struct kschannel_context *context, struct kschannel_cipher *cipher)
 {
@@ -68,7 +69,7 @@ int kschannel_query_cipher(struct kschannel_context *context, struct kschannel_c
 }
 
 /**
- * kschannel_query_session() - what was asked for, and what is in force
+ * kschannel_query_session() - query what was requested and what is in force
  * @context: the context
  * @session: filled in
  *
@@ -95,16 +96,15 @@ int kschannel_query_session(struct kschannel_context *context, struct kschannel_
 }
 
 /**
- * kschannel_query_chain() - the certificates of one side
+ * kschannel_query_chain() - query the certificates of one side
  * @context: the context
- * @local: ours, else the peer's
- * @chain: set to them, in DER, the side's own first, each after its length in three
- *	bytes, the highest first; valid until the context's deletion
- * @len: set to the bytes, up to KSC_MAX_CHAIN
+ * @local: ours instead of the peer's
+ * @chain: set to the certificates in DER, the leaf first, each after its length in three bytes,
+ *	most significant byte first; valid until the context is deleted
+ * @len: set to the size in bytes, up to KSC_MAX_CHAIN
  *
- * Return: as kschannel_query_cipher(); -ENODATA when there are none: the side has shown
- * none, or it was ours in a session that goes on with an earlier one, or there were more
- * than KSC_MAX_CHAIN bytes
+ * Return: as kschannel_query_cipher(); -ENODATA if there are none: that side has sent none, or ours
+ * were not sent because the session was resumed, or they had more than KSC_MAX_CHAIN bytes
  */
 int kschannel_query_chain(struct kschannel_context *context, bool local, const void **chain,
 			  size_t *len)
@@ -121,14 +121,13 @@ int kschannel_query_chain(struct kschannel_context *context, bool local, const v
 }
 
 /**
- * kschannel_query_end_point() - the channel binding tls-server-end-point, RFC 5929 4
+ * kschannel_query_end_point() - query the channel binding tls-server-end-point, RFC 5929 4
  * @context: the context
- * @out: gets it: the hash of the server's certificate
- * @len: room there; set to its bytes, up to KSCHANNEL_END_POINT_MAX
+ * @out: gets the hash of the server's certificate
+ * @len: size of @out in bytes; set to the size of the hash, up to KSCHANNEL_END_POINT_MAX
  *
- * Return: as kschannel_query_cipher(); -ERANGE when it does not fit; -ENODATA when there
- * is none: it is not defined for the certificate's signature, or a server's session goes
- * on with an earlier one
+ * Return: as kschannel_query_cipher(); -ERANGE if it does not fit; -ENODATA if there is none: it is
+ * not defined for the certificate's signature algorithm, or a server's session was resumed
  */
 int kschannel_query_end_point(struct kschannel_context *context, void *out, size_t *len)
 {

@@ -7,10 +7,10 @@
 #include "preload/env.h"
 
 /**
- * ksc_alpn_to_wire() - make a ProtocolNameList
- * @list: protocols with commas between
- * @wire: where to put the list, without its outer length
- * @size: how much fits there
+ * ksc_alpn_to_wire() - write a ProtocolNameList
+ * @list: protocols separated by commas
+ * @wire: gets the list, without its outer length
+ * @size: size of @wire in bytes
  * Return: its length, or -1 if a protocol is empty or too long, or the list is
  */
 int ksc_alpn_to_wire(const char *list, uint8_t *wire, size_t size)
@@ -32,9 +32,9 @@ int ksc_alpn_to_wire(const char *list, uint8_t *wire, size_t size)
 }
 
 /**
- * ksc_verify_value() - number of a verification mode
+ * ksc_verify_value() - parse a verification mode
  * @name: none, request or require
- * Return: enum ksc_verify, or -1 if it is none of these
+ * Return: enum ksc_verify, or -1 for another name
  */
 int ksc_verify_value(const char *name)
 {

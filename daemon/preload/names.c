@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which host name an address was looked up by.
+ * Remembers the host names by which addresses were looked up.
  *
- * A program that resolves a name and then connects does not say what the two have to do
- * with each other. Whoever owns a name decides which addresses it has, those of others
- * among them, and may well be able to have a program look it up: neither the latest name
- * of an address nor a thread's own tells whom a connection is for.
+ * A program that resolves a name and then connects does not say how the two are related. The owner
+ * of a name decides which addresses it has, including those of others, and may be able to make a
+ * program look it up: neither the latest name of an address nor the latest of a thread tells which
+ * server a connection is for.
  *
- * So each result is marked, in a part of the socket address that nothing makes use of and
- * that programs copy along with the rest. A resolver cannot set a mark, and one counts for
- * the address alone that it was made for. Where it is lost, as with a program that makes
- * text of an address, all names of the address are told, and the certificate has to fit
- * each of them.
+ * So each result is marked, in an unused part of the socket address, which programs copy along with
+ * the rest. A resolver cannot set a mark, and a mark is only valid for the address that it was made
+ * for. If it is lost, for example in a program that converts the address to text and back, the
+ * certificate has to match all names of the address.
  *
- * The memory for that is bounded. What is pushed out of it leaves a trace, so that an
- * address is known to have had a name which isn't known any more.
+ * The memory for this is bounded. A lookup that is evicted leaves a trace: the address is known to
+ * have had a name that is no longer known.
  */
 #include <arpa/inet.h>
 #include <limits.h>
@@ -38,8 +37,8 @@
 #define SEVERAL		UINT64_MAX
 
 /*
- * What fits into a flow label (RFC 6437, 2): Linux looks at sin6_flowinfo on sockets alone
- * that have asked for it, and programs pass no more than this on that keep its parts.
+ * The size of a flow label (RFC 6437, 2): Linux uses sin6_flowinfo only on sockets that have asked
+ * for it, and programs that parse it pass on no more than this.
  */
 #define TAG_BITS	20
 #define TAGS		(1U << TAG_BITS)
@@ -53,8 +52,8 @@ static const char unknown[] = "*";
 /**
  * struct lookup - one address that a name had
  * @addr: the address; IPv4 as v4-mapped
- * @used: when it was looked up last, in lookups; 0: there is none here
- * @tag: marks the address, 0 if there was no tag left
+ * @used: number of the lookup that returned it last; 0: this entry is unused
+ * @tag: marks the address, 0 if no tag was left
  * @name: the name
  */
 struct lookup {
@@ -65,8 +64,8 @@ struct lookup {
 };
 
 /**
- * struct trace - what is left of lookups that were pushed out
- * @addr: hash of the address, or SEVERAL; 0: there were none
+ * struct trace - what is kept of evicted lookups
+ * @addr: hash of the address, or SEVERAL; 0: none
  * @name: hash of the name, or SEVERAL
  */
 struct trace {
@@ -84,9 +83,9 @@ static uint8_t spent[TAGS / CHAR_BIT];
 static unsigned int n_spent;
 
 /**
- * struct secret - what nobody outside can know
- * @mark: stands before the tag where there is more room than for that
- * @keys: the hashes'
+ * struct secret - random values that are unknown outside of the process
+ * @mark: precedes the tag if there is room
+ * @keys: keys of the hashes
  */
 static struct secret {
 	uint64_t mark;
@@ -109,7 +108,7 @@ static bool draw(void *to, size_t len)
 }
 
 /**
- * names_init() - to be called once, before the others
+ * names_init() - initialize; called once, before the others
  */
 void names_init(void)
 {
@@ -122,7 +121,7 @@ void names_init(void)
 	pthread_atfork(before_fork, after_fork, after_fork);
 }
 
-/* connect() may be called in a signal handler: it must not find the lock taken by its own thread.
+/* A signal handler may call connect(): it must not find the lock taken by its own thread.
  */
 static void names_lock(sigset_t *old)
 {
@@ -350,7 +349,7 @@ static uint32_t remember(const char *name, const struct sockaddr *addr)
 }
 
 /**
- * names_remember() - a name was looked up and has this address
+ * names_remember() - remember a lookup
  * @name: the name
  * @addr: the address, a complete struct sockaddr_in or sockaddr_in6
  */
@@ -360,9 +359,9 @@ void names_remember(const char *name, const struct sockaddr *addr)
 }
 
 /**
- * names_mark() - the same, and what is copied of the address shows where it is from
+ * names_mark() - remember a lookup, and mark the address
  * @name: the name
- * @addr: the address, a complete struct sockaddr_in or sockaddr_in6; is marked
+ * @addr: the address, a complete struct sockaddr_in or sockaddr_in6; copies of it keep the mark
  */
 void names_mark(const char *name, struct sockaddr *addr)
 {
@@ -370,7 +369,7 @@ void names_mark(const char *name, struct sockaddr *addr)
 }
 
 /**
- * names_unmark() - have an address as the kernel is to see it
+ * names_unmark() - remove the mark before the kernel gets the address
  * @addr: the address
  * @len: its length
  */
@@ -449,13 +448,13 @@ static void list_names(const struct in6_addr *addr, char *list, size_t size)
 }
 
 /**
- * names_find() - which name was looked up to get an address
+ * names_find() - find the name that was looked up for an address
  * @addr: the address, with its mark
- * @len: its length
- * @list: where to put the name, or several with commas between where it could be each of
- *	them; "*" is one that is not known
- * @size: how much fits there, more than KSC_MAX_NAME
- * Return: whether there is one
+ * @len: its size in bytes
+ * @list: gets the name, or all possible names separated by commas; "*" stands for one that is no
+ *	longer known
+ * @size: size of @list in bytes, more than KSC_MAX_NAME
+ * Return: whether there is a name
  */
 bool names_find(const struct sockaddr *addr, socklen_t len, char *list, size_t size)
 {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Preloaded into a program that knows nothing of TLS: gives its TCP sockets
- * the ULP before they connect or listen. What is protected, and how, is up to the
- * policy unless the environment has settings of its own.
+ * Preloaded into a program that does not use TLS: gives its TCP sockets the ULP before they connect
+ * or listen. The policy decides what is protected, and how, unless the environment has settings.
  *
- * Whatever keeps a socket from being protected makes the call fail with that
- * errno; no connection is ever made without.
+ * If a socket cannot be protected, the call fails with the errno; no connection is made without
+ * protection.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -34,15 +33,15 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /**
- * struct config - what the environment says
- * @error: errno if it makes no sense; nothing may connect then
- * @policy: nothing is set but the name that was looked up: the policy decides
- * @client: protect what connects
- * @server: protect what listens
- * @server_name: or NULL
- * @credential: or NULL
+ * struct config - settings in the environment
+ * @error: errno if they are invalid; no socket may connect then
+ * @policy: there are no settings, and the policy decides; only the looked-up name is set
+ * @client: protect outgoing connections
+ * @server: protect incoming connections
+ * @server_name: server name, or NULL
+ * @credential: name of a credential, or NULL
  * @alpn: ProtocolNameList
- * @alpn_len: 0 if there is none
+ * @alpn_len: its size in bytes, 0 without one
  * @verify: enum ksc_verify
  */
 struct config {
@@ -58,7 +57,7 @@ struct config {
 };
 
 /**
- * struct real - the functions that ours stand before
+ * struct real - the C library's functions, which ours call
  * @connect: and so on
  */
 struct real {
@@ -199,8 +198,8 @@ static int set_int(int fd, int option, int value)
 }
 
 /*
- * Whether connect() is to begin a connection, not to ask how one gets on: that is then
- * plain by the policy.
+ * Whether connect() begins a connection. Otherwise it asks for the progress of one, which the
+ * policy has left in plaintext.
  */
 static bool is_fresh(int fd)
 {
@@ -242,9 +241,9 @@ static int give_name(int fd, const char *server_name)
 }
 
 /*
- * What was protected in another way lacks but the name that was looked up. A socket whose
- * name we gave it, and that came to nothing with it, may be for another one now. A name
- * that the application has set is better. Returns 0, or -1 when one would be wrong.
+ * A socket that has the ULP by other means only lacks the name that was looked up. If a connection
+ * failed after we had set the name, the next one may be for another name. A name that the
+ * application has set takes precedence. Returns 0, or -1 if a name would be wrong.
  */
 static int renew_name(int fd, const char *server_name)
 {
@@ -337,8 +336,8 @@ EXPORT int listen(int fd, int backlog)
 }
 
 /*
- * The children of a listener that somebody else made for the program. Those of a
- * protected one are as they should be, the plain ones among them.
+ * The children of a listener that another process created for the program. Those of a protected
+ * listener need nothing, even if the policy left them in plaintext.
  */
 static int accepted(int listener, int fd)
 {
@@ -354,8 +353,8 @@ static int accepted(int listener, int fd)
 }
 
 /*
- * Where accept() is refused of listeners that nobody protects, this tells that we will
- * protect what comes. To the listener itself it is nothing that it knows.
+ * Where a guard refuses accept() on listeners without the ULP, this option tells it that the
+ * library will protect the connection. The listener itself does not know the option.
  */
 static void announce(int listener)
 {
@@ -381,8 +380,8 @@ EXPORT int accept4(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len, int fla
 }
 
 /*
- * MSG_FASTOPEN connects and puts data into the first segment, which cannot be
- * protected. Programs that use it know how to do without.
+ * MSG_FASTOPEN connects and sends data in the first segment, which cannot be protected. Programs
+ * that use it can do without.
  */
 static bool fast_open_refused(int fd, int flags)
 {
