@@ -6,9 +6,9 @@
 #include "common/address.h"
 
 /**
- * ksc_host_print() - put an address into words
+ * ksc_host_print() - format an address
  * @addr: the address, in network order
- * @len: its bytes: 4 or 16
+ * @len: its size in bytes, 4 or 16
  * @host: gets the text
  */
 void ksc_host_print(const void *addr, size_t len, char host[INET6_ADDRSTRLEN])
@@ -18,13 +18,13 @@ void ksc_host_print(const void *addr, size_t len, char host[INET6_ADDRSTRLEN])
 }
 
 /**
- * ksc_socket_print() - put a socket's address into words, as it is
+ * ksc_socket_print() - format a socket's address
  * @addr: the address
- * @scope: of a link-local address "%" and its interface, or ""
- * @text: gets it with the port
- * @size: bytes of @text
+ * @scope: "%" and the interface of a link-local address, or ""
+ * @text: gets the address and port
+ * @size: size of @text in bytes
  *
- * Return: whether it is one that we know
+ * Return: whether its family is known
  */
 bool ksc_socket_print(const struct sockaddr *addr, const char *scope, char *text, size_t size)
 {
@@ -55,11 +55,11 @@ static struct sockaddr_in unmapped(const struct sockaddr_in6 *in6)
 }
 
 /**
- * ksc_address_print() - put the address of a connection's end into words
+ * ksc_address_print() - format the address of one end of a connection
  * @addr: the address
- * @host: gets it without the port; "" if it is none that we know
+ * @host: gets it without the port; "" if its family is unknown
  * @text: gets it with the port, for the log
- * @size: bytes of @text
+ * @size: size of @text in bytes
  */
 void ksc_address_print(const struct sockaddr_storage *addr, char host[INET6_ADDRSTRLEN], char *text,
 		       size_t size)

@@ -6,8 +6,8 @@
 #include "common/extack.h"
 
 /**
- * ksc_extack_text() - find the kernel's text in an error message
- * @err: the message's payload, with its header right before it
+ * ksc_extack_text() - get the extack text of an error message
+ * @err: the message's payload; its header precedes it in memory
  * @text: gets it, or ""
  */
 void ksc_extack_text(const struct nlmsgerr *err, char text[KSC_MAX_EXTACK])

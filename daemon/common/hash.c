@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The hash function of all tables. Some keys are chosen by others: an application numbers its
- * contexts, and a container picks its users. Without a secret they could choose numbers that all
- * have the same hash.
+ * The hash function of all tables. Unprivileged processes choose some keys: an application numbers
+ * its contexts, and a container picks its user IDs. Without a secret they could choose numbers with
+ * the same hash.
  */
 #include <err.h>
 #include <stdint.h>

@@ -18,7 +18,7 @@ unsigned int ksc_hash(const void *key, size_t len);
  * ksc_hash_added() - check whether HASH_ADD() has added an element
  * @hh: the element's handle, zero or last used with HASH_ADD()
  *
- * Return: false if it was out of memory; the table is then as it was before
+ * Return: false if memory was short; the table is then unchanged
  */
 static inline bool ksc_hash_added(const UT_hash_handle *hh)
 {

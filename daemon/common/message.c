@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What goes over the context socket, on either side: one netlink message to a datagram. It
- * comes from a stranger, and what is not in the specification is refused here.
+ * Messages on the context socket, for both sides: one netlink message in each datagram. The sender
+ * is not trusted; a message that violates the specification is rejected here.
  */
 #include <errno.h>
 #include <netlink/attr.h>
@@ -9,8 +9,8 @@
 #include "common/message.h"
 
 /*
- * Everything that may be around what is counted as room: of a step, three names and a list of
- * protocols. libnl clears all of a message, used or not.
+ * The size of everything that is not counted as room: for a step, three names and a list of
+ * protocols. libnl clears the whole buffer of a message, used or not.
  */
 #define REST	1536
 
@@ -80,15 +80,15 @@ static int check_values(const struct ksc_message_set *set, struct nlattr **tb)
 }
 
 /**
- * ksc_message_parse() - take a message apart
- * @data: the datagram, aligned as a netlink message has to be
- * @len: its bytes
- * @daemon: it should be one of the daemon's
- * @tb: set to its attributes, which are as the specification says, nested ones too
- * @why: set to what is wrong with it
+ * ksc_message_parse() - validate and parse a message
+ * @data: the datagram, aligned as a netlink message
+ * @len: its size in bytes
+ * @daemon: the sender is the daemon
+ * @tb: set to its attributes, which comply with the specification, including nested ones
+ * @why: set to the reason for an error
  *
- * Return: enum ksc_message; -EBADMSG for what is no message, of which not even the number can
- * be answered; or -EINVAL
+ * Return: enum ksc_message; -EBADMSG if it is not a message at all, so that it has no number to
+ * reply to; or -EINVAL
  */
 int ksc_message_parse(void *data, size_t len, bool daemon, struct nlattr *tb[KSC_M_MAX + 1],
 		      const char **why)
@@ -124,8 +124,8 @@ int ksc_message_parse(void *data, size_t len, bool daemon, struct nlattr *tb[KSC
 /**
  * ksc_message_new() - begin a message
  * @kind: enum ksc_message
- * @number: its number, or that of what it answers
- * @room: bytes of tokens and chains that it may have
+ * @number: its number, or the number of the request that it replies to
+ * @room: size of its tokens and chains in bytes, at most
  *
  * Return: the message, or NULL
  */

@@ -13,7 +13,7 @@ const struct ksc_word ksc_directions[] = {
 
 /**
  * ksc_word_text() - find the word for a number
- * @words: the words, ended by one without text
+ * @words: the words, terminated by one without text
  * @value: the number
  *
  * Return: the word, or "unknown"
@@ -62,7 +62,7 @@ const char *ksc_status_name(uint32_t status)
 }
 
 /**
- * ksc_direction_name() - which way an alert went
+ * ksc_direction_name() - name of an alert's direction
  * @direction: enum ksc_direction
  *
  * Return: the specification's name
@@ -73,7 +73,7 @@ const char *ksc_direction_name(uint32_t direction)
 }
 
 /**
- * ksc_action_name() - name of what becomes of a connection
+ * ksc_action_name() - name of a rule's action
  * @action: enum ksc_rule_action
  *
  * Return: the specification's name

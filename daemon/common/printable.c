@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Text that is safe to show, whoever has chosen the names in it. People's names are in all
- * scripts, but nothing may move a terminal's cursor, show what follows from the right to the
- * left, hide, or make the journal take a line for data that it does not show.
+ * Makes text safe to show that contains names from peers. Names may be in any script, but must not
+ * move a terminal's cursor, change the direction of what follows, be invisible, or make the journal
+ * treat the line as binary data.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,8 +14,8 @@
 #include "common/printable.h"
 
 /*
- * Controls, formatting such as what turns the direction, separators of lines, what is not a
- * character, and what is left out on a screen.
+ * Hidden are controls, format characters such as those for the direction, line separators,
+ * noncharacters, and what terminals leave out.
  */
 static bool is_seen(ucs4_t c)
 {
@@ -39,13 +39,14 @@ static size_t seen(const char *text)
 
 /**
  * ksc_printable() - make text safe to show
- * @out: where to
- * @size: its bytes, with the NUL; what does not fit is left out, but for no part of a character
+ * @out: gets the text
+ * @size: size of @out in bytes, including the NUL; what does not fit is left out, never a part of a
+ *	character
  * @text: any bytes
  *
- * What is not a visible character in UTF-8 becomes \xNN, byte by byte.
+ * Each byte that is not part of a visible character in UTF-8 becomes \xNN.
  *
- * Return: the bytes of @out that are used, without the NUL
+ * Return: length of the text in bytes, without the NUL
  */
 size_t ksc_printable(char *out, size_t size, const char *text)
 {

@@ -34,9 +34,9 @@ static const struct ksc_suite suites[] = {
 };
 
 /**
- * struct name - a number's name
+ * struct name - name of a number
  * @id: IANA number
- * @name: as the RFCs have it
+ * @name: its name in the RFCs
  */
 struct name {
 	uint16_t id;
@@ -72,10 +72,10 @@ static const char *lookup(const struct name *names, size_t n, uint16_t id)
 }
 
 /**
- * ksc_suite_find() - look a suite up
+ * ksc_suite_find() - look up a suite
  * @id: IANA number
  *
- * Return: the suite, or NULL if it is not one that the module knows
+ * Return: the suite, or NULL if the module does not know it
  */
 const struct ksc_suite *ksc_suite_find(uint16_t id)
 {
@@ -86,10 +86,10 @@ const struct ksc_suite *ksc_suite_find(uint16_t id)
 }
 
 /**
- * ksc_suite_name() - what a suite is called
+ * ksc_suite_name() - name of a suite
  * @id: IANA number
  *
- * Return: IANA's name, or NULL if it is not one that the module knows
+ * Return: IANA's name, or NULL if the module does not know the suite
  */
 const char *ksc_suite_name(uint16_t id)
 {
@@ -99,10 +99,10 @@ const char *ksc_suite_name(uint16_t id)
 }
 
 /**
- * ksc_suite_cipher() - what the cipher of a suite is called
+ * ksc_suite_cipher() - name of a suite's cipher
  * @id: IANA number
  *
- * Return: the AEAD's name, or "?" if the suite is not one that the module knows
+ * Return: the AEAD's name, or "?" if the module does not know the suite
  */
 const char *ksc_suite_cipher(uint16_t id)
 {

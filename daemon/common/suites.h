@@ -10,10 +10,10 @@
  * @id: IANA number
  * @name: IANA name
  * @cipher: name of the AEAD
- * @cipher_bits: of its key
- * @tag_bits: of its tag
- * @hash: name of the hash that keys are derived with
- * @hash_bits: of its output
+ * @cipher_bits: size of its key in bits
+ * @tag_bits: size of its tag in bits
+ * @hash: name of the hash function of the key derivation
+ * @hash_bits: size of its output in bits
  */
 struct ksc_suite {
 	uint16_t id;

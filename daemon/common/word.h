@@ -4,9 +4,9 @@
 #define KSC_WORD_H
 
 /**
- * struct ksc_word - a word of a list, which ends with one without text
+ * struct ksc_word - a word of a list, which is terminated by one without text
  * @text: the word
- * @value: what it stands for
+ * @value: its value
  */
 struct ksc_word {
 	const char *text;

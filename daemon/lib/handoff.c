@@ -170,8 +170,8 @@ static int is_ours(const struct kschannel_context *c)
  * Return: 0; -EBUSY while a step is in progress, -EINPROGRESS before the handshake is done,
  * -ECONNABORTED if it has failed, -ESTALE after kschannel_attach(), -ENOMEM; or a negative errno of
  * sendmsg(): -EAGAIN if a non-blocking socket has no room now, -EMSGSIZE if its buffer is too
- * small. The context is then unchanged. -ETIMEDOUT if SO_SNDTIMEO expired in the middle: the stream can no
- * longer be used
+ * small. The context is then unchanged. -ETIMEDOUT if SO_SNDTIMEO expired in the middle: the stream
+ * can no longer be used
  */
 int kschannel_export_context(struct kschannel_context *context, int sock)
 {
@@ -356,8 +356,8 @@ static int receive_parcel(struct kschannel_context *c, int sock)
  * context, -EPROTONOSUPPORT if it is from an incompatible version of this library; -EBADFD if the
  * descriptor is not a key file, -EPERM if its daemon is in a user namespace that the caller is not
  * in, -ESTALE if the keys were attached, -EBUSY if they are being attached; -EAGAIN if a
- * non-blocking socket does not have all of it; or another negative errno, including those of recvmsg(). The
- * message is consumed except with -EAGAIN, -EMFILE, -ENOMEM and errors of recvmsg().
+ * non-blocking socket does not have all of it; or another negative errno, including those of
+ * recvmsg(). The message is consumed except with -EAGAIN, -EMFILE, -ENOMEM and errors of recvmsg().
  */
 int kschannel_import_context(struct kschannel_context **context, int sock,
 			     struct kschannel_step *step)

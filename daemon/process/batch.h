@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How much of what is ready to take at once. To find that there is no more costs as much as to take
- * something, and the loop tells when there is: so one is taken, and twice as many each time that
- * there were more.
+ * How many ready items to take at once. Finding that none is left costs as much as taking one, and
+ * the event loop reports when one is ready. So the first batch is one item, and each further batch
+ * in the same turn is twice as large.
  */
 #ifndef KSC_BATCH_H
 #define KSC_BATCH_H
@@ -10,9 +10,9 @@
 #include <ev.h>
 
 /**
- * struct ksc_batch - how much is taken of something
- * @turn: turn of the loop that it was last taken in
- * @n: how many, at most
+ * struct ksc_batch - size of the next batch
+ * @turn: turn of the loop in which the last batch was taken
+ * @n: its maximum size
  */
 struct ksc_batch {
 	unsigned int turn;
@@ -20,9 +20,9 @@ struct ksc_batch {
 };
 
 /**
- * ksc_batch_next() - how many to take in this turn of the loop
- * @batch: zeroed at first
- * @loop: the loop, which says that there is something
+ * ksc_batch_next() - get the size of the next batch in this turn of the loop
+ * @batch: zeroed before the first call
+ * @loop: the loop, which has reported an item
  * @max: limit
  *
  * Return: from 1 to @max

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A bucket of tokens. Once it is empty it gives none for a while, so that under a flood they
- * are had in batches, and what is left out can be told once for each of these.
+ * A token bucket. Once empty, it gives no token for a pause. So under a flood, tokens come in
+ * batches, and what was suppressed can be reported once for each batch.
  */
 #include "process/bucket.h"
 
 /**
  * ksc_bucket_take() - take a token
- * @bucket: from where
- * @now_ms: the time, which does not go back
+ * @bucket: the bucket
+ * @now_ms: the time in milliseconds, monotonic
  *
- * Return: whether there was one
+ * Return: whether a token was left
  */
 bool ksc_bucket_take(struct ksc_bucket *bucket, uint64_t now_ms)
 {

@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 /**
- * struct ksc_bucket - tokens, which come back one after the other
- * @size: how many there are
- * @interval_ms: how long one takes to come back
- * @pause_ms: how long none is given after the last one was
- * @full_ms: when all are back
- * @closed_ms: the end of the pause
- * @left_out: how often there was none
+ * struct ksc_bucket - a token bucket
+ * @size: number of tokens
+ * @interval_ms: time until a token is refilled
+ * @pause_ms: pause after the last token was taken
+ * @full_ms: when the bucket will be full
+ * @closed_ms: end of the pause
+ * @left_out: number of times that no token was left
  */
 struct ksc_bucket {
 	unsigned int size;

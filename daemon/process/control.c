@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A signal tells the daemon to load its configuration again, but not its sender what came of
- * it, and who signals a daemon of another user needs a privilege for that. So there is a
- * socket, root's alone: who connects is asking, and reads the verdict, a character, and after
- * it what is wrong. The daemon takes not a byte from it.
+ * A signal makes the daemon reload its configuration, but the sender does not learn the result, and
+ * needs a privilege to signal a daemon of another user. So there is a socket, only for root: a
+ * connection is a request, and the reply is a verdict of one character, followed by what is wrong.
+ * The daemon reads nothing from it.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -21,9 +21,9 @@
 #define REFUSED	'-'
 
 /**
- * struct waiting - who has asked
- * @fd: leads there
- * @begun: what was asked for has begun since
+ * struct waiting - a client that waits for a verdict
+ * @fd: its connection
+ * @begun: a load has begun since it connected
  */
 struct waiting {
 	int fd;
@@ -31,13 +31,13 @@ struct waiting {
 };
 
 /**
- * struct ksc_control - the daemon's end
- * @loop: what it is watched by
+ * struct ksc_control - the daemon's socket
+ * @loop: the event loop
  * @io: watches the socket
- * @asked: told when somebody asks
- * @ptr: whose that is
- * @waiting: those who have asked and have no answer yet
- * @n: how many
+ * @asked: called for a request
+ * @ptr: argument of @asked
+ * @waiting: clients without a reply
+ * @n: number of these
  */
 struct ksc_control {
 	struct ev_loop *loop;
@@ -49,13 +49,13 @@ struct ksc_control {
 };
 
 /**
- * ksc_control_path() - where the socket is
- * @option: what the command line says, or NULL
- * @otherwise: where it is if nothing says so, or NULL
- * @buf: room for a path
- * @size: how much
+ * ksc_control_path() - find the path of the socket
+ * @option: path from the command line, or NULL
+ * @otherwise: the default, or NULL
+ * @buf: buffer for the path
+ * @size: size of @buf in bytes
  *
- * Return: the path, or NULL if there is to be none
+ * Return: the path, or NULL for no socket
  */
 const char *ksc_control_path(const char *option, const char *otherwise, char *buf, size_t size)
 {
@@ -138,10 +138,10 @@ static void on_asked(struct ev_loop *loop, ev_io *io, int events)
 }
 
 /**
- * ksc_control_begin() - note that the configuration is being loaded from now on
+ * ksc_control_begin() - note that a load of the configuration begins
  * @control: the socket, or NULL
  *
- * Who asks later may have changed it since, and waits for another time.
+ * Later requests may follow a change of the files, and wait for another load.
  */
 void ksc_control_begin(struct ksc_control *control)
 {
@@ -152,10 +152,10 @@ void ksc_control_begin(struct ksc_control *control)
 }
 
 /**
- * ksc_control_answer() - tell those who had asked before it began
+ * ksc_control_answer() - reply to the requests from before the load began
  * @control: the socket, or NULL
  * @taken: the configuration is in force
- * @text: what is wrong with it, line by line
+ * @text: what is wrong with it, one complaint in a line
  */
 void ksc_control_answer(struct ksc_control *control, bool taken, const char *text)
 {
@@ -172,11 +172,11 @@ void ksc_control_answer(struct ksc_control *control, bool taken, const char *tex
 }
 
 /**
- * ksc_control_new() - listen to who wants the configuration loaded again
+ * ksc_control_new() - listen for requests to reload the configuration
  * @loop: the loop
- * @path: where the socket is to be
- * @asked: told when somebody does
- * @ptr: given to that
+ * @path: path of the socket
+ * @asked: called for a request
+ * @ptr: argument of @asked
  *
  * Return: the socket, or NULL with errno
  */
@@ -204,7 +204,7 @@ struct ksc_control *ksc_control_new(struct ev_loop *loop, const char *path, ksc_
 }
 
 /**
- * ksc_control_free() - listen no more
+ * ksc_control_free() - stop listening
  * @control: the socket, or NULL
  */
 void ksc_control_free(struct ksc_control *control)
@@ -219,11 +219,11 @@ void ksc_control_free(struct ksc_control *control)
 }
 
 /**
- * ksc_control_reload() - have the daemon load its configuration again, and wait for it
+ * ksc_control_reload() - have the daemon reload its configuration, and wait for the result
  * @path: its socket
- * @answer: what is wrong goes here
+ * @answer: complaints are printed here
  *
- * Return: whether the configuration, as it is now, is in force
+ * Return: whether the present configuration is in force
  */
 bool ksc_control_reload(const char *path, FILE *answer)
 {

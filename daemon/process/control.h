@@ -14,10 +14,10 @@
 #define KSC_CONTROL_WAITING	8
 
 /**
- * typedef ksc_asked_fn - somebody wants the configuration to be loaded again
- * @ptr: whose
+ * typedef ksc_asked_fn - handle a request to reload the configuration
+ * @ptr: argument of ksc_control_new()
  *
- * ksc_control_begin() is to follow, now or later, and ksc_control_answer().
+ * The callee calls ksc_control_begin(), now or later, and then ksc_control_answer().
  */
 typedef void ksc_asked_fn(void *ptr);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fields of a line of the log. A value that a peer has chosen can't look like another field: what
- * is not a plain word is in quotes.
+ * Fields of a log line. A value that a peer has chosen cannot look like another field: it is quoted
+ * unless it is a plain word.
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -49,9 +49,9 @@ static void put_quoted(struct ksc_fields *fields, const char *value)
 
 /**
  * ksc_fields_add() - add a field
- * @fields: zeroed at first
+ * @fields: zeroed before the first call
  * @key: its name, a plain word
- * @value: its value; NULL or "" leaves the field out, as does want of room for its name
+ * @value: its value; NULL or "" omits the field, and so does lack of room for its name
  */
 void ksc_fields_add(struct ksc_fields *fields, const char *key, const char *value)
 {
@@ -69,8 +69,8 @@ void ksc_fields_add(struct ksc_fields *fields, const char *key, const char *valu
 }
 
 /**
- * ksc_fields_number() - add a field that is a number
- * @fields: zeroed at first
+ * ksc_fields_number() - add a number
+ * @fields: zeroed before the first call
  * @key: its name, a plain word
  * @value: its value
  */

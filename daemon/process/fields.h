@@ -8,7 +8,7 @@
 /**
  * struct ksc_fields - " key=value" for each field
  * @text: NUL-terminated
- * @len: its bytes
+ * @len: its length in bytes
  */
 struct ksc_fields {
 	char text[900];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which files can be opened at all, where the kernel has Landlock, and how. The C library has
- * no functions for it.
+ * Restricts which files can be opened, and how, if the kernel has Landlock. The C library has no
+ * functions for it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +15,8 @@
 #include "process/landlock.h"
 
 /*
- * The system's authorities and GnuTLS's own settings, where distributions have them: GnuTLS
- * opens them itself. All that the configuration names the reader opens.
+ * The system's certificate authorities and GnuTLS's settings in the places of distributions. GnuTLS
+ * opens these itself; the reader process opens all files that the configuration names.
  */
 static const char *const known[] = {
 	"/etc/ssl/certs", "/etc/pki/ca-trust", "/etc/pki/tls/certs", "/etc/ca-certificates",
@@ -88,7 +88,7 @@ static int allow_known(int rules)
 }
 
 /**
- * ksc_landlock_seal() - have no file opened from now on but those of the system's authorities
+ * ksc_landlock_seal() - permit only the files of the system's authorities from now on
  *
  * Return: 0, also where the kernel has no Landlock; or a negative errno
  */
@@ -100,7 +100,7 @@ int ksc_landlock_seal(void)
 }
 
 /**
- * ksc_landlock_read_only() - have no file changed, made or run from now on
+ * ksc_landlock_read_only() - deny writing, creating and executing files from now on
  *
  * Return: 0, also where the kernel has no Landlock; or a negative errno
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The socket where applications connect. The service manager may have it, and hand it over
- * (sd_listen_fds(3)): then it is there while a daemon is started again, and who connects
- * meanwhile waits. Else the daemon makes it.
+ * The socket that applications connect to. The service manager may own it and pass it on
+ * (sd_listen_fds(3)): it then exists while the daemon restarts, and connecting applications wait.
+ * Otherwise the daemon creates it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -69,9 +69,9 @@ static int number(const char *name)
 }
 
 /**
- * ksc_listen_given() - take the socket that the service manager hands over
+ * ksc_listen_given() - get the socket that the service manager passes
  *
- * Return: it; or a negative errno: -ENOENT if there is none, -EPROTOTYPE if it is another kind
+ * Return: the socket; or a negative errno: -ENOENT without one, -EPROTOTYPE if it has another type
  */
 int ksc_listen_given(void)
 {
@@ -136,10 +136,10 @@ static int make_socket(const struct sockaddr_un *addr)
 }
 
 /**
- * ksc_listen_make() - make the socket, and its directory if that is not there
- * @path: where; anybody may connect
+ * ksc_listen_make() - create the socket, and its directory if that is missing
+ * @path: its path; any user may connect
  *
- * Return: it; or a negative errno: -EADDRINUSE when another listens there
+ * Return: the socket; or a negative errno: -EADDRINUSE if another process listens there
  */
 int ksc_listen_make(const char *path)
 {

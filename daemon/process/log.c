@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lines for the journal, which reads standard error and takes a level in angle
- * brackets in front of each. Every line is one write, so that none is torn, and none
- * waits: whoever does not read the log may miss lines, but stops no handshake.
+ * Lines for the journal, which reads standard error and expects a level in angle brackets at the
+ * beginning of each. Every line is one write, so that it stays whole, and no write blocks: a reader
+ * that is too slow misses lines, but does not hold up handshakes.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -28,8 +28,8 @@
 /**
  * struct sink - where lines go
  * @fd: the descriptor
- * @is_socket: it is one
- * @has_levels: it is the journal's
+ * @is_socket: it is a socket
+ * @has_levels: it leads to the journal
  */
 static struct sink {
 	int fd;
@@ -38,17 +38,17 @@ static struct sink {
 } sink = { .fd = STDERR_FILENO };
 
 /*
- * The journal takes 10,000 lines in 30 seconds from a service and then none of it, whoever
- * caused them: 8,000 may be peers'. Those that fail, which is for anybody to do, take no room
- * from those that are done. What applications do not get is known from a few lines.
+ * The journal accepts 10,000 lines in 30 seconds from a service, and then none: peers may cause
+ * 8,000. Failed handshakes, which anyone can cause, take no room from those that succeed. A few
+ * lines are enough for what applications are refused.
  */
 #define BUCKET	{ .size = 1000, .interval_ms = 10, .pause_ms = 5000 }
 #define SMALL	{ .size = 100, .interval_ms = 100, .pause_ms = 5000 }
 
 /**
  * struct peers - lines that peers can cause
- * @lock: for the rest
- * @buckets: how many there may be, by what they are about
+ * @lock: protects @buckets
+ * @buckets: limit the lines, by subject
  */
 static struct peers {
 	pthread_mutex_t lock;
@@ -69,8 +69,8 @@ static atomic_ulong lost;
 static atomic_int threshold = KSC_LOG_INFO;
 
 /**
- * ksc_log_set_level() - say how much is logged
- * @level: the least important level that is
+ * ksc_log_set_level() - set the log level
+ * @level: the least important level that is logged
  */
 void ksc_log_set_level(enum ksc_log_level level)
 {
@@ -100,11 +100,11 @@ static void hold_place(int fd)
 }
 
 /**
- * ksc_log_open() - say where lines go
- * @fd: a descriptor, standard error until now
+ * ksc_log_open() - set where lines go
+ * @fd: a descriptor; before, lines go to standard error
  *
- * Others may write there too, who would not expect O_NONBLOCK: a pipe or terminal is opened
- * once more, which is not to be closed.
+ * Other processes may write there, too, and do not expect O_NONBLOCK. So a pipe or terminal is
+ * opened again; this descriptor is never closed.
  */
 void ksc_log_open(int fd)
 {
@@ -219,8 +219,8 @@ static bool may_cause(enum ksc_log_about about)
 
 /**
  * ksc_log() - log a line
- * @level: how much it matters
- * @fmt: the line, without its end
+ * @level: its level
+ * @fmt: the line, without a newline
  */
 void ksc_log(enum ksc_log_level level, const char *fmt, ...)
 {
@@ -237,10 +237,10 @@ void ksc_log(enum ksc_log_level level, const char *fmt, ...)
 }
 
 /**
- * ksc_log_peer() - log a line that a peer can cause, if there are not too many
- * @about: what it is about
- * @level: how much it matters
- * @fmt: the line, without its end
+ * ksc_log_peer() - log a line that a peer can cause, at a limited rate
+ * @about: its subject
+ * @level: its level
+ * @fmt: the line, without a newline
  */
 void ksc_log_peer(enum ksc_log_about about, enum ksc_log_level level, const char *fmt, ...)
 {

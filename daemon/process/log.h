@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * log.c: lines for the journal. A line is "event=NAME" and " key=value" for what else there is to
- * say; what is not a plain word is in quotes, by fields.h where others have chosen it. Only what is
- * wrong with a configuration is FILE:LINE: TEXT, as --check-config has it.
+ * log.c: lines for the journal. A line is "event=NAME", followed by " key=value" for each detail. A
+ * value that is not a plain word is quoted, by fields.h if a peer or application has chosen it.
+ * Only complaints about a configuration are FILE:LINE: TEXT, as with --check-config.
  */
 #ifndef KSC_LOG_H
 #define KSC_LOG_H
@@ -16,8 +16,8 @@ enum ksc_log_level {
 };
 
 /*
- * enum ksc_log_about - what a line is about that peers can cause, and as many as they like:
- * handshakes that were done, or failed, or what applications ask for and do not get
+ * enum ksc_log_about - subject of lines that peers can cause in any number: handshakes that
+ * succeeded, handshakes that failed, and requests of applications that were refused
  */
 enum ksc_log_about {
 	KSC_LOG_DONE,

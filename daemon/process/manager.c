@@ -25,10 +25,10 @@ static void complain(void)
 }
 
 /**
- * ksc_manager_open() - find who is to be told
+ * ksc_manager_open() - find the service manager
  * @manager: set to it
  *
- * It takes system calls that are not for later.
+ * This makes system calls that the sandbox denies later.
  */
 void ksc_manager_open(struct ksc_manager *manager)
 {
@@ -80,11 +80,11 @@ static double patience(void)
 }
 
 /**
- * ksc_manager_ready() - say that we are ready, and that we are alive from then on
+ * ksc_manager_ready() - report that the daemon is ready, and feed the watchdog from then on
  * @manager: the manager
- * @loop: we are if it turns
- * @moves: and if it says so
- * @ptr: for @moves
+ * @loop: the daemon is alive if this loop turns
+ * @moves: and if this returns true
+ * @ptr: argument of @moves
  */
 void ksc_manager_ready(struct ksc_manager *manager, struct ev_loop *loop,
 		       bool (*moves)(void *ptr), void *ptr)
@@ -108,7 +108,7 @@ void ksc_manager_ready(struct ksc_manager *manager, struct ev_loop *loop,
 }
 
 /**
- * ksc_manager_close() - tell nothing more
+ * ksc_manager_close() - stop reporting
  * @manager: the manager
  */
 void ksc_manager_close(struct ksc_manager *manager)

@@ -8,11 +8,11 @@
 
 /**
  * struct ksc_manager - the service manager
- * @fd: a socket to it; -1 without one
- * @loop: what shows that we are alive
- * @tick: when to say so
- * @moves: whether work is done
- * @ptr: for that
+ * @fd: a socket to it; -1 without a manager
+ * @loop: the event loop, which is alive if it turns
+ * @tick: timer for the watchdog
+ * @moves: returns whether work makes progress
+ * @ptr: argument of @moves
  */
 struct ksc_manager {
 	int fd;

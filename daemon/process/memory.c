@@ -8,14 +8,14 @@
 #include "process/memory.h"
 
 /**
- * ksc_memory_keep() - have the process's memory neither dumped nor swapped from now on
+ * ksc_memory_keep() - keep the process's memory out of core dumps and swap from now on
  *
- * That is for what it asks for later, too, but not for processes that it forks, which have to
- * do so themselves. Pages are locked once they are touched, but count before, each stack at
- * its full size: with a limit, there would soon be no more memory. So nothing is locked where
- * the limit can't be lifted, which takes privilege that is to be given up later.
+ * This includes memory that is allocated later, but not forked processes, which have to call it
+ * themselves. Pages are locked once they are touched, but are counted before, each stack at its
+ * full size: a limit would soon be reached. So nothing is locked if the limit cannot be lifted,
+ * which requires a privilege that is dropped later.
  *
- * Return: 0, or a negative errno and it may be swapped: -EPERM if there is a limit
+ * Return: 0, or a negative errno if memory can be swapped: -EPERM if there is a limit
  */
 int ksc_memory_keep(void)
 {

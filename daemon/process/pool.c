@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that make what takes long. All of them take from the same queues, so that one that
- * is held up holds up nothing but what it has taken. There are two: what is for applications
- * has its turn when the other has had one, and of them each user. What is made goes back to
- * the thread of the loop, which is alone with everything else.
+ * Threads for jobs that take long. All threads take jobs from the same queues, so that a slow job
+ * delays only itself. There are two queues, for sockets and for applications, which take turns; in
+ * the second, the users take turns. Finished jobs return to the thread of the event loop, which
+ * does everything else.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -30,24 +30,24 @@ struct list {
 };
 
 /**
- * struct ksc_pool - threads, and what they have to do
- * @loop: what is told when something is made
- * @made: tells it
- * @lock: for what follows
- * @more: there is something to do, or nothing any more
- * @changed: a thread has come to its work
- * @todo: not taken yet, that for applications the second
- * @next: which of them has its turn, where there is something in both
- * @rest: the lane of what is not for applications
- * @done: made
- * @single: of each lane one job is made at a time
- * @stopping: nothing more is to be taken
- * @busy: threads that make something
- * @moved: something was made since that was asked
- * @ready: threads that have come to their work
- * @started: those that there are
- * @n: those that there shall be
- * @threads: these
+ * struct ksc_pool - threads and their jobs
+ * @loop: the event loop
+ * @made: wakes the loop when a job is finished
+ * @lock: protects what follows
+ * @more: signaled when a job is added, and when the pool stops
+ * @changed: signaled when a thread is ready
+ * @todo: queued jobs, those of applications in the second queue
+ * @next: the queue whose turn it is
+ * @rest: lane of the jobs in the first queue
+ * @done: finished jobs
+ * @single: each lane runs one job at a time
+ * @stopping: no more jobs are taken
+ * @busy: number of threads that run a job
+ * @moved: a job was finished since ksc_pool_moves() was called
+ * @ready: number of threads that are ready
+ * @started: number of threads that were created
+ * @n: number of threads that are wanted
+ * @threads: the threads
  */
 struct ksc_pool {
 	struct ev_loop *loop;
@@ -165,11 +165,11 @@ static void on_made(struct ev_loop *loop, ev_async *made, int events)
 }
 
 /**
- * ksc_pool_new() - prepare threads
+ * ksc_pool_new() - create a pool, whose threads are not started
  * @loop: the loop of the caller's thread
- * @n: how many; with none, the caller's makes everything at once
+ * @n: number of threads; with 0, the caller's thread runs each job at once
  *
- * Return: the pool, which takes jobs already; NULL without memory
+ * Return: the pool, to which jobs can be added; NULL if out of memory
  */
 struct ksc_pool *ksc_pool_new(struct ev_loop *loop, unsigned int n)
 {
@@ -193,8 +193,8 @@ struct ksc_pool *ksc_pool_new(struct ev_loop *loop, unsigned int n)
 }
 
 /**
- * ksc_pool_single() - have one job of each lane made at a time
- * @pool: the pool, which has not been started
+ * ksc_pool_single() - run one job of each lane at a time
+ * @pool: the pool, not started
  */
 void ksc_pool_single(struct ksc_pool *pool)
 {
@@ -227,8 +227,8 @@ static int start_threads(struct ksc_pool *pool)
  * ksc_pool_start() - start the threads
  * @pool: the pool
  *
- * They have the privileges of the caller's thread, and have made the system calls that only
- * a thread's beginning takes, when this returns.
+ * They have the privileges of the caller's thread. When this returns, they have made the system
+ * calls that only the start of a thread needs.
  *
  * Return: 0 or a negative errno
  */
@@ -244,9 +244,9 @@ int ksc_pool_start(struct ksc_pool *pool)
 }
 
 /**
- * ksc_pool_add() - have something made
+ * ksc_pool_add() - add a job
  * @pool: the pool
- * @job: what; the pool's until @job->done() is called
+ * @job: the job, owned by the pool until @job->done() is called
  */
 void ksc_pool_add(struct ksc_pool *pool, struct ksc_job *job)
 {
@@ -263,11 +263,10 @@ void ksc_pool_add(struct ksc_pool *pool, struct ksc_job *job)
 }
 
 /**
- * ksc_pool_moves() - whether jobs get done
+ * ksc_pool_moves() - check whether jobs make progress
  * @pool: the pool
  *
- * Return: false if all threads have been held up since this was asked before; one that is
- * not takes what comes
+ * Return: false if all threads have been busy, each with the same job, since the last call
  */
 bool ksc_pool_moves(struct ksc_pool *pool)
 {
@@ -281,11 +280,11 @@ bool ksc_pool_moves(struct ksc_pool *pool)
 }
 
 /**
- * ksc_pool_signal() - send a signal to each thread that makes something
+ * ksc_pool_signal() - send a signal to all threads if one runs a job
  * @pool: the pool
- * @signal: the signal, which all threads block but where a job does not
+ * @signal: the signal, which threads block except where a job unblocks it
  *
- * It may come before a job or after it as well.
+ * It can arrive before a job or after it.
  */
 void ksc_pool_signal(struct ksc_pool *pool, int signal)
 {
@@ -302,10 +301,10 @@ void ksc_pool_signal(struct ksc_pool *pool, int signal)
  * ksc_pool_stop() - end the threads
  * @pool: the pool
  *
- * Each makes what it has taken. All jobs are done with afterwards, made or not.
+ * Each thread finishes its job. The done() of all jobs was called afterwards, also of those that
+ * did not run.
  *
- * Return: true; false if a thread does not come to its end, which goes on using the pool and
- * its job
+ * Return: true; false if a thread does not end, which continues to use the pool and its job
  */
 bool ksc_pool_stop(struct ksc_pool *pool)
 {
@@ -333,7 +332,7 @@ bool ksc_pool_stop(struct ksc_pool *pool)
 }
 
 /**
- * ksc_pool_free() - forget a pool
+ * ksc_pool_free() - free a pool
  * @pool: the pool, stopped, or NULL
  */
 void ksc_pool_free(struct ksc_pool *pool)

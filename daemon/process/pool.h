@@ -9,12 +9,12 @@
 #include "process/turns.h"
 
 /**
- * struct ksc_job - something to be made
- * @run: makes it, in any thread
- * @done: takes it, in the loop's thread
- * @lane: the application's user whom it is for, or NULL
- * @turn: for the pool
- * @next: likewise
+ * struct ksc_job - a job
+ * @run: runs it, in any thread
+ * @done: called afterwards, in the loop's thread
+ * @lane: lane of the application's user, or NULL
+ * @turn: the pool's
+ * @next: the pool's
  */
 struct ksc_job {
 	void (*run)(struct ksc_job *job);

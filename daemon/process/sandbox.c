@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the daemon gives up once it has everything it needs. It parses what any
- * peer sends, and holds the keys: whoever gets into it shall find no way out.
+ * Drops privileges once the daemon has everything it needs. It parses input of any peer and has the
+ * private keys: an attacker who takes it over must not get any further.
  */
 #include <cap-ng.h>
 #include <errno.h>
@@ -53,8 +53,8 @@ static const int deadly[] = {
 };
 
 /*
- * What neither opening files nor asking services for accounts takes: the latter is done by
- * modules of the C library that are anybody's, so the rest is left to them.
+ * System calls that neither opening files nor looking up accounts needs. Accounts are looked up by
+ * modules of the C library from any source, so the others are permitted.
  */
 static const int denied[] = {
 	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(vfork),
@@ -103,12 +103,12 @@ static int stay_down(void)
 }
 
 /**
- * ksc_sandbox_drop() - give up privileges
- * @has_user: there is an account to run as
- * @uid: that account
+ * ksc_sandbox_drop() - drop privileges
+ * @has_user: switch to an account
+ * @uid: the account
  * @gid: its group
  *
- * CAP_NET_ADMIN stays, since every message to the kernel needs it.
+ * CAP_NET_ADMIN is kept, because each message to the kernel requires it.
  *
  * Return: 0 or a negative errno
  */
@@ -163,10 +163,10 @@ static int add_rules(scmp_filter_ctx filter)
 }
 
 /**
- * ksc_sandbox_confine() - leave only the files that are still needed
+ * ksc_sandbox_confine() - permit only files that are still needed
  *
- * Others fail with EACCES, where the kernel has Landlock. It is for the caller's thread, and
- * those that it starts from then on.
+ * Others fail with EACCES if the kernel has Landlock. This applies to the caller's thread and to
+ * threads that it creates later.
  *
  * Return: 0 or a negative errno
  */
@@ -176,10 +176,10 @@ int ksc_sandbox_confine(void)
 }
 
 /**
- * ksc_sandbox_seal() - leave only the system calls that are still needed
+ * ksc_sandbox_seal() - permit only system calls that are still needed
  *
- * Others fail with EPERM, so that what a library merely tries does no harm. It is for all
- * threads that there are, and there will be no more of them.
+ * Others fail with EPERM, so that attempts of a library do no harm. This applies to all threads,
+ * and no more can be created.
  *
  * Return: 0 or a negative errno
  */
@@ -266,11 +266,10 @@ static int end_with_parent(void)
 }
 
 /**
- * ksc_sandbox_reader() - leave a reader what it needs
+ * ksc_sandbox_reader() - confine the reader process
  *
- * That is CAP_DAC_READ_SEARCH, as far as it is there, starting processes, watching files, and
- * what modules may need that ask services for accounts. It can change no file, and become
- * nothing else.
+ * It keeps CAP_DAC_READ_SEARCH if it has it, can start processes, watch files, and do what modules
+ * need to look up accounts. It can change no file and gain no privilege.
  *
  * Return: 0 or a negative errno
  */
@@ -294,9 +293,9 @@ int ksc_sandbox_reader(void)
 }
 
 /**
- * ksc_sandbox_load() - leave a process that the reader has started what a load takes
+ * ksc_sandbox_load() - confine a process that the reader has started for a load
  *
- * It can start no process, and reach none.
+ * It can neither start processes nor reach other processes.
  *
  * Return: 0 or a negative errno
  */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Things that wait for several: each has its turn, however many things the others have, and of
- * its things the first that came.
+ * Round-robin over lanes: each lane with waiting items has its turn, however many items the others
+ * have. Within a lane, the order is first come, first served.
  */
 #include "process/turns.h"
 
 /**
- * ksc_turns_init() - begin
- * @turns: set to none
+ * ksc_turns_init() - initialize
+ * @turns: the lanes
  */
 void ksc_turns_init(struct ksc_turns *turns)
 {
@@ -15,10 +15,10 @@ void ksc_turns_init(struct ksc_turns *turns)
 }
 
 /**
- * ksc_turns_add() - have something wait
- * @turns: where
- * @lane: whose it is
- * @turn: the thing, which does not wait yet
+ * ksc_turns_add() - add an item
+ * @turns: the lanes
+ * @lane: its lane
+ * @turn: the item, not waiting
  */
 void ksc_turns_add(struct ksc_turns *turns, struct ksc_lane *lane, struct ksc_turn *turn)
 {
@@ -32,9 +32,9 @@ void ksc_turns_add(struct ksc_turns *turns, struct ksc_lane *lane, struct ksc_tu
 }
 
 /**
- * ksc_turns_remove() - have something wait no more
- * @turns: where
- * @turn: the thing, which may not wait at all
+ * ksc_turns_remove() - remove an item
+ * @turns: the lanes
+ * @turn: the item, waiting or not
  */
 void ksc_turns_remove(struct ksc_turns *turns, struct ksc_turn *turn)
 {
@@ -49,8 +49,8 @@ void ksc_turns_remove(struct ksc_turns *turns, struct ksc_turn *turn)
 }
 
 /**
- * ksc_turns_hold() - have none of a lane's things have its turn
- * @turns: where
+ * ksc_turns_hold() - suspend a lane
+ * @turns: the lanes
  * @lane: the lane, which is not held
  */
 void ksc_turns_hold(struct ksc_turns *turns, struct ksc_lane *lane)
@@ -61,8 +61,8 @@ void ksc_turns_hold(struct ksc_turns *turns, struct ksc_lane *lane)
 }
 
 /**
- * ksc_turns_release() - have them have their turns again
- * @turns: where
+ * ksc_turns_release() - resume a lane
+ * @turns: the lanes
  * @lane: the lane, which is held
  */
 void ksc_turns_release(struct ksc_turns *turns, struct ksc_lane *lane)
@@ -73,10 +73,10 @@ void ksc_turns_release(struct ksc_turns *turns, struct ksc_lane *lane)
 }
 
 /**
- * ksc_turns_take() - take what is next
- * @turns: from where
+ * ksc_turns_take() - remove the next item
+ * @turns: the lanes
  *
- * Return: it, or NULL if nothing waits
+ * Return: the item, or NULL if none can be taken
  */
 struct ksc_turn *ksc_turns_take(struct ksc_turns *turns)
 {

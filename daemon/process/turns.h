@@ -10,9 +10,9 @@
 struct ksc_lane;
 
 /**
- * struct ksc_turn - a thing that waits, part of it
- * @link: those of the same lane
- * @lane: that, or NULL when it does not wait
+ * struct ksc_turn - a waiting item; embedded in it
+ * @link: its place in its lane
+ * @lane: its lane, or NULL while it does not wait
  */
 struct ksc_turn {
 	TAILQ_ENTRY(ksc_turn) link;
@@ -20,11 +20,11 @@ struct ksc_turn {
 };
 
 /**
- * struct ksc_lane - the things of one of them, in order; zeroed when it is new
- * @link: lanes in which something waits
- * @turns: what does
- * @n: how many
- * @held: none of them has its turn
+ * struct ksc_lane - items of one owner; initialized by zeroing
+ * @link: its place among lanes with waiting items
+ * @turns: the items, in order
+ * @n: number of items
+ * @held: suspended
  */
 struct ksc_lane {
 	TAILQ_ENTRY(ksc_lane) link;
@@ -34,8 +34,8 @@ struct ksc_lane {
 };
 
 /**
- * struct ksc_turns - all of them
- * @lanes: in which something waits, the one whose turn it is first
+ * struct ksc_turns - all lanes
+ * @lanes: lanes with waiting items, the next one first
  */
 struct ksc_turns {
 	TAILQ_HEAD(, ksc_lane) lanes;
