@@ -13,15 +13,15 @@ static void give_up(const struct ksc_answer *answer, struct ksc_engine *engine)
 		ksc_engine_give_up(engine, answer->status, answer->alert, answer->text);
 		return;
 	}
-	snprintf(text, sizeof(text), "The application gave the handshake up: %s (%u).",
+	snprintf(text, sizeof(text), "The application aborted the handshake: %s (%u).",
 		 ksc_alert_name(answer->alert), answer->alert);
 	ksc_engine_give_up(engine, KSC_STATUS_CANCELLED, answer->alert, text);
 }
 
 /**
- * ksc_answer_give() - tell the engine what was answered, if there was a question
- * @answer: what came
- * @engine: whose step is next
+ * ksc_answer_give() - pass an answer to the engine, if it has asked
+ * @answer: the answer
+ * @engine: the engine, before its next step
  */
 void ksc_answer_give(const struct ksc_answer *answer, struct ksc_engine *engine)
 {

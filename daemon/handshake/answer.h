@@ -6,11 +6,11 @@
 #include "engine/engine.h"
 
 /**
- * struct ksc_answer - what comes with a token
- * @verdict: on the peer's certificate, if one was asked for
- * @alert: to reject, or to give up: which to send, or 0
- * @credential: the one whose certificate is shown, if one was asked for, or ""
- * @status: KSC_STATUS_OK, or why the kernel gives the handshake up
+ * struct ksc_answer - answer of the application, or the kernel's reason to abort; with a token
+ * @verdict: verdict on the peer's certificate, if one was asked for
+ * @alert: the alert to reject the peer or abort the handshake with, or 0
+ * @credential: the credential whose certificate is sent, if one was asked for, or ""
+ * @status: KSC_STATUS_OK, or why the kernel aborts the handshake
  * @text: with @status: one line, or ""
  */
 struct ksc_answer {

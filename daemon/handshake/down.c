@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What goes down to the kernel: what steps came to, and the keys of handshakes that it had no
- * part in. uapi/kschannel.yaml says what they are made of.
+ * Messages to the kernel: results of steps, and keys of handshakes that applications carried.
+ * uapi/kschannel.yaml specifies them.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -69,7 +69,7 @@ static int put_session(struct nl_msg *msg, const struct ksc_session_info *info)
 }
 
 /**
- * ksc_down_step() - say what a step came to
+ * ksc_down_step() - write the result of a step
  * @msg: message to the kernel
  * @id: the context
  * @seq: number of the step, as in the offer
@@ -119,10 +119,10 @@ static size_t cut(const char *text, size_t size)
 }
 
 /*
- * A key is small, and has room for less than all names may take, whose lengths are the peer's to
- * choose, and the application's. Protocol and server's name are whole, or left out, since they
- * would be others; of the subject there is as much as fits. So KSC_INFO of the socket may say
- * less than the daemon has told the application.
+ * A key object is small, and cannot hold names of any length; the peer and the application choose
+ * them. Protocol and server name are complete or left out, because a part of them would be another
+ * name; the subject is truncated. So KSC_INFO of the socket can say less than the daemon told the
+ * application.
  */
 static void fit(struct ksc_session_info *info, const char **credential)
 {
@@ -138,11 +138,11 @@ static void fit(struct ksc_session_info *info, const char **credential)
 }
 
 /**
- * ksc_down_key() - give keys to the kernel
- * @msg: message to it
- * @request: the keys, and what goes with them
+ * ksc_down_key() - write keys for the kernel
+ * @msg: message to the kernel
+ * @request: the keys and their attributes
  *
- * Return: 0, or -1 when there is no room
+ * Return: 0, or -1 if there is no room
  */
 int ksc_down_key(struct nl_msg *msg, const struct ksc_key_request *request)
 {

@@ -9,14 +9,14 @@
 #include "engine/engine.h"
 
 /**
- * struct ksc_key_request - keys that no socket of the kernel's waits for
- * @id: our number of them
+ * struct ksc_key_request - keys of a handshake that an application carried
+ * @id: their number
  * @role: our role
  * @step: the handshake's last step
- * @credential: the credential asked for by name, or ""
- * @verify: what was asked of the peer's certificate
- * @uid: whom they count for
- * @netns: cookie of the network namespace whose sockets may have them
+ * @credential: the requested credential, or ""
+ * @verify: how the peer's certificate was verified
+ * @uid: user that they count for
+ * @netns: cookie of the network namespace in which they can be attached
  */
 struct ksc_key_request {
 	uint64_t id;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The configuration in force, and those before it. A connection goes by one policy, which
- * may have been replaced by the time that its handshake begins. Handshakes that have begun
- * hold what they need by themselves: with the last of them, and the configuration that they
- * began with, its keys are gone.
+ * The configuration in force, and earlier ones. A connection is subject to one policy, which may
+ * have been replaced when its handshake begins. Handshakes in progress hold references to what they
+ * need: the keys of a configuration are wiped with the last of them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +15,7 @@
 /**
  * ksc_generations_add() - put a configuration in force
  * @now: the one in force, or NULL; set to the new one
- * @config: the configuration, owned by @now if this succeeds
+ * @config: the configuration, owned by @now on success
  *
  * Return: 0 or -ENOMEM
  */
@@ -33,8 +32,8 @@ int ksc_generations_add(struct ksc_generation **now, struct ksc_config *config)
 }
 
 /**
- * ksc_generations_undo() - put the one before in force again
- * @now: the one in force, whose configuration is its caller's again; set to that before
+ * ksc_generations_undo() - put the previous configuration in force again
+ * @now: the one in force, whose configuration the caller owns again; set to the previous one
  */
 void ksc_generations_undo(struct ksc_generation **now)
 {
@@ -66,12 +65,12 @@ static double sweep(struct ksc_generation *now, double time)
 }
 
 /**
- * ksc_generations_settle() - the kernel goes by the newest configuration
- * @now: it
- * @time: the time
+ * ksc_generations_settle() - note that the newest configuration is in force in the kernel
+ * @now: the newest one
+ * @time: the time in seconds
  *
- * Those that say the same are freed, since their connections find this one: the usual case,
- * in which only certificates and keys are others. The rest go when their time has come.
+ * Earlier ones with the same text are freed, because their connections find this one: usually only
+ * certificates and keys have changed. The others expire later.
  */
 void ksc_generations_settle(struct ksc_generation *now, double time)
 {
@@ -84,11 +83,11 @@ void ksc_generations_settle(struct ksc_generation *now, double time)
 }
 
 /**
- * ksc_generations_expire() - free the configurations whose time has come
+ * ksc_generations_expire() - free expired configurations
  * @now: the one in force
- * @time: the time
+ * @time: the time in seconds
  *
- * Return: when the next one's comes, 0 if there is none
+ * Return: when the next one expires, 0 if none does
  */
 double ksc_generations_expire(struct ksc_generation *now, double time)
 {
@@ -100,7 +99,7 @@ double ksc_generations_expire(struct ksc_generation *now, double time)
  * @now: the one in force
  * @generation: its number
  *
- * Return: it, or NULL
+ * Return: the configuration, or NULL
  */
 const struct ksc_config *ksc_generations_find(const struct ksc_generation *now,
 					      uint64_t generation)
@@ -112,11 +111,11 @@ const struct ksc_config *ksc_generations_find(const struct ksc_generation *now,
 }
 
 /**
- * ksc_generations_offered() - the configuration that a connection falls under
+ * ksc_generations_offered() - find the configuration that a connection is subject to
  * @now: the one in force
- * @offer: what the kernel says of the connection
+ * @offer: the kernel's offer
  *
- * Return: it, or NULL if it is not known any more
+ * Return: the configuration, or NULL if it has expired
  */
 const struct ksc_config *ksc_generations_offered(const struct ksc_generation *now,
 						 const struct ksc_offer *offer)
@@ -129,7 +128,7 @@ const struct ksc_config *ksc_generations_offered(const struct ksc_generation *no
 }
 
 /**
- * ksc_generations_free() - forget them all
+ * ksc_generations_free() - free all
  * @now: the one in force, or NULL
  */
 void ksc_generations_free(struct ksc_generation *now)

@@ -9,8 +9,8 @@
 /**
  * struct ksc_generation - a configuration
  * @config: the configuration
- * @until: when no connection falls under it any more; 0 while it is in force
- * @older: the one before, or NULL
+ * @until: when it expires; 0 while it is in force
+ * @older: the previous one, or NULL
  */
 struct ksc_generation {
 	struct ksc_config *config;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * While there is no daemon, connections begin under the policy that the last one has loaded.
- * The next one may have another: it finds by its name what their rule has become. What the
- * rule says now is what counts; where there is none of that name, nobody knows what it said.
+ * Without a daemon, connections begin under the policy that the last daemon has loaded. The next
+ * daemon may have another policy, in which it finds their rule by its name. The rule's present
+ * settings apply; if no rule has that name, its settings are unknown.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -43,9 +43,9 @@ static int take_rule(struct ksc_inherited *inherited, struct nlattr *nest)
 }
 
 /**
- * ksc_inherit_take() - take a part of what the kernel tells of its policy
- * @inherited: zeroed before the first
- * @attrs: the message's, by number: a generation, or a rule
+ * ksc_inherit_take() - take a message of the kernel's policy dump
+ * @inherited: zeroed before the first message
+ * @attrs: its attributes by type: a generation, or a rule
  *
  * Return: 0 or a negative errno
  */
@@ -57,13 +57,13 @@ int ksc_inherit_take(struct ksc_inherited *inherited, struct nlattr *const *attr
 }
 
 /**
- * ksc_inherit_rule() - what a connection's rule has become
- * @inherited: the policy before
- * @generation: the policy that the connection has begun under
+ * ksc_inherit_rule() - find a connection's rule in the present policy
+ * @inherited: the previous policy
+ * @generation: the policy that the connection began under
  * @number: its rule there
- * @rules: the rules now
+ * @rules: the present rules
  *
- * Return: the rule's number now, or KSC_NO_RULE if it has gone
+ * Return: the rule's present number, or KSC_NO_RULE if no rule has its name
  */
 uint32_t ksc_inherit_rule(const struct ksc_inherited *inherited, uint64_t generation,
 			  uint32_t number, const struct ksc_rules *rules)
@@ -81,8 +81,8 @@ uint32_t ksc_inherit_rule(const struct ksc_inherited *inherited, uint64_t genera
 }
 
 /**
- * ksc_inherit_free() - forget the policy before
- * @inherited: it
+ * ksc_inherit_free() - free the previous policy
+ * @inherited: the policy
  */
 void ksc_inherit_free(struct ksc_inherited *inherited)
 {

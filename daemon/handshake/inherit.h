@@ -11,9 +11,9 @@ struct nlattr;
 
 /**
  * struct ksc_inherited - the policy that the kernel has when the daemon starts
- * @generation: its number, 0 for none
- * @names: its rules' names, by their numbers; NULL for one that was not told
- * @n: how many
+ * @generation: its generation, 0 for none
+ * @names: names of its rules by number; NULL for one that the kernel did not send
+ * @n: number of rules
  */
 struct ksc_inherited {
 	uint64_t generation;

@@ -90,15 +90,15 @@ static int load(struct ksc_netlink *nl, uint64_t generation, const struct ksc_ru
 /**
  * ksc_load_policy() - load a policy into the kernel
  * @nl: the registered socket
- * @generation: its number
+ * @generation: its generation
  * @rules: the rules
  *
- * Offers that come meanwhile are handled. They may come by the new policy before this
- * returns. Where an answer is lost, nobody knows by which policy the kernel goes: it is
- * loaded again, which changes nothing if it is there.
+ * Offers are handled meanwhile; some can refer to the new policy before this returns. If a reply is
+ * lost, it is unknown which policy the kernel has: the policy is loaded again, which changes
+ * nothing if it is there.
  *
- * Return: 0, or a negative errno and the kernel has the policy that it had; with -ENOBUFS,
- * when every answer is lost, perhaps the new one
+ * Return: 0, or a negative errno if the kernel has kept its policy; with -ENOBUFS, if every reply
+ * was lost, it may have the new one
  */
 int ksc_load_policy(struct ksc_netlink *nl, uint64_t generation, const struct ksc_rules *rules)
 {
@@ -129,7 +129,7 @@ full:
 }
 
 /**
- * ksc_load_limits() - tell the kernel
+ * ksc_load_limits() - load limits into the kernel
  * @nl: the registered socket
  * @limits: the limits; those that are not set get their defaults
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The generic netlink family, as the daemon speaks it: offers come up, steps
- * go down. uapi/kschannel.yaml says what they are made of.
+ * The daemon's side of the generic netlink family: offers come up, steps go down.
+ * uapi/kschannel.yaml specifies them.
  */
 #include <errno.h>
 #include <poll.h>
@@ -28,15 +28,15 @@
 
 /**
  * struct ksc_netlink - a socket
- * @sock: libnl's
- * @family: the family's number
- * @ops: what to do about messages
- * @ptr: handed to @ops
- * @awaited: number of the message whose answer is waited for
- * @answered: it has come
- * @answer: 0 or a negative errno
- * @inherited: while it is asked for, the policy that the kernel has
- * @overrun: something was lost, and not all is read that was not
+ * @sock: libnl's socket
+ * @family: ID of the family
+ * @ops: callbacks
+ * @ptr: argument of @ops
+ * @awaited: number of the message whose reply is awaited
+ * @answered: the reply was received
+ * @answer: the reply, 0 or a negative errno
+ * @inherited: gets the kernel's policy while it is being dumped
+ * @overrun: messages were lost, and the queue has not been emptied since
  */
 struct ksc_netlink {
 	struct nl_sock *sock;
@@ -272,11 +272,11 @@ static void set_option(struct nl_sock *sock, int level, int option, int value)
 
 /**
  * ksc_netlink_open() - open a socket to the module
- * @ops: what to do about what the kernel sends
- * @ptr: handed to @ops
+ * @ops: callbacks for messages of the kernel
+ * @ptr: argument of @ops
  *
- * Return: the socket, or NULL with errno ENOENT when there is no such family,
- * that is, no module, or whatever else was wrong
+ * Return: the socket, or NULL with errno: ENOENT if the family does not exist because the module is
+ * not loaded, or another error
  */
 struct ksc_netlink *ksc_netlink_open(const struct ksc_netlink_ops *ops, void *ptr)
 {
@@ -335,7 +335,7 @@ void ksc_netlink_close(struct ksc_netlink *nl)
 }
 
 /**
- * ksc_netlink_fd() - what to poll
+ * ksc_netlink_fd() - get the descriptor to poll
  * @nl: the socket
  *
  * Return: its file descriptor
@@ -364,7 +364,7 @@ static int send_message(struct ksc_netlink *nl, struct nl_msg *msg, int flags, u
  * ksc_netlink_message() - begin a command
  * @nl: the socket
  * @cmd: enum ksc_cmd
- * @size: bytes that it may have
+ * @size: its maximum size in bytes
  *
  * Return: the message, or NULL
  */
@@ -381,8 +381,8 @@ struct nl_msg *ksc_netlink_message(struct ksc_netlink *nl, int cmd, size_t size)
 }
 
 /*
- * The answer is there when the message is sent; offers may be before it. An overrun may have
- * cost it: it has, if it is not among what is left.
+ * The kernel has queued its reply when the message was sent; offers may precede it. After an
+ * overrun, the reply was lost if it is not among the rest of the queue.
  */
 static int await(struct ksc_netlink *nl)
 {
@@ -415,14 +415,13 @@ static void settle(struct ksc_netlink *nl)
 }
 
 /**
- * ksc_netlink_ask() - send a command and wait for what the kernel says
+ * ksc_netlink_ask() - send a command and receive the kernel's reply
  * @nl: the socket
  * @msg: the command; freed
  *
- * Offers that come before the answer are handled.
+ * Offers that precede the reply are handled.
  *
- * Return: 0 or a negative errno, the kernel's; -ENOBUFS when its answer was lost, -EIO when
- * there was none
+ * Return: 0 or a negative errno of the kernel; -ENOBUFS if its reply was lost, -EIO without a reply
  */
 int ksc_netlink_ask(struct ksc_netlink *nl, struct nl_msg *msg)
 {
@@ -442,7 +441,7 @@ int ksc_netlink_ask(struct ksc_netlink *nl, struct nl_msg *msg)
  * ksc_netlink_register() - become the daemon of this network namespace
  * @nl: the socket
  *
- * Return: 0 or a negative errno: -EBUSY when there is a daemon, -EPERM
+ * Return: 0 or a negative errno: -EBUSY if another daemon is registered, -EPERM
  */
 int ksc_netlink_register(struct ksc_netlink *nl)
 {
@@ -452,9 +451,9 @@ int ksc_netlink_register(struct ksc_netlink *nl)
 }
 
 /**
- * ksc_netlink_inherit() - ask for the policy that the kernel has
+ * ksc_netlink_inherit() - dump the kernel's policy
  * @nl: the socket
- * @inherited: filled in; to be freed whatever comes of it
+ * @inherited: filled in; the caller frees it, also after an error
  *
  * Return: 0 or a negative errno
  */
@@ -477,7 +476,7 @@ int ksc_netlink_inherit(struct ksc_netlink *nl, struct ksc_inherited *inherited)
 }
 
 /**
- * ksc_netlink_drain() - take no new contexts any more
+ * ksc_netlink_drain() - stop receiving new contexts
  * @nl: the socket, registered
  *
  * Return: 0 or a negative errno
@@ -490,11 +489,12 @@ int ksc_netlink_drain(struct ksc_netlink *nl)
 }
 
 /**
- * ksc_netlink_receive() - handle what has come
+ * ksc_netlink_receive() - receive and handle messages
  * @nl: the socket
- * @max: messages, unless some were lost; so that a flood of offers leaves room for others
+ * @max: maximum number of messages unless some were lost, so that a flood of offers does not hold
+ *	up the rest of the loop
  *
- * Return: 0, or a negative errno when the socket is of no use any more
+ * Return: 0, or a negative errno if the socket can no longer be used
  */
 int ksc_netlink_receive(struct ksc_netlink *nl, int max)
 {
@@ -532,12 +532,12 @@ static int wipe(struct nl_msg *msg)
 }
 
 /**
- * ksc_netlink_step() - answer an offer
+ * ksc_netlink_step() - reply to an offer
  * @nl: the socket
  * @id: the context
  * @seq: number of the step, as in the offer
- * @step: the answer
- * @number: set to the message's number, which a refusal will name
+ * @step: the result
+ * @number: set to the message's number, by which a refusal refers to it
  *
  * Return: 0 or a negative errno
  */
@@ -555,13 +555,13 @@ int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 }
 
 /**
- * ksc_netlink_key() - have the kernel make a file of keys
+ * ksc_netlink_key() - have the kernel create a key file
  * @nl: the registered socket
- * @request: the keys, and what goes with them
- * @number: set to the message's number, which what is told of it will name
+ * @request: the keys and their attributes
+ * @number: set to the message's number, by which the callbacks refer to it
  *
- * The kernel has made it, or refused, when this returns; ksc_netlink_receive() finds out.
- * Whichever it is may be lost, and is then told of as that.
+ * The kernel has created it, or refused, when this returns; ksc_netlink_receive() receives the
+ * reply. If the reply is lost, the callback @lost is called.
  *
  * Return: 0 or a negative errno
  */

@@ -20,29 +20,29 @@
 #define KSC_MAX_RECEIVES	64
 
 /**
- * struct ksc_offer - what the kernel wants a step made on
+ * struct ksc_offer - the kernel's request for a step
  * @id: the context
  * @seq: number of the step
- * @role: our role; this and what follows to @peer only comes with a new context
+ * @role: our role; this and the members up to @peer are only set for a new context
  * @server_name: for SNI and the name check, or ""
- * @credential: asked for by name, or ""
+ * @credential: name of the requested credential, or ""
  * @alpn: ProtocolNameList
- * @alpn_len: its bytes
- * @verify: what is asked of the peer's certificate
+ * @alpn_len: its size in bytes
+ * @verify: how the peer's certificate is verified
  * @uid: owner of the socket
  * @gid: owner's group
- * @deadline_ms: that the handshake may still take
+ * @deadline_ms: time left for the handshake, in milliseconds
  * @local: the socket's address
- * @peer: the peer's
+ * @peer: the peer's address
  * @token: bytes from the peer
- * @token_len: how many, perhaps 0
- * @answer: what comes with it
- * @generation: of the policy that the connection falls under, 0 for none; this and what follows
- *	only comes with a new context
+ * @token_len: number of bytes, may be 0
+ * @answer: answers that come with the token
+ * @generation: policy that the connection is subject to, 0 for none; this and what follows are only
+ *	set for a new context
  * @rule: number of its rule, or KSC_NO_RULE
- * @by_policy: the socket's program knows nothing of us, and has looked @server_name up
+ * @by_policy: the policy protects the socket, and its program has looked up @server_name
  *
- * Pointers are good while the offer is handled.
+ * Pointers are valid while the offer is handled.
  */
 struct ksc_offer {
 	uint64_t id;
@@ -67,14 +67,14 @@ struct ksc_offer {
 };
 
 /**
- * struct ksc_failed - a handshake that the kernel has ended by itself
+ * struct ksc_failed - a handshake that failed in the kernel without a step
  * @role: our role
  * @uid: owner of the socket
  * @local: the socket's address
- * @peer: the peer's
+ * @peer: the peer's address
  * @status: why
- * @alert: the alert's number, if @direction says there was one
- * @direction: which way it went
+ * @alert: the alert's number, if @direction says that there was one
+ * @direction: whether it was sent or received
  * @text: one line
  * @rule: name of the policy's rule, or ""
  */
@@ -91,15 +91,15 @@ struct ksc_failed {
 };
 
 /**
- * struct ksc_netlink_ops - what to do about what the kernel sends
- * @context_new: a context starts; its first step is wanted
- * @token: the next step of a context is wanted
- * @ticket: a NewSessionTicket came after the handshake of a context
- * @context_del: a context is gone, or there will be no more tickets
- * @failed: the peer of a connection does not speak TLS; for the log
+ * struct ksc_netlink_ops - callbacks for messages of the kernel
+ * @context_new: a context begins; its first step is requested
+ * @token: the next step of a context is requested
+ * @ticket: a NewSessionTicket was received after the handshake of a context
+ * @context_del: a context was deleted, or no more tickets follow
+ * @failed: the peer of a connection does not use TLS; for the log
  * @refused: the kernel refused the message with the number @msg
- * @key: it has made a file of the keys in the message with the number @msg; @fd is the callee's
- * @lost: what was told of messages before may have been lost, but for what was told by now
+ * @key: the kernel has created a key file for the message with the number @msg; the callee owns @fd
+ * @lost: replies to earlier messages may have been lost, except those that were reported
  */
 struct ksc_netlink_ops {
 	void (*context_new)(void *ptr, const struct ksc_offer *offer);

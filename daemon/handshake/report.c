@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The line of the log that each handshake ends with. Its fields are the same whatever it came to;
- * those that have no value are left out.
+ * The log line at the end of each handshake. Its fields are the same for success and failure; those
+ * without a value are left out.
  */
 #include "common/address.h"
 #include "common/names.h"
@@ -28,10 +28,10 @@ static void add_session(struct ksc_fields *fields, const struct ksc_step *step)
 }
 
 /**
- * ksc_report_end() - log what a handshake came to
+ * ksc_report_end() - log the result of a handshake
  * @report: the handshake
  * @step: its last step
- * @level: how much it matters
+ * @level: log level
  */
 void ksc_report_end(const struct ksc_report *report, const struct ksc_step *step,
 		    enum ksc_log_level level)
@@ -56,9 +56,9 @@ void ksc_report_end(const struct ksc_report *report, const struct ksc_step *step
 }
 
 /**
- * ksc_report_refusal() - log that a handshake is not begun, or not gone on with
+ * ksc_report_refusal() - log that a handshake is not begun or not continued
  * @id: the kernel's number of its context
- * @why: why not
+ * @why: the reason
  */
 void ksc_report_refusal(uint64_t id, const char *why)
 {
@@ -70,12 +70,12 @@ void ksc_report_refusal(uint64_t id, const char *why)
 }
 
 /**
- * ksc_report_failed() - log a handshake that the kernel has ended by itself
+ * ksc_report_failed() - log a handshake that failed in the kernel without a step
  * @ptr: unused
- * @failed: what it says of it
+ * @failed: the kernel's report
  *
- * There was nothing to look a configuration up for: the connection's ends, its rule and its
- * owner are what an operator finds the program by.
+ * No credential was chosen. An operator finds the program by the connection's addresses, rule and
+ * owner.
  */
 void ksc_report_failed(void *ptr, const struct ksc_failed *failed)
 {

@@ -14,7 +14,7 @@
  * @peer: the peer's address
  * @credential: name of the credential, or NULL if none was chosen
  * @rule: name of the policy's rule, or ""
- * @ms: how long it took
+ * @ms: its duration in milliseconds
  */
 struct ksc_report {
 	enum ksc_role role;

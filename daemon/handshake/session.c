@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A handshake under way, whoever it is for. All of it is the loop's thread's, but for what a
- * step takes time with, the engine's part of it, which is left to one of the pool's threads.
+ * A handshake in progress, for a socket or an application. The loop's thread does everything except
+ * the steps of the engine, which take long and run in the pool's threads.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,15 +16,15 @@
 #define KEPT_S		60
 
 /**
- * struct ksc_task - what is to be done with a session's engine
- * @job: the pool's part; first
+ * struct ksc_task - a step of a session's engine
+ * @job: the pool's job; first
  * @session: the session
- * @made: the pool has done with it
- * @answer: what came with the token
- * @step: what it came to
- * @details: with it
- * @len: bytes of the token
- * @token: from the peer
+ * @made: the job is finished
+ * @answer: answers that came with the token
+ * @step: the result
+ * @details: more of the result
+ * @len: size of the token in bytes
+ * @token: the token
  */
 struct ksc_task {
 	struct ksc_job job;
@@ -48,13 +48,13 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
 
 /**
  * ksc_session_begin() - begin a handshake
- * @session: zeroed, but for whom it is for, and what is said in the log
- * @place: where it is
- * @ops: whose it is
- * @params: what it is begun with
- * @ms: how long it may take, in milliseconds
+ * @session: zeroed, except for its lane and the members for the log
+ * @place: its environment
+ * @ops: its owner's callbacks
+ * @params: parameters of the engine
+ * @ms: time limit in milliseconds
  *
- * Return: 0, and ksc_session_drop() is needed from then on; or a negative errno
+ * Return: 0, and the caller has to call ksc_session_drop(); or a negative errno
  */
 int ksc_session_begin(struct ksc_session *session, struct ksc_place *place,
 		      const struct ksc_session_ops *ops, const struct ksc_engine_params *params,
@@ -114,13 +114,13 @@ static void done(struct ksc_job *job)
 }
 
 /**
- * ksc_session_step() - have a step made
+ * ksc_session_step() - start a step
  * @session: the session, not busy
- * @answer: what comes with the token
- * @token: from the peer; copied
- * @len: its bytes, perhaps 0
+ * @answer: answers that come with the token
+ * @token: bytes from the peer; copied
+ * @len: number of bytes, may be 0
  *
- * Return: 0, and it is told of; or -ENOMEM
+ * Return: 0, and @stepped of its owner is called later; or -ENOMEM
  */
 int ksc_session_step(struct ksc_session *session, const struct ksc_answer *answer,
 		     const uint8_t *token, size_t len)
@@ -144,8 +144,8 @@ int ksc_session_step(struct ksc_session *session, const struct ksc_answer *answe
 }
 
 /**
- * ksc_session_settle() - be done with the step that was made, and wipe its keys
- * @session: the session, which is not busy any more
+ * ksc_session_settle() - release a finished step, and wipe its keys
+ * @session: the session, which is no longer busy afterwards
  */
 void ksc_session_settle(struct ksc_session *session)
 {
@@ -160,7 +160,7 @@ void ksc_session_settle(struct ksc_session *session)
 }
 
 /**
- * ksc_session_keep() - the handshake is done, and tickets may come
+ * ksc_session_keep() - keep the session after its handshake, for tickets
  * @session: the session
  */
 void ksc_session_keep(struct ksc_session *session)
@@ -174,15 +174,15 @@ void ksc_session_keep(struct ksc_session *session)
 }
 
 /**
- * ksc_session_ticket() - a ticket has come
- * @session: the session
- * @msg: a whole NewSessionTicket with its header
- * @len: its bytes
+ * ksc_session_ticket() - process a ticket
+ * @session: the session, not busy
+ * @msg: a complete NewSessionTicket with its header
+ * @len: its size in bytes
  *
- * It is taken at once, while the engine is nobody else's: it is little work, and a connection
- * that comes after it finds the session in the cache.
+ * It is processed in the loop's thread: it is little work, and the next connection finds the
+ * session in the cache.
  *
- * Return: 0, or a negative GnuTLS error, and further ones are of no use
+ * Return: 0, or a negative GnuTLS error if further tickets are useless
  */
 int ksc_session_ticket(struct ksc_session *session, const uint8_t *msg, size_t len)
 {
@@ -213,7 +213,7 @@ static void report(const struct ksc_session *session, const struct ksc_step *ste
 }
 
 /**
- * ksc_session_report() - log what a handshake has come to, if it is over
+ * ksc_session_report() - log the result of a handshake, if it has ended
  * @session: the session
  * @step: the last step
  */
@@ -224,7 +224,7 @@ void ksc_session_report(const struct ksc_session *session, const struct ksc_step
 }
 
 /**
- * ksc_session_cancelled() - log that nobody wants a handshake any more
+ * ksc_session_cancelled() - log that a handshake was cancelled
  * @session: the session
  */
 void ksc_session_cancelled(const struct ksc_session *session)
@@ -235,9 +235,9 @@ void ksc_session_cancelled(const struct ksc_session *session)
 }
 
 /**
- * ksc_session_drop() - have no use for a session any more
- * @session: the session, of which nothing more is told but that it is freed: at once, or as
- *	soon as the pool has done with it
+ * ksc_session_drop() - drop a session
+ * @session: the session; the only callback that follows is @freed: at once, or when its job is
+ *	finished
  */
 void ksc_session_drop(struct ksc_session *session)
 {

@@ -16,11 +16,11 @@ struct ksc_session;
 struct ksc_task;
 
 /**
- * struct ksc_place - where sessions are
- * @loop: whose thread everything but the steps is in
- * @pool: makes the steps
- * @cache: clients' sessions that can be resumed
- * @ending: nothing is told any more
+ * struct ksc_place - environment of sessions
+ * @loop: the event loop, in whose thread everything but the steps runs
+ * @pool: runs the steps
+ * @cache: sessions of clients, for resumption
+ * @ending: no more callbacks are called
  */
 struct ksc_place {
 	struct ev_loop *loop;
@@ -30,11 +30,11 @@ struct ksc_place {
 };
 
 /**
- * struct ksc_session_ops - who has a session
- * @stepped: the step has been made; ksc_session_settle() or ksc_session_drop() is to follow, now
- *	or later, and @step is good until then
- * @late: its time is over
- * @freed: it is no more, and its memory the owner's again
+ * struct ksc_session_ops - callbacks of a session's owner
+ * @stepped: the step is finished; the callee calls ksc_session_settle() or ksc_session_drop(), now
+ *	or later, and @step is valid until then
+ * @late: it has timed out
+ * @freed: it has ended, and the owner may free its memory
  */
 struct ksc_session_ops {
 	void (*stepped)(struct ksc_session *session, struct ksc_step *step);
@@ -43,20 +43,20 @@ struct ksc_session_ops {
 };
 
 /**
- * struct ksc_session - a handshake under way, or a client that waits for tickets
- * @place: where it is
- * @ops: whose it is
- * @lane: the application's user whom it is for, or NULL
+ * struct ksc_session - a handshake in progress, or a client that waits for tickets
+ * @place: its environment
+ * @ops: its owner's callbacks
+ * @lane: lane of the application's user, or NULL
  * @engine: the handshake
- * @deadline: when its time is over
- * @role: ours
- * @details: what else is known is to be told with the last step
+ * @deadline: timer of its timeout
+ * @role: our role
+ * @details: the last step returns details
  * @kept: the handshake is done
- * @peer: with whom, for the log
+ * @peer: the peer, for the log
  * @rule: name of the policy's rule, for the log, or ""
- * @started: when, for the log
- * @task: the step that is made, or was and is not settled, or NULL
- * @dropped: nobody wants it any more but the pool, whose the engine is as long
+ * @started: when it began, for the log
+ * @task: the step in progress, or finished and not settled, or NULL
+ * @dropped: the owner has dropped it, but the pool still uses the engine
  */
 struct ksc_session {
 	struct ksc_place *place;
@@ -87,10 +87,10 @@ void ksc_session_cancelled(const struct ksc_session *session);
 void ksc_session_drop(struct ksc_session *session);
 
 /**
- * ksc_session_busy() - whether a step is under way
+ * ksc_session_busy() - check whether a step is in progress
  * @session: the session
  *
- * Return: true until it is settled
+ * Return: true until the step is settled
  */
 static inline bool ksc_session_busy(const struct ksc_session *session)
 {

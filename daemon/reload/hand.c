@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a load hands over to the daemon: the configuration, and all that it names. The process
- * that does this does nothing else (reader.c).
+ * A load: hands over to the daemon the configuration and everything that it names. The process
+ * that runs it does nothing else (reader.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,16 +35,16 @@
 
 /**
  * struct load - a load
- * @sock: leads to the daemon
+ * @sock: socket to the daemon
  * @number: its number
- * @watch: for its files, or NULL
- * @gids: groups whose members are wanted
- * @n_gids: how many
- * @room: for how many there is room
- * @owners: names of owners of subordinate ids
- * @n_owners: how many
- * @owners_room: for how many there is room
- * @enough: told when nothing but these is left
+ * @watch: watch for its files, or NULL
+ * @gids: groups whose members are needed
+ * @n_gids: number of groups
+ * @room: capacity of @gids
+ * @owners: names of owners of subordinate IDs
+ * @n_owners: number of owners
+ * @owners_room: capacity of @owners
+ * @enough: called when only the owners are left
  */
 struct load {
 	int sock;
@@ -134,8 +134,8 @@ static int want_readers(struct load *load, const struct ksc_way *way)
 }
 
 /*
- * A file may be on a server that somebody else runs, or stops, and may change: the daemon has
- * no time to wait for it. The copy does not come by here, as it may be a key.
+ * A file may be on a network file system whose server hangs, and may change: the daemon must not
+ * wait for it. The contents do not pass through this process's memory, because they may be a key.
  */
 static int copy_file(int from)
 {
@@ -302,8 +302,8 @@ static int compare_owners(const void *a, const void *b)
 }
 
 /*
- * Each of them once, and when all else is there: a service that fails, or takes its time for each
- * of thousands, is no reason to do without the rest.
+ * Each owner once, after everything else: an account service that fails, or is slow for each of
+ * thousands of owners, must not hold up the rest.
  */
 static void hand_owners(struct load *load)
 {
@@ -413,11 +413,11 @@ static void free_load(struct load *load)
 }
 
 /**
- * ksc_hand_word() - say something to the daemon that is no thing
- * @sock: leads to it
- * @number: the load's
+ * ksc_hand_word() - send the daemon a message without contents
+ * @sock: socket to the daemon
+ * @number: number of the load
  * @kind: KSC_HANDOVER_END or KSC_HANDOVER_CHANGED
- * @error: with the former, a negative errno, or 0
+ * @error: with KSC_HANDOVER_END, a negative errno or 0
  */
 void ksc_hand_word(int sock, uint32_t number, uint32_t kind, int error)
 {
@@ -428,14 +428,14 @@ void ksc_hand_word(int sock, uint32_t number, uint32_t kind, int error)
 }
 
 /**
- * ksc_hand_config() - hand over what the configuration names, and itself
- * @sock: leads to the daemon
- * @number: the load's
+ * ksc_hand_config() - hand over the configuration and what it names
+ * @sock: socket to the daemon
+ * @number: number of the load
  * @path: the configuration
- * @watch: for its files, freed once they are in it; or NULL
- * @enough: told when nothing is left but owners of subordinate ids
+ * @watch: watch for its files, freed once they have been added; or NULL
+ * @enough: called when only owners of subordinate IDs are left
  *
- * Return: 0 or a negative errno; without a daemon, the process ends
+ * Return: 0 or a negative errno; exits if the daemon is gone
  */
 int ksc_hand_config(int sock, uint32_t number, const char *path, struct ksc_watch *watch,
 		    int enough)

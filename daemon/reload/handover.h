@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * handover.h: what the daemon and the reader say to each other, on a socket that keeps
- * messages apart. The daemon says the number of a load, nothing else. The reader answers with
- * what the configuration names, a message for each thing, files as descriptors of copies that
- * nobody changes any more, and no server is asked for. And it says once when a file has changed
- * since, not which.
+ * handover.h: the protocol between daemon and reader, on a socket that preserves message
+ * boundaries. The daemon sends the number of a load, nothing else. The reader replies with what the
+ * configuration names, one message for each item; files are descriptors of sealed copies in memory.
+ * And it reports once when a file has changed since, but not which.
  */
 #ifndef KSC_HANDOVER_H
 #define KSC_HANDOVER_H
@@ -27,16 +26,16 @@
 #define KSC_HANDOVER_CHANGED	0x101U
 
 /**
- * struct ksc_handover - how a message of the reader begins
- * @load: which load it is for
+ * struct ksc_handover - header of the reader's messages
+ * @load: number of the load
  * @kind: an enum ksc_kind, KSC_HANDOVER_END or KSC_HANDOVER_CHANGED
- * @error: why there is no such thing, as a negative errno, or 0
- * @uid: an account's number
- * @gid: an account's own group, a group's number
- * @known: a file: the directories above it are
- * @file: a file: itself
- * @n: a file: doors on the way; a group: members
- * @name_len: bytes of the name, which follows these
+ * @error: why the item is missing, as a negative errno, or 0
+ * @uid: ID of an account
+ * @gid: ID of an account's primary group, or of a group
+ * @known: for a file: its directories are known
+ * @file: for a file: its owner and mode
+ * @n: for a file: number of directories on its path; for a group: number of members
+ * @name_len: size in bytes of the name, which follows these
  */
 struct ksc_handover {
 	uint32_t load;

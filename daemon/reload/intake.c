@@ -16,12 +16,12 @@
 #define AT_ONCE		16
 
 /**
- * struct ksc_intake - the daemon's end
- * @fd: leads to the reader; -1 when that is gone
- * @load: the number of the last load
- * @handed: what came for it, until all has
- * @changed: a file has changed since that was asked for
- * @buf: a message
+ * struct ksc_intake - the daemon's side
+ * @fd: socket to the reader; -1 if the reader is gone
+ * @load: number of the last load
+ * @handed: what has been received of it, until it is complete
+ * @changed: a file has changed since it was requested
+ * @buf: buffer for a message
  */
 struct ksc_intake {
 	int fd;
@@ -35,10 +35,10 @@ struct ksc_intake {
 };
 
 /**
- * ksc_intake_new() - have a reader
- * @fd: leads to it; closed with the intake
+ * ksc_intake_new() - allocate
+ * @fd: socket to the reader; closed with the intake
  *
- * Return: the intake, or NULL without memory
+ * Return: the intake, or NULL if out of memory
  */
 struct ksc_intake *ksc_intake_new(int fd)
 {
@@ -50,7 +50,7 @@ struct ksc_intake *ksc_intake_new(int fd)
 }
 
 /**
- * ksc_intake_free() - have the reader end
+ * ksc_intake_free() - free, which makes the reader exit
  * @intake: the intake, or NULL
  */
 void ksc_intake_free(struct ksc_intake *intake)
@@ -64,7 +64,7 @@ void ksc_intake_free(struct ksc_intake *intake)
 }
 
 /**
- * ksc_intake_fd() - what is to be watched for answers
+ * ksc_intake_fd() - get the descriptor to poll for messages
  * @intake: the intake
  *
  * Return: a descriptor, or -1 if the reader is gone
@@ -75,7 +75,7 @@ int ksc_intake_fd(const struct ksc_intake *intake)
 }
 
 /**
- * ksc_intake_fault() - say why a load has failed
+ * ksc_intake_fault() - describe why a load failed
  * @error: a positive errno
  *
  * Return: the text
@@ -96,7 +96,7 @@ const char *ksc_intake_fault(int error)
 }
 
 /**
- * ksc_intake_cancel() - forget what came, among it keys; the rest does not come any more
+ * ksc_intake_cancel() - discard what was received, including keys; the rest is ignored
  * @intake: the intake
  */
 void ksc_intake_cancel(struct ksc_intake *intake)
@@ -115,7 +115,7 @@ static int give_up(struct ksc_intake *intake, int error)
 }
 
 /**
- * ksc_intake_ask() - ask for a load; what was asked for before does not come any more
+ * ksc_intake_ask() - request a load, which replaces an earlier request
  * @intake: the intake
  *
  * Return: 0 or a negative errno: -EPIPE if the reader is gone
@@ -257,12 +257,12 @@ static int take_one(struct ksc_intake *intake)
 }
 
 /**
- * ksc_intake_take() - take what has been handed over
+ * ksc_intake_take() - receive what the reader hands over
  * @intake: the intake
- * @handed: set to all of it when all has come, to be freed
+ * @handed: set to all of it once it is complete; the caller frees it
  *
- * Return: 0 when all has come, -EAGAIN if there is more to come; or another negative errno,
- * and the load has failed: -EPIPE and -EBADMSG, and all that come after it
+ * Return: 0 if it is complete, -EAGAIN if more follows; or another negative errno if the load
+ * failed, with -EPIPE and -EBADMSG all later loads as well
  */
 int ksc_intake_take(struct ksc_intake *intake, struct ksc_handed **handed)
 {
@@ -286,12 +286,12 @@ int ksc_intake_take(struct ksc_intake *intake, struct ksc_handed **handed)
 }
 
 /**
- * ksc_intake_changed() - whether a file has changed that the last load has read, or is to read
+ * ksc_intake_changed() - check whether a file of the last load has changed
  * @intake: the intake
  *
- * ksc_intake_take() finds out.
+ * ksc_intake_take() receives that.
  *
- * Return: whether one has; once for each load, or for as long as the reader says so
+ * Return: whether a file has changed; true once for each message of the reader
  */
 bool ksc_intake_changed(struct ksc_intake *intake)
 {
@@ -310,10 +310,10 @@ static long long now_ms(void)
 }
 
 /**
- * ksc_intake_load() - ask for a load, and wait for it
+ * ksc_intake_load() - request a load, and wait for it
  * @intake: the intake
- * @ms: how long, in milliseconds
- * @handed: set to what was handed over, to be freed
+ * @ms: time limit in milliseconds
+ * @handed: set to what was handed over; the caller frees it
  *
  * Return: 0 or a negative errno, for ksc_intake_fault()
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A thread that makes a configuration of what the reader has handed over: keys are looked at,
- * lists of authorities taken apart, and a policy may be long. The loop's has steps to hand on
- * meanwhile.
+ * A thread that builds a configuration from what the reader has handed over: it imports keys and
+ * parses lists of authorities, and the policy can be long. Meanwhile the event loop's thread
+ * dispatches steps.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,15 +12,15 @@
 
 /**
  * struct ksc_loader - the thread
- * @job: what it makes; first
- * @pool: the thread itself, alone
- * @path: the configuration's name
- * @loaded: told when it is there
- * @ptr: given to that
- * @handed: what it is made of, the thread's
- * @config: made
- * @complaints: likewise
- * @ending: nobody is to be told any more
+ * @job: its job; first
+ * @pool: a pool with this one thread
+ * @path: path of the configuration
+ * @loaded: called with the result
+ * @ptr: argument of @loaded
+ * @handed: the input, owned by the thread
+ * @config: the result
+ * @complaints: the result
+ * @ending: @loaded is no longer called
  */
 struct ksc_loader {
 	struct ksc_job job;
@@ -35,12 +35,13 @@ struct ksc_loader {
 };
 
 /**
- * ksc_loader_make() - make a configuration
- * @path: its name
- * @handed: the files and accounts that it is made of, which are forgotten then
- * @complaints: set to what is wrong, a line each, to be freed; NULL without memory
+ * ksc_loader_make() - build a configuration
+ * @path: its path
+ * @handed: its files and accounts, which are freed
+ * @complaints: set to what is wrong, one complaint in a line, which the caller frees; NULL if out
+ *	of memory
  *
- * Return: it, or NULL
+ * Return: the configuration, or NULL
  */
 struct ksc_config *ksc_loader_make(const char *path, struct ksc_handed *handed, char **complaints)
 {
@@ -87,13 +88,13 @@ static void done(struct ksc_job *job)
 }
 
 /**
- * ksc_loader_new() - prepare the thread
- * @loop: the loop of the caller's
- * @path: the configuration's name, which has to stay
- * @loaded: told of each configuration, by the loop
- * @ptr: given to that
+ * ksc_loader_new() - create a loader, whose thread is not started
+ * @loop: the loop of the caller's thread
+ * @path: path of the configuration, not copied
+ * @loaded: called with each result, in the loop's thread
+ * @ptr: argument of @loaded
  *
- * Return: the loader, or NULL without memory
+ * Return: the loader, or NULL if out of memory
  */
 struct ksc_loader *ksc_loader_new(struct ev_loop *loop, const char *path, ksc_loaded_fn *loaded,
 				  void *ptr)
@@ -116,7 +117,7 @@ struct ksc_loader *ksc_loader_new(struct ev_loop *loop, const char *path, ksc_lo
 }
 
 /**
- * ksc_loader_start() - start the thread, before there can be no more
+ * ksc_loader_start() - start the thread, before the sandbox denies that
  * @loader: the loader
  *
  * Return: 0 or a negative errno
@@ -127,9 +128,9 @@ int ksc_loader_start(struct ksc_loader *loader)
 }
 
 /**
- * ksc_loader_load() - have a configuration made
- * @loader: the loader, which has told of the last one
- * @handed: what it is made of, the loader's
+ * ksc_loader_load() - begin to build a configuration
+ * @loader: the loader, idle
+ * @handed: the input, owned by the loader
  */
 void ksc_loader_load(struct ksc_loader *loader, struct ksc_handed *handed)
 {
@@ -138,11 +139,11 @@ void ksc_loader_load(struct ksc_loader *loader, struct ksc_handed *handed)
 }
 
 /**
- * ksc_loader_free() - end the thread
- * @loader: the loader, or NULL; nothing is told any more
+ * ksc_loader_free() - stop the thread and free the loader
+ * @loader: the loader, or NULL; its callback is no longer called
  *
- * Return: true; false if the thread does not come to its end, so that all of it is left to the
- * end of the process, which should be at once
+ * Return: true; false if the thread does not end, so that nothing is freed and the process should
+ * exit at once
  */
 bool ksc_loader_free(struct ksc_loader *loader)
 {

@@ -10,10 +10,10 @@
 #include "config/handed.h"
 
 /**
- * typedef ksc_loaded_fn - a configuration is there
- * @ptr: whose
- * @config: it, the callee's; NULL if something is wrong with it
- * @complaints: what that is, a line each, or NULL without memory
+ * typedef ksc_loaded_fn - receive a configuration
+ * @ptr: argument of ksc_loader_new()
+ * @config: the configuration, owned by the callee; NULL if it is invalid
+ * @complaints: what is wrong, one complaint in a line, or NULL if out of memory
  */
 typedef void ksc_loaded_fn(void *ptr, struct ksc_config *config, char *complaints);
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The reader is a process that keeps the privilege of reading any file, and may ask any
- * service for accounts, which a daemon that peers talk to is better without. A daemon that
- * somebody has taken over asks it for what he likes: so nobody can name anything. The daemon
- * asks for a load, and gets what the configuration names, which the reader reads for itself.
+ * The reader is a process that keeps the privilege to read any file, and may ask any account
+ * service; the daemon, which parses input of peers, does without both. An attacker who has taken
+ * over the daemon could ask the reader for anything, so requests name nothing: the daemon requests
+ * a load, and gets what the configuration names, which the reader reads itself.
  *
- * It is forked before there are keys and threads. What is asked for accounts is anybody's
- * code: it may crash, leak, or never return. So each load is a process of its own, and what
- * becomes of it is no matter to the next. That process alone reads files, the configuration
- * among them; what it leaves behind are watches (watch.c), by which the reader notices that a
- * file has changed. It tells that once, and watches on when it is asked for the next load.
+ * It is forked before the daemon has keys and threads. Account lookups run third-party modules,
+ * which may crash, leak, or never return. So each load is a process of its own, and the next one is
+ * not affected. Only that process reads files, including the configuration; it leaves watches
+ * (watch.c), by which the reader notices that a file has changed. The reader reports that once, and
+ * continues to watch when the next load is requested.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,8 +36,8 @@
 #include "reload/watch.h"
 
 /*
- * Between loads, and looks at what happens in directories, so that who asks without end, or
- * makes files, has no whole CPU for it.
+ * The minimum time between loads, and between reads of inotify events, so that endless requests or
+ * changes of files do not use a whole CPU.
  */
 #define PAUSE_MS	100
 /* The daemon has given up by then; while a load goes on, nothing is watched. */
@@ -49,11 +49,11 @@
 
 /**
  * struct reader - the reader
- * @sock: leads to the daemon
- * @path: the configuration
- * @watch: the files of the last load that has found out which these are, or NULL
- * @number: the last load
- * @told: the daemon has been told that there is need for another
+ * @sock: socket to the daemon
+ * @path: path of the configuration
+ * @watch: watch for the files of the last load that has found them, or NULL
+ * @number: number of the last load
+ * @told: the daemon was told that a file has changed
  */
 struct reader {
 	int sock;
@@ -106,8 +106,8 @@ run_child(const struct reader *reader, struct ksc_watch *watch, pid_t parent, in
 }
 
 /*
- * Until the load has ended, or there is no use for it: the daemon is gone or has asked again. What
- * comes from @ended before its end is that there is @enough.
+ * Waits until the load has ended, or is no longer wanted because the daemon is gone or has
+ * requested another. A byte from @ended means that there is @enough.
  */
 static enum outcome await(int sock, int ended, bool *enough)
 {
@@ -312,12 +312,12 @@ static void __attribute__((noreturn)) run(int sock, const char *path)
 
 /**
  * ksc_reader_start() - start the reader
- * @path: the configuration, of which alone it goes by what this names
- * @pid: set to the process
+ * @path: the configuration; the reader opens it and what it names, nothing else
+ * @pid: set to the process ID
  *
- * There must not be threads yet.
+ * Context: before the process has threads.
  *
- * Return: a socket that leads to it, with whose end it ends; or a negative errno
+ * Return: a socket to the reader, which exits when it is closed; or a negative errno
  */
 int ksc_reader_start(const char *path, pid_t *pid)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Having the configuration loaded again. Services that are asked for accounts may take their
- * time, or all of it: handshakes go on meanwhile.
+ * Reloads the configuration. Account services may be slow, or never answer: handshakes go on
+ * meanwhile.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -10,24 +10,24 @@
 #include "reload/reload.h"
 
 /**
- * enum phase - what is under way
- * @IDLE: nothing
- * @READS: what there is to load
- * @LOADS: that
+ * enum phase - state of the load
+ * @IDLE: there is none
+ * @READS: the reader hands over its input
+ * @LOADS: the configuration is being built
  */
 enum phase { IDLE, READS, LOADS };
 
 /**
- * struct ksc_reload - what is asked for
+ * struct ksc_reload - state of reloads
  * @loop: the daemon's loop
- * @intake: leads to the reader
- * @ops: who has it loaded
- * @ptr: whose these are
- * @io: watches the reader, which may also end
- * @timer: ends what takes too long
- * @ms: how long that is
- * @phase: what is under way
- * @again: it was asked for again since
+ * @intake: receives from the reader
+ * @ops: callbacks
+ * @ptr: argument of @ops
+ * @io: watches the reader, which may also exit
+ * @timer: ends a load that takes too long
+ * @ms: time limit of a load in milliseconds
+ * @phase: state of the present load
+ * @again: another load was requested meanwhile
  * @gone: the reader is gone
  */
 struct ksc_reload {
@@ -109,14 +109,14 @@ static void on_answer(struct ev_loop *loop, ev_io *io, int events)
 }
 
 /**
- * ksc_reload_new() - be ready to have it loaded
+ * ksc_reload_new() - allocate
  * @loop: the daemon's loop
- * @intake: leads to the reader; stays the caller's, who may not use it any more
- * @ms: how long a load may take, in milliseconds
- * @ops: told about loads
- * @ptr: given to these
+ * @intake: receives from the reader; the caller frees it, and must not use it until then
+ * @ms: time limit of a load in milliseconds
+ * @ops: callbacks
+ * @ptr: argument of @ops
  *
- * Return: the means to ask, or NULL without memory
+ * Return: the state, or NULL if out of memory
  */
 struct ksc_reload *ksc_reload_new(struct ev_loop *loop, struct ksc_intake *intake, int ms,
 				  const struct ksc_reload_ops *ops, void *ptr)
@@ -143,10 +143,10 @@ struct ksc_reload *ksc_reload_new(struct ev_loop *loop, struct ksc_intake *intak
 }
 
 /**
- * ksc_reload_ask() - have it loaded, as it is now
- * @reload: the means
+ * ksc_reload_ask() - request a load of the configuration as it is now
+ * @reload: the state
  *
- * If a load is under way, another one follows it.
+ * If a load is in progress, another one follows it.
  */
 void ksc_reload_ask(struct ksc_reload *reload)
 {
@@ -157,10 +157,10 @@ void ksc_reload_ask(struct ksc_reload *reload)
 }
 
 /**
- * ksc_reload_done() - what was handed over is loaded, or is not to be
- * @reload: the means
+ * ksc_reload_done() - finish a load
+ * @reload: the state
  *
- * The next load, if it was asked for meanwhile, begins.
+ * The next load begins if one was requested meanwhile.
  */
 void ksc_reload_done(struct ksc_reload *reload)
 {
@@ -174,8 +174,8 @@ void ksc_reload_done(struct ksc_reload *reload)
 }
 
 /**
- * ksc_reload_free() - have nothing loaded any more
- * @reload: the means, or NULL
+ * ksc_reload_free() - stop reloads
+ * @reload: the state, or NULL
  */
 void ksc_reload_free(struct ksc_reload *reload)
 {

@@ -8,12 +8,12 @@
 #include "reload/intake.h"
 
 /**
- * struct ksc_reload_ops - who has it loaded
- * @begin: it is read from now on
- * @end: all that it names is there, which is the callee's; or it is not, and @error is a
- *	positive errno for ksc_intake_fault(). ksc_reload_done() is to follow, now or later
- * @changed: a file is no longer what the last load has read
- * @gone: nothing is read any more, and the reader does not come back; told once, after @end
+ * struct ksc_reload_ops - callbacks of reloads
+ * @begin: a load begins
+ * @end: everything was read, and the callee owns it; or @error is a positive errno for
+ *	ksc_intake_fault(). The callee calls ksc_reload_done(), now or later
+ * @changed: a file has changed since the last load
+ * @gone: the reader is gone, and no further load is possible; called once, after @end
  */
 struct ksc_reload_ops {
 	void (*begin)(void *ptr);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When the configuration is loaded again without being asked for: somewhat later than a file
- * has changed, as a key and its certificate are written one after the other; and not all the
- * time, as somebody may change them without end, or a reader be no longer what it was.
+ * When to reload the configuration without a request: shortly after a file has changed, because a
+ * key and its certificate are written one after the other; and not all the time, because files may
+ * change endlessly, or the reader may be compromised.
  */
 #include <stdlib.h>
 
@@ -14,17 +14,17 @@ const struct ksc_renew_times ksc_renew_times = {
 };
 
 /**
- * struct ksc_renew - what is to be loaded when
+ * struct ksc_renew - state of automatic reloads
  * @loop: the daemon's loop
- * @times: how long
- * @due: has it loaded
- * @ptr: whose that is
- * @timer: runs until it is due, if it is to be
- * @pause: runs as long as it can't be
- * @tries: after failures, since something has changed
- * @changed: something has, since the last load has begun
- * @asked: the load that begins next is due
- * @ours: so was the one that is under way
+ * @times: delays
+ * @due: requests a load
+ * @ptr: argument of @due
+ * @timer: runs until the next load is due, if one is
+ * @pause: runs until the next load is allowed
+ * @tries: number of retries since a file has changed
+ * @changed: a file has changed since the last load began
+ * @asked: the next load was requested by @due
+ * @ours: so was the load in progress
  */
 struct ksc_renew {
 	struct ev_loop *loop;
@@ -76,13 +76,13 @@ static void run_timer(struct ksc_renew *renew, double delay)
 }
 
 /**
- * ksc_renew_new() - be ready for changes
+ * ksc_renew_new() - allocate
  * @loop: the daemon's loop
- * @times: how long it is waited, which has to stay
- * @due: told when it is to be loaded
- * @ptr: given to that
+ * @times: delays, not copied
+ * @due: requests a load
+ * @ptr: argument of @due
  *
- * Return: the state, or NULL without memory
+ * Return: the state, or NULL if out of memory
  */
 struct ksc_renew *ksc_renew_new(struct ev_loop *loop, const struct ksc_renew_times *times,
 				ksc_renew_fn *due, void *ptr)
@@ -102,7 +102,7 @@ struct ksc_renew *ksc_renew_new(struct ev_loop *loop, const struct ksc_renew_tim
 }
 
 /**
- * ksc_renew_changed() - something has changed that the last load has read
+ * ksc_renew_changed() - note that a file of the last load has changed
  * @renew: the state
  */
 void ksc_renew_changed(struct ksc_renew *renew)
@@ -113,7 +113,7 @@ void ksc_renew_changed(struct ksc_renew *renew)
 }
 
 /**
- * ksc_renew_begin() - a load begins, whoever has asked: it reads what has changed before
+ * ksc_renew_begin() - note that a load begins, for any reason; it reads all earlier changes
  * @renew: the state
  */
 void ksc_renew_begin(struct ksc_renew *renew)
@@ -125,9 +125,9 @@ void ksc_renew_begin(struct ksc_renew *renew)
 }
 
 /**
- * ksc_renew_done() - the load has come to its end
+ * ksc_renew_done() - note that the load has ended
  * @renew: the state
- * @taken: what was loaded is in force; otherwise it is tried again, unless it was asked for
+ * @taken: the configuration is in force; otherwise the load is retried, unless it was requested
  */
 void ksc_renew_done(struct ksc_renew *renew, bool taken)
 {
@@ -139,7 +139,7 @@ void ksc_renew_done(struct ksc_renew *renew, bool taken)
 }
 
 /**
- * ksc_renew_free() - have nothing loaded any more
+ * ksc_renew_free() - stop automatic reloads
  * @renew: the state, or NULL
  */
 void ksc_renew_free(struct ksc_renew *renew)

@@ -9,10 +9,10 @@
 #define KSC_RENEW_TRIES	2
 
 /**
- * struct ksc_renew_times - how long, in seconds
- * @settle: it is waited after a change, for others that belong to it
- * @pause: between loads without being asked for, at least
- * @retry: after one that has failed, each time
+ * struct ksc_renew_times - delays in seconds
+ * @settle: after a change, for other changes that belong to it
+ * @pause: minimum between automatic reloads
+ * @retry: after each failure
  */
 struct ksc_renew_times {
 	double settle;
@@ -23,11 +23,11 @@ struct ksc_renew_times {
 extern const struct ksc_renew_times ksc_renew_times;
 
 /**
- * typedef ksc_renew_fn - the configuration is to be loaded
- * @ptr: whose
- * @retry: nothing has changed, but the last time it failed
+ * typedef ksc_renew_fn - request a load
+ * @ptr: argument of ksc_renew_new()
+ * @retry: nothing has changed, but the last load failed
  *
- * ksc_renew_begin() is to follow, now or later, and ksc_renew_done().
+ * The callee calls ksc_renew_begin(), now or later, and then ksc_renew_done().
  */
 typedef void ksc_renew_fn(void *ptr, bool retry);
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Noticing that files are no longer what they were, whatever has been replaced: a file, a
- * directory above it, or a link on the way, as certbot and Kubernetes do. So each name on the
- * way is watched for in the directory that it is in, also one that is not there.
+ * Notices that files have changed, whatever was replaced: a file, a directory above it, or a
+ * symlink on its path, as certbot and Kubernetes do. So each name on the path is watched in its
+ * directory, even if it does not exist.
  *
- * Two processes do it together: the one of a load walks the ways and adds watches to what the
- * reader has made, and ends. The reader waits for changes, and sees nothing of what is walked
- * but numbers in memory that they share: a watch's, and a hash of a name. Names of the same
- * hash cause a load for nothing.
+ * Two processes share the work: the process of a load walks the paths, adds watches to the inotify
+ * instance of the reader, and exits. The reader waits for events. It only sees numbers in shared
+ * memory: that of a watch, and the hash of a name. If two names have the same hash, an unnecessary
+ * load follows.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,15 +31,15 @@
 #define AT_ONCE		16
 
 /*
- * A file that is written to counts once it is closed. Attributes do, as they say who may use a
- * key. What becomes of a directory itself is an event of the one above it.
+ * A write counts once the file is closed. Attributes count, because they decide who may use a key.
+ * Changes of a directory itself are events of its parent.
  */
 #define EVENTS	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ATTRIB)
 
 /**
- * struct slot - a name that counts
- * @wd: the watch of the directory that it is in; 0 in an empty slot
- * @hash: of the name
+ * struct slot - a watched name
+ * @wd: watch of its directory; 0 in an empty slot
+ * @hash: hash of the name
  */
 struct slot {
 	int wd;
@@ -47,8 +47,8 @@ struct slot {
 };
 
 /**
- * struct table - what both processes see
- * @complete: all names are in it that were to be
+ * struct table - memory that both processes share
+ * @complete: all names were added
  * @slots: the names
  */
 struct table {
@@ -57,13 +57,13 @@ struct table {
 };
 
 /**
- * struct ksc_watch - the names that are watched for
- * @fd: the inotify instance, of both processes
+ * struct ksc_watch - watched names
+ * @fd: inotify instance, which both processes share
  * @table: the names
- * @n_names: how many, as known to who adds them
- * @n_dirs: and the directories
- * @last_wd: the last directory's watch, of the highest number
- * @n_missed: how many paths are not watched, or not all of the way
+ * @n_names: number of names, in the process that adds them
+ * @n_dirs: number of directories, likewise
+ * @last_wd: watch of the last directory, which has the highest number
+ * @n_missed: number of paths that are not watched completely
  * @missed: the first of these
  * @error: why, as a negative errno
  */
@@ -79,11 +79,11 @@ struct ksc_watch {
 };
 
 /**
- * struct walk - a way that is walked
- * @dir: the directory that has been reached
- * @links: how many links there were
- * @error: the first that there was, as a negative errno, or 0
- * @rest: names of what is left of it
+ * struct walk - state of a path walk
+ * @dir: the present directory
+ * @links: number of symlinks so far
+ * @error: the first error as a negative errno, or 0
+ * @rest: the rest of the path
  */
 struct walk {
 	int dir;
@@ -93,9 +93,9 @@ struct walk {
 };
 
 /**
- * ksc_watch_new() - watch for nothing as yet
+ * ksc_watch_new() - allocate a watch without names
  *
- * Return: the watch, of this process and those that it forks; or NULL and errno says why
+ * Return: the watch, shared with processes that are forked later; or NULL with errno
  */
 struct ksc_watch *ksc_watch_new(void)
 {
@@ -119,7 +119,7 @@ struct ksc_watch *ksc_watch_new(void)
 }
 
 /**
- * ksc_watch_free() - watch no more, as far as this process has a part in it
+ * ksc_watch_free() - free this process's share of a watch
  * @watch: the watch, or NULL
  */
 void ksc_watch_free(struct ksc_watch *watch)
@@ -132,7 +132,7 @@ void ksc_watch_free(struct ksc_watch *watch)
 }
 
 /**
- * ksc_watch_fd() - what is readable when something has happened
+ * ksc_watch_fd() - get the descriptor that is readable after an event
  * @watch: the watch
  *
  * Return: a descriptor
@@ -280,9 +280,9 @@ static bool step(struct ksc_watch *watch, struct walk *walk)
 /**
  * ksc_watch_add() - watch a file
  * @watch: the watch, not complete
- * @path: its name, absolute, which has to stay until the watch is complete
+ * @path: its absolute path, not copied, valid until the watch is complete
  *
- * What was changed before this was called is not noticed, so it is to be opened later.
+ * Earlier changes are not noticed, so the file must be opened after this call.
  */
 void ksc_watch_add(struct ksc_watch *watch, const char *path)
 {
@@ -306,7 +306,7 @@ static const char *fault(int error)
 {
 	switch (error) {
 	case E2BIG:
-		return "there are more than 4096 directories or 16384 names on the ways to all";
+		return "the paths have more than 4096 directories or 16384 names";
 	case ENOSPC:
 		return "fs.inotify.max_user_watches is reached";
 	}
@@ -314,7 +314,7 @@ static const char *fault(int error)
 }
 
 /**
- * ksc_watch_complete() - all has been added; what is not watched is told in the log
+ * ksc_watch_complete() - finish adding; what is not watched is logged
  * @watch: the watch
  */
 void ksc_watch_complete(struct ksc_watch *watch)
@@ -326,10 +326,10 @@ void ksc_watch_complete(struct ksc_watch *watch)
 }
 
 /**
- * ksc_watch_is_complete() - whether all has been added
- * @watch: the watch, to which nobody adds at the moment
+ * ksc_watch_is_complete() - check whether everything was added
+ * @watch: the watch, to which no process is adding
  *
- * Return: whether it has
+ * Return: whether it was
  */
 bool ksc_watch_is_complete(const struct ksc_watch *watch)
 {
@@ -350,12 +350,12 @@ static bool counts(struct ksc_watch *watch, const struct inotify_event *event)
 }
 
 /**
- * ksc_watch_changed() - look at what has happened
- * @watch: the watch, to which nobody adds any more
+ * ksc_watch_changed() - read events
+ * @watch: the watch, complete
  *
- * There may be more afterwards: somebody can have things happen without end.
+ * A limited number is read, because events can arrive endlessly. More can be left.
  *
- * Return: whether a file has changed, or may have
+ * Return: whether a file has changed, or may have changed
  */
 bool ksc_watch_changed(struct ksc_watch *watch)
 {
