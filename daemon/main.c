@@ -36,14 +36,13 @@
 const char *argp_program_version = "kschanneld " KSC_VERSION;
 
 /**
- * struct options - the command line
- * @config: the configuration file
- * @control: the socket by which the daemon is asked to load it again, or NULL
- * @context: where applications connect that carry their tokens themselves, if the service
- *	manager has no such socket
- * @check: only look at it
- * @reload: ask the daemon that runs
- * @ready_fd: told when we are registered, or -1
+ * struct options - options of the command line
+ * @config: path of the configuration
+ * @control: path of the socket for --reload, or NULL
+ * @context: path of the context socket, if the service manager does not pass one
+ * @check: only check the configuration
+ * @reload: ask the running daemon to reload
+ * @ready_fd: gets a newline when the daemon is ready, or -1
  */
 struct options {
 	const char *config;
@@ -55,17 +54,17 @@ struct options {
 };
 
 /**
- * struct daemon - all that signals have to do with
+ * struct daemon - state of the daemon
  * @options: the command line
- * @intake: leads to the reader
- * @reload: by which it is asked later
- * @renew: when that is, without anybody asking
- * @loader: makes a configuration of its answer
- * @control: by which we are
- * @config: what the worker works by, and owns
+ * @intake: receives from the reader
+ * @reload: reloads the configuration
+ * @renew: requests automatic reloads
+ * @loader: builds the configuration
+ * @control: socket for requests to reload
+ * @config: the configuration in force, owned by the worker
  * @worker: the worker
- * @begun: what it was begun with, as far as that stays: the account and the threads
- * @stopped: we were asked to stop
+ * @begun: settings from the start, which a reload does not change: account and threads
+ * @stopped: a signal has asked the daemon to stop
  */
 struct daemon {
 	struct options options;
@@ -93,12 +92,13 @@ static const struct argp_option option_table[] = {
 	{ "config", 'c', "FILE", 0, "The configuration; " KSC_CONFIG_FILE " by default", 0 },
 	{ "check-config", OPTION_CHECK, NULL, 0,
 	  "Check the configuration, or the FILE given, and exit", 0 },
-	{ "control", OPTION_CONTROL, "PATH", 0, "Where the socket for --reload is", 0 },
-	{ "context", OPTION_CONTEXT, "PATH", 0, "Where applications connect that carry their "
+	{ "control", OPTION_CONTROL, "PATH", 0, "The socket for --reload", 0 },
+	{ "context", OPTION_CONTEXT, "PATH", 0, "The socket for applications that carry their "
 	  "tokens themselves; " KSC_CONTEXT_SOCKET " by default", 0 },
 	{ "reload", OPTION_RELOAD, NULL, 0,
-	  "Have the daemon that runs load its configuration again, and tell whether it did", 0 },
-	{ "foreground", OPTION_FOREGROUND, NULL, 0, "Stay there, which is what it does anyway", 0 },
+	  "Have the running daemon reload its configuration, and wait for the result", 0 },
+	{ "foreground", OPTION_FOREGROUND, NULL, 0,
+	  "Stay in the foreground, which is the default", 0 },
 	{ "ready-fd", OPTION_READY_FD, "N", 0,
 	  "Write a newline to this descriptor when handshakes can begin", 0 },
 	{ 0 },
@@ -130,7 +130,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPTION_READY_FD:
 		options->ready_fd = (int)strtol(arg, &end, 10);
 		if (!*arg || *end || options->ready_fd < 0)
-			argp_error(state, "%s is no descriptor", arg);
+			argp_error(state, "%s is not a descriptor", arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (!options->check || state->arg_num)
@@ -303,8 +303,8 @@ static void on_due(void *ptr, bool retry)
 }
 
 /*
- * It cannot be started again by who has given up what that takes, and nothing that is renewed
- * would be loaded any more. Connections wait for the next daemon.
+ * The daemon has dropped the privileges to start a new reader, and could no longer load renewed
+ * files. So it exits, and connections wait for the next daemon.
  */
 static void on_gone(void *ptr)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A netlink socket, the sessions that came over it, those of applications (contexts.c), and a
- * loop. All of this is one thread's, but for the steps (session.c).
+ * The netlink socket, the handshakes of sockets, those of applications (contexts.c), and the event
+ * loop. All of it runs in one thread, except the steps (session.c).
  */
 #include <errno.h>
 #include <stddef.h>
@@ -26,28 +26,28 @@
 #define GRACE_MS	1000
 
 /*
- * Clients' sessions that wait for tickets after the handshake. Servers send
- * theirs with the first data or before. A session that waits takes 17 KiB,
- * most of them GnuTLS's; measured with a chain of one certificate.
+ * Maximum number of clients' sessions that wait for tickets after the handshake. Servers send
+ * tickets before or with the first data. Such a session needs 17 KiB, most of it for GnuTLS,
+ * measured with a chain of one certificate.
  */
 #define MAX_KEPT	1000
 
 /**
- * struct ksc_worker - a worker
- * @place: its loop, the pool, and clients' sessions that can be resumed
- * @nl: its socket
+ * struct ksc_worker - the worker
+ * @place: event loop, pool, and sessions for resumption
+ * @nl: netlink socket
  * @io: watches the socket
  * @batch: how many messages are received at once
- * @drain: runs out when a stopping worker has waited long enough
- * @now: what it works by, and what it did before, for connections that began then
- * @retire: runs out when one of these counts no more
- * @inherited: the policy that another daemon had loaded before
- * @sessions: hash table of them by @id
- * @messages: hash table, by @msg, of those that have answered
- * @n: how many of these are handshakes under way
- * @kept: how many only wait for tickets
- * @contexts: those of applications
- * @draining: no new ones
+ * @drain: timer of the drain time
+ * @now: the configuration in force, and earlier ones for connections that began under them
+ * @retire: timer until one of these expires
+ * @inherited: the policy that the last daemon had loaded
+ * @sessions: hash table of sockets' sessions by @id
+ * @messages: hash table of sessions that have replied, by @msg
+ * @n: number of handshakes in progress
+ * @kept: number of sessions that wait for tickets
+ * @contexts: contexts of applications
+ * @draining: nothing new is accepted
  */
 struct ksc_worker {
 	struct ksc_place place;
@@ -67,14 +67,14 @@ struct ksc_worker {
 };
 
 /**
- * struct offered - a socket's handshake under way, or its client that waits for tickets
- * @hh: its place in the worker's sessions
- * @by_msg: its place in the worker's messages
+ * struct offered - a socket's handshake in progress, or a client that waits for tickets
+ * @hh: its place in the worker's @sessions
+ * @by_msg: its place in the worker's @messages
  * @id: the kernel's number of its context
- * @worker: whose it is
+ * @worker: the worker
  * @session: the handshake
- * @seq: number of the step that is made
- * @msg: number of its last answer, 0 if it is not in the worker's messages
+ * @seq: number of the step in progress
+ * @msg: number of its last reply, 0 if it is not in the worker's @messages
  */
 struct offered {
 	UT_hash_handle hh;
@@ -92,8 +92,8 @@ static struct offered *offered_of(struct ksc_session *session)
 }
 
 /*
- * The kernel refuses a step by the number of the message alone, and it is peers who choose
- * how often, by leaving: it has to be found as quickly as anything else.
+ * The kernel refuses a step by the number of the message alone, and peers cause refusals by closing
+ * their connections: so the lookup has to be fast.
  */
 static void note_message(struct offered *o, uint32_t msg)
 {
@@ -312,7 +312,7 @@ static void on_context_new(void *ptr, const struct ksc_offer *offer)
 		drop(o);
 	if (worker->n >= worker->now->config->max_handshakes) {
 		refuse(worker, offer, KSC_STATUS_OVERLOADED,
-		       "As many handshakes are under way as max-handshakes allows.");
+		       "max-handshakes is reached.");
 		return;
 	}
 	o = new_session(worker, offer, &status, why);
@@ -365,8 +365,8 @@ static void on_refused(void *ptr, uint32_t msg, int error, const char *text)
 	struct ksc_worker *worker = ptr;
 	struct offered *o;
 	/*
-	 * The context is gone, or has gone on; or it is the next daemon's, as it was not answered
-	 * before we stopped taking new ones.
+	 * The context was deleted, or is at another step; or it belongs to the next daemon, because
+	 * it was not answered before new contexts were declined.
 	 */
 	const bool usual = error == ENOENT || error == ESTALE ||
 			   (error == EPERM && worker->draining);
@@ -456,12 +456,11 @@ static void forget(struct ksc_worker *worker)
 }
 
 /**
- * ksc_worker_new() - make a worker
- * @loop: its loop
- * @config: what it works by; the worker's, if this succeeds
+ * ksc_worker_new() - create a worker
+ * @loop: its event loop
+ * @config: its configuration, owned by the worker on success
  *
- * Return: the worker, or NULL with errno ENOENT when the module is not there,
- * or whatever else was wrong
+ * Return: the worker, or NULL with errno: ENOENT if the module is not loaded, or another error
  */
 struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *config)
 {
@@ -498,7 +497,7 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *confi
 }
 
 /**
- * ksc_worker_start() - register with the kernel and take work
+ * ksc_worker_start() - register with the kernel and accept handshakes
  * @worker: the worker
  *
  * Return: 0 or a negative errno
@@ -522,9 +521,9 @@ int ksc_worker_start(struct ksc_worker *worker)
 }
 
 /**
- * ksc_worker_listen() - let applications connect that carry their tokens themselves
- * @worker: the worker, which has been started
- * @fd: the socket where they do; it is taken
+ * ksc_worker_listen() - accept applications that carry their tokens themselves
+ * @worker: the worker, started
+ * @fd: the listener, consumed
  */
 void ksc_worker_listen(struct ksc_worker *worker, int fd)
 {
@@ -532,11 +531,11 @@ void ksc_worker_listen(struct ksc_worker *worker, int fd)
 }
 
 /**
- * ksc_worker_employ() - have steps made from now on
+ * ksc_worker_employ() - run steps from now on
  * @worker: the worker
  *
- * By threads that have the privileges of the caller's, if the configuration says that there
- * are several. Before that, what comes is kept.
+ * Threads run them if the configuration asks for several; they have the privileges of the caller's
+ * thread. Earlier steps have been queued.
  *
  * Return: 0 or a negative errno
  */
@@ -548,10 +547,10 @@ int ksc_worker_employ(struct ksc_worker *worker)
 }
 
 /**
- * ksc_worker_moves() - whether steps are made
+ * ksc_worker_moves() - check whether steps make progress
  * @worker: the worker
  *
- * Return: false if all threads have been held up since this was asked before
+ * Return: false if all threads have been busy with the same steps since the last call
  */
 bool ksc_worker_moves(struct ksc_worker *worker)
 {
@@ -559,12 +558,12 @@ bool ksc_worker_moves(struct ksc_worker *worker)
 }
 
 /**
- * ksc_worker_configure() - work by another configuration from now on
+ * ksc_worker_configure() - change the configuration
  * @worker: the worker
- * @config: the configuration, the worker's if this succeeds. Sessions under way keep
- *	what they were begun with, and none that rests on the old one is resumed
+ * @config: the configuration, owned by the worker on success. Handshakes in progress keep what they
+ *	began with; sessions of the old configuration are not resumed
  *
- * Return: 0, or a negative errno and all is as it was
+ * Return: 0, or a negative errno if nothing has changed
  */
 int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config)
 {
@@ -589,7 +588,7 @@ int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config)
 }
 
 /**
- * ksc_worker_drain() - take nothing new, and break the loop when all is done
+ * ksc_worker_drain() - accept nothing new, and break the loop when all work is done
  * @worker: the worker
  */
 void ksc_worker_drain(struct ksc_worker *worker)
@@ -613,11 +612,11 @@ void ksc_worker_drain(struct ksc_worker *worker)
 }
 
 /**
- * ksc_worker_free() - end a worker, its registration and its sessions
+ * ksc_worker_free() - free a worker, which ends its registration and sessions
  * @worker: the worker, or NULL
  *
- * Return: true; false if one of its threads does not come to its end, so that all of it is
- * left to the end of the process, which should be at once
+ * Return: true; false if one of its threads does not end, so that nothing is freed and the process
+ * should exit at once
  */
 bool ksc_worker_free(struct ksc_worker *worker)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The contexts of an application. It gets one descriptor at a time: the keys of the next context
- * go to the kernel when it has been sent those of the one before.
+ * The contexts of an application. It gets one descriptor at a time: the keys of the next context go
+ * to the kernel after those of the previous one were sent to the application.
  */
 #include <errno.h>
 
@@ -9,9 +9,9 @@
 #include "context/set.h"
 
 /**
- * ksc_application_find() - find a context of an application's
+ * ksc_application_find() - find an application's context
  * @app: the application
- * @number: its number of the context
+ * @number: the application's number of the context
  *
  * Return: the context, or NULL
  */
@@ -24,9 +24,9 @@ struct ksc_context *ksc_application_find(struct ksc_application *app, uint32_t n
 }
 
 /**
- * ksc_application_add() - an application has a context
+ * ksc_application_add() - add a context to an application
  * @app: the application
- * @context: the context, whose number is free
+ * @context: the context, whose number is unused
  *
  * Return: 0 or -ENOMEM
  */
@@ -37,8 +37,8 @@ int ksc_application_add(struct ksc_application *app, struct ksc_context *context
 }
 
 /**
- * ksc_application_ask() - have the keys of the next context go to the kernel
- * @app: the application, for which nothing is done while some are on their way to it
+ * ksc_application_ask() - send the keys of the next context to the kernel
+ * @app: the application; nothing is done while earlier keys are on their way to it
  */
 void ksc_application_ask(struct ksc_application *app)
 {
@@ -58,7 +58,7 @@ void ksc_application_ask(struct ksc_application *app)
 }
 
 /**
- * ksc_application_remove() - an application has a context no more
+ * ksc_application_remove() - remove a context from an application
  * @app: the application
  * @context: the context
  */
@@ -75,9 +75,9 @@ void ksc_application_remove(struct ksc_application *app, struct ksc_context *con
 }
 
 /**
- * ksc_application_want() - have a context's keys go to the kernel
- * @app: whose it is
- * @context: the context, whose last step has been made
+ * ksc_application_want() - queue a context's keys for the kernel
+ * @app: its application
+ * @context: the context, whose last step is finished
  */
 void ksc_application_want(struct ksc_application *app, struct ksc_context *context)
 {

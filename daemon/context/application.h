@@ -9,19 +9,19 @@
 #include "process/turns.h"
 
 /**
- * struct ksc_application - an application that is connected
- * @link: all applications
- * @conn: the connection
+ * struct ksc_application - a connected application
+ * @link: its place among all applications
+ * @conn: its connection
  * @of: all contexts
- * @user: whom it counts for
- * @caller: who that is
+ * @user: the user that it counts for
+ * @caller: its identity
  * @counted: it counts as one of the user's connections
- * @turn: its place among those who have said something
- * @contexts: hash table of its contexts by their numbers
- * @wanted: those of them whose keys are to go to the kernel
- * @asking: the one whose keys have gone there, and that is not told yet
- * @held: no further ones are asked for
- * @charged: bytes of its groups
+ * @turn: its place among applications with requests
+ * @contexts: hash table of its contexts by number
+ * @wanted: contexts whose keys are queued for the kernel
+ * @asking: the context whose keys were sent to the kernel, and not yet to the application
+ * @held: no further keys are sent
+ * @charged: size of its list of groups in bytes
  */
 struct ksc_application {
 	TAILQ_ENTRY(ksc_application) link;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The application at the other end of a connection. Everything is the kernel's word, of the
- * moment that it connected: a process number is looked up nowhere, since it may be another's
- * by then. That is so in the log, too. With SO_PEERPIDFD one could tell there whether it still is
- * the same's, but not whose it was, and each connection would take a second descriptor for that.
+ * The identity of a connected application. All of it is from the kernel, as of the time of the
+ * connection: the process ID is never looked up, because it may have been reused. It is only
+ * logged. With SO_PEERPIDFD the log could tell whether the process still exists, but not which one
+ * it was, and each connection would need a second descriptor.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,11 +15,11 @@
 #define FEW_GROUPS	64
 
 /**
- * ksc_caller_find_groups() - find out which groups it is in beside its own
- * @caller: who is there
+ * ksc_caller_find_groups() - get the supplementary groups
+ * @caller: the caller
  * @fd: the same socket
  *
- * They may be many, so that it has to be known first whether there is use for them.
+ * There can be many, so this is only called if they are needed.
  *
  * Return: 0 or a negative errno
  */
@@ -50,9 +50,9 @@ int ksc_caller_find_groups(struct ksc_caller *caller, int fd)
 }
 
 /**
- * ksc_caller_find() - find out who is there, but for its groups
- * @caller: set, to be forgotten if this succeeds
- * @fd: an accepted AF_UNIX socket; it is of the network namespace that was connected from
+ * ksc_caller_find() - get the identity, except for the supplementary groups
+ * @caller: filled in; ksc_caller_forget() frees it
+ * @fd: an accepted AF_UNIX socket; it belongs to the network namespace of the application
  *
  * Return: 0 or a negative errno
  */
@@ -72,8 +72,8 @@ int ksc_caller_find(struct ksc_caller *caller, int fd)
 }
 
 /**
- * ksc_caller_forget() - have no use for it any more
- * @caller: who was there
+ * ksc_caller_forget() - free the identity
+ * @caller: the caller
  */
 void ksc_caller_forget(struct ksc_caller *caller)
 {

@@ -8,9 +8,9 @@
 #include "engine/groups.h"
 
 /**
- * struct ksc_caller - an application, as the kernel knows it
- * @who: as whom it has connected; holds a reference of its groups, once these are known
- * @pid: its process then, for the log
+ * struct ksc_caller - identity of an application, from the kernel
+ * @who: its user and groups when it connected; holds a reference to the groups once these are known
+ * @pid: its process ID then, for the log
  */
 struct ksc_caller {
 	struct ksc_who who;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Closes what others may hold up, in threads that have nothing else to do.
+ * Closes descriptors whose close() can block, in threads of their own.
  *
- * With the last descriptor of a socket go the files in its queue, and whoever sent them may have
- * made them sockets that linger: close() waits for their peers then. It does not beyond a
- * signal, so the threads get one as long as there is something to be closed. What no signal ends
- * holds one thread; a user has no second, so that the others' are closed by another.
+ * Closing the last descriptor of a socket releases the files in its queue, and the sender can have
+ * queued sockets with SO_LINGER: close() then waits for their peers. A signal interrupts that, so
+ * the threads get signals as long as something is being closed. If a signal does not help, one
+ * thread is blocked; a user blocks at most one, and the others close what other users have.
  */
 #include <errno.h>
 #include <signal.h>
@@ -23,11 +23,11 @@
 #define SIGNAL		SIGUSR2
 
 /**
- * struct ksc_closer - who closes them
- * @loop: whose thread is told
+ * struct ksc_closer - state of the closer
+ * @loop: the event loop, in whose thread callbacks are called
  * @pool: the threads
- * @linger: runs out when those that linger have had their time
- * @n: descriptors that are not closed yet
+ * @linger: timer after which the threads get a signal
+ * @n: number of descriptors that are not closed yet
  */
 struct ksc_closer {
 	struct ev_loop *loop;
@@ -46,10 +46,10 @@ static void on_linger(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 /**
- * ksc_closer_new() - prepare to close what may take its time
- * @loop: the caller's
+ * ksc_closer_new() - create a closer, whose threads are not started
+ * @loop: the caller's event loop
  *
- * Return: the closer, which takes descriptors already; NULL without memory
+ * Return: the closer, to which descriptors can be added; NULL if out of memory
  */
 struct ksc_closer *ksc_closer_new(struct ev_loop *loop)
 {
@@ -114,12 +114,12 @@ static void done(struct ksc_job *job)
 }
 
 /**
- * ksc_closer_add() - have a descriptor closed
+ * ksc_closer_add() - close a descriptor
  * @closer: the closer
- * @closing: the closer's until @closed is called
+ * @closing: owned by the closer until @closed is called
  * @fd: the descriptor
- * @lane: the user's who may hold that up, or NULL
- * @closed: told then
+ * @lane: lane of the user who can block that, or NULL
+ * @closed: called when it is closed
  */
 void ksc_closer_add(struct ksc_closer *closer, struct ksc_closing *closing, int fd,
 		    struct ksc_lane *lane, void (*closed)(struct ksc_closing *closing))
@@ -134,7 +134,7 @@ void ksc_closer_add(struct ksc_closer *closer, struct ksc_closing *closing, int 
 }
 
 /**
- * ksc_closer_count() - how many descriptors are not closed yet
+ * ksc_closer_count() - number of descriptors that are not closed yet
  * @closer: the closer
  *
  * Return: the number
@@ -145,12 +145,13 @@ unsigned int ksc_closer_count(const struct ksc_closer *closer)
 }
 
 /**
- * ksc_closer_stop() - end the threads
+ * ksc_closer_stop() - stop the threads
  * @closer: the closer
  *
- * What is not closed by then is left to the end of the process, and told all the same.
+ * Descriptors that are not closed by then are closed when the process exits; their callbacks are
+ * called all the same.
  *
- * Return: true; false if a thread does not come to its end, as ksc_pool_stop()
+ * Return: true; false if a thread does not end, as ksc_pool_stop()
  */
 bool ksc_closer_stop(struct ksc_closer *closer)
 {
@@ -159,7 +160,7 @@ bool ksc_closer_stop(struct ksc_closer *closer)
 }
 
 /**
- * ksc_closer_free() - forget a closer
+ * ksc_closer_free() - free a closer
  * @closer: the closer, stopped, or NULL
  */
 void ksc_closer_free(struct ksc_closer *closer)

@@ -11,11 +11,11 @@
 struct ksc_closer;
 
 /**
- * struct ksc_closing - a descriptor to be closed
- * @job: for the pool
- * @closer: who closes it
+ * struct ksc_closing - a descriptor that is being closed
+ * @job: job of the pool
+ * @closer: its closer
  * @fd: the descriptor
- * @closed: told in the loop's thread when it is
+ * @closed: called in the loop's thread when it is closed
  */
 struct ksc_closing {
 	struct ksc_job job;

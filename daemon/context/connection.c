@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A connection to an application. It may send what it likes, and take what it is sent or not:
- * what that costs in memory is counted here, and the loop waits for none of it.
+ * A connection to an application. The application can send anything, and need not read what it is
+ * sent: the memory that this costs is counted here, and the loop never waits for it.
  *
- * Descriptors are the worst that it can send. The last reference of a file may be the one in
- * our queue, and to drop it can take as long as the sender likes: a socket that lingers, a
- * file system that is a program of its own. Where the kernel lets us, none can be sent.
- * Elsewhere a message is looked at before it is taken, and a connection that has descriptors in
- * its queue is left to closer.c.
+ * Descriptors are the worst that it can send. The reference in our queue may be a file's last, and
+ * dropping it can take as long as the sender likes: a socket with SO_LINGER, or a file system in
+ * userspace. If the kernel can refuse descriptors, none can be sent. Otherwise each message is
+ * peeked at first, and a connection with descriptors in its queue is left to closer.c.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -35,10 +34,10 @@
 #define MAX_GUESSED	(32 * 1024)
 
 /**
- * struct ksc_output - a message that waits
- * @link: the next
+ * struct ksc_output - a queued message
+ * @link: its place in the queue
  * @msg: the message
- * @key: a descriptor that goes with it, or -1
+ * @key: descriptor that it carries, or -1
  */
 struct ksc_output {
 	STAILQ_ENTRY(ksc_output) link;
@@ -47,8 +46,8 @@ struct ksc_output {
 };
 
 /**
- * ksc_connection_guard() - have no descriptors sent to a socket, where the kernel can see to it
- * @fd: the socket; of one that listens, it is for the connections that are made from now on
+ * ksc_connection_guard() - refuse descriptors on a socket, if the kernel can
+ * @fd: the socket; for a listener, this applies to later connections
  */
 void ksc_connection_guard(int fd)
 {
@@ -104,10 +103,10 @@ static void set_unread(struct ksc_connection *conn, size_t unread)
 }
 
 /**
- * ksc_connection_count() - count anew what the application has not read
+ * ksc_connection_count() - update the number of bytes that the application has not read
  * @conn: the connection
  *
- * Whoever has read something has time to read the rest.
+ * If it has read something, the timeout for the rest starts again.
  */
 void ksc_connection_count(struct ksc_connection *conn)
 {
@@ -121,8 +120,8 @@ void ksc_connection_count(struct ksc_connection *conn)
 }
 
 /*
- * Most read what they are sent, so that asking the kernel each time is in vain. It is asked when
- * that has come to something, when the application has left some before, and by the timer.
+ * Most applications read what they are sent, so asking the kernel each time is a waste. It is asked
+ * when the guess is large, when the application has left something unread before, and by the timer.
  */
 static void count_sent(struct ksc_connection *conn, size_t sent)
 {
@@ -135,11 +134,11 @@ static void count_sent(struct ksc_connection *conn, size_t sent)
 }
 
 /**
- * ksc_connection_count_guessed() - count anew what applications have not read, where it is a guess
- * @users: whose connections
+ * ksc_connection_count_guessed() - replace guesses of unread bytes by the kernel's numbers
+ * @users: the users of the connections
  *
- * Before somebody is refused for it. The kernel is asked once for each time that one of them was
- * sent something, at most.
+ * Called before a user is refused for it. The kernel is asked at most once for each message that
+ * was sent.
  */
 void ksc_connection_count_guessed(struct ksc_users *users)
 {
@@ -227,8 +226,8 @@ static bool flush(struct ksc_connection *conn)
 	}
 	count_sent(conn, sent);
 	/*
-	 * As many descriptors are on their way as one may have there: others have to take theirs.
-	 * Or there is no memory, of which no event tells.
+	 * The limit of descriptors in flight is reached: applications have to receive theirs. Or
+	 * memory is short. Neither has an event.
 	 */
 	if (rc == -ETOOMANYREFS || rc == -ENOBUFS || rc == -ENOMEM)
 		ev_timer_again(conn->loop, &conn->retry);
@@ -296,12 +295,12 @@ static void on_input(struct ev_loop *loop, ev_io *io, int events)
 }
 
 /**
- * ksc_connection_open() - take a connection
- * @conn: zeroed, but for the user
- * @loop: to watch it
- * @closer: closes what may take its time
- * @fd: the socket, which does not block
- * @ops: whose it is
+ * ksc_connection_open() - take over a connection
+ * @conn: zeroed, except for the user
+ * @loop: the event loop
+ * @closer: closes descriptors whose close() can block
+ * @fd: the socket, non-blocking
+ * @ops: its owner's callbacks
  */
 void ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
 			 struct ksc_closer *closer, int fd, const struct ksc_connection_ops *ops)
@@ -330,10 +329,10 @@ void ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
 }
 
 /**
- * ksc_connection_stall() - receive nothing for a while, since there is too much to be read
+ * ksc_connection_stall() - stop receiving for a while, because too much is unread
  * @conn: the connection
  *
- * That something can be received is told again soon.
+ * @readable is called again after a delay.
  */
 void ksc_connection_stall(struct ksc_connection *conn)
 {
@@ -342,8 +341,8 @@ void ksc_connection_stall(struct ksc_connection *conn)
 }
 
 /**
- * ksc_connection_watch() - be told when there is something to receive
- * @conn: the connection; as long as output waits, there is none
+ * ksc_connection_watch() - have @readable called once there is something to receive
+ * @conn: the connection; while output is queued, nothing is received
  */
 void ksc_connection_watch(struct ksc_connection *conn)
 {
@@ -360,8 +359,8 @@ union credentials {
 };
 
 /*
- * What is next in the queue of a socket that tells credentials with each message: 0 at its end,
- * -EBADMSG for descriptors. An empty message looks like the end but for the credentials.
+ * Peeks at the next message of a socket with SO_PASSCRED: 0 at the end, -EBADMSG for descriptors.
+ * An empty message differs from the end by its credentials.
  */
 static int look(int fd)
 {
@@ -379,15 +378,15 @@ static int look(int fd)
 }
 
 /**
- * ksc_connection_receive() - take a message
+ * ksc_connection_receive() - receive a message
  * @conn: the connection
  * @buf: gets it
- * @size: how much there is room for
+ * @size: size of @buf in bytes
  *
- * A message that has descriptors stays where it is.
+ * A message with descriptors stays in the queue.
  *
- * Return: its bytes; 0 when the application has closed the connection; -EAGAIN when there is
- * none; -EBADMSG for one that is longer, or comes with descriptors; or another negative errno
+ * Return: its size in bytes; 0 if the application has closed the connection; -EAGAIN without a
+ * message; -EBADMSG if it is too long or carries descriptors; or another negative errno
  */
 ssize_t ksc_connection_receive(struct ksc_connection *conn, void *buf, size_t size)
 {
@@ -418,8 +417,8 @@ ssize_t ksc_connection_receive(struct ksc_connection *conn, void *buf, size_t si
 /**
  * ksc_connection_send() - send a message, now or when there is room
  * @conn: the connection
- * @msg: the message, which is taken; NULL for want of memory, which ends the connection
- * @key: a descriptor that goes with it, which is taken, too; or -1
+ * @msg: the message, consumed; NULL if memory was short, which ends the connection
+ * @key: descriptor that it carries, consumed; or -1
  */
 void ksc_connection_send(struct ksc_connection *conn, struct nl_msg *msg, int key)
 {
@@ -446,9 +445,9 @@ void ksc_connection_send(struct ksc_connection *conn, struct nl_msg *msg, int ke
 }
 
 /*
- * Whether nothing is left in the queue that could hold us up. Nothing comes to it any more: the
- * other end has closed it, or finds it closed. What came in between the look at the queue and that
- * at the other end, when it was found to be closed, is still there.
+ * Whether nothing is left in the queue that could block close(). Nothing more can be queued: the
+ * other end is closed, or sees this end closed. What was queued between the check of the queue and
+ * the check of the other end is still there.
  */
 static bool is_clean(const struct ksc_connection *conn)
 {
@@ -481,7 +480,7 @@ static void on_closed(struct ksc_closing *closing)
 
 /**
  * ksc_connection_close() - close a connection
- * @conn: the connection, of which nothing more is told but that it is closed, now or later
+ * @conn: the connection; the only callback that follows is @closed, now or later
  */
 void ksc_connection_close(struct ksc_connection *conn)
 {

@@ -21,11 +21,11 @@ struct ksc_users;
 struct nl_msg;
 
 /**
- * struct ksc_connection_ops - who has a connection
- * @readable: there is something to receive; it is told once, until ksc_connection_watch()
- * @drained: output waits no more
- * @broken: it is of no use any more: the application has gone, or does not take its output
- * @closed: it is no more, and its memory the owner's again
+ * struct ksc_connection_ops - callbacks of a connection's owner
+ * @readable: there is something to receive; called once until ksc_connection_watch()
+ * @drained: the output queue is empty
+ * @broken: the connection can no longer be used: the application is gone, or does not read
+ * @closed: it is closed, and the owner may free its memory
  */
 struct ksc_connection_ops {
 	void (*readable)(struct ksc_connection *conn);
@@ -36,27 +36,27 @@ struct ksc_connection_ops {
 
 /**
  * struct ksc_connection - a connection
- * @outputs: messages that wait
- * @ops: whose it is
- * @loop: watches it
- * @closer: closes what may take its time
- * @closing: what that has to do
- * @user: whom its bytes count for, or NULL
+ * @outputs: queued messages
+ * @ops: its owner's callbacks
+ * @loop: the event loop
+ * @closer: closes descriptors whose close() can block
+ * @closing: its part of the closer
+ * @user: the user that its bytes count for, or NULL
  * @fd: the socket
- * @guarded: no descriptors can be sent to it
- * @told: credentials come with each message, which is one then
- * @ended: the application has closed it, or its half
- * @bad: it is broken, which is to be told
- * @in: watches what comes
+ * @guarded: the kernel refuses descriptors
+ * @told: it has SO_PASSCRED, so that each message carries credentials
+ * @ended: the application has closed it, or shut down sending
+ * @bad: @broken is due
+ * @in: watches for messages
  * @out: watches for room
- * @retry: runs out when it is to be looked at again
- * @slow: runs out when nothing of what it was sent was read for too long
- * @waiting: bytes of output that waits
- * @unread: bytes that were sent and not read, or no less than these
- * @charged: both
- * @is_guessed: @unread is a guess
- * @stalled: nothing is received until it has read some
- * @guessed: among the users' connections of which that is so
+ * @retry: timer after which it is tried again
+ * @slow: timer of an application that does not read
+ * @waiting: size of the queued output in bytes
+ * @unread: number of bytes that were sent and not read, or an upper bound
+ * @charged: sum of both
+ * @is_guessed: @unread is an upper bound
+ * @stalled: nothing is received until the application has read something
+ * @guessed: its place among connections with an upper bound
  */
 struct ksc_connection {
 	STAILQ_HEAD(, ksc_output) outputs;
@@ -95,10 +95,10 @@ void ksc_connection_count_guessed(struct ksc_users *users);
 void ksc_connection_close(struct ksc_connection *conn);
 
 /**
- * ksc_connection_settle() - count anew what an application that has left some has not read
+ * ksc_connection_settle() - update the number of unread bytes if some were left before
  * @conn: the connection
  *
- * One that reads what it is sent is rarely asked about.
+ * For an application that reads, the kernel is rarely asked.
  */
 static inline void ksc_connection_settle(struct ksc_connection *conn)
 {
@@ -107,10 +107,10 @@ static inline void ksc_connection_settle(struct ksc_connection *conn)
 }
 
 /**
- * ksc_connection_waits() - whether output waits for the application
+ * ksc_connection_waits() - check whether output is queued
  * @conn: the connection
  *
- * Return: true as long as nothing should be added to it
+ * Return: true as long as no output should be added
  */
 static inline bool ksc_connection_waits(const struct ksc_connection *conn)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A handshake whose tokens an application carries itself: what it asks for is checked here,
- * step by step, and it is told what each has come to. With the last one its keys go to the
- * kernel, and it gets a descriptor that stands for them.
+ * A handshake whose tokens an application carries itself: its requests are checked here, step by
+ * step, and it gets the result of each. After the last step the keys go to the kernel, and the
+ * application gets a descriptor for them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,9 +18,9 @@
 #include "engine/name.h"
 #include "process/log.h"
 
-/* Of the stack of a client that picks its certificate, which waits in the midst of GnuTLS. */
+/* The stack of a client that picks its certificate, while GnuTLS waits for that. */
 #define PICK_BYTES	32768
-/* How often keys are sent whose answer is lost. */
+/* How often keys are sent if replies are lost. */
 #define MAX_TRIES	8
 
 static struct ksc_context *context_of(struct ksc_session *session)
@@ -28,7 +28,7 @@ static struct ksc_context *context_of(struct ksc_session *session)
 	return (void *)((char *)session - offsetof(struct ksc_context, session));
 }
 
-/* ---- whom it counts for ---- */
+/* ---- accounting ---- */
 
 static void charge(struct ksc_context *context, size_t bytes)
 {
@@ -69,8 +69,8 @@ static void on_freed(struct ksc_session *session)
 }
 
 /**
- * ksc_context_end() - a context is no more
- * @context: the context, whatever it is about
+ * ksc_context_end() - end a context
+ * @context: the context, in any state
  */
 void ksc_context_end(struct ksc_context *context)
 {
@@ -79,16 +79,16 @@ void ksc_context_end(struct ksc_context *context)
 	if (context->app)
 		ksc_application_remove(context->app, context);
 	context->app = NULL;
-	/* what the pool has it frees when it is done with it; the rest has its turn */
+	/* if the pool uses it, it is freed after the step; otherwise it is queued */
 	if (ksc_session_busy(session) && !context->step)
 		ksc_session_drop(session);
 	else
 		ksc_contexts_bury(context->of, context);
 }
 
-/* ---- what a step came to ---- */
+/* ---- results of steps ---- */
 
-/* Behind this the number is free; a context whose handshake is done may wait for tickets. */
+/* Afterwards the number is unused; a context whose handshake is done may wait for tickets. */
 static void tell(struct ksc_context *context, const struct ksc_step *step, int key)
 {
 	struct ksc_application *app = context->app;
@@ -151,9 +151,9 @@ static const struct ksc_session_ops ops = {
 };
 
 /**
- * ksc_context_done() - the kernel has taken the keys
+ * ksc_context_done() - finish a context whose keys the kernel has accepted
  * @context: the context
- * @key: the descriptor that stands for them, which is taken
+ * @key: their descriptor, consumed
  */
 void ksc_context_done(struct ksc_context *context, int key)
 {
@@ -161,15 +161,15 @@ void ksc_context_done(struct ksc_context *context, int key)
 }
 
 /**
- * ksc_context_refused() - the kernel has not taken them
+ * ksc_context_refused() - handle keys that the kernel has not accepted
  * @context: the context
- * @error: why, as a positive errno; 0 when its answer was lost
- * @text: likewise, or ""
+ * @error: why, as a positive errno; 0 if its reply was lost
+ * @text: the kernel's text, or ""
  */
 void ksc_context_refused(struct ksc_context *context, int error, const char *text)
 {
 	struct ksc_step step = {
-		/* there can be another when the user's keys have found their sockets */
+		/* more are possible once the user's keys have been attached */
 		.status = error == EDQUOT ? KSC_STATUS_OVERLOADED : KSC_STATUS_INTERNAL_ERROR,
 		.consumed = context->step->consumed,
 	};
@@ -183,7 +183,7 @@ void ksc_context_refused(struct ksc_context *context, int error, const char *tex
 	tell(context, &step, -1);
 }
 
-/* ---- what is asked for ---- */
+/* ---- requests ---- */
 
 static uint32_t number(const struct nlattr *attr, uint32_t otherwise)
 {
@@ -195,7 +195,7 @@ static const char *string(const struct nlattr *attr)
 	return attr ? nla_data(attr) : "";
 }
 
-/* They go to logs, and to the kernel: printable, as those of sockets. */
+/* Names go to the log and to the kernel, and must be as printable as those of sockets. */
 static bool is_name(const char *name)
 {
 	for (; *name; name++)
@@ -260,13 +260,13 @@ static int begin(struct ksc_context *context, struct nlattr *const *tb)
 
 /**
  * ksc_context_begin() - begin a context
- * @app: whose it is
- * @number: the application's of it
- * @nest: what it is begun with
- * @begun: set to it
- * @why: set to what is wrong, if something is
+ * @app: its application
+ * @number: the application's number of it
+ * @nest: its parameters
+ * @begun: set to the context
+ * @why: set to the reason for an error
  *
- * Return: 0, and ksc_context_end() is needed from then on; or a negative errno
+ * Return: 0, and ksc_context_end() has to be called; or a negative errno
  */
 int ksc_context_begin(struct ksc_application *app, uint32_t number, const struct nlattr *nest,
 		      struct ksc_context **begun, const char **why)
@@ -312,7 +312,7 @@ int ksc_context_begin(struct ksc_application *app, uint32_t number, const struct
 	return 0;
 }
 
-/* What the last step has asked has to be answered, and nothing else may be. */
+/* An answer must be given if the last step has asked for it, and only then. */
 static int check_answer(const struct ksc_context *context, struct nlattr **tb, const char **why)
 {
 	const struct nlattr *verdict = tb[KSC_M_VERDICT];
@@ -345,14 +345,13 @@ static int check_token(struct ksc_context *context, size_t len, const char **why
 }
 
 /**
- * ksc_context_step() - have a step made
+ * ksc_context_step() - start a step
  * @context: the context
  * @seq: number of the request
  * @tb: its attributes
- * @why: set to what is wrong, if something is
+ * @why: set to the reason for an error
  *
- * Return: 0, and the application is going to be told; or a negative errno, and nothing has
- * changed
+ * Return: 0, and the application gets the result; or a negative errno, and nothing has changed
  */
 int ksc_context_step(struct ksc_context *context, uint32_t seq, struct nlattr **tb,
 		     const char **why)
@@ -365,7 +364,7 @@ int ksc_context_step(struct ksc_context *context, uint32_t seq, struct nlattr **
 	};
 	int rc;
 
-	*why = "a step is under way";
+	*why = "a step is in progress";
 	if (ksc_session_busy(&context->session))
 		return -EBUSY;
 	rc = check_answer(context, tb, why);
@@ -374,7 +373,7 @@ int ksc_context_step(struct ksc_context *context, uint32_t seq, struct nlattr **
 	if (rc)
 		return rc;
 	ksc_name_copy(answer.credential, string(tb[KSC_M_CREDENTIAL]));
-	/* where the loop makes steps itself, all is told when this returns */
+	/* without threads, the step is finished and reported when this returns */
 	if (*answer.credential)
 		memcpy(context->credential, answer.credential, sizeof(answer.credential));
 	context->seq = seq;

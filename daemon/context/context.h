@@ -16,27 +16,27 @@ struct ksc_user;
 
 /**
  * struct ksc_context - a context
- * @link: its place among those that are to be freed
- * @keys: its place among those whose keys are to go to the kernel, or have gone
- * @hh: its place in its application's table by @number; later, among those that wait for tickets,
- *	by @id
+ * @link: its place among contexts that will be freed
+ * @keys: its place among contexts whose keys are queued for the kernel, or were sent
+ * @hh: its place in its application's table by @number; later, among contexts that wait for
+ *	tickets, by @id
  * @session: the handshake
- * @number: the application's of it
+ * @number: the application's number of it
  * @of: all contexts
- * @app: whose it is; NULL when it is no more, but for tickets
- * @user: whom it counts for
- * @seq: number of the request that is under way
- * @status: what the last step came to
- * @step: the last step, whose keys the kernel has not taken yet, or NULL
- * @fixed: bytes that it takes whatever it is given
- * @given: bytes that steps have used up
- * @charged: both, and those of the step under way, as far as they count
- * @verify: what was asked of the peer's certificate
- * @credential: the credential asked for by name, or picked, or ""
- * @id: our number of its keys, 0 before there are some
- * @msg: number of the message with these
- * @tries: how often it was sent
- * @refused: told when the kernel does not take its keys: ksc_context_refused()
+ * @app: its application; NULL after its end, or while it waits for tickets
+ * @user: the user that it counts for
+ * @seq: number of the request in progress
+ * @status: status of the last step
+ * @step: the last step, whose keys the kernel has not accepted yet, or NULL
+ * @fixed: bytes that it counts for, whatever its input
+ * @given: bytes that its steps have consumed
+ * @charged: bytes that are charged: both, and those of the step in progress
+ * @verify: how the peer's certificate is verified
+ * @credential: the requested credential, or the picked one, or ""
+ * @id: number of its keys, 0 without keys
+ * @msg: number of the message with the keys
+ * @tries: how often the keys were sent
+ * @refused: called if the kernel does not accept its keys: ksc_context_refused()
  */
 struct ksc_context {
 	TAILQ_ENTRY(ksc_context) link;

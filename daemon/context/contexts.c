@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Applications that carry their handshakes' tokens themselves: they connect, have their turns,
- * and share what there is for them. Of connections, of what is said on them and of contexts that
- * are to be freed the loop takes a few each time that it turns, and then sockets' handshakes have
- * their turn. What takes longer than these, as making steps and closing what lingers, is left to
- * threads.
+ * Applications that carry their handshakes' tokens themselves: they connect, take turns, and share
+ * the limits. In each turn the loop handles a few connections, a few requests, and frees a few
+ * contexts; then sockets' handshakes have their turn. What takes longer, such as steps and closing
+ * sockets that linger, is left to threads.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -74,10 +73,10 @@ static struct ksc_context *find_asked(struct ksc_contexts *contexts, uint32_t ms
 }
 
 /**
- * ksc_contexts_key() - the kernel has made a file of keys
+ * ksc_contexts_key() - handle a key file that the kernel has created
  * @contexts: all contexts
  * @msg: number of the message with the keys
- * @fd: the file, which is taken
+ * @fd: the key file, consumed
  */
 void ksc_contexts_key(struct ksc_contexts *contexts, uint32_t msg, int fd)
 {
@@ -93,13 +92,13 @@ void ksc_contexts_key(struct ksc_contexts *contexts, uint32_t msg, int fd)
 }
 
 /**
- * ksc_contexts_refused() - the kernel has refused a message
+ * ksc_contexts_refused() - handle a message that the kernel has refused
  * @contexts: all contexts
  * @msg: its number
  * @error: why, as a positive errno
- * @text: likewise, or ""
+ * @text: the kernel's text, or ""
  *
- * Return: whether it was one of ours
+ * Return: whether it was a message with keys
  */
 bool ksc_contexts_refused(struct ksc_contexts *contexts, uint32_t msg, int error,
 			  const char *text)
@@ -117,7 +116,7 @@ bool ksc_contexts_refused(struct ksc_contexts *contexts, uint32_t msg, int error
 }
 
 /**
- * ksc_contexts_lost() - what the kernel has said of keys was lost, unless it was told
+ * ksc_contexts_lost() - handle the loss of the kernel's replies about keys, except those received
  * @contexts: all contexts
  */
 void ksc_contexts_lost(struct ksc_contexts *contexts)
@@ -137,11 +136,11 @@ void ksc_contexts_lost(struct ksc_contexts *contexts)
 /* ---- tickets ---- */
 
 /**
- * ksc_contexts_ticket() - a ticket has come to a socket that has got an application's keys
+ * ksc_contexts_ticket() - process a ticket of a socket with an application's keys
  * @contexts: all contexts
- * @id: our number of these
- * @msg: a whole NewSessionTicket with its header
- * @len: its bytes
+ * @id: number of the keys
+ * @msg: a complete NewSessionTicket with its header
+ * @len: its size in bytes
  */
 void ksc_contexts_ticket(struct ksc_contexts *contexts, uint64_t id, const uint8_t *msg,
 			 size_t len)
@@ -153,9 +152,9 @@ void ksc_contexts_ticket(struct ksc_contexts *contexts, uint64_t id, const uint8
 }
 
 /**
- * ksc_contexts_gone() - there will be no more
+ * ksc_contexts_gone() - note that no more tickets follow
  * @contexts: all contexts
- * @id: our number of the keys
+ * @id: number of the keys
  */
 void ksc_contexts_gone(struct ksc_contexts *contexts, uint64_t id)
 {
@@ -193,7 +192,8 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 	for (i = 0; i < max; i++) {
 		/* of what there is for connections and for keys, others have the rest */
 		if (contexts->refused > contexts->users.descriptors / 2) {
-			pause_listening(contexts, "too many that were refused hold up their end");
+			pause_listening(contexts,
+					"too many refused connections are not closed yet");
 			return;
 		}
 		fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -290,9 +290,9 @@ int ksc_contexts_start(struct ksc_contexts *contexts)
 }
 
 /**
- * ksc_contexts_configure() - work by a configuration from now on
- * @contexts: all contexts; those that there are go on with what they were begun with
- * @config: the configuration, which stays the caller's, and has to be there until the next
+ * ksc_contexts_configure() - change the configuration
+ * @contexts: all contexts; existing ones keep what they began with
+ * @config: the configuration, owned by the caller, valid until the next call
  */
 void ksc_contexts_configure(struct ksc_contexts *contexts, const struct ksc_config *config)
 {
@@ -301,10 +301,10 @@ void ksc_contexts_configure(struct ksc_contexts *contexts, const struct ksc_conf
 }
 
 /**
- * ksc_contexts_listen() - let applications connect
+ * ksc_contexts_listen() - accept connections of applications
  * @contexts: all contexts
- * @nl: leads to the kernel, which takes their keys
- * @fd: where they do; it is taken
+ * @nl: netlink socket, for their keys
+ * @fd: the listener, consumed
  */
 void ksc_contexts_listen(struct ksc_contexts *contexts, struct ksc_netlink *nl, int fd)
 {
@@ -334,10 +334,10 @@ static void stop_listening(struct ksc_contexts *contexts)
 }
 
 /**
- * ksc_contexts_drain() - take nothing new
+ * ksc_contexts_drain() - accept nothing new
  * @contexts: all contexts
  *
- * Who connects from now on waits for the next daemon, or finds none.
+ * Applications that connect later wait for the next daemon, or fail.
  */
 void ksc_contexts_drain(struct ksc_contexts *contexts)
 {
@@ -349,8 +349,8 @@ void ksc_contexts_drain(struct ksc_contexts *contexts)
  * ksc_contexts_free() - end all contexts
  * @contexts: all contexts, or NULL; the pool has been stopped
  *
- * Return: true; false if a thread that closes things does not come to its end, so that all of
- * it is left to the end of the process, which should be at once
+ * Return: true; false if a thread of the closer does not end, so that nothing is freed and the
+ * process should exit at once
  */
 bool ksc_contexts_free(struct ksc_contexts *contexts)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An application that is connected, and what it asks. A message of its is handled when it has its
- * turn, and none as long as it does not take what it was told.
+ * A connected application, and its requests. A request is handled when it is the application's
+ * turn, and none while it does not read the replies.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -103,8 +103,8 @@ static bool owes(const struct ksc_application *app)
 }
 
 /**
- * ksc_application_turn() - take a message of an application's, whose turn it is
- * @app: the application, which has said something
+ * ksc_application_turn() - handle a request of the application whose turn it is
+ * @app: the application, which has sent something
  */
 void ksc_application_turn(struct ksc_application *app)
 {
@@ -182,7 +182,7 @@ static const struct ksc_connection_ops ops = {
 };
 
 /**
- * ksc_application_close() - be done with an application, and all that it has
+ * ksc_application_close() - disconnect an application, and end its contexts
  * @app: the application
  */
 void ksc_application_close(struct ksc_application *app)
@@ -221,9 +221,9 @@ static int count(struct ksc_application *app, int fd, const char **why)
 }
 
 /**
- * ksc_application_new() - take a connection
+ * ksc_application_new() - take over a connection
  * @of: all contexts
- * @fd: the connection, which is taken in any case
+ * @fd: the connection, consumed in any case
  */
 void ksc_application_new(struct ksc_contexts *of, int fd)
 {

@@ -87,12 +87,12 @@ static int put_step(struct nl_msg *msg, uint32_t context, const struct ksc_step 
 }
 
 /**
- * ksc_result_new() - say what a step came to
- * @number: of the request
+ * ksc_result_new() - write the result of a step
+ * @number: number of the request
  * @context: the application's number of the context
  * @step: the step
  *
- * Return: the message, or NULL without memory
+ * Return: the message, or NULL if out of memory
  */
 struct nl_msg *ksc_result_new(uint32_t number, uint32_t context, const struct ksc_step *step)
 {
@@ -110,13 +110,13 @@ struct nl_msg *ksc_result_new(uint32_t number, uint32_t context, const struct ks
 }
 
 /**
- * ksc_result_error() - say that a step was not made, or that a context is no more
- * @number: of the request, or 0
+ * ksc_result_error() - write an error: a step was refused, or a context has ended
+ * @number: number of the request, or 0
  * @context: the application's number of the context, or NULL for none
  * @error: a positive errno
- * @text: why, in a line, or ""
+ * @text: the reason in one line, or ""
  *
- * Return: the message, or NULL without memory
+ * Return: the message, or NULL if out of memory
  */
 struct nl_msg *ksc_result_error(uint32_t number, const uint32_t *context, int error,
 				const char *text)

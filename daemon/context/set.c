@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The lists that all contexts are in, and what contexts take together. What takes a turn of the
- * loop is only asked for here; contexts.c does it.
+ * The lists of all contexts, and their common limits. Work that needs a turn of the loop is only
+ * requested here; contexts.c does it.
  */
 #include "context/set.h"
 
@@ -11,7 +11,7 @@
 #define KEY_BIT		(UINT64_C(1) << 63)
 
 /**
- * ksc_contexts_again() - have the loop turn, since something is to be done
+ * ksc_contexts_again() - request a turn of the loop
  * @contexts: all contexts
  */
 void ksc_contexts_again(struct ksc_contexts *contexts)
@@ -22,9 +22,9 @@ void ksc_contexts_again(struct ksc_contexts *contexts)
 /* ---- contexts that are over ---- */
 
 /**
- * ksc_contexts_bury() - have a context freed soon
+ * ksc_contexts_bury() - queue a context to be freed
  * @contexts: all contexts
- * @context: the context, which has no application, and no step that is made
+ * @context: the context, without an application or a step in progress
  */
 void ksc_contexts_bury(struct ksc_contexts *contexts, struct ksc_context *context)
 {
@@ -36,7 +36,7 @@ void ksc_contexts_bury(struct ksc_contexts *contexts, struct ksc_context *contex
 }
 
 /**
- * ksc_contexts_keep() - have a context wait for tickets
+ * ksc_contexts_keep() - keep a context, which waits for tickets
  * @contexts: all contexts
  * @context: the context, whose handshake is done
  */
@@ -50,7 +50,7 @@ void ksc_contexts_keep(struct ksc_contexts *contexts, struct ksc_context *contex
 /**
  * ksc_contexts_find_kept() - find a context that waits for tickets
  * @contexts: all contexts
- * @id: our number of its keys
+ * @id: number of its keys
  *
  * Return: the context, or NULL
  */
@@ -75,10 +75,10 @@ static void count_unread(struct ksc_contexts *contexts, const struct ksc_user *u
 }
 
 /**
- * ksc_contexts_recount() - count anew what applications have not read, where it is tight
+ * ksc_contexts_recount() - update the numbers of unread bytes if a limit is near
  * @contexts: all contexts
  * @user: a user
- * @more: bytes that are to come to it
+ * @more: bytes that will be added for it
  */
 void ksc_contexts_recount(struct ksc_contexts *contexts, struct ksc_user *user, size_t more)
 {
@@ -99,7 +99,7 @@ void ksc_contexts_recount(struct ksc_contexts *contexts, struct ksc_user *user, 
 /* ---- the end ---- */
 
 /**
- * ksc_contexts_count() - how many handshakes are under way
+ * ksc_contexts_count() - number of handshakes in progress
  * @contexts: all contexts
  *
  * Return: the number
@@ -110,10 +110,10 @@ unsigned int ksc_contexts_count(const struct ksc_contexts *contexts)
 }
 
 /**
- * ksc_contexts_busy() - whether there is something to wait for
+ * ksc_contexts_busy() - check whether the daemon has to wait before it exits
  * @contexts: all contexts
  *
- * Return: true while handshakes are under way, or what they came to is not taken
+ * Return: true while handshakes are in progress, or their results have not been read
  */
 bool ksc_contexts_busy(const struct ksc_contexts *contexts)
 {
@@ -128,7 +128,7 @@ bool ksc_contexts_busy(const struct ksc_contexts *contexts)
 }
 
 /**
- * ksc_contexts_look() - see whether it is over
+ * ksc_contexts_look() - call @idle if all work is done
  * @contexts: all contexts
  */
 void ksc_contexts_look(struct ksc_contexts *contexts)
@@ -140,8 +140,8 @@ void ksc_contexts_look(struct ksc_contexts *contexts)
 /* ---- keys ---- */
 
 /*
- * The kernel has answered by now: no need to wait for the loop to find that out. But what is fed is
- * told in the same turn, and an answer leads to the next question: once is enough.
+ * The kernel has replied by now, so the loop need not find that out first. But an event that is fed
+ * is handled in the same turn, and a reply leads to the next request: once in a turn is enough.
  */
 static void look_for_answer(struct ksc_contexts *contexts)
 {
@@ -154,9 +154,9 @@ static void look_for_answer(struct ksc_contexts *contexts)
 }
 
 /**
- * ksc_contexts_ask() - have the kernel take a context's keys
+ * ksc_contexts_ask() - send a context's keys to the kernel
  * @contexts: all contexts
- * @context: the context, which is told what comes of it
+ * @context: the context, which gets the result
  */
 void ksc_contexts_ask(struct ksc_contexts *contexts, struct ksc_context *context)
 {
@@ -186,7 +186,7 @@ void ksc_contexts_ask(struct ksc_contexts *contexts, struct ksc_context *context
 }
 
 /**
- * ksc_contexts_forget() - have no use for what the kernel says of a context's keys
+ * ksc_contexts_forget() - ignore the kernel's reply about a context's keys
  * @contexts: all contexts
  * @context: the context
  */

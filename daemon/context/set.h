@@ -13,33 +13,33 @@
 #include "process/batch.h"
 
 /**
- * struct ksc_contexts - all of them
- * @place: where their sessions are
- * @nl: leads to the kernel
- * @config: what new ones are begun with, and may have
- * @users: what there is
+ * struct ksc_contexts - all contexts
+ * @place: environment of their sessions
+ * @nl: netlink socket
+ * @config: configuration of new contexts
+ * @users: users and limits
  * @netns: cookie of the daemon's network namespace
- * @listener: where applications connect
- * @listening: there is such a place
+ * @listener: watches the listener
+ * @listening: there is a listener
  * @batch: how many connections are accepted at once
- * @pause: until that is looked at again
- * @closer: closes what may take its time
- * @unlistened: what it has to do with the place where they connect
- * @refused: connections that count as nobody's, and are not closed yet
- * @settled: when the bytes of all users were last counted anew
+ * @pause: timer until the next attempt to accept
+ * @closer: closes descriptors whose close() can block
+ * @unlistened: its part for the listener
+ * @refused: number of refused connections that are not closed yet
+ * @settled: when the bytes of all users were last updated
  * @apps: all applications
- * @ready: those who have said something, users in turn
- * @dying: contexts that are to be freed
- * @turn: has them have their turn, each time that the loop turns
- * @again: has it turn again
- * @fed: turn of the loop that the kernel's answer was looked for in at once
- * @asked: contexts whose keys have gone to the kernel, in order
- * @kept: hash table of those that wait for tickets, by the number of their keys
- * @last_id: the last of these numbers
- * @draining: no new ones
- * @idle: told when there is nothing to wait for any more, then
- * @ptr: given to that
- * @buf: a message that has come
+ * @ready: applications with requests, users in turn
+ * @dying: contexts that will be freed
+ * @turn: handles them in each turn of the loop
+ * @again: requests another turn
+ * @fed: turn of the loop in which the kernel's reply was read early
+ * @asked: contexts whose keys were sent to the kernel, in order
+ * @kept: hash table of contexts that wait for tickets, by the number of their keys
+ * @last_id: last number of keys
+ * @draining: nothing new is accepted
+ * @idle: called when all work is done while draining
+ * @ptr: argument of @idle
+ * @buf: buffer for a message
  */
 struct ksc_contexts {
 	struct ksc_place *place;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the applications of each user have of the daemon. A user may have as much as is left, at
- * most, and so alone the half. The last sixteenth is for those who have nothing: else a dozen of
- * users, each with the half of what was left, would leave nothing to anybody.
+ * What the applications of each user use of the daemon. A user may have at most as much as remains
+ * free, and so half if alone. The last sixteenth is reserved for users who have nothing: otherwise
+ * a dozen users, each with half of the rest, would leave nothing to others.
  */
 #include <stdlib.h>
 
@@ -21,15 +21,15 @@ static const char *const texts[KSC_N_LIMITS] = {
 	[KSC_LIMIT_BYTES] = "more tokens than bytes leaves",
 	[KSC_LIMIT_BYTES_PER_USER] = "more tokens than bytes-per-user allows",
 	[KSC_LIMIT_HANDSHAKE_BYTES] = "more tokens of one handshake than handshake-bytes allows",
-	[KSC_LIMIT_SLOW] = "a connection is dropped on which nothing is read",
+	[KSC_LIMIT_SLOW] = "a connection on which nothing was read is dropped",
 };
 
 /**
  * ksc_user_find() - find a user
- * @users: where
- * @uid: its number
+ * @users: all users
+ * @uid: user ID
  *
- * Return: the user, to be put; NULL without memory
+ * Return: the user with a reference; NULL if out of memory
  */
 struct ksc_user *ksc_user_find(struct ksc_users *users, uid_t uid)
 {
@@ -64,7 +64,7 @@ struct ksc_user *ksc_user_get(struct ksc_user *user)
 }
 
 /**
- * ksc_user_put() - drop a reference; who has nothing any more is forgotten with the last
+ * ksc_user_put() - drop a reference; the last frees the user
  * @user: the user
  */
 void ksc_user_put(struct ksc_user *user)
@@ -76,11 +76,11 @@ void ksc_user_put(struct ksc_user *user)
 }
 
 /**
- * ksc_user_refuse() - count that a limit was met, and log it
- * @user: by whom
- * @limit: which
+ * ksc_user_refuse() - count and log that a limit was reached
+ * @user: the user
+ * @limit: the limit
  *
- * Return: the limit in words
+ * Return: text about the limit
  */
 const char *ksc_user_refuse(struct ksc_user *user, enum ksc_limit limit)
 {
@@ -91,8 +91,8 @@ const char *ksc_user_refuse(struct ksc_user *user, enum ksc_limit limit)
 }
 
 /*
- * Whether what a user has, and @more, is within what all may have, and leaves as much. @little of
- * it anybody may have of the last part, too.
+ * Whether a user's share with @more fits, and leaves as much free. Up to @little is also granted
+ * from the reserve.
  */
 static bool leaves(size_t all, size_t mine, size_t more, size_t limit, size_t little)
 {
@@ -104,10 +104,10 @@ static bool leaves(size_t all, size_t mine, size_t more, size_t limit, size_t li
 }
 
 /**
- * ksc_user_add_connection() - a user has another connection, if it may
+ * ksc_user_add_connection() - count another connection, within limits
  * @user: the user
  *
- * Return: NULL, or why not
+ * Return: NULL, or why it is refused
  */
 const char *ksc_user_add_connection(struct ksc_user *user)
 {
@@ -125,8 +125,8 @@ const char *ksc_user_add_connection(struct ksc_user *user)
 }
 
 /**
- * ksc_user_remove_connection() - a connection is closed
- * @user: whose it was
+ * ksc_user_remove_connection() - uncount a connection
+ * @user: the user
  */
 void ksc_user_remove_connection(struct ksc_user *user)
 {
@@ -135,11 +135,11 @@ void ksc_user_remove_connection(struct ksc_user *user)
 }
 
 /**
- * ksc_user_add_context() - a user has another context, if it may
+ * ksc_user_add_context() - count another context, within limits
  * @user: the user
- * @on_connection: how many there are on the connection
+ * @on_connection: number of contexts of the connection
  *
- * Return: NULL, or why not
+ * Return: NULL, or why it is refused
  */
 const char *ksc_user_add_context(struct ksc_user *user, unsigned int on_connection)
 {
@@ -157,8 +157,8 @@ const char *ksc_user_add_context(struct ksc_user *user, unsigned int on_connecti
 }
 
 /**
- * ksc_user_remove_context() - a context takes no memory any more
- * @user: whose it was
+ * ksc_user_remove_context() - uncount a context that was freed
+ * @user: the user
  */
 void ksc_user_remove_context(struct ksc_user *user)
 {
@@ -167,10 +167,10 @@ void ksc_user_remove_context(struct ksc_user *user)
 }
 
 /**
- * ksc_user_keep_context() - have a context whose handshake is done wait for tickets
- * @user: whose it is
+ * ksc_user_keep_context() - count a context as waiting for tickets, within limits
+ * @user: the user
  *
- * Return: whether it may, and counts as such from then on
+ * Return: whether it may wait
  */
 bool ksc_user_keep_context(struct ksc_user *user)
 {
@@ -185,8 +185,8 @@ bool ksc_user_keep_context(struct ksc_user *user)
 }
 
 /**
- * ksc_user_remove_kept() - a context waits for tickets no more
- * @user: whose it was
+ * ksc_user_remove_kept() - uncount a context that waited for tickets
+ * @user: the user
  */
 void ksc_user_remove_kept(struct ksc_user *user)
 {
@@ -195,11 +195,11 @@ void ksc_user_remove_kept(struct ksc_user *user)
 }
 
 /**
- * ksc_user_leaves_bytes() - whether a user leaves as much as it has to
+ * ksc_user_leaves_bytes() - check whether a user leaves enough bytes to others
  * @user: the user
- * @more: bytes that it is to have besides
+ * @more: bytes that will be added
  *
- * Return: whether others can have some, too
+ * Return: whether it does
  */
 bool ksc_user_leaves_bytes(const struct ksc_user *user, size_t more)
 {
@@ -211,11 +211,11 @@ bool ksc_user_leaves_bytes(const struct ksc_user *user, size_t more)
 }
 
 /**
- * ksc_user_add_bytes() - a user's context gets a token, if it may
+ * ksc_user_add_bytes() - charge a token, within limits
  * @user: the user
- * @bytes: of the token
+ * @bytes: size of the token
  *
- * Return: NULL, or why not
+ * Return: NULL, or why it is refused
  */
 const char *ksc_user_add_bytes(struct ksc_user *user, size_t bytes)
 {
@@ -230,13 +230,13 @@ const char *ksc_user_add_bytes(struct ksc_user *user, size_t bytes)
 }
 
 /**
- * ksc_user_is_over() - whether there are more bytes than may be
+ * ksc_user_is_over() - check whether a user exceeds a limit of bytes
  * @user: the user
- * @more: bytes that it is to have besides
+ * @more: bytes that will be added
  *
- * Output is counted, but not refused: who does not take it may be asked nothing more.
+ * Output is charged without a limit, but requests are not handled while a limit is exceeded.
  *
- * Return: whether the user has more, or leaves others too little
+ * Return: whether the user has too many, or leaves too few to others
  */
 bool ksc_user_is_over(const struct ksc_user *user, size_t more)
 {
@@ -245,9 +245,9 @@ bool ksc_user_is_over(const struct ksc_user *user, size_t more)
 }
 
 /**
- * ksc_user_charge() - count what is there already
- * @user: whose it is
- * @bytes: of it
+ * ksc_user_charge() - charge bytes, without a limit
+ * @user: the user
+ * @bytes: number of bytes
  */
 void ksc_user_charge(struct ksc_user *user, size_t bytes)
 {
@@ -256,9 +256,9 @@ void ksc_user_charge(struct ksc_user *user, size_t bytes)
 }
 
 /**
- * ksc_user_remove_bytes() - it is there no more
- * @user: whose it was
- * @bytes: of it
+ * ksc_user_remove_bytes() - uncharge bytes
+ * @user: the user
+ * @bytes: number of bytes
  */
 void ksc_user_remove_bytes(struct ksc_user *user, size_t bytes)
 {

@@ -31,16 +31,16 @@ enum ksc_limit {
 };
 
 /**
- * struct ksc_users - all users that have something
- * @table: hash table of them by @uid
- * @may: what they may have
- * @descriptors: connections that there is room for
- * @contexts: those that there are
- * @connections: likewise
- * @kept: sessions that wait for tickets
- * @bytes: tokens that contexts were given, and output that is not taken
- * @refused: how often each limit was met
- * @guessed: connections whose part of @bytes is a guess
+ * struct ksc_users - all users who have something
+ * @table: hash table of users by @uid
+ * @may: the limits
+ * @descriptors: maximum number of connections
+ * @contexts: number of contexts
+ * @connections: number of connections
+ * @kept: number of contexts that wait for tickets
+ * @bytes: bytes of tokens and of output that was not read
+ * @refused: how often each limit was reached
+ * @guessed: connections whose part of @bytes is an upper bound
  */
 struct ksc_users {
 	struct ksc_user *table;
@@ -57,17 +57,17 @@ struct ksc_users {
 
 /**
  * struct ksc_user - a user
- * @uid: its number
- * @users: where it is
- * @refs: what it has, and who looks at it
- * @contexts: those under way, or on their way out
- * @connections: likewise
- * @kept: sessions that wait for tickets
- * @bytes: of its contexts and connections
+ * @uid: user ID
+ * @users: all users
+ * @refs: references
+ * @contexts: number of contexts, until they are freed
+ * @connections: number of connections, until they are closed
+ * @kept: number of contexts that wait for tickets
+ * @bytes: bytes of its contexts and connections
  * @steps: its lane in the pool
- * @closings: its lane of connections that are closed, if it may hold that up
- * @requests: its lane of connections that have said something
- * @settled: when its bytes were last counted anew
+ * @closings: its lane in the closer
+ * @requests: its lane among connections with requests
+ * @settled: when its bytes were last updated
  * @hh: its place in @users
  */
 struct ksc_user {

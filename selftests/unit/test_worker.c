@@ -355,8 +355,8 @@ static void full(void **state)
 	len = read(fds[0], line, sizeof(line) - 1);
 	assert_true(len > 0);
 	line[len] = '\0';
-	assert_string_equal(line, "event=handshake-refused context=3 reason=\"As many "
-			    "handshakes are under way as max-handshakes allows.\"\n");
+	assert_string_equal(line, "event=handshake-refused context=3 "
+			    "reason=\"max-handshakes is reached.\"\n");
 	close(fds[0]);
 	close(fds[1]);
 	/* what is offered again is no further one */
