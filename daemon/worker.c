@@ -304,7 +304,7 @@ static void on_context_new(void *ptr, const struct ksc_offer *offer)
 	enum ksc_status status;
 	char why[KSC_MAX_TEXT + 1];
 
-	/* On its way when we told the kernel, which offers it to whoever comes after us. */
+	/* It was sent before drain, and the kernel offers it to the next daemon. */
 	if (worker->draining)
 		return;
 	/* An offer made again starts again. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* printable.c: text that is safe to show, whoever has chosen the names in it. */
+/* printable.c: makes text safe to show that contains names from peers. */
 #ifndef KSC_PRINTABLE_H
 #define KSC_PRINTABLE_H
 

@@ -19,7 +19,7 @@
 #define THREADS		4
 /* How long one may linger. */
 #define LINGER_S	0.001
-/* For nothing else; whoever sends it from elsewhere makes no difference. */
+/* Used for nothing else; one that another process sends does no harm. */
 #define SIGNAL		SIGUSR2
 
 /**

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* closer.c: closing descriptors whose end may take as long as somebody likes. */
+/* closer.c: closes descriptors whose close() can block. */
 #ifndef KSC_CLOSER_H
 #define KSC_CLOSER_H
 

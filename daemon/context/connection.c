@@ -166,7 +166,7 @@ static void drop_output(struct ksc_connection *conn)
 	free(output);
 }
 
-/* Not by whoever has found out, since it may be about something that goes with it. */
+/* Not called by the function that found out, because its caller may still use the owner. */
 static void fail(struct ksc_connection *conn)
 {
 	conn->bad = true;
@@ -211,7 +211,7 @@ static int send_output(const struct ksc_connection *conn, const struct ksc_outpu
 	return -errno;
 }
 
-/* Sends what there is room for; whether all of it was. */
+/* Sends output as long as there is room; returns whether the queue is empty. */
 static bool flush(struct ksc_connection *conn)
 {
 	size_t sent = 0;
@@ -433,7 +433,7 @@ void ksc_connection_send(struct ksc_connection *conn, struct nl_msg *msg, int ke
 			fail(conn);
 		return;
 	}
-	/* what it has read by now can't be told from this any more */
+	/* once this is queued, the bytes that were read before can no longer be counted */
 	ksc_connection_settle(conn);
 	*output = (struct ksc_output) { .msg = msg, .key = key };
 	STAILQ_INSERT_TAIL(&conn->outputs, output, link);

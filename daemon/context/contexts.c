@@ -83,7 +83,7 @@ void ksc_contexts_key(struct ksc_contexts *contexts, uint32_t msg, int fd)
 	struct ksc_context *context = find_asked(contexts, msg);
 
 	if (!context) {
-		/* nobody wants them any more */
+		/* the context has ended meanwhile */
 		close(fd);
 		return;
 	}
@@ -190,7 +190,7 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)events;
 	for (i = 0; i < max; i++) {
-		/* of what there is for connections and for keys, others have the rest */
+		/* half of the descriptors are left to accepted connections and keys */
 		if (contexts->refused > contexts->users.descriptors / 2) {
 			pause_listening(contexts,
 					"too many refused connections are not closed yet");
@@ -237,8 +237,8 @@ static uint64_t own_netns(void)
 /**
  * ksc_contexts_new() - prepare for applications
  * @place: where their sessions are to be
- * @idle: told when there is nothing to wait for any more, after ksc_contexts_drain()
- * @ptr: given to that
+ * @idle: called when all work is done, after ksc_contexts_drain()
+ * @ptr: argument of @idle
  *
  * Return: no contexts as yet, or NULL without memory
  */
@@ -268,7 +268,7 @@ struct ksc_contexts *ksc_contexts_new(struct ksc_place *place, void (*idle)(void
 	contexts->pause.repeat = PAUSE_S;
 	ev_check_init(&contexts->turn, on_turn);
 	ev_idle_init(&contexts->again, on_again);
-	/* whoever else there is goes first */
+	/* after all other watchers */
 	ev_set_priority(&contexts->turn, EV_MINPRI);
 	ev_set_priority(&contexts->again, EV_MINPRI);
 	contexts->listener.data = contexts;

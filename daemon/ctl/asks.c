@@ -201,7 +201,7 @@ static void take_login(struct command *command, const char *word)
 	}
 }
 
-/* Somebody is asked, or may be, to run something. */
+/* Another program is asked, or may be asked, to run something. */
 static void take_asker(struct script *script, const char *word)
 {
 	const char *slash = strrchr(word, '/');

@@ -278,7 +278,7 @@ static int find_rule(const struct audit *audit, struct connection *c)
 	const in_port_t port = c->flow.local.sa.sa_family == AF_INET ?
 			       c->flow.local.in.sin_port : c->flow.local.in6.sin6_port;
 
-	/* nobody tells who began it: a port where somebody listens is a service's */
+	/* which side connected is unknown: a port with a listener is a service's */
 	c->flow.direction = audit->listening[ntohs(port)] ? KSC_RULE_DIRECTION_ACCEPT :
 							    KSC_RULE_DIRECTION_CONNECT;
 	return ctl_policy_match(&c->flow, &c->match);

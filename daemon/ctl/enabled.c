@@ -21,7 +21,7 @@ static int is_drop_in_directory(const struct dirent *entry)
 	       ctl_has_suffix(entry->d_name, ".socket" SUFFIX);
 }
 
-/* A file of that name that somebody else has written is none. */
+/* A file of that name that was not written by kschannelctl does not count. */
 static bool read_drop_in(const char *directory, const char *name, struct ctl_enabled *unit)
 {
 	struct ctl_drop_in in;

@@ -47,7 +47,7 @@ struct policy {
 	struct json_object *passed_json;
 };
 
-/* So many of them are told of */
+/* Maximum number of them that are shown */
 #define MAX_PASSED	20
 
 static struct nla_policy policy_attrs[KSC_A_POLICY_MAX + 1] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kschannelctl rekey: new sending keys for connections that are under way. */
+/* kschannelctl rekey: new sending keys for established connections. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -62,7 +62,7 @@ bool ctl_systemd_reload(void)
 	return !status;
 }
 
-/* Whether somebody is in a cgroup (version 2), or below it; nobody counts them for that. */
+/* Whether a process is in a cgroup (version 2) or below it. */
 static bool is_populated(const char *cgroup)
 {
 	char path[PATH_MAX], line[64];

@@ -83,7 +83,7 @@ static int run_in(const char *cgroup, const char *path, char **command)
 	struct sigaction action = { .sa_handler = forward, .sa_flags = SA_RESTART };
 	sigset_t all, mask;
 
-	/* until there is somebody to forward to */
+	/* until there is a child to forward to */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &mask);
 	child = fork();

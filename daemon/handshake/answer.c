@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is said to what a handshake has asked, or that it is given up. */
+/* Answers to what a handshake has asked, and requests to abort it. */
 #include <stdio.h>
 
 #include "handshake/answer.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* session.c: a handshake under way, whose steps the pool makes. */
+/* session.c: a handshake in progress, whose steps run in the pool. */
 #ifndef KSC_SESSION_H
 #define KSC_SESSION_H
 

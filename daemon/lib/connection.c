@@ -306,7 +306,7 @@ static void take_result(struct kschannel_context *c, struct nlattr **tb)
 		kschannel_drop(&c->fd);
 }
 
-/* Either it answers a step, or that can't be answered any more. */
+/* It replies to a step, or reports that the context has ended. */
 static int take_error(struct kschannel_context *c, uint32_t seq, int error)
 {
 	c->pending = false;

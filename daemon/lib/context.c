@@ -72,7 +72,7 @@ struct kschannel_context *kschannel_new_context(void)
 	return c;
 }
 
-/* Why there is no step any more; 0 if there is */
+/* Why no step is possible; 0 if one is */
 static int is_over(const struct kschannel_context *c)
 {
 	switch (c->state) {
@@ -103,7 +103,7 @@ static int step_on(struct kschannel_context *c, const struct kschannel_request *
 	return rc;
 }
 
-/* A context that the daemon knows, or is about to be told of; NULL with errno */
+/* A context that the daemon knows, or will learn of by this step; NULL with errno */
 static struct kschannel_context *begin(const struct kschannel_credential *cred, unsigned int flags)
 {
 	struct kschannel_context *c = kschannel_new_context();
@@ -161,11 +161,11 @@ static int make_step(struct kschannel_context **context, const struct kschannel_
  * @step: gets the result
  *
  * Return: 0; -EAGAIN, -EINTR or -EMFILE if the result is pending, see kschannel_result(); or
- * another negative errno, which leaves the context unchanged, or NULL: -EBUSY while a step is in progress,
- * -EISCONN if it is done, -ESTALE if it was attached, -ECONNABORTED or -ETIMEDOUT if it has failed,
- * -EMSGSIZE if the handshake's input is too large, -EDQUOT if the user has too many contexts,
- * -EPROTOTYPE for a server's context, -EHOSTDOWN without a daemon, or if the daemon has not replied
- * before the deadline
+ * another negative errno, which leaves the context unchanged, or NULL: -EBUSY while a step is in
+ * progress, -EISCONN if it is done, -ESTALE if it was attached, -ECONNABORTED or -ETIMEDOUT if it
+ * has failed, -EMSGSIZE if the handshake's input is too large, -EDQUOT if the user has too many
+ * contexts, -EPROTOTYPE for a server's context, -EHOSTDOWN without a daemon, or if the daemon has
+ * not replied before the deadline
  */
 int kschannel_initialize_context(struct kschannel_context **context,
 				 const struct kschannel_credential *credential,
@@ -358,7 +358,7 @@ int kschannel_query_sizes(const struct kschannel_context *context,
 	return 0;
 }
 
-/* What would fail once the socket has the ULP, and is no plain one any more. */
+/* Checks what would fail after the socket has got the ULP. */
 static int cannot_attach(const struct kschannel_context *context, int fd)
 {
 	struct sockaddr_storage peer;

@@ -221,7 +221,7 @@ static size_t parcel_len(int sock, const struct nlmsghdr *head, size_t seen)
 	return head->nlmsg_len;
 }
 
-/* Whoever does not wait leaves a part in the stream, as long as there may be more. */
+/* A non-blocking caller leaves a partial message in the stream as long as more can follow. */
 static bool is_on_its_way(int sock, size_t len)
 {
 	int there;
@@ -285,7 +285,7 @@ static bool is_anonymous(int fd)
 	       !(file.stx_mode & S_IFMT);
 }
 
-/* What counts is not what the sender says of the keys, but what the kernel was told of them. */
+/* What the kernel knows of the keys counts, not what the sender says. */
 static int take_keys(struct kschannel_context *c)
 {
 	if (!is_anonymous(c->key))

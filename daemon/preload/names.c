@@ -113,7 +113,7 @@ static bool draw(void *to, size_t len)
 void names_init(void)
 {
 	_Static_assert(sizeof(secret) == 16, "AT_RANDOM's");
-	/* No tags without it, but what nobody is told of can do with the C library's. */
+	/* Without it there are no tags. The keys of hashes are never visible, and can be libc's. */
 	if (!draw(&secret, sizeof(secret))) {
 		n_spent = TAGS;
 		memcpy(&secret, (const void *)getauxval(AT_RANDOM), sizeof(secret));

@@ -106,7 +106,7 @@ static int open_listener(const char *path)
 	return -error;
 }
 
-/* Whoever asks has not read anything yet: there is room, and what has none is left out. */
+/* The client has not read anything yet: there is room, and what does not fit is left out. */
 static void answer(int fd, char verdict, const char *text)
 {
 	struct iovec parts[] = {

@@ -92,7 +92,7 @@ int ksc_listen_given(void)
 	return -ENOENT;
 }
 
-/* What nobody listens to any more is of the past. */
+/* A socket without a listener is stale. */
 static int clear(int fd, const struct sockaddr_un *addr)
 {
 	struct stat st;

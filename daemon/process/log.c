@@ -165,7 +165,7 @@ say(enum ksc_log_level level, const char *fmt, ...)
 	return done;
 }
 
-/* Before the next line. Whoever takes the number tells it: of several threads, one. */
+/* Called before the next line. Of several threads, the one that takes the number logs it. */
 static bool tell_lost(void)
 {
 	const unsigned long missing = atomic_exchange(&lost, 0);

@@ -16,7 +16,7 @@
 
 /* As much as a thread has that makes the same for itself; a quarter of it is enough. */
 #define STACK_SIZE	((size_t)1024 * 1024)
-/* What a thread may still take to end, since a step may be held up for good. */
+/* How long a thread may take to end, in seconds, because a step can hang. */
 #define STOP_S		2
 
 /**

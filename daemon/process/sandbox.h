@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* sandbox.c: what the daemon gives up once it has everything it needs. */
+/* sandbox.c: drops privileges once the daemon has everything it needs. */
 #ifndef KSC_SANDBOX_H
 #define KSC_SANDBOX_H
 

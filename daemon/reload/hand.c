@@ -24,7 +24,7 @@
 #include "reload/hand.h"
 #include "reload/handover.h"
 
-/* A descriptor that is under way counts until it is taken. */
+/* A descriptor in flight counts until it is received. */
 #define TRIES		100
 #define TRY_MS		10
 

@@ -40,7 +40,7 @@
  * changes of files do not use a whole CPU.
  */
 #define PAUSE_MS	100
-/* The daemon has given up by then; while a load goes on, nothing is watched. */
+/* The daemon has timed out by then; nothing is watched while a load is in progress. */
 #define LOAD_MS		(2 * KSC_INTAKE_MS)
 /* For owners of subordinate ids, of which there may be thousands, once all else is handed over. */
 #define OWNERS_MS	(KSC_INTAKE_MS / 3)
@@ -262,7 +262,7 @@ static void ignore_signals(void)
 
 	for (i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
-	/* whoever started the daemon may have left that ignored */
+	/* the parent of the daemon may have left that ignored */
 	signal(SIGCHLD, SIG_DFL);
 }
 
@@ -291,7 +291,7 @@ static void __attribute__((noreturn)) run(int sock, const char *path)
 	ignore_signals();
 	/* if it can't, the daemon can't either, and tells */
 	ksc_memory_keep();
-	/* on 6.1, who has a terminal can type for whoever started the daemon there */
+	/* on 6.1, a process with the terminal can type commands for the shell that started it */
 	setsid();
 	prctl(PR_SET_NAME, "kschanneld-read");
 	sock = leave_files(sock);
