@@ -481,7 +481,7 @@ in_a_process()
 			kschannelctl preloaded $!
 		else
 			fails kschannelctl preloaded $! 2>/tmp/err
-			grep "^kschannelctl: process $!, .*/openssl: .* is not preloaded into it" /tmp/err
+			grep "^kschannelctl: process $!, .*/openssl: .* is not preloaded" /tmp/err
 		fi
 	done
 	for pid in 0 -1 x 1x "" 1.0 99999999999999999999; do
