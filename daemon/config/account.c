@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Accounts and groups by their names: wherever the C library finds them, or among those that
- * were handed over.
+ * Looks up accounts and groups by name: by the C library, or among those that the reader has handed
+ * over.
  */
 #include <errno.h>
 #include <grp.h>
@@ -12,8 +12,8 @@
 #include "config/handed.h"
 
 /*
- * Why nothing was found: mostly since there is nothing, whatever errno is then. A service that
- * does not answer has not said so; who took it for that would shut out those who are there.
+ * Why nothing was found: usually because it does not exist, with any errno. An account service that
+ * does not answer is different: treating its accounts as missing would lock out their owners.
  */
 static int why_not(int error)
 {
@@ -58,10 +58,10 @@ static int find_account(const char *name, uid_t *uid, gid_t *gid)
 /**
  * ksc_account_find() - look up an account
  * @name: its name
- * @uid: set to its number
- * @gid: set to its own group
+ * @uid: set to its user ID
+ * @gid: set to its primary group
  *
- * Return: 0, -ENOENT if there is none, or another negative errno
+ * Return: 0, -ENOENT if it does not exist, or another negative errno
  */
 int ksc_account_find(const char *name, uid_t *uid, gid_t *gid)
 {
@@ -73,9 +73,9 @@ int ksc_account_find(const char *name, uid_t *uid, gid_t *gid)
 /**
  * ksc_group_find() - look up a group
  * @name: its name
- * @gid: set to its number
+ * @gid: set to its group ID
  *
- * Return: 0, -ENOENT if there is none, or another negative errno
+ * Return: 0, -ENOENT if it does not exist, or another negative errno
  */
 int ksc_group_find(const char *name, gid_t *gid)
 {
@@ -121,13 +121,13 @@ static int find_members(gid_t gid, uid_t **uids, size_t *n)
 }
 
 /**
- * ksc_group_members() - who is in a group beside those whose own it is
+ * ksc_group_members() - look up the members of a group, except those whose primary group it is
  * @gid: the group
- * @uids: set to an array of accounts, or NULL, to be freed whatever comes of it
- * @n: set to how many
+ * @uids: set to an array of user IDs, or NULL; the caller frees it, also after an error
+ * @n: set to their number
  *
- * Return: 0, also if there is no such group; -E2BIG if they are more than KSC_MAX_MEMBERS, or
- * another negative errno, with which not all of them are known
+ * Return: 0, also if the group does not exist; -E2BIG for more than KSC_MAX_MEMBERS, or another
+ * negative errno, after which some may be missing
  */
 int ksc_group_members(gid_t gid, uid_t **uids, size_t *n)
 {

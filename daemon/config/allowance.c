@@ -31,10 +31,10 @@ static const struct {
 };
 
 /**
- * ksc_allowance_take() - take the section [contexts]
- * @file: for complaints
+ * ksc_allowance_take() - parse the section [contexts]
+ * @file: gets complaints
  * @section: the section
- * @allowance: set, where the section says something
+ * @allowance: the limits that the section sets are changed
  */
 void ksc_allowance_take(struct ksc_settings *file, const struct ksc_section *section,
 			struct ksc_allowance *allowance)

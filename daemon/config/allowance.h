@@ -6,14 +6,14 @@
 #include "config/settings.h"
 
 /**
- * struct ksc_allowance - what applications may have that carry their tokens themselves
- * @total: contexts, and connections
- * @per_user: contexts of one user
- * @per_connection: of one connection
- * @connections_per_user: connections of one user
- * @bytes: of all contexts under way: tokens that they were given, and output that is not taken
- * @bytes_per_user: of one user's
- * @handshake_bytes: tokens of one context, together
+ * struct ksc_allowance - limits of applications that carry their tokens themselves
+ * @total: number of contexts, and of connections
+ * @per_user: number of one user's contexts
+ * @per_connection: number of one connection's contexts
+ * @connections_per_user: number of one user's connections
+ * @bytes: bytes of tokens in progress, and of output that was not read
+ * @bytes_per_user: the same of one user
+ * @handshake_bytes: bytes of one context's tokens
  */
 struct ksc_allowance {
 	unsigned int total;

@@ -3,13 +3,13 @@
 #include "config/authorities.h"
 
 /**
- * ksc_trust_system() - take the system's authorities, as they are now
- * @rc: set to a negative GnuTLS error, or how many they are
+ * ksc_trust_system() - read the system's authorities
+ * @rc: set to a negative GnuTLS error, or their number
  *
- * Where they come from GnuTLS does not tell: they are read each time, and dropped if they
- * are those that are there already.
+ * GnuTLS does not say where they come from: they are read each time, and dropped if an identical
+ * list exists.
  *
- * Return: the list, which may be empty; NULL without memory
+ * Return: the list, which may be empty; NULL if out of memory
  */
 struct ksc_trust *ksc_trust_system(int *rc)
 {
@@ -27,10 +27,10 @@ struct ksc_trust *ksc_trust_system(int *rc)
 }
 
 /**
- * ksc_credentials_system() - the system's authorities, which are read once for a generation
+ * ksc_credentials_system() - get the system's authorities, which are read once for each generation
  * @set: the generation, not yet in use
  *
- * Return: the list, which is @set's; NULL without memory
+ * Return: the list, owned by @set; NULL if out of memory
  */
 struct ksc_trust *ksc_credentials_system(struct ksc_credentials *set)
 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The configuration file: what its settings mean. Everything that is wrong is
- * complained about, not just the first thing.
+ * The meaning of the configuration file's settings. All errors are reported, not just the first.
  */
 #include <errno.h>
 #include <sched.h>
@@ -46,7 +45,7 @@ static const struct ksc_word truths[] = {
 };
 
 /**
- * ksc_config_credential_name() - whether a section is a credential
+ * ksc_config_credential_name() - check whether a section is a credential
  * @section: the section
  *
  * Return: the name in "[credential NAME]", NULL in another section
@@ -492,9 +491,9 @@ static unsigned int count_cpus(void)
 }
 
 /**
- * ksc_config_load() - load a configuration file and all that it names
+ * ksc_config_load() - load a configuration file and everything that it names
  * @path: the file
- * @complaints: where everything that is wrong is written, a line each
+ * @complaints: gets a line for each error
  *
  * Return: the configuration, or NULL after complaints
  */
@@ -556,7 +555,7 @@ no_memory:
 }
 
 /**
- * ksc_config_free() - forget a configuration; sessions keep their credentials
+ * ksc_config_free() - free a configuration; sessions keep references to their credentials
  * @config: the configuration, or NULL
  */
 void ksc_config_free(struct ksc_config *config)

@@ -18,21 +18,21 @@
 #define KSC_CONFIG_FILE	"/etc/kschannel/kschanneld.conf"
 
 /**
- * struct ksc_config - what a configuration file says
- * @log_level: least important lines that are logged
- * @max_handshakes: sessions at once
- * @workers: threads that make steps
- * @drain_ms: how long a stopping daemon lets them finish
- * @watch: it is loaded again when a file has changed
- * @has_user: there is an account to run as
- * @uid: that account
+ * struct ksc_config - a configuration
+ * @log_level: the least important level that is logged
+ * @max_handshakes: maximum number of concurrent handshakes
+ * @workers: number of threads that run steps
+ * @drain_ms: time for handshakes to finish when the daemon stops, in milliseconds
+ * @watch: reload the configuration when a file has changed
+ * @has_user: switch to an account
+ * @uid: the account
  * @gid: its group
- * @credentials: the named credentials; holds a reference
- * @rules: the policy, in order; likewise
- * @limits: what handshakes may take
- * @contexts: what applications may have that carry their tokens themselves
- * @subids: whom their users count for
- * @generation: a number made of all that the file says, not 0
+ * @credentials: the credentials; holds a reference
+ * @rules: the policy; holds a reference
+ * @limits: the kernel's limits
+ * @contexts: limits of applications that carry their tokens themselves
+ * @subids: ranges of subordinate IDs, whose users count as their owners
+ * @generation: digest of the whole file, not 0
  */
 struct ksc_config {
 	enum ksc_log_level log_level;

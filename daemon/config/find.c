@@ -25,7 +25,7 @@ static int read_directly(struct ksc_file *file, const char *path)
 }
 
 /**
- * ksc_file_fault() - say what is wrong with a file
+ * ksc_file_fault() - describe an error of a file
  * @error: a positive errno, or 0
  *
  * Return: the text, or NULL
@@ -46,9 +46,9 @@ const char *ksc_file_fault(int error)
 }
 
 /**
- * ksc_file_find() - read a file, or find it among those that were handed over
- * @file: filled in; to be freed whatever comes of it
- * @path: its name, which has to outlive @file
+ * ksc_file_find() - find a file among those that were handed over, or read it
+ * @file: filled in; the caller frees it, also after an error
+ * @path: its path, not copied
  *
  * Return: 0 or a negative errno
  */
@@ -64,10 +64,10 @@ int ksc_file_find(struct ksc_file *file, const char *path)
 }
 
 /**
- * ksc_file_read() - likewise, and say what is wrong with it
- * @file: filled in; to be freed whatever comes of it
- * @path: its name, which has to outlive @file
- * @why: set to what is wrong
+ * ksc_file_read() - find or read a file, and describe the error
+ * @file: filled in; the caller frees it, also after an error
+ * @path: its path, not copied
+ * @why: set to the error, or NULL
  *
  * Return: 0 or -1
  */

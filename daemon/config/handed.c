@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A daemon that is confined opens no file and asks for no account: the reader does, and
- * hands over what the configuration names. It is kept here while the configuration is
- * loaded from it.
+ * The confined daemon neither opens files nor looks up accounts: the reader does, and hands over
+ * what the configuration names. It is kept here while the configuration is being loaded.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,20 +12,20 @@
 #include "config/handed.h"
 #include "config/read.h"
 
-/* Of a number. */
+/* Size of a number as text */
 #define ID_TEXT	12
 #define N_KINDS	(KSC_KIND_MEMBERS + 1)
 
 /**
- * struct part - a thing that was handed over
- * @hh: its place among those of its kind
- * @name: its name; of members, the group's number
- * @error: why there is none, as a negative errno, or 0
- * @uid: an account's
- * @gid: an account's or a group's
+ * struct part - an item that was handed over
+ * @hh: its place in the table of its kind
+ * @name: its name; for members, the group's ID
+ * @error: why it is missing, as a negative errno, or 0
+ * @uid: ID of an account
+ * @gid: ID of an account's primary group, or of a group
  * @file: a file
- * @uids: members
- * @n: how many
+ * @uids: members of a group
+ * @n: number of members
  */
 struct part {
 	UT_hash_handle hh;
@@ -40,22 +39,22 @@ struct part {
 };
 
 /**
- * struct ksc_handed - all that was handed over
- * @parts: for each kind, hash table by name
- * @bytes: of files
+ * struct ksc_handed - everything that was handed over
+ * @parts: for each kind, a hash table by name
+ * @bytes: size of all files in bytes
  */
 struct ksc_handed {
 	struct part *parts[N_KINDS];
 	size_t bytes;
 };
 
-/* By who loads: another thread may take what is handed over next. */
+/* Of this thread's load; another thread may receive the next one meanwhile. */
 static _Thread_local const struct ksc_handed *used;
 
 /**
- * ksc_handed_new() - begin
+ * ksc_handed_new() - allocate an empty set
  *
- * Return: nothing as yet, or NULL without memory
+ * Return: the set, or NULL if out of memory
  */
 struct ksc_handed *ksc_handed_new(void)
 {
@@ -71,8 +70,8 @@ static void free_part(struct part *part)
 }
 
 /**
- * ksc_handed_free() - forget all of it
- * @handed: what was handed over, or NULL
+ * ksc_handed_free() - free a set
+ * @handed: the set, or NULL
  */
 void ksc_handed_free(struct ksc_handed *handed)
 {
@@ -88,8 +87,8 @@ void ksc_handed_free(struct ksc_handed *handed)
 }
 
 /**
- * ksc_handed_use() - have files and accounts found there alone, by this thread
- * @handed: where; NULL to look for them directly
+ * ksc_handed_use() - set where this thread finds files and accounts
+ * @handed: the set; NULL to open files and look up accounts directly
  */
 void ksc_handed_use(const struct ksc_handed *handed)
 {
@@ -97,9 +96,9 @@ void ksc_handed_use(const struct ksc_handed *handed)
 }
 
 /**
- * ksc_handed_used() - where files and accounts are to be found
+ * ksc_handed_used() - get where this thread finds files and accounts
  *
- * Return: as ksc_handed_use() was told
+ * Return: the argument of ksc_handed_use()
  */
 const struct ksc_handed *ksc_handed_used(void)
 {
@@ -107,7 +106,7 @@ const struct ksc_handed *ksc_handed_used(void)
 }
 
 /**
- * ksc_handed_fault() - say why something is not there
+ * ksc_handed_fault() - describe why an item is missing
  * @error: a positive errno
  *
  * Return: the text
@@ -131,7 +130,7 @@ static struct part *find(const struct ksc_handed *handed, enum ksc_kind kind, co
 	return part;
 }
 
-/* The part of that name, which may be there already; NULL without memory. */
+/* Finds or creates the part with a name; NULL if out of memory. */
 static struct part *add(struct ksc_handed *handed, enum ksc_kind kind, const char *name)
 {
 	struct part *part = find(handed, kind, name);
@@ -151,14 +150,14 @@ static struct part *add(struct ksc_handed *handed, enum ksc_kind kind, const cha
 }
 
 /**
- * ksc_handed_add_file() - take a file
- * @handed: where to
- * @path: its name
- * @error: why there is none, as a negative errno, or 0
- * @fd: its content, if there is one; it is read, and stays the caller's
- * @way: the way into it, which is taken from the caller
+ * ksc_handed_add_file() - add a file
+ * @handed: the set
+ * @path: its path
+ * @error: why it is missing, as a negative errno, or 0
+ * @fd: its contents, unless it is missing; read, but not closed
+ * @way: its directories, consumed
  *
- * What is wrong with the file is told to who looks for it. Of two, the first counts.
+ * An error is reported to the caller who looks for the file. Of two, the first counts.
  *
  * Return: 0 or -ENOMEM
  */
@@ -185,12 +184,12 @@ int ksc_handed_add_file(struct ksc_handed *handed, const char *path, int error, 
 }
 
 /**
- * ksc_handed_add_account() - take an account
- * @handed: where to
+ * ksc_handed_add_account() - add an account
+ * @handed: the set
  * @name: its name
- * @error: why there is none, as a negative errno, or 0
- * @uid: its number
- * @gid: its own group
+ * @error: why it is missing, as a negative errno, or 0
+ * @uid: its user ID
+ * @gid: its primary group
  *
  * Return: 0 or -ENOMEM
  */
@@ -208,11 +207,11 @@ int ksc_handed_add_account(struct ksc_handed *handed, const char *name, int erro
 }
 
 /**
- * ksc_handed_add_group() - take a group
- * @handed: where to
+ * ksc_handed_add_group() - add a group
+ * @handed: the set
  * @name: its name
- * @error: why there is none, as a negative errno, or 0
- * @gid: its number
+ * @error: why it is missing, as a negative errno, or 0
+ * @gid: its group ID
  *
  * Return: 0 or -ENOMEM
  */
@@ -228,12 +227,12 @@ int ksc_handed_add_group(struct ksc_handed *handed, const char *name, int error,
 }
 
 /**
- * ksc_handed_add_members() - take members of a group, more than those that there are
- * @handed: where to
+ * ksc_handed_add_members() - add more members of a group
+ * @handed: the set
  * @gid: the group
- * @error: why they are not known, as a negative errno, or 0
- * @uids: accounts
- * @n: how many
+ * @error: why they are unknown, as a negative errno, or 0
+ * @uids: user IDs
+ * @n: number of members
  *
  * Return: 0, -E2BIG or -ENOMEM
  */
@@ -262,7 +261,7 @@ int ksc_handed_add_members(struct ksc_handed *handed, gid_t gid, int error, cons
 	return 0;
 }
 
-/* Of what was not handed over, nothing is known: the file has become another one meanwhile. */
+/* If an item was not handed over, the configuration has changed meanwhile. */
 static int fault(const struct part *part)
 {
 	return part ? part->error : -ESTALE;
@@ -270,9 +269,9 @@ static int fault(const struct part *part)
 
 /**
  * ksc_handed_file() - find a file
- * @handed: where
- * @path: its name
- * @file: set to it; its content stays in @handed
+ * @handed: the set
+ * @path: its path
+ * @file: filled in; its contents belong to @handed
  *
  * Return: 0; or a negative errno, -ESTALE if it was not handed over
  */
@@ -289,10 +288,10 @@ int ksc_handed_file(const struct ksc_handed *handed, const char *path, struct ks
 
 /**
  * ksc_handed_account() - find an account
- * @handed: where
+ * @handed: the set
  * @name: its name
- * @uid: set to its number
- * @gid: set to its own group
+ * @uid: set to its user ID
+ * @gid: set to its primary group
  *
  * Return: 0; or a negative errno, -ESTALE if it was not handed over
  */
@@ -309,9 +308,9 @@ int ksc_handed_account(const struct ksc_handed *handed, const char *name, uid_t 
 
 /**
  * ksc_handed_group() - find a group
- * @handed: where
+ * @handed: the set
  * @name: its name
- * @gid: set to its number
+ * @gid: set to its group ID
  *
  * Return: 0; or a negative errno, -ESTALE if it was not handed over
  */
@@ -327,10 +326,10 @@ int ksc_handed_group(const struct ksc_handed *handed, const char *name, gid_t *g
 
 /**
  * ksc_handed_members() - find the members of a group
- * @handed: where
+ * @handed: the set
  * @gid: the group
- * @uids: set to an array of accounts, or NULL, to be freed
- * @n: set to how many
+ * @uids: set to an array of user IDs, or NULL; the caller frees it
+ * @n: set to their number
  *
  * Return: 0; or a negative errno, -ESTALE if they were not handed over
  */

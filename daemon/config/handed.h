@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* handed.c: what the reader has handed over, for one time of loading the configuration. */
+/* handed.c: what the reader has handed over for one load of the configuration. */
 #ifndef KSC_HANDED_H
 #define KSC_HANDED_H
 
@@ -8,13 +8,13 @@
 
 #include "engine/file.h"
 
-/* Bytes of all files together: a machine's memory is not for a configuration alone. */
+/* Maximum size of all files in bytes. */
 #define KSC_MAX_HANDED	(256U << 20)
 
-/* Of a group; there are directories with everybody in one. */
+/* Maximum number of a group's members; some directories have groups of all users. */
 #define KSC_MAX_MEMBERS	65536U
 
-/* enum ksc_kind - what a configuration takes from elsewhere */
+/* enum ksc_kind - kinds of items that a configuration names */
 enum ksc_kind {
 	KSC_KIND_FILE,
 	KSC_KIND_ACCOUNT,

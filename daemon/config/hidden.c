@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files that the daemon's own unit does not see, whatever privileges it has: a configuration
- * that is checked in a shell would be good there and nowhere else.
+ * Files that are not visible in the daemon's unit, with any privileges: a configuration that is
+ * valid in a shell would fail there.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "config/wants.h"
 #include "process/log.h"
 
-/* As kschanneld.service has it. */
+/* As in kschanneld.service. */
 static const struct {
 	const char *directory;
 	const char *setting;
@@ -37,7 +37,7 @@ static void warn_of(const char *config, const char *name)
 }
 
 /**
- * ksc_hidden_warn() - warn of files that the daemon's unit does not see
+ * ksc_hidden_warn() - warn of files that are not visible in the daemon's unit
  * @path: the configuration that names them
  */
 void ksc_hidden_warn(const char *path)

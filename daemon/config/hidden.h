@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* hidden.c: files that the daemon's own unit does not see. */
+/* hidden.c: files that are not visible in the daemon's unit. */
 #ifndef KSC_HIDDEN_H
 #define KSC_HIDDEN_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is wrong with a PEM file (RFC 7468), in the words of who has to mend it. GnuTLS speaks
- * of Base64 where a file is empty, and of decryption without saying of what.
+ * Describes what is wrong with a PEM file (RFC 7468), for the user who has to fix it. GnuTLS
+ * reports a Base64 error for an empty file, and failed decryption without saying of what.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static bool has_cert(const gnutls_datum_t *pem)
 	       has(pem, "-----BEGIN X509 CERTIFICATE-----");
 }
 
-/* Of whatever algorithm. */
+/* For any algorithm. */
 static bool has_key(const gnutls_datum_t *pem)
 {
 	return has(pem, "PRIVATE KEY-----");
@@ -40,10 +40,10 @@ static bool is_der(const gnutls_datum_t *pem)
 }
 
 /**
- * ksc_pem_cert_fault() - what is wrong with a file of certificates
- * @pem: what is in it
+ * ksc_pem_cert_fault() - describe what is wrong with a file of certificates
+ * @pem: its contents
  *
- * Return: the fault, or NULL if there is at least a certificate, whatever GnuTLS thinks of it
+ * Return: the fault, or NULL if it has a certificate, whether or not GnuTLS accepts it
  */
 const char *ksc_pem_cert_fault(const gnutls_datum_t *pem)
 {
@@ -68,10 +68,10 @@ const char *ksc_pem_cert_fault(const gnutls_datum_t *pem)
 }
 
 /**
- * ksc_pem_key_fault() - what is wrong with the file of a key
- * @pem: what is in it
+ * ksc_pem_key_fault() - describe what is wrong with a key file
+ * @pem: its contents
  *
- * Return: the fault, or NULL if there is a key that looks like one
+ * Return: the fault, or NULL if it seems to have a key
  */
 const char *ksc_pem_key_fault(const gnutls_datum_t *pem)
 {

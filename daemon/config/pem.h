@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* pem.c: what is wrong with a PEM file, in the words of who has to mend it. */
+/* pem.c: describes what is wrong with a PEM file. */
 #ifndef KSC_PEM_H
 #define KSC_PEM_H
 

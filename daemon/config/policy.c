@@ -19,7 +19,7 @@
 #include "process/log.h"
 
 #define RULE_SECTION	"rule "
-/* of a path, in the kernel */
+/* maximum length of a path in the kernel */
 #define MAX_CGROUP	1023
 /* As ksc_peer_pattern_valid() has it */
 #define DNS_PREFIX	"dns:"
@@ -31,7 +31,7 @@ static const struct ksc_word connects[] = {
 };
 
 /**
- * ksc_policy_rule_name() - whether a section is a rule
+ * ksc_policy_rule_name() - check whether a section is a rule
  * @section: the section
  *
  * Return: the name in "[rule NAME]", NULL in another section
@@ -85,7 +85,7 @@ static void take_prefix(struct ksc_settings *file, const struct ksc_setting *s,
 			     s->name);
 }
 
-/* One end of a range: a number, or what @find makes of a name. */
+/* One end of a range: a number, or a name that @find looks up. */
 static int take_end(const char *text, uint32_t max, int (*find)(const char *text, uint32_t *id),
 		    uint32_t *n)
 {
@@ -101,7 +101,7 @@ static int find_user(const char *text, uint32_t *id)
 	return ksc_account_find(text, id, &own);
 }
 
-/* "N" or "N-M"; a name may have a dash in it */
+/* "N" or "N-M"; a name can contain a dash */
 static void take_range(struct ksc_settings *file, const struct ksc_setting *s, uint32_t max,
 		       int (*find)(const char *text, uint32_t *id), struct ksc_range *range)
 {
@@ -129,7 +129,7 @@ static void take_range(struct ksc_settings *file, const struct ksc_setting *s, u
 	}
 }
 
-/* The kernel finds it by its path when a connection begins: it may come and go. */
+/* The kernel compares the path when a connection begins: the cgroup may be removed and created. */
 static void take_cgroup(struct ksc_settings *file, const struct ksc_setting *s,
 			struct ksc_rule *rule)
 {
@@ -152,7 +152,7 @@ static void take_cgroup(struct ksc_settings *file, const struct ksc_setting *s,
 	while (len > 1 && s->value[len - 1] == '/')
 		s->value[--len] = '\0';
 	snprintf(path, sizeof(path), "%s%s", CGROUP_ROOT, s->value);
-	/* a service's comes with it; a name that is misspelt never does */
+	/* a service's cgroup appears when it starts; a misspelled one never does */
 	if (access(path, F_OK))
 		ksc_log(KSC_LOG_WARNING, "%s:%u: there is no cgroup %s now", file->path, s->line,
 			s->value);
@@ -187,7 +187,7 @@ static void take_server_name(struct ksc_settings *file, const struct ksc_setting
 		ksc_check_memory(file, -ENOMEM);
 }
 
-/* Returns a copy, of a DNS name as certificates have it; NULL after a complaint. */
+/* Returns a copy, of a DNS name in the form of certificates; NULL after a complaint. */
 static char *take_peer(struct ksc_settings *file, const struct ksc_setting *s, const char *item)
 {
 	char host[KSC_MAX_NAME + 1];
@@ -231,7 +231,7 @@ static void take_peers(struct ksc_settings *file, const struct ksc_setting *s,
 	}
 }
 
-/* Which connections: true if the setting says. */
+/* Settings that select connections: true if it is one of these. */
 static bool take_match(struct ksc_settings *file, const struct ksc_setting *s,
 		       struct ksc_rule *rule)
 {
@@ -260,7 +260,7 @@ static bool take_match(struct ksc_settings *file, const struct ksc_setting *s,
 	return true;
 }
 
-/* What a protected connection takes: true if the setting says. */
+/* Requirements for protected connections: true if it is one of these. */
 static bool take_demand(struct ksc_settings *file, const struct ksc_setting *s,
 			struct ksc_rule *rule)
 {
@@ -311,13 +311,13 @@ static void check_demands(struct ksc_settings *file, const struct ksc_section *s
 	if (rule->n_peers && verify && rule->verify != KSC_VERIFY_REQUIRE)
 		ksc_complain(file, verify->line,
 			     "verify: peers are only known with verify = require");
-	/* Whoever says who it may be asks for a certificate that says so. */
+	/* A list of peers requires a certificate. */
 	if (rule->n_peers)
 		rule->verify = KSC_VERIFY_REQUIRE;
 }
 
 /**
- * ksc_policy_take() - read a rule
+ * ksc_policy_take() - parse a rule
  * @file: the file
  * @section: its section
  * @rules: where it is appended
@@ -401,7 +401,7 @@ static void check_credential(struct ksc_settings *file, const struct ksc_rule *r
 }
 
 /**
- * ksc_policy_check() - look at rules as a whole
+ * ksc_policy_check() - check the rules as a whole
  * @file: the file
  * @rules: all of its rules
  * @credentials: all of its credentials

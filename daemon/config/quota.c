@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What handshakes may take: the section [limits] of the configuration, for the kernel. */
+/* The kernel's limits: the section [limits] of the configuration. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static const struct {
 	{ "keys-per-user", KSC_A_LIMITS_KEYS_PER_USER, 1, 1048576 },
 };
 
-/* "192.0.2.0/24" or "2001:db8::/32", as the kernel wants it; NULL if it is fine. */
+/* Parses "192.0.2.0/24" or "2001:db8::/32" for the kernel; NULL on success. */
 static const char *take_prefix(char *text, uint8_t prefix[17])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -72,8 +72,8 @@ static void take_trusted(struct ksc_settings *file, const struct ksc_setting *s,
 }
 
 /**
- * ksc_limits_take() - take the section [limits]
- * @file: for complaints
+ * ksc_limits_take() - parse the section [limits]
+ * @file: gets complaints
  * @section: the section
  * @limits: set
  */

@@ -14,11 +14,11 @@
 #define KSC_MAX_TRUSTED	16
 
 /**
- * struct ksc_limits - what handshakes may take
- * @values: by KSC_A_LIMITS_...; 0: not set, but for client-reserve
- * @set: whether it was
- * @trusted: prefixes: address, IPv4 mapped into IPv6, and length
- * @n_trusted: how many
+ * struct ksc_limits - the kernel's limits
+ * @values: by KSC_A_LIMITS_...; 0: not set, except for client-reserve
+ * @set: whether client-reserve is set
+ * @trusted: prefixes: address, IPv4-mapped for IPv4, and length
+ * @n_trusted: number of prefixes
  */
 struct ksc_limits {
 	uint32_t values[KSC_A_LIMITS_MAX + 1];

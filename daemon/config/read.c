@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files that the configuration names. They are opened once, and everything that is known
- * of them is of what was opened then: not of what the name stands for a moment later.
+ * Reads files that the configuration names. They are opened once, and everything that is known of
+ * them is of the opened file, not of a file that has the name later.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@ static int more_room(gnutls_datum_t *data, size_t *room)
 
 	if (!p)
 		return -ENOMEM;
-	/* realloc() would leave a part of a key behind. */
+	/* realloc() could leave a part of a key in freed memory. */
 	if (data->data) {
 		memcpy(p, data->data, data->size);
 		explicit_bzero(data->data, data->size);
@@ -32,7 +32,7 @@ static int more_room(gnutls_datum_t *data, size_t *room)
 	return 0;
 }
 
-/* From its beginning, wherever the descriptor is, which others may have too. */
+/* From the beginning, whatever the offset of the descriptor, which may be shared. */
 static int read_all(int fd, gnutls_datum_t *data)
 {
 	size_t room = 0;
@@ -54,16 +54,16 @@ static int read_all(int fd, gnutls_datum_t *data)
 
 /**
  * ksc_file_open() - open a file
- * @path: its name
- * @st: set to what it is
+ * @path: its path
+ * @st: filled in
  *
- * Only regular files are opened: others may never end, or block.
+ * Only regular files are opened: others may be endless, or block.
  *
  * Return: a descriptor; or a negative errno, for other kinds -EISDIR or -EMEDIUMTYPE
  */
 int ksc_file_open(const char *path, struct stat *st)
 {
-	/* O_NONBLOCK: a FIFO without a writer would have us wait for one. */
+	/* O_NONBLOCK: open() of a FIFO would wait for a writer. */
 	const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	int rc = 0;
 
@@ -80,8 +80,9 @@ int ksc_file_open(const char *path, struct stat *st)
 }
 
 /**
- * ksc_file_take() - read a file that is open
- * @file: zeroed; filled in but for its name and way, and to be freed whatever comes of it
+ * ksc_file_take() - read an open file
+ * @file: zeroed; filled in except for its path and directories; the caller frees it, also after an
+ *	error
  * @fd: the file, regular
  *
  * Return: 0 or a negative errno

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* read.c: opens and reads files, whole. */
+/* read.c: opens and reads whole files. */
 #ifndef KSC_READ_H
 #define KSC_READ_H
 
@@ -7,7 +7,7 @@
 
 #include "engine/file.h"
 
-/* More than the authorities of the world take, and rules for each port. */
+/* More than all public authorities need, or a rule for each port. */
 #define KSC_MAX_FILE	(16U << 20)
 
 int ksc_file_open(const char *path, struct stat *st);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The settings of a file in INI form. inih takes lines apart; the reader below
- * stands between it and the file, since it tells its caller neither numbers of
- * lines, nor sections without settings, nor that it has cut something off.
+ * The settings of a file in INI format. inih parses the lines; the reader below is between inih and
+ * the file, because inih reports neither line numbers, nor sections without settings, nor that it
+ * has truncated something.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -17,15 +17,15 @@
 #include "config/find.h"
 #include "config/settings.h"
 
-/* inih cuts longer names off. */
+/* inih truncates longer names. */
 #define MAX_NAME	49
 #define MAX_LINE	4096
 
 /**
- * struct name - a section's name
- * @hh: its place among the reader's names
- * @line: where a section of that name is first
- * @text: it, the section's
+ * struct name - name of a section
+ * @hh: its place in the reader's table
+ * @line: line of the first section with that name
+ * @text: the name, owned by the section
  */
 struct name {
 	UT_hash_handle hh;
@@ -35,10 +35,10 @@ struct name {
 
 /**
  * struct reader - between inih and the file
- * @file: what is read goes here
- * @rest: what has not been read yet
- * @end: where that ends
- * @line: number of the line last read
+ * @file: gets the sections and settings
+ * @rest: the text that has not been read yet
+ * @end: its end
+ * @line: number of the line that was read last
  * @names: hash table of the sections' names
  * @failed: out of memory
  */
@@ -52,10 +52,10 @@ struct reader {
 };
 
 /**
- * ksc_complain() - say what is wrong with a file, and where
+ * ksc_complain() - report an error in a file
  * @file: the file
- * @line: the line's number, 0 for the whole
- * @fmt: what is wrong
+ * @line: line number, 0 for the whole file
+ * @fmt: the error
  */
 void ksc_complain(struct ksc_settings *file, unsigned int line, const char *fmt, ...)
 {
@@ -74,13 +74,13 @@ void ksc_complain(struct ksc_settings *file, unsigned int line, const char *fmt,
 	fputc('\n', file->complaints);
 }
 
-/* How many blanks at the beginning. */
+/* Number of leading blanks. */
 static size_t blanks(const char *text)
 {
 	return strspn(text, " \t");
 }
 
-/* "credential  x " is "credential x"; what is inside the second part is its own affair. */
+/* "credential  x " is "credential x"; blanks inside the name are kept. */
 static void tidy(char *name)
 {
 	size_t len = strlen(name), first;
@@ -97,7 +97,7 @@ static void tidy(char *name)
 		name[len - 1] = '\0';
 }
 
-/* Of a policy there are many. */
+/* A policy can have many. */
 static void note_name(struct reader *r, const struct ksc_section *section)
 {
 	struct name *name;
@@ -154,7 +154,7 @@ static void begin_section(struct reader *r, const char *text)
 	file->n++;
 }
 
-/* In fgets()'s place. */
+/* Replaces fgets(). */
 static char *read_line(char *buf, int size, void *stream)
 {
 	struct reader *r = stream;
@@ -220,13 +220,13 @@ static int on_setting(void *user, const char *section_name, const char *name, co
 }
 
 /**
- * ksc_settings_take() - take a file apart
- * @file: filled in, complaints included; to be freed whatever comes of it
- * @path: the file's name
- * @raw: its content
- * @complaints: where complaints go, or NULL
+ * ksc_settings_take() - parse a file
+ * @file: filled in, including complaints; the caller frees it, also after an error
+ * @path: its path
+ * @raw: its contents
+ * @complaints: gets complaints, or NULL
  *
- * Return: 0 when all that is right in the file has been taken; -1 without memory
+ * Return: 0 if all valid settings were parsed; -1 if out of memory
  */
 int ksc_settings_take(struct ksc_settings *file, const char *path, const struct ksc_file *raw,
 		      FILE *complaints)
@@ -239,7 +239,7 @@ int ksc_settings_take(struct ksc_settings *file, const char *path, const struct 
 	file->complaints = complaints;
 	r.rest = (const char *)raw->data.data;
 	r.end = r.rest + raw->data.size;
-	/* As some editors begin UTF-8. */
+	/* The byte order mark of some editors. */
 	if (raw->data.size >= 3 && !memcmp(r.rest, "\xef\xbb\xbf", 3))
 		r.rest += 3;
 	ini_allow_multiline = false;
@@ -254,7 +254,7 @@ int ksc_settings_take(struct ksc_settings *file, const char *path, const struct 
 		ksc_complain(file, 0, "out of memory");
 		return -1;
 	}
-	/* It returns a line that it couldn't take apart: the reader has seen that one too. */
+	/* inih returns the number of a line that it cannot parse: the reader has reported it. */
 	if (rc && !file->n_complaints)
 		ksc_complain(file, (unsigned int)rc, "cannot be understood");
 	return 0;
@@ -262,11 +262,11 @@ int ksc_settings_take(struct ksc_settings *file, const char *path, const struct 
 
 /**
  * ksc_settings_read() - read a file
- * @file: filled in, complaints included; to be freed whatever comes of it
- * @path: the file's name
- * @complaints: where complaints go
+ * @file: filled in, including complaints; the caller frees it, also after an error
+ * @path: its path
+ * @complaints: gets complaints
  *
- * Return: 0 when all that is right in the file has been read, else -1
+ * Return: 0 if all valid settings were parsed, otherwise -1
  */
 int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complaints)
 {
@@ -286,7 +286,7 @@ int ksc_settings_read(struct ksc_settings *file, const char *path, FILE *complai
 	return rc;
 }
 
-/* Of a file that has been complained about, not all may be there. */
+/* After a complaint, settings can be missing. */
 static void digest_text(gnutls_hash_hd_t hash, const char *text)
 {
 	if (text)
@@ -294,10 +294,10 @@ static void digest_text(gnutls_hash_hd_t hash, const char *text)
 }
 
 /**
- * ksc_settings_digest() - make a number of all that a file says
+ * ksc_settings_digest() - make a digest of all settings
  * @file: the file
  *
- * Return: the number, which is another one when the file says something else; not 0
+ * Return: a number that differs if the settings differ; not 0
  */
 uint64_t ksc_settings_digest(const struct ksc_settings *file)
 {
@@ -325,7 +325,7 @@ uint64_t ksc_settings_digest(const struct ksc_settings *file)
 }
 
 /**
- * ksc_settings_free() - forget a file
+ * ksc_settings_free() - free a file's settings
  * @file: the file
  */
 void ksc_settings_free(struct ksc_settings *file)
@@ -351,7 +351,7 @@ void ksc_settings_free(struct ksc_settings *file)
  * @section: the section
  * @name: its name
  *
- * Return: the first of that name, or NULL
+ * Return: the first with that name, or NULL
  */
 const struct ksc_setting *ksc_section_get(const struct ksc_section *section, const char *name)
 {

@@ -11,9 +11,9 @@
 
 /**
  * struct ksc_setting - a line "name = value"
- * @name: left of the sign
- * @value: right of it
- * @line: its number
+ * @name: its name
+ * @value: its value
+ * @line: line number
  */
 struct ksc_setting {
 	char *name;
@@ -23,10 +23,10 @@ struct ksc_setting {
 
 /**
  * struct ksc_section - a section
- * @name: what is in the brackets
- * @line: the number of its first line
- * @settings: in order
- * @n: how many
+ * @name: the text in brackets
+ * @line: number of its first line
+ * @settings: its settings, in order
+ * @n: number of settings
  */
 struct ksc_section {
 	char *name;
@@ -37,11 +37,11 @@ struct ksc_section {
 
 /**
  * struct ksc_settings - a file
- * @path: its name
- * @sections: in order
- * @n: how many
- * @complaints: where complaints go, or NULL
- * @n_complaints: how many there were
+ * @path: its path
+ * @sections: its sections, in order
+ * @n: number of sections
+ * @complaints: gets complaints, or NULL
+ * @n_complaints: number of complaints
  */
 struct ksc_settings {
 	const char *path;

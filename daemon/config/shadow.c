@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The rules of a policy that nothing is left for, since one before matches all that they do.
- * To compare each with all before takes seconds where there are as many as there may be.
+ * Finds the rules of a policy that never match, because an earlier rule covers them. Comparing each
+ * rule with all earlier ones would take seconds for the maximum number of rules.
  *
- * But a rule that covers another is as wide or wider in each respect, and of a given width
- * there are few that can: a prefix of a given length, a cgroup so many levels down, and ranges
- * not longer than some power of two, which lie in one of its multiples or reach into the next.
- * So rules are found by where they are, once for each combination of widths that there is.
+ * But a rule that covers another is at least as wide in each dimension, and for given widths there
+ * are few candidates: a prefix of that length, a cgroup of that depth, and ranges not longer than a
+ * power of two, which begin in one of its multiples or in the one before. So rules are looked up by
+ * place, once for each combination of widths in use.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -19,13 +19,13 @@
 #define RANGES	4
 
 /**
- * struct place - where a rule is, and how wide; a key, hence no byte is left unset
- * @directions: a width
- * @local: a prefix, whose family and length are a width
+ * struct place - place and widths of a rule; a key of a hash table, hence without unset bytes
+ * @directions: directions, which are a width
+ * @local: prefix, whose family and length are widths
  * @remote: likewise
- * @width: of its ranges, powers of two
- * @block: which of the multiples of these
- * @depth: of its cgroup, 0 for any, 1 for the root
+ * @width: widths of its ranges, powers of two
+ * @block: which multiples of these
+ * @depth: depth of its cgroup, 0 for any, 1 for the root
  * @cgroup: hash of the path's first @depth levels; where two collide, ksc_rule_covers() tells them
  *	apart
  */
@@ -41,11 +41,11 @@ struct place {
 
 /**
  * struct post - a rule at a place
- * @place: where
- * @rule: its number
- * @next: another one, with a higher number
- * @last: the last of these, of the first
- * @hh: of the first, its place in a table of the index
+ * @place: the place
+ * @rule: number of the rule
+ * @next: the next at this place, with a higher number
+ * @last: in the first: the last at this place
+ * @hh: in the first: its place in a table of the index
  */
 struct post {
 	struct place place;
@@ -58,8 +58,8 @@ struct post {
 /**
  * struct index - the rules so far
  * @rules: the rules
- * @posts: hash table of those that are first at their places
- * @widths: hash table of the widths so far, each with the first rule that has it
+ * @posts: hash table of the first rules at their places
+ * @widths: hash table of the widths so far, each with the first rule that has them
  */
 struct index {
 	const struct ksc_rule *rules;
@@ -249,9 +249,9 @@ static void free_posts(struct post *post)
 }
 
 /**
- * ksc_shadow_find() - find the rules that nothing is left for
+ * ksc_shadow_find() - find rules that never match
  * @rules: the rules
- * @by: set to, for each of them, the number of the first that covers it, its own if none does
+ * @by: set, for each rule, to the number of the first that covers it, or its own number
  *
  * Return: 0 or -ENOMEM
  */

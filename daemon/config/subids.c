@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A user may have ranges of other users' numbers for the containers that it starts
- * (subuid(5)). However many of them speak to us, they are one user: else who has 65536 of
- * them had as many times what one may have. Where it is not known whose a range is, its users
- * are one all the same: the first of them.
+ * A user can own ranges of subordinate user IDs for its containers (subuid(5)). All users of a
+ * range count as its owner: otherwise a user with 65536 of them would get a user's limits as many
+ * times. If the owner of a range is unknown, its users count as one: the first of them.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -44,10 +43,10 @@ static const char *take_range(char *line, struct ksc_subid *subid)
 }
 
 /**
- * ksc_subids_parse() - take the file apart
- * @text: its content
- * @take: told of each line that is not empty
- * @ptr: given to that
+ * ksc_subids_parse() - parse the file
+ * @text: its contents
+ * @take: called for each line that is not empty
+ * @ptr: argument of @take
  *
  * Return: 0, or what @take has returned
  */
@@ -83,11 +82,11 @@ int ksc_subids_parse(const gnutls_datum_t *text, ksc_subid_fn *take, void *ptr)
 }
 
 /**
- * struct load - what is made of a file
- * @path: its name
+ * struct load - state of a load
+ * @path: path of the file
  * @subids: the ranges
- * @room: for how many there is room
- * @wrong: lines that are wrong
+ * @room: capacity of @subids
+ * @wrong: number of invalid lines
  */
 struct load {
 	const char *path;
@@ -139,19 +138,20 @@ static int take(void *ptr, const struct ksc_subid *subid, const char *why)
 		warn(load, subid->line, "the owner is not found: ",
 		     rc == -ESTALE ? "not in time" : ksc_handed_fault(-rc));
 	/*
-	 * Whoever has made it may still have the numbers in use, or whoever the owner has become
-	 * by its name. No other user can be taken for the first of them: it is in the range itself.
+	 * The IDs may still be in use by the user who created the range, or by the present owner of
+	 * the name. No other user can be taken for the first of them, because it is in the range
+	 * itself.
 	 */
 	return add(load, subid, rc ? subid->start : owner);
 }
 
 /**
  * ksc_subids_load() - load the file
- * @subids: set to what it says, to be freed; none if there is no such file
- * @path: its name
+ * @subids: set to its ranges, which the caller frees; empty without a file
+ * @path: its path
  *
- * What is wrong with it is logged, and passed over: it is not ours, and its users have none
- * the less what is theirs. A range whose owner is not found has none but itself.
+ * Invalid lines are logged and ignored: the file belongs to the system. A range whose owner is not
+ * found counts as its first user.
  *
  * Return: 0 or -ENOMEM
  */
@@ -174,11 +174,11 @@ int ksc_subids_load(struct ksc_subids *subids, const char *path)
 }
 
 /**
- * ksc_subids_owner() - find whom a user counts for
+ * ksc_subids_owner() - find the user that a user counts as
  * @subids: the ranges
  * @uid: the user
  *
- * Return: the owner of the first range that has it, or itself
+ * Return: the owner of the first range with that user, or the user itself
  */
 uid_t ksc_subids_owner(const struct ksc_subids *subids, uid_t uid)
 {
@@ -192,7 +192,7 @@ uid_t ksc_subids_owner(const struct ksc_subids *subids, uid_t uid)
 }
 
 /**
- * ksc_subids_free() - forget the ranges
+ * ksc_subids_free() - free the ranges
  * @subids: the ranges
  */
 void ksc_subids_free(struct ksc_subids *subids)

@@ -16,11 +16,11 @@
 #define KSC_MAX_SUBIDS	16384
 
 /**
- * struct ksc_subid - a range of users
- * @owner: whose it is, by name or number
- * @start: the first
- * @count: how many
- * @line: the line that says so
+ * struct ksc_subid - a range of subordinate user IDs
+ * @owner: its owner, by name or number
+ * @start: the first ID
+ * @count: number of IDs
+ * @line: line number
  */
 struct ksc_subid {
 	char owner[KSC_MAX_NAME + 1];
@@ -30,10 +30,10 @@ struct ksc_subid {
 };
 
 /**
- * struct ksc_owned - likewise, as it is looked for
- * @owner: whose it is; the first where that is not known
- * @start: the first
- * @count: how many
+ * struct ksc_owned - a range whose owner was looked up
+ * @owner: user ID of its owner; the first ID if that is unknown
+ * @start: the first ID
+ * @count: number of IDs
  */
 struct ksc_owned {
 	uid_t owner;
@@ -43,8 +43,8 @@ struct ksc_owned {
 
 /**
  * struct ksc_subids - all ranges
- * @list: in the order of the file
- * @n: how many
+ * @list: the ranges, in the order of the file
+ * @n: number of ranges
  */
 struct ksc_subids {
 	struct ksc_owned *list;
@@ -52,12 +52,12 @@ struct ksc_subids {
 };
 
 /**
- * typedef ksc_subid_fn - a line that names a range, or is wrong
- * @ptr: whose
- * @subid: the range, of a line that is wrong its number alone
- * @why: what is wrong with it, or NULL
+ * typedef ksc_subid_fn - handle a line
+ * @ptr: argument of ksc_subids_parse()
+ * @subid: the range; only the line number is set for an invalid line
+ * @why: why the line is invalid, or NULL
  *
- * Return: 0, or a negative errno that ends it
+ * Return: 0, or a negative errno that stops the parser
  */
 typedef int ksc_subid_fn(void *ptr, const struct ksc_subid *subid, const char *why);
 

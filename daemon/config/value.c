@@ -21,11 +21,11 @@ const struct ksc_word ksc_versions[] = {
 };
 
 /**
- * ksc_take_word() - a setting that is one of some words
- * @file: for complaints
+ * ksc_take_word() - parse a setting that is one of several words
+ * @file: gets complaints
  * @s: the setting
- * @words: those that it may be, ended by one without text
- * @value: set to what the word stands for
+ * @words: the words, terminated by one without text
+ * @value: set to the word's value
  *
  * Return: 0, or -1 after a complaint
  */
@@ -49,11 +49,11 @@ int ksc_take_word(struct ksc_settings *file, const struct ksc_setting *s,
 }
 
 /**
- * ksc_take_number() - a setting that is a number
- * @file: for complaints
+ * ksc_take_number() - parse a setting that is a number
+ * @file: gets complaints
  * @s: the setting
- * @min: the least that it may be
- * @max: the most
+ * @min: minimum
+ * @max: maximum
  * @value: set, unless there is a complaint
  */
 void ksc_take_number(struct ksc_settings *file, const struct ksc_setting *s,
@@ -72,10 +72,10 @@ void ksc_take_number(struct ksc_settings *file, const struct ksc_setting *s,
 }
 
 /**
- * ksc_take_list() - take "a, b,c" apart, in place
- * @file: for complaints
- * @s: the setting, whose value is of no other use any more
- * @items: set to the items, KSC_MAX_LIST at most
+ * ksc_take_list() - split "a, b,c" in place
+ * @file: gets complaints
+ * @s: the setting, whose value is modified
+ * @items: set to the items, at most KSC_MAX_LIST
  *
  * Return: the number of items, or -1 after a complaint
  */
@@ -107,11 +107,11 @@ int ksc_take_list(struct ksc_settings *file, const struct ksc_setting *s, char *
 }
 
 /**
- * ksc_take_alpn() - a setting that is a list of application protocols
- * @file: for complaints
+ * ksc_take_alpn() - parse a setting that is a list of application protocols
+ * @file: gets complaints
  * @s: the setting
- * @list: ProtocolNameList that they are added to
- * @len: its bytes
+ * @list: ProtocolNameList that they are appended to
+ * @len: its size in bytes
  */
 void ksc_take_alpn(struct ksc_settings *file, const struct ksc_setting *s, uint8_t **list,
 		   size_t *len)
@@ -133,9 +133,9 @@ void ksc_take_alpn(struct ksc_settings *file, const struct ksc_setting *s, uint8
 }
 
 /**
- * ksc_check_memory() - complain if there was none
- * @file: for the complaint
- * @rc: what a function returned that may return -ENOMEM
+ * ksc_check_memory() - complain if memory was short
+ * @file: gets the complaint
+ * @rc: result of a function that can return -ENOMEM
  */
 void ksc_check_memory(struct ksc_settings *file, int rc)
 {
@@ -144,11 +144,11 @@ void ksc_check_memory(struct ksc_settings *file, int rc)
 }
 
 /**
- * ksc_is_id() - read an account or group that is given by its number
- * @text: the number; 0xffffffff is nobody's
+ * ksc_is_id() - parse a user or group ID
+ * @text: the number; 0xffffffff is not an ID
  * @id: set to it
  *
- * Return: whether it was one
+ * Return: whether @text is an ID
  */
 bool ksc_is_id(const char *text, uint32_t *id)
 {
@@ -163,12 +163,12 @@ bool ksc_is_id(const char *text, uint32_t *id)
 }
 
 /**
- * ksc_is_title() - can that be the name of a section?
- * @file: for complaints
- * @line: where it stands
- * @what: of what kind the section is
+ * ksc_is_title() - check the name of a section
+ * @file: gets complaints
+ * @line: line number
+ * @what: type of the section
  * @name: the name
- * @max: most bytes of it
+ * @max: maximum length of the name in bytes
  *
  * Return: true, or false after a complaint
  */

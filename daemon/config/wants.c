@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The files, accounts and groups that a configuration names. Nothing is said of what is
- * wrong with it: whoever loads it does.
+ * Finds the files, accounts and groups that a configuration names. Errors are reported by the load.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -93,8 +92,8 @@ static int compare(const void *a, const void *b)
 
 /**
  * ksc_wants_collect() - find what a configuration names
- * @wants: zeroed; filled in, and to be freed whatever comes of it
- * @file: the configuration, whose lists are taken apart in place
+ * @wants: zeroed; filled in; the caller frees it, also after an error
+ * @file: the configuration, whose lists are modified
  *
  * Return: 0 or -ENOMEM
  */
@@ -121,8 +120,8 @@ int ksc_wants_collect(struct ksc_wants *wants, struct ksc_settings *file)
 }
 
 /**
- * ksc_wants_free() - forget them
- * @wants: what a configuration names
+ * ksc_wants_free() - free the items
+ * @wants: the items
  */
 void ksc_wants_free(struct ksc_wants *wants)
 {

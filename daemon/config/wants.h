@@ -9,9 +9,9 @@
 #include "config/settings.h"
 
 /**
- * struct ksc_want - one of them
- * @kind: what it is; of members, the group's number is wanted as its name
- * @members: and of a group that has a name, who is in it
+ * struct ksc_want - an item that a configuration names
+ * @kind: its kind; for members, the name is the group's ID
+ * @members: the members of this group are needed, too
  * @name: its name, in the settings
  */
 struct ksc_want {
@@ -21,11 +21,11 @@ struct ksc_want {
 };
 
 /**
- * struct ksc_wants - all of them
- * @list: each once
- * @n: how many
- * @room: for how many there is room
- * @unwatched: changes of files are of no interest
+ * struct ksc_wants - all items
+ * @list: the items, each once
+ * @n: number of items
+ * @room: capacity of @list
+ * @unwatched: files are not watched
  */
 struct ksc_wants {
 	struct ksc_want *list;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The directories above a file: certificates' tools have left keys that all may read in a
- * directory that only root may enter.
+ * The directories above a file: some tools leave keys with mode 0644 in a directory that only root
+ * may search.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -123,16 +123,16 @@ static int find_dir(const char *path, const struct stat *st)
 }
 
 /**
- * ksc_way_find() - find the way into a file
- * @way: zeroed; filled in, and to be freed whatever comes of it
+ * ksc_way_find() - find the directories above a file
+ * @way: zeroed; filled in; the caller frees it, also after an error
  * @fd: the file
- * @path: its name
- * @st: what it is; if something else has the name by now, the directories are not known
+ * @path: its path
+ * @st: its status; if another file has the path by now, the directories are unknown
  *
- * They are found from the file's own upwards: each is in the next, whatever is renamed or
- * linked meanwhile by the owner of one of them.
+ * They are found upwards from the file's own directory: each is in the next, whatever the owner of
+ * one of them renames or links meanwhile.
  *
- * Return: 0, also when they are not known, or -ENOMEM
+ * Return: 0, also if they are unknown, or -ENOMEM
  */
 int ksc_way_find(struct ksc_way *way, int fd, const char *path, const struct stat *st)
 {
