@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who can read a file, by owner, group and mode of it and of the directories above it.
+ * Who can read a file, by owner, group and mode of the file and of the directories above it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -8,18 +8,18 @@
 
 #include "engine/access.h"
 
-/* An ACL may shut out whom the mode lets in; where there is one, only the owner passes. */
+/* An ACL can deny what the mode allows; with an ACL, only the owner has access. */
 static bool lets(const struct ksc_door *door, mode_t bit)
 {
 	return door->mode & bit && !door->has_acl;
 }
 
 /**
- * ksc_access_asks_group() - whether it counts who is in the group of a file or directory
+ * ksc_access_asks_group() - check whether the members of a file's group matter
  * @door: the file or directory
  * @bit: KSC_ACCESS_READ or KSC_ACCESS_ENTER
  *
- * Return: false where all others are as its members
+ * Return: false if all others have the same access as members
  */
 bool ksc_access_asks_group(const struct ksc_door *door, mode_t bit)
 {
@@ -51,9 +51,9 @@ static int add_gate(struct ksc_access *access, const struct ksc_door *door, mode
  * ksc_access_note() - find out who can read a file
  * @access: zeroed; filled in
  * @file: the file, which has been read
- * @members: tells who is in a group
+ * @members: looks up the members of a group
  *
- * Return: 0, also when that is not known, or -ENOMEM
+ * Return: 0, also if the answer is unknown, or -ENOMEM
  */
 int ksc_access_note(struct ksc_access *access, const struct ksc_file *file,
 		    ksc_members_fn *members)
@@ -72,8 +72,8 @@ int ksc_access_note(struct ksc_access *access, const struct ksc_file *file,
 }
 
 /*
- * Root elsewhere may be that of a container without a user namespace, which is confined to its own
- * files in ways that can't be seen from here.
+ * Root of another network namespace may be that of a container without a user namespace, which is
+ * confined to its own files in ways that are not visible here.
  */
 static bool is_nobody(const struct ksc_who *who)
 {
@@ -87,7 +87,7 @@ static bool passes(const struct ksc_gate *gate, const struct ksc_who *who)
 
 	if (is_nobody(who))
 		return gate->others;
-	/* As the kernel does: the first class that one belongs to decides. */
+	/* As in the kernel, the first class that the caller belongs to decides. */
 	if (who->uid == gate->uid)
 		return gate->owner;
 	for (i = 0; i < gate->n_members; i++)
@@ -96,11 +96,11 @@ static bool passes(const struct ksc_gate *gate, const struct ksc_who *who)
 }
 
 /**
- * ksc_access_allows() - whether somebody can read the file
- * @access: who can
- * @who: who asks
+ * ksc_access_allows() - check whether a caller can read the file
+ * @access: who can read it
+ * @who: the caller
  *
- * Return: true for root, but of another network namespace, and for those who can without
+ * Return: true for root, except of another network namespace, and for those who can without
  * privileges
  */
 bool ksc_access_allows(const struct ksc_access *access, const struct ksc_who *who)
@@ -116,8 +116,8 @@ bool ksc_access_allows(const struct ksc_access *access, const struct ksc_who *wh
 }
 
 /**
- * ksc_access_free() - forget who can read a file
- * @access: who can
+ * ksc_access_free() - free the members
+ * @access: who can read a file
  */
 void ksc_access_free(struct ksc_access *access)
 {

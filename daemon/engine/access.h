@@ -10,29 +10,29 @@
 #include "engine/file.h"
 #include "engine/groups.h"
 
-/* Of a mode, as it is for others: what is asked of a file, and of a directory above it. */
+/* The bits of a mode, for others: permission for a file, and for a directory above it. */
 #define KSC_ACCESS_READ		0004
 #define KSC_ACCESS_ENTER	0001
 
 /**
- * typedef ksc_members_fn - tells who is in a group beside those whose own it is
+ * typedef ksc_members_fn - look up the members of a group, except those whose primary group it is
  * @gid: the group
- * @uids: set to an array of accounts, or NULL, to be freed whatever comes of it
- * @n: set to how many
+ * @uids: set to an array of user IDs, or NULL; the caller frees it, also after an error
+ * @n: set to their number
  *
- * Return: 0, or a negative errno, with which not all of them are known
+ * Return: 0, or a negative errno, after which some may be missing
  */
 typedef int ksc_members_fn(gid_t gid, uid_t **uids, size_t *n);
 
 /**
- * struct ksc_gate - what has to be passed on the way into a file: a directory, or itself
+ * struct ksc_gate - a directory above a file, or the file itself
  * @uid: its owner
  * @gid: its group
- * @owner: the owner passes
- * @group: the group does
- * @others: the others do
- * @members: accounts that have @gid beside their own group
- * @n_members: how many
+ * @owner: the owner has access
+ * @group: the group has access
+ * @others: others have access
+ * @members: users with @gid as a supplementary group
+ * @n_members: number of members
  */
 struct ksc_gate {
 	uid_t uid;
@@ -46,10 +46,10 @@ struct ksc_gate {
 
 /**
  * struct ksc_access - who can read a file
- * @known: there is an answer; without one, only root can
- * @error: why it is not known who is in a group, as a negative errno, or 0
- * @gates: those that are not open to everybody
- * @n: how many
+ * @known: the answer is known; otherwise only root can
+ * @error: why a group's members are unknown, as a negative errno, or 0
+ * @gates: file and directories that some users have no access to
+ * @n: number of these
  */
 struct ksc_access {
 	bool known;

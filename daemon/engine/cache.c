@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A client's sessions that can be resumed. What is in here lets its holder go on
- * as the client that it was, with the server that was verified then: it is found
- * by exactly what led to that, used once (RFC 8446, C.4), and wiped.
+ * A client's sessions for resumption. A session allows its holder to continue as the client that it
+ * was, with the server that was verified then: it is found by exactly what led to it, used once
+ * (RFC 8446, C.4), and wiped.
  *
- * An entry takes 2 KiB with a chain of one certificate and a GnuTLS server's
- * ticket, so that a full cache is a few MiB.
+ * An entry needs 2 KiB with a chain of one certificate and a GnuTLS server's ticket, so a full
+ * cache has a few MiB.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -17,10 +17,10 @@
 
 /**
  * struct entry - a session
- * @key: what it is found by
- * @data: GnuTLS's, owned
- * @expires: when it is of no use any more
- * @used: number of the insertion, which orders entries by age; 0 if free
+ * @key: its key
+ * @data: GnuTLS's session data, owned
+ * @expires: when it expires
+ * @used: number of its insertion, which orders entries by age; 0 if unused
  */
 struct entry {
 	struct ksc_cache_key key;
@@ -31,11 +31,11 @@ struct entry {
 
 /**
  * struct ksc_cache - the cache
- * @entries: in no order; few enough to be looked through at each handshake
- * @n: how many are in use
- * @clock: insertions so far
- * @generation: what a flush counts up
- * @lock: for all of it, since steps are made in several threads
+ * @entries: entries in no order; few enough for a linear search in each handshake
+ * @n: number of entries in use
+ * @clock: number of insertions so far
+ * @generation: incremented by a flush
+ * @lock: protects everything, because steps run in several threads
  */
 struct ksc_cache {
 	struct entry entries[KSC_CACHE_SIZE];
@@ -47,7 +47,7 @@ struct ksc_cache {
 
 /**
  * ksc_cache_forget() - wipe and free session data
- * @data: allocated by GnuTLS; set to nothing
+ * @data: allocated by GnuTLS; cleared
  */
 void ksc_cache_forget(gnutls_datum_t *data)
 {
@@ -66,9 +66,9 @@ static void drop(struct ksc_cache *cache, struct entry *entry)
 }
 
 /**
- * ksc_cache_new() - make a cache
+ * ksc_cache_new() - create a cache
  *
- * Return: an empty one, or NULL without memory
+ * Return: an empty cache, or NULL if out of memory
  */
 struct ksc_cache *ksc_cache_new(void)
 {
@@ -80,7 +80,7 @@ struct ksc_cache *ksc_cache_new(void)
 }
 
 /**
- * ksc_cache_free() - forget everything
+ * ksc_cache_free() - wipe and free a cache
  * @cache: the cache, or NULL
  */
 void ksc_cache_free(struct ksc_cache *cache)
@@ -93,10 +93,10 @@ void ksc_cache_free(struct ksc_cache *cache)
 }
 
 /**
- * ksc_cache_flush() - forget every session, since what they rest on has changed
+ * ksc_cache_flush() - wipe all sessions, because the configuration has changed
  * @cache: the cache
  *
- * Sessions of handshakes that began before don't get in any more either.
+ * Sessions of handshakes in progress are not inserted either.
  */
 void ksc_cache_flush(struct ksc_cache *cache)
 {
@@ -111,7 +111,7 @@ void ksc_cache_flush(struct ksc_cache *cache)
 }
 
 /**
- * ksc_cache_generation() - what a handshake has to remember when it begins
+ * ksc_cache_generation() - get the generation, for a handshake that begins
  * @cache: the cache
  *
  * Return: for ksc_cache_put()
@@ -131,7 +131,7 @@ static bool is_key(const struct entry *entry, const struct ksc_cache_key *key)
 	return entry->used && !memcmp(&entry->key, key, sizeof(*key));
 }
 
-/* In place of the oldest of its key, in a free place, or in place of the oldest. */
+/* Replaces the oldest with the key, or uses a free entry, or replaces the oldest. */
 static struct entry *find_place(struct ksc_cache *cache, const struct ksc_cache_key *key,
 				time_t now)
 {
@@ -177,13 +177,13 @@ static void insert(struct ksc_cache *cache, const struct ksc_cache_key *key, gnu
 }
 
 /**
- * ksc_cache_put() - keep a session
+ * ksc_cache_put() - insert a session
  * @cache: the cache
- * @key: what it will be found by
+ * @key: its key
  * @generation: ksc_cache_generation() when its handshake began
- * @data: GnuTLS's session data; the cache's from now on, whatever comes of it
+ * @data: GnuTLS's session data, consumed, also on error
  * @now: the time
- * @expires: until when it is of use
+ * @expires: when it expires
  *
  * Return: 0; -ESTALE after a flush, -EINVAL if it is too long or has expired
  */
@@ -206,11 +206,11 @@ int ksc_cache_put(struct ksc_cache *cache, const struct ksc_cache_key *key,
 }
 
 /**
- * ksc_cache_take() - take the newest session out
+ * ksc_cache_take() - remove the newest session with a key
  * @cache: the cache
- * @key: what it is found by
+ * @key: the key
  * @now: the time
- * @data: set to it; the caller's, who frees it with ksc_cache_forget()
+ * @data: set to it; the caller frees it with ksc_cache_forget()
  *
  * Return: 0, or -ENOENT
  */
@@ -238,10 +238,10 @@ int ksc_cache_take(struct ksc_cache *cache, const struct ksc_cache_key *key, tim
 }
 
 /**
- * ksc_cache_count() - how many sessions there are
+ * ksc_cache_count() - number of sessions
  * @cache: the cache
  *
- * Return: their number, expired ones included
+ * Return: the number, including expired ones
  */
 size_t ksc_cache_count(struct ksc_cache *cache)
 {

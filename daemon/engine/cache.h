@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* cache.c: a client's sessions that can be resumed. */
+/* cache.c: a client's sessions for resumption. */
 #ifndef KSC_CACHE_H
 #define KSC_CACHE_H
 
@@ -10,16 +10,16 @@
 
 #define KSC_CACHE_KEY_LEN	32
 
-/* Entries in all, and of one key; several connections may want to resume at once. */
+/* Maximum number of entries, and of one key; several connections can resume at once. */
 #define KSC_CACHE_SIZE		1024
 #define KSC_CACHE_PER_KEY	4
 
-/* Of one entry: GnuTLS's session data has the server's chain and the ticket in it. */
+/* Maximum size of an entry: session data contain the server's chain and the ticket. */
 #define KSC_CACHE_MAX_DATA	32768
 
 /**
- * struct ksc_cache_key - all that decides who we are and whom we trust
- * @digest: SHA-256 of it
+ * struct ksc_cache_key - everything that decides our identity and which servers are accepted
+ * @digest: its SHA-256
  */
 struct ksc_cache_key {
 	uint8_t digest[KSC_CACHE_KEY_LEN];

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A peer's public keys are used long before anybody knows whether it can be trusted: its
- * CertificateVerify, or ServerKeyExchange, comes first. What that costs is the peer's to
- * choose by the size of the modulus and of the exponent. So the sizes are looked at when
- * the message that has them comes, and nothing is computed with what is too large. Stapled
- * OCSP responses bring keys, too, and are in either the same message or the next.
+ * A peer's public keys are used before its certificate is verified: CertificateVerify and
+ * ServerKeyExchange come first. The peer chooses what that costs by the size of modulus and
+ * exponent. So the sizes are checked when the message with the keys is received, and keys that are
+ * too large are never used. Stapled OCSP responses contain keys, too, and are in the same message
+ * or the next.
  *
- * What can't be parsed at all is refused here as GnuTLS would: two readers that take a
- * message for different things would let something by.
+ * What cannot be parsed is refused here, as GnuTLS would: if two parsers understood a message
+ * differently, a key could bypass the check.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -20,21 +20,21 @@
 #include "engine/staple.h"
 #include "engine/verify.h"
 
-/* The extension that a stapled response is in, and how it says what that is; RFC 6066 8. */
+/* The extension of a stapled response, and its type; RFC 6066 8. */
 #define EXT_STATUS_REQUEST	5
 #define STATUS_OCSP		1
 
 /**
- * struct reader - what is left of a message
+ * struct reader - the rest of a message
  * @at: the next byte
- * @left: bytes
+ * @left: number of bytes
  */
 struct reader {
 	const uint8_t *at;
 	size_t left;
 };
 
-/* A number; false if it is cut off. */
+/* Reads a number; false if it is truncated. */
 static bool take_number(struct reader *from, unsigned int width, unsigned int *number)
 {
 	if (from->left < width)
@@ -44,7 +44,7 @@ static bool take_number(struct reader *from, unsigned int width, unsigned int *n
 	return true;
 }
 
-/* A vector whose length is in @width bytes, RFC 8446 3.4; false if it is cut off. */
+/* Reads a vector with a length of @width bytes, RFC 8446 3.4; false if it is truncated. */
 static bool take(struct reader *from, unsigned int width, struct reader *vector)
 {
 	unsigned int len;
@@ -58,7 +58,7 @@ static bool take(struct reader *from, unsigned int width, struct reader *vector)
 	return true;
 }
 
-/* What nearly all have needs no more than a look. */
+/* For the usual keys, the headers suffice. */
 static bool is_small(const gnutls_datum_t *der)
 {
 	struct ksc_crt_parts parts;
@@ -90,7 +90,7 @@ static int check_certificate(const struct reader *certificate, struct ksc_known 
 	if (ksc_known_find(known, &der, NULL) || is_small(&der))
 		return 0;
 	rc = ksc_crt_import(&der, &crt);
-	/* One that it can't read ends the handshake in GnuTLS. */
+	/* GnuTLS fails the handshake if it cannot parse one. */
 	if (rc < 0)
 		return rc == GNUTLS_E_MEMORY_ERROR ? rc : 0;
 	rc = ksc_key_check(crt, why);
@@ -98,7 +98,7 @@ static int check_certificate(const struct reader *certificate, struct ksc_known 
 	return rc;
 }
 
-/* CertificateStatus, RFC 6066 8; GnuTLS does not look at one of another type either. */
+/* CertificateStatus, RFC 6066 8; GnuTLS ignores other types, too. */
 static int check_status(struct reader status, const char **why)
 {
 	struct reader response;
@@ -115,7 +115,7 @@ static int check_status(struct reader status, const char **why)
 	return ksc_staple_check(&der, why);
 }
 
-/* Of a certificate, RFC 8446 4.4.2; the others are GnuTLS's to refuse. @staples: counted up */
+/* Extensions of a certificate, RFC 8446 4.4.2; GnuTLS checks others. @staples is incremented */
 static int check_extensions(struct reader list, unsigned int *staples, const char **why)
 {
 	bool stapled = false;
@@ -138,11 +138,11 @@ static int check_extensions(struct reader list, unsigned int *staples, const cha
 }
 
 /**
- * ksc_chain_check() - are a Certificate message's keys small enough to be used?
+ * ksc_chain_check() - check the sizes of the keys in a Certificate message
  * @msg: its body
- * @tls13: as RFC 8446 4.4.2 has it, not RFC 5246 7.4.2
- * @known: certificates that were found small enough before, or NULL
- * @why: set to a sentence when they are not
+ * @tls13: it has the format of RFC 8446 4.4.2, not of RFC 5246 7.4.2
+ * @known: certificates that were accepted before, or NULL
+ * @why: set to a sentence if one is too large
  *
  * Return: 0; GNUTLS_E_CERTIFICATE_ERROR with @why set; or another negative GnuTLS error
  */
@@ -165,7 +165,7 @@ int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, struct ksc_known *kno
 			rc = check_extensions(rest, &staples, why);
 		if (rc < 0)
 			return rc;
-		/* what comes behind a response may be its issuer */
+		/* a response's issuer can be among the certificates after it */
 		tries += staples;
 		if (tries > KSC_MAX_STAPLE_TRIES) {
 			*why = "The peer has stapled more OCSP responses than can be tried.";
@@ -176,9 +176,9 @@ int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, struct ksc_known *kno
 }
 
 /**
- * ksc_group_check() - is the group of a DHE ServerKeyExchange small enough to be used?
+ * ksc_group_check() - check the size of the group in a DHE ServerKeyExchange
  * @msg: its body, RFC 5246 7.4.3
- * @why: set to a sentence when it is not
+ * @why: set to a sentence if it is too large
  *
  * Return: 0, or a negative GnuTLS error with @why set
  */
@@ -196,12 +196,12 @@ int ksc_group_check(const gnutls_datum_t *msg, const char **why)
 }
 
 /**
- * ksc_chain_look() - look at a message of the peer before GnuTLS does
+ * ksc_chain_look() - check a message of the peer before GnuTLS processes it
  * @tls: the session
  * @type: the message's type
  * @msg: its body
- * @known: certificates that were found small enough before, or NULL
- * @why: set to a sentence when it has a key that is too large
+ * @known: certificates that were accepted before, or NULL
+ * @why: set to a sentence if it has a key that is too large
  *
  * Return: 0 or a negative GnuTLS error
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* chain.c: what a peer's public keys may cost us, looked at before they are used. */
+/* chain.c: limits the cost of a peer's public keys before they are used. */
 #ifndef KSC_CHAIN_H
 #define KSC_CHAIN_H
 

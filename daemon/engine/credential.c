@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Named credentials, who may use them, and which one is used. */
+/* Named credentials, who may use them, and which one is chosen. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +12,11 @@
 #include "engine/pick.h"
 
 /**
- * ksc_credential_new() - start a credential
+ * ksc_credential_new() - allocate a credential
  * @name: its name
  * @roles: KSC_ROLE_BIT()s
  *
- * Return: the credential, to be completed by ksc_credential_finish(); NULL
- * without memory
+ * Return: the credential, which ksc_credential_finish() completes; NULL if out of memory
  */
 struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles)
 {
@@ -40,7 +39,7 @@ struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles)
 }
 
 /**
- * ksc_credential_free() - forget a credential and its keys
+ * ksc_credential_free() - free a credential and its keys
  * @cred: the credential, or NULL
  */
 void ksc_credential_free(struct ksc_credential *cred)
@@ -71,11 +70,11 @@ void ksc_credential_free(struct ksc_credential *cred)
 }
 
 /**
- * ksc_credential_set_cert() - give a credential its certificate and key
+ * ksc_credential_set_cert() - set the certificate and key
  * @cred: the credential
  * @cert: PEM file, the leaf first
- * @key: PEM file of the leaf's key; who can read it may use it
- * @members: tells who is in a group that can
+ * @key: PEM file of the leaf's key; users who can read it may use it
+ * @members: looks up the members of a group
  *
  * Return: 0 or a negative GnuTLS error
  */
@@ -101,14 +100,14 @@ int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *
 }
 
 /**
- * ksc_credential_set_trust() - say whose certificates are accepted
+ * ksc_credential_set_trust() - set the trusted authorities
  * @cred: the credential
  * @file: PEM file of certificate authorities
  *
- * A server tells its clients the names of these, for which GnuTLS wants a list of its own;
+ * A server sends their names to its clients, for which GnuTLS needs a list in the credential;
  * clients' lists are shared.
  *
- * Return: how many authorities that are, or a negative GnuTLS error
+ * Return: number of authorities, or a negative GnuTLS error
  */
 int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file *file)
 {
@@ -126,9 +125,9 @@ int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file 
 }
 
 /**
- * ksc_credential_share_trust() - say whose certificates are accepted, by a list that is there
- * @cred: the credential
- * @trust: the list, of which @cred takes a reference; a server tells none of its names
+ * ksc_credential_share_trust() - set a shared list of trusted authorities
+ * @cred: the credential, which takes a reference
+ * @trust: the list; a server does not send its names
  */
 void ksc_credential_share_trust(struct ksc_credential *cred, struct ksc_trust *trust)
 {
@@ -148,7 +147,7 @@ static int grow(void **array, size_t n, size_t size)
 /**
  * ksc_credential_add_name() - add a server name that it is chosen for
  * @cred: the credential
- * @name: a DNS name, its first label perhaps "*"
+ * @name: a DNS name, whose first label may be "*"
  *
  * Return: 0 or -ENOMEM
  */
@@ -166,9 +165,9 @@ int ksc_credential_add_name(struct ksc_credential *cred, const char *name)
 }
 
 /**
- * ksc_credential_allow_uid() - restrict a credential to certain sockets
+ * ksc_credential_allow_uid() - restrict a credential to users
  * @cred: the credential
- * @uid: an owner whose sockets may use it
+ * @uid: a user who may use it
  *
  * Return: 0 or -ENOMEM
  */
@@ -182,9 +181,9 @@ int ksc_credential_allow_uid(struct ksc_credential *cred, uid_t uid)
 }
 
 /**
- * ksc_credential_allow_gid() - restrict a credential to certain sockets
+ * ksc_credential_allow_gid() - restrict a credential to groups
  * @cred: the credential
- * @gid: an owner's group whose sockets may use it
+ * @gid: a group whose users may use it
  *
  * Return: 0 or -ENOMEM
  */
@@ -283,15 +282,14 @@ static size_t write_priority(const struct ksc_credential *cred, enum ksc_role ro
 }
 
 /**
- * ksc_credential_prefer() - have a session negotiate as a credential says
+ * ksc_credential_prefer() - set what a session negotiates
  * @cred: the credential
  * @tls: the session
- * @role: ours in it
- * @min: lowest protocol version if it is above the credential's, or 0
- * @max: highest if it is below, or 0
+ * @role: our role
+ * @min: minimum version if it is above the credential's, or 0
+ * @max: maximum version if it is below the credential's, or 0
  *
- * Return: 0 or a negative GnuTLS error, GNUTLS_E_UNSUPPORTED_VERSION_PACKET when no
- * version is left
+ * Return: 0 or a negative GnuTLS error, GNUTLS_E_UNSUPPORTED_VERSION_PACKET if no version is left
  */
 int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tls,
 			  enum ksc_role role, gnutls_protocol_t min, gnutls_protocol_t max)
@@ -341,7 +339,7 @@ int ksc_credential_finish(struct ksc_credential *cred)
 		if (rc < 0)
 			return rc;
 	}
-	/* For clients that know DHE without the groups of RFC 7919. */
+	/* For clients that support DHE without the groups of RFC 7919. */
 	rc = gnutls_certificate_set_known_dh_params(cred->x509, GNUTLS_SEC_PARAM_MEDIUM);
 	if (rc < 0)
 		return rc;
@@ -349,9 +347,9 @@ int ksc_credential_finish(struct ksc_credential *cred)
 }
 
 /**
- * ksc_credentials_new() - start a generation of credentials
+ * ksc_credentials_new() - allocate a generation of credentials
  *
- * Return: an empty one with one reference, or NULL without memory
+ * Return: an empty generation with one reference, or NULL if out of memory
  */
 struct ksc_credentials *ksc_credentials_new(void)
 {
@@ -403,7 +401,7 @@ void ksc_credentials_put(struct ksc_credentials *set)
 /**
  * ksc_credentials_add() - add a finished credential
  * @set: the generation, not yet in use
- * @cred: the credential; @set owns it when this succeeds
+ * @cred: the credential, owned by @set on success
  *
  * Return: 0 or -ENOMEM
  */
@@ -415,7 +413,7 @@ int ksc_credentials_add(struct ksc_credentials *set, struct ksc_credential *cred
 	return 0;
 }
 
-/* What is no secret is everybody's; a key is theirs who can read it, or whom a rule gives it. */
+/* Without a key, all may use it; a key may be used by those who can read it, or by a rule. */
 static bool may_use(const struct ksc_credential *cred, const struct ksc_choice *choice)
 {
 	size_t i;
@@ -433,7 +431,7 @@ static bool may_use(const struct ksc_credential *cred, const struct ksc_choice *
 	return false;
 }
 
-/* 2: the name itself; 1: by a wildcard, which stands for one whole label. */
+/* 2: an exact match; 1: a wildcard, which stands for one whole label. */
 static int name_fits(const struct ksc_credential *cred, const char *name)
 {
 	const char *rest = strchr(name, '.');
@@ -476,12 +474,12 @@ static enum ksc_status choose_named(const struct ksc_credentials *set,
 /**
  * ksc_credentials_choose() - find the credential for a handshake
  * @set: the generation to look in
- * @choice: what is known
+ * @choice: criteria
  * @found: set to the credential
  *
- * A name asked for must be there, for this role and this caller. Otherwise a
- * server takes the one whose names fit the client's wish best, among those
- * that the caller may use, and whoever has found none takes the default.
+ * A requested name must exist, for this role and this caller. Otherwise a server gets the
+ * credential that matches the client's server name best, among those that the caller may use; if
+ * none matches, and for clients, it is the default.
  *
  * Return: KSC_STATUS_OK, KSC_STATUS_NO_CREDENTIALS or KSC_STATUS_ACCESS_DENIED
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* credential.c: named credentials, who may use them, and which one is used. */
+/* credential.c: named credentials, who may use them, and which one is chosen. */
 #ifndef KSC_CREDENTIAL_H
 #define KSC_CREDENTIAL_H
 
@@ -17,43 +17,43 @@
 #include "engine/trust.h"
 #include "engine/verify.h"
 
-/* In struct ksc_credential's roles. */
+/* Bit of a role in struct ksc_credential. */
 #define KSC_ROLE_BIT(role)	(1U << (role))
 
-/* What GnuTLS takes in one handshake. */
+/* Limits of GnuTLS for one handshake. */
 #define KSC_MAX_ALPN_NAMES	8
 #define KSC_MAX_ALPN_NAME	31
 
 /**
- * struct ksc_credential - what one side of a handshake brings and asks for
+ * struct ksc_credential - what one side of a handshake presents and requires
  * @name: its name in the configuration
- * @roles: KSC_ROLE_BIT()s that it can play
- * @is_default: used where no other is named or fits
- * @verify: asked of the peer's certificate when the socket doesn't say
+ * @roles: KSC_ROLE_BIT()s of its roles
+ * @is_default: used if no other is named or matches
+ * @verify: how the peer's certificate is verified, unless the socket says so
  * @names: server names that it is chosen for
- * @n_names: how many
- * @alpn: ProtocolNameList, when the socket brings none
- * @alpn_len: its bytes
- * @restricted: only for those in @uids and @gids, even where a rule names it
- * @uids: accounts that may use it
- * @n_uids: how many
- * @gids: groups that may use it
- * @n_gids: how many
- * @min_version: lowest protocol version
- * @max_version: highest protocol version
- * @ciphers: allowed, by preference
- * @n_ciphers: how many
- * @has_cert: there is a certificate with its key
+ * @n_names: number of names
+ * @alpn: ProtocolNameList, unless the socket has one
+ * @alpn_len: its size in bytes
+ * @restricted: only for @uids and @gids, even if a rule names it
+ * @uids: users who may use it
+ * @n_uids: number of users
+ * @gids: groups who may use it
+ * @n_gids: number of groups
+ * @min_version: minimum version
+ * @max_version: maximum version
+ * @ciphers: allowed ciphers, by preference
+ * @n_ciphers: number of ciphers
+ * @has_cert: it has a certificate and key
  * @readers: unless @restricted, who may use the key without a rule that grants it
- * @end_point: what that binds to
- * @x509: certificate and key; and a server's trust, whose names it tells
- * @trust: whose certificates are accepted, or NULL for those in @x509
+ * @end_point: channel binding tls-server-end-point of the certificate
+ * @x509: certificate and key; and a server's trusted authorities, whose names it sends
+ * @trust: trusted authorities, or NULL for those in @x509
  * @priority: what is negotiated, by role
- * @resumption: sessions are resumed: a client uses tickets, a server hands them out
- * @ticket_key: what the keys follow from, every few hours a new one, that seal a
- *	server's tickets; lives as long as the credential
+ * @resumption: sessions are resumed: a client uses tickets, a server issues them
+ * @ticket_key: secret from which the keys of a server's tickets are derived, every few hours a new
+ *	one; lives as long as the credential
  *
- * Built by one thread, then never changed, so that any may read it.
+ * Built by one thread, then constant, so that any thread may read it.
  */
 struct ksc_credential {
 	char *name;
@@ -85,11 +85,11 @@ struct ksc_credential {
 
 /**
  * struct ksc_credentials - one generation of the configuration's credentials
- * @refs: holders: the configuration, and each session begun with it
- * @serial: no other generation of this process has it
- * @list: in the order of the file
- * @n: how many
- * @system: the system's authorities, when one of them trusts these; else NULL
+ * @refs: references: of the configuration, and of each session
+ * @serial: unique number in this process
+ * @list: the credentials, in the order of the file
+ * @n: number of credentials
+ * @system: the system's authorities if a credential trusts them, otherwise NULL
  * @known: peers that were described
  *
  * A reload builds a new generation; sessions keep theirs.
@@ -104,12 +104,12 @@ struct ksc_credentials {
 };
 
 /**
- * struct ksc_choice - what a credential is looked up by
- * @role: role to be played
- * @name: the name asked for, or NULL
- * @server_name: server: the name that the client asked for, or NULL
- * @granted: @name is the policy's, not the caller's
- * @who: who asks
+ * struct ksc_choice - criteria for a credential
+ * @role: our role
+ * @name: the requested credential, or NULL
+ * @server_name: server: the name that the client asks for, or NULL
+ * @granted: @name is from the policy, not from the caller
+ * @who: the caller
  */
 struct ksc_choice {
 	enum ksc_role role;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Certificates of peers. To import one costs as much as a signature, since GnuTLS decodes all
- * of it, extensions and all. Most of what we ask can be seen from where the parts are: the
- * headers of RFC 5280 4.1, read by libtasn1, which is what GnuTLS decodes with.
+ * Certificates of peers. Importing one costs as much as a signature, because GnuTLS decodes all of
+ * it, including extensions. For most purposes the positions of the parts suffice: the headers of
+ * RFC 5280 4.1, parsed by libtasn1, which GnuTLS uses, too.
  *
- * Both have to find the same parts, or a key passes for another one. So everything up to the
- * key has to end where its header says, and a certificate of which that is not true is not
- * split, but imported. libtasn1 sees to that itself but for an explicit tag: it goes on behind
- * what the tag contains, whatever length the tag has.
+ * Both must find the same parts, or one key could be taken for another. So everything up to the key
+ * has to end where its header says; otherwise the certificate is imported instead. libtasn1 checks
+ * that itself, except for an explicit tag: it continues after the contents of the tag, whatever
+ * length the tag has.
  */
 #include <libtasn1.h>
 #include <string.h>
@@ -21,10 +21,10 @@
 #define SEQUENCE	(ASN1_CLASS_STRUCTURED | ASN1_TAG_SEQUENCE)
 #define EXPLICIT(n)	(ASN1_CLASS_CONTEXT_SPECIFIC | ASN1_CLASS_STRUCTURED | (n))
 
-/* The longest that GnuTLS knows is half of it. */
+/* Twice the longest that GnuTLS knows. */
 #define MAX_OID		64
 
-/* Take what begins with @tag and has a length off @from; @whole has its header, too. */
+/* Removes an element with @tag from @from; @whole includes its header. */
 static bool take_whole(gnutls_datum_t *from, unsigned char tag, gnutls_datum_t *whole,
 		       gnutls_datum_t *content)
 {
@@ -34,7 +34,7 @@ static bool take_whole(gnutls_datum_t *from, unsigned char tag, gnutls_datum_t *
 
 	if (from->size < 2 || from->data[0] != tag)
 		return false;
-	/* less than 0 for one that is not definite, or goes on behind the end */
+	/* negative for an indefinite length, or one beyond the end */
 	len = asn1_get_length_der(from->data + 1, (int)(from->size - 1), &octets);
 	if (len < 0)
 		return false;
@@ -63,7 +63,7 @@ static bool skip(gnutls_datum_t *from, unsigned char tag)
 	return take(from, tag, &content);
 }
 
-/* The name of an AlgorithmIdentifier in dots, RFC 5280 4.1.1.2. */
+/* The OID of an AlgorithmIdentifier in dotted form, RFC 5280 4.1.1.2. */
 static bool read_oid(gnutls_datum_t algorithm, char oid[MAX_OID])
 {
 	gnutls_datum_t whole, content;
@@ -71,7 +71,7 @@ static bool read_oid(gnutls_datum_t algorithm, char oid[MAX_OID])
 
 	if (!take_whole(&algorithm, OID, &whole, &content))
 		return false;
-	/* it begins with the length */
+	/* the first byte is the length */
 	return asn1_get_object_id_der(whole.data + 1, (int)(whole.size - 1), &len, oid,
 				      MAX_OID) == ASN1_SUCCESS;
 }
@@ -81,7 +81,7 @@ static bool split_rsa(gnutls_datum_t key, struct ksc_crt_parts *parts)
 {
 	gnutls_datum_t numbers;
 
-	/* how many bits of the last octet are not of it */
+	/* the number of unused bits in the last octet */
 	if (!key.size || key.data[0])
 		return false;
 	key.data++;
@@ -121,7 +121,7 @@ static bool read_signature(gnutls_datum_t algorithm, struct ksc_crt_parts *parts
  * @der: the certificate
  * @parts: set to them
  *
- * Return: true; false for one that has to be imported, which says nothing of whether it can be
+ * Return: true; false if the certificate has to be imported, which may fail
  */
 bool ksc_crt_split(const gnutls_datum_t *der, struct ksc_crt_parts *parts)
 {
@@ -141,11 +141,11 @@ bool ksc_crt_split(const gnutls_datum_t *der, struct ksc_crt_parts *parts)
 }
 
 /**
- * ksc_crt_import() - read a certificate, all of it
+ * ksc_crt_import() - import a certificate
  * @der: the certificate
- * @crt: set to it, to be freed by gnutls_x509_crt_deinit()
+ * @crt: set to it; the caller frees it by gnutls_x509_crt_deinit()
  *
- * Return: 0, or a negative GnuTLS error and there is nothing to be freed
+ * Return: 0, or a negative GnuTLS error and there is nothing to free
  */
 int ksc_crt_import(const gnutls_datum_t *der, gnutls_x509_crt_t *crt)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* crt.c: certificates of peers, read as far as is needed. */
+/* crt.c: certificates of peers, parsed as far as needed. */
 #ifndef KSC_CRT_H
 #define KSC_CRT_H
 
@@ -8,12 +8,12 @@
 #include <gnutls/x509.h>
 
 /**
- * struct ksc_crt_parts - where parts of a certificate are; all of them are the certificate's
- * @subject: the Name, whole
- * @pk: what kind of public key it has, GNUTLS_PK_UNKNOWN for one that GnuTLS does not know
- * @modulus: of an RSA key: the number, big-endian
- * @exponent: of an RSA key: the public one
- * @sign: what it is signed by, GNUTLS_SIGN_UNKNOWN where that is not said by the name alone
+ * struct ksc_crt_parts - parts of a certificate; they point into it
+ * @subject: the complete Name
+ * @pk: type of the public key, GNUTLS_PK_UNKNOWN if GnuTLS does not know it
+ * @modulus: of an RSA key: the modulus, big-endian
+ * @exponent: of an RSA key: the public exponent
+ * @sign: signature algorithm, GNUTLS_SIGN_UNKNOWN if the OID alone does not determine it
  */
 struct ksc_crt_parts {
 	gnutls_datum_t subject;

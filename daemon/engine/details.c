@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What an application may ask about a session that is established. */
+/* What an application can query about an established session. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/util.h"
 #include "engine/details.h"
 
-/* RFC 5246, 7.4.2: before each certificate. */
+/* Size of the length before each certificate, RFC 5246, 7.4.2. */
 #define LENGTH_LEN	3
-/* Certificates of our own chain. */
+/* Maximum number of certificates in our own chain. */
 #define MAX_OWN		16
 
 /**
- * struct number - GnuTLS's number of something, and IANA's
+ * struct number - GnuTLS's and IANA's number of an algorithm
  * @theirs: GnuTLS's
  * @iana: IANA's
  */
@@ -65,14 +65,14 @@ static uint16_t lookup(const struct number *numbers, size_t n, int theirs)
 }
 
 /**
- * ksc_chain_join() - put certificates one behind the other
+ * ksc_chain_join() - concatenate certificates
  * @certs: the certificates
- * @n: how many
- * @chain: set to them, each after its length in three bytes; to be freed
- * @len: set to its bytes
+ * @n: number of certificates
+ * @chain: set to them, each after its length in three bytes; the caller frees it
+ * @len: set to its size in bytes
  *
- * Return: 0 or a negative GnuTLS error, GNUTLS_E_HANDSHAKE_TOO_LARGE when it is more
- * than KSC_MAX_CHAIN bytes
+ * Return: 0 or a negative GnuTLS error, GNUTLS_E_HANDSHAKE_TOO_LARGE for more than KSC_MAX_CHAIN
+ * bytes
  */
 int ksc_chain_join(const gnutls_datum_t *certs, size_t n, uint8_t **chain, size_t *len)
 {
@@ -98,7 +98,7 @@ int ksc_chain_join(const gnutls_datum_t *certs, size_t n, uint8_t **chain, size_
 	return 0;
 }
 
-/* GnuTLS gives the first of ours; the others are where it is in the credential. */
+/* GnuTLS returns the leaf of ours; the others follow it in the credential. */
 static size_t find_own(gnutls_certificate_credentials_t ours, const gnutls_datum_t *first,
 		       gnutls_datum_t certs[MAX_OWN])
 {
@@ -119,7 +119,7 @@ static size_t find_own(gnutls_certificate_credentials_t ours, const gnutls_datum
 	return 1;
 }
 
-/* What does not fit is not told; the session is none the worse for it. */
+/* A chain that does not fit is left out, without an error. */
 static int tolerate(int rc)
 {
 	return rc == GNUTLS_E_HANDSHAKE_TOO_LARGE ? 0 : rc;
@@ -147,12 +147,12 @@ static int collect_chains(gnutls_session_t tls, gnutls_certificate_credentials_t
 }
 
 /**
- * ksc_details_collect() - find out what is known of a session
+ * ksc_details_collect() - collect the details of a session
  * @tls: the session, whose handshake is done
  * @role: our role
- * @ours: what our certificate, if there is one, came from
- * @peer: who the peer is
- * @details: zeroed; filled in, and to be freed by ksc_details_free() in any case
+ * @ours: the credential of our certificate, if there is one
+ * @peer: the peer
+ * @details: zeroed; filled in; the caller frees it by ksc_details_free(), also after an error
  *
  * Return: 0 or a negative GnuTLS error
  */
@@ -175,7 +175,7 @@ int ksc_details_collect(gnutls_session_t tls, enum ksc_role role,
 			details->session_id_len = id.size;
 		}
 	}
-	/* A server that goes on with an earlier session has not shown its certificate. */
+	/* In a resumed session, the server has not sent its certificate. */
 	if (role == KSC_ROLE_CLIENT)
 		details->end_point = peer->end_point;
 	else if (!gnutls_session_is_resumed(tls))
@@ -184,7 +184,7 @@ int ksc_details_collect(gnutls_session_t tls, enum ksc_role role,
 }
 
 /**
- * ksc_details_free() - free what was found out
+ * ksc_details_free() - free the members
  * @details: the details
  */
 void ksc_details_free(struct ksc_details *details)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* details.c: what else is known of an established session. */
+/* details.c: details of an established session. */
 #ifndef KSC_DETAILS_H
 #define KSC_DETAILS_H
 
@@ -12,17 +12,17 @@
 #include "engine/verify.h"
 
 /**
- * struct ksc_details - what an application may ask about a session
+ * struct ksc_details - what an application can query about a session
  * @group: IANA number of the key exchange's group, or 0
  * @signature: IANA number of the server's signature scheme, or 0
  * @traits: enum ksc_trait
- * @session_id: TLS 1.2
- * @session_id_len: its bytes
+ * @session_id: session ID of TLS 1.2
+ * @session_id_len: its size in bytes
  * @end_point: the channel binding tls-server-end-point
- * @chain: the peer's certificates, as KSC_M_CHAIN has them
- * @chain_len: its bytes, 0 if there are none or they don't fit
- * @local_chain: ours
- * @local_chain_len: its bytes, likewise
+ * @chain: the peer's certificates, in the format of KSC_M_CHAIN
+ * @chain_len: their size in bytes, 0 if there are none or they do not fit
+ * @local_chain: our certificates
+ * @local_chain_len: likewise
  */
 struct ksc_details {
 	uint16_t group;

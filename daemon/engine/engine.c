@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The handshake engine, step by step. What GnuTLS has not pulled when the handshake is over
- * belongs to the record layer that takes the keys.
+ * The handshake engine, step by step. Input that GnuTLS has not read at the end of the handshake
+ * belongs to the record layer.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "engine/record.h"
 #include "engine/tls.h"
 
-/* Put GnuTLS's error in the terms of the interface. */
+/* Translates GnuTLS's error. */
 static void blame_gnutls(struct ksc_engine *e, int rc)
 {
 	int alert;
@@ -30,7 +30,7 @@ static enum ksc_status hand_out(const struct ksc_engine *e, struct ksc_step *ste
 	return step->status;
 }
 
-/* Send the alert that the failure calls for, and say so. */
+/* Sends the alert of a failure, and notes it. */
 static enum ksc_status fail(struct ksc_engine *e, struct ksc_step *step)
 {
 	const struct ksc_failure *f = &e->failure;
@@ -38,10 +38,10 @@ static enum ksc_status fail(struct ksc_engine *e, struct ksc_step *step)
 	e->ended = true;
 	step->status = f->status;
 	memcpy(step->text, f->text, sizeof(step->text));
-	/* What has been made of a flight is better than nothing; half a record is not. */
+	/* A part of a flight is sent, but not a part of a record. */
 	if (e->out.failed)
 		e->out.len = 0;
-	/* A client that has not said anything has nobody to alert. */
+	/* A client that has not sent anything has no peer to alert. */
 	if (f->has_alert && e->tls && !e->out.failed &&
 	    (e->started || e->role == KSC_ROLE_SERVER) &&
 	    gnutls_alert_send(e->tls, GNUTLS_AL_FATAL,
@@ -74,7 +74,7 @@ static int collect_info(struct ksc_engine *e, struct ksc_session_info *info)
 	rc = ksc_describe_peer(e->tls, e->credentials->known, &info->peer);
 	if (rc < 0)
 		return rc;
-	/* Whatever way GnuTLS took through the handshake: no verdict, no session. */
+	/* Whatever GnuTLS has done in the handshake: without a verdict there is no session. */
 	if (e->verify != KSC_VERIFY_NONE && info->peer.present && !e->verified)
 		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 	if ((e->verify == KSC_VERIFY_REQUIRE || e->manual.wanted) && !e->verified)
@@ -87,8 +87,8 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 	int rc = 0;
 
 	/*
-	 * No certificate comes with a resumed session. The one that came with the
-	 * first is judged anew: it may have expired, and more may be asked now.
+	 * No certificate is sent in a resumed session. The original one is verified again: it may
+	 * have expired, and the requirements may be stricter now.
 	 */
 	if (e->verify != KSC_VERIFY_NONE && !e->verified && gnutls_session_is_resumed(e->tls))
 		rc = ksc_tls_verify(e->tls);
@@ -111,7 +111,7 @@ static enum ksc_status complete(struct ksc_engine *e, struct ksc_step *step)
 	return hand_out(e, step);
 }
 
-/* Whether the caller has to say how to go on. */
+/* Whether the caller has to decide first. */
 static bool waits(const struct ksc_engine *e)
 {
 	return e->pick.asked || ksc_manual_waits(&e->manual);
@@ -133,9 +133,8 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	int rc;
 
 	/*
-	 * A warning is ignored, whatever it is, as RFC 5246, 7.2 allows. And a
-	 * record that ends within a message is "again" to GnuTLS even if the
-	 * next one is there.
+	 * All warnings are ignored, as RFC 5246, 7.2 allows. After a record that ends within a
+	 * message, GnuTLS returns "again" even if the next record is available.
 	 */
 	do {
 		before = e->in_pos;
@@ -166,9 +165,9 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return alert_received(e, (int)gnutls_alert_get(e->tls), step);
 	/*
-	 * A client that likes nothing of our flight may not have its keys in place
-	 * yet, and send its alert in the clear (OpenSSL does): GnuTLS then fails to
-	 * decrypt it. It ends the handshake either way; this is about telling why.
+	 * A client that rejects our flight may not have installed its keys yet, and send its alert
+	 * in plaintext (OpenSSL does): GnuTLS then fails to decrypt it. The handshake fails either
+	 * way; this finds the reason.
 	 */
 	if (rc == GNUTLS_E_DECRYPTION_FAILED && ksc_records_alert(e->in, e->in_pos) >= 0)
 		return alert_received(e, ksc_records_alert(e->in, e->in_pos), step);
@@ -188,10 +187,10 @@ static enum ksc_status take_records(struct ksc_engine *e, const struct ksc_recor
 			return fail(e, step);
 		}
 	}
-	/* The caller's answer was none to go on with. */
+	/* The caller's answer ends the handshake. */
 	if (e->failure.status != KSC_STATUS_OK)
 		return fail(e, step);
-	/* What is whole before the fault may hold the reason for it: an alert. */
+	/* Complete records before the fault can contain the reason, an alert. */
 	if (!records->whole && records->error) {
 		ksc_tls_blame(e, records->alert == GNUTLS_A_RECORD_OVERFLOW ?
 			      KSC_STATUS_RECORD_OVERFLOW : KSC_STATUS_PROTOCOL_ERROR,
@@ -202,13 +201,13 @@ static enum ksc_status take_records(struct ksc_engine *e, const struct ksc_recor
 }
 
 /**
- * ksc_engine_step() - make one step of a handshake
+ * ksc_engine_step() - perform one step of a handshake
  * @e: the session
- * @in: bytes from the peer, from the first that no step has consumed
- * @len: how many; a client's first step has none
- * @step: filled in; to be wiped by ksc_step_wipe(), since it may carry keys
+ * @in: bytes from the peer, beginning with the first that no step has consumed
+ * @len: number of bytes; 0 for a client's first step
+ * @step: filled in; the caller wipes it by ksc_step_wipe(), because it can contain keys
  *
- * Only whole records are taken. Without one, the session stays as it was.
+ * Only complete records are consumed. Without one, the session is unchanged.
  *
  * Return: @step->status
  */
@@ -248,11 +247,10 @@ enum ksc_status ksc_engine_step(struct ksc_engine *e, const uint8_t *in, size_t 
 
 /**
  * ksc_engine_new() - begin a session
- * @params: what it is begun with; nothing of it is needed later but the
- *	credentials, of which the session takes a reference
+ * @params: its parameters, which are copied, except the credentials, to which it takes a reference
  *
- * Return: the session, or NULL with errno ENOMEM, or EINVAL when a
- * list is too long or the role is none
+ * Return: the session, or NULL with errno: ENOMEM, or EINVAL for a list that is too long or an
+ * unknown role
  */
 struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 {
@@ -298,7 +296,7 @@ struct ksc_engine *ksc_engine_new(const struct ksc_engine_params *params)
 }
 
 /**
- * ksc_engine_free() - end a session and forget its secrets
+ * ksc_engine_free() - free a session and wipe its secrets
  * @e: the session, or NULL
  */
 void ksc_engine_free(struct ksc_engine *e)
@@ -318,11 +316,11 @@ void ksc_engine_free(struct ksc_engine *e)
 }
 
 /**
- * ksc_engine_give_up() - have the handshake end
+ * ksc_engine_give_up() - abort the handshake by the next step, which needs no input
  * @e: the session
- * @status: what the next step, which needs no input, ends it with
- * @alert: which fatal alert tells the peer
- * @text: why, in a line
+ * @status: its status
+ * @alert: the fatal alert for the peer
+ * @text: the reason in one line
  */
 void ksc_engine_give_up(struct ksc_engine *e, enum ksc_status status, uint8_t alert,
 			const char *text)
@@ -331,13 +329,12 @@ void ksc_engine_give_up(struct ksc_engine *e, enum ksc_status status, uint8_t al
 }
 
 /**
- * ksc_engine_decide() - say what is to be done after KSC_STATUS_VERIFY_NEEDED
+ * ksc_engine_decide() - answer KSC_STATUS_VERIFY_NEEDED
  * @e: the session
- * @verdict: the caller's
- * @alert: to reject: which alert to send, 0 for bad_certificate
+ * @verdict: the caller's verdict
+ * @alert: with KSC_VERDICT_REJECT: the alert for the peer, 0 for bad_certificate
  *
- * The next step, which needs no input, goes by it. Nothing happens when no verdict
- * is awaited.
+ * The next step, which needs no input, uses it. Nothing happens if no verdict is expected.
  */
 void ksc_engine_decide(struct ksc_engine *e, enum ksc_verdict verdict, uint8_t alert)
 {
@@ -351,11 +348,11 @@ void ksc_engine_decide(struct ksc_engine *e, enum ksc_verdict verdict, uint8_t a
 }
 
 /**
- * ksc_engine_pick() - say how to go on after KSC_STATUS_INCOMPLETE_CREDENTIALS
+ * ksc_engine_pick() - answer KSC_STATUS_INCOMPLETE_CREDENTIALS
  * @e: the session
- * @credential: name of the credential whose certificate is to be shown; NULL or "" for none
+ * @credential: name of the credential whose certificate is sent; NULL or "" for none
  *
- * The next step, which needs no input, goes by it. Nothing happens when nothing was asked.
+ * The next step, which needs no input, uses it. Nothing happens if no answer is expected.
  */
 void ksc_engine_pick(struct ksc_engine *e, const char *credential)
 {
@@ -376,14 +373,14 @@ void ksc_engine_pick(struct ksc_engine *e, const char *credential)
 }
 
 /**
- * ksc_engine_ticket() - take a ticket that came after the handshake
- * @e: client's session, whose last step said that it is worth while
- * @msg: a whole NewSessionTicket with its header
- * @len: its bytes
+ * ksc_engine_ticket() - process a ticket after the handshake
+ * @e: client's session, whose last step has set @tickets
+ * @msg: a complete NewSessionTicket with its header
+ * @len: its size in bytes
  *
- * The session goes to the cache, once more for each ticket.
+ * Each ticket puts the session into the cache.
  *
- * Return: 0, or a negative GnuTLS error: then no further ticket is of use
+ * Return: 0, or a negative GnuTLS error if further tickets are useless
  */
 int ksc_engine_ticket(struct ksc_engine *e, const uint8_t *msg, size_t len)
 {
@@ -391,11 +388,10 @@ int ksc_engine_ticket(struct ksc_engine *e, const uint8_t *msg, size_t len)
 }
 
 /**
- * ksc_engine_credential() - which credential a session uses
+ * ksc_engine_credential() - get the credential of a session
  * @e: the session
  *
- * Return: the credential, NULL before it is chosen; it lives as long as the
- * session
+ * Return: the credential, valid as long as the session; NULL before it is chosen
  */
 const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *e)
 {
@@ -403,10 +399,10 @@ const struct ksc_credential *ksc_engine_credential(const struct ksc_engine *e)
 }
 
 /**
- * ksc_engine_details() - say what else is known of an established session
+ * ksc_engine_details() - get the details of an established session
  * @e: the session
- * @info: what the last step said
- * @details: zeroed; filled in, and to be freed by ksc_details_free() in any case
+ * @info: from the last step
+ * @details: zeroed; filled in; the caller frees it by ksc_details_free(), also after an error
  *
  * Return: 0 or a negative GnuTLS error
  */

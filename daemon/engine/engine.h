@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * engine.c: the handshake engine. Bytes in, a step out; no input or output of
- * its own, no clock but the one that certificates are judged by, and no state
- * outside the session.
+ * engine.c: the handshake engine. Bytes in, a step out; it has no I/O, uses the time only to verify
+ * certificates, and has no state outside the session.
  */
 #ifndef KSC_ENGINE_H
 #define KSC_ENGINE_H
@@ -24,26 +23,25 @@
 #define KSC_MAX_PEER	28
 
 /**
- * struct ksc_engine_params - what a handshake is begun with
- * @credentials: those to choose from; the session takes a reference
+ * struct ksc_engine_params - parameters of a handshake
+ * @credentials: the credentials to choose from; the session takes a reference
  * @role: KSC_ROLE_CLIENT or KSC_ROLE_SERVER
- * @server_name: client: the server's name, or NULL; of several, with commas between, the
- *	first is asked for, and the certificate must be for all
- * @peer_address: client: the server's address as text; it is what the
- *	certificate must be for when there is no name
- * @credential: the credential asked for by name, or NULL
+ * @server_name: client: the server's name, or NULL; of several, separated by commas, the first is
+ *	sent in SNI, and the certificate must match all
+ * @peer_address: client: the server's address as text, which the certificate must match without a
+ *	name
+ * @credential: the requested credential, or NULL
  * @alpn: ProtocolNameList without its outer length
- * @alpn_len: its bytes, 0 for the credential's own list
- * @verify: what is asked of the peer's certificate
- * @who: owner of the socket, or the application; the session takes a reference of its groups
- * @peer: client: the server's socket address, up to KSC_MAX_PEER bytes; sessions
- *	are resumed with the same only
- * @peer_len: its bytes
- * @pick: client: tell when the server asks for a certificate and the credential has none
+ * @alpn_len: its size in bytes, 0 for the credential's own list
+ * @verify: how the peer's certificate is verified
+ * @who: owner of the socket, or the application; the session takes a reference to its groups
+ * @peer: client: the server's socket address, up to KSC_MAX_PEER bytes; sessions are only resumed
+ *	with the same
+ * @peer_len: its size in bytes
+ * @pick: client: ask the caller if the server requests a certificate and the credential has none
  * @rules: the policy, or NULL; the session takes a reference
- * @rule: the rule of it that the connection falls under, or NULL; see ksc_rule_apply()
- * @cache: client: where sessions come from and go to, or NULL; has to outlive
- *	the session
+ * @rule: the rule of @rules that matches the connection, or NULL; see ksc_rule_apply()
+ * @cache: client: cache of sessions, or NULL; must outlive the session
  */
 struct ksc_engine_params {
 	struct ksc_credentials *credentials;
@@ -64,11 +62,11 @@ struct ksc_engine_params {
 };
 
 /**
- * struct ksc_session_info - what is known of an established session
- * @alpn: the protocol chosen, or ""
- * @server_name: what the client asked for, or ""
+ * struct ksc_session_info - information about an established session
+ * @alpn: the negotiated protocol, or ""
+ * @server_name: the name that the client asked for, or ""
  * @peer: the peer's certificate
- * @resumed: it goes on with an earlier session
+ * @resumed: an earlier session was resumed
  */
 struct ksc_session_info {
 	char alpn[KSC_MAX_NAME + 1];
@@ -78,27 +76,27 @@ struct ksc_session_info {
 };
 
 /**
- * struct ksc_step - what a step came to
- * @status: the outcome
- * @consumed: bytes of the input that were used up, from its start
- * @need: with KSC_STATUS_INCOMPLETE_MESSAGE, how many more are wanted at least
+ * struct ksc_step - result of a step
+ * @status: the status
+ * @consumed: bytes of the input that were consumed, from its start
+ * @need: with KSC_STATUS_INCOMPLETE_MESSAGE, the least number of additional bytes needed
  * @token: bytes for the peer; valid until the next step or the session's end
- * @token_len: how many, perhaps 0
+ * @token_len: number of bytes, may be 0
  * @alert: the alert, if @direction says that there was one
- * @direction: which way it went
- * @text: with a failure, why
+ * @direction: whether it was sent or received
+ * @text: after a failure, the reason
  * @keys: with KSC_STATUS_OK
  * @info: with KSC_STATUS_OK
- * @tickets: with KSC_STATUS_OK: ksc_engine_ticket() is worth while
+ * @tickets: with KSC_STATUS_OK: ksc_engine_ticket() can use tickets
  * @faults: with KSC_STATUS_VERIFY_NEEDED: enum ksc_fault; @text has them in words
  * @chain: with KSC_STATUS_VERIFY_NEEDED: the peer's certificates, each after its
  *	length in three bytes; valid until the session's end
- * @chain_len: its bytes
+ * @chain_len: its size in bytes
  * @issuers: with KSC_STATUS_INCOMPLETE_CREDENTIALS: the names that the server accepts, each
  *	after its length in two bytes, as many as fit into KSC_MAX_CHAIN bytes; valid until
  *	the session's end
- * @issuers_len: its bytes
- * @details: with KSC_STATUS_OK: what ksc_engine_details() gave, or NULL
+ * @issuers_len: its size in bytes
+ * @details: with KSC_STATUS_OK: result of ksc_engine_details(), or NULL
  */
 struct ksc_step {
 	enum ksc_status status;
@@ -142,10 +140,10 @@ const char *ksc_alert_name(int number);
 void ksc_text_printable(char text[KSC_MAX_TEXT + 1]);
 
 /**
- * ksc_status_is_failure() - whether a status ends the context
+ * ksc_status_is_failure() - check whether a status ends the context
  * @status: the status
  *
- * Return: true when no further step is possible
+ * Return: true if no further step is possible
  */
 static inline bool ksc_status_is_failure(enum ksc_status status)
 {

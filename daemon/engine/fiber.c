@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A function that can be left in the middle, and gone on with later, on a stack of its
- * own. It is for callbacks of libraries that can't wait.
+ * A function that can be suspended and resumed, on a stack of its own. It is for callbacks of
+ * libraries that cannot wait.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,19 +11,19 @@
 
 #include "engine/fiber.h"
 
-/* Several times what GnuTLS uses; what isn't touched takes no memory. */
+/* Several times what GnuTLS uses; pages that are not touched use no memory. */
 #define STACK_SIZE	((size_t)256 * 1024)
 
 /**
- * struct ksc_fiber - a function on its way
- * @caller: where it goes back to
- * @self: where it goes on
- * @stack: its stack, the lowest page of which may not be touched
- * @size: bytes of that
+ * struct ksc_fiber - a function that can be suspended
+ * @caller: context of the caller
+ * @self: context of the function
+ * @stack: its stack, whose lowest page is a guard page
+ * @size: size of the stack in bytes
  * @fn: the function
  * @arg: its argument
- * @result: what it has returned
- * @begun: it is on its way
+ * @result: its result
+ * @begun: it has begun and not returned
  */
 struct ksc_fiber {
 	ucontext_t caller;
@@ -36,7 +36,7 @@ struct ksc_fiber {
 	bool begun;
 };
 
-/* makecontext() hands over nothing wider than int. */
+/* makecontext() passes nothing wider than int. */
 static void begin(unsigned int high, unsigned int low)
 {
 	struct ksc_fiber *fiber = (void *)(((uintptr_t)high << 32) | low);
@@ -46,9 +46,9 @@ static void begin(unsigned int high, unsigned int low)
 }
 
 /**
- * ksc_fiber_new() - make a fiber
+ * ksc_fiber_new() - allocate a fiber
  *
- * Return: the fiber, or NULL without memory
+ * Return: the fiber, or NULL if out of memory
  */
 struct ksc_fiber *ksc_fiber_new(void)
 {
@@ -72,8 +72,8 @@ struct ksc_fiber *ksc_fiber_new(void)
 }
 
 /**
- * ksc_fiber_free() - be done with a fiber
- * @fiber: the fiber, with nothing on its way, or NULL
+ * ksc_fiber_free() - free a fiber
+ * @fiber: the fiber, without a suspended function, or NULL
  */
 void ksc_fiber_free(struct ksc_fiber *fiber)
 {
@@ -84,13 +84,13 @@ void ksc_fiber_free(struct ksc_fiber *fiber)
 }
 
 /**
- * ksc_fiber_run() - begin a function, or go on with the one that was left
+ * ksc_fiber_run() - call a function, or resume the suspended one
  * @fiber: the fiber
- * @fn: the function, of no interest when there is one on its way
+ * @fn: the function, unless one is suspended
  * @arg: its argument
- * @result: set to what it has returned
+ * @result: set to its result
  *
- * Return: true when it has returned, false when it was left by ksc_fiber_pause()
+ * Return: true if it has returned, false if it was suspended by ksc_fiber_pause()
  */
 bool ksc_fiber_run(struct ksc_fiber *fiber, int (*fn)(void *arg), void *arg, int *result)
 {
@@ -113,10 +113,10 @@ bool ksc_fiber_run(struct ksc_fiber *fiber, int (*fn)(void *arg), void *arg, int
 }
 
 /**
- * ksc_fiber_paused() - whether there is a function to go on with
+ * ksc_fiber_paused() - check whether a function is suspended
  * @fiber: the fiber
  *
- * Return: true when it was left
+ * Return: true if one is
  */
 bool ksc_fiber_paused(const struct ksc_fiber *fiber)
 {
@@ -124,7 +124,7 @@ bool ksc_fiber_paused(const struct ksc_fiber *fiber)
 }
 
 /**
- * ksc_fiber_pause() - leave the function, from within, until it is gone on with
+ * ksc_fiber_pause() - suspend the calling function until it is resumed
  * @fiber: the fiber
  */
 void ksc_fiber_pause(struct ksc_fiber *fiber)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* fiber.c: a function that can be left in the middle, and gone on with later. */
+/* fiber.c: a function that can be suspended and resumed. */
 #ifndef KSC_FIBER_H
 #define KSC_FIBER_H
 

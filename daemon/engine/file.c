@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What was read of a file, which may be a key. */
+/* Contents of a file, which may be a key. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/file.h"
 
 /**
- * ksc_way_free() - forget a way
- * @way: the way
+ * ksc_way_free() - free the directories of a file
+ * @way: the directories
  */
 void ksc_way_free(struct ksc_way *way)
 {
@@ -16,7 +16,7 @@ void ksc_way_free(struct ksc_way *way)
 }
 
 /**
- * ksc_file_free() - forget what was read, which may be a key
+ * ksc_file_free() - wipe and free the contents, which may be a key
  * @file: the file
  */
 void ksc_file_free(struct ksc_file *file)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* file.c: what was read of a file that the configuration names, and who gets to it. */
+/* file.c: contents of a file that the configuration names, and who has access to it. */
 #ifndef KSC_FILE_H
 #define KSC_FILE_H
 
@@ -8,15 +8,15 @@
 #include <sys/types.h>
 #include <gnutls/gnutls.h>
 
-/* Most directories above a file: of no more can a name be. */
+/* Maximum number of directories above a file, limited by the length of a path. */
 #define KSC_MAX_WAY	2048
 
 /**
- * struct ksc_door - what is to be passed on the way to a file's content: a directory, or itself
+ * struct ksc_door - access to a directory above a file, or to the file itself
  * @uid: its owner
  * @gid: its group
- * @mode: who passes
- * @has_acl: its mode is not all that says so
+ * @mode: its mode
+ * @has_acl: it has an access control list
  */
 struct ksc_door {
 	uid_t uid;
@@ -26,11 +26,11 @@ struct ksc_door {
 };
 
 /**
- * struct ksc_way - the way into a file
- * @known: the directories above it were found
+ * struct ksc_way - access to a file
+ * @known: the directories above it are known
  * @file: the file itself
  * @doors: the directories, from the file's own up to the root
- * @n: how many
+ * @n: number of directories
  */
 struct ksc_way {
 	bool known;
@@ -41,10 +41,10 @@ struct ksc_way {
 
 /**
  * struct ksc_file - a file
- * @path: its name
- * @data: what is in it, and a NUL behind that
- * @way: the way into what was read, whatever has the name by now
- * @borrowed: @data and @way belong to another, who is there for longer
+ * @path: its path
+ * @data: its contents, followed by a NUL
+ * @way: access to the file that was read, whatever has the path now
+ * @borrowed: @data and @way belong to another owner, who outlives this
  */
 struct ksc_file {
 	const char *path;
