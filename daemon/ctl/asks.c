@@ -15,47 +15,47 @@
 #include "ctl/ctl.h"
 #include "ctl/wrapped.h"
 
-/* More of a script is not looked at. */
+/* The rest of a script is not examined. */
 #define SCRIPT_SIZE 65536
 
 static const char *const askers[] = {
-	/* the service manager, and others */
+	/* service managers */
 	"initctl", "invoke-rc.d", "machinectl", "rc-service", "run0", "s6-rc", "s6-svc", "service",
 	"supervisorctl", "sv", "systemctl", "systemd-run",
-	/* a service on the bus */
+	/* clients of services on the bus */
 	"busctl", "dbus-send", "gdbus", "qdbus",
-	/* a daemon that waits until it is time */
+	/* daemons that run commands later */
 	"at", "batch", "crontab",
-	/* a batch system */
+	/* batch systems */
 	"qsub", "sbatch", "srun",
-	/* those of containers and machines */
+	/* containers and virtual machines */
 	"crictl", "ctr", "docker", "docker-compose", "flatpak", "incus", "kubectl", "lxc",
 	"lxc-attach", "lxc-execute", "lxc-start", "nerdctl", "podman", "podman-compose", "snap",
 	"virsh",
-	/* a server of terminals, of which each user has one */
+	/* a terminal server, one for each user */
 	"tmux",
 };
 
-/* Those of which it depends on a word what they do: the first behind them, or the second */
+/* Programs whose first or second argument decides what they do */
 static const char *const verb_first[] = { "initctl", "supervisorctl", "sv", "systemctl" };
 static const char *const verb_second[] = { "invoke-rc.d", "rc-service", "service" };
 
 static const char *const shells[] = { "ash", "bash", "busybox", "dash", "ksh", "sh", "zsh" };
 
-/* Before commands, and at the end of them */
+/* Words before a command, and words in place of one */
 static const char *const openers[] = { "!", "do", "elif", "else", "if", "then", "time", "until",
 				       "while", "{" };
 static const char *const closers[] = { "case", "done", "esac", "fi", "for", "function", "in",
 				       "select", "}" };
 
-/* Servers that put what they run for others into cgroups elsewhere, or into sessions */
+/* Servers that run programs for others in other cgroups, or in sessions */
 static const char *const keepers[] = {
 	"agetty", "atd", "containerd", "crio", "cron", "crond", "dockerd", "gdm", "gdm3", "incusd",
 	"kubelet", "libvirtd", "lightdm", "lxd", "sddm", "slurmd", "sshd", "virtlxcd", "virtqemud",
 	"xrdp-sesman",
 };
 
-/* They have no connections. */
+/* Programs that have no connections */
 static const char *const quiet[] = {
 	":", "[", "[[", "cat", "cd", "chmod", "chown", "command", "cp", "echo", "exit", "export",
 	"false", "grep", "install", "kill", "ln", "local", "logger", "ls", "mkdir", "mv", "printf",
@@ -125,7 +125,7 @@ const char *ctl_why_elsewhere(const char *who)
 	return ctl_login_begin(&login, who) ? CTL_SESSION : CTL_ELSEWHERE;
 }
 
-/* ---- what a shell is told ---- */
+/* ---- commands of a shell ---- */
 
 /**
  * struct command - the command of a shell's text that is being parsed
@@ -167,7 +167,7 @@ struct script {
 	char *who;
 };
 
-/* What the manager is told, else it starts nothing */
+/* Whether a service manager's verb starts anything */
 static bool is_start(const char *word)
 {
 	return strstr(word, "start") || strchr(word, '$') || !strcmp(word, "enable") ||
@@ -191,7 +191,7 @@ static bool take_pattern(struct script *script, struct command *command, const c
 	return script->pattern;
 }
 
-/* A word behind the name */
+/* Parses a word after the name. */
 static void take_login(struct command *command, const char *word)
 {
 	ctl_login_word(&command->login, word);
@@ -254,7 +254,7 @@ static void end_command(struct script *script, struct command *command)
 	script->runs |= command->runs || command->wrapped.unknown;
 }
 
-/* Returns where it goes on. */
+/* Ends a command; returns the rest of the text. */
 static const char *take_end(struct script *script, struct command *command, const char *text)
 {
 	char end = *text++;
@@ -274,7 +274,7 @@ static const char *take_end(struct script *script, struct command *command, cons
 	return text;
 }
 
-/* Passes over a quote; what is in it is text, be it of another command. */
+/* Copies quoted text to the word, even if it is another command. */
 static const char *take_quote(const char *text, char word[CTL_WORD_SIZE], size_t *len)
 {
 	char quote = *text++;
@@ -310,7 +310,7 @@ static bool next_word(const char **at, char word[CTL_WORD_SIZE])
 		}
 		if (*text == '\\' && text[1])
 			text++;
-		/* a line goes on */
+		/* a backslash joins lines */
 		if (*text != '\n' && len < CTL_WORD_SIZE - 1)
 			word[len++] = *text;
 		text++;
@@ -320,7 +320,7 @@ static bool next_word(const char **at, char word[CTL_WORD_SIZE])
 	return found;
 }
 
-/* "2>&1", "&>file": the descriptor before it has been read as a word, which does no harm. */
+/* "2>&1", "&>file": the descriptor before it has been read as a word, which is harmless. */
 static const char *skip_redirection(const char *text)
 {
 	char word[CTL_WORD_SIZE];
@@ -371,7 +371,7 @@ static bool is_shells(const char *script)
 	return IS_ONE_OF(shells, word);
 }
 
-/* @any: what a shell is given needs no first line that says so */
+/* With @any, the script needs no first line that names a shell. */
 static enum ctl_asks file_asks(const char *path, bool any, char who[CTL_WORD_SIZE])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -405,13 +405,13 @@ static bool opens_session(const char *name, const char *rest)
 	return login.opens;
 }
 
-/* What follows a shell's name */
+/* Parses a shell's arguments. */
 static enum ctl_asks shell_asks(const char *rest, char who[CTL_WORD_SIZE])
 {
 	char word[CTL_WORD_SIZE];
 
 	while (next_word(&rest, word)) {
-		/* busybox's */
+		/* "busybox sh" */
 		if (IS_ONE_OF(shells, word))
 			continue;
 		if (*word != '-')
@@ -437,7 +437,7 @@ enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[C
 	size_t len = strlen(path);
 	char word[CTL_WORD_SIZE];
 
-	/* argv[0] may be another */
+	/* argv[0] can differ */
 	if (!strncmp(command, path, len))
 		command += len;
 	else
@@ -450,7 +450,7 @@ enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[C
 		return CTL_ASKS_ALL;
 	if (keeps_elsewhere(word))
 		return CTL_ASKS_LATER;
-	/* of a link nothing but what it is called counts: all of busybox's are one program */
+	/* a symlink counts by its own name, as all of busybox's lead to one program */
 	if (IS_ONE_OF(shells, word))
 		return shell_asks(command, who);
 	return *word == '/' ? file_asks(word, false, who) : CTL_ASKS_NOTHING;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Programs that have others run what they are asked to. */
+/* Programs that have other programs run commands. */
 #ifndef KSC_CTL_ASKS_H
 #define KSC_CTL_ASKS_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #define CTL_WORD_SIZE 256
-/* Why what they run is out of reach */
+/* Why what they run cannot be protected */
 #define CTL_ELSEWHERE "it has a service run programs, which are not its own children"
 #define CTL_SESSION "it opens a session, which systemd moves out of the cgroup"
 

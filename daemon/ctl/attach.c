@@ -27,7 +27,7 @@
 #define MANAGER 1
 #define MANAGERS_FILES "/proc/1/fd"
 
-/* ---- listeners that systemd has made ---- */
+/* ---- listeners that systemd created ---- */
 
 static int get_int(int fd, int option)
 {
@@ -37,7 +37,7 @@ static int get_int(int fd, int option)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &len) ? -1 : value;
 }
 
-/* The port of a TCP listener; 0 if it is none */
+/* Returns the port of a TCP listener, 0 for other sockets. */
 static uint16_t listens_at(int fd)
 {
 	union ctl_address addr = { 0 };

@@ -28,7 +28,7 @@
 #define FIN_WAIT1	4
 #define FIN_WAIT2	5
 #define LISTEN		10
-/* connected and connecting, half closed, and waiting for the application's close */
+/* established, connecting, and closed on one side */
 #define STATES		(1U << 1 | 1U << 2 | 1U << FIN_WAIT1 | 1U << FIN_WAIT2 | 1U << 8)
 
 /**
@@ -77,7 +77,7 @@ struct audit {
 	struct protected *protected;
 };
 
-/* ---- what TCP has ---- */
+/* ---- TCP's sockets ---- */
 
 static void take_address(union ctl_address *addr, uint8_t family, const __be32 *host, __be16 port)
 {
@@ -109,7 +109,7 @@ static int on_socket(struct nl_msg *msg, void *arg)
 		return NL_SKIP;
 	if (diag->idiag_state == LISTEN)
 		audit->listening[ntohs(diag->id.idiag_sport)] = true;
-	/* Closed by its program, and about to end; or no program has accepted it yet */
+	/* Closed by its program, or not accepted yet */
 	if (!diag->idiag_inode)
 		return NL_SKIP;
 	audit->list = ctl_alloc(reallocarray(audit->list, audit->n + 1, sizeof(*c)));
@@ -119,7 +119,7 @@ static int on_socket(struct nl_msg *msg, void *arg)
 		     diag->id.idiag_sport);
 	take_address(&c->flow.peer, diag->idiag_family, diag->id.idiag_dst, diag->id.idiag_dport);
 	c->flow.uid = diag->idiag_uid;
-	/* TCP does not tell the socket's group */
+	/* sock_diag does not report the socket's group */
 	c->flow.gid = group_of(diag->idiag_uid);
 	c->inode = diag->idiag_inode;
 	c->listens = diag->idiag_state == LISTEN;
@@ -157,7 +157,7 @@ static int list_tcp(struct audit *audit)
 	return ret < 0 ? -1 : 0;
 }
 
-/* ---- what is protected ---- */
+/* ---- protected sockets ---- */
 
 static bool is_protected(const struct audit *audit, uint64_t inode)
 {
@@ -175,7 +175,7 @@ static void on_protected(struct nlattr **tb, void *arg)
 	struct protected *one;
 	uint64_t inode;
 
-	/* what is left to TCP is not listed */
+	/* sockets left to TCP are not protected */
 	if (phase == KSC_PHASE_CLOSED || !tb[KSC_A_SOCK_INODE])
 		return;
 	inode = nla_get_u64(tb[KSC_A_SOCK_INODE]);
@@ -193,7 +193,7 @@ static int list_protected(struct audit *audit)
 		[KSC_A_SOCK_INODE] = { .type = NLA_U64 },
 		[KSC_A_SOCK_PHASE] = { .type = NLA_U32 },
 	};
-	/* a dump that is read again adds nothing wrong */
+	/* no @restart: what an interrupted dump has added does no harm */
 	const struct ctl_request req = {
 		.cmd = KSC_CMD_SOCK_GET,
 		.flags = NLM_F_DUMP,
@@ -206,9 +206,9 @@ static int list_protected(struct audit *audit)
 	return ctl_request(&req);
 }
 
-/* ---- cgroups: of an id, the path ---- */
+/* ---- paths of cgroups ---- */
 
-/* nftw() hands nothing on */
+/* nftw() passes no argument. */
 static struct audit *walked;
 
 static int on_cgroup(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -233,7 +233,7 @@ static void find_cgroups(struct audit *audit)
 	nftw(CTL_CGROUPS, on_cgroup, 16, FTW_PHYS | FTW_MOUNT);
 }
 
-/* ---- what the policy says ---- */
+/* ---- the policy ---- */
 
 static void on_rule(struct nlattr **rule, void *arg)
 {
@@ -256,7 +256,7 @@ static void on_rule(struct nlattr **rule, void *arg)
 			match->number = nla_get_u32(rule[KSC_A_RULE_NUMBER]);
 		if (match->found && rule[KSC_A_RULE_NAME])
 			nla_strlcpy(match->name, rule[KSC_A_RULE_NAME], sizeof(match->name));
-		/* one that leaves some plain is not the last word about the others */
+		/* a rule that leaves some in plaintext does not decide about the rest */
 		c->decided = share == CTL_SHARE_ALL ||
 			     (match->found && match->action != KSC_RULE_ACTION_NEVER);
 	}
@@ -278,7 +278,7 @@ static int find_rule(const struct audit *audit, struct connection *c)
 	const in_port_t port = c->flow.local.sa.sa_family == AF_INET ?
 			       c->flow.local.in.sin_port : c->flow.local.in6.sin6_port;
 
-	/* which side connected is unknown: a port with a listener is a service's */
+	/* which side connected is unknown: a port with a listener is taken for a service's */
 	c->flow.direction = audit->listening[ntohs(port)] ? KSC_RULE_DIRECTION_ACCEPT :
 							    KSC_RULE_DIRECTION_CONNECT;
 	return ctl_policy_match(&c->flow, &c->match);
@@ -308,7 +308,7 @@ static bool is_unknown(const struct audit *audit, const struct connection *c)
 	       (!c->match.found || c->match.number > audit->by_cgroup);
 }
 
-/* Whether it should be protected, or has no rule by which it is not, as far as is known. */
+/* Whether to list it: it should be protected, or no known rule exempts it. */
 static bool is_found(const struct audit *audit, const struct connection *c)
 {
 	if (is_protected(audit, c->inode))
@@ -320,7 +320,7 @@ static bool is_found(const struct audit *audit, const struct connection *c)
 	return c->match.action != KSC_RULE_ACTION_NEVER;
 }
 
-/* ---- both together ---- */
+/* ---- output ---- */
 
 static char *address_text(const union ctl_address *addr)
 {
@@ -347,7 +347,7 @@ static const char *action_name(const struct audit *audit, const struct connectio
 	return c->match.found ? ksc_action_name(c->match.action) : "none";
 }
 
-/* NULL for none, and none that is known */
+/* Returns NULL if no rule matches, or it is unknown which. */
 static const char *rule_name(const struct audit *audit, const struct connection *c)
 {
 	return c->match.found && !is_unknown(audit, c) ? c->match.name : NULL;
@@ -434,7 +434,7 @@ int ctl_audit(int argc, char **argv)
 
 	audit->by_cgroup = UINT32_MAX;
 
-	/* before and after, as meanwhile some are accepted, and some close */
+	/* before and after, because sockets are accepted and closed meanwhile */
 	if (!list_protected(audit) && !list_tcp(audit) && !list_protected(audit)) {
 		find_cgroups(audit);
 		if (!find_rules(audit))

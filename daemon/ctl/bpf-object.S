@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A BPF object, as clang has made it, by the name of KSC_BPF_NAME. */
+/* A BPF object that clang built, under the name KSC_BPF_NAME. */
 #define JOIN(a, b) a ## b
 #define SYMBOL(name, suffix) JOIN(name, suffix)
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What rules compare: cgroups and addresses. */
+/* Comparison of cgroups and addresses with those of rules. */
 #include <string.h>
 
 #include "ctl/covers.h"

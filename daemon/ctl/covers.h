@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What rules compare: cgroups and addresses. */
+/* covers.c: compares cgroups and addresses with those of rules. */
 #ifndef KSC_CTL_COVERS_H
 #define KSC_CTL_COVERS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* kschannelctl: what its parts share. */
+/* kschannelctl: shared declarations. */
 #ifndef KSC_CTL_H
 #define KSC_CTL_H
 
@@ -13,7 +13,7 @@
 
 #include "common/util.h"
 
-/* Where cgroups (version 2) are mounted; the number of a directory there is the cgroup's */
+/* Where cgroups (version 2) are mounted; a directory's inode number is the cgroup's ID */
 #ifndef CTL_CGROUPS
 #define CTL_CGROUPS "/sys/fs/cgroup"
 #endif
@@ -96,7 +96,7 @@ int ctl_units(int argc, char **argv);
 int ctl_attach(int argc, char **argv);
 int ctl_preloaded(int argc, char **argv);
 
-/* What the drop-ins of services have said: less would only pass over the service. */
+/* Exit status for ExecCondition=: with a lower one, systemd would only skip the service. */
 #define CTL_CONDITION_FAILED 255
 #define CTL_CONDITION_DOC "Fail with 255, which for ExecCondition= of systemd is a failure"
 

@@ -11,7 +11,7 @@ PRELOAD_LIBRARY := $(CTL_OUT)/libkschannel-preload.so
 CTL_CFLAGS := $(KSC_CFLAGS) $(KSC_DEPENDS) $(KSC_HARDEN)
 CTL_SOURCES := $(wildcard $(TOP)/daemon/ctl/*.c) $(TOP)/daemon/preload/env.c
 PRELOAD_SOURCES := $(wildcard $(TOP)/daemon/preload/*.c)
-# what the daemon has, too
+# shared with the daemon
 CTL_COMMON := address extack hash names names-gen suites
 BPF := socket guard
 CTL_OBJECTS := $(CTL_SOURCES:$(TOP)/daemon/%.c=$(CTL_OUT)/obj/%.o) $(BPF:%=$(CTL_OUT)/obj/ctl/bpf-%.o) \
@@ -40,8 +40,8 @@ $(CTL_OUT)/obj/ctl/common/%.o: $(TOP)/daemon/common/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CTL_CFLAGS) $(CTL_DEPENDS_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-# -g makes the types' description, which the kernel wants to see. Its headers take
-# some of the C library's, for which clang does not look by itself.
+# -g generates BTF, which the kernel requires. The headers include some of the C
+# library's, which clang does not find by default.
 BPF_CLANG ?= clang
 BPF_INCLUDE := -I$(TOP)/uapi -I$(TOP)/daemon -I/usr/include/$(shell $(CC) -print-multiarch)
 $(CTL_OUT)/obj/bpf/%.bpf.o: $(TOP)/daemon/bpf/%.bpf.c $(wildcard $(TOP)/daemon/bpf/*.h)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The drop-in of a protected unit: it adds to the unit, and changes nothing that it has. */
+/* The drop-in of a protected unit: it adds to the unit's settings, and changes none. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #define PRELOAD "LD_PRELOAD="
 #define LIBRARY_NAME "/libkschannel-preload.so"
 
-/* What goes into a line that systemd reads: % and, within quotes, \ and " mean something. */
+/* Escapes text in a line that systemd reads: % and, within quotes, \ and " are special. */
 static void put_escaped(FILE *file, const char *text, size_t len)
 {
 	for (; len; len--, text++) {
@@ -28,7 +28,7 @@ static void put_quoted(FILE *file, const char *text)
 	fputc('"', file);
 }
 
-/* Assignments are parted by blanks, and in quotes when they have some. */
+/* Assignments are separated by blanks, and quoted if they contain any. */
 static const char *find_preload(const char *p, size_t *len)
 {
 	const char *end;
@@ -52,7 +52,7 @@ static const char *find_preload(const char *p, size_t *len)
 	return NULL;
 }
 
-/* It may be ours, from the time that it was enabled before. */
+/* Whether it is our library, from an earlier "enable" */
 static bool is_ours(const char *path, size_t len)
 {
 	const size_t own = sizeof(LIBRARY_NAME) - 1;
@@ -60,7 +60,7 @@ static bool is_ours(const char *path, size_t len)
 	return len >= own && !memcmp(path + len - own, LIBRARY_NAME, own);
 }
 
-/* Environment= replaces a variable: the unit's own libraries stay, behind ours. */
+/* Environment= replaces a variable: the unit's own libraries are kept, after ours. */
 static void put_preload(FILE *file, const struct ctl_drop_in *in)
 {
 	size_t len = 0;
@@ -79,7 +79,7 @@ static void put_preload(FILE *file, const struct ctl_drop_in *in)
 		put_escaped(file, p, len);
 	}
 	fputs("\"\n", file);
-	/* By itself it would give the unit a mount namespace, whose mounts nobody else sees. */
+	/* Without NoExecPaths=, it would hide the unit's mounts in a namespace of its own. */
 	if (!in->exec_paths)
 		return;
 	fputs("ExecPaths=-", file);
@@ -146,7 +146,7 @@ void ctl_drop_in_write(FILE *file, const struct ctl_drop_in *in)
 	      "After=kschanneld.service\n"
 	      "[Service]\n",
 	      file);
-	/* with a BPF program, too: it does not know the names that are looked up */
+	/* with BPF, too: the BPF program does not know the names that are looked up */
 	put_preload(file, in);
 	if (in->guard)
 		put_condition(file, in->self, "guard");

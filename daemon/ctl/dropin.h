@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* dropin.c: what "kschannelctl enable" writes for a unit. */
+/* dropin.c: the drop-in that "kschannelctl enable" writes for a unit. */
 #ifndef KSC_CTL_DROPIN_H
 #define KSC_CTL_DROPIN_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which units are enabled: the drop-ins tell, and nothing else is kept of it. */
+/* Which units are enabled: the drop-ins are the only record of it. */
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* enabled.c: the units that "kschannelctl enable" has written for. */
+/* enabled.c: finds the units that "kschannelctl enable" has written drop-ins for. */
 #ifndef KSC_CTL_ENABLED_H
 #define KSC_CTL_ENABLED_H
 
@@ -9,7 +9,7 @@
 #include "ctl/facts.h"
 
 #define CTL_DROP_IN "kschannel.conf"
-/* Where systemd looks for what an administrator wants */
+/* Where systemd looks for an administrator's units */
 #define CTL_UNIT_DIRECTORY "/etc/systemd/system"
 
 /**

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What systemd tells of a unit, and what follows from that and from its name. */
+/* A unit's properties from systemd, and what follows from them and from its name. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ bool ctl_has_suffix(const char *unit, const char *suffix)
 	return len > tail && !strcmp(unit + len - tail, suffix);
 }
 
-/* What is between two marks, the latter if it is there; to be freed */
+/* Returns the text between two marks, to the end if @after is missing; the caller frees it. */
 static char *between(const char *value, const char *before, const char *after)
 {
 	const char *start = strstr(value, before), *end;

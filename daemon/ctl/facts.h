@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What systemd tells of a unit. */
+/* facts.c: a unit's properties from systemd. */
 #ifndef KSC_CTL_FACTS_H
 #define KSC_CTL_FACTS_H
 
@@ -48,7 +48,7 @@ struct ctl_facts {
 	char *environment;
 };
 
-/* systemd's own limit of a name, and room for its end */
+/* systemd's limit for the name of a unit, with the null byte */
 #define CTL_UNIT_SIZE 256
 
 void ctl_facts_parse(const char *text, struct ctl_facts *facts);

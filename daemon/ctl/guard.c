@@ -25,7 +25,7 @@
 
 extern const char ctl_guard_object[], ctl_guard_object_end[];
 
-/* What goes with a cgroup, and away with it */
+/* Attached to a guarded cgroup, and removed with it */
 static const struct {
 	const char *program;
 	const char *name;
@@ -67,7 +67,7 @@ static int pin_program(struct bpf_object *object, const char *directory, const c
 
 	if (error)
 		return error;
-	/* of one that did not get to its end */
+	/* left by an interrupted load */
 	unlink(path);
 	return bpf_program__pin(bpf_object__find_program_by_name(object, program), path);
 }
@@ -87,7 +87,7 @@ static int pin(struct bpf_object *object, const char *directory)
 	return error ? error : ctl_pin_links(object, directory, links, ARRAY_SIZE(links));
 }
 
-/* 1 if it is attached to the cgroup itself, 0 if not, or a negative errno */
+/* Returns 1 if it is attached to the cgroup itself, 0 if not, or a negative errno. */
 static int is_attached(int program, int cgroup, enum bpf_attach_type type)
 {
 	struct bpf_prog_info info = { 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Cgroups whose TCP sockets have to be ours, by BPF programs. */
+/* guard.c: cgroups whose TCP sockets need the ULP, by BPF programs. */
 #ifndef KSC_CTL_GUARD_H
 #define KSC_CTL_GUARD_H
 

@@ -109,7 +109,7 @@ static const char *get_text(struct nlattr **tb, int type)
 	return tb[type] ? nla_get_string(tb[type]) : "";
 }
 
-/* Takes over the text. */
+/* Takes ownership of @text. */
 static struct json_object *json_text(char *text)
 {
 	struct json_object *object = json_object_new_string(text);
@@ -170,7 +170,7 @@ static void add_json(struct json_object *array, struct nlattr **tb)
 	struct json_object *object = ctl_alloc(json_object_new_object());
 
 	for (int i = 1; i <= KSC_A_SOCK_MAX; i++) {
-		/* some are for requests only */
+		/* some attributes are for requests only */
 		if (!fields[i].name)
 			continue;
 		if (tb[i])
@@ -183,7 +183,7 @@ static void add_json(struct json_object *array, struct nlattr **tb)
 	json_object_array_add(array, object);
 }
 
-/* The phase, and what has been closed of an established connection. */
+/* The phase; for an established connection, which directions are closed */
 static const char *state_name(struct nlattr **tb)
 {
 	uint32_t phase = get_u32(tb, KSC_A_SOCK_PHASE);
@@ -216,7 +216,7 @@ static void add_number_or_name(struct ctl_table *table, const char *name, struct
 		add_or_dash(table, "");
 }
 
-/* A second line for what went wrong. */
+/* Adds a second line that tells what failed. */
 static void add_failure(struct ctl_table *table, struct nlattr **tb)
 {
 	uint32_t direction = get_u32(tb, KSC_A_SOCK_DIRECTION);

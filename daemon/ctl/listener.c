@@ -22,7 +22,7 @@ static bool within_id(uint32_t id, struct nlattr *min, struct nlattr *max)
 	return !min || !max || (id >= nla_get_u32(min) && id <= nla_get_u32(max));
 }
 
-/* Of one family: IPv4's connections to an IPv6 socket are IPv4's for rules */
+/* Both are of one family: for rules, IPv4 connections to an IPv6 socket are IPv4. */
 static enum ctl_share share_local(const uint8_t *addr, size_t len, struct nlattr *prefix,
 				  struct nlattr *bits)
 {

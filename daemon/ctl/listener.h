@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which rules the connections of a listener may fall under. */
+/* listener.c: which rules the connections of a listener can match. */
 #ifndef KSC_CTL_LISTENER_H
 #define KSC_CTL_LISTENER_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kschannelctl: look at protected sockets, and run programs with theirs protected. */
+/* kschannelctl: shows protected sockets, and runs programs with protected connections. */
 #include <argp.h>
 #include <errno.h>
 #include <locale.h>
@@ -108,7 +108,7 @@ int main(int argc, char **argv)
 	snprintf(name, sizeof(name), "%s %s", program_invocation_short_name, choice.command->name);
 	argv[choice.index] = name;
 	ret = choice.command->run(argc - choice.index, argv + choice.index);
-	/* output that did not get through must not look like success */
+	/* lost output must not look like success */
 	if (fflush(stdout) || ferror(stdout))
 		return EXIT_FAILURE;
 	return ret;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Names of numbers that are not of our interface. */
+/* Names of TLS versions and TCP states. */
 #include "ctl/ctl.h"
 
-/* linux/tcp_states.h is not for userspace; netinet/tcp.h numbers them alike */
+/* linux/tcp_states.h is not for userspace; netinet/tcp.h has the same numbers. */
 static const char *const tcp_states[] = {
 	NULL,	 "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2",   "time-wait",
 	"close", "close-wait",	"last-ack", "listen",	"closing",    "new-syn-recv",

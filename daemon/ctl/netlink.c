@@ -15,7 +15,7 @@
 #include "common/extack.h"
 #include "ctl/ctl.h"
 
-/* A dump is read again when it changed meanwhile; not for ever on a busy machine. */
+/* A dump is repeated if it changed meanwhile, but not forever on a busy machine. */
 #define DUMP_TRIES 8
 
 /**
@@ -112,7 +112,7 @@ int ctl_request(const struct ctl_request *req)
 		      KSC_FAMILY_NAME);
 		goto out;
 	}
-	/* without an ACK each request has exactly one end */
+	/* without ACKs, one message ends each request */
 	nl_socket_disable_auto_ack(sk);
 	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_valid, &ex);
 	nl_cb_err(cb, NL_CB_CUSTOM, on_error, &ex);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The output options that list and stats share. */
+/* Output options shared by list and stats. */
 #include <argp.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@ static const struct argp_option output_options[] = {
 	{ 0 },
 };
 
-/* argp has the parameters so. NOLINTNEXTLINE(readability-non-const-parameter) */
+/* argp defines the parameters. NOLINTNEXTLINE(readability-non-const-parameter) */
 static error_t output_parse(int key, char *arg, struct argp_state *state)
 {
 	bool *json = state->input;

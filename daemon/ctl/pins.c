@@ -30,10 +30,10 @@
 
 #define BPF_FS "/sys/fs/bpf"
 
-/* Between the name and the digest. A BPF file system takes no names with dots. */
+/* Separates the name and the digest. The BPF file system allows no dots in names. */
 #define SEPARATOR '_'
 
-/* of exportfs; the C library does not know it */
+/* from exportfs; the C library does not define it */
 #define FILEID_KERNFS 0xfe
 
 static bool is_fs(const char *path, unsigned int magic)
@@ -116,7 +116,7 @@ static int pin_link(struct bpf_object *object, const char *directory,
 	link = bpf_program__attach(bpf_object__find_program_by_name(object, pinned->program));
 	if (!link)
 		return -errno;
-	/* of one that did not get to its end */
+	/* left by an interrupted load */
 	unlink(path);
 	error = bpf_link__pin(link, path);
 	bpf_link__destroy(link);
@@ -141,7 +141,7 @@ int ctl_pin_links(struct bpf_object *object, const char *directory,
 	return error;
 }
 
-/* The map is pinned last: where it is, everything is. */
+/* The map is pinned last: if it is there, everything is. */
 static int load_and_pin(const struct ctl_pins *pins, struct bpf_object *object,
 			const char *directory)
 {
@@ -172,7 +172,7 @@ static int load(const struct ctl_pins *pins, const char *directory)
 	return error;
 }
 
-/* FNV-1a: nobody but root chooses what is told apart */
+/* FNV-1a is enough, as only root chooses what is hashed. */
 static uint64_t digest(const struct ctl_pins *pins)
 {
 	uint64_t hash = 0xcbf29ce484222325;
@@ -189,7 +189,7 @@ static bool is_pinned(const char *directory, const char *name)
 	return !ctl_pin_path(directory, name, path) && !access(path, F_OK);
 }
 
-/* Goes through the versions that are at work: one, as a rule. What @fn returns but 0 ends it. */
+/* Calls @fn for each loaded version, usually one, until it returns nonzero. */
 static int each_version(const struct ctl_pins *pins, int (*fn)(const char *directory, void *arg),
 			void *arg)
 {
@@ -201,7 +201,7 @@ static int each_version(const struct ctl_pins *pins, int (*fn)(const char *direc
 
 	if (!all)
 		return -errno;
-	/* before there were directories */
+	/* a version from before there were directories */
 	if (is_pinned(CTL_PINS, pins->pinned_map))
 		error = fn(CTL_PINS, arg);
 	while (!error && (entry = readdir(all)))
@@ -248,7 +248,7 @@ static int move(const struct heir *heir, const char *from, int cgroup)
 	if (error)
 		return error;
 	error = heir->pins->attach(cgroup, from, false);
-	/* it has nothing of the kind */
+	/* nothing was attached to it */
 	return error == -ENOENT ? 0 : error;
 }
 
@@ -256,13 +256,13 @@ static int take_cgroup(const struct heir *heir, const char *from, uint64_t id, u
 {
 	int cgroup = open_cgroup(id, O_RDONLY | O_DIRECTORY), error = 0;
 
-	/* it is gone */
+	/* the cgroup is gone */
 	if (cgroup == -ESTALE)
 		return 0;
-	/* what it is told here is newer */
+	/* this version's own value is newer */
 	if (bpf_map_update_elem(heir->map, &id, &value, BPF_NOEXIST) && errno != EEXIST)
 		error = -errno;
-	/* in a container it can't be opened so: what is attached to it stays, of the other */
+	/* -EPERM in a container: the other version's programs stay attached to it */
 	if (!error && heir->pins->attach && cgroup != -EPERM)
 		error = cgroup < 0 ? cgroup : move(heir, from, cgroup);
 	if (cgroup >= 0)
@@ -277,7 +277,7 @@ static int take_cgroups(const struct heir *heir, const char *from)
 	uint32_t value;
 	bool more;
 
-	/* one that did not get to its end has none */
+	/* an interrupted load left no map */
 	if (map < 0)
 		return map == -ENOENT ? 0 : map;
 	more = !bpf_map_get_next_key(map, NULL, &next);
@@ -316,7 +316,7 @@ static void drop_directory(const char *directory)
 	rmdir(directory);
 }
 
-/* Both are at work until the other has nothing left to do. */
+/* Both versions stay loaded until the other one has no cgroups left. */
 static int inherit(const char *from, void *arg)
 {
 	const struct heir *heir = arg;
@@ -334,7 +334,7 @@ static int inherit(const char *from, void *arg)
 	return 0;
 }
 
-/* Has the programs at work, of this version and no other. */
+/* Loads this version, and removes all others. */
 static int take_over(struct heir *heir)
 {
 	const struct ctl_pins *pins = heir->pins;
@@ -353,7 +353,7 @@ static int take_over(struct heir *heir)
 	return error;
 }
 
-/* No two change what is pinned at a time. */
+/* Only one process at a time changes the pins. */
 static int lock(void)
 {
 	int dir = open(CTL_PINS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
@@ -464,7 +464,7 @@ static int drop_cgroup(const char *directory, void *arg)
 	const struct leaver *cgroup = arg;
 	int map = ctl_pinned(directory, cgroup->pins->pinned_map), error = 0;
 
-	/* of one that did not get to its end */
+	/* an interrupted load left no map */
 	if (map < 0)
 		return map == -ENOENT ? 0 : map;
 	if (cgroup->pins->attach && cgroup->dir >= 0)

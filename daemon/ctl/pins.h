@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* BPF programs that stay at work when we are gone, with a map of the cgroups they are for. */
+/* pins.c: BPF programs that stay loaded after exit, with a map of their cgroups. */
 #ifndef KSC_CTL_PINS_H
 #define KSC_CTL_PINS_H
 
@@ -12,7 +12,7 @@
 #define CTL_PINS "/sys/fs/bpf/kschannel"
 #endif
 
-/* Of a path below it */
+/* Size of a path below CTL_PINS */
 #define CTL_PIN_SIZE 256
 
 /**

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kschannelctl policy: the rules that the kernel goes by, and which one a connection meets. */
+/* kschannelctl policy: the kernel's rules, and which of them a connection matches. */
 #include <err.h>
 #include <inttypes.h>
 #include <json-c/json.h>
@@ -47,7 +47,7 @@ struct policy {
 	struct json_object *passed_json;
 };
 
-/* Maximum number of them that are shown */
+/* Maximum number of passed rules that are shown */
 #define MAX_PASSED	20
 
 static struct nla_policy policy_attrs[KSC_A_POLICY_MAX + 1] = {
@@ -77,7 +77,7 @@ static struct nla_policy rule_attrs[KSC_A_RULE_MAX + 1] = {
 	[KSC_A_RULE_CONNECT] = { .type = NLA_U32 },
 };
 
-/* ---- a rule in words ---- */
+/* ---- a rule as text ---- */
 
 static char *range_text(struct nlattr *min, struct nlattr *max, bool port)
 {
@@ -94,7 +94,7 @@ static char *range_text(struct nlattr *min, struct nlattr *max, bool port)
 	return ctl_alloc(len < 0 ? NULL : text);
 }
 
-/* "10.0.0.0/8 port 5432", the parts that are given */
+/* "10.0.0.0/8 port 5432", as far as the parts are set */
 static char *end_text(struct nlattr *addr, struct nlattr *len, struct nlattr *min,
 		      struct nlattr *max)
 {
@@ -117,7 +117,7 @@ static const char *direction_name(struct nlattr *attr)
 	return attr ? ksc_word_text(ksc_directions, nla_get_u32(attr)) : "both";
 }
 
-/* What connect() waits for; what is never protected, or accepted, does not wait */
+/* What connect() waits for, which only protected outgoing connections do */
 static const char *connect_name(struct nlattr **tb)
 {
 	if (!tb[KSC_A_RULE_ACTION] || nla_get_u32(tb[KSC_A_RULE_ACTION]) == KSC_RULE_ACTION_NEVER ||
@@ -136,7 +136,7 @@ struct words {
 	char *text[ARRAY_SIZE(headings)];
 };
 
-/* A name is anybody's text: for a terminal, or for JSON */
+/* Names are untrusted: they are escaped for a terminal, and made valid for JSON. */
 static void to_words(struct nlattr **tb, struct words *w, bool as_json)
 {
 	const char *name = tb[KSC_A_RULE_NAME] ? nla_get_string(tb[KSC_A_RULE_NAME]) : "?";
@@ -204,9 +204,9 @@ static void on_policy(struct nlattr **tb, void *arg)
 	add_words(policy, &w);
 }
 
-/* ---- what is asked ---- */
+/* ---- requests ---- */
 
-/* A dump that has changed is read again from its start. */
+/* A dump that has changed is repeated from its start. */
 static void on_restart(void *arg)
 {
 	struct policy *policy = arg;
@@ -253,7 +253,7 @@ static int print_policy(const struct policy *policy)
 	return ctl_print_json(object);
 }
 
-/* ---- why it is that rule ---- */
+/* ---- why that rule matches ---- */
 
 /**
  * struct passed - the rules before the one that matches a connection
@@ -316,7 +316,7 @@ static void on_passed(struct nlattr **tb, void *arg)
 	free(why);
 }
 
-/* Nothing is told if the policy is another one by now. */
+/* Prints nothing if the policy has been replaced meanwhile. */
 static int explain(struct policy *policy)
 {
 	struct passed passed = { .policy = policy, .end = policy->number };
@@ -405,7 +405,7 @@ int ctl_policy_rules(const struct ctl_rules *rules)
 	return ctl_request(&req);
 }
 
-/* ---- a connection to try ---- */
+/* ---- a test connection ---- */
 
 static int put_address(struct nl_msg *msg, int attr, const union ctl_address *addr)
 {

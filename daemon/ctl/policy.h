@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* policy.c: asking the kernel about its policy. */
+/* policy.c: requests about the kernel's policy. */
 #ifndef KSC_CTL_POLICY_H
 #define KSC_CTL_POLICY_H
 

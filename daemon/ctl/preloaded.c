@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kschannelctl preloaded: whether the library is where a drop-in wants it to be. */
+/* kschannelctl preloaded: checks whether the library is loaded where a drop-in needs it. */
 #include <argp.h>
 #include <dlfcn.h>
 #include <err.h>
@@ -14,7 +14,7 @@
 #include "ctl/ctl.h"
 #include "preload/env.h"
 
-/* How long a process may take to become the program that it is to run */
+/* How long a process may take to execute its program */
 #define PATIENCE_MS 10000
 #define PAUSE_MS 20
 
@@ -38,7 +38,7 @@ static const char *last_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Whether it is still what the service manager forked */
+/* Whether it still runs what the service manager forked */
 static bool is_managers(const char *program)
 {
 	char manager[PATH_MAX];
@@ -85,7 +85,7 @@ static enum presence look(const char *pid, char program[PATH_MAX])
 	return found;
 }
 
-/* Nothing tells of a program that another process begins to run. */
+/* Polls, because no event tells when another process executes a program. */
 static int await_in(const char *pid)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
@@ -98,7 +98,7 @@ static int await_in(const char *pid)
 			break;
 		nanosleep(&pause, NULL);
 	}
-	/* one that has ended makes no connections */
+	/* a process that has exited makes no connections */
 	if (found == PRESENT || found == GONE)
 		return EXIT_SUCCESS;
 	warnx("process %s, %s: %s is not preloaded, and its connections would be in plaintext; "

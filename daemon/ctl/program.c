@@ -23,7 +23,7 @@
 #include "ctl/ctl.h"
 #include "ctl/program.h"
 
-/* Scripts whose interpreters are scripts; the kernel follows no more either. */
+/* Maximum nesting of scripts as interpreters; the kernel follows no more, either. */
 #define SCRIPT_DEPTH 4
 
 /**
@@ -53,7 +53,7 @@ int ctl_find_program(const char *name, char *path)
 		snprintf(path, PATH_MAX, "%s", name);
 		if (access(path, X_OK) || stat(path, &st))
 			return -1;
-		/* as execve() */
+		/* as execve() does */
 		errno = EACCES;
 		return S_ISREG(st.st_mode) ? 0 : -1;
 	}
@@ -95,7 +95,7 @@ static void unmap_file(const struct image *image)
 	munmap((void *)image->data, image->size);
 }
 
-/* A part of the file, or NULL if it is not within it. */
+/* Returns a part of the file, or NULL if it exceeds the file. */
 static const void *part(const struct image *image, uint64_t offset, uint64_t size)
 {
 	if (offset > image->size || size > image->size - offset)
@@ -108,7 +108,7 @@ static const ElfW(Phdr) * header(const struct image *image, const ElfW(Ehdr) * e
 	return part(image, ehdr->e_phoff + i * sizeof(ElfW(Phdr)), sizeof(ElfW(Phdr)));
 }
 
-/* The dynamic linker that the file asks for; NULL if none. */
+/* Returns the dynamic linker that the file asks for, or NULL. */
 static const char *find_linker(const struct image *image)
 {
 	const ElfW(Ehdr) *ehdr = part(image, 0, sizeof(*ehdr));
@@ -126,7 +126,7 @@ static const char *find_linker(const struct image *image)
 	return NULL;
 }
 
-/* Go's tool chain leaves a note; its programs make system calls themselves even with libc. */
+/* Go's toolchain leaves a note. Go programs make system calls directly, even with libc. */
 static bool is_go(const struct image *image)
 {
 	static const char name[] = "Go\0";
@@ -190,14 +190,14 @@ static const char *cannot_preload_privileges(const char *path, const struct stat
 
 /* ---- programs that run others ---- */
 
-/* They run a program as somebody, in a new environment. */
+/* They run a program as another user, in a new environment. */
 static const char *const changers[] = { "doas", "pkexec", "runuser", "su", "su-rs", "sudo",
 					"sudo-rs", "sudoedit" };
 
-/* They run a program where other files are. */
+/* They run a program that sees other files. */
 static const char *const movers[] = { "bwrap", "chroot", "firejail", "nsenter", "schroot" };
 
-/* The interpreter that a script names in its first line. */
+/* Finds the interpreter that a script names in its first line. */
 static bool script_interpreter(const struct image *image, char *path)
 {
 	size_t i = 2, len = 0;

@@ -73,7 +73,7 @@ static error_t rekey_parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* A dump that has changed is read again from its start. */
+/* A dump that has changed is repeated from its start. */
 static void on_restart(void *arg)
 {
 	struct rekey *rekey = arg;
@@ -123,7 +123,7 @@ static int fill_one(struct nl_msg *msg, void *arg)
 
 static int rekey_one(uint64_t id, const struct rekey *rekey)
 {
-	/* what --all found may have ended meanwhile */
+	/* connections that --all found may have ended meanwhile */
 	static const int gone[] = { ENOENT, ENOTCONN, EPIPE, 0 };
 	struct one one = { .id = id, .request = rekey->request };
 	char subject[32];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kschannelctl run: a program that knows nothing of TLS, with its connections protected. */
+/* kschannelctl run: runs a program that has no TLS, with its connections protected. */
 #include <argp.h>
 #include <dlfcn.h>
 #include <err.h>
@@ -170,7 +170,7 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* In a build tree the library is next to us. */
+/* In a build tree, the library is in the directory of this program. */
 static bool find_beside(char *path)
 {
 	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - sizeof(KSC_PRELOAD_NAME));
@@ -182,7 +182,7 @@ static bool find_beside(char *path)
 	return !access(path, R_OK);
 }
 
-/* Where it was said at build time to be. */
+/* In the directory that was set at build time. */
 static bool find_in_place(char *path)
 {
 	int len = snprintf(path, PATH_MAX, "%s/%s", KSC_LIBDIR, KSC_PRELOAD_NAME);
@@ -190,7 +190,7 @@ static bool find_in_place(char *path)
 	return len < PATH_MAX && !access(path, R_OK);
 }
 
-/* Else where the dynamic linker looks by itself. */
+/* Otherwise where the dynamic linker looks by default. */
 static bool find_installed(char *path)
 {
 	void *handle = dlopen(KSC_PRELOAD_NAME, RTLD_LAZY | RTLD_LOCAL);
@@ -212,7 +212,7 @@ void ctl_find_library(char path[PATH_MAX])
 {
 	if (!find_beside(path) && !find_in_place(path) && !find_installed(path))
 		errx(EXIT_CANNOT_RUN, "cannot find %s", KSC_PRELOAD_NAME);
-	/* ld.so takes these as separators, and only warns when it then finds nothing */
+	/* ld.so takes these as separators, and only warns if it then finds nothing */
 	if (strpbrk(path, " :"))
 		errx(EXIT_CANNOT_RUN, "a blank or colon in \"%s\" keeps it from being loaded",
 		     path);
@@ -224,7 +224,7 @@ static void set_env(const char *name, const char *value)
 		err(EXIT_CANNOT_RUN, "cannot set %s", name);
 }
 
-/* Whether a socket would have to be told more than that it is ours. */
+/* Whether sockets need settings in addition to the ULP */
 static bool has_settings(const struct options *opt)
 {
 	return opt->client != opt->server || opt->server_name || opt->credential || opt->alpn ||
@@ -262,7 +262,7 @@ static const char *cannot_bpf(const struct options *opt)
 	return has_settings(opt) ? "settings cannot be given by a BPF program" : ctl_cannot_scope();
 }
 
-/* What is behind env and its like; NULL if there is nothing, or it can't be found */
+/* Returns the path of the program behind env and the like; NULL if none is found. */
 static const char *find_wrapped(const struct options *opt, struct ctl_wrapped *w,
 				char path[PATH_MAX])
 {
@@ -274,7 +274,7 @@ static const char *find_wrapped(const struct options *opt, struct ctl_wrapped *w
 	return ctl_find_program(*command, path) ? NULL : path;
 }
 
-/* Ends the program if what is run is out of reach. */
+/* Exits if what the program runs cannot be protected. */
 static void check_elsewhere(const char *path)
 {
 	if (ctl_runs_elsewhere(path))
@@ -306,7 +306,7 @@ static enum ctl_way choose(const struct options *opt, const char *path, const ch
 	return bpf || opt->way == CTL_WAY_PRELOAD ? CTL_WAY_PRELOAD : CTL_WAY_BPF;
 }
 
-/* Who said which connections, or which way, has chosen. Settings are for the library alone. */
+/* By default, not with --way, nor for one direction. Settings need the library. */
 static bool wants_guard(const struct options *opt, enum ctl_way way)
 {
 	if (opt->guard || opt->no_guard)
@@ -317,13 +317,13 @@ static bool wants_guard(const struct options *opt, enum ctl_way way)
 
 static void say_way(const struct options *opt, enum ctl_way way)
 {
-	/* with settings there is but one, as long as nobody asks for it by name */
+	/* with settings, there is only one way: it is printed if --way was given */
 	if (!opt->quiet && (by_policy(opt) || opt->way != CTL_WAY_AUTO))
 		warnx("protected %sby %s%s", by_policy(opt) ? "as the policy says, " : "",
 		      way == CTL_WAY_BPF ? "bpf" : "preload", opt->guard ? ", and guarded" : "");
 }
 
-/* With or without --quiet: nothing else tells that it may not be protected at all. */
+/* Printed even with --quiet: nothing else tells that it may be in plaintext. */
 static void warn_of_session(char *const *command)
 {
 	struct ctl_wrapped w = { 0 };
@@ -372,7 +372,7 @@ int ctl_run(int argc, char **argv)
 	else if (w.cleared)
 		warnx("%s: it takes the library out of the environment: what it runs is not "
 		      "protected", path);
-	/* with a BPF program, too: it does not know the names that are looked up */
+	/* with BPF, too: the BPF program does not know the names that are looked up */
 	if (!ctl_cannot_preload(path))
 		prepare_environment(&opt);
 	if (way == CTL_WAY_BPF || opt.guard)

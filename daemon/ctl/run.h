@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Ways to get hold of a program's sockets. */
+/* run.c: ways to give the ULP to a program's sockets. */
 #ifndef KSC_CTL_RUN_H
 #define KSC_CTL_RUN_H
 

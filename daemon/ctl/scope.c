@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Cgroups whose TCP sockets are ours, by a BPF program. */
+/* Cgroups whose TCP sockets get the ULP, by a BPF program. */
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
@@ -116,7 +116,7 @@ int ctl_own_cgroup(char path[PATH_MAX])
  */
 int ctl_service_cgroup(char path[PATH_MAX])
 {
-	/* where a unit delegates its cgroup, systemd's commands are in one below it */
+	/* if a unit's cgroup is delegated, systemd runs commands in one below it */
 	static const char control[] = "/.control";
 	const size_t tail = strlen(control);
 	int error = ctl_own_cgroup(path);

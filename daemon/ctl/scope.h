@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Cgroups whose TCP sockets are ours, by a BPF program. */
+/* scope.c: cgroups whose TCP sockets get the ULP, by a BPF program. */
 #ifndef KSC_CTL_SCOPE_H
 #define KSC_CTL_SCOPE_H
 

@@ -87,7 +87,7 @@ static const struct counter counters[KSC_A_STATS_MAX + 1] = {
 	[KSC_A_STATS_TRUSTED] = { "trusted", "trusted prefixes" },
 };
 
-/* A prefix as the kernel has it: an IPv6 address, and the length in one byte */
+/* A prefix in the kernel's form: an IPv6 address, and its length in one byte */
 #define PREFIX_SIZE	17
 #define MAX_TRUSTED	16
 
@@ -105,7 +105,7 @@ struct stats {
 	size_t n_trusted;
 };
 
-/* A number: all but the daemon, and the prefixes. */
+/* All are numbers but the daemon and the prefixes. */
 static bool is_number(int attr)
 {
 	return attr != KSC_A_STATS_DAEMON && attr != KSC_A_STATS_TRUSTED && counters[attr].name;
@@ -128,7 +128,7 @@ static void on_stats(struct nlattr **tb, void *arg)
 	}
 }
 
-/* As the configuration has it. */
+/* As in the configuration */
 static char *prefix_text(const uint8_t *prefix)
 {
 	struct in6_addr addr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Asking systemd, by its own command. */
+/* Queries systemd by systemctl. */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 extern char **environ;
 
-/* Runs systemctl; what it prints, to be freed. Returns its status. */
+/* Runs systemctl, and returns its exit status; the caller frees @output. */
 static int systemctl(const char *const argv[], char **output)
 {
 	posix_spawn_file_actions_t actions;
@@ -98,7 +98,7 @@ struct ctl_facts ctl_systemd_facts(const char *unit)
 	struct ctl_facts facts = { 0 };
 	char *output;
 
-	/* of a template alone systemd tells nothing */
+	/* systemd has no properties of a template itself */
 	ctl_instance(unit, instance);
 	if (systemctl(argv, &output))
 		errx(EXIT_FAILURE, "systemd tells nothing of %s", unit);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Asking systemd. */
+/* systemd.c: queries systemd. */
 #ifndef KSC_CTL_SYSTEMD_H
 #define KSC_CTL_SYSTEMD_H
 

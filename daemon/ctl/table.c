@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Tables, by libsmartcols, and lines between their rows. */
+/* Tables by libsmartcols, with notes between their rows. */
 #include <libsmartcols.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,9 +45,9 @@ struct ctl_table *ctl_table_new(size_t columns)
 	for (size_t i = 0; i < columns; i++)
 		ctl_alloc(scols_table_new_column(table->lines, NULL, 0, 0));
 	scols_table_enable_noheadings(table->lines, 1);
-	/* ctl_escape() did that, for more characters. */
+	/* ctl_escape() has escaped them, and more characters. */
 	scols_table_enable_noencoding(table->lines, 1);
-	/* A line is as long as it is, on a terminal, too: nothing is cut, so it can be copied. */
+	/* Lines are not cut to the width of a terminal, so that they can be copied. */
 	scols_table_set_termforce(table->lines, SCOLS_TERMFORCE_NEVER);
 	insist(scols_table_set_column_separator(table->lines, "  "));
 	return table;
@@ -135,7 +135,7 @@ void ctl_table_print(struct ctl_table *table, const char *right_aligned)
 				       right_aligned[i] == 'r' ? SCOLS_FL_RIGHT : 0);
 	insist(scols_print_table_to_string(table->lines, &text));
 	rest = text;
-	/* No cell has a newline, so that each line is a row. */
+	/* Cells contain no newlines, so each line is a row. */
 	for (char **note = table->notes; rest && *rest; note++) {
 		line = strsep(&rest, "\n");
 		puts(line);

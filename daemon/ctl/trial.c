@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The command line of "policy test": a connection, which need not be there. */
+/* The command line of "policy test": a connection, which need not exist. */
 #include <argp.h>
 #include <arpa/inet.h>
 #include <errno.h>
@@ -76,7 +76,7 @@ static uint32_t parse_number(const char *text, struct argp_state *state)
 	return (uint32_t)n;
 }
 
-/* One that there is: a name that is misspelt would fall under nothing. */
+/* The cgroup must exist: a misspelt name would match nothing. */
 static void take_cgroup(struct ctl_flow *flow, const char *path, struct argp_state *state)
 {
 	char full[PATH_MAX], *real;
@@ -159,7 +159,7 @@ static error_t test_parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* The end that was not given: a loopback address of the other's family. */
+/* The default of one end: a loopback address of the other's family. */
 static void fill_in(union ctl_address *addr, const union ctl_address *other)
 {
 	if (addr->sa.sa_family != AF_UNSPEC)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* trial.c: a connection to ask the policy about. */
+/* trial.c: a connection to test the policy with. */
 #ifndef KSC_CTL_TRIAL_H
 #define KSC_CTL_TRIAL_H
 

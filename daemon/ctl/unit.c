@@ -83,7 +83,7 @@ static bool is_unit_name(const char *name)
 	return *name && *name != '.' && !*p;
 }
 
-/* Units of other kinds: as a service's, such a name would be a slip. */
+/* Names of other units; as the name of a service, it would be a mistake. */
 static bool is_other_unit(const char *name)
 {
 	static const char *const suffixes[] = { ".automount", ".device", ".mount", ".path",
@@ -153,7 +153,7 @@ static void join(char path[PATH_MAX], const char *directory, const char *name, c
 		errx(EXIT_FAILURE, "%s: %s", directory, strerror(ENAMETOOLONG));
 }
 
-/* ---- whether it would be so ---- */
+/* ---- checks ---- */
 
 static bool exists(const char *unit)
 {
@@ -164,7 +164,7 @@ static bool exists(const char *unit)
 	return loaded;
 }
 
-/* A slip of the pen must not look like protection. */
+/* A typo must not look like protection. */
 static _Noreturn void refuse_absent(const char *unit)
 {
 	const char *kind = strrchr(unit, '.') + 1, *at = strchr(unit, '@');
@@ -195,7 +195,7 @@ static void check_load(const char *unit, const struct ctl_facts *facts)
 		errx(EXIT_FAILURE, "systemd cannot load %s: %s", unit, facts->load);
 }
 
-/* What asks others is not what is asked for. */
+/* What the unit has other programs run is not protected. */
 static void check_asks(const char *unit, const char *path, const char *command)
 {
 	char who[CTL_WORD_SIZE];
@@ -217,7 +217,7 @@ static void check_asks(const char *unit, const char *path, const char *command)
 	}
 }
 
-/* Others have a service of no own program stop and start with it. */
+/* Services without a program start and stop other services. */
 static void check_starts(const char *unit, const struct ctl_facts *facts)
 {
 	if (ctl_starts_nothing(facts))
@@ -229,7 +229,7 @@ static void check_starts(const char *unit, const struct ctl_facts *facts)
 		check_asks(unit, facts->programs[i], facts->commands[i]);
 }
 
-/* The dynamic linker would say nothing where it does not preload. */
+/* Where it does not preload, the dynamic linker would not say so. */
 static void check_preload(const char *unit, const struct ctl_facts *facts)
 {
 	for (size_t i = 0; i < facts->n_programs; i++) {
@@ -241,7 +241,7 @@ static void check_preload(const char *unit, const struct ctl_facts *facts)
 	}
 }
 
-/* A library in the environment stays, but neither a cgroup's program nor a guard. */
+/* In a session, the preloaded library stays, but not the cgroup's BPF program and guard. */
 static void check_session(const struct unit_options *opt, const struct ctl_facts *facts)
 {
 	if (facts->session && (opt->way == CTL_WAY_BPF || opt->guard) && ctl_moves_sessions())
@@ -268,7 +268,7 @@ static void check_socket(const struct unit_options *opt, const char *socket, boo
 	bool accept = facts.accept, concerned = facts.n_ports && facts.in_use;
 
 	ctl_facts_free(&facts);
-	/* by its name, it starts instances for single connections, or another service for all */
+	/* with Accept=yes, a socket starts an instance per connection, otherwise one service */
 	if (guessed && accept != !!strchr(opt->unit, '@'))
 		return;
 	if (!concerned || is_enabled(opt->directory, socket) ||
@@ -285,7 +285,7 @@ static void check_sockets(const struct unit_options *opt, const struct ctl_facts
 
 	while (ctl_next_unit(&list, SOCKET, socket))
 		check_socket(opt, socket, false);
-	/* which is no trigger that systemd tells of while there are no instances */
+	/* while there are no instances, systemd does not list it as a trigger */
 	ctl_own_socket(opt->unit, socket);
 	if (*socket)
 		check_socket(opt, socket, true);
@@ -321,7 +321,7 @@ static void find_self(char self[PATH_MAX])
 	self[len] = '\0';
 }
 
-/* Side by side they are nowhere else. */
+/* Only a build tree has both in one directory. */
 static bool is_where_built(const char *self, const char *library)
 {
 	const size_t len = (size_t)(strrchr(self, '/') + 1 - self);
@@ -356,7 +356,7 @@ static void write_drop_in(FILE *file, const struct unit_options *opt)
 	ctl_facts_free(&facts);
 }
 
-/* The file is there with all that is in it, or not at all. */
+/* Creates the file with all of its contents, or not at all. */
 static void create(const char *directory, const struct unit_options *opt)
 {
 	char path[PATH_MAX], temporary[PATH_MAX];
@@ -381,7 +381,7 @@ static void create(const char *directory, const struct unit_options *opt)
 	fclose(file);
 }
 
-/* Returns 1; 0 if there was none, and less when that was complained about. */
+/* Returns 1, 0 if it did not exist, or -1 after an error message. */
 static int delete(const struct unit_options *opt, const char *unit)
 {
 	char directory[PATH_MAX], path[PATH_MAX];
@@ -394,7 +394,7 @@ static int delete(const struct unit_options *opt, const char *unit)
 		warn("%s", path);
 		return -1;
 	}
-	/* others may have theirs in it */
+	/* there may be other drop-ins */
 	if (rmdir(directory) && errno != ENOTEMPTY && errno != EEXIST) {
 		warn("%s", directory);
 		return -1;

@@ -28,7 +28,7 @@ static const struct argp_option units_options[] = {
 	{ 0 },
 };
 
-/* argp has the parameters so. NOLINTNEXTLINE(readability-non-const-parameter) */
+/* argp defines the parameters. NOLINTNEXTLINE(readability-non-const-parameter) */
 static error_t units_parse(int key, char *arg, struct argp_state *state)
 {
 	struct units_options *opt = state->input;

@@ -133,7 +133,7 @@ static char *why_not(struct nlattr **rule, const struct ctl_flow *flow)
 	return why ?: why_cgroup(flow, rule[KSC_A_RULE_CGROUP]);
 }
 
-/* As the kernel has it: our own address is of use to its own family alone. */
+/* As in the kernel: a local address of another family than @via counts as unspecified. */
 static struct ctl_flow asked_for(const struct ctl_flow *flow)
 {
 	struct ctl_flow asked = *flow;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Why a rule is not about a connection. */
+/* why.c: why a rule does not match a connection. */
 #ifndef KSC_CTL_WHY_H
 #define KSC_CTL_WHY_H
 

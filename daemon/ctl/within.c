@@ -21,7 +21,7 @@
 #include "ctl/scope.h"
 #include "ctl/within.h"
 
-/* These would end us but not the program, unless they come from the terminal. */
+/* These would kill only this process, except if they come from the terminal. */
 static const int forwarded[] = { SIGHUP, SIGTERM, SIGUSR1, SIGUSR2 };
 
 static pid_t child;
@@ -73,7 +73,7 @@ static int wait_for(pid_t pid)
 		if (errno != EINTR)
 			err(EXIT_CANNOT_RUN, "waitpid");
 	}
-	/* as shells have it */
+	/* as in shells */
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -83,7 +83,7 @@ static int run_in(const char *cgroup, const char *path, char **command)
 	struct sigaction action = { .sa_handler = forward, .sa_flags = SA_RESTART };
 	sigset_t all, mask;
 
-	/* until there is a child to forward to */
+	/* blocked until there is a child to forward to */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &mask);
 	child = fork();

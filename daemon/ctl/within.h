@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A program in a cgroup of its own, whose TCP sockets are ours. */
+/* within.c: runs a program in a cgroup of its own, whose TCP sockets get the ULP. */
 #ifndef KSC_CTL_WITHIN_H
 #define KSC_CTL_WITHIN_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What shells return when a command cannot be run, and when there is none. */
+/* Shells' exit statuses for a command that cannot be run, and for one that is not found */
 #define EXIT_CANNOT_RUN 126
 #define EXIT_NOT_FOUND 127
 

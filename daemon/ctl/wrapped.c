@@ -63,7 +63,7 @@ static const struct long_option timeout_longs[] = {
 	{ 'k', "kill-after" }, { 's', "signal" }, { 0 }
 };
 
-/* They become, or wait for, what comes behind them. */
+/* They become the program in their arguments, or run it and wait. */
 static const struct ctl_syntax wrappers[] = {
 	{ .name = "chrt", .letters = "TPD", .longs = chrt_longs, .positional = 1 },
 	{ .name = "env", .letters = "uCS", .longs = env_longs, .assigns = true },
@@ -125,7 +125,7 @@ bool ctl_is_assignment(const char *word)
 	return len && !isdigit((unsigned char)*word) && word[len] == '=';
 }
 
-/* A lone dash is one, too. */
+/* A single dash is an option, too. */
 static bool is_option(const char *word)
 {
 	return *word == '-';
@@ -171,7 +171,7 @@ static bool is_env(const struct ctl_syntax *s)
 	return s->assigns;
 }
 
-/* What an option of env's does */
+/* Applies an option of env that has an argument. */
 static void take_operand(struct ctl_wrapped *w, char option, const char *value)
 {
 	if (!is_env(w->of))
@@ -286,7 +286,7 @@ void ctl_login_word(struct ctl_login *login, const char *word)
 	opens |= s->permutes && !strcmp(word, "-");
 	login->opens |= opens;
 	login->operand = option && !value;
-	/* what it is told to run may have lost its quotes */
+	/* quotes of the command that it runs may be lost */
 	if (login->opens || !strcmp(word, "--") || (s->permutes && option == 'c'))
 		login->of = NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What stands before the program that a command comes to. */
+/* wrapped.c: wrappers such as env before the program that a command runs. */
 #ifndef KSC_CTL_WRAPPED_H
 #define KSC_CTL_WRAPPED_H
 
