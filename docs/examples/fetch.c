@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* fetch NAME ADDRESS PORT: ask a TLS server for its page, without a TLS library. */
+/* fetch NAME ADDRESS PORT: gets a page from a TLS server, without a TLS library. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Lines of a protocol that goes from plain text to TLS, as SMTP does by STARTTLS. */
+/* Lines of a protocol that upgrades from plaintext to TLS, as SMTP does by STARTTLS. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -7,11 +7,11 @@
 #include "lines.h"
 
 /**
- * read_line() - take a line
+ * read_line() - read a line
  * @l: the connection
- * @line: gets it, without its end
- * @size: room there
- * Return: its length, or -1 at the end or for a line that is too long
+ * @line: gets the line, without its end
+ * @size: size of @line
+ * Return: its length, or -1 at the end of the stream or if the line is too long
  */
 int read_line(struct lines *l, char *line, size_t size)
 {
@@ -71,10 +71,10 @@ static ssize_t receive_token(void *arg, void *buf, size_t size)
 }
 
 /**
- * go_protected() - the handshake, and TLS from then on
+ * go_protected() - run the handshake, and use TLS from then on
  * @l: the connection
- * @role: which part is ours
- * @target: client: name of the server
+ * @role: role of this end
+ * @target: name of the server, for a client
  * Return: 0 or -1
  */
 int go_protected(struct lines *l, enum ksc_role role, const char *target)
@@ -86,11 +86,11 @@ int go_protected(struct lines *l, enum ksc_role role, const char *target)
 	s.role = role;
 	s.target = target;
 	/*
-	 * RFC 3207 4.2: plaintext behind the command, or its answer, may be an attacker's, and
+	 * RFC 3207 4.2: plaintext after the command, or after the reply, may be an attacker's, and
 	 * must not be taken for a part of the protected session.
 	 */
 	if (l->len) {
-		fprintf(stderr, "there is plaintext after STARTTLS\n");
+		fprintf(stderr, "plaintext after STARTTLS\n");
 		return -1;
 	}
 	if (handshake(&s, &t)) {

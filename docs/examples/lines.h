@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Lines of a protocol that goes from plain text to TLS, as SMTP does by STARTTLS. */
+/* Lines of a protocol that upgrades from plaintext to TLS, as SMTP does by STARTTLS. */
 #ifndef EXAMPLES_LINES_H
 #define EXAMPLES_LINES_H
 
@@ -11,8 +11,8 @@
 /**
  * struct lines - a connection
  * @fd: the socket
- * @buf: what was read, and is no part of a line that was taken
- * @len: how much
+ * @buf: bytes that were received and not yet read as lines
+ * @len: number of bytes
  */
 struct lines {
 	int fd;

@@ -32,7 +32,7 @@ static int receive_more(struct session *s, const struct transport *t)
 	ssize_t n = t->receive(t->arg, s->extra + s->len, sizeof(s->extra) - s->len);
 
 	if (n <= 0) {
-		fprintf(stderr, "handshake: no more from the peer\n");
+		fprintf(stderr, "handshake: the connection has ended\n");
 		return -1;
 	}
 	s->len += (size_t)n;
@@ -49,7 +49,7 @@ static int run(struct session *s, const struct transport *t,
 	for (;;) {
 		if (step(s, cred, &last))
 			return -1;
-		/* whatever the status is: an alert is a token, too */
+		/* with any status: an alert is a token, too */
 		if (last.token_len && t->send(t->arg, last.token, last.token_len))
 			return -1;
 		if (last.status == KSC_STATUS_OK)
@@ -58,7 +58,7 @@ static int run(struct session *s, const struct transport *t,
 			fprintf(stderr, "handshake: %s\n", last.text);
 			return -1;
 		}
-		/* what is left may be the next message: only if it is not, wait for more */
+		/* the rest may hold the next message: receive more only if it does not */
 		if (s->len && last.status == KSC_STATUS_CONTINUE_NEEDED)
 			continue;
 		if (receive_more(s, t))
@@ -68,7 +68,7 @@ static int run(struct session *s, const struct transport *t,
 
 /**
  * handshake() - run a handshake
- * @s: role and target; gets the context and what was received beyond the handshake
+ * @s: role and target; gets the context and the bytes received after the handshake
  * @t: carries the tokens
  * Return: 0, or -1 with a line on stderr
  */
@@ -88,9 +88,9 @@ int handshake(struct session *s, const struct transport *t)
 }
 
 /**
- * protect() - give the keys to a socket
- * @s: a handshake that is done; its context ends
- * @fd: the TCP socket, which speaks TLS from then on
+ * protect() - attach the keys to a socket
+ * @s: a completed handshake; its context is deleted
+ * @fd: the TCP socket, which uses TLS from then on
  * Return: 0, or -1 with a line on stderr
  */
 int protect(struct session *s, int fd)
@@ -107,7 +107,7 @@ int protect(struct session *s, int fd)
 		fprintf(stderr, "attach: %s\n", strerror(-rc));
 		return -1;
 	}
-	/* the socket's own account: the keys are in the kernel */
+	/* what the socket reports: the keys are in the kernel */
 	if (getsockopt(fd, SOL_KSCHANNEL, KSC_INFO, &info, &len)) {
 		perror("KSC_INFO");
 		return -1;
@@ -123,7 +123,7 @@ int protect(struct session *s, int fd)
  * @s: the handshake
  * @fd: the socket, which stays open
  *
- * Closed with bytes unread, it would be reset, and the alert might not arrive.
+ * If it were closed with bytes unread, it would be reset, and the alert might not arrive.
  */
 void give_up(struct session *s, int fd)
 {
@@ -137,10 +137,10 @@ void give_up(struct session *s, int fd)
 }
 
 /**
- * send_all() - write all of it
+ * send_all() - send all bytes
  * @fd: the socket
- * @data: what is to be sent
- * @len: how much
+ * @data: the bytes
+ * @len: number of bytes
  * Return: 0 or -1
  */
 int send_all(int fd, const void *data, size_t len)
@@ -164,7 +164,7 @@ int send_all(int fd, const void *data, size_t len)
 
 /**
  * listen_once() - accept one connection
- * @port: where to
+ * @port: number of the port
  * Return: the connection, or -1
  */
 int listen_once(const char *port)
@@ -183,7 +183,7 @@ int listen_once(const char *port)
 }
 
 /**
- * connect_to() - connect
+ * connect_to() - connect to a server
  * @host: name or address
  * @port: number or name
  * Return: the connection, or -1

@@ -11,10 +11,10 @@
 #include <kschannel.h>
 
 /**
- * struct transport - how tokens travel
- * @send: sends a token, or a part of one, to the peer; 0 or -1
- * @receive: waits for bytes of the peer's; how many came, 0 at the end, or -1
- * @arg: for both
+ * struct transport - carries tokens
+ * @send: sends a token, or a part of one, to the peer; returns 0 or -1
+ * @receive: waits for bytes from the peer; returns their number, 0 at the end, or -1
+ * @arg: argument of both
  */
 struct transport {
 	int (*send)(void *arg, const void *token, size_t len);
@@ -23,12 +23,12 @@ struct transport {
 };
 
 /**
- * struct session - a handshake, and what it leaves
+ * struct session - a handshake, and its result
  * @role: KSC_ROLE_CLIENT or KSC_ROLE_SERVER
- * @target: client: name of the server
- * @context: the context; NULL before
- * @extra: bytes from the peer that no step has used up
- * @len: how many; they are for kschannel_attach()
+ * @target: name of the server, for a client
+ * @context: the context, NULL before the first step
+ * @extra: bytes from the peer that no step has consumed; kschannel_attach() gets the rest
+ * @len: number of these bytes
  */
 struct session {
 	enum ksc_role role;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Sends stdin, and prints the answer: packets-client HOST PORT NAME. */
+/* Sends stdin and prints the reply: packets-client HOST PORT NAME. */
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>

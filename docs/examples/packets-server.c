@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	fd = listen_once(argv[1]);
-	/* at once: the client may find this behind the last packet */
+	/* sent at once: the client may receive it together with the last packet */
 	if (fd < 0 || packets_handshake(&s, fd) || send_all(fd, "welcome\n", 8))
 		return 1;
 	while ((n = read(fd, buf, sizeof(buf))) > 0)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A handshake in packets of another protocol, as TDS has it. The header:
+ * A handshake in packets of another protocol, as in TDS. The header:
  *
- *	type, 0x12 | status | length, two bytes, of it all | four bytes of zeros
+ *	type, 0x12 | status | length of the packet, two bytes | four zero bytes
  *
- * The last packet of a token has LAST in its status. A server that is done says so by
- * a packet with OVER: what came with it or before, and the client's handshake had no
- * use for, begins the stream of records.
+ * The last packet of a token has LAST in its status. When the server is done, it sends a
+ * packet with OVER. Bytes in this and earlier packets that the client's handshake did not
+ * consume are the beginning of the stream of records.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 
 #define TYPE		0x12
 #define HEADER		8
-/* Small, so that a flight takes several. */
+/* Small, so that a flight takes several packets */
 #define MAX_PACKET	512
 
 #define LAST		0x01
@@ -49,7 +49,7 @@ static int send_token(void *arg, const void *token, size_t len)
 	return 0;
 }
 
-/* Takes one packet: the length of what is in it, or -1. */
+/* Receives one packet, and returns the length of its contents, or -1. */
 static ssize_t receive_packet(int fd, uint8_t *status, void *buf, size_t size)
 {
 	uint8_t header[HEADER];
@@ -59,7 +59,7 @@ static ssize_t receive_packet(int fd, uint8_t *status, void *buf, size_t size)
 		return -1;
 	len = (size_t)header[2] << 8 | header[3];
 	if (header[0] != TYPE || len < HEADER || len > MAX_PACKET || len - HEADER > size) {
-		fprintf(stderr, "that is no packet of a handshake\n");
+		fprintf(stderr, "not a handshake packet\n");
 		return -1;
 	}
 	len -= HEADER;
@@ -76,7 +76,7 @@ static ssize_t receive_token(void *arg, void *buf, size_t size)
 	return receive_packet(*(int *)arg, &status, buf, size);
 }
 
-/* The client is done before the server is, whose session tickets follow. */
+/* The client is done before the server, which still sends session tickets. */
 static int receive_rest(struct session *s, int fd)
 {
 	uint8_t status = 0;
@@ -93,7 +93,7 @@ static int receive_rest(struct session *s, int fd)
 }
 
 /**
- * packets_handshake() - a handshake in packets, and then TLS on the socket
+ * packets_handshake() - run a handshake in packets, and then use TLS on the socket
  * @s: role and target
  * @fd: the TCP socket
  * Return: 0, or -1 with a line on stderr

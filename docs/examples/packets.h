@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A handshake in packets of another protocol, as TDS has it: each token is cut into
- * packets with a header of eight bytes. Behind the handshake, records follow each
- * other on the connection without any.
+ * A handshake in packets of another protocol, as in TDS: each token is split into packets
+ * with a header of eight bytes. After the handshake, the connection carries records
+ * without headers.
  */
 #ifndef EXAMPLES_PACKETS_H
 #define EXAMPLES_PACKETS_H

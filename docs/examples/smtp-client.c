@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Delivers the message on stdin by SMTP with STARTTLS (RFC 5321, RFC 3207):
- * smtp-client HOST PORT NAME FROM TO. NAME is what the certificate has to be for.
+ * smtp-client HOST PORT NAME FROM TO. The certificate must match NAME.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #include "lines.h"
 
-/* Takes a reply of perhaps several lines: its code, or -1. Whether one of them has the word. */
+/* Reads a reply of one or more lines; returns its code or -1. @found: whether a line has @word */
 static int reply(struct lines *l, const char *word, bool *found)
 {
 	char line[1024];
@@ -51,7 +51,7 @@ static int send_message(struct lines *l)
 		return -1;
 	while (fgets(line, sizeof(line), stdin)) {
 		line[strcspn(line, "\n")] = '\0';
-		/* RFC 5321 4.5.2: a dot of one's own is doubled */
+		/* RFC 5321 4.5.2: a leading dot is doubled */
 		if ((*line == '.' && send_all(l->fd, ".", 1)) || say(l, line))
 			return -1;
 	}
@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 	}
 	if (command(&l, 220, "STARTTLS") || go_protected(&l, KSC_ROLE_CLIENT, argv[3]))
 		return 1;
-	/* the capabilities in plaintext do not count */
+	/* capabilities that were sent in plaintext do not count */
 	if (command(&l, 250, "EHLO client.test") || with_address(&l, "MAIL FROM", argv[4]) ||
 	    with_address(&l, "RCPT TO", argv[5]) || send_message(&l) || command(&l, 221, "QUIT"))
 		return 1;

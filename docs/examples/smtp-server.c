@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Takes mail of one client by SMTP with STARTTLS (RFC 5321, RFC 3207), and writes
- * it to stdout: smtp-server PORT. Without TLS there is no mail.
+ * Receives mail from one client by SMTP with STARTTLS (RFC 5321, RFC 3207), and writes
+ * it to stdout: smtp-server PORT. Mail is refused without TLS.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static int take_message(struct lines *l)
 		puts(*line == '.' ? line + 1 : line);
 	}
 	fflush(stdout);
-	return say(l, "250 taken");
+	return say(l, "250 accepted");
 }
 
 static bool is(const char *line, const char *verb)
@@ -33,11 +33,11 @@ static bool is(const char *line, const char *verb)
 	return !strncasecmp(line, verb, strlen(verb));
 }
 
-/* Answers a command; 1 when the session ends, -1 on error. */
+/* Answers a command; returns 1 when the session ends, -1 on error. */
 static int answer(struct lines *l, const char *line, bool *protected)
 {
 	if (is(line, "QUIT"))
-		return say(l, "221 good bye") ? -1 : 1;
+		return say(l, "221 goodbye") ? -1 : 1;
 	if (is(line, "EHLO") || is(line, "HELO")) {
 		if (*protected || is(line, "HELO"))
 			return say(l, "250 server.test");
@@ -47,7 +47,7 @@ static int answer(struct lines *l, const char *line, bool *protected)
 		return say(l, "250 done");
 	if (is(line, "STARTTLS")) {
 		if (*protected)
-			return say(l, "503 it is protected");
+			return say(l, "503 TLS is already in use");
 		if (say(l, "220 begin") || go_protected(l, KSC_ROLE_SERVER, NULL))
 			return -1;
 		*protected = true;
@@ -59,7 +59,7 @@ static int answer(struct lines *l, const char *line, bool *protected)
 		return say(l, "250 fine");
 	if (is(line, "DATA"))
 		return take_message(l);
-	return say(l, "500 what?");
+	return say(l, "500 unknown command");
 }
 
 int main(int argc, char **argv)
