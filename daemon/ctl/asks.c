@@ -289,7 +289,7 @@ static const char *take_quote(const char *text, char word[CTL_WORD_SIZE], size_t
 }
 
 /*
- * Takes the next word without its quotes, and moves @at behind it; false if the command ends
+ * Takes the next word without its quotes, and moves @at after it; false if the command ends
  * first. A quoted word may be empty.
  */
 static bool next_word(const char **at, char word[CTL_WORD_SIZE])
@@ -429,7 +429,7 @@ static enum ctl_asks shell_asks(const char *rest, char who[CTL_WORD_SIZE])
  * ctl_command_asks() - check whether a service's command has other programs run something
  * @path: the program
  * @command: the program and its arguments, separated by blanks, as systemd shows them
- * @who: where to put the name of the program that asks
+ * @who: gets the name of the program that asks
  */
 enum ctl_asks ctl_command_asks(const char *path, const char *command, char who[CTL_WORD_SIZE])
 {

@@ -62,7 +62,7 @@ struct ctl_match {
 
 /**
  * struct ctl_rules - receiver of the rules
- * @restart: forgets the rules so far, because the dump is read again
+ * @restart: forgets the rules so far, because the dump is repeated
  * @rule: called for each rule, in order, with its attributes, enum ksc_a_rule
  * @arg: passed to these functions
  */

@@ -29,7 +29,7 @@
 /**
  * struct image - a file in memory
  * @data: its bytes
- * @size: how many
+ * @size: number of bytes
  */
 struct image {
 	const char *data;
@@ -39,7 +39,7 @@ struct image {
 /**
  * ctl_find_program() - find a command as execvp() would
  * @name: the command
- * @path: where to put its path, PATH_MAX bytes
+ * @path: gets its path, PATH_MAX bytes
  * Return: 0, or -1 and errno
  */
 int ctl_find_program(const char *name, char *path)

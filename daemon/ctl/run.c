@@ -262,7 +262,7 @@ static const char *cannot_bpf(const struct options *opt)
 	return has_settings(opt) ? "settings cannot be given by a BPF program" : ctl_cannot_scope();
 }
 
-/* Returns the path of the program behind env and the like; NULL if none is found. */
+/* Returns the path of the program after env and the like; NULL if none is found. */
 static const char *find_wrapped(const struct options *opt, struct ctl_wrapped *w,
 				char path[PATH_MAX])
 {
@@ -317,7 +317,7 @@ static bool wants_guard(const struct options *opt, enum ctl_way way)
 
 static void say_way(const struct options *opt, enum ctl_way way)
 {
-	/* with settings, there is only one way: it is printed if --way was given */
+	/* unless the policy decides, it is printed only with --way */
 	if (!opt->quiet && (by_policy(opt) || opt->way != CTL_WAY_AUTO))
 		warnx("protected %sby %s%s", by_policy(opt) ? "as the policy says, " : "",
 		      way == CTL_WAY_BPF ? "bpf" : "preload", opt->guard ? ", and guarded" : "");
