@@ -113,7 +113,7 @@ unsigned int ksc_contexts_count(const struct ksc_contexts *contexts)
  * ksc_contexts_busy() - check whether the daemon has to wait before it exits
  * @contexts: all contexts
  *
- * Return: true while handshakes are in progress, or their results have not been read
+ * Return: true while handshakes are in progress, or their results have not been sent
  */
 bool ksc_contexts_busy(const struct ksc_contexts *contexts)
 {
