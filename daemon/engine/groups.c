@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The groups that a process is in beside its own, as its handshakes share them. */
+/* The supplementary groups of a process, shared by its handshakes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,11 +23,11 @@ static bool ascending(const gid_t *list, size_t n)
 }
 
 /**
- * ksc_groups_new() - note groups
- * @list: these, in any order
- * @n: how many
+ * ksc_groups_new() - allocate a list of groups
+ * @list: the groups, in any order
+ * @n: number of groups
  *
- * Return: them, with one reference; NULL without memory
+ * Return: the list, with one reference; NULL if out of memory
  */
 struct ksc_groups *ksc_groups_new(const gid_t *list, size_t n)
 {
@@ -39,7 +39,7 @@ struct ksc_groups *ksc_groups_new(const gid_t *list, size_t n)
 	groups->n = n;
 	if (n)
 		memcpy(groups->list, list, n * sizeof(*list));
-	/* the kernel keeps them in order, of which there may be 65536 for each connection */
+	/* the kernel sorts them; there can be 65536 for each connection */
 	if (!ascending(list, n))
 		qsort(groups->list, n, sizeof(*list), compare);
 	return groups;
@@ -59,7 +59,7 @@ struct ksc_groups *ksc_groups_get(struct ksc_groups *groups)
 }
 
 /**
- * ksc_groups_put() - drop a reference; the last frees
+ * ksc_groups_put() - drop a reference; the last one frees the list
  * @groups: the groups, or NULL
  */
 void ksc_groups_put(struct ksc_groups *groups)
@@ -69,11 +69,11 @@ void ksc_groups_put(struct ksc_groups *groups)
 }
 
 /**
- * ksc_groups_have() - whether a group is one of them
+ * ksc_groups_have() - check whether a group is in a list
  * @groups: the groups; NULL for none
  * @gid: the group
  *
- * Return: whether it is
+ * Return: true if it is
  */
 bool ksc_groups_have(const struct ksc_groups *groups, gid_t gid)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* groups.c: who has asked: a user, and the groups that it is in. */
+/* groups.c: the user who makes a request, and its groups. */
 #ifndef KSC_GROUPS_H
 #define KSC_GROUPS_H
 
@@ -9,10 +9,10 @@
 #include <sys/types.h>
 
 /**
- * struct ksc_groups - groups
- * @refs: holders, all of one thread
- * @n: how many
- * @list: these, ascending
+ * struct ksc_groups - a list of groups
+ * @refs: references, all held by one thread
+ * @n: number of groups
+ * @list: the groups, ascending
  */
 struct ksc_groups {
 	unsigned int refs;
@@ -21,13 +21,13 @@ struct ksc_groups {
 };
 
 /**
- * struct ksc_who - who has asked: a socket's owner, or an application
+ * struct ksc_who - who makes a request: a socket's owner, or an application
  * @uid: the user
- * @gid: its group
- * @groups: its other groups, which the kernel tells of an application alone; or NULL
- * @netns: cookie of the network namespace that an application has connected from; 0 of a
- *	socket, which is of the daemon's
- * @elsewhere: that is not the daemon's
+ * @gid: its primary group
+ * @groups: its supplementary groups, which the kernel reports for applications only; or NULL
+ * @netns: cookie of the network namespace that an application has connected from; 0 for a
+ *	socket, which is in the daemon's
+ * @elsewhere: @netns is not the daemon's namespace
  */
 struct ksc_who {
 	uid_t uid;

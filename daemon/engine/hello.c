@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the peer's hello says that GnuTLS doesn't tell, or tells too late. What
- * is malformed is passed over here: GnuTLS's own parser comes next, and
- * refuses it.
+ * Parts of the peer's hello that GnuTLS does not report, or reports too late. Malformed extensions
+ * are ignored here: GnuTLS parses them next, and rejects them.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +12,7 @@
 #define EXT_SERVER_NAME		0
 #define EXT_RECORD_SIZE_LIMIT	28
 
-/* RFC 5246, 7.4.1.3: version and random come before the session's identifier. */
+/* RFC 5246, 7.4.1.3: version and random precede the session ID. */
 #define SESSION_ID_AT		34
 
 static int on_extension(void *ptr, unsigned int id, const unsigned char *data,
@@ -24,7 +23,7 @@ static int on_extension(void *ptr, unsigned int id, const unsigned char *data,
 
 	if (id == EXT_RECORD_SIZE_LIMIT && len == 2)
 		hello->record_size_limit = (unsigned int)data[0] << 8 | data[1];
-	/* RFC 6066, 3: a list, of which only one host name has ever been in use. */
+	/* RFC 6066, 3: a list; in practice it is a single host name. */
 	if (id != EXT_SERVER_NAME || len < 5 || data[2] != 0)
 		return 0;
 	name_len = (size_t)data[3] << 8 | data[4];
@@ -43,7 +42,7 @@ static void read_server_hello(const gnutls_datum_t *msg, struct ksc_hello *hello
 
 	if (msg->size <= at)
 		return;
-	/* The identifier, then suite and compression. */
+	/* The session ID, then suite and compression. */
 	at += 1 + (size_t)msg->data[at] + 3;
 	if (msg->size <= at)
 		return;
@@ -53,10 +52,10 @@ static void read_server_hello(const gnutls_datum_t *msg, struct ksc_hello *hello
 }
 
 /**
- * ksc_hello_read() - read a handshake message, if it is one with extensions
+ * ksc_hello_read() - parse the extensions of a handshake message
  * @type: the message's type
  * @msg: its body
- * @hello: what is found is entered here
+ * @hello: updated; unchanged by messages other than hellos and EncryptedExtensions
  */
 void ksc_hello_read(unsigned int type, const gnutls_datum_t *msg, struct ksc_hello *hello)
 {
@@ -75,15 +74,14 @@ void ksc_hello_read(unsigned int type, const gnutls_datum_t *msg, struct ksc_hel
 }
 
 /**
- * ksc_hello_max_record() - the largest record that the peer takes
+ * ksc_hello_max_record() - get the size of the largest record that the peer accepts
  * @hello: the peer's hello
  * @tls: the session
  *
- * In RFC 8449's terms: TLS 1.3's type counts. RFC 6066's max_fragment_length, which
- * a client may ask for instead and which has no such finesse, is known to GnuTLS
- * alone.
+ * As RFC 8449 counts it, with the content type byte of TLS 1.3. RFC 6066's max_fragment_length,
+ * which a client can request instead and which does not count that byte, is known only to GnuTLS.
  *
- * Return: bytes, 0 for no limit but TLS's own
+ * Return: size in bytes, 0 if only TLS's limit applies
  */
 uint32_t ksc_hello_max_record(const struct ksc_hello *hello, gnutls_session_t tls)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* hello.c: what the peer's hello says that GnuTLS doesn't tell, or tells too late. */
+/* hello.c: parts of the peer's hello that GnuTLS does not report, or reports too late. */
 #ifndef KSC_HELLO_H
 #define KSC_HELLO_H
 
@@ -7,9 +7,9 @@
 #include <linux/kschannel.h>
 
 /**
- * struct ksc_hello - the peer's extensions, as far as they matter here
- * @server_name: ClientHello: the host name that the client wants, or ""
- * @record_size_limit: RFC 8449's, 0 when there is none
+ * struct ksc_hello - the peer's extensions that are used here
+ * @server_name: ClientHello: the host name that the client asks for, or ""
+ * @record_size_limit: of RFC 8449, 0 without the extension
  */
 struct ksc_hello {
 	char server_name[KSC_MAX_NAME + 1];

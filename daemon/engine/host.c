@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is a host's name, and in which form. The configuration, what is asked of a server
- * and what its certificate is compared with have to agree on that: each name that is
- * handed in passes through here, once.
+ * Checks and normalizes host names. The configuration, SNI and the comparison with a certificate
+ * must use the same form: each name that is passed in is normalized here, once.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -10,7 +9,7 @@
 
 #include "engine/host.h"
 
-/* RFC 1035, 2.3.4: 255 bytes on the wire, where each label has one more, and so has the root. */
+/* RFC 1035, 2.3.4: 255 bytes on the wire, with one length byte for each label and the root. */
 #define MAX_HOST	253
 #define MAX_LABEL	63
 
@@ -25,8 +24,8 @@ static bool is_letter(char c)
 }
 
 /*
- * An address in the one form that it has. RFC 4007, 11: a zone says on which link of ours
- * it is, which no certificate can know.
+ * Normalizes an address. The zone (RFC 4007, 11) is dropped: it names a link of this host, which
+ * is never in a certificate.
  */
 static bool take_address(const char *text, char *host)
 {
@@ -47,10 +46,10 @@ static bool take_address(const char *text, char *host)
 }
 
 /**
- * ksc_host_is_address() - whether that is no name, but an address
- * @host: what it is
+ * ksc_host_is_address() - check whether a host is an address, not a name
+ * @host: the host
  *
- * Return: true if it is one
+ * Return: true if it is an address
  */
 bool ksc_host_is_address(const char *host)
 {
@@ -59,7 +58,7 @@ bool ksc_host_is_address(const char *host)
 	return take_address(host, same);
 }
 
-/* RFC 1123, 2.1: letters, digits and hyphens; and underscores, which names have all the same. */
+/* RFC 1123, 2.1: letters, digits and hyphens; and underscores, which names have in practice. */
 static const char *check_label(const char *label, size_t len)
 {
 	size_t i;
@@ -70,10 +69,10 @@ static const char *check_label(const char *label, size_t len)
 		return "has a label of more than 63 bytes";
 	for (i = 0; i < len; i++) {
 		if (label[i] == '*')
-			return "has a star that is not its first label";
+			return "has a star that is not the first label";
 		if (!is_letter(label[i]) && !is_digit(label[i]) && label[i] != '-' &&
 		    label[i] != '_')
-			return "has a character in it that no host's name has";
+			return "has a character that is not allowed in host names";
 	}
 	/* RFC 5890, 2.3.1 */
 	if (label[0] == '-' || label[len - 1] == '-')
@@ -97,13 +96,14 @@ static const char *check(const char *host)
 			break;
 		label += len + 1;
 	}
-	/* RFC 3696, 2. Programs take it for an address: 127.1 is one to inet_aton(). */
-	return strspn(label, "0123456789") == len ? "is no address, and ends in a number" : NULL;
+	/* RFC 3696, 2. Programs parse it as an address: inet_aton() accepts 127.1. */
+	return strspn(label, "0123456789") == len ? "ends in a number, but is not an address" :
+						    NULL;
 }
 
 /*
- * U-labels become A-labels: what DNS, the server and certificates have. What has no place
- * there is left out on the way, so that it has to be found before.
+ * Converts U-labels to A-labels, the form in DNS, SNI and certificates. The conversion drops
+ * characters that are not allowed, so they are checked before it.
  */
 static const char *to_ascii(const char *text, size_t len, char *host)
 {
@@ -114,19 +114,19 @@ static const char *to_ascii(const char *text, size_t len, char *host)
 
 	for (i = 0; i < len; i++) {
 		if (text[i] == '_')
-			return "has an underscore besides letters that are not ASCII";
+			return "has an underscore and letters that are not ASCII";
 		if (!(text[i] & 0x80) && !is_letter(text[i]) && !is_digit(text[i]) &&
 		    !strchr("-.", text[i]))
-			return text[i] == '*' ? "has a star that is not its first label" :
-						"has a character in it that no host's name has";
+			return text[i] == '*' ? "has a star that is not the first label" :
+						"has a character that is not allowed in host names";
 	}
 	rc = gnutls_idna_map(text, (unsigned int)len, &mapped, 0);
 	if (rc == GNUTLS_E_UNIMPLEMENTED_FEATURE)
-		return "is not ASCII, of which the GnuTLS here knows nothing else";
+		return "is not ASCII, and this GnuTLS does not support internationalized names";
 	if (rc == GNUTLS_E_MEMORY_ERROR)
-		return "can't be read: out of memory";
+		return "cannot be converted: out of memory";
 	if (rc < 0)
-		return "is no internationalized name by RFC 5891, in UTF-8";
+		return "is not an internationalized name (RFC 5891) in UTF-8";
 	if (mapped.size > MAX_HOST)
 		why = "has more than 253 bytes";
 	else
@@ -144,11 +144,11 @@ static bool is_ascii(const char *text)
 }
 
 /**
- * ksc_host_take() - take a host's name, or an address
- * @text: as somebody wrote it
- * @host: KSC_MAX_NAME + 1 bytes: the name without the root's dot, in ASCII
+ * ksc_host_take() - check and normalize a host name or an address
+ * @text: the name or address as it was entered
+ * @host: KSC_MAX_NAME + 1 bytes: set to the name without the trailing dot, in ASCII
  *
- * Return: NULL, or what is the matter with it: words that follow the name
+ * Return: NULL, or an error text that follows the name in a message
  */
 const char *ksc_host_take(const char *text, char *host)
 {
@@ -161,10 +161,10 @@ const char *ksc_host_take(const char *text, char *host)
 		return "is longer than 255 bytes";
 	for (i = 0; i < len; i++)
 		if ((text[i] >= 0 && text[i] <= ' ') || text[i] == 0x7f)
-			return "has a blank or a control character in it";
+			return "has a blank or a control character";
 	if (take_address(text, host))
 		return NULL;
-	/* RFC 6066, 3, and so in certificates: without the dot that makes it absolute. */
+	/* SNI (RFC 6066, 3) and certificates have names without a trailing dot. */
 	if (len > 1 && text[len - 1] == '.')
 		len--;
 	memcpy(host, text, len);
@@ -178,11 +178,11 @@ const char *ksc_host_take(const char *text, char *host)
 }
 
 /**
- * ksc_host_take_pattern() - take a name whose first label may be a star
- * @text: as somebody wrote it
- * @host: KSC_MAX_NAME + 1 bytes: the same as ksc_host_take() has it
+ * ksc_host_take_pattern() - check and normalize a name whose first label can be a star
+ * @text: the name as it was entered
+ * @host: KSC_MAX_NAME + 1 bytes: set as by ksc_host_take()
  *
- * Return: NULL, or what is the matter with it
+ * Return: NULL, or an error text that follows the name
  */
 const char *ksc_host_take_pattern(const char *text, char *host)
 {
@@ -207,11 +207,11 @@ const char *ksc_host_take_pattern(const char *text, char *host)
 }
 
 /**
- * ksc_host_take_served() - take a name that clients may ask a server for
- * @text: as somebody wrote it; its first label may be a star
- * @host: KSC_MAX_NAME + 1 bytes: the same as ksc_host_take() has it
+ * ksc_host_take_served() - check and normalize a name that clients can ask a server for
+ * @text: the name as it was entered; its first label can be a star
+ * @host: KSC_MAX_NAME + 1 bytes: set as by ksc_host_take()
  *
- * Return: NULL, or what is the matter with it
+ * Return: NULL, or an error text that follows the name
  */
 const char *ksc_host_take_served(const char *text, char *host)
 {
@@ -219,21 +219,21 @@ const char *ksc_host_take_served(const char *text, char *host)
 
 	if (why)
 		return why;
-	/* GnuTLS, as others, ends a handshake in which a client asks for one. */
+	/* GnuTLS, like others, fails a handshake in which a client asks for one. */
 	if (strchr(host, '_'))
-		return "has an underscore, with which no client can ask for it (RFC 6066)";
-	/* RFC 6125, 7.2: nor does a client take such a certificate. */
+		return "has an underscore, which clients cannot send (RFC 6066)";
+	/* RFC 6125, 7.2: clients do not accept such a certificate either. */
 	if (host[0] == '*' && !strchr(host + 2, '.'))
-		return "stands for all names of a top-level domain";
+		return "matches all names of a top-level domain";
 	return NULL;
 }
 
 /**
- * ksc_host_next() - take a list apart
- * @list: names with commas between
- * @host: KSC_MAX_NAME + 1 bytes: set to the first
+ * ksc_host_next() - split the first name off a list
+ * @list: names, separated by commas
+ * @host: KSC_MAX_NAME + 1 bytes: set to the first name
  *
- * Return: the rest of the list, or NULL when there is none
+ * Return: the rest of the list, or NULL at its end
  */
 const char *ksc_host_next(const char *list, char *host)
 {
@@ -247,10 +247,10 @@ const char *ksc_host_next(const char *list, char *host)
 }
 
 /**
- * ksc_host_is_unknown() - whether a list has a name that is not known
+ * ksc_host_is_unknown() - check a list for an unknown name
  * @list: the list
  *
- * Return: true when it has
+ * Return: true if KSC_HOST_UNKNOWN is in it
  */
 bool ksc_host_is_unknown(const char *list)
 {
@@ -265,11 +265,11 @@ bool ksc_host_is_unknown(const char *list)
 }
 
 /**
- * ksc_host_take_list() - take a name, or several, each of which the server has to have
- * @text: with commas between; KSC_HOST_UNKNOWN is one that is not known
- * @list: KSC_MAX_NAME + 1 bytes: each as ksc_host_take() has it
+ * ksc_host_take_list() - check and normalize the names that a server's certificate must match
+ * @text: names, separated by commas; KSC_HOST_UNKNOWN for an unknown one
+ * @list: KSC_MAX_NAME + 1 bytes: set to the list, each name as by ksc_host_take()
  *
- * Return: NULL, or what is the matter with one of them
+ * Return: NULL, or an error text that follows the list
  */
 const char *ksc_host_take_list(const char *text, char *list)
 {
@@ -299,13 +299,13 @@ const char *ksc_host_take_list(const char *text, char *list)
 }
 
 /**
- * ksc_host_can_be_asked_for() - whether a client can tell the server a name
- * @host: as ksc_host_take() has it, or KSC_HOST_UNKNOWN
+ * ksc_host_can_be_asked_for() - check whether a client can send a name in SNI
+ * @host: normalized by ksc_host_take(), or KSC_HOST_UNKNOWN
  *
- * RFC 6066, 3: an address is none. And servers, those with GnuTLS among them, end the
- * handshake at a name with an underscore.
+ * RFC 6066, 3: addresses are not sent. And servers, those with GnuTLS among them, fail the
+ * handshake if a name has an underscore.
  *
- * Return: true when it can
+ * Return: true if it can
  */
 bool ksc_host_can_be_asked_for(const char *host)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* host.c: what is a host's name, and in which form. */
+/* host.c: check host names, and normalize them. */
 #ifndef KSC_HOST_H
 #define KSC_HOST_H
 
 #include <stdbool.h>
 #include <linux/kschannel.h>
 
-/* In a list: a name that is not known. */
+/* In a list: an unknown name. */
 #define KSC_HOST_UNKNOWN	"*"
 
 const char *ksc_host_take(const char *text, char *host);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a public key costs who uses it grows with its size, and of a key that comes from a peer
- * the size is the peer's to choose. Keys that are too large are used for nothing.
+ * The cost of using a public key grows with its size, and the peer chooses the size of its keys.
+ * Keys that are too large are never used.
  */
 #include <gnutls/abstract.h>
 
@@ -11,7 +11,7 @@
  * ksc_key_bits() - count the bits of a number
  * @number: the number, big-endian
  *
- * Return: how many there are, in whole bytes
+ * Return: number of bits, rounded up to bytes
  */
 size_t ksc_key_bits(const gnutls_datum_t *number)
 {
@@ -34,7 +34,7 @@ static int check_rsa(gnutls_pubkey_t key, const char **why)
 	gnutls_free(e.data);
 	if (exponent <= KSC_MAX_EXPONENT_BITS)
 		return 0;
-	*why = "The exponent of a public key that the peer has shown has more than 32 bits.";
+	*why = "A public key that the peer sent has an exponent of more than 32 bits.";
 	return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
@@ -51,16 +51,16 @@ static int check_dsa(gnutls_pubkey_t key, const char **why)
 	gnutls_free(p.data);
 	gnutls_free(q.data);
 	if (bits > KSC_MAX_DSA_BITS)
-		*why = "A DSA key that the peer has shown has more than 3072 bits.";
+		*why = "A DSA key that the peer sent has more than 3072 bits.";
 	else if (group > KSC_MAX_DSA_GROUP_BITS)
-		*why = "The subgroup of a DSA key that the peer has shown has more than 256 bits.";
+		*why = "A DSA key that the peer sent has a subgroup of more than 256 bits.";
 	return *why ? GNUTLS_E_CERTIFICATE_ERROR : 0;
 }
 
 /**
- * ksc_key_check() - is a certificate's key small enough to be used?
+ * ksc_key_check() - check the size of a certificate's key
  * @crt: the certificate
- * @why: NULL; set to a sentence when it is not
+ * @why: NULL; set to a sentence if the key is too large
  *
  * Return: 0; GNUTLS_E_CERTIFICATE_ERROR with @why set; or another negative GnuTLS error
  */
@@ -71,11 +71,11 @@ int ksc_key_check(gnutls_x509_crt_t crt, const char **why)
 	int algorithm, rc;
 
 	algorithm = gnutls_x509_crt_get_pk_algorithm(crt, &bits);
-	/* GnuTLS can do nothing with it, or says what is wrong with it. */
+	/* GnuTLS never uses such a key, or reports the error. */
 	if (algorithm < 0)
 		return 0;
 	if (bits > KSC_MAX_KEY_BITS) {
-		*why = "A public key that the peer has shown has more than 8192 bits.";
+		*why = "A public key that the peer sent has more than 8192 bits.";
 		return GNUTLS_E_CERTIFICATE_ERROR;
 	}
 	if (algorithm != GNUTLS_PK_RSA && algorithm != GNUTLS_PK_RSA_PSS &&
@@ -88,6 +88,6 @@ int ksc_key_check(gnutls_x509_crt_t crt, const char **why)
 	if (rc >= 0)
 		rc = algorithm == GNUTLS_PK_DSA ? check_dsa(key, why) : check_rsa(key, why);
 	gnutls_pubkey_deinit(key);
-	/* Nor can it use what it can't import. */
+	/* GnuTLS cannot use a key that it cannot import. */
 	return *why || rc == GNUTLS_E_MEMORY_ERROR ? rc : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* key_size.c: how large a public key of a peer may be. */
+/* key_size.c: limits for the sizes of a peer's public keys. */
 #ifndef KSC_KEY_SIZE_H
 #define KSC_KEY_SIZE_H
 
@@ -7,14 +7,14 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
-/* Of a public key, and of the prime of a Diffie-Hellman group, in bits. */
+/* For a public key, and the prime of a Diffie-Hellman group, in bits. */
 #define KSC_MAX_KEY_BITS	8192
-/* Of an RSA key's public exponent. */
+/* For an RSA key's public exponent. */
 #define KSC_MAX_EXPONENT_BITS	32
 
 /*
- * Of a DSA key, and of its subgroup, whose size is that of two exponents: as FIPS 186-4 has
- * them. TLS has no use for one, but a response may be signed by it.
+ * For a DSA key, and for its subgroup, whose size is that of two exponents; from FIPS 186-4. TLS
+ * does not use DSA, but an OCSP response can be signed by it.
  */
 #define KSC_MAX_DSA_BITS	3072
 #define KSC_MAX_DSA_GROUP_BITS	256
