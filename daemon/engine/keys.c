@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a finished handshake leaves to the record layer. */
+/* Keys of a completed handshake, for the record layer. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -42,11 +42,11 @@ static int collect_key(gnutls_session_t tls, bool rx, const struct ksc_secrets *
 }
 
 /**
- * ksc_keys_note() - keep TLS 1.3's application traffic secrets
- * @secrets: gets them
- * @rx: what is received with, or NULL
- * @tx: what is sent with, or NULL
- * @len: bytes of either
+ * ksc_keys_note() - store TLS 1.3's application traffic secrets
+ * @secrets: where they are stored
+ * @rx: the secret for receiving, or NULL
+ * @tx: the secret for sending, or NULL
+ * @len: size of each in bytes
  *
  * Return: 0 or GNUTLS_E_INTERNAL_ERROR
  */
@@ -63,10 +63,10 @@ int ksc_keys_note(struct ksc_secrets *secrets, const void *rx, const void *tx, s
 }
 
 /**
- * ksc_keys_log() - take a line of GnuTLS's key log
- * @secrets: gets the exporter's secret, for which there is no function of its own
- * @label: what the line is about
- * @secret: the secret
+ * ksc_keys_log() - process a line of GnuTLS's key log
+ * @secrets: the exporter secret is stored here; GnuTLS has no other function for it
+ * @label: label of the line
+ * @secret: its secret
  */
 void ksc_keys_log(struct ksc_secrets *secrets, const char *label, const gnutls_datum_t *secret)
 {
@@ -76,14 +76,14 @@ void ksc_keys_log(struct ksc_secrets *secrets, const char *label, const gnutls_d
 	secrets->exporter_len = secret->size;
 }
 
-/* RFC 7627 5.4: without an extended master secret there is nothing to be exported. */
+/* RFC 7627 5.4: without an extended master secret, no keys are exported. */
 static int collect_exporter(gnutls_session_t tls, const struct ksc_secrets *secrets,
 			    struct ksc_keys *keys)
 {
 	gnutls_datum_t master, client, server;
 
 	if (keys->version == 0x0304) {
-		/* A secret that did not come, or not whole, would be one that anybody knows. */
+		/* The bytes of a missing or incomplete secret are zero, which anyone can guess. */
 		if (secrets->exporter_len != secrets->len)
 			return GNUTLS_E_INTERNAL_ERROR;
 		memcpy(keys->exporter, secrets->exporter, secrets->len);
@@ -105,11 +105,11 @@ static int collect_exporter(gnutls_session_t tls, const struct ksc_secrets *secr
 }
 
 /**
- * ksc_keys_collect() - take the keys of a finished handshake
+ * ksc_keys_collect() - get the keys of a completed handshake
  * @tls: the session
- * @secrets: what its secret function was told
- * @keys: filled in; sequence numbers count what the handshake has used already,
- *	a TLS 1.3 server's for its tickets
+ * @secrets: the secrets that GnuTLS has reported
+ * @keys: filled in; sequence numbers include those that the handshake has used, a TLS 1.3 server
+ *	for its tickets
  *
  * Return: 0 or a negative GnuTLS error
  */

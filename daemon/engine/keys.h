@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* keys.c: what a finished handshake leaves to the record layer. */
+/* keys.c: keys of a completed handshake, for the record layer. */
 #ifndef KSC_KEYS_H
 #define KSC_KEYS_H
 
@@ -9,13 +9,13 @@
 #include <linux/kschannel.h>
 
 /**
- * struct ksc_key - what protects one direction's records
+ * struct ksc_key - keys of one direction
  * @secret: TLS 1.3: the application traffic secret
- * @secret_len: its bytes
+ * @secret_len: its size in bytes
  * @key: TLS 1.2: the write key
- * @key_len: its bytes
+ * @key_len: its size in bytes
  * @iv: TLS 1.2: the implicit part of the nonce
- * @iv_len: its bytes
+ * @iv_len: its size in bytes
  * @seq: sequence number of the next record
  */
 struct ksc_key {
@@ -29,16 +29,16 @@ struct ksc_key {
 };
 
 /**
- * struct ksc_keys - both directions' keys
+ * struct ksc_keys - keys of both directions
  * @version: as on the wire
  * @suite: IANA number
- * @tx: for what we send
- * @rx: for what we receive
- * @max_record: most bytes that the peer takes in a record, as RFC 8449 counts
- *	them; 0 for TLS's own limit
+ * @tx: for records that we send
+ * @rx: for records that we receive
+ * @max_record: size in bytes of the largest record that the peer accepts, as RFC 8449 counts it;
+ *	0 for TLS's own limit
  * @exporter: TLS 1.3: exporter_master_secret; TLS 1.2: the master secret
- * @exporter_len: its bytes, 0 with a TLS 1.2 master secret that is not extended
- * @randoms: TLS 1.2: the client's and the server's
+ * @exporter_len: its size in bytes, 0 for a TLS 1.2 master secret that is not extended
+ * @randoms: TLS 1.2: the client's random and the server's
  */
 struct ksc_keys {
 	uint16_t version;
@@ -52,12 +52,12 @@ struct ksc_keys {
 };
 
 /**
- * struct ksc_secrets - TLS 1.3's secrets
- * @tx: for what we send
- * @rx: for what we receive
+ * struct ksc_secrets - secrets of TLS 1.3
+ * @tx: for records that we send
+ * @rx: for records that we receive
  * @exporter: exporter_master_secret
- * @len: bytes of @tx and @rx, 0 before there are any
- * @exporter_len: bytes of @exporter, likewise
+ * @len: size in bytes of @tx and @rx, 0 before they are known
+ * @exporter_len: size in bytes of @exporter, likewise
  */
 struct ksc_secrets {
 	uint8_t tx[KSC_MAX_SECRET];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Descriptions of peers that were made lately. To write a name GnuTLS takes as long as for all
- * keys of a connection, and most peers are met again and again. A description depends on the
- * certificate alone, byte for byte. What comes to a place that is taken replaces what is there:
- * a peer can take places, but no more memory than there is.
+ * A cache of recent descriptions of peers. GnuTLS needs as much time to format a name as to derive
+ * all keys of a connection, and most peers connect repeatedly. A description depends only on the
+ * certificate's bytes. A new description replaces the one in its entry: a peer can evict entries,
+ * but the cache does not grow.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -14,9 +14,9 @@
 
 /**
  * struct entry - a description
- * @len: bytes of the certificate, 0 where there is none
- * @peer: who it is for
- * @der: the certificate; what was never used takes no memory
+ * @len: size in bytes of the certificate, 0 for an unused entry
+ * @peer: the peer
+ * @der: the certificate; pages that were never written use no memory
  */
 struct entry {
 	size_t len;
@@ -25,9 +25,9 @@ struct entry {
 };
 
 /**
- * struct ksc_known - descriptions
- * @lock: for them
- * @entries: each at its certificate's place
+ * struct ksc_known - cache of descriptions
+ * @lock: guards @entries
+ * @entries: indexed by the certificate's last byte
  */
 struct ksc_known {
 	pthread_mutex_t lock;
@@ -35,9 +35,9 @@ struct ksc_known {
 };
 
 /**
- * ksc_known_new() - make room for descriptions
+ * ksc_known_new() - allocate a cache
  *
- * Return: the room, or NULL without memory
+ * Return: the cache, or NULL if out of memory
  */
 struct ksc_known *ksc_known_new(void)
 {
@@ -49,8 +49,8 @@ struct ksc_known *ksc_known_new(void)
 }
 
 /**
- * ksc_known_free() - forget descriptions
- * @known: the room for them, or NULL
+ * ksc_known_free() - free a cache
+ * @known: the cache, or NULL
  */
 void ksc_known_free(struct ksc_known *known)
 {
@@ -59,7 +59,7 @@ void ksc_known_free(struct ksc_known *known)
 	free(known);
 }
 
-/* The end of a certificate is its signature's. NULL for one that is not kept */
+/* A certificate ends with its signature. NULL for a certificate that is not cached */
 static struct entry *place(struct ksc_known *known, const gnutls_datum_t *der)
 {
 	if (!known || !der->size || der->size > KSC_MAX_KNOWN_LEN)
@@ -69,15 +69,15 @@ static struct entry *place(struct ksc_known *known, const gnutls_datum_t *der)
 
 /**
  * ksc_known_find() - find the description of a certificate
- * @known: descriptions, or NULL
+ * @known: the cache, or NULL
  * @der: the certificate
  * @peer: filled in, or NULL
  *
- * What is described was met in a handshake that was done, so its key was small enough.
+ * Only certificates of completed handshakes are cached, so the key was small enough.
  *
  * Context: any thread.
  *
- * Return: false, and @peer is as it was, if there is none
+ * Return: false if it is not cached; @peer is unchanged then
  */
 bool ksc_known_find(struct ksc_known *known, const gnutls_datum_t *der, struct ksc_peer *peer)
 {
@@ -95,8 +95,8 @@ bool ksc_known_find(struct ksc_known *known, const gnutls_datum_t *der, struct k
 }
 
 /**
- * ksc_known_keep() - keep the description of a certificate, perhaps in another's place
- * @known: descriptions, or NULL
+ * ksc_known_keep() - cache the description of a certificate; it may replace another one
+ * @known: the cache, or NULL
  * @der: the certificate
  * @peer: the description
  *

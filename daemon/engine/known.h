@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* known.c: who a peer is, and descriptions of peers that were made lately. */
+/* known.c: who a peer is, and a cache of recent descriptions of peers. */
 #ifndef KSC_KNOWN_H
 #define KSC_KNOWN_H
 
@@ -10,15 +10,15 @@
 #include <linux/kschannel.h>
 
 #define KSC_FINGERPRINT_LEN	32
-/* Descriptions that are kept; the certificate's last byte says at which place. */
+/* Number of cached descriptions; the certificate's last byte selects the entry. */
 #define KSC_MAX_KNOWN		64
-/* Bytes of a certificate of which one is kept. */
+/* Size in bytes of the largest certificate that is cached. */
 #define KSC_MAX_KNOWN_LEN	4096
 
 /**
- * struct ksc_end_point - a certificate as the channel binding tls-server-end-point has it
+ * struct ksc_end_point - a certificate's channel binding tls-server-end-point
  * @hash: RFC 5929 4
- * @len: its bytes, 0 if it is not defined for the certificate's signature
+ * @len: its size in bytes, 0 if it is not defined for the certificate's signature
  */
 struct ksc_end_point {
 	uint8_t hash[64];
@@ -27,10 +27,10 @@ struct ksc_end_point {
 
 /**
  * struct ksc_peer - who the peer is
- * @present: it showed a certificate
- * @subject: RFC 4514 form, cut to fit; of an empty one the first subjectAltName: "dns:name"
+ * @present: the peer sent a certificate
+ * @subject: in RFC 4514 form, truncated to fit; if empty, the first subjectAltName: "dns:name"
  * @fingerprint: SHA-256 of the certificate
- * @end_point: what a server's certificate binds to
+ * @end_point: channel binding, for a server's certificate
  */
 struct ksc_peer {
 	bool present;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A caller that judges the peer's certificate itself. GnuTLS's verification is held
- * up, right after the certificate has come and before any key is ours to give: a
- * client has not sent its Finished, a server not accepted the peer's.
+ * A caller that verifies the peer's certificate itself. GnuTLS's verification is suspended right
+ * after the certificate was received, before keys are released: a client has not sent its
+ * Finished yet, and a server has not accepted the peer's.
  */
 #include <string.h>
 
@@ -11,13 +11,13 @@
 #include "engine/manual.h"
 
 /**
- * ksc_manual_ask() - note what the caller is to judge
- * @manual: the caller's part
+ * ksc_manual_ask() - prepare the question to the caller
+ * @manual: state of verification by the caller
  * @tls: the session
- * @judgement: ours
+ * @judgement: result of our own verification
  *
- * Return: 0 or a negative GnuTLS error, GNUTLS_E_HANDSHAKE_TOO_LARGE when it is more
- * than KSC_MAX_CHAIN bytes
+ * Return: 0 or a negative GnuTLS error, GNUTLS_E_HANDSHAKE_TOO_LARGE for a chain of more than
+ * KSC_MAX_CHAIN bytes
  */
 int ksc_manual_ask(struct ksc_manual *manual, gnutls_session_t tls,
 		   const struct ksc_judgement *judgement)
@@ -37,10 +37,10 @@ int ksc_manual_ask(struct ksc_manual *manual, gnutls_session_t tls,
 }
 
 /**
- * ksc_manual_decide() - note the caller's verdict
- * @manual: the caller's part
- * @verdict: the verdict; the first counts
- * @alert: to reject: which alert to send, 0 for bad_certificate
+ * ksc_manual_decide() - store the caller's verdict
+ * @manual: state of verification by the caller
+ * @verdict: the verdict; later ones are ignored
+ * @alert: with KSC_VERDICT_REJECT: the alert to send, 0 for bad_certificate
  */
 void ksc_manual_decide(struct ksc_manual *manual, enum ksc_verdict verdict, uint8_t alert)
 {
@@ -52,10 +52,10 @@ void ksc_manual_decide(struct ksc_manual *manual, enum ksc_verdict verdict, uint
 }
 
 /**
- * ksc_manual_answered() - whether there is a verdict to go on with
- * @manual: the caller's part
+ * ksc_manual_answered() - check for a new verdict
+ * @manual: state of verification by the caller
  *
- * Return: true, once, after the verdict has come
+ * Return: true once after the verdict was given
  */
 bool ksc_manual_answered(struct ksc_manual *manual)
 {
@@ -66,8 +66,8 @@ bool ksc_manual_answered(struct ksc_manual *manual)
 }
 
 /**
- * ksc_manual_tell() - have a step say that there is something to judge
- * @manual: the caller's part
+ * ksc_manual_tell() - put the question to the caller into a step
+ * @manual: state of verification by the caller
  * @step: the step
  */
 void ksc_manual_tell(const struct ksc_manual *manual, struct ksc_step *step)

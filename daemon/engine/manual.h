@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* manual.c: a caller that judges the peer's certificate itself. */
+/* manual.c: a caller that verifies the peer's certificate itself. */
 #ifndef KSC_MANUAL_H
 #define KSC_MANUAL_H
 
@@ -14,15 +14,15 @@
 struct ksc_step;
 
 /**
- * struct ksc_manual - the caller's part in the judgement of a certificate
- * @wanted: there is one
- * @asked: the handshake has come to that
- * @fresh: the verdict has come since the last step
- * @verdict: the caller's
- * @alert: to reject: the alert to send
- * @judgement: ours
- * @chain: what the peer has shown, as KSC_A_CONTEXT_CHAIN has it
- * @chain_len: its bytes
+ * struct ksc_manual - state of verification by the caller
+ * @wanted: the caller verifies the certificate
+ * @asked: the handshake has reached that point
+ * @fresh: the verdict was given after the last step
+ * @verdict: the caller's verdict
+ * @alert: with KSC_VERDICT_REJECT: the alert to send
+ * @judgement: result of our own verification
+ * @chain: the peer's certificates, in the format of KSC_A_CONTEXT_CHAIN
+ * @chain_len: its size in bytes
  */
 struct ksc_manual {
 	bool wanted;
@@ -42,10 +42,10 @@ void ksc_manual_tell(const struct ksc_manual *manual, struct ksc_step *step);
 bool ksc_manual_answered(struct ksc_manual *manual);
 
 /**
- * ksc_manual_waits() - whether a verdict is awaited
- * @manual: the caller's part
+ * ksc_manual_waits() - check whether a verdict is pending
+ * @manual: state of verification by the caller
  *
- * Return: true from the question to the answer
+ * Return: true from ksc_manual_ask() until ksc_manual_decide()
  */
 static inline bool ksc_manual_waits(const struct ksc_manual *manual)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Names that a handshake is begun with: the server's, protocols. */
+/* Names for a handshake: the server's, application protocols. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +10,10 @@
 
 /**
  * ksc_name_copy() - copy a name
- * @to: where to, KSC_MAX_NAME + 1 bytes of zeros
+ * @to: destination, KSC_MAX_NAME + 1 bytes, zeroed
  * @from: the name, or NULL
  *
- * Return: 0, or -EINVAL when it is too long
+ * Return: 0, or -EINVAL if it is too long
  */
 int ksc_name_copy(char *to, const char *from)
 {
@@ -27,7 +27,7 @@ int ksc_name_copy(char *to, const char *from)
 }
 
 /**
- * ksc_name_drop_dot() - RFC 6066, 3: the name goes without the dot that makes it absolute
+ * ksc_name_drop_dot() - drop the trailing dot, as RFC 6066, 3 requires
  * @name: the name
  */
 void ksc_name_drop_dot(char *name)
@@ -39,16 +39,15 @@ void ksc_name_drop_dot(char *name)
 }
 
 /**
- * ksc_name_settle() - find out whom a client wants to speak to
- * @given: the names that it was given, perhaps NULL or ""
- * @address: where it is connected to, or NULL
- * @names: KSC_MAX_NAME + 1 bytes of zeros: set to the names in the form that certificates
- *	have them in
- * @reference: KSC_MAX_NAME + 1 bytes of zeros: set to what the certificate must be for
+ * ksc_name_settle() - determine the server's names for SNI and verification
+ * @given: the names from the caller, may be NULL or ""
+ * @address: the address that the client is connected to, or NULL
+ * @names: KSC_MAX_NAME + 1 bytes, zeroed: set to the normalized names
+ * @reference: KSC_MAX_NAME + 1 bytes, zeroed: set to what the certificate must match
  *
- * What is no name can neither be asked for nor be compared with a certificate.
+ * An invalid name cannot be sent in SNI, nor be compared with a certificate.
  *
- * Return: NULL, or what is the matter with a name
+ * Return: NULL, or an error text that follows the name
  */
 const char *ksc_name_settle(const char *given, const char *address, char *names, char *reference)
 {
@@ -66,12 +65,12 @@ const char *ksc_name_settle(const char *given, const char *address, char *names,
 }
 
 /**
- * ksc_alpn_add() - add an application protocol, the best first
- * @list: ProtocolNameList, to be freed; or NULL
- * @len: its bytes
+ * ksc_alpn_add() - append an application protocol; the first has the highest preference
+ * @list: ProtocolNameList, freed by the caller; or NULL
+ * @len: its size in bytes
  * @protocol: for instance "h2"
  *
- * Return: 0, -EINVAL when it is too long or one too many, or -ENOMEM
+ * Return: 0, -EINVAL if it is empty or too long or the list is full, or -ENOMEM
  */
 int ksc_alpn_add(uint8_t **list, size_t *len, const char *protocol)
 {
@@ -88,7 +87,7 @@ int ksc_alpn_add(uint8_t **list, size_t *len, const char *protocol)
 	if (!bigger)
 		return -ENOMEM;
 	bigger[*len] = (uint8_t)size;
-	/* Not a string: the length says where it ends. */
+	/* Not a string: it has a length and no NUL. */
 	memcpy(bigger + *len + 1, protocol, bigger[*len]);
 	*list = bigger;
 	*len += 1 + size;
@@ -96,9 +95,9 @@ int ksc_alpn_add(uint8_t **list, size_t *len, const char *protocol)
 }
 
 /**
- * ksc_sni_set() - tell the server which of its names is meant
+ * ksc_sni_set() - set the name for SNI
  * @tls: client's session
- * @names: a list as ksc_host_take_list() has it, the first of which is meant; perhaps ""
+ * @names: a list from ksc_host_take_list(), of which the first name is sent; may be ""
  *
  * Return: 0 or a negative GnuTLS error
  */
@@ -113,14 +112,14 @@ int ksc_sni_set(gnutls_session_t tls, const char *names)
 }
 
 /**
- * ksc_alpn_set() - offer protocols, or accept them
+ * ksc_alpn_set() - set the application protocols that are offered or accepted
  * @tls: the session
- * @role: ours
+ * @role: our role
  * @list: ProtocolNameList
- * @len: its bytes, perhaps 0
+ * @len: its size in bytes, may be 0
  *
- * Return: 0 or a negative GnuTLS error, GNUTLS_E_INVALID_REQUEST when the list is
- * malformed or too long
+ * Return: 0 or a negative GnuTLS error, GNUTLS_E_INVALID_REQUEST if the list is malformed or too
+ * long
  */
 int ksc_alpn_set(gnutls_session_t tls, enum ksc_role role, const uint8_t *list, size_t len)
 {
@@ -140,7 +139,7 @@ int ksc_alpn_set(gnutls_session_t tls, enum ksc_role role, const uint8_t *list, 
 	}
 	if (!n)
 		return 0;
-	/* RFC 7301, 3.2: a server that knows none of the protocols says so. */
+	/* RFC 7301, 3.2: a server that supports none of the protocols sends an alert. */
 	return gnutls_alpn_set_protocols(tls, names, n,
 					 role == KSC_ROLE_SERVER ?
 					 GNUTLS_ALPN_MANDATORY |
@@ -148,10 +147,10 @@ int ksc_alpn_set(gnutls_session_t tls, enum ksc_role role, const uint8_t *list, 
 }
 
 /**
- * ksc_alpn_selected() - which protocol was agreed upon
+ * ksc_alpn_selected() - get the negotiated protocol
  * @tls: the session
  * @name: filled in, "" for none
- * @size: bytes at @name
+ * @size: size of @name in bytes
  */
 void ksc_alpn_selected(gnutls_session_t tls, char *name, size_t size)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* name.c: names that a handshake is begun with: the server's, protocols. */
+/* name.c: names for a handshake: the server's, application protocols. */
 #ifndef KSC_NAME_H
 #define KSC_NAME_H
 
