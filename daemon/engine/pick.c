@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A client that is told when the server asks for its certificate, and picks one.
+ * A caller that chooses the client's certificate when the server requests one.
  *
- * GnuTLS asks for it in the midst of a message, and can't be told to wait: so the
- * handshake of such a client runs in a fiber, which is left there.
+ * GnuTLS asks for the certificate while it processes a message, and its callback cannot be
+ * suspended: so the handshake of such a client runs in a fiber, which is paused there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +13,10 @@
 #include "engine/engine.h"
 #include "engine/pick.h"
 
-/* RFC 5246, 7.4.4: before each name. */
+/* RFC 5246, 7.4.4: size of the length before each name. */
 #define LENGTH_LEN	2
 
-/* The names as they fit; they are a hint, and more than that many is no better one. */
+/* Stores as many names as fit; they are only a hint. */
 static int note_issuers(struct ksc_pick *pick, const gnutls_datum_t *names, int n)
 {
 	size_t len = 0;
@@ -40,7 +40,7 @@ static int note_issuers(struct ksc_pick *pick, const gnutls_datum_t *names, int 
 	return 0;
 }
 
-/* What GnuTLS is to use, and to free. */
+/* A copy of the chain, which GnuTLS frees. */
 static int take_certs(const struct ksc_credential *cred, gnutls_pcert_st **certs, unsigned int *n)
 {
 	gnutls_x509_crt_t *chain;
@@ -87,15 +87,15 @@ static int take_key(const struct ksc_credential *cred, gnutls_privkey_t *key)
 }
 
 /**
- * ksc_pick_retrieve() - GnuTLS's callback of a client's credential that has no certificate
+ * ksc_pick_retrieve() - GnuTLS's callback for a client's credential without a certificate
  * @tls: the session, whose database pointer is its struct ksc_pick
- * @info: what the server says
- * @certs: set to a chain that GnuTLS frees
- * @n: set to how many that are, 0 for none
- * @ocsp: none
- * @n_ocsp: 0
- * @key: set to its key
- * @flags: set to what makes GnuTLS free all that
+ * @info: the server's request
+ * @certs: set to the chain
+ * @n: set to the number of certificates in it, 0 for no certificate
+ * @ocsp: set to NULL
+ * @n_ocsp: set to 0
+ * @key: set to the private key
+ * @flags: set so that GnuTLS frees @certs and @key
  *
  * Return: 0 or a negative GnuTLS error
  */
@@ -134,8 +134,8 @@ int ksc_pick_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *in
 }
 
 /**
- * ksc_pick_begin() - prepare for the question
- * @pick: the caller's part
+ * ksc_pick_begin() - allocate the fiber, if the caller chooses the certificate
+ * @pick: state of the caller's choice
  *
  * Return: 0 or GNUTLS_E_MEMORY_ERROR
  */
@@ -152,11 +152,11 @@ static int go_on(void *arg)
 }
 
 /**
- * ksc_pick_handshake() - gnutls_handshake(), to the point where a certificate is asked for
- * @pick: the caller's part
+ * ksc_pick_handshake() - run gnutls_handshake() until a certificate is requested
+ * @pick: state of the caller's choice
  * @tls: the session
  *
- * Return: what gnutls_handshake() returns, and GNUTLS_E_AGAIN when @pick's @asked is set
+ * Return: as gnutls_handshake(), or GNUTLS_E_AGAIN if @asked of @pick is set
  */
 int ksc_pick_handshake(struct ksc_pick *pick, gnutls_session_t tls)
 {
@@ -170,9 +170,9 @@ int ksc_pick_handshake(struct ksc_pick *pick, gnutls_session_t tls)
 }
 
 /**
- * ksc_pick_answer() - say which certificate it shall be
- * @pick: the caller's part; nothing happens when none was asked for
- * @cred: the credential that has it, or NULL for none
+ * ksc_pick_answer() - store the caller's choice
+ * @pick: state of the caller's choice; unchanged if no answer is pending
+ * @cred: the credential with the certificate, or NULL for no certificate
  */
 void ksc_pick_answer(struct ksc_pick *pick, const struct ksc_credential *cred)
 {
@@ -184,10 +184,10 @@ void ksc_pick_answer(struct ksc_pick *pick, const struct ksc_credential *cred)
 }
 
 /**
- * ksc_pick_answered() - whether there is an answer to go on with
- * @pick: the caller's part
+ * ksc_pick_answered() - check for a new answer
+ * @pick: state of the caller's choice
  *
- * Return: true, once, after the answer has come
+ * Return: true once after the answer was given
  */
 bool ksc_pick_answered(struct ksc_pick *pick)
 {
@@ -198,14 +198,14 @@ bool ksc_pick_answered(struct ksc_pick *pick)
 }
 
 /**
- * ksc_pick_end() - be done, before the session is
- * @pick: the caller's part
+ * ksc_pick_end() - release resources, before the session is freed
+ * @pick: state of the caller's choice
  */
 void ksc_pick_end(struct ksc_pick *pick)
 {
 	int rc;
 
-	/* What GnuTLS holds there it frees on its way out. */
+	/* gnutls_handshake() returns, and frees what it has allocated. */
 	if (pick->fiber && ksc_fiber_paused(pick->fiber)) {
 		pick->cancelled = true;
 		ksc_fiber_run(pick->fiber, NULL, NULL, &rc);
@@ -215,8 +215,8 @@ void ksc_pick_end(struct ksc_pick *pick)
 }
 
 /**
- * ksc_pick_tell() - have a step say that the server has asked
- * @pick: the caller's part
+ * ksc_pick_tell() - put the server's request into a step
+ * @pick: state of the caller's choice
  * @step: the step
  */
 void ksc_pick_tell(const struct ksc_pick *pick, struct ksc_step *step)

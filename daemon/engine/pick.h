@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* pick.c: a client that is told when the server asks for its certificate, and picks one. */
+/* pick.c: a caller that chooses the client's certificate when the server requests one. */
 #ifndef KSC_PICK_H
 #define KSC_PICK_H
 
@@ -15,15 +15,15 @@ struct ksc_credential;
 struct ksc_step;
 
 /**
- * struct ksc_pick - the caller's part in the choice of our certificate
- * @wanted: there is one
- * @asked: the server has asked, and no answer has come
- * @fresh: the answer has come since the last step
- * @cancelled: there will be none
- * @fiber: GnuTLS's handshake, which waits in it
- * @cred: the answer; NULL for none
- * @issuers: what the server accepts, as KSC_M_ISSUERS has it
- * @issuers_len: its bytes
+ * struct ksc_pick - state of the caller's choice of our certificate
+ * @wanted: the caller chooses the certificate
+ * @asked: the server has requested it, and the caller's answer is pending
+ * @fresh: the answer was given after the last step
+ * @cancelled: the session ends without an answer
+ * @fiber: runs GnuTLS's handshake, and is paused while the answer is pending
+ * @cred: the answer; NULL for no certificate
+ * @issuers: issuers that the server accepts, in the format of KSC_M_ISSUERS
+ * @issuers_len: its size in bytes
  */
 struct ksc_pick {
 	bool wanted;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How many whole TLS records a buffer starts with. Sessions are only given
- * whole ones, so that a step that finds none changes nothing; and what is no
- * record is refused at its first wrong byte instead of being waited for.
+ * Finds complete TLS records at the start of a buffer. Only these are passed to sessions, so that
+ * a step without one changes nothing. A malformed record is rejected at its first wrong byte,
+ * without waiting for the rest.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -10,14 +10,14 @@
 
 #include "engine/record.h"
 
-/* RFC 5246, 6.2.3; RFC 8446, 5.2 has less, and that is for GnuTLS to see to. */
+/* RFC 5246, 6.2.3; GnuTLS checks the lower limit of RFC 8446, 5.2. */
 #define MAX_CIPHERTEXT	((1 << 14) + 2048)
 
 #define CT_CHANGE_CIPHER_SPEC	20
 
 /*
- * RFC 8446, 5, has the handshake end by any other than one byte of 1, and RFC 5246, 7.1, knows
- * no other. GnuTLS 3.8 drops it unread in TLS 1.3. None is protected before there are keys.
+ * The content must be a single byte 1: RFC 8446, 5 ends the handshake otherwise, and RFC 5246, 7.1
+ * defines no other. GnuTLS 3.8 drops it unread in TLS 1.3. It is never encrypted in a handshake.
  */
 static bool is_bad_ccs(const uint8_t *in, size_t len)
 {
@@ -30,12 +30,12 @@ static int header_fault(const uint8_t *in, size_t len, struct ksc_records *recor
 {
 	records->alert = GNUTLS_A_UNEXPECTED_MESSAGE;
 	if (len >= 1 && (in[0] < 20 || in[0] > 23)) {
-		records->error = "What the peer sent is not TLS.";
+		records->error = "The peer's data is not TLS.";
 		return -1;
 	}
 	if (len >= 2 && in[1] != 3) {
 		records->alert = GNUTLS_A_PROTOCOL_VERSION;
-		records->error = "A record has a version that is not TLS's.";
+		records->error = "A record has a version that is not a TLS version.";
 		return -1;
 	}
 	if (len >= KSC_RECORD_HEADER && ((size_t)in[3] << 8 | in[4]) > MAX_CIPHERTEXT) {
@@ -44,18 +44,18 @@ static int header_fault(const uint8_t *in, size_t len, struct ksc_records *recor
 		return -1;
 	}
 	if (is_bad_ccs(in, len)) {
-		records->error = "A change_cipher_spec is not what it has to be.";
+		records->error = "A change_cipher_spec is malformed.";
 		return -1;
 	}
 	return 0;
 }
 
 /**
- * ksc_records_alert() - find a fatal alert in the clear at the end of records
+ * ksc_records_alert() - find a fatal plaintext alert at the end of records
  * @in: the records
- * @len: their bytes
+ * @len: their size in bytes
  *
- * Return: the alert's number, -1 when there is none
+ * Return: the alert's number, -1 if the last record is something else
  */
 int ksc_records_alert(const uint8_t *in, size_t len)
 {
@@ -71,9 +71,9 @@ int ksc_records_alert(const uint8_t *in, size_t len)
 }
 
 /**
- * ksc_records_scan() - find the whole records at the start of a buffer
+ * ksc_records_scan() - find the complete records at the start of a buffer
  * @in: the buffer
- * @len: its bytes
+ * @len: its size in bytes
  * @records: filled in
  */
 void ksc_records_scan(const uint8_t *in, size_t len, struct ksc_records *records)

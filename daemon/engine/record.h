@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* record.c: how many whole TLS records a buffer starts with. */
+/* record.c: find complete TLS records at the start of a buffer. */
 #ifndef KSC_RECORD_H
 #define KSC_RECORD_H
 
@@ -9,11 +9,11 @@
 #define KSC_RECORD_HEADER	5
 
 /**
- * struct ksc_records - what a buffer starts with
- * @whole: bytes of whole, plausible records
- * @need: bytes that the next record lacks at least, 0 after an @error
- * @error: what is wrong with the record after the whole ones, or NULL
- * @alert: the alert for it
+ * struct ksc_records - records at the start of a buffer
+ * @whole: bytes of complete, plausible records
+ * @need: least number of bytes that the next record lacks, 0 with @error
+ * @error: error in the record after the complete ones, or NULL
+ * @alert: alert for @error
  */
 struct ksc_records {
 	size_t whole;

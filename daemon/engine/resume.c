@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a client's session has to do with earlier and later ones: it may go on
- * with one from the cache, and leaves itself there, with TLS 1.2 at its end and
- * with TLS 1.3 for each ticket that comes.
+ * Session resumption of clients: a handshake resumes a session from the cache, if possible. It puts
+ * its own session there, in TLS 1.2 at its end and in TLS 1.3 for each ticket received.
  */
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
 #include "engine/resume.h"
 
-/* RFC 8446, 4.6.1: no ticket lives longer, whatever its server says. */
+/* RFC 8446, 4.6.1: upper limit for a ticket's lifetime, whatever the server sends. */
 #define MAX_LIFETIME		(7 * 24 * 3600)
-/* TLS 1.2's are as GnuTLS would have them, which tells nothing of the server's hint. */
+/* GnuTLS's default for TLS 1.2; it does not report the server's lifetime hint. */
 #define LIFETIME_12		(6 * 3600)
 
 /* RFC 8446, 4.6.1: a header, the lifetime, ticket_age_add, a nonce, the ticket. */
@@ -19,7 +18,7 @@
 #define LIFETIME_AT		4
 #define NONCE_AT		12
 
-/* Each part goes with its length, so that no two lists of parts are alike. */
+/* Each part is preceded by its length, so that different lists have different keys. */
 static int make_key(struct ksc_cache_key *key, const struct ksc_resume_part *parts, size_t n)
 {
 	gnutls_hash_hd_t hash;
@@ -39,11 +38,12 @@ static int make_key(struct ksc_cache_key *key, const struct ksc_resume_part *par
 }
 
 /**
- * ksc_resume_init() - a session has begun, though its first step may be long in coming
- * @resume: our part, zeroed
- * @cache: where sessions come from and go to, or NULL
+ * ksc_resume_init() - initialize, when a session is created
+ * @resume: state of resumption, zeroed
+ * @cache: cache of sessions, or NULL
  *
- * What is in force now is what the session goes by: a flush from now on keeps it out.
+ * The session keeps the present configuration, and its first step can be much later: if the cache
+ * is flushed from now on, the session is not put there.
  */
 void ksc_resume_init(struct ksc_resume *resume, struct ksc_cache *cache)
 {
@@ -53,11 +53,11 @@ void ksc_resume_init(struct ksc_resume *resume, struct ksc_cache *cache)
 }
 
 /**
- * ksc_resume_begin() - offer to go on with an earlier session, if there is one
- * @resume: our part, with the cache
+ * ksc_resume_begin() - offer to resume a session from the cache, if one is found
+ * @resume: state of resumption, with the cache
  * @tls: the session, before its handshake
- * @parts: all that decides who we are and whom we trust
- * @n: how many
+ * @parts: everything that determines our identity and which peers we trust
+ * @n: number of parts
  *
  * Return: 0 or a negative GnuTLS error
  */
@@ -74,13 +74,13 @@ int ksc_resume_begin(struct ksc_resume *resume, gnutls_session_t tls,
 		return rc;
 	if (ksc_cache_take(resume->cache, &resume->key, time(NULL), &data))
 		return 0;
-	/* If it can't be used the handshake is a full one. */
+	/* If this fails, a full handshake follows. */
 	(void)gnutls_session_set_data(tls, data.data, data.size);
 	ksc_cache_forget(&data);
 	return 0;
 }
 
-/* What is to be judged again has to be good still. */
+/* The certificate is verified again when the session is resumed, so it must not be expired. */
 static time_t limit_by_certificate(const struct ksc_resume *resume, gnutls_session_t tls,
 				   time_t expires)
 {
@@ -107,7 +107,7 @@ static int put(struct ksc_resume *resume, gnutls_session_t tls, uint32_t lifetim
 	return 0;
 }
 
-/* A client has nothing to say after its handshake. */
+/* A client sends no handshake messages after its handshake. */
 static int ignore_output(gnutls_session_t tls, gnutls_record_encryption_level_t level,
 			 gnutls_handshake_description_t type, const void *data, size_t len)
 {
@@ -120,12 +120,12 @@ static int ignore_output(gnutls_session_t tls, gnutls_record_encryption_level_t 
 }
 
 /**
- * ksc_resume_done() - the handshake is done
- * @resume: our part
+ * ksc_resume_done() - cache a TLS 1.2 session, or prepare for tickets, after a handshake
+ * @resume: state of resumption
  * @tls: the session
- * @judged: the server's certificate was judged
+ * @judged: the server's certificate was verified
  *
- * Return: whether tickets are of interest
+ * Return: true if ksc_resume_ticket() can use tickets
  */
 bool ksc_resume_done(struct ksc_resume *resume, gnutls_session_t tls, bool judged)
 {
@@ -133,7 +133,7 @@ bool ksc_resume_done(struct ksc_resume *resume, gnutls_session_t tls, bool judge
 		return false;
 	resume->judged = judged;
 	if (gnutls_protocol_get_version(tls) != GNUTLS_TLS1_3) {
-		/* Its ticket, if there is one, came before Finished (RFC 5077, 3.1). */
+		/* A ticket is sent before Finished (RFC 5077, 3.1). */
 		(void)put(resume, tls, LIFETIME_12);
 		return false;
 	}
@@ -141,7 +141,7 @@ bool ksc_resume_done(struct ksc_resume *resume, gnutls_session_t tls, bool judge
 	return true;
 }
 
-/* GnuTLS would take other messages too, and a ticket of no bytes, which can't be offered. */
+/* GnuTLS would accept other messages, too, and an empty ticket, which cannot be offered. */
 static bool is_ticket(const uint8_t *msg, size_t len)
 {
 	size_t ticket_at;
@@ -154,11 +154,11 @@ static bool is_ticket(const uint8_t *msg, size_t len)
 }
 
 /**
- * ksc_resume_ticket() - take a ticket that came after the handshake
- * @resume: our part
+ * ksc_resume_ticket() - process a ticket after the handshake
+ * @resume: state of resumption
  * @tls: the session
- * @msg: a whole NewSessionTicket with its header
- * @len: its bytes
+ * @msg: a complete NewSessionTicket with its header
+ * @len: its size in bytes
  *
  * Return: 0 or a negative GnuTLS error
  */
@@ -176,7 +176,7 @@ int ksc_resume_ticket(struct ksc_resume *resume, gnutls_session_t tls, const uin
 	rc = gnutls_handshake_write(tls, GNUTLS_ENCRYPTION_LEVEL_APPLICATION, msg, len);
 	if (rc < 0)
 		return rc;
-	/* One that says it is of no use is not kept, and others may follow. */
+	/* A ticket without lifetime is dropped (RFC 8446, 4.6.1); others can follow. */
 	if (!lifetime)
 		return 0;
 	return put(resume, tls, lifetime < MAX_LIFETIME ? lifetime : MAX_LIFETIME);

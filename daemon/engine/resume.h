@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* resume.c: what a client's session has to do with earlier and later ones. */
+/* resume.c: session resumption of clients. */
 #ifndef KSC_RESUME_H
 #define KSC_RESUME_H
 
@@ -11,11 +11,11 @@
 #include "engine/cache.h"
 
 /**
- * struct ksc_resume - a client's part in resumption
- * @cache: where sessions come from and go to; NULL for no resumption
- * @key: what ours are found by
- * @generation: the cache's, when the session began
- * @judged: the server's certificate matters
+ * struct ksc_resume - a client's state of resumption
+ * @cache: cache of sessions; NULL for no resumption
+ * @key: key of this session in the cache
+ * @generation: the cache's generation when the session began
+ * @judged: the server's certificate was verified, and its expiry limits the lifetime
  */
 struct ksc_resume {
 	struct ksc_cache *cache;
@@ -25,9 +25,9 @@ struct ksc_resume {
 };
 
 /**
- * struct ksc_resume_part - one of the things that make the key
- * @data: bytes
- * @len: how many
+ * struct ksc_resume_part - a part of the key
+ * @data: the bytes
+ * @len: number of bytes
  */
 struct ksc_resume_part {
 	const void *data;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The rules of the policy: what one asks of a handshake. The kernel has found out which
- * rule a connection falls under; here it becomes what the handshake is begun with. An
- * application may ask for more than its rule, never for less.
+ * The rules of the policy, and what they require of a handshake. The kernel has determined which
+ * rule matches a connection; here the rule is applied to the handshake's parameters. An application
+ * may ask for more than its rule, never for less.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +17,9 @@
 #include "engine/rule.h"
 
 /**
- * ksc_rules_new() - start a list of rules
+ * ksc_rules_new() - allocate a list of rules
  *
- * Return: an empty one with a reference, or NULL
+ * Return: an empty list with one reference, or NULL if out of memory
  */
 struct ksc_rules *ksc_rules_new(void)
 {
@@ -58,7 +58,7 @@ static void free_rule(struct ksc_rule *rule)
 }
 
 /**
- * ksc_rules_put() - drop a reference
+ * ksc_rules_put() - drop a reference; the last one frees the rules
  * @rules: the rules, or NULL
  */
 void ksc_rules_put(struct ksc_rules *rules)
@@ -77,14 +77,14 @@ void ksc_rules_put(struct ksc_rules *rules)
  * ksc_rules_add() - append a rule
  * @rules: the rules, not yet in use
  *
- * Return: the rule, which matches everything and asks for nothing, valid until the next
- * is added; or NULL
+ * Return: the rule, which matches everything and requires nothing, valid until the next is added;
+ * or NULL if out of memory
  */
 struct ksc_rule *ksc_rules_add(struct ksc_rules *rules)
 {
 	struct ksc_rule *bigger = rules->list, *rule;
 
-	/* Twice as many each time. */
+	/* The list's capacity is doubled. */
 	if (!(rules->n & (rules->n - 1)))
 		bigger = reallocarray(rules->list, rules->n ? 2 * rules->n : 1, sizeof(*bigger));
 	if (!bigger)
@@ -100,7 +100,7 @@ struct ksc_rule *ksc_rules_add(struct ksc_rules *rules)
 	return rule;
 }
 
-/* ---- which connections ---- */
+/* ---- which connections match ---- */
 
 static bool range_covers(const struct ksc_range *range, const struct ksc_range *other)
 {
@@ -128,17 +128,17 @@ static bool cgroup_covers(const char *cgroup, const char *other)
 	if (!other)
 		return false;
 	len = strlen(cgroup);
-	/* Only the root's ends with a slash. */
+	/* Only the root's path ends with a slash. */
 	return !strcmp(cgroup, "/") ||
 	       (!strncmp(cgroup, other, len) && (!other[len] || other[len] == '/'));
 }
 
 /**
- * ksc_rule_covers() - whether nothing is left for another rule
- * @rule: the rule that comes first
- * @other: the other
+ * ksc_rule_covers() - check whether an earlier rule hides a later one
+ * @rule: the earlier rule
+ * @other: the later one
  *
- * Return: true when @rule matches all that @other matches
+ * Return: true if @rule matches every connection that @other matches
  */
 bool ksc_rule_covers(const struct ksc_rule *rule, const struct ksc_rule *other)
 {
@@ -151,7 +151,7 @@ bool ksc_rule_covers(const struct ksc_rule *rule, const struct ksc_rule *other)
 	       cgroup_covers(rule->cgroup, other->cgroup);
 }
 
-/* ---- what is asked of their handshakes ---- */
+/* ---- what their handshakes require ---- */
 
 static bool list_has(const uint8_t *list, size_t len, const uint8_t *name)
 {
@@ -163,7 +163,7 @@ static bool list_has(const uint8_t *list, size_t len, const uint8_t *name)
 	return false;
 }
 
-/* Only protocols that the rule allows; the kernel has looked at the list's form. */
+/* Only protocols that the rule allows; the kernel has checked the list's format. */
 static bool apply_alpn(const struct ksc_rule *rule, struct ksc_engine_params *params)
 {
 	size_t at;
@@ -194,7 +194,7 @@ static bool apply_name(const char *rules, const char **wanted,
 	return true;
 }
 
-/* The socket's name is as the application wrote it, and no list can be as sure as a rule. */
+/* The application's name is not normalized. A list of names never equals the rule's single name. */
 static int compare_hosts(const char *wanted, const char *rules)
 {
 	char host[KSC_MAX_NAME + 1];
@@ -208,19 +208,19 @@ static bool apply_verify(const struct ksc_rule *rule, struct ksc_engine_params *
 		return true;
 	if (params->verify == KSC_VERIFY_DEFAULT)
 		params->verify = rule->verify;
-	/* Who judges by hand may accept anything. */
+	/* A caller that verifies the certificate itself can accept any. */
 	if (params->verify == KSC_VERIFY_MANUAL)
 		return rule->verify == KSC_VERIFY_NONE;
 	return params->verify >= rule->verify;
 }
 
 /**
- * ksc_rule_apply() - begin a handshake as a rule asks
- * @rule: the rule; has to outlive @params
- * @params: what the application has asked for; the rest is filled in
- * @less: set to what the application wants less of than the rule
+ * ksc_rule_apply() - apply a rule to the parameters of a handshake
+ * @rule: the rule; must outlive @params
+ * @params: the application's parameters; the rest is filled in
+ * @less: set to what the application asked for that the rule does not permit
  *
- * Return: 0, or -1 when it does
+ * Return: 0, or -1 with @less set
  */
 int ksc_rule_apply(const struct ksc_rule *rule, struct ksc_engine_params *params,
 		   const char **less)
@@ -239,11 +239,11 @@ int ksc_rule_apply(const struct ksc_rule *rule, struct ksc_engine_params *params
 	return -1;
 }
 
-/* ---- who the peer may be ---- */
+/* ---- which peers are allowed ---- */
 
 /**
  * struct kind - a kind of subject alternative name
- * @prefix: what patterns of it begin with
+ * @prefix: prefix of its patterns
  * @type: GnuTLS's number
  */
 struct kind {
@@ -258,10 +258,10 @@ static const struct kind kinds[] = {
 };
 
 /**
- * ksc_peer_prefix() - what patterns of a kind of names begin with
+ * ksc_peer_prefix() - get the prefix of patterns for a kind of names
  * @type: GnuTLS's number of the kind
  *
- * Return: it, or NULL if there are no patterns of it
+ * Return: the prefix, or NULL if this kind has no patterns
  */
 const char *ksc_peer_prefix(unsigned int type)
 {
@@ -284,13 +284,13 @@ static const struct kind *kind_of(const char *pattern)
 }
 
 /**
- * ksc_peer_pattern_valid() - whether a pattern is one
+ * ksc_peer_pattern_valid() - check the format of a pattern
  * @pattern: "dns:", "uri:" or "email:" and a name
  *
- * A star stands for the first label of a DNS name, for what comes before the sign of
- * an e-mail address, and for whatever follows a slash in a URI.
+ * A star matches the first label of a DNS name, the part of an e-mail address before the @ sign, or
+ * the rest of a URI after a slash.
  *
- * Return: true when it is one
+ * Return: true if it is valid
  */
 bool ksc_peer_pattern_valid(const char *pattern)
 {
@@ -316,12 +316,12 @@ bool ksc_peer_pattern_valid(const char *pattern)
 }
 
 /**
- * ksc_peer_pattern_fits() - whether a pattern allows a name
- * @pattern: a valid one
- * @type: GNUTLS_SAN_*, what kind of name
+ * ksc_peer_pattern_fits() - check whether a pattern matches a name
+ * @pattern: a valid pattern
+ * @type: kind of the name, GNUTLS_SAN_*
  * @name: the name
  *
- * Return: true when it does
+ * Return: true if it matches
  */
 bool ksc_peer_pattern_fits(const char *pattern, unsigned int type, const char *name)
 {
@@ -338,7 +338,7 @@ bool ksc_peer_pattern_fits(const char *pattern, unsigned int type, const char *n
 		return !strcasecmp(wanted, name) ||
 		       (*wanted == '*' && rest && rest != name && !strcasecmp(wanted + 1, rest));
 	case GNUTLS_SAN_RFC822NAME:
-		/* RFC 5280, 7.5: only what follows the sign is without case. */
+		/* RFC 5280, 7.5: only the part after the @ sign is case-insensitive. */
 		rest = strchr(name, '@');
 		at = strchr(wanted, '@');
 		if (!rest || !at || rest == name || strcasecmp(at, rest))
@@ -365,7 +365,7 @@ static bool allows(const struct ksc_rule *rule, unsigned int type, const char *n
 
 static bool allows_cert(const struct ksc_rule *rule, gnutls_x509_crt_t crt)
 {
-	/* One more than fits: what GnuTLS gives has no NUL behind it. */
+	/* The last byte is for the NUL, which GnuTLS does not append. */
 	char name[1024];
 	unsigned int i, type;
 
@@ -375,21 +375,21 @@ static bool allows_cert(const struct ksc_rule *rule, gnutls_x509_crt_t crt)
 
 		if (rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			return false;
-		/* What is too long, or of another kind, is nobody whom a rule names. */
+		/* Rules have no patterns for names that are too long or of an unknown kind. */
 		if (rc < 0)
 			continue;
 		name[size] = '\0';
-		/* A NUL within would end the name too early. */
+		/* A NUL within the name would truncate it. */
 		if (strlen(name) == size && allows(rule, type, name))
 			return true;
 	}
 }
 
 /**
- * ksc_rule_judge() - judge whether the peer is one that a rule allows
+ * ksc_rule_judge() - check whether a rule allows the peer
  * @rule: the rule, or NULL
  * @tls: the session
- * @judgement: what is known so far; a fault is added
+ * @judgement: result of the verification so far; a fault is added if the rule does not allow it
  *
  * Return: 0 or a negative GnuTLS error
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* rule.c: the rules of the policy, and what they ask of a handshake. */
+/* rule.c: the rules of the policy, and what they require of a handshake. */
 #ifndef KSC_RULE_H
 #define KSC_RULE_H
 
@@ -16,7 +16,7 @@
 struct ksc_engine_params;
 
 /**
- * struct ksc_range - numbers
+ * struct ksc_range - a range of numbers
  * @min: the first
  * @max: the last
  */
@@ -26,9 +26,9 @@ struct ksc_range {
 };
 
 /**
- * struct ksc_prefix - addresses
- * @family: AF_INET, AF_INET6, or AF_UNSPEC for all there are
- * @len: leading bits of @addr that count; the others are 0
+ * struct ksc_prefix - a prefix of addresses
+ * @family: AF_INET, AF_INET6, or AF_UNSPEC for all addresses
+ * @len: number of leading bits that are compared; the others are 0
  * @addr: in network order
  */
 struct ksc_prefix {
@@ -40,26 +40,26 @@ struct ksc_prefix {
 /**
  * struct ksc_rule - a rule
  * @name: its name in the configuration
- * @line: where it begins there
+ * @line: number of its first line there
  * @directions: enum ksc_rule_direction
- * @action: what becomes of the connections that it is about
+ * @action: what is done with connections that match
  * @local: our addresses
  * @remote: the peer's
  * @local_port: our ports
  * @remote_port: the peer's
- * @uid: owners of the socket
- * @gid: owners' groups
- * @cgroup: path of the cgroup that the socket is in, or below; NULL for any
- * @connect: what connect() of a program that knows nothing of us waits for
+ * @uid: users who own the socket
+ * @gid: groups that own the socket
+ * @cgroup: path of the socket's cgroup, or of an ancestor; NULL for any
+ * @connect: what connect() waits for, in programs that do not use our options
  * @credential: name of the credential, or NULL
  * @server_name: client: the server's name, or NULL
- * @verify: what is asked of the peer's certificate
+ * @verify: how the peer's certificate is verified
  * @alpn: ProtocolNameList
- * @alpn_len: its bytes, 0 for what the socket or the credential has
+ * @alpn_len: its size in bytes, 0 for the socket's or the credential's list
  * @min_version: lowest protocol version, 0 for the credential's
  * @max_version: highest, likewise
- * @peers: who the peer may be, see ksc_peer_pattern_fits(); none for anyone
- * @n_peers: how many
+ * @peers: patterns for names of peers, see ksc_peer_pattern_fits()
+ * @n_peers: number of patterns; 0 allows any peer
  */
 struct ksc_rule {
 	char *name;
@@ -87,9 +87,9 @@ struct ksc_rule {
 
 /**
  * struct ksc_rules - the rules of a configuration, in order
- * @refs: holders: the configuration, and each session begun by one of them
+ * @refs: references: of the configuration, and of each session with one of the rules
  * @list: the rules
- * @n: how many
+ * @n: number of rules
  */
 struct ksc_rules {
 	atomic_uint refs;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Handshake messages may not span a change of keys: nothing may follow a Finished, or a
- * hello before the keys of TLS 1.3, in its record (RFC 8446 5.1). GnuTLS keeps what
- * follows for a reader that never comes. So it is counted here: what came in records, and
- * what was taken as messages. Nor does anything follow what is to be answered first.
+ * Handshake messages must not span a key change: nothing may follow a Finished in its record, or a
+ * hello before the keys of TLS 1.3 (RFC 8446 5.1). GnuTLS buffers such data, and never reads it. So
+ * the bytes in records and the bytes of processed messages are counted here, and must be equal.
+ * Data after a message that we must answer first is rejected, too.
  *
- * How much of a TLS 1.3 record is padding nobody can tell from outside. Where there is more
- * than was taken, it is decrypted once more for that; a flight is a few kilobytes.
+ * The padding of a TLS 1.3 record is only known after decryption. If records are larger than the
+ * processed messages, they are decrypted a second time here; a flight is a few kilobytes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +24,9 @@
 #define IV_LEN			12
 
 /**
- * struct records - whole records
- * @at: the first
- * @len: bytes of all
+ * struct records - complete records
+ * @at: start of the first
+ * @len: size of all in bytes
  */
 struct records {
 	const uint8_t *at;
@@ -34,10 +34,10 @@ struct records {
 };
 
 /**
- * ksc_span_secret() - note what protects the peer's part of a TLS 1.3 handshake
+ * ksc_span_secret() - store the peer's handshake traffic secret of TLS 1.3
  * @span: the count
- * @secret: its handshake traffic secret
- * @len: bytes
+ * @secret: the secret, or NULL
+ * @len: its size in bytes
  */
 void ksc_span_secret(struct ksc_span *span, const void *secret, size_t len)
 {
@@ -48,7 +48,7 @@ void ksc_span_secret(struct ksc_span *span, const void *secret, size_t len)
 }
 
 /**
- * ksc_span_message() - count a message of the peer's
+ * ksc_span_message() - count a message of the peer
  * @span: the count
  * @tls: the session
  * @type: the message's type
@@ -85,7 +85,7 @@ static int expand(gnutls_session_t tls, const struct ksc_span *span, const char 
 	memcpy(text + 9, label, n);
 	text[9 + n] = 0;
 	info = (gnutls_datum_t) { text, (unsigned int)(10 + n) };
-	/* the numbers of a hash and of its HMAC are the same */
+	/* a hash and its HMAC have the same number */
 	return gnutls_hkdf_expand((gnutls_mac_algorithm_t)hash, &secret, &info, out, len);
 }
 
@@ -127,7 +127,7 @@ static int content_of(struct ksc_span *span, gnutls_session_t tls, const uint8_t
 	rc = gnutls_aead_cipher_decrypt(cipher, iv, IV_LEN, record, KSC_RECORD_HEADER, TAG_LEN,
 					record + KSC_RECORD_HEADER, size, plain, &size);
 	gnutls_aead_cipher_deinit(cipher);
-	/* GnuTLS did not take it either: no message is missing */
+	/* GnuTLS cannot have decrypted it either: no message is missing */
 	if (rc < 0) {
 		rc = 0;
 		goto out;
@@ -141,7 +141,7 @@ out:
 	return rc;
 }
 
-/* Of a handshake record, which is protected behind the change of keys in TLS 1.2. */
+/* Counts a handshake record, which is protected after the key change in TLS 1.2. */
 static void count_record(struct ksc_span *span, gnutls_session_t tls, size_t size)
 {
 	size_t overhead = TAG_LEN;
@@ -155,7 +155,7 @@ static void count_record(struct ksc_span *span, gnutls_session_t tls, size_t siz
 	span->content[KSC_EPOCH_HANDSHAKE] += size - (size < overhead ? size : overhead);
 }
 
-/* The record that @left begins with, which is behind it then; NULL at the end. */
+/* Takes the first record off @left; NULL at the end. */
 static const uint8_t *next_record(struct records *left, size_t *size)
 {
 	const uint8_t *record = left->at;
@@ -170,7 +170,7 @@ static const uint8_t *next_record(struct records *left, size_t *size)
 	return record;
 }
 
-/* Count the content of protected records of TLS 1.3 by what is in them. */
+/* Counts the content of protected TLS 1.3 records by decrypting them. */
 static int open_records(struct ksc_span *span, gnutls_session_t tls, struct records left)
 {
 	const uint8_t *record;
@@ -188,7 +188,7 @@ static int open_records(struct ksc_span *span, gnutls_session_t tls, struct reco
 	return 0;
 }
 
-/* Count records that GnuTLS has taken, which are whole. */
+/* Counts records that GnuTLS has read; they are complete. */
 static int count(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in, size_t len)
 {
 	const struct records all = { in, len };
@@ -209,7 +209,7 @@ static int count(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in,
 			n++;
 			break;
 		}
-	/* without padding they hold just what was taken: it is as a rule */
+	/* usually there is no padding, and the records contain exactly the processed messages */
 	if (span->content[KSC_EPOCH_HANDSHAKE] + most != span->messages[KSC_EPOCH_HANDSHAKE])
 		return n ? open_records(span, tls, all) : 0;
 	span->content[KSC_EPOCH_HANDSHAKE] += most;
@@ -218,9 +218,9 @@ static int count(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in,
 }
 
 /*
- * Does something stand behind a message that was the last of its flight? In the clear that
- * is known as soon as there are other keys, or an answer of ours: what GnuTLS has kept it
- * would put before what comes next, and wait for the rest.
+ * Checks for data after the last message of a flight. For plaintext that is known as soon as keys
+ * have changed, or we answer: GnuTLS would prepend the buffered data to the next record, and wait
+ * for the rest of the message.
  */
 static bool crosses(const struct ksc_span *span, gnutls_session_t tls, bool answered, bool done)
 {
@@ -234,15 +234,15 @@ static bool crosses(const struct ksc_span *span, gnutls_session_t tls, bool answ
 }
 
 /**
- * ksc_span_crosses() - look at records that GnuTLS has taken
+ * ksc_span_crosses() - check records that GnuTLS has read
  * @span: the count
  * @tls: the session
- * @in: the records
- * @len: their bytes; they are whole
- * @answered: there is something to be sent
- * @rc: what GnuTLS makes of them; set to an error of ours when there was none
+ * @in: the records, which are complete
+ * @len: their size in bytes
+ * @answered: the step has output for the peer
+ * @rc: GnuTLS's result; set to an error from here if it is none
  *
- * Return: whether something in them goes on behind the end of a flight
+ * Return: true if data follows the end of a flight
  */
 bool ksc_span_crosses(struct ksc_span *span, gnutls_session_t tls, const uint8_t *in, size_t len,
 		      bool answered, int *rc)
@@ -251,6 +251,6 @@ bool ksc_span_crosses(struct ksc_span *span, gnutls_session_t tls, const uint8_t
 
 	if (err < 0 && (*rc == 0 || *rc == GNUTLS_E_AGAIN))
 		*rc = err;
-	/* a fault of GnuTLS's may well come of it; an alert is the peer's */
+	/* other errors of GnuTLS can result from such data, but an alert is the peer's */
 	return *rc != GNUTLS_E_FATAL_ALERT_RECEIVED && crosses(span, tls, answered, *rc == 0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* span.c: no handshake message of the peer's goes on behind a change of its keys. */
+/* span.c: reject handshake messages of the peer that span a key change. */
 #ifndef KSC_SPAN_H
 #define KSC_SPAN_H
 
@@ -9,17 +9,17 @@
 #include <gnutls/gnutls.h>
 #include <linux/kschannel.h>
 
-/* In the clear, and protected by the handshake's keys. */
+/* Plaintext, and protected by handshake keys. */
 enum ksc_epoch { KSC_EPOCH_CLEAR, KSC_EPOCH_HANDSHAKE, KSC_EPOCHS };
 
 /**
- * struct ksc_span - what the peer's handshake messages and records come to
- * @messages: bytes of messages that were taken, with their headers, by epoch
- * @content: bytes of handshake content that came in records, likewise
+ * struct ksc_span - count of the peer's handshake messages and records
+ * @messages: bytes of processed messages, with their headers, by epoch
+ * @content: bytes of handshake content in received records, by epoch
  * @changed: TLS 1.2: the peer has changed its keys
  * @secret: TLS 1.3: the peer's handshake traffic secret
- * @secret_len: its bytes, 0 before there is one
- * @seq: protected records
+ * @secret_len: its size in bytes, 0 before it is known
+ * @seq: number of protected records
  */
 struct ksc_span {
 	size_t messages[KSC_EPOCHS];

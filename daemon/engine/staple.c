@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A stapled OCSP response has certificates of its own: who has signed it shows by them that
- * an authority lets it. That authority may be the peer's invention: GnuTLS uses their keys,
- * with whatever the peer has shown as an issuer, before it knows whether any of that can be
- * trusted. So these keys are looked at as those of the chain are.
+ * A stapled OCSP response contains certificates, by which its signer proves that an authority has
+ * delegated signing. The peer can have made up that authority: GnuTLS uses the keys, and the
+ * issuers that the peer sent, before it knows whether they are trusted. So these keys are checked
+ * like those of the chain.
  */
 #include <stddef.h>
 #include <gnutls/ocsp.h>
@@ -18,11 +18,11 @@ static int refuse(const char *text, const char **why)
 	return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-/* GnuTLS takes what can't be parsed for a response that says nothing; it never has to. */
+/* GnuTLS ignores a response that it cannot parse; here it is never valid. */
 static int refuse_unread(int rc, const char **why)
 {
 	return rc == GNUTLS_E_MEMORY_ERROR ? rc :
-		refuse("A stapled OCSP response can't be read.", why);
+		refuse("A stapled OCSP response cannot be parsed.", why);
 }
 
 static int check_responders(gnutls_ocsp_resp_t response, const char **why)
@@ -45,9 +45,9 @@ static int check_responders(gnutls_ocsp_resp_t response, const char **why)
 }
 
 /**
- * ksc_staple_check() - is an OCSP response small enough to be used, and are its keys?
+ * ksc_staple_check() - check the size of an OCSP response, and of its keys
  * @der: the response, RFC 6960 4.2.1
- * @why: set to a sentence when they are not
+ * @why: set to a sentence if one is too large or the response cannot be parsed
  *
  * Return: 0; GNUTLS_E_CERTIFICATE_ERROR with @why set; or another negative GnuTLS error
  */

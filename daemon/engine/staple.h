@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* staple.c: what a stapled OCSP response may cost us, looked at before it is used. */
+/* staple.c: limit the cost of a stapled OCSP response before it is used. */
 #ifndef KSC_STAPLE_H
 #define KSC_STAPLE_H
 
 #include <gnutls/gnutls.h>
 
-/* Of a response, in bytes. They have one or two thousand as a rule. */
+/* Size of a response in bytes. Usual responses have one or two thousand. */
 #define KSC_MAX_STAPLE		16384
-/* Certificates in it: of whoever has signed it, and perhaps of those above. */
+/* Certificates in a response: the responder's, and possibly of its issuers. */
 #define KSC_MAX_RESPONDERS	4
 /*
- * A response is tried with the authorities that are trusted, and with each certificate that
- * comes behind its own. A try is two public-key operations at most. GnuTLS takes no chain of
- * more than 16: it may have a response for the leaf, one of five may have one for each.
+ * GnuTLS tries to verify a response with the trusted authorities, and with each certificate after
+ * its own in the chain. A try costs two public-key operations at most. GnuTLS limits a chain to 16
+ * certificates: such a chain can have a response for the leaf, a chain of five one for each.
  */
 #define KSC_MAX_STAPLE_TRIES	16
 

@@ -382,7 +382,7 @@ static void handshakes(void **state)
 		respond(&der, "responder-exponent-32", KSC_MAX_STAPLE / 512);
 		refused(role, tls12, &der, WHOLE, "16384 bytes");
 		der.len = 100;
-		refused(role, tls12, &der, WHOLE, "can't be read");
+		refused(role, tls12, &der, WHOLE, "cannot be parsed");
 	}
 }
 
