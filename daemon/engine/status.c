@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a step came to: GnuTLS's errors and alerts, and an end to its secrets. */
+/* Results of a step: status, alert and text for GnuTLS's errors; wiping of its secrets. */
 #include <stdio.h>
 #include <string.h>
 #include <gnutls/gnutls.h>
@@ -8,7 +8,7 @@
 #include "engine/engine.h"
 
 /**
- * ksc_step_wipe() - forget a step, keys and all
+ * ksc_step_wipe() - wipe a step, including its keys
  * @step: the step
  */
 void ksc_step_wipe(struct ksc_step *step)
@@ -17,10 +17,10 @@ void ksc_step_wipe(struct ksc_step *step)
 }
 
 /**
- * ksc_status_of() - put GnuTLS's error in the terms of the interface
+ * ksc_status_of() - translate GnuTLS's error
  * @tls: the session, or NULL
- * @rc: what a function returned
- * @alert: set to the alert that tells the peer, or a negative number
+ * @rc: the error
+ * @alert: set to the alert for the peer, or a negative number
  *
  * Return: the status
  */
@@ -58,10 +58,10 @@ enum ksc_status ksc_status_of(gnutls_session_t tls, int rc, int *alert)
 }
 
 /**
- * ksc_alert_name() - what people call an alert
+ * ksc_alert_name() - get the name of an alert
  * @number: AlertDescription
  *
- * Return: GnuTLS's name for it
+ * Return: GnuTLS's name for it, or "unknown"
  */
 const char *ksc_alert_name(int number)
 {
@@ -71,8 +71,8 @@ const char *ksc_alert_name(int number)
 }
 
 /**
- * ksc_text_printable() - make a line of an explanation
- * @text: what it says; names in it come from the peer
+ * ksc_text_printable() - escape a text so that it is one printable line
+ * @text: the text, which can contain names from the peer
  */
 void ksc_text_printable(char text[KSC_MAX_TEXT + 1])
 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The cipher suites on offer. A handshake may only come to one of these: it
- * is no use agreeing on records that the module can't read.
+ * The cipher suites that handshakes can negotiate. The module cannot decrypt records of any other.
  */
 #include <strings.h>
 
@@ -12,12 +11,12 @@ const struct ksc_cipher ksc_ciphers[KSC_N_CIPHERS] = {
 	{ "CHACHA20-POLY1305", GNUTLS_CIPHER_CHACHA20_POLY1305, 32, 12, 0x1303, 0xcca9, 0xcca8,
 	  0xccaa },
 	{ "AES-128-GCM", GNUTLS_CIPHER_AES_128_GCM, 16, 4, 0x1301, 0xc02b, 0xc02f, 0x009e },
-	/* RFC 6655, RFC 7251: nobody has defined it with ECDHE-RSA. */
+	/* RFC 6655, RFC 7251: ECDHE-RSA suites are not defined. */
 	{ "AES-128-CCM", GNUTLS_CIPHER_AES_128_CCM, 16, 4, 0x1304, 0xc0ac, 0, 0xc09e },
 };
 
 /**
- * ksc_cipher_by_name() - look a cipher up by its name in configuration files
+ * ksc_cipher_by_name() - look up a cipher by its name in configuration files
  * @name: for instance "AES-128-GCM"
  *
  * Return: the cipher, or NULL
@@ -33,7 +32,7 @@ const struct ksc_cipher *ksc_cipher_by_name(const char *name)
 }
 
 /**
- * ksc_cipher_by_gnutls() - look a cipher up by GnuTLS's number
+ * ksc_cipher_by_gnutls() - look up a cipher by GnuTLS's number
  * @cipher: the number
  *
  * Return: the cipher, or NULL
@@ -49,12 +48,12 @@ const struct ksc_cipher *ksc_cipher_by_gnutls(gnutls_cipher_algorithm_t cipher)
 }
 
 /**
- * ksc_suite_number() - the IANA number of what was negotiated
+ * ksc_suite_number() - get the IANA number of the negotiated suite
  * @cipher: the cipher
  * @version: the protocol's version
- * @kx: the key exchange, which only TLS 1.2 makes part of the suite
+ * @kx: the key exchange, which is part of the suite in TLS 1.2 only
  *
- * Return: the number, or 0 when there is no such suite here
+ * Return: the number, or 0 if the suite is not supported
  */
 uint16_t ksc_suite_number(const struct ksc_cipher *cipher,
 			  gnutls_protocol_t version,
@@ -74,7 +73,7 @@ uint16_t ksc_suite_number(const struct ksc_cipher *cipher,
 }
 
 /**
- * ksc_cipher_by_suite() - look a cipher up by the suite that it is part of
+ * ksc_cipher_by_suite() - look up the cipher of a suite
  * @number: the suite's IANA number
  *
  * Return: the cipher, or NULL

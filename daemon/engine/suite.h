@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* suite.c: the cipher suites that the kernel's record layer can take over. */
+/* suite.c: the cipher suites that the kernel's record layer supports. */
 #ifndef KSC_SUITE_H
 #define KSC_SUITE_H
 
@@ -8,14 +8,14 @@
 #include <gnutls/gnutls.h>
 
 /**
- * struct ksc_cipher - an AEAD that both GnuTLS and the module know
+ * struct ksc_cipher - an AEAD that both GnuTLS and the module support
  * @name: as GnuTLS names it, in priority strings and configuration files
  * @cipher: GnuTLS's number
- * @key_len: bytes of key
- * @iv_len: bytes of the nonce's implicit part in TLS 1.2
+ * @key_len: size of the key in bytes
+ * @iv_len: size of the nonce's implicit part in TLS 1.2, in bytes
  * @tls13: IANA number of the TLS 1.3 suite
  * @ecdhe_ecdsa: IANA number with TLS 1.2 and ECDHE-ECDSA
- * @ecdhe_rsa: IANA number with TLS 1.2 and ECDHE-RSA, 0 when there is none
+ * @ecdhe_rsa: IANA number with TLS 1.2 and ECDHE-RSA, 0 if none is defined
  * @dhe_rsa: IANA number with TLS 1.2 and DHE-RSA
  */
 struct ksc_cipher {
@@ -31,7 +31,7 @@ struct ksc_cipher {
 
 #define KSC_N_CIPHERS 4
 
-/* By preference. */
+/* In order of preference. */
 extern const struct ksc_cipher ksc_ciphers[KSC_N_CIPHERS];
 
 const struct ksc_cipher *ksc_cipher_by_name(const char *name);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GnuTLS's part of a session: how it is set up, and what it calls back for. It believes that it
- * talks over a transport; what it pulls are the bytes of the step's input, what it pushes is the
- * step's token.
+ * GnuTLS's session: its setup and its callbacks. The transport that GnuTLS reads from is the step's
+ * input, and the one that it writes to is the step's token.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -15,19 +14,19 @@
 #include "engine/name.h"
 #include "engine/tls.h"
 
-/* Of one handshake message; Schannel's own caps are 16 and 32 KiB. */
+/* Size of a handshake message; Schannel's own limits are 16 and 32 KiB. */
 #define MAX_HANDSHAKE_MESSAGE	KSC_MAX_TOKEN
-/* Of the server's group, with DHE-RSA. */
+/* Size of the server's group, with DHE-RSA. */
 #define MIN_DH_BITS		2048
 
 /**
- * ksc_tls_blame() - say why a session ends
+ * ksc_tls_blame() - note why a session fails
  * @e: the session
- * @status: likewise
- * @alert: what to send, or a negative number
- * @fmt: one sentence, as for printf()
+ * @status: its status
+ * @alert: the alert for the peer, or a negative number
+ * @fmt: the reason in one sentence, as for printf()
  *
- * The first reason given is the real one.
+ * The first reason is kept; later ones are consequences.
  */
 void ksc_tls_blame(struct ksc_engine *e, enum ksc_status status, int alert, const char *fmt, ...)
 {
@@ -78,7 +77,7 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
 		return (ssize_t)len;
 	if (rc == -EMSGSIZE)
 		ksc_tls_blame(e, KSC_STATUS_INTERNAL_ERROR, -1,
-			      "Our flight is larger than a token may be.");
+			      "Our flight exceeds the maximum size of a token.");
 	gnutls_transport_set_errno(e->tls, ENOMEM);
 	return -1;
 }
@@ -112,10 +111,10 @@ static int on_log(gnutls_session_t tls, const char *label, const gnutls_datum_t 
 }
 
 /**
- * ksc_tls_verify() - judge the peer's certificate, or its absence
+ * ksc_tls_verify() - verify the peer's certificate, or handle its absence
  * @tls: the session
  *
- * Return: 0, GNUTLS_E_AGAIN when the caller has to judge, or another negative GnuTLS error
+ * Return: 0, GNUTLS_E_AGAIN while the caller's verdict is pending, or another negative GnuTLS error
  */
 int ksc_tls_verify(gnutls_session_t tls)
 {
@@ -123,7 +122,7 @@ int ksc_tls_verify(gnutls_session_t tls)
 	struct ksc_judgement judgement;
 	int rc;
 
-	/* GnuTLS comes here again when the handshake goes on. */
+	/* GnuTLS calls this again when the handshake continues. */
 	if (!e->manual.asked) {
 		rc = judge(e, &judgement);
 		if (rc < 0)
@@ -171,13 +170,13 @@ static int use_as_server(struct ksc_engine *e)
 	if (e->verify != KSC_VERIFY_NONE || !e->cred->resumption)
 		return 0;
 	/*
-	 * A resumed session would not have its client certificate judged again,
-	 * so tickets are for those who need none.
+	 * A client certificate would not be verified again in a resumed session, so tickets are
+	 * only sent if none is requested.
 	 */
 	return gnutls_session_ticket_enable_server(e->tls, &e->cred->ticket_key);
 }
 
-/* Offer to go on with an earlier session, if there is one that all of this led to. */
+/* Offers to resume an earlier session that had all of these parameters. */
 static int resume(struct ksc_engine *e)
 {
 	const uint64_t numbers[] = { e->verify, e->who.uid, e->who.gid, e->who.netns,
@@ -193,17 +192,17 @@ static int resume(struct ksc_engine *e)
 		{ e->rule ? e->rule->name : "", e->rule ? strlen(e->rule->name) : 0 },
 	};
 
-	/* Who judges or picks by hand is shown what the server shows now. */
+	/* A caller that verifies or chooses a certificate needs a full handshake. */
 	if (!e->cred->resumption || e->manual.wanted || e->pick.wanted)
 		e->resume.cache = NULL;
 	return ksc_resume_begin(&e->resume, e->tls, parts, ARRAY_SIZE(parts));
 }
 
 /**
- * ksc_tls_blame_choice() - say why there is no credential
+ * ksc_tls_blame_choice() - note why a session has no credential
  * @e: the session
  * @status: KSC_STATUS_NO_CREDENTIALS or KSC_STATUS_ACCESS_DENIED
- * @name: what was asked for, or ""
+ * @name: the requested name, or ""
  */
 void ksc_tls_blame_choice(struct ksc_engine *e, enum ksc_status status, const char *name)
 {
@@ -215,7 +214,7 @@ void ksc_tls_blame_choice(struct ksc_engine *e, enum ksc_status status, const ch
 		      *name ? name : "(default)");
 }
 
-/* Take up the credential for this caller, this name and this role. */
+/* Chooses the credential for this caller, name and role, and sets the session up with it. */
 static int use_credential(struct ksc_engine *e)
 {
 	const struct ksc_choice choice = {
@@ -259,9 +258,9 @@ static int use_credential(struct ksc_engine *e)
 }
 
 /*
- * A message has come, and GnuTLS has not looked at it yet, so that for a
- * server everything still follows from the credential that the ClientHello
- * selects. A second one, after HelloRetryRequest, has no say.
+ * Called before GnuTLS processes a message, so that a server's session can be set up with the
+ * credential that the ClientHello selects. A second ClientHello, after HelloRetryRequest, does not
+ * change the selection.
  */
 static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when,
 		      unsigned int incoming, const gnutls_datum_t *msg)
@@ -287,7 +286,7 @@ static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when
 }
 
 /**
- * ksc_tls_start() - set GnuTLS's session up
+ * ksc_tls_start() - set up GnuTLS's session
  * @e: the session
  *
  * Return: 0 or a negative GnuTLS error
@@ -318,11 +317,11 @@ int ksc_tls_start(struct ksc_engine *e)
 	gnutls_session_set_keylog_function(e->tls, on_log);
 	gnutls_handshake_set_hook_function(e->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
 					   on_message);
-	/* What is above NORMAL's 1024 bits may be below what is safe (RFC 9325, 4.1). */
+	/* Sizes above the 1024 bits of NORMAL can still be unsafe (RFC 9325, 4.1). */
 	gnutls_dh_set_prime_bits(e->tls, MIN_DH_BITS);
 	if (e->role == KSC_ROLE_CLIENT)
 		return use_credential(e);
-	/* Something has to be set before the ClientHello decides. */
+	/* GnuTLS needs a priority before the ClientHello selects the credential. */
 	return e->credentials->n ?
 	       gnutls_priority_set(e->tls, e->credentials->list[0]->priority[e->role]) :
 	       gnutls_set_default_priority(e->tls);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* tls.c: a session, as the engine and GnuTLS's callbacks share it. */
+/* tls.c: a session, shared by the engine and GnuTLS's callbacks. */
 #ifndef KSC_TLS_H
 #define KSC_TLS_H
 
@@ -12,11 +12,11 @@
 #include "engine/token.h"
 
 /**
- * struct ksc_failure - why a session ended
- * @status: KSC_STATUS_OK while nothing is wrong
- * @has_alert: there is an alert to send
- * @alert: which
- * @text: one sentence
+ * struct ksc_failure - why a session failed
+ * @status: the status, KSC_STATUS_OK without a failure
+ * @has_alert: @alert is sent
+ * @alert: the alert for the peer
+ * @text: the reason in one sentence
  */
 struct ksc_failure {
 	enum ksc_status status;
@@ -27,35 +27,35 @@ struct ksc_failure {
 
 /**
  * struct ksc_engine - a session
- * @tls: GnuTLS's part; NULL until the first step
- * @credentials: generation to choose from
- * @cred: the choice, NULL until it is made
- * @rules: holds @rule
- * @rule: the policy's for this connection, or NULL
- * @role: ours
- * @verify: what is asked of the peer's certificate
- * @hello: the peer's
- * @server_name: client: what was set; server: what the client asked for
- * @reference: client: what the certificate must be for
- * @credential: name asked for
+ * @tls: GnuTLS's session; NULL until the first step
+ * @credentials: the credentials to choose from
+ * @cred: the chosen credential, NULL until then
+ * @rules: the list that contains @rule
+ * @rule: the rule that matches the connection, or NULL
+ * @role: our role
+ * @verify: how the peer's certificate is verified
+ * @hello: the peer's hello
+ * @server_name: client: name or names of the server; server: the name that the client asked for
+ * @reference: client: what the certificate must match
+ * @credential: the requested credential's name, or ""
  * @alpn: ProtocolNameList
- * @alpn_len: its bytes
+ * @alpn_len: its size in bytes
  * @who: owner of the socket, or the application
  * @peer: client: the server's socket address
- * @peer_len: its bytes
- * @in: input of the step under way
- * @in_len: its bytes in whole records
- * @in_pos: those that GnuTLS has pulled
+ * @peer_len: its size in bytes
+ * @in: input of the current step
+ * @in_len: size of its complete records in bytes
+ * @in_pos: bytes of these that GnuTLS has read
  * @out: the token
- * @started: the first step has been made
+ * @started: the first step was performed
  * @ended: no further step is possible
- * @verified: the peer's certificate was judged and accepted
- * @manual: the caller's part in that
- * @pick: the caller's part in the choice of our certificate
- * @secrets: TLS 1.3's, of both directions
- * @resume: client's part in resumption
- * @span: how far the peer's messages reach
- * @failure: found in one of GnuTLS's callbacks, more telling than its error
+ * @verified: the peer's certificate was verified and accepted
+ * @manual: state of verification by the caller
+ * @pick: state of the caller's choice of our certificate
+ * @secrets: secrets of TLS 1.3, for both directions
+ * @resume: client: state of resumption
+ * @span: count of the peer's messages and records
+ * @failure: failure found in one of GnuTLS's callbacks, more precise than GnuTLS's error
  */
 struct ksc_engine {
 	gnutls_session_t tls;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The bytes that a step leaves for the peer. */
+/* Output of a step for the peer. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +8,12 @@
 #include "engine/token.h"
 
 /**
- * ksc_token_put() - add bytes
+ * ksc_token_put() - append bytes to a token
  * @token: the token
  * @data: the bytes
- * @len: how many
+ * @len: number of bytes
  *
- * Return: 0; or -EMSGSIZE when it gets longer than a token may be, or -ENOMEM, and it has
- * failed
+ * Return: 0; or -EMSGSIZE beyond KSC_MAX_TOKEN, or -ENOMEM, with @failed of @token set
  */
 int ksc_token_put(struct ksc_token *token, const void *data, size_t len)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* token.c: the bytes that a step leaves for the peer. */
+/* token.c: output of a step for the peer. */
 #ifndef KSC_TOKEN_H
 #define KSC_TOKEN_H
 
@@ -10,9 +10,9 @@
 /**
  * struct ksc_token - bytes for the peer
  * @data: the bytes
- * @len: how many
- * @size: room
- * @failed: some were lost, so that it is not whole
+ * @len: number of bytes
+ * @size: allocated size in bytes
+ * @failed: bytes were dropped, so the token is incomplete
  */
 struct ksc_token {
 	uint8_t *data;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Certificate authorities. The system's take GnuTLS some 4 MB and 10 ms, and each credential
- * of a big configuration may trust them: lists of the same content are one, in whatever
- * files they are and however often these are read again.
+ * Lists of certificate authorities. Loading the system's takes GnuTLS about 4 MB and 10 ms, and
+ * each credential of a big configuration can trust them: lists with the same content are shared,
+ * whatever files they are from and however often these are reloaded.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -18,11 +18,11 @@
 
 /**
  * struct ksc_trust - a list of authorities
- * @refs: holders
- * @digest: of what it was made of
- * @n: how many they are
- * @x509: the list, in the only form in which gnutls_certificate_verify_peers() takes it
- * @next: another list
+ * @refs: references
+ * @digest: SHA-256 of the file, or of the certificates
+ * @n: number of authorities
+ * @x509: the list, in the only form that gnutls_certificate_verify_peers() accepts
+ * @next: next list in @all
  */
 struct ksc_trust {
 	unsigned int refs;
@@ -32,7 +32,7 @@ struct ksc_trust {
 	struct ksc_trust *next;
 };
 
-/* All there are; each is unlinked by its last holder, in whatever thread that is. */
+/* All lists; the last ksc_trust_put() unlinks a list, in any thread. */
 static struct ksc_trust *all;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -79,11 +79,11 @@ static struct ksc_trust *publish(struct ksc_trust *trust)
 }
 
 /**
- * ksc_trust_file() - take the authorities in a file
+ * ksc_trust_file() - get the list of the authorities in a file
  * @file: the file, PEM
- * @rc: set to a negative GnuTLS error, or how many they are
+ * @rc: set to the number of authorities, or a negative GnuTLS error
  *
- * Return: the list, one that is there already if that is the same; NULL on an error
+ * Return: the list, an existing one if its content is the same; NULL on an error
  */
 struct ksc_trust *ksc_trust_file(const struct ksc_file *file, int *rc)
 {
@@ -112,7 +112,7 @@ struct ksc_trust *ksc_trust_file(const struct ksc_file *file, int *rc)
 	return publish(trust);
 }
 
-/* By what the list has in it, whatever it was made from. */
+/* Digest of the certificates in a list, whatever it was loaded from. */
 static int digest_list(gnutls_certificate_credentials_t x509, uint8_t *digest)
 {
 	gnutls_x509_trust_list_iter_t iter = NULL;
@@ -140,11 +140,11 @@ static int digest_list(gnutls_certificate_credentials_t x509, uint8_t *digest)
 }
 
 /**
- * ksc_trust_take() - take a list of authorities
- * @x509: has the list and nothing else; it is taken in any case
- * @n: how many they are
+ * ksc_trust_take() - make a list of authorities from credentials
+ * @x509: credentials that contain only the list; always consumed
+ * @n: number of authorities
  *
- * Return: the list, one that is there already if that is the same; NULL without memory
+ * Return: the list, an existing one if its content is the same; NULL on an error
  */
 struct ksc_trust *ksc_trust_take(gnutls_certificate_credentials_t x509, int n)
 {
@@ -183,7 +183,7 @@ struct ksc_trust *ksc_trust_get(struct ksc_trust *trust)
 }
 
 /**
- * ksc_trust_put() - drop a reference; the last frees
+ * ksc_trust_put() - drop a reference; the last one frees the list
  * @trust: the list, or NULL
  */
 void ksc_trust_put(struct ksc_trust *trust)
@@ -206,10 +206,10 @@ void ksc_trust_put(struct ksc_trust *trust)
 }
 
 /**
- * ksc_trust_size() - how many authorities there are
+ * ksc_trust_size() - get the number of authorities
  * @trust: the list
  *
- * Return: their number
+ * Return: the number
  */
 int ksc_trust_size(const struct ksc_trust *trust)
 {
@@ -217,10 +217,10 @@ int ksc_trust_size(const struct ksc_trust *trust)
 }
 
 /**
- * ksc_trust_x509() - have GnuTLS judge by a list
+ * ksc_trust_x509() - get GnuTLS's credentials of a list
  * @trust: the list
  *
- * Return: credentials that have nothing but it, and live as long
+ * Return: credentials that contain only the list, valid as long as @trust
  */
 gnutls_certificate_credentials_t ksc_trust_x509(const struct ksc_trust *trust)
 {

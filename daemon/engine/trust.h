@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* trust.c: certificate authorities, which many credentials may trust alike. */
+/* trust.c: lists of certificate authorities, which credentials can share. */
 #ifndef KSC_TRUST_H
 #define KSC_TRUST_H
 

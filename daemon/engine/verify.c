@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The judgement of a peer's certificate, and a description of it. */
+/* Verifies a peer's certificate, and describes the peer. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +15,12 @@
 #include "engine/verify.h"
 
 /**
- * ksc_verify_effective() - what is asked of the peer's certificate in the end
+ * ksc_verify_effective() - determine how the peer's certificate is verified
  * @role: our role
- * @asked: by the application
- * @least: by the credential: the application can ask for more, never for less
+ * @asked: the application's setting
+ * @least: the credential's setting: the application can ask for more, never for less
  *
- * Return: one that is not KSC_VERIFY_DEFAULT
+ * Return: the setting, never KSC_VERIFY_DEFAULT
  */
 enum ksc_verify ksc_verify_effective(enum ksc_role role, enum ksc_verify asked,
 				     enum ksc_verify least)
@@ -35,14 +35,15 @@ enum ksc_verify ksc_verify_effective(enum ksc_role role, enum ksc_verify asked,
 }
 
 /**
- * ksc_verify_tolerates() - may a handshake go on with what was found?
+ * ksc_verify_tolerates() - check whether a handshake can continue with faults
  * @role: our role
- * @verify: what is asked, by ksc_verify_effective()
- * @faults: enum ksc_fault
+ * @verify: result of ksc_verify_effective()
+ * @faults: set of enum ksc_fault
  *
- * What the configuration demands holds for a caller that judges by itself, too.
+ * A caller's verdict can accept any fault, but only if @verify is KSC_VERIFY_MANUAL: the credential
+ * does not demand verification then.
  *
- * Return: whether it may
+ * Return: true if it can
  */
 bool ksc_verify_tolerates(enum ksc_role role, enum ksc_verify verify, uint32_t faults)
 {
@@ -52,7 +53,7 @@ bool ksc_verify_tolerates(enum ksc_role role, enum ksc_verify verify, uint32_t f
 			   verify == KSC_VERIFY_REQUEST);
 }
 
-/* The alert that says most; several faults may have been found. */
+/* The most specific alert, if several faults were found. */
 static uint8_t alert_for(unsigned int faults)
 {
 	if (faults & GNUTLS_CERT_REVOKED)
@@ -66,7 +67,7 @@ static uint8_t alert_for(unsigned int faults)
 	return GNUTLS_A_BAD_CERTIFICATE;
 }
 
-/* GnuTLS's faults in our terms; what has none there is just invalid. */
+/* Translates GnuTLS's faults; those without a counterpart are just invalid. */
 static uint32_t faults_for(unsigned int faults)
 {
 	static const struct {
@@ -112,21 +113,21 @@ static void explain(gnutls_session_t session, unsigned int faults, const char *n
 	if (gnutls_certificate_verification_status_print(faults, GNUTLS_CRT_X509,
 							 &why, 0) < 0)
 		why.data = NULL;
-	/* GnuTLS puts a space behind each sentence. */
+	/* GnuTLS puts a space after each sentence. */
 	for (len = (int)why.size; why.data && len && why.data[len - 1] <= ' '; len--)
 		why.data[len - 1] = '\0';
-	/* The subject is the peer's to choose: it may not push out the reason. */
+	/* The peer chooses the subject: its length is limited, so that the reason fits. */
 	len = snprintf(judgement->text, sizeof(judgement->text), "%s (\"%.80s\"%s%s%.64s%s)",
 		       why.data ? (char *)why.data : "The certificate is not accepted.",
 		       peer.subject, name ? ", wanted: " : "",
 		       name && strchr(name, ',') ? "all of " : "", name ? name : "",
-		       common ? "; a common name is none" : "");
+		       common ? "; the common name is ignored" : "");
 	if (len >= (int)sizeof(judgement->text))
 		judgement->text[sizeof(judgement->text) - 1] = '\0';
 	gnutls_free(why.data);
 }
 
-/* GnuTLS judges by the session's credentials alone, and a list in there is theirs to free. */
+/* GnuTLS only uses the session's credentials, and these would free a list that is set there. */
 static int verify_by(gnutls_session_t session, const struct ksc_trust *trust,
 		     gnutls_typed_vdata_st *purpose, unsigned int *faults)
 {
@@ -157,13 +158,13 @@ static bool has_host_name(gnutls_x509_crt_t crt)
 
 		if (rc >= 0 && type == GNUTLS_SAN_DNSNAME)
 			return true;
-		/* What is too long, or of no kind that is known, has others behind it. */
+		/* Names that are too long or of an unknown kind are skipped. */
 		if (rc < 0 && rc != GNUTLS_E_SHORT_MEMORY_BUFFER && rc != GNUTLS_E_X509_UNKNOWN_SAN)
 			return false;
 	}
 }
 
-/* RFC 9525, 6.3: GnuTLS takes a common name for a host's, where there is no such name. */
+/* RFC 9525, 6.3: the common name is ignored. GnuTLS uses it in a certificate without host names. */
 static bool compare(gnutls_x509_crt_t crt, const char *names, bool *common)
 {
 	char host[KSC_MAX_NAME + 1];
@@ -179,7 +180,7 @@ static bool compare(gnutls_x509_crt_t crt, const char *names, bool *common)
 	return all && !*common;
 }
 
-/* Of all names, any of which may be somebody else's. */
+/* The certificate must match all names, because any one of them can belong to another server. */
 static int verify_names(gnutls_session_t session, const char *names, unsigned int *faults,
 			bool *common)
 {
@@ -199,15 +200,15 @@ static int verify_names(gnutls_session_t session, const char *names, unsigned in
 }
 
 /**
- * ksc_verify_peer() - judge the chain that the peer has shown
+ * ksc_verify_peer() - verify the peer's certificate chain
  * @session: the session
- * @trust: whose certificates are accepted; NULL for those that the session's credentials say
+ * @trust: the trusted authorities; NULL for those of the session's credentials
  * @role: our role
- * @name: the name or address that the certificate must be for, or a list of them as
- *	ksc_host_take_list() has it; NULL for any, and without one it is for none
+ * @name: the name or address that the certificate must match, or a list from
+ *	ksc_host_take_list(); NULL for any; with "", no certificate matches
  * @judgement: filled in
  *
- * Return: 0, or a negative GnuTLS error when there is no judgement
+ * Return: 0, also with faults, or a negative GnuTLS error
  */
 int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enum ksc_role role,
 		    const char *name, struct ksc_judgement *judgement)
@@ -220,7 +221,7 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enu
 	memset(judgement, 0, sizeof(*judgement));
 	if (!gnutls_certificate_get_peers(session, &shown) || !shown) {
 		judgement->faults = KSC_FAULT_NO_CERTIFICATE;
-		strcpy(judgement->text, "The peer has shown no certificate.");
+		strcpy(judgement->text, "The peer sent no certificate.");
 		return 0;
 	}
 	purpose.data = (unsigned char *)(role == KSC_ROLE_CLIENT ? GNUTLS_KP_TLS_WWW_SERVER :
@@ -241,22 +242,22 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enu
 	judgement->faults |= faults_for(faults);
 	judgement->alert = alert_for(faults);
 	explain(session, faults, name, common, judgement);
-	/* Here it is not the certificate's fault. */
+	/* The cause is the unknown name, not the certificate. */
 	if (name && ksc_host_is_unknown(name) && judgement->faults == KSC_FAULT_WRONG_NAME)
 		snprintf(judgement->text, sizeof(judgement->text),
-			 "The address was looked up by names that are not known any more, or too long: %.128s",
+			 "The names that the address was looked up by are no longer known, or too long: %.128s",
 			 name);
 	return 0;
 }
 
-/* What a certificate binds to that is signed by @sign, which may be a negative GnuTLS error */
+/* Makes the channel binding of a certificate signed by @sign, which can be a GnuTLS error */
 static int bind_to(int sign, const gnutls_datum_t *der, struct ksc_end_point *end_point)
 {
 	gnutls_digest_algorithm_t hash;
 
 	if (sign < 0)
 		return sign;
-	/* MD5 and SHA-1 give way to SHA-256; without a single hash there is no binding */
+	/* SHA-256 replaces MD5 and SHA-1; a signature without a single hash has no binding */
 	hash = gnutls_sign_get_hash_algorithm((gnutls_sign_algorithm_t)sign);
 	if (hash == GNUTLS_DIG_MD5 || hash == GNUTLS_DIG_SHA1)
 		hash = GNUTLS_DIG_SHA256;
@@ -269,11 +270,11 @@ static int bind_to(int sign, const gnutls_datum_t *der, struct ksc_end_point *en
 }
 
 /**
- * ksc_end_point_make() - find out what a server's certificate binds to
+ * ksc_end_point_make() - make the channel binding of a server's certificate
  * @der: the certificate
  * @end_point: filled in
  *
- * Return: 0, also when it is not defined, or a negative GnuTLS error
+ * Return: 0, also if it is not defined, or a negative GnuTLS error
  */
 int ksc_end_point_make(const gnutls_datum_t *der, struct ksc_end_point *end_point)
 {
@@ -287,7 +288,7 @@ int ksc_end_point_make(const gnutls_datum_t *der, struct ksc_end_point *end_poin
 	return rc;
 }
 
-/* Two that differ later are not one: whoever compares them sees that there is more. */
+/* Marks a truncated subject, so that two that differ only later are not taken for the same. */
 static void put_subject(char *subject, size_t size, const char *prefix, const char *text)
 {
 	static const char cut[] = "...";
@@ -296,13 +297,13 @@ static void put_subject(char *subject, size_t size, const char *prefix, const ch
 		memcpy(subject + size - sizeof(cut), cut, sizeof(cut));
 }
 
-/* What a name is called, as in a rule's peers; NULL for one that nobody could read */
+/* The prefix of a name, as in a rule's peers; NULL for kinds that are not text */
 static const char *prefix_of(unsigned int type)
 {
 	return type == GNUTLS_SAN_IPADDRESS ? "ip:" : ksc_peer_prefix(type);
 }
 
-/* An address's bytes as everybody writes them; of others, what is not printable ASCII goes */
+/* Formats an address; in other names, replaces characters that are not printable ASCII */
 static void make_readable(unsigned int type, char *name, size_t len)
 {
 	unsigned char address[16];
@@ -322,7 +323,7 @@ static void make_readable(unsigned int type, char *name, size_t len)
 /* The first alternative name, which stands for an empty subject (RFC 5280 4.2.1.6) */
 static void name_of(gnutls_x509_crt_t crt, char *subject, size_t size)
 {
-	/* more than is shown, and room for the NUL that GnuTLS leaves out */
+	/* larger than a subject, with room for the NUL, which GnuTLS does not append */
 	char name[1024];
 	unsigned int i, type;
 
@@ -340,7 +341,7 @@ static void name_of(gnutls_x509_crt_t crt, char *subject, size_t size)
 	}
 }
 
-/* RFC 4514's form. An attribute's type has no colon: what is named otherwise can't pass for it. */
+/* RFC 4514's form. An attribute's type has no colon: an alternative name cannot imitate it. */
 static int subject_of(gnutls_x509_crt_t crt, char *subject, size_t size)
 {
 	gnutls_datum_t text = { NULL, 0 };
@@ -356,7 +357,7 @@ static int subject_of(gnutls_x509_crt_t crt, char *subject, size_t size)
 	return 0;
 }
 
-/* False if that can't be done without importing the certificate */
+/* False if the certificate must be imported */
 static bool describe_parts(const gnutls_datum_t *der, struct ksc_peer *peer)
 {
 	gnutls_datum_t text = { NULL, 0 };
@@ -388,9 +389,9 @@ static int describe_whole(const gnutls_datum_t *der, struct ksc_peer *peer)
 }
 
 /**
- * ksc_describe() - say who a certificate is for
+ * ksc_describe() - describe the subject of a certificate
  * @der: the certificate
- * @known: descriptions that were made, or NULL
+ * @known: cache of descriptions, or NULL
  * @peer: filled in
  *
  * Return: 0 or a negative GnuTLS error
@@ -416,13 +417,12 @@ int ksc_describe(const gnutls_datum_t *der, struct ksc_known *known, struct ksc_
 }
 
 /**
- * ksc_describe_peer() - say who the peer is
+ * ksc_describe_peer() - describe the peer
  * @session: the session
- * @known: descriptions that were made, or NULL
+ * @known: cache of descriptions, or NULL
  * @peer: filled in
  *
- * Return: 0, also when the peer has shown no certificate, or a negative GnuTLS
- * error
+ * Return: 0, also if the peer sent no certificate, or a negative GnuTLS error
  */
 int ksc_describe_peer(gnutls_session_t session, struct ksc_known *known, struct ksc_peer *peer)
 {

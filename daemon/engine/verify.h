@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* verify.c: the judgement of a peer's certificate, and a description of it. */
+/* verify.c: verify a peer's certificate, and describe the peer. */
 #ifndef KSC_VERIFY_H
 #define KSC_VERIFY_H
 
@@ -12,10 +12,10 @@
 #include "engine/trust.h"
 
 /**
- * struct ksc_judgement - what came of judging a certificate
- * @faults: enum ksc_fault, 0 for a good one
- * @alert: with faults, the alert to send
- * @text: with faults, what they are, in words
+ * struct ksc_judgement - result of the verification of a certificate
+ * @faults: set of enum ksc_fault, 0 if the certificate is valid
+ * @alert: with faults: the alert to send
+ * @text: with faults: their description
  */
 struct ksc_judgement {
 	uint32_t faults;
