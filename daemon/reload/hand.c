@@ -28,7 +28,7 @@
 #define TRIES		100
 #define TRY_MS		10
 
-/* Of <linux/memfd.h>, if that is new. */
+/* From <linux/memfd.h>, if that is recent enough. */
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL	8U
 #endif
@@ -73,7 +73,7 @@ static ssize_t send_with(int sock, struct msghdr *msg)
 	return len;
 }
 
-/* Without a daemon there is no need for more. */
+/* Exits if the daemon is gone. */
 static void hand(const struct load *load, struct ksc_handover *head, const char *name,
 		 const void *items, size_t size, int fd)
 {
@@ -119,7 +119,7 @@ static int want_members(struct load *load, gid_t gid)
 	return 0;
 }
 
-/* Groups that decide about who can read the file. */
+/* The groups whose members may be able to read the file. */
 static int want_readers(struct load *load, const struct ksc_way *way)
 {
 	size_t i;
@@ -142,7 +142,7 @@ static int copy_file(int from)
 	int to = memfd_create("", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL), rc = 0;
 	ssize_t len, left = KSC_MAX_FILE + 1;
 
-	/* older kernels know no such files that are not to be run */
+	/* kernels before 6.3 do not support MFD_NOEXEC_SEAL */
 	if (to < 0 && errno == EINVAL)
 		to = memfd_create("", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (to < 0)
@@ -177,7 +177,7 @@ static int hand_copy(struct load *load, const char *path, int copy, const struct
 	return rc;
 }
 
-/* @copy is set to what was handed over, to be closed, or a negative errno that was. */
+/* @copy is set to the descriptor that was handed over, which the caller closes, or to its errno. */
 static int hand_file(struct load *load, const char *path, int *copy)
 {
 	struct ksc_way way = { 0 };
@@ -309,7 +309,7 @@ static void hand_owners(struct load *load)
 {
 	size_t i;
 
-	/* it is no matter whether anybody hears of it */
+	/* a failure does not matter */
 	(void)!write(load->enough, "", 1);
 	if (load->n_owners)
 		qsort(load->owners, load->n_owners, sizeof(*load->owners), compare_owners);
@@ -318,7 +318,7 @@ static void hand_owners(struct load *load)
 			hand_account(load, load->owners[i]);
 }
 
-/* Whom users count for, by name. It is nobody's grant, so that who can read it is no matter. */
+/* The subordinate IDs. The file grants no access, so it does not matter who can read it. */
 static int hand_subids(struct load *load)
 {
 	const struct ksc_way way = { 0 };
@@ -341,7 +341,7 @@ static int hand_subids(struct load *load)
 	return rc;
 }
 
-/* Before these are read, and before others' code is run, which gets none of it to see. */
+/* Called before files are read, and before account lookups run third-party code. */
 static void watch_files(struct load *load, const struct ksc_wants *wants)
 {
 	size_t i;
@@ -391,7 +391,7 @@ static int hand_named(struct load *load, const char *path, int config)
 	return rc;
 }
 
-/* The daemon gets the very text that is read here. */
+/* The daemon gets the same text that is parsed here. */
 static int hand_config(struct load *load, const char *path)
 {
 	int copy, rc = hand_file(load, path, &copy);

@@ -13,16 +13,16 @@
 
 #include "config/handed.h"
 
-/* Bytes of a message */
+/* Size of a message in bytes */
 #define KSC_HANDOVER_SIZE	65536U
-/* Of a name: no line of the configuration is longer. */
+/* Size of a name: no line of the configuration is longer. */
 #define KSC_HANDOVER_NAME	4096U
 /* Members in a message; there may be several. */
 #define KSC_HANDOVER_MEMBERS	8192U
 
-/* Beside enum ksc_kind: there is nothing more, or no way to go on. */
+/* Values besides those of enum ksc_kind: the load is complete or has failed. */
 #define KSC_HANDOVER_END	0x100U
-/* A file that the load has read is no longer what it was. */
+/* A file that the load has read has changed. */
 #define KSC_HANDOVER_CHANGED	0x101U
 
 /**

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The daemon's end of the reader: asking for a load, and taking what is handed over. */
+/* The daemon's side of the reader: requests a load, and receives what is handed over. */
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "reload/handover.h"
 #include "reload/intake.h"
 
-/* Messages that are taken before others of the daemon's loop have their turn. */
+/* Messages that are received before other events of the daemon's loop are handled. */
 #define AT_ONCE		16
 
 /**
@@ -84,13 +84,13 @@ const char *ksc_intake_fault(int error)
 {
 	switch (error) {
 	case EPIPE:
-		return "the process that reads files is gone";
+		return "the process that reads files has exited";
 	case ECHILD:
-		return "looking for what it names has failed: a service for accounts may crash";
+		return "the process that loads it has failed: an account service may have crashed it";
 	case ETIMEDOUT:
-		return "the files and accounts that it names are not found in time";
+		return "opening its files and looking up its accounts timed out";
 	case EBADMSG:
-		return "the process that reads files is not understood";
+		return "the process that reads files has sent a malformed message";
 	}
 	return strerror(error);
 }
@@ -105,7 +105,7 @@ void ksc_intake_cancel(struct ksc_intake *intake)
 	intake->handed = NULL;
 }
 
-/* What cannot be understood is as good as nothing. */
+/* After a malformed message, the reader is treated as gone. */
 static int give_up(struct ksc_intake *intake, int error)
 {
 	ksc_intake_cancel(intake);
@@ -129,12 +129,12 @@ int ksc_intake_ask(struct ksc_intake *intake)
 	intake->handed = ksc_handed_new();
 	if (!intake->handed)
 		return -ENOMEM;
-	/* 0 is none */
+	/* 0 is not a valid number */
 	intake->load += intake->load == UINT32_MAX ? 2 : 1;
 	if (send(intake->fd, &intake->load, sizeof(intake->load), MSG_NOSIGNAL | MSG_DONTWAIT) ==
 	    sizeof(intake->load))
 		return 0;
-	/* it has not taken what was asked before: it is busy with something that hangs */
+	/* the reader has not read earlier requests: it hangs */
 	if (errno == EAGAIN) {
 		ksc_intake_cancel(intake);
 		return -ETIMEDOUT;
@@ -184,7 +184,7 @@ static int take_part(struct ksc_intake *intake, size_t len, int fd)
 	case KSC_KIND_GROUP:
 		return ksc_handed_add_group(intake->handed, name, head->error, head->gid);
 	case KSC_KIND_MEMBERS:
-		/* without a name, they are where the compiler wants them */
+		/* without a name before them, the IDs are aligned */
 		return head->name_len ? -EBADMSG :
 		       ksc_handed_add_members(intake->handed, head->gid, head->error,
 					      (const uid_t *)text, head->n);
@@ -192,7 +192,7 @@ static int take_part(struct ksc_intake *intake, size_t len, int fd)
 	return -EBADMSG;
 }
 
-/* Returns the message's bytes, or a negative errno; @fd is set to the file in it, or -1. */
+/* Returns the message's size in bytes, or a negative errno; @fd is set to its file, or -1. */
 static ssize_t receive(struct ksc_intake *intake, int *fd)
 {
 	union {
@@ -200,7 +200,7 @@ static ssize_t receive(struct ksc_intake *intake, int *fd)
 		char buf[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct iovec part = { .iov_base = &intake->buf, .iov_len = sizeof(intake->buf) };
-	/* room for one: into the space for one, two go, and would stay open */
+	/* CMSG_SPACE() of one descriptor has room for two, and the second would leak */
 	struct msghdr msg = {
 		.msg_iov = &part, .msg_iovlen = 1,
 		.msg_control = control.buf, .msg_controllen = CMSG_LEN(sizeof(int)),
@@ -219,14 +219,14 @@ static ssize_t receive(struct ksc_intake *intake, int *fd)
 	return msg.msg_flags & MSG_TRUNC || (size_t)len < sizeof(intake->buf.head) ? -EBADMSG : len;
 }
 
-/* Why the load has failed, if it has; what would have us wait for more is none. */
+/* The load's result; errnos that mean "wait" to the caller are not valid. */
 static int take_end(const struct ksc_handover *head)
 {
 	return head->error > 0 || head->error == -EAGAIN || head->error == -EINPROGRESS ?
 	       -EBADMSG : head->error;
 }
 
-/* What was changed before the last load was asked for is in it, or will be. */
+/* Changes before the last request are part of its load. */
 static int take_change(struct ksc_intake *intake)
 {
 	if (intake->buf.head.load == intake->load)
@@ -234,7 +234,7 @@ static int take_change(struct ksc_intake *intake)
 	return -EINPROGRESS;
 }
 
-/* 0 when it was the last of the load that was asked for, -EINPROGRESS when it was another. */
+/* Returns 0 for the last message of the requested load, -EINPROGRESS for another message. */
 static int take_one(struct ksc_intake *intake)
 {
 	const struct ksc_handover *head = &intake->buf.head;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* intake.c: the daemon's end of the reader. */
+/* intake.c: the daemon's side of the reader. */
 #ifndef KSC_INTAKE_H
 #define KSC_INTAKE_H
 
@@ -7,7 +7,7 @@
 
 #include "config/handed.h"
 
-/* How long a load may take, whatever service is asked for accounts. */
+/* Time limit of a load, however slow account services are. */
 #define KSC_INTAKE_MS	30000
 
 struct ksc_intake;

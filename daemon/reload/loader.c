@@ -78,7 +78,7 @@ static void done(struct ksc_job *job)
 	loader->config = NULL;
 	loader->complaints = NULL;
 	if (loader->ending) {
-		/* of what was not begun, there are keys still */
+		/* the input of a job that was not started contains keys */
 		ksc_handed_free(loader->handed);
 		ksc_config_free(config);
 	} else {

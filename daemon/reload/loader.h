@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* loader.c: a thread that makes a configuration of what the reader has handed over. */
+/* loader.c: a thread that builds a configuration from what the reader has handed over. */
 #ifndef KSC_LOADER_H
 #define KSC_LOADER_H
 

@@ -42,9 +42,9 @@
 #define PAUSE_MS	100
 /* The daemon has timed out by then; nothing is watched while a load is in progress. */
 #define LOAD_MS		(2 * KSC_INTAKE_MS)
-/* For owners of subordinate ids, of which there may be thousands, once all else is handed over. */
+/* Time limit for owners of subordinate IDs, possibly thousands, which are handed over last. */
 #define OWNERS_MS	(KSC_INTAKE_MS / 3)
-/* More than fit into the socket; who asks faster than that is not waited for. */
+/* Requests that are read at once; more do not fit into the socket's buffer. */
 #define ASKED_AT_ONCE	1024
 
 /**
@@ -63,7 +63,7 @@ struct reader {
 	bool told;
 };
 
-/* enum outcome - what has become of a load: its end, another that is asked for, or nothing */
+/* enum outcome - result of waiting for a load: it ended, another was requested, or it timed out */
 enum outcome { ENDED, ASKED_AGAIN, LATE };
 
 int ksc_reader_owners_ms = OWNERS_MS;
@@ -97,9 +97,9 @@ run_child(const struct reader *reader, struct ksc_watch *watch, pid_t parent, in
 		ksc_log(KSC_LOG_ERROR, "event=load-sandbox-failed reason=\"%s\"", strerror(-rc));
 		_exit(EXIT_FAILURE);
 	}
-	/* that of the last load is not for this one */
+	/* the last load's watch is not used here */
 	ksc_watch_free(reader->watch);
-	/* from now on it ends with the reader, unless that has ended before */
+	/* from now on the load is killed when the reader exits, unless it exited before */
 	if (getppid() == parent)
 		run_load(reader, watch, enough);
 	_exit(EXIT_SUCCESS);
@@ -131,7 +131,7 @@ static enum outcome await(int sock, int ended, bool *enough)
 	}
 }
 
-/* Returns what it has come to; it is over by then. */
+/* Waits for a load, and kills it unless it has ended. */
 static enum outcome end_load(pid_t pid, int sock, int ended, int *status, bool *enough)
 {
 	const enum outcome outcome = await(sock, ended, enough);
@@ -151,7 +151,7 @@ static enum outcome end_load(pid_t pid, int sock, int ended, int *status, bool *
 	return outcome;
 }
 
-/* Returns whether it came to its end, or was not let to; or was ended when there was enough. */
+/* Returns false if the load failed before everything except owners was handed over. */
 static bool run_with(const struct reader *reader, struct ksc_watch *watch)
 {
 	const pid_t parent = getpid();
@@ -160,7 +160,7 @@ static bool run_with(const struct reader *reader, struct ksc_watch *watch)
 	bool enough = false;
 	pid_t pid;
 
-	/* whose other end is closed by the child's end, whatever that is */
+	/* the other end is closed when the child exits, for any reason */
 	if (pipe2(ends, O_CLOEXEC))
 		return false;
 	pid = fork();
@@ -179,7 +179,7 @@ static bool run_with(const struct reader *reader, struct ksc_watch *watch)
 	return enough;
 }
 
-/* Where it does not get to know what files there are, those of the last load are watched. */
+/* If the load does not find all files, those of the last load are still watched. */
 static bool run_one(struct reader *reader)
 {
 	struct ksc_watch *watch = ksc_watch_new();
@@ -198,7 +198,7 @@ static bool run_one(struct reader *reader)
 	return done;
 }
 
-/* Until the daemon says something, or a file may have changed: returns whether it is the former. */
+/* Waits for a request of the daemon, or a change of a file. Returns true for a request. */
 static bool await_call(const struct reader *reader)
 {
 	struct pollfd p[] = {
@@ -220,7 +220,7 @@ static void look_for_change(struct reader *reader)
 	tell(reader, KSC_HANDOVER_CHANGED, 0);
 }
 
-/* The last that was asked for: who asks again has no use for what was before. */
+/* Returns the last request: it replaces those before it. */
 static uint32_t next_load(int sock)
 {
 	uint32_t number = 0, more;
@@ -253,7 +253,7 @@ static void answer(struct reader *reader)
 		tell(reader, KSC_HANDOVER_END, -ECHILD);
 }
 
-/* Signals for the daemon come to all of a service, or of a terminal: it is the one to stop. */
+/* Signals to the service or the terminal reach all processes; only the daemon handles them. */
 static void ignore_signals(void)
 {
 	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2,
@@ -262,11 +262,11 @@ static void ignore_signals(void)
 
 	for (i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
-	/* the parent of the daemon may have left that ignored */
+	/* the daemon can have inherited SIG_IGN */
 	signal(SIGCHLD, SIG_DFL);
 }
 
-/* What the daemon was started with is not for the reader. Returns the socket, or -1. */
+/* Closes inherited descriptors. Returns the socket, or -1. */
 static int leave_files(int sock)
 {
 	int nothing;
@@ -289,7 +289,7 @@ static void __attribute__((noreturn)) run(int sock, const char *path)
 	int rc;
 
 	ignore_signals();
-	/* if it can't, the daemon can't either, and tells */
+	/* if this fails, it fails in the daemon, too, which logs it */
 	ksc_memory_keep();
 	/* on 6.1, a process with the terminal can type commands for the shell that started it */
 	setsid();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reloads the configuration. Account services may be slow, or never answer: handshakes go on
+ * Reloads the configuration. Account services may be slow, or never answer: handshakes continue
  * meanwhile.
  */
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 /**
  * enum phase - state of the load
- * @IDLE: there is none
+ * @IDLE: no load is in progress
  * @READS: the reader hands over its input
  * @LOADS: the configuration is being built
  */
@@ -50,7 +50,7 @@ static void end(struct ksc_reload *reload, struct ksc_handed *handed, int error)
 	reload->ops->end(reload->ptr, handed, error);
 }
 
-/* Asking may find out before the loop does. */
+/* Called after a failed request, too, which can notice first that the reader is gone. */
 static void look_for_reader(struct ksc_reload *reload)
 {
 	if (reload->gone || ksc_intake_fd(reload->intake) >= 0)
@@ -136,7 +136,7 @@ struct ksc_reload *ksc_reload_new(struct ev_loop *loop, struct ksc_intake *intak
 	reload->io.data = reload;
 	if (ksc_intake_fd(intake) >= 0) {
 		ev_io_start(loop, &reload->io);
-		/* a change may have been told while the first load was waited for */
+		/* the reader may have reported a change during the first load */
 		ev_feed_event(loop, &reload->io, EV_READ);
 	}
 	return reload;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* reload.c: having the configuration loaded again while handshakes go on. */
+/* reload.c: reloads the configuration while handshakes continue. */
 #ifndef KSC_RELOAD_H
 #define KSC_RELOAD_H
 

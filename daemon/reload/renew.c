@@ -8,7 +8,7 @@
 
 #include "reload/renew.h"
 
-/* What the manual says. */
+/* As documented in the manual. */
 const struct ksc_renew_times ksc_renew_times = {
 	.settle = 0.5, .pause = 5, .retry = { 10, 60 },
 };
@@ -50,7 +50,7 @@ static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
 	renew->due(renew->ptr, !renew->changed);
 }
 
-/* Nothing is to be done; it is asked whether it still runs. */
+/* Nothing to do: only ev_is_active() of this timer is used. */
 static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
@@ -58,7 +58,7 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 }
 
-/* What is due earlier stays so: nobody puts it off by changing more. */
+/* A timer that expires earlier is kept: further changes do not postpone a load. */
 static void run_timer(struct ksc_renew *renew, double delay)
 {
 	if (ev_is_active(&renew->pause)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* renew.c: when the configuration is loaded again without being asked for. */
+/* renew.c: when to reload the configuration without a request. */
 #ifndef KSC_RENEW_H
 #define KSC_RENEW_H
 

@@ -23,11 +23,11 @@
 #include "process/log.h"
 #include "reload/watch.h"
 
-/* Half of them are empty at least. */
+/* At least half of the slots are empty. */
 #define SLOTS		(2 * KSC_WATCH_NAMES)
-/* As many as the kernel follows. */
+/* The kernel's limit. */
 #define MAX_LINKS	40
-/* Reads of events before others have their turn */
+/* Maximum number of reads of events in one call */
 #define AT_ONCE		16
 
 /*
@@ -153,7 +153,7 @@ static uint32_t hash_name(const char *name, size_t len)
 	return hash;
 }
 
-/* The slot that a name has, or would have; NULL if there is none left. */
+/* The slot of a name, or an empty one for it; NULL if the table is full. */
 static struct slot *find(struct table *table, int wd, uint32_t hash)
 {
 	const uint32_t first = hash ^ (uint32_t)wd * 2654435761U;
@@ -168,18 +168,18 @@ static struct slot *find(struct table *table, int wd, uint32_t hash)
 	return NULL;
 }
 
-/* Returns the number of a directory's watch, the same whenever it is asked; or a negative errno. */
+/* Returns the number of a directory's watch, the existing one if any; or a negative errno. */
 static int watch_dir(struct ksc_watch *watch, int dir)
 {
 	char path[32];
 	int wd;
 
-	/* what has no other name that is as good: directories can change places while we look */
+	/* the directory's own path is not reliable: directories can be renamed meanwhile */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
 	wd = inotify_add_watch(watch->fd, path, EVENTS | IN_ONLYDIR | IN_EXCL_UNLINK);
 	if (wd < 0)
 		return -errno;
-	/* numbers only grow */
+	/* numbers of new watches only grow */
 	if (wd <= watch->last_wd)
 		return wd;
 	if (watch->n_dirs == KSC_WATCH_DIRS) {
@@ -215,7 +215,7 @@ static void note_error(struct walk *walk, int error)
 		walk->error = error;
 }
 
-/* Takes @to. What is no directory, or not there, is the way's end: returns whether it is not. */
+/* Consumes @to, or errno if it is -1. Returns false if the walk ends, also without an error. */
 static bool go(struct walk *walk, int to)
 {
 	if (to < 0) {
@@ -232,7 +232,7 @@ static bool follow(struct walk *walk, const char *target)
 {
 	char rest[PATH_MAX];
 
-	/* who opens it finds out */
+	/* open() of the path reports the error */
 	if (++walk->links > MAX_LINKS ||
 	    snprintf(rest, sizeof(rest), "%s/%s", target, walk->rest) >= (int)sizeof(rest))
 		return false;
@@ -240,7 +240,7 @@ static bool follow(struct walk *walk, const char *target)
 	return *target != '/' || go(walk, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-/* The next name on the way, "" at its end. */
+/* Takes the next name off the path, "" at its end. */
 static void take_name(struct walk *walk, char name[PATH_MAX])
 {
 	const char *from = walk->rest + strspn(walk->rest, "/");
@@ -252,8 +252,8 @@ static void take_name(struct walk *walk, char name[PATH_MAX])
 }
 
 /*
- * A name is watched for before it is looked at, so that no change of it is missed. Returns
- * whether there is more of the way.
+ * Watches the next name before its lookup, so that no change is missed. Returns false at the
+ * path's end.
  */
 static bool step(struct ksc_watch *watch, struct walk *walk)
 {
@@ -340,7 +340,7 @@ static bool counts(struct ksc_watch *watch, const struct inotify_event *event)
 {
 	const struct slot *slot;
 
-	/* of events that were lost, one may have been ours */
+	/* a lost event may have been for a watched name */
 	if (event->mask & (IN_Q_OVERFLOW | IN_UNMOUNT))
 		return true;
 	if (!event->len)

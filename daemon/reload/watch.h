@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* watch.c: noticing that files are no longer what they were. */
+/* watch.c: notices that files have changed. */
 #ifndef KSC_WATCH_H
 #define KSC_WATCH_H
 
 #include <stdbool.h>
 
-/* Directories that are watched at most: each takes the kernel a kilobyte. */
+/* Maximum number of watched directories: each needs about 1 KiB of kernel memory. */
 #define KSC_WATCH_DIRS	4096U
-/* Names that count in them, at most. */
+/* Maximum number of watched names. */
 #define KSC_WATCH_NAMES	16384U
 
 struct ksc_watch;

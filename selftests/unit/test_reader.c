@@ -246,7 +246,7 @@ static void killed(void **state)
 	assert_int_equal(ksc_intake_load(rig.intake, LONG_MS, &handed), -EPIPE);
 	assert_int_equal(ksc_intake_fd(rig.intake), -1);
 	assert_int_equal(ksc_intake_load(rig.intake, LONG_MS, &handed), -EPIPE);
-	assert_non_null(strstr(complaints(rig.intake), "is gone"));
+	assert_non_null(strstr(complaints(rig.intake), "has exited"));
 	ksc_intake_free(rig.intake);
 }
 
