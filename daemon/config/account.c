@@ -92,7 +92,7 @@ int ksc_group_find(const char *name, gid_t *gid)
 	return 0;
 }
 
-/* Members that are no accounts are nobody's. */
+/* Members without an account are ignored. */
 static int find_members(gid_t gid, uid_t **uids, size_t *n)
 {
 	const struct group *gr;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* account.c: accounts and groups by their names. */
+/* account.c: looks up accounts and groups by name. */
 #ifndef KSC_ACCOUNT_H
 #define KSC_ACCOUNT_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What applications may have that carry their tokens themselves: the section [contexts]. */
+/* Limits of applications that carry their tokens themselves: the section [contexts]. */
 #include <stddef.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 #define MIB	1048576U
 
-/* Where the configuration says nothing */
+/* Defaults */
 const struct ksc_allowance ksc_allowance_default = {
 	.total = 16384, .per_user = 4096, .per_connection = 4096, .connections_per_user = 4096,
 	.bytes = 256 * MIB, .bytes_per_user = 64 * MIB, .handshake_bytes = 65536,
@@ -48,7 +48,7 @@ void ksc_allowance_take(struct ksc_settings *file, const struct ksc_section *sec
 		for (k = 0; k < n && strcmp(s->name, numbers[k].name); k++)
 			;
 		if (k == n)
-			ksc_complain(file, s->line, "\"%s\" is no limit of contexts", s->name);
+			ksc_complain(file, s->line, "\"%s\" is not a limit of contexts", s->name);
 		else
 			ksc_take_number(file, s, numbers[k].min, numbers[k].max,
 					(unsigned int *)((char *)allowance + numbers[k].offset));

@@ -25,7 +25,7 @@
 
 #define CREDENTIAL_SECTION	"credential "
 
-/* The credential of clients that name none, where the file has no other default. */
+/* The credential of clients that name none, unless the file has another default. */
 #define SYSTEM_CREDENTIAL	"system"
 
 static const struct ksc_word levels[] = {
@@ -82,7 +82,7 @@ static int is_bad(struct ksc_settings *file, const struct ksc_setting *s, const 
 	return fault ? -1 : 0;
 }
 
-/* Who is nobody in particular; those that can read a key may use it. */
+/* Warns if an unrelated user can access the key; users that can read it may use it. */
 static void look_at_key(const struct ksc_settings *file, const struct ksc_setting *key,
 			const struct ksc_file *raw, const struct ksc_credential *cred)
 {
@@ -222,13 +222,13 @@ static void take_suites(struct ksc_settings *file, const struct ksc_setting *s,
 		for (k = 0; k < cred->n_ciphers && cred->ciphers[k] != cipher; k++)
 			;
 		if (k < cred->n_ciphers)
-			ksc_complain(file, s->line, "suites: \"%s\" was said already", items[i]);
+			ksc_complain(file, s->line, "suites: \"%s\" is already listed", items[i]);
 		else
 			cred->ciphers[cred->n_ciphers++] = cipher;
 	}
 }
 
-/* Whether a name is none; then it has been complained about. */
+/* Returns true after a complaint that a name was not found. */
 static bool unknown(struct ksc_settings *file, const struct ksc_setting *s, const char *what,
 		    const char *name, int rc)
 {
@@ -254,7 +254,7 @@ static void take_users(struct ksc_settings *file, const struct ksc_setting *s,
 			ksc_check_memory(file, ksc_credential_allow_uid(cred, id));
 }
 
-/* Its members too: the kernel tells a socket's main group, not the others. */
+/* Allows its members, too: the kernel reports only the primary group of a socket's owner. */
 static void allow_group(struct ksc_settings *file, const struct ksc_setting *s, gid_t gid,
 			struct ksc_credential *cred)
 {
@@ -317,7 +317,7 @@ static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
 		take_groups(file, s, cred);
 	} else if (strcmp(s->name, "role") && strcmp(s->name, "cert") && strcmp(s->name, "key") &&
 		   strcmp(s->name, "trust")) {
-		ksc_complain(file, s->line, "\"%s\" is no setting of a credential", s->name);
+		ksc_complain(file, s->line, "\"%s\" is not a setting of a credential", s->name);
 	}
 }
 
@@ -395,7 +395,8 @@ static void take_daemon(struct ksc_settings *file, const struct ksc_section *sec
 			if (!ksc_take_word(file, s, truths, &value))
 				config->watch = value;
 		} else {
-			ksc_complain(file, s->line, "\"%s\" is no setting of the daemon", s->name);
+			ksc_complain(file, s->line, "\"%s\" is not a setting of the daemon",
+				     s->name);
 		}
 	}
 }
@@ -435,7 +436,7 @@ static struct ksc_credential *system_credential(struct ksc_credentials *set)
 	return cred;
 }
 
-/* At most one default for each role; one there is for clients, and for a server that is alone. */
+/* At most one default for each role. Clients always have one, and a single server credential is. */
 static void settle_defaults(struct ksc_settings *file, struct ksc_credentials *set)
 {
 	struct ksc_credential *fallback[3] = { NULL }, *only[3] = { NULL }, *cred;
@@ -467,7 +468,7 @@ static void settle_defaults(struct ksc_settings *file, struct ksc_credentials *s
 	if (fallback[KSC_ROLE_CLIENT])
 		return;
 	if (named_system) {
-		ksc_complain(file, 0, "the credential \"%s\" is the built-in one's namesake, "
+		ksc_complain(file, 0, "the credential \"%s\" has the name of the built-in one, "
 			     "and no other is the default for clients", SYSTEM_CREDENTIAL);
 		return;
 	}
@@ -478,7 +479,7 @@ static void settle_defaults(struct ksc_settings *file, struct ksc_credentials *s
 	}
 }
 
-/* Those that we may run on. */
+/* CPUs that the daemon may run on. */
 static unsigned int count_cpus(void)
 {
 	cpu_set_t cpus;
@@ -534,7 +535,7 @@ struct ksc_config *ksc_config_load(const char *path, FILE *complaints)
 			ksc_policy_take(&file, section, config->rules);
 		else
 			ksc_complain(&file, section->line,
-				     "[%s] is no section: [daemon], [limits], [contexts], [credential NAME] or [rule NAME]",
+				     "[%s] is not a section: [daemon], [limits], [contexts], [credential NAME] or [rule NAME]",
 				     section->name);
 	}
 	ksc_check_memory(&file, ksc_subids_load(&config->subids, KSC_SUBUID_FILE));

@@ -32,7 +32,7 @@ static void warn_of(const char *config, const char *name)
 	for (i = 0; i < ARRAY_SIZE(hidden); i++)
 		if (!strncmp(real, hidden[i].directory, strlen(hidden[i].directory)))
 			ksc_log(KSC_LOG_WARNING,
-				"%s: %s: kschanneld.service cannot read it, for its %s=yes",
+				"%s: %s: kschanneld.service cannot read it, because it has %s=yes",
 				config, name, hidden[i].setting);
 }
 

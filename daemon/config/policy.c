@@ -60,13 +60,13 @@ static void take_prefix(struct ksc_settings *file, const struct ksc_setting *s,
 	} else if (inet_pton(AF_INET6, s->value, prefix->addr) == 1) {
 		prefix->family = AF_INET6;
 	} else {
-		ksc_complain(file, s->line, "%s: \"%s\" is no address", s->name, s->value);
+		ksc_complain(file, s->line, "%s: \"%s\" is not an address", s->name, s->value);
 		return;
 	}
 	bits = prefix->family == AF_INET ? 32 : 128;
 	len = slash ? strtoul(slash + 1, &end, 10) : bits;
 	if (slash && (slash[1] < '0' || slash[1] > '9' || *end || len > bits)) {
-		ksc_complain(file, s->line, "%s: \"%s\" is no length of a prefix, 0 to %u",
+		ksc_complain(file, s->line, "%s: \"%s\" is not a prefix length from 0 to %u",
 			     s->name, slash + 1, bits);
 		return;
 	}
@@ -124,8 +124,8 @@ static void take_range(struct ksc_settings *file, const struct ksc_setting *s, u
 		if (dash)
 			*dash = '-';
 		ksc_complain(file, s->line, "%s: \"%s\" is %s", s->name, s->value,
-			     find ? "no account or group, and no number or range of them" :
-				    "no port, and no range of ports");
+			     find ? "neither a name nor an ID nor a range of IDs" :
+				    "neither a port nor a range of ports");
 	}
 }
 
@@ -140,8 +140,9 @@ static void take_cgroup(struct ksc_settings *file, const struct ksc_setting *s,
 			(len > 1 && !strcmp(s->value + len - 2, "/."));
 
 	if (s->value[0] != '/' || up || strstr(s->value, "//")) {
-		ksc_complain(file, s->line, "%s: \"%s\" is no path of a cgroup: /system.slice/...",
-			     s->name, s->value);
+		ksc_complain(file, s->line,
+			     "%s: \"%s\" is not a path of a cgroup: /system.slice/...", s->name,
+			     s->value);
 		return;
 	}
 	if (len > MAX_CGROUP) {
@@ -196,7 +197,7 @@ static char *take_peer(struct ksc_settings *file, const struct ksc_setting *s, c
 
 	if (!ksc_peer_pattern_valid(item)) {
 		ksc_complain(file, s->line,
-			     "peers: \"%s\" is none of dns:NAME, uri:NAME and email:NAME", item);
+			     "peers: \"%s\" is not dns:NAME, uri:NAME or email:NAME", item);
 		return NULL;
 	}
 	if (strncmp(item, DNS_PREFIX, strlen(DNS_PREFIX))) {
@@ -290,7 +291,7 @@ static bool take_demand(struct ksc_settings *file, const struct ksc_setting *s,
 		return false;
 	}
 	if (rule->action == KSC_RULE_ACTION_NEVER)
-		ksc_complain(file, s->line, "%s: what is never protected has no use for it",
+		ksc_complain(file, s->line, "%s: not allowed with action = never",
 			     s->name);
 	return true;
 }
@@ -305,9 +306,10 @@ static void check_demands(struct ksc_settings *file, const struct ksc_section *s
 	if (rule->min_version && rule->max_version && rule->min_version > rule->max_version)
 		ksc_complain(file, section->line, "min-version is above max-version");
 	if (rule->server_name && !(rule->directions & KSC_RULE_DIRECTION_CONNECT))
-		ksc_complain(file, section->line, "server-name is for connections that we make");
+		ksc_complain(file, section->line,
+			     "server-name only applies to outgoing connections");
 	if (rule->connect && !(rule->directions & KSC_RULE_DIRECTION_CONNECT))
-		ksc_complain(file, section->line, "connect is for connections that we make");
+		ksc_complain(file, section->line, "connect only applies to outgoing connections");
 	if (rule->n_peers && verify && rule->verify != KSC_VERIFY_REQUIRE)
 		ksc_complain(file, verify->line,
 			     "verify: peers are only known with verify = require");
@@ -357,7 +359,7 @@ void ksc_policy_take(struct ksc_settings *file, const struct ksc_section *sectio
 		const struct ksc_setting *s = &section->settings[i];
 
 		if (s != action && !take_match(file, s, rule) && !take_demand(file, s, rule))
-			ksc_complain(file, s->line, "\"%s\" is no setting of a rule", s->name);
+			ksc_complain(file, s->line, "\"%s\" is not a setting of a rule", s->name);
 	}
 	check_demands(file, section, rule);
 }
@@ -422,7 +424,7 @@ void ksc_policy_check(struct ksc_settings *file, const struct ksc_rules *rules,
 		check_credential(file, rule, credentials);
 		if (first != rule)
 			ksc_complain(file, rule->line,
-				     "rule %s: nothing comes here, rule %s at line %u takes it all",
+				     "rule %s: it never matches, because rule %s at line %u covers it",
 				     rule->name, first->name, first->line);
 	}
 	free(by);

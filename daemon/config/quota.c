@@ -43,10 +43,10 @@ static const char *take_prefix(char *text, uint8_t prefix[17])
 	else if (inet_pton(AF_INET6, text, prefix) == 1)
 		most = 128;
 	else
-		return "is no address";
+		return "is not an address";
 	len = slash ? strtoul(slash + 1, &end, 10) : most;
 	if (slash && (slash[1] < '0' || slash[1] > '9' || *end || len > most))
-		return "has no length that a prefix can have";
+		return "has an invalid prefix length";
 	prefix[16] = (uint8_t)(len + 128 - most);
 	return NULL;
 }
@@ -93,7 +93,7 @@ void ksc_limits_take(struct ksc_settings *file, const struct ksc_section *sectio
 		for (k = 0; k < n && strcmp(s->name, numbers[k].name); k++)
 			;
 		if (k == n) {
-			ksc_complain(file, s->line, "\"%s\" is no limit", s->name);
+			ksc_complain(file, s->line, "\"%s\" is not a limit", s->name);
 			continue;
 		}
 		limits->set[numbers[k].attr] = true;

@@ -193,13 +193,13 @@ static int on_setting(void *user, const char *section_name, const char *name, co
 
 	(void)section_name;
 	if (!r->file->n) {
-		ksc_complain(r->file, r->line, "\"%s\" stands in no section", name);
+		ksc_complain(r->file, r->line, "\"%s\" is not in a section", name);
 		return 1;
 	}
 	section = &r->file->sections[r->file->n - 1];
 	earlier = ksc_section_get(section, name);
 	if (earlier)
-		ksc_complain(r->file, r->line, "\"%s\" was said already, at line %u", name,
+		ksc_complain(r->file, r->line, "\"%s\" is already set, at line %u", name,
 			     earlier->line);
 	bigger = reallocarray(section->settings, section->n + 1, sizeof(*bigger));
 	if (!bigger) {

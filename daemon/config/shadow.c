@@ -75,7 +75,7 @@ static void get_ranges(const struct ksc_rule *rule, const struct ksc_range *rang
 	ranges[3] = &rule->gid;
 }
 
-/* The power of two that it is not longer than. */
+/* The exponent of the least power of two that is not less than the size of a range. */
 static uint32_t width_of(const struct ksc_range *range)
 {
 	uint32_t width = 0;
@@ -135,7 +135,7 @@ static bool may_cover(const struct place *width, const struct place *other)
 	       prefix_may_cover(&width->remote, &other->remote) && width->depth <= other->depth;
 }
 
-/* The leading bits that count, of an address that has at least these. */
+/* Sets a prefix to the leading bits of an address, whose own prefix is not shorter. */
 static void cut(struct ksc_prefix *prefix, const uint8_t *addr)
 {
 	const unsigned int bytes = prefix->len / 8, bits = prefix->len % 8;
@@ -145,7 +145,7 @@ static void cut(struct ksc_prefix *prefix, const uint8_t *addr)
 		prefix->addr[bytes] = addr[bytes] & (uint8_t)(0xff00 >> bits);
 }
 
-/* Where rules of that width are that may cover a rule: where it begins. */
+/* Finds the place of rules with these widths that may cover a rule. */
 static void find_place(struct place *place, const struct place *width,
 		       const struct ksc_rule *rule)
 {
@@ -188,7 +188,7 @@ static int add_post(struct post **table, const struct place *place, size_t rule)
 	return -ENOMEM;
 }
 
-/* At each place where one begins that it may cover. */
+/* Adds a rule at each place where a rule that it covers can begin. */
 static int add(struct index *index, const struct place *width, size_t number)
 {
 	const struct ksc_rule *rule = &index->rules[number];
@@ -218,7 +218,7 @@ static int add(struct index *index, const struct place *width, size_t number)
 	return rc;
 }
 
-/* The first that covers it, or its own number. */
+/* The number of the first rule that covers it, or its own. */
 static size_t find(const struct index *index, const struct place *width, size_t number)
 {
 	const struct ksc_rule *rule = &index->rules[number];

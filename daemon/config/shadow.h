@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* shadow.c: the rules of a policy that nothing is left for. */
+/* shadow.c: finds the rules of a policy that never match. */
 #ifndef KSC_SHADOW_H
 #define KSC_SHADOW_H
 

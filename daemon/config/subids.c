@@ -18,12 +18,12 @@
 #include "config/value.h"
 #include "process/log.h"
 
-/* Lines that are wrong, each of which is worth one of the log. */
+/* Maximum number of invalid lines that are logged. */
 #define MAX_WARNINGS	10
-/* More than a line of three fields takes. */
+/* Longer than any valid line. */
 #define MAX_LINE	512
 
-/* Root's is nobody's to have. */
+/* A range cannot contain root. */
 static const char *take_range(char *line, struct ksc_subid *subid)
 {
 	char *rest = line, *owner = strsep(&rest, ":"), *start = strsep(&rest, ":");
@@ -34,9 +34,9 @@ static const char *take_range(char *line, struct ksc_subid *subid)
 	if (!*owner || strlen(owner) > KSC_MAX_NAME)
 		return "there is no owner";
 	if (!ksc_is_id(start, &subid->start) || !subid->start)
-		return "where it starts is no number above 0";
+		return "the start is not a number above 0";
 	if (!ksc_is_id(rest, &count) || !count || count > UINT32_MAX - subid->start)
-		return "there are not so many";
+		return "the count is out of range";
 	subid->count = count;
 	snprintf(subid->owner, sizeof(subid->owner), "%s", owner);
 	return NULL;
@@ -71,7 +71,7 @@ int ksc_subids_parse(const gnutls_datum_t *text, ksc_subid_fn *take, void *ptr)
 			line[len] = '\0';
 			why = take_range(line, &subid);
 			if (!why && n++ == KSC_MAX_SUBIDS) {
-				take(ptr, &subid, "there are too many: the rest is passed over");
+				take(ptr, &subid, "too many ranges: the rest is ignored");
 				return 0;
 			}
 			rc = take(ptr, &subid, why);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* subids.c: the numbers of users that belong to others, as subuid(5) has them. */
+/* subids.c: subordinate user IDs and their owners, from subuid(5). */
 #ifndef KSC_SUBIDS_H
 #define KSC_SUBIDS_H
 
@@ -12,7 +12,7 @@
 
 #define KSC_SUBUID_FILE	"/etc/subuid"
 
-/* More are passed over: each connection looks for its user among them. */
+/* Maximum number of ranges, which are searched for each connection; more are ignored. */
 #define KSC_MAX_SUBIDS	16384
 
 /**

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the values of settings are made of. */
+/* Parses values of settings. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "engine/credential.h"
 #include "engine/name.h"
 
-/* What may be asked of a peer's certificate */
+/* How a peer's certificate is verified */
 const struct ksc_word ksc_verifications[] = {
 	{ "none", KSC_VERIFY_NONE }, { "request", KSC_VERIFY_REQUEST },
 	{ "require", KSC_VERIFY_REQUIRE }, { NULL, 0 },
@@ -44,7 +44,7 @@ int ksc_take_word(struct ksc_settings *file, const struct ksc_setting *s,
 		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s",
 				       w == words ? "" : ", ", w->text);
 	}
-	ksc_complain(file, s->line, "%s: \"%s\" is none of: %s", s->name, s->value, known);
+	ksc_complain(file, s->line, "%s: \"%s\" is not one of: %s", s->name, s->value, known);
 	return -1;
 }
 
@@ -65,7 +65,7 @@ void ksc_take_number(struct ksc_settings *file, const struct ksc_setting *s,
 	errno = 0;
 	n = strtoul(s->value, &end, 10);
 	if (!isdigit((unsigned char)s->value[0]) || *end || errno || n < min || n > max)
-		ksc_complain(file, s->line, "%s: \"%s\" is no number from %u to %u", s->name,
+		ksc_complain(file, s->line, "%s: \"%s\" is not a number from %u to %u", s->name,
 			     s->value, min, max);
 	else
 		*value = (unsigned int)n;
@@ -125,7 +125,7 @@ void ksc_take_alpn(struct ksc_settings *file, const struct ksc_setting *s, uint8
 		ksc_check_memory(file, rc);
 		if (rc == -EINVAL) {
 			ksc_complain(file, s->line,
-				     "alpn: \"%s\": up to %d protocols of up to %d bytes, please",
+				     "alpn: \"%s\": at most %d protocols of at most %d bytes",
 				     items[i], KSC_MAX_ALPN_NAMES, KSC_MAX_ALPN_NAME);
 			return;
 		}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* value.c: what the values of settings are made of: words, numbers, lists, accounts. */
+/* value.c: parses values of settings: words, numbers, lists, IDs. */
 #ifndef KSC_VALUE_H
 #define KSC_VALUE_H
 

@@ -29,7 +29,7 @@ static int add(struct ksc_wants *wants, enum ksc_kind kind, const char *name, bo
 
 static int add_file(struct ksc_wants *wants, const struct ksc_setting *s)
 {
-	/* "system" is no name of one */
+	/* "system" is not a file */
 	return *s->value == '/' ? add(wants, KSC_KIND_FILE, s->value, false) : 0;
 }
 
@@ -86,7 +86,7 @@ static int compare(const void *a, const void *b)
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
 	rc = strcmp(x->name, y->name);
-	/* who wants more comes first, and stays */
+	/* of two equal items, the one with members is sorted first, and kept */
 	return rc ? rc : (int)y->members - (int)x->members;
 }
 

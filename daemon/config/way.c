@@ -14,13 +14,13 @@
 
 #include "config/way.h"
 
-/* Where it is not known whether there is one, it counts. */
+/* If it is unknown whether a file has an ACL, it is assumed to have one. */
 static bool acl_counts(ssize_t len, int error)
 {
 	return len >= 0 || (error != ENODATA && error != EOPNOTSUPP);
 }
 
-/* What has no other name that is as good: directories can change places while we look. */
+/* The path of a directory is not reliable: directories can be renamed meanwhile. */
 static bool dir_has_acl(int dir)
 {
 	char name[32];
@@ -55,14 +55,14 @@ static int add_door(struct ksc_way *way, int dir, const struct statx *st)
 	return 0;
 }
 
-/* Only of the root, what is above it is itself; elsewhere it may be mounted there once more. */
+/* Only the root is its own parent; the same directory may also be mounted elsewhere. */
 static bool is_same(const struct statx *a, const struct statx *b)
 {
 	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
 	       a->stx_dev_minor == b->stx_dev_minor && a->stx_mnt_id == b->stx_mnt_id;
 }
 
-/* Returns what is above a directory, or a negative errno; @st is set to what that is. */
+/* Returns a directory's parent, or a negative errno; @st is set to the parent's status. */
 static int find_above(int dir, struct statx *st)
 {
 	const int above = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -77,7 +77,7 @@ static int find_above(int dir, struct statx *st)
 	return rc;
 }
 
-/* From a directory up to the root; takes @dir. */
+/* Walks from a directory up to the root; consumes @dir. */
 static int climb(struct ksc_way *way, int dir)
 {
 	struct statx here, above = { 0 };
@@ -100,14 +100,14 @@ static int climb(struct ksc_way *way, int dir)
 	return rc;
 }
 
-/* The directory that the file is in, or a negative errno. */
+/* Opens the directory of the file; returns a negative errno on failure. */
 static int find_dir(const char *path, const struct stat *st)
 {
 	char real[PATH_MAX], *name;
 	struct stat now;
 	int dir;
 
-	/* Who gets to it by its real name has got to it; links need not be asked. */
+	/* The real path decides about access; symlinks on the path need not be checked. */
 	if (!realpath(path, real))
 		return -errno;
 	name = strrchr(real, '/');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* way.c: finds the way into a file. */
+/* way.c: finds the directories above a file. */
 #ifndef KSC_WAY_H
 #define KSC_WAY_H
 
@@ -7,7 +7,7 @@
 
 #include "engine/file.h"
 
-/* The extended attribute that an access ACL is. */
+/* The extended attribute of an access ACL. */
 #define KSC_FILE_ACL	"system.posix_acl_access"
 
 int ksc_way_find(struct ksc_way *way, int fd, const char *path, const struct stat *st);

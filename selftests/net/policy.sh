@@ -200,7 +200,7 @@ mistaken()
 	{ cat $before; printf '[rule x]\naction = never\n[rule y]\naction = require\n'; } >/tmp/mistake
 	line=$(($(wc -l <$before) + 3))
 	fails kschanneld --check-config /tmp/mistake 2>/tmp/err
-	grep "^/tmp/mistake:$line: rule y: nothing comes here, rule x" /tmp/err
+	grep "^/tmp/mistake:$line: rule y: it never matches, because rule x" /tmp/err
 }
 
 # A program that knows nothing of TLS, and one port of it that is to be protected

@@ -87,11 +87,11 @@ static void limit_settings(void **state)
 	assert_memory_equal(config->limits.trusted[0], v4, sizeof(v4));
 	assert_memory_equal(config->limits.trusted[1], v6, sizeof(v6));
 	ksc_config_free(config);
-	bad("[limits]\nhandshakes = 7\n", "2: handshakes: \"7\" is no number from 8");
-	bad("[limits]\nsteps = many\n", "2: steps: \"many\" is no number");
-	bad("[limits]\ncolour = red\n", "2: \"colour\" is no limit");
-	bad("[limits]\ntrusted = 1.2.3\n", "2: trusted: \"1.2.3\" is no address");
-	bad("[limits]\ntrusted = 1.2.3.4/33\n", "2: trusted: \"1.2.3.4\" has no length");
+	bad("[limits]\nhandshakes = 7\n", "2: handshakes: \"7\" is not a number from 8");
+	bad("[limits]\nsteps = many\n", "2: steps: \"many\" is not a number");
+	bad("[limits]\ncolour = red\n", "2: \"colour\" is not a limit");
+	bad("[limits]\ntrusted = 1.2.3\n", "2: trusted: \"1.2.3\" is not an address");
+	bad("[limits]\ntrusted = 1.2.3.4/33\n", "2: trusted: \"1.2.3.4\" has an invalid prefix");
 	bad("[limits]\nhandshakes = 20\nclient-reserve = 20\n",
 	    "1: client-reserve leaves nothing");
 	bad("[rule a\tb]\naction = never\n", "1: a rule's name has no control characters");
@@ -126,14 +126,14 @@ static void context_settings(void **state)
 	assert_int_equal(config->contexts.per_user, 4096);
 	assert_int_equal(config->contexts.handshake_bytes, 65536);
 	ksc_config_free(config);
-	bad("[contexts]\ntotal = 7\n", "2: total: \"7\" is no number from 8 to 1048576");
-	bad("[contexts]\nper-user = 0\n", "2: per-user: \"0\" is no number from 1");
-	bad("[contexts]\nper-connection = many\n", "2: per-connection: \"many\" is no number");
+	bad("[contexts]\ntotal = 7\n", "2: total: \"7\" is not a number from 8 to 1048576");
+	bad("[contexts]\nper-user = 0\n", "2: per-user: \"0\" is not a number from 1");
+	bad("[contexts]\nper-connection = many\n", "2: per-connection: \"many\" is not a number");
 	bad("[contexts]\n\nconnections-per-user = -1\n", "3: connections-per-user: \"-1\"");
-	bad("[contexts]\nbytes = 1\n", "2: bytes: \"1\" is no number from 1048576");
+	bad("[contexts]\nbytes = 1\n", "2: bytes: \"1\" is not a number from 1048576");
 	bad("[contexts]\nbytes-per-user = 65535\n", "2: bytes-per-user: \"65535\"");
 	bad("[contexts]\nhandshake-bytes = 4095\n", "2: handshake-bytes: \"4095\"");
-	bad("[contexts]\ncolour = red\n", "2: \"colour\" is no limit of contexts");
+	bad("[contexts]\ncolour = red\n", "2: \"colour\" is not a limit of contexts");
 	bad("[contexts]\ntotal = 9\n[contexts]\n", "3: there is a section [contexts] already");
 }
 
@@ -222,20 +222,20 @@ static void bad_lines(void **state)
 	char *complaints;
 
 	(void)state;
-	bad("x = 1\n", "1: \"x\" stands in no section");
+	bad("x = 1\n", "1: \"x\" is not in a section");
 	bad("[daemon]\nnonsense\n", "2: this is neither");
 	bad("[daemon\n", "1: a section's name ends");
 	bad("[daemon] x\n", "1: nothing may follow");
-	bad("[demon]\n", "1: [demon] is no section");
-	bad("[credential]\n", "1: [credential] is no section");
+	bad("[demon]\n", "1: [demon] is not a section");
+	bad("[credential]\n", "1: [credential] is not a section");
 	bad("[credential ]\n", "1: a credential's name");
 	bad("[daemon]\n[daemon]\n", "2: there is a section [daemon] already, at line 1");
 	bad("[daemon]\nlog-level=info\n\nlog-level=info\n",
-	    "4: \"log-level\" was said already, at line 2");
+	    "4: \"log-level\" is already set, at line 2");
 	snprintf(long_line, sizeof(long_line), "[daemon]\nuser = %04900d\n[nothing]\n", 0);
 	assert_null(load(long_line, &complaints));
 	assert_non_null(strstr(complaints, "2: the line is too long"));
-	assert_non_null(strstr(complaints, "3: [nothing] is no section"));
+	assert_non_null(strstr(complaints, "3: [nothing] is not a section"));
 	free(complaints);
 	assert_null(load_bytes("[daemon]\nuser = a\0b\n", 20, &complaints));
 	assert_non_null(strstr(complaints, "2: the line is too long or has a NUL"));
@@ -255,26 +255,27 @@ static void bad_lines(void **state)
 static void bad_settings(void **state)
 {
 	(void)state;
-	bad("[daemon]\nlog-level = loud\n", "2: log-level: \"loud\" is none of: error, warning");
-	bad("[daemon]\nmax-handshakes = 0\n", "2: max-handshakes: \"0\" is no number from 1");
-	bad("[daemon]\nmax-handshakes = -1\n", "2: max-handshakes: \"-1\" is no number");
-	bad("[daemon]\nworkers = 0\n", "2: workers: \"0\" is no number from 1");
-	bad("[daemon]\nworkers = 257\n", "2: workers: \"257\" is no number from 1 to 256");
-	bad("[daemon]\ndrain-time = 5s\n", "2: drain-time: \"5s\" is no number");
+	bad("[daemon]\nlog-level = loud\n", "2: log-level: \"loud\" is not one of: error, warning");
+	bad("[daemon]\nmax-handshakes = 0\n", "2: max-handshakes: \"0\" is not a number from 1");
+	bad("[daemon]\nmax-handshakes = -1\n", "2: max-handshakes: \"-1\" is not a number");
+	bad("[daemon]\nworkers = 0\n", "2: workers: \"0\" is not a number from 1");
+	bad("[daemon]\nworkers = 257\n", "2: workers: \"257\" is not a number from 1 to 256");
+	bad("[daemon]\ndrain-time = 5s\n", "2: drain-time: \"5s\" is not a number");
 	bad("[daemon]\ndrain-time = 99999999999999999999\n", "2: drain-time");
-	bad("[daemon]\ndrain-time =\n", "2: drain-time: \"\" is no number");
+	bad("[daemon]\ndrain-time =\n", "2: drain-time: \"\" is not a number");
 	bad("[daemon]\nuser = nobody-of-that-name\n", "2: user: there is no account");
-	bad("[daemon]\nwatch = 1\n", "2: watch: \"1\" is none of: yes, no");
-	bad("[daemon]\nwatch =\n", "2: watch: \"\" is none of");
-	bad("[daemon]\nwatch = no\nwatch = yes\n", "3: \"watch\" was said already");
-	bad("[daemon]\ncolour = red\n", "2: \"colour\" is no setting of the daemon");
-	bad(SERVER "colour = red\n", "5: \"colour\" is no setting of a credential");
-	bad(SERVER "verify = maybe\n", "5: verify: \"maybe\" is none of");
+	bad("[daemon]\nwatch = 1\n", "2: watch: \"1\" is not one of: yes, no");
+	bad("[daemon]\nwatch =\n", "2: watch: \"\" is not one of");
+	bad("[daemon]\nwatch = no\nwatch = yes\n", "3: \"watch\" is already set");
+	bad("[daemon]\ncolour = red\n", "2: \"colour\" is not a setting of the daemon");
+	bad(SERVER "colour = red\n", "5: \"colour\" is not a setting of a credential");
+	bad(SERVER "verify = maybe\n", "5: verify: \"maybe\" is not one of");
 	bad(SERVER "verify = require\n", "5: verify: whose clients are accepted");
-	bad(SERVER "min-version = 1.1\n", "5: min-version: \"1.1\" is none of: 1.2, 1.3");
+	bad(SERVER "min-version = 1.1\n", "5: min-version: \"1.1\" is not one of: 1.2, 1.3");
 	bad(SERVER "min-version = 1.3\nmax-version = 1.2\n", "1: min-version is above");
 	bad(SERVER "suites = AES-128-CBC\n", "5: suites: \"AES-128-CBC\" is not known");
-	bad(SERVER "suites = AES-128-GCM, AES-128-GCM\n", "5: suites: \"AES-128-GCM\" was said");
+	bad(SERVER "suites = AES-128-GCM, AES-128-GCM\n",
+	    "5: suites: \"AES-128-GCM\" is already listed");
 	bad(SERVER "alpn = h2,,h3\n", "5: alpn: there is an empty item");
 	bad(SERVER "alpn = a,b,c,d,e,f,g,h,i\n", "5: alpn: \"i\"");
 	bad(SERVER "names = a.*.example\n", "5: names: \"a.*.example\"");
@@ -290,8 +291,8 @@ static void bad_settings(void **state)
 	bad(SERVER "names = b\374cher.example\n", "5: names: \"b\374cher.example\" is not an");
 	bad(SERVER "users = nobody-of-that-name\n", "5: users: there is no account");
 	bad(SERVER "groups = nobody-of-that-name\n", "5: groups: there is no group");
-	bad(SERVER "default = maybe\n", "5: default: \"maybe\" is none of: yes, no");
-	bad("[credential s]\nrole = waiter\n", "2: role: \"waiter\" is none of");
+	bad(SERVER "default = maybe\n", "5: default: \"maybe\" is not one of: yes, no");
+	bad("[credential s]\nrole = waiter\n", "2: role: \"waiter\" is not one of");
 	bad("[credential s]\n", "1: there is no role");
 	bad("[credential s]\nrole = server\n", "1: a server needs a certificate");
 	bad("[credential s]\nrole = both\ncert = " CERTS "/server.pem\n"
@@ -310,7 +311,7 @@ static void spellings(void **state)
 	ksc_config_free(config);
 	good("\xef\xbb\xbf", &config);
 	ksc_config_free(config);
-	bad("[daemon]\n\xef\xbb\xbfuser = root\n", "2: \"\xef\xbb\xbfuser\" is no setting");
+	bad("[daemon]\n\xef\xbb\xbfuser = root\n", "2: \"\xef\xbb\xbfuser\" is not a setting");
 	good("[credential   x  y ]\nrole = client\ntrust = " CERTS "/ca.pem\ndefault = yes\n"
 	     "[ rule \t z]\naction = require\ndirection = connect\ncredential = x  y\n", &config);
 	assert_non_null(find(config, "x  y"));

@@ -217,11 +217,11 @@ static void unseen_files(void **state)
 	assert_int_equal(unlink(link) | symlink(key, link), 0);
 	/* cert is in the sources' directory, wherever that is */
 	assert_null(strstr(said_of_key("/etc/passwd"), "/etc/passwd:"));
-	snprintf(wanted, sizeof(wanted), "%s: %s: kschanneld.service cannot read it, for its "
-		 "PrivateTmp=yes\n", path, key);
+	snprintf(wanted, sizeof(wanted), "%s: %s: kschanneld.service cannot read it, "
+		 "because it has PrivateTmp=yes\n", path, key);
 	assert_non_null(strstr(said_of_key(key), wanted));
-	snprintf(wanted, sizeof(wanted), "%s: %s: kschanneld.service cannot read it, for its "
-		 "PrivateTmp=yes\n", path, link);
+	snprintf(wanted, sizeof(wanted), "%s: %s: kschanneld.service cannot read it, "
+		 "because it has PrivateTmp=yes\n", path, link);
 	assert_non_null(strstr(said_of_key(link), wanted));
 	unlink(link);
 	unlink(key);

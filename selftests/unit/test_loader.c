@@ -153,7 +153,7 @@ static void complaints(void **state)
 	ksc_loader_load(rig.loader, hand(bad));
 	ev_run(rig.loop, 0);
 	assert_null(rig.config);
-	assert_non_null(strstr(rig.text, "conf:1: [nonsense] is no section"));
+	assert_non_null(strstr(rig.text, "conf:1: [nonsense] is not a section"));
 	assert_non_null(strstr(rig.text, "conf:2: there is no action"));
 	assert_true(ksc_loader_free(rig.loader));
 }

@@ -140,33 +140,33 @@ static void bad_rules(void **state)
 	(void)state;
 	bad("[rule ]\naction = never\n", 1, "name");
 	bad("[rule x]\n", 1, "there is no action");
-	bad("[rule x]\naction = maybe\n", 2, "none of: require, prefer, never");
-	bad("[rule x]\naction = never\ncolour = red\n", 3, "no setting of a rule");
-	bad("[rule x]\naction = never\nlocal = 10.0.0.0/33\n", 3, "no length");
-	bad("[rule x]\naction = never\nlocal = 10.0.0.0/\n", 3, "no length");
+	bad("[rule x]\naction = maybe\n", 2, "not one of: require, prefer, never");
+	bad("[rule x]\naction = never\ncolour = red\n", 3, "not a setting of a rule");
+	bad("[rule x]\naction = never\nlocal = 10.0.0.0/33\n", 3, "not a prefix length");
+	bad("[rule x]\naction = never\nlocal = 10.0.0.0/\n", 3, "not a prefix length");
 	bad("[rule x]\naction = never\nlocal = 10.0.0.1/31\n", 3, "beyond its prefix");
-	bad("[rule x]\naction = never\nremote = example.org\n", 3, "no address");
+	bad("[rule x]\naction = never\nremote = example.org\n", 3, "not an address");
 	bad("[rule x]\naction = never\nremote = ::ffff:10.0.0.0/104\n", 3,
 	    "IPv4 addresses are written as such");
 	bad("[rule x]\naction = never\nremote = ::ffff:0:0/96\n", 3,
 	    "IPv4 addresses are written as such");
 	bad("[rule x]\naction = never\nlocal = 10.0.0.1\nremote = fd00::/8\n", 1,
 	    "not of one family");
-	bad("[rule x]\naction = never\ncgroup = /..\n", 3, "no path of a cgroup");
-	bad("[rule x]\naction = never\ncgroup = /a/..\n", 3, "no path of a cgroup");
-	bad("[rule x]\naction = never\nremote = ::/129\n", 3, "no length");
-	bad("[rule x]\naction = never\nlocal-port = 65536\n", 3, "no port");
-	bad("[rule x]\naction = never\nlocal-port = 9-8\n", 3, "\"9-8\" is no port");
-	bad("[rule x]\naction = never\nlocal-port = -8\n", 3, "no port");
-	bad("[rule x]\naction = never\nuser = no-such-user\n", 3, "no account");
-	bad("[rule x]\naction = never\ngroup = 4294967295\n", 3, "no account or group");
-	bad("[rule x]\naction = never\ncgroup = a\n", 3, "no path of a cgroup");
-	bad("[rule x]\naction = never\ncgroup = /a/../b\n", 3, "no path of a cgroup");
-	bad("[rule x]\naction = never\ncgroup = /a/.\n", 3, "no path of a cgroup");
-	bad("[rule x]\naction = never\nverify = none\n", 3, "never protected");
-	bad("[rule x]\naction = require\nverify = manual\n", 3, "none of");
-	bad("[rule x]\naction = require\npeers = server.test\n", 3, "none of dns:NAME");
-	bad("[rule x]\naction = require\npeers = dns:a.*.b\n", 3, "none of dns:NAME");
+	bad("[rule x]\naction = never\ncgroup = /..\n", 3, "not a path of a cgroup");
+	bad("[rule x]\naction = never\ncgroup = /a/..\n", 3, "not a path of a cgroup");
+	bad("[rule x]\naction = never\nremote = ::/129\n", 3, "not a prefix length");
+	bad("[rule x]\naction = never\nlocal-port = 65536\n", 3, "neither a port");
+	bad("[rule x]\naction = never\nlocal-port = 9-8\n", 3, "\"9-8\" is neither a port");
+	bad("[rule x]\naction = never\nlocal-port = -8\n", 3, "neither a port");
+	bad("[rule x]\naction = never\nuser = no-such-user\n", 3, "neither a name");
+	bad("[rule x]\naction = never\ngroup = 4294967295\n", 3, "neither a name");
+	bad("[rule x]\naction = never\ncgroup = a\n", 3, "not a path of a cgroup");
+	bad("[rule x]\naction = never\ncgroup = /a/../b\n", 3, "not a path of a cgroup");
+	bad("[rule x]\naction = never\ncgroup = /a/.\n", 3, "not a path of a cgroup");
+	bad("[rule x]\naction = never\nverify = none\n", 3, "not allowed with action = never");
+	bad("[rule x]\naction = require\nverify = manual\n", 3, "not one of");
+	bad("[rule x]\naction = require\npeers = server.test\n", 3, "not dns:NAME");
+	bad("[rule x]\naction = require\npeers = dns:a.*.b\n", 3, "not dns:NAME");
 	bad("[rule x]\naction = require\npeers = dns:a\nverify = none\n", 4, "only known with");
 	bad("[rule x]\naction = require\npeers = uri:a, dns:*.a..b\n", 3,
 	    "peers: \"dns:*.a..b\" has an empty label");
@@ -179,10 +179,10 @@ static void bad_rules(void **state)
 	bad("[rule x]\naction = require\nserver-name =\n", 3, "empty");
 	bad("[rule x]\naction = require\nmin-version = 1.3\nmax-version = 1.2\n", 1, "above");
 	bad("[rule x]\naction = require\ndirection = accept\nserver-name = a\n", 1, "server-name");
-	bad("[rule x]\naction = require\nconnect = soon\n", 3, "none of: handshake, tcp");
-	bad("[rule x]\naction = never\nconnect = tcp\n", 3, "never protected");
+	bad("[rule x]\naction = require\nconnect = soon\n", 3, "not one of: handshake, tcp");
+	bad("[rule x]\naction = never\nconnect = tcp\n", 3, "not allowed with action = never");
 	bad("[rule x]\naction = require\ndirection = accept\nconnect = tcp\n", 1,
-	    "connect is for connections that we make");
+	    "connect only applies to outgoing connections");
 	bad("[rule x]\naction = require\ncredential = nobody\n", 1, "no credential \"nobody\"");
 	bad("[rule x]\naction = require\ncredential = server\n", 1, "not for that role");
 	bad("[rule x]\naction = require\ndirection = accept\ncredential = server\n"
@@ -230,7 +230,7 @@ static void shadows(void **state)
 		if (!config != cases[i].covered)
 			fail_msg("%s%s", rules, text);
 		if (!config)
-			assert_non_null(strstr(text, "rule one at line 10 takes it all"));
+			assert_non_null(strstr(text, "rule one at line 10 covers it"));
 		ksc_config_free(config);
 	}
 }

@@ -89,8 +89,8 @@ static char *expected(const struct ksc_rules *rules)
 		for (k = 0; k < i && !__real_ksc_rule_covers(&rules->list[k], &rules->list[i]); k++)
 			;
 		if (k < i)
-			fprintf(out, "conf:%zu: rule r%zu: nothing comes here, rule r%zu at line "
-				"%zu takes it all\n", i + 1, i + 1, k + 1, k + 1);
+			fprintf(out, "conf:%zu: rule r%zu: it never matches, because rule r%zu "
+				"at line %zu covers it\n", i + 1, i + 1, k + 1, k + 1);
 	}
 	fclose(out);
 	return text;

@@ -91,8 +91,8 @@ static void ranges(void **state)
 }
 
 #define NOT	"this is not OWNER:START:COUNT"
-#define START	"where it starts is no number above 0"
-#define COUNT	"there are not so many"
+#define START	"the start is not a number above 0"
+#define COUNT	"the count is out of range"
 #define TOO_LONG ":1: the line is too long or has a NUL in it\n"
 
 static void malformed(void **state)
@@ -145,7 +145,7 @@ static void crowded(void **state)
 	for (i = 0; i < n; i++)
 		at += (size_t)sprintf(text + at, "1000:%zu:1\n", i + 1);
 	log = load(&subids, text, at);
-	assert_non_null(strstr(log, ":16385: there are too many: the rest is passed over\n"));
+	assert_non_null(strstr(log, ":16385: too many ranges: the rest is ignored\n"));
 	assert_int_equal(subids.n, KSC_MAX_SUBIDS);
 	ksc_subids_free(&subids);
 	for (i = 0, at = 0; i < 100; i++)
