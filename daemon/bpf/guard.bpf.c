@@ -16,7 +16,7 @@
 #include "bpf/ours.h"
 #include "bpf/scope.h"
 
-/* Those that are guarded, by the cgroup's id */
+/* Guarded cgroups, by ID */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, KSC_SCOPES_MAX);
@@ -31,7 +31,7 @@ static __always_inline int connecting(struct bpf_sock_addr *ctx)
 	return !sk || may_be(sk, (int)ctx->family, (int)ctx->protocol);
 }
 
-/* 0 has connect() fail with EPERM. */
+/* Returning 0 makes connect() fail with EPERM. */
 SEC("cgroup/connect4")
 int ksc_connect4(struct bpf_sock_addr *ctx)
 {

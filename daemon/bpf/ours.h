@@ -9,12 +9,12 @@
 #include <linux/kschannel.h>
 
 #define EPERM 1
-/* The C library's headers are for another machine than this. */
+/* The C library's headers do not support the BPF target. */
 #define AF_SMC 43
 #define IPPROTO_SMC 256
 #define IPPROTO_MPTCP 262
 
-/* As much of the kernel's structures as is looked at; where it is, the loader finds out. */
+/* Only the fields that are read; the loader relocates them for the running kernel. */
 #define KERNELS __attribute__((preserve_access_index))
 
 struct tcp_ulp_ops {
@@ -42,7 +42,7 @@ struct socket {
 	struct sock *sk;
 } KERNELS;
 
-/* Not TCP, or a TCP socket with our ULP. What has one within itself is neither. */
+/* Not TCP, or TCP with our ULP. Sockets that contain a TCP socket (MPTCP, SMC) are neither. */
 static __always_inline bool may_be(void *sk, int family, int protocol)
 {
 	static const char ours[] = "kschannel";
@@ -90,7 +90,7 @@ int BPF_PROG(ksc_announce, struct socket *sock, int level, int option)
 	return 0;
 }
 
-/* It is good for one accept(). */
+/* An announcement is valid for one accept(). */
 static __always_inline bool was_announced(const struct socket *sock)
 {
 	__u64 thread = bpf_get_current_pid_tgid();

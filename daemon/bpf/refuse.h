@@ -14,7 +14,7 @@ static __always_inline int refuse_others(const struct socket *sock)
 	return !socket_may_be(sock) && is_for_caller() ? -EPERM : 0;
 }
 
-/* What they return, if that is not 0, is the call's result. */
+/* A nonzero return value replaces the call's result. */
 SEC("fmod_ret/security_socket_connect")
 int BPF_PROG(ksc_connect, struct socket *sock)
 {

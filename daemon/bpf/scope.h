@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the BPF program and its loader have in common. */
+/* Constants that the BPF programs and their loader share. */
 #ifndef KSC_BPF_SCOPE_H
 #define KSC_BPF_SCOPE_H
 
-/* Most cgroups in scope, those that are gone but not yet forgotten among them */
+/* Maximum number of cgroups in scope, including deleted ones that are not removed yet */
 #define KSC_SCOPES_MAX 4096
 
-/* Deepest cgroup that is looked at, counted from the root */
+/* Maximum depth of a cgroup that is checked, counted from the root */
 #define KSC_SCOPE_DEPTH 32
 
 #endif /* KSC_BPF_SCOPE_H */

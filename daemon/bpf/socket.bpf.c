@@ -15,7 +15,7 @@
 #include "bpf/ours.h"
 #include "bpf/scope.h"
 
-/* The C library's headers are for another machine than this. */
+/* The C library's headers do not support the BPF target. */
 #define AF_INET 2
 #define AF_INET6 10
 #define SOCK_STREAM 1
@@ -23,7 +23,7 @@
 #define IPPROTO_IP 0
 #define IPPROTO_TCP 6
 
-/* The protocol to give, by the cgroup's id */
+/* The protocol to use, by cgroup ID */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, KSC_SCOPES_MAX);
@@ -43,12 +43,12 @@ static __always_inline bool is_tcp(int family, int type, int protocol)
 	       (protocol == IPPROTO_IP || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
 }
 
-/* The protocol for the current process; @protocol in no scope */
+/* The protocol for the current process; @protocol outside all scopes */
 static __always_inline int given(int protocol)
 {
 	int level;
 
-	/* the innermost counts */
+	/* the innermost cgroup counts */
 	for (level = 0; level < KSC_SCOPE_DEPTH; level++) {
 		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
 		const __u32 *value;
@@ -62,14 +62,14 @@ static __always_inline int given(int protocol)
 	return protocol;
 }
 
-/* What it returns, if that is not 0, is taken in place of the protocol asked for. */
+/* A nonzero return value replaces the requested protocol. */
 SEC("fmod_ret/update_socket_protocol")
 int BPF_PROG(ksc_socket, int family, int type, int protocol)
 {
 	return is_tcp(family, type, protocol) ? given(protocol) : protocol;
 }
 
-/* What it returns, if that is not 0, is the call's result. Everybody comes by here. */
+/* A nonzero return value is the call's result. Every creation of a socket passes here. */
 SEC("fmod_ret/security_socket_create")
 int BPF_PROG(ksc_create, int family, int type, int protocol, int kern)
 {

@@ -45,7 +45,7 @@ bool ksc_socket_print(const struct sockaddr *addr, const char *scope, char *text
 	return false;
 }
 
-/* An IPv4 address in an IPv6 one is what it stands for. */
+/* Converts an IPv4-mapped IPv6 address. */
 static struct sockaddr_in unmapped(const struct sockaddr_in6 *in6)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = in6->sin6_port };

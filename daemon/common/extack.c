@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel says of an error beside its number: NLMSGERR_ATTR_MSG. */
+/* The kernel's text about an error, NLMSGERR_ATTR_MSG. */
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
@@ -20,7 +20,7 @@ void ksc_extack_text(const struct nlmsgerr *err, char text[KSC_MAX_EXTACK])
 	text[0] = '\0';
 	if (!(head->nlmsg_flags & NLM_F_ACK_TLVS))
 		return;
-	/* the message that the error is about comes first, unless it is cut off */
+	/* the failed message comes first, unless it is truncated */
 	if (!(head->nlmsg_flags & NLM_F_CAPPED))
 		skip += NLMSG_ALIGN(err->msg.nlmsg_len) - NLMSG_HDRLEN;
 	left = (int)head->nlmsg_len - (int)NLMSG_HDRLEN - (int)skip;

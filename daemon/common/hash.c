@@ -13,7 +13,7 @@
 
 static uint64_t seed[3];
 
-/* Before main(), hence before there are threads. */
+/* Runs before main(), so before any thread exists. */
 __attribute__((constructor)) static void draw_seed(void)
 {
 	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))

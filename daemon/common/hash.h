@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* hash.c: the hash function of all tables, which are uthash's. Include this instead of uthash.h. */
+/* hash.c: the hash function of all uthash tables. Include this instead of uthash.h. */
 #ifndef KSC_HASH_H
 #define KSC_HASH_H
 

@@ -26,7 +26,7 @@ static uint32_t number(const struct nlattr *attr)
 	}
 }
 
-/* libnl keeps the last of two that are alike, and leaves out what it does not know. */
+/* libnl keeps the last of duplicate attributes, and ignores unknown ones. */
 static int check_types(struct nlattr *attrs, int len, uint64_t allowed, uint64_t *found)
 {
 	struct nlattr *attr;
@@ -41,11 +41,11 @@ static int check_types(struct nlattr *attrs, int len, uint64_t allowed, uint64_t
 			return -EINVAL;
 		*found |= bit;
 	}
-	/* what is left pads the last one, or is none */
+	/* neither trailing bytes, nor missing padding of the last attribute */
 	return left ? -EINVAL : 0;
 }
 
-/* Nests have numbers and strings, and no nests. */
+/* Nests contain numbers and strings, but no nests. */
 static int check_values(const struct ksc_message_set *set, struct nlattr **tb);
 
 static int check_nest(const struct ksc_message_set *set, struct nlattr *nest)
@@ -68,7 +68,7 @@ static int check_values(const struct ksc_message_set *set, struct nlattr **tb)
 
 		if (!tb[i])
 			continue;
-		/* libnl takes one that has a value, too */
+		/* libnl accepts a flag with a value */
 		if (set->policy[i].type == NLA_FLAG && nla_len(tb[i]))
 			return -EINVAL;
 		if (attr->max && (number(tb[i]) < attr->min || number(tb[i]) > attr->max))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* message.c: what goes over the context socket, see uapi/context.yaml. */
+/* message.c: messages on the context socket, see uapi/context.yaml. */
 #ifndef KSC_MESSAGE_H
 #define KSC_MESSAGE_H
 

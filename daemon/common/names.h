@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* names.c: the names of the interface's numbers, as its specification has them. */
+/* names.c: names of the interface's numbers, as in its specification. */
 #ifndef KSC_NAMES_H
 #define KSC_NAMES_H
 
@@ -7,7 +7,7 @@
 
 #include "common/word.h"
 
-/* What a rule is about: connections that are made, accepted, or both. */
+/* Connections that a rule applies to: outgoing, accepted, or both. */
 extern const struct ksc_word ksc_directions[];
 
 const char *ksc_word_text(const struct ksc_word *words, uint32_t value);

@@ -28,7 +28,7 @@ static bool is_seen(ucs4_t c)
 	       !uc_is_property_default_ignorable_code_point(c);
 }
 
-/* Bytes of the character that UTF-8 begins with, if it can be seen; else 0. */
+/* Returns the size in bytes of the UTF-8 character at @text if it is visible; else 0. */
 static size_t seen(const char *text)
 {
 	ucs4_t c;
@@ -55,7 +55,7 @@ size_t ksc_printable(char *out, size_t size, const char *text)
 	while (*text) {
 		size_t len, wide;
 
-		/* as most are */
+		/* the common case */
 		if (*text >= ' ' && *text <= '~' && at + 1 < size) {
 			out[at++] = *text++;
 			continue;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What IANA's numbers stand for: suites, groups and signature schemes. */
+/* Names and properties of IANA's numbers: suites, groups and signature schemes. */
 #include <stddef.h>
 
 #include "common/suites.h"
@@ -11,7 +11,7 @@
 #define AES128_CCM_8 "AES-128-CCM-8", 128, 64, "SHA-256", 256
 #define CHACHA20 "CHACHA20-POLY1305", 256, 128, "SHA-256", 256
 
-/* Those that raw mode takes besides what the daemon negotiates, too. */
+/* Includes those that only raw mode supports, and the daemon never negotiates. */
 static const struct ksc_suite suites[] = {
 	{ 0x1301, "TLS_AES_128_GCM_SHA256", AES128_GCM },
 	{ 0x1302, "TLS_AES_256_GCM_SHA384", AES256_GCM },
@@ -51,7 +51,7 @@ static const struct name groups[] = {
 	{ 0x104, "ffdhe8192" },
 };
 
-/* RFC 8446 4.2.3; in TLS 1.2 the curve need not be that of the name */
+/* RFC 8446 4.2.3; in TLS 1.2 the curve may differ from that in the name */
 static const struct name signatures[] = {
 	{ 0x0201, "rsa_pkcs1_sha1" },	      { 0x0203, "ecdsa_sha1" },
 	{ 0x0401, "rsa_pkcs1_sha256" },	      { 0x0501, "rsa_pkcs1_sha384" },

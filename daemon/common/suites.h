@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* suites.c: what IANA's numbers stand for. */
+/* suites.c: names and properties of IANA's numbers. */
 #ifndef KSC_SUITES_H
 #define KSC_SUITES_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the C library does not have. */
+/* Helpers that the C library lacks. */
 #ifndef KSC_UTIL_H
 #define KSC_UTIL_H
 
