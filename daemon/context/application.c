@@ -44,7 +44,7 @@ void ksc_application_ask(struct ksc_application *app)
 {
 	struct ksc_context *context;
 
-	/* what is refused at once ends up here again */
+	/* a refused request calls this again */
 	if (app->held)
 		return;
 	app->held = true;

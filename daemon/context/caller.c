@@ -11,7 +11,7 @@
 
 #include "context/caller.h"
 
-/* What most processes have at most; there may be 65536. */
+/* Most processes have no more; up to 65536 are possible. */
 #define FEW_GROUPS	64
 
 /**
@@ -32,7 +32,7 @@ int ksc_caller_find_groups(struct ksc_caller *caller, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, list, &len)) {
 		if (errno != ERANGE)
 			return -errno;
-		/* it has said how many bytes there are, and they are as it has connected */
+		/* len is the required size now, and a connected socket's groups do not change */
 		list = malloc(len);
 		if (!list)
 			return -ENOMEM;

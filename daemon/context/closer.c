@@ -15,9 +15,9 @@
 
 #include "context/closer.h"
 
-/* As many users can hold up theirs before others' have to wait. */
+/* Number of users that can block a thread before other users have to wait. */
 #define THREADS		4
-/* How long one may linger. */
+/* How long a close() can block until it is interrupted, in seconds. */
 #define LINGER_S	0.001
 /* Used for nothing else; one that another process sends does no harm. */
 #define SIGNAL		SIGUSR2
@@ -83,7 +83,7 @@ static void ignore(int signal)
  */
 int ksc_closer_start(struct ksc_closer *closer)
 {
-	/* one that is ignored would interrupt nothing */
+	/* an ignored signal would interrupt nothing */
 	const struct sigaction action = { .sa_handler = ignore };
 
 	if (sigaction(SIGNAL, &action, NULL))

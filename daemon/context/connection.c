@@ -21,16 +21,16 @@
 #include "context/connection.h"
 #include "context/users.h"
 
-/* Of <asm/socket.h>, if that is new. */
+/* From <asm/socket.h>, if that is new enough. */
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS	83
 #endif
 
-/* Messages that are looked through before a connection is closed. */
+/* Maximum number of messages that are checked before a connection is closed. */
 #define MAX_LEFT	64
-/* Until there may be room for descriptors again, or something was read. */
+/* Delay until there may be room for descriptors again, or something was read, in seconds. */
 #define RETRY_S		0.1
-/* Bytes that are sent before the kernel is asked how many of them were read. */
+/* Bytes that are sent until the kernel is asked how many of them were read. */
 #define MAX_GUESSED	(32 * 1024)
 
 /**
@@ -53,7 +53,7 @@ void ksc_connection_guard(int fd)
 {
 	const int none = 0;
 
-	/* who can't be refused is looked at */
+	/* if this fails, messages are peeked at instead */
 	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof(none));
 }
 
@@ -63,7 +63,7 @@ static bool is_guarded(int fd)
 	socklen_t len = sizeof(int);
 	int rights = 1;
 
-	/* of a kernel that does not know the option one socket is as the other */
+	/* a kernel that lacks the option lacks it for all sockets */
 	if (!unknown && getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &rights, &len))
 		unknown = errno == ENOPROTOOPT;
 	return !rights;
@@ -89,7 +89,7 @@ static void set_guessed(struct ksc_connection *conn, bool is_guessed)
 		TAILQ_REMOVE(&conn->user->users->guessed, conn, guessed);
 }
 
-/* What it costs is known, or no less. */
+/* @unread is the kernel's number, or a guess that is not too low. */
 static void set_unread(struct ksc_connection *conn, size_t unread)
 {
 	const size_t bytes = conn->waiting + unread;
@@ -148,7 +148,7 @@ void ksc_connection_count_guessed(struct ksc_users *users)
 		ksc_connection_count(conn);
 }
 
-/* No less than the memory of a message, which is a power of two, and its sk_buff. */
+/* An upper bound of a message's memory, which is a power of two, and its sk_buff. */
 static size_t cost(const struct nl_msg *msg)
 {
 	return 2 * (size_t)nlmsg_hdr((struct nl_msg *)msg)->nlmsg_len + 1024;
@@ -173,7 +173,7 @@ static void fail(struct ksc_connection *conn)
 	ev_feed_event(conn->loop, &conn->out, EV_CUSTOM);
 }
 
-/* The longest message has to fit, and the kernel doubles it for what it adds. */
+/* The longest message has to fit; the kernel doubles the size for its overhead. */
 static bool make_room(int fd)
 {
 	const int room = KSC_MAX_MESSAGE;
@@ -204,7 +204,7 @@ static int send_output(const struct ksc_connection *conn, const struct ksc_outpu
 	}
 	if (sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return 0;
-	/* few are that long */
+	/* few messages are that long */
 	if (errno == EMSGSIZE && make_room(conn->fd) &&
 	    sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return 0;
@@ -313,7 +313,7 @@ void ksc_connection_open(struct ksc_connection *conn, struct ev_loop *loop,
 	conn->fd = fd;
 	conn->guarded = is_guarded(fd);
 	STAILQ_INIT(&conn->outputs);
-	/* an empty message can be told from the end, see look() */
+	/* credentials distinguish an empty message from the end, see look() */
 	if (!conn->guarded)
 		conn->told = !setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
 	ev_io_init(&conn->in, on_input, fd, EV_READ);
@@ -352,7 +352,7 @@ void ksc_connection_watch(struct ksc_connection *conn)
 	ev_io_start(conn->loop, &conn->in);
 }
 
-/* Room for a message's credentials, and for no descriptor besides */
+/* Room for a message's credentials, but for no descriptor */
 union credentials {
 	struct cmsghdr align;
 	char buf[CMSG_SPACE(sizeof(struct ucred))];
@@ -392,7 +392,7 @@ ssize_t ksc_connection_receive(struct ksc_connection *conn, void *buf, size_t si
 {
 	struct iovec part = { .iov_base = buf, .iov_len = size };
 	union credentials control;
-	/* there is no room for descriptors, nor for anything else of that kind */
+	/* no room for descriptors, or for control messages other than credentials */
 	struct msghdr msg = {
 		.msg_iov = &part, .msg_iovlen = 1,
 		.msg_control = conn->told ? control.buf : NULL,
@@ -459,7 +459,7 @@ static bool is_clean(const struct ksc_connection *conn)
 		return false;
 	for (i = 0; rc && i < MAX_LEFT; i++) {
 		rc = look(conn->fd);
-		/* it was told that the other end had not read all */
+		/* reported once if the other end was closed before it had read everything */
 		if (rc == -ECONNRESET)
 			continue;
 		if (rc < 0)

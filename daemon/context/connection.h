@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* connection.c: a connection to an application, which keeps messages apart. */
+/* connection.c: a connection to an application, which preserves message boundaries. */
 #ifndef KSC_CONNECTION_H
 #define KSC_CONNECTION_H
 
@@ -11,7 +11,7 @@
 
 #include "context/closer.h"
 
-/* How long an application may read nothing of what it was sent, or twice as long, in seconds */
+/* Timeout of an application that reads nothing of what was sent, or up to twice that, in seconds */
 #define KSC_SLOW_S	10
 
 struct ksc_connection;

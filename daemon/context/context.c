@@ -18,7 +18,7 @@
 #include "engine/name.h"
 #include "process/log.h"
 
-/* The stack of a client that picks its certificate, while GnuTLS waits for that. */
+/* Stack size of a client that picks its certificate while GnuTLS waits. */
 #define PICK_BYTES	32768
 /* How often keys are sent if replies are lost. */
 #define MAX_TRIES	8

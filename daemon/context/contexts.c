@@ -16,11 +16,11 @@
 #include "context/requests.h"
 #include "process/log.h"
 
-/* Messages, connections and contexts to be freed, each time that the loop turns. */
+/* Messages, connections, and contexts to free, in each turn of the loop. */
 #define MAX_TURNS	16
-/* Until it is tried again, where there was no descriptor or memory for a connection. */
+/* Pause in seconds after a connection failed for lack of a descriptor or memory. */
 #define PAUSE_S		1.
-/* Descriptors of the daemon's that are no connections, and no keys on their way to one. */
+/* Descriptors reserved for the daemon, besides connections and keys in flight. */
 #define RESERVED	64
 
 /* ---- turns ---- */
@@ -61,7 +61,7 @@ static void on_again(struct ev_loop *loop, ev_idle *idle, int events)
 
 /* ---- keys ---- */
 
-/* It answers in order: the first, mostly. */
+/* The kernel replies in order, so this is usually the first. */
 static struct ksc_context *find_asked(struct ksc_contexts *contexts, uint32_t msg)
 {
 	struct ksc_context *context;
@@ -107,7 +107,7 @@ bool ksc_contexts_refused(struct ksc_contexts *contexts, uint32_t msg, int error
 
 	if (!context)
 		return false;
-	/* there was no room for its answer, either: that was an overrun */
+	/* no room for the reply: that was an overrun, see ksc_contexts_lost() */
 	if (error == EAGAIN)
 		return true;
 	ksc_contexts_forget(contexts, context);
@@ -124,7 +124,7 @@ void ksc_contexts_lost(struct ksc_contexts *contexts)
 	const struct ksc_context *last = TAILQ_LAST(&contexts->asked, ksc_context_list);
 	struct ksc_context *context;
 
-	/* those that are sent once more come behind it */
+	/* requests that are sent again are queued behind @last */
 	while (last && (context = TAILQ_FIRST(&contexts->asked))) {
 		if (context == last)
 			last = NULL;
@@ -164,7 +164,7 @@ void ksc_contexts_gone(struct ksc_contexts *contexts, uint64_t id)
 		ksc_context_end(context);
 }
 
-/* ---- applications that connect ---- */
+/* ---- connecting applications ---- */
 
 static void pause_listening(struct ksc_contexts *contexts, const char *why)
 {
@@ -202,14 +202,14 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (errno != ECONNABORTED && errno != EINTR) {
-			/* there is no descriptor, or no memory, and it is readable as before */
+			/* no descriptor or no memory; the listener stays readable */
 			pause_listening(contexts, strerror(errno));
 			return;
 		}
 	}
 }
 
-/* There is one for each connection, and one for a key that is on its way to it. */
+/* Maximum number of connections: each needs a descriptor, and one more for a key in flight. */
 static unsigned int count_descriptors(void)
 {
 	struct rlimit limit;
@@ -219,7 +219,7 @@ static unsigned int count_descriptors(void)
 	return limit.rlim_cur > RESERVED + 2 ? (unsigned int)(limit.rlim_cur - RESERVED) / 2 : 1;
 }
 
-/* 0, which is none, if it can't be found out: then nobody is of it. */
+/* Returns 0 on error, which is no namespace's: then no application is in this one. */
 static uint64_t own_netns(void)
 {
 	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -320,7 +320,7 @@ static void on_unlistened(struct ksc_closing *closing)
 	(void)closing;
 }
 
-/* Who has connected, and is not accepted, may have sent something by then that lingers. */
+/* An application can have sent lingering sockets before its connection was accepted. */
 static void stop_listening(struct ksc_contexts *contexts)
 {
 	struct ev_loop *loop = contexts->place->loop;

@@ -19,7 +19,7 @@ static struct ksc_application *app_of(struct ksc_connection *conn)
 	return (void *)((char *)conn - offsetof(struct ksc_application, conn));
 }
 
-/* ---- what it asks ---- */
+/* ---- requests ---- */
 
 static void answer_error(struct ksc_application *app, uint32_t seq, struct nlattr **tb, int rc,
 			 const char *why)
@@ -71,7 +71,7 @@ static void close_context(struct ksc_application *app, struct nlattr **tb)
 	ksc_context_end(context);
 }
 
-/* Whether it was a message. */
+/* Returns whether it was a message, valid or not. */
 static bool handle(struct ksc_application *app, size_t len)
 {
 	struct nlmsghdr *head = (struct nlmsghdr *)app->of->buf;
@@ -89,14 +89,14 @@ static bool handle(struct ksc_application *app, size_t len)
 		close_context(app, tb);
 		return true;
 	case -EINVAL:
-		/* of what is wrong with it, the number of its context may be a part */
+		/* the error can be in the context's number */
 		answer_error(app, head->nlmsg_seq, NULL, rc, why);
 		return true;
 	}
 	return false;
 }
 
-/* It has not read all, and its user has more than it may have. */
+/* The application has unread replies, and its user exceeds the limit. */
 static bool owes(const struct ksc_application *app)
 {
 	return app->conn.charged && ksc_user_is_over(app->user, 0);
@@ -110,7 +110,7 @@ void ksc_application_turn(struct ksc_application *app)
 {
 	ssize_t len;
 
-	/* it goes on when that is taken */
+	/* continues once the queued output is sent */
 	if (ksc_connection_waits(&app->conn))
 		return;
 	ksc_connection_settle(&app->conn);
@@ -192,13 +192,13 @@ void ksc_application_close(struct ksc_application *app)
 	app->held = true;
 	while (app->contexts)
 		ksc_context_end(app->contexts);
-	/* one that counts as a user's does until it is closed */
+	/* a counted one is charged to its user until it is closed */
 	if (!app->counted)
 		app->of->refused++;
 	ksc_connection_close(&app->conn);
 }
 
-/* Groups may be many, and are the application's to have: 0, or a negative errno with a reason. */
+/* Charges the connection and the caller's groups to the user. Returns 0, or sets @why. */
 static int count(struct ksc_application *app, int fd, const char **why)
 {
 	const struct ksc_groups *groups;

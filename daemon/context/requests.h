@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* requests.c: applications that are connected, and what they ask. */
+/* requests.c: connected applications and their requests. */
 #ifndef KSC_REQUESTS_H
 #define KSC_REQUESTS_H
 

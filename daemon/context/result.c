@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What an application is told over the context socket, see uapi/context.yaml. */
+/* Replies to an application over the context socket, see uapi/context.yaml. */
 #include <netlink/attr.h>
 
 #include "context/result.h"
@@ -28,7 +28,7 @@ static int put_session(struct nl_msg *msg, const struct ksc_session_info *info)
 		return -1;
 	if (info->resumed && nla_put_flag(msg, KSC_M_SESSION_RESUMED))
 		return -1;
-	/* it has to be there, if there is nothing to tell, too */
+	/* the nest is required, even if it is empty */
 	return nla_nest_end_keep_empty(msg, nest);
 }
 

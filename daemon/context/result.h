@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* result.c: what an application is told over the context socket. */
+/* result.c: replies to an application over the context socket. */
 #ifndef KSC_RESULT_H
 #define KSC_RESULT_H
 

@@ -5,9 +5,9 @@
  */
 #include "context/set.h"
 
-/* How often all that a user has is counted anew, and all that there is. */
+/* Interval in seconds for counting the unread bytes of a user, or of all users, again. */
 #define RECOUNT_S	1.
-/* Those of keys are no context's of the kernel's. */
+/* Distinguishes the IDs of kept keys from those of the kernel's contexts. */
 #define KEY_BIT		(UINT64_C(1) << 63)
 
 /**
@@ -19,7 +19,7 @@ void ksc_contexts_again(struct ksc_contexts *contexts)
 	ev_idle_start(contexts->place->loop, &contexts->again);
 }
 
-/* ---- contexts that are over ---- */
+/* ---- ended contexts ---- */
 
 /**
  * ksc_contexts_bury() - queue a context to be freed
@@ -62,9 +62,9 @@ struct ksc_context *ksc_contexts_find_kept(struct ksc_contexts *contexts, uint64
 	return context;
 }
 
-/* ---- what they take ---- */
+/* ---- unread bytes ---- */
 
-/* Of a user's applications, or of all. */
+/* Counts for the applications of @user, or for all if it is NULL. */
 static void count_unread(struct ksc_contexts *contexts, const struct ksc_user *user)
 {
 	struct ksc_application *app;
@@ -96,7 +96,7 @@ void ksc_contexts_recount(struct ksc_contexts *contexts, struct ksc_user *user, 
 	}
 }
 
-/* ---- the end ---- */
+/* ---- draining ---- */
 
 /**
  * ksc_contexts_count() - number of handshakes in progress

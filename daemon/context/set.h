@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* set.c: all contexts of applications, in their lists. */
+/* set.c: the lists of all contexts of applications. */
 #ifndef KSC_SET_H
 #define KSC_SET_H
 

@@ -9,7 +9,7 @@
 #include "context/users.h"
 #include "process/log.h"
 
-/* What part of everything is for those who have next to nothing. */
+/* One part in so many is reserved for users who have next to nothing. */
 #define RESERVE		16
 
 static const char *const texts[KSC_N_LIMITS] = {
@@ -205,7 +205,7 @@ bool ksc_user_leaves_bytes(const struct ksc_user *user, size_t more)
 {
 	const struct ksc_users *users = user->users;
 
-	/* with less than a handshake takes, who has nothing could begin one, and not go on */
+	/* leave enough for a handshake: a user who has nothing could begin one, but not continue */
 	return leaves(users->bytes, user->bytes, more, users->may.bytes,
 		      users->may.handshake_bytes);
 }

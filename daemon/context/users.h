@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* users.c: what the applications of each user have. */
+/* users.c: what the applications of each user use. */
 #ifndef KSC_USERS_H
 #define KSC_USERS_H
 
@@ -12,11 +12,11 @@
 #include "config/allowance.h"
 #include "process/turns.h"
 
-/* Clients' sessions of applications that wait for tickets after the handshake, and one user's. */
+/* Clients' sessions that wait for tickets after the handshake: of all users, and of one user. */
 #define KSC_MAX_KEPT		1000
 #define KSC_MAX_KEPT_PER_USER	250
 
-/* enum ksc_limit - what was met */
+/* enum ksc_limit - which limit was reached */
 enum ksc_limit {
 	KSC_LIMIT_TOTAL,
 	KSC_LIMIT_PER_USER,
