@@ -148,7 +148,7 @@ static const struct argp parser = {
 	.doc = "Runs the TLS handshakes of the sockets that the kschannel module protects.",
 };
 
-/* To the journal, and to who has asked. */
+/* Writes to the journal, and to the client that requested the reload. */
 static void __attribute__((format(printf, 3, 4)))
 tell(FILE *answer, enum ksc_log_level level, const char *fmt, ...)
 {
@@ -179,7 +179,7 @@ static void tell_all(FILE *answer, char *complaints)
 			tell(answer, KSC_LOG_ERROR, "%s", line);
 }
 
-/* By the same way as at each reload: what is found now is found then. */
+/* Loads the same way as each reload, so that both find the same problems. */
 static struct ksc_config *start_config(struct daemon *d)
 {
 	struct ksc_config *config;
@@ -244,7 +244,7 @@ static void on_begin(void *ptr)
 	ksc_renew_begin(d->renew);
 }
 
-/* What the load has come to, in lines that have been told. */
+/* Completes a load; its complaints have been logged. */
 static void conclude(struct daemon *d, bool taken, FILE *answer, char **text)
 {
 	if (!taken)
@@ -284,7 +284,7 @@ static void on_end(void *ptr, struct ksc_handed *handed, int error)
 	conclude(d, false, answer, &text);
 }
 
-/* By this alone the reader can have something done that it was not asked for. */
+/* The only event that the reader can cause without a request. */
 static void on_changed(void *ptr)
 {
 	struct daemon *d = ptr;
@@ -332,7 +332,7 @@ static void on_hangup(struct ev_loop *loop, ev_signal *signal, int events)
 	on_asked(signal->data);
 }
 
-/* Without it there is the signal. */
+/* Without the control socket, a signal still reloads. */
 static struct ksc_control *open_control(struct daemon *d, struct ev_loop *loop)
 {
 	struct ksc_control *control = NULL;
@@ -347,7 +347,7 @@ static struct ksc_control *open_control(struct daemon *d, struct ev_loop *loop)
 	return control;
 }
 
-/* Sockets' handshakes do without. */
+/* Sockets' handshakes do not depend on this. */
 static void listen_to_applications(struct daemon *d)
 {
 	int fd = ksc_listen_given();
@@ -402,7 +402,7 @@ static const char *start_problem(int error)
 	return strerror(error);
 }
 
-/* All threads are made before no more can be. */
+/* All threads exist by now; none can be created afterwards. */
 static bool confine(struct daemon *d)
 {
 	int rc = ksc_sandbox_drop(d->config->has_user, d->config->uid, d->config->gid);
@@ -436,7 +436,7 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	struct ksc_manager manager;
 	int rc;
 
-	/* who wanted to be told that we are ready may be gone */
+	/* the reader of the readiness message may be gone */
 	signal(SIGPIPE, SIG_IGN);
 	ev_signal_init(&term, on_stop, SIGTERM);
 	ev_signal_init(&interrupt, on_stop, SIGINT);
@@ -462,7 +462,7 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	listen_to_applications(d);
 	if (!confine(d))
 		return EXIT_FAILURE;
-	/* not before it is: who waits for that may let it alone from then on */
+	/* not before it is confined: the waiting process may leave the daemon alone from then on */
 	tell_ready(d, &manager, loop);
 	ksc_log(KSC_LOG_INFO, "event=ready");
 	ev_run(loop, 0);
@@ -471,7 +471,7 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	return d->stopped ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Before there are keys: with a swap, these may be found on a disk years later. */
+/* Called before there are keys: once swapped out, they can be found on a disk years later. */
 static void keep_memory(void)
 {
 	const int rc = ksc_memory_keep();
@@ -481,7 +481,7 @@ static void keep_memory(void)
 			rc == -EPERM ? "RLIMIT_MEMLOCK is not unlimited" : strerror(-rc));
 }
 
-/* Each application that connects takes one. */
+/* Each connected application takes one. */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -550,7 +550,7 @@ int main(int argc, char **argv)
 		ksc_control_free(d.control);
 		ksc_reload_free(d.reload);
 		ksc_renew_free(d.renew);
-		/* Nothing that ends the process in order is safe with a thread that goes on. */
+		/* An orderly exit is not safe while a thread still runs. */
 		if (!ksc_loader_free(d.loader) || !ksc_worker_free(d.worker)) {
 			ksc_log(KSC_LOG_WARNING,
 				"event=stop-incomplete reason=\"a step or a load did not end\"");

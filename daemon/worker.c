@@ -22,7 +22,7 @@
 #include "process/log.h"
 #include "worker.h"
 
-/* The kernel's own deadline comes first; ours is for what it never tells. */
+/* The kernel's own deadline comes first; this covers handshakes whose end it never reports. */
 #define GRACE_MS	1000
 
 /*
@@ -103,7 +103,7 @@ static void note_message(struct offered *o, uint32_t msg)
 	if (!msg)
 		return;
 	HASH_ADD(by_msg, o->worker->messages, msg, sizeof(msg), o);
-	/* If it is refused then, it is not found, and ends at its deadline. */
+	/* without an entry, a refusal finds no session, which then ends at its deadline */
 	if (!ksc_hash_added(&o->by_msg))
 		o->msg = 0;
 }
@@ -116,7 +116,7 @@ static struct offered *find(struct ksc_worker *worker, uint64_t id)
 	return o;
 }
 
-/* When the last of both kinds is done. */
+/* Stops a draining loop once the last handshake of both kinds is done. */
 static void look_for_end(void *ptr)
 {
 	struct ksc_worker *worker = ptr;
@@ -246,7 +246,7 @@ static struct offered *new_session(struct ksc_worker *worker, const struct ksc_o
 
 	*status = KSC_STATUS_POLICY;
 	if (!config) {
-		/* of the time between two daemons: what has become of its rule */
+		/* offered between two daemons: find what its rule has become */
 		rule = ksc_inherit_rule(&worker->inherited, offer->generation, rule,
 					worker->now->config->rules);
 		config = rule == KSC_NO_RULE ? NULL : worker->now->config;
@@ -259,7 +259,7 @@ static struct offered *new_session(struct ksc_worker *worker, const struct ksc_o
 	if (rule != KSC_NO_RULE) {
 		params.rules = config->rules;
 		params.rule = &config->rules->list[rule];
-		/* what the program looked up is nothing that it wants of us */
+		/* the program did not ask for a name that was only looked up: the rule's wins */
 		if (offer->by_policy && params.rule->server_name)
 			params.server_name = NULL;
 		if (ksc_rule_apply(params.rule, &params, &less)) {
@@ -273,7 +273,7 @@ static struct offered *new_session(struct ksc_worker *worker, const struct ksc_o
 	return begin(worker, offer, &params, &o) ? NULL : o;
 }
 
-/* There is no session that could fail. */
+/* Refuses an offer that has no session. */
 static void refuse(struct ksc_worker *worker, const struct ksc_offer *offer,
 		   enum ksc_status status, const char *why)
 {
@@ -285,7 +285,7 @@ static void refuse(struct ksc_worker *worker, const struct ksc_offer *offer,
 	ksc_netlink_step(worker->nl, offer->id, offer->seq, &step, &msg);
 }
 
-/* What came is good only as long as it is handled. */
+/* The offer's token is valid only during the call; the session copies it. */
 static void make_step(struct offered *o, const struct ksc_offer *offer)
 {
 	struct ksc_worker *worker = o->worker;
@@ -304,10 +304,10 @@ static void on_context_new(void *ptr, const struct ksc_offer *offer)
 	enum ksc_status status;
 	char why[KSC_MAX_TEXT + 1];
 
-	/* It was sent before drain, and the kernel offers it to the next daemon. */
+	/* Sent before the drain; the kernel offers it to the next daemon. */
 	if (worker->draining)
 		return;
-	/* An offer made again starts again. */
+	/* A repeated offer starts the handshake again. */
 	if (o)
 		drop(o);
 	if (worker->n >= worker->now->config->max_handshakes) {
@@ -327,7 +327,7 @@ static void on_token(void *ptr, const struct ksc_offer *offer)
 	struct ksc_worker *worker = ptr;
 	struct offered *o = find(worker, offer->id);
 
-	/* the kernel offers nothing more before it has the answer */
+	/* the kernel offers nothing more before it has the reply */
 	if (o && !o->session.kept && !ksc_session_busy(&o->session))
 		make_step(o, offer);
 	else
@@ -473,7 +473,7 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *confi
 	ev_init(&worker->retire, on_retire);
 	worker->retire.data = worker;
 	worker->place.cache = ksc_cache_new();
-	/* one is the loop's own thread */
+	/* the loop's own thread is one of them */
 	worker->place.pool = ksc_pool_new(loop, config->workers > 1 ? config->workers : 0);
 	worker->contexts = ksc_contexts_new(&worker->place, look_for_end, worker);
 	if (!worker->place.cache || !worker->place.pool || !worker->contexts ||
@@ -505,7 +505,7 @@ struct ksc_worker *ksc_worker_new(struct ev_loop *loop, struct ksc_config *confi
 int ksc_worker_start(struct ksc_worker *worker)
 {
 	const struct ksc_config *config = worker->now->config;
-	/* Offers of that time come with the registration. */
+	/* Offers that were made without a daemon arrive at registration. */
 	int rc = ksc_netlink_inherit(worker->nl, &worker->inherited);
 
 	if (rc)
@@ -567,7 +567,7 @@ bool ksc_worker_moves(struct ksc_worker *worker)
  */
 int ksc_worker_configure(struct ksc_worker *worker, struct ksc_config *config)
 {
-	/* Known before the kernel goes by it. */
+	/* The daemon must know it before the kernel uses it. */
 	int rc = ksc_generations_add(&worker->now, config);
 
 	if (rc)
@@ -632,7 +632,7 @@ bool ksc_worker_free(struct ksc_worker *worker)
 		return false;
 	HASH_ITER(hh, worker->sessions, o, next)
 		drop(o);
-	/* before what may be held up: the next daemon waits for it */
+	/* before anything that can block: the next daemon waits for this */
 	ksc_netlink_close(worker->nl);
 	if (!ksc_contexts_free(worker->contexts))
 		return false;

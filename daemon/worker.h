@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* worker.c: a netlink socket, the sessions that came over it, and a loop. */
+/* worker.c: the netlink socket, the handshakes of sockets, and the event loop. */
 #ifndef KSC_WORKER_H
 #define KSC_WORKER_H
 

@@ -4,7 +4,7 @@
 
 #include "handshake/answer.h"
 
-/* The kernel has found a fault, or else the application has had enough. */
+/* On behalf of the kernel, which found a fault, or else of the application. */
 static void give_up(const struct ksc_answer *answer, struct ksc_engine *engine)
 {
 	char text[KSC_MAX_TEXT + 1];

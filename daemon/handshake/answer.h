@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* answer.c: what is said to what the step before has asked. */
+/* answer.c: answers to what a handshake has asked. */
 #ifndef KSC_ANSWER_H
 #define KSC_ANSWER_H
 

@@ -105,7 +105,7 @@ int ksc_down_step(struct nl_msg *msg, uint64_t id, uint32_t seq, const struct ks
 	return put_name(msg, KSC_A_CONTEXT_TEXT, step->text);
 }
 
-/* Bytes of what begins a character of UTF-8, as long as @size has room for all of it. */
+/* Returns the size of @text in bytes, truncated to @size at a UTF-8 character boundary. */
 static size_t cut(const char *text, size_t size)
 {
 	size_t len = strlen(text);

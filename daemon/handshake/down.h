@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* down.c: what goes down to the kernel: steps, and keys. */
+/* down.c: messages to the kernel: results of steps, and keys. */
 #ifndef KSC_DOWN_H
 #define KSC_DOWN_H
 

@@ -9,7 +9,7 @@
 
 #include "handshake/generations.h"
 
-/* The kernel offers no handshake that has had no beginning for longer than this. */
+/* The kernel offers no handshake that began longer ago than this. */
 #define RETIRED_S	(KSC_MAX_HANDSHAKE_TIMEOUT / 1000.)
 
 /**
@@ -43,7 +43,7 @@ void ksc_generations_undo(struct ksc_generation **now)
 	free(g);
 }
 
-/* Frees those behind @now that have had their time, or that @now stands for as well. */
+/* Frees older ones that have expired, or that @now replaces. Returns the next expiry, or 0. */
 static double sweep(struct ksc_generation *now, double time)
 {
 	struct ksc_generation **at = &now->older, *g;

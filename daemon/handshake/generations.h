@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* generations.c: the configuration in force, and those before it that still count. */
+/* generations.c: the configuration in force, and earlier ones that still count. */
 #ifndef KSC_GENERATIONS_H
 #define KSC_GENERATIONS_H
 

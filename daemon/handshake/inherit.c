@@ -13,7 +13,7 @@
 #include "handshake/inherit.h"
 #include "handshake/netlink.h"
 
-/* More than a configuration may have, and no more memory than that takes. */
+/* More rules than a configuration can have; bounds the memory that they take. */
 #define MAX_INHERITED	65536
 
 static int take_rule(struct ksc_inherited *inherited, struct nlattr *nest)

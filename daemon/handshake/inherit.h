@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* inherit.c: the policy that a daemon before this one has loaded. */
+/* inherit.c: the policy that an earlier daemon has loaded. */
 #ifndef KSC_INHERIT_H
 #define KSC_INHERIT_H
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Loading the policy into the kernel, which takes it as a whole or not at all; and limits. */
+/* Loads the policy into the kernel, which takes all of it or nothing, and the limits. */
 #include <errno.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
 #include "handshake/load.h"
 
-/* Most of a message that holds rules; one of them takes no more than this. */
+/* Size at which a message takes no more rules, and the maximum size of a rule. */
 #define MESSAGE_FULL	32768
 #define RULE_SIZE	2048
-/* A message with all limits. */
+/* Maximum size of a message with all limits. */
 #define LIMITS_SIZE	1024
-/* Each lost answer takes another overrun in the moment of asking. */
+/* Each attempt fails only if the socket overruns before the reply arrives. */
 #define TRIES		8
 
 static int put_prefix(struct nl_msg *msg, int addr, int len, const struct ksc_prefix *p)
@@ -58,7 +58,7 @@ static int begin(struct ksc_netlink *nl, uint64_t generation, const struct ksc_r
 	return ksc_netlink_ask(nl, msg);
 }
 
-/* As many as go into a message. */
+/* Adds as many rules as fit into a message. */
 static int add(struct ksc_netlink *nl, const struct ksc_rules *rules, size_t *at)
 {
 	struct nl_msg *msg = ksc_netlink_message(nl, KSC_CMD_POLICY_ADD, MESSAGE_FULL + RULE_SIZE);

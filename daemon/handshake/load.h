@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* load.c: loading the policy and limits into the kernel. */
+/* load.c: loads the policy and limits into the kernel. */
 #ifndef KSC_LOAD_H
 #define KSC_LOAD_H
 

@@ -18,12 +18,12 @@
 #include "handshake/netlink.h"
 #include "process/log.h"
 
-/* Room for some hundred flights, so that the kernel rarely has to hold offers back. */
+/* Room for hundreds of flights, so that the kernel rarely has to hold offers back. */
 #define RECEIVE_BUFFER	(8 << 20)
 #define SEND_BUFFER	(1 << 20)
-/* Everything that may be around a token in a message. */
+/* Room for everything but the token in a message. */
 #define MESSAGE_REST	4096
-/* The kernel answers before the call that asks returns. */
+/* The kernel replies before the call that sends the request returns. */
 #define ANSWER_MS	10000
 
 /**
@@ -126,7 +126,7 @@ static void read_offer(struct nlattr **attrs, struct ksc_offer *offer)
 	get_bytes(attrs[KSC_A_CONTEXT_ALPN], &offer->alpn, &offer->alpn_len);
 	offer->verify = (enum ksc_verify)get_number(attrs[KSC_A_CONTEXT_VERIFY],
 						    KSC_VERIFY_DEFAULT);
-	/* Nobody, rather than root, for a kernel that doesn't tell. */
+	/* Nobody rather than root if the kernel does not send it. */
 	offer->uid = get_number(attrs[KSC_A_CONTEXT_UID], (uint32_t)-1);
 	offer->gid = get_number(attrs[KSC_A_CONTEXT_GID], (uint32_t)-1);
 	offer->deadline_ms = get_number(attrs[KSC_A_CONTEXT_DEADLINE],
@@ -298,7 +298,7 @@ struct ksc_netlink *ksc_netlink_open(const struct ksc_netlink_ops *ops, void *pt
 		goto failed;
 	nl_socket_set_buffer_size(nl->sock, RECEIVE_BUFFER, SEND_BUFFER);
 	set_option(nl->sock, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER);
-	/* An error shall not bring back the keys that the message held. */
+	/* An error message must not echo the keys. */
 	set_option(nl->sock, SOL_NETLINK, NETLINK_CAP_ACK, 1);
 	set_option(nl->sock, SOL_NETLINK, NETLINK_EXT_ACK, 1);
 	nl_socket_set_msg_buf_size(nl->sock, KSC_MAX_TOKEN + MESSAGE_REST);
@@ -345,7 +345,7 @@ int ksc_netlink_fd(const struct ksc_netlink *nl)
 	return nl_socket_get_fd(nl->sock);
 }
 
-/* Wipes the message as well: it may have carried keys. */
+/* Wipes the message as well, because it can contain keys. */
 static int send_message(struct ksc_netlink *nl, struct nl_msg *msg, int flags, uint32_t *number)
 {
 	int rc;
@@ -405,7 +405,7 @@ static int await(struct ksc_netlink *nl)
 	return nl->answer;
 }
 
-/* All is read that was not lost: what is not answered by now never will be. */
+/* Everything that was not lost has been read: a reply that has not arrived was lost. */
 static void settle(struct ksc_netlink *nl)
 {
 	if (!nl->overrun)
@@ -509,7 +509,7 @@ int ksc_netlink_receive(struct ksc_netlink *nl, int max)
 			return 0;
 		if (rc == -NLE_NOMEM) {
 			nl->overrun = true;
-			/* ENOBUFS: the kernel knows what it couldn't send, and sends it again. */
+			/* ENOBUFS: the kernel knows what it could not send, and sends it again. */
 			ksc_log_peer(KSC_LOG_FAILED, KSC_LOG_WARNING,
 				     "event=netlink-overrun");
 			continue;
@@ -523,7 +523,7 @@ int ksc_netlink_receive(struct ksc_netlink *nl, int max)
 	return 0;
 }
 
-/* With it the keys that it holds, of which some may be there when the rest finds no room. */
+/* The message can contain keys already when the rest does not fit. */
 static int wipe(struct nl_msg *msg)
 {
 	explicit_bzero(nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* netlink.c: the generic netlink family, as the daemon speaks it. */
+/* netlink.c: the daemon's end of the generic netlink family. */
 #ifndef KSC_NETLINK_H
 #define KSC_NETLINK_H
 
@@ -16,7 +16,7 @@
 
 #define KSC_NO_RULE	UINT32_MAX
 
-/* Messages that are handled at once: a flood of offers leaves room for timers and signals. */
+/* Messages per turn of the loop: even a flood of offers leaves room for timers and signals. */
 #define KSC_MAX_RECEIVES	64
 
 /**

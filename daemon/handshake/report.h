@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* report.c: the line of the log that each handshake ends with. */
+/* report.c: the log line at the end of each handshake. */
 #ifndef KSC_REPORT_H
 #define KSC_REPORT_H
 

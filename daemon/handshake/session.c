@@ -83,7 +83,7 @@ static void end(struct ksc_session *session)
 	session->ops->freed(session);
 }
 
-/* In one of the pool's threads, as long as which the engine is nobody else's. */
+/* Runs in a thread of the pool, which owns the engine meanwhile. */
 static void run(struct ksc_job *job)
 {
 	struct ksc_task *task = (struct ksc_task *)job;
@@ -129,7 +129,7 @@ int ksc_session_step(struct ksc_session *session, const struct ksc_answer *answe
 
 	if (!task)
 		return -ENOMEM;
-	/* what the step comes to is filled in when it is made */
+	/* the result of the step is filled in when it runs */
 	task->job = (struct ksc_job){ .run = run, .done = done, .lane = session->lane };
 	task->session = session;
 	task->made = false;
@@ -196,7 +196,7 @@ int ksc_session_ticket(struct ksc_session *session, const uint8_t *msg, size_t l
 	return rc;
 }
 
-/* As long as a step is made the engine is the pool's. */
+/* While a step runs, the engine belongs to the pool. */
 static void report(const struct ksc_session *session, const struct ksc_step *step,
 		   enum ksc_log_level level)
 {
