@@ -31,7 +31,7 @@ static inline int ksc_batch_next(struct ksc_batch *batch, struct ev_loop *loop, 
 {
 	const unsigned int turn = ev_iteration(loop);
 
-	/* it was not the loop that has told */
+	/* a second call in the same turn: the loop has reported nothing new */
 	if (batch->n && turn == batch->turn)
 		return 1;
 	if (!batch->n || turn - batch->turn != 1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bucket.c: how often something may be done that others can cause. */
+/* bucket.c: limits the rate of what others can cause. */
 #ifndef KSC_BUCKET_H
 #define KSC_BUCKET_H
 

@@ -65,7 +65,7 @@ const char *ksc_control_path(const char *option, const char *otherwise, char *bu
 		return option;
 	if (!directory || *directory != '/')
 		return otherwise;
-	/* there may be several, of which the first is ours */
+	/* colons separate the directories if there are several; the first is ours */
 	if (snprintf(buf, size, "%.*s/control", (int)strcspn(directory, ":"), directory) >=
 	    (int)size)
 		return otherwise;
@@ -83,7 +83,7 @@ static int open_socket(const char *path, struct sockaddr_un *addr)
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
-/* There is one daemon in a network namespace: the socket of another one is of the past. */
+/* A network namespace has only one daemon, so an existing socket is stale. */
 static int open_listener(const char *path)
 {
 	struct sockaddr_un addr;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* control.c: a socket by which the daemon is told to load its configuration again. */
+/* control.c: a socket for requests to reload the configuration. */
 #ifndef KSC_CONTROL_H
 #define KSC_CONTROL_H
 
@@ -10,7 +10,7 @@
 
 #define KSC_CONTROL_SOCKET	"/run/kschanneld/control"
 
-/* Who asks at once; more are told to come again. */
+/* Maximum number of pending requests; more are refused. */
 #define KSC_CONTROL_WAITING	8
 
 /**

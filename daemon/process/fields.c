@@ -10,9 +10,9 @@
 
 #include "process/fields.h"
 
-/* The end of a value that has been cut off */
+/* The end of a truncated value */
 #define CUT	"...\""
-/* A field beside its name, at least: a space, "=", a quote, and an end */
+/* Minimum size of a field besides its name: a space, "=", a quote, and an end */
 #define LEAST	(3 + sizeof(CUT))
 
 static bool is_plain(const char *value)
@@ -30,7 +30,7 @@ static void put(struct ksc_fields *fields, const char *bytes, size_t len)
 	fields->text[fields->len] = '\0';
 }
 
-/* What does not fit is cut off. There is room for the quotes and the dots. */
+/* Truncates what does not fit. There is always room for the quotes and the dots. */
 static void put_quoted(struct ksc_fields *fields, const char *value)
 {
 	put(fields, "\"", 1);

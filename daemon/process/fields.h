@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* fields.c: what follows the event's name in a line of the log. */
+/* fields.c: the fields after the event's name in a log line. */
 #ifndef KSC_FIELDS_H
 #define KSC_FIELDS_H
 

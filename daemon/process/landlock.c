@@ -23,7 +23,7 @@ static const char *const known[] = {
 	"/var/lib/ca-certificates", "/etc/pkcs11", "/etc/gnutls", "/etc/crypto-policies", "/usr",
 };
 
-/* All that there is to be forbidden, by the version of the kernel's interface. */
+/* Returns all access rights that this version of the interface can restrict. */
 static uint64_t all_access(long version)
 {
 	if (version >= 5)
@@ -33,7 +33,7 @@ static uint64_t all_access(long version)
 	return (UINT64_C(1) << (version == 2 ? 14 : 13)) - 1;
 }
 
-/* What is not there needs no rule. */
+/* A path that does not exist needs no rule. */
 static int allow(int rules, const char *path)
 {
 	struct landlock_path_beneath_attr attr = { .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE };
@@ -51,7 +51,7 @@ static int allow(int rules, const char *path)
 	return rc;
 }
 
-/* Does away with all of @access but what rules allow; @add makes these, or is NULL. */
+/* Denies all of @access except what the rules allow that @add makes; @add can be NULL. */
 static int restrict_to(uint64_t access, int (*add)(int rules))
 {
 	struct landlock_ruleset_attr attr = { .handled_access_fs = access };
@@ -66,7 +66,7 @@ static int restrict_to(uint64_t access, int (*add)(int rules))
 	return rc;
 }
 
-/* Returns the version of the kernel's interface; 0 where there is none; or a negative errno. */
+/* Returns the version of the interface; 0 without Landlock; or a negative errno. */
 static long find_version(void)
 {
 	const long version = syscall(SYS_landlock_create_ruleset, NULL, 0,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* landlock.c: which files can be opened at all. */
+/* landlock.c: restricts which files can be opened. */
 #ifndef KSC_LANDLOCK_H
 #define KSC_LANDLOCK_H
 

@@ -16,9 +16,9 @@
 
 #include "process/listen.h"
 
-/* The first that is handed over. */
+/* The first descriptor that is passed. */
 #define FIRST_FD	3
-/* Who waits to be looked at; the kernel may allow fewer. */
+/* Pending connections; the kernel may allow fewer. */
 #define BACKLOG		4096
 
 static int option_of(int fd, int option)
@@ -35,7 +35,7 @@ static bool is_ours(int fd)
 	       option_of(fd, SO_ACCEPTCONN) == 1;
 }
 
-/* Names are separated by colons; without them, what is alone is meant. */
+/* Names are separated by colons; without names, a single descriptor is ours. */
 static bool is_named(const char *names, int at, int n)
 {
 	const size_t len = strlen(KSC_LISTEN_NAME);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* listen.c: the socket where applications connect. */
+/* listen.c: the socket that applications connect to. */
 #ifndef KSC_LISTEN_H
 #define KSC_LISTEN_H
 
-/* What the service manager calls it, in LISTEN_FDNAMES */
+/* Its name in LISTEN_FDNAMES */
 #define KSC_LISTEN_NAME	"context"
 
 int ksc_listen_given(void);

@@ -77,7 +77,7 @@ void ksc_log_set_level(enum ksc_log_level level)
 	threshold = level;
 }
 
-/* Set for all that a service starts, whatever becomes of their standard errors. */
+/* The variable is set for the whole service, even where standard error is redirected. */
 static bool is_journal(const struct stat *st)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -87,7 +87,7 @@ static bool is_journal(const struct stat *st)
 	return stream && !strcmp(stream, mine);
 }
 
-/* Else what is opened next is taken for it: lines of the log would go to the reader, or a peer. */
+/* Otherwise the next file opened gets the number, and the log goes to the reader, or a peer. */
 static void hold_place(int fd)
 {
 	int nothing;
@@ -133,7 +133,7 @@ static bool write_line(const char *line, size_t len)
 
 	if (sink.is_socket)
 		return send(sink.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
-	/* What could not be opened again has room for a line when it has any. */
+	/* a pipe or terminal that has any room has room for a line, so write() does not block */
 	return poll(&p, 1, 0) == 1 && write(sink.fd, line, len) == (ssize_t)len;
 }
 
@@ -147,7 +147,7 @@ put(enum ksc_log_level level, const char *fmt, va_list args)
 		at = (size_t)snprintf(line, sizeof(line), "<%d>", (int)level);
 	if (vsnprintf(raw, sizeof(raw), fmt, args) < 0)
 		return true;
-	/* Names come from peers: they may not write lines of their own. */
+	/* Names come from peers, which must not forge lines. */
 	at += ksc_printable(line + at, sizeof(line) - 1 - at, raw);
 	line[at++] = '\n';
 	return write_line(line, at);

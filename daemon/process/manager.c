@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The protocol of sd_notify(3): we are ready, and then again and again that we are alive. */
+/* The protocol of sd_notify(3): reports that the daemon is ready, then feeds the watchdog. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "process/log.h"
 #include "process/manager.h"
 
-/* In the time after which the manager gives us up; two may be late or lost. */
+/* Messages per timeout of the watchdog: two can be late or lost. */
 #define TICKS	3
 
 static bool tell(const struct ksc_manager *manager, const char *what, int flags)
@@ -54,7 +54,7 @@ void ksc_manager_open(struct ksc_manager *manager)
 	ksc_manager_close(manager);
 }
 
-/* It shall not be waited for: who has not read the ones before needs no more. */
+/* Must not block: a manager that has not read the previous messages needs no more. */
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	const struct ksc_manager *manager = timer->data;
@@ -65,7 +65,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 		tell(manager, "WATCHDOG=1\n", MSG_DONTWAIT);
 }
 
-/* In seconds; 0 when nobody waits. */
+/* Returns the watchdog's timeout in seconds; 0 without a watchdog. */
 static double patience(void)
 {
 	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");

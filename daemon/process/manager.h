@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* manager.c: what the service manager is told. */
+/* manager.c: messages to the service manager. */
 #ifndef KSC_MANAGER_H
 #define KSC_MANAGER_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is in a process that has keys gets nowhere else by itself. */
+/* Keeps the memory of a process with keys out of core dumps and swap. */
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* memory.c: what is in a process that has keys gets nowhere else by itself. */
+/* memory.c: keeps the memory of a process with keys out of core dumps and swap. */
 #ifndef KSC_MEMORY_H
 #define KSC_MEMORY_H
 

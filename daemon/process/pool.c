@@ -14,7 +14,7 @@
 
 #include "process/pool.h"
 
-/* As much as a thread has that makes the same for itself; a quarter of it is enough. */
+/* A job needs a quarter of it. */
 #define STACK_SIZE	((size_t)1024 * 1024)
 /* How long a thread may take to end, in seconds, because a step can hang. */
 #define STOP_S		2
@@ -112,7 +112,7 @@ static void put_done(struct ksc_pool *pool, struct ksc_job *job)
 {
 	if (job->lane && pool->single) {
 		ksc_turns_release(&pool->todo[1], job->lane);
-		/* what came meanwhile may have found no thread */
+		/* a thread may have found no job while the lane was held */
 		pthread_cond_signal(&pool->more);
 	}
 	append(&pool->done, job);
@@ -139,7 +139,7 @@ static void *work(void *ptr)
 		pool->busy--;
 		pool->moved = true;
 		put_done(pool, job);
-		/* Under the lock: who stops the pool frees the loop's part afterwards. */
+		/* Under the lock, because stopping the pool frees the loop's part afterwards. */
 		if (!pool->stopping)
 			ev_async_send(pool->loop, &pool->made);
 	}
@@ -201,7 +201,7 @@ void ksc_pool_single(struct ksc_pool *pool)
 	pool->single = true;
 }
 
-/* Signals are the loop's. */
+/* Signals are blocked in the threads: the loop handles them. */
 static int start_threads(struct ksc_pool *pool)
 {
 	pthread_attr_t attr;

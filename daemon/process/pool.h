@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* pool.c: threads that make what takes long, and a loop that takes what they have made. */
+/* pool.c: threads for jobs that take long. */
 #ifndef KSC_POOL_H
 #define KSC_POOL_H
 

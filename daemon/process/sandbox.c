@@ -20,7 +20,7 @@
 #include "process/log.h"
 #include "process/sandbox.h"
 
-/* For a loop over sockets that are open, for logging, and for reading files again. */
+/* For a loop over open sockets, for logging, and for rereading files. */
 static const int allowed[] = {
 	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev),
 	SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(sendto),
@@ -44,7 +44,7 @@ static const int allowed[] = {
 	SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
 
-/* Nothing that is meant well asks for these. */
+/* Only an attacker would use these. */
 static const int deadly[] = {
 	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
 	SCMP_SYS(process_vm_writev), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen),
@@ -89,13 +89,13 @@ static const int denied[] = {
 	SCMP_SYS(fanotify_init), SCMP_SYS(fanotify_mark),
 };
 
-/* The reader starts and ends the processes that do so, which do no such thing. */
+/* The reader forks and kills the processes of loads, which themselves must do neither. */
 static const int denied_loads[] = { SCMP_SYS(fork), SCMP_SYS(kill) };
 
-/* Whose arguments no filter sees; there are others for those who find them missing. */
+/* A filter cannot see their arguments; callers that find them missing use older calls. */
 static const int missing[] = { SCMP_SYS(clone3), SCMP_SYS(openat2) };
 
-/* No core dumps and no debuggers, and nothing that could be gained. */
+/* No core dumps, no debuggers, and no new privileges. */
 static int stay_down(void)
 {
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ?
@@ -135,7 +135,7 @@ static int add_rules(scmp_filter_ctx filter)
 {
 	const struct scmp_arg_cmp no_exec =
 		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-	/* open()'s flags and openat()'s; O_TMPFILE is nothing without O_RDWR or O_WRONLY */
+	/* flags of open() and openat(); O_TMPFILE has no effect without O_RDWR or O_WRONLY */
 	const struct scmp_arg_cmp reading[] = {
 		SCMP_A1(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY),
 		SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY),
@@ -147,13 +147,13 @@ static int add_rules(scmp_filter_ctx filter)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, allowed[i], 0, NULL);
 	for (i = 0; !rc && i < ARRAY_SIZE(deadly); i++)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0, NULL);
-	/* Memory, but none that could be run. */
+	/* Memory that is not executable. */
 	if (!rc)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &no_exec);
 	if (!rc)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 					    &no_exec);
-	/* Files, but to read. openat2() has its flags where no filter sees them. */
+	/* Files, read-only. A filter cannot see the flags of openat2(). */
 	if (!rc)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, &reading[0]);
 	if (!rc)
@@ -244,7 +244,7 @@ static int deny_loads(scmp_filter_ctx filter)
 						&process);
 }
 
-/* All but what @add denies is as it was. */
+/* Permits everything except what @add denies. */
 static int filter_by(int (*add)(scmp_filter_ctx filter))
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -259,7 +259,7 @@ static int filter_by(int (*add)(scmp_filter_ctx filter))
 	return rc;
 }
 
-/* Where it is not told, the reader finds its socket closed. */
+/* If the signal does not arrive, the reader still finds its socket closed. */
 static int end_with_parent(void)
 {
 	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;

@@ -87,7 +87,7 @@ struct ksc_turn *ksc_turns_take(struct ksc_turns *turns)
 		return NULL;
 	turn = TAILQ_FIRST(&lane->turns);
 	TAILQ_REMOVE(&turns->lanes, lane, link);
-	/* behind those who have had none meanwhile */
+	/* behind the lanes that wait for their turn */
 	TAILQ_INSERT_TAIL(&turns->lanes, lane, link);
 	ksc_turns_remove(turns, turn);
 	return turn;

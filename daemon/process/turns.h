@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* turns.c: things that wait for several, who have their turns one after the other. */
+/* turns.c: queues of waiting items, which take turns. */
 #ifndef KSC_TURNS_H
 #define KSC_TURNS_H
 

@@ -17,7 +17,7 @@
 #define KSC_HANDOVER_SIZE	65536U
 /* Size of a name: no line of the configuration is longer. */
 #define KSC_HANDOVER_NAME	4096U
-/* Members in a message; there may be several. */
+/* Maximum number of members in a message; a group can take several messages. */
 #define KSC_HANDOVER_MEMBERS	8192U
 
 /* Values besides those of enum ksc_kind: the load is complete or has failed. */
