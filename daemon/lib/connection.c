@@ -17,10 +17,10 @@
 
 #include "lib/internal.h"
 
-/* A connection has no other context. */
+/* A connection has only one context. */
 #define NUMBER 1
 
-/* Milliseconds that the daemon gets to say that a handshake is late, before we do */
+/* Milliseconds that the daemon gets to report a timeout before we do */
 #define GRACE_MS 1000
 
 /**
@@ -47,7 +47,7 @@ static void start_clock(struct kschannel_context *c, unsigned int timeout)
 	c->deadline = now_ms() + (timeout ? timeout : KSC_DEFAULT_HANDSHAKE_TIMEOUT) + GRACE_MS;
 }
 
-/* Milliseconds, 0 when the context is late */
+/* Returns milliseconds, or 0 after the deadline. */
 static int time_left(const struct kschannel_context *c)
 {
 	const int64_t left = c->deadline - now_ms();
@@ -57,7 +57,7 @@ static int time_left(const struct kschannel_context *c)
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* No event tells of room in a listener's queue; connect() can wait for it, and for so long. */
+/* No event reports room in a listener's backlog, but connect() can wait for it, with a timeout. */
 static int connect_in(int fd, const struct sockaddr_un *addr, int ms)
 {
 	const struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L };
@@ -67,7 +67,7 @@ static int connect_in(int fd, const struct sockaddr_un *addr, int ms)
 	return connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ? -errno : 0;
 }
 
-/* @wait: for room, for @ms milliseconds. What is sent and received later never waits. */
+/* @wait: wait for room, up to @ms milliseconds. Later sends and receives never block. */
 static int dial(const char *path, bool wait, int ms)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -119,7 +119,7 @@ int kschannel_connect(struct kschannel_context *c, unsigned int timeout, bool wa
 	}
 }
 
-/* The step has failed here. */
+/* The step fails on our side. */
 static int fail(struct kschannel_context *c, enum ksc_status status, const char *what,
 		const char *why)
 {
@@ -165,13 +165,13 @@ static int put_step(struct nl_msg *msg, const struct kschannel_request *request,
 	return 0;
 }
 
-/* Whether the daemon has gone is told by what it has sent before. */
+/* If the daemon is gone, what it sent before tells why, so this is no error. */
 static int send_request(const struct kschannel_context *c, const struct nlmsghdr *head)
 {
 	if (send(c->fd, head, head->nlmsg_len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
 	    errno == EPIPE || errno == ECONNRESET)
 		return 0;
-	/* the daemon has read all that was sent before, so there is room */
+	/* the daemon has read everything sent before, so waiting would not help */
 	return errno == EAGAIN ? -ENOBUFS : -errno;
 }
 
@@ -205,7 +205,7 @@ int kschannel_offer(struct kschannel_context *c, const struct kschannel_request 
 	c->offered = len;
 	c->beginning = request->begin;
 	c->begun = true;
-	/* it was refused before, and the daemon begins anew, too */
+	/* the first attempt was refused, and the daemon starts its clock again, too */
 	if (request->begin && c->answered)
 		start_clock(c, request->begin->timeout);
 	return 0;
@@ -249,7 +249,7 @@ static void take_session(struct kschannel_context *c, struct nlattr **of)
 	}
 }
 
-/* What else is known stays in the message. */
+/* Everything else stays in the message. */
 static void take_done(struct kschannel_context *c, struct nlattr **tb)
 {
 	take_session(c, tb);
@@ -258,7 +258,7 @@ static void take_done(struct kschannel_context *c, struct nlattr **tb)
 	c->details = tb[KSC_M_DETAILS];
 }
 
-/* What the specification's types do not say; NULL if there is nothing wrong */
+/* Checks what the specification's types do not cover; NULL if valid */
 static const char *check_result(const struct kschannel_context *c, struct nlattr **tb, bool keys)
 {
 	const bool done = nla_get_u32(tb[KSC_M_STATUS]) == KSC_STATUS_OK;
@@ -317,7 +317,7 @@ static int take_error(struct kschannel_context *c, uint32_t seq, int error)
 		c->state = error == ETIMEDOUT ? KSCHANNEL_TIMED_OUT : KSCHANNEL_FAILED;
 		kschannel_drop(&c->fd);
 	}
-	/* these say something else to the caller */
+	/* these have another meaning for the caller */
 	return error == EAGAIN || error == EINTR ? -EIO : -error;
 }
 
@@ -347,7 +347,7 @@ ssize_t kschannel_peek(int sock, void *head, size_t size, int flags, int *fd, bo
 	*whole = !(msg.msg_flags & MSG_CTRUNC);
 	if (got < 0)
 		return -errno;
-	/* there is room for no more than one */
+	/* there is room for one descriptor only */
 	if (CMSG_FIRSTHDR(&msg) && control.head.cmsg_level == SOL_SOCKET &&
 	    control.head.cmsg_type == SCM_RIGHTS && control.head.cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(fd, CMSG_DATA(&control.head), sizeof(*fd));
@@ -380,7 +380,7 @@ static int take_message(struct kschannel_context *c, struct nlmsghdr *head, size
 	return fail(c, KSC_STATUS_INTERNAL_ERROR, "the daemon's answer can't be taken: ", why);
 }
 
-/* What was looked at is read; the descriptors that come with it once more are gone. */
+/* Reads the message that was peeked at; the descriptors that come with it again are dropped. */
 static int read_message(struct kschannel_context *c, size_t len, int *key)
 {
 	struct nlmsghdr *head = malloc(len);
@@ -397,7 +397,7 @@ static int read_message(struct kschannel_context *c, size_t len, int *key)
 	return rc;
 }
 
-/* Takes one message. -EAGAIN when there is none */
+/* Receives one message; -EAGAIN if there is none */
 static int receive(struct kschannel_context *c)
 {
 	bool whole;
@@ -406,7 +406,7 @@ static int receive(struct kschannel_context *c)
 	char none;
 
 	len = kschannel_peek(c->fd, &none, sizeof(none), MSG_DONTWAIT, &key, &whole);
-	/* it was closed with something unread; that is told once, then comes what it said */
+	/* the daemon closed with data unread: reported once, then come the messages that it sent */
 	if (len == -ECONNRESET)
 		return 0;
 	if (len < 0)
@@ -415,7 +415,7 @@ static int receive(struct kschannel_context *c)
 		return fail(c, KSC_STATUS_NO_DAEMON,
 			    "the daemon went away in the middle of the handshake", "");
 	if (!whole && key < 0)
-		/* it waits until there is room for it in the table of descriptors */
+		/* the message waits until the table of descriptors has room */
 		return -EMFILE;
 	if (!whole || len > KSC_MAX_MESSAGE)
 		rc = fail(c, KSC_STATUS_INTERNAL_ERROR, "the daemon's answer is too long", "");
@@ -425,7 +425,7 @@ static int receive(struct kschannel_context *c)
 	return rc;
 }
 
-/* The daemon would have said so, did it say anything. */
+/* The daemon would have reported this if it were responding. */
 static int end_late(struct kschannel_context *c)
 {
 	fail(c, KSC_STATUS_TIMED_OUT, "the daemon has not answered in time", "");

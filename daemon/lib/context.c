@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Credentials and contexts, and the sockets that they are attached to. */
+/* Credentials, contexts, and the sockets that contexts are attached to. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -67,7 +67,7 @@ struct kschannel_context *kschannel_new_context(void)
 		return NULL;
 	c->fd = -1;
 	c->key = -1;
-	/* nothing has been said of it, which is not that it is done */
+	/* no status is known yet, and 0 would mean success */
 	c->step.status = KSC_STATUS_CONTINUE_NEEDED;
 	return c;
 }
@@ -103,7 +103,7 @@ static int step_on(struct kschannel_context *c, const struct kschannel_request *
 	return rc;
 }
 
-/* A context that the daemon knows, or will learn of by this step; NULL with errno */
+/* Creates a context with a connection; NULL with errno */
 static struct kschannel_context *begin(const struct kschannel_credential *cred, unsigned int flags)
 {
 	struct kschannel_context *c = kschannel_new_context();
@@ -142,7 +142,7 @@ static int make_step(struct kschannel_context **context, const struct kschannel_
 		return -errno;
 	request.begin = c->begun ? NULL : cred;
 	rc = step_on(c, &request, flags, token, len, step);
-	/* what has not begun is none; but it may be on its way */
+	/* a context that failed to begin is deleted, unless its request is in flight */
 	if (!*context && rc && !c->pending)
 		kschannel_delete_context(c);
 	else
@@ -308,7 +308,7 @@ void kschannel_delete_context(struct kschannel_context *context)
 {
 	if (!context)
 		return;
-	/* what the daemon has of it goes with the connection, and its keys with their descriptor */
+	/* closing the descriptors frees the daemon's state of the context, and its keys */
 	kschannel_drop(&context->fd);
 	kschannel_drop(&context->key);
 	free(context->answer);

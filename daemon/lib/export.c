@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What both ends of a connection can derive, and nobody else. */
+/* Secrets that only the two ends of a connection can derive. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 /* RFC 9266 2 */
 #define BINDING_LABEL "EXPORTER-Channel-Binding"
 
-/* A request, with room for what comes of it; NULL with errno */
+/* Allocates a request with room for the result; NULL with errno */
 static struct ksc_export *make_request(const char *label, const void *context, size_t context_len,
 				       size_t len, size_t *size)
 {
@@ -38,7 +38,7 @@ static struct ksc_export *make_request(const char *label, const void *context, s
 	return e;
 }
 
-/* The result is where the request was, and stays nowhere else. */
+/* The result has replaced the request; no copy remains. */
 static void finish(struct ksc_export *e, size_t size, void *out, size_t len)
 {
 	if (out)

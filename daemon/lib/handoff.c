@@ -15,7 +15,7 @@
 
 #include "lib/internal.h"
 
-/* Of the message. What does not read the same has another. */
+/* Version of the message's format: incompatible formats differ in it. */
 #define FORMAT 1
 
 static bool is_stream(int sock)
@@ -31,7 +31,7 @@ static bool is_nonblocking(int sock)
 	return fcntl(sock, F_GETFL) & O_NONBLOCK;
 }
 
-/* Nothing follows what is there. */
+/* Returns whether nothing follows the data received so far. */
 static bool is_at_end(int sock)
 {
 	struct pollfd p = { .fd = sock, .events = POLLRDHUP };
@@ -115,7 +115,7 @@ static int check_room(int sock, size_t len)
 	return need + (size_t)used > (size_t)all ? -EAGAIN : 0;
 }
 
-/* A stream that waits may take a part, and then gets the rest, unless its time is over. */
+/* A blocking stream can accept a part first; the rest follows, unless SO_SNDTIMEO expires. */
 static int send_parcel(int sock, const struct nlmsghdr *head, int fd)
 {
 	struct iovec iov = { .iov_base = (void *)head, .iov_len = head->nlmsg_len };
@@ -142,7 +142,7 @@ static int send_parcel(int sock, const struct nlmsghdr *head, int fd)
 	return 0;
 }
 
-/* Why it can't be passed on; 0 if it can */
+/* Why it cannot be passed on; 0 if it can */
 static int is_ours(const struct kschannel_context *c)
 {
 	if (c->pending)
@@ -192,7 +192,7 @@ int kschannel_export_context(struct kschannel_context *context, int sock)
 	return rc;
 }
 
-/* What was looked at is taken: as a message, or as so many bytes of a stream. */
+/* Reads what was peeked at: a message, or @len bytes of a stream. */
 static int read_parcel(int sock, void *data, size_t len)
 {
 	size_t have = 0;
@@ -204,7 +204,7 @@ static int read_parcel(int sock, void *data, size_t len)
 			continue;
 		if (n < 0 && (errno != EAGAIN || !have))
 			return -errno;
-		/* it has ended, or SO_RCVTIMEO is over */
+		/* the stream has ended, or SO_RCVTIMEO has expired */
 		if (n <= 0)
 			return -EBADMSG;
 		have += (size_t)n;
@@ -212,7 +212,7 @@ static int read_parcel(int sock, void *data, size_t len)
 	return 0;
 }
 
-/* Bytes of the parcel; a stream does not say where it ends. What can't be one is taken as it is. */
+/* Returns the parcel's size: a stream has no boundaries. An invalid parcel is read as it is. */
 static size_t parcel_len(int sock, const struct nlmsghdr *head, size_t seen)
 {
 	if (!is_stream(sock) || seen < sizeof(*head) || head->nlmsg_len < seen ||
@@ -247,7 +247,7 @@ static int take_nothing(int sock)
 	return -EBADMSG;
 }
 
-/* A newer library's may have what we do not know; its format tells. */
+/* A newer library's message can have unknown attributes; its format decides. */
 static int check_format(struct nlmsghdr *head, size_t len)
 {
 	struct nlattr *attr;
@@ -328,7 +328,7 @@ static int receive_parcel(struct kschannel_context *c, int sock)
 	seen = kschannel_peek(sock, &head, sizeof(head), 0, &c->key, &whole);
 	if (seen <= 0)
 		return seen ? (int)seen : take_nothing(sock);
-	/* it waits until there is room for it in the table of descriptors */
+	/* the message waits until the table of descriptors has room */
 	if (!whole && c->key < 0)
 		return -EMFILE;
 	len = parcel_len(sock, &head, (size_t)seen);

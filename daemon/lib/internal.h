@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the library's files share. */
+/* Declarations shared by the library's files. */
 #ifndef KSCHANNEL_INTERNAL_H
 #define KSCHANNEL_INTERNAL_H
 
@@ -103,7 +103,7 @@ struct kschannel_context {
 	struct ksc_info info;
 };
 
-/* Room for one descriptor, aligned as the head has to be. */
+/* Room for one descriptor, aligned for the header. */
 union kschannel_rights {
 	struct cmsghdr head;
 	char room[CMSG_SPACE(sizeof(int))];

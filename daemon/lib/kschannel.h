@@ -22,7 +22,7 @@ extern "C" {
 /* Don't wait for the daemon: -EAGAIN, then poll kschannel_fd() and kschannel_result() */
 #define KSCHANNEL_NONBLOCK (1U << 0)
 
-/* Have steps come to KSC_STATUS_INCOMPLETE_CREDENTIALS */
+/* Let steps return KSC_STATUS_INCOMPLETE_CREDENTIALS */
 #define KSCHANNEL_PICK (1U << 1)
 
 struct kschannel_credential;
@@ -118,7 +118,7 @@ enum kschannel_control {
 	KSCHANNEL_ALERT,
 };
 
-/* Bytes of a channel binding tls-server-end-point, at most */
+/* Maximum size of a channel binding tls-server-end-point, in bytes */
 #define KSCHANNEL_END_POINT_MAX 64
 
 /**
@@ -211,7 +211,7 @@ int kschannel_attach(struct kschannel_context *context, int fd, const void *extr
 int kschannel_apply_control(int fd, enum kschannel_control control, uint8_t alert);
 int kschannel_detach(int fd, void *rest, size_t *len);
 
-/* Bytes of the channel binding tls-exporter */
+/* Size of the channel binding tls-exporter, in bytes */
 #define KSCHANNEL_BINDING_LEN 32
 
 int kschannel_export(int fd, const char *label, const void *context, size_t context_len, void *out,

@@ -11,7 +11,7 @@
 #include "common/suites.h"
 #include "lib/internal.h"
 
-/* What the daemon has sent about a context that is, or was, established */
+/* Parses the daemon's details about a context that is, or was, established */
 static int look_up(const struct kschannel_context *context,
 		   struct nlattr *tb[KSC_M_DETAILS_MAX + 1])
 {

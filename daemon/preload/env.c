@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The values in the environment, as the socket options want them. */
+/* Converts values in the environment to those of socket options. */
 #include <string.h>
 
 #include <linux/kschannel.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What "kschannelctl run" tells the preloaded library through the environment. */
+/* Variables by which "kschannelctl run" configures the preloaded library. */
 #ifndef KSC_PRELOAD_ENV_H
 #define KSC_PRELOAD_ENV_H
 
@@ -7,14 +7,14 @@
 #include <stdint.h>
 
 #define KSC_PRELOAD_NAME "libkschannel-preload.so"
-/* a symbol that nothing else has */
+/* a symbol that no other library has */
 #define KSC_PRELOAD_MARK "ksc_preload_mark"
 
-/* None of these: as the policy says. Else, client: what connects; server: what listens; both */
+/* The policy applies if none is set. Roles: client connects, server listens, both (default) */
 #define KSC_ENV_ROLE "KSCHANNEL_ROLE"
 #define KSC_ENV_SERVER_NAME "KSCHANNEL_SERVER_NAME"
 #define KSC_ENV_CREDENTIAL "KSCHANNEL_CREDENTIAL"
-/* protocols with commas between */
+/* comma-separated protocols */
 #define KSC_ENV_ALPN "KSCHANNEL_ALPN"
 /* none, request, require */
 #define KSC_ENV_VERIFY "KSCHANNEL_VERIFY"

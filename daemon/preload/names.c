@@ -29,11 +29,11 @@
 
 #include "preload/names.h"
 
-/* A name can have many addresses, and a program many names in the air. */
+/* A name can have many addresses, and a program can use many names at once. */
 #define NAMES_MAX	1024
 
 #define TRACES_MAX	65536
-/* More than one; no hash is that. */
+/* More than one name; no hash has this value. */
 #define SEVERAL		UINT64_MAX
 
 /*
@@ -43,10 +43,10 @@
 #define TAG_BITS	20
 #define TAGS		(1U << TAG_BITS)
 
-/* Linux takes IPv6 addresses of this length, without sin6_scope_id (RFC 2133). */
+/* Linux accepts IPv6 addresses of this length, without sin6_scope_id (RFC 2133). */
 #define SHORT_IN6	offsetof(struct sockaddr_in6, sin6_scope_id)
 
-/* Stands for a name that can't be told, or is not known: no certificate is for it. */
+/* Replaces a name that is unknown or cannot be passed on: no certificate matches it. */
 static const char unknown[] = "*";
 
 /**
@@ -78,7 +78,7 @@ static struct lookup lookups[NAMES_MAX];
 static struct trace traces[TRACES_MAX];
 static uint64_t count;
 
-/* Tags that were in use: who keeps an address for long may not find another's name there. */
+/* Used tags, which are never reused: an address kept for long must not get another's name. */
 static uint8_t spent[TAGS / CHAR_BIT];
 static unsigned int n_spent;
 
@@ -113,7 +113,7 @@ static bool draw(void *to, size_t len)
 void names_init(void)
 {
 	_Static_assert(sizeof(secret) == 16, "AT_RANDOM's");
-	/* Without it there are no tags. The keys of hashes are never visible, and can be libc's. */
+	/* On failure there are no tags. The keys of hashes are never visible, and can be libc's. */
 	if (!draw(&secret, sizeof(secret))) {
 		n_spent = TAGS;
 		memcpy(&secret, (const void *)getauxval(AT_RANDOM), sizeof(secret));
@@ -156,7 +156,7 @@ static bool to_in6(const struct sockaddr *addr, socklen_t len, struct in6_addr *
 
 /* ---- names ---- */
 
-/* RFC 4343: whatever the program's locale makes of other letters. */
+/* RFC 4343: only ASCII letters, whatever the program's locale. */
 static unsigned char lower(char c)
 {
 	return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
@@ -169,7 +169,7 @@ static bool same_name(const char *a, const char *b)
 	return lower(*a) == lower(*b);
 }
 
-/* Polynomials modulo a prime, at a point that is secret: who knows no key finds no collision. */
+/* Polynomials modulo a prime at a secret point: without the keys, collisions cannot be found. */
 static uint64_t hash(const void *data, size_t len)
 {
 	const uint32_t prime = (1U << 31) - 1;
@@ -179,7 +179,7 @@ static uint64_t hash(const void *data, size_t len)
 		for (int k = 0; k < 2; k++)
 			value[k] = (value[k] * (secret.keys[k] % prime) +
 				    lower(((const char *)data)[i]) + 1) % prime;
-	/* Similar ones would be neighbours. */
+	/* Otherwise similar inputs would be neighbours. */
 	mixed = value[0] << 31 | value[1];
 	mixed = (mixed ^ mixed >> 33) * 0xff51afd7ed558ccd;
 	mixed = (mixed ^ mixed >> 33) * 0xc4ceb9fe1a85ec53;
@@ -191,7 +191,7 @@ static uint64_t hash_name(const char *name)
 	return hash(name, strlen(name));
 }
 
-/* Any form that the C library takes for an address, with a zone, too: RFC 4007, 11. */
+/* Any form that the C library accepts as an address, even with a zone: RFC 4007, 11. */
 static bool is_numeric(const char *name)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -208,12 +208,12 @@ static bool is_numeric(const char *name)
 	return inet_pton(AF_INET6, text, &in6) == 1;
 }
 
-/* As a socket's name, of which several stand in a list with commas between. */
+/* As in the socket option, where commas separate several names. */
 static void copy_name(char *to, const char *name)
 {
 	size_t len = strlen(name);
 
-	/* "host." is host, absolutely */
+	/* "host." is an absolute "host" */
 	if (len && name[len - 1] == '.')
 		len--;
 	for (size_t i = 0; i < len; i++)
@@ -234,7 +234,7 @@ static bool is_spent(uint32_t tag)
 	return spent[tag / CHAR_BIT] & 1 << tag % CHAR_BIT;
 }
 
-/* By chance, so that no two processes, which may pass addresses on, have the same. */
+/* Random, so that processes, which can pass addresses to each other, have different tags. */
 static uint32_t new_tag(void)
 {
 	uint32_t tag;
@@ -268,7 +268,7 @@ static void put_mark(struct sockaddr *addr, uint32_t tag)
 		((struct sockaddr_in6 *)addr)->sin6_flowinfo = htonl(tag);
 }
 
-/* What has another beginning, or was never given away, is the program's own. */
+/* An unknown prefix, or a tag that was never assigned, is the program's own data. */
 static uint32_t get_mark(const struct sockaddr *addr)
 {
 	uint32_t tag;
@@ -306,7 +306,7 @@ static void leave_trace(const struct lookup *lookup)
 		trace->name = SEVERAL;
 }
 
-/* Returns the lookup, a new one if need be; the locks are held. */
+/* Returns the lookup, a new one if necessary; called with the locks held. */
 static struct lookup *take_lookup(const char *name, const struct in6_addr *addr)
 {
 	struct lookup *oldest = lookups;
@@ -338,7 +338,7 @@ static uint32_t remember(const char *name, const struct sockaddr *addr)
 	sigset_t old;
 	uint32_t tag;
 
-	/* That an address is its own says nothing of what names it has. */
+	/* An address as name says nothing about the address's names. */
 	if (is_numeric(name) || !to_in6(addr, sizeof(struct sockaddr_in6), &in6))
 		return 0;
 	copy_name(copy, name);
@@ -413,7 +413,7 @@ static const struct lookup *next_older(const struct in6_addr *addr, uint64_t use
 	return found;
 }
 
-/* All names of the address, the latest first. */
+/* Lists all names of the address, latest first. */
 static void list_names(const struct in6_addr *addr, char *list, size_t size)
 {
 	uint64_t addr_hash = hash(addr, sizeof(*addr));
@@ -428,7 +428,7 @@ static void list_names(const struct in6_addr *addr, char *list, size_t size)
 		older = next_older(addr, lookup->used);
 		if (trace->name == hash_name(lookup->name))
 			lost = false;
-		/* There has to be room for a star, unless this is all. */
+		/* Leave room for a star, unless this is the last name. */
 		if ((at || older) && at + 1 + len + sizeof(",*") > size) {
 			lost = true;
 			break;

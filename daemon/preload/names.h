@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which host name an address was looked up by. */
+/* Remembers which host name an address was looked up by. */
 #ifndef KSC_PRELOAD_NAMES_H
 #define KSC_PRELOAD_NAMES_H
 

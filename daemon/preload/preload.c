@@ -75,14 +75,14 @@ struct real {
 	__typeof__(gethostbyname2_r) *gethostbyname2_r;
 };
 
-/* Tells that the library is there. */
+/* Shows that the library is loaded. */
 EXPORT const char ksc_preload_mark = 1;
 
 static struct config config;
 static struct real real;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* The program may change its environment later on; the copies stay. */
+/* Copies, because the program can change its environment later. */
 static const char *copy_env(const char *name, char *copy)
 {
 	const char *value = getenv(name);
@@ -161,7 +161,7 @@ static int get_int(int fd, int option)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &len) ? -1 : value;
 }
 
-/* MPTCP cannot carry the ULP, so that an attempt to protect it fails, as it should. */
+/* MPTCP cannot carry the ULP, so an attempt to protect it fails, as intended. */
 static bool is_tcp(int fd)
 {
 	int saved = errno, domain, protocol;
@@ -214,7 +214,7 @@ static bool is_fresh(int fd)
 	return fresh;
 }
 
-/* Sockets are numbered one after the other: where a number is kept, later ones take its place. */
+/* Indexed by cookie: they are assigned in sequence, so later sockets replace earlier ones. */
 static _Atomic uint64_t named[4096];
 
 static _Atomic uint64_t *named_by_us(int fd, uint64_t *cookie)
@@ -265,7 +265,7 @@ static int renew_name(int fd, const char *server_name)
 	return give_name(fd, server_name);
 }
 
-/* Returns 0 if the socket is protected, or needs not be; else -1 and errno. */
+/* Returns 0 if the socket is protected, or needs no protection; else -1 and errno. */
 static int protect(int fd, int role, const char *server_name)
 {
 	if (is_protected(fd))
@@ -282,7 +282,7 @@ static int protect(int fd, int role, const char *server_name)
 	if (set_int(fd, KSC_ROLE, role) || (server_name && give_name(fd, server_name)) ||
 	    set_text(fd, KSC_CREDENTIAL, config.credential))
 		return -1;
-	/* the last, for the socket may be plain after it */
+	/* last, because this can make the socket plaintext */
 	if (config.policy)
 		return set_int(fd, KSC_POLICY, 1);
 	if (config.verify != KSC_VERIFY_DEFAULT && set_int(fd, KSC_VERIFY, config.verify))
@@ -293,7 +293,7 @@ static int protect(int fd, int role, const char *server_name)
 	return 0;
 }
 
-/* The kernel gets nothing that it might look at one day. False: no address of TCP's */
+/* Hides the mark, which a future kernel might interpret. False: no IPv4 or IPv6 address */
 static bool without_mark(const struct sockaddr *sa, socklen_t len, struct sockaddr_storage *to)
 {
 	if (!sa || len < sizeof(sa->sa_family) || len > sizeof(*to) ||
@@ -313,7 +313,7 @@ EXPORT int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 	int saved = errno;
 
 	init();
-	/* AF_UNSPEC disconnects; an address that is none is for the kernel to refuse */
+	/* AF_UNSPEC disconnects; the kernel rejects an invalid address */
 	if (!without_mark(sa, len, &unmarked))
 		return real.connect(fd, addr, len);
 	if (config.client) {
@@ -430,7 +430,7 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 		return real.sendmmsg(fd, msgs, count, flags);
 	if (fast_open_refused(fd, flags))
 		return -1;
-	/* as the kernel does: what was sent before a failure counts, up to as many */
+	/* like the kernel: returns the number sent before a failure, and sends at most IOV_MAX */
 	for (i = 0; i < count && i < IOV_MAX; i++) {
 		ssize_t n = sendmsg(fd, &msgs[i].msg_hdr, flags);
 
@@ -450,7 +450,7 @@ EXPORT int getaddrinfo(const char *restrict node, const char *restrict service,
 	ret = real.getaddrinfo(node, service, hints, result);
 	if (ret || !node)
 		return ret;
-	/* That of another kind of socket goes to functions which don't take the mark away. */
+	/* Functions for other kinds of sockets do not remove the mark, so those get none. */
 	for (const struct addrinfo *ai = *result; ai; ai = ai->ai_next) {
 		if (ai->ai_socktype == SOCK_STREAM)
 			names_mark(node, ai->ai_addr);
