@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "config/find.h"
 #include "config/handed.h"
+#include "config/negotiation.h"
 #include "config/pem.h"
 #include "config/policy.h"
 #include "config/settings.h"
@@ -205,29 +206,6 @@ static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
 	}
 }
 
-static void take_suites(struct ksc_settings *file, const struct ksc_setting *s,
-			struct ksc_credential *cred)
-{
-	char *items[KSC_MAX_LIST];
-	int i, n = ksc_take_list(file, s, items);
-	size_t k;
-
-	for (i = 0; i < n; i++) {
-		const struct ksc_cipher *cipher = ksc_cipher_by_name(items[i]);
-
-		if (!cipher) {
-			ksc_complain(file, s->line, "suites: \"%s\" is not known", items[i]);
-			continue;
-		}
-		for (k = 0; k < cred->n_ciphers && cred->ciphers[k] != cipher; k++)
-			;
-		if (k < cred->n_ciphers)
-			ksc_complain(file, s->line, "suites: \"%s\" is already listed", items[i]);
-		else
-			cred->ciphers[cred->n_ciphers++] = cipher;
-	}
-}
-
 /* Returns true after a complaint that a name was not found. */
 static bool unknown(struct ksc_settings *file, const struct ksc_setting *s, const char *what,
 		    const char *name, int rc)
@@ -293,12 +271,6 @@ static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
 	if (!strcmp(s->name, "verify")) {
 		if (!ksc_take_word(file, s, ksc_verifications, &value))
 			cred->verify = (enum ksc_verify)value;
-	} else if (!strcmp(s->name, "min-version")) {
-		if (!ksc_take_word(file, s, ksc_versions, &value))
-			cred->min_version = (gnutls_protocol_t)value;
-	} else if (!strcmp(s->name, "max-version")) {
-		if (!ksc_take_word(file, s, ksc_versions, &value))
-			cred->max_version = (gnutls_protocol_t)value;
 	} else if (!strcmp(s->name, "default")) {
 		if (!ksc_take_word(file, s, truths, &value))
 			cred->is_default = value;
@@ -309,14 +281,12 @@ static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
 		take_names(file, s, cred);
 	} else if (!strcmp(s->name, "alpn")) {
 		ksc_take_alpn(file, s, &cred->alpn, &cred->alpn_len);
-	} else if (!strcmp(s->name, "suites")) {
-		take_suites(file, s, cred);
 	} else if (!strcmp(s->name, "users")) {
 		take_users(file, s, cred);
 	} else if (!strcmp(s->name, "groups")) {
 		take_groups(file, s, cred);
-	} else if (strcmp(s->name, "role") && strcmp(s->name, "cert") && strcmp(s->name, "key") &&
-		   strcmp(s->name, "trust")) {
+	} else if (!ksc_negotiation_take(file, s, &cred->priority) && strcmp(s->name, "role") &&
+		   strcmp(s->name, "cert") && strcmp(s->name, "key") && strcmp(s->name, "trust")) {
 		ksc_complain(file, s->line, "\"%s\" is not a setting of a credential", s->name);
 	}
 }
@@ -347,14 +317,16 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 	}
 	for (i = 0; i < section->n; i++)
 		take_setting(file, &section->settings[i], cred);
-	if (cred->min_version > cred->max_version)
+	if (cred->priority.min_version > cred->priority.max_version)
 		ksc_complain(file, section->line, "min-version is above max-version");
 	take_cert(file, section, cred);
 	take_trust(file, section, set, cred);
 	if (file->n_complaints == before) {
 		rc = ksc_credential_finish(cred);
 		if (rc < 0)
-			ksc_complain(file, section->line, "%s", gnutls_strerror(rc));
+			ksc_complain(file, section->line, "%s",
+				     cred->priority.fault ? cred->priority.fault :
+							    gnutls_strerror(rc));
 		else if (ksc_credentials_add(set, cred))
 			ksc_check_memory(file, -ENOMEM);
 		else

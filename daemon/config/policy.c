@@ -395,8 +395,8 @@ static void check_credential(struct ksc_settings *file, const struct ksc_rule *r
 		ksc_complain(file, rule->line,
 			     "rule %s: the credential \"%s\" is not for that role", rule->name,
 			     cred->name);
-	else if ((rule->min_version && rule->min_version > cred->max_version) ||
-		 (rule->max_version && rule->max_version < cred->min_version))
+	else if ((rule->min_version && rule->min_version > cred->priority.max_version) ||
+		 (rule->max_version && rule->max_version < cred->priority.min_version))
 		ksc_complain(file, rule->line,
 			     "rule %s: the credential \"%s\" has none of these versions",
 			     rule->name, cred->name);

@@ -26,8 +26,7 @@ struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles)
 		return NULL;
 	cred->roles = roles;
 	cred->verify = KSC_VERIFY_DEFAULT;
-	cred->min_version = GNUTLS_TLS1_2;
-	cred->max_version = GNUTLS_TLS1_3;
+	ksc_priority_init(&cred->priority);
 	cred->resumption = true;
 	cred->name = strdup(name);
 	if (!cred->name ||
@@ -59,9 +58,7 @@ void ksc_credential_free(struct ksc_credential *cred)
 	ksc_trust_put(cred->trust);
 	if (cred->x509)
 		gnutls_certificate_free_credentials(cred->x509);
-	for (i = 0; i < ARRAY_SIZE(cred->priority); i++)
-		if (cred->priority[i])
-			gnutls_priority_deinit(cred->priority[i]);
+	ksc_priority_free(&cred->priority);
 	if (cred->ticket_key.data) {
 		explicit_bzero(cred->ticket_key.data, cred->ticket_key.size);
 		gnutls_free(cred->ticket_key.data);
@@ -229,85 +226,6 @@ out:
 	return rc;
 }
 
-/* Room for a priority string */
-#define MAX_PRIORITY	768
-
-static bool has_ccm(const struct ksc_credential *cred)
-{
-	size_t i;
-
-	for (i = 0; i < cred->n_ciphers; i++)
-		if (!cred->ciphers[i]->ecdhe_rsa)
-			return true;
-	return false;
-}
-
-/*
- * Ephemeral keys alone, and AEADs alone, so that everything agreed upon has
- * forward secrecy and fits the module. GnuTLS takes the parts in their order
- * here as the order of preference. DHE-RSA, the slowest, is there because
- * TLS 1.2 has AES-CCM with RSA certificates in no other way. Groups of finite
- * fields end at 4096 bits: what a client's first message of a few hundred bytes
- * has a server compute grows with the cube, and is half a second at 8192.
- * Records of less than 512 bytes are what small devices ask for that speak CCM.
- *
- * Keys of less than 112 bits of security and SHA-1 are not what anybody should rely on
- * (RFC 9325 4, RFC 9155). RFC 5746's extension tells a client whether somebody else's
- * handshake may come before its own. To a server that never renegotiates it says nothing,
- * and TLS 1.3 alone has no use for it: who does not send it is served.
- */
-static size_t write_priority(const struct ksc_credential *cred, enum ksc_role role,
-			     gnutls_protocol_t min, gnutls_protocol_t max, char *text,
-			     size_t size)
-{
-	static const char head[] = "NORMAL:-VERS-ALL:-KX-ALL:-CIPHER-ALL:-MAC-ALL:-GROUP-ALL"
-		":+ECDHE-ECDSA:+ECDHE-RSA:+AEAD"
-		":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1"
-		":+GROUP-X448"
-		":-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%PROFILE_MEDIUM"
-		":%SERVER_PRECEDENCE:%ALLOW_SMALL_RECORDS";
-	static const char dhe[] =
-		":+DHE-RSA:+GROUP-FFDHE2048:+GROUP-FFDHE3072:+GROUP-FFDHE4096";
-	size_t i, at;
-
-	at = (size_t)snprintf(text, size, "%s%s%s%s%s", head,
-			      role == KSC_ROLE_CLIENT ? ":%SAFE_RENEGOTIATION" :
-							":%PARTIAL_RENEGOTIATION",
-			      max >= GNUTLS_TLS1_3 ? ":+VERS-TLS1.3" : "",
-			      min <= GNUTLS_TLS1_2 ? ":+VERS-TLS1.2" : "",
-			      has_ccm(cred) ? dhe : "");
-	for (i = 0; i < cred->n_ciphers; i++)
-		at += (size_t)snprintf(text + at, size - at, ":+%s", cred->ciphers[i]->name);
-	return at;
-}
-
-/**
- * ksc_credential_prefer() - set what a session negotiates
- * @cred: the credential
- * @tls: the session
- * @role: our role
- * @min: minimum version if it is above the credential's, or 0
- * @max: maximum version if it is below the credential's, or 0
- *
- * Return: 0 or a negative GnuTLS error, GNUTLS_E_UNSUPPORTED_VERSION_PACKET if no version is left
- */
-int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tls,
-			  enum ksc_role role, gnutls_protocol_t min, gnutls_protocol_t max)
-{
-	char text[MAX_PRIORITY];
-
-	if (!min || min < cred->min_version)
-		min = cred->min_version;
-	if (!max || max > cred->max_version)
-		max = cred->max_version;
-	if (min > max)
-		return GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
-	if (min == cred->min_version && max == cred->max_version)
-		return gnutls_priority_set(tls, cred->priority[role]);
-	write_priority(cred, role, min, max, text, sizeof(text));
-	return gnutls_priority_set_direct(tls, text, NULL);
-}
-
 /**
  * ksc_credential_finish() - complete a credential whose parts are all set
  * @cred: the credential
@@ -316,20 +234,10 @@ int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tl
  */
 int ksc_credential_finish(struct ksc_credential *cred)
 {
-	char priority[MAX_PRIORITY];
-	enum ksc_role role;
-	int rc;
+	int rc = ksc_priority_finish(&cred->priority);
 
-	if (!cred->n_ciphers)
-		for (; cred->n_ciphers < KSC_N_CIPHERS; cred->n_ciphers++)
-			cred->ciphers[cred->n_ciphers] = &ksc_ciphers[cred->n_ciphers];
-	for (role = KSC_ROLE_CLIENT; role <= KSC_ROLE_SERVER; role++) {
-		write_priority(cred, role, cred->min_version, cred->max_version, priority,
-			       sizeof(priority));
-		rc = gnutls_priority_init(&cred->priority[role], priority, NULL);
-		if (rc < 0)
-			return rc;
-	}
+	if (rc < 0)
+		return rc;
 	if (!cred->has_cert)
 		gnutls_certificate_set_retrieve_function3(cred->x509, ksc_pick_retrieve);
 	if (!(cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)))

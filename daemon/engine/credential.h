@@ -13,7 +13,7 @@
 
 #include "engine/access.h"
 #include "engine/file.h"
-#include "engine/suite.h"
+#include "engine/priority.h"
 #include "engine/trust.h"
 #include "engine/verify.h"
 
@@ -39,16 +39,12 @@
  * @n_uids: number of users
  * @gids: groups who may use it
  * @n_gids: number of groups
- * @min_version: minimum version
- * @max_version: maximum version
- * @ciphers: allowed ciphers, by preference
- * @n_ciphers: number of ciphers
  * @has_cert: it has a certificate and key
  * @readers: unless @restricted, who may use the key without a rule that grants it
  * @end_point: channel binding tls-server-end-point of the certificate
  * @x509: certificate and key; and a server's trusted authorities, whose names it sends
  * @trust: trusted authorities, or NULL for those in @x509
- * @priority: what is negotiated, by role
+ * @priority: what is negotiated
  * @resumption: sessions are resumed: a client uses tickets, a server issues them
  * @ticket_key: secret from which the keys of a server's tickets are derived, every few hours a new
  *	one; lives as long as the credential
@@ -69,16 +65,12 @@ struct ksc_credential {
 	size_t n_uids;
 	gid_t *gids;
 	size_t n_gids;
-	gnutls_protocol_t min_version;
-	gnutls_protocol_t max_version;
-	const struct ksc_cipher *ciphers[KSC_N_CIPHERS];
-	size_t n_ciphers;
 	bool has_cert;
 	struct ksc_access readers;
 	struct ksc_end_point end_point;
 	gnutls_certificate_credentials_t x509;
 	struct ksc_trust *trust;
-	gnutls_priority_t priority[KSC_ROLE_SERVER + 1];
+	struct ksc_priority priority;
 	bool resumption;
 	gnutls_datum_t ticket_key;
 };
@@ -129,8 +121,6 @@ int ksc_credential_add_name(struct ksc_credential *cred, const char *name);
 int ksc_credential_allow_uid(struct ksc_credential *cred, uid_t uid);
 int ksc_credential_allow_gid(struct ksc_credential *cred, gid_t gid);
 int ksc_credential_finish(struct ksc_credential *cred);
-int ksc_credential_prefer(const struct ksc_credential *cred, gnutls_session_t tls,
-			  enum ksc_role role, gnutls_protocol_t min, gnutls_protocol_t max);
 
 struct ksc_credentials *ksc_credentials_new(void);
 struct ksc_credentials *ksc_credentials_get(struct ksc_credentials *set);

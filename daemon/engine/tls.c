@@ -239,8 +239,9 @@ static int use_credential(struct ksc_engine *e)
 	}
 	e->manual.wanted = e->verify == KSC_VERIFY_MANUAL;
 	e->verify = ksc_verify_effective(e->role, e->verify, e->cred->verify);
-	rc = ksc_credential_prefer(e->cred, e->tls, e->role, e->rule ? e->rule->min_version : 0,
-				   e->rule ? e->rule->max_version : 0);
+	rc = ksc_priority_use(&e->cred->priority, e->tls, e->role,
+			      e->rule ? e->rule->min_version : 0,
+			      e->rule ? e->rule->max_version : 0);
 	if (rc >= 0)
 		rc = gnutls_credentials_set(e->tls, GNUTLS_CRD_CERTIFICATE, e->cred->x509);
 	if (rc >= 0)
@@ -323,6 +324,6 @@ int ksc_tls_start(struct ksc_engine *e)
 		return use_credential(e);
 	/* GnuTLS needs a priority before the ClientHello selects the credential. */
 	return e->credentials->n ?
-	       gnutls_priority_set(e->tls, e->credentials->list[0]->priority[e->role]) :
+	       gnutls_priority_set(e->tls, e->credentials->list[0]->priority.cache[e->role]) :
 	       gnutls_set_default_priority(e->tls);
 }

@@ -229,7 +229,7 @@ static gnutls_priority_t server_priority(enum ksb_suite suite)
 	return made[suite];
 }
 
-/* daemon/engine/credential.c, write_priority(): a client's without settings */
+/* daemon/engine/priority.c: a client's without settings */
 static gnutls_priority_t client_priority(void)
 {
 	static gnutls_priority_t made;

@@ -82,7 +82,7 @@ static struct ksc_credential *credential(enum ksc_role role, unsigned int option
 		fixed_cert(cred, KSC_TEST_CERTS "/client.pem", KSC_TEST_CERTS "/client.key");
 	}
 	if (options & TARGET_TLS12)
-		cred->max_version = GNUTLS_TLS1_2;
+		cred->priority.max_version = GNUTLS_TLS1_2;
 	cred->resumption = options & TARGET_RESUME;
 	REQUIRE(!ksc_alpn_add(&cred->alpn, &cred->alpn_len, "h2"));
 	REQUIRE(!ksc_credential_finish(cred));

@@ -40,11 +40,13 @@ static void set_trust(struct ksc_credential *cred, const char *name)
 struct ksc_credential *cred_new(const struct cred_options *opt)
 {
 	struct ksc_credential *cred;
+	struct ksc_priority *priority;
 
 	cred = ksc_credential_new(opt->name ? opt->name : "default",
 				  opt->roles ? opt->roles : KSC_ROLE_BIT(KSC_ROLE_CLIENT) |
 							    KSC_ROLE_BIT(KSC_ROLE_SERVER));
 	assert_non_null(cred);
+	priority = &cred->priority;
 	if (opt->cert)
 		set_cert(cred, opt->cert);
 	if (opt->ca)
@@ -54,11 +56,13 @@ struct ksc_credential *cred_new(const struct cred_options *opt)
 	if (opt->alpn)
 		assert_int_equal(ksc_alpn_add(&cred->alpn, &cred->alpn_len, opt->alpn), 0);
 	if (opt->cipher)
-		cred->ciphers[cred->n_ciphers++] = ksc_cipher_by_name(opt->cipher);
+		priority->ciphers[priority->n_ciphers++] = ksc_cipher_by_name(opt->cipher);
+	if (opt->negotiate)
+		opt->negotiate(priority);
 	if (opt->tls12)
-		cred->max_version = GNUTLS_TLS1_2;
+		priority->max_version = GNUTLS_TLS1_2;
 	if (opt->tls13)
-		cred->min_version = GNUTLS_TLS1_3;
+		priority->min_version = GNUTLS_TLS1_3;
 	cred->resumption = !opt->no_resumption;
 	if (opt->restricted)
 		assert_int_equal(ksc_credential_allow_uid(cred, opt->uid), 0);

@@ -53,6 +53,7 @@ struct cred_options {
 	enum ksc_verify verify;
 	const char *alpn;
 	const char *cipher;
+	void (*negotiate)(struct ksc_priority *priority);	/* sets more of it */
 	bool tls12;
 	bool tls13;
 	bool no_resumption;

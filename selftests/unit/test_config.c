@@ -164,6 +164,9 @@ static void everything(void **state)
 	     "min-version = 1.3\n"
 	     "max-version = 1.3\n"
 	     "suites = chacha20-poly1305, AES-128-GCM\n"
+	     "supported-groups = x448, SECP256R1\n"
+	     "signatures = EdDSA-Ed25519, RSA-PSS-RSAE-SHA256\n"
+	     "priority = SECURE128:%PROFILE_HIGH\n"
 	     "resumption = no\n"
 	     "users = root, 4711\n"
 	     "groups = 4712\n"
@@ -189,10 +192,15 @@ static void everything(void **state)
 	assert_int_equal(cred->alpn_len, 12);
 	assert_memory_equal(cred->alpn, "\2h2\10http/1.1", 12);
 	assert_int_equal(cred->verify, KSC_VERIFY_REQUEST);
-	assert_int_equal(cred->min_version, GNUTLS_TLS1_3);
-	assert_int_equal(cred->n_ciphers, 2);
+	assert_int_equal(cred->priority.min_version, GNUTLS_TLS1_3);
+	assert_int_equal(cred->priority.n_ciphers, 2);
+	assert_int_equal(cred->priority.n_groups, 2);
+	assert_int_equal(cred->priority.groups[0], GNUTLS_GROUP_X448);
+	assert_int_equal(cred->priority.n_signs, 2);
+	assert_int_equal(cred->priority.signs[0], GNUTLS_SIGN_EDDSA_ED25519);
+	assert_string_equal(cred->priority.base, "SECURE128:%PROFILE_HIGH");
 	assert_false(cred->resumption);
-	assert_string_equal(cred->ciphers[0]->name, "CHACHA20-POLY1305");
+	assert_string_equal(cred->priority.ciphers[0]->name, "CHACHA20-POLY1305");
 	assert_int_equal(cred->n_uids, 2);
 	assert_int_equal(cred->uids[1], 4711);
 	assert_int_equal(cred->n_gids, 1);
@@ -276,6 +284,17 @@ static void bad_settings(void **state)
 	bad(SERVER "suites = AES-128-CBC\n", "5: suites: \"AES-128-CBC\" is not known");
 	bad(SERVER "suites = AES-128-GCM, AES-128-GCM\n",
 	    "5: suites: \"AES-128-GCM\" is already listed");
+	bad(SERVER "supported-groups = X25519, P-256\n",
+	    "5: supported-groups: GnuTLS has no \"P-256\"");
+	bad(SERVER "supported-groups = X448, x448\n",
+	    "5: supported-groups: \"x448\" is already listed");
+	bad(SERVER "supported-groups =\n", "5: supported-groups: there is an empty item");
+	bad(SERVER "signatures = RSA\n", "5: signatures: GnuTLS has no \"RSA\"");
+	bad(SERVER "priority = NORMAL:+NONSENSE:-VERS-TLS1.2\n",
+	    "5: priority: GnuTLS does not understand \"+NONSENSE:-VERS-TLS1.2\"");
+	bad(SERVER "priority = NORMAL:-VERS-ALL:+VERS-TLS1.1\n", "1: no version of TLS is left");
+	bad(SERVER "priority = NORMAL:-VERS-TLS1.3\nmin-version = 1.3\n",
+	    "1: no version of TLS is left");
 	bad(SERVER "alpn = h2,,h3\n", "5: alpn: there is an empty item");
 	bad(SERVER "alpn = a,b,c,d,e,f,g,h,i\n", "5: alpn: \"i\"");
 	bad(SERVER "names = a.*.example\n", "5: names: \"a.*.example\"");

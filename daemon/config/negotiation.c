@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The settings of a credential that say what it negotiates. */
+#include <errno.h>
+#include <string.h>
+
+#include "common/util.h"
+#include "config/negotiation.h"
+#include "config/value.h"
+
+static void take_suites(struct ksc_settings *file, const struct ksc_setting *s,
+			struct ksc_priority *priority)
+{
+	char *items[KSC_MAX_LIST];
+	int i, n = ksc_take_list(file, s, items);
+	size_t k;
+
+	for (i = 0; i < n; i++) {
+		const struct ksc_cipher *cipher = ksc_cipher_by_name(items[i]);
+
+		if (!cipher) {
+			ksc_complain(file, s->line, "suites: \"%s\" is not known", items[i]);
+			continue;
+		}
+		for (k = 0; k < priority->n_ciphers && priority->ciphers[k] != cipher; k++)
+			;
+		if (k < priority->n_ciphers)
+			ksc_complain(file, s->line, "suites: \"%s\" is already listed", items[i]);
+		else
+			priority->ciphers[priority->n_ciphers++] = cipher;
+	}
+}
+
+static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
+		       struct ksc_priority *priority,
+		       int (*add)(struct ksc_priority *priority, const char *name))
+{
+	char *items[KSC_MAX_LIST];
+	int i, n = ksc_take_list(file, s, items);
+
+	for (i = 0; i < n; i++) {
+		switch (add(priority, items[i])) {
+		case 0:
+			break;
+		case -EEXIST:
+			ksc_complain(file, s->line, "%s: \"%s\" is already listed", s->name,
+				     items[i]);
+			break;
+		case -ENOENT:
+			ksc_complain(file, s->line, "%s: GnuTLS has no \"%s\"", s->name,
+				     items[i]);
+			break;
+		default:
+			ksc_complain(file, s->line, "%s: the list is too long at \"%s\"", s->name,
+				     items[i]);
+			return;
+		}
+	}
+}
+
+static void take_base(struct ksc_settings *file, const struct ksc_setting *s,
+		      struct ksc_priority *priority)
+{
+	size_t at;
+	int rc = ksc_priority_set_base(priority, s->value, &at);
+
+	if (rc == GNUTLS_E_MEMORY_ERROR)
+		ksc_check_memory(file, -ENOMEM);
+	else if (rc < 0)
+		ksc_complain(file, s->line, "priority: GnuTLS does not understand \"%s\"",
+			     s->value + at);
+}
+
+static void take_version(struct ksc_settings *file, const struct ksc_setting *s,
+			 gnutls_protocol_t *version)
+{
+	int value = 0;
+
+	if (!ksc_take_word(file, s, ksc_versions, &value))
+		*version = (gnutls_protocol_t)value;
+}
+
+/**
+ * ksc_negotiation_take() - take a setting of a credential, if it is one of these
+ * @file: complaints go there
+ * @s: the setting
+ * @priority: changed
+ *
+ * Return: whether it is one of these
+ */
+bool ksc_negotiation_take(struct ksc_settings *file, const struct ksc_setting *s,
+			  struct ksc_priority *priority)
+{
+	if (!strcmp(s->name, "min-version"))
+		take_version(file, s, &priority->min_version);
+	else if (!strcmp(s->name, "max-version"))
+		take_version(file, s, &priority->max_version);
+	else if (!strcmp(s->name, "suites"))
+		take_suites(file, s, priority);
+	else if (!strcmp(s->name, "supported-groups"))
+		take_names(file, s, priority, ksc_priority_add_group);
+	else if (!strcmp(s->name, "signatures"))
+		take_names(file, s, priority, ksc_priority_add_sign);
+	else if (!strcmp(s->name, "priority"))
+		take_base(file, s, priority);
+	else
+		return false;
+	return true;
+}

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a credential negotiates: GnuTLS's priority strings, limited to what the module can
+ * protect. The lists are those of the installed GnuTLS, under the system's policy, and never a
+ * list of ours: a group or a signature algorithm that a newer GnuTLS enables is offered as soon
+ * as it is there.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/util.h"
+#include "engine/priority.h"
+
+/* Largest group of finite fields that is used without being named, see add_default_groups(). */
+#define MAX_FFDHE_BITS	4096
+
+/**
+ * ksc_priority_init() - start with GnuTLS's defaults
+ * @priority: set
+ */
+void ksc_priority_init(struct ksc_priority *priority)
+{
+	memset(priority, 0, sizeof(*priority));
+	priority->min_version = GNUTLS_TLS1_2;
+	priority->max_version = GNUTLS_TLS1_3;
+}
+
+/**
+ * ksc_priority_free() - free what it has
+ * @priority: the priority, initialized
+ */
+void ksc_priority_free(struct ksc_priority *priority)
+{
+	size_t i;
+
+	free(priority->base);
+	free(priority->text);
+	for (i = 0; i < ARRAY_SIZE(priority->cache); i++)
+		if (priority->cache[i])
+			gnutls_priority_deinit(priority->cache[i]);
+}
+
+/**
+ * ksc_priority_set_base() - start from another string than GnuTLS's "NORMAL"
+ * @priority: the priority, which has no other base
+ * @base: a priority string
+ * @at: set to where GnuTLS stopped to understand it
+ *
+ * Return: 0, GNUTLS_E_MEMORY_ERROR, or another negative GnuTLS error with @at set
+ */
+int ksc_priority_set_base(struct ksc_priority *priority, const char *base, size_t *at)
+{
+	gnutls_priority_t trial;
+	const char *where = base;
+	int rc = gnutls_priority_init(&trial, base, &where);
+
+	*at = (size_t)(where - base);
+	if (rc < 0)
+		return rc;
+	gnutls_priority_deinit(trial);
+	priority->base = strdup(base);
+	return priority->base ? 0 : GNUTLS_E_MEMORY_ERROR;
+}
+
+/**
+ * ksc_priority_add_group() - allow a group; only those that were added are negotiated
+ * @priority: the priority
+ * @name: as gnutls_group_list() names it, in any case of letters
+ *
+ * Return: 0, -ENOENT if the installed GnuTLS has no such group, -EEXIST if it was added before,
+ * -ENOSPC
+ */
+int ksc_priority_add_group(struct ksc_priority *priority, const char *name)
+{
+	const gnutls_group_t group = gnutls_group_get_id(name);
+	size_t i;
+
+	if (group == GNUTLS_GROUP_INVALID)
+		return -ENOENT;
+	for (i = 0; i < priority->n_groups; i++)
+		if (priority->groups[i] == group)
+			return -EEXIST;
+	if (i == ARRAY_SIZE(priority->groups))
+		return -ENOSPC;
+	priority->groups[priority->n_groups++] = group;
+	return 0;
+}
+
+/**
+ * ksc_priority_add_sign() - allow a signature algorithm; only those that were added are negotiated
+ * @priority: the priority
+ * @name: as gnutls_sign_list() names it, in any case of letters
+ *
+ * Return: 0, -ENOENT if the installed GnuTLS has no such algorithm, -EEXIST if it was added before,
+ * -ENOSPC
+ */
+int ksc_priority_add_sign(struct ksc_priority *priority, const char *name)
+{
+	const gnutls_sign_algorithm_t sign = gnutls_sign_get_id(name);
+	size_t i;
+
+	if (sign == GNUTLS_SIGN_UNKNOWN)
+		return -ENOENT;
+	for (i = 0; i < priority->n_signs; i++)
+		if (priority->signs[i] == sign)
+			return -EEXIST;
+	if (i == ARRAY_SIZE(priority->signs))
+		return -ENOSPC;
+	priority->signs[priority->n_signs++] = sign;
+	return 0;
+}
+
+static bool in_list(const unsigned int *list, int n, unsigned int number)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (list[i] == number)
+			return true;
+	return false;
+}
+
+static bool is_ffdhe(gnutls_group_t group)
+{
+	return !strncmp(gnutls_group_get_name(group), "FFDHE", 5);
+}
+
+static unsigned long ffdhe_bits(gnutls_group_t group)
+{
+	return strtoul(gnutls_group_get_name(group) + 5, NULL, 10);
+}
+
+static bool has_ccm(const struct ksc_priority *priority)
+{
+	size_t i;
+
+	for (i = 0; i < priority->n_ciphers; i++)
+		if (!priority->ciphers[i]->ecdhe_rsa)
+			return true;
+	return false;
+}
+
+/* Those of our ciphers that the base has; of a base that was set, in its order. */
+static void settle_ciphers(struct ksc_priority *priority, gnutls_priority_t base)
+{
+	const struct ksc_cipher *wanted[KSC_N_CIPHERS];
+	const unsigned int *list;
+	size_t i, n = priority->n_ciphers;
+	int k, n_list = gnutls_priority_cipher_list(base, &list);
+
+	memcpy(wanted, priority->ciphers, sizeof(wanted));
+	if (!n && !priority->base) {
+		for (; n < KSC_N_CIPHERS; n++)
+			wanted[n] = &ksc_ciphers[n];
+	} else if (!n) {
+		for (k = 0; k < n_list && n < KSC_N_CIPHERS; k++) {
+			wanted[n] = ksc_cipher_by_gnutls((gnutls_cipher_algorithm_t)list[k]);
+			if (wanted[n])
+				n++;
+		}
+	}
+	priority->n_ciphers = 0;
+	for (i = 0; i < n; i++)
+		if (in_list(list, n_list, wanted[i]->cipher))
+			priority->ciphers[priority->n_ciphers++] = wanted[i];
+}
+
+/*
+ * Groups of a base that was set are in its order. NORMAL begins with NIST's curves; ours with
+ * what these do not have, such as hybrids with ML-KEM, and X25519, which is the fastest.
+ *
+ * Groups of finite fields are for DHE-RSA, the slowest key exchange, which is there because TLS
+ * 1.2 has AES-CCM with RSA certificates in no other way. They end at 4096 bits: what a client's
+ * first message of a few hundred bytes makes a server compute grows with the cube, and takes half
+ * a second at 8192.
+ */
+static void add_default_groups(struct ksc_priority *priority, gnutls_priority_t base)
+{
+	static const gnutls_group_t last[] = {
+		GNUTLS_GROUP_X25519, GNUTLS_GROUP_SECP256R1, GNUTLS_GROUP_SECP384R1,
+		GNUTLS_GROUP_SECP521R1, GNUTLS_GROUP_X448,
+	};
+	const unsigned int *list;
+	int i, n = gnutls_priority_group_list(base, &list);
+	gnutls_group_t later[KSC_MAX_GROUPS];
+	size_t k, n_later = 0;
+
+	for (i = 0; i < n && priority->n_groups + n_later < KSC_MAX_GROUPS; i++) {
+		const gnutls_group_t group = (gnutls_group_t)list[i];
+		bool known = false;
+
+		if (is_ffdhe(group)) {
+			if (has_ccm(priority) && ffdhe_bits(group) <= MAX_FFDHE_BITS)
+				later[n_later++] = group;
+			continue;
+		}
+		for (k = 0; k < ARRAY_SIZE(last); k++)
+			known |= last[k] == group;
+		if (!known || priority->base)
+			priority->groups[priority->n_groups++] = group;
+	}
+	for (k = 0; k < ARRAY_SIZE(last) && !priority->base; k++)
+		if (in_list(list, n, last[k]) && priority->n_groups + n_later < KSC_MAX_GROUPS)
+			priority->groups[priority->n_groups++] = last[k];
+	for (k = 0; k < n_later; k++)
+		priority->groups[priority->n_groups++] = later[k];
+}
+
+/**
+ * struct text - a priority string that is being written
+ * @text: what it has so far, with a NUL unless it is too long
+ * @len: how long it is, or would be
+ */
+struct text {
+	char text[4096];
+	size_t len;
+};
+
+static __attribute__((format(printf, 2, 3))) void put(struct text *text, const char *fmt, ...)
+{
+	va_list args;
+
+	if (text->len >= sizeof(text->text))
+		return;
+	va_start(args, fmt);
+	text->len += (size_t)vsnprintf(text->text + text->len, sizeof(text->text) - text->len, fmt,
+				       args);
+	va_end(args);
+}
+
+/*
+ * Ephemeral keys alone, and AEADs alone, so that everything agreed upon has forward secrecy and
+ * fits the module. GnuTLS takes the parts in their order here as the order of preference.
+ */
+static void write_suites(struct text *out, const struct ksc_priority *priority,
+			 gnutls_priority_t base)
+{
+	const unsigned int *list;
+	int n = gnutls_priority_kx_list(base, &list);
+	bool dhe = false;
+	size_t i;
+
+	put(out, ":-VERS-ALL:-KX-ALL:-CIPHER-ALL:-MAC-ALL:-GROUP-ALL:+AEAD");
+	if (in_list(list, n, GNUTLS_KX_ECDHE_ECDSA))
+		put(out, ":+ECDHE-ECDSA");
+	if (in_list(list, n, GNUTLS_KX_ECDHE_RSA))
+		put(out, ":+ECDHE-RSA");
+	for (i = 0; i < priority->n_groups; i++) {
+		put(out, ":+GROUP-%s", gnutls_group_get_name(priority->groups[i]));
+		dhe |= is_ffdhe(priority->groups[i]);
+	}
+	if (dhe && in_list(list, n, GNUTLS_KX_DHE_RSA))
+		put(out, ":+DHE-RSA");
+	for (i = 0; i < priority->n_ciphers; i++)
+		put(out, ":+%s", priority->ciphers[i]->name);
+}
+
+/*
+ * Keys of less than 112 bits of security and SHA-1 are not what anybody should rely on
+ * (RFC 9325 4, RFC 9155), unless the configuration names them. Records of less than 512 bytes
+ * are what small devices ask for that speak CCM.
+ */
+static void write_rest(struct text *out, const struct ksc_priority *priority)
+{
+	size_t i;
+
+	put(out, priority->n_signs ? ":-SIGN-ALL" : ":-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1");
+	for (i = 0; i < priority->n_signs; i++)
+		put(out, ":+SIGN-%s", gnutls_sign_get_name(priority->signs[i]));
+	if (!priority->base || !strcasestr(priority->base, "%PROFILE"))
+		put(out, ":%%PROFILE_MEDIUM");
+	put(out, ":%%SERVER_PRECEDENCE:%%ALLOW_SMALL_RECORDS");
+}
+
+static int write_text(struct ksc_priority *priority, gnutls_priority_t base)
+{
+	struct text out = { .len = 0 };
+
+	put(&out, "%s", priority->base ? priority->base : "NORMAL");
+	write_suites(&out, priority, base);
+	write_rest(&out, priority);
+	if (out.len >= sizeof(out.text))
+		return GNUTLS_E_INVALID_REQUEST;
+	priority->text = strdup(out.text);
+	return priority->text ? 0 : GNUTLS_E_MEMORY_ERROR;
+}
+
+/*
+ * RFC 5746's extension tells a client whether another peer's handshake may come before its own.
+ * To a server that never renegotiates it says nothing, and TLS 1.3 alone has no use for it: a
+ * client that does not send it is served.
+ */
+static int make(const struct ksc_priority *priority, enum ksc_role role, gnutls_protocol_t min,
+		gnutls_protocol_t max, const char *more, gnutls_priority_t *made)
+{
+	char *text;
+	int rc;
+
+	if (asprintf(&text, "%s%s%s%s%s", priority->text,
+		     role == KSC_ROLE_CLIENT ? ":%SAFE_RENEGOTIATION" : ":%PARTIAL_RENEGOTIATION",
+		     max >= GNUTLS_TLS1_3 ? ":+VERS-TLS1.3" : "",
+		     min <= GNUTLS_TLS1_2 ? ":+VERS-TLS1.2" : "", more) < 0)
+		return GNUTLS_E_MEMORY_ERROR;
+	rc = gnutls_priority_init(made, text, NULL);
+	free(text);
+	return rc;
+}
+
+/*
+ * GnuTLS ignores what follows the 128th part of a string: what we take away from the base would
+ * stay. A last part that is wrong is an error only if it is looked at.
+ */
+static int check_length(const struct ksc_priority *priority)
+{
+	gnutls_priority_t made;
+	int rc = make(priority, KSC_ROLE_CLIENT, GNUTLS_TLS1_2, GNUTLS_TLS1_3, ":+END", &made);
+
+	if (rc == GNUTLS_E_INVALID_REQUEST)
+		return 0;
+	if (rc >= 0)
+		gnutls_priority_deinit(made);
+	return rc == GNUTLS_E_MEMORY_ERROR ? rc : GNUTLS_E_INVALID_REQUEST;
+}
+
+/* Versions that the base has not are none of ours either. */
+static void settle_versions(struct ksc_priority *priority, gnutls_priority_t base)
+{
+	const unsigned int *list;
+	int n = gnutls_priority_protocol_list(base, &list);
+
+	if (!in_list(list, n, GNUTLS_TLS1_2) && priority->min_version < GNUTLS_TLS1_3)
+		priority->min_version = GNUTLS_TLS1_3;
+	if (!in_list(list, n, GNUTLS_TLS1_3) && priority->max_version > GNUTLS_TLS1_2)
+		priority->max_version = GNUTLS_TLS1_2;
+}
+
+static const char *what_lacks(const struct ksc_priority *priority)
+{
+	if (priority->min_version > priority->max_version)
+		return "no version of TLS is left";
+	if (!priority->n_ciphers)
+		return "no cipher suite is left that the kernel part implements";
+	return priority->n_groups ? NULL : "no group is left";
+}
+
+static int settle(struct ksc_priority *priority, gnutls_priority_t base)
+{
+	enum ksc_role role;
+	int rc;
+
+	settle_versions(priority, base);
+	settle_ciphers(priority, base);
+	if (!priority->n_groups)
+		add_default_groups(priority, base);
+	priority->fault = what_lacks(priority);
+	if (priority->fault)
+		return GNUTLS_E_NO_PRIORITIES_WERE_SET;
+	rc = write_text(priority, base);
+	if (rc >= 0)
+		rc = check_length(priority);
+	if (rc == GNUTLS_E_INVALID_REQUEST)
+		priority->fault = "there are more parts than GnuTLS takes";
+	for (role = KSC_ROLE_CLIENT; rc >= 0 && role <= KSC_ROLE_SERVER; role++)
+		rc = make(priority, role, priority->min_version, priority->max_version, "",
+			  &priority->cache[role]);
+	return rc;
+}
+
+/**
+ * ksc_priority_finish() - complete a priority whose parts are all set
+ * @priority: the priority
+ *
+ * Return: 0 or a negative GnuTLS error, perhaps with @priority's fault set
+ */
+int ksc_priority_finish(struct ksc_priority *priority)
+{
+	gnutls_priority_t base;
+	int rc = gnutls_priority_init(&base, priority->base ? priority->base : "NORMAL", NULL);
+
+	if (rc < 0)
+		return rc;
+	rc = settle(priority, base);
+	gnutls_priority_deinit(base);
+	return rc;
+}
+
+/**
+ * ksc_priority_use() - have a session negotiate as a priority says
+ * @priority: the priority, finished
+ * @tls: the session
+ * @role: ours in it
+ * @min: lowest protocol version if it is above the priority's, or 0
+ * @max: highest if it is below, or 0
+ *
+ * Return: 0 or a negative GnuTLS error, GNUTLS_E_UNSUPPORTED_VERSION_PACKET when no
+ * version is left
+ */
+int ksc_priority_use(const struct ksc_priority *priority, gnutls_session_t tls,
+		     enum ksc_role role, gnutls_protocol_t min, gnutls_protocol_t max)
+{
+	gnutls_priority_t made;
+	int rc;
+
+	if (!min || min < priority->min_version)
+		min = priority->min_version;
+	if (!max || max > priority->max_version)
+		max = priority->max_version;
+	if (min > max)
+		return GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
+	if (min == priority->min_version && max == priority->max_version)
+		return gnutls_priority_set(tls, priority->cache[role]);
+	rc = make(priority, role, min, max, "", &made);
+	if (rc < 0)
+		return rc;
+	rc = gnutls_priority_set(tls, made);
+	gnutls_priority_deinit(made);
+	return rc;
+}
