@@ -295,7 +295,7 @@ static void told(void **state)
 	assert_non_null(strstr(said("[rule r]\naction = never\nuser = down", LONG_MS),
 			       ":5: user: down: Connection refused\n"));
 	assert_non_null(strstr(said("[rule r]\naction = never\ngroup = gone", LONG_MS),
-			       ":5: group: \"gone\" is no account or group"));
+			       ":5: group: \"gone\" is neither a name nor an ID"));
 	assert_string_equal(said("users = late", LATE_MS / 10), "late");
 	assert_string_equal(said("users = late", LONG_MS), "");
 }

@@ -262,8 +262,8 @@ static void users_allocations(void **state)
 		}
 		assert_non_null(all[i]);
 	}
-	/* each user, the table, its first buckets, and more of them several times */
-	assert_true(failures > MANY + 4);
+	/* each user, the table, its first buckets, and more of them; how often depends on the seed */
+	assert_true(failures > MANY + 2);
 	for (i = 0; i < MANY; i++) {
 		assert_ptr_equal(ksc_user_find(&users, i), all[i]);
 		ksc_user_put(all[i]);
