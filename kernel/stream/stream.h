@@ -12,6 +12,7 @@
 #include "record/pages.h"
 
 struct sk_buff;
+struct sock;
 
 /* enum ksc_update - a KeyUpdate to send as soon as there is space */
 enum ksc_update {
