@@ -266,7 +266,7 @@ static void many_names(void **state)
 	ksc_watch_free(watch);
 	watch = watch_paths(paths, KSC_WATCH_NAMES + 3);
 	assert_true(logged("event=watch-incomplete files="));
-	assert_true(logged("there are more than 4096 directories or 16384 names"));
+	assert_true(logged("the paths have more than 4096 directories or 16384 names"));
 	assert_false(ksc_watch_changed(watch));
 	put("n0");
 	assert_true(ksc_watch_changed(watch));
@@ -299,7 +299,7 @@ static void many_dirs(void **state)
 		assert_false(logged("event=watch-incomplete"));
 		ksc_watch_free(watch);
 		watch = watch_paths(paths, KSC_WATCH_DIRS + 10);
-		assert_true(logged("there are more than 4096 directories"));
+		assert_true(logged("the paths have more than 4096 directories"));
 	}
 	put("d0/file");
 	assert_true(ksc_watch_changed(watch));
