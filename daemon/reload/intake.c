@@ -86,7 +86,7 @@ const char *ksc_intake_fault(int error)
 	case EPIPE:
 		return "the process that reads files has exited";
 	case ECHILD:
-		return "the process that loads it has failed: an account service may have crashed it";
+		return "the process that loads it has failed: an account service may be at fault";
 	case ETIMEDOUT:
 		return "opening its files and looking up its accounts timed out";
 	case EBADMSG:

@@ -262,7 +262,7 @@ static void users_allocations(void **state)
 		}
 		assert_non_null(all[i]);
 	}
-	/* each user, the table, its first buckets, and more of them; how often depends on the seed */
+	/* each user, the table, its buckets, and more of them as often as its seed has it */
 	assert_true(failures > MANY + 2);
 	for (i = 0; i < MANY; i++) {
 		assert_ptr_equal(ksc_user_find(&users, i), all[i]);

@@ -92,7 +92,8 @@ static void odd_names(void **state)
 		if (!names[i].good && names[i].name && strchr(names[i].name, ',') &&
 		    !strstr(o.text, names[i].name))
 			fail_msg("%s: %s", names[i].name, o.text);
-		if (names[i].name && strchr(names[i].name, '*') && !strstr(o.text, "no longer known"))
+		if (names[i].name && strchr(names[i].name, '*') &&
+		    !strstr(o.text, "no longer known"))
 			fail_msg("%s: %s", names[i].name, o.text);
 	}
 }
