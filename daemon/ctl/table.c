@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Tables by libsmartcols, with notes between their rows. */
+/* Tables, printed by libsmartcols, with notes below their rows. */
 #include <libsmartcols.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,18 +11,19 @@
 
 /**
  * struct ctl_table - rows of text whose columns are aligned
- * @lines: the rows, as libsmartcols has them
+ * @lines: the rows; each has its note, or NULL, as its user data
+ * @last: the last row, as finding a row by number takes time linear in their number
  * @columns: number of cells in a row
  * @cells: number of cells so far
- * @notes: for each row a line to be printed below it, or NULL
  */
 struct ctl_table {
 	struct libscols_table *lines;
+	struct libscols_line *last;
 	size_t columns;
 	size_t cells;
-	char **notes;
 };
 
+/* libsmartcols fails only without memory, as its arguments are valid. */
 static void insist(int rc)
 {
 	ctl_alloc(rc ? NULL : (void *)"");
@@ -45,9 +46,9 @@ struct ctl_table *ctl_table_new(size_t columns)
 	for (size_t i = 0; i < columns; i++)
 		ctl_alloc(scols_table_new_column(table->lines, NULL, 0, 0));
 	scols_table_enable_noheadings(table->lines, 1);
-	/* ctl_escape() has escaped them, and more characters. */
+	/* The cells are escaped already; libsmartcols would escape their backslashes again. */
 	scols_table_enable_noencoding(table->lines, 1);
-	/* Lines are not cut to the width of a terminal, so that they can be copied. */
+	/* Never fit the table to the terminal: what is cut cannot be copied. */
 	scols_table_set_termforce(table->lines, SCOLS_TERMFORCE_NEVER);
 	insist(scols_table_set_column_separator(table->lines, "  "));
 	return table;
@@ -59,23 +60,17 @@ struct ctl_table *ctl_table_new(size_t columns)
  */
 void ctl_table_free(struct ctl_table *table)
 {
+	struct libscols_iter *rows;
+	struct libscols_line *row;
+
 	if (!table)
 		return;
-	for (size_t i = 0; i < scols_table_get_nlines(table->lines); i++)
-		free(table->notes[i]);
-	free((void *)table->notes);
+	rows = ctl_alloc(scols_new_iter(SCOLS_ITER_FORWARD));
+	while (!scols_table_next_line(table->lines, rows, &row))
+		free(scols_line_get_userdata(row));
+	scols_free_iter(rows);
 	scols_unref_table(table->lines);
 	free(table);
-}
-
-static void add_row(struct ctl_table *table)
-{
-	const size_t rows = scols_table_get_nlines(table->lines);
-	void *larger = reallocarray((void *)table->notes, rows + 1, sizeof(*table->notes));
-
-	table->notes = ctl_alloc(larger);
-	table->notes[rows] = NULL;
-	ctl_alloc(scols_table_new_line(table->lines, NULL));
 }
 
 /**
@@ -86,12 +81,10 @@ static void add_row(struct ctl_table *table)
 void ctl_table_add(struct ctl_table *table, char *cell)
 {
 	const size_t column = table->cells++ % table->columns;
-	struct libscols_line *line;
 
 	if (!column)
-		add_row(table);
-	line = scols_table_get_line(table->lines, scols_table_get_nlines(table->lines) - 1);
-	insist(scols_line_refer_data(line, column, cell));
+		table->last = ctl_alloc(scols_table_new_line(table->lines, NULL));
+	insist(scols_line_refer_data(table->last, column, cell));
 }
 
 /**
@@ -113,12 +106,12 @@ void ctl_table_addf(struct ctl_table *table, const char *fmt, ...)
 
 /**
  * ctl_table_note() - print a line below the last row
- * @table: the table, which has a row and owns @note from now on
+ * @table: the table, which owns @note from now on; its last row exists and has no note
  * @note: the text, safe to print
  */
 void ctl_table_note(struct ctl_table *table, char *note)
 {
-	table->notes[scols_table_get_nlines(table->lines) - 1] = note;
+	scols_line_set_userdata(table->last, note);
 }
 
 /**
@@ -128,19 +121,23 @@ void ctl_table_note(struct ctl_table *table, char *note)
  */
 void ctl_table_print(struct ctl_table *table, const char *right_aligned)
 {
-	char *text = NULL, *line, *rest;
+	struct libscols_iter *rows = ctl_alloc(scols_new_iter(SCOLS_ITER_FORWARD));
+	struct libscols_line *row;
+	char *text = NULL, *rest;
 
 	for (size_t i = 0; i < table->columns; i++)
 		scols_column_set_flags(scols_table_get_column(table->lines, i),
 				       right_aligned[i] == 'r' ? SCOLS_FL_RIGHT : 0);
 	insist(scols_print_table_to_string(table->lines, &text));
 	rest = text;
-	/* Cells contain no newlines, so each line is a row. */
-	for (char **note = table->notes; rest && *rest; note++) {
-		line = strsep(&rest, "\n");
-		puts(line);
-		if (*note)
-			printf("    %s\n", *note);
+	/* Cells have no newlines, so each line is a row; one is missing only without memory. */
+	while (!scols_table_next_line(table->lines, rows, &row)) {
+		const char *note = scols_line_get_userdata(row);
+
+		puts(ctl_alloc(strsep(&rest, "\n")));
+		if (note)
+			printf("    %s\n", note);
 	}
+	scols_free_iter(rows);
 	free(text);
 }
