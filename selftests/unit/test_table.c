@@ -11,13 +11,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <libsmartcols.h>
 
 #include "ctl/ctl.h"
 #include "ctl/table.h"
 
 static struct ctl_table *table;
+
+/* Calls of libsmartcols that fail without memory, and the text that one returns although cut. */
+static bool no_cell, no_string;
+static const char *short_string;
+
+int __real_scols_line_refer_data(struct libscols_line *line, size_t n, char *data);
+int __wrap_scols_line_refer_data(struct libscols_line *line, size_t n, char *data);
+int __real_scols_print_table_to_string(struct libscols_table *lines, char **data);
+int __wrap_scols_print_table_to_string(struct libscols_table *lines, char **data);
+
+int __wrap_scols_line_refer_data(struct libscols_line *line, size_t n, char *data)
+{
+	return no_cell ? -ENOMEM : __real_scols_line_refer_data(line, n, data);
+}
+
+int __wrap_scols_print_table_to_string(struct libscols_table *lines, char **data)
+{
+	if (no_string)
+		return -ENOMEM;
+	if (!short_string)
+		return __real_scols_print_table_to_string(lines, data);
+	*data = strdup(short_string);
+	return 0;
+}
 
 static int setup(void **state)
 {
@@ -61,7 +87,7 @@ static void print_to(int fd, const char *alignment)
 static void expect(const char *alignment, const char *wanted)
 {
 	FILE *file = tmpfile();
-	char got[4096];
+	char got[32768];
 	ssize_t n;
 
 	assert_non_null(file);
@@ -95,6 +121,18 @@ static void empty(void **state)
 	expect("rlr", "ID  NAME  BYTES\n");
 }
 
+/* No headings either, as in "kschannelctl stats". */
+static void nothing(void **state)
+{
+	(void)state;
+	ctl_table_free(table);
+	table = ctl_table_new(2);
+	expect("lr", "");
+	ctl_table_addf(table, "a");
+	ctl_table_addf(table, "1");
+	expect("lr", "a  1\n");
+}
+
 static void noted(void **state)
 {
 	(void)state;
@@ -124,6 +162,104 @@ static void wide(void **state)
 	       "2   gr\xc3\xbc\xc3\x9f                    2\n"
 	       "3   \\x1b[2J\\x0a\\x5cx1b      3\n"
 	       "4                           4\n");
+}
+
+/* Wide characters are aligned to the right, too. */
+static void wide_right(void **state)
+{
+	(void)state;
+	row(1, "\xe6\x9d\xb1\xe4\xba\xac", 1);
+	row(2, "gr\xc3\xbc\xc3\x9f, x", 2);
+	expect("lrr",
+	       "ID     NAME  BYTES\n"
+	       "1      \xe6\x9d\xb1\xe4\xba\xac      1\n"
+	       "2   gr\xc3\xbc\xc3\x9f, x      2\n");
+}
+
+/* A locale without these characters still gets aligned columns. */
+static void c_locale(void **state)
+{
+	(void)state;
+	setlocale(LC_CTYPE, "C");
+	row(1, "gr\xc3\xbc", 1);
+	row(2, "b", 2);
+	expect("llr",
+	       "ID  NAME        BYTES\n"
+	       "1   gr\\xc3\\xbc      1\n"
+	       "2   b               2\n");
+}
+
+/* libsmartcols has a buffer of BUFSIZ, which grows. */
+static void longer_than_buffers(void **state)
+{
+	static char name[BUFSIZ + 100], wanted[sizeof(name) * 2 + 64];
+
+	(void)state;
+	memset(name, 'n', sizeof(name) - 1);
+	row(1, name, 1);
+	snprintf(wanted, sizeof(wanted), "ID  %-*s  BYTES\n1   %s      1\n",
+		 (int)sizeof(name) - 1, "NAME", name);
+	expect("llr", wanted);
+}
+
+static void add_cell(void)
+{
+	no_cell = true;
+	ctl_table_addf(table, "1");
+}
+
+static void print_nothing(void)
+{
+	no_string = true;
+	ctl_table_print(table, "lll");
+}
+
+static void print_less(void)
+{
+	row(1, "a", 1);
+	short_string = "ID  NAME  BYTES";
+	ctl_table_print(table, "lll");
+}
+
+/* Runs it in a process of its own, which has to fail. */
+static void expect_no_memory(void (*run)(void))
+{
+	static const char wanted[] = ": out of memory\n";
+	FILE *file = tmpfile();
+	char got[256];
+	int status;
+	ssize_t n;
+	pid_t pid;
+
+	assert_non_null(file);
+	fflush(stdout);
+	pid = fork();
+	assert_return_code(pid, errno);
+	if (!pid) {
+		const int null = open("/dev/null", O_WRONLY);
+
+		dup2(null, STDOUT_FILENO);
+		dup2(fileno(file), STDERR_FILENO);
+		run();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), EXIT_FAILURE);
+	n = pread(fileno(file), got, sizeof(got) - 1, 0);
+	assert_return_code(n, errno);
+	got[n] = '\0';
+	assert_true((size_t)n > strlen(wanted));
+	assert_string_equal(got + n - strlen(wanted), wanted);
+	fclose(file);
+}
+
+static void no_memory(void **state)
+{
+	(void)state;
+	expect_no_memory(add_cell);
+	expect_no_memory(print_nothing);
+	expect_no_memory(print_less);
 }
 
 /* A terminal of 40 columns gets all of a long line, too. */
@@ -162,8 +298,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(aligned, setup, teardown),
 		cmocka_unit_test_setup_teardown(empty, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(noted, setup, teardown),
 		cmocka_unit_test_setup_teardown(wide, setup, teardown),
+		cmocka_unit_test_setup_teardown(wide_right, setup, teardown),
+		cmocka_unit_test_setup_teardown(c_locale, setup, teardown),
+		cmocka_unit_test_setup_teardown(longer_than_buffers, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(terminal, setup, teardown),
 	};
 
