@@ -17,8 +17,8 @@ KEEP = 5
 # What kschanneld and its tools are linked with, and what tests take for granted. Where a
 # release has renamed a library's package but not the library, the old name will do.
 BASE = ("libgnutls30", "libnl-genl-3-200", "libjson-c5", "libev4", "libinih1",
-        "libseccomp2", "libcap-ng0", "libbpf1", "openssl", "ca-certificates", "curl",
-        "iproute2", "procps", "util-linux", "python3", "tcpdump")
+        "libseccomp2", "libcap-ng0", "libbpf1", "libsmartcols1", "openssl",
+        "ca-certificates", "curl", "iproute2", "procps", "util-linux", "python3", "tcpdump")
 # Room in the image for what tests write; the file is sparse.
 ROOM = 1 << 30
 USERS = (("passwd", "kschannel:x:990:990:kschanneld:/nonexistent:/bin/false\n"
