@@ -63,7 +63,7 @@ struct protected {
 
 /**
  * struct audit - the sockets of the namespace
- * @list: sockets that are not protected
+ * @list: all TCP sockets, protected or not
  * @n: number of them
  * @listening: for each port, whether it has a listener
  * @protected: hash table of the protected sockets, by inode number
@@ -175,7 +175,7 @@ static void on_protected(struct nlattr **tb, void *arg)
 	struct protected *one;
 	uint64_t inode;
 
-	/* sockets left to TCP are not protected */
+	/* the dump leaves out KSC_PHASE_PLAIN */
 	if (phase == KSC_PHASE_CLOSED || !tb[KSC_A_SOCK_INODE])
 		return;
 	inode = nla_get_u64(tb[KSC_A_SOCK_INODE]);
