@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The settings of a credential that say what it negotiates. */
+/* A credential's settings for negotiation: versions, suites, groups, signature algorithms. */
 #include <errno.h>
 #include <string.h>
 
@@ -80,12 +80,12 @@ static void take_version(struct ksc_settings *file, const struct ksc_setting *s,
 }
 
 /**
- * ksc_negotiation_take() - take a setting of a credential, if it is one of these
- * @file: complaints go there
+ * ksc_negotiation_take() - parse a credential's setting, if it is for negotiation
+ * @file: gets complaints
  * @s: the setting
- * @priority: changed
+ * @priority: updated
  *
- * Return: whether it is one of these
+ * Return: true if it is for negotiation
  */
 bool ksc_negotiation_take(struct ksc_settings *file, const struct ksc_setting *s,
 			  struct ksc_priority *priority)

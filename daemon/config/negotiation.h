@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* negotiation.c: the settings of a credential that say what it negotiates. */
+/* negotiation.c: a credential's settings for negotiation. */
 #ifndef KSC_NEGOTIATION_H
 #define KSC_NEGOTIATION_H
 

@@ -44,7 +44,7 @@
  * @end_point: channel binding tls-server-end-point of the certificate
  * @x509: certificate and key; and a server's trusted authorities, whose names it sends
  * @trust: trusted authorities, or NULL for those in @x509
- * @priority: what is negotiated
+ * @priority: versions, suites, groups and signature algorithms that it negotiates
  * @resumption: sessions are resumed: a client uses tickets, a server issues them
  * @ticket_key: secret from which the keys of a server's tickets are derived, every few hours a new
  *	one; lives as long as the credential

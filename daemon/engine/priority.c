@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a credential negotiates: GnuTLS's priority strings, limited to what the module can
- * protect. The lists are those of the installed GnuTLS, under the system's policy, and never a
- * list of ours: a group or a signature algorithm that a newer GnuTLS enables is offered as soon
- * as it is there.
+ * What a credential negotiates: GnuTLS's priority strings, limited to what the module supports.
+ * Groups and signature algorithms are those of the installed GnuTLS under the system's policy,
+ * never a list of ours: those that a newer GnuTLS enables are offered without a change here.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -15,12 +14,12 @@
 #include "common/util.h"
 #include "engine/priority.h"
 
-/* Largest group of finite fields that is used without being named, see add_default_groups(). */
+/* Size of the largest finite-field group that is used by default, see add_default_groups(). */
 #define MAX_FFDHE_BITS	4096
 
 /**
- * ksc_priority_init() - start with GnuTLS's defaults
- * @priority: set
+ * ksc_priority_init() - initialize a priority with GnuTLS's defaults
+ * @priority: filled in
  */
 void ksc_priority_init(struct ksc_priority *priority)
 {
@@ -30,8 +29,8 @@ void ksc_priority_init(struct ksc_priority *priority)
 }
 
 /**
- * ksc_priority_free() - free what it has
- * @priority: the priority, initialized
+ * ksc_priority_free() - free the members of a priority
+ * @priority: the priority
  */
 void ksc_priority_free(struct ksc_priority *priority)
 {
@@ -45,10 +44,10 @@ void ksc_priority_free(struct ksc_priority *priority)
 }
 
 /**
- * ksc_priority_set_base() - start from another string than GnuTLS's "NORMAL"
- * @priority: the priority, which has no other base
+ * ksc_priority_set_base() - replace the base, GnuTLS's "NORMAL"
+ * @priority: the priority, whose base was not set before
  * @base: a priority string
- * @at: set to where GnuTLS stopped to understand it
+ * @at: set to the offset at which GnuTLS has stopped parsing
  *
  * Return: 0, GNUTLS_E_MEMORY_ERROR, or another negative GnuTLS error with @at set
  */
@@ -67,12 +66,12 @@ int ksc_priority_set_base(struct ksc_priority *priority, const char *base, size_
 }
 
 /**
- * ksc_priority_add_group() - allow a group; only those that were added are negotiated
+ * ksc_priority_add_group() - append a group; then only the appended ones are negotiated
  * @priority: the priority
- * @name: as gnutls_group_list() names it, in any case of letters
+ * @name: GnuTLS's name for it, case-insensitive
  *
- * Return: 0, -ENOENT if the installed GnuTLS has no such group, -EEXIST if it was added before,
- * -ENOSPC
+ * Return: 0, -ENOENT if the installed GnuTLS has no such group, -EEXIST if it is in the list,
+ * -ENOSPC if the list is full
  */
 int ksc_priority_add_group(struct ksc_priority *priority, const char *name)
 {
@@ -91,12 +90,13 @@ int ksc_priority_add_group(struct ksc_priority *priority, const char *name)
 }
 
 /**
- * ksc_priority_add_sign() - allow a signature algorithm; only those that were added are negotiated
+ * ksc_priority_add_sign() - append a signature algorithm; then only the appended ones are
+ * negotiated
  * @priority: the priority
- * @name: as gnutls_sign_list() names it, in any case of letters
+ * @name: GnuTLS's name for it, case-insensitive
  *
- * Return: 0, -ENOENT if the installed GnuTLS has no such algorithm, -EEXIST if it was added before,
- * -ENOSPC
+ * Return: 0, -ENOENT if the installed GnuTLS has no such algorithm, -EEXIST if it is in the list,
+ * -ENOSPC if the list is full
  */
 int ksc_priority_add_sign(struct ksc_priority *priority, const char *name)
 {
@@ -144,7 +144,7 @@ static bool has_ccm(const struct ksc_priority *priority)
 	return false;
 }
 
-/* Those of our ciphers that the base has; of a base that was set, in its order. */
+/* Drops ciphers that the base lacks. The default is our order, or that of a configured base. */
 static void settle_ciphers(struct ksc_priority *priority, gnutls_priority_t base)
 {
 	const struct ksc_cipher *wanted[KSC_N_CIPHERS];
@@ -170,13 +170,13 @@ static void settle_ciphers(struct ksc_priority *priority, gnutls_priority_t base
 }
 
 /*
- * Groups of a base that was set are in its order. NORMAL begins with NIST's curves; ours with
- * what these do not have, such as hybrids with ML-KEM, and X25519, which is the fastest.
+ * A configured base keeps its order. NORMAL begins with NIST's curves; here, groups that are not in
+ * @last come first, such as hybrids with ML-KEM, then X25519, the fastest.
  *
- * Groups of finite fields are for DHE-RSA, the slowest key exchange, which is there because TLS
- * 1.2 has AES-CCM with RSA certificates in no other way. They end at 4096 bits: what a client's
- * first message of a few hundred bytes makes a server compute grows with the cube, and takes half
- * a second at 8192.
+ * Finite-field groups always come last. They are for DHE-RSA, the slowest key exchange: TLS 1.2
+ * defines AES-CCM with RSA certificates for no other. Their limit is 4096 bits: the computation
+ * that a client's first message of a few hundred bytes causes in a server grows with the cube of
+ * the size, and takes half a second at 8192.
  */
 static void add_default_groups(struct ksc_priority *priority, gnutls_priority_t base)
 {
@@ -211,9 +211,9 @@ static void add_default_groups(struct ksc_priority *priority, gnutls_priority_t 
 }
 
 /**
- * struct text - a priority string that is being written
- * @text: what it has so far, with a NUL unless it is too long
- * @len: how long it is, or would be
+ * struct text - a priority string while it is being built
+ * @text: the string, truncated to fit
+ * @len: its length in bytes; if that does not fit, at least the size of @text
  */
 struct text {
 	char text[4096];
@@ -233,8 +233,8 @@ static __attribute__((format(printf, 2, 3))) void put(struct text *text, const c
 }
 
 /*
- * Ephemeral keys alone, and AEADs alone, so that everything agreed upon has forward secrecy and
- * fits the module. GnuTLS takes the parts in their order here as the order of preference.
+ * Only ephemeral keys, for forward secrecy, and only AEADs, which the module supports. For GnuTLS,
+ * the order of the parts is the order of preference.
  */
 static void write_suites(struct text *out, const struct ksc_priority *priority,
 			 gnutls_priority_t base)
@@ -260,9 +260,9 @@ static void write_suites(struct text *out, const struct ksc_priority *priority,
 }
 
 /*
- * Keys of less than 112 bits of security and SHA-1 are not what anybody should rely on
- * (RFC 9325 4, RFC 9155), unless the configuration names them. Records of less than 512 bytes
- * are what small devices ask for that speak CCM.
+ * Keys with less than 112 bits of security and SHA-1 are insecure (RFC 9325 4, RFC 9155): they are
+ * not negotiated unless the configuration names them. Small devices that use CCM request records of
+ * less than 512 bytes.
  */
 static void write_rest(struct text *out, const struct ksc_priority *priority)
 {
@@ -290,9 +290,9 @@ static int write_text(struct ksc_priority *priority, gnutls_priority_t base)
 }
 
 /*
- * RFC 5746's extension tells a client whether another peer's handshake may come before its own.
- * To a server that never renegotiates it says nothing, and TLS 1.3 alone has no use for it: a
- * client that does not send it is served.
+ * With RFC 5746's extension, a client detects that another peer's handshake precedes its own. It is
+ * useless to a server that never renegotiates, and in TLS 1.3: a client that does not send it is
+ * accepted.
  */
 static int make(const struct ksc_priority *priority, enum ksc_role role, gnutls_protocol_t min,
 		gnutls_protocol_t max, const char *more, gnutls_priority_t *made)
@@ -311,8 +311,8 @@ static int make(const struct ksc_priority *priority, enum ksc_role role, gnutls_
 }
 
 /*
- * GnuTLS ignores what follows the 128th part of a string: what we take away from the base would
- * stay. A last part that is wrong is an error only if it is looked at.
+ * GnuTLS ignores all parts after the 128th: what they remove from the base would stay. An invalid
+ * part is appended: the string is short enough if GnuTLS rejects it.
  */
 static int check_length(const struct ksc_priority *priority)
 {
@@ -326,7 +326,7 @@ static int check_length(const struct ksc_priority *priority)
 	return rc == GNUTLS_E_MEMORY_ERROR ? rc : GNUTLS_E_INVALID_REQUEST;
 }
 
-/* Versions that the base has not are none of ours either. */
+/* Drops versions that the base lacks. */
 static void settle_versions(struct ksc_priority *priority, gnutls_priority_t base)
 {
 	const unsigned int *list;
@@ -371,10 +371,10 @@ static int settle(struct ksc_priority *priority, gnutls_priority_t base)
 }
 
 /**
- * ksc_priority_finish() - complete a priority whose parts are all set
+ * ksc_priority_finish() - complete a priority after all of its settings
  * @priority: the priority
  *
- * Return: 0 or a negative GnuTLS error, perhaps with @priority's fault set
+ * Return: 0 or a negative GnuTLS error; @fault of @priority is set if the settings are at fault
  */
 int ksc_priority_finish(struct ksc_priority *priority)
 {
@@ -389,15 +389,14 @@ int ksc_priority_finish(struct ksc_priority *priority)
 }
 
 /**
- * ksc_priority_use() - have a session negotiate as a priority says
- * @priority: the priority, finished
+ * ksc_priority_use() - set the priority of a session
+ * @priority: the priority, complete
  * @tls: the session
- * @role: ours in it
- * @min: lowest protocol version if it is above the priority's, or 0
- * @max: highest if it is below, or 0
+ * @role: our role
+ * @min: lowest protocol version, or 0; has no effect below the priority's
+ * @max: highest, or 0; has no effect above the priority's
  *
- * Return: 0 or a negative GnuTLS error, GNUTLS_E_UNSUPPORTED_VERSION_PACKET when no
- * version is left
+ * Return: 0 or a negative GnuTLS error, GNUTLS_E_UNSUPPORTED_VERSION_PACKET if no version is left
  */
 int ksc_priority_use(const struct ksc_priority *priority, gnutls_session_t tls,
 		     enum ksc_role role, gnutls_protocol_t min, gnutls_protocol_t max)

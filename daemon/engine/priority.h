@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* priority.c: which versions, suites, groups and signatures a credential negotiates. */
+/* priority.c: versions, suites, groups and signatures that a credential negotiates. */
 #ifndef KSC_PRIORITY_H
 #define KSC_PRIORITY_H
 
@@ -9,27 +9,26 @@
 
 #include "engine/suite.h"
 
-/* Of a list in the configuration; GnuTLS itself has fewer. */
+/* Length of a list in the configuration; GnuTLS's own lists are shorter. */
 #define KSC_MAX_GROUPS	32
 #define KSC_MAX_SIGNS	64
 
 /**
  * struct ksc_priority - what a credential negotiates
- * @base: GnuTLS's priority string that it starts from, or NULL for "NORMAL"
- * @groups: the only groups, by preference
- * @n_groups: how many; without any, those of @base
- * @signs: the only signature algorithms, by preference
- * @n_signs: how many; without any, those of @base
- * @ciphers: the only ciphers, by preference
- * @n_ciphers: how many; without any, those of @base until ksc_priority_finish(), which
- *	lists them
- * @min_version: lowest protocol version, of those that @base has
- * @max_version: highest
- * @fault: what is wrong with all of these together, after ksc_priority_finish() failed, or NULL
- * @text: @base, limited to what is above, without versions and role
- * @cache: made of it, by role, with all versions
+ * @base: priority string from the configuration, or NULL for GnuTLS's "NORMAL"
+ * @groups: the only groups, in order of preference
+ * @n_groups: number of groups; 0 before ksc_priority_finish() for those of @base
+ * @signs: the only signature algorithms, in order of preference
+ * @n_signs: number of signature algorithms; 0 for those of @base
+ * @ciphers: the only ciphers, in order of preference
+ * @n_ciphers: number of ciphers; 0 before ksc_priority_finish() for those of @base
+ * @min_version: lowest protocol version; ksc_priority_finish() excludes those that @base lacks
+ * @max_version: highest, likewise
+ * @fault: why ksc_priority_finish() has rejected these settings, or NULL
+ * @text: @base, limited by the lists above, without versions and role
+ * @cache: GnuTLS's priorities made from @text, by role, with all versions in the range
  *
- * Set by one thread, then never changed after ksc_priority_finish(), so that any may read it.
+ * Built by one thread, constant after ksc_priority_finish(), so that any thread may read it.
  */
 struct ksc_priority {
 	char *base;
