@@ -461,8 +461,8 @@ enabled_units()
 	[ "$(kschannelctl units $there | wc -l)" = 4 ]
 	rm $units/web@.service.d/kschannel.conf
 	kschannelctl disable $there --no-reload --all >/tmp/got
-	grep "^a.service is not protected" /tmp/got
-	grep "^web@1.service is not protected" /tmp/got
+	grep "^a.service is no longer protected" /tmp/got
+	grep "^web@1.service is no longer protected" /tmp/got
 	[ "$(cd $units && echo *)" = "a.timer.d empty.service.d other.service.d web@.service.d" ]
 	fails kschannelctl units --directory /nowhere
 }
