@@ -26,7 +26,8 @@ struct ctl_table {
 /* libsmartcols fails only without memory, as its arguments are valid. */
 static void insist(int rc)
 {
-	ctl_alloc(rc ? NULL : (void *)"");
+	if (rc)
+		ctl_alloc(NULL);
 }
 
 /**

@@ -65,6 +65,26 @@ int ksc_priority_set_base(struct ksc_priority *priority, const char *base, size_
 	return priority->base ? 0 : GNUTLS_E_MEMORY_ERROR;
 }
 
+static bool in_list(const unsigned int *list, size_t n, unsigned int number)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (list[i] == number)
+			return true;
+	return false;
+}
+
+static int append(unsigned int *list, size_t *n, size_t max, unsigned int number)
+{
+	if (in_list(list, *n, number))
+		return -EEXIST;
+	if (*n == max)
+		return -ENOSPC;
+	list[(*n)++] = number;
+	return 0;
+}
+
 /**
  * ksc_priority_add_group() - append a group; then only the appended ones are negotiated
  * @priority: the priority
@@ -76,17 +96,9 @@ int ksc_priority_set_base(struct ksc_priority *priority, const char *base, size_
 int ksc_priority_add_group(struct ksc_priority *priority, const char *name)
 {
 	const gnutls_group_t group = gnutls_group_get_id(name);
-	size_t i;
 
-	if (group == GNUTLS_GROUP_INVALID)
-		return -ENOENT;
-	for (i = 0; i < priority->n_groups; i++)
-		if (priority->groups[i] == group)
-			return -EEXIST;
-	if (i == ARRAY_SIZE(priority->groups))
-		return -ENOSPC;
-	priority->groups[priority->n_groups++] = group;
-	return 0;
+	return group == GNUTLS_GROUP_INVALID ? -ENOENT :
+	       append(priority->groups, &priority->n_groups, ARRAY_SIZE(priority->groups), group);
 }
 
 /**
@@ -101,37 +113,19 @@ int ksc_priority_add_group(struct ksc_priority *priority, const char *name)
 int ksc_priority_add_sign(struct ksc_priority *priority, const char *name)
 {
 	const gnutls_sign_algorithm_t sign = gnutls_sign_get_id(name);
-	size_t i;
 
-	if (sign == GNUTLS_SIGN_UNKNOWN)
-		return -ENOENT;
-	for (i = 0; i < priority->n_signs; i++)
-		if (priority->signs[i] == sign)
-			return -EEXIST;
-	if (i == ARRAY_SIZE(priority->signs))
-		return -ENOSPC;
-	priority->signs[priority->n_signs++] = sign;
-	return 0;
+	return sign == GNUTLS_SIGN_UNKNOWN ? -ENOENT :
+	       append(priority->signs, &priority->n_signs, ARRAY_SIZE(priority->signs), sign);
 }
 
-static bool in_list(const unsigned int *list, int n, unsigned int number)
-{
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (list[i] == number)
-			return true;
-	return false;
-}
-
-static bool is_ffdhe(gnutls_group_t group)
-{
-	return !strncmp(gnutls_group_get_name(group), "FFDHE", 5);
-}
-
+/* The size of a finite-field group, 0 for another group. */
 static unsigned long ffdhe_bits(gnutls_group_t group)
 {
-	return strtoul(gnutls_group_get_name(group) + 5, NULL, 10);
+	static const char prefix[] = "FFDHE";
+	const size_t len = sizeof(prefix) - 1;
+	const char *name = gnutls_group_get_name(group);
+
+	return strncmp(name, prefix, len) ? 0 : strtoul(name + len, NULL, 10);
 }
 
 static bool has_ccm(const struct ksc_priority *priority)
@@ -193,7 +187,7 @@ static void add_default_groups(struct ksc_priority *priority, gnutls_priority_t 
 		const gnutls_group_t group = (gnutls_group_t)list[i];
 		bool known = false;
 
-		if (is_ffdhe(group)) {
+		if (ffdhe_bits(group)) {
 			if (has_ccm(priority) && ffdhe_bits(group) <= MAX_FFDHE_BITS)
 				later[n_later++] = group;
 			continue;
@@ -251,7 +245,7 @@ static void write_suites(struct text *out, const struct ksc_priority *priority,
 		put(out, ":+ECDHE-RSA");
 	for (i = 0; i < priority->n_groups; i++) {
 		put(out, ":+GROUP-%s", gnutls_group_get_name(priority->groups[i]));
-		dhe |= is_ffdhe(priority->groups[i]);
+		dhe |= ffdhe_bits(priority->groups[i]) > 0;
 	}
 	if (dhe && in_list(list, n, GNUTLS_KX_DHE_RSA))
 		put(out, ":+DHE-RSA");

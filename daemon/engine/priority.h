@@ -32,9 +32,9 @@
  */
 struct ksc_priority {
 	char *base;
-	gnutls_group_t groups[KSC_MAX_GROUPS];
+	unsigned int groups[KSC_MAX_GROUPS];
 	size_t n_groups;
-	gnutls_sign_algorithm_t signs[KSC_MAX_SIGNS];
+	unsigned int signs[KSC_MAX_SIGNS];
 	size_t n_signs;
 	const struct ksc_cipher *ciphers[KSC_N_CIPHERS];
 	size_t n_ciphers;
