@@ -26,7 +26,8 @@ def possible():
 
 
 def command(tree, argv, binds=None):
-    """The command line that runs a command in the tree, as programs expect it: with /proc.
+    """The command line that runs a command in the tree, as programs expect it: with /proc
+    and terminals.
     BINDS are files and directories of this machine by the names that they have there."""
     pairs = []
     for there, here in (binds or {}).items():
@@ -36,7 +37,8 @@ def command(tree, argv, binds=None):
         else:
             place.touch()
         pairs += [here, there]
-    script = ('tree=$1; shift; mount -t proc proc "$tree/proc" || exit; '
+    script = ('tree=$1; shift; mount -t proc proc "$tree/proc" && '
+              'mount -t devpts -o newinstance,ptmxmode=0666 devpts "$tree/dev/pts" || exit; '
               'while [ "$1" != -- ]; do mount --bind "$1" "$tree$2" || exit; shift 2; done; '
               'shift; exec chroot "$tree" env '
               'DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 '
