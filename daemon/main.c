@@ -219,13 +219,13 @@ static bool configure(struct daemon *d, struct ksc_config *config, FILE *answer)
 	int rc;
 
 	if (other_user(config, &d->begun))
-		tell(answer, KSC_LOG_WARNING, "user: it stays what it is until the next start");
+		tell(answer, KSC_LOG_WARNING, "user: the change needs a restart");
 	if (config->workers != d->begun.workers)
-		tell(answer, KSC_LOG_WARNING, "workers: they stay %u until the next start",
+		tell(answer, KSC_LOG_WARNING, "workers: %u until the next start",
 		     d->begun.workers);
 	rc = ksc_worker_configure(d->worker, config);
 	if (rc) {
-		tell(answer, KSC_LOG_ERROR, "the kernel does not take the policy: %s",
+		tell(answer, KSC_LOG_ERROR, "the kernel rejected the policy: %s",
 		     strerror(-rc));
 		ksc_config_free(config);
 		return false;
@@ -248,7 +248,7 @@ static void on_begin(void *ptr)
 static void conclude(struct daemon *d, bool taken, FILE *answer, char **text)
 {
 	if (!taken)
-		tell(answer, KSC_LOG_ERROR, "the configuration stays as it was");
+		tell(answer, KSC_LOG_ERROR, "the configuration is unchanged");
 	if (answer)
 		fclose(answer);
 	ksc_control_answer(d->control, taken, *text ? *text : "");
@@ -297,7 +297,7 @@ static void on_due(void *ptr, bool retry)
 {
 	struct daemon *d = ptr;
 
-	ksc_log(KSC_LOG_INFO, "event=load-begins reason=\"%s\"",
+	ksc_log(KSC_LOG_INFO, "event=load-started reason=\"%s\"",
 		retry ? "the last load failed" : "a file has changed");
 	ksc_reload_ask(d->reload);
 }

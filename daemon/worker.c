@@ -252,7 +252,7 @@ static struct offered *new_session(struct ksc_worker *worker, const struct ksc_o
 		config = rule == KSC_NO_RULE ? NULL : worker->now->config;
 	}
 	if (!config || (rule != KSC_NO_RULE && rule >= config->rules->n)) {
-		snprintf(why, KSC_MAX_TEXT + 1, "The policy of the connection is not known.");
+		snprintf(why, KSC_MAX_TEXT + 1, "The connection's policy is unknown.");
 		return NULL;
 	}
 	params.credentials = config->credentials;
@@ -269,7 +269,7 @@ static struct offered *new_session(struct ksc_worker *worker, const struct ksc_o
 		}
 	}
 	*status = KSC_STATUS_INTERNAL_ERROR;
-	snprintf(why, KSC_MAX_TEXT + 1, "The handshake could not be begun.");
+	snprintf(why, KSC_MAX_TEXT + 1, "The handshake could not be started.");
 	return begin(worker, offer, &params, &o) ? NULL : o;
 }
 
@@ -332,7 +332,7 @@ static void on_token(void *ptr, const struct ksc_offer *offer)
 		make_step(o, offer);
 	else
 		refuse(worker, offer, KSC_STATUS_INTERNAL_ERROR,
-		       "Its handshake was begun by another daemon.");
+		       "Another daemon started the handshake.");
 }
 
 static void on_ticket(void *ptr, uint64_t id, const uint8_t *msg, size_t len)

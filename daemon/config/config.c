@@ -90,10 +90,10 @@ static void look_at_key(const struct ksc_settings *file, const struct ksc_settin
 	const struct ksc_who anybody = { .uid = (uid_t)-2, .gid = (gid_t)-2 };
 
 	if (raw->way.file.mode & 0002)
-		ksc_log(KSC_LOG_WARNING, "%s:%u: key: %s can be written by everybody", file->path,
+		ksc_log(KSC_LOG_WARNING, "%s:%u: key: %s is world-writable", file->path,
 			key->line, key->value);
 	else if (ksc_access_allows(&cred->readers, &anybody))
-		ksc_log(KSC_LOG_WARNING, "%s:%u: key: %s can be read by everybody", file->path,
+		ksc_log(KSC_LOG_WARNING, "%s:%u: key: %s is world-readable", file->path,
 			key->line, key->value);
 }
 
@@ -136,7 +136,7 @@ static void take_cert(struct ksc_settings *file, const struct ksc_section *secti
 		return;
 	}
 	if (!cert || !key) {
-		ksc_complain(file, cert ? cert->line : key->line, "there is no %s to this %s",
+		ksc_complain(file, cert ? cert->line : key->line, "the %s for this %s is missing",
 			     cert ? "key" : "cert", cert ? "cert" : "key");
 		return;
 	}
@@ -167,12 +167,12 @@ static void take_trust(struct ksc_settings *file, const struct ksc_section *sect
 	if (!trust && cred->roles == KSC_ROLE_BIT(KSC_ROLE_SERVER)) {
 		if (cred->verify > KSC_VERIFY_NONE)
 			ksc_complain(file, ksc_section_get(section, "verify")->line,
-				     "verify: whose clients are accepted? trust = FILE");
+				     "verify: client certificates need a trust store: trust = FILE");
 		return;
 	}
 	if (!trust && cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)) {
 		ksc_complain(file, section->line,
-			     "with role = both, say whom to trust: trust = FILE");
+			     "role = both needs a trust store: trust = FILE");
 		return;
 	}
 	if (!trust || !strcmp(trust->value, "system")) {
@@ -184,7 +184,7 @@ static void take_trust(struct ksc_settings *file, const struct ksc_section *sect
 		rc = ksc_credential_set_trust(cred, &raw);
 		if (rc <= 0)
 			is_bad(file, trust, rc ? gnutls_strerror(rc) :
-						 "there is no certificate in it");
+						 "it has no certificate");
 	}
 	ksc_file_free(&raw);
 }
@@ -305,7 +305,7 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 		return;
 	if (!role) {
 		ksc_complain(file, section->line,
-			     "there is no role: role = server, client or both");
+			     "role is missing: role = server, client or both");
 		return;
 	}
 	if (ksc_take_word(file, role, roles, &bits))
@@ -429,7 +429,7 @@ static void settle_defaults(struct ksc_settings *file, struct ksc_credentials *s
 				continue;
 			if (fallback[role])
 				ksc_complain(file, line_of(file, cred),
-					     "credential %s is a default for %ss already",
+					     "credential %s is already the default for %ss",
 					     fallback[role]->name, ksc_role_name(role));
 			fallback[role] = cred;
 		}

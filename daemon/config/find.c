@@ -36,11 +36,11 @@ const char *ksc_file_fault(int error)
 	case 0:
 		return NULL;
 	case EISDIR:
-		return "this is a directory";
+		return "is a directory";
 	case EMEDIUMTYPE:
-		return "this is no regular file";
+		return "not a regular file";
 	case EFBIG:
-		return "this is larger than 16 MiB";
+		return "larger than 16 MiB";
 	}
 	return ksc_handed_fault(error);
 }

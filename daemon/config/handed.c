@@ -115,9 +115,9 @@ const char *ksc_handed_fault(int error)
 {
 	switch (error) {
 	case EDQUOT:
-		return "the files are larger than 256 MiB together";
+		return "the files exceed 256 MiB in total";
 	case ESTALE:
-		return "the configuration has changed meanwhile";
+		return "the configuration changed while it was read";
 	}
 	return strerror(error);
 }
@@ -261,7 +261,7 @@ int ksc_handed_add_members(struct ksc_handed *handed, gid_t gid, int error, cons
 	return 0;
 }
 
-/* If an item was not handed over, the configuration has changed meanwhile. */
+/* If an item was not handed over, the configuration changed while it was read. */
 static int fault(const struct part *part)
 {
 	return part ? part->error : -ESTALE;

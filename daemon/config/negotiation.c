@@ -18,7 +18,7 @@ static void take_suites(struct ksc_settings *file, const struct ksc_setting *s,
 		const struct ksc_cipher *cipher = ksc_cipher_by_name(items[i]);
 
 		if (!cipher) {
-			ksc_complain(file, s->line, "suites: \"%s\" is not known", items[i]);
+			ksc_complain(file, s->line, "suites: unknown suite \"%s\"", items[i]);
 			continue;
 		}
 		for (k = 0; k < priority->n_ciphers && priority->ciphers[k] != cipher; k++)
@@ -46,7 +46,7 @@ static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
 				     items[i]);
 			break;
 		case -ENOENT:
-			ksc_complain(file, s->line, "%s: GnuTLS has no \"%s\"", s->name,
+			ksc_complain(file, s->line, "%s: GnuTLS does not know \"%s\"", s->name,
 				     items[i]);
 			break;
 		default:

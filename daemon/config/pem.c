@@ -56,8 +56,8 @@ const char *ksc_pem_cert_fault(const gnutls_datum_t *pem)
 	if (is_der(pem))
 		return "this is DER or PKCS #12: PEM is needed";
 	if (!has_cert(pem))
-		return has_key(pem) ? "there is a key in it, and no certificate" :
-				      "there is no certificate in it";
+		return has_key(pem) ? "it has a key but no certificate" :
+				      "it has no certificate";
 	rc = gnutls_x509_crt_list_import2(&list, &n, pem, GNUTLS_X509_FMT_PEM, 0);
 	if (rc < 0)
 		return gnutls_strerror(rc);
@@ -82,7 +82,7 @@ const char *ksc_pem_key_fault(const gnutls_datum_t *pem)
 	if (is_encrypted(pem))
 		return "the key is encrypted: not supported";
 	if (!has_key(pem))
-		return has_cert(pem) ? "there is a certificate in it, and no key" :
-				       "there is no key in it";
+		return has_cert(pem) ? "it has a certificate but no key" :
+				       "it has no key";
 	return NULL;
 }

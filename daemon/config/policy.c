@@ -302,7 +302,7 @@ static void check_demands(struct ksc_settings *file, const struct ksc_section *s
 	const struct ksc_setting *verify = ksc_section_get(section, "verify");
 
 	if (rule->local.family && rule->remote.family && rule->local.family != rule->remote.family)
-		ksc_complain(file, section->line, "local and remote are not of one family");
+		ksc_complain(file, section->line, "local and remote differ in address family");
 	if (rule->min_version && rule->max_version && rule->min_version > rule->max_version)
 		ksc_complain(file, section->line, "min-version is above max-version");
 	if (rule->server_name && !(rule->directions & KSC_RULE_DIRECTION_CONNECT))
@@ -312,7 +312,7 @@ static void check_demands(struct ksc_settings *file, const struct ksc_section *s
 		ksc_complain(file, section->line, "connect only applies to outgoing connections");
 	if (rule->n_peers && verify && rule->verify != KSC_VERIFY_REQUIRE)
 		ksc_complain(file, verify->line,
-			     "verify: peers are only known with verify = require");
+			     "verify: peers needs verify = require");
 	/* A list of peers requires a certificate. */
 	if (rule->n_peers)
 		rule->verify = KSC_VERIFY_REQUIRE;
@@ -337,13 +337,13 @@ void ksc_policy_take(struct ksc_settings *file, const struct ksc_section *sectio
 		return;
 	if (!action) {
 		ksc_complain(file, section->line,
-			     "there is no action: action = require, prefer or never");
+			     "action is missing: action = require, prefer or never");
 		return;
 	}
 	if (ksc_take_word(file, action, ksc_rule_action_words, &value))
 		return;
 	if (rules->n == MAX_RULES) {
-		ksc_complain(file, section->line, "there are more than %d rules", MAX_RULES);
+		ksc_complain(file, section->line, "more than %d rules", MAX_RULES);
 		return;
 	}
 	rule = ksc_rules_add(rules);
@@ -398,7 +398,7 @@ static void check_credential(struct ksc_settings *file, const struct ksc_rule *r
 	else if ((rule->min_version && rule->min_version > cred->priority.max_version) ||
 		 (rule->max_version && rule->max_version < cred->priority.min_version))
 		ksc_complain(file, rule->line,
-			     "rule %s: the credential \"%s\" has none of these versions",
+			     "rule %s: the credential \"%s\" supports none of these versions",
 			     rule->name, cred->name);
 }
 

@@ -104,7 +104,7 @@ static void note_name(struct reader *r, const struct ksc_section *section)
 
 	HASH_FIND_STR(r->names, section->name, name);
 	if (name) {
-		ksc_complain(r->file, r->line, "there is a section [%s] already, at line %u",
+		ksc_complain(r->file, r->line, "section [%s] is already defined at line %u",
 			     section->name, name->line);
 		return;
 	}
@@ -127,12 +127,12 @@ static void begin_section(struct reader *r, const char *text)
 	struct ksc_section *bigger, *section;
 
 	if (!end) {
-		ksc_complain(file, r->line, "a section's name ends with \"]\"");
+		ksc_complain(file, r->line, "missing \"]\" after the section's name");
 		return;
 	}
 	for (rest = end + 1; *rest; rest++)
 		if (!isspace((unsigned char)*rest)) {
-			ksc_complain(file, r->line, "nothing may follow a section's name");
+			ksc_complain(file, r->line, "unexpected text after the section's name");
 			return;
 		}
 	bigger = reallocarray(file->sections, file->n + 1, sizeof(*bigger));
@@ -180,7 +180,7 @@ static char *read_line(char *buf, int size, void *stream)
 	if (*p == '[')
 		begin_section(r, p + 1);
 	else if (*p && !strchr("#;", *p) && (!strpbrk(p, "=:") || strcspn(p, "=:") > MAX_NAME))
-		ksc_complain(r->file, r->line, "this is neither [section] nor name = value");
+		ksc_complain(r->file, r->line, "expected [section] or name = value");
 	return buf;
 }
 

@@ -30,9 +30,9 @@ static const char *take_range(char *line, struct ksc_subid *subid)
 	uint32_t count;
 
 	if (!start || !rest || strchr(rest, ':'))
-		return "this is not OWNER:START:COUNT";
+		return "expected OWNER:START:COUNT";
 	if (!*owner || strlen(owner) > KSC_MAX_NAME)
-		return "there is no owner";
+		return "the owner is missing";
 	if (!ksc_is_id(start, &subid->start) || !subid->start)
 		return "the start is not a number above 0";
 	if (!ksc_is_id(rest, &count) || !count || count > UINT32_MAX - subid->start)

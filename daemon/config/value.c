@@ -93,7 +93,7 @@ int ksc_take_list(struct ksc_settings *file, const struct ksc_setting *s, char *
 		while (end > item && isspace((unsigned char)end[-1]))
 			*--end = '\0';
 		if (!*item) {
-			ksc_complain(file, s->line, "%s: there is an empty item in the list",
+			ksc_complain(file, s->line, "%s: empty item in the list",
 				     s->name);
 			return -1;
 		}

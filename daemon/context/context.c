@@ -178,7 +178,7 @@ void ksc_context_refused(struct ksc_context *context, int error, const char *tex
 		ksc_contexts_ask(context->of, context);
 		return;
 	}
-	snprintf(step.text, sizeof(step.text), "The kernel does not take the keys: %s%s%s.",
+	snprintf(step.text, sizeof(step.text), "The kernel rejected the keys: %s%s%s.",
 		 error ? strerror(error) : "it does not answer", *text ? ": " : "", text);
 	tell(context, &step, -1);
 }
@@ -221,9 +221,9 @@ static const char *wrong(struct nlattr *const *tb)
 	if (!tb[KSC_M_BEGIN_ROLE])
 		return "client or server?";
 	if (!is_name(string(tb[KSC_M_BEGIN_SERVER_NAME])))
-		return "the server's name is malformed";
+		return "the server name is malformed";
 	if (!is_name(string(tb[KSC_M_BEGIN_CREDENTIAL])))
-		return "the credential's name is malformed";
+		return "the credential name is malformed";
 	if (alpn && (!nla_len(alpn) || !is_list(nla_data(alpn), (size_t)nla_len(alpn))))
 		return "the list of protocols is malformed";
 	return NULL;
@@ -330,7 +330,7 @@ static int check_answer(const struct ksc_context *context, struct nlattr **tb, c
 	*why = "no credential was asked for";
 	if (context->status != KSC_STATUS_INCOMPLETE_CREDENTIALS)
 		return -ENODATA;
-	*why = "the credential's name is malformed";
+	*why = "the credential name is malformed";
 	return is_name(string(tb[KSC_M_CREDENTIAL])) ? 0 : -EINVAL;
 }
 

@@ -193,7 +193,7 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 		/* half of the descriptors are left to accepted connections and keys */
 		if (contexts->refused > contexts->users.descriptors / 2) {
 			pause_listening(contexts,
-					"too many refused connections are not closed yet");
+					"too many refused connections are still open");
 			return;
 		}
 		fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -36,7 +36,7 @@ static int begin(struct ksc_application *app, uint32_t seq, struct nlattr **tb, 
 	struct ksc_context *context;
 	int rc;
 
-	*why = "the daemon is about to end";
+	*why = "the daemon is stopping";
 	if (app->of->draining)
 		return -EHOSTDOWN;
 	rc = ksc_context_begin(app, nla_get_u32(tb[KSC_M_CONTEXT]), tb[KSC_M_BEGIN], &context,
@@ -54,10 +54,10 @@ static int step(struct ksc_application *app, uint32_t seq, struct nlattr **tb, c
 	struct ksc_context *context = ksc_application_find(app, nla_get_u32(tb[KSC_M_CONTEXT]));
 
 	if (tb[KSC_M_BEGIN]) {
-		*why = "there is a context of that number";
+		*why = "the context ID is in use";
 		return context ? -EEXIST : begin(app, seq, tb, why);
 	}
-	*why = "there is no context of that number";
+	*why = "no such context ID";
 	return context ? ksc_context_step(context, seq, tb, why) : -ENOENT;
 }
 

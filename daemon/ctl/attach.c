@@ -148,7 +148,7 @@ static error_t attach_parse(int key, char *arg, struct argp_state *state)
 		opt->listeners = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "no argument is wanted: %s", arg);
+		argp_error(state, "unexpected argument: %s", arg);
 		return EINVAL;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -98,7 +98,7 @@ int ctl_preloaded(int argc, char **argv);
 
 /* Exit status for ExecCondition=: with a lower one, systemd would only skip the service. */
 #define CTL_CONDITION_FAILED 255
-#define CTL_CONDITION_DOC "Fail with 255, which for ExecCondition= of systemd is a failure"
+#define CTL_CONDITION_DOC "Exit with 255 on failure, for ExecCondition= of systemd"
 
 /* output.c */
 bool ctl_parse_output(int argc, char **argv, const char *doc);

@@ -239,7 +239,7 @@ static int print_policy(const struct policy *policy)
 		if (policy->passed_table)
 			ctl_table_print(policy->passed_table, "rll");
 		if (policy->n_passed > MAX_PASSED)
-			printf("%zu more are passed over.\n", policy->n_passed - MAX_PASSED);
+			printf("%zu more do not match.\n", policy->n_passed - MAX_PASSED);
 		return EXIT_SUCCESS;
 	}
 	object = ctl_alloc(json_object_new_object());
@@ -304,7 +304,7 @@ static void on_passed(struct nlattr **tb, void *arg)
 	if (passed->table) {
 		ctl_table_addf(passed->table, "%u", nla_get_u32(rule[KSC_A_RULE_NUMBER]));
 		ctl_table_add(passed->table, ctl_escape(name));
-		ctl_table_addf(passed->table, "passed over: %s", why ?: "?");
+		ctl_table_addf(passed->table, "no match: %s", why ?: "?");
 	} else {
 		object = ctl_alloc(json_object_new_object());
 		text = ctl_utf8(name);

@@ -163,7 +163,7 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
 		state->next = state->argc;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which command?");
+		argp_error(state, "no command given");
 		return EINVAL;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -81,7 +81,7 @@ void ctl_scope_remove(uint64_t id)
 void ctl_parse_cgroup(const char *arg, char path[PATH_MAX], struct argp_state *state)
 {
 	if (arg[0] != '/' || snprintf(path, PATH_MAX, CTL_CGROUPS "%s", arg) >= PATH_MAX)
-		argp_error(state, "\"%s\" is no path of a cgroup", arg);
+		argp_error(state, "\"%s\" is not the path of a cgroup", arg);
 }
 
 /**

@@ -101,7 +101,7 @@ struct ctl_facts ctl_systemd_facts(const char *unit)
 	/* systemd has no properties of a template itself */
 	ctl_instance(unit, instance);
 	if (systemctl(argv, &output))
-		errx(EXIT_FAILURE, "systemd tells nothing of %s", unit);
+		errx(EXIT_FAILURE, "systemd does not describe %s", unit);
 	ctl_facts_parse(output, &facts);
 	free(output);
 	facts.has_tasks = is_populated(facts.cgroup);

@@ -89,7 +89,7 @@ static void take_cgroup(struct ctl_flow *flow, const char *path, struct argp_sta
 	if (!real)
 		argp_failure(state, EXIT_FAILURE, error ? -error : errno, "%s", full);
 	else if (strncmp(real, CTL_CGROUPS, strlen(CTL_CGROUPS)) != 0)
-		argp_error(state, "\"%s\" is no path of a cgroup", path);
+		argp_error(state, "\"%s\" is not the path of a cgroup", path);
 	else
 		flow->cgroup = ctl_alloc(strdup(real[strlen(CTL_CGROUPS)] ?
 						real + strlen(CTL_CGROUPS) : "/"));
@@ -146,7 +146,7 @@ static error_t test_parse(int key, char *arg, struct argp_state *state)
 		return EINVAL;
 	case ARGP_KEY_END:
 		if (!flow->direction)
-			argp_error(state, "which connection? --connect or --accept");
+			argp_error(state, "--connect or --accept is missing");
 		if (flow->via.sa.sa_family && flow->direction != KSC_RULE_DIRECTION_CONNECT)
 			argp_error(state, "--via goes with --connect");
 		if (flow->direction == KSC_RULE_DIRECTION_CONNECT)

@@ -138,7 +138,7 @@ static error_t unit_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (!opt->all && !opt->unit[0])
-			argp_error(state, "which service?");
+			argp_error(state, "no service given");
 		if (opt->all && opt->unit[0])
 			argp_error(state, "a service and --all exclude each other");
 		return 0;

@@ -128,7 +128,7 @@ int ctl_run_within(const char *path, char **command, uint32_t protocol, bool gua
 			      (int)sizeof(cgroup))
 		error = -ENAMETOOLONG;
 	if (error) {
-		warnx("cannot find the own cgroup: %s", strerror(-error));
+		warnx("cannot find this process's cgroup: %s", strerror(-error));
 		return EXIT_CANNOT_RUN;
 	}
 	if (mkdir(cgroup, 0755)) {

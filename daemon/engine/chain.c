@@ -168,7 +168,7 @@ int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, struct ksc_known *kno
 		/* a response's issuer can be among the certificates after it */
 		tries += staples;
 		if (tries > KSC_MAX_STAPLE_TRIES) {
-			*why = "The peer has stapled more OCSP responses than can be tried.";
+			*why = "The peer stapled too many OCSP responses.";
 			return GNUTLS_E_CERTIFICATE_ERROR;
 		}
 	}

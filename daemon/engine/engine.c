@@ -151,7 +151,7 @@ static enum ksc_status run(struct ksc_engine *e, struct ksc_step *step)
 	}
 	if (crossed) {
 		ksc_tls_blame(e, KSC_STATUS_PROTOCOL_ERROR, GNUTLS_A_UNEXPECTED_MESSAGE,
-			      "Something follows a message that was the last of its flight.");
+			      "Data follows the last message of a flight.");
 		return fail(e, step);
 	}
 	if (rc == 0)

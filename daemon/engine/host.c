@@ -69,7 +69,7 @@ static const char *check_label(const char *label, size_t len)
 		return "has a label of more than 63 bytes";
 	for (i = 0; i < len; i++) {
 		if (label[i] == '*')
-			return "has a star that is not the first label";
+			return "has a wildcard that is not the first label";
 		if (!is_letter(label[i]) && !is_digit(label[i]) && label[i] != '-' &&
 		    label[i] != '_')
 			return "has a character that is not allowed in host names";
@@ -117,7 +117,7 @@ static const char *to_ascii(const char *text, size_t len, char *host)
 			return "has an underscore and letters that are not ASCII";
 		if (!(text[i] & 0x80) && !is_letter(text[i]) && !is_digit(text[i]) &&
 		    !strchr("-.", text[i]))
-			return text[i] == '*' ? "has a star that is not the first label" :
+			return text[i] == '*' ? "has a wildcard that is not the first label" :
 						"has a character that is not allowed in host names";
 	}
 	rc = gnutls_idna_map(text, (unsigned int)len, &mapped, 0);

@@ -357,7 +357,7 @@ static int settle(struct ksc_priority *priority, gnutls_priority_t base)
 	if (rc >= 0)
 		rc = check_length(priority);
 	if (rc == GNUTLS_E_INVALID_REQUEST)
-		priority->fault = "there are more parts than GnuTLS takes";
+		priority->fault = "too many parts for GnuTLS";
 	for (role = KSC_ROLE_CLIENT; rc >= 0 && role <= KSC_ROLE_SERVER; role++)
 		rc = make(priority, role, priority->min_version, priority->max_version, "",
 			  &priority->cache[role]);

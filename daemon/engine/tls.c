@@ -207,8 +207,8 @@ static int resume(struct ksc_engine *e)
 void ksc_tls_blame_choice(struct ksc_engine *e, enum ksc_status status, const char *name)
 {
 	const char *why = status == KSC_STATUS_ACCESS_DENIED ?
-			  "The credential is not for this caller" :
-			  "There is no such credential for this role";
+			  "The caller may not use this credential" :
+			  "No such credential for this role";
 
 	ksc_tls_blame(e, status, GNUTLS_A_HANDSHAKE_FAILURE, "%s: %.64s.", why,
 		      *name ? name : "(default)");

@@ -245,7 +245,7 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enu
 	/* The cause is the unknown name, not the certificate. */
 	if (name && ksc_host_is_unknown(name) && judgement->faults == KSC_FAULT_WRONG_NAME)
 		snprintf(judgement->text, sizeof(judgement->text),
-			 "The names that the address was looked up by are no longer known, or too long: %.128s",
+			 "The host names looked up for the address are no longer known, or too long: %.128s",
 			 name);
 	return 0;
 }

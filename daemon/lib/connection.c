@@ -264,11 +264,11 @@ static const char *check_result(const struct kschannel_context *c, struct nlattr
 	const bool done = nla_get_u32(tb[KSC_M_STATUS]) == KSC_STATUS_OK;
 
 	if (nla_get_u32(tb[KSC_M_CONTEXT]) != NUMBER)
-		return "it is for another context";
+		return "unexpected context ID";
 	if (nla_get_u32(tb[KSC_M_CONSUMED]) > c->offered)
-		return "it consumes more than was offered";
+		return "it consumed more than was offered";
 	if (keys != done)
-		return keys ? "there is a descriptor" : "there are no keys";
+		return keys ? "unexpected descriptor" : "the keys are missing";
 	if (done && (!tb[KSC_M_VERSION] || !tb[KSC_M_SUITE] || !tb[KSC_M_SESSION]))
 		return "the session is missing";
 	return NULL;
@@ -365,7 +365,7 @@ static int take_message(struct kschannel_context *c, struct nlmsghdr *head, size
 		return take_error(c, head->nlmsg_seq, (int)nla_get_u32(tb[KSC_M_ERROR]));
 	if (kind == KSC_MESSAGE_RESULT) {
 		why = head->nlmsg_seq == c->seq ? check_result(c, tb, *key >= 0) :
-						  "it is to something else";
+						  "unexpected message type";
 		if (!why) {
 			take_result(c, tb);
 			free(c->answer);
@@ -375,9 +375,9 @@ static int take_message(struct kschannel_context *c, struct nlmsghdr *head, size
 			return 0;
 		}
 	} else if (kind > 0) {
-		why = "it is to something else";
+		why = "unexpected message type";
 	}
-	return fail(c, KSC_STATUS_INTERNAL_ERROR, "the daemon's answer can't be taken: ", why);
+	return fail(c, KSC_STATUS_INTERNAL_ERROR, "invalid answer from the daemon: ", why);
 }
 
 /* Reads the message that was peeked at; the descriptors that come with it again are dropped. */
@@ -391,7 +391,7 @@ static int read_message(struct kschannel_context *c, size_t len, int *key)
 	if (recv(c->fd, head, len, MSG_DONTWAIT) == (ssize_t)len)
 		rc = take_message(c, head, len, key);
 	else
-		rc = fail(c, KSC_STATUS_INTERNAL_ERROR, "the daemon's answer can't be read", "");
+		rc = fail(c, KSC_STATUS_INTERNAL_ERROR, "cannot read the daemon's answer", "");
 	if (c->answer != head)
 		free(head);
 	return rc;
@@ -413,7 +413,7 @@ static int receive(struct kschannel_context *c)
 		return (int)len;
 	if (!len)
 		return fail(c, KSC_STATUS_NO_DAEMON,
-			    "the daemon went away in the middle of the handshake", "");
+			    "the daemon closed the connection during the handshake", "");
 	if (!whole && key < 0)
 		/* the message waits until the table of descriptors has room */
 		return -EMFILE;
@@ -428,7 +428,7 @@ static int receive(struct kschannel_context *c)
 /* The daemon would have reported this if it were responding. */
 static int end_late(struct kschannel_context *c)
 {
-	fail(c, KSC_STATUS_TIMED_OUT, "the daemon has not answered in time", "");
+	fail(c, KSC_STATUS_TIMED_OUT, "the daemon did not answer in time", "");
 	c->state = KSCHANNEL_TIMED_OUT;
 	return c->answered ? 0 : -EHOSTDOWN;
 }

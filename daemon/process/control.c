@@ -130,7 +130,7 @@ static void on_asked(struct ev_loop *loop, ev_io *io, int events)
 	if (fd < 0)
 		return;
 	if (control->n == KSC_CONTROL_WAITING) {
-		answer(fd, REFUSED, "too many ask at once\n");
+		answer(fd, REFUSED, "too many requests at once\n");
 		return;
 	}
 	control->waiting[control->n++] = (struct waiting) { .fd = fd };
@@ -249,6 +249,6 @@ bool ksc_control_reload(const char *path, FILE *answer)
 	}
 	close(fd);
 	if (!verdict)
-		fprintf(answer, "%s: the daemon has not answered\n", path);
+		fprintf(answer, "%s: no answer from the daemon\n", path);
 	return verdict == TAKEN;
 }

@@ -96,7 +96,7 @@ falls_under()
 	cat /tmp/got
 	if [ -n "$rule" ]; then
 		grep -E "^ *[0-9]+ +$rule +(require|prefer|never) " /tmp/got
-		[ "$(grep -Evc "^NUMBER | passed over: " /tmp/got)" = 1 ]
+		[ "$(grep -Evc "^NUMBER | no match: " /tmp/got)" = 1 ]
 	else
 		grep -x "No rule." /tmp/got
 	fi
@@ -105,7 +105,7 @@ falls_under()
 # Why it is not the rule
 passes()
 {
-	grep -E "^ *[0-9]+ +$1 +passed over: $2\$" /tmp/got
+	grep -E "^ *[0-9]+ +$1 +no match: $2\$" /tmp/got
 }
 
 tried()

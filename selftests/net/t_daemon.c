@@ -349,7 +349,7 @@ static void test_not_locked(void **state)
 static void test_takes_restart(void **state)
 {
 	struct own own = { .workers = 2, .user = "nobody" };
-	const char *const user = "user: it stays what it is until the next start";
+	const char *const user = "user: the change needs a restart";
 	const char *const workers = "workers: they stay 2 until the next start";
 	long threads, uid;
 

@@ -62,7 +62,7 @@ static void test_volume(void **state)
 	sh("cd " DIR " && ln -s ..2 ..tmp && mv -T ..tmp ..data && rm -r ..1");
 	own_await_logged(&own, "event=loaded", 1);
 	assert_served("other.test");
-	assert_int_equal(own_logged(&own, "stays as it was"), 0);
+	assert_int_equal(own_logged(&own, "configuration is unchanged"), 0);
 }
 
 /* As long as a certificate and its key do not belong together, those that do are in force. */
@@ -73,7 +73,7 @@ static void test_torn(void **state)
 	own_start(&own, RENEWED "cert = " DIR "cert\nkey = " DIR "key\n");
 	assert_served("server.test");
 	sh("cp " PKI "other.pem " DIR "new && mv " DIR "new " DIR "cert");
-	own_await_logged(&own, "stays as it was", 1);
+	own_await_logged(&own, "configuration is unchanged", 1);
 	own_await_log(&own, "key: " DIR "key is not the key of " DIR "cert");
 	assert_served("server.test");
 	sh("cp " PKI "other.key " DIR "new && mv " DIR "new " DIR "key");
@@ -83,7 +83,7 @@ static void test_torn(void **state)
 	sh("rm " DIR "cert");
 	own_await_logged(&own, "No such file", 1);
 	sh("echo nothing >" DIR "cert");
-	own_await_logged(&own, "stays as it was", 3);
+	own_await_logged(&own, "configuration is unchanged", 3);
 	assert_served("other.test");
 	sh("cp " PKI "other.pem " DIR "cert");
 	own_await_logged(&own, "event=loaded", 2);

@@ -345,7 +345,7 @@ def test_unit_daemon_reload(world):
                 redis_over_tls(world)
             systemd.reload(only.replace(b"newcomer", b"nobody-there"), wanted=1)
             said = systemd.run("kschanneld", "--reload", wanted=1)
-            assert b"the configuration stays as it was" in said, said
+            assert b"the configuration is unchanged" in said, said
             # with its reader the daemon ends, for another that has one
             CONFIGURATION.write_bytes(only)
             systemd.run("kill", "-KILL", f"{reader}")

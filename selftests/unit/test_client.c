@@ -237,7 +237,7 @@ static void test_spoilt(void **state)
 		void (*spoil)(struct nl_msg *msg);
 	} ways[] = {
 		{ "another's number", spoil_number },
-		{ "another context", spoil_context },
+		{ "context ID", spoil_context },
 		{ "more used up than offered", spoil_consumed },
 		{ "no such status", spoil_status },
 		{ "unknown attribute", spoil_unknown },

@@ -134,7 +134,7 @@ static void context_settings(void **state)
 	bad("[contexts]\nbytes-per-user = 65535\n", "2: bytes-per-user: \"65535\"");
 	bad("[contexts]\nhandshake-bytes = 4095\n", "2: handshake-bytes: \"4095\"");
 	bad("[contexts]\ncolour = red\n", "2: \"colour\" is not a limit of contexts");
-	bad("[contexts]\ntotal = 9\n[contexts]\n", "3: there is a section [contexts] already");
+	bad("[contexts]\ntotal = 9\n[contexts]\n", "3: section [contexts] is already defined");
 }
 
 static void everything(void **state)
@@ -231,13 +231,13 @@ static void bad_lines(void **state)
 
 	(void)state;
 	bad("x = 1\n", "1: \"x\" is not in a section");
-	bad("[daemon]\nnonsense\n", "2: this is neither");
-	bad("[daemon\n", "1: a section's name ends");
-	bad("[daemon] x\n", "1: nothing may follow");
+	bad("[daemon]\nnonsense\n", "2: expected [section]");
+	bad("[daemon\n", "1: missing \"]\"");
+	bad("[daemon] x\n", "1: unexpected text");
 	bad("[demon]\n", "1: [demon] is not a section");
 	bad("[credential]\n", "1: [credential] is not a section");
 	bad("[credential ]\n", "1: a credential's name");
-	bad("[daemon]\n[daemon]\n", "2: there is a section [daemon] already, at line 1");
+	bad("[daemon]\n[daemon]\n", "2: section [daemon] is already defined at line 1");
 	bad("[daemon]\nlog-level=info\n\nlog-level=info\n",
 	    "4: \"log-level\" is already set, at line 2");
 	snprintf(long_line, sizeof(long_line), "[daemon]\nuser = %04900d\n[nothing]\n", 0);
@@ -278,24 +278,24 @@ static void bad_settings(void **state)
 	bad("[daemon]\ncolour = red\n", "2: \"colour\" is not a setting of the daemon");
 	bad(SERVER "colour = red\n", "5: \"colour\" is not a setting of a credential");
 	bad(SERVER "verify = maybe\n", "5: verify: \"maybe\" is not one of");
-	bad(SERVER "verify = require\n", "5: verify: whose clients are accepted");
+	bad(SERVER "verify = require\n", "5: verify: client certificates need");
 	bad(SERVER "min-version = 1.1\n", "5: min-version: \"1.1\" is not one of: 1.2, 1.3");
 	bad(SERVER "min-version = 1.3\nmax-version = 1.2\n", "1: min-version is above");
-	bad(SERVER "suites = AES-128-CBC\n", "5: suites: \"AES-128-CBC\" is not known");
+	bad(SERVER "suites = AES-128-CBC\n", "5: suites: unknown suite \"AES-128-CBC\"");
 	bad(SERVER "suites = AES-128-GCM, AES-128-GCM\n",
 	    "5: suites: \"AES-128-GCM\" is already listed");
 	bad(SERVER "supported-groups = X25519, P-256\n",
-	    "5: supported-groups: GnuTLS has no \"P-256\"");
+	    "5: supported-groups: GnuTLS does not know \"P-256\"");
 	bad(SERVER "supported-groups = X448, x448\n",
 	    "5: supported-groups: \"x448\" is already listed");
-	bad(SERVER "supported-groups =\n", "5: supported-groups: there is an empty item");
-	bad(SERVER "signatures = RSA\n", "5: signatures: GnuTLS has no \"RSA\"");
+	bad(SERVER "supported-groups =\n", "5: supported-groups: empty item");
+	bad(SERVER "signatures = RSA\n", "5: signatures: GnuTLS does not know \"RSA\"");
 	bad(SERVER "priority = NORMAL:+NONSENSE:-VERS-TLS1.2\n",
 	    "5: priority: GnuTLS does not understand \"+NONSENSE:-VERS-TLS1.2\"");
 	bad(SERVER "priority = NORMAL:-VERS-ALL:+VERS-TLS1.1\n", "1: no version of TLS is left");
 	bad(SERVER "priority = NORMAL:-VERS-TLS1.3\nmin-version = 1.3\n",
 	    "1: no version of TLS is left");
-	bad(SERVER "alpn = h2,,h3\n", "5: alpn: there is an empty item");
+	bad(SERVER "alpn = h2,,h3\n", "5: alpn: empty item");
 	bad(SERVER "alpn = a,b,c,d,e,f,g,h,i\n", "5: alpn: \"i\"");
 	bad(SERVER "names = a.*.example\n", "5: names: \"a.*.example\"");
 	bad(SERVER "names = *x.example\n", "5: names: \"*x.example\"");
@@ -312,11 +312,11 @@ static void bad_settings(void **state)
 	bad(SERVER "groups = nobody-of-that-name\n", "5: groups: there is no group");
 	bad(SERVER "default = maybe\n", "5: default: \"maybe\" is not one of: yes, no");
 	bad("[credential s]\nrole = waiter\n", "2: role: \"waiter\" is not one of");
-	bad("[credential s]\n", "1: there is no role");
+	bad("[credential s]\n", "1: role is missing");
 	bad("[credential s]\nrole = server\n", "1: a server needs a certificate");
 	bad("[credential s]\nrole = both\ncert = " CERTS "/server.pem\n"
 	    "key = " CERTS "/server.key\n",
-	    "1: with role = both");
+	    "1: role = both needs");
 }
 
 /* What editors leave, and blanks. */
@@ -337,7 +337,7 @@ static void spellings(void **state)
 	assert_string_equal(config->rules->list[0].name, "z");
 	ksc_config_free(config);
 	bad(SERVER "[credential  s]\nrole = client\ntrust = " CERTS "/ca.pem\n",
-	    "5: there is a section [credential s] already, at line 1");
+	    "5: section [credential s] is already defined at line 1");
 	bad("[credential a\tb]\nrole = client\n", "1: a credential's name has no control");
 }
 
@@ -348,7 +348,7 @@ static void defaults(void **state)
 	(void)state;
 	bad("[credential a]\nrole = client\ntrust = " CERTS "/ca.pem\ndefault = yes\n"
 	    "[credential b]\nrole = client\ntrust = " CERTS "/ca.pem\ndefault = yes\n",
-	    "5: credential a is a default for clients already");
+	    "5: credential a is already the default for clients");
 	/* Of two servers' none is taken at a guess. */
 	good(SERVER "[credential t]\nrole = server\ncert = " CERTS "/second.pem\n"
 	     "key = " CERTS "/second.key\n", &config);

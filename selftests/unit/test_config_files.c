@@ -28,8 +28,8 @@ static void bad_files(void **state)
 			    "/nonexistent/kschanneld.conf: No such file or directory\n");
 	free(complaints);
 #define S "[credential s]\nrole = server\n"
-	bad(S "cert = " CERTS "/server.pem\n", "3: there is no key to this cert");
-	bad(S "key = " CERTS "/server.key\n", "3: there is no cert to this key");
+	bad(S "cert = " CERTS "/server.pem\n", "3: the key for this cert is missing");
+	bad(S "key = " CERTS "/server.key\n", "3: the cert for this key is missing");
 	bad(S "cert = server.pem\nkey = " CERTS "/server.key\n",
 	    "3: cert: \"server.pem\" is not an absolute path");
 	bad(S "cert = /nonexistent\nkey = " CERTS "/server.key\n",
@@ -38,15 +38,15 @@ static void bad_files(void **state)
 	    "4: key: /nonexistent: No such file");
 	bad(S "cert = " CERTS "/server.pem\nkey = " CERTS "/client.key\n", "4: key: ");
 	bad(S "cert = " CERTS "/server.key\nkey = " CERTS "/server.key\n",
-	    "3: cert: " CERTS "/server.key: there is a key in it, and no certificate\n");
+	    "3: cert: " CERTS "/server.key: it has a key but no certificate\n");
 	bad(S "cert = " CERTS "/server.pem\nkey = " CERTS "/server.pem\n",
-	    "4: key: " CERTS "/server.pem: there is a certificate in it, and no key\n");
+	    "4: key: " CERTS "/server.pem: it has a certificate but no key\n");
 	bad(S "cert = " CERTS "/server.pem\nkey = " CERTS "/huge-modulus.crt.der\n",
 	    "4: key: " CERTS "/huge-modulus.crt.der: this is DER");
 	bad("[credential c]\nrole = client\ntrust = /nonexistent\n",
 	    "3: trust: /nonexistent: No such file");
 	bad("[credential c]\nrole = client\ntrust = " CERTS "/ca.key\n",
-	    "3: trust: " CERTS "/ca.key: there is a key in it, and no certificate\n");
+	    "3: trust: " CERTS "/ca.key: it has a key but no certificate\n");
 #undef S
 }
 
@@ -80,8 +80,8 @@ static void bad_pems(void **state)
 	bad_pem("", "cert", 3, "the file is empty\n");
 	bad_pem("", "key", 4, "the file is empty\n");
 	bad_pem("", "trust", 5, "the file is empty\n");
-	bad_pem("hello\n", "cert", 3, "there is no certificate in it\n");
-	bad_pem("hello\n", "key", 4, "there is no key in it\n");
+	bad_pem("hello\n", "cert", 3, "it has no certificate\n");
+	bad_pem("hello\n", "key", 4, "it has no key\n");
 	bad_pem(damaged, "cert", 3, "");
 	bad_pem(damaged, "trust", 5, "");
 	bad_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "key", 4, "");
@@ -144,8 +144,8 @@ static void open_keys(void **state)
 		const char *warning;
 	} modes[] = {
 		{ 0755, 0600, NULL }, { 0755, 0640, NULL }, { 0700, 0644, NULL },
-		{ 0755, 0644, "read by everybody" }, { 0711, 0604, "read by everybody" },
-		{ 0755, 0602, "written by everybody" }, { 0700, 0666, "written by everybody" },
+		{ 0755, 0644, "is world-readable" }, { 0711, 0604, "is world-readable" },
+		{ 0755, 0602, "is world-writable" }, { 0700, 0666, "is world-writable" },
 	};
 	char dir[] = "/tmp/ksc-key-XXXXXX", key[80], text[512];
 	const char *said;
@@ -297,8 +297,8 @@ static void no_files(void **state)
 		 CERTS "/server.pem", name);
 	bad(text, "4: key: /tmp/ksc-config-");
 	bad("[credential c]\nrole = client\ntrust = /dev/zero\n",
-	    "3: trust: /dev/zero: this is no regular file");
-	bad("[credential c]\nrole = client\ntrust = /tmp\n", "3: trust: /tmp: this is a directory");
+	    "3: trust: /dev/zero: not a regular file");
+	bad("[credential c]\nrole = client\ntrust = /tmp\n", "3: trust: /tmp: is a directory");
 	out = open_memstream(&complaints, &size);
 	assert_non_null(out);
 	assert_null(ksc_config_load(name, out));
@@ -311,8 +311,8 @@ static void no_files(void **state)
 	assert_null(ksc_config_load(name, out));
 	fclose(out);
 	alarm(0);
-	assert_non_null(strstr(complaints, "this is no regular file\n/dev/zero: this is no"));
-	assert_non_null(strstr(complaints, ": this is larger than 16 MiB\n"));
+	assert_non_null(strstr(complaints, "not a regular file\n/dev/zero: not a"));
+	assert_non_null(strstr(complaints, ": larger than 16 MiB\n"));
 	free(complaints);
 	unlink(name);
 }

@@ -518,11 +518,11 @@ static void refused(void **state)
 		const char *text;
 	} cases[] = {
 		{ EDQUOT, 0, KSC_STATUS_OVERLOADED,
-		  "The kernel does not take the keys: Disk quota exceeded: says the test." },
+		  "The kernel rejected the keys: Disk quota exceeded: says the test." },
 		{ EMFILE, 0, KSC_STATUS_INTERNAL_ERROR,
-		  "The kernel does not take the keys: Too many open files: says the test." },
+		  "The kernel rejected the keys: Too many open files: says the test." },
 		{ 0, -EIO, KSC_STATUS_INTERNAL_ERROR,
-		  "The kernel does not take the keys: Input/output error." },
+		  "The kernel rejected the keys: Input/output error." },
 	};
 	static uint8_t bytes[KSC_MAX_TOKEN];
 	size_t len, i;

@@ -125,7 +125,7 @@ static void several(void **state)
 		ask_another(&served, &askers[i], &threads[i]);
 	assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
 	ev_run(served.loop, EVRUN_ONCE);
-	answered(&askers[i], threads[i], false, "too many ask at once\n");
+	answered(&askers[i], threads[i], false, "too many requests at once\n");
 	assert_int_equal(served.n, KSC_CONTROL_WAITING);
 	ksc_control_answer(served.control, true, "first\n");
 	for (i = 0; i < 2; i++)
@@ -134,13 +134,13 @@ static void several(void **state)
 	ksc_control_answer(served.control, false, "second\n");
 	for (; i < KSC_CONTROL_WAITING; i++)
 		answered(&askers[i], threads[i], false, "second\n");
-	/* a daemon that goes has not answered */
+	/* a daemon that stops gives no answer */
 	memset(askers, 0, sizeof(askers));
 	ask_another(&served, &askers[0], &threads[0]);
 	ksc_control_free(served.control);
 	pthread_join(threads[0], NULL);
 	assert_false(askers[0].verdict);
-	assert_non_null(strstr(askers[0].text, "has not answered"));
+	assert_non_null(strstr(askers[0].text, "no answer from"));
 	free(askers[0].text);
 	ev_loop_destroy(served.loop);
 }
@@ -150,8 +150,8 @@ static void verdicts(void **state)
 	(void)state;
 	reload("", true);
 	/* the socket of a dead daemon is no obstacle */
-	reload("a.conf:1: there is no file x\nthe configuration stays as it was\n", false);
-	reload("user: it stays what it is\n", true);
+	reload("a.conf:1: there is no file x\nthe configuration is unchanged\n", false);
+	reload("user: the change needs a restart\n", true);
 }
 
 /* A daemon that is not there, or goes, has not loaded anything. */

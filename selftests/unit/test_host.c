@@ -66,8 +66,9 @@ static void hosts(void **state)
 		{ "xn--a-.test", NULL, "hyphen" },
 		{ L63 "b", NULL, "63" }, { N253 "c", NULL, "253" },
 		{ "a b", NULL, "blank" }, { " a", NULL, "blank" }, { "a\t", NULL, "blank" },
-		{ "a\177", NULL, "control" }, { "*", NULL, "star" }, { "*.a.b", NULL, "star" },
-		{ "a*.b", NULL, "star" }, { "a,b", NULL, "character" },
+		{ "a\177", NULL, "control" }, { "*", NULL, "wildcard" },
+		{ "*.a.b", NULL, "wildcard" },
+		{ "a*.b", NULL, "wildcard" }, { "a,b", NULL, "character" },
 		{ "a:1", NULL, "character" },
 		{ "[::1]", NULL, "character" }, { "a@b", NULL, "character" },
 		{ "192.0.2.1.", NULL, "number" }, { "127.1", NULL, "number" },
@@ -75,7 +76,7 @@ static void hosts(void **state)
 		{ "192.0.2.1%1", NULL, "character" }, { "::1%", NULL, "character" },
 		{ "\377\376", NULL, "RFC 5891" }, { "a_\303\274.test", NULL, "underscore" },
 		{ "\303\274 a", NULL, "blank" }, { "\303\274,a", NULL, "character" },
-		{ "*.\303\274.test", NULL, "star" },
+		{ "*.\303\274.test", NULL, "wildcard" },
 	};
 	char longest[KSC_MAX_NAME + 2];
 
@@ -91,8 +92,8 @@ static void patterns(void **state)
 	static const struct name names[] = {
 		{ "a.b.", "a.b", NULL }, { "*.b", "*.b", NULL }, { "*.b_c.d.", "*.b_c.d", NULL },
 		{ "*.b\303\274cher.test", "*.xn--bcher-kva.test", NULL },
-		{ "*", NULL, "star" }, { "*.", NULL, "empty" }, { "*.*.a", NULL, "star" },
-		{ "a.*.b", NULL, "star" }, { "*a.b", NULL, "star" },
+		{ "*", NULL, "wildcard" }, { "*.", NULL, "empty" }, { "*.*.a", NULL, "wildcard" },
+		{ "a.*.b", NULL, "wildcard" }, { "*a.b", NULL, "wildcard" },
 		{ "*.192.0.2.1", NULL, "address" },
 		{ "::1", NULL, "address" }, { "*." N253, NULL, "253" },
 	};
@@ -114,7 +115,7 @@ static void lists(void **state)
 		{ "a.,b\303\274cher.test,::0001", "a,xn--bcher-kva.test,::1", NULL },
 		{ "*", "*", NULL }, { "a,*", "a,*", NULL },
 		{ ",", NULL, "empty" }, { "a,", NULL, "empty" }, { "a,-b", NULL, "hyphen" },
-		{ "*.a", NULL, "star" }, { "a, b", NULL, "blank" },
+		{ "*.a", NULL, "wildcard" }, { "a, b", NULL, "blank" },
 	};
 	char text[KSC_MAX_NAME + 2] = "", list[KSC_MAX_NAME + 1];
 	size_t at;

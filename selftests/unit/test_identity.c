@@ -479,7 +479,7 @@ static void key_granted_by_a_rule(void **state)
 	assert_non_null(rule);
 	o = meet(&peer_gnutls, &server, 1, params, opt);
 	assert_int_equal(o.status, KSC_STATUS_ACCESS_DENIED);
-	assert_string_equal(o.text, "The credential is not for this caller: (default).");
+	assert_string_equal(o.text, "The caller may not use this credential: (default).");
 	params.credential = "web";
 	o = meet(&peer_gnutls, &server, 1, params, opt);
 	assert_int_equal(o.status, KSC_STATUS_ACCESS_DENIED);

@@ -154,7 +154,7 @@ static void complaints(void **state)
 	ev_run(rig.loop, 0);
 	assert_null(rig.config);
 	assert_non_null(strstr(rig.text, "conf:1: [nonsense] is not a section"));
-	assert_non_null(strstr(rig.text, "conf:2: there is no action"));
+	assert_non_null(strstr(rig.text, "conf:2: action is missing"));
 	assert_true(ksc_loader_free(rig.loader));
 }
 

@@ -142,7 +142,7 @@ static void no_names(void **state)
 	} names[] = {
 		{ "foo bar", "blank" }, { "a..test", "empty label" }, { ".test", "empty label" },
 		{ "a.test..", "empty label" }, { "-x.test", "hyphen" }, { "x-.test", "hyphen" },
-		{ "*.test", "star" }, { "a,,b", "empty" }, { "a.test,", "empty" },
+		{ "*.test", "wildcard" }, { "a,,b", "empty" }, { "a.test,", "empty" },
 		{ "b\374cher.test", "RFC 5891" }, { "my_b\303\274cher.test", "underscore" },
 		{ "[::1]", "character" }, { "a/b", "character" }, { "127.1", "number" },
 	};

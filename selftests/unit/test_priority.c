@@ -296,7 +296,7 @@ static void too_long(void **state)
 		} else {
 			refused++;
 			assert_string_equal(priority.fault,
-					    "there are more parts than GnuTLS takes");
+					    "too many parts for GnuTLS");
 		}
 		ksc_priority_free(&priority);
 		strcat(base, ":+AES-256-GCM");

@@ -139,7 +139,7 @@ static void bad_rules(void **state)
 {
 	(void)state;
 	bad("[rule ]\naction = never\n", 1, "name");
-	bad("[rule x]\n", 1, "there is no action");
+	bad("[rule x]\n", 1, "action is missing");
 	bad("[rule x]\naction = maybe\n", 2, "not one of: require, prefer, never");
 	bad("[rule x]\naction = never\ncolour = red\n", 3, "not a setting of a rule");
 	bad("[rule x]\naction = never\nlocal = 10.0.0.0/33\n", 3, "not a prefix length");
@@ -151,7 +151,7 @@ static void bad_rules(void **state)
 	bad("[rule x]\naction = never\nremote = ::ffff:0:0/96\n", 3,
 	    "IPv4 addresses are written as such");
 	bad("[rule x]\naction = never\nlocal = 10.0.0.1\nremote = fd00::/8\n", 1,
-	    "not of one family");
+	    "differ in address family");
 	bad("[rule x]\naction = never\ncgroup = /..\n", 3, "not a path of a cgroup");
 	bad("[rule x]\naction = never\ncgroup = /a/..\n", 3, "not a path of a cgroup");
 	bad("[rule x]\naction = never\nremote = ::/129\n", 3, "not a prefix length");
@@ -167,14 +167,15 @@ static void bad_rules(void **state)
 	bad("[rule x]\naction = require\nverify = manual\n", 3, "not one of");
 	bad("[rule x]\naction = require\npeers = server.test\n", 3, "not dns:NAME");
 	bad("[rule x]\naction = require\npeers = dns:a.*.b\n", 3, "not dns:NAME");
-	bad("[rule x]\naction = require\npeers = dns:a\nverify = none\n", 4, "only known with");
+	bad("[rule x]\naction = require\npeers = dns:a\nverify = none\n", 4,
+	    "needs verify = require");
 	bad("[rule x]\naction = require\npeers = uri:a, dns:*.a..b\n", 3,
 	    "peers: \"dns:*.a..b\" has an empty label");
 	bad("[rule x]\naction = require\npeers = dns:10.0.0.1\n", 3,
 	    "\"dns:10.0.0.1\" is an address");
 	bad("[rule x]\naction = require\nserver-name = foo bar\n", 3,
 	    "server-name: \"foo bar\" has a blank");
-	bad("[rule x]\naction = require\nserver-name = *.b.test\n", 3, "star");
+	bad("[rule x]\naction = require\nserver-name = *.b.test\n", 3, "wildcard");
 	bad("[rule x]\naction = require\nserver-name = a.test,b.test\n", 3, "character");
 	bad("[rule x]\naction = require\nserver-name =\n", 3, "empty");
 	bad("[rule x]\naction = require\nmin-version = 1.3\nmax-version = 1.2\n", 1, "above");

@@ -90,7 +90,7 @@ static void ranges(void **state)
 	ksc_subids_free(&subids);
 }
 
-#define NOT	"this is not OWNER:START:COUNT"
+#define NOT	"expected OWNER:START:COUNT"
 #define START	"the start is not a number above 0"
 #define COUNT	"the count is out of range"
 #define TOO_LONG ":1: the line is too long or has a NUL in it\n"
@@ -102,7 +102,7 @@ static void malformed(void **state)
 		const char *why;
 	} cases[] = {
 		{ "x", NOT }, { "x:1", NOT }, { "x:1:2:3", NOT }, { "1000:1:2:", NOT },
-		{ ":100000:1", "there is no owner" },
+		{ ":100000:1", "the owner is missing" },
 		{ "1000::1", START }, { "1000:0:65536", START }, { "1000:-1:5", START },
 		{ "1000:+1:5", START }, { "1000: 1:5", START }, { "1000:0x10:5", START },
 		{ "1000:4294967295:1", START }, { "1000:4294967296:1", START },

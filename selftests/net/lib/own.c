@@ -169,7 +169,7 @@ void own_await_log(const struct own *own, const char *what)
 bool own_reload(struct own *own, const char *rules)
 {
 	unsigned int taken = own_logged(own, "event=loaded");
-	unsigned int refused = own_logged(own, "stays as it was");
+	unsigned int refused = own_logged(own, "configuration is unchanged");
 	int64_t start = t_now_ms();
 
 	own_write(own, rules);
@@ -178,7 +178,7 @@ bool own_reload(struct own *own, const char *rules)
 	while (t_now_ms() - start < PATIENCE_S * 1000L) {
 		if (own_logged(own, "event=loaded") > taken)
 			return true;
-		if (own_logged(own, "stays as it was") > refused)
+		if (own_logged(own, "configuration is unchanged") > refused)
 			return false;
 		usleep(1000);
 	}
