@@ -13,10 +13,9 @@
 #include "config/allowance.h"
 #include "config/authorities.h"
 #include "config/config.h"
-#include "config/find.h"
 #include "config/handed.h"
+#include "config/material.h"
 #include "config/negotiation.h"
-#include "config/pem.h"
 #include "config/policy.h"
 #include "config/settings.h"
 #include "config/value.h"
@@ -56,137 +55,6 @@ const char *ksc_config_credential_name(const struct ksc_section *section)
 	size_t len = strlen(CREDENTIAL_SECTION);
 
 	return strncmp(section->name, CREDENTIAL_SECTION, len) ? NULL : section->name + len;
-}
-
-/* To be freed in any case. */
-static int read_file(struct ksc_settings *file, const struct ksc_setting *s, struct ksc_file *raw)
-{
-	const char *why;
-
-	memset(raw, 0, sizeof(*raw));
-	if (s->value[0] != '/') {
-		ksc_complain(file, s->line, "%s: \"%s\" is not an absolute path", s->name,
-			     s->value);
-		return -1;
-	}
-	if (ksc_file_read(raw, s->value, &why)) {
-		ksc_complain(file, s->line, "%s: %s: %s", s->name, s->value, why);
-		return -1;
-	}
-	return 0;
-}
-
-static int is_bad(struct ksc_settings *file, const struct ksc_setting *s, const char *fault)
-{
-	if (fault)
-		ksc_complain(file, s->line, "%s: %s: %s", s->name, s->value, fault);
-	return fault ? -1 : 0;
-}
-
-/* Warns if an unrelated user can access the key; users that can read it may use it. */
-static void look_at_key(const struct ksc_settings *file, const struct ksc_setting *key,
-			const struct ksc_file *raw, const struct ksc_credential *cred)
-{
-	const struct ksc_who anybody = { .uid = (uid_t)-2, .gid = (gid_t)-2 };
-
-	if (raw->way.file.mode & 0002)
-		ksc_log(KSC_LOG_WARNING, "%s:%u: key: %s is world-writable", file->path,
-			key->line, key->value);
-	else if (ksc_access_allows(&cred->readers, &anybody))
-		ksc_log(KSC_LOG_WARNING, "%s:%u: key: %s is world-readable", file->path,
-			key->line, key->value);
-}
-
-/* The certificate can be read alone: when it was, whatever else is wrong is with the key. */
-static void set_cert(struct ksc_settings *file, const struct ksc_setting *cert,
-		     const struct ksc_setting *key, struct ksc_credential *cred)
-{
-	struct ksc_file chain, mine;
-	int rc;
-
-	if (!(read_file(file, cert, &chain) | read_file(file, key, &mine)) &&
-	    !(is_bad(file, cert, ksc_pem_cert_fault(&chain.data)) |
-	      is_bad(file, key, ksc_pem_key_fault(&mine.data)))) {
-		rc = ksc_credential_set_cert(cred, &chain, &mine, ksc_group_members);
-		if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-			ksc_complain(file, key->line, "key: %s is not the key of %s", key->value,
-				     cert->value);
-		else if (rc < 0)
-			is_bad(file, key, gnutls_strerror(rc));
-		else if (cred->readers.error)
-			ksc_complain(file, key->line, "key: %s: who is in its groups: %s",
-				     key->value, ksc_handed_fault(-cred->readers.error));
-		else
-			look_at_key(file, key, &mine, cred);
-	}
-	ksc_file_free(&chain);
-	ksc_file_free(&mine);
-}
-
-static void take_cert(struct ksc_settings *file, const struct ksc_section *section,
-		      struct ksc_credential *cred)
-{
-	const struct ksc_setting *cert = ksc_section_get(section, "cert");
-	const struct ksc_setting *key = ksc_section_get(section, "key");
-
-	if (!cert && !key) {
-		if (cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER))
-			ksc_complain(file, section->line,
-				     "a server needs a certificate: cert = FILE");
-		return;
-	}
-	if (!cert || !key) {
-		ksc_complain(file, cert ? cert->line : key->line, "the %s for this %s is missing",
-			     cert ? "key" : "cert", cert ? "cert" : "key");
-		return;
-	}
-	set_cert(file, cert, key, cred);
-}
-
-static void trust_system(struct ksc_settings *file, const struct ksc_setting *trust,
-			 struct ksc_credentials *set, struct ksc_credential *cred)
-{
-	struct ksc_trust *system = ksc_credentials_system(set);
-
-	if (!system)
-		ksc_check_memory(file, -ENOMEM);
-	else if (!ksc_trust_size(system) && trust)
-		ksc_complain(file, trust->line,
-			     "trust: the system has no certificate authorities");
-	else
-		ksc_credential_share_trust(cred, system);
-}
-
-static void take_trust(struct ksc_settings *file, const struct ksc_section *section,
-		       struct ksc_credentials *set, struct ksc_credential *cred)
-{
-	const struct ksc_setting *trust = ksc_section_get(section, "trust");
-	struct ksc_file raw;
-	int rc;
-
-	if (!trust && cred->roles == KSC_ROLE_BIT(KSC_ROLE_SERVER)) {
-		if (cred->verify > KSC_VERIFY_NONE)
-			ksc_complain(file, ksc_section_get(section, "verify")->line,
-				     "verify: client certificates need a trust store: trust = FILE");
-		return;
-	}
-	if (!trust && cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)) {
-		ksc_complain(file, section->line,
-			     "role = both needs a trust store: trust = FILE");
-		return;
-	}
-	if (!trust || !strcmp(trust->value, "system")) {
-		trust_system(file, trust, set, cred);
-		return;
-	}
-	if (!read_file(file, trust, &raw) &&
-	    !is_bad(file, trust, ksc_pem_cert_fault(&raw.data))) {
-		rc = ksc_credential_set_trust(cred, &raw);
-		if (rc <= 0)
-			is_bad(file, trust, rc ? gnutls_strerror(rc) :
-						 "it has no certificate");
-	}
-	ksc_file_free(&raw);
 }
 
 static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
@@ -274,6 +142,9 @@ static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
 	} else if (!strcmp(s->name, "default")) {
 		if (!ksc_take_word(file, s, truths, &value))
 			cred->is_default = value;
+	} else if (!strcmp(s->name, "strict-sni")) {
+		if (!ksc_take_word(file, s, truths, &value))
+			cred->strict_sni = value;
 	} else if (!strcmp(s->name, "resumption")) {
 		if (!ksc_take_word(file, s, truths, &value))
 			cred->resumption = value;
@@ -285,8 +156,8 @@ static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
 		take_users(file, s, cred);
 	} else if (!strcmp(s->name, "groups")) {
 		take_groups(file, s, cred);
-	} else if (!ksc_negotiation_take(file, s, &cred->priority) && strcmp(s->name, "role") &&
-		   strcmp(s->name, "cert") && strcmp(s->name, "key") && strcmp(s->name, "trust")) {
+	} else if (!ksc_negotiation_take(file, s, &cred->priority) && !ksc_is_material(s) &&
+		   strcmp(s->name, "role")) {
 		ksc_complain(file, s->line, "\"%s\" is not a setting of a credential", s->name);
 	}
 }
@@ -319,8 +190,8 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 		take_setting(file, &section->settings[i], cred);
 	if (cred->priority.min_version > cred->priority.max_version)
 		ksc_complain(file, section->line, "min-version is above max-version");
-	take_cert(file, section, cred);
-	take_trust(file, section, set, cred);
+	ksc_take_certs(file, section, cred);
+	ksc_take_trust(file, section, set, cred);
 	if (file->n_complaints == before) {
 		rc = ksc_credential_finish(cred);
 		if (rc < 0)

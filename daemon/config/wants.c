@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/material.h"
 #include "config/policy.h"
 #include "config/value.h"
 #include "config/wants.h"
@@ -27,10 +28,24 @@ static int add(struct ksc_wants *wants, enum ksc_kind kind, const char *name, bo
 	return 0;
 }
 
-static int add_file(struct ksc_wants *wants, const struct ksc_setting *s)
+static int add_file(struct ksc_wants *wants, const char *path)
 {
 	/* "system" is not a file */
-	return *s->value == '/' ? add(wants, KSC_KIND_FILE, s->value, false) : 0;
+	return *path == '/' ? add(wants, KSC_KIND_FILE, path, false) : 0;
+}
+
+static int add_files(struct ksc_wants *wants, struct ksc_settings *file,
+		     const struct ksc_setting *s)
+{
+	char *items[KSC_MAX_LIST];
+	int i, n, rc = 0;
+
+	if (!ksc_is_material_list(s))
+		return add_file(wants, s->value);
+	n = ksc_take_list(file, s, items);
+	for (i = 0; !rc && i < n; i++)
+		rc = add_file(wants, items[i]);
+	return rc;
 }
 
 static int add_id(struct ksc_wants *wants, enum ksc_kind kind, const char *name, bool members)
@@ -59,9 +74,8 @@ static int take(struct ksc_wants *wants, struct ksc_settings *file,
 	const bool daemon = !strcmp(section->name, "daemon");
 
 	if (ksc_config_credential_name(section)) {
-		if (!strcmp(s->name, "cert") || !strcmp(s->name, "key") ||
-		    !strcmp(s->name, "trust"))
-			return add_file(wants, s);
+		if (ksc_is_material(s))
+			return add_files(wants, file, s);
 		if (!strcmp(s->name, "users"))
 			return add_list(wants, file, s, KSC_KIND_ACCOUNT);
 		if (!strcmp(s->name, "groups"))

@@ -49,7 +49,7 @@ static int add_gate(struct ksc_access *access, const struct ksc_door *door, mode
 
 /**
  * ksc_access_note() - find out who can read a file
- * @access: zeroed; filled in
+ * @access: zeroed; filled in, or narrowed to those who can read this file, too
  * @file: the file, which has been read
  * @members: looks up the members of a group
  *
@@ -58,11 +58,15 @@ static int add_gate(struct ksc_access *access, const struct ksc_door *door, mode
 int ksc_access_note(struct ksc_access *access, const struct ksc_file *file,
 		    ksc_members_fn *members)
 {
+	const bool first = !access->noted;
 	size_t i;
 	int rc;
 
-	if (!file->way.known)
+	access->noted = true;
+	if (!file->way.known || !(first || access->known)) {
+		access->known = false;
 		return 0;
+	}
 	rc = add_gate(access, &file->way.file, KSC_ACCESS_READ, members);
 	for (i = 0; !rc && i < file->way.n; i++)
 		rc = add_gate(access, &file->way.doors[i], KSC_ACCESS_ENTER, members);

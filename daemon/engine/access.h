@@ -45,13 +45,15 @@ struct ksc_gate {
 };
 
 /**
- * struct ksc_access - who can read a file
+ * struct ksc_access - who can read one or more files
+ * @noted: there is a file
  * @known: the answer is known; otherwise only root can
  * @error: why a group's members are unknown, as a negative errno, or 0
- * @gates: file and directories that some users have no access to
+ * @gates: files and directories that some users have no access to
  * @n: number of these
  */
 struct ksc_access {
+	bool noted;
 	bool known;
 	int error;
 	struct ksc_gate *gates;

@@ -9,6 +9,7 @@
 
 #include "common/util.h"
 #include "engine/credential.h"
+#include "engine/material.h"
 #include "engine/pick.h"
 
 /**
@@ -54,10 +55,13 @@ void ksc_credential_free(struct ksc_credential *cred)
 	free(cred->uids);
 	free(cred->gids);
 	free(cred->name);
+	free(cred->certs);
 	ksc_access_free(&cred->readers);
 	ksc_trust_put(cred->trust);
 	if (cred->x509)
 		gnutls_certificate_free_credentials(cred->x509);
+	if (cred->picked_x509)
+		gnutls_certificate_free_credentials(cred->picked_x509);
 	ksc_priority_free(&cred->priority);
 	if (cred->ticket_key.data) {
 		explicit_bzero(cred->ticket_key.data, cred->ticket_key.size);
@@ -66,43 +70,125 @@ void ksc_credential_free(struct ksc_credential *cred)
 	free(cred);
 }
 
+static int grow(void **array, size_t n, size_t size)
+{
+	void *bigger = reallocarray(*array, n + 1, size);
+
+	if (!bigger)
+		return -ENOMEM;
+	*array = bigger;
+	return 0;
+}
+
+static unsigned int pk_bit(gnutls_pk_algorithm_t pk)
+{
+	switch (pk) {
+	case GNUTLS_PK_RSA:
+		return KSC_PK_RSA;
+	case GNUTLS_PK_RSA_PSS:
+		return KSC_PK_RSA_PSS;
+	case GNUTLS_PK_ECDSA:
+		return KSC_PK_ECDSA;
+	case GNUTLS_PK_EDDSA_ED25519:
+		return KSC_PK_ED25519;
+	case GNUTLS_PK_EDDSA_ED448:
+		return KSC_PK_ED448;
+	default:
+		return 0;
+	}
+}
+
+static int parse(struct ksc_material *material, const struct ksc_cert_files *files)
+{
+	int rc;
+
+	if (!files->cert)
+		return ksc_material_pkcs12(material, &files->key->data,
+					   files->password ? files->password : "");
+	rc = ksc_material_chain(material, &files->cert->data);
+	return rc < 0 ? rc : ksc_material_key(material, &files->key->data, files->password);
+}
+
+/* GnuTLS copies the chain, in order and without certificates that do not belong to it. */
+static int take(struct ksc_credential *cred, const struct ksc_material *material)
+{
+	struct ksc_own own = { 0 };
+	int rc;
+
+	rc = gnutls_certificate_set_x509_key(cred->x509, material->chain, (int)material->n,
+					     material->key);
+	if (rc >= 0)
+		rc = gnutls_certificate_get_crt_raw(cred->x509, cred->n_certs, 0, &own.der);
+	if (rc >= 0)
+		rc = ksc_end_point_make(&own.der, &own.end_point);
+	if (rc >= 0)
+		rc = gnutls_x509_crt_get_pk_algorithm(material->chain[0], NULL);
+	if (rc < 0)
+		return rc;
+	own.pk = (gnutls_pk_algorithm_t)rc;
+	if (grow((void **)&cred->certs, cred->n_certs, sizeof(*cred->certs)))
+		return GNUTLS_E_MEMORY_ERROR;
+	cred->certs[cred->n_certs++] = own;
+	cred->pks |= pk_bit(own.pk);
+	return 0;
+}
+
 /**
- * ksc_credential_set_cert() - set the certificate and key
- * @cred: the credential
- * @cert: PEM file, the leaf first
- * @key: PEM file of the leaf's key; users who can read it may use it
+ * ksc_credential_add_cert() - add a certificate and its key
+ * @cred: the credential, useless after an error
+ * @files: where they are read from; users who can read all of a certificate's secret files may
+ *	use its key, and those who may use all keys the credential
  * @members: looks up the members of a group
+ *
+ * Of several, a server uses the first one that the client can verify.
  *
  * Return: 0 or a negative GnuTLS error
  */
-int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *cert,
-			    const struct ksc_file *key, ksc_members_fn *members)
+int ksc_credential_add_cert(struct ksc_credential *cred, const struct ksc_cert_files *files,
+			    ksc_members_fn *members)
 {
-	gnutls_datum_t der;
+	struct ksc_material material = { 0 };
 	int rc;
 
-	rc = gnutls_certificate_set_x509_key_mem2(cred->x509, &cert->data, &key->data,
-						  GNUTLS_X509_FMT_PEM, NULL, 0);
-	if (rc < 0)
-		return rc;
-	rc = gnutls_certificate_get_crt_raw(cred->x509, 0, 0, &der);
+	rc = parse(&material, files);
 	if (rc >= 0)
-		rc = ksc_end_point_make(&der, &cred->end_point);
+		rc = take(cred, &material);
+	ksc_material_free(&material);
 	if (rc < 0)
 		return rc;
-	if (ksc_access_note(&cred->readers, key, members))
+	if (ksc_access_note(&cred->readers, files->key, members) ||
+	    (files->password_file &&
+	     ksc_access_note(&cred->readers, files->password_file, members)))
 		return GNUTLS_E_MEMORY_ERROR;
-	cred->has_cert = true;
 	return 0;
+}
+
+/**
+ * ksc_credential_own() - find one of a credential's certificates
+ * @cred: the credential
+ * @der: the certificate
+ *
+ * Return: the certificate, or NULL if it is not one of them
+ */
+const struct ksc_own *ksc_credential_own(const struct ksc_credential *cred,
+					 const gnutls_datum_t *der)
+{
+	unsigned int i;
+
+	for (i = 0; i < cred->n_certs; i++)
+		if (cred->certs[i].der.size == der->size &&
+		    !memcmp(cred->certs[i].der.data, der->data, der->size))
+			return &cred->certs[i];
+	return NULL;
 }
 
 /**
  * ksc_credential_set_trust() - set the trusted authorities
  * @cred: the credential
- * @file: PEM file of certificate authorities
+ * @file: certificate authorities, PEM, or one in DER
  *
  * A server sends their names to its clients, for which GnuTLS needs a list in the credential;
- * clients' lists are shared.
+ * clients' lists are shared, and a credential for both roles verifies by such a list.
  *
  * Return: number of authorities, or a negative GnuTLS error
  */
@@ -111,9 +197,12 @@ int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file 
 	struct ksc_trust *trust;
 	int rc;
 
-	if (cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER))
-		return gnutls_certificate_set_x509_trust_mem(cred->x509, &file->data,
-							     GNUTLS_X509_FMT_PEM);
+	if (cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)) {
+		rc = gnutls_certificate_set_x509_trust_mem(cred->x509, &file->data,
+							   ksc_format_of(&file->data));
+		if (rc <= 0 || !(cred->roles & KSC_ROLE_BIT(KSC_ROLE_CLIENT)))
+			return rc;
+	}
 	trust = ksc_trust_file(file, &rc);
 	if (trust)
 		ksc_credential_share_trust(cred, trust);
@@ -129,16 +218,6 @@ int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file 
 void ksc_credential_share_trust(struct ksc_credential *cred, struct ksc_trust *trust)
 {
 	cred->trust = ksc_trust_get(trust);
-}
-
-static int grow(void **array, size_t n, size_t size)
-{
-	void *bigger = reallocarray(*array, n + 1, size);
-
-	if (!bigger)
-		return -ENOMEM;
-	*array = bigger;
-	return 0;
 }
 
 /**
@@ -193,13 +272,23 @@ int ksc_credential_allow_gid(struct ksc_credential *cred, gid_t gid)
 	return 0;
 }
 
-static int names_from_cert(struct ksc_credential *cred)
+static bool has_name(const struct ksc_credential *cred, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < cred->n_names; i++)
+		if (!strcasecmp(cred->names[i], name))
+			return true;
+	return false;
+}
+
+static int names_from_cert(struct ksc_credential *cred, unsigned int index)
 {
 	gnutls_x509_crt_t *chain;
 	unsigned int n, i;
 	int rc;
 
-	rc = gnutls_certificate_get_x509_crt(cred->x509, 0, &chain, &n);
+	rc = gnutls_certificate_get_x509_crt(cred->x509, index, &chain, &n);
 	if (rc < 0)
 		return rc;
 	for (i = 0; n; i++) {
@@ -213,7 +302,7 @@ static int names_from_cert(struct ksc_credential *cred)
 		if (rc != GNUTLS_SAN_DNSNAME || len >= sizeof(name))
 			continue;
 		name[len] = '\0';
-		if (ksc_credential_add_name(cred, name)) {
+		if (!has_name(cred, name) && ksc_credential_add_name(cred, name)) {
 			rc = GNUTLS_E_MEMORY_ERROR;
 			goto out;
 		}
@@ -223,6 +312,31 @@ out:
 	for (i = 0; i < n; i++)
 		gnutls_x509_crt_deinit(chain[i]);
 	gnutls_free(chain);
+	return rc;
+}
+
+static int names_from_certs(struct ksc_credential *cred)
+{
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; rc >= 0 && i < cred->n_certs; i++)
+		rc = names_from_cert(cred, i);
+	return rc;
+}
+
+/* With its own certificates, GnuTLS would choose one of several by the server's authorities. */
+static int prepare_client(struct ksc_credential *cred)
+{
+	int rc;
+
+	if (!cred->n_certs)
+		gnutls_certificate_set_retrieve_function3(cred->x509, ksc_pick_retrieve);
+	if (cred->n_certs < 2)
+		return 0;
+	rc = gnutls_certificate_allocate_credentials(&cred->picked_x509);
+	if (rc >= 0)
+		gnutls_certificate_set_retrieve_function3(cred->picked_x509, ksc_pick_retrieve);
 	return rc;
 }
 
@@ -236,14 +350,14 @@ int ksc_credential_finish(struct ksc_credential *cred)
 {
 	int rc = ksc_priority_finish(&cred->priority);
 
+	if (rc >= 0 && cred->roles & KSC_ROLE_BIT(KSC_ROLE_CLIENT))
+		rc = prepare_client(cred);
 	if (rc < 0)
 		return rc;
-	if (!cred->has_cert)
-		gnutls_certificate_set_retrieve_function3(cred->x509, ksc_pick_retrieve);
 	if (!(cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)))
 		return 0;
-	if (cred->has_cert && !cred->n_names) {
-		rc = names_from_cert(cred);
+	if (!cred->n_names) {
+		rc = names_from_certs(cred);
 		if (rc < 0)
 			return rc;
 	}
@@ -327,7 +441,7 @@ static bool may_use(const struct ksc_credential *cred, const struct ksc_choice *
 	size_t i;
 
 	if (!cred->restricted)
-		return !cred->has_cert || choice->granted ||
+		return !cred->n_certs || choice->granted ||
 		       ksc_access_allows(&cred->readers, &choice->who);
 	for (i = 0; i < cred->n_uids; i++)
 		if (cred->uids[i] == choice->who.uid)
@@ -338,6 +452,9 @@ static bool may_use(const struct ksc_credential *cred, const struct ksc_choice *
 			return true;
 	return false;
 }
+
+/* Added to the result of name_fits(). */
+#define CAN_VERIFY	2
 
 /* 2: an exact match; 1: a wildcard, which stands for one whole label. */
 static int name_fits(const struct ksc_credential *cred, const char *name)
@@ -356,6 +473,26 @@ static int name_fits(const struct ksc_credential *cred, const char *name)
 			best = 1;
 	}
 	return best;
+}
+
+/**
+ * ksc_credential_serves() - check whether a server name is one of a credential's
+ * @cred: the credential
+ * @name: the name that a client asks for
+ *
+ * Return: true if it is, or matches a wildcard
+ */
+bool ksc_credential_serves(const struct ksc_credential *cred, const char *name)
+{
+	return name_fits(cred, name);
+}
+
+/* A certificate that the client can verify is better than one whose name matches exactly. */
+static int fitness(const struct ksc_credential *cred, const struct ksc_choice *choice)
+{
+	const int fit = name_fits(cred, choice->server_name);
+
+	return fit && cred->pks & choice->pks ? fit + CAN_VERIFY : fit;
 }
 
 static enum ksc_status choose_named(const struct ksc_credentials *set,
@@ -386,8 +523,9 @@ static enum ksc_status choose_named(const struct ksc_credentials *set,
  * @found: set to the credential
  *
  * A requested name must exist, for this role and this caller. Otherwise a server gets the
- * credential that matches the client's server name best, among those that the caller may use; if
- * none matches, and for clients, it is the default.
+ * credential that matches the client's server name best, among those that the caller may use, and
+ * rather one with a key that the client can use; if none matches, and for clients, it is the
+ * default.
  *
  * Return: KSC_STATUS_OK, KSC_STATUS_NO_CREDENTIALS or KSC_STATUS_ACCESS_DENIED
  */
@@ -410,7 +548,7 @@ enum ksc_status ksc_credentials_choose(const struct ksc_credentials *set,
 		if (!(cred->roles & KSC_ROLE_BIT(choice->role)))
 			continue;
 		if (choice->role == KSC_ROLE_SERVER && choice->server_name)
-			fit = name_fits(cred, choice->server_name);
+			fit = fitness(cred, choice);
 		if (!fit && !cred->is_default)
 			continue;
 		if (!may_use(cred, choice)) {

@@ -13,6 +13,7 @@
 
 #include "engine/access.h"
 #include "engine/file.h"
+#include "engine/hello.h"
 #include "engine/priority.h"
 #include "engine/trust.h"
 #include "engine/verify.h"
@@ -23,6 +24,32 @@
 /* Limits of GnuTLS for one handshake. */
 #define KSC_MAX_ALPN_NAMES	8
 #define KSC_MAX_ALPN_NAME	31
+
+/**
+ * struct ksc_own - a certificate of ours
+ * @der: the leaf, which belongs to the credential's x509
+ * @pk: kind of its key
+ * @end_point: its channel binding tls-server-end-point
+ */
+struct ksc_own {
+	gnutls_datum_t der;
+	gnutls_pk_algorithm_t pk;
+	struct ksc_end_point end_point;
+};
+
+/**
+ * struct ksc_cert_files - where a certificate and its key are read from
+ * @cert: the leaf and its chain, PEM or DER; NULL if @key is PKCS #12
+ * @key: the leaf's key, PEM or DER, or PKCS #12
+ * @password_file: where @password was read from, or NULL
+ * @password: password that @key is encrypted with, or NULL
+ */
+struct ksc_cert_files {
+	const struct ksc_file *cert;
+	const struct ksc_file *key;
+	const struct ksc_file *password_file;
+	const char *password;
+};
 
 /**
  * struct ksc_credential - what one side of a handshake presents and requires
@@ -39,10 +66,14 @@
  * @n_uids: number of users
  * @gids: groups who may use it
  * @n_gids: number of groups
- * @has_cert: it has a certificate and key
- * @readers: unless @restricted, who may use the key without a rule that grants it
- * @end_point: channel binding tls-server-end-point of the certificate
- * @x509: certificate and key; and a server's trusted authorities, whose names it sends
+ * @strict_sni: a server that uses it refuses clients that ask for none of @names
+ * @certs: its certificates, in order of preference
+ * @n_certs: number of certificates
+ * @pks: KSC_PK_ bits of their keys
+ * @readers: unless @restricted, who may use the keys without a rule that grants it
+ * @x509: certificates and keys; and a server's trusted authorities, whose names it sends
+ * @picked_x509: for a client with several certificates: has none, so that one is picked that the
+ *	server can verify; otherwise NULL
  * @trust: trusted authorities, or NULL for those in @x509
  * @priority: versions, suites, groups and signature algorithms that it negotiates
  * @resumption: sessions are resumed: a client uses tickets, a server issues them
@@ -65,10 +96,13 @@ struct ksc_credential {
 	size_t n_uids;
 	gid_t *gids;
 	size_t n_gids;
-	bool has_cert;
+	bool strict_sni;
+	struct ksc_own *certs;
+	unsigned int n_certs;
+	unsigned int pks;
 	struct ksc_access readers;
-	struct ksc_end_point end_point;
 	gnutls_certificate_credentials_t x509;
+	gnutls_certificate_credentials_t picked_x509;
 	struct ksc_trust *trust;
 	struct ksc_priority priority;
 	bool resumption;
@@ -100,6 +134,7 @@ struct ksc_credentials {
  * @role: our role
  * @name: the requested credential, or NULL
  * @server_name: server: the name that the client asks for, or NULL
+ * @pks: server: KSC_PK_ bits of the keys that the client can use
  * @granted: @name is from the policy, not from the caller
  * @who: the caller
  */
@@ -107,14 +142,18 @@ struct ksc_choice {
 	enum ksc_role role;
 	const char *name;
 	const char *server_name;
+	unsigned int pks;
 	bool granted;
 	struct ksc_who who;
 };
 
 struct ksc_credential *ksc_credential_new(const char *name, unsigned int roles);
 void ksc_credential_free(struct ksc_credential *cred);
-int ksc_credential_set_cert(struct ksc_credential *cred, const struct ksc_file *cert,
-			    const struct ksc_file *key, ksc_members_fn *members);
+int ksc_credential_add_cert(struct ksc_credential *cred, const struct ksc_cert_files *files,
+			    ksc_members_fn *members);
+const struct ksc_own *ksc_credential_own(const struct ksc_credential *cred,
+					 const gnutls_datum_t *der);
+bool ksc_credential_serves(const struct ksc_credential *cred, const char *name);
 int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file *file);
 void ksc_credential_share_trust(struct ksc_credential *cred, struct ksc_trust *trust);
 int ksc_credential_add_name(struct ksc_credential *cred, const char *name);

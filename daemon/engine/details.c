@@ -146,6 +146,16 @@ static int collect_chains(gnutls_session_t tls, gnutls_certificate_credentials_t
 				       &details->local_chain_len));
 }
 
+static void bind_own(gnutls_session_t tls, const struct ksc_credential *ours,
+		     struct ksc_details *details)
+{
+	const gnutls_datum_t *der = gnutls_certificate_get_ours(tls);
+	const struct ksc_own *own = der ? ksc_credential_own(ours, der) : NULL;
+
+	if (own)
+		details->end_point = own->end_point;
+}
+
 /**
  * ksc_details_collect() - collect the details of a session
  * @tls: the session, whose handshake is done
@@ -179,7 +189,7 @@ int ksc_details_collect(gnutls_session_t tls, enum ksc_role role,
 	if (role == KSC_ROLE_CLIENT)
 		details->end_point = peer->end_point;
 	else if (!gnutls_session_is_resumed(tls))
-		details->end_point = ours->end_point;
+		bind_own(tls, ours, details);
 	return collect_chains(tls, ours->x509, details);
 }
 

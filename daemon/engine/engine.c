@@ -365,7 +365,7 @@ void ksc_engine_pick(struct ksc_engine *e, const char *credential)
 		return;
 	if (credential && *credential)
 		status = ksc_credentials_choose(e->credentials, &choice, &cred);
-	if (status == KSC_STATUS_OK && cred && !cred->has_cert)
+	if (status == KSC_STATUS_OK && cred && !cred->n_certs)
 		status = KSC_STATUS_NO_CREDENTIALS;
 	if (status != KSC_STATUS_OK)
 		ksc_tls_blame_choice(e, status, credential);

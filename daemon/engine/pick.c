@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A caller that chooses the client's certificate when the server requests one.
+ * The client's certificate, if the caller chooses it when the server requests one, or if the
+ * credential has several.
  *
  * GnuTLS asks for the certificate while it processes a message, and its callback cannot be
  * suspended: so the handshake of such a client runs in a fiber, which is paused there.
@@ -41,14 +42,15 @@ static int note_issuers(struct ksc_pick *pick, const gnutls_datum_t *names, int 
 }
 
 /* A copy of the chain, which GnuTLS frees. */
-static int take_certs(const struct ksc_credential *cred, gnutls_pcert_st **certs, unsigned int *n)
+static int take_certs(const struct ksc_credential *cred, unsigned int index,
+		      gnutls_pcert_st **certs, unsigned int *n)
 {
 	gnutls_x509_crt_t *chain;
 	gnutls_pcert_st *list;
 	unsigned int len, i;
 	int rc;
 
-	rc = gnutls_certificate_get_x509_crt(cred->x509, 0, &chain, &len);
+	rc = gnutls_certificate_get_x509_crt(cred->x509, index, &chain, &len);
 	if (rc < 0)
 		return rc;
 	list = gnutls_calloc(len, sizeof(*list));
@@ -69,12 +71,12 @@ static int take_certs(const struct ksc_credential *cred, gnutls_pcert_st **certs
 	return rc;
 }
 
-static int take_key(const struct ksc_credential *cred, gnutls_privkey_t *key)
+static int take_key(const struct ksc_credential *cred, unsigned int index, gnutls_privkey_t *key)
 {
 	gnutls_x509_privkey_t mine;
 	int rc;
 
-	rc = gnutls_certificate_get_x509_key(cred->x509, 0, &mine);
+	rc = gnutls_certificate_get_x509_key(cred->x509, index, &mine);
 	if (rc < 0)
 		return rc;
 	rc = gnutls_privkey_init(key);
@@ -86,8 +88,33 @@ static int take_key(const struct ksc_credential *cred, gnutls_privkey_t *key)
 	return rc;
 }
 
+/* The first certificate with a key that the server can use, otherwise the first. */
+static unsigned int find_usable(const struct ksc_credential *cred,
+				const struct gnutls_cert_retr_st *info)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < cred->n_certs; i++)
+		for (k = 0; k < info->pk_algos_length; k++)
+			if (info->pk_algos[k] == cred->certs[i].pk)
+				return i;
+	return 0;
+}
+
+static int ask(struct ksc_pick *pick, const struct gnutls_cert_retr_st *info)
+{
+	int rc = note_issuers(pick, info->req_ca_rdn, info->nreqs);
+
+	if (rc < 0)
+		return rc;
+	pick->asked = true;
+	ksc_fiber_pause(pick->fiber);
+	return pick->cancelled ? GNUTLS_E_INTERRUPTED : 0;
+}
+
 /**
- * ksc_pick_retrieve() - GnuTLS's callback for a client's credential without a certificate
+ * ksc_pick_retrieve() - GnuTLS's callback for a client's credential without or with several
+ * certificates
  * @tls: the session, whose database pointer is its struct ksc_pick
  * @info: the server's request
  * @certs: set to the chain
@@ -104,28 +131,23 @@ int ksc_pick_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *in
 		      unsigned int *n_ocsp, gnutls_privkey_t *key, unsigned int *flags)
 {
 	struct ksc_pick *pick = gnutls_db_get_ptr(tls);
-	int rc;
+	unsigned int index;
+	int rc = 0;
 
 	*n = 0;
 	*certs = NULL;
 	*n_ocsp = 0;
 	*ocsp = NULL;
 	*key = NULL;
-	if (!pick->wanted)
-		return 0;
-	rc = note_issuers(pick, info->req_ca_rdn, info->nreqs);
-	if (rc < 0)
+	if (pick->wanted)
+		rc = ask(pick, info);
+	if (rc < 0 || !pick->cred)
 		return rc;
-	pick->asked = true;
-	ksc_fiber_pause(pick->fiber);
-	if (pick->cancelled)
-		return GNUTLS_E_INTERRUPTED;
-	if (!pick->cred)
-		return 0;
+	index = find_usable(pick->cred, info);
 	*flags = GNUTLS_CERT_RETR_DEINIT_ALL;
-	rc = take_key(pick->cred, key);
+	rc = take_key(pick->cred, index, key);
 	if (rc >= 0)
-		rc = take_certs(pick->cred, certs, n);
+		rc = take_certs(pick->cred, index, certs, n);
 	if (rc >= 0)
 		return 0;
 	gnutls_privkey_deinit(*key);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* pick.c: a caller that chooses the client's certificate when the server requests one. */
+/* pick.c: the client's certificate, if the caller chooses it or the credential has several. */
 #ifndef KSC_PICK_H
 #define KSC_PICK_H
 
@@ -15,13 +15,13 @@ struct ksc_credential;
 struct ksc_step;
 
 /**
- * struct ksc_pick - state of the caller's choice of our certificate
+ * struct ksc_pick - state of the choice of a client's certificate
  * @wanted: the caller chooses the certificate
  * @asked: the server has requested it, and the caller's answer is pending
  * @fresh: the answer was given after the last step
  * @cancelled: the session ends without an answer
  * @fiber: runs GnuTLS's handshake, and is paused while the answer is pending
- * @cred: the answer; NULL for no certificate
+ * @cred: the answer, or the session's credential if that has certificates; NULL for no certificate
  * @issuers: issuers that the server accepts, in the format of KSC_M_ISSUERS
  * @issuers_len: its size in bytes
  */

@@ -214,6 +214,12 @@ void ksc_tls_blame_choice(struct ksc_engine *e, enum ksc_status status, const ch
 		      *name ? name : "(default)");
 }
 
+static gnutls_certificate_credentials_t x509_of(const struct ksc_engine *e)
+{
+	return e->role == KSC_ROLE_CLIENT && e->cred->picked_x509 ? e->cred->picked_x509 :
+								    e->cred->x509;
+}
+
 /* Chooses the credential for this caller, name and role, and sets the session up with it. */
 static int use_credential(struct ksc_engine *e)
 {
@@ -221,6 +227,7 @@ static int use_credential(struct ksc_engine *e)
 		.role = e->role,
 		.name = e->credential,
 		.server_name = *e->server_name ? e->server_name : NULL,
+		.pks = e->hello.pks,
 		.granted = e->rule && e->rule->credential,
 		.who = e->who,
 	};
@@ -232,10 +239,17 @@ static int use_credential(struct ksc_engine *e)
 		ksc_tls_blame_choice(e, status, e->credential);
 		return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
 	}
-	if (e->role == KSC_ROLE_SERVER && !e->cred->has_cert) {
+	if (e->role == KSC_ROLE_SERVER && !e->cred->n_certs) {
 		ksc_tls_blame(e, KSC_STATUS_NO_CREDENTIALS, GNUTLS_A_HANDSHAKE_FAILURE,
 			      "The credential has no certificate: %.64s.", e->cred->name);
 		return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
+	}
+	if (e->role == KSC_ROLE_SERVER && e->cred->strict_sni &&
+	    !ksc_credential_serves(e->cred, e->server_name)) {
+		ksc_tls_blame(e, KSC_STATUS_NO_CREDENTIALS, GNUTLS_A_UNRECOGNIZED_NAME,
+			      "The credential %.64s does not serve the name \"%.128s\".",
+			      e->cred->name, e->server_name);
+		return GNUTLS_E_UNRECOGNIZED_NAME;
 	}
 	e->manual.wanted = e->verify == KSC_VERIFY_MANUAL;
 	e->verify = ksc_verify_effective(e->role, e->verify, e->cred->verify);
@@ -243,7 +257,7 @@ static int use_credential(struct ksc_engine *e)
 			      e->rule ? e->rule->min_version : 0,
 			      e->rule ? e->rule->max_version : 0);
 	if (rc >= 0)
-		rc = gnutls_credentials_set(e->tls, GNUTLS_CRD_CERTIFICATE, e->cred->x509);
+		rc = gnutls_credentials_set(e->tls, GNUTLS_CRD_CERTIFICATE, x509_of(e));
 	if (rc >= 0)
 		rc = use_alpn(e);
 	if (rc >= 0)
@@ -253,7 +267,8 @@ static int use_credential(struct ksc_engine *e)
 		gnutls_session_set_verify_function(e->tls, ksc_tls_verify);
 	if (rc < 0 || e->role == KSC_ROLE_SERVER)
 		return rc;
-	e->pick.wanted = e->pick.wanted && !e->cred->has_cert;
+	e->pick.wanted = e->pick.wanted && !e->cred->n_certs;
+	e->pick.cred = e->cred->n_certs ? e->cred : NULL;
 	rc = ksc_pick_begin(&e->pick);
 	return rc < 0 ? rc : resume(e);
 }

@@ -12,6 +12,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
+#include "engine/material.h"
 #include "engine/trust.h"
 
 #define DIGEST_LEN	32
@@ -80,7 +81,7 @@ static struct ksc_trust *publish(struct ksc_trust *trust)
 
 /**
  * ksc_trust_file() - get the list of the authorities in a file
- * @file: the file, PEM
+ * @file: the file, PEM, or one certificate in DER
  * @rc: set to the number of authorities, or a negative GnuTLS error
  *
  * Return: the list, an existing one if its content is the same; NULL on an error
@@ -100,7 +101,7 @@ struct ksc_trust *ksc_trust_file(const struct ksc_file *file, int *rc)
 	}
 	trust = create();
 	*rc = trust ? gnutls_certificate_set_x509_trust_mem(trust->x509, &file->data,
-							    GNUTLS_X509_FMT_PEM) :
+							    ksc_format_of(&file->data)) :
 		      GNUTLS_E_MEMORY_ERROR;
 	if (*rc < 0) {
 		if (trust)

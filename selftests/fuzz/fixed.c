@@ -93,7 +93,9 @@ void fixed_cert(struct ksc_credential *cred, const char *cert_name, const char *
 
 	read_file(&cert, cert_name);
 	read_file(&key, key_name);
-	REQUIRE(!ksc_credential_set_cert(cred, &cert, &key, ksc_group_members));
+	REQUIRE(!ksc_credential_add_cert(cred, &(struct ksc_cert_files) {
+						 .cert = &cert, .key = &key,
+					 }, ksc_group_members));
 	ksc_file_free(&cert);
 	ksc_file_free(&key);
 }

@@ -23,7 +23,9 @@ static void set_cert(struct ksc_credential *cred, const char *name)
 
 	file_read(&cert, name, "pem");
 	file_read(&key, name, "key");
-	assert_int_equal(ksc_credential_set_cert(cred, &cert, &key, ksc_group_members), 0);
+	assert_int_equal(ksc_credential_add_cert(cred, &(struct ksc_cert_files) {
+							 .cert = &cert, .key = &key,
+						 }, ksc_group_members), 0);
 	ksc_file_free(&cert);
 	ksc_file_free(&key);
 }

@@ -197,7 +197,9 @@ static void our_allocations(void **state)
 
 static const char configuration[] =
 	"[daemon]\nlog-level = debug\n[credential s]\nrole = server\n"
-	"cert = " KSC_TEST_CERTS "/server.pem\nkey = " KSC_TEST_CERTS "/server.key\n"
+	"cert = " KSC_TEST_CERTS "/server.pem, " KSC_TEST_CERTS "/rsa.pem\n"
+	"key = " KSC_TEST_CERTS "/server-pkcs8.key, " KSC_TEST_CERTS "/rsa.key\n"
+	"pkcs12 = " KSC_TEST_CERTS "/server.p12\nkey-password-file = " KSC_TEST_CERTS "/password\n"
 	"names = a, b, *.c.d\nalpn = h2, x\nusers = root, 1\ngroups = 5\n"
 	"[credential c]\nrole = client\ntrust = " KSC_TEST_CERTS "/ca.pem\ndefault = yes\n"
 	"[rule r]\naction = never\n";

@@ -184,7 +184,7 @@ static void everything(void **state)
 	assert_int_equal(config->credentials->n, 2);
 	cred = find(config, "web site");
 	assert_non_null(cred);
-	assert_true(cred->has_cert);
+	assert_int_equal(cred->n_certs, 1);
 	assert_int_equal(cred->n_names, 3);
 	assert_string_equal(cred->names[0], "a.example");
 	assert_string_equal(cred->names[1], "*.b.example");

@@ -198,7 +198,9 @@ static enum ksc_status serves_who(struct ksc_who who, bool granted)
 	assert_non_null(set);
 	assert_int_equal(ksc_file_read(&cert, cert_path("server", "pem"), &why), 0);
 	assert_int_equal(ksc_file_read(&key, key_path, &why), 0);
-	assert_int_equal(ksc_credential_set_cert(cred, &cert, &key, ksc_group_members), 0);
+	assert_int_equal(ksc_credential_add_cert(cred, &(struct ksc_cert_files) {
+							 .cert = &cert, .key = &key,
+						 }, ksc_group_members), 0);
 	ksc_file_free(&cert);
 	ksc_file_free(&key);
 	assert_int_equal(ksc_credential_finish(cred), 0);
