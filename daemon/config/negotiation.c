@@ -7,29 +7,6 @@
 #include "config/negotiation.h"
 #include "config/value.h"
 
-static void take_suites(struct ksc_settings *file, const struct ksc_setting *s,
-			struct ksc_priority *priority)
-{
-	char *items[KSC_MAX_LIST];
-	int i, n = ksc_take_list(file, s, items);
-	size_t k;
-
-	for (i = 0; i < n; i++) {
-		const struct ksc_cipher *cipher = ksc_cipher_by_name(items[i]);
-
-		if (!cipher) {
-			ksc_complain(file, s->line, "suites: unknown suite \"%s\"", items[i]);
-			continue;
-		}
-		for (k = 0; k < priority->n_ciphers && priority->ciphers[k] != cipher; k++)
-			;
-		if (k < priority->n_ciphers)
-			ksc_complain(file, s->line, "suites: \"%s\" is already listed", items[i]);
-		else
-			priority->ciphers[priority->n_ciphers++] = cipher;
-	}
-}
-
 static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
 		       struct ksc_priority *priority,
 		       int (*add)(struct ksc_priority *priority, const char *name))
@@ -46,8 +23,7 @@ static void take_names(struct ksc_settings *file, const struct ksc_setting *s,
 				     items[i]);
 			break;
 		case -ENOENT:
-			ksc_complain(file, s->line, "%s: GnuTLS does not know \"%s\"", s->name,
-				     items[i]);
+			ksc_complain(file, s->line, "%s: unknown name \"%s\"", s->name, items[i]);
 			break;
 		default:
 			ksc_complain(file, s->line, "%s: the list is too long at \"%s\"", s->name,
@@ -95,7 +71,7 @@ bool ksc_negotiation_take(struct ksc_settings *file, const struct ksc_setting *s
 	else if (!strcmp(s->name, "max-version"))
 		take_version(file, s, &priority->max_version);
 	else if (!strcmp(s->name, "suites"))
-		take_suites(file, s, priority);
+		take_names(file, s, priority, ksc_priority_add_cipher);
 	else if (!strcmp(s->name, "supported-groups"))
 		take_names(file, s, priority, ksc_priority_add_group);
 	else if (!strcmp(s->name, "signatures"))

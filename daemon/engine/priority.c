@@ -86,6 +86,27 @@ static int append(unsigned int *list, size_t *n, size_t max, unsigned int number
 }
 
 /**
+ * ksc_priority_add_cipher() - append a cipher; then only the appended ones are negotiated
+ * @priority: the priority
+ * @name: its name, case-insensitive
+ *
+ * Return: 0, -ENOENT if the module does not support such a cipher, -EEXIST if it is in the list
+ */
+int ksc_priority_add_cipher(struct ksc_priority *priority, const char *name)
+{
+	const struct ksc_cipher *cipher = ksc_cipher_by_name(name);
+	size_t i;
+
+	if (!cipher)
+		return -ENOENT;
+	for (i = 0; i < priority->n_ciphers; i++)
+		if (priority->ciphers[i] == cipher)
+			return -EEXIST;
+	priority->ciphers[priority->n_ciphers++] = cipher;
+	return 0;
+}
+
+/**
  * ksc_priority_add_group() - append a group; then only the appended ones are negotiated
  * @priority: the priority
  * @name: GnuTLS's name for it, case-insensitive

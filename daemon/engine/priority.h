@@ -48,6 +48,7 @@ struct ksc_priority {
 void ksc_priority_init(struct ksc_priority *priority);
 void ksc_priority_free(struct ksc_priority *priority);
 int ksc_priority_set_base(struct ksc_priority *priority, const char *base, size_t *at);
+int ksc_priority_add_cipher(struct ksc_priority *priority, const char *name);
 int ksc_priority_add_group(struct ksc_priority *priority, const char *name);
 int ksc_priority_add_sign(struct ksc_priority *priority, const char *name);
 int ksc_priority_finish(struct ksc_priority *priority);

@@ -58,7 +58,7 @@ struct ksc_credential *cred_new(const struct cred_options *opt)
 	if (opt->alpn)
 		assert_int_equal(ksc_alpn_add(&cred->alpn, &cred->alpn_len, opt->alpn), 0);
 	if (opt->cipher)
-		priority->ciphers[priority->n_ciphers++] = ksc_cipher_by_name(opt->cipher);
+		assert_int_equal(ksc_priority_add_cipher(priority, opt->cipher), 0);
 	if (opt->negotiate)
 		opt->negotiate(priority);
 	if (opt->tls12)

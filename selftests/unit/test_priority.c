@@ -180,7 +180,9 @@ static void listed(void **state)
 
 	/* a large group has to be named, and brings its key exchange */
 	start(&priority, NULL);
-	priority.ciphers[priority.n_ciphers++] = ksc_cipher_by_name("AES-128-GCM");
+	assert_int_equal(ksc_priority_add_cipher(&priority, "aes-128-gcm"), 0);
+	assert_int_equal(ksc_priority_add_cipher(&priority, "AES-128-GCM"), -EEXIST);
+	assert_int_equal(ksc_priority_add_cipher(&priority, "AES-128-CBC"), -ENOENT);
 	assert_int_equal(ksc_priority_add_group(&priority, "FFDHE8192"), 0);
 	assert_int_equal(ksc_priority_finish(&priority), 0);
 	expect_groups(&priority, KSC_ROLE_CLIENT, "FFDHE8192");
