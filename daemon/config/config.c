@@ -58,7 +58,7 @@ const char *ksc_config_credential_name(const struct ksc_section *section)
 	return strncmp(section->name, CREDENTIAL_SECTION, len) ? NULL : section->name + len;
 }
 
-/* To be freed in any case. */
+/* The caller frees @raw, also after an error. */
 static int read_file(struct ksc_settings *file, const struct ksc_setting *s, struct ksc_file *raw)
 {
 	const char *why;
