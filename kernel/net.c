@@ -58,7 +58,7 @@ struct genl_family ksc_nl_family __ro_after_init = {
 };
 
 /**
- * ksc_daemon() - which daemon is registered?
+ * ksc_daemon() - return the registration number of the daemon
  * @kn: namespace
  *
  * Context: any. Return: registration number, 0 for none.
@@ -69,7 +69,7 @@ u32 ksc_daemon(const struct ksc_net *kn)
 }
 
 /**
- * ksc_daemon_present() - is a daemon registered?
+ * ksc_daemon_present() - check whether a daemon is registered
  * @kn: namespace
  */
 bool ksc_daemon_present(struct ksc_net *kn)
@@ -89,7 +89,7 @@ bool ksc_daemon_expected(struct ksc_net *kn)
 }
 
 /**
- * ksc_daemon_is() - is a message from the registered daemon?
+ * ksc_daemon_is() - check whether a message is from the registered daemon
  * @kn: namespace
  * @skb: the message
  * @info: its attributes; extack is set if not

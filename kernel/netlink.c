@@ -239,7 +239,7 @@ full:
 /**
  * ksc_netlink_init() - register the family
  * @ops: its commands
- * @n: how many
+ * @n: number of commands
  *
  * Return: 0 or an errno.
  */

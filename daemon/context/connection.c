@@ -341,7 +341,7 @@ void ksc_connection_stall(struct ksc_connection *conn)
 }
 
 /**
- * ksc_connection_watch() - have @readable called once there is something to receive
+ * ksc_connection_watch() - call @readable once there is something to receive
  * @conn: the connection; while output is queued, nothing is received
  */
 void ksc_connection_watch(struct ksc_connection *conn)

@@ -240,7 +240,7 @@ static uint64_t own_netns(void)
  * @idle: called when all work is done, after ksc_contexts_drain()
  * @ptr: argument of @idle
  *
- * Return: no contexts as yet, or NULL without memory
+ * Return: the set, which has no contexts yet; NULL if out of memory
  */
 struct ksc_contexts *ksc_contexts_new(struct ksc_place *place, void (*idle)(void *ptr), void *ptr)
 {

@@ -22,7 +22,7 @@ void ksc_contexts_again(struct ksc_contexts *contexts)
 /* ---- ended contexts ---- */
 
 /**
- * ksc_contexts_bury() - queue a context to be freed
+ * ksc_contexts_bury() - queue a context for deletion
  * @contexts: all contexts
  * @context: the context, without an application or a step in progress
  */

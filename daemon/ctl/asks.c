@@ -91,9 +91,12 @@ bool ctl_is_called(const char *const *names, size_t n, const char *path)
 }
 
 /**
- * ctl_runs_elsewhere() - say why what a program runs cannot be protected, by BPF or preload
+ * ctl_runs_elsewhere() - check whether a program has a service run other programs
  * @path: the program
- * Return: the reason, or NULL if none is known
+ *
+ * Neither BPF nor preload can protect these.
+ *
+ * Return: the reason why they cannot be protected, or NULL if none is known
  */
 const char *ctl_runs_elsewhere(const char *path)
 {
@@ -115,7 +118,7 @@ bool ctl_moves_sessions(void)
 }
 
 /**
- * ctl_why_elsewhere() - say why what a program runs cannot be protected
+ * ctl_why_elsewhere() - get the reason why what a program runs cannot be protected
  * @who: the program
  */
 const char *ctl_why_elsewhere(const char *who)

@@ -36,8 +36,8 @@ static const struct {
 };
 
 /**
- * ctl_cannot_guard() - say why the caller cannot guard cgroups on this machine
- * Return: the reason, or NULL if one can
+ * ctl_cannot_guard() - get the reason why the caller cannot guard cgroups on this machine
+ * Return: the reason, or NULL if it can
  */
 const char *ctl_cannot_guard(void)
 {

@@ -44,7 +44,7 @@ static bool is_fs(const char *path, unsigned int magic)
 }
 
 /**
- * ctl_cannot_pin() - say why the caller cannot pin such a program on this machine
+ * ctl_cannot_pin() - get the reason why the caller cannot pin such a program on this machine
  * @function: the kernel function that it attaches to
  * Return: the reason, or NULL if it can; "" if the kernel has no such function
  */

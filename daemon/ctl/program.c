@@ -28,7 +28,7 @@
 
 /**
  * struct image - a file in memory
- * @data: its bytes
+ * @data: content of the file
  * @size: number of bytes
  */
 struct image {
@@ -213,7 +213,7 @@ static bool script_interpreter(const struct image *image, char *path)
 }
 
 /**
- * ctl_cannot_preload() - say why a library cannot be preloaded into a program
+ * ctl_cannot_preload() - get the reason why a library cannot be preloaded into a program
  * @path: the program, or a script
  * Return: the reason, or NULL if it can be
  */

@@ -14,7 +14,7 @@
 extern const char ctl_socket_object[], ctl_socket_object_end[];
 
 /**
- * ctl_cannot_scope() - say why the caller cannot use BPF on this machine
+ * ctl_cannot_scope() - get the reason why the caller cannot use BPF on this machine
  * Return: the reason, or NULL if it can
  */
 const char *ctl_cannot_scope(void)

@@ -49,7 +49,7 @@ static int systemctl(const char *const argv[], char **output)
 }
 
 /**
- * ctl_systemd_reload() - have systemd reload its units
+ * ctl_systemd_reload() - make systemd reload its units
  * Return: whether that succeeded
  */
 bool ctl_systemd_reload(void)

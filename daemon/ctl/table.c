@@ -23,7 +23,7 @@ struct ctl_table {
 	size_t cells;
 };
 
-/* libsmartcols fails only without memory, as its arguments are valid. */
+/* libsmartcols fails only if out of memory, as its arguments are valid. */
 static void insist(int rc)
 {
 	if (rc)
@@ -131,7 +131,7 @@ void ctl_table_print(struct ctl_table *table, const char *right_aligned)
 				       right_aligned[i] == 'r' ? SCOLS_FL_RIGHT : 0);
 	insist(scols_print_table_to_string(table->lines, &text));
 	rest = text;
-	/* Cells have no newlines, so each line is a row; one is missing only without memory. */
+	/* Cells have no newlines, so each line is a row; one is missing only if out of memory. */
 	while (!scols_table_next_line(table->lines, rows, &row)) {
 		const char *note = scols_line_get_userdata(row);
 

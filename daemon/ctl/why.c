@@ -148,7 +148,7 @@ static struct ctl_flow asked_for(const struct ctl_flow *flow)
 }
 
 /**
- * ctl_why_not() - say why a rule does not match a connection
+ * ctl_why_not() - explain why a rule does not match a connection
  * @rule: the rule's attributes, enum ksc_a_rule
  * @flow: the connection, with both ends and the address that was asked for
  * Return: one line, which the caller frees: the first difference, for each of two addresses; NULL

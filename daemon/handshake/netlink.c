@@ -555,7 +555,7 @@ int ksc_netlink_step(struct ksc_netlink *nl, uint64_t id, uint32_t seq,
 }
 
 /**
- * ksc_netlink_key() - have the kernel create a key file
+ * ksc_netlink_key() - make the kernel create a key file
  * @nl: the registered socket
  * @request: the keys and their attributes
  * @number: set to the message's number, by which the callbacks refer to it

@@ -219,7 +219,7 @@ void ksc_control_free(struct ksc_control *control)
 }
 
 /**
- * ksc_control_reload() - have the daemon reload its configuration, and wait for the result
+ * ksc_control_reload() - make the daemon reload its configuration, and wait for the result
  * @path: its socket
  * @answer: complaints are printed here
  *

@@ -260,7 +260,7 @@ static inline bool ksc_compat_readable(const struct sk_buff *skb)
  * ksc_compat_push() - pass page fragments to TCP without copying
  * @sk: socket, locked and owned
  * @bv: fragments that are no longer written to; TCP takes its own references
- * @n: how many
+ * @n: number of fragments
  * @flags: MSG_*
  *
  * Return: bytes taken, or an errno if none.

@@ -75,9 +75,9 @@ static int ksc_hmac_by(struct crypto_shash *hash, const u8 *key, u8 key_len, con
  * ksc_compat_hmac() - HMAC-SHA-256 or HMAC-SHA-384
  * @hash_len: bytes of the digest, selects the hash
  * @key: key
- * @key_len: its bytes, at most a block
+ * @key_len: length of @key in bytes, at most a block
  * @data: message
- * @len: its bytes
+ * @len: length of @data in bytes
  * @out: the digest; may overlap the inputs
  *
  * Context: process, may sleep the first time. Return: 0 or an errno.

@@ -351,7 +351,7 @@ static int ksc_admit_enter(struct ksc_context *ctx, struct ksc_bucket **fresh)
 }
 
 /**
- * ksc_admit() - may a handshake begin?
+ * ksc_admit() - admit a handshake, within the limits
  * @ctx: its context
  * @who: on whose behalf
  *
@@ -462,7 +462,7 @@ static u32 ksc_admit_keys_left(const struct ksc_net *kn)
 }
 
 /**
- * ksc_admit_key() - may there be another unattached key?
+ * ksc_admit_key() - admit another unattached key, within the limits
  * @kn: its daemon's namespace
  * @uid: the user that it is for
  * @user: set, for ksc_admit_key_end()

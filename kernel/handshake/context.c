@@ -243,7 +243,7 @@ int ksc_context_answer(struct ksc_context *ctx, u32 daemon, u32 seq, struct ksc_
 /**
  * ksc_context_news() - get the event that the owner is to handle
  * @ctx: the context
- * @step: set with KSC_NEWS_STEP; to be freed by the caller
+ * @step: set with KSC_NEWS_STEP; freed by the caller
  *
  * Context: the owner's lock.
  */

@@ -22,7 +22,7 @@ struct net;
  * @verify: enum ksc_verify
  * @foreign: the daemon is not the one of the socket's namespace
  * @credential: the one that the daemon chose, or NULL
- * @server_name: the socket's previous one, to be freed
+ * @server_name: the socket's previous one, freed by ksc_key_give()
  * @alpn: likewise
  * @keys: copies, charged to the process that attaches them
  * @extra: bytes that precede those in TCP's queue

@@ -34,7 +34,7 @@ void ksc_keys_free(struct ksc_keys *keys)
 
 /**
  * ksc_keys_copy() - copy keys, charged to the calling process
- * @to: filled in, to be freed with ksc_keys_free()
+ * @to: filled in; the caller frees it with ksc_keys_free()
  * @from: keys
  *
  * Context: process. Return: 0, or -ENOMEM and @to is empty.
@@ -210,7 +210,7 @@ static int ksc_keys_parse_session(struct ksc_keys *keys, struct nlattr *nest,
 
 /**
  * ksc_keys_parse() - parse a handshake's result from the daemon's message
- * @keys: all zero; to be freed with ksc_keys_free(), also after an error
+ * @keys: all zero; the caller frees it with ksc_keys_free(), also after an error
  * @info: the message
  *
  * Context: process. Return: 0, or an errno with extack text set.

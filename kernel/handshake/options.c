@@ -99,8 +99,8 @@ static bool ksc_name_valid(const u8 *p, unsigned int len)
 /**
  * ksc_blob_make() - copy a name or a list to a new blob
  * @list: a ProtocolNameList, else a name
- * @from: its bytes
- * @len: their number
+ * @from: the name or list
+ * @len: length of @from in bytes
  *
  * Context: process. Return: the blob, NULL if @len is 0, or an ERR_PTR.
  */

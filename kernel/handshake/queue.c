@@ -115,13 +115,13 @@ static void ksc_queue_retry(struct work_struct *work)
 }
 
 /**
- * ksc_queue_enter() - is it the turn of a context with a token to offer?
+ * ksc_queue_enter() - take the turn of a context with a token to offer, or queue the context
  * @ctx: the context
  * @len: bytes of its token
  *
- * Context: process, the owner's lock. Return: 0 if so: the caller makes the offer, or calls
- * ksc_queue_return(). -EINPROGRESS if not, or -EHOSTDOWN without a daemon: the owner is kicked
- * when its turn comes. -EBUSY if the last offer is pending.
+ * Context: process, the owner's lock. Return: 0 if it is the context's turn: the caller makes the
+ * offer, or calls ksc_queue_return(). -EINPROGRESS if it is not, or -EHOSTDOWN without a daemon:
+ * the owner is kicked when its turn comes. -EBUSY if the last offer is pending.
  */
 int ksc_queue_enter(struct ksc_context *ctx, u32 len)
 {
@@ -243,7 +243,7 @@ void ksc_queue_leave(struct ksc_context *ctx)
 }
 
 /**
- * ksc_queue_waits() - is a context waiting or called?
+ * ksc_queue_waits() - check whether a context is waiting or called
  * @ctx: the context
  *
  * Context: any; a hint.

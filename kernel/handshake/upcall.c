@@ -41,7 +41,7 @@ void ksc_netlink_gone(struct ksc_net *kn, u32 daemon, u64 id)
  * @daemon: its registration
  * @id: the context's number
  * @data: NewSessionTicket
- * @len: its bytes
+ * @len: length of @data in bytes
  *
  * Context: process. Best effort: without it the next handshake is a full one.
  */

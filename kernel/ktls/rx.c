@@ -54,7 +54,7 @@ static int ksc_ktls_header_check(const struct ksc_header *h, const struct ksc_so
 }
 
 /**
- * ksc_ktls_ready() - is there a complete record?
+ * ksc_ktls_ready() - check whether a complete record has arrived
  * @sk: socket, locked
  * @kt: its state, with receiving keys
  *

@@ -120,7 +120,7 @@ static int ksc_ktls_tx_wait(struct sock *sk, struct ksc_ktls *kt, u8 type, long 
 		err = ksc_ktls_tx_check(sk, kt);
 		if (err)
 			return err;
-		/* another writer's, or one that could not be sealed without memory */
+		/* another writer's, or one that could not be sealed for lack of memory */
 		if (tx->len && !tx->pending && (kt->type != type || !tx->more)) {
 			err = ksc_ktls_tx_close_record(sk, kt);
 			if (err && err != -ENOMEM)
@@ -243,7 +243,7 @@ out:
  * ksc_ktls_sendmsg() - proto.sendmsg
  * @sk: socket
  * @msg: message
- * @size: its bytes
+ * @size: length of @msg in bytes
  *
  * Context: process. Return: bytes taken or an errno.
  */

@@ -144,7 +144,7 @@ void ksc_flow_of_asked(struct ksc_flow *to, const struct ksc_flow *flow,
  * ksc_asked_parse() - parse a socket address
  * @asked: filled in; with family KSC_RULE_ANY if it is invalid for TCP
  * @addr: the address
- * @len: its bytes
+ * @len: length of @addr in bytes
  *
  * Context: any.
  */

@@ -104,7 +104,7 @@ static const char *ksc_prefix_fault(const struct ksc_prefix *p)
 }
 
 /**
- * ksc_rule_covers() - is a cgroup that of the rule, or below it?
+ * ksc_rule_covers() - check whether a cgroup is the rule's, or below it
  * @rule: a rule with a cgroup
  * @cgroup: path, relative to the same root as the rule's
  */
@@ -134,10 +134,10 @@ static bool ksc_cgroup_valid(const char *path)
 }
 
 /**
- * ksc_rule_fault() - what is wrong with a rule?
+ * ksc_rule_fault() - check a rule
  * @rule: as received
  *
- * Return: a constant string, or NULL if ksc_rules_build() accepts it.
+ * Return: what is wrong with it, a constant string; NULL if ksc_rules_build() accepts it.
  */
 const char *ksc_rule_fault(const struct ksc_rule *rule)
 {
@@ -362,12 +362,12 @@ static unsigned int ksc_rules_strength(const struct ksc_rules *set, u32 number)
 }
 
 /**
- * ksc_rules_stronger() - which of two rules applies to a connection that matches both?
+ * ksc_rules_stronger() - choose the rule that applies to a connection that matches two
  * @set: the rule set
  * @a: a rule's number, or KSC_NO_RULE
  * @b: likewise
  *
- * The stricter one; of two equally strict ones, the first.
+ * The stricter one applies; of two equally strict ones, the first.
  *
  * Return: @a or @b.
  */

@@ -28,7 +28,7 @@ struct ksc_exporter {
 /**
  * struct ksc_export_job - one request
  * @label: not NUL-terminated
- * @label_len: its bytes
+ * @label_len: length of @label in bytes
  * @context: of @context_len bytes
  * @context_len: up to 65535
  * @has_context: tells an empty context from none (RFC 5705 4)

@@ -60,7 +60,7 @@ void ksc_header_make(u8 p[KSC_HEADER_LEN], u8 type, u16 len)
 }
 
 /**
- * ksc_header_check_handshake() - may this record be part of a handshake?
+ * ksc_header_check_handshake() - check whether a record may be part of a handshake
  * @h: its header
  *
  * Such records are plaintext or protected. Only the version field's major number is checked: a
@@ -85,7 +85,7 @@ int ksc_header_check_handshake(const struct ksc_header *h)
 }
 
 /**
- * ksc_header_check_protected() - may this record come after the handshake?
+ * ksc_header_check_protected() - check whether a record may follow the handshake
  * @h: its header
  * @version: the negotiated version
  * @overhead: explicit nonce and tag, in bytes
@@ -161,9 +161,9 @@ size_t ksc_aad_12(u8 aad[KSC_AAD_12_LEN], u64 seq, u8 type, u16 len)
  * @out: written
  * @size: of @out
  * @label: without "tls13 "
- * @label_len: its bytes
+ * @label_len: length of @label in bytes
  * @context: may be NULL if there is none
- * @context_len: its bytes
+ * @context_len: length of @context in bytes
  * @len: bytes to derive
  *
  * Return: bytes written, 0 if they don't fit.
@@ -189,7 +189,7 @@ size_t ksc_hkdf_label(u8 *out, size_t size, const void *label, size_t label_len,
  * ksc_hs_parse() - find the next handshake message's header
  * @p: state, all zero before the first byte
  * @in: bytes of handshake content
- * @len: how many
+ * @len: length of @in in bytes
  * @type: the message's type, valid when @body is set
  * @body: set to the body's length when this call completes a header, else to U32_MAX
  *

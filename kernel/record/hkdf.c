@@ -18,7 +18,7 @@
  * @hash_len: its length
  * @label: without the prefix "tls13 "
  * @out: the result; may be @secret
- * @len: its bytes
+ * @len: length of @out in bytes
  *
  * Every length that TLS needs fits one round of HKDF-Expand (RFC 5869 2.3).
  *

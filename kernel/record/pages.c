@@ -80,9 +80,10 @@ static void ksc_frags_watch(int cpu)
 }
 
 /*
- * Remove pages that were not used since the last call. They go to @gone, which ends with NULL, to
- * be freed when the lock is released. For the current slots use shows in the offset alone: mark
- * the page full so that the next user starts a fresh one. Returns whether pages are left.
+ * Remove pages that were not used since the last call. They go to @gone, which ends with NULL; the
+ * caller frees them after it releases the lock. For the current slots use shows in the offset
+ * alone: mark the page full so that the next user starts a fresh one. Returns whether pages are
+ * left.
  */
 static bool ksc_frags_tidy(struct ksc_frags *f, struct page **gone)
 {
@@ -219,7 +220,7 @@ static struct page *ksc_frags_alloc(gfp_t gfp)
  * ksc_frag_take() - take a piece of page memory for a record
  * @frag: the record's pieces, room for KSC_TX_FRAGS; the last one is extended, or one is added
  *	with a page reference of its own
- * @nfrags: how many
+ * @nfrags: number of pieces
  * @want: bytes wanted
  * @phase: the piece's offset modulo @align
  * @align: a power of two, at most one page; 1 for right after the piece taken last

@@ -31,7 +31,7 @@ unsigned long ksc_idle_delay(void)
 }
 
 /**
- * ksc_idle_frees() - are unused resources to be freed?
+ * ksc_idle_frees() - check whether unused resources are freed
  *
  * Return: false if the parameter says never.
  */

@@ -142,7 +142,7 @@ int ksc_rx_next(struct sock *sk, struct ksc_sock *ks, unsigned int *budget)
 }
 
 /**
- * ksc_rx_full() - is the maximum decrypted that is allowed before some of it is read?
+ * ksc_rx_full() - check whether decrypting must wait for a reader
  * @sk: socket, locked and owned
  * @ks: its state
  *
@@ -159,7 +159,7 @@ bool ksc_rx_full(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_rx_enough() - is enough decrypted to wake a reader?
+ * ksc_rx_enough() - check whether enough is decrypted to wake a reader
  * @sk: socket, locked and owned
  * @ks: its state
  *

@@ -15,7 +15,7 @@ struct ksc_sock;
  * struct ksc_asking - a connect() call in progress, on the caller's stack
  * @node: in ksc_sock.asking
  * @addr: the address, which may be rewritten in place
- * @len: its bytes
+ * @len: length of @addr in bytes
  * @asked: its original value
  */
 struct ksc_asking {

@@ -146,7 +146,7 @@ static int ksc_detach_check(struct sock *sk, struct ksc_sock *ks)
 	return ks->s.tx.pending ? -EAGAIN : 0;
 }
 
-/* Context: the socket's lock. Returns the staged bytes after close_notify, to be freed */
+/* Context: the socket's lock. Returns the staged bytes after close_notify; the caller frees them */
 static u8 *ksc_detach(struct sock *sk, struct ksc_sock *ks, u32 *len)
 {
 	u8 *rest = ks->s.rx.stage;

@@ -201,7 +201,7 @@ void ksc_remind_reader(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_hears_of_space() - is sk_write_space still ours?
+ * ksc_hears_of_space() - check whether sk_write_space is still ours
  * @sk: socket, locked and owned
  *
  * Context: process.
@@ -300,12 +300,12 @@ void ksc_disarm(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_tx_may_resume() - may the pump send?
+ * ksc_tx_may_resume() - check whether the pump may send
  * @sk: socket, locked and owned
  * @ks: its state
  *
- * Not while there is an error: sending would consume it, and it belongs to the socket's user. With
- * IP_RECVERR the connection may continue after it.
+ * It may not while there is an error: sending would consume the error, which belongs to the
+ * socket's user. With IP_RECVERR the connection may continue after it.
  *
  * Context: process, from the pump.
  */

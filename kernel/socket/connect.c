@@ -129,7 +129,7 @@ static int ksc_unconnect(struct socket *sock, struct ksc_sockaddr *addr, int len
  * ksc_connect_ops() - proto_ops.connect: connects TCP and runs the handshake
  * @sock: socket
  * @addr: destination
- * @len: its bytes
+ * @len: length of @addr in bytes
  * @flags: the file's
  *
  * Context: process. Return: 0, -EINPROGRESS or -EALREADY until the handshake is done, or its
@@ -173,7 +173,7 @@ int ksc_connect_ops(struct socket *sock, struct ksc_sockaddr *addr, int len, int
  * ksc_proto_connect() - proto.connect: TCP begins a connection
  * @sk: socket, locked and owned
  * @addr: destination
- * @len: its bytes
+ * @len: length of @addr in bytes
  *
  * Fails without a call of ksc_connect_ops(), if another thread has disconnected the socket
  * meanwhile, and with TCP Fast Open, which would send plaintext.

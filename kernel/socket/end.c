@@ -80,7 +80,7 @@ void ksc_fail(struct sock *sk, struct ksc_sock *ks, u32 status, u8 alert,
 	if (ksc_phase_next(ks->phase, KSC_EVENT_FAIL) < 0)
 		return;
 	if (ctx) {
-		/* the daemon's log shall have an end for each handshake that it has begun */
+		/* the daemon logs the end of each handshake that it has begun */
 		if (ctx->report || (ctx->seq && !ctx->told))
 			report = ctx->id;
 		ksc_count(ks->kn, KSC_CNT_HANDSHAKES_FAILED);

@@ -117,7 +117,7 @@ static void ksc_plain_watched(struct sock *sk, struct ksc_asking *asking)
  * ksc_plain_connect() - proto_ops.connect of a socket that is left to TCP
  * @sock: socket
  * @addr: destination
- * @len: its bytes
+ * @len: length of @addr in bytes
  * @flags: the file's
  *
  * Context: process. Return: 0 or an errno.
@@ -184,7 +184,7 @@ int ksc_plain_disconnect(struct sock *sk, int flags)
  * ksc_plain_refuse() - proto.connect of a socket that is left to TCP
  * @sk: socket, locked and owned
  * @addr: destination
- * @len: its bytes
+ * @len: length of @addr in bytes
  *
  * Not reached: a safeguard against unknown paths that bypass the socket's own operations.
  *

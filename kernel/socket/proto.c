@@ -162,7 +162,7 @@ static void ksc_build(bool v6, struct proto *p, struct proto_ops *o)
  * ksc_listener_sendmsg() - proto_ops.sendmsg of a listener
  * @sock: socket
  * @msg: message
- * @size: its bytes
+ * @size: length of @msg in bytes
  *
  * If the listener was closed by SOCK_DESTROY, TCP rejects the message. But with MSG_FASTOPEN, TCP
  * would connect and send it in plaintext.

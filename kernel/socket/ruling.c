@@ -119,11 +119,11 @@ void ksc_policy_judge(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_policy_allows() - may a handshake begin?
+ * ksc_policy_allows() - check whether a handshake may begin
  * @sk: socket, locked and owned, connected
  * @ks: its state
  *
- * Context: process. Return: false; then the connection has failed.
+ * Context: process. Return: true if so; else the connection has failed.
  */
 bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks)
 {
@@ -137,10 +137,10 @@ bool ksc_policy_allows(struct sock *sk, struct ksc_sock *ks)
 }
 
 /**
- * ksc_policy_prefers() - may a connection still fall back to plaintext?
+ * ksc_policy_prefers() - check whether a connection may still fall back to plaintext
  * @ks: its state, with a context
  *
- * Only until the daemon's first answer is applied, when nothing has been sent or consumed. An
+ * It may until the daemon's first answer is applied: nothing has been sent or consumed yet. An
  * active attacker can force it on a server by bytes that are not TLS, or by the name of a server
  * that has no credential: a TLS client does not go on from there.
  *

@@ -251,7 +251,7 @@ int ksc_tx_wait(struct sock *sk, struct ksc_sock *ks, long *timeo)
  * ksc_plain_sendmsg() - proto.sendmsg of a socket that is left to TCP
  * @sk: socket
  * @msg: message
- * @size: its bytes
+ * @size: length of @msg in bytes
  *
  * Data written to one connection must not be sent in plaintext on the next, which may be
  * protected: checked under the lock.
@@ -275,7 +275,7 @@ int ksc_plain_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
  * ksc_sendmsg() - proto.sendmsg
  * @sk: socket
  * @msg: message
- * @size: its bytes
+ * @size: length of @msg in bytes
  *
  * Context: process. Return: bytes taken or an errno.
  */

@@ -63,7 +63,7 @@ int ksc_error(const struct ksc_sock *ks)
 }
 
 /**
- * ksc_usable() - is the handshake done, and the connection not failed?
+ * ksc_usable() - check whether the handshake is done and the connection has not failed
  * @ks: its state, or NULL
  *
  * Context: the socket's lock. Return: 0 or an errno.

@@ -78,7 +78,7 @@ void ksc_give_back(struct sock *sk)
 }
 
 /**
- * ksc_is_plain() - is a socket with the ULP left to TCP?
+ * ksc_is_plain() - check whether a socket with the ULP is left to TCP
  * @sk: socket, locked and owned
  *
  * A task that was in one of our operations meanwhile continues with TCP's.
@@ -117,11 +117,11 @@ void ksc_child_reset(struct sock *sk)
 }
 
 /**
- * ksc_pristine() - is this a plain TCP socket?
+ * ksc_pristine() - check whether a socket is a plain TCP socket
  * @sk: socket, locked and owned
  *
- * Not with sockmap, SMC, MPTCP, BPF or anything else in between; nor with Fast Open, which sends
- * data before there is a connection to protect.
+ * It is not with sockmap, SMC, MPTCP, BPF or anything else in between; nor with Fast Open, which
+ * sends data before there is a connection to protect.
  *
  * Context: process.
  */

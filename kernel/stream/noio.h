@@ -11,7 +11,7 @@
 #include <net/sock.h>
 
 /**
- * ksc_noio() - may memory reclaim depend on the socket?
+ * ksc_noio() - check whether memory reclaim may depend on the socket
  * @sk: socket
  *
  * Context: any. Return: true if allocations for it must not wait for I/O.

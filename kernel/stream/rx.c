@@ -59,7 +59,7 @@ const u8 *ksc_rx_header(struct sock *sk, const struct ksc_rx *rx, u8 *buf)
 }
 
 /**
- * ksc_rx_ready() - is there a complete record, or one to reject?
+ * ksc_rx_ready() - check whether there is a complete record, or one to reject
  * @sk: socket, locked
  * @s: its stream, with keys
  *

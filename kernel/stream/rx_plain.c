@@ -61,7 +61,7 @@ void ksc_rec_put(struct ksc_rec *rec)
 }
 
 /**
- * ksc_rx_has_plain() - is decrypted data unread?
+ * ksc_rx_has_plain() - check whether decrypted data is unread
  * @rx: receiving half
  *
  * Context: any; without the socket's lock the result may be stale.
@@ -152,13 +152,13 @@ static void ksc_rec_uncharge(struct sock *sk, struct ksc_rx *rx, struct ksc_rec 
 }
 
 /**
- * ksc_rec_may_add() - may another record be decrypted ahead?
+ * ksc_rec_may_add() - check whether another record may be decrypted ahead
  * @sk: socket, locked and owned
  * @rx: its receiving half
  *
- * One always may; more share the receive buffer's size with TCP's queue. They are not charged to
- * the receive buffer itself: that would close TCP's window, and no update would be sent when they
- * are read.
+ * One record always may; more share the receive buffer's size with TCP's queue. They are not
+ * charged to the receive buffer itself: that would close TCP's window, and no update would be sent
+ * when they are read.
  *
  * Context: process. Return: true if so; then memory is reserved in the socket's account.
  */

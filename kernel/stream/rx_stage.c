@@ -28,7 +28,7 @@ static bool ksc_rx_window_opens(const struct sock *sk)
 }
 
 /**
- * ksc_rx_shut_window() - is the socket's own receive buffer full?
+ * ksc_rx_shut_window() - check whether the socket's own receive buffer is full
  * @sk: socket, locked
  *
  * Context: the socket's lock; without it the result may be stale.

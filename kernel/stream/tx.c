@@ -155,7 +155,7 @@ void ksc_tx_unlift(struct sock *sk, const struct ksc_tx_lift *l)
  * ksc_tx_raw() - send bytes without protection
  * @sk: socket, locked and owned
  * @data: handshake token or alert record
- * @len: its bytes
+ * @len: length of @data in bytes
  *
  * Context: process. All or nothing as far as TCP's memory allows.
  * Return: 0 or an errno.

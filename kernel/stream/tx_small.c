@@ -108,7 +108,7 @@ static bool ksc_tx_alone(const struct sock *sk, u32 len)
  * @s: its stream; no record is open or pending
  * @type: content type
  * @from: the content
- * @len: its bytes, at most KSC_TX_SMALL, and with padding KSC_TX_SMALL_INNER
+ * @len: length of the content in bytes, at most KSC_TX_SMALL, and with padding KSC_TX_SMALL_INNER
  *
  * Context: process. Return: 0, then what TCP had no space for is pending; -EFAULT, -ENOMEM or
  * -EPIPE with nothing done; or another errno and the connection has to fail.

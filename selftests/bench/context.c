@@ -29,7 +29,7 @@
 /**
  * struct flight - bytes that one end has said, and the other not yet read
  * @data: the bytes
- * @len: how many
+ * @len: number of bytes
  */
 struct flight {
 	uint8_t data[KSC_MAX_TOKEN];

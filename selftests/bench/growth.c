@@ -18,7 +18,7 @@
 /**
  * struct pool - a transport's connections
  * @pairs: the connections
- * @n: how many
+ * @n: number of connections
  */
 struct pool {
 	struct ksb_pair *pairs;

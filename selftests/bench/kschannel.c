@@ -35,8 +35,8 @@ int ksb_ksc_protect(int fd)
 
 /**
  * ksb_ksc_listen() - a protected listener
- * @suite: what its connections shall negotiate: the credential of that name
- *	in the daemon's configuration allows nothing else
+ * @suite: the suite of its connections: the credential of that name in the daemon's configuration
+ *	allows nothing else
  *
  * Return: the socket or a negative errno.
  */
@@ -93,7 +93,7 @@ int ksb_ksc_socket(bool resume)
 }
 
 /**
- * ksb_ksc_explain() - say why a protected socket failed
+ * ksb_ksc_explain() - print why a protected socket failed
  * @fd: the socket
  * @what: what failed
  */

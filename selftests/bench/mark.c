@@ -6,7 +6,7 @@
 #include "bench.h"
 
 /**
- * ksb_mark_begin() - what is measured begins
+ * ksb_mark_begin() - mark the start of the measured section
  */
 __attribute__((noinline)) void ksb_mark_begin(void)
 {
@@ -14,7 +14,7 @@ __attribute__((noinline)) void ksb_mark_begin(void)
 }
 
 /**
- * ksb_mark_end() - what is measured ends
+ * ksb_mark_end() - mark the end of the measured section
  */
 __attribute__((noinline)) void ksb_mark_end(void)
 {

@@ -48,7 +48,7 @@ static double measure(const char *algorithm, unsigned int key, size_t record, bo
 }
 
 /**
- * ksb_raw_aead() - what sealing and opening a record costs at the least
+ * ksb_raw_aead() - measure the minimum cost of sealing and opening a record
  * @suite: the AEAD
  * @record: bytes of plaintext in it
  *

@@ -96,7 +96,7 @@ static void add(struct json_object *o, const char *key, bool valid, double v)
 /**
  * ksb_report_json() - write the results
  * @f: the figures
- * @n: how many
+ * @n: number of figures
  * @path: the file
  *
  * Return: 0 or a negative errno.

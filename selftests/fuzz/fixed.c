@@ -69,7 +69,7 @@ static void read_file(struct ksc_file *file, const char *name)
 }
 
 /**
- * fixed_trust() - have a credential trust the tests' authority
+ * fixed_trust() - make a credential trust the tests' authority
  * @cred: the credential
  */
 void fixed_trust(struct ksc_credential *cred)

@@ -19,7 +19,7 @@ enum { CLIENT = 1, SERVER };
  * @seq: number of the last request
  * @reply: the last answer
  * @token: bytes for the other end
- * @len: how many
+ * @len: length of @token in bytes
  */
 struct talk {
 	FILE *file;

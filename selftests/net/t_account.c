@@ -227,7 +227,7 @@ static void test_open(void **state)
 #define USERS CGROUP "/t_account_user"
 #define QUESTIONS 48
 
-/* Begins handshakes that are charged to a group, reports, and waits until it shall end */
+/* Begins handshakes that are charged to a group, reports, and waits until it is to end */
 static void ask_many(const struct t_addr *addr, int told, int tell)
 {
 	const struct t_opts manual = { .server_name = "server.test", .nonblock = true,
@@ -305,7 +305,7 @@ static void test_questions(void **state)
 	assert_true(daemon < all / 4);
 }
 
-/* ---- handshakes of a user without memory for them ---- */
+/* ---- handshakes of a user whose group is out of memory ---- */
 
 /* More than the daemon may leave unanswered, and than what their group has left answers */
 #define POOR 96
@@ -411,8 +411,8 @@ static unsigned int answer_all(struct tnl_conn *nl)
 }
 
 /*
- * A user without memory for the daemon's answers loses its turn of the daemon, too: no other
- * user waits for it, and the OOM killer neither runs nor complains that it found no task.
+ * A user whose group is out of memory when the daemon answers loses its turn of the daemon, too:
+ * no other user waits for it, and the OOM killer neither runs nor complains that it found no task.
  */
 static void test_poor(void **state)
 {
@@ -446,7 +446,7 @@ static void test_poor(void **state)
 	kills = group_read(USERS "/memory.events", "oom ", 1);
 	fd = t_try_connect(&outside, &rich);
 	refused = answer_all(&nl);
-	print_message("%u answers of %u are for the group without memory\n", refused, POOR);
+	print_message("%u answers of %u are for the group out of memory\n", refused, POOR);
 	peer = t_accept(listener);
 	t_recv(peer, text, 4);
 	assert_true(refused >= KSC_DEFAULT_WINDOW);

@@ -194,7 +194,7 @@ static void test_reserve(void **state)
 	close(listener);
 }
 
-/* A client's whose first flight has come to its server. */
+/* A client's handshake, whose first flight has arrived at its server. */
 static struct half begin_spoken(int listener, const struct t_addr *addr, unsigned int uid)
 {
 	struct half half = half_client(listener, addr, uid);

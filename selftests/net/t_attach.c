@@ -457,7 +457,7 @@ static void test_detach_rest(void **state)
  * @key: the keys
  * @fd: the socket
  * @extra: what the server has said behind its end of the handshake
- * @len: its bytes
+ * @len: length of @extra in bytes
  * @error: the result
  */
 struct racer {

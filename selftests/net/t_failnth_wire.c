@@ -222,7 +222,7 @@ static timer_t interrupt_calls(void)
 	return timer;
 }
 
-/* A peek at a record without memory for it fails, or sleeps, but does not spin. */
+/* On allocation failure, a peek at a record fails, or sleeps, but does not spin. */
 static void peek_in_vain(size_t had, int flags)
 {
 	size_t len = had ? BULK : 16384;

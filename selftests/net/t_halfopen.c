@@ -249,7 +249,7 @@ static void await_made(const struct flood *flood, unsigned int count)
  * struct honest - handshakes that are meant
  * @from: the address that they come from
  * @uid: whose the clients are
- * @most: how many
+ * @most: number of handshakes
  * @beside: a flood that goes on meanwhile, a few for each of them; or NULL
  */
 struct honest {

@@ -24,7 +24,7 @@ static int setup(void **state)
 /**
  * struct nonsense - bytes, and what they come to
  * @data: the bytes
- * @len: how many
+ * @len: number of bytes
  * @status: the status
  * @error: its errno
  * @alert: the alert that is sent; -1: whichever

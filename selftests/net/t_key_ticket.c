@@ -56,7 +56,7 @@ static struct keys wanted(uint64_t id)
 	return keys;
 }
 
-/* Nothing else has come to a daemon by now. */
+/* A daemon has received nothing else by now. */
 static void expect_none(struct tnl_conn *conn)
 {
 	assert_int_equal(tnl_do(conn, tnl_request(conn, KSC_CMD_STATS_GET)), 0);

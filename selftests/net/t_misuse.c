@@ -163,7 +163,7 @@ static long daemon_memory(void)
  * struct flood - a process that has as many contexts as it may
  * @pid: the process
  * @ready: it says here that it has them
- * @end: closed when it shall end
+ * @end: closed when it is to end
  */
 struct flood {
 	pid_t pid;

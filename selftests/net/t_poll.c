@@ -242,7 +242,7 @@ static void test_signal(void **state)
  * struct sender - a thread that sends all the time
  * @fd: where
  * @wrong: whether a call gave less than it was to
- * @done: he has come to his end
+ * @done: set when it has sent everything
  */
 struct sender {
 	int fd;

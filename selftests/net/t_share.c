@@ -256,7 +256,7 @@ static void test_service_proven(void **state)
  * @pid: a process of the user namespace that owns it
  * @fd: a socket that this one has opened, which is in the first network namespace
  * @halves: handshakes, the oldest first
- * @n: how many
+ * @n: number of handshakes
  */
 struct place {
 	int ns;

@@ -23,7 +23,7 @@
  * @client: the client
  * @server: the server
  * @lens: of each application_data record, what the header says
- * @count: how many
+ * @count: number of records
  */
 struct sized {
 	struct relay relay;

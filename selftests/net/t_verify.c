@@ -411,7 +411,7 @@ static void test_close(void **state)
 	tnl_await_counter(KSC_A_STATS_CONTEXTS, 0);
 }
 
-/* Closed when the peer shall leave. */
+/* Closed when the peer is to leave. */
 static int leave[2];
 
 /* One that believes to be done: a client of TLS 1.3. */

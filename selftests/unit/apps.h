@@ -66,7 +66,7 @@ struct kernel {
  * @error: of an error
  * @text: likewise, or why it failed
  * @token: bytes for the peer
- * @token_len: how many
+ * @token_len: length of @token in bytes
  * @key: the descriptor that came along, or -1
  * @tb: all of it, in @buf
  */

@@ -11,7 +11,7 @@
  * @next: the one behind it
  * @inside: what it has in it, where that was read as elements
  * @lead: octets before @inside; all of the content where there is nothing inside
- * @lead_len: how many
+ * @lead_len: number of octets in @lead
  * @tag: its tag
  * @lie: added to its length
  * @padded: octets of its length that are of no use

@@ -8,10 +8,10 @@
 const struct cred_options trusting = { .ca = "ca" };
 
 /**
- * meet() - have our side and a peer make a handshake
+ * meet() - run a handshake between our side and a peer
  * @type: the peer's library
  * @creds: our credentials
- * @n: how many
+ * @n: number of credentials
  * @params: our side
  * @opt: the peer
  *
@@ -41,7 +41,7 @@ struct outcome meet(const struct peer_type *type, const struct cred_options *cre
 }
 
 /**
- * connect_to() - have our client meet a server
+ * connect_to() - run a handshake between our client and a server
  * @cert: the server's certificate
  * @server_name: for our client, or NULL
  * @address: where, or NULL

@@ -19,7 +19,7 @@ static char path[80];
 /**
  * struct asker - a client of the control socket
  * @verdict: what it got
- * @text: the answer, to be freed
+ * @text: the answer, freed by the test
  */
 struct asker {
 	bool verdict;

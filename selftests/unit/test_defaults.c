@@ -16,9 +16,9 @@
 /**
  * struct offers - what a ClientHello has
  * @suites: their numbers
- * @n_suites: how many
+ * @n_suites: number of suites
  * @groups: their numbers
- * @n_groups: how many
+ * @n_groups: number of groups
  */
 struct offers {
 	uint16_t suites[MAX_OFFERS];

@@ -13,7 +13,7 @@
 static struct nlattr *tb[KSC_A_CONTEXT_MAX + 1], *session[KSC_A_SESSION_MAX + 1],
 		     *keys[KSC_A_KEYS_MAX + 1], *key[KSC_A_KEY_MAX + 1];
 
-/* What the kernel gets; to be freed. */
+/* Returns what the kernel gets; the caller frees it. */
 static struct nl_msg *tell(const struct ksc_key_request *request)
 {
 	struct nl_msg *msg = nlmsg_alloc_size(ROOM);

@@ -130,7 +130,7 @@ static void let_go(void)
 	pthread_mutex_unlock(&gate.lock);
 }
 
-/* Let one thread end its job, and wait until it has come to the next one. */
+/* Let one thread end its job, and wait until the next one has begun. */
 static void let_one(void)
 {
 	size_t before;

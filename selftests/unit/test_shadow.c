@@ -63,7 +63,7 @@ static struct ksc_rule *add(struct ksc_rules *rules)
 	return rule;
 }
 
-/* What is complained about, to be freed */
+/* Returns the complaints; the caller frees them. */
 static char *check(const struct ksc_rules *rules)
 {
 	const struct ksc_credentials none = { 0 };

@@ -35,10 +35,10 @@ struct part {
 /**
  * struct flight - what a peer sends at once
  * @parts: its records
- * @n: how many
+ * @n: number of records
  * @keys: what protects some of them, in their rx
  * @rest: records behind Finished, as they are
- * @rest_len: their bytes
+ * @rest_len: length of @rest in bytes
  */
 struct flight {
 	struct part parts[MAX_PARTS];
@@ -51,7 +51,7 @@ struct flight {
 /**
  * struct more - what is put behind a message
  * @data: handshake content
- * @len: its bytes
+ * @len: length of @data in bytes
  * @pad: zeros behind it, TLS 1.3
  */
 struct more {

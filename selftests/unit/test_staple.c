@@ -18,8 +18,8 @@
 
 /**
  * struct der - bytes that grow at both ends
- * @data: they
- * @len: how many
+ * @data: the bytes
+ * @len: number of bytes
  */
 struct der {
 	uint8_t data[1 << 16];

@@ -21,7 +21,7 @@
 
 static struct ctl_table *table;
 
-/* Calls of libsmartcols that fail without memory, and the text that one returns although cut. */
+/* Calls of libsmartcols that fail with -ENOMEM, and the text that one returns although cut. */
 static bool no_cell, no_string;
 static const char *short_string;
 

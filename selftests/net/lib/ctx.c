@@ -363,7 +363,7 @@ static struct nl_msg *make_step(struct ctx *ctx, const void *token, size_t len)
  * ctx_offer() - send a token, without waiting
  * @ctx: the context
  * @token: the token
- * @len: its bytes
+ * @len: length of @token in bytes
  */
 void ctx_offer(struct ctx *ctx, const void *token, size_t len)
 {
@@ -417,7 +417,7 @@ void ctx_await(struct ctx *ctx)
  * ctx_try_step() - pass a token and wait for the result, which may be an error
  * @ctx: the context
  * @token: the token
- * @len: its bytes
+ * @len: length of @token in bytes
  * Return: as ctx_try_await()
  */
 int ctx_try_step(struct ctx *ctx, const void *token, size_t len)
@@ -430,7 +430,7 @@ int ctx_try_step(struct ctx *ctx, const void *token, size_t len)
  * ctx_step() - pass a token and wait for the result
  * @ctx: the context
  * @token: the token
- * @len: its bytes
+ * @len: length of @token in bytes
  */
 void ctx_step(struct ctx *ctx, const void *token, size_t len)
 {
@@ -447,7 +447,7 @@ static void eat(struct ctx *ctx)
 }
 
 /**
- * ctx_try_judge() - say how to go on after verify-needed, which may fail
+ * ctx_try_judge() - pass a verdict after verify-needed, which may fail
  * @ctx: the context; received bytes are passed along
  * @verdict: enum ksc_verdict
  * @alert: to reject: which alert, or 0
@@ -465,7 +465,7 @@ int ctx_try_judge(struct ctx *ctx, int verdict, uint8_t alert)
 }
 
 /**
- * ctx_judge() - say how to go on after verify-needed, and wait for the result
+ * ctx_judge() - pass a verdict after verify-needed, and wait for the result
  * @ctx: the context; received bytes are passed along
  * @verdict: accept or reject
  * @alert: to reject: which alert, or 0
@@ -477,7 +477,7 @@ void ctx_judge(struct ctx *ctx, enum ksc_verdict verdict, uint8_t alert)
 }
 
 /**
- * ctx_try_pick() - say how to go on after incomplete-credentials, which may fail
+ * ctx_try_pick() - choose a credential after incomplete-credentials, which may fail
  * @ctx: the context; received bytes are passed along
  * @credential: its name, or NULL for none
  * Return: as ctx_try_await()
@@ -493,7 +493,7 @@ int ctx_try_pick(struct ctx *ctx, const char *credential)
 }
 
 /**
- * ctx_pick() - say how to go on after incomplete-credentials, and wait for the result
+ * ctx_pick() - choose a credential after incomplete-credentials, and wait for the result
  * @ctx: the context; received bytes are passed along
  * @credential: its name, or NULL for none
  */
@@ -522,7 +522,7 @@ static void judge_at_once(struct ctx *ctx)
  * ctx_feed() - step with newly received bytes and all that are left
  * @ctx: the context
  * @data: bytes that follow those that no step has consumed
- * @len: how many
+ * @len: length of @data in bytes
  */
 void ctx_feed(struct ctx *ctx, const void *data, size_t len)
 {

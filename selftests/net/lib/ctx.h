@@ -15,7 +15,7 @@
  * @seq: number of the last request
  * @text: the explanation of the last error
  * @queue: answers that were not awaited yet, and the descriptors that came along
- * @queued: how many
+ * @queued: number of answers in @queue
  */
 struct ctx_sock {
 	int fd;
@@ -35,9 +35,9 @@ struct ctx_sock {
  * @role: enum ksc_role
  * @seq: number of its last request
  * @begin: attributes for the first step, which begins the context; empty afterwards
- * @begin_len: their bytes
+ * @begin_len: length of the attributes in bytes
  * @in: bytes from the peer that no step has consumed
- * @in_len: how many
+ * @in_len: number of bytes in @in
  * @key: descriptor of its keys, or -1
  * @verdict: the automatic answer to verify-needed; none leaves it to the test
  * @last: the result of the last step

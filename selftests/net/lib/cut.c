@@ -26,7 +26,7 @@ void cut_off(int fd)
 }
 
 /**
- * cut_fast_open_allow() - have a listener make children of SYNs, by TCP Fast Open
+ * cut_fast_open_allow() - make a listener create children from SYNs, by TCP Fast Open
  * @listener: the listener
  *
  * CUT_FAST_OPEN has to be restored by the test: it is the network namespace's.
@@ -40,7 +40,7 @@ void cut_fast_open_allow(int listener)
 }
 
 /**
- * cut_fast_open() - have a listener make a child that stays in SYN_RECV
+ * cut_fast_open() - make a listener create a child that stays in SYN_RECV
  * @addr: the listener's address, after cut_fast_open_allow()
  *
  * It is a socket, not a request for one: it can be accepted.

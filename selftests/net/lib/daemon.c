@@ -26,8 +26,8 @@ void daemon_do(const char *what)
 }
 
 /**
- * daemon_pid() - which process it is
- * Return: its number
+ * daemon_pid() - get the daemon's PID
+ * Return: the PID
  */
 pid_t daemon_pid(void)
 {
@@ -94,7 +94,7 @@ pid_t daemon_suspend(void)
 }
 
 /**
- * daemon_descriptors() - how many files it has open
+ * daemon_descriptors() - count the daemon's open files
  * Return: the number
  */
 unsigned int daemon_descriptors(void)

@@ -57,7 +57,7 @@ struct range {
 };
 
 /*
- * Allocations below the module's code fail; but not the FIN's: without memory TCP itself
+ * Allocations below the module's code fail; but not the FIN's: on allocation failure TCP itself
  * drops the FIN.
  */
 static void find_code(struct range *module, struct range *fin)
@@ -328,7 +328,7 @@ void fault_walk(const struct fault_walk *walk)
 }
 
 /**
- * fault_always() - have all the module's allocations fail that this thread makes
+ * fault_always() - make all the module's allocations fail in this thread
  * @on: or stop that
  */
 void fault_always(bool on)
@@ -342,7 +342,7 @@ void fault_always(bool on)
 }
 
 /**
- * fault_random() - have the module's allocations fail at random, in all threads
+ * fault_random() - make the module's allocations fail at random, in all threads
  * @percent: of them; 0: stop that
  */
 void fault_random(unsigned int percent)

@@ -46,9 +46,9 @@ int64_t group_slabs(void)
 }
 
 /**
- * group_move_to() - have this process be in a group
+ * group_move_to() - move this process to a group
  * @group: its cgroup.procs
- * Return: whether it is
+ * Return: whether that succeeded
  */
 bool group_move_to(const char *group)
 {
@@ -108,7 +108,7 @@ void group_need(void)
 }
 
 /**
- * group_charged() - what the group's sockets are charged for
+ * group_charged() - get the bytes charged for the group's sockets
  * Return: bytes
  */
 int64_t group_charged(void)
@@ -136,7 +136,7 @@ int64_t group_charged_all(void)
 }
 
 /**
- * group_known() - what TCP itself knows of a socket's account
+ * group_known() - get the bytes that TCP itself accounts for a socket
  * @fd: the socket
  * Return: bytes in its queues, and those to its credit
  */
@@ -150,9 +150,9 @@ uint32_t group_known(int fd)
 }
 
 /**
- * group_beside() - what sockets are charged for outside TCP's queues
+ * group_beside() - get the bytes charged for sockets outside TCP's queues
  * @fds: all sockets of the group
- * @n: how many
+ * @n: number of sockets
  * Return: bytes
  */
 int64_t group_beside(const int *fds, unsigned int n)

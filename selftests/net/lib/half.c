@@ -195,8 +195,8 @@ bool half_evicted(const struct half *half)
 }
 
 /**
- * half_await() - wait until there are so many handshakes
- * @count: how many
+ * half_await() - wait until the number of handshakes is @count
+ * @count: number of handshakes
  */
 void half_await(uint64_t count)
 {
@@ -221,10 +221,10 @@ void half_await_begun(uint64_t count)
 }
 
 /**
- * half_count_evicted() - how many had to go, and have been told
+ * half_count_evicted() - count the evicted handshakes, as their sockets report
  * @halves: the handshakes
- * @n: of which so many are looked at
- * Return: the number
+ * @n: number of handshakes
+ * Return: the number of evicted ones
  */
 size_t half_count_evicted(const struct half *halves, size_t n)
 {

@@ -21,7 +21,7 @@ void held_set_tcp(const struct wire *w, int option, int value)
 }
 
 /**
- * held_unsent() - what TCP has not sent, and what is not yet TCP's
+ * held_unsent() - count the bytes that TCP has not sent, and those not yet TCP's
  * @w: the connection
  *
  * Return: bytes
@@ -35,7 +35,7 @@ int held_unsent(const struct wire *w)
 }
 
 /**
- * held_late() - whether held-back data may have been sent before its time
+ * held_late() - check whether held-back data may have been sent before its time
  * @since: when the first of it was written, by t_ticks_ms()
  *
  * The guest may be paused meanwhile, and its ticks may jump. If so, it has to be repeated.
@@ -102,7 +102,7 @@ size_t held_fill(const struct wire *w)
 }
 
 /**
- * held_expect() - have what held_fill() wrote come, in a few records
+ * held_expect() - receive what held_fill() wrote, in a few records
  * @w: the connection
  * @sent: how much
  */

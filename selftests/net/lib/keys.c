@@ -59,9 +59,9 @@ struct keys keys_of(int role, const struct wire_suite *suite, uint64_t seed)
 }
 
 /**
- * keys_of_peer() - what the other side has
- * @keys: one side's
- * Return: the other's
+ * keys_of_peer() - get the keys of the other side
+ * @keys: keys of one side
+ * Return: those of the other side
  */
 struct keys keys_of_peer(const struct keys *keys)
 {
@@ -162,7 +162,7 @@ int keys_do(struct tnl_conn *nl, struct nl_msg *msg)
 }
 
 /**
- * keys_make() - have a key made
+ * keys_make() - create a key
  * @nl: the daemon's socket
  * @keys: what it is made of
  * Return: its descriptor
@@ -181,7 +181,7 @@ int keys_make(struct tnl_conn *nl, const struct keys *keys)
  * @fd: the socket
  * @key: the key
  * @extra: bytes that come before those in the socket
- * @len: how many
+ * @len: length of @extra in bytes
  * Return: what setsockopt() says
  */
 int keys_try_attach(int fd, int key, const void *extra, size_t len)
@@ -227,8 +227,8 @@ void keys_plain_pair(int fds[2])
 }
 
 /**
- * keys_netns() - which network namespace is it?
- * Return: its cookie
+ * keys_netns() - get the cookie of the network namespace
+ * Return: the cookie
  */
 uint64_t keys_netns(void)
 {

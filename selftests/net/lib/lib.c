@@ -32,7 +32,7 @@ int side_step(struct side *side, unsigned int flags)
 }
 
 /**
- * side_take() - have a token come
+ * side_take() - receive a token
  * @side: the receiver
  * @step: the other's step that brought it
  */
@@ -117,7 +117,7 @@ void lib_handshake(void)
 }
 
 /**
- * lib_attach() - have both contexts give way to sockets
+ * lib_attach() - attach both contexts to sockets
  * @fds: set to the client's and the server's
  */
 void lib_attach(int fds[2])

@@ -13,7 +13,7 @@
  * @ctx: its context
  * @step: the last step
  * @in: bytes that no step has used up
- * @len: how many
+ * @len: number of bytes in @in
  */
 struct side {
 	struct kschannel_credential *cred;

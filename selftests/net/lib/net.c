@@ -325,7 +325,7 @@ void t_nonblock(int fd, bool on)
 }
 
 /**
- * t_watch() - have an epoll instance of its own watch a descriptor
+ * t_watch() - watch a descriptor with an epoll instance of its own
  * @fd: the descriptor, which events have as their data
  * @events: EPOLL*
  * Return: the instance
@@ -488,7 +488,7 @@ void t_exchange(int a, int b)
 }
 
 /**
- * t_info() - what was negotiated
+ * t_info() - get the negotiated parameters
  * @fd: the socket
  * Return: KSC_INFO
  */

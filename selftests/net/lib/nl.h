@@ -30,7 +30,7 @@ typedef void (*tnl_reply_fn)(struct nl_msg *msg, void *arg);
  * @reply: takes replies, or NULL
  * @arg: for @reply
  * @queue: events that came meanwhile
- * @queued: how many
+ * @queued: number of events in @queue
  */
 struct tnl_conn {
 	struct nl_sock *sk;

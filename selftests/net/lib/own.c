@@ -161,7 +161,7 @@ void own_await_log(const struct own *own, const char *what)
 }
 
 /**
- * own_reload() - have the daemon read another configuration
+ * own_reload() - make the daemon read another configuration
  * @own: the daemon
  * @rules: what it has besides credentials
  * Return: whether it was taken

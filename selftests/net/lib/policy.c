@@ -37,7 +37,7 @@ int policy_teardown(void **state)
 }
 
 /**
- * by_policy() - have the policy decide about a socket
+ * by_policy() - let the policy decide about a socket
  * @fd: the socket
  */
 void by_policy(int fd)

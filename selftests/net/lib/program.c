@@ -155,8 +155,8 @@ int64_t t_ticks_ms(void)
 }
 
 /**
- * t_kasan() - is this a kernel with KASAN?
- * Return: whether it is; freed memory is not free there, and not as it was
+ * t_kasan() - check whether the kernel has KASAN
+ * Return: whether it has; freed memory is not free there, and not as it was
  */
 bool t_kasan(void)
 {
@@ -226,7 +226,7 @@ int t_setup(void **state)
  * t_run() - the main function of a test program
  * @name: name of the source file
  * @tests: the tests
- * @count: how many
+ * @count: number of tests
  * Return: exit status
  */
 int t_run(const char *name, const struct CMUnitTest *tests, size_t count)
@@ -256,7 +256,7 @@ int t_run(const char *name, const struct CMUnitTest *tests, size_t count)
 /**
  * t_skip() - report that the tests of a program can't run here
  * @tests: the tests
- * @count: how many
+ * @count: number of tests
  * @why: the reason
  * Return: exit status
  */

@@ -175,7 +175,7 @@ void raw_close(int fds[2])
  * @fd: the socket
  * @type: the type
  * @data: content
- * @len: its bytes
+ * @len: length of @data in bytes
  * @flags: MSG_*
  * Return: as sendmsg()
  */
@@ -232,7 +232,7 @@ ssize_t raw_recv(int fd, uint8_t *type, void *data, size_t len, int flags)
  * @seq: sequence number
  * @type: inner content type, 0 for none
  * @data: content
- * @len: its bytes
+ * @len: length of @data in bytes
  * @padding: zeros behind the type
  */
 void raw_craft(int fd, const struct raw_keys *keys, uint64_t seq, uint8_t type, const void *data,

@@ -78,11 +78,11 @@ static void start(struct stall *s, int fd, void *(*call)(void *))
 }
 
 /**
- * stall_begin() - have a thread take a socket's lock, and keep it
+ * stall_begin() - make a thread take a socket's lock, and keep it
  * @s: filled in
  * @fd: the socket
  *
- * It has it when this returns.
+ * The thread holds the lock when this returns.
  */
 void stall_begin(struct stall *s, int fd)
 {
@@ -100,7 +100,7 @@ void stall_send(struct stall *s, int fd)
 }
 
 /**
- * stall_end() - have it let go, and see its call succeed
+ * stall_end() - make the thread release the lock, and check that its call succeeds
  * @s: of stall_begin() or stall_send()
  */
 void stall_end(struct stall *s)

@@ -476,7 +476,7 @@ void wire_close(struct wire *w)
 }
 
 /**
- * wire_send() - have the protected socket receive a record
+ * wire_send() - send a record to the protected socket
  * @w: the connection
  * @type: its content type
  * @data: its content

@@ -21,8 +21,8 @@
 
 /**
  * struct bytes - a constant of a known length
- * @p: its bytes
- * @len: how many
+ * @p: the bytes
+ * @len: number of bytes
  */
 struct bytes {
 	const char *p;

@@ -266,7 +266,7 @@ struct message {
 /**
  * struct found - what the parser found in a stream
  * @msg: the messages
- * @n: how many
+ * @n: number of messages
  */
 struct found {
 	struct message msg[16];

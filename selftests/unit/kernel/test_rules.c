@@ -303,7 +303,7 @@ static void cgroup_paths(void **state)
 	}
 }
 
-/* Without memory there is no set, and the rules are still the caller's. */
+/* On allocation failure there is no set, and the rules are still the caller's. */
 static void no_memory(void **state)
 {
 	uint64_t seed = 2;
