@@ -77,6 +77,7 @@ static void test_borders(void **state)
  * @size: how much of them a record gets
  * @direction: whose messages
  * @last: the type of the last one that is rearranged; it ends a flight
+ * @bytewise: each byte is a segment
  * @peer: the peer
  * @data: the messages
  * @len: their length
@@ -86,6 +87,7 @@ struct fragments {
 	size_t size;
 	enum relay_direction direction;
 	uint8_t last;
+	bool bytewise;
 	struct peer_conf peer;
 	uint8_t data[16384];
 	size_t len;
@@ -136,7 +138,7 @@ static enum relay_verdict rearrange(struct relay *relay, struct relay_record *re
 static void test_fragments(void **state)
 {
 	struct fragments *f = *state;
-	struct relay relay = { .judge = rearrange, .arg = f };
+	struct relay relay = { .judge = rearrange, .arg = f, .bytewise = f->bytewise };
 	struct peer peer = { 0 };
 	struct t_addr addr;
 	int listener, fd;
@@ -302,6 +304,15 @@ static void test_alert_after_finished(void **state)
 	}
 #define HELLO(name, lib, ver, bytes)                                                               \
 	FRAGMENTS(name, RELAY_TO_SERVER, lib, ver, CLIENT_HELLO, bytes)
+#define LONG_HELLO(name_, ver, filling, bytes, segments)                                           \
+	{                                                                                          \
+		"ClientHello of " name_, test_fragments, NULL, NULL, &(struct fragments)           \
+		{                                                                                  \
+			.direction = RELAY_TO_SERVER, .last = CLIENT_HELLO, .size = (bytes),       \
+			.bytewise = (segments),                                                    \
+			.peer = { .library = PEER_OPENSSL, .version = (ver), .hello = (filling) }, \
+		}                                                                                  \
+	}
 #define FLIGHT(name, lib, bytes)                                                                   \
 	FRAGMENTS(name, RELAY_TO_CLIENT, lib, 0x0303, SERVER_HELLO_DONE, bytes)
 
@@ -331,6 +342,11 @@ int main(void)
 		HELLO("ClientHello in fragments, OpenSSL TLS 1.3", PEER_OPENSSL, 0x0304, 40),
 		HELLO("ClientHello in fragments, OpenSSL TLS 1.2", PEER_OPENSSL, 0x0303, 7),
 		HELLO("ClientHello in fragments, GnuTLS TLS 1.3", PEER_GNUTLS, 0x0304, 100),
+		LONG_HELLO("1.6 KiB in a record, TLS 1.3", 0x0304, 1400, 16384, false),
+		LONG_HELLO("1.6 KiB byte by byte, TLS 1.3", 0x0304, 1400, 16384, true),
+		LONG_HELLO("1.6 KiB in records, byte by byte, TLS 1.3", 0x0304, 1400, 512, true),
+		LONG_HELLO("1.6 KiB in records, byte by byte, TLS 1.2", 0x0303, 1400, 512, true),
+		LONG_HELLO("12 KiB in many records, TLS 1.3", 0x0304, 12000, 1430, false),
 		VERSIONS("any record version, OpenSSL TLS 1.3", PEER_OPENSSL, 0x0304),
 		VERSIONS("any record version, OpenSSL TLS 1.2", PEER_OPENSSL, 0x0303),
 		VERSIONS("any record version, GnuTLS TLS 1.3", PEER_GNUTLS, 0x0304),

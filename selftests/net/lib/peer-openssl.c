@@ -83,6 +83,35 @@ static void keep_secret(const SSL *ssl, const char *line)
 	}
 }
 
+/* For private use, and unknown to every library. */
+#define EXT_UNKNOWN	0xff77
+
+static int add_filling(SSL *ssl, unsigned int type, unsigned int context, const unsigned char **out,
+		       size_t *len, X509 *crt, size_t index, int *alert, void *arg)
+{
+	const struct peer *peer = arg;
+
+	(void)ssl;
+	(void)type;
+	(void)context;
+	(void)crt;
+	(void)index;
+	(void)alert;
+	*len = peer->conf.hello;
+	*out = calloc(1, *len);
+	return *out ? 1 : -1;
+}
+
+static void free_filling(SSL *ssl, unsigned int type, unsigned int context,
+			 const unsigned char *out, void *arg)
+{
+	(void)ssl;
+	(void)type;
+	(void)context;
+	(void)arg;
+	free((void *)out);
+}
+
 static int openssl_open(struct peer *peer)
 {
 	const struct peer_conf *conf = &peer->conf;
@@ -119,6 +148,9 @@ static int openssl_open(struct peer *peer)
 		SSL_CTX_set_num_tickets(ctx, 0);
 		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 	}
+	if (ok && conf->hello)
+		ok = SSL_CTX_add_custom_ext(ctx, EXT_UNKNOWN, SSL_EXT_CLIENT_HELLO, add_filling,
+					    free_filling, peer, NULL, NULL);
 	if (ok && conf->no_ems)
 		SSL_CTX_set_options(ctx, SSL_OP_NO_EXTENDED_MASTER_SECRET);
 	if (ok)

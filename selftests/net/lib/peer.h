@@ -34,6 +34,7 @@ typedef void (*peer_fn)(struct peer *peer);
  * @tickets: GnuTLS server: send session tickets
  * @record_size: GnuTLS: the largest record it takes, RFC 8449
  * @max_fragment: OpenSSL client: RFC 6066's max_fragment_length, its code
+ * @hello: OpenSSL client: bytes that its ClientHello is longer by, in an unknown extension
  * @no_ems: OpenSSL: no extended master secret, RFC 7627
  */
 struct peer_conf {
@@ -49,6 +50,7 @@ struct peer_conf {
 	bool tickets;
 	unsigned int record_size;
 	uint8_t max_fragment;
+	size_t hello;
 	bool no_ems;
 };
 
