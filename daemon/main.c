@@ -13,6 +13,7 @@
 #include <gnutls/gnutls.h>
 
 #include "common/message.h"
+#include "config/advice.h"
 #include "config/config.h"
 #include "config/hidden.h"
 #include "process/control.h"
@@ -519,8 +520,10 @@ int main(int argc, char **argv)
 	ksc_log_open(STDERR_FILENO);
 	if (d.options.check) {
 		d.config = ksc_config_load(d.options.config, stderr);
-		if (d.config)
+		if (d.config) {
 			ksc_hidden_warn(d.options.config);
+			ksc_advice_give(d.config, d.options.config);
+		}
 		rc = d.config ? EXIT_SUCCESS : EXIT_FAILURE;
 		ksc_config_free(d.config);
 		return rc;

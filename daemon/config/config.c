@@ -186,6 +186,7 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 		ksc_check_memory(file, -ENOMEM);
 		return;
 	}
+	cred->line = section->line;
 	for (i = 0; i < section->n; i++)
 		take_setting(file, &section->settings[i], cred);
 	if (cred->priority.min_version > cred->priority.max_version)
@@ -244,19 +245,6 @@ static void take_daemon(struct ksc_settings *file, const struct ksc_section *sec
 	}
 }
 
-static unsigned int line_of(const struct ksc_settings *file, const struct ksc_credential *cred)
-{
-	size_t i;
-
-	for (i = 0; i < file->n; i++) {
-		const char *name = ksc_config_credential_name(&file->sections[i]);
-
-		if (name && !strcmp(name, cred->name))
-			return file->sections[i].line;
-	}
-	return 0;
-}
-
 static struct ksc_credential *system_credential(struct ksc_credentials *set)
 {
 	struct ksc_trust *system = ksc_credentials_system(set);
@@ -299,7 +287,7 @@ static void settle_defaults(struct ksc_settings *file, struct ksc_credentials *s
 			if (!cred->is_default)
 				continue;
 			if (fallback[role])
-				ksc_complain(file, line_of(file, cred),
+				ksc_complain(file, cred->line,
 					     "credential %s is already the default for %ss",
 					     fallback[role]->name, ksc_role_name(role));
 			fallback[role] = cred;

@@ -55,6 +55,8 @@ void ksc_credential_free(struct ksc_credential *cred)
 	free(cred->uids);
 	free(cred->gids);
 	free(cred->name);
+	for (i = 0; i < cred->n_certs; i++)
+		free(cred->certs[i].path);
 	free(cred->certs);
 	ksc_access_free(&cred->readers);
 	ksc_trust_put(cred->trust);
@@ -110,9 +112,9 @@ static int parse(struct ksc_material *material, const struct ksc_cert_files *fil
 }
 
 /* GnuTLS copies the chain, in order and without certificates that do not belong to it. */
-static int take(struct ksc_credential *cred, const struct ksc_material *material)
+static int take(struct ksc_credential *cred, const struct ksc_material *material, const char *path)
 {
-	struct ksc_own own = { 0 };
+	struct ksc_own own = { .given = material->n };
 	int rc;
 
 	rc = gnutls_certificate_set_x509_key(cred->x509, material->chain, (int)material->n,
@@ -126,8 +128,11 @@ static int take(struct ksc_credential *cred, const struct ksc_material *material
 	if (rc < 0)
 		return rc;
 	own.pk = (gnutls_pk_algorithm_t)rc;
-	if (grow((void **)&cred->certs, cred->n_certs, sizeof(*cred->certs)))
+	own.path = strdup(path);
+	if (!own.path || grow((void **)&cred->certs, cred->n_certs, sizeof(*cred->certs))) {
+		free(own.path);
 		return GNUTLS_E_MEMORY_ERROR;
+	}
 	cred->certs[cred->n_certs++] = own;
 	cred->pks |= pk_bit(own.pk);
 	return 0;
@@ -152,7 +157,7 @@ int ksc_credential_add_cert(struct ksc_credential *cred, const struct ksc_cert_f
 
 	rc = parse(&material, files);
 	if (rc >= 0)
-		rc = take(cred, &material);
+		rc = take(cred, &material, (files->cert ? files->cert : files->key)->path);
 	ksc_material_free(&material);
 	if (rc < 0)
 		return rc;

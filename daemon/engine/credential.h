@@ -27,11 +27,15 @@
 
 /**
  * struct ksc_own - a certificate of ours
+ * @path: the file that it was read from
+ * @given: number of certificates in the file, some of which may not belong to its chain
  * @der: the leaf, which belongs to the credential's x509
  * @pk: kind of its key
  * @end_point: its channel binding tls-server-end-point
  */
 struct ksc_own {
+	char *path;
+	unsigned int given;
 	gnutls_datum_t der;
 	gnutls_pk_algorithm_t pk;
 	struct ksc_end_point end_point;
@@ -54,6 +58,7 @@ struct ksc_cert_files {
 /**
  * struct ksc_credential - what one side of a handshake presents and requires
  * @name: its name in the configuration
+ * @line: number of its first line there, 0 if it is built in
  * @roles: KSC_ROLE_BIT()s of its roles
  * @is_default: used if no other is named or matches
  * @verify: how the peer's certificate is verified, unless the socket says so
@@ -84,6 +89,7 @@ struct ksc_cert_files {
  */
 struct ksc_credential {
 	char *name;
+	unsigned int line;
 	unsigned int roles;
 	bool is_default;
 	enum ksc_verify verify;

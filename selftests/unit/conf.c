@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A configuration file of a test's, and the complaints when it is loaded. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,4 +98,23 @@ const struct ksc_credential *find(const struct ksc_config *config, const char *n
 		if (!strcmp(config->credentials->list[i]->name, name))
 			return config->credentials->list[i];
 	return NULL;
+}
+
+/* What something logs of a configuration, or "" */
+const char *said_of(void (*say)(const char *name), const char *text)
+{
+	static char line[1024];
+	ssize_t len;
+	int fds[2];
+
+	write_bytes(text, strlen(text));
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	ksc_log_open(fds[1]);
+	say(path);
+	len = read(fds[0], line, sizeof(line) - 1);
+	line[len < 0 ? 0 : len] = '\0';
+	ksc_log_open(STDERR_FILENO);
+	close(fds[0]);
+	close(fds[1]);
+	return line;
 }

@@ -23,6 +23,7 @@ struct ksc_config *load_bytes(const char *bytes, size_t len, char **text);
 struct ksc_config *load(const char *text, char **complaints);
 void good(const char *text, struct ksc_config **config);
 void bad(const char *text, const char *wanted);
+const char *said_of(void (*say)(const char *name), const char *text);
 const struct ksc_credential *find(const struct ksc_config *config, const char *name);
 
 #endif

@@ -103,25 +103,6 @@ int __wrap_gnutls_certificate_set_x509_system_trust(gnutls_certificate_credentia
 	return no_authorities ? 0 : __real_gnutls_certificate_set_x509_system_trust(cred);
 }
 
-/* What something logs of a configuration, or "" */
-static const char *said_of(void (*say)(const char *name), const char *text)
-{
-	static char line[1024];
-	ssize_t len;
-	int fds[2];
-
-	write_bytes(text, strlen(text));
-	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
-	ksc_log_open(fds[1]);
-	say(path);
-	len = read(fds[0], line, sizeof(line) - 1);
-	line[len < 0 ? 0 : len] = '\0';
-	ksc_log_open(STDERR_FILENO);
-	close(fds[0]);
-	close(fds[1]);
-	return line;
-}
-
 static void load_good(const char *name)
 {
 	struct ksc_config *config = ksc_config_load(name, stderr);
