@@ -367,7 +367,7 @@ static unsigned int ksc_rules_strength(const struct ksc_rules *set, u32 number)
  * @a: a rule's number, or KSC_NO_RULE
  * @b: likewise
  *
- * The stricter one applies; of two equally strict ones, the first.
+ * The stricter one applies; of two equally strict ones, the one with the lower number.
  *
  * Return: @a or @b.
  */
