@@ -44,6 +44,11 @@ static const struct ksc_word truths[] = {
 	{ "yes", 1 }, { "no", 0 }, { NULL, 0 },
 };
 
+static const struct ksc_word issuers[] = {
+	{ "yes", KSC_ISSUERS_ALL }, { "cut", KSC_ISSUERS_CUT }, { "no", KSC_ISSUERS_NONE },
+	{ NULL, 0 },
+};
+
 /**
  * ksc_config_credential_name() - check whether a section is a credential
  * @section: the section
@@ -142,6 +147,9 @@ static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
 	} else if (!strcmp(s->name, "default")) {
 		if (!ksc_take_word(file, s, truths, &value))
 			cred->is_default = value;
+	} else if (!strcmp(s->name, "issuers")) {
+		if (!ksc_take_word(file, s, issuers, &value))
+			cred->issuers = (enum ksc_issuers)value;
 	} else if (!strcmp(s->name, "strict-sni")) {
 		if (!ksc_take_word(file, s, truths, &value))
 			cred->strict_sni = value;

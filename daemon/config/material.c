@@ -300,6 +300,24 @@ static void trust_system(struct ksc_settings *file, const struct ksc_setting *tr
 		ksc_credential_share_trust(cred, system);
 }
 
+static void look_at_trust(const struct ksc_settings *file, const struct ksc_setting *trust,
+			  const struct ksc_credential *cred)
+{
+	const struct ksc_skipped skipped = ksc_trust_skipped(cred->trust);
+	const int n = ksc_trust_size(cred->trust);
+
+	if (skipped.n)
+		ksc_log(KSC_LOG_WARNING,
+			"%s:%u: trust: %s: %u of its entries are skipped, the first is number %u: %s",
+			file->path, trust->line, trust->value, skipped.n, skipped.first,
+			gnutls_strerror(skipped.error));
+	if (cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER) && cred->issuers != KSC_ISSUERS_NONE &&
+	    cred->n_issuers < n)
+		ksc_log(KSC_LOG_WARNING,
+			"%s:%u: trust: %s: clients are sent the names of %d of its %d authorities, as all take more than 16384 bytes",
+			file->path, trust->line, trust->value, cred->n_issuers, n);
+}
+
 /**
  * ksc_take_trust() - read the authorities of a credential
  * @file: the configuration
@@ -330,11 +348,13 @@ void ksc_take_trust(struct ksc_settings *file, const struct ksc_section *section
 		return;
 	}
 	if (!read_file(file, trust, trust->value, &raw) &&
-	    !is_bad(file, trust, trust->value, ksc_pem_cert_fault(&raw.data))) {
+	    !is_bad(file, trust, trust->value, ksc_pem_trust_fault(&raw.data))) {
 		rc = ksc_credential_set_trust(cred, &raw);
 		if (rc <= 0)
 			is_bad(file, trust, trust->value,
 			       rc ? gnutls_strerror(rc) : "it has no certificate");
+		else
+			look_at_trust(file, trust, cred);
 	}
 	ksc_file_free(&raw);
 }

@@ -26,6 +26,11 @@ static bool has_key(const gnutls_datum_t *pem)
 	return has(pem, "PRIVATE KEY-----");
 }
 
+static const char *lacks_cert(const gnutls_datum_t *pem)
+{
+	return has_key(pem) ? "it has a key but no certificate" : "it has no certificate";
+}
+
 /**
  * ksc_pem_is_encrypted() - check whether a key in PEM is encrypted
  * @pem: contents of its file
@@ -54,13 +59,27 @@ const char *ksc_pem_cert_fault(const gnutls_datum_t *pem)
 	if (!pem->size)
 		return "the file is empty";
 	if (!ksc_is_der(pem) && !has_cert(pem))
-		return has_key(pem) ? "it has a key but no certificate" :
-				      "it has no certificate";
+		return lacks_cert(pem);
 	rc = ksc_material_chain(&certs, pem);
 	ksc_material_free(&certs);
 	if (rc < 0 && ksc_is_der(pem))
 		return "it is not a certificate in DER";
 	return rc < 0 ? gnutls_strerror(rc) : NULL;
+}
+
+/**
+ * ksc_pem_trust_fault() - describe what is wrong with a file of authorities
+ * @pem: its contents
+ *
+ * Return: the fault, or NULL if it seems to have certificates
+ */
+const char *ksc_pem_trust_fault(const gnutls_datum_t *pem)
+{
+	if (!pem->size)
+		return "the file is empty";
+	if (ksc_is_der(pem))
+		return ksc_pem_cert_fault(pem);
+	return has_cert(pem) ? NULL : lacks_cert(pem);
 }
 
 /**

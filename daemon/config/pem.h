@@ -8,6 +8,7 @@
 
 bool ksc_pem_is_encrypted(const gnutls_datum_t *pem);
 const char *ksc_pem_cert_fault(const gnutls_datum_t *pem);
+const char *ksc_pem_trust_fault(const gnutls_datum_t *pem);
 const char *ksc_pem_key_fault(const gnutls_datum_t *pem);
 
 #endif

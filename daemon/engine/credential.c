@@ -189,11 +189,8 @@ const struct ksc_own *ksc_credential_own(const struct ksc_credential *cred,
 
 /**
  * ksc_credential_set_trust() - set the trusted authorities
- * @cred: the credential
+ * @cred: the credential, whose @issuers is set
  * @file: certificate authorities, PEM, or one in DER
- *
- * A server sends their names to its clients, for which GnuTLS needs a list in the credential;
- * clients' lists are shared, and a credential for both roles verifies by such a list.
  *
  * Return: number of authorities, or a negative GnuTLS error
  */
@@ -202,17 +199,15 @@ int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file 
 	struct ksc_trust *trust;
 	int rc;
 
-	if (cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)) {
-		rc = gnutls_certificate_set_x509_trust_mem(cred->x509, &file->data,
-							   ksc_format_of(&file->data));
-		if (rc <= 0 || !(cred->roles & KSC_ROLE_BIT(KSC_ROLE_CLIENT)))
-			return rc;
-	}
 	trust = ksc_trust_file(file, &rc);
-	if (trust)
-		ksc_credential_share_trust(cred, trust);
+	if (!trust)
+		return rc;
+	ksc_credential_share_trust(cred, trust);
 	ksc_trust_put(trust);
-	return rc;
+	if (!(cred->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)) || cred->issuers == KSC_ISSUERS_NONE)
+		return rc;
+	cred->n_issuers = ksc_trust_name(trust, cred->x509, cred->issuers == KSC_ISSUERS_CUT);
+	return cred->n_issuers < 0 ? cred->n_issuers : rc;
 }
 
 /**

@@ -26,6 +26,18 @@
 #define KSC_MAX_ALPN_NAME	31
 
 /**
+ * enum ksc_issuers - which authorities a server names to its clients
+ * @KSC_ISSUERS_ALL: all, or none if these are too many
+ * @KSC_ISSUERS_CUT: as many as fit
+ * @KSC_ISSUERS_NONE: none
+ */
+enum ksc_issuers {
+	KSC_ISSUERS_ALL,
+	KSC_ISSUERS_CUT,
+	KSC_ISSUERS_NONE,
+};
+
+/**
  * struct ksc_own - a certificate of ours
  * @path: the file that it was read from
  * @given: number of certificates in the file, some of which may not belong to its chain
@@ -76,10 +88,12 @@ struct ksc_cert_files {
  * @n_certs: number of certificates
  * @pks: KSC_PK_ bits of their keys
  * @readers: unless @restricted, who may use the keys without a rule that grants it
- * @x509: certificates and keys; and a server's trusted authorities, whose names it sends
+ * @x509: certificates and keys; and authorities whose names a server sends
  * @picked_x509: for a client with several certificates: has none, so that one is picked that the
  *	server can verify; otherwise NULL
- * @trust: trusted authorities, or NULL for those in @x509
+ * @trust: trusted authorities, or NULL for none
+ * @issuers: which of them a server names
+ * @n_issuers: number of those that it names
  * @priority: versions, suites, groups and signature algorithms that it negotiates
  * @resumption: sessions are resumed: a client uses tickets, a server issues them
  * @ticket_key: secret from which the keys of a server's tickets are derived, every few hours a new
@@ -110,6 +124,8 @@ struct ksc_credential {
 	gnutls_certificate_credentials_t x509;
 	gnutls_certificate_credentials_t picked_x509;
 	struct ksc_trust *trust;
+	enum ksc_issuers issuers;
+	int n_issuers;
 	struct ksc_priority priority;
 	bool resumption;
 	gnutls_datum_t ticket_key;

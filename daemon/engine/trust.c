@@ -16,12 +16,17 @@
 #include "engine/trust.h"
 
 #define DIGEST_LEN	32
+/* RFC 7468, 2 */
+#define BEGIN		"-----BEGIN "
+/* Size of the names that a server sends, in bytes; Schannel's limit. TLS's is 65,535. */
+#define MAX_NAMES	16384
 
 /**
  * struct ksc_trust - a list of authorities
  * @refs: references
  * @digest: SHA-256 of the file, or of the certificates
  * @n: number of authorities
+ * @skipped: what the file has besides
  * @x509: the list, in the only form that gnutls_certificate_verify_peers() accepts
  * @next: next list in @all
  */
@@ -29,6 +34,7 @@ struct ksc_trust {
 	unsigned int refs;
 	uint8_t digest[DIGEST_LEN];
 	int n;
+	struct ksc_skipped skipped;
 	gnutls_certificate_credentials_t x509;
 	struct ksc_trust *next;
 };
@@ -79,10 +85,72 @@ static struct ksc_trust *publish(struct ksc_trust *trust)
 	return trust;
 }
 
+/* The list owns the certificate, also after an error. */
+static int add_crt(struct ksc_trust *trust, const gnutls_datum_t *data,
+		   gnutls_x509_crt_fmt_t format)
+{
+	gnutls_x509_trust_list_t list;
+	gnutls_x509_crt_t crt;
+	int rc = gnutls_x509_crt_init(&crt);
+
+	if (rc < 0)
+		return rc;
+	rc = gnutls_x509_crt_import(crt, data, format);
+	if (rc < 0) {
+		gnutls_x509_crt_deinit(crt);
+		return rc;
+	}
+	gnutls_certificate_get_trust_list(trust->x509, &list);
+	rc = gnutls_x509_trust_list_add_cas(list, &crt, 1, GNUTLS_TL_NO_DUPLICATES);
+	if (rc < 0)
+		gnutls_x509_crt_deinit(crt);
+	return rc;
+}
+
+static bool begins(const gnutls_datum_t *data, const char *text)
+{
+	return data->size >= strlen(text) && !memcmp(data->data, text, strlen(text));
+}
+
+/* RFC 7468, 5.1. Whatever has another title is none of the entries. */
+static bool is_crt(const gnutls_datum_t *entry)
+{
+	return begins(entry, BEGIN "CERTIFICATE-----") ||
+	       begins(entry, BEGIN "X509 CERTIFICATE-----");
+}
+
+/* An entry that cannot be parsed does not take the trust in the others away. */
+static int add_all(struct ksc_trust *trust, const gnutls_datum_t *data)
+{
+	unsigned char *at = data->data, *end = data->data + data->size;
+	unsigned int number = 0;
+
+	while (at && (at = memmem(at, (size_t)(end - at), BEGIN, strlen(BEGIN)))) {
+		gnutls_datum_t entry = { .data = at, .size = (unsigned int)(end - at) };
+		const bool wanted = is_crt(&entry);
+		int rc;
+
+		at = memmem(at + 1, entry.size - 1, BEGIN, strlen(BEGIN));
+		if (at)
+			entry.size = (unsigned int)(at - entry.data);
+		if (!wanted)
+			continue;
+		number++;
+		rc = add_crt(trust, &entry, GNUTLS_X509_FMT_PEM);
+		if (rc == GNUTLS_E_MEMORY_ERROR)
+			return rc;
+		if (rc < 0 && !trust->skipped.n++)
+			trust->skipped = (struct ksc_skipped) { 1, number, rc };
+		else if (rc > 0)
+			trust->n += rc;
+	}
+	return !trust->n && trust->skipped.n ? trust->skipped.error : 0;
+}
+
 /**
  * ksc_trust_file() - get the list of the authorities in a file
  * @file: the file, PEM, or one certificate in DER
- * @rc: set to the number of authorities, or a negative GnuTLS error
+ * @rc: set to the number of authorities, or a negative GnuTLS error if there is none
  *
  * Return: the list, an existing one if its content is the same; NULL on an error
  */
@@ -100,15 +168,19 @@ struct ksc_trust *ksc_trust_file(const struct ksc_file *file, int *rc)
 		return trust;
 	}
 	trust = create();
-	*rc = trust ? gnutls_certificate_set_x509_trust_mem(trust->x509, &file->data,
-							    ksc_format_of(&file->data)) :
-		      GNUTLS_E_MEMORY_ERROR;
-	if (*rc < 0) {
-		if (trust)
-			destroy(trust);
+	if (!trust) {
+		*rc = GNUTLS_E_MEMORY_ERROR;
 		return NULL;
 	}
-	trust->n = *rc;
+	if (ksc_is_der(&file->data))
+		*rc = trust->n = add_crt(trust, &file->data, GNUTLS_X509_FMT_DER);
+	else
+		*rc = add_all(trust, &file->data);
+	if (*rc < 0) {
+		destroy(trust);
+		return NULL;
+	}
+	*rc = trust->n;
 	memcpy(trust->digest, digest, DIGEST_LEN);
 	return publish(trust);
 }
@@ -215,6 +287,71 @@ void ksc_trust_put(struct ksc_trust *trust)
 int ksc_trust_size(const struct ksc_trust *trust)
 {
 	return trust->n;
+}
+
+/**
+ * ksc_trust_skipped() - get what was skipped in the file of a list
+ * @trust: the list
+ *
+ * Return: the entries
+ */
+struct ksc_skipped ksc_trust_skipped(const struct ksc_trust *trust)
+{
+	return trust->skipped;
+}
+
+/* RFC 8446, 4.2.4: a length, and the name. */
+static int name_size(gnutls_x509_crt_t crt)
+{
+	gnutls_datum_t name;
+	int rc = gnutls_x509_crt_get_raw_dn(crt, &name);
+
+	if (rc < 0)
+		return rc;
+	gnutls_free(name.data);
+	return 2 + (int)name.size;
+}
+
+static int name_some(const struct ksc_trust *trust, gnutls_certificate_credentials_t x509,
+		     int *bytes)
+{
+	gnutls_x509_trust_list_iter_t iter = NULL;
+	gnutls_x509_trust_list_t list;
+	gnutls_x509_crt_t crt;
+	int rc = 0, named = 0;
+
+	gnutls_certificate_get_trust_list(trust->x509, &list);
+	while (rc >= 0 && !gnutls_x509_trust_list_iter_get_ca(list, &iter, &crt)) {
+		rc = name_size(crt);
+		*bytes += rc > 0 ? rc : 0;
+		if (rc >= 0 && x509 && *bytes <= MAX_NAMES)
+			rc = gnutls_certificate_set_x509_trust(x509, &crt, 1);
+		gnutls_x509_crt_deinit(crt);
+		if (*bytes > MAX_NAMES)
+			break;
+		named++;
+	}
+	gnutls_x509_trust_list_iter_deinit(iter);
+	return rc < 0 ? rc : named;
+}
+
+/**
+ * ksc_trust_name() - set the names of authorities that a server sends to its clients
+ * @trust: the list
+ * @x509: the server's credentials
+ * @cut: if not all of them fit, send those that do; otherwise none, as clients may have none to
+ *	show then
+ *
+ * Return: number of names that are sent, or a negative GnuTLS error
+ */
+int ksc_trust_name(const struct ksc_trust *trust, gnutls_certificate_credentials_t x509, bool cut)
+{
+	int bytes = 0, rc = name_some(trust, NULL, &bytes);
+
+	if (rc < 0 || (bytes > MAX_NAMES && !cut))
+		return rc < 0 ? rc : 0;
+	bytes = 0;
+	return name_some(trust, x509, &bytes);
 }
 
 /**

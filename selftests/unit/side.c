@@ -246,6 +246,12 @@ enum ksc_status shake_on(struct side *side, struct peer *peer, size_t chunk)
 enum ksc_status shake_sides(struct side *client, struct side *server)
 {
 	side_step(client, 0);
+	return shake_sides_on(client, server);
+}
+
+/* The rest of one. */
+enum ksc_status shake_sides_on(struct side *client, struct side *server)
+{
 	while (client->out.len || server->out.len) {
 		struct side *to = client->out.len ? server : client;
 		struct side *from = to == server ? client : server;
@@ -253,7 +259,8 @@ enum ksc_status shake_sides(struct side *client, struct side *server)
 		wire_put(&to->in, from->out.data, from->out.len);
 		from->out.len = 0;
 		while (!is_over(to) && to->in.len)
-			if (side_step(to, to->in.len) == KSC_STATUS_INCOMPLETE_MESSAGE)
+			if (side_step(to, to->in.len) == KSC_STATUS_INCOMPLETE_MESSAGE ||
+			    to->step.status == KSC_STATUS_INCOMPLETE_CREDENTIALS)
 				break;
 	}
 	return client->step.status;

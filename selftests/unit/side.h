@@ -72,6 +72,7 @@ enum ksc_status side_deliver(struct side *side, const uint8_t *data, size_t len,
 enum ksc_status shake(struct side *side, struct peer *peer, size_t chunk);
 enum ksc_status shake_on(struct side *side, struct peer *peer, size_t chunk);
 enum ksc_status shake_sides(struct side *client, struct side *server);
+enum ksc_status shake_sides_on(struct side *client, struct side *server);
 void prove_keys(struct side *side, struct peer *peer);
 int side_tickets(struct side *side);
 
