@@ -121,10 +121,10 @@ static bool has_issuer(gnutls_certificate_credentials_t x509, gnutls_x509_crt_t 
 /* By us or the system, as a peer may, too. */
 static bool is_trusted(const struct subject *s, gnutls_x509_crt_t crt)
 {
+	const struct ksc_trust *trust = s->cred->validation.trust;
 	const struct ksc_trust *system = ksc_credentials_system(s->set);
 
-	return has_issuer(s->cred->x509, crt) ||
-	       (s->cred->trust && has_issuer(ksc_trust_x509(s->cred->trust), crt)) ||
+	return (trust && has_issuer(ksc_trust_x509(trust), crt)) ||
 	       (system && has_issuer(ksc_trust_x509(system), crt));
 }
 

@@ -44,6 +44,16 @@ static const struct ksc_word truths[] = {
 	{ "yes", 1 }, { "no", 0 }, { NULL, 0 },
 };
 
+static const struct ksc_word purposes[] = {
+	{ "server", KSC_PURPOSE_SERVER }, { "client", KSC_PURPOSE_CLIENT },
+	{ "any", KSC_PURPOSE_ANY }, { NULL, 0 },
+};
+
+static const struct ksc_word revocations[] = {
+	{ "hard", KSC_REVOCATION_HARD }, { "soft", KSC_REVOCATION_SOFT },
+	{ "off", KSC_REVOCATION_OFF }, { NULL, 0 },
+};
+
 static const struct ksc_word issuers[] = {
 	{ "yes", KSC_ISSUERS_ALL }, { "cut", KSC_ISSUERS_CUT }, { "no", KSC_ISSUERS_NONE },
 	{ NULL, 0 },
@@ -147,6 +157,12 @@ static void take_setting(struct ksc_settings *file, const struct ksc_setting *s,
 	} else if (!strcmp(s->name, "default")) {
 		if (!ksc_take_word(file, s, truths, &value))
 			cred->is_default = value;
+	} else if (!strcmp(s->name, "peer-purpose")) {
+		if (!ksc_take_word(file, s, purposes, &value))
+			cred->validation.purpose = (enum ksc_purpose)value;
+	} else if (!strcmp(s->name, "revocation")) {
+		if (!ksc_take_word(file, s, revocations, &value))
+			cred->validation.revocation = (enum ksc_revocation)value;
 	} else if (!strcmp(s->name, "issuers")) {
 		if (!ksc_take_word(file, s, issuers, &value))
 			cred->issuers = (enum ksc_issuers)value;
@@ -201,6 +217,7 @@ static void take_credential(struct ksc_settings *file, const struct ksc_section 
 		ksc_complain(file, section->line, "min-version is above max-version");
 	ksc_take_certs(file, section, cred);
 	ksc_take_trust(file, section, set, cred);
+	ksc_take_crls(file, section, cred);
 	if (file->n_complaints == before) {
 		rc = ksc_credential_finish(cred);
 		if (rc < 0)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Settings of a credential that name files: certificates, their keys, and whom it trusts. */
+/* Settings of a credential that name files: certificates, keys, authorities, revocation lists. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/util.h"
 #include "config/account.h"
@@ -47,7 +48,7 @@ static const struct {
 	bool list;
 } settings[] = {
 	{ "cert", true }, { "key", true }, { "pkcs12", true }, { "key-password-file", false },
-	{ "trust", false },
+	{ "trust", false }, { "crl", true },
 };
 
 /**
@@ -303,8 +304,8 @@ static void trust_system(struct ksc_settings *file, const struct ksc_setting *tr
 static void look_at_trust(const struct ksc_settings *file, const struct ksc_setting *trust,
 			  const struct ksc_credential *cred)
 {
-	const struct ksc_skipped skipped = ksc_trust_skipped(cred->trust);
-	const int n = ksc_trust_size(cred->trust);
+	const struct ksc_skipped skipped = ksc_trust_skipped(cred->validation.trust);
+	const int n = ksc_trust_size(cred->validation.trust);
 
 	if (skipped.n)
 		ksc_log(KSC_LOG_WARNING,
@@ -357,4 +358,55 @@ void ksc_take_trust(struct ksc_settings *file, const struct ksc_section *section
 			look_at_trust(file, trust, cred);
 	}
 	ksc_file_free(&raw);
+}
+
+static const char *crl_fault(int rc)
+{
+	switch (rc) {
+	case GNUTLS_E_LARGE_PACKET:
+		return "larger than 4 MiB";
+	case GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR:
+		return "it has no revocation list";
+	case GNUTLS_E_X509_UNSUPPORTED_CRITICAL_EXTENSION:
+		return "it is not a complete list: it has a critical extension";
+	}
+	return gnutls_strerror(rc);
+}
+
+/* An old list still shuts out what it has. */
+static void look_at_crls(const struct ksc_settings *file, const struct ksc_setting *s,
+			 const char *path, const struct ksc_crls *crls)
+{
+	if (ksc_crls_next(crls) < time(NULL))
+		ksc_log(KSC_LOG_WARNING, "%s:%u: crl: %s is out of date", file->path, s->line,
+			path);
+}
+
+/**
+ * ksc_take_crls() - read the revocation lists of a credential
+ * @file: the configuration
+ * @section: the credential's section, whose lists are modified
+ * @cred: gets the revocation lists
+ */
+void ksc_take_crls(struct ksc_settings *file, const struct ksc_section *section,
+		   struct ksc_credential *cred)
+{
+	struct list list;
+	int i, rc;
+
+	take_list(file, section, "crl", &list);
+	for (i = 0; i < list.n; i++) {
+		const char *path = list.paths[i];
+		struct ksc_file raw;
+
+		if (!read_file(file, list.s, path, &raw)) {
+			rc = ksc_credential_add_crls(cred, &raw);
+			if (rc < 0)
+				is_bad(file, list.s, path, crl_fault(rc));
+			else
+				look_at_crls(file, list.s, path,
+					     cred->validation.crls[cred->validation.n_crls - 1]);
+		}
+		ksc_file_free(&raw);
+	}
 }

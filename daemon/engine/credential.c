@@ -59,7 +59,10 @@ void ksc_credential_free(struct ksc_credential *cred)
 		free(cred->certs[i].path);
 	free(cred->certs);
 	ksc_access_free(&cred->readers);
-	ksc_trust_put(cred->trust);
+	ksc_trust_put(cred->validation.trust);
+	for (i = 0; i < cred->validation.n_crls; i++)
+		ksc_crls_put(cred->validation.crls[i]);
+	free(cred->validation.crls);
 	if (cred->x509)
 		gnutls_certificate_free_credentials(cred->x509);
 	if (cred->picked_x509)
@@ -211,13 +214,37 @@ int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file 
 }
 
 /**
+ * ksc_credential_add_crls() - add revocation lists
+ * @cred: the credential
+ * @file: the lists, PEM, or one in DER
+ *
+ * Return: 0 or a negative GnuTLS error, see ksc_crls_file()
+ */
+int ksc_credential_add_crls(struct ksc_credential *cred, const struct ksc_file *file)
+{
+	struct ksc_validation *validation = &cred->validation;
+	struct ksc_crls *crls;
+	int rc;
+
+	crls = ksc_crls_file(file, &rc);
+	if (!crls)
+		return rc;
+	if (grow((void **)&validation->crls, validation->n_crls, sizeof(struct ksc_crls *))) {
+		ksc_crls_put(crls);
+		return GNUTLS_E_MEMORY_ERROR;
+	}
+	validation->crls[validation->n_crls++] = crls;
+	return 0;
+}
+
+/**
  * ksc_credential_share_trust() - set a shared list of trusted authorities
  * @cred: the credential, which takes a reference
  * @trust: the list; a server does not send its names
  */
 void ksc_credential_share_trust(struct ksc_credential *cred, struct ksc_trust *trust)
 {
-	cred->trust = ksc_trust_get(trust);
+	cred->validation.trust = ksc_trust_get(trust);
 }
 
 /**

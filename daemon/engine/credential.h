@@ -91,8 +91,8 @@ struct ksc_cert_files {
  * @x509: certificates and keys; and authorities whose names a server sends
  * @picked_x509: for a client with several certificates: has none, so that one is picked that the
  *	server can verify; otherwise NULL
- * @trust: trusted authorities, or NULL for none
- * @issuers: which of them a server names
+ * @validation: how it verifies peers
+ * @issuers: which of its authorities a server names
  * @n_issuers: number of those that it names
  * @priority: versions, suites, groups and signature algorithms that it negotiates
  * @resumption: sessions are resumed: a client uses tickets, a server issues them
@@ -123,7 +123,7 @@ struct ksc_credential {
 	struct ksc_access readers;
 	gnutls_certificate_credentials_t x509;
 	gnutls_certificate_credentials_t picked_x509;
-	struct ksc_trust *trust;
+	struct ksc_validation validation;
 	enum ksc_issuers issuers;
 	int n_issuers;
 	struct ksc_priority priority;
@@ -177,6 +177,7 @@ const struct ksc_own *ksc_credential_own(const struct ksc_credential *cred,
 					 const gnutls_datum_t *der);
 bool ksc_credential_serves(const struct ksc_credential *cred, const char *name);
 int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file *file);
+int ksc_credential_add_crls(struct ksc_credential *cred, const struct ksc_file *file);
 void ksc_credential_share_trust(struct ksc_credential *cred, struct ksc_trust *trust);
 int ksc_credential_add_name(struct ksc_credential *cred, const char *name);
 int ksc_credential_allow_uid(struct ksc_credential *cred, uid_t uid);

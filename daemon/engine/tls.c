@@ -97,7 +97,7 @@ static int on_secret(gnutls_session_t tls, gnutls_record_encryption_level_t leve
 static int judge(const struct ksc_engine *e, struct ksc_judgement *judgement)
 {
 	const char *name = e->role == KSC_ROLE_SERVER ? NULL : e->reference;
-	int rc = ksc_verify_peer(e->tls, e->cred->trust, e->role, name, judgement);
+	int rc = ksc_verify_peer(e->tls, &e->cred->validation, e->role, name, judgement);
 
 	return rc < 0 ? rc : ksc_rule_judge(e->rule, e->tls, judgement);
 }

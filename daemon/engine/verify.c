@@ -11,6 +11,7 @@
 #include "common/util.h"
 #include "engine/crt.h"
 #include "engine/host.h"
+#include "engine/revocation.h"
 #include "engine/rule.h"
 #include "engine/verify.h"
 
@@ -128,23 +129,36 @@ static void explain(gnutls_session_t session, unsigned int faults, const char *n
 }
 
 /* GnuTLS only uses the session's credentials, and these would free a list that is set there. */
-static int verify_by(gnutls_session_t session, const struct ksc_trust *trust,
-		     gnutls_typed_vdata_st *purpose, unsigned int *faults)
+static int verify_by(gnutls_session_t session, const struct ksc_trust *trust, const char *purpose,
+		     unsigned int *faults)
 {
+	gnutls_typed_vdata_st data = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
+				       .data = (unsigned char *)purpose };
+	const unsigned int n = purpose ? 1 : 0;
 	void *mine;
 	int rc, back;
 
 	if (!trust)
-		return gnutls_certificate_verify_peers(session, purpose, 1, faults);
+		return gnutls_certificate_verify_peers(session, &data, n, faults);
 	rc = gnutls_credentials_get(session, GNUTLS_CRD_CERTIFICATE, &mine);
 	if (rc < 0)
 		return rc;
 	rc = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, ksc_trust_x509(trust));
 	if (rc < 0)
 		return rc;
-	rc = gnutls_certificate_verify_peers(session, purpose, 1, faults);
+	rc = gnutls_certificate_verify_peers(session, &data, n, faults);
 	back = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, mine);
 	return rc < 0 ? rc : back;
+}
+
+/* NULL for any purpose */
+static const char *purpose_oid(enum ksc_purpose purpose, enum ksc_role role)
+{
+	if (purpose == KSC_PURPOSE_ROLE)
+		purpose = role == KSC_ROLE_CLIENT ? KSC_PURPOSE_SERVER : KSC_PURPOSE_CLIENT;
+	if (purpose == KSC_PURPOSE_ANY)
+		return NULL;
+	return purpose == KSC_PURPOSE_SERVER ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT;
 }
 
 static bool has_host_name(gnutls_x509_crt_t crt)
@@ -202,7 +216,7 @@ static int verify_names(gnutls_session_t session, const char *names, unsigned in
 /**
  * ksc_verify_peer() - verify the peer's certificate chain
  * @session: the session
- * @trust: the trusted authorities; NULL for those of the session's credentials
+ * @validation: how it is verified
  * @role: our role
  * @name: the name or address that the certificate must match, or a list from
  *	ksc_host_take_list(); NULL for any; with "", no certificate matches
@@ -210,10 +224,9 @@ static int verify_names(gnutls_session_t session, const char *names, unsigned in
  *
  * Return: 0, also with faults, or a negative GnuTLS error
  */
-int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enum ksc_role role,
-		    const char *name, struct ksc_judgement *judgement)
+int ksc_verify_peer(gnutls_session_t session, const struct ksc_validation *validation,
+		    enum ksc_role role, const char *name, struct ksc_judgement *judgement)
 {
-	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID };
 	unsigned int shown = 0, faults = 0;
 	bool common = false;
 	int rc;
@@ -224,9 +237,9 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_trust *trust, enu
 		strcpy(judgement->text, "The peer sent no certificate.");
 		return 0;
 	}
-	purpose.data = (unsigned char *)(role == KSC_ROLE_CLIENT ? GNUTLS_KP_TLS_WWW_SERVER :
-							 GNUTLS_KP_TLS_WWW_CLIENT);
-	rc = verify_by(session, trust, &purpose, &faults);
+	rc = verify_by(session, validation->trust, purpose_oid(validation->purpose, role), &faults);
+	if (rc >= 0 && !faults)
+		ksc_revocation_check(session, validation, judgement);
 	if (rc >= 0 && name && *name)
 		rc = verify_names(session, name, &faults, &common);
 	if (rc < 0)

@@ -350,7 +350,7 @@ static void test_takes_restart(void **state)
 {
 	struct own own = { .workers = 2, .user = "nobody" };
 	const char *const user = "user: the change needs a restart";
-	const char *const workers = "workers: they stay 2 until the next start";
+	const char *const workers = "workers: 2 until the next start";
 	long threads, uid;
 
 	(void)state;

@@ -214,9 +214,9 @@ static unsigned int count_trusts(const struct ksc_config *config)
 	size_t i, k;
 
 	for (i = 0; i < config->credentials->n; i++) {
-		const struct ksc_trust *trust = config->credentials->list[i]->trust;
+		const struct ksc_trust *trust = config->credentials->list[i]->validation.trust;
 
-		for (k = 0; k < i && config->credentials->list[k]->trust != trust; k++)
+		for (k = 0; k < i && config->credentials->list[k]->validation.trust != trust; k++)
 			;
 		n += trust && k == i;
 	}
@@ -243,16 +243,19 @@ static void one_list(void **state)
 	good(text, &config);
 	assert_int_equal(count_trusts(config), 2);
 	good(text, &again);
-	assert_ptr_equal(find(config, "c1")->trust, find(again, "c2")->trust);
-	assert_ptr_not_equal(find(config, "other")->trust, find(again, "c2")->trust);
+	assert_ptr_equal(find(config, "c1")->validation.trust,
+			 find(again, "c2")->validation.trust);
+	assert_ptr_not_equal(find(config, "other")->validation.trust,
+			     find(again, "c2")->validation.trust);
 	ksc_config_free(config);
 	ksc_config_free(again);
 	free(text);
 	/* The system's, an empty list perhaps, is the built-in credential's as well. */
 	good("", &config);
 	good("", &again);
-	assert_non_null(find(config, "system")->trust);
-	assert_ptr_equal(find(config, "system")->trust, find(again, "system")->trust);
+	assert_non_null(find(config, "system")->validation.trust);
+	assert_ptr_equal(find(config, "system")->validation.trust,
+			 find(again, "system")->validation.trust);
 	ksc_config_free(again);
 	ksc_config_free(config);
 }

@@ -512,8 +512,8 @@ static void shared_trust(void **state)
 	size_t i;
 
 	(void)state;
-	assert_non_null(set->list[1]->trust);
-	ksc_credential_share_trust(set->list[0], set->list[1]->trust);
+	assert_non_null(set->list[1]->validation.trust);
+	ksc_credential_share_trust(set->list[0], set->list[1]->validation.trust);
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct peer_options opt = {
 			.server_name = "server.test", .cert = cases[i].cert, .ca = "ca",

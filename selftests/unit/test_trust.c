@@ -86,7 +86,7 @@ static void bad_entries(void **state)
 			fail_msg("wanted: %s\ngot: %s", cases[i].said, said);
 		/* and the good one is trusted */
 		good(text, &config);
-		assert_int_equal(ksc_trust_size(find(config, "c")->trust), 1);
+		assert_int_equal(ksc_trust_size(find(config, "c")->validation.trust), 1);
 		ksc_config_free(config);
 	}
 	remove(bundle);

@@ -139,7 +139,7 @@ static void shared_trust(void **state)
 	size_t i;
 
 	(void)state;
-	ksc_credential_share_trust(set->list[0], set->list[1]->trust);
+	ksc_credential_share_trust(set->list[0], set->list[1]->validation.trust);
 	for (i = 0; i < N_CHAINS; i++) {
 		const struct peer_options opt = shows(i, false, true);
 		struct side *side;

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Certificate revocation lists, RFC 5280, 5. GnuTLS compares a certificate with each entry of a
+ * list, one after the other: here the serial numbers are sorted once. Lists with the same content
+ * are shared, and kept over reloads.
+ */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <gnutls/crypto.h>
+
+#include "engine/crl.h"
+#include "engine/material.h"
+
+#define DIGEST_LEN	32
+/* RFC 5280, 4.1.2.2: at most 20 bytes; some authorities' serial numbers have more. */
+#define MAX_SERIAL	32
+/* Size of an OID as text */
+#define MAX_OID		128
+/* RFC 7468, 6 */
+#define BEGIN		"-----BEGIN X509 CRL-----"
+
+/**
+ * struct serial - serial number of a revoked certificate
+ * @len: its size in bytes
+ * @data: the number, big-endian
+ */
+struct serial {
+	uint8_t len;
+	uint8_t data[MAX_SERIAL];
+};
+
+/**
+ * struct list - the list of an issuer
+ * @der: the whole list, for the verification of its signature
+ * @issuer: the issuer's name, DER
+ * @next_update: when a newer list is issued
+ * @serials: revoked certificates, sorted
+ * @n: number of revoked certificates
+ * @signer: SHA-256 of the key that its signature was verified with
+ * @signed_by: @signer is set
+ */
+struct list {
+	gnutls_datum_t der;
+	gnutls_datum_t issuer;
+	time_t next_update;
+	struct serial *serials;
+	size_t n;
+	uint8_t signer[DIGEST_LEN];
+	bool signed_by;
+};
+
+/**
+ * struct ksc_crls - the lists in a file
+ * @refs: references
+ * @digest: SHA-256 of the file
+ * @lists: the lists
+ * @n: number of lists
+ * @lock: protects @signer and @signed_by of the lists
+ * @next: next file in @all
+ */
+struct ksc_crls {
+	unsigned int refs;
+	uint8_t digest[DIGEST_LEN];
+	struct list *lists;
+	size_t n;
+	pthread_mutex_t lock;
+	struct ksc_crls *next;
+};
+
+/* All of them; the last ksc_crls_put() unlinks one, in any thread. */
+static struct ksc_crls *all;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void destroy(struct ksc_crls *crls)
+{
+	size_t i;
+
+	for (i = 0; i < crls->n; i++) {
+		gnutls_free(crls->lists[i].der.data);
+		gnutls_free(crls->lists[i].issuer.data);
+		free(crls->lists[i].serials);
+	}
+	free(crls->lists);
+	pthread_mutex_destroy(&crls->lock);
+	free(crls);
+}
+
+static struct ksc_crls *find(const uint8_t *digest)
+{
+	struct ksc_crls *crls;
+
+	pthread_mutex_lock(&lock);
+	for (crls = all; crls && memcmp(crls->digest, digest, DIGEST_LEN); crls = crls->next)
+		;
+	if (crls)
+		crls->refs++;
+	pthread_mutex_unlock(&lock);
+	return crls;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct serial *x = a, *y = b;
+
+	if (x->len != y->len)
+		return x->len < y->len ? -1 : 1;
+	return memcmp(x->data, y->data, x->len);
+}
+
+/* Leading zeros do not count. */
+static void normalize(struct serial *serial, size_t len)
+{
+	size_t skip = 0;
+
+	while (skip + 1 < len && !serial->data[skip])
+		skip++;
+	memmove(serial->data, serial->data + skip, len - skip);
+	serial->len = (uint8_t)(len - skip);
+}
+
+/* RFC 5280, 5.2: with an unknown critical extension, a list proves no certificate valid. */
+static int check_extensions(gnutls_x509_crl_t crl)
+{
+	char oid[MAX_OID];
+	unsigned int i, critical;
+	int rc;
+
+	for (i = 0; ; i++) {
+		size_t size = sizeof(oid);
+
+		rc = gnutls_x509_crl_get_extension_info(crl, i, oid, &size, &critical);
+		if (rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			return 0;
+		if (rc < 0)
+			return rc;
+		if (critical)
+			return GNUTLS_E_X509_UNSUPPORTED_CRITICAL_EXTENSION;
+	}
+}
+
+static int take_serials(struct list *list, gnutls_x509_crl_t crl)
+{
+	gnutls_x509_crl_iter_t iter = NULL;
+	int n = gnutls_x509_crl_get_crt_count(crl), rc = 0;
+
+	if (n < 0)
+		return n;
+	list->serials = calloc(n ? (size_t)n : 1, sizeof(*list->serials));
+	if (!list->serials)
+		return GNUTLS_E_MEMORY_ERROR;
+	while (list->n < (size_t)n) {
+		struct serial *serial = &list->serials[list->n];
+		size_t size = sizeof(serial->data);
+
+		rc = gnutls_x509_crl_iter_crt_serial(crl, &iter, serial->data, &size, NULL);
+		if (rc < 0)
+			break;
+		normalize(serial, size);
+		list->n++;
+	}
+	gnutls_x509_crl_iter_deinit(iter);
+	if (rc < 0)
+		return rc;
+	qsort(list->serials, list->n, sizeof(*list->serials), compare);
+	return 0;
+}
+
+static int parse(struct list *list, gnutls_x509_crl_t crl, const gnutls_datum_t *data,
+		 gnutls_x509_crt_fmt_t format)
+{
+	int rc;
+
+	rc = gnutls_x509_crl_import(crl, data, format);
+	if (rc >= 0)
+		rc = check_extensions(crl);
+	if (rc >= 0)
+		rc = gnutls_x509_crl_export2(crl, GNUTLS_X509_FMT_DER, &list->der);
+	if (rc >= 0)
+		rc = gnutls_x509_crl_get_raw_issuer_dn(crl, &list->issuer);
+	if (rc < 0)
+		return rc;
+	list->next_update = gnutls_x509_crl_get_next_update(crl);
+	return take_serials(list, crl);
+}
+
+static int add(struct ksc_crls *crls, const gnutls_datum_t *data, gnutls_x509_crt_fmt_t format)
+{
+	struct list *bigger = reallocarray(crls->lists, crls->n + 1, sizeof(*bigger));
+	gnutls_x509_crl_t crl;
+	int rc;
+
+	if (!bigger)
+		return GNUTLS_E_MEMORY_ERROR;
+	crls->lists = bigger;
+	bigger[crls->n++] = (struct list) { 0 };
+	rc = gnutls_x509_crl_init(&crl);
+	if (rc < 0)
+		return rc;
+	rc = parse(&bigger[crls->n - 1], crl, data, format);
+	gnutls_x509_crl_deinit(crl);
+	return rc;
+}
+
+static int add_all(struct ksc_crls *crls, const gnutls_datum_t *data)
+{
+	unsigned char *at = data->data, *end = data->data + data->size;
+	int rc = 0;
+
+	while (rc >= 0 && at && (at = memmem(at, (size_t)(end - at), BEGIN, strlen(BEGIN)))) {
+		gnutls_datum_t entry = { .data = at, .size = (unsigned int)(end - at) };
+
+		at = memmem(at + 1, entry.size - 1, BEGIN, strlen(BEGIN));
+		if (at)
+			entry.size = (unsigned int)(at - entry.data);
+		rc = add(crls, &entry, GNUTLS_X509_FMT_PEM);
+	}
+	return rc < 0 || crls->n ? rc : GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR;
+}
+
+static struct ksc_crls *create(void)
+{
+	struct ksc_crls *crls = calloc(1, sizeof(*crls));
+
+	if (!crls)
+		return NULL;
+	crls->refs = 1;
+	pthread_mutex_init(&crls->lock, NULL);
+	return crls;
+}
+
+/**
+ * ksc_crls_file() - get the lists in a file
+ * @file: the file, PEM, or one list in DER
+ * @rc: set to a negative GnuTLS error, or 0; GNUTLS_E_LARGE_PACKET for more than KSC_MAX_CRL_FILE
+ *	bytes
+ *
+ * Return: the lists, the existing ones if the content is the same; NULL on an error
+ */
+struct ksc_crls *ksc_crls_file(const struct ksc_file *file, int *rc)
+{
+	uint8_t digest[DIGEST_LEN];
+	struct ksc_crls *crls;
+
+	*rc = GNUTLS_E_LARGE_PACKET;
+	if (file->data.size > KSC_MAX_CRL_FILE)
+		return NULL;
+	*rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, file->data.data, file->data.size, digest);
+	if (*rc < 0)
+		return NULL;
+	crls = find(digest);
+	if (crls)
+		return crls;
+	crls = create();
+	if (!crls) {
+		*rc = GNUTLS_E_MEMORY_ERROR;
+		return NULL;
+	}
+	memcpy(crls->digest, digest, DIGEST_LEN);
+	*rc = ksc_is_der(&file->data) ? add(crls, &file->data, GNUTLS_X509_FMT_DER) :
+					add_all(crls, &file->data);
+	if (*rc < 0) {
+		destroy(crls);
+		return NULL;
+	}
+	pthread_mutex_lock(&lock);
+	crls->next = all;
+	all = crls;
+	pthread_mutex_unlock(&lock);
+	return crls;
+}
+
+/**
+ * ksc_crls_get() - take a reference
+ * @crls: the lists
+ *
+ * Return: @crls
+ */
+struct ksc_crls *ksc_crls_get(struct ksc_crls *crls)
+{
+	pthread_mutex_lock(&lock);
+	crls->refs++;
+	pthread_mutex_unlock(&lock);
+	return crls;
+}
+
+/**
+ * ksc_crls_put() - drop a reference; the last one frees the lists
+ * @crls: the lists, or NULL
+ */
+void ksc_crls_put(struct ksc_crls *crls)
+{
+	struct ksc_crls **at;
+	bool last;
+
+	if (!crls)
+		return;
+	pthread_mutex_lock(&lock);
+	last = !--crls->refs;
+	for (at = &all; last && *at; at = &(*at)->next)
+		if (*at == crls) {
+			*at = crls->next;
+			break;
+		}
+	pthread_mutex_unlock(&lock);
+	if (last)
+		destroy(crls);
+}
+
+/* RFC 5280, 6.3.3 (f), (g) */
+static bool verify(const struct list *list, gnutls_x509_crt_t issuer)
+{
+	gnutls_x509_crl_t crl;
+	const unsigned int times = GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED |
+				   GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE;
+	unsigned int faults = GNUTLS_CERT_INVALID;
+	int rc = gnutls_x509_crl_init(&crl);
+
+	if (rc < 0)
+		return false;
+	rc = gnutls_x509_crl_import(crl, &list->der, GNUTLS_X509_FMT_DER);
+	if (rc >= 0)
+		rc = gnutls_x509_crl_verify(crl, &issuer, 1, 0, &faults);
+	gnutls_x509_crl_deinit(crl);
+	/* Whether it is current is another question; GnuTLS adds "invalid" to every fault. */
+	if (rc < 0 || faults & ~(times | GNUTLS_CERT_INVALID))
+		return false;
+	return !faults || faults & times;
+}
+
+static bool is_of(const struct list *list, const gnutls_datum_t *issuer)
+{
+	return list->issuer.size == issuer->size &&
+	       !memcmp(list->issuer.data, issuer->data, issuer->size);
+}
+
+static int key_of(gnutls_x509_crt_t crt, uint8_t key[DIGEST_LEN])
+{
+	size_t size = DIGEST_LEN;
+
+	return gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, key, &size);
+}
+
+static bool has_signed(struct ksc_crls *crls, const struct list *list,
+		       const uint8_t key[DIGEST_LEN])
+{
+	bool known;
+
+	pthread_mutex_lock(&crls->lock);
+	known = list->signed_by && !memcmp(list->signer, key, DIGEST_LEN);
+	pthread_mutex_unlock(&crls->lock);
+	return known;
+}
+
+/* A signature is verified once for each list, as long as its issuer does not change its key. */
+static bool is_signed(struct ksc_crls *crls, struct list *list, gnutls_x509_crt_t issuer)
+{
+	uint8_t key[DIGEST_LEN];
+
+	if (key_of(issuer, key) < 0)
+		return false;
+	if (has_signed(crls, list, key))
+		return true;
+	if (!verify(list, issuer))
+		return false;
+	pthread_mutex_lock(&crls->lock);
+	memcpy(list->signer, key, sizeof(key));
+	list->signed_by = true;
+	pthread_mutex_unlock(&crls->lock);
+	return true;
+}
+
+/**
+ * ksc_crls_know() - check whether an issuer is known, by its name and key
+ * @crls: the lists
+ * @issuer: its certificate
+ *
+ * Return: true if it has signed the list that was verified last of those in its name
+ */
+bool ksc_crls_know(struct ksc_crls *crls, gnutls_x509_crt_t issuer)
+{
+	uint8_t key[DIGEST_LEN];
+	gnutls_datum_t name;
+	bool known = false;
+	size_t i;
+
+	if (key_of(issuer, key) < 0 || gnutls_x509_crt_get_raw_dn(issuer, &name) < 0)
+		return false;
+	for (i = 0; i < crls->n && !known; i++)
+		known = is_of(&crls->lists[i], &name) && has_signed(crls, &crls->lists[i], key);
+	gnutls_free(name.data);
+	return known;
+}
+
+static bool has(const struct list *list, const struct serial *serial)
+{
+	return bsearch(serial, list->serials, list->n, sizeof(*serial), compare);
+}
+
+/**
+ * ksc_crls_look() - look a certificate up
+ * @crls: the lists
+ * @crt: the certificate
+ * @issuer: its issuer's certificate, which has been verified
+ * @now: the time
+ *
+ * Return: what the lists that @issuer has signed say
+ */
+enum ksc_crl_state ksc_crls_look(struct ksc_crls *crls, gnutls_x509_crt_t crt,
+				 gnutls_x509_crt_t issuer, time_t now)
+{
+	enum ksc_crl_state state = KSC_CRL_UNKNOWN;
+	struct serial serial;
+	size_t size = sizeof(serial.data), i;
+	gnutls_datum_t name;
+
+	if (gnutls_x509_crt_get_serial(crt, serial.data, &size) < 0 || !size ||
+	    gnutls_x509_crt_get_raw_issuer_dn(crt, &name) < 0)
+		return KSC_CRL_UNKNOWN;
+	normalize(&serial, size);
+	for (i = 0; i < crls->n && state != KSC_CRL_REVOKED; i++) {
+		struct list *list = &crls->lists[i];
+
+		if (!is_of(list, &name) || !is_signed(crls, list, issuer))
+			continue;
+		if (has(list, &serial))
+			state = KSC_CRL_REVOKED;
+		else if (list->next_update >= now)
+			state = KSC_CRL_GOOD;
+	}
+	gnutls_free(name.data);
+	return state;
+}
+
+/**
+ * ksc_crls_next() - get when the first of the lists is out of date
+ * @crls: the lists
+ *
+ * Return: the time; without an update, it is in the past
+ */
+time_t ksc_crls_next(const struct ksc_crls *crls)
+{
+	time_t next = crls->n ? crls->lists[0].next_update : 0;
+	size_t i;
+
+	for (i = 1; i < crls->n; i++)
+		if (crls->lists[i].next_update < next)
+			next = crls->lists[i].next_update;
+	return next;
+}

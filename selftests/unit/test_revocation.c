@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* crl.c, revocation.c: certificates of peers that were revoked, and what they are for. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <gnutls/x509.h>
+
+#include "conf.h"
+#include "outcome.h"
+
+#define HOUR	3600
+
+static char crl_path[CONF_PATH + 8];
+
+/**
+ * struct crl - a revocation list
+ * @issuer: in whose name it is
+ * @key: whose key has signed it
+ * @serials_of: whose certificates it has
+ * @filling: number of other entries
+ * @age: seconds since it should have been replaced
+ */
+struct crl {
+	const char *issuer;
+	const char *key;
+	const char *serials_of[2];
+	unsigned int filling;
+	time_t age;
+};
+
+static gnutls_x509_crt_t load_crt(const char *name)
+{
+	gnutls_datum_t pem;
+	gnutls_x509_crt_t crt;
+
+	assert_int_equal(gnutls_load_file(cert_path(name, "pem"), &pem), 0);
+	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
+	assert_int_equal(gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM), 0);
+	gnutls_free(pem.data);
+	return crt;
+}
+
+static gnutls_x509_privkey_t load_key(const char *name)
+{
+	gnutls_datum_t pem;
+	gnutls_x509_privkey_t key;
+
+	assert_int_equal(gnutls_load_file(cert_path(name, "key"), &pem), 0);
+	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
+	assert_int_equal(gnutls_x509_privkey_import(key, &pem, GNUTLS_X509_FMT_PEM), 0);
+	gnutls_free(pem.data);
+	return key;
+}
+
+static void add_serials(gnutls_x509_crl_t crl, const struct crl *from)
+{
+	const time_t now = time(NULL);
+	unsigned int i;
+
+	for (i = 0; i < from->filling; i++) {
+		const unsigned char serial[] = { 0x77, (unsigned char)(i >> 16),
+						 (unsigned char)(i >> 8), (unsigned char)i };
+
+		assert_int_equal(gnutls_x509_crl_set_crt_serial(crl, serial, sizeof(serial), now),
+				 0);
+	}
+	for (i = 0; i < 2 && from->serials_of[i]; i++) {
+		gnutls_x509_crt_t crt = load_crt(from->serials_of[i]);
+
+		assert_int_equal(gnutls_x509_crl_set_crt(crl, crt, now), 0);
+		gnutls_x509_crt_deinit(crt);
+	}
+}
+
+/* Appends a list to the file. */
+static void put_crl(const struct crl *from, gnutls_x509_crt_fmt_t format)
+{
+	const time_t now = time(NULL);
+	gnutls_x509_privkey_t key = load_key(from->key ? from->key : from->issuer);
+	gnutls_x509_crt_t issuer = load_crt(from->issuer);
+	gnutls_x509_crl_t crl;
+	gnutls_datum_t out;
+	FILE *to = fopen(crl_path, "a");
+
+	assert_non_null(to);
+	assert_int_equal(gnutls_x509_crl_init(&crl), 0);
+	assert_int_equal(gnutls_x509_crl_set_version(crl, 2), 0);
+	assert_int_equal(gnutls_x509_crl_set_this_update(crl, now - from->age - HOUR), 0);
+	assert_int_equal(gnutls_x509_crl_set_next_update(crl, now - from->age +
+							 (from->age ? 0 : HOUR)), 0);
+	add_serials(crl, from);
+	assert_int_equal(gnutls_x509_crl_sign2(crl, issuer, key, GNUTLS_DIG_SHA256, 0), 0);
+	assert_int_equal(gnutls_x509_crl_export2(crl, format, &out), 0);
+	assert_int_equal(fwrite(out.data, 1, out.size, to), out.size);
+	gnutls_free(out.data);
+	gnutls_x509_crl_deinit(crl);
+	gnutls_x509_crt_deinit(issuer);
+	gnutls_x509_privkey_deinit(key);
+	fclose(to);
+}
+
+static int make_paths(void **state)
+{
+	if (make_path(state))
+		return -1;
+	snprintf(crl_path, sizeof(crl_path), "%s.crl", path);
+	return 0;
+}
+
+static int remove_paths(void **state)
+{
+	unlink(crl_path);
+	return remove_path(state);
+}
+
+/* Our client meets a server with that certificate. */
+static void meets(const struct ksc_config *config, const char *cert, enum ksc_status wanted,
+		  uint8_t alert, const char *text)
+{
+	struct ksc_engine_params params = {
+		.role = KSC_ROLE_CLIENT, .server_name = "server.test",
+		.credentials = config->credentials,
+	};
+	struct peer_options options = { .server = true, .cert = cert };
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct side *side = side_new(&params);
+		struct peer *peer;
+		enum ksc_status status;
+
+		options.tls12 = i;
+		peer = peer_new(&peer_openssl, &options);
+		status = shake(side, peer, WHOLE);
+		if (status != wanted || (wanted != KSC_STATUS_OK &&
+					 (side->step.alert != alert ||
+					  !strstr(side->step.text, text))))
+			fail_msg("%s: %d, alert %u, %s", cert, status, side->step.alert,
+				 side->step.text);
+		side_free(side);
+		peer_free(peer);
+	}
+}
+
+static void load_client(struct ksc_config **config, const char *ca, const char *settings)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "[credential c]\nrole = client\ndefault = yes\n"
+		 "trust = " CERTS "/%s.pem\ncrl = %s\n%s", ca, crl_path, settings);
+	good(text, config);
+}
+
+#define REVOKED	KSC_STATUS_PEER_REJECTED, GNUTLS_A_CERTIFICATE_REVOKED, "has been revoked"
+#define UNKNOWN	KSC_STATUS_PEER_REJECTED, GNUTLS_A_CERTIFICATE_UNKNOWN, "No current revocation list"
+#define FINE	KSC_STATUS_OK, 0, ""
+
+/* Case 23 */
+static void leaves(void **state)
+{
+	static const gnutls_x509_crt_fmt_t formats[] = { GNUTLS_X509_FMT_PEM,
+							 GNUTLS_X509_FMT_DER };
+	static const struct {
+		struct crl crl;
+		const char *settings;
+		enum ksc_status status;
+		uint8_t alert;
+		const char *text;
+	} cases[] = {
+		{ { "ca", .serials_of = { "second" } }, "", FINE },
+		{ { "ca", .serials_of = { "second" } }, "revocation = hard\n", FINE },
+		{ { "ca", .serials_of = { "server" } }, "", REVOKED },
+		{ { "ca", .serials_of = { "server" } }, "revocation = hard\n", REVOKED },
+		{ { "ca", .serials_of = { "second", "server" }, .filling = 300 }, "", REVOKED },
+		{ { "ca", .serials_of = { "server" } }, "revocation = off\n", FINE },
+		/* an empty list is one */
+		{ { .issuer = "ca" }, "revocation = hard\n", FINE },
+		/* an old list shuts out what it has, and is no good news */
+		{ { "ca", .serials_of = { "server" }, .age = 10 }, "", REVOKED },
+		{ { "ca", .age = 10 }, "", FINE },
+		{ { "ca", .age = 10 }, "revocation = hard\n", UNKNOWN },
+		/* of another issuer, or signed by another key */
+		{ { "otherca", .serials_of = { "server" } }, "", FINE },
+		{ { .issuer = "otherca" }, "revocation = hard\n", UNKNOWN },
+		{ { "ca", "otherca", .serials_of = { "server" } }, "", FINE },
+		{ { .issuer = "ca", .key = "otherca" }, "revocation = hard\n", UNKNOWN },
+	};
+	struct ksc_config *config;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		unlink(crl_path);
+		put_crl(&cases[i / 2].crl, formats[i % 2]);
+		load_client(&config, "ca", cases[i / 2].settings);
+		meets(config, "server", cases[i / 2].status, cases[i / 2].alert,
+		      cases[i / 2].text);
+		ksc_config_free(config);
+	}
+}
+
+/* Case 23: each certificate of the chain counts, and each needs its list. */
+static void chains(void **state)
+{
+	static const struct crl good_root = { .issuer = "middle-root" };
+	static const struct crl good_middle = { .issuer = "middle" };
+	static const struct crl bad_root = { "middle-root", .serials_of = { "middle" } };
+	static const struct crl bad_middle = { "middle", .serials_of = { "found" } };
+	static const struct {
+		const struct crl *crls[2];
+		const char *settings;
+		enum ksc_status status;
+		uint8_t alert;
+		const char *text;
+	} cases[] = {
+		{ { &good_root, &good_middle }, "revocation = hard\n", FINE },
+		{ { &good_middle, &good_root }, "revocation = hard\n", FINE },
+		{ { &good_root }, "revocation = hard\n", UNKNOWN },
+		{ { &good_middle }, "revocation = hard\n", UNKNOWN },
+		{ { &good_middle }, "", FINE },
+		{ { &bad_middle }, "", REVOKED },
+		{ { &bad_root }, "", REVOKED },
+		{ { &good_root, &bad_middle }, "revocation = hard\n", REVOKED },
+		{ { &bad_root, &good_middle }, "revocation = hard\n", REVOKED },
+	};
+	struct ksc_config *config;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unlink(crl_path);
+		for (k = 0; k < 2 && cases[i].crls[k]; k++)
+			put_crl(cases[i].crls[k], GNUTLS_X509_FMT_PEM);
+		load_client(&config, "middle-root", cases[i].settings);
+		meets(config, "found-whole", cases[i].status, cases[i].alert, cases[i].text);
+		/* what does not belong to the chain changes nothing */
+		meets(config, "found-more", cases[i].status, cases[i].alert, cases[i].text);
+		ksc_config_free(config);
+	}
+}
+
+static void put_crt(FILE *to, gnutls_x509_crt_t crt)
+{
+	gnutls_datum_t out;
+
+	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &out), 0);
+	assert_int_equal(fwrite(out.data, 1, out.size, to), out.size);
+	gnutls_free(out.data);
+}
+
+/* A chain with certificates in its issuer's name by other keys, before or behind the right one. */
+static void make_impostors(unsigned int n, bool before)
+{
+	const unsigned int bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
+	gnutls_x509_crt_t middle = load_crt("middle"), leaf = load_crt("found");
+	gnutls_datum_t dn;
+	FILE *to = fopen(cert_path("impostors", "pem"), "w");
+	unsigned int i;
+
+	assert_non_null(to);
+	put_crt(to, leaf);
+	if (!before)
+		put_crt(to, middle);
+	assert_int_equal(gnutls_x509_crt_get_dn3(middle, &dn, 0), 0);
+	for (i = 0; i < n; i++) {
+		unsigned char id[20];
+		gnutls_x509_privkey_t key;
+		gnutls_x509_crt_t crt;
+		size_t size = sizeof(id);
+
+		assert_int_equal(gnutls_x509_privkey_init(&key), 0);
+		assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, bits, 0), 0);
+		assert_int_equal(gnutls_x509_crt_init(&crt), 0);
+		assert_int_equal(gnutls_x509_crt_set_dn(crt, (char *)dn.data, NULL), 0);
+		assert_int_equal(gnutls_x509_crt_set_version(crt, 3), 0);
+		assert_int_equal(gnutls_x509_crt_set_serial(crt, "\1", 1), 0);
+		gnutls_x509_crt_set_activation_time(crt, time(NULL) - HOUR);
+		gnutls_x509_crt_set_expiration_time(crt, time(NULL) + HOUR);
+		gnutls_x509_crt_set_basic_constraints(crt, 1, -1);
+		if (gnutls_x509_crt_get_subject_key_id(middle, id, &size, NULL) >= 0)
+			gnutls_x509_crt_set_subject_key_id(crt, id, size);
+		assert_int_equal(gnutls_x509_crt_set_key(crt, key), 0);
+		assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
+		put_crt(to, crt);
+		gnutls_x509_crt_deinit(crt);
+		gnutls_x509_privkey_deinit(key);
+	}
+	if (before)
+		put_crt(to, middle);
+	gnutls_free(dn.data);
+	gnutls_x509_crt_deinit(middle);
+	gnutls_x509_crt_deinit(leaf);
+	fclose(to);
+}
+
+static void copy_key(const char *from, const char *to)
+{
+	gnutls_datum_t key;
+	FILE *file;
+
+	assert_int_equal(gnutls_load_file(cert_path(from, "key"), &key), 0);
+	file = fopen(cert_path(to, "key"), "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(key.data, 1, key.size, file), key.size);
+	fclose(file);
+	gnutls_free(key.data);
+}
+
+/* Never accepted, whatever GnuTLS makes of the chain. */
+static void refuses(const struct ksc_config *config, const char *cert)
+{
+	const struct ksc_engine_params params = {
+		.role = KSC_ROLE_CLIENT, .server_name = "server.test",
+		.credentials = config->credentials,
+	};
+	const struct peer_options options = { .server = true, .cert = cert };
+	struct side *side = side_new(&params);
+	struct peer *peer = peer_new(&peer_openssl, &options);
+
+	assert_int_equal(shake(side, peer, WHOLE), KSC_STATUS_PEER_REJECTED);
+	side_free(side);
+	peer_free(peer);
+}
+
+/* They neither hide that a certificate was revoked, nor that it was not. */
+static void impostors(void **state)
+{
+	static const struct crl revoked = { "middle", .serials_of = { "found" } };
+	static const struct crl good_middle = { .issuer = "middle" };
+	static const struct crl good_root = { .issuer = "middle-root" };
+	struct ksc_config *config;
+	unsigned int n;
+
+	(void)state;
+	copy_key("found", "impostors");
+	for (n = 1; n <= 13; n += 4) {
+		unlink(crl_path);
+		put_crl(&revoked, GNUTLS_X509_FMT_PEM);
+		load_client(&config, "middle-root", "");
+		make_impostors(n, true);
+		refuses(config, "impostors");
+		make_impostors(n, false);
+		meets(config, "impostors", REVOKED);
+		meets(config, "found-whole", REVOKED);
+		ksc_config_free(config);
+		unlink(crl_path);
+		put_crl(&good_middle, GNUTLS_X509_FMT_PEM);
+		put_crl(&good_root, GNUTLS_X509_FMT_PEM);
+		load_client(&config, "middle-root", "revocation = hard\n");
+		meets(config, "impostors", FINE);
+		ksc_config_free(config);
+	}
+	unlink(cert_path("impostors", "pem"));
+	unlink(cert_path("impostors", "key"));
+}
+
+/* Lists are shared, and a reload takes the new one. */
+static void shared(void **state)
+{
+	static const struct crl good_list = { "ca", .filling = 10000 };
+	static const struct crl bad_list = { "ca", .filling = 10000, .serials_of = { "server" } };
+	struct ksc_config *config, *again;
+
+	(void)state;
+	unlink(crl_path);
+	put_crl(&good_list, GNUTLS_X509_FMT_PEM);
+	load_client(&config, "ca", "");
+	load_client(&again, "ca", "");
+	assert_ptr_equal(find(config, "c")->validation.crls[0],
+			 find(again, "c")->validation.crls[0]);
+	meets(config, "server", FINE);
+	ksc_config_free(again);
+	unlink(crl_path);
+	put_crl(&bad_list, GNUTLS_X509_FMT_DER);
+	load_client(&again, "ca", "");
+	meets(again, "server", REVOKED);
+	/* what is still in use keeps the old one */
+	meets(config, "server", FINE);
+	ksc_config_free(config);
+	ksc_config_free(again);
+}
+
+static void faults(void **state)
+{
+	static const struct crl stale = { "ca", .age = 10 };
+	char text[512];
+	FILE *to;
+
+	(void)state;
+#define CLIENT	"[credential c]\nrole = client\ndefault = yes\ntrust = " CERTS "/ca.pem\n"
+	bad(CLIENT "crl = " CERTS "/ca.pem\n",
+	    "5: crl: " CERTS "/ca.pem: it has no revocation list");
+	bad(CLIENT "crl = " CERTS "/nowhere\n", "5: crl: " CERTS "/nowhere: No such file");
+	bad(CLIENT "crl = " CERTS "/server.der\n", "5: crl: " CERTS "/server.der: ");
+	bad(CLIENT "revocation = maybe\n", "5: revocation: ");
+	bad(CLIENT "peer-purpose = email\n", "5: peer-purpose: ");
+	snprintf(text, sizeof(text), CLIENT "crl = %s\n", crl_path);
+	to = fopen(crl_path, "w");
+	assert_non_null(to);
+	assert_int_equal(ftruncate(fileno(to), KSC_MAX_CRL_FILE + 1), 0);
+	fclose(to);
+	snprintf(text, sizeof(text), CLIENT "crl = %s\n", crl_path);
+	bad(text, "5: crl: ");
+	unlink(crl_path);
+	put_crl(&stale, GNUTLS_X509_FMT_PEM);
+#undef CLIENT
+}
+
+/* ---- purposes ---- */
+
+#define YES	KSC_STATUS_OK
+#define NO	KSC_STATUS_PEER_REJECTED
+
+static void purposes(void **state)
+{
+	static const struct {
+		const char *setting;
+		const char *cert;
+		enum ksc_status wanted;
+	} cases[] = {
+		{ "", "client", YES }, { "", "server", NO },
+		{ "peer-purpose = client\n", "client", YES },
+		{ "peer-purpose = client\n", "server", NO },
+		{ "peer-purpose = server\n", "client", NO },
+		{ "peer-purpose = server\n", "server", YES },
+		{ "peer-purpose = any\n", "client", YES },
+		{ "peer-purpose = any\n", "server", YES },
+		{ "peer-purpose = any\n", "client-expired", NO },
+		{ "peer-purpose = any\n", "client-unknown", NO },
+	};
+	struct ksc_config *config;
+	char text[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct peer_options options = { .cert = cases[i / 2].cert, .tls12 = i & 1 };
+		struct side *side;
+		struct peer *peer;
+		enum ksc_status status;
+
+		snprintf(text, sizeof(text),
+			 SERVER "verify = require\ntrust = " CERTS "/ca.pem\n%s",
+			 cases[i / 2].setting);
+		good(text, &config);
+		side = side_new(&(struct ksc_engine_params) {
+			.role = KSC_ROLE_SERVER, .credentials = config->credentials,
+		});
+		peer = peer_new(&peer_openssl, &options);
+		status = shake(side, peer, WHOLE);
+		if (status != cases[i / 2].wanted)
+			fail_msg("%s%s: %s", cases[i / 2].setting, cases[i / 2].cert,
+				 side->step.text);
+		side_free(side);
+		peer_free(peer);
+		ksc_config_free(config);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(leaves), cmocka_unit_test(chains), cmocka_unit_test(impostors),
+		cmocka_unit_test(shared), cmocka_unit_test(faults), cmocka_unit_test(purposes),
+	};
+
+	return cmocka_run_group_tests_name("revocation", tests, make_paths, remove_paths);
+}
