@@ -20,6 +20,9 @@
 #include "engine/staple.h"
 #include "engine/verify.h"
 
+/* GnuTLS verifies no longer chains, and reports an internal error. */
+#define MAX_CHAIN	16
+
 /* The extension of a stapled response, and its type; RFC 6066 8. */
 #define EXT_STATUS_REQUEST	5
 #define STATUS_OCSP		1
@@ -142,7 +145,7 @@ static int check_extensions(struct reader list, unsigned int *staples, const cha
  * @msg: its body
  * @tls13: it has the format of RFC 8446 4.4.2, not of RFC 5246 7.4.2
  * @known: certificates that were accepted before, or NULL
- * @why: set to a sentence if one is too large
+ * @why: set to a sentence if one is too large, or there are too many
  *
  * Return: 0; GNUTLS_E_CERTIFICATE_ERROR with @why set; or another negative GnuTLS error
  */
@@ -150,7 +153,7 @@ int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, struct ksc_known *kno
 		    const char **why)
 {
 	struct reader left = { msg->data, msg->size }, list = { 0 }, der = { 0 }, rest = { 0 };
-	unsigned int staples = 0, tries = 0;
+	unsigned int staples = 0, tries = 0, n = 0;
 
 	*why = NULL;
 	if ((tls13 && !take(&left, 1, &rest)) || !take(&left, 3, &list) || left.left)
@@ -160,6 +163,10 @@ int ksc_chain_check(const gnutls_datum_t *msg, bool tls13, struct ksc_known *kno
 
 		if (!take(&list, 3, &der) || (tls13 && !take(&list, 2, &rest)))
 			return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+		if (n++ >= MAX_CHAIN) {
+			*why = "The peer sent more than 16 certificates.";
+			return GNUTLS_E_CERTIFICATE_ERROR;
+		}
 		rc = check_certificate(&der, known, why);
 		if (rc >= 0 && tls13)
 			rc = check_extensions(rest, &staples, why);

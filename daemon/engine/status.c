@@ -41,6 +41,9 @@ enum ksc_status ksc_status_of(gnutls_session_t tls, int rc, int *alert)
 		*alert = gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3 ?
 			 GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_HANDSHAKE_FAILURE;
 		return KSC_STATUS_PEER_REJECTED;
+	case GNUTLS_E_KEY_USAGE_VIOLATION:
+		*alert = GNUTLS_A_UNSUPPORTED_CERTIFICATE;
+		return KSC_STATUS_PEER_REJECTED;
 	case GNUTLS_E_CERTIFICATE_ERROR:
 	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
 		return KSC_STATUS_PEER_REJECTED;

@@ -180,13 +180,14 @@ void __wrap_gnutls_x509_crt_deinit(gnutls_x509_crt_t crt)
 enum ksc_status __wrap_ksc_engine_step(struct ksc_engine *engine, const uint8_t *in, size_t len,
 				       struct ksc_step *step)
 {
-	const unsigned int before = read_ones;
 	enum ksc_status status;
 
+	/* GnuTLS frees some of those that a credential is made of, and makes some that we free */
+	read_ones = 0;
 	stepping = true;
 	status = __real_ksc_engine_step(engine, in, len, step);
 	stepping = false;
-	assert_int_equal(read_ones, before);
+	assert_int_equal(read_ones, 0);
 	return status;
 }
 

@@ -459,11 +459,50 @@ static void purposes(void **state)
 	}
 }
 
+/* ---- what GnuTLS would report as an error of ours ---- */
+
+static void write_many(unsigned int n)
+{
+	gnutls_x509_crt_t leaf = load_crt("server"), ca = load_crt("ca");
+	FILE *to = fopen(cert_path("many", "pem"), "w");
+
+	assert_non_null(to);
+	put_crt(to, leaf);
+	while (--n)
+		put_crt(to, ca);
+	gnutls_x509_crt_deinit(leaf);
+	gnutls_x509_crt_deinit(ca);
+	fclose(to);
+}
+
+static void unusable(void **state)
+{
+	struct ksc_config *config;
+	int alert;
+
+	(void)state;
+	good("[credential c]\nrole = client\ndefault = yes\ntrust = " CERTS "/ca.pem\n", &config);
+	copy_key("server", "many");
+	write_many(16);
+	meets(config, "many", FINE);
+	write_many(17);
+	meets(config, "many", KSC_STATUS_PEER_REJECTED, GNUTLS_A_BAD_CERTIFICATE,
+	      "more than 16 certificates");
+	ksc_config_free(config);
+	/* no library shows a certificate whose key usage forbids it */
+	assert_int_equal(ksc_status_of(NULL, GNUTLS_E_KEY_USAGE_VIOLATION, &alert),
+			 KSC_STATUS_PEER_REJECTED);
+	assert_int_equal(alert, GNUTLS_A_UNSUPPORTED_CERTIFICATE);
+	unlink(cert_path("many", "pem"));
+	unlink(cert_path("many", "key"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leaves), cmocka_unit_test(chains), cmocka_unit_test(impostors),
 		cmocka_unit_test(shared), cmocka_unit_test(faults), cmocka_unit_test(purposes),
+		cmocka_unit_test(unusable),
 	};
 
 	return cmocka_run_group_tests_name("revocation", tests, make_paths, remove_paths);

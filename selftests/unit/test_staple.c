@@ -224,13 +224,16 @@ static void messages(void **state)
 	for (unsigned int n = 1; n <= 17; n++)
 		for (unsigned int staples = 0; staples <= n; staples++) {
 			unsigned int tries = 0;
+			bool refused;
 
 			for (unsigned int i = 0; i < staples; i++)
 				tries += n - i;
+			/* seventeen certificates are too many, whatever comes with them */
+			refused = tries > KSC_MAX_STAPLE_TRIES || n > 16;
 			show(&msg, &der, n, staples, 0);
-			assert_int_equal(check(&msg, &why), tries > KSC_MAX_STAPLE_TRIES ?
-					 GNUTLS_E_CERTIFICATE_ERROR : 0);
-			assert_int_equal(!why, tries <= KSC_MAX_STAPLE_TRIES);
+			assert_int_equal(check(&msg, &why),
+					 refused ? GNUTLS_E_CERTIFICATE_ERROR : 0);
+			assert_int_equal(!why, !refused);
 		}
 	show(&msg, &der, 1, 1, 1);
 	assert_int_equal(check(&msg, &why), GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER);
