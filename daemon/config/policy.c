@@ -16,6 +16,7 @@
 #include "config/shadow.h"
 #include "config/value.h"
 #include "engine/host.h"
+#include "engine/peers.h"
 #include "process/log.h"
 
 #define RULE_SECTION	"rule "

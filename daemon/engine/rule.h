@@ -104,10 +104,5 @@ struct ksc_rule *ksc_rules_add(struct ksc_rules *rules);
 bool ksc_rule_covers(const struct ksc_rule *rule, const struct ksc_rule *other);
 int ksc_rule_apply(const struct ksc_rule *rule, struct ksc_engine_params *params,
 		   const char **less);
-const char *ksc_peer_prefix(unsigned int type);
-bool ksc_peer_pattern_valid(const char *pattern);
-bool ksc_peer_pattern_fits(const char *pattern, unsigned int type, const char *name);
-int ksc_rule_judge(const struct ksc_rule *rule, gnutls_session_t tls,
-		   struct ksc_judgement *judgement);
 
 #endif

@@ -12,6 +12,7 @@
 #include "common/util.h"
 #include "engine/chain.h"
 #include "engine/name.h"
+#include "engine/peers.h"
 #include "engine/tls.h"
 
 /* Size of a handshake message; Schannel's own limits are 16 and 32 KiB. */

@@ -12,6 +12,7 @@
 #include "engine/crt.h"
 #include "engine/host.h"
 #include "engine/revocation.h"
+#include "engine/peers.h"
 #include "engine/rule.h"
 #include "engine/verify.h"
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <gnutls/x509.h>
 
+#include "engine/peers.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "side.h"
