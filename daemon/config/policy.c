@@ -198,16 +198,17 @@ static char *take_peer(struct ksc_settings *file, const struct ksc_setting *s, c
 
 	if (!ksc_peer_pattern_valid(item)) {
 		ksc_complain(file, s->line,
-			     "peers: \"%s\" is not dns:NAME, uri:NAME or email:NAME", item);
+			     "peers: \"%s\" is not dns:, uri:, email:, ip:, upn:, ski: or spki: and a name",
+			     item);
 		return NULL;
 	}
-	if (strncmp(item, DNS_PREFIX, strlen(DNS_PREFIX))) {
+	if (strncmp(item + (*item == '!'), DNS_PREFIX, strlen(DNS_PREFIX))) {
 		copy = strdup(item);
 	} else {
-		why = ksc_host_take_pattern(item + strlen(DNS_PREFIX), host);
+		why = ksc_host_take_pattern(strchr(item, ':') + 1, host);
 		if (why)
 			ksc_complain(file, s->line, "peers: \"%s\" %s", item, why);
-		else if (asprintf(&copy, DNS_PREFIX "%s", host) < 0)
+		else if (asprintf(&copy, "%s" DNS_PREFIX "%s", *item == '!' ? "!" : "", host) < 0)
 			copy = NULL;
 	}
 	if (!copy && !why)

@@ -4,14 +4,11 @@
  * rule matches a connection; here the rule is applied to the handshake's parameters. An application
  * may ask for more than its rule, never for less.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <gnutls/x509.h>
 
 #include "common/util.h"
-#include "engine/crt.h"
 #include "engine/engine.h"
 #include "engine/host.h"
 #include "engine/rule.h"

@@ -6,9 +6,9 @@
 #include <unistd.h>
 #include <gnutls/x509.h>
 
-#include "engine/peers.h"
 #include "config/config.h"
 #include "engine/engine.h"
+#include "engine/peers.h"
 #include "side.h"
 
 #define CERTS	KSC_TEST_CERTS
@@ -166,8 +166,8 @@ static void bad_rules(void **state)
 	bad("[rule x]\naction = never\ncgroup = /a/.\n", 3, "not a path of a cgroup");
 	bad("[rule x]\naction = never\nverify = none\n", 3, "not allowed with action = never");
 	bad("[rule x]\naction = require\nverify = manual\n", 3, "not one of");
-	bad("[rule x]\naction = require\npeers = server.test\n", 3, "not dns:NAME");
-	bad("[rule x]\naction = require\npeers = dns:a.*.b\n", 3, "not dns:NAME");
+	bad("[rule x]\naction = require\npeers = server.test\n", 3, "is not dns:");
+	bad("[rule x]\naction = require\npeers = dns:a.*.b\n", 3, "is not dns:");
 	bad("[rule x]\naction = require\npeers = dns:a\nverify = none\n", 4,
 	    "needs verify = require");
 	bad("[rule x]\naction = require\npeers = uri:a, dns:*.a..b\n", 3,
@@ -296,11 +296,21 @@ static void patterns(void **state)
 		{ "email:x@y.test", "xx@y.test", GNUTLS_SAN_RFC822NAME, false },
 		{ "email:x@y.test", "x", GNUTLS_SAN_RFC822NAME, false },
 		{ "email:x", "x", GNUTLS_SAN_RFC822NAME, false },
+		{ "ip:192.0.2.1", "192.0.2.1", GNUTLS_SAN_IPADDRESS, true },
+		{ "ip:192.0.2.1", "192.0.2.2", GNUTLS_SAN_IPADDRESS, false },
+		{ "ip:2001:db8::1", "2001:DB8:0::1", GNUTLS_SAN_IPADDRESS, true },
+		{ "ip:::ffff:192.0.2.1", "192.0.2.1", GNUTLS_SAN_IPADDRESS, false },
+		{ "upn:x@y.test", "X@Y.test", GNUTLS_SAN_OTHERNAME_MSUSERPRINCIPAL, true },
+		{ "upn:*@y.test", "a@y.test", GNUTLS_SAN_OTHERNAME_MSUSERPRINCIPAL, true },
+		{ "upn:x@y.test", "x@y.test", GNUTLS_SAN_RFC822NAME, false },
+		{ "!dns:a.test", "a.test", GNUTLS_SAN_DNSNAME, true },
+		{ "!dns:*.test", "b.c.test", GNUTLS_SAN_DNSNAME, false },
 	};
 	static const char *const wrong[] = {
 		"", "a.test", "dns:", "DNS:a", "dns:a.*", "dns:*", "dns:*.", "dns:*a.test",
 		"dns:*.*.test", "uri:*", "uri:a*", "uri:a/*/b", "email:x*@y", "email:*", "email:*@",
-		"email:*@*",
+		"email:*@*", "ip:", "ip:a", "ip:1.2.3", "ip:1.2.3.4/8", "ip:*", "ski:", "ski:1",
+		"ski:xx", "spki:00", "upn:", "upn:*", "!", "!!dns:a", "!a", "! dns:a",
 	};
 	size_t i;
 
