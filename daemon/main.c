@@ -23,6 +23,7 @@
 #include "process/manager.h"
 #include "process/memory.h"
 #include "process/sandbox.h"
+#include "reload/expiry.h"
 #include "reload/intake.h"
 #include "reload/loader.h"
 #include "reload/reader.h"
@@ -60,6 +61,7 @@ struct options {
  * @intake: receives from the reader
  * @reload: reloads the configuration
  * @renew: requests automatic reloads
+ * @expiry: warns of certificates that will expire
  * @loader: builds the configuration
  * @control: socket for requests to reload
  * @config: the configuration in force, owned by the worker
@@ -72,6 +74,7 @@ struct daemon {
 	struct ksc_intake *intake;
 	struct ksc_reload *reload;
 	struct ksc_renew *renew;
+	struct ksc_expiry *expiry;
 	struct ksc_loader *loader;
 	struct ksc_control *control;
 	struct ksc_config *config;
@@ -234,6 +237,7 @@ static bool configure(struct daemon *d, struct ksc_config *config, FILE *answer)
 	d->config = config;
 	ksc_log_set_level(config->log_level);
 	ksc_log(KSC_LOG_INFO, "event=loaded");
+	ksc_expiry_watch(d->expiry, config->credentials);
 	return true;
 }
 
@@ -456,9 +460,11 @@ static int serve(struct daemon *d, struct ev_loop *loop)
 	ksc_manager_open(&manager);
 	d->reload = ksc_reload_new(loop, d->intake, KSC_INTAKE_MS, &reload_ops, d);
 	d->renew = ksc_renew_new(loop, &ksc_renew_times, on_due, d);
+	d->expiry = ksc_expiry_new(loop);
 	d->loader = ksc_loader_new(loop, d->options.config, on_loaded, d);
-	if (!d->reload || !d->renew || !d->loader)
+	if (!d->reload || !d->renew || !d->expiry || !d->loader)
 		return EXIT_FAILURE;
+	ksc_expiry_watch(d->expiry, d->config->credentials);
 	d->control = open_control(d, loop);
 	listen_to_applications(d);
 	if (!confine(d))
@@ -553,6 +559,7 @@ int main(int argc, char **argv)
 		ksc_control_free(d.control);
 		ksc_reload_free(d.reload);
 		ksc_renew_free(d.renew);
+		ksc_expiry_free(d.expiry);
 		/* An orderly exit is not safe while a thread still runs. */
 		if (!ksc_loader_free(d.loader) || !ksc_worker_free(d.worker)) {
 			ksc_log(KSC_LOG_WARNING,

@@ -114,6 +114,20 @@ static int parse(struct ksc_material *material, const struct ksc_cert_files *fil
 	return rc < 0 ? rc : ksc_material_key(material, &files->key->data, files->password);
 }
 
+static void note_times(struct ksc_own *own, const struct ksc_material *material)
+{
+	unsigned int i;
+
+	for (i = 0; i < material->n; i++) {
+		const time_t to = gnutls_x509_crt_get_expiration_time(material->chain[i]);
+
+		if (i && to >= own->to)
+			continue;
+		own->from = gnutls_x509_crt_get_activation_time(material->chain[i]);
+		own->to = to;
+	}
+}
+
 /* GnuTLS copies the chain, in order and without certificates that do not belong to it. */
 static int take(struct ksc_credential *cred, const struct ksc_material *material, const char *path)
 {
@@ -131,6 +145,7 @@ static int take(struct ksc_credential *cred, const struct ksc_material *material
 	if (rc < 0)
 		return rc;
 	own.pk = (gnutls_pk_algorithm_t)rc;
+	note_times(&own, material);
 	own.path = strdup(path);
 	if (!own.path || grow((void **)&cred->certs, cred->n_certs, sizeof(*cred->certs))) {
 		free(own.path);

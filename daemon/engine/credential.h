@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 #include <gnutls/gnutls.h>
 #include <linux/kschannel.h>
 
@@ -41,6 +42,8 @@ enum ksc_issuers {
  * struct ksc_own - a certificate of ours
  * @path: the file that it was read from
  * @given: number of certificates in the file, some of which may not belong to its chain
+ * @from: of those, when the one that expires first becomes valid
+ * @to: and when it expires
  * @der: the leaf, which belongs to the credential's x509
  * @pk: kind of its key
  * @end_point: its channel binding tls-server-end-point
@@ -48,6 +51,8 @@ enum ksc_issuers {
 struct ksc_own {
 	char *path;
 	unsigned int given;
+	time_t from;
+	time_t to;
 	gnutls_datum_t der;
 	gnutls_pk_algorithm_t pk;
 	struct ksc_end_point end_point;

@@ -2,10 +2,10 @@
 /*
  * Admission control for the sockets' handshakes. Each counts toward its namespace, its user, its
  * service (listener) and its peer's prefix. Over a limit, a handshake under the same limit is
- * evicted, not the newest: first one that has not sent our first flight, in order of arrival, then
- * one whose peer has not answered it. A flood displaces itself, and peers that answer stay. Only
- * if all have answered, the new one is refused. Prefixes and services are limited once half of the
- * namespace's or the user's limit is used. Defaults: KSC_DEFAULT_* in kschannel_netlink.h.
+ * evicted, not the newest: of the first in order of arrival, or of our first flight once it is
+ * sent, one whose peer has not answered. A flood displaces itself, and peers that answer stay.
+ * Only if all have answered, the new one is refused. Prefixes and services are limited once half
+ * of the namespace's or the user's limit is used. Defaults: KSC_DEFAULT_* in kschannel_netlink.h.
  *
  * Also limits unattached keys, per namespace and per user whose handshakes they come from. There
  * the newest is refused.
