@@ -204,13 +204,29 @@ static bool has_name(const struct ksc_credential *cred, const char *name)
 	return false;
 }
 
+static bool same_readers(const struct ksc_access *a, const struct ksc_access *b)
+{
+	size_t i;
+
+	if (a->known != b->known || a->n != b->n)
+		return false;
+	for (i = 0; i < a->n; i++) {
+		const struct ksc_gate *x = &a->gates[i], *y = &b->gates[i];
+
+		if (x->uid != y->uid || x->gid != y->gid || x->owner != y->owner ||
+		    x->group != y->group || x->others != y->others)
+			return false;
+	}
+	return true;
+}
+
 /* Whenever the second matches, so does the first, which is as good. */
 static bool shadows(const struct ksc_credential *first, const struct ksc_credential *second)
 {
 	size_t i;
 
 	if (!(first->roles & KSC_ROLE_BIT(KSC_ROLE_SERVER)) || first->restricted ||
-	    second->pks & ~first->pks)
+	    second->pks & ~first->pks || !same_readers(&first->readers, &second->readers))
 		return false;
 	for (i = 0; i < second->n_names; i++)
 		if (!has_name(first, second->names[i]))

@@ -23,7 +23,7 @@
  * struct list - a setting that is a list of files
  * @s: the setting, or NULL
  * @paths: the files
- * @n: number of files, 0 after a complaint
+ * @n: number of files, not above 0 after a complaint
  */
 struct list {
 	const struct ksc_setting *s;
@@ -276,9 +276,10 @@ void ksc_take_certs(struct ksc_settings *file, const struct ksc_section *section
 	}
 	if (file->n_complaints == before && are_pairs(file, &certs, &keys) &&
 	    !take_password(file, section, &password)) {
-		for (i = 0; i < certs.n; i++)
+		/* After an error, the credential must not be used further. */
+		for (i = 0; i < certs.n && file->n_complaints == before; i++)
 			take_pair(file, &certs, &keys, i, &password, cred);
-		for (i = 0; i < both.n; i++)
+		for (i = 0; i < both.n && file->n_complaints == before; i++)
 			take_pkcs12(file, &both, i, &password, cred);
 		if (password.s)
 			look_at_key(file, password.s, &password.file);
@@ -375,8 +376,17 @@ static const char *crl_fault(int rc)
 
 /* An old list still shuts out what it has. */
 static void look_at_crls(const struct ksc_settings *file, const struct ksc_setting *s,
-			 const char *path, const struct ksc_crls *crls)
+			 const char *path, struct ksc_crls *crls, const struct ksc_trust *trust)
 {
+	gnutls_x509_trust_list_t authorities;
+
+	if (trust) {
+		gnutls_certificate_get_trust_list(ksc_trust_x509(trust), &authorities);
+		if (ksc_crls_forged(crls, authorities))
+			ksc_log(KSC_LOG_WARNING,
+				"%s:%u: crl: %s: a list is ignored, as its issuer has not signed it",
+				file->path, s->line, path);
+	}
 	if (ksc_crls_next(crls) < time(NULL))
 		ksc_log(KSC_LOG_WARNING, "%s:%u: crl: %s is out of date", file->path, s->line,
 			path);
@@ -405,7 +415,8 @@ void ksc_take_crls(struct ksc_settings *file, const struct ksc_section *section,
 				is_bad(file, list.s, path, crl_fault(rc));
 			else
 				look_at_crls(file, list.s, path,
-					     cred->validation.crls[cred->validation.n_crls - 1]);
+					     cred->validation.crls[cred->validation.n_crls - 1],
+					     cred->validation.trust);
 		}
 		ksc_file_free(&raw);
 	}

@@ -12,6 +12,9 @@
 #include "engine/material.h"
 #include "engine/pick.h"
 
+/* GnuTLS takes no longer chains. */
+#define MAX_CHAIN	16
+
 /**
  * ksc_credential_new() - allocate a credential
  * @name: its name
@@ -131,11 +134,11 @@ static void note_times(struct ksc_own *own, const struct ksc_material *material)
 /* GnuTLS copies the chain, in order and without certificates that do not belong to it. */
 static int take(struct ksc_credential *cred, const struct ksc_material *material, const char *path)
 {
+	const unsigned int n = material->n < MAX_CHAIN ? material->n : MAX_CHAIN;
 	struct ksc_own own = { .given = material->n };
 	int rc;
 
-	rc = gnutls_certificate_set_x509_key(cred->x509, material->chain, (int)material->n,
-					     material->key);
+	rc = gnutls_certificate_set_x509_key(cred->x509, material->chain, (int)n, material->key);
 	if (rc >= 0)
 		rc = gnutls_certificate_get_crt_raw(cred->x509, cred->n_certs, 0, &own.der);
 	if (rc >= 0)
@@ -163,7 +166,8 @@ static int take(struct ksc_credential *cred, const struct ksc_material *material
  *	use its key, and those who may use all keys the credential
  * @members: looks up the members of a group
  *
- * Of several, a server uses the first one that the client can verify.
+ * Of several, a server uses the first one that the client can verify, of those with the name that
+ * the client asks for if there are any.
  *
  * Return: 0 or a negative GnuTLS error
  */

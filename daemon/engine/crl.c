@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 
 #include "engine/crl.h"
@@ -19,6 +20,8 @@
 #define MAX_SERIAL	32
 /* Size of an OID as text */
 #define MAX_OID		128
+/* Size of the longest signature in bytes, of an RSA key of 8,192 bits */
+#define MAX_SIGNATURE	1024
 /* RFC 7468, 6 */
 #define BEGIN		"-----BEGIN X509 CRL-----"
 
@@ -34,22 +37,31 @@ struct serial {
 
 /**
  * struct list - the list of an issuer
- * @der: the whole list, for the verification of its signature
+ * @der: the whole list
+ * @tbs: the part of it that is signed, TBSCertList
+ * @signature: its signature
+ * @sign: the signature's algorithm
  * @issuer: the issuer's name, DER
+ * @this_update: when it was issued
  * @next_update: when a newer list is issued
  * @serials: revoked certificates, sorted
  * @n: number of revoked certificates
- * @signer: SHA-256 of the key that its signature was verified with
- * @signed_by: @signer is set
+ * @keys: SHA-256 of the keys that its signature was verified with last, with which it is valid, and
+ *	with which it is not
+ * @known: whether these are set
  */
 struct list {
 	gnutls_datum_t der;
+	gnutls_datum_t tbs;
+	gnutls_datum_t signature;
+	gnutls_sign_algorithm_t sign;
 	gnutls_datum_t issuer;
+	time_t this_update;
 	time_t next_update;
 	struct serial *serials;
 	size_t n;
-	uint8_t signer[DIGEST_LEN];
-	bool signed_by;
+	uint8_t keys[2][DIGEST_LEN];
+	bool known[2];
 };
 
 /**
@@ -58,7 +70,8 @@ struct list {
  * @digest: SHA-256 of the file
  * @lists: the lists
  * @n: number of lists
- * @lock: protects @signer and @signed_by of the lists
+ * @lock: protects @keys and @known of the lists; held while a signature is verified, so that it is
+ *	done once
  * @next: next file in @all
  */
 struct ksc_crls {
@@ -81,6 +94,7 @@ static void destroy(struct ksc_crls *crls)
 	for (i = 0; i < crls->n; i++) {
 		gnutls_free(crls->lists[i].der.data);
 		gnutls_free(crls->lists[i].issuer.data);
+		free(crls->lists[i].signature.data);
 		free(crls->lists[i].serials);
 	}
 	free(crls->lists);
@@ -168,6 +182,62 @@ static int take_serials(struct list *list, gnutls_x509_crl_t crl)
 	return 0;
 }
 
+/* X.690, 8.1: the size of a header, and of the contents; 0 if it is malformed. */
+static size_t read_header(const uint8_t *data, size_t size, size_t *contents)
+{
+	size_t n, i;
+
+	if (size < 2)
+		return 0;
+	*contents = data[1];
+	if (data[1] < 0x80)
+		return 2;
+	n = data[1] - 0x80U;
+	if (n > sizeof(uint32_t) || size < 2 + n)
+		return 0;
+	for (*contents = 0, i = 0; i < n; i++)
+		*contents = *contents << 8 | data[2 + i];
+	return 2 + n;
+}
+
+/* RFC 5280, 5.1: the first element of the list, with its header. */
+static int find_tbs(struct list *list)
+{
+	size_t outer, inner, len;
+
+	outer = read_header(list->der.data, list->der.size, &len);
+	if (!outer)
+		return GNUTLS_E_ASN1_DER_ERROR;
+	inner = read_header(list->der.data + outer, list->der.size - outer, &len);
+	if (!inner || len > list->der.size - outer - inner)
+		return GNUTLS_E_ASN1_DER_ERROR;
+	list->tbs.data = list->der.data + outer;
+	list->tbs.size = (unsigned int)(inner + len);
+	return 0;
+}
+
+static int take_signature(struct list *list, gnutls_x509_crl_t crl)
+{
+	size_t size = 0;
+	int rc;
+
+	/* It stores the size only if the buffer is too small. */
+	rc = gnutls_x509_crl_get_signature(crl, NULL, &size);
+	if (rc != GNUTLS_E_SHORT_MEMORY_BUFFER || size > MAX_SIGNATURE)
+		return rc < 0 && rc != GNUTLS_E_SHORT_MEMORY_BUFFER ? rc : GNUTLS_E_ASN1_DER_ERROR;
+	list->signature.data = malloc(size);
+	if (!list->signature.data)
+		return GNUTLS_E_MEMORY_ERROR;
+	list->signature.size = (unsigned int)size;
+	rc = gnutls_x509_crl_get_signature(crl, (char *)list->signature.data, &size);
+	if (rc >= 0)
+		rc = gnutls_x509_crl_get_signature_algorithm(crl);
+	if (rc < 0)
+		return rc;
+	list->sign = (gnutls_sign_algorithm_t)rc;
+	return find_tbs(list);
+}
+
 static int parse(struct list *list, gnutls_x509_crl_t crl, const gnutls_datum_t *data,
 		 gnutls_x509_crt_fmt_t format)
 {
@@ -182,8 +252,10 @@ static int parse(struct list *list, gnutls_x509_crl_t crl, const gnutls_datum_t 
 		rc = gnutls_x509_crl_get_raw_issuer_dn(crl, &list->issuer);
 	if (rc < 0)
 		return rc;
+	list->this_update = gnutls_x509_crl_get_this_update(crl);
 	list->next_update = gnutls_x509_crl_get_next_update(crl);
-	return take_serials(list, crl);
+	rc = take_signature(list, crl);
+	return rc < 0 ? rc : take_serials(list, crl);
 }
 
 static int add(struct ksc_crls *crls, const gnutls_datum_t *data, gnutls_x509_crt_fmt_t format)
@@ -309,89 +381,49 @@ void ksc_crls_put(struct ksc_crls *crls)
 		destroy(crls);
 }
 
-/* RFC 5280, 6.3.3 (f), (g) */
-static bool verify(const struct list *list, gnutls_x509_crt_t issuer)
-{
-	gnutls_x509_crl_t crl;
-	const unsigned int times = GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED |
-				   GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE;
-	unsigned int faults = GNUTLS_CERT_INVALID;
-	int rc = gnutls_x509_crl_init(&crl);
-
-	if (rc < 0)
-		return false;
-	rc = gnutls_x509_crl_import(crl, &list->der, GNUTLS_X509_FMT_DER);
-	if (rc >= 0)
-		rc = gnutls_x509_crl_verify(crl, &issuer, 1, 0, &faults);
-	gnutls_x509_crl_deinit(crl);
-	/* Whether it is current is another question; GnuTLS adds "invalid" to every fault. */
-	if (rc < 0 || faults & ~(times | GNUTLS_CERT_INVALID))
-		return false;
-	return !faults || faults & times;
-}
-
 static bool is_of(const struct list *list, const gnutls_datum_t *issuer)
 {
 	return list->issuer.size == issuer->size &&
 	       !memcmp(list->issuer.data, issuer->data, issuer->size);
 }
 
-static int key_of(gnutls_x509_crt_t crt, uint8_t key[DIGEST_LEN])
+/* RFC 5280, 6.3.3 (f), (g). GnuTLS's own function would need all of the list as a tree. */
+static bool verify(const struct list *list, gnutls_x509_crt_t issuer)
 {
-	size_t size = DIGEST_LEN;
+	gnutls_pubkey_t key;
+	unsigned int usage;
+	int rc;
 
-	return gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, key, &size);
-}
-
-static bool has_signed(struct ksc_crls *crls, const struct list *list,
-		       const uint8_t key[DIGEST_LEN])
-{
-	bool known;
-
-	pthread_mutex_lock(&crls->lock);
-	known = list->signed_by && !memcmp(list->signer, key, DIGEST_LEN);
-	pthread_mutex_unlock(&crls->lock);
-	return known;
+	if (gnutls_x509_crt_get_key_usage(issuer, &usage, NULL) >= 0 &&
+	    !(usage & GNUTLS_KEY_CRL_SIGN))
+		return false;
+	if (gnutls_pubkey_init(&key) < 0)
+		return false;
+	rc = gnutls_pubkey_import_x509(key, issuer, 0);
+	if (rc >= 0)
+		rc = gnutls_pubkey_verify_data2(key, list->sign, 0, &list->tbs, &list->signature);
+	gnutls_pubkey_deinit(key);
+	return rc >= 0;
 }
 
 /* A signature is verified once for each list, as long as its issuer does not change its key. */
 static bool is_signed(struct ksc_crls *crls, struct list *list, gnutls_x509_crt_t issuer)
 {
 	uint8_t key[DIGEST_LEN];
+	size_t size = sizeof(key);
+	bool valid;
 
-	if (key_of(issuer, key) < 0)
-		return false;
-	if (has_signed(crls, list, key))
-		return true;
-	if (!verify(list, issuer))
+	if (gnutls_x509_crt_get_key_id(issuer, GNUTLS_KEYID_USE_SHA256, key, &size) < 0)
 		return false;
 	pthread_mutex_lock(&crls->lock);
-	memcpy(list->signer, key, sizeof(key));
-	list->signed_by = true;
+	valid = list->known[true] && !memcmp(list->keys[true], key, sizeof(key));
+	if (!valid && !(list->known[false] && !memcmp(list->keys[false], key, sizeof(key)))) {
+		valid = verify(list, issuer);
+		memcpy(list->keys[valid], key, sizeof(key));
+		list->known[valid] = true;
+	}
 	pthread_mutex_unlock(&crls->lock);
-	return true;
-}
-
-/**
- * ksc_crls_know() - check whether an issuer is known, by its name and key
- * @crls: the lists
- * @issuer: its certificate
- *
- * Return: true if it has signed the list that was verified last of those in its name
- */
-bool ksc_crls_know(struct ksc_crls *crls, gnutls_x509_crt_t issuer)
-{
-	uint8_t key[DIGEST_LEN];
-	gnutls_datum_t name;
-	bool known = false;
-	size_t i;
-
-	if (key_of(issuer, key) < 0 || gnutls_x509_crt_get_raw_dn(issuer, &name) < 0)
-		return false;
-	for (i = 0; i < crls->n && !known; i++)
-		known = is_of(&crls->lists[i], &name) && has_signed(crls, &crls->lists[i], key);
-	gnutls_free(name.data);
-	return known;
+	return valid;
 }
 
 static bool has(const struct list *list, const struct serial *serial)
@@ -427,11 +459,45 @@ enum ksc_crl_state ksc_crls_look(struct ksc_crls *crls, gnutls_x509_crt_t crt,
 			continue;
 		if (has(list, &serial))
 			state = KSC_CRL_REVOKED;
-		else if (list->next_update >= now)
+		else if (list->this_update <= now && list->next_update >= now)
 			state = KSC_CRL_GOOD;
 	}
 	gnutls_free(name.data);
 	return state;
+}
+
+/**
+ * ksc_crls_forged() - check lists by the authorities that have issued them
+ * @crls: the lists
+ * @authorities: trusted authorities, some of which may have issued some of them
+ *
+ * Return: number of lists in the name of an authority, none of which has signed it
+ */
+unsigned int ksc_crls_forged(struct ksc_crls *crls, gnutls_x509_trust_list_t authorities)
+{
+	unsigned int forged = 0;
+	size_t i;
+
+	for (i = 0; i < crls->n; i++) {
+		gnutls_x509_trust_list_iter_t iter = NULL;
+		bool named = false, valid = false;
+		gnutls_x509_crt_t crt;
+		gnutls_datum_t name;
+
+		while (!gnutls_x509_trust_list_iter_get_ca(authorities, &iter, &crt)) {
+			if (gnutls_x509_crt_get_raw_dn(crt, &name) >= 0) {
+				if (is_of(&crls->lists[i], &name)) {
+					named = true;
+					valid |= is_signed(crls, &crls->lists[i], crt);
+				}
+				gnutls_free(name.data);
+			}
+			gnutls_x509_crt_deinit(crt);
+		}
+		gnutls_x509_trust_list_iter_deinit(iter);
+		forged += named && !valid;
+	}
+	return forged;
 }
 
 /**

@@ -3,7 +3,6 @@
 #ifndef KSC_CRL_H
 #define KSC_CRL_H
 
-#include <stdbool.h>
 #include <time.h>
 #include <gnutls/x509.h>
 
@@ -29,7 +28,7 @@ struct ksc_crls;
 struct ksc_crls *ksc_crls_file(const struct ksc_file *file, int *rc);
 struct ksc_crls *ksc_crls_get(struct ksc_crls *crls);
 void ksc_crls_put(struct ksc_crls *crls);
-bool ksc_crls_know(struct ksc_crls *crls, gnutls_x509_crt_t issuer);
+unsigned int ksc_crls_forged(struct ksc_crls *crls, gnutls_x509_trust_list_t authorities);
 enum ksc_crl_state ksc_crls_look(struct ksc_crls *crls, gnutls_x509_crt_t crt,
 				 gnutls_x509_crt_t issuer, time_t now);
 time_t ksc_crls_next(const struct ksc_crls *crls);

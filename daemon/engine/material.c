@@ -105,7 +105,8 @@ int ksc_material_key(struct ksc_material *material, const gnutls_datum_t *data,
  * @password: what it is encrypted with; "" if it is encrypted with an empty password, or not at all
  *
  * Return: 0 or a negative GnuTLS error: GNUTLS_E_MAC_VERIFY_FAILED for a wrong password,
- * GNUTLS_E_NO_CERTIFICATE_FOUND if the file lacks the certificate or the key
+ * GNUTLS_E_NO_CERTIFICATE_FOUND or GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE if the file lacks the
+ * certificate or the key
  */
 int ksc_material_pkcs12(struct ksc_material *material, const gnutls_datum_t *data,
 			const char *password)

@@ -1,112 +1,108 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Checks whether the certificates of a peer have been revoked, by lists (RFC 5280, 6.3). Staples
- * are GnuTLS's; here they count where a list is missing.
+ * Checks whether the certificates of a peer have been revoked, by lists (RFC 5280, 6.3), or for
+ * the leaf by a staple (RFC 6960).
  *
- * The peer chooses what it sends: certificates in the name of an issuer with another key must
- * neither hide a revocation nor cost much. Therefore the path is followed from the leaf by
- * signatures, at most MAX_TRIES of which are verified.
+ * The peer chooses what it sends, so that another path than the one that GnuTLS verifies would be
+ * the peer's choice: GnuTLS reports each certificate with the issuer that it was verified with, and
+ * these are looked up.
  */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <gnutls/ocsp.h>
 #include <gnutls/x509.h>
 
-#include "engine/crt.h"
 #include "engine/revocation.h"
 
-#define MAX_PATH	16
-#define MAX_TRIES	16
-/* Size of a subject that is printed */
-#define MAX_SUBJECT	81
+/* Of a verification, what says that the issuer has not issued the certificate. */
+#define NOT_ISSUED	(GNUTLS_CERT_SIGNATURE_FAILURE | GNUTLS_CERT_SIGNER_NOT_FOUND | \
+			 GNUTLS_CERT_SIGNER_NOT_CA)
 
-/**
- * struct path - what a peer has shown
- * @validation: how it is verified
- * @certs: the certificates, the leaf first
- * @n: number of certificates
- * @tries: number of signatures that were verified
- */
-struct path {
-	const struct ksc_validation *validation;
-	gnutls_x509_crt_t certs[MAX_PATH];
-	unsigned int n;
-	unsigned int tries;
-};
+/* GnuTLS's callback has no argument. */
+static _Thread_local struct ksc_lookup *present;
 
-static void find_fault(struct ksc_judgement *judgement, enum ksc_fault fault, uint8_t alert,
-		       const char *text, gnutls_x509_crt_t crt)
+static void note(struct ksc_lookup *r, bool *what, gnutls_x509_crt_t crt)
 {
-	char subject[MAX_SUBJECT] = "?";
-	size_t size = sizeof(subject);
+	size_t size = sizeof(r->subject);
 
-	(void)gnutls_x509_crt_get_dn(crt, subject, &size);
-	judgement->faults |= fault;
-	judgement->alert = alert;
-	snprintf(judgement->text, sizeof(judgement->text), text, subject);
+	if (!*what && gnutls_x509_crt_get_dn(crt, r->subject, &size) < 0)
+		strcpy(r->subject, "?");
+	*what = true;
 }
 
-static bool is_known(const struct path *path, gnutls_x509_crt_t issuer)
+static bool is_leaf(const struct ksc_lookup *r, gnutls_x509_crt_t crt)
 {
-	size_t i;
+	unsigned int n = 0;
+	const gnutls_datum_t *chain = gnutls_certificate_get_peers(r->tls, &n);
 
-	for (i = 0; i < path->validation->n_crls; i++)
-		if (ksc_crls_know(path->validation->crls[i], issuer))
-			return true;
-	return false;
+	return chain && n && gnutls_x509_crt_equals2(crt, &chain[0]);
 }
 
-static bool has_issued(struct path *path, gnutls_x509_crt_t issuer, gnutls_x509_crt_t crt)
+/* Signed by the issuer, or by a responder that it has authorized (RFC 6960, 4.2.2.2). */
+static bool is_signed(gnutls_ocsp_resp_const_t response, gnutls_x509_crt_t issuer)
 {
-	unsigned int faults = 0;
-
-	if (!gnutls_x509_crt_check_issuer(crt, issuer))
-		return false;
-	if (is_known(path, issuer))
-		return true;
-	if (path->tries++ >= MAX_TRIES)
-		return false;
-	return gnutls_x509_crt_verify(crt, &issuer, 1, GNUTLS_VERIFY_DISABLE_TIME_CHECKS |
-				      GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS, &faults) >= 0 &&
-	       !faults;
-}
-
-/* One that we trust ends the path; the caller frees it. */
-static gnutls_x509_crt_t find_trusted(struct path *path, gnutls_x509_crt_t crt)
-{
+	unsigned int faults = GNUTLS_OCSP_VERIFY_SIGNER_NOT_FOUND;
 	gnutls_x509_trust_list_t list;
-	gnutls_x509_crt_t issuer;
+	int rc;
 
-	if (!path->validation->trust)
-		return NULL;
-	gnutls_certificate_get_trust_list(ksc_trust_x509(path->validation->trust), &list);
-	if (gnutls_x509_trust_list_get_issuer(list, crt, &issuer, GNUTLS_TL_GET_COPY) < 0)
-		return NULL;
-	if (has_issued(path, issuer, crt))
-		return issuer;
-	gnutls_x509_crt_deinit(issuer);
-	return NULL;
+	if (gnutls_x509_trust_list_init(&list, 0) < 0)
+		return false;
+	rc = gnutls_x509_trust_list_add_cas(list, &issuer, 1, 0);
+	if (rc > 0)
+		rc = gnutls_ocsp_resp_verify(response, list, &faults, 0);
+	/* The certificate is GnuTLS's. */
+	gnutls_x509_trust_list_deinit(list, 0);
+	return rc >= 0 && !faults;
 }
 
-static gnutls_x509_crt_t find_shown(struct path *path, gnutls_x509_crt_t crt)
+static bool is_good(gnutls_ocsp_resp_const_t response, gnutls_x509_crt_t crt)
 {
+	const time_t now = time(NULL);
 	unsigned int i;
 
-	for (i = 1; i < path->n; i++)
-		if (path->certs[i] != crt && has_issued(path, path->certs[i], crt))
-			return path->certs[i];
-	return NULL;
+	for (i = 0; ; i++) {
+		time_t from, to;
+		unsigned int status;
+		int rc;
+
+		rc = gnutls_ocsp_resp_get_single(response, i, NULL, NULL, NULL, NULL, &status,
+						 &from, &to, NULL, NULL);
+		if (rc < 0)
+			return false;
+		if (gnutls_ocsp_resp_check_crt(response, i, crt) >= 0)
+			return status == GNUTLS_OCSP_CERT_GOOD && from <= now &&
+			       to != (time_t)-1 && to >= now;
+	}
 }
 
-static enum ksc_crl_state look(const struct path *path, gnutls_x509_crt_t crt,
+/* GnuTLS refuses a staple that says "revoked", and lets many others pass. */
+static bool is_stapled(const struct ksc_lookup *r, gnutls_x509_crt_t crt,
+		       gnutls_x509_crt_t issuer)
+{
+	gnutls_ocsp_resp_t response;
+	gnutls_datum_t data;
+	bool good;
+
+	if (!is_leaf(r, crt) || gnutls_ocsp_status_request_get2(r->tls, 0, &data) < 0 ||
+	    gnutls_ocsp_resp_init(&response) < 0)
+		return false;
+	good = gnutls_ocsp_resp_import(response, &data) >= 0 &&
+	       gnutls_ocsp_resp_get_status(response) == GNUTLS_OCSP_RESP_SUCCESSFUL &&
+	       is_good(response, crt) && is_signed(response, issuer);
+	gnutls_ocsp_resp_deinit(response);
+	return good;
+}
+
+static enum ksc_crl_state look(const struct ksc_lookup *r, gnutls_x509_crt_t crt,
 			       gnutls_x509_crt_t issuer)
 {
 	enum ksc_crl_state best = KSC_CRL_UNKNOWN;
 	const time_t now = time(NULL);
 	size_t i;
 
-	for (i = 0; i < path->validation->n_crls; i++)
-		switch (ksc_crls_look(path->validation->crls[i], crt, issuer, now)) {
+	for (i = 0; i < r->validation->n_crls; i++)
+		switch (ksc_crls_look(r->validation->crls[i], crt, issuer, now)) {
 		case KSC_CRL_REVOKED:
 			return KSC_CRL_REVOKED;
 		case KSC_CRL_GOOD:
@@ -118,70 +114,75 @@ static enum ksc_crl_state look(const struct path *path, gnutls_x509_crt_t crt,
 	return best;
 }
 
-/* Returns false after a fault. */
-static bool check(const struct path *path, gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer,
-		  bool stapled, struct ksc_judgement *judgement)
+/* Called by GnuTLS for each certificate that it has verified with its issuer. */
+static int on_verified(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer, gnutls_x509_crl_t crl,
+		       unsigned int faults)
 {
-	const enum ksc_crl_state state = look(path, crt, issuer);
+	struct ksc_lookup *r = present;
+	enum ksc_crl_state state;
 
+	(void)crl;
+	/* The status of what is trusted as it is does not matter. */
+	if (!r || !crt || !issuer || faults & NOT_ISSUED || gnutls_x509_crt_equals(crt, issuer))
+		return 0;
+	state = look(r, crt, issuer);
 	if (state == KSC_CRL_REVOKED)
-		find_fault(judgement, KSC_FAULT_REVOKED, GNUTLS_A_CERTIFICATE_REVOKED,
-			   "The certificate \"%s\" has been revoked.", crt);
-	else if (state == KSC_CRL_UNKNOWN && !stapled &&
-		 path->validation->revocation == KSC_REVOCATION_HARD)
-		find_fault(judgement, KSC_FAULT_REVOCATION_UNKNOWN, GNUTLS_A_CERTIFICATE_UNKNOWN,
-			   "No current revocation list of its issuer covers the certificate \"%s\".",
-			   crt);
-	return !judgement->faults;
-}
-
-static void follow(struct path *path, bool stapled, struct ksc_judgement *judgement)
-{
-	gnutls_x509_crt_t crt = path->certs[0], issuer, trusted;
-	unsigned int depth;
-
-	for (depth = 0; depth < MAX_PATH; depth++) {
-		if (gnutls_x509_crt_check_issuer(crt, crt))
-			return;
-		trusted = find_trusted(path, crt);
-		issuer = trusted ? trusted : find_shown(path, crt);
-		if (!issuer)
-			break;
-		if (!check(path, crt, issuer, stapled && !depth, judgement) || trusted) {
-			if (trusted)
-				gnutls_x509_crt_deinit(trusted);
-			return;
-		}
-		crt = issuer;
-	}
-	/* The chain was verified, but by other certificates than were tried. */
-	if (path->validation->revocation == KSC_REVOCATION_HARD || path->tries > MAX_TRIES)
-		find_fault(judgement, KSC_FAULT_REVOCATION_UNKNOWN, GNUTLS_A_CERTIFICATE_UNKNOWN,
-			   "The issuer of the certificate \"%s\" was not found.", crt);
+		note(r, &r->revoked, crt);
+	else if (state == KSC_CRL_UNKNOWN && !r->revoked &&
+		 r->validation->revocation == KSC_REVOCATION_HARD && !is_stapled(r, crt, issuer))
+		note(r, &r->unknown, crt);
+	return 0;
 }
 
 /**
- * ksc_revocation_check() - check the certificates of a peer, which have been verified
- * @session: the session
- * @validation: lists, and what they are needed for
- * @judgement: gets a fault
+ * ksc_revocation_begin() - look up what GnuTLS verifies from now on, in this thread
+ * @revocation: filled in
+ * @tls: the session
+ * @validation: how its peer is verified
  */
-void ksc_revocation_check(gnutls_session_t session, const struct ksc_validation *validation,
-			  struct ksc_judgement *judgement)
+void ksc_revocation_begin(struct ksc_lookup *revocation, gnutls_session_t tls,
+			  const struct ksc_validation *validation)
 {
-	struct path path = { .validation = validation };
-	const gnutls_datum_t *chain;
-	unsigned int n = 0;
-
+	*revocation = (struct ksc_lookup) { .tls = tls, .validation = validation };
 	if (validation->revocation == KSC_REVOCATION_OFF ||
 	    (!validation->n_crls && validation->revocation == KSC_REVOCATION_SOFT))
 		return;
-	chain = gnutls_certificate_get_peers(session, &n);
-	while (chain && path.n < n && path.n < MAX_PATH &&
-	       ksc_crt_import(&chain[path.n], &path.certs[path.n]) >= 0)
-		path.n++;
-	if (path.n)
-		follow(&path, gnutls_ocsp_status_request_is_checked(session, 0), judgement);
-	while (path.n)
-		gnutls_x509_crt_deinit(path.certs[--path.n]);
+	present = revocation;
+	gnutls_session_set_verify_output_function(tls, on_verified);
+}
+
+/**
+ * ksc_revocation_end() - end it
+ * @revocation: argument of ksc_revocation_begin()
+ */
+void ksc_revocation_end(struct ksc_lookup *revocation)
+{
+	present = NULL;
+	gnutls_session_set_verify_output_function(revocation->tls, NULL);
+}
+
+/**
+ * ksc_revocation_judge() - add what was found out to a judgement
+ * @revocation: what was found out
+ * @judgement: gets a fault; one that was revoked is its reason, whatever else is wrong
+ */
+void ksc_revocation_judge(const struct ksc_lookup *revocation,
+			  struct ksc_judgement *judgement)
+{
+	const bool first = !judgement->faults;
+
+	if (revocation->revoked) {
+		judgement->faults |= KSC_FAULT_REVOKED;
+		judgement->alert = GNUTLS_A_CERTIFICATE_REVOKED;
+		snprintf(judgement->text, sizeof(judgement->text),
+			 "The certificate \"%s\" has been revoked.", revocation->subject);
+	} else if (revocation->unknown) {
+		judgement->faults |= KSC_FAULT_REVOCATION_UNKNOWN;
+		if (!first)
+			return;
+		judgement->alert = GNUTLS_A_CERTIFICATE_UNKNOWN;
+		snprintf(judgement->text, sizeof(judgement->text),
+			 "No current revocation list of its issuer covers the certificate \"%s\".",
+			 revocation->subject);
+	}
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Results of a step: status, alert and text for GnuTLS's errors; wiping of its secrets. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <gnutls/gnutls.h>
 
 #include "common/printable.h"
+#include "engine/crt.h"
 #include "engine/engine.h"
 
 /**
@@ -14,6 +16,22 @@
 void ksc_step_wipe(struct ksc_step *step)
 {
 	explicit_bzero(step, sizeof(*step));
+}
+
+/* RFC 8446, 4.4.2.2: without digitalSignature, if there is a key usage. */
+static bool lacks_usage(gnutls_session_t tls)
+{
+	unsigned int n = 0, usage;
+	const gnutls_datum_t *chain = tls ? gnutls_certificate_get_peers(tls, &n) : NULL;
+	gnutls_x509_crt_t crt;
+	bool lacks;
+
+	if (!chain || !n || ksc_crt_import(&chain[0], &crt) < 0)
+		return false;
+	lacks = gnutls_x509_crt_get_key_usage(crt, &usage, NULL) >= 0 &&
+		!(usage & GNUTLS_KEY_DIGITAL_SIGNATURE);
+	gnutls_x509_crt_deinit(crt);
+	return lacks;
 }
 
 /**
@@ -42,6 +60,9 @@ enum ksc_status ksc_status_of(gnutls_session_t tls, int rc, int *alert)
 			 GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_HANDSHAKE_FAILURE;
 		return KSC_STATUS_PEER_REJECTED;
 	case GNUTLS_E_KEY_USAGE_VIOLATION:
+		/* or it is our own certificate */
+		if (!lacks_usage(tls))
+			return KSC_STATUS_INTERNAL_ERROR;
 		*alert = GNUTLS_A_UNSUPPORTED_CERTIFICATE;
 		return KSC_STATUS_PEER_REJECTED;
 	case GNUTLS_E_CERTIFICATE_ERROR:

@@ -85,7 +85,6 @@ static struct ksc_trust *publish(struct ksc_trust *trust)
 	return trust;
 }
 
-/* The list owns the certificate, also after an error. */
 static int add_crt(struct ksc_trust *trust, const gnutls_datum_t *data,
 		   gnutls_x509_crt_fmt_t format)
 {
@@ -101,10 +100,11 @@ static int add_crt(struct ksc_trust *trust, const gnutls_datum_t *data,
 		return rc;
 	}
 	gnutls_certificate_get_trust_list(trust->x509, &list);
-	rc = gnutls_x509_trust_list_add_cas(list, &crt, 1, GNUTLS_TL_NO_DUPLICATES);
-	if (rc < 0)
-		gnutls_x509_crt_deinit(crt);
-	return rc;
+	/* It owns what it takes, and counts duplicates, too. */
+	if (gnutls_x509_trust_list_add_cas(list, &crt, 1, GNUTLS_TL_NO_DUPLICATES) == 1)
+		return 0;
+	gnutls_x509_crt_deinit(crt);
+	return GNUTLS_E_MEMORY_ERROR;
 }
 
 static bool begins(const gnutls_datum_t *data, const char *text)
@@ -141,10 +141,22 @@ static int add_all(struct ksc_trust *trust, const gnutls_datum_t *data)
 			return rc;
 		if (rc < 0 && !trust->skipped.n++)
 			trust->skipped = (struct ksc_skipped) { 1, number, rc };
-		else if (rc > 0)
-			trust->n += rc;
 	}
-	return !trust->n && trust->skipped.n ? trust->skipped.error : 0;
+	return 0;
+}
+
+static int count(const struct ksc_trust *trust)
+{
+	gnutls_x509_trust_list_iter_t iter = NULL;
+	gnutls_x509_trust_list_t list;
+	gnutls_x509_crt_t crt;
+	int n = 0;
+
+	gnutls_certificate_get_trust_list(trust->x509, &list);
+	for (; !gnutls_x509_trust_list_iter_get_ca(list, &iter, &crt); n++)
+		gnutls_x509_crt_deinit(crt);
+	gnutls_x509_trust_list_iter_deinit(iter);
+	return n;
 }
 
 /**
@@ -173,9 +185,12 @@ struct ksc_trust *ksc_trust_file(const struct ksc_file *file, int *rc)
 		return NULL;
 	}
 	if (ksc_is_der(&file->data))
-		*rc = trust->n = add_crt(trust, &file->data, GNUTLS_X509_FMT_DER);
+		*rc = add_crt(trust, &file->data, GNUTLS_X509_FMT_DER);
 	else
 		*rc = add_all(trust, &file->data);
+	trust->n = count(trust);
+	if (*rc >= 0 && !trust->n)
+		*rc = trust->skipped.error;
 	if (*rc < 0) {
 		destroy(trust);
 		return NULL;

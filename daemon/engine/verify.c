@@ -214,6 +214,19 @@ static int verify_names(gnutls_session_t session, const char *names, unsigned in
 	return 0;
 }
 
+static void judge(gnutls_session_t session, unsigned int faults, const char *name, bool common,
+		  struct ksc_judgement *judgement)
+{
+	judgement->faults |= faults_for(faults);
+	judgement->alert = alert_for(faults);
+	explain(session, faults, name, common, judgement);
+	/* The cause is the unknown name, not the certificate. */
+	if (name && ksc_host_is_unknown(name) && judgement->faults == KSC_FAULT_WRONG_NAME)
+		snprintf(judgement->text, sizeof(judgement->text),
+			 "The host names looked up for the address are no longer known, or too long: %.128s",
+			 name);
+}
+
 /**
  * ksc_verify_peer() - verify the peer's certificate chain
  * @session: the session
@@ -229,6 +242,7 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_validation *valid
 		    enum ksc_role role, const char *name, struct ksc_judgement *judgement)
 {
 	unsigned int shown = 0, faults = 0;
+	struct ksc_lookup revocation;
 	bool common = false;
 	int rc;
 
@@ -238,9 +252,9 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_validation *valid
 		strcpy(judgement->text, "The peer sent no certificate.");
 		return 0;
 	}
+	ksc_revocation_begin(&revocation, session, validation);
 	rc = verify_by(session, validation->trust, purpose_oid(validation->purpose, role), &faults);
-	if (rc >= 0 && !faults)
-		ksc_revocation_check(session, validation, judgement);
+	ksc_revocation_end(&revocation);
 	if (rc >= 0 && name && *name)
 		rc = verify_names(session, name, &faults, &common);
 	if (rc < 0)
@@ -251,16 +265,9 @@ int ksc_verify_peer(gnutls_session_t session, const struct ksc_validation *valid
 		strcpy(judgement->text,
 		       "There is no server name to check the certificate against.");
 	}
-	if (!faults)
-		return 0;
-	judgement->faults |= faults_for(faults);
-	judgement->alert = alert_for(faults);
-	explain(session, faults, name, common, judgement);
-	/* The cause is the unknown name, not the certificate. */
-	if (name && ksc_host_is_unknown(name) && judgement->faults == KSC_FAULT_WRONG_NAME)
-		snprintf(judgement->text, sizeof(judgement->text),
-			 "The host names looked up for the address are no longer known, or too long: %.128s",
-			 name);
+	if (faults)
+		judge(session, faults, name, common, judgement);
+	ksc_revocation_judge(&revocation, judgement);
 	return 0;
 }
 

@@ -19,6 +19,22 @@
 
 /* ---- formats ---- */
 
+static void make_long(unsigned int n)
+{
+	gnutls_datum_t pem;
+	FILE *to = fopen(CERTS "/bundle.pem", "w");
+	unsigned int i;
+
+	assert_non_null(to);
+	for (i = 0; i < n; i++) {
+		assert_int_equal(gnutls_load_file(i ? CERTS "/otherca.pem" : CERTS "/server.pem",
+						  &pem), 0);
+		assert_int_equal(fwrite(pem.data, 1, pem.size, to), pem.size);
+		gnutls_free(pem.data);
+	}
+	fclose(to);
+}
+
 static void formats(void **state)
 {
 	static const char *const forms[] = {
@@ -54,6 +70,12 @@ static void formats(void **state)
 	}
 	good("[credential c]\nrole = client\ntrust = " CERTS "/ca.der\n", &config);
 	ksc_config_free(config);
+	/* of a bundle behind it, GnuTLS takes what belongs to the chain */
+	make_long(30);
+	good(BEGIN "cert = " CERTS "/bundle.pem\nkey = " CERTS "/server.key\n", &config);
+	assert_int_equal(find(config, "s")->certs[0].given, 30);
+	ksc_config_free(config);
+	unlink(CERTS "/bundle.pem");
 	good(BEGIN "cert = " CERTS "/server.pem, " CERTS "/rsa.pem\nkey = " CERTS "/server.key, "
 	     CERTS "/rsa.key\npkcs12 = " CERTS "/server.p12\n" PASSWORD, &config);
 	assert_int_equal(find(config, "s")->n_certs, 3);

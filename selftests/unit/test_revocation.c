@@ -8,7 +8,7 @@
 #include <gnutls/x509.h>
 
 #include "conf.h"
-#include "outcome.h"
+#include "issue.h"
 
 #define HOUR	3600
 
@@ -29,30 +29,6 @@ struct crl {
 	unsigned int filling;
 	time_t age;
 };
-
-static gnutls_x509_crt_t load_crt(const char *name)
-{
-	gnutls_datum_t pem;
-	gnutls_x509_crt_t crt;
-
-	assert_int_equal(gnutls_load_file(cert_path(name, "pem"), &pem), 0);
-	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
-	assert_int_equal(gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM), 0);
-	gnutls_free(pem.data);
-	return crt;
-}
-
-static gnutls_x509_privkey_t load_key(const char *name)
-{
-	gnutls_datum_t pem;
-	gnutls_x509_privkey_t key;
-
-	assert_int_equal(gnutls_load_file(cert_path(name, "key"), &pem), 0);
-	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
-	assert_int_equal(gnutls_x509_privkey_import(key, &pem, GNUTLS_X509_FMT_PEM), 0);
-	gnutls_free(pem.data);
-	return key;
-}
 
 static void add_serials(gnutls_x509_crl_t crl, const struct crl *from)
 {
@@ -408,6 +384,195 @@ static void faults(void **state)
 #undef CLIENT
 }
 
+/* ---- what a peer could try ---- */
+
+static const struct issue hierarchy[] = {
+	{ .name = "r", .subject = "CN=r", .ca = true },
+	{ .name = "i", .subject = "CN=i", .issuer = "r", .ca = true },
+	{ .name = "leaf", .subject = "CN=leaf", .issuer = "i" },
+	/* by the key of the intermediate, which was revoked for that */
+	{ .name = "alike", .subject = "CN=i", .issuer = "i" },
+	{ .name = "again", .subject = "CN=i", .issuer = "i", .ca = true },
+	{ .name = "below", .subject = "CN=leaf", .issuer = "again" },
+	/* of the same name as the root, which it is not */
+	{ .name = "r2", .subject = "CN=r", .ca = true },
+	{ .name = "leaf2", .subject = "CN=leaf2", .issuer = "r" },
+};
+
+static const char *const chains_of[][6] = {
+	{ "shown-leaf", "leaf", "i" }, { "shown-alike", "alike", "i" },
+	{ "shown-below", "below", "again", "i" }, { "shown-loop", "below", "again", "again", "i" },
+};
+
+static void make_hierarchy(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(hierarchy) / sizeof(hierarchy[0]); i++)
+		issue(&hierarchy[i]);
+	for (i = 0; i < sizeof(chains_of) / sizeof(chains_of[0]); i++)
+		chain(chains_of[i][0], &chains_of[i][1]);
+}
+
+static void remove_hierarchy(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(hierarchy) / sizeof(hierarchy[0]); i++)
+		withdraw(hierarchy[i].name);
+	for (i = 0; i < sizeof(chains_of) / sizeof(chains_of[0]); i++)
+		withdraw(chains_of[i][0]);
+	withdraw("both");
+}
+
+/* Certificates that an intermediate signs in its own name do not hide that it was revoked. */
+static void own_names(void **state)
+{
+	static const struct crl revoked = { "r", .serials_of = { "i" } };
+	static const struct crl good_root = { .issuer = "r" }, good_middle = { .issuer = "i" };
+	static const struct crl leaf = { "i", .serials_of = { "alike" } };
+	static const char *const settings[] = { "", "revocation = hard\n" };
+	struct ksc_config *config;
+	size_t i, k;
+
+	(void)state;
+	make_hierarchy();
+	for (k = 0; k < 2; k++) {
+		unlink(crl_path);
+		put_crl(&revoked, GNUTLS_X509_FMT_PEM);
+		put_crl(&good_middle, GNUTLS_X509_FMT_PEM);
+		load_client(&config, "r", settings[k]);
+		for (i = 0; i < sizeof(chains_of) / sizeof(chains_of[0]); i++)
+			meets(config, chains_of[i][0], REVOKED);
+		ksc_config_free(config);
+		unlink(crl_path);
+		put_crl(&good_root, GNUTLS_X509_FMT_PEM);
+		put_crl(&leaf, GNUTLS_X509_FMT_PEM);
+		load_client(&config, "r", settings[k]);
+		meets(config, "shown-alike", REVOKED);
+		meets(config, "shown-leaf", FINE);
+		ksc_config_free(config);
+	}
+	remove_hierarchy();
+}
+
+/* Which of several authorities of a name has signed decides, and those below a trusted one, too. */
+static void same_names(void **state)
+{
+	static const struct crl leaf = { "r", .serials_of = { "leaf2" } };
+	static const struct crl middle = { "r", .serials_of = { "i" } };
+	static const char *const orders[][3] = { { "r", "r2" }, { "r2", "r" }, { "r", "i" } };
+	struct ksc_config *config;
+	size_t i;
+
+	(void)state;
+	make_hierarchy();
+	for (i = 0; i < 2; i++) {
+		chain("both", orders[i]);
+		unlink(crl_path);
+		put_crl(&leaf, GNUTLS_X509_FMT_PEM);
+		load_client(&config, "both", "");
+		/* GnuTLS tries one of them, perhaps the wrong one */
+		refuses(config, "leaf2");
+		ksc_config_free(config);
+	}
+	chain("both", orders[2]);
+	unlink(crl_path);
+	put_crl(&middle, GNUTLS_X509_FMT_PEM);
+	load_client(&config, "r", "");
+	meets(config, "shown-leaf", REVOKED);
+	ksc_config_free(config);
+	remove_hierarchy();
+}
+
+/* A status that a staple has is what an authority says, of the leaf, and now. */
+static void staples(void **state)
+{
+	static const struct crl others = { .issuer = "otherca" };
+	static const char later[] = "\x30\3\n\1\3";
+	static const struct {
+		const char *file;
+		enum ksc_status wanted;
+	} cases[] = {
+		{ "good", KSC_STATUS_OK }, { "delegated", KSC_STATUS_OK },
+		{ "bare", KSC_STATUS_PEER_REJECTED }, { NULL, KSC_STATUS_PEER_REJECTED },
+	};
+	struct ksc_config *config;
+	size_t i;
+
+	(void)state;
+	unlink(crl_path);
+	put_crl(&others, GNUTLS_X509_FMT_PEM);
+	load_client(&config, "ca", "revocation = hard\n");
+	meets(config, "server", UNKNOWN);
+	/* what signs one of them is shown as an authority */
+	chain("junk", (const char *const[]){ "server", "bare", NULL });
+	for (i = 0; i < 4 * sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *file = cases[i / 4].file;
+		gnutls_datum_t response = { (unsigned char *)later, sizeof(later) - 1 };
+		const struct ksc_engine_params params = {
+			.role = KSC_ROLE_CLIENT, .server_name = "server.test",
+			.credentials = config->credentials,
+		};
+		struct peer_options options = {
+			.server = true, .cert = i & 2 ? "junk" : "server", .tls12 = i & 1,
+		};
+		struct side *side = side_new(&params);
+		struct peer *peer;
+		enum ksc_status status;
+
+		if (file)
+			assert_int_equal(gnutls_load_file(cert_path(file, "ocsp"), &response), 0);
+		options.staple = response.data;
+		options.staple_len = response.size;
+		peer = peer_new(&peer_gnutls, &options);
+		status = shake(side, peer, WHOLE);
+		if (status != cases[i / 4].wanted)
+			fail_msg("%s: %d, %s", file, status, side->step.text);
+		side_free(side);
+		peer_free(peer);
+		if (file)
+			gnutls_free(response.data);
+	}
+	withdraw("junk");
+	ksc_config_free(config);
+}
+
+/* Who judges by itself is told, whatever else is wrong. */
+static void told(void **state)
+{
+	static const struct crl revoked = { "ca", .serials_of = { "server", "expired" } };
+	static const char *const names[] = { "server.test", "other.test", NULL };
+	struct ksc_config *config;
+	size_t i;
+
+	(void)state;
+	unlink(crl_path);
+	put_crl(&revoked, GNUTLS_X509_FMT_PEM);
+	load_client(&config, "ca", "");
+	for (i = 0; i < 6; i++) {
+		const struct ksc_engine_params params = {
+			.role = KSC_ROLE_CLIENT, .server_name = names[i / 2],
+			.verify = KSC_VERIFY_MANUAL, .credentials = config->credentials,
+		};
+		const struct peer_options options = {
+			.server = true, .cert = i & 1 ? "expired" : "server",
+		};
+		struct side *side = side_new(&params);
+		struct peer *peer = peer_new(&peer_openssl, &options);
+		uint32_t wanted = KSC_FAULT_REVOKED;
+
+		wanted |= i & 1 ? KSC_FAULT_EXPIRED : 0;
+		wanted |= i / 2 ? KSC_FAULT_WRONG_NAME : 0;
+		assert_int_equal(shake(side, peer, WHOLE), KSC_STATUS_VERIFY_NEEDED);
+		assert_int_equal(side->question.faults, wanted);
+		assert_non_null(strstr(side->question.text, "has been revoked"));
+		side_free(side);
+		peer_free(peer);
+	}
+	ksc_config_free(config);
+}
+
 /* ---- purposes ---- */
 
 #define YES	KSC_STATUS_OK
@@ -489,10 +654,9 @@ static void unusable(void **state)
 	meets(config, "many", KSC_STATUS_PEER_REJECTED, GNUTLS_A_BAD_CERTIFICATE,
 	      "more than 16 certificates");
 	ksc_config_free(config);
-	/* no library shows a certificate whose key usage forbids it */
+	/* no library shows a certificate whose key usage forbids it: it would be ours */
 	assert_int_equal(ksc_status_of(NULL, GNUTLS_E_KEY_USAGE_VIOLATION, &alert),
-			 KSC_STATUS_PEER_REJECTED);
-	assert_int_equal(alert, GNUTLS_A_UNSUPPORTED_CERTIFICATE);
+			 KSC_STATUS_INTERNAL_ERROR);
 	unlink(cert_path("many", "pem"));
 	unlink(cert_path("many", "key"));
 }
@@ -502,7 +666,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leaves), cmocka_unit_test(chains), cmocka_unit_test(impostors),
 		cmocka_unit_test(shared), cmocka_unit_test(faults), cmocka_unit_test(purposes),
-		cmocka_unit_test(unusable),
+		cmocka_unit_test(unusable), cmocka_unit_test(own_names),
+		cmocka_unit_test(same_names), cmocka_unit_test(staples), cmocka_unit_test(told),
 	};
 
 	return cmocka_run_group_tests_name("revocation", tests, make_paths, remove_paths);
