@@ -5,9 +5,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <gnutls/x509-ext.h>
 #include <gnutls/x509.h>
@@ -194,16 +192,6 @@ static void check_cert(struct subject *s, unsigned int index)
 	gnutls_free(s->chain);
 }
 
-static bool has_name(const struct ksc_credential *cred, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < cred->n_names; i++)
-		if (!strcasecmp(cred->names[i], name))
-			return true;
-	return false;
-}
-
 static bool same_readers(const struct ksc_access *a, const struct ksc_access *b)
 {
 	size_t i;
@@ -229,7 +217,7 @@ static bool shadows(const struct ksc_credential *first, const struct ksc_credent
 	    second->pks & ~first->pks || !same_readers(&first->readers, &second->readers))
 		return false;
 	for (i = 0; i < second->n_names; i++)
-		if (!has_name(first, second->names[i]))
+		if (!ksc_credential_has_name(first, second->names[i]))
 			return false;
 	return true;
 }

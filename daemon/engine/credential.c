@@ -318,7 +318,14 @@ int ksc_credential_allow_gid(struct ksc_credential *cred, gid_t gid)
 	return 0;
 }
 
-static bool has_name(const struct ksc_credential *cred, const char *name)
+/**
+ * ksc_credential_has_name() - check whether a credential lists a server name
+ * @cred: the credential
+ * @name: the name, which wildcards do not match
+ *
+ * Return: true if it does
+ */
+bool ksc_credential_has_name(const struct ksc_credential *cred, const char *name)
 {
 	size_t i;
 
@@ -348,7 +355,7 @@ static int names_from_cert(struct ksc_credential *cred, unsigned int index)
 		if (rc != GNUTLS_SAN_DNSNAME || len >= sizeof(name))
 			continue;
 		name[len] = '\0';
-		if (!has_name(cred, name) && ksc_credential_add_name(cred, name)) {
+		if (!ksc_credential_has_name(cred, name) && ksc_credential_add_name(cred, name)) {
 			rc = GNUTLS_E_MEMORY_ERROR;
 			goto out;
 		}

@@ -180,6 +180,7 @@ int ksc_credential_add_cert(struct ksc_credential *cred, const struct ksc_cert_f
 			    ksc_members_fn *members);
 const struct ksc_own *ksc_credential_own(const struct ksc_credential *cred,
 					 const gnutls_datum_t *der);
+bool ksc_credential_has_name(const struct ksc_credential *cred, const char *name);
 bool ksc_credential_serves(const struct ksc_credential *cred, const char *name);
 int ksc_credential_set_trust(struct ksc_credential *cred, const struct ksc_file *file);
 int ksc_credential_add_crls(struct ksc_credential *cred, const struct ksc_file *file);
