@@ -62,11 +62,39 @@ static __always_inline int given(int protocol)
 	return protocol;
 }
 
-/* A nonzero return value replaces the requested protocol. */
+static __always_inline int replaced(int family, int type, int protocol)
+{
+	return is_tcp(family, type, protocol) ? given(protocol) : protocol;
+}
+
+/*
+ * A nonzero return value replaces the requested protocol.
+ *
+ * The kernel skips a tracing program on a CPU where another task was preempted in it, as it can't
+ * tell that from recursion. So there are several: the first that returns nonzero ends the row.
+ */
 SEC("fmod_ret/update_socket_protocol")
 int BPF_PROG(ksc_socket, int family, int type, int protocol)
 {
-	return is_tcp(family, type, protocol) ? given(protocol) : protocol;
+	return replaced(family, type, protocol);
+}
+
+SEC("fmod_ret/update_socket_protocol")
+int BPF_PROG(ksc_socket2, int family, int type, int protocol)
+{
+	return replaced(family, type, protocol);
+}
+
+SEC("fmod_ret/update_socket_protocol")
+int BPF_PROG(ksc_socket3, int family, int type, int protocol)
+{
+	return replaced(family, type, protocol);
+}
+
+SEC("fmod_ret/update_socket_protocol")
+int BPF_PROG(ksc_socket4, int family, int type, int protocol)
+{
+	return replaced(family, type, protocol);
 }
 
 /* A nonzero return value is the call's result. Every creation of a socket passes here. */

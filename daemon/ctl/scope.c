@@ -33,6 +33,9 @@ static int pin(struct bpf_object *object, const char *directory)
 		{ "ksc_connect", "scope-connect" },
 		{ "ksc_listen", "scope-listen" },
 		{ "ksc_socket", "socket" },
+		{ "ksc_socket2", "socket2" },
+		{ "ksc_socket3", "socket3" },
+		{ "ksc_socket4", "socket4" },
 	};
 
 	return ctl_pin_links(object, directory, links, ARRAY_SIZE(links));
