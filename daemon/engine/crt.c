@@ -13,54 +13,23 @@
 #include <string.h>
 
 #include "engine/crt.h"
+#include "engine/der.h"
 
 /* Headers of DER, X.690 8.1.2 */
 #define INTEGER		ASN1_TAG_INTEGER
 #define BIT_STRING	ASN1_TAG_BIT_STRING
 #define OID		ASN1_TAG_OBJECT_ID
-#define SEQUENCE	(ASN1_CLASS_STRUCTURED | ASN1_TAG_SEQUENCE)
+#define SEQUENCE	KSC_DER_SEQUENCE
 #define EXPLICIT(n)	(ASN1_CLASS_CONTEXT_SPECIFIC | ASN1_CLASS_STRUCTURED | (n))
 
 /* Twice the longest that GnuTLS knows. */
 #define MAX_OID		64
 
-/* Removes an element with @tag from @from; @whole includes its header. */
-static bool take_whole(gnutls_datum_t *from, unsigned char tag, gnutls_datum_t *whole,
-		       gnutls_datum_t *content)
-{
-	unsigned int head, size;
-	int octets;
-	long len;
-
-	if (from->size < 2 || from->data[0] != tag)
-		return false;
-	/* negative for an indefinite length, or one beyond the end */
-	len = asn1_get_length_der(from->data + 1, (int)(from->size - 1), &octets);
-	if (len < 0)
-		return false;
-	head = 1 + (unsigned int)octets;
-	size = (unsigned int)len;
-	if (size > from->size - head)
-		return false;
-	*content = (gnutls_datum_t) { from->data + head, size };
-	*whole = (gnutls_datum_t) { from->data, head + size };
-	from->data += head + size;
-	from->size -= head + size;
-	return true;
-}
-
-static bool take(gnutls_datum_t *from, unsigned char tag, gnutls_datum_t *content)
-{
-	gnutls_datum_t whole;
-
-	return take_whole(from, tag, &whole, content);
-}
-
 static bool skip(gnutls_datum_t *from, unsigned char tag)
 {
 	gnutls_datum_t content;
 
-	return take(from, tag, &content);
+	return ksc_der_take(from, tag, &content);
 }
 
 /* The OID of an AlgorithmIdentifier in dotted form, RFC 5280 4.1.1.2. */
@@ -69,7 +38,7 @@ static bool read_oid(gnutls_datum_t algorithm, char oid[MAX_OID])
 	gnutls_datum_t whole, content;
 	int len;
 
-	if (!take_whole(&algorithm, OID, &whole, &content))
+	if (!ksc_der_take_whole(&algorithm, OID, &whole, &content))
 		return false;
 	/* the first byte is the length */
 	return asn1_get_object_id_der(whole.data + 1, (int)(whole.size - 1), &len, oid,
@@ -86,9 +55,9 @@ static bool split_rsa(gnutls_datum_t key, struct ksc_crt_parts *parts)
 		return false;
 	key.data++;
 	key.size--;
-	return take(&key, SEQUENCE, &numbers) && !key.size &&
-	       take(&numbers, INTEGER, &parts->modulus) &&
-	       take(&numbers, INTEGER, &parts->exponent) && !numbers.size;
+	return ksc_der_take(&key, SEQUENCE, &numbers) && !key.size &&
+	       ksc_der_take(&numbers, INTEGER, &parts->modulus) &&
+	       ksc_der_take(&numbers, INTEGER, &parts->exponent) && !numbers.size;
 }
 
 /* SubjectPublicKeyInfo, RFC 5280 4.1.2.7 */
@@ -97,8 +66,8 @@ static bool split_key(gnutls_datum_t info, struct ksc_crt_parts *parts)
 	gnutls_datum_t algorithm, key;
 	char oid[MAX_OID];
 
-	if (!take(&info, SEQUENCE, &algorithm) || !take(&info, BIT_STRING, &key) || info.size ||
-	    !read_oid(algorithm, oid))
+	if (!ksc_der_take(&info, SEQUENCE, &algorithm) ||
+	    !ksc_der_take(&info, BIT_STRING, &key) || info.size || !read_oid(algorithm, oid))
 		return false;
 	parts->pk = gnutls_oid_to_pk(oid);
 	return parts->pk != GNUTLS_PK_RSA || split_rsa(key, parts);
@@ -128,15 +97,16 @@ bool ksc_crt_split(const gnutls_datum_t *der, struct ksc_crt_parts *parts)
 	gnutls_datum_t all = *der, crt, tbs, version, signature, rest, key;
 
 	memset(parts, 0, sizeof(*parts));
-	if (!take(&all, SEQUENCE, &crt) || all.size || !take(&crt, SEQUENCE, &tbs) ||
-	    !take(&crt, SEQUENCE, &signature) || !take(&crt, BIT_STRING, &rest) || crt.size)
+	if (!ksc_der_take(&all, SEQUENCE, &crt) || all.size ||
+	    !ksc_der_take(&crt, SEQUENCE, &tbs) || !ksc_der_take(&crt, SEQUENCE, &signature) ||
+	    !ksc_der_take(&crt, BIT_STRING, &rest) || crt.size)
 		return false;
-	if (!take(&tbs, EXPLICIT(0), &version) || !skip(&version, INTEGER) || version.size)
+	if (!ksc_der_take(&tbs, EXPLICIT(0), &version) || !skip(&version, INTEGER) || version.size)
 		return false;
 	/* serial number, signature, issuer, validity */
 	return skip(&tbs, INTEGER) && skip(&tbs, SEQUENCE) && skip(&tbs, SEQUENCE) &&
-	       skip(&tbs, SEQUENCE) && take_whole(&tbs, SEQUENCE, &parts->subject, &rest) &&
-	       take(&tbs, SEQUENCE, &key) && split_key(key, parts) &&
+	       skip(&tbs, SEQUENCE) && ksc_der_take_whole(&tbs, SEQUENCE, &parts->subject, &rest) &&
+	       ksc_der_take(&tbs, SEQUENCE, &key) && split_key(key, parts) &&
 	       read_signature(signature, parts);
 }
 

@@ -5,7 +5,7 @@ ROLES += certificates
 all: $(OUT)/fuzz-certificates $(OUT)/seeds-certificates/server
 
 SEEN := certificates.c $(addprefix $(UNIT)/,agree.c der.c) \
-	$(addprefix $(TOP)/daemon/engine/,chain.c crt.c key_size.c known.c \
+	$(addprefix $(TOP)/daemon/engine/,chain.c crt.c der.c key_size.c known.c \
 	staple.c)
 # as a peer shows them; a key that is too large is among them
 SHOWN := server rsa ca pss ed25519 nosubject sha1 leaf-modulus-8193
