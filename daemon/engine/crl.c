@@ -6,6 +6,7 @@
  */
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +14,18 @@
 #include <gnutls/crypto.h>
 
 #include "engine/crl.h"
+#include "engine/der.h"
 #include "engine/material.h"
+#include "engine/shared.h"
 
-#define DIGEST_LEN	32
+/* SHA-256 of a key */
+#define KEY_LEN		32
 /* RFC 5280, 4.1.2.2: at most 20 bytes; some authorities' serial numbers have more. */
 #define MAX_SERIAL	32
 /* Size of an OID as text */
 #define MAX_OID		128
 /* Size of the longest signature in bytes, of an RSA key of 8,192 bits */
 #define MAX_SIGNATURE	1024
-/* RFC 7468, 6 */
-#define BEGIN		"-----BEGIN X509 CRL-----"
 
 /**
  * struct serial - serial number of a revoked certificate
@@ -60,32 +62,28 @@ struct list {
 	time_t next_update;
 	struct serial *serials;
 	size_t n;
-	uint8_t keys[2][DIGEST_LEN];
+	uint8_t keys[2][KEY_LEN];
 	bool known[2];
 };
 
 /**
  * struct ksc_crls - the lists in a file
- * @refs: references
- * @digest: SHA-256 of the file
+ * @shared: with the digest of the file; must be first
  * @lists: the lists
  * @n: number of lists
  * @lock: protects @keys and @known of the lists; held while a signature is verified, so that it is
  *	done once
- * @next: next file in @all
  */
 struct ksc_crls {
-	unsigned int refs;
-	uint8_t digest[DIGEST_LEN];
+	struct ksc_shared shared;
 	struct list *lists;
 	size_t n;
 	pthread_mutex_t lock;
-	struct ksc_crls *next;
 };
 
-/* All of them; the last ksc_crls_put() unlinks one, in any thread. */
-static struct ksc_crls *all;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+_Static_assert(!offsetof(struct ksc_crls, shared), "as ksc_shared_find() returns it");
+
+static struct ksc_shared *all;
 
 static void destroy(struct ksc_crls *crls)
 {
@@ -100,19 +98,6 @@ static void destroy(struct ksc_crls *crls)
 	free(crls->lists);
 	pthread_mutex_destroy(&crls->lock);
 	free(crls);
-}
-
-static struct ksc_crls *find(const uint8_t *digest)
-{
-	struct ksc_crls *crls;
-
-	pthread_mutex_lock(&lock);
-	for (crls = all; crls && memcmp(crls->digest, digest, DIGEST_LEN); crls = crls->next)
-		;
-	if (crls)
-		crls->refs++;
-	pthread_mutex_unlock(&lock);
-	return crls;
 }
 
 static int compare(const void *a, const void *b)
@@ -182,38 +167,14 @@ static int take_serials(struct list *list, gnutls_x509_crl_t crl)
 	return 0;
 }
 
-/* X.690, 8.1: the size of a header, and of the contents; 0 if it is malformed. */
-static size_t read_header(const uint8_t *data, size_t size, size_t *contents)
-{
-	size_t n, i;
-
-	if (size < 2)
-		return 0;
-	*contents = data[1];
-	if (data[1] < 0x80)
-		return 2;
-	n = data[1] - 0x80U;
-	if (n > sizeof(uint32_t) || size < 2 + n)
-		return 0;
-	for (*contents = 0, i = 0; i < n; i++)
-		*contents = *contents << 8 | data[2 + i];
-	return 2 + n;
-}
-
 /* RFC 5280, 5.1: the first element of the list, with its header. */
 static int find_tbs(struct list *list)
 {
-	size_t outer, inner, len;
+	gnutls_datum_t all_of_it = list->der, elements, content;
 
-	outer = read_header(list->der.data, list->der.size, &len);
-	if (!outer)
-		return GNUTLS_E_ASN1_DER_ERROR;
-	inner = read_header(list->der.data + outer, list->der.size - outer, &len);
-	if (!inner || len > list->der.size - outer - inner)
-		return GNUTLS_E_ASN1_DER_ERROR;
-	list->tbs.data = list->der.data + outer;
-	list->tbs.size = (unsigned int)(inner + len);
-	return 0;
+	return ksc_der_take(&all_of_it, KSC_DER_SEQUENCE, &elements) &&
+	       ksc_der_take_whole(&elements, KSC_DER_SEQUENCE, &list->tbs, &content) ?
+	       0 : GNUTLS_E_ASN1_DER_ERROR;
 }
 
 static int take_signature(struct list *list, gnutls_x509_crl_t crl)
@@ -278,17 +239,12 @@ static int add(struct ksc_crls *crls, const gnutls_datum_t *data, gnutls_x509_cr
 
 static int add_all(struct ksc_crls *crls, const gnutls_datum_t *data)
 {
-	unsigned char *at = data->data, *end = data->data + data->size;
+	gnutls_datum_t left = *data, entry;
 	int rc = 0;
 
-	while (rc >= 0 && at && (at = memmem(at, (size_t)(end - at), BEGIN, strlen(BEGIN)))) {
-		gnutls_datum_t entry = { .data = at, .size = (unsigned int)(end - at) };
-
-		at = memmem(at + 1, entry.size - 1, BEGIN, strlen(BEGIN));
-		if (at)
-			entry.size = (unsigned int)(at - entry.data);
-		rc = add(crls, &entry, GNUTLS_X509_FMT_PEM);
-	}
+	while (rc >= 0 && ksc_pem_next(&left, &entry))
+		if (ksc_pem_is(&entry, "X509 CRL"))
+			rc = add(crls, &entry, GNUTLS_X509_FMT_PEM);
 	return rc < 0 || crls->n ? rc : GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR;
 }
 
@@ -296,10 +252,8 @@ static struct ksc_crls *create(void)
 {
 	struct ksc_crls *crls = calloc(1, sizeof(*crls));
 
-	if (!crls)
-		return NULL;
-	crls->refs = 1;
-	pthread_mutex_init(&crls->lock, NULL);
+	if (crls)
+		pthread_mutex_init(&crls->lock, NULL);
 	return crls;
 }
 
@@ -313,7 +267,7 @@ static struct ksc_crls *create(void)
  */
 struct ksc_crls *ksc_crls_file(const struct ksc_file *file, int *rc)
 {
-	uint8_t digest[DIGEST_LEN];
+	uint8_t digest[KSC_SHARED_DIGEST];
 	struct ksc_crls *crls;
 
 	*rc = GNUTLS_E_LARGE_PACKET;
@@ -322,7 +276,7 @@ struct ksc_crls *ksc_crls_file(const struct ksc_file *file, int *rc)
 	*rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, file->data.data, file->data.size, digest);
 	if (*rc < 0)
 		return NULL;
-	crls = find(digest);
+	crls = ksc_shared_find(&all, digest);
 	if (crls)
 		return crls;
 	crls = create();
@@ -330,31 +284,14 @@ struct ksc_crls *ksc_crls_file(const struct ksc_file *file, int *rc)
 		*rc = GNUTLS_E_MEMORY_ERROR;
 		return NULL;
 	}
-	memcpy(crls->digest, digest, DIGEST_LEN);
+	memcpy(crls->shared.digest, digest, sizeof(digest));
 	*rc = ksc_is_der(&file->data) ? add(crls, &file->data, GNUTLS_X509_FMT_DER) :
 					add_all(crls, &file->data);
 	if (*rc < 0) {
 		destroy(crls);
 		return NULL;
 	}
-	pthread_mutex_lock(&lock);
-	crls->next = all;
-	all = crls;
-	pthread_mutex_unlock(&lock);
-	return crls;
-}
-
-/**
- * ksc_crls_get() - take a reference
- * @crls: the lists
- *
- * Return: @crls
- */
-struct ksc_crls *ksc_crls_get(struct ksc_crls *crls)
-{
-	pthread_mutex_lock(&lock);
-	crls->refs++;
-	pthread_mutex_unlock(&lock);
+	ksc_shared_publish(&all, &crls->shared);
 	return crls;
 }
 
@@ -364,20 +301,7 @@ struct ksc_crls *ksc_crls_get(struct ksc_crls *crls)
  */
 void ksc_crls_put(struct ksc_crls *crls)
 {
-	struct ksc_crls **at;
-	bool last;
-
-	if (!crls)
-		return;
-	pthread_mutex_lock(&lock);
-	last = !--crls->refs;
-	for (at = &all; last && *at; at = &(*at)->next)
-		if (*at == crls) {
-			*at = crls->next;
-			break;
-		}
-	pthread_mutex_unlock(&lock);
-	if (last)
+	if (crls && ksc_shared_put(&all, &crls->shared))
 		destroy(crls);
 }
 
@@ -409,7 +333,7 @@ static bool verify(const struct list *list, gnutls_x509_crt_t issuer)
 /* A signature is verified once for each list, as long as its issuer does not change its key. */
 static bool is_signed(struct ksc_crls *crls, struct list *list, gnutls_x509_crt_t issuer)
 {
-	uint8_t key[DIGEST_LEN];
+	uint8_t key[KEY_LEN];
 	size_t size = sizeof(key);
 	bool valid;
 

@@ -26,7 +26,6 @@ enum ksc_crl_state {
 struct ksc_crls;
 
 struct ksc_crls *ksc_crls_file(const struct ksc_file *file, int *rc);
-struct ksc_crls *ksc_crls_get(struct ksc_crls *crls);
 void ksc_crls_put(struct ksc_crls *crls);
 unsigned int ksc_crls_forged(struct ksc_crls *crls, gnutls_x509_trust_list_t authorities);
 enum ksc_crl_state ksc_crls_look(struct ksc_crls *crls, gnutls_x509_crt_t crt,

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A certificate chain and its private key, from PEM (RFC 7468), DER or PKCS #12 (RFC 7292). */
-#include <stdint.h>
 #include <string.h>
 #include <gnutls/pkcs12.h>
 
+#include "engine/der.h"
 #include "engine/material.h"
 
-/* X.690, 8.9: what certificates, keys and PKCS #12 files are. */
-#define SEQUENCE	0x30
-/* X.690, 8.1.3.5: the number of bytes of the length follows, instead of the length. */
-#define LONG_LENGTH	0x80
+/* RFC 7468, 2 */
+#define BEGIN	"-----BEGIN "
 
 /**
  * ksc_is_der() - check whether a file is DER rather than PEM
@@ -21,18 +19,57 @@
  */
 bool ksc_is_der(const gnutls_datum_t *data)
 {
-	size_t len, n, i;
+	gnutls_datum_t left = *data, content;
 
-	if (data->size < 2 || data->data[0] != SEQUENCE)
+	return ksc_der_take(&left, KSC_DER_SEQUENCE, &content) && !left.size;
+}
+
+static bool find_begin(const gnutls_datum_t *data, unsigned int from, unsigned int *at)
+{
+	const unsigned char *found = memmem(data->data + from, data->size - from, BEGIN,
+					    strlen(BEGIN));
+
+	if (!found)
 		return false;
-	if (data->data[1] < LONG_LENGTH)
-		return data->size == 2U + data->data[1];
-	n = data->data[1] - LONG_LENGTH;
-	if (n > sizeof(uint32_t) || data->size < 2 + n)
+	*at = (unsigned int)(found - data->data);
+	return true;
+}
+
+/**
+ * ksc_pem_next() - find the next entry of a PEM file
+ * @left: the file's contents; the entry, and what precedes it, are removed
+ * @entry: set to the entry, from its beginning to that of the next one
+ *
+ * Return: true if there is one
+ */
+bool ksc_pem_next(gnutls_datum_t *left, gnutls_datum_t *entry)
+{
+	unsigned int at, end;
+
+	if (!find_begin(left, 0, &at))
 		return false;
-	for (len = 0, i = 0; i < n; i++)
-		len = len << 8 | data->data[2 + i];
-	return data->size == 2 + n + len;
+	if (!find_begin(left, at + 1, &end))
+		end = left->size;
+	*entry = (gnutls_datum_t) { left->data + at, end - at };
+	left->data += end;
+	left->size -= end;
+	return true;
+}
+
+/**
+ * ksc_pem_is() - check the title of an entry
+ * @entry: the entry
+ * @title: the title, as "CERTIFICATE"
+ *
+ * Return: true if it has this title
+ */
+bool ksc_pem_is(const gnutls_datum_t *entry, const char *title)
+{
+	static const char end[] = "-----";
+	const size_t at = strlen(BEGIN), len = strlen(title);
+
+	return entry->size >= at + len + strlen(end) && !memcmp(entry->data + at, title, len) &&
+	       !memcmp(entry->data + at + len, end, strlen(end));
 }
 
 /**

@@ -19,6 +19,8 @@ struct ksc_material {
 };
 
 bool ksc_is_der(const gnutls_datum_t *data);
+bool ksc_pem_next(gnutls_datum_t *left, gnutls_datum_t *entry);
+bool ksc_pem_is(const gnutls_datum_t *entry, const char *title);
 gnutls_x509_crt_fmt_t ksc_format_of(const gnutls_datum_t *data);
 int ksc_material_chain(struct ksc_material *material, const gnutls_datum_t *data);
 int ksc_material_key(struct ksc_material *material, const gnutls_datum_t *data,

@@ -4,8 +4,8 @@
  * each credential of a big configuration can trust them: lists with the same content are shared,
  * whatever files they are from and however often these are reloaded.
  */
-#include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,48 +13,29 @@
 #include <gnutls/x509.h>
 
 #include "engine/material.h"
+#include "engine/shared.h"
 #include "engine/trust.h"
 
-#define DIGEST_LEN	32
-/* RFC 7468, 2 */
-#define BEGIN		"-----BEGIN "
 /* Size of the names that a server sends, in bytes; Schannel's limit. TLS's is 65,535. */
 #define MAX_NAMES	16384
 
 /**
  * struct ksc_trust - a list of authorities
- * @refs: references
- * @digest: SHA-256 of the file, or of the certificates
+ * @shared: with the digest of the file, or of the certificates; must be first
  * @n: number of authorities
  * @skipped: what the file has besides
  * @x509: the list, in the only form that gnutls_certificate_verify_peers() accepts
- * @next: next list in @all
  */
 struct ksc_trust {
-	unsigned int refs;
-	uint8_t digest[DIGEST_LEN];
+	struct ksc_shared shared;
 	int n;
 	struct ksc_skipped skipped;
 	gnutls_certificate_credentials_t x509;
-	struct ksc_trust *next;
 };
 
-/* All lists; the last ksc_trust_put() unlinks a list, in any thread. */
-static struct ksc_trust *all;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+_Static_assert(!offsetof(struct ksc_trust, shared), "as ksc_shared_find() returns it");
 
-static struct ksc_trust *find(const uint8_t *digest)
-{
-	struct ksc_trust *trust;
-
-	pthread_mutex_lock(&lock);
-	for (trust = all; trust && memcmp(trust->digest, digest, DIGEST_LEN); trust = trust->next)
-		;
-	if (trust)
-		trust->refs++;
-	pthread_mutex_unlock(&lock);
-	return trust;
-}
+static struct ksc_shared *all;
 
 static void destroy(struct ksc_trust *trust)
 {
@@ -69,20 +50,10 @@ static struct ksc_trust *create(void)
 
 	if (!trust)
 		return NULL;
-	trust->refs = 1;
 	if (gnutls_certificate_allocate_credentials(&trust->x509) >= 0)
 		return trust;
 	destroy(trust);
 	return NULL;
-}
-
-static struct ksc_trust *publish(struct ksc_trust *trust)
-{
-	pthread_mutex_lock(&lock);
-	trust->next = all;
-	all = trust;
-	pthread_mutex_unlock(&lock);
-	return trust;
 }
 
 static int add_crt(struct ksc_trust *trust, const gnutls_datum_t *data,
@@ -107,33 +78,16 @@ static int add_crt(struct ksc_trust *trust, const gnutls_datum_t *data,
 	return GNUTLS_E_MEMORY_ERROR;
 }
 
-static bool begins(const gnutls_datum_t *data, const char *text)
-{
-	return data->size >= strlen(text) && !memcmp(data->data, text, strlen(text));
-}
-
-/* RFC 7468, 5.1. Whatever has another title is none of the entries. */
-static bool is_crt(const gnutls_datum_t *entry)
-{
-	return begins(entry, BEGIN "CERTIFICATE-----") ||
-	       begins(entry, BEGIN "X509 CERTIFICATE-----");
-}
-
 /* An entry that cannot be parsed does not take the trust in the others away. */
 static int add_all(struct ksc_trust *trust, const gnutls_datum_t *data)
 {
-	unsigned char *at = data->data, *end = data->data + data->size;
+	gnutls_datum_t left = *data, entry;
 	unsigned int number = 0;
 
-	while (at && (at = memmem(at, (size_t)(end - at), BEGIN, strlen(BEGIN)))) {
-		gnutls_datum_t entry = { .data = at, .size = (unsigned int)(end - at) };
-		const bool wanted = is_crt(&entry);
+	while (ksc_pem_next(&left, &entry)) {
 		int rc;
 
-		at = memmem(at + 1, entry.size - 1, BEGIN, strlen(BEGIN));
-		if (at)
-			entry.size = (unsigned int)(at - entry.data);
-		if (!wanted)
+		if (!ksc_pem_is(&entry, "CERTIFICATE") && !ksc_pem_is(&entry, "X509 CERTIFICATE"))
 			continue;
 		number++;
 		rc = add_crt(trust, &entry, GNUTLS_X509_FMT_PEM);
@@ -168,13 +122,13 @@ static int count(const struct ksc_trust *trust)
  */
 struct ksc_trust *ksc_trust_file(const struct ksc_file *file, int *rc)
 {
-	uint8_t digest[DIGEST_LEN];
+	uint8_t digest[KSC_SHARED_DIGEST];
 	struct ksc_trust *trust;
 
 	*rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, file->data.data, file->data.size, digest);
 	if (*rc < 0)
 		return NULL;
-	trust = find(digest);
+	trust = ksc_shared_find(&all, digest);
 	if (trust) {
 		*rc = trust->n;
 		return trust;
@@ -196,8 +150,9 @@ struct ksc_trust *ksc_trust_file(const struct ksc_file *file, int *rc)
 		return NULL;
 	}
 	*rc = trust->n;
-	memcpy(trust->digest, digest, DIGEST_LEN);
-	return publish(trust);
+	memcpy(trust->shared.digest, digest, sizeof(digest));
+	ksc_shared_publish(&all, &trust->shared);
+	return trust;
 }
 
 /* Digest of the certificates in a list, whatever it was loaded from. */
@@ -242,18 +197,19 @@ struct ksc_trust *ksc_trust_take(gnutls_certificate_credentials_t x509, int n)
 		gnutls_certificate_free_credentials(x509);
 		return NULL;
 	}
-	trust->refs = 1;
 	trust->n = n;
 	trust->x509 = x509;
-	if (digest_list(x509, trust->digest) < 0) {
+	if (digest_list(x509, trust->shared.digest) < 0) {
 		destroy(trust);
 		return NULL;
 	}
-	old = find(trust->digest);
-	if (!old)
-		return publish(trust);
-	destroy(trust);
-	return old;
+	old = ksc_shared_find(&all, trust->shared.digest);
+	if (old) {
+		destroy(trust);
+		return old;
+	}
+	ksc_shared_publish(&all, &trust->shared);
+	return trust;
 }
 
 /**
@@ -264,9 +220,7 @@ struct ksc_trust *ksc_trust_take(gnutls_certificate_credentials_t x509, int n)
  */
 struct ksc_trust *ksc_trust_get(struct ksc_trust *trust)
 {
-	pthread_mutex_lock(&lock);
-	trust->refs++;
-	pthread_mutex_unlock(&lock);
+	ksc_shared_get(&trust->shared);
 	return trust;
 }
 
@@ -276,20 +230,7 @@ struct ksc_trust *ksc_trust_get(struct ksc_trust *trust)
  */
 void ksc_trust_put(struct ksc_trust *trust)
 {
-	struct ksc_trust **at;
-	bool last;
-
-	if (!trust)
-		return;
-	pthread_mutex_lock(&lock);
-	last = !--trust->refs;
-	for (at = &all; last && *at; at = &(*at)->next)
-		if (*at == trust) {
-			*at = trust->next;
-			break;
-		}
-	pthread_mutex_unlock(&lock);
-	if (last)
+	if (trust && ksc_shared_put(&all, &trust->shared))
 		destroy(trust);
 }
 
