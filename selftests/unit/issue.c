@@ -15,26 +15,43 @@
 
 #define HOUR	3600
 
+static gnutls_datum_t load_file(const char *name, const char *ending)
+{
+	gnutls_datum_t data;
+
+	assert_int_equal(gnutls_load_file(cert_path(name, ending), &data), 0);
+	return data;
+}
+
 /* A certificate of certs/. */
 gnutls_x509_crt_t load_crt(const char *name)
 {
-	gnutls_datum_t pem;
+	gnutls_datum_t pem = load_file(name, "pem");
 	gnutls_x509_crt_t crt;
 
-	assert_int_equal(gnutls_load_file(cert_path(name, "pem"), &pem), 0);
 	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
 	assert_int_equal(gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM), 0);
 	gnutls_free(pem.data);
 	return crt;
 }
 
+/* As DER. */
+gnutls_datum_t load_der(const char *name)
+{
+	gnutls_x509_crt_t crt = load_crt(name);
+	gnutls_datum_t der;
+
+	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der), 0);
+	gnutls_x509_crt_deinit(crt);
+	return der;
+}
+
 /* And its key. */
 gnutls_x509_privkey_t load_key(const char *name)
 {
-	gnutls_datum_t pem;
+	gnutls_datum_t pem = load_file(name, "key");
 	gnutls_x509_privkey_t key;
 
-	assert_int_equal(gnutls_load_file(cert_path(name, "key"), &pem), 0);
 	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
 	assert_int_equal(gnutls_x509_privkey_import(key, &pem, GNUTLS_X509_FMT_PEM), 0);
 	gnutls_free(pem.data);
@@ -63,7 +80,19 @@ static gnutls_x509_privkey_t key_for(const struct issue *what)
 	return key;
 }
 
-/* Without key identifiers: only names say which certificate has issued which. */
+/* The key identifier of a certificate, for another key. */
+static void copy_id(gnutls_x509_crt_t to, const char *name)
+{
+	gnutls_x509_crt_t from = load_crt(name);
+	unsigned char id[20];
+	size_t size = sizeof(id);
+
+	if (gnutls_x509_crt_get_subject_key_id(from, id, &size, NULL) >= 0)
+		assert_int_equal(gnutls_x509_crt_set_subject_key_id(to, id, size), 0);
+	gnutls_x509_crt_deinit(from);
+}
+
+/* Without a key identifier of its own: only names say which certificate has issued which. */
 void issue(const struct issue *what)
 {
 	gnutls_x509_privkey_t key = key_for(what);
@@ -85,6 +114,8 @@ void issue(const struct issue *what)
 	if (!what->ca)
 		assert_int_equal(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME,
 								      "server.test", 11, 0), 0);
+	if (what->id)
+		copy_id(crt, what->id);
 	assert_int_equal(gnutls_x509_crt_set_key(crt, key), 0);
 	assert_int_equal(gnutls_x509_crt_sign2(crt, issuer, signer, GNUTLS_DIG_SHA256, 0), 0);
 	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &out), 0);
@@ -108,12 +139,12 @@ void chain(const char *name, const char *const *certs)
 
 	assert_non_null(to);
 	for (i = 0; certs[i]; i++) {
-		assert_int_equal(gnutls_load_file(cert_path(certs[i], "pem"), &out), 0);
+		out = load_file(certs[i], "pem");
 		assert_int_equal(fwrite(out.data, 1, out.size, to), out.size);
 		gnutls_free(out.data);
 	}
 	fclose(to);
-	assert_int_equal(gnutls_load_file(cert_path(certs[0], "key"), &out), 0);
+	out = load_file(certs[0], "key");
 	put(name, "key", &out);
 }
 

@@ -12,6 +12,7 @@
  * @subject: its subject
  * @issuer: name of the issuer's certificate; NULL if it is its own
  * @key: name of the key that it is for; NULL for a new one
+ * @id: name of the certificate whose key identifier it has; NULL for none
  * @ca: it is an authority
  */
 struct issue {
@@ -19,10 +20,12 @@ struct issue {
 	const char *subject;
 	const char *issuer;
 	const char *key;
+	const char *id;
 	bool ca;
 };
 
 gnutls_x509_crt_t load_crt(const char *name);
+gnutls_datum_t load_der(const char *name);
 gnutls_x509_privkey_t load_key(const char *name);
 void issue(const struct issue *what);
 void chain(const char *name, const char *const *certs);

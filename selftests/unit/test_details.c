@@ -5,27 +5,13 @@
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
+#include "issue.h"
 #include "variant.h"
-
-/* A certificate of certs/ as DER. */
-static gnutls_datum_t load(const char *name)
-{
-	gnutls_datum_t pem, der;
-	gnutls_x509_crt_t crt;
-
-	assert_int_equal(gnutls_load_file(cert_path(name, "pem"), &pem), 0);
-	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
-	assert_int_equal(gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM), 0);
-	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der), 0);
-	gnutls_x509_crt_deinit(crt);
-	gnutls_free(pem.data);
-	return der;
-}
 
 /* The chain begins with that certificate, and is nothing but certificates. */
 static void check_chain(const uint8_t *chain, size_t len, const char *name)
 {
-	gnutls_datum_t first = load(name);
+	gnutls_datum_t first = load_der(name);
 	const uint8_t *p = chain, *end = chain + len;
 	size_t n;
 
@@ -42,7 +28,7 @@ static void check_chain(const uint8_t *chain, size_t len, const char *name)
 
 static void check_end_point(const struct ksc_details *details, const char *name)
 {
-	gnutls_datum_t der = load(name);
+	gnutls_datum_t der = load_der(name);
 	uint8_t hash[32];
 
 	assert_int_equal(gnutls_hash_fast(GNUTLS_DIG_SHA256, der.data, der.size, hash), 0);

@@ -12,6 +12,7 @@
 #include "config/account.h"
 #include "config/find.h"
 #include "conf.h"
+#include "issue.h"
 #include "variant.h"
 
 #define PASSWORD	"key-password-file = " CERTS "/password\n"
@@ -145,24 +146,10 @@ static const struct {
 	{ ":" ED, "ed", "ed", NULL, "ed" },
 };
 
-static gnutls_datum_t der_of(const char *name)
-{
-	gnutls_datum_t pem, der;
-	gnutls_x509_crt_t crt;
-
-	assert_int_equal(gnutls_load_file(cert_path(name, "pem"), &pem), 0);
-	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
-	assert_int_equal(gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM), 0);
-	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der), 0);
-	gnutls_x509_crt_deinit(crt);
-	gnutls_free(pem.data);
-	return der;
-}
-
 /* We have shown that certificate, and as a server the session is bound to it. */
 static void check_shown(const struct setup *s, const char *name, bool bound)
 {
-	gnutls_datum_t der = der_of(name);
+	gnutls_datum_t der = load_der(name);
 	struct ksc_details details = { 0 };
 	uint8_t hash[32];
 

@@ -217,71 +217,39 @@ static void chains(void **state)
 	}
 }
 
-static void put_crt(FILE *to, gnutls_x509_crt_t crt)
-{
-	gnutls_datum_t out;
+#define MOST_IMPOSTORS	13
 
-	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &out), 0);
-	assert_int_equal(fwrite(out.data, 1, out.size, to), out.size);
-	gnutls_free(out.data);
-}
+static const char *const impostor_names[MOST_IMPOSTORS] = {
+	"impostor-1", "impostor-2", "impostor-3", "impostor-4", "impostor-5", "impostor-6",
+	"impostor-7", "impostor-8", "impostor-9", "impostor-10", "impostor-11", "impostor-12",
+	"impostor-13",
+};
 
-/* A chain with certificates in its issuer's name by other keys, before or behind the right one. */
-static void make_impostors(unsigned int n, bool before)
+/* Certificates in the name of an issuer by other keys. */
+static void issue_impostors(void)
 {
-	const unsigned int bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
-	gnutls_x509_crt_t middle = load_crt("middle"), leaf = load_crt("found");
-	gnutls_datum_t dn;
-	FILE *to = fopen(cert_path("impostors", "pem"), "w");
 	unsigned int i;
 
-	assert_non_null(to);
-	put_crt(to, leaf);
-	if (!before)
-		put_crt(to, middle);
-	assert_int_equal(gnutls_x509_crt_get_dn3(middle, &dn, 0), 0);
-	for (i = 0; i < n; i++) {
-		unsigned char id[20];
-		gnutls_x509_privkey_t key;
-		gnutls_x509_crt_t crt;
-		size_t size = sizeof(id);
-
-		assert_int_equal(gnutls_x509_privkey_init(&key), 0);
-		assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, bits, 0), 0);
-		assert_int_equal(gnutls_x509_crt_init(&crt), 0);
-		assert_int_equal(gnutls_x509_crt_set_dn(crt, (char *)dn.data, NULL), 0);
-		assert_int_equal(gnutls_x509_crt_set_version(crt, 3), 0);
-		assert_int_equal(gnutls_x509_crt_set_serial(crt, "\1", 1), 0);
-		gnutls_x509_crt_set_activation_time(crt, time(NULL) - HOUR);
-		gnutls_x509_crt_set_expiration_time(crt, time(NULL) + HOUR);
-		gnutls_x509_crt_set_basic_constraints(crt, 1, -1);
-		if (gnutls_x509_crt_get_subject_key_id(middle, id, &size, NULL) >= 0)
-			gnutls_x509_crt_set_subject_key_id(crt, id, size);
-		assert_int_equal(gnutls_x509_crt_set_key(crt, key), 0);
-		assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
-		put_crt(to, crt);
-		gnutls_x509_crt_deinit(crt);
-		gnutls_x509_privkey_deinit(key);
-	}
-	if (before)
-		put_crt(to, middle);
-	gnutls_free(dn.data);
-	gnutls_x509_crt_deinit(middle);
-	gnutls_x509_crt_deinit(leaf);
-	fclose(to);
+	for (i = 0; i < MOST_IMPOSTORS; i++)
+		issue(&(struct issue) {
+			.name = impostor_names[i], .id = "middle", .ca = true,
+			.subject = "CN=middle,O=kschannel test",
+		});
 }
 
-static void copy_key(const char *from, const char *to)
+/* A chain with some of them, before or behind the right one. */
+static void make_impostors(unsigned int n, bool before)
 {
-	gnutls_datum_t key;
-	FILE *file;
+	const char *certs[MOST_IMPOSTORS + 3] = { "found" };
+	unsigned int i, at = 1;
 
-	assert_int_equal(gnutls_load_file(cert_path(from, "key"), &key), 0);
-	file = fopen(cert_path(to, "key"), "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(key.data, 1, key.size, file), key.size);
-	fclose(file);
-	gnutls_free(key.data);
+	if (!before)
+		certs[at++] = "middle";
+	for (i = 0; i < n; i++)
+		certs[at++] = impostor_names[i];
+	if (before)
+		certs[at++] = "middle";
+	chain("impostors", certs);
 }
 
 /* Never accepted, whatever GnuTLS makes of the chain. */
@@ -310,8 +278,8 @@ static void impostors(void **state)
 	unsigned int n;
 
 	(void)state;
-	copy_key("found", "impostors");
-	for (n = 1; n <= 13; n += 4) {
+	issue_impostors();
+	for (n = 1; n <= MOST_IMPOSTORS; n += 4) {
 		unlink(crl_path);
 		put_crl(&revoked, GNUTLS_X509_FMT_PEM);
 		load_client(&config, "middle-root", "");
@@ -328,8 +296,9 @@ static void impostors(void **state)
 		meets(config, "impostors", FINE);
 		ksc_config_free(config);
 	}
-	unlink(cert_path("impostors", "pem"));
-	unlink(cert_path("impostors", "key"));
+	for (n = 0; n < MOST_IMPOSTORS; n++)
+		withdraw(impostor_names[n]);
+	withdraw("impostors");
 }
 
 /* Lists are shared, and a reload takes the new one. */
@@ -628,16 +597,11 @@ static void purposes(void **state)
 
 static void write_many(unsigned int n)
 {
-	gnutls_x509_crt_t leaf = load_crt("server"), ca = load_crt("ca");
-	FILE *to = fopen(cert_path("many", "pem"), "w");
+	const char *certs[18] = { "server" };
 
-	assert_non_null(to);
-	put_crt(to, leaf);
 	while (--n)
-		put_crt(to, ca);
-	gnutls_x509_crt_deinit(leaf);
-	gnutls_x509_crt_deinit(ca);
-	fclose(to);
+		certs[n] = "ca";
+	chain("many", certs);
 }
 
 static void unusable(void **state)
@@ -647,7 +611,6 @@ static void unusable(void **state)
 
 	(void)state;
 	good("[credential c]\nrole = client\ndefault = yes\ntrust = " CERTS "/ca.pem\n", &config);
-	copy_key("server", "many");
 	write_many(16);
 	meets(config, "many", FINE);
 	write_many(17);
@@ -657,8 +620,7 @@ static void unusable(void **state)
 	/* no library shows a certificate whose key usage forbids it: it would be ours */
 	assert_int_equal(ksc_status_of(NULL, GNUTLS_E_KEY_USAGE_VIOLATION, &alert),
 			 KSC_STATUS_INTERNAL_ERROR);
-	unlink(cert_path("many", "pem"));
-	unlink(cert_path("many", "key"));
+	withdraw("many");
 }
 
 int main(void)
